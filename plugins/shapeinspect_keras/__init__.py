@@ -1,0 +1,1 @@
+"""The keras adapters of shapeinspect."""

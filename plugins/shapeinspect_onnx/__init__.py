@@ -1,0 +1,1 @@
+"""The onnx adapters of shapeinspect."""

@@ -1,0 +1,1 @@
+"""shapeinspect: what goes into a layer and what comes out, in one convention for every framework."""

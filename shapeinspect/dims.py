@@ -1,0 +1,411 @@
+"""Dimensions: integers, symbols, expressions of symbols, and the unknown.
+
+An expression is a polynomial with integer coefficients over *atoms*; an atom is a symbol or a
+floor division or remainder that could not be worked out. Equal expressions of that form compare
+equal, so ``(H - 1)//2 + 1 == (H + 1)//2``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from math import gcd
+from typing import TypeAlias, Union
+
+from shapeinspect.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Atom:
+    """A symbol, or a floor division (``//``) or remainder (``%``) of two expressions."""
+
+    text: str
+    op: str = ""
+    args: tuple[tuple[tuple[tuple[Atom, ...], int], ...], ...] = ()
+
+
+_Terms: TypeAlias = "tuple[tuple[tuple[Atom, ...], int], ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A length that nothing tells; every sum and product with it is unknown too."""
+
+    def _absorb(self, _other: object) -> Unknown:
+        return self
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _absorb
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = _absorb
+
+    def __neg__(self) -> Unknown:
+        return self
+
+    def __str__(self) -> str:
+        return "?"
+
+    __repr__ = __str__
+
+
+UNKNOWN = Unknown()
+
+
+@dataclass(frozen=True, slots=True)
+class Expr:
+    """A sum of products of atoms with integer coefficients; build it with :func:`symbol`.
+
+    Example:
+        >>> h = symbol("H")
+        >>> ((h + 2 * 3 - 7) // 2 + 1 - 1) // 2 + 1
+        (H + 3)//4
+        >>> (2 * h + 4) // 2 - h
+        2
+    """
+
+    terms: _Terms
+
+    def __add__(self, other: Dim) -> Dim:
+        if isinstance(other, Unknown):
+            return other
+        total = dict(self.terms)
+        for atoms, factor in _terms(other):
+            total[atoms] = total.get(atoms, 0) + factor
+        return _build(total)
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Dim:
+        return _build({atoms: -factor for atoms, factor in self.terms})
+
+    def __sub__(self, other: Dim) -> Dim:
+        return self + (-other)
+
+    def __rsub__(self, other: Dim) -> Dim:
+        return (-self) + other
+
+    def __mul__(self, other: Dim) -> Dim:
+        if isinstance(other, Unknown):
+            return other
+        total: dict[tuple[Atom, ...], int] = {}
+        for left, a in self.terms:
+            for right, b in _terms(other):
+                atoms = tuple(sorted(left + right))
+                total[atoms] = total.get(atoms, 0) + a * b
+        return _build(total)
+
+    __rmul__ = __mul__
+
+    def __floordiv__(self, other: Dim) -> Dim:
+        return _divide(self, other)
+
+    def __rfloordiv__(self, other: Dim) -> Dim:
+        return _divide(other, self)
+
+    def __mod__(self, other: Dim) -> Dim:
+        return _remainder(self, other)
+
+    def __rmod__(self, other: Dim) -> Dim:
+        return _remainder(other, self)
+
+    def __str__(self) -> str:
+        return _show(self.terms)
+
+    __repr__ = __str__
+
+
+Dim: TypeAlias = Union[int, Expr, Unknown]
+Shape: TypeAlias = "tuple[Dim, ...]"
+
+
+def symbol(name: str) -> Expr:
+    """Return the dimension called ``name``.
+
+    Args:
+        name: any text; it is printed as it is.
+
+    Example:
+        >>> symbol("batch") * 2
+        2*batch
+    """
+    return Expr((((Atom(name),), 1),))
+
+
+def _terms(dim: int | Expr) -> _Terms:
+    if isinstance(dim, Expr):
+        return dim.terms
+    return (((), int(dim)),) if dim else ()
+
+
+def _build(total: Mapping[tuple[Atom, ...], int]) -> Dim:
+    kept = tuple(sorted(((atoms, factor) for atoms, factor in total.items() if factor), key=_order))
+    if not kept:
+        return 0
+    if len(kept) == 1 and not kept[0][0]:
+        return kept[0][1]
+    return Expr(kept)
+
+
+def _order(term: tuple[tuple[Atom, ...], int]) -> tuple[int, tuple[str, ...]]:
+    atoms, _ = term
+    return (-len(atoms), tuple(atom.text for atom in atoms))
+
+
+def _divide(left: Dim, right: Dim) -> Dim:
+    if isinstance(left, Unknown) or isinstance(right, Unknown):
+        return UNKNOWN
+    if right == 0:
+        raise ZeroDivisionError(f"{left} // 0")
+    if right == 1:
+        return left
+    if left == right:
+        return 1
+    if not isinstance(right, int):
+        return _divide_exactly(_terms(left), right) or _atom("//", _terms(left), right.terms)
+    if right < 0:
+        return _divide(-left, -right)
+    # floor((d·q + r) / d) = q + floor(r / d) for every integer q.
+    whole = {atoms: factor // right for atoms, factor in _terms(left) if atoms and factor % right == 0}
+    rest = {atoms: factor for atoms, factor in _terms(left) if not atoms or factor % right}
+    constant = rest.get((), 0)
+    rest[()] = constant % right
+    whole[()] = whole.get((), 0) + constant // right
+    outer, remainder = _build(whole), _build(rest)
+    if isinstance(remainder, int):
+        return outer
+    return outer + _divide_nested(remainder, right)
+
+
+def _divide_nested(left: Dim, right: int) -> Dim:
+    """Work out ``(x//a + c) // b = (x + a·c) // (a·b)`` and cancel common factors."""
+    terms = _terms(left)  # type: ignore[arg-type]  # the caller has dealt with the unknown
+    symbols = [term for term in terms if term[0]]
+    constant = sum(factor for atoms, factor in terms if not atoms)
+    if len(symbols) == 1 and symbols[0][1] == 1 and len(symbols[0][0]) == 1:
+        atom = symbols[0][0][0]
+        if atom.op == "//":
+            inner, divisor = _build(dict(atom.args[0])), _build(dict(atom.args[1]))
+            if isinstance(divisor, int):
+                return _divide(inner + divisor * constant, divisor * right)
+    common = reduce(gcd, (factor for _, factor in terms), right)
+    if common > 1:
+        return _divide(_build({atoms: factor // common for atoms, factor in terms}), right // common)
+    return _atom("//", terms, _terms(right))
+
+
+def _divide_exactly(terms: _Terms, divisor: Expr) -> Dim | None:
+    """Divide by a single product (``2*H*W``) where every term holds it."""
+    if len(divisor.terms) != 1:
+        return None
+    atoms, factor = divisor.terms[0]
+    total: dict[tuple[Atom, ...], int] = {}
+    for have, amount in terms:
+        left = list(have)
+        for atom in atoms:
+            if atom not in left:
+                return None
+            left.remove(atom)
+        if amount % factor:
+            return None
+        total[tuple(left)] = amount // factor
+    return _build(total)
+
+
+def _remainder(left: Dim, right: Dim) -> Dim:
+    if isinstance(left, Unknown) or isinstance(right, Unknown):
+        return UNKNOWN
+    if isinstance(left, int) and isinstance(right, int):
+        return left % right
+    if isinstance(right, int):
+        rest = _build({atoms: factor % right for atoms, factor in _terms(left)})
+        if isinstance(rest, int):
+            return rest % right
+        return _atom("%", _terms(rest), _terms(right))  # type: ignore[arg-type]  # not unknown here
+    if _divide_exactly(_terms(left), right) is not None:
+        return 0
+    return _atom("%", _terms(left), _terms(right))
+
+
+def _atom(op: str, left: _Terms, right: _Terms) -> Dim:
+    text = f"{_show(left, inside=True)}{op}{_show(right, inside=True)}"
+    return Expr((((Atom(text, op, (left, right)),), 1),))
+
+
+def _show(terms: _Terms, inside: bool = False) -> str:
+    parts: list[str] = []
+    for atoms, factor in terms:
+        names = [f"({atom.text})" if atom.op and (len(atoms) > 1 or factor != 1) else atom.text
+                 for atom in atoms]  # fmt: skip
+        if abs(factor) != 1 or not atoms:
+            names.insert(0, str(abs(factor)))
+        sign = "-" if factor < 0 else "+"
+        parts.append(f" {sign} {'*'.join(names)}" if parts else ("-" if factor < 0 else "") + "*".join(names))
+    text = "".join(parts) or "0"
+    simple = len(terms) <= 1 and (not terms or len(terms[0][0]) + (abs(terms[0][1]) != 1) <= 1)
+    return f"({text})" if inside and not (simple and text.isidentifier() or text.isdigit()) else text
+
+
+_TOKEN = re.compile(r"\s*(?:(\d+)|([^\W\d][\w.]*)|(//|[-+*%()]))")
+
+
+def parse(text: str) -> Dim:
+    """Read a dimension back from the text that :class:`Expr` prints.
+
+    Args:
+        text: an integer, ``?``, or an expression with ``+ - * // %`` and parentheses.
+
+    Raises:
+        UsageError: if the text is none of these.
+
+    Example:
+        >>> parse("2*s0 + 1"), parse("?"), parse("7")
+        (2*s0 + 1, ?, 7)
+    """
+    if text.strip() == "?":
+        return UNKNOWN
+    tokens: list[str] = []
+    at = 0
+    while at < len(text.rstrip()):
+        found = _TOKEN.match(text, at)
+        if found is None:
+            raise UsageError(f"{text!r} is no dimension", got=repr(text[at:]))
+        tokens.append(found.group().strip())
+        at = found.end()
+    if len(tokens) > 400:
+        raise UsageError(f"{text[:40]!r}… is too long for a dimension", got=f"{len(tokens)} tokens")
+    reader = _Reader(text, tokens)
+    return reader.read()
+
+
+@dataclass(slots=True)
+class _Reader:
+    """A recursive descent over the tokens of one expression."""
+
+    text: str
+    tokens: list[str]
+
+    def read(self) -> Dim:
+        value = self._sum()
+        if self.tokens:
+            raise UsageError(f"{self.text!r} is no dimension", got=repr(self.tokens[0]))
+        return value
+
+    def _sum(self) -> Dim:
+        value = self._product()
+        while self.tokens and self.tokens[0] in "+-":
+            op = self.tokens.pop(0)
+            right = self._product()
+            value = value + right if op == "+" else value - right
+        return value
+
+    def _product(self) -> Dim:
+        value = self._unit()
+        while self.tokens and self.tokens[0] in ("*", "//", "%"):
+            op = self.tokens.pop(0)
+            right = self._unit()
+            if op != "*" and right == 0:
+                raise UsageError(f"{self.text!r} divides by zero")
+            value = value * right if op == "*" else value // right if op == "//" else value % right
+        return value
+
+    def _unit(self) -> Dim:
+        if not self.tokens:
+            raise UsageError(f"{self.text!r} is no dimension", got="its end")
+        token = self.tokens.pop(0)
+        if token == "-":
+            return -self._unit()
+        if token == "(":
+            value = self._sum()
+            if not self.tokens or self.tokens.pop(0) != ")":
+                raise UsageError(f"{self.text!r} is no dimension", expected="a closing parenthesis")
+            return value
+        if token[0].isdigit():
+            return int(token)
+        if token[0].isalpha() or token[0] == "_":
+            return symbol(token)
+        raise UsageError(f"{self.text!r} is no dimension", got=repr(token))
+
+
+def product(dims: Iterable[Dim]) -> Dim:
+    """Multiply dimensions; the product of none is 1.
+
+    Args:
+        dims: the lengths.
+
+    Example:
+        >>> product((2, symbol("H"), 3))
+        6*H
+    """
+    total: Dim = 1
+    for dim in dims:
+        total = total * dim
+    return total
+
+
+def known(shape: Iterable[Dim] | None) -> bool:
+    """Tell whether every length of a shape is an integer.
+
+    Args:
+        shape: the lengths, or None for a shape of which not even the rank is known.
+
+    Example:
+        >>> known((1, 3)), known((1, UNKNOWN)), known(None)
+        (True, False, False)
+    """
+    return shape is not None and all(isinstance(dim, int) for dim in shape)
+
+
+def symbols(dim: Dim) -> frozenset[str]:
+    """Return the names of all symbols that a dimension holds.
+
+    Args:
+        dim: the length.
+
+    Example:
+        >>> sorted(symbols((symbol("H") + symbol("p")) // 2))
+        ['H', 'p']
+    """
+    if not isinstance(dim, Expr):
+        return frozenset()
+    found: set[str] = set()
+    stack = [dim.terms]
+    while stack:
+        for atoms, _ in stack.pop():
+            for atom in atoms:
+                if atom.op:
+                    stack.extend(atom.args)
+                else:
+                    found.add(atom.text)
+    return frozenset(found)
+
+
+def substitute(dim: Dim, values: Mapping[str, Dim]) -> Dim:
+    """Replace symbols by their values.
+
+    Args:
+        dim: the length.
+        values: the value of each symbol, by its name; the others stay.
+
+    Example:
+        >>> substitute((symbol("H") - 1) // 4 + 1, {"H": 224})
+        56
+    """
+    if not isinstance(dim, Expr):
+        return dim
+    total: Dim = 0
+    for atoms, factor in dim.terms:
+        part: Dim = factor
+        for atom in atoms:
+            part = part * _value(atom, values)
+        total = total + part
+    return total
+
+
+_OPS: dict[str, Callable[[Dim, Dim], Dim]] = {"//": _divide, "%": _remainder}
+
+
+def _value(atom: Atom, values: Mapping[str, Dim]) -> Dim:
+    if not atom.op:
+        return values.get(atom.text, Expr((((atom,), 1),)))
+    left, right = (substitute(_build(dict(terms)), values) for terms in atom.args)
+    return _OPS[atom.op](left, right)

@@ -1,0 +1,165 @@
+"""Errors that carry their data: what, expected, got, where from, and what to do."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from shapeinspect.text import printable
+
+
+class ShapeInspectError(Exception):
+    """Base of every error that shapeinspect raises on purpose.
+
+    Args:
+        what: the sentence that says what went wrong, naming the thing.
+        expected: what would have been right.
+        got: what was there instead.
+        where: where it comes from (a file and offset, a weight, a line).
+        hint: what to do about it.
+
+    Example:
+        >>> print(UsageError("--input 1,x,3 is no shape", expected="integers", got="'x'"))
+        --input 1,x,3 is no shape
+          expected  integers
+          got       'x'
+    """
+
+    exit_code: ClassVar[int] = 2
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        expected: str | None = None,
+        got: str | None = None,
+        where: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        self.what = what
+        self.expected = expected
+        self.got = got
+        self.where = where
+        self.hint = hint
+        super().__init__(what)
+
+    def facts(self) -> tuple[tuple[str, str], ...]:
+        """Return the label and text of each fact that is known, in the order of reading."""
+        pairs = (
+            ("expected", self.expected),
+            ("got", self.got),
+            ("where", self.where),
+            ("try", self.hint),
+        )
+        return tuple((label, text) for label, text in pairs if text)
+
+    def __str__(self) -> str:
+        lines = [printable(self.what, 1000)]
+        for label, text in self.facts():
+            first, *rest = text.split("\n")
+            lines.append(f"  {label:<9} {printable(first, 1000)}")
+            lines.extend(f"  {'':<9} {printable(line, 1000)}" for line in rest)
+        return "\n".join(lines)
+
+
+class UsageError(ShapeInspectError):
+    """The request itself cannot be understood or met (exit code 2)."""
+
+
+class UnreadableFileError(ShapeInspectError):
+    """A file is cut off, corrupt, hostile or of no known format (exit code 3).
+
+    Args:
+        path: the file, as the user named it.
+        reason: what is wrong with it, in one clause.
+        offset: the byte at which that was found.
+        hint: what to do about it.
+
+    Example:
+        >>> print(UnreadableFileError("m.pt", "the archive has no end record", offset=12))
+        cannot read "m.pt": the archive has no end record
+          where     byte 12
+    """
+
+    exit_code: ClassVar[int] = 3
+
+    def __init__(
+        self, path: object, reason: str, *, offset: int | None = None, hint: str | None = None
+    ) -> None:
+        self.path = str(path)
+        self.reason = reason
+        self.offset = offset
+        super().__init__(
+            f'cannot read "{path}": {reason}',
+            where=None if offset is None else f"byte {offset:,}",
+            hint=hint,
+        )
+
+
+class MissingDependencyError(ShapeInspectError):
+    """A package that this request needs is not installed (exit code 2).
+
+    Args:
+        package: the package to be imported.
+        purpose: what it is needed for.
+        extra: the extra of shapeinspect that brings it.
+
+    Example:
+        >>> print(MissingDependencyError("torch", "live PyTorch models", extra="torch"))
+        live PyTorch models need the package torch, which is not installed
+          try       pip install 'shapeinspect[torch]'
+    """
+
+    def __init__(self, package: str, purpose: str, *, extra: str) -> None:
+        self.package = package
+        self.extra = extra
+        super().__init__(
+            f"{purpose} need the package {package}, which is not installed",
+            hint=f"pip install 'shapeinspect[{extra}]'",
+        )
+
+
+class ModelCodeError(ShapeInspectError):
+    """The user's own code (an import, a factory, a forward) raised (exit code 2).
+
+    The original exception is the ``__cause__``.
+    """
+
+
+class ShapeMismatchError(ShapeInspectError):
+    """Shapes do not fit together (exit code 1).
+
+    Args:
+        layer: the path of the layer or op that refuses its input.
+        kind: its kind.
+        expected: what it takes.
+        got: what it was given.
+        where: what fixes the expectation.
+        hint: what to change.
+
+    Example:
+        >>> print(ShapeMismatchError("fc", "linear", expected="i = 400", got="256"))
+        layer "fc" (linear): shapes do not fit
+          expected  i = 400
+          got       256
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        layer: str,
+        kind: str,
+        *,
+        expected: str | None = None,
+        got: str | None = None,
+        where: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        self.layer = layer
+        self.kind = kind
+        name = f'layer "{layer}" ({kind})' if layer else kind
+        super().__init__(f"{name}: shapes do not fit", expected=expected, got=got, where=where, hint=hint)
+
+
+class LayoutError(ShapeInspectError):
+    """A layout pattern is malformed or does not fit the shape it is applied to (exit code 2)."""

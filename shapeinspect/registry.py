@@ -1,0 +1,90 @@
+"""Finds the installed adapters by their entry points and picks one for a source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+
+from shapeinspect.adapter import Adapter
+from shapeinspect.errors import UnreadableFileError, UsageError
+from shapeinspect.source import Source
+
+GROUP = "shapeinspect.adapters"
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """One entry point and what came of loading it.
+
+    Args:
+        name: the entry point's name.
+        origin: the distribution that brings it, and its version.
+        adapter: the adapter, or None if it is broken.
+        problem: why it could not be loaded, or None.
+    """
+
+    name: str
+    origin: str
+    adapter: Adapter | None
+    problem: str | None
+
+
+def installed() -> tuple[Installed, ...]:
+    """Load every installed adapter; a broken one becomes a row that says why.
+
+    Example:
+        >>> "onnx" in [row.name for row in installed()]
+        True
+    """
+    points = sorted(entry_points(group=GROUP), key=lambda point: point.name)
+    return tuple(_load(point) for point in points)
+
+
+def _load(point: EntryPoint) -> Installed:
+    origin = f"{point.dist.name} {point.dist.version}" if point.dist else ""
+    try:
+        adapter = point.load()
+    except Exception as error:  # noqa: BLE001  # a stranger's module may raise anything; it becomes a row
+        return Installed(point.name, origin, None, f"{type(error).__name__}: {error}")
+    if not isinstance(adapter, Adapter):
+        return Installed(point.name, origin, None, f"{point.value} is no Adapter but {type(adapter).__name__}")
+    return Installed(point.name, origin, adapter, None)
+
+
+def choose(source: Source, candidates: tuple[Installed, ...] | None = None) -> Adapter:
+    """Pick the adapter that reads a source.
+
+    Args:
+        source: the request.
+        candidates: the adapters to choose from; the installed ones by default.
+
+    Raises:
+        UnreadableFileError: if the source is a file and no adapter knows it.
+        UsageError: if the source is an object and no adapter knows it.
+    """
+    rows = installed() if candidates is None else candidates
+    adapters = [row.adapter for row in rows if row.adapter is not None]
+    ranked = sorted(((adapter.match(source), adapter) for adapter in adapters), key=lambda pair: -pair[0])
+    if ranked and ranked[0][0] > 0:
+        return ranked[0][1]
+    raise _unmatched(source, rows)
+
+
+def _unmatched(source: Source, rows: tuple[Installed, ...]) -> UsageError | UnreadableFileError:
+    known = sorted({text for row in rows if row.adapter for text in row.adapter.formats})
+    broken = [f"{row.name} ({row.problem})" for row in rows if row.problem]
+    hint = "known: " + ", ".join(known)
+    if broken:
+        hint += "\nnot loaded: " + "; ".join(broken)
+    if source.is_live:
+        kind = type(source.target)
+        return UsageError(
+            f'"{source.label}" is no model that an installed adapter reads',
+            got=f"an object of class {kind.__module__}.{kind.__qualname__}",
+            hint=hint,
+        )
+    if source.is_directory:
+        return UnreadableFileError(source.label, "this directory holds no model of a known format", hint=hint)
+    if source.size == 0:
+        return UnreadableFileError(source.label, "the file is empty")
+    return UnreadableFileError(source.label, f"no known format begins with {source.head[:8]!r}", hint=hint)

@@ -1,0 +1,1 @@
+"""Draws a report: tables, trees and JSON."""

@@ -1,0 +1,1 @@
+"""The arithmetic of shapes: one file a family of ops, one pure function a formula."""

@@ -1,0 +1,39 @@
+"""The one place that makes names, paths and messages from a file fit to print."""
+
+from __future__ import annotations
+
+import unicodedata
+
+# Control characters (Cc), formatting ones such as bidi overrides and zero-width joiners (Cf),
+# lone surrogates (Cs), private use (Co), and the line and paragraph separators (Zl, Zp).
+_UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def printable(text: object, limit: int = 400) -> str:
+    r"""Return ``text`` with everything that a terminal could act on turned into visible escapes.
+
+    Args:
+        text: what is to be printed; anything but a ``str`` is put through ``str`` first.
+        limit: characters kept before the text is cut with an ellipsis.
+
+    Example:
+        >>> printable("layer\x1b[31m")
+        'layer\\x1b[31m'
+        >>> printable("abcdef", limit=4)
+        'abc…'
+    """
+    raw = text if isinstance(text, str) else str(text)
+    if len(raw) > limit:
+        raw = raw[: limit - 1] + "…"
+    if raw.isascii() and raw.isprintable():
+        return raw
+    return "".join(_visible(char) for char in raw)
+
+
+def _visible(char: str) -> str:
+    if unicodedata.category(char) not in _UNPRINTABLE:
+        return char
+    code = ord(char)
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
