@@ -1,1 +1,47 @@
 """shapeinspect: what goes into a layer and what comes out, in one convention for every framework."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shapeinspect.errors import (
+        LayoutError,
+        MissingDependencyError,
+        ModelCodeError,
+        ShapeInspectError,
+        ShapeMismatchError,
+        UnknownLayerError,
+        UnreadableFileError,
+        UsageError,
+    )
+    from shapeinspect.report import LayerReport, Report, inspect
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "LayerReport",
+    "LayoutError",
+    "MissingDependencyError",
+    "ModelCodeError",
+    "Report",
+    "ShapeInspectError",
+    "ShapeMismatchError",
+    "UnknownLayerError",
+    "UnreadableFileError",
+    "UsageError",
+    "__version__",
+    "inspect",
+]
+
+_HOMES = {"LayerReport": "report", "Report": "report", "inspect": "report"}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used, so that importing the package costs nothing."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    module = importlib.import_module(f"{__name__}.{_HOMES.get(name, 'errors')}")
+    return getattr(module, name)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from math import gcd
-from typing import TypeAlias, Union
+from typing import TypeAlias
 
 from shapeinspect.errors import UsageError
 
@@ -114,7 +114,7 @@ class Expr:
     __repr__ = __str__
 
 
-Dim: TypeAlias = Union[int, Expr, Unknown]
+Dim: TypeAlias = int | Expr | Unknown
 Shape: TypeAlias = "tuple[Dim, ...]"
 
 
@@ -242,7 +242,7 @@ def _show(terms: _Terms, inside: bool = False) -> str:
         parts.append(f" {sign} {'*'.join(names)}" if parts else ("-" if factor < 0 else "") + "*".join(names))
     text = "".join(parts) or "0"
     simple = len(terms) <= 1 and (not terms or len(terms[0][0]) + (abs(terms[0][1]) != 1) <= 1)
-    return f"({text})" if inside and not (simple and text.isidentifier() or text.isdigit()) else text
+    return f"({text})" if inside and not ((simple and text.isidentifier()) or text.isdigit()) else text
 
 
 _TOKEN = re.compile(r"\s*(?:(\d+)|([^\W\d][\w.]*)|(//|[-+*%()]))")

@@ -53,6 +53,7 @@ class ShapeInspectError(Exception):
         return tuple((label, text) for label, text in pairs if text)
 
     def __str__(self) -> str:
+        """Build the text from the fields: the sentence, then a line for each fact."""
         lines = [printable(self.what, 1000)]
         for label, text in self.facts():
             first, *rest = text.split("\n")
@@ -116,6 +117,10 @@ class MissingDependencyError(ShapeInspectError):
             f"{purpose} need the package {package}, which is not installed",
             hint=f"pip install 'shapeinspect[{extra}]'",
         )
+
+
+class UnknownLayerError(ShapeInspectError, KeyError):
+    """A layer is asked for by a path that the model does not have (exit code 2)."""
 
 
 class ModelCodeError(ShapeInspectError):

@@ -97,6 +97,8 @@ class Weight:
         count: how many logical values it holds where that differs from the product of ``shape``
             (packed quantized weights), else None.
         where: the file or code that holds it, if that is not the source itself.
+        buffer: whether it is state that its framework does not count as a parameter (torch's
+            running statistics).
         values: reads the numbers, in the stored order, when called; None if they cannot be read.
 
     Example:
@@ -115,6 +117,7 @@ class Weight:
     storage: str | None = None
     count: int | None = None
     where: str | None = None
+    buffer: bool = False
     values: Callable[[], np.ndarray[Any, Any]] | None = field(default=None, compare=False, repr=False)
 
     @property

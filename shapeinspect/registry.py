@@ -47,7 +47,9 @@ def _load(point: EntryPoint) -> Installed:
     except Exception as error:  # noqa: BLE001  # a stranger's module may raise anything; it becomes a row
         return Installed(point.name, origin, None, f"{type(error).__name__}: {error}")
     if not isinstance(adapter, Adapter):
-        return Installed(point.name, origin, None, f"{point.value} is no Adapter but {type(adapter).__name__}")
+        return Installed(
+            point.name, origin, None, f"{point.value} is no Adapter but {type(adapter).__name__}"
+        )
     return Installed(point.name, origin, adapter, None)
 
 

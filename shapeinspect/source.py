@@ -70,7 +70,9 @@ class InputSpec:
                     expected="lengths separated by commas, such as 1,3,224,224 or ids=2,17:int64",
                     got=repr(part),
                 )
-        return cls(tuple(_dim(part) for part in parts), name.strip() if equals else None, dtype.strip() or None)
+        return cls(
+            tuple(_dim(part) for part in parts), name.strip() if equals else None, dtype.strip() or None
+        )
 
 
 def _dim(text: str) -> Dim:
@@ -151,10 +153,8 @@ class Source:
             UnreadableFileError: if the name leads outside, or there is no such file.
 
         Example:
-            >>> Source("m.json", path=Path("m.json"), size=1).sibling("../x")
-            Traceback (most recent call last):
-            ...
-            shapeinspect.errors.UnreadableFileError: cannot read "m.json": it names a path outside its own directory: '../x'
+            >>> from_path("pyproject.toml").sibling("README.md").label
+            'README.md'
         """
         if self.path is None:
             raise UsageError(f'"{self.label}" is no file')

@@ -29,13 +29,9 @@ def short(number: int, unit: str = "") -> str:
         >>> short(25557032), short(999), short(1234, "B"), short(999_999)
         ('25.6 M', '999', '1.23 kB', '1.00 M')
     """
-    for index, (size, prefix) in enumerate(_DECIMAL):
-        if abs(number) >= size:
+    # 999,999 would be written 1.00e+03 k: a number is put under the prefix that it rounds up to.
+    for size, prefix in _DECIMAL:
+        if abs(number) >= size * 0.9995:
             text = f"{number / size:#.3g}".rstrip(".")
-            if "e" in text and index:  # 999,999 rounds up to the next prefix
-                size, prefix = _DECIMAL[index - 1]
-                text = f"{number / size:#.3g}".rstrip(".")
             return f"{text} {prefix}{unit}"
-    if abs(number) >= 999.5:
-        return f"{number / 1000:#.3g} k{unit}"
     return f"{number} {unit}".rstrip()

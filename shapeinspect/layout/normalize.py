@@ -89,6 +89,8 @@ def _weight(weight: Weight, path: str, notes: list[Note]) -> Weight:
     except LayoutError as error:
         shown = ", ".join(map(str, weight.shape))
         notes.append(
-            Note(f'weight "{weight.name}" ({shown}) does not fit {weight.layout.native!r}: {error.what}', path)
+            Note(
+                f'weight "{weight.name}" ({shown}) does not fit {weight.layout.native!r}: {error.what}', path
+            )
         )
         return replace(weight, layout=None)

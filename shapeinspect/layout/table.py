@@ -62,9 +62,7 @@ class Table:
             for kind in row.types.split():
                 self._found.setdefault((kind, row.role), []).append(row)
 
-    def bind(
-        self, kind: str, role: str, ndim: int, sizes: Mapping[str, int] | None = None
-    ) -> Layout | None:
+    def bind(self, kind: str, role: str, ndim: int, sizes: Mapping[str, int] | None = None) -> Layout | None:
         """Return the layout of one weight, or None if no row fits its type, role and rank.
 
         Args:

@@ -1,0 +1,73 @@
+"""The list of installed adapters, as data and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.util import find_spec
+from typing import Any
+
+from shapeinspect.registry import Installed
+from shapeinspect.render.grid import Column, Line, draw
+from shapeinspect.text import printable
+
+_COLUMNS = (
+    Column("adapter", style="path"),
+    Column("framework", style="kind"),
+    Column("reads", elastic=True),
+    Column("state"),
+    Column("from", style="dim", rank=1),
+)
+
+
+def adapter_rows(rows: Iterable[Installed]) -> list[dict[str, Any]]:
+    """Describe each installed adapter as plain data.
+
+    Args:
+        rows: what the registry found.
+    """
+    return [
+        {
+            "name": row.name,
+            "from": row.origin,
+            "framework": row.adapter.framework if row.adapter else None,
+            "formats": list(row.adapter.formats) if row.adapter else [],
+            "requires": row.adapter.requires if row.adapter else None,
+            "available": row.adapter is not None
+            and (row.adapter.requires is None or _present(row.adapter.requires)),
+            "problem": row.problem,
+        }
+        for row in rows
+    ]
+
+
+def adapters_table(rows: Iterable[dict[str, Any]], width: int) -> list[Line]:
+    """Draw the list.
+
+    Args:
+        rows: what :func:`adapter_rows` returned.
+        width: terminal cells.
+    """
+    texts = [
+        [
+            printable(row["name"]),
+            printable(row["framework"] or "?"),
+            printable(", ".join(row["formats"])),
+            _state(row),
+            printable(row["from"]),
+        ]
+        for row in rows
+    ]
+    return draw(_COLUMNS, texts, width)
+
+
+def _state(row: dict[str, Any]) -> str:
+    if row["problem"]:
+        return f"broken: {printable(row['problem'], 60)}"
+    return "ready" if row["available"] else f"{row['requires']} is not installed"
+
+
+def _present(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except (ImportError, ValueError):
+        return False

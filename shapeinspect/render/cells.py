@@ -1,0 +1,251 @@
+"""The short texts that stand in a table's cells: shapes with their letters, settings, weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from shapeinspect.dims import Dim, Expr, Shape, Unknown, substitute
+from shapeinspect.ir import Axes, Layer, Weight
+from shapeinspect.layout import parse
+from shapeinspect.text import printable
+from shapeinspect.units import short
+
+#: Symbols that a person reads as "one sample": work is counted for one of each.
+BATCH = ("N", "batch", "batch_size")
+
+
+def axis(name: str | None, length: Dim) -> str:
+    """Write one axis: its letter and its length.
+
+    Args:
+        name: the axis's name, or None.
+        length: how long it is.
+
+    Example:
+        >>> axis("C", 64), axis("(C H W)", 400), axis(None, 7), axis("N", Unknown())
+        ('C64', '(C H W)=400', '7', 'N?')
+    """
+    if name is None or name == "1":
+        return _dim(length)
+    if isinstance(length, Expr) and str(length) == name:
+        return printable(name)
+    if name[-1].isalpha() and isinstance(length, int | Unknown):
+        return f"{printable(name)}{length}"
+    return f"{printable(name)}={_dim(length)}"
+
+
+def _dim(length: Dim) -> str:
+    text = printable(str(length), 60)
+    return f"({text})" if " " in text else text
+
+
+def shape(lengths: Shape | None, axes: Axes | None = None) -> str:
+    """Write a shape with the letter of every axis that has one.
+
+    Args:
+        lengths: the lengths; None if not even the rank is known.
+        axes: the names, one for each.
+
+    Example:
+        >>> shape((1, 64, 56, 56), ("N", "C", "H", "W")), shape((2, 17)), shape(()), shape(None)
+        ('N1 C64 H56 W56', '2×17', 'scalar', '?')
+    """
+    if lengths is None:
+        return "?"
+    if not lengths:
+        return "scalar"
+    if axes is None or len(axes) != len(lengths) or not any(axes):
+        return "×".join(_dim(length) for length in lengths)
+    return " ".join(axis(name, length) for name, length in zip(axes, lengths, strict=True))
+
+
+def pattern_axes(pattern: str) -> tuple[str, ...]:
+    """Return the label of every axis of a layout pattern.
+
+    Args:
+        pattern: such as ``"(g i) o kh kw"``.
+
+    Example:
+        >>> pattern_axes("(g i) o kh kw")
+        ('(g i)', 'o', 'kh', 'kw')
+    """
+    return parse(pattern).labels
+
+
+def native(weight: Weight) -> str:
+    """Write a weight's stored shape.
+
+    Args:
+        weight: the weight.
+    """
+    return shape(weight.shape, pattern_axes(weight.layout.native) if weight.layout else None)
+
+
+def common(weight: Weight) -> str:
+    """Write a weight's shape in the common convention, or an empty text where that is not proven.
+
+    Args:
+        weight: a weight that went through ``layout.normalize``.
+    """
+    if weight.layout is None or weight.common_shape is None:
+        return ""
+    return shape(weight.common_shape, pattern_axes(weight.layout.common))
+
+
+def kind(layer: Layer) -> str:
+    """Write a layer's kind; where it is not proven, the candidates with a question mark.
+
+    Args:
+        layer: the layer.
+
+    Example:
+        >>> kind(Layer("fc", "unknown", "", candidates=("linear", "embedding")))
+        'linear or embedding?'
+    """
+    if layer.kind == "unknown" and layer.candidates:
+        return " or ".join(layer.candidates) + "?"
+    return {"module": "", "unknown": "?"}.get(layer.kind, layer.kind)
+
+
+def _repeat(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        texts = [str(item) for item in value]
+        return texts[0] if texts and len(set(texts)) == 1 else "×".join(texts)
+    return str(value)
+
+
+def _padding(value: Any) -> str:
+    if isinstance(value, str):
+        return "" if value == "valid" else value
+    pairs = [tuple(pair) if isinstance(pair, list | tuple) else (pair, pair) for pair in value]
+    if not any(any(pair) for pair in pairs):
+        return ""
+    if all(before == after for before, after in pairs):
+        return "p" + _repeat([before for before, _ in pairs])
+    texts = [f"{before}+{after}" for before, after in pairs]
+    return "p" + (texts[0] if len(set(texts)) == 1 else "×".join(texts))
+
+
+def _unless(default: Any, letter: str) -> Callable[[Any], str]:
+    def write(value: Any) -> str:
+        text = _repeat(value)
+        return "" if text == str(default) else f"{letter}{text}"
+
+    return write
+
+
+#: How each attribute is written, in the order of reading. Attributes not named here stay in JSON.
+_SETTINGS: tuple[tuple[str, Callable[[Any], str]], ...] = (
+    ("kernel_size", lambda value: f"k{_repeat(value)}"),
+    ("stride", _unless(1, "s")),
+    ("padding", _padding),
+    ("output_padding", _unless(0, "op")),
+    ("dilation", _unless(1, "d")),
+    ("groups", _unless(1, "g")),
+    ("ceil_mode", lambda value: "ceil" if value else ""),
+    ("num_groups", lambda value: f"{value} groups"),
+    ("num_heads", lambda value: f"{value} heads"),
+    ("num_kv_heads", lambda value: f"{value} kv"),
+    ("num_layers", _unless(1, "×")),
+    ("bidirectional", lambda value: "both ways" if value else ""),
+    ("output_size", lambda value: f"to {_repeat(value)}"),
+    ("scale_factor", lambda value: f"×{_repeat(value)}"),
+    ("factor", lambda value: f"×{_repeat(value)}"),
+    ("mode", str),
+    ("function", str),
+    ("op", str),
+    ("axis", lambda value: f"axis {_repeat(value)}"),
+    ("axes", lambda value: f"axes {','.join(map(str, value))}"),
+)  # fmt: skip
+
+#: Where a layer's channels stand in its attributes.
+CHANNELS: tuple[tuple[str, str], ...] = (
+    ("in_channels", "out_channels"),
+    ("in_features", "out_features"),
+    ("num_embeddings", "embedding_dim"),
+    ("input_size", "hidden_size"),
+    ("embed_dim", "out_features"),
+)
+
+_SAYS_NOTHING = frozenset({"batch_norm", "layer_norm", "rms_norm", "instance_norm", "embedding_bag"})
+
+
+def channels(attributes: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Return a layer's in and out channels (or features), None where it has none.
+
+    Args:
+        attributes: a layer's attributes.
+
+    Example:
+        >>> channels({"in_channels": 3, "out_channels": 64})
+        (3, 64)
+    """
+    for into, out in CHANNELS:
+        if attributes.get(into) is not None or attributes.get(out) is not None:
+            return attributes.get(into), attributes.get(out)
+    return None, None
+
+
+def settings(layer: Layer) -> str:
+    """Write what a layer is set to, without what goes without saying.
+
+    Args:
+        layer: the layer.
+
+    Example:
+        >>> settings(Layer("c", "conv", "Conv2d", attributes={"in_channels": 3, "out_channels": 64,
+        ...     "kernel_size": (7, 7), "stride": (2, 2), "padding": ((3, 3), (3, 3)), "groups": 1}))
+        '3→64 k7 s2 p3'
+    """
+    attributes = layer.attributes
+    into, out = channels(attributes)
+    texts = []
+    if into is not None or out is not None:
+        texts.append(f"{'?' if into is None else into}→{'?' if out is None else out}")
+    skip = {"axis", "mode"} if layer.kind in _SAYS_NOTHING else set()
+    for name, write in _SETTINGS:
+        value = attributes.get(name)
+        if value is not None and name not in skip:
+            texts.append(write(value))
+    return printable(" ".join(text for text in texts if text), 80)
+
+
+def macs(amount: Dim | None) -> str:
+    """Write an amount of multiply-accumulates for one sample.
+
+    Args:
+        amount: the work; a factor of the batch symbol is left out.
+
+    Example:
+        >>> from shapeinspect.dims import symbol
+        >>> macs(118013952 * symbol("N")), macs(None)
+        ('118 M', '?')
+    """
+    if amount is None:
+        return "?"
+    value = substitute(amount, dict.fromkeys(BATCH, 1))
+    return short(value) if isinstance(value, int) else printable(str(value), 40)
+
+
+def several(texts: Iterable[str], most: int = 3) -> str:
+    """Join texts, equal neighbors counted once.
+
+    Args:
+        texts: what to join.
+        most: how many different ones are written out.
+
+    Example:
+        >>> several(["N C8", "N C8"]), several(["a", "b"])
+        ('N C8 ×2', 'a, b')
+    """
+    counts: list[tuple[str, int]] = []
+    for text in texts:
+        if counts and counts[-1][0] == text:
+            counts[-1] = (text, counts[-1][1] + 1)
+        else:
+            counts.append((text, 1))
+    parts = [text if count == 1 else f"{text} ×{count}" for text, count in counts[:most]]
+    if len(counts) > most:
+        parts.append(f"+{len(counts) - most}")
+    return ", ".join(parts)

@@ -1,0 +1,155 @@
+"""A report as plain data: the JSON schema, version 1."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from shapeinspect.dims import Dim, Expr, Shape, Unknown
+from shapeinspect.ir import Axes, Call, Layer, Model, Value, Weight
+from shapeinspect.layout import transform
+from shapeinspect.render.cells import pattern_axes
+from shapeinspect.render.totals import of_model, weigh
+
+SCHEMA = 1
+
+
+def to_dict(model: Model) -> dict[str, Any]:
+    """Return a model as dicts, lists, texts and numbers.
+
+    A dimension is an int, a text (a symbol or an expression) or None (unknown).
+
+    Args:
+        model: a model that went through ``layout.normalize`` and ``infer``.
+
+    Example:
+        >>> to_dict(Model("m.onnx", "onnx", "onnx", "onnx"))["schema"]
+        1
+    """
+    calls: dict[str, list[Call]] = {}
+    for call in model.calls:
+        calls.setdefault(call.layer, []).append(call)
+    first: dict[str, str] = {}
+    totals = of_model(model)
+    return {
+        "schema": SCHEMA,
+        "source": model.source,
+        "format": model.format,
+        "framework": model.framework,
+        "adapter": model.adapter,
+        "metadata": dict(model.metadata),
+        "inputs": [_end(model, name) for name in model.inputs],
+        "outputs": [_end(model, name) for name in model.outputs],
+        "layers": [_layer(model, layer, calls.get(layer.path, []), first) for layer in model.layers],
+        "totals": {
+            "params": totals.params,
+            "trainable": totals.trainable,
+            "buffers": totals.buffers,
+            "bytes": totals.bytes,
+            "bytes_by_dtype": dict(totals.bytes_by_dtype),
+            "macs": _dim(totals.macs),
+        },
+        "notes": [{"text": note.text, "about": note.about} for note in model.notes],
+    }
+
+
+def _dim(dim: Dim | None) -> int | str | None:
+    if dim is None or isinstance(dim, Unknown):
+        return None
+    return str(dim) if isinstance(dim, Expr) else int(dim)
+
+
+def _shape(shape: Shape | None) -> list[int | str | None] | None:
+    return None if shape is None else [_dim(dim) for dim in shape]
+
+
+def _axes(axes: Axes | None, shape: Shape | None) -> list[str | None] | None:
+    if shape is None:
+        return None
+    return list(axes) if axes is not None else [None] * len(shape)
+
+
+def _tensor(value: Value) -> dict[str, Any]:
+    return {"shape": _shape(value.shape), "axes": _axes(value.axes, value.shape)}
+
+
+def _end(model: Model, name: str) -> dict[str, Any]:
+    value = model.values.get(name, Value(name))
+    return {"name": name, **_tensor(value), "dtype": value.dtype}
+
+
+def _layer(model: Model, layer: Layer, calls: Sequence[Call], first: dict[str, str]) -> dict[str, Any]:
+    own = weigh(layer.weights, ())
+    return {
+        "path": layer.path,
+        "kind": layer.kind,
+        "candidates": list(layer.candidates),
+        "type": layer.type,
+        "params": own.params,
+        "trainable": own.trainable,
+        "buffers": own.buffers,
+        "bytes": own.bytes,
+        "origin": layer.origin,
+        "attributes": {name: plain(value) for name, value in layer.attributes.items()},
+        "weights": [_weight(weight, first) for weight in layer.weights],
+        "calls": [
+            {
+                "inputs": [_tensor(model.values.get(name, Value(name))) for name in call.inputs if name],
+                "outputs": [_tensor(model.values.get(name, Value(name))) for name in call.outputs if name],
+                "macs": _dim(call.macs),
+            }
+            for call in calls
+        ],
+    }
+
+
+def _weight(weight: Weight, first: dict[str, str]) -> dict[str, Any]:
+    tied = first.setdefault(weight.storage, weight.name) if weight.storage is not None else weight.name
+    layout = weight.layout
+    unnamed = [None] * len(weight.shape)
+    return {
+        "name": weight.name,
+        "role": weight.role,
+        "dtype": weight.dtype,
+        "count": weight.size,
+        "bytes": weight.nbytes,
+        "trainable": weight.trainable,
+        "buffer": weight.buffer,
+        "native": {
+            "shape": _shape(weight.shape),
+            "axes": list(pattern_axes(layout.native)) if layout else unnamed,
+        },
+        "common": {
+            "shape": _shape(weight.common_shape),
+            "axes": list(pattern_axes(layout.common)) if layout else None,
+        },
+        "transform": transform(layout) if layout else None,
+        "tied_to": tied if tied != weight.name else None,
+        "where": weight.where,
+    }
+
+
+def plain(value: Any) -> Any:
+    """Turn an attribute into what JSON can hold.
+
+    Args:
+        value: a plain value, or tuples and mappings of them.
+
+    Example:
+        >>> plain(((1, 1), Unknown(), {"a": (2,)}))
+        [[1, 1], None, {'a': [2]}]
+    """
+    if isinstance(value, Unknown):
+        return None
+    if isinstance(value, Expr):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return str(value)

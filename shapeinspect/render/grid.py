@@ -1,0 +1,132 @@
+"""A grid of texts: measured first, then narrowed to a width, then drawn as styled lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+#: A line: pieces of text, each with the name of a style (empty for none).
+Line: TypeAlias = "tuple[tuple[str, str], ...]"
+
+_GAP = "  "
+_NARROWEST = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a grid.
+
+    Args:
+        name: its heading.
+        right: whether its texts stand at the right edge, as numbers do.
+        style: the style of its texts.
+        rank: the order in which columns are given up when the width is short: the highest first.
+        elastic: whether its texts may be cut with an ellipsis when nothing else helps.
+    """
+
+    name: str
+    right: bool = False
+    style: str = ""
+    rank: int = 0
+    elastic: bool = False
+
+
+def width(text: str) -> int:
+    """Return how many terminal cells a text takes.
+
+    Args:
+        text: printable text.
+
+    Example:
+        >>> width("abc"), width("→"), width("層")
+        (3, 1, 2)
+    """
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def draw(columns: Sequence[Column], rows: Sequence[Sequence[str]], limit: int) -> list[Line]:
+    """Lay out rows under their headings, within a width.
+
+    Columns without any text are left out. Where the rest is too wide, whole columns go first, by
+    their rank; texts of elastic columns are cut only when nothing else helps.
+
+    Args:
+        columns: the columns, left to right.
+        rows: one text a column.
+        limit: the width in terminal cells.
+
+    Returns:
+        the heading, a rule, and a line a row.
+
+    Example:
+        >>> for line in draw([Column("layer"), Column("params", right=True)], [["fc", "12"]], 80):
+        ...     print("".join(text for text, _ in line))
+        layer  params
+        ─────  ──────
+        fc         12
+    """
+    kept = [index for index, _ in enumerate(columns) if any(row[index] for row in rows)]
+    widths = {index: max(width(columns[index].name), *(width(row[index]) for row in rows)) for index in kept}
+    while len(kept) > 1 and _total(kept, widths) > limit:
+        worst = max(kept, key=lambda index: columns[index].rank)
+        if columns[worst].rank == 0:
+            break
+        kept.remove(worst)
+    _squeeze(columns, kept, widths, limit)
+    lines = [
+        _line(columns, kept, widths, [column.name for column in columns], "heading"),
+        _line(columns, kept, widths, ["─" * widths.get(index, 0) for index in range(len(columns))], "rule"),
+    ]
+    lines.extend(_line(columns, kept, widths, row) for row in rows)
+    return lines
+
+
+def _total(kept: Sequence[int], widths: dict[int, int]) -> int:
+    return sum(widths[index] for index in kept) + len(_GAP) * (len(kept) - 1)
+
+
+def _squeeze(columns: Sequence[Column], kept: Sequence[int], widths: dict[int, int], limit: int) -> None:
+    over = _total(kept, widths) - limit
+    for index in sorted((i for i in kept if columns[i].elastic), key=lambda i: -widths[i]):
+        if over <= 0:
+            return
+        take = min(over, max(widths[index] - max(_NARROWEST, width(columns[index].name)), 0))
+        widths[index] -= take
+        over -= take
+
+
+def _line(
+    columns: Sequence[Column],
+    kept: Sequence[int],
+    widths: dict[int, int],
+    texts: Sequence[str],
+    style: str = "",
+) -> Line:
+    pieces: list[tuple[str, str]] = []
+    for place, index in enumerate(kept):
+        text = _cut(texts[index], widths[index])
+        pad = " " * (widths[index] - width(text))
+        if columns[index].right:
+            text = pad + text
+        elif place < len(kept) - 1:
+            text += pad
+        pieces.append((text if not place else _GAP + text, style or columns[index].style))
+    return tuple(pieces)
+
+
+def _cut(text: str, limit: int) -> str:
+    """Cut out of the middle, so that both the indentation and the last letters stay."""
+    if width(text) <= limit:
+        return text
+    tail = (limit - 1) // 2
+    head = limit - 1 - tail
+    short = text[:head] + "…" + text[len(text) - tail :]
+    while width(short) > limit:
+        head -= 1
+        short = text[:head] + "…" + text[len(text) - tail :]
+    return short

@@ -1,0 +1,284 @@
+"""The table of a model: its inputs and outputs, a row a layer, the totals, the notes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import Literal, TypeAlias
+
+from shapeinspect.errors import UsageError
+from shapeinspect.ir import Call, Model, Value, Weight
+from shapeinspect.render import cells
+from shapeinspect.render.grid import Column, Line, draw
+from shapeinspect.render.totals import Totals, of_model, weigh
+from shapeinspect.render.tree import Node, build, fold
+from shapeinspect.text import printable
+from shapeinspect.units import count, short
+
+#: The columns, left to right. Where the terminal is too narrow the one with the highest rank is
+#: given up first: bytes, type, common, input, weights, MACs, settings.
+COLUMNS: dict[str, Column] = {
+    "layer": Column("layer", style="path", elastic=True),
+    "kind": Column("kind", style="kind"),
+    "type": Column("type", style="dim", rank=6),
+    "input": Column("input", rank=4, elastic=True),
+    "output": Column("output", elastic=True),
+    "settings": Column("settings", rank=1, elastic=True),
+    "weights": Column("weights", rank=3, elastic=True),
+    "common": Column("common", style="common", rank=5, elastic=True),
+    "params": Column("params", right=True, style="number"),
+    "bytes": Column("bytes", right=True, style="number", rank=7),
+    "macs": Column("MACs", right=True, style="number", rank=2),
+}
+
+SORTS = ("params", "bytes", "macs", "path")
+
+LayoutChoice: TypeAlias = Literal["both", "native", "common"]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What of a model to show, and how.
+
+    Args:
+        width: terminal cells.
+        depth: containers deeper than this are summed up in one row; None for all.
+        columns: which columns; empty for as many as fit.
+        filter: a glob on paths; None for all.
+        layout: both weight layouts, or only one.
+        sort: a column of ``SORTS`` to sort a flat list by; None for the order of the model.
+        unfold: whether equal blocks are written out one by one.
+
+    Example:
+        >>> View(width=80).layout
+        'both'
+    """
+
+    width: int = 200
+    depth: int | None = None
+    columns: tuple[str, ...] = ()
+    filter: str | None = None
+    layout: LayoutChoice = "both"
+    sort: str | None = None
+    unfold: bool = False
+
+    def __post_init__(self) -> None:
+        wrong = [name for name in self.columns if name not in COLUMNS]
+        if wrong:
+            raise UsageError(f"there is no column {wrong[0]!r}", expected=", ".join(COLUMNS))
+        if self.sort is not None and self.sort not in SORTS:
+            raise UsageError(f"--sort {self.sort} is not possible", expected=", ".join(SORTS))
+        if self.layout not in ("both", "native", "common"):
+            raise UsageError(f"--layout {self.layout} is not possible", expected="both, native, common")
+
+
+def table(model: Model, view: View) -> list[Line]:
+    """Draw a model.
+
+    Args:
+        model: a model that went through ``layout.normalize`` and ``infer``.
+        view: what to show.
+
+    Returns:
+        styled lines without line ends.
+    """
+    lines = [_title(model), *_ends(model), ()]
+    rows, shown = _rows(model, view)
+    if rows:
+        lines += draw(_columns(view), rows, view.width)
+    if view.filter is not None:
+        lines += [(), ((f"{shown} of {len(model.layers)} layers match {view.filter!r}", "dim"),)]
+    lines += [(), *_sums(of_model(model), bool(model.calls))]
+    for note in model.notes:
+        about = f"{printable(note.about)}: " if note.about else ""
+        lines += _wrap(f"note  {about}{printable(note.text, 2000)}", view.width, "      ")
+    return lines
+
+
+def _title(model: Model) -> Line:
+    facts = f"  {model.format}, {model.framework}, {count(len(model.layers))} layers"
+    return ((printable(model.source), "heading"), (facts, "dim"))
+
+
+def _ends(model: Model) -> Iterator[Line]:
+    for label, names in (("input", model.inputs), ("output", model.outputs)):
+        for name in names:
+            value = model.values.get(name, Value(name))
+            text = f"  {printable(name)}  {cells.shape(value.shape, value.axes)}"
+            yield ((f"{label:<6}", "dim"), (text, ""), (f"  {value.dtype or ''}".rstrip(), "dim"))
+
+
+def _columns(view: View) -> list[Column]:
+    columns = [COLUMNS[name] for name in _names(view)]
+    if view.columns:  # what is asked for is not given up
+        columns = [replace(column, rank=0, elastic=True) for column in columns]
+    return columns
+
+
+def _names(view: View) -> list[str]:
+    if view.columns:
+        return list(view.columns)
+    hidden = {"native": {"common"}, "common": {"weights"}, "both": set()}[view.layout]
+    return [name for name in COLUMNS if name not in hidden]
+
+
+def _rows(model: Model, view: View) -> tuple[list[list[str]], int]:
+    root = build(model)
+    if view.filter is not None:
+        root.children = _matching(root.children, view.filter)
+    elif not view.unfold and view.sort is None:
+        fold(root, model)
+    shown = sum(node.count for node in root.walk() if node.layer is not None)
+    pairs = _sorted(root, view.sort) if view.sort else _indented(root.children, 0, view.depth)
+    names = _names(view)
+    rows: list[list[str]] = []
+    for label, node in pairs:
+        texts = _Texts(model, node, label, whole=node.children == [] or _cut_off(label, node, view))
+        rows += texts.rows(names)
+    return rows, shown
+
+
+def _cut_off(label: str, node: Node, view: View) -> bool:
+    depth = (len(label) - len(label.lstrip(" "))) // 2
+    return bool(node.children) and view.depth is not None and depth >= view.depth and view.sort is None
+
+
+def _matching(nodes: Iterable[Node], pattern: str) -> list[Node]:
+    kept = []
+    for node in nodes:
+        node.children = _matching(node.children, pattern)
+        if node.children or (node.layer is not None and fnmatchcase(node.layer.path, pattern)):
+            kept.append(node)
+    return kept
+
+
+def _indented(nodes: Iterable[Node], level: int, depth: int | None) -> Iterator[tuple[str, Node]]:
+    stack = [(node, level) for node in reversed(list(nodes))]
+    while stack:
+        node, level = stack.pop()
+        name = printable(node.name, 120) or "(model)"
+        yield "  " * level + (f"{name} ×{node.count}" if node.count > 1 else name), node
+        if depth is None or level < depth:
+            stack.extend((child, level + 1) for child in reversed(node.children))
+
+
+def _sorted(root: Node, key: str) -> list[tuple[str, Node]]:
+    nodes = [node for node in root.walk() if node.layer is not None and node.layer.kind != "module"]
+    sums = {id(node): _own(node) for node in nodes}
+
+    def amount(node: Node) -> tuple[int, str]:
+        path = node.layer.path if node.layer else ""
+        value = 0 if key == "path" else getattr(sums[id(node)], key)
+        return (-value if isinstance(value, int) else 0, path)
+
+    return [(printable(node.layer.path, 120), node) for node in sorted(nodes, key=amount) if node.layer]
+
+
+def _own(node: Node) -> Totals:
+    return weigh(node.layer.weights if node.layer else (), node.calls)
+
+
+@dataclass(frozen=True, slots=True)
+class _Texts:
+    """The cells of one node: a first row, and further ones for more weights and calls."""
+
+    model: Model
+    node: Node
+    label: str
+    whole: bool
+
+    def rows(self, names: Sequence[str]) -> list[list[str]]:
+        columns = [_CELLS[name](self) for name in names]
+        height = max(1, *(len(column) for column in columns))
+        return [[column[at] if at < len(column) else "" for column in columns] for at in range(height)]
+
+    def layer(self) -> list[str]:
+        return [self.label]
+
+    def kind(self) -> list[str]:
+        return [cells.kind(self.node.layer)] if self.node.layer else []
+
+    def type(self) -> list[str]:
+        return [printable(self.node.layer.type, 60)] if self.node.layer else []
+
+    def settings(self) -> list[str]:
+        return [cells.settings(self.node.layer)] if self.node.layer else []
+
+    def input(self) -> list[str]:
+        return [text for text, _ in self._calls()]
+
+    def output(self) -> list[str]:
+        return [text for _, text in self._calls()]
+
+    def _calls(self) -> list[tuple[str, str]]:
+        ends = [(self._shapes(call.inputs), self._shapes(call.outputs)) for call in self.node.calls]
+        unique = list(dict.fromkeys(ends))
+        if len(unique) == 1 and len(ends) > 1:
+            return [(unique[0][0], f"{unique[0][1]}  {len(ends)} calls")]
+        return unique
+
+    def _shapes(self, names: Sequence[str]) -> str:
+        values = [self.model.values.get(name, Value(name)) for name in names if name]
+        return cells.several(cells.shape(value.shape, value.axes) for value in values)
+
+    def _weights(self) -> list[tuple[str, Weight]]:
+        """Return the weights, those of one shape and layout under one name."""
+        groups: dict[object, tuple[Weight, int]] = {}
+        for weight in self.node.layer.weights if self.node.layer else ():
+            key = (weight.shape, weight.layout, weight.dtype)
+            first, more = groups.get(key, (weight, -1))
+            groups[key] = (first, more + 1)
+        return [(f"{w.role} +{more}" if more else w.role, w) for w, more in groups.values()]
+
+    def weights(self) -> list[str]:
+        return [f"{printable(name, 40)} {cells.native(weight)}" for name, weight in self._weights()]
+
+    def common(self) -> list[str]:
+        return [cells.common(weight) for _, weight in self._weights()]
+
+    def params(self) -> list[str]:
+        sums = self._sums()
+        return [count(sums.params)] if sums.params else []
+
+    def bytes(self) -> list[str]:
+        sums = self._sums()
+        return [short(sums.bytes, "B")] if sums.bytes else []
+
+    def macs(self) -> list[str]:
+        sums = self._sums()
+        return [cells.macs(sums.macs)] if self._working_calls() and sums.macs != 0 else []
+
+    def _sums(self) -> Totals:
+        below = self.node.walk() if self.whole else iter([self.node])
+        weights = [weight for node in below if node.layer for weight in node.layer.weights]
+        return weigh(weights, self._working_calls())
+
+    def _working_calls(self) -> list[Call]:
+        below = self.node.walk() if self.whole else iter([self.node])
+        return [call for node in below if node.layer and node.layer.kind != "module" for call in node.calls]
+
+
+_CELLS: dict[str, Callable[[_Texts], list[str]]] = {name: getattr(_Texts, name) for name in COLUMNS}
+
+
+def _sums(totals: Totals, has_calls: bool) -> Iterator[Line]:
+    text = count(totals.params)
+    if totals.trainable is not None:
+        text += f"  ({count(totals.trainable)} trainable, {count(totals.params - totals.trainable)} not)"
+    if totals.buffers:
+        text += f", and {count(totals.buffers)} values in buffers"
+    if totals.unknown:
+        text += f", and {totals.unknown} weights of unknown size"
+    yield (("parameters  ", "dim"), (text, ""))
+    kinds = ", ".join(f"{dtype} {short(size, 'B')}" for dtype, size in totals.bytes_by_dtype)
+    yield (("bytes       ", "dim"), (f"{short(totals.bytes, 'B')}" + (f"  ({kinds})" if kinds else ""), ""))
+    if has_calls:
+        each = " for each N" if not isinstance(totals.macs, int) and totals.macs is not None else ""
+        yield (("MACs        ", "dim"), (cells.macs(totals.macs) + each, ""))
+
+
+def _wrap(text: str, width: int, indent: str) -> list[Line]:
+    import textwrap
+
+    return [((line, "note"),) for line in textwrap.wrap(text, max(width, 20), subsequent_indent=indent)]
