@@ -1,0 +1,228 @@
+"""The contract that every adapter passes, ours and a stranger's: inherit it in your tests."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from shapeinspect import layout
+from shapeinspect.adapter import Adapter
+from shapeinspect.dims import Expr, Shape, Unknown
+from shapeinspect.errors import ShapeInspectError
+from shapeinspect.infer import infer
+from shapeinspect.ir import Model
+from shapeinspect.registry import installed
+from shapeinspect.render.data import to_dict
+from shapeinspect.render.table import View, table
+from shapeinspect.render.totals import of_model
+from shapeinspect.source import Source, from_path
+
+#: None of these may be imported by matching anything, or by reading a file.
+FRAMEWORKS = ("torch", "tensorflow", "keras", "jax", "flax")
+
+_PROBE = """
+import sys
+from shapeinspect.registry import installed
+from shapeinspect.source import from_object, from_path
+adapter = next(row.adapter for row in installed() if row.name == sys.argv[1])
+adapter.match(from_object(object()))
+for path in sys.argv[3:]:
+    source = from_path(path)
+    adapter.match(source)
+    if sys.argv[2] == "read":
+        adapter.read(source)
+print([name for name in {frameworks} if name in sys.modules])
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One source that an adapter reads, with what is known of it from elsewhere.
+
+    Args:
+        source: the source.
+        params: how many parameters it has, as its framework counts them, tied ones once.
+        state: for a live object: returns everything that reading must not change, in a form that
+            ``==`` compares; None for a file, whose bytes are compared.
+
+    Example:
+        >>> Case(from_path("pyproject.toml"), params=0).state is None
+        True
+    """
+
+    source: Source
+    params: int
+    state: Callable[[], object] | None = None
+
+
+class AdapterContract(ABC):
+    """What every adapter promises, as tests; a subclass whose name begins with ``Test`` runs them.
+
+    Example:
+        >>> sorted(name for name in vars(AdapterContract) if name.startswith("test_"))[0]
+        'test_counts_what_the_framework_counts'
+    """
+
+    @abstractmethod
+    def entry_point(self) -> str:
+        """Return the name of the entry point that loads the adapter."""
+
+    @abstractmethod
+    def cases(self, folder: Path) -> Sequence[Case]:
+        """Return sources that the adapter reads, at least one with tied weights if it can hold any.
+
+        Args:
+            folder: an empty directory to write them to.
+        """
+
+    def test_is_installed(self) -> None:
+        """It is found by its entry point, and describes itself."""
+        adapter = _adapter(self)
+        if not (adapter.name and adapter.framework and adapter.formats):
+            raise AssertionError(f"{adapter!r} has to have a name, a framework and formats")
+
+    def test_matches_its_own(self, tmp_path: Path) -> None:
+        """It recognises what it reads, and nothing else."""
+        adapter = _adapter(self)
+        for case in self.cases(tmp_path):
+            _equal(adapter.match(case.source) in (1, 2), True, f"match({case.source.label})")
+        foreign = Source("noise.bin", Path("noise.bin"), bytes(range(255, 191, -1)), 64)
+        for source in (foreign, Source("an object", target=object()), Source("", Path(), entries=("a",))):
+            _equal(adapter.match(source), 0, f"match({source.label})")
+
+    def test_imports_no_framework(self, tmp_path: Path) -> None:
+        """Matching imports no framework; neither does reading files."""
+        files = [str(case.source.path) for case in self.cases(tmp_path) if not case.source.is_live]
+        for action in ("match", "read"):
+            found = _probe(self.entry_point(), action, files)
+            _equal(found, "[]", f"frameworks imported by {action}")
+
+    def test_reads_the_same_twice(self, tmp_path: Path) -> None:
+        """Two readings give equal models."""
+        adapter = _adapter(self)
+        for case in self.cases(tmp_path):
+            _equal(adapter.read(case.source) == adapter.read(case.source), True, case.source.label)
+
+    def test_changes_nothing(self, tmp_path: Path) -> None:
+        """Reading changes neither the file nor the object."""
+        adapter = _adapter(self)
+        for case in self.cases(tmp_path):
+            state = case.state or (lambda path=case.source.path: _digest(path))
+            before = state()
+            adapter.read(case.source)
+            _equal(state() == before, True, f"{case.source.label} is as before")
+
+    def test_names_fit_together(self, tmp_path: Path) -> None:
+        """Paths are unique, and every call names a layer and values that exist."""
+        for case in self.cases(tmp_path):
+            model = _adapter(self).read(case.source)
+            paths = [layer.path for layer in model.layers]
+            _equal(len(set(paths)), len(paths), f"{case.source.label}: different paths")
+            calls = [name for call in model.calls for name in (*call.inputs, *call.outputs) if name]
+            missing = {*calls, *model.inputs, *model.outputs} - set(model.values)
+            _equal(missing, set(), f"{case.source.label}: values that are named and not there")
+            _equal({call.layer for call in model.calls} - set(paths), set(), "layers called and not there")
+
+    def test_unknown_is_said_to_be_unknown(self, tmp_path: Path) -> None:
+        """A dim is a length, a symbol or unknown; layouts fit the shapes they are given for."""
+        for case in self.cases(tmp_path):
+            model = _adapter(self).read(case.source)
+            for value in model.values.values():
+                _check_shape(value.shape, value.name)
+                if value.shape is not None and value.axes is not None:
+                    _equal(len(value.axes), len(value.shape), f"axes of {value.name}")
+            for weight in (weight for layer in model.layers for weight in layer.weights):
+                _check_shape(weight.shape, weight.name)
+            _equal(layout.normalize(model).notes, model.notes, "notes about layouts that do not fit")
+
+    def test_counts_what_the_framework_counts(self, tmp_path: Path) -> None:
+        """Parameters are as many as the framework counts, tied ones once."""
+        for case in self.cases(tmp_path):
+            model = _adapter(self).read(case.source)
+            _equal(of_model(model).params, case.params, f"{case.source.label}: params")
+
+    def test_survives_json(self, tmp_path: Path) -> None:
+        """The report is plain data: JSON gives back exactly what went in."""
+        for case in self.cases(tmp_path):
+            report = to_dict(_finished(_adapter(self).read(case.source)))
+            _equal(json.loads(json.dumps(report, allow_nan=False)) == report, True, case.source.label)
+
+    def test_prints_nothing_that_a_terminal_obeys(self, tmp_path: Path) -> None:
+        """The table holds no control characters."""
+        for case in self.cases(tmp_path):
+            lines = table(_finished(_adapter(self).read(case.source)), View(width=80))
+            text = "".join(piece for line in lines for piece, _ in line)
+            _equal(text.isprintable(), True, f"{case.source.label}: printable")
+
+    def test_refuses_what_is_cut_off(self, tmp_path: Path) -> None:
+        """A file cut off anywhere is refused by name, or read as far as it goes; nothing else."""
+        adapter = _adapter(self)
+        folder = tmp_path / "whole"
+        folder.mkdir()
+        for case in self.cases(folder):
+            if case.source.path is None or case.source.is_directory:
+                continue
+            content = case.source.path.read_bytes()
+            for index in range(12):
+                cut = tmp_path / f"cut{index}{case.source.suffix}"
+                cut.write_bytes(content[: len(content) * index // 12])
+                source = from_path(cut)
+                if adapter.match(source):
+                    _read_or_refuse(adapter, source)
+
+
+def _adapter(contract: AdapterContract) -> Adapter:
+    name = contract.entry_point()
+    for row in installed():
+        if row.name == name and row.adapter is not None:
+            return row.adapter
+        if row.name == name:
+            raise AssertionError(f"entry point {name!r} is broken: {row.problem}")
+    raise AssertionError(f"no entry point {name!r} is installed")
+
+
+def _equal(got: object, expected: object, what: str) -> None:
+    if got != expected:
+        raise AssertionError(f"{what}: expected {expected!r}, got {got!r}")
+
+
+def _finished(model: Model) -> Model:
+    return infer(layout.normalize(model))
+
+
+def _digest(path: Path | None) -> object:
+    if path is None:
+        return None
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    return [(str(file), hashlib.sha256(file.read_bytes()).hexdigest()) for file in files if file.is_file()]
+
+
+def _check_shape(shape: Shape | None, name: str) -> None:
+    for dim in shape or ():
+        wrong = isinstance(dim, bool) or not isinstance(dim, int | Expr | Unknown)
+        if wrong or (isinstance(dim, int) and dim < 0):
+            raise AssertionError(f"{name}: {dim!r} is no dimension")
+
+
+def _read_or_refuse(adapter: Adapter, source: Source) -> None:
+    try:
+        adapter.read(source)
+    except ShapeInspectError as error:
+        if not str(error).strip():
+            raise AssertionError(f"{source.label}: an error without a text") from error
+
+
+def _probe(name: str, action: str, files: Sequence[str]) -> str:
+    code = _PROBE.replace("{frameworks}", repr(FRAMEWORKS))
+    done = subprocess.run(  # noqa: S603  # this interpreter, with a text of this module
+        [sys.executable, "-c", code, name, action, *files], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise AssertionError(done.stderr)
+    return done.stdout.strip()
