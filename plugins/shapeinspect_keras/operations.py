@@ -1,0 +1,124 @@
+"""Keras operations (``keras.ops``, ``x + y``, ``x[:, 0]``) in the common vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+Settings: TypeAlias = "Mapping[str, Any]"
+_Reader: TypeAlias = "Callable[[Settings], dict[str, Any]]"
+
+
+def _nothing(_config: Settings) -> dict[str, Any]:
+    return {}
+
+
+def _plain(value: Any) -> Any:
+    return tuple(_plain(one) for one in value) if isinstance(value, list | tuple) else value
+
+
+def _take(**names: str) -> _Reader:
+    """Rename settings: ``_take(shape="newshape")``."""
+    return lambda config: {new: _plain(config[old]) for new, old in names.items() if old in config}
+
+
+def _fixed(**values: Any) -> _Reader:
+    return lambda _config: dict(values)
+
+
+def _axes(config: Settings) -> dict[str, Any]:
+    axis = config.get("axis")
+    return {} if axis is None else {"axes": tuple(axis) if isinstance(axis, list | tuple) else (axis,)}
+
+
+def _reduce(op: str) -> _Reader:
+    def read(config: Settings) -> dict[str, Any]:
+        axes = _axes(config).get("axes")
+        return {"op": op, "axes": axes, "keepdims": bool(config.get("keepdims", False))}
+
+    return read
+
+
+def _softmax(log: bool) -> _Reader:
+    return lambda config: {"axis": _plain(config.get("axis", -1)), "log": log}
+
+
+def _split(config: Settings) -> dict[str, Any]:
+    sections = config.get("indices_or_sections")
+    found: dict[str, Any] = {"axis": config.get("axis", 0)}
+    return found | ({"sections": sections} if isinstance(sections, int) else {"indices": _plain(sections)})
+
+
+def _pad(config: Settings) -> dict[str, Any]:
+    return {"padding": _plain(config.get("pad_width"))}
+
+
+#: Operations of one value that keep its shape.
+_ACTIVATIONS = {
+    "Relu": "relu", "Relu6": "relu6", "Sigmoid": "sigmoid", "SparseSigmoid": "sparse_sigmoid", "Tanh": "tanh",
+    "Softplus": "softplus", "Softsign": "softsign", "SoftShrink": "soft_shrink", "HardShrink": "hard_shrink",
+    "Silu": "silu", "Gelu": "gelu", "Elu": "elu", "Selu": "selu", "Celu": "celu",
+    "LeakyRelu": "leaky_relu", "HardSigmoid": "hard_sigmoid", "HardSilu": "hard_silu",
+    "HardTanh": "hard_tanh", "LogSigmoid": "log_sigmoid", "TanhShrink": "tanh_shrink",
+    "Threshold": "threshold", "SquarePlus": "squareplus",
+}  # fmt: skip
+
+#: Operations that broadcast their operands, or take one value at a time.
+_ELEMENTWISE = {
+    "Add": "add", "Subtract": "sub", "Multiply": "mul", "Divide": "div", "TrueDivide": "div",
+    "FloorDivide": "floor_div", "Mod": "mod", "Power": "pow", "Maximum": "max", "Minimum": "min",
+    "Absolute": "abs", "Abs": "abs", "Negative": "neg", "Exp": "exp", "Expm1": "expm1", "Log": "log",
+    "Log1p": "log1p", "Log2": "log2", "Log10": "log10", "Sqrt": "sqrt", "Rsqrt": "rsqrt", "Square": "square",
+    "Reciprocal": "reciprocal", "Sign": "sign", "Floor": "floor", "Ceil": "ceil", "Round": "round",
+    "Clip": "clip", "Sin": "sin", "Cos": "cos", "Tan": "tan", "Erf": "erf", "Where": "where",
+    "Equal": "equal", "NotEqual": "not_equal", "Greater": "greater", "GreaterEqual": "greater_equal",
+    "Less": "less", "LessEqual": "less_equal", "LogicalAnd": "and", "LogicalOr": "or", "LogicalNot": "not",
+    "LogicalXor": "xor", "Isnan": "isnan", "Isinf": "isinf", "Isfinite": "isfinite",
+    "ZerosLike": "zeros_like", "OnesLike": "ones_like", "Flip": "flip", "Roll": "roll",
+    "Cumsum": "cumsum", "Cumprod": "cumprod",
+    "Arctan2": "atan2", "Logaddexp": "logaddexp", "StopGradient": "stop_gradient",
+}  # fmt: skip
+
+_REDUCE = {
+    "Mean": "mean", "Sum": "sum", "Max": "max", "Min": "min", "Prod": "prod", "Amax": "max", "Amin": "min",
+    "Std": "std", "Var": "var", "Any": "any", "All": "all", "Logsumexp": "logsumexp", "Median": "median",
+    "CountNonzero": "count_nonzero",
+}  # fmt: skip
+
+#: The class of each operation: its kind and the reader of its settings. What a call alone tells (the
+#: key of ``GetItem``, the second operand) is no setting.
+OPERATIONS: dict[str, tuple[str, _Reader]] = {
+    **{name: ("activation", _fixed(function=function)) for name, function in _ACTIVATIONS.items()},
+    **{name: ("elementwise", _fixed(op=op)) for name, op in _ELEMENTWISE.items()},
+    **{name: ("reduce", _reduce(op)) for name, op in _REDUCE.items()},
+    "Softmax": ("softmax", _softmax(log=False)),
+    "LogSoftmax": ("softmax", _softmax(log=True)),
+    "Argmax": ("argmax", _take(axis="axis", keepdims="keepdims")),
+    "Argmin": ("argmax", _take(axis="axis", keepdims="keepdims")),
+    "Reshape": ("reshape", _take(shape="newshape")),
+    "Ravel": ("reshape", _fixed(shape=(-1,))),
+    "Transpose": ("permute", _take(axes="axes")),
+    "Swapaxes": ("transpose2", _take(axis0="axis1", axis1="axis2")),
+    "ExpandDims": ("unsqueeze", _axes),
+    "Squeeze": ("squeeze", _axes),
+    "Concatenate": ("concat", _take(axis="axis")),
+    "Stack": ("stack", _take(axis="axis")),
+    "Split": ("split", _split),
+    "Pad": ("pad", _pad),
+    "Repeat": ("repeat", _take(axis="axis", count="repeats")),
+    "Tile": ("tile", _take(repeats="repeats")),
+    "BroadcastTo": ("expand", _take(shape="shape")),
+    "Cast": ("cast", _take(dtype="dtype")),
+    "Matmul": ("matmul", _nothing),
+    "Dot": ("matmul", _nothing),
+    "Einsum": ("einsum", _take(equation="subscripts")),
+    "Take": ("gather", _take(axis="axis")),
+    "TakeAlongAxis": ("gather", _take(axis="axis")),
+    "OneHot": ("one_hot", _take(depth="num_classes", axis="axis")),
+    "TopK": ("topk", _take(k="k")),
+    "GetItem": ("slice", _nothing),
+    "Resize": ("resize", _take(size="size", mode="interpolation", data_format="data_format")),
+    "LayerNorm": ("layer_norm", _take(axis="axis", eps="epsilon")),
+    "RMSNorm": ("rms_norm", _take(axis="axis", eps="epsilon")),
+    "Normalize": ("normalize", _take(axis="axis")),
+}
