@@ -82,7 +82,7 @@ def draw(columns: Sequence[Column], rows: Sequence[Sequence[str]], limit: int) -
         _line(columns, kept, widths, [column.name for column in columns], "heading"),
         _line(columns, kept, widths, ["─" * widths.get(index, 0) for index in range(len(columns))], "rule"),
     ]
-    lines.extend(_line(columns, kept, widths, row) for row in rows)
+    lines.extend(_line(columns, kept, widths, row) for row in rows if any(row[index] for index in kept))
     return lines
 
 

@@ -20,7 +20,7 @@ from shapeinspect.units import count, short
 #: given up first: bytes, type, common, input, weights, MACs, settings.
 COLUMNS: dict[str, Column] = {
     "layer": Column("layer", style="path", elastic=True),
-    "kind": Column("kind", style="kind"),
+    "kind": Column("kind", style="kind", elastic=True),
     "type": Column("type", style="dim", rank=6),
     "input": Column("input", rank=4, elastic=True),
     "output": Column("output", elastic=True),
@@ -97,7 +97,8 @@ def table(model: Model, view: View) -> list[Line]:
 
 
 def _title(model: Model) -> Line:
-    facts = f"  {model.format}, {model.framework}, {count(len(model.layers))} layers"
+    number = f"{count(len(model.layers))} {'layer' if len(model.layers) == 1 else 'layers'}"
+    facts = "  " + ", ".join(printable(fact) for fact in (model.format, model.framework, number))
     return ((printable(model.source), "heading"), (facts, "dim"))
 
 
@@ -106,7 +107,7 @@ def _ends(model: Model) -> Iterator[Line]:
         for name in names:
             value = model.values.get(name, Value(name))
             text = f"  {printable(name)}  {cells.shape(value.shape, value.axes)}"
-            yield ((f"{label:<6}", "dim"), (text, ""), (f"  {value.dtype or ''}".rstrip(), "dim"))
+            yield ((f"{label:<6}", "dim"), (text, ""), (f"  {printable(value.dtype or '')}".rstrip(), "dim"))
 
 
 def _columns(view: View) -> list[Column]:
@@ -271,7 +272,7 @@ def _sums(totals: Totals, has_calls: bool) -> Iterator[Line]:
     if totals.unknown:
         text += f", and {totals.unknown} weights of unknown size"
     yield (("parameters  ", "dim"), (text, ""))
-    kinds = ", ".join(f"{dtype} {short(size, 'B')}" for dtype, size in totals.bytes_by_dtype)
+    kinds = ", ".join(f"{printable(dtype)} {short(size, 'B')}" for dtype, size in totals.bytes_by_dtype)
     yield (("bytes       ", "dim"), (f"{short(totals.bytes, 'B')}" + (f"  ({kinds})" if kinds else ""), ""))
     if has_calls:
         each = " for each N" if not isinstance(totals.macs, int) and totals.macs is not None else ""

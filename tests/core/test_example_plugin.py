@@ -20,7 +20,9 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(home)], check=True)
     interpreter = home / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     where = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
-    site = Path(subprocess.run([interpreter, "-c", where], check=True, capture_output=True, text=True).stdout.strip())
+    site = Path(
+        subprocess.run([interpreter, "-c", where], check=True, capture_output=True, text=True).stdout.strip()
+    )
     here = sysconfig.get_paths()["purelib"]
     (site / "shared.pth").write_text(f"import site; site.addsitedir({here!r})\n")
     install = ["install", "--quiet", "--no-deps", "--no-build-isolation", "--disable-pip-version-check"]

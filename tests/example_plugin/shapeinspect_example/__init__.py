@@ -54,7 +54,11 @@ def _layer(row: dict[str, Any]) -> Layer:
         storage=row.get("shared"),
     )
     return Layer(
-        row["name"], KINDS.get(row["type"], "unknown"), row["type"], tuple(row["name"].split(".")), weights=(weight,)
+        row["name"],
+        KINDS.get(row["type"], "unknown"),
+        row["type"],
+        tuple(row["name"].split(".")),
+        weights=(weight,),
     )
 
 
