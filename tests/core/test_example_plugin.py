@@ -37,10 +37,8 @@ def _run(python: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_it_passes_the_contract(python: Path) -> None:
-    done = _run(
-        python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--noconftest", "-c", str(EXAMPLE / "pyproject.toml"),
-        str(EXAMPLE / "check_example.py"),
-    )  # fmt: skip
+    options = ["-q", "-p", "no:cacheprovider", "--noconftest", "-c", str(EXAMPLE / "pyproject.toml")]
+    done = _run(python, "-m", "pytest", *options, str(EXAMPLE / "check_example.py"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "11 passed" in done.stdout
 
@@ -66,10 +64,12 @@ def test_a_broken_adapter_is_a_row_and_harms_no_other(python: Path, tmp_path: Pa
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken-adapter\nVersion: 9.9\n")
     (info / "entry_points.txt").write_text("[shapeinspect.adapters]\nbroken = broken_adapter:ADAPTER\n")
     (package / "broken_adapter.py").write_text("raise OSError('no such library: libfoo')\n")
-    code = (
-        "import sys, runpy; sys.path.insert(0, sys.argv[1]); sys.argv = ['shapeinspect', 'adapters', '--format', "
-        "'json']; runpy.run_module('shapeinspect', run_name='__main__')"
-    )
+    code = """
+import runpy, sys
+sys.path.insert(0, sys.argv[1])
+sys.argv = ["shapeinspect", "adapters", "--format", "json"]
+runpy.run_module("shapeinspect", run_name="__main__")
+"""
     rows = {row["name"]: row for row in json.loads(_run(python, "-c", code, str(package)).stdout)}
     assert rows["broken"]["problem"] == "OSError: no such library: libfoo"
     assert rows["broken"]["available"] is False

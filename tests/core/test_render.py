@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -70,7 +71,7 @@ def model() -> Model:
             ("image",),
             ("small",),
             (Note("the file records no training settings"),),
-        )  # fmt: skip
+        )
     )
 
 
@@ -115,7 +116,7 @@ def test_columns_go_in_the_stated_order(model: Model) -> None:
     for columns in range(200, 30, -1):
         heading = next(line for line in _text(model, width=columns) if line.startswith("layer"))
         seen.append([name for name in COLUMNS if COLUMNS[name].name in heading.split()])
-    lost = [name for wide, narrow in zip(seen, seen[1:], strict=False) for name in wide if name not in narrow]
+    lost = [name for wide, narrow in pairwise(seen) for name in wide if name not in narrow]
     assert lost == ["bytes", "type", "common", "input", "weights", "macs", "settings"]
 
 

@@ -6,6 +6,7 @@ max pooling and ReLU as it is usually built today. The weights are random.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ def main() -> None:
     node("Flatten", "flatten", ["p2"], "f")
     sizes = (400, 120, 84, 10)
     value = "f"
-    for index, (into, out) in enumerate(zip(sizes, sizes[1:], strict=False), start=1):
+    for index, (into, out) in enumerate(pairwise(sizes), start=1):
         parts = [value, weight(f"fc{index}.weight", out, into), weight(f"fc{index}.bias", out)]
         value = "scores" if index == 3 else f"g{index}"
         node("Gemm", f"fc{index}", parts, value, transB=1)
