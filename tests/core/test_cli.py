@@ -1,0 +1,211 @@
+"""The command line as a user meets it: exit codes, one-screen errors, terminals and pipes."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from shapeinspect.cli import main
+from shapeinspect.units import count
+
+LENET = str(Path(__file__).parents[1] / "data" / "lenet.onnx")
+
+#: Layer by layer, from the shapes of LeNet-5: kernel · in · out + out.
+LENET_PARAMS = {
+    "conv1": 5 * 5 * 1 * 6 + 6,
+    "conv2": 5 * 5 * 6 * 16 + 16,
+    "fc1": 400 * 120 + 120,
+    "fc2": 120 * 84 + 84,
+    "fc3": 84 * 10 + 10,
+}
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    def call(*words: str) -> tuple[int, str, str]:
+        try:
+            main(list(words))
+            code = 0
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+def test_show_prints_the_table(run: Run) -> None:
+    code, out, err = run("show", LENET, "--width", "80")
+    assert (code, err) == (0, "")
+    rows = {line.split()[0]: line for line in out.splitlines() if line[:1].isalpha()}
+    for name, params in LENET_PARAMS.items():
+        assert rows[name].split("  ")[-2:] != []
+        assert count(params) in rows[name]
+    assert count(sum(LENET_PARAMS.values())) in rows["parameters"]
+    assert "N C6 H28 W28" in rows["conv1"]
+    assert "N C16 H10 W10" in rows["conv2"]
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_show_gives_json(run: Run) -> None:
+    code, out, _ = run("show", LENET, "--format", "json")
+    report = json.loads(out)
+    assert (code, report["schema"], report["framework"]) == (0, 1, "onnx")
+    assert report["totals"]["params"] == sum(LENET_PARAMS.values())
+    conv2 = next(layer for layer in report["layers"] if layer["path"] == "conv2")
+    assert conv2["calls"][0]["inputs"] == [{"shape": ["N", 6, 14, 14], "axes": ["N", "C", "H", "W"]}]
+    assert conv2["calls"][0]["macs"] == f"{10 * 10 * 16 * 6 * 25}*N"
+
+
+def test_an_input_of_another_size_changes_the_shapes(run: Run) -> None:
+    code, out, _ = run("show", LENET, "--input", "7,1,32,32", "--format", "json")
+    report = json.loads(out)
+    assert code == 0
+    assert report["outputs"][0]["shape"] == [7, 10]
+    assert report["totals"]["macs"] == 7 * (
+        28 * 28 * 6 * 25 + 10 * 10 * 16 * 6 * 25 + 400 * 120 + 120 * 84 + 84 * 10
+    )
+
+
+@pytest.mark.parametrize(
+    "words", [("show", LENET), ("adapters",), ("--help",), ("show", "--help"), ("--version",)]
+)
+def test_good_requests_exit_with_0(run: Run, words: tuple[str, ...]) -> None:
+    assert run(*words)[0] == 0
+
+
+def _bad(tmp_path: Path) -> dict[str, tuple[list[str], int, str]]:
+    (tmp_path / "empty.onnx").touch()
+    (tmp_path / "text.onnx").write_text("this is a shopping list: milk, bread, eggs\n" * 20)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "notes.txt").write_text("hello")
+    (tmp_path / "nets.py").write_text(
+        "def broken():\n    raise RuntimeError('no such weights')\nnumber = 3\n"
+    )
+    content = Path(LENET).read_bytes()
+    (tmp_path / "cut.onnx").write_bytes(content[: len(content) // 2])
+    return {
+        "missing": (["show", "no/such/model.onnx"], 2, "there is no file"),
+        "directory": (["show", str(tmp_path / "folder")], 3, "holds no model"),
+        "empty": (["show", str(tmp_path / "empty.onnx")], 3, "empty"),
+        "text": (["show", str(tmp_path / "text.onnx")], 3, "text.onnx"),
+        "unknown format": (["show", str(tmp_path / "notes.txt")], 3, "no known format"),
+        "cut off": (["show", str(tmp_path / "cut.onnx")], 3, "cut.onnx"),
+        "no module": (["show", "no_such_package.nets:net"], 2, "there is no module"),
+        "no attribute": (["show", "nets:brokn"], 2, 'did you mean "broken"?'),
+        "raises": (["show", "nets:broken"], 2, "no such weights"),
+        "no model": (["show", "nets:number"], 2, "builtins.int"),
+        "input": (["show", LENET, "--input", "1,x-,3"], 2, "--input 1,x-,3 is no shape"),
+        "input name": (["show", LENET, "--input", "picture=1,1,32,32"], 2, "image"),
+        "input rank": (["show", LENET, "--input", "1,32,32"], 2, "image"),
+        "format": (["show", LENET, "--format", "xml"], 2, "table, json"),
+        "column": (["show", LENET, "--columns", "layer,size"], 2, "no column 'size'"),
+        "no command": (["shw"], 2, "shw"),
+        "option": (["show", LENET, "--depht", "1"], 2, "--depht"),
+        "nothing": (["show"], 2, "MODEL"),
+    }
+
+
+BAD = (
+    "missing", "directory", "empty", "text", "unknown format", "cut off", "no module", "no attribute", "raises",
+    "no model", "input", "input name", "input rank", "format", "column", "no command", "option", "nothing",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_mistake_gets_one_screen_that_names_it(
+    run: Run, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words, expected, text = _bad(tmp_path)[name]
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(*words)
+    assert code == expected, err
+    assert text in err
+    assert "Traceback" not in err
+    assert len(err.splitlines()) <= 24
+    assert out == ""
+
+
+def test_every_mistake_is_tried() -> None:
+    assert len(BAD) == 18
+
+
+def test_the_traceback_is_there_for_who_asks(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "more_nets.py").write_text("def broken():\n    raise RuntimeError('no such weights')\n")
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run("show", "more_nets:broken", "--traceback")
+    assert code == 2
+    assert "Traceback (most recent call last)" in err
+    assert "more_nets.py" in err
+
+
+def test_adapters_are_listed(run: Run) -> None:
+    code, out, _ = run("adapters", "--format", "json")
+    rows = {row["name"]: row for row in json.loads(out)}
+    assert code == 0
+    assert {"onnx", "keras", "keras-live", "torch", "torch-live", "safetensors"} <= set(rows)
+    for row in rows.values():
+        assert row["problem"] is None
+        assert row["formats"]
+    assert rows["torch-live"]["requires"] == "torch"
+    assert rows["torch-live"]["available"] is True
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    words = f"{sys.executable} -m shapeinspect show {LENET} --format json | head -c 10"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", words], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def _in_terminal(words: list[str], **environment: str) -> str:
+    """Run in a pseudo-terminal and return all that it printed."""
+    parent, child = pty.openpty()
+    settings = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS")} | {
+        "TERM": "xterm-256color"
+    }
+    with subprocess.Popen(words, stdout=child, stderr=child, env=settings | environment) as process:
+        os.close(child)
+        text = b""
+        while True:
+            try:
+                part = os.read(parent, 65536)
+            except OSError:  # the other end is closed
+                break
+            if not part:
+                break
+            text += part
+        os.close(parent)
+        assert process.wait() == 0, text
+    return text.decode()
+
+
+def test_color_only_in_a_terminal_and_never_against_a_wish(run: Run) -> None:
+    words = [sys.executable, "-m", "shapeinspect", "show", LENET]
+    assert "\x1b[" not in run("show", LENET)[1]
+    assert "\x1b[" in _in_terminal(words, COLUMNS="100")
+    assert "\x1b[" not in _in_terminal(words, COLUMNS="100", NO_COLOR="1")
+
+
+def test_a_terminal_without_unicode_gets_escapes_and_no_crash() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "shapeinspect", "show", LENET],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert "\\u2500" in done.stdout
