@@ -1,1 +1,48 @@
-"""Fills in the shapes, axis names and work that the source did not give."""
+"""Fills in the shapes, axis names and work that the source did not give.
+
+Nothing that the source gave is changed; what nothing proves stays unknown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from shapeinspect.infer.axes import name_axes
+from shapeinspect.infer.inputs import with_input_shapes
+from shapeinspect.infer.shapes import fill_shapes
+from shapeinspect.infer.work import count_work
+from shapeinspect.ir import Frozen, Model
+
+__all__ = ["infer", "with_input_shapes"]
+
+
+def infer(model: Model) -> Model:
+    """Fill in unknown shapes, the names of axes, and the multiply-accumulates of every call.
+
+    A shape that the source recorded stays; where the arithmetic contradicts it, or an op refuses its
+    input, a note says so and the walk goes on.
+
+    Args:
+        model: the model as an adapter read it.
+
+    Example:
+        >>> from shapeinspect.ir import Call, Layer, Value
+        >>> layer = Layer("fc", "linear", "Linear", attributes=Frozen(in_features=3, out_features=5))
+        >>> values = Frozen({"x": Value("x", (2, 3)), "y": Value("y")})
+        >>> model = infer(Model("m", "onnx", "onnx", "onnx", (layer,), (Call("fc", ("x",), ("y",)),), values))
+        >>> model.values["y"].shape, model.calls[0].macs
+        ((2, 5), 30)
+    """
+    if not model.calls:
+        return model
+    layers = {layer.path: layer for layer in model.layers}
+    shapes, notes = fill_shapes(model, layers)
+    axes = name_axes(model, layers, shapes)
+    values = {
+        name: value
+        if value.shape == shapes[name] and value.axes == axes.get(name)
+        else replace(value, shape=shapes[name], axes=axes.get(name))
+        for name, value in model.values.items()
+    }
+    calls = count_work(model, layers, shapes)
+    return replace(model, values=Frozen(values), calls=calls, notes=(*model.notes, *notes))

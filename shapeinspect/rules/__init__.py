@@ -1,1 +1,179 @@
-"""The arithmetic of shapes: one file a family of ops, one pure function a formula."""
+"""The arithmetic of shapes: one file a family of ops, one pure function a formula.
+
+Multiply-accumulates (MACs) count the products of an op that sums products: a convolution is its
+output elements times inputs per group times kernel taps, a transposed one its input elements times
+outputs per group times taps, a matrix product its output elements times the inner length, a recurrent
+step one such product for each gate's two matrices, attention its four projections, the scores and
+the weighted sum. Everything else (pools, norms, activations, biases, look-ups) counts 0.
+"""
+
+from __future__ import annotations
+
+from shapeinspect.dims import Dim
+from shapeinspect.errors import ShapeMismatchError
+from shapeinspect.rules.attention import attention_macs
+from shapeinspect.rules.conv import (
+    causal_padding,
+    conv_size,
+    conv_transpose_same_size,
+    conv_transpose_size,
+    conv_transpose_valid_size,
+    same_padding,
+    same_size,
+)
+from shapeinspect.rules.elementwise import broadcast, broadcast_size
+from shapeinspect.rules.index import slice_size
+from shapeinspect.rules.join import chunk_sizes, concat_size, piece_sizes
+from shapeinspect.rules.lengths import Length, ceil_div, larger, smaller
+from shapeinspect.rules.linear import einsum_terms, matmul_shape
+from shapeinspect.rules.pad import pad_size
+from shapeinspect.rules.pool import adaptive_end, adaptive_start, pool_size
+from shapeinspect.rules.recurrent import step_macs
+from shapeinspect.rules.reduce import reduce_shape
+from shapeinspect.rules.repeat import tile_shape
+from shapeinspect.rules.reshape import flatten_shape, reshape_shape
+from shapeinspect.rules.resize import scaled_size, shuffled_channels
+from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes
+from shapeinspect.rules.table import RULES
+
+__all__ = [
+    "RULES",
+    "Attributes",
+    "Length",
+    "Naming",
+    "Rule",
+    "Shapes",
+    "adaptive_end",
+    "adaptive_start",
+    "attention_macs",
+    "axis_names",
+    "broadcast",
+    "broadcast_size",
+    "causal_padding",
+    "ceil_div",
+    "chunk_sizes",
+    "concat_size",
+    "conv_size",
+    "conv_transpose_same_size",
+    "conv_transpose_size",
+    "conv_transpose_valid_size",
+    "einsum_terms",
+    "flatten_shape",
+    "has_rule",
+    "larger",
+    "macs",
+    "matmul_shape",
+    "output_shapes",
+    "pad_size",
+    "piece_sizes",
+    "pool_size",
+    "reduce_shape",
+    "reshape_shape",
+    "same_padding",
+    "same_size",
+    "scaled_size",
+    "shuffled_channels",
+    "slice_size",
+    "smaller",
+    "step_macs",
+    "tile_shape",
+]
+
+# What a setting of a wrong type or value raises inside a formula: files may hold any.
+_UNUSABLE = (TypeError, ValueError, IndexError, AttributeError, ArithmeticError)
+
+
+def has_rule(kind: str) -> bool:
+    """Tell whether the arithmetic of a kind is known.
+
+    Args:
+        kind: a name of the vocabulary.
+
+    Example:
+        >>> has_rule("conv"), has_rule("lambda")
+        (True, False)
+    """
+    return kind in RULES
+
+
+def output_shapes(kind: str, attributes: Attributes, inputs: Shapes) -> Shapes:
+    """Return the shapes of an op's outputs, as far as its settings and inputs tell.
+
+    Args:
+        kind: a name of the vocabulary.
+        attributes: the layer's settings, as the vocabulary names them.
+        inputs: the input shapes; None for an unknown rank, UNKNOWN for an unknown length.
+
+    Returns:
+        One shape an output; ``(None,)`` for a kind without a rule or without a setting it needs.
+
+    Raises:
+        ShapeMismatchError: if the inputs do not fit the settings or one another; its layer is empty.
+
+    Example:
+        >>> output_shapes("conv", {"kernel_size": (3, 3), "out_channels": 8}, ((1, 3, 10, 12),))
+        ((1, 8, 8, 10),)
+    """
+    rule = RULES.get(kind)
+    if rule is None:
+        return (None,)
+    try:
+        return rule.outputs(attributes, inputs)
+    except KeyError:
+        return (None,)
+    except ShapeMismatchError as error:
+        raise ShapeMismatchError(
+            "", kind, expected=error.expected, got=error.got, where=error.where, hint=error.hint
+        ) from None
+    except _UNUSABLE as error:
+        raise ShapeMismatchError(
+            "", kind, expected="settings that its formula can use", got=str(error)
+        ) from error
+
+
+def macs(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Dim | None:
+    """Return how many multiply-accumulates one call of an op takes.
+
+    Args:
+        kind: a name of the vocabulary.
+        attributes: the layer's settings.
+        inputs: the input shapes.
+        outputs: the output shapes.
+
+    Returns:
+        The number, an expression where shapes hold symbols, or None if it cannot be known.
+
+    Example:
+        >>> macs("linear", {"in_features": 3}, ((2, 3),), ((2, 5),))
+        30
+    """
+    rule = RULES.get(kind)
+    if rule is None:
+        return None
+    try:
+        total = rule.macs(attributes, inputs, outputs)
+    except (KeyError, ShapeMismatchError, *_UNUSABLE):
+        return None
+    return total if total is None or isinstance(total, int) or hasattr(total, "terms") else None
+
+
+def axis_names(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    """Return what one call proves about the names of the axes it reads and makes.
+
+    Args:
+        kind: a name of the vocabulary.
+        attributes: the layer's settings.
+        inputs: the input shapes.
+        outputs: the output shapes.
+
+    Example:
+        >>> axis_names("linear", {}, ((2, 3),), ((2, 5),)).links
+        ((0, 0, 0, 0),)
+    """
+    rule = RULES.get(kind)
+    if rule is None:
+        return Naming()
+    try:
+        return rule.axes(attributes, inputs, outputs)
+    except (KeyError, ShapeMismatchError, *_UNUSABLE):
+        return Naming()

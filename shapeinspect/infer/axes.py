@@ -1,0 +1,167 @@
+"""Names the axes of activations: what ops prove, carried along axes that play the same role.
+
+Every axis of every value is a node. Ops link nodes of the same role (an activation, each axis of its
+input to the same axis of its output; a convolution, the batch and the space), linked nodes form a
+class, and the best proof in a class names it all: forward, backward and across branches in one pass.
+A flattened axis is named after the axes it is made of, as in ``(C H W)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from shapeinspect.dims import Expr, Shape
+from shapeinspect.infer.settings import attributes_of, input_names, inputs_of
+from shapeinspect.ir import Axes, Layer, Model
+from shapeinspect.rules import Naming, axis_names, has_rule
+
+# How good a proof is: the source's own name, what an op demands, the parts of a flattened axis, usage.
+_GIVEN: Final = 0
+_PROVEN: Final = 1
+_USUAL: Final = 3
+
+# The symbols by which exporters and people call a batch.
+_BATCH_SYMBOLS = frozenset({"N", "batch", "batch_size"})
+
+
+def name_axes(
+    model: Model, layers: Mapping[str, Layer], shapes: Mapping[str, Shape | None]
+) -> dict[str, Axes | None]:
+    """Return the names of the axes of every value; None for an axis that nothing proves.
+
+    Names that the source gave stay as they are.
+
+    Args:
+        model: the model.
+        layers: its layers by path.
+        shapes: the shape of every value.
+
+    Example:
+        >>> name_axes(Model("m", "onnx", "onnx", "onnx"), {}, {})
+        {}
+    """
+    classes = _Classes(shapes)
+    for name, value in model.values.items():
+        classes.seed(name, value.axes, _GIVEN)
+    for name in model.inputs:
+        shape = shapes.get(name)
+        if shape and isinstance(shape[0], Expr) and str(shape[0]) in _BATCH_SYMBOLS:
+            classes.seed(name, ("N",) + (None,) * (len(shape) - 1), _PROVEN)
+    merges = []
+    for call in model.calls:
+        layer = layers.get(call.layer)
+        if layer is None or not has_rule(layer.kind):
+            continue
+        sources, given = input_names(layer, call), inputs_of(layer, call, shapes)
+        outputs = tuple([shapes.get(name) for name in call.outputs])
+        naming = axis_names(layer.kind, attributes_of(layer, call, model.values), given, outputs)
+        classes.add(naming, sources, call.outputs)
+        for source, axes, output, axis in naming.merges:
+            nodes = [classes.node(_at(sources, source), one) for one in axes]
+            merges.append((nodes, classes.node(_at(call.outputs, output), axis)))
+    for nodes, target in merges:
+        classes.merge(nodes, target)
+    return {name: _kept(value.axes, classes.names(name)) for name, value in model.values.items()}
+
+
+def _kept(given: Axes | None, found: Axes | None) -> Axes | None:
+    if given is None or found is None:
+        return found if given is None else given
+    if len(given) != len(found):
+        return found
+    return tuple(have or new for have, new in zip(given, found, strict=True))
+
+
+def _at(names: tuple[str, ...], place: int) -> str:
+    return names[place] if place < len(names) else ""
+
+
+class _Classes:
+    """Nodes joined into classes of one role each, and the best name of each class so far."""
+
+    def __init__(self, shapes: Mapping[str, Shape | None]) -> None:
+        self._start: dict[str, int] = {}
+        self._rank: dict[str, int] = {}
+        total = 0
+        for name, shape in shapes.items():
+            if name and shape is not None:
+                self._start[name], self._rank[name] = total, len(shape)
+                total += len(shape)
+        self._parent = list(range(total))
+        self._best: list[tuple[int, int, str] | None] = [None] * total
+        self._order = 0
+
+    def node(self, name: str, axis: int) -> int | None:
+        """Return the number of one axis of a value, or None if the value has no such axis."""
+        return self._start[name] + axis if 0 <= axis < self._rank.get(name, 0) else None
+
+    def root(self, node: int) -> int:
+        """Return the number that stands for a node's whole class."""
+        parent = self._parent
+        while parent[node] != node:
+            parent[node] = parent[parent[node]]
+            node = parent[node]
+        return node
+
+    def seed(self, name: str, axes: Axes | None, level: int) -> None:
+        """Put names on the axes of a value, as proofs of a level."""
+        if axes is None or self._rank.get(name) != len(axes):
+            return
+        for axis, label in enumerate(axes):
+            if label:
+                usual = label[-1] == "?"
+                self._name(
+                    self._start[name] + axis, _USUAL if usual else level, label[:-1] if usual else label
+                )
+
+    def _name(self, node: int, level: int, label: str) -> None:
+        self._order += 1
+        root, proof = self.root(node), (level, self._order, label)
+        best = self._best[root]
+        if best is None or proof < best:
+            self._best[root] = proof
+
+    def add(self, naming: Naming, sources: tuple[str, ...], outputs: tuple[str, ...]) -> None:
+        """Take in what one call proves."""
+        for name, axes in zip(sources, naming.inputs, strict=False):
+            self.seed(name, axes, _PROVEN)
+        for name, axes in zip(outputs, naming.outputs, strict=False):
+            self.seed(name, axes, _PROVEN)
+        for source, axis, output, place in naming.links:
+            self._link(self.node(_at(sources, source), axis), self.node(_at(outputs, output), place))
+
+    def _link(self, one: int | None, other: int | None) -> None:
+        if one is None or other is None:
+            return
+        left, right = self.root(one), self.root(other)
+        if left == right:
+            return
+        low, high = min(left, right), max(left, right)
+        self._parent[high] = low
+        proofs = [proof for proof in (self._best[low], self._best[high]) if proof is not None]
+        self._best[low] = min(proofs, default=None)
+
+    def merge(self, nodes: list[int | None], target: int | None) -> None:
+        """Name a flattened axis after the axes it is made of, unless something better is proven."""
+        if target is None or None in nodes:
+            return
+        best = self._best[self.root(target)]
+        if best is not None and best[0] < _USUAL:
+            return
+        labels = [self._label(node) for node in nodes if node is not None]
+        if all(labels):
+            parts = " ".join(label.removeprefix("(").removesuffix(")") for label in labels if label)
+            self._best[self.root(target)] = (_USUAL - 1, 0, f"({parts})")
+
+    def _label(self, node: int) -> str | None:
+        best = self._best[self.root(node)]
+        return None if best is None else best[2]
+
+    def names(self, name: str) -> Axes | None:
+        """Return the names of a value's axes, or None if not one is known."""
+        rank = self._rank.get(name)
+        if rank is None:
+            return None
+        found = tuple([self._label(self._start[name] + axis) for axis in range(rank)])
+        return found if any(found) else None

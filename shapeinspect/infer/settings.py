@@ -1,0 +1,71 @@
+"""What one call gives the arithmetic: its settings and its shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from shapeinspect.dims import Shape
+from shapeinspect.ir import Call, Layer, Value
+from shapeinspect.rules import Attributes, Shapes
+
+# Ops for which an input that is left out is no input at all.
+_VARIADIC = frozenset({"elementwise", "concat", "stack"})
+# Ops that read their target from a second input where the graph computes it.
+_TARGETED = frozenset({"reshape", "expand"})
+
+
+def attributes_of(layer: Layer, call: Call, values: Mapping[str, Value]) -> Attributes:
+    """Return the settings of one call: the layer's, the call's own, and a target shape it reads.
+
+    Args:
+        layer: the layer.
+        call: one of its calls.
+        values: the model's values.
+
+    Example:
+        >>> attributes_of(Layer("p", "permute", "Permute"), Call("p", ("x",), ("y",)), {})
+        {}
+    """
+    found: Attributes = layer.attributes
+    if call.attributes:
+        found = {**layer.attributes, **call.attributes}
+    if layer.kind in _TARGETED and "shape" not in found and len(call.inputs) > 1:
+        target = values.get(call.inputs[1])
+        if target is not None and isinstance(target.constant, tuple):
+            return {**found, "shape": target.constant}
+    return found
+
+
+def input_names(layer: Layer, call: Call) -> tuple[str, ...]:
+    """Return the names of a call's inputs as its rule counts them.
+
+    Inputs left out at the end are none; of an op that takes any number, those in between neither.
+
+    Args:
+        layer: the layer.
+        call: one of its calls.
+
+    Example:
+        >>> input_names(Layer("p", "permute", "P"), Call("p", ("x", ""), ("y",)))
+        ('x',)
+    """
+    names = call.inputs
+    if layer.kind in _VARIADIC:
+        return tuple([name for name in names if name])
+    while names and not names[-1]:
+        names = names[:-1]
+    return names
+
+
+def inputs_of(layer: Layer, call: Call, shapes: Mapping[str, Shape | None]) -> Shapes:
+    """Return the shapes of a call's inputs, as its rule counts them.
+
+    Args:
+        layer: the layer.
+        call: one of its calls.
+        shapes: the shape of every value.
+
+    Example:
+        >>> inputs_of(Layer("p", "permute", "P"), Call("p", ("x", ""), ("y",)), {"x": (2, 3)})
+        ((2, 3),)
+    """
+    return tuple([shapes.get(name) for name in input_names(layer, call)])

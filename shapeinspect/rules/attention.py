@@ -1,0 +1,139 @@
+"""Attention with its projections, and the bare scaled dot product."""
+
+from __future__ import annotations
+
+from shapeinspect.dims import Dim, Shape, product
+from shapeinspect.ir import Axes
+from shapeinspect.rules.elementwise import broadcast
+from shapeinspect.rules.lengths import Length
+from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, first, mismatch, show, unlike
+
+
+def attention_macs(
+    queries: Length, keys: Length, heads: Length, head_dim: Length, value_dim: Length | None = None
+) -> Length:
+    """Return the multiply-accumulates of the scores and of the weighted sum, projections left out.
+
+    Args:
+        queries: positions that ask.
+        keys: positions that are asked.
+        heads: how many heads.
+        head_dim: features a head of queries and keys.
+        value_dim: features a head of values; ``head_dim`` by default.
+
+    Source: ``softmax(q k^T / sqrt(d)) v``: one product for the scores, one for the sum.
+
+    Example:
+        >>> attention_macs(5, 7, heads=2, head_dim=4)
+        560
+    """
+    return queries * keys * heads * (head_dim + (head_dim if value_dim is None else value_dim))
+
+
+def _three(inputs: Shapes) -> tuple[Shape | None, Shape | None, Shape | None]:
+    query = first(inputs)
+    key = inputs[1] if len(inputs) > 1 and inputs[1] is not None else (query if len(inputs) < 2 else None)
+    value = inputs[2] if len(inputs) > 2 and inputs[2] is not None else (key if len(inputs) < 3 else None)
+    return query, key, value
+
+
+def _is_layer(attributes: Attributes) -> bool:
+    return "embed_dim" in attributes or "out_features" in attributes
+
+
+def _attention(attributes: Attributes, inputs: Shapes) -> Shapes:
+    query, key, value = _three(inputs)
+    wants_weights = attributes.get("need_weights")
+    if query is None:
+        return (None, None) if wants_weights else (None,)
+    if not _is_layer(attributes):
+        return _dot_product(query, key, value)
+    _check(attributes, query, key, value)
+    width = attributes.get("out_features") or attributes["embed_dim"]
+    out = (*query[:-1], width)
+    return (out, _weights(attributes, query, key)) if wants_weights else (out,)
+
+
+def _check(attributes: Attributes, query: Shape, key: Shape | None, value: Shape | None) -> None:
+    if len(query) < 2:
+        raise mismatch("at least 2 axes: T E", show(query))
+    embed = attributes.get("embed_dim")
+    wanted = (embed, attributes.get("kdim") or embed, attributes.get("vdim") or embed)
+    for label, shape, width in zip(("query", "key", "value"), (query, key, value), wanted, strict=True):
+        if shape and isinstance(width, int) and unlike(shape[-1], width):
+            raise mismatch(
+                f"E = {width} of the {label}", f"{shape[-1]} of {show(shape)}", where="embed_dim, kdim, vdim"
+            )
+    if key is not None and value is not None and any(map(unlike, key[:-1], value[:-1])):
+        raise mismatch("keys and values of the same positions", f"{show(key)} and {show(value)}")
+
+
+def _weights(attributes: Attributes, query: Shape, key: Shape | None) -> Shape | None:
+    if key is None:
+        return None
+    time = -2 if attributes.get("batch_first") or len(query) == 2 else 0
+    batch = () if len(query) == 2 else (query[0] if time == -2 else query[1],)
+    heads = () if attributes.get("average_weights", True) else (attributes["num_heads"],)
+    return (*batch, *heads, query[time], key[time])
+
+
+def _dot_product(query: Shape, key: Shape | None, value: Shape | None) -> Shapes:
+    if value is None:
+        return (None,)
+    if min(len(query), len(value)) < 2:
+        raise mismatch("at least 2 axes: T E", f"{show(query)} and {show(value)}")
+    if key is not None and unlike(key[-1], query[-1]):
+        raise mismatch(f"keys of {query[-1]} features", f"{show(key)}")
+    if len(query) == len(value) and len(query) == 4:  # heads may be shared by groups of queries
+        batch = (*broadcast(query[:1], value[:1]), query[1])
+    else:
+        batch = broadcast(query[:-2], value[:-2])
+    return ((*batch, query[-2], value[-1]),)
+
+
+def _attention_macs(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Length | None:
+    query, key, value = _three(inputs)
+    if query is None or key is None or value is None:
+        return None
+    if not _is_layer(attributes):
+        heads = product(query[:-2])
+        return attention_macs(query[-2], key[-2], heads, query[-1], value[-1])
+    time = -2 if attributes.get("batch_first") or len(query) == 2 else 0
+    batch: Dim = 1 if len(query) == 2 else (query[0] if time == -2 else query[1])
+    heads = attributes["num_heads"]
+    width = attributes.get("head_dim") or attributes["embed_dim"] // heads
+    values_width = attributes.get("value_dim") or width
+    shared = attributes.get("num_kv_heads") or heads
+    out = attributes.get("out_features") or attributes["embed_dim"]
+    projections = (
+        query[time] * query[-1] * heads * width
+        + key[time] * (key[-1] * width + value[-1] * values_width) * shared
+        + query[time] * heads * values_width * out
+    )
+    return batch * (projections + attention_macs(query[time], key[time], heads, width, values_width))
+
+
+def _names(attributes: Attributes, shape: Shape | None) -> Axes | None:
+    if shape is None or len(shape) not in (2, 3):
+        return None
+    if len(shape) == 2:
+        return ("T", "E")
+    return ("N", "T", "E") if attributes.get("batch_first") else ("T", "N", "E")
+
+
+def _attention_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    query, out = first(inputs), first(outputs)
+    if query is None or out is None or len(query) != len(out):
+        return Naming()
+    links = tuple((0, axis, 0, axis) for axis in range(len(query) - 1))
+    if not _is_layer(attributes):
+        return Naming(links=links)
+    found = [_names(attributes, shape) for shape in (query, *inputs[1:3])]
+    weights: list[Axes | None] = []
+    if len(outputs) > 1 and outputs[1] is not None:
+        rank = len(outputs[1])
+        weights = [(*(("N",) if len(query) == 3 else ()), *((None,) * (rank - len(query))), "T", "T")]
+    return Naming(tuple(found), (_names(attributes, out), *weights), links)
+
+
+RULES = {"attention": Rule(_attention, _attention_macs, _attention_axes)}

@@ -1,0 +1,183 @@
+"""Taking out a part: slices, single entries, look-ups, the largest ones, regions."""
+
+from __future__ import annotations
+
+from shapeinspect.dims import UNKNOWN, Dim, Shape
+from shapeinspect.rules.elementwise import keep_names
+from shapeinspect.rules.lengths import Length, ceil_div, larger, smaller
+from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, at, first, mismatch, show, unlike
+
+# What sources write for "to the end": their largest integer.
+_END = 2**31 - 1
+
+
+def slice_size(n: Length, start: Length, end: Length, step: int = 1) -> Length:
+    """Return how many elements a slice with bounds inside the axis takes.
+
+    Args:
+        n: the axis's length.
+        start: the first element, from 0; it is cut to the axis.
+        end: the element after the last; it is cut to the axis.
+        step: the step, above 0.
+
+    Source: the length of ``range(start, end, step)``; ``numpy`` slicing.
+
+    Example:
+        >>> slice_size(10, 2, 100, 3)
+        3
+    """
+    low, high = smaller(larger(start, 0), n), smaller(larger(end, 0), n)
+    return ceil_div(larger(high - low, 0), step)
+
+
+def _bound(value: Dim | None, n: Dim, default: Dim) -> Dim:
+    if value is None or (isinstance(value, int) and value >= _END):
+        return default
+    return n + value if isinstance(value, int) and value < 0 else value
+
+
+def _length(n: Dim, start: Dim | None, end: Dim | None, step: int) -> Dim:
+    if isinstance(n, int) and isinstance(start, int | None) and isinstance(end, int | None):
+        return len(range(*slice(start, end, step).indices(n)))
+    if step < 0:
+        # A whole axis backwards keeps its length; other negative steps need the integer.
+        whole = (start in (None, -1) or start == n - 1) and (
+            end is None or (isinstance(end, int) and end <= -_END)
+        )
+        return ceil_div(n, -step) if whole else UNKNOWN
+    length: Dim = slice_size(n, _bound(start, n, 0), _bound(end, n, n), step)
+    return length
+
+
+def _slice(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape = first(inputs)
+    if shape is None:
+        return (None,)
+    starts, ends = attributes["starts"], attributes["ends"]
+    axes = attributes.get("axes") or tuple(range(len(starts)))
+    steps = attributes.get("steps") or (1,) * len(starts)
+    out = list(shape)
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        place = at(axis, len(shape))
+        if step == 0:
+            raise mismatch("a step other than 0", "0")
+        out[place] = _length(shape[place], start, end, step)
+    return (tuple(out),)
+
+
+def _index(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape = first(inputs)
+    if shape is None:
+        return (None,)
+    axis, index = at(attributes["axis"], len(shape)), attributes.get("index")
+    n = shape[axis]
+    if isinstance(index, int) and isinstance(n, int) and not -n <= index < n:
+        raise mismatch(
+            f"more than {index if index >= 0 else -index - 1} entries on axis {axis}", f"{n} of {show(shape)}"
+        )
+    return ((*shape[:axis], *shape[axis + 1 :]),)
+
+
+def _index_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    shape, out = first(inputs), first(outputs)
+    if shape is None or out is None or len(out) != len(shape) - 1:
+        return Naming()
+    axis = at(attributes["axis"], len(shape))
+    kept = [one for one in range(len(shape)) if one != axis]
+    return Naming(links=tuple((0, one, 0, place) for place, one in enumerate(kept)))
+
+
+def _gather(attributes: Attributes, inputs: Shapes) -> Shapes:
+    if len(inputs) < 2 or inputs[0] is None or inputs[1] is None:
+        return (None,)
+    data, indices = inputs[0], inputs[1]
+    axis = at(attributes.get("axis", 0), len(data))
+    return ((*data[:axis], *indices, *data[axis + 1 :]),)
+
+
+def _gather_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    out = first(outputs)
+    if out is None or len(inputs) < 2 or inputs[0] is None or inputs[1] is None:
+        return Naming()
+    rank, wide = len(inputs[0]), len(inputs[1])
+    axis = at(attributes.get("axis", 0), rank)
+    if len(out) != rank - 1 + wide:
+        return Naming()
+    data = [(0, one, 0, one + (wide - 1 if one > axis else 0)) for one in range(rank) if one != axis]
+    return Naming(links=(*data, *((1, one, 0, axis + one) for one in range(wide))))
+
+
+def _topk(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape, k = first(inputs), attributes.get("k", UNKNOWN)
+    if shape is None:
+        return (None, None)
+    axis = at(attributes.get("axis", -1), len(shape))
+    n = shape[axis]
+    if isinstance(k, int) and isinstance(n, int) and k > n:
+        raise mismatch(f"at least k = {k} entries on axis {axis}", f"{n} of {show(shape)}")
+    out = (*shape[:axis], k, *shape[axis + 1 :])
+    return (out, out)
+
+
+def _topk_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    shape = first(inputs)
+    if shape is None:
+        return Naming()
+    links = [
+        (0, axis, number, axis)
+        for number, out in enumerate(outputs)
+        if out is not None and len(out) == len(shape)
+        for axis in range(len(shape))
+    ]
+    return Naming(links=tuple(links))
+
+
+def _one_hot(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape = first(inputs)
+    if shape is None:
+        return (None,)
+    axis = at(attributes.get("axis", -1), len(shape) + 1)
+    return ((*shape[:axis], attributes.get("depth", UNKNOWN), *shape[axis:]),)
+
+
+def _one_hot_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    shape, out = first(inputs), first(outputs)
+    if shape is None or out is None or len(out) != len(shape) + 1:
+        return Naming()
+    new = at(attributes.get("axis", -1), len(out))
+    return Naming(links=tuple((0, axis, 0, axis + (axis >= new)) for axis in range(len(shape))))
+
+
+def _roi_align(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape = first(inputs)
+    size = attributes["output_size"]
+    height, width = size if isinstance(size, tuple | list) else (size, size)
+    boxes = inputs[1] if len(inputs) > 1 else None
+    regions: Dim = boxes[0] if boxes else UNKNOWN
+    if shape is None:
+        return ((regions, UNKNOWN, height, width),)
+    if len(shape) != 4:
+        raise mismatch("4 axes: N C H W", f"{len(shape)} axes: {show(shape)}")
+    if boxes and len(boxes) > 1 and unlike(boxes[-1], 4) and unlike(boxes[-1], 5):
+        raise mismatch("boxes of 4 numbers, or 5 with the picture's index", show(boxes))
+    return ((regions, shape[1], height, width),)
+
+
+def _roi_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    if not _rank_is(first(inputs), 4) or not _rank_is(first(outputs), 4):
+        return Naming()
+    return Naming((("N", "C", "H", "W"),), ((None, "C", "H", "W"),), ((0, 1, 0, 1),))
+
+
+def _rank_is(shape: Shape | None, rank: int) -> bool:
+    return shape is not None and len(shape) == rank
+
+
+RULES = {
+    "slice": Rule(_slice, axes=keep_names),
+    "index": Rule(_index, axes=_index_axes),
+    "gather": Rule(_gather, axes=_gather_axes),
+    "topk": Rule(_topk, axes=_topk_axes),
+    "one_hot": Rule(_one_hot, axes=_one_hot_axes),
+    "roi_align": Rule(_roi_align, axes=_roi_axes),
+}

@@ -1,0 +1,166 @@
+"""Putting tensors together along an axis, and taking them apart."""
+
+from __future__ import annotations
+
+from shapeinspect.dims import UNKNOWN, Dim, Shape
+from shapeinspect.rules.lengths import Length, ceil_div
+from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, agree, at, first, mismatch, show, unlike
+
+
+def chunk_sizes(n: int, chunks: int) -> tuple[int, ...]:
+    """Return the lengths of ``chunks`` pieces of an axis, all equal but for a shorter last one.
+
+    Args:
+        n: the axis's length.
+        chunks: how many pieces are asked for; fewer come out where the length is used up.
+
+    Source: ``torch.chunk``; ONNX Split with ``num_outputs``.
+
+    Example:
+        >>> chunk_sizes(7, 3)
+        (3, 3, 1)
+    """
+    return piece_sizes(n, ceil_div(n, chunks))
+
+
+def piece_sizes(n: int, length: int) -> tuple[int, ...]:
+    """Return the lengths of pieces of an axis, ``length`` each but for a shorter last one.
+
+    Args:
+        n: the axis's length.
+        length: the length of a piece.
+
+    Source: ``torch.split`` with one size.
+
+    Example:
+        >>> piece_sizes(7, 2)
+        (2, 2, 2, 1)
+    """
+    full, rest = divmod(n, length)
+    return (length,) * full + ((rest,) if rest else ())
+
+
+def concat_size(lengths: tuple[Length, ...]) -> Length:
+    """Return the length of pieces put one after another.
+
+    Args:
+        lengths: the pieces' lengths.
+
+    Source: ``numpy.concatenate``.
+
+    Example:
+        >>> concat_size((2, 3))
+        5
+    """
+    return sum(lengths[1:], start=lengths[0])
+
+
+def _same_rank(inputs: Shapes) -> int | None:
+    ranks = {len(shape) for shape in inputs if shape is not None}
+    if len(ranks) > 1:
+        shown = ", ".join(show(shape) for shape in inputs if shape is not None)
+        raise mismatch("inputs with the same number of axes", shown)
+    return next(iter(ranks), None)
+
+
+def _common(inputs: Shapes, rank: int, but: int | None) -> list[Dim]:
+    lengths: list[Dim] = [UNKNOWN] * rank
+    for shape in inputs:
+        for axis, n in enumerate(shape or ()):
+            if axis != but and unlike(lengths[axis], n):
+                shown = " and ".join(show(one) for one in inputs if one is not None)
+                raise mismatch(f"equal lengths on every axis{'' if but is None else f' but {but}'}", shown,
+                               hint=f"axis {axis} differs: {lengths[axis]} and {n}")  # fmt: skip
+            lengths[axis] = agree(lengths[axis], n)
+    return lengths
+
+
+def _concat(attributes: Attributes, inputs: Shapes) -> Shapes:
+    # PyTorch lets an empty vector stand in any concatenation.
+    real = tuple(shape for shape in inputs if shape != (0,)) or inputs
+    rank = _same_rank(real)
+    if rank is None:
+        return (None,)
+    axis = at(attributes["axis"], rank)
+    lengths = _common(real, rank, axis)
+    lengths[axis] = concat_size(tuple(UNKNOWN if shape is None else shape[axis] for shape in real))
+    return (tuple(lengths),)
+
+
+def _concat_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    out = first(outputs)
+    if out is None:
+        return Naming()
+    links = [
+        (source, axis, 0, axis)
+        for source, shape in enumerate(inputs)
+        if shape is not None and len(shape) == len(out)
+        for axis in range(len(out))
+    ]
+    return Naming(links=tuple(links))
+
+
+def _stack(attributes: Attributes, inputs: Shapes) -> Shapes:
+    rank = _same_rank(inputs)
+    if rank is None:
+        return (None,)
+    axis = at(attributes["axis"], rank + 1)
+    lengths = _common(inputs, rank, None)
+    return ((*lengths[:axis], len(inputs), *lengths[axis:]),)
+
+
+def _stack_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    out = first(outputs)
+    if out is None:
+        return Naming()
+    new = at(attributes["axis"], len(out))
+    links = [
+        (source, axis, 0, axis + (axis >= new))
+        for source, shape in enumerate(inputs)
+        if shape is not None and len(shape) == len(out) - 1
+        for axis in range(len(shape))
+    ]
+    return Naming(links=tuple(links))
+
+
+def _split(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape = first(inputs)
+    sizes = attributes.get("sizes")
+    if shape is None:
+        return (None,) * (len(sizes) if sizes is not None else 1)
+    axis = at(attributes["axis"], len(shape))
+    return tuple((*shape[:axis], size, *shape[axis + 1 :]) for size in _pieces(attributes, shape, axis))
+
+
+def _pieces(attributes: Attributes, shape: Shape, axis: int) -> tuple[Dim, ...]:
+    sizes, chunk, chunks = attributes.get("sizes"), attributes.get("chunk"), attributes.get("chunks")
+    n = shape[axis]
+    if sizes is not None:
+        total: Dim = concat_size(tuple(sizes)) if sizes else 0
+        if unlike(total, n):
+            raise mismatch(f"pieces that add up to {n}", f"{show(sizes)}, {total} together")
+        return tuple(sizes)
+    if chunk is not None:
+        return piece_sizes(n, chunk) if isinstance(n, int) else (UNKNOWN,)
+    count = attributes["chunks"] if chunks is None else chunks
+    return chunk_sizes(n, count) if isinstance(n, int) else (*(ceil_div(n, count),) * (count - 1), UNKNOWN)
+
+
+def _split_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    shape = first(inputs)
+    if shape is None:
+        return Naming()
+    links = [
+        (0, axis, number, axis)
+        for number, out in enumerate(outputs)
+        if out is not None and len(out) == len(shape)
+        for axis in range(len(shape))
+    ]
+    return Naming(links=tuple(links))
+
+
+RULES = {
+    "concat": Rule(_concat, axes=_concat_axes),
+    "stack": Rule(_stack, axes=_stack_axes),
+    "split": Rule(_split, axes=_split_axes),
+}

@@ -1,0 +1,106 @@
+"""Integer arithmetic that ints, numpy arrays and dims share, and where symbols stop.
+
+A formula of ``rules`` works on every *length*: an ``int``, a numpy integer array (many candidate
+sizes at once), a ``dims.Expr`` (symbols) or ``dims.UNKNOWN``. It uses ``+ - * // %`` alone, and for a
+maximum or minimum the two functions of this module. These decide between symbols only where the
+answer is the same for every value, a symbol standing for at least 1; else the result is UNKNOWN.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from shapeinspect.dims import UNKNOWN, Atom, Dim, Expr, Unknown
+
+#: An int, a numpy integer array, a ``dims.Expr`` or ``dims.UNKNOWN``.
+Length: TypeAlias = Any
+
+
+def ceil_div(n: Length, divisor: Length) -> Length:
+    """Divide and round up.
+
+    Args:
+        n: the length to divide.
+        divisor: a positive number.
+
+    Source: ceil(a/b) = floor((a + b - 1)/b) for integers and b > 0.
+
+    Example:
+        >>> ceil_div(7, 2)
+        4
+    """
+    return (n + divisor - 1) // divisor
+
+
+def larger(a: Length, b: Length) -> Length:
+    """Return the larger of two lengths; UNKNOWN where that depends on a symbol's value.
+
+    Args:
+        a: a length.
+        b: another one.
+
+    Example:
+        >>> from shapeinspect.dims import symbol
+        >>> larger(3, 5), larger(symbol("H") + 1, 2), larger(symbol("H"), 2)
+        (5, H + 1, ?)
+    """
+    if isinstance(a, int) and isinstance(b, int):
+        return max(a, b)
+    if isinstance(a, Expr | Unknown) or isinstance(b, Expr | Unknown):
+        if never_negative(a - b):
+            return a
+        return b if never_negative(b - a) else UNKNOWN
+    return a + (b - a) * (b > a)
+
+
+def smaller(a: Length, b: Length) -> Length:
+    """Return the smaller of two lengths; UNKNOWN where that depends on a symbol's value.
+
+    Args:
+        a: a length.
+        b: another one.
+
+    Example:
+        >>> smaller(3, 5)
+        3
+    """
+    return -larger(-a, -b)
+
+
+def never_negative(dim: Dim) -> bool:
+    """Tell whether a dimension is at least 0 whatever its symbols stand for (each at least 1).
+
+    Args:
+        dim: an integer, an expression or UNKNOWN.
+
+    Example:
+        >>> from shapeinspect.dims import symbol
+        >>> never_negative(symbol("T") - 1), never_negative(symbol("T") - 2)
+        (True, False)
+    """
+    if isinstance(dim, Unknown):
+        return False
+    if isinstance(dim, Expr):
+        low = _lowest(dim.terms)
+        return low is not None and low >= 0
+    return dim >= 0
+
+
+def _lowest(terms: tuple[tuple[tuple[Atom, ...], int], ...]) -> int | None:
+    total = 0
+    for atoms, factor in terms:
+        if atoms and factor < 0:
+            return None
+        low = factor
+        for atom in atoms:
+            if not atom.op:
+                continue
+            # x//c is at least lowest(x)//c; a remainder by a positive number is at least 0.
+            left, right = (_lowest(part) for part in atom.args)
+            if left is None or right is None or left < 0 or right < 1:
+                return None
+            divisor = atom.args[1]
+            constant = len(divisor) == 1 and not divisor[0][0]
+            low *= left // right if atom.op == "//" and constant else 0
+        total += low
+    return total

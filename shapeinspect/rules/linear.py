@@ -1,0 +1,253 @@
+"""Matrix products and look-ups: linear, bilinear, matmul, gemm, einsum, embedding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from shapeinspect.dims import UNKNOWN, Dim, Shape, product
+from shapeinspect.rules.elementwise import broadcast, broadcast_axes
+from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, agree, first, mismatch, show, unlike
+
+
+def _linear(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape, wanted = first(inputs), attributes.get("in_features")
+    if shape is None:
+        return (None,)
+    if not shape:
+        raise mismatch("at least 1 axis, the features", "a scalar")
+    if isinstance(wanted, int) and unlike(shape[-1], wanted):
+        raise mismatch(f"i = {wanted}", f"{shape[-1]}, the last axis of {show(shape)}", where="in_features",
+                       hint=f"in_features={shape[-1]}, or an input whose last axis is {wanted}")  # fmt: skip
+    return ((*shape[:-1], attributes["out_features"]),)
+
+
+def _linear_macs(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Dim | None:
+    shape, out = first(inputs), first(outputs)
+    features = attributes.get("in_features", shape[-1] if shape else None)
+    return None if out is None or features is None else product(out) * features
+
+
+def _linear_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    shape, out = first(inputs), first(outputs)
+    if not shape or not out or len(shape) != len(out):
+        return Naming()
+    last: tuple[str | None, ...] = (None,) * (len(shape) - 1) + ("C?",)
+    return Naming((last,), (last,), tuple((0, axis, 0, axis) for axis in range(len(shape) - 1)))
+
+
+def _bilinear(attributes: Attributes, inputs: Shapes) -> Shapes:
+    if len(inputs) < 2 or inputs[0] is None or inputs[1] is None:
+        return (None,)
+    for shape, key in zip(inputs, ("in1_features", "in2_features"), strict=False):
+        if not shape or unlike(shape[-1], attributes[key]):
+            raise mismatch(f"{key} = {attributes[key]} on the last axis", show(shape or ()))
+    left, right = inputs[0][:-1], inputs[1][:-1]
+    if len(left) != len(right) or any(map(unlike, left, right)):
+        raise mismatch("the same leading axes on both inputs", f"{show(left)} and {show(right)}")
+    return ((*map(agree, left, right), attributes["out_features"]),)
+
+
+def _bilinear_macs(attributes: Attributes, _inputs: Shapes, outputs: Shapes) -> Dim | None:
+    out = first(outputs)
+    return None if out is None else product(out) * attributes["in1_features"] * attributes["in2_features"]
+
+
+def matmul_shape(left: Shape, right: Shape) -> Shape:
+    """Return the shape of a batched matrix product.
+
+    Args:
+        left: ``(*batch, m, k)``, or ``(k,)`` for a vector.
+        right: ``(*batch, k, n)``, or ``(k,)`` for a vector.
+
+    Raises:
+        ShapeMismatchError: if the inner lengths differ or the batches do not broadcast.
+
+    Source: the notes of ``numpy.matmul``, which PyTorch, Keras and ONNX follow.
+
+    Example:
+        >>> matmul_shape((8, 1, 2, 3), (7, 3, 5))
+        (8, 7, 2, 5)
+    """
+    if not left or not right:
+        raise mismatch("at least 1 axis on both sides", f"{show(left)} and {show(right)}")
+    inner = right[-2] if len(right) > 1 else right[0]
+    if unlike(left[-1], inner):
+        raise mismatch(
+            f"the inner lengths to be equal: {left[-1]}", f"{inner} of {show(left)} and {show(right)}"
+        )
+    batch = broadcast(left[:-2], right[:-2])
+    return (*batch, *left[-2:-1], *(right[-1:] if len(right) > 1 else ()))
+
+
+def _matmul(_attributes: Attributes, inputs: Shapes) -> Shapes:
+    if len(inputs) < 2 or inputs[0] is None or inputs[1] is None:
+        return (None,)
+    return (matmul_shape(inputs[0], inputs[1]),)
+
+
+def _matmul_macs(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Dim | None:
+    left, out = first(inputs), first(outputs)
+    return None if not left or out is None else product(out) * left[-1]
+
+
+def _matmul_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    out = first(outputs)
+    if out is None or len(inputs) < 2 or any(shape is None or len(shape) < 2 for shape in inputs[:2]):
+        return Naming()
+    left, right = inputs[0] or (), inputs[1] or ()
+    batch = broadcast_axes({}, (left[:-2], right[:-2]), (out[:-2],)).links
+    rank = len(out)
+    return Naming(links=(*batch, (0, len(left) - 2, 0, rank - 2), (1, len(right) - 1, 0, rank - 1)))
+
+
+def _gemm(attributes: Attributes, inputs: Shapes) -> Shapes:
+    if len(inputs) < 2 or inputs[0] is None or inputs[1] is None:
+        return (None,)
+    left, right = inputs[0], inputs[1]
+    if len(left) != 2 or len(right) != 2:
+        raise mismatch("2 axes on both sides", f"{show(left)} and {show(right)}")
+    left = left[::-1] if attributes.get("trans_a") else left
+    right = right[::-1] if attributes.get("trans_b") else right
+    return (matmul_shape(left, right),)
+
+
+def _gemm_macs(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Dim | None:
+    left, out = first(inputs), first(outputs)
+    if left is None or len(left) != 2 or out is None:
+        return None
+    return product(out) * left[0 if attributes.get("trans_a") else 1]
+
+
+def _gemm_axes(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Naming:
+    if len(inputs) < 2 or any(shape is None or len(shape) != 2 for shape in inputs[:2]):
+        return Naming()
+    row, column = (1 if attributes.get("trans_a") else 0), (0 if attributes.get("trans_b") else 1)
+    return Naming(links=((0, row, 0, 0), (1, column, 0, 1)))
+
+
+def einsum_terms(equation: str) -> tuple[tuple[str, ...], str]:
+    """Take an einsum equation apart into the letters of each operand and of the result.
+
+    Args:
+        equation: such as ``"bij,bjk->bik"``; without an arrow the result is the letters that occur
+            once, in alphabetical order, after the ellipsis.
+
+    Source: the notes of ``numpy.einsum``.
+
+    Example:
+        >>> einsum_terms("...ij, jk")
+        (('...ij', 'jk'), '...ik')
+    """
+    left, arrow, right = equation.replace(" ", "").partition("->")
+    operands = tuple(left.split(","))
+    if arrow:
+        return operands, right
+    letters = "".join(operands).replace("...", "")
+    once = "".join(sorted(letter for letter in set(letters) if letters.count(letter) == 1))
+    return operands, ("..." if "..." in left else "") + once
+
+
+def _axes_of(term: str, rank: int) -> tuple[str, ...]:
+    before, dots, after = term.partition("...")
+    wide = rank - len(before) - len(after)
+    if wide < 0 or (wide and not dots):
+        raise mismatch(f"{len(before) + len(after)} axes for {term!r}", f"{rank}")
+    # An axis under the ellipsis is named by its place from the end.
+    return (*before, *(f"...{wide - i}" for i in range(wide)), *after)
+
+
+def _lengths(attributes: Attributes, inputs: Shapes) -> tuple[dict[str, Dim], str]:
+    operands, result = einsum_terms(attributes["equation"])
+    given: Mapping[str, int] = attributes.get("sizes", {})
+    sizes: dict[str, Dim] = dict(given)
+    for term, shape in zip(operands, inputs, strict=False):
+        if shape is None:
+            continue
+        for letter, length in zip(_axes_of(term, len(shape)), shape, strict=True):
+            have = sizes.get(letter, UNKNOWN)
+            wide = letter.startswith("...")
+            if unlike(have, length) and not (wide and 1 in (have, length)):
+                raise mismatch(f"{letter} = {have}", f"{letter} = {length} in {show(shape)}")
+            sizes[letter] = length if have == 1 else agree(have, length)
+    return sizes, result
+
+
+def _einsum(attributes: Attributes, inputs: Shapes) -> Shapes:
+    sizes, result = _lengths(attributes, inputs)
+    if "..." in result and None in inputs:
+        return (None,)
+    wide = sorted((name for name in sizes if name.startswith("...")), key=lambda name: -int(name[3:]))
+    before, _, after = result.partition("...")
+    return (tuple(sizes.get(name, UNKNOWN) for name in (*before, *wide, *after)),)
+
+
+def _einsum_macs(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Dim | None:
+    operands, _ = einsum_terms(attributes["equation"])
+    sizes, _ = _lengths(attributes, inputs)
+    if len(operands) < 2:
+        return 0
+    letters = set("".join(operands).replace("...", ""))
+    if None in inputs or not letters <= set(sizes):
+        return None
+    return product(sizes.values())
+
+
+def _einsum_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    operands, result = einsum_terms(attributes["equation"])
+    out = first(outputs)
+    if out is None:
+        return Naming()
+    places = {name: axis for axis, name in enumerate(_axes_of(result, len(out)))}
+    links = [
+        (source, axis, 0, places[name])
+        for source, (term, shape) in enumerate(zip(operands, inputs, strict=False))
+        if shape is not None
+        for axis, name in enumerate(_axes_of(term, len(shape)))
+        if name in places
+    ]
+    return Naming(links=tuple(links))
+
+
+def _embedding(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape = first(inputs)
+    return (None if shape is None else (*shape, attributes["embedding_dim"]),)
+
+
+def _embedding_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    shape, out = first(inputs), first(outputs)
+    if shape is None or out is None or len(out) != len(shape) + 1:
+        return Naming()
+    ids = ("N", "T") if len(shape) == 2 else (None,) * len(shape)
+    links = tuple((0, axis, 0, axis) for axis in range(len(shape)))
+    return Naming((ids,), ((*ids, "E"),), links)
+
+
+def _embedding_bag(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape, width = first(inputs), attributes["embedding_dim"]
+    if shape is None:
+        return ((UNKNOWN, width),)
+    if len(shape) == 2:
+        return ((shape[0], width),)
+    offsets = inputs[1] if len(inputs) > 1 else None
+    if len(shape) != 1:
+        raise mismatch("2 axes: N T, or 1 axis and offsets", f"{len(shape)} axes: {show(shape)}")
+    bags = UNKNOWN if offsets is None else offsets[0] - (1 if attributes.get("include_last_offset") else 0)
+    return ((bags, width),)
+
+
+def _embedding_bag_axes(_attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Naming:
+    shape = first(inputs)
+    if shape is None or len(shape) != 2:
+        return Naming(outputs=(("N", "E"),))
+    return Naming((("N", "T"),), (("N", "E"),), ((0, 0, 0, 0),))
+
+
+RULES = {
+    "linear": Rule(_linear, _linear_macs, _linear_axes),
+    "bilinear": Rule(_bilinear, _bilinear_macs),
+    "matmul": Rule(_matmul, _matmul_macs, _matmul_axes),
+    "gemm": Rule(_gemm, _gemm_macs, _gemm_axes),
+    "einsum": Rule(_einsum, _einsum_macs, _einsum_axes),
+    "embedding": Rule(_embedding, axes=_embedding_axes),
+    "embedding_bag": Rule(_embedding_bag, axes=_embedding_bag_axes),
+}

@@ -1,0 +1,97 @@
+"""Normalization layers: they keep their input's shape, and know how many channels it has."""
+
+from __future__ import annotations
+
+from shapeinspect.dims import Shape
+from shapeinspect.rules.elementwise import keep, keep_names
+from shapeinspect.rules.rule import (
+    Attributes,
+    Naming,
+    Rule,
+    Shapes,
+    at,
+    first,
+    keep_axes,
+    mismatch,
+    show,
+    unlike,
+)
+from shapeinspect.rules.spatial import is_last, names
+
+
+def _channels(shape: Shape, axis: int, wanted: object) -> None:
+    if isinstance(wanted, int) and unlike(shape[at(axis, len(shape))], wanted):
+        raise mismatch(f"C = {wanted}", f"C = {shape[axis]} of {show(shape)}", where="the weights' length")
+
+
+def _batch_norm(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape = first(inputs)
+    if shape is not None:
+        _channels(shape, _axis(attributes), attributes.get("num_features"))
+    return (shape,)
+
+
+def _axis(attributes: Attributes) -> int:
+    axis = attributes.get("axis")
+    if isinstance(axis, int):
+        return axis
+    return -1 if is_last(attributes) else 1
+
+
+def _batch_norm_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    shape = first(inputs)
+    if shape is None or len(shape) < 2:
+        return Naming()
+    rank = len(shape)
+    axis = at(_axis(attributes), rank)
+    links = keep_axes(rank, rank).links if outputs and outputs[0] is not None else ()
+    if axis not in (1, rank - 1):
+        return Naming(links=links)
+    found = names(rank - 2, last=axis == rank - 1 and rank > 2)
+    # Two or three axes may as well be features or a sequence: only the usual names then.
+    usual = found if rank > 3 else tuple(name if name == "N" else f"{name}?" for name in found)
+    return Naming((usual,), links=links)
+
+
+def _layer_norm(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape, wanted, axis = first(inputs), attributes.get("normalized_shape"), attributes.get("axis")
+    if shape is None or wanted is None:
+        return (shape,)
+    wanted = tuple(wanted) if isinstance(wanted, tuple | list) else (wanted,)
+    axes = tuple(axis) if isinstance(axis, tuple | list) else tuple(range(-len(wanted), 0))
+    if (isinstance(axis, int) and axis not in (-1, len(shape) - 1)) or len(axes) != len(wanted):
+        return (shape,)  # the axis is where normalizing starts, or the source lists them otherwise
+    if len(wanted) > len(shape):
+        raise mismatch(f"at least {len(wanted)} axes ending in {show(wanted)}", show(shape))
+    have = tuple(shape[at(one, len(shape))] for one in axes)
+    if any(map(unlike, have, wanted)):
+        raise mismatch(f"{show(wanted)} on the normalized axes", f"{show(have)} of {show(shape)}",
+                       where="normalized_shape")  # fmt: skip
+    return (shape,)
+
+
+def _group_norm(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape, groups = first(inputs), attributes.get("num_groups")
+    if shape is None:
+        return (shape,)
+    if len(shape) < 2:
+        raise mismatch("at least 2 axes: N C", f"{len(shape)}")
+    axis = _axis(attributes)
+    _channels(shape, axis, attributes.get("num_channels"))
+    have = shape[axis]
+    if isinstance(groups, int) and groups > 0 and isinstance(have, int) and have % groups:
+        raise mismatch(f"C divisible by {groups} groups", f"C = {have}")
+    return (shape,)
+
+
+_KEEP = Rule(keep, axes=keep_names)
+_LAYER_NORM = Rule(_layer_norm, axes=keep_names)
+
+RULES = {
+    "batch_norm": Rule(_batch_norm, axes=_batch_norm_axes),
+    "layer_norm": _LAYER_NORM,
+    "rms_norm": _LAYER_NORM,
+    "group_norm": Rule(_group_norm, axes=keep_names),
+    "instance_norm": _KEEP,
+    "local_response_norm": _KEEP,
+}

@@ -1,0 +1,69 @@
+"""Adding to the ends of axes, and taking off them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shapeinspect.dims import Dim, Shape
+from shapeinspect.rules.elementwise import keep_names
+from shapeinspect.rules.lengths import Length
+from shapeinspect.rules.rule import Attributes, Rule, Shapes, first, mismatch, show
+from shapeinspect.rules.spatial import is_last
+
+#: How much a mode that reuses the input's values can add to one end, as a share of the length.
+_REUSE = {"reflect": -1, "circular": 0, "wrap": 0, "symmetric": 0}
+
+
+def pad_size(n: Length, before: Length, after: Length) -> Length:
+    """Return the length with padding at both ends; negative padding takes off.
+
+    Args:
+        n: the input's length.
+        before: added in front.
+        after: added behind.
+
+    Source: ``torch.nn.functional.pad``; ONNX Pad.
+
+    Example:
+        >>> pad_size(5, 1, 2), pad_size(5, -1, 0)
+        (8, 4)
+    """
+    return n + before + after
+
+
+def _places(attributes: Attributes, rank: int, count: int) -> tuple[int, ...]:
+    if count > rank:
+        raise mismatch(f"at least {count} axes", f"{rank}")
+    if is_last(attributes) and count == rank - 2:
+        return tuple(range(1, rank - 1))
+    return tuple(range(rank - count, rank))
+
+
+def _padded(attributes: Attributes, shape: Shape, sign: int) -> Shape:
+    pairs: Any = attributes["padding"] if "padding" in attributes else attributes["crop"]
+    out = list(shape)
+    for axis, (before, after) in zip(_places(attributes, len(shape), len(pairs)), pairs, strict=True):
+        n = shape[axis]
+        length: Dim = pad_size(n, sign * before, sign * after)
+        out[axis] = length
+        reuse = _REUSE.get(attributes.get("mode", ""))
+        if reuse is not None and isinstance(n, int) and max(before, after) > n + reuse:
+            raise mismatch(
+                f"padding of at most {n + reuse} on axis {axis}", f"{before} and {after} on {show(shape)}"
+            )
+        if isinstance(length, int) and length < (1 if sign < 0 else 0):
+            raise mismatch(f"axis {axis} to keep a length", f"{length} left of {show(shape)}")
+    return tuple(out)
+
+
+def _pad(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape = first(inputs)
+    return (None if shape is None else _padded(attributes, shape, 1),)
+
+
+def _crop(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape = first(inputs)
+    return (None if shape is None else _padded(attributes, shape, -1),)
+
+
+RULES = {"pad": Rule(_pad, axes=keep_names), "crop": Rule(_crop, axes=keep_names)}

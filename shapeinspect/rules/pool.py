@@ -1,0 +1,183 @@
+"""Pools: sliding, adaptive and global."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shapeinspect.dims import Shape
+from shapeinspect.rules.conv import conv_size, window_needs, window_space
+from shapeinspect.rules.lengths import Length, ceil_div, smaller
+from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, first, mismatch
+from shapeinspect.rules.spatial import (
+    feature_axes,
+    is_last,
+    names,
+    pairs,
+    per_axis,
+    space_fits,
+    space_of,
+    take_apart,
+    window_links,
+)
+
+
+def pool_size(
+    n: Length,
+    kernel: Length,
+    stride: Length,
+    before: Length = 0,
+    after: Length = 0,
+    dilation: Length = 1,
+    ceil_mode: bool = False,
+) -> Length:
+    """Return how many windows a pool has on one axis.
+
+    With ``ceil_mode`` a last window may hang over the end, as long as it starts inside the input or
+    the padding in front of it. Both bounds are floors over the stride, so that the smaller one is
+    taken of settings and never of the length: ``ceil((n + before + after - extent) / stride)`` and
+    ``floor((n + before - 1) / stride)``.
+
+    Args:
+        n: the input's length.
+        kernel: the window's taps.
+        stride: the step between two windows.
+        before: padding in front.
+        after: padding behind.
+        dilation: the step between two taps.
+        ceil_mode: whether an incomplete last window counts.
+
+    Source: the output shape and the note on ``ceil_mode`` of ``torch.nn.MaxPool2d``.
+
+    Example:
+        >>> pool_size(112, 3, 2, 1, 1), pool_size(6, 2, 4, ceil_mode=True), pool_size(5, 1, 4, ceil_mode=True)
+        (56, 2, 2)
+    """
+    if not ceil_mode:
+        return conv_size(n, kernel, stride, before, after, dilation)
+    over = smaller(after - dilation * (kernel - 1) - 1 + stride, 0)
+    return (n + before - 1 + over) // stride + 1
+
+
+def adaptive_start(index: Length, n: Length, out: Length) -> Length:
+    """Return where an adaptive pool's window begins.
+
+    Args:
+        index: which window, from 0.
+        n: the input's length.
+        out: how many windows.
+
+    Source: ``floor(index * in / out)``, as ``torch.nn.AdaptiveAvgPool2d`` computes.
+
+    Example:
+        >>> [adaptive_start(i, 5, 3) for i in range(3)]
+        [0, 1, 3]
+    """
+    return (index * n) // out
+
+
+def adaptive_end(index: Length, n: Length, out: Length) -> Length:
+    """Return where an adaptive pool's window ends (the first element after it).
+
+    Args:
+        index: which window, from 0.
+        n: the input's length.
+        out: how many windows.
+
+    Source: ``ceil((index + 1) * in / out)``, as ``torch.nn.AdaptiveAvgPool2d`` computes.
+
+    Example:
+        >>> [adaptive_end(i, 5, 3) for i in range(3)]
+        [2, 4, 5]
+    """
+    return ceil_div((index + 1) * n, out)
+
+
+def _pool(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape, kernel = first(inputs), attributes["kernel_size"]
+    copies = 2 if attributes.get("return_indices") else 1
+    if shape is None:
+        return (None,) * copies
+    parts = take_apart(shape, space_of(attributes, "kernel_size"), is_last(attributes))
+    settings = {**attributes, "stride": attributes.get("stride") or kernel}
+    out = _pool_space(parts.space, kernel, settings)
+    space_fits(out, parts, window_needs(kernel, settings, len(out)))
+    return (parts.join(out),) * copies
+
+
+def _pool_space(space: Shape, kernel: Any, settings: Attributes) -> Shape:
+    padding = settings.get("padding")
+    if not settings.get("ceil_mode") or padding in ("same", "same_lower"):
+        return window_space(space, kernel, settings)
+    count = len(space)
+    return tuple(
+        pool_size(n, k, s, before, after, d, ceil_mode=True)
+        for n, k, s, (before, after), d in zip(
+            space,
+            per_axis(kernel, count),
+            per_axis(settings["stride"], count),
+            pairs(None if padding == "valid" else padding, count),
+            per_axis(settings.get("dilation"), count, 1),
+            strict=True,
+        )
+    )
+
+
+def _pool_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    shape, out = first(inputs), first(outputs)
+    key = "kernel_size" if "kernel_size" in attributes else "output_size"
+    space, last = space_of(attributes, key), is_last(attributes)
+    return Naming(
+        (feature_axes(shape, space, last),),
+        tuple(feature_axes(other, space, last) for other in outputs),
+        window_links(shape, out, space, last, channels=True),
+    )
+
+
+def _adaptive(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape, size = first(inputs), attributes["output_size"]
+    copies = 2 if attributes.get("return_indices") else 1
+    if shape is None:
+        return (None,) * copies
+    parts = take_apart(shape, space_of(attributes, "output_size"), is_last(attributes))
+    asked = per_axis(size, len(parts.space))
+    out = tuple(have if want is None else want for have, want in zip(parts.space, asked, strict=True))
+    return (parts.join(out),) * copies
+
+
+def _global(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape = first(inputs)
+    if shape is None:
+        return (None,)
+    if len(shape) < 2:
+        raise mismatch("at least 2 axes: N C", f"{len(shape)}")
+    parts = take_apart(shape, None, is_last(attributes))
+    kept = attributes.get("keepdims", True)
+    return (parts.join((1,) * len(parts.space) if kept else ()),)
+
+
+def _global_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    shape, out = first(inputs), first(outputs)
+    if shape is None or out is None:
+        return Naming()
+    last = is_last(attributes)
+    found = names(len(shape) - 2, last)
+    if len(out) == len(shape):
+        return Naming((found,), (found,), window_links(shape, out, None, last, channels=True))
+    channels = len(shape) - 1 if last else 1
+    return Naming((found,), (("N", "C"),), ((0, 0, 0, 0), (0, channels, 0, 1)))
+
+
+_SLIDING = Rule(_pool, axes=_pool_axes)
+_GLOBAL = Rule(_global, axes=_global_axes)
+_ADAPTIVE = Rule(_adaptive, axes=_pool_axes)
+
+RULES = {
+    "max_pool": _SLIDING,
+    "avg_pool": _SLIDING,
+    "lp_pool": _SLIDING,
+    "adaptive_avg_pool": _ADAPTIVE,
+    "adaptive_max_pool": _ADAPTIVE,
+    "global_avg_pool": _GLOBAL,
+    "global_max_pool": _GLOBAL,
+    "global_lp_pool": _GLOBAL,
+}

@@ -1,0 +1,61 @@
+"""Reductions over axes."""
+
+from __future__ import annotations
+
+from shapeinspect.dims import Shape
+from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, at, first
+
+
+def reduce_shape(shape: Shape, axes: tuple[int, ...] | None, keepdims: bool) -> Shape:
+    """Return the shape after reducing over some axes.
+
+    Args:
+        shape: the lengths.
+        axes: the axes that are reduced; None for all.
+        keepdims: whether they stay, with length 1.
+
+    Raises:
+        ShapeMismatchError: if there is no such axis.
+
+    Source: ``numpy.sum``; ONNX ReduceSum.
+
+    Example:
+        >>> reduce_shape((2, 3, 5), (1,), keepdims=False)
+        (2, 5)
+    """
+    gone = _gone(axes, len(shape))
+    if keepdims:
+        return tuple(1 if axis in gone else n for axis, n in enumerate(shape))
+    return tuple(n for axis, n in enumerate(shape) if axis not in gone)
+
+
+def _gone(axes: tuple[int, ...] | None, rank: int) -> frozenset[int]:
+    return frozenset(range(rank) if axes is None else (at(axis, rank) for axis in axes))
+
+
+def _axes(attributes: Attributes) -> tuple[int, ...] | None:
+    axes = attributes.get("axes", attributes.get("axis"))
+    return (axes,) if isinstance(axes, int) else None if axes is None else tuple(axes)
+
+
+def _reduce(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape, axes, keepdims = first(inputs), _axes(attributes), bool(attributes.get("keepdims"))
+    if shape is None:
+        return (() if axes is None and not keepdims else None,)
+    return (reduce_shape(shape, axes, keepdims),)
+
+
+def _reduce_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    shape, out = first(inputs), first(outputs)
+    if shape is None or out is None:
+        return Naming()
+    gone = frozenset() if len(out) == len(shape) else _gone(_axes(attributes), len(shape))
+    kept = [axis for axis in range(len(shape)) if axis not in gone]
+    if len(kept) != len(out):
+        return Naming()
+    return Naming(links=tuple((0, axis, 0, place) for place, axis in enumerate(kept)))
+
+
+_REDUCE = Rule(_reduce, axes=_reduce_axes)
+
+RULES = {"reduce": _REDUCE, "argmax": _REDUCE}

@@ -1,0 +1,86 @@
+"""Copies: repeating entries, tiling, expanding, and constants."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shapeinspect.dims import Shape
+from shapeinspect.rules.elementwise import broadcast, broadcast_axes, keep_names
+from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, at, first, keep_axes, mismatch, show
+
+
+def tile_shape(shape: Shape, repeats: Shape) -> Shape:
+    """Return the shape of a tensor laid out several times along its axes, aligned at the last.
+
+    Args:
+        shape: the lengths.
+        repeats: how often, for each axis; the shorter one is filled with 1 in front.
+
+    Source: ``numpy.tile``; ``torch.Tensor.repeat`` and ONNX Tile for as many repeats as axes.
+
+    Example:
+        >>> tile_shape((2, 3), (4, 1, 2))
+        (4, 2, 6)
+    """
+    rank = max(len(shape), len(repeats))
+    left = (1,) * (rank - len(shape)) + tuple(shape)
+    right = (1,) * (rank - len(repeats)) + tuple(repeats)
+    return tuple(n * count for n, count in zip(left, right, strict=True))
+
+
+def _repeat(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape, axis, count = first(inputs), attributes["axis"], attributes["count"]
+    if shape is None:
+        return (None,)
+    if attributes.get("new_axis"):
+        place = at(axis, len(shape) + 1)
+        return ((*shape[:place], count, *shape[place:]),)
+    place = at(axis, len(shape))
+    return ((*shape[:place], shape[place] * count, *shape[place + 1 :]),)
+
+
+def _repeat_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    shape, out = first(inputs), first(outputs)
+    if shape is None or out is None or not attributes.get("new_axis"):
+        return keep_names(attributes, inputs, outputs)
+    new = at(attributes["axis"], len(out))
+    return Naming(links=tuple((0, axis, 0, axis + (axis >= new)) for axis in range(len(shape))))
+
+
+def _tile(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape = first(inputs)
+    repeats: Any = attributes.get("repeats")
+    if shape is None or repeats is None:
+        return (None,)
+    return (tile_shape(shape, tuple(repeats)),)
+
+
+def _tile_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    shape, out = first(inputs), first(outputs)
+    return Naming() if shape is None or out is None else keep_axes(len(shape), len(out))
+
+
+def _expand(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape, target = first(inputs), tuple(attributes["shape"])
+    if shape is None:
+        return (None,)
+    if len(target) < len(shape) and -1 in target:
+        raise mismatch(f"a target of at least {len(shape)} axes", show(target))
+    if any(n == -1 for n in target[: len(target) - len(shape)]):
+        raise mismatch("-1 only where the input has an axis", show(target))
+    return (broadcast(shape, tuple(1 if n == -1 else n for n in target)),)
+
+
+def _constant(attributes: Attributes, _inputs: Shapes) -> Shapes:
+    shape = attributes.get("shape")
+    return (None if shape is None else tuple(shape),)
+
+
+RULES = {
+    "repeat": Rule(_repeat, axes=_repeat_axes),
+    "tile": Rule(_tile, axes=_tile_axes),
+    "expand": Rule(
+        _expand, axes=lambda attributes, inputs, outputs: broadcast_axes(attributes, inputs[:1], outputs)
+    ),
+    "constant": Rule(_constant),
+}

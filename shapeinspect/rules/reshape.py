@@ -1,0 +1,288 @@
+"""Ops that keep the elements and change the axes: flatten, reshape, permute, squeeze."""
+
+from __future__ import annotations
+
+from shapeinspect.dims import UNKNOWN, Dim, Expr, Shape, Unknown, known, product
+from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, at, first, mismatch, show, unlike
+
+
+def flatten_shape(shape: Shape, start: int = 1, end: int = -1) -> Shape:
+    """Return the shape with a run of axes multiplied into one.
+
+    Args:
+        shape: the lengths.
+        start: the first axis of the run.
+        end: the last one, included.
+
+    Raises:
+        ShapeMismatchError: if there are no such axes.
+
+    Source: ``torch.flatten``.
+
+    Example:
+        >>> flatten_shape((1, 16, 5, 7))
+        (1, 560)
+    """
+    if not shape:
+        return (1,)
+    low, high = at(start, len(shape)), at(end, len(shape))
+    if low > high:
+        raise mismatch("a first axis before the last", f"{start} and {end}")
+    return (*shape[:low], product(shape[low : high + 1]), *shape[high + 1 :])
+
+
+def _flatten(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape = first(inputs)
+    axis = attributes.get("axis")
+    if shape is None:
+        return (None if axis is None else (UNKNOWN, UNKNOWN),)
+    if axis is None:
+        return (flatten_shape(shape, attributes.get("start_axis", 1), attributes.get("end_axis", -1)),)
+    if not -len(shape) <= axis <= len(shape):
+        raise mismatch(f"at least {axis} axes", f"{len(shape)}")
+    cut = axis % len(shape) if axis < 0 else axis
+    return ((product(shape[:cut]), product(shape[cut:])),)
+
+
+def reshape_shape(shape: Shape | None, target: Shape, zero_copies: bool = False) -> Shape:
+    """Return the shape that a reshape makes; one target of -1 takes what is left.
+
+    Args:
+        shape: the lengths; None if even their number is unknown.
+        target: the lengths asked for, -1 for at most one.
+        zero_copies: whether 0 stands for the input's length on that axis, as in ONNX.
+
+    Raises:
+        ShapeMismatchError: if the numbers of elements differ.
+
+    Source: ``numpy.reshape``; ONNX Reshape for ``allowzero=0``.
+
+    Example:
+        >>> reshape_shape((2, 3, 8), (0, -1), zero_copies=True)
+        (2, 24)
+    """
+    copied = {i for i, n in enumerate(target) if zero_copies and n == 0}
+    if shape is None:
+        return tuple(UNKNOWN if n == -1 or i in copied else n for i, n in enumerate(target))
+    if copied and max(copied) >= len(shape):
+        raise mismatch(f"more than {max(copied)} axes to copy from", show(shape))
+    asked = tuple(shape[i] if i in copied else n for i, n in enumerate(target))
+    holes = [i for i, n in enumerate(asked) if n == -1]
+    if len(holes) > 1:
+        raise mismatch("at most one -1", show(target))
+    if not holes:
+        # A single unknown length is settled by the number of elements too.
+        unknown = [i for i, n in enumerate(asked) if isinstance(n, Unknown)]
+        holes = unknown if len(unknown) == 1 and unknown[0] not in copied else []
+    left, right = _cancel(list(shape), [n for i, n in enumerate(asked) if i not in holes])
+    total, rest = product(left), product(right)
+    if not holes:
+        if isinstance(total, int) and isinstance(rest, int) and total != rest:
+            raise _count(shape, target)
+        return asked
+    if isinstance(total, int) and isinstance(rest, int) and (rest == 0 or total % rest):
+        raise _count(shape, target)
+    value: Dim = UNKNOWN if rest == 0 else total // rest
+    return tuple(value if i in holes else n for i, n in enumerate(asked))
+
+
+def _cancel(left: list[Dim], right: list[Dim]) -> tuple[list[Dim], list[Dim]]:
+    """Take equal symbols and, where something is unknown, nothing else out of both products."""
+    for dim in list(right):
+        if isinstance(dim, Expr) and dim in left:
+            left.remove(dim)
+            right.remove(dim)
+    return left, right
+
+
+def _count(shape: Shape, target: Shape) -> Exception:
+    asked, more = product(n for n in target if n != -1), " or a multiple" if -1 in target else ""
+    return mismatch(
+        f"{asked} elements{more}: {show(target)}",
+        f"{product(shape)} elements: {show(shape)}",
+    )
+
+
+def _reshape(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape, target = first(inputs), tuple(attributes["shape"])
+    if not attributes.get("batch_kept"):
+        return (reshape_shape(shape, target, bool(attributes.get("zero_copies"))),)
+    if shape is None:
+        return ((UNKNOWN, *reshape_shape(None, target)),)
+    return ((shape[0], *reshape_shape(shape[1:], target)),)
+
+
+def _groups(source: Shape, target: Shape) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Match runs of axes of two shapes that hold the same elements in row-major order.
+
+    Axes of length 1 hold nothing and are left out.
+    """
+    ins = [axis for axis, n in enumerate(source) if n != 1]
+    outs = [axis for axis, n in enumerate(target) if n != 1]
+    found: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
+    while ins and outs:
+        i, o = 1, 1
+        left, right = source[ins[0]], target[outs[0]]
+        while left != right:
+            # Only integers are ordered; with symbols the shorter list of axes grows till it fits.
+            if isinstance(left, Unknown) or isinstance(right, Unknown):
+                return found
+            grow_left = left < right if isinstance(left, int) and isinstance(right, int) else i <= o
+            if grow_left and i < len(ins):
+                left, i = left * source[ins[i]], i + 1
+            elif o < len(outs) and not (grow_left and isinstance(left, int) and isinstance(right, int)):
+                right, o = right * target[outs[o]], o + 1
+            elif not grow_left and i < len(ins) and not isinstance(right, int):
+                left, i = left * source[ins[i]], i + 1
+            else:
+                return found
+        if isinstance(left, Unknown):
+            return found
+        found.append((tuple(ins[:i]), tuple(outs[:o])))
+        ins, outs = ins[i:], outs[o:]
+    return found
+
+
+def _regroup_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    shape, out = first(inputs), first(outputs)
+    if shape is None or out is None:
+        return Naming()
+    links, merges = [], []
+    lead = 0
+    while lead < min(len(shape), len(out)) and shape[lead] == out[lead]:
+        links.append((0, lead, 0, lead))
+        lead += 1
+    for source, target in _groups(shape[lead:], out[lead:]):
+        if len(target) != 1:
+            continue
+        if len(source) == 1:
+            links.append((0, source[0] + lead, 0, target[0] + lead))
+        else:
+            merges.append((0, tuple(axis + lead for axis in source), 0, target[0] + lead))
+    return Naming(links=tuple(links), merges=tuple(merges))
+
+
+def _flatten_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    shape, out = first(inputs), first(outputs)
+    if not shape or out is None:
+        return Naming()
+    rank = len(shape)
+    axis = attributes.get("axis")
+    if axis is None:
+        low, high = at(attributes.get("start_axis", 1), rank), at(attributes.get("end_axis", -1), rank)
+        runs = (
+            [(i,) for i in range(low)] + [tuple(range(low, high + 1))] + [(i,) for i in range(high + 1, rank)]
+        )
+    else:
+        cut = axis % rank if axis < 0 else axis
+        runs = [tuple(range(cut)), tuple(range(cut, rank))]
+    if len(runs) != len(out):
+        return Naming()
+    links, merges = [], []
+    for target, run in enumerate(runs):
+        real = tuple(i for i in run if shape[i] != 1) or run[:1]
+        if len(real) == 1:
+            links.append((0, real[0], 0, target))
+        elif real:
+            merges.append((0, real, 0, target))
+    return Naming(links=tuple(links), merges=tuple(merges))
+
+
+def _order(attributes: Attributes, rank: int) -> tuple[int, ...]:
+    if "axis0" in attributes:
+        one, other = at(attributes["axis0"], rank), at(attributes["axis1"], rank)
+        swapped = {one: other, other: one}
+        return tuple(swapped.get(axis, axis) for axis in range(rank))
+    axes = attributes.get("axes")
+    if axes is None:
+        return tuple(reversed(range(rank)))
+    order = tuple(at(axis, rank) for axis in axes)
+    if sorted(order) != list(range(rank)):
+        raise mismatch(f"{len(order)} axes, each once", f"{rank} axes")
+    return order
+
+
+def _permute(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape = first(inputs)
+    if shape is None:
+        axes = attributes.get("axes")
+        return (None if axes is None else (UNKNOWN,) * len(axes),)
+    return (tuple(shape[axis] for axis in _order(attributes, len(shape))),)
+
+
+def _permute_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    shape, out = first(inputs), first(outputs)
+    if shape is None or out is None or len(shape) != len(out):
+        return Naming()
+    return Naming(
+        links=tuple((0, axis, 0, place) for place, axis in enumerate(_order(attributes, len(shape))))
+    )
+
+
+def _tuple(axes: object) -> tuple[int, ...]:
+    return tuple(axes) if isinstance(axes, tuple | list) else (axes,)  # type: ignore[return-value]  # one axis
+
+
+def _dropped(attributes: Attributes, shape: Shape) -> frozenset[int] | None:
+    axes = attributes.get("axes")
+    if axes is not None:
+        return frozenset(at(axis, len(shape)) for axis in _tuple(axes))
+    return frozenset(axis for axis, n in enumerate(shape) if n == 1) if known(shape) else None
+
+
+def _squeeze(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape = first(inputs)
+    if shape is None:
+        return (None,)
+    dropped = _dropped(attributes, shape)
+    if dropped is None:
+        return (None,)
+    for axis in dropped:
+        if unlike(shape[axis], 1):
+            raise mismatch(f"length 1 on axis {axis}", f"{shape[axis]} of {show(shape)}")
+    return (tuple(n for axis, n in enumerate(shape) if axis not in dropped),)
+
+
+def _squeeze_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    shape, out = first(inputs), first(outputs)
+    dropped = None if shape is None else _dropped(attributes, shape)
+    if shape is None or out is None or dropped is None:
+        return Naming()
+    kept = [axis for axis in range(len(shape)) if axis not in dropped]
+    return Naming(links=tuple((0, axis, 0, place) for place, axis in enumerate(kept)))
+
+
+def _unsqueeze(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape = first(inputs)
+    if shape is None:
+        return (None,)
+    added = _added(attributes, len(shape))
+    old = iter(shape)
+    return (tuple(1 if axis in added else next(old) for axis in range(len(shape) + len(added))),)
+
+
+def _added(attributes: Attributes, rank: int) -> frozenset[int]:
+    axes = _tuple(attributes["axes"])
+    added = frozenset(at(axis, rank + len(axes)) for axis in axes)
+    if len(added) != len(axes):
+        raise mismatch("new axes at different places", str(axes))
+    return added
+
+
+def _unsqueeze_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    shape, out = first(inputs), first(outputs)
+    if shape is None or out is None:
+        return Naming()
+    added = _added(attributes, len(shape))
+    kept = [axis for axis in range(len(out)) if axis not in added]
+    return Naming(links=tuple((0, axis, 0, place) for axis, place in enumerate(kept[: len(shape)])))
+
+
+RULES = {
+    "flatten": Rule(_flatten, axes=_flatten_axes),
+    "reshape": Rule(_reshape, axes=_regroup_axes),
+    "permute": Rule(_permute, axes=_permute_axes),
+    "transpose2": Rule(_permute, axes=_permute_axes),
+    "squeeze": Rule(_squeeze, axes=_squeeze_axes),
+    "unsqueeze": Rule(_unsqueeze, axes=_unsqueeze_axes),
+}

@@ -1,0 +1,165 @@
+"""Interpolation, and moving pixels between channels and space."""
+
+from __future__ import annotations
+
+import math
+import struct
+from typing import Any
+
+from shapeinspect.dims import UNKNOWN, Dim, Expr, Shape, Unknown
+from shapeinspect.rules.lengths import Length
+from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, first, keep_axes, mismatch, show
+from shapeinspect.rules.spatial import is_last, names, per_axis, take_apart, window_links
+
+
+def scaled_size(n: Length, scale: float, single: bool = False) -> Length:
+    """Return the length after resizing by a factor.
+
+    A symbol is scaled where the factor is a whole number or a small binary fraction (0.5, 0.75);
+    for other factors the result depends on rounding, and is UNKNOWN.
+
+    Args:
+        n: the input's length.
+        scale: the factor.
+        single: whether the product is rounded to 32 bits, as ONNX does, before it is rounded down.
+
+    Source: ``floor(in * scale)``: ``torch.nn.functional.interpolate``; ONNX Resize, whose scales are
+        32-bit floats.
+
+    Example:
+        >>> scaled_size(15, 0.5), scaled_size(100, 0.29), scaled_size(7, 3)
+        (7, 28, 21)
+    """
+    above, below = float(scale).as_integer_ratio()
+    if below == 1:
+        return n * above
+    if isinstance(n, Unknown) or (isinstance(n, Expr) and below > 64):
+        return UNKNOWN
+    if below <= 64:
+        return (n * above) // below
+    if isinstance(n, int):
+        return math.floor(_to_single(n * scale) if single else n * scale)
+    exact = n * scale
+    return (exact.astype("float32") if single else exact).__floordiv__(1).astype(n.dtype)
+
+
+def _to_single(value: float) -> float:
+    return float(struct.unpack("f", struct.pack("f", value))[0])
+
+
+def shuffled_channels(channels: Length, factor: Length, axes: int = 2) -> Length:
+    """Return the channels left when blocks of them become space.
+
+    Args:
+        channels: the input's channels.
+        factor: the length of a block's edge.
+        axes: how many spatial axes grow.
+
+    Source: ``(C * r**2, H, W) -> (C, H * r, W * r)``, ``torch.nn.PixelShuffle``; ONNX DepthToSpace.
+
+    Example:
+        >>> shuffled_channels(12, 2)
+        3
+    """
+    return channels // factor**axes
+
+
+def _resize(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape = first(inputs)
+    size, scale = attributes.get("size"), attributes.get("scale_factor")
+    if shape is None:
+        return (None,)
+    if size is None and scale is None:
+        return (_unknown_space(shape, is_last(attributes)),)
+    for given in (size, scale):
+        if isinstance(given, tuple | list) and len(given) == len(shape) > 2:
+            return (_resize_all(shape, size, scale),)
+    parts = take_apart(shape, None, is_last(attributes))
+    count = len(parts.space)
+    if size is not None:
+        return (parts.join(per_axis(size, count)),)
+    out = tuple(scaled_size(n, s) for n, s in zip(parts.space, per_axis(scale, count), strict=True))
+    if any(isinstance(n, int) and n < 1 for n in out):
+        raise mismatch("lengths of at least 1 after scaling", show(out), hint="take a larger factor or input")
+    return (parts.join(out),)
+
+
+def _resize_all(shape: Shape, size: Any, scale: Any) -> Shape:
+    if size is not None:
+        return tuple(size)
+    return tuple(scaled_size(n, s, single=True) for n, s in zip(shape, scale, strict=True))
+
+
+def _unknown_space(shape: Shape, last: bool) -> Shape:
+    parts = take_apart(shape, None, last)
+    return parts.join(tuple(UNKNOWN for _ in parts.space))
+
+
+def _resize_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    shape, out = first(inputs), first(outputs)
+    if shape is None or out is None or len(shape) != len(out):
+        return Naming()
+    return keep_axes(len(shape), len(out))
+
+
+def _divisible(label: str, value: Dim, divisor: int) -> None:
+    if isinstance(value, int) and value % divisor:
+        raise mismatch(f"{label} divisible by {divisor}", f"{label} = {value}")
+
+
+def _to_space(shape: Shape, factor: int, last: bool) -> Shape:
+    parts = take_apart(shape[-3:], 2, last)
+    _divisible("C", parts.channels, factor**2)
+    grown = tuple(n * factor for n in parts.space)
+    return (*shape[:-3], *parts.join(grown, shuffled_channels(parts.channels, factor)))
+
+
+def _to_depth(shape: Shape, factor: int, last: bool) -> Shape:
+    parts = take_apart(shape[-3:], 2, last)
+    for label, n in zip("HW", parts.space, strict=True):
+        _divisible(label, n, factor)
+    shrunk = tuple(n // factor for n in parts.space)
+    return (*shape[:-3], *parts.join(shrunk, parts.channels * factor**2))
+
+
+def _shuffle(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape = _at_least_three(inputs)
+    return (None if shape is None else _to_space(shape, attributes["factor"], is_last(attributes)),)
+
+
+def _unshuffle(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape = _at_least_three(inputs)
+    return (None if shape is None else _to_depth(shape, attributes["factor"], is_last(attributes)),)
+
+
+def _at_least_three(inputs: Shapes) -> Shape | None:
+    shape = first(inputs)
+    if shape is not None and len(shape) < 3:
+        raise mismatch("at least 3 axes: C H W", f"{len(shape)}")
+    return shape
+
+
+def _shuffle_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    shape, out = first(inputs), first(outputs)
+    if shape is None or out is None or len(shape) not in (3, 4):
+        return Naming()
+    last = is_last(attributes)
+    found = names(2, last, batch=len(shape) == 4)
+    return Naming((found,), (found,), window_links(shape, out, 2, last, channels=False))
+
+
+def _channel_shuffle(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape = first(inputs)
+    if shape is not None:
+        _divisible("C", take_apart(shape, None, is_last(attributes)).channels, attributes["groups"])
+    return (shape,)
+
+
+RULES = {
+    "resize": Rule(_resize, axes=_resize_axes),
+    "pixel_shuffle": Rule(_shuffle, axes=_shuffle_axes),
+    "pixel_unshuffle": Rule(_unshuffle, axes=_shuffle_axes),
+    "depth_to_space": Rule(_shuffle, axes=_shuffle_axes),
+    "space_to_depth": Rule(_unshuffle, axes=_shuffle_axes),
+    "channel_shuffle": Rule(_channel_shuffle, axes=_resize_axes),
+}

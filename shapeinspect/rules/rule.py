@@ -1,0 +1,205 @@
+"""What a kind's rule is: its output shapes, its work, and what it proves about axis names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from shapeinspect.dims import Dim, Shape
+from shapeinspect.errors import ShapeMismatchError
+from shapeinspect.ir import Axes
+
+#: The shapes of a call's inputs or outputs, in order; None where not even the rank is known.
+Shapes: TypeAlias = "tuple[Shape | None, ...]"
+#: A layer's attributes, as the vocabulary of kinds names them.
+Attributes: TypeAlias = "Mapping[str, Any]"
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """What one call proves about the names of the axes it reads and makes.
+
+    A name that ends in ``?`` is only the usual one: it gives way to every other proof.
+
+    Args:
+        inputs: the names of each input's axes; None for an input of which nothing is proven.
+        outputs: the names of each output's axes.
+        links: ``(input, axis, output, axis)`` of axes that play the same role.
+        merges: ``(input, its axes in order, output, axis)`` of axes flattened into one.
+
+    Example:
+        >>> Naming(outputs=(("N", "C"),)).links
+        ()
+    """
+
+    inputs: tuple[Axes | None, ...] = ()
+    outputs: tuple[Axes | None, ...] = ()
+    links: tuple[tuple[int, int, int, int], ...] = ()
+    merges: tuple[tuple[int, tuple[int, ...], int, int], ...] = ()
+
+
+def no_work(_attributes: Attributes, _inputs: Shapes, _outputs: Shapes) -> Dim | None:
+    """Count 0 multiply-accumulates: pools, norms, activations and everything that moves data.
+
+    Args:
+        _attributes: not looked at.
+        _inputs: not looked at.
+        _outputs: not looked at.
+
+    Example:
+        >>> no_work({}, (), ())
+        0
+    """
+    return 0
+
+
+def no_names(_attributes: Attributes, _inputs: Shapes, _outputs: Shapes) -> Naming:
+    """Prove nothing about names.
+
+    Args:
+        _attributes: not looked at.
+        _inputs: not looked at.
+        _outputs: not looked at.
+
+    Example:
+        >>> no_names({}, (), ()).links
+        ()
+    """
+    return Naming()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The arithmetic of one kind.
+
+    Args:
+        outputs: the output shapes for attributes and input shapes; raises ShapeMismatchError, with
+            neither layer nor kind, where they do not fit, and KeyError for an attribute it needs.
+        macs: multiply-accumulates for attributes, input and output shapes; None if unknown.
+        axes: what the call proves about axis names; called with known ranks only where it matters.
+
+    Example:
+        >>> Rule(lambda attributes, inputs: inputs[:1]).outputs({}, ((1, 2),))
+        ((1, 2),)
+    """
+
+    outputs: Callable[[Attributes, Shapes], Shapes]
+    macs: Callable[[Attributes, Shapes, Shapes], Dim | None] = no_work
+    axes: Callable[[Attributes, Shapes, Shapes], Naming] = no_names
+
+
+def mismatch(
+    expected: str, got: str, *, where: str | None = None, hint: str | None = None
+) -> ShapeMismatchError:
+    """Make the error of shapes that do not fit; ``output_shapes`` adds the kind, the caller the layer.
+
+    Args:
+        expected: what the op takes, in named axes.
+        got: what it was given.
+        where: what fixes the expectation.
+        hint: what to change.
+
+    Example:
+        >>> mismatch("C = 3", "4").expected
+        'C = 3'
+    """
+    return ShapeMismatchError("", "", expected=expected, got=got, where=where, hint=hint)
+
+
+def show(shape: Iterable[Dim], names: str = "") -> str:
+    """Write a shape for people, its axes named if names are given.
+
+    Args:
+        shape: the lengths.
+        names: the axes, separated by spaces.
+
+    Example:
+        >>> show((1, 3), "N C")
+        'N C = (1, 3)'
+    """
+    lengths = tuple(shape)
+    text = "(" + ", ".join(map(str, lengths)) + ("," if len(lengths) == 1 else "") + ")"
+    return f"{names} = {text}" if names else text
+
+
+def first(inputs: Shapes) -> Shape | None:
+    """Return the first input's shape, or None if it is unknown.
+
+    Args:
+        inputs: the shapes.
+
+    Example:
+        >>> first(((1, 2),)), first(())
+        ((1, 2), None)
+    """
+    return inputs[0] if inputs else None
+
+
+def at(axis: int, rank: int) -> int:
+    """Count an axis from 0.
+
+    Args:
+        axis: the axis, negative from the end.
+        rank: how many axes there are.
+
+    Raises:
+        ShapeMismatchError: if there is no such axis.
+
+    Example:
+        >>> at(-1, 4)
+        3
+    """
+    if not -rank <= axis < rank:
+        raise mismatch(f"more than {axis if axis >= 0 else -axis - 1} axes", f"{rank} axes")
+    return axis % rank
+
+
+def unlike(a: Dim, b: Dim) -> bool:
+    """Tell whether two lengths are certainly different (two integers that differ).
+
+    Args:
+        a: a length.
+        b: another one.
+
+    Example:
+        >>> from shapeinspect.dims import UNKNOWN
+        >>> unlike(3, 4), unlike(3, UNKNOWN)
+        (True, False)
+    """
+    return isinstance(a, int) and isinstance(b, int) and a != b
+
+
+def agree(a: Dim, b: Dim) -> Dim:
+    """Join what is known of one length from two places.
+
+    Args:
+        a: a length.
+        b: the same length from another place; of two integers the caller has checked they agree.
+
+    Example:
+        >>> from shapeinspect.dims import UNKNOWN, symbol
+        >>> agree(UNKNOWN, symbol("H")), agree(symbol("H"), 3)
+        (H, 3)
+    """
+    if isinstance(a, int):
+        return a
+    return b if isinstance(b, int) or not hasattr(a, "terms") else a
+
+
+def keep_axes(rank_in: int, rank_out: int, source: int = 0, output: int = 0) -> Naming:
+    """Link each axis of an input to the same axis of an output, aligned at the last.
+
+    Args:
+        rank_in: axes of the input.
+        rank_out: axes of the output.
+        source: which input.
+        output: which output.
+
+    Example:
+        >>> keep_axes(1, 2).links
+        ((0, 0, 0, 1),)
+    """
+    low = max(0, rank_out - rank_in)
+    shift = rank_in - rank_out
+    return Naming(links=tuple((source, axis + shift, output, axis) for axis in range(low, rank_out)))

@@ -1,0 +1,30 @@
+"""The rule of every kind of the vocabulary."""
+
+from __future__ import annotations
+
+from shapeinspect.rules import (
+    attention,
+    conv,
+    elementwise,
+    index,
+    join,
+    linear,
+    norm,
+    pad,
+    pool,
+    recurrent,
+    reduce,
+    repeat,
+    reshape,
+    resize,
+    window,
+)
+from shapeinspect.rules.rule import Rule
+
+_FAMILIES = (
+    *(attention, conv, elementwise, index, join, linear, norm, pad, pool),
+    *(recurrent, reduce, repeat, reshape, resize, window),
+)
+
+#: The rule of each kind. ``input``, ``module``, ``lambda`` and ``unknown`` have none.
+RULES: dict[str, Rule] = {kind: rule for family in _FAMILIES for kind, rule in family.RULES.items()}

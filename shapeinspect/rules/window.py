@@ -1,0 +1,68 @@
+"""Cutting a feature map into columns of windows, and adding such columns up again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shapeinspect.dims import Shape, product
+from shapeinspect.rules.conv import window_needs, window_space
+from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, first, mismatch, show, unlike
+from shapeinspect.rules.spatial import names, per_axis, space_fits, take_apart
+
+
+def _window(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, tuple | list) else (value, value)
+
+
+def _unfold(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape = first(inputs)
+    kernel = _window(attributes["kernel_size"])
+    if shape is None:
+        return (None,)
+    parts = take_apart(shape, len(kernel))
+    out = window_space(parts.space, kernel, attributes)
+    space_fits(out, parts, window_needs(kernel, attributes, len(out)))
+    return ((*parts.batch, parts.channels * product(kernel), product(out)),)
+
+
+def _fold(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape = first(inputs)
+    kernel = _window(attributes["kernel_size"])
+    size: Shape = per_axis(attributes["output_size"], len(kernel))
+    if shape is None:
+        return (None,)
+    if len(shape) not in (2, 3):
+        raise mismatch("3 axes: N (C kh kw) L", f"{len(shape)} axes: {show(shape)}")
+    taps, (columns, length) = product(kernel), shape[-2:]
+    if isinstance(columns, int) and columns % taps:
+        raise mismatch(f"(C kh kw) divisible by {taps}", f"(C kh kw) = {columns}")
+    places = product(window_space(size, kernel, attributes))
+    if unlike(places, length):
+        raise mismatch(f"L = {places}", f"L = {length}", where=f"output_size {show(size)} and the kernel")
+    return ((*shape[:-2], columns // taps, *size),)
+
+
+def _columns(shape: Shape | None) -> tuple[str, ...] | None:
+    if shape is None or len(shape) not in (2, 3):
+        return None
+    return ("N", "(C kh kw)", "L")[3 - len(shape) :]
+
+
+def _map(shape: Shape | None) -> tuple[str, ...] | None:
+    return names(2, batch=len(shape) == 4) if shape is not None and len(shape) in (3, 4) else None
+
+
+def _unfold_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    return Naming((_map(first(inputs)),), (_columns(first(outputs)),), _batch(inputs, 4))
+
+
+def _fold_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    return Naming((_columns(first(inputs)),), (_map(first(outputs)),), _batch(inputs, 3))
+
+
+def _batch(inputs: Shapes, rank: int) -> tuple[tuple[int, int, int, int], ...]:
+    shape = first(inputs)
+    return ((0, 0, 0, 0),) if shape is not None and len(shape) == rank else ()
+
+
+RULES = {"unfold": Rule(_unfold, axes=_unfold_axes), "fold": Rule(_fold, axes=_fold_axes)}
