@@ -11,7 +11,7 @@ from typing import Any
 
 from shapeinspect.ir import Frozen
 from shapeinspect.layout import Row, Table
-from shapeinspect_keras.spelling import modern, quantization_mode
+from shapeinspect_keras.spelling import modern, nested, quantization_mode
 
 #: The gates of a GRU as Keras stores them, and in the common order.
 _ZRN = (("gate", "z r n", "r z n"),)
@@ -247,6 +247,9 @@ def _present(name: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
     if name == "STFTSpectrogram":
         unused = {"real": "imag_kernel", "imag": "real_kernel"}.get(str(settings.get("mode")))
         return tuple(role for role in roles if role != unused)
+    if name == "SpectralNormalization":  # it tracks the kernel of the layer inside it as its own, too
+        inner = nested(settings, "layer")
+        return (*(_present(*modern(*inner))[:1] if inner else ()), *roles)
     if name == "LayerNormalization" and settings.get("rms_scaling"):
         return roles[:1]
     return tuple(role for role in roles if _is_there(name, role, settings))

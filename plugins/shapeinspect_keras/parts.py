@@ -64,7 +64,8 @@ def parts(class_name: str, config: Mapping[str, Any]) -> tuple[Part, ...]:
 
     Returns:
         Usually one part, the layer itself. A layer that is shown as a container of others (a model, a
-        ``TimeDistributed`` convolution) has none of theirs.
+        ``TimeDistributed`` convolution) has none of theirs. A role that two parts give is one weight,
+        which both hold: a ``SpectralNormalization`` keeps the kernel of the layer inside it.
 
     Example:
         >>> [(part.stored, part.prefix) for part in parts("MultiHeadAttention", {})][:2]
