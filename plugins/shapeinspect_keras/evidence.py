@@ -1,0 +1,73 @@
+"""What names and shapes of weights prove of a layer whose class no file tells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from shapeinspect.dims import Shape
+
+_GATES = {1: ("rnn", "SimpleRNN"), 3: ("gru", "GRU"), 4: ("lstm", "LSTM")}
+_KERNEL = {
+    2: ("linear", "einsum"),
+    3: ("conv", "conv_transpose", "einsum"),
+    4: ("conv", "conv_transpose", "einsum"),
+    5: ("conv", "conv_transpose"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What is known of a layer.
+
+    Args:
+        kind: its kind, ``unknown`` without proof.
+        type: the native class that has such weights, ``?`` without proof.
+        attributes: what the shapes tell.
+        candidates: the kinds that remain possible.
+    """
+
+    kind: str = "unknown"
+    type: str = "?"
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    candidates: tuple[str, ...] = ()
+
+
+def prove(weights: Mapping[str, Shape]) -> Proof:
+    """Say what a layer is, from the names and shapes of its weights.
+
+    Args:
+        weights: the shape of each weight by its role; roles that are numbers prove nothing.
+
+    Example:
+        >>> prove({"gamma": (5,), "beta": (5,), "moving_mean": (5,), "moving_variance": (5,)}).kind
+        'batch_norm'
+        >>> prove({"kernel": (3, 5), "bias": (5,)}).candidates
+        ('linear', 'einsum')
+    """
+    roles = frozenset(weights)
+    if {"moving_mean", "moving_variance"} <= roles <= {"gamma", "beta", "moving_mean", "moving_variance"}:
+        return Proof("batch_norm", "BatchNormalization", {"num_features": weights["moving_mean"][0]})
+    if {"depthwise_kernel", "pointwise_kernel"} <= roles:
+        rank = len(weights["depthwise_kernel"]) - 2
+        return Proof("separable_conv", f"SeparableConv{rank}D")
+    if roles == {"embeddings"} and len(weights["embeddings"]) == 2:
+        rows, columns = weights["embeddings"]
+        return Proof("embedding", "Embedding", {"num_embeddings": rows, "embedding_dim": columns})
+    if {"kernel", "recurrent_kernel"} <= roles <= {"kernel", "recurrent_kernel", "bias"}:
+        return _recurrent(weights["kernel"], weights["recurrent_kernel"])
+    if roles == {"gamma", "beta"}:
+        return Proof(candidates=("layer_norm", "group_norm"))
+    if "kernel" in roles <= {"kernel", "bias"}:
+        return Proof(candidates=_KERNEL.get(len(weights["kernel"]), ()))
+    return Proof()
+
+
+def _recurrent(kernel: Shape, recurrent: Shape) -> Proof:
+    if len(kernel) != 2 or len(recurrent) != 2 or kernel[1] != recurrent[1]:
+        return Proof()
+    for gates, (kind, name) in _GATES.items():
+        if recurrent[1] == gates * recurrent[0]:
+            return Proof(kind, name, {"input_size": kernel[0], "hidden_size": recurrent[0]})
+    return Proof()

@@ -1,0 +1,212 @@
+"""What an HDF5 file holds, listed by a child process, and its values read lazily without libhdf5."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shapeinspect.errors import MissingDependencyError, UnreadableFileError
+from shapeinspect.source import Source
+from shapeinspect_keras import jsontext
+
+if TYPE_CHECKING:
+    import numpy as np
+
+#: The child's limits: bytes of address space, seconds of processor time, seconds on the clock,
+#: objects in the file, bytes of its answer.
+MEMORY = 2 * 1024**3
+SECONDS = 30
+CLOCK = 120
+OBJECTS = 2_000_000
+ANSWER = jsontext.LIMIT
+
+_CHILD = Path(__file__).with_name("_hdf5_child.py")
+_RANK = 32
+#: One thread is enough to list, and no filter of a file loads a plug-in.
+_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "HDF5_PLUGIN_PRELOAD": "::"}
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One stored array.
+
+    Args:
+        path: where it stands in the file.
+        shape: its lengths.
+        dtype: its element type in numpy's spelling, or None if it holds no plain numbers.
+        offset: where its bytes begin in the file on disk; None if they are not in one piece.
+        raw: the type of the stored bytes, byte order included, such as ``<f4``.
+
+    Example:
+        >>> Dataset("layers/dense/vars/0", (3, 5), "float32", 2048, "<f4").nbytes
+        60
+    """
+
+    path: str
+    shape: tuple[int, ...]
+    dtype: str | None
+    offset: int | None
+    raw: str | None
+
+    @property
+    def nbytes(self) -> int | None:
+        """Bytes of its values, or None where they are no plain numbers."""
+        if self.raw is None:
+            return None
+        total = int(self.raw[2:])
+        for length in self.shape:
+            total *= length
+        return total
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Everything that was listed of one HDF5 file.
+
+    Args:
+        groups: the path of each group and its attributes; the root's path is empty.
+        datasets: every dataset by its path.
+        skipped: what was not followed, and why.
+    """
+
+    groups: Mapping[str, Mapping[str, Any]]
+    datasets: Mapping[str, Dataset]
+    skipped: Mapping[str, str]
+
+
+EMPTY = Tree({}, {}, {})
+
+
+def listing(source: Source, offset: int, size: int) -> Tree:
+    """List the HDF5 file that stands at an offset of the source's file.
+
+    Args:
+        source: the request.
+        offset: where the HDF5 file begins in it.
+        size: how long it is.
+
+    Raises:
+        UnreadableFileError: if libhdf5 refuses the file, crashes on it, or takes too long.
+        MissingDependencyError: if h5py is not installed.
+
+    Source: h5py documentation, "Python file-like objects"; HDF5 user guide, "Links".
+    """
+    request = {
+        "path": os.path.abspath(source.path) if source.path else "",
+        "offset": offset,
+        "size": size,
+        "search": _home_of_h5py(),
+        "memory": MEMORY,
+        "seconds": SECONDS,
+        "objects": OBJECTS,
+    }
+    answer = jsontext.parse(_ask(source, json.dumps(request)), source.label, "the HDF5 listing")
+    if not isinstance(answer, dict) or "error" in answer:
+        reason = jsontext.text(jsontext.mapping(answer).get("error"), "no listing came back")
+        raise UnreadableFileError(source.label, f"its HDF5 cannot be read: {reason}", hint="was it cut off?")
+    return Tree(
+        jsontext.mapping(answer.get("groups")),
+        {
+            path: _dataset(source, path, row, offset, size)
+            for path, row in jsontext.mapping(answer.get("datasets")).items()
+        },
+        jsontext.mapping(answer.get("skipped")),
+    )
+
+
+def _home_of_h5py() -> list[str]:
+    """Find where h5py is installed without importing it: an isolated child may not look there."""
+    from importlib.util import find_spec
+
+    spec = find_spec("h5py")
+    if spec is None or not spec.submodule_search_locations:
+        raise MissingDependencyError("h5py", "Keras files", extra="keras")
+    return [os.path.dirname(place) for place in spec.submodule_search_locations]
+
+
+def _ask(source: Source, request: str) -> bytes:
+    environment = {**os.environ, **_ENVIRONMENT}
+    command = [sys.executable, "-I", str(_CHILD), request]
+    # The answer goes to a file, so that its length is known before it is read.
+    with tempfile.TemporaryFile() as answer:
+        try:
+            done = subprocess.run(  # noqa: S603  # our own interpreter and our own program
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=answer,
+                stderr=subprocess.DEVNULL,
+                env=environment,
+                timeout=CLOCK,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise UnreadableFileError(source.label, f"listing its HDF5 took over {CLOCK} s") from None
+        except (OSError, ValueError) as error:
+            raise UnreadableFileError(source.label, f"no process to read its HDF5: {error}") from None
+        if done.returncode:
+            how = f"signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"
+            raise UnreadableFileError(source.label, f"the HDF5 library broke down on it ({how})")
+        if answer.tell() > ANSWER or os.fstat(answer.fileno()).st_size > ANSWER:
+            raise UnreadableFileError(source.label, "the listing of its HDF5 is too long")
+        answer.seek(0)
+        return answer.read()
+
+
+def _dataset(source: Source, path: str, row: Any, start: int, size: int) -> Dataset:
+    fields = jsontext.mapping(row)
+    shape = tuple(jsontext.sequence(fields.get("shape")))
+    if len(shape) > _RANK or not all(type(length) is int and 0 <= length < 2**63 for length in shape):
+        raise UnreadableFileError(source.label, f"dataset {path!r} has no possible shape")
+    raw = jsontext.text(fields.get("dtype")) or None
+    where = fields.get("offset")
+    stored = Dataset(path, shape, None, None, raw)
+    if type(where) is int:
+        if where < 0 or where + (stored.nbytes or 0) > size:
+            raise UnreadableFileError(
+                source.label, f"dataset {path!r} leads past the end", offset=start + where
+            )
+        where += start
+    marked = jsontext.text(jsontext.mapping(fields.get("attrs")).get("dtype"))
+    return Dataset(path, shape, marked or _spelled(raw), where if type(where) is int else None, raw)
+
+
+_NAMES = {"b": "bool", "i": "int", "u": "uint", "f": "float", "c": "complex"}
+
+
+def _spelled(raw: str | None) -> str | None:
+    if raw is None:
+        return None
+    name = _NAMES[raw[1]]
+    return name if name == "bool" else f"{name}{int(raw[2:]) * 8}"
+
+
+def values(source: Source, dataset: Dataset) -> Callable[[], np.ndarray[Any, Any]] | None:
+    """Return a function that reads a dataset's numbers, or None if they are not in one piece.
+
+    Args:
+        source: the request whose file holds it.
+        dataset: what to read.
+    """
+    if dataset.offset is None or dataset.raw is None or source.path is None:
+        return None
+    return partial(_read, source.path, dataset)
+
+
+def _read(path: Path, dataset: Dataset) -> np.ndarray[Any, Any]:
+    import numpy as np
+
+    if dataset.nbytes == 0:
+        return np.zeros(dataset.shape, dataset.raw)
+    stored = np.memmap(path, np.dtype(dataset.raw), "r", dataset.offset or 0, dataset.shape)
+    if dataset.dtype == "bfloat16" and stored.dtype.itemsize == 2:
+        # numpy has no bfloat16: its bits are the upper half of a float32.
+        return (stored.view("<u2").astype("<u4") << 16).view("<f4")
+    return stored

@@ -1,0 +1,182 @@
+"""Reads a saved Keras model: the container, then the graph, then the weights."""
+
+from __future__ import annotations
+
+from shapeinspect.errors import UnreadableFileError
+from shapeinspect.ir import Frozen, Layer, Model, Note, Weight
+from shapeinspect.source import Source
+from shapeinspect_keras import hdf5, legacy, numbered
+from shapeinspect_keras.config import Node, parse
+from shapeinspect_keras.container import Contents, open_archive, open_hdf5
+from shapeinspect_keras.describing import Described
+from shapeinspect_keras.evidence import prove
+from shapeinspect_keras.graph import Graph, build
+from shapeinspect_keras.kinds import complete
+from shapeinspect_keras.parts import bind
+from shapeinspect_keras.stored import Found, Path, Stored
+
+_CODE = frozenset({"Lambda", "TFSMLayer", "TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer",
+                   "TorchModuleWrapper", "JaxLayer", "FlaxLayer"})  # fmt: skip
+_NAMED = 12
+
+
+def read(source: Source) -> Model:
+    """Read a ``.keras`` archive or a Keras HDF5 file.
+
+    Args:
+        source: the file.
+
+    Raises:
+        UnreadableFileError: if it is cut off, corrupt or hostile.
+    """
+    if not source.size:
+        raise UnreadableFileError(source.label, "the file is empty")
+    try:
+        if source.head.startswith(b"PK\x03\x04"):
+            return _model(source, open_archive(source))
+        if source.head.startswith(b"\x89HDF\r\n\x1a\n"):
+            return _model(source, open_hdf5(source))
+    except RecursionError:
+        raise UnreadableFileError(source.label, "its configuration is nested too deeply") from None
+    raise UnreadableFileError(
+        source.label, f"it is neither a Keras archive nor HDF5: it begins with {source.head[:8]!r}"
+    )
+
+
+def _model(source: Source, contents: Contents) -> Model:
+    config = parse(contents.config, source.label) if contents.config is not None else None
+    tree = contents.tree
+    found = legacy.assign(config, tree) if legacy.is_legacy(tree) else numbered.assign(config, tree)
+    listed = config if config is not None and config.form != "layer" else None
+    graph = Graph(source.label) if listed is None else build(listed, source.label)
+    assembly = _Assembly(source, graph, found)
+    layers = assembly.layers()
+    notes = [*contents.notes, *_notes(config, graph, found), *assembly.notes]
+    if tree.skipped:
+        shown = ", ".join(sorted(tree.skipped)[:_NAMED])
+        notes.append(Note(f"links and datasets of the HDF5 file that were not followed: {shown}"))
+    return Model(
+        source.label,
+        contents.format,
+        "keras",
+        "keras",
+        layers,
+        tuple(graph.calls),
+        Frozen(graph.values),
+        graph.inputs,
+        graph.outputs,
+        tuple(notes),
+        Frozen(contents.metadata),
+    )
+
+
+def _notes(config: Node | None, graph: Graph, found: Found) -> list[Note]:
+    notes = []
+    if config is None:
+        notes.append(
+            Note(
+                "the file holds weights and no configuration: there are no calls, and kinds only where "
+                "names and shapes prove them"
+            )
+        )
+    elif config.form == "layer":
+        notes.append(
+            Note(
+                f"{config.class_name} is a model written in code: the file records neither its calls nor the "
+                "classes of its layers, only their weights"
+            )
+        )
+    nodes = [layer.node for layer in graph.layers.values()]
+    own = sorted({node.class_name for node in nodes if not node.own})
+    if own:
+        notes.append(Note(f"classes of the user's own, shown and not run: {', '.join(own[:_NAMED])}"))
+    code = sorted({node.class_name for node in nodes if node.own and node.class_name in _CODE})
+    if code:
+        notes.append(Note(f"layers that hold code or other programs, shown and not run: {', '.join(code)}"))
+    notes += [
+        Note(f"{layer.problem}, so its kind is unknown", "/".join(path))
+        for path, layer in graph.layers.items()
+        if layer.problem
+    ]
+    if config is not None and config.form != "layer" and not found.weights and not found.below:
+        notes.append(Note("the file holds no weights"))
+    return notes
+
+
+class _Assembly:
+    """Puts layers and their weights together."""
+
+    def __init__(self, source: Source, graph: Graph, found: Found) -> None:
+        self.source, self.graph, self.found = source, graph, found
+        self.notes: list[Note] = []
+        self.frozen = {
+            path for path, layer in graph.layers.items() if layer.node.config.get("trainable") is False
+        }
+
+    def layers(self) -> tuple[Layer, ...]:
+        inputs = {call.layer: call.inputs for call in reversed(self.graph.calls)}
+        found = []
+        below: dict[Path, list[Path]] = {}
+        for path in self.found.below:
+            above = (path[:end] for end in range(len(path), 0, -1))
+            below.setdefault(next((one for one in above if one in self.graph.layers), ()), []).append(path)
+        for path, layer in self.graph.layers.items():
+            found.append(self.known(path, layer, inputs.get("/".join(path), ())))
+            found += [self.unlisted(one) for one in below.get(path, ())]
+        found += [self.unlisted(one) for one in below.get((), ())]
+        return tuple(found)
+
+    def known(self, path: Path, layer: Described, inputs: tuple[str, ...]) -> Layer:
+        stored = self.found.weights.get(path, [])
+        node = layer.node
+        shapes = tuple(self.graph.values[name].shape for name in inputs if name)
+        roles = {one.role: one.dataset.shape for one in stored}
+        try:
+            attributes = complete(layer.kind, layer.attributes, roles, shapes)
+        except (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError):
+            attributes = dict(layer.attributes)
+        return Layer(
+            "/".join(path),
+            layer.kind,
+            node.class_name,
+            path,
+            Frozen(attributes),
+            tuple(self.weight(path, one, node) for one in stored),
+        )
+
+    def unlisted(self, path: Path) -> Layer:
+        stored = self.found.below[path]
+        holds = any(other[: len(path)] == path and other != path for other in self.found.below)
+        proof = prove({one.role: one.dataset.shape for one in stored})
+        kind = "module" if holds and not stored else proof.kind
+        return Layer(
+            "/".join(path) or "model",
+            kind,
+            proof.type,
+            path or ("model",),
+            Frozen(proof.attributes),
+            tuple(self.weight(path, one, None, proof.type) for one in stored),
+            proof.candidates,
+        )
+
+    def weight(self, path: Path, stored: Stored, node: Node | None, kind: str = "") -> Weight:
+        dataset = stored.dataset
+        layout = None
+        config = node.config if node is not None else {}
+        if kind or (node is not None and node.own):
+            try:
+                layout = bind(node.class_name if node else kind, config, stored.role, dataset.shape)
+            except (TypeError, ValueError, KeyError, IndexError, AttributeError):
+                layout = None
+        frozen = any(path[:end] in self.frozen for end in range(1, len(path) + 1))
+        return Weight(
+            stored.name or "/".join((*path, stored.role)),
+            stored.role,
+            dataset.shape,
+            dataset.dtype,
+            dataset.nbytes,
+            False if frozen else stored.trainable,
+            layout,
+            storage=dataset.path if stored.tied else None,
+            values=hdf5.values(self.source, dataset),
+        )
