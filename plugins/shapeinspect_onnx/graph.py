@@ -1,0 +1,297 @@
+"""Walks the graphs of a small model and makes layers, calls and values of their nodes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+from shapeinspect.dims import Shape
+from shapeinspect.ir import Call, Frozen, Layer, Layout, Value, Weight
+from shapeinspect_onnx import ops
+from shapeinspect_onnx.constants import Constants, collect, dtype_of, is_weight
+from shapeinspect_onnx.functions import Container, subgraphs
+from shapeinspect_onnx.held import Held, Store
+from shapeinspect_onnx.inference import Shapes
+from shapeinspect_onnx.layouts import LAYOUTS
+from shapeinspect_onnx.naming import parts_of, path_parts, tidy
+from shapeinspect_onnx.node import Node, attributes
+
+#: Ops that hold graphs of their own.
+_BLOCKS = frozenset({"If", "Loop", "Scan", "SequenceMap"})
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What the nodes of one graph can see.
+
+    Args:
+        constants: the constants, by their names in the file.
+        names: the model's name for each value of this graph and the ones around it.
+        types: the TypeProto of each value, by its name in the file.
+        values: begins the model's names of this graph's own values.
+    """
+
+    constants: Constants
+    names: dict[str, str]
+    types: dict[str, Any]
+    values: str
+
+
+@dataclass(slots=True)
+class Walk:
+    """The state of one walk over a model, and what came of it.
+
+    Args:
+        store: makes constants of TensorProtos.
+        shapes: turns types into values.
+        versions: the opset of each domain.
+        openings: the function calls that begin at a node.
+        origins: the name in the file of every node whose path differs.
+        used: the keys of the constants that some node uses.
+    """
+
+    store: Store
+    shapes: Shapes
+    versions: Mapping[str, int]
+    openings: Mapping[str, list[Container]]
+    origins: Mapping[str, str]
+    layers: list[Layer] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    values: dict[str, Value] = field(default_factory=dict)
+    parts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+    unused: dict[str, Held] = field(default_factory=dict)
+
+    def graph(self, proto: Any, outer: Scope | None, path: str) -> Scope:
+        """Walk one graph, and the graphs inside its nodes.
+
+        Args:
+            proto: the GraphProto.
+            outer: what the graph around it can see; None for the model's own.
+            path: begins the names of this graph's values; empty for the model's own.
+        """
+        held = outer.constants.held if outer else {}
+        constants = collect(proto, held, self.store, path)
+        names, types = dict(outer.names if outer else {}), dict(outer.types if outer else {})
+        own = [entry.name for entry in (*proto.input, *proto.initializer)]
+        own += [name for node in proto.node for name in node.output if name]
+        names.update({name: path + name for name in own})
+        types.update(dict.fromkeys(own))
+        for entry in (*proto.input, *proto.value_info, *proto.output):
+            if entry.name in types:
+                types[entry.name] = entry.type
+        scope = Scope(constants, names, types, path)
+        for tensor in proto.initializer:
+            self.unused[path + tensor.name] = constants.held[tensor.name]
+        for node in proto.node:
+            self._node(node, scope)
+        for entry in proto.output:
+            self.value(entry.name, scope)
+        return scope
+
+    def value(self, name: str, scope: Scope) -> str:
+        """Enter a value that a call, an input or an output names; return its name in the model.
+
+        Args:
+            name: its name in the file, or an empty one.
+            scope: the graph's.
+        """
+        if not name:
+            return ""
+        full = scope.names.get(name, name)
+        if full not in self.values:
+            held = scope.constants.held.get(name)
+            self.values[full] = (
+                self.shapes.value(full, scope.types.get(name)) if held is None else _constant(full, held)
+            )
+            if held is not None:
+                self.used.add(held.key)
+        return full
+
+    def _node(self, node: Any, scope: Scope) -> None:
+        for container in self.openings.get(node.name, ()):
+            self._container(container.path, container.type, node, container.inputs, container.outputs, scope)
+        outputs = [name for name in node.output if name]
+        if outputs and all(name in scope.constants.silent for name in outputs):
+            held = scope.constants.held
+            self.used.update(held[name].key for name in node.input if name in held)
+            return
+        path = node.name
+        if node.op_type in _BLOCKS and node.domain in ops.DEFAULT_DOMAINS:
+            self._container(path, node.op_type, node, node.input, node.output, scope)
+        else:
+            self._layer(node, path, scope)
+        for name, inner in subgraphs(node):
+            self.graph(inner, scope, f"{path}/{name}/")
+
+    def _container(self, path: str, kind: str, node: Any, inputs: Any, outputs: Any, scope: Scope) -> None:
+        """Enter what holds other layers: a function call, or an op with subgraphs."""
+        held = [(index, scope.constants.held.get(name)) for index, name in enumerate(inputs)]
+        block = kind in _BLOCKS and path == node.name
+        weights = tuple(
+            part
+            for index, constant in held
+            if block and constant is not None and not constant.is_integer
+            for part in self._weights(constant, _role(node, index, self.versions), None)
+        )
+        given = tuple(
+            "" if constant is not None else self.value(inputs[index], scope) for index, constant in held
+        )
+        made = tuple(self.value(name, scope) for name in outputs)
+        self.layers.append(Layer(path, "module", kind, weights=weights, origin=self.origins.get(path)))
+        self.calls.append(Call(path, given, made))
+        self.parts[path] = parts_of(node) if block else path_parts(path)
+
+    def _layer(self, node: Any, path: str, scope: Scope) -> None:
+        domain = "" if node.domain in ops.DEFAULT_DOMAINS else node.domain
+        op = ops.find(domain, node.op_type)
+        view = self._view(node, scope)
+        kind = op.kind_of(view)
+        settings = {key: value for key, value in op.settings(view).items() if value is not None}
+        weights: list[Weight] = []
+        inputs: list[str] = []
+        for slot, name in enumerate(node.input):
+            held = view.held[slot]
+            if held is None:
+                inputs.append(self.value(name, scope))
+            elif is_weight(held, op, slot, kind):
+                role = _role(node, slot, self.versions)
+                sizes = {"g": view.get("group", 1)}
+                layout = _layout(node, held, role, sizes, kind, view)
+                weights += self._weights(held, role, layout, _logical(node.op_type, slot, view))
+            elif slot in op.fixed:
+                self.used.add(held.key)
+                settings |= _fixed(node, held, slot, settings, self.versions)
+            else:
+                inputs.append(self.value(name, scope))
+        while inputs and not inputs[-1]:
+            inputs.pop()
+        outputs = tuple(self.value(name, scope) for name in node.output)
+        native = f"{domain}.{node.op_type}" if domain else node.op_type
+        self.layers.append(
+            Layer(
+                path,
+                kind,
+                native,
+                attributes=Frozen(settings),
+                weights=tuple(weights),
+                origin=self.origins.get(path),
+            )
+        )
+        self.calls.append(Call(path, tuple(inputs), outputs))
+        self.parts[path] = parts_of(node)
+
+    def _view(self, node: Any, scope: Scope) -> Node:
+        held = tuple(scope.constants.held.get(name) if name else None for name in node.input)
+        return Node(
+            node.op_type,
+            self.versions.get("" if node.domain in ops.DEFAULT_DOMAINS else node.domain, 1),
+            attributes(node),
+            held,
+            tuple(
+                constant.shape if constant is not None else self._shape(name, scope)
+                for name, constant in zip(node.input, held, strict=True)
+            ),
+            tuple(map(bool, node.input)),
+            tuple(node.output),
+            tuple(self._shape(name, scope) for name in node.output),
+        )
+
+    def _shape(self, name: str, scope: Scope) -> Shape | None:
+        return self.values[self.value(name, scope)].shape if name else None
+
+    def _weights(
+        self, held: Held, role: str, layout: Layout | None, count: int | None = None
+    ) -> tuple[Weight, ...]:
+        for part in (held, held.scale, held.zero):
+            if part is not None:
+                self.used.add(part.key)
+        return held.weights(role, layout, count)
+
+    def finish(self) -> tuple[Layer, ...]:
+        """Return the layers with tidy parts, and storage keys only where weights are tied."""
+        parts = tidy(self.parts, {layer.path: layer.type for layer in self.layers})
+        shared = Counter(weight.storage for layer in self.layers for weight in layer.weights)
+        return tuple(
+            replace(
+                layer,
+                parts=parts[layer.path],
+                weights=tuple(
+                    weight if shared[weight.storage] > 1 else replace(weight, storage=None)
+                    for weight in layer.weights
+                ),
+            )
+            for layer in self.layers
+        )
+
+
+def _constant(name: str, held: Held) -> Value:
+    numbers = held.numbers() if held.is_integer else None
+    whole = None if numbers is None or len(numbers) > 64 else tuple(map(int, numbers))
+    single = whole is not None and not held.dims and len(whole) == 1
+    return Value(name, held.shape, dtype_of(held), None, whole[0] if single and whole else whole)
+
+
+@lru_cache(maxsize=4096)
+def _names(op: str, version: int, domain: str) -> tuple[str, ...]:
+    """Return the names of an operator's inputs in its own documentation."""
+    if domain == "com.microsoft" and op in ops.MICROSOFT:
+        return tuple(ops.MICROSOFT[op][0].split())
+    from onnx import defs
+
+    try:
+        return tuple(entry.name for entry in defs.get_schema(op, version, domain).inputs)
+    except defs.SchemaError:
+        return ()
+
+
+def _role(node: Any, slot: int, versions: Mapping[str, int]) -> str:
+    domain = "" if node.domain in ops.DEFAULT_DOMAINS else node.domain
+    names = _names(node.op_type, versions.get(domain, 1), domain)
+    if slot < len(names) and not (slot == len(names) - 1 and len(node.input) > len(names)):
+        return names[slot]
+    return f"{names[-1]}_{slot - len(names) + 1}" if names else f"input_{slot}"
+
+
+def _layout(
+    node: Any, held: Held, role: str, sizes: Mapping[str, int], kind: str, view: Node
+) -> Layout | None:
+    """Find the row for a weight; a variant of the type is spelled in parentheses."""
+    native = node.op_type
+    if native == "Gather" and kind != "embedding":
+        return None
+    if native in ("Gemm", "FusedGemm") and role == "B":
+        if bool(view.get("transB", 0)) != held.transposed:
+            native += "(transB)"
+    elif held.transposed:
+        native += "(transposed)"
+    if native == "PRelu" and any(dim != 1 for dim in held.dims[1:]):
+        return None
+    if role == "C" and len(held.dims) == 2 and held.dims[0] != 1:
+        return None
+    return LAYOUTS.bind(native, role, len(held.dims), sizes)
+
+
+def _logical(op: str, slot: int, view: Node) -> int | None:
+    """Count the values that ONNX Runtime packs into the bytes of a matrix."""
+    into, out = view.get("K"), view.get("N")
+    if op not in ("MatMulNBits", "MatMulBnb4") or slot != 1 or not into or not out:
+        return None
+    return int(into) * int(out)
+
+
+def _fixed(
+    node: Any, held: Held, slot: int, settings: Mapping[str, Any], versions: Mapping[str, int]
+) -> dict[str, Any]:
+    """Show a setting that the table does not read under the name of its input."""
+    names = _names(node.op_type, versions.get(node.domain, 1), node.domain)
+    numbers = held.numbers()
+    if slot >= len(names) or names[slot] in settings or numbers is None or len(numbers) > 16:
+        return {}
+    plain = ops.find(node.domain, node.op_type).settings is ops.no_settings
+    if not plain and not names[slot].endswith(("scale", "zero_point")):
+        return {}
+    return {names[slot]: numbers[0] if not held.dims and numbers else tuple(numbers)}
