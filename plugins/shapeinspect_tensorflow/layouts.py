@@ -1,0 +1,71 @@
+"""How TensorFlow and TFLite store weights; nothing but rows.
+
+Source: the operators' own pages, https://www.tensorflow.org/api_docs/python/tf/raw_ops, the ``build``
+methods of Keras's layers for the roles ``kernel`` and the like, and for TFLite
+https://www.tensorflow.org/mlir/tfl_ops.
+"""
+
+from __future__ import annotations
+
+from shapeinspect.ir import Frozen
+from shapeinspect.layout import Row, Table
+
+#: The gates of a GRU as Keras stores them, and in the common order.
+_ZRN = (("gate", "z r n", "r z n"),)
+_CONV = "Conv1D Conv2D Conv3D"
+_TRANSPOSE = "Conv1DTranspose Conv2DTranspose Conv3DTranspose"
+_DEPTHWISE = "DepthwiseConv1D DepthwiseConv2D"
+_SEPARABLE = "SeparableConv1D SeparableConv2D"
+_NORM_OPS = "FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3"
+
+TABLE = Table(
+    [
+        # Variables of a checkpoint, by the layers that own them.
+        Row(_CONV, "kernel", "*k i o", "o i *k"),
+        Row(_TRANSPOSE, "kernel", "*k o i", "o i *k"),
+        Row(_DEPTHWISE, "kernel", "*k c m", "(c m) 1 *k"),
+        Row(f"{_DEPTHWISE} {_SEPARABLE}", "depthwise_kernel", "*k c m", "(c m) 1 *k"),
+        Row(_SEPARABLE, "pointwise_kernel", "*k i o", "o i *k"),
+        Row(f"{_CONV} {_TRANSPOSE} {_DEPTHWISE} {_SEPARABLE} Dense", "bias", "o", "o"),
+        Row("Dense", "kernel", "i o", "o i"),
+        Row("Embedding", "embeddings", "V E", "V E"),
+        *(
+            Row("BatchNormalization", role, "C", "C")
+            for role in ("gamma", "beta", "moving_mean", "moving_variance")
+        ),
+        Row("SimpleRNN", "kernel", "i o", "o i"),
+        Row("SimpleRNN", "recurrent_kernel", "h o", "o h"),
+        Row("SimpleRNN", "bias", "o", "o"),
+        Row("LSTM", "kernel", "i (gate o)", "gate o i", Frozen(gate=4)),
+        Row("LSTM", "recurrent_kernel", "h (gate o)", "gate o h", Frozen(gate=4)),
+        Row("LSTM", "bias", "(gate o)", "gate o", Frozen(gate=4)),
+        Row("GRU", "kernel", "i (gate o)", "gate o i", Frozen(gate=3), _ZRN),
+        Row("GRU", "recurrent_kernel", "h (gate o)", "gate o h", Frozen(gate=3), _ZRN),
+        Row("GRU", "bias", "(gate o)", "gate o", Frozen(gate=3), _ZRN),
+        Row("GRU", "bias", "two (gate o)", "two gate o", Frozen(gate=3), _ZRN),
+        # Operators of a graph, by the names of their arguments.
+        Row("Conv2D Conv3D _FusedConv2D", "filter", "*k i o", "o i *k"),
+        Row("DepthwiseConv2dNative", "filter", "kh kw c m", "(c m) 1 kh kw"),
+        Row("Conv2DBackpropInput Conv3DBackpropInputV2", "filter", "*k o i", "o i *k"),
+        Row("MatMul", "b", "i o", "o i"),
+        Row("MatMul:transpose_b", "b", "o i", "o i"),
+        Row("BatchMatMul BatchMatMulV2 BatchMatMulV3", "b", "i o", "o i"),
+        Row("BatchMatMul:transpose_b", "b", "o i", "o i"),
+        Row("BiasAdd", "bias", "o", "o"),
+        *(Row(_NORM_OPS, role, "C", "C") for role in ("scale", "offset", "mean", "variance")),
+        Row("GatherV2 Gather ResourceGather", "params", "V E", "V E"),
+        # Operators of TFLite.
+        Row("CONV_2D", "filter", "o kh kw i", "o i kh kw"),
+        Row("CONV_3D", "filter", "kd kh kw i o", "o i kd kh kw"),
+        Row("CONV_3D_TRANSPOSE", "filter", "kd kh kw o i", "o i kd kh kw"),
+        Row("DEPTHWISE_CONV_2D", "filter", "1 kh kw (c m)", "(c m) 1 kh kw"),
+        Row("TRANSPOSE_CONV", "filter", "o kh kw i", "o i kh kw"),
+        Row("FULLY_CONNECTED", "filter", "o i", "o i"),
+        Row("EMBEDDING_LOOKUP", "params", "V E", "V E"),
+        Row("GATHER", "params", "V E", "V E"),
+        Row(
+            "CONV_2D CONV_3D CONV_3D_TRANSPOSE DEPTHWISE_CONV_2D TRANSPOSE_CONV FULLY_CONNECTED",
+            "bias", "o", "o",
+        ),
+    ]
+)  # fmt: skip

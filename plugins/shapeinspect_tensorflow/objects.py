@@ -1,0 +1,162 @@
+"""The graph of objects that a checkpoint keeps: the real names of its variables.
+
+Source: tensorflow/core/protobuf/trackable_object_graph.proto
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from shapeinspect_tensorflow.window import Window
+from shapeinspect_tensorflow.wire import Budget, Field, fields, need, text
+
+_MAX_NODES = 2_000_000
+_MAX_NAMES = 20_000_000
+#: Of a longer path only the end is shown.
+_MAX_DEPTH = 100
+#: What Keras's optimizers track; no model does.
+_OPTIMIZER = (frozenset({"_iterations", "_variables"}), frozenset({"_iterations", "_learning_rate"}))
+
+
+@dataclass(slots=True)
+class Node:
+    """One object.
+
+    Args:
+        children: the objects in it: name and number.
+        attributes: its tensors: full name and key in the checkpoint.
+        has_slots: whether it keeps state for other variables, as optimizers do.
+    """
+
+    children: list[tuple[str, int]] = field(default_factory=list)
+    attributes: list[tuple[str, str]] = field(default_factory=list)
+    has_slots: bool = False
+
+    @property
+    def is_optimizer(self) -> bool:
+        """Whether it is an optimizer."""
+        names = {name for name, _ in self.children}
+        return self.has_slots or any(known <= names for known in _OPTIMIZER)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """One variable as the objects name it.
+
+    Args:
+        path: the names of the objects that lead to it, outermost first.
+        full_name: its own name, such as ``dense/kernel``; may be empty.
+    """
+
+    path: tuple[str, ...]
+    full_name: str
+
+
+def parse(window: Window, start: int, end: int) -> list[Node]:
+    """Read a TrackableObjectGraph.
+
+    Args:
+        window: what holds it.
+        start: the message's first byte.
+        end: the byte behind it.
+
+    Raises:
+        UnreadableFileError: if it is malformed.
+    """
+    budget = Budget(window, "objects", _MAX_NODES)
+    nodes = []
+    for item in fields(window, start, end):
+        if item.number == 1:
+            need(window, item)
+            budget.spend()
+            nodes.append(_node(window, item))
+    return nodes
+
+
+def _node(window: Window, outer: Field) -> Node:
+    node = Node()
+    for item in fields(window, outer.start, outer.end):
+        if item.number == 1:
+            node.children.append(child(window, item))
+        elif item.number == 2:
+            need(window, item)
+            texts = {part.number: text(window, part) for part in fields(window, item.start, item.end)
+                     if part.number in (2, 3)}  # fmt: skip
+            node.attributes.append((texts.get(2, ""), texts.get(3, "")))
+        elif item.number == 3:
+            node.has_slots = True
+    return node
+
+
+def child(window: Window, outer: Field) -> tuple[str, int]:
+    """Read an ObjectReference: the child's name and number.
+
+    Args:
+        window: the file.
+        outer: the field that holds it.
+
+    Raises:
+        UnreadableFileError: if it is malformed.
+    """
+    need(window, outer)
+    name, number = "", 0
+    for part in fields(window, outer.start, outer.end):
+        if part.number == 1:
+            number = part.value
+        elif part.number == 2:
+            name = text(window, part)
+    return name, number
+
+
+def names(window: Window, nodes: Sequence[Node]) -> tuple[dict[str, Named], frozenset[str]]:
+    """Find the shortest path to every variable, apart from those of optimizers.
+
+    Args:
+        window: what holds the objects, for errors.
+        nodes: the objects; the first is the root.
+
+    Returns:
+        the model's variables by their keys, in the order of the walk, and the keys that only
+        optimizers hold.
+
+    Raises:
+        UnreadableFileError: if the paths together are longer than those of any model.
+
+    Example:
+        >>> nodes = [Node([("dense", 1)]), Node([], [("dense/kernel", "dense/kernel/.ATTRIBUTES/V")])]
+        >>> names(Window.over(b"", "m"), nodes)[0]["dense/kernel/.ATTRIBUTES/V"].path
+        ('dense',)
+    """
+    budget = Budget(window, "names of objects", _MAX_NAMES)
+    found: dict[str, Named] = {}
+    above: dict[int, tuple[int, str]] = {}
+    level = [0] if nodes else []
+    above.update(dict.fromkeys(level, (-1, "")))
+    while level:
+        below: list[int] = []
+        for number in level:
+            node = nodes[number]
+            if number and node.is_optimizer:
+                continue
+            for full_name, key in node.attributes:
+                path = _path(number, above)
+                budget.spend(len(path))
+                found.setdefault(key, Named(path, full_name))
+            for name, index in node.children:
+                if index < len(nodes) and index not in above:
+                    above[index] = (number, name)
+                    below.append(index)
+        level = below
+    every = {key for node in nodes for _, key in node.attributes}
+    return found, frozenset(every - set(found))
+
+
+def _path(number: int, above: dict[int, tuple[int, str]]) -> tuple[str, ...]:
+    found = []
+    while number:
+        number, name = above[number]
+        found.append(name)
+        if len(found) > _MAX_DEPTH:
+            break
+    return tuple(reversed(found))

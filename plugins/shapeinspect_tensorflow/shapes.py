@@ -1,0 +1,43 @@
+"""TensorShapeProto on the wire."""
+
+from __future__ import annotations
+
+from shapeinspect.dims import UNKNOWN, Dim, Shape
+from shapeinspect_tensorflow.window import Window
+from shapeinspect_tensorflow.wire import fields, need, signed
+
+#: TensorFlow's own bound on the axes of a tensor is 254.
+MAX_RANK = 254
+
+
+def shape(window: Window, start: int, end: int) -> Shape | None:
+    """Read a shape; a length of -1 is unknown, a shape of unknown rank is None.
+
+    Args:
+        window: the file.
+        start: the message's first byte.
+        end: the byte behind it.
+
+    Raises:
+        UnreadableFileError: if it is malformed, or has too many axes or a negative length.
+
+    Source: tensorflow/core/framework/tensor_shape.proto
+    """
+    found: list[Dim] = []
+    unknown_rank = False
+    for field in fields(window, start, end):
+        if field.number == 2:
+            need(window, field)
+            size = 0
+            for part in fields(window, field.start, field.end):
+                if part.number == 1:
+                    need(window, part, 0)
+                    size = signed(part.value)
+            if size < -1:
+                raise window.fail(f"an axis of length {size}", field.start)
+            found.append(UNKNOWN if size < 0 else size)
+        elif field.number == 3:
+            unknown_rank = bool(field.value)
+        if len(found) > MAX_RANK:
+            raise window.fail(f"a shape of more than {MAX_RANK} axes", start)
+    return None if unknown_rank else tuple(found)

@@ -1,0 +1,78 @@
+"""The decoder of a snappy block, for tables that were written with compression.
+
+Source: https://github.com/google/snappy/blob/main/format_description.txt
+"""
+
+from __future__ import annotations
+
+#: TensorFlow writes blocks of 256 KiB.
+MAX_LENGTH = 64 << 20
+
+
+def decode(data: bytes) -> bytes:
+    r"""Return the bytes that a compressed block stands for.
+
+    Args:
+        data: the block.
+
+    Raises:
+        ValueError: if it is malformed, or claims more than ``MAX_LENGTH`` bytes.
+
+    Example:
+        >>> decode(b"\x09\x08abc\x09\x03\x00")
+        b'abcabcabc'
+    """
+    length, at = _length(data)
+    out = bytearray()
+    while at < len(data):
+        tag = data[at]
+        at += 1
+        if tag & 3 == 0:
+            size = tag >> 2
+            extra = max(size - 59, 0)
+            if extra:
+                size = int.from_bytes(_take(data, at, extra), "little")
+                at += extra
+            out += _take(data, at, size + 1)
+            at += size + 1
+        else:
+            # One byte of offset and a short length, or two or four bytes of offset.
+            extra = (0, 1, 2, 4)[tag & 3]
+            offset = int.from_bytes(_take(data, at, extra), "little")
+            at += extra
+            size = tag >> 2
+            if tag & 3 == 1:
+                offset |= tag >> 5 << 8
+                size = (size & 7) + 3
+            _copy(out, offset, size + 1)
+        if len(out) > length:
+            raise ValueError(f"it unpacks to more than the {length:,} bytes it claims")
+    if len(out) != length:
+        raise ValueError(f"it unpacks to {len(out):,} bytes and claims {length:,}")
+    return bytes(out)
+
+
+def _length(data: bytes) -> tuple[int, int]:
+    value = 0
+    for index, byte in enumerate(data[:5]):
+        value |= (byte & 0x7F) << 7 * index
+        if byte < 0x80:
+            if value > MAX_LENGTH:
+                raise ValueError(f"it claims {value:,} bytes")
+            return value, index + 1
+    raise ValueError("its length is cut off")
+
+
+def _take(data: bytes, at: int, size: int) -> bytes:
+    piece = data[at : at + size]
+    if len(piece) != size:
+        raise ValueError("it is cut off")
+    return piece
+
+
+def _copy(out: bytearray, offset: int, size: int) -> None:
+    """Repeat what was written ``offset`` bytes before; the copy may overlap itself."""
+    if not 0 < offset <= len(out):
+        raise ValueError(f"it copies from {offset:,} bytes back where {len(out):,} were written")
+    piece = bytes(out[len(out) - offset :][:size])
+    out += (piece * (size // len(piece) + 1))[:size]

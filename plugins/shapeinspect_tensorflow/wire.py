@@ -1,0 +1,183 @@
+"""The walk over a protobuf message that reads keys and lengths and leaves long contents alone.
+
+It does not recurse: each reader of a message walks into the fields that it knows, so the depth is
+that of the readers and not of the file.
+
+Source: https://protobuf.dev/programming-guides/encoding/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from shapeinspect.errors import UnreadableFileError
+from shapeinspect_tensorflow.window import Window
+
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+_FIXED = {FIXED64: 8, FIXED32: 4}
+_CHUNK = 4096
+#: The longest key and length together.
+_MARGIN = 20
+#: Names, types and other texts are at most this long.
+_TEXT = 1 << 16
+
+
+class Field(NamedTuple):
+    """One field of a message.
+
+    Args:
+        number: its number.
+        wire: its wire type.
+        value: a varint's value; else 0.
+        start: the first byte of its contents.
+        end: the byte behind them.
+    """
+
+    number: int
+    wire: int
+    value: int
+    start: int
+    end: int
+
+
+def fields(window: Window, start: int, end: int) -> Iterator[Field]:
+    """Yield the fields of one message in the order of the file.
+
+    Args:
+        window: the file.
+        start: the message's first byte.
+        end: the byte behind it.
+
+    Raises:
+        UnreadableFileError: for a key or a length that is cut off, too long or leads outside.
+    """
+    data, base, at = b"", start, start
+    while at < end:
+        index = at - base
+        if index + _MARGIN > len(data) and (base + len(data) < end or index >= len(data)):
+            data, base, index = window.span(at, min(at + _CHUNK, end)), at, 0
+        key, index = _varint(window, data, index, base)
+        number, wire, value = key >> 3, key & 7, 0
+        if number == 0 or number >= 1 << 29:
+            raise window.fail(f"{number} is no field number", at)
+        if wire == VARINT:
+            value, behind = _varint(window, data, index, base)
+            length = behind - index
+        elif wire == BYTES:
+            length, index = _varint(window, data, index, base)
+        elif wire in _FIXED:
+            length = _FIXED[wire]
+        else:
+            raise window.fail(f"wire type {wire} is not in use", at)
+        first = base + index
+        if length > end - first:
+            raise window.fail(f"a field of {length:,} bytes has only {end - first:,} left", at)
+        yield Field(number, wire, value, first, first + length)
+        at = first + length
+
+
+def _varint(window: Window, data: bytes, index: int, base: int) -> tuple[int, int]:
+    value = shift = 0
+    for byte in data[index : index + 10]:
+        value |= (byte & 0x7F) << shift
+        index += 1
+        if byte < 0x80:
+            return value & 0xFFFFFFFFFFFFFFFF, index
+        shift += 7
+    raise window.fail(
+        "a number is cut off" if shift < 70 else "a number is over ten bytes long", base + index
+    )
+
+
+def signed(value: int) -> int:
+    """Turn a varint into the int64 that it stands for.
+
+    Args:
+        value: 0 to 2⁶⁴ - 1.
+
+    Example:
+        >>> signed(2**64 - 1)
+        -1
+    """
+    return value - (1 << 64) if value >> 63 else value
+
+
+def text(window: Window, field: Field) -> str:
+    """Read a field's text.
+
+    Args:
+        window: the file.
+        field: a field of bytes.
+
+    Raises:
+        UnreadableFileError: if it is no field of bytes, or longer than any name.
+    """
+    need(window, field)
+    if field.end - field.start > _TEXT:
+        raise window.fail(f"a name of {field.end - field.start:,} bytes", field.start)
+    return window.span(field.start, field.end).decode("utf-8", "replace")
+
+
+def need(window: Window, field: Field, wire: int = BYTES) -> None:
+    """Refuse a field of another wire type than its message's definition gives it.
+
+    Args:
+        window: the file.
+        field: the field.
+        wire: what it has to be.
+
+    Raises:
+        UnreadableFileError: if it is another one.
+    """
+    if field.wire != wire:
+        raise window.fail(f"field {field.number} has wire type {field.wire} in place of {wire}", field.start)
+
+
+def integers(window: Window, field: Field, limit: int = 1 << 16) -> tuple[int, ...]:
+    """Read a repeated int64, packed or not.
+
+    Args:
+        window: the file.
+        field: one field of it.
+        limit: bytes that it may take.
+
+    Raises:
+        UnreadableFileError: if it is longer, or cut off.
+    """
+    if field.wire == VARINT:
+        return (signed(field.value),)
+    need(window, field)
+    if field.end - field.start > limit:
+        raise window.fail(f"{field.end - field.start:,} bytes of numbers where a few are due", field.start)
+    data, index, found = window.span(field.start, field.end), 0, []
+    while index < len(data):
+        value, index = _varint(window, data, index, field.start)
+        found.append(signed(value))
+    return tuple(found)
+
+
+class Budget:
+    """Counts what a file makes us keep, and refuses more than any model has.
+
+    Args:
+        window: the file.
+        what: what is counted.
+        limit: how many there may be.
+    """
+
+    def __init__(self, window: Window, what: str, limit: int) -> None:
+        self._window, self._what, self._limit, self._count = window, what, limit, 0
+
+    def spend(self, count: int = 1) -> None:
+        """Count some more.
+
+        Args:
+            count: how many.
+
+        Raises:
+            UnreadableFileError: if they are now too many.
+        """
+        self._count += count
+        if self._count > self._limit:
+            raise UnreadableFileError(self._window.label, f"it holds more than {self._limit:,} {self._what}")
