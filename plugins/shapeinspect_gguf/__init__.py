@@ -1,0 +1,1 @@
+"""The GGUF adapter of shapeinspect."""

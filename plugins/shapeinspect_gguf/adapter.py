@@ -1,0 +1,109 @@
+"""The adapter of GGUF files, also of models split into several."""
+
+from __future__ import annotations
+
+import re
+
+from shapeinspect.adapter import Adapter
+from shapeinspect.errors import ShapeInspectError, UnreadableFileError
+from shapeinspect.ir import Frozen, Model, Note
+from shapeinspect.source import Source
+
+#: How llama.cpp names the parts of a split model.
+_PART = re.compile(r"(.*)-(\d{5})-of-(\d{5})\.gguf", re.DOTALL)
+_MOST_PARTS = 1000
+#: ``general.type`` of a model; anything else (a LoRA adapter, a projector) is no whole network.
+_MODEL = "model"
+
+
+class GgufAdapter(Adapter):
+    """Reads the header of a GGUF file; nothing in it is executed and no weight is loaded."""
+
+    name = "gguf"
+    framework = "ggml"
+    formats = ("GGUF (.gguf), also split",)
+
+    def match(self, source: Source) -> int:
+        """Look for the magic number, then for the suffix.
+
+        Args:
+            source: the request.
+        """
+        if source.is_live or source.is_directory:
+            return 0
+        return 2 if source.head[:4] == b"GGUF" else int(source.suffix == ".gguf")
+
+    def read(self, source: Source) -> Model:
+        """Read the header of every part.
+
+        Args:
+            source: the file, or one part of several.
+
+        Raises:
+            UnreadableFileError: if a part is cut off, corrupt or hostile.
+        """
+        from shapeinspect_gguf.facts import Facts, metadata
+        from shapeinspect_gguf.findings import findings
+        from shapeinspect_gguf.model import Held, layers
+        from shapeinspect_gguf.reader import read_header
+
+        header = read_header(source)
+        held = [Held(tensor, source, header.order, None) for tensor in header.tensors]
+        count = header.fields.get("split.count", 1)
+        parts, notes = _other_parts(source, count if type(count) is int else 1)
+        seen = {tensor.name for tensor in header.tensors}
+        fields = dict(header.fields)
+        for part in parts:
+            other = read_header(part)
+            fields = {**other.fields, **fields}
+            where = part.path.name if part.path is not None else part.label
+            for tensor in other.tensors:
+                if tensor.name in seen:
+                    raise UnreadableFileError(part.label, f"tensor {tensor.name!r} stands in two parts")
+                seen.add(tensor.name)
+                held.append(Held(tensor, part, other.order, where))
+        facts = Facts(fields)
+        found = layers(held, facts)
+        whole = not notes and facts.text("general.type") in (None, _MODEL)
+        if held:
+            notes += findings(found, facts, whole)
+        else:
+            notes += (Note("the file holds metadata and no tensors"),)
+        unknown = sorted({row.tensor.code for row in held if row.tensor.block is None})
+        if unknown:
+            listed = ", ".join(map(str, unknown[:8]))
+            notes += (Note(f"tensors of the types {listed} are not known, and neither are their bytes"),)
+        return Model(
+            source.label,
+            "gguf",
+            self.framework,
+            self.name,
+            found,
+            notes=notes,
+            metadata=Frozen(metadata(header, fields)),
+        )
+
+
+def _other_parts(source: Source, count: int) -> tuple[tuple[Source, ...], tuple[Note, ...]]:
+    if count <= 1 or source.path is None:
+        return (), ()
+    named = _PART.fullmatch(source.path.name)
+    if named is None or int(named[3]) != count or count > _MOST_PARTS:
+        return (), (
+            Note(f"this is one part of a model in {count:,}, and its name does not lead to the others"),
+        )
+    parts, missing = [], []
+    for number in range(1, count + 1):
+        name = f"{named[1]}-{number:05d}-of-{count:05d}.gguf"
+        if number == int(named[2]):
+            continue
+        try:
+            parts.append(source.sibling(name))
+        except ShapeInspectError:
+            missing.append(name)
+    if missing:
+        return tuple(parts), (Note(f"{len(missing):,} of {count:,} parts are missing, such as {missing[0]}"),)
+    return tuple(parts), ()
+
+
+ADAPTER = GgufAdapter()

@@ -1,0 +1,111 @@
+"""Says where metadata and tensors contradict each other, and what the file does not hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from shapeinspect.ir import Layer, Note
+from shapeinspect_gguf.facts import Facts
+from shapeinspect_gguf.model import HEADS, block_of, head_dim
+
+#: Where one of these is stated, heads differ from layer to layer or are compressed: no check fits all.
+_OTHER_HEADS = (
+    "attention.key_length_swa",
+    "attention.key_length_mla",
+    "attention.kv_lora_rank",
+    "attention.q_lora_rank",
+)
+#: At most so many contradictions are listed one by one.
+_MOST = 8
+
+
+def findings(layers: Sequence[Layer], facts: Facts, complete: bool) -> tuple[Note, ...]:
+    """Compare what the metadata states with the tensors' shapes.
+
+    Args:
+        layers: all layers.
+        facts: the metadata.
+        complete: whether all files of the model were read.
+    """
+    if not facts.named_by_standard:
+        return (
+            Note("the metadata names no architecture with a block count, so the tensor names prove no kinds"),
+        )
+    found = [*_widths(layers, facts), *_attention(layers, facts)]
+    notes = found[:_MOST]
+    if len(found) > _MOST:
+        notes.append(Note(f"{len(found) - _MOST} more tensors contradict the metadata in the same way"))
+    if complete:
+        notes.extend(_whole(layers, facts))
+    return tuple(notes)
+
+
+def _differs(layer: Layer, name: str, key: str, stated: int | None, facts: Facts) -> Iterator[Note]:
+    got = layer.attributes.get(name)
+    if stated is not None and got is not None and got != stated:
+        yield Note(
+            f"the metadata states {stated:,} ({facts.architecture}.{key}), "
+            f"and the tensor has {name} = {got:,}",
+            layer.path,
+        )
+
+
+def _widths(layers: Sequence[Layer], facts: Facts) -> Iterator[Note]:
+    width = facts.number("embedding_length")
+    for layer in layers:
+        if layer.path == "token_embd" and not facts.holds("features_length"):
+            yield from _differs(layer, "embedding_dim", "embedding_length", width, facts)
+            yield from _differs(layer, "num_embeddings", "vocab_size", facts.number("vocab_size"), facts)
+            words, rows = facts.count("tokenizer.ggml.tokens"), layer.attributes.get("num_embeddings")
+            if words is not None and rows is not None and words != rows:
+                yield Note(
+                    f"the tokenizer lists {words:,} tokens, and the table has {rows:,} rows", layer.path
+                )
+        block = block_of(layer)
+        if block is not None and layer.type in ("ffn_gate", "ffn_up") and layer.kind == "linear":
+            stated = facts.at("feed_forward_length", block)
+            fused = stated is not None and layer.attributes.get("out_features") == 2 * stated
+            if not (fused and layer.type == "ffn_up"):
+                yield from _differs(layer, "out_features", "feed_forward_length", stated, facts)
+
+
+def _attention(layers: Sequence[Layer], facts: Facts) -> Iterator[Note]:
+    if any(facts.holds(key) for key in _OTHER_HEADS):
+        return
+    for layer in layers:
+        block = block_of(layer)
+        if block is None or layer.kind != "linear":
+            continue
+        if layer.type == "attn_output":
+            heads = facts.at("attention.head_count", block)
+            width = head_dim(facts, "attention.value_length", block)
+            if heads and width:
+                yield from _differs(
+                    layer, "in_features", "attention.head_count × head width", heads * width, facts
+                )
+        if layer.type not in HEADS:
+            continue
+        name, count_key, _ = HEADS[layer.type]
+        heads, width = layer.attributes.get(name), layer.attributes.get("head_dim")
+        # Some architectures keep a gate beside the query, which doubles it.
+        allowed = (1, 2) if layer.type == "attn_q" else (1,)
+        if heads and width and layer.attributes["out_features"] not in [heads * width * n for n in allowed]:
+            yield from _differs(layer, "out_features", f"{count_key} × head width", heads * width, facts)
+
+
+def _whole(layers: Sequence[Layer], facts: Facts) -> Iterator[Note]:
+    blocks = {block for layer in layers if (block := block_of(layer)) is not None}
+    stated = facts.number("block_count")
+    if blocks and stated is not None and (len(blocks), max(blocks)) != (stated, stated - 1):
+        yield Note(
+            f"the metadata states {stated:,} blocks ({facts.architecture}.block_count), "
+            f"and the file holds {len(blocks):,}, numbered up to {max(blocks):,}"
+        )
+    paths = {layer.path for layer in layers}
+    encoder = (
+        facts.holds("pooling_type") or facts.fields.get(f"{facts.architecture}.attention.causal") is False
+    )
+    if "output" not in paths and {"token_embd", "output_norm"} <= paths and not encoder:
+        yield Note(
+            "there is no output.weight: the output projection is tied to token_embd.weight", "token_embd"
+        )

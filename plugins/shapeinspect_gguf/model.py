@@ -1,0 +1,173 @@
+"""Builds the layers: tensors grouped by name, kinds where the standard names prove them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+
+from shapeinspect.ir import Attribute, Frozen, Layer, Weight
+from shapeinspect.source import Source
+from shapeinspect_gguf import names, values
+from shapeinspect_gguf.facts import Facts
+from shapeinspect_gguf.reader import Tensor
+
+_RMS, _LAYER = "attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon"
+#: Which projections make heads, and the keys that state how many and how wide.
+HEADS = {
+    "attn_q": ("num_heads", "attention.head_count", "attention.key_length"),
+    "attn_k": ("num_kv_heads", "attention.head_count_kv", "attention.key_length"),
+    "attn_v": ("num_kv_heads", "attention.head_count_kv", "attention.value_length"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A tensor and the file that holds it.
+
+    Args:
+        tensor: the tensor.
+        source: the file.
+        order: the byte order of its data.
+        where: the file's name where it is not the one that was asked for.
+    """
+
+    tensor: Tensor
+    source: Source
+    order: str
+    where: str | None
+
+
+def layers(tensors: Iterable[Held], facts: Facts) -> tuple[Layer, ...]:
+    """Group tensors into layers, in the order of execution as far as the names give it.
+
+    Args:
+        tensors: all tensors of all files.
+        facts: the metadata.
+    """
+    grouped: dict[str, list[tuple[str, Held]]] = {}
+    for held in tensors:
+        path, role = names.split(held.tensor.name)
+        grouped.setdefault(path, []).append((role, held))
+    ordered = sorted(grouped, key=names.order) if facts.named_by_standard else list(grouped)
+    return tuple(_layer(path, grouped[path], facts) for path in ordered)
+
+
+def block_of(layer: Layer) -> int | None:
+    """Return the number of the decoder block that a layer stands in, or None.
+
+    Args:
+        layer: a layer of :func:`layers`.
+
+    Example:
+        >>> block_of(Layer("blk.3.attn_q", "linear", "attn_q", ("blk", "3", "attn_q")))
+        3
+    """
+    if len(layer.parts) > 2 and layer.parts[0] == "blk" and layer.parts[1].isdecimal():
+        return int(layer.parts[1][:18])
+    return None
+
+
+def head_dim(facts: Facts, key: str, block: int | None) -> int | None:
+    """Return how wide a head is, or None if the metadata does not fix it.
+
+    Args:
+        facts: the metadata.
+        key: the key that states it; without it, the embedding is shared out among the heads.
+        block: the number of the block.
+
+    Source: ``src/llama-model.cpp``, ``load_hparams``: ``n_embd_head_k = n_embd / n_head``.
+    """
+    if facts.holds(key):
+        return facts.at(key, block)
+    heads, width = facts.at("attention.head_count", block), facts.number("embedding_length")
+    return width // heads if heads and width and width % heads == 0 else None
+
+
+def _layer(path: str, members: list[tuple[str, Held]], facts: Facts) -> Layer:
+    parts = tuple(path.split("."))
+    use = names.use_of(path) if facts.named_by_standard else None
+    main = next((held.tensor for role, held in members if role == "weight"), None)
+    if use is not None and (main is None or names.bind(use, "weight", len(main.shape)) is None):
+        use = None
+    weights = tuple(_weight(role, held, use) for role, held in members)
+    layer = Layer(path, "unknown", parts[-1], parts, weights=weights)
+    if use is None or main is None:
+        adapted = _adapted(dict(members), facts)
+        return replace(layer, attributes=Frozen(adapted), candidates=_possible(members))
+    if use == "norm":
+        return _norm(layer, main, facts)
+    attributes = _attributes(use, main.shape)
+    if use == "linear":
+        attributes |= _heads(layer, facts)
+    return replace(layer, kind=names.KINDS[use], attributes=Frozen(attributes))
+
+
+def _weight(role: str, held: Held, use: str | None) -> Weight:
+    tensor = held.tensor
+    dtype = tensor.block.dtype if tensor.block is not None else None
+    return Weight(
+        tensor.name,
+        role,
+        tensor.shape,
+        dtype,
+        tensor.nbytes,
+        layout=names.bind(use, role, len(tensor.shape)),
+        where=held.where,
+        values=partial(values.read, held.source, held.order, tensor) if dtype in values.PLAIN else None,
+    )
+
+
+def _attributes(use: str, shape: tuple[int, ...]) -> dict[str, Attribute]:
+    if use == "embedding":
+        return {"num_embeddings": shape[0], "embedding_dim": shape[1]}
+    if use == "conv":
+        return {"in_channels": shape[1], "out_channels": shape[0], "kernel_size": shape[2:], "groups": 1}
+    found: dict[str, Attribute] = {"in_features": shape[-1], "out_features": shape[-2]}
+    if use == "experts":
+        found["num_experts"] = shape[0]
+    return found
+
+
+def _heads(layer: Layer, facts: Facts) -> dict[str, Attribute]:
+    block = block_of(layer)
+    if block is None or layer.type not in HEADS:
+        return {}
+    name, count_key, width_key = HEADS[layer.type]
+    count, width = facts.at(count_key, block), head_dim(facts, width_key, block)
+    if count is None and not facts.holds(count_key):
+        # Without a count of their own, keys and values have as many heads as queries.
+        count = facts.at("attention.head_count", block)
+    stated = {name: count, "head_dim": width}
+    return {key: value for key, value in stated.items() if value is not None}
+
+
+def _norm(layer: Layer, main: Tensor, facts: Facts) -> Layer:
+    rms, centered = facts.holds(_RMS), facts.holds(_LAYER)
+    biased = any(weight.role == "bias" for weight in layer.weights)
+    attributes: dict[str, Attribute] = {"normalized_shape": main.shape}
+    if rms == centered or (rms and biased):
+        possible = ("layer_norm", "rms_norm")
+        return replace(layer, attributes=Frozen(attributes), candidates=possible)
+    eps = facts.real(_RMS if rms else _LAYER)
+    if eps is not None:
+        attributes["eps"] = eps
+    return replace(layer, kind="rms_norm" if rms else "layer_norm", attributes=Frozen(attributes))
+
+
+def _adapted(members: dict[str, Held], facts: Facts) -> dict[str, Attribute]:
+    # A pair of low-rank factors (LoRA): A is r i, B is o r.
+    down, up = members.get("weight.lora_a"), members.get("weight.lora_b")
+    if down is None or up is None:
+        return {}
+    first, second = down.tensor.shape, up.tensor.shape
+    if len(first) != 2 or len(second) != 2 or first[0] != second[1]:
+        return {}
+    found: dict[str, Attribute] = {"rank": first[0], "in_features": first[1], "out_features": second[0]}
+    alpha = facts.real("adapter.lora.alpha", full=True)
+    return found if alpha is None else {**found, "alpha": alpha}
+
+
+def _possible(members: list[tuple[str, Held]]) -> tuple[str, ...]:
+    shape = next((held.tensor.shape for role, held in members if role == "weight"), ())
+    return ("conv", "conv_transpose") if len(shape) == 4 else ()

@@ -1,0 +1,235 @@
+"""Files that lie, are cut off or are damaged: one kind of error, and little read."""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shapeinspect.errors import UnreadableFileError
+from shapeinspect.ir import Model
+from shapeinspect.layout import normalize
+from shapeinspect.render.table import View, table
+from shapeinspect.source import Source, from_path
+from shapeinspect_gguf.adapter import ADAPTER
+
+Read = Callable[[bytes], Model]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    """Read bytes as a file."""
+    path = tmp_path / "m.gguf"
+
+    def read(data: bytes) -> Model:
+        path.write_bytes(data)
+        return ADAPTER.read(from_path(path))
+
+    return read
+
+
+def test_the_file_by_hand_is_sound(read: Read, small: tuple[Any, bytes]) -> None:
+    made, whole = small
+    model = read(whole)
+    assert [weight.shape for layer in model.layers for weight in layer.weights] == [(3, 32), (5,)]
+    assert len(made.numbers) > 30
+
+
+@pytest.mark.parametrize("claim", [2**62, 2**63, 2**64 - 1, 2**32, 10**6])
+def test_no_length_count_or_offset_is_believed(read: Read, small: tuple[Any, bytes], claim: int) -> None:
+    made, whole = small
+    for name, (_, code) in made.numbers.items():
+        if code != "Q":
+            continue
+        with pytest.raises(UnreadableFileError):
+            read(made.changed(whole, name, claim))
+
+
+def test_no_small_integer_is_believed(read: Read, small: tuple[Any, bytes]) -> None:
+    made, whole = small
+    for name, (_, code) in made.numbers.items():
+        if code == "I" and not name.startswith("type of "):
+            with pytest.raises(UnreadableFileError):
+                read(made.changed(whole, name, 2**32 - 1))
+
+
+def test_every_small_change_of_an_integer_is_refused_or_read(read: Read, small: tuple[Any, bytes]) -> None:
+    made, whole = small
+    refused = 0
+    for name in made.numbers:
+        for value in (0, 1, 2, 7, 9, 33):
+            try:
+                read(made.changed(whole, name, value))
+            except UnreadableFileError:
+                refused += 1
+    assert refused > 100
+
+
+@pytest.mark.parametrize("alignment", [0, 3, 48, 2**31 + 1])
+def test_an_alignment_is_a_power_of_two(read: Read, small: tuple[Any, bytes], alignment: int) -> None:
+    made, whole = small
+    with pytest.raises(UnreadableFileError, match="no power of two"):
+        read(made.changed(whole, "alignment", alignment))
+
+
+def test_tensors_lie_inside_the_file_apart_and_aligned(read: Read, raw: type[Any]) -> None:
+    def two(first: tuple[int, ...], offset: int, code: int = 0) -> bytes:
+        made = raw().head(2, 0).tensor(b"a", first, 0, 0).tensor(b"b", (8,), code, offset)
+        return bytes(made.pad(96))
+
+    assert len(read(two((8,), 64)).layers) == 2
+    for data, reason in (
+        (two((8,), 96), "ends after the file"),
+        (two((17,), 32), "overlap"),
+        (two((8,), 0), "overlap"),
+        (two((8,), 33), "no multiple of 32"),
+        (two((8,), 32, code=2), "do not fill"),
+        (two((2**32, 2**31), 32), "more values than 64 bits"),
+        (two((2, 3, 5, 7, 11), 32), "5 axes"),
+    ):
+        with pytest.raises(UnreadableFileError, match=reason):
+            read(data)
+
+
+def test_a_type_that_is_not_known_is_said_to_be_so(read: Read, raw: type[Any]) -> None:
+    model = read(raw().head(1, 0).tensor(b"a.weight", (5, 3), 31, 0).pad(64))
+    weight = model.layers[0].weights[0]
+    assert (weight.shape, weight.dtype, weight.nbytes) == ((3, 5), None, None)
+    assert any("types 31" in note.text for note in model.notes)
+
+
+def test_names_stand_once_and_are_text(read: Read, raw: type[Any]) -> None:
+    twice = raw().head(2, 0).tensor(b"a", (1,), 0, 0).tensor(b"a", (1,), 0, 32).pad(64)
+    with pytest.raises(UnreadableFileError, match="twice"):
+        read(twice)
+    for name, reason in ((b"\xff\xfe", "UTF-8"), (b"", "no name"), (b"n" * 65_536, "no name")):
+        with pytest.raises(UnreadableFileError, match=reason):
+            read(raw().head(1, 0).tensor(name, (1,), 0, 0).pad(32))
+    again = raw().head(0, 2)
+    for index in range(2):
+        again.text(f"key {index}", b"k").number(f"type {index}", "I", 0).number(f"value {index}", "B", 1)
+    with pytest.raises(UnreadableFileError, match="twice"):
+        read(bytes(again.data))
+
+
+def test_the_parts_of_a_model_hold_each_tensor_once(read: Read, raw: type[Any], tmp_path: Path) -> None:
+    made = raw().head(1, 1).text("key", b"split.count").number("type", "I", 2).number("count", "H", 2)
+    data = made.tensor(b"a", (1,), 0, 0).pad(4)
+    for number in (1, 2):
+        (tmp_path / f"m-0000{number}-of-00002.gguf").write_bytes(data)
+    with pytest.raises(UnreadableFileError, match="two parts"):
+        ADAPTER.read(from_path(tmp_path / "m-00001-of-00002.gguf"))
+
+
+def test_arrays_of_arrays_have_an_end(read: Read, raw: type[Any]) -> None:
+    made = raw().head(0, 1).text("key", b"k").number("type", "I", 9)
+    for depth in range(2000):
+        made.number(f"item type {depth}", "I", 9).number(f"count {depth}", "Q", 1)
+    with pytest.raises(UnreadableFileError, match="deep"):
+        read(bytes(made.data))
+
+
+def test_every_cut_is_refused(read: Read, small: tuple[Any, bytes]) -> None:
+    _, whole = small
+    # The middle is one array of zeros; everything around it is cut at every byte.
+    places = [*range(400), *range(400, len(whole) - 400, 97), *range(len(whole) - 400, len(whole))]
+    for length in places:
+        with pytest.raises(UnreadableFileError):
+            read(whole[:length])
+
+
+def test_damage_gives_one_kind_of_error(read: Read, small: tuple[Any, bytes]) -> None:
+    _, whole = small
+    seeded = random.Random(20240229)
+    interesting = [*range(450), *range(len(whole) - 300, len(whole) - 84)]
+    refused = 0
+    for _ in range(300):
+        data = bytearray(whole)
+        for _ in range(seeded.choice((1, 1, 2, 4))):
+            data[seeded.choice(interesting)] = seeded.choice((0, 1, 0x7F, 0x80, 0xFF, seeded.randrange(256)))
+        try:
+            normalize(read(bytes(data)))
+        except UnreadableFileError:
+            refused += 1
+    assert 100 < refused < 300
+
+
+class _Counting(io.FileIO):
+    taken = 0
+
+    def read(self, size: int | None = -1) -> bytes:  # type: ignore[override]
+        data = super().read(size)
+        type(self).taken += len(data)
+        return data
+
+
+def test_a_gigabyte_costs_what_a_megabyte_costs(
+    tmp_path: Path, raw: type[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opened(source: Source) -> io.FileIO:
+        return _Counting(source.path, "r")
+
+    monkeypatch.setattr(Source, "open", opened)
+    taken = []
+    for exponent in (20, 30):
+        head = raw().head(1, 0).tensor(b"w.weight", (2**10, 2 ** (exponent - 12)), 0, 0).pad(0)
+        path = tmp_path / "m.gguf"
+        with path.open("wb") as file:
+            file.write(head)
+            file.truncate(len(head) + 2**exponent)
+        _Counting.taken = 0
+        model = ADAPTER.read(from_path(path))
+        assert model.layers[0].weights[0].nbytes == 2**exponent
+        taken.append(_Counting.taken)
+    assert taken[0] == taken[1] <= 1 << 16
+
+
+def test_a_hole_full_of_empty_strings_is_not_walked(tmp_path: Path, raw: type[Any]) -> None:
+    made = raw().head(0, 1).text("key", b"k").number("type", "I", 9)
+    made.number("item type", "I", 8).number("count", "Q", 2**29)
+    path = tmp_path / "m.gguf"
+    with path.open("wb") as file:
+        file.write(made.data)
+        file.truncate(2**33)
+    with pytest.raises(UnreadableFileError, match="strings"):
+        ADAPTER.read(from_path(path))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "\x1b[31mred",
+        "a\x00b",
+        "[link=file:///etc/passwd]x[/link]",
+        "[/red]",
+        "\u202eevil",
+        "..",
+        ".",
+        "a/../../b",
+        "a..b",
+    ],
+)
+def test_names_are_data(read: Read, raw: type[Any], name: str) -> None:
+    made = (
+        raw()
+        .head(1, 2)
+        .text("key", b"general.architecture")
+        .number("type", "I", 8)
+        .text("text", name.encode())
+    )
+    made.text("key 2", name.encode()).number("type 2", "I", 8).text("text 2", name.encode())
+    model = read(made.tensor(f"{name}.weight".encode(), (2, 3), 0, 0).pad(24))
+    assert model.layers[0].weights[0].name == f"{name}.weight"
+    lines = table(normalize(model), View(width=80))
+    assert all(piece.isprintable() for line in lines for piece, _ in line)
+
+
+def test_the_template_is_never_shown(read: Read, raw: type[Any]) -> None:
+    made = raw().head(0, 2)
+    for key in (b"tokenizer.chat_template", b"tokenizer.chat_template.tool"):
+        made.text(f"key {key!r}", key).number(f"type {key!r}", "I", 8).text(f"text {key!r}", b"{{ 7*7 }}")
+    assert "7*7" not in repr(read(bytes(made.data)))
