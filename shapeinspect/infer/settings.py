@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Call, Layer, Value
 from shapeinspect.rules import Attributes, Shapes
 
 # Ops for which an input that is left out is no input at all.
 _VARIADIC = frozenset({"elementwise", "concat", "stack"})
+# Ops whose operands may be stored with the model, as weights.
+_WITH_WEIGHTS = frozenset({"elementwise", "concat"})
 # Ops that read their target from a second input where the graph computes it.
 _TARGETED = frozenset({"reshape", "expand"})
 
@@ -68,4 +71,7 @@ def inputs_of(layer: Layer, call: Call, shapes: Mapping[str, Shape | None]) -> S
         >>> inputs_of(Layer("p", "permute", "P"), Call("p", ("x", ""), ("y",)), {"x": (2, 3)})
         ((2, 3),)
     """
-    return tuple([shapes.get(name) for name in input_names(layer, call)])
+    given = tuple([shapes.get(name) for name in input_names(layer, call)])
+    if layer.kind in _WITH_WEIGHTS and layer.weights:
+        return given + tuple([weight.shape for weight in layer.weights])
+    return given

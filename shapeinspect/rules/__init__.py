@@ -27,7 +27,7 @@ from shapeinspect.rules.join import chunk_sizes, concat_size, piece_sizes
 from shapeinspect.rules.lengths import Length, ceil_div, larger, smaller
 from shapeinspect.rules.linear import einsum_terms, matmul_shape
 from shapeinspect.rules.pad import pad_size
-from shapeinspect.rules.pool import adaptive_end, adaptive_start, pool_size
+from shapeinspect.rules.pool import adaptive_end, adaptive_start, pool_size, unpool_size
 from shapeinspect.rules.recurrent import step_macs
 from shapeinspect.rules.reduce import reduce_shape
 from shapeinspect.rules.repeat import tile_shape
@@ -77,6 +77,7 @@ __all__ = [
     "smaller",
     "step_macs",
     "tile_shape",
+    "unpool_size",
 ]
 
 # What a setting of a wrong type or value raises inside a formula: files may hold any.

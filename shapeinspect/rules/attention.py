@@ -38,7 +38,9 @@ def _three(inputs: Shapes) -> tuple[Shape | None, Shape | None, Shape | None]:
 
 
 def _is_layer(attributes: Attributes) -> bool:
-    return "embed_dim" in attributes or "out_features" in attributes
+    if not attributes.get("projected", True) or attributes.get("scaled_dot_product"):
+        return False
+    return "embed_dim" in attributes or "out_features" in attributes or "num_heads" in attributes
 
 
 def _attention(attributes: Attributes, inputs: Shapes) -> Shapes:
@@ -46,10 +48,10 @@ def _attention(attributes: Attributes, inputs: Shapes) -> Shapes:
     wants_weights = attributes.get("need_weights")
     if query is None:
         return (None, None) if wants_weights else (None,)
-    if not _is_layer(attributes):
+    if not _is_layer(attributes) or (len(query) == 4 and "embed_dim" not in attributes):
         return _dot_product(query, key, value)
     _check(attributes, query, key, value)
-    width = attributes.get("out_features") or attributes["embed_dim"]
+    width = attributes.get("out_features") or attributes.get("embed_dim") or query[-1]
     out = (*query[:-1], width)
     return (out, _weights(attributes, query, key)) if wants_weights else (out,)
 
@@ -95,16 +97,16 @@ def _attention_macs(attributes: Attributes, inputs: Shapes, _outputs: Shapes) ->
     query, key, value = _three(inputs)
     if query is None or key is None or value is None:
         return None
-    if not _is_layer(attributes):
+    if not _is_layer(attributes) or (len(query) == 4 and "embed_dim" not in attributes):
         heads = product(query[:-2])
         return attention_macs(query[-2], key[-2], heads, query[-1], value[-1])
     time = -2 if attributes.get("batch_first") or len(query) == 2 else 0
     batch: Dim = 1 if len(query) == 2 else (query[0] if time == -2 else query[1])
     heads = attributes["num_heads"]
     width = attributes.get("head_dim") or attributes["embed_dim"] // heads
-    values_width = attributes.get("value_dim") or width
+    values_width = attributes.get("value_head_dim") or width
     shared = attributes.get("num_kv_heads") or heads
-    out = attributes.get("out_features") or attributes["embed_dim"]
+    out = attributes.get("out_features") or attributes.get("embed_dim") or query[-1]
     projections = (
         query[time] * query[-1] * heads * width
         + key[time] * (key[-1] * width + value[-1] * values_width) * shared

@@ -125,48 +125,40 @@ def conv_transpose_size(
     return (n - 1) * stride - before - after + dilation * (kernel - 1) + output_padding + 1
 
 
-def conv_transpose_same_size(
-    n: Length, kernel: Length, stride: Length = 1, output_padding: Length | None = None
-) -> Length:
+def conv_transpose_same_size(n: Length, stride: Length = 1) -> Length:
     """Return the output length of a transposed convolution with padding ``same``.
 
     Args:
         n: the input's length.
-        kernel: the window's extent, dilation included.
         stride: the step between two places on the output.
-        output_padding: what Keras calls so; None where it is not set.
 
     Source: ``compute_output_shape`` of ``keras.layers.Conv2DTranspose``; ONNX ConvTranspose for
-        ``auto_pad`` without ``output_padding``.
+        ``auto_pad``.
 
     Example:
-        >>> conv_transpose_same_size(7, 3, stride=2), conv_transpose_same_size(7, 3, 2, 0)
-        (14, 13)
+        >>> conv_transpose_same_size(7, stride=2)
+        14
     """
-    if output_padding is None:
-        return n * stride
-    return (n - 1) * stride + kernel % 2 + output_padding
+    return n * stride
 
 
-def conv_transpose_valid_size(
-    n: Length, kernel: Length, stride: Length = 1, output_padding: Length | None = None
-) -> Length:
+def conv_transpose_valid_size(n: Length, kernel: Length, stride: Length = 1, dilation: Length = 1) -> Length:
     """Return the output length of a transposed convolution with padding ``valid``.
 
     Args:
         n: the input's length.
-        kernel: the window's extent, dilation included.
+        kernel: the window's taps.
         stride: the step between two places on the output.
-        output_padding: what Keras calls so; None where it is not set.
+        dilation: the step between two taps.
 
-    Source: ``compute_output_shape`` of ``keras.layers.Conv2DTranspose``.
+    Source: ``compute_output_shape`` of ``keras.layers.Conv2DTranspose``, which never gives less than
+        ``n * stride``.
 
     Example:
         >>> conv_transpose_valid_size(7, 2, stride=3)
         21
     """
-    extra = larger(stride - kernel, 0) if output_padding is None else output_padding
-    return (n - 1) * stride + kernel + extra
+    return (n - 1) * stride + larger(dilation * (kernel - 1) + 1, stride)
 
 
 def window_space(space: Shape, kernel: Any, attributes: Attributes) -> Shape:
@@ -232,9 +224,28 @@ def _conv(attributes: Attributes, inputs: Shapes) -> Shapes:
         return (None,)
     parts = take_apart(shape, space_of(attributes, "kernel_size"), is_last(attributes))
     channels_fit(parts, attributes.get("in_channels"), shape)
+    _groups_fit(attributes, parts.channels)
     out = window_space(parts.space, kernel, attributes)
     space_fits(out, parts, window_needs(kernel, attributes, len(out)))
-    return (parts.join(out, attributes["out_channels"]),)
+    return (parts.join(out, _out_channels(attributes, parts.channels)),)
+
+
+def _out_channels(attributes: Attributes, channels: Dim) -> Dim:
+    given: Dim | None = attributes.get("out_channels")
+    if given is None and _is_depthwise(attributes):
+    found: Dim = attributes["out_channels"] if given is None else given
+    return found
+    return attributes["out_channels"] if given is None else given
+
+
+def _is_depthwise(attributes: Attributes) -> bool:
+    return "depth_multiplier" in attributes and attributes.get("groups") is None
+
+
+def _groups_fit(attributes: Attributes, channels: Dim) -> None:
+    groups = attributes.get("groups") or 1
+    if isinstance(channels, int) and channels % groups:
+        raise mismatch(f"C divisible by {groups} groups", f"C = {channels}")
 
 
 def _conv_macs(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Length | None:
@@ -243,7 +254,8 @@ def _conv_macs(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lengt
         return None
     space = space_of(attributes, "kernel_size")
     parts = take_apart(shape, space, is_last(attributes))
-    per_output = _inputs(attributes, parts.channels) // attributes.get("groups", 1)
+    channels = _inputs(attributes, parts.channels)
+    per_output = 1 if _is_depthwise(attributes) else channels // (attributes.get("groups") or 1)
     return product(out) * per_output * product(per_axis(attributes["kernel_size"], len(parts.space)))
 
 
@@ -281,17 +293,14 @@ def _transpose_space(space: Shape, kernel: Any, attributes: Attributes) -> Shape
                 space, kernels, strides, pairs(padding, count), dilations, extras, strict=True
             )
         )
-    formulas = {
-        "same": conv_transpose_same_size,
-        "same_lower": conv_transpose_same_size,
-        "valid": conv_transpose_valid_size,
-    }
-    if padding not in formulas:
+    if padding == "valid":
+        return tuple(
+            conv_transpose_valid_size(n, k, s, d)
+            for n, k, s, d in zip(space, kernels, strides, dilations, strict=True)
+        )
+    if padding not in ("same", "same_lower"):
         raise mismatch("padding valid, same or same_lower", repr(padding))
-    return tuple(
-        formulas[padding](n, d * (k - 1) + 1, s, extra)
-        for n, k, s, d, extra in zip(space, kernels, strides, dilations, extras, strict=True)
-    )
+    return tuple(conv_transpose_same_size(n, s) for n, s in zip(space, strides, strict=True))
 
 
 def _conv_transpose_macs(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Length | None:
@@ -301,7 +310,7 @@ def _conv_transpose_macs(attributes: Attributes, inputs: Shapes, _outputs: Shape
         return None
     space = space_of(attributes, "kernel_size")
     kernel = per_axis(attributes["kernel_size"], len(shape) - 2 if space is None else space)
-    return product(shape) * (attributes["out_channels"] // attributes.get("groups", 1)) * product(kernel)
+    return product(shape) * (attributes["out_channels"] // (attributes.get("groups") or 1)) * product(kernel)
 
 
 def _separable_macs(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Length | None:
@@ -367,6 +376,7 @@ def _conv_lstm_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> 
 
 RULES = {
     "conv": Rule(_conv, _conv_macs, _conv_axes),
+    "local_conv": Rule(_conv, _conv_macs, _conv_axes),
     "conv_transpose": Rule(_conv_transpose, _conv_transpose_macs, _conv_axes),
     "separable_conv": Rule(_conv, _separable_macs, _conv_axes),
     "conv_lstm": Rule(_conv_lstm, _conv_lstm_macs, _conv_lstm_axes),

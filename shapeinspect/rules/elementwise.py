@@ -124,10 +124,10 @@ def keep_names(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Nami
     return keep_axes(len(shape), len(out))
 
 
-def _activation(attributes: Attributes, inputs: Shapes) -> Shapes:
+def _glu(attributes: Attributes, inputs: Shapes) -> Shapes:
     shape = first(inputs)
-    if attributes.get("function") != "glu" or shape is None:
-        return (shape,)
+    if shape is None:
+        return (None,)
     axis = at(attributes.get("axis", -1), len(shape))
     length = shape[axis]
     if isinstance(length, int) and length % 2:
@@ -135,10 +135,17 @@ def _activation(attributes: Attributes, inputs: Shapes) -> Shapes:
     return ((*shape[:axis], length // 2, *shape[axis + 1 :]),)
 
 
+def _activation(attributes: Attributes, inputs: Shapes) -> Shapes:
+    return _glu(attributes, inputs) if attributes.get("function") == "glu" else keep(attributes, inputs)
+
+
 _KEEP = Rule(keep, axes=keep_names)
+
+_KEPT = "prelu softmax dropout identity cast quantize dequantize unary normalize augment scatter"
 
 RULES = {
     "elementwise": Rule(_broadcast, axes=broadcast_axes),
     "activation": Rule(_activation, axes=keep_names),
-    **dict.fromkeys(("prelu", "softmax", "dropout", "identity", "cast", "quantize", "dequantize"), _KEEP),
+    "glu": Rule(_glu, axes=keep_names),
+    **dict.fromkeys(_KEPT.split(), _KEEP),
 }

@@ -107,6 +107,10 @@ def _gather_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Nam
     return Naming(links=(*data, *((1, one, 0, axis + one) for one in range(wide))))
 
 
+def _take_along(_attributes: Attributes, inputs: Shapes) -> Shapes:
+    return (inputs[1] if len(inputs) > 1 else None,)
+
+
 def _topk(attributes: Attributes, inputs: Shapes) -> Shapes:
     shape, k = first(inputs), attributes.get("k", UNKNOWN)
     if shape is None:
@@ -177,6 +181,7 @@ RULES = {
     "slice": Rule(_slice, axes=keep_names),
     "index": Rule(_index, axes=_index_axes),
     "gather": Rule(_gather, axes=_gather_axes),
+    "take_along": Rule(_take_along),
     "topk": Rule(_topk, axes=_topk_axes),
     "one_hot": Rule(_one_hot, axes=_one_hot_axes),
     "roi_align": Rule(_roi_align, axes=_roi_axes),

@@ -142,8 +142,42 @@ def _pieces(attributes: Attributes, shape: Shape, axis: int) -> tuple[Dim, ...]:
         return tuple(sizes)
     if chunk is not None:
         return piece_sizes(n, chunk) if isinstance(n, int) else (UNKNOWN,)
-    count = attributes["chunks"] if chunks is None else chunks
+    if "indices" in attributes:
+        return _between(n, tuple(attributes["indices"]))
+    count = attributes["sections"] if chunks is None else chunks
+    if chunks is None and isinstance(n, int) and n % count:
+        raise mismatch(f"a length divisible by {count}", f"{n} on axis {axis} of {show(shape)}")
     return chunk_sizes(n, count) if isinstance(n, int) else (*(ceil_div(n, count),) * (count - 1), UNKNOWN)
+
+
+def _between(n: Dim, cuts: tuple[int, ...]) -> tuple[Dim, ...]:
+    if not isinstance(n, int):
+        return (UNKNOWN,) * (len(cuts) + 1)
+    edges = [slice(None, cut).indices(n)[1] for cut in cuts]
+    return tuple(max(end - start, 0) for start, end in zip((0, *edges), (*edges, n), strict=True))
+
+
+def _unstack(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape = first(inputs)
+    if shape is None:
+        return (None,)
+    axis = at(attributes.get("axis", 0), len(shape))
+    count, rest = shape[axis], (*shape[:axis], *shape[axis + 1 :])
+    return (rest,) * (count if isinstance(count, int) else 1)
+
+
+def _unstack_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    shape = first(inputs)
+    if shape is None:
+        return Naming()
+    gone = at(attributes.get("axis", 0), len(shape))
+    links = [
+        (0, axis, number, axis - (axis > gone))
+        for number in range(len(outputs))
+        for axis in range(len(shape))
+        if axis != gone
+    ]
+    return Naming(links=tuple(links))
 
 
 def _split_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
@@ -163,4 +197,5 @@ RULES = {
     "concat": Rule(_concat, axes=_concat_axes),
     "stack": Rule(_stack, axes=_stack_axes),
     "split": Rule(_split, axes=_split_axes),
+    "unstack": Rule(_unstack, axes=_unstack_axes),
 }

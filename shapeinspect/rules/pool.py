@@ -144,6 +144,41 @@ def _adaptive(attributes: Attributes, inputs: Shapes) -> Shapes:
     return (parts.join(out),) * copies
 
 
+def unpool_size(n: Length, kernel: Length, stride: Length, before: Length = 0, after: Length = 0) -> Length:
+    """Return the length that undoing a pool gives where the pooled length is not told.
+
+    Args:
+        n: the input's length.
+        kernel: the window's taps.
+        stride: the step between two windows.
+        before: padding in front.
+        after: padding behind.
+
+    Source: the output shape in the documentation of ``torch.nn.MaxUnpool2d``.
+
+    Example:
+        >>> unpool_size(4, 3, 2)
+        9
+    """
+    return (n - 1) * stride - before - after + kernel
+
+
+def _unpool(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape, kernel = first(inputs), attributes["kernel_size"]
+    if shape is None:
+        return (None,)
+    parts = take_apart(shape, space_of(attributes, "kernel_size"))
+    count, size = len(parts.space), attributes.get("output_size")
+    if size is not None:
+        return (parts.join(tuple(size)[-count:]),)
+    strides, sides = (
+        per_axis(attributes.get("stride") or kernel, count),
+        pairs(attributes.get("padding"), count),
+    )
+    sizes = zip(parts.space, per_axis(kernel, count), strides, sides, strict=True)
+    return (parts.join(tuple(unpool_size(n, k, s, *side) for n, k, s, side in sizes)),)
+
+
 def _global(attributes: Attributes, inputs: Shapes) -> Shapes:
     shape = first(inputs)
     if shape is None:
@@ -172,6 +207,7 @@ _GLOBAL = Rule(_global, axes=_global_axes)
 _ADAPTIVE = Rule(_adaptive, axes=_pool_axes)
 
 RULES = {
+    "max_unpool": Rule(_unpool, axes=_pool_axes),
     "max_pool": _SLIDING,
     "avg_pool": _SLIDING,
     "lp_pool": _SLIDING,

@@ -57,7 +57,8 @@ class _Settings:
 
 def _settings(kind: str, attributes: Attributes) -> _Settings:
     onnx = attributes.get("layout") == "onnx"
-    keras = "return_sequences" in attributes and not onnx
+    # States stacked over layers and directions are torch's, whose layers have a projection size.
+    keras = "return_sequences" in attributes and "proj_size" not in attributes and not onnx
     hidden = attributes["hidden_size"]
     return _Settings(
         kind,
@@ -67,7 +68,7 @@ def _settings(kind: str, attributes: Attributes) -> _Settings:
         attributes.get("num_layers") or 1,
         keras,
         onnx,
-        keras or bool(attributes.get("batch_first")),
+        bool(attributes.get("batch_first", keras)),
         attributes.get("merge_mode", "concat") == "concat",
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapeinspect.dims import Shape
+from shapeinspect.dims import UNKNOWN, Shape
 from shapeinspect.rules.elementwise import broadcast, broadcast_axes, keep_names
 from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, at, first, keep_axes, mismatch, show
 
@@ -76,6 +76,13 @@ def _constant(attributes: Attributes, _inputs: Shapes) -> Shapes:
     return (None if shape is None else tuple(shape),)
 
 
+def _shape_of(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape = first(inputs)
+    if shape is None:
+        return ((UNKNOWN,),)
+    return ((len(shape[slice(attributes.get("start"), attributes.get("end"))]),),)
+
+
 RULES = {
     "repeat": Rule(_repeat, axes=_repeat_axes),
     "tile": Rule(_tile, axes=_tile_axes),
@@ -83,4 +90,5 @@ RULES = {
         _expand, axes=lambda attributes, inputs, outputs: broadcast_axes(attributes, inputs[:1], outputs)
     ),
     "constant": Rule(_constant),
+    "shape_of": Rule(_shape_of),
 }

@@ -219,6 +219,46 @@ def _permute_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Na
     )
 
 
+def _unflatten(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape, sizes = first(inputs), tuple(attributes["sizes"])
+    if shape is None:
+        return (None,)
+    axis = at(attributes["axis"], len(shape))
+    return ((*shape[:axis], *reshape_shape((shape[axis],), sizes), *shape[axis + 1 :]),)
+
+
+def _unflatten_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    shape, out = first(inputs), first(outputs)
+    if shape is None or out is None:
+        return Naming()
+    axis, more = at(attributes["axis"], len(shape)), len(out) - len(shape)
+    kept = [one for one in range(len(shape)) if one != axis]
+    return Naming(links=tuple((0, one, 0, one + (more if one > axis else 0)) for one in kept))
+
+
+def _moved(attributes: Attributes, rank: int) -> tuple[int, ...]:
+    sources = [at(axis, rank) for axis in _tuple(attributes["source"])]
+    places = [at(axis, rank) for axis in _tuple(attributes["destination"])]
+    order = [axis for axis in range(rank) if axis not in sources]
+    for place, axis in sorted(zip(places, sources, strict=True)):
+        order.insert(place, axis)
+    return tuple(order)
+
+
+def _movedim(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape = first(inputs)
+    return (None if shape is None else tuple(shape[axis] for axis in _moved(attributes, len(shape))),)
+
+
+def _movedim_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    shape, out = first(inputs), first(outputs)
+    if shape is None or out is None or len(shape) != len(out):
+        return Naming()
+    return Naming(
+        links=tuple((0, axis, 0, place) for place, axis in enumerate(_moved(attributes, len(shape))))
+    )
+
+
 def _tuple(axes: object) -> tuple[int, ...]:
     return tuple(axes) if isinstance(axes, tuple | list) else (axes,)  # type: ignore[return-value]  # one axis
 
@@ -283,6 +323,8 @@ RULES = {
     "reshape": Rule(_reshape, axes=_regroup_axes),
     "permute": Rule(_permute, axes=_permute_axes),
     "transpose2": Rule(_permute, axes=_permute_axes),
+    "unflatten": Rule(_unflatten, axes=_unflatten_axes),
+    "movedim": Rule(_movedim, axes=_movedim_axes),
     "squeeze": Rule(_squeeze, axes=_squeeze_axes),
     "unsqueeze": Rule(_unsqueeze, axes=_unsqueeze_axes),
 }

@@ -12,19 +12,19 @@ from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, first, kee
 from shapeinspect.rules.spatial import is_last, names, per_axis, take_apart, window_links
 
 
-def scaled_size(n: Length, scale: float, single: bool = False) -> Length:
+def scaled_size(n: Length, scale: float) -> Length:
     """Return the length after resizing by a factor.
 
     A symbol is scaled where the factor is a whole number or a small binary fraction (0.5, 0.75);
-    for other factors the result depends on rounding, and is UNKNOWN.
+    for other factors the result depends on rounding, and is UNKNOWN. A factor that is a 32-bit float
+    is multiplied as one.
 
     Args:
         n: the input's length.
         scale: the factor.
-        single: whether the product is rounded to 32 bits, as ONNX does, before it is rounded down.
 
-    Source: ``floor(in * scale)``: ``torch.nn.functional.interpolate``; ONNX Resize, whose scales are
-        32-bit floats.
+    Source: ``floor(in * scale)``: ``torch.nn.functional.interpolate``, with 64-bit factors; ONNX
+        Resize, with 32-bit ones.
 
     Example:
         >>> scaled_size(15, 0.5), scaled_size(100, 0.29), scaled_size(7, 3)
@@ -37,10 +37,11 @@ def scaled_size(n: Length, scale: float, single: bool = False) -> Length:
         return UNKNOWN
     if below <= 64:
         return (n * above) // below
+    single = _to_single(scale) == scale
     if isinstance(n, int):
         return math.floor(_to_single(n * scale) if single else n * scale)
     exact = n * scale
-    return (exact.astype("float32") if single else exact).__floordiv__(1).astype(n.dtype)
+    return ((exact.astype("float32") if single else exact) // 1).astype(n.dtype)
 
 
 def _to_single(value: float) -> float:
@@ -70,7 +71,7 @@ def _resize(attributes: Attributes, inputs: Shapes) -> Shapes:
     if shape is None:
         return (None,)
     if size is None and scale is None:
-        return (_unknown_space(shape, is_last(attributes)),)
+        return (tuple(UNKNOWN for _ in shape),)
     for given in (size, scale):
         if isinstance(given, tuple | list) and len(given) == len(shape) > 2:
             return (_resize_all(shape, size, scale),)
@@ -87,12 +88,7 @@ def _resize(attributes: Attributes, inputs: Shapes) -> Shapes:
 def _resize_all(shape: Shape, size: Any, scale: Any) -> Shape:
     if size is not None:
         return tuple(size)
-    return tuple(scaled_size(n, s, single=True) for n, s in zip(shape, scale, strict=True))
-
-
-def _unknown_space(shape: Shape, last: bool) -> Shape:
-    parts = take_apart(shape, None, last)
-    return parts.join(tuple(UNKNOWN for _ in parts.space))
+    return tuple(scaled_size(n, s) for n, s in zip(shape, scale, strict=True))
 
 
 def _resize_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
