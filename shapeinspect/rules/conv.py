@@ -233,9 +233,9 @@ def _conv(attributes: Attributes, inputs: Shapes) -> Shapes:
 def _out_channels(attributes: Attributes, channels: Dim) -> Dim:
     given: Dim | None = attributes.get("out_channels")
     if given is None and _is_depthwise(attributes):
+        return channels * attributes["depth_multiplier"]
     found: Dim = attributes["out_channels"] if given is None else given
     return found
-    return attributes["out_channels"] if given is None else given
 
 
 def _is_depthwise(attributes: Attributes) -> bool:
