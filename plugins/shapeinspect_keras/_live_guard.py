@@ -1,0 +1,113 @@
+"""Leaves a live model exactly as it was: its attributes, Keras's global state, random generators."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+
+@contextlib.contextmanager
+def untouched(objects: Iterable[Any]) -> Iterator[None]:
+    """Put everything back on leaving, also after an exception.
+
+    Inside, no variable can be assigned (a stateless scope), and what is created has names of its own.
+
+    Args:
+        objects: the layers and operations whose attributes must not change.
+    """
+    import keras
+    import numpy as np
+    from keras.src.backend.common import global_state
+
+    held = [
+        item for one in objects for item in (one, getattr(one, "_tracker", None)) if hasattr(item, "__dict__")
+    ]
+    images = [_Image(vars(item)) for item in held]
+    trackers = [
+        _Image(vars(getattr(global_state, name)))
+        for name in ("GLOBAL_STATE_TRACKER", "GLOBAL_SETTINGS_TRACKER")
+        if hasattr(global_state, name)
+    ]
+    python, numpy = random.getstate(), np.random.get_state()  # the state that others use
+    torch_state = _torch_state()
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    finally:
+        for image in (*images, *trackers):
+            image.restore()
+        random.setstate(python)
+        np.random.set_state(numpy)  # the same
+        if torch_state is not None:
+            import torch
+
+            torch.set_rng_state(torch_state)
+
+
+def _torch_state() -> Any:
+    import keras
+
+    if keras.config.backend() != "torch":
+        return None
+    import torch
+
+    return torch.get_rng_state()
+
+
+class _Image:
+    """A namespace as it was, with the contents of the containers in it (two levels deep)."""
+
+    def __init__(self, namespace: dict[str, Any]) -> None:
+        self.namespace = namespace
+        self.items = dict(namespace)
+        outer = [one for value in namespace.values() for one in _bare(value)]
+        inner = [one for value in outer for item in _inside(value) for one in _bare(item)]
+        self.containers = [(one, _content(one)) for one in (*outer, *inner)]
+
+    def restore(self) -> None:
+        now = self.namespace
+        if now.keys() != self.items.keys() or any(now[key] is not value for key, value in self.items.items()):
+            now.clear()
+            now.update(self.items)
+        for container, content in self.containers:
+            _refill(container, content)
+
+
+def _bare(value: Any) -> list[Any]:
+    """Return the plain containers behind a value; TensorFlow wraps those of its trackable objects."""
+    if issubclass(type(value), dict | set):
+        return [value]
+    if issubclass(type(value), list):
+        storage = vars(value).get("_storage") if hasattr(value, "__dict__") else None
+        return [value, storage] if type(storage) is list else [value]
+    wrapped = getattr(value, "__wrapped__", None) if isinstance(value, dict | list) else None
+    return [wrapped] if issubclass(type(wrapped), dict | list) else []
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    return dict.values(value) if issubclass(type(value), dict) else ()
+
+
+def _content(container: Any) -> Any:
+    if isinstance(container, list):
+        return list.copy(container)
+    return dict(dict.items(container)) if isinstance(container, dict) else set.copy(container)
+
+
+def _refill(container: Any, content: Any) -> None:
+    """Put a container's content back past any override that watches changes."""
+    if isinstance(container, list):
+        if len(container) != len(content) or any(a is not b for a, b in zip(container, content, strict=True)):
+            list.__setitem__(container, slice(None), content)
+    elif isinstance(container, dict):
+        kind = OrderedDict if isinstance(container, OrderedDict) else dict
+        same = list(kind.keys(container)) == list(content)
+        if not same or any(kind.__getitem__(container, key) is not value for key, value in content.items()):
+            kind.clear(container)
+            kind.update(container, content)
+    elif container != content:
+        set.clear(container)
+        set.update(container, content)
