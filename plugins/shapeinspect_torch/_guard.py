@@ -1,0 +1,56 @@
+"""Leaves the process as it was: random state, grad mode, and the hooks on every module."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+_GLOBAL_HOOKS = (
+    "_global_forward_hooks",
+    "_global_forward_pre_hooks",
+    "_global_backward_hooks",
+    "_global_backward_pre_hooks",
+)
+
+
+@contextmanager
+def undisturbed(grad: bool) -> Iterator[None]:
+    """Run the body without the user's global hooks, and put random state and grad mode back.
+
+    Args:
+        grad: whether gradients are recorded, which a forward that differentiates needs.
+    """
+    import torch
+    from torch.nn.modules import module, transformer
+
+    hooks: list[tuple[Any, dict[Any, Any]]] = []
+    state, torch_state = random.getstate(), torch.get_rng_state()
+    numpy = sys.modules.get("numpy")
+    numpy_state = numpy.random.get_state() if numpy is not None else None  # the user's is saved
+    causal = transformer._detect_is_causal_mask
+    try:
+        for name in _GLOBAL_HOOKS:
+            found = getattr(module, name, None)
+            if found:
+                hooks.append((found, dict(found)))
+                found.clear()
+        # It compares the mask's numbers, and only to choose a faster kernel.
+        transformer._detect_is_causal_mask = _is_causal
+        with torch.inference_mode(False), torch.set_grad_enabled(grad):
+            yield
+    finally:
+        transformer._detect_is_causal_mask = causal
+        for found, saved in hooks:
+            found.clear()
+            found.update(saved)
+        random.setstate(state)
+        torch.set_rng_state(torch_state)
+        if numpy is not None:
+            numpy.random.set_state(numpy_state)  # the user's is put back
+
+
+def _is_causal(_mask: Any, is_causal: bool | None = None, _size: int | None = None) -> bool:
+    return bool(is_causal)

@@ -1,0 +1,171 @@
+"""A copy of a model whose tensors have shapes and no numbers, so that running it computes nothing.
+
+Why meta tensors in a structural copy, and not FakeTensorMode or swapped parameters: the user's
+objects are never touched, so there is nothing to restore, even after an exception; a meta tensor
+costs ten microseconds an op and no memory; and torch's fake tensors pull in the whole compiler
+(a second of imports). What they add, the pretence of a real device, ``_mode`` gives as well.
+``copy.deepcopy`` is not used: it would copy every weight, stops at tensors that have a history,
+and lets a bound method or a hook of the copy act on the user's model.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import sys
+import types
+from collections import OrderedDict, defaultdict, deque
+from typing import Any
+
+#: Tensors of whole numbers up to this many elements keep their numbers: sizes, flags, lengths.
+TINY = 64
+
+_ATOMS = (str, bytes, int, float, complex, type(None), type, types.FunctionType, types.BuiltinFunctionType)
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+_LAZY_HOOKS = ("_initialize_hook", "_load_hook")
+
+
+class Shadow:
+    """Copies modules and what they hold; the same object is copied once, so ties stay ties."""
+
+    def __init__(self) -> None:
+        self._copies: dict[int, Any] = {}
+        self._alive: list[Any] = []
+        #: Modules on which hooks of the user's own were left out.
+        self.hooked: list[Any] = []
+
+    def of(self, thing: Any) -> Any:
+        """Return the copy of a module, a tensor or anything that may hold them.
+
+        Args:
+            thing: what to copy; what cannot hold a tensor is returned as it is.
+        """
+        import torch
+        from torch.utils.hooks import RemovableHandle
+
+        if isinstance(thing, _ATOMS):
+            return thing
+        if id(thing) in self._copies:
+            return self._copies[id(thing)]
+        if isinstance(thing, torch.Tensor):
+            new = self._tensor(thing)
+        elif isinstance(thing, torch.jit.ScriptModule):
+            new = thing
+        elif isinstance(thing, torch.nn.Module):
+            return self._module(thing)
+        elif isinstance(thing, types.MethodType):
+            new = types.MethodType(thing.__func__, self.of(thing.__self__))
+        elif isinstance(thing, functools.partial):
+            new = functools.partial(self.of(thing.func), *self.of(thing.args), **self.of(thing.keywords))
+        elif isinstance(thing, RemovableHandle):
+            # Removing a hook of the copy must not remove one of the user's model.
+            new = RemovableHandle({})
+        else:
+            return self._container(thing)
+        return self._remember(thing, new)
+
+    def _remember(self, thing: Any, new: Any) -> Any:
+        self._copies[id(thing)] = new
+        self._alive.append(thing)
+        return new
+
+    def _container(self, thing: Any) -> Any:
+        if isinstance(thing, (list, deque)):
+            new = self._remember(thing, copy.copy(thing))
+            new.clear()
+            new.extend(self.of(part) for part in thing)
+            return new
+        if isinstance(thing, (dict, OrderedDict, defaultdict)):
+            new = self._remember(thing, copy.copy(thing))
+            for key, part in thing.items():
+                dict.__setitem__(new, key, self.of(part))
+            for key, part in getattr(thing, "__dict__", {}).items():
+                new.__dict__[key] = self.of(part)
+            return new
+        if isinstance(thing, tuple):
+            parts = [self.of(part) for part in thing]
+            if all(new is old for new, old in zip(parts, thing, strict=True)):
+                return thing
+            new = type(thing)(*parts) if hasattr(thing, "_fields") else tuple(parts)
+            return self._remember(thing, new)
+        if isinstance(thing, (set, frozenset)):
+            return self._remember(thing, type(thing)(self.of(part) for part in thing))
+        return self._object(thing)
+
+    def _object(self, thing: Any) -> Any:
+        # A helper of the user's own (a cache, a configuration) may be written to in forward.
+        home = str(type(thing).__module__).partition(".")[0]
+        foreign = home in ("torch", "numpy") or home in sys.stdlib_module_names
+        if not hasattr(thing, "__dict__") or (foreign and not isinstance(thing, types.SimpleNamespace)):
+            return thing
+        try:
+            new = copy.copy(thing)
+        except Exception:  # noqa: BLE001  # a stranger's __copy__ may raise anything; the object is shared then
+            return thing
+        self._remember(thing, new)
+        for key, part in vars(thing).items():
+            new.__dict__[key] = self.of(part)
+        return new
+
+    def _module(self, module: Any) -> Any:
+        new = self._remember(module, module.__class__.__new__(module.__class__))
+        for key, value in module.__dict__.items():
+            if key in _HOOKS:
+                new.__dict__[key] = OrderedDict()
+            elif key not in _LAZY_HOOKS:
+                new.__dict__[key] = None if key == "_compiled_call_impl" else self.of(value)
+        for hooks in ("_forward_pre_hooks", "_forward_hooks"):
+            self._hooks(module, new, hooks)
+        return new
+
+    def _hooks(self, module: Any, new: Any, name: str) -> None:
+        for key, hook in module.__dict__[name].items():
+            owner = getattr(hook, "__self__", None)
+            home = str(getattr(hook, "__module__", None) or type(hook).__module__)
+            if owner is module and getattr(hook, "__name__", "") == "_infer_parameters":
+                continue  # a lazy module's: see _record
+            # torch's own (weight_norm, spectral_norm, pruning) make the weight; others may do anything.
+            if home.startswith("torch.nn.utils."):
+                new.__dict__[name][key] = self.of(hook)
+            else:
+                self.hooked.append(module)
+
+    def _tensor(self, tensor: Any) -> Any:
+        import torch
+        from torch.nn.parameter import is_lazy
+
+        if is_lazy(tensor):
+            kind: Any = type(tensor)
+            return kind(tensor.requires_grad, device="meta", dtype=tensor.dtype)
+        new = without_numbers(tensor)
+        if isinstance(tensor, torch.nn.Parameter):
+            new = torch.nn.Parameter(new, requires_grad=tensor.requires_grad)
+            new.__dict__.update(getattr(tensor, "__dict__", {}))
+        return new
+
+
+def without_numbers(tensor: Any) -> Any:
+    """Return a meta tensor of the same shape, strides and dtype; tiny whole numbers are kept.
+
+    Args:
+        tensor: any tensor; it is not changed.
+    """
+    import torch
+
+    if is_tiny(tensor) and not isinstance(tensor, torch.nn.Parameter):
+        return tensor.detach().cpu().clone()
+    if tensor.is_quantized:
+        return torch.empty(tensor.shape, dtype=torch.float32, device="meta")
+    if tensor.layout != torch.strided or tensor.is_nested:
+        return torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
+    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
+
+
+def is_tiny(tensor: Any) -> bool:
+    """Tell whether a tensor is a short row of whole numbers or flags, on a device that has them.
+
+    Args:
+        tensor: any tensor.
+    """
+    whole = not (tensor.is_floating_point() or tensor.is_complex() or tensor.is_quantized)
+    return bool(whole and tensor.dim() <= 1 and tensor.device.type != "meta" and tensor.numel() <= TINY)
