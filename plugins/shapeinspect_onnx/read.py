@@ -13,6 +13,7 @@ from shapeinspect_onnx.functions import Expansion, name_and_expand
 from shapeinspect_onnx.graph import Walk
 from shapeinspect_onnx.held import Store
 from shapeinspect_onnx.inference import Shapes, infer, mend, real_inputs, set_inputs
+from shapeinspect_onnx.texts import check
 
 #: Metadata entries longer than this are cut.
 _LONG = 1000
@@ -29,6 +30,7 @@ def read(source: Source) -> Model:
         UsageError: if an asked-for input does not exist.
     """
     small, store = _live(source) if source.is_live else _file(source)
+    check(small, source.label)
     notes: list[Note] = []
     expansion = name_and_expand(small, source.label)
     if mend(small.graph):
