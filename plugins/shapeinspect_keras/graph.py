@@ -137,8 +137,6 @@ class _Walk:
             self.refine(made, inputs, outs, node, layer)
             self.graph.calls.append(Call(name, tuple(inputs), made))
             return made
-        if node.form == "distributed":
-            self.distributed(node, path, inputs)
         attributes: Mapping[str, Any] = {}
         if node.own and node.class_name == "GetItem":
             layer, attributes = self.item(path, layer, inbound, inputs)
@@ -148,7 +146,10 @@ class _Walk:
         made = tuple(
             self.value(path, _opened(shape, kept), dtype, index) for index, (shape, dtype) in enumerate(told)
         )
-        self.graph.calls.append(Call(name, ordered(node, inbound, inputs), made, Frozen(attributes)))
+        if node.form == "distributed":
+            self.distributed(node, path, inputs, made)
+        else:
+            self.graph.calls.append(Call(name, ordered(node, inbound, inputs), made, Frozen(attributes)))
         return made
 
     def item(
@@ -160,14 +161,13 @@ class _Walk:
         self.graph.layers[path] = replace(layer, kind=kind, attributes=attributes)
         return self.graph.layers[path], attributes
 
-    def distributed(self, node: Node, path: Path, inputs: Sequence[str]) -> None:
+    def distributed(self, node: Node, path: Path, inputs: Sequence[str], made: tuple[str, ...]) -> None:
         """Run the layer inside a ``TimeDistributed`` once on all steps: batch and time as one axis."""
         child = node.children[0]
         outer = self.graph.values[inputs[0]].shape if inputs else None
-        steps: Shape | None = None
-        if outer is not None and len(outer) > 1:
-            steps = (outer[0] * outer[1], *outer[2:])
+        steps = None if outer is None or len(outer) < 2 else (outer[0] * outer[1], *outer[2:])
         inner = self.value((*path, f"{child.name}_input"), steps, None)
+        self.graph.calls.append(Call("/".join(path), tuple(inputs), (*made, inner)))
         self.call(child, (*path, child.name), Inbound((Tensor("0", "", 0, 0),)), (inner,), {})
 
     # Facts
