@@ -26,5 +26,11 @@ _FAMILIES = (
     *(recurrent, reduce, repeat, reshape, resize, window),
 )
 
-#: The rule of each kind. ``input``, ``module``, ``lambda`` and ``unknown`` have none.
-RULES: dict[str, Rule] = {kind: rule for family in _FAMILIES for kind, rule in family.RULES.items()}
+#: An input does no work and has the shape that the source gives it.
+_INPUT = Rule(lambda _attributes, _inputs: (None,))
+
+#: The rule of each kind. ``module``, ``lambda`` and ``unknown`` have none.
+RULES: dict[str, Rule] = {
+    "input": _INPUT,
+    **{kind: rule for family in _FAMILIES for kind, rule in family.RULES.items()},
+}
