@@ -97,3 +97,65 @@ def constants(args: Any, kwargs: Any, symbolic: Callable[[Any], bool]) -> list[A
 
     flat = keras.tree.flatten((list(args), dict(kwargs)))
     return [one for one in flat if symbolic(one) or (hasattr(one, "shape") and hasattr(one, "dtype"))]
+
+
+#: Operations that leave the first axis alone whatever their settings.
+_KEEPING = frozenset(
+    {
+        "activation",
+        "elementwise",
+        "softmax",
+        "cast",
+        "resize",
+        "layer_norm",
+        "rms_norm",
+        "normalize",
+        "one_hot",
+    }
+)
+#: The settings that name the axes on which an operation acts.
+_AXES = ("axis", "axes", "axis0", "axis1")
+_ACTING = frozenset(
+    {
+        "index",
+        "slice",
+        "unsqueeze",
+        "squeeze",
+        "reduce",
+        "argmax",
+        "concat",
+        "stack",
+        "split",
+        "transpose2",
+        "repeat",
+    }
+)
+
+
+def keeps_batch(kind: str, attributes: Mapping[str, Any], rank: int) -> bool:
+    """Tell whether an operation's output begins with the first axis of its input.
+
+    Args:
+        kind: the operation's kind.
+        attributes: its settings.
+        rank: the rank of its input.
+
+    Example:
+        >>> keeps_batch("reduce", {"op": "mean", "axes": (1, -1)}, 3)
+        True
+        >>> keeps_batch("reduce", {"op": "mean", "axes": None}, 3)
+        False
+    """
+    if kind in _KEEPING:
+        return True
+    if kind == "permute":
+        axes = attributes.get("axes") or (None,)
+        return axes[0] in (0, -rank)
+    if kind == "matmul":
+        return rank > 2
+    if kind not in _ACTING:
+        return False
+    acting = [attributes[name] for name in _AXES if attributes.get(name) is not None]
+    flat = [axis for one in acting for axis in (one if isinstance(one, tuple) else (one,))]
+    lowest = rank + 1 if kind in ("unsqueeze", "stack") else rank
+    return bool(flat) and all(isinstance(axis, int) and axis not in (0, -lowest) for axis in flat)

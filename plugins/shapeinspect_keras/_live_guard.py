@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -34,6 +34,7 @@ def untouched(objects: Iterable[Any]) -> Iterator[None]:
     python, numpy = random.getstate(), np.random.get_state()  # the state that others use
     torch_state = _torch_state()
     try:
+        global_state.set_global_attribute("object_name_uids", defaultdict(int))
         with keras.StatelessScope(initialize_variables=False):
             yield
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from shapeinspect.errors import UsageError
+from shapeinspect.errors import ModelCodeError, UsageError
 from shapeinspect.ir import Frozen, Model
 from shapeinspect.source import Source
 from shapeinspect_keras import _live_graph as graphs
@@ -118,6 +118,8 @@ def _follow(walk: Walk, target: Any, entrance: Entrance, *, container: bool) -> 
     inputs = [one.name for one in given]
     call = Arguments(entrance.args, entrance.kwargs, given, {id(one.symbol): one.name for one in given})
     if not container:
+        if not target.built:
+            _build(target, entrance)
         made = walk.recomputed(target, entrance.args, entrance.kwargs, (None,))
         return inputs, [one.name for one in walk.call(target, (), call, made)]
     built = target.built
@@ -125,10 +127,20 @@ def _follow(walk: Walk, target: Any, entrance: Entrance, *, container: bool) -> 
     if outputs is None and not built:
         raise UsageError(
             f"{type(target).__name__} cannot be built from this input",
-            got=", ".join(note.text for note in walk.notes),
-            hint="call the model once on real data before",
+            got="; ".join(note.text for note in walk.notes),
+            hint="name another input, or call the model once on real data before",
         )
     if outputs is None:
         made = walk.recomputed(target, entrance.args, entrance.kwargs, (None,))
         outputs = [walk.output("output", one, index, len(made), None) for index, one in enumerate(made)]
     return inputs, [one.name for one in outputs]
+
+
+def _build(target: Any, entrance: Entrance) -> None:
+    """Let a layer make its variables, without numbers; the guard takes them away again."""
+    try:
+        target(*entrance.args, **entrance.kwargs)
+    except Exception as error:
+        raise ModelCodeError(
+            f"{type(target).__name__} refuses this input: {error}", hint="name another one with --input"
+        ) from error

@@ -9,15 +9,11 @@ from typing import Any
 from shapeinspect.dims import Dim, Expr, Shape, Unknown
 from shapeinspect.ir import Call, Frozen, Layer, Note, Value
 from shapeinspect_keras import _live_graph as graphs
-from shapeinspect_keras._live_calls import attended, constants, item
+from shapeinspect_keras._live_calls import attended, constants, item, keeps_batch
 from shapeinspect_keras._live_inputs import lengths
 from shapeinspect_keras._live_weights import held, weights
 from shapeinspect_keras.kinds import complete, describe
 
-#: Operations that keep the batch axis first; every Keras layer does.
-_KEEPING = frozenset(
-    {"activation", "elementwise", "softmax", "cast", "resize", "layer_norm", "rms_norm", "normalize"}
-)
 _MODULE = "module"
 
 
@@ -130,15 +126,13 @@ class Walk:
                 names = tuple(tensor.name for tensor in inner)
                 self.calls.append(Call(path, tuple(tensor.name for tensor in given.inputs), names))
                 return inner
-        kept = self.batch(operation, layer, shapes)
-        outputs = [self.output(path, one, index, len(made), kept) for index, one in enumerate(made)]
         attributes: dict[str, Any] = {}
         if name == "GetItem" and len(given.args) > 1 and shapes and shapes[0] is not None:
             kind, attributes = item(given.args[1], len(shapes[0]))
-            self.layers[path] = (
-                replace(layer, kind=kind, attributes=Frozen(attributes)),
-                self.layers[path][1],
-            )
+            layer = replace(layer, kind=kind, attributes=Frozen(attributes))
+            self.layers[path] = (layer, self.layers[path][1])
+        kept = self.batch(operation, layer, shapes)
+        outputs = [self.output(path, one, index, len(made), kept) for index, one in enumerate(made)]
         inputs = self.inputs(operation, name, path, given)
         self.calls.append(Call(path, inputs, tuple(one.name for one in outputs), Frozen(attributes)))
         return outputs
@@ -210,7 +204,8 @@ class Walk:
             return None
         if isinstance(operation, keras.Layer):
             return first[0] if all(dim == first[0] for dim in first) else None
-        return first[0] if layer.kind in _KEEPING else None
+        rank = len(shapes[0] or ())
+        return first[0] if keeps_batch(layer.kind, layer.attributes, rank) else None
 
     def output(self, path: str, made: Any, index: int, count: int, batch: Dim | None) -> Tensor:
         """Add one output value of a call."""
