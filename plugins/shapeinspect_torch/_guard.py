@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -39,7 +40,8 @@ def undisturbed(grad: bool) -> Iterator[None]:
                 found.clear()
         # It compares the mask's numbers, and only to choose a faster kernel.
         transformer._detect_is_causal_mask = _is_causal
-        with torch.inference_mode(False), torch.set_grad_enabled(grad):
+        with warnings.catch_warnings(), torch.inference_mode(False), torch.set_grad_enabled(grad):
+            warnings.simplefilter("ignore")  # they are about a run, and this is none
             yield
     finally:
         transformer._detect_is_causal_mask = causal

@@ -182,8 +182,10 @@ class Recorder:
             run: runs it.
         """
         raw = function_name(func)
-        if self._silent or raw in _SILENT:
+        if self._silent:
             return run()
+        if raw in _SILENT:
+            return self._same(args, run())
         found = [tensor for _, tensor in tensors((args, kwargs))]
         name = plain_name(raw)
         if raw in _CASTS:
@@ -278,6 +280,13 @@ class Recorder:
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             # Arguments that the function itself will refuse, or a form of it that the table does not know.
             return "unknown", {}, {}
+
+    def _same(self, args: tuple[Any, ...], result: Any) -> Any:
+        # contiguous, detach and their like: another object for the same value.
+        source = args[0] if args else None
+        if hasattr(result, "dim") and hasattr(source, "dim") and id(result) not in self._names:
+            self._bind(result, self.name_of(source))
+        return result
 
     def _cast(self, found: list[Any], run: Callable[[], Any]) -> Any:
         result = run()

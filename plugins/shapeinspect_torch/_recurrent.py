@@ -20,6 +20,7 @@ def one_step(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             ``(data, batch_sizes, hx, params, ...)``.
         kwargs: passed on.
     """
+    args = tuple(_on_meta(arg) for arg in args)
     if isinstance(args[3], (list, tuple)):
         return _packed(func, args, kwargs)
     data, axis = args[0], 1 if args[8] else 0
@@ -33,12 +34,17 @@ def one_step(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 
 def _packed(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    data, batch_sizes, state = args[:3]
-    first = state[0] if isinstance(state, (list, tuple)) else state
-    batch = first.shape[1]
     import torch
 
+    data, _, state = args[:3]
+    batch = (state[0] if isinstance(state, (list, tuple)) else state).shape[1]
     one = torch.tensor([batch], dtype=torch.int64, device="cpu")
     sequence, *states = func(data[:batch], one, *args[2:], **kwargs)
-    del batch_sizes
     return (sequence.new_empty((data.shape[0], sequence.shape[1])), *states)
+
+
+def _on_meta(arg: Any) -> Any:
+    # A small initial state of zeros is made with its numbers.
+    if isinstance(arg, (list, tuple)):
+        return type(arg)(_on_meta(part) for part in arg)
+    return arg.to("meta") if hasattr(arg, "is_floating_point") else arg

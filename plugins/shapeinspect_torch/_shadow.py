@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import random
 import sys
 import types
 from collections import OrderedDict, defaultdict, deque
@@ -57,6 +58,11 @@ class Shadow:
             new = types.MethodType(thing.__func__, self.of(thing.__self__))
         elif isinstance(thing, functools.partial):
             new = functools.partial(self.of(thing.func), *self.of(thing.args), **self.of(thing.keywords))
+        elif isinstance(thing, torch.Generator):
+            new = torch.Generator(thing.device)
+            new.set_state(thing.get_state())
+        elif isinstance(thing, random.Random) or str(type(thing).__module__).startswith("numpy.random"):
+            new = copy.deepcopy(thing)
         elif isinstance(thing, RemovableHandle):
             # Removing a hook of the copy must not remove one of the user's model.
             new = RemovableHandle({})

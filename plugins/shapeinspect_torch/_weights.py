@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from shapeinspect.dims import UNKNOWN, Dim
+from shapeinspect.dims import UNKNOWN, Dim, product
 from shapeinspect.ir import Layout, Weight
 from shapeinspect_torch.layouts import bind
 
@@ -74,20 +74,16 @@ def _weight(
 ) -> Weight:
     import torch
 
+    # A lazy weight has a shape only on the copy, after the forward.
     lazy = _is_lazy(real)
-    shape = _lazy_shape(kind, role, attributes) if _is_lazy(copy) else tuple(copy.shape)
-    if not lazy:
-        shape = tuple(real.shape)
-    known = all(isinstance(dim, int) for dim in shape)
-    count = 1
-    for dim in shape:
-        count *= dim if isinstance(dim, int) else 1
+    shape = _lazy_shape(kind, role, attributes) if _is_lazy(copy) else tuple((copy if lazy else real).shape)
+    length = product(shape)
     return Weight(
         name,
         role,
         shape,
         str(real.dtype).removeprefix("torch."),
-        count * real.element_size() if known and not lazy else count * copy.element_size() if known else None,
+        length * real.dtype.itemsize if isinstance(length, int) else None,
         isinstance(real, torch.nn.Parameter) and real.requires_grad,
         _layout(name, role, kind, attributes, shape, uses),
         storage=ties.get(id(real)),
