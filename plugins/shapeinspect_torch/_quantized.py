@@ -44,3 +44,20 @@ def float_forward(module: Any, kind: str, native: str) -> Callable[..., Any]:
 
 def _same_shape(first: Any, *_others: Any, **_settings: Any) -> Any:
     return first.clone()
+
+
+def packed_weights(module: Any) -> list[tuple[str, Any]]:
+    """Return the weights of a quantized layer, unpacked, with their roles.
+
+    Args:
+        module: the user's module.
+    """
+    if hasattr(module, "get_weight") and hasattr(module, "get_bias"):
+        return [*module.get_weight().items(), *module.get_bias().items()]
+    holders: tuple[Any, ...] = (module, getattr(module, "_packed_params", None))
+    for holder in holders:
+        if hasattr(holder, "_weight_bias"):
+            weight, bias = holder._weight_bias()
+            return [("weight", weight)] if bias is None else [("weight", weight), ("bias", bias)]
+    weight = getattr(module, "weight", None)
+    return [("weight", weight())] if callable(weight) else []

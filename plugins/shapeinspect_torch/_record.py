@@ -371,7 +371,11 @@ def _plain() -> Any:
 
 
 def _spelled(func: Any, name: str) -> str:
+    import torch
+
     home = str(getattr(func, "__module__", None) or "")
+    if getattr(torch.nn.functional, name, None) is func:
+        return f"F.{name}"
     owner = getattr(func, "__objclass__", None) or str(getattr(func, "__qualname__", "")).partition(".")[0]
     if home in ("torch.nn.functional", "torch._C._nn"):
         return f"F.{name}"

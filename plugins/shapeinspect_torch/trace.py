@@ -21,7 +21,7 @@ from shapeinspect_torch._guard import undisturbed
 from shapeinspect_torch._inputs import Inputs, prepare
 from shapeinspect_torch._mode import NeedsNumbersError, without_numbers_mode
 from shapeinspect_torch._pytree import tensors
-from shapeinspect_torch._quantized import float_forward
+from shapeinspect_torch._quantized import float_forward, packed_weights
 from shapeinspect_torch._record import Draft, NeedsIntegersError, Recorder, is_ours
 from shapeinspect_torch._shadow import Shadow
 from shapeinspect_torch._tree import WRAPPERS, Node, unwrap, walk
@@ -166,6 +166,9 @@ def _wrap(copy: Any, nodes: list[Node], shadow: Shadow, recorder: Recorder) -> N
         if node.draft.kind == "batch_norm":
             module.__dict__["training"] = False
         module.__dict__["forward"] = _reporting(node.draft, module, forward, recorder)
+        for hooks in (module._forward_pre_hooks, module._forward_hooks):
+            for key, hook in hooks.items():
+                hooks[key] = _quiet(hook, recorder)
         made = module._modules.get("parametrizations")
         for part in made.modules() if made is not None else ():
             part.__dict__["forward"] = _quiet(part.forward, recorder)
@@ -350,6 +353,8 @@ def _layers(nodes: list[Node], shadow: Shadow, trace: _Trace | None) -> tuple[La
         weights: tuple[Weight, ...] = ()
         if node is not None:
             real = list(own_tensors(node.real, node.leaf))
+            if draft.type.startswith("quantized."):
+                real.extend(packed_weights(node.real))
             copies = dict(own_tensors(shadow.of(node.real), node.leaf)) if trace is not None else {}
             weights = weights_of(
                 "" if node is nodes[0] else draft.path,
