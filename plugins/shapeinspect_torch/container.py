@@ -1,0 +1,38 @@
+"""What every container of a checkpoint gives: the pickle, and where each storage's bytes are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from shapeinspect_torch.pickle_reader import Pickle
+from shapeinspect_torch.script import Source as Code
+from shapeinspect_torch.tensors import Storage, Tensor
+from shapeinspect_torch.values import Place
+
+
+def _no_code(_path: str) -> str | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """An opened checkpoint.
+
+    Args:
+        format: which format it is of.
+        pickle: the pickle that describes the object.
+        size: the length of that pickle in bytes.
+        place: finds the bytes of a storage, and refuses one that the file does not hold.
+        loose: tensors that a persistent id alone names (legacy tar files).
+        code: the code of TorchScript's classes.
+        metadata: facts about the container.
+    """
+
+    format: str
+    pickle: Pickle
+    size: int
+    place: Callable[[Storage], Place]
+    loose: dict[str, Tensor] = field(default_factory=dict)
+    code: Code = field(default_factory=lambda: Code(_no_code))
+    metadata: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,159 @@
+"""What names and shapes prove about a PyTorch layer; nothing but rows.
+
+Source: the parameters and buffers that each class of ``torch.nn`` registers; those of quantized
+linear layers as bitsandbytes, GPTQ and AWQ name them; those of adapters as PEFT and kohya's scripts
+name them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shapeinspect.ir import Frozen
+from shapeinspect.layout.bare import Evidence
+
+_LINEAR = Frozen(in_features="i", out_features="o")
+_CONV = Frozen(out_channels="o", kernel_size="*k")
+_TRANSPOSED = Frozen(in_channels="g i", out_channels="g o", groups="g", kernel_size="*k")
+_STATISTICS = "running_mean: C; running_var: C; num_batches_tracked?:"
+_CELL = "weight_ih: (gate h) i; weight_hh: (gate h) h; bias_ih?: (gate h); bias_hh?: (gate h)"
+_RECURRENT = Frozen(input_size="i", hidden_size="h")
+
+
+def _adapter(a: str, b: str, conv: str = "") -> Evidence:
+    # The update of a convolution keeps its kernel in A alone.
+    ones = " 1" * {"": 0, "k": 1, "kh kw": 2}[conv]
+    roles = f"{a}: r i {conv}; {b}: o r{ones}; alpha?:"
+    return Evidence("lora", "LoRA", roles, Frozen(in_features="i", out_features="o", rank="r"))
+
+
+#: A quantized tensor's state dict has its scale and zero point beside it.
+_QUANTIZED = "scale?:; zero_point?:"
+
+EVIDENCE: tuple[Evidence, ...] = (
+    Evidence("batch_norm", "BatchNorm2d", f"weight: C; bias: C; {_STATISTICS}", Frozen(num_features="C")),
+    Evidence("batch_norm", "BatchNorm2d", _STATISTICS, Frozen(num_features="C")),
+    Evidence("conv", "Conv2d", f"weight: o i *k; bias?: o; {_QUANTIZED}", _CONV),
+    # The bias has every output channel, the weight's second axis those of one group.
+    Evidence("conv_transpose", "ConvTranspose2d", "weight: (g i) o *k; bias?: (g o)", _TRANSPOSED),
+    Evidence("bilinear", "Bilinear", "weight: o i j; bias?: o"),
+    Evidence("linear", "Linear", "weight: o i; bias?: o", _LINEAR),
+    Evidence("embedding", "Embedding", "weight: V E", Frozen(num_embeddings="V", embedding_dim="E")),
+    Evidence("layer_norm", "LayerNorm", "weight: *n; bias: *n", Frozen(normalized_shape="*n")),
+    Evidence("layer_norm", "LayerNorm", "weight: n", Frozen()),
+    Evidence("group_norm", "GroupNorm", "weight: C; bias: C", Frozen(num_channels="C")),
+    Evidence("instance_norm", "InstanceNorm2d", "weight: C; bias: C", Frozen(num_features="C")),
+    Evidence("rms_norm", "RMSNorm", "weight: n"),
+    Evidence("prelu", "PReLU", "weight: C", Frozen(num_parameters="C")),
+    *(
+        Evidence(kind, type_, _CELL, _RECURRENT, Frozen(gate=gates))
+        for kind, type_, gates in (
+            ("lstm_cell", "LSTMCell", 4),
+            ("gru_cell", "GRUCell", 3),
+            ("rnn_cell", "RNNCell", 1),
+        )
+    ),
+    Evidence(
+        "attention",
+        "MultiheadAttention",
+        "in_proj_weight: (qkv E) E; in_proj_bias?: (qkv E); bias_k?: 1 1 E; bias_v?: 1 1 E",
+        Frozen(embed_dim="E"),
+        Frozen(qkv=3),
+    ),
+    Evidence(
+        "attention",
+        "MultiheadAttention",
+        "q_proj_weight: E E; k_proj_weight: E K; v_proj_weight: E L; in_proj_bias?: (qkv E);"
+        " bias_k?: 1 1 E; bias_v?: 1 1 E",
+        Frozen(embed_dim="E", kdim="K", vdim="L"),
+        Frozen(qkv=3),
+    ),
+    # bitsandbytes: eight bits and one scale for each output; "weight_format" says how rows are tiled.
+    Evidence(
+        "linear",
+        "Linear8bitLt",
+        "weight: o i; SCB: o; weight_format?:; bias?: o",
+        _LINEAR,
+        constants=Frozen(quantization="bitsandbytes int8"),
+    ),
+    *(
+        _adapter(a, b, conv)
+        for a, b in (
+            ("lora_A.weight", "lora_B.weight"),
+            ("lora_A.default.weight", "lora_B.default.weight"),
+            ("lora_down.weight", "lora_up.weight"),
+        )
+        for conv in ("", "k", "kh kw")
+    ),
+    Evidence(
+        "lora",
+        "LoRA",
+        "lora_embedding_A: r V; lora_embedding_B: E r",
+        Frozen(in_features="V", out_features="E", rank="r"),
+    ),
+)
+
+#: A linear layer stored the other way round, as GPT-2's; considered where a bias alone proves it.
+TURNED = Evidence("linear", "Conv1D", "weight: i o; bias: o", _LINEAR)
+
+
+@dataclass(frozen=True, slots=True)
+class Guise:
+    """A weight kept under other names: normalized, pruned, or otherwise parametrized.
+
+    Args:
+        name: what was done to it.
+        weight: the name under which the weight's own values are kept.
+        extras: the weights beside it that must be there.
+        optional: those that may be.
+        buffers: whether those beside it are buffers and not parameters.
+    """
+
+    name: str
+    weight: str
+    extras: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    buffers: bool = True
+
+
+GUISES: tuple[Guise, ...] = (
+    Guise("weight_norm", "weight_v", ("weight_g",), buffers=False),
+    Guise(
+        "weight_norm",
+        "parametrizations.weight.original1",
+        ("parametrizations.weight.original0",),
+        buffers=False,
+    ),
+    Guise("spectral_norm", "weight_orig", ("weight_u",), ("weight_v",)),
+    Guise(
+        "spectral_norm",
+        "parametrizations.weight.original",
+        ("parametrizations.weight.0._u", "parametrizations.weight.0._v"),
+    ),
+    Guise("pruned", "weight_orig", ("weight_mask",)),
+    Guise("parametrized", "parametrizations.weight.original", (), ("parametrizations.weight.0.base",)),
+)
+
+#: Parts of names with which a role of several parts begins.
+INNER = (
+    "parametrizations",
+    "_packed_params",
+    "lora_A",
+    "lora_B",
+    "lora_down",
+    "lora_up",
+    "lora_embedding_A",
+    "lora_embedding_B",
+    "weight.absmax",
+    "weight.quant_map",
+    "weight.nested_absmax",
+    "weight.nested_quant_map",
+    "weight.quant_state",
+)
+
+#: State that torch (or a quantizer) registers as a buffer and no optimizer changes.
+BUFFERS = frozenset({
+    "running_mean", "running_var", "num_batches_tracked", "weight_mask", "bias_mask",
+    "SCB", "weight_format", "qzeros", "g_idx", "zero_point",
+    "weight.absmax", "weight.quant_map", "weight.nested_absmax", "weight.nested_quant_map",
+})  # fmt: skip

@@ -1,0 +1,199 @@
+"""From an opened checkpoint to a Model: choose the model in it, build its layers, say what is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from shapeinspect.ir import Frozen, Layer, Model, Note
+from shapeinspect.source import Source
+from shapeinspect_torch import collect, contents, modules
+from shapeinspect_torch.container import Container
+from shapeinspect_torch.records import Global
+from shapeinspect_torch.state_dict import layers_of
+from shapeinspect_torch.tensors import Rebuilder, Tensor
+from shapeinspect_torch.values import reader
+
+_SHOWN = 8
+_BARE = (
+    "the file holds weights only: no settings such as stride or groups, no order of calls and no "
+    "shapes of activations"
+)
+#: What a checkpoint names that is nothing but tensors and containers.
+_PLAIN = frozenset({"torch", "torch._utils", "torch._tensor", "torch.storage", "torch.serialization"})
+_PLAIN_NAMES = frozenset({
+    "collections.OrderedDict", "collections.defaultdict", "collections.Counter",
+    "torch.nn.parameter.Parameter", "torch.nn.parameter.Buffer",
+    "torch.nn.parameter.UninitializedParameter", "torch.nn.parameter.UninitializedBuffer",
+    "numpy.dtype", "numpy.ndarray",
+    "numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct",
+    "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar",
+})  # fmt: skip
+
+
+def read_checkpoint(source: Source) -> Model:
+    """Read a file that ``torch.save`` or TorchScript wrote.
+
+    Args:
+        source: the file, a directory that holds one, or the index of a sharded set.
+
+    Raises:
+        UnreadableFileError: if it is cut off, corrupt or hostile.
+    """
+    if source.is_directory or source.suffix == ".json":
+        from shapeinspect_torch.shards import read_sharded
+
+        return read_sharded(source, "pytorch_model.bin", load)
+    contents_ = load(source)
+    return contents_.model(source)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What one file holds.
+
+    Args:
+        format: which format it is of.
+        tensors: its tensors outside any module, with their names.
+        layers: the layers of the modules in it.
+        notes: what has to be said of it.
+        metadata: facts about it.
+        values: makes a tensor's values readable.
+    """
+
+    format: str
+    tensors: tuple[collect.Named, ...]
+    layers: tuple[Layer, ...]
+    notes: tuple[Note, ...]
+    metadata: Frozen[str]
+    values: collect.Values
+
+    def model(self, source: Source) -> Model:
+        """Build the model of this file alone.
+
+        Args:
+            source: the file.
+        """
+        keys = collect.shared(item.tensor for item in self.tensors)
+        made = (collect.to_weight(item, self.values, keys) for item in self.tensors)
+        layers, notes = layers_of(weight for weight in made if weight is not None)
+        bare = (Note(_BARE),) if layers else ()
+        return Model(
+            source.label,
+            self.format,
+            "torch",
+            "torch",
+            (*self.layers, *layers),
+            notes=(*self.notes, *bare, *notes),
+            metadata=self.metadata,
+        )
+
+
+def load(source: Source) -> Loaded:
+    """Open one file and find the model in it.
+
+    Args:
+        source: the file.
+
+    Raises:
+        UnreadableFileError: if it is cut off, corrupt or hostile.
+    """
+    from shapeinspect_torch.legacy import open_legacy, open_tar
+    from shapeinspect_torch.torch_zip import open_zip
+
+    opener: Callable[..., Container]
+    if source.head.startswith(b"PK\x03\x04"):
+        opener = open_zip
+    elif source.head[257:262] == b"ustar":
+        opener = open_tar
+    else:
+        opener = open_legacy
+    with source.open() as file:
+        return _load(source, opener(source, file))
+
+
+def _load(source: Source, container: Container) -> Loaded:
+    tensors = Rebuilder(source.label, container.loose)
+    top = container.pickle.value
+    survey = contents.Survey(top, tensors)
+    chosen = contents.choose(top, tensors, survey)
+    budget = collect.Budget(source.label, container.size)
+    found = collect.collect(chosen.node, chosen.skipped, tensors, survey, budget)
+    collect.unique(found.tensors, source.label)
+    walked = [modules.walk(path, node, tensors, budget, container.code) for path, node in found.modules]
+
+    def values(tensor: Tensor) -> Callable[[], object] | None:
+        if tensor.storage is None:
+            return None
+        return reader(source, container.place(tensor.storage), tensor)
+
+    inside = [tensor for tree in walked for module in tree for _, tensor, _ in module.weights]
+    every = [*(item.tensor for item in found.tensors), *inside]
+    keys = collect.shared(every)
+    layers = tuple(layer for tree in walked for layer in modules.layers(tree, values, keys))
+    names = _beyond_tensors(container.pickle.globals)
+    metadata = {**container.metadata, **({"globals": ", ".join(names)} if names else {})}
+    notes = (
+        *_about_choice(chosen),
+        *_about_tensors(every),
+        *_about_names(names),
+    )
+    return Loaded(container.format, tuple(found.tensors), layers, notes, Frozen(metadata), values)
+
+
+def _about_choice(chosen: contents.Chosen) -> list[Note]:
+    notes = []
+    where = f'"{".".join(chosen.path)}"' if chosen.path else "the model"
+    full = [entry for entry in chosen.rest if entry.tally.tensors]
+    empty = [entry for entry in chosen.rest if not entry.tally.tensors]
+    if full:
+        told = [
+            f'"{".".join(entry.path)}" ({entry.tally.values:,} values in {entry.tally.tensors:,} tensors)'
+            for entry in full
+        ]
+        notes.append(Note(f"shown is {where}; the file also holds {_list(told)}"))
+    elif chosen.path:
+        notes.append(Note(f"shown is {where}"))
+    if empty:
+        told = [f'"{".".join(entry.path)}"' for entry in empty]
+        notes.append(Note(f"without tensors, and not shown: {_list(told)}"))
+    return notes
+
+
+def _about_tensors(tensors: Sequence[Tensor]) -> list[Note]:
+    notes = []
+    if not tensors:
+        notes.append(Note("the file holds no tensors"))
+    views = collect.overlapping(tensors)
+    if views:
+        notes.append(Note(f"{views:,} weights are different views of storage that they share"))
+    told = (
+        ("meta", "are on the meta device: the file holds their shapes and no values"),
+        ("nested", "are nested tensors, whose lengths are part of their values"),
+        ("uninitialized", "are not initialized yet and have no shape"),
+    )
+    for form, text in told:
+        count = sum(tensor.form == form for tensor in tensors)
+        if count:
+            notes.append(Note(f"{count:,} weights {text}"))
+    special = sorted({t.form for t in tensors} - {"strided", *(form for form, _ in told)})
+    if special:
+        notes.append(Note(f"some weights are kept in another form: {_list(special)}"))
+    return notes
+
+
+def _beyond_tensors(names: Sequence[Global]) -> list[str]:
+    return [
+        str(name)
+        for name in names
+        if not (name.module in _PLAIN and "." not in name.name) and str(name) not in _PLAIN_NAMES
+    ]
+
+
+def _about_names(names: Sequence[str]) -> list[Note]:
+    return [Note(f"not executed; globals referenced: {_list(names)}")] if names else []
+
+
+def _list(texts: Sequence[str]) -> str:
+    more = f" and {len(texts) - _SHOWN:,} more" if len(texts) > _SHOWN else ""
+    return ", ".join(texts[:_SHOWN]) + more

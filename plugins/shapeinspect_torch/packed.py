@@ -1,0 +1,71 @@
+"""Linear layers whose weights quantizers have packed several to an integer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from shapeinspect.ir import Frozen, Layer, Weight
+from shapeinspect.layout.bare import Group
+from shapeinspect_torch.evidence import BUFFERS
+
+_WORD = 32
+
+
+def packed_linear(group: Group) -> Layer | None:
+    """Return the layer of a group that GPTQ, AWQ or bitsandbytes (four bits) packed, or None.
+
+    Args:
+        group: the weights.
+
+    Source:
+        AutoGPTQ ``QuantLinear`` (``qweight`` i·bits/32 × o, ``qzeros`` groups × o·bits/32, ``scales``
+        groups × o), AutoAWQ ``WQLinear_GEMM`` (``qweight`` i × o·bits/32), bitsandbytes
+        ``Params4bit`` (``weight`` n/2 × 1 with ``weight.absmax`` and ``weight.quant_map``).
+
+    Example:
+        >>> from shapeinspect.layout.bare import groups
+        >>> shapes = {"qweight": (8, 48), "qzeros": (2, 6), "scales": (2, 48)}
+        >>> made = packed_linear(groups(Weight(f"q.{n}", "", s, "int32") for n, s in shapes.items())[0])
+        >>> made.attributes["in_features"], made.attributes["quantization"]
+        (64, 'gptq 4-bit')
+    """
+    members = {weight.role: weight for weight in group.weights}
+    if {"weight", "weight.absmax", "weight.quant_map"} <= set(members):
+        weight = members["weight"]
+        counts = {"weight": 2 * weight.size} if weight.dtype == "uint8" and weight.size is not None else {}
+        return _layer(group, "unknown", ("linear", "embedding"), {}, "bitsandbytes 4-bit", counts)
+    if not {"qweight", "qzeros", "scales"} <= set(members):
+        return None
+    shapes = [members[role].shape for role in ("qweight", "qzeros", "scales")]
+    if any(len(shape) != 2 or not all(isinstance(n, int) and n for n in shape) for shape in shapes):
+        return None
+    ((rows, columns), (_, zeros), (_, outputs)) = ([int(str(n)) for n in shape] for shape in shapes)
+    bits, rest = divmod(_WORD * zeros, outputs)
+    if rest or not bits:
+        return None
+    if columns == outputs and not _WORD * rows % bits:
+        inputs, name = _WORD * rows // bits, "gptq"
+    elif columns * _WORD == outputs * bits:
+        inputs, name = rows, "awq"
+    else:
+        return None
+    sizes = {"in_features": inputs, "out_features": outputs}
+    return _layer(group, "linear", (), sizes, f"{name} {bits}-bit", {"qweight": inputs * outputs})
+
+
+def _layer(
+    group: Group,
+    kind: str,
+    candidates: tuple[str, ...],
+    sizes: dict[str, int],
+    name: str,
+    counts: dict[str, int],
+) -> Layer:
+    def marked(weight: Weight) -> Weight:
+        if weight.role in BUFFERS or weight.role.startswith("weight.quant_state"):
+            return replace(weight, buffer=True, trainable=False)
+        return replace(weight, count=counts.get(weight.role, weight.count))
+
+    weights = tuple(marked(weight) for weight in group.weights)
+    attributes = Frozen[object]({**sizes, "quantization": name})
+    return Layer(group.path, kind, "", group.parts, attributes, weights, candidates)

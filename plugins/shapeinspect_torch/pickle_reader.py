@@ -1,0 +1,98 @@
+"""Reads a pickle without running it: an interpreter that resolves nothing and calls nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from struct import Struct
+from struct import error as StructError  # noqa: N812  # an exception class, whatever struct calls it
+
+from shapeinspect_torch.pickle_machine import MAX_MEMO, MAX_OBJECTS, MAX_OPCODES, Machine
+from shapeinspect_torch.pickle_opcodes import STEPS
+from shapeinspect_torch.records import Global, Node, Persistent
+
+_UINT4 = Struct("<I").unpack_from
+
+
+@dataclass(frozen=True, slots=True)
+class Pickle:
+    """One pickle, read.
+
+    Args:
+        value: what it builds, as plain values and inert records.
+        end: the position after its last byte.
+        globals: every class and function it names, in the order of the file.
+        outside: everything it keeps outside itself, in the order of the file.
+    """
+
+    value: Node
+    end: int
+    globals: tuple[Global, ...]
+    outside: tuple[Persistent, ...]
+
+
+def read_pickle(data: bytes, label: str, *, start: int = 0, base: int = 0) -> Pickle:
+    r"""Interpret one pickle.
+
+    Args:
+        data: the bytes that hold it.
+        label: the file, for errors.
+        start: where in ``data`` it begins.
+        base: where in the file ``data`` begins, for errors and blobs.
+
+    Raises:
+        TruncatedPickleError: if ``data`` ends before the pickle does.
+        UnreadableFileError: if it is malformed or exceeds a limit.
+
+    Example:
+        >>> read_pickle(b"\x80\x02]q\x00(K\x01K\x02e.", "x.pkl").value
+        [1, 2]
+        >>> read_pickle(b"cos\nsystem\n(S'ls'\ntR.", "x.pkl").value.func
+        Global(module='os', name='system')
+    """
+    machine = Machine(data, label, start, base)
+    try:
+        value = _run(machine)
+    except IndexError:
+        # The widest of these reads takes two bytes.
+        if machine.pos + 2 >= len(data):
+            raise machine.truncated() from None
+        machine.fail("an opcode takes more than the stack holds")
+    except StructError:
+        raise machine.truncated() from None
+    except KeyError:
+        machine.fail("it reads from the memo what was never put there")
+    except (ValueError, OverflowError):
+        machine.fail("a number or text in it is malformed")
+    return Pickle(value, machine.pos, tuple(machine.globals.values()), tuple(machine.outside))
+
+
+def _run(machine: Machine) -> Node:
+    data, memo, stack = machine.data, machine.memo, machine.stack
+    pos = machine.pos
+    for _ in range(MAX_OPCODES):
+        machine.pos = pos
+        op = data[pos]
+        # The opcodes that a checkpoint has most of are done here, the others in the table.
+        if op == 0x68:  # BINGET
+            stack.append(memo[data[pos + 1]])
+            pos += 2
+        elif op == 0x72:  # LONG_BINPUT
+            memo[_UINT4(data, pos + 1)[0]] = stack[-1]
+            pos += 5
+        elif op == 0x4B:  # BININT1
+            stack.append(data[pos + 1])
+            pos += 2
+        elif op == 0x2E:  # STOP
+            machine.pos = pos + 1
+            return stack.pop()
+        else:
+            machine.pos = pos + 1
+            step = STEPS[op]
+            if step is None:
+                machine.fail(f"unknown pickle opcode 0x{op:02x}", pos)
+            step(machine)
+            pos = machine.pos
+            stack = machine.stack
+            if machine.made > MAX_OBJECTS or len(memo) > MAX_MEMO:
+                machine.fail(f"the pickle builds more than {MAX_OBJECTS:,} objects")
+    return machine.fail(f"the pickle has more than {MAX_OPCODES:,} opcodes")

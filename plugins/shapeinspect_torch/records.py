@@ -1,0 +1,106 @@
+"""What a pickle names and asks for, as inert records: nothing is resolved, nothing is called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+#: Anything a pickle can build: plain values, containers of them, and the records below.
+Node: TypeAlias = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Global:
+    """A class or function that the pickle names; it is never looked up.
+
+    Example:
+        >>> str(Global("torch._utils", "_rebuild_tensor_v2"))
+        'torch._utils._rebuild_tensor_v2'
+    """
+
+    module: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.module}.{self.name}"
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Reduce:
+    """An object that a real unpickler would make by calling ``func``; here it is only described.
+
+    Args:
+        func: what would be called: a Global, or whatever else the pickle put there.
+        args: the arguments of the call.
+        kwargs: its keyword arguments, where the pickle gives any.
+        state: what ``__setstate__`` or ``__dict__`` would be given.
+        items: what would be appended or added to it.
+        pairs: what would be set by key in it.
+
+    Example:
+        >>> Reduce(Global("torch", "Size"), ((2, 3),)).args
+        ((2, 3),)
+    """
+
+    func: Node
+    args: Node
+    kwargs: Node = None
+    state: Node = None
+    items: list[Node] | None = None
+    pairs: dict[Node, Node] | None = None
+
+
+class Ordered(dict[Node, Node]):
+    """An ``OrderedDict`` and the attributes that were set on it (a state dict's ``_metadata``)."""
+
+    __slots__ = ("state",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state: Node = None
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class SetOf:
+    """The members of a set or frozenset, in the order of the file."""
+
+    items: list[Node]
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Persistent:
+    """Something the pickle keeps outside itself, such as a storage."""
+
+    pid: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A long run of bytes or text, left where it is.
+
+    Args:
+        offset: its first byte, from the beginning of the pickle's file or archive member.
+        size: its length in bytes.
+    """
+
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfBand:
+    """A buffer of protocol 5 that the file does not hold."""
+
+
+class Identity:
+    """A dict key that is no scalar; equal to itself alone, so that nothing nested is ever hashed.
+
+    Example:
+        >>> Identity((1,)) == Identity((1,))
+        False
+    """
+
+    __slots__ = ("key",)
+
+    def __init__(self, key: Node) -> None:
+        self.key = key

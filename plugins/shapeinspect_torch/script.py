@@ -1,0 +1,80 @@
+"""What TorchScript's code says about its classes, read as text and never run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+_LIST = re.compile(r"^  __(parameters|buffers)__ = (\[.*\])$", re.MULTILINE)
+_FINAL = re.compile(r"^  (\w+) : Final\[.{1,200}\] = (.{1,1000})$", re.MULTILINE)
+_CLASS = re.compile(r"^class (\w+)\(", re.MULTILINE)
+_WORDS = {"True": True, "False": False}
+_INTEGER = re.compile(r"-?\d{1,18}")
+_FLOAT = re.compile(r"-?\d{1,30}\.\d{0,30}(?:e[-+]?\d{1,3})?")
+_TEXT = re.compile(r"\"[^\"\\\\]*\"|'[^'\\\\]*'")
+_MAX_LITERAL = 100_000
+
+
+class Source:
+    """The code of one archive.
+
+    Args:
+        read: returns the text of a file in ``code/``, or None if there is none.
+    """
+
+    def __init__(self, read: Callable[[str], str | None]) -> None:
+        self._read = read
+        self._files: dict[str, dict[str, str]] = {}
+
+    def roles(self, name: str) -> dict[str, bool]:
+        """Return which tensors of a class are parameters (False) and which buffers (True).
+
+        Args:
+            name: the class, with the module that defines it, without ``__torch__``.
+        """
+        found: dict[str, bool] = {}
+        for which, names in _LIST.findall(self._class(name)):
+            listed = _literal(names)
+            if isinstance(listed, list):
+                found.update({str(item): which == "buffers" for item in listed})
+        return found
+
+    def constants(self, name: str) -> Mapping[str, object]:
+        """Return the attributes that the class keeps as constants.
+
+        Args:
+            name: the class, with the module that defines it, without ``__torch__``.
+        """
+        pairs = ((key, _literal(text)) for key, text in _FINAL.findall(self._class(name)))
+        return {key: value for key, value in pairs if value is not None}
+
+    def _class(self, name: str) -> str:
+        module, _, short = name.rpartition(".")
+        path = "/".join(("__torch__", *module.split("."))) + ".py" if module else "__torch__.py"
+        if path not in self._files:
+            text = self._read(path) or ""
+            pieces = _CLASS.split(text)
+            self._files[path] = dict(zip(pieces[1::2], pieces[2::2], strict=False))
+        return self._files[path].get(short, "")
+
+
+def _literal(text: str) -> object:
+    """A number, text, boolean, None, or a flat list or tuple of these; None for anything else."""
+    text = text.strip().rstrip(";").strip()
+    if len(text) > _MAX_LITERAL:
+        return None
+    if text[:1] + text[-1:] in ("[]", "()"):
+        inner = [_scalar(part) for part in text[1:-1].split(",") if part.strip()]
+        return inner if text[0] == "[" else tuple(inner)
+    return _scalar(text)
+
+
+def _scalar(text: str) -> object:
+    text = text.strip()
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    return text[1:-1] if _TEXT.fullmatch(text) else None

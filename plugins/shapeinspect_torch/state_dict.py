@@ -1,0 +1,139 @@
+"""From the names and shapes of a state dict to layers, each kind only where it is proven."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from shapeinspect.dims import Shape
+from shapeinspect.ir import Frozen, Layer, Note, Weight
+from shapeinspect.layout.bare import Group, Match, groups, layer, prove
+from shapeinspect_torch.evidence import BUFFERS, EVIDENCE, GUISES, INNER, TURNED, Guise
+from shapeinspect_torch.layouts import bind
+from shapeinspect_torch.packed import packed_linear
+from shapeinspect_torch.stacks import recurrent
+
+#: The path of weights whose names have no prefix.
+ROOT = "(root)"
+
+_NAMED = 3
+
+
+def layers_of(
+    weights: Iterable[Weight], *, evident: bool = True
+) -> tuple[tuple[Layer, ...], tuple[Note, ...]]:
+    """Group bare weights into layers.
+
+    Args:
+        weights: the weights by their full names, in the order of the file.
+        evident: whether the names follow PyTorch's conventions; if not, no kind is concluded.
+
+    Returns:
+        The layers, and what has to be said about them.
+
+    Example:
+        >>> made, _ = layers_of([Weight("fc.weight", "", (3, 5)), Weight("fc.bias", "", (3,))])
+        >>> made[0].path, made[0].kind, made[0].attributes["in_features"]
+        ('fc', 'linear', 5)
+        >>> layers_of([Weight("wte.weight", "", (3, 5))])[0][0].candidates
+        ('linear', 'embedding')
+    """
+    found = groups(weights, inner=INNER)
+    if evident:
+        reader = _Reader(found)
+        made = tuple(reader.layer(group) for group in found)
+    else:
+        made = tuple(layer(group, (), bind, path=group.path or ROOT) for group in found)
+    return made, _notes(made)
+
+
+class _Reader:
+    """Proves the kinds of the groups of one file; equal groups are proven once."""
+
+    def __init__(self, found: Sequence[Group]) -> None:
+        self._paths = {group.path for group in found}
+        self._rows = (*EVIDENCE, TURNED) if any(_is_turned(group.shapes) for group in found) else EVIDENCE
+        self._known: dict[object, tuple[tuple[Match, ...], Guise | None]] = {}
+
+    def layer(self, group: Group) -> Layer:
+        shapes = group.shapes
+        packed = packed_linear(group)
+        if packed is not None:
+            return packed
+        beside = f"{group.path}.out_proj" in self._paths if "in_proj_weight" in shapes else False
+        key = (tuple(shapes.items()), beside)
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._prove(shapes, beside)
+        matches, guise = known
+        made = layer(group, matches, bind, path=group.path or ROOT)
+        if guise is not None and made.kind != "unknown":
+            made = replace(made, attributes=Frozen({**made.attributes, "parametrization": guise.name}))
+        return replace(made, weights=tuple(_buffer(weight, guise) for weight in made.weights))
+
+    def _prove(self, shapes: Mapping[str, Shape], beside: bool) -> tuple[tuple[Match, ...], Guise | None]:
+        stack = recurrent(shapes)
+        if stack is not None:
+            return (stack,), None
+        guise = _guise(shapes)
+        plain = _undressed(shapes, guise)
+        matches = prove(plain, self._rows)
+        if "in_proj_weight" in shapes and not beside:
+            matches = tuple(match for match in matches if match.kind != "attention")
+        return matches, guise
+
+
+def _is_turned(shapes: Mapping[str, Shape]) -> bool:
+    weight, bias = shapes.get("weight", ()), shapes.get("bias", ())
+    return len(shapes) == 2 and len(weight) == 2 and bias == weight[1:] and weight[0] != weight[1]
+
+
+def _guise(shapes: Mapping[str, Shape]) -> Guise | None:
+    for guise in GUISES:
+        if guise.weight in shapes and all(extra in shapes for extra in guise.extras):
+            return guise
+    return None
+
+
+def _undressed(shapes: Mapping[str, Shape], guise: Guise | None) -> Mapping[str, Shape]:
+    if guise is None or "weight" in shapes:
+        return shapes
+    beside = {*guise.extras, *guise.optional}
+    return {
+        "weight" if role == guise.weight else role: shape
+        for role, shape in shapes.items()
+        if role not in beside
+    }
+
+
+def _buffer(weight: Weight, guise: Guise | None) -> Weight:
+    is_buffer = weight.role in BUFFERS or (
+        guise is not None and guise.buffers and weight.role in (*guise.extras, *guise.optional)
+    )
+    return replace(weight, buffer=True, trainable=False) if is_buffer else weight
+
+
+def _notes(made: Sequence[Layer]) -> tuple[Note, ...]:
+    notes = []
+    unproven = sum(item.kind == "unknown" for item in made)
+    if unproven:
+        notes.append(
+            Note(
+                f"names and shapes do not prove the kind of {unproven:,} of {len(made):,} layers; "
+                "what they could be is listed as candidates"
+            )
+        )
+    sideways = [item.path for item in made if item.kind == "linear" and _is_square(item)]
+    if sideways:
+        more = f" and {len(sideways) - _NAMED:,} more" if len(sideways) > _NAMED else ""
+        notes.append(
+            Note(
+                f"{', '.join(sideways[:_NAMED])}{more}: other linear layers of this file are stored as "
+                "in × out, and a square weight does not tell which way round it is"
+            )
+        )
+    return tuple(notes)
+
+
+def _is_square(item: Layer) -> bool:
+    return any(w.role == "weight" and w.layout is None and len(w.shape) == 2 for w in item.weights)

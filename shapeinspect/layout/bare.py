@@ -1,0 +1,300 @@
+"""From bare names and shapes to layers: grouping by prefix, and kinds only where they are proven.
+
+The mechanics know no framework. What proves a kind is data that a plug-in hands in: rows of
+:class:`Evidence`, each naming the weights that a kind of layer has and the axes each one has. A row
+fits a group of weights if it accounts for every one of them and one length can be given to every
+axis name. One kind among the rows that fit proves it; several are candidates.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from shapeinspect.dims import Shape
+from shapeinspect.errors import LayoutError
+from shapeinspect.ir import Frozen, Layer, Layout, Weight
+from shapeinspect.layout.pattern import KERNEL_AXES, lengths, parse
+
+#: Looks up the layout of a weight: native type, role, rank, lengths of parts of composite axes.
+Bind: TypeAlias = "Callable[[str, str, int, Mapping[str, int]], Layout | None]"
+#: The length that each axis name was found to have; for a starred name all of its lengths.
+Found: TypeAlias = "dict[str, int | tuple[int, ...]]"
+
+_AXIS = re.compile(r"\(([^)]*)\)|(\S+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one kind of layer looks like where nothing but names and shapes is left of it.
+
+    Args:
+        kind: the kind that it is evidence for.
+        type: the native layer type whose layouts its weights then have.
+        roles: its weights and the axes of each, such as ``"weight: o i *k; bias?: o"``. A name
+            with ``?`` may be missing, an axis name has the same length wherever it stands, ``*k``
+            stands for one to three axes and any other starred name for one or more.
+        attributes: the attributes that follow, and the axes (a product of names) each one is.
+        sizes: the lengths of axis names that are fixed, such as ``{"gate": 4}``.
+        constants: further attributes.
+
+    Example:
+        >>> row = Evidence("linear", "Linear", "weight: o i; bias: o", Frozen(in_features="i"))
+        >>> row.fit({"weight": (3, 5), "bias": (3,)})
+        {'o': 3, 'i': 5}
+        >>> row.fit({"weight": (3, 5), "bias": (5,)}) is None
+        True
+    """
+
+    kind: str
+    type: str
+    roles: str
+    attributes: Frozen[str] = Frozen()
+    sizes: Frozen[int] = Frozen()
+    constants: Frozen[object] = Frozen()
+
+    def fit(self, shapes: Mapping[str, Shape]) -> Found | None:
+        """Return the length of each axis name if these weights can be this kind's, else None.
+
+        Args:
+            shapes: every weight of the group by its role.
+        """
+        patterns = _compiled(self.roles)
+        if any(role not in patterns for role in shapes):
+            return None
+        if any(role not in shapes for role, (optional, _) in patterns.items() if not optional):
+            return None
+        return _solve([(patterns[role][1], shape) for role, shape in shapes.items()], self.sizes)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One row of evidence that fits a group.
+
+    Args:
+        kind: the kind it speaks for.
+        type: the native layer type.
+        attributes: what the shapes tell of the layer's settings.
+        sizes: the length of each axis name.
+    """
+
+    kind: str
+    type: str
+    attributes: Frozen[object]
+    sizes: Frozen[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The weights under one prefix.
+
+    Args:
+        path: the prefix, without the separator.
+        parts: the prefix taken apart.
+        weights: its own weights, each with its role.
+
+    Example:
+        >>> [group.path for group in groups([Weight("a.0.w", "", (1,)), Weight("b", "", ())])]
+        ['a.0', '']
+    """
+
+    path: str
+    parts: tuple[str, ...]
+    weights: tuple[Weight, ...]
+
+    @property
+    def shapes(self) -> dict[str, Shape]:
+        """The shape of each weight by its role."""
+        return {weight.role: weight.shape for weight in self.weights}
+
+
+def groups(weights: Iterable[Weight], separator: str = ".", inner: Sequence[str] = ()) -> list[Group]:
+    """Group weights by the prefixes of their names, in the order in which each first appears.
+
+    Args:
+        weights: the weights; the role of each is set to what follows its prefix.
+        separator: what stands between the parts of a name.
+        inner: parts of names with which a role of several parts begins, such as ``"lora_A"``.
+
+    Example:
+        >>> found = groups([Weight("q.lora_A.weight", "", (8, 64))], inner=("lora_A",))
+        >>> found[0].path, found[0].weights[0].role
+        ('q', 'lora_A.weight')
+    """
+    marks = tuple(f"{separator}{part}{separator}" for part in inner)
+    collected: dict[str, list[Weight]] = {}
+    for weight in weights:
+        path, role = _split(weight.name, separator, marks)
+        collected.setdefault(path, []).append(replace(weight, role=role))
+    return [
+        Group(path, tuple(path.split(separator)) if path else (), tuple(members))
+        for path, members in collected.items()
+    ]
+
+
+def _split(name: str, separator: str, marks: tuple[str, ...]) -> tuple[str, str]:
+    whole = f"{separator}{name}{separator}"
+    for mark in marks:
+        at = whole.find(mark)
+        if at >= 0:
+            return whole[len(separator) : at], name[at:]
+    path, _, role = name.rpartition(separator)
+    return path, role
+
+
+def prove(shapes: Mapping[str, Shape], rows: Iterable[Evidence]) -> tuple[Match, ...]:
+    """Return every row of evidence that a group's weights fit.
+
+    Args:
+        shapes: every weight of the group by its role.
+        rows: the evidence.
+
+    Example:
+        >>> rows = [Evidence("linear", "Linear", "weight: o i; bias?: o"),
+        ...         Evidence("embedding", "Embedding", "weight: V E")]
+        >>> [match.kind for match in prove({"weight": (3, 5)}, rows)]
+        ['linear', 'embedding']
+    """
+    matches = []
+    for row in rows:
+        found = row.fit(shapes)
+        if found is not None:
+            attributes = {name: _length(axes, found) for name, axes in row.attributes.items()}
+            known = {name: value for name, value in attributes.items() if value is not None}
+            sizes = {name: size for name, size in found.items() if isinstance(size, int)}
+            matches.append(Match(row.kind, row.type, Frozen({**row.constants, **known}), Frozen(sizes)))
+    return tuple(matches)
+
+
+def layer(group: Group, matches: Sequence[Match], bind: Bind, *, path: str | None = None) -> Layer:
+    """Build the layer of a group from the evidence that fits it.
+
+    Only what all of the evidence agrees on is stated: the kind, an attribute, a weight's layout.
+
+    Args:
+        group: the weights.
+        matches: what fits them; none leaves the kind ``"unknown"``.
+        bind: looks up layouts by native type.
+        path: the layer's path, where it is not the group's.
+
+    Example:
+        >>> group = groups([Weight("fc.weight", "", (3, 5))])[0]
+        >>> layer(group, [], lambda *_: None).kind
+        'unknown'
+    """
+    kinds = tuple(dict.fromkeys(match.kind for match in matches))
+    proven = len(kinds) == 1
+    name = group.path if path is None else path
+    return Layer(
+        name,
+        kinds[0] if proven else "unknown",
+        "",
+        group.parts or (name,),
+        _common_attributes(matches) if proven else Frozen(),
+        tuple(replace(weight, layout=_layout(weight, matches, bind)) for weight in group.weights),
+        () if proven else kinds,
+    )
+
+
+def _common_attributes(matches: Sequence[Match]) -> Frozen[object]:
+    first, *others = (match.attributes for match in matches)
+    return Frozen({
+        name: value for name, value in first.items() if all(other.get(name) == value for other in others)
+    })  # fmt: skip
+
+
+def _layout(weight: Weight, matches: Sequence[Match], bind: Bind) -> Layout | None:
+    found = {_bound(weight, match, bind) for match in matches}
+    return found.pop() if len(found) == 1 else None
+
+
+def _bound(weight: Weight, match: Match, bind: Bind) -> Layout | None:
+    layout = bind(match.type, weight.role, len(weight.shape), match.sizes)
+    if layout is None:
+        return None
+    native = parse(layout.native)
+    try:
+        lengths(native, weight.shape, layout.sizes)
+    except LayoutError:
+        return None
+    composite = {name for axis in native.axes if len(axis) > 1 for name in axis}
+    return replace(layout, sizes=Frozen({n: size for n, size in layout.sizes.items() if n in composite}))
+
+
+def _length(axes: str, found: Found) -> int | tuple[int, ...] | None:
+    total = 1
+    for name in axes.split():
+        value = found.get(name)
+        if not isinstance(value, int):
+            return value
+        total *= value
+    return total
+
+
+_Axes: TypeAlias = "tuple[tuple[str, ...], ...]"
+_PATTERNS: dict[str, dict[str, tuple[bool, _Axes]]] = {}
+
+
+def _compiled(roles: str) -> dict[str, tuple[bool, _Axes]]:
+    known = _PATTERNS.get(roles)
+    if known is None:
+        pairs = [text.partition(":") for text in roles.split(";")]
+        known = _PATTERNS[roles] = {
+            role.strip().removesuffix("?"): (role.strip().endswith("?"), _axes(axes))
+            for role, _, axes in pairs
+        }
+    return known
+
+
+def _axes(text: str) -> _Axes:
+    # "(gate h) h 1" -> (("gate", "h"), ("h",), ()): unlike a layout, a name may stand twice.
+    found = (group.split() if group else single.split() for group, single in _AXIS.findall(text))
+    return tuple(() if axis == ["1"] else tuple(axis) for axis in found)
+
+
+def _solve(weights: list[tuple[_Axes, Shape]], sizes: Mapping[str, int]) -> Found | None:
+    """Give every axis name one length, or None where no lengths fit."""
+    found: Found = dict(sizes)
+    pending: list[tuple[tuple[str, ...], int]] = []
+    for axes, shape in weights:
+        spread = _spread(axes, shape, found)
+        if spread is None:
+            return None
+        pending += spread
+    while pending:
+        rest = []
+        for names, length in pending:
+            known, missing = 1, ""
+            for name in names:
+                value = found.get(name)
+                if isinstance(value, int):
+                    known *= value
+                else:
+                    missing = name if not missing else "several"
+            if missing == "several":
+                rest.append((names, length))
+            elif length % known or (not missing and length != known):
+                return None
+            elif missing:
+                found[missing] = length // known
+        if len(rest) == len(pending):
+            break  # several unknown parts in each axis left: some lengths always fit
+        pending = rest
+    return found
+
+
+def _spread(axes: _Axes, shape: Shape, found: Found) -> list[tuple[tuple[str, ...], int]] | None:
+    """Pair the axes of one weight with its lengths, and give a starred name the lengths left over."""
+    plain = [length for length in shape if isinstance(length, int) and length > 0]
+    star = next((at for at, names in enumerate(axes) if names and names[0].startswith("*")), None)
+    if len(plain) != len(shape):
+        return None
+    if star is None:
+        return list(zip(axes, plain, strict=True)) if len(axes) == len(plain) else None
+    name, count = axes[star][0], len(plain) - len(axes) + 1
+    rest = tuple(plain[star : star + count])
+    if count < 1 or (name == "*k" and count not in KERNEL_AXES) or found.setdefault(name, rest) != rest:
+        return None
+    return list(zip(axes[:star] + axes[star + 1 :], plain[:star] + plain[star + count :], strict=True))
