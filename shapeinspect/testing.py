@@ -65,8 +65,8 @@ class AdapterContract(ABC):
     """What every adapter promises, as tests; a subclass whose name begins with ``Test`` runs them.
 
     Example:
-        >>> sorted(name for name in vars(AdapterContract) if name.startswith("test_"))[0]
-        'test_counts_what_the_framework_counts'
+        >>> len([name for name in vars(AdapterContract) if name.startswith("test_")])
+        11
     """
 
     @abstractmethod

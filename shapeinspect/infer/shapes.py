@@ -1,4 +1,4 @@
-"""Walks the calls in order and fills in the shapes that are unknown."""
+"""Walks the calls in order: fills in the shapes that are unknown, and checks those that are known."""
 
 from __future__ import annotations
 
@@ -31,8 +31,6 @@ def fill_shapes(
         layer = layers.get(call.layer)
         if layer is None or not has_rule(layer.kind):
             continue
-        if all(_complete(shapes.get(name)) for name in call.outputs):
-            continue
         try:
             made = output_shapes(
                 layer.kind, attributes_of(layer, call, model.values), inputs_of(layer, call, shapes)
@@ -45,10 +43,6 @@ def fill_shapes(
                 notes.update(dict.fromkeys(_fill(shapes, name, shape, call)))
     have = set(model.notes)
     return shapes, tuple(note for note in notes if note not in have)
-
-
-def _complete(shape: Shape | None) -> bool:
-    return shape is not None and not any(isinstance(dim, Unknown) for dim in shape)
 
 
 def _fill(shapes: dict[str, Shape | None], name: str, made: Shape | None, call: Call) -> Iterable[Note]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 #: A line: pieces of text, each with the name of a style (empty for none).
 Line: TypeAlias = "tuple[tuple[str, str], ...]"
+
+# Latin letters, punctuation, arrows, mathematical signs and lines: one cell each, none combining.
+_NARROW = re.compile("[\x20-\u02ff\u2010-\u22ff\u2500-\u257f]*")
 
 _GAP = "  "
 _NARROWEST = 8
@@ -42,7 +46,7 @@ def width(text: str) -> int:
         >>> width("abc"), width("→"), width("層")
         (3, 1, 2)
     """
-    if text.isascii():
+    if _NARROW.fullmatch(text):
         return len(text)
     from rich.cells import cell_len
 
