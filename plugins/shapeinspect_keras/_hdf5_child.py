@@ -152,14 +152,19 @@ class Lister:
             return
         external = plan.get_external_count() > 0
         dtype = oid.dtype
-        plain = dtype.kind in "biufc" and dtype.names is None
+        attributes = self.attributes(oid)
+        # Keras stores bfloat16 as opaque bytes, and an attribute says what they are.
+        opaque = (
+            dtype.kind == "V" and dtype.names is None and dtype.subdtype is None and "dtype" in attributes
+        )
+        plain = dtype.kind in "biufc" or opaque
         shape = [int(length) for length in oid.shape]
         offset = oid.get_offset() if layout == h5d.CONTIGUOUS and not external else None
         self.datasets[path] = {
             "shape": shape,
             "dtype": dtype.str if plain else None,
             "offset": offset,
-            "attrs": self.attributes(oid),
+            "attrs": attributes,
         }
 
 

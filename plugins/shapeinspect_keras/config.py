@@ -221,7 +221,7 @@ def _new_tensors(slot: str, value: Any) -> Iterator[Tensor]:
     elif isinstance(value, dict):
         config = mapping(value.get("config"))
         if value.get("class_name") != "__keras_tensor__":
-            for key, item in value.items():
+            for key, item in sorted(value.items()):
                 yield from _new_tensors(key, item)
         elif _is_reference(config.get("keras_history")):
             layer, node, index = config["keras_history"]
@@ -266,7 +266,8 @@ def _ends(value: Any, names: frozenset[str]) -> Iterator[Tensor]:
         for item in value:
             yield from _ends(item, names)
     elif isinstance(value, dict):
-        for slot, item in value.items():
+        # Keras flattens a dict in the order of its sorted keys.
+        for slot, item in sorted(value.items()):
             yield from (
                 Tensor(slot, tensor.layer, tensor.node, tensor.index) for tensor in _ends(item, names)
             )

@@ -16,6 +16,8 @@ from shapeinspect_keras.describing import Described, described
 from shapeinspect_keras.stored import Path
 from shapeinspect_keras.symbols import BATCH, input_shape, names, open_shape
 
+#: What a ``TimeDistributed`` does to the axes around the layer inside it.
+FOLD, UNFOLD = "(fold time into batch)", "(unfold)"
 #: How often the calls of nested models may multiply one another.
 _CALLS = 300_000
 
@@ -54,6 +56,8 @@ def build(model: Node, label: str) -> Graph:
     graph = Graph(label)
     walk = _Walk(graph)
     graph.inputs = walk.entrances(model)
+    first = graph.values[graph.inputs[0]].shape if graph.inputs else None
+    walk.batch = first[0] if first else BATCH
     graph.outputs = walk.model(model, (), graph.inputs)
     walk.idle(model, ())
     return graph
@@ -64,6 +68,8 @@ class _Walk:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
+        self.batch: Dim = BATCH
+        self.folded = 0
 
     # Values
 
@@ -163,12 +169,21 @@ class _Walk:
 
     def distributed(self, node: Node, path: Path, inputs: Sequence[str], made: tuple[str, ...]) -> None:
         """Run the layer inside a ``TimeDistributed`` once on all steps: batch and time as one axis."""
-        child = node.children[0]
+        child, name = node.children[0], "/".join(path)
         outer = self.graph.values[inputs[0]].shape if inputs else None
+        fold, unfold = (*path, FOLD), (*path, UNFOLD)
+        batch = outer[0] if outer else UNKNOWN if self.folded else self.batch
+        sizes = (batch, UNKNOWN if batch == UNKNOWN else -1)
         steps = None if outer is None or len(outer) < 2 else (outer[0] * outer[1], *outer[2:])
-        inner = self.value((*path, f"{child.name}_input"), steps, None)
-        self.graph.calls.append(Call("/".join(path), tuple(inputs), (*made, inner)))
-        self.call(child, (*path, child.name), Inbound((Tensor("0", "", 0, 0),)), (inner,), {})
+        self.graph.layers.setdefault(fold, Described(node, "flatten", {"start_axis": 0, "end_axis": 1}))
+        folded = (self.value(fold, steps, None),)
+        self.graph.calls.append(Call("/".join(fold), tuple(inputs[:1]), folded))
+        self.folded += 1
+        inner = self.call(child, (*path, child.name), Inbound((Tensor("0", "", 0, 0),)), folded, {})
+        self.folded -= 1
+        self.graph.layers.setdefault(unfold, Described(node, "unflatten", {"axis": 0, "sizes": sizes}))
+        self.graph.calls.append(Call("/".join(unfold), inner[:1], made[:1]))
+        self.graph.calls.append(Call(name, tuple(inputs), made))
 
     # Facts
 

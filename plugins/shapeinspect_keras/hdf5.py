@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,7 @@ ANSWER = jsontext.LIMIT
 
 _CHILD = Path(__file__).with_name("_hdf5_child.py")
 _RANK = 32
+_TYPE = re.compile(r"[<>|=][biufcV][0-9]{1,4}")
 #: One thread is enough to list, and no filter of a file loads a plug-in.
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "HDF5_PLUGIN_PRELOAD": "::"}
 
@@ -166,6 +168,8 @@ def _dataset(source: Source, path: str, row: Any, start: int, size: int) -> Data
     if len(shape) > _RANK or not all(type(length) is int and 0 <= length < 2**63 for length in shape):
         raise UnreadableFileError(source.label, f"dataset {path!r} has no possible shape")
     raw = jsontext.text(fields.get("dtype")) or None
+    if raw is not None and not _TYPE.fullmatch(raw):
+        raw = None
     where = fields.get("offset")
     stored = Dataset(path, shape, None, None, raw)
     if type(where) is int:
@@ -184,8 +188,8 @@ _NAMES = {"b": "bool", "i": "int", "u": "uint", "f": "float", "c": "complex"}
 def _spelled(raw: str | None) -> str | None:
     if raw is None:
         return None
-    name = _NAMES[raw[1]]
-    return name if name == "bool" else f"{name}{int(raw[2:]) * 8}"
+    name = _NAMES.get(raw[1])
+    return name if name in (None, "bool") else f"{name}{int(raw[2:]) * 8}"
 
 
 def values(source: Source, dataset: Dataset) -> Callable[[], np.ndarray[Any, Any]] | None:
@@ -196,6 +200,8 @@ def values(source: Source, dataset: Dataset) -> Callable[[], np.ndarray[Any, Any
         dataset: what to read.
     """
     if dataset.offset is None or dataset.raw is None or source.path is None:
+        return None
+    if dataset.raw[1] == "V" and (dataset.dtype != "bfloat16" or dataset.raw != "|V2"):
         return None
     return partial(_read, source.path, dataset)
 

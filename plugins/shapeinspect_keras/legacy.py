@@ -14,7 +14,7 @@ from shapeinspect_keras.hdf5 import Dataset, Tree
 from shapeinspect_keras.jsontext import sequence, text
 from shapeinspect_keras.layouts import NON_TRAINABLE
 from shapeinspect_keras.parts import part_roles, parts
-from shapeinspect_keras.stored import SEEDS, Found, Path, Stored, leaves, tie
+from shapeinspect_keras.stored import SEEDS, Found, Path, Stored, doubles, leaves
 
 _GROUP = "model_weights"
 _TOP = "top_level_model_weights"
@@ -51,8 +51,7 @@ def assign(model: Node | None, tree: Tree) -> Found:
         elif arrays or name != _TOP:
             found.below[(name,)] = [Stored(_tail(one), array, one) for one, array in arrays]
     if model is not None:
-        known = dict(leaves(model))
-        tie(found, {path: node for path, node in known.items() if path not in found.weights}, known)
+        found.doubtful.extend(doubles(found, dict(leaves(model))))
     return found
 
 

@@ -98,6 +98,13 @@ def _notes(config: Node | None, graph: Graph, found: Found) -> list[Note]:
         for path, layer in graph.layers.items()
         if layer.problem
     ]
+    notes += [
+        Note(
+            f'it may be the same layer as "{"/".join(one)}": the file stores both and does not say',
+            "/".join(two),
+        )
+        for one, two in found.doubtful
+    ]
     if config is not None and config.form != "layer" and not found.weights and not found.below:
         notes.append(Note("the file holds no weights"))
     return notes
