@@ -8,7 +8,7 @@ from typing import Any
 
 from shapeinspect.ir import Layer, Weight
 from shapeinspect_keras._live_graph import keras_class
-from shapeinspect_keras.parts import bind, parts
+from shapeinspect_keras.parts import bind, part_roles, parts
 
 _BITS = {"bool": 8, "bfloat16": 16, "int4": 4, "uint4": 4}
 
@@ -58,8 +58,9 @@ def _by_parts(layer: Any, config: Mapping[str, Any]) -> Iterator[Held]:
             else:
                 holder = getattr(holder, attribute, None)
         if holder is not None:
-            for variable in _own(holder):
-                yield Held(part.prefix + variable.name, variable)
+            own = _own(holder)
+            roles = part_roles(part, len(own)) or [part.prefix + variable.name for variable in own]
+            yield from (Held(role, variable) for role, variable in zip(roles, own, strict=True))
 
 
 def _by_tree(layer: Any, prefix: str) -> Iterator[Held]:

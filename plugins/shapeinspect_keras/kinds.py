@@ -83,6 +83,7 @@ _LAYERS: dict[str, tuple[str, Reader, int]] = {
     "Average": ("elementwise", read.elementwise("mean"), 0),
     "Maximum": ("elementwise", read.elementwise("max"), 0),
     "Minimum": ("elementwise", read.elementwise("min"), 0),
+    "LayerScale": ("elementwise", read.elementwise("mul"), 0),  # keras.applications.ConvNeXt
     "Rescaling": ("elementwise", read.elementwise("rescale"), 0),
     "Concatenate": ("concat", read.concat, 0),
     "Dot": ("batch_dot", read.dot, 0),

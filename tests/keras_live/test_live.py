@@ -18,7 +18,6 @@ from keras import ops
 from shapeinspect.dims import UNKNOWN, Unknown, symbol
 from shapeinspect.errors import ModelCodeError, UsageError
 from shapeinspect.ir import Call, Model, Shape
-from shapeinspect.source import Source
 
 N, H, W = symbol("N"), symbol("H"), symbol("W")
 Read = Callable[..., Model]
@@ -81,6 +80,13 @@ LAYERS: dict[str, Callable[[], tuple[Any, ...]]] = {
     "prelu": lambda: (K.PReLU(), (9, 4)),
     "spectral": lambda: (K.SpectralNormalization(K.Conv2D(6, 3)), (9, 8, 4)),
     "flip": lambda: (K.RandomFlip(), (9, 8, 4)),
+    "group norm": lambda: (K.GroupNormalization(2), (9, 4)),
+    "rms norm": lambda: (K.RMSNormalization(), (9, 4)),
+    "unit norm": lambda: (K.UnitNormalization(), (9, 4)),
+    "cells": lambda: (K.RNN([K.LSTMCell(5), K.LSTMCell(5)]), (9, 4)),
+    "transpose 1d": lambda: (K.Conv1DTranspose(6, 3, strides=2), (9, 4)),
+    "center crop": lambda: (K.CenterCrop(5, 3), (9, 8, 4)),
+    "channels first": lambda: (K.ZeroPadding2D((1, 2), data_format="channels_first"), (4, 9, 8)),
 }
 
 
@@ -453,4 +459,48 @@ def test_entry_point_imports_no_framework() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-    assert isinstance(Source("x", target=1), Source)
+
+
+MERGES: dict[str, Callable[[], tuple[Any, ...]]] = {
+    "multi-head": lambda: (K.MultiHeadAttention(2, 3, value_dim=5), (4, 8), (6, 9)),
+    "multi-head, other width": lambda: (K.MultiHeadAttention(2, 3, output_shape=13), (4, 8), (6, 9)),
+    "grouped query": lambda: (K.GroupQueryAttention(3, 4, 2), (4, 8), (6, 8)),
+    "attention": lambda: (K.Attention(), (4, 8), (6, 8)),
+    "additive": lambda: (K.AdditiveAttention(), (4, 8), (6, 8)),
+    "add": lambda: (K.Add(), (4, 8), (4, 1)),
+    "concatenate": lambda: (K.Concatenate(axis=1), (4, 8), (6, 8)),
+}
+
+
+@pytest.mark.parametrize("case", MERGES)
+def test_layers_of_two_inputs(case: str, read: Read) -> None:
+    from shapeinspect.rules import output_shapes
+
+    layer, *shapes = MERGES[case]()
+    xs = [keras.Input(shape, batch_size=2) for shape in shapes]
+    made = layer(*xs) if "Query" in type(layer).__name__ or "Multi" in type(layer).__name__ else layer(xs)
+    network = keras.Model(xs, made)
+    found = read(network)
+    assert outputs(found, layer.name) == [tuple(made.shape)]
+    assert parameters(found) == network.count_params()
+    record = next(one for one in found.layers if one.path == layer.name)
+    call = next(one for one in found.calls if one.layer == layer.name)
+    got = output_shapes(
+        record.kind, record.attributes, tuple(found.values[name].shape for name in call.inputs)
+    )
+    assert got[0] == tuple(made.shape)
+
+
+def test_dot_contracts_one_axis_of_each(read: Read) -> None:
+    a, b = keras.Input((4, 8)), keras.Input((8, 5))
+    found = read(keras.Model([a, b], K.Dot(axes=(2, 1), name="dot")([a, b])))
+    assert outputs(found, "dot") == [(N, 4, 5)]
+    (record,) = [layer for layer in found.layers if layer.path == "dot"]
+    assert (record.kind, dict(record.attributes)) == ("batch_dot", {"axes": (2, 1)})
+
+
+def test_states_are_outputs_too(read: Read) -> None:
+    x = keras.Input((9, 4), batch_size=2)
+    layer = K.LSTM(5, return_sequences=True, return_state=True, name="l")
+    found = read(keras.Model(x, layer(x)))
+    assert outputs(found, "l") == [(2, 9, 5), (2, 5), (2, 5)]
