@@ -10,15 +10,12 @@ from shapeinspect.source import Source
 from shapeinspect_torch import collect, contents, modules
 from shapeinspect_torch.container import Container
 from shapeinspect_torch.records import Global
+from shapeinspect_torch.shards import BARE, Shard, is_index, pick, read_index
 from shapeinspect_torch.state_dict import layers_of
 from shapeinspect_torch.tensors import Rebuilder, Tensor
 from shapeinspect_torch.values import reader
 
 _SHOWN = 8
-_BARE = (
-    "the file holds weights only: no settings such as stride or groups, no order of calls and no "
-    "shapes of activations"
-)
 #: What a checkpoint names that is nothing but tensors and containers.
 _PLAIN = frozenset({"torch", "torch._utils", "torch._tensor", "torch.storage", "torch.serialization"})
 _PLAIN_NAMES = frozenset({
@@ -40,12 +37,22 @@ def read_checkpoint(source: Source) -> Model:
     Raises:
         UnreadableFileError: if it is cut off, corrupt or hostile.
     """
-    if source.is_directory or source.suffix == ".json":
-        from shapeinspect_torch.shards import read_sharded
+    label = source.label
+    notes: tuple[Note, ...] = ()
+    if source.is_directory:
+        source, notes = pick(source, ("pytorch_model.bin.index.json", "pytorch_model.bin"), ())
+    if is_index(source):
+        return _model(label, read_index(source, lambda file: load(file).shard()), (), notes)
+    loaded = load(source)
+    return _model(label, loaded.shard(), loaded.layers, notes)
 
-        return read_sharded(source, "pytorch_model.bin", load)
-    contents_ = load(source)
-    return contents_.model(source)
+
+def _model(label: str, shard: Shard, layers: tuple[Layer, ...], notes: tuple[Note, ...]) -> Model:
+    bare, said = layers_of(shard.weights)
+    notes += shard.notes + ((Note(BARE),) if bare else ()) + said
+    return Model(
+        label, shard.format, "torch", "torch", (*layers, *bare), notes=notes, metadata=shard.metadata
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,25 +75,12 @@ class Loaded:
     metadata: Frozen[str]
     values: collect.Values
 
-    def model(self, source: Source) -> Model:
-        """Build the model of this file alone.
-
-        Args:
-            source: the file.
-        """
+    def shard(self) -> Shard:
+        """Return its tensors outside any module as weights."""
         keys = collect.shared(item.tensor for item in self.tensors)
         made = (collect.to_weight(item, self.values, keys) for item in self.tensors)
-        layers, notes = layers_of(weight for weight in made if weight is not None)
-        bare = (Note(_BARE),) if layers else ()
-        return Model(
-            source.label,
-            self.format,
-            "torch",
-            "torch",
-            (*self.layers, *layers),
-            notes=(*self.notes, *bare, *notes),
-            metadata=self.metadata,
-        )
+        weights = tuple(weight for weight in made if weight is not None)
+        return Shard(self.format, weights, self.notes, self.metadata)
 
 
 def load(source: Source) -> Loaded:

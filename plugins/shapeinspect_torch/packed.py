@@ -29,12 +29,12 @@ def packed_linear(group: Group) -> Layer | None:
         >>> made.attributes["in_features"], made.attributes["quantization"]
         (64, 'gptq 4-bit')
     """
-    members = {weight.role: weight for weight in group.weights}
-    if {"weight", "weight.absmax", "weight.quant_map"} <= set(members):
+    members = group.weights
+    if {"weight", "weight.absmax", "weight.quant_map"} <= members.keys():
         weight = members["weight"]
         counts = {"weight": 2 * weight.size} if weight.dtype == "uint8" and weight.size is not None else {}
         return _layer(group, "unknown", ("linear", "embedding"), {}, "bitsandbytes 4-bit", counts)
-    if not {"qweight", "qzeros", "scales"} <= set(members):
+    if not {"qweight", "qzeros", "scales"} <= members.keys():
         return None
     shapes = [members[role].shape for role in ("qweight", "qzeros", "scales")]
     if any(len(shape) != 2 or not all(isinstance(n, int) and n for n in shape) for shape in shapes):
@@ -61,11 +61,11 @@ def _layer(
     name: str,
     counts: dict[str, int],
 ) -> Layer:
-    def marked(weight: Weight) -> Weight:
-        if weight.role in BUFFERS or weight.role.startswith("weight.quant_state"):
-            return replace(weight, buffer=True, trainable=False)
-        return replace(weight, count=counts.get(weight.role, weight.count))
+    def marked(role: str, weight: Weight) -> Weight:
+        if role in BUFFERS or role.startswith("weight.quant_state"):
+            return replace(weight, role=role, buffer=True, trainable=False)
+        return replace(weight, role=role, count=counts.get(role, weight.count))
 
-    weights = tuple(marked(weight) for weight in group.weights)
+    weights = tuple(marked(role, weight) for role, weight in group.weights.items())
     attributes = Frozen[object]({**sizes, "quantization": name})
-    return Layer(group.path, kind, "", group.parts, attributes, weights, candidates)
+    return Layer(group.path, kind, "", group.parts or (group.path,), attributes, weights, candidates)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Frozen, Layer, Note, Weight
-from shapeinspect.layout.bare import Group, Match, groups, layer, prove
+from shapeinspect.layout.bare import Group, Verdict, groups, judge, layer, prove
 from shapeinspect_torch.evidence import BUFFERS, EVIDENCE, GUISES, INNER, TURNED, Guise
 from shapeinspect_torch.layouts import bind
 from shapeinspect_torch.packed import packed_linear
@@ -39,48 +39,47 @@ def layers_of(
         ('linear', 'embedding')
     """
     found = groups(weights, inner=INNER)
-    if evident:
-        reader = _Reader(found)
-        made = tuple(reader.layer(group) for group in found)
-    else:
-        made = tuple(layer(group, (), bind, path=group.path or ROOT) for group in found)
+    court = _Court(found, evident)
+    made = tuple(court.layer(group) for group in found)
     return made, _notes(made)
 
 
-class _Reader:
-    """Proves the kinds of the groups of one file; equal groups are proven once."""
+class _Court:
+    """Judges the groups of one file; equal groups are judged once."""
 
-    def __init__(self, found: Sequence[Group]) -> None:
+    def __init__(self, found: Sequence[Group], evident: bool) -> None:
         self._paths = {group.path for group in found}
-        self._rows = (*EVIDENCE, TURNED) if any(_is_turned(group.shapes) for group in found) else EVIDENCE
-        self._known: dict[object, tuple[tuple[Match, ...], Guise | None]] = {}
+        turned = any(_is_turned(group.shapes) for group in found)
+        self._rows = () if not evident else (*EVIDENCE, TURNED) if turned else EVIDENCE
+        self._evident = evident
+        self._known: dict[object, Verdict] = {}
 
     def layer(self, group: Group) -> Layer:
-        shapes = group.shapes
-        packed = packed_linear(group)
+        packed = packed_linear(group) if self._evident else None
         if packed is not None:
             return packed
-        beside = f"{group.path}.out_proj" in self._paths if "in_proj_weight" in shapes else False
+        shapes = group.shapes
+        beside = "in_proj_weight" in shapes and f"{group.path}.out_proj" in self._paths
         key = (tuple(shapes.items()), beside)
-        known = self._known.get(key)
-        if known is None:
-            known = self._known[key] = self._prove(shapes, beside)
-        matches, guise = known
-        made = layer(group, matches, bind, path=group.path or ROOT)
-        if guise is not None and made.kind != "unknown":
-            made = replace(made, attributes=Frozen({**made.attributes, "parametrization": guise.name}))
-        return replace(made, weights=tuple(_buffer(weight, guise) for weight in made.weights))
+        verdict = self._known.get(key)
+        if verdict is None:
+            verdict = self._known[key] = self._judge(shapes, beside)
+        return layer(group, verdict, path=group.path or ROOT)
 
-    def _prove(self, shapes: Mapping[str, Shape], beside: bool) -> tuple[tuple[Match, ...], Guise | None]:
-        stack = recurrent(shapes)
-        if stack is not None:
-            return (stack,), None
+    def _judge(self, shapes: Mapping[str, Shape], beside: bool) -> Verdict:
         guise = _guise(shapes)
-        plain = _undressed(shapes, guise)
-        matches = prove(plain, self._rows)
+        stack = recurrent(shapes) if self._evident else None
+        matches = prove(_undressed(shapes, guise), self._rows) if stack is None else (stack,)
         if "in_proj_weight" in shapes and not beside:
             matches = tuple(match for match in matches if match.kind != "attention")
-        return matches, guise
+        verdict = judge(shapes, matches, bind)
+        buffers = BUFFERS.intersection(shapes)
+        if guise is not None and guise.buffers:
+            buffers |= {*guise.extras, *guise.optional} & set(shapes)
+        attributes = verdict.attributes
+        if guise is not None and matches:
+            attributes = Frozen({**attributes, "parametrization": guise.name})
+        return replace(verdict, attributes=attributes, buffers=buffers)
 
 
 def _is_turned(shapes: Mapping[str, Shape]) -> bool:
@@ -104,13 +103,6 @@ def _undressed(shapes: Mapping[str, Shape], guise: Guise | None) -> Mapping[str,
         for role, shape in shapes.items()
         if role not in beside
     }
-
-
-def _buffer(weight: Weight, guise: Guise | None) -> Weight:
-    is_buffer = weight.role in BUFFERS or (
-        guise is not None and guise.buffers and weight.role in (*guise.extras, *guise.optional)
-    )
-    return replace(weight, buffer=True, trainable=False) if is_buffer else weight
 
 
 def _notes(made: Sequence[Layer]) -> tuple[Note, ...]:

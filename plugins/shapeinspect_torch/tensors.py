@@ -120,6 +120,23 @@ def reach(shape: Shape, stride: tuple[int, ...]) -> int:
     return 1 + sum((length - 1) * step for length, step in zip(known, stride, strict=False))
 
 
+def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the strides of a tensor whose last axis is the densest.
+
+    Args:
+        shape: its lengths.
+
+    Example:
+        >>> contiguous((2, 3, 5))
+        (15, 5, 1)
+    """
+    stride, step = [], 1
+    for length in reversed(shape):
+        stride.append(step)
+        step *= length
+    return tuple(reversed(stride))
+
+
 def _product(lengths: Sequence[int]) -> int:
     total = 1
     for length in lengths:
@@ -144,6 +161,7 @@ class Rebuilder:
         # By identity; each record is kept, lest another one take its place.
         self._known: dict[int, tuple[Reduce, Tensor | None]] = {}
         self._storages: dict[int, Storage] = {}
+        self._functions: dict[int, _Rebuild] = {}
 
     def tensor(self, node: Node, depth: int = 0) -> Tensor | None:
         """Return the tensor that a record describes, or None if it describes none.
@@ -161,7 +179,11 @@ class Rebuilder:
             return self._known[id(node)][1]
         if depth > _MAX_WRAPPED:
             self._fail("a tensor is wrapped in itself")
-        rebuild = _FUNCTIONS.get(str(node.func)) if type(node.func) is Global else None
+        func = node.func
+        rebuild = self._functions.get(id(func))
+        if rebuild is None and type(func) is Global and (rebuild := _FUNCTIONS.get(str(func))) is not None:
+            # The reader keeps one Global for each name, as long as the file is looked at.
+            self._functions[id(func)] = rebuild
         made = None
         if rebuild is not None:
             if type(node.args) is not tuple:
@@ -229,12 +251,15 @@ class Rebuilder:
             self._fail("a length or offset is no number that fits")
         return value
 
-    def strided(self, node: Reduce, dtype: str | None, *, form: str = "strided") -> Tensor:
+    def strided(
+        self, node: Reduce, dtype: str | None = None, *, flag: int = 4, form: str = "strided"
+    ) -> Tensor:
         """Build a tensor from ``storage, offset, size, stride``, the first four arguments.
 
         Args:
             node: the call's record.
             dtype: its element type where the storage does not say it.
+            flag: the position of ``requires_grad`` among the arguments.
             form: its quantization scheme, where it has one.
         """
         source, offset, size, stride = node.args[:4]
@@ -247,7 +272,8 @@ class Rebuilder:
         spans = storage.start + offset + reach(shape, steps)
         if 0 not in shape and spans * BITS[kind] > 8 * storage.nbytes:
             self._fail(f"a tensor of shape {shape} reaches beyond storage {storage.key!r}")
-        return Tensor(shape, kind, steps, storage.start + offset, storage, form=form)
+        grad = self.flag(node.args, flag)
+        return Tensor(shape, kind, steps, storage.start + offset, storage, False, grad, form)
 
     def flag(self, args: tuple[Node, ...], at: int) -> bool | None:
         """Return a boolean argument, or None where there is none.
@@ -310,11 +336,11 @@ def _flat(node: Node, limit: int = 256) -> Iterator[Node]:
 
 
 def _v2(r: Rebuilder, node: Reduce, _depth: int) -> Tensor:
-    return replace(r.strided(node, None), requires_grad=r.flag(node.args, 4))
+    return r.strided(node)
 
 
 def _v3(r: Rebuilder, node: Reduce, _depth: int) -> Tensor:
-    return replace(r.strided(node, r.dtype(node.args[6])), requires_grad=r.flag(node.args, 4))
+    return r.strided(node, r.dtype(node.args[6]))
 
 
 def _parameter(r: Rebuilder, node: Reduce, depth: int) -> Tensor:
@@ -338,7 +364,7 @@ def _of_type(r: Rebuilder, node: Reduce, depth: int) -> Tensor:
 def _quantized(r: Rebuilder, node: Reduce, _depth: int) -> Tensor:
     scheme = node.args[4][0]
     form = scheme.name if type(scheme) is Global else "quantized"
-    return replace(r.strided(node, None, form=form), requires_grad=r.flag(node.args, 5))
+    return r.strided(node, flag=5, form=form)
 
 
 def _sparse(r: Rebuilder, node: Reduce, depth: int) -> Tensor:
@@ -409,12 +435,8 @@ def _numpy_buffer(r: Rebuilder, node: Reduce, _depth: int) -> Tensor | None:
 def _array(dtype: str | None, shape: tuple[int, ...], data: Node, fortran: bool) -> Tensor | None:
     if dtype not in BITS:
         return None
-    steps = list(shape[::-1]) if not fortran else list(shape)
-    stride = [1] * len(shape)
-    for at in range(1, len(shape)):
-        stride[at] = stride[at - 1] * steps[at - 1]
-    blob = data if isinstance(data, Blob | bytes) else None
-    return Tensor(shape, dtype, tuple(stride if fortran else stride[::-1]), blob=blob)
+    stride = contiguous(shape[::-1])[::-1] if fortran else contiguous(shape)
+    return Tensor(shape, dtype, stride, blob=data if isinstance(data, Blob | bytes) else None)
 
 
 _FUNCTIONS: dict[str, _Rebuild] = {

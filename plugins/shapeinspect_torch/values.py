@@ -76,8 +76,9 @@ def element_type(name: str) -> np.dtype[Any]:
         if name in _EXTENDED:
             import ml_dtypes
 
-            return np.dtype(getattr(ml_dtypes, name))
-        found: np.dtype[Any] = np.dtype(_STORED_AS.get(name, name))
+            found: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name))
+        else:
+            found = np.dtype(_STORED_AS.get(name, name))
     except (ImportError, AttributeError, TypeError):
         raise UsageError(
             f"values of type {name} cannot be read here",

@@ -93,7 +93,7 @@ class Group:
     Args:
         path: the prefix, without the separator.
         parts: the prefix taken apart.
-        weights: its own weights, each with its role.
+        weights: its own weights by role.
 
     Example:
         >>> [group.path for group in groups([Weight("a.0.w", "", (1,)), Weight("b", "", ())])]
@@ -102,34 +102,34 @@ class Group:
 
     path: str
     parts: tuple[str, ...]
-    weights: tuple[Weight, ...]
+    weights: Mapping[str, Weight]
 
     @property
     def shapes(self) -> dict[str, Shape]:
         """The shape of each weight by its role."""
-        return {weight.role: weight.shape for weight in self.weights}
+        return {role: weight.shape for role, weight in self.weights.items()}
 
 
 def groups(weights: Iterable[Weight], separator: str = ".", inner: Sequence[str] = ()) -> list[Group]:
     """Group weights by the prefixes of their names, in the order in which each first appears.
 
     Args:
-        weights: the weights; the role of each is set to what follows its prefix.
+        weights: the weights, no two of one name; the role of each is what follows its prefix.
         separator: what stands between the parts of a name.
         inner: parts of names with which a role of several parts begins, such as ``"lora_A"``.
 
     Example:
         >>> found = groups([Weight("q.lora_A.weight", "", (8, 64))], inner=("lora_A",))
-        >>> found[0].path, found[0].weights[0].role
-        ('q', 'lora_A.weight')
+        >>> found[0].path, list(found[0].weights)
+        ('q', ['lora_A.weight'])
     """
     marks = tuple(f"{separator}{part}{separator}" for part in inner)
-    collected: dict[str, list[Weight]] = {}
+    collected: dict[str, dict[str, Weight]] = {}
     for weight in weights:
         path, role = _split(weight.name, separator, marks)
-        collected.setdefault(path, []).append(replace(weight, role=role))
+        collected.setdefault(path, {})[role] = weight
     return [
-        Group(path, tuple(path.split(separator)) if path else (), tuple(members))
+        Group(path, tuple(path.split(separator)) if path else (), members)
         for path, members in collected.items()
     ]
 
@@ -168,55 +168,92 @@ def prove(shapes: Mapping[str, Shape], rows: Iterable[Evidence]) -> tuple[Match,
     return tuple(matches)
 
 
-def layer(group: Group, matches: Sequence[Match], bind: Bind, *, path: str | None = None) -> Layer:
-    """Build the layer of a group from the evidence that fits it.
-
-    Only what all of the evidence agrees on is stated: the kind, an attribute, a weight's layout.
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What evidence concludes about every group of the same roles and shapes.
 
     Args:
-        group: the weights.
+        kind: the proven kind, or ``"unknown"``.
+        candidates: the kinds that stay possible where none is proven.
+        attributes: what the shapes tell of the layer's settings.
+        layouts: the layout of each weight, by role; None where nothing proves one.
+        buffers: the roles that are buffers.
+    """
+
+    kind: str
+    candidates: tuple[str, ...]
+    attributes: Frozen[object]
+    layouts: Mapping[str, Layout | None]
+    buffers: frozenset[str] = frozenset()
+
+
+def judge(shapes: Mapping[str, Shape], matches: Sequence[Match], bind: Bind) -> Verdict:
+    """Conclude from the evidence that fits a group what all of it agrees on.
+
+    Args:
+        shapes: every weight of the group by its role.
         matches: what fits them; none leaves the kind ``"unknown"``.
         bind: looks up layouts by native type.
-        path: the layer's path, where it is not the group's.
 
     Example:
-        >>> group = groups([Weight("fc.weight", "", (3, 5))])[0]
-        >>> layer(group, [], lambda *_: None).kind
+        >>> judge({"weight": (3, 5)}, [], lambda *_: None).kind
         'unknown'
     """
     kinds = tuple(dict.fromkeys(match.kind for match in matches))
     proven = len(kinds) == 1
-    name = group.path if path is None else path
-    return Layer(
-        name,
+    layouts: dict[str, Layout | None] = {}
+    for role, shape in shapes.items():
+        found = {_bound(role, shape, match, bind) for match in matches}
+        layouts[role] = found.pop() if len(found) == 1 else None
+    return Verdict(
         kinds[0] if proven else "unknown",
-        "",
-        group.parts or (name,),
-        _common_attributes(matches) if proven else Frozen(),
-        tuple(replace(weight, layout=_layout(weight, matches, bind)) for weight in group.weights),
         () if proven else kinds,
+        _agreed(matches) if proven else Frozen(),
+        layouts,
     )
 
 
-def _common_attributes(matches: Sequence[Match]) -> Frozen[object]:
+def layer(group: Group, verdict: Verdict, *, path: str | None = None) -> Layer:
+    """Build the layer of a group.
+
+    Args:
+        group: the weights.
+        verdict: what is concluded about them.
+        path: the layer's path, where it is not the group's.
+
+    Example:
+        >>> group = groups([Weight("fc.weight", "", (3, 5))])[0]
+        >>> layer(group, judge(group.shapes, [], lambda *_: None)).weights[0].role
+        'weight'
+    """
+    name = group.path if path is None else path
+    weights = tuple(
+        replace(
+            weight,
+            role=role,
+            layout=verdict.layouts.get(role),
+            buffer=weight.buffer or role in verdict.buffers,
+            trainable=False if role in verdict.buffers else weight.trainable,
+        )
+        for role, weight in group.weights.items()
+    )
+    parts = group.parts or (name,)
+    return Layer(name, verdict.kind, "", parts, verdict.attributes, weights, verdict.candidates)
+
+
+def _agreed(matches: Sequence[Match]) -> Frozen[object]:
     first, *others = (match.attributes for match in matches)
-    return Frozen({
-        name: value for name, value in first.items() if all(other.get(name) == value for other in others)
-    })  # fmt: skip
+    same = {name: value for name, value in first.items() if all(o.get(name) == value for o in others)}
+    return Frozen(same)
 
 
-def _layout(weight: Weight, matches: Sequence[Match], bind: Bind) -> Layout | None:
-    found = {_bound(weight, match, bind) for match in matches}
-    return found.pop() if len(found) == 1 else None
-
-
-def _bound(weight: Weight, match: Match, bind: Bind) -> Layout | None:
-    layout = bind(match.type, weight.role, len(weight.shape), match.sizes)
+def _bound(role: str, shape: Shape, match: Match, bind: Bind) -> Layout | None:
+    layout = bind(match.type, role, len(shape), match.sizes)
     if layout is None:
         return None
     native = parse(layout.native)
     try:
-        lengths(native, weight.shape, layout.sizes)
+        lengths(native, shape, layout.sizes)
     except LayoutError:
         return None
     composite = {name for axis in native.axes if len(axis) > 1 for name in axis}

@@ -1,0 +1,233 @@
+"""The header of a safetensors file, checked as the reference reader checks it, and duplicates refused.
+
+Source: https://huggingface.co/docs/safetensors/index#format and ``safetensors/src/tensor.rs``
+(``Metadata::validate``): an 8-byte little-endian length, a JSON object of at most 100,000,000 bytes,
+then tensors that follow each other without a hole, without overlap, up to the end of the file.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NoReturn
+
+from shapeinspect.errors import UnreadableFileError
+from shapeinspect.ir import Frozen, Model, Note, Weight
+from shapeinspect.source import Source
+from shapeinspect_torch.safetensors import INDEX, MAX_HEADER, SUFFIX
+from shapeinspect_torch.shards import BARE, Shard, is_index, pick, read_index
+from shapeinspect_torch.state_dict import layers_of
+from shapeinspect_torch.tensors import Tensor, contiguous
+from shapeinspect_torch.values import Place, reader
+
+#: The format's element types: numpy's (or ml_dtypes') spelling and bits of one element.
+DTYPES = {
+    "BOOL": ("bool", 8),
+    "F4": ("float4_e2m1fn", 4),
+    "F6_E2M3": ("float6_e2m3fn", 6),
+    "F6_E3M2": ("float6_e3m2fn", 6),
+    "U8": ("uint8", 8),
+    "I8": ("int8", 8),
+    "F8_E5M2": ("float8_e5m2", 8),
+    "F8_E4M3": ("float8_e4m3fn", 8),
+    "F8_E8M0": ("float8_e8m0fnu", 8),
+    "F8_E4M3FNUZ": ("float8_e4m3fnuz", 8),
+    "F8_E5M2FNUZ": ("float8_e5m2fnuz", 8),
+    "I16": ("int16", 16),
+    "U16": ("uint16", 16),
+    "F16": ("float16", 16),
+    "BF16": ("bfloat16", 16),
+    "I32": ("int32", 32),
+    "U32": ("uint32", 32),
+    "F32": ("float32", 32),
+    "C64": ("complex64", 64),
+    "F64": ("float64", 64),
+    "I64": ("int64", 64),
+    "U64": ("uint64", 64),
+}
+_MAX_NUMBER = 2**64 - 1
+_MAX_NAME = 4096
+_MAX_RANK = 64
+# JSON grows when it is read: so many containers and commas are as much as a header may spell out.
+_MAX_CONTAINERS = 4_000_000
+_MAX_COMMAS = 12_000_000
+_DIGITS = re.compile(r"(\d+)")
+#: What the metadata key "format" says where the names follow PyTorch's conventions.
+_TORCH = "pt"
+_FRAMEWORKS = {"pt": "torch", "tf": "tensorflow", "flax": "flax", "mlx": "mlx", "np": "numpy"}
+
+
+def read_safetensors(source: Source) -> Model:
+    """Read a safetensors file, the index of a sharded set, or a directory that holds either.
+
+    Args:
+        source: the file or directory.
+
+    Raises:
+        UnreadableFileError: if a header is malformed or lies, or a shard is missing.
+        UsageError: if a directory holds several models.
+    """
+    notes: tuple[Note, ...] = ()
+    label = source.label
+    if source.is_directory:
+        source, notes = pick(source, ("model" + INDEX, "model" + SUFFIX), (INDEX, SUFFIX))
+    shard = read_index(source, load) if is_index(source) else load(source)
+    named = shard.metadata.get("format")
+    weights = sorted(shard.weights, key=lambda weight: natural(weight.name))
+    layers, said = layers_of(weights, evident=named in (None, _TORCH))
+    notes += shard.notes + _about_framework(named) + ((Note(BARE),) if layers else ()) + said
+    framework = "torch" if named is None else _FRAMEWORKS.get(named, "unknown")
+    return Model(label, "safetensors", framework, "safetensors", layers, notes=notes, metadata=shard.metadata)
+
+
+def _about_framework(named: str | None) -> tuple[Note, ...]:
+    if named is None:
+        return (Note("the file names no framework; names and axes are read as PyTorch's"),)
+    if named != _TORCH:
+        return (Note(f'the weights are of the framework "{named}", whose axes the file does not tell'),)
+    return ()
+
+
+def natural(name: str) -> tuple[tuple[int, str], ...]:
+    """Return a key that sorts numbers in names by their value; a header's own order means nothing.
+
+    Args:
+        name: a weight's name.
+
+    Example:
+        >>> sorted(["h.10.w", "h.9.w"], key=natural)
+        ['h.9.w', 'h.10.w']
+    """
+    parts = _DIGITS.split(name)
+    numbers = (part.lstrip("0") for part in parts[1::2])
+    return tuple(
+        pair
+        for text, number in zip(parts[::2], (*numbers, ""), strict=True)
+        for pair in ((0, text), (len(number), number))
+    )
+
+
+def load(source: Source) -> Shard:
+    """Read the header of one file.
+
+    Args:
+        source: the file.
+
+    Raises:
+        UnreadableFileError: if the header is malformed, or does not describe the file.
+    """
+    size = source.size or 0
+    if size < 8:
+        raise UnreadableFileError(source.label, "it is too short for a safetensors header", offset=size)
+    length = int.from_bytes(source.head[:8], "little")
+    if length > MAX_HEADER or length > size - 8:
+        raise UnreadableFileError(
+            source.label,
+            f"the header claims {length:,} bytes, where there are {size - 8:,} and at most {MAX_HEADER:,}"
+            " are allowed",
+            offset=0,
+        )
+    with source.open() as file:
+        file.seek(8)
+        raw = file.read(length)
+    return _Header(source, raw).shard()
+
+
+class _Header:
+    def __init__(self, source: Source, raw: bytes) -> None:
+        self._source = source
+        self._start = 8 + len(raw)
+        if len(raw) != int.from_bytes(source.head[:8], "little"):
+            self._fail("the header is cut off")
+        if raw.count(b"[") + raw.count(b"{") > _MAX_CONTAINERS or raw.count(b",") > _MAX_COMMAS:
+            self._fail("the header describes more tensors than can be")
+        try:
+            entries = json.loads(
+                raw.decode("utf-8"), object_pairs_hook=self._object, parse_constant=self._constant
+            )
+        except ValueError as error:
+            self._fail(f"the header is no JSON: {error}")
+        except RecursionError:
+            self._fail("the header is nested too deep")
+        if not isinstance(entries, dict):
+            self._fail("the header is no JSON object")
+        self._entries: dict[str, Any] = entries
+
+    def shard(self) -> Shard:
+        """Check every entry and turn it into a weight."""
+        told = self._entries.pop("__metadata__", None) or {}
+        if not isinstance(told, dict) or not all(isinstance(text, str) for text in told.values()):
+            self._fail("its metadata is no mapping of texts to texts")
+        spans = [(*self._span(name, entry), name) for name, entry in self._entries.items()]
+        at = 0
+        for start, end, name in sorted(spans):
+            if start != at:
+                what = "overlaps the one before" if start < at else "leaves a hole before it"
+                self._fail(f"tensor {name!r} {what} (bytes {start:,} to {end:,})", self._start + start)
+            at = end
+        if self._start + at != self._source.size:
+            self._fail(
+                f"the header describes {at:,} bytes of weights, where the file holds "
+                f"{(self._source.size or 0) - self._start:,}",
+                self._start,
+            )
+        weights = tuple(self._weight(name, entry) for name, entry in self._entries.items())
+        return Shard("safetensors", weights, (), Frozen(told))
+
+    def _span(self, name: str, entry: Any) -> tuple[int, int]:
+        """The bytes of one tensor, once everything its entry says has been checked."""
+        if len(name) > _MAX_NAME:
+            self._fail(f"a tensor's name has {len(name):,} characters")
+        if not isinstance(entry, dict) or not {"dtype", "shape", "data_offsets"} <= entry.keys():
+            self._fail(f"the entry of tensor {name!r} lacks its dtype, shape or data_offsets")
+        kind = entry["dtype"]
+        if not isinstance(kind, str) or kind not in DTYPES:
+            self._fail(f"tensor {name!r} is of an unknown dtype {kind!r}")
+        shape = self._numbers(name, "shape", entry["shape"])
+        offsets = self._numbers(name, "data_offsets", entry["data_offsets"])
+        if len(offsets) != 2 or offsets[0] > offsets[1]:
+            self._fail(f"the data_offsets of tensor {name!r} are no beginning and end")
+        bits = DTYPES[kind][1]
+        for length in shape:
+            bits *= length
+            if bits > 8 * _MAX_NUMBER:
+                self._fail(f"the shape of tensor {name!r} overflows: {shape}")
+        if bits % 8 or offsets[1] - offsets[0] != bits // 8:
+            self._fail(
+                f"tensor {name!r} of dtype {kind} and shape {tuple(shape)} takes {bits:,} bits, where its "
+                f"data_offsets span {offsets[1] - offsets[0]:,} bytes"
+            )
+        return offsets[0], offsets[1]
+
+    def _numbers(self, name: str, what: str, found: Any) -> list[int]:
+        if (
+            not isinstance(found, list)
+            or len(found) > _MAX_RANK
+            or any(type(number) is not int or not 0 <= number <= _MAX_NUMBER for number in found)
+        ):
+            self._fail(f"the {what} of tensor {name!r} is no list of lengths")
+        return found
+
+    def _weight(self, name: str, entry: dict[str, Any]) -> Weight:
+        dtype, bits = DTYPES[entry["dtype"]]
+        shape = tuple(entry["shape"])
+        start, end = entry["data_offsets"]
+        values = None
+        if bits % 8 == 0:
+            place = Place(self._start + start, end - start)
+            values = reader(self._source, place, Tensor(shape, dtype, contiguous(shape)))
+        return Weight(name, "", shape, dtype, end - start, values=values)
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) != len(pairs):
+            seen: set[str] = set()
+            twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]  # set.add is None: false
+            self._fail(f"the header has the key {twice!r} twice")
+        return made
+
+    def _constant(self, text: str) -> NoReturn:
+        self._fail(f"the header holds {text}")
+
+    def _fail(self, reason: str, offset: int = 8) -> NoReturn:
+        raise UnreadableFileError(self._source.label, reason, offset=offset)

@@ -1,0 +1,217 @@
+"""Sets of weight files: an index that says which file holds what, and directories of files.
+
+Source: ``huggingface_hub/serialization/_base.py`` and ``transformers/modeling_utils.py``: an index is
+``{"metadata": {"total_size": bytes}, "weight_map": {weight: file}}``, its files beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn
+
+from shapeinspect.errors import UnreadableFileError, UsageError
+from shapeinspect.ir import Frozen, Note, Weight
+from shapeinspect.source import Source, check_inside
+
+_MAX_INDEX = 64 << 20
+_MAX_FILES = 10_000
+_SHOWN = 5
+#: A model cache keeps every file once, under its hash, and links to it.
+_CACHE_LINK = re.compile(r"(?:\.\./){1,8}blobs/[0-9A-Za-z_-]{8,128}")
+
+BARE = (
+    "the file holds weights only: no settings such as stride or groups, no order of calls and no "
+    "shapes of activations"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """The weights of one file.
+
+    Args:
+        format: which format it is of.
+        weights: its weights, their roles not known yet.
+        notes: what has to be said of it.
+        metadata: what it says about itself.
+    """
+
+    format: str
+    weights: tuple[Weight, ...]
+    notes: tuple[Note, ...] = ()
+    metadata: Frozen[str] = Frozen()
+
+
+def is_index(source: Source) -> bool:
+    """Tell whether a file is the index of a sharded set.
+
+    Args:
+        source: the file.
+    """
+    return source.path is not None and source.path.name.endswith(".index.json")
+
+
+def pick(source: Source, best: Sequence[str], endings: Sequence[str]) -> tuple[Source, tuple[Note, ...]]:
+    """Choose the file of a directory that holds the model.
+
+    Args:
+        source: the directory.
+        best: names that are chosen whatever else there is, the best first.
+        endings: endings of names of which one alone is chosen, the best first.
+
+    Returns:
+        The file, and a note that names it and what was passed over.
+
+    Raises:
+        UsageError: if there are several and none is the best.
+    """
+    found = next((name for name in best if name in source.entries), None)
+    for ending in endings:
+        named = [name for name in source.entries if name.endswith(ending)]
+        if found is None and len(named) > 1:
+            more = f" and {len(named) - _SHOWN} more" if len(named) > _SHOWN else ""
+            raise UsageError(
+                f'the directory "{source.label}" holds several models',
+                got=", ".join(named[:_SHOWN]) + more,
+                hint=f'name one, such as "{source.label}/{named[0]}"',
+            )
+        found = found or (named[0] if named else None)
+    if found is None:
+        raise UsageError(f'the directory "{source.label}" holds no such model')
+    return _open(source, found), (Note(f"read from {found} in the directory"),)
+
+
+def read_index(source: Source, load: Callable[[Source], Shard]) -> Shard:
+    """Read an index and the header of every file that it names.
+
+    Args:
+        source: the index.
+        load: reads one file.
+
+    Raises:
+        UnreadableFileError: if the index is malformed, a name leads outside, or no file is there.
+    """
+    index = _Index(source)
+    shards: dict[str, dict[str, Weight]] = {}
+    notes: list[Note] = []
+    metadata: dict[str, str] = {}
+    missing = []
+    format_ = ""
+    for name in index.files:
+        try:
+            file = _open(source, name)
+        except UsageError:
+            missing.append(name)
+            continue
+        shard = load(file)
+        shards[name] = {weight.name: weight for weight in shard.weights}
+        metadata.update(shard.metadata)
+        notes.extend(note for note in shard.notes if note not in notes)
+        format_ = shard.format
+    if not shards:
+        raise UnreadableFileError(
+            source.label, f"none of the files it names is there, such as {missing[0]!r}"
+        )
+    weights, more = _gather(index, shards, missing)
+    return Shard(format_, tuple(weights), (*notes, *more), Frozen(metadata))
+
+
+def _gather(
+    index: _Index, shards: dict[str, dict[str, Weight]], missing: list[str]
+) -> tuple[list[Weight], list[Note]]:
+    weights: list[Weight] = []
+    absent: list[str] = []
+    homeless: list[str] = []
+    for name, file in index.weight_map.items():
+        if file in shards and name in shards[file]:
+            weight = shards[file][name]
+            storage = f"{file}: {weight.storage}" if weight.storage is not None else None
+            weights.append(replace(weight, where=file, storage=storage))
+        else:
+            (homeless if file in missing else absent).append(name)
+    notes = [Note(f"the set has {len(shards) + len(missing):,} files")]
+    if missing:
+        notes.append(
+            Note(f"{_list(missing)} is missing: nothing is known of {len(homeless):,} weights in it")
+            if len(missing) == 1
+            else Note(f"{_list(missing)} are missing: nothing is known of {len(homeless):,} weights in them")
+        )
+    if absent:
+        notes.append(Note(f"the index names weights that their files do not hold: {_list(absent)}"))
+    spare = [name for held in shards.values() for name in held if name not in index.weight_map]
+    if spare:
+        notes.append(Note(f"the files hold weights that the index does not name: {_list(spare)}"))
+    total = sum(weight.nbytes or 0 for held in shards.values() for weight in held.values())
+    if index.total is not None and index.total != total and not missing:
+        notes.append(
+            Note(f"the index says the set has {index.total:,} bytes of weights; its files have {total:,}")
+        )
+    return weights, notes
+
+
+def _list(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+class _Index:
+    """An index file: which weight is in which file, and how many bytes all take."""
+
+    def __init__(self, source: Source) -> None:
+        self._label = source.label
+        if (source.size or 0) > _MAX_INDEX:
+            self._fail(f"the index has more than {_MAX_INDEX:,} bytes")
+        with source.open() as file:
+            raw = file.read(_MAX_INDEX)
+        try:
+            told = json.loads(raw.decode("utf-8"), object_pairs_hook=self._object)
+        except ValueError as error:
+            self._fail(f"the index is no JSON: {error}")
+        except RecursionError:
+            self._fail("the index is nested too deep")
+        found = told.get("weight_map") if isinstance(told, dict) else None
+        if not isinstance(found, dict) or not all(isinstance(file, str) for file in found.values()):
+            self._fail("the index has no weight_map of names to files")
+        self.weight_map: dict[str, str] = found
+        self.files = sorted(set(found.values()))
+        if not self.files or len(self.files) > _MAX_FILES:
+            self._fail(f"the index names {len(self.files):,} files")
+        for name in self.files:
+            check_inside(name, self._label)
+        facts = told.get("metadata")
+        total = facts.get("total_size") if isinstance(facts, dict) else None
+        # Some writers keep it as a text or a float.
+        self.total = int(total) if isinstance(total, int | float) and total == total // 1 else None
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) != len(pairs):
+            self._fail("the index has a key twice")
+        return made
+
+    def _fail(self, reason: str) -> NoReturn:
+        raise UnreadableFileError(self._label, reason)
+
+
+def _open(source: Source, name: str) -> Source:
+    """The source of a file beside another; a link may only lead into a model cache."""
+    check_inside(name, source.label)
+    folder = source.path if source.is_directory else source.path.parent if source.path else None
+    if folder is None:
+        raise UsageError(f'"{source.label}" is no file')
+    at = folder
+    for part in name.split("/"):
+        at /= part
+        if at.is_symlink():
+            target = os.readlink(at)
+            if not _CACHE_LINK.fullmatch(target) and (target.startswith("/") or ".." in target.split("/")):
+                raise UnreadableFileError(
+                    source.label,
+                    f"{name!r} is a link that leads outside its directory: {target!r}",
+                    hint="name the directory that the link leads to",
+                )
+    return source.sibling(name)
