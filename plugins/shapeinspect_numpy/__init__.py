@@ -1,0 +1,1 @@
+"""The adapter of NumPy's .npz and .npy files."""

@@ -1,0 +1,94 @@
+"""The adapter of NumPy's archives of arrays (.npz) and single arrays (.npy)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from shapeinspect.adapter import Adapter
+from shapeinspect.ir import Model, Note
+from shapeinspect.source import Source
+
+if TYPE_CHECKING:
+    from shapeinspect.ir import Layer, Weight
+
+_ARCHIVE, _ARRAY = b"PK\x03\x04", b"\x93NUMPY"
+#: The path of weights whose names have no prefix.
+_ROOT = "(root)"
+
+
+class NumpyAdapter(Adapter):
+    """Reads the headers of arrays; objects are never unpickled and no numbers are loaded."""
+
+    name = "numpy"
+    framework = "numpy"
+    formats = ("NumPy archive of arrays (.npz)", "NumPy array (.npy)")
+
+    def match(self, source: Source) -> int:
+        """Look for an array, or for an archive whose first file is one.
+
+        Args:
+            source: the request.
+        """
+        head = source.head
+        if head[:6] == _ARRAY:
+            return 2
+        if head[:4] == _ARCHIVE:
+            name = head[30 : 30 + int.from_bytes(head[26:28], "little")]
+            return 2 if name.endswith(b".npy") else int(source.suffix == ".npz")
+        return int(source.suffix in (".npz", ".npy")) if source.size is not None else 0
+
+    def read(self, source: Source) -> Model:
+        """Read the header of every array.
+
+        Args:
+            source: the file.
+
+        Raises:
+            UnreadableFileError: if it is cut off, corrupt or hostile.
+        """
+        from shapeinspect_numpy.arrays import of_archive, of_array
+
+        single = source.head[:6] == _ARRAY or (source.suffix == ".npy" and source.head[:4] != _ARCHIVE)
+        weights, others = ([of_array(source)], 0) if single else of_archive(source)
+        return Model(
+            source.label,
+            "npy" if single else "npz",
+            "unknown",
+            self.name,
+            _layers(weights),
+            notes=_notes(weights, others),
+        )
+
+
+def _layers(weights: Sequence[Weight]) -> tuple[Layer, ...]:
+    from shapeinspect.layout.bare import groups, judge, layer
+
+    # Names are paths with slashes, or with dots; one that has both is a path with slashes.
+    separator = "/" if any("/" in weight.name for weight in weights) else "."
+    found = groups(weights, separator)
+    root = "" if any(group.path == _ROOT for group in found) else _ROOT
+    return tuple(
+        layer(group, judge(group.shapes, (), lambda *_: None), path=group.path or root) for group in found
+    )
+
+
+def _notes(weights: Sequence[Weight], others: int) -> tuple[Note, ...]:
+    notes = []
+    if weights:
+        notes.append(Note("names and shapes alone prove no kinds: the file names no framework"))
+    else:
+        notes.append(Note("the archive holds no arrays"))
+    objects = [weight.name for weight in weights if weight.dtype == "object"]
+    if objects:
+        listed = ", ".join(objects[:3]) + (" …" if len(objects) > 3 else "")
+        notes.append(Note(f"arrays of Python objects are pickled and were not read: {listed}"))
+    raw = sum(weight.dtype == "void16" for weight in weights)
+    if raw:
+        notes.append(Note(f"{raw:,} arrays hold raw pairs of bytes (void16), as bfloat16 is saved"))
+    if others:
+        notes.append(Note(f"{others:,} files of the archive are no arrays"))
+    return tuple(notes)
+
+
+ADAPTER = NumpyAdapter()

@@ -1,0 +1,106 @@
+"""Turns arrays into weights: of an archive, or a single one."""
+
+from __future__ import annotations
+
+import io
+from functools import partial
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from shapeinspect.errors import UnreadableFileError
+from shapeinspect.ir import Weight
+from shapeinspect.source import Source
+from shapeinspect_numpy.directory import Member, inflate, members
+from shapeinspect_numpy.header import Header, read_header
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_SUFFIX = ".npy"
+
+
+def of_archive(source: Source) -> tuple[list[Weight], int]:
+    """Read the headers of an archive's arrays.
+
+    Args:
+        source: the archive.
+
+    Returns:
+        The arrays in the order of the archive, and how many other files it holds.
+
+    Raises:
+        UnreadableFileError: if it is cut off, corrupt or hostile.
+    """
+    weights, others = [], 0
+    with source.open() as file:
+        for member in members(file, source.size or 0, source.label):
+            if not member.name.endswith(_SUFFIX):
+                others += 1
+                continue
+
+            def more(count: int, member: Member = member) -> bytes:
+                data = member.head
+                if count > len(data) and member.packed > len(data):
+                    # Deflate makes no more than about a thousandth out of what it cannot compress.
+                    file.seek(member.start)
+                    data = file.read(min(member.packed, count + 1024))
+                return inflate(member, data, count, source.label)
+
+            header = read_header(more, source.label, member.name)
+            if header.length + (header.nbytes or 0) > member.size:
+                reason = f"{member.name!r} claims {header.nbytes:,} bytes of data and has {member.size:,}"
+                raise UnreadableFileError(source.label, reason, offset=member.start)
+            weights.append(
+                _weight(member.name.removesuffix(_SUFFIX), header, partial(_member, source, member))
+            )
+    return weights, others
+
+
+def of_array(source: Source) -> Weight:
+    """Read the header of a single array, which is named after its file.
+
+    Args:
+        source: the file.
+
+    Raises:
+        UnreadableFileError: if it is cut off, corrupt or hostile.
+    """
+    name = source.path.stem if source.path is not None else source.label
+
+    def more(count: int) -> bytes:
+        if count <= len(source.head):
+            return source.head
+        with source.open() as file:
+            return file.read(count)
+
+    header = read_header(more, source.label, name)
+    if header.length + (header.nbytes or 0) > (source.size or 0):
+        reason = f"the array claims {header.nbytes:,} bytes of data and the file ends before"
+        raise UnreadableFileError(source.label, reason, offset=source.size)
+    return _weight(name, header, partial(_file, source))
+
+
+def _weight(name: str, header: Header, values: partial[np.ndarray[Any, Any]]) -> Weight:
+    readable = None if header.itemsize is None else values
+    return Weight(name, name, header.shape, header.dtype, header.nbytes, values=readable)
+
+
+def _file(source: Source) -> np.ndarray[Any, Any]:
+    with source.open() as file:
+        return _read(file, source)
+
+
+def _member(source: Source, member: Member) -> np.ndarray[Any, Any]:
+    with source.open() as file:
+        file.seek(member.start)
+        data = inflate(member, file.read(member.packed), member.size, source.label)
+    return _read(io.BytesIO(data), source)
+
+
+def _read(file: BinaryIO, source: Source) -> np.ndarray[Any, Any]:
+    from numpy.lib.format import read_array
+
+    try:
+        found: np.ndarray[Any, Any] = read_array(file, allow_pickle=False)
+    except ValueError as error:
+        raise UnreadableFileError(source.label, str(error)) from None
+    return found
