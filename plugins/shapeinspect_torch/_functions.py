@@ -52,6 +52,8 @@ def describe_call(
     if name in ("max", "min"):
         pair = hasattr(args[1] if len(args) > 1 else kwargs.get("other"), "dtype")
         name = f"{name}imum" if pair else f"a{name}"
+    if name.endswith("_with_indices"):
+        name, kwargs = name.removesuffix("_with_indices"), {**kwargs, "return_indices": True}
     row = _TABLE.get(name)
     if row is None:
         return "unknown", {}, {}
@@ -178,6 +180,7 @@ def _pool(kind: str, parameters: str, space: int) -> Function:
         }
         if kind == "max_pool":
             read["dilation"] = per_axis(a.get("dilation", 1), space)
+            read["return_indices"] = bool(a.get("return_indices", False))
         if kind == "avg_pool":
             read["count_include_pad"] = bool(a.get("count_include_pad", True))
         return read

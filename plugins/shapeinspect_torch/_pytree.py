@@ -48,6 +48,8 @@ def _parts(tree: Any) -> Iterator[tuple[Any, Any]]:
         return
     if isinstance(tree, Mapping):
         yield from tree.items()
+    elif type(tree).__name__ == "PackedSequence":
+        yield "data", tree.data  # the rest says how it is packed
     elif isinstance(tree, tuple) and hasattr(tree, "_fields"):
         yield from zip(tree._fields, tree, strict=True)
     elif isinstance(tree, (list, tuple, set, frozenset)):
@@ -65,6 +67,8 @@ def _rebuilt(tree: Any, change: Callable[[Any], Any], inside: tuple[int, ...]) -
         return change(tree)
     if isinstance(tree, _ATOMS) or callable(tree) or id(tree) in inside:
         return tree
+    if type(tree).__name__ == "PackedSequence":
+        return tree._replace(data=change(tree.data))
     parts = {key: _rebuilt(part, change, (*inside, id(tree))) for key, part in _parts(tree)}
     if isinstance(tree, tuple):
         return type(tree)(*parts.values()) if hasattr(tree, "_fields") else tuple(parts.values())

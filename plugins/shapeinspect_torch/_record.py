@@ -261,8 +261,7 @@ class Recorder:
                 # reads this layer's output is told from what reads its input.
                 result = rebuild(result, lambda t: t.view_as(t) if given.get(id(t)) == t._version else t)
             outputs = tuple(self._bind(tensor, self._fresh()) for _, tensor in tensors(result))
-        more = {"need_weights": False} if kwargs.get("need_weights") is False else {}
-        self.calls[at] = Call(draft.path, tuple(inputs), outputs, Frozen(more))
+        self.calls[at] = Call(draft.path, tuple(inputs), outputs, Frozen(_of_this_call(args, kwargs)))
         return result
 
     def _enter(self, draft: Draft) -> int:
@@ -357,6 +356,13 @@ class Recorder:
         while name in self.values:
             name += "_"
         return name
+
+
+def _of_this_call(args: Any, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    more: dict[str, Any] = {"need_weights": False} if kwargs.get("need_weights") is False else {}
+    if args and hasattr(args[0], "batch_sizes"):
+        more["packed"] = True
+    return more
 
 
 def _dtype(tensor: Any) -> str:

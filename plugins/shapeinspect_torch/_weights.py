@@ -88,6 +88,7 @@ def _weight(
         _layout(name, role, kind, attributes, shape, uses),
         storage=ties.get(id(real)),
         values=None if lazy or real.is_meta else _reader(real),
+        buffer=not isinstance(real, torch.nn.Parameter) and not real.is_quantized,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from shapeinspect.dims import Dim, Shape
+from shapeinspect.dims import UNKNOWN, Dim, Shape
 from shapeinspect.ir import Axes
 from shapeinspect.rules.lengths import Length
 from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, first, mismatch, show, unlike
@@ -90,6 +90,8 @@ def _whole(kind: str, attributes: Attributes, inputs: Shapes) -> Shapes:
     sequence = (*batch, time) if settings.batch_first else (time, *batch)
     if settings.keras:
         return _keras(settings, attributes, sequence, batch)
+    if attributes.get("packed"):  # all sequences in one axis: the shapes do not tell how many there are
+        batch = (UNKNOWN,)
     stacked = (settings.directions * settings.layers, *batch)
     states: Shapes = ((*stacked, settings.state),)
     if kind == "lstm":
