@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Frozen, Model, Note
@@ -22,9 +23,11 @@ _MAX_GRAPH = 32 << 20
 _COUNTERS = frozenset({"save_counter", "global_step"})
 #: The state that TensorFlow 1 optimizers keep beside a variable, and by themselves.
 _SLOTS = frozenset(
-    "Adam Adam_1 AdaMax AdaMax_1 Adagrad Adadelta Adadelta_1 Momentum RMSProp RMSProp_1 RMSProp_2 "
-    "Ftrl Ftrl_1 LARSOptimizer LAMB LAMB_1 AdamWeightDecay adam_m adam_v".split()
+    {"Adam", "AdaMax", "Adagrad", "Adadelta", "Momentum", "RMSProp", "Ftrl", "LAMB"}
+    | {"LARSOptimizer", "AdamWeightDecay", "adam_m", "adam_v"}
 )
+#: A second and third state of one variable is numbered.
+_SLOT_NUMBER = re.compile(r"_[12]$")
 _POWERS = frozenset({"beta1_power", "beta2_power"})
 
 
@@ -202,7 +205,11 @@ def _is_state(key: str, keys: Mapping[str, object], trackers: set[str]) -> bool:
         # Keras 3's optimizers track the model's own variables beside their state.
         return "/_trainable_variables/" not in key
     base, _, last = key.rpartition("/")
-    return last in _POWERS or (last in _SLOTS and keys.get(base) == keys[key]) or key in _POWERS
+    return (
+        last in _POWERS
+        or (_SLOT_NUMBER.sub("", last) in _SLOTS and keys.get(base) == keys[key])
+        or key in _POWERS
+    )
 
 
 def _apart(optimizer: list[Entry], counters: list[Entry], texts: list[Entry]) -> list[Note]:
@@ -284,7 +291,7 @@ def _values(index: Source, shard: _Shard, entry: Entry, big_endian: bool) -> Cal
             )
         with Window.open(data) as window:
             raw = window.whole(entry.offset, entry.offset + entry.nbytes)
-        order = ">" if big_endian else "<"
+        order: Literal["<", ">"] = ">" if big_endian else "<"
         if spelled == "bfloat16":  # the upper half of a float32
             halves = np.frombuffer(raw, f"{order}u2").astype(np.uint32)
             return (halves << 16).view(np.float32).reshape(entry.shape)

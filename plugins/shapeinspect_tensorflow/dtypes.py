@@ -48,7 +48,8 @@ _REFERENCE = 100
 RESOURCE, STRING = 20, 7
 #: The types that numpy has, too.
 NUMPY = frozenset(
-    "float16 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64 bool complex64 complex128".split()
+    {"float16", "float32", "float64", "bool", "complex64", "complex128"}
+    | {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
 )
 
 

@@ -19,7 +19,7 @@ def decode(data: bytes) -> bytes:
         ValueError: if it is malformed, or claims more than ``MAX_LENGTH`` bytes.
 
     Example:
-        >>> decode(b"\x09\x08abc\x09\x03\x00")
+        >>> decode(b"\x09\x08abc\x09\x03")
         b'abcabcabc'
     """
     length, at = _length(data)

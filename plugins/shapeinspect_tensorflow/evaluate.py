@@ -1,0 +1,112 @@
+"""Works out the whole numbers that a graph computes shapes with, as far as the file tells them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from operator import add, floordiv, mul, sub
+
+from shapeinspect.dims import Shape
+from shapeinspect_tensorflow.flow import Flow, Ref, Step
+
+Numbers = tuple["int | None", ...]
+
+_MAX_DEPTH = 40
+#: More numbers than this are no shape.
+_MAX_NUMBERS = 1024
+_ARITHMETIC: Mapping[str, Callable[[int, int], int]] = {
+    "Add": add, "AddV2": add, "Sub": sub, "Mul": mul, "FloorDiv": floordiv, "Maximum": max, "Minimum": min,
+}  # fmt: skip
+
+
+class Evaluator:
+    """Evaluates the small integer tensors of one graph.
+
+    Args:
+        flow: what follows the inputs.
+        shape_of: returns the shape of a value, or None.
+    """
+
+    def __init__(self, flow: Flow, shape_of: Callable[[Ref], Shape | None]) -> None:
+        self._flow = flow
+        self._shape_of = shape_of
+        self._known: dict[Ref, Numbers | None] = {}
+
+    def numbers(self, ref: Ref, depth: int = 0) -> Numbers | None:
+        """Return the numbers of a value, None for each that only the run tells.
+
+        Args:
+            ref: the value.
+            depth: how many values lead here.
+
+        Returns:
+            None if not even their count is known.
+        """
+        if depth > _MAX_DEPTH:
+            return None
+        if ref not in self._known:
+            self._known[ref] = None  # for a value that is computed from itself
+            found = self._compute(self._flow.step(ref), depth)
+            self._known[ref] = found if found is None or len(found) <= _MAX_NUMBERS else None
+        return self._known[ref]
+
+    def _compute(self, step: Step, depth: int) -> Numbers | None:
+        op, inputs = step.node.op, step.inputs
+        if op == "Const":
+            tensor = step.node.attributes.get("value")
+            return None if tensor is None else tensor.numbers
+        if op == "Shape" and inputs and inputs[0] is not None:
+            shape = self._shape_of(inputs[0])
+            return None if shape is None else tuple(dim if isinstance(dim, int) else None for dim in shape)
+        if op not in _ARITHMETIC and op not in ("Pack", "ConcatV2", "Cast", "StridedSlice", "Reshape"):
+            return None
+        parts = [None if ref is None else self.numbers(ref, depth + 1) for ref in inputs]
+        if op == "Pack":
+            return tuple(part[0] if part is not None and len(part) == 1 else None for part in parts)
+        if op in ("Cast", "Reshape"):
+            return parts[0] if parts else None
+        if op == "ConcatV2":
+            return _joined(parts[:-1])
+        if op == "StridedSlice":
+            return _cut(step, parts)
+        return _combined(_ARITHMETIC[op], parts)
+
+
+def _joined(parts: list[Numbers | None]) -> Numbers | None:
+    found: list[int | None] = []
+    for part in parts:
+        if part is None:
+            return None
+        found.extend(part)
+    return tuple(found)
+
+
+def _combined(operation: Callable[[int, int], int], parts: list[Numbers | None]) -> Numbers | None:
+    sides = [part for part in parts if part is not None]
+    if len(sides) != 2 or len(parts) != 2:
+        return None
+    left, right = sides
+    count = max(len(left), len(right))
+    if {len(left), len(right)} - {1, count}:
+        return None
+    left, right = (side * count if len(side) == 1 else side for side in sides)
+    return tuple(
+        None if a is None or b is None or (operation is floordiv and b == 0) else operation(a, b)
+        for a, b in zip(left, right, strict=True)
+    )
+
+
+def _cut(step: Step, parts: list[Numbers | None]) -> Numbers | None:
+    """Cut a one-dimensional value."""
+    if len(parts) != 4 or any(part is None for part in parts):
+        return None
+    whole, *cuts = [part for part in parts if part is not None]
+    if any(len(cut) != 1 or cut[0] is None for cut in cuts) or cuts[2][0] == 0:
+        return None
+    first, last, pace = (cut[0] for cut in cuts)
+    masks = step.node.attributes
+    if masks.get("ellipsis_mask") or masks.get("new_axis_mask"):
+        return None
+    if masks.get("shrink_axis_mask"):
+        return (whole[first],) if first is not None and -len(whole) <= first < len(whole) else None
+    begin = None if masks.get("begin_mask") else first
+    return whole[begin : None if masks.get("end_mask") else last : pace]

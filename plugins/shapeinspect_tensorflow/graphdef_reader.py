@@ -1,0 +1,93 @@
+"""A frozen graph as a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from shapeinspect.ir import Frozen, Model, Note
+from shapeinspect.source import Source
+from shapeinspect_tensorflow import dtypes
+from shapeinspect_tensorflow.flow import Flow, Ref
+from shapeinspect_tensorflow.graph_model import PLACEHOLDERS, VARIABLES, Facts, build
+from shapeinspect_tensorflow.nodes import Graph, Tensor
+from shapeinspect_tensorflow.window import Window
+
+#: What stands at the end of a graph and is no result: bookkeeping, and stored tensors nobody reads.
+_NO_RESULT = frozenset(
+    {"NoOp", "Assert", "Const", "SaveV2", "Save", "RestoreV2", "MergeV2Checkpoints", "Assign", "Print"}
+    | {"AssignVariableOp", "AssignAddVariableOp", "AssignAdd", "ReadVariableOp", "VarIsInitializedOp"}
+    | {"ScalarSummary", "HistogramSummary", "ImageSummary", "MergeSummary", "IsVariableInitialized"}
+    | VARIABLES
+)
+
+
+def read(source: Source) -> Model:
+    """Read a GraphDef.
+
+    Args:
+        source: the file.
+
+    Raises:
+        UnreadableFileError: if it is cut off, corrupt or no graph.
+    """
+    with Window.open(source) as window:
+        graph = Graph(window, 0, window.size)
+        if not graph.nodes:
+            raise window.fail("it holds no node of a TensorFlow graph")
+        for node in graph.nodes.values():
+            if not node.op or not node.name:
+                raise window.fail("one of its nodes has no name or no operator")
+        flow = Flow(graph, source.label)
+        outputs = _outputs(graph, flow)
+        inputs = [Ref(name) for name, node in graph.nodes.items() if node.op in PLACEHOLDERS]
+        for ref in inputs:
+            flow.resolve(flow.root, ref.path)
+        parts = build(flow, inputs, outputs, Facts(reader=reader(source)))
+    notes = list(parts.notes)
+    if parts.variables:
+        notes.append(Note(f"{len(parts.variables)} variables are not in the graph, only their shapes are"))
+    if len(outputs) > 1:
+        notes.append(Note("a graph does not name its outputs: these are the values that nothing reads"))
+    return Model(
+        source.label, "tensorflow-graph", "tensorflow", "tensorflow-graph",
+        tuple(parts.layers), tuple(parts.calls), Frozen(parts.values), parts.inputs, parts.outputs,
+        tuple(notes),
+    )  # fmt: skip
+
+
+def _outputs(graph: Graph, flow: Flow) -> list[Ref]:
+    """Find the values that nothing reads."""
+    read_by_some = {one.partition(":")[0] for node in graph.nodes.values() for one in node.inputs}
+    found: dict[Ref, None] = {}
+    for name, node in graph.nodes.items():
+        if name in read_by_some or node.op in _NO_RESULT or node.op in PLACEHOLDERS:
+            continue
+        ref = flow.resolve(flow.root, name)
+        if ref is not None and not node.op.startswith("Restore"):
+            found[ref] = None
+    return list(found)
+
+
+def reader(source: Source) -> Callable[[Tensor], Callable[[], Any] | None]:
+    """Return what makes the readers of constants' numbers.
+
+    Args:
+        source: the file that holds them.
+    """
+
+    def of(tensor: Tensor) -> Callable[[], Any] | None:
+        name = dtypes.name(tensor.dtype)
+        if tensor.start == tensor.end or name not in dtypes.NUMPY:
+            return None
+
+        def values() -> Any:
+            import numpy as np
+
+            with Window.open(source) as window:
+                raw = window.whole(tensor.start, tensor.end)
+            return np.frombuffer(raw, np.dtype(name)).reshape(tensor.shape)
+
+        return values
+
+    return of
