@@ -181,10 +181,8 @@ def channels(attributes: Mapping[str, Any]) -> tuple[Any, Any]:
         >>> channels({"in_channels": 3, "out_channels": 64})
         (3, 64)
     """
-    for into, out in CHANNELS:
-        if attributes.get(into) is not None or attributes.get(out) is not None:
-            return attributes.get(into), attributes.get(out)
-    return None, None
+    pairs = [(attributes.get(into), attributes.get(out)) for into, out in CHANNELS]
+    return max(pairs, key=lambda pair: sum(end is not None for end in pair))
 
 
 def settings(layer: Layer) -> str:
@@ -204,6 +202,8 @@ def settings(layer: Layer) -> str:
     if into is not None or out is not None:
         texts.append(f"{'?' if into is None else into}→{'?' if out is None else out}")
     skip = {"axis", "mode"} if layer.kind in _SAYS_NOTHING else set()
+    if attributes.get("num_kv_heads") == attributes.get("num_heads"):
+        skip = skip | {"num_kv_heads"}
     for name, write in _SETTINGS:
         value = attributes.get(name)
         if value is not None and name not in skip:

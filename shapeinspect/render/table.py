@@ -17,7 +17,8 @@ from shapeinspect.text import printable
 from shapeinspect.units import count, short
 
 #: The columns, left to right. Where the terminal is too narrow the one with the highest rank is
-#: given up first: bytes, type, common, input, weights, MACs, settings.
+#: given up first: bytes, type, common, input, weights, MACs, settings. Where the source holds weights
+#: only, they are the answer and are given up last.
 COLUMNS: dict[str, Column] = {
     "layer": Column("layer", style="path", elastic=True),
     "kind": Column("kind", style="kind", elastic=True),
@@ -86,7 +87,7 @@ def table(model: Model, view: View) -> list[Line]:
     lines = [_title(model), *_ends(model), ()]
     rows, shown = _rows(model, view)
     if rows:
-        lines += draw(_columns(view), rows, view.width)
+        lines += draw(_columns(view, bool(model.calls)), rows, view.width)
     if view.filter is not None:
         lines += [(), ((f"{shown} of {len(model.layers)} layers match {view.filter!r}", "dim"),)]
     lines += [(), *_sums(of_model(model), bool(model.calls))]
@@ -110,8 +111,11 @@ def _ends(model: Model) -> Iterator[Line]:
             yield ((f"{label:<6}", "dim"), (text, ""), (f"  {printable(value.dtype or '')}".rstrip(), "dim"))
 
 
-def _columns(view: View) -> list[Column]:
+def _columns(view: View, has_calls: bool) -> list[Column]:
     columns = [COLUMNS[name] for name in _names(view)]
+    if not has_calls:
+        weights = (COLUMNS["weights"], COLUMNS["common"] if view.layout == "common" else None)
+        columns = [replace(column, rank=1) if column in weights else column for column in columns]
     if view.columns:  # what is asked for is not given up
         columns = [replace(column, rank=0, elastic=True) for column in columns]
     return columns
