@@ -73,11 +73,17 @@ def read_safetensors(source: Source) -> Model:
         source, notes = pick(source, ("model" + INDEX, "model" + SUFFIX), (INDEX, SUFFIX))
     shard = read_index(source, load) if is_index(source) else load(source)
     named = shard.metadata.get("format")
-    weights = sorted(shard.weights, key=lambda weight: natural(weight.name))
+    weights = sorted(shard.weights, key=_reading_order)
     layers, said = layers_of(weights, evident=named in (None, _TORCH))
     notes += shard.notes + _about_framework(named) + ((Note(BARE),) if layers else ()) + said
     framework = "torch" if named is None else _FRAMEWORKS.get(named, "unknown")
     return Model(label, "safetensors", framework, "safetensors", layers, notes=notes, metadata=shard.metadata)
+
+
+def _reading_order(weight: Weight) -> tuple[object, ...]:
+    # The weights of a layer together, those called weight before those called bias.
+    path, _, role = weight.name.rpartition(".")
+    return natural(path), "weight" not in role, natural(role)
 
 
 def _about_framework(named: str | None) -> tuple[Note, ...]:

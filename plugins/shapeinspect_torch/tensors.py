@@ -28,7 +28,7 @@ class Storage:
     Args:
         key: its name in the file.
         dtype: its element type.
-        size: how many elements it has.
+        size: how many elements it has; of types that pack several into a byte, how many bytes.
         start: for a view of a larger storage, the element at which it begins there.
         location: the device it was saved from.
     """
@@ -42,7 +42,7 @@ class Storage:
     @property
     def nbytes(self) -> int:
         """Its length in bytes."""
-        return -(-self.size * BITS[self.dtype] // 8)
+        return self.size * max(BITS[self.dtype] // 8, 1)
 
 
 @dataclass(frozen=True, slots=True)

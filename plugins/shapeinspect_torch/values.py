@@ -99,11 +99,12 @@ def _read(source: Source, place: Place, tensor: Tensor) -> np.ndarray[Any, Any]:
     first = tensor.offset * dtype.itemsize
     with source.open() as file:
         raw = _bytes(file, source, place, first, count * dtype.itemsize)
-    flat = np.frombuffer(raw, dtype)
-    strides = tuple(step * dtype.itemsize for step in stride)
     if count == 0:
         return np.empty(shape, dtype)
-    return np.lib.stride_tricks.as_strided(flat, shape, strides).copy()
+    # Moved as bytes without a meaning: as_strided does not know the types of ml_dtypes.
+    flat = np.frombuffer(raw, f"V{dtype.itemsize}")
+    strides = tuple(step * dtype.itemsize for step in stride)
+    return np.lib.stride_tricks.as_strided(flat, shape, strides).copy().view(dtype)
 
 
 def _bytes(file: BinaryIO, source: Source, place: Place, first: int, size: int) -> bytes:
