@@ -70,6 +70,19 @@ class Shadow:
             return self._container(thing)
         return self._remember(thing, new)
 
+    def outside(self, registered: list[Any]) -> list[Any]:
+        """Return the user's modules that were copied and are not reached from registered ones.
+
+        Args:
+            registered: the modules of the tree.
+        """
+        import torch
+
+        inside = {id(part) for module in registered for part in module.modules()}
+        return [
+            thing for thing in self._alive if isinstance(thing, torch.nn.Module) and id(thing) not in inside
+        ]
+
     def _remember(self, thing: Any, new: Any) -> Any:
         self._copies[id(thing)] = new
         self._alive.append(thing)

@@ -17,9 +17,10 @@ from shapeinspect.rules import RULES
 from shapeinspect_torch._functions import describe_call, plain_name
 
 _KINDS = frozenset((
-    "conv", "conv_transpose", "linear", "batch_norm", "layer_norm", "group_norm", "activation",
-    "max_pool", "avg_pool", "adaptive_avg_pool", "elementwise", "concat", "softmax", "dropout", "matmul",
-    "reduce", "embedding", "attention",
+    "conv", "conv_transpose", "linear", "batch_norm", "instance_norm", "layer_norm", "rms_norm", "group_norm",
+    "activation", "max_pool", "avg_pool", "adaptive_avg_pool", "elementwise", "concat", "stack", "softmax",
+    "dropout", "matmul", "reduce", "embedding", "attention", "resize", "channel_shuffle",
+    "pixel_shuffle", "glu",
 ))  # fmt: skip
 #: Functions whose result has the dtype and shape that the kind alone says.
 _OPS = frozenset((
@@ -97,9 +98,9 @@ def _weights_fit(kind: str, data: list[Any], weights: Mapping[str, Any]) -> bool
             return len(kernel) == 2 and given.get("bias", kernel[:1]) == kernel[:1]
         channels = kernel[:1] if kind == "conv" else given.get("bias", ())
         return given.get("bias", channels) == channels and data[0].dim() == len(kernel)
-    if kind in ("batch_norm", "group_norm"):
+    if kind in ("batch_norm", "instance_norm", "group_norm"):
         return data[0].dim() > 1 and all(shape == (data[0].shape[1],) for shape in given.values())
-    if kind == "layer_norm":
+    if kind in ("layer_norm", "rms_norm"):
         return all(shape == tuple(data[0].shape[-len(shape) :]) for shape in given.values())
     return True
 

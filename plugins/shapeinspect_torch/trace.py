@@ -307,25 +307,45 @@ def _notes(nodes: list[Node], shadow: Shadow, trace: _Trace) -> list[Note]:
     if trace.stop is not None:
         notes.append(Note(trace.stop))
     called = {call.layer for call in trace.recorder.calls if call is not None} | set(trace.recorder.drafts)
+    script = [
+        node.draft.path for node in nodes[1:] if hasattr(node.real, "_c") and node.draft.path not in called
+    ]
+    if script:
+        notes.append(Note(f"TorchScript is not looked into, and its calls are not seen: {_listed(script)}"))
     idle = [
         node.draft.path
         for node in nodes[1:]
-        if node.draft.path not in called and not _only_holds(node) and not _holds_called(node, called)
+        if node.draft.path not in called
+        and node.draft.path not in script
+        and not _only_holds(node)
+        and not _holds_called(node, called)
     ]
     if idle:
-        shown = ", ".join(f'"{path}"' for path in idle[:8]) + (
-            f" and {len(idle) - 8} more" if len(idle) > 8 else ""
+        said = "never called in this forward" if trace.stop is None else "not reached, or never called"
+        notes.append(Note(f"{said}: {_listed(idle)}"))
+    outside = shadow.outside([node.real for node in nodes])
+    if outside:
+        kinds = ", ".join(sorted({type(module).__name__ for module in outside}))
+        notes.append(
+            Note(
+                f"{len(outside)} modules ({kinds}) are held in a plain list or object and not registered, "
+                "so their weights are not the model's; nn.ModuleList registers them"
+            )
         )
-        notes.append(Note(f"never called in this forward: {shown}"))
     again = [node for node in nodes if node.first != node.draft.path]
     notes.extend(Note(f'it is the same module as "{node.first}"', node.draft.path) for node in again[:8])
     if shadow.hooked:
         paths = {id(node.real): node.draft.path for node in nodes}
-        shown = ", ".join(f'"{paths[id(module)]}"' for module in shadow.hooked if id(module) in paths)
-        notes.append(Note(f"hooks of your own were not run: {shown}"))
+        hooked = dict.fromkeys(paths[id(module)] for module in shadow.hooked if id(module) in paths)
+        notes.append(Note(f"hooks of your own were not run: {_listed(list(hooked))}"))
     if any(node.draft.type.startswith("quantized.") for node in nodes):
         notes.append(Note("quantized layers are traced as float ones, so dtypes between them are not shown"))
     return notes
+
+
+def _listed(paths: list[str]) -> str:
+    shown = ", ".join(f'"{path}"' for path in paths[:8])
+    return f"{shown} and {len(paths) - 8} more" if len(paths) > 8 else shown
 
 
 def _only_holds(node: Node) -> bool:
