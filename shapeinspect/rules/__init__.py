@@ -22,7 +22,7 @@ from shapeinspect.rules.conv import (
     same_size,
 )
 from shapeinspect.rules.elementwise import broadcast, broadcast_size
-from shapeinspect.rules.index import slice_size
+from shapeinspect.rules.index import backward_slice_size, slice_size
 from shapeinspect.rules.join import chunk_sizes, concat_size, piece_sizes
 from shapeinspect.rules.lengths import Length, ceil_div, larger, smaller
 from shapeinspect.rules.linear import einsum_terms, matmul_shape
@@ -47,6 +47,7 @@ __all__ = [
     "adaptive_start",
     "attention_macs",
     "axis_names",
+    "backward_slice_size",
     "broadcast",
     "broadcast_size",
     "causal_padding",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapeinspect.dims import Dim, Shape, product
-from shapeinspect.rules.lengths import Length, ceil_div, larger
+from shapeinspect.rules.lengths import Length, ceil_div, larger, smaller
 from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, first, mismatch
 from shapeinspect.rules.spatial import (
     channels_fit,
@@ -125,21 +125,23 @@ def conv_transpose_size(
     return (n - 1) * stride - before - after + dilation * (kernel - 1) + output_padding + 1
 
 
-def conv_transpose_same_size(n: Length, stride: Length = 1) -> Length:
+def conv_transpose_same_size(n: Length, stride: Length = 1, extent: Length | None = None) -> Length:
     """Return the output length of a transposed convolution with padding ``same``.
 
     Args:
         n: the input's length.
         stride: the step between two places on the output.
+        extent: the kernel's extent and the output padding, where a kernel that is shorter than the
+            stride leaves the end off (ONNX); None where it is filled up (Keras).
 
     Source: ``compute_output_shape`` of ``keras.layers.Conv2DTranspose``; ONNX ConvTranspose for
-        ``auto_pad``.
+        ``auto_pad``, whose ``total_padding`` is never below 0.
 
     Example:
-        >>> conv_transpose_same_size(7, stride=2)
-        14
+        >>> conv_transpose_same_size(7, 2), conv_transpose_same_size(7, 2, extent=1)
+        (14, 13)
     """
-    return n * stride
+    return n * stride if extent is None else n * stride + smaller(extent - stride, 0)
 
 
 def conv_transpose_valid_size(n: Length, kernel: Length, stride: Length = 1, dilation: Length = 1) -> Length:
@@ -231,11 +233,12 @@ def _conv(attributes: Attributes, inputs: Shapes) -> Shapes:
 
 
 def _out_channels(attributes: Attributes, channels: Dim) -> Dim:
-    given: Dim | None = attributes.get("out_channels")
-    if given is None and _is_depthwise(attributes):
-        return channels * attributes["depth_multiplier"]
-    found: Dim = attributes["out_channels"] if given is None else given
-    return found
+    out: Dim
+    if attributes.get("out_channels") is None and _is_depthwise(attributes):
+        out = channels * attributes["depth_multiplier"]
+    else:
+        out = attributes["out_channels"]
+    return out
 
 
 def _is_depthwise(attributes: Attributes) -> bool:
@@ -300,7 +303,10 @@ def _transpose_space(space: Shape, kernel: Any, attributes: Attributes) -> Shape
         )
     if padding not in ("same", "same_lower"):
         raise mismatch("padding valid, same or same_lower", repr(padding))
-    return tuple(conv_transpose_same_size(n, s) for n, s in zip(space, strides, strict=True))
+    return tuple(
+        conv_transpose_same_size(n, s, None if extra is None else d * (k - 1) + 1 + extra)
+        for n, k, s, d, extra in zip(space, kernels, strides, dilations, extras, strict=True)
+    )
 
 
 def _conv_transpose_macs(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Length | None:

@@ -30,6 +30,26 @@ def slice_size(n: Length, start: Length, end: Length, step: int = 1) -> Length:
     return ceil_div(larger(high - low, 0), step)
 
 
+def backward_slice_size(n: Length, start: Length, end: Length, step: int = 1) -> Length:
+    """Return how many elements a slice from a place back towards the first one takes.
+
+    Args:
+        n: the axis's length.
+        start: the element it begins with; it is cut to the axis.
+        end: the element before which it stops, -1 to take the first one too.
+        step: how far back each step goes, above 0.
+
+    Source: ONNX Slice for negative steps, which cuts ``start`` to ``[0, n - 1]`` and ``end`` to
+        ``[-1, n - 1]``.
+
+    Example:
+        >>> backward_slice_size(10, 9, -1, 2)
+        5
+    """
+    high, low = smaller(larger(start, 0), n - 1), smaller(larger(end, -1), n - 1)
+    return ceil_div(larger(high - low, 0), step)
+
+
 def _bound(value: Dim | None, n: Dim, default: Dim) -> Dim:
     if value is None or (isinstance(value, int) and value >= _END):
         return default
@@ -37,16 +57,17 @@ def _bound(value: Dim | None, n: Dim, default: Dim) -> Dim:
 
 
 def _length(n: Dim, start: Dim | None, end: Dim | None, step: int) -> Dim:
-    if isinstance(n, int) and isinstance(start, int | None) and isinstance(end, int | None):
-        return len(range(*slice(start, end, step).indices(n)))
-    if step < 0:
-        # A whole axis backwards keeps its length; other negative steps need the integer.
-        whole = (start in (None, -1) or start == n - 1) and (
-            end is None or (isinstance(end, int) and end <= -_END)
-        )
-        return ceil_div(n, -step) if whole else UNKNOWN
-    length: Dim = slice_size(n, _bound(start, n, 0), _bound(end, n, n), step)
+    length: Dim
+    if step > 0:
+        length = slice_size(n, _bound(start, n, 0), _bound(end, n, n), step)
+    else:
+        length = backward_slice_size(n, _bound(start, n, n - 1), _before(end, n), -step)
     return length
+
+
+def _before(end: Dim | None, n: Dim) -> Dim:
+    # Sources write their smallest integer for "through the first element".
+    return -1 if end is None or (isinstance(end, int) and end <= -_END) else _bound(end, n, n)
 
 
 def _slice(attributes: Attributes, inputs: Shapes) -> Shapes:
@@ -152,6 +173,17 @@ def _one_hot_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Na
     return Naming(links=tuple((0, axis, 0, axis + (axis >= new)) for axis in range(len(shape))))
 
 
+def _lookup(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape, mode, length = first(inputs), attributes.get("output_mode", "int"), attributes.get("length")
+    if shape is None:
+        return (None,)
+    if mode == "int":
+        return (shape if length is None else (*shape[:1], length),)
+    if mode in ("multi_hot", "count", "tf_idf") and len(shape) > 1:
+        return ((*shape[:-1], attributes.get("depth", UNKNOWN)),)
+    return (None,)
+
+
 def _roi_align(attributes: Attributes, inputs: Shapes) -> Shapes:
     shape = first(inputs)
     size = attributes["output_size"]
@@ -184,5 +216,6 @@ RULES = {
     "take_along": Rule(_take_along),
     "topk": Rule(_topk, axes=_topk_axes),
     "one_hot": Rule(_one_hot, axes=_one_hot_axes),
+    "lookup": Rule(_lookup),
     "roi_align": Rule(_roi_align, axes=_roi_axes),
 }

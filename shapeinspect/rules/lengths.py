@@ -89,18 +89,34 @@ def never_negative(dim: Dim) -> bool:
 def _lowest(terms: tuple[tuple[tuple[Atom, ...], int], ...]) -> int | None:
     total = 0
     for atoms, factor in terms:
-        if atoms and factor < 0:
-            return None
         low = factor
-        for atom in atoms:
-            if not atom.op:
-                continue
-            # x//c is at least lowest(x)//c; a remainder by a positive number is at least 0.
-            left, right = (_lowest(part) for part in atom.args)
-            if left is None or right is None or left < 0 or right < 1:
+        if atoms and factor < 0:
+            # Only a remainder has an upper bound: its divisor less one.
+            bound = _divisor(atoms[0]) if len(atoms) == 1 and atoms[0].op == "%" else None
+            if bound is None:
                 return None
-            divisor = atom.args[1]
-            constant = len(divisor) == 1 and not divisor[0][0]
-            low *= left // right if atom.op == "//" and constant else 0
+            total += factor * (bound - 1)
+            continue
+        for atom in atoms:
+            least = _least(atom)
+            if least is None:
+                return None
+            low *= least
         total += low
     return total
+
+
+def _least(atom: Atom) -> int | None:
+    if not atom.op:
+        return 1
+    bound, inner = _divisor(atom), _lowest(atom.args[0])
+    if bound is None or inner is None or inner < 0:
+        return None
+    return inner // bound if atom.op == "//" else 0
+
+
+def _divisor(atom: Atom) -> int | None:
+    """Return what an atom divides by, if that is a positive integer."""
+    terms = atom.args[1]
+    constant = len(terms) == 1 and not terms[0][0] and terms[0][1] > 0
+    return terms[0][1] if constant else None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from shapeinspect.dims import UNKNOWN, Dim, Shape, product
 from shapeinspect.rules.elementwise import broadcast, broadcast_axes
-from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, agree, first, mismatch, show, unlike
+from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, agree, at, first, mismatch, show, unlike
 
 
 def _linear(attributes: Attributes, inputs: Shapes) -> Shapes:
@@ -100,6 +100,23 @@ def _matmul_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Na
     return Naming(links=(*batch, (0, len(left) - 2, 0, rank - 2), (1, len(right) - 1, 0, rank - 1)))
 
 
+def _batch_dot(attributes: Attributes, inputs: Shapes) -> Shapes:
+    if len(inputs) < 2 or inputs[0] is None or inputs[1] is None:
+        return (None,)
+    left, right = inputs[0], inputs[1]
+    one, other = at(attributes["axes"][0], len(left)), at(attributes["axes"][1], len(right))
+    if unlike(left[one], right[other]):
+        raise mismatch(f"equal lengths on axes {one} and {other}", f"{show(left)} and {show(right)}")
+    rest = [n for axis, n in enumerate(right) if axis not in (0, other)]
+    out = (*left[:one], *left[one + 1 :], *rest)
+    return ((*out, 1) if len(out) == 1 else out,)
+
+
+def _batch_dot_macs(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Dim | None:
+    left, out = first(inputs), first(outputs)
+    return None if not left or out is None else product(out) * left[attributes["axes"][0]]
+
+
 def _gemm(attributes: Attributes, inputs: Shapes) -> Shapes:
     if len(inputs) < 2 or inputs[0] is None or inputs[1] is None:
         return (None,)
@@ -165,10 +182,11 @@ def _lengths(attributes: Attributes, inputs: Shapes) -> tuple[dict[str, Dim], st
             continue
         for letter, length in zip(_axes_of(term, len(shape)), shape, strict=True):
             have = sizes.get(letter, UNKNOWN)
-            wide = letter.startswith("...")
-            if unlike(have, length) and not (wide and 1 in (have, length)):
+            if unlike(have, length) and 1 not in (have, length):
                 raise mismatch(f"{letter} = {have}", f"{letter} = {length} in {show(shape)}")
-            sizes[letter] = length if have == 1 else agree(have, length)
+            sizes[letter] = (
+                length if have == 1 else have if length == 1 and have != UNKNOWN else agree(have, length)
+            )
     return sizes, result
 
 
@@ -246,6 +264,7 @@ RULES = {
     "linear": Rule(_linear, _linear_macs, _linear_axes),
     "bilinear": Rule(_bilinear, _bilinear_macs),
     "matmul": Rule(_matmul, _matmul_macs, _matmul_axes),
+    "batch_dot": Rule(_batch_dot, _batch_dot_macs),
     "gemm": Rule(_gemm, _gemm_macs, _gemm_axes),
     "einsum": Rule(_einsum, _einsum_macs, _einsum_axes),
     "embedding": Rule(_embedding, axes=_embedding_axes),

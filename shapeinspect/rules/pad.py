@@ -51,6 +51,9 @@ def _padded(attributes: Attributes, shape: Shape, sign: int) -> Shape:
             raise mismatch(
                 f"padding of at most {n + reuse} on axis {axis}", f"{before} and {after} on {show(shape)}"
             )
+        cut = min(before, 0) + min(after, 0) if sign > 0 else 0
+        if isinstance(n, int) and n + cut < 0:
+            raise mismatch(f"at least {-cut} on axis {axis} to take off", f"{n} of {show(shape)}")
         if isinstance(length, int) and length < (1 if sign < 0 else 0):
             raise mismatch(f"axis {axis} to keep a length", f"{length} left of {show(shape)}")
     return tuple(out)

@@ -7,6 +7,7 @@ from typing import Any
 from shapeinspect.dims import Shape
 from shapeinspect.rules.conv import conv_size, window_needs, window_space
 from shapeinspect.rules.lengths import Length, ceil_div, smaller
+from shapeinspect.rules.resize import scaled_size
 from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, first, mismatch
 from shapeinspect.rules.spatial import (
     feature_axes,
@@ -179,6 +180,20 @@ def _unpool(attributes: Attributes, inputs: Shapes) -> Shapes:
     return (parts.join(tuple(unpool_size(n, k, s, *side) for n, k, s, side in sizes)),)
 
 
+def _fractional(attributes: Attributes, inputs: Shapes) -> Shapes:
+    if attributes.get("output_size") is not None:
+        return _adaptive(attributes, inputs)
+    shape, kernel = first(inputs), attributes["kernel_size"]
+    copies = 2 if attributes.get("return_indices") else 1
+    if shape is None:
+        return (None,) * copies
+    parts = take_apart(shape, space_of(attributes, "kernel_size"))
+    ratios = per_axis(attributes["output_ratio"], len(parts.space))
+    out = tuple(scaled_size(n, ratio) for n, ratio in zip(parts.space, ratios, strict=True))
+    space_fits(out, parts, per_axis(kernel, len(out)))
+    return (parts.join(out),) * copies
+
+
 def _global(attributes: Attributes, inputs: Shapes) -> Shapes:
     shape = first(inputs)
     if shape is None:
@@ -207,6 +222,7 @@ _GLOBAL = Rule(_global, axes=_global_axes)
 _ADAPTIVE = Rule(_adaptive, axes=_pool_axes)
 
 RULES = {
+    "fractional_max_pool": Rule(_fractional, axes=_pool_axes),
     "max_unpool": Rule(_unpool, axes=_pool_axes),
     "max_pool": _SLIDING,
     "avg_pool": _SLIDING,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shapeinspect.dims import Shape
+from shapeinspect.rules.elementwise import broadcast
 from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, at, first
 
 
@@ -56,6 +57,19 @@ def _reduce_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Nam
     return Naming(links=tuple((0, axis, 0, place) for place, axis in enumerate(kept)))
 
 
+def _distance(attributes: Attributes, inputs: Shapes) -> Shapes:
+    if len(inputs) < 2 or inputs[0] is None or inputs[1] is None:
+        return (None,)
+    axis = attributes.get("axis")
+    both = broadcast(inputs[0], inputs[1])
+    return (reduce_shape(both, (1 if axis is None else axis,), bool(attributes.get("keepdims"))),)
+
+
+def _loss(attributes: Attributes, _inputs: Shapes) -> Shapes:
+    # Unreduced losses differ in what they keep; nothing is claimed of them.
+    return (() if attributes["reduction"] in ("mean", "sum", "batchmean") else None,)
+
+
 _REDUCE = Rule(_reduce, axes=_reduce_axes)
 
-RULES = {"reduce": _REDUCE, "argmax": _REDUCE}
+RULES = {"reduce": _REDUCE, "argmax": _REDUCE, "distance": Rule(_distance), "loss": Rule(_loss)}

@@ -150,6 +150,8 @@ def at(axis: int, rank: int) -> int:
         >>> at(-1, 4)
         3
     """
+    if not isinstance(axis, int):
+        raise TypeError(f"axis {axis!r}")
     if not -rank <= axis < rank:
         raise mismatch(f"more than {axis if axis >= 0 else -axis - 1} axes", f"{rank} axes")
     return axis % rank
