@@ -31,7 +31,9 @@ app = typer.Typer(
 Model = Annotated[
     str,
     typer.Argument(
-        help="A saved model's path, or package.module:attribute of a live one.", show_default=False
+        metavar="MODEL",
+        help="A saved model's path, or package.module:attribute of a live one.",
+        show_default=False,
     ),
 ]
 Inputs = Annotated[
@@ -114,10 +116,7 @@ def show(
     )
     report = inspect(model, [InputSpec.parse(text) for text in inputs] if inputs else None)
     if format == "json":
-        import json
-
-        json.dump(report.to_dict(), sys.stdout, indent=1, allow_nan=False)
-        sys.stdout.write("\n")
+        _write_json(report.to_dict())
     else:
         _write(table(report.model, view))
 
@@ -130,10 +129,7 @@ def adapters(format: Format = "table", width: Width = None) -> None:  # noqa: A0
 
     rows = adapter_rows(installed())
     if format == "json":
-        import json
-
-        json.dump(rows, sys.stdout, indent=1)
-        sys.stdout.write("\n")
+        _write_json(rows)
     else:
         _write(adapters_table(rows, width or _width()))
 
@@ -153,10 +149,24 @@ def _colored() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
+def _write_json(data: object) -> None:
+    import json
+
+    _write_plain(json.dumps(data, indent=1, allow_nan=False))
+
+
+def _write_plain(text: str) -> None:
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader went away (| head): no message, and none from the interpreter when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _write(lines: Iterable[Line]) -> None:
     if not _colored():
-        for line in lines:
-            sys.stdout.write("".join(text for text, _ in line).rstrip() + "\n")
+        _write_plain("\n".join("".join(text for text, _ in line).rstrip() for line in lines))
         return
     from rich.console import Console
 
@@ -195,6 +205,3 @@ def main(arguments: list[str] | None = None) -> None:
         if error.__cause__ is not None and "--traceback" not in words:
             sys.stderr.write("  (--traceback shows where it was raised)\n")
         raise SystemExit(error.exit_code) from None
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader went away (| head): no message, and none from the interpreter
-        raise SystemExit(0) from None

@@ -14,7 +14,7 @@ _COLUMNS = (
     Column("adapter", style="path"),
     Column("framework", style="kind"),
     Column("reads", elastic=True),
-    Column("state"),
+    Column("state", elastic=True),
     Column("from", style="dim", rank=1),
 )
 
@@ -47,16 +47,12 @@ def adapters_table(rows: Iterable[dict[str, Any]], width: int) -> list[Line]:
         rows: what :func:`adapter_rows` returned.
         width: terminal cells.
     """
-    texts = [
-        [
-            printable(row["name"]),
-            printable(row["framework"] or "?"),
-            printable(", ".join(row["formats"])),
-            _state(row),
-            printable(row["from"]),
-        ]
-        for row in rows
-    ]
+    texts: list[list[str]] = []
+    for row in rows:
+        first, *more = [printable(text) for text in row["formats"]] or [""]
+        framework = printable(row["framework"] or "?")
+        texts.append([printable(row["name"]), framework, first, _state(row), printable(row["from"])])
+        texts.extend(["", "", text, "", ""] for text in more)
     return draw(_COLUMNS, texts, width)
 
 

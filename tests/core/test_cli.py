@@ -116,9 +116,10 @@ def _bad(tmp_path: Path) -> dict[str, tuple[list[str], int, str]]:
 
 
 BAD = (
-    "missing", "directory", "empty", "text", "unknown format", "cut off", "no module", "no attribute", "raises",
-    "no model", "input", "input name", "input rank", "format", "column", "no command", "option", "nothing",
-)  # fmt: skip
+    *("missing", "directory", "empty", "text", "unknown format", "cut off", "no module", "no attribute"),
+    *("raises", "no model", "input", "input name", "input rank", "format", "column", "no command"),
+    *("option", "nothing"),
+)
 
 
 @pytest.mark.parametrize("name", BAD)
