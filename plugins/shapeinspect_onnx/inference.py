@@ -11,8 +11,11 @@ from shapeinspect.dims import Dim, Shape, Unknown
 from shapeinspect.errors import UsageError
 from shapeinspect.ir import Note, Value
 from shapeinspect.source import InputSpec
+from shapeinspect_onnx import guards
 from shapeinspect_onnx.dtypes import name as dtype_name
 from shapeinspect_onnx.functions import subgraphs
+from shapeinspect_onnx.isolated import Worker
+from shapeinspect_onnx.ops import DEFAULT_DOMAINS
 
 #: The names that onnx's data propagation makes up for lengths that it does not know.
 _MADE_UP = re.compile(r"unk__\d+")
@@ -102,23 +105,38 @@ def mend(graph: Any) -> bool:
     return found
 
 
-def infer(model: Any) -> tuple[Any, tuple[Note, ...]]:
+def infer(model: Any, worker: Worker) -> tuple[Any, tuple[Note, ...]]:
     """Run onnx's shape inference with data propagation.
 
     Args:
         model: the small ModelProto.
+        worker: the process that does it.
 
     Returns:
         the model with shapes, and a note if inference gave up.
     """
-    from onnx import shape_inference
+    hidden = guards.hide(model.graph)
+    named = {entry.domain for entry in model.opset_import}
+    for domain in sorted(
+        _domains(model.graph) - named - (DEFAULT_DOMAINS if named & DEFAULT_DOMAINS else set())
+    ):
+        model.opset_import.add(domain=domain, version=1)  # inference gives up where one is missing
+    answer, problem = worker.infer(model.SerializeToString())
+    notes: tuple[Note, ...] = ()
+    if answer is not None:
+        model = type(model).FromString(answer)
+    else:
+        text = f"onnx's shape inference gave up ({problem}); only recorded shapes and our own rules are used"
+        notes = (Note(text),)
+    if hidden:
+        guards.show(model.graph)
+    return model, notes
 
-    try:
-        return shape_inference.infer_shapes(model, data_prop=True), ()
-    except Exception as error:  # noqa: BLE001  # a C++ library on a stranger's graph; it becomes a note
-        first = str(error).strip().partition("\n")[0][:200]
-        text = f"onnx's shape inference gave up ({first}); only recorded shapes and our own rules are used"
-        return model, (Note(text),)
+
+def _domains(graph: Any) -> set[str]:
+    """Return the domains of all nodes."""
+    found = {node.domain for node in graph.node}
+    return found.union(*(_domains(inner) for node in graph.node for _, inner in subgraphs(node)))
 
 
 class Shapes:

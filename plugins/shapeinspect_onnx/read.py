@@ -13,7 +13,9 @@ from shapeinspect_onnx.functions import Expansion, name_and_expand
 from shapeinspect_onnx.graph import Walk
 from shapeinspect_onnx.held import Store
 from shapeinspect_onnx.inference import Shapes, infer, mend, real_inputs, set_inputs
+from shapeinspect_onnx.isolated import Worker
 from shapeinspect_onnx.texts import check
+from shapeinspect_onnx.wire import Stripped, strip
 
 #: Metadata entries longer than this are cut.
 _LONG = 1000
@@ -29,15 +31,20 @@ def read(source: Source) -> Model:
         UnreadableFileError: if the file is cut off, corrupt, hostile or no ONNX model.
         UsageError: if an asked-for input does not exist.
     """
-    small, store = _live(source) if source.is_live else _file(source)
-    check(small, source.label)
+    stripped = None if source.is_live else _strip(source)
     notes: list[Note] = []
-    expansion = name_and_expand(small, source.label)
-    if mend(small.graph):
-        notes.append(Note("the file gives input lengths of 0 or below; they are read as unknown"))
-    set_inputs(small.graph, source.inputs)
-    inputs = [entry.name for entry in real_inputs(small.graph)]
-    small, gave_up = infer(small)
+    with Worker() as worker:
+        small, store = _live(source) if stripped is None else _file(source, stripped)
+        check(small, source.label)
+        expansion = name_and_expand(small, source.label)
+        if mend(small.graph):
+            notes.append(Note("the file gives input lengths of 0 or below; they are read as unknown"))
+        set_inputs(small.graph, source.inputs)
+        inputs = [entry.name for entry in real_inputs(small.graph)]
+        metadata = _metadata(small)
+        if not small.opset_import:
+            notes.append(Note("the file names no opset, so its nodes are read by the first one"))
+        small, gave_up = infer(small, worker)
     notes += gave_up
     versions = {_domain(entry.domain): entry.version for entry in small.opset_import}
     walk = Walk(store, Shapes(small.graph.input), versions, expansion.openings, expansion.origins)
@@ -47,7 +54,7 @@ def read(source: Source) -> Model:
         outputs = tuple(walk.value(entry.name, scope) for entry in small.graph.output)
     except RecursionError:
         raise UnreadableFileError(source.label, "its graphs are nested too deeply") from None
-    notes += _notes(walk, expansion, small)
+    notes += _notes(walk, expansion)
     return Model(
         source.label,
         "live" if source.is_live else "onnx",
@@ -59,17 +66,18 @@ def read(source: Source) -> Model:
         graph_inputs,
         outputs,
         tuple(notes),
-        Frozen(_metadata(small)),
+        Frozen(metadata),
     )
 
 
-def _file(source: Source) -> tuple[Any, Store]:
+def _strip(source: Source) -> Stripped:
     wrong = sniff.reason(source)
     if wrong is not None:
         raise UnreadableFileError(source.label, wrong[0], hint=wrong[1])
-    from shapeinspect_onnx.wire import strip
+    return strip(source)
 
-    stripped = strip(source)
+
+def _file(source: Source, stripped: Stripped) -> tuple[Any, Store]:
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # it ships no types
     from onnx import ModelProto
 
@@ -91,7 +99,7 @@ def _domain(text: str) -> str:
     return "" if text in ops.DEFAULT_DOMAINS else text
 
 
-def _notes(walk: Walk, expansion: Expansion, model: Any) -> list[Note]:
+def _notes(walk: Walk, expansion: Expansion) -> list[Note]:
     """Say what could not be known; one sentence a matter."""
     notes = []
     unused = [held for held in walk.unused.values() if held.key not in walk.used]
@@ -118,8 +126,6 @@ def _notes(walk: Walk, expansion: Expansion, model: Any) -> list[Note]:
             blind.setdefault(domain, []).append(layer.path)
     for domain, paths in blind.items():
         notes.append(Note(f'onnx does not infer the shapes of domain "{domain}": {_list(paths)}'))
-    if not any(entry.domain in ops.DEFAULT_DOMAINS for entry in model.opset_import):
-        notes.append(Note("the file names no opset, so its nodes are read by the first one"))
     return notes
 
 

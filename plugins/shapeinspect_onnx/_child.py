@@ -1,0 +1,77 @@
+"""The program of the child process that runs onnx's shape inference.
+
+It is started by its path with ``-I -S``: only the interpreter's own modules can be imported, and of
+onnx only the compiled module is loaded, by its path, which takes a fraction of ``import onnx``.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader
+from pathlib import Path
+from typing import Any
+
+_NAME = "onnx_cpp2py_export"
+_MEMORY = 4 << 30
+
+
+def main(folder: str) -> None:
+    """Read a model from stdin, infer, and write it to stdout behind a byte that says how it went.
+
+    Args:
+        folder: where the package onnx is installed.
+    """
+    infer = _load(Path(folder))
+    data = sys.stdin.buffer.read()
+    _limit(len(data))
+    try:
+        answer = b"+" + infer(data, False, False, True)
+    except Exception as error:  # noqa: BLE001  # a C++ library on a stranger's graph; the parent makes it a note
+        answer = b"-" + str(error).encode("utf-8", "replace")[:10_000]
+    sys.stdout.buffer.write(answer)
+
+
+def seconds(size: int) -> int:
+    """Return how many seconds of computing a model of some bytes may take.
+
+    Args:
+        size: the bytes of the model without its weights.
+
+    Example:
+        >>> seconds(100), seconds(5_000_000)
+        (3, 253)
+    """
+    return 3 + size // 20_000
+
+
+def _load(folder: Path) -> Any:
+    for suffix in EXTENSION_SUFFIXES:
+        path = folder / (_NAME + suffix)
+        if path.is_file():
+            loader = ExtensionFileLoader(_NAME, str(path))
+            spec = importlib.util.spec_from_file_location(_NAME, path, loader=loader)
+            if spec is not None:
+                module = importlib.util.module_from_spec(spec)
+                loader.exec_module(module)
+                return module.shape_inference.infer_shapes
+    sys.path.append(str(folder.parent))
+    from onnx import shape_inference
+
+    return lambda data, *flags: shape_inference.infer_shapes(data, *flags).SerializeToString()
+
+
+def _limit(size: int) -> None:
+    """Bound time and memory where the system can."""
+    try:
+        import resource
+    except ImportError:
+        return
+    limits = ((resource.RLIMIT_CPU, seconds(size)), (resource.RLIMIT_AS, _MEMORY), (resource.RLIMIT_CORE, 0))
+    for kind, amount in limits:
+        hard = resource.getrlimit(kind)[1]
+        resource.setrlimit(kind, (amount if hard == resource.RLIM_INFINITY else min(amount, hard), hard))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,48 @@
+"""Hides from onnx's inference the nodes that crash it in a model that may be quite in order.
+
+Source: found with onnx 1.23 by giving every operator an input of unknown type, as behind an operator
+of a custom domain: these read that type without asking whether there is one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shapeinspect_onnx.functions import subgraphs
+
+_HIDDEN = "shapeinspect.hidden."
+_TRUSTING = frozenset({"EyeLike", "RegexFullMatch", "DictVectorizer", "LabelEncoder"})
+
+
+def hide(graph: Any, known: frozenset[str] = frozenset()) -> bool:
+    """Move such nodes into a domain that inference does not know, in place.
+
+    Args:
+        graph: the GraphProto.
+        known: the values of the graphs around it whose types are recorded.
+
+    Returns:
+        whether there are any.
+    """
+    typed = known | {entry.name for entry in (*graph.input, *graph.value_info) if entry.HasField("type")}
+    typed |= {tensor.name for tensor in graph.initializer}
+    found = False
+    for node in graph.node:
+        if node.op_type in _TRUSTING and (not node.input or node.input[0] not in typed):
+            node.domain = _HIDDEN + node.domain
+            found = True
+        for _, inner in subgraphs(node):
+            found |= hide(inner, typed)
+    return found
+
+
+def show(graph: Any) -> None:
+    """Undo :func:`hide`, in place.
+
+    Args:
+        graph: the GraphProto.
+    """
+    for node in graph.node:
+        node.domain = node.domain.removeprefix(_HIDDEN)
+        for _, inner in subgraphs(node):
+            show(inner)
