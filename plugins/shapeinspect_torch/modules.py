@@ -97,7 +97,8 @@ def class_name(node: Reduce) -> str:
     if type(cls) is Global and str(cls) in ("copyreg._reconstructor", "copy_reg._reconstructor"):
         cls = node.args[0] if type(node.args) is tuple and node.args else None
     if type(cls) is Persistent and type(cls.pid) is tuple and len(cls.pid) > 1:
-        cls = cls.pid[1]  # ("module", class, file, source) of the legacy format
+        # ("module", class, file, source) of the legacy format; without the first in its tar.
+        cls = cls.pid[0] if type(cls.pid[0]) is Global else cls.pid[1]
     return str(cls).removeprefix("__torch__.") if type(cls) is Global else "?"
 
 

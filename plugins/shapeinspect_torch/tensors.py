@@ -172,7 +172,7 @@ class Rebuilder:
         """
         kind = type(node)
         if kind is Persistent:
-            return self._loose.get(node.pid) if isinstance(node.pid, str) else None
+            return self._loose.get(str(node.pid)) if isinstance(node.pid, str | int) else None
         if kind is not Reduce:
             return None
         if id(node) in self._known:
