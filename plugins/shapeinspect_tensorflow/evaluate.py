@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
 from operator import add, floordiv, mul, sub
+from typing import Any, Generic, TypeVar
 
 from shapeinspect.dims import Shape
-from shapeinspect_tensorflow.flow import Flow, Ref, Step
 
 Numbers = tuple["int | None", ...]
+#: How a graph names its values.
+K = TypeVar("K", bound=Hashable)
 
 _MAX_DEPTH = 40
 #: More numbers than this are no shape.
@@ -18,20 +21,43 @@ _ARITHMETIC: Mapping[str, Callable[[int, int], int]] = {
 }  # fmt: skip
 
 
-class Evaluator:
+@dataclass(frozen=True, slots=True)
+class Source(Generic[K]):
+    """What computes a value.
+
+    Args:
+        op: the operator, as TensorFlow spells it.
+        inputs: what it reads.
+        attributes: its settings.
+        numbers: the value itself, where it is stored.
+    """
+
+    op: str
+    inputs: tuple[K | None, ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    numbers: tuple[int, ...] | None = None
+
+
+class Evaluator(Generic[K]):
     """Evaluates the small integer tensors of one graph.
 
     Args:
-        flow: what follows the inputs.
+        source_of: tells what computes a value.
         shape_of: returns the shape of a value, or None.
+
+    Example:
+        >>> stored = {"a": Source("Const", numbers=(3,)), "b": Source("Const", numbers=(4,))}
+        >>> graph = {**stored, "p": Source("Pack", ("a", "b", None))}
+        >>> Evaluator(graph.__getitem__, lambda _name: None).numbers("p")
+        (3, 4, None)
     """
 
-    def __init__(self, flow: Flow, shape_of: Callable[[Ref], Shape | None]) -> None:
-        self._flow = flow
+    def __init__(self, source_of: Callable[[K], Source[K]], shape_of: Callable[[K], Shape | None]) -> None:
+        self._source_of = source_of
         self._shape_of = shape_of
-        self._known: dict[Ref, Numbers | None] = {}
+        self._known: dict[K, Numbers | None] = {}
 
-    def numbers(self, ref: Ref, depth: int = 0) -> Numbers | None:
+    def numbers(self, ref: K, depth: int = 0) -> Numbers | None:
         """Return the numbers of a value, None for each that only the run tells.
 
         Args:
@@ -45,15 +71,14 @@ class Evaluator:
             return None
         if ref not in self._known:
             self._known[ref] = None  # for a value that is computed from itself
-            found = self._compute(self._flow.step(ref), depth)
+            found = self._compute(self._source_of(ref), depth)
             self._known[ref] = found if found is None or len(found) <= _MAX_NUMBERS else None
         return self._known[ref]
 
-    def _compute(self, step: Step, depth: int) -> Numbers | None:
-        op, inputs = step.node.op, step.inputs
-        if op == "Const":
-            tensor = step.node.attributes.get("value")
-            return None if tensor is None else tensor.numbers
+    def _compute(self, step: Source[K], depth: int) -> Numbers | None:
+        op, inputs = step.op, step.inputs
+        if step.numbers is not None:
+            return step.numbers
         if op == "Shape" and inputs and inputs[0] is not None:
             shape = self._shape_of(inputs[0])
             return None if shape is None else tuple(dim if isinstance(dim, int) else None for dim in shape)
@@ -95,7 +120,7 @@ def _combined(operation: Callable[[int, int], int], parts: list[Numbers | None])
     )
 
 
-def _cut(step: Step, parts: list[Numbers | None]) -> Numbers | None:
+def _cut(step: Source[K], parts: list[Numbers | None]) -> Numbers | None:
     """Cut a one-dimensional value."""
     if len(parts) != 4 or any(part is None for part in parts):
         return None
@@ -103,7 +128,7 @@ def _cut(step: Step, parts: list[Numbers | None]) -> Numbers | None:
     if any(len(cut) != 1 or cut[0] is None for cut in cuts) or cuts[2][0] == 0:
         return None
     first, last, pace = (cut[0] for cut in cuts)
-    masks = step.node.attributes
+    masks = step.attributes
     if masks.get("ellipsis_mask") or masks.get("new_axis_mask"):
         return None
     if masks.get("shrink_axis_mask"):

@@ -12,7 +12,7 @@ from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.ir import Call, Frozen, Layer, Note, Value, Weight
 from shapeinspect.rules import has_rule, output_shapes
 from shapeinspect_tensorflow import dtypes
-from shapeinspect_tensorflow.evaluate import Evaluator
+from shapeinspect_tensorflow.evaluate import Evaluator, Source
 from shapeinspect_tensorflow.flow import Flow, Ref, Step
 from shapeinspect_tensorflow.layouts import TABLE
 from shapeinspect_tensorflow.nodes import Tensor
@@ -98,7 +98,7 @@ class _Builder:
         self._shapes: dict[Ref, Shape | None] = {}
         self._named: dict[str, Shape | None] = {}
         self._used: dict[str, int] = {}
-        self._evaluator = Evaluator(flow, self._shape)
+        self._evaluator = Evaluator(self._source, self._shape)
 
     def build(self, inputs: Sequence[Ref], outputs: Sequence[Ref]) -> Parts:
         parts = self._parts
@@ -187,6 +187,12 @@ class _Builder:
             tuple(None if ref is None else self._shape(ref) for ref in inputs),
             evaluate, self._used.get(step.path, 0) + 1,
         )  # fmt: skip
+
+    def _source(self, ref: Ref) -> Source[Ref]:
+        step = self._flow.step(ref)
+        tensor = step.node.attributes.get("value") if step.node.op == "Const" else None
+        numbers = tensor.numbers if isinstance(tensor, Tensor) else None
+        return Source(step.node.op, step.inputs, step.node.attributes, numbers)
 
     def _shape(self, ref: Ref) -> Shape | None:
         if ref in self._held:
