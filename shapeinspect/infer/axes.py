@@ -128,19 +128,22 @@ class _Classes:
             self.seed(name, axes, _PROVEN)
         for name, axes in zip(outputs, naming.outputs, strict=False):
             self.seed(name, axes, _PROVEN)
+        start, rank = self._start, self._rank
         for source, axis, output, place in naming.links:
-            self._link(self.node(_at(sources, source), axis), self.node(_at(outputs, output), place))
+            one, other = _at(sources, source), _at(outputs, output)
+            if axis < rank.get(one, 0) and place < rank.get(other, 0):
+                self._link(start[one] + axis, start[other] + place)
 
-    def _link(self, one: int | None, other: int | None) -> None:
-        if one is None or other is None:
+    def _link(self, one: int, other: int) -> None:
+        low, high = self.root(one), self.root(other)
+        if low == high:
             return
-        left, right = self.root(one), self.root(other)
-        if left == right:
-            return
-        low, high = min(left, right), max(left, right)
+        if low > high:
+            low, high = high, low
         self._parent[high] = low
-        proofs = [proof for proof in (self._best[low], self._best[high]) if proof is not None]
-        self._best[low] = min(proofs, default=None)
+        best, proof = self._best[low], self._best[high]
+        if proof is not None and (best is None or proof < best):
+            self._best[low] = proof
 
     def merge(self, nodes: list[int | None], target: int | None) -> None:
         """Name a flattened axis after the axes it is made of, unless something better is proven."""

@@ -12,6 +12,21 @@ from shapeinspect.rules import Attributes, Shapes
 _VARIADIC = frozenset({"elementwise", "concat", "stack"})
 # Ops whose operands may be stored with the model, as weights.
 _WITH_WEIGHTS = frozenset({"elementwise", "concat"})
+# Ops that may move a stored tensor, and nothing else.
+_MOVES = frozenset(
+    {
+        "cast",
+        "expand",
+        "flatten",
+        "identity",
+        "permute",
+        "reshape",
+        "slice",
+        "squeeze",
+        "transpose2",
+        "unsqueeze",
+    }
+)
 # Ops that read their target from a second input where the graph computes it.
 _TARGETED = frozenset({"reshape", "expand"})
 
@@ -74,4 +89,6 @@ def inputs_of(layer: Layer, call: Call, shapes: Mapping[str, Shape | None]) -> S
     given = tuple([shapes.get(name) for name in input_names(layer, call)])
     if layer.kind in _WITH_WEIGHTS and layer.weights:
         return given + tuple([weight.shape for weight in layer.weights])
+    if not given and layer.kind in _MOVES and len(layer.weights) == 1:
+        return (layer.weights[0].shape,)
     return given

@@ -126,6 +126,13 @@ def test_a_stored_operand_takes_part_in_broadcasting() -> None:
     assert found.values["y"].shape == (2, 5, 7)
 
 
+def test_a_stored_tensor_may_be_all_that_is_moved() -> None:
+    settings = Frozen(axes=(1, 2))
+    layer = Layer("n", "unsqueeze", "Unsqueeze", attributes=settings, weights=(Weight("w", "data", (64,)),))
+    model = Model("m", "t", "t", "t", (layer,), (Call("n", (), ("y",)),), Frozen({"y": Value("y")}))
+    assert infer(model).values["y"].shape == (64, 1, 1)
+
+
 def test_inputs_that_are_left_out_are_none(chain: Chain) -> None:
     model = infer(
         chain(
