@@ -10,6 +10,8 @@ from shapeinspect.ir import Layer, Weight
 from shapeinspect_keras._live_graph import keras_class
 from shapeinspect_keras.parts import bind, part_roles, parts
 
+#: What Keras calls a variable that is given no name.
+_UNNAMED = "variable"
 _BITS = {"bool": 8, "bfloat16": 16, "int4": 4, "uint4": 4}
 
 
@@ -59,8 +61,11 @@ def _by_parts(layer: Any, config: Mapping[str, Any]) -> Iterator[Held]:
                 holder = getattr(holder, attribute, None)
         if holder is not None:
             own = _own(holder)
-            roles = part_roles(part, len(own)) or [part.prefix + variable.name for variable in own]
-            yield from (Held(role, variable) for role, variable in zip(roles, own, strict=True))
+            roles = part_roles(part, len(own)) or ("",) * len(own)
+            for role, variable in zip(roles, own, strict=True):
+                # The name is the role unless the layer gave none; a quantized layer's order is another.
+                named = variable.name != _UNNAMED or not role
+                yield Held(part.prefix + variable.name if named else role, variable)
 
 
 def _by_tree(layer: Any, prefix: str) -> Iterator[Held]:

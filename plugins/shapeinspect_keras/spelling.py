@@ -143,7 +143,7 @@ def quantization_mode(config: Mapping[str, Any]) -> str | None:
             return None
         mode = inner.get("mode")
         if isinstance(mode, str):
-            return mode
+            return mode.partition("/")[0]
         dtype = inner.get("name")
     if isinstance(dtype, str) and "_from_" in dtype:
         return dtype.partition("_from_")[0].partition("/")[0]

@@ -12,8 +12,10 @@ from keras import layers as K
 from keras.src.applications.convnext import LayerScale
 
 from shapeinspect import layout
+from shapeinspect.source import from_object
 from shapeinspect_keras.kinds import UNKNOWN_ON_PURPOSE, complete, describe
 from shapeinspect_keras.layouts import NON_TRAINABLE, weight_roles
+from shapeinspect_keras.live import ADAPTER
 from shapeinspect_keras.parts import bind, part_roles, parts
 
 CLASSES = sorted({
@@ -165,13 +167,27 @@ def test_operation_and_layer_of_one_name() -> None:
     assert (kind, attributes) == ("reshape", {"shape": (-1, 3), "batch_kept": True})
 
 
-def test_quantized_dense_is_named() -> None:
+@pytest.mark.parametrize("mode", ["int8", "int4", "float8"])
+def test_quantized_dense_is_named(mode: str) -> None:
     layer = built(K.Dense(5), (2, 7))
-    layer.quantize("int8")
+    layer.quantize(mode)
     store: dict[str, Any] = {}
     layer.save_own_variables(store)
-    assert weight_roles("Dense", layer.get_config(), len(store)) == ("kernel", "bias", "kernel_scale")
-    assert bind("Dense", layer.get_config(), "kernel", (7, 5)).common == "o i"  # type: ignore[union-attr]
+    variables = {id(one): one.name for one in layer.weights}
+    roles = weight_roles("Dense", layer.get_config(), len(store))
+    assert roles is not None
+    known = {
+        role: variables[id(one)]
+        for role, one in zip(roles, store.values(), strict=True)
+        if id(one) in variables
+    }
+    assert all(role == name for role, name in known.items())
+    assert len(known) > 1
+    found = {weight.role: weight for weight in ADAPTER.read(from_object(layer)).layers[0].weights}
+    assert set(found) == set(variables.values())
+    packed = mode == "int4"
+    assert (found["kernel"].layout is None) == packed
+    assert found["kernel"].shape == ((7, 3) if packed else (7, 5))
 
 
 def test_lora_has_layouts() -> None:
