@@ -54,7 +54,7 @@ class Expansion:
 
 
 def subgraphs(node: Any) -> list[tuple[str, Any]]:
-    """Return a node's subgraphs with their attributes' names.
+    """Return a node's subgraphs with their attributes' names, an If's first branch first.
 
     Args:
         node: the NodeProto.
@@ -64,7 +64,7 @@ def subgraphs(node: Any) -> list[tuple[str, Any]]:
         if attribute.HasField("g"):
             found.append((attribute.name, attribute.g))
         found.extend((f"{attribute.name}_{index}", graph) for index, graph in enumerate(attribute.graphs))
-    return found
+    return sorted(found, key=lambda pair: pair[0] != "then_branch")
 
 
 def name_and_expand(model: Any, label: str) -> Expansion:
