@@ -18,8 +18,8 @@ from shapeinspect_keras.symbols import BATCH, input_shape, names, open_shape
 
 #: What a ``TimeDistributed`` does to the axes around the layer inside it.
 FOLD, UNFOLD = "(fold time into batch)", "(unfold)"
-#: How often the calls of nested models may multiply one another.
-_CALLS = 300_000
+#: How many calls may come of running models inside a model again: they multiply one another.
+_REPEATS = 100_000
 
 
 @dataclass(slots=True)
@@ -70,15 +70,17 @@ class _Walk:
         self.graph = graph
         self.batch: Dim = BATCH
         self.folded = 0
+        self.numbers: dict[str, int] = {}
+        self.entered: set[Path] = set()
+        self.repeated = 0
 
     # Values
 
     def value(self, path: Path, shape: Shape | None, dtype: str | None, index: int = 0) -> str:
-        stem = "/".join(path) + (f":{index}" if index else "")
-        name, number = stem, 1
+        stem = name = "/".join(path) + (f":{index}" if index else "")
         while name in self.graph.values:
-            number += 1
-            name = f"{stem}#{number}"
+            self.numbers[stem] = self.numbers.get(stem, 1) + 1
+            name = f"{stem}#{self.numbers[stem]}"
         self.graph.values[name] = Value(name, shape, dtype)
         return name
 
@@ -106,7 +108,9 @@ class _Walk:
     # Forms
 
     def model(self, node: Node, path: Path, inputs: Sequence[str]) -> tuple[str, ...]:
-        if len(self.graph.calls) > _CALLS:
+        self.repeated += len(node.children) if path in self.entered else 0
+        self.entered.add(path)
+        if self.repeated > _REPEATS:
             raise UnreadableFileError(self.graph.label, "its models call one another too often")
         if node.form == "functional":
             return _Functional(self, node, path, inputs).run()

@@ -266,7 +266,11 @@ def test_code_is_named_and_not_run(saved, read):
 
 def test_statistics_and_frozen_layers_are_not_trainable(keras, read, tmp_path):
     live = keras.Sequential(
-        [keras.Input((7,)), keras.layers.Dense(5, name="frozen"), keras.layers.BatchNormalization(name="norm")]
+        [
+            keras.Input((7,)),
+            keras.layers.Dense(5, name="frozen"),
+            keras.layers.BatchNormalization(name="norm"),
+        ]
     )
     live.get_layer("frozen").trainable = False
     for ending in (".keras", ".h5"):
