@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from shapeinspect_torch.tensors import Rebuilder
 _MODEL = ("state_dict", "model_state_dict", "model", "module")
 #: Keys that may as well be a part of it.
 _PERHAPS = ("net", "network", "params", "weights", "params_ema", "model_ema", "ema", "student", "teacher")
+#: What a second set of the same weights is called.
+_AVERAGE = re.compile(r"ema|swa|avg|average|best|shadow|teacher|target|momentum")
 _MOST = 2**63
 
 
@@ -198,12 +201,11 @@ def _is_optimizer(key: str, node: Node) -> bool:
 
 
 def _copies(models: list[tuple[str, Node]]) -> set[str]:
-    """The keys of state dicts that name the same weights as one before (an average, a best one)."""
-    first: dict[frozenset[str], str] = {}
-    again = set()
-    for key, node in sorted(models, key=lambda entry: entry[0] not in _MODEL):
-        if isinstance(node, dict) and len(node) > 1:
-            names = frozenset(name for name in node if type(name) is str)
-            if first.setdefault(names, key) != key:
-                again.add(key)
-    return again
+    """The keys of state dicts that are called an average (or the like) of one of the same names."""
+    names = {
+        key: frozenset(name for name in node if type(name) is str)
+        for key, node in models
+        if isinstance(node, dict)
+    }
+    originals = {held for key, held in names.items() if not _AVERAGE.search(key.lower())}
+    return {key for key, held in names.items() if _AVERAGE.search(key.lower()) and held in originals}

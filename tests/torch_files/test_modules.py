@@ -1,0 +1,128 @@
+"""Whole pickled modules and TorchScript: the tree, the classes, the settings, the weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from shapeinspect_torch.kinds import describe
+
+
+class Block(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(4, 6, (3, 5), stride=2, padding=(1, 2), groups=2)
+        self.norm = nn.BatchNorm2d(6, eps=1e-3)
+        self.act = nn.ReLU()
+        self.gain = nn.Parameter(torch.ones(3))
+        self.register_buffer("grid", torch.zeros(2, 2), persistent=False)
+
+    def forward(self, x):
+        return self.act(self.norm(self.conv(x))) * self.gain[0]
+
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList([Block(), Block()])
+        self.up = nn.ConvTranspose2d(6, 4, 3, groups=2)
+        self.head = nn.Linear(4, 7)
+        self.head.weight.requires_grad_(False)
+
+    def forward(self, x):
+        return self.up(self.blocks[0](x))
+
+
+CONTAINERS = {"zip": {}, "legacy": {"_use_new_zipfile_serialization": False}}
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+@pytest.mark.filterwarnings("ignore")
+def test_pickled_module(tmp_path: Path, read, weights, layers, container: str) -> None:
+    net = Net()
+    path = tmp_path / "net.pt"
+    torch.save(net, path, **CONTAINERS[container])
+    model = read(path)
+    found = layers(model)
+    oracle = {name or "Net": module for name, module in net.named_modules()}
+    assert list(found) == list(oracle)
+    for name, module in oracle.items():
+        layer = found[name]
+        assert layer.type == type(module).__name__
+        kind, attributes = describe(layer.type, vars(module))
+        assert layer.kind == ("module" if kind == "unknown" else kind)
+        assert dict(layer.attributes) == attributes
+    held = weights(model)
+    tensors = {**dict(net.named_parameters()), **dict(net.named_buffers())}
+    assert {name: w.shape for name, w in held.items()} == {n: tuple(t.shape) for n, t in tensors.items()}
+    assert {n for n, w in held.items() if w.buffer} == {name for name, _ in net.named_buffers()}
+    assert {n for n, w in held.items() if w.trainable} == {
+        n for n, p in net.named_parameters() if p.requires_grad
+    }
+    assert held["up.weight"].layout.sizes == {"g": 2}
+    assert any(
+        "not executed; globals referenced: " in note.text and "Net" in note.text for note in model.notes
+    )
+    assert "torch.nn.modules.conv.Conv2d" in model.metadata["globals"]
+
+
+def test_a_leaf_alone_and_a_module_in_a_checkpoint(tmp_path: Path, read, layers) -> None:
+    path = tmp_path / "a.pt"
+    torch.save(nn.Linear(3, 5), path)
+    found = layers(read(path))
+    assert (found["Linear"].kind, found["Linear"].attributes["in_features"]) == ("linear", 3)
+    torch.save(
+        {"model": Net(), "ema": Net(), "optimizer": {"state": {0: torch.zeros(2)}, "param_groups": []}}, path
+    )
+    model = read(path)
+    assert "blocks.0.conv" in layers(model)
+    assert any('"model"' in note.text and '"optimizer" (2 values' in note.text for note in model.notes)
+
+
+def test_shared_module_counts_once(tmp_path: Path, read, weights) -> None:
+    inner = nn.Linear(3, 3)
+    path = tmp_path / "a.pt"
+    torch.save(nn.Sequential(inner, nn.ReLU(), inner), path)
+    held = weights(read(path))
+    assert held["0.weight"].storage == held["2.weight"].storage is not None
+
+
+def test_a_class_with_settings_it_cannot_have(tmp_path: Path, read, layers) -> None:
+    conv = nn.Conv2d(3, 5, 2)
+    conv.kernel_size = "wide"
+    conv.stride = (1, "x")
+    path = tmp_path / "a.pt"
+    torch.save(conv, path)
+    (layer,) = layers(read(path)).values()
+    assert layer.type == "Conv2d"
+
+
+@pytest.mark.parametrize("how", ["script", "trace"])
+@pytest.mark.filterwarnings("ignore")
+def test_torchscript(tmp_path: Path, read, weights, layers, how: str) -> None:
+    net = Block().eval()
+    example = torch.zeros(1, 4, 9, 9)
+    compiled = torch.jit.script(net) if how == "script" else torch.jit.trace(net, example)
+    path = tmp_path / "net.pt"
+    compiled.save(path)
+    model = read(path)
+    assert model.format == "torchscript"
+    loaded = torch.jit.load(path)
+    oracle = {name or "Block": module for name, module in loaded.named_modules()}
+    found = layers(model)
+    assert set(found) >= set(oracle) - {"act"}
+    for name, module in oracle.items():
+        if name in found:
+            assert found[name].type == module.original_name
+    held = weights(model)
+    tensors = {**dict(loaded.named_parameters()), **dict(loaded.named_buffers())}
+    assert {n: (w.shape, w.buffer) for n, w in held.items()} == {
+        name: (tuple(tensor.shape), name in dict(loaded.named_buffers())) for name, tensor in tensors.items()
+    }
+    if how == "script":
+        assert found["conv"].attributes["stride"] == (2, 2)
+        assert found["conv"].attributes["groups"] == 2
+        assert found["conv"].attributes["padding"] == ((1, 1), (2, 2))
