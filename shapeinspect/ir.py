@@ -67,6 +67,11 @@ class Layout:
         orders: for an axis whose entries are named and stored in another order than the common
             one (the gates of a recurrent layer): the axis, the native and the common order.
         flips: the axes whose entries are stored back to front.
+        slot: what the weight is to its layer, the same in every framework: ``weight``, ``bias``,
+            ``mean``, ``weight_ih.l0`` …; a name in braces stands for an axis of ``splits``; names
+            joined by ``+`` are stored as their sum; empty where nothing corresponds.
+        splits: the axes along which one stored weight holds several slots, with the text that each
+            entry puts in the place of the braces.
 
     Example:
         >>> Layout("kh kw i o", "o i kh kw").native
@@ -78,6 +83,8 @@ class Layout:
     sizes: Frozen[int] = Frozen()
     orders: tuple[tuple[str, str, str], ...] = ()
     flips: tuple[str, ...] = ()
+    slot: str = ""
+    splits: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from shapeinspect import layout
@@ -113,7 +114,7 @@ class AdapterContract(ABC):
         """Reading changes neither the file nor the object."""
         adapter = _adapter(self)
         for case in self.cases(tmp_path):
-            state = case.state or (lambda path=case.source.path: _digest(path))
+            state = case.state or partial(_digest, case.source.path)
             before = state()
             adapter.read(case.source)
             _equal(state() == before, True, f"{case.source.label} is as before")

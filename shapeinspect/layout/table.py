@@ -23,6 +23,9 @@ class Row:
             depend on the layer (``g``) are given to :meth:`Table.bind`.
         orders: for an axis with named entries: the axis, the native order, the common order.
         flips: the axes whose entries are stored back to front.
+        slot: what the weight is to its layer in every framework, see :class:`shapeinspect.ir.Layout`;
+            None for what the table's ``slots`` say of the role.
+        splits: the axes along which it holds several slots.
 
     Example:
         >>> Row("Conv2D", "kernel", "*k i o", "o i *k").types
@@ -36,6 +39,8 @@ class Row:
     sizes: Frozen[int] = Frozen()
     orders: tuple[tuple[str, str, str], ...] = ()
     flips: tuple[str, ...] = ()
+    slot: str | None = None
+    splits: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 class Table:
@@ -43,6 +48,8 @@ class Table:
 
     Args:
         rows: the rows; a later row for the same type, role and rank loses to an earlier one.
+        slots: the slot of each role whose row does not name one; a role that is not among them is
+            its own slot.
 
     Raises:
         LayoutError: if the two patterns of a row do not name the same axes.
@@ -53,8 +60,9 @@ class Table:
         'o i kh kw'
     """
 
-    def __init__(self, rows: Iterable[Row]) -> None:
+    def __init__(self, rows: Iterable[Row], slots: Mapping[str, str] | None = None) -> None:
         self.rows = tuple(rows)
+        self.slots = dict(slots or {})
         self._found: dict[tuple[str, str], list[Row]] = {}
         for row in self.rows:
             if set(parse(row.native).names) != set(parse(row.common).names):
@@ -90,5 +98,7 @@ class Table:
                 Frozen({**row.sizes, **bound}),
                 row.orders,
                 tuple(axis for flip in row.flips for axis in parse(expand_to(flip, rank)).names),
+                self.slots.get(role, role) if row.slot is None else row.slot,
+                row.splits,
             )
         return None

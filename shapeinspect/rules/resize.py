@@ -12,19 +12,19 @@ from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, first, kee
 from shapeinspect.rules.spatial import is_last, names, per_axis, take_apart, window_links
 
 
-def scaled_size(n: Length, scale: float) -> Length:
+def scaled_size(n: Length, scale: float, single: bool = False) -> Length:
     """Return the length after resizing by a factor.
 
     A symbol is scaled where the factor is a whole number or a small binary fraction (0.5, 0.75);
-    for other factors the result depends on rounding, and is UNKNOWN. A factor that is a 32-bit float
-    is multiplied as one.
+    for other factors the result depends on rounding, and is UNKNOWN.
 
     Args:
         n: the input's length.
         scale: the factor.
+        single: whether the product is rounded to 32 bits before it is rounded down.
 
-    Source: ``floor(in * scale)``: ``torch.nn.functional.interpolate``, with 64-bit factors; ONNX
-        Resize, with 32-bit ones.
+    Source: ``floor(in * scale)``: ``torch.nn.functional.interpolate`` and onnx.shape_inference, with
+        64 bits; ONNX Resize as onnxruntime computes it, with 32.
 
     Example:
         >>> scaled_size(15, 0.5), scaled_size(100, 0.29), scaled_size(7, 3)
@@ -37,7 +37,6 @@ def scaled_size(n: Length, scale: float) -> Length:
         return UNKNOWN
     if below <= 64:
         return (n * above) // below
-    single = _to_single(scale) == scale
     if isinstance(n, int):
         return math.floor(_to_single(n * scale) if single else n * scale)
     exact = n * scale
@@ -74,21 +73,22 @@ def _resize(attributes: Attributes, inputs: Shapes) -> Shapes:
         return (tuple(UNKNOWN for _ in shape),)
     for given in (size, scale):
         if isinstance(given, tuple | list) and len(given) == len(shape) > 2:
-            return (_resize_all(shape, size, scale),)
+            return (_resize_all(shape, size, scale, bool(attributes.get("single_precision"))),)
     parts = take_apart(shape, None, is_last(attributes))
     count = len(parts.space)
     if size is not None:
         return (parts.join(per_axis(size, count)),)
-    out = tuple(scaled_size(n, s) for n, s in zip(parts.space, per_axis(scale, count), strict=True))
+    single = bool(attributes.get("single_precision"))
+    out = tuple(scaled_size(n, s, single) for n, s in zip(parts.space, per_axis(scale, count), strict=True))
     if any(isinstance(n, int) and n < 1 for n in out):
         raise mismatch("lengths of at least 1 after scaling", show(out), hint="take a larger factor or input")
     return (parts.join(out),)
 
 
-def _resize_all(shape: Shape, size: Any, scale: Any) -> Shape:
+def _resize_all(shape: Shape, size: Any, scale: Any, single: bool) -> Shape:
     if size is not None:
         return tuple(size)
-    return tuple(scaled_size(n, s) for n, s in zip(shape, scale, strict=True))
+    return tuple(scaled_size(n, s, single) for n, s in zip(shape, scale, strict=True))
 
 
 def _resize_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:

@@ -67,15 +67,16 @@ def test_a_table_binds_by_type_role_and_rank() -> None:
         [
             Row("Convolution1D", "W", "kl 1 i o", "o i kl"),
             Row("Conv1D Conv2D", "kernel", "*k i o", "o i *k"),
-            Row("ConvT", "weight", "(g i) o *k", "(g o) i *k", flips=("*k",)),
-        ]
+            Row("ConvT", "weight", "(g i) o *k", "(g o) i *k", flips=("*k",), slot="weight"),
+        ],
+        {"kernel": "weight", "W": "weight"},
     )
-    assert table.bind("Conv2D", "kernel", 4) == Layout("kh kw i o", "o i kh kw")
-    assert table.bind("Convolution1D", "W", 4) == Layout("kl 1 i o", "o i kl")
+    assert table.bind("Conv2D", "kernel", 4) == Layout("kh kw i o", "o i kh kw", slot="weight")
+    assert table.bind("Convolution1D", "W", 4) == Layout("kl 1 i o", "o i kl", slot="weight")
     assert table.bind("Convolution1D", "W", 3) is None
     assert table.bind("Conv2D", "bias", 1) is None
     bound = table.bind("ConvT", "weight", 4, {"g": 2, "gate": 4})
-    assert bound == Layout("(g i) o kh kw", "(g o) i kh kw", Frozen(g=2), (), ("kh", "kw"))
+    assert bound == Layout("(g i) o kh kw", "(g o) i kh kw", Frozen(g=2), (), ("kh", "kw"), "weight")
 
 
 def test_a_row_whose_sides_differ_is_refused() -> None:

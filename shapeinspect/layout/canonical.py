@@ -1,0 +1,180 @@
+"""A layer's weights as every framework has them: one tensor a slot, and back into any layout.
+
+Frameworks cut the same numbers differently: torch keeps the projections of an attention in one
+tensor, ONNX both directions of a recurrent layer, Keras the sum of the two biases. A *slot* is the
+smallest piece that all of them agree on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import product as combinations
+from typing import TYPE_CHECKING, Any
+
+from shapeinspect.dims import Shape
+from shapeinspect.errors import LayoutError
+from shapeinspect.ir import Layout, Weight
+from shapeinspect.layout.apply import to_common, to_native
+from shapeinspect.layout.normalize import common_shape
+from shapeinspect.layout.pattern import lengths, parse
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One slot, and where it stands in a weight of the common convention.
+
+    Args:
+        slot: its name; names joined by ``+`` for a weight that holds their sum.
+        pattern: its axes in the common convention, those of ``splits`` left out.
+        shape: its lengths.
+        index: which entry of each split axis it is, by the axis's place in the common pattern.
+
+    Example:
+        >>> weight = Weight("w", "in_proj_weight", (9, 5), layout=Layout(
+        ...     "(qkv o) i", "qkv o i", sizes={"qkv": 3}, slot="{qkv}.weight",
+        ...     splits=(("qkv", ("q", "k", "v")),)))
+        >>> [(piece.slot, piece.pattern, piece.shape) for piece in pieces(weight)][1]
+        ('k.weight', 'o i', (3, 5))
+    """
+
+    slot: str
+    pattern: str
+    shape: Shape
+    index: tuple[tuple[int, int], ...] = ()
+
+    def take(self, array: Array) -> Array:
+        """Cut the piece out of the weight.
+
+        Args:
+            array: the whole weight in the common convention.
+        """
+        place: list[Any] = [slice(None)] * array.ndim
+        for axis, entry in self.index:
+            place[axis] = entry
+        taken: Array = array[tuple(place)]
+        return taken
+
+
+def pieces(weight: Weight) -> tuple[Piece, ...]:
+    """Return the slots that a weight holds, none for a weight without a layout or a slot.
+
+    Args:
+        weight: the weight.
+
+    Raises:
+        LayoutError: if a split axis is not one of the common pattern or has another length.
+    """
+    layout = weight.layout
+    if layout is None or not layout.slot:
+        return ()
+    found = lengths(parse(layout.native), weight.shape, layout.sizes)
+    common = parse(layout.common)
+    shape = common_shape(layout, weight.shape)
+    places = []
+    for axis, names in layout.splits:
+        if (axis,) not in common.axes or found[axis] != len(names):
+            raise LayoutError(
+                f"axis {axis} of layout {layout.common!r} holds {found.get(axis, 'no')} slots",
+                expected=", ".join(names),
+            )
+        places.append((common.axes.index((axis,)), axis, names))
+    split = {place for place, _, _ in places}
+    kept = [place for place in range(len(shape)) if place not in split]
+    pattern = " ".join(common.labels[place] for place in kept)
+    rest = tuple(shape[place] for place in kept)
+    return tuple(
+        Piece(
+            layout.slot.format(**{axis: names[entry] for (_, axis, names), entry in zip(places, entries)}),  # noqa: B905  # one entry a place
+            pattern,
+            rest,
+            tuple((place, entry) for (place, _, _), entry in zip(places, entries)),  # noqa: B905  # as above
+        )
+        for entries in combinations(*(range(len(names)) for _, _, names in places))
+    )
+
+
+def slots(weights: Iterable[Weight]) -> dict[str, tuple[Weight, Piece]]:
+    """Return every slot of a layer, with the weight that holds it.
+
+    Args:
+        weights: the layer's weights.
+
+    Example:
+        >>> list(slots([Weight("b", "bias", (3,), layout=Layout("o", "o", slot="bias"))]))
+        ['bias']
+    """
+    return {piece.slot: (weight, piece) for weight in weights for piece in pieces(weight)}
+
+
+def read(weights: Iterable[Weight]) -> dict[str, Callable[[], Array]]:
+    """Return a reader for the numbers of every slot, in the common convention.
+
+    Args:
+        weights: the layer's weights; those whose values cannot be read are left out.
+    """
+    return {
+        slot: _reader(weight, piece)
+        for slot, (weight, piece) in slots(weights).items()
+        if weight.values is not None
+    }
+
+
+def _reader(weight: Weight, piece: Piece) -> Callable[[], Array]:
+    layout, values = weight.layout, weight.values
+    if layout is None or values is None:
+        raise LayoutError(f'weight "{weight.name}" has no values in a known layout')
+    return lambda: piece.take(to_common(layout, values()))
+
+
+def write(layout: Layout, shape: tuple[int, ...], values: Mapping[str, Array]) -> Array:
+    """Put slots together into one weight of a native layout.
+
+    A slot that is missing counts as zeros where the weight holds a sum, and is an error elsewhere.
+
+    Args:
+        layout: the native layout to make.
+        shape: the native shape to make.
+        values: the numbers of each slot, in the common convention.
+
+    Raises:
+        LayoutError: if a slot is missing or has another shape.
+
+    Example:
+        >>> import numpy as np
+        >>> write(Layout("i o", "o i", slot="weight"), (3, 2), {"weight": np.zeros((2, 3))}).shape
+        (3, 2)
+    """
+    import numpy as np
+
+    wanted = pieces(Weight("", "", shape, layout=layout))
+    parts = [_sum(piece, values) for piece in wanted]
+    whole = np.empty(tuple(int(length) for length in common_shape(layout, shape)), parts[0].dtype)  # type: ignore[arg-type]  # of integers come integers
+    for piece, part in zip(wanted, parts, strict=True):
+        if part.shape != piece.shape:
+            raise LayoutError(
+                f"slot {piece.slot} does not fit", expected=str(piece.shape), got=str(part.shape)
+            )
+        piece.take(whole)[...] = part
+    return to_native(layout, whole)
+
+
+def _sum(piece: Piece, values: Mapping[str, Array]) -> Array:
+    if piece.slot in values:
+        return values[piece.slot]
+    parts = [values[name] for name in piece.slot.split("+") if name in values]
+    whole = next((names for names in values if "+" in names and piece.slot in names.split("+")), None)
+    if whole is not None and "+" not in piece.slot:
+        # The source holds only the sum: the first of its slots takes it all, the others are zero.
+        return values[whole] if whole.split("+")[0] == piece.slot else values[whole] * 0
+    if not parts:
+        raise LayoutError(f"there is no slot {piece.slot}", got=", ".join(values) or "none")
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total
