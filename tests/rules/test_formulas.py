@@ -27,6 +27,7 @@ FORMULAS: dict[str, Callable[..., Any]] = {
     "adaptive start": lambda n, a, b, c: rules.adaptive_start(c, n, a + c),
     "adaptive end": lambda n, a, b, c: rules.adaptive_end(c, n, a + c),
     "scaled": lambda n, a, b, c: rules.scaled_size(n, a / 4),
+    "scaled in 32 bits": lambda n, a, b, c: rules.scaled_size(n, a / 4, True),
     "shuffled": lambda n, a, b, c: rules.shuffled_channels(n, b),
     "padded": lambda n, a, b, c: rules.pad_size(n, a, -c),
     "concatenated": lambda n, a, b, c: rules.concat_size((a, n, b)),
@@ -89,3 +90,11 @@ def test_causal_padding_keeps_the_length() -> None:
     for kernel in range(1, 5):
         for dilation in range(1, 4):
             assert rules.conv_size(17, kernel, 1, rules.causal_padding(kernel, dilation), 0, dilation) == 17
+
+
+@settings(max_examples=100, deadline=None)
+@given(scale=st.floats(0.05, 5), single=st.booleans())
+def test_any_factor_is_the_same_on_integers_and_arrays(scale: float, single: bool) -> None:
+    sizes = np.arange(1, 200)
+    one_by_one = [rules.scaled_size(int(n), scale, single) for n in sizes]
+    np.testing.assert_array_equal(rules.scaled_size(sizes, scale, single), one_by_one)
