@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from shapeinspect.infer.axes import name_axes
+from shapeinspect.infer.composite import compose_inputs
 from shapeinspect.infer.inputs import with_input_shapes
 from shapeinspect.infer.shapes import fill_shapes
 from shapeinspect.infer.work import count_work
@@ -45,4 +46,11 @@ def infer(model: Model) -> Model:
         for name, value in model.values.items()
     }
     calls = count_work(model, layers, shapes)
-    return replace(model, values=Frozen(values), calls=calls, notes=(*model.notes, *notes))
+    composed, unclear = compose_inputs(model, layers, shapes, axes)
+    return replace(
+        model,
+        layers=composed,
+        values=Frozen(values),
+        calls=calls,
+        notes=(*model.notes, *notes, *unclear),
+    )

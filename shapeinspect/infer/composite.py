@@ -1,0 +1,158 @@
+"""Finds linear layers whose input axis is several axes in one, and says so in their layouts.
+
+Behind a flatten, a linear layer's input axis is ``(C H W)`` where channels come first and ``(H W C)``
+where they come last: the same numbers in another order. The layout of its weight then names the parts,
+and the common convention, ``(C H W)``, puts them in one order for all frameworks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from shapeinspect.dims import Shape
+from shapeinspect.infer.settings import attributes_of, input_names, inputs_of
+from shapeinspect.ir import Axes, Call, Frozen, Layer, Layout, Model, Note, Weight
+from shapeinspect.layout import common_shape, parse
+from shapeinspect.rules import axis_names, has_rule
+
+#: The order of the parts of a composite axis in the common convention.
+_ORDER = ("C", "D", "H", "W", "L", "T", "E")
+
+#: What a composite input axis is called in a layout, where ``i`` stood.
+_INPUT = "i"
+
+
+def compose_inputs(
+    model: Model,
+    layers: Mapping[str, Layer],
+    shapes: Mapping[str, Shape | None],
+    axes: Mapping[str, Axes | None],
+) -> tuple[tuple[Layer, ...], tuple[Note, ...]]:
+    """Return the layers, with composite input axes named in their weights' layouts.
+
+    Args:
+        model: the model.
+        layers: its layers by path.
+        shapes: the shape of every value.
+        axes: the axis names of every value.
+
+    Returns:
+        the layers in their order, and a note for each linear layer behind a flatten whose parts are
+        not known.
+    """
+    flattened = _flattened(model, layers, shapes, axes)
+    producers = {name: call for call in model.calls for name in call.outputs if name}
+    found: dict[str, dict[str, int]] = {}
+    notes: dict[Note, None] = {}
+    for call in model.calls:
+        layer = layers.get(call.layer)
+        if layer is None or layer.kind != "linear" or not layer.weights or not call.inputs:
+            continue
+        origin = _origin(call.inputs[0], producers, shapes, flattened)
+        if origin is None:
+            continue
+        parts = flattened[origin]
+        if parts is None:
+            notes[_unknown(call.layer)] = None
+        elif len(parts) > 1:
+            found[call.layer] = parts
+    changed = tuple(
+        replace(layer, weights=tuple(_composed(weight, found[layer.path]) for weight in layer.weights))
+        if layer.path in found
+        else layer
+        for layer in model.layers
+    )
+    return changed, tuple(notes)
+
+
+def _unknown(path: str) -> Note:
+    text = (
+        "its input was flattened, and the order of what was flattened is not known: no transform permutes it"
+    )
+    return Note(text, path)
+
+
+def _flattened(
+    model: Model,
+    layers: Mapping[str, Layer],
+    shapes: Mapping[str, Shape | None],
+    axes: Mapping[str, Axes | None],
+) -> dict[str, dict[str, int] | None]:
+    """Return the values whose last axis was flattened, with the names and lengths of its parts."""
+    found: dict[str, dict[str, int] | None] = {}
+    for call in model.calls:
+        layer = layers.get(call.layer)
+        if layer is None or not has_rule(layer.kind):
+            continue
+        sources = input_names(layer, call)
+        outputs = tuple([shapes.get(name) for name in call.outputs])
+        naming = axis_names(
+            layer.kind, attributes_of(layer, call, model.values), inputs_of(layer, call, shapes), outputs
+        )
+        for source, merged, output, axis in naming.merges:
+            shape = outputs[output] if output < len(outputs) else None
+            if shape is None or axis != len(shape) - 1 or source >= len(sources):
+                continue
+            name = call.outputs[output]
+            found[name] = _parts(shapes.get(sources[source]), axes.get(sources[source]), merged)
+    return found
+
+
+def _parts(shape: Shape | None, axes: Axes | None, merged: tuple[int, ...]) -> dict[str, int] | None:
+    """Return name and length of each merged axis that is longer than 1; None if one is not known."""
+    if shape is None:
+        return None
+    parts: dict[str, int] = {}
+    for axis in merged:
+        length = shape[axis]
+        if length == 1:
+            continue
+        name = axes[axis] if axes is not None else None
+        if not isinstance(length, int) or name not in _ORDER or name in parts:
+            return None
+        parts[name] = length
+    return parts
+
+
+def _origin(
+    name: str,
+    producers: Mapping[str, Call],
+    shapes: Mapping[str, Shape | None],
+    flattened: Mapping[str, object],
+) -> str | None:
+    """Walk back through ops that keep the shape of their one input, to where it was flattened."""
+    while name not in flattened:
+        call = producers.get(name)
+        inputs = [one for one in call.inputs if one] if call is not None else []
+        if len(inputs) != 1 or shapes.get(inputs[0]) != shapes.get(name) or shapes.get(name) is None:
+            return None
+        name = inputs[0]
+    return name
+
+
+def _composed(weight: Weight, parts: Mapping[str, int]) -> Weight:
+    layout = weight.layout
+    if layout is None or (_INPUT,) not in parse(layout.native).axes:
+        return weight
+    ordered = sorted(parts, key=_ORDER.index)
+    composed = Layout(
+        _named(layout.native, " ".join(parts)),
+        _named(layout.common, " ".join(ordered)),
+        Frozen({**layout.sizes, **parts}),
+        layout.orders,
+        layout.flips,
+        layout.slot,
+        layout.splits,
+    )
+    length = weight.shape[parse(layout.native).axes.index((_INPUT,))]
+    total = 1
+    for part in parts.values():
+        total *= part
+    if length != total:
+        return weight
+    return replace(weight, layout=composed, common_shape=common_shape(composed, weight.shape))
+
+
+def _named(pattern: str, parts: str) -> str:
+    return " ".join(f"({parts})" if label == _INPUT else label for label in parse(pattern).labels)
