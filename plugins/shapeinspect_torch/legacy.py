@@ -47,6 +47,9 @@ class Cursor:
         self._file = file
         self.at = at
         self.end = (source.size or 0) if end is None else end
+        # What has been read already, and where it begins; several small pickles share one read.
+        self._ahead = b""
+        self._ahead_at = at
 
     def pickle(self) -> Pickle:
         """Read the next pickle.
@@ -54,17 +57,19 @@ class Cursor:
         Raises:
             UnreadableFileError: if it is malformed, too large or cut off.
         """
-        want = _FIRST_READ
+        left = min(self.end - self.at, MAX_BYTES)
         while True:
-            data = self._peek(min(want, self.end - self.at, MAX_BYTES))
+            start = self.at - self._ahead_at
             try:
-                found = read_pickle(data, self.label, base=self.at)
+                found = read_pickle(self._ahead, self.label, start=start, base=self._ahead_at)
             except TruncatedPickleError:
-                if len(data) < want or want >= MAX_BYTES:
+                ahead = max(len(self._ahead) - start, 0)
+                if ahead >= left:
                     raise
-                want *= _GROWTH
+                self._ahead = self._peek(min(max(_GROWTH * ahead, _FIRST_READ), left))
+                self._ahead_at = self.at
                 continue
-            self.at += found.end
+            self.at = self._ahead_at + found.end
             return found
 
     def take(self, size: int) -> bytes:

@@ -151,6 +151,8 @@ class _Header:
             entries = json.loads(
                 raw.decode("utf-8"), object_pairs_hook=self._object, parse_constant=self._constant
             )
+            if b"\\u" in raw:  # half a character, which UTF-8 cannot hold, may be spelled as an escape
+                json.dumps(entries, ensure_ascii=False).encode("utf-8")
         except ValueError as error:
             self._fail(f"the header is no JSON: {error}")
         except RecursionError:
