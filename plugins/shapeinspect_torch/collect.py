@@ -10,8 +10,9 @@ from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Weight
 from shapeinspect_torch.contents import Survey, children, is_module
 from shapeinspect_torch.dtypes import PACKED_VALUES
+from shapeinspect_torch.rebuild import Rebuilder
 from shapeinspect_torch.records import Node
-from shapeinspect_torch.tensors import Rebuilder, Tensor
+from shapeinspect_torch.tensors import Tensor
 
 MAX_DEPTH = 100
 MAX_NAME = 4096

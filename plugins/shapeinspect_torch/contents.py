@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from shapeinspect_torch.rebuild import Rebuilder
 from shapeinspect_torch.records import Identity, Node, Reduce, SetOf
-from shapeinspect_torch.tensors import Rebuilder
 
 #: Keys under which training scripts keep the model itself.
 _MODEL = ("state_dict", "model_state_dict", "model", "module")

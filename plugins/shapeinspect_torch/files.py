@@ -9,10 +9,11 @@ from shapeinspect.ir import Frozen, Layer, Model, Note
 from shapeinspect.source import Source
 from shapeinspect_torch import collect, contents, modules
 from shapeinspect_torch.container import Container
+from shapeinspect_torch.rebuild import Rebuilder
 from shapeinspect_torch.records import Global
 from shapeinspect_torch.shards import BARE, Shard, is_index, pick, read_index
 from shapeinspect_torch.state_dict import layers_of
-from shapeinspect_torch.tensors import Rebuilder, Tensor
+from shapeinspect_torch.tensors import Tensor
 from shapeinspect_torch.values import reader
 
 _SHOWN = 8

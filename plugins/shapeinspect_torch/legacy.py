@@ -17,8 +17,9 @@ from shapeinspect_torch.container import Container
 from shapeinspect_torch.dtypes import STORAGES
 from shapeinspect_torch.pickle_machine import MAX_BYTES, TruncatedPickleError
 from shapeinspect_torch.pickle_reader import Pickle, read_pickle
+from shapeinspect_torch.rebuild import Rebuilder
 from shapeinspect_torch.records import Global, Node
-from shapeinspect_torch.tensors import Rebuilder, Storage, Tensor, reach
+from shapeinspect_torch.tensors import Storage, Tensor, reach
 from shapeinspect_torch.values import Place
 
 MAGIC = 0x1950A86A20F9469CFC6C

@@ -10,9 +10,10 @@ from shapeinspect_torch.collect import Budget, Named, Values, to_weight
 from shapeinspect_torch.contents import is_module, is_script
 from shapeinspect_torch.kinds import describe, native_name
 from shapeinspect_torch.layouts import bind
+from shapeinspect_torch.rebuild import Rebuilder
 from shapeinspect_torch.records import Global, Node, Persistent, Reduce
 from shapeinspect_torch.script import Source as Code
-from shapeinspect_torch.tensors import Rebuilder, Tensor
+from shapeinspect_torch.tensors import Tensor
 
 _MAX_TUPLE = 64
 

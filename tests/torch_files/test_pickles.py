@@ -278,7 +278,7 @@ def test_bombs_cost_nothing(name: str, tmp_path) -> None:
         from shapeinspect.errors import UnreadableFileError
         from shapeinspect_torch.contents import Survey
         from shapeinspect_torch.pickle_reader import read_pickle
-        from shapeinspect_torch.tensors import Rebuilder
+        from shapeinspect_torch.rebuild import Rebuilder
         try:
             found = read_pickle(open(sys.argv[1], "rb").read(), "bomb")
             Survey(found.value, Rebuilder("bomb"))
