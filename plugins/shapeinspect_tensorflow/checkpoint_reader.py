@@ -13,6 +13,7 @@ from shapeinspect.ir import Frozen, Model, Note
 from shapeinspect.source import Source, check_inside, from_path
 from shapeinspect_tensorflow import bundle, dtypes, objects
 from shapeinspect_tensorflow.bundle import OBJECT_GRAPH, Bundle, Entry
+from shapeinspect_tensorflow.ends import many
 from shapeinspect_tensorflow.variables import Variable, layers, natural
 from shapeinspect_tensorflow.window import Window
 
@@ -216,13 +217,12 @@ def _apart(optimizer: list[Entry], counters: list[Entry], texts: list[Entry]) ->
     notes = []
     if optimizer:
         size = sum(entry.nbytes for entry in optimizer)
-        notes.append(
-            Note(f"besides the model it holds an optimizer's state: {len(optimizer)} tensors, {size:,} bytes")
-        )
+        state = f"{many(len(optimizer), 'tensor')}, {size:,} bytes"
+        notes.append(Note(f"besides the model it holds an optimizer's state: {state}"))
     if counters:
         notes.append(Note("besides the model it holds " + ", ".join(_plain(entry.key) for entry in counters)))
     if texts:
-        notes.append(Note(f"besides the model it holds {len(texts)} tensors of text, such as {texts[0].key}"))
+        notes.append(Note(f"besides the model it holds {many(len(texts), 'text')}, such as {texts[0].key}"))
     return notes
 
 
@@ -247,7 +247,7 @@ def _once(kept: list[Entry], graph: _Graph | None, notes: list[Note]) -> list[En
     dropped = {entry.key for identity, entry in copies if identity in firsts and identity[0]}
     if dropped:
         notes.append(
-            Note(f"{len(dropped)} variables are stored twice, as Keras's export does; they count once")
+            Note(f"{many(len(dropped), 'variable')} stored twice, as Keras's export does, count once")
         )
     return [entry for entry in kept if entry.key not in dropped]
 

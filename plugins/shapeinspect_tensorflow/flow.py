@@ -17,8 +17,7 @@ _ALIASES = frozenset(
     {"Identity", "StopGradient", "PreventGradient", "CheckNumerics", "Snapshot", "EnsureShape"}
 )
 
-#: Nodes that are looked through, and those that compute nothing.
-_PASSING = CALLS | _ALIASES | {"NoOp"}
+VARIABLES = frozenset({"VarHandleOp", "VariableV2", "Variable"})
 
 #: The names of the outputs, for operators that have more than one.
 _OUTPUTS: dict[str, tuple[str, ...]] = {
@@ -114,7 +113,8 @@ class Flow:
         self._graph = graph
         self._label = label
         self._calls = 0
-        self._taken = self._shown(graph.nodes)
+        self._size = 0
+        self._paths: dict[tuple[int, str], str] = {}
         self.root = Scope(graph.nodes)
         self._found: dict[str, tuple[Scope, Node]] = {}
 
@@ -145,8 +145,7 @@ class Flow:
                     return None
                 scope, text = inside, inside.outputs[index]
                 continue
-            path = scope.prefix + name
-            self._found.setdefault(path, (scope, node))
+            path = self._path(scope, node)
             return Ref(path, _index(node, output, index))
         raise UnreadableFileError(self._label, f"{text!r} leads through more than {_MAX_CALLS:,} nodes")
 
@@ -159,21 +158,28 @@ class Flow:
             if self._calls > _MAX_CALLS or scope.depth >= _MAX_DEPTH:
                 raise UnreadableFileError(self._label, "its functions call one another without end")
             body = self._graph.body(function.name)
-            prefix, shown = "", self._shown(body.nodes)
-            while not self._taken.isdisjoint(prefix + name for name in shown):
-                prefix = f"{prefix}_/" if prefix else f"{scope.prefix}{node.name}/"
-            self._taken.update(prefix + name for name in shown)
-            if len(self._taken) > _MAX_STEPS:
+            self._size += len(body.nodes)
+            if self._size > _MAX_STEPS:
                 raise UnreadableFileError(self._label, f"it holds more than {_MAX_STEPS:,} nodes")
+            prefix = f"{scope.prefix}{node.name}/"
             scope.inner[node.name] = Scope(
                 body.nodes, prefix, {name: place for place, name in enumerate(body.arguments)}, node, scope,
                 body.outputs, scope.depth + 1,
             )  # fmt: skip
         return scope.inner[node.name]
 
-    def _shown(self, nodes: Mapping[str, Node]) -> set[str]:
-        """Return the names of the nodes that can become steps."""
-        return {name for name, node in nodes.items() if node.op not in _PASSING}
+    def _path(self, scope: Scope, node: Node) -> str:
+        """Give a node a unique name: its own where that is free, else with the call's before it."""
+        key = (id(scope), node.name)
+        if key not in self._paths:
+            path = variable_path(node.name) if node.op in VARIABLES else node.name
+            if path in self._found:
+                path = scope.prefix + path
+            while path in self._found:
+                path += "'"
+            self._paths[key] = path
+            self._found[path] = (scope, node)
+        return self._paths[key]
 
     def steps(self, outputs: Iterable[Ref], settings: Mapping[str, frozenset[int]]) -> list[Step]:
         """Return everything that outputs are computed from, in an order of execution.
@@ -213,6 +219,19 @@ class Flow:
         """
         scope, node = self._found[ref.path]
         return Step(ref.path, node, tuple(self.resolve(scope, one) for one in node.inputs))
+
+
+def variable_path(name: str) -> str:
+    """Return the unique name of a variable's node, apart from those of operators.
+
+    Args:
+        name: the node's name.
+
+    Example:
+        >>> variable_path("w")
+        'w (variable)'
+    """
+    return f"{name} (variable)"
 
 
 def _split(text: str) -> tuple[str, str, int]:

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
-from shapeinspect.dims import UNKNOWN, Dim, Shape, known, symbol
+from shapeinspect.dims import Dim, Shape, known
 from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.ir import Call, Frozen, Layer, Note, Value, Weight
 from shapeinspect.rules import has_rule, output_shapes
 from shapeinspect_tensorflow import dtypes
+from shapeinspect_tensorflow.ends import opened
 from shapeinspect_tensorflow.evaluate import Evaluator, Source
-from shapeinspect_tensorflow.flow import Flow, Ref, Step
+from shapeinspect_tensorflow.flow import VARIABLES, Flow, Ref, Step
 from shapeinspect_tensorflow.layouts import TABLE
 from shapeinspect_tensorflow.nodes import Tensor
 from shapeinspect_tensorflow.ops import COMPARISONS, OPS, SETTINGS, UNKNOWN_OP, Op
@@ -21,7 +22,6 @@ from shapeinspect_tensorflow.settings_conv import product_flags
 from shapeinspect_tensorflow.view import Held, View
 
 PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2", "PlaceholderWithDefault", "_Arg"})
-VARIABLES = frozenset({"VarHandleOp", "VariableV2", "Variable"})
 #: What reads a stored tensor without changing it.
 _READS = frozenset({"ReadVariableOp", "Cast", "Enter", "RefEnter"})
 _RESHAPES = frozenset({"Reshape", "Squeeze", "ExpandDims"})
@@ -109,8 +109,8 @@ class _Builder:
                     self._used[ref.path] = max(self._used.get(ref.path, 0), ref.index)
         for ref in outputs:
             self._used[ref.path] = max(self._used.get(ref.path, 0), ref.index)
-        for ref in inputs:
-            self._input(self._flow.step(ref), single=len(inputs) == 1)
+        for place, ref in enumerate(inputs):
+            self._input(self._flow.step(ref), place, len(inputs))
         for step in steps:
             self._step(step)
         parts.inputs = tuple(self._value(ref) for ref in inputs)
@@ -124,7 +124,7 @@ class _Builder:
             return
         op = step.node.op
         if op in PLACEHOLDERS:
-            self._input(step, single=False)
+            self._input(step)
             return
         held = self._hold(step)
         if held is not None:
@@ -132,14 +132,13 @@ class _Builder:
         else:
             self._layer(step)
 
-    def _input(self, step: Step, single: bool) -> None:
-        """Add an input; the unknown first length of the only one is a symbol."""
+    def _input(self, step: Step, place: int = 0, count: int = 0) -> None:
+        """Add an input; its open lengths become symbols."""
         ref = Ref(step.path)
         shape = self._facts.shapes.get(ref, self._recorded(step, 0))
         if shape is None and "shape" in step.node.attributes:
             shape = step.node.attributes["shape"]
-        if single and shape and len(shape) > 1 and shape[0] == UNKNOWN:
-            shape = (symbol("N"), *shape[1:])
+        shape = opened(shape, place, count) if count else shape
         name = self._value(ref)
         self._shapes[ref] = self._named[name] = shape
         code = step.node.attributes.get("dtype")
@@ -157,7 +156,7 @@ class _Builder:
             shape, code = node.attributes.get("shape"), node.attributes.get("dtype")
             if shape is None:
                 return None
-            name = self._facts.variables.get(step.path) or node.attributes.get("shared_name") or step.path
+            name = self._facts.variables.get(step.path) or node.attributes.get("shared_name") or node.name
             trainable = self._facts.trainable.get(step.path)
             return Held(name, shape, shape, code if isinstance(code, int) else 0, True, trainable)
         held = self._held.get(first) if first is not None else None
@@ -242,9 +241,8 @@ class _Builder:
             if role is not None or not setting:
                 weights.append(self._weight(step, held, role or f"input{slot}", view))
             if kind not in _OWN:
-                names.append(held.name)
-                self._named[held.name] = held.used
-                self._parts.values.setdefault(held.name, Value(held.name, held.used, dtypes.name(held.dtype)))
+                names.append(self._value(ref))
+                self._named[names[-1]] = held.used
         return names, weights
 
     def _weight(self, step: Step, held: Held, role: str, view: View) -> Weight:
@@ -306,7 +304,7 @@ class _Builder:
     def _remark(self, steps: Sequence[Step]) -> None:
         loops = sum(step.node.op in _LOOPS for step in steps)
         if loops:
-            self._parts.notes.append(Note(f"what happens inside its {loops} loops and branches is not shown"))
+            self._parts.notes.append(Note(f"what happens inside loops and branches ({loops}) is not shown"))
         others = sorted({step.node.op for step in steps if step.node.op in _unknown_ops(self._parts)})
         if others:
             shown = ", ".join(others[:8]) + (" and others" if len(others) > 8 else "")

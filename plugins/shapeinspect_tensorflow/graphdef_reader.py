@@ -8,8 +8,9 @@ from typing import Any
 from shapeinspect.ir import Frozen, Model, Note
 from shapeinspect.source import Source
 from shapeinspect_tensorflow import dtypes
-from shapeinspect_tensorflow.flow import Flow, Ref
-from shapeinspect_tensorflow.graph_model import PLACEHOLDERS, VARIABLES, Facts, build
+from shapeinspect_tensorflow.ends import many
+from shapeinspect_tensorflow.flow import VARIABLES, Flow, Ref
+from shapeinspect_tensorflow.graph_model import PLACEHOLDERS, Facts, build
 from shapeinspect_tensorflow.nodes import Graph, Tensor
 from shapeinspect_tensorflow.window import Window
 
@@ -40,13 +41,16 @@ def read(source: Source) -> Model:
                 raise window.fail("one of its nodes has no name or no operator")
         flow = Flow(graph, source.label)
         outputs = _outputs(graph, flow)
-        inputs = [Ref(name) for name, node in graph.nodes.items() if node.op in PLACEHOLDERS]
-        for ref in inputs:
-            flow.resolve(flow.root, ref.path)
+        named = [
+            flow.resolve(flow.root, name) for name, node in graph.nodes.items() if node.op in PLACEHOLDERS
+        ]
+        inputs = [ref for ref in named if ref is not None]
         parts = build(flow, inputs, outputs, Facts(reader=reader(source)))
     notes = list(parts.notes)
     if parts.variables:
-        notes.append(Note(f"{len(parts.variables)} variables are not in the graph, only their shapes are"))
+        notes.append(
+            Note(f"the graph holds the shapes, not the values, of {many(len(parts.variables), 'variable')}")
+        )
     if len(outputs) > 1:
         notes.append(Note("a graph does not name its outputs: these are the values that nothing reads"))
     return Model(

@@ -11,7 +11,8 @@ from shapeinspect.dims import Shape, known
 from shapeinspect.ir import Frozen, Layer, Model, Note
 from shapeinspect.source import Source
 from shapeinspect_tensorflow import dtypes, objects, saved_objects
-from shapeinspect_tensorflow.flow import CALLS, Flow, Ref
+from shapeinspect_tensorflow.ends import many
+from shapeinspect_tensorflow.flow import CALLS, Flow, Ref, variable_path
 from shapeinspect_tensorflow.graph_model import Facts, Parts, build
 from shapeinspect_tensorflow.graphdef_reader import reader
 from shapeinspect_tensorflow.nodes import Function, Graph
@@ -54,7 +55,7 @@ def read(source: Source) -> Model:
     unused = layers(dict.fromkeys(rest))
     if unused and parts.layers:
         notes.append(
-            Note(f"{len(set(rest))} variables have no part in the signature {chosen!r}; they stand last")
+            Note(f"the signature {chosen!r} has no use for {many(len(set(rest)), 'variable')}, shown last")
         )
     metadata = {f"signature {name}": _text(one) for name, one in meta.signatures.items() if name != _INIT}
     metadata |= {"tensorflow": meta.version} if meta.version else {}
@@ -101,9 +102,11 @@ def _variables(window: Window, meta: Meta, notes: list[Note]) -> dict[int, Varia
     kept.sort(key={int(key): place for place, key in enumerate(named)}.__getitem__)
     same = _copies(meta, named, kept)
     if same:
-        notes.append(Note(f"{len(same)} variables are stored twice, as Keras's export does; they count once"))
+        notes.append(Note(f"{many(len(same), 'variable')} stored twice, as Keras's export does, count once"))
     if optimizer:
-        notes.append(Note(f"besides the model it holds an optimizer's state: {len(optimizer)} variables"))
+        notes.append(
+            Note(f"besides the model it holds an optimizer's state: {many(len(optimizer), 'variable')}")
+        )
     kept = [number for number in kept if number not in same]
     full = [meta.variables[number].name for number in kept]
     good = len(set(full)) == len(full) and all("/" in name.strip("/") for name in full)
@@ -153,9 +156,11 @@ def _graph(
     found = [ref for ref in outputs.values() if ref is not None]
     paths = {step.path for step in flow.steps(found, {})}
     names: dict[Ref, str] = {}
-    for key, ref in (*inputs.items(), *outputs.items()):
-        if ref is not None and ref not in names and key not in paths and key not in names.values():
-            names[ref] = key
+    for side, word in ((inputs, "input"), (outputs, "output")):
+        for key, ref in side.items():
+            if ref is not None and ref not in names:
+                free = key not in paths and key not in names.values()
+                names[ref] = key if free or key == ref.path else f"{key} ({word})"
     bound = _bound(graph, meta, variables)
     facts = Facts(
         names,
@@ -187,7 +192,7 @@ def _bound(graph: Graph, meta: Meta, variables: Mapping[int, Variable]) -> dict[
     for name, node in graph.nodes.items():
         shared = node.attributes.get("shared_name")
         if node.op == "VarHandleOp" and shared in by_name:
-            found[name] = by_name[shared]
+            found[variable_path(name)] = by_name[shared]
     for node in graph.nodes.values():
         function = node.attributes.get("f")
         if node.op not in CALLS or not isinstance(function, Function) or not graph.has(function.name):
@@ -198,5 +203,5 @@ def _bound(graph: Graph, meta: Meta, variables: Mapping[int, Variable]) -> dict[
             continue
         for number, text in zip(captured, node.inputs[count - len(captured) :], strict=True):
             if number in variables:
-                found[text.partition(":")[0]] = variables[number]
+                found[variable_path(text.partition(":")[0])] = variables[number]
     return found

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
-from shapeinspect.dims import UNKNOWN, Shape, symbol
+from shapeinspect.dims import UNKNOWN, Shape
 from shapeinspect.ir import Call, Frozen, Layer, Model, Note, Value, Weight
 from shapeinspect.source import Source
 from shapeinspect_tensorflow import dtypes, lite_file
+from shapeinspect_tensorflow.ends import many, opened
 from shapeinspect_tensorflow.evaluate import Evaluator
 from shapeinspect_tensorflow.evaluate import Source as Origin
 from shapeinspect_tensorflow.layouts import TABLE
@@ -111,10 +112,9 @@ class _Builder:
             self._value_names.unique(prefix + (tensor.name or f"tensor{index}"))
             for index, tensor in enumerate(graph.tensors)
         )
-        single = sum(not graph.tensors[index].stored for index in graph.inputs) == 1
-        shapes = [
-            _shape(tensor, index in graph.inputs and single) for index, tensor in enumerate(graph.tensors)
-        ]
+        shapes = [_shape(tensor) for tensor in graph.tensors]
+        for place, index in enumerate(graph.inputs):
+            shapes[index] = opened(shapes[index], place, len(graph.inputs))
         for index in (*graph.inputs, *graph.outputs):
             self.values[names[index]] = Value(names[index], shapes[index], graph.tensors[index].dtype)
         if not number:
@@ -198,23 +198,21 @@ class _Builder:
         if any(layer.type in _LOOPS for layer in self.layers):
             found.append(Note("the work inside loops and branches is counted once"))
         if self._left_out:
-            found.append(Note(f"{self._left_out} operators that only compute shapes are left out"))
+            found.append(Note(f"left out: {many(self._left_out, 'operator')} that only compute shapes"))
         if self._external:
-            found.append(Note(f"the values of {len(self._external)} tensors stand in other files"))
+            found.append(Note(f"the values of {many(len(self._external), 'tensor')} stand in other files"))
         if self._sparse:
-            found.append(Note(f"of {self._sparse} tensors only the values that are not zero are stored"))
+            found.append(
+                Note(f"of {many(self._sparse, 'tensor')} only the values that are not zero are stored")
+            )
         return found
 
 
-def _shape(tensor: Tensor, only_input: bool) -> Shape | None:
-    """Return a tensor's lengths; the free first one of the only input is a symbol."""
+def _shape(tensor: Tensor) -> Shape | None:
     if tensor.shape is None:
         return None
     free = tensor.signature or tensor.shape
-    found: Shape = tuple(UNKNOWN if want < 0 else have for want, have in zip(free, tensor.shape, strict=True))
-    if only_input and len(found) > 1 and found[0] == UNKNOWN:
-        return (symbol("N"), *found[1:])
-    return found
+    return tuple(UNKNOWN if want < 0 else have for want, have in zip(free, tensor.shape, strict=True))
 
 
 def _path(one: Operator, graph: Subgraph) -> str:
