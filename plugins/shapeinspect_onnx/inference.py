@@ -60,7 +60,7 @@ def set_inputs(graph: Any, specs: Iterable[InputSpec]) -> None:
         if spec.dtype is not None and own is not None and spec.dtype != own:
             raise UsageError(f'input "{name}" has a fixed dtype', expected=own, got=spec.dtype)
         _set(tensor, spec.shape)
-    _forget(graph, 0)
+    _forget(graph)
 
 
 def _set(tensor: Any, shape: Shape) -> None:
@@ -74,7 +74,7 @@ def _set(tensor: Any, shape: Shape) -> None:
             entry.dim_param = str(dim)
 
 
-def _forget(graph: Any, depth: int) -> None:
+def _forget(graph: Any) -> None:
     """Drop every recorded shape but the inputs'."""
     del graph.value_info[:]
     for entry in graph.output:
@@ -82,7 +82,7 @@ def _forget(graph: Any, depth: int) -> None:
             entry.type.tensor_type.ClearField("shape")
     for node in graph.node:
         for _, inner in subgraphs(node):
-            _forget(inner, depth + 1)
+            _forget(inner)
 
 
 def mend(graph: Any) -> bool:
@@ -101,7 +101,7 @@ def mend(graph: Any) -> bool:
                 dim.Clear()
                 found = True
     if found:
-        _forget(graph, 0)
+        _forget(graph)
     return found
 
 
@@ -123,14 +123,28 @@ def infer(model: Any, worker: Worker) -> tuple[Any, tuple[Note, ...]]:
         model.opset_import.add(domain=domain, version=1)  # inference gives up where one is missing
     answer, problem = worker.infer(model.SerializeToString())
     notes: tuple[Note, ...] = ()
+    if answer is None:
+        answer = _again(model)
+        done = (
+            "the recorded shapes are left out"
+            if answer
+            else "only recorded shapes and our own rules are used"
+        )
+        notes = (Note(f"onnx's shape inference gave up ({problem}); {done}"),)
     if answer is not None:
         model = type(model).FromString(answer)
-    else:
-        text = f"onnx's shape inference gave up ({problem}); only recorded shapes and our own rules are used"
-        notes = (Note(text),)
     if hidden:
         guards.show(model.graph)
     return model, notes
+
+
+def _again(model: Any) -> bytes | None:
+    """Try without the recorded shapes, for one that contradicts the inferred one stops it all."""
+    bare = type(model)()
+    bare.CopyFrom(model)
+    _forget(bare.graph)
+    with Worker() as worker:
+        return worker.infer(bare.SerializeToString())[0]
 
 
 def _domains(graph: Any) -> set[str]:

@@ -311,6 +311,16 @@ def test_a_domain_without_an_opset_does_not_stop_inference(build, read):
     assert out(read(build.model({"x": (4, 5)}, ["y", "r"])), "r") == (4, 5)
 
 
+def test_recorded_shapes_that_contradict_are_left_out(build, read):
+    build.node("Relu", ["x"], "a")
+    build.node("Flatten", ["a"], "y")
+    proto = build.model({"x": (2, 3, 5)}, ["y"])
+    proto.graph.value_info.append(helper.make_tensor_value_info("a", TensorProto.FLOAT, (2, 15)))
+    model = read(proto)
+    assert (out(model, "a"), out(model, "y")) == ((2, 3, 5), (2, 15))
+    assert any("recorded shapes are left out" in note.text for note in model.notes)
+
+
 def test_pools_norms_and_the_rest(build, read):
     build.node("MaxPool", ["x"], "a", kernel_shape=[3, 2], strides=[2, 2], ceil_mode=1, pads=[1, 0, 1, 0])
     build.node("LayerNormalization", ["a", build.weight("s", 7, 5), build.weight("b", 7, 5)], "n", axis=2)
