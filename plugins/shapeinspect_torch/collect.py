@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Weight
@@ -24,8 +25,7 @@ _FREE_ROWS = 20_000
 Values = Callable[[Tensor], "Callable[[], object] | None"]
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(NamedTuple):
     """A tensor and its name.
 
     Args:

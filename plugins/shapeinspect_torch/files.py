@@ -9,6 +9,7 @@ from shapeinspect.ir import Frozen, Layer, Model, Note
 from shapeinspect.source import Source
 from shapeinspect_torch import collect, contents, modules
 from shapeinspect_torch.container import Container
+from shapeinspect_torch.memory import uncollected
 from shapeinspect_torch.rebuild import Rebuilder
 from shapeinspect_torch.records import Global
 from shapeinspect_torch.shards import BARE, Shard, is_index, pick, read_index
@@ -38,6 +39,11 @@ def read_checkpoint(source: Source) -> Model:
     Raises:
         UnreadableFileError: if it is cut off, corrupt or hostile.
     """
+    with uncollected():
+        return _read(source)
+
+
+def _read(source: Source) -> Model:
     label = source.label
     notes: tuple[Note, ...] = ()
     if source.is_directory:

@@ -7,7 +7,6 @@ and the elements. The tar has the members ``storages``, ``tensors`` and ``pickle
 
 from __future__ import annotations
 
-from dataclasses import replace
 from struct import Struct
 from typing import BinaryIO
 
@@ -243,7 +242,7 @@ def _tar_storages(cursor: Cursor) -> tuple[dict[str, Storage], dict[str, Place]]
             raise UnreadableFileError(cursor.label, "a view names no storage", offset=cursor.at)
         if offset + count > whole.size:
             raise UnreadableFileError(cursor.label, f"a view reaches beyond storage {root}", offset=cursor.at)
-        storages[str(target)] = replace(whole, start=offset)
+        storages[str(target)] = whole._replace(start=offset)
     return storages, places
 
 

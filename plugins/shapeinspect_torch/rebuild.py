@@ -8,7 +8,6 @@ Source: ``torch/_utils.py`` (the ``_rebuild_*`` functions and their arguments), 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import NoReturn, TypeAlias
 
 from shapeinspect.dims import UNKNOWN
@@ -222,20 +221,20 @@ def _v3(r: Rebuilder, node: Reduce, _depth: int) -> Tensor:
 
 
 def _parameter(r: Rebuilder, node: Reduce, depth: int) -> Tensor:
-    made = replace(r.inner(node.args[0], depth), parameter=True)
+    made = r.inner(node.args[0], depth)._replace(parameter=True)
     flag = r.flag(node.args, 1)
-    return made if flag is None else replace(made, requires_grad=flag)
+    return made if flag is None else made._replace(requires_grad=flag)
 
 
 def _of_type(r: Rebuilder, node: Reduce, depth: int) -> Tensor:
     func, cls, args, state = node.args
     made = r.inner(Reduce(func, args), depth)
     if type(cls) is Global and cls.module == "torch.nn.parameter":
-        made = replace(made, parameter=True)
+        made = made._replace(parameter=True)
     elif type(cls) is Global and cls.name != "Tensor" and made.form in ("strided", "wrapper"):
-        made = replace(made, form=cls.name)
+        made = made._replace(form=cls.name)
     if made.storage is None and not made.parts and made.form != "meta":
-        made = replace(made, parts=r.inside(state, depth))
+        made = made._replace(parts=r.inside(state, depth))
     return made
 
 
@@ -277,7 +276,7 @@ def _wrapper(r: Rebuilder, node: Reduce, _depth: int) -> Tensor:
 
 def _device(r: Rebuilder, node: Reduce, depth: int) -> Tensor:
     data, dtype, _, _ = node.args
-    return replace(r.inner(data, depth), dtype=r.dtype(dtype), requires_grad=r.flag(node.args, 3))
+    return r.inner(data, depth)._replace(dtype=r.dtype(dtype), requires_grad=r.flag(node.args, 3))
 
 
 def _uninitialized(r: Rebuilder, node: Reduce, _depth: int) -> Tensor:

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Frozen, Model, Note, Weight
 from shapeinspect.source import Source
+from shapeinspect_torch.memory import uncollected
 from shapeinspect_torch.safetensors import INDEX, MAX_HEADER, SUFFIX
 from shapeinspect_torch.shards import BARE, Shard, is_index, pick, read_index
 from shapeinspect_torch.state_dict import layers_of
@@ -67,6 +68,11 @@ def read_safetensors(source: Source) -> Model:
         UnreadableFileError: if a header is malformed or lies, or a shard is missing.
         UsageError: if a directory holds several models.
     """
+    with uncollected():
+        return _read(source)
+
+
+def _read(source: Source) -> Model:
     notes: tuple[Note, ...] = ()
     label = source.label
     if source.is_directory:

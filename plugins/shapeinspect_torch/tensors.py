@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from shapeinspect.dims import Shape
 from shapeinspect_torch.dtypes import BITS
 from shapeinspect_torch.records import Blob
 
 
-@dataclass(frozen=True, slots=True)
-class Storage:
+class Storage(NamedTuple):
     """A run of elements that the file holds outside its pickle.
 
     Args:
@@ -34,8 +33,7 @@ class Storage:
         return self.size * max(BITS[self.dtype] // 8, 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
+class Tensor(NamedTuple):
     """What a file says about one tensor.
 
     Args:
