@@ -5,10 +5,10 @@ Source: tensorflow/core/protobuf/tensor_bundle.proto and tensorflow/core/util/te
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 
-from shapeinspect.dims import Shape
+from shapeinspect.dims import Shape, known
 from shapeinspect.source import Source
 from shapeinspect_tensorflow import dtypes
 from shapeinspect_tensorflow.shapes import shape
@@ -114,29 +114,27 @@ def _header(window: Window) -> tuple[int, bool]:
 
 
 def _entry(window: Window, key: str, shards: int) -> Entry:
-    found = Entry(key, 0, ())
+    dtype = shard = offset = nbytes = slices = 0
+    dims: Shape | None = ()
     for field in fields(window, 0, window.size):
-        if field.number in (2, 7):
-            need(window, field)
         if field.number == 1:
-            found = replace(found, dtype=field.value)
+            dtype = field.value
         elif field.number == 2:
+            need(window, field)
             dims = shape(window, field.start, field.end)
-            if dims is None or not all(isinstance(dim, int) for dim in dims):
-                raise window.fail(f"variable {key!r} has no whole shape")
-            found = replace(found, shape=dims)
         elif field.number == 3:
-            found = replace(found, shard=field.value)
+            shard = field.value
         elif field.number == 4:
-            found = replace(found, offset=signed(field.value))
+            offset = signed(field.value)
         elif field.number == 5:
-            found = replace(found, nbytes=signed(field.value))
+            nbytes = signed(field.value)
         elif field.number == 7:
-            found = replace(found, slices=found.slices + 1)
-    if found.shard >= shards or found.offset < 0 or found.nbytes < 0:
-        raise window.fail(
-            f"variable {key!r} stands in shard {found.shard} of {shards} at byte {found.offset}"
-        )
+            slices += 1
+    if dims is None or not known(dims):
+        raise window.fail(f"variable {key!r} has no whole shape")
+    found = Entry(key, dtype, dims, shard, offset, nbytes, slices)
+    if shard >= shards or offset < 0 or nbytes < 0:
+        raise window.fail(f"variable {key!r} stands in shard {shard} of {shards} at byte {offset}")
     expected = dtypes.nbytes(found.dtype, prod(dim for dim in found.shape if isinstance(dim, int)))
     if expected is not None and not found.slices and expected != found.nbytes:
         raise window.fail(f"variable {key!r} takes {found.nbytes:,} bytes, its shape makes {expected:,}")

@@ -61,6 +61,20 @@ TABLE = Table(
         Row("DEPTHWISE_CONV_2D", "filter", "1 kh kw (c m)", "(c m) 1 kh kw"),
         Row("TRANSPOSE_CONV", "filter", "o kh kw i", "o i kh kw"),
         Row("FULLY_CONNECTED", "filter", "o i", "o i"),
+        *(
+            Row("UNIDIRECTIONAL_SEQUENCE_LSTM", role.format(gate), axes, axes)
+            for gate in ("input", "forget", "cell", "output")
+            for role, axes in (
+                ("input_to_{}_weights", "o i"),
+                ("recurrent_to_{}_weights", "o h"),
+                ("cell_to_{}_weights", "o"),
+                ("{}_gate_bias", "o"),
+                ("{}_layer_norm_coefficients", "o"),
+            )
+        ),
+        Row("UNIDIRECTIONAL_SEQUENCE_LSTM", "projection_weights", "p o", "p o"),
+        Row("UNIDIRECTIONAL_SEQUENCE_LSTM", "projection_bias", "p", "p"),
+        Row("PRELU", "alpha", "*n", "*n"),
         Row("EMBEDDING_LOOKUP", "params", "V E", "V E"),
         Row("GATHER", "params", "V E", "V E"),
         Row(

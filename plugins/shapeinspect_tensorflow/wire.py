@@ -57,7 +57,11 @@ def fields(window: Window, start: int, end: int) -> Iterator[Field]:
         index = at - base
         if index + _MARGIN > len(data) and (base + len(data) < end or index >= len(data)):
             data, base, index = window.span(at, min(at + _CHUNK, end)), at, 0
-        key, index = _varint(window, data, index, base)
+        key = data[index]
+        if key < 0x80:  # the common case, without a call
+            index += 1
+        else:
+            key, index = _varint(window, data, index, base)
         number, wire, value = key >> 3, key & 7, 0
         if number == 0 or number >= 1 << 29:
             raise window.fail(f"{number} is no field number", at)
@@ -65,7 +69,11 @@ def fields(window: Window, start: int, end: int) -> Iterator[Field]:
             value, behind = _varint(window, data, index, base)
             length = behind - index
         elif wire == BYTES:
-            length, index = _varint(window, data, index, base)
+            length = data[index] if index < len(data) else 0x80
+            if length < 0x80:
+                index += 1
+            else:
+                length, index = _varint(window, data, index, base)
         elif wire in _FIXED:
             length = _FIXED[wire]
         else:

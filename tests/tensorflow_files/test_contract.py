@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,10 @@ class TestTFLite(_Contract):
         import numpy as np
         import tensorflow as tf
 
-        interpreter = tf.lite.Interpreter(str(path), experimental_preserve_all_tensors=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            kind = tf.lite.experimental.OpResolverType.BUILTIN_REF
+            interpreter = tf.lite.Interpreter(str(path), experimental_op_resolver_type=kind)
         made = {i for op in interpreter._get_ops_details() for i in op["outputs"]}
         inputs = {row["index"] for row in interpreter.get_input_details()}
         read = {i for op in interpreter._get_ops_details() for i in op["inputs"]}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -104,7 +105,7 @@ def test_snappy_copies() -> None:
      b"\x08\x0cabcd\x01\x05", b"\x08\x0cabcd\x01\x00", b"\x04\xf0", b"\x04\xfc\xff\xff\xff\xff"],
 )  # fmt: skip
 def test_refuses_malformed_snappy(packed: bytes) -> None:
-    with pytest.raises(ValueError, match="it|claims"):
+    with pytest.raises(ValueError, match=r"^its? "):
         snappy.decode(packed)
 
 
@@ -156,9 +157,24 @@ def test_mutations_behind_a_right_checksum(tmp_path: Path) -> None:
         for _ in range(rng.randint(1, 3)):
             mutated[rng.randrange(len(data))] = rng.randrange(256)
         path = written(tmp_path / f"{number}.index", table([(bytes(mutated), 0)]))
-        try:
+        with contextlib.suppress(UnreadableFileError):
             ADAPTER.read(from_path(path))
             read_well += 1
-        except UnreadableFileError as error:
-            assert error.path == str(path)
     assert 0 < read_well < 300
+
+
+def test_a_variable_of_a_gigabyte_is_not_read(tmp_path: Path, counted: Callable[[], int]) -> None:
+    rows = [HEADER, (b"layer/kernel", entry((1 << 14, 1 << 14), 1 << 30))]
+    path = written(tmp_path / "big.index", table([(block(rows), 0)]))
+    data = tmp_path / "big.data-00000-of-00001"
+    with data.open("wb") as file:
+        file.truncate(1 << 30)
+    model = ADAPTER.read(from_path(path))
+    assert [weight.nbytes for layer in model.layers for weight in layer.weights] == [1 << 30]
+    assert model.notes == ()
+    assert counted() < 10_000
+    with data.open("r+b") as file:
+        file.truncate((1 << 30) - 7)
+    assert [note.text for note in ADAPTER.read(from_path(path)).notes] == [
+        'the data file "big.data-00000-of-00001" ends 7 bytes before its last variable does'
+    ]

@@ -1,0 +1,292 @@
+"""Cut-off, mutated and lying files: one kind of error, few bytes read."""
+
+from __future__ import annotations
+
+import io
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shapeinspect import layout
+from shapeinspect.adapter import Adapter
+from shapeinspect.errors import UnreadableFileError
+from shapeinspect.source import from_path
+from shapeinspect_tensorflow.checkpoint import ADAPTER as CHECKPOINT
+from shapeinspect_tensorflow.flatbuffer import Buffer
+from shapeinspect_tensorflow.graphdef import ADAPTER as GRAPH
+from shapeinspect_tensorflow.saved_model import ADAPTER as SAVED
+from shapeinspect_tensorflow.tflite import ADAPTER as LITE
+from shapeinspect_tensorflow.window import Window
+from shapeinspect_tensorflow.wire import fields
+
+READERS: dict[str, tuple[Adapter, str]] = {
+    "index": (CHECKPOINT, "trained/ck-2.index"),
+    "saved-model": (SAVED, "module/saved_model.pb"),
+    "graph": (GRAPH, "module.pb"),
+    "tflite": (LITE, "int8.tflite"),
+}
+
+
+def attempt(adapter: Adapter, path: Path) -> bool:
+    """Read a file; it is refused by name or read, and what is read makes sense to the next stage."""
+    try:
+        model = adapter.read(from_path(path))
+    except UnreadableFileError:
+        return False
+    layout.normalize(model)
+    return True
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_cut_off_at_every_kth_byte(files: Any, tmp_path: Path, name: str) -> None:
+    adapter, file = READERS[name]
+    content = (files / file).read_bytes()
+    path = tmp_path / Path(file).name
+    for end in range(0, len(content), max(1, len(content) // 150)):
+        path.write_bytes(content[:end])
+        read = attempt(adapter, path)
+        if name in ("index", "tflite"):  # a protobuf may end wherever a field does
+            assert not read, end
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_mutations(files: Any, tmp_path: Path, name: str) -> None:
+    adapter, file = READERS[name]
+    content = (files / file).read_bytes()
+    rng = random.Random(f"{name} 1")
+    path = tmp_path / Path(file).name
+    read_well = 0
+    for _ in range(300):
+        mutated = bytearray(content)
+        for _ in range(rng.choice((1, 1, 2, 8))):
+            mutated[rng.randrange(len(content))] = rng.choice((0, 1, 0x7F, 0x80, 0xFF, rng.randrange(256)))
+        path.write_bytes(bytes(mutated))
+        read_well += attempt(adapter, path)
+    assert read_well < 300
+
+
+def test_mutations_of_the_object_graph(files: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "ck"
+    shutil.copytree(files / "trained", folder)
+    data = folder / "ck-2.data-00000-of-00001"
+    content = data.read_bytes()
+    start = content.rindex(b"_functional") - 400
+    rng = random.Random(11)
+    refused = 0
+    for _ in range(300):
+        mutated = bytearray(content)
+        for _ in range(3):
+            mutated[rng.randrange(start, len(content))] = rng.randrange(256)
+        data.write_bytes(bytes(mutated))
+        try:
+            CHECKPOINT.read(from_path(folder))
+        except UnreadableFileError:
+            refused += 1
+    assert refused > 0
+
+
+GIGABYTE = 1 << 30
+
+
+def varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes(out) + bytes([value])
+
+
+def test_a_graph_of_a_gigabyte_is_not_read(tmp_path: Path, counted: Callable[[], int]) -> None:
+    import tensorflow as tf
+
+    def message(number: int, content: bytes) -> bytes:
+        return varint(number << 3 | 2) + varint(len(content)) + content
+
+    graph = tf.Graph()
+    with graph.as_default():
+        x = tf.compat.v1.placeholder(tf.float32, (None, 1 << 14), name="x")
+        w = tf.compat.v1.placeholder(tf.float32, (1 << 14, 1 << 14), name="w")
+        tf.matmul(x, w, name="product")
+    rest = graph.as_graph_def()
+    del rest.node[1]
+    # The Const is written by hand, its bytes left to a hole in the file.
+    shape = b"".join(message(2, b"\x08" + varint(1 << 14)) for _ in range(2))
+    tensor_head = b"\x08\x01" + message(2, shape) + b"\x22" + varint(GIGABYTE)
+    length = len(tensor_head) + GIGABYTE
+
+    def around(number: int, before: bytes, inner: int) -> tuple[bytes, int]:
+        head = before + varint(number << 3 | 2) + varint(inner)
+        return head, len(head) + inner
+
+    head = tensor_head
+    node = message(1, b"w") + message(2, b"Const")
+    for number, before in ((8, b""), (2, message(1, b"value")), (5, node), (1, b"")):
+        more, length = around(number, before, length)
+        head = more + head
+    path = tmp_path / "big.pb"
+    with path.open("wb") as file:
+        file.write(head)
+        file.seek(GIGABYTE, io.SEEK_CUR)
+        file.write(rest.SerializeToString())
+    model = GRAPH.read(from_path(path))
+    assert [(one.kind, one.weights[0].nbytes) for one in model.layers] == [("linear", GIGABYTE)]
+    assert counted() < 100_000
+
+
+def test_a_tflite_file_of_a_gigabyte_is_not_read(
+    files: Any, tmp_path: Path, counted: Callable[[], int]
+) -> None:
+    import flatbuffers
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs((files / "float.tflite").read_bytes(), 0))
+    graph = model.subgraphs[0]
+    tensor = next(one for one in graph.tensors if list(one.shape) == [11, 294])
+    tensor.shape = [1 << 14, 1 << 14]
+    buffer = model.buffers[tensor.buffer]
+    buffer.data, buffer.offset, buffer.size = None, 1 << 16, GIGABYTE
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    content = bytes(builder.Output())
+    assert len(content) < 1 << 16
+    path = tmp_path / "big.tflite"
+    with path.open("wb") as file:
+        file.write(content)
+        file.truncate((1 << 16) + GIGABYTE)
+    found = LITE.read(from_path(path))
+    assert max(weight.nbytes or 0 for layer in found.layers for weight in layer.weights) == GIGABYTE
+    assert counted() < 100_000
+    with path.open("r+b") as file:
+        file.truncate((1 << 16) + GIGABYTE - 1)
+    with pytest.raises(UnreadableFileError, match="leads outside"):
+        LITE.read(from_path(path))
+
+
+def window(data: bytes) -> Window:
+    return Window.over(data, "m.bin")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x0a",  # a length is missing
+        b"\x0a\x05abc",  # a length is too long
+        b"\x0a" + b"\xff" * 11,  # a number of eleven bytes
+        b"\x00\x01",  # field 0
+        b"\x0b",  # a group
+        b"\x0d\x01",  # four bytes, of which one is there
+        b"\x08" + b"\x80" * 10,
+    ],
+)
+def test_refuses_a_malformed_wire(data: bytes) -> None:
+    with window(data) as opened, pytest.raises(UnreadableFileError):
+        list(fields(opened, 0, len(data)))
+
+
+def test_refuses_malformed_flatbuffers() -> None:
+    # The root table begins at 8 and has one field, a list at 16; its list of fields is at 4 to 10.
+    numbers = [number.to_bytes(4, "little") for number in (12, 8, 4, 3)]
+    good = numbers[0] + b"\x06\0\x08\0\x04\0\0\0" + b"".join(numbers[1:]) + b"abc"
+    with window(good) as opened:
+        assert Buffer(opened).root().text(0) == "abc"
+    lies = ((0, 10**9), (0, 2**32 - 1), (12, 10**6), (16, 10**6), (20, 4), (20, 2**32 - 1), (4, 3), (4, 0))
+    for place, value in lies:
+        broken = good[:place] + (value % 2**32).to_bytes(4, "little") + good[place + 4 :]
+        with window(broken) as opened, pytest.raises(UnreadableFileError):
+            Buffer(opened).root().text(0)
+
+
+def test_refuses_functions_that_call_one_another(tmp_path: Path) -> None:
+    """Thirty functions, each of which calls the next one twice, stand for a billion nodes."""
+    from tensorflow.core.framework import graph_pb2
+
+    graph = graph_pb2.GraphDef()
+    for number in range(30):
+        function = graph.library.function.add()
+        function.signature.name = f"f{number}"
+        function.signature.input_arg.add().name = "x"
+        function.signature.output_arg.add().name = "y"
+        body = ("a", "b") if number < 29 else ()
+        for name in body:
+            node = function.node_def.add(name=name, op="PartitionedCall", input=["x"])
+            node.attr["f"].func.name = f"f{number + 1}"
+        inputs = ["a:output:0", "b:output:0"] if body else ["x", "x"]
+        function.node_def.add(name="sum", op="Add", input=inputs)
+        function.ret["y"] = "sum:z:0"
+    graph.node.add(name="x", op="Placeholder")
+    node = graph.node.add(name="call", op="PartitionedCall", input=["x"])
+    node.attr["f"].func.name = "f0"
+    path = tmp_path / "calls.pb"
+    path.write_bytes(graph.SerializeToString())
+    with pytest.raises(UnreadableFileError, match=r"without end|more than"):
+        GRAPH.read(from_path(path))
+    # One that calls itself has no node to end at.
+    graph.library.function[0].node_def[0].attr["f"].func.name = "f0"
+    path.write_bytes(graph.SerializeToString())
+    with pytest.raises(UnreadableFileError, match=r"without end|more than"):
+        GRAPH.read(from_path(path))
+
+
+def test_a_cycle_ends(tmp_path: Path) -> None:
+    from tensorflow.core.framework import graph_pb2
+
+    graph = graph_pb2.GraphDef()
+    graph.node.add(name="a", op="Identity", input=["b"])
+    graph.node.add(name="b", op="Identity", input=["a"])
+    graph.node.add(name="c", op="Relu", input=["d"])
+    graph.node.add(name="d", op="Relu", input=["c"])
+    graph.node.add(name="e", op="Relu", input=["c"])
+    graph.node.add(name="f", op="Relu", input=["a"])
+    path = tmp_path / "cycle.pb"
+    path.write_bytes(graph.SerializeToString())
+    with pytest.raises(UnreadableFileError, match="leads through"):
+        GRAPH.read(from_path(path))
+    del graph.node[5]
+    path.write_bytes(graph.SerializeToString())
+    assert {layer.path for layer in GRAPH.read(from_path(path)).layers} == {"c", "d", "e"}
+
+
+def test_refuses_two_nodes_of_one_name_and_constants_that_lie(tmp_path: Path) -> None:
+    from tensorflow.core.framework import graph_pb2, tensor_pb2, tensor_shape_pb2
+
+    def written(*constants: tensor_pb2.TensorProto) -> Path:
+        graph = graph_pb2.GraphDef()
+        for constant in constants:
+            graph.node.add(name="a", op="Const").attr["value"].tensor.CopyFrom(constant)
+        path = tmp_path / "lies.pb"
+        path.write_bytes(graph.SerializeToString())
+        return path
+
+    def tensor(*dims: int, content: bytes = b"") -> tensor_pb2.TensorProto:
+        shape = tensor_shape_pb2.TensorShapeProto(dim=[{"size": dim} for dim in dims])
+        return tensor_pb2.TensorProto(dtype=1, tensor_shape=shape, tensor_content=content)
+
+    for constants in (
+        (tensor(2), tensor(2)),
+        (tensor(3, content=bytes(8)),),
+        (tensor(2**62, 2**62, content=bytes(8)),),
+        (tensor(-1, content=bytes(8)),),
+        (tensor(-7),),
+        (tensor(*(1,) * 300),),
+    ):
+        with pytest.raises(UnreadableFileError):
+            GRAPH.read(from_path(written(*constants)))
+
+
+def test_names_stay_data(tmp_path: Path) -> None:
+    from tensorflow.core.framework import graph_pb2
+
+    from shapeinspect.infer import infer
+    from shapeinspect.render.table import View, table
+
+    graph = graph_pb2.GraphDef()
+    graph.node.add(name="\x1b[31mred\u202e", op="Placeholder")
+    graph.node.add(name="[/x]\n\x07", op="Evil\x1b]0;t", input=["\x1b[31mred\u202e"])
+    path = tmp_path / "names.pb"
+    path.write_bytes(graph.SerializeToString())
+    model = infer(layout.normalize(GRAPH.read(from_path(path))))
+    assert "".join(piece for line in table(model, View(width=80)) for piece, _ in line).isprintable()
