@@ -101,6 +101,7 @@ def listing(source: Source, offset: int, size: int) -> Tree:
 
     Source: h5py documentation, "Python file-like objects"; HDF5 user guide, "Links".
     """
+    _check_length(source, offset, size)
     request = {
         "path": os.path.abspath(source.path) if source.path else "",
         "offset": offset,
@@ -122,6 +123,29 @@ def listing(source: Source, offset: int, size: int) -> Tree:
         },
         jsontext.mapping(answer.get("skipped")),
     )
+
+
+#: Where a superblock of each version says how long the file is.
+#: Source: HDF5 File Format Specification 3.0, II.A, "Level 0A - Format Signature and Superblock".
+_END_OF_FILE = {0: 40, 1: 44, 2: 28, 3: 28}
+
+
+def _check_length(source: Source, offset: int, size: int) -> None:
+    """Refuse a file that is shorter than its superblock says, before a child is started for it."""
+    with source.open() as file:
+        file.seek(offset)
+        head = file.read(min(size, 64))
+    if len(head) < 64:
+        raise UnreadableFileError(source.label, "its HDF5 is cut off in the first 64 bytes", offset=offset)
+    at = _END_OF_FILE.get(head[8])
+    eight_bytes = head[13 if head[8] < 2 else 9] == 8
+    if at is None or not eight_bytes:
+        return
+    length = int.from_bytes(head[at : at + 8], "little")
+    if length > size:
+        raise UnreadableFileError(
+            source.label, f"its HDF5 is cut off: {size:,} bytes of {length:,}", offset=offset + size
+        )
 
 
 def _home_of_h5py() -> list[str]:

@@ -51,7 +51,7 @@ def _model(source: Source, contents: Contents) -> Model:
     graph = Graph(source.label) if listed is None else build(listed, source.label)
     assembly = _Assembly(source, graph, found)
     layers = assembly.layers()
-    notes = [*contents.notes, *_notes(config, graph, found), *assembly.notes]
+    notes = [*contents.notes, *_notes(config, graph, found)]
     if tree.skipped:
         shown = ", ".join(sorted(tree.skipped)[:_NAMED])
         notes.append(Note(f"links and datasets of the HDF5 file that were not followed: {shown}"))
@@ -115,7 +115,8 @@ class _Assembly:
 
     def __init__(self, source: Source, graph: Graph, found: Found) -> None:
         self.source, self.graph, self.found = source, graph, found
-        self.notes: list[Note] = []
+        self.paths: set[str] = set()
+        self.holding = {path[:end] for path in found.below for end in range(len(path))}
         self.frozen = {
             path for path, layer in graph.layers.items() if layer.node.config.get("trainable") is False
         }
@@ -142,8 +143,12 @@ class _Assembly:
             attributes = complete(layer.kind, layer.attributes, roles, shapes)
         except (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError):
             attributes = dict(layer.attributes)
+        name = "/".join(path)
+        if name in self.paths:
+            raise UnreadableFileError(self.source.label, f"two of its layers have the path {name!r}")
+        self.paths.add(name)
         return Layer(
-            "/".join(path),
+            name,
             layer.kind,
             node.class_name,
             path,
@@ -153,11 +158,17 @@ class _Assembly:
 
     def unlisted(self, path: Path) -> Layer:
         stored = self.found.below[path]
-        holds = any(other[: len(path)] == path and other != path for other in self.found.below)
+        # Names in a weight file are free; a second layer of one path gets a number.
+        name = stem = "/".join(path) or "model"
+        number = 1
+        while name in self.paths:
+            number += 1
+            name = f"{stem}#{number}"
+        self.paths.add(name)
         proof = prove({one.role: one.dataset.shape for one in stored})
-        kind = "module" if holds and not stored else proof.kind
+        kind = "module" if path in self.holding and not stored else proof.kind
         return Layer(
-            "/".join(path) or "model",
+            name,
             kind,
             proof.type,
             path or ("model",),

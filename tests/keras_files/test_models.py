@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -400,3 +403,31 @@ def test_hdf5_stores_a_shared_layer_twice_and_a_note_says_so(saved, read):
     notes = [note for note in read(path).notes if note.about == "inner/both"]
     assert len(notes) == 1
     assert '"both"' in notes[0].text
+
+
+@pytest.mark.parametrize("folder", ["layers", "_layer_checkpoint_dependencies"])
+@pytest.mark.parametrize("build", [convolutions, nested, recurrent])
+def test_early_files_without_names_go_by_class_and_number(build, folder, saved, read, tmp_path):
+    _, path = saved(build, ".keras")
+    early = tmp_path / "early.keras"
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(early, "w") as copy:
+        raw = io.BytesIO(archive.read("model.weights.h5"))
+        with h5py.File(raw, "a") as file:
+            found = []
+            file.visititems(lambda name, item: found.append((name, "name" in item.attrs)))
+            for name, named in found:
+                if named:
+                    del file[name].attrs["name"]
+            groups = [name for name, _ in found if name.rpartition("/")[2] == "layers"]
+            for name in sorted(groups, key=len, reverse=True) if folder != "layers" else ():
+                file.move(name, f"{name.rpartition('/')[0]}/{folder}")
+        copy.writestr("config.json", archive.read("config.json"))
+        copy.writestr("model.weights.h5", raw.getvalue())
+
+    def weights(model):
+        return {
+            layer.path: [(w.role, w.shape, w.values().tobytes()) for w in layer.weights]
+            for layer in model.layers
+        }
+
+    assert weights(read(early)) == weights(read(path))
