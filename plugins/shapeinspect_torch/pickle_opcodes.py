@@ -1,5 +1,7 @@
 """What each pickle opcode does, as a table of small functions over a Machine.
 
+The few that a checkpoint is mostly made of are done by the loop in ``pickle_reader`` itself.
+
 Source: CPython's ``Lib/pickletools.py`` (the opcodes and their arguments) and ``Lib/pickle.py``
 (what each does to the stack and the memo), protocols 0 to 5.
 """
@@ -13,7 +15,6 @@ from struct import Struct
 from shapeinspect_torch.pickle_machine import (
     MAX_BYTES_KEPT,
     MAX_LONG,
-    MAX_MARKS,
     MAX_TEXT_KEPT,
     Machine,
     key_of,
@@ -184,14 +185,6 @@ def _readonly_buffer(m: Machine) -> None:
 # --- containers ------------------------------------------------------------------------------------
 
 
-@_op(0x28)  # MARK
-def _mark(m: Machine) -> None:
-    m.marks.append(m.stack)
-    m.stack = []
-    if len(m.marks) > MAX_MARKS:
-        m.fail(f"the pickle is nested deeper than {MAX_MARKS:,}")
-
-
 @_op(0x5D)  # EMPTY_LIST
 def _empty_list(m: Machine) -> None:
     m.made += 1
@@ -220,13 +213,6 @@ def _list(m: Machine) -> None:
     m.made += 1
     items = m.marked()
     m.stack.append(items)
-
-
-@_op(0x74)  # TUPLE
-def _tuple(m: Machine) -> None:
-    m.made += 1
-    items = m.marked()
-    m.stack.append(tuple(items))
 
 
 @_op(0x91)  # FROZENSET

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from struct import Struct
 from struct import error as StructError  # noqa: N812  # an exception class, whatever struct calls it
 
-from shapeinspect_torch.pickle_machine import MAX_MEMO, MAX_OBJECTS, MAX_OPCODES, Machine
+from shapeinspect_torch.pickle_machine import MAX_MARKS, MAX_MEMO, MAX_OBJECTS, MAX_OPCODES, Machine
 from shapeinspect_torch.pickle_opcodes import STEPS
 from shapeinspect_torch.records import Global, Node, Persistent
 
@@ -67,7 +67,7 @@ def read_pickle(data: bytes, label: str, *, start: int = 0, base: int = 0) -> Pi
 
 
 def _run(machine: Machine) -> Node:
-    data, memo, stack = machine.data, machine.memo, machine.stack
+    data, memo, stack, marks = machine.data, machine.memo, machine.stack, machine.marks
     pos = machine.pos
     for _ in range(MAX_OPCODES):
         machine.pos = pos
@@ -79,9 +79,23 @@ def _run(machine: Machine) -> Node:
         elif op == 0x72:  # LONG_BINPUT
             memo[_UINT4(data, pos + 1)[0]] = stack[-1]
             pos += 5
+            if len(memo) > MAX_MEMO:
+                machine.fail(f"the pickle remembers more than {MAX_MEMO:,} objects")
         elif op == 0x4B:  # BININT1
             stack.append(data[pos + 1])
             pos += 2
+        elif op == 0x28:  # MARK
+            marks.append(stack)
+            machine.stack = stack = []
+            if len(marks) > MAX_MARKS:
+                machine.fail(f"the pickle is nested deeper than {MAX_MARKS:,}")
+            pos += 1
+        elif op == 0x74:  # TUPLE
+            items = tuple(stack)
+            machine.stack = stack = marks.pop()
+            stack.append(items)
+            machine.made += 1
+            pos += 1
         elif op == 0x2E:  # STOP
             machine.pos = pos + 1
             return stack.pop()

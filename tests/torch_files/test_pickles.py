@@ -74,8 +74,8 @@ def test_plain_values_equal_pickle(value, protocol: int) -> None:
 
 
 def test_every_opcode_of_pickletools_is_known() -> None:
-    fast = {0x68, 0x72, 0x4B, 0x2E}
-    ours = {code for code, step in enumerate(STEPS) if step is not None} | fast
+    in_the_loop = {*b"hrK(t."}
+    ours = {code for code, step in enumerate(STEPS) if step is not None} | in_the_loop
     assert ours == {ord(op.code) for op in pickletools.opcodes}
 
 
@@ -99,6 +99,7 @@ HAND = {
     "BINUNICODE of a surrogate": (b"X\x03\x00\x00\x00\xed\xa0\x80.", "\ud800"),
     "BINBYTES8": (b"\x8e\x02" + bytes(7) + b"ab.", b"ab"),
     "BYTEARRAY8": (b"\x96\x02" + bytes(7) + b"ab.", b"ab"),
+    "TUPLE": (b"(K\x01K\x02K\x03K\x04t.", (1, 2, 3, 4)),
     "LIST": (b"(K\x01K\x02l.", [1, 2]),
     "DICT": (b"(K\x01K\x02d.", {1: 2}),
     "POP": (b"K\x01K\x020.", 1),
