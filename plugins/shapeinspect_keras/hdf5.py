@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -31,6 +31,7 @@ ANSWER = jsontext.LIMIT
 
 _CHILD = Path(__file__).with_name("_hdf5_child.py")
 _RANK = 32
+_DTYPE = re.compile(r"[a-z][a-z0-9_]{2,20}")
 _TYPE = re.compile(r"[<>|=][biufcV][0-9]{1,4}")
 #: One thread is enough to list, and no filter of a file loads a plug-in.
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "HDF5_PLUGIN_PRELOAD": "::"}
@@ -159,31 +160,40 @@ def _home_of_h5py() -> list[str]:
 
 
 def _ask(source: Source, request: str) -> bytes:
-    environment = {**os.environ, **_ENVIRONMENT}
-    command = [sys.executable, "-I", str(_CHILD), request]
-    # The answer goes to a file, so that its length is known before it is read.
-    with tempfile.TemporaryFile() as answer:
-        try:
-            done = subprocess.run(  # noqa: S603  # our own interpreter and our own program
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=answer,
-                stderr=subprocess.DEVNULL,
-                env=environment,
-                timeout=CLOCK,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise UnreadableFileError(source.label, f"listing its HDF5 took over {CLOCK} s") from None
-        except (OSError, ValueError) as error:
-            raise UnreadableFileError(source.label, f"no process to read its HDF5: {error}") from None
-        if done.returncode:
-            how = f"signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"
-            raise UnreadableFileError(source.label, f"the HDF5 library broke down on it ({how})")
-        if answer.tell() > ANSWER or os.fstat(answer.fileno()).st_size > ANSWER:
-            raise UnreadableFileError(source.label, "the listing of its HDF5 is too long")
-        answer.seek(0)
-        return answer.read()
+    try:
+        child = subprocess.Popen(  # noqa: S603  # our own interpreter and our own program
+            [sys.executable, "-I", str(_CHILD), request],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **_ENVIRONMENT},
+        )
+    except (OSError, ValueError) as error:
+        raise UnreadableFileError(source.label, f"no process to read its HDF5: {error}") from None
+    # A timer ends a child that hangs: waiting on the pipe returns at once when the answer is whole.
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        child.kill()
+
+    timer = threading.Timer(CLOCK, end)
+    timer.start()
+    try:
+        with child:
+            answer = child.stdout.read(ANSWER + 1) if child.stdout is not None else b""
+            if len(answer) > ANSWER:
+                child.kill()
+    finally:
+        timer.cancel()
+    if late.is_set():
+        raise UnreadableFileError(source.label, f"listing its HDF5 took over {CLOCK} s")
+    if len(answer) > ANSWER:
+        raise UnreadableFileError(source.label, "the listing of its HDF5 is too long")
+    if child.returncode:
+        how = f"signal {-child.returncode}" if child.returncode < 0 else f"exit code {child.returncode}"
+        raise UnreadableFileError(source.label, f"the HDF5 library broke down on it ({how})")
+    return answer
 
 
 def _dataset(source: Source, path: str, row: Any, start: int, size: int) -> Dataset:
@@ -203,7 +213,8 @@ def _dataset(source: Source, path: str, row: Any, start: int, size: int) -> Data
             )
         where += start
     marked = jsontext.text(jsontext.mapping(fields.get("attrs")).get("dtype"))
-    return Dataset(path, shape, marked or _spelled(raw), where if type(where) is int else None, raw)
+    dtype = marked if _DTYPE.fullmatch(marked) else _spelled(raw)
+    return Dataset(path, shape, dtype, where if type(where) is int else None, raw)
 
 
 _NAMES = {"b": "bool", "i": "int", "u": "uint", "f": "float", "c": "complex"}
