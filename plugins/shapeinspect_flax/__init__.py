@@ -1,0 +1,1 @@
+"""The adapter of Flax checkpoints: msgpack files and Orbax directories."""

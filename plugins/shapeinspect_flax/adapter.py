@@ -1,0 +1,71 @@
+"""The adapter of Flax checkpoints: msgpack files and Orbax directories."""
+
+from __future__ import annotations
+
+import re
+
+from shapeinspect.adapter import Adapter
+from shapeinspect.ir import Model
+from shapeinspect.source import Source
+
+#: A map of at least one text key: how a tree of names begins.
+_TREE = re.compile(rb"(?:[\x81-\x8f]|\xde..|\xdf....)[\xa0-\xbf\xd9-\xdb]", re.DOTALL)
+#: An extension of type 1 or 3 that holds a triple which begins with a shape: an array as Flax packs it.
+_ARRAY = re.compile(rb"(?:\xc7.|\xc8..|\xc9....|[\xd4-\xd8])[\x01\x03]\x93(?:[\x90-\x9f]|\xdc..)", re.DOTALL)
+_CHUNKED = b"\xb9__msgpack_chunked_array__"
+
+
+class FlaxAdapter(Adapter):
+    """Reads names and shapes; nothing is executed and no numbers are loaded."""
+
+    name = "flax"
+    framework = "flax"
+    formats = ("Flax msgpack (.msgpack)", "Orbax checkpoint directory")
+
+    def match(self, source: Source) -> int:
+        """Look for a map with an array in it, or for Orbax's metadata files.
+
+        Args:
+            source: the request.
+        """
+        if source.is_live:
+            return 0
+        if source.is_directory:
+            return _match_directory(source.entries)
+        if _TREE.match(source.head) and (_ARRAY.search(source.head) or _CHUNKED in source.head):
+            return 2
+        return int(source.suffix == ".msgpack")
+
+    def read(self, source: Source) -> Model:
+        """Read the tree.
+
+        Args:
+            source: the file or directory.
+
+        Raises:
+            UnreadableFileError: if it is cut off, corrupt or hostile.
+        """
+        from shapeinspect_flax.tree import layers_of
+
+        if source.is_directory:
+            from shapeinspect_flax.orbax import read_checkpoint
+
+            leaves, notes = read_checkpoint(source)
+        else:
+            from shapeinspect_flax.msgpack_tree import read_leaves
+
+            leaves, notes = read_leaves(source), ()
+        layers, more = layers_of(leaves, source)
+        kind = "orbax" if source.is_directory else "flax-msgpack"
+        return Model(source.label, kind, self.framework, self.name, layers, notes=(*notes, *more))
+
+
+def _match_directory(entries: tuple[str, ...]) -> int:
+    if "_METADATA" in entries or "_CHECKPOINT_METADATA" in entries:
+        return 2
+    # The directory of a CheckpointManager: nothing but numbered steps.
+    shown = [entry for entry in entries if not entry.startswith(".") and entry != "metadata"]
+    return int(bool(shown) and all(entry.isascii() and entry.isdecimal() for entry in shown))
+
+
+ADAPTER = FlaxAdapter()

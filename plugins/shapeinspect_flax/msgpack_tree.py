@@ -1,0 +1,249 @@
+"""Walks a Flax msgpack file: names, shapes and element types; the numbers are stepped over.
+
+Source: the MessagePack specification, "Formats"; ``flax/serialization.py``: extension 1 is an array
+and 3 a numpy scalar, each the packed triple (shape, dtype, bytes); 2 is a complex number; an array
+over 1 GiB is a map with the key ``__msgpack_chunked_array__``.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from shapeinspect.source import Source
+from shapeinspect_flax.cursor import Cursor
+from shapeinspect_flax.dtypes import SIZES
+from shapeinspect_flax.leaves import Leaf, Piece
+
+#: The deepest tree, the most values, the longest key, the most axes: far above what any model has.
+_DEEPEST, _MOST, _KEY, _AXES = 64, 2_000_000, 65_535, 64
+_LARGEST = (1 << 63) - 1
+_CHUNKED = "__msgpack_chunked_array__"
+
+#: The first byte of a value whose length follows in so many bytes.
+_TEXTS = {0xD9: 1, 0xDA: 2, 0xDB: 4}
+_BYTES = {0xC4: 1, 0xC5: 2, 0xC6: 4}
+_ARRAYS = {0xDC: 2, 0xDD: 4}
+_MAPS = {0xDE: 2, 0xDF: 4}
+_EXTENSIONS = {0xC7: 1, 0xC8: 2, 0xC9: 4}
+#: Values of a fixed length, and their element type.
+_FIXED = {
+    0xC0: (0, "none"),
+    0xC2: (0, "bool"),
+    0xC3: (0, "bool"),
+    0xCA: (4, "float32"),
+    0xCB: (8, "float64"),
+    0xCC: (1, "uint8"),
+    0xCD: (2, "uint16"),
+    0xCE: (4, "uint32"),
+    0xCF: (8, "uint64"),
+    0xD0: (1, "int8"),
+    0xD1: (2, "int16"),
+    0xD2: (4, "int32"),
+    0xD3: (8, "int64"),
+}
+
+
+def read_leaves(source: Source) -> list[Leaf]:
+    """List what the file holds.
+
+    Args:
+        source: the file.
+
+    Raises:
+        UnreadableFileError: if it is cut off, corrupt or hostile.
+    """
+    with source.open() as file:
+        walk = _Walk(Cursor(file, source.size or 0, source.label))
+        walk.tree()
+        return walk.leaves
+
+
+class _Walk:
+    """One pass over a file, from its first byte to its last."""
+
+    def __init__(self, cursor: Cursor) -> None:
+        self._cursor = cursor
+        self.leaves: list[Leaf] = []
+
+    def tree(self) -> None:
+        """Walk the whole file."""
+        cursor = self._cursor
+        count = self._count(cursor.number(1), 0x80, _MAPS)
+        if count is None:
+            raise cursor.refuse("the file does not begin with a map of names")
+        self._map(count, ())
+        if cursor.left:
+            raise cursor.refuse(f"{cursor.left:,} bytes follow the end of the tree")
+
+    def _value(self, parts: tuple[str, ...]) -> None:
+        cursor = self._cursor
+        if len(parts) > _DEEPEST:
+            raise cursor.refuse(f"the tree is over {_DEEPEST} keys deep")
+        first = cursor.number(1)
+        entries = self._count(first, 0x80, _MAPS)
+        if entries is not None:
+            self._map(entries, parts)
+            return
+        items = self._count(first, 0x90, _ARRAYS)
+        if items is not None:
+            for index in range(self._bounded(items, 1)):
+                self._value((*parts, str(index)))
+            return
+        if first in _EXTENSIONS or 0xD4 <= first <= 0xD8:
+            self._extension(first, parts)
+            return
+        self._add(self._plain(first, parts))
+
+    def _map(self, entries: int, parts: tuple[str, ...]) -> None:
+        seen: set[str] = set()
+        for index in range(self._bounded(entries, 2)):
+            key = self._key()
+            if key in seen:
+                raise self._cursor.refuse(f"the key {key!r} stands twice in {'/'.join(parts)!r}")
+            seen.add(key)
+            if index == 0 and key == _CHUNKED:
+                self._chunked(entries, parts)
+                return
+            self._value((*parts, key))
+
+    def _key(self) -> str:
+        cursor = self._cursor
+        first = cursor.number(1)
+        if first < 0x80:
+            return str(first)  # a small integer
+        length = self._length(first)
+        if length is None or length > _KEY:
+            raise cursor.refuse("a key of the tree is no text")
+        try:
+            return cursor.take(length).decode()
+        except UnicodeDecodeError:
+            raise cursor.refuse("a key of the tree is not UTF-8") from None
+
+    def _plain(self, first: int, parts: tuple[str, ...]) -> Leaf:
+        cursor = self._cursor
+        if first < 0x80 or first >= 0xE0:
+            return Leaf(parts, (), "int8", None, array=False)
+        length = self._length(first)
+        if length is not None:
+            cursor.skip(length)
+            return Leaf(parts, (), "text", None, array=False)
+        if first in _BYTES:
+            cursor.skip(cursor.number(_BYTES[first]))
+            return Leaf(parts, (), "bytes", None, array=False)
+        if first not in _FIXED:
+            raise cursor.refuse(f"no value begins with the byte {first:#x}")
+        width, dtype = _FIXED[first]
+        cursor.skip(width)
+        return Leaf(parts, (), dtype, None, array=False)
+
+    def _extension(self, first: int, parts: tuple[str, ...]) -> None:
+        cursor = self._cursor
+        length = cursor.number(_EXTENSIONS[first]) if first in _EXTENSIONS else 1 << (first - 0xD4)
+        code = cursor.number(1)
+        if length > cursor.left:
+            raise cursor.refuse(f"a value claims {length:,} bytes and {cursor.left:,} are left")
+        if code in (1, 3):
+            self._add(self._array(length, parts))
+        else:
+            cursor.skip(length)
+            self._add(Leaf(parts, (), "complex128" if code == 2 else None, None, array=False))
+
+    def _array(self, length: int, parts: tuple[str, ...]) -> Leaf:
+        cursor = self._cursor
+        end = cursor.position + length
+        name = "/".join(parts)
+        rank = None
+        if self._count(cursor.number(1), 0x90, _ARRAYS) == 3:
+            rank = self._count(cursor.number(1), 0x90, _ARRAYS)
+        if rank is None or rank > _AXES:
+            raise cursor.refuse(f"the array {name!r} does not begin with its shape")
+        shape = tuple(self._integer() for _ in range(rank))
+        width = self._length(cursor.number(1))
+        if width is None or width > 64:
+            raise cursor.refuse(f"the array {name!r} does not name its element type")
+        dtype = cursor.take(width).decode("utf-8", "replace")
+        mark = cursor.number(1)
+        if mark not in _BYTES:
+            raise cursor.refuse(f"the array {name!r} has no bytes")
+        nbytes = cursor.number(_BYTES[mark])
+        if cursor.position + nbytes != end:
+            raise cursor.refuse(
+                f"the array {name!r} has {nbytes:,} bytes where {end - cursor.position:,} fit"
+            )
+        self._check(name, shape, dtype, nbytes)
+        piece = Piece(cursor.position, nbytes)
+        cursor.skip(nbytes)
+        return Leaf(parts, shape, dtype, nbytes, pieces=(piece,))
+
+    def _chunked(self, entries: int, parts: tuple[str, ...]) -> None:
+        """Read an array in chunks: a true value, then the maps "shape" and "chunks"."""
+        cursor = self._cursor
+        name = "/".join(parts)
+        marked, keys = cursor.number(1), (self._key(), self._count(cursor.number(1), 0x80, _MAPS))
+        if entries != 3 or marked != 0xC3 or keys[0] != "shape" or keys[1] is None or keys[1] > _AXES:
+            raise cursor.refuse(f"the array {name!r} in chunks does not begin with its shape")
+        shape = []
+        for index in range(keys[1]):
+            if self._key() != str(index):
+                raise cursor.refuse(f"the axes of the array {name!r} are not in order")
+            shape.append(self._integer())
+        key, count = self._key(), self._count(cursor.number(1), 0x80, _MAPS)
+        if key != "chunks" or not count:
+            raise cursor.refuse(f"the array {name!r} has no chunks")
+        chunks: list[Leaf] = []
+        for index in range(self._bounded(count, 2)):
+            first = cursor.number(1) if self._key() == str(index) else -1
+            if first not in _EXTENSIONS and not 0xD4 <= first <= 0xD8:
+                raise cursor.refuse(f"a chunk of the array {name!r} is none")
+            self._extension(first, parts)
+            chunks.append(self.leaves.pop())
+        nbytes = sum(chunk.nbytes or 0 for chunk in chunks)
+        dtype = chunks[0].dtype
+        if any(chunk.dtype != dtype or not chunk.array for chunk in chunks) or dtype is None:
+            raise cursor.refuse(f"the chunks of the array {name!r} are not of one type")
+        self._check(name, tuple(shape), dtype, nbytes)
+        pieces = tuple(piece for chunk in chunks for piece in chunk.pieces)
+        self._add(Leaf(parts, tuple(shape), dtype, nbytes, pieces=pieces))
+
+    def _check(self, name: str, shape: tuple[int, ...], dtype: str, nbytes: int) -> None:
+        total = prod(shape)
+        if total > _LARGEST:
+            raise self._cursor.refuse(f"the array {name!r} claims more values than 64 bits count")
+        size = SIZES.get(dtype)
+        if size is not None and total * size != nbytes:
+            raise self._cursor.refuse(
+                f"the array {name!r} {shape} of {dtype} takes {total * size:,} bytes and has {nbytes:,}"
+            )
+
+    def _integer(self) -> int:
+        """Return a length."""
+        first = self._cursor.number(1)
+        if first < 0x80:
+            return first
+        if 0xCC <= first <= 0xCF:
+            return self._cursor.number(_FIXED[first][0])
+        raise self._cursor.refuse("a length of a shape is no whole number")
+
+    def _count(self, first: int, short: int, long: dict[int, int]) -> int | None:
+        """Return how many items a map or list has, or None if it is no such thing."""
+        if short <= first < short + 16:
+            return first - short
+        return self._cursor.number(long[first]) if first in long else None
+
+    def _length(self, first: int) -> int | None:
+        """Return how long a text is, or None if it is no text."""
+        if 0xA0 <= first < 0xC0:
+            return first - 0xA0
+        return self._cursor.number(_TEXTS[first]) if first in _TEXTS else None
+
+    def _bounded(self, count: int, least: int) -> int:
+        if count * least > self._cursor.left:
+            raise self._cursor.refuse(
+                f"the file claims {count:,} values and {self._cursor.left:,} bytes are left"
+            )
+        return count
+
+    def _add(self, leaf: Leaf) -> None:
+        self.leaves.append(leaf)
+        if len(self.leaves) > _MOST:
+            raise self._cursor.refuse(f"the tree has more than {_MOST:,} values")

@@ -1,0 +1,44 @@
+"""Reads the numbers of one array when they are asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapeinspect.errors import UnreadableFileError
+from shapeinspect.source import Source
+from shapeinspect_flax.leaves import Leaf
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def read(source: Source, leaf: Leaf) -> np.ndarray[Any, Any]:
+    """Return the numbers of an array; bfloat16 as float32.
+
+    Args:
+        source: the file.
+        leaf: which array.
+
+    Raises:
+        UnreadableFileError: if the file has become shorter.
+
+    Source: ``flax/serialization.py``, ``_ndarray_to_bytes``: C order, the byte order of the machine
+    that wrote it, which is taken to be little-endian.
+    """
+    import numpy as np
+
+    parts = []
+    with source.open() as file:
+        for piece in leaf.pieces:
+            file.seek(piece.offset)
+            parts.append(file.read(piece.nbytes))
+    data = b"".join(parts)
+    if len(data) != leaf.nbytes:
+        raise UnreadableFileError(source.label, f"the file ends inside {leaf.name!r}")
+    if leaf.dtype == "bfloat16":
+        # The upper half of a float32.
+        numbers = (np.frombuffer(data, "<u2").astype(np.uint32) << np.uint32(16)).view(np.float32)
+    else:
+        numbers = np.frombuffer(data, np.dtype(leaf.dtype).newbyteorder("<"))
+    shape: Any = leaf.shape
+    return numbers.reshape(shape)
