@@ -140,6 +140,8 @@ def _dropped(view: View) -> int | None:
 
 def _cuts(view: View) -> list[tuple[int | None, int | None, int]]:
     starts, ends, steps = (view.numbers(slot) for slot in (1, 2, 3))
+    if view.get("offset"):  # TFLite may count the ends from the beginnings
+        return []
     if starts is None or ends is None or steps is None or not len(starts) == len(ends) == len(steps):
         return []
     begin, end = view.get("begin_mask", 0), view.get("end_mask", 0)

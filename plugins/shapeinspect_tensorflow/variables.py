@@ -15,6 +15,8 @@ from shapeinspect_tensorflow.layouts import TABLE
 
 #: No optimizer changes these, whatever the layer.
 _FROZEN = frozenset({"moving_mean", "moving_variance"})
+#: The state of a random number generator, which Keras keeps as a variable and does not count.
+_STATE = "seed_generator_state"
 _NUMBER = re.compile(r"(\d+)")
 
 
@@ -96,5 +98,6 @@ def _weight(variable: Variable, kind: str) -> Weight:
     trainable = False if named in _FROZEN and kind == "BatchNormalization" else variable.trainable
     return Weight(
         variable.name, named, variable.shape, dtypes.name(variable.dtype), variable.nbytes, trainable, layout,
-        storage=variable.storage, where=variable.where, values=variable.values,
+        storage=variable.storage, where=variable.where, buffer=named.startswith(_STATE),
+        values=variable.values,
     )  # fmt: skip

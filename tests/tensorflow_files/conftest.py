@@ -79,6 +79,7 @@ class _Writer:
                 layers.BatchNormalization(name="bn"),
                 layers.Conv2DTranspose(7, (2, 3), strides=2, name="ct"),
                 layers.MaxPooling2D((2, 3), name="mp"),
+                layers.Dropout(0.25, name="dr"),
                 layers.Flatten(name="fl"),
                 layers.Dense(11, name="d1"),
             ]
