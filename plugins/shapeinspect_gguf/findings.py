@@ -28,6 +28,8 @@ def findings(layers: Sequence[Layer], facts: Facts, complete: bool) -> tuple[Not
         complete: whether all files of the model were read.
     """
     if not facts.named_by_standard:
+        if all(layer.kind != "unknown" for layer in layers):
+            return ()
         return (
             Note("the metadata names no architecture with a block count, so the tensor names prove no kinds"),
         )

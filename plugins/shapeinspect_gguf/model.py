@@ -21,6 +21,10 @@ HEADS = {
 }
 
 
+#: What a weight of rank 4 may be where its name proves nothing.
+_CONVOLUTIONS = ("conv", "conv_transpose")
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """A tensor and the file that holds it.
@@ -85,19 +89,22 @@ def head_dim(facts: Facts, key: str, block: int | None) -> int | None:
 
 
 def _layer(path: str, members: list[tuple[str, Held]], facts: Facts) -> Layer:
-    parts = tuple(path.split("."))
+    shapes = {role: held.tensor.shape for role, held in members}
+    main = shapes.get("weight")
     use = names.use_of(path) if facts.named_by_standard else None
-    main = next((held.tensor for role, held in members if role == "weight"), None)
-    if use is not None and (main is None or names.bind(use, "weight", len(main.shape)) is None):
+    if use is not None and (main is None or names.bind(use, "weight", len(main)) is None):
         use = None
+    lora = _lora(shapes, facts)
+    if lora:
+        use = "lora"
+    parts = tuple(path.split("."))
     weights = tuple(_weight(role, held, use) for role, held in members)
     layer = Layer(path, "unknown", parts[-1], parts, weights=weights)
-    if use is None or main is None:
-        adapted = _adapted(dict(members), facts)
-        return replace(layer, attributes=Frozen(adapted), candidates=_possible(members))
+    if use is None or (main is None and not lora):
+        return replace(layer, candidates=_CONVOLUTIONS if main is not None and len(main) == 4 else ())
     if use == "norm":
-        return _norm(layer, main, facts)
-    attributes = _attributes(use, main.shape)
+        return _norm(layer, main or (), facts)
+    attributes = lora or _attributes(use, main or ())
     if use == "linear":
         attributes |= _heads(layer, facts)
     return replace(layer, kind=names.KINDS[use], attributes=Frozen(attributes))
@@ -142,10 +149,10 @@ def _heads(layer: Layer, facts: Facts) -> dict[str, Attribute]:
     return {key: value for key, value in stated.items() if value is not None}
 
 
-def _norm(layer: Layer, main: Tensor, facts: Facts) -> Layer:
+def _norm(layer: Layer, shape: tuple[int, ...], facts: Facts) -> Layer:
     rms, centered = facts.holds(_RMS), facts.holds(_LAYER)
     biased = any(weight.role == "bias" for weight in layer.weights)
-    attributes: dict[str, Attribute] = {"normalized_shape": main.shape}
+    attributes: dict[str, Attribute] = {"normalized_shape": shape}
     if rms == centered or (rms and biased):
         possible = ("layer_norm", "rms_norm")
         return replace(layer, attributes=Frozen(attributes), candidates=possible)
@@ -155,19 +162,11 @@ def _norm(layer: Layer, main: Tensor, facts: Facts) -> Layer:
     return replace(layer, kind="rms_norm" if rms else "layer_norm", attributes=Frozen(attributes))
 
 
-def _adapted(members: dict[str, Held], facts: Facts) -> dict[str, Attribute]:
-    # A pair of low-rank factors (LoRA): A is r i, B is o r.
-    down, up = members.get("weight.lora_a"), members.get("weight.lora_b")
-    if down is None or up is None:
+def _lora(shapes: dict[str, tuple[int, ...]], facts: Facts) -> dict[str, Attribute]:
+    # A pair of low-rank factors: A is r i, B is o r.
+    down, up = shapes.get("weight.lora_a", ()), shapes.get("weight.lora_b", ())
+    if len(shapes) != 2 or len(down) != 2 or len(up) != 2 or down[0] != up[1]:
         return {}
-    first, second = down.tensor.shape, up.tensor.shape
-    if len(first) != 2 or len(second) != 2 or first[0] != second[1]:
-        return {}
-    found: dict[str, Attribute] = {"rank": first[0], "in_features": first[1], "out_features": second[0]}
+    found: dict[str, Attribute] = {"in_features": down[1], "out_features": up[0], "rank": down[0]}
     alpha = facts.real("adapter.lora.alpha", full=True)
     return found if alpha is None else {**found, "alpha": alpha}
-
-
-def _possible(members: list[tuple[str, Held]]) -> tuple[str, ...]:
-    shape = next((held.tensor.shape for role, held in members if role == "weight"), ())
-    return ("conv", "conv_transpose") if len(shape) == 4 else ()

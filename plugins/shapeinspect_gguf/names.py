@@ -76,11 +76,14 @@ TABLE = Table(
         # ggml_conv_2d: the kernel's ne is KW KH IC OC.
         Row("conv", "weight", "o i kh kw", "o i kh kw"),
         Row("conv", "bias", "o", "o"),
+        # Two factors of an update of another weight, as llama.cpp's converter of adapters orders them.
+        Row("lora", "weight.lora_a", "r i", "r i"),
+        Row("lora", "weight.lora_b", "o r", "o r"),
     )
 )
 
 #: The kind of each use; a norm's is decided by the metadata.
-KINDS = {"linear": "linear", "experts": "linear", "embedding": "embedding", "conv": "conv"}
+KINDS = {"linear": "linear", "experts": "linear", "embedding": "embedding", "conv": "conv", "lora": "lora"}
 
 #: What may follow the last dot of a tensor's name.
 ROLES = frozenset(("weight", "bias", "scale", "input_scale", "lora_a", "lora_b"))

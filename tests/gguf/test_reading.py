@@ -310,7 +310,9 @@ def test_lora_pairs_are_one_layer(write: Callable[..., Path]) -> None:
 
     shapes = {"blk.0.attn_q.weight.lora_a": (4, 40), "blk.0.attn_q.weight.lora_b": (48, 4)}
     model = _read(write(shapes, "llama", more))
-    assert [layer.path for layer in model.layers] == ["blk.0.attn_q"]
+    assert [(layer.path, layer.kind) for layer in model.layers] == [("blk.0.attn_q", "lora")]
+    assert [w.layout.native for w in model.layers[0].weights if w.layout] == ["r i", "o r"]
+    assert model.notes == ()
     assert dict(model.layers[0].attributes) == {
         "rank": 4,
         "in_features": 40,
