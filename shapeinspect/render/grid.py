@@ -46,7 +46,7 @@ def width(text: str) -> int:
         >>> width("abc"), width("→"), width("層")
         (3, 1, 2)
     """
-    if _NARROW.fullmatch(text):
+    if text.isascii() or _NARROW.fullmatch(text):
         return len(text)
     from rich.cells import cell_len
 
@@ -112,21 +112,22 @@ def _line(
     style: str = "",
 ) -> Line:
     pieces: list[tuple[str, str]] = []
-    for place, index in enumerate(kept):
-        text = _cut(texts[index], widths[index])
-        pad = " " * (widths[index] - width(text))
+    last = kept[-1]
+    for index in kept:
+        text, have = texts[index], width(texts[index])
+        if have > widths[index]:
+            text = _cut(text, widths[index])
+            have = width(text)
         if columns[index].right:
-            text = pad + text
-        elif place < len(kept) - 1:
-            text += pad
-        pieces.append((text if not place else _GAP + text, style or columns[index].style))
+            text = " " * (widths[index] - have) + text
+        elif index != last:
+            text += " " * (widths[index] - have)
+        pieces.append((_GAP + text if pieces else text, style or columns[index].style))
     return tuple(pieces)
 
 
 def _cut(text: str, limit: int) -> str:
     """Cut out of the middle, so that both the indentation and the last letters stay."""
-    if width(text) <= limit:
-        return text
     tail = (limit - 1) // 2
     head = limit - 1 - tail
     short = text[:head] + "…" + text[len(text) - tail :]
