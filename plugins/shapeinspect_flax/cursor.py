@@ -69,6 +69,14 @@ class Cursor:
         """
         return int.from_bytes(self.take(width), "big")
 
+    def byte(self) -> int:
+        """Return the next byte."""
+        at = self._at
+        if at < len(self._buffer):
+            self._at = at + 1
+            return self._buffer[at]
+        return self.take(1)[0]
+
     def skip(self, count: int) -> None:
         """Step over bytes without reading them.
 

@@ -68,7 +68,7 @@ class _Walk:
     def tree(self) -> None:
         """Walk the whole file."""
         cursor = self._cursor
-        count = self._count(cursor.number(1), 0x80, _MAPS)
+        count = self._count(cursor.byte(), 0x80, _MAPS)
         if count is None:
             raise cursor.refuse("the file does not begin with a map of names")
         self._map(count, ())
@@ -79,7 +79,7 @@ class _Walk:
         cursor = self._cursor
         if len(parts) > _DEEPEST:
             raise cursor.refuse(f"the tree is over {_DEEPEST} keys deep")
-        first = cursor.number(1)
+        first = cursor.byte()
         entries = self._count(first, 0x80, _MAPS)
         if entries is not None:
             self._map(entries, parts)
@@ -108,7 +108,7 @@ class _Walk:
 
     def _key(self) -> str:
         cursor = self._cursor
-        first = cursor.number(1)
+        first = cursor.byte()
         if first < 0x80:
             return str(first)  # a small integer
         length = self._length(first)
@@ -139,7 +139,7 @@ class _Walk:
     def _extension(self, first: int, parts: tuple[str, ...]) -> None:
         cursor = self._cursor
         length = cursor.number(_EXTENSIONS[first]) if first in _EXTENSIONS else 1 << (first - 0xD4)
-        code = cursor.number(1)
+        code = cursor.byte()
         if length > cursor.left:
             raise cursor.refuse(f"a value claims {length:,} bytes and {cursor.left:,} are left")
         if code in (1, 3):
@@ -153,16 +153,16 @@ class _Walk:
         end = cursor.position + length
         name = "/".join(parts)
         rank = None
-        if self._count(cursor.number(1), 0x90, _ARRAYS) == 3:
-            rank = self._count(cursor.number(1), 0x90, _ARRAYS)
+        if self._count(cursor.byte(), 0x90, _ARRAYS) == 3:
+            rank = self._count(cursor.byte(), 0x90, _ARRAYS)
         if rank is None or rank > _AXES:
             raise cursor.refuse(f"the array {name!r} does not begin with its shape")
-        shape = tuple(self._integer() for _ in range(rank))
-        width = self._length(cursor.number(1))
+        shape = tuple([self._integer() for _ in range(rank)])
+        width = self._length(cursor.byte())
         if width is None or width > 64:
             raise cursor.refuse(f"the array {name!r} does not name its element type")
         dtype = cursor.take(width).decode("utf-8", "replace")
-        mark = cursor.number(1)
+        mark = cursor.byte()
         if mark not in _BYTES:
             raise cursor.refuse(f"the array {name!r} has no bytes")
         nbytes = cursor.number(_BYTES[mark])
@@ -179,7 +179,7 @@ class _Walk:
         """Read an array in chunks: a true value, then the maps "shape" and "chunks"."""
         cursor = self._cursor
         name = "/".join(parts)
-        marked, keys = cursor.number(1), (self._key(), self._count(cursor.number(1), 0x80, _MAPS))
+        marked, keys = cursor.byte(), (self._key(), self._count(cursor.byte(), 0x80, _MAPS))
         if entries != 3 or marked != 0xC3 or keys[0] != "shape" or keys[1] is None or keys[1] > _AXES:
             raise cursor.refuse(f"the array {name!r} in chunks does not begin with its shape")
         shape = []
@@ -187,12 +187,12 @@ class _Walk:
             if self._key() != str(index):
                 raise cursor.refuse(f"the axes of the array {name!r} are not in order")
             shape.append(self._integer())
-        key, count = self._key(), self._count(cursor.number(1), 0x80, _MAPS)
+        key, count = self._key(), self._count(cursor.byte(), 0x80, _MAPS)
         if key != "chunks" or not count:
             raise cursor.refuse(f"the array {name!r} has no chunks")
         chunks: list[Leaf] = []
         for index in range(self._bounded(count, 2)):
-            first = cursor.number(1) if self._key() == str(index) else -1
+            first = cursor.byte() if self._key() == str(index) else -1
             if first not in _EXTENSIONS and not 0xD4 <= first <= 0xD8:
                 raise cursor.refuse(f"a chunk of the array {name!r} is none")
             self._extension(first, parts)
@@ -217,7 +217,7 @@ class _Walk:
 
     def _integer(self) -> int:
         """Return a length."""
-        first = self._cursor.number(1)
+        first = self._cursor.byte()
         if first < 0x80:
             return first
         if 0xCC <= first <= 0xCF:

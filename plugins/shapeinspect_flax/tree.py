@@ -9,7 +9,7 @@ from functools import partial
 
 from shapeinspect.dims import Shape
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect.ir import Frozen, Layer, Note, Weight
+from shapeinspect.ir import Frozen, Layer, Layout, Note, Weight
 from shapeinspect.layout import lengths, parse
 from shapeinspect.layout.bare import Group, Match, Verdict, judge, layer, prove
 from shapeinspect.source import Source
@@ -164,14 +164,15 @@ class _Maker:
         known = self._known.get(key)
         if known is None:
             matches, type_ = _matches(shapes, place, automatic[1] if automatic else "")
-            known = self._known[key] = judge(shapes, matches, bind), type_
+            verdict = judge(shapes, matches, bind)
+            layouts = {role: _invertible(layout, shapes[role]) for role, layout in verdict.layouts.items()}
+            known = self._known[key] = replace(verdict, layouts=layouts), type_
         verdict, type_ = known
         made = layer(group, verdict)
         attributes = made.attributes
         if made.kind in _NORMALIZED:
             attributes = Frozen({**attributes, "normalized_shape": made.weights[0].shape})
-        weights = tuple(_invertible(weight) for weight in made.weights)
-        return replace(made, type=type_, attributes=attributes, weights=weights)
+        return replace(made, type=type_, attributes=attributes)
 
     def _place(self, parts: tuple[str, ...]) -> str:
         """Return ``in`` or ``out`` for a layer of multi-head attention, else an empty text."""
@@ -189,14 +190,14 @@ class _Maker:
         return weight.shape if weight is not None else ()
 
 
-def _invertible(weight: Weight) -> Weight:
+def _invertible(layout: Layout | None, shape: Shape) -> Layout | None:
     """Keep the lengths that take a joined axis of the common convention apart again."""
-    if weight.layout is None:
-        return weight
-    joined = {name for axis in parse(weight.layout.common).axes if len(axis) > 1 for name in axis}
-    found = lengths(parse(weight.layout.native), weight.shape, weight.layout.sizes)
+    if layout is None:
+        return None
+    joined = {name for axis in parse(layout.common).axes if len(axis) > 1 for name in axis}
+    found = lengths(parse(layout.native), shape, layout.sizes)
     sizes = {name: length for name, length in found.items() if name in joined and isinstance(length, int)}
-    return replace(weight, layout=replace(weight.layout, sizes=Frozen(sizes))) if sizes else weight
+    return replace(layout, sizes=Frozen(sizes)) if sizes else layout
 
 
 def _matches(shapes: dict[str, Shape], place: str, automatic: str) -> tuple[tuple[Match, ...], str]:

@@ -92,6 +92,16 @@ class Cursor:
         value: int | float = struct.unpack(self.order + code, self.take(struct.calcsize("<" + code), what))[0]
         return value
 
+    def numbers(self, codes: str, what: str) -> tuple[int, ...]:
+        """Return several integers in a row.
+
+        Args:
+            codes: their forms as :mod:`struct` spells them, such as ``"QIQ"``.
+            what: what they are, for the error.
+        """
+        form = self.order + codes
+        return struct.unpack(form, self.take(struct.calcsize(form), what))
+
     def skip(self, count: int, what: str) -> None:
         """Step over bytes without reading them.
 

@@ -53,8 +53,9 @@ def layers(tensors: Iterable[Held], facts: Facts) -> tuple[Layer, ...]:
     for held in tensors:
         path, role = names.split(held.tensor.name)
         grouped.setdefault(path, []).append((role, held))
-    ordered = sorted(grouped, key=names.order) if facts.named_by_standard else list(grouped)
-    return tuple(_layer(path, grouped[path], facts) for path in ordered)
+    standard = facts.named_by_standard
+    ordered = sorted(grouped, key=names.order) if standard else list(grouped)
+    return tuple([_layer(path, grouped[path], facts, standard) for path in ordered])
 
 
 def block_of(layer: Layer) -> int | None:
@@ -88,10 +89,10 @@ def head_dim(facts: Facts, key: str, block: int | None) -> int | None:
     return width // heads if heads and width and width % heads == 0 else None
 
 
-def _layer(path: str, members: list[tuple[str, Held]], facts: Facts) -> Layer:
+def _layer(path: str, members: list[tuple[str, Held]], facts: Facts, standard: bool) -> Layer:
     shapes = {role: held.tensor.shape for role, held in members}
     main = shapes.get("weight")
-    use = names.use_of(path) if facts.named_by_standard else None
+    use = names.use_of(path) if standard else None
     if use is not None and (main is None or names.bind(use, "weight", len(main)) is None):
         use = None
     lora = _lora(shapes, facts)

@@ -241,13 +241,14 @@ def _entry(cursor: Cursor, name: str) -> _Entry:
     rank = cursor.number("I", what)
     if rank > _MOST_DIMS:
         raise cursor.refuse(f"{what} has {rank:,} axes, and {_MOST_DIMS} is the most")
-    shape = tuple(cursor.number("Q", what) for _ in range(rank))[::-1]
+    *dims, code, offset = cursor.numbers("Q" * rank + "IQ", what)
+    shape = tuple(reversed(dims))
     total = 1
     for length in shape:
         total *= length
     if total > _LARGEST or max(shape, default=0) > _LARGEST:
         raise cursor.refuse(f"{what} claims more values than 64 bits count: {shape}")
-    return _Entry(name, shape, cursor.number("I", what), cursor.number("Q", what))
+    return _Entry(name, shape, code, offset)
 
 
 def _place(entry: _Entry, start: int, alignment: int, cursor: Cursor) -> Tensor:

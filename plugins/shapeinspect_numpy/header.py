@@ -9,6 +9,7 @@ import ast
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 
 from shapeinspect.errors import UnreadableFileError
@@ -97,6 +98,7 @@ def read_header(more: Callable[[int], bytes], label: str, name: str) -> Header:
     return Header(shape, dtype, itemsize, 8 + width + length)
 
 
+@lru_cache(maxsize=1024)
 def _literal(text: str) -> object:
     """Return the value of a header's text; only what headers consist of ever reaches the parser."""
     # Python 2 wrote lengths as 3L; texts are left as they are.
