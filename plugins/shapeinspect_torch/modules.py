@@ -107,8 +107,8 @@ def _plain(state: Mapping[Node, Node]) -> dict[str, object]:
     """The settings among a module's attributes: numbers, texts, and tuples of them."""
     found = {}
     for key, value in state.items():
-        if type(value) is Reduce and str(value.func) == "torch.Size" and len(value.args) == 1:
-            value = value.args[0]  # noqa: PLW2901  # a torch.Size is the tuple in it
+        if type(value) is Reduce and str(value.func) == "torch.Size" and type(value.args) is tuple:
+            value = value.args[0] if value.args else ()  # noqa: PLW2901  # a torch.Size is the tuple in it
         kept = type(value) in (int, float, bool, str, type(None)) or (
             type(value) in (tuple, list)
             and len(value) <= _MAX_TUPLE

@@ -30,6 +30,8 @@ def packed_linear(group: Group) -> Layer | None:
         (64, 'gptq 4-bit')
     """
     members = group.weights
+    if "qweight" not in members and "weight.absmax" not in members:
+        return None
     if {"weight", "weight.absmax", "weight.quant_map"} <= members.keys():
         weight = members["weight"]
         counts = {"weight": 2 * weight.size} if weight.dtype == "uint8" and weight.size is not None else {}

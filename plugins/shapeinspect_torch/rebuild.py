@@ -67,7 +67,7 @@ class Rebuilder:
                 self._fail(f"{node.func} is not given a tuple")
             try:
                 made = rebuild(self, node, depth)
-            except (IndexError, ValueError):
+            except (AttributeError, LookupError, TypeError, ValueError):
                 self._fail(f"{node.func} is given {len(node.args)} arguments that do not fit")
         self._known[id(node)] = (node, made)
         return made
@@ -121,7 +121,10 @@ class Rebuilder:
             node = node.args[0]
         if type(node) not in (tuple, list) or len(node) > _MAX_RANK:
             self._fail("a tensor's shape is no tuple of lengths")
-        return tuple([self._length(length) for length in node])
+        for length in node:
+            if type(length) is not int or not 0 <= length <= _MAX_LENGTH:
+                self._fail(f"a tensor's shape has a length that is none: {length!r}"[:200])
+        return tuple(node)
 
     def _length(self, value: Node) -> int:
         if type(value) is not int or not 0 <= value <= _MAX_LENGTH:
@@ -217,7 +220,10 @@ def _v2(r: Rebuilder, node: Reduce, _depth: int) -> Tensor:
 
 
 def _v3(r: Rebuilder, node: Reduce, _depth: int) -> Tensor:
-    return r.strided(node, r.dtype(node.args[6]))
+    dtype = r.dtype(node.args[6])
+    if dtype is None:  # a type that torch has learned since
+        return Tensor(r.lengths(node.args[2]), None, requires_grad=r.flag(node.args, 4))
+    return r.strided(node, dtype)
 
 
 def _parameter(r: Rebuilder, node: Reduce, depth: int) -> Tensor:

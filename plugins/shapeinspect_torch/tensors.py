@@ -67,9 +67,11 @@ class Tensor(NamedTuple):
         """How many elements it has; 0 if that is not known."""
         if self.form == "nested":
             return self.parts[0].numel
-        if self.shape is None:
-            return 0
-        return product([length for length in self.shape if isinstance(length, int)])
+        total = 0 if self.shape is None else 1
+        for length in self.shape or ():
+            if isinstance(length, int):
+                total *= length
+        return total
 
     @property
     def nbytes(self) -> int | None:
@@ -101,10 +103,13 @@ def reach(shape: Shape, stride: tuple[int, ...]) -> int:
         >>> reach((2, 3), (3, 1)), reach((2, 3), (1, 0)), reach((0, 3), (3, 1))
         (6, 2, 0)
     """
-    if 0 in shape:
-        return 0
-    known = [length for length in shape if isinstance(length, int)]
-    return 1 + sum((length - 1) * step for length, step in zip(known, stride, strict=False))
+    last = 0
+    for length, step in zip(shape, stride, strict=True):
+        if length == 0:
+            return 0
+        if isinstance(length, int):
+            last += (length - 1) * step
+    return last + 1
 
 
 def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:

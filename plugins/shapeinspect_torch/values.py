@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from shapeinspect.errors import UnreadableFileError, UsageError
 from shapeinspect.source import Source
@@ -27,8 +26,7 @@ _STORED_AS = {"qint8": "int8", "quint8": "uint8", "qint32": "int32"}
 _MAX_INFLATED = 4 << 30
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where the bytes of one storage are.
 
     Args:

@@ -9,11 +9,11 @@ Source: PKWARE APPNOTE.TXT 6.3.10, sections 4.3.7 (local header), 4.3.12 (centra
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from struct import Struct
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO, NamedTuple, NoReturn
 
 from shapeinspect.errors import UnreadableFileError
 
@@ -23,6 +23,8 @@ _LOCATOR64 = Struct("<4sLQL")
 _CENTRAL = Struct("<4s6H3L5H2L")
 _LOCAL = Struct("<4s5H3L2H")
 _TAG = Struct("<2H")
+#: Parts of some length without a backslash, a colon or a NUL, and at most one slash at the end.
+_INSIDE = re.compile(rb"[^/\\:\0]+(?:/[^/\\:\0]+)*/?")
 _MAX_NAME = 4096
 _MAX_COMMENT = 65_535
 _MAX_DIRECTORY = 256 << 20
@@ -31,8 +33,7 @@ _ENCRYPTED = 0x2041  # bit 0: encrypted, bit 6: strong encryption, bit 13: maske
 _STORED, _DEFLATED = 0, 8
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """One entry of the central directory.
 
     Args:
@@ -232,7 +233,7 @@ class ZipContainer:
             self._fail(f"member {name!r} is compressed in a way that is not known (method {method})", header)
         if len(raw) > _MAX_NAME:
             self._fail(f"member {name[:40]!r}… has a name of {len(raw):,} bytes", header)
-        if any(part in ("..", "") for part in name.removesuffix("/").split("/")) or set(name) & set("\\\0:"):
+        if not _INSIDE.fullmatch(raw) or b".." in raw.split(b"/"):
             self._fail(f"member {name!r} names a path outside the archive", header)
         if header + _LOCAL.size + stored > self._size:
             self._fail(f"member {name!r} reaches beyond the end of the file", header)
@@ -242,10 +243,7 @@ class ZipContainer:
         # The zip64 extra field (id 1) holds those of the three that do not fit, in this order.
         at = 0
         while at + 4 <= len(extra):
-            tag, length = (
-                int.from_bytes(extra[at : at + 2], "little"),
-                int.from_bytes(extra[at + 2 : at + 4], "little"),
-            )
+            tag, length = _TAG.unpack_from(extra, at)
             if tag == 1:
                 body = extra[at + 4 : at + 4 + length]
                 wide = iter([int.from_bytes(body[i : i + 8], "little") for i in range(0, len(body) - 7, 8)])

@@ -123,7 +123,9 @@ def groups(weights: Iterable[Weight], separator: str = ".", inner: Sequence[str]
         >>> found[0].path, list(found[0].weights)
         ('q', ['lora_A.weight'])
     """
-    marks = tuple(f"{separator}{part}{separator}" for part in inner)
+    weights = tuple(weights)
+    every = "\n".join(weight.name for weight in weights)
+    marks = tuple(f"{separator}{part}{separator}" for part in inner if part in every)
     collected: dict[str, dict[str, Weight]] = {}
     for weight in weights:
         path, role = _split(weight.name, separator, marks)
@@ -135,8 +137,8 @@ def groups(weights: Iterable[Weight], separator: str = ".", inner: Sequence[str]
 
 
 def _split(name: str, separator: str, marks: tuple[str, ...]) -> tuple[str, str]:
-    whole = f"{separator}{name}{separator}"
     for mark in marks:
+        whole = f"{separator}{name}{separator}"
         at = whole.find(mark)
         if at >= 0:
             return whole[len(separator) : at], name[at:]
