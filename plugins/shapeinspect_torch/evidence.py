@@ -74,7 +74,7 @@ EVIDENCE: tuple[Evidence, ...] = (
         "Linear8bitLt",
         "weight: o i; SCB: o; weight_format?:; bias?: o",
         _LINEAR,
-        constants=Frozen(quantization="bitsandbytes int8"),
+        constants=Frozen(quantizer="bitsandbytes int8"),
     ),
     *(
         _adapter(a, b, conv)

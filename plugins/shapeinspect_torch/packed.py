@@ -26,7 +26,7 @@ def packed_linear(group: Group) -> Layer | None:
         >>> from shapeinspect.layout.bare import groups
         >>> shapes = {"qweight": (8, 48), "qzeros": (2, 6), "scales": (2, 48)}
         >>> made = packed_linear(groups(Weight(f"q.{n}", "", s, "int32") for n, s in shapes.items())[0])
-        >>> made.attributes["in_features"], made.attributes["quantization"]
+        >>> made.attributes["in_features"], made.attributes["quantizer"]
         (64, 'gptq 4-bit')
     """
     members = group.weights
@@ -69,5 +69,5 @@ def _layer(
         return replace(weight, role=role, count=counts.get(role, weight.count))
 
     weights = tuple(marked(role, weight) for role, weight in group.weights.items())
-    attributes = Frozen[object]({**sizes, "quantization": name})
+    attributes = Frozen[object]({**sizes, "quantizer": name})
     return Layer(group.path, kind, "", group.parts or (group.path,), attributes, weights, candidates)

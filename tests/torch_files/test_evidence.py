@@ -193,10 +193,10 @@ def test_packed_linear_layers() -> None:
         "f.weight.quant_map": torch.empty(16), "f.weight.quant_state.bitsandbytes__nf4": torch.empty(80),
     })  # fmt: skip
     sizes = {"in_features": 128, "out_features": 48}
-    assert found["g"].attributes == {**sizes, "quantization": "gptq 4-bit"}
-    assert found["a"].attributes == {**sizes, "quantization": "awq 4-bit"}
+    assert found["g"].attributes == {**sizes, "quantizer": "gptq 4-bit"}
+    assert found["a"].attributes == {**sizes, "quantizer": "awq 4-bit"}
     assert [next(w for w in found[p].weights if w.role == "qweight").size for p in "ga"] == [128 * 48] * 2
-    assert found["b"].attributes == {"in_features": 7, "out_features": 5, "quantization": "bitsandbytes int8"}
+    assert found["b"].attributes == {"in_features": 7, "out_features": 5, "quantizer": "bitsandbytes int8"}
     assert (found["f"].kind, set(found["f"].candidates)) == ("unknown", {"linear", "embedding"})
     assert found["f"].weights[0].size == 80
 

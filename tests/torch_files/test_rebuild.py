@@ -21,10 +21,11 @@ STORAGE = Persistent(("storage", Global("torch", "FloatStorage"), "0", "cpu", 12
 TENSOR = Reduce(Global("torch._utils", "_rebuild_tensor_v2"), (STORAGE, 0, (3, 4), (4, 1), False, Ordered()))
 FLOATS = Global("torch", "FloatStorage")
 VALUES = [
-    None, True, 0, 1, -1, 3, 2**70, 1.5, "", "text", b"bytes", [], [1, 2], {}, {"a": 1}, SetOf([1]), Ordered(),
-    (), (3, 4), (4, 1), (0,), (-1,), ("x",), (2**40, 2**40), STORAGE, TENSOR,
+    None, True, 0, 1, -1, 3, 2**70, 1.5, "", "text", b"bytes", [], [1, 2], {}, {"a": 1}, SetOf([1]),
+    Ordered(), (), (3, 4), (4, 1), (0,), (-1,), ("x",), (2**40, 2**40), STORAGE, TENSOR,
     Persistent(None), Persistent(("storage",)), Persistent(("storage", 1, 2, 3, 4)),
-    Persistent(("storage", FLOATS, "1", "cpu", -4)), Persistent(("storage", FLOATS, "1", "cpu", 4, ("v", 1, 9))),
+    Persistent(("storage", FLOATS, "1", "cpu", -4)),
+    Persistent(("storage", FLOATS, "1", "cpu", 4, ("v", 1, 9))),
     Global("torch", "float16"), Global("torch", "sparse_coo"), Global("torch", "per_tensor_affine"),
     Global("torch.nn.parameter", "Parameter"), Reduce(Global("torch", "Size"), ((3, 4),)),
     Reduce(Global("torch", "Size"), 7), Reduce(None, None),
