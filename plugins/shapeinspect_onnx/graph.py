@@ -19,6 +19,9 @@ from shapeinspect_onnx.layouts import LAYOUTS
 from shapeinspect_onnx.naming import parts_of, path_parts, tidy
 from shapeinspect_onnx.node import Node, attributes
 
+_RECURRENT = frozenset({"RNN", "LSTM", "GRU"})
+#: The opset since which a group norm has a scale for each channel.
+_SCALED_BY_CHANNEL = 21
 #: Ops that hold graphs of their own.
 _BLOCKS = frozenset({"If", "Loop", "Scan", "SequenceMap"})
 
@@ -160,6 +163,8 @@ class Walk:
             elif is_weight(held, op, slot, kind):
                 role = _role(node, slot, self.versions)
                 sizes = {"g": view.get("group", 1)}
+                if view.op == "MatMulNBits" and view.get("N"):
+                    sizes["o"] = view.get("N")
                 layout = _layout(node, held, role, sizes, kind, view)
                 weights += self._weights(held, role, layout, _logical(node.op_type, slot, view))
             elif slot in op.fixed:
@@ -266,8 +271,16 @@ def _layout(
     if native in ("Gemm", "FusedGemm") and role == "B":
         if bool(view.get("transB", 0)) != held.transposed:
             native += "(transB)"
+    elif native == "QGemm" and view.get("transB", 0):
+        native += "(transB)"
     elif held.transposed:
         native += "(transposed)"
+    elif native in _RECURRENT and view.get("direction", "forward") != "forward":
+        native += f"({view.get('direction')})"
+    elif native == "GroupNormalization" and view.version < _SCALED_BY_CHANNEL:
+        native += "(groups)"
+    if len(set(view.get("qkv_hidden_sizes") or ())) > 1:  # the three lie side by side, unequal
+        return None
     if native == "PRelu" and any(dim != 1 for dim in held.dims[1:]):
         return None
     if role == "C" and len(held.dims) == 2 and held.dims[0] != 1:

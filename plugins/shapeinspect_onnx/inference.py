@@ -40,7 +40,7 @@ def set_inputs(graph: Any, specs: Iterable[InputSpec]) -> None:
         specs: what the user asked for.
 
     Raises:
-        UsageError: if an input is unknown, or there are more shapes than inputs.
+        UsageError: if an input is unknown or has another rank, or there are more shapes than inputs.
     """
     specs = tuple(specs)
     if not specs:
@@ -59,8 +59,20 @@ def set_inputs(graph: Any, specs: Iterable[InputSpec]) -> None:
         own = dtype_name(tensor.elem_type)
         if spec.dtype is not None and own is not None and spec.dtype != own:
             raise UsageError(f'input "{name}" has a fixed dtype', expected=own, got=spec.dtype)
+        _check_rank(name, tensor, spec.shape)
         _set(tensor, spec.shape)
     _forget(graph)
+
+
+def _check_rank(name: str, tensor: Any, shape: Shape) -> None:
+    if not tensor.HasField("shape") or len(tensor.shape.dim) == len(shape):
+        return
+    declared = [str(dim.dim_value or dim.dim_param or "?") for dim in tensor.shape.dim]
+    raise UsageError(
+        f'input "{name}" has {len(declared)} axes',
+        expected=f"({', '.join(declared)})",
+        got=f"({', '.join(map(str, shape))})",
+    )
 
 
 def _set(tensor: Any, shape: Shape) -> None:
@@ -96,8 +108,10 @@ def mend(graph: Any) -> bool:
     """
     found = False
     for entry in graph.input:
-        for axis, dim in enumerate(entry.type.tensor_type.shape.dim):
-            if dim.HasField("dim_value") and (dim.dim_value < 0 or (dim.dim_value == 0 and axis == 0)):
+        lengths = entry.type.tensor_type.shape.dim
+        for axis, dim in enumerate(lengths):
+            empty = dim.dim_value == 0 and axis == 0 and len(lengths) > 1  # a list may well be empty
+            if dim.HasField("dim_value") and (dim.dim_value < 0 or empty):
                 dim.Clear()
                 found = True
     if found:
@@ -123,28 +137,14 @@ def infer(model: Any, worker: Worker) -> tuple[Any, tuple[Note, ...]]:
         model.opset_import.add(domain=domain, version=1)  # inference gives up where one is missing
     answer, problem = worker.infer(model.SerializeToString())
     notes: tuple[Note, ...] = ()
-    if answer is None:
-        answer = _again(model)
-        done = (
-            "the recorded shapes are left out"
-            if answer
-            else "only recorded shapes and our own rules are used"
-        )
-        notes = (Note(f"onnx's shape inference gave up ({problem}); {done}"),)
     if answer is not None:
         model = type(model).FromString(answer)
+    else:
+        text = f"onnx's shape inference gave up ({problem}); only recorded shapes and our own rules are used"
+        notes = (Note(text),)
     if hidden:
         guards.show(model.graph)
     return model, notes
-
-
-def _again(model: Any) -> bytes | None:
-    """Try without the recorded shapes, for one that contradicts the inferred one stops it all."""
-    bare = type(model)()
-    bare.CopyFrom(model)
-    _forget(bare.graph)
-    with Worker() as worker:
-        return worker.infer(bare.SerializeToString())[0]
 
 
 def _domains(graph: Any) -> set[str]:

@@ -12,52 +12,107 @@ from shapeinspect.layout import Row, Table
 _LSTM = (("gate", "i o f g", "i f g o"),)
 _PEEPHOLE = (("gate", "i o f", "i f o"),)
 _GRU = (("gate", "z r n", "r z n"),)
-_NORMS = "BatchNormalization InstanceNormalization GroupNormalization GroupNorm"
+_BATCH_NORM = "BatchNormalization"
+_NORMS = f"{_BATCH_NORM} InstanceNormalization GroupNormalization GroupNorm"
+_GEMM = "Gemm FusedGemm Gemm(transB) FusedGemm(transB)"
+_BIASES = ("two", ("bias_ih", "bias_hh"))
+_QKV = (("qkv", ("q", "k", "v")),)
+_PACKED = "Attention MultiHeadAttention"
+#: The directions of a recurrent operator, by the variant of its type.
+_DIRECTIONS = (("", ("",)), ("(reverse)", (".reverse",)), ("(bidirectional)", ("", ".reverse")))
+
+
+def _weight(types: str, role: str, native: str, common: str) -> Row:
+    return Row(types, role, native, common, slot="weight")
+
+
+def _bias(types: str, role: str, native: str = "o") -> Row:
+    return Row(types, role, native, "o", slot="bias")
+
+
+def _directed(variant: str, names: tuple[str, ...]) -> list[Row]:
+    ends = ("dir", names)
+    rnn, lstm, gru = (f"{op}{variant}" for op in ("RNN", "LSTM", "GRU"))
+    gated = ((lstm, 4, _LSTM), (gru, 3, _GRU))
+    return [
+        *(
+            row
+            for op, gates, order in gated
+            for row in (
+                Row(op, "W", "dir (gate o) i", "dir gate o i", Frozen(gate=gates), order,
+                    slot="weight_ih.l0{dir}", splits=(ends,)),
+                Row(op, "R", "dir (gate o) h", "dir gate o h", Frozen(gate=gates), order,
+                    slot="weight_hh.l0{dir}", splits=(ends,)),
+                Row(op, "B", "dir (two gate o)", "dir two gate o", Frozen(two=2, gate=gates), order,
+                    slot="{two}.l0{dir}", splits=(ends, _BIASES)),
+            )
+        ),
+        Row(lstm, "P", "dir (gate o)", "dir gate o", Frozen(gate=3), _PEEPHOLE,
+            slot="peephole.l0{dir}", splits=(ends,)),
+        Row(rnn, "W", "dir o i", "dir o i", slot="weight_ih.l0{dir}", splits=(ends,)),
+        Row(rnn, "R", "dir o h", "dir o h", slot="weight_hh.l0{dir}", splits=(ends,)),
+        Row(rnn, "B", "dir (two o)", "dir two o", Frozen(two=2),
+            slot="{two}.l0{dir}", splits=(ends, _BIASES)),
+    ]  # fmt: skip
+
 
 LAYOUTS = Table(
     [
-        Row("Conv FusedConv", "W", "o i *k", "o i *k"),
-        Row("ConvInteger QLinearConv", "w", "o i *k", "o i *k"),
-        Row("Conv ConvTranspose FusedConv QLinearConv", "B", "o", "o"),
-        Row("ConvTranspose", "W", "(g i) o *k", "(g o) i *k"),
-        Row("Gemm FusedGemm", "B", "i o", "o i"),
-        Row("Gemm(transB) FusedGemm(transB)", "B", "o i", "o i"),
-        Row("Gemm FusedGemm Gemm(transB) FusedGemm(transB)", "C", "o", "o"),
-        Row("Gemm FusedGemm Gemm(transB) FusedGemm(transB)", "C", "1 o", "o"),
-        Row("MatMul MatMulInteger MatMulIntegerToFloat DynamicQuantizeMatMul", "B", "i o", "o i"),
-        Row("MatMul(transposed)", "B", "o i", "o i"),
-        Row("QLinearMatMul", "b", "i o", "o i"),
-        Row("LSTM", "W", "dir (gate o) i", "dir gate o i", Frozen(gate=4), _LSTM),
-        Row("LSTM", "R", "dir (gate o) h", "dir gate o h", Frozen(gate=4), _LSTM),
-        Row("LSTM", "B", "dir (two gate o)", "dir two gate o", Frozen(two=2, gate=4), _LSTM),
-        Row("LSTM", "P", "dir (gate o)", "dir gate o", Frozen(gate=3), _PEEPHOLE),
-        Row("GRU", "W", "dir (gate o) i", "dir gate o i", Frozen(gate=3), _GRU),
-        Row("GRU", "R", "dir (gate o) h", "dir gate o h", Frozen(gate=3), _GRU),
-        Row("GRU", "B", "dir (two gate o)", "dir two gate o", Frozen(two=2, gate=3), _GRU),
-        Row("RNN", "W", "dir o i", "dir o i"),
-        Row("RNN", "R", "dir o h", "dir o h"),
-        Row("RNN", "B", "dir (two o)", "dir two o", Frozen(two=2)),
-        Row("Gather", "data", "V E", "V E"),
-        Row(_NORMS, "scale", "C", "C"),
-        Row(_NORMS, "B", "C", "C"),
-        Row(_NORMS, "bias", "C", "C"),
-        Row(_NORMS, "gamma", "C", "C"),
-        Row(_NORMS, "beta", "C", "C"),
-        Row(_NORMS, "mean", "C", "C"),
-        Row(_NORMS, "var", "C", "C"),
-        Row(_NORMS, "input_mean", "C", "C"),
-        Row(_NORMS, "input_var", "C", "C"),
-        Row("LayerNormalization", "Scale", "*n", "*n"),
-        Row("LayerNormalization", "B", "*n", "*n"),
-        Row("RMSNormalization SimplifiedLayerNormalization", "scale", "*n", "*n"),
-        Row("SkipLayerNormalization SkipSimplifiedLayerNormalization", "gamma", "C", "C"),
-        Row("SkipLayerNormalization", "beta", "C", "C"),
-        Row("SkipLayerNormalization SkipSimplifiedLayerNormalization", "bias", "C", "C"),
-        Row("PRelu", "slope", "C", "C"),
-        Row("PRelu", "slope", "C 1", "C"),
-        Row("PRelu", "slope", "C 1 1", "C"),
-        Row("PRelu", "slope", "C 1 1 1", "C"),
-        Row("Attention", "weights", "i (qkv o)", "qkv o i", Frozen(qkv=3)),
-        Row("Attention", "bias", "(qkv o)", "qkv o", Frozen(qkv=3)),
+        _weight("Conv FusedConv", "W", "o i *k", "o i *k"),
+        _weight("ConvInteger QLinearConv", "w", "o i *k", "o i *k"),
+        _bias("Conv ConvTranspose FusedConv QLinearConv", "B"),
+        _weight("ConvTranspose", "W", "(g i) o *k", "(g o) i *k"),
+        _weight("Gemm FusedGemm", "B", "i o", "o i"),
+        _weight("Gemm(transB) FusedGemm(transB)", "B", "o i", "o i"),
+        _bias(_GEMM, "C"),
+        _bias(_GEMM, "C", "1 o"),
+        _weight("MatMul MatMulInteger MatMulIntegerToFloat DynamicQuantizeMatMul", "B", "i o", "o i"),
+        _weight("MatMul(transposed)", "B", "o i", "o i"),
+        _bias("MatMulNBits MatMulIntegerToFloat DynamicQuantizeMatMul", "bias"),
+        _weight("QLinearMatMul", "b", "i o", "o i"),
+        _weight("QGemm", "B", "i o", "o i"),
+        _weight("QGemm(transB)", "B", "o i", "o i"),
+        _bias("QGemm QGemm(transB)", "C"),
+        # One number for the whole weight, or one for each of its outputs.
+        *(
+            Row(types, role, native, native, slot=slot)
+            for types, prefix in (
+                ("QLinearConv", "w"),
+                ("QLinearMatMul MatMulIntegerToFloat DynamicQuantizeMatMul", "b"),
+                ("QGemm QGemm(transB)", "b"),
+            )
+            for role, slot in ((f"{prefix}_scale", "scale"), (f"{prefix}_zero_point", "zero_point"))
+            for native in ("", "o")
+        ),
+        # The matrix itself is packed; its scales are one for each block of inputs.
+        Row("MatMulNBits", "scales", "o block", "o block", slot="scale"),
+        Row("MatMulNBits", "scales", "(o block)", "o block", slot="scale"),
+        *(
+            row for variant, names in _DIRECTIONS for row in _directed(variant, names)
+        ),
+        _weight("Gather", "data", "V E", "V E"),
+        *(
+            Row(types, role, "C", "C", slot=slot)
+            for types, slot, roles in (
+                (_NORMS, "weight", "scale gamma"),
+                (_NORMS, "bias", "B bias beta"),
+                (_BATCH_NORM, "mean", "mean input_mean"),
+                (_BATCH_NORM, "variance", "var input_var"),
+            )
+            for role in roles.split()
+        ),
+        # Before opset 21 a group norm had one scale for each group.
+        *(Row("GroupNormalization(groups)", role, "g", "g", slot="") for role in ("scale", "bias")),
+        Row("LayerNormalization", "Scale", "*n", "*n", slot="weight"),
+        Row("LayerNormalization", "B", "*n", "*n", slot="bias"),
+        Row("RMSNormalization SimplifiedLayerNormalization", "scale", "*n", "*n", slot="weight"),
+        Row("SkipLayerNormalization SkipSimplifiedLayerNormalization", "gamma", "C", "C", slot="weight"),
+        Row("SkipLayerNormalization", "beta", "C", "C", slot="bias"),
+        # What is added to the input before it is normalized.
+        Row("SkipLayerNormalization SkipSimplifiedLayerNormalization", "bias", "C", "C", slot="skip.bias"),
+        *(Row("PRelu", "slope", f"C{ones}", "C", slot="weight") for ones in ("", " 1", " 1 1", " 1 1 1")),
+        Row("Attention", "weights", "i (qkv o)", "qkv o i", Frozen(qkv=3),
+            slot="{qkv}.weight", splits=_QKV),
+        Row(_PACKED, "bias", "(qkv o)", "qkv o", Frozen(qkv=3), slot="{qkv}.bias", splits=_QKV),
     ]
-)
+)  # fmt: skip
