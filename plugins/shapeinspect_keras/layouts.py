@@ -26,30 +26,71 @@ _EMBEDDING = "Embedding ReversibleEmbedding"
 _ATTENTION = "MultiHeadAttention GroupedQueryAttention"
 _CONV_LSTM = "ConvLSTM1D ConvLSTM2D ConvLSTM3D"
 _RNN = "SimpleRNN SimpleRNNCell"
-_LSTM = "LSTM LSTMCell CuDNNLSTM"
-_GRU = "GRU GRUCell CuDNNGRU"
+_LSTM = "LSTM LSTMCell"
+_GRU = "GRU GRUCell"
 _FEATURES = "BatchNormalization LayerNormalization GroupNormalization RMSNormalization"
 
-#: Every row; ``*k`` stands for the kernel axes of any rank, ``*n`` for any axes.
+#: The layers whose kernels Theano keeps back to front, for its convolution turns them around.
+#: Source: ``conv_layers`` and ``_need_convert_kernel`` of keras/engine/saving.py, 2.2.
+THEANO = frozenset(f"{_CONV} Conv2DTranspose ConvLSTM2D".split())
+_BACKENDS: tuple[tuple[str, tuple[str, ...]], ...] = (("", ()), ("(theano)", ("*k",)))
+#: The biases of a recurrent layer: one that stands for the sum of two, or both.
+_SUM = "bias_ih.l0+bias_hh.l0"
+_TWO = (("two", ("bias_ih", "bias_hh")),)
+_KERAS1 = ("Conv2D", "Conv3D", "Conv2DTranspose", "Conv3DTranspose")
+#: The gates by the letters of Keras 1, in the common order: i f g o and r z n.
+_LETTERS = (("LSTM", "ifco"), ("GRU", "rzh"))
+
+#: The slot of every role whose row names none.
+_SLOTS = {
+    **dict.fromkeys(("kernel", "embeddings", "scale", "gamma", "alpha", "W"), "weight"),
+    **dict.fromkeys(("beta", "b"), "bias"),
+    **dict.fromkeys(("moving_mean", "running_mean"), "mean"),
+    # Keras 1 calls the variance by the name of its root.
+    **dict.fromkeys(("moving_variance", "running_std"), "variance"),
+    "depthwise_kernel": "depthwise.weight",
+    "pointwise_kernel": "pointwise.weight",
+    **dict.fromkeys(("lora_kernel_a", "lora_embeddings_a"), "lora_a"),
+    **dict.fromkeys(("lora_kernel_b", "lora_embeddings_b"), "lora_b"),
+    **dict.fromkeys(("kernel_scale", "embeddings_scale"), "scale"),
+    **dict.fromkeys(("kernel_zero", "embeddings_zero"), "zero_point"),
+    "reverse_embeddings": "reverse.weight",
+    "reverse_embeddings_scale": "reverse.scale",
+    "count": "",
+}
+
+
+#: Every row; ``*k`` stands for the kernel axes of any rank, ``*n`` for any axes. A type in parentheses
+#: is a variant that :func:`shapeinspect_keras.parts.bind` chooses: ``(theano)`` for that backend,
+#: ``(th)`` for Keras 1's ``dim_ordering="th"``, ``(legacy)`` for Keras 1.0, ``(last)`` and ``(first)``
+#: for one number a channel.
 TABLE = Table(
     [
         Row("Dense TimeDistributedDense", "kernel", "i o", "o i"),
         Row("Dense TimeDistributedDense EinsumDense", "bias", "o", "o"),
         Row("Dense", "kernel_scale", "o", "o"),
-        Row("Dense EinsumDense", "lora_kernel_a", "i r", "r i"),
+        Row("Dense", "lora_kernel_a", "i r", "r i"),
+        Row("EinsumDense", "lora_kernel_a", "*n r", "r *n"),
         Row("Dense EinsumDense", "lora_kernel_b", "r o", "o r"),
-        Row(_CONV, "kernel", "*k i o", "o i *k"),
+        *(
+            Row(f"{name}{backend}", "kernel", native, "o i *k", flips=flips)
+            for backend, flips in _BACKENDS
+            for types, native in ((_CONV, "*k i o"), (_TRANSPOSE, "*k o i"))
+            for name in types.split()
+        ),
         Row(_CONV, "lora_kernel_a", "*k i r", "r i *k"),
         Row(_CONV, "lora_kernel_b", "r o", "o r"),
-        Row(_TRANSPOSE, "kernel", "*k o i", "o i *k"),
         Row(f"{_CONV} {_TRANSPOSE} {_DEPTHWISE} {_SEPARABLE}", "bias", "o", "o"),
         Row(_DEPTHWISE, "kernel", "*k c m", "(c m) 1 *k"),
-        Row(f"{_DEPTHWISE} {_SEPARABLE}", "depthwise_kernel", "*k c m", "(c m) 1 *k"),
+        Row(_DEPTHWISE, "depthwise_kernel", "*k c m", "(c m) 1 *k", slot="weight"),
+        Row(_SEPARABLE, "depthwise_kernel", "*k c m", "(c m) 1 *k"),
         Row(_SEPARABLE, "pointwise_kernel", "*k i o", "o i *k"),
         Row(_EMBEDDING, "embeddings", "V E", "V E"),
-        Row("Embedding", "lora_embeddings_a", "V r", "V r"),
-        Row("Embedding", "lora_embeddings_b", "r E", "r E"),
+        Row(_EMBEDDING, "embeddings_scale", "V", "V"),
+        Row("Embedding", "lora_embeddings_a", "V r", "r V"),
+        Row("Embedding", "lora_embeddings_b", "r E", "E r"),
         Row("ReversibleEmbedding", "reverse_embeddings", "E V", "V E"),
+        Row("ReversibleEmbedding", "reverse_embeddings_scale", "V", "V"),
         Row(f"{_FEATURES} LayerScale", "gamma", "C", "C"),
         Row(_FEATURES, "beta", "C", "C"),
         Row("LayerNormalization", "gamma", "*n", "*n"),
@@ -71,53 +112,110 @@ TABLE = Table(
         Row("Normalization", "count", "", ""),
         Row("PReLU", "alpha", "C", "C"),
         Row("PReLU", "alpha", "*n", "*n"),
-        Row(_RNN, "kernel", "i o", "o i"),
-        Row(_RNN, "recurrent_kernel", "h o", "o h"),
-        Row(_RNN, "bias", "o", "o"),
-        Row(_LSTM, "kernel", "i (gate o)", "gate o i", _FOUR),
-        Row(_LSTM, "recurrent_kernel", "h (gate o)", "gate o h", _FOUR),
-        Row("CuDNNLSTM", "bias", "(two gate o)", "two gate o", Frozen(two=2, gate=4)),
-        Row("LSTM LSTMCell", "bias", "(gate o)", "gate o", _FOUR),
-        Row(_GRU, "kernel", "i (gate o)", "gate o i", _THREE, _ZRN),
-        Row(_GRU, "recurrent_kernel", "h (gate o)", "gate o h", _THREE, _ZRN),
-        Row("CuDNNGRU", "bias", "(two gate o)", "two gate o", Frozen(two=2, gate=3), _ZRN),
-        Row("GRU GRUCell", "bias", "(gate o)", "gate o", _THREE, _ZRN),
-        Row("GRU GRUCell", "bias", "two (gate o)", "two gate o", _THREE, _ZRN),
-        Row(_CONV_LSTM, "kernel", "*k i (gate o)", "gate o i *k", _FOUR),
-        Row(_CONV_LSTM, "recurrent_kernel", "*k h (gate o)", "gate o h *k", _FOUR),
-        Row(_CONV_LSTM, "bias", "(gate o)", "gate o", _FOUR),
-        Row(_ATTENTION, "query/kernel", "i head d", "(head d) i"),
-        Row(_ATTENTION, "key/kernel", "i head d", "(head d) i"),
-        Row(_ATTENTION, "value/kernel", "i head d", "(head d) i"),
-        Row(_ATTENTION, "gate/kernel", "i head d", "(head d) i"),
-        Row(_ATTENTION, "query/bias", "head d", "(head d)"),
-        Row(_ATTENTION, "key/bias", "head d", "(head d)"),
-        Row(_ATTENTION, "value/bias", "head d", "(head d)"),
-        Row(_ATTENTION, "gate/bias", "head d", "(head d)"),
-        Row(_ATTENTION, "attention_output/kernel", "head d o", "o (head d)"),
-        Row(_ATTENTION, "attention_output/bias", "o", "o"),
-        Row("Attention", "scale", "", ""),
+        *(Row("PReLU(last)", "alpha", f"{ones}C", "C") for ones in ("1 ", "1 1 ", "1 1 1 ")),
+        *(Row("PReLU(first)", "alpha", f"C{ones}", "C") for ones in (" 1", " 1 1", " 1 1 1")),
+        Row(_RNN, "kernel", "i o", "o i", slot="weight_ih.l0"),
+        Row(_RNN, "recurrent_kernel", "h o", "o h", slot="weight_hh.l0"),
+        Row(_RNN, "bias", "o", "o", slot=_SUM),
+        Row(_LSTM, "kernel", "i (gate o)", "gate o i", _FOUR, slot="weight_ih.l0"),
+        Row(_LSTM, "recurrent_kernel", "h (gate o)", "gate o h", _FOUR, slot="weight_hh.l0"),
+        Row(_LSTM, "bias", "(gate o)", "gate o", _FOUR, slot=_SUM),
+        Row(_GRU, "kernel", "i (gate o)", "gate o i", _THREE, _ZRN, slot="weight_ih.l0"),
+        Row(_GRU, "recurrent_kernel", "h (gate o)", "gate o h", _THREE, _ZRN, slot="weight_hh.l0"),
+        # reset_after=False has one bias, reset_after=True two.
+        Row(_GRU, "bias", "(gate o)", "gate o", _THREE, _ZRN, slot=_SUM),
+        Row(_GRU, "bias", "two (gate o)", "two gate o", _THREE, _ZRN, slot="{two}.l0", splits=_TWO),
+        # cuDNN turns every gate's block around; those of its input kernel no pattern can name, for
+        # they keep the shape of the block and not the order of its numbers.
+        Row("CuDNNLSTM", "recurrent_kernel", "o (gate h)", "gate o h", _FOUR, slot="weight_hh.l0"),
+        Row("CuDNNGRU", "recurrent_kernel", "o (gate h)", "gate o h", _THREE, _ZRN, slot="weight_hh.l0"),
+        Row("CuDNNLSTM", "bias", "(two gate o)", "two gate o", Frozen(two=2, gate=4),
+            slot="{two}.l0", splits=_TWO),
+        Row("CuDNNGRU", "bias", "(two gate o)", "two gate o", Frozen(two=2, gate=3), _ZRN,
+            slot="{two}.l0", splits=_TWO),
+        *(
+            Row(f"{name}{backend}", role, native, common, _FOUR, flips=flips, slot=slot)
+            for name in _CONV_LSTM.split()
+            for backend, flips in _BACKENDS
+            for role, native, common, slot in (
+                ("kernel", "*k i (gate o)", "gate o i *k", "weight_ih.l0"),
+                ("recurrent_kernel", "*k h (gate o)", "gate o h *k", "weight_hh.l0"),
+            )
+        ),
+        Row(_CONV_LSTM, "bias", "(gate o)", "gate o", _FOUR, slot=_SUM),
+        *(
+            row
+            for role, slot in (("query", "q"), ("key", "k"), ("value", "v"), ("gate", "gate"))
+            for row in (
+                Row(_ATTENTION, f"{role}/kernel", "i head d", "(head d) i", slot=f"{slot}.weight"),
+                Row(_ATTENTION, f"{role}/bias", "head d", "(head d)", slot=f"{slot}.bias"),
+                Row(_ATTENTION, f"{role}/lora_kernel_a", "i head r", "r i head", slot=f"{slot}.lora_a"),
+                Row(_ATTENTION, f"{role}/lora_kernel_b", "r d", "d r", slot=f"{slot}.lora_b"),
+            )
+        ),
+        Row(_ATTENTION, "attention_output/kernel", "head d o", "o (head d)", slot="out.weight"),
+        Row(_ATTENTION, "attention_output/bias", "o", "o", slot="out.bias"),
+        Row(_ATTENTION, "attention_output/lora_kernel_a", "head d r", "r (head d)", slot="out.lora_a"),
+        Row(_ATTENTION, "attention_output/lora_kernel_b", "r o", "o r", slot="out.lora_b"),
+        Row("Attention", "scale", "", "", slot="score_scale"),
         Row("Attention", "concat_score_weight", "", ""),
-        Row("AdditiveAttention", "scale", "E", "E"),
+        Row("AdditiveAttention", "scale", "E", "E", slot="score_scale"),
         Row("STFTSpectrogram", "real_kernel", "kl i o", "o i kl"),
         Row("STFTSpectrogram", "imag_kernel", "kl i o", "o i kl"),
         Row("LocallyConnected1D LocallyConnected2D", "bias", "*n o", "o *n"),
         # Keras 1.
         Row("Dense TimeDistributedDense", "W", "i o", "o i"),
         Row("Dense TimeDistributedDense", "b", "o", "o"),
-        Row("Conv1D", "W", "kl 1 i o", "o i kl"),
-        Row("Conv2D Conv3D", "W", "*k i o", "o i *k"),
+        *(
+            row
+            for backend, flips in _BACKENDS
+            for row in (
+                Row(f"Conv1D{backend}", "W", "kl 1 i o", "o i kl", flips=flips and ("kl",)),
+                Row(f"Conv1D(legacy){backend}", "W", "o i kl 1", "o i kl", flips=flips and ("kl",)),
+                # A transposed convolution has the axes of a plain one there; Keras 2 swapped them.
+                *(Row(f"{name}{backend}", "W", "*k i o", "o i *k", flips=flips) for name in _KERAS1),
+                *(Row(f"{name}(th){backend}", "W", "o i *k", "o i *k", flips=flips) for name in _KERAS1),
+            )
+        ),
+        Row("SeparableConv2D(th)", "depthwise_kernel", "m c *k", "(c m) 1 *k"),
+        Row("SeparableConv2D(th)", "pointwise_kernel", "o i *k", "o i *k"),
         Row(f"{_CONV} {_TRANSPOSE} {_SEPARABLE}", "b", "o", "o"),
-        Row("Conv2DTranspose Conv3DTranspose", "W", "*k o i", "o i *k"),
         Row("Embedding", "W", "V E", "V E"),
-        Row("SimpleRNN", "W", "i o", "o i"),
-        Row("SimpleRNN", "U", "h o", "o h"),
-        Row("SimpleRNN", "b", "o", "o"),
-        *(Row("LSTM GRU", f"W_{gate}", "i o", "o i") for gate in "icfozrh"),
-        *(Row("LSTM GRU", f"U_{gate}", "h o", "o h") for gate in "icfozrh"),
-        *(Row("LSTM GRU", f"b_{gate}", "o", "o") for gate in "icfozrh"),
-    ]
-)
+        Row("SimpleRNN", "W", "i o", "o i", slot="weight_ih.l0"),
+        Row("SimpleRNN", "U", "h o", "o h", slot="weight_hh.l0"),
+        Row("SimpleRNN", "b", "o", "o", slot=_SUM),
+        # With consume_less="gpu" the gates are one weight, else each has its own.
+        *(
+            row
+            for types, sizes, order in (("LSTM", _FOUR, ()), ("GRU", _THREE, _ZRN))
+            for row in (
+                Row(types, "W", "i (gate o)", "gate o i", sizes, order, slot="weight_ih.l0"),
+                Row(types, "U", "h (gate o)", "gate o h", sizes, order, slot="weight_hh.l0"),
+                Row(types, "b", "(gate o)", "gate o", sizes, order, slot=_SUM),
+            )
+        ),
+        *(
+            row
+            for types, letters in _LETTERS
+            for at, gate in enumerate(letters)
+            for row in (
+                Row(types, f"W_{gate}", "i o", "o i", slot=f"weight_ih.l0[{at}]"),
+                Row(types, f"U_{gate}", "h o", "o h", slot=f"weight_hh.l0[{at}]"),
+                Row(types, f"b_{gate}", "o", "o", slot=f"{_SUM}[{at}]"),
+            )
+        ),
+        *(
+            Row(f"ConvLSTM2D{variant}{backend}", f"{role}_{gate}", native, "o i *k", flips=flips,
+                slot=f"{slot}.l0[{at}]")
+            for backend, flips in _BACKENDS
+            for variant, native in (("", "*k i o"), ("(th)", "o i *k"))
+            for role, slot in (("W", "weight_ih"), ("U", "weight_hh"))
+            for at, gate in enumerate("ifco")
+        ),
+        *(Row("ConvLSTM2D", f"b_{gate}", "o", "o", slot=f"{_SUM}[{at}]") for at, gate in enumerate("ifco")),
+    ],
+    _SLOTS,
+)  # fmt: skip
 
 #: The roles of weights that no optimizer changes, whatever the layer.
 NON_TRAINABLE: frozenset[str] = frozenset(
@@ -161,7 +259,7 @@ _ROLES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(f"{_CONV} {_TRANSPOSE} {_DEPTHWISE}".split(), _KERNEL),
     **dict.fromkeys(("Dense", "EinsumDense", "TimeDistributedDense"), _KERNEL),
     **dict.fromkeys(_SEPARABLE.split(), ("depthwise_kernel", "pointwise_kernel", "bias")),
-    **dict.fromkeys(f"{_RNN} {_LSTM} {_GRU} {_CONV_LSTM}".split(), _RECURRENT),
+    **dict.fromkeys(f"{_RNN} {_LSTM} {_GRU} CuDNNLSTM CuDNNGRU {_CONV_LSTM}".split(), _RECURRENT),
     "LocallyConnected1D": _KERNEL,
     "LocallyConnected2D": _KERNEL,
     "Embedding": ("embeddings",),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Layout
-from shapeinspect_keras.layouts import TABLE, weight_roles
+from shapeinspect.layout.canonical import at
+from shapeinspect_keras.layouts import TABLE, THEANO, weight_roles
 from shapeinspect_keras.spelling import modern, nested, quantization_mode
 
 #: Layers that act on the last axis (or on each value) alone: distributing them over time changes nothing.
@@ -43,6 +44,8 @@ class Part:
         prefix: what stands before its roles, such as ``"query/"``.
         class_name: its class.
         config: its settings.
+        layer: which layer of a recurrent stack it is.
+        reverse: whether it reads a sequence from the end.
 
     Example:
         >>> Part("cell", "", "LSTM", {}).stored
@@ -53,6 +56,8 @@ class Part:
     prefix: str
     class_name: str
     config: Mapping[str, Any]
+    layer: int = 0
+    reverse: bool = False
 
 
 def parts(class_name: str, config: Mapping[str, Any]) -> tuple[Part, ...]:
@@ -75,7 +80,7 @@ def parts(class_name: str, config: Mapping[str, Any]) -> tuple[Part, ...]:
     """
     name, settings = modern(class_name, config)
     if name in _RECURRENT:
-        return (Part("cell", "", name, settings),)
+        return (Part("cell", "", name, settings, reverse=bool(settings.get("go_backwards"))),)
     if name in _ATTENTION:
         return _projections(settings)
     if name == "RNN":
@@ -86,7 +91,7 @@ def parts(class_name: str, config: Mapping[str, Any]) -> tuple[Part, ...]:
         inner = nested(settings, "layer")
         own = (Part("", "", name, settings),) if name == "SpectralNormalization" else ()
         below = tuple(
-            Part("/".join(filter(None, ("layer", part.stored))), part.prefix, part.class_name, part.config)
+            replace(part, stored="/".join(filter(None, ("layer", part.stored))))
             for part in (parts(*inner) if inner else ())
         )
         return (*own, *below)
@@ -125,8 +130,9 @@ def _cells(settings: Mapping[str, Any]) -> tuple[Part, ...]:
     if cell is None:
         return ()
     name, inner = modern(*cell)
+    reverse = bool(settings.get("go_backwards"))
     if name != "StackedRNNCells":
-        return (Part("cell", "", name, inner),)
+        return (Part("cell", "", name, inner, reverse=reverse),)
     found = []
     seen: dict[str, int] = {}
     for index, one in enumerate(inner.get("cells") or ()):
@@ -136,7 +142,7 @@ def _cells(settings: Mapping[str, Any]) -> tuple[Part, ...]:
         snake = _snake(below[0])
         number = seen[snake] = seen.get(snake, -1) + 1
         stored = f"cell/cells/{snake}_{number}" if number else f"cell/cells/{snake}"
-        found.append(Part(stored, f"cells/{index}/", *modern(*below)))
+        found.append(Part(stored, f"cells/{index}/", *modern(*below), index, reverse))
     return tuple(found)
 
 
@@ -155,10 +161,19 @@ def _directions(settings: Mapping[str, Any]) -> tuple[Part, ...]:
     forward = nested(settings, "layer")
     if forward is None:
         return ()
-    backward = nested(settings, "backward_layer") or forward
+    backward = nested(settings, "backward_layer")
+    # Without a layer of its own the other direction has a copy of the first, turned around.
     return tuple(
-        Part(f"{side}_layer/{part.stored}".rstrip("/"), f"{side}/{part.prefix}", part.class_name, part.config)
-        for side, inner in (("forward", forward), ("backward", backward))
+        replace(
+            part,
+            stored=f"{side}_layer/{part.stored}".rstrip("/"),
+            prefix=f"{side}/{part.prefix}",
+            reverse=part.reverse != turned,
+        )
+        for side, inner, turned in (
+            ("forward", forward, False),
+            ("backward", backward or forward, backward is None),
+        )
         for part in parts(*inner)
     )
 
@@ -178,7 +193,9 @@ def part_roles(part: Part, count: int) -> tuple[str, ...] | None:
     return None if roles is None else tuple(part.prefix + role for role in roles)
 
 
-def bind(class_name: str, config: Mapping[str, Any], role: str, shape: Shape) -> Layout | None:
+def bind(
+    class_name: str, config: Mapping[str, Any], role: str, shape: Shape, backend: str | None = None
+) -> Layout | None:
     """Return the layout of one weight of a layer, or None where nothing proves it.
 
     Args:
@@ -186,13 +203,14 @@ def bind(class_name: str, config: Mapping[str, Any], role: str, shape: Shape) ->
         config: its settings.
         role: the weight's role, with the prefix of its part.
         shape: its stored lengths.
+        backend: what Keras ran on when the weights were saved, as the file records it.
 
     Example:
         >>> bind("Conv2D", {}, "kernel", (5, 7, 3, 11)).common
         'o i kh kw'
         >>> cell = {"class_name": "GRU", "config": {}}
-        >>> bind("Bidirectional", {"layer": cell}, "backward/kernel", (2, 9)).common
-        'gate o i'
+        >>> bind("Bidirectional", {"layer": cell}, "backward/kernel", (2, 9)).slot
+        'weight_ih.l0.reverse'
         >>> bind("EinsumDense", {"equation": "abc,cde->abde"}, "kernel", (3, 5, 7)).common
         '(o0 o1) i'
     """
@@ -204,23 +222,37 @@ def bind(class_name: str, config: Mapping[str, Any], role: str, shape: Shape) ->
         tail = role.removeprefix(part.prefix)
         if part.prefix and tail == role:
             continue
-        found = _bind_own(part.class_name, part.config, tail, shape)
+        found = _bind_own(part.class_name, part.config, tail, shape, backend)
         if found is not None:
-            return found
+            return at(found, part.layer, reverse=part.reverse)
     return None
 
 
-def _bind_own(name: str, settings: Mapping[str, Any], role: str, shape: Shape) -> Layout | None:
+def _bind_own(
+    name: str, settings: Mapping[str, Any], role: str, shape: Shape, backend: str | None
+) -> Layout | None:
     if role in ("kernel", "embeddings") and quantization_mode(settings) in _PACKED:
         return None
     if name == "EinsumDense" and role in ("kernel", "bias"):
         return _einsum(settings, role, len(shape))
-    if role == "W" and settings.get("data_format") == "channels_first" and name in _KERAS1_CONV:
-        return Layout("o i kh kw", "o i kh kw") if len(shape) == 4 else None
-    return TABLE.bind(name, role, len(shape))
+    rank = len(shape)
+    variant = _variant(name, settings, role, shape)
+    # A file of Keras 1 does not record the backend, and its "th" is Theano's order.
+    theano = backend == "theano" or (backend is None and settings.get("dim_ordering") == "th")
+    if name in THEANO and theano:
+        variant += "(theano)"
+    return TABLE.bind(variant, role, rank) or (TABLE.bind(name, role, rank) if rank == 1 else None)
 
 
-_KERAS1_CONV = frozenset({"Conv2D", "Conv2DTranspose"})
+def _variant(name: str, settings: Mapping[str, Any], role: str, shape: Shape) -> str:
+    """Name the variant of a layer type that stores a weight in an order of its own."""
+    if name == "PReLU" and len(shape) > 1:
+        for variant, others in (("(last)", shape[:-1]), ("(first)", shape[1:])):
+            if all(length == 1 for length in others):
+                return name + variant
+    if name == "Conv1D" and role == "W" and len(shape) == 4 and shape[1] != 1 and shape[3] == 1:
+        return f"{name}(legacy)"
+    return f"{name}(th)" if settings.get("dim_ordering") == "th" else name
 
 
 def _einsum(settings: Mapping[str, Any], role: str, rank: int) -> Layout | None:
@@ -237,7 +269,7 @@ def _einsum(settings: Mapping[str, Any], role: str, rank: int) -> Layout | None:
         names = _numbered("o", biased)
         native = [names.get(letter, "1") for letter in outputs[first:]]
         kept = [names[letter] for letter in outputs[first:] if letter in names]
-        return Layout(" ".join(native), _group(kept))
+        return Layout(" ".join(native), _group(kept), slot="bias")
     kernel, output, data = letters
     if len(kernel) != rank:
         return None
@@ -249,7 +281,9 @@ def _einsum(settings: Mapping[str, Any], role: str, rank: int) -> Layout | None:
     }
     groups = [[names[letter] for letter in kernel if names[letter][0] == axis] for axis in "goi"]
     return Layout(
-        " ".join(names[letter] for letter in kernel), " ".join(_group(one) for one in groups if one)
+        " ".join(names[letter] for letter in kernel),
+        " ".join(_group(one) for one in groups if one),
+        slot="weight",
     )
 
 

@@ -99,7 +99,7 @@ def modern(class_name: str, config: Mapping[str, Any]) -> tuple[str, dict[str, A
                    if key in found)  # fmt: skip
     if kernel:
         found["kernel_size"] = kernel
-    ordering = found.pop("dim_ordering", None)
+    ordering = found.get("dim_ordering")
     if isinstance(ordering, str) and ordering in _DATA_FORMATS:
         found["data_format"] = _DATA_FORMATS[ordering]
     return name, found

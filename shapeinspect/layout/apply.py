@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
+from shapeinspect.dims import Shape
 from shapeinspect.errors import LayoutError
 from shapeinspect.ir import Layout
 from shapeinspect.layout.pattern import lengths, parse
@@ -27,15 +28,17 @@ def to_common(layout: Layout, array: Array) -> Array:
         >>> to_common(Layout("kh kw i o", "o i kh kw"), np.zeros((5, 7, 3, 11))).shape
         (11, 3, 5, 7)
     """
-    return _move(layout, array, layout.native, layout.common, back=False)
+    return _move(layout, array, layout.native, layout.common, layout.sizes, back=False)
 
 
-def to_native(layout: Layout, array: Array) -> Array:
+def to_native(layout: Layout, array: Array, shape: Shape | None = None) -> Array:
     """Turn a weight from the common convention back into its native layout.
 
     Args:
         layout: its native and common axes, orders and flips.
         array: the numbers in the common order.
+        shape: the native lengths; needed where the common pattern merges axes, ``(head d) i``, that
+            the native one keeps apart.
 
     Raises:
         LayoutError: if the array's shape does not fit the common pattern.
@@ -45,14 +48,19 @@ def to_native(layout: Layout, array: Array) -> Array:
         >>> to_native(Layout("kh kw i o", "o i kh kw"), np.zeros((11, 3, 5, 7))).shape
         (5, 7, 3, 11)
     """
-    return _move(layout, array, layout.common, layout.native, back=True)
+    told: Mapping[str, Any] = layout.sizes
+    if shape is not None:
+        told = lengths(parse(layout.native), shape, layout.sizes)
+    return _move(layout, array, layout.common, layout.native, told, back=True)
 
 
-def _move(layout: Layout, array: Array, source: str, target: str, *, back: bool) -> Array:
+def _move(
+    layout: Layout, array: Array, source: str, target: str, told: Mapping[str, Any], *, back: bool
+) -> Array:
     from einops import rearrange
 
     shape = tuple(int(length) for length in array.shape)  # type: ignore[attr-defined]  # every array has one
-    sizes = {str(name): int(size) for name, size in lengths(parse(source), shape, layout.sizes).items()}  # type: ignore[arg-type]  # of integers come integers
+    sizes = {str(name): int(size) for name, size in lengths(parse(source), shape, told).items()}  # type: ignore[arg-type]  # of integers come integers
     moved: Array
     if not layout.orders and not layout.flips:
         moved = rearrange(array, f"{source} -> {target}", **sizes)

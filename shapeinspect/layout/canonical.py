@@ -7,8 +7,9 @@ smallest piece that all of them agree on.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product as combinations
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, Any]
+
+
+#: One entry of a slot's first axis, stored by itself: ``weight_ih.l0[2]``.
+_ENTRY = re.compile(r"(.+)\[(\d{1,3})\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,23 @@ def pieces(weight: Weight) -> tuple[Piece, ...]:
     )
 
 
+def at(layout: Layout, layer: int, *, reverse: bool = False) -> Layout:
+    """Say which layer and direction of a recurrent stack a weight belongs to.
+
+    Args:
+        layout: a row of the first layer's forward direction, whose slot says ``.l0``; one without
+            that is returned as it is.
+        layer: the layer, counted from 0.
+        reverse: whether it reads the sequence from the end.
+
+    Example:
+        >>> at(Layout("o i", "o i", slot="weight_ih.l0"), 1, reverse=True).slot
+        'weight_ih.l1.reverse'
+    """
+    place = f".l{layer}.reverse" if reverse else f".l{layer}"
+    return replace(layout, slot=layout.slot.replace(".l0", place))
+
+
 def slots(weights: Iterable[Weight]) -> dict[str, tuple[Weight, Piece]]:
     """Return every slot of a layer, with the weight that holds it.
 
@@ -115,14 +137,32 @@ def slots(weights: Iterable[Weight]) -> dict[str, tuple[Weight, Piece]]:
 def read(weights: Iterable[Weight]) -> dict[str, Callable[[], Array]]:
     """Return a reader for the numbers of every slot, in the common convention.
 
+    The entries of a slot that are stored one by one (``weight_ih.l0[0]``, ``weight_ih.l0[1]`` …, a gate
+    each) are stacked into one.
+
     Args:
         weights: the layer's weights; those whose values cannot be read are left out.
     """
-    return {
-        slot: _reader(weight, piece)
-        for slot, (weight, piece) in slots(weights).items()
-        if weight.values is not None
-    }
+    found: dict[str, Callable[[], Array]] = {}
+    entries: dict[str, dict[int, Callable[[], Array]]] = {}
+    for slot, (weight, piece) in slots(weights).items():
+        if weight.values is None:
+            continue
+        entry = _ENTRY.fullmatch(slot)
+        if entry is None:
+            found[slot] = _reader(weight, piece)
+        else:
+            entries.setdefault(entry.group(1), {})[int(entry.group(2))] = _reader(weight, piece)
+    for slot, readers in entries.items():
+        if set(readers) == set(range(len(readers))):
+            found[slot] = _stacked([readers[index] for index in range(len(readers))])
+    return found
+
+
+def _stacked(readers: list[Callable[[], Array]]) -> Callable[[], Array]:
+    import numpy as np
+
+    return lambda: np.stack([reader() for reader in readers])
 
 
 def _reader(weight: Weight, piece: Piece) -> Callable[[], Array]:
@@ -153,7 +193,7 @@ def write(layout: Layout, shape: tuple[int, ...], values: Mapping[str, Array]) -
     import numpy as np
 
     wanted = pieces(Weight("", "", shape, layout=layout))
-    parts = [_sum(piece, values) for piece in wanted]
+    parts = [_sum(piece.slot, values) for piece in wanted]
     whole = np.empty(tuple(int(length) for length in common_shape(layout, shape)), parts[0].dtype)  # type: ignore[arg-type]  # of integers come integers
     for piece, part in zip(wanted, parts, strict=True):
         if part.shape != piece.shape:
@@ -161,19 +201,23 @@ def write(layout: Layout, shape: tuple[int, ...], values: Mapping[str, Array]) -
                 f"slot {piece.slot} does not fit", expected=str(piece.shape), got=str(part.shape)
             )
         piece.take(whole)[...] = part
-    return to_native(layout, whole)
+    return to_native(layout, whole, shape)
 
 
-def _sum(piece: Piece, values: Mapping[str, Array]) -> Array:
-    if piece.slot in values:
-        return values[piece.slot]
-    parts = [values[name] for name in piece.slot.split("+") if name in values]
-    whole = next((names for names in values if "+" in names and piece.slot in names.split("+")), None)
-    if whole is not None and "+" not in piece.slot:
+def _sum(slot: str, values: Mapping[str, Array]) -> Array:
+    if slot in values:
+        return values[slot]
+    entry = _ENTRY.fullmatch(slot)
+    if entry is not None:
+        one: Array = _sum(entry.group(1), values)[int(entry.group(2))]
+        return one
+    parts = [values[name] for name in slot.split("+") if name in values]
+    whole = next((names for names in values if "+" in names and slot in names.split("+")), None)
+    if whole is not None and "+" not in slot:
         # The source holds only the sum: the first of its slots takes it all, the others are zero.
-        return values[whole] if whole.split("+")[0] == piece.slot else values[whole] * 0
+        return values[whole] if whole.split("+")[0] == slot else values[whole] * 0
     if not parts:
-        raise LayoutError(f"there is no slot {piece.slot}", got=", ".join(values) or "none")
+        raise LayoutError(f"there is no slot {slot}", got=", ".join(values) or "none")
     total = parts[0]
     for part in parts[1:]:
         total = total + part
