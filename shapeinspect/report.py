@@ -272,7 +272,9 @@ class LayerReport:
         return self.output.axes
 
     def __getattr__(self, name: str) -> Any:
-        if not name.startswith("__") and name in self.layer.attributes:
+        if name in self.__dataclass_fields__ or name.startswith("__"):  # not yet set, while it is copied
+            raise AttributeError(name)
+        if name in self.layer.attributes:
             return self.layer.attributes[name]
         have = ", ".join(self.layer.attributes) or "none"
         raise AttributeError(
