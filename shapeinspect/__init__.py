@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from shapeinspect.difference import Difference, diff
     from shapeinspect.errors import (
         LayoutError,
         MissingDependencyError,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Difference",
     "LayerReport",
     "LayoutError",
     "MissingDependencyError",
@@ -31,10 +33,17 @@ __all__ = [
     "UnreadableFileError",
     "UsageError",
     "__version__",
+    "diff",
     "inspect",
 ]
 
-_HOMES = {"LayerReport": "report", "Report": "report", "inspect": "report"}
+_HOMES = {
+    "Difference": "difference",
+    "LayerReport": "report",
+    "Report": "report",
+    "diff": "difference",
+    "inspect": "report",
+}
 
 
 def __getattr__(name: str) -> object:

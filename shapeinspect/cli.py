@@ -1,20 +1,19 @@
-"""The command line: ``shapeinspect show MODEL`` and ``shapeinspect adapters``."""
+"""The command line: ``shapeinspect show MODEL``, ``diff`` and ``adapters``."""
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
+from shapeinspect.commands import diff as diff_command
+from shapeinspect.commands import output
+from shapeinspect.commands.options import Format, Inputs, Model, Traceback, Width
 from shapeinspect.errors import ShapeInspectError, UsageError
+from shapeinspect.memory import uncollected
 
-if TYPE_CHECKING:
-    from shapeinspect.render.grid import Line
-
-_FALLBACK_WIDTH = 200
 _HELP = """What goes into a layer and what comes out: shapes, kernels and layouts of PyTorch, Keras and
 ONNX models in one convention.
 
@@ -28,30 +27,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Model = Annotated[
-    str,
-    typer.Argument(
-        metavar="MODEL",
-        help="A saved model's path, or package.module:attribute of a live one.",
-        show_default=False,
-    ),
-]
-Inputs = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--input",
-        "-i",
-        help="The shape of an input: 1,3,224,224, or name=2,17:int64. Repeat it for more inputs.",
-        metavar="SHAPE",
-        show_default=False,
-    ),
-]
-Format = Annotated[str, typer.Option("--format", "-f", help="table or json.")]
-Traceback = Annotated[bool, typer.Option("--traceback", help="Show the traceback behind an error.")]
-Width = Annotated[
-    int | None, typer.Option(help="Columns of the terminal, where it is not to be asked.", show_default=False)
-]
-
 
 @app.callback(invoke_without_command=True)
 def _root(
@@ -61,10 +36,10 @@ def _root(
     if version:
         from shapeinspect import __version__
 
-        _write([((f"shapeinspect {__version__}", ""),)])
+        output.write([((f"shapeinspect {__version__}", ""),)])
         raise typer.Exit
     if context.invoked_subcommand is None:
-        raise UsageError("no command is given", expected="show or adapters")
+        raise UsageError("no command is given", expected="show, diff or adapters")
 
 
 @app.command()
@@ -106,7 +81,7 @@ def show(
     from shapeinspect.source import InputSpec
 
     view = View(
-        width=width or _width(),
+        width=width or output.width(),
         depth=depth,
         columns=tuple(name.strip().lower() for name in columns.split(",")) if columns else (),
         filter=filter,
@@ -116,9 +91,9 @@ def show(
     )
     report = inspect(model, [InputSpec.parse(text) for text in inputs] if inputs else None)
     if format == "json":
-        _write_json(report.to_dict())
+        output.write_json(report.to_dict())
     else:
-        _write(table(report.model, view))
+        output.write(table(report.model, view))
 
 
 @app.command()
@@ -129,52 +104,12 @@ def adapters(format: Format = "table", width: Width = None) -> None:  # noqa: A0
 
     rows = adapter_rows(installed())
     if format == "json":
-        _write_json(rows)
+        output.write_json(rows)
     else:
-        _write(adapters_table(rows, width or _width()))
+        output.write(adapters_table(rows, width or output.width()))
 
 
-def _width() -> int:
-    """Return the terminal's width; a pipe is as wide as it takes."""
-    columns = os.environ.get("COLUMNS", "")
-    if columns.isdecimal() and int(columns) > 0:
-        return int(columns)
-    try:
-        return os.get_terminal_size(sys.stdout.fileno()).columns
-    except (OSError, ValueError):
-        return _FALLBACK_WIDTH
-
-
-def _colored() -> bool:
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def _write_json(data: object) -> None:
-    import json
-
-    _write_plain(json.dumps(data, indent=1, allow_nan=False))
-
-
-def _write_plain(text: str) -> None:
-    try:
-        sys.stdout.write(text + "\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader went away (| head): no message, and none from the interpreter when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _write(lines: Iterable[Line]) -> None:
-    if not _colored():
-        _write_plain("\n".join("".join(text for text, _ in line).rstrip() for line in lines))
-        return
-    from rich.console import Console
-
-    from shapeinspect.render.styled import styled
-
-    console = Console(highlight=False)
-    for text in styled(lines):
-        console.print(text, soft_wrap=True)
+app.command("diff")(diff_command.run)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -195,7 +130,8 @@ def main(arguments: list[str] | None = None) -> None:
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")  # a terminal without Unicode gets escapes, not a crash
     try:
-        app(words, standalone_mode=True, prog_name="shapeinspect")
+        with uncollected():  # the process ends before it would pay
+            app(words, standalone_mode=True, prog_name="shapeinspect")
     except ShapeInspectError as error:
         if "--traceback" in words:
             import traceback

@@ -1,0 +1,48 @@
+"""The command ``shapeinspect diff A B``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from shapeinspect.commands import output
+from shapeinspect.commands.options import Format, Traceback, Width
+from shapeinspect.errors import UsageError
+
+_MODEL = "A saved model's path, or package.module:attribute of a live one."
+
+
+def run(
+    a: Annotated[str, typer.Argument(metavar="A", help=_MODEL, show_default=False)],
+    b: Annotated[str, typer.Argument(metavar="B", help=_MODEL, show_default=False)],
+    values: Annotated[
+        bool, typer.Option("--values", help="Compare the numbers of the weights, too.")
+    ] = False,
+    rtol: Annotated[
+        float, typer.Option(help="Numbers this close are the same, relative to the larger one.", min=0)
+    ] = 1e-5,
+    atol: Annotated[float, typer.Option(help="Numbers this close are the same.", min=0)] = 1e-8,
+    dtype: Annotated[bool, typer.Option("--dtype", help="Count another dtype as a difference.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="List what is the same, too.")] = False,
+    format: Format = "table",  # noqa: A002  # the option's name
+    width: Width = None,
+    traceback: Traceback = False,
+) -> None:
+    """Compare two models of any frameworks and formats: what is the same, what differs, and why.
+
+    Ends with exit code 1 if they differ.
+    """
+    del traceback  # main() has read it
+    if format not in ("table", "json"):
+        raise UsageError(f"--format {format} is not possible", expected="table, json")
+    from shapeinspect.difference import diff
+    from shapeinspect.render.diff import diff_table
+
+    found = diff(a, b, values, rtol=rtol, atol=atol, dtype=dtype)
+    if format == "json":
+        output.write_json(found.to_dict())
+    else:
+        output.write(diff_table(found.comparison, width or output.width(), everything=everything))
+    if not found.same:
+        raise typer.Exit(1)

@@ -1,0 +1,66 @@
+"""How the commands write: to a terminal with colors, to a pipe as plain text."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shapeinspect.render.grid import Line
+
+_FALLBACK_WIDTH = 200
+
+
+def width() -> int:
+    """Return the terminal's width; a pipe is as wide as it takes."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 0:
+        return int(columns)
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns
+    except (OSError, ValueError):
+        return _FALLBACK_WIDTH
+
+
+def _colored() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def write_json(data: object) -> None:
+    """Write plain data as JSON.
+
+    Args:
+        data: dicts, lists, texts and numbers.
+    """
+    import json
+
+    _write_plain(json.dumps(data, indent=1, allow_nan=False))
+
+
+def _write_plain(text: str) -> None:
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader went away (| head): no message, and none from the interpreter when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def write(lines: Iterable[Line]) -> None:
+    """Write styled lines, in colors if they go to a terminal.
+
+    Args:
+        lines: pieces of text with the names of styles.
+    """
+    if not _colored():
+        _write_plain("\n".join("".join(text for text, _ in line).rstrip() for line in lines))
+        return
+    from rich.console import Console
+
+    from shapeinspect.render.styled import styled
+
+    console = Console(highlight=False)
+    for text in styled(lines):
+        console.print(text, soft_wrap=True)

@@ -1,0 +1,173 @@
+"""Two models side by side: which layers are the same, and what differs between them.
+
+Both are compared in the common convention, so their frameworks and formats may differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from shapeinspect.compare.fit import fits, same_kind
+from shapeinspect.compare.match import Matching, match
+from shapeinspect.compare.passing import Calls, behind, compare_passing, functions
+from shapeinspect.compare.refuse import refusal
+from shapeinspect.compare.result import Comparison, LayerPair, Refusal, Status, WeightPair
+from shapeinspect.compare.settings import differing, side
+from shapeinspect.compare.units import Unit, units_of
+from shapeinspect.compare.values import fingerprint
+from shapeinspect.compare.weights import Options, compare_weights, stored
+from shapeinspect.ir import Call, Layer, Model, Note
+
+__all__ = ["Comparison", "Options", "compare"]
+
+#: Settings that the lengths of the weights tell of, too.
+_TOLD = frozenset({"kernel_size", "num_layers"})
+
+
+def compare(a: Model, b: Model, options: Options | None = None) -> Comparison:
+    """Compare two models layer by layer and weight by weight.
+
+    Args:
+        a: a model after every stage.
+        b: another one.
+        options: what counts as a difference.
+
+    Example:
+        >>> from shapeinspect.ir import Weight
+        >>> def model(length):
+        ...     weight = Weight("fc.weight", "weight", (3, length))
+        ...     return Model("m", "torch", "torch", "torch", (Layer("fc", "linear", "", weights=(weight,)),))
+        >>> compare(model(5), model(5)).same, compare(model(5), model(7)).same
+        (True, False)
+    """
+    chosen = options or Options()
+    units_a, units_b = units_of(a), units_of(b)
+    found = match(units_a, units_b, fingerprint if chosen.values else None)
+    calls = (_calls(a), _calls(b))
+    after = (functions(a), functions(b))
+    pairs = tuple(_pairs(found, (a, b), chosen, calls, after))
+    paired = [(pair.a, pair.b) for pair in pairs if pair.a is not None and pair.b is not None]
+    layers = _in_order(a, (*pairs, *compare_passing(a, b, paired, calls)))
+    return Comparison(a, b, layers, _refusal(a, b, pairs), _notes(found, a, b), chosen.values)
+
+
+def _calls(model: Model) -> Calls:
+    found: dict[str, list[Call]] = {}
+    for call in model.calls:
+        found.setdefault(call.layer, []).append(call)
+    return found
+
+
+def _pairs(
+    found: Matching,
+    models: tuple[Model, Model],
+    options: Options,
+    calls: tuple[Calls, Calls],
+    after: tuple[Mapping[str, Layer], Mapping[str, Layer]],
+) -> list[LayerPair]:
+    open_classes = found.open_classes()
+    pairs: list[LayerPair] = []
+    for unit in found.a:
+        if unit.index in found.partner_a:
+            other = found.b[found.partner_a[unit.index]]
+            pairs.append(_pair(found, unit, other, models, options, calls, after))
+        elif found.class_a[unit.index] in open_classes:
+            rivals = [found.b[index] for index in open_classes[found.class_a[unit.index]][1]]
+            pairs.append(_ambiguous(unit, rivals, first=True))
+        else:
+            pairs.append(_alone(unit, first=True))
+    for index in found.open_b():
+        unit = found.b[index]
+        if found.class_b[index] in open_classes:
+            rivals = [found.a[other] for other in open_classes[found.class_b[index]][0]]
+            pairs.append(_ambiguous(unit, rivals, first=False))
+        else:
+            pairs.append(_alone(unit, first=False))
+    return pairs
+
+
+def _alone(unit: Unit, *, first: bool) -> LayerPair:
+    status: Status = "only_a" if first else "only_b"
+    weights = tuple(
+        WeightPair(slot.name, status, stored((slot,)) if first else None, None if first else stored((slot,)))
+        for slot in unit.slots.values()
+    )
+    path = unit.layer.path
+    return LayerPair(path if first else None, None if first else path, unit.layer.kind, status, None, weights)
+
+
+def _ambiguous(unit: Unit, rivals: Sequence[Unit], *, first: bool) -> LayerPair:
+    path = unit.layer.path
+    others = tuple(rival.layer.path for rival in rivals)
+    return LayerPair(
+        path if first else None, None if first else path, unit.layer.kind, "ambiguous", others=others
+    )
+
+
+def _pair(
+    found: Matching,
+    a: Unit,
+    b: Unit,
+    models: tuple[Model, Model],
+    options: Options,
+    calls: tuple[Calls, Calls],
+    after: tuple[Mapping[str, Layer], Mapping[str, Layer]],
+) -> LayerPair:
+    weights = compare_weights(a, b, options)
+    sides = side(a.layer, models[0], calls[0]), side(b.layer, models[1], calls[1])
+    skip = _TOLD if weights else frozenset()
+    settings = (
+        *differing(*sides, skip),
+        *behind(after[0].get(a.layer.path), after[1].get(b.layer.path), *models),
+    )
+    why: list[str] = []
+    if not same_kind(a, b):
+        why.append(f"{a.layer.kind} in A, {b.layer.kind} in B")
+    elif "unknown" in (a.layer.kind, b.layer.kind) and a.layer.kind != b.layer.kind:
+        known, bare = (b, "A") if a.layer.kind == "unknown" else (a, "B")
+        why.append(f"{bare} holds names and shapes only: the same if it is a {known.layer.kind}")
+    statuses = {weight.status for weight in weights}
+    status: Status = "same"
+    if (
+        (why and not same_kind(a, b))
+        or statuses & {"differs", "only_a", "only_b"}
+        or settings
+        or not fits(a, b)
+    ):
+        status = "differs"
+    elif "ambiguous" in statuses:
+        status = "ambiguous"
+    evidence = found.evidence[a.index]
+    return LayerPair(a.layer.path, b.layer.path, _kind(a, b), status, evidence, weights, settings, tuple(why))
+
+
+def _kind(a: Unit, b: Unit) -> str:
+    return a.layer.kind if a.layer.kind != "unknown" else b.layer.kind
+
+
+def _in_order(model: Model, pairs: Sequence[LayerPair]) -> tuple[LayerPair, ...]:
+    place = {layer.path: index for index, layer in enumerate(model.layers)}
+    last = len(place)
+    return tuple(sorted(pairs, key=lambda pair: place.get(pair.a, last) if pair.a is not None else last))
+
+
+def _refusal(a: Model, b: Model, pairs: Sequence[LayerPair]) -> Refusal | None:
+    """Loading by key is a matter between torch's models: into the live one, or else into the second."""
+    if a.framework != "torch" or b.framework != "torch":
+        return None
+    if a.format == "live" and b.format != "live":
+        return refusal(b, a, pairs, forward=False)
+    return refusal(a, b, pairs, forward=True)
+
+
+def _notes(found: Matching, a: Model, b: Model) -> tuple[Note, ...]:
+    notes: list[Note] = []
+    for prefix, name in ((found.prefix_a, "A"), (found.prefix_b, "B")):
+        if prefix:
+            notes.append(
+                Note(f'the names in {name} begin with "{".".join(prefix)}.": left out to compare them')
+            )
+    for model, name in ((a, "A"), (b, "B")):
+        if not model.calls and any(layer.weights for layer in model.layers):
+            notes.append(Note(f"{name} holds no graph: its settings and functions are not compared"))
+    return tuple(notes)

@@ -1,0 +1,191 @@
+"""What a comparison finds, as frozen values: pairs of layers and of weights, settings, refusals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from shapeinspect.ir import Model, Note
+
+Status: TypeAlias = Literal["same", "differs", "only_a", "only_b", "ambiguous"]
+
+#: Why two layers are taken for the same one, the strongest evidence first.
+Evidence: TypeAlias = Literal["name", "shape", "structure", "similar name", "numbering", "values", "one left"]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How far the numbers of two weights are from each other, both in the common convention.
+
+    Args:
+        max_abs: the largest absolute difference.
+        max_rel: the largest difference relative to the larger of the two numbers.
+        close: whether every pair of numbers is within the tolerance.
+    """
+
+    max_abs: float
+    max_rel: float
+    close: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One side of a pair of weights.
+
+    Args:
+        names: the stored weights that hold it; several where the other side holds their sum.
+        native: the stored axes and lengths, such as ``"kh5 kw7 i3 o11"``.
+        common: the same in the common convention; an empty text where that is not proven.
+        dtype: the element type, or None.
+        to_common: the steps from the stored weight to the common convention.
+    """
+
+    names: tuple[str, ...]
+    native: str
+    common: str
+    dtype: str | None
+    to_common: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WeightPair:
+    """One slot of two layers.
+
+    Args:
+        slot: what it is to its layer, see :class:`shapeinspect.ir.Layout`.
+        status: what became of it.
+        a: how the first model stores it; None if it does not.
+        b: how the second one does.
+        steps: the transform from ``a``'s stored axes to ``b``'s; empty where nothing proves one.
+        why: a sentence for each thing to know.
+        figures: how far the numbers are apart, where they were compared.
+    """
+
+    slot: str
+    status: Status
+    a: Stored | None
+    b: Stored | None
+    steps: tuple[str, ...] = ()
+    why: tuple[str, ...] = ()
+    figures: Figures | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SettingPair:
+    """A setting that two layers do not share.
+
+    Args:
+        name: the attribute.
+        a: the first model's value, as text.
+        b: the second model's.
+        why: what it means, where the two values do not say it.
+    """
+
+    name: str
+    a: str
+    b: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerPair:
+    """Two layers taken for the same one, or one without a partner.
+
+    Args:
+        a: the first model's path; None if it has no such layer.
+        b: the second model's path.
+        kind: the kind that both have; the first one's where they differ.
+        status: what became of it.
+        evidence: why the two belong together; None for a layer without a partner.
+        weights: its slots.
+        settings: the settings that differ.
+        why: further sentences.
+        others: for an ambiguous layer: the paths on the other side that fit equally well.
+    """
+
+    a: str | None
+    b: str | None
+    kind: str
+    status: Status
+    evidence: Evidence | None = None
+    weights: tuple[WeightPair, ...] = ()
+    settings: tuple[SettingPair, ...] = ()
+    why: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SizeMismatch:
+    """A key that both sides have, with two shapes.
+
+    Args:
+        key: the weight's name.
+        checkpoint: axes and lengths in the checkpoint.
+        model: axes and lengths in the model.
+    """
+
+    key: str
+    checkpoint: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What ``load_state_dict(strict=True)`` refuses.
+
+    Args:
+        checkpoint: the source that is loaded.
+        model: the source that is loaded into.
+        missing: keys that the model has and the checkpoint has not.
+        unexpected: keys that the checkpoint has and the model has not.
+        mismatched: keys of two shapes.
+        causes: the likely causes, one sentence each.
+    """
+
+    checkpoint: str
+    model: str
+    missing: tuple[str, ...] = ()
+    unexpected: tuple[str, ...] = ()
+    mismatched: tuple[SizeMismatch, ...] = ()
+    causes: tuple[str, ...] = ()
+
+    @property
+    def refused(self) -> int:
+        """How many keys are refused."""
+        return len(self.missing) + len(self.unexpected) + len(self.mismatched)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two models side by side.
+
+    Args:
+        a: the first model.
+        b: the second one.
+        layers: in the order of the first model; those that only the second has at the end.
+        refusal: what loading one into the other refuses; None where nothing is loaded by key.
+        notes: what could not be compared, and why.
+        valued: whether the numbers were compared.
+    """
+
+    a: Model
+    b: Model
+    layers: tuple[LayerPair, ...]
+    refusal: Refusal | None = None
+    notes: tuple[Note, ...] = ()
+    valued: bool = False
+
+    def count(self, status: Status) -> int:
+        """Count the layers of one status.
+
+        Args:
+            status: which.
+        """
+        return sum(layer.status == status for layer in self.layers)
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing differs, is missing or stays open."""
+        return all(layer.status == "same" for layer in self.layers) and not (
+            self.refusal and self.refusal.refused
+        )

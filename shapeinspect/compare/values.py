@@ -1,0 +1,110 @@
+"""The numbers of two weights side by side, in the common convention, a pair at a time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from shapeinspect.compare.result import Figures
+from shapeinspect.compare.units import Slot, Unit
+from shapeinspect.layout.apply import to_common
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+#: How many numbers are compared at once: their differences take a few copies of them.
+_CHUNK = 1 << 20
+
+
+def readable(slots: Sequence[Slot]) -> bool:
+    """Tell whether the numbers of slots can be read.
+
+    Args:
+        slots: one slot, or those whose sum is meant.
+    """
+    return all(slot.weight.values is not None for slot in slots)
+
+
+def numbers(slots: Sequence[Slot]) -> Array:
+    """Read a slot, or the sum of several.
+
+    Args:
+        slots: slots that are :func:`readable`; one without a layout is read as it is stored.
+    """
+    total = _read(slots[0])
+    for slot in slots[1:]:
+        total = total + _read(slot)
+    return total
+
+
+def _read(slot: Slot) -> Array:
+    values, layout = slot.weight.values, slot.weight.layout
+    if values is None:
+        raise ValueError(slot.name)  # readable() has been asked
+    array = values()
+    if slot.piece is None or layout is None:
+        return array
+    return slot.piece.take(to_common(layout, array))
+
+
+def compare(a: Array, b: Array, rtol: float, atol: float) -> Figures:
+    """Find the largest differences of two arrays with equally many numbers.
+
+    Args:
+        a: one side, in the common convention.
+        b: the other, its axes in the same order; axes of length 1 may differ.
+        rtol: the tolerance relative to the larger of two numbers.
+        atol: the absolute tolerance.
+
+    Example:
+        >>> import numpy as np
+        >>> compare(np.array([1.0, 2.0]), np.array([1.0, 2.5]), 0, 0)
+        Figures(max_abs=0.5, max_rel=0.2, close=False)
+    """
+    import numpy as np
+
+    left, right = a.reshape(-1), b.reshape(-1)
+    highest, relative, close = 0.0, 0.0, True
+    for start in range(0, left.size, _CHUNK):
+        one, other = _wide(left[start : start + _CHUNK]), _wide(right[start : start + _CHUNK])
+        with np.errstate(invalid="ignore", over="ignore"):
+            gap = np.abs(one - other)
+            equal = (one == other) | (np.isnan(one) & np.isnan(other))
+            larger = np.maximum(np.abs(one), np.abs(other))
+            gap[equal] = 0.0
+            gap[np.isnan(gap)] = np.inf
+            ratio = np.divide(gap, larger, out=np.zeros_like(gap), where=(larger > 0) & ~equal)
+            ratio[np.isnan(ratio)] = np.inf
+            close = close and bool(np.all(equal | (gap <= atol + rtol * larger)))
+        highest, relative = max(highest, float(gap.max())), max(relative, float(ratio.max()))
+    return Figures(highest, relative, close)
+
+
+def _wide(part: Array) -> Array:
+    """Turn numbers into float64, which holds every weight's dtype up to 52 bits of an integer."""
+    import numpy as np
+
+    wide: Array = part.astype(np.complex128 if part.dtype.kind == "c" else np.float64)
+    return wide
+
+
+def fingerprint(unit: Unit) -> str | None:
+    """Return a text that layers with equal numbers in their main slots share; None if they cannot be read.
+
+    Args:
+        unit: the layer.
+    """
+    import numpy as np
+
+    if not unit.main or not readable(unit.main):
+        return None
+    state = hashlib.sha256()
+    for slot in sorted(unit.main, key=lambda slot: slot.name):
+        flat = _read(slot).reshape(-1)
+        for start in range(0, flat.size, _CHUNK):
+            # Minus zero equals zero.
+            state.update((flat[start : start + _CHUNK].astype(np.float64) + 0).tobytes())
+    return state.hexdigest()

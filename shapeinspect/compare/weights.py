@@ -1,0 +1,219 @@
+"""The weights of two layers side by side: slot by slot, in the common convention."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from shapeinspect.compare import values
+from shapeinspect.compare.fit import equal_lengths
+from shapeinspect.compare.result import Figures, Status, Stored, WeightPair
+from shapeinspect.compare.transforms import direct, to_common
+from shapeinspect.compare.units import Slot, Unit
+from shapeinspect.dims import Shape
+from shapeinspect.ir import Layout
+from shapeinspect.layout.apply import to_common as move
+from shapeinspect.layout.pattern import parse
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How two models are compared.
+
+    Args:
+        values: whether the numbers are compared too.
+        rtol: the tolerance relative to the larger of two numbers.
+        atol: the absolute tolerance.
+        dtype: whether another dtype is a difference.
+    """
+
+    values: bool = False
+    rtol: float = 1e-5
+    atol: float = 1e-8
+    dtype: bool = False
+
+
+def compare_weights(a: Unit, b: Unit, options: Options) -> tuple[WeightPair, ...]:
+    """Compare all slots of two layers.
+
+    Args:
+        a: a layer of the first model.
+        b: its partner in the second.
+        options: what counts as a difference.
+    """
+    return tuple(
+        _missing(name, one, other) if not one or not other else _pair(name, one, other, options)
+        for name, one, other in _paired(a.slots, b.slots)
+    )
+
+
+def _paired(
+    a: Mapping[str, Slot], b: Mapping[str, Slot]
+) -> Iterator[tuple[str, tuple[Slot, ...], tuple[Slot, ...]]]:
+    """Yield every slot with what holds it on either side: several slots where the other has their sum."""
+    done: set[str] = set()
+    for name in dict.fromkeys((*a, *b)):
+        if name in done or ("+" not in name and _summed(name, a, b)):
+            continue
+        parts = name.split("+")
+        yield name, _holding(name, parts, a), _holding(name, parts, b)
+        done.update((name, *parts))
+
+
+def _summed(name: str, a: Mapping[str, Slot], b: Mapping[str, Slot]) -> bool:
+    return any("+" in whole and name in whole.split("+") for whole in (*a, *b))
+
+
+def _holding(name: str, parts: Sequence[str], slots: Mapping[str, Slot]) -> tuple[Slot, ...]:
+    if name in slots:
+        return (slots[name],)
+    return tuple(slots[part] for part in parts if part in slots)
+
+
+def _missing(name: str, a: tuple[Slot, ...], b: tuple[Slot, ...]) -> WeightPair:
+    return WeightPair(name, "only_a" if a else "only_b", stored(a) if a else None, stored(b) if b else None)
+
+
+def stored(slots: Sequence[Slot]) -> Stored:
+    """Describe how one side stores a slot.
+
+    Args:
+        slots: the slot, or those whose sum it is.
+    """
+    first = slots[0]
+    layout = first.weight.layout
+    return Stored(
+        tuple(slot.weight.name for slot in slots),
+        lengths_text(first.weight.shape, layout.native if layout else None),
+        lengths_text(first.shape, first.piece.pattern) if first.piece else "",
+        first.weight.dtype,
+        to_common(first),
+    )
+
+
+def lengths_text(shape: Shape, pattern: str | None) -> str:
+    """Write a shape with its axes' letters.
+
+    Args:
+        shape: the lengths.
+        pattern: the axes, if they are proven.
+
+    Example:
+        >>> lengths_text((5, 7, 3, 11), "kh kw i o"), lengths_text((2, 3), None)
+        ('kh5 kw7 i3 o11', '2×3')
+    """
+    if not shape:
+        return "scalar"
+    if pattern is None:
+        return "×".join(map(str, shape))
+    labels = parse(pattern).labels
+    return " ".join(
+        str(length) if label == "1" else f"{label}{'' if label[-1].isalpha() else '='}{length}"
+        for label, length in zip(labels, shape, strict=True)
+    )
+
+
+def _pair(name: str, a: tuple[Slot, ...], b: tuple[Slot, ...], options: Options) -> WeightPair:
+    one, other = a[0], b[0]
+    steps = direct(one, other) if len(a) == len(b) == 1 else ()
+    left, right = stored(a), stored(b)
+    why: list[str] = []
+    figures: Figures | None = None
+    status: Status = "same"
+    if len(a) != len(b):
+        many, few = (left, "B") if len(a) > 1 else (right, "A")
+        why.append(f"{few} holds the sum of {' and '.join(many.names)}")
+    if not equal_lengths(one, other):
+        return WeightPair(name, "differs", left, right, (), (_lengths(left, right),))
+    if left.dtype != right.dtype and left.dtype and right.dtype:
+        why.append(f"dtype {left.dtype} in A, {right.dtype} in B")
+        status = "differs" if options.dtype else status
+    open_side = _open_composite(one, other)
+    if open_side:
+        status = "ambiguous"
+        steps = ()
+        why.append(open_side)
+    if options.values and values.readable((*a, *b)):
+        status, figures, found = _values(a, b, status, options)
+        why = [*found, *why] if status != "same" or not found else [*why, *found]
+        if open_side and status == "same":
+            why.remove(open_side)
+    elif options.values:
+        why.append("its numbers cannot be read")
+    return WeightPair(name, status, left, right, steps, tuple(why), figures)
+
+
+def _lengths(a: Stored, b: Stored) -> str:
+    return f"{a.common or a.native} in A, {b.common or b.native} in B"
+
+
+def _open_composite(a: Slot, b: Slot) -> str:
+    """Say where a flattened axis is stored in another order on one side, and nothing tells of the other."""
+    for mine, theirs, side in ((a, b, "B"), (b, a, "A")):
+        layout, other = mine.weight.layout, theirs.weight.layout
+        if layout is None or other is None:
+            continue
+        native, common = _composite(layout.native), _composite(layout.common)
+        if native and native != common and not _composite(other.common):
+            return (
+                f"{'A' if side == 'B' else 'B'} flattens ({' '.join(native)}); "
+                f"nothing tells the order of {side}'s input axis"
+            )
+    return ""
+
+
+def _composite(pattern: str) -> tuple[str, ...]:
+    return next((axis for axis in parse(pattern).axes if len(axis) > 1 and axis[0].isupper()), ())
+
+
+def _values(
+    a: tuple[Slot, ...], b: tuple[Slot, ...], status: Status, options: Options
+) -> tuple[Status, Figures | None, list[str]]:
+    proven = all((slot.piece is None) == (a[0].piece is None) for slot in (*a, *b))
+    if not proven and not _one_axis(a[0].shape):
+        return "ambiguous", None, ["the order of its axes is not proven, so its numbers are not compared"]
+    left, right = values.numbers(a), values.numbers(b)
+    figures = values.compare(left, right, options.rtol, options.atol)
+    if status == "ambiguous":
+        return _decided(a[0], b[0], figures, options)
+    if figures.max_abs == 0:
+        return status, figures, []
+    if figures.close:
+        return status, figures, [f"its numbers are within {figures.max_abs:.2g} of each other"]
+    return "differs", figures, [f"its numbers differ by up to {figures.max_abs:.3g}"]
+
+
+def _one_axis(shape: Shape) -> bool:
+    return sum(length != 1 for length in shape) <= 1
+
+
+def _decided(
+    a: Slot, b: Slot, figures: Figures, options: Options
+) -> tuple[Status, Figures | None, list[str]]:
+    """Let the numbers say in which order a flattened axis stands that nothing else tells of."""
+    if figures.close:
+        return "same", figures, ["its numbers show that both input axes are in the common order"]
+    known = a.weight.layout if a.weight.layout and _composite(a.weight.layout.native) else b.weight.layout
+    plain = b if known is a.weight.layout else a
+    if known is None or plain.piece is None or plain.weight.layout is None:
+        return "ambiguous", figures, []
+    array = values.numbers((plain,))
+    ordered = move(_as_stored(known, plain.piece.pattern), array)
+    other = values.numbers((a if plain is b else b,))
+    again = values.compare(ordered, other, options.rtol, options.atol)
+    if again.close:
+        order = " ".join(_composite(known.native))
+        side = "B" if plain is b else "A"
+        return "same", again, [f"its numbers show that {side}'s input axis is ({order}) too"]
+    return (
+        "differs",
+        min(figures, again, key=lambda one: one.max_abs),
+        [f"its numbers differ by up to {min(figures.max_abs, again.max_abs):.3g} in either order"],
+    )
+
+
+def _as_stored(known: Layout, pattern: str) -> Layout:
+    """Return the layout that takes the plain side's common order for the known side's native one."""
+    native, common = " ".join(_composite(known.native)), " ".join(_composite(known.common))
+    target = " ".join(f"({native})" if label == "i" else label for label in parse(pattern).labels)
+    return Layout(target, target.replace(f"({native})", f"({common})"), known.sizes)

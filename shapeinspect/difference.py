@@ -1,0 +1,105 @@
+"""The way in to comparing: ``diff`` reads two sources and returns a Difference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from shapeinspect.compare import Options, compare
+from shapeinspect.compare.result import Comparison, LayerPair, Refusal
+from shapeinspect.render import diff as render
+from shapeinspect.report import Report, inspect
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+
+def diff(
+    a: Any,
+    b: Any,
+    values: bool = False,
+    *,
+    rtol: float = 1e-5,
+    atol: float = 1e-8,
+    dtype: bool = False,
+) -> Difference:
+    """Compare two models, of any frameworks and formats.
+
+    Layers are matched by names, shapes and the graph, never by their position alone; weights are
+    compared in the common convention.
+
+    Args:
+        a: a model: whatever :func:`shapeinspect.inspect` takes, or a report.
+        b: the other model.
+        values: whether to compare the numbers, too; a pair of weights is read at a time.
+        rtol: the tolerance relative to the larger of two numbers.
+        atol: the absolute tolerance.
+        dtype: whether another dtype is a difference.
+
+    Raises:
+        UsageError: if there is no such source.
+        UnreadableFileError: if a file is cut off, corrupt or of no known format.
+
+    Example:
+        >>> found = diff("tests/data/lenet.onnx", "tests/data/lenet.onnx", values=True)
+        >>> found.verdict
+        'all 7 layers are the same, and so are their numbers'
+    """
+    models = [source.model if isinstance(source, Report) else inspect(source).model for source in (a, b)]
+    return Difference(compare(models[0], models[1], Options(values, rtol, atol, dtype)))
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two models side by side.
+
+    Args:
+        comparison: everything that was found.
+    """
+
+    comparison: Comparison
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing differs, is missing or stays open."""
+        return self.comparison.same
+
+    @property
+    def verdict(self) -> str:
+        """The result in one sentence."""
+        return render.verdict(self.comparison)
+
+    @property
+    def layers(self) -> tuple[LayerPair, ...]:
+        """Every pair of layers, and every layer without a partner."""
+        return self.comparison.layers
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """What ``load_state_dict`` refuses; None where neither side is loaded by key."""
+        return self.comparison.refusal
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain data, as ``--format json`` prints it."""
+        return render.to_dict(self.comparison)
+
+    def to_text(self, width: int = 80, *, everything: bool = False) -> str:
+        """Return the page as plain text.
+
+        Args:
+            width: terminal cells.
+            everything: whether to list what is the same, too.
+        """
+        lines = render.diff_table(self.comparison, width, everything=everything)
+        return "\n".join("".join(text for text, _ in line).rstrip() for line in lines)
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def __repr__(self) -> str:
+        return f"<Difference: {self.verdict}>"
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from shapeinspect.render.styled import styled
+
+        yield from styled(render.diff_table(self.comparison, options.max_width))
