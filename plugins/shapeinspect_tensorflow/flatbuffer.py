@@ -15,7 +15,7 @@ import struct
 from shapeinspect_tensorflow.window import Window
 from shapeinspect_tensorflow.wire import Budget
 
-_MAX_ENTRIES = 20_000_000
+_MAX_ENTRIES = 5_000_000
 _MAX_TEXT = 1 << 16
 _SIZES = {"b": 1, "B": 1, "?": 1, "h": 2, "H": 2, "i": 4, "I": 4, "f": 4, "q": 8, "Q": 8, "d": 8}
 

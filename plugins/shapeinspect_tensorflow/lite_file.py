@@ -177,6 +177,11 @@ class _Reader:
         made = [number for one in operators for number in one.outputs if number >= 0]
         if len(set(made)) != len(made):
             raise self._window.fail("two operators make the same tensor", table.at)
+        waiting = set(made)
+        for one in operators:
+            if not waiting.isdisjoint(one.inputs):
+                raise self._window.fail("an operator reads what is made after it", table.at)
+            waiting.difference_update(one.outputs)
         return Subgraph(table.text(4), tensors, inputs, outputs, operators)
 
     def _tensor(self, table: Table) -> Tensor:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from shapeinspect.dims import Shape
+from shapeinspect.dims import Shape, Unknown
 from shapeinspect_tensorflow import dtypes
 from shapeinspect_tensorflow.shapes import shape
 from shapeinspect_tensorflow.window import Window
@@ -29,12 +29,22 @@ from shapeinspect_tensorflow.wire import (
 )
 
 _MAX_NODES = 1_000_000
-_MAX_ATTRIBUTES = 20_000_000
+_MAX_ATTRIBUTES = 5_000_000
 #: A list of more entries says nothing about shapes.
 _MAX_LIST = 100_000
 #: Integer tensors of up to this many values may be settings; their numbers are read.
 _FEW = 1024
 _INTEGERS = {3: "i", 4: "B", 5: "h", 6: "b", 9: "q", 10: "?", 17: "H", 22: "I", 23: "Q"}
+#: The types of the attributes that are read; one of another type is that of another operator.
+_TYPES: dict[str, type] = {
+    **dict.fromkeys(("T", "dtype", "DstT", "output_type", "out_type", "Tparams"), int),
+    **dict.fromkeys(("axis", "num_split", "num", "N", "batch_dims", "depth_radius", "block_size"), int),
+    **dict.fromkeys(("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask"), int),
+    **dict.fromkeys(("transpose_a", "transpose_b", "adj_x", "adj_y", "keep_dims", "align_corners"), bool),
+    **dict.fromkeys(("padding", "data_format", "mode", "equation", "shared_name"), str),
+    "epsilon": float,
+}
+_LISTS = frozenset({"strides", "dilations", "ksize", "explicit_paddings", "squeeze_dims"})
 #: The fields that hold a tensor's values outside ``tensor_content``, for integers.
 _VALUES = frozenset({7, 10, 11, 16, 17})
 _CONTENT = 4
@@ -219,7 +229,9 @@ class Graph:
                 self._attributes.spend()
                 key, value = pair(window, field)
                 if value is not None:
-                    attributes[key] = self._value(value)
+                    found = self._value(value)
+                    if _fits(key, found):
+                        attributes[key] = found
         return Node(name, op, tuple(inputs), attributes)
 
     def _value(self, outer: Field) -> Any:
@@ -248,6 +260,21 @@ class Graph:
                 raise window.fail(f"an attribute lists more than {_MAX_LIST:,} values", outer.start)
         self._attributes.spend(len(found))
         return tuple(found)
+
+
+def _fits(name: str, value: Any) -> bool:
+    """Tell whether an attribute that is read here has the type that it is read as."""
+    if name in _TYPES:
+        return type(value) is _TYPES[name]
+    if name in _LISTS:
+        return isinstance(value, tuple) and all(type(item) is int for item in value)
+    if name == "shape":
+        return value is None or (
+            isinstance(value, tuple) and all(type(item) is int or isinstance(item, Unknown) for item in value)
+        )
+    if name == "_output_shapes":
+        return isinstance(value, tuple) and all(item is None or isinstance(item, tuple) for item in value)
+    return True
 
 
 def pair(window: Window, outer: Field) -> tuple[str, Field | None]:

@@ -44,7 +44,7 @@ def squeeze(view: View) -> Settings:
     Args:
         view: the node.
     """
-    axes = view.get("squeeze_dims") or view.get("axis")
+    axes = view.get("squeeze_dims")
     return {"axes": tuple(axes)} if axes else {}
 
 

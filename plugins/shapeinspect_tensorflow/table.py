@@ -17,7 +17,9 @@ FOOTER = 48
 #: A block is followed by one byte for its compression and four of checksum.
 _TRAILER = 5
 _PLAIN, _SNAPPY = 0, 1
-_MAX_ENTRIES = 5_000_000
+#: TensorFlow writes blocks of 256 KiB.
+_MAX_BLOCK = 16 << 20
+_MAX_ENTRIES = 2_000_000
 #: All keys together: prefixes are shared, so a small file could spell out very many bytes.
 _MAX_KEYS = 512 << 20
 
@@ -71,6 +73,8 @@ def _handle(window: Window, data: bytes, at: int, end: int) -> tuple[int, int, i
     """Read where a block is: its offset and length, and the byte behind the handle itself."""
     offset, at = _varint(window, data, at)
     size, at = _varint(window, data, at)
+    if size > _MAX_BLOCK:
+        raise window.fail(f"a block of {size:,} bytes is too long", offset)
     if offset + size + _TRAILER > end:
         raise window.fail(f"a block of {size:,} bytes at {offset:,} leads outside", offset)
     return offset, size, at

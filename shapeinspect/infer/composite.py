@@ -122,7 +122,11 @@ def _origin(
     flattened: Mapping[str, object],
 ) -> str | None:
     """Walk back through ops that keep the shape of their one input, to where it was flattened."""
+    passed: set[str] = set()
     while name not in flattened:
+        if name in passed:  # a graph with loops may lead back
+            return None
+        passed.add(name)
         call = producers.get(name)
         inputs = [one for one in call.inputs if one] if call is not None else []
         if len(inputs) != 1 or shapes.get(inputs[0]) != shapes.get(name) or shapes.get(name) is None:

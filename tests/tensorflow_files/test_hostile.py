@@ -14,6 +14,8 @@ import pytest
 from shapeinspect import layout
 from shapeinspect.adapter import Adapter
 from shapeinspect.errors import UnreadableFileError
+from shapeinspect.infer import infer
+from shapeinspect.render.data import to_dict
 from shapeinspect.source import from_path
 from shapeinspect_tensorflow.checkpoint import ADAPTER as CHECKPOINT
 from shapeinspect_tensorflow.flatbuffer import Buffer
@@ -37,7 +39,7 @@ def attempt(adapter: Adapter, path: Path) -> bool:
         model = adapter.read(from_path(path))
     except UnreadableFileError:
         return False
-    layout.normalize(model)
+    to_dict(infer(layout.normalize(model)))
     return True
 
 
@@ -232,7 +234,7 @@ def test_refuses_functions_that_call_one_another(tmp_path: Path) -> None:
 
 
 def test_a_cycle_ends(tmp_path: Path) -> None:
-    from tensorflow.core.framework import graph_pb2
+    from tensorflow.core.framework import graph_pb2, tensor_pb2, tensor_shape_pb2
 
     graph = graph_pb2.GraphDef()
     graph.node.add(name="a", op="Identity", input=["b"])
@@ -248,6 +250,17 @@ def test_a_cycle_ends(tmp_path: Path) -> None:
     del graph.node[5]
     path.write_bytes(graph.SerializeToString())
     assert {layer.path for layer in GRAPH.read(from_path(path)).layers} == {"c", "d", "e"}
+    # A linear layer behind the cycle asks where its input was flattened.
+    graph.node.add(name="w", op="Const").attr["value"].tensor.CopyFrom(
+        tensor_pb2.TensorProto(dtype=1, tensor_shape={"dim": [{"size": 3}, {"size": 5}]})
+    )
+    graph.node.add(name="product", op="MatMul", input=["c", "w"])
+    for node in graph.node[2:4]:
+        shape = tensor_shape_pb2.TensorShapeProto(dim=[{"size": 2}, {"size": 3}])
+        node.attr["_output_shapes"].list.shape.add().CopyFrom(shape)
+    path.write_bytes(graph.SerializeToString())
+    found = infer(layout.normalize(GRAPH.read(from_path(path))))
+    assert found.values["product"].shape == (2, 5)
 
 
 def test_refuses_two_nodes_of_one_name_and_constants_that_lie(tmp_path: Path) -> None:
@@ -277,10 +290,39 @@ def test_refuses_two_nodes_of_one_name_and_constants_that_lie(tmp_path: Path) ->
             GRAPH.read(from_path(written(*constants)))
 
 
+def test_attributes_of_another_type_are_another_operators(tmp_path: Path) -> None:
+    from tensorflow.core.framework import attr_value_pb2, graph_pb2
+
+    wrong = attr_value_pb2.AttrValue()
+    wrong.list.s.extend([b"8", b"\x08"])
+    text, lengths = attr_value_pb2.AttrValue(s=b"no"), attr_value_pb2.AttrValue(shape={"dim": [{"size": -1}]})
+    names = "strides padding data_format T begin_mask shape _output_shapes num_split depth_radius epsilon"
+    for op in (
+        "Conv2D",
+        "StridedSlice",
+        "Split",
+        "LRN",
+        "Mean",
+        "MatMul",
+        "Placeholder",
+        "VarHandleOp",
+        "Shape",
+    ):
+        for given in (wrong, text, lengths):
+            graph = graph_pb2.GraphDef()
+            graph.node.add(name="x", op="Placeholder")
+            node = graph.node.add(name="y", op=op, input=["x", "x", "x"])
+            graph.node.add(name="z", op="Reshape", input=["x", "y"])
+            for name in names.split():
+                node.attr[name].CopyFrom(given)
+            path = tmp_path / "types.pb"
+            path.write_bytes(graph.SerializeToString())
+            to_dict(infer(layout.normalize(GRAPH.read(from_path(path)))))
+
+
 def test_names_stay_data(tmp_path: Path) -> None:
     from tensorflow.core.framework import graph_pb2
 
-    from shapeinspect.infer import infer
     from shapeinspect.render.table import View, table
 
     graph = graph_pb2.GraphDef()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from shapeinspect import layout
+from shapeinspect.errors import UnreadableFileError
 from shapeinspect.infer import infer
 from shapeinspect.ir import Model, Weight
 from shapeinspect.source import from_path
@@ -209,3 +210,19 @@ def test_custom_and_unknown_operators_are_named(files: Any, tmp_path: Path) -> N
         layer.type for layer in found.layers if layer.kind == "unknown"
     }
     assert any("MaxUnpooling2D" in note.text for note in found.notes)
+
+
+def test_refuses_an_operator_that_reads_what_comes_after_it(files: Any, tmp_path: Path) -> None:
+    import flatbuffers
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    for place in (0, 1):  # its own output, and that of the next operator
+        model = schema.ModelT.InitFromObj(schema.Model.GetRootAs((files / "float.tflite").read_bytes(), 0))
+        operators = model.subgraphs[0].operators
+        operators[0].inputs = [operators[place].outputs[0], *operators[0].inputs[1:]]
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(model.Pack(builder), b"TFL3")
+        path = tmp_path / "back.tflite"
+        path.write_bytes(bytes(builder.Output()))
+        with pytest.raises(UnreadableFileError, match="after it"):
+            ADAPTER.read(from_path(path))
