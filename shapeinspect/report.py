@@ -14,6 +14,7 @@ from shapeinspect.dims import Dim, Shape
 from shapeinspect.errors import UnknownLayerError, UsageError
 from shapeinspect.imports import from_import_string
 from shapeinspect.ir import Axes, Call, Layer, Model, Note, Value, Weight
+from shapeinspect.memory import uncollected
 from shapeinspect.render import data
 from shapeinspect.render.cells import channels
 from shapeinspect.render.table import View, table
@@ -46,8 +47,11 @@ def inspect(source: Any, input: Any = None) -> Report:  # noqa: A002  # the fiel
         (5, 5)
     """
     request = with_inputs(locate(source), input)
-    model = registry.choose(request).read(request)
-    return analyze(model, request)
+    adapter = registry.choose(request)
+    if request.is_live:  # the user's own code runs: its garbage is not ours to keep
+        return analyze(adapter.read(request), request)
+    with uncollected():
+        return analyze(adapter.read(request), request)
 
 
 def locate(source: Any) -> Source:

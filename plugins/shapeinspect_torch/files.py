@@ -9,7 +9,6 @@ from shapeinspect.ir import Frozen, Layer, Model, Note
 from shapeinspect.source import Source
 from shapeinspect_torch import collect, contents, modules
 from shapeinspect_torch.container import Container
-from shapeinspect_torch.memory import uncollected
 from shapeinspect_torch.rebuild import Rebuilder
 from shapeinspect_torch.records import Global
 from shapeinspect_torch.shards import BARE, Shard, is_index, pick, read_index
@@ -39,17 +38,12 @@ def read_checkpoint(source: Source) -> Model:
     Raises:
         UnreadableFileError: if it is cut off, corrupt or hostile.
     """
-    with uncollected():
-        return _read(source)
-
-
-def _read(source: Source) -> Model:
     label = source.label
     notes: tuple[Note, ...] = ()
     if source.is_directory:
         source, notes = pick(source, ("pytorch_model.bin.index.json", "pytorch_model.bin"), ())
     if is_index(source):
-        return _model(label, read_index(source, lambda file: load(file).shard()), (), notes)
+        return _model(label, read_index(source, lambda file, _: load(file).shard()), (), notes)
     loaded = load(source)
     return _model(label, loaded.shard(), loaded.layers, notes)
 
@@ -110,10 +104,19 @@ def load(source: Source) -> Loaded:
     else:
         opener = open_legacy
     with source.open() as file:
-        return _load(source, opener(source, file))
+        return loaded(source, opener(source, file))
 
 
-def _load(source: Source, container: Container) -> Loaded:
+def loaded(source: Source, container: Container) -> Loaded:
+    """Find the model in an opened container.
+
+    Args:
+        source: the file that it is or that it lies in.
+        container: the container.
+
+    Raises:
+        UnreadableFileError: if it is corrupt or hostile.
+    """
     tensors = Rebuilder(source.label, container.loose)
     top = container.pickle.value
     survey = contents.Survey(top, tensors)

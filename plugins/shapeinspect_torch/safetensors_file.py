@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, NoReturn
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Frozen, Model, Note, Weight
 from shapeinspect.source import Source
-from shapeinspect_torch.memory import uncollected
 from shapeinspect_torch.safetensors import INDEX, MAX_HEADER, SUFFIX
 from shapeinspect_torch.shards import BARE, Shard, is_index, pick, read_index
 from shapeinspect_torch.state_dict import layers_of
 from shapeinspect_torch.tensors import Tensor, contiguous
-from shapeinspect_torch.values import Place, reader
+from shapeinspect_torch.values import Place, read
+
+if TYPE_CHECKING:
+    import numpy as np
 
 #: The format's element types: numpy's (or ml_dtypes') spelling and bits of one element.
 DTYPES = {
@@ -52,7 +55,10 @@ _MAX_RANK = 64
 # JSON grows when it is read: so many containers and commas are as much as a header may spell out.
 _MAX_CONTAINERS = 4_000_000
 _MAX_COMMAS = 12_000_000
-_DIGITS = re.compile(r"(\d+)")
+_DIGITS = re.compile(r"\d+")
+_MAX_KEYS = 100_000
+_WHOLE = frozenset({int})
+_FACTS = frozenset({"dtype", "shape", "data_offsets"})
 #: What the metadata key "format" says where the names follow PyTorch's conventions.
 _TORCH = "pt"
 _FRAMEWORKS = {"pt": "torch", "tf": "tensorflow", "flax": "flax", "mlx": "mlx", "np": "numpy"}
@@ -68,11 +74,6 @@ def read_safetensors(source: Source) -> Model:
         UnreadableFileError: if a header is malformed or lies, or a shard is missing.
         UsageError: if a directory holds several models.
     """
-    with uncollected():
-        return _read(source)
-
-
-def _read(source: Source) -> Model:
     notes: tuple[Note, ...] = ()
     label = source.label
     if source.is_directory:
@@ -89,7 +90,7 @@ def _read(source: Source) -> Model:
 def _reading_order(weight: Weight) -> tuple[object, ...]:
     # The weights of a layer together, those called weight before those called bias.
     path, _, role = weight.name.rpartition(".")
-    return natural(path), "weight" not in role, natural(role)
+    return natural(path), "weight" not in role, _KEYS[role]
 
 
 def _about_framework(named: str | None) -> tuple[Note, ...]:
@@ -100,7 +101,7 @@ def _about_framework(named: str | None) -> tuple[Note, ...]:
     return ()
 
 
-def natural(name: str) -> tuple[tuple[int, str], ...]:
+def natural(name: str) -> str:
     """Return a key that sorts numbers in names by their value; a header's own order means nothing.
 
     Args:
@@ -110,20 +111,34 @@ def natural(name: str) -> tuple[tuple[int, str], ...]:
         >>> sorted(["h.10.w", "h.9.w"], key=natural)
         ['h.9.w', 'h.10.w']
     """
-    parts = _DIGITS.split(name)
-    numbers = (part.lstrip("0") for part in parts[1::2])
-    return tuple(
-        pair
-        for text, number in zip(parts[::2], (*numbers, ""), strict=True)
-        for pair in ((0, text), (len(number), number))
-    )
+    return ".".join([_KEYS[part] for part in name.split(".")])
 
 
-def load(source: Source) -> Shard:
+class _Keys(dict[str, str]):
+    """Remembers the keys of parts of names, of which a file with many names has few."""
+
+    def __missing__(self, part: str) -> str:
+        # A number comes before every letter, after its length: shorter ones are smaller.
+        key = self[part] = _DIGITS.sub(_number, part)
+        if len(self) > _MAX_KEYS:
+            self.clear()
+        return key
+
+
+def _number(found: re.Match[str]) -> str:
+    digits = found.group().lstrip("0")
+    return f"\0{chr(len(digits))}{digits}"
+
+
+_KEYS = _Keys()
+
+
+def load(source: Source, where: str | None = None) -> Shard:
     """Read the header of one file.
 
     Args:
         source: the file.
+        where: its name in the index that names it.
 
     Raises:
         UnreadableFileError: if the header is malformed, or does not describe the file.
@@ -142,12 +157,14 @@ def load(source: Source) -> Shard:
     with source.open() as file:
         file.seek(8)
         raw = file.read(length)
-    return _Header(source, raw).shard()
+    return _Header(source, raw, where).shard()
 
 
 class _Header:
-    def __init__(self, source: Source, raw: bytes) -> None:
+    def __init__(self, source: Source, raw: bytes, where: str | None) -> None:
         self._source = source
+        self._where = where
+        self._shapes: dict[tuple[int, ...], tuple[int, ...]] = {}
         self._start = 8 + len(raw)
         if len(raw) != int.from_bytes(source.head[:8], "little"):
             self._fail("the header is cut off")
@@ -192,7 +209,7 @@ class _Header:
         """The bytes of one tensor, once everything its entry says has been checked."""
         if len(name) > _MAX_NAME:
             self._fail(f"a tensor's name has {len(name):,} characters")
-        if not isinstance(entry, dict) or not {"dtype", "shape", "data_offsets"} <= entry.keys():
+        if not isinstance(entry, dict) or not entry.keys() >= _FACTS:
             self._fail(f"the entry of tensor {name!r} lacks its dtype, shape or data_offsets")
         kind = entry["dtype"]
         if not isinstance(kind, str) or kind not in DTYPES:
@@ -217,7 +234,8 @@ class _Header:
         if (
             not isinstance(found, list)
             or len(found) > _MAX_RANK
-            or any(type(number) is not int or not 0 <= number <= _MAX_NUMBER for number in found)
+            or not _WHOLE.issuperset(map(type, found))
+            or (found and not (min(found) >= 0 and max(found) <= _MAX_NUMBER))
         ):
             self._fail(f"the {what} of tensor {name!r} is no list of lengths")
         return found
@@ -225,12 +243,12 @@ class _Header:
     def _weight(self, name: str, entry: dict[str, Any]) -> Weight:
         dtype, bits = DTYPES[entry["dtype"]]
         shape = tuple(entry["shape"])
+        shape = self._shapes.setdefault(shape, shape)  # a file has few different ones
         start, end = entry["data_offsets"]
         values = None
         if bits % 8 == 0:
-            place = Place(self._start + start, end - start)
-            values = reader(self._source, place, Tensor(shape, dtype, contiguous(shape)))
-        return Weight(name, "", shape, dtype, end - start, values=values)
+            values = partial(_values, self._source, self._start + start, end - start, shape, dtype)
+        return Weight(name, "", shape, dtype, end - start, where=self._where, values=values)
 
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         made = dict(pairs)
@@ -245,3 +263,9 @@ class _Header:
 
     def _fail(self, reason: str, offset: int = 8) -> NoReturn:
         raise UnreadableFileError(self._source.label, reason, offset=offset)
+
+
+def _values(
+    source: Source, offset: int, size: int, shape: tuple[int, ...], dtype: str
+) -> np.ndarray[Any, Any]:
+    return read(source, Place(offset, size), Tensor(shape, dtype, contiguous(shape)))

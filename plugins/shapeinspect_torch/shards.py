@@ -85,12 +85,12 @@ def pick(source: Source, best: Sequence[str], endings: Sequence[str]) -> tuple[S
     return _open(source, found), (Note(f"read from {found} in the directory"),)
 
 
-def read_index(source: Source, load: Callable[[Source], Shard]) -> Shard:
+def read_index(source: Source, load: Callable[[Source, str], Shard]) -> Shard:
     """Read an index and the header of every file that it names.
 
     Args:
         source: the index.
-        load: reads one file.
+        load: reads one file; the second argument is its name in the index.
 
     Raises:
         UnreadableFileError: if the index is malformed, a name leads outside, or no file is there.
@@ -107,7 +107,7 @@ def read_index(source: Source, load: Callable[[Source], Shard]) -> Shard:
         except UsageError:
             missing.append(name)
             continue
-        shard = load(file)
+        shard = load(file, name)
         shards[name] = {weight.name: weight for weight in shard.weights}
         metadata.update(shard.metadata)
         notes.extend(note for note in shard.notes if note not in notes)
@@ -129,8 +129,10 @@ def _gather(
     for name, file in index.weight_map.items():
         if file in shards and name in shards[file]:
             weight = shards[file][name]
-            storage = f"{file}: {weight.storage}" if weight.storage is not None else None
-            weights.append(replace(weight, where=file, storage=storage))
+            if weight.storage is not None or weight.where != file:
+                storage = f"{file}: {weight.storage}" if weight.storage is not None else None
+                weight = replace(weight, where=file, storage=storage)
+            weights.append(weight)
         else:
             (homeless if file in missing else absent).append(name)
     notes = [Note(f"the set has {len(shards) + len(missing):,} files")]

@@ -49,7 +49,7 @@ class _Court:
 
     def __init__(self, found: Sequence[Group], evident: bool) -> None:
         self._paths = {group.path for group in found}
-        turned = any(_is_turned(group.shapes) for group in found)
+        turned = any(len(group.weights) == 2 and _is_turned(group.shapes) for group in found)
         self._rows = () if not evident else (*EVIDENCE, TURNED) if turned else EVIDENCE
         self._evident = evident
         self._known: dict[object, Verdict] = {}

@@ -52,7 +52,7 @@ def reader(source: Source, place: Place, tensor: Tensor) -> Callable[[], np.ndar
     """
     if tensor.parts or tensor.stride is None or tensor.dtype is None or BITS[tensor.dtype] % 8:
         return None
-    return partial(_read, source, place, tensor)
+    return partial(read, source, place, tensor)
 
 
 def element_type(name: str) -> np.dtype[Any]:
@@ -85,7 +85,18 @@ def element_type(name: str) -> np.dtype[Any]:
     return found
 
 
-def _read(source: Source, place: Place, tensor: Tensor) -> np.ndarray[Any, Any]:
+def read(source: Source, place: Place, tensor: Tensor) -> np.ndarray[Any, Any]:
+    """Read a tensor's numbers.
+
+    Args:
+        source: the file.
+        place: the bytes of its storage.
+        tensor: its shape, stride, offset and element type, all known.
+
+    Raises:
+        UnreadableFileError: if the file does not hold them.
+        UsageError: if its element type cannot be read here.
+    """
     import numpy as np
 
     dtype = element_type(str(tensor.dtype))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from sys import intern
 from typing import TypeAlias
 
 from shapeinspect.dims import Shape
@@ -131,7 +132,7 @@ def groups(weights: Iterable[Weight], separator: str = ".", inner: Sequence[str]
         path, role = _split(weight.name, separator, marks)
         collected.setdefault(path, {})[role] = weight
     return [
-        Group(path, tuple(path.split(separator)) if path else (), members)
+        Group(path, tuple(map(intern, path.split(separator))) if path else (), members)
         for path, members in collected.items()
     ]
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from shapeinspect.dims import Shape
 from shapeinspect.errors import LayoutError
-from shapeinspect.ir import Layout, Model, Note, Weight
+from shapeinspect.ir import Layer, Layout, Model, Note, Weight
 from shapeinspect.layout.pattern import compose, lengths, parse
 
 
@@ -73,12 +73,14 @@ def normalize(model: Model) -> Model:
     """
     notes: list[Note] = []
     layers = tuple(
-        replace(layer, weights=tuple(_weight(weight, layer.path, notes) for weight in layer.weights))
-        if layer.weights
-        else layer
+        _layer(layer, notes) if any(weight.layout is not None for weight in layer.weights) else layer
         for layer in model.layers
     )
     return replace(model, layers=layers, notes=(*model.notes, *notes))
+
+
+def _layer(layer: Layer, notes: list[Note]) -> Layer:
+    return replace(layer, weights=tuple(_weight(weight, layer.path, notes) for weight in layer.weights))
 
 
 def _weight(weight: Weight, path: str, notes: list[Note]) -> Weight:

@@ -1,4 +1,4 @@
-"""Keeps the garbage collector from walking the many values that a reader is about to keep."""
+"""Keeps the garbage collector from walking the many values that are about to be made and kept."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from contextlib import contextmanager
 @contextmanager
 def uncollected() -> Iterator[None]:
     """Pause the collection of cycles, a third of the time that a large file takes.
+
+    Inside another pause it changes nothing: the outermost one ends it.
 
     Example:
         >>> with uncollected():
