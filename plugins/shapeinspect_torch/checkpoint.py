@@ -12,7 +12,7 @@ _SUFFIXES = frozenset({".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".ptl"
 #: The members that torch's own writer puts first, below one root directory.
 _MEMBER = re.compile(
     rb"[^/]+/(data\.pkl|constants\.pkl|\.format_version|\.storage_alignment|byteorder|version"
-    rb"|\.data/|data/|code/|extra/|attributes\.pkl)"
+    rb"|\.data/|data/[^/]+$|code/|extra/|attributes\.pkl)"
 )
 #: The magic number 0x1950a86a20f9469cfc6c as protocols 2 to 5 and as 0 and 1 write it.
 _MAGIC = (bytes.fromhex("8a0a6cfc9c46f9206aa850192e"), b"L119547037146038801333356L\n.")
@@ -31,6 +31,7 @@ class TorchAdapter(Adapter):
 
     name = "torch"
     framework = "torch"
+    native = "shapeinspect_torch.native:NATIVE"
     formats = ("PyTorch checkpoint (.pt .pth .bin .ckpt)", "TorchScript (.pt)")
 
     def match(self, source: Source) -> int:

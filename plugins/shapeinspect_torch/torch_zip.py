@@ -95,5 +95,5 @@ def _other(archive: ZipContainer, root: str) -> tuple[str]:
     if any(name.startswith(f"{root}/models/") for name in archive.members) or (
         f"{root}/serialized_exported_program.json" in archive.members
     ):
-        return ("it is an archive of torch.export, which is not read yet",)
+        return ("it is an archive of torch.export with the ending of a checkpoint; name it .pt2",)
     return ("the archive has no data.pkl; it is no checkpoint of torch's",)
