@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from shapeinspect.answers import Explanation, explain
+    from shapeinspect.convert import Written, normalize
     from shapeinspect.difference import Difference, diff
     from shapeinspect.errors import (
         LayoutError,
@@ -22,6 +24,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Difference",
+    "Explanation",
     "LayerReport",
     "LayoutError",
     "MissingDependencyError",
@@ -32,17 +35,24 @@ __all__ = [
     "UnknownLayerError",
     "UnreadableFileError",
     "UsageError",
+    "Written",
     "__version__",
     "diff",
+    "explain",
     "inspect",
+    "normalize",
 ]
 
 _HOMES = {
     "Difference": "difference",
+    "Explanation": "answers",
     "LayerReport": "report",
     "Report": "report",
+    "Written": "convert",
     "diff": "difference",
+    "explain": "answers",
     "inspect": "report",
+    "normalize": "convert",
 }
 
 

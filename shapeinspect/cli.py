@@ -1,4 +1,4 @@
-"""The command line: ``shapeinspect show MODEL``, ``diff`` and ``adapters``."""
+"""The command line: ``shapeinspect show MODEL``, ``explain``, ``diff``, ``normalize`` and ``adapters``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from shapeinspect.commands import diff as diff_command
+from shapeinspect.commands import explain as explain_command
+from shapeinspect.commands import normalize as normalize_command
 from shapeinspect.commands import output
 from shapeinspect.commands.options import Format, Inputs, Model, Traceback, Width
 from shapeinspect.errors import ShapeInspectError, UsageError
@@ -39,7 +41,7 @@ def _root(
         output.write([((f"shapeinspect {__version__}", ""),)])
         raise typer.Exit
     if context.invoked_subcommand is None:
-        raise UsageError("no command is given", expected="show, diff or adapters")
+        raise UsageError("no command is given", expected="show, explain, diff or adapters")
 
 
 @app.command()
@@ -109,7 +111,9 @@ def adapters(format: Format = "table", width: Width = None) -> None:  # noqa: A0
         output.write(adapters_table(rows, width or output.width()))
 
 
+app.command("explain")(explain_command.run)
 app.command("diff")(diff_command.run)
+app.command("normalize")(normalize_command.run)
 
 
 def main(arguments: list[str] | None = None) -> None:

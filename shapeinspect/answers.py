@@ -1,0 +1,134 @@
+"""Questions about a model and their answers: ``explain`` why, and ``fit`` which sizes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shapeinspect.errors import UsageError
+from shapeinspect.explanation import LayerExplanation, explain_model
+from shapeinspect.explanation.calculator import is_kind, single_layer
+from shapeinspect.render.drawing import draw_svg
+from shapeinspect.render.explain import explanation_lines, summary_lines, to_data
+from shapeinspect.report import Report, inspect
+from shapeinspect.source import InputSpec
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why the shapes, weights and work of layers are what they are.
+
+    Args:
+        source: the model, as the user named it.
+        layers: the explained layers: one, or every layer that changes a shape.
+        single: whether one layer was asked for.
+    """
+
+    source: str
+    layers: tuple[LayerExplanation, ...]
+    single: bool
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What is probably a mistake, in any of the layers."""
+        return tuple(text for layer in self.layers for text in layer.findings)
+
+    def __iter__(self) -> Iterator[LayerExplanation]:
+        return iter(self.layers)
+
+    def __getitem__(self, place: int) -> LayerExplanation:
+        return self.layers[place]
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def to_text(self, width: int = 80) -> str:
+        """Return the explanation as text.
+
+        Args:
+            width: how many columns it may take.
+        """
+        return "\n".join("".join(text for text, _ in line).rstrip() for line in self.lines(width))
+
+    def lines(self, width: int = 80) -> list[tuple[tuple[str, str], ...]]:
+        """Return the explanation as styled lines.
+
+        Args:
+            width: how many columns it may take.
+        """
+        if not self.single:
+            return summary_lines(self.layers, width)
+        return [line for layer in self.layers for line in explanation_lines(layer, width)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the derivation as plain data, as ``--format json`` prints it."""
+        return {"schema": SCHEMA, "source": self.source, "layers": to_data(self.layers)}
+
+    def to_svg(self) -> str:
+        """Return a picture of the windows of the explained layer.
+
+        Raises:
+            UsageError: if no layer was asked for, or it has no windows.
+        """
+        windows = self.layers[0].calls[0].windows if self.single and self.layers[0].calls else ()
+        if not windows:
+            raise UsageError("there is no window to draw", expected="one layer with windows of known length")
+        return draw_svg(windows, f"{self.layers[0].path}: {self.layers[0].kind}")
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def __repr__(self) -> str:
+        return f"<Explanation of {self.source}: {len(self.layers)} layers>"
+
+
+def explain(source: Any, layer: str | None = None, input: Any = None, **settings: Any) -> Explanation:  # noqa: A002  # the field's word for it
+    """Say where every number of a layer comes from.
+
+    Args:
+        source: what ``inspect`` takes, a ``Report``, or the name of a kind (``"conv"``) to work out one
+            layer without a model.
+        layer: the layer's path; every layer that changes a shape by default.
+        input: the shapes of the inputs, as for ``inspect``; for a kind, its input: ``300``, ``(28, 28)``
+            or ``(1, 3, 28, 28)``, or a list of shapes.
+        **settings: for a kind, its attributes in the field's standard terms: ``kernel_size=5``.
+
+    Raises:
+        UnknownLayerError: if the model has no such layer.
+        UsageError: if the request cannot be met.
+
+    Example:
+        >>> found = explain("conv", input=300, kernel_size=5)
+        >>> found[0].calls[0].outputs[0].axes[1].formula.substituted
+        '300 − 5 + 1'
+    """
+    if is_kind(source) and layer is None and not os.path.exists(source):
+        model = single_layer(source, _shapes(input), settings)
+        return Explanation(source, explain_model(model, source), single=True)
+    if settings:
+        raise UsageError(
+            f"settings go with the name of a kind, not with a model: {', '.join(settings)}",
+            expected='such as explain("conv", input=300, kernel_size=5)',
+        )
+    report = source if isinstance(source, Report) else inspect(source, input)
+    if layer is not None:
+        layer = report[layer].path  # raises the error with close names
+    return Explanation(report.model.source, explain_model(report.model, layer), layer is not None)
+
+
+def _shapes(given: Any) -> list[tuple[Any, ...]]:
+    if given is None:
+        return []
+    if isinstance(given, int):
+        return [(given,)]
+    if isinstance(given, str):
+        return [InputSpec.parse(given).shape]
+    if isinstance(given, Mapping):
+        given = list(given.values())
+    if all(isinstance(one, int) or hasattr(one, "terms") for one in given):
+        return [tuple(given)]
+    return [shape for one in given for shape in _shapes(one if not isinstance(one, InputSpec) else one.shape)]

@@ -1,0 +1,67 @@
+"""Why every number is what it is: the derivation of a layer's shapes, weights and work, as data."""
+
+from __future__ import annotations
+
+from shapeinspect.explanation.field import Fields
+from shapeinspect.explanation.graph import Graph
+from shapeinspect.explanation.layer import explain_layer
+from shapeinspect.explanation.values import (
+    AxisFact,
+    CallFact,
+    FieldFact,
+    Formula,
+    LayerExplanation,
+    Reading,
+    TensorFact,
+    WeightFact,
+    WindowFact,
+    Work,
+)
+from shapeinspect.ir import Model
+
+__all__ = [
+    "AxisFact",
+    "CallFact",
+    "FieldFact",
+    "Formula",
+    "LayerExplanation",
+    "Reading",
+    "TensorFact",
+    "WeightFact",
+    "WindowFact",
+    "Work",
+    "explain_model",
+]
+
+
+def explain_model(model: Model, path: str | None = None) -> tuple[LayerExplanation, ...]:
+    """Explain one layer, or every layer that changes a shape.
+
+    Args:
+        model: a model that went through ``infer``.
+        path: the layer's path; None for all that change a shape.
+
+    Example:
+        >>> from shapeinspect.ir import Layer
+        >>> explain_model(Model("m", "onnx", "onnx", "onnx", (Layer("c", "conv", "Conv"),)), "c")[0].kind
+        'conv'
+    """
+    graph = Graph(model)
+    fields = Fields(graph)
+    if path is not None:
+        return (explain_layer(graph, fields, graph.layers[path]),)
+    chosen = dict.fromkeys(call.layer for call in model.calls if _changes(graph, call.layer))
+    if not model.calls:
+        chosen = dict.fromkeys(layer.path for layer in model.layers if layer.weights)
+    return tuple(explain_layer(graph, fields, graph.layers[layer]) for layer in chosen)
+
+
+def _changes(graph: Graph, path: str) -> bool:
+    layer = graph.layers.get(path)
+    if layer is None or layer.kind in ("module", "input", "constant", "shape_of"):
+        return False
+    for call in graph.calls_of(path):
+        inputs, outputs = graph.inputs(call), graph.outputs(call)
+        if layer.kind == "softmax" or (outputs and outputs[0] is not None and outputs[0] not in inputs):
+            return True
+    return False

@@ -1,0 +1,227 @@
+"""A model's graph, looked at from one call: what it reads, what it makes, and who set a length."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from shapeinspect.dims import Dim, Shape
+from shapeinspect.infer.settings import attributes_of, input_names, inputs_of
+from shapeinspect.ir import Axes, Call, Layer, Model
+from shapeinspect.rules import Attributes, Naming, Shapes, axis_names
+
+#: The format of a model that is one layer worked out by itself: its input is what a user typed.
+CALCULATOR = "calculator"
+
+_DEEPEST = 10_000
+#: Kinds whose features are units.
+RECURRENT = frozenset({"rnn", "lstm", "gru", "rnn_cell", "lstm_cell", "gru_cell", "conv_lstm"})
+#: Kinds whose output channels are filters.
+FILTERS = frozenset({"conv", "conv_transpose", "separable_conv", "local_conv"})
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A model with its layers and the producers of its values at hand.
+
+    Args:
+        model: a model that went through ``infer``.
+    """
+
+    model: Model
+    layers: Mapping[str, Layer] = field(init=False)
+    _producers: Mapping[str, tuple[Call, int]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        layers = {layer.path: layer for layer in self.model.layers}
+        producers: dict[str, tuple[Call, int]] = {}
+        for call in self.model.calls:
+            layer = layers.get(call.layer)
+            if layer is None or layer.kind in ("module", "input"):
+                continue
+            for place, name in enumerate(call.outputs):
+                producers.setdefault(name, (call, place))
+        object.__setattr__(self, "layers", layers)
+        object.__setattr__(self, "_producers", producers)
+
+    def producer(self, name: str) -> tuple[Call, int] | None:
+        """Return the call that makes a value, and which of its outputs it is.
+
+        Args:
+            name: the value's name.
+        """
+        return None if name in self.model.inputs else self._producers.get(name)
+
+    def calls_of(self, path: str) -> tuple[Call, ...]:
+        """Return a layer's executions.
+
+        Args:
+            path: the layer's path.
+        """
+        return tuple(call for call in self.model.calls if call.layer == path)
+
+    def attributes(self, call: Call) -> Attributes:
+        """Return the settings of a call.
+
+        Args:
+            call: the call.
+        """
+        return attributes_of(self.layers[call.layer], call, self.model.values)
+
+    def sources(self, call: Call) -> tuple[str, ...]:
+        """Return the names of a call's inputs, as its rule counts them.
+
+        Args:
+            call: the call.
+        """
+        return input_names(self.layers[call.layer], call)
+
+    def inputs(self, call: Call) -> Shapes:
+        """Return the shapes of a call's inputs, as its rule counts them.
+
+        Args:
+            call: the call.
+        """
+        shapes = {name: value.shape for name in call.inputs if (value := self.model.values.get(name))}
+        return inputs_of(self.layers[call.layer], call, shapes)
+
+    def outputs(self, call: Call) -> Shapes:
+        """Return the shapes of a call's outputs.
+
+        Args:
+            call: the call.
+        """
+        return tuple(self.shape(name) for name in call.outputs)
+
+    def shape(self, name: str) -> Shape | None:
+        """Return a value's shape.
+
+        Args:
+            name: its name.
+        """
+        value = self.model.values.get(name)
+        return None if value is None else value.shape
+
+    def axes(self, name: str) -> Axes | None:
+        """Return the names of a value's axes.
+
+        Args:
+            name: its name.
+        """
+        value = self.model.values.get(name)
+        return None if value is None else value.axes
+
+    def naming(self, call: Call) -> Naming:
+        """Return what a call proves about its axes.
+
+        Args:
+            call: the call.
+        """
+        layer = self.layers[call.layer]
+        return axis_names(layer.kind, self.attributes(call), self.inputs(call), self.outputs(call))
+
+    def letter(self, name: str, axis: int) -> str | None:
+        """Return the name of one axis of a value, or None.
+
+        Args:
+            name: the value's name.
+            axis: which axis.
+        """
+        axes = self.axes(name)
+        return axes[axis] if axes is not None and -len(axes) <= axis < len(axes) else None
+
+    def origin(self, name: str, axis: int) -> str:
+        """Say what set the length of an axis: walk back to the call that made it, or to an input.
+
+        Args:
+            name: the value's name.
+            axis: which axis, from 0.
+
+        Returns:
+            a few words, such as "the 32 filters of "body""; empty where nothing tells.
+        """
+        for _ in range(_DEEPEST):
+            found = self.producer(name)
+            if found is None:
+                told = name in self.model.inputs and self.model.format != CALCULATOR
+                return f'the model\'s input "{name}"' if told else ""
+            call, place = found
+            back = self._carried(call, place, axis, name)
+            if back is None:
+                return self._set_by(call, name, axis)
+            name, axis = back
+        return ""
+
+    def _carried(self, call: Call, place: int, axis: int, name: str) -> tuple[str, int] | None:
+        """Return the input axis that an output axis is carried over from with the same length."""
+        shape, sources, inputs = self.shape(name), self.sources(call), self.inputs(call)
+        if shape is None or axis >= len(shape):
+            return None
+        for source, one, output, other in self.naming(call).links:
+            if (output, other) != (place, axis) or source >= len(sources):
+                continue
+            given = inputs[source]
+            if given is not None and one < len(given) and given[one] == shape[axis]:
+                return sources[source], one
+        return None
+
+    def _set_by(self, call: Call, name: str, axis: int) -> str:
+        layer = self.layers[call.layer]
+        shape, where = self.shape(name), f'"{call.layer}"'
+        if shape is None:
+            return ""
+        length, letter = shape[axis], self.letter(name, axis)
+        if layer.kind in FILTERS and letter == "C":
+            return f"the {length} filters of {where}"
+        if layer.kind == "linear" and axis == len(shape) - 1:
+            return f"the {length} outputs of {where}"
+        if layer.kind in ("embedding", "embedding_bag") and axis == len(shape) - 1:
+            return f"the embedding size of {where}"
+        if layer.kind in RECURRENT and axis == len(shape) - 1:
+            return f"the {length} units of {where}"
+        if layer.kind == "concat" and (parts := self._joined(call, axis)):
+            return f"{where} joins {parts}"
+        for source, merged, _output, target in self.naming(call).merges:
+            given = self.inputs(call)[source]
+            if target == axis and given is not None:
+                return f"{where} flattens {product_text(self._letters(call, source, merged), given, merged)}"
+        return f"made by {where}, {_a(layer.kind)}"
+
+    def _letters(self, call: Call, source: int, axes: tuple[int, ...]) -> list[str | None]:
+        return [self.letter(self.sources(call)[source], axis) for axis in axes]
+
+    def _joined(self, call: Call, axis: int) -> str:
+        pieces = []
+        for name in self.sources(call):
+            shape = self.shape(name)
+            if shape is None or axis >= len(shape):
+                return ""
+            pieces.append(str(shape[axis]))
+        attributes = self.attributes(call)
+        return " + ".join(pieces) if attributes.get("axis", 0) % max(_rank(self, call), 1) == axis else ""
+
+
+def _rank(graph: Graph, call: Call) -> int:
+    shape = graph.shape(call.outputs[0])
+    return 0 if shape is None else len(shape)
+
+
+def _a(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
+def product_text(letters: list[str | None], shape: Shape, axes: tuple[int, ...]) -> str:
+    """Write the axes that become one: ``C·H·W = 16·5·5``.
+
+    Args:
+        letters: the name of each, None where it has none.
+        shape: the lengths they stand in.
+        axes: which of them.
+
+    Example:
+        >>> product_text(["C", "H", "W"], (1, 16, 5, 5), (1, 2, 3))
+        'C·H·W = 16·5·5'
+    """
+    lengths: list[Dim] = [shape[axis] for axis in axes]
+    numbers = "·".join(map(str, lengths))
+    return f"{'·'.join(letter or '' for letter in letters)} = {numbers}" if all(letters) else numbers

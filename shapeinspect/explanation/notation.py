@@ -1,0 +1,59 @@
+"""Formulas in Python's spelling, written the way people write them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+
+from shapeinspect.dims import Dim
+
+_SIGNS = {ast.Add: (" + ", 1), ast.Sub: (" − ", 1), ast.Mult: ("·", 2), ast.Div: (" / ", 2)}
+_BRACKETS = {"floor": ("⌊", "⌋"), "ceil": ("⌈", "⌉")}
+_ATOM = 3
+
+
+def write(text: str, values: Mapping[str, Dim] | None = None) -> str:
+    """Write a formula for people, its names replaced by numbers where these are given.
+
+    Args:
+        text: an expression of names, integers, ``+ - * /`` and ``floor, ceil, max, min``.
+        values: the number of each name.
+
+    Raises:
+        ValueError: if the expression holds anything else.
+
+    Example:
+        >>> write("floor((n + 2*p - k) / s) + 1")
+        '⌊(n + 2·p − k) / s⌋ + 1'
+        >>> write("(n - 1)*s + k", {"n": 7, "s": 2, "k": -1})
+        '(7 − 1)·2 + (−1)'
+    """
+    return _write(ast.parse(text, mode="eval").body, values or {})[0]
+
+
+def _write(node: ast.expr, values: Mapping[str, Dim]) -> tuple[str, int]:
+    """Return the text and how tightly its outermost sign binds."""
+    if isinstance(node, ast.BinOp) and type(node.op) in _SIGNS:
+        sign, level = _SIGNS[type(node.op)]
+        right_level = level + isinstance(node.op, ast.Sub | ast.Div)
+        left, right = _inside(node.left, level, values), _inside(node.right, right_level, values)
+        return f"{left}{sign}{right}", level
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        inside = ", ".join(_write(one, values)[0] for one in node.args)
+        opening, closing = _BRACKETS.get(node.func.id, (f"{node.func.id}(", ")"))
+        return f"{opening}{inside}{closing}", _ATOM
+    if isinstance(node, ast.Name):
+        return _number(values[node.id]) if node.id in values else (node.id, _ATOM)
+    if isinstance(node, ast.Constant) and isinstance(node.value, int):
+        return _number(node.value)
+    raise ValueError(f"{ast.dump(node)} is no part of a formula")
+
+
+def _number(value: Dim | float) -> tuple[str, int]:
+    text = str(value).replace("-", "−").replace("*", "·")
+    return text, _ATOM if text.replace(".", "").replace("_", "").isalnum() or text == "?" else 0
+
+
+def _inside(node: ast.expr, level: int, values: Mapping[str, Dim]) -> str:
+    text, own = _write(node, values)
+    return f"({text})" if own < level else text

@@ -1,0 +1,221 @@
+"""What people ask of a kind of layer, answered with this layer's numbers; and what is a mistake."""
+
+from __future__ import annotations
+
+from math import prod
+
+from shapeinspect.dims import Dim, Shape
+from shapeinspect.explanation.graph import Graph
+from shapeinspect.explanation.values import Reading, WeightFact, WindowFact
+from shapeinspect.ir import Call, Layer
+from shapeinspect.rules import Attributes
+from shapeinspect.rules.spatial import is_last, per_axis
+
+_AXIS_WORDS = {
+    "N": "the batch",
+    "C": "the channels (classes)",
+    "H": "the height",
+    "W": "the width",
+    "D": "the depth",
+    "L": "the length",
+    "T": "the time",
+    "E": "the embedding",
+}
+_SPACE = frozenset("DHWL")
+
+
+def remarks(
+    graph: Graph, layer: Layer, call: Call | None, windows: tuple[WindowFact, ...]
+) -> tuple[str, ...]:
+    """Return the sentences that answer what is asked of a layer of this kind.
+
+    Args:
+        graph: the model's graph.
+        layer: the layer.
+        call: one of its calls; None where there is none.
+        windows: its windows.
+    """
+    attributes = graph.attributes(call) if call is not None else layer.attributes
+    shape = graph.inputs(call)[0] if call is not None and graph.inputs(call) else None
+    said: list[str] = []
+    if layer.kind == "conv":
+        said += _of_conv(attributes)
+    if isinstance(attributes.get("padding"), str):
+        said += _of_padding(attributes["padding"], windows)
+    if layer.kind in ("softmax", "argmax") and call is not None and shape is not None:
+        said += _of_softmax(graph, layer, call, shape)
+    if layer.kind == "linear" and layer.weights:
+        said.append("It works on the last axis; every other axis is carried along.")
+    ragged = layer.kind == "resize" and attributes.get("mode") == "area"
+    if ragged or layer.kind in ("adaptive_avg_pool", "adaptive_max_pool"):
+        said += _of_area(ragged, windows)
+    if layer.kind in ("global_max_pool", "global_avg_pool"):
+        said.append("It keeps one number for each channel and removes the length: any length fits.")
+    return tuple(said)
+
+
+def _of_conv(attributes: Attributes) -> list[str]:
+    kernel, groups = attributes.get("kernel_size"), attributes.get("groups") or 1
+    out, into = attributes.get("out_channels"), attributes.get("in_channels")
+    if kernel is None or not isinstance(out, int) or not isinstance(into, int):
+        return []
+    taps = prod(per_axis(kernel, 1)) if isinstance(kernel, int) else prod(kernel)
+    per_group = into // groups
+    said = []
+    if taps == 1 and groups == 1:
+        said.append(
+            f"A 1×1 kernel mixes channels at each position: {into}·{out} = {into * out} weights, "
+            "shared by all positions; not one set for each position."
+        )
+    elif groups == 1:
+        size = f"{taps} positions" if isinstance(kernel, int) or len(kernel) == 1 else f"{taps} taps"
+        said.append(
+            f"One filter spans all {into} input channels: {taps}·{per_group} = {taps * per_group} "
+            f"numbers ({size} × {per_group} channels), so there are {out} filters and {out} output "
+            f"channels in all, not {into}·{out}."
+        )
+    elif groups == into:
+        said.append(f"Each of the {into} input channels has filters of its own and sees no other channel.")
+    return said
+
+
+def _of_padding(name: str, windows: tuple[WindowFact, ...]) -> list[str]:
+    sides = [f"{one.axis} {one.before} before and {one.after} behind" for one in windows]
+    if name == "valid" or not sides or not any(one.before or one.after for one in windows):
+        return []
+    odd = any(one.before != one.after for one in windows) and name.startswith("same")
+    end = "; the odd one goes last" if odd and name == "same" else "; the odd one goes first" if odd else ""
+    return [f'padding "{name}" adds on {", ".join(sides)}{end}.']
+
+
+def _of_softmax(graph: Graph, layer: Layer, call: Call, shape: Shape) -> list[str]:
+    axis = graph.attributes(call).get("axis")
+    if not isinstance(axis, int):
+        return []
+    axis %= len(shape)
+    letter = graph.letter(call.inputs[0], axis)
+    length = shape[axis]
+    places = "·".join(str(n) for place, n in enumerate(shape) if place != axis)
+    what = f"axis {axis}" + (
+        f" = {letter} = {length}, {_AXIS_WORDS.get(letter, 'the ' + letter)}"
+        if letter
+        else f" of length {length}"
+    )
+    if layer.kind == "argmax":
+        return [
+            f"It takes the largest along {what}: one label, 0 to {_less(length)}, "
+            f"for each of {places} places."
+        ]
+    return [
+        f"It runs over {what}: the {length} values of one place sum to 1.",
+        f"There are {places} such places, and as many outputs as inputs: {'·'.join(map(str, shape))}.",
+    ]
+
+
+def _less(length: Dim) -> Dim:
+    return length - 1
+
+
+def _of_area(resize: bool, windows: tuple[WindowFact, ...]) -> list[str]:
+    if not windows:
+        return []
+    said = []
+    if resize:
+        said.append(
+            'mode="area" is adaptive average pooling: output i is the mean of the inputs '
+            "floor(i·in/out) to ceil((i+1)·in/out), the end not included."
+        )
+    for one in windows:
+        sizes = sorted({len(window) for window in one.taps})
+        shared = sum(len(set(a) & set(b)) for a, b in zip(one.taps, one.taps[1:], strict=False))
+        overlap = f"and overlap at {shared} inputs" if shared else "and do not overlap"
+        said.append(f"On {one.axis} windows are {' or '.join(map(str, sizes))} long {overlap}.")
+    if resize:
+        smaller = [one for one in windows if one.out < one.n]
+        said.append(
+            "The mean over a window is a low-pass filter before sampling: it removes detail that the "
+            "smaller picture cannot hold (aliasing)."
+            if smaller
+            else "Nothing shrinks here, so nothing is averaged away: windows of 1 or 2 repeat or mix "
+            "neighbors, and area helps only when shrinking."
+        )
+    return said
+
+
+def findings(graph: Graph, layer: Layer, call: Call | None) -> tuple[str, ...]:
+    """Return what is probably a mistake in a layer.
+
+    Args:
+        graph: the model's graph.
+        layer: the layer.
+        call: one of its calls; None where there is none.
+    """
+    if layer.kind != "softmax":
+        return ()
+    attributes = graph.attributes(call) if call is not None else layer.attributes
+    axis = attributes.get("axis")
+    shape = graph.inputs(call)[0] if call is not None and graph.inputs(call) else None
+    if axis is None:
+        rank = None if shape is None else len(shape)
+        chosen = "" if rank is None else f" (torch takes axis {0 if rank in (0, 1, 3) else 1} of {rank} axes)"
+        return (
+            f"the softmax names no axis{chosen}: torch's implicit choice depends on the number of axes; "
+            "name the class axis, dim=1 for N C H W",
+        )
+    if call is None or shape is None:
+        return ()
+    letter = graph.letter(call.inputs[0], axis % len(shape))
+    letters = graph.axes(call.inputs[0]) or ()
+    if letter == "N":
+        return (
+            f"the softmax runs over axis {axis % len(shape)}, the batch: samples are compared with one "
+            "another; the classes are another axis",
+        )
+    if letter in _SPACE and "C" in letters:
+        return (
+            f"the softmax runs over axis {axis % len(shape)} = {letter}, a spatial axis of a feature map: "
+            f"positions compete, not classes; the channels are axis {letters.index('C')}",
+        )
+    return ()
+
+
+def readings(layer: Layer, weights: tuple[WeightFact, ...], shape: Shape | None) -> tuple[Reading, ...]:
+    """Set two readings of a 1-D convolution's input size side by side: channels, or length.
+
+    Args:
+        layer: the layer.
+        weights: its weights.
+        shape: the input's shape, if it is known.
+    """
+    attributes = layer.attributes
+    kernel, into, out = (attributes.get(key) for key in ("kernel_size", "in_channels", "out_channels"))
+    plain = (attributes.get("stride") in (None, 1, (1,))) and (attributes.get("dilation") in (None, 1, (1,)))
+    if layer.kind != "conv" or not isinstance(kernel, tuple) or len(kernel) != 1 or not plain:
+        return ()
+    if not isinstance(into, int) or not isinstance(out, int) or into <= max(kernel[0], 1):
+        return ()
+    if attributes.get("padding") not in (None, "valid", ((0, 0),), 0) or (attributes.get("groups") or 1) != 1:
+        return ()
+    k, last = kernel[0], is_last(attributes)
+    n = None
+    if shape is not None and isinstance(shape[-2 if last else -1], int):
+        n = shape[-2 if last else -1]
+    length = "n" if n is None else str(n)
+    made = f"n − {k} + 1" if n is None else str(n - k + 1)
+
+    def pair(places: str, channels: Dim) -> str:
+        return f"({places}, {channels})" if last else f"({channels}, {places})"
+
+    stored = next((one for one in weights if len(one.axes) > 1), None)
+    other: str | None = None
+    if stored is not None and stored.axes:
+        other = "(" + ", ".join("1" if axis.name == "i" else str(axis.length) for axis in stored.axes) + ")"
+    rows = [
+        Reading("input", (pair(length, into), pair(str(into), 1))),
+        Reading("output", (pair(made, out), pair(str(into - k + 1), out))),
+        Reading("numbers in a filter", (f"{k}·{into} = {k * into}", f"{k}·1 = {k}")),
+        Reading("filters", (str(out), str(out))),
+    ]
+    if stored is not None and other is not None:
+        rows.insert(1, Reading("weights", ("(" + ", ".join(str(a.length) for a in stored.axes) + ")", other)))
+    return tuple(rows)

@@ -1,0 +1,303 @@
+"""Explanations as lines of text that fit a screen, and as plain data."""
+
+from __future__ import annotations
+
+import dataclasses
+import textwrap
+from collections.abc import Iterable
+from typing import Any
+
+from shapeinspect.dims import Dim, Expr, Unknown
+from shapeinspect.explanation import CallFact, Formula, LayerExplanation, TensorFact, WeightFact
+from shapeinspect.explanation.values import AxisFact, FieldFact, Reading, WindowFact, Work
+from shapeinspect.render.drawing import draw_text, list_text
+from shapeinspect.render.grid import Line, width
+from shapeinspect.text import printable
+
+_LABEL = 10
+_NARROWEST = 48
+
+
+def explanation_lines(layer: LayerExplanation, limit: int = 80) -> list[Line]:
+    """Write the explanation of one layer.
+
+    Args:
+        layer: the explanation.
+        limit: the width in terminal cells.
+    """
+    limit = max(limit, _NARROWEST)
+    native = f" ({printable(layer.type)})" if layer.type and layer.type != layer.kind else ""
+    title = f"{layer.kind}{native}"
+    lines: list[Line] = [
+        ((printable(layer.path), "path"), (f"  {title}" if title != layer.path else "", "kind"))
+    ]
+    lines += _said(layer.summary, limit, "")
+    if layer.calls:
+        lines += [(), *_inputs(layer.calls[0], limit)]
+    for weight in layer.weights:
+        lines += [(), *_weight(weight, limit)]
+    for call in layer.calls:
+        lines += [(), *_outputs(call, limit)]
+    if len(layer.calls) > 1:
+        lines += _said(f"It is called with {len(layer.calls)} different shapes; each is shown.", limit, "")
+    for call in layer.calls[:1]:
+        lines += _work(call.work, limit) + _fields(call.field, limit)
+    if layer.remarks:
+        lines.append(())
+        for remark in layer.remarks:
+            lines += _said(remark, limit, "")
+    if layer.readings:
+        lines += [(), *_readings(layer.readings)]
+    if layer.calls and layer.calls[0].windows:
+        lines += [(), *_windows(layer.calls[0].windows, limit)]
+    for style, word, texts in (("error", "finding", layer.findings), ("note", "note", layer.notes)):
+        for text in texts:
+            lines += [(), *_labeled(word, text, limit, style)]
+    return lines
+
+
+def _wrapped(text: str, limit: int) -> list[str]:
+    return textwrap.wrap(printable(text, 4000), max(limit, 20), break_long_words=False) or [""]
+
+
+def _said(text: str, limit: int, style: str) -> list[Line]:
+    return [((line, style),) for line in _wrapped(text, limit)] if text else []
+
+
+def _labeled(label: str, text: str, limit: int, style: str = "heading") -> list[Line]:
+    first, *rest = _wrapped(text, limit - _LABEL)
+    lines: list[Line] = [((label.ljust(_LABEL), style), (first, ""))]
+    return lines + [((" " * _LABEL + line, ""),) for line in rest]
+
+
+def _inputs(call: CallFact, limit: int) -> list[Line]:
+    lines: list[Line] = []
+    for tensor in call.inputs:
+        lines += _tensor("goes in", tensor, limit)
+    return lines
+
+
+def _outputs(call: CallFact, limit: int) -> list[Line]:
+    lines: list[Line] = []
+    for tensor in call.outputs:
+        lines += _tensor("comes out", tensor, limit)
+    return lines
+
+
+def _tensor(label: str, tensor: TensorFact, limit: int) -> list[Line]:
+    source = f", from {tensor.source}" if tensor.source.startswith('"') else ""
+    shown = "of unknown shape" if tensor.shape is None else _shape(tensor.shape)
+    lines = _labeled(label, f"{tensor.name} {shown}{source}", limit)
+    return lines + _axes(tensor.axes or (), limit)
+
+
+def _shape(shape: Iterable[Dim]) -> str:
+    lengths = tuple(map(str, shape))
+    return f"({', '.join(lengths)}{',' if len(lengths) == 1 else ''})"
+
+
+def _axes(axes: tuple[AxisFact, ...], limit: int) -> list[Line]:
+    names = [axis.name or "" for axis in axes]
+    wide = max((width(name) for name in names), default=0)
+    numbers = [str(axis.length) for axis in axes]
+    long = min(max((width(number) for number in numbers), default=0), 24)
+    lines: list[Line] = []
+    for place, (axis, name, number) in enumerate(zip(axes, names, numbers, strict=True)):
+        head = f"  axis {place}  "
+        start = f"{name.ljust(wide)}{'  ' if wide else ''}"
+        indent = len(head) + len(start) + long + 3
+        texts = _axis_texts(axis, limit - indent)
+        rest = limit - indent
+        wrapped = [part for text in texts for part in _wrapped(text, rest)] or [""]
+        lines.append(
+            (
+                (head, "dim"),
+                (printable(start), "heading"),
+                (number.rjust(long), "number"),
+                ("   " + wrapped[0], ""),
+            )
+        )
+        lines += [((" " * indent + part, ""),) for part in wrapped[1:]]
+    return lines
+
+
+def _axis_texts(axis: AxisFact, room: int) -> list[str]:
+    if axis.formula is None:
+        return [axis.meaning] if axis.meaning else []
+    return _formula(axis.formula, room)
+
+
+def _formula(formula: Formula, room: int) -> list[str]:
+    written, numbers = formula.written, formula.substituted
+    result = str(formula.result)
+    tail = f" = {result}" if numbers != result else ""
+    one = f"{written} = {numbers}{tail}"
+    if written == numbers or width(one) <= room:
+        return [one]
+    return [f"{written}", f"= {numbers}{tail}"]
+
+
+def _weight(weight: WeightFact, limit: int) -> list[Line]:
+    native = _shape(axis.length for axis in weight.axes)
+    count = "" if weight.count is None else f", {weight.count:,} numbers"
+    lines = _labeled("weight", f"{weight.name} {native}{count}", limit)
+    lines += _axes(weight.axes, limit)
+    if weight.common is not None and len(weight.axes) > 1:
+        letters = " ".join(name for name, _ in weight.common)
+        shape = _shape(length for _, length in weight.common)
+        if weight.transform is None:
+            lines += _said(f"  in the common order as stored: {letters}", limit, "common")
+        else:
+            lines += _said(f"  common order: {letters} = {shape}", limit, "common")
+            lines += _said(f"  rearrange(w, '{weight.transform}')", limit, "common")
+    if weight.remark:
+        lines += _said(f"  {weight.remark}", limit, "")
+    return lines
+
+
+def _work(work: Work | None, limit: int) -> list[Line]:
+    if work is None:
+        return []
+    total = f"{work.total:,}" if isinstance(work.total, int) else str(work.total)
+    if not work.factors:
+        return [(), *_labeled("work", f"{total} multiplications", limit)]
+    names = " · ".join(name for name, _ in work.factors)
+    numbers = "·".join(str(value) for _, value in work.factors)
+    tail = "" if numbers == str(work.total) else f" = {total}"
+    return [(), *_labeled("work", names, limit), *_labeled("", f"= {numbers}{tail} multiplications", limit)]
+
+
+def _fields(fields: tuple[FieldFact, ...], limit: int) -> list[Line]:
+    lines: list[Line] = []
+    for field in fields:
+        whole = f'{field.axis} of "{field.input}"'
+        if field.size is None:
+            text = f"{whole}: all {field.length}"
+        else:
+            size = str(field.size) if field.size == field.least else f"{field.least} to {field.size}"
+            text = f"{whole}: {size} of {field.length}; jump {field.jump}, start {field.start}"
+            if field.start is not None and field.start < 0:
+                text += f" ({-field.start} of padding)"
+        lines += _labeled("sees" if not lines else "", text, limit)
+    return lines
+
+
+def _readings(rows: tuple[Reading, ...]) -> list[Line]:
+    table = [
+        ("two readings", "this layer", "if that size were the length"),
+        *((row.question, *row.answers) for row in rows),
+    ]
+    widths = [max(width(row[column]) for row in table) for column in range(3)]
+    lines: list[Line] = []
+    for place, row in enumerate(table):
+        text = "  ".join(cell.ljust(wide) for cell, wide in zip(row, widths, strict=True)).rstrip()
+        lines.append(((text, "heading" if place == 0 else ""),))
+    return lines
+
+
+def _windows(windows: tuple[WindowFact, ...], limit: int) -> list[Line]:
+    if any(window.ragged for window in windows):
+        lines: list[Line] = [(("window of each output index, [first, after the last)", "heading"),)]
+        return lines + [((text, ""),) for window in windows for text in list_text(window, limit)]
+    if all(len(window.taps[0]) == 1 and not window.before for window in windows if window.taps):
+        return []
+    return draw_text(windows[0], limit) if windows[0].taps else []
+
+
+def summary_lines(layers: tuple[LayerExplanation, ...], limit: int = 80) -> list[Line]:
+    """Write one line for each layer: what goes in, what comes out, and why.
+
+    Args:
+        layers: the explanations.
+        limit: the width in terminal cells.
+    """
+    rows = [(printable(layer.path), *_in_out(layer), _why(layer)) for layer in layers]
+    if not rows:
+        return [(("no layer changes a shape", ""),)]
+    limits = (max(limit // 4, 12), max(limit // 4, 12))
+    first = min(max(width(row[0]) for row in rows), limits[0])
+    second = min(max(width(row[1]) for row in rows), limits[1] + 8)
+    lines: list[Line] = []
+    for path, shapes, why in rows:
+        name = path if width(path) <= first else "…" + path[-(first - 1) :]
+        rest = max(limit - first - second - 4, 20)
+        parts = _wrapped(why, rest)
+        lines.append(((name.ljust(first), "path"), (f"  {shapes.ljust(second)}", ""), (f"  {parts[0]}", "")))
+        lines += [((" " * (first + second + 4) + part, ""),) for part in parts[1:]]
+        for text in layer_findings(layers, path):
+            lines += _labeled("  finding", text, limit, "error")
+    return lines
+
+
+def layer_findings(layers: tuple[LayerExplanation, ...], path: str) -> tuple[str, ...]:
+    """Return the findings of the layer at a path.
+
+    Args:
+        layers: the explanations.
+        path: the layer's path, printable.
+    """
+    return tuple(text for layer in layers if printable(layer.path) == path for text in layer.findings)
+
+
+def _in_out(layer: LayerExplanation) -> tuple[str]:
+    if not layer.calls or not layer.calls[0].outputs:
+        return ("",)
+    call = layer.calls[0]
+    before = " ".join(_letters(tensor) for tensor in call.inputs[:1])
+    return (f"{before} → {_letters(call.outputs[0])}",)
+
+
+def _letters(tensor: TensorFact) -> str:
+    if tensor.axes is None:
+        return "?"
+    texts = []
+    for axis in tensor.axes:
+        if axis.name == "N" and (axis.length == 1 or not isinstance(axis.length, int)):
+            continue
+        plain = axis.name is not None and axis.name.isalpha()
+        texts.append(f"{axis.name}{axis.length}" if plain else str(axis.length))
+    return " ".join(texts)
+
+
+def _why(layer: LayerExplanation) -> str:
+    outputs = layer.calls[0].outputs if layer.calls else ()
+    axes = (outputs[0].axes or ()) if outputs else ()
+    formulas: dict[str, list[str]] = {}
+    for axis in axes:
+        if axis.formula is not None:
+            text = axis.formula.written
+            formulas.setdefault(text, []).append(axis.name or "")
+    texts = [
+        f"{' '.join(name for name in names if name)} = {text}".removeprefix(" = ")
+        for text, names in formulas.items()
+    ]
+    return "; ".join(texts) if texts else layer.summary or layer.kind
+
+
+def to_data(value: Any) -> Any:
+    """Turn an explanation into dicts, lists, texts and numbers, as ``--format json`` prints them.
+
+    Args:
+        value: an explanation, or a part of one.
+
+    Example:
+        >>> to_data(Formula("n - k + 1", (("n", 300), ("k", 5)), 296))["substituted"]
+        '300 − 5 + 1'
+    """
+    if isinstance(value, Unknown) or value is None:
+        return None
+    if isinstance(value, Expr):
+        return str(value)
+    if isinstance(value, Formula):
+        return {
+            "text": value.text,
+            "written": value.written,
+            "values": {name: to_data(number) for name, number in value.values},
+            "substituted": value.substituted,
+            "result": to_data(value.result),
+        }
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {one.name: to_data(getattr(value, one.name)) for one in dataclasses.fields(value)}
+    if isinstance(value, tuple | list):
+        return [to_data(one) for one in value]
+    return value if isinstance(value, bool | int | float | str) else str(value)

@@ -1,0 +1,1 @@
+"""Which input sizes a network accepts: its shape program, run on all candidate sizes at once."""
