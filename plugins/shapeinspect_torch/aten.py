@@ -93,6 +93,8 @@ def describe_op(name: str, arguments: _Arguments, result: Argument | None) -> De
         function, names, defaults = _RENAMED.get(plain, (plain, {}, {}))
         named = {names.get(key, key): value for key, value in {**defaults, **arguments}.items()}
         kind, attributes, uses = describe_call(function, (), named, rank)
+        more = {key: named[key] for key in _SETTINGS.get(kind, ()) if named.get(key) is not None}
+        attributes = {**attributes, **more}
         return Described(kind, attributes, {use: value for use, value in uses.items() if value is not None})
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         # Arguments that no such op takes, or a form of it that the table does not know.
@@ -224,8 +226,8 @@ _READERS: dict[str, _Reader] = {
     **dict.fromkeys(("dropout", "native_dropout", "feature_dropout", "alpha_dropout", "dropout_"),
                     _always("dropout")),
     **dict.fromkeys(
-        ("zeros", "ones", "full", "empty", "arange", "linspace", "logspace", "eye", "rand", "randn", "randint",
-         "randperm", "scalar_tensor", "zeros_like", "ones_like", "full_like", "empty_like", "rand_like",
+        ("zeros", "ones", "full", "empty", "arange", "linspace", "logspace", "eye", "rand", "randn",
+         "randint", "randperm", "scalar_tensor", "zeros_like", "ones_like", "full_like", "empty_like", "rand_like",
          "randn_like", "randint_like", "new_zeros", "new_ones", "new_full", "new_empty", "tril_indices",
          "triu_indices", "hann_window", "hamming_window", "empty_strided"),
         _always("constant"),
@@ -278,14 +280,16 @@ _READERS: dict[str, _Reader] = {
     ),
 }  # fmt: skip
 
+_BAG = {"weight": "EmbeddingBag weight"}
+_RNN_CELL = {name: f"RNNCell {role}" for name, role in _CELLS.items()}
 #: The weights of the ops above.
 _WEIGHTS: dict[str, dict[str, str]] = {
-    **dict.fromkeys(("embedding_bag", "_embedding_bag"), {"weight": "EmbeddingBag weight"}),
+    "embedding_bag": _BAG,
+    "_embedding_bag": _BAG,
     "lstm_cell": {name: f"LSTMCell {role}" for name, role in _CELLS.items()},
     "gru_cell": {name: f"GRUCell {role}" for name, role in _CELLS.items()},
-    **dict.fromkeys(
-        ("rnn_tanh_cell", "rnn_relu_cell"), {name: f"RNNCell {role}" for name, role in _CELLS.items()}
-    ),
+    "rnn_tanh_cell": _RNN_CELL,
+    "rnn_relu_cell": _RNN_CELL,
 }
 
 #: Ops with the name of the function that has a row, the names of its arguments, and defaults.
@@ -315,6 +319,9 @@ _RENAMED: dict[str, tuple[str, dict[str, str], dict[str, Any]]] = {
     "_scaled_dot_product_efficient_attention": ("scaled_dot_product_attention", {}, {}),
     "_scaled_dot_product_attention_math": ("scaled_dot_product_attention", {}, {}),
 }
+
+#: Settings that the functions' rows leave out, because a module tells them better where there is one.
+_SETTINGS = {"batch_norm": ("eps", "momentum"), "instance_norm": ("eps",), "group_norm": ("eps",)}
 
 _CASTS = frozenset({
     "to", "_to_copy", "type_as", "float", "half", "double", "bfloat16", "int", "long", "bool", "type",

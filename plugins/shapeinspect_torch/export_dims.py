@@ -207,4 +207,3 @@ _FUNCTIONS: dict[str, Callable[[list[Dim]], Dim]] = {
     "PythonMod": _two(_rest),
     "ModularIndexing": _indexing,
 }
-

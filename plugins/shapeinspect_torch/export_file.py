@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Frozen, Layer, Model, Note, Weight
@@ -146,7 +146,9 @@ class _Program:
             if member is None:
                 return None
             if tensor.nbytes is not None and tensor.numel and member.size < tensor.nbytes:
-                self._fail(f"{member.name!r} has {member.size:,} bytes, where a tensor takes {tensor.nbytes:,}")
+                self._fail(
+                    f"{member.name!r} has {member.size:,} bytes, where a tensor takes {tensor.nbytes:,}"
+                )
             return reader(self._source, Place(0, member.size, False, member), tensor)
 
         keys = shared(tensors.values())
@@ -257,15 +259,14 @@ class _Program:
             notes.append(Note(f"lengths that may vary are {told}{more}"))
         unread = self._lengths.unread
         if unread:
-            notes.append(
-                Note(f"{len(unread):,} lengths are expressions that are not worked out, such as {unread[0][:120]}")
-            )
+            shown = unread[0][:120]
+            notes.append(Note(f"{len(unread):,} lengths are expressions that no rule reads, such as {shown}"))
         changed = sum("buffer_mutation" in spec for spec in specs)
         if changed:
             notes.append(Note(f"running it changes {changed:,} of its buffers"))
         return notes
 
-    def _fail(self, reason: str) -> Any:
+    def _fail(self, reason: str) -> NoReturn:
         raise UnreadableFileError(self._source.label, reason)
 
 
@@ -320,7 +321,7 @@ def _with_weights(
     unused, said = layers_of(rest)
     taken = set(graph.layers)
     named = [replace(layer, path=_free(layer.path, taken)) for layer in unused]
-    idle = [name for name in weights if name not in graph.read]
+    idle = [name for name in weights if name not in graph.read and not name.endswith("num_batches_tracked")]
     if idle:
         more = f" and {len(idle) - _SHOWN:,} more" if len(idle) > _SHOWN else ""
         said = (Note(f"no op of the program reads {', '.join(idle[:_SHOWN])}{more}"), *said)

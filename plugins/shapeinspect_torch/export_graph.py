@@ -171,7 +171,7 @@ class _Reader:
             return self.lengths.expression(symbols[name]) if name in symbols else UNKNOWN
 
         for node in told["nodes"]:
-            outputs = [out for out in _flat(decode(told_, tensor, number) for told_ in node["outputs"])]
+            outputs = list(_flat(decode(entry, tensor, number) for entry in node["outputs"]))
             if not outputs:
                 continue
             target = str(node["target"])
@@ -181,9 +181,7 @@ class _Reader:
                 self.fail(f"its modules are nested deeper than {_MAX_DEPTH}")
             run = self._enter(open_, inner)
             graphs = [arg["as_graph"] for _, arg in given if isinstance(arg, dict) and "as_graph" in arg]
-            arguments = {
-                name or str(at): decode(arg, tensor, number) for at, (name, arg) in enumerate(given)
-            }
+            arguments = {name or str(at): decode(arg, tensor, number) for at, (name, arg) in enumerate(given)}
             if graphs:
                 self._nested(target, graphs, arguments, outputs, run, (*stack, *inner), prefix, depth)
             else:
@@ -226,7 +224,9 @@ class _Reader:
                 tuple(end.name for end in ends[1]),
             )
         self.count += 1
-        here.end = Op(name, name, "module", {}, *map(list, here.given), here.given[1][0], self.count)
+        here.end = Op(
+            name, name, "module", {}, list(reads), [out.name for out in outputs], outputs[0].name, self.count
+        )
 
     def _tensors(self, told: Mapping[str, Any], prefix: str) -> dict[str, Argument]:
         values = told["tensor_values"]
@@ -249,7 +249,9 @@ class _Reader:
                 sizes = {"g": groups} if isinstance(groups, int) else {}
                 self.uses.setdefault(self.weights[weight.name], (kind, role, sizes))
         if name in _WITH_PARAMS:
-            skipped |= {part.name for part in _flat(arguments.get("params") or ()) if part.name in self.weights}
+            skipped |= {
+                part.name for part in _flat(arguments.get("params") or ()) if part.name in self.weights
+            }
         read = [part for part in given if part.name not in skipped]
         self._remember(read, outputs)
         self.count += 1
@@ -348,12 +350,18 @@ class _Writer:
     def write(self, ends: tuple[tuple[str, ...], tuple[str, ...]]) -> None:
         tops = (item for item in self._root.inner if isinstance(item, Run) and item.scope.path == "")
         top = next(tops, self._root)
+        main = _main_of(top) if self._root.inner == [top] else None
         for op in _ops(self._root):
             self._made.update((name, op.at) for name in op.outputs)
             self._last.update((name, op.at) for name in op.inputs)
         self._last.update((name, self._reader.count + 1) for name in ends[1])
         short = top.scope.type.rpartition(".")[2]
         path = short if short and short not in self._taken else ROOT
+        if main is not None:
+            layer = Layer(path, main.kind, short, (path,), Frozen(main.attributes), origin=top.scope.type)
+            self._layer(layer, top.scope.type)
+            self._inside(top, "", (), main, path)
+            return
         self._root.given = ends
         self._module(self._root, path, (), top.scope.type)
 
@@ -364,13 +372,15 @@ class _Writer:
         self._call(path, reads, makes, Frozen())
         self._inside(run, "" if run is self._root else path, parts)
 
-    def _inside(self, run: Run, prefix: str, parts: tuple[str, ...], main: Op | None = None) -> None:
+    def _inside(
+        self, run: Run, prefix: str, parts: tuple[str, ...], main: Op | None = None, own: str = ""
+    ) -> None:
         used = self._used.setdefault(run.scope.key if prefix else "", Counter())
         for item in run.inner:
             if isinstance(item, Op):
                 if item is main:
-                    shown = self.graph.layers[prefix].attributes
-                    self._call(prefix, main.inputs, main.outputs, _differing(shown, main.attributes))
+                    shown = self.graph.layers[own].attributes
+                    self._call(own, item.inputs, item.outputs, _differing(shown, item.attributes))
                 else:
                     self._write_op(item, prefix, parts, used)
             elif item.scope.path is None:
@@ -392,7 +402,7 @@ class _Writer:
         first = self._main[path]
         short = type_.rpartition(".")[2]
         self._layer(Layer(path, first.kind, short, parts, Frozen(first.attributes), origin=type_), type_)
-        self._inside(run, path, parts, main)
+        self._inside(run, path, parts, main, path)
 
     def _write_op(self, op: Op, prefix: str, parts: tuple[str, ...], used: Counter[str]) -> None:
         path, last = self._place(op.name, op.kind, op.type, prefix, used)

@@ -132,7 +132,9 @@ class Lengths:
         numbers = [*argument.shape, *map(self.length, steps), self.length(offset)]
         shape = tuple(number for number in numbers if isinstance(number, int))
         if len(shape) != len(numbers):
-            raise UnreadableFileError(self._label, f"the stored tensor {name!r} has a length that is no number")
+            raise UnreadableFileError(
+                self._label, f"the stored tensor {name!r} has a length that is no number"
+            )
         rank = len(argument.shape)
         storage = None if argument.dtype is None else Storage(key, argument.dtype, 0)
         grad = told.get("requires_grad") is True
