@@ -1,0 +1,330 @@
+"""Patterns of shapes: ``n c h/4 w/4``, ``... 512 7 7``, ``b t=17 (head*dim)``.
+
+The spelling is that of jaxtyping and einops where they agree: names separated by spaces, ``...`` for
+any axes, ``*name`` for any axes that are bound, ``_`` for one axis of any length, ``(a b)`` for a product.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import lru_cache
+from typing import TypeAlias
+
+from shapeinspect.dims import Dim, Shape
+from shapeinspect.errors import UsageError
+
+#: What names stand for: a length, or the lengths of a ``*name``.
+Bindings: TypeAlias = "dict[str, Dim | Shape]"
+
+_AXIS = re.compile(r"\.\.\.|\*[A-Za-z_]\w*|[^\s()]*\([^()]*\)[^\s()]*|[^\s()]+")
+_TOKEN = re.compile(r"\d+|[A-Za-z_]\w*|[-+*/()]| +")
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One axis of a pattern.
+
+    Args:
+        text: as it was written.
+        name: the name it binds, or an empty text.
+        many: whether it stands for any number of axes.
+        tokens: the expression of its length; empty for any length.
+
+    Example:
+        >>> [axis.text for axis in parse("n (head*dim) ...")]
+        ['n', '(head*dim)', '...']
+    """
+
+    text: str
+    name: str = ""
+    many: bool = False
+    tokens: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What came of holding a shape against a pattern; true if it fits.
+
+    Args:
+        pattern: the pattern.
+        shape: the shape; None if it is unknown.
+        problem: where the two part, or an empty text.
+        bindings: what the names stood for.
+        where: what the shape is of.
+
+    Example:
+        >>> match("n 1000", (2, 10))
+        <no match: (2, 10) against 'n 1000': axis 1 is 10, not 1000; n=2>
+    """
+
+    pattern: str
+    shape: Shape | None
+    problem: str = ""
+    bindings: Bindings = field(default_factory=dict)
+    where: str = ""
+
+    def __bool__(self) -> bool:
+        return not self.problem
+
+    def __repr__(self) -> str:
+        got = "an unknown shape" if self.shape is None else written(self.shape)
+        at = f"{self.where}: " if self.where else ""
+        if self:
+            return f"<match: {at}{got} is {self.pattern!r}>"
+        known = ", ".join(f"{name}={_show(value)}" for name, value in self.bindings.items())
+        return f"<no match: {at}{got} against {self.pattern!r}: {self.problem}" + (
+            f"; {known}>" if known else ">"
+        )
+
+
+def _show(value: Dim | Shape) -> str:
+    return written(value) if isinstance(value, tuple) else str(value)
+
+
+def written(shape: Shape) -> str:
+    """Write a shape as Python writes a tuple.
+
+    Args:
+        shape: the lengths.
+
+    Example:
+        >>> written((3,)), written(())
+        ('(3,)', '()')
+    """
+    return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+
+
+@lru_cache(maxsize=1024)
+def parse(text: str) -> tuple[Axis, ...]:
+    """Read a pattern.
+
+    Args:
+        text: see the module.
+
+    Raises:
+        UsageError: if it is no pattern, or leaves more than one axis open in number.
+    """
+    axes = []
+    rest = text.strip()
+    while rest:
+        found = _AXIS.match(rest)
+        if found is None:
+            raise UsageError(f"{text!r} is no pattern of shapes", got=repr(rest))
+        axes.append(_axis(found.group(), text))
+        rest = rest[found.end() :].lstrip()
+    if sum(axis.many for axis in axes) > 1:
+        raise UsageError(f"{text!r} leaves the number of axes open twice", expected="one ... or *name")
+    return tuple(axes)
+
+
+def _axis(text: str, pattern: str) -> Axis:
+    if text == "...":
+        return Axis(text, many=True)
+    if text.startswith("*"):
+        return Axis(text, text[1:], many=True)
+    if text == "_":
+        return Axis(text)
+    name, equals, body = text.partition("=")
+    if equals and not name.isidentifier():
+        raise UsageError(f"{pattern!r} is no pattern of shapes", got=repr(text))
+    tokens = _tokens(body if equals else text, pattern)
+    _value(tokens, {}, open_names=True)
+    return Axis(text, name if equals else "", tokens=tokens)
+
+
+def _tokens(text: str, pattern: str) -> tuple[str, ...]:
+    tokens: list[str] = []
+    at = 0
+    while at < len(text):
+        found = _TOKEN.match(text, at)
+        if found is None:
+            raise UsageError(f"{pattern!r} is no pattern of shapes", got=repr(text[at:]))
+        token, spaced = found.group(), text[:at].endswith(" ")
+        at = found.end()
+        if not token.strip():
+            continue
+        if tokens and _ends_unit(tokens[-1]) and _begins_unit(token):
+            if not spaced:
+                raise UsageError(f"{pattern!r} is no pattern of shapes", got=repr(text))
+            tokens.append("*")  # inside parentheses a space multiplies, as in einops
+        tokens.append(token)
+    if not tokens or len(tokens) > 100:
+        raise UsageError(f"{pattern!r} is no pattern of shapes", got=repr(text))
+    return tuple(tokens)
+
+
+def _ends_unit(token: str) -> bool:
+    return token == ")" or token[-1].isalnum() or token[-1] == "_"
+
+
+def _begins_unit(token: str) -> bool:
+    return token == "(" or token[0].isalnum() or token[0] == "_"
+
+
+def match(pattern: str, shape: Shape | None, bindings: Bindings | None = None, where: str = "") -> Match:
+    """Hold a shape against a pattern; names that are not yet bound are bound by it.
+
+    Args:
+        pattern: the pattern.
+        shape: the shape, or None if it is unknown.
+        bindings: what names stand for; those that this pattern binds are added, if it fits.
+        where: what the shape is of, for the message.
+
+    Raises:
+        UsageError: if it is no pattern.
+
+    Example:
+        >>> names = {}
+        >>> bool(match("n c h/4 w/4", (2, 64, 56, 40), names)), names["h"], names["w"]
+        (True, 224, 160)
+    """
+    axes = parse(pattern)
+    names: Bindings = dict(bindings or {})
+    problem = "its rank is not known" if shape is None else _unify(axes, shape, names)
+    if not problem and bindings is not None:
+        bindings.update(names)
+    return Match(pattern, shape, problem, names, where)
+
+
+def _unify(axes: tuple[Axis, ...], shape: Shape, names: Bindings) -> str:
+    many = next((place for place, axis in enumerate(axes) if axis.many), None)
+    fixed = len(axes) - (many is not None)
+    if len(shape) < fixed or (many is None and len(shape) != fixed):
+        least = "at least " if many is not None else ""
+        return f"it has {len(shape)} axes, not {least}{fixed}"
+    extra = len(shape) - fixed
+    pairs: list[tuple[Axis, int]] = []
+    for place, axis in enumerate(axes):
+        if many is not None and place == many:
+            problem = _bind_many(axis, shape[place : place + extra], names)
+            if problem:
+                return problem
+        else:
+            pairs.append((axis, place if many is None or place < many else place + extra - 1))
+    # A name may be bound by a later axis: what cannot be worked out yet is tried again.
+    while pairs:
+        waiting: list[tuple[Axis, int]] = []
+        for axis, place in pairs:
+            parted = _bind(axis, place, shape[place], names)
+            if parted is None:
+                waiting.append((axis, place))
+            elif parted:
+                return parted
+        if len(waiting) == len(pairs):
+            axis, place = waiting[0]
+            return f"axis {place} cannot be checked: not all names of {axis.text} are bound"
+        pairs = waiting
+    return ""
+
+
+def _bind_many(axis: Axis, lengths: Shape, names: Bindings) -> str:
+    if not axis.name:
+        return ""
+    known = names.setdefault(axis.name, lengths)
+    return "" if known == lengths else f"{axis.text} is {written(lengths)}, not {_show(known)}"
+
+
+def _bind(axis: Axis, place: int, length: Dim, names: Bindings) -> str | None:
+    """Return a problem, an empty text if the axis fits, or None if it cannot be told yet."""
+    if not axis.tokens:
+        return ""
+    found = _value(axis.tokens, names)
+    if found is None:
+        return _solve(axis, place, length, names)
+    if axis.name:
+        known = names.setdefault(axis.name, found)
+        if known != found:
+            return f"{axis.name} is {_show(known)}, and {axis.text} asks for {found}"
+    return "" if length == found else f"axis {place} is {length}, not {_asked(axis, found)}"
+
+
+def _asked(axis: Axis, found: Dim) -> str:
+    return str(found) if axis.text == str(found) else f"{axis.text} = {found}"
+
+
+def _solve(axis: Axis, place: int, length: Dim, names: Bindings) -> str | None:
+    """Bind the one name of a linear expression that is not bound yet."""
+    open_names = {token for token in axis.tokens if token.isidentifier() and token not in names}
+    if len(open_names) != 1:
+        return None
+    name = next(iter(open_names))
+    if axis.tokens == (name,):
+        names[name] = length
+        return ""
+    if not isinstance(length, int):
+        return f"axis {place} is {length}, of which {axis.text} tells no {name}"
+    line = [_fraction(axis.tokens, {**names, name: point}) for point in (0, 1, 2)]
+    slope = line[1] - line[0]
+    if slope == 0 or line[2] - line[1] != slope:
+        return None
+    answer = (length - line[0]) / slope
+    if answer.denominator != 1 or answer < 0:
+        return f"axis {place} is {length}, and no {name} makes {axis.text} that"
+    names[name] = int(answer)
+    return ""
+
+
+def _value(tokens: tuple[str, ...], names: Mapping[str, Dim | Shape], open_names: bool = False) -> Dim | None:
+    if len(tokens) == 1 and tokens[0] in names:
+        only = names[tokens[0]]
+        return None if isinstance(only, tuple) else only
+    if not open_names and any(
+        token.isidentifier() and not isinstance(names.get(token), int) for token in tokens
+    ):
+        return None
+    value = _fraction(tokens, names)
+    return int(value) if value.denominator == 1 else -1  # a length that is no integer fits nothing
+
+
+def _fraction(tokens: tuple[str, ...], names: Mapping[str, Dim | Shape]) -> Fraction:
+    return _Arithmetic(list(tokens), names).read()
+
+
+@dataclass(slots=True)
+class _Arithmetic:
+    """Sums, products and exact quotients of whole numbers and names, read by recursive descent."""
+
+    tokens: list[str]
+    names: Mapping[str, Dim | Shape]
+
+    def read(self) -> Fraction:
+        value = self._sum()
+        if self.tokens:
+            raise UsageError(f"a pattern's length ends before {self.tokens[0]!r}")
+        return value
+
+    def _sum(self) -> Fraction:
+        value = self._product()
+        while self.tokens and self.tokens[0] in "+-":
+            value = value + self._product() if self.tokens.pop(0) == "+" else value - self._product()
+        return value
+
+    def _product(self) -> Fraction:
+        value = self._unit()
+        while self.tokens and self.tokens[0] in "*/":
+            op, right = self.tokens.pop(0), self._unit()
+            if op == "/" and right == 0:
+                raise UsageError("a pattern's length divides by zero")
+            value = value * right if op == "*" else value / right
+        return value
+
+    def _unit(self) -> Fraction:
+        token = self.tokens.pop(0) if self.tokens else ""
+        if token == "(":
+            value = self._sum()
+            if not self.tokens or self.tokens.pop(0) != ")":
+                raise UsageError("a pattern's length lacks a closing parenthesis")
+            return value
+        if token.isdecimal():
+            return Fraction(int(token))
+        if token.isidentifier():
+            value_of = self.names.get(token, 1)
+            return Fraction(value_of) if isinstance(value_of, int) else Fraction(1)
+        raise UsageError(
+            f"a pattern's length has no place for {token!r}"
+            if token
+            else "a pattern's length is not complete"
+        )

@@ -1,0 +1,76 @@
+"""The language of shape patterns."""
+
+from __future__ import annotations
+
+import pytest
+
+from shapeinspect.check import match
+from shapeinspect.dims import UNKNOWN, symbol
+from shapeinspect.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("pattern", "shape", "bound"),
+    [
+        ("n 1000", (2, 1000), {"n": 2}),
+        ("n c h/4 w/4", (2, 64, 56, 40), {"n": 2, "c": 64, "h": 224, "w": 160}),
+        ("... 512 7 7", (2, 3, 512, 7, 7), {}),
+        ("... 512 7 7", (512, 7, 7), {}),
+        ("n ... c", (2, 5, 7, 11), {"n": 2, "c": 11}),
+        ("*lead 7", (2, 512, 7), {"lead": (2, 512)}),
+        ("b t=17 c", (3, 17, 5), {"b": 3, "t": 17, "c": 5}),
+        ("_ 3 _", (1, 3, 9), {}),
+        ("a (a b) b", (2, 6, 3), {"a": 2, "b": 3}),
+        ("(a*b) b a", (6, 3, 2), {"a": 2, "b": 3}),
+        ("h-1 h+2*3", (4, 11), {"h": 5}),
+        ("n c", (symbol("N"), 5), {"n": symbol("N"), "c": 5}),
+        ("", (), {}),
+    ],
+)
+def test_what_fits_binds_its_names(pattern: str, shape: tuple[object, ...], bound: dict[str, object]) -> None:
+    names: dict[str, object] = {}
+    assert match(pattern, shape, names)  # type: ignore[arg-type]  # plain tuples are shapes
+    assert names == bound
+
+
+@pytest.mark.parametrize(
+    ("pattern", "shape", "names", "problem"),
+    [
+        ("n 1000", (2, 10), {}, "axis 1 is 10, not 1000"),
+        ("n c h w", (2, 3, 4), {}, "it has 3 axes, not 4"),
+        ("... 512 7 7", (7, 7), {}, "it has 2 axes, not at least 3"),
+        ("n c h/4 w/4", (2, 8, 55, 40), {"h": 224, "w": 160}, "axis 2 is 55, not h/4 = 56"),
+        ("b t=17", (2, 18), {}, "axis 1 is 18, not t=17 = 17"),
+        ("b (head*dim)", (2, 13), {"head": 3, "dim": 4}, "axis 1 is 13, not (head*dim) = 12"),
+        ("b (head*dim)", (2, 12), {}, "cannot be checked: not all names of (head*dim) are bound"),
+        ("n n", (2, 3), {}, "axis 1 is 3, not n = 2"),
+        ("2*h", (7,), {}, "no h makes 2*h that"),
+        ("*a 3", (2, 3), {"a": (5,)}, "*a is (2,), not (5,)"),
+        ("n c", None, {}, "its rank is not known"),
+        ("n 5", (2, UNKNOWN), {}, "axis 1 is ?, not 5"),
+        ("h/2 w", (7, 3), {"h": 15}, "axis 0 is 7"),
+    ],
+)
+def test_what_does_not_fit_says_where(
+    pattern: str, shape: object, names: dict[str, object], problem: str
+) -> None:
+    before = dict(names)
+    found = match(pattern, shape, names)  # type: ignore[arg-type]  # plain tuples are shapes
+    assert not found
+    assert problem in found.problem
+    assert names == before
+
+
+def test_names_bind_from_match_to_match() -> None:
+    names: dict[str, object] = {}
+    assert match("n c h w", (2, 3, 224, 160), names)
+    assert match("n 64 h/4 w/4", (2, 64, 56, 40), names)
+    assert repr(match("n 64 h/4 w/4", (2, 64, 56, 41), names)) == (
+        "<no match: (2, 64, 56, 41) against 'n 64 h/4 w/4': axis 3 is 41, not w/4 = 40; n=2, c=3, h=224, w=160>"
+    )
+
+
+@pytest.mark.parametrize("pattern", ["a )", "(a", "a=", "a b*", "a ^ b", "... ...", "3x3", "1=2", "a/0", "a=("])
+def test_what_is_no_pattern_is_refused(pattern: str) -> None:
+    with pytest.raises(UsageError):
+        match(pattern, (1,))
