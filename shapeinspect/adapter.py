@@ -24,6 +24,12 @@ class Adapter(ABC):
     formats: tuple[str, ...]
     #: The package that must be importable for live models; None for an adapter of files.
     requires: str | None = None
+    #: Where its framework's ``shapeinspect.native.NativeTable`` is, as ``package.module:NAME``: what a
+    #: layer of each kind would store there. One adapter of each framework says so; None in the others.
+    native: str | None = None
+    #: Its ``shapeinspect.rerun.Debugger`` as ``package.module:NAME``, imported only when a call has
+    #: failed; None where it has none.
+    debugger: str | None = None
 
     @abstractmethod
     def match(self, source: Source) -> int:

@@ -23,6 +23,7 @@ class KerasFiles(Adapter):
 
     name = "keras"
     framework = "keras"
+    native = "shapeinspect_keras.native:NATIVE"
     formats = ("Keras archive (.keras)", "Keras HDF5 (.h5, .hdf5)")
 
     def match(self, source: Source) -> int:

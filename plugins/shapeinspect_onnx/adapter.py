@@ -17,6 +17,7 @@ class OnnxAdapter(Adapter):
 
     name = "onnx"
     framework = "onnx"
+    native = "shapeinspect_onnx.native:NATIVE"
     formats = ("ONNX (.onnx)", "onnx.ModelProto")
     requires = "onnx"
 

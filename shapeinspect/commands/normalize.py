@@ -1,0 +1,44 @@
+"""The command ``shapeinspect normalize MODEL -o OUT``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from shapeinspect.commands import output
+from shapeinspect.commands.options import Model, Traceback
+
+
+def run(
+    model: Model,
+    out: Annotated[
+        str, typer.Option("--output", "-o", help="The safetensors file to write.", show_default=False)
+    ],
+    to: Annotated[
+        str | None,
+        typer.Option(
+            help="Another framework's own layout: torch, keras or onnx; by default the common convention.",
+            show_default=False,
+        ),
+    ] = None,
+    keep_unknown: Annotated[
+        bool, typer.Option("--keep-unknown", help="Copy weights without a proven layout as they are.")
+    ] = False,
+    traceback: Traceback = False,
+) -> None:
+    """Write all weights in the common convention, or in another framework's layout, as safetensors."""
+    del traceback  # main() has read it
+    from shapeinspect.convert import normalize
+    from shapeinspect.text import printable
+    from shapeinspect.units import short
+
+    written = normalize(model, out, to, keep_unknown=keep_unknown)
+    count = len(written.tensors)
+    what = f"{count:,} tensor{'' if count == 1 else 's'}, {short(written.nbytes, 'B')}"
+    layout = f"{to}'s own layout" if to else "the common convention"
+    lines = [((f"{printable(written.path)}: {what} in {layout}", ""),)]
+    if written.kept:
+        lines.append(((f"copied as they are: {printable(', '.join(written.kept))}", "note"),))
+    lines += [((f"note  {note}", "note"),) for note in written.notes]
+    output.write(lines)

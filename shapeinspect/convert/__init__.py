@@ -1,0 +1,313 @@
+"""``normalize``: writes a model's weights in the common convention, or as another framework has them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shapeinspect import registry
+from shapeinspect.compare.units import Slot, Unit, is_counter, units_of
+from shapeinspect.convert.target import Made, Slotted, plan
+from shapeinspect.convert.tensors import DTYPES, Tensor, write
+from shapeinspect.errors import UsageError
+from shapeinspect.ir import Layout, Model, Weight
+from shapeinspect.layout import canonical
+from shapeinspect.layout.apply import to_common
+from shapeinspect.layout.normalize import common_shape
+from shapeinspect.native import NativeTable
+from shapeinspect.report import Report, inspect
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+__all__ = ["Written", "normalize"]
+
+_MOST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What :func:`normalize` wrote.
+
+    Args:
+        path: the file.
+        tensors: the name and shape of each tensor.
+        nbytes: the bytes of all numbers.
+        kept: the names of those that were copied as they are.
+        notes: what a reader has to know, a sentence each.
+    """
+
+    path: str
+    tensors: Mapping[str, tuple[int, ...]]
+    nbytes: int
+    kept: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One tensor to be written, and what the metadata says of it."""
+
+    tensor: Tensor
+    facts: dict[str, Any]
+
+
+def normalize(
+    source: Any, output: str | os.PathLike[str], to: str | None = None, *, keep_unknown: bool = False
+) -> Written:
+    """Write all weights of a model into a safetensors file, in the common convention.
+
+    Each slot of a layer (``weight``, ``bias``, ``q.weight`` …) becomes one tensor named by the layer's
+    path and the slot; with ``to`` the tensors are those that the other framework's layer stores. The
+    header's metadata ``weights`` holds, as JSON, each tensor's axes, slot and kind. Tensors are read and
+    written one at a time, and the file appears when it is complete.
+
+    Args:
+        source: a model: whatever :func:`shapeinspect.inspect` takes, or a report.
+        output: the file to write.
+        to: ``torch``, ``keras``, ``onnx`` or another framework whose adapter tells its layouts.
+        keep_unknown: whether to copy weights without a proven layout as they are.
+
+    Raises:
+        UsageError: if a weight's layout is not proven, its numbers cannot be read, the other framework
+            has no such layer, or the file cannot be written.
+        UnreadableFileError: if the source is cut off, corrupt or of no known format.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     written = normalize("tests/data/lenet.onnx", f"{folder}/lenet.safetensors", to="keras")
+        >>> written.tensors["conv1/kernel"]
+        (5, 5, 1, 6)
+    """
+    table = None if to is None else natives(to)
+    model = source.model if isinstance(source, Report) else inspect(source).model
+    units = units_of(model)
+    names = _stems(units, table.separator if table else ".")
+    entries: list[_Entry] = []
+    kept: list[_Entry] = []
+    refused: dict[str, str] = {}
+    for unit in units:
+        if table is None:
+            entries += _common(unit, names[unit.index], kept, refused)
+        else:
+            entries += _native(unit, names[unit.index], table, kept, refused)
+    if refused and not keep_unknown:
+        raise _unknown(refused)
+    _check([*entries, *kept], model)
+    notes = _notes(model, units, table)
+    _save(Path(output), model, to, entries, kept)
+    written = [entry.tensor for entry in (*entries, *kept)]
+    return Written(
+        str(output),
+        {tensor.name: tensor.shape for tensor in written},
+        sum(tensor.nbytes for tensor in written),
+        tuple(entry.tensor.name for entry in kept),
+        notes,
+    )
+
+
+def natives(framework: str) -> NativeTable:
+    """Return what a framework's adapter tells of its layouts.
+
+    Args:
+        framework: its name.
+
+    Raises:
+        UsageError: if no installed adapter tells of it.
+
+    Example:
+        >>> natives("keras").separator
+        '/'
+    """
+    known = {}
+    for row in registry.installed():
+        if row.adapter is not None and row.adapter.native is not None:
+            known[row.adapter.framework] = row.adapter.native
+    if framework not in known:
+        raise UsageError(f"--to {framework} is not possible", expected=", ".join(sorted(known)))
+    module, _, attribute = known[framework].partition(":")
+    table = getattr(import_module(module), attribute)
+    if not isinstance(table, NativeTable):
+        raise UsageError(f"{known[framework]} is no table of native layouts")
+    return table
+
+
+def _stems(units: Sequence[Unit], separator: str) -> list[str]:
+    """Name each layer: its path without what only repeats its type, in the target's spelling."""
+    short = [separator.join(unit.names[0]) if unit.names else "" for unit in units]
+    times = Counter(short)
+    full = [separator.join(part for part in re.split(r"[./]+", unit.layer.path) if part) for unit in units]
+    found = [name if name and times[name] == 1 else path for name, path in zip(short, full, strict=True)]
+    times = Counter(found)
+    return [name if times[name] == 1 else unit.layer.path for name, unit in zip(found, units, strict=True)]
+
+
+def _named(stem: str, separator: str, role: str) -> str:
+    return f"{stem}{separator}{role}" if stem else role
+
+
+def _common(unit: Unit, stem: str, kept: list[_Entry], refused: dict[str, str]) -> Iterator[_Entry]:
+    for weight in unit.layer.weights:
+        layout = weight.layout
+        if layout is None:
+            kept.append(_copied(weight, unit))
+            if not is_counter(weight):
+                refused[weight.name] = "its layout is not proven"
+            continue
+        cut = canonical.pieces(weight)
+        facts = {"kind": unit.layer.kind, "from": [weight.name], "native": layout.native, **_extra(layout)}
+        for piece in cut:
+            name = _named(stem, ".", piece.slot)
+            tensor = Tensor(
+                name, str(weight.dtype), _whole(piece.shape), _reader([Slot(piece.slot, weight, piece)])
+            )
+            yield _Entry(tensor, {**facts, "common": piece.pattern, "slot": piece.slot})
+        if not cut:
+            shape = _whole(common_shape(layout, weight.shape))
+            tensor = Tensor(_named(stem, ".", weight.role), str(weight.dtype), shape, _moved(weight, layout))
+            yield _Entry(tensor, {**facts, "common": layout.common, "slot": ""})
+
+
+def _native(
+    unit: Unit, stem: str, table: NativeTable, kept: list[_Entry], refused: dict[str, str]
+) -> Iterator[_Entry]:
+    bare = [slot for slot in unit.slots.values() if slot.piece is None]
+    slots = {
+        name: Slotted(slot.piece.pattern, _whole(slot.shape), dict(slot.weight.layout.sizes))
+        for name, slot in unit.slots.items()
+        if slot.piece is not None and slot.weight.layout is not None
+    }
+    found: tuple[Made, ...] | str = "its layout is not proven"
+    if not bare and unit.layer.kind != "unknown":
+        found = plan(table, unit.layer, slots)
+    if isinstance(found, str):
+        for weight in unit.layer.weights:
+            if not is_counter(weight):
+                kept.append(_copied(weight, unit))
+                refused[weight.name] = found
+        return
+    for made in found:
+        taken = [unit.slots[name] for name in made.slots]
+        name = _named(stem, table.separator, made.role)
+        tensor = Tensor(name, str(taken[0].weight.dtype), made.shape, _maker(made, taken))
+        facts = {
+            "kind": unit.layer.kind,
+            "from": list(dict.fromkeys(slot.weight.name for slot in taken)),
+            "native": made.layout.native,
+            "common": made.layout.common,
+            "slot": made.layout.slot,
+            **_extra(made.layout),
+        }
+        yield _Entry(tensor, facts)
+
+
+def _extra(layout: Layout) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if layout.sizes:
+        found["sizes"] = dict(layout.sizes)
+    if layout.orders:
+        found["orders"] = [list(order) for order in layout.orders]
+    if layout.flips:
+        found["flips"] = list(layout.flips)
+    return found
+
+
+def _copied(weight: Weight, unit: Unit) -> _Entry:
+    values = weight.values or _unreadable
+    tensor = Tensor(weight.name, str(weight.dtype), _whole(weight.shape), values)
+    return _Entry(
+        tensor, {"kind": unit.layer.kind, "from": [weight.name], "native": None, "common": None, "slot": ""}
+    )
+
+
+def _unreadable() -> Array:
+    raise UsageError("these numbers cannot be read")  # _check() has named the weight before
+
+
+def _whole(shape: Sequence[Any]) -> tuple[int, ...]:
+    # -1 for a length that is not known: _check() names the weight.
+    return tuple(length if isinstance(length, int) else -1 for length in shape)
+
+
+def _reader(slots: Sequence[Slot]) -> Any:
+    slot = slots[0]
+    read = canonical.read([slot.weight])
+    return read.get(slot.name, _unreadable)
+
+
+def _moved(weight: Weight, layout: Layout) -> Any:
+    values = weight.values
+    return _unreadable if values is None else lambda: to_common(layout, values())
+
+
+def _maker(made: Made, slots: Sequence[Slot]) -> Any:
+    readers = {slot.name: _reader([slot]) for slot in slots}
+    return lambda: canonical.write(
+        made.layout, made.shape, {name: reader() for name, reader in readers.items()}
+    )
+
+
+def _unknown(refused: Mapping[str, str]) -> UsageError:
+    lines = [f"{name}: {why}" for name, why in list(refused.items())[:_MOST]]
+    if len(refused) > _MOST:
+        lines.append(f"and {len(refused) - _MOST:,} more")
+    many = "1 weight has" if len(refused) == 1 else f"{len(refused):,} weights have"
+    return UsageError(
+        f"{many} no place in the file", got="\n".join(lines), hint="--keep-unknown copies them as they are"
+    )
+
+
+def _check(entries: Sequence[_Entry], model: Model) -> None:
+    readable = {weight.name: weight.values is not None for layer in model.layers for weight in layer.weights}
+    problems: dict[str, str] = {}
+    times = Counter(entry.tensor.name for entry in entries)
+    for entry in entries:
+        tensor = entry.tensor
+        if tensor.dtype not in DTYPES:
+            problems[tensor.name] = f"safetensors has no element type {tensor.dtype}"
+        elif any(length < 0 for length in tensor.shape):
+            problems[tensor.name] = "its shape is not known"
+        elif not all(readable.get(name, False) for name in entry.facts["from"]):
+            problems[tensor.name] = "its numbers cannot be read"
+        elif times[tensor.name] > 1:
+            problems[tensor.name] = "two weights would have this name"
+    if problems:
+        lines = [f"{name}: {why}" for name, why in list(problems.items())[:_MOST]]
+        if len(problems) > _MOST:
+            lines.append(f"and {len(problems) - _MOST:,} more")
+        raise UsageError(
+            f"{len(problems):,} of the weights cannot be written", where=model.source, got="\n".join(lines)
+        )
+
+
+def _notes(model: Model, units: Sequence[Unit], table: NativeTable | None) -> tuple[str, ...]:
+    kinds = {unit.layer.kind for unit in units}
+    if table is not None and not model.calls and "linear" in kinds and kinds & {"conv", "unknown"}:
+        return (
+            "the source holds no graph: whether a linear layer stands behind a flatten is not known, and "
+            "no input axis was permuted for it",
+        )
+    return ()
+
+
+def _save(
+    path: Path, model: Model, to: str | None, entries: Sequence[_Entry], kept: Sequence[_Entry]
+) -> None:
+    facts = {entry.tensor.name: entry.facts for entry in (*entries, *kept)}
+    metadata = {
+        "convention": to or "common",
+        "source": Path(model.source).name,
+        "framework": model.framework,
+        "weights": json.dumps(facts, separators=(",", ":")),
+    }
+    write(path, [entry.tensor for entry in (*entries, *kept)], metadata)

@@ -1,0 +1,206 @@
+"""From the slots of a layer to the weights of another framework's layer, shapes only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from shapeinspect.errors import LayoutError
+from shapeinspect.ir import Frozen, Layer, Layout, Weight
+from shapeinspect.layout.canonical import pieces
+from shapeinspect.layout.pattern import compose, lengths, parse
+from shapeinspect.native import NativeRow, NativeTable
+
+_PLACE = re.compile(r"\.l(\d+)(\.reverse)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One weight of the target's layer.
+
+    Args:
+        role: its role there.
+        layout: how it is stored there.
+        shape: its stored lengths.
+        slots: the slots that it is made of.
+    """
+
+    role: str
+    layout: Layout
+    shape: tuple[int, ...]
+    slots: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Slotted:
+    """One slot of the source's layer.
+
+    Args:
+        pattern: its axes in the common convention.
+        shape: its lengths.
+        sizes: the lengths of parts of composite axes.
+    """
+
+    pattern: str
+    shape: tuple[int, ...]
+    sizes: Mapping[str, int]
+
+
+def plan(table: NativeTable, layer: Layer, slots: Mapping[str, Slotted]) -> tuple[Made, ...] | str:
+    """Say what a framework's layer would store.
+
+    Args:
+        table: the framework's table.
+        layer: the source's layer.
+        slots: what it holds.
+
+    Returns:
+        the weights, each with the slots that it takes; or why there are none, as a clause.
+    """
+    row = table.find(layer.kind, {"bidirectional": _both(slots), **layer.attributes})
+    if row is None:
+        return f"{table.framework} has no layer of kind {layer.kind}"
+    for name, value, why in row.only:
+        if layer.attributes.get(name, value) not in (value, None):
+            return why
+    made: list[Made] = []
+    used: set[str] = set()
+    for role, rank in _roles(table, row, slots):
+        one = _weight(table, layer, row, (role, rank), slots, used)
+        if one is not None:
+            made.append(one)
+            used.update(one.slots)
+    left = [name for name in slots if name not in used]
+    if left:
+        return f"{table.framework}'s {row.type.replace('{k}', 'n')} has no place for {', '.join(left)}"
+    return tuple(made)
+
+
+def _both(slots: Mapping[str, Slotted]) -> bool:
+    return any(name.endswith(".reverse") for name in slots)
+
+
+def _roles(table: NativeTable, row: NativeRow, slots: Mapping[str, Slotted]) -> Iterator[tuple[str, str]]:
+    """Yield every role with its rank, those of a stack once for each layer and direction."""
+    found = {(int(n), bool(r)) for name in slots for n, r in _PLACE.findall(name)} or {(0, False)}
+    layers = 1 + max(layer for layer, _ in found)
+    both = any(reverse for _, reverse in found)
+    for text in row.roles.split():
+        role, _, rank = text.rpartition(":")
+        if "{" not in role:
+            yield role, rank
+            continue
+        for layer, reverse in sorted(found):
+            if "{layer}" in role and reverse:
+                continue
+            named = table.at(layer, reverse, both, layers)
+            yield role.replace("{at}", named).replace("{layer}", named), rank
+
+
+def _weight(
+    table: NativeTable,
+    layer: Layer,
+    row: NativeRow,
+    wanted: tuple[str, str],
+    slots: Mapping[str, Slotted],
+    used: set[str],
+) -> Made | None:
+    role, rank = wanted
+    sizes = {"g": int(layer.attributes.get("groups") or 1), **_heads(layer)}
+    kernel = _kernel(slots)
+    ranks = _ranks(rank, kernel, slots)
+    for ndim in ranks:
+        layout = table.bind(row.type.replace("{k}", str(kernel)), role, ndim, sizes)
+        if layout is None or not layout.slot:
+            continue
+        made = _fill(layout, role, slots, used, table.channels_last)
+        if made is not None:
+            return made
+    return None
+
+
+def _heads(layer: Layer) -> dict[str, int]:
+    heads, size = layer.attributes.get("num_heads"), layer.attributes.get("head_dim")
+    return {name: int(value) for name, value in (("head", heads), ("d", size)) if isinstance(value, int)}
+
+
+def _kernel(slots: Mapping[str, Slotted]) -> int:
+    """Return the number of kernel axes: those of the largest slot beyond its out and in."""
+    return max((len(slot.shape) for slot in slots.values()), default=2) - 2
+
+
+def _ranks(rank: str, kernel: int, slots: Mapping[str, Slotted]) -> tuple[int, ...]:
+    if rank == "k+2":
+        return (kernel + 2,)
+    if rank == "n":
+        return tuple(sorted({len(slot.shape) for slot in slots.values()}))
+    return (int(rank),)
+
+
+def _fill(
+    layout: Layout,
+    role: str,
+    slots: Mapping[str, Slotted],
+    used: set[str],
+    channels_last: bool,
+) -> Made | None:
+    """Find the slots of one weight and its stored lengths; None where the layer does not have them."""
+    names = _names(layout)
+    sources = [_sources(name, slots) for name in names]
+    taken = [source for found in sources for source in found]
+    # A sum gives each of its parts: the first gets it all.
+    if not all(sources) or all(source in used and "+" not in source for source in taken):
+        return None
+    first = slots[taken[0]]
+    layout = _composite(layout, first, channels_last)
+    split = {axis: len(entries) for axis, entries in layout.splits}
+    own = " ".join(label for label in parse(layout.common).labels if label not in split)
+    try:
+        found = dict(lengths(parse(own), first.shape, layout.sizes))
+    except LayoutError:
+        return None
+    shape = tuple(int(length) for length in compose(parse(layout.native), {**found, **split}))  # type: ignore[arg-type]  # of integers come integers
+    try:
+        cut = pieces(Weight(role, role, shape, layout=layout))
+    except LayoutError:
+        return None
+    for piece in cut:
+        if any(piece.shape != slots[name].shape for name in _sources(piece.slot, slots)):
+            return None
+    return Made(role, layout, shape, tuple(dict.fromkeys(taken)))
+
+
+def _names(layout: Layout) -> list[str]:
+    names = [layout.slot]
+    for axis, entries in layout.splits:
+        names = [name.replace(f"{{{axis}}}", entry) for name in names for entry in entries]
+    return names
+
+
+def _sources(name: str, slots: Mapping[str, Slotted]) -> list[str]:
+    """Return the slots that give one: itself, the parts of a sum, or the sum that it is a part of."""
+    if name in slots:
+        return [name]
+    parts = [part for part in name.split("+") if part in slots]
+    if parts:
+        return parts
+    return [whole for whole in slots if "+" in whole and name in whole.split("+")]
+
+
+def _composite(layout: Layout, source: Slotted, channels_last: bool) -> Layout:
+    """Give the target's input axis the parts that the source's has, in the target's order."""
+    parts = next((axis for axis in parse(source.pattern).axes if len(axis) > 1 and axis[0].isupper()), ())
+    if not parts or ("i",) not in parse(layout.native).axes:
+        return layout
+    native = (*(name for name in parts if name != "C"), "C") if channels_last and "C" in parts else parts
+    return replace(
+        layout,
+        native=_named(layout.native, native),
+        common=_named(layout.common, parts),
+        sizes=Frozen({**layout.sizes, **{name: source.sizes[name] for name in parts}}),
+    )
+
+
+def _named(pattern: str, parts: tuple[str, ...]) -> str:
+    return " ".join(f"({' '.join(parts)})" if label == "i" else label for label in parse(pattern).labels)

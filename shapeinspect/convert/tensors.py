@@ -1,0 +1,150 @@
+"""A safetensors file written one tensor at a time: the header first, then the numbers.
+
+Source: https://github.com/huggingface/safetensors#format : eight bytes of length, a JSON header, the data.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shapeinspect.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+#: The format's names of element types, and the bytes that one element takes.
+DTYPES: dict[str, tuple[str, int]] = {
+    "float64": ("F64", 8), "float32": ("F32", 4), "float16": ("F16", 2), "bfloat16": ("BF16", 2),
+    "float8_e4m3fn": ("F8_E4M3", 1), "float8_e5m2": ("F8_E5M2", 1), "float8_e8m0fnu": ("F8_E8M0", 1),
+    "int64": ("I64", 8), "int32": ("I32", 4), "int16": ("I16", 2), "int8": ("I8", 1),
+    "uint64": ("U64", 8), "uint32": ("U32", 4), "uint16": ("U16", 2), "uint8": ("U8", 1),
+    "bool": ("BOOL", 1), "complex64": ("C64", 8),
+}  # fmt: skip
+
+_ALIGNMENT = 8
+_AT_ONCE = 1 << 24
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One tensor to be written.
+
+    Args:
+        name: its name.
+        dtype: its element type, one of :data:`DTYPES`.
+        shape: its lengths.
+        read: makes its numbers when it is written.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    read: Callable[[], Array]
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes that its numbers take."""
+        total = DTYPES[self.dtype][1]
+        for length in self.shape:
+            total *= length
+        return total
+
+
+def write(path: Path, tensors: Sequence[Tensor], metadata: Mapping[str, str]) -> None:
+    """Write tensors into a file that appears only when it is complete.
+
+    Args:
+        path: the file; one that is there is replaced at the end.
+        tensors: what to write, no two of one name; each is read when its turn comes.
+        metadata: texts for the header.
+
+    Raises:
+        UsageError: if the file cannot be written, or a tensor turns out to be another one.
+    """
+    header = _header(tensors, metadata)
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    try:
+        with open(partial, "xb") as file:
+            file.write(len(header).to_bytes(8, "little"))
+            file.write(header)
+            for tensor in tensors:
+                _write_numbers(file, tensor)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        raise UsageError(f'"{path}" cannot be written', got=error.strerror or str(error)) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _header(tensors: Sequence[Tensor], metadata: Mapping[str, str]) -> bytes:
+    entries: dict[str, Any] = {"__metadata__": dict(metadata)}
+    offset = 0
+    for tensor in tensors:
+        end = offset + tensor.nbytes
+        entries[tensor.name] = {
+            "dtype": DTYPES[tensor.dtype][0],
+            "shape": list(tensor.shape),
+            "data_offsets": [offset, end],
+        }
+        offset = end
+    text = json.dumps(entries, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+    return text + b" " * (-len(text) % _ALIGNMENT)
+
+
+def _write_numbers(file: Any, tensor: Tensor) -> None:
+    array = tensor.read()
+    if tuple(array.shape) != tensor.shape:
+        raise UsageError(
+            f'weight "{tensor.name}" holds another shape than its source says',
+            expected=str(tensor.shape),
+            got=str(tuple(array.shape)),
+        )
+    flat = array.reshape(-1)
+    step = max(_AT_ONCE // max(array.dtype.itemsize, 1), 1)
+    written = 0
+    for start in range(0, flat.size, step):
+        part = encode(flat[start : start + step], tensor.dtype)
+        written += len(part)
+        file.write(part)
+    if written != tensor.nbytes:
+        raise UsageError(f'weight "{tensor.name}" has {written} bytes', expected=str(tensor.nbytes))
+
+
+def encode(array: Array, dtype: str) -> bytes:
+    """Return the bytes of numbers, little-endian, in the element type that they are stored in.
+
+    Args:
+        array: the numbers; a reader may have widened bfloat16 to float32.
+        dtype: the element type to write.
+
+    Example:
+        >>> import numpy as np
+        >>> encode(np.array([1.0], np.float32), "bfloat16").hex()
+        '803f'
+    """
+    import numpy as np
+
+    if dtype == "bfloat16" and array.dtype == np.float32:
+        # The upper half of the bits, rounded to even: exact for numbers that were widened.
+        bits = array.astype("<f4").view("<u4")
+        rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
+        return bytes(np.where(np.isnan(array), (bits >> 16) | 0x40, rounded).astype("<u2").tobytes())
+    if (
+        array.dtype.name != dtype
+        and array.dtype.kind in "fiub"
+        and dtype in ("float64", "float32", "float16")
+    ):
+        array = array.astype(dtype)
+    if array.dtype.byteorder == ">" or (array.dtype.byteorder == "=" and not np.little_endian):
+        array = array.astype(array.dtype.newbyteorder("<"))
+    return array.tobytes()

@@ -1,0 +1,73 @@
+"""How a framework would store a layer that comes from another one: rows that a plug-in owns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shapeinspect.ir import Frozen, Layout
+
+
+@dataclass(frozen=True, slots=True)
+class NativeRow:
+    """The native type of one kind of layer, and what it stores.
+
+    Args:
+        kind: the kind, see the vocabulary.
+        type: the native type in the framework's own tables of layouts; ``{k}`` stands for the number
+            of kernel axes.
+        roles: the weights and their ranks, separated by spaces: ``weight:k+2 bias:1``; ``n`` is the
+            rank of the slot itself. A role whose slots the layer does not have is left out. In a
+            stack ``{at}`` stands for the layer and direction, ``{layer}`` for the layer alone.
+        when: the attributes that choose this row; the first row that fits is taken.
+        only: attributes that must have one value where the layer has them, and why, as a sentence.
+
+    Example:
+        >>> NativeRow("conv", "Conv{k}d", "weight:k+2 bias:1").kind
+        'conv'
+    """
+
+    kind: str
+    type: str
+    roles: str
+    when: Frozen[Any] = Frozen()
+    only: tuple[tuple[str, Any, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NativeTable:
+    """What ``shapeinspect normalize --to`` needs to write a framework's own layouts.
+
+    Args:
+        framework: its name.
+        separator: what stands between the parts of a weight's name.
+        rows: the native type of each kind.
+        bind: looks up a layout: native type, role, rank, lengths of parts of composite axes.
+        at: the text of ``{at}`` and ``{layer}``: from the layer, whether it reads from the end,
+            whether there are two directions, and how many layers there are.
+        channels_last: whether a flatten of its images puts the channels last.
+
+    Example:
+        >>> NativeTable("f", ".", (), lambda *_: None, lambda *_: "").find("conv", {}) is None
+        True
+    """
+
+    framework: str
+    separator: str
+    rows: tuple[NativeRow, ...]
+    bind: Callable[[str, str, int, Mapping[str, int]], Layout | None]
+    at: Callable[[int, bool, bool, int], str]
+    channels_last: bool = False
+
+    def find(self, kind: str, attributes: Mapping[str, Any]) -> NativeRow | None:
+        """Return the row of a kind, or None if the framework has no such layer.
+
+        Args:
+            kind: the kind.
+            attributes: the layer's settings.
+        """
+        for row in self.rows:
+            if row.kind == kind and all(attributes.get(name) == value for name, value in row.when.items()):
+                return row
+        return None
