@@ -8,7 +8,7 @@ from typing import Any
 
 from shapeinspect.ir import Layer, Weight
 from shapeinspect_keras._live_graph import keras_class
-from shapeinspect_keras.parts import bind, part_roles, parts
+from shapeinspect_keras.parts import bind, logical_count, part_roles, parts
 
 #: What Keras calls a variable that is given no name.
 _UNNAMED = "variable"
@@ -115,6 +115,7 @@ def _weight(path: str, layer: Any, config: Mapping[str, Any] | None, one: Held) 
         (count * _bits(dtype) + 7) // 8,
         bool(variable.trainable),
         layout,
+        count=logical_count(name, config or {}, one.role, shape) if name else None,
         values=(lambda: keras.ops.convert_to_numpy(variable)) if variable._value is not None else None,
     )
 

@@ -63,12 +63,18 @@ _SLOTS = {
 #: Every row; ``*k`` stands for the kernel axes of any rank, ``*n`` for any axes. A type in parentheses
 #: is a variant that :func:`shapeinspect_keras.parts.bind` chooses: ``(theano)`` for that backend,
 #: ``(th)`` for Keras 1's ``dim_ordering="th"``, ``(legacy)`` for Keras 1.0, ``(last)`` and ``(first)``
-#: for one number a channel.
+#: for one number a channel, ``(int4)``, ``(gptq)`` and ``(awq)`` for a quantization.
 TABLE = Table(
     [
         Row("Dense TimeDistributedDense", "kernel", "i o", "o i"),
         Row("Dense TimeDistributedDense EinsumDense", "bias", "o", "o"),
         Row("Dense", "kernel_scale", "o", "o"),
+        # One number for each block of inputs.
+        *(
+            Row(types, role, native, "o block")
+            for types, native in (("Dense(int4)", "block o"), ("Dense(gptq) Dense(awq)", "o block"))
+            for role in ("kernel_scale", "kernel_zero")
+        ),
         Row("Dense", "lora_kernel_a", "i r", "r i"),
         Row("EinsumDense", "lora_kernel_a", "*n r", "r *n"),
         Row("Dense EinsumDense", "lora_kernel_b", "r o", "o r"),

@@ -12,7 +12,7 @@ from shapeinspect_keras.describing import Described
 from shapeinspect_keras.evidence import prove
 from shapeinspect_keras.graph import Graph, build
 from shapeinspect_keras.kinds import complete
-from shapeinspect_keras.parts import bind
+from shapeinspect_keras.parts import bind, logical_count
 from shapeinspect_keras.stored import Found, Path, Stored
 
 _CODE = frozenset({"Lambda", "TFSMLayer", "TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer",
@@ -49,9 +49,9 @@ def _model(source: Source, contents: Contents) -> Model:
     found = legacy.assign(config, tree) if legacy.is_legacy(tree) else numbered.assign(config, tree)
     listed = config if config is not None and config.form != "layer" else None
     graph = Graph(source.label) if listed is None else build(listed, source.label)
-    assembly = _Assembly(source, graph, found)
+    assembly = _Assembly(source, graph, found, contents.metadata.get("backend"))
     layers = assembly.layers()
-    notes = [*contents.notes, *_notes(config, graph, found)]
+    notes = [*contents.notes, *_notes(config, graph, found, contents.metadata.get("backend"))]
     if tree.skipped:
         shown = ", ".join(sorted(tree.skipped)[:_NAMED])
         notes.append(Note(f"links and datasets of the HDF5 file that were not followed: {shown}"))
@@ -70,7 +70,7 @@ def _model(source: Source, contents: Contents) -> Model:
     )
 
 
-def _notes(config: Node | None, graph: Graph, found: Found) -> list[Note]:
+def _notes(config: Node | None, graph: Graph, found: Found, backend: str | None) -> list[Note]:
     notes = []
     if config is None:
         notes.append(
@@ -87,6 +87,13 @@ def _notes(config: Node | None, graph: Graph, found: Found) -> list[Note]:
             )
         )
     nodes = [layer.node for layer in graph.layers.values()]
+    if backend is None and any(node.config.get("dim_ordering") == "th" for node in nodes):
+        notes.append(
+            Note(
+                'the file does not record its backend: kernels with dim_ordering="th" are taken for '
+                "Theano's, which are stored back to front"
+            )
+        )
     own = sorted({node.class_name for node in nodes if not node.own})
     if own:
         notes.append(Note(f"classes of the user's own, shown and not run: {', '.join(own[:_NAMED])}"))
@@ -113,8 +120,8 @@ def _notes(config: Node | None, graph: Graph, found: Found) -> list[Note]:
 class _Assembly:
     """Puts layers and their weights together."""
 
-    def __init__(self, source: Source, graph: Graph, found: Found) -> None:
-        self.source, self.graph, self.found = source, graph, found
+    def __init__(self, source: Source, graph: Graph, found: Found, backend: str | None) -> None:
+        self.source, self.graph, self.found, self.backend = source, graph, found, backend
         self.paths: set[str] = set()
         self.holding = {path[:end] for path in found.below for end in range(len(path))}
         self.frozen = {
@@ -179,11 +186,12 @@ class _Assembly:
 
     def weight(self, path: Path, stored: Stored, node: Node | None, kind: str = "") -> Weight:
         dataset = stored.dataset
-        layout = None
+        layout = count = None
         config = node.config if node is not None else {}
         if kind or (node is not None and node.own):
+            told = (node.class_name if node else kind, config, stored.role, dataset.shape)
             try:
-                layout = bind(node.class_name if node else kind, config, stored.role, dataset.shape)
+                layout, count = bind(*told, self.backend), logical_count(*told)
             except (TypeError, ValueError, KeyError, IndexError, AttributeError):
                 layout = None
         frozen = any(path[:end] in self.frozen for end in range(1, len(path) + 1))
@@ -196,5 +204,6 @@ class _Assembly:
             False if frozen else stored.trainable,
             layout,
             storage=dataset.path if stored.tied else None,
+            count=count,
             values=hdf5.values(self.source, dataset),
         )

@@ -51,6 +51,7 @@ _SLOTS = {
     "lora_embedding_A": "lora_a",
     "lora_embedding_B": "lora_b",
     "SCB": "scale",
+    "scales": "scale",
     **{f"{name}_proj_weight": f"{name}.weight" for name in "qkv"},
     **{role: f"{role}.l0" for role in ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")},
     **dict.fromkeys(_MAGNITUDE, "weight.magnitude"),
@@ -80,6 +81,9 @@ ROWS: tuple[Row, ...] = (
     Row(f"{_LINEAR} {_CONV} {_TRANSPOSED} Bilinear", "bias", "o", "o"),
     # One scale for each output (bitsandbytes, eight bits).
     Row("Linear8bitLt", "SCB", "o", "o"),
+    # The matrix itself is packed; it has one scale for each output and block of inputs.
+    Row("Linear(gptq) Linear(awq)", "scales", "block o", "o block"),
+    Row("Linear(gptq) Linear(awq)", "bias", "o", "o"),
     # transformers.pytorch_utils.Conv1D, of GPT-2: a linear layer stored the other way round.
     Row("Conv1D", "weight", "i o", "o i"),
     Row("Conv1D", "bias", "o", "o"),

@@ -7,6 +7,7 @@ from dataclasses import replace
 from shapeinspect.ir import Frozen, Layer, Weight
 from shapeinspect.layout.bare import Group
 from shapeinspect_torch.evidence import BUFFERS
+from shapeinspect_torch.layouts import bind
 
 _WORD = 32
 
@@ -66,7 +67,8 @@ def _layer(
     def marked(role: str, weight: Weight) -> Weight:
         if role in BUFFERS or role.startswith("weight.quant_state"):
             return replace(weight, role=role, buffer=True, trainable=False)
-        return replace(weight, role=role, count=counts.get(role, weight.count))
+        layout = bind(f"Linear({name.partition(' ')[0]})", role, len(weight.shape))
+        return replace(weight, role=role, layout=layout, count=counts.get(role, weight.count))
 
     weights = tuple(marked(role, weight) for role, weight in group.weights.items())
     attributes = Frozen[object]({**sizes, "quantizer": name})
