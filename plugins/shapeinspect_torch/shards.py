@@ -52,7 +52,7 @@ def is_index(source: Source) -> bool:
     Args:
         source: the file.
     """
-    return source.path is not None and source.path.name.endswith(".index.json")
+    return source.name.endswith(".index.json")
 
 
 def pick(source: Source, best: Sequence[str], endings: Sequence[str]) -> tuple[Source, tuple[Note, ...]]:
@@ -82,7 +82,7 @@ def pick(source: Source, best: Sequence[str], endings: Sequence[str]) -> tuple[S
         found = found or (named[0] if named else None)
     if found is None:
         raise UsageError(f'the directory "{source.label}" holds no such model')
-    return _open(source, found), (Note(f"read from {found} in the directory"),)
+    return beside(source, found), (Note(f"read from {found} in the directory"),)
 
 
 def read_index(source: Source, load: Callable[[Source, str], Shard]) -> Shard:
@@ -103,7 +103,7 @@ def read_index(source: Source, load: Callable[[Source, str], Shard]) -> Shard:
     format_ = ""
     for name in index.files:
         try:
-            file = _open(source, name)
+            file = beside(source, name)
         except UsageError:
             missing.append(name)
             continue
@@ -199,13 +199,21 @@ class _Index:
         raise UnreadableFileError(self._label, reason)
 
 
-def _open(source: Source, name: str) -> Source:
-    """The source of a file beside another; a link may only lead into a model cache."""
+def beside(source: Source, name: str) -> Source:
+    """Return the source of a file beside another; a link may only lead into a model cache.
+
+    Args:
+        source: the file that names it, or the directory that holds it.
+        name: a relative path, as the file spells it.
+
+    Raises:
+        UnreadableFileError: if the name or a link leads outside.
+        UsageError: if there is no such file.
+    """
     check_inside(name, source.label)
-    folder = source.path if source.is_directory else source.path.parent if source.path else None
-    if folder is None:
-        raise UsageError(f'"{source.label}" is no file')
-    at = folder
+    if source.path is None:
+        return source.sibling(name)
+    at = source.path if source.is_directory else source.path.parent
     for part in name.split("/"):
         at /= part
         if at.is_symlink():
