@@ -45,6 +45,7 @@ class Scope:
         Raises:
             AssertionError: outside a block.
         """
+        __tracebackhide__ = True
         if not self.collecting:
             raise AssertionError(message)
         self.failures.append(message)
@@ -167,6 +168,7 @@ class CheckedReport:
             AssertionError: if one does not hold.
             UsageError: if a line is no expectation.
         """
+        __tracebackhide__ = True
         failures = expect(self.report.model, lines, self.scope.bindings)
         if failures:
             number = "1 expectation" if len(failures) == 1 else f"{len(failures)} expectations"
@@ -237,6 +239,7 @@ class Shapes:
         Raises:
             AssertionError: at the end of the block, if something in it failed.
         """
+        __tracebackhide__ = True
         outer = (self.scope.bindings, self.scope.failures, self.scope.collecting)
         self.scope.bindings, self.scope.failures, self.scope.collecting = dict(bindings or {}), [], True
         try:
@@ -259,6 +262,7 @@ class Shapes:
         Raises:
             AssertionError: if they differ, or if there is none and none may be written.
         """
+        __tracebackhide__ = True
         path = self.folder / f"{name or self.name}.txt"
         self.used.add(str(path))
         now = text(self(model, input).report.model)

@@ -1,0 +1,100 @@
+"""Expectations of an architecture, the same lines in Python and in TOML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import shapeinspect
+from shapeinspect.check import expect, load
+from shapeinspect.errors import UnreadableFileError, UsageError
+from shapeinspect.ir import Model
+
+LENET = Path(__file__).parents[1] / "data" / "lenet.onnx"
+
+
+@pytest.fixture(scope="module")
+def lenet() -> Model:
+    return shapeinspect.inspect(LENET).model
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "conv1: conv i=1 o=6 k=5 s=1 p=0 d=1 g=1 -> n 6 28 28",
+        "conv2: Conv k=5x5",
+        "fc*: linear",
+        "fc3: in=84 out=10 -> _ 10",
+        "pool?: max_pool k=2 s=2",
+        "relu1: function=relu",
+        "params == 61706",
+        "params < 62k",
+        "bytes <= 0.25 MB",
+        "macs < 1M",
+        "no layer: *dropout*",
+        "# nothing",
+        "",
+    ],
+)
+def test_what_holds(lenet: Model, line: str) -> None:
+    assert expect(lenet, [line]) == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("conv2: k=3", ["conv2: k is 5, not 3"]),
+        ("conv2: o=16 s=2 k=3", ["conv2: s is 1, not 2", "conv2: k is 5, not 3"]),
+        ("fc1: conv", ["fc1: its kind is linear, not conv"]),
+        ("fc1: heads=8", ["fc1: it has no num_heads"]),
+        ("conv1: -> n 6 28 27", ["conv1: axis 3 is 28, not 27 (N C1 H32 W32 → N C6 H28 W28)"]),
+        ("conv3: conv", ["no layer is called conv3; close ones are conv2, conv1"]),
+        ("params < 61k", ["params is 61,706"]),
+        ("trainable > 0", ["trainable is not known"]),
+        ("no layer: pool*", ["pool1: there is such a layer", "pool2: there is such a layer"]),
+    ],
+)
+def test_what_does_not_hold_says_expected_and_got(lenet: Model, line: str, said: list[str]) -> None:
+    assert [str(failure) for failure in expect(lenet, [line])] == [f"{line}\n  {text}" for text in said]
+
+
+def test_names_bind_from_line_to_line(lenet: Model) -> None:
+    lines = ["conv1: -> n c h w", "pool1: -> n c h/2 w/2", "pool2: -> n 16 h/4 w/4"]
+    assert [failure.problem.split(" (")[0] for failure in expect(lenet, lines)] == [
+        "axis 2 is 5, not h/4 = 7"
+    ]
+
+
+@pytest.mark.parametrize("line", ["conv1", "params ~ 3", "params < many", "-> n c"])
+def test_what_is_no_expectation_is_refused(lenet: Model, line: str) -> None:
+    with pytest.raises(UsageError, match="no expectation"):
+        expect(lenet, [line])
+
+
+def test_a_file_of_them(lenet: Model, tmp_path: Path) -> None:
+    path = tmp_path / "lenet.toml"
+    path.write_text(
+        'input = "7,1,32,32"\nexpect = [\n  "conv1: -> n 6 h w",\n  "params < 1k",\n]\n[bind]\nh = 28\n'
+    )
+    spec = load(path)
+    assert spec.inputs == ("7,1,32,32",)
+    assert [failure.problem for failure in spec.failures(lenet)] == ["params is 61,706"]
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "message"),
+    [
+        ("expect = [", UnreadableFileError, "no TOML"),
+        ("expects = []", UsageError, "no place for 'expects'"),
+        ("expect = 3", UsageError, "expect is a text or a list of lines"),
+        ("bind = {n = 'x'}", UsageError, "bind is a table"),
+    ],
+)
+def test_a_file_that_is_wrong(tmp_path: Path, text: str, error: type[Exception], message: str) -> None:
+    path = tmp_path / "spec.toml"
+    path.write_text(text)
+    with pytest.raises(error, match=message):
+        load(path)
+    with pytest.raises(UsageError, match="there is no file"):
+        load(tmp_path / "none.toml")
