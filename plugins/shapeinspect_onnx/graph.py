@@ -155,11 +155,11 @@ class Walk:
         kind = op.kind_of(view)
         settings = {key: value for key, value in op.settings(view).items() if value is not None}
         weights: list[Weight] = []
-        inputs: list[str] = []
+        read: dict[int, str] = {}
         for slot, name in enumerate(node.input):
             held = view.held[slot]
             if held is None:
-                inputs.append(self.value(name, scope))
+                read[slot] = self.value(name, scope)
             elif is_weight(held, op, slot, kind):
                 role = _role(node, slot, self.versions)
                 sizes = {"g": view.get("group", 1)}
@@ -167,11 +167,15 @@ class Walk:
                     sizes["o"] = view.get("N")
                 layout = _layout(node, held, role, sizes, kind, view)
                 weights += self._weights(held, role, layout, _logical(node.op_type, slot, view))
+                if slot not in op.params:  # in the place of an activation, so that the others keep theirs
+                    read[slot] = ""
             elif slot in op.fixed:
                 self.used.add(held.key)
                 settings |= _fixed(node, held, slot, settings, self.versions)
             else:
-                inputs.append(self.value(name, scope))
+                read[slot] = self.value(name, scope)
+        inputs = [read.pop(slot) for slot in op.operands if slot in read]
+        inputs += read.values()
         while inputs and not inputs[-1]:
             inputs.pop()
         outputs = tuple(self.value(name, scope) for name in node.output)

@@ -34,12 +34,14 @@ class Op:
         settings: reads a node's settings.
         params: the input slots for trained parameters.
         fixed: the input slots for settings, whose constants are no weights.
+        operands: the input slots that the kind counts first, where others stand between them.
     """
 
     kind: str | Callable[[Node], str]
     settings: Callable[[Node], dict[str, Any]] = no_settings
     params: frozenset[int] = field(default=frozenset())
     fixed: frozenset[int] = field(default=frozenset())
+    operands: tuple[int, ...] = ()
 
     def kind_of(self, node: Node) -> str:
         """Return the kind for one node.
@@ -50,8 +52,9 @@ class Op:
         return self.kind if isinstance(self.kind, str) else self.kind(node)
 
 
-def _op(kind: Any, settings: Any = no_settings, params: str = "", fixed: str = "") -> Op:
-    return Op(kind, settings, frozenset(map(int, params.split())), frozenset(map(int, fixed.split())))
+def _op(kind: Any, settings: Any = no_settings, params: str = "", fixed: str = "", operands: str = "") -> Op:
+    slots = [tuple(map(int, text.split())) for text in (params, fixed, operands)]
+    return Op(kind, settings, frozenset(slots[0]), frozenset(slots[1]), slots[2])
 
 
 def _named(kind: str, attribute: str, name: str, fixed: str = "") -> Op:
@@ -81,7 +84,7 @@ _ACTIVATIONS = {
 _ELEMENTWISE = """
     Abs Acos Acosh Add And Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Ceil
     Cos Cosh Div Equal Erf Exp Floor Greater GreaterOrEqual IsInf IsNaN Less LessOrEqual Log Max Mean Min
-    Mod Mul Neg Not Or Pow Reciprocal Round Sign Sin Sinh Sqrt Sub Sum Tan Where Xor
+    Mod Mul Neg Not Or Pow Reciprocal Round Sign Sin Sinh Sqrt StringConcat Sub Sum SwiGLU Tan Where Xor
     LpNormalization MeanVarianceNormalization Bernoulli
 """
 _RENAMED = {
@@ -91,16 +94,14 @@ _RENAMED = {
 
 #: Ops whose shapes onnx infers and that have no kind of their own, with their slots for settings.
 _OTHERS = {
-    "AffineGrid": "1", "BitCast": "", "CausalConvWithState": "", "CenterCropPad": "1", "Compress": "",
-    "ConcatFromSequence": "", "DFT": "1 2", "DeformConv": "", "Det": "", "GatherElements": "", "GatherND": "",
-    "GridSample": "", "Hardmax": "", "If": "", "ImageDecoder": "", "LinearAttention": "", "Loop": "0 1",
-    "MaxUnpool": "", "Multinomial": "", "NegativeLogLikelihoodLoss": "", "NonMaxSuppression": "2 3 4",
-    "NonZero": "", "Optional": "", "OptionalGetElement": "", "OptionalHasElement": "", "RegexFullMatch": "",
-    "ReverseSequence": "1", "RotaryEmbedding": "", "STFT": "1 3", "Scan": "", "Scatter": "",
-    "ScatterElements": "", "ScatterND": "", "SequenceAt": "1", "SequenceConstruct": "", "SequenceEmpty": "",
-    "SequenceErase": "1", "SequenceInsert": "2", "SequenceLength": "", "SequenceMap": "",
-    "SoftmaxCrossEntropyLoss": "", "SplitToSequence": "1", "StringConcat": "", "StringNormalizer": "",
-    "StringSplit": "", "SwiGLU": "", "TensorScatter": "", "TfIdfVectorizer": "", "Unique": "",
+    "AffineGrid": "1", "CausalConvWithState": "", "CenterCropPad": "1", "Compress": "",
+    "ConcatFromSequence": "", "DFT": "1 2", "DeformConv": "", "Det": "", "GatherND": "", "If": "",
+    "ImageDecoder": "", "LinearAttention": "", "Loop": "0 1", "Multinomial": "",
+    "NonMaxSuppression": "2 3 4", "NonZero": "", "Optional": "", "OptionalGetElement": "",
+    "OptionalHasElement": "", "RegexFullMatch": "", "STFT": "1 3", "Scan": "", "SequenceAt": "1",
+    "SequenceConstruct": "", "SequenceEmpty": "", "SequenceErase": "1", "SequenceInsert": "2",
+    "SequenceLength": "", "SequenceMap": "", "SplitToSequence": "1", "StringNormalizer": "",
+    "StringSplit": "", "TfIdfVectorizer": "", "Unique": "",
 }  # fmt: skip
 
 _REDUCTIONS = ("L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "Sum", "SumSquare")
@@ -122,11 +123,12 @@ STANDARD: dict[str, Op] = {
     "Gemm": _op(conv.gemm_kind, conv.gemm, params="1 2"),
     "MatMul": _op(_matmul, conv.matmul_at(1), params="1"),
     "MatMulInteger": _op(_matmul, conv.matmul_at(1), params="1", fixed="2 3"),
-    "QLinearMatMul": _op(_qmatmul, conv.matmul_at(3), params="3 4 5", fixed="1 2 6 7"),
+    "QLinearMatMul": _op(_qmatmul, conv.matmul_at(3), params="3 4 5", fixed="1 2 6 7", operands="0 3"),
     "Einsum": _op("einsum", shape.einsum),
     # pools
     "AveragePool": _op("avg_pool", conv.pool),
     "MaxPool": _op("max_pool", conv.pool),
+    "MaxUnpool": _op("max_unpool", conv.max_unpool, fixed="2"),
     "LpPool": _op("lp_pool", conv.pool),
     "GlobalAveragePool": _op("global_avg_pool", conv.global_pool),
     "GlobalMaxPool": _op("global_max_pool", conv.global_pool),
@@ -150,8 +152,8 @@ STANDARD: dict[str, Op] = {
     "Reshape": _op("reshape", shape.reshape, fixed="1"),
     "Flatten": _op("flatten", shape.flatten),
     "Transpose": _op("permute", shape.transpose),
-    "Squeeze": _op("squeeze", shape.axes_of, fixed="1"),
-    "Unsqueeze": _op("unsqueeze", shape.axes_of, fixed="1"),
+    "Squeeze": _op("squeeze", shape.squeeze, fixed="1"),
+    "Unsqueeze": _op("unsqueeze", shape.unsqueeze, fixed="1"),
     "Concat": _op("concat", shape.concat),
     "Split": _op("split", shape.split, fixed="1"),
     "Pad": _op("pad", shape.pad, fixed="1 2 3"),
@@ -164,13 +166,22 @@ STANDARD: dict[str, Op] = {
     "DepthToSpace": _op("depth_to_space", shape.block),
     "SpaceToDepth": _op("space_to_depth", shape.block),
     "Shape": _op("shape_of", shape.shape_of),
-    "Size": _op("unknown"),
+    "Size": _op("reduce", shape.size_of),
+    "GatherElements": _op("take_along"),
+    **{op: _op("scatter") for op in ("Scatter", "ScatterElements", "ScatterND", "TensorScatter")},
+    "GridSample": _op("grid_sample", shape.grid_sample),
     # the rest
     "Softmax": _op("softmax", shape.softmax),
     "LogSoftmax": _op("softmax", shape.softmax),
+    "Hardmax": _named("unary", "op", "hardmax"),
+    "ReverseSequence": _named("unary", "op", "reverse", fixed="1"),
+    "RotaryEmbedding": _named("unary", "op", "rotate"),
+    "NegativeLogLikelihoodLoss": _op("loss", shape.loss, params="2"),
+    "SoftmaxCrossEntropyLoss": _op("loss", shape.loss, params="2"),
     "Dropout": _op("dropout", shape.dropout, fixed="1 2"),
     "Identity": _op("identity"),
     "Cast": _op("cast", shape.cast),
+    "BitCast": _op("cast", shape.cast),
     "CastLike": _op("cast", fixed="1"),
     "QuantizeLinear": _op("quantize", shape.affine_axis, fixed="1 2"),
     "DequantizeLinear": _op("dequantize", shape.affine_axis, fixed="1 2"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from shapeinspect.dims import Dim, Shape
+from shapeinspect.dims import UNKNOWN, Dim, Shape
 from shapeinspect_onnx.node import Node
 
 Settings = dict[str, Any]
@@ -256,22 +256,47 @@ def recurrent(node: Node) -> Settings:
 
 
 def attention(node: Node) -> Settings:
-    """Read an attention of separate query, key and value.
+    """Read an attention of separate query, key and value, which projects nothing.
 
     Args:
         node: the node.
+
+    Source: https://onnx.ai/onnx/operators/onnx__Attention.html; for 3 axes ``N T (head d)``, for 4
+        ``N head T d``. ONNX Runtime's own ones may pack the three into the first input.
     """
-    query, key = node.shape(0), node.shape(1)
+    query, key, value = node.shape(0), node.shape(1), node.shape(2)
     heads = node.get("q_num_heads", node.get("num_heads"))
     kv_heads = node.get("kv_num_heads", heads)
-    found: Settings = {"num_heads": heads, "num_kv_heads": kv_heads, "batch_first": True}
+    found: Settings = {"num_heads": heads, "num_kv_heads": kv_heads, "batch_first": True, "projected": False}
     if query and len(query) == 4:
         found |= {"num_heads": query[1], "head_dim": query[3]}
         if key and len(key) == 4:
             found["num_kv_heads"] = key[1]
     elif query and len(query) == 3 and heads:
-        found |= {"embed_dim": query[2], "head_dim": query[2] // heads}
-    return {name: value for name, value in found.items() if value is not None}
+        packed = not node.has(1)
+        width = query[2] // (heads + 2 * kv_heads if packed else heads)
+        found |= {"embed_dim": width * heads, "head_dim": width}
+        if packed:
+            found["out_features"] = width * heads
+        elif value and len(value) == 3:
+            found["value_head_dim"] = value[2] // kv_heads
+        elif value and len(value) == 4:
+            found |= {"value_head_dim": value[3], "out_features": value[3] * heads}
+    return {name: value for name, value in {**found, **_past(node)}.items() if value is not None}
+
+
+#: In which input slot an attention takes the keys of earlier calls, ``N head T d``.
+_PAST_SLOT = {"Attention": 4, "MultiHeadAttention": 6, "GroupQueryAttention": 3}
+
+
+def _past(node: Node) -> Settings:
+    slot = _PAST_SLOT[node.op]
+    if not node.has(slot):
+        return {}
+    past = node.shape(slot)
+    # GroupQueryAttention's buffer may be longer than what it holds.
+    known = past is not None and len(past) == 4 and node.op != "GroupQueryAttention"
+    return {"past_length": past[2] if known and past is not None else UNKNOWN}
 
 
 def packed_attention(node: Node) -> Settings:
@@ -295,6 +320,18 @@ def roi(node: Node) -> Settings:
     """
     pooled = node.get("pooled_shape") or (node.get("output_height", 1), node.get("output_width", 1))
     return {"output_size": tuple(pooled)}
+
+
+def max_unpool(node: Node) -> Settings:
+    """Read a MaxUnpool; its output's shape may be a third input.
+
+    Args:
+        node: the node.
+    """
+    size = node.numbers("", 2)
+    if size is None and node.has(2):
+        return {}
+    return {**_window(node, None), **({"output_size": tuple(size[2:])} if size else {})}
 
 
 def prelu(node: Node) -> Settings:

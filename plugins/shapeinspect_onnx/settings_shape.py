@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from shapeinspect.dims import UNKNOWN
 from shapeinspect_onnx.dtypes import name as dtype_name
 from shapeinspect_onnx.node import Node
 
@@ -46,8 +47,18 @@ def transpose(node: Node) -> Settings:
     return _known(axes=axes)
 
 
-def axes_of(node: Node) -> Settings:
-    """Read the axes of a Squeeze or Unsqueeze.
+def squeeze(node: Node) -> Settings:
+    """Read a Squeeze; without axes it drops every axis of length 1.
+
+    Args:
+        node: the node.
+    """
+    axes = node.numbers("axes", 1)
+    return {"axes": UNKNOWN} if axes is None and node.has(1) else _known(axes=axes)
+
+
+def unsqueeze(node: Node) -> Settings:
+    """Read an Unsqueeze.
 
     Args:
         node: the node.
@@ -75,7 +86,8 @@ def split(node: Node) -> Settings:
         total, parts = shape[axis], node.get("num_outputs") or len(node.outputs)
         if isinstance(total, int) and parts > 0:
             chunk = -(-total // parts)
-            sizes = tuple(min(chunk, max(total - chunk * index, 0)) for index in range(parts))
+            last = total - chunk * (parts - 1)
+            sizes = (*(chunk,) * (parts - 1), last) if last >= 0 else None  # as in a branch never taken
     return _known(axis=axis, sizes=sizes)
 
 
@@ -177,9 +189,9 @@ def reduce(node: Node) -> Settings:
     axes = node.numbers("axes", 1)
     if not axes and node.get("noop_with_empty_axes", 0) and (axes is not None or not node.has(1)):
         return {**found, "axes": ()}
-    if axes or not node.has(1):
-        found["axes"] = axes or None
-    return found
+    if axes is None and node.has(1):
+        return {**found, "axes": UNKNOWN}
+    return {**found, "axes": axes or None}
 
 
 def arg(node: Node) -> Settings:
@@ -371,3 +383,35 @@ def affine_axis(node: Node) -> Settings:
         node: the node.
     """
     return _known(axis=node.get("axis"))
+
+
+def size_of(node: Node) -> Settings:
+    """Read a Size: the number of all elements.
+
+    Args:
+        node: the node.
+    """
+    return {"op": "size", "axes": None, "keepdims": False}
+
+
+def grid_sample(node: Node) -> Settings:
+    """Read a GridSample.
+
+    Args:
+        node: the node.
+    """
+    aligned = bool(node.get("align_corners", 0))
+    return {"mode": node.get("mode", "linear"), "align_corners": aligned, "data_format": "channels_first"}
+
+
+def loss(node: Node) -> Settings:
+    """Read a loss of classes: unreduced it has one number for each target.
+
+    Args:
+        node: the node.
+    """
+    return {
+        "reduction": node.get("reduction", "mean"),
+        "a_target": True,
+        "log_probabilities": len([name for name in node.outputs if name]) > 1,
+    }

@@ -86,9 +86,10 @@ def inputs_of(layer: Layer, call: Call, shapes: Mapping[str, Shape | None]) -> S
         >>> inputs_of(Layer("p", "permute", "P"), Call("p", ("x", ""), ("y",)), {"x": (2, 3)})
         ((2, 3),)
     """
-    given = tuple([shapes.get(name) for name in input_names(layer, call)])
+    names = input_names(layer, call)
+    given = tuple([shapes.get(name) for name in names])
     if layer.kind in _WITH_WEIGHTS and layer.weights:
         return given + tuple([weight.shape for weight in layer.weights])
-    if not given and layer.kind in _MOVES and len(layer.weights) == 1:
-        return (layer.weights[0].shape,)
+    if layer.kind in _MOVES and len(layer.weights) == 1 and (not names or not names[0]):
+        return (layer.weights[0].shape, *given[1:])
     return given

@@ -156,7 +156,7 @@ _SETTINGS: tuple[tuple[str, Callable[[Any], str]], ...] = (
     ("function", str),
     ("op", str),
     ("axis", lambda value: f"axis {_repeat(value)}"),
-    ("axes", lambda value: f"axes {','.join(map(str, value))}"),
+    ("axes", lambda value: f"axes {value if isinstance(value, Unknown) else ','.join(map(str, value))}"),
 )  # fmt: skip
 
 #: Where a layer's channels stand in its attributes.

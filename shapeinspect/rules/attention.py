@@ -43,11 +43,18 @@ def _is_layer(attributes: Attributes) -> bool:
     return "embed_dim" in attributes or "out_features" in attributes or "num_heads" in attributes
 
 
+def _is_folded(attributes: Attributes, query: Shape) -> bool:
+    """Tell whether several heads lie side by side in the features of inputs that are not projected."""
+    return attributes.get("projected") is False and len(query) == 3 and "num_heads" in attributes
+
+
 def _attention(attributes: Attributes, inputs: Shapes) -> Shapes:
     query, key, value = _three(inputs)
     wants_weights = attributes.get("need_weights")
     if query is None:
         return (None, None) if wants_weights else (None,)
+    if _is_folded(attributes, query):
+        return (_folded(attributes, query, key, value),)
     if not _is_layer(attributes) or (len(query) == 4 and "embed_dim" not in attributes):
         return _dot_product(query, key, value)
     _check(attributes, query, key, value)
@@ -79,6 +86,22 @@ def _weights(attributes: Attributes, query: Shape, key: Shape | None) -> Shape |
     return (*batch, *heads, query[time], key[time])
 
 
+def _folded(attributes: Attributes, query: Shape, key: Shape | None, value: Shape | None) -> Shape | None:
+    """Return the shape for ``N T (head d)`` without projections, where keys may have fewer heads."""
+    if "out_features" in attributes:
+        return (*query[:2], attributes["out_features"])
+    heads = attributes["num_heads"]
+    shared = attributes.get("num_kv_heads") or heads
+    if key is None or value is None or len(key) != 3 or len(value) != 3:
+        return None
+    width = query[-1] // heads
+    if unlike(key[-1], width * shared):
+        raise mismatch(f"keys of {shared} heads of {width} features", show(key))
+    if unlike(key[1], value[1]):
+        raise mismatch("keys and values of the same positions", f"{show(key)} and {show(value)}")
+    return (*broadcast(query[:1], value[:1]), query[1], value[-1] // shared * heads)
+
+
 def _dot_product(query: Shape, key: Shape | None, value: Shape | None) -> Shapes:
     if value is None:
         return (None,)
@@ -97,9 +120,16 @@ def _attention_macs(attributes: Attributes, inputs: Shapes, _outputs: Shapes) ->
     query, key, value = _three(inputs)
     if query is None or key is None or value is None:
         return None
+    past = attributes.get("past_length", 0)
+    if _is_folded(attributes, query):
+        heads = attributes["num_heads"]
+        shared = attributes.get("num_kv_heads") or heads
+        width = attributes.get("head_dim") or query[-1] // heads
+        values_width = attributes.get("value_head_dim") or value[-1] // shared
+        return query[0] * attention_macs(query[1], key[-2] + past, heads, width, values_width)
     if not _is_layer(attributes) or (len(query) == 4 and "embed_dim" not in attributes):
         heads = product(query[:-2])
-        return attention_macs(query[-2], key[-2], heads, query[-1], value[-1])
+        return attention_macs(query[-2], key[-2] + past, heads, query[-1], value[-1])
     time = -2 if attributes.get("batch_first") or len(query) == 2 else 0
     batch: Dim = 1 if len(query) == 2 else (query[0] if time == -2 else query[1])
     heads = attributes["num_heads"]

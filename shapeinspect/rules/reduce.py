@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shapeinspect.dims import Shape
+from shapeinspect.dims import UNKNOWN, Shape, Unknown
 from shapeinspect.rules.elementwise import broadcast
 from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, at, first
 
@@ -34,8 +34,10 @@ def _gone(axes: tuple[int, ...] | None, rank: int) -> frozenset[int]:
     return frozenset(range(rank) if axes is None else (at(axis, rank) for axis in axes))
 
 
-def _axes(attributes: Attributes) -> tuple[int, ...] | None:
+def _axes(attributes: Attributes) -> tuple[int, ...] | Unknown | None:
     axes = attributes.get("axes", attributes.get("axis"))
+    if isinstance(axes, Unknown):
+        return axes
     return (axes,) if isinstance(axes, int) else None if axes is None else tuple(axes)
 
 
@@ -43,6 +45,8 @@ def _reduce(attributes: Attributes, inputs: Shapes) -> Shapes:
     shape, axes, keepdims = first(inputs), _axes(attributes), bool(attributes.get("keepdims"))
     if shape is None:
         return (() if axes is None and not keepdims else None,)
+    if isinstance(axes, Unknown):  # each axis stays or becomes 1
+        return (tuple([1 if n == 1 else UNKNOWN for n in shape]) if keepdims else None,)
     return (reduce_shape(shape, axes, keepdims),)
 
 
@@ -50,7 +54,13 @@ def _reduce_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Nam
     shape, out = first(inputs), first(outputs)
     if shape is None or out is None:
         return Naming()
-    gone = frozenset() if len(out) == len(shape) else _gone(_axes(attributes), len(shape))
+    axes = _axes(attributes)
+    if len(out) == len(shape):
+        gone: frozenset[int] = frozenset()
+    elif isinstance(axes, Unknown):
+        return Naming()
+    else:
+        gone = _gone(axes, len(shape))
     kept = [axis for axis in range(len(shape)) if axis not in gone]
     if len(kept) != len(out):
         return Naming()
@@ -65,9 +75,11 @@ def _distance(attributes: Attributes, inputs: Shapes) -> Shapes:
     return (reduce_shape(both, (1 if axis is None else axis,), bool(attributes.get("keepdims"))),)
 
 
-def _loss(attributes: Attributes, _inputs: Shapes) -> Shapes:
-    # Unreduced losses differ in what they keep; nothing is claimed of them.
-    return (() if attributes["reduction"] in ("mean", "sum", "batchmean") else None,)
+def _loss(attributes: Attributes, inputs: Shapes) -> Shapes:
+    # Unreduced losses differ in what they keep: only a setting tells.
+    kept = inputs[1] if attributes.get("a_target") and len(inputs) > 1 else None
+    loss = () if attributes["reduction"] in ("mean", "sum", "batchmean") else kept
+    return (loss, first(inputs)) if attributes.get("log_probabilities") else (loss,)
 
 
 _REDUCE = Rule(_reduce, axes=_reduce_axes)

@@ -265,6 +265,8 @@ def _tuple(axes: object) -> tuple[int, ...]:
 
 def _dropped(attributes: Attributes, shape: Shape) -> frozenset[int] | None:
     axes = attributes.get("axes")
+    if isinstance(axes, Unknown):
+        return None
     if axes is not None:
         return frozenset(at(axis, len(shape)) for axis in _tuple(axes))
     return frozenset(axis for axis, n in enumerate(shape) if n == 1) if known(shape) else None

@@ -8,7 +8,18 @@ from typing import Any
 
 from shapeinspect.dims import UNKNOWN, Dim, Expr, Shape, Unknown
 from shapeinspect.rules.lengths import Length
-from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, first, keep_axes, mismatch, show
+from shapeinspect.rules.rule import (
+    Attributes,
+    Naming,
+    Rule,
+    Shapes,
+    agree,
+    first,
+    keep_axes,
+    mismatch,
+    show,
+    unlike,
+)
 from shapeinspect.rules.spatial import is_last, names, per_axis, take_apart, window_links
 
 
@@ -151,11 +162,33 @@ def _channel_shuffle(attributes: Attributes, inputs: Shapes) -> Shapes:
     return (shape,)
 
 
+def _grid_sample(_attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape, grid = first(inputs), inputs[1] if len(inputs) > 1 else None
+    if grid is None:
+        return (None if shape is None else (*shape[:2], *(UNKNOWN,) * (len(shape) - 2)),)
+    if len(grid) < 3 or unlike(grid[-1], len(grid) - 2):
+        raise mismatch("a grid N *space with as many numbers a place as it has spatial axes", show(grid))
+    if shape is None:
+        return ((grid[0], UNKNOWN, *grid[1:-1]),)
+    if len(shape) != len(grid) or unlike(shape[0], grid[0]):
+        raise mismatch("as many axes and pictures as the grid", f"{show(shape)} and {show(grid)}")
+    return ((agree(shape[0], grid[0]), shape[1], *grid[1:-1]),)
+
+
+def _grid_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    shape, out = first(inputs), first(outputs)
+    named = None if shape is None or len(shape) < 3 else names(len(shape) - 2)
+    made = None if out is None or len(out) < 3 else names(len(out) - 2)
+    links = ((0, 0, 0, 0), (0, 1, 0, 1)) if named and made else ()
+    return Naming((named,), (made,), links)
+
+
 RULES = {
     "resize": Rule(_resize, axes=_resize_axes),
     "pixel_shuffle": Rule(_shuffle, axes=_shuffle_axes),
     "pixel_unshuffle": Rule(_unshuffle, axes=_shuffle_axes),
     "depth_to_space": Rule(_shuffle, axes=_shuffle_axes),
     "space_to_depth": Rule(_unshuffle, axes=_shuffle_axes),
+    "grid_sample": Rule(_grid_sample, axes=_grid_axes),
     "channel_shuffle": Rule(_channel_shuffle, axes=_resize_axes),
 }

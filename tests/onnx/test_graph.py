@@ -281,15 +281,17 @@ def test_asked_for_inputs_flow_through_the_model(build, read):
     proto = build.model({"x": (1, 3, 11, 13), "y": (1, 5, 9, 11)}, ["b"])
     proto = onnx.shape_inference.infer_shapes(proto)
     assert out(read(proto), "a") == (1, 5, 9, 11)
-    assert out(read(proto, {"x": (2, 3, 21, 23), "y": (1,)}), "b") == (2, 5, 19, 21)
+    assert out(read(proto, {"x": (2, 3, 21, 23), "y": (1, 1, 1, 1)}), "b") == (2, 5, 19, 21)
     assert out(read(proto, ["batch,3,7,8", "1,1,1,1"]), "a") == (symbol("batch"), 5, 5, 6)
     with pytest.raises(UsageError, match='no input "z"') as caught:
         read(proto, {"z": (1,)})
     assert caught.value.expected == 'one of "x", "y"'
     with pytest.raises(UsageError, match="more --input"):
-        read(proto, [(1,), (2,), (3,)])
+        read(proto, [(1, 3, 5, 7)] * 3)
     with pytest.raises(UsageError, match="fixed dtype"):
         read(proto, "x=1,3,11,13:float64")
+    with pytest.raises(UsageError, match='input "y" has 4 axes'):
+        read(proto, {"y": (1,)})
 
 
 def test_an_operator_of_a_custom_domain_stays_unknown(build, read):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import pytest
@@ -10,6 +11,9 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+
+from shapeinspect.errors import ShapeMismatchError
+from shapeinspect.rules import macs, output_shapes
 
 shapes = st.lists(st.integers(1, 4), min_size=1, max_size=4).map(tuple)
 RECURRENT = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
@@ -179,3 +183,32 @@ def test_distances_and_losses(same_as_torch: Any, left: tuple[int, ...], axis: i
 def test_fractional_pool(same_as_torch: Any, settled: dict[str, Any]) -> None:
     module = nn.FractionalMaxPool2d(2, **settled)
     same_as_torch("fractional_max_pool", {"kernel_size": (2, 2), **settled}, ((2, 3, 9, 11),), module, "cpu")
+
+
+@pytest.mark.parametrize("grid", [(2, 5, 7, 2), (2, 5, 7, 11, 3), (3, 5, 7, 2), (2, 5, 7, 3)])
+def test_grid_samples(same_as_torch: Any, grid: tuple[int, ...]) -> None:
+    for shape in ((2, 13, 17, 19), (2, 13, 17, 19, 23)):
+        sampled = functools.partial(F.grid_sample, align_corners=False)
+        same_as_torch("grid_sample", {}, (shape, grid), sampled, "cpu")
+
+
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+def test_losses_of_classes(same_as_torch: Any, reduction: str) -> None:
+    loss, attributes = nn.NLLLoss(reduction=reduction), {"reduction": reduction, "a_target": True}
+    same_as_torch("loss", attributes, ((2, 5, 3, 7), (2, 3, 7)), lambda x, y: loss(x, y.long()))
+
+
+def test_heads_side_by_side(same_as_torch: Any) -> None:
+    def attend(query: Any, key: Any, value: Any) -> Any:
+        heads = [x.unflatten(-1, (n, -1)).transpose(1, 2) for x, n in ((query, 6), (key, 2), (value, 2))]
+        made = F.scaled_dot_product_attention(*heads, enable_gqa=True)
+        return made.transpose(1, 2).flatten(2)
+
+    split = {"projected": False, "num_heads": 6, "num_kv_heads": 2, "batch_first": True}
+    shapes = ((3, 5, 6 * 4), (3, 7, 2 * 4), (3, 7, 2 * 11))
+    same_as_torch("attention", split, shapes, attend)
+    # One product for the scores and one for the sum, of each of 6 heads: 5·7·(4 + 11).
+    assert macs("attention", split, shapes, ((3, 5, 66),)) == 3 * 6 * 5 * 7 * (4 + 11)
+    assert macs("attention", {**split, "past_length": 13}, shapes, ((3, 5, 66),)) == 3 * 6 * 5 * 20 * 15
+    with pytest.raises(ShapeMismatchError, match="keys of 2 heads of 4 features"):
+        output_shapes("attention", split, (shapes[0], (3, 7, 9), shapes[2]))

@@ -27,7 +27,7 @@ KEYS = """
     axis1 normalized_shape chunk source destination embedding_dim in1_features in2_features reduction
     output_ratio
 """
-WITHOUT_RULE = {"module", "lambda", "unknown", "spectrogram"}
+WITHOUT_RULE = {"module", "lambda", "lora", "unknown", "spectrogram"}
 
 
 def test_every_kind_of_the_vocabulary_has_a_rule() -> None:
@@ -146,3 +146,12 @@ def test_work_is_symbolic_where_shapes_are_and_unknown_where_they_are() -> None:
     assert macs("linear", linear, ((N, 5),), ((N, 7),)) == 35 * N
     assert macs("linear", linear, ((UNKNOWN, 5),), ((UNKNOWN, 7),)) is None
     assert macs("lambda", {}, ((2, 5),), ((2, 7),)) is None
+
+
+def test_axes_that_the_graph_computes_leave_lengths_open() -> None:
+    # Each axis of a reduction stays or becomes 1; how many a squeeze drops is open.
+    axes = {"axes": UNKNOWN}
+    assert output_shapes("reduce", {**axes, "keepdims": True}, ((2, 1, 3),)) == ((UNKNOWN, 1, UNKNOWN),)
+    assert output_shapes("reduce", {**axes, "keepdims": False}, ((2, 1, 3),)) == (None,)
+    assert output_shapes("squeeze", axes, ((2, 1, 3),)) == (None,)
+    assert axis_names("reduce", {**axes, "keepdims": False}, ((2, 1, 3),), ((2, 1),)).links == ()
