@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapeinspect.compare import Options, compare
 from shapeinspect.compare.result import Comparison, LayerPair, Refusal
+from shapeinspect.registry import native_table
 from shapeinspect.render import diff as render
 from shapeinspect.report import Report, inspect
 
@@ -46,7 +47,9 @@ def diff(
         'all 7 layers are the same, and so are their numbers'
     """
     models = [source.model if isinstance(source, Report) else inspect(source).model for source in (a, b)]
-    return Difference(compare(models[0], models[1], Options(values, rtol, atol, dtype)))
+    options = Options(values, rtol, atol, dtype)
+    tables = native_table(models[0].framework), native_table(models[1].framework)
+    return Difference(compare(models[0], models[1], options, tables))
 
 
 @dataclass(frozen=True)

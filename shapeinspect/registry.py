@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 
 from shapeinspect.adapter import Adapter
 from shapeinspect.errors import UnreadableFileError, UsageError
+from shapeinspect.native import NativeTable
 from shapeinspect.source import Source
 
 GROUP = "shapeinspect.adapters"
@@ -90,3 +92,33 @@ def _unmatched(source: Source, rows: tuple[Installed, ...]) -> UsageError | Unre
     if source.size == 0:
         return UnreadableFileError(source.label, "the file is empty")
     return UnreadableFileError(source.label, f"no known format begins with {source.head[:8]!r}", hint=hint)
+
+
+def native_tables() -> dict[str, str]:
+    """Return where each framework's table of native layouts is, as its adapter says.
+
+    Example:
+        >>> native_tables()["torch"]
+        'shapeinspect_torch.native:NATIVE'
+    """
+    adapters = [row.adapter for row in installed() if row.adapter is not None]
+    return {adapter.framework: adapter.native for adapter in adapters if adapter.native is not None}
+
+
+def native_table(framework: str) -> NativeTable | None:
+    """Return what a framework stores for a layer of each kind, or None if no adapter tells.
+
+    Args:
+        framework: its name.
+
+    Example:
+        >>> table = native_table("keras")
+        >>> table.separator
+        '/'
+    """
+    place = native_tables().get(framework)
+    if place is None:
+        return None
+    module, _, name = place.partition(":")
+    table = getattr(import_module(module), name)
+    return table if isinstance(table, NativeTable) else None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from shapeinspect.compare.assume import assume
 from shapeinspect.compare.fit import fits, same_kind
 from shapeinspect.compare.match import Matching, match
 from shapeinspect.compare.passing import Calls, behind, compare_passing, functions
@@ -17,6 +18,7 @@ from shapeinspect.compare.units import Unit, units_of
 from shapeinspect.compare.values import fingerprint
 from shapeinspect.compare.weights import Options, compare_weights, stored
 from shapeinspect.ir import Call, Layer, Model, Note
+from shapeinspect.native import NativeTable
 
 __all__ = ["Comparison", "Options", "compare"]
 
@@ -24,13 +26,20 @@ __all__ = ["Comparison", "Options", "compare"]
 _TOLD = frozenset({"kernel_size", "num_layers"})
 
 
-def compare(a: Model, b: Model, options: Options | None = None) -> Comparison:
+def compare(
+    a: Model,
+    b: Model,
+    options: Options | None = None,
+    tables: tuple[NativeTable | None, NativeTable | None] = (None, None),
+) -> Comparison:
     """Compare two models layer by layer and weight by weight.
 
     Args:
         a: a model after every stage.
         b: another one.
         options: what counts as a difference.
+        tables: what each model's framework stores for a layer of each kind: it is taken for layers that
+            are known by names and shapes alone.
 
     Example:
         >>> from shapeinspect.ir import Weight
@@ -45,7 +54,7 @@ def compare(a: Model, b: Model, options: Options | None = None) -> Comparison:
     found = match(units_a, units_b, fingerprint if chosen.values else None)
     calls = (_calls(a), _calls(b))
     after = (functions(a), functions(b))
-    pairs = tuple(_pairs(found, (a, b), chosen, calls, after))
+    pairs = tuple(_pairs(found, (a, b), chosen, calls, after, tables))
     paired = [(pair.a, pair.b) for pair in pairs if pair.a is not None and pair.b is not None]
     layers = _in_order(a, (*pairs, *compare_passing(a, b, paired, calls)))
     return Comparison(a, b, layers, _refusal(a, b, pairs), _notes(found, a, b), chosen.values)
@@ -64,13 +73,14 @@ def _pairs(
     options: Options,
     calls: tuple[Calls, Calls],
     after: tuple[Mapping[str, Layer], Mapping[str, Layer]],
+    tables: tuple[NativeTable | None, NativeTable | None],
 ) -> list[LayerPair]:
     open_classes = found.open_classes()
     pairs: list[LayerPair] = []
     for unit in found.a:
         if unit.index in found.partner_a:
             other = found.b[found.partner_a[unit.index]]
-            pairs.append(_pair(found, unit, other, models, options, calls, after))
+            pairs.append(_pair(found, unit, other, models, options, calls, after, tables))
         elif found.class_a[unit.index] in open_classes:
             rivals = [found.b[index] for index in open_classes[found.class_a[unit.index]][1]]
             pairs.append(_ambiguous(unit, rivals, first=True))
@@ -112,8 +122,11 @@ def _pair(
     options: Options,
     calls: tuple[Calls, Calls],
     after: tuple[Mapping[str, Layer], Mapping[str, Layer]],
+    tables: tuple[NativeTable | None, NativeTable | None],
 ) -> LayerPair:
-    weights = compare_weights(a, b, options)
+    seen_a = assume(a, b, tables[0]) if a.layer.kind == "unknown" else a
+    seen_b = assume(b, a, tables[1]) if b.layer.kind == "unknown" else b
+    weights = compare_weights(seen_a, seen_b, options)
     sides = side(a.layer, models[0], calls[0]), side(b.layer, models[1], calls[1])
     skip = _TOLD if weights else frozenset()
     settings = (
@@ -125,14 +138,17 @@ def _pair(
         why.append(f"{a.layer.kind} in A, {b.layer.kind} in B")
     elif "unknown" in (a.layer.kind, b.layer.kind) and a.layer.kind != b.layer.kind:
         known, bare = (b, "A") if a.layer.kind == "unknown" else (a, "B")
-        why.append(f"{bare} holds names and shapes only: the same if it is a {known.layer.kind}")
+        if any(weight.figures and weight.figures.close and len(weight.steps) for weight in weights):
+            why.append(f"{bare} holds names and shapes only; its numbers show a {known.layer.kind}")
+        else:
+            why.append(f"{bare} holds names and shapes only: it is compared as a {known.layer.kind}")
     statuses = {weight.status for weight in weights}
     status: Status = "same"
     if (
         (why and not same_kind(a, b))
         or statuses & {"differs", "only_a", "only_b"}
         or settings
-        or not fits(a, b)
+        or not fits(seen_a, seen_b)
     ):
         status = "differs"
     elif "ambiguous" in statuses:

@@ -131,7 +131,7 @@ def units_of(model: Model) -> list[Unit]:
 def _slots(layer: Layer) -> dict[str, Slot]:
     found: dict[str, Slot] = {}
     for weight in layer.weights:
-        if is_counter(weight):
+        if is_counter(weight) or (weight.layout is not None and not weight.layout.slot):
             continue
         cut = pieces(weight)
         for piece in cut:

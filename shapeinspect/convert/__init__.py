@@ -8,7 +8,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +88,7 @@ def normalize(
         >>> written.tensors["conv1/kernel"]
         (5, 5, 1, 6)
     """
-    table = None if to is None else natives(to)
+    table = None if to is None else _table(to)
     model = source.model if isinstance(source, Report) else inspect(source).model
     units = units_of(model)
     names = _stems(units, table.separator if table else ".")
@@ -116,29 +115,11 @@ def normalize(
     )
 
 
-def natives(framework: str) -> NativeTable:
-    """Return what a framework's adapter tells of its layouts.
-
-    Args:
-        framework: its name.
-
-    Raises:
-        UsageError: if no installed adapter tells of it.
-
-    Example:
-        >>> natives("keras").separator
-        '/'
-    """
-    known = {}
-    for row in registry.installed():
-        if row.adapter is not None and row.adapter.native is not None:
-            known[row.adapter.framework] = row.adapter.native
-    if framework not in known:
-        raise UsageError(f"--to {framework} is not possible", expected=", ".join(sorted(known)))
-    module, _, attribute = known[framework].partition(":")
-    table = getattr(import_module(module), attribute)
-    if not isinstance(table, NativeTable):
-        raise UsageError(f"{known[framework]} is no table of native layouts")
+def _table(framework: str) -> NativeTable:
+    table = registry.native_table(framework)
+    if table is None:
+        known = ", ".join(sorted(registry.native_tables()))
+        raise UsageError(f"--to {framework} is not possible", expected=known)
     return table
 
 
@@ -291,8 +272,8 @@ def _check(entries: Sequence[_Entry], model: Model) -> None:
 
 
 def _notes(model: Model, units: Sequence[Unit], table: NativeTable | None) -> tuple[str, ...]:
-    kinds = {unit.layer.kind for unit in units}
-    if table is not None and not model.calls and "linear" in kinds and kinds & {"conv", "unknown"}:
+    kinds = {kind for unit in units for kind in (unit.layer.kind, *unit.layer.candidates)}
+    if table is not None and not model.calls and {"linear", "conv"} <= kinds:
         return (
             "the source holds no graph: whether a linear layer stands behind a flatten is not known, and "
             "no input axis was permuted for it",

@@ -64,6 +64,8 @@ def plan(table: NativeTable, layer: Layer, slots: Mapping[str, Slotted]) -> tupl
     for name, value, why in row.only:
         if layer.attributes.get(name, value) not in (value, None):
             return why
+    if layer.kind == "attention" and "num_heads" not in layer.attributes and "head" in _axes(table, row):
+        return "the number of its heads is not known"
     made: list[Made] = []
     used: set[str] = set()
     for role, rank in _roles(table, row, slots):
@@ -75,6 +77,13 @@ def plan(table: NativeTable, layer: Layer, slots: Mapping[str, Slotted]) -> tupl
     if left:
         return f"{table.framework}'s {row.type.replace('{k}', 'n')} has no place for {', '.join(left)}"
     return tuple(made)
+
+
+def _axes(table: NativeTable, row: NativeRow) -> set[str]:
+    """Return every axis of the weights that a row stores with a rank of their own."""
+    ranks = [text.rpartition(":") for text in row.roles.split()]
+    layouts = [table.bind(row.type, role, int(rank), {}) for role, _, rank in ranks if rank.isdigit()]
+    return {name for layout in layouts if layout is not None for name in parse(layout.native).names}
 
 
 def _both(slots: Mapping[str, Slotted]) -> bool:
