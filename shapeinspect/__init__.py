@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from shapeinspect.answers import Explanation, explain
     from shapeinspect.convert import Written, normalize
+    from shapeinspect.debugging import debug
     from shapeinspect.difference import Difference, diff
     from shapeinspect.errors import (
         LayoutError,
@@ -37,6 +38,7 @@ __all__ = [
     "UsageError",
     "Written",
     "__version__",
+    "debug",
     "diff",
     "explain",
     "inspect",
@@ -49,6 +51,7 @@ _HOMES = {
     "LayerReport": "report",
     "Report": "report",
     "Written": "convert",
+    "debug": "debugging",
     "diff": "difference",
     "explain": "answers",
     "inspect": "report",

@@ -202,7 +202,8 @@ class Recorder:
         try:
             result = run()
         except Exception:
-            shown.path = self._place(name, shown)[0]
+            shown.path, shown.parts = self._place(name, shown)
+            shown.attributes = attributes
             self._failed(shown, inputs)
             raise
         made = [args[0]] if raw == "__setitem__" else [tensor for _, tensor in tensors(result)]

@@ -19,6 +19,7 @@ class TorchLiveAdapter(Adapter):
     framework = "torch"
     formats = ("PyTorch nn.Module (live)",)
     requires = "torch"
+    debugger = "shapeinspect_torch.debugger:DEBUGGER"
 
     def match(self, source: Source) -> int:
         """Tell by the names of the object's classes; nothing is imported."""

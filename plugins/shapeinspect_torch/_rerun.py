@@ -1,0 +1,292 @@
+"""Runs one failed call of a module again on a copy without numbers, with changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from shapeinspect.ir import Call, Frozen, Layer, Model
+from shapeinspect.rerun import Change, Evaluating, Failure, OnCall, OnInput, OnLayer, OnOperand, Rerun
+from shapeinspect.source import Source
+from shapeinspect_torch._edits import rebuild_layer, stepped
+from shapeinspect_torch._guard import undisturbed
+from shapeinspect_torch._inputs import Inputs, prepare
+from shapeinspect_torch._mode import function_name, without_numbers_mode
+from shapeinspect_torch._pytree import rebuild, tensors
+from shapeinspect_torch._record import Recorder
+from shapeinspect_torch._shadow import Shadow
+from shapeinspect_torch._spelling import spell
+from shapeinspect_torch._tree import Node, unwrap, walk
+from shapeinspect_torch.trace import _assemble, _limit, _recorder, _Trace, _wrap
+
+
+@dataclass(slots=True)
+class _Trial:
+    """One run: what was recorded, how it ended, and at which place."""
+
+    nodes: list[Node]
+    shadow: Shadow
+    recorder: Recorder
+    error: Exception | None = None
+    #: The place in the recorder's calls, and the function's name or the module's path.
+    failed: tuple[int, str] | None = None
+
+
+class TorchRerun(Rerun):
+    """A module called on arguments.
+
+    Args:
+        root: the module.
+        args: its positional arguments.
+        kwargs: its named ones.
+        prefix: the path of the module in the model that is debugged; empty for the model itself.
+    """
+
+    def __init__(self, root: Any, args: tuple[Any, ...], kwargs: dict[str, Any], prefix: str = "") -> None:
+        self._root = unwrap(root)[0]
+        self._example = (args, kwargs)
+        self._prefix = prefix
+        self._places: list[int] = []
+        self._failed: tuple[int, str] | None = None
+
+    def reproduce(self, message: str, where: str | None) -> Exception | None:
+        """Run the call as it was; fill in ``failure`` if it fails.
+
+        Args:
+            message: the framework's own words.
+            where: the user's source line.
+
+        Returns:
+            The exception that it ended with, or None if it came to its end.
+        """
+        trial = self._run(())
+        model = self._model(trial)
+        self._failed = trial.failed
+        found = self._found(trial)
+        self.failure = replace(found, model=model, message=message, where=where) if found else Failure(
+            model, Layer("", "module", ""), (), message, where
+        )  # fmt: skip
+        return trial.error
+
+    def attempt(self, changes: Sequence[Change]) -> Failure | None:
+        """Run the call again with changes; see ``shapeinspect.rerun.Rerun``."""
+        try:
+            trial = self._run(tuple(changes))
+        except (ValueError, TypeError, KeyError, RuntimeError, AttributeError):
+            return self.failure  # the change itself does not fit
+        if trial.error is None:
+            return None
+        return self._found(trial) or self.failure
+
+    def spell(self, change: Change, name: str) -> str:
+        """Write a change in torch's words; see ``shapeinspect.rerun.Rerun``."""
+        return spell(change, name, self.failure)
+
+    def is_limit(self, error: Exception) -> bool:
+        """Tell whether a run ended at something that cannot be done without numbers.
+
+        Args:
+            error: what it ended with.
+        """
+        return _limit(error) is not None
+
+    def _run(self, changes: tuple[Change, ...]) -> _Trial:
+        model = self._root
+        nodes, shadow = walk(model), Shadow()
+        with undisturbed(False):
+            copy = shadow.of(model)
+            self._edit(nodes, shadow, changes)
+            source = Source("", target=model, example=self._example)
+            inputs = _fed(prepare(source, model, shadow, frozenset()), changes)
+            recorder = _recorder(nodes, shadow)
+            for name, tensor in inputs.names:
+                recorder.add_input(name, tensor)
+            _wrap(copy, nodes, shadow, recorder)
+            trial = _Trial(nodes, shadow, recorder)
+            evaluating = any(isinstance(change, Evaluating) for change in changes)
+            for node in nodes:
+                self._watch(node, shadow.of(node.real), trial, changes, evaluating)
+            try:
+                _call(copy, model, inputs, self._listener(trial, changes))
+            except Exception as error:  # noqa: BLE001  # a forward may raise anything; the trial keeps it
+                trial.error = error
+        return trial
+
+    def _edit(self, nodes: list[Node], shadow: Shadow, changes: tuple[Change, ...]) -> None:
+        by_path = {self._full(node.draft.path, node is nodes[0]): node for node in nodes}
+        for change in changes:
+            if isinstance(change, OnLayer):
+                node = by_path[change.path]
+                rebuild_layer(shadow.of(node.real), node.native or node.draft.type, change.attributes)
+                node.draft.attributes.update(change.attributes)
+            elif isinstance(change, Evaluating):
+                for node in nodes:
+                    shadow.of(node.real).__dict__["training"] = False
+
+    def _watch(
+        self, node: Node, module: Any, trial: _Trial, changes: tuple[Change, ...], evaluating: bool
+    ) -> None:
+        """Let a leaf keep its training mode, note where it fails, and edit what goes into it."""
+        import torch
+
+        if not node.leaf or node.first != node.draft.path or isinstance(module, torch.jit.ScriptModule):
+            return
+        if node.draft.kind in ("batch_norm", "instance_norm"):
+            module.__dict__["training"] = bool(node.real.training) and not evaluating
+        forward, path, recorder = module.forward, node.draft.path, trial.recorder
+
+        def run(*args: Any, **kwargs: Any) -> Any:
+            if recorder._silent:
+                return forward(*args, **kwargs)
+            at = len(recorder.calls)
+            args, kwargs = self._operands(at, path, args, kwargs, recorder, changes)
+            try:
+                if node.draft.kind in ("batch_norm", "instance_norm"):
+                    _refuse_one_value(node.draft.kind, module, args)
+                return forward(*args, **kwargs)
+            except Exception:
+                if trial.failed is None:
+                    trial.failed = (at, path)
+                    recorder._failed(node.draft, recorder._seen((args, kwargs)))
+                raise
+
+        module.__dict__["forward"] = run
+
+    def _listener(self, trial: _Trial, changes: tuple[Change, ...]) -> Callable[..., Any]:
+        recorder = trial.recorder
+
+        def listen(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], run: Callable[[], Any]) -> Any:
+            if recorder._silent:
+                return recorder.function(func, args, kwargs, run)
+            at, name = len(recorder.calls), function_name(func)
+            new_args, new_kwargs = self._operands(at, name, args, kwargs, recorder, changes)
+            new_args, new_kwargs = self._settings(at, name, new_args, new_kwargs, changes)
+            if new_args is not args or new_kwargs is not kwargs:
+                args, kwargs = new_args, new_kwargs
+                run = lambda: func(*args, **kwargs)  # noqa: E731  # a name of its own would say no more
+            try:
+                return recorder.function(func, args, kwargs, run)
+            except Exception:
+                if trial.failed is None:
+                    trial.failed = (at, name)
+                raise
+
+        return listen
+
+    def _operands(
+        self, at: int, name: str, args: Any, kwargs: Any, recorder: Recorder, changes: tuple[Change, ...]
+    ) -> tuple[Any, Any]:
+        edits = [
+            change
+            for change in changes
+            if isinstance(change, OnOperand) and self._is_at(change.call, at, name)
+        ]
+        if not edits:
+            return args, kwargs
+        found = [tensor for _, tensor in tensors((args, kwargs)) if id(tensor) not in recorder._weights]
+        new = {id(found[edit.operand]): stepped(found[edit.operand], edit.steps) for edit in edits}
+        return (
+            rebuild(tuple(args), lambda tensor: new.get(id(tensor), tensor)),
+            rebuild(dict(kwargs), lambda tensor: new.get(id(tensor), tensor)),
+        )
+
+    def _is_at(self, call: int | None, at: int, name: str) -> bool:
+        if call is None:
+            return self._failed == (at, name)
+        return call < len(self._places) and self._places[call] == at
+
+    def _settings(
+        self, at: int, name: str, args: Any, kwargs: Any, changes: tuple[Change, ...]
+    ) -> tuple[Any, Any]:
+        for change in changes:
+            if isinstance(change, OnCall) and self._failed == (at, name):
+                if "axis" in change.attributes:
+                    return args[:1], {**kwargs, "dim": change.attributes["axis"]}
+                if "shape" in change.attributes:
+                    return (args[0], change.attributes["shape"]), {}
+        return args, kwargs
+
+    def _full(self, path: str, root: bool) -> str:
+        if not self._prefix:
+            return path
+        return self._prefix if root else f"{self._prefix}.{path}"
+
+    def _found(self, trial: _Trial) -> Failure | None:
+        failure = trial.recorder.failure
+        if failure is None or trial.error is None:
+            return None
+        draft = failure.layer
+        values = {name: trial.recorder.values[name] for name in failure.inputs}
+        model = Model("", "live", "torch", "torch-live", values=Frozen(values))
+        root = trial.nodes[0].draft
+        if draft is None:
+            path = self._full(failure.scope, failure.scope == root.path)
+            return Failure(model, Layer(path, "module", ""), failure.inputs, str(trial.error))
+        path = self._full(draft.path, draft is root)
+        layer = Layer(path, draft.kind, draft.type, tuple(path.split(".")), Frozen(draft.attributes))
+        return Failure(model, layer, failure.inputs, str(trial.error))
+
+    def _model(self, trial: _Trial) -> Model:
+        source = Source(type(self._root).__name__, target=self._root)
+        trace = _Trace(trial.recorder, (), None)
+        model = _assemble(source, trial.nodes, trial.shadow, trace, [])
+        shown = {layer.path for layer in model.layers}
+        self._places = [
+            at for at, call in enumerate(trial.recorder.calls) if call is not None and call.layer in shown
+        ]
+        root = trial.nodes[0].draft.path
+        failure = trial.recorder.failure
+        wanted = {name: trial.recorder.values[name] for name in (failure.inputs if failure else ())}
+        return replace(
+            model,
+            layers=tuple(self._renamed(layer, root) for layer in model.layers),
+            calls=tuple(
+                Call(self._full(call.layer, call.layer == root), call.inputs, call.outputs, call.attributes)
+                for call in model.calls
+            ),
+            values=Frozen({**model.values, **wanted}),
+            notes=(),
+        )
+
+    def _renamed(self, layer: Layer, root: str) -> Layer:
+        if not self._prefix:
+            return layer
+        parts = (*self._prefix.split("."), *(layer.parts if layer.path != root else ()))
+        return replace(layer, path=self._full(layer.path, layer.path == root), parts=parts)
+
+
+def _fed(inputs: Inputs, changes: tuple[Change, ...]) -> Inputs:
+    steps = {change.name: change.steps for change in changes if isinstance(change, OnInput)}
+    if not steps:
+        return inputs
+    new = {id(tensor): stepped(tensor, steps[name]) for name, tensor in inputs.names if name in steps}
+    names = tuple((name, new.get(id(tensor), tensor)) for name, tensor in inputs.names)
+    return Inputs(
+        rebuild(inputs.args, lambda tensor: new.get(id(tensor), tensor)),
+        rebuild(inputs.kwargs, lambda tensor: new.get(id(tensor), tensor)),
+        names,
+    )
+
+
+def _call(copy: Any, model: Any, inputs: Inputs, listener: Callable[..., Any]) -> None:
+    import torch
+
+    first = next((tensor for tensor in (*model.parameters(), *model.buffers())), None)
+    device = torch.device("cpu") if first is None or first.is_meta else first.device
+    with without_numbers_mode(device, listener):
+        copy(*inputs.args, **inputs.kwargs)
+
+
+def _refuse_one_value(kind: str, module: Any, args: tuple[Any, ...]) -> None:
+    """Refuse what normalization over one value refuses in training; the trace itself lets it pass."""
+    if not args or not (module.training or getattr(module, "running_mean", None) is None):
+        return
+    shape = tuple(args[0].shape)
+    space = shape[2:] if len(shape) > 1 else ()
+    count = 1
+    for length in space if kind == "instance_norm" else (*shape[:1], *space):
+        count *= length
+    if count == 1 and len(shape) > 1:
+        what = "spatial element" if kind == "instance_norm" else "value per channel"
+        raise ValueError(f"Expected more than 1 {what} when training, got input size {shape}")

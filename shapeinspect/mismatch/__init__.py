@@ -1,0 +1,9 @@
+"""Why shapes do not fit, and what makes them fit: found by running the failed call again with changes."""
+
+from __future__ import annotations
+
+from shapeinspect.mismatch.causes import CAUSES
+from shapeinspect.mismatch.describe import describe
+from shapeinspect.mismatch.diagnose import Diagnosis, Tried, diagnose
+
+__all__ = ["CAUSES", "Diagnosis", "Tried", "describe", "diagnose"]

@@ -1,0 +1,168 @@
+"""Writes a diagnosis for people: what, expected, got, the way there, and what mends it."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator
+
+from shapeinspect.dims import Shape
+from shapeinspect.ir import Axes, Layer, Value, Weight
+from shapeinspect.mismatch.causes import CAUSES
+from shapeinspect.mismatch.demand import channel_axis
+from shapeinspect.mismatch.diagnose import Diagnosis
+from shapeinspect.rules.rule import show
+from shapeinspect.text import printable
+
+_WIDTH = 80
+_LABEL = 11
+_REORDER = frozenset({"flatten", "reshape"})
+
+
+def describe(diagnosis: Diagnosis) -> str:
+    """Return the diagnosis as text of at most 80 columns, where names allow.
+
+    Args:
+        diagnosis: what was found.
+    """
+    layer = diagnosis.layer
+    kind = f" ({layer.kind})" if layer.kind not in ("module", "unknown") else f" ({layer.type})"
+    lines = [f'layer "{printable(layer.path)}"{kind}: {CAUSES[diagnosis.cause]}']
+    for label, texts in _facts(diagnosis):
+        for at, text in enumerate(texts):
+            lines += _wrapped(label if at == 0 else "", text)
+    return "\n".join(lines)
+
+
+def _wrapped(label: str, text: str) -> list[str]:
+    pad = " " * (_LABEL + 1)
+    head = f"  {label:<{_LABEL - 2}} "
+    return textwrap.wrap(
+        printable(text, 1000),
+        _WIDTH,
+        initial_indent=head,
+        subsequent_indent=pad + "  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    ) or [head.rstrip()]
+
+
+def _facts(diagnosis: Diagnosis) -> Iterator[tuple[str, list[str]]]:
+    expected = _expected(diagnosis)
+    if expected:
+        yield "expected", expected
+    got = _got(diagnosis)
+    if got:
+        yield "got", got
+    if diagnosis.failure.where:
+        yield "at", [diagnosis.failure.where]
+    way = list(_way(diagnosis))
+    if way:
+        yield "came by", _aligned(way)
+    if diagnosis.fixes:
+        fixes = [f"{'' if at == 0 else 'or '}{tried.text}" for at, tried in enumerate(diagnosis.fixes)]
+        yield "fix", fixes
+        count = len(diagnosis.fixes)
+        yield "", [f"({'it was' if count == 1 else 'each was'} tried: the whole call passes with it)"]
+
+
+def _expected(diagnosis: Diagnosis) -> list[str]:
+    problem, layer = diagnosis.problem, diagnosis.layer
+    demand = problem.demand
+    weight = _weight(diagnosis, layer.path)
+    tail = "" if weight is None else f'   weight "{weight.name}" is {_stored(weight)}'
+    if demand is None:
+        return [problem.expected + tail] if problem.expected else [tail.strip()] if tail else []
+    letter = _letter(layer, demand.axis, len(problem.shapes[0] or ()))
+    parts = _parts(diagnosis, demand.wanted)
+    return [f"{letter} = {demand.wanted}{tail}{parts}"]
+
+
+def _letter(layer: Layer, axis: int, rank: int) -> str:
+    if layer.kind in ("linear", "rnn", "lstm", "gru"):
+        return "i"
+    return "C" if axis == channel_axis(layer.attributes, rank) or axis in (1, rank - 1) else f"axis {axis}"
+
+
+def _weight(diagnosis: Diagnosis, path: str) -> Weight | None:
+    for layer in diagnosis.model.layers:
+        if layer.path == path:
+            return next((weight for weight in layer.weights if not weight.buffer), None)
+    return None
+
+
+def _stored(weight: Weight) -> str:
+    if weight.layout is None or weight.common_shape is None:
+        return show(weight.shape)
+    return show(weight.common_shape, weight.layout.common)
+
+
+def _parts(diagnosis: Diagnosis, wanted: int) -> str:
+    """Say how the expected number is made of channels and space, if a flatten made the one given."""
+    origin = _flattened(diagnosis)
+    if origin is None or origin.shape is None or len(origin.shape) != 4:
+        return ""
+    channels = origin.shape[1]
+    if not isinstance(channels, int) or wanted % channels:
+        return ""
+    side = round((wanted // channels) ** 0.5)
+    return f", and {wanted} = {channels}·{side}·{side}" if side * side * channels == wanted else ""
+
+
+def _flattened(diagnosis: Diagnosis) -> Value | None:
+    """Return the value that was flattened into the first operand, or None."""
+    if not diagnosis.failure.inputs:
+        return None
+    layers = {layer.path: layer for layer in diagnosis.model.layers}
+    for call in reversed(diagnosis.model.calls):
+        if diagnosis.failure.inputs[0] in call.outputs and call.layer in layers:
+            if layers[call.layer].kind in _REORDER and call.inputs:
+                return diagnosis.model.values.get(call.inputs[0])
+            if layers[call.layer].kind != "module":
+                return None
+    return None
+
+
+def _got(diagnosis: Diagnosis) -> list[str]:
+    demand, values = diagnosis.problem.demand, diagnosis.model.values
+    shown = [_value(values[name]) for name in diagnosis.failure.inputs if name in values]
+    if demand is None:
+        facts = [f"{key} = {value}" for key, value in diagnosis.failure.facts.items()]
+        return [*facts, " and ".join(shown)] if shown else facts
+    origin = _flattened(diagnosis)
+    lines = [f"{demand.had} in {shown[0]}"] if shown else [str(demand.had)]
+    if origin is not None and origin.shape is not None and len(origin.shape) > 2:
+        product = "·".join(map(str, origin.shape[1:]))
+        lines.append(f"flattened from {_value(origin)}: {product}")
+    return lines
+
+
+def _value(value: Value) -> str:
+    if value.shape is None:
+        return "a tensor of unknown shape"
+    return show(value.shape, _names(value.axes, value.shape))
+
+
+def _names(axes: Axes | None, shape: Shape) -> str:
+    if axes is None or len(axes) != len(shape) or not any(axes):
+        return ""
+    return " ".join(name or "?" for name in axes)
+
+
+def _way(diagnosis: Diagnosis) -> Iterator[tuple[str, str, str]]:
+    model = diagnosis.model
+    for name in model.inputs:
+        if name in model.values:
+            yield printable(name, 40), "input", _value(model.values[name])
+    chain = diagnosis.chain()
+    if len(chain) < len(diagnosis.chain(10_000)):
+        yield "…", "", ""
+    for layer, call in chain:
+        made = [_value(model.values[name]) for name in call.outputs[:1] if name in model.values]
+        yield printable(layer.path, 60), layer.kind, "".join(made)
+
+
+def _aligned(rows: Iterable[tuple[str, str, str]]) -> list[str]:
+    table = list(rows)
+    widths = [min(max(len(row[at]) for row in table), 34) for at in range(2)]
+    return [f"{path:<{widths[0]}}  {kind:<{widths[1]}}  {value}".rstrip() for path, kind, value in table]

@@ -1,0 +1,206 @@
+"""From a failed call to a diagnosis: what does not fit, why, and which changes make it fit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from shapeinspect import infer, layout
+from shapeinspect.errors import ShapeInspectError
+from shapeinspect.ir import Call, Layer, Model, Value
+from shapeinspect.mismatch.demand import Problem, problem_of
+from shapeinspect.mismatch.fixes import Fix, proposals
+from shapeinspect.mismatch.losses import is_loss
+from shapeinspect.mismatch.pools import pooled
+from shapeinspect.mismatch.sizes import search
+from shapeinspect.rerun import Change, Failure, OnInput, OnLayer, Rerun
+
+#: A diagnosis takes no longer than this many seconds, nor more runs.
+_SECONDS = 6.0
+_RUNS = 160
+#: So many fixes are shown.
+_SHOWN = 3
+#: From this rank on, a fix changes the model to suit an input that is arranged wrongly.
+_DOUBTFUL = 34
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A fix with which the whole model passes.
+
+    Args:
+        fix: what was tried.
+        text: what to write, in the framework's words.
+    """
+
+    fix: Fix
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What is known of a failure.
+
+    Args:
+        failure: where the run ended.
+        model: everything up to there, with named axes and common layouts.
+        problem: what does not fit.
+        cause: why, by its name in ``causes``.
+        fixes: the changes with which the whole model passes, the best first.
+        runs: how often the call was run again.
+    """
+
+    failure: Failure
+    model: Model
+    problem: Problem
+    cause: str
+    fixes: tuple[Tried, ...]
+    runs: int = 0
+
+    @property
+    def layer(self) -> Layer:
+        """The layer that refused."""
+        return self.failure.layer
+
+    def chain(self, last: int = 10) -> tuple[tuple[Layer, Call], ...]:
+        """Return the calls that led to the failure, in order.
+
+        Args:
+            last: how many of them.
+        """
+        layers = {layer.path: layer for layer in self.model.layers}
+        wanted = {name for name in self.failure.inputs if name}
+        found: list[tuple[Layer, Call]] = []
+        for call in reversed(self.model.calls):
+            layer = layers.get(call.layer)
+            if layer is None or layer.kind in ("module", "input") or not wanted.intersection(call.outputs):
+                continue
+            wanted.update(name for name in call.inputs if name)
+            found.append((layer, call))
+        return tuple(reversed(found[:last]))
+
+    def values(self) -> Mapping[str, Value]:
+        """Return every value up to the failure, by name."""
+        return self.model.values
+
+
+def diagnose(rerun: Rerun) -> Diagnosis:
+    """Say why a call failed, and try what could mend it.
+
+    Args:
+        rerun: the failed call.
+    """
+    failure = rerun.failure
+    problem = problem_of(failure)
+    budget = _Budget(rerun)
+    tried = _tried(rerun, failure, problem, budget)
+    cause = tried[0].fix.cause if tried else _plain_cause(failure, problem)
+    return Diagnosis(failure, _named(failure.model), problem, cause, tried, budget.runs)
+
+
+class _SpentError(Exception):
+    """No more runs may be made."""
+
+
+class _Budget:
+    """Counts the runs and the time that a diagnosis takes."""
+
+    def __init__(self, rerun: Rerun) -> None:
+        self._rerun = rerun
+        self._end = time.monotonic() + _SECONDS
+        self.runs = 0
+
+    def attempt(self, changes: tuple[Change, ...]) -> Failure | None:
+        """Run the call again, unless too much was spent already."""
+        if self.runs >= _RUNS or time.monotonic() > self._end:
+            raise _SpentError
+        self.runs += 1
+        return self._rerun.attempt(changes)
+
+
+def _tried(rerun: Rerun, failure: Failure, problem: Problem, budget: _Budget) -> tuple[Tried, ...]:
+    found: list[Fix] = []
+    try:
+        searched = False
+        for fix in (*proposals(failure, problem), *pooled(failure)):
+            if fix.rank >= 30 and not searched:
+                searched = True
+                sized = None if found else search(rerun, problem, budget.attempt)
+                found += [] if sized is None else [sized]
+            if found and found[0].rank < _DOUBTFUL - 4 and fix.rank >= _DOUBTFUL:
+                break
+            if budget.attempt(fix.changes) is None:
+                found.append(fix)
+            if len(found) >= _SHOWN:
+                break
+        if not searched and not found:
+            sized = search(rerun, problem, budget.attempt)
+            found += [] if sized is None else [sized]
+    except _SpentError:
+        pass
+    found.sort(key=lambda fix: fix.rank)
+    return tuple(Tried(fix, fix.text or _text(rerun, failure, fix)) for fix in found)
+
+
+def _text(rerun: Rerun, failure: Failure, fix: Fix) -> str:
+    parts = []
+    for change in fix.changes:
+        if isinstance(change, OnInput):
+            parts.append(f"feed {rerun.spell(change, change.name)}")
+        elif isinstance(change, OnLayer):
+            parts.append(f'{rerun.spell(change, "")} in "{change.path}"')
+        else:
+            operand = getattr(change, "operand", None)
+            name = "x"
+            if operand is not None and operand < len(failure.inputs):
+                name = _name_of(failure, failure.inputs[operand])
+            where = failure.layer.path if getattr(change, "call", None) is None else None
+            place = (
+                f' before "{where}"' if operand is not None and where else f' in "{where}"' if where else ""
+            )
+            parts.append(rerun.spell(change, name) + place)
+    return ", ".join(parts)
+
+
+def _name_of(failure: Failure, value: str) -> str:
+    """Call a value by its input's name, or by the layer that made it."""
+    if value in failure.model.inputs:
+        return value
+    for call in reversed(failure.model.calls):
+        if value in call.outputs:
+            last = call.layer.rpartition(".")[2]
+            return last if last.isidentifier() else "x"
+    return "x"
+
+
+def _plain_cause(failure: Failure, problem: Problem) -> str:
+    layer = failure.layer
+    if is_loss(layer):
+        return "targets"
+    if problem.demand is not None:
+        return "channels" if "conv" in layer.kind else "features"
+    return {
+        "elementwise": "broadcast",
+        "concat": "concat-axis",
+        "stack": "concat-axis",
+        "reshape": "reshape",
+        "matmul": "swapped-axes",
+        "embedding": "dtype",
+        "attention": "features",
+        "batch_norm": "features",
+        "layer_norm": "features",
+        "max_pool": "too-small",
+        "avg_pool": "too-small",
+        "conv": "too-small",
+    }.get(layer.kind, "unknown")
+
+
+def _named(model: Model) -> Model:
+    """Name the axes as far as the calls prove them; a model that ends in the middle may stop that."""
+    try:
+        normal = layout.normalize(model)
+        found = infer.infer(normal)
+    except (ShapeInspectError, ValueError, KeyError, IndexError, TypeError):
+        return model
+    return replace(found, notes=())

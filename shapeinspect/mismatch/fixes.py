@@ -1,0 +1,230 @@
+"""The fixes worth trying for a failure; nothing is tried here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+
+from shapeinspect.ir import Frozen, Layer
+from shapeinspect.mismatch.arrange import arrangements
+from shapeinspect.mismatch.demand import Problem, space_rank
+from shapeinspect.mismatch.joins import joins
+from shapeinspect.mismatch.losses import losses
+from shapeinspect.rerun import Change, Evaluating, Failure, OnCall, OnInput, OnLayer, OnOperand, Step
+from shapeinspect.rules.spatial import pairs, per_axis
+
+#: What one length of a feature axis becomes where two settings name it.
+_CAUSE_OF = {"concat": "concat-axis", "elementwise": "broadcast"}
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A proposal.
+
+    Args:
+        cause: what is wrong if it helps; see ``causes``.
+        changes: what is different.
+        rank: how likely it is meant; the smallest is the best.
+        text: what to call it, where the changes alone do not say it well.
+    """
+
+    cause: str
+    changes: tuple[Change, ...]
+    rank: int
+    text: str | None = None
+
+
+def proposals(failure: Failure, problem: Problem) -> tuple[Fix, ...]:
+    """Return what is worth trying, the likeliest first.
+
+    Args:
+        failure: where the run ended.
+        problem: what does not fit there.
+    """
+    found = [
+        *_inputs(failure),
+        *_operands(failure),
+        *_settings(failure, problem),
+        *_single(failure),
+    ]
+    unique: dict[tuple[Change, ...], Fix] = {}
+    for fix in sorted(found, key=lambda fix: fix.rank):
+        unique.setdefault(fix.changes, fix)
+    return tuple(unique.values())
+
+
+def _shape(failure: Failure, name: str) -> tuple[int, ...] | None:
+    value = failure.model.values.get(name)
+    if value is None or value.shape is None:
+        return None
+    shape = tuple(length for length in value.shape if isinstance(length, int))
+    return shape if len(shape) == len(value.shape) else None
+
+
+def entry(failure: Failure, name: str) -> Layer | None:
+    """Return the first layer that reads a value and says something about its form.
+
+    Args:
+        failure: where the run ended.
+        name: the value.
+    """
+    layers = {layer.path: layer for layer in failure.model.layers}
+    for call in failure.model.calls:
+        if name in call.inputs and call.layer in layers and layers[call.layer].kind not in _PASSING:
+            return layers[call.layer]
+    return failure.layer if name in failure.inputs[:1] else None
+
+
+_PASSING = frozenset({"module", "shape_of", "identity", "dropout", "cast", "unary", "activation"})
+
+
+def _inputs(failure: Failure) -> Iterator[Fix]:
+    """Propose another arrangement of an input, after what the first layer that reads it takes."""
+    for name in failure.model.inputs:
+        shape, layer = _shape(failure, name), entry(failure, name)
+        if shape is None or layer is None:
+            continue
+        for found in arrangements(layer, shape):
+            yield Fix(found.cause, (OnInput(name, found.steps),), found.rank)
+        if len(shape) >= 3 and layer.kind == "conv" and len(shape) == (space_rank(layer.attributes) or 0) + 2:
+            swapped = (*range(len(shape) - 2), len(shape) - 1, len(shape) - 2)
+            if shape[-1] != shape[-2] and len(shape) == 4:
+                yield Fix("swapped-axes", (OnInput(name, (("permute", swapped),)),), 24)
+        if layer.kind in ("rnn", "lstm", "gru", "attention") and len(shape) == 3:
+            yield Fix("batch-first", (OnInput(name, (("permute", (1, 0, 2)),)),), 28)
+            other = not layer.attributes.get("batch_first")
+            yield Fix("batch-first", (OnLayer(layer.path, Frozen(batch_first=other)),), 27)
+        if layer.kind in ("embedding", "embedding_bag"):
+            yield Fix("dtype", (OnInput(name, (("dtype", "int64"),)),), 20)
+        if layer.kind == "linear" and len(shape) == 1:
+            yield Fix("no-batch", (OnInput(name, (("unsqueeze", 0),)),), 9)
+
+
+def _operands(failure: Failure) -> Iterator[Fix]:
+    """Propose to rearrange what the failed call reads, where that is no input of the model."""
+    layer = failure.layer
+    for operand, name in enumerate(failure.inputs):
+        shape = _shape(failure, name)
+        if shape is None:
+            continue
+        is_input = name in failure.model.inputs
+        if operand == 0:
+            for found in arrangements(layer, shape):
+                if not is_input:
+                    yield Fix(found.cause, (_before(failure, operand, found.steps),), found.rank + 2)
+    shapes = tuple(_shape(failure, name) for name in failure.inputs)
+    if all(shape is not None for shape in shapes):
+        known = tuple(shape for shape in shapes if shape is not None)
+        for join in joins(layer, known):
+            yield Fix(join.cause, (_before(failure, join.operand, join.steps),), join.rank)
+        for loss in losses(layer, known):
+            changes = tuple(_before(failure, operand, steps) for operand, steps in loss.steps)
+            yield Fix(loss.cause, changes, loss.rank)
+
+
+def _before(failure: Failure, operand: int, steps: tuple[Step, ...]) -> Change:
+    name = failure.inputs[operand]
+    again = failure.inputs.count(name) > 1
+    if name in failure.model.inputs and not again:
+        return OnInput(name, steps)
+    return OnOperand(None, operand, steps)
+
+
+def _settings(failure: Failure, problem: Problem) -> Iterator[Fix]:
+    """Propose other settings of the layer that failed."""
+    layer, demand = failure.layer, problem.demand
+    own = {one.path for one in failure.model.layers if one.weights}
+    if demand is not None and layer.path in own:
+        cause = "channels" if layer.kind == "conv" else "features"
+        yield Fix(cause, (OnLayer(layer.path, Frozen({demand.setting: demand.had})),), 40)
+    shapes = [_shape(failure, name) for name in failure.inputs]
+    first = shapes[0] if shapes else None
+    if first is None:
+        return
+    if layer.kind in ("layer_norm", "rms_norm") and layer.path in own:
+        wanted = tuple(layer.attributes.get("normalized_shape") or ())
+        if wanted and len(first) >= len(wanted) and first[-len(wanted) :] != wanted:
+            new = first[-len(wanted) :]
+            yield Fix("features", (OnLayer(layer.path, Frozen(normalized_shape=new)),), 40)
+    if layer.kind == "attention" and layer.path in own:
+        yield from _attention(layer, first, shapes)
+    if layer.kind in ("concat", "stack") and isinstance(layer.attributes.get("axis"), int):
+        for axis in range(len(first)):
+            if axis != layer.attributes["axis"] % len(first):
+                yield Fix("concat-axis", (OnCall(Frozen(axis=axis)),), 20 + axis)
+    if layer.kind == "reshape" and isinstance(layer.attributes.get("shape"), tuple):
+        yield from _reshape(layer.attributes["shape"], first)
+    yield from _windows(layer, first, layer.path in own or bool(layer.parts))
+
+
+def _attention(layer: Layer, first: tuple[int, ...], shapes: list[tuple[int, ...] | None]) -> Iterator[Fix]:
+    embed, heads = layer.attributes.get("embed_dim"), layer.attributes.get("num_heads")
+    if first[-1] != embed and isinstance(heads, int) and first[-1] % heads == 0:
+        yield Fix("features", (OnLayer(layer.path, Frozen(embed_dim=first[-1])),), 40)
+    sizes = {
+        key: shape[-1]
+        for key, shape in zip(("kdim", "vdim"), shapes[1:3], strict=False)
+        if shape and shape[-1] != embed
+    }
+    if sizes and first[-1] == embed:
+        yield Fix("features", (OnLayer(layer.path, Frozen(sizes)),), 38)
+
+
+def _reshape(target: tuple[object, ...], shape: tuple[int, ...]) -> Iterator[Fix]:
+    yield Fix("not-contiguous", (OnOperand(None, 0, (("contiguous", None),)),), 5)
+    lengths = tuple(length for length in target if isinstance(length, int))
+    if len(lengths) != len(target) or not shape:
+        return
+    total = prod(shape)
+    batch = shape[0]
+    for axis in range(len(lengths)):
+        rest = prod(length for at, length in enumerate(lengths) if at != axis and length > 0)
+        others = [length for at, length in enumerate(lengths) if at != axis]
+        if rest and total % rest == 0 and -1 not in others:
+            new = (*lengths[:axis], -1, *lengths[axis + 1 :])
+            if new != lengths:
+                yield Fix("reshape", (OnCall(Frozen(shape=new)),), 30 + 3 * axis)
+    if len(lengths) >= 2 and (lengths[0] in (-1, batch)) and total % batch == 0:
+        fixed = [length for length in lengths[1:] if length > 0]
+        if len(fixed) == 1:
+            yield Fix("reshape", (OnCall(Frozen(shape=(batch, -1))),), 42)
+    swapped = (lengths[0], *reversed(lengths[1:]))
+    if prod(swapped) == total and swapped != lengths:
+        yield Fix("swapped-axes", (OnCall(Frozen(shape=swapped)),), 44)
+
+
+def _windows(layer: Layer, shape: tuple[int, ...], own: bool) -> Iterator[Fix]:
+    """Propose a smaller window or more padding where a window is larger than what it slides over."""
+    kernel = layer.attributes.get("kernel_size")
+    if not own or not isinstance(kernel, tuple) or len(shape) < len(kernel) + 1:
+        return
+    if layer.attributes.get("data_format") == "channels_last" or "pool" not in layer.kind + "conv pool":
+        return
+    space, padding = shape[-len(kernel) :], layer.attributes.get("padding")
+    if isinstance(padding, str):
+        return
+    before = pairs(padding, len(kernel))
+    dilation = per_axis(layer.attributes.get("dilation"), len(kernel), 1)
+    reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
+    short = [need - n - sum(pair) for need, n, pair in zip(reach, space, before, strict=True)]
+    if max(short) <= 0:
+        return
+    smaller = tuple(min(k, n + sum(pair)) for k, n, pair in zip(kernel, space, before, strict=True))
+    yield Fix("too-small", (OnLayer(layer.path, Frozen(kernel_size=smaller)),), 36)
+    if "conv" in layer.kind:
+        wider = tuple(pair[0] + -(-max(gap, 0) // 2) for pair, gap in zip(before, short, strict=True))
+        yield Fix("too-small", (OnLayer(layer.path, Frozen(padding=wider)),), 35)
+
+
+def _single(failure: Failure) -> Iterator[Fix]:
+    """Propose evaluation mode, and a batch of two, for a norm that has one value a channel."""
+    if failure.layer.kind not in ("batch_norm", "instance_norm"):
+        return
+    for name in failure.model.inputs:
+        shape = _shape(failure, name)
+        if shape and shape[0] == 1:
+            text = "feed at least 2 samples a batch (DataLoader's drop_last=True drops the last one of 1)"
+            more = OnInput(name, (("resize", (2, *shape[1:])),))
+            yield Fix("batch-of-one", (more,), 6, text)
+    yield Fix("batch-of-one", (Evaluating(),), 7)

@@ -1,0 +1,129 @@
+"""What could be done to one of several operands so that they meet: sums, concatenations, products."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import permutations
+
+from shapeinspect.ir import Layer
+from shapeinspect.rerun import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Steps on one operand.
+
+    Args:
+        cause: what would be wrong without them; see ``causes``.
+        operand: which operand.
+        steps: what is done to it.
+        rank: how likely it is meant; the smallest is the best.
+    """
+
+    cause: str
+    operand: int
+    steps: tuple[Step, ...]
+    rank: int
+
+
+def joins(layer: Layer, shapes: tuple[tuple[int, ...], ...]) -> Iterator[Join]:
+    """Yield what could be done to an operand so that it meets the others.
+
+    Args:
+        layer: what joins them.
+        shapes: the operands' shapes.
+
+    Example:
+        >>> matmul = Layer("m", "matmul", "matmul")
+        >>> [found.steps for found in joins(matmul, ((4, 8), (6, 8)))]
+        [(('permute', (1, 0)),)]
+    """
+    if len(shapes) < 2:
+        return
+    if layer.kind in ("matmul", "gemm", "batch_dot"):
+        yield from _product(shapes)
+    elif layer.kind in ("elementwise", "concat", "stack"):
+        along = layer.attributes.get("axis") if layer.kind == "concat" else None
+        for operand in range(1, len(shapes)):
+            for one, other in ((operand, 0), (0, operand)):
+                yield from _meeting(shapes[one], shapes[other], one, along)
+        if layer.kind == "elementwise":
+            yield from _spread(shapes)
+
+
+def _product(shapes: tuple[tuple[int, ...], ...]) -> Iterator[Join]:
+    left, right = shapes[0], shapes[1]
+    if len(right) > 1 and len(left) > 0 and right[-1] == left[-1] and right[-2] != left[-1]:
+        axes = (*range(len(right) - 2), len(right) - 1, len(right) - 2)
+        yield Join("swapped-axes", 1, (("permute", axes),), 10)
+    inner = right[-2] if len(right) > 1 else right[0]
+    if len(left) > 1 and left[-2] == inner and left[-1] != inner:
+        axes = (*range(len(left) - 2), len(left) - 1, len(left) - 2)
+        yield Join("swapped-axes", 0, (("permute", axes),), 11)
+
+
+def _meeting(one: tuple[int, ...], other: tuple[int, ...], operand: int, along: int | None) -> Iterator[Join]:
+    """Bring ``one`` to the form of ``other``."""
+    if len(one) != len(other):
+        if along is not None or not one:
+            yield from _ranks(one, other, operand)
+        return
+    skip = None if along is None else along % len(one)
+    differing = [axis for axis in range(len(one)) if axis != skip and one[axis] != other[axis]]
+    if not differing:
+        return
+    for axes in permutations(range(len(one))) if len(one) <= 4 else ():
+        moved = tuple(one[axis] for axis in axes)
+        if axes != tuple(range(len(one))) and all(
+            moved[axis] == other[axis] for axis in range(len(one)) if axis != skip
+        ):
+            cause = (
+                "batch-first" if axes == (1, 0, 2) else "channels-last" if len(one) == 4 else "swapped-axes"
+            )
+            yield Join(cause, operand, (("permute", axes),), 18)
+            break
+    space = [axis for axis in differing if axis >= 2]
+    if len(one) >= 4 and space == differing:
+        if all(one[axis] > other[axis] for axis in differing):
+            new = tuple(other[axis] if axis in differing else one[axis] for axis in range(len(one)))
+            yield Join("rounding", operand, (("crop", new),), 52)
+        yield Join("rounding", operand, (("interpolate", other[2:]),), 54)
+    if len(one) == 3 and len(differing) == 1 and one[differing[0]] > other[differing[0]] > 1:
+        new = tuple(other[axis] if axis in differing else one[axis] for axis in range(3))
+        yield Join("length", operand, (("crop", new),), 34)
+    if len(one) >= 3 and along is None and 1 in differing:
+        stride = _stride(one[2:], other[2:])
+        if stride is not None:
+            rank = 38 if len(one) == 4 else 45
+            yield Join("features", operand, (("project", (other[1], stride)),), rank)
+
+
+def _ranks(one: tuple[int, ...], other: tuple[int, ...], operand: int) -> Iterator[Join]:
+    if len(one) == len(other) - 1:
+        for axis in range(len(one) + 1):
+            yield Join("missing-axis", operand, (("unsqueeze", axis),), 30 + axis)
+    if len(one) > len(other) >= 2:
+        yield Join("not-flattened", operand, (("flatten", len(other) - 1),), 26)
+        for axis, length in enumerate(one):
+            if length == 1:
+                yield Join("extra-axis", operand, (("squeeze", axis),), 28)
+
+
+def _stride(one: tuple[int, ...], other: tuple[int, ...]) -> int | None:
+    """Return the stride of a 1×1 convolution that makes one space out of the other."""
+    for stride in (1, 2, 4):
+        if tuple(-(-length // stride) for length in one) == other:
+            return stride
+    return None
+
+
+def _spread(shapes: tuple[tuple[int, ...], ...]) -> Iterator[Join]:
+    """Give a vector of channels the spatial axes that it is to be spread over."""
+    for operand, shape in enumerate(shapes):
+        rank = max(len(one) for one in shapes)
+        missing = rank - len(shape)
+        if missing and shape:
+            yield Join("missing-axis", operand, (("unsqueeze", -1),) * missing, 22)
+            if len(shape) >= 2:
+                yield Join("missing-axis", operand, (("unsqueeze", 1),) * missing, 23)

@@ -1,0 +1,247 @@
+"""What a plug-in's debugger is: it finds the failed call behind an exception, and runs it again changed."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any, TypeAlias
+
+from shapeinspect.ir import Attribute, Frozen, Layer, Model
+
+#: One edit of a tensor: its name and its argument; see :func:`reshaped` for all of them.
+Step: TypeAlias = "tuple[str, Any]"
+
+
+@dataclass(frozen=True, slots=True)
+class OnInput:
+    """Feed another tensor: the steps are done to one input of the model.
+
+    Args:
+        name: the input's value.
+        steps: what is done to it, in order.
+    """
+
+    name: str
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OnLayer:
+    """Build a layer with other settings; its weights follow.
+
+    Args:
+        path: the layer.
+        attributes: the settings that change, as the vocabulary of kinds names them.
+    """
+
+    path: str
+    attributes: Frozen[Attribute]
+
+
+@dataclass(frozen=True, slots=True)
+class OnOperand:
+    """Do steps to a tensor just before a call reads it.
+
+    Args:
+        call: the place of the call in the model's calls; None for the call that failed.
+        operand: which of its inputs.
+        steps: what is done to it, in order.
+    """
+
+    call: int | None
+    operand: int
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OnCall:
+    """Give the failed call other settings.
+
+    Args:
+        attributes: the settings that change, as the vocabulary of kinds names them.
+    """
+
+    attributes: Frozen[Attribute]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluating:
+    """Run the model in evaluation mode."""
+
+
+Change: TypeAlias = OnInput | OnLayer | OnOperand | OnCall | Evaluating
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Where a run ended, and everything that led there.
+
+    Args:
+        model: the layers, the calls that came to their end, and their values, in the source's layout.
+        layer: the layer or op that refused; its path is that of the innermost container where no
+            single op did.
+        inputs: the names of the values it was given.
+        message: the framework's own words.
+        where: the user's own source line, such as ``train.py:12  y = self.fc(x)``.
+        root: how the model's own call is spelled where it matters, such as a class's name.
+        facts: what only the real numbers tell, such as ``largest`` (the largest index that is looked up).
+    """
+
+    model: Model
+    layer: Layer
+    inputs: tuple[str, ...]
+    message: str
+    where: str | None = None
+    root: str = ""
+    facts: Frozen[Any] = field(default_factory=Frozen)
+
+
+class Rerun(ABC):
+    """One failed call of a model that can be run again, without numbers and with changes."""
+
+    #: How it went wrong.
+    failure: Failure
+
+    @abstractmethod
+    def attempt(self, changes: Sequence[Change]) -> Failure | None:
+        """Run the whole call again with changes.
+
+        Args:
+            changes: what is different this time; none of them touches the user's own objects.
+
+        Returns:
+            None if it comes to its end, else where it ended now. Only ``layer``, ``inputs`` and the
+            values of these inputs have to be filled in.
+        """
+
+    @abstractmethod
+    def spell(self, change: Change, name: str) -> str:
+        """Write a change in the framework's own words.
+
+        Args:
+            change: the change.
+            name: what the tensor is called that it is about.
+        """
+
+
+class Debugger(ABC):
+    """Knows how a framework's exceptions look; an adapter names one in ``Adapter.debugger``."""
+
+    @abstractmethod
+    def recover(self, error: BaseException, model: object | None) -> Rerun | None:
+        """Find the failed call behind an exception.
+
+        Args:
+            error: the exception, with its traceback.
+            model: the model that the user is debugging, or None where it is not known.
+
+        Returns:
+            What can be run again, or None where the exception is not about shapes.
+        """
+
+
+def reshaped(step: Step, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape that a step makes.
+
+    Args:
+        step: ``permute`` axes, ``unsqueeze`` axis, ``squeeze`` axis, ``flatten`` first axis, ``merge``
+            (first, last) axes into one, ``reshape`` shape (one -1), ``resize`` shape (another tensor),
+            ``crop`` shape, ``interpolate`` or ``adaptive_pool`` space, ``channels`` (axis, length),
+            ``project`` (channels, stride), ``last`` axis (its last entry), ``dtype`` name,
+            ``contiguous`` (nothing moves).
+        shape: the tensor's shape.
+
+    Raises:
+        ValueError: if the step does not fit the shape.
+
+    Example:
+        >>> reshaped(("permute", (0, 3, 1, 2)), (8, 32, 30, 3))
+        (8, 3, 32, 30)
+        >>> reshaped(("flatten", 1), (8, 3, 4, 5))
+        (8, 60)
+    """
+    name, given = step
+    if name not in _STEPS:
+        raise ValueError(f"there is no step {name!r}")
+    return _STEPS[name](shape, given)
+
+
+_Lengths: TypeAlias = "tuple[int, ...]"
+
+
+def _permuted(shape: _Lengths, axes: _Lengths) -> _Lengths:
+    if sorted(axes) != list(range(len(shape))):
+        raise ValueError(f"{axes} of {len(shape)} axes")
+    return tuple(shape[axis] for axis in axes)
+
+
+def _unsqueezed(shape: _Lengths, axis: int) -> _Lengths:
+    at = axis % (len(shape) + 1)
+    return (*shape[:at], 1, *shape[at:])
+
+
+def _without(shape: _Lengths, axis: int) -> _Lengths:
+    at = axis % len(shape)
+    return (*shape[:at], *shape[at + 1 :])
+
+
+def _squeezed(shape: _Lengths, axis: int) -> _Lengths:
+    if shape[axis] != 1:
+        raise ValueError(f"axis {axis} is {shape[axis]} long")
+    return _without(shape, axis)
+
+
+def _merged(shape: _Lengths, axes: tuple[int, int]) -> _Lengths:
+    first, last = axes
+    return (*shape[:first], prod(shape[first : last + 1]), *shape[last + 1 :])
+
+
+def _refilled(shape: _Lengths, target: _Lengths) -> _Lengths:
+    known, total = prod(length for length in target if length >= 0), prod(shape)
+    if known == 0 or total % known or target.count(-1) > 1:
+        raise ValueError(f"{target} of {shape}")
+    made = tuple(total // known if length < 0 else length for length in target)
+    if prod(made) != total:
+        raise ValueError(f"{target} of {shape}")
+    return made
+
+
+def _cropped(shape: _Lengths, lengths: _Lengths) -> _Lengths:
+    if len(lengths) != len(shape) or any(new > old for new, old in zip(lengths, shape, strict=True)):
+        raise ValueError(f"{lengths} of {shape}")
+    return tuple(lengths)
+
+
+def _with_channels(shape: _Lengths, given: tuple[int, int]) -> _Lengths:
+    at = given[0] % len(shape)
+    return (*shape[:at], given[1], *shape[at + 1 :])
+
+
+def _projected(shape: _Lengths, given: tuple[int, int]) -> _Lengths:
+    channels, stride = given
+    return (shape[0], channels, *(-(-length // stride) for length in shape[2:]))
+
+
+def _with_space(shape: _Lengths, space: _Lengths) -> _Lengths:
+    return (*shape[: len(shape) - len(space)], *space)
+
+
+_STEPS: dict[str, Callable[[_Lengths, Any], _Lengths]] = {
+    "permute": _permuted,
+    "unsqueeze": _unsqueezed,
+    "squeeze": _squeezed,
+    "last": _without,
+    "flatten": lambda shape, first: _merged(shape, (first, len(shape) - 1)),
+    "merge": _merged,
+    "reshape": _refilled,
+    "resize": lambda _shape, given: tuple(given),
+    "crop": _cropped,
+    "interpolate": _with_space,
+    "adaptive_pool": _with_space,
+    "channels": _with_channels,
+    "project": _projected,
+    "dtype": lambda shape, _name: shape,
+    "contiguous": lambda shape, _given: shape,
+}
