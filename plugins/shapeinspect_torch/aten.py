@@ -227,8 +227,8 @@ _READERS: dict[str, _Reader] = {
                     _always("dropout")),
     **dict.fromkeys(
         ("zeros", "ones", "full", "empty", "arange", "linspace", "logspace", "eye", "rand", "randn",
-         "randint", "randperm", "scalar_tensor", "zeros_like", "ones_like", "full_like", "empty_like", "rand_like",
-         "randn_like", "randint_like", "new_zeros", "new_ones", "new_full", "new_empty", "tril_indices",
+         "randint", "randperm", "scalar_tensor", "zeros_like", "ones_like", "full_like", "empty_like",
+         "rand_like", "randn_like", "randint_like", "new_zeros", "new_ones", "new_full", "new_empty", "tril_indices",
          "triu_indices", "hann_window", "hamming_window", "empty_strided"),
         _always("constant"),
     ),

@@ -9,7 +9,6 @@ the same with ``constants``; earlier a zip of ``serialized_exported_program.json
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, NoReturn
@@ -23,10 +22,11 @@ from shapeinspect_torch.export_tensors import Lengths
 from shapeinspect_torch.json_text import read_json
 from shapeinspect_torch.kinds import native_name
 from shapeinspect_torch.layouts import bind
+from shapeinspect_torch.nested import read_nested
 from shapeinspect_torch.state_dict import layers_of
 from shapeinspect_torch.tensors import Tensor
 from shapeinspect_torch.values import Place, reader
-from shapeinspect_torch.zip_container import Member, ZipContainer
+from shapeinspect_torch.zip_container import Member, ZipContainer, payload
 
 _MAX_JSON = 256 << 20
 _MAX_FACT = 64
@@ -171,10 +171,6 @@ class _Program:
 
     def _add_pickled(self, file: BinaryIO, member: Member, weights: _Weights) -> None:
         """Add the tensors of a checkpoint that lies in the archive as it is."""
-        from shapeinspect_torch.files import loaded
-        from shapeinspect_torch.torch_zip import open_zip
-        from shapeinspect_torch.zip_container import payload
-
         source = self._source
         start = payload(file, source.size or 0, source.label, member)
         if not member.size:
@@ -182,18 +178,7 @@ class _Program:
         if member.method:
             weights.notes.append(Note(f"{member.name} is compressed and not read"))
             return
-        inside = replace(source, label=f"{source.label}: {member.name}", size=member.size)
-        with io.BufferedReader(_Window(file, start, member.size)) as window:
-            container = open_zip(inside, window)
-            within = container.place
-
-            def place(storage: Any) -> Place:
-                found = within(storage)
-                if found.member is None:
-                    return found
-                return found._replace(member=found.member._replace(header=found.member.header + start))
-
-            shard = loaded(source, replace(container, place=place)).shard()
+        shard = read_nested(source, file, start, member.size, member.name)
         for weight in shard.weights:
             storage = f"{member.name}: {weight.storage}" if weight.storage is not None else None
             weights.found[weight.name] = replace(weight, storage=storage)
@@ -349,27 +334,3 @@ def _free(path: str, taken: set[str]) -> str:
         path += "_"
     taken.add(path)
     return path
-
-
-class _Window(io.RawIOBase):
-    """A run of bytes of an open file, read as a file of its own."""
-
-    def __init__(self, file: BinaryIO, start: int, size: int) -> None:
-        self._file, self._start, self._size, self._at = file, start, size, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        self._at = max(0, offset + (0, self._at, self._size)[whence])
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        self._file.seek(self._start + self._at)
-        data = self._file.read(max(0, min(len(buffer), self._size - self._at)))
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
