@@ -1,0 +1,39 @@
+"""The command ``shapeinspect layouts [KIND]``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from shapeinspect.commands import output
+from shapeinspect.commands.options import Width
+from shapeinspect.errors import UsageError
+
+
+def run(
+    kind: Annotated[
+        str | None, typer.Argument(metavar="KIND", help="A kind of layer, such as conv; all by default.")
+    ] = None,
+    format: Annotated[str, typer.Option("--format", "-f", help="table, markdown or json.")] = "table",  # noqa: A002  # the option's name
+    width: Width = None,
+) -> None:
+    """Show how each framework stores the weights of each kind of layer."""
+    from shapeinspect.registry import native_table, native_tables
+    from shapeinspect.render.reference import reference, reference_page, reference_table
+
+    order = {name: place for place, name in enumerate(("torch", "keras", "onnx"))}
+    names = sorted(native_tables(), key=lambda name: (order.get(name, len(order)), name))
+    tables = [table for name in names if (table := native_table(name)) is not None]
+    rows = reference(tables, kind)
+    if not rows:
+        known = ", ".join(dict.fromkeys(row["kind"] for row in reference(tables)))
+        raise UsageError(f"no table has the kind {kind!r}", expected=known)
+    if format == "json":
+        output.write_json(rows)
+    elif format == "markdown":
+        output.write([((line, ""),) for line in reference_page(rows).splitlines()])
+    elif format == "table":
+        output.write(reference_table(rows, width or output.width()))
+    else:
+        raise UsageError(f"--format {format} is not possible", expected="table, markdown, json")

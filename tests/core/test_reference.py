@@ -1,0 +1,60 @@
+"""The page of layouts is what the tables say, and its einops lines do what they promise."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from einops import rearrange
+
+from shapeinspect.cli import main
+
+PAGE = Path(__file__).parents[2] / "shapeinspect" / "LAYOUTS.md"
+
+
+def _printed(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    with pytest.raises(SystemExit) as stop:
+        main(list(words))
+    assert stop.value.code == 0
+    return capsys.readouterr().out
+
+
+def test_the_page_is_not_stale(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _printed(capsys, "layouts", "--format", "markdown").rstrip() == PAGE.read_text().rstrip()
+
+
+def test_one_kind_shows_its_frameworks_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [
+        re.split(r" {2,}", line.strip()) for line in _printed(capsys, "layouts", "linear").splitlines()[2:]
+    ]
+    assert rows == [
+        ["linear", "torch", "Linear", "weight", "o i", "o i"],
+        ["bias", "o", "o"],
+        ["keras", "Dense", "kernel", "i o", "o i"],
+        ["bias", "o", "o"],
+        ["onnx", "Gemm", "B", "i o", "o i"],
+        ["C", "o", "o"],
+    ]
+
+
+def test_an_unknown_kind_names_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["layouts", "convolution"])
+    assert stop.value.code == 2
+    assert "conv_transpose" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("line", sorted(set(re.findall(r"`([^`|]* -> [^`|]*)`", PAGE.read_text()))))
+def test_every_einops_line_can_be_pasted(line: str) -> None:
+    native, common = (side.strip() for side in line.split("->"))
+    if not native:
+        return
+    primes = dict(zip(sorted(set(re.findall(r"\w+", native)) - {"1"}), (2, 3, 5, 7, 11, 13), strict=False))
+    axes = [part.strip("()").split() for part in re.findall(r"\([^)]*\)|\S+", native)]
+    shape = [int(np.prod([primes.get(name, 1) for name in axis])) for axis in axes]
+    inner = {name: primes[name] for axis in axes if len(axis) > 1 for name in axis}
+    moved = rearrange(np.zeros(shape, np.int8), line, **inner)
+    wanted = [part.strip("()").split() for part in re.findall(r"\([^)]*\)|\S+", common)]
+    assert moved.shape == tuple(int(np.prod([primes.get(name, 1) for name in axis])) for axis in wanted)
