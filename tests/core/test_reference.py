@@ -46,7 +46,7 @@ def test_an_unknown_kind_names_the_known_ones(capsys: pytest.CaptureFixture[str]
     assert "conv_transpose" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("line", sorted(set(re.findall(r"`([^`|]* -> [^`|]*)`", PAGE.read_text()))))
+@pytest.mark.parametrize("line", sorted(set(re.findall(r"\| `([^`|]* -> [^`|]*)` \|", PAGE.read_text()))))
 def test_every_einops_line_can_be_pasted(line: str) -> None:
     native, common = (side.strip() for side in line.split("->"))
     if not native:
