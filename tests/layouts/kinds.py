@@ -297,14 +297,14 @@ KINDS: dict[str, Kind] = {
     },
     **{
         f"{kind}{name}": _steps_kind(kind, RECURRENT, **more)
-        for kind in ("rnn", "lstm", "gru")
-        for name, more in (
-            ("", {}),
-            (" without bias", {"bias": False}),
-            (", bidirectional", {"bidirectional": True}),
-            (", two layers", {"layers": 2}),
-            (", two bidirectional layers", {"layers": 2, "bidirectional": True}),
+        for name, more, kinds in (
+            ("", {}, "rnn lstm gru"),
+            (" without bias", {"bias": False}, "lstm"),
+            (", bidirectional", {"bidirectional": True}, "rnn lstm gru"),
+            (", two layers", {"layers": 2}, "rnn lstm gru"),
+            (", two bidirectional layers", {"layers": 2, "bidirectional": True}, "lstm"),
         )
+        for kind in kinds.split()
     },
     **{
         f"{kind} from the end": _steps_kind(kind, _two("recurrent", "keras", "onnx"), reverse=True)
