@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import re
+import sys
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,3 +127,25 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.section("unused snapshots of shapes")
         for path in unused:
             terminalreporter.write_line(str(path))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Generator[None, Any, None]:
+    """Add the diagnosis of a model's shape error to the report of a failing test.
+
+    Args:
+        item: the test.
+        call: what came of it.
+    """
+    outcome = yield
+    report = outcome.get_result()
+    if not report.failed or call.excinfo is None or item.config.getoption("--no-shape-diagnosis"):
+        return
+    if not any(name in sys.modules for name in ("torch", "keras", "onnxruntime")):
+        return  # no model can have been called
+    from shapeinspect.debugging import explain_error
+    from shapeinspect.mismatch import describe
+
+    found = explain_error(call.excinfo.value)
+    if found is not None:
+        report.sections.append(("shape diagnosis", describe(found)))

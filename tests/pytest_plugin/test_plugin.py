@@ -258,6 +258,38 @@ def test_workers_of_xdist_share_their_snapshots(pytester: pytest.Pytester) -> No
     assert names == ["shared.txt", *(f"test_many_{number}.txt" for number in range(4))]
 
 
+def test_a_models_shape_error_is_explained(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import torch
+        from torch import nn
+
+        def test_net():
+            net = nn.Sequential(nn.Conv2d(3, 8, 5), nn.Flatten(), nn.Linear(8 * 6 * 4, 11))
+            net(torch.zeros(2, 3, 10, 9))
+
+        def test_other():
+            assert torch.zeros(2) is None
+        """
+    )
+    result = pytester.runpytest_inprocess("-q")
+    result.assert_outcomes(failed=2)
+    # 10 - 5 + 1 = 6, 9 - 5 + 1 = 5, and 8 · 6 · 5 = 240, not 192.
+    result.stdout.fnmatch_lines(
+        [
+            "E*RuntimeError: mat1 and mat2 shapes cannot be multiplied (2x240 and 192x11)",
+            "*shape diagnosis*",
+            'layer "2" (linear)*',
+            "*expected  i = 192*",
+            "*got       240*",
+            "*fix*",
+        ]
+    )
+    assert result.stdout.str().count("- shape diagnosis -") == 1
+    silent = pytester.runpytest_inprocess("-q", "--no-shape-diagnosis")
+    assert "shape diagnosis" not in silent.stdout.str()
+
+
 def test_collecting_imports_nothing_of_weight(pytester: pytest.Pytester) -> None:
     code = (
         "import sys, pytest; before = set(sys.modules); import shapeinspect.pytest_plugin; "
