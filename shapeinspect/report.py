@@ -15,6 +15,7 @@ from shapeinspect.errors import UnknownLayerError, UsageError
 from shapeinspect.imports import from_import_string
 from shapeinspect.ir import Axes, Call, Layer, Model, Note, Value, Weight
 from shapeinspect.memory import uncollected
+from shapeinspect.remote import from_url, is_url
 from shapeinspect.render import data
 from shapeinspect.render.cells import channels
 from shapeinspect.render.table import View, table
@@ -29,7 +30,7 @@ def inspect(source: Any, input: Any = None) -> Report:  # noqa: A002  # the fiel
     """Read a model and work out its layers, layouts and shapes.
 
     Args:
-        source: a path, an import string ``package.module:attribute``, or a live object: an
+        source: a path, a URL, an import string ``package.module:attribute``, or a live object: an
             ``nn.Module``, a Keras model, an ``onnx.ModelProto``.
         input: the shapes of the inputs, where the model does not fix them: a shape such as
             ``(1, 3, 224, 224)``, a text such as ``"ids=2,17:int64"``, a mapping of names to these,
@@ -68,6 +69,8 @@ def locate(source: Any) -> Source:
     if isinstance(source, str):
         if is_import_string(source) and not os.path.exists(source):
             return from_import_string(source)
+        if is_url(source):
+            return from_url(source)
         return from_path(source)
     if isinstance(source, os.PathLike):
         return from_path(Path(source))

@@ -7,8 +7,8 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, BinaryIO
+from pathlib import Path, PurePath
+from typing import Any, BinaryIO, Protocol
 
 from shapeinspect.dims import UNKNOWN, Dim, Shape, symbol
 from shapeinspect.errors import UnreadableFileError, UsageError
@@ -79,19 +79,45 @@ def _dim(text: str) -> Dim:
     return UNKNOWN if text == "?" else int(text) if text.isdecimal() else symbol(text)
 
 
+class Opener(Protocol):
+    """What opens a file that is not on this machine, as ``shapeinspect.remote`` makes it."""
+
+    @property
+    def name(self) -> str:
+        """The file's or directory's own name, without what leads to it."""
+
+    def open(self) -> BinaryIO:
+        """Open the file for reading bytes.
+
+        Raises:
+            UnreadableFileError: if it cannot be opened.
+        """
+
+    def sibling(self, name: str) -> Source:
+        """Return the source of a file beside this one, or inside this directory.
+
+        Args:
+            name: a relative path that does not lead outside.
+
+        Raises:
+            UsageError: if there is no such file.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """One request, before any adapter has looked at it.
 
     Args:
         label: what was asked for, as the user named it.
-        path: the file or directory; None for a live object.
+        path: the file or directory on this machine; None for anything else.
         head: the first ``HEAD`` bytes of a file.
         size: the file's length in bytes; None for anything else.
         entries: the names in a directory, sorted.
         target: the live object; None for a file.
         inputs: the shapes asked for with ``--input``, in order.
         example: real example inputs for a live object: ``(args, kwargs)``; None if there are none.
+        opener: opens a file that is elsewhere; None for one on this machine.
 
     Example:
         >>> Source("model", target=object()).is_live
@@ -106,21 +132,29 @@ class Source:
     target: object | None = field(default=None, repr=False)
     inputs: tuple[InputSpec, ...] = ()
     example: tuple[tuple[Any, ...], dict[str, Any]] | None = field(default=None, repr=False)
+    opener: Opener | None = field(default=None, repr=False)
 
     @property
     def is_live(self) -> bool:
         """Whether this is an object in memory and not a file."""
-        return self.path is None
+        return self.path is None and self.opener is None
 
     @property
     def is_directory(self) -> bool:
         """Whether this is a directory."""
-        return self.path is not None and self.size is None
+        return not self.is_live and self.size is None
+
+    @property
+    def name(self) -> str:
+        """The file's or directory's own name, without what leads to it; empty for a live object."""
+        if self.opener is not None:
+            return self.opener.name
+        return self.path.name if self.path is not None else ""
 
     @property
     def suffix(self) -> str:
         """The file name's ending in lower case, such as ``".onnx"``, or an empty text."""
-        return self.path.suffix.lower() if self.path is not None else ""
+        return PurePath(self.name).suffix.lower()
 
     @property
     def modules(self) -> frozenset[str]:
@@ -136,6 +170,8 @@ class Source:
         Raises:
             UnreadableFileError: if it cannot be opened.
         """
+        if self.opener is not None:
+            return self.opener.open()
         if self.path is None:
             raise UsageError(f'"{self.label}" is no file')
         try:
@@ -156,11 +192,30 @@ class Source:
             >>> from_path("pyproject.toml").sibling("README.md").label
             'README.md'
         """
+        if self.opener is not None:
+            check_inside(name, self.label)
+            return self.opener.sibling(name)
         if self.path is None:
             raise UsageError(f'"{self.label}" is no file')
         check_inside(name, self.label)
         folder = self.path if self.is_directory else self.path.parent
         return from_path(folder / name)
+
+    def local(self, purpose: str) -> Path:
+        """Return the path, for what can read files on this machine only.
+
+        Args:
+            purpose: what needs it, for the error.
+
+        Raises:
+            UsageError: if the file is elsewhere.
+        """
+        if self.path is None:
+            raise UsageError(
+                f'"{self.label}" is not on this machine, and {purpose} reads local files only',
+                hint="copy it here first",
+            )
+        return self.path
 
 
 def check_inside(name: str, label: str) -> None:

@@ -85,9 +85,9 @@ class GgufAdapter(Adapter):
 
 
 def _other_parts(source: Source, count: int) -> tuple[tuple[Source, ...], tuple[Note, ...]]:
-    if count <= 1 or source.path is None:
+    if count <= 1:
         return (), ()
-    named = _PART.fullmatch(source.path.name)
+    named = _PART.fullmatch(source.name)
     if named is None or int(named[3]) != count or count > _MOST_PARTS:
         return (), (
             Note(f"this is one part of a model in {count:,}, and its name does not lead to the others"),

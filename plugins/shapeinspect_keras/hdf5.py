@@ -104,7 +104,7 @@ def listing(source: Source, offset: int, size: int) -> Tree:
     """
     _check_length(source, offset, size)
     request = {
-        "path": os.path.abspath(source.path) if source.path else "",
+        "path": os.path.abspath(source.local("the HDF5 library")),
         "offset": offset,
         "size": size,
         "search": _home_of_h5py(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from functools import partial
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from shapeinspect.errors import UnreadableFileError
@@ -64,7 +65,7 @@ def of_array(source: Source) -> Weight:
     Raises:
         UnreadableFileError: if it is cut off, corrupt or hostile.
     """
-    name = source.path.stem if source.path is not None else source.label
+    name = PurePath(source.name).stem or source.label
 
     def more(count: int) -> bytes:
         if count <= len(source.head):

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
-from shapeinspect.errors import UnreadableFileError
+from shapeinspect.errors import UnreadableFileError, UsageError
 from shapeinspect.ir import Frozen, Model, Note
 from shapeinspect.source import Source, check_inside, from_path
 from shapeinspect_tensorflow import bundle, dtypes, objects
@@ -111,17 +110,15 @@ class _Shard:
 
 def _shards(index: Source, found: Bundle, notes: list[Note]) -> Mapping[int, _Shard]:
     """Look at the data files that the index needs, without opening them."""
-    folder = _folder(index)
     ends: dict[int, int] = {}
     for entry in found.entries:
         ends[entry.shard] = max(ends.get(entry.shard, 0), entry.offset + entry.nbytes)
-    shards, missing = {}, []
+    shards: dict[int, _Shard] = {}
+    missing: list[str] = []
     for number, end in sorted(ends.items()):
-        name = found.shard_name(Path(index.label).name if index.path is None else index.path.name, number)
-        try:
-            size = (folder / name).stat().st_size
-        except OSError:
-            size = None
+        name = found.shard_name(index.name, number)
+        size = _bytes_of(index, name)
+        if size is None:
             missing.append(name)
         shards[number] = _Shard(name, size)
         if size is not None and size < end:
@@ -134,13 +131,18 @@ def _shards(index: Source, found: Bundle, notes: list[Note]) -> Mapping[int, _Sh
     return shards
 
 
-def _folder(index: Source) -> Path:
-    return Path() if index.path is None else index.path.parent
+def _bytes_of(index: Source, name: str) -> int | None:
+    try:
+        return index.sibling(name).size if index.path is None else (index.path.parent / name).stat().st_size
+    except (OSError, UsageError):
+        return None
 
 
 def _open(index: Source, shard: _Shard) -> Source | None:
     """Return a data file, if it lies beside the index or in the blobs of a model cache."""
-    folder = _folder(index)
+    if index.path is None:
+        return index.sibling(shard.name) if shard.size is not None else None
+    folder = index.path.parent
     try:
         real, home = (folder / shard.name).resolve(strict=True), folder.resolve(strict=True)
     except (OSError, RuntimeError):

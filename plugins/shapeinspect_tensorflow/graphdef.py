@@ -62,7 +62,7 @@ class GraphDef(Adapter):
         """
         if source.is_live or source.is_directory:
             return 0
-        if source.path is not None and source.path.name == "saved_model.pb":
+        if source.name == "saved_model.pb":
             return 0
         if source.suffix in (".pb", "", ".graphdef") and _is_graph(source.head, source.size or 0):
             return 2

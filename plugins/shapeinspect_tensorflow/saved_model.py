@@ -38,7 +38,7 @@ class SavedModel(Adapter):
             return 0
         if source.is_directory:
             return 2 if _FILE in source.entries else 0
-        named = source.path is not None and source.path.name == _FILE
+        named = source.name == _FILE
         if source.head.startswith(_HEAD) and (named or source.suffix == ".pb"):
             return 2
         return 1 if named else 0
