@@ -17,6 +17,7 @@ from shapeinspect.compare.settings import differing, side
 from shapeinspect.compare.units import Unit, units_of
 from shapeinspect.compare.values import fingerprint
 from shapeinspect.compare.weights import Options, compare_weights, stored
+from shapeinspect.infer.composite import unknown_order
 from shapeinspect.ir import Call, Layer, Model, Note
 from shapeinspect.native import NativeTable
 
@@ -126,7 +127,7 @@ def _pair(
 ) -> LayerPair:
     seen_a = assume(a, b, tables[0]) if a.layer.kind == "unknown" else a
     seen_b = assume(b, a, tables[1]) if b.layer.kind == "unknown" else b
-    weights = compare_weights(seen_a, seen_b, options)
+    weights = compare_weights(seen_a, seen_b, options, _doubt(a, b, models, tables))
     sides = side(a.layer, models[0], calls[0]), side(b.layer, models[1], calls[1])
     skip = _TOLD if weights else frozenset()
     settings = (
@@ -139,9 +140,11 @@ def _pair(
     elif "unknown" in (a.layer.kind, b.layer.kind) and a.layer.kind != b.layer.kind:
         known, bare = (b, "A") if a.layer.kind == "unknown" else (a, "B")
         if any(weight.figures and weight.figures.close and len(weight.steps) for weight in weights):
-            why.append(f"{bare} holds names and shapes only; its numbers show a {known.layer.kind}")
+            why.append(
+                f"{bare} holds names and shapes only; its numbers show that its kind is {known.layer.kind}"
+            )
         else:
-            why.append(f"{bare} holds names and shapes only: it is compared as a {known.layer.kind}")
+            why.append(f"{bare} holds names and shapes only: compared as if its kind were {known.layer.kind}")
     statuses = {weight.status for weight in weights}
     status: Status = "same"
     if (
@@ -155,6 +158,21 @@ def _pair(
         status = "ambiguous"
     evidence = found.evidence[a.index]
     return LayerPair(a.layer.path, b.layer.path, _kind(a, b), status, evidence, weights, settings, tuple(why))
+
+
+def _doubt(
+    a: Unit, b: Unit, models: tuple[Model, Model], tables: tuple[NativeTable | None, NativeTable | None]
+) -> str:
+    """Say that both sides flatten an image whose axes nothing names, and may do so in two orders."""
+    known = any(table is None for table in tables) or tables[0].channels_last == tables[1].channels_last  # type: ignore[union-attr]  # neither is None
+    unclear = [
+        side
+        for side, unit, model in (("A", a, models[0]), ("B", b, models[1]))
+        if unknown_order(unit.layer.path) in model.notes
+    ]
+    if known or not unclear:
+        return ""
+    return f"what {' and '.join(unclear)} flattened is not known: the order of the input axis may differ"
 
 
 def _kind(a: Unit, b: Unit) -> str:

@@ -25,7 +25,9 @@ _WRAPPERS = {
     "student.": "distillation", "teacher.": "distillation", "ema.": "an averaged copy",
 }  # fmt: skip
 
-#: A counter that older checkpoints lack: torch fills it in where a checkpoint carries no version.
+#: A counter that torch fills in by itself: a missing one is refused only where the checkpoint's own
+#: metadata gives that very layer a version of 2, and then the checkpoint has the counter, too.
+#: Source: ``_NormBase._load_from_state_dict`` in torch/nn/modules/batchnorm.py.
 _TOLERATED = "num_batches_tracked"
 
 
@@ -45,10 +47,7 @@ def refusal(checkpoint: Model, model: Model, pairs: Sequence[LayerPair], *, forw
         for key in want
         if key in have and key not in shapeless
     )
-    unversioned = not any(key.endswith(_TOLERATED) for key in have)
-    missing = tuple(
-        key for key in want if key not in have and not (unversioned and key.endswith(f".{_TOLERATED}"))
-    )
+    missing = tuple(key for key in want if key not in have and not key.endswith(f".{_TOLERATED}"))
     unexpected = tuple(key for key in have if key not in want)
     causes = (
         *_prefixed(missing, unexpected),

@@ -196,6 +196,15 @@ def _function(name: str, a: Side, b: Side) -> SettingPair | None:
     return SettingPair(name, str(one), str(other))
 
 
+def _shared_heads(name: str, a: Side, b: Side) -> SettingPair | None:
+    """Compare how many queries share a key: the number of keys alone follows that of the heads."""
+    one, other = _value(name, a), _value(name, b)
+    heads = _value("num_heads", a), _value("num_heads", b)
+    if None in (one, other, *heads) or heads[0] * other == heads[1] * one:
+        return None
+    return SettingPair(name, _text(one), _text(other))
+
+
 _SAME_FUNCTION = {
     "silu": "swish",
     "hardswish": "hard_swish",
@@ -216,7 +225,7 @@ SETTINGS: dict[str, Comparer] = {
     "groups": _exact,
     "num_groups": _exact,
     "num_heads": _exact,
-    "num_kv_heads": _exact,
+    "num_kv_heads": _shared_heads,
     "num_layers": _exact,
     "bidirectional": _exact,
     "merge_mode": _exact,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 #: How many numbers are compared at once: their differences take a few copies of them.
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18
 
 
 def readable(slots: Sequence[Slot]) -> bool:
@@ -78,7 +78,7 @@ def compare(a: Array, b: Array, rtol: float, atol: float) -> Figures:
             gap[np.isnan(gap)] = np.inf
             ratio = np.divide(gap, larger, out=np.zeros_like(gap), where=(larger > 0) & ~equal)
             ratio[np.isnan(ratio)] = np.inf
-            close = close and bool(np.all(equal | (gap <= atol + rtol * larger)))
+            close = close and bool(np.all(equal | (np.isfinite(gap) & (gap <= atol + rtol * larger))))
         highest, relative = max(highest, float(gap.max())), max(relative, float(ratio.max()))
     return Figures(highest, relative, close)
 

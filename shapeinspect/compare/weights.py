@@ -33,16 +33,17 @@ class Options:
     dtype: bool = False
 
 
-def compare_weights(a: Unit, b: Unit, options: Options) -> tuple[WeightPair, ...]:
+def compare_weights(a: Unit, b: Unit, options: Options, doubt: str = "") -> tuple[WeightPair, ...]:
     """Compare all slots of two layers.
 
     Args:
         a: a layer of the first model.
         b: its partner in the second.
         options: what counts as a difference.
+        doubt: why the order of their input axes is not known, if it is not.
     """
     return tuple(
-        _missing(name, one, other) if not one or not other else _pair(name, one, other, options)
+        _missing(name, one, other) if not one or not other else _pair(name, one, other, options, doubt)
         for name, one, other in _paired(a.slots, b.slots)
     )
 
@@ -113,7 +114,7 @@ def lengths_text(shape: Shape, pattern: str | None) -> str:
     )
 
 
-def _pair(name: str, a: tuple[Slot, ...], b: tuple[Slot, ...], options: Options) -> WeightPair:
+def _pair(name: str, a: tuple[Slot, ...], b: tuple[Slot, ...], options: Options, doubt: str) -> WeightPair:
     one, other = a[0], b[0]
     steps = direct(one, other) if len(a) == len(b) == 1 else ()
     left, right = stored(a), stored(b)
@@ -128,7 +129,8 @@ def _pair(name: str, a: tuple[Slot, ...], b: tuple[Slot, ...], options: Options)
     if left.dtype != right.dtype and left.dtype and right.dtype:
         why.append(f"dtype {left.dtype} in A, {right.dtype} in B")
         status = "differs" if options.dtype else status
-    open_side = _open_composite(one, other)
+    has_input = one.piece is not None and one.piece.pattern.endswith(" i")
+    open_side = _open_composite(one, other) or (doubt if has_input else "")
     if open_side:
         status = "ambiguous"
         steps = ()
@@ -192,11 +194,11 @@ def _decided(
 ) -> tuple[Status, Figures | None, list[str]]:
     """Let the numbers say in which order a flattened axis stands that nothing else tells of."""
     if figures.close:
-        return "same", figures, ["its numbers show that both input axes are in the common order"]
+        return "same", figures, ["its numbers show that both input axes are in one order"]
     known = a.weight.layout if a.weight.layout and _composite(a.weight.layout.native) else b.weight.layout
     plain = b if known is a.weight.layout else a
-    if known is None or plain.piece is None or plain.weight.layout is None:
-        return "ambiguous", figures, []
+    if known is None or plain.piece is None or not _composite(known.native):
+        return "ambiguous", figures, [f"its numbers differ by up to {figures.max_abs:.3g} as they stand"]
     array = values.numbers((plain,))
     ordered = move(_as_stored(known, plain.piece.pattern), array)
     other = values.numbers((a if plain is b else b,))

@@ -16,6 +16,7 @@ from shapeinspect.compare.units import Slot, Unit, is_counter, units_of
 from shapeinspect.convert.target import Made, Slotted, plan
 from shapeinspect.convert.tensors import DTYPES, Tensor, write
 from shapeinspect.errors import UsageError
+from shapeinspect.infer.composite import unknown_order
 from shapeinspect.ir import Layout, Model, Weight
 from shapeinspect.layout import canonical
 from shapeinspect.layout.apply import to_common
@@ -272,13 +273,20 @@ def _check(entries: Sequence[_Entry], model: Model) -> None:
 
 
 def _notes(model: Model, units: Sequence[Unit], table: NativeTable | None) -> tuple[str, ...]:
+    own = registry.native_table(model.framework)
+    if table is None or (own is not None and own.channels_last == table.channels_last):
+        return ()
+    found: list[str] = []
     kinds = {kind for unit in units for kind in (unit.layer.kind, *unit.layer.candidates)}
-    if table is not None and not model.calls and {"linear", "conv"} <= kinds:
-        return (
+    if not model.calls and {"linear", "conv"} <= kinds:
+        found.append(
             "the source holds no graph: whether a linear layer stands behind a flatten is not known, and "
-            "no input axis was permuted for it",
+            "no input axis was permuted for it"
         )
-    return ()
+    unclear = [unit.layer.path for unit in units if unknown_order(unit.layer.path) in model.notes]
+    if unclear:
+        found.append(f"what was flattened before {', '.join(unclear)} is not known: nothing was permuted")
+    return tuple(found)
 
 
 def _save(

@@ -54,7 +54,7 @@ def compose_inputs(
             continue
         parts = flattened[origin]
         if parts is None:
-            notes[_unknown(call.layer)] = None
+            notes[unknown_order(call.layer)] = None
         elif len(parts) > 1:
             found[call.layer] = parts
     changed = tuple(
@@ -66,7 +66,16 @@ def compose_inputs(
     return changed, tuple(notes)
 
 
-def _unknown(path: str) -> Note:
+def unknown_order(path: str) -> Note:
+    """Return the note about a linear layer whose flattened input axis is of unknown parts.
+
+    Args:
+        path: the layer's path.
+
+    Example:
+        >>> unknown_order("fc").about
+        'fc'
+    """
     text = (
         "its input was flattened, and the order of what was flattened is not known: no transform permutes it"
     )

@@ -127,11 +127,11 @@ def _block(pair: LayerPair, everything: bool) -> _Block:
         more = f" and {len(pair.others) - 3} more" if len(pair.others) > 3 else ""
         fit = "fits" if len(pair.others) == 1 else "fit equally well"
         return _Block(names, (("ambiguous", f"{kind}{shown}{more} of {side} {fit}"),))
-    rows = [("differs" if pair.status == "differs" else "", text) for text in pair.why]
+    rows = [("kind", text) for text in pair.why]
     if everything:
         rows = [
             (pair.status, f"{kind}{_EVIDENCE.get(pair.evidence or '', '')}"),
-            *(("", text) for text in pair.why),
+            *(("kind", text) for text in pair.why),
         ]
     for weight in pair.weights:
         if everything or weight.status != "same":
