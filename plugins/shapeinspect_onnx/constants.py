@@ -10,16 +10,18 @@ from typing import Any
 from shapeinspect_onnx import dtypes, ops
 from shapeinspect_onnx.functions import subgraphs
 from shapeinspect_onnx.held import Held, Store
+from shapeinspect_onnx.messages import messages
 from shapeinspect_onnx.node import attributes
 
+_FLOAT, _INT, _STRING = 1, 7, 8
 #: The attributes of a Constant node that hold plain numbers or texts, and their element types.
 _LISTS = {
-    "value_float": 1,
-    "value_floats": 1,
-    "value_int": 7,
-    "value_ints": 7,
-    "value_string": 8,
-    "value_strings": 8,
+    "value_float": _FLOAT,
+    "value_floats": _FLOAT,
+    "value_int": _INT,
+    "value_ints": _INT,
+    "value_string": _STRING,
+    "value_strings": _STRING,
 }
 #: Ops that hand a constant on as it is, or as a weight that its user sees.
 _PASSING = frozenset({"Identity", "DequantizeLinear", "Cast"})
@@ -97,8 +99,6 @@ def _made(node: Any, held: Mapping[str, Held], store: Store, prefix: str) -> Hel
 
 
 def _constant(node: Any, store: Store, prefix: str) -> Held | None:
-    from onnx import helper
-
     name = node.output[0]
     for attribute, value in attributes(node).items():
         if attribute == "value":
@@ -108,12 +108,21 @@ def _constant(node: Any, store: Store, prefix: str) -> Held | None:
         elif attribute in _LISTS:
             many = attribute.endswith("s")
             numbers = list(value) if many else [value]
-            tensor = helper.make_tensor(name, _LISTS[attribute], [len(numbers)] if many else [], numbers)
-            held = store.hold(tensor, prefix + name)
+            held = store.hold(_tensor(name, attribute, numbers, many), prefix + name)
         else:
             continue
         return replace(held, scalar_node=not held.dims)
     return None
+
+
+def _tensor(name: str, attribute: str, numbers: list[Any], many: bool) -> Any:
+    code = _LISTS[attribute]
+    tensor = messages().TensorProto(name=name, data_type=code, dims=[len(numbers)] if many else [])
+    if code == _STRING:
+        tensor.string_data.extend(text.encode() for text in numbers)
+    else:
+        (tensor.int64_data if code == _INT else tensor.float_data).extend(numbers)
+    return tensor
 
 
 def _filled(node: Any, shape: Held) -> Held | None:

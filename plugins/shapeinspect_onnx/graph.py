@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Any
 
 from shapeinspect.dims import Shape
@@ -15,6 +14,7 @@ from shapeinspect_onnx.constants import Constants, collect, dtype_of, is_weight
 from shapeinspect_onnx.functions import Container, subgraphs
 from shapeinspect_onnx.held import Held, Store
 from shapeinspect_onnx.inference import Shapes
+from shapeinspect_onnx.inputs import names as input_names
 from shapeinspect_onnx.layouts import LAYOUTS
 from shapeinspect_onnx.naming import parts_of, path_parts, tidy
 from shapeinspect_onnx.node import Node, attributes
@@ -244,22 +244,9 @@ def _constant(name: str, held: Held) -> Value:
     return Value(name, held.shape, dtype_of(held), None, whole[0] if single and whole else whole)
 
 
-@lru_cache(maxsize=4096)
-def _names(op: str, version: int, domain: str) -> tuple[str, ...]:
-    """Return the names of an operator's inputs in its own documentation."""
-    if domain == "com.microsoft" and op in ops.MICROSOFT:
-        return tuple(ops.MICROSOFT[op][0].split())
-    from onnx import defs
-
-    try:
-        return tuple(entry.name for entry in defs.get_schema(op, version, domain).inputs)
-    except defs.SchemaError:
-        return ()
-
-
 def _role(node: Any, slot: int, versions: Mapping[str, int]) -> str:
     domain = "" if node.domain in ops.DEFAULT_DOMAINS else node.domain
-    names = _names(node.op_type, versions.get(domain, 1), domain)
+    names = input_names(node.op_type, versions.get(domain, 1), domain)
     if slot < len(names) and not (slot == len(names) - 1 and len(node.input) > len(names)):
         return names[slot]
     return f"{names[-1]}_{slot - len(names) + 1}" if names else f"input_{slot}"
@@ -304,7 +291,7 @@ def _fixed(
     node: Any, held: Held, slot: int, settings: Mapping[str, Any], versions: Mapping[str, int]
 ) -> dict[str, Any]:
     """Show a setting that the table does not read under the name of its input."""
-    names = _names(node.op_type, versions.get(node.domain, 1), node.domain)
+    names = input_names(node.op_type, versions.get(node.domain, 1), node.domain)
     numbers = held.numbers()
     if slot >= len(names) or names[slot] in settings or numbers is None or len(numbers) > 16:
         return {}

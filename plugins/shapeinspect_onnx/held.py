@@ -11,6 +11,7 @@ from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Layout, Weight
 from shapeinspect.source import Source, check_inside
 from shapeinspect_onnx import dtypes
+from shapeinspect_onnx.numbers import numbers
 from shapeinspect_onnx.wire import KEEP_INTEGERS, Stored
 
 #: More values than this are not read to learn a setting.
@@ -65,12 +66,7 @@ class Held:
         """Return its numbers if they are at hand and few."""
         if self.tensor is None or prod(self.dims) > FEW or self.scale is not None:
             return None
-        from onnx import numpy_helper
-
-        try:
-            return [_plain(number) for number in numpy_helper.to_array(self.tensor).reshape(-1).tolist()]
-        except (ValueError, TypeError, KeyError):  # its bytes do not make up its lengths
-            return None
+        return numbers(self.tensor)
 
     def weights(self, role: str, layout: Layout | None, count: int | None = None) -> tuple[Weight, ...]:
         """Return it as a layer's weight, with its scale and zero point if it is quantized.
@@ -87,10 +83,6 @@ class Held:
         more = ((self.scale, "scale"), (self.zero, "zero_point"))
         extra = [part for held, text in more if held for part in held.weights(f"{role}_{text}", None)]
         return (weight, *extra)
-
-
-def _plain(number: Any) -> Any:
-    return number.decode("utf-8", "replace") if isinstance(number, bytes) else number
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,18 +3,18 @@
 The C++ library reads a stranger's graph and is not safe against it: with onnx 1.23, bytes changed
 at random in its own node models crash it (an ``axis`` far out of range, an input of unknown type)
 or make it compute for ever (an Einsum equation). The child is started first and gets ready while
-this process imports onnx, so that it costs next to nothing.
+this process reads the file, so that it costs next to nothing.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
 
 from shapeinspect_onnx import _child
+from shapeinspect_onnx.messages import folder
 
 #: The wall clock runs this many times slower than the child's own on a busy machine.
 _PATIENCE = 10
@@ -30,12 +30,10 @@ class Worker:
     """
 
     def __enter__(self) -> Worker:
-        spec = importlib.util.find_spec("onnx")
-        folder = next(iter(spec.submodule_search_locations or ()), "") if spec else ""
         self._process: subprocess.Popen[bytes] | None = None
         try:
             self._process = subprocess.Popen(  # noqa: S603  # our own interpreter and our own program
-                [sys.executable, "-I", "-S", str(Path(_child.__file__)), folder],
+                [sys.executable, "-I", "-S", str(Path(_child.__file__)), str(folder())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

@@ -14,6 +14,7 @@ from shapeinspect_onnx.graph import Walk
 from shapeinspect_onnx.held import Store
 from shapeinspect_onnx.inference import Shapes, infer, mend, real_inputs, set_inputs
 from shapeinspect_onnx.isolated import Worker
+from shapeinspect_onnx.messages import messages
 from shapeinspect_onnx.texts import check
 from shapeinspect_onnx.wire import Stripped, strip
 
@@ -79,10 +80,9 @@ def _strip(source: Source) -> Stripped:
 
 def _file(source: Source, stripped: Stripped) -> tuple[Any, Store]:
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # it ships no types
-    from onnx import ModelProto
 
     try:
-        small = ModelProto.FromString(stripped.model)
+        small = messages().ModelProto.FromString(stripped.model)
     except (DecodeError, UnicodeDecodeError) as error:
         raise UnreadableFileError(source.label, f"it is no valid ONNX model ({error})") from None
     return small, Store(source, stripped.stored, {})
