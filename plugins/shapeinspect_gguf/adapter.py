@@ -7,6 +7,7 @@ import re
 from shapeinspect.adapter import Adapter
 from shapeinspect.errors import ShapeInspectError, UnreadableFileError
 from shapeinspect.ir import Frozen, Model, Note
+from shapeinspect.progress import counted
 from shapeinspect.source import Source
 
 #: How llama.cpp names the parts of a split model.
@@ -53,7 +54,7 @@ class GgufAdapter(Adapter):
         parts, notes = _other_parts(source, count if type(count) is int else 1)
         seen = {tensor.name for tensor in header.tensors}
         fields = dict(header.fields)
-        for part in parts:
+        for part in counted(parts, "files"):
             other = read_header(part)
             fields = {**other.fields, **fields}
             where = part.path.name if part.path is not None else part.label

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from shapeinspect.errors import UnreadableFileError, UsageError
 from shapeinspect.ir import Frozen, Note, Weight
+from shapeinspect.progress import counted
 from shapeinspect.source import Source, check_inside
 
 _MAX_INDEX = 64 << 20
@@ -101,7 +102,7 @@ def read_index(source: Source, load: Callable[[Source, str], Shard]) -> Shard:
     metadata: dict[str, str] = {}
     missing = []
     format_ = ""
-    for name in index.files:
+    for name in counted(index.files, "files"):
         try:
             file = beside(source, name)
         except UsageError:

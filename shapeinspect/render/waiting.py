@@ -1,0 +1,63 @@
+"""A bar on the terminal for a reading that takes long."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from shapeinspect.progress import listening
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+#: Seconds after which a bar is shown.
+DELAY = 0.5
+
+
+@contextmanager
+def bar() -> Iterator[None]:
+    """Show how far a reading has come, on stderr, if that is a terminal and it takes long.
+
+    Example:
+        >>> with bar():
+        ...     print("reading")
+        reading
+    """
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield
+        return
+    with ExitStack() as stack, listening(_Bar(stack).told):
+        yield
+
+
+class _Bar:
+    """Waits, then draws; rich is imported when the first bar is drawn."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._begin = time.monotonic()
+        self._progress: Progress | None = None
+
+    def told(self, done: int, total: int, what: str) -> None:
+        """Draw how many are done."""
+        if done == total:
+            if self._progress is not None:
+                self._progress.stop()  # before the answer is written
+            self._progress = None
+            return
+        if self._progress is None:
+            if time.monotonic() - self._begin < DELAY:
+                return
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+            columns = (TextColumn("reading {task.description}"), BarColumn(), MofNCompleteColumn())
+            console = Console(stderr=True)
+            self._progress = self._stack.enter_context(Progress(*columns, console=console, transient=True))
+            self._progress.add_task(what, total=total)
+        task = self._progress.task_ids[0]
+        self._progress.update(task, completed=done, total=total, description=what)
