@@ -16,6 +16,7 @@ from shapeinspect.commands import output
 from shapeinspect.commands.options import Format, Inputs, Model, Traceback, Width
 from shapeinspect.errors import ShapeInspectError, UsageError
 from shapeinspect.memory import uncollected
+from shapeinspect.render.waiting import bar
 
 _HELP = """What goes into a layer and what comes out: shapes, kernels and layouts of PyTorch, Keras and
 ONNX models in one convention.
@@ -136,7 +137,7 @@ def main(arguments: list[str] | None = None) -> None:
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")  # a terminal without Unicode gets escapes, not a crash
     try:
-        with uncollected():  # the process ends before it would pay
+        with uncollected(), bar():  # the process ends before collecting would pay
             app(words, standalone_mode=True, prog_name="shapeinspect")
     except ShapeInspectError as error:
         if "--traceback" in words:
