@@ -226,10 +226,12 @@ _READERS: dict[str, _Reader] = {
     **dict.fromkeys(("dropout", "native_dropout", "feature_dropout", "alpha_dropout", "dropout_"),
                     _always("dropout")),
     **dict.fromkeys(
-        ("zeros", "ones", "full", "empty", "arange", "linspace", "logspace", "eye", "rand", "randn",
-         "randint", "randperm", "scalar_tensor", "zeros_like", "ones_like", "full_like", "empty_like",
-         "rand_like", "randn_like", "randint_like", "new_zeros", "new_ones", "new_full", "new_empty", "tril_indices",
-         "triu_indices", "hann_window", "hamming_window", "empty_strided"),
+        (
+            "zeros", "ones", "full", "empty", "empty_strided", "arange", "linspace", "logspace", "eye",
+            "rand", "randn", "randint", "randperm", "scalar_tensor", "zeros_like", "ones_like",
+            "full_like", "empty_like", "rand_like", "randn_like", "randint_like", "new_zeros", "new_ones",
+            "new_full", "new_empty", "tril_indices", "triu_indices", "hann_window", "hamming_window",
+        ),
         _always("constant"),
     ),
     "expand": lambda a, _rank: ("expand", {"shape": tuple(a["size"])}),

@@ -18,7 +18,9 @@ _MEMBER = re.compile(
 _MAGIC = (bytes.fromhex("8a0a6cfc9c46f9206aa850192e"), b"L119547037146038801333356L\n.")
 _TAR_MEMBERS = frozenset({b"storages", b"tensors", b"pickle", b"./storages", b"./tensors", b"./pickle"})
 #: Files by which a directory shows itself as a model, and how surely.
-_IN_DIRECTORY = ("pytorch_model.bin.index.json", "pytorch_model.bin")
+_IN_DIRECTORY = (
+    "pytorch_model.bin.index.json", "pytorch_model.bin", "adapter_model.bin", "diffusion_pytorch_model.bin",
+)  # fmt: skip
 
 
 class TorchAdapter(Adapter):
@@ -39,7 +41,7 @@ class TorchAdapter(Adapter):
         if source.is_directory:
             return 1 if any(name in source.entries for name in _IN_DIRECTORY) else 0
         head = source.head
-        if source.path is not None and source.path.name.endswith(".bin.index.json"):
+        if source.name.endswith(".bin.index.json"):
             return 2 if b'"weight_map"' in head else 1
         if head.startswith(b"PK\x03\x04"):
             length = int.from_bytes(head[26:28], "little")

@@ -28,7 +28,7 @@ class DistributedAdapter(Adapter):
             if INDEX not in source.entries:
                 return 0
             return 2 if any(name.endswith(SUFFIX) for name in source.entries) else 1
-        if source.path is None or source.path.name != INDEX:
+        if source.name != INDEX:
             return 0
         return 2 if source.head[:1] == b"\x80" else 0
 

@@ -11,7 +11,7 @@ from shapeinspect_torch import collect, contents, modules
 from shapeinspect_torch.container import Container
 from shapeinspect_torch.rebuild import Rebuilder
 from shapeinspect_torch.records import Global
-from shapeinspect_torch.shards import BARE, Shard, is_index, pick, read_index
+from shapeinspect_torch.shards import BARE, Shard, is_index, read_index
 from shapeinspect_torch.state_dict import layers_of
 from shapeinspect_torch.tensors import Tensor
 from shapeinspect_torch.values import reader
@@ -38,19 +38,20 @@ def read_checkpoint(source: Source) -> Model:
     Raises:
         UnreadableFileError: if it is cut off, corrupt or hostile.
     """
-    label = source.label
-    notes: tuple[Note, ...] = ()
     if source.is_directory:
-        source, notes = pick(source, ("pytorch_model.bin.index.json", "pytorch_model.bin"), ())
+        from shapeinspect_torch.directory import read_directory
+
+        return read_directory(source)
+    label = source.label
     if is_index(source):
-        return _model(label, read_index(source, lambda file, _: load(file).shard()), (), notes)
+        return _model(label, read_index(source, lambda file, _: load(file).shard()), ())
     loaded = load(source)
-    return _model(label, loaded.shard(), loaded.layers, notes)
+    return _model(label, loaded.shard(), loaded.layers)
 
 
-def _model(label: str, shard: Shard, layers: tuple[Layer, ...], notes: tuple[Note, ...]) -> Model:
+def _model(label: str, shard: Shard, layers: tuple[Layer, ...]) -> Model:
     bare, said = layers_of(shard.weights)
-    notes += shard.notes + ((Note(BARE),) if bare else ()) + said
+    notes = shard.notes + ((Note(BARE),) if bare else ()) + said
     return Model(
         label, shard.format, "torch", "torch", (*layers, *bare), notes=notes, metadata=shard.metadata
     )

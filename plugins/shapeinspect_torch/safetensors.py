@@ -30,7 +30,7 @@ class SafetensorsAdapter(Adapter):
         """Tell by the length and the first bytes of the header, or by an index in a directory."""
         if source.is_directory:
             return 2 if any(name.endswith((SUFFIX, INDEX)) for name in source.entries) else 0
-        if source.path is not None and source.path.name.endswith(INDEX):
+        if source.name.endswith(INDEX):
             return 2 if b'"weight_map"' in source.head else 1
         length = int.from_bytes(source.head[:8], "little")
         if 2 <= length <= MAX_HEADER and source.head[8:].lstrip()[:1] == b"{":

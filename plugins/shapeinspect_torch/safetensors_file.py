@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Frozen, Model, Note, Weight
 from shapeinspect.source import Source
-from shapeinspect_torch.safetensors import INDEX, MAX_HEADER, SUFFIX
-from shapeinspect_torch.shards import BARE, Shard, is_index, pick, read_index
+from shapeinspect_torch.safetensors import MAX_HEADER
+from shapeinspect_torch.shards import BARE, Shard, is_index, read_index
 from shapeinspect_torch.state_dict import layers_of
 from shapeinspect_torch.tensors import Tensor, contiguous
 from shapeinspect_torch.values import Place, read
@@ -74,15 +74,16 @@ def read_safetensors(source: Source) -> Model:
         UnreadableFileError: if a header is malformed or lies, or a shard is missing.
         UsageError: if a directory holds several models.
     """
-    notes: tuple[Note, ...] = ()
-    label = source.label
     if source.is_directory:
-        source, notes = pick(source, ("model" + INDEX, "model" + SUFFIX), (INDEX, SUFFIX))
+        from shapeinspect_torch.directory import read_directory
+
+        return read_directory(source)
+    label = source.label
     shard = read_index(source, load) if is_index(source) else load(source)
     named = shard.metadata.get("format")
     weights = sorted(shard.weights, key=_reading_order)
     layers, said = layers_of(weights, evident=named in (None, _TORCH))
-    notes += shard.notes + _about_framework(named) + ((Note(BARE),) if layers else ()) + said
+    notes = shard.notes + _about_framework(named) + ((Note(BARE),) if layers else ()) + said
     framework = "torch" if named is None else _FRAMEWORKS.get(named, "unknown")
     return Model(label, "safetensors", framework, "safetensors", layers, notes=notes, metadata=shard.metadata)
 

@@ -1,0 +1,105 @@
+"""Adapters of PEFT: what ``adapter_config.json`` says of the low-rank pairs beside it.
+
+Source: ``peft/tuners/lora/config.py`` (``r``, ``lora_alpha``, ``rank_pattern``, ``alpha_pattern``,
+``use_rslora``) and ``peft/utils/save_and_load.py`` (the names of the weights).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from shapeinspect.ir import Frozen, Layer, Model, Note
+
+_MAX_TEXT = 200
+_MAX_NOTES = 8
+_PREFIX = "base_model.model."
+
+
+def with_adapter(model: Model, config: Mapping[str, Any]) -> Model:
+    """Add to an adapter's layers the scale that its configuration gives them.
+
+    Args:
+        model: the model as its weights alone tell it.
+        config: the configuration.
+
+    Example:
+        >>> layer = Layer("q", "lora", "", attributes=Frozen(in_features=6, out_features=4, rank=2))
+        >>> made = with_adapter(Model("m", "f", "torch", "a", (layer,)), {"r": 2, "lora_alpha": 16})
+        >>> made.layers[0].attributes["alpha"], made.metadata["adapter.scaling"]
+        (16, '8.0')
+    """
+    notes = []
+    method = config.get("peft_type")
+    if isinstance(method, str) and method.upper() not in ("LORA", "ADALORA"):
+        notes.append(
+            Note(f"an adapter of the method {method[:_MAX_TEXT]}, whose weights are shown as they are")
+        )
+    layers = tuple(_scaled(layer, config) for layer in model.layers)
+    notes += _contradictions(layers, config)
+    pairs = sum(layer.kind == "lora" for layer in layers)
+    base = config.get("base_model_name_or_path")
+    told = f" of {base[:_MAX_TEXT]}" if isinstance(base, str) and base else ""
+    if pairs:
+        notes.append(
+            Note(f"{pairs:,} low-rank updates of layers{told}, whose own weights are not in the file")
+        )
+    facts = {
+        f"adapter.{name}": str(value)[:_MAX_TEXT]
+        for name in ("peft_type", "base_model_name_or_path", "r", "lora_alpha", "task_type")
+        if isinstance(value := config.get(name), str | int | float)
+    }
+    scaling = _scaling(config, _number(config.get("r")), _number(config.get("lora_alpha")))
+    if scaling is not None:
+        facts["adapter.scaling"] = str(scaling)
+    return replace(
+        model, layers=layers, notes=(*model.notes, *notes), metadata=Frozen({**model.metadata, **facts})
+    )
+
+
+def _number(value: Any) -> int | float | None:
+    return value if type(value) in (int, float) and 0 < value < 2**63 else None
+
+
+def _scaling(config: Mapping[str, Any], rank: float | None, alpha: float | None) -> float | None:
+    if rank is None or alpha is None:
+        return None
+    return alpha / math.sqrt(rank) if config.get("use_rslora") is True else alpha / rank
+
+
+def _scaled(layer: Layer, config: Mapping[str, Any]) -> Layer:
+    if layer.kind != "lora":
+        return layer
+    alpha = _number(_of_layer(config.get("alpha_pattern"), layer.path))
+    alpha = _number(config.get("lora_alpha")) if alpha is None else alpha
+    if alpha is None:
+        return layer
+    return replace(layer, attributes=Frozen({**layer.attributes, "alpha": alpha}))
+
+
+def _of_layer(patterns: Any, path: str) -> Any:
+    """The entry of a pattern that names this layer; as a text or the end of a path, never as code."""
+    if not isinstance(patterns, dict):
+        return None
+    plain = path.removeprefix(_PREFIX)
+    for pattern, value in patterns.items():
+        name = re.sub(r"^\^|\$$", "", pattern)
+        if plain == name or plain.endswith(f".{name}"):
+            return value
+    return None
+
+
+def _contradictions(layers: Sequence[Layer], config: Mapping[str, Any]) -> list[Note]:
+    found = []
+    for layer in layers:
+        rank = layer.attributes.get("rank") if layer.kind == "lora" else None
+        said = _number(_of_layer(config.get("rank_pattern"), layer.path))
+        said = _number(config.get("r")) if said is None else said
+        if rank is not None and said is not None and rank != said and not config.get("rank_pattern"):
+            found.append(Note(f"adapter_config.json says rank {said}, the file has {rank}", layer.path))
+    if len(found) > _MAX_NOTES:
+        return [*found[:_MAX_NOTES], Note(f"{len(found) - _MAX_NOTES:,} more layers have another rank")]
+    return found
