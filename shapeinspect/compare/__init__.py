@@ -202,6 +202,16 @@ def _notes(found: Matching, a: Model, b: Model) -> tuple[Note, ...]:
                 Note(f'the names in {name} begin with "{".".join(prefix)}.": left out to compare them')
             )
     for model, name in ((a, "A"), (b, "B")):
-        if not model.calls and any(layer.weights for layer in model.layers):
+        if model.calls or not any(layer.weights for layer in model.layers):
+            continue
+        if model.format == "live":
+            notes.append(Note(f"{name} was read without an input: its functions are not compared"))
+        else:
             notes.append(Note(f"{name} holds no graph: its settings and functions are not compared"))
+    norms = [sum("batch_norm" in unit.kinds for unit in units) for units in (found.a, found.b)]
+    for mine, other, has, lacks in ((norms[0], norms[1], "A", "B"), (norms[1], norms[0], "B", "A")):
+        if mine and not other:
+            notes.append(
+                Note(f"{has} has batch norms and {lacks} has none: they may be folded into other layers")
+            )
     return tuple(notes)

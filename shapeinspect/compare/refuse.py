@@ -49,13 +49,28 @@ def refusal(checkpoint: Model, model: Model, pairs: Sequence[LayerPair], *, forw
     )
     missing = tuple(key for key in want if key not in have and not key.endswith(f".{_TOLERATED}"))
     unexpected = tuple(key for key in have if key not in want)
-    causes = (
-        *_prefixed(missing, unexpected),
-        *_tied(missing, want, have),
-        *_renamed(missing, unexpected, pairs, forward=forward),
-        *_head(mismatched, want, have),
-    )
+    causes = _causes(have, want, pairs, forward=forward)
     return Refusal(checkpoint.source, model.source, missing, unexpected, mismatched, causes)
+
+
+def _causes(
+    have: Mapping[str, Weight], want: Mapping[str, Weight], pairs: Sequence[LayerPair], *, forward: bool
+) -> tuple[str, ...]:
+    """Explain a prefix first, and then what is left without it."""
+    said, mine, theirs = _prefixed(have, want)
+    old = {key.removeprefix(mine): weight for key, weight in have.items()}
+    new = {key.removeprefix(theirs): weight for key, weight in want.items()}
+    missing = [key for key in new if key not in old]
+    changed = [(key, old[key], new[key]) for key in new if key in old and not _fits(old[key], new[key])]
+    names = [
+        (weight.a.names[0], weight.b.names[0]) if forward else (weight.b.names[0], weight.a.names[0])
+        for pair in pairs
+        for weight in pair.weights
+        if weight.a is not None and weight.b is not None
+    ]
+    moved = [(one.removeprefix(mine), other.removeprefix(theirs)) for one, other in names]
+    renamed = [(one, other) for one, other in moved if one not in new and other not in old]
+    return (*said, *_tied(missing, new, old), *_renamed(renamed), *_head(changed))
 
 
 def _keys(model: Model) -> dict[str, Weight]:
@@ -71,22 +86,19 @@ def _shape(weight: Weight) -> str:
     return lengths_text(weight.shape, weight.layout.native if weight.layout else None)
 
 
-def _prefixed(missing: Sequence[str], unexpected: Sequence[str]) -> list[str]:
-    """Find a prefix that all keys of one side have, and without which they are the other side's."""
-    for keys, others, has, lacks in (
-        (unexpected, missing, "the checkpoint's keys begin", "the model's do not"),
-        (missing, unexpected, "the model's keys begin", "the checkpoint's do not"),
-    ):
-        found = _prefix(keys, set(others))
-        if found:
-            by = _who(found)
-            fix = (
-                f"load {{k.removeprefix({found!r}): v for k, v in state_dict.items()}}"
-                if keys is unexpected
-                else f"load {{{found!r} + k: v for k, v in state_dict.items()}}"
-            )
-            return [f'{has} with "{found}"{by} and {lacks}: {fix}']
-    return []
+def _prefixed(have: Mapping[str, Weight], want: Mapping[str, Weight]) -> tuple[list[str], str, str]:
+    """Find a prefix that nearly all keys of one side have, and without which they are the other side's."""
+    found = _prefix(have, want)
+    if found:
+        fix = f"load {{k.removeprefix({found!r}): v for k, v in state_dict.items()}}"
+        text = f"the checkpoint's keys begin with \"{found}\"{_who(found)} and the model's do not: {fix}"
+        return [text], found, ""
+    found = _prefix(want, have)
+    if found:
+        fix = f"load {{{found!r} + k: v for k, v in state_dict.items()}}"
+        text = f"the model's keys begin with \"{found}\"{_who(found)} and the checkpoint's do not: {fix}"
+        return [text], "", found
+    return [], "", ""
 
 
 def _who(prefix: str) -> str:
@@ -94,18 +106,19 @@ def _who(prefix: str) -> str:
     return f" (from {known[0]})" if known else ""
 
 
-def _prefix(keys: Sequence[str], others: set[str]) -> str:
-    if not keys or not others:
-        return ""
+def _prefix(keys: Iterable[str], others: Mapping[str, Weight]) -> str:
+    extra = [key for key in keys if key not in others]
     leads: Counter[str] = Counter()
-    for key in keys:
+    led: Counter[str] = Counter()
+    for key in extra:
         parts = key.split(".")
         for depth in range(1, min(len(parts), 5)):
             lead = ".".join(parts[:depth]) + "."
-            if key.removeprefix(lead) in others:
-                leads[lead] += 1
-    best = leads.most_common(1)
-    return best[0][0] if best and best[0][1] * 2 > len(keys) else ""
+            led[lead] += 1
+            leads[lead] += key.removeprefix(lead) in others
+    best = max(leads, key=lambda lead: (leads[lead], -len(lead)), default="")
+    # Most keys have it, and some of them are known without it; others may be renamed besides.
+    return best if best and leads[best] and led[best] * 2 > len(extra) else ""
 
 
 def _tied(missing: Sequence[str], want: Mapping[str, Weight], have: Mapping[str, Weight]) -> Iterable[str]:
@@ -122,25 +135,13 @@ def _tied(missing: Sequence[str], want: Mapping[str, Weight], have: Mapping[str,
             )
 
 
-def _renamed(
-    missing: Sequence[str], unexpected: Sequence[str], pairs: Sequence[LayerPair], *, forward: bool
-) -> list[str]:
+def _renamed(moved: Iterable[tuple[str, str]]) -> list[str]:
     """Find what differs in the names of paired layers, and how many keys each renaming explains."""
-    lost, extra = set(missing), set(unexpected)
-    counted: Counter[tuple[str, str]] = Counter()
-    for pair in pairs:
-        for weight in pair.weights:
-            if weight.a is None or weight.b is None:
-                continue
-            sides = (weight.a.names, weight.b.names) if forward else (weight.b.names, weight.a.names)
-            old, new = sides[0][0], sides[1][0]
-            if old in extra and new in lost:
-                counted[_change(old, new)] += 1
-    if not counted or any(old and new == "" for old, new in counted):
-        counted = Counter({change: times for change, times in counted.items() if change[0] and change[1]})
+    counted = Counter(_change(old, new) for old, new in moved)
     return [
         f'"{old}" was renamed to "{new}": {times} key{"s" if times > 1 else ""}'
         for (old, new), times in counted.most_common(8)
+        if old and new
     ]
 
 
@@ -160,24 +161,20 @@ def _open(parts: Iterable[str]) -> str:
     return re.sub(r"(?<=\.)\d+(?=\.|$)|^\d+(?=\.)", "#", ".".join(parts))
 
 
-def _head(
-    mismatched: Sequence[SizeMismatch], want: Mapping[str, Weight], have: Mapping[str, Weight]
-) -> list[str]:
-    """Say that only the last layer's outputs differ."""
-    layers = {one.key.rpartition(".")[0] for one in mismatched}
+def _head(changed: Sequence[tuple[str, Weight, Weight]]) -> list[str]:
+    """Say that only one layer's outputs differ."""
+    layers = {key.rpartition(".")[0] for key, _, _ in changed}
     if len(layers) != 1:
         return []
-    path = layers.pop()
     sizes = set()
-    for one in mismatched:
-        mine, theirs = have[one.key].shape, want[one.key].shape
-        if not mine or len(mine) != len(theirs) or mine[1:] != theirs[1:]:
+    for _, old, new in changed:
+        if not old.shape or len(old.shape) != len(new.shape) or old.shape[1:] != new.shape[1:]:
             return []
-        sizes.add((mine[0], theirs[0]))
+        sizes.add((old.shape[0], new.shape[0]))
     if len(sizes) != 1:
         return []
-    old, new = sizes.pop()
+    before, after = sizes.pop()
     return [
-        f'only "{path}" has another number of outputs, {old} in the checkpoint and {new} in the model: a '
-        "changed head; load the rest with strict=False after removing its keys"
+        f'only "{layers.pop()}" has another number of outputs, {before} in the checkpoint and {after} in the '
+        "model: a changed head; load the rest with strict=False after removing its keys"
     ]

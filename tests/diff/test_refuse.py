@@ -97,6 +97,25 @@ def test_a_renamed_block(saved: Callable[..., str]) -> None:
     assert found.causes == ('"layers" was renamed to "blocks": 12 keys',)
 
 
+def test_a_prefix_a_renamed_block_and_a_changed_head_at_once(saved: Callable[..., str]) -> None:
+    def net(name: str, outputs: int) -> torch.nn.Module:
+        outer = torch.nn.Module()
+        outer.add_module("stem", torch.nn.Linear(3, 5))
+        outer.add_module(name, torch.nn.ModuleList([torch.nn.Linear(5, 5) for _ in range(4)]))
+        outer.add_module("fc", torch.nn.Linear(5, outputs))
+        return outer
+
+    old, new = net("layers", 10), net("blocks", 4)
+    state = {f"module.{key}": value for key, value in old.state_dict().items()}
+    found = _ours(saved({"state_dict": state, "epoch": 3}), new)
+    _same(found, _real(new, state))
+    assert [cause.split(" (from")[0].split(":")[0] for cause in found.causes] == [
+        'the checkpoint\'s keys begin with "module."',
+        '"layers" was renamed to "blocks"',
+        'only "fc" has another number of outputs, 10 in the checkpoint and 4 in the model',
+    ]
+
+
 def test_tied_weights_that_were_saved_once(saved: Callable[..., str]) -> None:
     module = Tied()
     state = {key: value for key, value in module.state_dict().items() if key != "head.weight"}
