@@ -19,6 +19,9 @@ from shapeinspect.rules import axis_names, has_rule
 #: The order of the parts of a composite axis in the common convention.
 _ORDER = ("C", "D", "H", "W", "L", "T", "E")
 
+# A feature map that is flattened becomes a batch of vectors; heads that are joined keep their time axis.
+_FLAT = 2
+
 #: What a composite input axis is called in a layout, where ``i`` stood.
 _INPUT = "i"
 
@@ -104,7 +107,9 @@ def _flattened(
             if shape is None or axis != len(shape) - 1 or source >= len(sources):
                 continue
             name = call.outputs[output]
-            found[name] = _parts(shapes.get(sources[source]), axes.get(sources[source]), merged)
+            parts = _parts(shapes.get(sources[source]), axes.get(sources[source]), merged)
+            if parts is not None or len(shape) == _FLAT:
+                found[name] = parts
     return found
 
 
