@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from shapeinspect.answers import Explanation, explain
+    from shapeinspect.answers import Explanation, Fit, explain, fit
     from shapeinspect.convert import Written, normalize
     from shapeinspect.debugging import debug
     from shapeinspect.difference import Difference, diff
@@ -26,6 +26,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Difference",
     "Explanation",
+    "Fit",
     "LayerReport",
     "LayoutError",
     "MissingDependencyError",
@@ -41,6 +42,7 @@ __all__ = [
     "debug",
     "diff",
     "explain",
+    "fit",
     "inspect",
     "normalize",
 ]
@@ -48,12 +50,14 @@ __all__ = [
 _HOMES = {
     "Difference": "difference",
     "Explanation": "answers",
+    "Fit": "answers",
     "LayerReport": "report",
     "Report": "report",
     "Written": "convert",
     "debug": "debugging",
     "diff": "difference",
     "explain": "answers",
+    "fit": "answers",
     "inspect": "report",
     "normalize": "convert",
 }

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from shapeinspect.errors import UsageError
+from shapeinspect.errors import ModelCodeError, UsageError
 from shapeinspect.explanation import LayerExplanation, explain_model
 from shapeinspect.explanation.calculator import is_kind, single_layer
+from shapeinspect.ir import Model
 from shapeinspect.render.drawing import draw_svg
 from shapeinspect.render.explain import explanation_lines, summary_lines, to_data
-from shapeinspect.report import Report, inspect
+from shapeinspect.render.fit import fit_data, fit_lines
+from shapeinspect.report import Report, inspect, locate
+from shapeinspect.solve import Program, Solution, Solver, Variable, generalize, probes, variables
 from shapeinspect.source import InputSpec
 
 SCHEMA = 1
@@ -132,3 +135,115 @@ def _shapes(given: Any) -> list[tuple[Any, ...]]:
     if all(isinstance(one, int) or hasattr(one, "terms") for one in given):
         return [tuple(given)]
     return [shape for one in given for shape in _shapes(one if not isinstance(one, InputSpec) else one.shape)]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Which input sizes a network accepts.
+
+    Args:
+        solution: the answer: accepted sizes, who refuses the others, what comes out.
+    """
+
+    solution: Solution
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The accepted sizes in words, such as ``"H, W divisible by 32"``."""
+        return tuple(answer.text for answer in self.solution.answers)
+
+    @property
+    def solved(self) -> bool:
+        """Whether the arithmetic of every layer was known."""
+        return not self.solution.unsolved
+
+    def lines(self, width: int = 80) -> list[tuple[tuple[str, str], ...]]:
+        """Return the answer as styled lines.
+
+        Args:
+            width: how many columns it may take.
+        """
+        return fit_lines(self.solution, width)
+
+    def to_text(self, width: int = 80) -> str:
+        """Return the answer as text.
+
+        Args:
+            width: how many columns it may take.
+        """
+        return "\n".join("".join(text for text, _ in line).rstrip() for line in self.lines(width))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as plain data, as ``--format json`` prints it."""
+        return fit_data(self.solution)
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def __repr__(self) -> str:
+        return f"<Fit of {self.solution.source}: {'; '.join(self.answers)}>"
+
+
+def fit(source: Any, input: Any = None) -> Fit:  # noqa: A002  # the field's word for it
+    """Say which input sizes a network accepts, from 1 to 4096 on every axis of space or time.
+
+    The calls of the model are run on all sizes at once by the arithmetic of the rules; nothing is
+    computed. A live model is traced at the given size and at another one, so that settings which come
+    from the input's size are told from fixed ones; one that takes other paths at other sizes is solved
+    for the path of these two.
+
+    Args:
+        source: what ``inspect`` takes, or a ``Report``.
+        input: the shapes of the inputs, as for ``inspect``.
+
+    Raises:
+        UsageError: if the model has no graph, or no axis of its inputs is space or time.
+
+    Example:
+        >>> fit("tests/data/lenet.onnx").answers[1]
+        'H 32 to 35 with W 32 to 35'
+    """
+    report = source if isinstance(source, Report) else inspect(source, input)
+    model = report.model
+    if not model.calls:
+        raise UsageError(
+            f"{model.source} holds no graph, so there is nothing to fit",
+            hint="give a live model and --input, or a file with a graph (ONNX, Keras, SavedModel)",
+        )
+    free = variables(model)
+    program = Program(model)
+    notes: tuple[str, ...] = ()
+    if model.format == "live" and not isinstance(source, Report) and all(one.base for one in free):
+        program, notes = _twice(source, model, free)
+    found = Solver(program, free).solve()
+    return Fit(replace(found, notes=(*notes, *found.notes)))
+
+
+def _twice(source: Any, model: Model, free: tuple[Variable, ...]) -> tuple[Program, tuple[str, ...]]:
+    """Trace a live model at another size, and tell what its settings take from the size."""
+    base = {one.name: one.base or 1 for one in free}
+    first = Solver(Program(model), free)
+    near = {name: [n for n in first.accepted(name, base) if n < 4 * base[name] + 64] for name in base}
+    live = locate(source)
+    tried = []
+    for sizes in probes(base, near):
+        places = {place: sizes[one.name] for one in free for place in one.places}
+        specs = [
+            InputSpec(
+                tuple(places.get((name, axis), n) for axis, n in enumerate(model.values[name].shape or ())),
+                name,
+                model.values[name].dtype,
+            )
+            for name in model.inputs
+        ]
+        shown = ", ".join(f"{name} {length}" for name, length in sizes.items())
+        try:
+            other = inspect(live, specs).model
+        except ModelCodeError:
+            tried.append(shown)
+            continue
+        return generalize(model, other), ()
+    return Program(model), (
+        f"the network could not be traced at another size ({'; '.join(tried)}), so the sizes that its "
+        "own code computed are taken as fixed",
+    )

@@ -11,6 +11,7 @@ import typer
 from shapeinspect.commands import diff as diff_command
 from shapeinspect.commands import explain as explain_command
 from shapeinspect.commands import layouts as layouts_command
+from shapeinspect.commands import fit as fit_command
 from shapeinspect.commands import normalize as normalize_command
 from shapeinspect.commands import output
 from shapeinspect.commands.options import Format, Inputs, Model, Traceback, Width
@@ -114,6 +115,7 @@ def adapters(format: Format = "table", width: Width = None) -> None:  # noqa: A0
 
 
 app.command("explain")(explain_command.run)
+app.command("fit")(fit_command.run)
 app.command("diff")(diff_command.run)
 app.command("normalize")(normalize_command.run)
 app.command("layouts")(layouts_command.run)

@@ -109,6 +109,17 @@ def _resize_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Na
     return keep_axes(len(shape), len(out))
 
 
+def _spatial_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    """Link the axes and, where only the spatial ones are set, name them as they usually are."""
+    linked, shape = _resize_axes(attributes, inputs, outputs), first(inputs)
+    given = attributes.get("size") or attributes.get("scale_factor")
+    spatial = isinstance(given, tuple | list) and shape is not None and len(given) == len(shape) - 2
+    if not linked.links or shape is None or not spatial:
+        return linked
+    usual = tuple(f"{name}?" for name in names(len(shape) - 2, is_last(attributes)))
+    return Naming((usual,), (usual,), linked.links)
+
+
 def _divisible(label: str, value: Dim, divisor: int) -> None:
     if isinstance(value, int) and value % divisor:
         raise mismatch(f"{label} divisible by {divisor}", f"{label} = {value}")
@@ -184,7 +195,7 @@ def _grid_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Nami
 
 
 RULES = {
-    "resize": Rule(_resize, axes=_resize_axes),
+    "resize": Rule(_resize, axes=_spatial_axes),
     "pixel_shuffle": Rule(_shuffle, axes=_shuffle_axes),
     "pixel_unshuffle": Rule(_unshuffle, axes=_shuffle_axes),
     "depth_to_space": Rule(_shuffle, axes=_shuffle_axes),

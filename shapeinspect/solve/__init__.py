@@ -1,1 +1,21 @@
 """Which input sizes a network accepts: its shape program, run on all candidate sizes at once."""
+
+from __future__ import annotations
+
+from shapeinspect.solve.fit import LIMIT, Answer, Refusal, Sample, Solution, Solver, Variable, variables
+from shapeinspect.solve.program import Program
+from shapeinspect.solve.retrace import generalize, probes
+
+__all__ = [
+    "LIMIT",
+    "Answer",
+    "Program",
+    "Refusal",
+    "Sample",
+    "Solution",
+    "Solver",
+    "Variable",
+    "generalize",
+    "probes",
+    "variables",
+]

@@ -1,0 +1,31 @@
+"""The command ``shapeinspect fit MODEL``."""
+
+from __future__ import annotations
+
+from shapeinspect.commands import output
+from shapeinspect.commands.options import Format, Inputs, Model, Traceback, Width
+from shapeinspect.errors import UsageError
+
+
+def run(
+    model: Model,
+    inputs: Inputs = None,
+    format: Format = "table",  # noqa: A002  # the option's name
+    width: Width = None,
+    traceback: Traceback = False,
+) -> None:
+    """Say which input sizes a network accepts, which layers rule the others out, and what comes out.
+
+    Every length from 1 to 4096 is tried on every axis of space or time.
+    """
+    del traceback  # main() has read it
+    if format not in ("table", "json"):
+        raise UsageError(f"--format {format} is not possible", expected="table, json")
+    from shapeinspect.answers import fit
+    from shapeinspect.source import InputSpec
+
+    found = fit(model, [InputSpec.parse(text) for text in inputs] if inputs else None)
+    if format == "json":
+        output.write_json(found.to_dict())
+    else:
+        output.write(found.lines(width or min(output.width(), 100)))

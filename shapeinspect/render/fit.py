@@ -1,0 +1,84 @@
+"""The sizes that a network accepts, as lines of text and as plain data."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+from shapeinspect.render.explain import to_data
+from shapeinspect.render.grid import Line, width
+from shapeinspect.solve import LIMIT, Solution
+from shapeinspect.text import printable
+
+_LABEL = 10
+
+
+def fit_lines(solution: Solution, limit: int = 80) -> list[Line]:
+    """Write which sizes fit, who rules the others out, and what comes out at the end.
+
+    Args:
+        solution: the answer.
+        limit: the width in terminal cells.
+    """
+    lines: list[Line] = []
+    for name, shape in solution.inputs:
+        lines += _labeled("input" if not lines else "", f"{name} {_shape(shape)}", limit)
+    accepted = [answer.text for answer in solution.answers]
+    if solution.together is not None:
+        axes = " = ".join(solution.together.axes)
+        accepted.insert(0, f"{axes}: {solution.together.sizes}")
+    if len(solution.inputs) and not any(answer.ranges for answer in solution.answers):
+        accepted = ["no size that was tried"]
+    lines.append(())
+    for place, text in enumerate(accepted):
+        lines += _labeled("fits" if place == 0 else "", text, limit, "heading")
+    if solution.samples:
+        lines.append(())
+    for place, sample in enumerate(solution.samples):
+        sizes = ", ".join(f"{name} {length}" for name, length in sample.sizes)
+        outputs = ", ".join("?" if shape is None else _shape(shape) for _, shape in sample.outputs)
+        lines += _labeled("gives" if place == 0 else "", f"{sizes} → {outputs}", limit)
+    if solution.refusals:
+        axes = " = ".join(solution.refusals[0].axes)
+        lines += [(), *_labeled("refused", f"{axes}, by the first layer that does not fit:", limit)]
+        rows = [(printable(one.layer), one.sizes) for one in solution.refusals]
+        first = min(max(width(layer) for layer, _ in rows), 30)
+        for refusal in solution.refusals:
+            text = f"{printable(refusal.layer).ljust(first)}  {refusal.sizes}"
+            lines.append((("  " + text, ""),))
+            why = f"at {refusal.example}: expects {refusal.expected}, got {refusal.got}"
+            if refusal.expected is not None:
+                lines += [
+                    ((" " * (first + 4) + line, "dim"),)
+                    for line in textwrap.wrap(printable(why, 500), max(limit - first - 4, 20))
+                ]
+    for layer, why in solution.unsolved:
+        lines += [(), *_labeled("unknown", f'"{layer}" could not be solved: {why}', limit, "error")]
+    if solution.unsolved:
+        lines += _labeled("", "what it or a layer behind it would refuse is not known", limit)
+    for note in solution.notes:
+        lines += [(), *_labeled("note", note, limit, "note")]
+    return lines
+
+
+def _labeled(label: str, text: str, limit: int, style: str = "heading") -> list[Line]:
+    parts = textwrap.wrap(printable(text, 2000), max(limit - _LABEL, 20)) or [""]
+    lines: list[Line] = [((label.ljust(_LABEL), style), (parts[0], ""))]
+    return lines + [((" " * _LABEL + part, ""),) for part in parts[1:]]
+
+
+def _shape(shape: tuple[Any, ...]) -> str:
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+
+
+def fit_data(solution: Solution) -> dict[str, Any]:
+    """Return the answer as plain data.
+
+    Args:
+        solution: the answer.
+
+    Example:
+        >>> fit_data(Solution("m", (), (), None, True))["tried"]
+        [1, 4096]
+    """
+    return {"schema": 1, "tried": [1, LIMIT], **to_data(solution)}

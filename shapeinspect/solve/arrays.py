@@ -1,0 +1,134 @@
+"""The kinds whose rules take arrays of lengths as they are, and what those rules then leave unsaid.
+
+A rule refuses integers only; what it would refuse of an array is said here, once for each family.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from shapeinspect.rules import RULES
+
+Array: TypeAlias = "np.ndarray[Any, Any]"
+_Made: TypeAlias = "tuple[tuple[Any, ...], ...]"
+
+_KEEP = frozenset({"dropout", "identity", "cast", "unary", "quantize", "dequantize", "softmax", "prelu"})
+_WINDOWS = frozenset(
+    {
+        *("conv", "conv_transpose", "separable_conv", "local_conv", "max_pool", "avg_pool", "lp_pool"),
+        *("resize", "batch_norm"),
+    }
+)
+_FREE = frozenset(
+    {
+        "global_avg_pool",
+        "global_max_pool",
+        "adaptive_avg_pool",
+        "adaptive_max_pool",
+        "permute",
+        "flatten",
+        "reduce",
+    }
+)
+
+
+def run_fast(kind: str, attributes: Any, inputs: tuple[tuple[Any, ...], ...]) -> tuple[_Made, Any] | None:
+    """Run a rule on arrays, if it takes them in this place.
+
+    Args:
+        kind: a name of the vocabulary.
+        attributes: the layer's settings, integers only.
+        inputs: the input shapes, each length an int or an array of candidates.
+
+    Returns:
+        the output shapes and which candidates fit; None where the rule must be run one by one.
+    """
+    if not any(isinstance(n, np.ndarray) for shape in inputs for n in shape):
+        return None
+    if kind in _KEEP or (kind == "activation" and attributes.get("function") != "glu"):
+        return inputs[:1], np.True_
+    check = _CHECKS.get(kind)
+    if check is None or not check(attributes, inputs):
+        return None
+    if kind == "elementwise":
+        return inputs[:1], np.True_
+    try:
+        made: Any = RULES[kind].outputs(attributes, inputs)
+    except Exception:  # noqa: BLE001  # run one by one it is refused, with its reason
+        return None
+    if any(shape is None or any(not isinstance(n, int | np.ndarray) for n in shape) for shape in made):
+        return None
+    fits: Any = np.True_
+    if kind in _WINDOWS:
+        for n in (n for shape in made for n in shape if isinstance(n, np.ndarray)):
+            fits = fits & (n >= 1)
+    return made, fits
+
+
+def _varies(value: Any) -> bool:
+    return isinstance(value, np.ndarray)
+
+
+def _always(_attributes: Any, _inputs: Any) -> bool:
+    return True
+
+
+def _channels_fixed(attributes: Any, inputs: Any) -> bool:
+    shape = inputs[0]
+    last = attributes.get("data_format") == "channels_last"
+    kernel = attributes.get("kernel_size")
+    rank = len(shape) - 2 if not isinstance(kernel, tuple | list) else len(kernel)
+    place = len(shape) - 1 if last else len(shape) - 1 - rank
+    return 0 <= place < len(shape) and not _varies(shape[place])
+
+
+def _normed(attributes: Any, inputs: Any) -> bool:
+    shape, axis = inputs[0], attributes.get("axis", 1)
+    return (
+        len(shape) >= 2
+        and isinstance(axis, int)
+        and -len(shape) <= axis < len(shape)
+        and not _varies(shape[axis])
+    )
+
+
+def _last_fixed(_attributes: Any, inputs: Any) -> bool:
+    return bool(inputs[0]) and not _varies(inputs[0][-1])
+
+
+def _alike(_attributes: Any, inputs: Any) -> bool:
+    """Tell whether all inputs certainly have one shape: then nothing is stretched and nothing refused."""
+    return all(_equal(inputs[0], shape) for shape in inputs[1:])
+
+
+def _equal(one: Any, other: Any) -> bool:
+    return len(one) == len(other) and all(
+        a is b or (type(a) is type(b) and bool(np.array_equal(a, b))) for a, b in zip(one, other, strict=True)
+    )
+
+
+def _joined(attributes: Any, inputs: Any) -> bool:
+    rank, axis = len(inputs[0]), attributes.get("axis", 0)
+    if not isinstance(axis, int) or any(len(shape) != rank for shape in inputs):
+        return False
+    rest = [tuple(n for place, n in enumerate(shape) if place != axis % rank) for shape in inputs]
+    return all(_equal(rest[0], one) for one in rest[1:])
+
+
+def _moved(attributes: Any, _inputs: Any) -> bool:
+    return attributes.get("axes") is not None or "axis0" in attributes
+
+
+#: When each kind's rule may be run on arrays.
+_CHECKS: dict[str, Callable[[Any, Any], bool]] = {
+    **dict.fromkeys(_WINDOWS | _FREE, _always),
+    **dict.fromkeys(("conv", "conv_transpose", "separable_conv", "local_conv"), _channels_fixed),
+    "batch_norm": _normed,
+    "linear": _last_fixed,
+    "permute": _moved,
+    "concat": _joined,
+    "elementwise": _alike,
+}

@@ -1,0 +1,386 @@
+"""A model's calls, run on many candidate sizes at once by the rules' arithmetic.
+
+A length is an ``int`` or a numpy array with one entry a candidate. Kinds whose formulas take arrays run
+on the arrays; every other kind runs its rule once for each different combination of lengths, which are
+few behind the first strides. Both give what the rule gives for each candidate alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from shapeinspect.dims import Expr, Shape, Unknown, substitute, symbols
+from shapeinspect.errors import ShapeMismatchError
+from shapeinspect.infer.settings import attributes_of, inputs_of
+from shapeinspect.ir import Call, Layer, Model
+from shapeinspect.rules import has_rule, output_shapes
+from shapeinspect.solve.arrays import run_fast
+from shapeinspect.solve.contents import TARGETS, contents, targeted
+
+Array: TypeAlias = "np.ndarray[Any, Any]"
+#: A length is an int or an array of candidates.
+Lengths: TypeAlias = "tuple[Any, ...]"
+
+#: More different combinations of lengths than this are not worked out one by one.
+MOST = 1 << 17
+_PASSED_OVER = frozenset({"module", "input"})
+
+
+@dataclass(frozen=True, slots=True)
+class FromValue:
+    """A setting that a trace recorded as a number, and that is the length of another value's axis.
+
+    Args:
+        name: the value.
+        axis: which axis.
+        offset: what is added to it.
+
+    Example:
+        >>> FromValue("x", 2).axis
+        2
+    """
+
+    name: str
+    axis: int
+    offset: int = 0
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of every candidate.
+
+    Args:
+        refused: the number of the call that refuses each candidate; -1 for those accepted.
+        unsolved: the calls of which the arithmetic does not know what they make, with the reason.
+        shapes: the shape of every value that was worked out; lengths of refused candidates mean nothing.
+        numbers: the contents of the small tensors with which the graph computes shapes.
+    """
+
+    refused: Array
+    unsolved: dict[int, str] = field(default_factory=dict)
+    shapes: dict[str, Lengths] = field(default_factory=dict)
+    numbers: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def accepted(self) -> Array:
+        """Which candidates every call accepts."""
+        found: Array = self.refused < 0
+        return found
+
+
+@dataclass(frozen=True)
+class Program:
+    """The calls of a model, ready to be run.
+
+    Args:
+        model: a model that went through ``infer``.
+        settings: for calls whose recorded settings depend on the input's size, these settings.
+        frozen: the calls whose settings were worked out by the source for one size only.
+    """
+
+    model: Model
+    settings: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    frozen: Mapping[int, str] = field(default_factory=dict)
+
+    def steps(self) -> Iterator[tuple[int, Call, Layer]]:
+        """Return the calls that compute, with their places and layers."""
+        layers = {layer.path: layer for layer in self.model.layers}
+        for place, call in enumerate(self.model.calls):
+            layer = layers.get(call.layer)
+            if layer is not None and layer.kind not in _PASSED_OVER:
+                yield place, call, layer
+
+    def run(self, inputs: Mapping[str, Lengths], known: Mapping[str, Any] | None = None) -> Outcome:
+        """Run the calls on the shapes of the inputs.
+
+        Args:
+            inputs: the shape of every input that is varied; each array has one entry a candidate.
+            known: the value of every symbol, an int or an array.
+        """
+        count = max(
+            (len(n) for shape in inputs.values() for n in shape if isinstance(n, np.ndarray)), default=1
+        )
+        outcome = Outcome(np.full(count, -1, dtype=np.int64))
+        bound = dict(known or {})
+        shapes: dict[str, Any] = {
+            name: _bound(value.shape, bound) for name, value in self.model.values.items()
+        }
+        live = set(inputs)
+        lost: set[str] = set()
+        shapes.update(inputs)
+        outcome.shapes = shapes
+        outcome.numbers = {
+            name: value.constant
+            for name, value in self.model.values.items()
+            if _plain_numbers(value.constant) and self._is_constant(name)
+        }
+        for place, call, layer in self.steps():
+            reads = [name for name in call.inputs if name]
+            if any(name in lost for name in reads):
+                lost.update(call.outputs)
+                continue
+            if not any(name in live for name in reads):
+                continue
+            made = self._step(place, call, layer, shapes, bound, outcome)
+            if made is None:
+                lost.update(call.outputs)
+                continue
+            for name, shape in zip(call.outputs, made, strict=False):
+                live.add(name)
+                shapes[name] = shape
+            for name in call.outputs[len(made) :]:
+                lost.add(name)
+        for name in lost:
+            shapes[name] = None
+        return outcome
+
+    def _step(
+        self,
+        place: int,
+        call: Call,
+        layer: Layer,
+        shapes: Mapping[str, Any],
+        bound: Mapping[str, Any],
+        outcome: Outcome,
+    ) -> tuple[Lengths, ...] | None:
+        if place in self.frozen:
+            outcome.unsolved[place] = self.frozen[place]
+            return None
+        if not has_rule(layer.kind):
+            outcome.unsolved[place] = f"nothing is known of what a {layer.kind} makes"
+            return None
+        attributes = self._attributes(place, call, layer, outcome)
+        given = _given(layer, call, shapes)
+        if any(shape is None for shape in given):
+            outcome.unsolved[place] = "the shape of an input is not known"
+            return None
+        settled, arrays = _settled(attributes, shapes, bound)
+        found = contents(
+            layer.kind, settled, given, tuple(outcome.numbers.get(name) for name in call.inputs if name)
+        )
+        if found is not None and call.outputs:
+            outcome.numbers[call.outputs[0]] = found
+        if not arrays:
+            fast = run_fast(layer.kind, settled, given)
+            if fast is not None:
+                made, fits = fast
+                _refuse(outcome, place, ~fits)
+                return made
+        return _one_by_one(place, layer.kind, settled, given, outcome)
+
+    def error_at(
+        self, place: int, outcome: Outcome, candidate: int, known: Mapping[str, Any]
+    ) -> ShapeMismatchError | None:
+        """Return the error with which a call refuses one candidate.
+
+        Args:
+            place: the call.
+            outcome: of a run.
+            candidate: which candidate.
+            known: the value of every symbol, as ``run`` took it.
+        """
+        call = self.model.calls[place]
+        layer = next(layer for path, layer in self._layers() if path == call.layer)
+        attributes = self._attributes(place, call, layer, outcome)
+        given = _given(layer, call, outcome.shapes)
+        settled, _ = _settled(attributes, outcome.shapes, known)
+        try:
+            output_shapes(
+                layer.kind, _at(settled, candidate), tuple(_at(shape, candidate) for shape in given)
+            )
+        except ShapeMismatchError as error:
+            return error
+        return None
+
+    def _attributes(self, place: int, call: Call, layer: Layer, outcome: Outcome) -> dict[str, Any]:
+        """Return a call's settings, with those that it reads from numbers that the graph computes."""
+        found = {**attributes_of(layer, call, {}), **self.settings.get(place, {})}
+        if layer.kind in TARGETS:
+            first = outcome.shapes.get(call.inputs[0]) if call.inputs else None
+            numbers = tuple(outcome.numbers.get(name) for name in call.inputs)
+            rank = None if first is None else len(first)
+            found.update(targeted(layer.kind, found, numbers, rank))
+        return found
+
+    def _is_constant(self, name: str) -> bool:
+        """Tell whether no call makes a value: its recorded numbers hold for every size."""
+        return name not in self._made
+
+    @cached_property
+    def _made(self) -> frozenset[str]:
+        return frozenset(name for call in self.model.calls for name in call.outputs)
+
+    def _layers(self) -> Iterator[tuple[str, Layer]]:
+        return ((layer.path, layer) for layer in self.model.layers)
+
+
+def _given(layer: Layer, call: Call, shapes: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return the shapes of a call's inputs; of one that reads its target from the others, the first alone."""
+    given: tuple[Any, ...] = inputs_of(layer, call, shapes)
+    return given[:1] if layer.kind in TARGETS else given
+
+
+def _plain_numbers(value: Any) -> bool:
+    entries = value if isinstance(value, tuple) else (value,)
+    return all(isinstance(one, int) for one in entries)
+
+
+def _refuse(outcome: Outcome, place: int, refuses: Any) -> None:
+    outcome.refused[(outcome.refused < 0) & refuses] = place
+
+
+def _bound(shape: Shape | None, known: Mapping[str, Any]) -> Any:
+    """Replace the symbols of a recorded shape; a shape of unknown lengths is of no use."""
+    if shape is None:
+        return None
+    found = tuple(_number(dim, known) if isinstance(dim, Expr) else dim for dim in shape)
+    return None if any(isinstance(dim, Expr | Unknown) for dim in found) else found
+
+
+def _number(dim: Expr, known: Mapping[str, Any]) -> Any:
+    """Work an expression out, on arrays if a symbol stands for one."""
+    names = symbols(dim)
+    if not names <= set(known):
+        return dim
+    if not any(isinstance(known[name], np.ndarray) for name in names):
+        return substitute(dim, known)
+    total: Any = 0
+    for atoms, factor in dim.terms:
+        part: Any = factor
+        for atom in atoms:
+            if not atom.op:
+                part = part * known[atom.text]
+                continue
+            left, right = (_number(Expr(terms), known) if terms else 0 for terms in atom.args)
+            part = part * (left // right if atom.op == "//" else left % right)
+        total = total + part
+    return total
+
+
+def _settled(
+    attributes: Mapping[str, Any], shapes: Mapping[str, Any], known: Mapping[str, Any]
+) -> tuple[dict[str, Any], bool]:
+    """Replace what settings take from symbols and from other values; tell whether arrays came of it."""
+    seen: list[bool] = []
+
+    def settle(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(settle(entry) for entry in value)
+        if isinstance(value, Expr):
+            value = _number(value, known)
+        elif isinstance(value, FromValue):
+            value = shapes[value.name][value.axis] + value.offset
+        if isinstance(value, np.ndarray):
+            seen.append(True)
+        return value
+
+    return {name: settle(value) for name, value in attributes.items()}, bool(seen)
+
+
+def _columns(value: Any) -> Iterator[Array]:
+    if isinstance(value, np.ndarray):
+        yield value
+    elif isinstance(value, tuple):
+        for entry in value:
+            yield from _columns(entry)
+
+
+def _at(value: Any, candidate: int) -> Any:
+    """Return a setting or a shape as one candidate has it."""
+    if isinstance(value, np.ndarray):
+        return int(value[candidate])
+    if isinstance(value, tuple):
+        return tuple(_at(entry, candidate) for entry in value)
+    if isinstance(value, dict):
+        return {name: _at(entry, candidate) for name, entry in value.items()}
+    return value
+
+
+def _one_by_one(
+    place: int, kind: str, attributes: dict[str, Any], given: tuple[Any, ...], outcome: Outcome
+) -> tuple[Lengths, ...] | None:
+    """Run a rule once for each different combination of lengths."""
+    columns: list[Array] = []
+    for column in _columns((given, tuple(attributes.values()))):
+        if not any(column is one for one in columns):
+            columns.append(column)
+    alive = np.flatnonzero(outcome.accepted)
+    if not len(alive):
+        alive = np.arange(1)
+    if not columns:
+        alive = alive[:1]
+    rows = np.stack([column[alive] for column in columns], axis=1) if columns else np.zeros((1, 0), np.int64)
+    firsts, back = _distinct(rows)
+    if len(firsts) > MOST:
+        outcome.unsolved[place] = "too many different lengths meet here"
+        return None
+    results: list[tuple[Shape | None, ...] | None] = []
+    for first in firsts:
+        candidate = int(alive[first])
+        try:
+            results.append(
+                output_shapes(
+                    kind, _at(attributes, candidate), tuple(_at(shape, candidate) for shape in given)
+                )
+            )
+        except ShapeMismatchError:
+            results.append(None)
+    good = next((one for one in results if one is not None), None)
+    refused = np.array([one is None for one in results])[back]
+    if columns:
+        marks = np.zeros(len(outcome.refused), dtype=bool)
+        marks[alive] = refused
+        _refuse(outcome, place, marks)
+    elif good is None:
+        _refuse(outcome, place, np.ones(len(outcome.refused), dtype=bool))
+    if good is None:
+        return ()
+    ranks = {
+        tuple(None if shape is None else len(shape) for shape in one) for one in results if one is not None
+    }
+    if len(ranks) != 1 or any(
+        shape is None or any(not isinstance(n, int) for n in shape) for one in results if one for shape in one
+    ):
+        outcome.unsolved[place] = "its settings and shapes do not tell what it makes"
+        return None
+    return tuple(
+        _gathered(results, number, len(shape or ()), back, alive, len(outcome.refused), bool(columns))
+        for number, shape in enumerate(good)
+    )
+
+
+def _distinct(rows: Array) -> tuple[Array, Array]:
+    """Return the place of the first of each different row, and for each row which one it is."""
+    if rows.shape[1] == 0:
+        return np.zeros(1, dtype=np.int64), np.zeros(len(rows), dtype=np.int64)
+    key = rows[:, 0]
+    for column in rows.T[1:]:
+        low, high = int(column.min()), int(column.max())
+        key = np.unique(key, return_inverse=True)[1].astype(np.int64) * (high - low + 1) + (column - low)
+    _, firsts, back = np.unique(key, return_index=True, return_inverse=True)
+    return firsts, back
+
+
+def _gathered(
+    results: list[Any], number: int, rank: int, back: Array, alive: Array, count: int, varied: bool
+) -> Lengths:
+    lengths: list[Any] = []
+    for axis in range(rank):
+        column = [0 if one is None else int(one[number][axis]) for one in results]
+        if (
+            not varied
+            or len({length for length, one in zip(column, results, strict=True) if one is not None}) == 1
+        ):
+            lengths.append(
+                next(length for length, one in zip(column, results, strict=True) if one is not None)
+            )
+            continue
+        filled = np.ones(count, dtype=np.int64)
+        filled[alive] = np.array(column, dtype=np.int64)[back]
+        lengths.append(filled)
+    return tuple(lengths)

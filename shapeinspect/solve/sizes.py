@@ -1,0 +1,109 @@
+"""A set of sizes said in words: "any", "≥ 32 and divisible by 32", "32 to 35"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+_LONGEST_PERIOD = 512
+_MOST_RUNS = 6
+
+
+def describe(accepted: np.ndarray[Any, Any]) -> str:
+    """Say which sizes a mask accepts.
+
+    Args:
+        accepted: one truth value a size, from size 1 on.
+
+    Example:
+        >>> sizes = np.arange(1, 200)
+        >>> describe(sizes > 0), describe(sizes >= 7), describe((sizes >= 32) & (sizes <= 35))
+        ('any', '≥ 7', '32 to 35')
+        >>> describe((sizes % 32 == 0)), describe((sizes >= 64) & (sizes % 32 == 0)), describe(sizes < 0)
+        ('divisible by 32', '≥ 64 and divisible by 32', 'none')
+        >>> describe((sizes >= 5) & (sizes % 4 == 1)), describe((sizes >= 8) & (sizes % 4 < 2))
+        ('≥ 5 and 1 more than a multiple of 4', '≥ 8 and 0 or 1 more than a multiple of 4')
+    """
+    found = runs(accepted)
+    if not found:
+        return "none"
+    limit = len(accepted)
+    if found == [(1, limit)]:
+        return "any"
+    if found[-1] == (found[0][0], limit):
+        return f"≥ {found[0][0]}"
+    period = _period(accepted, found[0][0])
+    if period is not None:
+        return _periodic(accepted, found[0][0], period)
+    texts = [_run(low, high, limit) for low, high in found[:_MOST_RUNS]]
+    if len(found) <= _MOST_RUNS:
+        return ", ".join(texts)
+    return ", ".join(texts) + f" and {len(found) - _MOST_RUNS} more ranges"
+
+
+def runs(accepted: np.ndarray[Any, Any]) -> list[tuple[int, int]]:
+    """Return the ranges of accepted sizes, both ends included.
+
+    Args:
+        accepted: one truth value a size, from size 1 on.
+
+    Example:
+        >>> runs(np.array([False, True, True, False, True]))
+        [(2, 3), (5, 5)]
+    """
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], accepted.astype(np.int8), [0]))))
+    return [(int(low) + 1, int(high)) for low, high in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def progressions(accepted: np.ndarray[Any, Any]) -> tuple[tuple[int, int, int], ...]:
+    """Return the accepted sizes as arithmetic progressions: first, last and step.
+
+    Args:
+        accepted: one truth value a size, from size 1 on.
+
+    Example:
+        >>> sizes = np.arange(1, 200)
+        >>> progressions((sizes >= 32) & (sizes <= 35)), progressions(sizes % 32 == 0)
+        (((32, 35, 1),), ((32, 192, 32),))
+    """
+    found = runs(accepted)
+    if len(found) > 1 and (period := _period(accepted, found[0][0])) is not None:
+        good = np.flatnonzero(accepted) + 1
+        phases = [good[good % period == rest] for rest in sorted(set((good % period).tolist()))]
+        rows = [(int(one[0]), int(one[-1]), period) for one in phases]
+        if len(rows) < len(found):
+            return tuple(sorted(rows))
+    return tuple((low, high, 1) for low, high in found)
+
+
+def _run(low: int, high: int, limit: int) -> str:
+    if high == limit:
+        return f"≥ {low}"
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def _period(accepted: np.ndarray[Any, Any], first: int) -> int | None:
+    tail = accepted[first - 1 :]
+    for period in range(2, min(_LONGEST_PERIOD, len(tail) // 3) + 1):
+        if bool(np.array_equal(tail[period:], tail[:-period])):
+            return period
+    return None
+
+
+def _periodic(accepted: np.ndarray[Any, Any], first: int, period: int) -> str:
+    rests = sorted({int(n) % period for n in np.flatnonzero(accepted) + 1})
+    least = min(n for n in range(1, period + 1) if n % period in rests)
+    if rests == [0]:
+        text = f"divisible by {period}"
+    elif len(rests) <= 4:
+        text = f"{' or '.join(map(str, rests))} more than a multiple of {period}"
+    else:
+        outs = sorted(set(range(period)) - set(rests))
+        if len(outs) > 4:
+            return f"≥ {first}, {len(rests)} of every {period} sizes"
+        text = f"not {' or '.join(map(str, outs))} more than a multiple of {period}".replace(
+            "not 0 more than", "not"
+        )
+        text = text.replace("not a multiple of", "not divisible by")
+    return text if first == least else f"≥ {first} and {text}"
