@@ -148,9 +148,10 @@ def reshaped(step: Step, shape: tuple[int, ...]) -> tuple[int, ...]:
     Args:
         step: ``permute`` axes, ``unsqueeze`` axis, ``squeeze`` axis, ``flatten`` first axis, ``merge``
             (first, last) axes into one, ``reshape`` shape (one -1), ``resize`` shape (another tensor),
-            ``crop`` shape, ``interpolate`` or ``adaptive_pool`` space, ``channels`` (axis, length),
+            ``crop`` shape, ``interpolate`` or ``adaptive_pool`` space, ``channels`` (axis, length, length
+            before, rank),
             ``project`` (channels, stride), ``last`` axis (its last entry), ``dtype`` name,
-            ``contiguous`` (nothing moves).
+            ``contiguous`` (nothing moves), ``shift`` by (added to every number).
         shape: the tensor's shape.
 
     Raises:
@@ -214,7 +215,7 @@ def _cropped(shape: _Lengths, lengths: _Lengths) -> _Lengths:
     return tuple(lengths)
 
 
-def _with_channels(shape: _Lengths, given: tuple[int, int]) -> _Lengths:
+def _with_channels(shape: _Lengths, given: tuple[int, int, int, int]) -> _Lengths:
     at = given[0] % len(shape)
     return (*shape[:at], given[1], *shape[at + 1 :])
 
@@ -243,5 +244,6 @@ _STEPS: dict[str, Callable[[_Lengths, Any], _Lengths]] = {
     "channels": _with_channels,
     "project": _projected,
     "dtype": lambda shape, _name: shape,
+    "shift": lambda shape, _by: shape,
     "contiguous": lambda shape, _given: shape,
 }

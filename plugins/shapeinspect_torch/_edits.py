@@ -33,6 +33,8 @@ def _step(tensor: Any, step: Step) -> Any:
     name, given = step
     if name == "contiguous":
         return tensor.contiguous()
+    if name == "shift":
+        return tensor.clone()
     if name == "dtype":
         return tensor.to(getattr(torch, given))
     shape = reshaped(step, tuple(tensor.shape))

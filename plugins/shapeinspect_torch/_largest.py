@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from shapeinspect.ir import Frozen
-from shapeinspect.rerun import Change, Failure, OnLayer, Rerun
+from shapeinspect.rerun import Change, Failure, OnInput, OnLayer, OnOperand, Rerun
 from shapeinspect_torch._pytree import tensors
 from shapeinspect_torch._rerun import TorchRerun
 from shapeinspect_torch._tree import walk
@@ -38,38 +38,58 @@ class LargestIndex(Rerun):
             message: the framework's words.
             where: the user's source line.
         """
-        size = getattr(inside, "num_embeddings", None)
-        indices = next((tensor for _, tensor in tensors(given) if not tensor.is_floating_point()), None)
-        if size is None or indices is None or not indices.numel():
+        found = _table(inside, given)
+        if found is None or self._rerun.reproduce(message, where) is not None:
+            return False
+        size, indices = found
+        if not indices.numel():
             return False
         largest, smallest = int(indices.max()), int(indices.min())
         if smallest >= 0 and largest < size:
             return False
-        nodes = walk(self._root)
-        node = next((node for node in nodes if node.real is inside), None)
-        if node is None or self._rerun.reproduce(message, where) is not None:
-            return False
-        whole = self._rerun.failure.model
-        path = self._rerun._full(node.draft.path, node is nodes[0])
+        whole, path = self._rerun.failure.model, self._path(inside)
         layer = next((layer for layer in whole.layers if layer.path == path), None)
         at = next((at for at, call in enumerate(whole.calls) if call.layer == path), None)
         if layer is None or at is None:
             return False
-        fact = {"largest": largest, "smallest": smallest, "size": size}
+        facts = Frozen({"largest": largest, "smallest": smallest, "size": size})
         model = replace(whole, calls=whole.calls[:at])
-        self.failure = Failure(model, layer, whole.calls[at].inputs, message, where, facts=Frozen(fact))
+        self.failure = Failure(model, layer, whole.calls[at].inputs, message, where, facts=facts)
+        self._rerun.fails_at(at)
         return True
+
+    def _path(self, inside: Any) -> str:
+        nodes = walk(self._root)
+        node = next((node for node in nodes if node.real is inside), None)
+        return "cross_entropy" if node is None else self._rerun.full_path(node.draft.path, node is nodes[0])
 
     def attempt(self, changes: Sequence[Change]) -> Failure | None:
         """Run the call again; a table passes that holds the largest index, and no negative one."""
-        size = self.failure.facts["size"]
+        size, shift = self.failure.facts["size"], 0
         for change in changes:
-            if isinstance(change, OnLayer) and change.path == self.failure.layer.path:
-                size = change.attributes.get("num_embeddings", size)
-        if self.failure.facts["smallest"] < 0 or self.failure.facts["largest"] >= size:
+            if isinstance(change, OnLayer):
+                size = next((change.attributes[key] for key in _SIZES if key in change.attributes), size)
+            for step in change.steps if isinstance(change, OnInput | OnOperand) else ():
+                shift += step[1] if step[0] == "shift" else 0
+        if self.failure.facts["smallest"] + shift < 0 or self.failure.facts["largest"] + shift >= size:
             return self.failure
         return self._rerun.attempt(changes)
 
     def spell(self, change: Change, name: str) -> str:
         """Write a change in torch's words."""
         return self._rerun.spell(change, name)
+
+
+_SIZES = ("num_embeddings", "out_features", "out_channels")
+
+
+def _table(inside: Any, given: tuple[tuple[Any, ...], dict[str, Any]]) -> tuple[int, Any] | None:
+    """Return how many entries the table has, and what is looked up in it."""
+    found = [tensor for _, tensor in tensors(given)]
+    indices = next((tensor for tensor in found if not tensor.is_floating_point()), None)
+    if indices is None:
+        return None
+    size = getattr(inside, "num_embeddings", None)
+    if size is None and len(found) > 1 and found[0].is_floating_point() and found[0].dim() > 1:
+        size = found[0].shape[1]  # the classes stand on axis 1
+    return None if size is None else (int(size), indices)

@@ -49,6 +49,8 @@ class TorchRerun(Rerun):
         self._prefix = prefix
         self._places: list[int] = []
         self._failed: tuple[int, str] | None = None
+        #: The path of the module, or the name of the function, that each place of the recorder is.
+        self._entered: dict[int, str] = {}
 
     def reproduce(self, message: str, where: str | None) -> Exception | None:
         """Run the call as it was; fill in ``failure`` if it fails.
@@ -108,13 +110,13 @@ class TorchRerun(Rerun):
             for node in nodes:
                 self._watch(node, shadow.of(node.real), trial, changes, evaluating)
             try:
-                _call(copy, model, inputs, self._listener(trial, changes))
+                call_without_numbers(copy, model, inputs, self._listener(trial, changes))
             except Exception as error:  # noqa: BLE001  # a forward may raise anything; the trial keeps it
                 trial.error = error
         return trial
 
     def _edit(self, nodes: list[Node], shadow: Shadow, changes: tuple[Change, ...]) -> None:
-        by_path = {self._full(node.draft.path, node is nodes[0]): node for node in nodes}
+        by_path = {self.full_path(node.draft.path, node is nodes[0]): node for node in nodes}
         for change in changes:
             if isinstance(change, OnLayer):
                 node = by_path[change.path]
@@ -140,6 +142,7 @@ class TorchRerun(Rerun):
             if recorder._silent:
                 return forward(*args, **kwargs)
             at = len(recorder.calls)
+            self._entered[at] = path
             args, kwargs = self._operands(at, path, args, kwargs, recorder, changes)
             try:
                 if node.draft.kind in ("batch_norm", "instance_norm"):
@@ -160,6 +163,7 @@ class TorchRerun(Rerun):
             if recorder._silent:
                 return recorder.function(func, args, kwargs, run)
             at, name = len(recorder.calls), function_name(func)
+            self._entered[at] = name
             new_args, new_kwargs = self._operands(at, name, args, kwargs, recorder, changes)
             new_args, new_kwargs = self._settings(at, name, new_args, new_kwargs, changes)
             if new_args is not args or new_kwargs is not kwargs:
@@ -207,7 +211,22 @@ class TorchRerun(Rerun):
                     return (args[0], change.attributes["shape"]), {}
         return args, kwargs
 
-    def _full(self, path: str, root: bool) -> str:
+    def fails_at(self, call: int) -> None:
+        """Say which call is the failed one, where a run without numbers does not fail.
+
+        Args:
+            call: its place in the model's calls.
+        """
+        at = self._places[call]
+        self._failed = (at, self._entered.get(at, ""))
+
+    def full_path(self, path: str, root: bool) -> str:
+        """Return the path of a module in the model that is debugged.
+
+        Args:
+            path: its path in the module that was called.
+            root: whether it is that module itself.
+        """
         if not self._prefix:
             return path
         return self._prefix if root else f"{self._prefix}.{path}"
@@ -221,9 +240,9 @@ class TorchRerun(Rerun):
         model = Model("", "live", "torch", "torch-live", values=Frozen(values))
         root = trial.nodes[0].draft
         if draft is None:
-            path = self._full(failure.scope, failure.scope == root.path)
+            path = self.full_path(failure.scope, failure.scope == root.path)
             return Failure(model, Layer(path, "module", ""), failure.inputs, str(trial.error))
-        path = self._full(draft.path, draft is root)
+        path = self.full_path(draft.path, draft is root)
         layer = Layer(path, draft.kind, draft.type, tuple(path.split(".")), Frozen(draft.attributes))
         return Failure(model, layer, failure.inputs, str(trial.error))
 
@@ -242,7 +261,9 @@ class TorchRerun(Rerun):
             model,
             layers=tuple(self._renamed(layer, root) for layer in model.layers),
             calls=tuple(
-                Call(self._full(call.layer, call.layer == root), call.inputs, call.outputs, call.attributes)
+                Call(
+                    self.full_path(call.layer, call.layer == root), call.inputs, call.outputs, call.attributes
+                )
                 for call in model.calls
             ),
             values=Frozen({**model.values, **wanted}),
@@ -253,7 +274,7 @@ class TorchRerun(Rerun):
         if not self._prefix:
             return layer
         parts = (*self._prefix.split("."), *(layer.parts if layer.path != root else ()))
-        return replace(layer, path=self._full(layer.path, layer.path == root), parts=parts)
+        return replace(layer, path=self.full_path(layer.path, layer.path == root), parts=parts)
 
 
 def _fed(inputs: Inputs, changes: tuple[Change, ...]) -> Inputs:
@@ -269,13 +290,21 @@ def _fed(inputs: Inputs, changes: tuple[Change, ...]) -> Inputs:
     )
 
 
-def _call(copy: Any, model: Any, inputs: Inputs, listener: Callable[..., Any]) -> None:
+def call_without_numbers(copy: Any, model: Any, inputs: Inputs, listener: Callable[..., Any]) -> Any:
+    """Call a copy on meta tensors.
+
+    Args:
+        copy: the copy.
+        model: the user's module.
+        inputs: the arguments.
+        listener: is told every call; see ``_mode``.
+    """
     import torch
 
     first = next((tensor for tensor in (*model.parameters(), *model.buffers())), None)
     device = torch.device("cpu") if first is None or first.is_meta else first.device
     with without_numbers_mode(device, listener):
-        copy(*inputs.args, **inputs.kwargs)
+        return copy(*inputs.args, **inputs.kwargs)
 
 
 def _refuse_one_value(kind: str, module: Any, args: tuple[Any, ...]) -> None:

@@ -21,16 +21,21 @@ _STEPS: dict[str, Callable[[str, Any], str]] = {
     "crop": lambda x, shape: f"{x}[{', '.join(':' if n is None else f':{n}' for n in shape)}]",
     "interpolate": lambda x, space: f"F.interpolate({x}, size={space})",
     "adaptive_pool": lambda x, space: f"nn.AdaptiveAvgPool{len(space)}d({_plain(space)})({x})",
-    "channels": lambda x, given: (
-        f"{x}.mean({given[0]}, keepdim=True)" if given[1] == 1
-        else f"{x}[{', '.join([':'] * given[0])}, :{given[1]}]" if len(given) > 2
-        else f"{x}.repeat_interleave({given[1]}, {given[0]})"
-    ),
+    "channels": lambda x, given: _channels(x, *given),
     "project": lambda x, given: f"nn.LazyConv2d({given[0]}, 1, stride={given[1]})({x})",
     "last": lambda x, axis: f"{x}[{', '.join([':'] * axis)}, -1]" if axis else f"{x}[-1]",
     "dtype": lambda x, name: f"{x}.long()" if name == "int64" else f"{x}.to(torch.{name})",
+    "shift": lambda x, by: f"{x} {'+' if by > 0 else '-'} {abs(by)}",
     "contiguous": lambda x, _: f"{x}.contiguous()",
 }  # fmt: skip
+
+
+def _channels(name: str, axis: int, length: int, before: int, rank: int) -> str:
+    if length == 1:
+        return f"{name}.mean({axis}, keepdim=True)"
+    if before == 1:
+        return f"{name}.expand({', '.join(str(length) if at == axis else '-1' for at in range(rank))})"
+    return f"{name}[{':, ' * axis}:{length}]"
 
 
 def spell(change: Change, name: str, failure: Failure) -> str:
@@ -42,9 +47,10 @@ def spell(change: Change, name: str, failure: Failure) -> str:
         failure: what it is to mend.
     """
     if isinstance(change, OnInput):
-        return steps(change.steps, name)
+        return steps(_shortened(change.steps, failure, change.name), name)
     if isinstance(change, OnOperand):
-        return steps(_shortened(change, failure), name)
+        known = change.call is None and change.operand < len(failure.inputs)
+        return steps(_shortened(change.steps, failure, failure.inputs[change.operand] if known else ""), name)
     if isinstance(change, OnLayer | OnCall):
         if isinstance(change, OnCall) and "shape" in change.attributes:
             return f"{name}.{failure.layer.type.rpartition('.')[2]}{change.attributes['shape']}"
@@ -68,17 +74,21 @@ def steps(done: tuple[Step, ...], name: str) -> str:
     return name
 
 
-def _shortened(change: OnOperand, failure: Failure) -> tuple[Step, ...]:
+def _shortened(done: tuple[Step, ...], failure: Failure, value: str) -> tuple[Step, ...]:
     """Leave out the lengths of a crop that stay as they are."""
-    if change.call is not None or change.operand >= len(failure.inputs):
-        return change.steps
-    shape = failure.model.values[failure.inputs[change.operand]].shape or ()
+    known = failure.model.values.get(value)
+    shape = (known.shape if known is not None else None) or ()
     return tuple(
-        (name, tuple(None if new == old else new for new, old in zip(given, shape, strict=False)))
-        if name == "crop"
-        else (name, given)
-        for name, given in change.steps
+        (name, _cut(given, shape) if name == "crop" and len(shape) == len(given) else given)
+        for name, given in done
     )
+
+
+def _cut(lengths: tuple[int, ...], shape: tuple[Any, ...]) -> tuple[int | None, ...]:
+    cut = [None if new == old else new for new, old in zip(lengths, shape, strict=True)]
+    while cut and cut[-1] is None:
+        cut.pop()
+    return tuple(cut)
 
 
 def _swap(axes: tuple[int, ...]) -> tuple[int, int] | None:

@@ -13,6 +13,8 @@ from shapeinspect_torch._record import is_ours
 _CALLS = ("_wrapped_call_impl", "_call_impl")
 #: What torch raises where shapes, sizes or indices do not fit; a user's own types are none of these.
 _TYPES = (RuntimeError, ValueError, IndexError, TypeError, AssertionError)
+_IN_PLACE = "modified by an inplace operation"
+_LOADING = "loading state_dict"
 
 
 class TorchDebugger(Debugger):
@@ -27,81 +29,153 @@ class TorchDebugger(Debugger):
         if not isinstance(error, _TYPES):
             return None
         frames = _frames(error.__traceback__)
-        where = _where(error.__traceback__)
-        called = [frame for frame in frames if frame.f_code.co_name in _CALLS and _is_module(frame)]
-        return _reproduced(called, error, where, model) or _looked_up(called, error, where, model)
+        place = _Place(error, frames, model)
+        if _LOADING in str(error):
+            from shapeinspect_torch._loading import loading
+
+            return loading(place.message, place.where, [frame for frame, _ in frames])
+        if _IN_PLACE in str(error):
+            return place.overwritten()
+        if not place.called or place.is_loss():
+            found = place.statement()
+            if found is not None:
+                return found
+        return place.reproduced() or place.looked_up()
 
 
-def _reproduced(
-    called: list[FrameType], error: BaseException, where: str | None, model: object | None
-) -> Rerun | None:
-    """Run the outermost call again, or the next one inside where that one cannot be run without numbers."""
-    from shapeinspect_torch._rerun import TorchRerun
+class _Place:
+    """Where an exception was raised, taken apart."""
 
-    for frame in called:
-        root = frame.f_locals["self"]
-        rerun = TorchRerun(root, *_arguments(frame), _path(root, model, called))
-        ended = rerun.reproduce(str(error), where)
-        if ended is None:
-            return None
-        if not rerun.is_limit(ended):
-            return rerun if rerun.failure.layer.kind != "module" else None
-    return None
+    def __init__(
+        self, error: BaseException, frames: list[tuple[FrameType, int]], model: object | None
+    ) -> None:
+        self.message, self.model = str(error), model
+        self.error = error
+        self.called = [frame for frame, _ in frames if _is_call(frame)]
+        self.where = _where(frames)
+        first = self.called[0] if self.called else None
+        users = []
+        for frame, line in frames:
+            if frame is first:
+                break
+            if not is_ours(frame.f_code.co_filename):
+                users.append((frame, line))
+        #: The user's frames outside of every module, and their lines.
+        self.users = users
 
+    def is_loss(self) -> bool:
+        """Tell whether the outermost module is a loss, and no model."""
+        from shapeinspect_torch._tree import walk
 
-def _looked_up(
-    called: list[FrameType], error: BaseException, where: str | None, model: object | None
-) -> Rerun | None:
-    """Find what only the numbers tell: an index that is out of its table."""
-    from shapeinspect_torch._largest import LargestIndex
+        return walk(self.called[0].f_locals["self"])[0].draft.kind == "loss"
 
-    if not isinstance(error, IndexError | RuntimeError) or not called:
+    def reproduced(self) -> Rerun | None:
+        """Run the outermost call again, or the next one inside where that one needs numbers."""
+        from shapeinspect_torch._rerun import TorchRerun
+
+        for frame in self.called:
+            root = frame.f_locals["self"]
+            rerun = TorchRerun(root, *_arguments(frame), self._path(root))
+            ended = rerun.reproduce(self.message, self.where)
+            if ended is None:
+                return None
+            if not rerun.is_limit(ended):
+                return rerun if _is_op(rerun) else None
         return None
-    innermost, outermost = called[-1], called[0]
-    root = outermost.f_locals["self"]
-    found = LargestIndex(root, *_arguments(outermost), _path(root, model, called))
-    inside = innermost.f_locals["self"]
-    return found if found.locate(inside, _arguments(innermost), str(error), where) else None
+
+    def statement(self) -> Rerun | None:
+        """Run the user's statement again, with the lines that made what it reads."""
+        from shapeinspect_torch._largest import LargestIndex
+        from shapeinspect_torch._rerun import TorchRerun
+        from shapeinspect_torch._statement import step_of
+
+        found = step_of(*self.users[-1]) if self.users else None
+        if found is None:
+            return None
+        step, inputs = found
+        rerun = TorchRerun(step, (), inputs)
+        ended = rerun.reproduce(self.message, self.where)
+        if ended is not None:
+            return rerun if not rerun.is_limit(ended) and _is_op(rerun) else None
+        inside = self.called[-1].f_locals["self"] if self.called else None
+        given = _arguments(self.called[-1]) if self.called else ((), {})
+        labels = LargestIndex(step, (), inputs, "")
+        return labels if labels.locate(inside, given, self.message, self.where) else None
+
+    def looked_up(self) -> Rerun | None:
+        """Find what only the numbers tell: an index that is out of its table."""
+        from shapeinspect_torch._largest import LargestIndex
+
+        if not isinstance(self.error, IndexError | RuntimeError) or not self.called:
+            return None
+        innermost, outermost = self.called[-1], self.called[0]
+        root = outermost.f_locals["self"]
+        found = LargestIndex(root, *_arguments(outermost), self._path(root))
+        inside = innermost.f_locals["self"]
+        return found if found.locate(inside, _arguments(innermost), self.message, self.where) else None
+
+    def overwritten(self) -> Rerun | None:
+        """Find the operation in place that a gradient stumbles over."""
+        from shapeinspect_torch._in_place import InPlace
+        from shapeinspect_torch._statement import step_of
+
+        found = step_of(*self.users[-1]) if self.users else None
+        if found is None:
+            return None
+        rerun = InPlace(*found, self.message)
+        return rerun if rerun.locate() else None
+
+    def _path(self, root: Any) -> str:
+        """Return the path of a module in the model that is debugged, or in the outermost one called."""
+        for outer in (self.model, self.called[0].f_locals["self"]):
+            if outer is not None and outer is not root and hasattr(outer, "named_modules"):
+                for name, module in outer.named_modules():
+                    if module is root:
+                        return str(name)
+        return ""
 
 
-def _path(root: Any, model: object | None, called: list[FrameType]) -> str:
-    """Return the path of a module in the model that is debugged, or in the outermost one called."""
-    for outer in (model, called[0].f_locals["self"]):
-        if outer is not None and outer is not root and hasattr(outer, "named_modules"):
-            for name, module in outer.named_modules():
-                if module is root:
-                    return str(name)
-    return ""
+def _is_op(rerun: Rerun) -> bool:
+    return rerun.failure.layer.kind != "module"
 
 
-def _frames(traceback: TracebackType | None) -> list[FrameType]:
+def _frames(traceback: TracebackType | None) -> list[tuple[FrameType, int]]:
     found = []
     while traceback is not None:
-        found.append(traceback.tb_frame)
+        found.append((traceback.tb_frame, traceback.tb_lineno))
         traceback = traceback.tb_next
     return found
 
 
-def _is_module(frame: FrameType) -> bool:
+def _is_call(frame: FrameType) -> bool:
     import torch
 
-    return isinstance(frame.f_locals.get("self"), torch.nn.Module)
+    return frame.f_code.co_name in _CALLS and isinstance(frame.f_locals.get("self"), torch.nn.Module)
 
 
 def _arguments(frame: FrameType) -> tuple[tuple[Any, ...], dict[str, Any]]:
     return tuple(frame.f_locals.get("args", ())), dict(frame.f_locals.get("kwargs", {}))
 
 
-def _where(traceback: TracebackType | None) -> str | None:
+def _where(frames: list[tuple[FrameType, int]]) -> str | None:
     """Return the user's own line that is nearest to what failed."""
-    found = None
-    while traceback is not None:
-        file = traceback.tb_frame.f_code.co_filename
+    for frame, number in reversed(frames):
+        file = frame.f_code.co_filename
         if not is_ours(file):
-            line = linecache.getline(file, traceback.tb_lineno, traceback.tb_frame.f_globals).strip()
-            found = f"{os.path.basename(file)}:{traceback.tb_lineno}  {line}".rstrip()
-        traceback = traceback.tb_next
-    return found
+            return spelled_line(file, number, frame)
+    return None
+
+
+def spelled_line(file: str, number: int, frame: FrameType | None = None) -> str:
+    """Write a source line with its place.
+
+    Args:
+        file: its file.
+        number: which line.
+        frame: the frame that runs it.
+    """
+    line = linecache.getline(file, number, frame.f_globals if frame is not None else None).strip()
+    return f"{os.path.basename(file)}:{number}  {line}".rstrip()
 
 
 DEBUGGER = TorchDebugger()

@@ -57,8 +57,10 @@ def _conv(layer: Layer, shape: tuple[int, ...]) -> Iterator[Arrangement]:
             yield Arrangement("channels-last", (("permute", axes),), 10)
         if shape[0] == channels and not last:
             yield Arrangement("swapped-axes", (("permute", (1, 0, *range(2, rank))),), 14)
-        if shape[at] == 1 or channels == 1 or shape[at] == channels + 1:
-            yield Arrangement("channels", (("channels", (at, channels)),), 22)
+        if (shape[at], channels) in ((1, 3), (3, 1), (4, 1), (4, 3)):
+            yield Arrangement("channels", (("channels", (at, channels, shape[at], rank)),), 22)
+    if 2 <= rank < space + 2 and shape[1] == channels and not last:
+        yield Arrangement("missing-axis", (("unsqueeze", -1),) * (space + 2 - rank), 13)
     if rank == space + 1:
         yield from _unbatched(shape, channels, last)
     if rank == space and channels == 1:
@@ -99,6 +101,8 @@ def _linear(layer: Layer, shape: tuple[int, ...]) -> Iterator[Arrangement]:
             yield Arrangement("not-flattened", (("flatten", first),), 10)
     if prod(shape) == wanted:
         yield Arrangement("no-batch", (("reshape", (1, -1)),), 11)
+    if len(shape) == 4 and shape[1] == wanted:
+        yield Arrangement("not-flattened", (("adaptive_pool", (1, 1)), ("flatten", 1)), 12)
     for axis, length in enumerate(shape[:-1]):
         if length == wanted and len(shape) > 1:
             rest = [one for one in range(len(shape)) if one != axis]
@@ -140,7 +144,7 @@ def _steps_of_pictures(shape: tuple[int, ...], wanted: int) -> Iterator[Arrangem
             yield Arrangement("not-flattened", (("permute", axes), ("flatten", 2)), 11)
     for axis, length in enumerate(shape):
         if length == 1 and axis:
-            yield Arrangement("extra-axis", (("squeeze", axis),), 12)
+            yield Arrangement("extra-axis", (("squeeze", axis),), 9)
 
 
 def _attention(layer: Layer, shape: tuple[int, ...]) -> Iterator[Arrangement]:

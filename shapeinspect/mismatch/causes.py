@@ -6,6 +6,7 @@ from __future__ import annotations
 CAUSES: dict[str, str] = {
     "attention-heads": "the embedding does not divide into that many heads",
     "batch-first": "batch and time stand in the other order than the layer reads them",
+    "batch-flattened": "the batch was flattened together with the features",
     "batch-of-one": "in training, normalization needs more than one value a channel",
     "broadcast": "the two shapes do not broadcast",
     "channels": "the input has another number of channels than the layer was built for",

@@ -14,7 +14,7 @@ from shapeinspect.mismatch.fixes import Fix, proposals
 from shapeinspect.mismatch.losses import is_loss
 from shapeinspect.mismatch.pools import pooled
 from shapeinspect.mismatch.sizes import search
-from shapeinspect.rerun import Change, Failure, OnInput, OnLayer, Rerun
+from shapeinspect.rerun import Change, Failure, OnCall, OnInput, OnLayer, Rerun
 
 #: A diagnosis takes no longer than this many seconds, nor more runs.
 _SECONDS = 6.0
@@ -147,9 +147,12 @@ def _text(rerun: Rerun, failure: Failure, fix: Fix) -> str:
     parts = []
     for change in fix.changes:
         if isinstance(change, OnInput):
-            parts.append(f"feed {rerun.spell(change, change.name)}")
+            verb = "pass" if is_loss(failure.layer) else "feed"
+            parts.append(f"{verb} {rerun.spell(change, change.name)}")
         elif isinstance(change, OnLayer):
             parts.append(f'{rerun.spell(change, "")} in "{change.path}"')
+        elif isinstance(change, OnCall) and not {"inplace", "strict"}.isdisjoint(change.attributes):
+            parts.append(rerun.spell(change, ""))
         else:
             operand = getattr(change, "operand", None)
             name = "x"
@@ -168,14 +171,18 @@ def _name_of(failure: Failure, value: str) -> str:
     if value in failure.model.inputs:
         return value
     for call in reversed(failure.model.calls):
-        if value in call.outputs:
-            last = call.layer.rpartition(".")[2]
-            return last if last.isidentifier() else "x"
+        last = call.layer.rpartition(".")[2]
+        if value in call.outputs and last.isidentifier():
+            return last
     return "x"
 
 
 def _plain_cause(failure: Failure, problem: Problem) -> str:
     layer = failure.layer
+    if "stored" in failure.facts:
+        return "state-dict"
+    if "largest" in failure.facts:
+        return "class-index" if is_loss(layer) else "index-range"
     if is_loss(layer):
         return "targets"
     if problem.demand is not None:

@@ -11,11 +11,9 @@ from shapeinspect.mismatch.arrange import arrangements
 from shapeinspect.mismatch.demand import Problem, space_rank
 from shapeinspect.mismatch.joins import joins
 from shapeinspect.mismatch.losses import losses
+from shapeinspect.mismatch.stored import settings_of_checkpoint
 from shapeinspect.rerun import Change, Evaluating, Failure, OnCall, OnInput, OnLayer, OnOperand, Step
 from shapeinspect.rules.spatial import pairs, per_axis
-
-#: What one length of a feature axis becomes where two settings name it.
-_CAUSE_OF = {"concat": "concat-axis", "elementwise": "broadcast"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +45,8 @@ def proposals(failure: Failure, problem: Problem) -> tuple[Fix, ...]:
         *_operands(failure),
         *_settings(failure, problem),
         *_single(failure),
+        *_overwriting(failure),
+        *_loaded(failure),
     ]
     unique: dict[tuple[Change, ...], Fix] = {}
     for fix in sorted(found, key=lambda fix: fix.rank):
@@ -113,6 +113,9 @@ def _operands(failure: Failure) -> Iterator[Fix]:
             for found in arrangements(layer, shape):
                 if not is_input:
                     yield Fix(found.cause, (_before(failure, operand, found.steps),), found.rank + 2)
+        if operand == 0 and layer.kind == "linear":
+            yield from _batch_flattened(failure, shape)
+    yield from _too_long(failure)
     shapes = tuple(_shape(failure, name) for name in failure.inputs)
     if all(shape is not None for shape in shapes):
         known = tuple(shape for shape in shapes if shape is not None)
@@ -123,10 +126,36 @@ def _operands(failure: Failure) -> Iterator[Fix]:
             yield Fix(loss.cause, changes, loss.rank)
 
 
+def _batch_flattened(failure: Failure, shape: tuple[int, ...]) -> Iterator[Fix]:
+    """Propose to part the samples again, where all elements are as many as the batch's features."""
+    wanted = failure.layer.attributes.get("in_features")
+    for name in failure.model.inputs:
+        given = _shape(failure, name)
+        if given and isinstance(wanted, int) and given[0] != shape[0] and prod(shape) == given[0] * wanted:
+            yield Fix("batch-flattened", (OnOperand(None, 0, (("reshape", (-1, wanted)),)),), 8)
+
+
+def _too_long(failure: Failure) -> Iterator[Fix]:
+    """Propose to cut an input whose length is more than a stored table has."""
+    shapes = [_shape(failure, name) for name in failure.inputs[:2]]
+    if failure.layer.kind != "elementwise" or len(shapes) < 2 or not shapes[0] or not shapes[1]:
+        return
+    for have, limit in ((shapes[0], shapes[1]), (shapes[1], shapes[0])):
+        for long, short in zip(reversed(have), reversed(limit), strict=False):
+            for name in failure.model.inputs:
+                given = _shape(failure, name)
+                if given is None or not long > short > 1 or long not in given[1:]:
+                    continue
+                axis = given.index(long, 1)
+                new = (*given[:axis], short, *given[axis + 1 :])
+                yield Fix("length", (OnInput(name, (("crop", new),)),), 29)
+
+
 def _before(failure: Failure, operand: int, steps: tuple[Step, ...]) -> Change:
     name = failure.inputs[operand]
-    again = failure.inputs.count(name) > 1
-    if name in failure.model.inputs and not again:
+    containers = {layer.path for layer in failure.model.layers if layer.kind == "module"}
+    read = any(name in call.inputs for call in failure.model.calls if call.layer not in containers)
+    if name in failure.model.inputs and not read and failure.inputs.count(name) == 1:
         return OnInput(name, steps)
     return OnOperand(None, operand, steps)
 
@@ -137,7 +166,11 @@ def _settings(failure: Failure, problem: Problem) -> Iterator[Fix]:
     own = {one.path for one in failure.model.layers if one.weights}
     if demand is not None and layer.path in own:
         cause = "channels" if layer.kind == "conv" else "features"
-        yield Fix(cause, (OnLayer(layer.path, Frozen({demand.setting: demand.had})),), 40)
+        # Nobody trains on gray pictures by accident: a layer for one channel is the mistake.
+        rank = 21 if layer.kind == "conv" and demand.wanted == 1 else 40
+        yield Fix(cause, (OnLayer(layer.path, Frozen({demand.setting: demand.had})),), rank)
+    if "largest" in failure.facts:
+        yield from _tables(failure, own)
     shapes = [_shape(failure, name) for name in failure.inputs]
     first = shapes[0] if shapes else None
     if first is None:
@@ -156,6 +189,32 @@ def _settings(failure: Failure, problem: Problem) -> Iterator[Fix]:
     if layer.kind == "reshape" and isinstance(layer.attributes.get("shape"), tuple):
         yield from _reshape(layer.attributes["shape"], first)
     yield from _windows(layer, first, layer.path in own or bool(layer.parts))
+
+
+def _tables(failure: Failure, own: set[str]) -> Iterator[Fix]:
+    """Propose a larger table of embeddings or of classes, or labels that count from 0."""
+    count = failure.facts["largest"] + 1
+    if failure.layer.path in own:
+        yield Fix("index-range", (OnLayer(failure.layer.path, Frozen(num_embeddings=count)),), 5)
+        return
+    if failure.facts["smallest"] == 1 and failure.facts["largest"] == failure.facts["size"]:
+        yield Fix("class-index", (_before(failure, 1, (("shift", -1),)),), 5)
+    layers = {layer.path: layer for layer in failure.model.layers}
+    for call in reversed(failure.model.calls):
+        for setting in ("out_features", "out_channels"):
+            if call.layer in own and layers[call.layer].attributes.get(setting) == failure.facts["size"]:
+                yield Fix("class-index", (OnLayer(call.layer, Frozen({setting: count})),), 6)
+                return
+
+
+def _loaded(failure: Failure) -> Iterator[Fix]:
+    """Propose the sizes of the checkpoint, or to load all but what differs."""
+    for changes in settings_of_checkpoint(failure):
+        yield Fix("state-dict", changes, 5)
+    if "stored" in failure.facts:
+        paths = ", ".join(f'"{path}"' for path, _ in failure.facts["stored"][:3])
+        text = f"leave {paths} out of the state and load the rest with strict=False"
+        yield Fix("state-dict", (OnCall(Frozen(strict=False)),), 6, text)
 
 
 def _attention(layer: Layer, first: tuple[int, ...], shapes: list[tuple[int, ...] | None]) -> Iterator[Fix]:
@@ -215,6 +274,12 @@ def _windows(layer: Layer, shape: tuple[int, ...], own: bool) -> Iterator[Fix]:
     if "conv" in layer.kind:
         wider = tuple(pair[0] + -(-max(gap, 0) // 2) for pair, gap in zip(before, short, strict=True))
         yield Fix("too-small", (OnLayer(layer.path, Frozen(padding=wider)),), 35)
+
+
+def _overwriting(failure: Failure) -> Iterator[Fix]:
+    """Propose to compute a new value instead of overwriting one that the gradient needs."""
+    if "inplace" in failure.message:
+        yield Fix("in-place", (OnCall(Frozen(inplace=False)),), 5)
 
 
 def _single(failure: Failure) -> Iterator[Fix]:

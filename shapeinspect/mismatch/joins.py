@@ -92,11 +92,10 @@ def _meeting(one: tuple[int, ...], other: tuple[int, ...], operand: int, along: 
     if len(one) == 3 and len(differing) == 1 and one[differing[0]] > other[differing[0]] > 1:
         new = tuple(other[axis] if axis in differing else one[axis] for axis in range(3))
         yield Join("length", operand, (("crop", new),), 34)
-    if len(one) >= 3 and along is None and 1 in differing:
+    if len(one) == 4 and along is None and 1 in differing:
         stride = _stride(one[2:], other[2:])
         if stride is not None:
-            rank = 38 if len(one) == 4 else 45
-            yield Join("features", operand, (("project", (other[1], stride)),), rank)
+            yield Join("features", operand, (("project", (other[1], stride)),), 38)
 
 
 def _ranks(one: tuple[int, ...], other: tuple[int, ...], operand: int) -> Iterator[Join]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import prod
 
 from shapeinspect.ir import Layer
 from shapeinspect.mismatch.demand import Problem, demand_of, space_rank
@@ -79,9 +80,8 @@ def _searches(
     if _too_small(failure, picture):
         yield _grown(picture, attempt)
     elif layer.kind in ("elementwise", "concat", "stack", "attention"):
+        yield _matched(failure, picture, attempt)
         yield _rounded(picture, attempt)
-        if layer.kind == "elementwise":
-            yield _matched(failure, picture, attempt)
     elif problem.demand is not None or layer.kind == "reshape":
         yield _matched(failure, picture, attempt)
 
@@ -132,23 +132,24 @@ def _to(present: tuple[int, ...], length: int) -> tuple[int, ...]:
 
 
 def _rounded(picture: _Picture, attempt: Attempt) -> Fix | None:
-    """Round the lengths to a multiple of a power of two, up first and then down."""
+    """Round the lengths up to a multiple of a power of two; the multiple below has to fit as well."""
     present = tuple(picture.shape[axis] for axis in picture.axes)
     for factor in (2, 4, 8, 16, 32, 64, 128):
-        for up in (True, False):
-            lengths = tuple((-(-n // factor) if up else n // factor) * factor for n in present)
-            if lengths == present or 0 in lengths:
-                continue
-            if attempt(picture.resized(lengths)) is None:
-                text = f"feed {_by(lengths)} (multiples of {factor} fit)"
-                return Fix("rounding", picture.resized(lengths), 30, text)
+        above = tuple(-(-length // factor) * factor for length in present)
+        below = tuple(length - factor for length in above)
+        if above == present or attempt(picture.resized(above)) is not None:
+            continue
+        if min(below) > 0 and attempt(picture.resized(below)) is not None:
+            continue
+        text = f"feed {_by(above)} (multiples of {factor} fit)"
+        return Fix("rounding", picture.resized(above), 30, text)
     return None
 
 
 def _matched(failure: Failure, picture: _Picture, attempt: Attempt) -> Fix | None:
     """Find the lengths at which the refused axis has the length that the layer's settings fix."""
-    wanted = _wanted(failure)
-    if wanted is None:
+    target = _target(failure)
+    if target is None:
         return None
     before = {call.layer for call in failure.model.calls}
     present = tuple(picture.shape[axis] for axis in picture.axes)
@@ -160,11 +161,11 @@ def _matched(failure: Failure, picture: _Picture, attempt: Attempt) -> Fix | Non
             return 0
         if ended.layer.path != failure.layer.path:
             return -1 if ended.layer.path in before else None
-        had = _had(ended)
-        return None if had is None or had == wanted else had - wanted
+        had = target.of(ended)
+        return None if had is None or had == target.wanted else had - target.wanted
 
     for vary in _ways(present):
-        found = _bisected(excess, vary)
+        found = _bisected(excess, vary, max(present))
         if found is None:
             continue
         low, high = found
@@ -182,10 +183,11 @@ def _ways(present: tuple[int, ...]) -> Iterator[Callable[[int], tuple[int, ...]]
 
 
 def _bisected(
-    excess: Callable[[tuple[int, ...]], int | None], vary: Callable[[int], tuple[int, ...]]
+    excess: Callable[[tuple[int, ...]], int | None], vary: Callable[[int], tuple[int, ...]], start: int
 ) -> tuple[int, int] | None:
     """Return the smallest and the largest length with an excess of 0, which grows with the length."""
-    low, high = 0, 8
+    # Far below the present length an axis of 1 might broadcast, which is not meant: upwards first.
+    low, high = 0, start
     while (over := excess(vary(high))) is not None and over < 0:
         low, high = high, high * 2
         if high > _LARGEST:
@@ -213,36 +215,56 @@ def _bisected(
     return smallest, low
 
 
-def _wanted(failure: Failure) -> int | None:
-    demand = demand_of(failure.layer, _operands(failure))
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """A length that something stored fixes.
+
+    Args:
+        operand: which input of the failed call has to have it.
+        axis: which of its axes; None for all its elements.
+        wanted: the length.
+    """
+
+    operand: int
+    axis: int | None
+    wanted: int
+
+    def of(self, ended: Failure) -> int | None:
+        """Return the length that another run has there."""
+        shapes = _operands(ended)
+        shape = shapes[self.operand] if self.operand < len(shapes) else None
+        if shape is None:
+            return None
+        if self.axis is None:
+            return prod(shape)
+        return shape[self.axis] if -len(shape) <= self.axis < len(shape) else None
+
+
+def _target(failure: Failure) -> _Target | None:
+    shapes = _operands(failure)
+    demand = demand_of(failure.layer, shapes)
     if demand is not None:
-        return demand.wanted
-    target = failure.layer.attributes.get("shape")
-    if failure.layer.kind == "reshape" and isinstance(target, tuple):
-        total = 1
-        for length in target:
-            if not isinstance(length, int):
-                return None
-            total *= abs(length) if length != -1 else _batch(failure)
-        return total
-    return None
+        return _Target(0, demand.axis - len(shapes[0] or ()), demand.wanted)
+    asked, first = failure.layer.attributes.get("shape"), shapes[0] if shapes else None
+    if failure.layer.kind == "reshape" and isinstance(asked, tuple) and first:
+        if not all(isinstance(length, int) for length in asked):
+            return None
+        return _Target(0, None, prod(first[0] if length == -1 else length for length in asked))
+    return _beside_a_weight(failure, shapes)
 
 
-def _batch(failure: Failure) -> int:
-    shape = _operands(failure)[0]
-    return shape[0] if shape else 1
-
-
-def _had(failure: Failure) -> int | None:
-    demand = demand_of(failure.layer, _operands(failure))
-    if demand is not None:
-        return demand.had
-    shape = _operands(failure)[0] if failure.inputs else None
-    if failure.layer.kind == "reshape" and shape is not None:
-        total = 1
-        for length in shape:
-            total *= length
-        return total
+def _beside_a_weight(failure: Failure, shapes: tuple[tuple[int, ...] | None, ...]) -> _Target | None:
+    """Find the length of a stored operand (a table of positions) that the computed one does not have."""
+    made = {name for call in failure.model.calls for name in call.outputs} | set(failure.model.inputs)
+    if failure.layer.kind not in ("elementwise", "concat") or len(shapes) != 2:
+        return None
+    for stored, other in ((0, 1), (1, 0)):
+        one, two = shapes[stored], shapes[other]
+        if failure.inputs[stored] in made or failure.inputs[other] not in made or not one or not two:
+            continue
+        for back in range(1, min(len(one), len(two)) + 1):
+            if one[-back] != two[-back] and 1 not in (one[-back], two[-back]):
+                return _Target(other, -back, one[-back])
     return None
 
 

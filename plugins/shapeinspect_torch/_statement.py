@@ -1,0 +1,215 @@
+"""Takes the user's failed statement, and the calls that made what it reads, as one module to run again.
+
+A loss, a sum or a product outside of every module has no frame of torch's that holds its arguments.
+What it read still stands in the user's frame, and how that was made in the lines above. These lines
+are run again, on copies without numbers, if they do nothing but call modules and torch.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import linecache
+from collections.abc import Iterator
+from types import CodeType, FrameType, ModuleType
+from typing import Any
+
+_BUILTINS = ("len", "int", "float", "tuple", "list", "max", "min", "range", "zip", "sum", "abs")
+_RESULT = "__result"
+
+
+def step_of(frame: FrameType, line: int) -> tuple[Any, dict[str, Any]] | None:
+    """Return a module that does what the statement does, and its inputs by name.
+
+    Args:
+        frame: the user's frame.
+        line: the line at which the statement failed.
+
+    Returns:
+        The module and its tensors; None where the statement does more than call modules and torch.
+    """
+    text = "".join(linecache.getlines(frame.f_code.co_filename, frame.f_globals))
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return None
+    statement = _statement(tree, line)
+    expression = None if statement is None else _expression(statement)
+    if statement is None or expression is None:
+        return None
+    writer = _Writer(tree, {**frame.f_globals, **frame.f_locals})
+    if not writer.takes(expression, statement.lineno):
+        return None
+    return writer.module(expression, frame.f_code.co_filename)
+
+
+def _statement(tree: ast.AST, line: int) -> ast.stmt | None:
+    found = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Assign, ast.AnnAssign, ast.Expr, ast.Return, ast.AugAssign))
+        and node.lineno <= line <= (node.end_lineno or node.lineno)
+    ]
+    return min(found, key=lambda node: (node.end_lineno or 0) - node.lineno, default=None)
+
+
+def _expression(statement: ast.stmt) -> ast.expr | None:
+    """Return what the statement computes; of a backward, what it starts from."""
+    value: ast.expr | None = getattr(statement, "value", None)
+    if isinstance(statement, ast.AugAssign):
+        return ast.BinOp(_loaded(statement.target), statement.op, statement.value)
+    if (
+        isinstance(value, ast.Call)
+        and isinstance(value.func, ast.Attribute)
+        and value.func.attr == "backward"
+    ):
+        return value.func.value
+    return value
+
+
+def _loaded(target: ast.expr) -> ast.expr:
+    return ast.parse(ast.unparse(target), mode="eval").body
+
+
+class _Writer:
+    """Collects the statements that make what an expression reads."""
+
+    def __init__(self, tree: ast.AST, names: dict[str, Any]) -> None:
+        self._names = names
+        self._assigned = [node for node in ast.walk(tree) if isinstance(node, (ast.Assign, ast.AugAssign))]
+        self._kept: dict[int, ast.stmt] = {}
+        self._inputs: dict[str, Any] = {}
+        self._outer: dict[str, Any] = {}
+        self._modules: dict[str, Any] = {}
+
+    def takes(self, expression: ast.AST, line: int) -> bool:
+        """Tell whether an expression can be run again; collect what it needs."""
+        for node in ast.walk(expression):
+            if isinstance(
+                node, (ast.Lambda, ast.Await, ast.Yield, ast.NamedExpr, ast.ListComp, ast.DictComp)
+            ):
+                return False
+            if isinstance(node, ast.Call) and not self._may_call(node.func):
+                return False
+        return all(
+            self._name(node.id, line)
+            for node in ast.walk(expression)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+        )
+
+    def module(self, expression: ast.expr, file: str) -> tuple[Any, dict[str, Any]]:
+        """Return the module and its inputs."""
+        body: list[ast.stmt] = [self._kept[line] for line in sorted(self._kept)]
+        last = ast.Assign([ast.Name(_RESULT, ast.Store())], expression)
+        ast.copy_location(last, expression)
+        whole = ast.fix_missing_locations(ast.Module([*body, last], []))
+        return _module(compile(whole, file, "exec"), self._outer, self._modules), self._inputs
+
+    def _name(self, name: str, line: int) -> bool:
+        import torch
+
+        value = self._names.get(name, getattr(builtins, name, None))
+        if isinstance(value, torch.Tensor) or (name not in self._names and name not in dir(builtins)):
+            made = self._made(name, line)
+            if made is not None and self._calls_module(made, set()):
+                self._kept[made.lineno] = made
+                source = made.value
+                below = made.lineno
+                kept = self.takes(source, below)
+                return kept and (not isinstance(made, ast.AugAssign) or self._name(name, below))
+            if not isinstance(value, torch.Tensor):
+                return False
+            self._inputs[name] = value
+            return True
+        self._outer[name] = value
+        if isinstance(value, torch.nn.Module):
+            self._modules.setdefault(name, value)
+        return True
+
+    def _made(self, name: str, line: int) -> ast.Assign | ast.AugAssign | None:
+        """Return the last assignment above a line that makes a name."""
+        found = [node for node in self._assigned if node.lineno < line and name in _targets(node)]
+        return max(found, key=lambda node: node.lineno, default=None)
+
+    def _calls_module(self, statement: ast.Assign | ast.AugAssign, seen: set[int]) -> bool:
+        import torch
+
+        if statement.lineno in seen:
+            return False
+        seen.add(statement.lineno)
+        names = [
+            *_loads(statement.value),
+            *(_targets(statement) if isinstance(statement, ast.AugAssign) else ()),
+        ]
+        for node in ast.walk(statement.value):
+            if isinstance(node, ast.Call) and isinstance(self._resolved(node.func), torch.nn.Module):
+                return True
+        for name in names:
+            made = self._made(name, statement.lineno)
+            if made is not None and self._calls_module(made, seen):
+                return True
+        return False
+
+    def _may_call(self, function: ast.expr) -> bool:
+        import torch
+
+        found = self._resolved(function)
+        if isinstance(found, torch.nn.Module):
+            self._modules.setdefault(ast.unparse(function), found)
+            return True
+        if found is not None:
+            home = str(getattr(found, "__module__", None) or getattr(type(found), "__module__", ""))
+            name = getattr(found, "__name__", "")
+            return home.partition(".")[0] == "torch" or (
+                getattr(builtins, name, None) is found and name in _BUILTINS
+            )
+        return isinstance(function, ast.Attribute) and hasattr(torch.Tensor, function.attr)
+
+    def _resolved(self, node: ast.expr) -> Any:
+        """Follow plain names and attributes; None where that leads to a tensor, or nowhere."""
+        import torch
+
+        if isinstance(node, ast.Name):
+            return self._names.get(node.id, getattr(builtins, node.id, None))
+        if not isinstance(node, ast.Attribute):
+            return None
+        owner = self._resolved(node.value)
+        if owner is None or isinstance(owner, torch.Tensor):
+            return None
+        holds = isinstance(owner, ModuleType) or node.attr in getattr(owner, "__dict__", {})
+        holds = holds or (isinstance(owner, torch.nn.Module) and node.attr in owner._modules)
+        return getattr(owner, node.attr, None) if holds else None
+
+
+def _targets(statement: ast.Assign | ast.AugAssign) -> tuple[str, ...]:
+    targets = [statement.target] if isinstance(statement, ast.AugAssign) else statement.targets
+    return tuple(
+        node.id for target in targets for node in ast.walk(target)
+        if isinstance(node, ast.Name) and not isinstance(target, (ast.Subscript, ast.Attribute))
+    )  # fmt: skip
+
+
+def _loads(expression: ast.expr) -> Iterator[str]:
+    for node in ast.walk(expression):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            yield node.id
+
+
+def _module(code: CodeType, outer: dict[str, Any], modules: dict[str, Any]) -> Any:
+    import torch
+
+    class Step(torch.nn.Module):  # type: ignore[misc]  # torch is read as Any
+        """The user's statements."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.__dict__["outer"] = outer
+            for name, module in modules.items():
+                self._modules[name] = module
+
+        def forward(self, **tensors: Any) -> Any:
+            space: dict[str, Any] = {**self.outer, **tensors}
+            exec(code, space)  # noqa: S102  # the user's own lines, which have just been run
+            return space[_RESULT]
+
+    return Step()

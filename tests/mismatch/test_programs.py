@@ -1,0 +1,52 @@
+"""Every broken program: is the layer named, is the cause right, is the repair offered?"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+
+def _score() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("mismatch_score", Path(__file__).parent / "score.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    import sys
+
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+score = _score()
+
+
+@pytest.fixture(scope="module")
+def results() -> list[object]:
+    return [score.examine(path) for path in score.PROGRAMS]
+
+
+@pytest.mark.parametrize(("what", "reached"), [("layer_named", 48), ("cause_right", 48), ("fix_offered", 48)])
+def test_score_does_not_fall(results, what: str, reached: int) -> None:
+    missed = [one.name for one in results if not getattr(one, what)]
+    assert len(results) - len(missed) >= reached, missed
+
+
+@pytest.mark.parametrize("path", score.PROGRAMS, ids=lambda path: path.stem)
+def test_the_repair_repairs(path: Path) -> None:
+    """The framework itself says that what the author would change is right."""
+    score.execute(path, score.repaired(path.read_text()))
+
+
+@pytest.mark.parametrize("path", score.CORRECT, ids=lambda path: path.stem)
+def test_correct_programs_are_left_alone(path: Path) -> None:
+    assert not score.false_alarm(path)
+
+
+def test_screens_fit_80_columns(results) -> None:
+    for one in results:
+        for line in one.note.split("\n")[1:]:
+            assert len(line) <= 80 or " " not in line.strip(), (one.name, line)
