@@ -52,6 +52,9 @@ def compare(
     """
     chosen = options or Options()
     units_a, units_b = units_of(a), units_of(b)
+    if _whole(units_a) != _whole(units_b):
+        # One side has attentions, the other perhaps their projections as layers of their own.
+        units_a, units_b = units_of(a, joined=not _whole(units_a)), units_of(b, joined=not _whole(units_b))
     found = match(units_a, units_b, fingerprint if chosen.values else None)
     calls = (_calls(a), _calls(b))
     after = (functions(a), functions(b))
@@ -59,6 +62,10 @@ def compare(
     paired = [(pair.a, pair.b) for pair in pairs if pair.a is not None and pair.b is not None]
     layers = _in_order(a, (*pairs, *compare_passing(a, b, paired, calls)))
     return Comparison(a, b, layers, _refusal(a, b, pairs), _notes(found, a, b), chosen.values)
+
+
+def _whole(units: Sequence[Unit]) -> bool:
+    return any("q.weight" in unit.slots for unit in units)
 
 
 def _calls(model: Model) -> Calls:
@@ -137,7 +144,10 @@ def _pair(
     why: list[str] = []
     if not same_kind(a, b):
         why.append(f"{a.layer.kind} in A, {b.layer.kind} in B")
-    elif "unknown" in (a.layer.kind, b.layer.kind) and a.layer.kind != b.layer.kind:
+    for unit, letter in ((a, "A"), (b, "B")):
+        if unit.paths:
+            why.append(f"{letter} keeps its projections as {len(unit.paths)} layers")
+    if same_kind(a, b) and "unknown" in (a.layer.kind, b.layer.kind) and a.layer.kind != b.layer.kind:
         known, bare = (b, "A") if a.layer.kind == "unknown" else (a, "B")
         if any(weight.figures and weight.figures.close and len(weight.steps) for weight in weights):
             why.append(
@@ -180,8 +190,12 @@ def _kind(a: Unit, b: Unit) -> str:
 
 
 def _in_order(model: Model, pairs: Sequence[LayerPair]) -> tuple[LayerPair, ...]:
-    place = {layer.path: index for index, layer in enumerate(model.layers)}
-    last = len(place)
+    place: dict[str, int] = {}
+    for index, layer in enumerate(model.layers):
+        place.setdefault(layer.path, index)
+        # A layer that is made of several stands where the first of them does.
+        place.setdefault(layer.path.rpartition(".")[0], index)
+    last = len(model.layers)
     return tuple(sorted(pairs, key=lambda pair: place.get(pair.a, last) if pair.a is not None else last))
 
 

@@ -37,7 +37,7 @@ def assume(unit: Unit, partner: Unit, table: NativeTable | None) -> Unit:
         if cut is None:
             return unit
         found.update({piece.slot: Slot(piece.slot, cut, piece) for piece in pieces(cut)} or {name: slot})
-    return Unit(unit.index, unit.layer, found, unit.names, unit.sources, unit.sinks)
+    return replace(unit, slots=found)
 
 
 def _bound(weight: Weight, native: str, partner: Unit, table: NativeTable) -> Weight | None:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from shapeinspect.compare.gather import gather
 from shapeinspect.compare.names import Name, aliases
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Call, Layer, Layout, Model, Weight
@@ -65,6 +66,7 @@ class Unit:
         layer: the layer.
         slots: its weights, by slot.
         names: what it is called.
+        paths: the layers that it stands for, where it is not one layer alone.
         sources: the units (and inputs, as ``"<name"``) whose values reach it through weightless ops.
         sinks: the units (and outputs, as ``">name"``) that its values reach.
     """
@@ -73,6 +75,7 @@ class Unit:
     layer: Layer
     slots: Mapping[str, Slot]
     names: tuple[Name, ...]
+    paths: tuple[str, ...] = ()
     sources: set[int | str] = field(default_factory=set)
     sinks: set[int | str] = field(default_factory=set)
 
@@ -111,15 +114,17 @@ def is_counter(weight: Weight) -> bool:
     return weight.size in (0, 1) and (integer or weight.role == "num_batches_tracked")
 
 
-def units_of(model: Model) -> list[Unit]:
+def units_of(model: Model, *, joined: bool = False) -> list[Unit]:
     """Return the layers of a model that own weights, with their neighbors.
 
     Args:
         model: a model that went through ``layout.normalize`` and ``infer``.
+        joined: whether projections that are layers of their own make one attention.
     """
     layers = _with_parts(_with_biases(model))
+    layers, made_of = gather(layers) if joined else (layers, {})
     found = [
-        Unit(index, layer, _slots(layer), aliases(layer))
+        Unit(index, layer, _slots(layer), aliases(layer), made_of.get(layer.path, ()))
         for index, layer in enumerate(
             layer for layer in layers if any(not is_counter(weight) for weight in layer.weights)
         )
@@ -195,7 +200,7 @@ def _with_parts(layers: list[Layer]) -> list[Layer]:
 
 def _connect(model: Model, units: list[Unit]) -> None:
     """Find, for every unit, the units before and after it: through ops without weights."""
-    owners = {unit.layer.path: unit for unit in units}
+    owners = {path: unit for unit in units for path in unit.paths or (unit.layer.path,)}
     containers = {layer.path for layer in model.layers if layer.kind == "module"}
     reaching: dict[str, tuple[int | str, ...]] = {name: (f"<{name}",) for name in model.inputs}
     for call in model.calls:
@@ -204,6 +209,7 @@ def _connect(model: Model, units: list[Unit]) -> None:
         before = tuple(_latest(reaching, call))
         owner = owners.get(call.layer)
         if owner is not None:
+            before = tuple(source for source in before if source != owner.index)
             owner.sources.update(before)
             for source in before:
                 if isinstance(source, int):

@@ -70,7 +70,10 @@ def verdict(found: Comparison) -> str:
     others = ", ".join(f"{n} {one if n == 1 else many}" for one, many, n in counts if n)
     if not others:
         what = "the one layer is" if total == 1 else f"all {total:,} layers are"
-        return f"{what} the same" + (", and so are their numbers" if found.valued else "")
+        numbers = ", and so are their numbers" if found.valued else ""
+        refused = found.refusal.refused if found.refusal is not None else 0
+        keys = f"; load_state_dict refuses {refused:,} key{'s' if refused > 1 else ''}" if refused else ""
+        return f"{what} the same{numbers}{keys}"
     word, verb = ("layer" if total == 1 else "layers"), ("is" if same == 1 else "are")
     return f"{same:,} of {total:,} {word} {verb} the same; {others}"
 

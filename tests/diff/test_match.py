@@ -8,7 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import torch
 
+import shapeinspect
 from shapeinspect.compare import compare
 from shapeinspect.compare.match import match
 from shapeinspect.compare.units import units_of
@@ -63,8 +65,6 @@ def test_names_made_by_counting_decide_nothing_against_the_graph(partners: Calla
 
 
 def _inspected(partners: Callable[..., Any], a: Any, b: Any) -> Any:
-    import shapeinspect
-
     return partners(shapeinspect.inspect(a).model, shapeinspect.inspect(b).model)
 
 
@@ -126,3 +126,47 @@ def test_thousands_of_layers_take_no_square_of_comparisons(
     pairs = {sides[0][i].layer.path: sides[1][j].layer.path for i, j in found.partner_a.items()}
     assert pairs == dict(zip(old, new, strict=True))
     assert 0 < len(compared) <= 20 * len(old)
+
+
+class Separate(torch.nn.Module):
+    """What MultiheadAttention does, its projections written out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before = torch.nn.Linear(12, 12)
+        self.attn = torch.nn.Module()
+        for name in ("q_proj", "k_proj", "v_proj", "o_proj"):
+            setattr(self.attn, name, torch.nn.Linear(12, 12))
+
+
+class Whole(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.before = torch.nn.Linear(12, 12)
+        self.attn = torch.nn.MultiheadAttention(12, 3)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_projections_of_their_own_are_one_attention(turned: bool) -> None:
+    torch.manual_seed(0)
+    separate, whole = Separate(), Whole()
+    whole.before.load_state_dict(separate.before.state_dict())
+    inner = separate.attn
+    packed = {
+        "in_proj_weight": torch.cat([getattr(inner, f"{n}_proj").weight for n in "qkv"]),
+        "in_proj_bias": torch.cat([getattr(inner, f"{n}_proj").bias for n in "qkv"]),
+        "out_proj.weight": inner.o_proj.weight,
+        "out_proj.bias": inner.o_proj.bias,
+    }
+    whole.attn.load_state_dict(packed)
+    models = (whole, separate) if turned else (separate, whole)
+    found = shapeinspect.diff(*models, values=True)
+    assert [(pair.a, pair.b, pair.status) for pair in found.layers] == [
+        ("before", "before", "same"),
+        ("attn", "attn", "same"),
+    ]
+    assert len(found.layers[1].weights) == 8
+    with torch.no_grad():
+        inner.k_proj.weight[2, 3] += 1
+    spoiled = shapeinspect.diff(*models, values=True).layers[1]
+    assert [weight.slot for weight in spoiled.weights if weight.status != "same"] == ["k.weight"]
