@@ -60,7 +60,7 @@ def _weights(table: NativeTable, row: NativeRow) -> Iterable[dict[str, Any]]:
     name = row.type.format(k=_RANKS["k"])
     chosen = ", ".join(f"{setting}={value}" for setting, value in row.when.items())
     at = table.at(0, False, False, 1)
-    for text in row.roles.format(at=at, layer=0, k="k", n="n").split():
+    for text in row.roles.format(at=at, layer=at).split():
         role, _, rank = text.rpartition(":")
         layout = table.bind(name, role, sum(_RANKS.get(part) or int(part) for part in rank.split("+")), {})
         if layout is not None:

@@ -154,13 +154,13 @@ head   linear      8→11       N C11          bias o11, weight o11 i8
 
 
 def _torch(pytester: pytest.Pytester, out: int = 11) -> None:
-    pytester.makepyfile(nets=NETS)
+    pytester.makepyfile(tiny_nets=NETS)
     pytester.makepyfile(
         test_net=f"""
-        import nets
+        import tiny_nets
 
         def test_net(shapes):
-            shapes.snapshot(nets.Net({out}), (2, 3, 13, 17), name="net")
+            shapes.snapshot(tiny_nets.Net({out}), (2, 3, 13, 17), name="net")
         """
     )
 
@@ -197,16 +197,16 @@ def test_a_difference_names_layer_and_axis_and_is_rewritten_on_request(pytester:
 
 
 def test_a_port_is_held_against_the_originals_snapshot(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(port=KERAS)
+    pytester.makepyfile(tiny_port=KERAS)
     pytester.makepyfile(
         test_net="""
-        import port
+        import tiny_port
 
         def test_port(shapes):
-            shapes.snapshot(port.port(), name="net")
+            shapes.snapshot(tiny_port.port(), name="net")
 
         def test_other(shapes):
-            shapes.snapshot(port.port(12), name="net")
+            shapes.snapshot(tiny_port.port(12), name="net")
         """
     )
     kept = pytester.path / "__shapes__" / "test_net" / "net.txt"

@@ -82,7 +82,8 @@ class _Writer:
                 layers.Dropout(0.25, name="dr"),
                 layers.Flatten(name="fl"),
                 layers.Dense(11, name="d1"),
-            ]
+            ],
+            name="net",
         )
         network.compile("adam", "mse")
         network.optimizer.build(network.trainable_variables)

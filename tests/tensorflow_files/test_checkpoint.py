@@ -42,8 +42,8 @@ def test_every_variable_that_tensorflow_lists(files: Any, prefix: str) -> None:
 def test_names_by_the_object_graph(files: Any) -> None:
     model = read(files / "trained")
     shapes = {(layer.path, weight.role): weight.shape for layer in model.layers for weight in layer.weights}
-    assert shapes[("sequential/c1", "kernel")] == (3, 2, 3, 5)
-    assert {path for path, _ in shapes} == {f"sequential/{name}" for name in ("c1", "dw", "bn", "ct", "d1")}
+    assert shapes[("net/c1", "kernel")] == (3, 2, 3, 5)
+    assert {path for path, _ in shapes} == {f"net/{name}" for name in ("c1", "dw", "bn", "ct", "d1")}
     kinds = {layer.path.rpartition("/")[2]: layer.kind for layer in model.layers}
     assert kinds == {"c1": "conv", "dw": "conv", "bn": "batch_norm", "ct": "conv_transpose", "d1": "linear"}
 

@@ -81,8 +81,8 @@ def test_signatures_are_those_that_tensorflow_loads(files: Any, name: str) -> No
 def test_variables_of_the_export(files: Any) -> None:
     model = read(SAVED, files / "export")
     found = {weight.name: (weight.shape, weight.trainable) for weight in weights(model)}
-    assert found["sequential/c1/kernel"] == ((3, 2, 3, 5), True)
-    assert found["sequential/bn/moving_mean"] == ((10,), False)
+    assert found["net/c1/kernel"] == ((3, 2, 3, 5), True)
+    assert found["net/bn/moving_mean"] == ((10,), False)
     assert sum(w.size or 0 for w in weights(model) if w.trainable) == files.counts["trainable"]
     copies = sum(key.startswith("_all_variables/") for key in files.variables["export/variables/variables"])
     assert any(f"{copies} variables stored twice" in note.text for note in model.notes)
@@ -177,7 +177,7 @@ def test_layouts_move_the_weights_to_another_framework(files: Any) -> None:
 
 def test_dense_matrices_are_turned(files: Any) -> None:
     model = read(GRAPH, files / "network.pb")
-    dense = layer(model, "sequential_1/d1_1/MatMul").weights[0]
+    dense = layer(model, "net_1/d1_1/MatMul").weights[0]
     assert (dense.shape, dense.common_shape) == ((294, 11), (11, 294))
 
 

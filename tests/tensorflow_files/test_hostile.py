@@ -14,11 +14,11 @@ import pytest
 from shapeinspect import layout
 from shapeinspect.adapter import Adapter
 from shapeinspect.errors import UnreadableFileError
+from shapeinspect.flatbuffer import Buffer
 from shapeinspect.infer import infer
 from shapeinspect.render.data import to_dict
 from shapeinspect.source import from_path
 from shapeinspect_tensorflow.checkpoint import ADAPTER as CHECKPOINT
-from shapeinspect_tensorflow.flatbuffer import Buffer
 from shapeinspect_tensorflow.graphdef import ADAPTER as GRAPH
 from shapeinspect_tensorflow.saved_model import ADAPTER as SAVED
 from shapeinspect_tensorflow.tflite import ADAPTER as LITE

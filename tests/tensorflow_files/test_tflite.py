@@ -10,11 +10,11 @@ import pytest
 
 from shapeinspect import layout
 from shapeinspect.errors import UnreadableFileError
+from shapeinspect.flatbuffer import Buffer
 from shapeinspect.infer import infer
 from shapeinspect.ir import Model, Weight
 from shapeinspect.source import from_path
 from shapeinspect_tensorflow import lite_file, lite_schema
-from shapeinspect_tensorflow.flatbuffer import Buffer
 from shapeinspect_tensorflow.lite_ops import OPS
 from shapeinspect_tensorflow.tflite import ADAPTER
 from shapeinspect_tensorflow.window import Window
