@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from shapeinspect.compare.result import LayerPair, SettingPair
 from shapeinspect.compare.settings import differing, side
-from shapeinspect.ir import Call, Layer, Model
+from shapeinspect.ir import Call, Frozen, Layer, Model
 
 #: Kinds without weights that have settings of their own.
 _KINDS = frozenset(
@@ -118,6 +118,12 @@ def functions(model: Model) -> dict[str, Layer]:
     for call in model.calls:
         layer = layers.get(call.layer)
         if layer is None or not layer.weights or not call.outputs:
+            continue
+        if layer.attributes.get("activation"):
+            # Written into the layer itself.
+            found[layer.path] = Layer(
+                layer.path, "activation", "", attributes=Frozen(function=layer.attributes["activation"])
+            )
             continue
         name = call.outputs[0]
         for _ in range(8):

@@ -198,3 +198,36 @@ def test_nothing_is_permuted_on_a_guess_and_that_is_said(tmp_path: Path) -> None
     assert len(written.notes) == 1
     assert "flatten" in written.notes[0]
     assert shapeinspect.normalize(tmp_path / "m.pt", out, "torch").notes == ()
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("kind", [torch.nn.LSTM, torch.nn.GRU, torch.nn.RNN])
+def test_recurrent_weights_for_onnx_are_those_that_onnxruntime_takes(
+    tmp_path: Path, kind: Any, bidirectional: bool
+) -> None:
+    """The tensors as the inputs W, R and B of a hand-made operator, run on random input."""
+    import onnx
+    import onnxruntime
+
+    torch.manual_seed(0)
+    module = kind(3, 5, bidirectional=bidirectional)
+    out = tmp_path / "out.safetensors"
+    shapeinspect.normalize(torch.nn.Sequential(module), out, "onnx")
+    tensors = {name.removeprefix("0."): tensor.numpy() for name, tensor in load_file(out).items()}
+    x = torch.randn(7, 2, 3)
+    attributes = {"linear_before_reset": 1} if kind is torch.nn.GRU else {}
+    if kind is torch.nn.RNN:
+        attributes["activations"] = ["Tanh"] * (2 if bidirectional else 1)
+    node = onnx.helper.make_node(
+        module.mode.split("_")[0], ["x", "W", "R", "B"], ["y"], hidden_size=5,
+        direction="bidirectional" if bidirectional else "forward", **attributes,
+    )  # fmt: skip
+    graph = onnx.helper.make_graph(
+        [node], "g", [onnx.helper.make_tensor_value_info("x", 1, [7, 2, 3])],
+        [onnx.helper.make_tensor_value_info("y", 1, None)],
+        [onnx.numpy_helper.from_array(tensors[name], name) for name in "WRB"],
+    )  # fmt: skip
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9)
+    (got,) = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": x.numpy()})
+    expected = module(x)[0].detach().numpy()
+    np.testing.assert_allclose(got.transpose(0, 2, 1, 3).reshape(expected.shape), expected, atol=1e-5)

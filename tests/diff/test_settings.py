@@ -121,3 +121,22 @@ def test_another_dtype_is_told_and_only_counts_if_asked(saved: Callable[..., str
     assert found.same
     assert "dtype float32 in A, float16 in B" in found.layers[0].weights[0].why
     assert not shapeinspect.diff(a, b, dtype=True).same
+
+
+def test_a_function_written_into_a_layer_is_compared_with_one_behind_it() -> None:
+    from shapeinspect.compare import compare
+    from shapeinspect.ir import Call, Frozen, Layer, Model, Weight
+
+    def model(function: str, *, inside: bool) -> Model:
+        settings = Frozen(activation=function) if inside else Frozen()
+        layers = [Layer("fc", "linear", "", attributes=settings, weights=(Weight("w", "weight", (3, 5)),))]
+        calls = [Call("fc", ("x",), ("y",))]
+        if not inside:
+            layers.append(Layer("act", "activation", "", attributes=Frozen(function=function)))
+            calls.append(Call("act", ("y",), ("z",)))
+        ends = (("x",), ("y" if inside else "z",))
+        return Model("m", "test", "test", "test", tuple(layers), tuple(calls), Frozen(), *ends)
+
+    assert compare(model("relu", inside=True), model("relu", inside=False)).same
+    found = compare(model("relu", inside=True), model("tanh", inside=False)).layers[0]
+    assert [(one.name, one.a, one.b) for one in found.settings] == [("function", "relu", "tanh")]
