@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -29,14 +29,24 @@ def measure(words: Sequence[str], runs: int = RUNS) -> Cost:
     return Cost(median(s.seconds for s in samples), median(s.megabytes for s in samples))
 
 
+#: A small process starts the measured one: a fork of this one would begin with this one's memory.
+_STARTER = """
+import json, os, subprocess, sys, time
+begin = time.perf_counter()
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+seconds = time.perf_counter() - begin
+print(json.dumps([seconds, usage.ru_maxrss / 1024, os.waitstatus_to_exitcode(status)]))
+"""
+
+
 def _once(words: Sequence[str]) -> Cost:
-    begin = time.perf_counter()
-    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - begin
-    errors = process.stderr.read().decode() if process.stderr else ""
-    assert os.waitstatus_to_exitcode(status) == 0, errors
-    return Cost(seconds, usage.ru_maxrss / 1024)
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", _STARTER, *words], capture_output=True, text=True, check=True
+    )
+    seconds, megabytes, code = json.loads(done.stdout)
+    assert code == 0, done.stderr
+    return Cost(seconds, megabytes)
 
 
 def python(code: str, *words: str) -> list[str]:
