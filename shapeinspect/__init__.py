@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         UnreadableFileError,
         UsageError,
     )
+    from shapeinspect.labels import label_image
     from shapeinspect.report import LayerReport, Report, inspect
 
 __version__ = "0.1.0"
@@ -44,6 +45,7 @@ __all__ = [
     "explain",
     "fit",
     "inspect",
+    "label_image",
     "normalize",
 ]
 
@@ -59,6 +61,7 @@ _HOMES = {
     "explain": "answers",
     "fit": "answers",
     "inspect": "report",
+    "label_image": "labels",
     "normalize": "convert",
 }
 

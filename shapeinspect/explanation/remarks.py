@@ -211,11 +211,12 @@ def readings(layer: Layer, weights: tuple[WeightFact, ...], shape: Shape | None)
     if stored is not None and stored.axes:
         other = "(" + ", ".join("1" if axis.name == "i" else str(axis.length) for axis in stored.axes) + ")"
     rows = [
+        Reading(f"two readings of {into}", (f"{into} channels: this layer", f"{into} positions, 1 channel")),
         Reading("input", (pair(length, into), pair(str(into), 1))),
         Reading("output", (pair(made, out), pair(str(into - k + 1), out))),
         Reading("numbers in a filter", (f"{k}·{into} = {k * into}", f"{k}·1 = {k}")),
         Reading("filters", (str(out), str(out))),
     ]
     if stored is not None and other is not None:
-        rows.insert(1, Reading("weights", ("(" + ", ".join(str(a.length) for a in stored.axes) + ")", other)))
+        rows.insert(2, Reading("weights", ("(" + ", ".join(str(a.length) for a in stored.axes) + ")", other)))
     return tuple(rows)

@@ -234,7 +234,7 @@ class LayerExplanation:
         weights: its weights.
         calls: its executions; one for a layer whose input is not known.
         remarks: sentences that answer what people ask of this kind.
-        readings: the two readings of a size that is easily mistaken, this layer's first.
+        readings: the two readings of a size that is easily mistaken, a heading first, then row by row.
         findings: what is probably a mistake.
         notes: what could not be known.
 

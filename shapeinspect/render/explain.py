@@ -129,6 +129,8 @@ def _axis_texts(axis: AxisFact, room: int) -> list[str]:
 
 def _formula(formula: Formula, room: int) -> list[str]:
     written, numbers = formula.written, formula.substituted
+    if any(isinstance(number, Unknown) for _, number in formula.values):
+        return [written]
     result = str(formula.result)
     tail = f" = {result}" if numbers != result else ""
     one = f"{written} = {numbers}{tail}"
@@ -183,10 +185,7 @@ def _fields(fields: tuple[FieldFact, ...], limit: int) -> list[Line]:
 
 
 def _readings(rows: tuple[Reading, ...]) -> list[Line]:
-    table = [
-        ("two readings", "this layer", "if that size were the length"),
-        *((row.question, *row.answers) for row in rows),
-    ]
+    table = [(row.question, *row.answers) for row in rows]
     widths = [max(width(row[column]) for row in table) for column in range(3)]
     lines: list[Line] = []
     for place, row in enumerate(table):
@@ -218,7 +217,8 @@ def summary_lines(layers: tuple[LayerExplanation, ...], limit: int = 80) -> list
     first = min(max(width(row[0]) for row in rows), limits[0])
     second = min(max(width(row[1]) for row in rows), limits[1] + 8)
     lines: list[Line] = []
-    for path, shapes, why in rows:
+    for place, (path, shapes, told) in enumerate(rows):
+        why = told + _reads(layers, place)
         name = path if width(path) <= first else "…" + path[-(first - 1) :]
         rest = max(limit - first - second - 4, 20)
         parts = _wrapped(why, rest)
@@ -227,6 +227,16 @@ def summary_lines(layers: tuple[LayerExplanation, ...], limit: int = 80) -> list
         for text in layer_findings(layers, path):
             lines += _labeled("  finding", text, limit, "error")
     return lines
+
+
+def _reads(layers: tuple[LayerExplanation, ...], place: int) -> str:
+    """Say what a layer reads where that is not simply the one above it."""
+    call = layers[place].calls[0] if layers[place].calls else None
+    sources = [tensor.source.strip('"') for tensor in call.inputs] if call is not None else []
+    listed = {layer.path for layer in layers[:place]}
+    above = layers[place - 1].path if place else ""
+    aside = len(sources) == 1 and sources[0] in listed and sources[0] != above
+    return f"; reads {', '.join(sources)}" if aside or len(sources) > 1 else ""
 
 
 def layer_findings(layers: tuple[LayerExplanation, ...], path: str) -> tuple[str, ...]:
@@ -243,7 +253,7 @@ def _in_out(layer: LayerExplanation) -> tuple[str]:
     if not layer.calls or not layer.calls[0].outputs:
         return ("",)
     call = layer.calls[0]
-    before = " ".join(_letters(tensor) for tensor in call.inputs[:1])
+    before = " + ".join(_letters(tensor) for tensor in call.inputs[:4])
     return (f"{before} → {_letters(call.outputs[0])}",)
 
 

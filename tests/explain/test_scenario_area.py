@@ -1,0 +1,52 @@
+"""``interpolate(mode="area")``: the printed windows, looped over by hand, give torch's numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch.nn import functional as F
+
+import shapeinspect
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+def windows(text: str, axis: str) -> list[tuple[int, int]]:
+    """Read the windows of one axis back from the screen."""
+    lines = text[text.index(f"\n{axis} ") :].split("\n")[1:]
+    kept = [lines[0], *(line for line in lines[1:3] if line.startswith("     "))]
+    found = re.findall(r"(\d+) \[(\d+),(\d+)\)", " ".join(kept))
+    assert [int(index) for index, _, _ in found] == list(range(len(found)))
+    return [(int(low), int(high)) for _, low, high in found]
+
+
+def test_the_printed_windows_are_torch_s(run: Run, at_models: Path) -> None:
+    code, out, _ = run("explain", "networks:Area", "interpolate", "--input", "1,3,15,17")
+    assert code == 0
+    rows, columns = windows(out, "H"), windows(out, "W")
+    assert (len(rows), len(columns)) == (10, 11)
+    x = torch.randn(1, 3, 15, 17, dtype=torch.float64)
+    naive = torch.empty(1, 3, 10, 11, dtype=torch.float64)
+    for i, (top, bottom) in enumerate(rows):
+        for j, (left, right) in enumerate(columns):
+            naive[:, :, i, j] = x[:, :, top:bottom, left:right].mean((2, 3))
+    assert torch.allclose(naive, F.interpolate(x, size=(10, 11), mode="area"))
+    assert torch.allclose(naive, F.adaptive_avg_pool2d(x, (10, 11)))
+
+
+def test_it_says_why(run: Run, at_models: Path) -> None:
+    _, out, _ = run("explain", "networks:Area", "interpolate", "--input", "1,3,15,17")
+    assert 'mode="area" is adaptive average pooling' in out
+    assert "On H windows are 2 long and overlap at 5 inputs." in out
+    # 17 -> 11: windows of 2 and 3 in turn, each sharing one input with the next
+    assert "On W windows are 2 or 3 long and overlap at 10 inputs." in out
+    assert "low-pass filter before sampling" in out
+
+
+def test_it_helps_only_when_shrinking() -> None:
+    found = shapeinspect.explain("resize", input=(4, 4), size=(8, 8), mode="area")
+    assert any("area helps only when shrinking" in remark for remark in found[0].remarks)
+    assert not any("low-pass" in remark for remark in found[0].remarks)
