@@ -23,6 +23,8 @@ def diff(
     rtol: float = 1e-5,
     atol: float = 1e-8,
     dtype: bool = False,
+    input_a: Any = None,
+    input_b: Any = None,
 ) -> Difference:
     """Compare two models, of any frameworks and formats.
 
@@ -36,9 +38,12 @@ def diff(
         rtol: the tolerance relative to the larger of two numbers.
         atol: the absolute tolerance.
         dtype: whether another dtype is a difference.
+        input_a: the shapes of the first model's inputs, as for :func:`shapeinspect.inspect`; a live
+            PyTorch model has a graph only with them.
+        input_b: the shapes of the other model's inputs.
 
     Raises:
-        UsageError: if there is no such source.
+        UsageError: if there is no such source, or an input does not fit it.
         UnreadableFileError: if a file is cut off, corrupt or of no known format.
 
     Example:
@@ -46,7 +51,10 @@ def diff(
         >>> found.verdict
         'all 7 layers are the same, and so are their numbers'
     """
-    models = [source.model if isinstance(source, Report) else inspect(source).model for source in (a, b)]
+    models = [
+        source.model if isinstance(source, Report) else inspect(source, shapes).model
+        for source, shapes in ((a, input_a), (b, input_b))
+    ]
     options = Options(values, rtol, atol, dtype)
     tables = native_table(models[0].framework), native_table(models[1].framework)
     return Difference(compare(models[0], models[1], options, tables))

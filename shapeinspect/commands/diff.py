@@ -16,6 +16,20 @@ _MODEL = "A saved model's path, or package.module:attribute of a live one."
 def run(
     a: Annotated[str, typer.Argument(metavar="A", help=_MODEL, show_default=False)],
     b: Annotated[str, typer.Argument(metavar="B", help=_MODEL, show_default=False)],
+    input_a: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input-a",
+            help="The shape of an input of A, such as 1,3,224,224; a live PyTorch model has a graph only "
+            "with it. Repeat it for more inputs.",
+            metavar="SHAPE",
+            show_default=False,
+        ),
+    ] = None,
+    input_b: Annotated[
+        list[str] | None,
+        typer.Option("--input-b", help="The same of B.", metavar="SHAPE", show_default=False),
+    ] = None,
     values: Annotated[
         bool, typer.Option("--values", help="Compare the numbers of the weights, too.")
     ] = False,
@@ -38,8 +52,10 @@ def run(
         raise UsageError(f"--format {format} is not possible", expected="table, json")
     from shapeinspect.difference import diff
     from shapeinspect.render.diff import diff_table
+    from shapeinspect.source import InputSpec
 
-    found = diff(a, b, values, rtol=rtol, atol=atol, dtype=dtype)
+    shapes = [[InputSpec.parse(text) for text in texts] if texts else None for texts in (input_a, input_b)]
+    found = diff(a, b, values, rtol=rtol, atol=atol, dtype=dtype, input_a=shapes[0], input_b=shapes[1])
     if format == "json":
         output.write_json(found.to_dict())
     else:
