@@ -168,9 +168,9 @@ def _convolution(a: _Arguments, rank: int) -> tuple[str, dict[str, Any]]:
 
 def _recurrent(kind: str, gates: int) -> _Reader:
     def read(a: _Arguments, _rank: int) -> tuple[str, dict[str, Any]]:
-        states = a["hx"] if isinstance(a["hx"], list | tuple) else [a["hx"]]
-        first = a["params"][0].shape
-        hidden, width = first[0] // gates, states[0].shape[-1]
+        # weight_ih is (gates·hidden) × input, weight_hh (gates·hidden) × what is passed on.
+        first, width = a["params"][0].shape, a["params"][1].shape[1]
+        hidden = first[0] // gates
         found = {
             "input_size": first[1],
             "hidden_size": hidden,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shapeinspect.ir import Frozen, Layer, Model, Note
 from shapeinspect.source import Source
@@ -11,6 +11,7 @@ from shapeinspect_torch import collect, contents, modules
 from shapeinspect_torch.container import Container
 from shapeinspect_torch.rebuild import Rebuilder
 from shapeinspect_torch.records import Global
+from shapeinspect_torch.script_forward import Followed, follow
 from shapeinspect_torch.shards import BARE, Shard, is_index, read_index
 from shapeinspect_torch.state_dict import layers_of
 from shapeinspect_torch.tensors import Tensor
@@ -46,14 +47,25 @@ def read_checkpoint(source: Source) -> Model:
     if is_index(source):
         return _model(label, read_index(source, lambda file, _: load(file).shard()), ())
     loaded = load(source)
-    return _model(label, loaded.shard(), loaded.layers)
+    return _model(label, loaded.shard(), loaded.layers, loaded.followed)
 
 
-def _model(label: str, shard: Shard, layers: tuple[Layer, ...]) -> Model:
+def _model(label: str, shard: Shard, layers: tuple[Layer, ...], followed: Followed | None = None) -> Model:
     bare, said = layers_of(shard.weights)
     notes = shard.notes + ((Note(BARE),) if bare else ()) + said
-    return Model(
+    model = Model(
         label, shard.format, "torch", "torch", (*layers, *bare), notes=notes, metadata=shard.metadata
+    )
+    if followed is None:
+        return model
+    return replace(
+        model,
+        layers=(*followed.layers, *bare),
+        calls=followed.calls,
+        values=followed.values,
+        inputs=followed.inputs,
+        outputs=followed.outputs,
+        notes=(*notes, *followed.notes),
     )
 
 
@@ -68,6 +80,7 @@ class Loaded:
         notes: what has to be said of it.
         metadata: facts about it.
         values: makes a tensor's values readable.
+        followed: the forward, as far as code in the file tells it.
     """
 
     format: str
@@ -76,6 +89,7 @@ class Loaded:
     notes: tuple[Note, ...]
     metadata: Frozen[str]
     values: collect.Values
+    followed: Followed | None = None
 
     def shard(self) -> Shard:
         """Return its tensors outside any module as weights."""
@@ -138,12 +152,18 @@ def loaded(source: Source, container: Container) -> Loaded:
     layers = tuple(layer for tree in walked for layer in modules.layers(tree, values, keys))
     names = _beyond_tensors(container.pickle.globals)
     metadata = {**container.metadata, **({"globals": ", ".join(names)} if names else {})}
-    notes = (
+    notes: tuple[Note, ...] = (
         *_about_choice(chosen),
         *_about_tensors(every),
         *_about_names(names),
     )
-    return Loaded(container.format, tuple(found.tensors), layers, notes, Frozen(metadata), values)
+    followed = None
+    if container.format == "torchscript" and len(walked) == 1 and found.modules[0][0] == "":
+        settings = {layer.path: module.attributes for layer, module in zip(layers, walked[0], strict=True)}
+        followed = follow(layers, settings, container.code)
+        if followed is None:
+            notes = (*notes, Note("the order of its calls could not be followed through its code"))
+    return Loaded(container.format, tuple(found.tensors), layers, notes, Frozen(metadata), values, followed)
 
 
 def _about_choice(chosen: contents.Chosen) -> list[Note]:

@@ -48,14 +48,34 @@ class Source:
         pairs = ((key, _literal(text)) for key, text in _FINAL.findall(self._class(name)))
         return {key: value for key, value in pairs if value is not None}
 
+    def text(self, name: str) -> str:
+        """Return the code of a class, empty if there is none.
+
+        Args:
+            name: the class, with the module that defines it, without ``__torch__``.
+        """
+        return self._class(name)
+
+    def module(self, name: str) -> str:
+        """Return the code of a whole module, empty if there is none.
+
+        Args:
+            name: the module, without ``__torch__``.
+        """
+        return self._read(_path(name)) or ""
+
     def _class(self, name: str) -> str:
         module, _, short = name.rpartition(".")
-        path = "/".join(("__torch__", *module.split("."))) + ".py" if module else "__torch__.py"
+        path = _path(module)
         if path not in self._files:
             text = self._read(path) or ""
             pieces = _CLASS.split(text)
             self._files[path] = dict(zip(pieces[1::2], pieces[2::2], strict=False))
         return self._files[path].get(short, "")
+
+
+def _path(module: str) -> str:
+    return "/".join(("__torch__", *module.split("."))) + ".py" if module else "__torch__.py"
 
 
 def _literal(text: str) -> object:

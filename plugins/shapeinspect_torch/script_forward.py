@@ -1,0 +1,599 @@
+"""The order in which TorchScript's forward calls its layers, followed through the text of its code.
+
+Nothing is run: names stand for layers, tensors, weights, plain numbers or the unknown. A condition
+on plain numbers (``training``) is decided; where one depends on the input, both ways are followed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from shapeinspect.dims import UNKNOWN
+from shapeinspect.ir import Call, Frozen, Layer, Note, Value
+from shapeinspect_torch.aten import Argument, Described
+from shapeinspect_torch.kinds import is_known
+from shapeinspect_torch.script import Source as Code
+from shapeinspect_torch.script_ops import NO_TENSORS, NUMBERS, describe_script
+from shapeinspect_torch.script_text import CodeError, Expr, Function, Statement, find_function
+
+_MAX_STEPS = 200_000
+_MAX_DEPTH = 100
+_MAX_ROUNDS = 256
+#: A second trace of a layer's forward, or an overload of it, has a number behind its name.
+_FORWARD = re.compile(r"forward(?:_{0,2}\d{1,4})?")
+_FUNCTIONAL = "torch.nn.functional."
+
+
+@dataclass(frozen=True, slots=True)
+class _Module:
+    path: str
+
+
+@dataclass(slots=True, eq=False)
+class _Made:
+    """What one call makes: a tensor, or as many as the code takes out of it."""
+
+    outputs: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tensor:
+    """A tensor of the forward; its shape is not known, so it has none."""
+
+    name: str
+    dtype: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Return:
+    value: Any
+
+
+_RAISED = _Return(None)
+
+
+@dataclass(slots=True)
+class _Draft:
+    layer: str
+    inputs: list[str]
+    made: _Made
+    attributes: Frozen[Any]
+
+
+@dataclass(slots=True)
+class _Scope:
+    module: str | None
+    env: dict[str, Any]
+    used: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A forward as its code tells it.
+
+    Args:
+        layers: the layers, in the order in which they are first called.
+        calls: the calls.
+        values: the values they name; no shape is known.
+        inputs: the names of the forward's inputs.
+        outputs: the names of its outputs.
+        notes: what has to be said of it.
+    """
+
+    layers: tuple[Layer, ...]
+    calls: tuple[Call, ...]
+    values: Frozen[Value]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    notes: tuple[Note, ...]
+
+
+def follow(
+    layers: Sequence[Layer], settings: Mapping[str, Mapping[str, object]], code: Code
+) -> Followed | None:
+    """Follow the forward of the outermost module.
+
+    Args:
+        layers: the modules, containers before what they hold.
+        settings: for each layer's path its plain attributes, ``training`` among them.
+        code: the code of their classes.
+
+    Returns:
+        The calls, or None if the code is none that can be followed.
+    """
+    try:
+        return _Walker(layers, settings, code).follow()
+    except (CodeError, RecursionError):
+        return None
+
+
+class _Walker:
+    def __init__(
+        self, layers: Sequence[Layer], settings: Mapping[str, Mapping[str, object]], code: Code
+    ) -> None:
+        self._root = layers[0]
+        self._modules = {("" if layer is self._root else layer.path): layer for layer in layers}
+        self._stored = {weight.name: weight for layer in layers for weight in layer.weights}
+        self._settings = settings
+        self._code = code
+        self._functions: dict[tuple[str, str], Function | None] = {}
+        self._added: dict[str, Layer] = {}
+        self._told: dict[str, dict[str, Any]] = {}
+        self._inner: dict[tuple[str, str], Any] = {}
+        self._order: dict[str, None] = {}
+        self._calls: list[_Draft] = []
+        self._values: dict[str, None] = {}
+        self._probe: list[tuple[Described, _Made]] | None = None
+        self._steps = 0
+        self._depth = 0
+        self._branches = 0
+        self._loops = 0
+
+    def follow(self) -> Followed | None:
+        function = self._function(self._class(""), "forward", 2)
+        if function is None:
+            return None
+        inputs = []
+        args: list[Any] = []
+        for name, is_tensor in function.parameters[1:]:
+            args.append(_Tensor(self._fresh(name)) if is_tensor else UNKNOWN)
+            inputs += [args[-1].name] if is_tensor else []
+        result = self._method("", "forward", args, {}, _Scope(None, {}))
+        outputs = tuple(self._names(result))
+        return Followed(
+            tuple(self._layers()),
+            tuple(
+                Call(draft.layer, tuple(draft.inputs), tuple(draft.made.outputs), draft.attributes)
+                for draft in self._calls
+            ),
+            Frozen({name: self._described(name) for name in self._values}),
+            tuple(inputs),
+            outputs,
+            tuple(self._notes()),
+        )
+
+    def _described(self, name: str) -> Value:
+        weight = self._stored.get(name)
+        return Value(name) if weight is None else Value(name, weight.shape, weight.dtype)
+
+    def _notes(self) -> list[Note]:
+        notes = [
+            Note(
+                "the order of calls is read from the code; shapes follow from an input: name one with --input"
+            )
+        ]
+        if self._branches:
+            notes.append(Note(f"ways that depend on the input are listed both: {self._branches:,} of them"))
+        if self._loops:
+            notes.append(Note(f"{self._loops:,} loops of unknown length are listed once"))
+        return notes
+
+    def _layers(self) -> list[Layer]:
+        every = {layer.path: layer for layer in self._modules.values()}
+        found: dict[str, Layer] = {}
+        for path in self._order:
+            layer = every.get(path) or self._added[path]
+            for depth in range(1, len(layer.parts)):
+                outer = ".".join(layer.parts[:depth])
+                if outer in every:
+                    found.setdefault(outer, every[outer])
+            found.setdefault(path, layer)
+        found.update({path: layer for path, layer in every.items() if path not in found})
+        return [
+            replace(layer, attributes=Frozen({**self._told[layer.path], **layer.attributes}))
+            if layer.path in self._told
+            else layer
+            for layer in found.values()
+        ]
+
+    # Modules
+
+    def _class(self, path: str) -> str:
+        return (self._modules[path].origin or "") if path in self._modules else ""
+
+    def _function(self, class_name: str, name: str, indent: int) -> Function | None:
+        key = class_name, name
+        if key not in self._functions:
+            text = self._code.text(class_name) if indent else self._code.module(class_name)
+            self._functions[key] = find_function(text, name, indent)
+        return self._functions[key]
+
+    def _method(self, path: str, name: str, args: list[Any], kwargs: dict[str, Any], scope: _Scope) -> Any:
+        layer = self._modules[path]
+        forward = _FORWARD.fullmatch(name) is not None
+        if forward and layer.kind != "module" and is_known(layer.type):
+            return self._leaf(path, layer, name, args, kwargs)
+        function = self._function(self._class(path), name, 2)
+        if function is None:
+            raise CodeError
+        if forward:
+            return self._container(path, function, args, kwargs)
+        used = scope.used if scope.module == path else Counter()
+        return self._run(function, [_Module(path), *args], kwargs, path, used)
+
+    def _leaf(self, path: str, layer: Layer, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        inputs = [part for value in (*args, *kwargs.values()) for part in self._names(value)]
+        key = path, name
+        if key not in self._inner:
+            settings, self._inner[key] = self._inside(path, layer, name)
+            self._told.setdefault(layer.path, settings)
+        made = self._call(layer.path, inputs, Frozen())
+        shape = self._inner[key]
+        return self._filled(_RETURNS.get(layer.kind, 0) if shape is None else shape, made)
+
+    def _filled(self, shape: Any, made: _Made) -> Any:
+        if isinstance(shape, tuple):
+            return tuple(self._filled(part, made) for part in shape)
+        return _Tensor(self._nth(made, shape))
+
+    def _inside(self, path: str, layer: Layer, name: str) -> tuple[dict[str, Any], Any]:
+        """What the code of a layer's forward spells out: settings, and which outputs it hands on how.
+
+        In a traced layer that is all there is; where the code of a scripted one is too long to tell,
+        nothing is lost.
+        """
+        function = self._function(self._class(path), name, 2)
+        if function is None or self._probe is not None:
+            return {}, None
+        self._probe = []
+        saved = self._branches, self._loops, self._depth
+        result: Any = None
+        try:
+            args = [_Tensor("") if is_tensor else UNKNOWN for _, is_tensor in function.parameters[1:]]
+            result = self._run(function, [_Module(path), *args], {}, None, Counter())
+        except CodeError:
+            pass
+        finally:
+            found, self._probe = self._probe, None
+            self._branches, self._loops, self._depth = saved
+        same = [(made, outputs) for made, outputs in found if made.kind == layer.kind]
+        if len(same) != 1:
+            return {}, None
+        made, outputs = same[0]
+        return made.attributes, _places(result, outputs)
+
+    def _container(self, path: str, function: Function, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        inputs = [name for value in (*args, *kwargs.values()) for name in self._names(value)]
+        made = self._call(self._modules[path].path, inputs, Frozen())
+        result = self._run(function, [_Module(path), *args], kwargs, path, Counter())
+        made.outputs[:] = self._names(result)
+        return result
+
+    def _run(
+        self,
+        function: Function,
+        args: list[Any],
+        kwargs: dict[str, Any],
+        module: str | None,
+        used: Counter[str],
+    ) -> Any:
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            raise CodeError
+        env: dict[str, Any] = dict(kwargs)
+        for (name, _), value in zip(function.parameters, args, strict=False):
+            env[name] = value
+        for name, _ in function.parameters:
+            env.setdefault(name, UNKNOWN)
+        done = self._block(function.body, _Scope(module, env, used))
+        self._depth -= 1
+        return None if done is None else done.value
+
+    # Statements
+
+    def _block(self, body: Sequence[Statement], scope: _Scope) -> _Return | None:
+        for statement in body:
+            self._steps += 1
+            if self._steps > _MAX_STEPS:
+                raise CodeError
+            done = self._statement(statement, scope)
+            if done is not None:
+                return done
+        return None
+
+    def _statement(self, statement: Statement, scope: _Scope) -> _Return | None:
+        form, expr = statement.form, statement.expr
+        if form == "pass":
+            return None
+        if form == "return":
+            return _Return(None if expr is None else self._value(expr, scope))
+        if expr is None:
+            raise CodeError
+        if form == "if":
+            return self._either(statement, expr, scope)
+        if form in ("for", "while"):
+            return self._loop(statement, expr, scope)
+        value = self._value(expr, scope)
+        if isinstance(value, _Return):
+            return value
+        if form == "assign":
+            self._assign(statement.names, value, scope)
+        return None
+
+    def _assign(self, names: tuple[str, ...], value: Any, scope: _Scope) -> None:
+        if names[0] != "unpack":
+            scope.env[names[0]] = value
+            return
+        names = names[1:]
+        if isinstance(value, _Made):
+            value = [_Tensor(self._nth(value, at)) for at in range(len(names))]
+        if not isinstance(value, list | tuple) or len(value) != len(names):
+            value = [UNKNOWN] * len(names)
+        scope.env.update(zip(names, value, strict=True))
+
+    def _either(self, statement: Statement, expr: Expr, scope: _Scope) -> _Return | None:
+        condition = self._value(expr, scope)
+        if isinstance(condition, bool | int | float):
+            return self._block(statement.body if condition else statement.other, scope)
+        before = dict(scope.env)
+        first = self._block(statement.body, scope)
+        left, scope.env = scope.env, before
+        second = self._block(statement.other, scope)
+        if first is _RAISED or second is _RAISED:
+            # What only raises an error is no way that the forward goes.
+            if second is _RAISED:
+                scope.env = left
+                return first
+            return second
+        self._branches += 1
+        if first is not None and second is not None:
+            return _Return(self._merged(first.value, second.value))
+        if first is None and second is None:
+            right = scope.env
+            scope.env = {
+                name: self._merged(left.get(name, UNKNOWN), right.get(name, UNKNOWN))
+                for name in {**left, **right}
+            }
+        elif first is None:
+            scope.env = left
+        return None
+
+    def _merged(self, left: Any, right: Any) -> Any:
+        if left is right or (type(left) is type(right) and left == right):
+            return left
+        if isinstance(left, tuple) and isinstance(right, tuple) and len(left) == len(right):
+            return tuple(self._merged(a, b) for a, b in zip(left, right, strict=True))
+        tensors = _Tensor, _Made, Argument
+        if isinstance(left, tensors) and isinstance(right, tensors):
+            return _Tensor(self._fresh("either"))
+        return UNKNOWN
+
+    def _loop(self, statement: Statement, expr: Expr, scope: _Scope) -> _Return | None:
+        over = self._value(expr, scope)
+        rounds: Sequence[Any]
+        if statement.form == "for" and isinstance(over, range | list | tuple) and len(over) <= _MAX_ROUNDS:
+            rounds = over
+        elif over is False:
+            return None
+        else:
+            self._loops += 1
+            rounds = [UNKNOWN]
+        for item in rounds:
+            if statement.names:
+                scope.env[statement.names[0]] = item
+            done = self._block(statement.body, scope)
+            if done is not None:
+                return done
+        return None
+
+    # Expressions
+
+    def _value(self, expr: Expr, scope: _Scope) -> Any:
+        self._steps += 1
+        if self._steps > _MAX_STEPS:
+            raise CodeError
+        if expr.form == "literal":
+            return expr.value
+        if expr.form == "name":
+            return scope.env[expr.text] if expr.text in scope.env else _Name(expr.text)
+        if expr.form == "list":
+            return [self._value(part, scope) for part in expr.parts]
+        if expr.form == "tuple":
+            return tuple(self._value(part, scope) for part in expr.parts)
+        if expr.form == "attribute":
+            return self._attribute(self._value(expr.parts[0], scope), expr.text)
+        if expr.form == "item":
+            return self._item(expr, scope)
+        if expr.form == "call":
+            return self._called(expr, scope)
+        for part in expr.parts:
+            self._value(part, scope)
+        return UNKNOWN
+
+    def _attribute(self, owner: Any, name: str) -> Any:
+        if isinstance(owner, _Name):
+            return _Name(f"{owner.text}.{name}")
+        if not isinstance(owner, _Module):
+            return UNKNOWN
+        path = f"{owner.path}.{name}" if owner.path else name
+        if path in self._modules:
+            return _Module(path)
+        layer = self._modules[owner.path]
+        weight = next((weight for weight in layer.weights if weight.role == name), None)
+        if weight is not None:
+            return Argument(weight.name, weight.shape, weight.dtype)
+        return self._settings.get(layer.path, {}).get(name, UNKNOWN)
+
+    def _item(self, expr: Expr, scope: _Scope) -> Any:
+        owner = self._value(expr.parts[0], scope)
+        keys = [self._value(part, scope) for part in expr.parts[1:]]
+        key = keys[0] if len(keys) == 1 else UNKNOWN
+        if isinstance(owner, list | tuple) and type(key) is int and -len(owner) <= key < len(owner):
+            return owner[key]
+        if isinstance(owner, _Made) and type(key) is int and 0 <= key < _MAX_ROUNDS:
+            return _Tensor(self._nth(owner, key))
+        return UNKNOWN
+
+    def _called(self, expr: Expr, scope: _Scope) -> Any:
+        target, *rest = expr.parts
+        kwargs = {part.text: self._value(part.parts[0], scope) for part in rest if part.form == "keyword"}
+        args = [self._value(part, scope) for part in rest if part.form != "keyword"]
+        if target.form == "attribute":
+            owner = self._value(target.parts[0], scope)
+            if isinstance(owner, _Module):
+                return self._method(owner.path, target.text, args, kwargs, scope)
+            name = self._attribute(owner, target.text)
+        else:
+            name = self._value(target, scope)
+        if not isinstance(name, _Name):
+            return UNKNOWN
+        return self._named(name.text, args, kwargs, scope)
+
+    def _named(self, name: str, args: list[Any], kwargs: dict[str, Any], scope: _Scope) -> Any:
+        space, _, short = name.rpartition(".")
+        if name == "getattr" and len(args) == 2:
+            return self._attribute(args[0], str(args[1]))
+        if name in ("annotate", "unchecked_cast") and len(args) == 2:
+            return args[1]
+        if name == "range" and args and all(type(arg) is int for arg in args):
+            return range(*args) if len(args) <= 3 and args[2:] != [0] else UNKNOWN
+        if name == "ops.prim.RaiseException":
+            return _RAISED
+        if space == "torch" or (space.startswith("ops.") and space != "ops.prim"):
+            return self._op(name, short, args, kwargs, scope, python=False)
+        if name.startswith("__torch__."):
+            inner = name.removeprefix("__torch__.")
+            if inner.startswith(_FUNCTIONAL):
+                return self._op(f"F.{short}", short, args, kwargs, scope, python=True)
+            home, _, own = inner.rpartition(".")
+            function = self._function(home, own, 0)
+            if function is None:
+                raise CodeError
+            return self._run(function, args, kwargs, scope.module, scope.used)
+        return UNKNOWN
+
+    def _op(
+        self, type_: str, name: str, args: list[Any], kwargs: dict[str, Any], scope: _Scope, *, python: bool
+    ) -> Any:
+        tensors = [*self._flat(args), *self._flat(kwargs.values())]
+        if name in ("__is__", "__isnot__") and len(args) == 2:
+            same = self._is(args[0], args[1])
+            return same if same is UNKNOWN or name == "__is__" else not same
+        if name == "append" and len(args) == 2 and isinstance(args[0], list):
+            args[0].append(args[1])
+            return args[0]
+        if name in NO_TENSORS:
+            known = name == "len" and isinstance(args[0], list | tuple)
+            return len(args[0]) if known else UNKNOWN
+        if not tensors and name in NUMBERS:
+            return _compute(name, args)
+        plain = [self._plain(arg) for arg in args]
+        named = {key: self._plain(value) for key, value in kwargs.items()}
+        made = describe_script(name, plain, named, python)
+        if self._probe is not None:
+            self._probe.append((made, _Made([])))
+            return self._probe[-1][1]
+        weights = {value.name for value in made.weights.values() if isinstance(value, Argument)}
+        params = {part.name for part in tensors if isinstance(part, Argument)}
+        skipped = params & weights | (params if made.kind in ("lstm", "gru", "rnn") else set())
+        inputs = [part.name for part in tensors if part.name not in skipped]
+        path = self._place(name.strip("_") or name, made, type_, scope)
+        differing = {k: v for k, v in made.attributes.items() if self._added[path].attributes.get(k) != v}
+        return self._call(path, inputs, Frozen(differing))
+
+    def _place(self, name: str, made: Described, type_: str, scope: _Scope) -> str:
+        prefix = f"{scope.module}." if scope.module else ""
+        while True:
+            count = scope.used[name]
+            scope.used[name] += 1
+            last = f"{name}_{count}" if count else name
+            path = f"{prefix}{last}"
+            there = self._added.get(path)
+            if path in self._modules or path == self._root.path:
+                continue
+            if there is None:
+                parts = (*(scope.module.split(".") if scope.module else ()), last)
+                self._added[path] = Layer(path, made.kind, type_, parts, Frozen(made.attributes))
+                return path
+            if (there.kind, there.type) == (made.kind, type_):
+                return path
+
+    def _call(self, layer: str, inputs: list[str], attributes: Frozen[Any]) -> _Made:
+        made = _Made([])
+        if self._probe is None:
+            self._order.setdefault(layer, None)
+            self._values.update(dict.fromkeys(inputs))
+            self._calls.append(_Draft(layer, inputs, made, attributes))
+        return made
+
+    # Tensors
+
+    def _nth(self, made: _Made, at: int) -> str:
+        while len(made.outputs) <= at:
+            probed = f"probed {id(made)} {len(made.outputs)}"
+            made.outputs.append(probed if self._probe is not None else self._fresh(f"v{len(self._values)}"))
+        return made.outputs[at]
+
+    def _fresh(self, name: str) -> str:
+        while name in self._values or name in self._stored:
+            name += "_"
+        if self._probe is None:
+            self._values[name] = None
+        return name
+
+    def _flat(self, values: Any) -> list[_Tensor | Argument]:
+        found: list[_Tensor | Argument] = []
+        for value in values:
+            if isinstance(value, _Made):
+                found.append(_Tensor(self._nth(value, 0)))
+            elif isinstance(value, _Tensor | Argument):
+                found.append(value)
+            elif isinstance(value, list | tuple):
+                found += self._flat(value)
+        return found
+
+    def _names(self, value: Any) -> list[str]:
+        return [part.name for part in self._flat([value])]
+
+    def _plain(self, value: Any) -> Any:
+        if isinstance(value, _Made):
+            return _Tensor(self._nth(value, 0))
+        if isinstance(value, list):
+            return [self._plain(part) for part in value]
+        return UNKNOWN if isinstance(value, _Name | _Module) else value
+
+    def _is(self, left: Any, right: Any) -> Any:
+        if left is None or right is None:
+            other = right if left is None else left
+            return UNKNOWN if other is UNKNOWN else other is None
+        return UNKNOWN
+
+
+#: Which of its outputs a layer hands on, and how, where its code does not say it simply.
+_RETURNS: dict[str, Any] = {
+    "lstm": (0, (1, 2)),
+    **dict.fromkeys(("gru", "rnn", "lstm_cell", "attention"), (0, 1)),
+}
+
+
+def _places(result: Any, made: _Made) -> Any:
+    """Which outputs of a call a result consists of; None where it holds anything else."""
+    if result is made:
+        return 0
+    if isinstance(result, _Tensor):
+        return made.outputs.index(result.name) if result.name in made.outputs else None
+    if not isinstance(result, tuple):
+        return None
+    parts = tuple(_places(part, made) for part in result)
+    return None if None in parts else parts
+
+
+def _compute(name: str, args: list[Any]) -> Any:
+    if any(type(arg) not in (int, float, bool, str) for arg in args):
+        return UNKNOWN
+    if any(type(arg) is str for arg in args) and name not in ("eq", "ne"):
+        return UNKNOWN
+    try:
+        value = NUMBERS[name](*args)
+    except (ArithmeticError, TypeError, ValueError):
+        return UNKNOWN
+    return UNKNOWN if type(value) is int and abs(value) > 2**63 else value
