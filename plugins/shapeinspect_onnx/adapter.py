@@ -20,6 +20,7 @@ class OnnxAdapter(Adapter):
     native = "shapeinspect_onnx.native:NATIVE"
     formats = ("ONNX (.onnx)", "onnx.ModelProto")
     requires = "onnx"
+    debugger = "shapeinspect_onnx.debugger:DEBUGGER"
 
     def match(self, source: Source) -> int:
         """Look at the head of a file or the class of an object.
@@ -33,7 +34,7 @@ class OnnxAdapter(Adapter):
             return 0
         if sniff.is_model(source.head, source.size or 0):
             return 2
-        return 1 if source.suffix == ".onnx" or sniff.is_ort(source.head) else 0
+        return 1 if source.suffix == ".onnx" else 0
 
     def read(self, source: Source) -> Model:
         """Read the graph; weights are named and measured, not loaded.

@@ -11,7 +11,7 @@ from shapeinspect_onnx import dtypes, ops
 from shapeinspect_onnx.functions import subgraphs
 from shapeinspect_onnx.held import Held, Store
 from shapeinspect_onnx.messages import messages
-from shapeinspect_onnx.node import attributes
+from shapeinspect_onnx.node import Blame, attributes
 
 _FLOAT, _INT, _STRING = 1, 7, 8
 #: The attributes of a Constant node that hold plain numbers or texts, and their element types.
@@ -62,7 +62,8 @@ def collect(graph: Any, outer: Mapping[str, Held], store: Store, prefix: str) ->
         if len(node.output) != 1 or node.domain not in (*ops.DEFAULT_DOMAINS, "com.microsoft"):
             continue
         name = node.output[0]
-        held = _made(node, found.held, store, prefix)
+        with Blame(store.source.label, node):
+            held = _made(node, found.held, store, prefix)
         if held is None:
             found.held.pop(name, None)
             continue

@@ -17,7 +17,7 @@ from shapeinspect_onnx.inference import Shapes
 from shapeinspect_onnx.inputs import names as input_names
 from shapeinspect_onnx.layouts import LAYOUTS
 from shapeinspect_onnx.naming import parts_of, path_parts, tidy
-from shapeinspect_onnx.node import Node, attributes
+from shapeinspect_onnx.node import Blame, Node, attributes
 
 _RECURRENT = frozenset({"RNN", "LSTM", "GRU"})
 #: The opset since which a group norm has a scale for each channel.
@@ -126,7 +126,8 @@ class Walk:
         if node.op_type in _BLOCKS and node.domain in ops.DEFAULT_DOMAINS:
             self._container(path, node.op_type, node, node.input, node.output, scope)
         else:
-            self._layer(node, path, scope)
+            with Blame(self.store.source.label, node):
+                self._layer(node, path, scope)
         for name, inner in subgraphs(node):
             self.graph(inner, scope, f"{path}/{name}/")
 

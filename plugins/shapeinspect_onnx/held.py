@@ -184,6 +184,8 @@ def _read(source: Source, record: Stored) -> Any:
         file.seek(record.start)
         data = file.read(record.end - record.start)
     try:
+        if record.raw:
+            return _array(TensorProto(dims=record.dims, data_type=record.data_type), data)
         return _array(TensorProto.FromString(data))
     except (DecodeError, ValueError) as error:
         raise UnreadableFileError(source.label, f"a tensor's bytes: {error}", offset=record.offset) from None

@@ -84,6 +84,8 @@ def names(op: str, version: int, domain: str) -> tuple[str, ...]:
     if not domain and op in _RENAMED:
         since, before, after = _RENAMED[op]
         return tuple((after if version >= since else before).split())
+    if not 0 < version < 1 << 31:
+        return ()
     from onnx import defs
 
     try:

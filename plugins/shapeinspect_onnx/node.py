@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 from shapeinspect.dims import Shape
+from shapeinspect.errors import UnreadableFileError
 from shapeinspect_onnx.held import Held
 
 #: The attribute's field for each AttributeProto.AttributeType that holds plain values.
@@ -102,6 +104,34 @@ class Node:
         """
         numbers = self.numbers(name, slot)
         return numbers[0] if numbers else None
+
+
+class Blame:
+    """Turns what an attribute of another type than its operator takes breaks into the one error.
+
+    Args:
+        label: the file.
+        proto: the NodeProto.
+
+    Raises:
+        UnreadableFileError: where the node's attributes cannot be used.
+    """
+
+    __slots__ = ("_label", "_proto")
+
+    def __init__(self, label: str, proto: Any) -> None:
+        self._label, self._proto = label, proto
+
+    def __enter__(self) -> None:
+        """Enter the node."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, TypeError | ValueError | LookupError | AttributeError | ArithmeticError):
+            node = self._proto
+            reason = f"the attributes of node {node.name!r} are not such as {node.op_type!r} takes"
+            raise UnreadableFileError(self._label, reason) from error
 
 
 def attributes(proto: Any) -> dict[str, Any]:

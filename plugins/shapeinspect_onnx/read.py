@@ -15,6 +15,7 @@ from shapeinspect_onnx.held import Store
 from shapeinspect_onnx.inference import Shapes, infer, mend, real_inputs, set_inputs
 from shapeinspect_onnx.isolated import Worker
 from shapeinspect_onnx.messages import messages
+from shapeinspect_onnx.ort_file import load
 from shapeinspect_onnx.texts import check
 from shapeinspect_onnx.wire import Stripped, strip
 
@@ -33,19 +34,40 @@ def read(source: Source) -> Model:
         UsageError: if an asked-for input does not exist.
     """
     stripped = None if source.is_live else _strip(source)
-    notes: list[Note] = []
     with Worker() as worker:
         small, store = _live(source) if stripped is None else _file(source, stripped)
-        check(small, source.label)
-        expansion = name_and_expand(small, source.label)
-        if mend(small.graph):
-            notes.append(Note("the file gives input lengths of 0 or below; they are read as unknown"))
-        set_inputs(small.graph, source.inputs)
-        inputs = [entry.name for entry in real_inputs(small.graph)]
-        metadata = _metadata(small)
-        if not small.opset_import:
-            notes.append(Note("the file names no opset, so its nodes are read by the first one"))
-        small, gave_up = infer(small, worker)
+        return _model(source, small, store, worker, "live" if source.is_live else "onnx", "onnx")
+
+
+def read_ort(source: Source) -> Model:
+    """Read a file in ONNX Runtime's own format.
+
+    Args:
+        source: the request.
+
+    Raises:
+        UnreadableFileError: if the file is cut off, corrupt, hostile or of another format.
+        UsageError: if an asked-for input does not exist.
+    """
+    if not sniff.is_ort(source.head):
+        raise UnreadableFileError(source.label, "it is not in ONNX Runtime's format: ORTM does not begin it")
+    with Worker() as worker:
+        small, stored = load(source)
+        return _model(source, small, Store(source, stored, {}), worker, "ort", "onnx-ort")
+
+
+def _model(source: Source, small: Any, store: Store, worker: Worker, form: str, adapter: str) -> Model:
+    notes: list[Note] = []
+    check(small, source.label)
+    expansion = name_and_expand(small, source.label)
+    if mend(small.graph):
+        notes.append(Note("the file gives input lengths of 0 or below; they are read as unknown"))
+    set_inputs(small.graph, source.inputs)
+    inputs = [entry.name for entry in real_inputs(small.graph)]
+    metadata = _metadata(small)
+    if not small.opset_import:
+        notes.append(Note("the file names no opset, so its nodes are read by the first one"))
+    small, gave_up = infer(small, worker)
     notes += gave_up
     versions = {_domain(entry.domain): entry.version for entry in small.opset_import}
     walk = Walk(store, Shapes(small.graph.input), versions, expansion.openings, expansion.origins)
@@ -58,9 +80,9 @@ def read(source: Source) -> Model:
     notes += _notes(walk, expansion)
     return Model(
         source.label,
-        "live" if source.is_live else "onnx",
+        form,
         "onnx",
-        "onnx",
+        adapter,
         walk.finish(),
         tuple(walk.calls),
         Frozen(walk.values),

@@ -24,7 +24,7 @@ MAX_KEPT = 256 << 20
 #: Tensors of up to this many values keep them, for shape inference reads some.
 KEEP_INTEGERS = 1024
 KEEP_OTHERS = 64
-_KEEP_BYTES = 1 << 16
+KEEP_BYTES = 1 << 16
 #: A node of fewer bytes is copied as it is: its tensors are small.
 _SMALL_NODE = 4096
 
@@ -135,10 +135,11 @@ class Stored:
     Args:
         dims: its lengths.
         data_type: its element type's code.
-        start: the first byte of its whole TensorProto.
+        start: the first byte of its whole TensorProto, or of its numbers alone.
         end: the byte behind the last.
         offset: the first byte of its numbers.
         nbytes: how many bytes they take there.
+        raw: whether ``start`` and ``end`` enclose the numbers alone.
     """
 
     dims: tuple[int, ...]
@@ -147,6 +148,7 @@ class Stored:
     end: int
     offset: int
     nbytes: int
+    raw: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +277,7 @@ class _Walk:
         if any(dim < 0 for dim in dims) or len(dims) > 1000:
             raise self.window.fail(f"a tensor has the lengths {dims[:8]}", start)
         limit = KEEP_INTEGERS if data_type in INTEGERS else KEEP_OTHERS
-        if not data or (prod(dims) <= limit and nbytes <= _KEEP_BYTES):
+        if not data or (prod(dims) <= limit and nbytes <= KEEP_BYTES):
             return b"".join(self.copy(*piece) for piece in sorted(keep + data))
         text = f"{self.mark}{len(self.stored)}"
         self.stored[text] = Stored(tuple(dims), data_type, start, end, offset, nbytes)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from shapeinspect_tensorflow.flatbuffer import Buffer, Table
+from shapeinspect.flatbuffer import Buffer, Table
 from shapeinspect_tensorflow.lite_schema import CUSTOM, FUSED, OPERATORS, OPTIONS, PADDINGS, TYPES
 from shapeinspect_tensorflow.window import Window
 

@@ -71,6 +71,7 @@ def test_the_names_of_inputs_are_those_of_onnx() -> None:
         checked += 1
     assert checked > 400
     assert names("NoSuchOperator", 17, "") == ()
+    assert names("NoSuchOperator", 1 << 40, "") == names("NoSuchOperator", -1, "") == ()
 
 
 CODES = sorted(set(TensorProto.DataType.values()) - {TensorProto.UNDEFINED, TensorProto.STRING})
