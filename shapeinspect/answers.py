@@ -213,8 +213,14 @@ def fit(source: Any, input: Any = None) -> Fit:  # noqa: A002  # the field's wor
     free = variables(model)
     program = Program(model)
     notes: tuple[str, ...] = ()
-    if model.format == "live" and not isinstance(source, Report) and all(one.base for one in free):
-        program, notes = _twice(source, model, free)
+    if model.format == "live" and all(one.base for one in free):
+        if isinstance(source, Report):
+            notes = (
+                "solved on one trace: sizes that the network's own code computed are taken as fixed; "
+                "give the model itself, and it is traced at a second size",
+            )
+        else:
+            program, notes = _twice(source, model, free)
     found = Solver(program, free).solve()
     return Fit(replace(found, notes=(*notes, *found.notes)))
 

@@ -26,11 +26,7 @@ def explanation_lines(layer: LayerExplanation, limit: int = 80) -> list[Line]:
         limit: the width in terminal cells.
     """
     limit = max(limit, _NARROWEST)
-    native = f" ({printable(layer.type)})" if layer.type and layer.type != layer.kind else ""
-    title = f"{layer.kind}{native}"
-    lines: list[Line] = [
-        ((printable(layer.path), "path"), (f"  {title}" if title != layer.path else "", "kind"))
-    ]
+    lines = _title(layer, limit)
     lines += _said(layer.summary, limit, "")
     if layer.calls:
         lines += [(), *_inputs(layer.calls[0], limit)]
@@ -53,6 +49,18 @@ def explanation_lines(layer: LayerExplanation, limit: int = 80) -> list[Line]:
     for style, word, texts in (("error", "finding", layer.findings), ("note", "note", layer.notes)):
         for text in texts:
             lines += [(), *_labeled(word, text, limit, style)]
+    return lines
+
+
+def _title(layer: LayerExplanation, limit: int) -> list[Line]:
+    native = f" ({printable(layer.type)})" if layer.type and layer.type != layer.kind else ""
+    title = f"{layer.kind}{native}"
+    path = printable(layer.path)
+    lines: list[Line] = [((path, "path"),)]
+    if title != layer.path and width(path) + 2 + width(title) <= limit:
+        lines = [((path, "path"), (f"  {title}", "kind"))]
+    elif title != layer.path:
+        lines.append(((title, "kind"),))
     return lines
 
 

@@ -154,3 +154,14 @@ def test_a_drawing_as_svg(run: Run, tmp_path: Path) -> None:
     code, _, err = run("explain", "linear", "-i", "1,3", "--svg", str(path))
     assert code == 2
     assert "no window to draw" in err
+
+
+def test_long_names_stay_on_the_screen() -> None:
+    from torch import nn
+
+    model = nn.Sequential()
+    name = "a_rather_long_name_of_a_block_that_somebody_has_given_to_a_layer_of_their_network"[:70]
+    model.add_module(name, nn.AdaptiveAvgPool2d(2))
+    text = shapeinspect.explain(model, name, (1, 3, 5, 7)).to_text(80)
+    assert text.splitlines()[:2] == [name, "adaptive_avg_pool (AdaptiveAvgPool2d)"]
+    assert max(map(len, text.splitlines())) <= 80

@@ -286,3 +286,9 @@ def test_what_cannot_be_asked(capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = run(capsys, "fit", "nothing.onnx")
     assert code == 2
     assert "nothing.onnx" in err
+
+
+def test_a_report_is_one_trace_and_says_so() -> None:
+    fit = shapeinspect.fit(shapeinspect.inspect(Resized(), (1, 1, 16, 24)))
+    assert fit.answers == ("H 16", "W 24")
+    assert "solved on one trace" in fit.solution.notes[0]
