@@ -105,6 +105,11 @@ def _axes(value: Any) -> Any:
     return tuple(value) if isinstance(value, (list, tuple)) else value
 
 
+def _several(value: Any) -> Any:
+    # One axis is a tuple of one; None stays, for all of them.
+    return value if value is None else tuple(value) if isinstance(value, (list, tuple)) else (value,)
+
+
 def _shape(value: Any) -> Any:
     return tuple(int(dim) for dim in (value if isinstance(value, (list, tuple)) else (value,)))
 
@@ -127,7 +132,7 @@ def _function(function: str) -> Function:
 
 def _reduction(op: str) -> Function:
     def read(a: _Arguments, _rank: int) -> dict[str, Any]:
-        return {"op": op, "axes": _axes(a.get("dim")), "keepdims": bool(a.get("keepdim", False))}
+        return {"op": op, "axes": _several(a.get("dim")), "keepdims": bool(a.get("keepdim", False))}
 
     return Function("reduce", "input dim keepdim", read)
 
@@ -390,7 +395,7 @@ _TABLE: dict[str, Function] = {
     "mT": Function("transpose2", "input", lambda _a, _rank: {"axis0": -2, "axis1": -1}),
     "movedim": Function("movedim", "input source destination", lambda a, _rank: {
         "source": _axes(a["source"]), "destination": _axes(a["destination"])}),
-    "squeeze": Function("squeeze", _WITH_DIM, lambda a, _rank: {"axes": _axes(a.get("dim"))}),
+    "squeeze": Function("squeeze", _WITH_DIM, lambda a, _rank: {"axes": _several(a.get("dim"))}),
     "unsqueeze": Function("unsqueeze", _WITH_DIM, lambda a, _rank: {"axes": (a["dim"],)}),
     "cat": Function("concat", "tensors dim", _axis(0)),
     "stack": Function("stack", "tensors dim", _axis(0)),

@@ -306,7 +306,13 @@ def _with_weights(
     unused, said = layers_of(rest)
     taken = set(graph.layers)
     named = [replace(layer, path=_free(layer.path, taken)) for layer in unused]
-    idle = [name for name in weights if name not in graph.read and not name.endswith("num_batches_tracked")]
+    # Of tied weights torch keeps one in the graph, whichever it likes.
+    read = {weights[name].storage for name in graph.read if name in weights} - {None}
+    idle = [
+        name
+        for name, weight in weights.items()
+        if name not in graph.read and weight.storage not in read and not name.endswith("num_batches_tracked")
+    ]
     if idle:
         more = f" and {len(idle) - _SHOWN:,} more" if len(idle) > _SHOWN else ""
         said = (Note(f"no op of the program reads {', '.join(idle[:_SHOWN])}{more}"), *said)

@@ -11,7 +11,8 @@ from shapeinspect_torch import collect, contents, modules
 from shapeinspect_torch.container import Container
 from shapeinspect_torch.rebuild import Rebuilder
 from shapeinspect_torch.records import Global
-from shapeinspect_torch.script_forward import Followed, follow
+from shapeinspect_torch.script_forward import follow
+from shapeinspect_torch.script_values import Followed
 from shapeinspect_torch.shards import BARE, Shard, is_index, read_index
 from shapeinspect_torch.state_dict import layers_of
 from shapeinspect_torch.tensors import Tensor

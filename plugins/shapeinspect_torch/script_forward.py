@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from shapeinspect.dims import UNKNOWN
@@ -19,6 +19,21 @@ from shapeinspect_torch.kinds import is_known
 from shapeinspect_torch.script import Source as Code
 from shapeinspect_torch.script_ops import NO_TENSORS, NUMBERS, describe_script
 from shapeinspect_torch.script_text import CodeError, Expr, Function, Statement, find_function
+from shapeinspect_torch.script_values import (
+    RAISED,
+    RETURNS,
+    Draft,
+    Followed,
+    Made,
+    Module,
+    Name,
+    Return,
+    Scope,
+    Tensor,
+    compute,
+    identical,
+    places,
+)
 
 _MAX_STEPS = 200_000
 _MAX_DEPTH = 100
@@ -26,75 +41,6 @@ _MAX_ROUNDS = 256
 #: A second trace of a layer's forward, or an overload of it, has a number behind its name.
 _FORWARD = re.compile(r"forward(?:_{0,2}\d{1,4})?")
 _FUNCTIONAL = "torch.nn.functional."
-
-
-@dataclass(frozen=True, slots=True)
-class _Module:
-    path: str
-
-
-@dataclass(slots=True, eq=False)
-class _Made:
-    """What one call makes: a tensor, or as many as the code takes out of it."""
-
-    outputs: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Tensor:
-    """A tensor of the forward; its shape is not known, so it has none."""
-
-    name: str
-    dtype: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Name:
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Return:
-    value: Any
-
-
-_RAISED = _Return(None)
-
-
-@dataclass(slots=True)
-class _Draft:
-    layer: str
-    inputs: list[str]
-    made: _Made
-    attributes: Frozen[Any]
-
-
-@dataclass(slots=True)
-class _Scope:
-    module: str | None
-    env: dict[str, Any]
-    used: Counter[str] = field(default_factory=Counter)
-
-
-@dataclass(frozen=True, slots=True)
-class Followed:
-    """A forward as its code tells it.
-
-    Args:
-        layers: the layers, in the order in which they are first called.
-        calls: the calls.
-        values: the values they name; no shape is known.
-        inputs: the names of the forward's inputs.
-        outputs: the names of its outputs.
-        notes: what has to be said of it.
-    """
-
-    layers: tuple[Layer, ...]
-    calls: tuple[Call, ...]
-    values: Frozen[Value]
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    notes: tuple[Note, ...]
 
 
 def follow(
@@ -130,9 +76,9 @@ class _Walker:
         self._told: dict[str, dict[str, Any]] = {}
         self._inner: dict[tuple[str, str], Any] = {}
         self._order: dict[str, None] = {}
-        self._calls: list[_Draft] = []
+        self._calls: list[Draft] = []
         self._values: dict[str, None] = {}
-        self._probe: list[tuple[Described, _Made]] | None = None
+        self._probe: list[tuple[Described, Made]] | None = None
         self._steps = 0
         self._depth = 0
         self._branches = 0
@@ -145,9 +91,9 @@ class _Walker:
         inputs = []
         args: list[Any] = []
         for name, is_tensor in function.parameters[1:]:
-            args.append(_Tensor(self._fresh(name)) if is_tensor else UNKNOWN)
+            args.append(Tensor(self._fresh(name)) if is_tensor else UNKNOWN)
             inputs += [args[-1].name] if is_tensor else []
-        result = self._method("", "forward", args, {}, _Scope(None, {}))
+        result = self._method("", "forward", args, {}, Scope(None, {}))
         outputs = tuple(self._names(result))
         return Followed(
             tuple(self._layers()),
@@ -207,7 +153,7 @@ class _Walker:
             self._functions[key] = find_function(text, name, indent)
         return self._functions[key]
 
-    def _method(self, path: str, name: str, args: list[Any], kwargs: dict[str, Any], scope: _Scope) -> Any:
+    def _method(self, path: str, name: str, args: list[Any], kwargs: dict[str, Any], scope: Scope) -> Any:
         layer = self._modules[path]
         forward = _FORWARD.fullmatch(name) is not None
         if forward and layer.kind != "module" and is_known(layer.type):
@@ -218,7 +164,7 @@ class _Walker:
         if forward:
             return self._container(path, function, args, kwargs)
         used = scope.used if scope.module == path else Counter()
-        return self._run(function, [_Module(path), *args], kwargs, path, used)
+        return self._run(function, [Module(path), *args], kwargs, path, used)
 
     def _leaf(self, path: str, layer: Layer, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         inputs = [part for value in (*args, *kwargs.values()) for part in self._names(value)]
@@ -228,12 +174,12 @@ class _Walker:
             self._told.setdefault(layer.path, settings)
         made = self._call(layer.path, inputs, Frozen())
         shape = self._inner[key]
-        return self._filled(_RETURNS.get(layer.kind, 0) if shape is None else shape, made)
+        return self._filled(RETURNS.get(layer.kind, 0) if shape is None else shape, made)
 
-    def _filled(self, shape: Any, made: _Made) -> Any:
+    def _filled(self, shape: Any, made: Made) -> Any:
         if isinstance(shape, tuple):
             return tuple(self._filled(part, made) for part in shape)
-        return _Tensor(self._nth(made, shape))
+        return Tensor(self._nth(made, shape))
 
     def _inside(self, path: str, layer: Layer, name: str) -> tuple[dict[str, Any], Any]:
         """What the code of a layer's forward spells out: settings, and which outputs it hands on how.
@@ -248,8 +194,8 @@ class _Walker:
         saved = self._branches, self._loops, self._depth
         result: Any = None
         try:
-            args = [_Tensor("") if is_tensor else UNKNOWN for _, is_tensor in function.parameters[1:]]
-            result = self._run(function, [_Module(path), *args], {}, None, Counter())
+            args = [Tensor("") if is_tensor else UNKNOWN for _, is_tensor in function.parameters[1:]]
+            result = self._run(function, [Module(path), *args], {}, None, Counter())
         except CodeError:
             pass
         finally:
@@ -259,12 +205,12 @@ class _Walker:
         if len(same) != 1:
             return {}, None
         made, outputs = same[0]
-        return made.attributes, _places(result, outputs)
+        return made.attributes, places(result, outputs)
 
     def _container(self, path: str, function: Function, args: list[Any], kwargs: dict[str, Any]) -> Any:
         inputs = [name for value in (*args, *kwargs.values()) for name in self._names(value)]
         made = self._call(self._modules[path].path, inputs, Frozen())
-        result = self._run(function, [_Module(path), *args], kwargs, path, Counter())
+        result = self._run(function, [Module(path), *args], kwargs, path, Counter())
         made.outputs[:] = self._names(result)
         return result
 
@@ -284,13 +230,13 @@ class _Walker:
             env[name] = value
         for name, _ in function.parameters:
             env.setdefault(name, UNKNOWN)
-        done = self._block(function.body, _Scope(module, env, used))
+        done = self._block(function.body, Scope(module, env, used))
         self._depth -= 1
         return None if done is None else done.value
 
     # Statements
 
-    def _block(self, body: Sequence[Statement], scope: _Scope) -> _Return | None:
+    def _block(self, body: Sequence[Statement], scope: Scope) -> Return | None:
         for statement in body:
             self._steps += 1
             if self._steps > _MAX_STEPS:
@@ -300,12 +246,12 @@ class _Walker:
                 return done
         return None
 
-    def _statement(self, statement: Statement, scope: _Scope) -> _Return | None:
+    def _statement(self, statement: Statement, scope: Scope) -> Return | None:
         form, expr = statement.form, statement.expr
         if form == "pass":
             return None
         if form == "return":
-            return _Return(None if expr is None else self._value(expr, scope))
+            return Return(None if expr is None else self._value(expr, scope))
         if expr is None:
             raise CodeError
         if form == "if":
@@ -313,24 +259,24 @@ class _Walker:
         if form in ("for", "while"):
             return self._loop(statement, expr, scope)
         value = self._value(expr, scope)
-        if isinstance(value, _Return):
+        if isinstance(value, Return):
             return value
         if form == "assign":
             self._assign(statement.names, value, scope)
         return None
 
-    def _assign(self, names: tuple[str, ...], value: Any, scope: _Scope) -> None:
+    def _assign(self, names: tuple[str, ...], value: Any, scope: Scope) -> None:
         if names[0] != "unpack":
             scope.env[names[0]] = value
             return
         names = names[1:]
-        if isinstance(value, _Made):
-            value = [_Tensor(self._nth(value, at)) for at in range(len(names))]
+        if isinstance(value, Made):
+            value = [Tensor(self._nth(value, at)) for at in range(len(names))]
         if not isinstance(value, list | tuple) or len(value) != len(names):
             value = [UNKNOWN] * len(names)
         scope.env.update(zip(names, value, strict=True))
 
-    def _either(self, statement: Statement, expr: Expr, scope: _Scope) -> _Return | None:
+    def _either(self, statement: Statement, expr: Expr, scope: Scope) -> Return | None:
         condition = self._value(expr, scope)
         if isinstance(condition, bool | int | float):
             return self._block(statement.body if condition else statement.other, scope)
@@ -338,15 +284,15 @@ class _Walker:
         first = self._block(statement.body, scope)
         left, scope.env = scope.env, before
         second = self._block(statement.other, scope)
-        if first is _RAISED or second is _RAISED:
+        if first is RAISED or second is RAISED:
             # What only raises an error is no way that the forward goes.
-            if second is _RAISED:
+            if second is RAISED:
                 scope.env = left
                 return first
             return second
         self._branches += 1
         if first is not None and second is not None:
-            return _Return(self._merged(first.value, second.value))
+            return Return(self._merged(first.value, second.value))
         if first is None and second is None:
             right = scope.env
             scope.env = {
@@ -362,12 +308,12 @@ class _Walker:
             return left
         if isinstance(left, tuple) and isinstance(right, tuple) and len(left) == len(right):
             return tuple(self._merged(a, b) for a, b in zip(left, right, strict=True))
-        tensors = _Tensor, _Made, Argument
+        tensors = Tensor, Made, Argument
         if isinstance(left, tensors) and isinstance(right, tensors):
-            return _Tensor(self._fresh("either"))
+            return Tensor(self._fresh("either"))
         return UNKNOWN
 
-    def _loop(self, statement: Statement, expr: Expr, scope: _Scope) -> _Return | None:
+    def _loop(self, statement: Statement, expr: Expr, scope: Scope) -> Return | None:
         over = self._value(expr, scope)
         rounds: Sequence[Any]
         if statement.form == "for" and isinstance(over, range | list | tuple) and len(over) <= _MAX_ROUNDS:
@@ -387,14 +333,14 @@ class _Walker:
 
     # Expressions
 
-    def _value(self, expr: Expr, scope: _Scope) -> Any:
+    def _value(self, expr: Expr, scope: Scope) -> Any:
         self._steps += 1
         if self._steps > _MAX_STEPS:
             raise CodeError
         if expr.form == "literal":
             return expr.value
         if expr.form == "name":
-            return scope.env[expr.text] if expr.text in scope.env else _Name(expr.text)
+            return scope.env[expr.text] if expr.text in scope.env else Name(expr.text)
         if expr.form == "list":
             return [self._value(part, scope) for part in expr.parts]
         if expr.form == "tuple":
@@ -410,45 +356,45 @@ class _Walker:
         return UNKNOWN
 
     def _attribute(self, owner: Any, name: str) -> Any:
-        if isinstance(owner, _Name):
-            return _Name(f"{owner.text}.{name}")
-        if not isinstance(owner, _Module):
+        if isinstance(owner, Name):
+            return Name(f"{owner.text}.{name}")
+        if not isinstance(owner, Module):
             return UNKNOWN
         path = f"{owner.path}.{name}" if owner.path else name
         if path in self._modules:
-            return _Module(path)
+            return Module(path)
         layer = self._modules[owner.path]
         weight = next((weight for weight in layer.weights if weight.role == name), None)
         if weight is not None:
             return Argument(weight.name, weight.shape, weight.dtype)
         return self._settings.get(layer.path, {}).get(name, UNKNOWN)
 
-    def _item(self, expr: Expr, scope: _Scope) -> Any:
+    def _item(self, expr: Expr, scope: Scope) -> Any:
         owner = self._value(expr.parts[0], scope)
         keys = [self._value(part, scope) for part in expr.parts[1:]]
         key = keys[0] if len(keys) == 1 else UNKNOWN
         if isinstance(owner, list | tuple) and type(key) is int and -len(owner) <= key < len(owner):
             return owner[key]
-        if isinstance(owner, _Made) and type(key) is int and 0 <= key < _MAX_ROUNDS:
-            return _Tensor(self._nth(owner, key))
+        if isinstance(owner, Made) and type(key) is int and 0 <= key < _MAX_ROUNDS:
+            return Tensor(self._nth(owner, key))
         return UNKNOWN
 
-    def _called(self, expr: Expr, scope: _Scope) -> Any:
+    def _called(self, expr: Expr, scope: Scope) -> Any:
         target, *rest = expr.parts
         kwargs = {part.text: self._value(part.parts[0], scope) for part in rest if part.form == "keyword"}
         args = [self._value(part, scope) for part in rest if part.form != "keyword"]
         if target.form == "attribute":
             owner = self._value(target.parts[0], scope)
-            if isinstance(owner, _Module):
+            if isinstance(owner, Module):
                 return self._method(owner.path, target.text, args, kwargs, scope)
             name = self._attribute(owner, target.text)
         else:
             name = self._value(target, scope)
-        if not isinstance(name, _Name):
+        if not isinstance(name, Name):
             return UNKNOWN
         return self._named(name.text, args, kwargs, scope)
 
-    def _named(self, name: str, args: list[Any], kwargs: dict[str, Any], scope: _Scope) -> Any:
+    def _named(self, name: str, args: list[Any], kwargs: dict[str, Any], scope: Scope) -> Any:
         space, _, short = name.rpartition(".")
         if name == "getattr" and len(args) == 2:
             return self._attribute(args[0], str(args[1]))
@@ -457,7 +403,7 @@ class _Walker:
         if name == "range" and args and all(type(arg) is int for arg in args):
             return range(*args) if len(args) <= 3 and args[2:] != [0] else UNKNOWN
         if name == "ops.prim.RaiseException":
-            return _RAISED
+            return RAISED
         if space == "torch" or (space.startswith("ops.") and space != "ops.prim"):
             return self._op(name, short, args, kwargs, scope, python=False)
         if name.startswith("__torch__."):
@@ -472,11 +418,11 @@ class _Walker:
         return UNKNOWN
 
     def _op(
-        self, type_: str, name: str, args: list[Any], kwargs: dict[str, Any], scope: _Scope, *, python: bool
+        self, type_: str, name: str, args: list[Any], kwargs: dict[str, Any], scope: Scope, *, python: bool
     ) -> Any:
         tensors = [*self._flat(args), *self._flat(kwargs.values())]
         if name in ("__is__", "__isnot__") and len(args) == 2:
-            same = self._is(args[0], args[1])
+            same = identical(args[0], args[1])
             return same if same is UNKNOWN or name == "__is__" else not same
         if name == "append" and len(args) == 2 and isinstance(args[0], list):
             args[0].append(args[1])
@@ -485,12 +431,12 @@ class _Walker:
             known = name == "len" and isinstance(args[0], list | tuple)
             return len(args[0]) if known else UNKNOWN
         if not tensors and name in NUMBERS:
-            return _compute(name, args)
+            return compute(name, args)
         plain = [self._plain(arg) for arg in args]
         named = {key: self._plain(value) for key, value in kwargs.items()}
         made = describe_script(name, plain, named, python)
         if self._probe is not None:
-            self._probe.append((made, _Made([])))
+            self._probe.append((made, Made([])))
             return self._probe[-1][1]
         weights = {value.name for value in made.weights.values() if isinstance(value, Argument)}
         params = {part.name for part in tensors if isinstance(part, Argument)}
@@ -500,7 +446,7 @@ class _Walker:
         differing = {k: v for k, v in made.attributes.items() if self._added[path].attributes.get(k) != v}
         return self._call(path, inputs, Frozen(differing))
 
-    def _place(self, name: str, made: Described, type_: str, scope: _Scope) -> str:
+    def _place(self, name: str, made: Described, type_: str, scope: Scope) -> str:
         prefix = f"{scope.module}." if scope.module else ""
         while True:
             count = scope.used[name]
@@ -517,17 +463,17 @@ class _Walker:
             if (there.kind, there.type) == (made.kind, type_):
                 return path
 
-    def _call(self, layer: str, inputs: list[str], attributes: Frozen[Any]) -> _Made:
-        made = _Made([])
+    def _call(self, layer: str, inputs: list[str], attributes: Frozen[Any]) -> Made:
+        made = Made([])
         if self._probe is None:
             self._order.setdefault(layer, None)
             self._values.update(dict.fromkeys(inputs))
-            self._calls.append(_Draft(layer, inputs, made, attributes))
+            self._calls.append(Draft(layer, inputs, made, attributes))
         return made
 
     # Tensors
 
-    def _nth(self, made: _Made, at: int) -> str:
+    def _nth(self, made: Made, at: int) -> str:
         while len(made.outputs) <= at:
             probed = f"probed {id(made)} {len(made.outputs)}"
             made.outputs.append(probed if self._probe is not None else self._fresh(f"v{len(self._values)}"))
@@ -540,12 +486,12 @@ class _Walker:
             self._values[name] = None
         return name
 
-    def _flat(self, values: Any) -> list[_Tensor | Argument]:
-        found: list[_Tensor | Argument] = []
+    def _flat(self, values: Any) -> list[Tensor | Argument]:
+        found: list[Tensor | Argument] = []
         for value in values:
-            if isinstance(value, _Made):
-                found.append(_Tensor(self._nth(value, 0)))
-            elif isinstance(value, _Tensor | Argument):
+            if isinstance(value, Made):
+                found.append(Tensor(self._nth(value, 0)))
+            elif isinstance(value, Tensor | Argument):
                 found.append(value)
             elif isinstance(value, list | tuple):
                 found += self._flat(value)
@@ -555,45 +501,8 @@ class _Walker:
         return [part.name for part in self._flat([value])]
 
     def _plain(self, value: Any) -> Any:
-        if isinstance(value, _Made):
-            return _Tensor(self._nth(value, 0))
+        if isinstance(value, Made):
+            return Tensor(self._nth(value, 0))
         if isinstance(value, list):
             return [self._plain(part) for part in value]
-        return UNKNOWN if isinstance(value, _Name | _Module) else value
-
-    def _is(self, left: Any, right: Any) -> Any:
-        if left is None or right is None:
-            other = right if left is None else left
-            return UNKNOWN if other is UNKNOWN else other is None
-        return UNKNOWN
-
-
-#: Which of its outputs a layer hands on, and how, where its code does not say it simply.
-_RETURNS: dict[str, Any] = {
-    "lstm": (0, (1, 2)),
-    **dict.fromkeys(("gru", "rnn", "lstm_cell", "attention"), (0, 1)),
-}
-
-
-def _places(result: Any, made: _Made) -> Any:
-    """Which outputs of a call a result consists of; None where it holds anything else."""
-    if result is made:
-        return 0
-    if isinstance(result, _Tensor):
-        return made.outputs.index(result.name) if result.name in made.outputs else None
-    if not isinstance(result, tuple):
-        return None
-    parts = tuple(_places(part, made) for part in result)
-    return None if None in parts else parts
-
-
-def _compute(name: str, args: list[Any]) -> Any:
-    if any(type(arg) not in (int, float, bool, str) for arg in args):
-        return UNKNOWN
-    if any(type(arg) is str for arg in args) and name not in ("eq", "ne"):
-        return UNKNOWN
-    try:
-        value = NUMBERS[name](*args)
-    except (ArithmeticError, TypeError, ValueError):
-        return UNKNOWN
-    return UNKNOWN if type(value) is int and abs(value) > 2**63 else value
+        return UNKNOWN if isinstance(value, Name | Module) else value

@@ -16,6 +16,7 @@ from shapeinspect import layout
 from shapeinspect.dims import Expr, substitute, symbol
 from shapeinspect.infer import infer
 from shapeinspect.ir import Model
+from shapeinspect.render.table import View, table
 from shapeinspect.source import from_path
 from shapeinspect_torch.export import ADAPTER
 from shapeinspect_torch.export_dims import read_dim
@@ -120,8 +121,11 @@ def test_every_op_is_a_call(programs, net_name: str) -> None:
 def test_the_arithmetic_agrees(programs, net_name: str) -> None:
     """The settings of every layer give the shapes that torch recorded."""
     model = read(programs(net_name)[1])
-    said = [note.text for note in infer(layout.normalize(model)).notes if note not in model.notes]
+    finished = infer(layout.normalize(model))
+    said = [note.text for note in finished.notes if note not in model.notes]
     assert not [text for text in said if "records the output" in text or "does not fit" in text]
+    lines = table(finished, View(width=120))
+    assert "".join(piece for line in lines for piece, _ in line).isprintable()
 
 
 def test_weights_are_the_state_dict(programs, net_name: str) -> None:
@@ -205,6 +209,8 @@ def test_ranges_are_told_and_paths_are_not(programs) -> None:
 def test_unused_weights_are_named(programs) -> None:
     notes = [note.text for note in read(programs("conv")[1]).notes]
     assert "no op of the program reads unused.weight, unused.bias" in notes
+    # One of two tied weights is in the graph and the other one is not.
+    assert not [note for note in read(programs("text")[1]).notes if "no op" in note.text]
 
 
 def test_the_format_before_2_7(programs, tmp_path: Path) -> None:
