@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from shapeinspect.dims import UNKNOWN
-from shapeinspect.ir import Call, Frozen, Layer, Note, Value
+from shapeinspect.ir import Call, Frozen, Layer, Value
 from shapeinspect_torch.aten import Argument, Described
 from shapeinspect_torch.kinds import is_known
 from shapeinspect_torch.script import Source as Code
@@ -32,6 +32,7 @@ from shapeinspect_torch.script_values import (
     Tensor,
     compute,
     identical,
+    notes_of,
     places,
 )
 
@@ -104,24 +105,12 @@ class _Walker:
             Frozen({name: self._described(name) for name in self._values}),
             tuple(inputs),
             outputs,
-            tuple(self._notes()),
+            notes_of(self._branches, self._loops),
         )
 
     def _described(self, name: str) -> Value:
         weight = self._stored.get(name)
         return Value(name) if weight is None else Value(name, weight.shape, weight.dtype)
-
-    def _notes(self) -> list[Note]:
-        notes = [
-            Note(
-                "the order of calls is read from the code; shapes follow from an input: name one with --input"
-            )
-        ]
-        if self._branches:
-            notes.append(Note(f"ways that depend on the input are listed both: {self._branches:,} of them"))
-        if self._loops:
-            notes.append(Note(f"{self._loops:,} loops of unknown length are listed once"))
-        return notes
 
     def _layers(self) -> list[Layer]:
         every = {layer.path: layer for layer in self._modules.values()}

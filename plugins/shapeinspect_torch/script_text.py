@@ -98,13 +98,9 @@ def find_function(text: str, name: str, indent: int) -> Function | None:
         raise CodeError
     # The signature's own colons are followed by a type and never by the end of a line.
     parameters = _parameters(text[found.end() : end])
-    lines = []
-    for line in text[end + 2 :].split("\n"):
-        if line.strip() and not line.startswith(f"{space}  "):
-            break
-        if line.strip():
-            lines.append(line)
-    lines.reverse()
+    rest = re.compile(rf"^(?!{space}  )(?=.*\S)", re.MULTILINE).search(text, end + 2)
+    body = text[end + 2 : rest.start() if rest is not None else len(text)]
+    lines = [line for line in reversed(body.split("\n")) if line.strip()]
     return Function(parameters, _block(lines, indent + 2, 0))
 
 
@@ -169,8 +165,8 @@ def _statement(text: str, lines: list[str], indent: int, depth: int) -> Statemen
     return _assignment(text)
 
 
-_TARGETS = re.compile(r"([A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*\s*,?)\s*(?::[^=]{1,2000})?=(?!=)")
-_SETTING = re.compile(r"[A-Za-z_]\w*(?:\.\w+)+\s*=(?!=)")
+_TARGETS = re.compile(r"([A-Za-z_]\w*(?: ?, ?[A-Za-z_]\w*)* ?,?) ?(?::[^=]{1,2000})?=(?!=)")
+_SETTING = re.compile(r"[A-Za-z_]\w*(?:\.\w+)+ ?=(?!=)")
 
 
 def _assignment(text: str) -> Statement:

@@ -190,3 +190,22 @@ def identical(left: Any, right: Any) -> Any:
         other = right if left is None else left
         return UNKNOWN if other is UNKNOWN else other is None
     return UNKNOWN
+
+
+def notes_of(branches: int, loops: int) -> tuple[Note, ...]:
+    """Say what a forward that was followed does not tell.
+
+    Args:
+        branches: how many conditions depend on the input.
+        loops: how many loops are of unknown length.
+
+    Example:
+        >>> len(notes_of(0, 2))
+        2
+    """
+    notes = ["the order of calls is read from the code; shapes follow from an input: name one with --input"]
+    if branches:
+        notes.append(f"ways that depend on the input are listed both: {branches:,} of them")
+    if loops:
+        notes.append(f"{loops:,} loops of unknown length are listed once")
+    return tuple(Note(text) for text in notes)

@@ -245,6 +245,7 @@ def test_changed_code(tmp_path: Path) -> None:
 @pytest.mark.parametrize("body", [
     "  return (" + "(" * 200 + "x" + ")" * 200 + ")\n", "  x = = 3\n", "  class A:\n", "    return x\n",
     "  return x x\n", "  return $\n", "  if x\n    return x\n", "  return torch.f(x y)\n",
+    "  x" + " " * 150_000 + "y\n", "  " + "x, " * 50_000 + "y\n", "  x" + ".y" * 70_000 + " z\n",
 ])  # fmt: skip
 def test_what_is_no_code_of_torchscript(body: str) -> None:
     with pytest.raises(CodeError):
