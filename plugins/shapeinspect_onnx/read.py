@@ -15,7 +15,6 @@ from shapeinspect_onnx.held import Store
 from shapeinspect_onnx.inference import Shapes, infer, mend, real_inputs, set_inputs
 from shapeinspect_onnx.isolated import Worker
 from shapeinspect_onnx.messages import messages
-from shapeinspect_onnx.ort_file import load
 from shapeinspect_onnx.texts import check
 from shapeinspect_onnx.wire import Stripped, strip
 
@@ -49,6 +48,8 @@ def read_ort(source: Source) -> Model:
         UnreadableFileError: if the file is cut off, corrupt, hostile or of another format.
         UsageError: if an asked-for input does not exist.
     """
+    from shapeinspect_onnx.ort_file import load
+
     if not sniff.is_ort(source.head):
         raise UnreadableFileError(source.label, "it is not in ONNX Runtime's format: ORTM does not begin it")
     with Worker() as worker:
