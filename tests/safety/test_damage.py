@@ -1,0 +1,62 @@
+"""Files cut off or changed: a model or one clear error, quickly, in little memory, fit to print.
+
+``pytest -m slow tests/safety`` makes 10,000 changes a format; SHAPEINSPECT_MUTATIONS=200000 as many as
+it says.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from .conftest import FORMATS
+
+FEW, MANY = 300, int(os.environ.get("SHAPEINSPECT_MUTATIONS", "10000"))
+#: A format whose reading starts a process gets so many times fewer.
+SLOWER = 10
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_whole(worker, samples, name: str) -> None:
+    sample = samples[name]
+    size = (sample.folder / sample.damaged).stat().st_size
+    for cli in (False, True):
+        outcome = worker.read(sample, range(size, size + 1), cut=True, cli=cli)
+        assert (outcome.wrong, dict(outcome.counts)) == ([], {"model": 1})
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_cut_off(worker, samples, name: str) -> None:
+    sample = samples[name]
+    size = (sample.folder / sample.damaged).stat().st_size
+    step = max(size // (12 if sample.slow else 60), 1)
+    outcome = worker.read(sample, range(0, size, step), cut=True, cli=True)
+    assert outcome.wrong == []
+    assert outcome.counts["refused"] > 0
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_changed(worker, samples, name: str) -> None:
+    sample = samples[name]
+    outcome = worker.read(sample, range(FEW // SLOWER if sample.slow else FEW))
+    assert outcome.wrong == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FORMATS)
+def test_changed_often(worker, samples, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    sample = samples[name]
+    outcome = worker.read(sample, range(FEW, FEW + (MANY // SLOWER if sample.slow else MANY)))
+    with capsys.disabled():
+        print(f"\n{name}: {dict(outcome.counts)}, {outcome.seconds:.0f} s, slowest {outcome.slowest:.2f} s")
+    assert outcome.wrong == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FORMATS)
+def test_cut_off_everywhere(worker, samples, name: str) -> None:
+    sample = samples[name]
+    size = (sample.folder / sample.damaged).stat().st_size
+    outcome = worker.read(sample, range(0, size, max(size // (100 if sample.slow else 3000), 1)), cut=True)
+    assert outcome.wrong == []
