@@ -10,8 +10,8 @@ import typer
 
 from shapeinspect.commands import diff as diff_command
 from shapeinspect.commands import explain as explain_command
-from shapeinspect.commands import layouts as layouts_command
 from shapeinspect.commands import fit as fit_command
+from shapeinspect.commands import layouts as layouts_command
 from shapeinspect.commands import normalize as normalize_command
 from shapeinspect.commands import output
 from shapeinspect.commands.options import Format, Inputs, Model, Traceback, Width
