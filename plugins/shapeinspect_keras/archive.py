@@ -79,6 +79,8 @@ def _locate(source: Source, file: BinaryIO, entry: zipfile.ZipInfo) -> Member:
         raise UnreadableFileError(
             source.label, f"member {entry.filename!r} uses compression method {entry.compress_type}"
         )
+    if not 0 <= entry.header_offset < (source.size or 0):
+        raise UnreadableFileError(source.label, f"member {entry.filename!r} lies outside the file")
     file.seek(entry.header_offset)
     header = file.read(_LOCAL.size)
     if len(header) < _LOCAL.size or not header.startswith(b"PK\x03\x04"):

@@ -209,7 +209,8 @@ def test_msgpack(tmp_path: Path, tree: object) -> None:
 HEADS = {
     "m.pt": b"PK\x03\x04", "m.tflite": b"\x1c\x00\x00\x00TFL3", "m.h5": b"\x89HDF\r\n\x1a\n",
     "m.keras": b"PK\x03\x04", "m.npz": b"PK\x03\x04", "m.gguf": b"GGUF\x03\x00\x00\x00",
-    "m.npy": b"\x93NUMPY", "m.onnx": b"\x08\x08", "m.pb": b"\x0a", "m.msgpack": b"\x81", "m.ckpt": b"\x80\x02", "m.index": b"",
+    "m.npy": b"\x93NUMPY", "m.onnx": b"\x08\x08", "m.pb": b"\x0a", "m.msgpack": b"\x81",
+    "m.ckpt": b"\x80\x02", "m.index": b"",
 }  # fmt: skip
 
 
