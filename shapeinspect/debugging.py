@@ -13,7 +13,8 @@ from shapeinspect import registry
 from shapeinspect.adapter import Adapter
 from shapeinspect.mismatch import Diagnosis, describe
 from shapeinspect.mismatch import diagnose as _diagnose
-from shapeinspect.rerun import Debugger, Rerun
+from shapeinspect.mismatch.walked import walk_again
+from shapeinspect.rerun import Debugger, Recorded, Rerun
 from shapeinspect.source import from_object
 
 #: Where an exception keeps what was found out about it.
@@ -108,10 +109,15 @@ def explain_error(error: BaseException, model: object | None = None) -> Diagnosi
 def _recover(error: BaseException, model: object | None) -> Rerun | None:
     """Ask the debuggers of the frameworks that are imported."""
     for adapter in _adapters():
-        if adapter.debugger is None or adapter.requires not in sys.modules:
+        if adapter.debugger is None:
+            continue
+        debugger = _load(adapter.debugger)
+        if not any(package in sys.modules for package in debugger.packages):
             continue
         fits = model is not None and adapter.match(from_object(model)) > 0
-        found = _load(adapter.debugger).recover(error, model if fits else None)
+        found = debugger.recover(error, model if fits else None)
+        if isinstance(found, Recorded):
+            found = walk_again(found)
         if found is not None:
             return found
     return None

@@ -126,11 +126,42 @@ class Rerun(ABC):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A failed call of a model whose graph is recorded: the core walks it again by its arithmetic.
+
+    Args:
+        model: the graph in its own layout, the failed call included.
+        fed: what each input was given, by its name; the declared shape where a name is missing.
+        message: the framework's own words.
+        where: the user's source line.
+        spell: writes a change in the framework's words, as ``Rerun.spell`` does.
+        contract: whether the shapes that the model declares are to be compared with the computed ones.
+        refuses: what the framework refuses before any layer sees it: a feed of another ``shape`` than
+            the declared one, or only of another ``rank``; empty for nothing.
+        batched: whether every convolution and pool needs a batch axis.
+        facts: what only the numbers tell, as in :class:`Failure`; ``at`` is the layer then.
+    """
+
+    model: Model
+    fed: Frozen[Any]
+    message: str
+    where: str | None
+    spell: Callable[[Change, str], str]
+    contract: bool = False
+    refuses: str = ""
+    batched: bool = False
+    facts: Frozen[Any] = field(default_factory=Frozen)
+
+
 class Debugger(ABC):
     """Knows how a framework's exceptions look; an adapter names one in ``Adapter.debugger``."""
 
+    #: The packages whose exceptions it knows; it is asked only if one of them is imported.
+    packages: tuple[str, ...]
+
     @abstractmethod
-    def recover(self, error: BaseException, model: object | None) -> Rerun | None:
+    def recover(self, error: BaseException, model: object | None) -> Rerun | Recorded | None:
         """Find the failed call behind an exception.
 
         Args:
@@ -151,7 +182,9 @@ def reshaped(step: Step, shape: tuple[int, ...]) -> tuple[int, ...]:
             ``crop`` shape, ``interpolate`` or ``adaptive_pool`` space, ``channels`` (axis, length, length
             before, rank),
             ``project`` (channels, stride), ``last`` axis (its last entry), ``dtype`` name,
-            ``contiguous`` (nothing moves), ``shift`` by (added to every number).
+            ``interpolate_last`` and ``project_last`` (channels, stride, spatial axes) the same with the
+            channels last, ``one_hot`` classes, ``contiguous`` (nothing moves), ``shift`` by (added to
+            every number).
         shape: the tensor's shape.
 
     Raises:
@@ -243,6 +276,13 @@ _STEPS: dict[str, Callable[[_Lengths, Any], _Lengths]] = {
     "adaptive_pool": _with_space,
     "channels": _with_channels,
     "project": _projected,
+    "interpolate_last": lambda shape, space: (shape[0], *space, *shape[len(space) + 1 :]),
+    "project_last": lambda shape, given: (
+        shape[0],
+        *(-(-length // given[1]) for length in shape[1:-1]),
+        given[0],
+    ),
+    "one_hot": lambda shape, count: (*(shape[:-1] if len(shape) > 1 and shape[-1] == 1 else shape), count),
     "dtype": lambda shape, _name: shape,
     "shift": lambda shape, _by: shape,
     "contiguous": lambda shape, _given: shape,

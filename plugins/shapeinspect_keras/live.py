@@ -20,6 +20,7 @@ class KerasLive(Adapter):
     framework = "keras"
     formats = ("a live Keras 3 model or layer",)
     requires = "keras"
+    debugger = "shapeinspect_keras.debugger:DEBUGGER"
 
     def match(self, source: Source) -> int:
         """Say whether the object's class, or one that it inherits from, is Keras's.

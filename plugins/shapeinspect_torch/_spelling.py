@@ -54,9 +54,10 @@ def spell(change: Change, name: str, failure: Failure) -> str:
     if isinstance(change, OnLayer | OnCall):
         if isinstance(change, OnCall) and "shape" in change.attributes:
             return f"{name}.{failure.layer.type.rpartition('.')[2]}{change.attributes['shape']}"
-        return ", ".join(
+        said = ", ".join(
             f"{_ARGUMENTS.get(key, key)}={_plain(value)}" for key, value in change.attributes.items()
         )
+        return f'{said} in "{change.path}"' if isinstance(change, OnLayer) else said
     if isinstance(change, Evaluating):
         return "model.eval()"
     return str(change)

@@ -24,6 +24,8 @@ class TorchDebugger(Debugger):
     a frame of ``torch.nn.Module.__call__``.
     """
 
+    packages = ("torch",)
+
     def recover(self, error: BaseException, model: object | None) -> Rerun | None:
         """Find the failed call; see ``shapeinspect.rerun.Debugger``."""
         if not isinstance(error, _TYPES):

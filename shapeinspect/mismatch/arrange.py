@@ -40,13 +40,20 @@ def arrangements(layer: Layer, shape: tuple[int, ...]) -> Iterator[Arrangement]:
         [(('permute', (0, 3, 1, 2)),)]
     """
     family = _FAMILIES.get(layer.kind)
-    if family is not None:
-        yield from family(layer, shape)
+    if family is None:
+        return
+    for found in family(layer, shape):
+        # A batch of unknown length is a number of its own class: it is there, and not missing.
+        if found.cause != "no-batch" or type(shape[0]) is int:
+            yield found
 
 
 def _conv(layer: Layer, shape: tuple[int, ...]) -> Iterator[Arrangement]:
     space, channels = space_rank(layer.attributes), layer.attributes.get("in_channels")
-    if space is None or not isinstance(channels, int):
+    if space is None:
+        return
+    if not isinstance(channels, int):
+        yield from _unbuilt(layer, shape, space)
         return
     last = layer.attributes.get("data_format") == "channels_last"
     at, other = (space + 1, 1) if last else (1, space + 1)
@@ -67,11 +74,25 @@ def _conv(layer: Layer, shape: tuple[int, ...]) -> Iterator[Arrangement]:
         steps = (("unsqueeze", 0), ("unsqueeze", -1 if last else 0))
         yield Arrangement("no-batch", steps, 11)
     if rank > space + 2:
-        for axis, length in enumerate(shape):
-            if length == 1:
-                yield Arrangement("extra-axis", (("squeeze", axis),), 12)
-        if rank == space + 3:
-            yield Arrangement("extra-axis", (("merge", (0, 1)),), 13)
+        yield from _too_many(shape, space)
+
+
+def _too_many(shape: tuple[int, ...], space: int) -> Iterator[Arrangement]:
+    for axis, length in enumerate(shape):
+        if length == 1:
+            yield Arrangement("extra-axis", (("squeeze", axis),), 12)
+    if len(shape) == space + 3:
+        yield Arrangement("extra-axis", (("merge", (0, 1)),), 13)
+
+
+def _unbuilt(layer: Layer, shape: tuple[int, ...], space: int) -> Iterator[Arrangement]:
+    """Add what is missing for a layer that takes any number of channels."""
+    last = layer.attributes.get("data_format") == "channels_last"
+    if len(shape) == space + 1:
+        yield Arrangement("no-channel", (("unsqueeze", space + 1 if last else 1),), 10)
+        yield Arrangement("no-batch", (("unsqueeze", 0),), 12)
+    if len(shape) > space + 2:
+        yield from _too_many(shape, space)
 
 
 def _unbatched(shape: tuple[int, ...], channels: int, last: bool) -> Iterator[Arrangement]:
@@ -120,6 +141,9 @@ def _linear(layer: Layer, shape: tuple[int, ...]) -> Iterator[Arrangement]:
 def _recurrent(layer: Layer, shape: tuple[int, ...]) -> Iterator[Arrangement]:
     wanted = layer.attributes.get("input_size")
     if not isinstance(wanted, int):
+        if len(shape) == 2:
+            yield Arrangement("missing-axis", (("unsqueeze", 2),), 10)
+            yield Arrangement("missing-axis", (("unsqueeze", 1),), 12)
         return
     if len(shape) == 3 and shape[-1] != wanted:
         for axis, order in ((1, (0, 2, 1)), (0, (1, 2, 0))):

@@ -29,6 +29,7 @@ CAUSES: dict[str, str] = {
     "not-contiguous": "view cannot read a tensor whose axes were moved",
     "not-flattened": "the input was not flattened before the layer",
     "reshape": "the reshape asks for another number of elements than there are",
+    "return-sequences": "the recurrent layer before gives only its last step",
     "rounding": "an odd length was rounded on one way and not on the other, so the two do not meet again",
     "scalar": "the tensor has no axes left",
     "state-dict": "the checkpoint was made for other layer sizes",

@@ -10,17 +10,20 @@ from shapeinspect import infer, layout
 from shapeinspect.errors import ShapeInspectError
 from shapeinspect.ir import Call, Layer, Model, Value
 from shapeinspect.mismatch.demand import Problem, problem_of
-from shapeinspect.mismatch.fixes import Fix, proposals
+from shapeinspect.mismatch.fix import Fix
+from shapeinspect.mismatch.fixes import proposals
 from shapeinspect.mismatch.losses import is_loss
 from shapeinspect.mismatch.pools import pooled
 from shapeinspect.mismatch.sizes import search
-from shapeinspect.rerun import Change, Failure, OnCall, OnInput, OnLayer, Rerun
+from shapeinspect.rerun import Change, Failure, OnInput, OnLayer, Rerun
 
 #: A diagnosis takes no longer than this many seconds, nor more runs.
 _SECONDS = 6.0
 _RUNS = 160
 #: So many fixes are shown.
 _SHOWN = 3
+#: Settings whose spelling needs no place.
+_WHOLE = frozenset({"inplace", "strict"})
 #: From this rank on, a fix changes the model to suit an input that is arranged wrongly.
 _DOUBTFUL = 34
 
@@ -148,10 +151,9 @@ def _text(rerun: Rerun, failure: Failure, fix: Fix) -> str:
     for change in fix.changes:
         if isinstance(change, OnInput):
             verb = "pass" if is_loss(failure.layer) else "feed"
-            parts.append(f"{verb} {rerun.spell(change, change.name)}")
-        elif isinstance(change, OnLayer):
-            parts.append(f'{rerun.spell(change, "")} in "{change.path}"')
-        elif isinstance(change, OnCall) and not {"inplace", "strict"}.isdisjoint(change.attributes):
+            said = rerun.spell(change, change.name)
+            parts.append(said if " = " in said else f"{verb} {said}")
+        elif isinstance(change, OnLayer) or not _WHOLE.isdisjoint(getattr(change, "attributes", ())):
             parts.append(rerun.spell(change, ""))
         else:
             operand = getattr(change, "operand", None)
@@ -174,7 +176,8 @@ def _name_of(failure: Failure, value: str) -> str:
         last = call.layer.rpartition(".")[2]
         if value in call.outputs and last.isidentifier():
             return last
-    return "x"
+    last = value.rpartition("/")[2].rpartition(".")[2].rpartition(":")[2]
+    return last if last.isidentifier() else "x"
 
 
 def _plain_cause(failure: Failure, problem: Problem) -> str:

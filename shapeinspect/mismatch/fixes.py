@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import prod
 
 from shapeinspect.ir import Frozen, Layer
 from shapeinspect.mismatch.arrange import arrangements
 from shapeinspect.mismatch.demand import Problem, space_rank
+from shapeinspect.mismatch.feeds import feeds
+from shapeinspect.mismatch.fix import Fix
 from shapeinspect.mismatch.joins import joins
 from shapeinspect.mismatch.losses import losses
 from shapeinspect.mismatch.stored import settings_of_checkpoint
 from shapeinspect.rerun import Change, Evaluating, Failure, OnCall, OnInput, OnLayer, OnOperand, Step
 from shapeinspect.rules.spatial import pairs, per_axis
-
-
-@dataclass(frozen=True, slots=True)
-class Fix:
-    """A proposal.
-
-    Args:
-        cause: what is wrong if it helps; see ``causes``.
-        changes: what is different.
-        rank: how likely it is meant; the smallest is the best.
-        text: what to call it, where the changes alone do not say it well.
-    """
-
-    cause: str
-    changes: tuple[Change, ...]
-    rank: int
-    text: str | None = None
 
 
 def proposals(failure: Failure, problem: Problem) -> tuple[Fix, ...]:
@@ -47,6 +31,7 @@ def proposals(failure: Failure, problem: Problem) -> tuple[Fix, ...]:
         *_single(failure),
         *_overwriting(failure),
         *_loaded(failure),
+        *feeds(failure),
     ]
     unique: dict[tuple[Change, ...], Fix] = {}
     for fix in sorted(found, key=lambda fix: fix.rank):
@@ -119,7 +104,8 @@ def _operands(failure: Failure) -> Iterator[Fix]:
     shapes = tuple(_shape(failure, name) for name in failure.inputs)
     if all(shape is not None for shape in shapes):
         known = tuple(shape for shape in shapes if shape is not None)
-        for join in joins(layer, known):
+        last = any(one.attributes.get("data_format") == "channels_last" for one in failure.model.layers)
+        for join in joins(layer, known, last):
             yield Fix(join.cause, (_before(failure, join.operand, join.steps),), join.rank)
         for loss in losses(layer, known):
             changes = tuple(_before(failure, operand, steps) for operand, steps in loss.steps)
@@ -172,15 +158,25 @@ def _settings(failure: Failure, problem: Problem) -> Iterator[Fix]:
     if "largest" in failure.facts:
         yield from _tables(failure, own)
     shapes = [_shape(failure, name) for name in failure.inputs]
-    first = shapes[0] if shapes else None
-    if first is None:
-        return
-    if layer.kind in ("layer_norm", "rms_norm") and layer.path in own:
+    if shapes and shapes[0] is not None:
+        yield from _by_kind(failure, shapes[0], shapes, layer.path in own)
+
+
+def _by_kind(
+    failure: Failure, first: tuple[int, ...], shapes: list[tuple[int, ...] | None], own: bool
+) -> Iterator[Fix]:
+    """Propose settings by what the failed layer does."""
+    layer = failure.layer
+    if layer.kind in ("layer_norm", "rms_norm") and own:
         wanted = tuple(layer.attributes.get("normalized_shape") or ())
         if wanted and len(first) >= len(wanted) and first[-len(wanted) :] != wanted:
             new = first[-len(wanted) :]
             yield Fix("features", (OnLayer(layer.path, Frozen(normalized_shape=new)),), 40)
-    if layer.kind == "attention" and layer.path in own:
+    yield from _steps_kept(failure)
+    yield from _classes(layer, shapes)
+    if layer.kind == "batch_dot" and len(shapes) > 1 and shapes[1]:
+        yield from _dotted(first, shapes[1])
+    if layer.kind == "attention" and own:
         yield from _attention(layer, first, shapes)
     if layer.kind in ("concat", "stack") and isinstance(layer.attributes.get("axis"), int):
         for axis in range(len(first)):
@@ -188,7 +184,7 @@ def _settings(failure: Failure, problem: Problem) -> Iterator[Fix]:
                 yield Fix("concat-axis", (OnCall(Frozen(axis=axis)),), 20 + axis)
     if layer.kind == "reshape" and isinstance(layer.attributes.get("shape"), tuple):
         yield from _reshape(layer.attributes["shape"], first)
-    yield from _windows(layer, first, layer.path in own or bool(layer.parts))
+    yield from _windows(layer, first, own or bool(layer.parts))
 
 
 def _tables(failure: Failure, own: set[str]) -> Iterator[Fix]:
@@ -215,6 +211,38 @@ def _loaded(failure: Failure) -> Iterator[Fix]:
         paths = ", ".join(f'"{path}"' for path, _ in failure.facts["stored"][:3])
         text = f"leave {paths} out of the state and load the rest with strict=False"
         yield Fix("state-dict", (OnCall(Frozen(strict=False)),), 6, text)
+
+
+def _dotted(left: tuple[int, ...], right: tuple[int, ...]) -> Iterator[Fix]:
+    """Propose the axes of a product that have equal lengths."""
+    for one in range(len(left) - 1, 0, -1):
+        for other in range(len(right) - 1, 0, -1):
+            if left[one] == right[other]:
+                yield Fix("swapped-axes", (OnCall(Frozen(axes=(one, other))),), 10 + abs(one - other))
+
+
+def _steps_kept(failure: Failure) -> Iterator[Fix]:
+    """Propose that the recurrent layer before gives all its steps and not only the last."""
+    shape = _shape(failure, failure.inputs[0])
+    layers = {layer.path: layer for layer in failure.model.layers}
+    for call in reversed(failure.model.calls):
+        layer = layers.get(call.layer)
+        if layer is None or failure.inputs[0] not in call.outputs or shape is None or len(shape) != 2:
+            continue
+        if layer.attributes.get("return_sequences") is False:
+            yield Fix("return-sequences", (OnLayer(layer.path, Frozen(return_sequences=True)),), 5)
+
+
+def _classes(layer: Layer, shapes: list[tuple[int, ...] | None]) -> Iterator[Fix]:
+    """Propose the loss for class numbers instead of the one for one-hot rows, or the other way round."""
+    if "crossentropy" not in layer.type.lower().replace("_", "") or "binary" in layer.type.lower():
+        return
+    if len(shapes) < 2 or shapes[0] is None or shapes[1] is None or not layer.attributes.get("function"):
+        return
+    numbers = "sparse" in layer.type.lower()
+    same = shapes[0] == shapes[1]
+    if same == numbers and (same or shapes[1][-1] == 1 or len(shapes[1]) == len(shapes[0]) - 1):
+        yield Fix("targets", (OnLayer(layer.path, Frozen(sparse=not numbers)),), 5)
 
 
 def _attention(layer: Layer, first: tuple[int, ...], shapes: list[tuple[int, ...] | None]) -> Iterator[Fix]:

@@ -27,12 +27,13 @@ class Join:
     rank: int
 
 
-def joins(layer: Layer, shapes: tuple[tuple[int, ...], ...]) -> Iterator[Join]:
+def joins(layer: Layer, shapes: tuple[tuple[int, ...], ...], last: bool = False) -> Iterator[Join]:
     """Yield what could be done to an operand so that it meets the others.
 
     Args:
         layer: what joins them.
         shapes: the operands' shapes.
+        last: whether the model keeps its channels last.
 
     Example:
         >>> matmul = Layer("m", "matmul", "matmul")
@@ -47,7 +48,7 @@ def joins(layer: Layer, shapes: tuple[tuple[int, ...], ...]) -> Iterator[Join]:
         along = layer.attributes.get("axis") if layer.kind == "concat" else None
         for operand in range(1, len(shapes)):
             for one, other in ((operand, 0), (0, operand)):
-                yield from _meeting(shapes[one], shapes[other], one, along)
+                yield from _meeting(shapes[one], shapes[other], one, along, last)
         if layer.kind == "elementwise":
             yield from _spread(shapes)
 
@@ -63,7 +64,9 @@ def _product(shapes: tuple[tuple[int, ...], ...]) -> Iterator[Join]:
         yield Join("swapped-axes", 0, (("permute", axes),), 11)
 
 
-def _meeting(one: tuple[int, ...], other: tuple[int, ...], operand: int, along: int | None) -> Iterator[Join]:
+def _meeting(
+    one: tuple[int, ...], other: tuple[int, ...], operand: int, along: int | None, last: bool
+) -> Iterator[Join]:
     """Bring ``one`` to the form of ``other``."""
     if len(one) != len(other):
         if along is not None or not one:
@@ -83,19 +86,23 @@ def _meeting(one: tuple[int, ...], other: tuple[int, ...], operand: int, along: 
             )
             yield Join(cause, operand, (("permute", axes),), 18)
             break
-    space = [axis for axis in differing if axis >= 2]
+    places, channels = (range(1, len(one) - 1), len(one) - 1) if last else (range(2, len(one)), 1)
+    space = [axis for axis in differing if axis in places]
     if len(one) >= 4 and space == differing:
         if all(one[axis] > other[axis] for axis in differing):
             new = tuple(other[axis] if axis in differing else one[axis] for axis in range(len(one)))
             yield Join("rounding", operand, (("crop", new),), 52)
-        yield Join("rounding", operand, (("interpolate", other[2:]),), 54)
+        name = "interpolate_last" if last else "interpolate"
+        yield Join("rounding", operand, ((name, tuple(other[axis] for axis in places)),), 54)
     if len(one) == 3 and len(differing) == 1 and one[differing[0]] > other[differing[0]] > 1:
         new = tuple(other[axis] if axis in differing else one[axis] for axis in range(3))
         yield Join("length", operand, (("crop", new),), 34)
-    if len(one) == 4 and along is None and 1 in differing:
-        stride = _stride(one[2:], other[2:])
+    if (len(one) == 4 or (last and len(one) >= 2)) and along is None and channels in differing:
+        stride = _stride(tuple(one[axis] for axis in places), tuple(other[axis] for axis in places))
         if stride is not None:
-            yield Join("features", operand, (("project", (other[1], stride)),), 38)
+            wanted = other[channels]
+            given = ("project_last", (wanted, stride, len(places))) if last else ("project", (wanted, stride))
+            yield Join("features", operand, (given,), 38 if wanted > one[channels] else 39)
 
 
 def _ranks(one: tuple[int, ...], other: tuple[int, ...], operand: int) -> Iterator[Join]:

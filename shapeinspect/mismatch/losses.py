@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
+from shapeinspect.dims import Shape
 from shapeinspect.ir import Layer
 from shapeinspect.rerun import Step
+from shapeinspect.rules.rule import mismatch, show, unlike
 
 #: The losses that take classes, by parts of their names in lower case.
 _CLASSES = ("crossentropy", "cross_entropy", "nllloss", "nll_loss", "multimargin", "multi_margin")
@@ -107,3 +109,34 @@ def _same(outputs: tuple[int, ...], targets: tuple[int, ...]) -> Iterator[Meetin
         yield Meeting("not-flattened", ((0, (("flatten", 1),)),), 12)
     if len(outputs) == len(targets) == 4 and outputs == (targets[0], targets[3], targets[1], targets[2]):
         yield Meeting("channels-last", ((1, (("permute", (0, 3, 1, 2)),)),), 12)
+
+
+def loss_fits(layer: Layer, shapes: tuple[Shape | None, ...]) -> None:
+    """Refuse outputs and targets that a loss does not take.
+
+    Args:
+        layer: the loss, its type in the framework's spelling.
+        shapes: the outputs' and the targets' shape, with the batch; None for one that is not known.
+
+    Raises:
+        ShapeMismatchError: if the two do not meet.
+
+    Source: ``keras.losses`` and ``keras.ops.categorical_crossentropy``, which compare the shapes of
+    target and output; sparse ones take the target without the last axis, or with a last axis of 1.
+
+    Example:
+        >>> loss_fits(Layer("l", "loss", "SparseCategoricalCrossentropy"), ((8, 10), (8,)))
+    """
+    if len(shapes) < 2 or shapes[0] is None or shapes[1] is None:
+        return
+    outputs, targets = shapes[0], shapes[1]
+    if layer.attributes.get("sparse", "sparse" in layer.type.lower()):
+        wanted: tuple[Shape, ...] = (outputs[:-1], (*outputs[:-1], 1))
+    else:
+        wanted = (outputs,)
+        if len(outputs) == len(targets) + 1 and outputs[-1] == 1:
+            wanted = (outputs, outputs[:-1])
+    for shape in wanted:
+        if len(shape) == len(targets) and not any(map(unlike, shape, targets)):
+            return
+    raise mismatch(f"targets of {show(wanted[0])}", f"{show(targets)}")

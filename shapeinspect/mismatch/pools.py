@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import isqrt
 
 from shapeinspect.mismatch.demand import demand_of
-from shapeinspect.mismatch.fixes import Fix
+from shapeinspect.mismatch.fix import Fix
 from shapeinspect.rerun import Failure, OnOperand
 
 

@@ -8,7 +8,8 @@ from math import prod
 
 from shapeinspect.ir import Layer
 from shapeinspect.mismatch.demand import Problem, demand_of, space_rank
-from shapeinspect.mismatch.fixes import Fix, entry
+from shapeinspect.mismatch.fix import Fix
+from shapeinspect.mismatch.fixes import entry
 from shapeinspect.rerun import Change, Failure, OnInput, Rerun
 
 #: No search goes beyond this length.

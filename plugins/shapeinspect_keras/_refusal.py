@@ -1,0 +1,274 @@
+"""Draws the graph that leads to a refused call of a Keras layer, on symbols and without numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from types import FrameType
+from typing import Any
+
+from shapeinspect.dims import Shape
+from shapeinspect.ir import Call, Frozen, Layer, Model, Value
+from shapeinspect.rerun import Recorded
+from shapeinspect.source import Source
+from shapeinspect_keras import _live_graph as graphs
+from shapeinspect_keras._debug_spelling import Speller
+from shapeinspect_keras._live_guard import untouched
+from shapeinspect_keras._live_inputs import lengths
+from shapeinspect_keras._live_model import _everything, read_model
+from shapeinspect_keras._live_weights import tied
+from shapeinspect_keras._walk import Arguments, Tensor, Walk
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the exception says: its words, and the user's line."""
+
+    message: str
+    where: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """The innermost operation that refused, and its arguments on symbols."""
+
+    operation: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+def of_call(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], said: Said) -> Recorded | None:
+    """Recover a call of a layer or model, on symbols or on numbers.
+
+    Args:
+        operation: what was called.
+        args: its positional arguments.
+        kwargs: the others.
+        said: what the exception says.
+    """
+    import keras
+
+    if not isinstance(operation, keras.Operation):
+        return None
+    flat = keras.tree.flatten((list(args), kwargs))
+    built = any(isinstance(one, keras.KerasTensor) for one in flat)
+    if not built:
+        args, kwargs = _symbolic(args, kwargs)
+    looked_up = _looked_up(operation, args, said)
+    if looked_up is not None:
+        return looked_up
+    with untouched(_held(operation)):
+        refused = _innermost(operation, args, kwargs)
+        return None if refused is None else _recorded(refused, operation, said, data=not built)
+
+
+def of_run(model: Any, x: Any, y: Any, said: Said) -> Recorded | None:
+    """Recover a run of a model on data: the call itself, or the loss behind it.
+
+    Args:
+        model: the model.
+        x: its data.
+        y: the targets, or None.
+        said: what the exception says.
+    """
+    if not hasattr(x, "shape"):
+        return None
+    args, kwargs = _symbolic((x,), {})
+    looked_up = _looked_up(model, args, said)
+    if looked_up is not None:
+        return looked_up
+    with untouched(_held(model)):
+        refused = _innermost(model, args, kwargs)
+        if refused is not None:
+            return _recorded(refused, model, said, data=True)
+    return None if y is None or not hasattr(y, "shape") else _compared(model, args[0], y, said)
+
+
+def _symbolic(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    import keras
+
+    def convert(value: Any) -> Any:
+        if not hasattr(value, "shape") or not hasattr(value, "dtype"):
+            return value
+        return keras.KerasTensor(tuple(value.shape), dtype=keras.backend.standardize_dtype(value.dtype))
+
+    made = keras.tree.map_structure(convert, [list(args), kwargs])
+    return tuple(made[0]), made[1]
+
+
+def _innermost(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Refused | None:
+    """Call on symbols with the whole traceback kept; return the innermost operation that refuses."""
+    import keras
+
+    filtered = keras.config.is_traceback_filtering_enabled()
+    keras.config.disable_traceback_filtering()
+    try:
+        _call(operation, args, kwargs)
+    except Exception as error:  # noqa: BLE001  # the user's own code may raise anything; its frames tell
+        found = list(_called(error))
+        return found[-1] if found else _Refused(operation, args, kwargs)
+    finally:
+        if filtered:
+            keras.config.enable_traceback_filtering()
+    return None
+
+
+def _held(operation: Any) -> list[Any]:
+    """List what a call could write to."""
+    import keras
+
+    return _everything(operation) if isinstance(operation, keras.Layer) else []
+
+
+def _call(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Call on symbols; a layer of the user's own by its ``call``, so that those inside see symbols too."""
+    import keras
+
+    own = isinstance(operation, keras.Layer) and graphs.keras_class(operation) is None
+    if not own or graphs.functional(operation) is not None:
+        operation(*args, **kwargs)
+        return
+    if not operation.built:
+        first = next((one for one in args if isinstance(one, keras.KerasTensor)), None)
+        operation.build(None if first is None else first.shape)
+    operation.call(*args, **kwargs)
+
+
+def _called(error: BaseException) -> Iterator[_Refused]:
+    import keras
+
+    traceback = error.__traceback__
+    while traceback is not None:
+        frame: FrameType = traceback.tb_frame
+        owner = frame.f_locals.get("self")
+        if frame.f_code.co_name in ("__call__", "symbolic_call") and isinstance(owner, keras.Operation):
+            args, kwargs = frame.f_locals.get("args", ()), frame.f_locals.get("kwargs", {})
+            if any(
+                isinstance(one, keras.KerasTensor) for one in keras.tree.flatten([list(args), dict(kwargs)])
+            ):
+                yield _Refused(owner, tuple(args), dict(kwargs))
+        traceback = traceback.tb_next
+
+
+def _recorded(refused: _Refused, owner: Any, said: Said, data: bool) -> Recorded:
+    import keras
+
+    model = graphs.functional(refused.operation)
+    flat = [
+        one
+        for one in keras.tree.flatten((list(refused.args), refused.kwargs))
+        if isinstance(one, keras.KerasTensor)
+    ]
+    if model is not None:
+        inner = read_model(Source(str(model.name), target=model))
+        fed = dict(zip(inner.inputs, [lengths(tuple(one.shape)) for one in flat], strict=False))
+        return Recorded(
+            inner, Frozen(fed), said.message, said.where, Speller(data, fed), refuses="rank", batched=True
+        )
+    walk, inputs = Walk(), []
+    sources = list(_sources(flat))
+    given = []
+    for index, one in enumerate(sources):
+        history = getattr(one, "_keras_history", None)
+        maker = history.operation if history is not None else None
+        name = str(maker.name) if maker is not None else f"x{index or ''}"
+        given.append(Tensor(walk.value(name, lengths(tuple(one.shape)), str(one.dtype)), one))
+        inputs.append(given[-1].name)
+    graph = graphs.Graph(tuple(sources), tuple(inputs), tuple(graphs._reached(flat, sources)), tuple(flat))
+    made = walk.graph(graph, (), given)
+    names = {id(one): tensor.name for one, tensor in zip(flat, made, strict=True)}
+    operands = [Tensor(names[id(one)], one) for one in flat]
+    arguments = Arguments(list(refused.args), refused.kwargs, operands, names)
+    walk.call(refused.operation, (), arguments, (None,))
+    _forget_inputs(walk, refused.operation)
+    found = Model(
+        str(getattr(owner, "name", "model")),
+        "live",
+        "keras",
+        "keras-live",
+        tied(list(walk.layers.values())),
+        tuple(walk.calls),
+        Frozen(walk.values),
+        tuple(inputs),
+    )
+    shapes = {name: walk.values[name].shape for name in inputs}
+    return Recorded(found, Frozen(), said.message, said.where, Speller(data, shapes), batched=True)
+
+
+def _forget_inputs(walk: Walk, operation: Any) -> None:
+    """Take back the input sizes of a layer that has no weights yet: it would take any."""
+    path = walk.paths[id(operation)]
+    layer, keys = walk.layers[path]
+    if layer.weights:
+        return
+    kept = {key: value for key, value in layer.attributes.items() if key not in _OF_INPUTS}
+    walk.layers[path] = (replace(layer, attributes=Frozen(kept)), keys)
+
+
+_OF_INPUTS = frozenset({"in_features", "in_channels", "input_size", "num_features", "num_channels"})
+
+
+def _sources(tensors: Sequence[Any]) -> Iterator[Any]:
+    """Yield the tensors at which the graph behind some tensors begins."""
+    seen: set[int] = set()
+    stack = list(reversed(tensors))
+    while stack:
+        tensor = stack.pop()
+        if id(tensor) in seen:
+            continue
+        seen.add(id(tensor))
+        node = graphs._node(tensor)
+        if node is None or node.is_input:
+            yield tensor
+        else:
+            stack.extend(reversed(node.input_tensors))
+
+
+def _compared(model: Any, x: Any, y: Any, said: Said) -> Recorded | None:
+    """Add the loss behind the model."""
+    loss = getattr(model, "loss", None)
+    name = loss if isinstance(loss, str) else getattr(loss, "name", None) or getattr(loss, "__name__", None)
+    if not isinstance(name, str):
+        return None
+    example: Any = None if graphs.functional(model) is not None else ((x,), {})
+    inner = read_model(Source(str(model.name), target=model, example=example))
+    if len(inner.outputs) != 1 or not inner.inputs:
+        return None
+    targets, fed = (
+        lengths(tuple(y.shape)),
+        {inner.inputs[0]: lengths(tuple(x.shape)), "y": lengths(tuple(y.shape))},
+    )
+    layer = Layer("loss", "loss", name, ("loss",), Frozen({"function": name}))
+    whole = replace(
+        inner,
+        layers=(*inner.layers, layer),
+        calls=(*inner.calls, Call("loss", (inner.outputs[0], "y"), ("loss",))),
+        values=Frozen({**inner.values, "y": Value("y", targets), "loss": Value("loss")}),
+        inputs=(*inner.inputs, "y"),
+        notes=(),
+    )
+    return Recorded(
+        whole, Frozen(fed), said.message, said.where, Speller(data=True, shapes=fed), batched=True
+    )
+
+
+_INDEX = re.compile(r"indices\[.*?\] = (-?\d+) is not in \[0, (\d+)\)")
+
+
+def _looked_up(model: Any, args: tuple[Any, ...], said: Said) -> Recorded | None:
+    """Find the table that an index is outside of; the message holds the numbers."""
+    import keras
+
+    found = _INDEX.search(said.message)
+    if found is None or not isinstance(model, keras.Layer):
+        return None
+    index, size = int(found.group(1)), int(found.group(2))
+    example: Any = None if graphs.functional(model) is not None else (args, {})
+    inner = read_model(Source(str(model.name), target=model, example=example))
+    path = next((one.path for one in inner.layers if one.attributes.get("num_embeddings") == size), None)
+    if path is None:
+        return None
+    facts = Frozen({"largest": index, "smallest": index, "size": size, "at": path})
+    fed: dict[str, Shape | None] = {}
+    return Recorded(inner, Frozen(fed), said.message, said.where, Speller(data=True, shapes=fed), facts=facts)

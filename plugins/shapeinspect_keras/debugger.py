@@ -1,0 +1,72 @@
+"""Finds the refused call behind a Keras exception: while a model is built, called, fitted or loaded."""
+
+from __future__ import annotations
+
+import linecache
+import os
+from types import FrameType, TracebackType
+
+from shapeinspect.rerun import Debugger, Recorded, Rerun
+
+#: Methods that run the model on data.
+_RUNS = frozenset({
+    "fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch",
+})  # fmt: skip
+_PACKAGES = tuple(f"{os.sep}{name}{os.sep}" for name in ("keras", "tensorflow"))
+
+
+class KerasDebugger(Debugger):
+    """Reads the layer and its arguments from the one frame of Keras that its traceback filter leaves."""
+
+    packages = ("keras",)
+
+    def recover(self, error: BaseException, model: object | None) -> Rerun | Recorded | None:
+        """Find the refused call; see ``shapeinspect.rerun.Debugger``."""
+        del model  # the traceback names the model
+        frames = _frames(error.__traceback__)
+        if not any(f"{os.sep}keras{os.sep}" in frame.f_code.co_filename for frame, _ in frames):
+            return None
+        from shapeinspect_keras import _refusal as refusal
+
+        said = refusal.Said(str(error), _where(frames))
+        for frame, _ in frames:
+            local = frame.f_locals
+            if frame.f_code.co_name == "build" and {"self", "layer", "x"} <= local.keys():
+                return refusal.of_call(local["layer"], (local["x"],), {}, said)
+        handler = next(
+            (frame.f_locals for frame, _ in frames if frame.f_code.co_name == "error_handler"), None
+        )
+        if handler is None or not handler.get("args"):
+            return None
+        owner, *args = handler["args"]
+        kwargs, name = dict(handler.get("kwargs", {})), getattr(handler.get("fn"), "__name__", "")
+        if name == "__call__":
+            return refusal.of_call(owner, tuple(args), kwargs, said)
+        if name in _RUNS:
+            given = dict(zip(("x", "y"), args, strict=False)) | kwargs
+            return refusal.of_run(owner, given.get("x"), given.get("y"), said)
+        if name.startswith("load_weights"):
+            from shapeinspect_keras._stored_weights import of_loading
+
+            return of_loading(owner, args[0] if args else owner, said)
+        return None
+
+
+def _frames(traceback: TracebackType | None) -> list[tuple[FrameType, int]]:
+    found = []
+    while traceback is not None:
+        found.append((traceback.tb_frame, traceback.tb_lineno))
+        traceback = traceback.tb_next
+    return found
+
+
+def _where(frames: list[tuple[FrameType, int]]) -> str | None:
+    for frame, number in reversed(frames):
+        file = frame.f_code.co_filename
+        if not any(package in file for package in _PACKAGES) and not file.startswith("<"):
+            line = linecache.getline(file, number, frame.f_globals).strip()
+            return f"{os.path.basename(file)}:{number}  {line}".rstrip()
+    return None
+
+
+DEBUGGER = KerasDebugger()

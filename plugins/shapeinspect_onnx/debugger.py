@@ -1,0 +1,111 @@
+"""Finds the model and the feed behind an exception of onnxruntime, or of onnx's own checks."""
+
+from __future__ import annotations
+
+import linecache
+import os
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any
+
+from shapeinspect.dims import Shape
+from shapeinspect.ir import Frozen
+from shapeinspect.rerun import Change, Debugger, OnCall, OnInput, OnLayer, OnOperand, Recorded, Rerun
+from shapeinspect.source import Source, from_path
+
+_PACKAGES = (f"{os.sep}onnxruntime{os.sep}", f"{os.sep}onnx{os.sep}")
+
+
+class OnnxDebugger(Debugger):
+    """Reads the session and its feed, or the model that is checked, from the frames of a traceback."""
+
+    packages = ("onnxruntime", "onnx")
+
+    def recover(self, error: BaseException, model: object | None) -> Rerun | Recorded | None:
+        """Find the failed run; see ``shapeinspect.rerun.Debugger``."""
+        frames = _frames(error.__traceback__)
+        where = _where(frames)
+        for frame, _ in frames:
+            if not any(package in frame.f_code.co_filename for package in _PACKAGES):
+                continue
+            local = frame.f_locals
+            session = local.get("self")
+            if type(session).__name__ == "InferenceSession" and "input_feed" in local:
+                fed = {name: tuple(value.shape) for name, value in local["input_feed"].items()
+                       if hasattr(value, "shape")}  # fmt: skip
+                source = _of_session(session)
+                return None if source is None else _recorded(source, fed, str(error), where, contract=False)
+            proto = local.get("model")
+            if type(proto).__name__ == "ModelProto" and "ShapeInference" in str(error):
+                source = Source("model", target=proto)
+                return _recorded(source, {}, str(error), where, contract=True)
+        return None
+
+
+def _recorded(
+    source: Source, fed: dict[str, Shape], message: str, where: str | None, contract: bool
+) -> Recorded:
+    from shapeinspect_onnx.read import read
+
+    return Recorded(read(source), Frozen(fed), message, where, spell, contract, refuses="shape", batched=True)
+
+
+def _of_session(session: Any) -> Source | None:
+    path, content = getattr(session, "_model_path", None), getattr(session, "_model_bytes", None)
+    if path:
+        return from_path(path)
+    if not content:
+        return None
+    from onnx import ModelProto
+
+    return Source("the session's model", target=ModelProto.FromString(content))
+
+
+def _frames(traceback: TracebackType | None) -> list[tuple[FrameType, int]]:
+    found = []
+    while traceback is not None:
+        found.append((traceback.tb_frame, traceback.tb_lineno))
+        traceback = traceback.tb_next
+    return found
+
+
+def _where(frames: list[tuple[FrameType, int]]) -> str | None:
+    for frame, number in reversed(frames):
+        file = frame.f_code.co_filename
+        if not any(package in file for package in _PACKAGES):
+            line = linecache.getline(file, number, frame.f_globals).strip()
+            return f"{os.path.basename(file)}:{number}  {line}".rstrip()
+    return None
+
+
+_STEPS: dict[str, Callable[[str, Any], str]] = {
+    "permute": lambda x, axes: f"{x}.transpose{axes}",
+    "unsqueeze": lambda x, axis: f"np.expand_dims({x}, {axis})",
+    "squeeze": lambda x, axis: f"{x}.squeeze({axis})",
+    "flatten": lambda x, first: f"{x}.reshape(*{x}.shape[:{first}], -1)",
+    "reshape": lambda x, shape: f"{x}.reshape{shape}",
+    "crop": lambda x, shape: f"{x}[{', '.join(f':{length}' for length in shape)}]",
+    "interpolate": lambda x, space: f"a Resize of {x} to {'×'.join(map(str, space))}",
+    "resize": lambda x, shape: f"{x} of shape {shape}",
+}
+
+
+def spell(change: Change, name: str) -> str:
+    """Write a change as NumPy and ONNX spell it.
+
+    Args:
+        change: the change.
+        name: what the tensor is called.
+    """
+    if isinstance(change, OnInput | OnOperand):
+        for step, given in change.steps:
+            write = _STEPS.get(step)
+            name = write(name, given) if write is not None else f"{step} {given} of {name}"
+        return name
+    if isinstance(change, OnLayer | OnCall):
+        said = ", ".join(f"{key}={value}" for key, value in change.attributes.items())
+        return f'{said} in "{change.path}"' if isinstance(change, OnLayer) else said
+    return str(change)
+
+
+DEBUGGER = OnnxDebugger()

@@ -1,0 +1,280 @@
+"""Runs a recorded graph again by the arithmetic of shapes, with changes; no framework takes part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from shapeinspect.dims import Shape, known
+from shapeinspect.errors import ShapeMismatchError
+from shapeinspect.infer.settings import attributes_of, input_names, inputs_of
+from shapeinspect.ir import Call, Frozen, Layer, Model, Value
+from shapeinspect.mismatch.demand import space_rank
+from shapeinspect.mismatch.losses import is_loss, loss_fits
+from shapeinspect.rerun import (
+    Change,
+    Failure,
+    OnCall,
+    OnInput,
+    OnLayer,
+    OnOperand,
+    Recorded,
+    Rerun,
+    Step,
+    reshaped,
+)
+from shapeinspect.rules import has_rule, output_shapes
+from shapeinspect.rules.rule import mismatch, show, unlike
+
+# What a step or a formula raises on lengths that it does not fit.
+_UNFIT = (ValueError, TypeError, KeyError, IndexError, ArithmeticError)
+
+
+def walk_again(recorded: Recorded) -> Rerun | None:
+    """Return the failed call of a recorded graph, or None if its shapes fit after all.
+
+    Args:
+        recorded: the graph and what it was fed.
+    """
+    rerun = Walked(recorded)
+    return rerun if rerun.reproduce() else None
+
+
+@dataclass(slots=True)
+class _Run:
+    """The shapes so far."""
+
+    shapes: dict[str, Shape | None]
+    done: list[Call] = field(default_factory=list)
+
+
+class Walked(Rerun):
+    """A recorded graph and what it was fed.
+
+    Args:
+        recorded: both.
+    """
+
+    def __init__(self, recorded: Recorded) -> None:
+        self._recorded = recorded
+        self._model = _with_weights(recorded.model)
+        self._layers = {layer.path: layer for layer in self._model.layers}
+        self._failed: int | None = None
+
+    def reproduce(self) -> bool:
+        """Walk the graph as it is; fill in ``failure`` and tell whether it ends in one."""
+        found = self._walk(())
+        if found is None and "at" in self._recorded.facts:
+            found = self._looked_up()
+        if found is None:
+            return False
+        self.failure = found
+        return True
+
+    def _looked_up(self) -> Failure | None:
+        """Return the failure of the look-up that only the numbers tell."""
+        for at, call in enumerate(self._model.calls):
+            if call.layer == self._recorded.facts["at"]:
+                run = _Run(self._start(()), list(self._model.calls[:at]))
+                layer = self._layers[call.layer]
+                failure = self._failure(layer, call, inputs_of(layer, call, run.shapes), run, "")
+                return replace(failure, facts=self._recorded.facts)
+        return None
+
+    def attempt(self, changes: Sequence[Change]) -> Failure | None:
+        """Walk the graph with changes; see ``shapeinspect.rerun.Rerun``."""
+        if "at" in self._recorded.facts:
+            sizes = [
+                change.attributes.get("num_embeddings", 0)
+                for change in changes
+                if isinstance(change, OnLayer)
+            ]
+            if not 0 <= self._recorded.facts["largest"] < max(sizes, default=0):
+                return self.failure
+        try:
+            return self._walk(tuple(changes))
+        except _UNFIT:
+            return self.failure
+
+    def spell(self, change: Change, name: str) -> str:
+        """Write a change in the words of the framework that recorded the graph."""
+        return self._recorded.spell(change, name)
+
+    def _walk(self, changes: tuple[Change, ...]) -> Failure | None:
+        run = _Run(self._start(changes))
+        for name in self._model.inputs:
+            failure = self._unfed(name, run)
+            if failure is not None:
+                return failure
+        settings = {change.path: change.attributes for change in changes if isinstance(change, OnLayer)}
+        for at, call in enumerate(self._model.calls):
+            layer = self._layers.get(call.layer)
+            if layer is None or layer.kind in ("module", "input"):
+                run.done.append(call)
+                continue
+            if layer.path in settings:
+                layer = replace(layer, attributes=Frozen({**layer.attributes, **settings[layer.path]}))
+            given = self._given(at, layer, call, run, changes)
+            try:
+                made = self._made(layer, call, given, changes)
+            except ShapeMismatchError as error:
+                if not changes:
+                    self._failed = at
+                return self._failure(layer, call, given, run, str(error))
+            failure = self._declared(layer, call, made, run, changes)
+            if failure is not None:
+                return failure
+            self._fill(call, made, run, bool(changes))
+            run.done.append(call)
+        return None
+
+    def _start(self, changes: tuple[Change, ...]) -> dict[str, Shape | None]:
+        shapes: dict[str, Shape | None] = {}
+        made = {name for call in self._model.calls for name in call.outputs}
+        for name, value in self._model.values.items():
+            if name not in made or value.constant is not None:
+                shapes[name] = value.shape
+        for name in self._model.inputs:
+            shapes[name] = _counted(self._recorded.fed.get(name, self._model.values[name].shape))
+        for change in changes:
+            if isinstance(change, OnInput):
+                shapes[change.name] = _stepped(shapes[change.name], change.steps)
+        return shapes
+
+    def _unfed(self, name: str, run: _Run) -> Failure | None:
+        """Compare what is fed with what the model declares."""
+        declared, fed = self._model.values[name].shape, run.shapes[name]
+        if declared is None or fed is None or name not in self._recorded.fed or not self._recorded.refuses:
+            return None
+        differs = self._recorded.refuses == "shape" and any(map(unlike, declared, fed))
+        if len(declared) == len(fed) and not differs:
+            return None
+        layer = Layer(name, "input", "input")
+        failure = self._failure(layer, Call(name, (name,), ()), (fed,), run, "")
+        model = replace(failure.model, calls=self._model.calls)
+        return replace(failure, model=model, facts=Frozen(declared=declared))
+
+    def _given(
+        self, at: int, layer: Layer, call: Call, run: _Run, changes: tuple[Change, ...]
+    ) -> tuple[Shape | None, ...]:
+        given = list(inputs_of(layer, call, run.shapes))
+        for change in changes:
+            if isinstance(change, OnOperand) and at == (self._failed if change.call is None else change.call):
+                given[change.operand] = _stepped(given[change.operand], change.steps)
+        return tuple(given)
+
+    def _made(
+        self, layer: Layer, call: Call, given: tuple[Shape | None, ...], changes: tuple[Change, ...]
+    ) -> tuple[Shape | None, ...]:
+        attributes: Mapping[str, Any] = attributes_of(layer, call, self._model.values)
+        for change in changes:
+            if isinstance(change, OnCall) and self._model.calls.index(call) == self._failed:
+                attributes = {**attributes, **change.attributes}
+        if is_loss(layer):
+            loss_fits(replace(layer, attributes=Frozen(attributes)), given)
+            return ((),)
+        if self._recorded.batched:
+            _check_batch(layer, given)
+        return output_shapes(layer.kind, attributes, given) if has_rule(layer.kind) else (None,)
+
+    def _declared(
+        self, layer: Layer, call: Call, made: tuple[Shape | None, ...], run: _Run, changes: tuple[Change, ...]
+    ) -> Failure | None:
+        """Compare what the model declares for a value with what its layer makes."""
+        if not self._recorded.contract:
+            return None
+        agreed = [change.attributes.get("declared") for change in changes if isinstance(change, OnCall)]
+        for name, shape in zip(call.outputs, made, strict=False):
+            value = self._model.values.get(name)
+            if value is None or value.shape is None or shape is None or shape in agreed:
+                continue
+            if len(value.shape) == len(shape) and not any(map(unlike, value.shape, shape)):
+                continue
+            failure = self._failure(layer, call, inputs_of(layer, call, run.shapes), run, "")
+            facts = Frozen({"declared": value.shape, "computed": shape, "value": name})
+            return replace(failure, facts=facts)
+        return None
+
+    def _fill(self, call: Call, made: tuple[Shape | None, ...], run: _Run, changed: bool) -> None:
+        for at, name in enumerate(call.outputs):
+            if not name:
+                continue
+            shape = made[at] if at < len(made) else None
+            value = self._model.values.get(name)
+            if shape is None and not changed and value is not None and not self._recorded.fed:
+                shape = value.shape
+            run.shapes[name] = shape
+
+    def _failure(
+        self, layer: Layer, call: Call, given: tuple[Shape | None, ...], run: _Run, message: str
+    ) -> Failure:
+        names = input_names(layer, call)
+        extra = [weight.name for weight in layer.weights]
+        inputs = (*names, *extra)[: max(len(given), len(names))]
+        values = {
+            name: replace(self._model.values.get(name) or Value(name), shape=shape)
+            for name, shape in run.shapes.items()
+        }
+        for name, shape in zip(inputs, given, strict=False):
+            values[name] = replace(values.get(name) or Value(name), shape=shape)
+        model = replace(self._model, calls=tuple(run.done), values=Frozen(values))
+        attributes = attributes_of(layer, call, self._model.values)
+        return Failure(
+            model,
+            replace(layer, attributes=Frozen(attributes)),
+            tuple(inputs),
+            self._recorded.message or message,
+            self._recorded.where or layer.origin,
+        )
+
+
+def _with_weights(model: Model) -> Model:
+    """Give every input of a call a value, so that each has a shape."""
+    values = dict(model.values)
+    for name in model.inputs:
+        values.setdefault(name, Value(name))
+    return replace(model, values=Frozen(values))
+
+
+def _check_batch(layer: Layer, given: tuple[Shape | None, ...]) -> None:
+    """Refuse a picture without a batch, which the arithmetic itself would take."""
+    space, shape = space_rank(layer.attributes), given[0] if given else None
+    if space is None or shape is None or len(shape) == space + 2 or "kernel_size" not in layer.attributes:
+        return
+    last = layer.attributes.get("data_format") == "channels_last"
+    letters = ("D H W", "H W", "L")[-space if space > 1 else 2] if space <= 3 else "space"
+    order = f"N {letters} C" if last else f"N C {letters}"
+    if layer.kind != "conv_lstm":
+        raise mismatch(f"{space + 2} axes: {order}", f"{len(shape)} axes: {show(shape)}")
+
+
+class _Batch(int):
+    """A batch of unknown length: it counts as some number, and is printed as unknown."""
+
+    def __str__(self) -> str:
+        return "?"
+
+    __repr__ = __str__
+
+
+#: No axis of a layer is likely to have this length.
+_ANY = _Batch(4099)
+
+
+def _counted(shape: Shape | None) -> Shape | None:
+    """Give an unknown batch a number, so that rearrangements can be tried."""
+    if not shape or isinstance(shape[0], int):
+        return shape
+    return (_ANY, *shape[1:])
+
+
+def _stepped(shape: Shape | None, steps: tuple[Step, ...]) -> Shape | None:
+    if shape is None:
+        return None
+    if not known(shape) and any(name in ("crop", "resize") for name, _ in steps):
+        raise ValueError("open lengths")
+    done: Any = tuple(shape)
+    for step in steps:
+        done = reshaped(step, done)
+    return tuple(done)

@@ -1,0 +1,20 @@
+"""The weights file has a head for other classes."""
+
+import tempfile
+
+import keras
+from keras import layers
+
+LAYER = "out"
+CAUSE = "state-dict"
+FIX = 'units=10 in "out"'
+REPAIR = ("net(4).load_weights", "net(10).load_weights")
+
+
+def net(classes):
+    return keras.Sequential([keras.Input((8,), name="table"), layers.Dense(classes, name="out")])
+
+
+with tempfile.TemporaryDirectory() as folder:
+    net(10).save_weights(f"{folder}/net.weights.h5")
+    net(4).load_weights(f"{folder}/net.weights.h5")
