@@ -18,6 +18,9 @@ HEAD = 4096
 
 _IMPORT = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 _DTYPE = re.compile(r"(?:bool|bfloat16|complex(?:64|128)|float(?:16|32|64)|u?int(?:8|16|32|64))")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+#: What file systems allow in bytes.
+_LONGEST_NAME, _LONGEST_PATH = 255, 2048
 _DIM = re.compile(r"\d+|[^\W\d]\w*|\?")
 
 
@@ -219,7 +222,7 @@ class Source:
 
 
 def check_inside(name: str, label: str) -> None:
-    """Refuse a path from a file that could lead anywhere but below that file's directory.
+    """Refuse a path from a file that could lead anywhere but below that file's directory, or nowhere.
 
     The check is lexical: nothing is looked up.
 
@@ -228,7 +231,8 @@ def check_inside(name: str, label: str) -> None:
         label: the file that names it, for the error.
 
     Raises:
-        UnreadableFileError: for an absolute path, a drive, ``..``, a backslash or a NUL.
+        UnreadableFileError: for an absolute path, a drive, ``..``, a backslash or a NUL, and for a
+            name that is too long.
 
     Example:
         >>> check_inside("data/a.bin", "m.onnx")
@@ -241,6 +245,9 @@ def check_inside(name: str, label: str) -> None:
         or any(part in ("..", "") for part in parts)
     ):
         raise UnreadableFileError(label, f"it names a path outside its own directory: {name!r}")
+    sizes = [len(part.encode("utf-8", "replace")) for part in parts]
+    if sum(sizes) > _LONGEST_PATH or max(sizes) > _LONGEST_NAME or _SURROGATE.search(name):
+        raise UnreadableFileError(label, f"it names a path that no file can have: {name[:80]!r}")
 
 
 def from_path(path: str | os.PathLike[str], label: str | None = None) -> Source:

@@ -126,3 +126,9 @@ def test_an_import_string_that_leads_nowhere(tmp_path: Path, monkeypatch: pytest
     assert "without arguments" in str(needs.value)
     with pytest.raises(ModelCodeError, match="a_package_that_is_not_there"):
         from_import_string("bad_import:x")
+
+
+@pytest.mark.parametrize("name", ["a" * 256, "é" * 128, "/".join(["a"] * 1200) + "/" + "b" * 1000, "a\ud800"])
+def test_a_name_that_no_file_can_have(name: str) -> None:
+    with pytest.raises(UnreadableFileError):
+        check_inside(name, "m.onnx")
