@@ -74,4 +74,5 @@ def run() -> None:
     print(json.dumps([codes, seen, imported]), file=sys.stderr)
 
 
-run()
+if __name__ == "__main__":
+    run()
