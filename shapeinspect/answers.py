@@ -117,7 +117,7 @@ def explain(source: Any, layer: str | None = None, input: Any = None, **settings
             f"settings go with the name of a kind, not with a model: {', '.join(settings)}",
             expected='such as explain("conv", input=300, kernel_size=5)',
         )
-    report = source if isinstance(source, Report) else inspect(source, input)
+    report = source if isinstance(source, Report) else inspect(replace(locate(source), findings=True), input)
     if layer is not None:
         layer = report[layer].path  # raises the error with close names
     return Explanation(report.model.source, explain_model(report.model, layer), layer is not None)

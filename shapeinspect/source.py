@@ -121,6 +121,8 @@ class Source:
         inputs: the shapes asked for with ``--input``, in order.
         example: real example inputs for a live object: ``(args, kwargs)``; None if there are none.
         opener: opens a file that is elsewhere; None for one on this machine.
+        findings: whether an adapter is to look for mistakes that the shapes alone do not show, at the
+            price of a second look.
 
     Example:
         >>> Source("model", target=object()).is_live
@@ -136,6 +138,7 @@ class Source:
     inputs: tuple[InputSpec, ...] = ()
     example: tuple[tuple[Any, ...], dict[str, Any]] | None = field(default=None, repr=False)
     opener: Opener | None = field(default=None, repr=False)
+    findings: bool = False
 
     @property
     def is_live(self) -> bool:

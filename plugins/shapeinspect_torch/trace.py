@@ -17,6 +17,7 @@ from typing import Any
 from shapeinspect.errors import ModelCodeError, UsageError
 from shapeinspect.ir import Call, Frozen, Layer, Model, Note, Weight
 from shapeinspect.source import Source
+from shapeinspect_torch import _autograd
 from shapeinspect_torch._guard import undisturbed
 from shapeinspect_torch._inputs import Inputs, prepare
 from shapeinspect_torch._mode import NeedsNumbersError, without_numbers_mode
@@ -65,6 +66,8 @@ def read_module(source: Source) -> Model:
         if whole:
             shown = " and ".join(f'"{name}"' for name in sorted(whole))
             notes.append(Note(f"{shown} goes to an embedding, so int64 was taken where no dtype was given"))
+        if source.findings:
+            notes.extend(_autograd.notes(source, model, trace.recorder, whole))
         return _assemble(source, nodes, shadow, trace, notes)
 
 

@@ -32,6 +32,8 @@ _SPATIAL = frozenset("DHWLT")
 _Key: TypeAlias = "tuple[str, int]"
 _Fields: TypeAlias = "dict[int, tuple[_Key, Reach]]"
 # Ops that change a length along an axis they link; any other that does is not followed.
+# What these read where depends on numbers, so nothing is said of them and of what lies behind.
+_NOT_FOLLOWED = frozenset({"scatter", "gather", "take_along", "roi_align", "lambda", "unknown"})
 _KEEPS_ORDER = frozenset({"embedding", "concat", "stack", "split", "expand"})
 
 
@@ -92,6 +94,8 @@ class Fields:
         seen = {key for name in sources for key, _ in self._found.get(name, {}).values()}
         whole = frozenset[_Key]().union(*(self._whole.get(name, frozenset()) for name in sources))
         if not seen and not whole:
+            return
+        if kind in _NOT_FOLLOWED:
             return
         for place, name in enumerate(call.outputs):
             shape = graph.shape(name)

@@ -44,6 +44,8 @@ def remarks(
         said += _of_padding(attributes["padding"], windows)
     if layer.kind in ("softmax", "argmax") and call is not None and shape is not None:
         said += _of_softmax(graph, layer, call, shape)
+    if _writes_in_place(layer.type):
+        said.append("It writes into its first input in place: every name for that tensor sees the change.")
     if layer.kind == "linear" and layer.weights:
         said.append("It works on the last axis; every other axis is carried along.")
     ragged = layer.kind == "resize" and attributes.get("mode") == "area"
@@ -52,6 +54,12 @@ def remarks(
     if layer.kind in ("global_max_pool", "global_avg_pool"):
         said.append("It keeps one number for each channel and removes the length: any length fits.")
     return tuple(said)
+
+
+def _writes_in_place(native: str) -> bool:
+    """Tell torch's in-place functions by their names: ``Tensor.add_``, ``Tensor.__setitem__``."""
+    name = native.rpartition(".")[2]
+    return name == "__setitem__" or (native != name and name.endswith("_") and not name.endswith("__"))
 
 
 def _of_conv(attributes: Attributes) -> list[str]:

@@ -70,3 +70,56 @@ class UNet(nn.Module):
         c = self.up2(self.mid(self.pool(b)))
         b = self.up1(torch.cat([c, b], dim=1))
         return self.out(torch.cat([b, a], dim=1))
+
+
+class WriteBack(nn.Module):
+    """Two regions of X are cut out, worked on together, and written back into X: backward fails."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pre, self.op = nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 3, padding=1)
+
+    def regions(self, x: torch.Tensor) -> torch.Tensor:
+        y = torch.stack([x[:, :, 2:6, 3:8], x[:, :, 1:5, 0:5]], dim=1)
+        return self.op(y.flatten(0, 1)).unflatten(0, tuple(y.shape[:2]))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.sigmoid(self.pre(x))
+        z = self.regions(x)
+        x[:, :, 2:6, 3:8] = z[:, 0]
+        x[:, :, 1:5, 0:5] = z[:, 1]
+        return x
+
+
+class WriteBackOutOfPlace(WriteBack):
+    """The same, into a copy."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.sigmoid(self.pre(x))
+        z = self.regions(x)
+        x = x.clone()
+        x[:, :, 2:6, 3:8] = z[:, 0]
+        x[:, :, 1:5, 0:5] = z[:, 1]
+        return x
+
+
+class Residual(nn.Module):
+    """``+=`` into a tensor that autograd saved; with a norm in training, whose statistics change too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = torch.tanh(self.norm(self.conv(x)))
+        y += x
+        return y
+
+
+class ResidualThatWorks(Residual):
+    """``+=`` into the output of a norm, which saves its input and not its output."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.norm(self.norm(self.conv(x)))
+        y += x
+        return torch.relu(y)
