@@ -10,6 +10,7 @@ which would open other files.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import sys
@@ -53,19 +54,19 @@ class Window(io.RawIOBase):
         super().close()
 
 
-def limit(memory: int, seconds: int) -> None:
-    """Bound this process's address space and processor time, where the platform can."""
+def limit(memory: int, seconds: float) -> None:
+    """Bound this process's address space and the processor time from now on, where the platform can."""
     try:
         import resource
-    except ImportError:
+        import signal
+
+        signal.setitimer(signal.ITIMER_PROF, seconds)  # which ends the process
+    except (ImportError, AttributeError):
         return
-    for kind, wanted in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, seconds)):
-        _, hard = resource.getrlimit(kind)
-        value = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        try:
-            resource.setrlimit(kind, (value, value))
-        except (ValueError, OSError):
-            continue
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    value = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_AS, (value, value))
 
 
 def texts(value: Any) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -21,14 +22,19 @@ from shapeinspect_keras import jsontext
 if TYPE_CHECKING:
     import numpy as np
 
-#: The child's limits: bytes of address space, seconds of processor time, seconds on the clock,
-#: objects in the file, bytes of its answer.
+#: The child's limits: bytes of address space, seconds of processor time for the listing (a damaged file
+#: may send libhdf5 in circles, and a small one is to be given up soon), seconds on the clock, objects
+#: in the file, bytes of its answer.
 MEMORY = 2 * 1024**3
-SECONDS = 30
+SECONDS = 30.0
+SECONDS_AT_LEAST = 1.0
+BYTES_A_SECOND = 2 << 20
 CLOCK = 120
 OBJECTS = 2_000_000
 ANSWER = jsontext.LIMIT
 
+#: The signals that end a child whose processor time is over, where the platform has them.
+_OVER_TIME = frozenset(getattr(signal, name, None) for name in ("SIGPROF", "SIGXCPU"))
 _CHILD = Path(__file__).with_name("_hdf5_child.py")
 _RANK = 32
 _DTYPE = re.compile(r"[a-z][a-z0-9_]{2,20}")
@@ -109,7 +115,7 @@ def listing(source: Source, offset: int, size: int) -> Tree:
         "size": size,
         "search": _home_of_h5py(),
         "memory": MEMORY,
-        "seconds": SECONDS,
+        "seconds": min(SECONDS, SECONDS_AT_LEAST + size / BYTES_A_SECOND),
         "objects": OBJECTS,
     }
     answer = jsontext.parse(_ask(source, json.dumps(request)), source.label, "the HDF5 listing")
@@ -190,6 +196,8 @@ def _ask(source: Source, request: str) -> bytes:
         raise UnreadableFileError(source.label, f"listing its HDF5 took over {CLOCK} s")
     if len(answer) > ANSWER:
         raise UnreadableFileError(source.label, "the listing of its HDF5 is too long")
+    if child.returncode and -child.returncode in _OVER_TIME:
+        raise UnreadableFileError(source.label, "listing its HDF5 takes too long", hint="is it damaged?")
     if child.returncode:
         how = f"signal {-child.returncode}" if child.returncode < 0 else f"exit code {child.returncode}"
         raise UnreadableFileError(source.label, f"the HDF5 library broke down on it ({how})")

@@ -29,6 +29,7 @@ _PROJECT = Path(shapeinspect.__file__).parents[1]
 CODE = {sys.prefix, sys.base_prefix, *sysconfig.get_paths().values()}
 CODE |= {str(_PROJECT / "shapeinspect"), str(_PROJECT / "plugins")}
 CODE = {os.path.realpath(path) for path in CODE}
+SEARCHED = {os.path.realpath(path) for path in sys.path}
 
 seen: list[Any] = []
 given: set[str] = set()
@@ -45,6 +46,8 @@ def hook(event: str, arguments: tuple[Any, ...]) -> None:
         path = os.path.realpath(os.fsdecode(arguments[0]))
         writes = event == "open" and (arguments[2] or 0) & WRITING
         allowed = given if writes else given | CODE
+        if event == "os.listdir" and path in SEARCHED:  # an import looks there
+            return
         if path != os.devnull and not inside(path, allowed):
             seen.append([event, path])
     elif event == "subprocess.Popen":
