@@ -21,7 +21,8 @@ _MOST = 65_536
 _LARGEST = (1 << 63) - 1
 
 _STRING = re.compile(r"""u?'(?:[^'\\\n]|\\.)*'|u?"(?:[^"\\\n]|\\.)*\"""")
-_REST = re.compile(r"(?:True|False|None|\d{1,30}L?|[\s(){}\[\],:])*")
+# A run of digits is taken whole: pieces of it could be put together in exponentially many ways.
+_REST = re.compile(r"(?:True|False|None|\d{1,30}(?!\d)L?|[\s(){}\[\],:])*")
 _LONG = re.compile(r"(?<=\d)L")
 _SHALLOW = 16
 
