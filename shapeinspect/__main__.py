@@ -1,6 +1,20 @@
-"""``python -m shapeinspect`` is the command line."""
+"""``python -m shapeinspect`` is the command line; before a script's name it runs that under the debugger."""
+
+import sys
 
 from shapeinspect.cli import main
 
+
+def _is_script(words: list[str]) -> bool:
+    import os
+
+    return bool(words) and words[0].endswith(".py") and os.path.isfile(words[0])
+
+
 if __name__ == "__main__":
-    main()
+    if _is_script(sys.argv[1:]):
+        from shapeinspect.debugging import run_script
+
+        run_script(sys.argv[1:])
+    else:
+        main()

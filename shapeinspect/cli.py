@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from shapeinspect.commands import check as check_command
 from shapeinspect.commands import diff as diff_command
 from shapeinspect.commands import explain as explain_command
 from shapeinspect.commands import fit as fit_command
@@ -116,6 +117,7 @@ def adapters(format: Format = "table", width: Width = None) -> None:  # noqa: A0
 
 app.command("explain")(explain_command.run)
 app.command("fit")(fit_command.run)
+app.command("check")(check_command.run)
 app.command("diff")(diff_command.run)
 app.command("normalize")(normalize_command.run)
 app.command("layouts")(layouts_command.run)

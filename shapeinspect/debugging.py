@@ -6,16 +6,21 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
 
 from shapeinspect import registry
 from shapeinspect.adapter import Adapter
+from shapeinspect.errors import UsageError
+from shapeinspect.ir import Frozen, Model
 from shapeinspect.mismatch import Diagnosis, describe
 from shapeinspect.mismatch import diagnose as _diagnose
-from shapeinspect.mismatch.walked import walk_again
+from shapeinspect.mismatch.walked import fed_by, unchecked, walk_again, walked_model
+from shapeinspect.report import inspect as inspect_model
+from shapeinspect.report import locate
 from shapeinspect.rerun import Debugger, Recorded, Rerun
-from shapeinspect.source import from_object
+from shapeinspect.source import with_inputs
 
 #: Where an exception keeps what was found out about it.
 _MARK = "__shapeinspect__"
@@ -106,16 +111,97 @@ def explain_error(error: BaseException, model: object | None = None) -> Diagnosi
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What a walk of a model's shapes found.
+
+    Args:
+        diagnosis: what does not fit, or None if everything does.
+        model: the model, with the shapes that were walked.
+        unchecked: the layers of which nothing is known that could be checked.
+    """
+
+    diagnosis: Diagnosis | None
+    model: Model
+    unchecked: tuple[str, ...]
+
+
+def fits(source: Any, input: Any = None) -> Fit:  # noqa: A002  # the field's word for it
+    """Walk the shapes of a saved or live model without running it.
+
+    Args:
+        source: as for ``shapeinspect.inspect``.
+        input: the shapes of the inputs, as for ``shapeinspect.inspect``.
+
+    Raises:
+        UsageError: if the source holds no graph, or the request does not fit it.
+        UnreadableFileError: if the file is cut off, corrupt or of no known format.
+
+    Example:
+        >>> fits("tests/data/lenet.onnx").diagnosis is None
+        True
+    """
+    request = with_inputs(locate(source), input)
+    adapter = registry.choose(request)
+    found: Rerun | Recorded | None = None
+    if adapter.debugger is not None:
+        found = _load(adapter.debugger).examine(request)
+    elif not request.is_live:
+        model = adapter.read(replace(request, inputs=()))
+        found = Recorded(model, Frozen(), "", None, lambda change, name: f"{change} of {name}")
+    if isinstance(found, Recorded):
+        if not found.model.calls:
+            raise UsageError(
+                f'"{request.label}" holds no graph, so there is nothing to walk',
+                got=f"weights alone ({found.model.format})",
+                hint="name a model in Python code as package.module:attribute",
+            )
+        found = replace(found, fed=fed_by(found.model, request.inputs))
+        walked = walk_again(found)
+        if walked is None:
+            reached = walked_model(found)
+            return Fit(None, reached, unchecked(reached))
+        found = walked
+    if found is None:
+        report = inspect_model(request)
+        return Fit(None, report.model, ())
+    diagnosis = _diagnose(found)
+    return Fit(diagnosis, diagnosis.model, ())
+
+
+def run_script(words: list[str]) -> None:
+    """Run a user's script as Python would, and explain the shape error that ends it.
+
+    Args:
+        words: the script's path, and the words after it, which become its ``sys.argv``.
+
+    Raises:
+        Exception: whatever the script raises, with the diagnosis added.
+    """
+    import os
+    import runpy
+
+    before, path = sys.argv, sys.path[0]
+    sys.argv = list(words)
+    sys.path[0] = os.path.dirname(os.path.abspath(words[0]))
+    try:
+        with debug():
+            runpy.run_path(words[0], run_name="__main__")
+    finally:
+        sys.argv, sys.path[0] = before, path
+
+
 def _recover(error: BaseException, model: object | None) -> Rerun | None:
     """Ask the debuggers of the frameworks that are imported."""
+    asked: set[str] = set()
     for adapter in _adapters():
-        if adapter.debugger is None:
+        if adapter.debugger is None or adapter.debugger in asked:
             continue
+        asked.add(adapter.debugger)
         debugger = _load(adapter.debugger)
         if not any(package in sys.modules for package in debugger.packages):
             continue
-        fits = model is not None and adapter.match(from_object(model)) > 0
-        found = debugger.recover(error, model if fits else None)
+        found = debugger.recover(error, model)
         if isinstance(found, Recorded):
             found = walk_again(found)
         if found is not None:

@@ -9,6 +9,7 @@ from math import prod
 from typing import Any, TypeAlias
 
 from shapeinspect.ir import Attribute, Frozen, Layer, Model
+from shapeinspect.source import Source
 
 #: One edit of a tensor: its name and its argument; see :func:`reshaped` for all of them.
 Step: TypeAlias = "tuple[str, Any]"
@@ -170,6 +171,20 @@ class Debugger(ABC):
 
         Returns:
             What can be run again, or None where the exception is not about shapes.
+        """
+
+    @abstractmethod
+    def examine(self, source: Source) -> Rerun | Recorded | None:
+        """Look at a saved or live model before anything has failed.
+
+        Args:
+            source: the model, and the input shapes that are asked for.
+
+        Returns:
+            A graph to be walked, a call that fails on these inputs, or None where the call passes.
+
+        Raises:
+            UsageError: if the request does not fit the model.
         """
 
 

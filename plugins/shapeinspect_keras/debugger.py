@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import linecache
 import os
+from dataclasses import replace
 from types import FrameType, TracebackType
 
+from shapeinspect.ir import Frozen
 from shapeinspect.rerun import Debugger, Recorded, Rerun
+from shapeinspect.source import Source
+from shapeinspect_keras._debug_spelling import Speller
 
 #: Methods that run the model on data.
 _RUNS = frozenset({
@@ -50,6 +54,23 @@ class KerasDebugger(Debugger):
 
             return of_loading(owner, args[0] if args else owner, said)
         return None
+
+    def examine(self, source: Source) -> Rerun | Recorded | None:
+        """Read a saved model's graph, or call a live one on symbols; see ``shapeinspect.rerun.Debugger``."""
+        if not source.is_live:
+            from shapeinspect_keras.reader import read
+
+            model = read(replace(source, inputs=()))
+            shapes = {name: model.values[name].shape for name in model.inputs if name in model.values}
+            spell = Speller(data=True, shapes=shapes)
+            return Recorded(model, Frozen(), "", None, spell, refuses="rank", batched=True)
+        from shapeinspect_keras import _refusal as refusal
+        from shapeinspect_keras._live_inputs import arguments
+
+        entrance = arguments(source.target, source)
+        if entrance is None:
+            return None
+        return refusal.of_call(source.target, entrance.args, dict(entrance.kwargs), refusal.Said("", None))
 
 
 def _frames(traceback: TracebackType | None) -> list[tuple[FrameType, int]]:

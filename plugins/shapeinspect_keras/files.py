@@ -24,6 +24,7 @@ class KerasFiles(Adapter):
     name = "keras"
     framework = "keras"
     native = "shapeinspect_keras.native:NATIVE"
+    debugger = "shapeinspect_keras.debugger:DEBUGGER"
     formats = ("Keras archive (.keras)", "Keras HDF5 (.h5, .hdf5)")
 
     def match(self, source: Source) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -40,6 +41,10 @@ class OnnxDebugger(Debugger):
                 source = Source("model", target=proto)
                 return _recorded(source, {}, str(error), where, contract=True)
         return None
+
+    def examine(self, source: Source) -> Rerun | Recorded | None:
+        """Read the graph as it is declared; see ``shapeinspect.rerun.Debugger``."""
+        return _recorded(replace(source, inputs=()), {}, "", None, contract=not source.inputs)
 
 
 def _recorded(

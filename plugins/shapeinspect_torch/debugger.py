@@ -7,7 +7,9 @@ import os
 from types import FrameType, TracebackType
 from typing import Any
 
-from shapeinspect.rerun import Debugger, Rerun
+from shapeinspect.errors import UsageError
+from shapeinspect.rerun import Debugger, Recorded, Rerun
+from shapeinspect.source import Source
 from shapeinspect_torch._record import is_ours
 
 _CALLS = ("_wrapped_call_impl", "_call_impl")
@@ -43,6 +45,34 @@ class TorchDebugger(Debugger):
             if found is not None:
                 return found
         return place.reproduced() or place.looked_up()
+
+    def examine(self, source: Source) -> Rerun | Recorded | None:
+        """Run a live module without numbers; see ``shapeinspect.rerun.Debugger``."""
+        return _examined(source)
+
+
+def _examined(source: Source) -> Rerun | None:
+    """Run a live module on meta tensors of the asked-for shapes."""
+    from shapeinspect_torch._inputs import _from_specs, _signature
+    from shapeinspect_torch._record import NeedsIntegersError
+    from shapeinspect_torch._rerun import TorchRerun
+
+    model: Any = source.target
+    whole: frozenset[str] = frozenset()
+    while True:
+        if source.example is not None:
+            args, kwargs = source.example
+        else:
+            given = _from_specs(source.inputs, model, _signature(model), whole)
+            args, kwargs = tuple(given[0]), given[1]
+        rerun = TorchRerun(model, args, kwargs)
+        ended = rerun.reproduce("", None)
+        if isinstance(ended, UsageError):
+            raise ended
+        if isinstance(ended, NeedsIntegersError) and not whole and source.example is None:
+            whole = frozenset(rerun.failure.model.inputs)
+            continue
+        return None if ended is None or rerun.is_limit(ended) or not _is_op(rerun) else rerun
 
 
 class _Place:

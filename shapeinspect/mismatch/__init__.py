@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from shapeinspect.mismatch.causes import CAUSES
-from shapeinspect.mismatch.describe import describe
+from shapeinspect.mismatch.data import to_dict
+from shapeinspect.mismatch.describe import describe, fitting
 from shapeinspect.mismatch.diagnose import Diagnosis, Tried, diagnose
 
-__all__ = ["CAUSES", "Diagnosis", "Tried", "describe", "diagnose"]
+__all__ = ["CAUSES", "Diagnosis", "Tried", "describe", "diagnose", "fitting", "to_dict"]

@@ -6,10 +6,11 @@ import textwrap
 from collections.abc import Iterable, Iterator
 
 from shapeinspect.dims import Shape
-from shapeinspect.ir import Axes, Layer, Value, Weight
+from shapeinspect.ir import Axes, Layer, Model, Value, Weight
 from shapeinspect.mismatch.causes import CAUSES
 from shapeinspect.mismatch.demand import channel_axis
 from shapeinspect.mismatch.diagnose import Diagnosis
+from shapeinspect.mismatch.losses import is_loss
 from shapeinspect.rules.rule import show
 from shapeinspect.text import printable
 
@@ -30,6 +31,29 @@ def describe(diagnosis: Diagnosis) -> str:
     for label, texts in _facts(diagnosis):
         for at, text in enumerate(texts):
             lines += _wrapped(label if at == 0 else "", text)
+    return "\n".join(lines)
+
+
+def fitting(model: Model, unchecked: tuple[str, ...]) -> str:
+    """Return the text for a model whose shapes fit.
+
+    Args:
+        model: the model, walked.
+        unchecked: the layers behind which nothing could be checked.
+    """
+    lines = []
+    for label, names in (("input", model.inputs), ("output", model.outputs)):
+        for name in names:
+            value = model.values.get(name)
+            if value is not None:
+                lines += _wrapped(label, f"{printable(name, 40)}  {_value(value)}")
+    calls = sum(1 for call in model.calls)
+    lines.append(f"the shapes of all {calls} calls fit")
+    if unchecked:
+        named = ", ".join(f'"{printable(path, 40)}"' for path in unchecked[:3])
+        more = f" and {len(unchecked) - 3} more" if len(unchecked) > 3 else ""
+        lines[-1] = f"the shapes of {calls - len(unchecked)} of {calls} calls fit"
+        lines += _wrapped("unknown", f"the outputs of {named}{more}")
     return "\n".join(lines)
 
 
@@ -68,7 +92,14 @@ def _facts(diagnosis: Diagnosis) -> Iterator[tuple[str, list[str]]]:
 
 def _expected(diagnosis: Diagnosis) -> list[str]:
     problem, layer = diagnosis.problem, diagnosis.layer
-    demand = problem.demand
+    demand, facts = problem.demand, diagnosis.failure.facts
+    if "largest" in facts:
+        return [f"whole numbers from 0 to {facts['size'] - 1}: there are {facts['size']} of them"]
+    if "declared" in facts:
+        name = facts.get("value", diagnosis.failure.inputs[0])
+        return [f'"{name}" of shape {show(facts["declared"])}, as the model declares it']
+    if is_loss(layer):
+        return _targets(diagnosis)
     weight = _weight(diagnosis, layer.path)
     tail = "" if weight is None else f'   weight "{weight.name}" is {_stored(weight)}'
     if demand is None:
@@ -76,6 +107,22 @@ def _expected(diagnosis: Diagnosis) -> list[str]:
     letter = _letter(layer, demand.axis, len(problem.shapes[0] or ()))
     parts = _parts(diagnosis, demand.wanted)
     return [f"{letter} = {demand.wanted}{tail}{parts}"]
+
+
+def _targets(diagnosis: Diagnosis) -> list[str]:
+    """Say which targets fit the outputs that a loss was given."""
+    shape = diagnosis.problem.shapes[0] if diagnosis.problem.shapes else None
+    if not shape:
+        return []
+    name = diagnosis.layer.type.lower().replace("_", "")
+    if "sparse" in name:
+        return [f"targets of {show(shape[:-1])}, a class number each"]
+    if "binary" in name or "bce" in name or "entropy" not in name:
+        return [f"targets of {show(shape)}, like the outputs"]
+    if "categorical" in name:
+        return [f"targets of {show(shape)}, one-hot"]
+    numbers = (*shape[:1], *shape[2:])
+    return [f"targets of {show(numbers)}, a class number each: axis 1 of {show(shape)} holds the classes"]
 
 
 def _letter(layer: Layer, axis: int, rank: int) -> str:
@@ -126,9 +173,20 @@ def _flattened(diagnosis: Diagnosis) -> Value | None:
 def _got(diagnosis: Diagnosis) -> list[str]:
     demand, values = diagnosis.problem.demand, diagnosis.model.values
     shown = [_value(values[name]) for name in diagnosis.failure.inputs if name in values]
+    facts = diagnosis.failure.facts
+    if "largest" in facts:
+        out = facts["largest"] if facts["largest"] >= facts["size"] else facts["smallest"]
+        return [f"{out}, in {shown[-1]}" if shown else str(out)]
+    if "computed" in facts:
+        return [f"{show(facts['computed'])}, computed from {' and '.join(shown)}"]
+    if "stored" in facts:
+        return [
+            f'{show(shape)} stored for "{path}.{role}"'
+            for path, stored in facts["stored"]
+            for role, shape in stored
+        ]
     if demand is None:
-        facts = [f"{key} = {value}" for key, value in diagnosis.failure.facts.items()]
-        return [*facts, " and ".join(shown)] if shown else facts
+        return [" and ".join(shown)] if shown else []
     origin = _flattened(diagnosis)
     lines = [f"{demand.had} in {shown[0]}"] if shown else [str(demand.had)]
     if origin is not None and origin.shape is not None and len(origin.shape) > 2:

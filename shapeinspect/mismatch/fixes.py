@@ -55,13 +55,23 @@ def entry(failure: Failure, name: str) -> Layer | None:
         name: the value.
     """
     layers = {layer.path: layer for layer in failure.model.layers}
+    names = {name}
     for call in failure.model.calls:
-        if name in call.inputs and call.layer in layers and layers[call.layer].kind not in _PASSING:
-            return layers[call.layer]
-    return failure.layer if name in failure.inputs[:1] else None
+        layer = layers.get(call.layer)
+        if layer is None or names.isdisjoint(call.inputs):
+            continue
+        if layer.kind not in _PASSING:
+            return layer
+        if layer.kind != "module":
+            names.update(call.outputs)
+    return failure.layer if failure.inputs and failure.inputs[0] in names else None
 
 
-_PASSING = frozenset({"module", "shape_of", "identity", "dropout", "cast", "unary", "activation"})
+#: What leaves the order of the axes as it is, so that the layer behind says how they are read.
+_PASSING = frozenset({
+    "module", "shape_of", "identity", "dropout", "cast", "unary", "activation", "pad", "normalize", "augment",
+    "elementwise", "constant", "quantize", "dequantize",
+})  # fmt: skip
 
 
 def _inputs(failure: Failure) -> Iterator[Fix]:

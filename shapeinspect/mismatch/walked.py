@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from shapeinspect.dims import Shape, known
-from shapeinspect.errors import ShapeMismatchError
+from shapeinspect.dims import UNKNOWN, Shape, Unknown, known
+from shapeinspect.errors import ShapeMismatchError, UsageError
 from shapeinspect.infer.settings import attributes_of, input_names, inputs_of
 from shapeinspect.ir import Call, Frozen, Layer, Model, Value
 from shapeinspect.mismatch.demand import space_rank
@@ -26,6 +26,7 @@ from shapeinspect.rerun import (
 )
 from shapeinspect.rules import has_rule, output_shapes
 from shapeinspect.rules.rule import mismatch, show, unlike
+from shapeinspect.source import InputSpec
 
 # What a step or a formula raises on lengths that it does not fit.
 _UNFIT = (ValueError, TypeError, KeyError, IndexError, ArithmeticError)
@@ -39,6 +40,68 @@ def walk_again(recorded: Recorded) -> Rerun | None:
     """
     rerun = Walked(recorded)
     return rerun if rerun.reproduce() else None
+
+
+def walked_model(recorded: Recorded) -> Model:
+    """Return a graph that fits, with the shapes that a walk gives its values.
+
+    Args:
+        recorded: the graph and what it is fed.
+    """
+    rerun = Walked(recorded)
+    shapes = rerun.shapes()
+    model = recorded.model
+    values = {
+        name: replace(value, shape=shapes.get(name, value.shape)) for name, value in model.values.items()
+    }
+    return replace(model, values=Frozen(values))
+
+
+def unchecked(model: Model) -> tuple[str, ...]:
+    """Return the layers whose output is not known after a walk, so that nothing behind them is checked.
+
+    Args:
+        model: a walked model.
+    """
+    return tuple(
+        call.layer
+        for call in model.calls
+        if any(name and model.values[name].shape is None for name in call.outputs if name in model.values)
+    )
+
+
+def fed_by(model: Model, specs: Sequence[InputSpec]) -> Frozen[Any]:
+    """Match the asked-for shapes with a model's inputs: by name, or in order.
+
+    Args:
+        model: the model.
+        specs: what the user asked for; ``?`` keeps what is declared.
+
+    Raises:
+        UsageError: if there is no such input.
+    """
+    fed: dict[str, Shape] = {}
+    named = {spec.name for spec in specs}
+    free = [name for name in model.inputs if name not in named]
+    for spec in specs:
+        if (spec.name is None and not free) or (spec.name is not None and spec.name not in model.inputs):
+            raise UsageError(
+                "one input more than the model has"
+                if spec.name is None
+                else f'there is no input "{spec.name}"',
+                expected=", ".join(model.inputs) or "no inputs: the source records none",
+            )
+        name = free.pop(0) if spec.name is None else spec.name
+        value = model.values.get(name)
+        declared = value.shape if value is not None else None
+        if declared is not None and len(declared) == len(spec.shape):
+            fed[name] = tuple(
+                old if isinstance(new, Unknown) else new
+                for old, new in zip(declared, spec.shape, strict=True)
+            )
+        else:
+            fed[name] = spec.shape
+    return Frozen(fed)
 
 
 @dataclass(slots=True)
@@ -101,8 +164,15 @@ class Walked(Rerun):
         """Write a change in the words of the framework that recorded the graph."""
         return self._recorded.spell(change, name)
 
-    def _walk(self, changes: tuple[Change, ...]) -> Failure | None:
-        run = _Run(self._start(changes))
+    def shapes(self) -> dict[str, Shape | None]:
+        """Return the shape of every value after a walk that comes to its end."""
+        run = _Run({})
+        self._walk((), run)
+        return {name: _open(shape) for name, shape in run.shapes.items()}
+
+    def _walk(self, changes: tuple[Change, ...], run: _Run | None = None) -> Failure | None:
+        run = run or _Run({})
+        run.shapes.update(self._start(changes))
         for name in self._model.inputs:
             failure = self._unfed(name, run)
             if failure is not None:
@@ -213,11 +283,11 @@ class Walked(Rerun):
         extra = [weight.name for weight in layer.weights]
         inputs = (*names, *extra)[: max(len(given), len(names))]
         values = {
-            name: replace(self._model.values.get(name) or Value(name), shape=shape)
+            name: replace(self._model.values.get(name) or Value(name), shape=_marked(shape))
             for name, shape in run.shapes.items()
         }
         for name, shape in zip(inputs, given, strict=False):
-            values[name] = replace(values.get(name) or Value(name), shape=shape)
+            values[name] = replace(values.get(name) or Value(name), shape=_marked(shape))
         model = replace(self._model, calls=tuple(run.done), values=Frozen(values))
         attributes = attributes_of(layer, call, self._model.values)
         return Failure(
@@ -267,6 +337,18 @@ def _counted(shape: Shape | None) -> Shape | None:
     if not shape or isinstance(shape[0], int):
         return shape
     return (_ANY, *shape[1:])
+
+
+def _marked(shape: Shape | None) -> Shape | None:
+    """Find the unknown batch again that went through a formula."""
+    return None if shape is None else tuple(_ANY if length == _ANY else length for length in shape)
+
+
+def _open(shape: Shape | None) -> Shape | None:
+    """Take the number of an unknown batch back."""
+    if shape is None:
+        return None
+    return tuple(UNKNOWN if length == _ANY else length for length in shape)
 
 
 def _stepped(shape: Shape | None, steps: tuple[Step, ...]) -> Shape | None:

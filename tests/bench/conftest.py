@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from statistics import median
 
 import pytest
@@ -40,9 +43,22 @@ print(json.dumps([seconds, usage.ru_maxrss / 1024, os.waitstatus_to_exitcode(sta
 """
 
 
+@cache
+def _environment() -> dict[str, str]:
+    """Keep compiled modules, as an installed package has them, for both sides and in one place."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    folder = tempfile.TemporaryDirectory(prefix="bench-")
+    atexit.register(folder.cleanup)
+    return {**kept, "PYTHONPYCACHEPREFIX": folder.name}
+
+
 def _once(words: Sequence[str]) -> Cost:
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", _STARTER, *words], capture_output=True, text=True, check=True
+        [sys.executable, "-I", "-S", "-c", _STARTER, *words],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=_environment(),
     )
     seconds, megabytes, code = json.loads(done.stdout)
     assert code == 0, done.stderr

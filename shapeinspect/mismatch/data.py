@@ -1,0 +1,45 @@
+"""A diagnosis as plain data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shapeinspect.mismatch.causes import CAUSES
+from shapeinspect.mismatch.diagnose import Diagnosis
+
+
+def to_dict(diagnosis: Diagnosis | None) -> dict[str, Any]:
+    """Return a diagnosis as ``--format json`` prints it.
+
+    Args:
+        diagnosis: what was found, or None where everything fits.
+
+    Example:
+        >>> to_dict(None)
+        {'fits': True}
+    """
+    if diagnosis is None:
+        return {"fits": True}
+    values = diagnosis.model.values
+    return {
+        "fits": False,
+        "layer": diagnosis.layer.path,
+        "kind": diagnosis.layer.kind,
+        "cause": diagnosis.cause,
+        "why": CAUSES[diagnosis.cause],
+        "expected": diagnosis.problem.expected,
+        "got": {
+            name: None
+            if values[name].shape is None
+            else [_plain(length) for length in values[name].shape or ()]
+            for name in diagnosis.failure.inputs
+            if name in values
+        },
+        "where": diagnosis.failure.where,
+        "chain": [layer.path for layer, _ in diagnosis.chain()],
+        "fixes": [tried.text for tried in diagnosis.fixes],
+    }
+
+
+def _plain(length: object) -> int | str:
+    return length if type(length) is int else str(length)

@@ -1,0 +1,155 @@
+"""The debugger itself: what it adds to an exception, what it leaves alone, and what it costs."""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+import pytest
+import torch
+from torch import nn
+
+import shapeinspect
+from shapeinspect.debugging import explain_error, fits
+
+
+def lenet() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(1, 6, 5),
+        nn.MaxPool2d(2),
+        nn.Conv2d(6, 16, 5),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(400, 10),
+    )
+
+
+def noted(error: BaseException) -> str:
+    return "\n".join(getattr(error, "__notes__", ())) or str(error)
+
+
+def test_a_block_adds_a_note_and_keeps_the_exception() -> None:
+    model = lenet()
+    with pytest.raises(RuntimeError, match="mat1 and mat2") as caught, shapeinspect.debug(model):
+        model(torch.randn(3, 1, 28, 28))
+    assert 'layer "5" (linear)' in noted(caught.value)
+    assert "expected  i = 400" in noted(caught.value)
+    assert "16·4·4" in noted(caught.value)
+    assert "feed 32×32 (32 to 35 fit)" in noted(caught.value)
+
+
+def test_a_call_returns_what_the_model_returns() -> None:
+    assert shapeinspect.debug(lenet(), torch.randn(3, 1, 32, 32)).shape == (3, 10)
+    with pytest.raises(RuntimeError) as caught:
+        shapeinspect.debug(lenet(), torch.randn(3, 1, 28, 28))
+    assert "shapeinspect:" in noted(caught.value)
+
+
+def test_a_decorated_step_is_explained_once() -> None:
+    model = lenet()
+
+    @shapeinspect.debug
+    def step(x: torch.Tensor) -> torch.Tensor:
+        return model(x)
+
+    assert step(torch.randn(2, 1, 33, 33)).shape == (2, 10)
+    with pytest.raises(RuntimeError) as caught, shapeinspect.debug(model):
+        step(torch.randn(2, 1, 28, 28))
+    assert noted(caught.value).count("shapeinspect:") == 1
+
+
+def test_paths_count_from_the_model_that_is_debugged() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = nn.Sequential(nn.ReLU(), nn.Linear(7, 3))
+
+    net = Net()
+    with pytest.raises(RuntimeError) as caught, shapeinspect.debug(net):
+        net.head(torch.randn(2, 5))
+    found = explain_error(caught.value)
+    assert found is not None
+    assert found.layer.path == "head.1"
+    assert [tried.text for tried in found.fixes] == ['in_features=5 in "head.1"']
+
+
+def test_nothing_is_left_on_the_model_and_nothing_is_drawn() -> None:
+    model = lenet().train()
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    torch.manual_seed(7)
+    random = torch.get_rng_state()
+    with pytest.raises(RuntimeError), shapeinspect.debug(model):
+        model(torch.zeros(3, 1, 28, 28))
+    assert torch.equal(random, torch.get_rng_state())
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+    assert all(not module._forward_hooks and not module._forward_pre_hooks for module in model.modules())
+    assert all(module.training for module in model.modules())
+
+
+def test_nothing_is_watched_while_all_goes_well() -> None:
+    """No hook, no profile or trace function, no mode: the block itself does nothing."""
+    model = lenet()
+    seen = []
+    with shapeinspect.debug(model):
+        seen += [sys.getprofile(), sys.gettrace(), threading.gettrace()]
+        seen += [hook for module in model.modules() for hook in module._forward_hooks.values()]
+        assert not torch.overrides._get_current_function_mode_stack()
+    assert not any(seen)
+
+
+def test_without_notes_the_message_carries_the_text() -> None:
+    """Exceptions of Python 3.10 have no notes."""
+    from shapeinspect.debugging import _note
+
+    class Old(RuntimeError):
+        @property
+        def add_note(self) -> None:
+            raise AttributeError
+
+    error = Old("shapes differ")
+    _note(error, "shapeinspect: why", None)
+    assert str(error) == "shapes differ\nshapeinspect: why"
+
+
+def test_a_fault_of_the_diagnosis_does_not_hide_the_exception(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("of the diagnosis")
+
+    monkeypatch.setattr("shapeinspect.debugging._diagnose", broken)
+    with pytest.raises(RuntimeError, match="mat1 and mat2") as caught, shapeinspect.debug():
+        lenet()(torch.randn(1, 1, 28, 28))
+    assert "no diagnosis (ZeroDivisionError" in noted(caught.value)
+
+
+def test_check_of_a_live_model() -> None:
+    assert fits(lenet(), (1, 1, 32, 32)).diagnosis is None
+    found = fits(lenet(), (1, 1, 28, 28)).diagnosis
+    assert found is not None
+    assert (found.layer.path, found.cause) == ("5", "input-size")
+
+
+def test_check_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    from shapeinspect.cli import main
+
+    with pytest.raises(SystemExit) as ended:
+        main(["check", "tests/data/lenet.onnx"])
+    assert ended.value.code in (0, None)
+    assert "calls fit" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as ended:
+        main(["check", "tests/data/lenet.onnx", "--input", "1,1,28,28"])
+    assert ended.value.code == 1
+    assert '"image" of shape (N, 1, 32, 32)' in capsys.readouterr().out
+
+
+def test_a_script_runs_under_the_debugger(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from shapeinspect.debugging import run_script
+
+    script = tmp_path / "train.py"
+    lines = ("import sys", "from torch import nn, zeros", "assert sys.argv[1:] == ['--fast']")
+    script.write_text("\n".join((*lines, "nn.Linear(3, 2)(zeros(5, 4))")))
+    monkeypatch.setattr(sys, "argv", ["python", "before"])
+    with pytest.raises(RuntimeError) as caught:
+        run_script([str(script), "--fast"])
+    assert "expected  i = 3" in noted(caught.value)
+    assert "train.py:4" in noted(caught.value)
+    assert sys.argv == ["python", "before"]
