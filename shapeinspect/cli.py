@@ -1,4 +1,4 @@
-"""The command line: ``shapeinspect show MODEL``, ``explain``, ``diff``, ``normalize`` and ``adapters``."""
+"""The command line: ``show`` and ``adapters``, the commands of ``shapeinspect.commands``, and the errors."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from shapeinspect.commands import fit as fit_command
 from shapeinspect.commands import layouts as layouts_command
 from shapeinspect.commands import normalize as normalize_command
 from shapeinspect.commands import output
-from shapeinspect.commands.options import Format, Inputs, Model, Traceback, Width
-from shapeinspect.errors import ShapeInspectError, UsageError
+from shapeinspect.commands.options import Format, Inputs, Model, Traceback, Width, check_format, input_specs
+from shapeinspect.errors import ShapeInspectError
 from shapeinspect.memory import uncollected
 from shapeinspect.render.waiting import bar
 
@@ -36,7 +36,6 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def _root(
-    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
 ) -> None:
     if version:
@@ -44,8 +43,6 @@ def _root(
 
         output.write([((f"shapeinspect {__version__}", ""),)])
         raise typer.Exit
-    if context.invoked_subcommand is None:
-        raise UsageError("no command is given", expected="show, explain, diff or adapters")
 
 
 @app.command()
@@ -80,11 +77,9 @@ def show(
 ) -> None:
     """Print every layer of a model: what goes in, what comes out, its weights in both layouts."""
     del traceback  # main() has read it
-    if format not in ("table", "json"):
-        raise UsageError(f"--format {format} is not possible", expected="table, json")
+    check_format(format)
     from shapeinspect.render.table import View, table
     from shapeinspect.report import inspect
-    from shapeinspect.source import InputSpec
 
     view = View(
         width=width or output.width(),
@@ -95,7 +90,7 @@ def show(
         sort=sort,
         unfold=unfold,
     )
-    report = inspect(model, [InputSpec.parse(text) for text in inputs] if inputs else None)
+    report = inspect(model, input_specs(inputs))
     if format == "json":
         output.write_json(report.to_dict())
     else:
@@ -105,6 +100,7 @@ def show(
 @app.command()
 def adapters(format: Format = "table", width: Width = None) -> None:  # noqa: A002  # the option's name
     """List the installed adapters: what each reads, and whether it can work here."""
+    check_format(format)
     from shapeinspect.registry import installed
     from shapeinspect.render.adapters import adapter_rows, adapters_table
 
@@ -148,7 +144,7 @@ def main(arguments: list[str] | None = None) -> None:
             import traceback
 
             traceback.print_exc()
-        sys.stderr.write(f"error: {error}\n")
+        output.write_error(f"error: {error}")
         if error.__cause__ is not None and "--traceback" not in words:
             sys.stderr.write("  (--traceback shows where it was raised)\n")
         raise SystemExit(error.exit_code) from None

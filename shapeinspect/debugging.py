@@ -111,6 +111,19 @@ def explain_error(error: BaseException, model: object | None = None) -> Diagnosi
     return found
 
 
+def is_explained(error: BaseException) -> bool:
+    """Tell whether an exception carries a diagnosis already, as a note.
+
+    Args:
+        error: the exception.
+
+    Example:
+        >>> is_explained(ValueError())
+        False
+    """
+    return hasattr(error, _MARK)
+
+
 @dataclass(frozen=True, slots=True)
 class Fit:
     """What a walk of a model's shapes found.

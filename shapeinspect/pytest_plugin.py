@@ -143,9 +143,11 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
         return
     if not any(name in sys.modules for name in ("torch", "keras", "onnxruntime")):
         return  # no model can have been called
-    from shapeinspect.debugging import explain_error
+    from shapeinspect.debugging import explain_error, is_explained
     from shapeinspect.mismatch import describe
 
+    if is_explained(call.excinfo.value):
+        return  # the test's own debug() has put it into the traceback
     found = explain_error(call.excinfo.value)
     if found is not None:
         report.sections.append(("shape diagnosis", describe(found)))

@@ -22,7 +22,7 @@ class GgufAdapter(Adapter):
 
     name = "gguf"
     framework = "ggml"
-    formats = ("GGUF (.gguf), also split",)
+    formats = ("GGUF (.gguf)",)
 
     def match(self, source: Source) -> int:
         """Look for the magic number, then for the suffix.

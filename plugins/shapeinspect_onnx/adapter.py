@@ -18,7 +18,7 @@ class OnnxAdapter(Adapter):
     name = "onnx"
     framework = "onnx"
     native = "shapeinspect_onnx.native:NATIVE"
-    formats = ("ONNX (.onnx)", "onnx.ModelProto")
+    formats = ("ONNX (.onnx)", "a live onnx.ModelProto")
     requires = "onnx"
     debugger = "shapeinspect_onnx.debugger:DEBUGGER"
 

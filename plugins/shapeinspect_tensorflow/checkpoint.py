@@ -22,7 +22,7 @@ class Checkpoint(Adapter):
 
     name = "tensorflow-checkpoint"
     framework = "tensorflow"
-    formats = ("TensorFlow checkpoint (.index, or its directory)",)
+    formats = ("TensorFlow checkpoint (.index)",)
 
     def match(self, source: Source) -> int:
         """Say how surely this is a checkpoint's index, or a directory of checkpoints.

@@ -22,7 +22,7 @@ class SavedModel(Adapter):
 
     name = "tensorflow-saved-model"
     framework = "tensorflow"
-    formats = ("TensorFlow SavedModel (directory, or its saved_model.pb)",)
+    formats = ("TensorFlow SavedModel (directory)",)
 
     def match(self, source: Source) -> int:
         """Say how surely this is a SavedModel.

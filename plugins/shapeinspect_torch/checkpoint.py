@@ -34,7 +34,7 @@ class TorchAdapter(Adapter):
     name = "torch"
     framework = "torch"
     native = "shapeinspect_torch.native:NATIVE"
-    formats = ("PyTorch checkpoint (.pt .pth .bin .ckpt)", "TorchScript (.pt)")
+    formats = ("PyTorch (.pt .pth .bin .ckpt)", "TorchScript (.pt)")
 
     def match(self, source: Source) -> int:
         """Tell by the first bytes; a name alone only counts where they could be torch's."""

@@ -20,7 +20,7 @@ class DistributedAdapter(Adapter):
 
     name = "torch-distributed"
     framework = "torch"
-    formats = ("torch.distributed checkpoint (directory)",)
+    formats = ("torch.distributed (directory)",)
 
     def match(self, source: Source) -> int:
         """Tell by the names in the directory, or the name of the file that describes it."""

@@ -17,7 +17,7 @@ class TorchLiveAdapter(Adapter):
 
     name = "torch-live"
     framework = "torch"
-    formats = ("PyTorch nn.Module (live)",)
+    formats = ("a live PyTorch nn.Module",)
     requires = "torch"
     debugger = "shapeinspect_torch.debugger:DEBUGGER"
 

@@ -24,7 +24,7 @@ class SafetensorsAdapter(Adapter):
 
     name = "safetensors"
     framework = "torch"
-    formats = ("safetensors (.safetensors, *.safetensors.index.json)",)
+    formats = ("safetensors (.safetensors)", "sharded set (.safetensors.index.json)")
 
     def match(self, source: Source) -> int:
         """Tell by the length and the first bytes of the header, or by an index in a directory."""

@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from shapeinspect.commands import output
-from shapeinspect.commands.options import Format, Traceback, Width
-from shapeinspect.errors import UsageError
+from shapeinspect.commands.options import Format, Traceback, Width, check_format, input_specs
 
 _MODEL = "A saved model's path, or package.module:attribute of a live one."
 
@@ -48,14 +47,20 @@ def run(
     Ends with exit code 1 if they differ.
     """
     del traceback  # main() has read it
-    if format not in ("table", "json"):
-        raise UsageError(f"--format {format} is not possible", expected="table, json")
+    check_format(format)
     from shapeinspect.difference import diff
     from shapeinspect.render.diff import diff_table
-    from shapeinspect.source import InputSpec
 
-    shapes = [[InputSpec.parse(text) for text in texts] if texts else None for texts in (input_a, input_b)]
-    found = diff(a, b, values, rtol=rtol, atol=atol, dtype=dtype, input_a=shapes[0], input_b=shapes[1])
+    found = diff(
+        a,
+        b,
+        values,
+        rtol=rtol,
+        atol=atol,
+        dtype=dtype,
+        input_a=input_specs(input_a),
+        input_b=input_specs(input_b),
+    )
     if format == "json":
         output.write_json(found.to_dict())
     else:

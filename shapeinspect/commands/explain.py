@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from shapeinspect.commands import output
-from shapeinspect.commands.options import Format, Inputs, Traceback, Width
+from shapeinspect.commands.options import Format, Inputs, Traceback, Width, check_format, input_specs
 from shapeinspect.errors import UnreadableFileError, UsageError
 
 _KIND = "For a kind: "
@@ -62,10 +62,8 @@ def run(
     Ends with exit code 1 if something is probably a mistake, such as a softmax over a spatial axis.
     """
     del traceback  # main() has read it
-    if format not in ("table", "json"):
-        raise UsageError(f"--format {format} is not possible", expected="table, json")
+    check_format(format)
     from shapeinspect.answers import explain
-    from shapeinspect.source import InputSpec
 
     given = {"kernel_size": kernel, "stride": stride, "dilation": dilation, "groups": groups}
     settings = {name: value(text) for name, text in given.items() if text is not None}
@@ -82,7 +80,7 @@ def run(
         if not equals:
             raise UsageError(f"--set {text} sets nothing", expected="--set name=value")
         settings[name.strip()] = value(rest)
-    found = explain(model, layer, [InputSpec.parse(text) for text in inputs] if inputs else None, **settings)
+    found = explain(model, layer, input_specs(inputs), **settings)
     if svg is not None:
         try:
             svg.write_text(found.to_svg(), encoding="utf-8")

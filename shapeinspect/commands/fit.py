@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from shapeinspect.commands import output
-from shapeinspect.commands.options import Format, Inputs, Model, Traceback, Width
-from shapeinspect.errors import UsageError
+from shapeinspect.commands.options import Format, Inputs, Model, Traceback, Width, check_format, input_specs
 
 
 def run(
@@ -19,12 +18,10 @@ def run(
     Every length from 1 to 4096 is tried on every axis of space or time.
     """
     del traceback  # main() has read it
-    if format not in ("table", "json"):
-        raise UsageError(f"--format {format} is not possible", expected="table, json")
+    check_format(format)
     from shapeinspect.answers import fit
-    from shapeinspect.source import InputSpec
 
-    found = fit(model, [InputSpec.parse(text) for text in inputs] if inputs else None)
+    found = fit(model, input_specs(inputs))
     if format == "json":
         output.write_json(found.to_dict())
     else:

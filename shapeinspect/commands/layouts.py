@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from shapeinspect.commands import output
-from shapeinspect.commands.options import Width
+from shapeinspect.commands.options import Width, check_format
 from shapeinspect.errors import UsageError
 
 
@@ -19,6 +19,7 @@ def run(
     width: Width = None,
 ) -> None:
     """Show how each framework stores the weights of each kind of layer."""
+    check_format(format, "table", "markdown", "json")
     from shapeinspect.registry import native_table, native_tables
     from shapeinspect.render.reference import reference, reference_page, reference_table
 
@@ -33,7 +34,5 @@ def run(
         output.write_json(rows)
     elif format == "markdown":
         output.write([((line, ""),) for line in reference_page(rows).splitlines()])
-    elif format == "table":
-        output.write(reference_table(rows, width or output.width()))
     else:
-        raise UsageError(f"--format {format} is not possible", expected="table, markdown, json")
+        output.write(reference_table(rows, width or output.width()))

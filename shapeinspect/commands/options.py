@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from shapeinspect.errors import UsageError
+
+if TYPE_CHECKING:
+    from shapeinspect.source import InputSpec
 
 Model = Annotated[
     str,
@@ -29,3 +34,32 @@ Traceback = Annotated[bool, typer.Option("--traceback", help="Show the traceback
 Width = Annotated[
     int | None, typer.Option(help="Columns of the terminal, where it is not to be asked.", show_default=False)
 ]
+
+
+def check_format(chosen: str, *possible: str) -> None:
+    """Refuse a format that a command does not print.
+
+    Args:
+        chosen: what the user asked for.
+        possible: what the command prints; table and json by default.
+
+    Raises:
+        UsageError: if it is none of these.
+    """
+    known = possible or ("table", "json")
+    if chosen not in known:
+        raise UsageError(f"--format {chosen} is not possible", expected=", ".join(known))
+
+
+def input_specs(texts: list[str] | None) -> list[InputSpec] | None:
+    """Read the values of ``--input``; None where there are none.
+
+    Args:
+        texts: one text an input.
+
+    Raises:
+        UsageError: if a text is no shape.
+    """
+    from shapeinspect.source import InputSpec
+
+    return [InputSpec.parse(text) for text in texts] if texts else None

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 _FALLBACK_WIDTH = 200
 
+#: Where the text of a fact stands in an error: behind two spaces, its label, and a space.
+_FACT = 12
+
 
 def width() -> int:
     """Return the terminal's width; a pipe is as wide as it takes."""
@@ -26,6 +29,28 @@ def width() -> int:
 
 def _colored() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def write_error(text: str) -> None:
+    """Write an error to the terminal, its facts wrapped under their labels.
+
+    Args:
+        text: a sentence, then a line for each fact, indented behind its label.
+    """
+    import textwrap
+
+    for line in text.split("\n"):
+        # The text of a fact begins where the label's column ends.
+        indent = " " * _FACT if line.startswith("  ") else ""
+        wrapped = textwrap.wrap(
+            line,
+            max(width(), 40),
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+            drop_whitespace=True,
+        )
+        sys.stderr.write("\n".join(wrapped or [""]) + "\n")
 
 
 def write_json(data: object) -> None:

@@ -12,10 +12,10 @@ from shapeinspect.text import printable
 
 _COLUMNS = (
     Column("adapter", style="path"),
-    Column("framework", style="kind"),
+    Column("framework", style="kind", rank=2),
     Column("reads", elastic=True),
     Column("state", elastic=True),
-    Column("from", style="dim", rank=1),
+    Column("from", style="dim", rank=3),
 )
 
 
@@ -59,7 +59,7 @@ def adapters_table(rows: Iterable[dict[str, Any]], width: int) -> list[Line]:
 def _state(row: dict[str, Any]) -> str:
     if row["problem"]:
         return f"broken: {printable(row['problem'], 60)}"
-    return "ready" if row["available"] else f"{row['requires']} is not installed"
+    return "ready" if row["available"] else f"needs {row['requires']}"
 
 
 def _present(package: str) -> bool:

@@ -270,10 +270,16 @@ def test_a_models_shape_error_is_explained(pytester: pytest.Pytester) -> None:
 
         def test_other():
             assert torch.zeros(2) is None
+
+        def test_debugged():
+            import shapeinspect
+
+            with shapeinspect.debug():
+                nn.Linear(3, 5)(torch.zeros(2, 7))
         """
     )
     result = pytester.runpytest_inprocess("-q")
-    result.assert_outcomes(failed=2)
+    result.assert_outcomes(failed=3)
     # 10 - 5 + 1 = 6, 9 - 5 + 1 = 5, and 8 · 6 · 5 = 240, not 192.
     result.stdout.fnmatch_lines(
         [
