@@ -92,7 +92,9 @@ def show(
     )
     report = inspect(model, input_specs(inputs))
     if format == "json":
-        output.write_json(report.to_dict())
+        from shapeinspect.render.data import to_json
+
+        output.write_text(to_json(report.model))
     else:
         output.write(table(report.model, view))
 

@@ -61,12 +61,18 @@ def write_json(data: object) -> None:
     """
     import json
 
-    _write_plain(json.dumps(data, indent=1, allow_nan=False))
+    write_text((json.dumps(data, indent=1, allow_nan=False),))
 
 
-def _write_plain(text: str) -> None:
+def write_text(pieces: Iterable[str]) -> None:
+    """Write a text that may be long, and end its last line.
+
+    Args:
+        pieces: the text in pieces; each is written before the next one is asked for.
+    """
     try:
-        sys.stdout.write(text + "\n")
+        sys.stdout.writelines(pieces)
+        sys.stdout.write("\n")
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader went away (| head): no message, and none from the interpreter when it ends.
@@ -80,7 +86,7 @@ def write(lines: Iterable[Line]) -> None:
         lines: pieces of text with the names of styles.
     """
     if not _colored():
-        _write_plain("\n".join("".join(text for text, _ in line).rstrip() for line in lines))
+        write_text(("\n".join("".join(text for text, _ in line).rstrip() for line in lines),))
         return
     from rich.console import Console
 

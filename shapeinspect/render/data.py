@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from shapeinspect.dims import Dim, Expr, Shape, Unknown
@@ -27,11 +28,39 @@ def to_dict(model: Model) -> dict[str, Any]:
         >>> to_dict(Model("m.onnx", "onnx", "onnx", "onnx"))["schema"]
         1
     """
-    calls: dict[str, list[Call]] = {}
-    for call in model.calls:
-        calls.setdefault(call.layer, []).append(call)
-    first: dict[str, str] = {}
-    totals = of_model(model)
+    return {**_before(model), "layers": list(_layers(model)), **_after(model)}
+
+
+def to_json(model: Model) -> Iterator[str]:
+    r"""Write what :func:`to_dict` returns as JSON, piece by piece and a layer a line.
+
+    Neither the whole text nor the whole of the data is ever in memory.
+
+    Args:
+        model: a model that went through ``layout.normalize`` and ``infer``.
+
+    Example:
+        >>> text = "".join(to_json(Model("m.onnx", "onnx", "onnx", "onnx")))
+        >>> json.loads(text) == to_dict(Model("m.onnx", "onnx", "onnx", "onnx"))
+        True
+    """
+    # Without an indentation the encoder is the one in C; what _layer makes has no circles.
+    encode = json.JSONEncoder(allow_nan=False, check_circular=False).encode
+    yield "{\n"
+    for name, value in _before(model).items():
+        yield f" {encode(name)}: {encode(value)},\n"
+    yield ' "layers": ['
+    comma = ""
+    for layer in _layers(model):
+        yield f"{comma}\n  {encode(layer)}"
+        comma = ","
+    yield "\n ]"
+    for name, value in _after(model).items():
+        yield f",\n {encode(name)}: {encode(value)}"
+    yield "\n}"
+
+
+def _before(model: Model) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "source": model.source,
@@ -41,7 +70,21 @@ def to_dict(model: Model) -> dict[str, Any]:
         "metadata": dict(model.metadata),
         "inputs": [_end(model, name) for name in model.inputs],
         "outputs": [_end(model, name) for name in model.outputs],
-        "layers": [_layer(model, layer, calls.get(layer.path, []), first) for layer in model.layers],
+    }
+
+
+def _layers(model: Model) -> Iterator[dict[str, Any]]:
+    calls: dict[str, list[Call]] = {}
+    for call in model.calls:
+        calls.setdefault(call.layer, []).append(call)
+    first: dict[str, str] = {}
+    for layer in model.layers:
+        yield _layer(model, layer, calls.get(layer.path, []), first)
+
+
+def _after(model: Model) -> dict[str, Any]:
+    totals = of_model(model)
+    return {
         "totals": {
             "params": totals.params,
             "trainable": totals.trainable,
@@ -61,7 +104,7 @@ def _dim(dim: Dim | None) -> int | str | None:
 
 
 def _shape(shape: Shape | None) -> list[int | str | None] | None:
-    return None if shape is None else [_dim(dim) for dim in shape]
+    return None if shape is None else [dim if type(dim) is int else _dim(dim) for dim in shape]
 
 
 def _axes(axes: Axes | None, shape: Shape | None) -> list[str | None] | None:

@@ -56,14 +56,15 @@ def weigh(weights: Iterable[Weight], calls: Iterable[Call]) -> Totals:
         if weight.nbytes is not None:
             dtype = weight.dtype or "unknown"
             by_dtype[dtype] = by_dtype.get(dtype, 0) + weight.nbytes
-        if weight.size is None:
+        size = weight.size
+        if size is None:
             unknown += 1
         elif weight.buffer:
-            buffers += weight.size
+            buffers += size
         else:
-            params += weight.size
+            params += size
             undecided |= weight.trainable is None
-            trainable += weight.size if weight.trainable else 0
+            trainable += size if weight.trainable else 0
     ordered = tuple(sorted(by_dtype.items(), key=lambda item: (-item[1], item[0])))
     return Totals(
         params,

@@ -79,3 +79,12 @@ def test_many_tensors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert large.megabytes < MEGABYTES
     # Ten times the tensors for at most ten times the time above that of starting, and a quarter.
     assert large.seconds - small.seconds < 12.5 * (middle.seconds - small.seconds)
+
+
+def test_as_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = make_set(tmp_path / "set", 100_000, 200)
+    cost = measure(shapeinspect("show", str(folder), "--format", "json"), 3)
+    with capsys.disabled():
+        print(f"\n100,000 tensors as JSON: {cost.seconds:.2f} s, {cost.megabytes:.0f} MiB")
+    assert cost.megabytes < MEGABYTES
+    assert cost.seconds < SECONDS
