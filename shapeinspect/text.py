@@ -30,6 +30,20 @@ def printable(text: object, limit: int = 400) -> str:
     return "".join(_visible(char) for char in raw)
 
 
+def many(count: int, noun: str) -> str:
+    """Write a count with its noun.
+
+    Args:
+        count: how many.
+        noun: in the singular.
+
+    Example:
+        >>> many(1, "variable"), many(2, "variable")
+        ('1 variable', '2 variables')
+    """
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
 def _visible(char: str) -> str:
     if unicodedata.category(char) not in _UNPRINTABLE:
         return char

@@ -9,6 +9,7 @@ from shapeinspect.errors import ShapeInspectError, UnreadableFileError
 from shapeinspect.ir import Frozen, Model, Note
 from shapeinspect.progress import counted
 from shapeinspect.source import Source
+from shapeinspect.text import many
 
 #: How llama.cpp names the parts of a split model.
 _PART = re.compile(r"(.*)-(\d{5})-of-(\d{5})\.gguf", re.DOTALL)
@@ -103,7 +104,9 @@ def _other_parts(source: Source, count: int) -> tuple[tuple[Source, ...], tuple[
         except ShapeInspectError:
             missing.append(name)
     if missing:
-        return tuple(parts), (Note(f"{len(missing):,} of {count:,} parts are missing, such as {missing[0]}"),)
+        verb = "is" if len(missing) == 1 else "are"
+        said = f"of {many(count, 'part')} {len(missing):,} {verb} missing, such as {missing[0]}"
+        return tuple(parts), (Note(said),)
     return tuple(parts), ()
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from shapeinspect.adapter import Adapter
 from shapeinspect.ir import Model, Note
 from shapeinspect.source import Source
+from shapeinspect.text import many
 
 if TYPE_CHECKING:
     from shapeinspect.ir import Layer, Weight
@@ -85,9 +86,9 @@ def _notes(weights: Sequence[Weight], others: int) -> tuple[Note, ...]:
         notes.append(Note(f"arrays of Python objects are pickled and were not read: {listed}"))
     raw = sum(weight.dtype == "void16" for weight in weights)
     if raw:
-        notes.append(Note(f"{raw:,} arrays hold raw pairs of bytes (void16), as bfloat16 is saved"))
+        notes.append(Note(f"raw pairs of bytes (void16), as bfloat16 is saved: {many(raw, 'array')}"))
     if others:
-        notes.append(Note(f"{others:,} files of the archive are no arrays"))
+        notes.append(Note(f"besides arrays, the archive holds {many(others, 'file')}"))
     return tuple(notes)
 
 

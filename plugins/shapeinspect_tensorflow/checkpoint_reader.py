@@ -10,9 +10,9 @@ from typing import Any, Literal
 from shapeinspect.errors import UnreadableFileError, UsageError
 from shapeinspect.ir import Frozen, Model, Note
 from shapeinspect.source import Source, check_inside, from_path
+from shapeinspect.text import many
 from shapeinspect_tensorflow import bundle, dtypes, objects
 from shapeinspect_tensorflow.bundle import OBJECT_GRAPH, Bundle, Entry
-from shapeinspect_tensorflow.ends import many
 from shapeinspect_tensorflow.variables import Variable, layers, natural
 from shapeinspect_tensorflow.window import Window
 

@@ -29,17 +29,3 @@ def opened(shape: Shape | None, number: int, count: int) -> Shape | None:
         else dim
         for axis, dim in enumerate(shape)
     )
-
-
-def many(count: int, noun: str) -> str:
-    """Write a count with its noun.
-
-    Args:
-        count: how many.
-        noun: in the singular.
-
-    Example:
-        >>> many(1, "variable"), many(2, "variable")
-        ('1 variable', '2 variables')
-    """
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")

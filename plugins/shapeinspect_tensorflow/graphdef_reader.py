@@ -7,8 +7,8 @@ from typing import Any
 
 from shapeinspect.ir import Frozen, Model, Note
 from shapeinspect.source import Source
+from shapeinspect.text import many
 from shapeinspect_tensorflow import dtypes
-from shapeinspect_tensorflow.ends import many
 from shapeinspect_tensorflow.flow import VARIABLES, Flow, Ref
 from shapeinspect_tensorflow.graph_model import PLACEHOLDERS, Facts, build
 from shapeinspect_tensorflow.nodes import Graph, Tensor

@@ -10,8 +10,8 @@ from math import prod
 from shapeinspect.dims import Shape, known
 from shapeinspect.ir import Frozen, Layer, Model, Note
 from shapeinspect.source import Source
+from shapeinspect.text import many
 from shapeinspect_tensorflow import dtypes, objects, saved_objects
-from shapeinspect_tensorflow.ends import many
 from shapeinspect_tensorflow.flow import CALLS, Flow, Ref, variable_path
 from shapeinspect_tensorflow.graph_model import Facts, Parts, build
 from shapeinspect_tensorflow.graphdef_reader import reader

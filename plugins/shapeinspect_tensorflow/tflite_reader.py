@@ -10,8 +10,9 @@ from typing import Any
 from shapeinspect.dims import UNKNOWN, Shape
 from shapeinspect.ir import Call, Frozen, Layer, Model, Note, Value, Weight
 from shapeinspect.source import Source
+from shapeinspect.text import many
 from shapeinspect_tensorflow import dtypes, lite_file
-from shapeinspect_tensorflow.ends import many, opened
+from shapeinspect_tensorflow.ends import opened
 from shapeinspect_tensorflow.evaluate import Evaluator
 from shapeinspect_tensorflow.evaluate import Source as Origin
 from shapeinspect_tensorflow.layouts import TABLE

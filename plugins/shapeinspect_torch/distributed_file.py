@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from shapeinspect.errors import UnreadableFileError, UsageError
 from shapeinspect.ir import Model, Note, Weight
 from shapeinspect.source import Source, check_inside
+from shapeinspect.text import many
 from shapeinspect_torch.container import Container
 from shapeinspect_torch.distributed import INDEX
 from shapeinspect_torch.files import loaded
@@ -209,7 +210,7 @@ class _Checkpoint:
                 sizes[file] = beside(self._file, file).size or 0
             except UsageError:
                 continue
-        notes = [Note(f"the set has {len(sizes):,} files")] if sizes else []
+        notes = [Note(f"the set has {many(len(sizes), 'file')}")] if sizes else []
         missing = sorted(file for file, size in sizes.items() if size is None)
         if missing:
             notes.append(Note(f"missing from the directory: {_list(missing)}"))

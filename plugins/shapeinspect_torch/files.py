@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from shapeinspect.ir import Frozen, Layer, Model, Note
 from shapeinspect.source import Source
+from shapeinspect.text import many
 from shapeinspect_torch import collect, contents, modules
 from shapeinspect_torch.container import Container
 from shapeinspect_torch.rebuild import Rebuilder
@@ -173,10 +174,7 @@ def _about_choice(chosen: contents.Chosen) -> list[Note]:
     full = [entry for entry in chosen.rest if entry.tally.tensors]
     empty = [entry for entry in chosen.rest if not entry.tally.tensors]
     if full:
-        told = [
-            f'"{".".join(entry.path)}" ({entry.tally.values:,} values in {entry.tally.tensors:,} tensors)'
-            for entry in full
-        ]
+        told = [f'"{".".join(entry.path)}" ({_amount(entry.tally)})' for entry in full]
         notes.append(Note(f"shown is {where}; the file also holds {_list(told)}"))
     elif chosen.path:
         notes.append(Note(f"shown is {where}"))
@@ -184,6 +182,10 @@ def _about_choice(chosen: contents.Chosen) -> list[Note]:
         told = [f'"{".".join(entry.path)}"' for entry in empty]
         notes.append(Note(f"without tensors, and not shown: {_list(told)}"))
     return notes
+
+
+def _amount(tally: contents.Tally) -> str:
+    return f"{many(tally.values, 'value')} in {many(tally.tensors, 'tensor')}"
 
 
 def _about_tensors(tensors: Sequence[Tensor]) -> list[Note]:
@@ -194,14 +196,14 @@ def _about_tensors(tensors: Sequence[Tensor]) -> list[Note]:
     if views:
         notes.append(Note(f"{views:,} weights are different views of storage that they share"))
     told = (
-        ("meta", "are on the meta device: the file holds their shapes and no values"),
-        ("nested", "are nested tensors, whose lengths are part of their values"),
-        ("uninitialized", "are not initialized yet and have no shape"),
+        ("meta", "on the meta device: the file holds shapes and no values"),
+        ("nested", "nested: lengths are part of the values"),
+        ("uninitialized", "not initialized yet: there is no shape"),
     )
     for form, text in told:
         count = sum(tensor.form == form for tensor in tensors)
         if count:
-            notes.append(Note(f"{count:,} weights {text}"))
+            notes.append(Note(f"{many(count, 'weight')} {'is' if count == 1 else 'are'} {text}"))
     special = sorted({t.form for t in tensors} - {"strided", *(form for form, _ in told)})
     if special:
         notes.append(Note(f"some weights are kept in another form: {_list(special)}"))

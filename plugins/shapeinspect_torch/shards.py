@@ -17,6 +17,7 @@ from shapeinspect.errors import UnreadableFileError, UsageError
 from shapeinspect.ir import Frozen, Note, Weight
 from shapeinspect.progress import counted
 from shapeinspect.source import Source, check_inside
+from shapeinspect.text import many
 
 _MAX_INDEX = 64 << 20
 _MAX_FILES = 10_000
@@ -136,12 +137,13 @@ def _gather(
             weights.append(weight)
         else:
             (homeless if file in missing else absent).append(name)
-    notes = [Note(f"the set has {len(shards) + len(missing):,} files")]
+    notes = [Note(f"the set has {many(len(shards) + len(missing), 'file')}")]
     if missing:
+        lost = many(len(homeless), "weight")
         notes.append(
-            Note(f"{_list(missing)} is missing: nothing is known of {len(homeless):,} weights in it")
+            Note(f"{_list(missing)} is missing: nothing is known of {lost} in it")
             if len(missing) == 1
-            else Note(f"{_list(missing)} are missing: nothing is known of {len(homeless):,} weights in them")
+            else Note(f"{_list(missing)} are missing: nothing is known of {lost} in them")
         )
     if absent:
         notes.append(Note(f"the index names weights that their files do not hold: {_list(absent)}"))

@@ -338,7 +338,7 @@ def test_a_split_model_is_read_from_any_part(tmp_path: Path) -> None:
     parts[1].unlink()
     model = _read(parts[0])
     assert len(model.layers) == 3
-    assert "1 of 3 parts are missing, such as m-00002-of-00003.gguf" in [note.text for note in model.notes]
+    assert "of 3 parts 1 is missing, such as m-00002-of-00003.gguf" in [note.text for note in model.notes]
     moved = parts[0].rename(tmp_path / "first.gguf")
     assert "one part of a model in 3" in _read(moved).notes[0].text
 

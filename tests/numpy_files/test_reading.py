@@ -144,7 +144,7 @@ def test_other_files_of_an_archive_are_counted(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "m.npz", "a") as archive:
         archive.writestr("readme.txt", "hello")
     model = _read(tmp_path / "m.npz")
-    assert [note.text for note in model.notes][1:] == ["1 files of the archive are no arrays"]
+    assert [note.text for note in model.notes][1:] == ["besides arrays, the archive holds 1 file"]
     np.savez(tmp_path / "empty.npz")
     assert [note.text for note in _read(tmp_path / "empty.npz").notes] == ["the archive holds no arrays"]
 

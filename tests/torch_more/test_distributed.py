@@ -97,9 +97,9 @@ def test_values(saved: Path) -> None:
 
 def test_the_rest_is_named(saved: Path) -> None:
     said = texts(read(saved))
-    assert 'shown is "model"; the file also holds "optimizer" (180 values in 1 tensors)' in said
+    assert 'shown is "model"; the file also holds "optimizer" (180 values in 1 tensor)' in said
     assert 'without tensors, and not shown: "step"' in said
-    assert "the set has 1 files" in said
+    assert "the set has 1 file" in said
     assert not any("globals" in text for text in said)
 
 
