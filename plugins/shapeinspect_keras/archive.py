@@ -41,12 +41,13 @@ class Member:
     deflated: bool
 
 
-def members(source: Source, file: BinaryIO) -> dict[str, Member]:
+def members(source: Source, file: BinaryIO, size: int) -> dict[str, Member]:
     """List an archive's members with the offset of each one's data.
 
     Args:
         source: the request, for errors.
         file: the open archive.
+        size: its length.
 
     Raises:
         UnreadableFileError: if the directory is damaged, names a member twice, or a member's own
@@ -68,18 +69,18 @@ def members(source: Source, file: BinaryIO) -> dict[str, Member]:
     for entry in entries:
         if entry.filename in found:
             raise UnreadableFileError(source.label, f"the archive names {entry.filename!r} twice")
-        found[entry.filename] = _locate(source, file, entry)
+        found[entry.filename] = _locate(source, file, size, entry)
     return found
 
 
-def _locate(source: Source, file: BinaryIO, entry: zipfile.ZipInfo) -> Member:
+def _locate(source: Source, file: BinaryIO, size: int, entry: zipfile.ZipInfo) -> Member:
     if entry.flag_bits & 1:
         raise UnreadableFileError(source.label, f"member {entry.filename!r} is encrypted")
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise UnreadableFileError(
             source.label, f"member {entry.filename!r} uses compression method {entry.compress_type}"
         )
-    if not 0 <= entry.header_offset < (source.size or 0):
+    if not 0 <= entry.header_offset < size:
         raise UnreadableFileError(source.label, f"member {entry.filename!r} lies outside the file")
     file.seek(entry.header_offset)
     header = file.read(_LOCAL.size)
@@ -99,7 +100,7 @@ def _locate(source: Source, file: BinaryIO, entry: zipfile.ZipInfo) -> Member:
         )
     start = entry.header_offset + _LOCAL.size + name + extra
     deflated = entry.compress_type == zipfile.ZIP_DEFLATED
-    if source.size is not None and start + entry.compress_size > source.size:
+    if start + entry.compress_size > size:
         raise UnreadableFileError(source.label, f"member {entry.filename!r} leads past the end", offset=start)
     if not deflated and entry.compress_size != entry.file_size:
         raise UnreadableFileError(source.label, f"member {entry.filename!r} has two sizes", offset=start)

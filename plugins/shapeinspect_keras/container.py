@@ -14,6 +14,7 @@ from shapeinspect_keras import archive, hdf5, jsontext
 _WEIGHTS = "model.weights.h5"
 _SHARDS = "model.weights.json"
 _NUMPY = "model.weights.npz"
+_NAMED = 12
 _FACTS = ("keras_version", "backend", "date_saved")
 
 
@@ -66,7 +67,7 @@ def open_archive(source: Source) -> Contents:
         UnreadableFileError: if it cannot be read, or is no Keras archive.
     """
     with source.open() as file:
-        members = archive.members(source, file)
+        members = archive.members(source, file, source.size or 0)
         if "config.json" not in members:
             raise UnreadableFileError(source.label, "no Keras model: the archive holds no config.json")
         config = jsontext.parse(
@@ -89,11 +90,24 @@ def _weights(
     if _SHARDS in members:
         return _shards(source, file, members), ()
     if _NUMPY in members:
-        return hdf5.EMPTY, (Note("its weights are pickled into an .npz; they are not read"),)
+        return _arrays(source, file, members[_NUMPY])
     return hdf5.EMPTY, (Note("the archive holds no weights"),)
 
 
-def _window(source: Source, member: archive.Member) -> hdf5.Tree:
+def _arrays(source: Source, file: BinaryIO, member: archive.Member) -> tuple[hdf5.Tree, tuple[Note, ...]]:
+    from shapeinspect_keras import npz
+
+    _check_plain(source, member)
+    tree, named = npz.listing(source, file, member)
+    notes = [Note("its weights are pickled into an .npz, which Keras itself no longer loads")]
+    others = sorted(f"{one.module}.{one.name}" for one in named - npz.EXPECTED)
+    if others:
+        more = f" and {len(others) - _NAMED:,} more" if len(others) > _NAMED else ""
+        notes.append(Note(f"not executed; globals referenced: {', '.join(others[:_NAMED])}{more}"))
+    return tree, tuple(notes)
+
+
+def _check_plain(source: Source, member: archive.Member) -> None:
     if member.deflated:
         raise UnreadableFileError(
             source.label,
@@ -101,6 +115,10 @@ def _window(source: Source, member: archive.Member) -> hdf5.Tree:
             offset=member.offset,
             hint="repack the archive without compression (zip -0)",
         )
+
+
+def _window(source: Source, member: archive.Member) -> hdf5.Tree:
+    _check_plain(source, member)
     return hdf5.listing(source, member.offset, member.size)
 
 

@@ -221,14 +221,23 @@ def _dataset(source: Source, path: str, row: Any, start: int, size: int) -> Data
             )
         where += start
     marked = jsontext.text(jsontext.mapping(fields.get("attrs")).get("dtype"))
-    dtype = marked if _DTYPE.fullmatch(marked) else _spelled(raw)
+    dtype = marked if _DTYPE.fullmatch(marked) else spelled(raw)
     return Dataset(path, shape, dtype, where if type(where) is int else None, raw)
 
 
 _NAMES = {"b": "bool", "i": "int", "u": "uint", "f": "float", "c": "complex"}
 
 
-def _spelled(raw: str | None) -> str | None:
+def spelled(raw: str | None) -> str | None:
+    """Name the type of stored bytes.
+
+    Args:
+        raw: its spelling in numpy with the byte order, or None.
+
+    Example:
+        >>> spelled("<f4")
+        'float32'
+    """
     if raw is None:
         return None
     name = _NAMES.get(raw[1])

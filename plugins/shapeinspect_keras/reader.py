@@ -54,7 +54,7 @@ def _model(source: Source, contents: Contents) -> Model:
     notes = [*contents.notes, *_notes(config, graph, found, contents.metadata.get("backend"))]
     if tree.skipped:
         shown = ", ".join(sorted(tree.skipped)[:_NAMED])
-        notes.append(Note(f"links and datasets of the HDF5 file that were not followed: {shown}"))
+        notes.append(Note(f"links and arrays of the weight file that were not followed: {shown}"))
     return Model(
         source.label,
         contents.format,
