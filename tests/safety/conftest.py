@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-import select
 import shutil
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -26,9 +22,6 @@ FORMATS = (
     "flax-msgpack",    "orbax-zarr3", "orbax-ocdbt", "npz", "npy",
 )  # fmt: skip
 
-#: Seconds of processor time that one file may take, and of the clock before it counts as hanging.
-CPU, CLOCK = 2.0, 30.0
-
 _HERE = Path(__file__).parent
 
 
@@ -40,6 +33,9 @@ def _load(name: str) -> ModuleType:
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
+
+
+_CHILD = _load("child")
 
 
 @pytest.fixture(scope="session")
@@ -68,12 +64,11 @@ class Outcome:
 
 
 class Worker:
-    """Feeds the worker process, and replaces it where a file kills it or makes it hang."""
+    """Feeds the worker process, and goes on behind a file that kills it or makes it hang."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._process: subprocess.Popen[bytes] | None = None
-        self._come = b""
+        self._child = _CHILD.Child(_HERE / "worker.py")
 
     def read(self, sample: Any, cases: range, *, cut: bool = False, cli: bool = False) -> Outcome:
         """Read a sample damaged in many ways: cut off at each length, or changed by each seed."""
@@ -103,18 +98,14 @@ class Worker:
 
     def _ask(self, order: dict[str, Any], outcome: Outcome) -> int | None:
         """Return the case that the worker did not survive, or None if it went through all."""
-        process = self._running()
-        assert process.stdin is not None
-        process.stdin.write(json.dumps(order).encode() + b"\n")
+        self._child.ask(order)
         current = int(order["cases"][0])
         while True:
-            line = self._line(process)
-            if line is None:
-                how = "hangs" if process.poll() is None else f"ends the process ({process.returncode})"
-                outcome.wrong.append(f"case {current}: {how}")
-                self.close()
+            try:
+                answer = self._child.answer()
+            except ChildProcessError as ended:
+                outcome.wrong.append(f"case {current}: {ended}")
                 return current
-            answer = json.loads(line)
             if answer is None:
                 return None
             case, found, seconds = answer
@@ -124,42 +115,12 @@ class Worker:
             outcome.slowest = max(outcome.slowest, seconds)
             if found not in ("model", "refused"):
                 outcome.wrong.append(f"case {case}: {found}")
-            if seconds > CPU:
+            if seconds > _CHILD.CPU:
                 outcome.wrong.append(f"case {case}: {seconds:.1f} s")
-
-    def _line(self, process: subprocess.Popen[bytes]) -> str | None:
-        assert process.stdout is not None
-        while b"\n" not in self._come:
-            ready, _, _ = select.select([process.stdout], [], [], CLOCK)
-            piece = os.read(process.stdout.fileno(), 1 << 16) if ready else b""
-            if not piece:
-                if ready:
-                    process.wait(CLOCK)
-                return None
-            self._come += piece
-        line, _, self._come = self._come.partition(b"\n")
-        return line.decode()
-
-    def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None:
-            words = [sys.executable, str(_HERE / "worker.py")]
-            self._come = b""
-            self._process = subprocess.Popen(
-                words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=_environment()
-            )
-        return self._process
 
     def close(self) -> None:
         """End the process that is running."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-        self._process = None
-
-
-def _environment() -> dict[str, str]:
-    # Threads of numerical libraries reserve address space, of which the worker has little.
-    return {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+        self._child.close()
 
 
 @pytest.fixture(scope="session")

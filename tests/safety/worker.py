@@ -18,8 +18,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-sys.path.insert(0, os.path.dirname(__file__))
-
 from damage import mutated
 
 MEMORY = 1 << 30

@@ -1,0 +1,62 @@
+"""A program of its own: shows one hostile file after another and says what came of each.
+
+It is told on stdin ``{"show", "given", "formats", "width"}``, one JSON object a line, and answers with a
+line for each: ``{"runs": {format: [code, out, err, seconds]}, "seen", "imported"}``. Its address space
+is bounded, and what it opens, starts and imports is watched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import resource
+import sys
+import traceback
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).parents[1] / "safety")
+
+import watch  # noqa: E402  # after the line above
+from worker import seconds  # noqa: E402  # the same
+
+del sys.path[0]  # where an import would look first
+
+MEMORY = 512 << 20
+
+
+def shown(words: list[str]) -> list:
+    """Run the command; its exit code, what it prints, and the processor time it takes."""
+    from shapeinspect.cli import main
+
+    out, err, code = io.StringIO(), io.StringIO(), None
+    begin = seconds()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main(["show", *words])
+        except SystemExit as stopped:
+            code = stopped.code or 0
+        except BaseException:  # noqa: BLE001  # whatever escapes is the finding
+            traceback.print_exc()
+    return [code, out.getvalue(), err.getvalue(), seconds() - begin]
+
+
+def main() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, hard))
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever is printed by accident does not become an answer
+    watch.begin()
+    for line in sys.stdin:
+        order = json.loads(line)
+        watch.seen.clear()
+        watch.given.update(order["given"])
+        runs = {name: shown([order["show"], "--format", name]) for name in order["formats"]}
+        watch.given.clear()
+        answers.write(json.dumps({"runs": runs, "seen": watch.seen, "imported": watch.imported()}) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()
