@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
@@ -29,9 +30,10 @@ _MARK = "__shapeinspect__"
 class debug:  # noqa: N801  # it is used like a function
     """Explain the shape errors of a block, of a function, or of one call.
 
-    Nothing is watched while all goes well. When an exception leaves the block, the failed call is
-    found in its traceback and run again without numbers; what that shows is added to the exception
-    as a note, and the exception goes on as it was.
+    Nothing is computed while all goes well; of a PyTorch model, one hook keeps the last arguments, which
+    a failing backward has lost. When an exception leaves the block, the failed call is found in its
+    traceback and run again without numbers; what that shows is added to the exception as a note, and
+    the exception goes on as it was.
 
     Args:
         target: the model; or the function to decorate; None for whatever the block calls.
@@ -54,7 +56,7 @@ class debug:  # noqa: N801  # it is used like a function
     def __new__(cls, target: Any = None, /, *args: Any, **kwargs: Any) -> Any:
         """Return the context manager, the decorated function, or what the model gives."""
         self = super().__new__(cls)
-        self.model = target
+        self.model, self._watching = target, []
         if args or kwargs:
             with self:
                 return target(*args, **kwargs)
@@ -64,6 +66,7 @@ class debug:  # noqa: N801  # it is used like a function
         return self
 
     model: Any
+    _watching: list[ExitStack]
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Decorate a function, such as a training step."""
@@ -76,13 +79,18 @@ class debug:  # noqa: N801  # it is used like a function
         return run
 
     def __enter__(self) -> debug:
+        watching = ExitStack()
+        for debugger in () if self.model is None else _debuggers():
+            watching.enter_context(debugger.watch(self.model))
+        self._watching.append(watching)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
-        if isinstance(error, Exception):
-            explain_error(error, self.model)
+        with self._watching.pop():
+            if isinstance(error, Exception):
+                explain_error(error, self.model)
 
 
 def explain_error(error: BaseException, model: object | None = None) -> Diagnosis | None:
@@ -132,19 +140,22 @@ class Fit:
         diagnosis: what does not fit, or None if everything does.
         model: the model, with the shapes that were walked.
         unchecked: the layers of which nothing is known that could be checked.
+        read: a saved model as its adapter read it, before the walk; None for a live one.
     """
 
     diagnosis: Diagnosis | None
     model: Model
     unchecked: tuple[str, ...]
+    read: Model | None = None
 
 
-def fits(source: Any, input: Any = None) -> Fit:  # noqa: A002  # the field's word for it
+def fits(source: Any, input: Any = None, graph: bool = True) -> Fit:  # noqa: A002  # the field's word for it
     """Walk the shapes of a saved or live model without running it.
 
     Args:
         source: as for ``shapeinspect.inspect``.
         input: the shapes of the inputs, as for ``shapeinspect.inspect``.
+        graph: whether weights without a graph are refused; else they fit, with no call.
 
     Raises:
         UsageError: if the source holds no graph, or the request does not fit it.
@@ -162,24 +173,28 @@ def fits(source: Any, input: Any = None) -> Fit:  # noqa: A002  # the field's wo
     elif not request.is_live:
         model = adapter.read(replace(request, inputs=()))
         found = Recorded(model, Frozen(), "", None, lambda change, name: f"{change} of {name}")
+    read: Model | None = None
     if isinstance(found, Recorded):
-        if not found.model.calls:
+        read = found.model
+        if not read.calls and not graph:
+            return Fit(None, read, (), read)
+        if not read.calls:
             raise UsageError(
                 f'"{request.label}" holds no graph, so there is nothing to walk',
-                got=f"weights alone ({found.model.format})",
+                got=f"weights alone ({read.format})",
                 hint="name a model in Python code as package.module:attribute",
             )
         found = replace(found, fed=fed_by(found.model, request.inputs))
         walked = walk_again(found)
         if walked is None:
             reached = walked_model(found)
-            return Fit(None, reached, unchecked(reached))
+            return Fit(None, reached, unchecked(reached), read)
         found = walked
     if found is None:
         report = inspect_model(request)
         return Fit(None, report.model, ())
     diagnosis = _diagnose(found)
-    return Fit(diagnosis, diagnosis.model, ())
+    return Fit(diagnosis, diagnosis.model, (), read)
 
 
 def run_script(words: list[str]) -> None:
@@ -206,20 +221,21 @@ def run_script(words: list[str]) -> None:
 
 def _recover(error: BaseException, model: object | None) -> Rerun | None:
     """Ask the debuggers of the frameworks that are imported."""
-    asked: set[str] = set()
-    for adapter in _adapters():
-        if adapter.debugger is None or adapter.debugger in asked:
-            continue
-        asked.add(adapter.debugger)
-        debugger = _load(adapter.debugger)
-        if not any(package in sys.modules for package in debugger.packages):
-            continue
+    for debugger in _debuggers():
         found = debugger.recover(error, model)
         if isinstance(found, Recorded):
             found = walk_again(found)
         if found is not None:
             return found
     return None
+
+
+def _debuggers() -> Iterator[Debugger]:
+    """Yield the debuggers of the frameworks that are imported, each once."""
+    for name in dict.fromkeys(adapter.debugger for adapter in _adapters() if adapter.debugger is not None):
+        debugger = _load(name)
+        if any(package in sys.modules for package in debugger.packages):
+            yield debugger
 
 
 @functools.cache

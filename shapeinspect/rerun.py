@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any, TypeAlias
@@ -171,6 +172,17 @@ class Debugger(ABC):
 
         Returns:
             What can be run again, or None where the exception is not about shapes.
+        """
+
+    @abstractmethod
+    def watch(self, model: object) -> AbstractContextManager[Any]:
+        """Keep what a later exception will have lost, at no cost that a training step would feel.
+
+        Args:
+            model: the model that the user is debugging; one of another framework is left alone.
+
+        Returns:
+            A context manager: while it is entered, the model is watched; ``nullcontext`` for nothing.
         """
 
     @abstractmethod

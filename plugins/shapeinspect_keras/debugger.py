@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import linecache
 import os
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from types import FrameType, TracebackType
+from typing import Any
 
 from shapeinspect.ir import Frozen
 from shapeinspect.rerun import Debugger, Recorded, Rerun
@@ -54,6 +56,11 @@ class KerasDebugger(Debugger):
 
             return of_loading(owner, args[0] if args else owner, said)
         return None
+
+    def watch(self, model: object) -> AbstractContextManager[Any]:
+        """Keep nothing: the traceback holds everything; see ``shapeinspect.rerun.Debugger``."""
+        del model
+        return nullcontext()
 
     def examine(self, source: Source) -> Rerun | Recorded | None:
         """Read a saved model's graph, or call a live one on symbols; see ``shapeinspect.rerun.Debugger``."""

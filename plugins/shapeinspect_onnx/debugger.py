@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from types import FrameType, TracebackType
 from typing import Any
@@ -41,6 +42,11 @@ class OnnxDebugger(Debugger):
                 source = Source("model", target=proto)
                 return _recorded(source, {}, str(error), where, contract=True)
         return None
+
+    def watch(self, model: object) -> AbstractContextManager[Any]:
+        """Keep nothing: the traceback holds everything; see ``shapeinspect.rerun.Debugger``."""
+        del model
+        return nullcontext()
 
     def examine(self, source: Source) -> Rerun | Recorded | None:
         """Read the graph as it is declared; see ``shapeinspect.rerun.Debugger``."""

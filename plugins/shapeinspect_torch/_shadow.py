@@ -27,9 +27,14 @@ _LAZY_HOOKS = ("_initialize_hook", "_load_hook")
 
 
 class Shadow:
-    """Copies modules and what they hold; the same object is copied once, so ties stay ties."""
+    """Copies modules and what they hold; the same object is copied once, so ties stay ties.
 
-    def __init__(self) -> None:
+    Args:
+        numbers: whether the copies have the numbers too; no memory is shared then either.
+    """
+
+    def __init__(self, numbers: bool = False) -> None:
+        self._numbers = numbers
         self._copies: dict[int, Any] = {}
         self._alive: list[Any] = []
         #: Modules on which hooks of the user's own were left out.
@@ -63,12 +68,22 @@ class Shadow:
             new.set_state(thing.get_state())
         elif isinstance(thing, random.Random) or str(type(thing).__module__).startswith("numpy.random"):
             new = copy.deepcopy(thing)
+        elif isinstance(thing, torch.optim.Optimizer):
+            new = self._optimizer(thing)
         elif isinstance(thing, RemovableHandle):
             # Removing a hook of the copy must not remove one of the user's model.
             new = RemovableHandle({})
         else:
             return self._container(thing)
         return self._remember(thing, new)
+
+    def real(self, copied: Any) -> Any:
+        """Return the user's object that a copy was made of, or None.
+
+        Args:
+            copied: the copy.
+        """
+        return next((thing for thing in self._alive if self._copies[id(thing)] is copied), None)
 
     def outside(self, registered: list[Any]) -> list[Any]:
         """Return the user's modules that were copied and are not reached from registered ones.
@@ -149,9 +164,24 @@ class Shadow:
             else:
                 self.hooked.append(module)
 
+    def _optimizer(self, optimizer: Any) -> Any:
+        """Copy an optimizer that steps the copied weights, as if for the first time."""
+        new = copy.copy(optimizer)
+        new.state = defaultdict(dict)
+        new.param_groups = [
+            {**group, "params": [self.of(one) for one in group["params"]]} for group in optimizer.param_groups
+        ]
+        return new
+
     def _tensor(self, tensor: Any) -> Any:
         import torch
         from torch.nn.parameter import is_lazy
+
+        if self._numbers and not is_lazy(tensor):
+            new = tensor.detach().clone()
+            if isinstance(tensor, torch.nn.Parameter):
+                return torch.nn.Parameter(new, requires_grad=tensor.requires_grad)
+            return new.requires_grad_(tensor.requires_grad)
 
         if is_lazy(tensor):
             kind: Any = type(tensor)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import os
+from contextlib import AbstractContextManager, nullcontext
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -46,6 +47,14 @@ class TorchDebugger(Debugger):
                 return found
         return place.reproduced() or place.looked_up()
 
+    def watch(self, model: object) -> AbstractContextManager[Any]:
+        """Keep the arguments of a module's last calls; see ``shapeinspect.rerun.Debugger``."""
+        import torch
+
+        from shapeinspect_torch._watch import watching
+
+        return watching(model) if isinstance(model, torch.nn.Module) else nullcontext()
+
     def examine(self, source: Source) -> Rerun | Recorded | None:
         """Run a live module without numbers; see ``shapeinspect.rerun.Debugger``."""
         return _examined(source)
@@ -85,6 +94,8 @@ class _Place:
         self.error = error
         self.called = [frame for frame, _ in frames if _is_call(frame)]
         self.where = _where(frames)
+        #: Every frame, the outermost first, and its line.
+        self.frames = frames
         first = self.called[0] if self.called else None
         users = []
         for frame, line in frames:
@@ -148,14 +159,9 @@ class _Place:
 
     def overwritten(self) -> Rerun | None:
         """Find the operation in place that a gradient stumbles over."""
-        from shapeinspect_torch._in_place import InPlace
-        from shapeinspect_torch._statement import step_of
+        from shapeinspect_torch._backward import overwritten
 
-        found = step_of(*self.users[-1]) if self.users else None
-        if found is None:
-            return None
-        rerun = InPlace(*found, self.message)
-        return rerun if rerun.locate() else None
+        return overwritten(self.message, self.where, self.users, self.frames, self.model)
 
     def _path(self, root: Any) -> str:
         """Return the path of a module in the model that is debugged, or in the outermost one called."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Axes, Layer, Model, Value, Weight
@@ -80,6 +81,8 @@ def _facts(diagnosis: Diagnosis) -> Iterator[tuple[str, list[str]]]:
         yield "got", got
     if diagnosis.failure.where:
         yield "at", [diagnosis.failure.where]
+    if diagnosis.failure.facts.get("hint"):
+        yield "hint", [diagnosis.failure.facts["hint"]]
     way = list(_way(diagnosis))
     if way:
         yield "came by", _aligned(way)
@@ -95,6 +98,8 @@ def _expected(diagnosis: Diagnosis) -> list[str]:
     demand, facts = problem.demand, diagnosis.failure.facts
     if "largest" in facts:
         return [f"whole numbers from 0 to {facts['size'] - 1}: there are {facts['size']} of them"]
+    if "saved" in facts:
+        return [_saved(facts)]
     if "declared" in facts:
         name = facts.get("value", diagnosis.failure.inputs[0])
         return [f'"{name}" of shape {show(facts["declared"])}, as the model declares it']
@@ -177,6 +182,8 @@ def _got(diagnosis: Diagnosis) -> list[str]:
     if "largest" in facts:
         out = facts["largest"] if facts["largest"] >= facts["size"] else facts["smallest"]
         return [f"{out}, in {shown[-1]}" if shown else str(out)]
+    if "saved" in facts:
+        return list(_overwritten(facts))
     if "computed" in facts:
         return [f"{show(facts['computed'])}, computed from {' and '.join(shown)}"]
     if "stored" in facts:
@@ -193,6 +200,25 @@ def _got(diagnosis: Diagnosis) -> list[str]:
         product = "·".join(map(str, origin.shape[1:]))
         lines.append(f"flattened from {_value(origin)}: {product}")
     return lines
+
+
+def _saved(facts: Mapping[str, Any]) -> str:
+    """Say who keeps the tensor for its gradient."""
+    name, line, shape = facts["saved"]
+    what = f"the tensor of {show(shape)}"
+    keeper = f"as {name} saved it for its gradient" if name else "as it was saved for a gradient"
+    return f"{what} {keeper}{f', at {line}' if line else ''}"
+
+
+def _overwritten(facts: Mapping[str, Any]) -> Iterator[str]:
+    """Say what became of it."""
+    if facts.get("wrote"):
+        yield f"another one: {facts['wrote']} wrote into it"
+    elif facts.get("versions"):
+        then, now = facts["versions"]
+        yield f"version {now} of it, and version {then} was saved"
+    if facts.get("weight"):
+        yield f'it is the weight "{facts["weight"]}"'
 
 
 def _value(value: Value) -> str:

@@ -184,6 +184,8 @@ def _plain_cause(failure: Failure, problem: Problem) -> str:
     layer = failure.layer
     if "stored" in failure.facts:
         return "state-dict"
+    if "saved" in failure.facts:
+        return "in-place"
     if "largest" in failure.facts:
         return "class-index" if is_loss(layer) else "index-range"
     if is_loss(layer):

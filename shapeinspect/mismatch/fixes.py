@@ -316,8 +316,8 @@ def _windows(layer: Layer, shape: tuple[int, ...], own: bool) -> Iterator[Fix]:
 
 def _overwriting(failure: Failure) -> Iterator[Fix]:
     """Propose to compute a new value instead of overwriting one that the gradient needs."""
-    if "inplace" in failure.message:
-        yield Fix("in-place", (OnCall(Frozen(inplace=False)),), 5)
+    for number in range(3 if "saved" in failure.facts else 0):
+        yield Fix("in-place", (OnCall(Frozen(inplace=number)),), 5 + number)
 
 
 def _single(failure: Failure) -> Iterator[Fix]:

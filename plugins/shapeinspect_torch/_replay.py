@@ -1,0 +1,300 @@
+"""Takes the user's statements that led to a failed backward, as one module to run again.
+
+From the statement that calls ``backward`` up, every statement is taken that makes, or writes to, a
+tensor that the loss depends on, as long as it calls nothing but modules, optimizers and torch. What
+is left out is read from the user's frame as it stands.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import linecache
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from types import FrameType, ModuleType
+from typing import Any
+
+_BUILTINS = frozenset((
+    "len", "int", "float", "tuple", "list", "dict", "max", "min", "range", "zip", "sum", "abs", "enumerate",
+    "reversed", "sorted", "isinstance", "bool", "round", "slice", "print",
+))  # fmt: skip
+_CONTAINERS = frozenset(("append", "extend", "insert", "items", "keys", "values", "get", "pop", "copy"))
+_FORBIDDEN = (
+    ast.Lambda, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.Import, ast.ImportFrom, ast.Return,
+    ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Global, ast.Nonlocal, ast.Try, ast.Delete,
+)  # fmt: skip
+_COMPOUND = (ast.For, ast.While, ast.If, ast.With)
+#: The name that the failed statement's loss gets.
+LOSS = "__loss"
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Statements of the user's that can be run again.
+
+    Args:
+        statements: the statements; the last of them fails.
+        again: the body of the loop that they stand in, with what follows the failed one; empty for none.
+        outer: what they read that is no tensor, by name.
+        inputs: the tensors that they read.
+        modules: the modules that they call, by name.
+        file: where they stand.
+    """
+
+    statements: tuple[ast.stmt, ...]
+    again: tuple[ast.stmt, ...]
+    outer: dict[str, Any]
+    inputs: dict[str, Any]
+    modules: dict[str, Any]
+    file: str
+
+    def module(self, statements: Sequence[ast.stmt]) -> Any:
+        """Return a module that runs some statements on its keyword arguments, and gives the loss.
+
+        Args:
+            statements: what to run, these or an edited form of them.
+        """
+        import torch
+
+        whole = ast.fix_missing_locations(ast.Module([*statements], []))
+        code = compile(whole, self.file, "exec")
+        outer, modules = self.outer, self.modules
+
+        class Step(torch.nn.Module):  # type: ignore[misc]  # torch is read as Any
+            """The user's statements."""
+
+            def __init__(self) -> None:
+                super().__init__()
+                self.__dict__["outer"] = outer
+                for name, module in modules.items():
+                    self._modules[name] = module
+
+            def forward(self, **tensors: Any) -> Any:
+                space: dict[str, Any] = {**self.outer, **self._modules, **tensors}
+                space["print"] = lambda *_, **__: None
+                exec(code, space)  # noqa: S102  # the user's own lines, which have just been run
+                return space.get(LOSS)
+
+        return Step()
+
+
+def replay_of(frame: FrameType, line: int) -> Replay | None:
+    """Return the statements that lead to a line, with what they read.
+
+    Args:
+        frame: the user's frame.
+        line: the line at which the statement failed.
+
+    Returns:
+        The statements; None where the source is not at hand, or the failed statement does more than
+        torch does.
+    """
+    text = "".join(linecache.getlines(frame.f_code.co_filename, frame.f_globals))
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return None
+    levels = list(_levels(_body(tree, frame), line))
+    if not levels:
+        return None
+    block, at, _ = levels[-1]
+    slicer = _Slicer({**frame.f_globals, **frame.f_locals})
+    if not slicer.take(block[at]):
+        return None
+    kept = [_with_loss(block[at])]
+    for statements, place, _ in reversed(levels):
+        kept[:0] = slicer.above(statements[:place])
+    again: list[ast.stmt] = []
+    if levels[-1][2]:
+        again = [*slicer.above(block[at + 1 :]), *slicer.above(block[:at]), kept[-1]]
+    return Replay(
+        tuple(kept), tuple(again), slicer.outer, slicer.inputs, slicer.modules, frame.f_code.co_filename
+    )
+
+
+def _body(tree: ast.Module, frame: FrameType) -> list[ast.stmt]:
+    """Return the statements of the function that a frame runs."""
+    name, first = frame.f_code.co_name, frame.f_code.co_firstlineno
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            starts = {node.lineno, *(one.lineno for one in node.decorator_list)}
+            if first in starts:
+                return node.body
+    return tree.body
+
+
+def _levels(body: list[ast.stmt], line: int) -> Iterator[tuple[list[ast.stmt], int, bool]]:
+    """Yield the blocks around a line, the outermost first: the block, the place in it, whether it loops."""
+    loops = False
+    while True:
+        at = next(
+            (at for at, one in enumerate(body) if one.lineno <= line <= (one.end_lineno or one.lineno)), None
+        )
+        if at is None:
+            return
+        yield body, at, loops
+        inner = body[at]
+        blocks = [getattr(inner, name, []) for name in ("body", "orelse", "finalbody")]
+        body = next((one for one in blocks if one and one[0].lineno <= line <= _end(one)), [])
+        loops = isinstance(inner, (ast.For, ast.While))
+        if not body:
+            return
+
+
+def _end(block: list[ast.stmt]) -> int:
+    return block[-1].end_lineno or block[-1].lineno
+
+
+def _with_loss(statement: ast.stmt) -> ast.stmt:
+    """Keep what ``backward`` is called on, under a name of our own."""
+    for node in ast.walk(statement):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "backward"
+        ):
+            named = ast.NamedExpr(ast.Name(LOSS, ast.Store()), node.func.value)
+            call = ast.Call(ast.Attribute(named, "backward", ast.Load()), node.args, node.keywords)
+            return ast.copy_location(ast.Expr(call), statement)
+    return statement
+
+
+@dataclass(slots=True)
+class _Slicer:
+    """Collects statements from the last one up."""
+
+    names: dict[str, Any]
+    needed: set[str] = field(default_factory=set)
+    outer: dict[str, Any] = field(default_factory=dict)
+    inputs: dict[str, Any] = field(default_factory=dict)
+    modules: dict[str, Any] = field(default_factory=dict)
+
+    def above(self, statements: list[ast.stmt]) -> list[ast.stmt]:
+        """Return those of the statements that matter, in their order."""
+        kept = [one for one in reversed(statements) if self._matters(one) and self.take(one)]
+        return kept[::-1]
+
+    def take(self, statement: ast.stmt) -> bool:
+        """Tell whether a statement can be run again; note what it reads."""
+        names = [node for node in ast.walk(statement) if isinstance(node, ast.Name)]
+        own = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+        for node in ast.walk(statement):
+            if isinstance(node, _FORBIDDEN) or (
+                isinstance(node, ast.Call) and not self._may_call(node.func, own)
+            ):
+                return False
+        for name in names:
+            self._read(name.id)
+        return True
+
+    def _matters(self, statement: ast.stmt) -> bool:
+        if isinstance(statement, _COMPOUND):
+            inside = [
+                one for one in ast.walk(statement) if isinstance(one, ast.stmt) and one is not statement
+            ]
+            return any(self._matters(one) for one in inside if not isinstance(one, _COMPOUND))
+        if isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            for target in targets:
+                for node in ast.walk(target):
+                    if isinstance(node, ast.Name) and node.id in self.needed:
+                        written = isinstance(target, (ast.Subscript, ast.Attribute))
+                        return written or _has_grown(self.names.get(node.id, _MISSING))
+        if not isinstance(statement, ast.Expr):
+            return False
+        return any(self._writes(node) for node in ast.walk(statement.value) if isinstance(node, ast.Call))
+
+    def _writes(self, call: ast.Call) -> bool:
+        """Tell whether a call changes something that is needed: a tensor, a list of them, or weights."""
+        function = call.func
+        name = getattr(function, "attr", getattr(function, "id", ""))
+        if name in ("step", "zero_grad") and isinstance(function, ast.Attribute):
+            return _is_optimizer(self._resolved(function.value))
+        if name == "backward":
+            return True
+        read = {node.id for node in ast.walk(call) if isinstance(node, ast.Name)}
+        places = name in ("append", "extend", "insert")
+        in_place = (name.endswith("_") and not name.endswith("__")) or any(
+            keyword.arg == "inplace" for keyword in call.keywords
+        )
+        return (places or in_place) and not read.isdisjoint(self.needed)
+
+    def _read(self, name: str) -> None:
+        import torch
+
+        self.needed.add(name)
+        value = self.names.get(name, _MISSING)
+        if value is _MISSING:
+            return
+        if isinstance(value, torch.nn.Module):
+            self.modules.setdefault(name, value)
+        elif isinstance(value, torch.Tensor):
+            self.inputs[name] = value
+        else:
+            self.outer[name] = value
+
+    def _may_call(self, function: ast.expr, own: set[str]) -> bool:
+        import torch
+
+        if isinstance(function, ast.Call):  # a layer that is made and called at once
+            function = function.func
+        found = self._resolved(function)
+        if isinstance(found, torch.nn.Module):
+            if isinstance(function, ast.Attribute) and not isinstance(
+                self._resolved(function.value), torch.nn.Module
+            ):
+                self.modules.setdefault(ast.unparse(function), found)
+            return True
+        if isinstance(function, ast.Attribute):
+            owner = self._resolved(function.value)
+            if isinstance(owner, torch.nn.Module):
+                return True
+            if _is_optimizer(owner):
+                return function.attr in ("step", "zero_grad")
+        if found is not None:
+            home = str(getattr(found, "__module__", None) or getattr(type(found), "__module__", ""))
+            name = getattr(found, "__name__", "")
+            return home.partition(".")[0] == "torch" or (
+                getattr(builtins, name, None) is found and name in _BUILTINS
+            )
+        if isinstance(function, ast.Attribute):
+            return hasattr(torch.Tensor, function.attr) or function.attr in _CONTAINERS
+        return isinstance(function, ast.Name) and function.id in own and function.id not in self.names
+
+    def _resolved(self, node: ast.expr) -> Any:
+        """Follow plain names and attributes; None where that leads to a tensor, or nowhere."""
+        import torch
+
+        if isinstance(node, ast.Name):
+            return self.names.get(node.id, getattr(builtins, node.id, None))
+        if not isinstance(node, ast.Attribute):
+            return None
+        owner = self._resolved(node.value)
+        if owner is None or isinstance(owner, torch.Tensor):
+            return None
+        holds = isinstance(owner, ModuleType) or node.attr in getattr(owner, "__dict__", {})
+        holds = holds or (isinstance(owner, torch.nn.Module) and node.attr in owner._modules)
+        return getattr(owner, node.attr, None) if holds else None
+
+
+_MISSING = object()
+
+
+def _is_optimizer(value: Any) -> bool:
+    import torch
+
+    return isinstance(value, torch.optim.Optimizer)
+
+
+def _has_grown(value: Any) -> bool:
+    """Tell whether a value was computed from others with gradients, so that it has to be made again."""
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        return value.grad_fn is not None
+    if isinstance(value, (list, tuple)):
+        return any(_has_grown(one) for one in value)
+    if isinstance(value, dict):
+        return any(_has_grown(one) for one in value.values())
+    return value is _MISSING
