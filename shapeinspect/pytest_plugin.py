@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _FOLDER = "__shapes__"
 _USED: pytest.StashKey[set[str]] = pytest.StashKey()
 _MODULES: pytest.StashKey[set[str]] = pytest.StashKey()
+_PARTED: pytest.StashKey[set[str]] = pytest.StashKey()
+_SHAPES: pytest.StashKey[Shapes] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -47,6 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     config.stash[_USED] = set()
     config.stash[_MODULES] = set()
+    config.stash[_PARTED] = set()
 
 
 @pytest.fixture
@@ -58,15 +61,40 @@ def shapes(request: pytest.FixtureRequest) -> Shapes:
     """
     from shapeinspect.asserting import Shapes
 
-    config = request.config
-    name = re.sub(r"[^\w.-]+", "_", request.node.name).strip("_")
-    return Shapes(
+    config, node = request.config, request.node
+    # Tests of the same name in several classes have a snapshot each.
+    classes = [part for part in node.nodeid.partition("::")[2].split("[")[0].split("::")[:-1] if part]
+    name = re.sub(r"[^\w.-]+", "_", ".".join([*classes, node.name])).strip("_")
+    node.stash[_SHAPES] = found = Shapes(
         folder=request.path.parent / _FOLDER / request.path.stem,
         name=name,
         update=config.getoption("--shapes-update"),
         frozen=os.environ.get("CI", "").lower() not in ("", "0", "false"),
         used=config.stash[_USED],
     )
+    return found
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """Say of lengths that differ what they are of, and on which axis.
+
+    Args:
+        op: the operator.
+        left: its left side.
+        right: its right side.
+    """
+    asserting = sys.modules.get("shapeinspect.asserting")
+    return asserting.compared(op, left, right) if asserting is not None else None
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Remember the modules of tests that do not run: what they look at is not known.
+
+    Args:
+        items: the tests.
+    """
+    for item in items:
+        item.config.stash[_PARTED].add(str(item.path))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -76,11 +104,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         session: pytest's.
     """
     config = session.config
-    if config.getoption("keyword") or config.getoption("markexpr") or config.getoption("lf", False):
+    if config.option.collectonly:
         return
-    parted = {str(Path(word.partition("::")[0]).resolve()) for word in config.args if "::" in word}
-    modules = config.stash[_MODULES]
-    modules.update(str(item.path) for item in session.items if str(item.path) not in parted)
+    asked = {str(Path(word.partition("::")[0]).resolve()) for word in config.args if "::" in word}
+    config.stash[_PARTED].update(asked)
+    config.stash[_MODULES].update(str(item.path) for item in session.items)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -92,8 +120,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
         stash = session.config.stash
-        used, modules = stash[_USED], stash[_MODULES]
-        output["shapes_used"], output["shapes_modules"] = sorted(used), sorted(modules)
+        output["shapes"] = [sorted(found) for found in (stash[_USED], stash[_MODULES], stash[_PARTED])]
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -103,30 +130,48 @@ def pytest_testnodedown(node: Any) -> None:
     Args:
         node: the worker.
     """
-    output = getattr(node, "workeroutput", {})
-    used, modules = node.config.stash[_USED], node.config.stash[_MODULES]
-    used.update(output.get("shapes_used", ()))
-    modules.update(output.get("shapes_modules", ()))
+    seen: Any = getattr(node, "workeroutput", {}).get("shapes", ((), (), ()))
+    for found, key in zip(seen, (_USED, _MODULES, _PARTED), strict=True):
+        known: set[str] = node.config.stash[key]
+        known.update(found)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """List the snapshots that no test looked at.
+    """List the snapshots that no test looked at, of the modules all of whose tests came to their end.
 
     Args:
         terminalreporter: pytest's.
         config: pytest's.
     """
-    used, modules = config.stash[_USED], config.stash[_MODULES]
+    stats = terminalreporter.stats
+    ended = {
+        str(config.rootpath / report.nodeid.partition("::")[0])
+        for outcome in ("failed", "error", "skipped", "xfailed", "rerun")
+        for report in stats.get(outcome, ())
+    }
+    used, modules, parted = config.stash[_USED], config.stash[_MODULES], config.stash[_PARTED]
+    whole = set() if terminalreporter._session.shouldstop else modules - parted - ended
     unused = [
         path
-        for module in sorted(modules)
+        for module in sorted(whole)
         for path in sorted((Path(module).parent / _FOLDER / Path(module).stem).glob("*.txt"))
         if str(path) not in used
     ]
+    unused += _orphans({Path(module).parent for module in modules})
     if unused:
-        terminalreporter.section("unused snapshots of shapes")
+        terminalreporter.section("snapshots of shapes that no test looks at")
         for path in unused:
-            terminalreporter.write_line(str(path))
+            terminalreporter.write_line(os.path.relpath(path, config.invocation_params.dir))
+
+
+def _orphans(folders: set[Path]) -> list[Path]:
+    """Return the snapshots of test files that are no more."""
+    return [
+        path
+        for folder in sorted(folders)
+        for path in sorted((folder / _FOLDER).glob("*/*.txt"))
+        if not (folder / f"{path.parent.name}.py").exists()
+    ]
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -137,17 +182,55 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
         item: the test.
         call: what came of it.
     """
+    shapes = item.stash.get(_SHAPES, None)
+    error = call.excinfo.value if call.excinfo is not None else None
+    if shapes is not None and isinstance(error, AssertionError) and call.excinfo is not None:
+        _retell(error, str(call.excinfo.traceback[-1].statement), shapes)
     outcome = yield
     report = outcome.get_result()
-    if not report.failed or call.excinfo is None or item.config.getoption("--no-shape-diagnosis"):
+    if not report.failed or error is None:
         return
+    if shapes is not None and shapes.scope.left:
+        report.sections.append(("assertions that failed before", "\n".join(shapes.scope.left)))
+    if item.config.getoption("--no-shape-diagnosis"):
+        return
+    if shapes is not None and shapes.scope.refused is not None:
+        found = _refusal(*shapes.scope.refused)
+    else:
+        found = _diagnosis(error)
+    if found:
+        report.sections.append(("shape diagnosis", found))
+
+
+def _retell(error: AssertionError, statement: str, shapes: Shapes) -> None:
+    """Put plain words in the place of the values that pytest has written into the error."""
+    from shapeinspect.asserting import retold
+
+    text = retold(error, statement, shapes.scope)
+    if text is not None:
+        error.args = (text,)
+
+
+def _diagnosis(error: BaseException) -> str:
     if not any(name in sys.modules for name in ("torch", "keras", "onnxruntime")):
-        return  # no model can have been called
+        return ""  # no model can have been called
     from shapeinspect.debugging import explain_error, is_explained
     from shapeinspect.mismatch import describe
 
-    if is_explained(call.excinfo.value):
-        return  # the test's own debug() has put it into the traceback
-    found = explain_error(call.excinfo.value)
-    if found is not None:
-        report.sections.append(("shape diagnosis", describe(found)))
+    if is_explained(error):
+        return ""  # the test's own debug() has put it into the traceback
+    found = explain_error(error)
+    return describe(found) if found is not None else ""
+
+
+def _refusal(model: Any, given: Any) -> str:
+    """Diagnose why a model could not be inspected with an input."""
+    from shapeinspect.debugging import fits
+    from shapeinspect.errors import ShapeInspectError
+    from shapeinspect.mismatch import describe
+
+    try:
+        found = fits(model, given).diagnosis
+    except ShapeInspectError:
+        return ""  # it is no matter of shapes; the error itself says what it is
+    return describe(found) if found is not None else ""

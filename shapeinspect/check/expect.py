@@ -5,15 +5,17 @@ from __future__ import annotations
 import difflib
 import operator
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from textwrap import indent
 from typing import Any
 
 from shapeinspect.check.pattern import Bindings, match
+from shapeinspect.check.way import called, parting, way
 from shapeinspect.dims import Dim, substitute
 from shapeinspect.errors import UsageError
-from shapeinspect.ir import Call, Layer, Model, Value
+from shapeinspect.ir import Layer, Model, Value
 from shapeinspect.render.cells import BATCH, channels
 from shapeinspect.render.totals import of_model
 
@@ -50,6 +52,7 @@ class Failure:
         line: the expectation, as it was written.
         about: the layer, or an empty text for the whole model.
         problem: expected and got, in one clause.
+        call: the call where the two part, or an empty text.
 
     Example:
         >>> print(Failure("params < 1M", "", "params is 2000000"))
@@ -60,9 +63,44 @@ class Failure:
     line: str
     about: str
     problem: str
+    call: str = ""
+
+    def clause(self) -> str:
+        """Return what is wrong, and on a line of its own the call where the two part."""
+        text = f"{self.about}: {self.problem}" if self.about else self.problem
+        return f"{text}\n  at {self.call}" if self.call else text
 
     def __str__(self) -> str:
-        return f"{self.line}\n  {f'{self.about}: ' if self.about else ''}{self.problem}"
+        return f"{self.line}\n{indent(self.clause(), '  ')}"
+
+
+def verdict(failures: Sequence[Failure], held: int, of: str = "") -> str:
+    """Write what came of a table of expectations, each line once with all that it found.
+
+    Args:
+        failures: what does not hold.
+        held: how many expectations there are.
+        of: what they are about, for the first line.
+
+    Example:
+        >>> print(verdict([Failure("a: o=3", "a", "o is 2, not 3")], 2))
+        1 of 2 expectations does not hold
+        a: o=3
+          a: o is 2, not 3
+    """
+    if not failures:
+        return f"all {held} expectations hold" if held != 1 else "the expectation holds"
+    lines: dict[str, list[str]] = {}
+    for failure in failures:
+        lines.setdefault(failure.line, []).append(indent(failure.clause(), "  "))
+    verb = "does not hold" if len(lines) == 1 else "do not hold"
+    about = f" of {of}" if of else ""
+    head = (
+        f"{len(lines)} of {held} expectations{about} {verb}"
+        if held != 1
+        else f"the expectation{about} {verb}"
+    )
+    return "\n".join([head, *(text for line, found in lines.items() for text in (line, *found))])
 
 
 def expect(model: Model, lines: Iterable[str], bindings: Bindings | None = None) -> tuple[Failure, ...]:
@@ -70,7 +108,7 @@ def expect(model: Model, lines: Iterable[str], bindings: Bindings | None = None)
 
     Args:
         model: a model after every stage.
-        lines: one expectation each: ``GLOB: [kind] [setting=value …] [-> pattern]``,
+        lines: texts of one expectation a line: ``GLOB: [kind] [setting=value …] [-> pattern]``,
             ``params < 26M`` (also trainable, bytes, macs for one sample), or ``no layer: GLOB``.
             Empty lines and those that begin with ``#`` are passed over.
         bindings: what the names in patterns stand for; names bind from line to line.
@@ -87,11 +125,23 @@ def expect(model: Model, lines: Iterable[str], bindings: Bindings | None = None)
     """
     names = {} if bindings is None else bindings
     failures: list[Failure] = []
-    for line in lines:
-        text = line.strip()
-        if text and not text.startswith("#"):
-            failures += _one(model, text, names)
+    for line in written(lines):
+        failures += _one(model, line, names)
     return tuple(failures)
+
+
+def written(lines: Iterable[str]) -> tuple[str, ...]:
+    r"""Return the expectations in texts of one or more lines, without comments and empty lines.
+
+    Args:
+        lines: the texts.
+
+    Example:
+        >>> written(["conv1: o=64", "# head\nfc: o=10\n"])
+        ('conv1: o=64', 'fc: o=10')
+    """
+    stripped = [line.strip() for text in lines for line in text.splitlines()]
+    return tuple(line for line in stripped if line and not line.startswith("#"))
 
 
 def _one(model: Model, line: str, names: Bindings) -> Iterable[Failure]:
@@ -101,7 +151,7 @@ def _one(model: Model, line: str, names: Bindings) -> Iterable[Failure]:
     absent = _NO_LAYER.fullmatch(line)
     if absent is not None:
         there = [layer.path for layer in model.layers if fnmatchcase(layer.path, absent.group(1))]
-        return [Failure(line, path, "there is such a layer") for path in there]
+        return [Failure(line, "", _there(there))] if there else []
     found = _LAYER.fullmatch(line)
     if found is None:
         raise UsageError(
@@ -109,6 +159,13 @@ def _one(model: Model, line: str, names: Bindings) -> Iterable[Failure]:
             expected="'conv1: conv i=3 o=64 k=7 -> n 64 112 112', 'params < 26M' or 'no layer: *.dropout'",
         )
     return _layers(model, line, found["glob"], found["settings"].split(), found["shape"], names)
+
+
+def _there(paths: list[str]) -> str:
+    if len(paths) == 1:
+        return f"there is {paths[0]}"
+    more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+    return f"there are {', '.join(paths[:3])}{more}"
 
 
 def _total(model: Model, line: str, name: str, op: str, number: str, scale: str) -> Iterable[Failure]:
@@ -145,24 +202,18 @@ def _outputs(model: Model, line: str, layer: Layer, shape: str, names: Bindings)
     calls = [call for call in model.calls if call.layer == layer.path]
     if not calls:
         return [Failure(line, layer.path, "it is not called, so its output is not known")]
-    held = [match(shape, _output(model, call), names, layer.path) for call in calls]
-    return [Failure(line, layer.path, _parting(model, layer, found.problem)) for found in held if not found]
-
-
-def _output(model: Model, call: Call) -> tuple[Dim, ...] | None:
-    return model.values.get(call.outputs[0], Value("")).shape if call.outputs else None
-
-
-def _parting(model: Model, layer: Layer, problem: str) -> str:
-    from shapeinspect.render.cells import shape
-
-    call = next(call for call in model.calls if call.layer == layer.path)
-    ends = [
-        shape(value.shape, value.axes)
-        for names in (call.inputs, call.outputs)
-        for value in [model.values.get(names[0] if names else "", Value(""))]
-    ]
-    return f"{problem} ({ends[0]} → {ends[1]})"
+    failures = []
+    for call in calls:
+        value = model.values.get(next((name for name in call.outputs if name), ""), Value(""))
+        found = match(shape, value.shape, names, layer.path)
+        if found.parting is None:
+            continue
+        stages = way(model, value.name, found.parting.axis) if found.parting.axis is not None else ()
+        stage = parting(stages, found.parting.wanted)
+        made = stage.call if stage is not None and stage.call is not None else call
+        at = called(model, made, next((one for one in model.layers if one.path == made.layer), None))
+        failures.append(Failure(line, layer.path, found.problem, at))
+    return failures
 
 
 def _setting(layer: Layer, word: str) -> str:

@@ -1,7 +1,8 @@
 """Patterns of shapes: ``n c h/4 w/4``, ``... 512 7 7``, ``b t=17 (head*dim)``.
 
 The spelling is that of jaxtyping and einops where they agree: names separated by spaces, ``...`` for
-any axes, ``*name`` for any axes that are bound, ``_`` for one axis of any length, ``(a b)`` for a product.
+any axes, ``*name`` for any axes that are bound, ``_`` or ``_name`` for one axis of any length, ``(a b)``
+for a product, ``()`` for an axis of length 1.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
+from math import prod
 from typing import TypeAlias
 
-from shapeinspect.dims import Dim, Shape
+from shapeinspect.dims import Dim, Expr, Shape, Unknown, substitute, symbols
 from shapeinspect.errors import UsageError
 
 #: What names stand for: a length, or the lengths of a ``*name``.
@@ -44,6 +46,25 @@ class Axis:
     tokens: tuple[str, ...] = ()
 
 
+#: Where a symbolic length is compared with a pattern: at these multiples of what the pattern divides by.
+_PROBES = (1, 2, 3, 5, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Parting:
+    """Where a shape and a pattern part.
+
+    Args:
+        problem: expected and got, in one clause.
+        axis: the place of the axis, where it is one axis.
+        wanted: the length that the pattern asks for, where it is known.
+    """
+
+    problem: str
+    axis: int | None = None
+    wanted: Dim | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """What came of holding a shape against a pattern; true if it fits.
@@ -51,7 +72,7 @@ class Match:
     Args:
         pattern: the pattern.
         shape: the shape; None if it is unknown.
-        problem: where the two part, or an empty text.
+        parting: where the two part, or None.
         bindings: what the names stood for.
         where: what the shape is of.
 
@@ -62,22 +83,40 @@ class Match:
 
     pattern: str
     shape: Shape | None
-    problem: str = ""
+    parting: Parting | None = None
     bindings: Bindings = field(default_factory=dict)
     where: str = ""
 
+    @property
+    def problem(self) -> str:
+        """Where the two part, in one clause, or an empty text."""
+        return self.parting.problem if self.parting is not None else ""
+
     def __bool__(self) -> bool:
-        return not self.problem
+        return self.parting is None
 
     def __repr__(self) -> str:
         got = "an unknown shape" if self.shape is None else written(self.shape)
         at = f"{self.where}: " if self.where else ""
         if self:
             return f"<match: {at}{got} is {self.pattern!r}>"
-        known = ", ".join(f"{name}={_show(value)}" for name, value in self.bindings.items())
+        known = bound(self.bindings)
         return f"<no match: {at}{got} against {self.pattern!r}: {self.problem}" + (
             f"; {known}>" if known else ">"
         )
+
+
+def bound(bindings: Bindings) -> str:
+    """Write what names stand for.
+
+    Args:
+        bindings: the names.
+
+    Example:
+        >>> bound({"n": 2, "lead": (3, 5)})
+        'n=2, lead=(3, 5)'
+    """
+    return ", ".join(f"{name}={_show(value)}" for name, value in bindings.items())
 
 
 def _show(value: Dim | Shape) -> str:
@@ -125,8 +164,10 @@ def _axis(text: str, pattern: str) -> Axis:
         return Axis(text, many=True)
     if text.startswith("*"):
         return Axis(text, text[1:], many=True)
-    if text == "_":
+    if text.startswith("_") and text.isidentifier():
         return Axis(text)
+    if text == "()":
+        return Axis(text, tokens=("1",))
     name, equals, body = text.partition("=")
     if equals and not name.isidentifier():
         raise UsageError(f"{pattern!r} is no pattern of shapes", got=repr(text))
@@ -183,88 +224,125 @@ def match(pattern: str, shape: Shape | None, bindings: Bindings | None = None, w
     """
     axes = parse(pattern)
     names: Bindings = dict(bindings or {})
-    problem = "its rank is not known" if shape is None else _unify(axes, shape, names)
-    if not problem and bindings is not None:
+    parting = Parting("its rank is not known") if shape is None else _unify(axes, shape, names)
+    if parting is None and bindings is not None:
         bindings.update(names)
-    return Match(pattern, shape, problem, names, where)
+    return Match(pattern, shape, parting, names, where)
 
 
-def _unify(axes: tuple[Axis, ...], shape: Shape, names: Bindings) -> str:
+def _unify(axes: tuple[Axis, ...], shape: Shape, names: Bindings) -> Parting | None:
     many = next((place for place, axis in enumerate(axes) if axis.many), None)
     fixed = len(axes) - (many is not None)
     if len(shape) < fixed or (many is None and len(shape) != fixed):
         least = "at least " if many is not None else ""
-        return f"it has {len(shape)} axes, not {least}{fixed}"
+        return Parting(f"it has {len(shape)} {'axis' if len(shape) == 1 else 'axes'}, not {least}{fixed}")
     extra = len(shape) - fixed
     pairs: list[tuple[Axis, int]] = []
     for place, axis in enumerate(axes):
         if many is not None and place == many:
-            problem = _bind_many(axis, shape[place : place + extra], names)
-            if problem:
-                return problem
+            parting = _bind_many(axis, shape[place : place + extra], names)
+            if parting is not None:
+                return parting
         else:
             pairs.append((axis, place if many is None or place < many else place + extra - 1))
     # A name may be bound by a later axis: what cannot be worked out yet is tried again.
     while pairs:
         waiting: list[tuple[Axis, int]] = []
         for axis, place in pairs:
-            parted = _bind(axis, place, shape[place], names)
-            if parted is None:
+            found = _bind(axis, place, shape[place], names)
+            if isinstance(found, Parting):
+                return found
+            if not found:
                 waiting.append((axis, place))
-            elif parted:
-                return parted
         if len(waiting) == len(pairs):
-            axis, place = waiting[0]
-            return f"axis {place} cannot be checked: not all names of {axis.text} are bound"
+            return _undecided(*waiting[0], names)
         pairs = waiting
-    return ""
+    return None
 
 
-def _bind_many(axis: Axis, lengths: Shape, names: Bindings) -> str:
+def _undecided(axis: Axis, place: int, names: Bindings) -> Parting:
+    asked = [token for token in dict.fromkeys(axis.tokens) if token.isidentifier()]
+    free = [name for name in asked if name not in names]
+    if free:
+        what = "name" if len(free) == 1 else "names"
+        return Parting(f"axis {place} cannot be checked: {what} {', '.join(free)} of {axis.text} not bound")
+    odd = ", ".join(f"{name} is {_show(names[name])}" for name in asked if not isinstance(names[name], int))
+    return Parting(f"axis {place} cannot be checked: in {axis.text}, {odd}")
+
+
+def _bind_many(axis: Axis, lengths: Shape, names: Bindings) -> Parting | None:
     if not axis.name:
-        return ""
+        return None
     known = names.setdefault(axis.name, lengths)
-    return "" if known == lengths else f"{axis.text} is {written(lengths)}, not {_show(known)}"
+    return None if known == lengths else Parting(f"{axis.text} is {written(lengths)}, not {_show(known)}")
 
 
-def _bind(axis: Axis, place: int, length: Dim, names: Bindings) -> str | None:
-    """Return a problem, an empty text if the axis fits, or None if it cannot be told yet."""
+def _bind(axis: Axis, place: int, length: Dim, names: Bindings) -> Parting | bool:
+    """Return where they part, True if the axis fits, or False if it cannot be told yet."""
     if not axis.tokens:
-        return ""
+        return True
     found = _value(axis.tokens, names)
     if found is None:
         return _solve(axis, place, length, names)
     if axis.name:
         known = names.setdefault(axis.name, found)
         if known != found:
-            return f"{axis.name} is {_show(known)}, and {axis.text} asks for {found}"
-    return "" if length == found else f"axis {place} is {length}, not {_asked(axis, found)}"
+            return Parting(f"{axis.name} is {_show(known)}, and {axis.text} asks for {found}")
+    return length == found or Parting(f"axis {place} is {length}, not {_asked(axis, found)}", place, found)
 
 
 def _asked(axis: Axis, found: Dim) -> str:
-    return str(found) if axis.text == str(found) else f"{axis.text} = {found}"
+    text = axis.text.partition("=")[2] or axis.text
+    return axis.text if text == str(found) else f"{axis.text} = {found}"
 
 
-def _solve(axis: Axis, place: int, length: Dim, names: Bindings) -> str | None:
+def _solve(axis: Axis, place: int, length: Dim, names: Bindings) -> Parting | bool:
     """Bind the one name of a linear expression that is not bound yet."""
     open_names = {token for token in axis.tokens if token.isidentifier() and token not in names}
+    if not open_names:
+        return _probe(axis, place, length, names)
     if len(open_names) != 1:
-        return None
+        return False
     name = next(iter(open_names))
     if axis.tokens == (name,):
         names[name] = length
-        return ""
+        return True
     if not isinstance(length, int):
-        return f"axis {place} is {length}, of which {axis.text} tells no {name}"
+        return Parting(f"axis {place} is {length}, of which {axis.text} tells no {name}")
     line = [_fraction(axis.tokens, {**names, name: point}) for point in (0, 1, 2)]
     slope = line[1] - line[0]
     if slope == 0 or line[2] - line[1] != slope:
-        return None
+        return False
     answer = (length - line[0]) / slope
     if answer.denominator != 1 or answer < 0:
-        return f"axis {place} is {length}, and no {name} makes {axis.text} that"
+        return Parting(f"axis {place} is {length}, and no {name} makes {axis.text} that", place)
     names[name] = int(answer)
-    return ""
+    return True
+
+
+def _probe(axis: Axis, place: int, length: Dim, names: Bindings) -> Parting | bool:
+    """Compare a symbolic length with a pattern of symbolic names, where the pattern is a whole number."""
+    known: dict[str, int | Expr] = {}
+    for token in axis.tokens:
+        value = names.get(token) if token.isidentifier() else 0
+        if not isinstance(value, int | Expr):
+            return False
+        if token.isidentifier():
+            known[token] = value
+    if isinstance(length, Unknown):
+        return False
+    free = sorted(symbols(length).union(*map(symbols, known.values())))
+    base = prod(int(token) for token in axis.tokens if token.isdecimal() and 0 < int(token) < 10_000)
+    for probe in _PROBES:
+        at: dict[str, Dim] = {name: base * (probe + place) for place, name in enumerate(free)}
+        wanted = _fraction(axis.tokens, {token: substitute(value, at) for token, value in known.items()})
+        have = substitute(length, at)
+        if wanted != have:
+            where = ", ".join(f"{name} = {value}" for name, value in at.items())
+            return Parting(
+                f"axis {place} is {length}, not {axis.text}: for {where} it is {have}, not {wanted}"
+            )
+    return True
 
 
 def _value(tokens: tuple[str, ...], names: Mapping[str, Dim | Shape], open_names: bool = False) -> Dim | None:

@@ -7,8 +7,7 @@ weight by its slot. A port can so be held against the original's snapshot.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from difflib import SequenceMatcher
+from typing import TypeAlias
 
 from shapeinspect.dims import Dim, Shape, symbol
 from shapeinspect.ir import Axes, Call, Frozen, Layer, Model, Value
@@ -20,6 +19,12 @@ from shapeinspect.render.grid import Column, draw
 _ORDER = ("N", "C", "D", "H", "W", "L")
 
 _BIAS = re.compile(r"bias_[ih]h(\.l\d+(?:\.reverse)?)")
+
+#: A slot of weights, before its axes.
+_SLOT = re.compile(r"[a-z][a-z_0-9.]* \S")
+
+#: The cells of a layer, each with its column's name.
+_Row: TypeAlias = "tuple[tuple[str, str], ...]"
 
 _HEADER = "# layers with weights, in the common convention"
 
@@ -91,14 +96,17 @@ def _weights(layer: Layer) -> str:
 
 
 def difference(before: str, after: str) -> str:
-    r"""Write what two snapshots do not have in common: lines, and below a changed one its cells.
+    r"""Write what two snapshots do not have in common, layer by layer, whatever their order.
+
+    Layers are found by their names: a port may run parallel branches in another order.
 
     Args:
         before: the kept snapshot.
         after: the new one.
 
     Returns:
-        an empty text if they say the same, whatever their spacing.
+        The layers that differ between their neighbors, below a changed one what has changed; an empty
+        text if the two say the same, whatever their spacing.
 
     Example:
         >>> print(difference("fc  linear  3→5\n", "fc  linear  3→7\n"))
@@ -107,38 +115,87 @@ def difference(before: str, after: str) -> str:
               3→5 became 3→7
     """
     old, new = _rows(before), _rows(after)
+    names = _merged(list(old), list(new))
+    changed = [at for at, name in enumerate(names) if old.get(name) != new.get(name)]
+    shown = sorted({near for at in changed for near in (at - 1, at, at + 1) if 0 <= near < len(names)})
     lines: list[str] = []
-    for op, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if op == "equal":
+    for last, at in zip([-1, *shown], shown, strict=False):
+        if at > last + 1:
+            lines.append("  …")
+        was, now = old.get(names[at]), new.get(names[at])
+        if was == now:
+            lines += [f"  {_line(now)}"]
             continue
-        for index in range(max(b - a, d - c)):
-            was = old[a + index] if a + index < b else None
-            now = new[c + index] if c + index < d else None
-            lines += [f"- {'  '.join(was)}"] if was else []
-            lines += [f"+ {'  '.join(now)}"] if now else []
-            lines += _cells(was, now) if was and now and was[0] == now[0] else []
+        lines += [f"- {_line(was)}"] if was else []
+        lines += [f"+ {_line(now)}"] if now else []
+        lines += _cells(was, now) if was and now else []
+    if lines and shown[-1] < len(names) - 1:
+        lines.append("  …")
     return "\n".join(lines)
 
 
-def _rows(snapshot: str) -> list[tuple[str, ...]]:
+def _line(row: _Row | None) -> str:
+    return "  ".join(cell for _, cell in row or () if cell)
+
+
+def _merged(old: list[str], new: list[str]) -> list[str]:
+    """Return all names in the old order, each new one behind the one that it follows."""
+    names = list(old)
+    for at, name in enumerate(new):
+        if name not in names:
+            names.insert(names.index(new[at - 1]) + 1 if at else 0, name)
+    return names
+
+
+def _rows(snapshot: str) -> dict[str, _Row]:
+    """Read a snapshot: the cells of each layer, with the columns that they stand in."""
     lines = [line for line in snapshot.splitlines() if line.strip() and not line.startswith("#")]
-    return [tuple(re.split(r" {2,}", line.strip())) for line in lines]
+    heads: list[tuple[str, int, int | None]] = []
+    if lines and lines[0].split()[:2] == ["layer", "kind"]:
+        found = [(match.group(), match.start()) for match in re.finditer(r"\S+", lines.pop(0))]
+        ends = [start for _, start in found[1:]]
+        heads = [(name, start, end) for (name, start), end in zip(found, [*ends, None], strict=True)]
+    rows: dict[str, _Row] = {}
+    for line in lines:
+        row: _Row = tuple((name, line[start:end].strip()) for name, start, end in heads)
+        if not heads:
+            row = tuple(("", cell) for cell in re.split(r" {2,}", line.strip()))
+        rows[row[0][1]] = row
+    return rows
 
 
-def _cells(was: Sequence[str], now: Sequence[str]) -> list[str]:
-    if len(was) != len(now):
-        return []
-    return [
-        f"      {part} became {other}"
-        for old, new in zip(was, now, strict=True)
-        if old != new
-        for part, other in _parts(old, new)
-    ]
+def _cells(was: _Row, now: _Row) -> list[str]:
+    """Write the axes and settings that differ, by the column."""
+    lines = []
+    old, new = dict(enumerate(was)), dict(enumerate(now))
+    for at in range(max(len(old), len(new))):
+        name, part = old.get(at, ("", ""))
+        name, other = new.get(at, (name, ""))
+        if part != other:
+            head = f"{name:<8}  " if name else ""
+            lines += [f"      {head}{one}" for one in _parts(part, other)]
+    return lines
 
 
-def _parts(old: str, new: str) -> list[tuple[str, str]]:
-    """Return the axes or settings that differ, where both sides have as many."""
-    before, after = old.split(), new.split()
-    if len(before) != len(after):
-        return [(old, new)]
-    return [(one, other) for one, other in zip(before, after, strict=True) if one != other]
+def _parts(old: str, new: str) -> list[str]:
+    """Return what differs of two cells: an axis or a setting, with the weight that it is of."""
+    before, after = _pieces(old), _pieces(new)
+    gone = [f"{name} is no longer there" for name in before if name and name not in after]
+    come = [f"{name} is new: {' '.join(after[name])}" for name in after if name and name not in before]
+    found = []
+    for name in before:
+        if name not in after or before[name] == after[name]:
+            continue
+        one, other, of = before[name], after[name], f"{name} " if name else ""
+        if len(one) == len(other):
+            found += [f"{of}{a} became {b}" for a, b in zip(one, other, strict=True) if a != b]
+        else:
+            found.append(f"{of}{' '.join(one) or 'nothing'} became {' '.join(other) or 'nothing'}")
+    return found + gone + come
+
+
+def _pieces(cell: str) -> dict[str, list[str]]:
+    """Take a cell apart: the axes of each weight by its slot, or the words of any other cell."""
+    if _SLOT.match(cell):
+        return {part.split()[0]: part.split()[1:] for part in cell.split(", ")}
+    return {"": cell.split()}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shapeinspect.check.expect import Failure, expect
+from shapeinspect.check.expect import Failure, expect, written
 from shapeinspect.check.pattern import Bindings
 from shapeinspect.errors import UnreadableFileError, UsageError
 from shapeinspect.ir import Model
@@ -69,7 +69,8 @@ def load(path: Path) -> Spec:
     bind = data.get("bind", {})
     if not isinstance(bind, Mapping) or not all(isinstance(value, int) for value in bind.values()):
         raise UsageError(f'"{path}": bind is {_KEYS["bind"]} and whole numbers', got=repr(bind))
-    return Spec(_lines(path, data, "input"), _lines(path, data, "expect"), tuple(bind.items()))
+    lines = written(_lines(path, data, "expect"))
+    return Spec(_lines(path, data, "input"), lines, tuple(bind.items()))
 
 
 def _parse(text: str) -> Mapping[str, Any]:

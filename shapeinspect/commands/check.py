@@ -13,7 +13,9 @@ from shapeinspect.commands.options import Format, Inputs, Model, Traceback, chec
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shapeinspect.check import Failure
+    from shapeinspect.check import Failure, Spec
+    from shapeinspect.debugging import Fit
+    from shapeinspect.source import Source
 
 
 def run(
@@ -38,40 +40,56 @@ def run(
     del traceback  # main() has read it
     check_format(format)
     from shapeinspect.check import load
+    from shapeinspect.report import locate
+    from shapeinspect.source import with_inputs
 
     asked = load(spec) if spec is not None else None
     given = input_specs(inputs or (list(asked.inputs) if asked is not None else None))
     from shapeinspect.debugging import fits
     from shapeinspect.mismatch import describe, fitting, to_dict
-    from shapeinspect.report import inspect
 
-    report = inspect(model, given) if asked is not None else None
-    failures = asked.failures(report.model) if asked is not None and report is not None else ()
+    source = locate(model)
     # Weights without a graph have no shapes to walk, and may well be asserted on.
-    found = None if report is not None and not report.model.calls else fits(model, given)
-    diagnosis = found.diagnosis if found is not None else None
+    found = fits(source, given, graph=asked is None)
+    walked = found.read is None or bool(found.read.calls)
+    failures = _failures(asked, found, with_inputs(source, given)) if asked is not None else ()
     if format == "json":
-        told: dict[str, Any] = to_dict(diagnosis) if found is not None else {"fits": None}
+        told: dict[str, Any] = to_dict(found.diagnosis) if walked else {"fits": None}
         if asked is not None:
-            told["failures"] = [_plain(failure) for failure in failures]
+            told["failures"] = None if failures is None else [_plain(failure) for failure in failures]
         output.write_json(told)
     else:
-        texts = [describe(diagnosis)] if diagnosis is not None else []
-        if found is not None and diagnosis is None:
+        texts = [describe(found.diagnosis)] if found.diagnosis is not None else []
+        if walked and found.diagnosis is None:
             texts.append(fitting(found.model, found.unchecked))
         if asked is not None:
-            texts.append(_verdict(failures, len(asked.lines)))
+            texts.append(_verdict(failures, asked))
         output.write([((line, ""),) for text in texts for line in text.split("\n")])
-    if diagnosis is not None or failures:
+    if found.diagnosis is not None or failures:
         raise typer.Exit(1)
 
 
-def _verdict(failures: Sequence[Failure], lines: int) -> str:
-    if not failures:
-        return f"all {lines} expectations hold" if lines != 1 else "the expectation holds"
-    held = len({failure.line for failure in failures})
-    return "\n".join([f"{held} of {lines} expectations do not hold", *map(str, failures)])
+def _failures(asked: Spec, found: Fit, request: Source) -> tuple[Failure, ...] | None:
+    """Hold the model that was walked against a specification; None where there is no model to hold."""
+    from shapeinspect.report import analyze
+
+    if found.read is not None:
+        return asked.failures(analyze(found.read, request).model)
+    return asked.failures(found.model) if found.diagnosis is None else None
+
+
+def _verdict(failures: Sequence[Failure] | None, asked: Spec) -> str:
+    if failures is None:
+        return "the expectations were not looked at: the model refuses its input"
+    from shapeinspect.check import verdict
+
+    return verdict(failures, len(asked.lines))
 
 
 def _plain(failure: Failure) -> dict[str, Any]:
-    return {"line": failure.line, "about": failure.about or None, "problem": failure.problem}
+    return {
+        "line": failure.line,
+        "about": failure.about or None,
+        "problem": failure.problem,
+        "call": failure.call or None,
+    }

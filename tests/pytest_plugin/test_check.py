@@ -41,10 +41,11 @@ def test_what_does_not_hold_exits_with_1_and_says_so(check: Run) -> None:
     code, out, _ = check(LENET, "expect = ['conv1: -> n 6 h w', 'conv2: -> n 16 h/2 w/2', 'no layer: fc9']")
     assert code == 1
     # The first convolution gives 28, the second 10, and 28 / 2 is 14.
-    assert out.splitlines()[-3:] == [
-        "1 of 3 expectations do not hold",
+    assert out.splitlines()[-4:] == [
+        "1 of 3 expectations does not hold",
         "conv2: -> n 16 h/2 w/2",
-        "  conv2: axis 2 is 10, not h/2 = 14 (N C6 H14 W14 → N C16 H10 W10)",
+        "  conv2: axis 2 is 10, not h/2 = 14",
+        "    at conv2 (conv 6→16 k5): N C6 H14 W14 → N C16 H10 W10",
     ]
 
 
@@ -61,7 +62,7 @@ def test_weights_without_a_graph_can_be_asserted_on(check: Run, tmp_path: Path) 
     assert check(str(path), "expect = ['fc: linear i=5 o=7', 'params == 42']")[0] == 0
     code, out, _ = check(str(path), "expect = 'params < 42'", "--format", "json")
     assert code == 1
-    failure = {"line": "params < 42", "about": None, "problem": "params is 42"}
+    failure = {"line": "params < 42", "about": None, "problem": "params is 42", "call": None}
     assert json.loads(out) == {"fits": None, "failures": [failure]}
 
 

@@ -48,11 +48,18 @@ def test_what_holds(lenet: Model, line: str) -> None:
         ("conv2: o=16 s=2 k=3", ["conv2: s is 1, not 2", "conv2: k is 5, not 3"]),
         ("fc1: conv", ["fc1: its kind is linear, not conv"]),
         ("fc1: heads=8", ["fc1: it has no num_heads"]),
-        ("conv1: -> n 6 28 27", ["conv1: axis 3 is 28, not 27 (N C1 H32 W32 → N C6 H28 W28)"]),
+        (
+            "conv1: -> n 6 28 27",
+            ["conv1: axis 3 is 28, not 27\n    at conv1 (conv 1→6 k5): N C1 H32 W32 → N C6 H28 W28"],
+        ),
+        (
+            "flatten: -> n 10",
+            ["flatten: axis 1 is 400, not 10\n    at flatten (flatten axis 1): N C16 H5 W5 → N (C H W)=400"],
+        ),
         ("conv3: conv", ["no layer is called conv3; close ones are conv2, conv1"]),
         ("params < 61k", ["params is 61,706"]),
         ("trainable > 0", ["trainable is not known"]),
-        ("no layer: pool*", ["pool1: there is such a layer", "pool2: there is such a layer"]),
+        ("no layer: pool*", ["there are pool1, pool2"]),
     ],
 )
 def test_what_does_not_hold_says_expected_and_got(lenet: Model, line: str, said: list[str]) -> None:
@@ -61,9 +68,14 @@ def test_what_does_not_hold_says_expected_and_got(lenet: Model, line: str, said:
 
 def test_names_bind_from_line_to_line(lenet: Model) -> None:
     lines = ["conv1: -> n c h w", "pool1: -> n c h/2 w/2", "pool2: -> n 16 h/4 w/4"]
-    assert [failure.problem.split(" (")[0] for failure in expect(lenet, lines)] == [
-        "axis 2 is 5, not h/4 = 7"
-    ]
+    (failure,) = expect(lenet, lines)
+    assert failure.problem == "axis 2 is 5, not h/4 = 7"
+    assert failure.call == "pool2 (max_pool k2 s2): N C16 H10 W10 → N C16 H5 W5"
+
+
+def test_one_text_may_hold_many_lines(lenet: Model) -> None:
+    failures = expect(lenet, ["# the head\nfc2: o=84\n\nfc3: o=11", "params < 62k"])
+    assert [str(failure) for failure in failures] == ["fc3: o=11\n  fc3: o is 10, not 11"]
 
 
 @pytest.mark.parametrize("line", ["conv1", "params ~ 3", "params < many", "-> n c"])
@@ -75,10 +87,10 @@ def test_what_is_no_expectation_is_refused(lenet: Model, line: str) -> None:
 def test_a_file_of_them(lenet: Model, tmp_path: Path) -> None:
     path = tmp_path / "lenet.toml"
     path.write_text(
-        'input = "7,1,32,32"\nexpect = [\n  "conv1: -> n 6 h w",\n  "params < 1k",\n]\n[bind]\nh = 28\n'
+        'input = "7,1,32,32"\nexpect = ["# all", "conv1: -> n 6 h w", "params < 1k"]\n[bind]\nh = 28\n'
     )
     spec = load(path)
-    assert spec.inputs == ("7,1,32,32",)
+    assert (spec.inputs, len(spec.lines)) == (("7,1,32,32",), 2)
     assert [failure.problem for failure in spec.failures(lenet)] == ["params is 61,706"]
 
 

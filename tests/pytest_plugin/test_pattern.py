@@ -24,6 +24,7 @@ from shapeinspect.errors import UsageError
         ("(a*b) b a", (6, 3, 2), {"a": 2, "b": 3}),
         ("h-1 h+2*3", (4, 11), {"h": 5}),
         ("n c", (symbol("N"), 5), {"n": symbol("N"), "c": 5}),
+        ("_batch 3 ()", (2, 3, 1), {}),
         ("", (), {}),
     ],
 )
@@ -40,15 +41,18 @@ def test_what_fits_binds_its_names(pattern: str, shape: tuple[object, ...], boun
         ("n c h w", (2, 3, 4), {}, "it has 3 axes, not 4"),
         ("... 512 7 7", (7, 7), {}, "it has 2 axes, not at least 3"),
         ("n c h/4 w/4", (2, 8, 55, 40), {"h": 224, "w": 160}, "axis 2 is 55, not h/4 = 56"),
-        ("b t=17", (2, 18), {}, "axis 1 is 18, not t=17 = 17"),
+        ("b t=17", (2, 18), {}, "axis 1 is 18, not t=17"),
         ("b (head*dim)", (2, 13), {"head": 3, "dim": 4}, "axis 1 is 13, not (head*dim) = 12"),
-        ("b (head*dim)", (2, 12), {}, "cannot be checked: not all names of (head*dim) are bound"),
+        ("b (head*dim)", (2, 12), {}, "axis 1 cannot be checked: names head, dim of (head*dim) not bound"),
         ("n n", (2, 3), {}, "axis 1 is 3, not n = 2"),
         ("2*h", (7,), {}, "no h makes 2*h that"),
         ("*a 3", (2, 3), {"a": (5,)}, "*a is (2,), not (5,)"),
         ("n c", None, {}, "its rank is not known"),
         ("n 5", (2, UNKNOWN), {}, "axis 1 is ?, not 5"),
         ("h/2 w", (7, 3), {"h": 15}, "axis 0 is 7"),
+        ("h/2", (UNKNOWN,), {"h": UNKNOWN}, "axis 0 cannot be checked: in h/2, h is ?"),
+        ("n ()", (2, 3), {}, "axis 1 is 3, not () = 1"),
+        ("n c", (2,), {}, "it has 1 axis, not 2"),
     ],
 )
 def test_what_does_not_fit_says_where(
@@ -59,6 +63,29 @@ def test_what_does_not_fit_says_where(
     assert not found
     assert problem in found.problem
     assert names == before
+
+
+H = symbol("H")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "length", "problem"),
+    [
+        ("h/2", H // 2, ""),
+        ("h/2", (H + 1) // 2, ""),  # the pattern is about even heights alone
+        ("h/4", ((H + 1) // 2 + 1) // 2, ""),
+        ("2*h-1", 2 * H - 1, ""),
+        ("h-4", H - 4, ""),
+        # 4, 8, 12 … divide by 4; (4 - 1) // 4 is 0, and 4 / 4 is 1
+        ("h/4", (H - 1) // 4, "axis 0 is (H + 3)//4 - 1, not h/4: for H = 4 it is 0, not 1"),
+        ("h", 7, "axis 0 is 7, not h = H"),
+        ("h/2", 7, "axis 0 is 7, not h/2: for H = 2 it is 7, not 1"),
+    ],
+)
+def test_open_lengths_are_compared_where_the_pattern_is_whole(
+    pattern: str, length: object, problem: str
+) -> None:
+    assert match(pattern, (length,), {"h": H}).problem == problem  # type: ignore[arg-type]
 
 
 def test_names_bind_from_match_to_match() -> None:

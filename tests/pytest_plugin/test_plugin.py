@@ -74,28 +74,133 @@ def test_what_fits_passes(pytester: pytest.Pytester) -> None:
     pytester.runpytest_inprocess("-q").assert_outcomes(passed=1)
 
 
-def test_what_does_not_fit_is_told_in_one_line(pytester: pytest.Pytester) -> None:
+def failures(result: pytest.RunResult) -> list[str]:
+    """Return what a person reads of the failures: pytest's lines of errors, without the margin."""
+    lines = [line for line in result.outlines if line.startswith(("E ", "E\t"))]
+    return [line[1:].removeprefix("       ") for line in lines]
+
+
+RESULT_OF_SHAPE = """\
+AssertionError: output of conv2 is (N, 16, 10, 10), not 'n 16 h w'
+  axis 2 is 10, not h = 14
+  shape     N C16 H10 W10
+  names     n=N, h=14, w=14, from input of conv2
+  H         32 image, 28 conv1, 14 pool1, 10 conv2
+  parts at  conv2 (conv 6→16 k5)
+            N C6 H14 W14 → N C16 H10 W10"""
+
+
+def test_a_pattern_that_does_not_fit_says_where_the_two_part(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         f"""
         def test_shape(shapes):
             r = shapes({LENET!r})
             assert r["conv2"].input.matches("n 6 h w")
             assert r["conv2"].output.matches("n 16 h w")
-
-        def test_setting(shapes):
-            assert shapes({LENET!r})["conv2"].out_channels == 32
         """
     )
     result = pytester.runpytest_inprocess("-q")
-    result.assert_outcomes(failed=2)
-    result.stdout.fnmatch_lines(
-        [
-            "E*assert <no match: output of conv2 (conv, N C6 H14 W14 → N C16 H10 W10): "
-            "(N, 16, 10, 10) against 'n 16 h w': axis 2 is 10, not h = 14; n=N, h=14, w=14>",
-            "E       assert 16 == 32",
-            "E        +  where 16 = <conv2: conv 6→16 k5, N C6 H14 W14 → N C16 H10 W10>.out_channels",
-        ]
-    )
+    result.assert_outcomes(failed=1)
+    assert failures(result) == RESULT_OF_SHAPE.splitlines()
+    assert max(map(len, failures(result))) <= 72
+    plain = pytester.runpytest_inprocess("-q", "--assert=plain")
+    assert failures(plain) == RESULT_OF_SHAPE.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("assertion", "said"),
+    [
+        (
+            'r["conv2"].out_channels == 32',
+            [
+                "assert 16 == 32",
+                " +  where 16 = <conv2: conv 6→16 k5, N C6 H14 W14 → N C16 H10 W10>.out_channels",
+            ],
+        ),
+        (
+            'r["conv2"].kernel_size == (5, 3)',
+            [
+                "assert (5, 5) == (5, 3)",
+                "  kernel_size of <conv2: conv 6→16 k5, N C6 H14 W14 → N C16 H10 W10>",
+                "  axis 1 is 5, not 3",
+            ],
+        ),
+        (
+            'r["pool2"].output == (1, 16, 5, 7)',
+            [
+                "assert (N, 16, 5, 5) == (1, 16, 5, 7)",
+                "  output of pool2",
+                "  axis 0 (N) is N, not 1",
+                "  axis 3 (W) is 5, not 7",
+            ],
+        ),
+        (
+            'r["conv1"].output.shape[1:] == (6, 28)',
+            [
+                "assert (6, 28, 28) == (6, 28)",
+                "  ",
+                "  Left contains one more item: 28",
+                "  Use -v to get more diff",
+            ],
+        ),
+        (
+            'r["conv1"].output.shape == [7]',
+            ["assert (N, 6, 28, 28) == (7,)", "  shape of output of conv1", "  it has 4 lengths, not 1"],
+        ),
+        (
+            "r.params < 61_000",
+            ["assert 61706 < 61000", f" +  where 61706 = <Report of {LENET}: 12 layers>.params"],
+        ),
+        (
+            'r["conv9"].out_channels == 3',
+            [
+                'shapeinspect.errors.UnknownLayerError: there is no layer "conv9"',
+                f"  where     {LENET}",
+                '  try       did you mean "conv2" or "conv1"?',
+            ],
+        ),
+        (
+            'r["fc1"].kernel_size == (5, 5)',
+            [
+                "AttributeError: layer \"fc1\" (linear) has no attribute 'kernel_size'; "
+                "it has: in_features, out_features"
+            ],
+        ),
+        (
+            'r.output.matches("n (c")',
+            ["shapeinspect.errors.UsageError: 'n (c' is no pattern of shapes", "  got       '(c'"],
+        ),
+        (
+            'r.output.matches("n 11"), "eleven classes"',
+            [
+                "AssertionError: eleven classes",
+                f"output of {LENET} is (N, 10), not 'n 11'",
+                "  axis 1 is 10, not 11",
+                "  shape     N C10",
+                "  names     n=N, from output of " + LENET,
+                "  C         120 fc1, 84 fc2, 10 fc3",
+                "  parts at  fc3 (linear 84→10)",
+                "            N C84 → N C10",
+            ],
+        ),
+        (
+            "r.width == 3",
+            [
+                "AttributeError: a report has no attribute 'width'; its totals are params, trainable, "
+                "buffers, bytes, bytes_by_dtype, macs, unknown, and its layers report['name']"
+            ],
+        ),
+    ],
+)
+def test_each_kind_of_assertion_says_what_it_is_about(
+    pytester: pytest.Pytester, assertion: str, said: list[str]
+) -> None:
+    pytester.makepyfile(f"def test_it(shapes):\n    r = shapes({LENET!r})\n    assert {assertion}\n")
+    result = pytester.runpytest_inprocess("-q")
+    result.assert_outcomes(failed=1)
+    assert failures(result) == said
+    # Only the test's own file is shown, none of ours.
+    assert [line for line in result.outlines if "asserting" in line or "report.py" in line] == []
 
 
 def test_a_block_tells_all_that_fails_at_once(pytester: pytest.Pytester) -> None:
@@ -107,42 +212,105 @@ def test_a_block_tells_all_that_fails_at_once(pytester: pytest.Pytester) -> None
                 assert r["conv1"].output.matches("n 7 h w")
                 assert r["conv2"].output.matches("n 16 10 10")
                 r.expect("fc1: o=121", "fc2: o=84")
-                assert r.output.matches("n 11")
+                assert r["fc3"].output.matches("n 11")
         """
     )
     result = pytester.runpytest_inprocess("-q")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
-        [
-            "E*AssertionError: 3 of this block's shapes do not fit",
-            "E*<no match: output of conv1 (*axis 1 is 6, not 7*",
-            "E*1 expectation of *lenet.onnx not met",
-            "E*fc1: o=121",
-            "E*fc1: o is 120, not 121",
-            "E*<no match: output of *lenet.onnx: (N, 10) against 'n 11': axis 1 is 10, not 11; n=N>",
-        ]
+    assert failures(result) == [
+        "AssertionError: 3 assertions of this block do not hold",
+        "line 4: output of conv1 is (N, 6, 28, 28), not 'n 7 h w'",
+        "  axis 1 is 6, not 7",
+        "  shape     N C6 H28 W28",
+        "  names     n=N, from output of conv1",
+        "  C         1 image, 6 conv1",
+        "  parts at  conv1 (conv 1→6 k5)",
+        "            N C1 H32 W32 → N C6 H28 W28",
+        f"line 6: 1 of 2 expectations of {LENET} does not hold",
+        "fc1: o=121",
+        "  fc1: o is 120, not 121",
+        "line 7: output of fc3 is (N, 10), not 'n 11'",
+        "  axis 1 is 10, not 11",
+        "  shape     N C10",
+        "  names     n=N, from output of conv2",
+        "  C         120 fc1, 84 fc2, 10 fc3",
+        "  parts at  fc3 (linear 84→10)",
+        "            N C84 → N C10",
+    ]
+    assert "contextlib" not in result.stdout.str()
+    assert "asserting" not in result.stdout.str()
+
+
+def test_what_ends_a_block_does_not_hide_what_failed_before(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        f"""
+        def test_assert(shapes):
+            r = shapes({LENET!r})
+            with shapes.block({{"n": 3}}):
+                r.expect("fc1: o=121")
+                assert r["fc2"].out_channels == 85
+                r.expect("fc3: o=11")
+
+        def test_raise(shapes):
+            r = shapes({LENET!r})
+            with shapes.block():
+                r.expect("fc1: o=121")
+                raise ValueError("something else")
+        """
     )
+    result = pytester.runpytest_inprocess("-q")
+    result.assert_outcomes(failed=2)
+    expectation = f"the expectation of {LENET} does not hold"
+    assert [line.strip() for line in failures(result)] == [
+        "AssertionError: 2 assertions of this block do not hold",
+        f"line 4: {expectation}",
+        "fc1: o=121",
+        "fc1: o is 120, not 121",
+        "line 5: assert 84 == 85",
+        "+  where 84 = <fc2: linear 120→84, N C120 → N C84>.out_channels",
+        "(the block ended here; what stands below was not looked at)",
+        "ValueError: something else",
+    ]
+    result.stdout.fnmatch_lines(["*- assertions that failed before -*", f"line 11: {expectation}"])
+
+
+def test_names_bind_in_their_block_alone(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        f"""
+        def test_it(shapes):
+            r = shapes({LENET!r})
+            with shapes.block({{"c": 6}}):
+                assert r["conv1"].output.matches("n c h w")
+                with shapes.block():
+                    assert r["conv2"].output.matches("n c h w")
+                assert r["pool1"].output.matches("n c h/2 w/2")
+            assert r["conv2"].output.matches("n c h w")
+        """
+    )
+    pytester.runpytest_inprocess("-q").assert_outcomes(passed=1)
 
 
 def test_expectations_are_told_together(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         f"""
         def test_it(shapes):
-            shapes({LENET!r}).expect("conv1: k=3", "params < 1k", "no layer: fc3")
+            shapes({LENET!r}).expect("conv1: k=3 -> n 6 30 w", "params < 1k", "no layer: fc*", "fc4: o=3")
         """
     )
     result = pytester.runpytest_inprocess("-q")
-    result.stdout.fnmatch_lines(
-        [
-            "E*AssertionError: 3 expectations of *lenet.onnx not met",
-            "E*conv1: k=3",
-            "E*conv1: k is 5, not 3",
-            "E*params < 1k",
-            "E*params is 61,706",
-            "E*no layer: fc3",
-            "E*fc3: there is such a layer",
-        ]
-    )
+    assert failures(result) == [
+        f"AssertionError: 4 of 4 expectations of {LENET} do not hold",
+        "conv1: k=3 -> n 6 30 w",
+        "  conv1: k is 5, not 3",
+        "  conv1: axis 2 is 28, not 30",
+        "    at conv1 (conv 1→6 k5): N C1 H32 W32 → N C6 H28 W28",
+        "params < 1k",
+        "  params is 61,706",
+        "no layer: fc*",
+        "  there are fc1, fc2, fc3",
+        "fc4: o=3",
+        "  no layer is called fc4; close ones are fc3, fc2, fc1",
+    ]
 
 
 SNAPSHOT = """# layers with weights, in the common convention
@@ -182,16 +350,17 @@ def test_a_difference_names_layer_and_axis_and_is_rewritten_on_request(pytester:
     kept.write_text(SNAPSHOT)
     result = pytester.runpytest_inprocess("-q")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
-        [
-            "E*the snapshot net.txt differs (--shapes-update rewrites it)",
-            "E*- head  linear  8→11  N C11  bias o11, weight o11 i8",
-            "E*+ head  linear  8→12  N C12  bias o12, weight o12 i8",
-            "E*8→11 became 8→12",
-            "E*C11 became C12",
-            "E*o11 became o12",
-        ]
-    )
+    assert failures(result) == [
+        "AssertionError: net.txt differs from the model; --shapes-update rewrites it",
+        "  …",
+        "  norm  batch_norm  N C8 H13 W17  bias C8, mean C8, variance C8, weight C8",
+        "- head  linear  8→11  N C11  bias o11, weight o11 i8",
+        "+ head  linear  8→12  N C12  bias o12, weight o12 i8",
+        "      settings  8→11 became 8→12",
+        "      output    C11 became C12",
+        "      weights   bias o11 became o12",
+        "      weights   weight o11 became o12",
+    ]
     pytester.runpytest_inprocess("-q", "--shapes-update").assert_outcomes(passed=1)
     assert "8→12" in kept.read_text()
 
@@ -214,7 +383,7 @@ def test_a_port_is_held_against_the_originals_snapshot(pytester: pytest.Pytester
     kept.write_text(SNAPSHOT)
     result = pytester.runpytest_inprocess("-q")
     result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["E*C11 became C12"])
+    result.stdout.fnmatch_lines(["E*output    C11 became C12"])
 
 
 def test_in_ci_nothing_is_written(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,6 +393,12 @@ def test_in_ci_nothing_is_written(pytester: pytest.Pytester, monkeypatch: pytest
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*there is no snapshot net.txt, and none is written in CI*"])
     assert not (pytester.path / "__shapes__").exists()
+    kept = pytester.path / "__shapes__" / "test_net" / "net.txt"
+    kept.parent.mkdir(parents=True)
+    kept.write_text(SNAPSHOT.replace("k5", "k3"))
+    result = pytester.runpytest_inprocess("-q", "--shapes-update")
+    result.stdout.fnmatch_lines(["*it would rewrite the snapshot net.txt, and none is written in CI*"])
+    assert "k3" in kept.read_text()
 
 
 def test_unused_snapshots_are_listed(pytester: pytest.Pytester) -> None:
@@ -232,11 +407,50 @@ def test_unused_snapshots_are_listed(pytester: pytest.Pytester) -> None:
     kept.mkdir(parents=True)
     (kept / "net.txt").write_text(SNAPSHOT)
     (kept / "gone.txt").write_text(SNAPSHOT)
+    orphan = pytester.path / "__shapes__" / "test_none" / "net.txt"
+    orphan.parent.mkdir()
+    orphan.write_text(SNAPSHOT)
+    head = "*snapshots of shapes that no test looks at*"
     result = pytester.runpytest_inprocess("-q")
-    result.stdout.fnmatch_lines(["*unused snapshots of shapes*", "*gone.txt"])
-    assert "net.txt" not in result.stdout.str()
-    partly = pytester.runpytest_inprocess("-q", "-k", "nothing")
-    assert "unused" not in partly.stdout.str()
+    result.stdout.fnmatch_lines([head, "__shapes__/test_net/gone.txt", "__shapes__/test_none/net.txt"])
+    assert "test_net/net.txt" not in result.stdout.str()
+    for words in (
+        ["-k", "nothing"],
+        ["--collect-only"],
+        ["test_net.py::test_net"],
+        ["--deselect", "test_net.py"],
+    ):
+        assert "gone.txt" not in pytester.runpytest_inprocess("-q", *words).stdout.str(), words
+
+
+def test_a_test_that_fails_early_leaves_its_snapshots_in_use(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_net="def test_net(shapes):\n    assert shapes is None\n    shapes.snapshot(1)\n")
+    kept = pytester.path / "__shapes__" / "test_net" / "test_net.txt"
+    kept.parent.mkdir(parents=True)
+    kept.write_text(SNAPSHOT)
+    result = pytester.runpytest_inprocess("-q")
+    result.assert_outcomes(failed=1)
+    assert "no test looks at" not in result.stdout.str()
+
+
+def test_every_snapshot_has_a_name_of_its_own(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        test_net=f"""
+        class TestA:
+            def test_net(self, shapes):
+                shapes.snapshot({LENET!r})
+                shapes.snapshot(shapes({LENET!r}, "3,1,32,32"))
+
+        class TestB:
+            def test_net(self, shapes):
+                shapes.snapshot({LENET!r}, name="../outside")
+        """
+    )
+    result = pytester.runpytest_inprocess("-q")
+    result.assert_outcomes(passed=1, failed=1)
+    names = sorted(path.name for path in pytester.path.rglob("*.txt"))
+    assert names == ["TestA.test_net-2.txt", "TestA.test_net.txt"]
+    result.stdout.fnmatch_lines(["E*a snapshot cannot be called '../outside'"])
 
 
 def test_workers_of_xdist_share_their_snapshots(pytester: pytest.Pytester) -> None:
@@ -294,6 +508,32 @@ def test_a_models_shape_error_is_explained(pytester: pytest.Pytester) -> None:
     assert result.stdout.str().count("- shape diagnosis -") == 1
     silent = pytester.runpytest_inprocess("-q", "--no-shape-diagnosis")
     assert "shape diagnosis" not in silent.stdout.str()
+
+
+def test_an_input_that_a_model_refuses_is_diagnosed(pytester: pytest.Pytester) -> None:
+    _torch(pytester)
+    pytester.makepyfile(
+        test_net="""
+        import tiny_nets
+
+        def test_net(shapes):
+            shapes(tiny_nets.Net(), (2, 4, 13, 17))
+        """
+    )
+    result = pytester.runpytest_inprocess("-q")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            ">*self.head(self.norm(self.conv(x))*",  # the user's own line
+            "E*RuntimeError*",
+            ">*shapes(tiny_nets.Net(), (2, 4, 13, 17))",
+            'E*layer "conv" (Conv2d) refuses its input*',
+            "*- shape diagnosis -*",
+            'layer "conv" (conv): *',
+            "*expected  C = 3*",
+        ]
+    )
+    assert "site-packages" not in result.stdout.str().split("warnings summary")[0]
 
 
 def test_collecting_imports_nothing_of_weight(pytester: pytest.Pytester) -> None:
