@@ -89,7 +89,7 @@ class Explanation:
         return f"<Explanation of {self.source}: {len(self.layers)} layers>"
 
 
-def explain(source: Any, layer: str | None = None, input: Any = None, **settings: Any) -> Explanation:  # noqa: A002  # the field's word for it
+def explain(source: Any, /, layer: str | None = None, input: Any = None, **settings: Any) -> Explanation:  # noqa: A002  # the field's word for it
     """Say where every number of a layer comes from.
 
     Args:

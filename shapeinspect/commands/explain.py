@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -47,8 +49,26 @@ def run(
     groups: Annotated[str | None, _option("--groups", text="groups.")] = None,
     into: Annotated[str | None, _option("--in", text="input channels or features.")] = None,
     out: Annotated[str | None, _option("--out", text="filters or output features.")] = None,
+    output_size: Annotated[str | None, _option("--output-size", text="output_size, 7 or 7,9.")] = None,
+    output_padding: Annotated[str | None, _option("--output-padding", text="output_padding.")] = None,
+    size: Annotated[str | None, _option("--size", text="size of a resize.")] = None,
+    scale: Annotated[str | None, _option("--scale", text="scale_factor of a resize.")] = None,
+    mode: Annotated[str | None, _option("--mode", text="mode: area, nearest, bilinear, mean …")] = None,
+    factor: Annotated[str | None, _option("--factor", text="factor of a pixel shuffle.")] = None,
+    axis: Annotated[str | None, _option("--axis", text="axis, from 0; negative from the end.")] = None,
+    axes: Annotated[str | None, _option("--axes", text="axes, 0,2,1.")] = None,
+    shape: Annotated[str | None, _option("--shape", text="shape of a reshape or expand, 4,-1.")] = None,
+    sizes: Annotated[str | None, _option("--sizes", text="sizes of the pieces, 3,4.")] = None,
+    repeats: Annotated[str | None, _option("--repeats", text="repeats of a tile, 4,1,2.")] = None,
+    count: Annotated[str | None, _option("--count", text="count of a repeat.")] = None,
+    equation: Annotated[str | None, _option("--equation", text="equation, 'bij,bjk->bik'.")] = None,
+    heads: Annotated[str | None, _option("--heads", text="num_heads.")] = None,
+    embed: Annotated[str | None, _option("--embed-dim", text="embed_dim (or embedding_dim).")] = None,
+    hidden: Annotated[str | None, _option("--hidden-size", text="hidden_size: units.")] = None,
+    layers: Annotated[str | None, _option("--layers", text="num_layers.")] = None,
     setting: Annotated[
-        list[str] | None, _option("--set", text="any other attribute, such as --set mode=area.")
+        list[str] | None,
+        _option("--set", text="any other attribute of the kind by its name, --set bidirectional=true."),
     ] = None,
     svg: Annotated[
         Path | None, typer.Option(help="Draw the layer's windows into this file.", show_default=False)
@@ -60,26 +80,50 @@ def run(
     """Say where every number of a layer comes from: axes, weights, formula, work, receptive field.
 
     Ends with exit code 1 if something is probably a mistake, such as a softmax over a spatial axis.
+
+    Without a model it is a calculator: shapeinspect explain conv --input 300 --kernel 5. The kinds are
+    activation, adaptive_avg_pool.
     """
     del traceback  # main() has read it
     check_format(format)
     from shapeinspect.answers import explain
 
-    given = {"kernel_size": kernel, "stride": stride, "dilation": dilation, "groups": groups}
+    _known(model)
+    features = model in ("linear", "bilinear", "attention")
+    given = {
+        "kernel_size": kernel,
+        "stride": stride,
+        "dilation": dilation,
+        "groups": groups,
+        "in_features" if features else "in_channels": into,
+        "out_features" if features else "out_channels": out,
+        "output_size": output_size,
+        "output_padding": output_padding,
+        "size": size,
+        "scale_factor": scale,
+        "mode": mode,
+        "factor": factor,
+        "axis": axis,
+        "axes": axes,
+        "shape": shape,
+        "sizes": sizes,
+        "repeats": repeats,
+        "count": count,
+        "num_heads": heads,
+        "embedding_dim" if model.startswith("embedding") else "embed_dim": embed,
+        "hidden_size": hidden,
+        "num_layers": layers,
+    }
     settings = {name: value(text) for name, text in given.items() if text is not None}
     if padding is not None:
         settings["padding"] = _padding(padding)
-    ends = (
-        ("in_features", "out_features")
-        if model in ("linear", "bilinear")
-        else ("in_channels", "out_channels")
-    )
-    settings |= {name: value(text) for name, text in zip(ends, (into, out), strict=True) if text is not None}
+    if equation is not None:
+        settings["equation"] = equation
     for text in setting or ():
-        name, equals, rest = text.partition("=")
+        name, equals, rest = (part.strip() for part in text.partition("="))
         if not equals:
             raise UsageError(f"--set {text} sets nothing", expected="--set name=value")
-        settings[name.strip()] = value(rest)
+        settings[name] = rest if name == "equation" else _padding(rest) if name == "padding" else value(rest)
     found = explain(model, layer, input_specs(inputs), **settings)
     if svg is not None:
         try:
@@ -92,6 +136,22 @@ def run(
         output.write(found.lines(width or min(output.width(), 100)))
     if found.findings:
         raise typer.Exit(1)
+
+
+def _known(name: str) -> None:
+    """Refuse a word that names neither a kind nor anything on the disk, with the kinds there are."""
+    from shapeinspect.explanation.examples import kinds
+
+    if not name.isidentifier() or name in kinds() or os.path.exists(name):
+        return
+    close = get_close_matches(name, kinds(), 3, 0.5)
+    raise UsageError(
+        f'"{name}" is neither a file nor a kind',
+        expected=f"a model's path, package.module:attribute, or a kind: {', '.join(kinds())}",
+        hint=f"perhaps {' or '.join(close)}?"
+        if close
+        else "shapeinspect explain conv --input 300 --kernel 5",
+    )
 
 
 def value(text: str) -> Any:

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from shapeinspect.dims import Dim, Shape, symbol
 from shapeinspect.errors import ShapeMismatchError, UsageError
+from shapeinspect.explanation.examples import EXAMPLES, command
 from shapeinspect.explanation.graph import CALCULATOR
 from shapeinspect.infer import infer
 from shapeinspect.ir import Call, Frozen, Layer, Layout, Model, Value, Weight
 from shapeinspect.layout import normalize
 from shapeinspect.layout.pattern import expand_to
-from shapeinspect.rules import RULES, output_shapes
+from shapeinspect.rules import RULES, output_shapes, weights_of
 
 _CONVS = frozenset({"conv", "conv_transpose", "separable_conv", "local_conv"})
 _WINDOWS = _CONVS | {
     *("max_pool", "avg_pool", "lp_pool", "adaptive_avg_pool", "adaptive_max_pool", "max_unpool"),
-    *("resize", "unfold", "global_avg_pool", "global_max_pool", "fractional_max_pool"),
+    *("resize", "unfold", "global_avg_pool", "global_max_pool", "global_lp_pool", "fractional_max_pool"),
 }
-_TUPLES = ("kernel_size", "stride", "dilation", "output_padding", "output_size", "size")
+#: Kinds whose batch axis is never left out.
+_BATCHED = frozenset({"resize", "global_avg_pool", "global_max_pool", "global_lp_pool"})
+_TUPLES = ("kernel_size", "stride", "dilation", "output_padding", "output_size", "size", "output_ratio")
+#: Settings that are a list even where one number is given.
+_LISTS = ("starts", "ends", "steps", "sizes", "indices", "repeats", "shape", "normalized_shape")
 
 
 def is_kind(name: object) -> bool:
@@ -32,7 +38,7 @@ def is_kind(name: object) -> bool:
         >>> is_kind("conv"), is_kind("model.onnx")
         (True, False)
     """
-    return isinstance(name, str) and name in RULES and name != "input"
+    return isinstance(name, str) and name in EXAMPLES
 
 
 def single_layer(kind: str, inputs: Sequence[Shape], settings: Mapping[str, Any]) -> Model:
@@ -54,16 +60,20 @@ def single_layer(kind: str, inputs: Sequence[Shape], settings: Mapping[str, Any]
         >>> model.values["y"].shape
         (o, 296)
     """
-    if not inputs:
-        raise UsageError(f"{kind} needs an input", expected="--input with a shape, such as --input 300")
     given = {name: value for name, value in settings.items() if value is not None}
+    for name in given:
+        if name not in EXAMPLES[kind].settings:
+            raise _refused(kind, f"{kind} has no setting {name}", name)
+    if not inputs:
+        raise _refused(kind, f"{kind} needs an input", expected="--input with a shape")
     first, space = _input(kind, tuple(inputs[0]), given)
     attributes = _attributes(kind, given, space, first)
     shapes = (first, *map(tuple, inputs[1:]))
     made = _outputs(kind, attributes, shapes)
     names = [f"x{place}" if len(shapes) > 1 else "x" for place in range(len(shapes))]
     outs = ["y" if len(made) == 1 else f"y{place}" for place in range(len(made))]
-    layer = Layer(kind, kind, "", attributes=Frozen(attributes), weights=_weights(kind, attributes, space))
+    weights = tuple(_weight(*one) for one in weights_of(kind, attributes, shapes))
+    layer = Layer(kind, kind, "", attributes=Frozen(attributes), weights=weights)
     values = {name: Value(name, shape) for name, shape in zip(names, shapes, strict=True)}
     values |= {name: Value(name, shape) for name, shape in zip(outs, made, strict=True)}
     call = Call(kind, tuple(names), tuple(outs))
@@ -73,17 +83,35 @@ def single_layer(kind: str, inputs: Sequence[Shape], settings: Mapping[str, Any]
     return infer(normalize(model))
 
 
+def _refused(kind: str, text: str, wrong: str = "", expected: str = "") -> UsageError:
+    """Make the error of a request that the calculator cannot meet: what it takes, and one that works."""
+    settings = sorted(EXAMPLES[kind].settings)
+    takes = ", ".join(settings) or "no settings, only inputs"
+    close = get_close_matches(wrong, settings, 1) if wrong else []
+    told = f"{kind} takes {takes}"
+    meant = f"perhaps {close[0]}? " if close else ""
+    return UsageError(text, expected=expected or told, hint=f"{meant}for example: {command(kind)}")
+
+
 def _outputs(kind: str, attributes: Mapping[str, Any], shapes: tuple[Shape, ...]) -> tuple[Shape | None, ...]:
     try:
         made = RULES[kind].outputs(attributes, shapes)
     except KeyError as error:
-        raise UsageError(
-            f"{kind} needs {error.args[0]}", hint=f"--set {error.args[0]}=…, or its own option"
-        ) from None
+        name = str(error.args[0])
+        raise _refused(kind, f"{kind} needs {name}", expected=f"--set {name}=…, or its own option") from None
     except (ShapeMismatchError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError):
-        made = output_shapes(kind, attributes, shapes)  # raises the error with the kind in it
+        try:
+            made = output_shapes(kind, attributes, shapes)  # raises the error with the kind in it
+        except ShapeMismatchError as error:
+            if error.expected != "settings that its formula can use":
+                raise
+            shown = ", ".join(f"{name}={value}" for name, value in attributes.items())
+            raise _refused(
+                kind, f"{kind} cannot use these settings: {shown}", expected=f"others ({error.got})"
+            ) from None
     if all(shape is None for shape in made):
-        raise UsageError(f"what is given does not settle the shape that {kind} makes")
+        text = f"what is given does not settle the shape that {kind} makes"
+        raise _refused(kind, text)
     return made
 
 
@@ -93,13 +121,13 @@ def _input(kind: str, shape: Shape, given: Mapping[str, Any]) -> tuple[Shape, in
         return shape, 0
     ranks = {len(given[name]) for name in _TUPLES if isinstance(given.get(name), tuple | list)}
     space = ranks.pop() if len(ranks) == 1 else len(shape) if len(shape) <= 3 else len(shape) - 2
-    if kind == "unfold":
+    if kind in ("unfold", "fold"):
         space = 2
     if len(shape) != space:
         return shape, space
     channels: Dim = given.get("in_channels", symbol("i" if kind in _CONVS else "C"))
     last = given.get("data_format") == "channels_last"
-    batch: Shape = (symbol("N"),) if kind in ("resize", "global_avg_pool", "global_max_pool") else ()
+    batch: Shape = (symbol("N"),) if kind in _BATCHED else ()
     return (*batch, *shape, channels) if last else (*batch, channels, *shape), space
 
 
@@ -125,23 +153,34 @@ def _attributes(kind: str, given: Mapping[str, Any], space: int, shape: Shape) -
     if kind in ("embedding", "embedding_bag"):
         found.setdefault("num_embeddings", symbol("V"))
         found.setdefault("embedding_dim", symbol("E"))
+    if kind == "einsum" and "sizes" in found:
+        found["sizes"] = _letters(found["sizes"])
+    else:
+        found |= {name: (found[name],) for name in _LISTS if isinstance(found.get(name), int)}
+    if isinstance(found.get("axes"), int) and kind in ("slice", "permute", "batch_dot"):
+        found["axes"] = (found["axes"],) * (2 if kind == "batch_dot" else 1)
+    if kind in ("pad", "crop") and isinstance(found.get("padding"), int | tuple):
+        sides = found["padding"] if isinstance(found["padding"], tuple) else (found["padding"],)
+        found["padding"] = tuple(one if isinstance(one, tuple) else (one, one) for one in sides)
     return found
 
 
-def _weights(kind: str, attributes: Mapping[str, Any], space: int) -> tuple[Weight, ...]:
-    if kind == "linear":
-        shape: Shape = (attributes["out_features"], attributes["in_features"])
-        return (_weight("o i", shape), _weight("o", shape[:1]))
-    if kind == "embedding":
-        return (_weight("V E", (attributes["num_embeddings"], attributes["embedding_dim"])),)
-    if kind not in ("conv", "conv_transpose"):
-        return ()
-    groups = attributes.get("groups") or 1
-    out, into = attributes["out_channels"], attributes["in_channels"]
-    kernel = tuple(attributes["kernel_size"])
-    return (_weight(expand_to("o i *k", space), (out, into // groups, *kernel)), _weight("o", (out,)))
+def _letters(sizes: Any) -> Mapping[str, int]:
+    """Read the lengths of an equation's letters: ``o:7`` or ``("o:7", "p:3")``, or a mapping."""
+    if isinstance(sizes, Mapping):
+        return sizes
+    found = {}
+    for one in sizes if isinstance(sizes, tuple | list) else (sizes,):
+        letter, colon, length = str(one).partition(":")
+        if not colon or not length.isdigit():
+            raise _refused("einsum", f"sizes={one} gives no length", expected="such as --set sizes=o:7")
+        found[letter] = int(length)
+    return Frozen(found)
 
 
-def _weight(pattern: str, shape: Shape) -> Weight:
-    role = "bias" if pattern == "o" else "weight"
+def _weight(role: str, pattern: str, shape: Shape) -> Weight:
+    if not pattern:
+        return Weight(role, role, shape)
+    fixed = len([name for name in pattern.split() if not name.startswith("*")])
+    pattern = expand_to(pattern, len(shape) - fixed) if "*" in pattern else pattern
     return Weight(role, role, shape, layout=Layout(pattern, pattern))

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from shapeinspect.dims import Shape, Unknown
 from shapeinspect.explanation.graph import Graph
-from shapeinspect.explanation.lengths import ADAPTIVE, SLIDING, paddings, space_axes
+from shapeinspect.explanation.lengths import ADAPTIVE, SLIDING
 from shapeinspect.explanation.values import FieldFact
 from shapeinspect.ir import Call
 from shapeinspect.rules import Attributes
@@ -25,7 +25,8 @@ from shapeinspect.rules.receptive import (
     transposed,
     union,
 )
-from shapeinspect.rules.spatial import is_last, pairs, per_axis, space_of, take_apart
+from shapeinspect.rules.sliding import paddings
+from shapeinspect.rules.spatial import is_last, pairs, per_axis, space_axes, space_of, take_apart
 
 _SPATIAL = frozenset("DHWLT")
 # The axes of a value: for each the model input's axis it runs along, and its reach on that.

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+import math
+import struct
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any
 
 from shapeinspect.dims import Dim
 
 _SIGNS = {ast.Add: (" + ", 1), ast.Sub: (" − ", 1), ast.Mult: ("·", 2), ast.Div: (" / ", 2)}
 _BRACKETS = {"floor": ("⌊", "⌋"), "ceil": ("⌈", "⌉")}
 _ATOM = 3
+_WORKED_OUT: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: lambda a, b: a + b,
+    ast.Sub: lambda a, b: a - b,
+    ast.Mult: lambda a, b: a * b,
+    ast.Div: lambda a, b: a / b,
+}
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "floor": math.floor,
+    "ceil": math.ceil,
+    "max": max,
+    "min": min,
+    "single": lambda x: struct.unpack("f", struct.pack("f", x))[0],
+}
 
 
 def write(text: str, values: Mapping[str, Dim] | None = None) -> str:
@@ -29,6 +46,57 @@ def write(text: str, values: Mapping[str, Dim] | None = None) -> str:
         '(7 − 1)·2 + (−1)'
     """
     return _write(ast.parse(text, mode="eval").body, values or {})[0]
+
+
+def worth(text: str, values: Mapping[str, Any]) -> Any:
+    """Work a formula out; whole numbers are divided exactly.
+
+    Args:
+        text: as for ``write``.
+        values: the number of each name.
+
+    Raises:
+        ValueError: if the expression holds anything else.
+
+    Example:
+        >>> worth("floor((n - k) / s) + 1", {"n": 7, "k": 2, "s": 2})
+        3
+    """
+    found = _worth(ast.parse(text, mode="eval").body, values)
+    return int(found) if found == int(found) else found
+
+
+def _worth(node: ast.expr, values: Mapping[str, Any]) -> Any:
+    if isinstance(node, ast.BinOp) and type(node.op) in _WORKED_OUT:
+        return _WORKED_OUT[type(node.op)](_worth(node.left, values), _worth(node.right, values))
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS:
+        return _FUNCTIONS[node.func.id](*(_worth(one, values) for one in node.args))
+    if isinstance(node, ast.Name) and node.id in values:
+        value = values[node.id]
+        return Fraction(value) if isinstance(value, int) else value
+    if isinstance(node, ast.Constant) and isinstance(node.value, int):
+        return Fraction(node.value)
+    raise ValueError(f"{ast.dump(node)} is no part of a formula")
+
+
+def holds(text: str, values: Mapping[str, Any], result: Dim) -> bool:
+    """Tell whether a formula gives a result; where symbols stand in it, nothing speaks against it.
+
+    Args:
+        text: as for ``write``.
+        values: the number of each name.
+        result: what it should give.
+
+    Example:
+        >>> holds("n - k + 1", {"n": 300, "k": 5}, 296), holds("n - k", {"n": 300, "k": 5}, 296)
+        (True, False)
+    """
+    if not isinstance(result, int) or not all(isinstance(one, int | float) for one in values.values()):
+        return True
+    try:
+        return bool(worth(text, values) == result)
+    except (ValueError, ArithmeticError):
+        return False
 
 
 def _write(node: ast.expr, values: Mapping[str, Dim]) -> tuple[str, int]:

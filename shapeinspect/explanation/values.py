@@ -32,6 +32,11 @@ class Formula:
         return write(self.text)
 
     @property
+    def plain(self) -> bool:
+        """Whether nothing is worked out: a single name, or a number."""
+        return self.text.isidentifier() or self.text.isdigit()
+
+    @property
     def substituted(self) -> str:
         """The formula with its numbers in the place of the names."""
         return write(self.text, dict(self.values))
@@ -114,15 +119,15 @@ class Work:
     """How many multiplications one call takes.
 
     Args:
-        factors: what is multiplied: a name and a number each; empty where only the total is known.
+        formula: how they are counted; None where only the total is known.
         total: the number.
 
     Example:
-        >>> Work((("places", 296), ("taps", 5)), 1480).total
+        >>> Work(Formula("places*taps", (("places", 296), ("taps", 5)), 1480), 1480).total
         1480
     """
 
-    factors: tuple[tuple[str, Dim], ...]
+    formula: Formula | None
     total: Dim
 
 
@@ -237,6 +242,7 @@ class LayerExplanation:
         readings: the two readings of a size that is easily mistaken, a heading first, then row by row.
         findings: what is probably a mistake.
         notes: what could not be known.
+        numbers: how many numbers the weights hold together, as a formula; None where that is unknown.
 
     Example:
         >>> LayerExplanation("fc", "linear", "Dense", "a layer").findings
@@ -253,3 +259,4 @@ class LayerExplanation:
     readings: tuple[Reading, ...] = ()
     findings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    numbers: Formula | None = None

@@ -1,21 +1,16 @@
-"""How many multiplications a call takes, as a product of named factors."""
+"""The multiplications of a call and the numbers of a layer's weights, as formulas."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from shapeinspect.dims import Dim, Shape, product
-from shapeinspect.explanation.values import Work
-from shapeinspect.rules import Attributes, Shapes, macs
-from shapeinspect.rules.spatial import is_last, per_axis, space_of, take_apart
-
-_Factors = tuple[tuple[str, Dim], ...]
+from shapeinspect.explanation.notation import holds
+from shapeinspect.explanation.values import Formula, WeightFact, Work
+from shapeinspect.rules import Attributes, Shapes, macs, work_line
 
 
 def work(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Work | None:
     """Return the multiplications of one call, or None if they cannot be known.
 
-    The total is the rule's; the factors are shown only if their product is that total.
+    The total is the rule's; its formula is shown only if its numbers give that total.
 
     Args:
         kind: a name of the vocabulary.
@@ -24,67 +19,43 @@ def work(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shapes) -> 
         outputs: the output shapes.
 
     Example:
-        >>> work("linear", {"in_features": 3, "out_features": 5}, ((2, 3),), ((2, 5),)).factors
-        (('rows', 2), ('inputs', 3), ('outputs', 5))
+        >>> work("linear", {"in_features": 3, "out_features": 5}, ((2, 3),), ((2, 5),)).formula.substituted
+        '2·3·5'
     """
     total = macs(kind, attributes, inputs, outputs)
-    if total is None or total == 0:
+    if total is None:
         return None
-    list_factors = _FACTORS.get(kind)
-    shape, out = (inputs[0] if inputs else None), (outputs[0] if outputs else None)
-    factors: _Factors = ()
-    if list_factors is not None and shape is not None and out is not None:
-        factors = tuple(
-            (name, value) for name, value in list_factors(attributes, shape, out) if value != 1
-        )  # fmt: skip
-        if product(value for _, value in factors) != total:
-            factors = ()
-    return Work(factors, total)
+    line = work_line(kind, attributes, inputs, outputs)
+    if line is None or not holds(line[0], dict(line[1]), total):
+        return Work(None, total)
+    return Work(Formula(*line, total), total)
 
 
-def _conv(attributes: Attributes, shape: Shape, out: Shape) -> _Factors:
-    space, last = space_of(attributes, "kernel_size"), is_last(attributes)
-    into, made = take_apart(shape, space, last), take_apart(out, space, last)
-    groups = attributes.get("groups") or 1
-    depthwise = "depth_multiplier" in attributes and attributes.get("groups") is None
-    taps = product(per_axis(attributes["kernel_size"], len(made.space)))
-    return (
-        ("samples", product(made.batch)),
-        ("positions", product(made.space)),
-        ("taps", taps),
-        (
-            "input channels" if groups == 1 else "channels a group",
-            1 if depthwise else into.channels // groups,
-        ),
-        ("filters", made.channels),
-    )
+def numbers(weights: tuple[WeightFact, ...]) -> Formula | None:
+    """Return how many numbers a layer's weights hold together, or None if one is not known.
 
+    Args:
+        weights: the weights, axis by axis.
 
-def _transposed(attributes: Attributes, shape: Shape, _out: Shape) -> _Factors:
-    parts = take_apart(shape, space_of(attributes, "kernel_size"), is_last(attributes))
-    taps = product(per_axis(attributes["kernel_size"], len(parts.space)))
-    groups = attributes.get("groups") or 1
-    return (
-        ("samples", product(parts.batch)),
-        ("input positions", product(parts.space)),
-        ("input channels", parts.channels),
-        ("taps", taps),
-        ("filters" if groups == 1 else "filters a group", attributes["out_channels"] // groups),
-    )
-
-
-def _linear(_attributes: Attributes, shape: Shape, out: Shape) -> _Factors:
-    return (("rows", product(shape[:-1])), ("inputs", shape[-1]), ("outputs", out[-1]))
-
-
-def _matmul(_attributes: Attributes, shape: Shape, out: Shape) -> _Factors:
-    return (("outputs", product(out)), ("inner length", shape[-1]))
-
-
-_FACTORS: dict[str, Callable[[Attributes, Shape, Shape], _Factors]] = {
-    "conv": _conv,
-    "local_conv": _conv,
-    "conv_transpose": _transposed,
-    "linear": _linear,
-    "matmul": _matmul,
-}
+    Example:
+        >>> from shapeinspect.explanation.values import AxisFact
+        >>> numbers((WeightFact("w", "weight", (AxisFact("o", 2), AxisFact("i", 3)), 6),)).written
+        'o·i'
+    """
+    if not weights or any(weight.count is None for weight in weights):
+        return None
+    names: dict[str, object] = {}
+    clear = True
+    for weight in weights:
+        for axis in (one for one in weight.axes if one.length != 1):
+            name = axis.name or ""
+            clear &= name.isidentifier() and names.setdefault(name, axis.length) == axis.length
+    total = sum(weight.count or 0 for weight in weights)
+    terms = []
+    for weight in weights:
+        shown = [axis.name or "" if clear else str(axis.length) for axis in weight.axes if axis.length != 1]
+        terms.append("*".join(shown) or "1")
+    text = " + ".join(terms)
+    values = {axis.name or "": axis.length for weight in weights for axis in weight.axes if axis.length != 1}
+    formula = Formula(text, tuple(values.items()) if clear else (), total)
+    return formula if holds(text, dict(formula.values), total) else None

@@ -30,8 +30,9 @@ def explanation_lines(layer: LayerExplanation, limit: int = 80) -> list[Line]:
     lines += _said(layer.summary, limit, "")
     if layer.calls:
         lines += [(), *_inputs(layer.calls[0], limit)]
-    for weight in layer.weights:
-        lines += [(), *_weight(weight, limit)]
+    for place, weight in enumerate(layer.weights):
+        lines += [(), *_weight(weight, layer.weights[:place], limit)]
+    lines += _numbers(layer.numbers, limit)
     for call in layer.calls:
         lines += [(), *_outputs(call, limit)]
     if len(layer.calls) > 1:
@@ -130,9 +131,11 @@ def _axes(axes: tuple[AxisFact, ...], limit: int) -> list[Line]:
 
 
 def _axis_texts(axis: AxisFact, room: int) -> list[str]:
-    if axis.formula is None:
-        return [axis.meaning] if axis.meaning else []
-    return _formula(axis.formula, room)
+    texts = [] if axis.formula is None else _formula(axis.formula, room)
+    if not axis.meaning:
+        return texts
+    together = ", ".join((*texts[:1], axis.meaning))
+    return [together] if len(texts) < 2 and width(together) <= room else [*texts, axis.meaning]
 
 
 def _formula(formula: Formula, room: int) -> list[str]:
@@ -140,16 +143,24 @@ def _formula(formula: Formula, room: int) -> list[str]:
     if any(isinstance(number, Unknown) for _, number in formula.values):
         return [written]
     result = str(formula.result)
+    if formula.text.isdigit():
+        return []
     tail = f" = {result}" if numbers != result else ""
     one = f"{written} = {numbers}{tail}"
     if written == numbers or width(one) <= room:
-        return [one]
+        return [one if written != numbers else f"{written}{tail}"]
     return [f"{written}", f"= {numbers}{tail}"]
 
 
-def _weight(weight: WeightFact, limit: int) -> list[Line]:
+def _weight(weight: WeightFact, above: tuple[WeightFact, ...], limit: int) -> list[Line]:
     native = _shape(axis.length for axis in weight.axes)
     count = "" if weight.count is None else f", {weight.count:,} numbers"
+    like = next(
+        (one.name for one in above if weight.axes and one.axes == weight.axes and weight.axes[0].name),
+        None,
+    )
+    if like is not None:
+        return _labeled("weight", f"{weight.name} {native}{count}; axis by axis as {like}", limit)
     lines = _labeled("weight", f"{weight.name} {native}{count}", limit)
     lines += _axes(weight.axes, limit)
     if weight.common is not None and len(weight.axes) > 1:
@@ -165,16 +176,28 @@ def _weight(weight: WeightFact, limit: int) -> list[Line]:
     return lines
 
 
+def _counted(number: Dim) -> str:
+    return f"{number:,}" if isinstance(number, int) else str(number)
+
+
 def _work(work: Work | None, limit: int) -> list[Line]:
     if work is None:
         return []
-    total = f"{work.total:,}" if isinstance(work.total, int) else str(work.total)
-    if not work.factors:
-        return [(), *_labeled("work", f"{total} multiplications", limit)]
-    names = " · ".join(name for name, _ in work.factors)
-    numbers = "·".join(str(value) for _, value in work.factors)
-    tail = "" if numbers == str(work.total) else f" = {total}"
+    if work.total == 0:
+        return [(), *_labeled("work", "0 multiplications: it sums up no products", limit)]
+    if work.formula is None:
+        return [(), *_labeled("work", f"{_counted(work.total)} multiplications", limit)]
+    names, numbers = work.formula.written, work.formula.substituted
+    tail = "" if numbers == str(work.total) else f" = {_counted(work.total)}"
     return [(), *_labeled("work", names, limit), *_labeled("", f"= {numbers}{tail} multiplications", limit)]
+
+
+def _numbers(formula: Formula | None, limit: int) -> list[Line]:
+    if formula is None or "+" not in formula.text:
+        return []
+    written, numbers = formula.written, formula.substituted
+    start = "" if written == numbers else f"{written} = "
+    return [(), *_labeled("weights", f"{start}{numbers} = {_counted(formula.result)} numbers", limit)]
 
 
 def _fields(fields: tuple[FieldFact, ...], limit: int) -> list[Line]:
@@ -282,7 +305,7 @@ def _why(layer: LayerExplanation) -> str:
     axes = (outputs[0].axes or ()) if outputs else ()
     formulas: dict[str, list[str]] = {}
     for axis in axes:
-        if axis.formula is not None:
+        if axis.formula is not None and not axis.formula.plain:
             text = axis.formula.written
             formulas.setdefault(text, []).append(axis.name or "")
     texts = [

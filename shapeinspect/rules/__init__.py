@@ -12,15 +12,6 @@ from __future__ import annotations
 from shapeinspect.dims import Dim
 from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.rules.attention import attention_macs
-from shapeinspect.rules.conv import (
-    causal_padding,
-    conv_size,
-    conv_transpose_same_size,
-    conv_transpose_size,
-    conv_transpose_valid_size,
-    same_padding,
-    same_size,
-)
 from shapeinspect.rules.elementwise import broadcast, broadcast_size
 from shapeinspect.rules.index import backward_slice_size, slice_size
 from shapeinspect.rules.join import chunk_sizes, concat_size, piece_sizes
@@ -34,18 +25,32 @@ from shapeinspect.rules.repeat import tile_shape
 from shapeinspect.rules.reshape import flatten_shape, reshape_shape
 from shapeinspect.rules.resize import scaled_size, shuffled_channels
 from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes
+from shapeinspect.rules.sliding import (
+    causal_padding,
+    conv_size,
+    conv_transpose_same_size,
+    conv_transpose_size,
+    conv_transpose_valid_size,
+    same_padding,
+    same_size,
+)
 from shapeinspect.rules.table import RULES
+from shapeinspect.rules.written import Lines, Text, Weights, carried
 
 __all__ = [
     "RULES",
     "Attributes",
     "Length",
+    "Lines",
     "Naming",
     "Rule",
     "Shapes",
+    "Text",
+    "Weights",
     "adaptive_end",
     "adaptive_start",
     "attention_macs",
+    "axis_lines",
     "axis_names",
     "backward_slice_size",
     "broadcast",
@@ -79,6 +84,8 @@ __all__ = [
     "step_macs",
     "tile_shape",
     "unpool_size",
+    "weights_of",
+    "work_line",
 ]
 
 # What a setting of a wrong type or value raises inside a formula: files may hold any.
@@ -179,3 +186,80 @@ def axis_names(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shape
         return rule.axes(attributes, inputs, outputs)
     except (KeyError, ShapeMismatchError, *_UNUSABLE):
         return Naming()
+
+
+def axis_lines(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
+    """Return the formula of every output axis: of those an op makes, and of those it carries over.
+
+    Args:
+        kind: a name of the vocabulary.
+        attributes: the layer's settings.
+        inputs: the input shapes.
+        outputs: the output shapes.
+
+    Returns:
+        the formula of each axis whose length is known to come from the settings and inputs.
+
+    Example:
+        >>> found = axis_lines("conv", {"kernel_size": (5,), "out_channels": 8},
+        ...     ((1, 3, 300),), ((1, 8, 296),))
+        >>> [found[0, axis][0] for axis in range(3)]
+        ['n0', 'out_channels', 'n - k + 1']
+    """
+    rule = RULES.get(kind)
+    if rule is None:
+        return {}
+    try:
+        found = dict(rule.lines(attributes, inputs, outputs))
+    except (KeyError, ShapeMismatchError, *_UNUSABLE):
+        found = {}
+    for source, axis, output, other in axis_names(kind, attributes, inputs, outputs).links:
+        shape = inputs[source] if source < len(inputs) else None
+        out = outputs[output] if output < len(outputs) else None
+        if shape is not None and out is not None and other < len(out) and shape[axis] == out[other]:
+            found.setdefault((output, other), carried(source, axis, shape))
+    for place, out in enumerate(outputs[1:], 1):  # a second output of the first one's shape
+        if out is not None and out == outputs[0]:
+            for axis in range(len(out)):
+                if (0, axis) in found:
+                    found.setdefault((place, axis), found[0, axis])
+    return found
+
+
+def work_line(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Text | None:
+    """Return the formula of the multiply-accumulates of one call.
+
+    Args:
+        kind: a name of the vocabulary.
+        attributes: the layer's settings.
+        inputs: the input shapes.
+        outputs: the output shapes.
+
+    Example:
+        >>> work_line("linear", {}, ((2, 3),), ((2, 5),))[0]
+        'rows*inputs*outputs'
+    """
+    rule = RULES.get(kind)
+    try:
+        return None if rule is None else rule.work(attributes, inputs, outputs)
+    except (KeyError, ShapeMismatchError, *_UNUSABLE):
+        return None
+
+
+def weights_of(kind: str, attributes: Attributes, inputs: Shapes) -> Weights:
+    """Return the weights that a kind's settings and inputs fix, biases included.
+
+    Args:
+        kind: a name of the vocabulary.
+        attributes: the layer's settings.
+        inputs: the input shapes.
+
+    Example:
+        >>> weights_of("linear", {"out_features": 5}, ((2, 3),))
+        (('weight', 'o i', (5, 3)), ('bias', 'o', (5,)))
+    """
+    rule = RULES.get(kind)
+    try:
+        return () if rule is None else rule.weights(attributes, inputs)
+    except (KeyError, ShapeMismatchError, *_UNUSABLE):
+        return ()

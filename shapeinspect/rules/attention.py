@@ -7,6 +7,7 @@ from shapeinspect.ir import Axes
 from shapeinspect.rules.elementwise import broadcast
 from shapeinspect.rules.lengths import Length
 from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, first, mismatch, show, unlike
+from shapeinspect.rules.written import Lines, Text, Weights, just, over, plus, times
 
 
 def attention_macs(
@@ -168,4 +169,125 @@ def _attention_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> 
     return Naming(tuple(found), (_names(attributes, out), *weights), links)
 
 
-RULES = {"attention": Rule(_attention, _attention_macs, _attention_axes)}
+def attention_text(queries: Text, keys: Text, heads: Text, head_dim: Text, value_dim: Text) -> Text:
+    """Write ``attention_macs``: the products of the scores, then those of the weighted sum.
+
+    Args:
+        queries: positions that ask.
+        keys: positions that are asked.
+        heads: how many heads.
+        head_dim: features a head of queries and keys.
+        value_dim: features a head of values.
+
+    Example:
+        >>> d = just("d", 4)
+        >>> attention_text(just("q", 5), just("k", 7), just("heads", 2), d, d)[0]
+        'q*k*heads*(d + d)'
+    """
+    return times(queries, keys, heads, plus(head_dim, value_dim))
+
+
+def _attention_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
+    query, key, value = (shape or () for shape in _three(inputs))
+    out, rank = first(outputs) or (), len(first(outputs) or ())
+    lines = {(0, axis): _named("q", query, axis) for axis in range(rank - 1)}
+    folded = _is_folded(attributes, query)
+    if folded and "out_features" not in attributes:
+        heads, shared = attributes["num_heads"], attributes.get("num_kv_heads") or attributes["num_heads"]
+        width = over(_named("v", value, 2), just("num_kv_heads", shared))
+        lines[0, 2] = _named("v", value, 2) if heads == shared else times(width, just("num_heads", heads))
+    elif folded:
+        lines[0, 2] = just("out_features", attributes["out_features"])
+    elif not _is_layer(attributes) or (len(query) == 4 and "embed_dim" not in attributes):
+        lines[0, rank - 1] = _named("v", value, len(value) - 1)
+        for axis, length in enumerate(out[:-2]):
+            if query[axis - rank] != length:  # stretched by the values
+                lines[0, axis] = _named("v", value, axis - rank + len(value))
+    else:
+        names = [name for name in ("out_features", "embed_dim") if attributes.get(name)]
+        last = just(names[0], attributes[names[0]]) if names else _named("q", query, rank - 1)
+        lines[0, rank - 1] = last
+        if len(outputs) > 1 and outputs[1] is not None:
+            lines |= _weight_lines(attributes, query, key, len(outputs[1]))
+    return lines
+
+
+def _weight_lines(attributes: Attributes, query: Shape, key: Shape, rank: int) -> dict[tuple[int, int], Text]:
+    time = len(query) - 2 if attributes.get("batch_first") or len(query) == 2 else 0
+    texts = [] if len(query) == 2 else [_named("q", query, 0 if time else 1)]
+    if not attributes.get("average_weights", True):
+        texts.append(just("num_heads", attributes["num_heads"]))
+    texts += [_named("q", query, time), _named("k", key, time)]
+    return {(1, axis): text for axis, text in enumerate(texts[:rank])}
+
+
+def _named(letter: str, shape: Shape, axis: int) -> Text:
+    return just(f"{letter}{axis}", shape[axis])
+
+
+def _attention_work(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Text:
+    query, key, value = (shape or () for shape in _three(inputs))
+    is_layer = _is_layer(attributes) and not (len(query) == 4 and "embed_dim" not in attributes)
+    time = -2 if is_layer and (attributes.get("batch_first") or len(query) == 2) else 0 if is_layer else -2
+    past = attributes.get("past_length", 0)
+    keys = just("keys", key[time]) if not past else plus(just("keys", key[time]), just("past", past))
+    queries = just("queries", query[time])
+    if _is_folded(attributes, query):
+        heads = attributes["num_heads"]
+        shared = attributes.get("num_kv_heads") or heads
+        width = attributes.get("head_dim") or query[-1] // heads
+        values_width = attributes.get("value_head_dim") or value[-1] // shared
+        score = attention_text(queries, keys, *_heads(heads, width, values_width))
+        return times(just("samples", query[0]), score)
+    if not is_layer:
+        return attention_text(queries, keys, *_heads(product(query[:-2]), query[-1], value[-1]))
+    heads = attributes["num_heads"]
+    width = attributes.get("head_dim") or attributes["embed_dim"] // heads
+    values_width = attributes.get("value_head_dim") or width
+    shared = attributes.get("num_kv_heads") or heads
+    out = attributes.get("out_features") or attributes.get("embed_dim") or query[-1]
+    many, d, e = _heads(heads, width, values_width)
+    few = many if shared == heads else just("kv_heads", shared)
+    keys = just("keys", key[time])
+    steps = plus(
+        times(queries, just("q_in", query[-1]), many, d),
+        times(keys, just("k_in", key[-1]), few, d),
+        times(keys, just("v_in", value[-1]), few, e),
+        attention_text(queries, keys, many, d, e),
+        times(queries, many, e, just("out", out)),
+    )
+    batch: Dim = 1 if len(query) == 2 else (query[0] if time == -2 else query[1])
+    return times(just("samples", batch), steps)
+
+
+def _heads(heads: Dim, width: Dim, values_width: Dim) -> tuple[Text, Text, Text]:
+    d = just("d", width)
+    return just("heads", heads), d, d if width == values_width else just("dv", values_width)
+
+
+def _attention_weights(attributes: Attributes, inputs: Shapes) -> Weights:
+    query, key, value = (shape or () for shape in _three(inputs))
+    if not _is_layer(attributes) or "embed_dim" not in attributes:
+        return ()
+    heads = attributes["num_heads"]
+    width = attributes.get("head_dim") or attributes["embed_dim"] // heads
+    shared = attributes.get("num_kv_heads") or heads
+    values_width = attributes.get("value_head_dim") or width
+    out = attributes.get("out_features") or attributes["embed_dim"]
+    rows = (("q", heads * width, query), ("k", shared * width, key), ("v", shared * values_width, value))
+    found: list[tuple[str, str, Shape]] = []
+    for letter, made, shape in rows:
+        found += [(f"{letter}.weight", "o i", (made, shape[-1])), (f"{letter}.bias", "o", (made,))]
+    return (*found, ("out.weight", "o i", (out, heads * values_width)), ("out.bias", "o", (out,)))
+
+
+RULES = {
+    "attention": Rule(
+        _attention,
+        _attention_macs,
+        _attention_axes,
+        _attention_lines,
+        _attention_work,
+        _attention_weights,
+    )
+}

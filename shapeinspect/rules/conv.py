@@ -5,9 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from shapeinspect.dims import Dim, Shape, product
-from shapeinspect.rules.lengths import Length, ceil_div, larger, smaller
+from shapeinspect.rules.lengths import Length
 from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, first, mismatch
+from shapeinspect.rules.sliding import (
+    conv_transpose_lines,
+    conv_transpose_same_size,
+    conv_transpose_size,
+    conv_transpose_valid_size,
+    window_lines,
+    window_needs,
+    window_space,
+)
 from shapeinspect.rules.spatial import (
+    channel_place,
     channels_fit,
     feature_axes,
     is_last,
@@ -19,205 +29,7 @@ from shapeinspect.rules.spatial import (
     take_apart,
     window_links,
 )
-
-
-def conv_size(
-    n: Length, kernel: Length, stride: Length = 1, before: Length = 0, after: Length = 0, dilation: Length = 1
-) -> Length:
-    """Return how many places a sliding window has on one axis.
-
-    Args:
-        n: the input's length.
-        kernel: the window's taps.
-        stride: the step between two places.
-        before: padding in front.
-        after: padding behind.
-        dilation: the step between two taps.
-
-    Source: the output shape in the documentation of ``torch.nn.Conv2d``.
-
-    Example:
-        >>> conv_size(224, 7, stride=2, before=3, after=3)
-        112
-    """
-    return (n + before + after - dilation * (kernel - 1) - 1) // stride + 1
-
-
-def same_size(n: Length, stride: Length = 1) -> Length:
-    """Return the output length under padding ``same`` (and under ``causal``).
-
-    Args:
-        n: the input's length.
-        stride: the step between two places.
-
-    Source: ``out = ceil(in / stride)``, the notes on padding of ``tf.nn``.
-
-    Example:
-        >>> same_size(15, 2)
-        8
-    """
-    return ceil_div(n, stride)
-
-
-def same_padding(n: Length, kernel: Length, stride: Length = 1, dilation: Length = 1) -> Length:
-    """Return the total padding that ``same`` adds to one axis.
-
-    Half of it, rounded down, goes in front; the odd pixel goes behind (``same_lower``: in front).
-
-    Args:
-        n: the input's length.
-        kernel: the window's taps.
-        stride: the step between two places.
-        dilation: the step between two taps.
-
-    Source: ``max((out - 1) * stride + (kernel - 1) * dilation + 1 - in, 0)``, the notes on padding
-        of ``tf.nn``; here ``in - (out - 1) * stride`` is written ``(in - 1) % stride + 1``.
-
-    Example:
-        >>> same_padding(224, 3, stride=2)
-        1
-    """
-    return larger(dilation * (kernel - 1) - (n - 1) % stride, 0)
-
-
-def causal_padding(kernel: Length, dilation: Length = 1) -> Length:
-    """Return the padding in front that keeps an output from seeing what comes later.
-
-    Args:
-        kernel: the window's taps.
-        dilation: the step between two taps.
-
-    Source: the argument ``padding`` of ``keras.layers.Conv1D``.
-
-    Example:
-        >>> causal_padding(3, dilation=4)
-        8
-    """
-    return dilation * (kernel - 1)
-
-
-def conv_transpose_size(
-    n: Length,
-    kernel: Length,
-    stride: Length = 1,
-    before: Length = 0,
-    after: Length = 0,
-    dilation: Length = 1,
-    output_padding: Length = 0,
-) -> Length:
-    """Return the output length of a transposed convolution on one axis.
-
-    Args:
-        n: the input's length.
-        kernel: the window's taps.
-        stride: the step between two places on the output.
-        before: taken off in front.
-        after: taken off behind.
-        dilation: the step between two taps.
-        output_padding: added behind.
-
-    Source: the output shape in the documentation of ``torch.nn.ConvTranspose2d``.
-
-    Example:
-        >>> conv_transpose_size(7, 4, stride=2, before=1, after=1)
-        14
-    """
-    return (n - 1) * stride - before - after + dilation * (kernel - 1) + output_padding + 1
-
-
-def conv_transpose_same_size(n: Length, stride: Length = 1, extent: Length | None = None) -> Length:
-    """Return the output length of a transposed convolution with padding ``same``.
-
-    Args:
-        n: the input's length.
-        stride: the step between two places on the output.
-        extent: the kernel's extent and the output padding, where a kernel that is shorter than the
-            stride leaves the end off (ONNX); None where it is filled up (Keras).
-
-    Source: ``compute_output_shape`` of ``keras.layers.Conv2DTranspose``; ONNX ConvTranspose for
-        ``auto_pad``, whose ``total_padding`` is never below 0.
-
-    Example:
-        >>> conv_transpose_same_size(7, 2), conv_transpose_same_size(7, 2, extent=1)
-        (14, 13)
-    """
-    return n * stride if extent is None else n * stride + smaller(extent - stride, 0)
-
-
-def conv_transpose_valid_size(n: Length, kernel: Length, stride: Length = 1, dilation: Length = 1) -> Length:
-    """Return the output length of a transposed convolution with padding ``valid``.
-
-    Args:
-        n: the input's length.
-        kernel: the window's taps.
-        stride: the step between two places on the output.
-        dilation: the step between two taps.
-
-    Source: ``compute_output_shape`` of ``keras.layers.Conv2DTranspose``, which never gives less than
-        ``n * stride``.
-
-    Example:
-        >>> conv_transpose_valid_size(7, 2, stride=3)
-        21
-    """
-    return (n - 1) * stride + larger(dilation * (kernel - 1) + 1, stride)
-
-
-def window_space(space: Shape, kernel: Any, attributes: Attributes) -> Shape:
-    """Return the output's space of a convolution, whichever way its padding is given.
-
-    Args:
-        space: the input's spatial lengths.
-        kernel: the kernel's lengths.
-        attributes: ``stride, dilation, padding`` of the vocabulary.
-
-    Raises:
-        ShapeMismatchError: if a padding's name is none of the vocabulary's.
-
-    Example:
-        >>> window_space((8, 9), (3, 3), {"padding": "same", "stride": (2, 2)})
-        (4, 5)
-    """
-    count = len(space)
-    strides, dilations = (
-        per_axis(attributes.get("stride"), count, 1),
-        per_axis(attributes.get("dilation"), count, 1),
-    )
-    padding = attributes.get("padding")
-    if padding in ("same", "same_lower", "causal"):
-        return tuple(same_size(n, s) for n, s in zip(space, strides, strict=True))
-    if isinstance(padding, str) and padding != "valid":
-        raise mismatch("padding valid, same, same_lower or causal", repr(padding))
-    sides = pairs(None if padding == "valid" else padding, count)
-    return tuple(
-        conv_size(n, k, s, before, after, d)
-        for n, k, s, (before, after), d in zip(
-            space, per_axis(kernel, count), strides, sides, dilations, strict=True
-        )
-    )
-
-
-def window_needs(kernel: Any, attributes: Attributes, count: int) -> tuple[Any, ...]:
-    """Return the smallest length each spatial axis needs for one window.
-
-    Args:
-        kernel: the kernel's lengths.
-        attributes: ``dilation, padding`` of the vocabulary.
-        count: how many spatial axes.
-
-    Example:
-        >>> window_needs((3, 3), {"padding": ((1, 1), (0, 0))}, 2)
-        (1, 3)
-    """
-    padding = attributes.get("padding")
-    sides = pairs(None if isinstance(padding, str) else padding, count)
-    if padding in ("same", "same_lower", "causal"):
-        return (1,) * count
-    dilations = per_axis(attributes.get("dilation"), count, 1)
-    return tuple(
-        max(d * (k - 1) + 1 - sum(side), 1)
-        for k, d, side in zip(per_axis(kernel, count), dilations, sides, strict=True)
-    )
+from shapeinspect.rules.written import Lines, Text, Weights, carried, just, number, over, plus, times
 
 
 def _conv(attributes: Attributes, inputs: Shapes) -> Shapes:
@@ -380,10 +192,153 @@ def _conv_lstm_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> 
     )
 
 
+def _filters(attributes: Attributes, shape: Shape, channel: int) -> Text:
+    if attributes.get("out_channels") is None and _is_depthwise(attributes):
+        return times(just("channels", shape[channel]), just("multiplier", attributes["depth_multiplier"]))
+    return just("out_channels", attributes["out_channels"])
+
+
+def _channel(attributes: Attributes, shape: Shape) -> int:
+    space = space_of(attributes, "kernel_size")
+    return channel_place(len(shape), len(shape) - 2 if space is None else space, is_last(attributes))
+
+
+def _conv_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
+    shape = first(inputs) or ()
+    channel = _channel(attributes, shape)
+    lines = window_lines(attributes, shape) | {channel: _filters(attributes, shape, channel)}
+    return {(0, axis): text for axis, text in lines.items()}
+
+
+def _conv_transpose_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
+    shape = first(inputs) or ()
+    channel = _channel(attributes, shape)
+    lines = conv_transpose_lines(attributes, shape) | {channel: _filters(attributes, shape, channel)}
+    return {(0, axis): text for axis, text in lines.items()}
+
+
+def _places(attributes: Attributes, shape: Shape | None) -> tuple[Text, Text, Text, Text]:
+    """Write the samples, the places, the taps and the channels of a feature map."""
+    parts = take_apart(shape or (), space_of(attributes, "kernel_size"), is_last(attributes))
+    taps = product(per_axis(attributes["kernel_size"], len(parts.space)))
+    return (
+        just("samples", product(parts.batch)),
+        just("positions", product(parts.space)),
+        just("taps", taps),
+        just("channels", parts.channels),
+    )
+
+
+def _conv_work(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Text:
+    samples, positions, taps, filters = _places(attributes, first(outputs))
+    channels = _places(attributes, first(inputs))[-1]
+    group = over(channels, just("groups", attributes.get("groups") or 1))
+    filters = just("filters", filters[1][0][1])
+    return times(samples, positions, taps, *(() if _is_depthwise(attributes) else (group,)), filters)
+
+
+def _conv_transpose_work(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Text:
+    samples, positions, taps, channels = _places(attributes, first(inputs))
+    filters = over(just("filters", attributes["out_channels"]), just("groups", attributes.get("groups") or 1))
+    return times(samples, positions, channels, taps, filters)
+
+
+def _separable_work(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Text:
+    samples, positions, taps, filters = _places(attributes, first(outputs))
+    channels, multiplier = _places(attributes, first(inputs))[-1], attributes.get("depth_multiplier", 1)
+    each = plus(taps, just("filters", filters[1][0][1]))
+    return times(samples, positions, channels, just("multiplier", multiplier), each)
+
+
+def _conv_lstm_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
+    shape, hidden = first(inputs) or (), _hidden(attributes)
+    inner = (shape[0], *shape[2:])
+    channel = _channel(attributes, inner)
+    step = window_lines(attributes, inner) | {0: carried(0, 0, shape), channel: just("hidden_size", hidden)}
+    whole = {0: step[0], 1: carried(0, 1, shape)} | {axis + 1: step[axis] for axis in step if axis}
+    return {
+        (place, axis): text
+        for place, out in enumerate(outputs)
+        for axis, text in (whole if out is not None and len(out) == len(shape) else step).items()
+    }
+
+
+def _conv_lstm_work(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Text:
+    shape, out = first(inputs) or (), first(outputs) or ()
+    step = (out[0], *out[2:]) if len(out) == len(shape) else out
+    samples, positions, taps, _ = _places(attributes, step)
+    channels, units = _places(attributes, (shape[0], *shape[2:]))[-1], just("units", _hidden(attributes))
+    return times(samples, just("steps", shape[1]), positions, number(4), units, taps, plus(channels, units))
+
+
+def _conv_weights(attributes: Attributes, inputs: Shapes) -> Weights:
+    kernel, groups = _kernel(attributes, inputs), attributes.get("groups") or 1
+    channels = _inputs(attributes, _channels(attributes, inputs))
+    group = 1 if _is_depthwise(attributes) else channels // groups
+    out = _out_channels(attributes, channels)
+    return (("weight", "o i *k", (out, group, *kernel)), ("bias", "o", (out,)))
+
+
+def _conv_transpose_weights(attributes: Attributes, inputs: Shapes) -> Weights:
+    kernel, groups = _kernel(attributes, inputs), attributes.get("groups") or 1
+    channels, out = _inputs(attributes, _channels(attributes, inputs)), attributes["out_channels"]
+    return (("weight", "o i *k", (out, channels // groups, *kernel)), ("bias", "o", (out,)))
+
+
+def _local_weights(attributes: Attributes, inputs: Shapes) -> Weights:
+    # As Keras 2 has it: weights and a bias of its own at every place.
+    made = first(_conv(attributes, inputs))
+    places = take_apart(made or (), space_of(attributes, "kernel_size"), is_last(attributes))
+    numbers = product(_kernel(attributes, inputs)) * _channels(attributes, inputs)
+    kernel = (product(places.space), numbers, places.channels)
+    return (("weight", "", kernel), ("bias", "", (product(places.space), places.channels)))
+
+
+def _separable_weights(attributes: Attributes, inputs: Shapes) -> Weights:
+    kernel, out = _kernel(attributes, inputs), attributes["out_channels"]
+    middle = _channels(attributes, inputs) * attributes.get("depth_multiplier", 1)
+    return (
+        ("depthwise", "o i *k", (middle, 1, *kernel)),
+        ("pointwise", "o i *k", (out, middle, *(1 for _ in kernel))),
+        ("bias", "o", (out,)),
+    )
+
+
+def _conv_lstm_weights(attributes: Attributes, inputs: Shapes) -> Weights:
+    shape, hidden = first(inputs) or (), _hidden(attributes)
+    inner = ((shape[0], *shape[2:]),)
+    kernel, channels = _kernel(attributes, inner), _channels(attributes, inner)
+    return (
+        ("weight_ih", "gate o i *k", (4, hidden, channels, *kernel)),
+        ("weight_hh", "gate o h *k", (4, hidden, hidden, *kernel)),
+        ("bias", "gate o", (4, hidden)),
+    )
+
+
+def _kernel(attributes: Attributes, inputs: Shapes) -> Shape:
+    space = space_of(attributes, "kernel_size")
+    return per_axis(attributes["kernel_size"], len(first(inputs) or ()) - 2 if space is None else space)
+
+
+def _channels(attributes: Attributes, inputs: Shapes) -> Dim:
+    return take_apart(first(inputs) or (), space_of(attributes, "kernel_size"), is_last(attributes)).channels
+
+
 RULES = {
-    "conv": Rule(_conv, _conv_macs, _conv_axes),
-    "local_conv": Rule(_conv, _conv_macs, _conv_axes),
-    "conv_transpose": Rule(_conv_transpose, _conv_transpose_macs, _conv_axes),
-    "separable_conv": Rule(_conv, _separable_macs, _conv_axes),
-    "conv_lstm": Rule(_conv_lstm, _conv_lstm_macs, _conv_lstm_axes),
+    "conv": Rule(_conv, _conv_macs, _conv_axes, _conv_lines, _conv_work, _conv_weights),
+    "local_conv": Rule(_conv, _conv_macs, _conv_axes, _conv_lines, _conv_work, _local_weights),
+    "conv_transpose": Rule(
+        _conv_transpose,
+        _conv_transpose_macs,
+        _conv_axes,
+        _conv_transpose_lines,
+        _conv_transpose_work,
+        _conv_transpose_weights,
+    ),
+    "separable_conv": Rule(
+        _conv, _separable_macs, _conv_axes, _conv_lines, _separable_work, _separable_weights
+    ),
+    "conv_lstm": Rule(
+        _conv_lstm, _conv_lstm_macs, _conv_lstm_axes, _conv_lstm_lines, _conv_lstm_work, _conv_lstm_weights
+    ),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from shapeinspect.dims import UNKNOWN, Dim, Shape
 from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, at, first, keep_axes, mismatch, show
+from shapeinspect.rules.written import Lines, Text, Weights, carried, values
 
 
 def broadcast_size(a: Dim, b: Dim) -> Dim:
@@ -139,13 +140,55 @@ def _activation(attributes: Attributes, inputs: Shapes) -> Shapes:
     return _glu(attributes, inputs) if attributes.get("function") == "glu" else keep(attributes, inputs)
 
 
+def broadcast_lines(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
+    """Write the axes of the shape that inputs broadcast to: the longest of those that meet there.
+
+    Args:
+        _attributes: not looked at.
+        inputs: the input shapes.
+        outputs: the output shapes.
+
+    Example:
+        >>> broadcast_lines({}, ((2, 1), (3,)), ((2, 3),))[0, 1][0]
+        'max(n1, m0)'
+    """
+    out = first(outputs) or ()
+    lines: dict[tuple[int, int], Text] = {}
+    for axis, length in enumerate(out):
+        met = [
+            carried(source, place, shape)
+            for source, shape in enumerate(inputs)
+            if shape is not None and (place := axis - len(out) + len(shape)) >= 0
+        ]
+        if length != 0 and len(met) > 1:
+            lines[0, axis] = (f"max({', '.join(text for text, _ in met)})", values(*met))
+        elif met:  # an empty axis stays empty
+            lines[0, axis] = next(text for text in met if text[1][0][1] == length)
+    return lines
+
+
+def _activation_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
+    return _half(attributes, inputs, outputs) if attributes.get("function") == "glu" else {}
+
+
+def _half(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
+    shape = first(inputs) or ()
+    axis = at(attributes.get("axis", -1), len(shape))
+    return {(0, axis): ("n / 2", (("n", shape[axis]),))}
+
+
+def _prelu_weights(attributes: Attributes, _inputs: Shapes) -> Weights:
+    return (("weight", "C", (attributes.get("num_parameters", 1),)),)
+
+
 _KEEP = Rule(keep, axes=keep_names)
 
-_KEPT = "prelu softmax dropout identity cast quantize dequantize unary normalize augment scatter"
+_KEPT = "softmax dropout identity cast quantize dequantize unary normalize augment scatter"
 
 RULES = {
-    "elementwise": Rule(_broadcast, axes=broadcast_axes),
-    "activation": Rule(_activation, axes=keep_names),
-    "glu": Rule(_glu, axes=keep_names),
+    "elementwise": Rule(_broadcast, axes=broadcast_axes, lines=broadcast_lines),
+    "activation": Rule(_activation, axes=keep_names, lines=_activation_lines),
+    "glu": Rule(_glu, axes=keep_names, lines=_half),
     **dict.fromkeys(_KEPT.split(), _KEEP),
+    "prelu": Rule(keep, axes=keep_names, weights=_prelu_weights),
 }

@@ -6,6 +6,7 @@ from shapeinspect.dims import UNKNOWN, Dim, Shape
 from shapeinspect.rules.elementwise import keep_names
 from shapeinspect.rules.lengths import Length, ceil_div, larger, smaller
 from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, at, first, mismatch, show, unlike
+from shapeinspect.rules.written import Lines, Text, carried, just
 
 # What sources write for "to the end": their largest integer.
 _END = 2**31 - 1
@@ -48,6 +49,34 @@ def backward_slice_size(n: Length, start: Length, end: Length, step: int = 1) ->
     """
     high, low = smaller(larger(start, 0), n - 1), smaller(larger(end, -1), n - 1)
     return ceil_div(larger(high - low, 0), step)
+
+
+def slice_text(n: Dim, start: Dim | None, end: Dim | None, step: int) -> Text:
+    """Write ``slice_size`` or ``backward_slice_size``, the bounds cut to the axis.
+
+    Args:
+        n: the axis's length.
+        start: the first element; None for the end where the step begins.
+        end: the element before which it stops; None for the other end.
+        step: the step, not 0.
+
+    Example:
+        >>> slice_text(10, 2, None, 3)
+        ('ceil((end - start) / step)', (('end', 10), ('start', 2), ('step', 3)))
+    """
+    if step > 0:
+        low, high = _bound(start, n, 0), _bound(end, n, n)
+        low, high = smaller(larger(low, 0), n), smaller(larger(high, 0), n)
+        text, size = "end - start", high - low
+        names = (("end", high), ("start", low))
+    else:
+        low, high = _before(end, n), _bound(start, n, n - 1)
+        low, high = smaller(larger(low, -1), n - 1), smaller(larger(high, 0), n - 1)
+        text, size = "start - end", high - low
+        names = (("start", high), ("end", low))
+    if abs(step) != 1:
+        text, names = f"ceil(({text}) / step)", (*names, ("step", abs(step)))
+    return (f"max({text}, 0)" if isinstance(size, int) and size < 0 else text), names
 
 
 def _bound(value: Dim | None, n: Dim, default: Dim) -> Dim:
@@ -209,13 +238,55 @@ def _rank_is(shape: Shape | None, rank: int) -> bool:
     return shape is not None and len(shape) == rank
 
 
+def _slice_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
+    shape, starts = first(inputs) or (), attributes["starts"]
+    axes = attributes.get("axes") or tuple(range(len(starts)))
+    steps = attributes.get("steps") or (1,) * len(starts)
+    places = [at(axis, len(shape)) for axis in axes]
+    return {
+        (0, axis): slice_text(shape[axis], start, end, step)
+        for start, end, axis, step in zip(starts, attributes["ends"], places, steps, strict=True)
+    }
+
+
+def _take_along_lines(_attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
+    indices = inputs[1] if len(inputs) > 1 else None
+    return {(0, axis): carried(1, axis, indices) for axis in range(len(indices))} if indices else {}
+
+
+def _topk_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
+    axis = at(attributes.get("axis", -1), len(first(inputs) or ()))
+    return {(0, axis): just("k", attributes.get("k", UNKNOWN))}
+
+
+def _one_hot_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
+    axis = at(attributes.get("axis", -1), len(first(inputs) or ()) + 1)
+    return {(0, axis): just("depth", attributes.get("depth", UNKNOWN))}
+
+
+def _lookup_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
+    shape, out = first(inputs) or (), first(outputs) or ()
+    name = "length" if attributes.get("output_mode", "int") == "int" else "depth"
+    lines = {(0, axis): carried(0, axis, shape) for axis in range(len(out))}
+    if name in attributes and out:
+        lines[0, len(out) - 1] = just(name, attributes[name])
+    return lines
+
+
+def _roi_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
+    size, boxes = attributes["output_size"], inputs[1] if len(inputs) > 1 else None
+    height, width = size if isinstance(size, tuple | list) else (size, size)
+    regions = just("regions", UNKNOWN) if not boxes else carried(1, 0, boxes)
+    return {(0, 0): regions, (0, 2): just("output_size", height), (0, 3): just("output_size", width)}
+
+
 RULES = {
-    "slice": Rule(_slice, axes=keep_names),
+    "slice": Rule(_slice, axes=keep_names, lines=_slice_lines),
     "index": Rule(_index, axes=_index_axes),
     "gather": Rule(_gather, axes=_gather_axes),
-    "take_along": Rule(_take_along),
-    "topk": Rule(_topk, axes=_topk_axes),
-    "one_hot": Rule(_one_hot, axes=_one_hot_axes),
-    "lookup": Rule(_lookup),
-    "roi_align": Rule(_roi_align, axes=_roi_axes),
+    "take_along": Rule(_take_along, lines=_take_along_lines),
+    "topk": Rule(_topk, axes=_topk_axes, lines=_topk_lines),
+    "one_hot": Rule(_one_hot, axes=_one_hot_axes, lines=_one_hot_lines),
+    "lookup": Rule(_lookup, lines=_lookup_lines),
+    "roi_align": Rule(_roi_align, axes=_roi_axes, lines=_roi_lines),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from shapeinspect.dims import UNKNOWN, Dim, Shape
 from shapeinspect.rules.lengths import Length, ceil_div
 from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, agree, at, first, mismatch, show, unlike
+from shapeinspect.rules.written import Lines, Text, just, over, sum_of, values
 
 
 def chunk_sizes(n: int, chunks: int) -> tuple[int, ...]:
@@ -38,6 +39,25 @@ def piece_sizes(n: int, length: int) -> tuple[int, ...]:
     """
     full, rest = divmod(n, length)
     return (length,) * full + ((rest,) if rest else ())
+
+
+def piece_text(n: Dim, length: Text, place: int) -> Text:
+    """Write the length of one piece of an axis: a whole one, or what is left for the last.
+
+    Args:
+        n: the axis's length.
+        length: the formula of a whole piece.
+        place: which piece, from 0.
+
+    Example:
+        >>> piece_text(7, just("chunk", 2), 3)[0]
+        'min(chunk, n - 3*chunk)'
+    """
+    text = length[0]
+    if place == 0:
+        return f"min({text}, n)", values(length, just("n", n))
+    whole = text if text.isidentifier() or text.startswith("ceil") else f"({text})"
+    return f"min({text}, n - {place}*{whole})", values(length, just("n", n))
 
 
 def concat_size(lengths: tuple[Length, ...]) -> Length:
@@ -193,9 +213,44 @@ def _split_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Nam
     return Naming(links=tuple(links))
 
 
+def _concat_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
+    rank = len(first(outputs) or ())
+    axis = at(attributes["axis"], rank)
+    parts = [UNKNOWN if shape is None else shape[axis] for shape in inputs if shape != (0,)]
+    return {(0, axis): sum_of(parts)}
+
+
+def _stack_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
+    return {(0, at(attributes["axis"], len(first(outputs) or ()))): just("inputs", len(inputs))}
+
+
+def _split_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
+    shape = first(inputs) or ()
+    axis = at(attributes["axis"], len(shape))
+    n = shape[axis]
+    return {(place, axis): _piece(attributes, n, place) for place in range(len(outputs))}
+
+
+def _piece(attributes: Attributes, n: Dim, place: int) -> Text:
+    sizes, chunk, chunks = attributes.get("sizes"), attributes.get("chunk"), attributes.get("chunks")
+    if sizes is not None:
+        return just(f"size{place}", sizes[place])
+    if chunk is not None:
+        return piece_text(n, just("chunk", chunk), place)
+    if "indices" in attributes:
+        cuts = [slice(None, cut).indices(n)[1] for cut in attributes["indices"]] if isinstance(n, int) else []
+        edges = (0, *cuts, n)
+        ends = just("end", edges[place + 1] if cuts else UNKNOWN), just("start", edges[place] if cuts else 0)
+        text = "end - start"
+        return text if ends[0][1][0][1] >= ends[1][1][0][1] else f"max({text}, 0)", values(*ends)
+    if chunks is not None:
+        return piece_text(n, ("ceil(n / chunks)", (("n", n), ("chunks", chunks))), place)
+    return over(just("n", n), just("sections", attributes["sections"]))
+
+
 RULES = {
-    "concat": Rule(_concat, axes=_concat_axes),
-    "stack": Rule(_stack, axes=_stack_axes),
-    "split": Rule(_split, axes=_split_axes),
+    "concat": Rule(_concat, axes=_concat_axes, lines=_concat_lines),
+    "stack": Rule(_stack, axes=_stack_axes, lines=_stack_lines),
+    "split": Rule(_split, axes=_split_axes, lines=_split_lines),
     "unstack": Rule(_unstack, axes=_unstack_axes),
 }

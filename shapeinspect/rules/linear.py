@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from shapeinspect.dims import UNKNOWN, Dim, Shape, product
-from shapeinspect.rules.elementwise import broadcast, broadcast_axes
+from shapeinspect.rules.elementwise import broadcast, broadcast_axes, broadcast_lines
 from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, agree, at, first, mismatch, show, unlike
+from shapeinspect.rules.written import Lines, Text, Weights, carried, just, number, times
 
 
 def _linear(attributes: Attributes, inputs: Shapes) -> Shapes:
@@ -260,13 +261,152 @@ def _embedding_bag_axes(_attributes: Attributes, inputs: Shapes, _outputs: Shape
     return Naming((("N", "T"),), (("N", "E"),), ((0, 0, 0, 0),))
 
 
+def _last(name: str, attribute: str) -> Callable[[Attributes, Shapes, Shapes], Lines]:
+    """Make the writer of an op that sets the last axis by an attribute."""
+    return lambda attributes, _inputs, outputs: {
+        (0, len(first(outputs) or ()) - 1): just(name, attributes[attribute])
+    }
+
+
+def _linear_work(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Text:
+    shape, out = first(inputs) or (), first(outputs) or ()
+    features = attributes.get("in_features", shape[-1])
+    return times(just("rows", product(out[:-1])), just("inputs", features), just("outputs", out[-1]))
+
+
+def _linear_weights(attributes: Attributes, inputs: Shapes) -> Weights:
+    shape, out = first(inputs) or (), attributes["out_features"]
+    return (("weight", "o i", (out, attributes.get("in_features", shape[-1]))), ("bias", "o", (out,)))
+
+
+def _bilinear_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
+    shape = first(inputs) or ()
+    lines = {(0, axis): carried(0, axis, shape) for axis in range(len(shape) - 1)}
+    return lines | {(0, len(first(outputs) or ()) - 1): just("out_features", attributes["out_features"])}
+
+
+def _bilinear_work(attributes: Attributes, _inputs: Shapes, outputs: Shapes) -> Text:
+    pairs = (just(key, attributes[key]) for key in ("in1_features", "in2_features"))
+    return times(just("outputs", product(first(outputs) or ())), *pairs)
+
+
+def _bilinear_weights(attributes: Attributes, _inputs: Shapes) -> Weights:
+    out = attributes["out_features"]
+    return (
+        ("weight", "", (out, attributes["in1_features"], attributes["in2_features"])),
+        ("bias", "o", (out,)),
+    )
+
+
+def _matmul_lines(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
+    left, right, out = inputs[0] or (), inputs[1] or (), first(outputs) or ()
+    rows, columns = len(left) > 1, len(right) > 1
+    batch = len(out) - rows - columns
+    lines = dict(broadcast_lines({}, (left[:-2], right[:-2]), (out[:batch],)))
+    if rows:
+        lines[0, batch] = carried(0, len(left) - 2, left)
+    if columns:
+        lines[0, len(out) - 1] = carried(1, len(right) - 1, right)
+    return lines
+
+
+def _inner(axis: Callable[[Attributes], int]) -> Callable[[Attributes, Shapes, Shapes], Text]:
+    """Make the writer of the work of a product over one axis of the first input."""
+
+    def write(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Text:
+        shape = first(inputs) or ()
+        return times(just("outputs", product(first(outputs) or ())), just("inner", shape[axis(attributes)]))
+
+    return write
+
+
+def _batch_dot_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
+    left, right = inputs[0] or (), inputs[1] or ()
+    one, other = at(attributes["axes"][0], len(left)), at(attributes["axes"][1], len(right))
+    texts = [carried(0, axis, left) for axis in range(len(left)) if axis != one]
+    texts += [carried(1, axis, right) for axis in range(1, len(right)) if axis != other]
+    texts += [number(1)] * (len(first(outputs) or ()) - len(texts))
+    return {(0, axis): text for axis, text in enumerate(texts)}
+
+
+def _einsum_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
+    sizes, result = _lengths(attributes, inputs)
+    letters = _axes_of(result, len(first(outputs) or ()))
+    return {
+        (0, axis): just(_letter(letter), sizes.get(letter, UNKNOWN)) for axis, letter in enumerate(letters)
+    }
+
+
+def _letter(name: str) -> str:
+    # An axis under the ellipsis is named by its place from the end.
+    return name.replace("...", "rest")
+
+
+def _einsum_work(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Text:
+    sizes, _ = _lengths(attributes, inputs)
+    if len(einsum_terms(attributes["equation"])[0]) < 2:
+        return number(0)
+    return times(*(just(_letter(name), length) for name, length in sizes.items()))
+
+
+def _einsum_weights(attributes: Attributes, inputs: Shapes) -> Weights:
+    operands, _ = einsum_terms(attributes["equation"])
+    sizes, _ = _lengths(attributes, inputs)
+    weights = operands[len(inputs) :]
+    return tuple(("weight", "", tuple(sizes[letter] for letter in term)) for term in weights)
+
+
+def _embedding_weights(attributes: Attributes, _inputs: Shapes) -> Weights:
+    return (("weight", "V E", (attributes["num_embeddings"], attributes["embedding_dim"])),)
+
+
+def _bag_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
+    shape, offsets = first(inputs) or (), inputs[1] if len(inputs) > 1 else None
+    bags = carried(0, 0, shape)
+    if len(shape) == 1:
+        bags = just("bags", UNKNOWN) if offsets is None else carried(1, 0, offsets)
+        if offsets is not None and attributes.get("include_last_offset"):
+            bags = (f"{bags[0]} - 1", bags[1])
+    return {(0, 0): bags, (0, 1): just("embedding_dim", attributes["embedding_dim"])}
+
+
 RULES = {
-    "linear": Rule(_linear, _linear_macs, _linear_axes),
-    "bilinear": Rule(_bilinear, _bilinear_macs),
-    "matmul": Rule(_matmul, _matmul_macs, _matmul_axes),
-    "batch_dot": Rule(_batch_dot, _batch_dot_macs),
-    "gemm": Rule(_gemm, _gemm_macs, _gemm_axes),
-    "einsum": Rule(_einsum, _einsum_macs, _einsum_axes),
-    "embedding": Rule(_embedding, axes=_embedding_axes),
-    "embedding_bag": Rule(_embedding_bag, axes=_embedding_bag_axes),
+    "linear": Rule(
+        _linear,
+        _linear_macs,
+        _linear_axes,
+        _last("out_features", "out_features"),
+        _linear_work,
+        _linear_weights,
+    ),
+    "bilinear": Rule(
+        _bilinear,
+        _bilinear_macs,
+        lines=_bilinear_lines,
+        work=_bilinear_work,
+        weights=_bilinear_weights,
+    ),
+    "matmul": Rule(_matmul, _matmul_macs, _matmul_axes, _matmul_lines, _inner(lambda _: -1)),
+    "batch_dot": Rule(
+        _batch_dot,
+        _batch_dot_macs,
+        lines=_batch_dot_lines,
+        work=_inner(lambda attributes: int(attributes["axes"][0])),
+    ),
+    "gemm": Rule(
+        _gemm,
+        _gemm_macs,
+        _gemm_axes,
+        work=_inner(lambda attributes: 0 if attributes.get("trans_a") else 1),
+    ),
+    "einsum": Rule(_einsum, _einsum_macs, _einsum_axes, _einsum_lines, _einsum_work, _einsum_weights),
+    "embedding": Rule(
+        _embedding,
+        axes=_embedding_axes,
+        lines=_last("embedding_dim", "embedding_dim"),
+        weights=_embedding_weights,
+    ),
+    "embedding_bag": Rule(
+        _embedding_bag, axes=_embedding_bag_axes, lines=_bag_lines, weights=_embedding_weights
+    ),
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from shapeinspect.dims import Shape
 from shapeinspect.rules.elementwise import keep, keep_names
 from shapeinspect.rules.rule import (
@@ -17,6 +19,7 @@ from shapeinspect.rules.rule import (
     unlike,
 )
 from shapeinspect.rules.spatial import is_last, names
+from shapeinspect.rules.written import Weights
 
 
 def _channels(shape: Shape, axis: int, wanted: object) -> None:
@@ -84,14 +87,43 @@ def _group_norm(attributes: Attributes, inputs: Shapes) -> Shapes:
     return (shape,)
 
 
+def _affine(*roles: str) -> Callable[[Attributes, Shapes], Weights]:
+    """Make the weights of a norm: for every role one number a channel."""
+
+    def weights(attributes: Attributes, inputs: Shapes) -> Weights:
+        if not attributes.get("affine", True):
+            return ()
+        shape = first(inputs) or ()
+        channels = attributes.get("num_features") or attributes.get("num_channels")
+        length = shape[at(_axis(attributes), len(shape))] if channels is None else channels
+        return tuple((role, "C", (length,)) for role in roles)
+
+    return weights
+
+
+def _normalized(*roles: str) -> Callable[[Attributes, Shapes], Weights]:
+    """Make the weights of a layer norm: for every role one number a normalized element."""
+
+    def weights(attributes: Attributes, inputs: Shapes) -> Weights:
+        wanted = attributes.get("normalized_shape", (first(inputs) or ())[-1:])
+        shape = tuple(wanted) if isinstance(wanted, tuple | list) else (wanted,)
+        return tuple((role, "", shape) for role in roles)
+
+    return weights
+
+
+def _instance_weights(attributes: Attributes, inputs: Shapes) -> Weights:
+    # torch's has none unless it is asked for.
+    return _affine("weight", "bias")({"affine": False, **attributes}, inputs)
+
+
 _KEEP = Rule(keep, axes=keep_names)
-_LAYER_NORM = Rule(_layer_norm, axes=keep_names)
 
 RULES = {
-    "batch_norm": Rule(_batch_norm, axes=_batch_norm_axes),
-    "layer_norm": _LAYER_NORM,
-    "rms_norm": _LAYER_NORM,
-    "group_norm": Rule(_group_norm, axes=keep_names),
-    "instance_norm": _KEEP,
+    "batch_norm": Rule(_batch_norm, axes=_batch_norm_axes, weights=_affine("weight", "bias")),
+    "layer_norm": Rule(_layer_norm, axes=keep_names, weights=_normalized("weight", "bias")),
+    "rms_norm": Rule(_layer_norm, axes=keep_names, weights=_normalized("weight")),
+    "group_norm": Rule(_group_norm, axes=keep_names, weights=_affine("weight", "bias")),
+    "instance_norm": Rule(keep, axes=keep_names, weights=_instance_weights),
     "local_response_norm": _KEEP,
 }

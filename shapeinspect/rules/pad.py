@@ -9,6 +9,7 @@ from shapeinspect.rules.elementwise import keep_names
 from shapeinspect.rules.lengths import Length
 from shapeinspect.rules.rule import Attributes, Rule, Shapes, first, mismatch, show
 from shapeinspect.rules.spatial import is_last
+from shapeinspect.rules.written import Lines, Text
 
 #: How much a mode that reuses the input's values can add to one end, as a share of the length.
 _REUSE = {"reflect": -1, "circular": 0, "wrap": 0, "symmetric": 0}
@@ -29,6 +30,26 @@ def pad_size(n: Length, before: Length, after: Length) -> Length:
         (8, 4)
     """
     return n + before + after
+
+
+def padded_text(n: Dim, before: int, after: int) -> Text:
+    """Write ``pad_size``.
+
+    Args:
+        n: the input's length.
+        before: added in front; negative where it is taken off.
+        after: added behind.
+
+    Example:
+        >>> padded_text(5, 1, 2)[0], padded_text(5, -1, 0)[0]
+        ('n + before + after', 'n - before')
+    """
+    text, values = "n", [("n", n)]
+    for name, amount in (("before", before), ("after", after)):
+        if amount:
+            text += f" {'+' if amount > 0 else '-'} {name}"
+            values.append((name, abs(amount)))
+    return text, tuple(values)
 
 
 def _places(attributes: Attributes, rank: int, count: int) -> tuple[int, ...]:
@@ -69,4 +90,18 @@ def _crop(attributes: Attributes, inputs: Shapes) -> Shapes:
     return (None if shape is None else _padded(attributes, shape, -1),)
 
 
-RULES = {"pad": Rule(_pad, axes=keep_names), "crop": Rule(_crop, axes=keep_names)}
+def _lines(attributes: Attributes, shape: Shape, sign: int) -> Lines:
+    pairs: Any = attributes["padding"] if "padding" in attributes else attributes["crop"]
+    return {
+        (0, axis): padded_text(shape[axis], sign * before, sign * after)
+        for axis, (before, after) in zip(_places(attributes, len(shape), len(pairs)), pairs, strict=True)
+        if before or after
+    }
+
+
+RULES = {
+    "pad": Rule(_pad, axes=keep_names, lines=lambda given, inputs, _: _lines(given, first(inputs) or (), 1)),
+    "crop": Rule(
+        _crop, axes=keep_names, lines=lambda given, inputs, _: _lines(given, first(inputs) or (), -1)
+    ),
+}

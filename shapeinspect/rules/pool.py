@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapeinspect.dims import Shape
-from shapeinspect.rules.conv import conv_size, window_needs, window_space
+from shapeinspect.dims import Dim, Shape
 from shapeinspect.rules.lengths import Length, ceil_div, smaller
-from shapeinspect.rules.resize import scaled_size
+from shapeinspect.rules.resize import scaled_size, scaled_text
 from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, first, mismatch
+from shapeinspect.rules.sliding import (
+    conv_size,
+    conv_transpose_lines,
+    padding_text,
+    window_lines,
+    window_needs,
+    window_space,
+)
 from shapeinspect.rules.spatial import (
     feature_axes,
     is_last,
     names,
     pairs,
     per_axis,
+    space_axes,
     space_fits,
     space_of,
     take_apart,
     window_links,
 )
+from shapeinspect.rules.written import Lines, Text, carried, just, number
 
 
 def pool_size(
@@ -57,6 +66,29 @@ def pool_size(
         return conv_size(n, kernel, stride, before, after, dilation)
     over = smaller(after - dilation * (kernel - 1) - 1 + stride, 0)
     return (n + before - 1 + over) // stride + 1
+
+
+def ceiled_text(n: Dim, kernel: int, stride: int, before: Dim, after: Dim, dilation: int) -> Text:
+    """Write ``pool_size`` with ``ceil_mode``.
+
+    Args:
+        n: the input's length.
+        kernel: the window's taps.
+        stride: the step between two windows.
+        before: padding in front.
+        after: padding behind.
+        dilation: the step between two taps.
+
+    Example:
+        >>> ceiled_text(6, 3, 2, 0, 0, 1)[0]
+        'min(ceil((n - k) / s), floor((n - 1) / s)) + 1'
+    """
+    padding, names = padding_text(before, after, "+")
+    front = "" if before == 0 else (" + p" if before == after else " + before")
+    window = "k" if dilation == 1 else "d*(k - 1) - 1"
+    text = f"min(ceil((n{padding} - {window}) / s), floor((n{front} - 1) / s)) + 1"
+    dilated = (("d", dilation),) if dilation != 1 else ()
+    return text, (("n", n), *names, ("k", kernel), *dilated, ("s", stride))
 
 
 def adaptive_start(index: Length, n: Length, out: Length) -> Length:
@@ -217,13 +249,55 @@ def _global_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Nam
     return Naming((found,), (("N", "C"),), ((0, 0, 0, 0), (0, channels, 0, 1)))
 
 
-_SLIDING = Rule(_pool, axes=_pool_axes)
-_GLOBAL = Rule(_global, axes=_global_axes)
-_ADAPTIVE = Rule(_adaptive, axes=_pool_axes)
+def _pool_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
+    settings = {**attributes, "stride": attributes.get("stride") or attributes["kernel_size"]}
+    write = ceiled_text if attributes.get("ceil_mode") else None
+    return {(0, axis): text for axis, text in window_lines(settings, first(inputs) or (), write).items()}
+
+
+def _asked(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
+    """Write the lengths that an adaptive pool is asked for; None stands for the input's."""
+    shape = first(inputs) or ()
+    count = space_of(attributes, "output_size") or len(shape) - 2
+    axes = space_axes(len(shape), count, is_last(attributes))
+    sizes = per_axis(attributes["output_size"], count)
+    return {
+        (0, axis): carried(0, axis, shape) if size is None else just("output_size", size)
+        for axis, size in zip(axes, sizes, strict=True)
+    }
+
+
+def _unpool_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
+    # ``unpool_size`` is the length of a transposed convolution without dilation.
+    settings = {**attributes, "stride": attributes.get("stride") or attributes["kernel_size"], "dilation": 1}
+    settings["output_shape"] = attributes.get("output_size")
+    lines = conv_transpose_lines(settings, first(inputs) or ())
+    return {(0, axis): text for axis, text in lines.items()}
+
+
+def _fractional_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
+    if attributes.get("output_size") is not None:
+        return _asked(attributes, inputs, outputs)
+    shape = first(inputs) or ()
+    count = space_of(attributes, "kernel_size") or len(shape) - 2
+    ratios = per_axis(attributes["output_ratio"], count)
+    axes = space_axes(len(shape), count, last=False)
+    return {(0, axis): scaled_text(shape[axis], ratio) for axis, ratio in zip(axes, ratios, strict=True)}
+
+
+def _global_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
+    rank = len(first(inputs) or ())
+    kept = space_axes(rank, rank - 2, is_last(attributes)) if attributes.get("keepdims", True) else ()
+    return {(0, axis): number(1) for axis in kept}
+
+
+_SLIDING = Rule(_pool, axes=_pool_axes, lines=_pool_lines)
+_GLOBAL = Rule(_global, axes=_global_axes, lines=_global_lines)
+_ADAPTIVE = Rule(_adaptive, axes=_pool_axes, lines=_asked)
 
 RULES = {
-    "fractional_max_pool": Rule(_fractional, axes=_pool_axes),
-    "max_unpool": Rule(_unpool, axes=_pool_axes),
+    "fractional_max_pool": Rule(_fractional, axes=_pool_axes, lines=_fractional_lines),
+    "max_unpool": Rule(_unpool, axes=_pool_axes, lines=_unpool_lines),
     "max_pool": _SLIDING,
     "avg_pool": _SLIDING,
     "lp_pool": _SLIDING,

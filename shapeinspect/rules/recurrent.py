@@ -9,6 +9,7 @@ from shapeinspect.dims import UNKNOWN, Dim, Shape
 from shapeinspect.ir import Axes
 from shapeinspect.rules.lengths import Length
 from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, first, mismatch, show, unlike
+from shapeinspect.rules.written import Lines, Text, Weights, just, number, plus, times
 
 _GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 
@@ -202,14 +203,125 @@ def _cell_axes(_kind: str, _attributes: Attributes, inputs: Shapes, outputs: Sha
     return Naming((both,), (both,) * len(outputs), tuple((0, 0, number, 0) for number in range(len(outputs))))
 
 
-def _rule(kind: str, outputs: Any, macs: Any, axes: Any) -> Rule:
+def step_text(inputs: Text, gates: Text, units: Text, state: Text | None = None) -> Text:
+    """Write ``step_macs``.
+
+    Args:
+        inputs: features of the input.
+        gates: how many gates.
+        units: units.
+        state: the projected state's length; the units by default.
+
+    Example:
+        >>> step_text(just("inputs", 3), number(4), just("units", 5))[0]
+        '4*units*(inputs + units)'
+    """
+    if state is None:
+        return times(gates, units, plus(inputs, units))
+    return plus(times(gates, units, plus(inputs, state)), times(units, state))
+
+
+def _whole_lines(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
+    settings, shape = _settings(kind, attributes), first(inputs) or ()
+    directions, layers = just("directions", settings.directions), just("num_layers", settings.layers)
+    state = "proj_size" if settings.state != settings.hidden else "hidden_size"
+    lines: dict[tuple[int, int], Text] = {}
+    for place, out in enumerate(outputs):
+        rank = len(out or ())
+        cell = place == 2 or settings.onnx
+        last = just("hidden_size", settings.hidden) if cell else just(state, settings.state)
+        sequence = place == 0 and not settings.onnx
+        merged = settings.merged and (sequence or (settings.keras and out == outputs[0]))
+        lines[place, rank - 1] = times(directions, last) if merged and out == outputs[0] else last
+        if settings.onnx:
+            axis = (2 if settings.batch_first else 1) if place == 0 else (1 if settings.batch_first else 0)
+            lines[place, axis] = just("directions", settings.directions)
+        elif place and not settings.keras:
+            lines[place, 0] = directions if settings.layers == 1 else times(directions, layers)
+            lines[place, 0] = number(1) if lines[place, 0][0] == "1" else lines[place, 0]
+    if settings.keras and len(shape) == 3:
+        for place, out in enumerate(outputs):
+            lines[place, 0] = just("n0", shape[0])
+            if out is not None and len(out) == 3:
+                lines[place, 1] = just("n1", shape[1])
+            if place and out is not None and out[-1] == settings.state:
+                lines[place, len(out) - 1] = just(state, settings.state)
+    return lines
+
+
+def _whole_work(kind: str, attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Text:
+    settings, shape = _settings(kind, attributes), first(inputs) or ()
+    time, batch = _time_batch(shape, settings)
+    units, gates = just("units", settings.hidden), number(_GATES[kind])
+    state = just("state", settings.state) if settings.state != settings.hidden else None
+    steps = step_text(just("inputs", shape[-1]), gates, units, state)
+    directions = just("directions", settings.directions)
+    if settings.layers > 1:
+        above = step_text(times(directions, units if state is None else state), gates, units, state)
+        steps = plus(steps, times(just("above", settings.layers - 1), above))
+    samples = just("samples", batch[0] if batch else 1)
+    return times(samples, just("steps", time), directions, steps)
+
+
+def _whole_weights(kind: str, attributes: Attributes, inputs: Shapes) -> Weights:
+    settings, shape = _settings(kind, attributes), first(inputs) or ()
+    gates = (_GATES[kind],) if _GATES[kind] > 1 else ()
+    found: list[tuple[str, str, Shape]] = []
+    for layer in range(settings.layers):
+        into: Dim = shape[-1] if layer == 0 else settings.state * settings.directions
+        for direction in range(settings.directions):
+            end = f"_l{layer}" + ("_reverse" if direction else "")
+            one_bias = settings.keras and not attributes.get("reset_after")
+            found += _one(kind, end, (into, settings.hidden, settings.state), gates, one_bias)
+    return tuple(found)
+
+
+def _one(
+    kind: str, end: str, sizes: tuple[Dim, Dim, Dim], gates: tuple[int, ...], one_bias: bool
+) -> list[tuple[str, str, Shape]]:
+    into, hidden, state = sizes
+    head = "gate " if gates else ""
+    biases = ("bias",) if one_bias else ("bias_ih", "bias_hh")
+    found: list[tuple[str, str, Shape]] = [
+        (f"weight_ih{end}", f"{head}o i", (*gates, hidden, into)),
+        (f"weight_hh{end}", f"{head}o h", (*gates, hidden, state)),
+        *((f"{bias}{end}", f"{head}o", (*gates, hidden)) for bias in biases),
+    ]
+    return [*found, (f"weight_hr{end}", "p o", (state, hidden))] if state != hidden else found
+
+
+def _cell_lines(_kind: str, attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
+    last = len(first(inputs) or ()) - 1
+    return {(place, last): just("hidden_size", attributes["hidden_size"]) for place in range(len(outputs))}
+
+
+def _cell_work(kind: str, attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Text:
+    shape = first(inputs) or ()
+    step = step_text(
+        just("inputs", shape[-1]), number(_GATES[kind]), just("units", attributes["hidden_size"])
+    )
+    return times(just("samples", shape[0] if len(shape) == 2 else 1), step)
+
+
+def _cell_weights(kind: str, attributes: Attributes, inputs: Shapes) -> Weights:
+    hidden, gates = attributes["hidden_size"], (_GATES[kind],) if _GATES[kind] > 1 else ()
+    return tuple(_one(kind, "", ((first(inputs) or ())[-1], hidden, hidden), gates, one_bias=False))
+
+
+def _rule(kind: str, outputs: Any, macs: Any, axes: Any, texts: tuple[Any, Any, Any]) -> Rule:
     return Rule(
         lambda attributes, inputs: outputs(kind, attributes, inputs),
         lambda attributes, inputs, made: macs(kind, attributes, inputs, made),
         lambda attributes, inputs, made: axes(kind, attributes, inputs, made),
+        lambda attributes, inputs, made: texts[0](kind, attributes, inputs, made),
+        lambda attributes, inputs, made: texts[1](kind, attributes, inputs, made),
+        lambda attributes, inputs: texts[2](kind, attributes, inputs),
     )
 
 
-RULES = {kind: _rule(kind, _whole, _whole_macs, _whole_axes) for kind in _GATES} | {
-    f"{kind}_cell": _rule(kind, _cell, _cell_macs, _cell_axes) for kind in _GATES
+_WHOLE = (_whole_lines, _whole_work, _whole_weights)
+_CELL = (_cell_lines, _cell_work, _cell_weights)
+
+RULES = {kind: _rule(kind, _whole, _whole_macs, _whole_axes, _WHOLE) for kind in _GATES} | {
+    f"{kind}_cell": _rule(kind, _cell, _cell_macs, _cell_axes, _CELL) for kind in _GATES
 }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from shapeinspect.dims import UNKNOWN, Shape, Unknown
-from shapeinspect.rules.elementwise import broadcast
+from shapeinspect.rules.elementwise import broadcast, broadcast_lines
 from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, at, first
+from shapeinspect.rules.written import Lines, carried, number
 
 
 def reduce_shape(shape: Shape, axes: tuple[int, ...] | None, keepdims: bool) -> Shape:
@@ -82,6 +83,34 @@ def _loss(attributes: Attributes, inputs: Shapes) -> Shapes:
     return (loss, first(inputs)) if attributes.get("log_probabilities") else (loss,)
 
 
-_REDUCE = Rule(_reduce, axes=_reduce_axes)
+def _reduce_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
+    shape, out, axes = first(inputs) or (), first(outputs) or (), _axes(attributes)
+    if isinstance(axes, Unknown) or len(out) != len(shape):
+        return {}
+    return {(0, axis): number(1) for axis in _gone(axes, len(shape))}
 
-RULES = {"reduce": _REDUCE, "argmax": _REDUCE, "distance": Rule(_distance), "loss": Rule(_loss)}
+
+def _distance_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
+    both = broadcast(inputs[0] or (), inputs[1] or ())
+    axis = attributes.get("axis")
+    gone = at(1 if axis is None else axis, len(both))
+    lines = broadcast_lines({}, inputs[:2], (both,))
+    if attributes.get("keepdims"):
+        return {**lines, (0, gone): number(1)}
+    return {(0, one - (one > gone)): text for (_, one), text in lines.items() if one != gone}
+
+
+def _loss_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
+    shape, target = first(inputs) or (), (inputs[1] if len(inputs) > 1 else None) or ()
+    lines = {(0, axis): carried(1, axis, target) for axis in range(len(first(outputs) or ()))}
+    return lines | {(1, axis): carried(0, axis, shape) for axis in range(len(shape))}
+
+
+_REDUCE = Rule(_reduce, axes=_reduce_axes, lines=_reduce_lines)
+
+RULES = {
+    "reduce": _REDUCE,
+    "argmax": _REDUCE,
+    "distance": Rule(_distance, lines=_distance_lines),
+    "loss": Rule(_loss, lines=_loss_lines),
+}

@@ -7,6 +7,7 @@ from typing import Any
 from shapeinspect.dims import UNKNOWN, Shape
 from shapeinspect.rules.elementwise import broadcast, broadcast_axes, keep_names
 from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, at, first, keep_axes, mismatch, show
+from shapeinspect.rules.written import Lines, carried, just, times
 
 
 def tile_shape(shape: Shape, repeats: Shape) -> Shape:
@@ -83,12 +84,56 @@ def _shape_of(attributes: Attributes, inputs: Shapes) -> Shapes:
     return ((len(shape[slice(attributes.get("start"), attributes.get("end"))]),),)
 
 
+def _repeat_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
+    shape, count = first(inputs) or (), just("count", attributes["count"])
+    if attributes.get("new_axis"):
+        return {(0, at(attributes["axis"], len(shape) + 1)): count}
+    axis = at(attributes["axis"], len(shape))
+    return {(0, axis): times(just("n", shape[axis]), count)}
+
+
+def _tile_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
+    shape, repeats = first(inputs) or (), tuple(attributes["repeats"])
+    rank, lines = len(first(outputs) or ()), {}
+    for axis in range(rank):
+        own, count = axis - rank + len(shape), axis - rank + len(repeats)
+        parts = [carried(0, own, shape)] if own >= 0 else []
+        parts += [just(f"r{count}", repeats[count])] if count >= 0 else []
+        lines[0, axis] = times(*parts)
+    return lines
+
+
+def _expand_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
+    shape, target = first(inputs) or (), tuple(attributes["shape"])
+    lead = len(target) - len(shape)
+    return {
+        (0, axis): just(f"s{axis}", length)
+        for axis, length in enumerate(target)
+        if length not in (-1, 1) and (axis < lead or shape[axis - lead] != length)
+    }
+
+
+def _constant_lines(attributes: Attributes, _inputs: Shapes, _outputs: Shapes) -> Lines:
+    return {(0, axis): just(f"s{axis}", length) for axis, length in enumerate(attributes["shape"])}
+
+
+def _shape_of_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
+    shape = first(inputs) or ()
+    start, end, _ = slice(attributes.get("start"), attributes.get("end")).indices(len(shape))
+    if start == 0:
+        return {(0, 0): just("axes", max(end, 0))}
+    text = "end - start" if end >= start else "max(end - start, 0)"
+    return {(0, 0): (text, (("end", end), ("start", start)))}
+
+
 RULES = {
-    "repeat": Rule(_repeat, axes=_repeat_axes),
-    "tile": Rule(_tile, axes=_tile_axes),
+    "repeat": Rule(_repeat, axes=_repeat_axes, lines=_repeat_lines),
+    "tile": Rule(_tile, axes=_tile_axes, lines=_tile_lines),
     "expand": Rule(
-        _expand, axes=lambda attributes, inputs, outputs: broadcast_axes(attributes, inputs[:1], outputs)
+        _expand,
+        axes=lambda attributes, inputs, outputs: broadcast_axes(attributes, inputs[:1], outputs),
+        lines=_expand_lines,
     ),
-    "constant": Rule(_constant),
-    "shape_of": Rule(_shape_of),
+    "constant": Rule(_constant, lines=_constant_lines),
+    "shape_of": Rule(_shape_of, lines=_shape_of_lines),
 }

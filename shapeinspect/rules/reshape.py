@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from shapeinspect.dims import UNKNOWN, Dim, Expr, Shape, Unknown, known, product
 from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, at, first, mismatch, show, unlike
+from shapeinspect.rules.written import Lines, Text, carried, just, number, over, product_of, times
 
 
 def flatten_shape(shape: Shape, start: int = 1, end: int = -1) -> Shape:
@@ -320,13 +323,64 @@ def _unsqueeze_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> 
     return Naming(links=tuple((0, axis, 0, place) for axis, place in enumerate(kept[: len(shape)])))
 
 
+def _flatten_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
+    shape, axis = first(inputs) or (), attributes.get("axis")
+    rank = len(shape)
+    if rank == 0:
+        return {(0, 0): number(1)} | ({} if axis is None else {(0, 1): number(1)})
+    if axis is not None:
+        cut = axis % rank if axis < 0 else axis
+        return {(0, 0): _merged(shape, range(cut)), (0, 1): _merged(shape, range(cut, rank))}
+    low, high = at(attributes.get("start_axis", 1), rank), at(attributes.get("end_axis", -1), rank)
+    return {(0, low): _merged(shape, range(low, high + 1))} if low < high else {}
+
+
+def _merged(shape: Shape, axes: Iterable[int]) -> Text:
+    return product_of({f"n{axis}": shape[axis] for axis in axes})
+
+
+def _reshape_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
+    shape, target = first(inputs), tuple(attributes["shape"])
+    kept = 1 if attributes.get("batch_kept") else 0
+    lines = {} if shape is None or not kept else {(0, 0): carried(0, 0, shape)}
+    sizes = _sized(shape, target, kept, bool(attributes.get("zero_copies")))
+    return lines | {(0, axis + kept): text for axis, text in enumerate(sizes)}
+
+
+def _sized(shape: Shape | None, target: Shape, lead: int, zero_copies: bool = False) -> list[Text]:
+    """Write each length that is asked for, and what is left for -1 (or for the only unknown one)."""
+    copied = [zero_copies and n == 0 for n in target]
+    asked = [
+        carried(0, axis, shape) if copies and shape is not None else just(f"s{axis + lead}", n)
+        for axis, (n, copies) in enumerate(zip(target, copied, strict=True))
+    ]
+    open_ones = [axis for axis, n in enumerate(target) if n == -1]
+    open_ones = open_ones or [axis for axis, n in enumerate(target) if isinstance(n, Unknown)]
+    if shape is not None and len(open_ones) == 1:
+        rest = [text for axis, text in enumerate(asked) if axis != open_ones[0]]
+        whole = _merged(shape, range(lead, len(shape)))
+        asked[open_ones[0]] = over(whole, times(*rest)) if rest else whole
+    return asked
+
+
+def _unflatten_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
+    shape = first(inputs) or ()
+    axis = at(attributes["axis"], len(shape))
+    sizes = _sized((shape[axis],), tuple(attributes["sizes"]), 0)
+    return {(0, axis + place): text for place, text in enumerate(sizes)}
+
+
+def _unsqueeze_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
+    return {(0, axis): number(1) for axis in _added(attributes, len(first(inputs) or ()))}
+
+
 RULES = {
-    "flatten": Rule(_flatten, axes=_flatten_axes),
-    "reshape": Rule(_reshape, axes=_regroup_axes),
+    "flatten": Rule(_flatten, axes=_flatten_axes, lines=_flatten_lines),
+    "reshape": Rule(_reshape, axes=_regroup_axes, lines=_reshape_lines),
     "permute": Rule(_permute, axes=_permute_axes),
     "transpose2": Rule(_permute, axes=_permute_axes),
-    "unflatten": Rule(_unflatten, axes=_unflatten_axes),
+    "unflatten": Rule(_unflatten, axes=_unflatten_axes, lines=_unflatten_lines),
     "movedim": Rule(_movedim, axes=_movedim_axes),
     "squeeze": Rule(_squeeze, axes=_squeeze_axes),
-    "unsqueeze": Rule(_unsqueeze, axes=_unsqueeze_axes),
+    "unsqueeze": Rule(_unsqueeze, axes=_unsqueeze_axes, lines=_unsqueeze_lines),
 }

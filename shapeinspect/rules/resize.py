@@ -20,7 +20,16 @@ from shapeinspect.rules.rule import (
     show,
     unlike,
 )
-from shapeinspect.rules.spatial import is_last, names, per_axis, take_apart, window_links
+from shapeinspect.rules.spatial import (
+    channel_place,
+    is_last,
+    names,
+    per_axis,
+    space_axes,
+    take_apart,
+    window_links,
+)
+from shapeinspect.rules.written import Lines, Text, carried, just, over, times
 
 
 def scaled_size(n: Length, scale: float, single: bool = False) -> Length:
@@ -52,6 +61,24 @@ def scaled_size(n: Length, scale: float, single: bool = False) -> Length:
         return math.floor(_to_single(n * scale) if single else n * scale)
     exact = n * scale
     return ((exact.astype("float32") if single else exact) // 1).astype(n.dtype)
+
+
+def scaled_text(n: Dim, scale: Any, single: bool = False) -> Text:
+    """Write ``scaled_size``.
+
+    Args:
+        n: the input's length.
+        scale: the factor.
+        single: whether the product is rounded to 32 bits before it is rounded down.
+
+    Example:
+        >>> scaled_text(15, 0.5)[0], scaled_text(15, 2)[0], scaled_text(15, 0.3, single=True)[0]
+        ('floor(n*scale)', 'n*scale', 'floor(single(n*scale))')
+    """
+    whole = float(scale).is_integer()
+    product = "single(n*scale)" if single else "n*scale"
+    text = "n*scale" if whole else f"floor({product})"
+    return text, (("n", n), ("scale", int(scale) if whole else scale))
 
 
 def _to_single(value: float) -> float:
@@ -194,12 +221,53 @@ def _grid_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Nami
     return Naming((named,), (made,), links)
 
 
+def _resize_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
+    shape = first(inputs) or ()
+    size, scale = attributes.get("size"), attributes.get("scale_factor")
+    given = scale if size is None else size
+    axes = space_axes(len(shape), len(shape) - 2, is_last(attributes))
+    if isinstance(given, tuple | list) and len(given) == len(shape) > 2:
+        axes = tuple(range(len(shape)))
+    if given is None:
+        return {}
+    single = bool(attributes.get("single_precision"))
+    return {
+        (0, axis): just("size", one) if size is not None else scaled_text(shape[axis], one, single)
+        for axis, one in zip(axes, per_axis(given, len(axes)), strict=True)
+    }
+
+
+def _shuffle_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
+    shape, factor = first(inputs) or (), just("r", attributes["factor"])
+    rank, last = len(shape), is_last(attributes)
+    channel = channel_place(rank, 2, last)
+    lines = {axis: carried(0, axis, shape) for axis in range(rank - 3)}
+    lines |= {axis: times(just("n", shape[axis]), factor) for axis in space_axes(rank, 2, last)}
+    lines[channel] = over(just("C", shape[channel]), times(factor, factor))
+    return {(0, axis): text for axis, text in lines.items()}
+
+
+def _unshuffle_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
+    shape, factor = first(inputs) or (), just("r", attributes["factor"])
+    rank, last = len(shape), is_last(attributes)
+    channel = channel_place(rank, 2, last)
+    lines = {axis: carried(0, axis, shape) for axis in range(rank - 3)}
+    lines |= {axis: over(just("n", shape[axis]), factor) for axis in space_axes(rank, 2, last)}
+    lines[channel] = times(just("C", shape[channel]), factor, factor)
+    return {(0, axis): text for axis, text in lines.items()}
+
+
+def _grid_lines(_attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
+    grid = inputs[1] if len(inputs) > 1 else None
+    return {} if grid is None else {(0, axis + 1): carried(1, axis, grid) for axis in range(1, len(grid) - 1)}
+
+
 RULES = {
-    "resize": Rule(_resize, axes=_spatial_axes),
-    "pixel_shuffle": Rule(_shuffle, axes=_shuffle_axes),
-    "pixel_unshuffle": Rule(_unshuffle, axes=_shuffle_axes),
-    "depth_to_space": Rule(_shuffle, axes=_shuffle_axes),
-    "space_to_depth": Rule(_unshuffle, axes=_shuffle_axes),
-    "grid_sample": Rule(_grid_sample, axes=_grid_axes),
+    "resize": Rule(_resize, axes=_spatial_axes, lines=_resize_lines),
+    "pixel_shuffle": Rule(_shuffle, axes=_shuffle_axes, lines=_shuffle_lines),
+    "pixel_unshuffle": Rule(_unshuffle, axes=_shuffle_axes, lines=_unshuffle_lines),
+    "depth_to_space": Rule(_shuffle, axes=_shuffle_axes, lines=_shuffle_lines),
+    "space_to_depth": Rule(_unshuffle, axes=_shuffle_axes, lines=_unshuffle_lines),
+    "grid_sample": Rule(_grid_sample, axes=_grid_axes, lines=_grid_lines),
     "channel_shuffle": Rule(_channel_shuffle, axes=_resize_axes),
 }

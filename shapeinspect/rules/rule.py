@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from shapeinspect.dims import Dim, Shape
 from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.ir import Axes
+from shapeinspect.rules.written import Lines, Text, Weights
 
 #: The shapes of a call's inputs or outputs, in order; None where not even the rank is known.
 Shapes: TypeAlias = "tuple[Shape | None, ...]"
@@ -69,6 +70,50 @@ def no_names(_attributes: Attributes, _inputs: Shapes, _outputs: Shapes) -> Nami
     return Naming()
 
 
+def no_lines(_attributes: Attributes, _inputs: Shapes, _outputs: Shapes) -> Lines:
+    """Write no formula: every axis is carried over from an input, as the axis names tell.
+
+    Args:
+        _attributes: not looked at.
+        _inputs: not looked at.
+        _outputs: not looked at.
+
+    Example:
+        >>> no_lines({}, (), ())
+        {}
+    """
+    return {}
+
+
+def nothing(_attributes: Attributes, _inputs: Shapes, _outputs: Shapes) -> Text | None:
+    """Write 0 multiply-accumulates.
+
+    Args:
+        _attributes: not looked at.
+        _inputs: not looked at.
+        _outputs: not looked at.
+
+    Example:
+        >>> nothing({}, (), ())
+        ('0', ())
+    """
+    return "0", ()
+
+
+def no_weights(_attributes: Attributes, _inputs: Shapes) -> Weights:
+    """Give no weights.
+
+    Args:
+        _attributes: not looked at.
+        _inputs: not looked at.
+
+    Example:
+        >>> no_weights({}, ())
+        ()
+    """
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """The arithmetic of one kind.
@@ -78,6 +123,10 @@ class Rule:
             neither layer nor kind, where they do not fit, and KeyError for an attribute it needs.
         macs: multiply-accumulates for attributes, input and output shapes; None if unknown.
         axes: what the call proves about axis names; called with known ranks only where it matters.
+        lines: the formulas of the output axes that are not carried over from an input with their
+            length; it stands beside the function that computes the same.
+        work: the formula of the multiply-accumulates.
+        weights: the weights that the settings and inputs fix, biases included.
 
     Example:
         >>> Rule(lambda attributes, inputs: inputs[:1]).outputs({}, ((1, 2),))
@@ -87,6 +136,9 @@ class Rule:
     outputs: Callable[[Attributes, Shapes], Shapes]
     macs: Callable[[Attributes, Shapes, Shapes], Dim | None] = no_work
     axes: Callable[[Attributes, Shapes, Shapes], Naming] = no_names
+    lines: Callable[[Attributes, Shapes, Shapes], Lines] = no_lines
+    work: Callable[[Attributes, Shapes, Shapes], Text | None] = nothing
+    weights: Callable[[Attributes, Shapes], Weights] = no_weights
 
 
 def mismatch(

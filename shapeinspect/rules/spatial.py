@@ -230,6 +230,21 @@ def space_fits(out: Shape, parts: Parts, needs: tuple[Any, ...]) -> None:
             )
 
 
+def channel_place(rank: int, space: int, last: bool) -> int:
+    """Return where the channels stand in a shape.
+
+    Args:
+        rank: how many axes the shape has.
+        space: how many of them are spatial.
+        last: whether the channels stand last.
+
+    Example:
+        >>> channel_place(4, 2, last=False), channel_place(4, 2, last=True)
+        (1, 3)
+    """
+    return rank - 1 if last else rank - 1 - space
+
+
 def spatial_names(space: int) -> str:
     """Return the names of the spatial axes alone.
 
@@ -264,3 +279,19 @@ def window_links(
     count = len(shape) - 2 if space is None else space
     skipped = len(shape) - 1 if last else len(shape) - 1 - count
     return tuple((0, axis, 0, axis) for axis in range(len(shape)) if channels or axis != skipped)
+
+
+def space_axes(rank: int, count: int, last: bool) -> tuple[int, ...]:
+    """Return where the spatial axes stand in a shape.
+
+    Args:
+        rank: how many axes the shape has.
+        count: how many of them are spatial.
+        last: whether the channels stand last.
+
+    Example:
+        >>> space_axes(4, 2, last=True), space_axes(4, 2, last=False)
+        ((1, 2), (2, 3))
+    """
+    start = rank - count - (1 if last else 0)
+    return tuple(range(start, start + count))

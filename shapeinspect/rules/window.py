@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from shapeinspect.dims import Shape, product
-from shapeinspect.rules.conv import window_needs, window_space
 from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, first, mismatch, show, unlike
-from shapeinspect.rules.spatial import names, per_axis, space_fits, take_apart
+from shapeinspect.rules.sliding import window_lines, window_needs, window_space
+from shapeinspect.rules.spatial import names, per_axis, space_axes, space_fits, take_apart
+from shapeinspect.rules.written import Lines, Text, just, numbered, over, times
 
 
 def _window(value: Any) -> tuple[Any, ...]:
@@ -65,4 +66,31 @@ def _batch(inputs: Shapes, rank: int) -> tuple[tuple[int, int, int, int], ...]:
     return ((0, 0, 0, 0),) if shape is not None and len(shape) == rank else ()
 
 
-RULES = {"unfold": Rule(_unfold, axes=_unfold_axes), "fold": Rule(_fold, axes=_fold_axes)}
+def _taps(kernel: Shape) -> Text:
+    return times(*(just(f"k{place}", taps) for place, taps in enumerate(kernel, 1)))
+
+
+def _unfold_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
+    shape, kernel = first(inputs) or (), _window(attributes["kernel_size"])
+    places = window_lines({**attributes, "kernel_size": kernel, "data_format": None}, shape).values()
+    rank = len(first(outputs) or ())
+    channels = just("C", take_apart(shape, len(kernel)).channels)
+    return {
+        (0, rank - 2): times(channels, _taps(kernel)),
+        (0, rank - 1): times(*(numbered(text, str(place)) for place, text in enumerate(places, 1))),
+    }
+
+
+def _fold_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
+    shape, kernel = first(inputs) or (), _window(attributes["kernel_size"])
+    rank = len(first(outputs) or ())
+    axes = space_axes(rank, len(kernel), last=False)
+    sizes = zip(axes, per_axis(attributes["output_size"], len(kernel)), strict=True)
+    columns = over(just(f"n{len(shape) - 2}", shape[-2]), _taps(kernel))
+    return {(0, axis): just("output_size", size) for axis, size in sizes} | {(0, axes[0] - 1): columns}
+
+
+RULES = {
+    "unfold": Rule(_unfold, axes=_unfold_axes, lines=_unfold_lines),
+    "fold": Rule(_fold, axes=_fold_axes, lines=_fold_lines),
+}
