@@ -8,25 +8,20 @@ is bounded, and what it opens, starts and imports is watched.
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import json
 import os
 import resource
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
-
-sys.path[0] = str(Path(__file__).parents[1] / "safety")
-
-import watch  # noqa: E402  # after the line above
-from worker import seconds  # noqa: E402  # the same
-
-del sys.path[0]  # where an import would look first
 
 MEMORY = 512 << 20
 
 
-def shown(words: list[str]) -> list:
+def shown(words: list[str], seconds: Callable[[], float]) -> list:
     """Run the command; its exit code, what it prints, and the processor time it takes."""
     from shapeinspect.cli import main
 
@@ -43,6 +38,14 @@ def shown(words: list[str]) -> list:
 
 
 def main() -> None:
+    sys.path[0] = str(Path(__file__).parents[1] / "safety")
+    import watch
+    from worker import seconds
+
+    del sys.path[0]  # where an import would look first
+    from shapeinspect import registry
+
+    registry.installed = functools.cache(registry.installed)  # the adapters stay the same all the while
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, hard))
     answers = os.fdopen(os.dup(1), "w")
@@ -52,7 +55,7 @@ def main() -> None:
         order = json.loads(line)
         watch.seen.clear()
         watch.given.update(order["given"])
-        runs = {name: shown([order["show"], "--format", name]) for name in order["formats"]}
+        runs = {name: shown([order["show"], "--format", name], seconds) for name in order["formats"]}
         watch.given.clear()
         answers.write(json.dumps({"runs": runs, "seen": watch.seen, "imported": watch.imported()}) + "\n")
         answers.flush()

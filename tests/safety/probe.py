@@ -11,14 +11,13 @@ import os
 import sys
 from pathlib import Path
 
-import watch
-
-del sys.path[0]  # this directory, where an import would look first
-
-from shapeinspect.cli import main  # noqa: E402  # after the line above
-
 
 def run() -> None:
+    import watch
+
+    del sys.path[0]  # this directory, where an import would look first
+    from shapeinspect.cli import main
+
     asked = json.loads(sys.argv[1])
     watch.begin()
     codes = {}

@@ -18,8 +18,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from damage import mutated
-
 MEMORY = 1 << 30
 UNPRINTABLE = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]"
@@ -72,6 +70,8 @@ def through_command(path: str) -> str:
 
 
 def run(order: dict, answer: Callable[[object], None]) -> None:
+    from damage import mutated
+
     damaged, content = Path(order["damaged"]), Path(order["content"]).read_bytes()
     read = through_command if order["cli"] else through_library
     for case in range(*order["cases"]):
