@@ -2,7 +2,8 @@
 
 It runs in a child process because libhdf5 is not memory-safe: a damaged file may crash it, and
 then only the child is gone. Run it as ``python -I _hdf5_child.py REQUEST`` where the request is a
-JSON object ``{"path", "offset", "size", "search", "memory", "seconds", "objects"}``.
+JSON object ``{"path", "offset", "size", "search", "memory", "seconds", "objects"}``. Without a path
+the file is elsewhere: the parent is asked for its ranges on stdout, and they come on stdin.
 
 It follows hard links only, never reads a dataset, and never asks a virtual dataset for its shape,
 which would open other files.
@@ -13,20 +14,46 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import struct
 import sys
+from collections.abc import Callable
 from typing import Any
 
 SKIPPED = frozenset({b"optimizer", b"optimizer_weights"})
 LISTS = ("layer_names", "weight_names")
+#: The most that is asked for at once, and what a small request of libhdf5 brings along.
+RANGE, AHEAD = 16 << 20, 1 << 12
+#: Fills a view with the bytes from a place on, and says how many there were.
+Fetch = Callable[[int, memoryview], int]
 TEXTS = ("name", "model_config", "keras_version", "backend", "dtype")
 
 
-class Window(io.RawIOBase):
-    """A part of a file as if it were a file of its own."""
+def local(path: str, offset: int) -> Fetch:
+    """Read from a file on this machine."""
+    file = open(path, "rb", buffering=0)  # noqa: SIM115  # open until this process ends
 
-    def __init__(self, path: str, offset: int, size: int) -> None:
-        self._file = open(path, "rb", buffering=0)  # noqa: SIM115  # closed by close()
-        self._offset, self._size, self._at = offset, size, 0
+    def fetch(start: int, view: memoryview) -> int:
+        file.seek(offset + start)
+        return file.readinto(view) or 0
+
+    return fetch
+
+
+def elsewhere(start: int, view: memoryview) -> int:
+    """Read what the parent sends of a file that is elsewhere."""
+    view = view[:RANGE]
+    sys.stdout.buffer.write(b"?" + struct.pack("<QQ", start, len(view)))
+    sys.stdout.buffer.flush()
+    if sys.stdin.buffer.readinto(view) != len(view):
+        raise OSError("nothing more comes")
+    return len(view)
+
+
+class Window(io.RawIOBase):
+    """A file of which ``fetch`` reads the bytes."""
+
+    def __init__(self, fetch: Fetch, size: int) -> None:
+        self._fetch, self._size, self._at = fetch, size, 0
 
     def readable(self) -> bool:
         return True
@@ -44,14 +71,9 @@ class Window(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer).cast("B")[: max(self._size - self._at, 0)]
-        self._file.seek(self._offset + self._at)
-        count = self._file.readinto(view) or 0
+        count = self._fetch(self._at, view) if view else 0
         self._at += count
         return count
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
 
 
 def limit(memory: int, seconds: float) -> None:
@@ -182,20 +204,33 @@ def main() -> None:
     import h5py
 
     limit(request["memory"], request["seconds"])
-    lister = Lister(h5py, request["objects"])
-    with Window(request["path"], request["offset"], request["size"]) as window:
-        file = h5py.File(window, "r")
-        try:
-            lister.walk(h5py.h5g.open(file.id, b"/"))
-        finally:
-            file.close()
-    answer = {"groups": lister.groups, "datasets": lister.datasets, "skipped": lister.skipped}
-    sys.stdout.write(json.dumps(answer))
+    path, size = request["path"], request["size"]
+    if path is None:
+        file: Any = io.BufferedReader(Window(elsewhere, size), AHEAD)
+    else:
+        file = Window(local(path, request["offset"]), size)
+    sys.stdout.write(answer(h5py, file, request["objects"]))
     sys.stdout.flush()
+
+
+def answer(h5py: Any, file: Any, objects: int) -> str:
+    """List an open file."""
+    lister = Lister(h5py, objects)
+    tree = h5py.File(file, "r")
+    try:
+        lister.walk(h5py.h5g.open(tree.id, b"/"))
+    finally:
+        tree.close()
+    return json.dumps({"groups": lister.groups, "datasets": lister.datasets, "skipped": lister.skipped})
+
+
+def failed(error: Exception) -> str:
+    """Make an answer of what is wrong with a file."""
+    return json.dumps({"error": f"{type(error).__name__}: {error}"[:300]})
 
 
 if __name__ == "__main__":
     try:
         main()
     except Exception as error:  # noqa: BLE001  # whatever the file caused becomes the answer
-        sys.stdout.write(json.dumps({"error": f"{type(error).__name__}: {error}"[:300]}))
+        sys.stdout.write(failed(error))

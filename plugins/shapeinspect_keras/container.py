@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
-from shapeinspect.errors import UnreadableFileError
+from shapeinspect.errors import UnreadableFileError, UsageError
 from shapeinspect.ir import Note
+from shapeinspect.progress import counted
 from shapeinspect.source import Source
 from shapeinspect_keras import archive, hdf5, jsontext
 
@@ -123,25 +124,61 @@ def _window(source: Source, member: archive.Member) -> hdf5.Tree:
 
 
 def _shards(source: Source, file: BinaryIO, members: Mapping[str, archive.Member]) -> hdf5.Tree:
-    """List every shard and put them together.
+    """List every shard inside an archive and put them together."""
+
+    def listed(name: str) -> hdf5.Tree:
+        if name not in members:
+            raise UnreadableFileError(source.label, f"its shard {name!r} is not in the archive")
+        return _window(source, members[name])
+
+    return _together(source, archive.content(source, file, members[_SHARDS]), _SHARDS, listed)
+
+
+def open_index(source: Source) -> Contents:
+    """List the shards that an ``X.weights.json`` names beside it.
+
+    Args:
+        source: the index.
+
+    Raises:
+        UnreadableFileError: if it or a shard cannot be read, or a shard is not there.
+    """
+
+    def listed(name: str) -> hdf5.Tree:
+        try:
+            shard = source.sibling(name)
+        except UsageError:
+            raise UnreadableFileError(source.label, f"its shard {name!r} is not beside it") from None
+        tree = hdf5.listing(shard, 0, shard.size or 0)
+        datasets = {path: replace(one, file=shard) for path, one in tree.datasets.items()}
+        return replace(tree, datasets=datasets)
+
+    if (source.size or 0) > jsontext.LIMIT:
+        raise UnreadableFileError(source.label, f"it is larger than {jsontext.LIMIT:,} bytes")
+    with source.open() as file:
+        text = file.read(jsontext.LIMIT)
+    return Contents("keras-h5", None, _together(source, text, source.name, listed), {})
+
+
+def _together(source: Source, text: bytes, what: str, listed: Callable[[str], hdf5.Tree]) -> hdf5.Tree:
+    """List the shards that an index names and put them together.
 
     Source: ``ShardedH5IOStore`` of keras/src/saving/saving_lib.py, 3.15.
     """
-    text = archive.content(source, file, members[_SHARDS])
-    index = jsontext.mapping(jsontext.parse(text, source.label, _SHARDS))
+    index = jsontext.mapping(jsontext.parse(text, source.label, what))
     weight_map = jsontext.mapping(index.get("weight_map"))
     names: dict[str, None] = {}
     for value in weight_map.values():
         for name in value if isinstance(value, list) else [value]:
             if jsontext.text(name):
                 names[name] = None
+    if not names:
+        raise UnreadableFileError(source.label, f"{what} names no files of weights")
     groups: dict[str, Mapping[str, Any]] = {}
     datasets: dict[str, hdf5.Dataset] = {}
     skipped: dict[str, str] = {}
-    for name in names:
-        if name not in members:
-            raise UnreadableFileError(source.label, f"its shard {name!r} is not in the archive")
-        tree = _window(source, members[name])
+    for name in counted(list(names), "files"):
+        tree = listed(name)
         for path, attributes in tree.groups.items():
             groups[path] = {**groups.get(path, {}), **attributes}
         datasets.update(tree.datasets)

@@ -10,6 +10,7 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 _ZIP = b"PK\x03\x04"
 _MEMBERS = (b"metadata.json", b"config.json", b"model.weights.h5")
 _HDF5_SUFFIXES = frozenset({".h5", ".hdf5", ".keras"})
+_INDEX = ".weights.json"
 
 
 class KerasFiles(Adapter):
@@ -25,7 +26,7 @@ class KerasFiles(Adapter):
     framework = "keras"
     native = "shapeinspect_keras.native:NATIVE"
     debugger = "shapeinspect_keras.debugger:DEBUGGER"
-    formats = ("Keras archive (.keras)", "Keras HDF5 (.h5, .hdf5)")
+    formats = ("Keras archive (.keras)", "Keras HDF5 (.h5, .hdf5)", "sharded set (.weights.json)")
 
     def match(self, source: Source) -> int:
         """Say how surely this is a saved Keras model, from its first bytes and its ending.
@@ -34,8 +35,9 @@ class KerasFiles(Adapter):
             source: the request.
 
         Returns:
-            2 for an archive with a Keras member or ending, and for HDF5 with an ending that Keras
-            writes; 1 for other HDF5, and for an archive's ending alone; else 0.
+            2 for an archive with a Keras member or ending, for HDF5 with an ending that Keras
+            writes, and for JSON with the ending of an index of shards; 1 for other HDF5, and for an
+            archive's ending alone; else 0.
         """
         if source.is_live or source.is_directory:
             return 0
@@ -45,6 +47,8 @@ class KerasFiles(Adapter):
             return 2 if known or source.suffix == ".keras" else 0
         if source.head.startswith(_HDF5):
             return 2 if source.suffix in _HDF5_SUFFIXES else 1
+        if source.name.lower().endswith(_INDEX) and source.head.lstrip().startswith(b"{"):
+            return 2
         return 1 if source.suffix in _HDF5_SUFFIXES else 0
 
     def read(self, source: Source) -> Model:

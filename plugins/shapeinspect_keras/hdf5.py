@@ -5,42 +5,30 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shapeinspect.errors import MissingDependencyError, UnreadableFileError
 from shapeinspect.source import Source
 from shapeinspect_keras import jsontext
+from shapeinspect_keras.hdf5_process import ask
 
 if TYPE_CHECKING:
     import numpy as np
 
 #: The child's limits: bytes of address space, seconds of processor time for the listing (a damaged file
-#: may send libhdf5 in circles, and a small one is to be given up soon), seconds on the clock, objects
-#: in the file, bytes of its answer.
+#: may send libhdf5 in circles, and a small one is to be given up soon), objects in the file.
 MEMORY = 2 * 1024**3
 SECONDS = 30.0
 SECONDS_AT_LEAST = 1.0
 BYTES_A_SECOND = 2 << 20
-CLOCK = 120
 OBJECTS = 2_000_000
-ANSWER = jsontext.LIMIT
 
-#: The signals that end a child whose processor time is over, where the platform has them.
-_OVER_TIME = frozenset(getattr(signal, name, None) for name in ("SIGPROF", "SIGXCPU"))
-_CHILD = Path(__file__).with_name("_hdf5_child.py")
 _RANK = 32
 _DTYPE = re.compile(r"[a-z][a-z0-9_]{2,20}")
 _TYPE = re.compile(r"[<>|=][biufcV][0-9]{1,4}")
-#: One thread is enough to list, and no filter of a file loads a plug-in.
-_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "HDF5_PLUGIN_PRELOAD": "::"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +41,7 @@ class Dataset:
         dtype: its element type in numpy's spelling, or None if it holds no plain numbers.
         offset: where its bytes begin in the file on disk; None if they are not in one piece.
         raw: the type of the stored bytes, byte order included, such as ``<f4``.
+        file: the file that holds it, where that is not the one that was asked for.
 
     Example:
         >>> Dataset("layers/dense/vars/0", (3, 5), "float32", 2048, "<f4").nbytes
@@ -64,6 +53,7 @@ class Dataset:
     dtype: str | None
     offset: int | None
     raw: str | None
+    file: Source | None = None
 
     @property
     def nbytes(self) -> int | None:
@@ -110,7 +100,7 @@ def listing(source: Source, offset: int, size: int) -> Tree:
     """
     _check_length(source, offset, size)
     request = {
-        "path": os.path.abspath(source.local("the HDF5 library")),
+        "path": None if source.path is None else os.path.abspath(source.path),
         "offset": offset,
         "size": size,
         "search": _home_of_h5py(),
@@ -118,7 +108,7 @@ def listing(source: Source, offset: int, size: int) -> Tree:
         "seconds": min(SECONDS, SECONDS_AT_LEAST + size / BYTES_A_SECOND),
         "objects": OBJECTS,
     }
-    answer = jsontext.parse(_ask(source, json.dumps(request)), source.label, "the HDF5 listing")
+    answer = jsontext.parse(ask(source, json.dumps(request), offset, size), source.label, "the HDF5 listing")
     if not isinstance(answer, dict) or "error" in answer:
         reason = jsontext.text(jsontext.mapping(answer).get("error"), "no listing came back")
         raise UnreadableFileError(source.label, f"its HDF5 cannot be read: {reason}", hint="was it cut off?")
@@ -163,45 +153,6 @@ def _home_of_h5py() -> list[str]:
     if spec is None or not spec.submodule_search_locations:
         raise MissingDependencyError("h5py", "Keras files", extra="keras")
     return [os.path.dirname(place) for place in spec.submodule_search_locations]
-
-
-def _ask(source: Source, request: str) -> bytes:
-    try:
-        child = subprocess.Popen(  # noqa: S603  # our own interpreter and our own program
-            [sys.executable, "-I", str(_CHILD), request],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, **_ENVIRONMENT},
-        )
-    except (OSError, ValueError) as error:
-        raise UnreadableFileError(source.label, f"no process to read its HDF5: {error}") from None
-    # A timer ends a child that hangs: waiting on the pipe returns at once when the answer is whole.
-    late = threading.Event()
-
-    def end() -> None:
-        late.set()
-        child.kill()
-
-    timer = threading.Timer(CLOCK, end)
-    timer.start()
-    try:
-        with child:
-            answer = child.stdout.read(ANSWER + 1) if child.stdout is not None else b""
-            if len(answer) > ANSWER:
-                child.kill()
-    finally:
-        timer.cancel()
-    if late.is_set():
-        raise UnreadableFileError(source.label, f"listing its HDF5 took over {CLOCK} s")
-    if len(answer) > ANSWER:
-        raise UnreadableFileError(source.label, "the listing of its HDF5 is too long")
-    if child.returncode and -child.returncode in _OVER_TIME:
-        raise UnreadableFileError(source.label, "listing its HDF5 takes too long", hint="is it damaged?")
-    if child.returncode:
-        how = f"signal {-child.returncode}" if child.returncode < 0 else f"exit code {child.returncode}"
-        raise UnreadableFileError(source.label, f"the HDF5 library broke down on it ({how})")
-    return answer
 
 
 def _dataset(source: Source, path: str, row: Any, start: int, size: int) -> Dataset:
@@ -251,19 +202,25 @@ def values(source: Source, dataset: Dataset) -> Callable[[], np.ndarray[Any, Any
         source: the request whose file holds it.
         dataset: what to read.
     """
-    if dataset.offset is None or dataset.raw is None or source.path is None:
+    if dataset.offset is None or dataset.raw is None:
         return None
     if dataset.raw[1] == "V" and (dataset.dtype != "bfloat16" or dataset.raw != "|V2"):
         return None
-    return partial(_read, source.path, dataset)
+    return partial(_read, dataset.file or source, dataset)
 
 
-def _read(path: Path, dataset: Dataset) -> np.ndarray[Any, Any]:
+def _read(source: Source, dataset: Dataset) -> np.ndarray[Any, Any]:
     import numpy as np
 
-    if dataset.nbytes == 0:
-        return np.zeros(dataset.shape, dataset.raw)
-    stored = np.memmap(path, np.dtype(dataset.raw), "r", dataset.offset or 0, dataset.shape)
+    dtype, count = np.dtype(dataset.raw), dataset.nbytes or 0
+    if count == 0:
+        return np.zeros(dataset.shape, dtype)
+    if source.path is not None:
+        stored = np.memmap(source.path, dtype, "r", dataset.offset or 0, dataset.shape)
+    else:
+        with source.open() as file:
+            file.seek(dataset.offset or 0)
+            stored = np.frombuffer(file.read(count), dtype).reshape(dataset.shape)
     if dataset.dtype == "bfloat16" and stored.dtype.itemsize == 2:
         # numpy has no bfloat16: its bits are the upper half of a float32.
         return (stored.view("<u2").astype("<u4") << 16).view("<f4")

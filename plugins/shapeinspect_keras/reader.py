@@ -7,7 +7,7 @@ from shapeinspect.ir import Frozen, Layer, Model, Note, Weight
 from shapeinspect.source import Source
 from shapeinspect_keras import hdf5, legacy, numbered
 from shapeinspect_keras.config import Node, parse
-from shapeinspect_keras.container import Contents, open_archive, open_hdf5
+from shapeinspect_keras.container import Contents, open_archive, open_hdf5, open_index
 from shapeinspect_keras.describing import Described
 from shapeinspect_keras.evidence import prove
 from shapeinspect_keras.graph import Graph, build
@@ -21,7 +21,7 @@ _NAMED = 12
 
 
 def read(source: Source) -> Model:
-    """Read a ``.keras`` archive or a Keras HDF5 file.
+    """Read a ``.keras`` archive, a Keras HDF5 file, or the shards that an index names.
 
     Args:
         source: the file.
@@ -36,6 +36,8 @@ def read(source: Source) -> Model:
             return _model(source, open_archive(source))
         if source.head.startswith(b"\x89HDF\r\n\x1a\n"):
             return _model(source, open_hdf5(source))
+        if source.head.lstrip().startswith(b"{"):
+            return _model(source, open_index(source))
     except RecursionError:
         raise UnreadableFileError(source.label, "its configuration is nested too deeply") from None
     raise UnreadableFileError(

@@ -17,7 +17,7 @@ import pytest
 
 from shapeinspect import source
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect_keras import graph, hdf5
+from shapeinspect_keras import graph, hdf5, hdf5_process
 from shapeinspect_keras.files import ADAPTER
 
 CONFIG = {
@@ -240,20 +240,20 @@ def test_a_bomb_is_bounded_by_what_it_inflates_to(tmp_path, monkeypatch):
 def test_a_child_that_breaks_down_is_an_unreadable_file(program, tmp_path, monkeypatch):
     child = tmp_path / "child.py"
     child.write_text(program)
-    monkeypatch.setattr(hdf5, "_CHILD", child)
+    monkeypatch.setattr(hdf5_process, "_CHILD", child)
     refused(legacy(tmp_path / "m.h5"))
 
 
 def test_a_child_that_hangs_is_ended(tmp_path, monkeypatch):
     child = tmp_path / "child.py"
     child.write_text("while True: pass")
-    monkeypatch.setattr(hdf5, "_CHILD", child)
-    monkeypatch.setattr(hdf5, "CLOCK", 0.3)
+    monkeypatch.setattr(hdf5_process, "_CHILD", child)
+    monkeypatch.setattr(hdf5_process, "CLOCK", 0.3)
     assert "took over" in str(refused(legacy(tmp_path / "m.h5")))
 
 
 def test_a_child_that_says_too_much_is_not_listened_to(tmp_path, monkeypatch):
-    monkeypatch.setattr(hdf5, "ANSWER", 20)
+    monkeypatch.setattr(hdf5_process, "ANSWER", 20)
     assert "too long" in str(refused(legacy(tmp_path / "m.h5")))
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from shapeinspect.cli import main
 from shapeinspect.errors import MissingDependencyError, UnreadableFileError, UsageError
 from shapeinspect.remote import from_url
 from shapeinspect.report import inspect
@@ -166,17 +165,6 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "fsspec", None)
     with pytest.raises(MissingDependencyError, match="fsspec"):
         from_url("gs://bucket/m.pt")
-
-
-def test_what_can_only_be_read_here(server, capsys: pytest.CaptureFixture[str]) -> None:
-    import h5py
-
-    with h5py.File(server.root / "m.weights.h5", "w") as file:
-        file.create_dataset("layers/dense/vars/0", data=[[1.0, 2.0]])
-    with pytest.raises(SystemExit) as stopped:
-        main(["show", f"{server.url}/m.weights.h5"])
-    assert stopped.value.code == 2
-    assert "not on this machine" in capsys.readouterr().err
 
 
 def test_a_file_url(tmp_path: Path) -> None:
