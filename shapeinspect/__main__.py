@@ -2,7 +2,7 @@
 
 import sys
 
-from shapeinspect.cli import main
+from shapeinspect.cli import program
 
 
 def _is_script(words: list[str]) -> bool:
@@ -17,4 +17,4 @@ if __name__ == "__main__":
 
         run_script(sys.argv[1:])
     else:
-        main()
+        program()

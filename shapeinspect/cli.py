@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import errno
+import os
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -119,6 +124,33 @@ app.command("check")(check_command.run)
 app.command("diff")(diff_command.run)
 app.command("normalize")(normalize_command.run)
 app.command("layouts")(layouts_command.run)
+
+
+def program() -> None:
+    """Run the command line as a process of its own, which ends without taking its values apart.
+
+    Example:
+        >>> from shapeinspect.cli import program  # what the console script calls
+    """
+    code: object
+    try:
+        main()
+        code = 0
+    except SystemExit as end:
+        code = end.code
+    except OSError as problem:
+        if problem.errno != errno.ENOSPC:
+            raise
+        output.write_error(f"error: the output cannot be written: {problem.strerror}")
+        code = 2
+    if not isinstance(code, int) or threading.active_count() > 1:
+        raise SystemExit(code)
+    # Freeing a large model and every module takes longer than reading many a file.
+    atexit._run_exitfuncs()  # what libraries want done at the end is done
+    with suppress(OSError):  # a reader that went away was dealt with where it was written to
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -131,13 +131,14 @@ def shared(tensors: Iterable[Tensor]) -> dict[Tensor, str]:
     Args:
         tensors: all of the model's.
     """
-    times = Counter(tensor for tensor in tensors if tensor.storage is not None)
+    tensors = _in_shared_storage(tensors)
+    times = Counter(tensors)
     keys: dict[Tensor, str] = {}
     for tensor, count in times.items():
-        if count > 1 and tensor.storage is not None:
+        if count > 1:
             spot = "" if tensor.offset == 0 else f"+{tensor.offset}"
             shape, stride = (" ".join(map(str, lengths or ())) for lengths in (tensor.shape, tensor.stride))
-            keys[tensor] = f"{tensor.storage.key}{spot} ({shape}) ({stride})"
+            keys[tensor] = f"{_key(tensor)}{spot} ({shape}) ({stride})"
     return keys
 
 
@@ -147,8 +148,19 @@ def overlapping(tensors: Iterable[Tensor]) -> int:
     Args:
         tensors: all of the model's.
     """
-    views = Counter(tensor.storage.key for tensor in set(tensors) if tensor.storage is not None)
+    views = Counter(map(_key, set(_in_shared_storage(tensors))))
     return sum(count for count in views.values() if count > 1)
+
+
+def _key(tensor: Tensor) -> str | None:
+    return None if tensor.storage is None else tensor.storage.key
+
+
+def _in_shared_storage(tensors: Iterable[Tensor]) -> list[Tensor]:
+    """The tensors whose storage another one has, too: mostly none, which is quick to see."""
+    stored = [tensor for tensor in tensors if tensor.storage is not None]
+    times = Counter(map(_key, stored))
+    return [tensor for tensor in stored if times[_key(tensor)] > 1] if len(times) < len(stored) else []
 
 
 def to_weight(item: Named, values: Values, keys: dict[Tensor, str], role: str = "") -> Weight | None:

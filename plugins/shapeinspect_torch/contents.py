@@ -166,14 +166,16 @@ def choose(top: Node, tensors: Rebuilder, survey: Survey) -> Chosen:
         seen.add(id(node))
         held = list(children(node))
         full = [(key, child) for key, child in held if type(child) not in _LEAVES and survey[child].tensors]
-        nested = [(key, child) for key, child in full if tensors.tensor(child) is None]
+        single: list[tuple[str, Node]] = []
+        nested: list[tuple[str, Node]] = []
+        for key, child in full:
+            (nested if tensors.tensor(child) is None else single).append((key, child))
         aside = {key for key, child in nested if _is_optimizer(key, child)}
         if len(aside) == len(full):
             aside = set()
         models = [(key, child) for key, child in nested if key not in aside]
         aside |= _copies(models)
         models = [(key, child) for key, child in models if key not in aside]
-        single = [(key, child) for key, child in full if tensors.tensor(child) is not None]
         found = _inner(models, all(survey[child].values <= 1 for _, child in single), survey)
         if found is None:
             rest += [Entry((*path, key), survey[child]) for key, child in full if key in aside]

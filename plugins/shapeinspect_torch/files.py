@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from shapeinspect.ir import Frozen, Layer, Model, Note
 from shapeinspect.source import Source
@@ -12,12 +14,13 @@ from shapeinspect_torch import collect, contents, modules
 from shapeinspect_torch.container import Container
 from shapeinspect_torch.rebuild import Rebuilder
 from shapeinspect_torch.records import Global
-from shapeinspect_torch.script_forward import follow
-from shapeinspect_torch.script_values import Followed
 from shapeinspect_torch.shards import BARE, Shard, is_index, read_index
 from shapeinspect_torch.state_dict import layers_of
 from shapeinspect_torch.tensors import Tensor
 from shapeinspect_torch.values import reader
+
+if TYPE_CHECKING:
+    from shapeinspect_torch.script_values import Followed
 
 _SHOWN = 8
 #: What a checkpoint names that is nothing but tensors and containers.
@@ -96,7 +99,9 @@ class Loaded:
     def shard(self) -> Shard:
         """Return its tensors outside any module as weights."""
         keys = collect.shared(item.tensor for item in self.tensors)
-        made = (collect.to_weight(item, self.values, keys) for item in self.tensors)
+        made = (
+            collect.to_weight(item, self.values, keys, item.name.rpartition(".")[2]) for item in self.tensors
+        )
         weights = tuple(weight for weight in made if weight is not None)
         return Shard(self.format, weights, self.notes, self.metadata)
 
@@ -162,6 +167,8 @@ def loaded(source: Source, container: Container) -> Loaded:
     followed = None
     if container.format == "torchscript" and len(walked) == 1 and found.modules[0][0] == "":
         settings = {layer.path: module.attributes for layer, module in zip(layers, walked[0], strict=True)}
+        from shapeinspect_torch.script_forward import follow  # a tenth of the time that a small file takes
+
         followed = follow(layers, settings, container.code)
         if followed is None:
             notes = (*notes, Note("the order of its calls could not be followed through its code"))
@@ -200,11 +207,11 @@ def _about_tensors(tensors: Sequence[Tensor]) -> list[Note]:
         ("nested", "nested: lengths are part of the values"),
         ("uninitialized", "not initialized yet: there is no shape"),
     )
+    forms = Counter(tensor.form for tensor in tensors)
     for form, text in told:
-        count = sum(tensor.form == form for tensor in tensors)
-        if count:
-            notes.append(Note(f"{many(count, 'weight')} {'is' if count == 1 else 'are'} {text}"))
-    special = sorted({t.form for t in tensors} - {"strided", *(form for form, _ in told)})
+        if forms[form]:
+            notes.append(Note(f"{many(forms[form], 'weight')} {'is' if forms[form] == 1 else 'are'} {text}"))
+    special = sorted(forms.keys() - {"strided", *(form for form, _ in told)})
     if special:
         notes.append(Note(f"some weights are kept in another form: {_list(special)}"))
     return notes

@@ -56,7 +56,6 @@ class Ordered(dict[Node, Node]):
     __slots__ = ("state",)
 
     def __init__(self) -> None:
-        super().__init__()
         self.state: Node = None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from shapeinspect.dims import Shape
@@ -89,9 +90,10 @@ class Tensor(NamedTuple):
         count = self.numel
         if self.stride is not None:
             count = min(count, reach(self.shape, self.stride))
-        return -(-count * BITS[self.dtype] // 8)
+        return (count * BITS[self.dtype] + 7) // 8
 
 
+@lru_cache(maxsize=1024)  # of the same few shapes a network is made
 def reach(shape: Shape, stride: tuple[int, ...]) -> int:
     """Return how many elements a strided tensor spans in its storage.
 

@@ -233,7 +233,7 @@ class ZipContainer:
             self._fail(f"member {name!r} is compressed in a way that is not known (method {method})", header)
         if len(raw) > _MAX_NAME:
             self._fail(f"member {name[:40]!r}… has a name of {len(raw):,} bytes", header)
-        if not _INSIDE.fullmatch(raw) or b".." in raw.split(b"/"):
+        if not _INSIDE.fullmatch(raw) or (b".." in raw and b".." in raw.split(b"/")):
             self._fail(f"member {name!r} names a path outside the archive", header)
         if header + _LOCAL.size + stored > self._size:
             self._fail(f"member {name!r} reaches beyond the end of the file", header)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import TypeAlias
 
 #: A line: pieces of text, each with the name of a style (empty for none).
@@ -74,20 +75,26 @@ def draw(columns: Sequence[Column], rows: Sequence[Sequence[str]], limit: int) -
         ─────  ──────
         fc         12
     """
-    kept = [index for index, _ in enumerate(columns) if any(row[index] for row in rows)]
-    widths = {index: max(width(columns[index].name), *(width(row[index]) for row in rows)) for index in kept}
+    texts = [[row[index] for row in rows] for index in range(len(columns))]
+    kept = [index for index, found in enumerate(texts) if any(found)]
+    widths = {index: max(width(columns[index].name), *map(width, set(texts[index]))) for index in kept}
     while len(kept) > 1 and _total(kept, widths) > limit:
         worst = max(kept, key=lambda index: columns[index].rank)
         if columns[worst].rank == 0:
             break
         kept.remove(worst)
     _squeeze(columns, kept, widths, limit)
-    lines = [
-        _line(columns, kept, widths, [column.name for column in columns], "heading"),
-        _line(columns, kept, widths, ["─" * widths.get(index, 0) for index in range(len(columns))], "rule"),
-    ]
-    lines.extend(_line(columns, kept, widths, row) for row in rows if any(row[index] for index in kept))
-    return lines
+    heading, rule, drawn = [], [], []
+    for index in kept:
+        column, wide, last = columns[index], widths[index], index == kept[-1]
+        gap = "" if index == kept[0] else _GAP
+        heading.append((gap + _fit(column.name, wide, column.right, last), "heading"))
+        rule.append((gap + "─" * wide, "rule"))
+        # Most texts stand in many rows.
+        fitted = {text: gap + _fit(text, wide, column.right, last) for text in set(texts[index])}
+        drawn.append([(fitted[text], column.style) for text in texts[index]])
+    full = map(any, zip(*(texts[index] for index in kept), strict=True))
+    return [tuple(heading), tuple(rule), *compress(zip(*drawn, strict=True), full)]
 
 
 def _total(kept: Sequence[int], widths: dict[int, int]) -> int:
@@ -104,26 +111,14 @@ def _squeeze(columns: Sequence[Column], kept: Sequence[int], widths: dict[int, i
         over -= take
 
 
-def _line(
-    columns: Sequence[Column],
-    kept: Sequence[int],
-    widths: dict[int, int],
-    texts: Sequence[str],
-    style: str = "",
-) -> Line:
-    pieces: list[tuple[str, str]] = []
-    last = kept[-1]
-    for index in kept:
-        text, have = texts[index], width(texts[index])
-        if have > widths[index]:
-            text = _cut(text, widths[index])
-            have = width(text)
-        if columns[index].right:
-            text = " " * (widths[index] - have) + text
-        elif index != last:
-            text += " " * (widths[index] - have)
-        pieces.append((_GAP + text if pieces else text, style or columns[index].style))
-    return tuple(pieces)
+def _fit(text: str, wide: int, right: bool, last: bool) -> str:
+    have = width(text)
+    if have > wide:
+        text = _cut(text, wide)
+        have = width(text)
+    if right:
+        return " " * (wide - have) + text
+    return text if last else text + " " * (wide - have)
 
 
 def _cut(text: str, limit: int) -> str:

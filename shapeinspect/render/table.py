@@ -138,10 +138,26 @@ def _rows(model: Model, view: View) -> tuple[list[list[str]], int]:
     pairs = _sorted(root, view.sort) if view.sort else _indented(root.children, 0, view.depth)
     names = _names(view)
     rows: list[list[str]] = []
+    drawn: dict[int, list[list[str]]] = {}
     for label, node in pairs:
-        texts = _Texts(model, node, label, whole=node.children == [] or _cut_off(label, node, view))
-        rows += texts.rows(names)
+        known = drawn.get(node.signature)
+        if known is None:
+            whole = node.children == [] or _cut_off(label, node, view)
+            known = _Texts(model, node, whole).rows(names)
+            if _alike(node):
+                drawn[node.signature] = known
+        first = known[0].copy()
+        if "layer" in names:
+            first[names.index("layer")] = label
+        rows += [first, *known[1:]]
     return rows, shown
+
+
+def _alike(node: Node) -> bool:
+    """Whether the nodes of this one's signature have the same texts, their names aside."""
+    weights = node.layer.weights if node.layer else ()
+    plain = not node.children and not node.calls and all(weight.storage is None for weight in weights)
+    return plain and node.signature != 0
 
 
 def _cut_off(label: str, node: Node, view: View) -> bool:
@@ -190,7 +206,6 @@ class _Texts:
 
     model: Model
     node: Node
-    label: str
     whole: bool
 
     def rows(self, names: Sequence[str]) -> list[list[str]]:
@@ -199,7 +214,7 @@ class _Texts:
         return [[column[at] if at < len(column) else "" for column in columns] for at in range(height)]
 
     def layer(self) -> list[str]:
-        return [self.label]
+        return []
 
     def kind(self) -> list[str]:
         return [cells.kind(self.node.layer)] if self.node.layer else []

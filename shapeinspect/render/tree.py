@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from shapeinspect.ir import Call, Layer, Model, Value
+from shapeinspect.ir import Call, Layer, Model, Value, Weight
 
 _NUMBERED = re.compile(r"(.*?)(\d+)")
 
@@ -25,7 +25,7 @@ class Node:
         calls: its executions.
         children: what stands inside it.
         count: how many equal ones this node stands for.
-        signature: a number that equal nodes share.
+        signature: a number that equal nodes share, from 1 on; 0 where nothing was compared.
     """
 
     name: str
@@ -112,7 +112,7 @@ def fold(root: Node, model: Model) -> Node:
             _facts(node, model),
             tuple((child.name, child.signature) for child in node.children),
         )
-        node.signature = numbers.setdefault(key, len(numbers))
+        node.signature = numbers.setdefault(key, len(numbers) + 1)
     return root
 
 
@@ -125,9 +125,13 @@ def _facts(node: Node, model: Model) -> object:
         layer.type,
         repr(layer.attributes),
         layer.candidates,
-        tuple((w.role, w.shape, w.dtype, w.layout, w.trainable, w.count) for w in layer.weights),
+        tuple(_stored(weight) for weight in layer.weights),
         tuple((_shapes(call.inputs, model), _shapes(call.outputs, model)) for call in node.calls),
     )
+
+
+def _stored(w: Weight) -> tuple[object, ...]:
+    return w.role, w.shape, w.dtype, w.nbytes, w.layout, w.trainable, w.buffer, w.count
 
 
 def _shapes(names: Sequence[str], model: Model) -> tuple[object, ...]:
