@@ -152,6 +152,9 @@ class Store:
                 reason = f"tensor {held.name!r} has the external {field} {entries[field]!r}"
                 raise UnreadableFileError(self.source.label, reason)
         offset, length = int(entries.get("offset", 0)), int(entries.get("length", held.nbytes or 0))
+        if held.nbytes is not None and length not in (0, held.nbytes):
+            reason = f"tensor {held.name!r} takes {held.nbytes:,} bytes, its external data has {length:,}"
+            raise UnreadableFileError(self.source.label, reason)
         reader = None
         if self.source.path is not None:
             from shapeinspect_onnx.external import read

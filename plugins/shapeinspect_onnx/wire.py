@@ -16,6 +16,7 @@ from math import prod
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.source import Source
 from shapeinspect_onnx.dtypes import INTEGERS
+from shapeinspect_onnx.dtypes import nbytes as nbytes_of
 from shapeinspect_onnx.window import Window
 
 MAX_DEPTH = 100
@@ -30,6 +31,8 @@ _SMALL_NODE = 4096
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _FIXED = {_FIXED64: 8, _FIXED32: 4}
+#: The field of a tensor that holds its numbers as they lie in memory.
+_RAW = 9
 _KEEP, _DROP = "keep", "drop"
 
 #: For each message the known fields: what becomes of them (a name: walk into that message).
@@ -256,7 +259,7 @@ class _Walk:
         if depth > MAX_DEPTH:
             raise self.window.fail(f"messages are nested deeper than {MAX_DEPTH}", start)
         dims: list[int] = []
-        data_type, offset, nbytes = 0, start, 0
+        data_type, offset, nbytes, raw = 0, start, 0, 0
         keep: list[tuple[int, int]] = []
         data: list[tuple[int, int]] = []
         at = start
@@ -274,8 +277,15 @@ class _Walk:
                 dims.extend(self.integers(wire, value_at, at, value))
             elif number == 2:
                 data_type = value
+            elif number == _RAW:
+                raw = at - value_at
         if any(dim < 0 for dim in dims) or len(dims) > 1000:
             raise self.window.fail(f"a tensor has the lengths {dims[:8]}", start)
+        # Some writers leave the numbers out and the field in, with nothing in it.
+        expected = nbytes_of(data_type, prod(dims)) if raw else None
+        if expected not in (None, raw):
+            shape = "×".join(map(str, dims)) or "no axes"
+            raise self.window.fail(f"a tensor of shape {shape[:80]} has {raw:,} bytes of numbers", offset)
         limit = KEEP_INTEGERS if data_type in INTEGERS else KEEP_OTHERS
         if not data or (prod(dims) <= limit and nbytes <= KEEP_BYTES):
             return b"".join(self.copy(*piece) for piece in sorted(keep + data))

@@ -92,8 +92,11 @@ def marker(home: Path) -> Path:
 
 
 def outside(home: Path) -> Path:
-    """A file that no model may lead to."""
-    return home.with_name(f"{home.name}.outside")
+    """A file that no model may lead to; written if there is none."""
+    there = home.with_name(f"{home.name}.outside")
+    if not there.exists():
+        there.write_text("not yours")
+    return there
 
 
 def code(home: Path) -> str:

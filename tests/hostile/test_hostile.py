@@ -83,7 +83,7 @@ def home(tmp_path: Path) -> Path:
     """An empty directory, beside which lies what nothing may open: whoever does waits for ever."""
     made = tmp_path / "given"
     made.mkdir()
-    os.mkfifo(cases.outside(made))
+    os.mkfifo(made.with_name("given.outside"))
     return made
 
 
