@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from shapeinspect.errors import UsageError
+from shapeinspect.remote.secrets import without_secrets
 from shapeinspect.source import Source, from_path
 
 __all__ = ["from_url", "is_url"]
@@ -42,7 +43,7 @@ def from_url(url: str) -> Source:
     """
     found = _URL.match(url)
     if found is None:
-        raise UsageError(f"{url!r} is no URL")
+        raise UsageError(f"{without_secrets(url)!r} is no URL")
     protocol = found[1].lower()
     if protocol in _LOCAL:
         return from_path(url[found.end() :])

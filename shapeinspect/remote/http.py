@@ -7,26 +7,31 @@ from __future__ import annotations
 
 import http.client
 import re
-import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import BinaryIO
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit, urlunsplit
 
 from shapeinspect.errors import UnreadableFileError, UsageError
+from shapeinspect.ir import Frozen
+from shapeinspect.remote.connection import DEADLINE, TIMEOUT, Connection
 from shapeinspect.remote.ranges import BLOCK, Blocks, Budget
+from shapeinspect.remote.secrets import without_secrets
 from shapeinspect.source import HEAD, Source
 
-#: Seconds that a server may be silent, and that one request may take.
-TIMEOUT, DEADLINE = 20.0, 120.0
 _REDIRECTS = 3
 _MOVED = frozenset({301, 302, 303, 307, 308})
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
+_NOT_ALLOWED = frozenset({401, 403, 407})
 _EMPTY = re.compile(r"bytes \*/0+")
 _PIECE = 64 << 10
+#: A hub may answer with a whole file of so many bytes: an index, a configuration.
+_WHOLE = 16 << 20
+#: A model on Hugging Face, by its address for browsers.
+_HUB_FILE = re.compile(r"/((?:datasets/)?[\w.-]+/[\w.-]+)/(?:resolve|blob)/([\w.-]+)/(.+)")
+#: What to do where the hub refuses.
+HUB = "set HF_TOKEN (huggingface.co/settings/tokens), and accept the model's conditions on its page"
 
 
 def from_http(url: str) -> Source:
@@ -39,7 +44,20 @@ def from_http(url: str) -> Source:
         UsageError: if there is nothing there, or the address is none.
         UnreadableFileError: if the server does not answer a request for a range as it should.
     """
-    return _File(_split(url), _Connection(), Budget()).source()
+    return WebFile(_split(url), Connection(), Budget()).source()
+
+
+def on_hub(url: str, name: str, headers: Mapping[str, str], connection: Connection, budget: Budget) -> Blocks:
+    """Return the blocks of a file whose host may send to another one for its bytes.
+
+    Args:
+        url: its address on the hub.
+        name: how errors name it.
+        headers: what the hub alone is told with every request: the user's credentials.
+        connection: what asks.
+        budget: what may still be spent.
+    """
+    return WebFile(_split(url), connection, budget, Frozen(headers), name).blocks
 
 
 def _split(url: str) -> SplitResult:
@@ -49,7 +67,7 @@ def _split(url: str) -> SplitResult:
     except ValueError:
         known = False
     if not known:
-        raise UsageError(f"{url!r} is no address")
+        raise UsageError(f"{without_secrets(url)!r} is no address")
     if parts.username is not None or parts.password is not None:
         raise UsageError(
             "an address with a user name or password in it is not taken", hint="give one without, or a copy"
@@ -59,89 +77,57 @@ def _split(url: str) -> SplitResult:
     return SplitResult(parts.scheme.lower(), parts.netloc, path, query, "")
 
 
-class _Connection:
-    """One connection that is kept open, to one host at a time."""
+def _host(url: SplitResult) -> tuple[str, str]:
+    return url.scheme, url.netloc
 
-    def __init__(self) -> None:
-        self._to: tuple[str, str] | None = None
-        self._held: http.client.HTTPConnection | None = None
-        self._late = False
 
-    @contextmanager
-    def deadline(self, seconds: float) -> Iterator[None]:
-        """End a request that takes too long, however busy the server seems.
-
-        Args:
-            seconds: how long it may take.
-        """
-
-        def end() -> None:
-            self._late = True
-            held = self._held
-            if held is not None and held.sock is not None:
-                with suppress(OSError):
-                    held.sock.shutdown(socket.SHUT_RDWR)
-
-        timer = threading.Timer(seconds, end)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-            if self._late:
-                raise TimeoutError
-
-    def get(self, url: SplitResult, headers: dict[str, str]) -> http.client.HTTPResponse:
-        """Ask once; where the server has closed a connection that was kept, ask once more."""
-        kept = self._held is not None and self._to == (url.scheme, url.netloc)
-        try:
-            return self._get(url, headers)
-        except (http.client.RemoteDisconnected, ConnectionError):
-            self.close()
-            if not kept or self._late:
-                raise
-            return self._get(url, headers)
-
-    def _get(self, url: SplitResult, headers: dict[str, str]) -> http.client.HTTPResponse:
-        to = (url.scheme, url.netloc)
-        if self._held is None or self._to != to:
-            self.close()
-            secure = url.scheme == "https"
-            kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-            self._held, self._to = kind(url.hostname or "", url.port, timeout=TIMEOUT), to
-        target = url.path + (f"?{url.query}" if url.query else "")
-        self._held.request("GET", target, headers=headers)
-        return self._held.getresponse()
-
-    def close(self) -> None:
-        """Give the connection up."""
-        if self._held is not None:
-            self._held.close()
-        self._held = None
+def _hint(url: SplitResult) -> str:
+    found = _HUB_FILE.fullmatch(unquote(url.path)) if url.hostname in ("huggingface.co", "hf.co") else None
+    if found is None:
+        return "if you trust that host, name the file by its address there; or copy it to this machine"
+    at = "" if found[2] == "main" else f"@{found[2]}"
+    return f"hf://{found[1]}{at}/{found[3]}"
 
 
 @dataclass
-class _File:
-    """One address, and where its host keeps the file."""
+class WebFile:
+    """One address, and where its host keeps the file.
+
+    Args:
+        url: the address.
+        connection: what asks.
+        budget: what may still be spent.
+        private: what that host alone is told; with it, a redirect to another host is followed.
+        shown: how errors name the file; its address without the query by default.
+        tag: which version of the file has been read so far.
+        size: its length, as soon as the server has told it.
+        moved: where the host has sent us.
+        whole: the file, where a hub has sent all of it.
+    """
 
     url: SplitResult
-    connection: _Connection = field(repr=False)
+    connection: Connection = field(repr=False)
     budget: Budget = field(repr=False)
+    private: Frozen[str] | None = field(default=None, repr=False)
+    shown: str = ""
     tag: str | None = None
     size: int | None = None
     moved: SplitResult | None = None
+    whole: bytes | None = field(default=None, repr=False)
 
     @property
     def label(self) -> str:
+        """How errors name it."""
         # A query may be a signature that nobody else is to see.
-        return urlunsplit((*self.url[:3], "", ""))
+        return self.shown or urlunsplit((*self.url[:3], "", ""))
 
     @property
     def name(self) -> str:
+        """The file's own name."""
         return unquote(self.url.path.rpartition("/")[2])
 
     def source(self) -> Source:
+        """Look at its head."""
         blocks = self.blocks
         return Source(self.label, head=blocks.read(0, HEAD), size=blocks.size, opener=self)
 
@@ -155,20 +141,28 @@ class _File:
         return blocks
 
     def open(self) -> BinaryIO:
+        """Open it for reading."""
         return self.blocks.open()
 
     def sibling(self, name: str) -> Source:
+        """Return the file beside it.
+
+        Args:
+            name: a relative path.
+        """
         path = f"{self.url.path.rpartition('/')[0]}/{quote(name)}"
-        return _File(self.url._replace(path=path), self.connection, self.budget).source()
+        return WebFile(self.url._replace(path=path), self.connection, self.budget).source()
 
     def _whole(self, start: int, end: int) -> bytes:
         return self._fetch(start, end)
 
     def _fetch(self, start: int, end: int) -> bytes:
         """Ask for one range and take nothing else for an answer."""
+        if self.whole is not None:
+            return self.whole[start:end]
         fine = False
         try:
-            with self.connection.deadline(DEADLINE):
+            with self.connection.deadline():
                 response = self._ask(start, end)
                 data = self._body(response, start, end)
             fine = response.isclosed()  # nothing of it is left over
@@ -178,49 +172,78 @@ class _File:
                 self.label, f"the server is silent for {TIMEOUT:.0f} s, or needs over {DEADLINE:.0f} s"
             ) from None
         except (OSError, http.client.HTTPException, ValueError) as error:
-            reason = str(error) or type(error).__name__
+            reason = without_secrets(str(error)) or type(error).__name__
             raise UnreadableFileError(self.label, f"the server cannot be asked: {reason}") from None
         finally:
             if not fine:
                 self.connection.close()
 
     def _ask(self, start: int, end: int) -> http.client.HTTPResponse:
+        known = self.moved is not None
+        response = self._follow(start, end)
+        if known and response.status in _NOT_ALLOWED:
+            # The place that was good for the ranges before may be signed for minutes only.
+            self.connection.close()
+            self.moved = None
+            self.budget.spend(self.label, 0)
+            response = self._follow(start, end)
+        return response
+
+    def _follow(self, start: int, end: int) -> http.client.HTTPResponse:
         headers = {
             "Range": f"bytes={start}-{end - 1}",
             "Accept-Encoding": "identity",
             "User-Agent": "shapeinspect",
         }
         for _ in range(_REDIRECTS + 1):
-            response = self.connection.get(self.moved or self.url, headers)
+            at = self.moved or self.url
+            own = self.private if self.private and _host(at) == _host(self.url) else {}
+            response = self.connection.get(at, {**headers, **own})
             if response.status not in _MOVED:
                 return response
             target = response.getheader("Location") or ""
-            self.connection.close()
-            self.moved = self._follow(target)
+            response.read(_PIECE)
+            if not response.isclosed():  # a long page goes with the redirect
+                self.connection.close()
+            self.moved = self._target(at, target)
         raise UnreadableFileError(self.label, f"the server redirects more than {_REDIRECTS} times")
 
-    def _follow(self, target: str) -> SplitResult:
-        """Follow a redirect on the same host only."""
-        there = urljoin(urlunsplit(self.moved or self.url), target)
+    def _target(self, at: SplitResult, target: str) -> SplitResult:
+        """Return where a redirect leads: to the same host, or to any that keeps what a hub lists."""
         try:
-            found = _split(there)
-        except UsageError:
+            found = _split(urljoin(urlunsplit(at), target))
+        except (UsageError, ValueError):
             raise UnreadableFileError(self.label, "the server redirects to no address") from None
-        if (found.scheme, found.netloc) != (self.url.scheme, self.url.netloc):
+        if _host(found) == _host(self.url):
+            return found
+        there = f"{found.scheme}://{found.netloc}"
+        if self.private is None:
             raise UnreadableFileError(
                 self.label,
-                f"the server redirects to {found.scheme}://{found.netloc}; no other host is followed",
-                hint=f"if you trust that host, name the file there: {there}",
+                f"the server redirects to {there}; no other host is followed",
+                hint=_hint(self.url),
             )
+        if found.scheme not in ("http", "https") or (self.url.scheme == "https" != found.scheme):
+            raise UnreadableFileError(self.label, f"the server redirects to {there}, which is not protected")
         return found
 
     def _body(self, response: http.client.HTTPResponse, start: int, end: int) -> bytes:
         if response.status in (404, 410):
             raise UsageError(f'there is no file "{self.label}"', got=f"{response.status} {response.reason}")
+        if response.status in _NOT_ALLOWED:
+            raise UnreadableFileError(
+                self.label,
+                f"the server does not allow it: {response.status} {response.reason}{self._why(response)}",
+                hint=HUB
+                if self.private is not None
+                else "copy the file to this machine with what may read it",
+            )
         told = response.getheader("Content-Range") or ""
         if response.status == 416 and start == 0 and _EMPTY.fullmatch(told):
             self.size = 0
             return b""
+        if response.status == 200 and self.private is not None:
+            return self._all(response)[start:end]
         if response.status == 200:
             raise self._refused("it answers a request for a range with the whole file (200)", start)
         if response.status != 206:
@@ -231,11 +254,34 @@ class _File:
         length = response.getheader("Content-Length")
         if length is not None and length != str(end - start):
             raise self._refused(f"it announces {length} bytes for a range of {end - start:,}", start)
+        self._check_tag(response)
+        return self._take(response, end - start, start)
+
+    def _check_tag(self, response: http.client.HTTPResponse) -> None:
         tag = response.getheader("ETag") or response.getheader("Last-Modified") or ""
         if self.tag is not None and tag != self.tag:
             raise UnreadableFileError(self.label, "it has changed while it was read")
         self.tag = tag
-        return self._take(response, end - start, start)
+
+    def _why(self, response: http.client.HTTPResponse) -> str:
+        """Return what a hub says beside the status."""
+        text = response.getheader("X-Error-Message") if self.private is not None else None
+        return f": {without_secrets(text)[:200]}" if text else ""
+
+    def _all(self, response: http.client.HTTPResponse) -> bytes:
+        """Take a whole file for the answer: a hub sends its small ones so, if it likes."""
+        told = response.getheader("Content-Length") or ""
+        length = int(told) if told.isascii() and told.isdecimal() and len(told) < 20 else None
+        if (
+            length is None
+            or length > _WHOLE
+            or response.getheader("Content-Encoding", "identity") != "identity"
+        ):
+            raise self._refused("it answers a request for a range with the whole file (200)", 0)
+        self.budget.spend(self.label, length)
+        self._check_tag(response)
+        self.size, self.whole = length, self._take(response, length, 0)
+        return self.whole
 
     def _checked(self, told: str, start: int, end: int) -> int:
         """Return where the range ends that the server says it sends."""

@@ -11,7 +11,7 @@ import pytest
 
 from shapeinspect.cli import main
 from shapeinspect.errors import UnreadableFileError, UsageError
-from shapeinspect.remote import from_url, http, ranges
+from shapeinspect.remote import connection, from_url, http, ranges
 from shapeinspect.remote.ranges import BLOCK, Blocks, Budget
 from shapeinspect.report import inspect
 
@@ -205,7 +205,7 @@ def test_an_empty_file(server) -> None:
 
 
 def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "TIMEOUT", 0.2)
+    monkeypatch.setattr(connection, "TIMEOUT", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         with pytest.raises(UnreadableFileError, match="silent"):
             from_url(f"http://127.0.0.1:{silent.getsockname()[1]}/m.onnx")
@@ -215,7 +215,7 @@ def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_answer_that_never_ends(server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "DEADLINE", 0.5)
+    monkeypatch.setattr(connection, "DEADLINE", 0.5)
 
     def drip(handler) -> None:
         handler.send_response(206)
