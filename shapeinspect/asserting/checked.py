@@ -251,6 +251,16 @@ class CheckedLayer:
         """The first output of its first call."""
         return self.calls[0].output if self.layer.calls else self._uncalled("output")
 
+    @property
+    def inputs(self) -> tuple[Checked, ...]:
+        """Everything that its first call reads."""
+        return self.calls[0].inputs if self.layer.calls else ()
+
+    @property
+    def outputs(self) -> tuple[Checked, ...]:
+        """Everything that its first call gives."""
+        return self.calls[0].outputs if self.layer.calls else ()
+
     def _uncalled(self, what: str) -> Checked:
         return Checked(
             Value(""), f"{what} of {self.layer.path}, which is not called,", self.layer.model, self.scope

@@ -9,14 +9,22 @@ from __future__ import annotations
 import re
 from typing import TypeAlias
 
-from shapeinspect.dims import Dim, Shape, symbol
+from shapeinspect.dims import Shape, symbol
 from shapeinspect.ir import Axes, Call, Frozen, Layer, Model, Value
 from shapeinspect.layout.canonical import slots
 from shapeinspect.render import cells
 from shapeinspect.render.grid import Column, draw
 
-#: The order of axes in the common convention.
-_ORDER = ("N", "C", "D", "H", "W", "L")
+#: The order of axes in the common convention: channels before space, but behind time.
+_ORDER = ("N", "T", "C", "D", "H", "W", "L")
+
+#: Kinds that work on maps, channels before space, also where a framework calls the space time.
+_OF_MAPS = frozenset(
+    {"conv", "conv_transpose", "separable_conv", "batch_norm", "group_norm", "instance_norm", "prelu"}
+)
+
+#: Axes that another framework stores as plain outputs or inputs: of groups, of heads, of one channel each.
+_PLAIN = frozenset({"(g o)", "(g i)", "(c m)", "(head d)", "1"})
 
 _BIAS = re.compile(r"bias_[ih]h(\.l\d+(?:\.reverse)?)")
 
@@ -46,7 +54,7 @@ def text(model: Model) -> str:
     for layer in model.layers:
         weights = _weights(layer)
         if weights:
-            outputs = [_output(model, call) for call in calls.get(layer.path, ())]
+            outputs = [_output(model, layer, call) for call in calls.get(layer.path, ())]
             path = layer.path.replace("/", ".")
             rows.append([path, layer.kind, _settings(layer), cells.several(outputs), weights])
     lines = [_HEADER]
@@ -67,32 +75,43 @@ def _settings(layer: Layer) -> str:
     return cells.settings(Layer(layer.path, layer.kind, "", attributes=attributes))
 
 
-def _output(model: Model, call: Call) -> str:
+def _output(model: Model, layer: Layer, call: Call) -> str:
     value = model.values.get(call.outputs[0] if call.outputs else "", Value(""))
-    shape, axes = _ordered(value.shape, value.axes)
+    shape, axes = _ordered(value.shape, value.axes, layer.kind in _OF_MAPS)
     return cells.shape(shape, axes)
 
 
-def _ordered(shape: Shape | None, axes: Axes | None) -> tuple[Shape | None, Axes | None]:
-    """Put a feature map's axes in the common order, and a letter in the place of the batch."""
+def _ordered(shape: Shape | None, axes: Axes | None, of_map: bool) -> tuple[Shape | None, Axes | None]:
+    """Put the axes in the common order, and a letter in the place of the batch."""
     if shape is None or axes is None or len(axes) != len(shape):
         return shape, axes
-    pairs: list[tuple[str | None, Dim]] = list(zip(axes, shape, strict=True))
-    if all(name in _ORDER for name in axes):
+    # The features of a sequence are C or E, as the framework's ops call them.
+    names = ["C" if name == "E" else name for name in axes]
+    if len(names) == 3 and names.count("C") == 1 and "N" in names:
+        # The third axis is a sequence, a line, or the space that was flattened into it.
+        names = [name if name in ("N", "C") else "L" if of_map else "T" for name in names]
+    pairs = list(zip(names, shape, strict=True))
+    if all(name in _ORDER for name in names):
         pairs.sort(key=lambda pair: _ORDER.index(pair[0] or ""))
-    pairs = [(name, symbol("N") if name == "N" else length) for name, length in pairs]
-    # The last axis of a sequence is C or E, as the framework's ops call it: features either way.
-    named = tuple("C" if name == "E" else name for name, _ in pairs)
-    return tuple(length for _, length in pairs), named
+    kept = [(name, symbol("N") if name == "N" else length) for name, length in pairs]
+    return tuple(length for _, length in kept), tuple(name for name, _ in kept)
 
 
 def _weights(layer: Layer) -> str:
     found = {
-        _BIAS.sub(r"bias\1", slot.split("+")[0]): cells.shape(piece.shape, cells.pattern_axes(piece.pattern))
+        _BIAS.sub(r"bias\1", slot.split("+")[0]): cells.shape(piece.shape, _letters(piece.pattern))
         for slot, (_, piece) in slots(layer.weights).items()
         if piece.shape
     }
     return ", ".join(f"{slot} {shape}" for slot, shape in sorted(found.items()))
+
+
+def _letters(pattern: str) -> tuple[str, ...]:
+    """Return the letters of a weight's axes, without what only one framework's layout tells."""
+    axes = cells.pattern_axes(pattern)
+    if axes == ("n0",):
+        return ("C",)
+    return tuple("oi"[at] if at < 2 and axis in _PLAIN else axis for at, axis in enumerate(axes))
 
 
 def difference(before: str, after: str) -> str:

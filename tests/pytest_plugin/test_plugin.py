@@ -384,11 +384,19 @@ def test_a_port_is_held_against_the_originals_snapshot(pytester: pytest.Pytester
     result = pytester.runpytest_inprocess("-q")
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["E*output    C11 became C12"])
+    # The first test says what holds; the other does not overwrite it.
+    pytester.runpytest_inprocess("-q", "--shapes-update").assert_outcomes(passed=1, failed=1)
+    assert "8→11" in kept.read_text()
 
 
 def test_in_ci_nothing_is_written(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CI", "true")
-    _torch(pytester)
+    pytester.makepyfile(
+        test_net=f"""
+        def test_net(shapes):
+            shapes.snapshot({LENET!r}, name="net")
+        """
+    )
     result = pytester.runpytest_inprocess("-q")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*there is no snapshot net.txt, and none is written in CI*"])
@@ -402,10 +410,14 @@ def test_in_ci_nothing_is_written(pytester: pytest.Pytester, monkeypatch: pytest
 
 
 def test_unused_snapshots_are_listed(pytester: pytest.Pytester) -> None:
-    _torch(pytester)
+    pytester.makepyfile(
+        test_net=f"""
+        def test_net(shapes):
+            shapes.snapshot({LENET!r}, name="net")
+        """
+    )
     kept = pytester.path / "__shapes__" / "test_net"
-    kept.mkdir(parents=True)
-    (kept / "net.txt").write_text(SNAPSHOT)
+    pytester.runpytest_inprocess("-q").assert_outcomes(passed=1)
     (kept / "gone.txt").write_text(SNAPSHOT)
     orphan = pytester.path / "__shapes__" / "test_none" / "net.txt"
     orphan.parent.mkdir()
