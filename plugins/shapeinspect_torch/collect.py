@@ -187,7 +187,7 @@ def to_weight(item: Named, values: Values, keys: dict[Tensor, str], role: str = 
         tensor.dtype,
         tensor.nbytes,
         True if tensor.requires_grad else False if tensor.parameter else None,
-        storage=keys.get(tensor),
+        storage=keys.get(tensor) if keys else None,
         count=count,
         values=values(tensor),  # type: ignore[arg-type]  # numpy's types are not imported here
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -68,11 +67,7 @@ class Tensor(NamedTuple):
         """How many elements it has; 0 if that is not known."""
         if self.form == "nested":
             return self.parts[0].numel
-        total = 0 if self.shape is None else 1
-        for length in self.shape or ():
-            if isinstance(length, int):
-                total *= length
-        return total
+        return 0 if self.shape is None else product(self.shape)
 
     @property
     def nbytes(self) -> int | None:
@@ -131,11 +126,12 @@ def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(reversed(stride))
 
 
-def product(lengths: Sequence[int]) -> int:
+@lru_cache(maxsize=1024)
+def product(lengths: Shape) -> int:
     """Return the product of lengths; 1 for none.
 
     Args:
-        lengths: the lengths.
+        lengths: the lengths; those that are unknown are left out.
 
     Example:
         >>> product((2, 3, 5))
@@ -143,5 +139,6 @@ def product(lengths: Sequence[int]) -> int:
     """
     total = 1
     for length in lengths:
-        total *= length
+        if isinstance(length, int):
+            total *= length
     return total

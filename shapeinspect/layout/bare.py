@@ -231,7 +231,7 @@ def layer(group: Group, verdict: Verdict, *, path: str | None = None) -> Layer:
         'weight'
     """
     name = group.path if path is None else path
-    weights = tuple(_judged(weight, role, verdict) for role, weight in group.weights.items())
+    weights = tuple([_judged(weight, role, verdict) for role, weight in group.weights.items()])
     parts = group.parts or (name,)
     return Layer(name, verdict.kind, "", parts, verdict.attributes, weights, verdict.candidates)
 

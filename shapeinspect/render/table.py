@@ -180,7 +180,7 @@ def _indented(nodes: Iterable[Node], level: int, depth: int | None) -> Iterator[
         node, level = stack.pop()
         name = printable(node.name, 120) or "(model)"
         yield "  " * level + (f"{name} ×{node.count}" if node.count > 1 else name), node
-        if depth is None or level < depth:
+        if node.children and (depth is None or level < depth):
             stack.extend((child, level + 1) for child in reversed(node.children))
 
 

@@ -107,11 +107,10 @@ def fold(root: Node, model: Model) -> Node:
     numbers: dict[object, int] = {}
     nodes = list(root.walk())
     for node in reversed(nodes):
-        node.children = _fold_run(node.children)
-        key = (
-            _facts(node, model),
-            tuple((child.name, child.signature) for child in node.children),
-        )
+        if node.children:
+            node.children = _fold_run(node.children)
+        inside = tuple([(child.name, child.signature) for child in node.children])
+        key = (_facts(node, model), inside)
         node.signature = numbers.setdefault(key, len(numbers) + 1)
     return root
 
@@ -125,8 +124,8 @@ def _facts(node: Node, model: Model) -> object:
         layer.type,
         repr(layer.attributes),
         layer.candidates,
-        tuple(_stored(weight) for weight in layer.weights),
-        tuple((_shapes(call.inputs, model), _shapes(call.outputs, model)) for call in node.calls),
+        tuple([_stored(weight) for weight in layer.weights]),
+        tuple([(_shapes(call.inputs, model), _shapes(call.outputs, model)) for call in node.calls]),
     )
 
 
