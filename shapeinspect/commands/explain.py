@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
@@ -79,10 +80,25 @@ def run(
 ) -> None:
     """Say where every number of a layer comes from: axes, weights, formula, work, receptive field.
 
-    Ends with exit code 1 if something is probably a mistake, such as a softmax over a spatial axis.
+    Ends with exit code 1 if something is probably a mistake, such as a softmax
+    over a spatial axis.
 
-    Without a model it is a calculator: shapeinspect explain conv --input 300 --kernel 5. The kinds are
-    activation, adaptive_avg_pool.
+    Without a model it is a calculator: explain conv --input 300 --kernel 5.
+    The name of a kind alone says what it takes. The kinds are activation,
+    adaptive_avg_pool, adaptive_max_pool, argmax, attention, augment,
+    avg_pool, batch_dot, batch_norm, bilinear, cast, channel_shuffle, concat,
+    constant, conv, conv_lstm, conv_transpose, crop, depth_to_space,
+    dequantize, distance, dropout, einsum, elementwise, embedding,
+    embedding_bag, expand, flatten, fold, fractional_max_pool, gather, gemm,
+    global_avg_pool, global_lp_pool, global_max_pool, glu, grid_sample,
+    group_norm, gru, gru_cell, identity, index, instance_norm, layer_norm,
+    linear, local_conv, local_response_norm, lookup, loss, lp_pool, lstm,
+    lstm_cell, matmul, max_pool, max_unpool, movedim, normalize, one_hot, pad,
+    permute, pixel_shuffle, pixel_unshuffle, prelu, quantize, reduce, repeat,
+    reshape, resize, rms_norm, rnn, rnn_cell, roi_align, scatter,
+    separable_conv, shape_of, slice, softmax, space_to_depth, split, squeeze,
+    stack, take_along, tile, topk, transpose2, unary, unflatten, unfold,
+    unsqueeze, unstack.
     """
     del traceback  # main() has read it
     check_format(format)
@@ -123,7 +139,7 @@ def run(
         name, equals, rest = (part.strip() for part in text.partition("="))
         if not equals:
             raise UsageError(f"--set {text} sets nothing", expected="--set name=value")
-        settings[name] = rest if name == "equation" else _padding(rest) if name == "padding" else value(rest)
+        settings[name] = _READERS.get(name, value)(rest)
     found = explain(model, layer, input_specs(inputs), **settings)
     if svg is not None:
         try:
@@ -140,7 +156,7 @@ def run(
 
 def _known(name: str) -> None:
     """Refuse a word that names neither a kind nor anything on the disk, with the kinds there are."""
-    from shapeinspect.explanation.examples import kinds
+    from shapeinspect.explanation.examples import command, kinds
 
     if not name.isidentifier() or name in kinds() or os.path.exists(name):
         return
@@ -148,9 +164,7 @@ def _known(name: str) -> None:
     raise UsageError(
         f'"{name}" is neither a file nor a kind',
         expected=f"a model's path, package.module:attribute, or a kind: {', '.join(kinds())}",
-        hint=f"perhaps {' or '.join(close)}?"
-        if close
-        else "shapeinspect explain conv --input 300 --kernel 5",
+        hint=f"perhaps {' or '.join(close)}?" if close else f"for example: {command('conv')}",
     )
 
 
@@ -184,3 +198,7 @@ def _padding(text: str) -> Any:
         except ValueError:
             raise UsageError(f"--padding {text} is no padding", expected="such as 1, 1,2 or 1+2") from None
     return value(text)
+
+
+#: Settings whose text is not read as a number or a list: ``none`` is a word here, a comma part of it.
+_READERS: dict[str, Callable[[str], Any]] = {"padding": _padding, "equation": str, "reduction": str}

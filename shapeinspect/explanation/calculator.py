@@ -23,7 +23,17 @@ _WINDOWS = _CONVS | {
 }
 #: Kinds whose batch axis is never left out.
 _BATCHED = frozenset({"resize", "global_avg_pool", "global_max_pool", "global_lp_pool"})
-_TUPLES = ("kernel_size", "stride", "dilation", "output_padding", "output_size", "size", "output_ratio")
+_TUPLES = (
+    *("kernel_size", "stride", "dilation", "output_padding", "output_size", "size", "output_ratio"),
+    "scale_factor",
+)
+#: Settings whose values are words.
+_WORDS = frozenset(
+    {
+        *("padding", "padding_mode", "data_format", "mode", "equation", "sizes", "function", "op", "layout"),
+        *("merge_mode", "output_mode", "reduction", "dtype"),
+    }
+)
 #: Settings that are a list even where one number is given.
 _LISTS = ("starts", "ends", "steps", "sizes", "indices", "repeats", "shape", "normalized_shape")
 
@@ -65,7 +75,14 @@ def single_layer(kind: str, inputs: Sequence[Shape], settings: Mapping[str, Any]
         if name not in EXAMPLES[kind].settings:
             raise _refused(kind, f"{kind} has no setting {name}", name)
     if not inputs:
-        raise _refused(kind, f"{kind} needs an input", expected="--input with a shape")
+        takes = ", ".join(sorted(EXAMPLES[kind].settings))
+        expected = "--input with a shape" + (f", and of these settings: {takes}" if takes else "")
+        raise _refused(kind, f"{kind} needs an input", expected=expected)
+    for name, value in given.items():
+        if isinstance(value, str) and name not in _WORDS:
+            raise _refused(kind, f"{name}={value} is no number", expected=f"a number for {name}")
+    if kind == "attention" and "embed_dim" in given and "num_heads" not in given:
+        raise _refused(kind, "attention needs num_heads", expected="--heads, or --set num_heads=…")
     first, space = _input(kind, tuple(inputs[0]), given)
     attributes = _attributes(kind, given, space, first)
     shapes = (first, *map(tuple, inputs[1:]))
@@ -135,7 +152,7 @@ def _attributes(kind: str, given: Mapping[str, Any], space: int, shape: Shape) -
     found = dict(given)
     if kind in _WINDOWS:
         for name in _TUPLES:
-            if isinstance(found.get(name), int):
+            if isinstance(found.get(name), int | float):
                 found[name] = (found[name],) * space
         padding = found.get("padding")
         if isinstance(padding, int):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from shapeinspect.dims import Shape
 from shapeinspect.explanation.field import Fields
 from shapeinspect.explanation.graph import RECURRENT, Graph, product_text
 from shapeinspect.explanation.lengths import ADAPTIVE, SLIDING, axis_formulas, windows
 from shapeinspect.explanation.remarks import findings, readings, remarks
-from shapeinspect.explanation.values import AxisFact, CallFact, LayerExplanation, TensorFact
+from shapeinspect.explanation.values import AxisFact, CallFact, Formula, LayerExplanation, TensorFact
 from shapeinspect.explanation.weights import weight_facts
 from shapeinspect.explanation.work import numbers, work
 from shapeinspect.ir import Call, Layer
@@ -110,6 +112,13 @@ _SUMMARIES = {
     "dropout": "sets some numbers to 0 in training; the shape stays",
     "einsum": "the letters that are missing on the right are summed over",
     "embedding_bag": "a look-up: the rows of a bag of ids become one",
+    "augment": "changes pictures and keeps their shape",
+    "dequantize": "small whole numbers back to the numbers they stand for; the shape stays",
+    "quantize": "the nearest of a few whole numbers; the shape stays",
+    "lookup": "tokens become integers or codes",
+    "normalize": "scales along one axis; the shape stays",
+    "unary": "works element by element; the shape stays",
+    "global_lp_pool": "the norm of all positions, in each channel by itself",
     "expand": "stretches axes of length 1",
     "fold": "adds columns of windows up to a map",
     "fractional_max_pool": "the largest of windows of varying length, in each channel by itself",
@@ -219,8 +228,18 @@ def _output(graph: Graph, call: Call, place: int) -> TensorFact:
         meaning = ""
         if formula is None or formula.plain:
             meaning = carried.get(axis, "") or _made(graph, call, axis, shape)
+        if formula is not None and not meaning:
+            meaning = _source(formula, graph.sources(call))
         axes.append(AxisFact(graph.letter(name, axis), length, meaning, formula))
     return TensorFact(name, tuple(axes))
+
+
+def _source(formula: Formula, names: tuple[str, ...]) -> str:
+    """Say which axis a name such as ``m1`` stands for, where there are several inputs."""
+    found = re.fullmatch(r"([nm])(\d+)", formula.text)
+    if found is None or len(names) < 2:
+        return ""
+    return f'axis {found[2]} of "{names["nm".index(found[1])]}"'
 
 
 def _carried(graph: Graph, call: Call, place: int, shape: Shape) -> dict[int, str]:
@@ -259,6 +278,6 @@ def _made(graph: Graph, call: Call, axis: int, shape: Shape) -> str:
         return "the numbers of one id"
     if layer.kind in ADAPTIVE or (layer.kind == "resize" and attributes.get("size") is not None):
         return "the size that is asked for"
-    if layer.kind in ("global_max_pool", "global_avg_pool"):
+    if layer.kind in ("global_max_pool", "global_avg_pool", "global_lp_pool"):
         return "one number for the whole axis"
     return ""

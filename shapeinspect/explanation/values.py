@@ -143,6 +143,7 @@ class FieldFact:
         start: the first position that output 0 sees; negative where that is padding.
         least: the size for outputs that see less than others, else the same.
         length: the input axis's length.
+        last: the last position that output 0 sees, where it sees all that come before.
 
     Example:
         >>> FieldFact("x", "H", 3, "1", -1, 3, 32).size
@@ -156,6 +157,7 @@ class FieldFact:
     start: int | None
     least: int | None
     length: Dim
+    last: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

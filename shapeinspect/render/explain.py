@@ -204,7 +204,14 @@ def _fields(fields: tuple[FieldFact, ...], limit: int) -> list[Line]:
     lines: list[Line] = []
     for field in fields:
         whole = f'{field.axis} of "{field.input}"'
-        if field.size is None:
+        if field.last is not None:
+            own = (
+                "its own place"
+                if (field.jump, field.last) == ("1", 0)
+                else f"{field.last} + {field.jump}·place"
+            )
+            text = f"{whole}: all {field.length} up to {own}"
+        elif field.size is None:
             text = f"{whole}: all {field.length}"
         else:
             size = str(field.size) if field.size == field.least else f"{field.least} to {field.size}"

@@ -64,6 +64,7 @@ def slice_text(n: Dim, start: Dim | None, end: Dim | None, step: int) -> Text:
         >>> slice_text(10, 2, None, 3)
         ('ceil((end - start) / step)', (('end', 10), ('start', 2), ('step', 3)))
     """
+    names: tuple[tuple[str, Dim], ...]
     if step > 0:
         low, high = _bound(start, n, 0), _bound(end, n, n)
         low, high = smaller(larger(low, 0), n), smaller(larger(high, 0), n)

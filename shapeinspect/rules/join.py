@@ -213,6 +213,15 @@ def _split_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Nam
     return Naming(links=tuple(links))
 
 
+def _cut(n: Dim, cuts: tuple[int, ...], place: int) -> Text:
+    if not isinstance(n, int):
+        return "end - start", (("end", UNKNOWN), ("start", UNKNOWN))
+    edges = (0, *(slice(None, cut).indices(n)[1] for cut in cuts), n)
+    start, end = edges[place], edges[place + 1]
+    text = "end - start" if end >= start else "max(end - start, 0)"
+    return text, (("end", end), ("start", start))
+
+
 def _concat_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
     rank = len(first(outputs) or ())
     axis = at(attributes["axis"], rank)
@@ -238,11 +247,7 @@ def _piece(attributes: Attributes, n: Dim, place: int) -> Text:
     if chunk is not None:
         return piece_text(n, just("chunk", chunk), place)
     if "indices" in attributes:
-        cuts = [slice(None, cut).indices(n)[1] for cut in attributes["indices"]] if isinstance(n, int) else []
-        edges = (0, *cuts, n)
-        ends = just("end", edges[place + 1] if cuts else UNKNOWN), just("start", edges[place] if cuts else 0)
-        text = "end - start"
-        return text if ends[0][1][0][1] >= ends[1][1][0][1] else f"max({text}, 0)", values(*ends)
+        return _cut(n, tuple(attributes["indices"]), place)
     if chunks is not None:
         return piece_text(n, ("ceil(n / chunks)", (("n", n), ("chunks", chunks))), place)
     return over(just("n", n), just("sections", attributes["sections"]))

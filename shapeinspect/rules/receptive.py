@@ -70,8 +70,14 @@ class Reach:
         return self.lows[0]
 
 
+#: The first position of what is open to the front: all that comes before.
+OPEN = -(1 << 60)
+
 #: Every output sees the one input at its own place.
 SAME = Reach((0,), (0,), 1)
+
+#: Every output sees the input at its own place and all before it, as a step of a recurrent layer does.
+CAUSAL = Reach((OPEN,), (0,), 1)
 
 
 def sliding(kernel: int, stride: int = 1, before: int = 0, dilation: int = 1) -> Reach:
@@ -139,13 +145,14 @@ def adaptive(n: int, out: int) -> Reach:
     )
 
 
-def nearest(n: int, out: int, exact: bool = False) -> Reach:
+def nearest(n: int, out: int, exact: bool = False, ratio: Fraction | None = None) -> Reach:
     """Return what each output of nearest interpolation copies.
 
     Args:
         n: the input's length.
         out: the output's length.
         exact: whether the middle of the output is looked up (``nearest-exact``) or its edge.
+        ratio: how far two outputs lie apart on the input, where it is not ``n / out``.
 
     Source: ``floor(t * in / out)`` and ``floor((t + 1/2) * in / out)``, the notes of
         ``torch.nn.functional.interpolate``.
@@ -154,14 +161,15 @@ def nearest(n: int, out: int, exact: bool = False) -> Reach:
         >>> nearest(2, 6).lows
         (0, 0, 0)
     """
-    common = gcd(n, out)
-    n, out = n // common, out // common
+    step = Fraction(n, out) if ratio is None else ratio
     half = Fraction(1, 2) if exact else 0
-    found = tuple(floor((t + half) * Fraction(n, out)) for t in range(out))
-    return Reach(found, found, n)
+    found = tuple(floor((t + half) * step) for t in range(step.denominator))
+    return Reach(found, found, step.numerator)
 
 
-def linear(n: int, out: int, align_corners: bool = False, taps: int = 2) -> Reach:
+def linear(
+    n: int, out: int, align_corners: bool = False, taps: int = 2, ratio: Fraction | None = None
+) -> Reach:
     """Return what each output of linear (or cubic) interpolation reads, the clamped ends left out.
 
     Args:
@@ -169,6 +177,7 @@ def linear(n: int, out: int, align_corners: bool = False, taps: int = 2) -> Reac
         out: the output's length.
         align_corners: whether the first and last positions of both fall together.
         taps: 2 for linear, 4 for cubic.
+        ratio: how far two outputs lie apart on the input, where it is not ``n / out``.
 
     Source: the source position ``(t + 1/2) * in / out - 1/2``, or ``t * (in - 1) / (out - 1)`` with
         ``align_corners``: ``torch.nn.functional.interpolate``; a position between two inputs reads both.
@@ -180,7 +189,7 @@ def linear(n: int, out: int, align_corners: bool = False, taps: int = 2) -> Reac
     if align_corners:
         ratio, shift = Fraction(n - 1, max(out - 1, 1)), Fraction(0)
     else:
-        ratio = Fraction(n, out)
+        ratio = Fraction(n, out) if ratio is None else ratio
         shift = (ratio - 1) / 2
     if ratio == 0:  # one input position for every output
         return Reach((0,), (0,), 0)
@@ -191,6 +200,19 @@ def linear(n: int, out: int, align_corners: bool = False, taps: int = 2) -> Reac
         tuple(floor(x) if x.denominator == 1 else floor(x) + side for x in places),
         ratio.numerator,
     )
+
+
+def repeated(count: int) -> Reach:
+    """Return what the copies of entries see: each entry ``count`` times in a row.
+
+    Args:
+        count: how many copies.
+
+    Example:
+        >>> repeated(3).range(4)
+        (1, 1)
+    """
+    return Reach((0,) * count, (0,) * count, 1)
 
 
 def moved(offset: int, step: int = 1) -> Reach:

@@ -366,8 +366,12 @@ def _sized(shape: Shape | None, target: Shape, lead: int, zero_copies: bool = Fa
 def _unflatten_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
     shape = first(inputs) or ()
     axis = at(attributes["axis"], len(shape))
-    sizes = _sized((shape[axis],), tuple(attributes["sizes"]), 0)
-    return {(0, axis + place): text for place, text in enumerate(sizes)}
+    sizes = tuple(attributes["sizes"])
+    asked = [just(f"s{place}", size) for place, size in enumerate(sizes)]
+    if sizes.count(-1) == 1:
+        rest = [text for text, size in zip(asked, sizes, strict=True) if size != -1]
+        asked[sizes.index(-1)] = over(just("n", shape[axis]), times(*rest))
+    return {(0, axis + place): text for place, text in enumerate(asked)}
 
 
 def _unsqueeze_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:

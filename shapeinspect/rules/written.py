@@ -75,9 +75,7 @@ def times(*parts: Text) -> Text:
     kept = [part for part in parts if not (_is_one(part))]
     if not kept:
         return number(1)
-    texts = [
-        text if text.isalnum() or text.isidentifier() or len(kept) == 1 else f"({text})" for text, _ in kept
-    ]
+    texts = [text if len(kept) == 1 else _inside(text) for text, _ in kept]
     return "*".join(texts), values(*kept)
 
 
@@ -107,8 +105,7 @@ def over(part: Text, divisor: Text) -> Text:
     """
     if _is_one(divisor):
         return part
-    texts = [text if text.isidentifier() else f"({text})" for text, _ in (part, divisor)]
-    return " / ".join(texts), values(part, divisor)
+    return f"{_inside(part[0])} / {_inside(divisor[0])}", values(part, divisor)
 
 
 def values(*parts: Text) -> tuple[tuple[str, Dim], ...]:
@@ -148,9 +145,10 @@ def sum_of(lengths: Sequence[Dim]) -> Text:
 
     Example:
         >>> sum_of((2, 2, 2))[0]
-        'n1 + n2 + n3'
+        'a + b + c'
     """
-    return plus(*(just(f"n{place}", length) for place, length in enumerate(lengths, 1)))
+    letters = "abcdefgh" if len(lengths) <= len("abcdefgh") else [f"p{i}" for i in range(1, len(lengths) + 1)]
+    return plus(*(just(name, length) for name, length in zip(letters, lengths, strict=False)))
 
 
 def product_of(lengths: Mapping[str, Dim]) -> Text:
@@ -164,6 +162,10 @@ def product_of(lengths: Mapping[str, Dim]) -> Text:
         'C*H*W'
     """
     return ("*".join(lengths), tuple(lengths.items())) if lengths else number(1)
+
+
+def _inside(text: str) -> str:
+    return text if text.isidentifier() or text.isdigit() else f"({text})"
 
 
 def _is_one(part: Text) -> bool:

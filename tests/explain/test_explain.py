@@ -116,7 +116,7 @@ def test_a_calculator_without_a_model(run: Run) -> None:
         (("max_pool", "-i", "6", "-k", "3", "-s", "2", "--set", "ceil_mode=true"), "= 3"),
         (("resize", "-i", "1,3,15,17", "--set", "scale_factor=0.5"), "⌊n·scale⌋ = ⌊15·0.5⌋ = 7"),
         (("pixel_shuffle", "-i", "1,12,5,7", "--set", "factor=2"), "C / (r·r) = 12 / (2·2) = 3"),
-        (("concat", "-i", "1,4", "-i", "1,5", "--set", "axis=1"), "n1 + n2 = 4 + 5 = 9"),
+        (("concat", "-i", "1,4", "-i", "1,5", "--set", "axis=1"), "a + b = 4 + 5 = 9"),
         (("adaptive_avg_pool", "-i", "5", "--set", "output_size=3"), "L 5 → 3   0 [0,2)   1 [1,4)   2 [3,5)"),
         (("linear", "-i", "2,300", "--out", "7"), "= 2·300·7 = 4,200 multiplications"),
         (("matmul", "-i", "3,4", "-i", "4,7"), "= 21·4 = 84 multiplications"),

@@ -10,17 +10,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shapeinspect.rules import pad, pool, resize, sliding, written
 from shapeinspect.explanation.notation import write
 from shapeinspect.rules import (
     conv_size,
     conv_transpose_same_size,
     conv_transpose_size,
     conv_transpose_valid_size,
+    pad,
     pad_size,
+    pool,
     pool_size,
+    resize,
     same_size,
     scaled_size,
+    sliding,
+    written,
 )
 
 N, K, S, P, D = (

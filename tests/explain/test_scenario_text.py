@@ -19,7 +19,7 @@ def test_the_branches_and_the_jump_from_6_to_2(run: Run, at_models: Path) -> Non
         assert f"T7 E5 → T{7 - k + 1} C2" in rows[f"conv_{k}"]
         assert f"T{7 - k + 1} C2 → C2" in rows[f"max_{k}"]
     assert "reads embedding_1" in rows["conv_3"]
-    assert "C2 + C2 + C2 → C6 C = n1 + n2 + n3; reads max_4, max_3, max_2" in rows["join"]
+    assert "C2 + C2 + C2 → C6 C = a + b + c; reads max_4, max_3, max_2" in rows["join"]
     assert "C6 → C2" in rows["classes"]
 
 
