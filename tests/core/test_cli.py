@@ -210,3 +210,34 @@ def test_a_terminal_without_unicode_gets_escapes_and_no_crash() -> None:
     )
     assert done.returncode == 0
     assert "\\u2500" in done.stdout
+
+
+def _process(code: str, *words: str, out: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code, *words], stdout=out, stderr=subprocess.PIPE, text=True, check=False
+    )
+
+
+PROGRAM = "from shapeinspect.cli import program; program()"
+
+
+@pytest.mark.parametrize(("words", "code"), [(("show", LENET), 0), (("show", "no such file"), 2)])
+def test_the_process_ends_with_the_code_and_all_of_its_output(words: tuple[str, ...], code: int) -> None:
+    at_end = "import atexit, sys; atexit.register(lambda: sys.stdout.write('at the end\\n'))"
+    done = _process(f"{at_end}\n{PROGRAM}", *words)
+    assert done.returncode == code
+    assert done.stdout.endswith("at the end\n")
+    assert ("conv1" in done.stdout) is (code == 0)
+    assert ("no such file" in done.stderr) is (code == 2)
+
+
+def test_a_process_with_work_in_other_threads_waits_for_it() -> None:
+    late = "import threading; threading.Timer(0.2, lambda: print('late', flush=True)).start()"
+    assert _process(f"{late}\n{PROGRAM}", "--version").stdout.endswith("late\n")
+
+
+def test_a_full_disk_is_said_in_a_line() -> None:
+    with open("/dev/full", "w") as full:
+        done = _process(PROGRAM, "show", LENET, out=full.fileno())
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == ["error: the output cannot be written: No space left on device"]
