@@ -75,7 +75,7 @@ def of_run(model: Any, x: Any, y: Any, said: Said) -> Recorded | None:
     if not hasattr(x, "shape"):
         return None
     args, kwargs = _symbolic((x,), {})
-    looked_up = _looked_up(model, args, said)
+    looked_up = _looked_up(model, args, said) or _labelled(model, args[0], y, said)
     if looked_up is not None:
         return looked_up
     with untouched(_held(model)):
@@ -107,6 +107,8 @@ def _innermost(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
         _call(operation, args, kwargs)
     except Exception as error:  # noqa: BLE001  # the user's own code may raise anything; its frames tell
         found = list(_called(error))
+        if len(found) > 1 and found[-1].operation is graphs.functional(found[-2].operation):
+            found.pop()  # what a Sequential keeps inside
         return found[-1] if found else _Refused(operation, args, kwargs)
     finally:
         if filtered:
@@ -160,7 +162,7 @@ def _recorded(refused: _Refused, owner: Any, said: Said, data: bool) -> Recorded
         for one in keras.tree.flatten((list(refused.args), refused.kwargs))
         if isinstance(one, keras.KerasTensor)
     ]
-    if model is not None:
+    if model is not None and not any(_is_made(one) for one in flat):
         inner = read_model(Source(str(model.name), target=model))
         fed = dict(zip(inner.inputs, [lengths(tuple(one.shape)) for one in flat], strict=False))
         return Recorded(
@@ -194,6 +196,11 @@ def _recorded(refused: _Refused, owner: Any, said: Said, data: bool) -> Recorded
     )
     shapes = {name: walk.values[name].shape for name in inputs}
     return Recorded(found, Frozen(), said.message, said.where, Speller(data, shapes), batched=True)
+
+
+def _is_made(tensor: Any) -> bool:
+    node = graphs._node(tensor)
+    return node is not None and not node.is_input
 
 
 def _forget_inputs(walk: Walk, operation: Any) -> None:
@@ -251,6 +258,20 @@ def _compared(model: Any, x: Any, y: Any, said: Said) -> Recorded | None:
     return Recorded(
         whole, Frozen(fed), said.message, said.where, Speller(data=True, shapes=fed), batched=True
     )
+
+
+_LABEL = re.compile(r"label value of (-?\d+) which is outside the valid range of \[0, (\d+)\)")
+
+
+def _labelled(model: Any, x: Any, y: Any, said: Said) -> Recorded | None:
+    """Find the loss whose classes a label is outside of; the message holds the numbers."""
+    found = _LABEL.search(said.message)
+    compared = _compared(model, x, y, said) if found is not None and hasattr(y, "shape") else None
+    if found is None or compared is None:
+        return None
+    numbers = [int(y.min()), int(y.max())] if hasattr(y, "min") else [0, int(found.group(1))]
+    facts = Frozen(largest=numbers[1], smallest=numbers[0], size=int(found.group(2)), at="loss")
+    return replace(compared, facts=facts)
 
 
 _INDEX = re.compile(r"indices\[.*?\] = (-?\d+) is not in \[0, (\d+)\)")

@@ -24,12 +24,16 @@ _PACKAGES = tuple(f"{os.sep}{name}{os.sep}" for name in ("keras", "tensorflow"))
 class KerasDebugger(Debugger):
     """Reads the layer and its arguments from the one frame of Keras that its traceback filter leaves."""
 
-    packages = ("keras",)
+    packages = ("keras", "tensorflow")
 
     def recover(self, error: BaseException, model: object | None) -> Rerun | Recorded | None:
         """Find the refused call; see ``shapeinspect.rerun.Debugger``."""
         del model  # the traceback names the model
         frames = _frames(error.__traceback__)
+        if "Cannot batch tensors" in str(error):
+            from shapeinspect_keras._building import batching
+
+            return batching(str(error), _where(frames))
         if not any(f"{os.sep}keras{os.sep}" in frame.f_code.co_filename for frame, _ in frames):
             return None
         from shapeinspect_keras import _refusal as refusal
@@ -39,6 +43,10 @@ class KerasDebugger(Debugger):
             local = frame.f_locals
             if frame.f_code.co_name == "build" and {"self", "layer", "x"} <= local.keys():
                 return refusal.of_call(local["layer"], (local["x"],), {}, said)
+        if frames[-1][0].f_code.co_name == "__init__":
+            from shapeinspect_keras._building import building
+
+            return building(said.message, said.where, frames)
         handler = next(
             (frame.f_locals for frame, _ in frames if frame.f_code.co_name == "error_handler"), None
         )
@@ -50,6 +58,10 @@ class KerasDebugger(Debugger):
             return refusal.of_call(owner, tuple(args), kwargs, said)
         if name in _RUNS:
             given = dict(zip(("x", "y"), args, strict=False)) | kwargs
+            if "different structures" in said.message:
+                from shapeinspect_keras._building import several
+
+                return several(owner, given.get("y"), said.message, said.where)
             return refusal.of_run(owner, given.get("x"), given.get("y"), said)
         if name.startswith("load_weights"):
             from shapeinspect_keras._stored_weights import of_loading

@@ -216,7 +216,7 @@ def _read(source: Source, dataset: Dataset) -> np.ndarray[Any, Any]:
     if count == 0:
         return np.zeros(dataset.shape, dtype)
     if source.path is not None:
-        stored = np.memmap(source.path, dtype, "r", dataset.offset or 0, dataset.shape)
+        stored: np.ndarray[Any, Any] = np.memmap(source.path, dtype, "r", dataset.offset or 0, dataset.shape)
     else:
         with source.open() as file:
             file.seek(dataset.offset or 0)

@@ -112,7 +112,8 @@ def _served(source: Source, child: subprocess.Popen[bytes], offset: int, size: i
             if len(where) < _WHERE.size:
                 return b""
             try:
-                child.stdin.write(_range(source, file, *_WHERE.unpack(where), offset, size))
+                start, count = _WHERE.unpack(where)
+                child.stdin.write(_range(source, file, start, count, offset, size))
                 child.stdin.flush()
             except (BrokenPipeError, ConnectionError):  # the child is gone; its exit code tells why
                 with suppress(OSError):

@@ -18,8 +18,8 @@ import pytest
 FORMATS = (
     "torch-zip", "torch-legacy", "torch-module", "torchscript", "torch-export", "torch-distributed",
     "torch-tar", "safetensors", "safetensors-index", "huggingface-config", "peft-adapter", "keras",
-    "keras-h5", "keras-weights", "tf-checkpoint", "tf-saved-model", "tf-graph", "tflite", "onnx", "gguf",
-    "flax-msgpack",    "orbax-zarr3", "orbax-ocdbt", "npz", "npy",
+    "keras-h5", "keras-weights", "keras-npz", "tf-checkpoint", "tf-saved-model", "tf-graph", "tflite", "onnx",
+    "gguf", "flax-msgpack", "orbax-zarr3", "orbax-ocdbt", "npz", "npy",
 )  # fmt: skip
 
 _HERE = Path(__file__).parent
@@ -61,6 +61,9 @@ class Outcome:
     wrong: list[str] = field(default_factory=list)
     seconds: float = 0.0
     slowest: float = 0.0
+    #: What came of each case with a check sum of what was shown, and how the forked children ended.
+    cases: dict[int, tuple[str, int]] = field(default_factory=dict)
+    children: Counter[str] = field(default_factory=Counter)
 
 
 class Worker:
@@ -70,15 +73,20 @@ class Worker:
         self._folder = folder
         self._child = _CHILD.Child(_HERE / "worker.py")
 
-    def read(self, sample: Any, cases: range, *, cut: bool = False, cli: bool = False) -> Outcome:
-        """Read a sample damaged in many ways: cut off at each length, or changed by each seed."""
+    def read(
+        self, sample: Any, cases: range, *, cut: bool = False, cli: bool = False, forked: bool = False
+    ) -> Outcome:
+        """Read a sample damaged in many ways: cut off at each length, or changed by each seed.
+
+        ``forked``: a process that reading would start is a fork, and no fresh one.
+        """
         home = Path(shutil.copytree(sample.folder, self._folder / "one", dirs_exist_ok=False))
         try:
-            return self._read(sample, home, cases, cut, cli)
+            return self._read(sample, home, cases, {"cut": cut, "cli": cli, "forked": forked})
         finally:
             shutil.rmtree(home)
 
-    def _read(self, sample: Any, home: Path, cases: range, cut: bool, cli: bool) -> Outcome:
+    def _read(self, sample: Any, home: Path, cases: range, how: dict[str, bool]) -> Outcome:
         outcome = Outcome()
         following = cases.start
         while following < cases.stop:
@@ -87,8 +95,7 @@ class Worker:
                 "damaged": str(home / sample.damaged),
                 "content": str(sample.folder / sample.damaged),
                 "cases": [following, cases.stop, cases.step],
-                "cut": cut,
-                "cli": cli,
+                **how,
             }
             reached = self._ask(order, outcome)
             if reached is None:
@@ -108,8 +115,11 @@ class Worker:
                 return current
             if answer is None:
                 return None
-            case, found, seconds = answer
+            case, found, seconds, ended, shown = answer
             current = case + order["cases"][2]
+            outcome.cases[case] = (found, shown)
+            if ended:
+                outcome.children[ended] += 1
             outcome.counts[found if found in ("model", "refused") else "wrong"] += 1
             outcome.seconds += seconds
             outcome.slowest = max(outcome.slowest, seconds)

@@ -137,6 +137,7 @@ def _safetensors(place: Place) -> None:
 def _keras(place: Place) -> None:
     import keras
     from keras import layers
+    from keras.src.saving import saving_lib
 
     keras.utils.set_random_seed(3)
     net = keras.Sequential(
@@ -145,6 +146,7 @@ def _keras(place: Place) -> None:
     net.save(place("keras", "m.keras", slow=True))
     net.save(place("keras-h5", "m.h5", slow=True))
     net.save_weights(place("keras-weights", "m.weights.h5", slow=True))
+    saving_lib.save_model(net, place("keras-npz", "m.keras"), weights_format="npz")
 
 
 def _tensorflow(place: Place) -> None:

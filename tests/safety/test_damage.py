@@ -13,7 +13,7 @@ import pytest
 from .conftest import FORMATS
 
 FEW, MANY = 300, int(os.environ.get("SHAPEINSPECT_MUTATIONS", "10000"))
-#: A format whose reading starts a process gets so many times fewer.
+#: A format whose reading starts a process gets so many times fewer, unless that is a fork.
 SLOWER = 10
 
 
@@ -43,13 +43,24 @@ def test_changed(worker, samples, name: str) -> None:
     assert outcome.wrong == []
 
 
+@pytest.mark.parametrize("name", [name for name in FORMATS if name.startswith("keras")])
+def test_a_fork_does_what_a_fresh_process_does(worker, samples, name: str) -> None:
+    found = [worker.read(samples[name], range(12), forked=forked) for forked in (False, True)]
+    assert found[0].cases == found[1].cases
+    assert not found[0].children
+    assert (sum(found[1].children.values()) > 0) == samples[name].slow
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
 def test_changed_often(worker, samples, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     sample = samples[name]
-    outcome = worker.read(sample, range(FEW, FEW + (MANY // SLOWER if sample.slow else MANY)))
+    outcome = worker.read(sample, range(FEW, FEW + MANY), forked=sample.slow)
     with capsys.disabled():
-        print(f"\n{name}: {dict(outcome.counts)}, {outcome.seconds:.0f} s, slowest {outcome.slowest:.2f} s")
+        print(
+            f"\n{name}: {dict(outcome.counts)}, {outcome.seconds:.0f} s, slowest {outcome.slowest:.2f} s",
+            dict(outcome.children) or "",
+        )
     assert outcome.wrong == []
 
 
@@ -58,5 +69,5 @@ def test_changed_often(worker, samples, name: str, capsys: pytest.CaptureFixture
 def test_cut_off_everywhere(worker, samples, name: str) -> None:
     sample = samples[name]
     size = (sample.folder / sample.damaged).stat().st_size
-    outcome = worker.read(sample, range(0, size, max(size // (100 if sample.slow else 3000), 1)), cut=True)
+    outcome = worker.read(sample, range(0, size, max(size // 3000, 1)), cut=True, forked=sample.slow)
     assert outcome.wrong == []

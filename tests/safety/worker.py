@@ -1,7 +1,8 @@
 """A program of its own: reads one damaged file after another and says what came of each.
 
-It is told on stdin ``{"show", "damaged", "content", "cuts" | "seeds", "cli"}``, one JSON object a line,
-and answers with a line a case: ``{"case", "outcome", "seconds"}``. Its address space is bounded. A
+It is told on stdin ``{"show", "damaged", "content", "cases", "cut", "cli", "forked"}``, one JSON object a
+line, and answers with a line a case: ``[case, outcome, seconds, how a forked child ended, a check sum of
+what was shown]``. Its address space is bounded. A
 case that kills it, or that never ends, is the one after the last that it answered.
 """
 
@@ -15,8 +16,10 @@ import os
 import re
 import resource
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 MEMORY = 1 << 30
 UNPRINTABLE = re.compile(
@@ -44,6 +47,7 @@ def through_library(path: str) -> str:
             return f"an error of {len(text.splitlines())} lines"
     else:
         outcome = "model"
+    last["shown"] = text
     found = UNPRINTABLE.search(text)
     return outcome if found is None else f"the output holds {found.group()!r}"
 
@@ -58,7 +62,7 @@ def through_command(path: str) -> str:
             main(["show", path])
         except SystemExit as stopped:
             code = stopped.code or 0
-    text = out.getvalue() + err.getvalue()
+    text = last["shown"] = out.getvalue() + err.getvalue()
     found = UNPRINTABLE.search(text)
     if found is not None:
         return f"the output holds {found.group()!r}"
@@ -69,7 +73,60 @@ def through_command(path: str) -> str:
     return f"exit code {code}, {len(out.getvalue())} characters, error {err.getvalue()[:200]!r}"
 
 
+#: Of the last case: how a forked child ended ("answered", "signal 11", "too long"), and what was shown.
+last = {"ended": "", "shown": ""}
+
+
+def fork(source: Any, request: str, offset: int, size: int) -> bytes:
+    """List an HDF5 file in a fork of this process, as ``hdf5_process.ask`` does in a fresh one.
+
+    A fresh interpreter that imports h5py takes a hundred times as long as most files; the code that runs
+    in it, its limits, and what is made of its answer and of its death are the same.
+    """
+    import h5py
+
+    from shapeinspect_keras import _hdf5_child, hdf5_process
+
+    reads, writes = os.pipe()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+            try:
+                text = _hdf5_child.respond(h5py, json.loads(request))
+            except Exception as error:  # noqa: BLE001  # as the child itself does
+                text = _hdf5_child.failed(error)
+            with os.fdopen(writes, "wb") as pipe:
+                pipe.write(text.encode())
+            code = 0
+        finally:
+            os._exit(code)
+    os.close(writes)
+    with os.fdopen(reads, "rb") as pipe:
+        answer = pipe.read()
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    last["ended"] = f"signal {-code}" if code < 0 else f"exit code {code}" if code else "answered"
+    if -code in hdf5_process._OVER_TIME:
+        last["ended"] = "too long"
+    hdf5_process.check(source.label, code)
+    return answer
+
+
+def choose(forked: bool) -> None:
+    """Have HDF5 listed by a fork of this process, or by a fresh one."""
+    if not forked and "shapeinspect_keras.hdf5" not in sys.modules:
+        return
+    from shapeinspect_keras import hdf5, hdf5_process
+
+    os.environ.update(hdf5_process._ENVIRONMENT)
+    if forked:
+        import h5py  # noqa: F401  # so that every fork has it
+    hdf5.ask = fork if forked else hdf5_process.ask
+
+
 def run(order: dict, answer: Callable[[object], None]) -> None:
+    choose(order["forked"])
     from damage import mutated
 
     damaged, content = Path(order["damaged"]), Path(order["content"]).read_bytes()
@@ -77,12 +134,13 @@ def run(order: dict, answer: Callable[[object], None]) -> None:
     for case in range(*order["cases"]):
         data = content[:case] if order["cut"] else mutated(content, case)
         damaged.write_bytes(data)
+        last.update(ended="", shown="")
         begin = seconds()
         try:
             outcome = read(order["show"])
         except BaseException as error:  # noqa: BLE001  # whatever escapes is the finding
             outcome = f"{type(error).__name__}: {error}"[:300]
-        answer([case, outcome, seconds() - begin])
+        answer([case, outcome, seconds() - begin, last["ended"], zlib.crc32(last["shown"].encode())])
     answer(None)
 
 
