@@ -21,6 +21,8 @@ _DTYPE = re.compile(r"(?:bool|bfloat16|complex(?:64|128)|float(?:16|32|64)|u?int
 _SURROGATE = re.compile("[\ud800-\udfff]")
 #: What file systems allow in bytes.
 _LONGEST_NAME, _LONGEST_PATH = 255, 2048
+#: A model cache keeps every file once, under its hash, and links to it.
+_CACHE_LINK = re.compile(r"(?:\.\./){1,8}blobs/[0-9A-Za-z_-]{8,128}")
 _DIM = re.compile(r"\d+|[^\W\d]\w*|\?")
 
 
@@ -192,7 +194,9 @@ class Source:
             name: a relative path, as the file spells it.
 
         Raises:
-            UnreadableFileError: if the name leads outside, or there is no such file.
+            UnreadableFileError: if the name or a link leads outside; a model cache's links to its blobs
+                are ordinary.
+            UsageError: if there is no such file.
 
         Example:
             >>> from_path("pyproject.toml").sibling("README.md").label
@@ -205,6 +209,7 @@ class Source:
             raise UsageError(f'"{self.label}" is no file')
         check_inside(name, self.label)
         folder = self.path if self.is_directory else self.path.parent
+        _check_links(folder, name, self.label)
         return from_path(folder / name)
 
     def local(self, purpose: str) -> Path:
@@ -251,6 +256,22 @@ def check_inside(name: str, label: str) -> None:
     sizes = [len(part.encode("utf-8", "replace")) for part in parts]
     if sum(sizes) > _LONGEST_PATH or max(sizes) > _LONGEST_NAME or _SURROGATE.search(name):
         raise UnreadableFileError(label, f"it names a path that no file can have: {name[:80]!r}")
+
+
+def _check_links(folder: Path, name: str, label: str) -> None:
+    # What a link says is looked at, and not what it leads to.
+    at = folder
+    for part in name.split("/"):
+        at /= part
+        if not os.path.islink(at):
+            continue
+        target = os.readlink(at)
+        if not _CACHE_LINK.fullmatch(target) and (os.path.isabs(target) or ".." in PurePath(target).parts):
+            raise UnreadableFileError(
+                label,
+                f"{name!r} is a link that leads outside its directory: {target!r}",
+                hint="name the directory that the link leads to",
+            )
 
 
 def from_path(path: str | os.PathLike[str], label: str | None = None) -> Source:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from shapeinspect.adapter import Adapter
-from shapeinspect.errors import ShapeInspectError, UnreadableFileError
+from shapeinspect.errors import UnreadableFileError, UsageError
 from shapeinspect.ir import Frozen, Model, Note
 from shapeinspect.progress import counted
 from shapeinspect.source import Source
@@ -101,7 +101,7 @@ def _other_parts(source: Source, count: int) -> tuple[tuple[Source, ...], tuple[
             continue
         try:
             parts.append(source.sibling(name))
-        except ShapeInspectError:
+        except UsageError:
             missing.append(name)
     if missing:
         verb = "is" if len(missing) == 1 else "are"

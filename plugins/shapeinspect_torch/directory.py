@@ -12,7 +12,7 @@ from shapeinspect_torch.json_text import read_json
 from shapeinspect_torch.model_config import with_config
 from shapeinspect_torch.peft import with_adapter
 from shapeinspect_torch.safetensors import INDEX, SUFFIX
-from shapeinspect_torch.shards import beside, pick
+from shapeinspect_torch.shards import pick
 
 _BIN_INDEX = "pytorch_model.bin.index.json"
 #: The names that are chosen whatever else there is, the best first.
@@ -72,7 +72,7 @@ def _read(chosen: Source, name: str) -> Model:
 
 
 def _config(source: Source, name: str) -> dict[str, Any]:
-    file = beside(source, name)
+    file = source.sibling(name)
     if (file.size or 0) > _MAX_CONFIG:
         raise UnreadableFileError(source.label, f"its {name} has more than {_MAX_CONFIG:,} bytes")
     with file.open() as opened:

@@ -23,7 +23,7 @@ from shapeinspect_torch.pickle_machine import MAX_BYTES
 from shapeinspect_torch.pickle_reader import Pickle, read_pickle
 from shapeinspect_torch.rebuild import Rebuilder
 from shapeinspect_torch.records import Global, Identity, Node, Persistent, Reduce
-from shapeinspect_torch.shards import BARE, beside
+from shapeinspect_torch.shards import BARE
 from shapeinspect_torch.state_dict import layers_of
 from shapeinspect_torch.tensors import Storage, Tensor, product
 from shapeinspect_torch.values import Place
@@ -77,7 +77,7 @@ def read_distributed(source: Source) -> Model:
     Raises:
         UnreadableFileError: if its description is malformed, or a name leads outside.
     """
-    file = beside(source, INDEX) if source.is_directory else source
+    file = source.sibling(INDEX) if source.is_directory else source
     try:
         return _Checkpoint(source.label, file).model()
     except (AttributeError, IndexError, KeyError, TypeError) as error:
@@ -207,7 +207,7 @@ class _Checkpoint:
             sizes.update((chunk.file, None) for chunk in self._chunks[name] if chunk.file)
         for file in sizes:
             try:
-                sizes[file] = beside(self._file, file).size or 0
+                sizes[file] = self._file.sibling(file).size or 0
             except UsageError:
                 continue
         notes = [Note(f"the set has {many(len(sizes), 'file')}")] if sizes else []
@@ -287,7 +287,7 @@ def _assemble(source: Source, weight: Weight, chunks: Sequence[Chunk]) -> np.nda
 def _part(source: Source, chunk: Chunk) -> np.ndarray[Any, Any]:
     from shapeinspect_torch.nested import read_nested
 
-    held = beside(source, chunk.file)
+    held = source.sibling(chunk.file)
     with held.open() as file:
         shard = read_nested(held, file, chunk.start, chunk.length, chunk.file)
     values: Callable[[], np.ndarray[Any, Any]] | None = shard.weights[0].values if shard.weights else None

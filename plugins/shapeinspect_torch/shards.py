@@ -7,8 +7,6 @@ Source: ``huggingface_hub/serialization/_base.py`` and ``transformers/modeling_u
 from __future__ import annotations
 
 import json
-import os
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
@@ -22,8 +20,6 @@ from shapeinspect.text import many
 _MAX_INDEX = 64 << 20
 _MAX_FILES = 10_000
 _SHOWN = 5
-#: A model cache keeps every file once, under its hash, and links to it.
-_CACHE_LINK = re.compile(r"(?:\.\./){1,8}blobs/[0-9A-Za-z_-]{8,128}")
 
 BARE = (
     "the file holds weights only: no settings such as stride or groups, no order of calls and no "
@@ -84,7 +80,7 @@ def pick(source: Source, best: Sequence[str], endings: Sequence[str]) -> tuple[S
         found = found or (named[0] if named else None)
     if found is None:
         raise UsageError(f'the directory "{source.label}" holds no such model')
-    return beside(source, found), (Note(f"read from {found} in the directory"),)
+    return source.sibling(found), (Note(f"read from {found} in the directory"),)
 
 
 def read_index(source: Source, load: Callable[[Source, str], Shard]) -> Shard:
@@ -105,7 +101,7 @@ def read_index(source: Source, load: Callable[[Source, str], Shard]) -> Shard:
     format_ = ""
     for name in counted(index.files, "files"):
         try:
-            file = beside(source, name)
+            file = source.sibling(name)
         except UsageError:
             missing.append(name)
             continue
@@ -200,31 +196,3 @@ class _Index:
 
     def _fail(self, reason: str) -> NoReturn:
         raise UnreadableFileError(self._label, reason)
-
-
-def beside(source: Source, name: str) -> Source:
-    """Return the source of a file beside another; a link may only lead into a model cache.
-
-    Args:
-        source: the file that names it, or the directory that holds it.
-        name: a relative path, as the file spells it.
-
-    Raises:
-        UnreadableFileError: if the name or a link leads outside.
-        UsageError: if there is no such file.
-    """
-    check_inside(name, source.label)
-    if source.path is None:
-        return source.sibling(name)
-    at = source.path if source.is_directory else source.path.parent
-    for part in name.split("/"):
-        at /= part
-        if at.is_symlink():
-            target = os.readlink(at)
-            if not _CACHE_LINK.fullmatch(target) and (target.startswith("/") or ".." in target.split("/")):
-                raise UnreadableFileError(
-                    source.label,
-                    f"{name!r} is a link that leads outside its directory: {target!r}",
-                    hint="name the directory that the link leads to",
-                )
-    return source.sibling(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from shapeinspect.dims import Shape, Unknown
+from shapeinspect.dims import Expr, Shape, Unknown
 from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.infer.settings import attributes_of, inputs_of
 from shapeinspect.ir import Call, Layer, Model, Note
@@ -38,11 +38,22 @@ def fill_shapes(
         except ShapeMismatchError as error:
             notes[_refused(layer, error)] = None
             continue
+        odd = next((shape for shape in made if shape and not all(map(_is_length, shape))), None)
+        if odd is not None:
+            notes[Note(f"its settings give {show(odd)}, which is no shape", layer.path)] = None
+            continue
         for name, shape in zip(call.outputs, made, strict=False):
             if name and name in shapes:
                 notes.update(dict.fromkeys(_fill(shapes, name, shape, call)))
     have = set(model.notes)
     return shapes, tuple(note for note in notes if note not in have)
+
+
+def _is_length(dim: object) -> bool:
+    # A setting from a file may be anything, and a rule may hand it on.
+    return isinstance(dim, Expr | Unknown) or (
+        isinstance(dim, int) and not isinstance(dim, bool) and dim >= 0
+    )
 
 
 def _fill(shapes: dict[str, Shape | None], name: str, made: Shape | None, call: Call) -> Iterable[Note]:

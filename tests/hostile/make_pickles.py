@@ -22,11 +22,14 @@ def text(value: str) -> bytes:
     return b"X" + struct.pack("<I", len(raw)) + raw
 
 
-STORAGE = b"(" + text("storage") + b"ctorch\nFloatStorage\n" + text("0") + text("cpu") + b"K\x0ftQ"
-TENSOR = (
-    b"ctorch._utils\n_rebuild_tensor_v2\n(" + STORAGE
-    + b"K\x00K\x03K\x05\x86K\x05K\x01\x86\x89ccollections\nOrderedDict\n)RtR"
-)  # fmt: skip
+def tensor(key: str) -> bytes:
+    """A tensor of 3 × 5 in the storage of this key."""
+    storage = b"(" + text("storage") + b"ctorch\nFloatStorage\n" + text(key) + text("cpu") + b"K\x0ftQ"
+    shape = b"K\x00K\x03K\x05\x86K\x05K\x01\x86\x89ccollections\nOrderedDict\n)RtR"
+    return b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + shape
+
+
+TENSOR = tensor("0")
 
 
 def archive(pickled: bytes) -> bytes:
@@ -34,10 +37,10 @@ def archive(pickled: bytes) -> bytes:
     return packed({"m/data.pkl": pickled, "m/version": b"3\n", "m/data/0": bytes(60)})
 
 
-def beside(trap: bytes, protocol: int = 2) -> bytes:
+def beside(trap: bytes, protocol: int = 2, key: str = "0") -> bytes:
     """A checkpoint of a trap, which leaves one object on the stack, and a weight."""
     head = bytes([0x80, protocol]) if protocol > 1 else b""
-    return archive(head + b"}(" + text("trap") + trap + text("w") + TENSOR + b"u.")
+    return archive(head + b"}(" + text("trap") + trap + text("w") + tensor(key) + b"u.")
 
 
 def legacy(pickled: bytes, *keys: str) -> bytes:
