@@ -130,7 +130,7 @@ def describe(class_name: str, config: Mapping[str, Any], module: str = "") -> tu
 
     Example:
         >>> describe("Dense", {"units": 10, "activation": "relu"})
-        ('linear', {'out_features': 10})
+        ('linear', {'out_features': 10, 'activation': 'relu'})
         >>> describe("MaxPooling2D", {"pool_size": 2, "border_mode": "same"})[1]["padding"]
         'same'
     """
@@ -148,7 +148,41 @@ def describe(class_name: str, config: Mapping[str, Any], module: str = "") -> tu
     if name == "RNN":
         return _recurrence(settings)
     kind, reader_of, rank = _LAYERS.get(name, ("unknown", read.nothing, 0))
-    return kind, _known(reader_of(settings, rank))
+    return kind, _known(reader_of(settings, rank)) | _functions(kind, settings)
+
+
+#: The kinds whose setting ``activation`` is applied to what the layer gives.
+_FUSED = frozenset({"conv", "conv_transpose", "separable_conv", "local_conv", "linear", "einsum"})
+#: Those of which two settings are functions inside the recurrence.
+_RECURRENT = frozenset({"rnn", "lstm", "gru", "rnn_cell", "lstm_cell", "gru_cell", "conv_lstm"})
+_INSIDE = {"cell_function": "activation", "gate_function": "recurrent_activation"}
+
+
+def _functions(kind: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Name the functions that are written into a layer; one that changes nothing is none."""
+    if kind in _FUSED:
+        name = _function(settings.get("activation"))
+        return {} if name in (None, "linear") else {"activation": name}
+    if kind in _RECURRENT:
+        found = {name: _function(settings.get(key, "")) for name, key in _INSIDE.items()}
+        return {name: function for name, function in found.items() if function}
+    return {}
+
+
+def _function(value: Any) -> str | None:
+    """Name a function as a layer of its own would; None without one."""
+    if value == "":
+        return None
+    kind, attributes = _activation({"activation": value})
+    if kind == "softmax":
+        return "log_softmax" if attributes.get("log") else "softmax"
+    if kind == "identity":
+        return "linear"
+    return str(attributes.get("function", kind))[:_LONGEST]
+
+
+#: The longest name of a function: one of the user's own may have any.
+_LONGEST = 200
 
 
 def _known(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -194,10 +228,15 @@ def _recurrence(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     if modern(*cell)[0] == "StackedRNNCells":
         cells = [one for one in (nested({"cell": c}, "cell") for c in cell[1].get("cells") or ()) if one]
     found = [describe(*one) for one in cells]
-    if not found or not found[0][0].endswith("_cell") or any(one != found[0] for one in found):
+    sizes = [
+        (kind, {key: value for key, value in told.items() if key not in _INSIDE}) for kind, told in found
+    ]
+    if not found or not found[0][0].endswith("_cell") or any(one != sizes[0] for one in sizes):
         return "unknown", {}
     layer = f"{modern(*cells[0])[0].removesuffix('Cell')}"
     kind, attributes = describe(layer, {**cells[0][1], **_outputs(settings)})
+    if any(one != found[0] for one in found):  # their functions differ, and no setting says so
+        attributes = {key: value for key, value in attributes.items() if key not in _INSIDE}
     return kind, attributes | {"num_layers": len(cells)}
 
 

@@ -64,7 +64,14 @@ def _value(name: str, side: Side) -> Any:
 
 
 #: What a framework always does, where its layers have no such setting.
-_IMPLIED: dict[tuple[str, str, str], Any] = {("torch", "gru", "reset_after"): True}
+_IMPLIED: dict[tuple[str, str, str], Any] = {
+    ("torch", "gru", "reset_after"): True,
+    **{
+        ("torch", kind, name): function
+        for kind in ("lstm", "gru", "lstm_cell", "gru_cell")
+        for name, function in (("cell_function", "tanh"), ("gate_function", "sigmoid"))
+    },
+}
 
 
 def _exact(name: str, a: Side, b: Side) -> SettingPair | None:
@@ -210,6 +217,10 @@ _SAME_FUNCTION = {
     "hardswish": "hard_swish",
     "hard_silu": "hard_swish",
     "hardsigmoid": "hard_sigmoid",
+    "hardtanh": "hard_tanh",
+    "hardshrink": "hard_shrink",
+    "softshrink": "soft_shrink",
+    "tanhshrink": "tanh_shrink",
 }
 
 
@@ -231,6 +242,8 @@ SETTINGS: dict[str, Comparer] = {
     "merge_mode": _exact,
     "reset_after": _exact,
     "function": _function,
+    "cell_function": _function,
+    "gate_function": _function,
     "approximate": _exact,
     "negative_slope": _close,
     "alpha": _close,
