@@ -44,9 +44,11 @@ def elsewhere(start: int, view: memoryview) -> int:
     view = view[:RANGE]
     sys.stdout.buffer.write(b"?" + struct.pack("<QQ", start, len(view)))
     sys.stdout.buffer.flush()
-    if sys.stdin.buffer.readinto(view) != len(view):
+    data = sys.stdin.buffer.read(len(view))
+    if len(data) != len(view):
         raise OSError("nothing more comes")
-    return len(view)
+    view[:] = data
+    return len(data)
 
 
 class Window(io.RawIOBase):

@@ -12,13 +12,14 @@ from shapeinspect.errors import UnreadableFileError
 from shapeinspect.report import Report, inspect
 
 MEGABYTE = 1 << 20
-ENDINGS = (".keras", ".h5", ".weights.h5", ".weights.json")
+ENDINGS = (".keras", ".h5", ".weights.h5", ".weights.json", ".npz.keras")
 
 
 @pytest.fixture(scope="session")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One model of 80 MB in every form that Keras saves."""
     import keras
+    from keras.src.saving import saving_lib
 
     folder = tmp_path_factory.mktemp("large")
     layers = keras.layers
@@ -32,6 +33,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
         live.save(folder / f"m{ending}")
     live.save_weights(folder / "m.weights.h5")
     live.save_weights(folder / "m.weights.json", max_shard_size=0.05)
+    saving_lib.save_model(live, folder / "m.npz.keras", weights_format="npz")
     assert len(list(folder.glob("m_0*.weights.h5"))) == 2
     return folder
 
