@@ -70,3 +70,9 @@ def test_a_specification_that_is_wrong_is_refused_by_name(check: Run) -> None:
     code, _, err = check(LENET, "expects = []")
     assert code == 2
     assert "no place for 'expects'" in err
+
+
+def test_the_example_of_the_readme() -> None:
+    path = Path(LENET).with_suffix(".toml")
+    readme = (path.parents[2] / "README.md").read_text()
+    assert "".join(f"    {line}\n" if line else "\n" for line in path.read_text().splitlines()) in readme

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-
-import shapeinspect
 
 LENET = str(Path(__file__).parents[1] / "data" / "lenet.onnx")
 
@@ -39,22 +34,7 @@ def port(out=11):
 """
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _imported() -> None:
-    """Import once what the tests inside the tests need: pytester forgets what is imported in between."""
-    import keras
-    from torch import nn
-
-    image = keras.Input((13, 17, 3))
-    shapeinspect.inspect(keras.Model(image, keras.layers.Flatten()(image)))
-    shapeinspect.inspect(nn.Linear(3, 5), (2, 3)).to_text()
-    shapeinspect.inspect(LENET)
-    importlib.import_module("shapeinspect.asserting")
-
-
-@pytest.fixture(autouse=True)
-def _not_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("CI", raising=False)
+pytestmark = pytest.mark.usefixtures("imported", "outside_ci")
 
 
 def test_what_fits_passes(pytester: pytest.Pytester) -> None:
@@ -546,13 +526,3 @@ def test_an_input_that_a_model_refuses_is_diagnosed(pytester: pytest.Pytester) -
         ]
     )
     assert "site-packages" not in result.stdout.str().split("warnings summary")[0]
-
-
-def test_collecting_imports_nothing_of_weight(pytester: pytest.Pytester) -> None:
-    code = (
-        "import sys, pytest; before = set(sys.modules); import shapeinspect.pytest_plugin; "
-        "print(sorted(n for n in set(sys.modules) - before if n.startswith('shapeinspect') or "
-        "n in ('torch', 'keras', 'tensorflow', 'numpy', 'onnx', 'rich', 'typer', 'h5py')))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "['shapeinspect', 'shapeinspect.pytest_plugin']"
