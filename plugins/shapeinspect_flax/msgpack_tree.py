@@ -9,22 +9,28 @@ from __future__ import annotations
 
 from math import prod
 
+from shapeinspect.cursor import Cursor
 from shapeinspect.source import Source
-from shapeinspect_flax.cursor import Cursor
 from shapeinspect_flax.dtypes import SIZES
 from shapeinspect_flax.leaves import Leaf, Piece
 
 #: The deepest tree, the most values, the longest key, the most axes: far above what any model has.
 _DEEPEST, _MOST, _KEY, _AXES = 64, 2_000_000, 65_535, 64
 _LARGEST = (1 << 63) - 1
+#: The longest name of an element type, and the bytes in which the shape and type of any array end.
+_TYPE = 64
+_HEAD = 1 + 3 + 9 * _AXES + 2 + _TYPE + 5
 _CHUNKED = "__msgpack_chunked_array__"
 
-#: The first byte of a value whose length follows in so many bytes.
-_TEXTS = {0xD9: 1, 0xDA: 2, 0xDB: 4}
-_BYTES = {0xC4: 1, 0xC5: 2, 0xC6: 4}
-_ARRAYS = {0xDC: 2, 0xDD: 4}
-_MAPS = {0xDE: 2, 0xDF: 4}
-_EXTENSIONS = {0xC7: 1, 0xC8: 2, 0xC9: 4}
+#: The first byte of a value whose length follows, and the length's form as ``struct`` spells it.
+_TEXTS = {0xD9: "B", 0xDA: "H", 0xDB: "I"}
+_BYTES = {0xC4: "B", 0xC5: "H", 0xC6: "I"}
+_ARRAYS = {0xDC: "H", 0xDD: "I"}
+_MAPS = {0xDE: "H", 0xDF: "I"}
+_EXTENSIONS = {0xC7: "B", 0xC8: "H", 0xC9: "I"}
+#: The first byte of an integer without a sign, and its form.
+_NUMBERS = {0xCC: "B", 0xCD: "H", 0xCE: "I", 0xCF: "Q"}
+_WIDTHS = {0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8}
 #: Values of a fixed length, and their element type.
 _FIXED = {
     0xC0: (0, "none"),
@@ -53,7 +59,7 @@ def read_leaves(source: Source) -> list[Leaf]:
         UnreadableFileError: if it is cut off, corrupt or hostile.
     """
     with source.open() as file:
-        walk = _Walk(Cursor(file, source.size or 0, source.label))
+        walk = _Walk(Cursor(file, source.size or 0, source.label, ">"))
         walk.tree()
         return walk.leaves
 
@@ -150,30 +156,20 @@ class _Walk:
 
     def _array(self, length: int, parts: tuple[str, ...]) -> Leaf:
         cursor = self._cursor
-        end = cursor.position + length
-        name = "/".join(parts)
-        rank = None
-        if self._count(cursor.byte(), 0x90, _ARRAYS) == 3:
-            rank = self._count(cursor.byte(), 0x90, _ARRAYS)
-        if rank is None or rank > _AXES:
-            raise cursor.refuse(f"the array {name!r} does not begin with its shape")
-        shape = tuple([self._integer() for _ in range(rank)])
-        width = self._length(cursor.byte())
-        if width is None or width > 64:
-            raise cursor.refuse(f"the array {name!r} does not name its element type")
-        dtype = cursor.take(width).decode("utf-8", "replace")
-        mark = cursor.byte()
-        if mark not in _BYTES:
-            raise cursor.refuse(f"the array {name!r} has no bytes")
-        nbytes = cursor.number(_BYTES[mark])
-        if cursor.position + nbytes != end:
+        start = cursor.position
+        head = cursor.take(min(length, _HEAD))
+        try:
+            shape, dtype, nbytes, at = _triple(head)
+        except (ValueError, IndexError) as error:
+            reason = str(error) if isinstance(error, ValueError) else "ends inside its shape or type"
+            raise cursor.refuse(f"the array {'/'.join(parts)!r} {reason}") from None
+        if at + nbytes != length:
             raise cursor.refuse(
-                f"the array {name!r} has {nbytes:,} bytes where {end - cursor.position:,} fit"
+                f"the array {'/'.join(parts)!r} has {nbytes:,} bytes where {length - at:,} fit"
             )
-        self._check(name, shape, dtype, nbytes)
-        piece = Piece(cursor.position, nbytes)
-        cursor.skip(nbytes)
-        return Leaf(parts, shape, dtype, nbytes, pieces=(piece,))
+        self._check(parts, shape, dtype, nbytes)
+        cursor.skip(length - len(head))
+        return Leaf(parts, shape, dtype, nbytes, pieces=(Piece(start + at, nbytes),))
 
     def _chunked(self, entries: int, parts: tuple[str, ...]) -> None:
         """Read an array in chunks: a true value, then the maps "shape" and "chunks"."""
@@ -201,18 +197,19 @@ class _Walk:
         dtype = chunks[0].dtype
         if any(chunk.dtype != dtype or not chunk.array for chunk in chunks) or dtype is None:
             raise cursor.refuse(f"the chunks of the array {name!r} are not of one type")
-        self._check(name, tuple(shape), dtype, nbytes)
+        self._check(parts, tuple(shape), dtype, nbytes)
         pieces = tuple(piece for chunk in chunks for piece in chunk.pieces)
         self._add(Leaf(parts, tuple(shape), dtype, nbytes, pieces=pieces))
 
-    def _check(self, name: str, shape: tuple[int, ...], dtype: str, nbytes: int) -> None:
+    def _check(self, parts: tuple[str, ...], shape: tuple[int, ...], dtype: str, nbytes: int) -> None:
         total = prod(shape)
         if total > _LARGEST:
-            raise self._cursor.refuse(f"the array {name!r} claims more values than 64 bits count")
+            raise self._cursor.refuse(f"the array {'/'.join(parts)!r} claims more values than 64 bits count")
         size = SIZES.get(dtype)
         if size is not None and total * size != nbytes:
             raise self._cursor.refuse(
-                f"the array {name!r} {shape} of {dtype} takes {total * size:,} bytes and has {nbytes:,}"
+                f"the array {'/'.join(parts)!r} {shape} of {dtype} takes {total * size:,} bytes and has "
+                f"{nbytes:,}"
             )
 
     def _integer(self) -> int:
@@ -220,11 +217,11 @@ class _Walk:
         first = self._cursor.byte()
         if first < 0x80:
             return first
-        if 0xCC <= first <= 0xCF:
-            return self._cursor.number(_FIXED[first][0])
+        if first in _NUMBERS:
+            return int(self._cursor.number(_NUMBERS[first]))
         raise self._cursor.refuse("a length of a shape is no whole number")
 
-    def _count(self, first: int, short: int, long: dict[int, int]) -> int | None:
+    def _count(self, first: int, short: int, long: dict[int, str]) -> int | None:
         """Return how many items a map or list has, or None if it is no such thing."""
         if short <= first < short + 16:
             return first - short
@@ -247,3 +244,51 @@ class _Walk:
         self.leaves.append(leaf)
         if len(self.leaves) > _MOST:
             raise self._cursor.refuse(f"the tree has more than {_MOST:,} values")
+
+
+def _triple(head: bytes) -> tuple[tuple[int, ...], str, int, int]:
+    """Take the beginning of an array apart.
+
+    Args:
+        head: its first bytes: all of it, or more than its shape and type take.
+
+    Returns:
+        Its shape, its element type, how many bytes its numbers take, and where they begin.
+
+    Raises:
+        ValueError: if it is none.
+        IndexError: if it ends inside.
+    """
+    if head[0] != 0x93:
+        raise ValueError("does not begin with its shape")
+    rank, at = head[1] - 0x90, 2
+    if head[1] == 0xDC:
+        rank, at = int.from_bytes(head[2:4], "big"), 4
+    if not 0 <= rank <= _AXES or (rank > 15 and head[1] != 0xDC):
+        raise ValueError("does not begin with its shape")
+    shape = []
+    for _ in range(rank):
+        first = head[at]
+        at += 1
+        if first >= 0x80:
+            width = _WIDTHS.get(first)
+            if width is None:
+                raise ValueError("has a length in its shape that is no whole number")
+            first = int.from_bytes(head[at : at + width], "big")
+            at += width
+        shape.append(first)
+    length = head[at] - 0xA0
+    at += 1
+    if head[at - 1] == 0xD9:
+        length = head[at]
+        at += 1
+    if not 0 <= length <= _TYPE or (length > 31 and head[at - 2] != 0xD9):
+        raise ValueError("does not name its element type")
+    dtype = head[at : at + length].decode("utf-8", "replace")
+    at += length
+    width = {0xC4: 1, 0xC5: 2, 0xC6: 4}.get(head[at])
+    if width is None:
+        raise ValueError("has no bytes")
+    end = at + 1 + width
+    head[end - 1]  # the number of bytes is there too
+    return tuple(shape), dtype, int.from_bytes(head[at + 1 : end], "big"), end

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from shapeinspect.ir import Attribute, Frozen, Layer, Weight
@@ -68,8 +68,12 @@ def block_of(layer: Layer) -> int | None:
         >>> block_of(Layer("blk.3.attn_q", "linear", "attn_q", ("blk", "3", "attn_q")))
         3
     """
-    if len(layer.parts) > 2 and layer.parts[0] == "blk" and layer.parts[1].isdecimal():
-        return int(layer.parts[1][:18])
+    return _block(layer.parts)
+
+
+def _block(parts: tuple[str, ...]) -> int | None:
+    if len(parts) > 2 and parts[0] == "blk" and parts[1].isdecimal():
+        return int(parts[1][:18])
     return None
 
 
@@ -99,16 +103,19 @@ def _layer(path: str, members: list[tuple[str, Held]], facts: Facts, standard: b
     if lora:
         use = "lora"
     parts = tuple(path.split("."))
-    weights = tuple(_weight(role, held, use) for role, held in members)
-    layer = Layer(path, "unknown", parts[-1], parts, weights=weights)
+    weights = tuple([_weight(role, held, use) for role, held in members])
+    type_, kind = parts[-1], "unknown"
+    candidates: tuple[str, ...] = ()
+    attributes: dict[str, Attribute] = {}
     if use is None or (main is None and not lora):
-        return replace(layer, candidates=_CONVOLUTIONS if main is not None and len(main) == 4 else ())
-    if use == "norm":
-        return _norm(layer, main or (), facts)
-    attributes = lora or _attributes(use, main or ())
-    if use == "linear":
-        attributes |= _heads(layer, facts)
-    return replace(layer, kind=names.KINDS[use], attributes=Frozen(attributes))
+        candidates = _CONVOLUTIONS if main is not None and len(main) == 4 else ()
+    elif use == "norm":
+        kind, candidates, attributes = _norm(weights, main or (), facts)
+    else:
+        kind, attributes = names.KINDS[use], lora or _attributes(use, main or ())
+        if use == "linear" and type_ in HEADS:
+            attributes |= _heads(parts, facts)
+    return Layer(path, kind, type_, parts, Frozen(attributes), weights, candidates)
 
 
 def _weight(role: str, held: Held, use: str | None) -> Weight:
@@ -137,11 +144,11 @@ def _attributes(use: str, shape: tuple[int, ...]) -> dict[str, Attribute]:
     return found
 
 
-def _heads(layer: Layer, facts: Facts) -> dict[str, Attribute]:
-    block = block_of(layer)
-    if block is None or layer.type not in HEADS:
+def _heads(parts: tuple[str, ...], facts: Facts) -> dict[str, Attribute]:
+    block = _block(parts)
+    if block is None:
         return {}
-    name, count_key, width_key = HEADS[layer.type]
+    name, count_key, width_key = HEADS[parts[-1]]
     count, width = facts.at(count_key, block), head_dim(facts, width_key, block)
     if count is None and not facts.holds(count_key):
         # Without a count of their own, keys and values have as many heads as queries.
@@ -150,17 +157,19 @@ def _heads(layer: Layer, facts: Facts) -> dict[str, Attribute]:
     return {key: value for key, value in stated.items() if value is not None}
 
 
-def _norm(layer: Layer, shape: tuple[int, ...], facts: Facts) -> Layer:
+def _norm(
+    weights: tuple[Weight, ...], shape: tuple[int, ...], facts: Facts
+) -> tuple[str, tuple[str, ...], dict[str, Attribute]]:
+    """Return the kind of a norm, what it may be where that is not known, and its settings."""
     rms, centered = facts.holds(_RMS), facts.holds(_LAYER)
-    biased = any(weight.role == "bias" for weight in layer.weights)
+    biased = any(weight.role == "bias" for weight in weights)
     attributes: dict[str, Attribute] = {"normalized_shape": shape}
     if rms == centered or (rms and biased):
-        possible = ("layer_norm", "rms_norm")
-        return replace(layer, attributes=Frozen(attributes), candidates=possible)
+        return "unknown", ("layer_norm", "rms_norm"), attributes
     eps = facts.real(_RMS if rms else _LAYER)
     if eps is not None:
         attributes["eps"] = eps
-    return replace(layer, kind="rms_norm" if rms else "layer_norm", attributes=Frozen(attributes))
+    return "rms_norm" if rms else "layer_norm", (), attributes
 
 
 def _lora(shapes: dict[str, tuple[int, ...]], facts: Facts) -> dict[str, Attribute]:

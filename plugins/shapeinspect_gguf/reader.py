@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from struct import calcsize
+from struct import Struct, calcsize
 from typing import TypeAlias, TypeVar
 
+from shapeinspect.cursor import Cursor
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.source import Source
 from shapeinspect_gguf.blocks import BLOCKS, Block
-from shapeinspect_gguf.cursor import Cursor
 
 _STRING, _ARRAY = 8, 9
 #: The value types of metadata, by their code: how ``struct`` spells them.
@@ -23,7 +23,7 @@ _PLAIN = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q
 _MOST_NAME, _MOST_TENSORS, _MOST_FIELDS = 65_535, 1_000_000, 100_000
 #: How much of a value is kept: bytes of a text, numbers of an array. The rest is stepped over.
 _KEPT_TEXT, _KEPT_ITEMS = 1000, 1024
-_MOST_NESTED = 4
+_MOST_NESTED, _MOST_STRINGS = 4, 5_000_000
 _MOST_DIMS = 4
 _LARGEST = (1 << 63) - 1
 
@@ -121,7 +121,7 @@ def read_header(source: Source) -> Header:
     Source: ``ggml/docs/gguf.md``, "File structure".
     """
     with source.open() as file:
-        cursor = Cursor(file, source.size or 0, source.label)
+        cursor = Cursor(file, source.size or 0, source.label, "<")
         if cursor.take(4, "the magic number") != b"GGUF":
             raise UnreadableFileError(source.label, "it does not begin with GGUF", offset=0)
         version = _version(cursor)
@@ -145,7 +145,7 @@ def read_header(source: Source) -> Header:
 
 
 def _version(cursor: Cursor) -> int:
-    version = cursor.number("I", "the version")
+    version = int(cursor.number("I", "the version"))
     if not version & 0xFFFF and version:
         cursor.order = ">"
         version = int.from_bytes(version.to_bytes(4, "little"), "big")
@@ -186,7 +186,7 @@ def _field(cursor: Cursor, name: str) -> Field:
     form = _PLAIN.get(code)
     if form is None:
         raise cursor.refuse(f"{what} is of type {code}, which is not known")
-    value = cursor.plain(form, what)
+    value = cursor.number(form, what)
     return Single(value) if form == "f" else value
 
 
@@ -203,7 +203,7 @@ def _text(cursor: Cursor, what: str) -> Text:
 def _array(cursor: Cursor, what: str, depth: int) -> Array:
     code, count = cursor.number("I", what), cursor.number("Q", what)
     if code == _STRING:
-        cursor.skip_strings(count, what)
+        _skip_strings(cursor, count, what)
         return Array("string", count, None)
     if code == _ARRAY:
         # The shortest array: a type and a count. ggml itself refuses arrays of arrays.
@@ -218,7 +218,23 @@ def _array(cursor: Cursor, what: str, depth: int) -> Array:
     if count > _KEPT_ITEMS:
         cursor.skip(count * calcsize("<" + form), what)
         return Array("number", count, None)
-    return Array("number", count, tuple(cursor.plain(form, what) for _ in range(count)))
+    return Array("number", count, cursor.unpack(f"{count}{form}", what))
+
+
+def _skip_strings(cursor: Cursor, count: int, what: str) -> None:
+    """Step over strings, each a length of 8 bytes and its text, without making objects of them."""
+    if count * 8 > cursor.left or count > _MOST_STRINGS:
+        raise cursor.refuse(f"{what} claims {count:,} strings and {cursor.left:,} bytes are left")
+    length = Struct(cursor.order + "Q").unpack_from
+    while count:
+        buffer = cursor.ahead(8, what)
+        at, last = 0, len(buffer) - 8
+        while count and at <= last:
+            at += 8 + length(buffer, at)[0]
+            count -= 1
+        if at > cursor.left:
+            raise cursor.refuse(f"{what} holds a string that is longer than the file")
+        cursor.skip(at, what)
 
 
 def _alignment(cursor: Cursor, fields: dict[str, Field]) -> int:
@@ -241,7 +257,7 @@ def _entry(cursor: Cursor, name: str) -> _Entry:
     rank = cursor.number("I", what)
     if rank > _MOST_DIMS:
         raise cursor.refuse(f"{what} has {rank:,} axes, and {_MOST_DIMS} is the most")
-    *dims, code, offset = cursor.numbers("Q" * rank + "IQ", what)
+    *dims, code, offset = cursor.unpack("Q" * rank + "IQ", what)
     shape = tuple(reversed(dims))
     total = 1
     for length in shape:
