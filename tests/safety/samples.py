@@ -146,6 +146,7 @@ def _keras(place: Place) -> None:
     net.save(place("keras", "m.keras", slow=True))
     net.save(place("keras-h5", "m.h5", slow=True))
     net.save_weights(place("keras-weights", "m.weights.h5", slow=True))
+    net.save_weights(place("keras-shards", "m.weights.json", slow=True), max_shard_size=6.5e-6)  # two files
     saving_lib.save_model(net, place("keras-npz", "m.keras"), weights_format="npz")
 
 
