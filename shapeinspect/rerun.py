@@ -128,6 +128,33 @@ class Rerun(ABC):
         """
 
 
+class Retried(Rerun):
+    """A failure outside of every model, such as a constructor's: one function tells whether a change helps.
+
+    Args:
+        failure: how it went wrong; ``facts["tried"]`` says in words what passes with a fix.
+        passes: does what failed once more with changes, in earnest, and tells whether it comes to its end.
+        spell: writes a change in the framework's words, as ``Rerun.spell`` does.
+    """
+
+    def __init__(
+        self,
+        failure: Failure,
+        passes: Callable[[Sequence[Change]], bool],
+        spell: Callable[[Change, str], str],
+    ) -> None:
+        self.failure = failure
+        self._passes, self._spell = passes, spell
+
+    def attempt(self, changes: Sequence[Change]) -> Failure | None:
+        """Do it again; see :class:`Rerun`."""
+        return None if self._passes(changes) else self.failure
+
+    def spell(self, change: Change, name: str) -> str:
+        """Write a change; see :class:`Rerun`."""
+        return self._spell(change, name)
+
+
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """A failed call of a model whose graph is recorded: the core walks it again by its arithmetic.
@@ -143,6 +170,7 @@ class Recorded:
             the declared one, or only of another ``rank``; empty for nothing.
         batched: whether every convolution and pool needs a batch axis.
         facts: what only the numbers tell, as in :class:`Failure`; ``at`` is the layer then.
+        steps: the steps that the framework can spell; empty for all.
     """
 
     model: Model
@@ -154,6 +182,7 @@ class Recorded:
     refuses: str = ""
     batched: bool = False
     facts: Frozen[Any] = field(default_factory=Frozen)
+    steps: frozenset[str] = frozenset()
 
 
 class Debugger(ABC):
@@ -211,7 +240,7 @@ def reshaped(step: Step, shape: tuple[int, ...]) -> tuple[int, ...]:
             ``project`` (channels, stride), ``last`` axis (its last entry), ``dtype`` name,
             ``interpolate_last`` and ``project_last`` (channels, stride, spatial axes) the same with the
             channels last, ``one_hot`` classes, ``contiguous`` (nothing moves), ``shift`` by (added to
-            every number).
+            every number), ``argmax`` axis, ``item`` (of several outputs that stand in the tensor's place).
         shape: the tensor's shape.
 
     Raises:
@@ -310,6 +339,7 @@ _STEPS: dict[str, Callable[[_Lengths, Any], _Lengths]] = {
         given[0],
     ),
     "one_hot": lambda shape, count: (*(shape[:-1] if len(shape) > 1 and shape[-1] == 1 else shape), count),
+    "argmax": _without,
     "dtype": lambda shape, _name: shape,
     "shift": lambda shape, _by: shape,
     "contiguous": lambda shape, _given: shape,

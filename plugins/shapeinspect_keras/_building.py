@@ -1,7 +1,8 @@
-"""What fails outside of every Keras model: a constructor, a batch of tf.data, targets of another structure."""
+"""What fails outside of every Keras model: a constructor, a batch of tf.data, too few targets."""
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from collections.abc import Sequence
@@ -47,7 +48,7 @@ def building(message: str, where: str | None, frames: Sequence[tuple[FrameType, 
         facts = Frozen(divides=divides, tried="the layer can be built with it")
         model = Model("", "live", "keras", "keras-live", (layer,))
         failure = Failure(model, layer, (), message, where, facts=facts)
-        return Retried(failure, lambda changes: _builds(type(made), given, changes), _spell)
+        return Retried(failure, functools.partial(_builds, type(made), given), _spell)
     return None
 
 
@@ -118,7 +119,7 @@ def several(model: Any, y: Any, message: str, where: str | None) -> Rerun | None
     def passes(changes: Sequence[Change]) -> bool:
         given = [change.attributes["targets"] for change in changes if isinstance(change, OnCall)]
         try:
-            keras.tree.assert_same_structure(list(model.outputs), [list(one) for one in given][0])
+            keras.tree.assert_same_structure(list(model.outputs), list(given[0]))
         except (ValueError, TypeError, IndexError):
             return False
         return True

@@ -88,7 +88,8 @@ class Speller:
             given = next((shape for shape in self.shapes.values() if shape), None)
             if given is not None and given[-1] == count:
                 return f"keras.Input(shape={tuple(given[1:])})"
-            return f'{count} input features for "{change.path}"'
+            # It is no setting: a layer takes what it is first called on, or what its model declares.
+            return "" if "/" in change.path else f'{count} input features for "{change.path}"'
         said = ", ".join(self._setting(key, value) for key, value in change.attributes.items())
         return f'{said} in "{change.path}"' if isinstance(change, OnLayer) else said
 

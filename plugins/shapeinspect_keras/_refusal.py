@@ -162,7 +162,7 @@ def _recorded(refused: _Refused, owner: Any, said: Said, data: bool) -> Recorded
         for one in keras.tree.flatten((list(refused.args), refused.kwargs))
         if isinstance(one, keras.KerasTensor)
     ]
-    if model is not None and not any(_is_made(one) for one in flat):
+    if model is not None and (data or not any(_is_made(one) for one in flat)):
         inner = read_model(Source(str(model.name), target=model))
         fed = dict(zip(inner.inputs, [lengths(tuple(one.shape)) for one in flat], strict=False))
         return Recorded(

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import linecache
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from types import FrameType, TracebackType
 from typing import Any
 
 from shapeinspect.dims import Shape
-from shapeinspect.ir import Frozen
-from shapeinspect.rerun import Change, Debugger, OnCall, OnInput, OnLayer, OnOperand, Recorded, Rerun
+from shapeinspect.ir import Frozen, Layer, Model, Value
+from shapeinspect.rerun import (
+    Change,
+    Debugger,
+    Failure,
+    OnCall,
+    OnInput,
+    OnLayer,
+    OnOperand,
+    Recorded,
+    Rerun,
+    Retried,
+)
 from shapeinspect.source import Source, from_path
 
 _PACKAGES = (f"{os.sep}onnxruntime{os.sep}", f"{os.sep}onnx{os.sep}")
@@ -35,6 +46,8 @@ class OnnxDebugger(Debugger):
             if type(session).__name__ == "InferenceSession" and "input_feed" in local:
                 fed = {name: tuple(value.shape) for name, value in local["input_feed"].items()
                        if hasattr(value, "shape")}  # fmt: skip
+                if "Unexpected input data type" in str(error):
+                    return _retyped(session, local["input_feed"], str(error), where)
                 source = _of_session(session)
                 return None if source is None else _recorded(source, fed, str(error), where, contract=False)
             proto = local.get("model")
@@ -58,7 +71,54 @@ def _recorded(
 ) -> Recorded:
     from shapeinspect_onnx.read import read
 
-    return Recorded(read(source), Frozen(fed), message, where, spell, contract, refuses="shape", batched=True)
+    return Recorded(
+        read(source),
+        Frozen(fed),
+        message,
+        where,
+        spell,
+        contract,
+        refuses="shape",
+        batched=True,
+        steps=frozenset(_STEPS),
+    )
+
+
+#: What onnxruntime calls the types of numbers, and NumPy.
+_TYPES = {
+    "tensor(float)": "float32", "tensor(double)": "float64", "tensor(float16)": "float16",
+    "tensor(int8)": "int8", "tensor(int16)": "int16", "tensor(int32)": "int32", "tensor(int64)": "int64",
+    "tensor(uint8)": "uint8", "tensor(bool)": "bool",
+}  # fmt: skip
+
+
+def _retyped(session: Any, feed: dict[str, Any], message: str, where: str | None) -> Rerun | None:
+    """Find the input that is fed numbers of another type, and run the session on converted ones."""
+    declared = {one.name: _TYPES.get(one.type) for one in session.get_inputs()}
+    for name, wanted in declared.items():
+        value = feed.get(name)
+        has = str(getattr(value, "dtype", ""))
+        if wanted is None or value is None or not has or has == wanted:
+            continue
+        layer = Layer(name, "input", "input")
+        values = {name: Value(name, tuple(value.shape), has)}
+        model = Model("", "live", "onnx", "onnx", (), (), Frozen(values), (name,))
+        facts = Frozen(wants=wanted, has=f"{has} in an array of {tuple(value.shape)}")
+        failure = Failure(model, layer, (name,), message, where, facts=facts)
+
+        def passes(changes: Sequence[Change], name: str = name) -> bool:
+            new = dict(feed)
+            for change in changes:
+                if isinstance(change, OnInput):
+                    new[change.name] = feed[change.name].astype(change.steps[0][1])
+            try:
+                session.run(None, new)
+            except Exception:  # noqa: BLE001  # onnxruntime has many exceptions, each its own
+                return False
+            return True
+
+        return Retried(failure, passes, spell)
+    return None
 
 
 def _of_session(session: Any) -> Source | None:
@@ -97,6 +157,7 @@ _STEPS: dict[str, Callable[[str, Any], str]] = {
     "reshape": lambda x, shape: f"{x}.reshape{shape}",
     "crop": lambda x, shape: f"{x}[{', '.join(f':{length}' for length in shape)}]",
     "interpolate": lambda x, space: f"a Resize of {x} to {'×'.join(map(str, space))}",
+    "dtype": lambda x, given: f"{x}.astype(np.{given})",
     "resize": lambda x, shape: f"{x} of shape {shape}",
 }
 

@@ -38,11 +38,20 @@ def _step(tensor: Any, step: Step) -> Any:
     if name == "dtype":
         return tensor.to(getattr(torch, given))
     shape = reshaped(step, tuple(tensor.shape))
+    if name == "argmax":
+        return tensor.new_empty(shape, dtype=torch.int64)
     if name == "permute":
         return tensor.permute(given)
     if name == "crop":
         return tensor[tuple(slice(length) for length in shape)]
     return tensor.new_empty(shape)
+
+
+def _reorder(module: Any, batch_first: bool) -> None:
+    """Set what is a plain attribute of a layer and of each part of it."""
+    for part in module.modules():
+        if hasattr(part, "batch_first"):
+            part.__dict__["batch_first"] = batch_first
 
 
 def rebuild_layer(module: Any, native: str, attributes: Mapping[str, Any]) -> None:
@@ -59,6 +68,9 @@ def rebuild_layer(module: Any, native: str, attributes: Mapping[str, Any]) -> No
     import torch
 
     native = native.rpartition(".")[2]
+    if set(attributes) == {"batch_first"}:
+        _reorder(module, attributes["batch_first"])
+        return
     kind = getattr(torch.nn, native, None)
     if kind is None:
         raise ValueError(f"torch.nn has no {native}")
@@ -79,9 +91,7 @@ def rebuild_layer(module: Any, native: str, attributes: Mapping[str, Any]) -> No
     named = {name: value for name, value in named.items() if name in parameters}
     if missing := [name for name in attributes if name not in parameters]:
         raise ValueError(f"{native} has no {missing[0]}")
-    if any(name in parameters for name in ("device",)):
-        named["device"] = "meta"
-    new = kind(**named)
+    new = kind(**named, **({"device": "meta"} if "device" in parameters else {}))
     new.train(module.training)
     for name in ("_parameters", "_buffers", "_modules"):
         module.__dict__[name] = new.__dict__[name]

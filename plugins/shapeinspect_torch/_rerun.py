@@ -188,6 +188,10 @@ class TorchRerun(Rerun):
         ]
         if not edits:
             return args, kwargs
+        for edit in edits:
+            for step, item in edit.steps:
+                if step == "item":  # a layer was given all outputs of another
+                    return tuple(one[item] if isinstance(one, tuple) else one for one in args), kwargs
         found = [tensor for _, tensor in tensors((args, kwargs)) if id(tensor) not in recorder._weights]
         new = {id(found[edit.operand]): stepped(found[edit.operand], edit.steps) for edit in edits}
         return (
@@ -241,7 +245,9 @@ class TorchRerun(Rerun):
         root = trial.nodes[0].draft
         if draft is None:
             path = self.full_path(failure.scope, failure.scope == root.path)
-            return Failure(model, Layer(path, "module", ""), failure.inputs, str(trial.error))
+            real = next((one.real for one in trial.nodes if one.draft.path == failure.scope), None)
+            own = type(real).__name__ if type(real).__module__.startswith("torch.nn.") else ""
+            return Failure(model, Layer(path, "module", own), failure.inputs, str(trial.error))
         path = self.full_path(draft.path, draft is root)
         layer = Layer(path, draft.kind, draft.type, tuple(path.split(".")), Frozen(draft.attributes))
         return Failure(model, layer, failure.inputs, str(trial.error))

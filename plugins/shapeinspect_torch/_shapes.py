@@ -29,6 +29,7 @@ _OPS = frozenset((
 ))  # fmt: skip
 #: Kinds whose result is contiguous whatever the strides of a sequence it reads.
 _CONTIGUOUS = frozenset(("linear", "matmul", "concat", "embedding", "layer_norm", "softmax"))
+_RANKS = {"bmm": 3, "mm": 2}
 _REFUSED = ("out", "dtype", "return_indices", "correction", "scale_grad_by_freq", "alpha")
 
 
@@ -46,6 +47,8 @@ def quick(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], found: li
     if torch.is_grad_enabled() or torch.is_autocast_enabled() or not found or _is_special(args, kwargs):
         return None
     plain = plain_name(name)
+    if name in _RANKS and any(one.dim() != _RANKS[name] for one in found):
+        return None  # it does not broadcast, as matmul does
     if plain in ("max", "min"):  # with an axis they give the places too
         return None
     try:

@@ -26,6 +26,8 @@ _STEPS: dict[str, Callable[[str, Any], str]] = {
     "last": lambda x, axis: f"{x}[{', '.join([':'] * axis)}, -1]" if axis else f"{x}[-1]",
     "dtype": lambda x, name: f"{x}.long()" if name == "int64" else f"{x}.to(torch.{name})",
     "shift": lambda x, by: f"{x} {'+' if by > 0 else '-'} {abs(by)}",
+    "argmax": lambda x, axis: f"{x}.argmax({axis})",
+    "item": lambda x, at: f"{x}[{at}]",
     "contiguous": lambda x, _: f"{x}.contiguous()",
 }  # fmt: skip
 

@@ -17,6 +17,8 @@ _CALLS = ("_wrapped_call_impl", "_call_impl")
 #: What torch raises where shapes, sizes or indices do not fit; a user's own types are none of these.
 _TYPES = (RuntimeError, ValueError, IndexError, TypeError, AssertionError)
 _IN_PLACE = "modified by an inplace operation"
+#: Containers of torch's own that compare shapes themselves.
+_CONTAINERS = frozenset(("Transformer", "TransformerEncoder", "TransformerDecoder"))
 _LOADING = "loading state_dict"
 
 
@@ -41,6 +43,14 @@ class TorchDebugger(Debugger):
             return loading(place.message, place.where, [frame for frame, _ in frames])
         if _IN_PLACE in str(error):
             return place.overwritten()
+        if "equal size" in str(error):
+            from shapeinspect_torch._building import collating
+
+            return collating(place.message, place.where)
+        if (frames and frames[-1][0].f_code.co_name) == "__init__":
+            from shapeinspect_torch._building import building
+
+            return building(place.message, place.where, frames)
         if not place.called or place.is_loss():
             found = place.statement()
             if found is not None:
@@ -141,7 +151,7 @@ class _Place:
         if ended is not None:
             return rerun if not rerun.is_limit(ended) and _is_op(rerun) else None
         inside = self.called[-1].f_locals["self"] if self.called else None
-        given = _arguments(self.called[-1]) if self.called else ((), {})
+        given = _arguments(self.called[-1]) if self.called else (_compared(self.frames), {})
         labels = LargestIndex(step, (), inputs, "")
         return labels if labels.locate(inside, given, self.message, self.where) else None
 
@@ -174,7 +184,7 @@ class _Place:
 
 
 def _is_op(rerun: Rerun) -> bool:
-    return rerun.failure.layer.kind != "module"
+    return rerun.failure.layer.kind != "module" or rerun.failure.layer.type in _CONTAINERS
 
 
 def _frames(traceback: TracebackType | None) -> list[tuple[FrameType, int]]:
@@ -193,6 +203,14 @@ def _is_call(frame: FrameType) -> bool:
 
 def _arguments(frame: FrameType) -> tuple[tuple[Any, ...], dict[str, Any]]:
     return tuple(frame.f_locals.get("args", ())), dict(frame.f_locals.get("kwargs", {}))
+
+
+def _compared(frames: list[tuple[FrameType, int]]) -> tuple[Any, ...]:
+    """Return what a loss of ``torch.nn.functional`` was given."""
+    for frame, _ in frames:
+        if frame.f_code.co_name in ("cross_entropy", "nll_loss") and is_ours(frame.f_code.co_filename):
+            return frame.f_locals["input"], frame.f_locals["target"]
+    return ()
 
 
 def _where(frames: list[tuple[FrameType, int]]) -> str | None:

@@ -90,7 +90,8 @@ def _facts(diagnosis: Diagnosis) -> Iterator[tuple[str, list[str]]]:
         fixes = [f"{'' if at == 0 else 'or '}{tried.text}" for at, tried in enumerate(diagnosis.fixes)]
         yield "fix", fixes
         count = len(diagnosis.fixes)
-        yield "", [f"({'it was' if count == 1 else 'each was'} tried: the whole call passes with it)"]
+        passes = diagnosis.failure.facts.get("tried", "the whole call passes with it")
+        yield "", [f"({'it was' if count == 1 else 'each was'} tried: {passes})"]
 
 
 def _expected(diagnosis: Diagnosis) -> list[str]:
@@ -100,6 +101,16 @@ def _expected(diagnosis: Diagnosis) -> list[str]:
         return [f"whole numbers from 0 to {facts['size'] - 1}: there are {facts['size']} of them"]
     if "saved" in facts:
         return [_saved(facts)]
+    if "divides" in facts:
+        setting, wholes = facts["divides"]
+        said = " and ".join(f"{name} = {whole}" for name, whole in wholes.items())
+        return [f"{setting} that divides {said}"]
+    if "ragged" in facts:
+        return [f"samples of one shape, such as {show(facts['ragged'][0])}"]
+    if "outputs" in facts:
+        return [f"{len(facts['outputs'])} targets, one for each output: {', '.join(facts['outputs'])}"]
+    if "wants" in facts:
+        return [f"numbers of type {facts['wants']}"]
     if "declared" in facts:
         name = facts.get("value", diagnosis.failure.inputs[0])
         return [f'"{name}" of shape {show(facts["declared"])}, as the model declares it']
@@ -178,12 +189,21 @@ def _flattened(diagnosis: Diagnosis) -> Value | None:
 def _got(diagnosis: Diagnosis) -> list[str]:
     demand, values = diagnosis.problem.demand, diagnosis.model.values
     shown = [_value(values[name]) for name in diagnosis.failure.inputs if name in values]
-    facts = diagnosis.failure.facts
+    facts, layer = diagnosis.failure.facts, diagnosis.layer
     if "largest" in facts:
         out = facts["largest"] if facts["largest"] >= facts["size"] else facts["smallest"]
         return [f"{out}, in {shown[-1]}" if shown else str(out)]
     if "saved" in facts:
         return list(_overwritten(facts))
+    if "divides" in facts:
+        setting = facts["divides"][0]
+        return [f"{setting} = {layer.attributes[setting]}"]
+    if "ragged" in facts:
+        return [show(facts["ragged"][1])]
+    if "outputs" in facts:
+        return ["1 target"]
+    if "wants" in facts:
+        return [str(facts["has"])]
     if "computed" in facts:
         return [f"{show(facts['computed'])}, computed from {' and '.join(shown)}"]
     if "stored" in facts:

@@ -23,7 +23,7 @@ _RUNS = 160
 #: So many fixes are shown.
 _SHOWN = 3
 #: Settings whose spelling needs no place.
-_WHOLE = frozenset({"inplace", "strict"})
+_WHOLE = frozenset({"inplace", "strict", "padded", "targets"})
 #: From this rank on, a fix changes the model to suit an input that is arranged wrongly.
 _DOUBTFUL = 34
 
@@ -133,7 +133,7 @@ def _tried(rerun: Rerun, failure: Failure, problem: Problem, budget: _Budget) ->
                 found += [] if sized is None else [sized]
             if found and found[0].rank < _DOUBTFUL - 4 and fix.rank >= _DOUBTFUL:
                 break
-            if budget.attempt(fix.changes) is None:
+            if budget.attempt(fix.changes) is None and (fix.text or _text(rerun, failure, fix)):
                 found.append(fix)
             if len(found) >= _SHOWN:
                 break
@@ -180,12 +180,23 @@ def _name_of(failure: Failure, value: str) -> str:
     return last if last.isidentifier() else "x"
 
 
+#: The causes that a fact alone tells.
+_OF_FACTS = {
+    "saved": "in-place",
+    "ragged": "ragged",
+    "divides": "groups",
+    "outputs": "several-outputs",
+    "wants": "dtype",
+}
+
+
 def _plain_cause(failure: Failure, problem: Problem) -> str:
     layer = failure.layer
     if "stored" in failure.facts:
         return "state-dict"
-    if "saved" in failure.facts:
-        return "in-place"
+    for fact, cause in _OF_FACTS.items():
+        if fact in failure.facts:
+            return cause
     if "largest" in failure.facts:
         return "class-index" if is_loss(layer) else "index-range"
     if is_loss(layer):

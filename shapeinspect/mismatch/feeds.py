@@ -54,6 +54,8 @@ def _ways(shape: tuple[int, ...], declared: Shape) -> Iterator[tuple[str, tuple[
                 yield named, (("unsqueeze", axis),), 9 + axis
     if len(shape) == rank - 2 and _fits((1, *shape, 1), declared):
         yield "no-batch", (("unsqueeze", 0), ("unsqueeze", -1)), 12
+    if all(type(length) is int for length in declared) and prod(shape) == prod(declared):
+        yield "feed", (("reshape", declared),), 20
     for axis, length in enumerate(shape):
         if length == 1 and _fits((*shape[:axis], *shape[axis + 1 :]), declared):
             yield "extra-axis", (("squeeze", axis),), 11

@@ -11,7 +11,8 @@ from shapeinspect.mismatch.demand import Problem, space_rank
 from shapeinspect.mismatch.feeds import feeds
 from shapeinspect.mismatch.fix import Fix
 from shapeinspect.mismatch.joins import joins
-from shapeinspect.mismatch.losses import losses
+from shapeinspect.mismatch.losses import is_loss, losses
+from shapeinspect.mismatch.parts import divisors, producer
 from shapeinspect.mismatch.stored import settings_of_checkpoint
 from shapeinspect.rerun import Change, Evaluating, Failure, OnCall, OnInput, OnLayer, OnOperand, Step
 from shapeinspect.rules.spatial import pairs, per_axis
@@ -25,6 +26,12 @@ def proposals(failure: Failure, problem: Problem) -> tuple[Fix, ...]:
         problem: what does not fit there.
     """
     found = [
+        *divisors(failure),
+        *_masks(failure),
+        *_several(failure),
+        *_ragged(failure),
+        *_retyped(failure),
+        *_ordered(failure),
         *_inputs(failure),
         *_operands(failure),
         *_settings(failure, problem),
@@ -96,6 +103,38 @@ def _inputs(failure: Failure) -> Iterator[Fix]:
             yield Fix("no-batch", (OnInput(name, (("unsqueeze", 0),)),), 9)
 
 
+def _masks(failure: Failure) -> Iterator[Fix]:
+    """Propose to turn a mask that is (time, batch) where attention reads (batch, time), or the other way."""
+    lengths = {_shape(failure, name) or () for name in failure.model.inputs}
+    for name in failure.model.inputs:
+        shape = _shape(failure, name) or ()
+        turned = any(len(one) == 3 and one[:2] == shape[::-1] for one in lengths)
+        if failure.layer.kind == "attention" and len(shape) == 2 and shape[0] != shape[1] and turned:
+            yield Fix("swapped-axes", (OnInput(name, (("permute", (1, 0)),)),), 8)
+
+
+def _several(failure: Failure) -> Iterator[Fix]:
+    """Propose the first of several outputs where a layer is given them all."""
+    if "outputs" in failure.facts:
+        yield Fix("several-outputs", (OnCall(Frozen(targets=failure.facts["outputs"])),), 5)
+    if "not tuple" in failure.message and failure.inputs:
+        made = [call.layer for call in failure.model.calls if len(call.outputs) > 1]
+        giver = made[-1] if made else "the layer before"
+        text = f'take output [0] of "{giver}" alone'
+        yield Fix("several-outputs", (OnOperand(None, 0, (("item", 0),)),), 5, text)
+
+
+def _ragged(failure: Failure) -> Iterator[Fix]:
+    """Propose to give all samples of a batch one shape."""
+    if "ragged" not in failure.facts:
+        return
+    first, other = failure.facts["ragged"]
+    if len(first) == len(other) >= 3 and first[:-2] == other[:-2]:
+        yield Fix("ragged", (OnInput("sample", (("interpolate", first[-2:]),)),), 5)
+    if len(first) == len(other) and first[1:] == other[1:]:
+        yield Fix("ragged", (OnCall(Frozen(padded=True)),), 6)
+
+
 def _operands(failure: Failure) -> Iterator[Fix]:
     """Propose to rearrange what the failed call reads, where that is no input of the model."""
     layer = failure.layer
@@ -165,6 +204,7 @@ def _settings(failure: Failure, problem: Problem) -> Iterator[Fix]:
         # Nobody trains on gray pictures by accident: a layer for one channel is the mistake.
         rank = 21 if layer.kind == "conv" and demand.wanted == 1 else 40
         yield Fix(cause, (OnLayer(layer.path, Frozen({demand.setting: demand.had})),), rank)
+        yield from _narrowed(failure, demand.wanted, demand.had)
     if "largest" in failure.facts:
         yield from _tables(failure, own)
     shapes = [_shape(failure, name) for name in failure.inputs]
@@ -183,6 +223,8 @@ def _by_kind(
             new = first[-len(wanted) :]
             yield Fix("features", (OnLayer(layer.path, Frozen(normalized_shape=new)),), 40)
     yield from _steps_kept(failure)
+    yield from _last_step(failure, shapes)
+    yield from _widths(failure, shapes)
     yield from _classes(layer, shapes)
     if layer.kind == "batch_dot" and len(shapes) > 1 and shapes[1]:
         yield from _dotted(first, shapes[1])
@@ -241,6 +283,41 @@ def _steps_kept(failure: Failure) -> Iterator[Fix]:
             continue
         if layer.attributes.get("return_sequences") is False:
             yield Fix("return-sequences", (OnLayer(layer.path, Frozen(return_sequences=True)),), 5)
+
+
+def _last_step(failure: Failure, shapes: list[tuple[int, ...] | None]) -> Iterator[Fix]:
+    """Propose that the last recurrent layer gives one step, where there is one target a sequence."""
+    if not is_loss(failure.layer) or len(shapes) < 2 or shapes[0] is None or shapes[1] is None:
+        return
+    layers = {layer.path: layer for layer in failure.model.layers}
+    called = [layers[call.layer] for call in reversed(failure.model.calls) if call.layer in layers]
+    for layer in called:
+        if layer.attributes.get("return_sequences") is True and len(shapes[0]) > 2:
+            yield Fix("steps-kept", (OnLayer(layer.path, Frozen(return_sequences=False)),), 5)
+            return
+
+
+def _widths(failure: Failure, shapes: list[tuple[int, ...] | None]) -> Iterator[Fix]:
+    """Propose another width of a layer with weights, so that its sum or product with another fits."""
+    if failure.layer.kind != "elementwise" or len(shapes) != 2 or shapes[0] is None or shapes[1] is None:
+        return
+    for operand, own, other in ((1, shapes[1], shapes[0]), (0, shapes[0], shapes[1])):
+        maker = producer(failure, failure.inputs[operand])
+        if maker is None or len(own) != len(other):
+            continue
+        differing = [axis for axis in range(len(own)) if own[axis] != other[axis]]
+        for setting in ("out_channels", "out_features"):
+            if len(differing) == 1 and maker.attributes.get(setting) == own[differing[0]]:
+                change = OnLayer(maker.path, Frozen({setting: other[differing[0]]}))
+                yield Fix("broadcast", (change,), 41)
+
+
+def _narrowed(failure: Failure, wanted: int, had: int) -> Iterator[Fix]:
+    """Propose that the layer before makes what a stored layer takes."""
+    maker = producer(failure, failure.inputs[0]) if failure.inputs else None
+    for setting in ("out_features", "hidden_size", "out_channels"):
+        if maker is not None and maker.attributes.get(setting) == had:
+            yield Fix("features", (OnLayer(maker.path, Frozen({setting: wanted})),), 42)
 
 
 def _classes(layer: Layer, shapes: list[tuple[int, ...] | None]) -> Iterator[Fix]:
@@ -312,6 +389,20 @@ def _windows(layer: Layer, shape: tuple[int, ...], own: bool) -> Iterator[Fix]:
     if "conv" in layer.kind:
         wider = tuple(pair[0] + -(-max(gap, 0) // 2) for pair, gap in zip(before, short, strict=True))
         yield Fix("too-small", (OnLayer(layer.path, Frozen(padding=wider)),), 35)
+
+
+def _retyped(failure: Failure) -> Iterator[Fix]:
+    """Propose the type of numbers that the model takes."""
+    if "wants" in failure.facts:
+        yield Fix("dtype", (OnInput(failure.inputs[0], (("dtype", failure.facts["wants"]),)),), 5)
+
+
+def _ordered(failure: Failure) -> Iterator[Fix]:
+    """Propose the other order of batch and time for a transformer that compares its inputs itself."""
+    layer = failure.layer
+    if layer.kind == "module" and layer.type.startswith("Transformer"):
+        for first in (True, False):
+            yield Fix("batch-first", (OnLayer(layer.path, Frozen(batch_first=first)),), 27)
 
 
 def _overwriting(failure: Failure) -> Iterator[Fix]:

@@ -44,6 +44,10 @@ def joins(layer: Layer, shapes: tuple[tuple[int, ...], ...], last: bool = False)
         return
     if layer.kind in ("matmul", "gemm", "batch_dot"):
         yield from _product(shapes)
+        if layer.type.endswith("bmm"):
+            yield from _matrices(shapes)
+    elif layer.kind == "einsum":
+        yield from _lettered(str(layer.attributes.get("equation", "")), shapes)
     elif layer.kind in ("elementwise", "concat", "stack"):
         along = layer.attributes.get("axis") if layer.kind == "concat" else None
         for operand in range(1, len(shapes)):
@@ -62,6 +66,33 @@ def _product(shapes: tuple[tuple[int, ...], ...]) -> Iterator[Join]:
     if len(left) > 1 and left[-2] == inner and left[-1] != inner:
         axes = (*range(len(left) - 2), len(left) - 1, len(left) - 2)
         yield Join("swapped-axes", 0, (("permute", axes),), 11)
+
+
+def _matrices(shapes: tuple[tuple[int, ...], ...]) -> Iterator[Join]:
+    """Make a matrix of each vector where a product takes nothing else."""
+    for operand, axis in ((0, 1), (1, -1)):
+        if len(shapes[operand]) == 2:
+            yield Join("missing-axis", operand, (("unsqueeze", axis),), 12 + operand)
+
+
+def _lettered(equation: str, shapes: tuple[tuple[int, ...], ...]) -> Iterator[Join]:
+    """Swap two axes of an operand, so that every letter has one length."""
+    terms = equation.replace(" ", "").partition("->")[0].split(",")
+    if len(terms) != len(shapes) or any(
+        len(term) != len(one) for term, one in zip(terms, shapes, strict=True)
+    ):
+        return
+    for operand in reversed(range(len(shapes))):
+        fixed = {
+            letter: length
+            for at, term in enumerate(terms)
+            for letter, length in zip(term, shapes[at], strict=True)
+            if at != operand
+        }
+        for axes in permutations(range(len(shapes[operand]))):
+            moved = [shapes[operand][axis] for axis in axes]
+            if all(fixed.get(name, one) == one for name, one in zip(terms[operand], moved, strict=True)):
+                yield Join("swapped-axes", operand, (("permute", axes),), 12)
 
 
 def _meeting(

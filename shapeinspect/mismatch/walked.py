@@ -112,6 +112,10 @@ class _Run:
     done: list[Call] = field(default_factory=list)
 
 
+#: The settings that say how many entries or classes there are.
+_SIZES = ("num_embeddings", "out_features", "out_channels")
+
+
 class Walked(Rerun):
     """A recorded graph and what it was fed.
 
@@ -148,13 +152,20 @@ class Walked(Rerun):
     def attempt(self, changes: Sequence[Change]) -> Failure | None:
         """Walk the graph with changes; see ``shapeinspect.rerun.Rerun``."""
         if "at" in self._recorded.facts:
-            sizes = [
-                change.attributes.get("num_embeddings", 0)
-                for change in changes
-                if isinstance(change, OnLayer)
-            ]
-            if not 0 <= self._recorded.facts["largest"] < max(sizes, default=0):
+            size, shift = self._recorded.facts["size"], 0
+            for change in changes:
+                if isinstance(change, OnLayer):
+                    size = max((change.attributes.get(name, 0) for name in _SIZES), default=0)
+                for step, by in change.steps if isinstance(change, OnInput | OnOperand) else ():
+                    shift += by if step == "shift" else 0
+            facts = self._recorded.facts
+            if facts["smallest"] + shift < 0 or facts["largest"] + shift >= size:
                 return self.failure
+        steps = {
+            step for change in changes if isinstance(change, OnInput | OnOperand) for step, _ in change.steps
+        }
+        if self._recorded.steps and not steps <= self._recorded.steps:
+            return self.failure  # nobody could write it
         try:
             return self._walk(tuple(changes))
         except _UNFIT:
@@ -254,11 +265,14 @@ class Walked(Rerun):
         """Compare what the model declares for a value with what its layer makes."""
         if not self._recorded.contract:
             return None
+        moved = any(not isinstance(change, OnCall) for change in changes)
         agreed = [change.attributes.get("declared") for change in changes if isinstance(change, OnCall)]
         for name, shape in zip(call.outputs, made, strict=False):
             value = self._model.values.get(name)
             if value is None or value.shape is None or shape is None or shape in agreed:
                 continue
+            if moved and name not in self._model.outputs:
+                continue  # between the layers, what is declared may only have been computed before
             if len(value.shape) == len(shape) and not any(map(unlike, value.shape, shape)):
                 continue
             failure = self._failure(layer, call, inputs_of(layer, call, run.shapes), run, "")

@@ -1,0 +1,29 @@
+"""The pictures of one batch have different sizes."""
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+LAYER = "stack"
+CAUSE = "ragged"
+FIX = "feed F.interpolate(sample[None], size=(20, 30))[0] for each sample"
+REPAIR = (
+    "return self.pictures[at]",
+    "return nn.functional.interpolate(self.pictures[at][None], (20, 30))[0]",
+)
+
+
+class Pictures(Dataset):
+    def __init__(self):
+        self.pictures = [torch.randn(3, 20, 30), torch.randn(3, 24, 28)]
+
+    def __len__(self):
+        return len(self.pictures)
+
+    def __getitem__(self, at):
+        return self.pictures[at]
+
+
+net = nn.Conv2d(3, 4, 3)
+for batch in DataLoader(Pictures(), batch_size=2):
+    net(batch)
