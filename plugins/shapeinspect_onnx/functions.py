@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect_onnx.naming import name_nodes
 from shapeinspect_onnx.ops import DEFAULT_DOMAINS
+
+_Key: TypeAlias = "tuple[str, str, str]"
 
 MAX_DEPTH = 32
 MAX_NODES = 200_000
@@ -40,16 +43,14 @@ class Expansion:
         origins: the name in the file of every node whose path differs.
         openings: for the first node of each body (by its path) the calls that it stands in.
         empty: the paths of calls of functions without a body.
-        count: how many nodes were made.
         versions: opsets that functions bring, by domain.
     """
 
     label: str
-    functions: dict[tuple[str, str, str], Any]
+    functions: dict[_Key, Any]
     origins: dict[str, str]
     openings: dict[str, list[Container]] = field(default_factory=dict)
     empty: list[str] = field(default_factory=list)
-    count: int = 0
     versions: dict[str, int] = field(default_factory=dict)
 
 
@@ -79,6 +80,7 @@ def name_and_expand(model: Any, label: str) -> Expansion:
     """
     functions = {(_domain(f.domain), f.name, f.overload): f for f in model.functions}
     state = Expansion(label, functions, {})
+    _count(model.graph.node, state, {}, 0)
     _graph(model.graph, "", state, 0)
     present = {_domain(entry.domain) for entry in model.opset_import}
     for domain, version in state.versions.items():
@@ -92,6 +94,30 @@ def _domain(text: str) -> str:
     return "" if text in DEFAULT_DOMAINS else text
 
 
+def _key(node: Any) -> _Key:
+    return _domain(node.domain), node.op_type, node.overload
+
+
+def _count(nodes: Iterable[Any], state: Expansion, known: dict[_Key, int], depth: int) -> int:
+    """Return how many nodes the calls among these become, before anything is made."""
+    total = 0
+    for node in nodes:
+        key = _key(node)
+        function = state.functions.get(key)
+        if function is None:
+            total += sum(_count(graph.node, state, known, depth + 1) for _, graph in subgraphs(node))
+            continue
+        if key not in known:
+            known[key] = MAX_NODES + 1  # as many as a function that calls itself
+            inner = _count(function.node, state, known, depth + 1) if depth < MAX_DEPTH else MAX_NODES
+            known[key] = len(function.node) + inner
+        total += known[key]
+        if total > MAX_NODES:
+            reason = f"the function {function.name!r} calls itself, or functions expand to too many nodes"
+            raise UnreadableFileError(state.label, reason)
+    return total
+
+
 def _graph(graph: Any, prefix: str, state: Expansion, depth: int) -> None:
     name_nodes(graph.node, prefix, state.origins)
     nodes = [made for node in graph.node for made in _expand(node, state, depth)]
@@ -102,7 +128,7 @@ def _graph(graph: Any, prefix: str, state: Expansion, depth: int) -> None:
 
 def _expand(node: Any, state: Expansion, depth: int) -> list[Any]:
     """Return what one named node becomes."""
-    function = state.functions.get((_domain(node.domain), node.op_type, node.overload))
+    function = state.functions.get(_key(node))
     if function is None:
         for name, graph in subgraphs(node):
             _graph(graph, f"{node.name}/{name}/", state, depth + 1)
@@ -110,10 +136,6 @@ def _expand(node: Any, state: Expansion, depth: int) -> list[Any]:
     if not function.node:
         state.empty.append(node.name)
         return [node]
-    state.count += len(function.node)
-    if depth >= MAX_DEPTH or state.count > MAX_NODES:
-        reason = f"the function {function.name!r} calls itself, or functions expand to too many nodes"
-        raise UnreadableFileError(state.label, reason)
     for entry in function.opset_import:
         state.versions.setdefault(_domain(entry.domain), entry.version)
     # What the names in the body stand for outside it; an input that is left out stands for none.

@@ -217,7 +217,7 @@ WIRE = {
         file(of_shape(2**62, 2**62), "m.onnx"), "an overflow", Read({"w": (2**62, 2**62)}), "m.onnx",
             HEADERS),
     "a function that calls itself": changed(itself, "a walk without end", "calls itself"),
-    "functions that call one another": changed(tree_of_functions, "2^30 nodes", "too many nodes", more=8),
+    "functions that call one another": changed(tree_of_functions, "2^30 nodes", "too many nodes"),
     "a cycle": changed(cycle, "a walk without end", W),
     "an operator of a library": changed(library, "a library that is loaded", W),
     # The child may compute for three seconds, whatever the model.
