@@ -302,13 +302,26 @@ def _past(node: Node) -> Settings:
 def packed_attention(node: Node) -> Settings:
     """Read ONNX Runtime's attention with one matrix ``i (qkv o)`` for query, key and value.
 
+    It has no projection of what comes out, and may keep positions of earlier calls.
+
     Args:
         node: the node.
+
+    Source: com.microsoft.Attention in ONNX Runtime's docs/ContribOperators.md.
     """
-    weight, heads = node.shape(1), node.get("num_heads")
+    weight, heads, past = node.shape(1), node.get("num_heads"), node.shape(4)
     found: Settings = {"num_heads": heads, "num_kv_heads": heads, "batch_first": True}
+    found |= {"one_input": True, "output_projected": False}
     if weight and len(weight) == 2:
         found["embed_dim"] = weight[0]
+        sizes = node.get("qkv_hidden_sizes") or (weight[1] // 3,) * 3
+        found |= {
+            "head_dim": sizes[0] // heads,
+            "value_head_dim": sizes[2] // heads,
+            "out_features": sizes[2],
+        }
+    if node.has(4):  # keys and values of earlier calls: two, N, head, T, d
+        found["past_length"] = past[3] if past is not None and len(past) == 5 else UNKNOWN
     return found
 
 

@@ -75,7 +75,7 @@ EXAMPLES: dict[str, Example] = _table({
     "attention": (
         "--input 2,7,12 --set embed_dim=12 --heads 3 --set batch_first=true",
         "embed_dim num_heads num_kv_heads head_dim kdim vdim out_features batch_first need_weights "
-        "value_head_dim projected past_length average_weights scaled_dot_product",
+        "value_head_dim projected past_length average_weights output_projected one_input scaled_dot_product",
     ),
     "rnn lstm gru": ("--input 7,2,3 --hidden-size 5", _RECURRENT),
     "rnn_cell lstm_cell gru_cell": ("--input 2,3 --hidden-size 5", _CELL),

@@ -7,19 +7,25 @@ that are numbers of the data (a gather, RoI extraction), nothing is said of what
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypeAlias
 
 from shapeinspect.dims import Shape
 from shapeinspect.explanation.graph import Graph
-from shapeinspect.explanation.reach import Link, followed, mixed, reaches
+from shapeinspect.explanation.reach import followed, mixed, reaches
 from shapeinspect.explanation.values import FieldFact
 from shapeinspect.ir import Call
+from shapeinspect.rules import Attributes
 from shapeinspect.rules.receptive import OPEN, SAME, Reach, through, union
 
 _SPATIAL = frozenset("DHWLT")
-# An axis of a model's input, and for each axis of a value the one it runs along and its reach on it.
+#: What counts the same elements out to other axes: these run along the old ones in a way not followed.
+_REGROUPS = frozenset({"reshape", "flatten", "unflatten", "unfold", "fold"})
+# An axis of a model's input. An axis of a value runs along some of them: with a reach, or None where it
+# does so in a way that is not followed.
 _Key: TypeAlias = "tuple[str, int]"
-_Fields: TypeAlias = "dict[int, tuple[_Key, Reach]]"
+_Entry: TypeAlias = "tuple[_Key, Reach | None]"
+_Fields: TypeAlias = "dict[int, tuple[_Entry, ...]]"
 _Places: TypeAlias = "dict[_Key, tuple[int, int]]"
 
 
@@ -40,7 +46,7 @@ class Fields:
             shape = graph.shape(name)
             if shape is not None:
                 self._found[name] = {
-                    axis: ((name, axis), SAME)
+                    axis: (((name, axis), SAME),)
                     for axis in range(len(shape))
                     if graph.letter(name, axis) in _SPATIAL
                 }
@@ -59,36 +65,33 @@ class Fields:
         for key, (low, high) in self._fixed.get(name, {}).items():
             size = high - low + 1
             facts[key] = self._fact(key, size, "0", low, size)
-        for key, reach in self._found.get(name, {}).values():
-            if reach.start <= OPEN // 2:
-                facts[key] = self._fact(key, None, str(reach.jump), None, None, reach.highs[0])
+        for key, reach in self._entries(name):
+            if reach is None or (key in facts and facts[key].jump != "0"):
+                facts[key] = replace(self._fact(key, None, None, None, None), followed=False)
+            elif reach.start <= OPEN // 2:
+                facts[key] = replace(self._fact(key, None, str(reach.jump), None, None), last=reach.highs[0])
             else:
                 facts[key] = self._fact(key, reach.size, str(reach.jump), reach.start, reach.least)
         for key in self._whole.get(name, frozenset()):
             facts[key] = self._fact(key, None, None, None, None)
         return tuple(facts[key] for key in sorted(facts))
 
+    def _entries(self, name: str) -> list[_Entry]:
+        return [entry for entries in self._found.get(name, {}).values() for entry in entries]
+
     def _fact(
-        self,
-        key: _Key,
-        size: int | None,
-        jump: str | None,
-        start: int | None,
-        least: int | None,
-        last: int | None = None,
+        self, key: _Key, size: int | None, jump: str | None, start: int | None, least: int | None
     ) -> FieldFact:
         source, axis = key
         letter = self._graph.letter(source, axis) or str(axis)
         length = (self._graph.shape(source) or ())[axis]
-        return FieldFact(source, letter, size, jump, start, least, length, last)
-
-    def _keys(self, name: str) -> frozenset[_Key]:
-        running = frozenset(key for key, _ in self._found.get(name, {}).values())
-        return running | self._whole.get(name, frozenset()) | frozenset(self._fixed.get(name, {}))
+        return FieldFact(source, letter, size, jump, start, least, length)
 
     def _walk(self, call: Call) -> None:
         graph, sources = self._graph, self._graph.sources(call)
-        known = [bool(self._keys(name)) for name in sources]
+        known = [
+            bool(self._entries(name) or self._whole.get(name) or self._fixed.get(name)) for name in sources
+        ]
         if self._open.intersection(sources) or not followed(graph, call, known):
             self._open.update(call.outputs)
             return
@@ -112,36 +115,37 @@ class Fields:
         own = reaches(graph, call, place, shape)
         blocked = mixed(graph, call, place, shape)
         found: _Fields = {}
-        lost: set[int] = set()
-        kept: set[Link] = set()
+        carried: set[tuple[int, int]] = set()
+        linked = {other for _, _, output, other in graph.naming(call).links if output == place}
         for source, axis, output, other in graph.naming(call).links:
-            if output != place or source >= len(sources) or other in lost or other >= len(shape):
+            if output != place or source >= len(sources) or other >= len(shape):
                 continue
             before = self._found.get(sources[source], {}).get(axis)
             given = inputs[source] if source < len(inputs) else None
             if before is None or given is None or (source, axis) in blocked:
                 continue
+            if given[axis] != shape[other] and shape[other] == 1 and (source, axis) not in own:
+                continue  # one number of the whole axis
             step = own.get((source, axis), SAME if given[axis] == shape[other] else None)
-            key, reach = before
-            joined = None if step is None else through(reach, step)
-            if joined is not None and other in found:
-                joined = union(found[other][1], joined) if found[other][0] == key else None
-            if joined is None:
-                lost.add(other)
-                found.pop(other, None)
-                kept = {one for one in kept if one[2] != other}
-            else:
-                found[other] = (key, joined)
-                kept.add((source, axis, other))
-        carried = {(source, axis) for source, axis, _ in kept}
-        gone = frozenset(
-            key
-            for source, name in enumerate(sources)
-            for axis, (key, _) in self._found.get(name, {}).items()
-            if (source, axis) not in carried
-        )
-        runs = [key for key, _ in found.values()]  # an input's axis on two output axes is no longer local
-        return found, gone | frozenset(key for key in runs if runs.count(key) > 1 and key in gone)
+            entries = tuple((key, _behind(reach, step)) for key, reach in before)
+            found[other] = _met(found[other], entries) if other in found else entries
+            carried.add((source, axis))
+        gone: set[_Key] = set()
+        regroups = graph.layers[call.layer].kind in _REGROUPS
+        rest = [axis for axis in range(len(shape)) if axis not in linked and shape[axis] != 1]
+        for source, name in enumerate(sources):
+            fields = self._found.get(name, {})
+            for axis, entries in fields.items():
+                if (source, axis) in carried:
+                    continue
+                vague = tuple((key, None) for key, _ in entries)
+                if regroups and rest:
+                    for other in rest:
+                        found[other] = _met(found.get(other, ()), vague)
+                    continue
+                elsewhere = {key for one, kept in fields.items() if one != axis for key, _ in kept}
+                gone |= {key for key, reach in entries if reach is not None or key not in elsewhere}
+        return found, frozenset(gone)
 
     def _one_place(self, call: Call, fields: _Fields) -> tuple[_Places, frozenset[_Key]]:
         """Return the axes that are seen at fixed places only, and those that are so no longer."""
@@ -151,19 +155,35 @@ class Fields:
             for key, (low, high) in self._fixed.get(name, {}).items():
                 have = fixed.get(key, (low, high))
                 fixed[key] = (min(have[0], low), max(have[1], high))
-        layer, attributes = graph.layers[call.layer], graph.attributes(call)
-        if layer.kind == "index" and isinstance(attributes.get("index"), int) and len(sources) == 1:
-            shape = graph.inputs(call)[0]
-            axis = attributes["axis"] % len(shape) if shape else 0
-            before = self._found.get(sources[0], {}).get(axis)
-            length = shape[axis] if shape else None
-            place = attributes["index"]
-            if before is not None and (place >= 0 or isinstance(length, int)):
-                place = place if place >= 0 or not isinstance(length, int) else place + length
-                end = (graph.shape(before[0][0]) or ())[before[0][1]]
-                low, high = before[1].range(place)
-                if isinstance(end, int):
-                    fixed[before[0]] = (max(low, 0), min(high, end - 1))
-        running = frozenset(key for key, _ in fields.values())
-        both = frozenset(fixed) & running
+        if graph.layers[call.layer].kind == "index" and len(sources) == 1:
+            fixed |= self._taken(graph.attributes(call), graph.inputs(call)[0] or (), sources[0])
+        running = {key for entries in fields.values() for key, _ in entries}
+        both = frozenset(key for key in fixed if key in running)
         return {key: places for key, places in fixed.items() if key not in both}, both
+
+    def _taken(self, attributes: Attributes, shape: Shape, name: str) -> _Places:
+        """Return what the one entry sees that an index takes."""
+        index, axis = attributes.get("index"), attributes["axis"] % max(len(shape), 1)
+        length = shape[axis]
+        if isinstance(index, int) and index < 0:
+            index = index + length if isinstance(length, int) else None
+        found: _Places = {}
+        for (source, one), reach in self._found.get(name, {}).get(axis, ()):
+            end = (self._graph.shape(source) or ())[one]
+            if reach is not None and isinstance(index, int) and isinstance(end, int):
+                low, high = reach.range(index)
+                found[source, one] = (max(low, 0), min(high, end - 1))
+        return found
+
+
+def _behind(reach: Reach | None, step: Reach | None) -> Reach | None:
+    return None if reach is None or step is None else through(reach, step)
+
+
+def _met(one: tuple[_Entry, ...], other: tuple[_Entry, ...]) -> tuple[_Entry, ...]:
+    """Join what two branches run along on one axis."""
+    found = dict(one)
+    for key, reach in other:
+        have = found.get(key, reach)
+        found[key] = None if reach is None or have is None else union(have, reach)
+    return tuple(found.items())

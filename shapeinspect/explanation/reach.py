@@ -26,8 +26,6 @@ from shapeinspect.rules.receptive import (
 from shapeinspect.rules.sliding import paddings
 from shapeinspect.rules.spatial import is_last, pairs, per_axis, space_axes, space_of, take_apart
 
-#: An input, one of its axes, and the output's axis that runs along it.
-Link: TypeAlias = "tuple[int, int, int]"
 _Reaches: TypeAlias = "dict[int, Reach | None]"
 
 #: What these read where depends on numbers, so nothing is said of them and of what lies behind.
@@ -80,12 +78,10 @@ def mixed(graph: Graph, call: Call, place: int, shape: Shape) -> frozenset[tuple
     every = frozenset((source, axis) for source, one in enumerate(inputs) for axis in range(len(one or ())))
     if kind in _RECURRENT:
         both = attributes.get("bidirectional") or attributes.get("direction") == "reverse"
-        time = {one for one in every if graph.letter(graph.sources(call)[one[0]], one[1]) == "T"}
-        return frozenset(time) if place or both else frozenset()
+        return frozenset((0, axis) for axis in _times(graph, call) if place or both)
     if kind == "attention":
-        tokens = [axis for axis in range(rank - 1) if graph.letter(graph.sources(call)[0], axis) != "N"]
-        alone = len(graph.sources(call)) < 2
-        return frozenset((0, axis) for axis in tokens if alone)
+        alone = len(graph.sources(call)) < 2 or attributes.get("one_input")
+        return frozenset((0, axis) for axis in _times(graph, call) or [rank - 2] if alone)
     axes = _mixed_axes(kind, attributes, given)
     return every if axes is None else frozenset((0, axis % rank) for axis in axes if rank)
 
@@ -202,11 +198,16 @@ def _piece(graph: Graph, call: Call, kind: str, place: int, rank: int) -> dict[t
     return {(0, axis): moved(start)}
 
 
+def _times(graph: Graph, call: Call) -> list[int]:
+    """Return the axes of the first input that its op runs along as the time."""
+    named = graph.naming(call).inputs
+    return [axis for axis, letter in enumerate((named[0] if named else None) or ()) if letter == "T"]
+
+
 def _in_time(graph: Graph, call: Call, shape: Shape) -> _Reaches:
     """Return what a recurrent layer sees: along the time all up to its own place."""
-    kind, attributes, name = graph.layers[call.layer].kind, graph.attributes(call), graph.sources(call)[0]
-    times = [axis for axis in range(len(shape)) if graph.letter(name, axis) == "T"]
-    found: _Reaches = dict.fromkeys(times, CAUSAL)
+    kind, attributes = graph.layers[call.layer].kind, graph.attributes(call)
+    found: _Reaches = dict.fromkeys(_times(graph, call), CAUSAL)
     if kind != "conv_lstm":
         return found
     steps = shape[1]

@@ -144,6 +144,7 @@ class FieldFact:
         least: the size for outputs that see less than others, else the same.
         length: the input axis's length.
         last: the last position that output 0 sees, where it sees all that come before.
+        followed: false where nobody can tell which positions it sees.
 
     Example:
         >>> FieldFact("x", "H", 3, "1", -1, 3, 32).size
@@ -158,6 +159,7 @@ class FieldFact:
     least: int | None
     length: Dim
     last: int | None = None
+    followed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,7 +204,9 @@ def _fields(fields: tuple[FieldFact, ...], limit: int) -> list[Line]:
     lines: list[Line] = []
     for field in fields:
         whole = f'{field.axis} of "{field.input}"'
-        if field.last is not None:
+        if not field.followed:
+            text = f"{whole}: not known which of {field.length}"
+        elif field.last is not None:
             own = (
                 "its own place"
                 if (field.jump, field.last) == ("1", 0)

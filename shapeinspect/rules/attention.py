@@ -31,7 +31,8 @@ def attention_macs(
     return queries * keys * heads * (head_dim + (head_dim if value_dim is None else value_dim))
 
 
-def _three(inputs: Shapes) -> tuple[Shape | None, Shape | None, Shape | None]:
+def _three(attributes: Attributes, inputs: Shapes) -> tuple[Shape | None, Shape | None, Shape | None]:
+    inputs = inputs[:1] if attributes.get("one_input") else inputs
     query = first(inputs)
     key = inputs[1] if len(inputs) > 1 and inputs[1] is not None else (query if len(inputs) < 2 else None)
     value = inputs[2] if len(inputs) > 2 and inputs[2] is not None else (key if len(inputs) < 3 else None)
@@ -50,7 +51,7 @@ def _is_folded(attributes: Attributes, query: Shape) -> bool:
 
 
 def _attention(attributes: Attributes, inputs: Shapes) -> Shapes:
-    query, key, value = _three(inputs)
+    query, key, value = _three(attributes, inputs)
     wants_weights = attributes.get("need_weights")
     if query is None:
         return (None, None) if wants_weights else (None,)
@@ -118,7 +119,7 @@ def _dot_product(query: Shape, key: Shape | None, value: Shape | None) -> Shapes
 
 
 def _attention_macs(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Length | None:
-    query, key, value = _three(inputs)
+    query, key, value = _three(attributes, inputs)
     if query is None or key is None or value is None:
         return None
     past = attributes.get("past_length", 0)
@@ -138,12 +139,13 @@ def _attention_macs(attributes: Attributes, inputs: Shapes, _outputs: Shapes) ->
     values_width = attributes.get("value_head_dim") or width
     shared = attributes.get("num_kv_heads") or heads
     out = attributes.get("out_features") or attributes.get("embed_dim") or query[-1]
-    projections = (
+    projections: Dim = (
         query[time] * query[-1] * heads * width
         + key[time] * (key[-1] * width + value[-1] * values_width) * shared
-        + query[time] * heads * values_width * out
     )
-    return batch * (projections + attention_macs(query[time], key[time], heads, width, values_width))
+    if attributes.get("output_projected", True):
+        projections = projections + query[time] * heads * values_width * out
+    return batch * (projections + attention_macs(query[time], key[time] + past, heads, width, values_width))
 
 
 def _names(attributes: Attributes, shape: Shape | None) -> Axes | None:
@@ -188,7 +190,7 @@ def attention_text(queries: Text, keys: Text, heads: Text, head_dim: Text, value
 
 
 def _attention_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
-    query, key, value = (shape or () for shape in _three(inputs))
+    query, key, value = (shape or () for shape in _three(attributes, inputs))
     out, rank = first(outputs) or (), len(first(outputs) or ())
     lines = {(0, axis): _named("q", query, axis) for axis in range(rank - 1)}
     folded = _is_folded(attributes, query)
@@ -226,7 +228,7 @@ def _named(letter: str, shape: Shape, axis: int) -> Text:
 
 
 def _attention_work(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Text:
-    query, key, value = (shape or () for shape in _three(inputs))
+    query, key, value = (shape or () for shape in _three(attributes, inputs))
     is_layer = _is_layer(attributes) and not (len(query) == 4 and "embed_dim" not in attributes)
     time = -2 if is_layer and (attributes.get("batch_first") or len(query) == 2) else 0 if is_layer else -2
     past = attributes.get("past_length", 0)
@@ -248,14 +250,16 @@ def _attention_work(attributes: Attributes, inputs: Shapes, _outputs: Shapes) ->
     out = attributes.get("out_features") or attributes.get("embed_dim") or query[-1]
     many, d, e = _heads(heads, width, values_width)
     few = many if shared == heads else just("kv_heads", shared)
-    keys = just("keys", key[time])
-    steps = plus(
+    fresh = just("keys", key[time])
+    parts = [
         times(queries, just("q_in", query[-1]), many, d),
-        times(keys, just("k_in", key[-1]), few, d),
-        times(keys, just("v_in", value[-1]), few, e),
+        times(fresh, just("k_in", key[-1]), few, d),
+        times(fresh, just("v_in", value[-1]), few, e),
         attention_text(queries, keys, many, d, e),
-        times(queries, many, e, just("out", out)),
-    )
+    ]
+    if attributes.get("output_projected", True):
+        parts.append(times(queries, many, e, just("out", out)))
+    steps = plus(*parts)
     batch: Dim = 1 if len(query) == 2 else (query[0] if time == -2 else query[1])
     return times(just("samples", batch), steps)
 
@@ -266,7 +270,7 @@ def _heads(heads: Dim, width: Dim, values_width: Dim) -> tuple[Text, Text, Text]
 
 
 def _attention_weights(attributes: Attributes, inputs: Shapes) -> Weights:
-    query, key, value = (shape or () for shape in _three(inputs))
+    query, key, value = (shape or () for shape in _three(attributes, inputs))
     if not _is_layer(attributes) or "embed_dim" not in attributes:
         return ()
     heads = attributes["num_heads"]
@@ -278,6 +282,8 @@ def _attention_weights(attributes: Attributes, inputs: Shapes) -> Weights:
     found: list[tuple[str, str, Shape]] = []
     for letter, made, shape in rows:
         found += [(f"{letter}.weight", "o i", (made, shape[-1])), (f"{letter}.bias", "o", (made,))]
+    if not attributes.get("output_projected", True):
+        return tuple(found)
     return (*found, ("out.weight", "o i", (out, heads * values_width)), ("out.bias", "o", (out,)))
 
 

@@ -186,10 +186,14 @@ def _conv_lstm_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> 
     step = names(len(attributes["kernel_size"]), is_last(attributes))
     whole = ("N", "T", *step[1:])
     by_rank = {len(step): step, len(whole): whole}
-    return Naming(
-        tuple(by_rank.get(len(shape)) if shape is not None else None for shape in inputs[:1]),
-        tuple(by_rank.get(len(shape)) if shape is not None else None for shape in outputs),
-    )
+    named = [by_rank.get(len(shape)) if shape is not None else None for shape in (*inputs[:1], *outputs)]
+    links = [
+        (0, whole.index(letter), place, axis)
+        for place, letters in enumerate(named[1:])
+        for axis, letter in enumerate(letters or ())
+        if letter != "C" and named[0] == whole
+    ]
+    return Naming(tuple(named[:1]), tuple(named[1:]), tuple(links))
 
 
 def _filters(attributes: Attributes, shape: Shape, channel: int) -> Text:
