@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shapeinspect.dims import Shape
+from shapeinspect.source import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Leaf:
         nbytes: how many bytes its numbers take, or None.
         array: whether it is an array; a plain number or text is none.
         pieces: where its numbers are, in order; none if that is not known.
+        home: the file that holds it, where the model has several.
     """
 
     parts: tuple[str, ...]
@@ -39,6 +41,7 @@ class Leaf:
     nbytes: int | None = None
     array: bool = True
     pieces: tuple[Piece, ...] = ()
+    home: Source | None = None
 
     @property
     def name(self) -> str:

@@ -69,6 +69,7 @@ class _Walk:
 
     def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
+        self._keys: dict[bytes, str] = {}  # a tree has few different ones
         self.leaves: list[Leaf] = []
 
     def tree(self) -> None:
@@ -120,10 +121,14 @@ class _Walk:
         length = self._length(first)
         if length is None or length > _KEY:
             raise cursor.refuse("a key of the tree is no text")
-        try:
-            return cursor.take(length).decode()
-        except UnicodeDecodeError:
-            raise cursor.refuse("a key of the tree is not UTF-8") from None
+        raw = cursor.take(length)
+        known = self._keys.get(raw)
+        if known is None:
+            try:
+                known = self._keys[raw] = raw.decode()
+            except UnicodeDecodeError:
+                raise cursor.refuse("a key of the tree is not UTF-8") from None
+        return known
 
     def _plain(self, first: int, parts: tuple[str, ...]) -> Leaf:
         cursor = self._cursor

@@ -132,7 +132,8 @@ def _weight(member: _Member, role: str, shape: Shape, source: Source) -> Weight:
         leaf.nbytes,
         trainable=False if buffer else None,
         buffer=buffer,
-        values=partial(values.read, source, leaf) if readable else None,
+        where=leaf.home.name if leaf.home is not None else None,
+        values=partial(values.read, leaf.home or source, leaf) if readable else None,
     )
 
 
