@@ -18,7 +18,7 @@ from shapeinspect.mismatch.sizes import search
 from shapeinspect.rerun import Change, Failure, OnInput, OnLayer, Rerun
 
 #: A diagnosis takes no longer than this many seconds, nor more runs.
-_SECONDS = 6.0
+_SECONDS = 4.0
 _RUNS = 160
 #: So many fixes are shown.
 _SHOWN = 3
@@ -112,14 +112,20 @@ class _Budget:
     def __init__(self, rerun: Rerun) -> None:
         self._rerun = rerun
         self._end = time.monotonic() + _SECONDS
+        self._longest = 0.0
         self.runs = 0
 
     def attempt(self, changes: tuple[Change, ...]) -> Failure | None:
         """Run the call again, unless too much was spent already."""
-        if self.runs >= _RUNS or time.monotonic() > self._end:
+        begin = time.monotonic()
+        # The next run may take as long as the longest so far.
+        if self.runs >= _RUNS or begin + self._longest > self._end:
             raise _SpentError
         self.runs += 1
-        return self._rerun.attempt(changes)
+        try:
+            return self._rerun.attempt(changes)
+        finally:
+            self._longest = max(self._longest, time.monotonic() - begin)
 
 
 def _tried(rerun: Rerun, failure: Failure, problem: Problem, budget: _Budget) -> tuple[Tried, ...]:

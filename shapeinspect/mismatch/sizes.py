@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
-from shapeinspect.ir import Layer
+from shapeinspect.errors import ShapeInspectError
+from shapeinspect.ir import Call, Frozen, Layer
 from shapeinspect.mismatch.demand import Problem, demand_of, space_rank
 from shapeinspect.mismatch.fix import Fix
 from shapeinspect.mismatch.fixes import entry
-from shapeinspect.rerun import Change, Failure, OnInput, Rerun
+from shapeinspect.mismatch.walked import Walked
+from shapeinspect.rerun import Change, Failure, OnInput, Recorded, Rerun
 
 #: No search goes beyond this length.
 _LARGEST = 4096
@@ -45,16 +47,43 @@ def search(rerun: Rerun, problem: Problem, attempt: Attempt) -> Fix | None:
     Args:
         rerun: the failed call.
         problem: what does not fit.
-        attempt: runs the call again; raises StopIteration when no more may be spent.
+        attempt: runs the call again; raises when no more may be spent.
 
     Returns:
-        The fix, tried, or None.
+        The fix, tried, or None. Arithmetic alone looks for it first; what it finds is then run.
     """
+    ways = [way for way in (predicted(rerun.failure), attempt) if way is not None]
     for picture in _pictures(rerun.failure):
-        for found in _searches(rerun.failure, problem, picture, attempt):
-            if found is not None:
-                return found
+        for way in ways:
+            for found in _searches(rerun.failure, problem, picture, way):
+                if found is None:
+                    continue
+                if way is attempt or all(attempt(changes) is None for changes in (found[0].changes, *found[1])):
+                    return found[0]
     return None
+
+
+#: What is found: the fix, and further changes that have to pass if what its text says is true.
+_Found = tuple[Fix, tuple[tuple[Change, ...], ...]]
+
+
+def predicted(failure: Failure) -> Attempt | None:
+    """Return a run by arithmetic alone, which costs next to nothing, or None where it does not fail alike.
+
+    Args:
+        failure: the failed call.
+    """
+    layer, model = failure.layer, failure.model
+    layers = (*(one for one in model.layers if one.path != layer.path), layer)
+    calls = (*model.calls, Call(layer.path, failure.inputs, ("",)))
+    recorded = Recorded(replace(model, layers=layers, calls=calls), Frozen(), "", None, lambda *_: "")
+    try:
+        walked = Walked(recorded)
+        if not walked.reproduce() or walked.failure.layer.path != layer.path:
+            return None
+    except (ShapeInspectError, ValueError, TypeError, KeyError, IndexError, ArithmeticError):
+        return None
+    return walked.attempt
 
 
 def _pictures(failure: Failure) -> Iterator[_Picture]:
@@ -76,7 +105,7 @@ def _space(layer: Layer) -> int | None:
 
 def _searches(
     failure: Failure, problem: Problem, picture: _Picture, attempt: Attempt
-) -> Iterator[Fix | None]:
+) -> Iterator[_Found | None]:
     layer = failure.layer
     if _too_small(failure, picture):
         yield _grown(picture, attempt)
@@ -108,7 +137,7 @@ def _operands(failure: Failure) -> tuple[tuple[int, ...] | None, ...]:
     return tuple(found)
 
 
-def _grown(picture: _Picture, attempt: Attempt) -> Fix | None:
+def _grown(picture: _Picture, attempt: Attempt) -> _Found | None:
     """Find the smallest length, from the present one up, at which all windows fit."""
     present = tuple(picture.shape[axis] for axis in picture.axes)
 
@@ -124,7 +153,7 @@ def _grown(picture: _Picture, attempt: Attempt) -> Fix | None:
         middle = (low + high) // 2
         low, high = (low, middle) if fits(middle) else (middle, high)
     lengths = _to(present, high)
-    return Fix("too-small", picture.resized(lengths), 30, f"feed {_by(lengths)} or larger")
+    return Fix("too-small", picture.resized(lengths), 30, f"feed {_by(lengths)} or larger"), ()
 
 
 def _to(present: tuple[int, ...], length: int) -> tuple[int, ...]:
@@ -132,7 +161,7 @@ def _to(present: tuple[int, ...], length: int) -> tuple[int, ...]:
     return tuple(max(one, length) for one in present)
 
 
-def _rounded(picture: _Picture, attempt: Attempt) -> Fix | None:
+def _rounded(picture: _Picture, attempt: Attempt) -> _Found | None:
     """Round the lengths up to a multiple of a power of two; the multiple below has to fit as well."""
     present = tuple(picture.shape[axis] for axis in picture.axes)
     for factor in (2, 4, 8, 16, 32, 64, 128):
@@ -143,11 +172,12 @@ def _rounded(picture: _Picture, attempt: Attempt) -> Fix | None:
         if min(below) > 0 and attempt(picture.resized(below)) is not None:
             continue
         text = f"feed {_by(above)} (multiples of {factor} fit)"
-        return Fix("rounding", picture.resized(above), 30, text)
+        also = (picture.resized(below),) if min(below) > 0 else ()
+        return Fix("rounding", picture.resized(above), 30, text), also
     return None
 
 
-def _matched(failure: Failure, picture: _Picture, attempt: Attempt) -> Fix | None:
+def _matched(failure: Failure, picture: _Picture, attempt: Attempt) -> _Found | None:
     """Find the lengths at which the refused axis has the length that the layer's settings fix."""
     target = _target(failure)
     if target is None:
@@ -172,7 +202,8 @@ def _matched(failure: Failure, picture: _Picture, attempt: Attempt) -> Fix | Non
         low, high = found
         lengths = vary(low) if not low <= max(present) <= high else present
         more = f" ({low} to {high} fit)" if high > low else ""
-        return Fix("input-size", picture.resized(lengths), 30, f"feed {_by(lengths)}{more}")
+        also = tuple(picture.resized(vary(length)) for length in {low, high})
+        return Fix("input-size", picture.resized(lengths), 30, f"feed {_by(lengths)}{more}"), also
     return None
 
 
