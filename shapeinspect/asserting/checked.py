@@ -112,12 +112,20 @@ class Checked:
         for origin, names in _by_origin(found, self.scope, self.what).items():
             lines += _fact("names", [names, f"from {origin}"])
         at = found.parting.axis if found.parting is not None else None
-        if at is not None and found.parting is not None:
-            lines += self.way(at, found.parting.wanted)
-        elif self.call is not None:
-            layer = next((one for one in self.model.layers if one.path == self.call.layer), None)
-            lines += _fact("at", [named(self.call, layer)]) + _fact("", [ends(self.model, self.call)])
-        return "\n".join(lines)
+        found_way = self.way(at, found.parting.wanted) if at is not None and found.parting is not None else []
+        return "\n".join(lines + (found_way or self._made()))
+
+    def _made(self) -> list[str]:
+        """Write the call that the value belongs to, or why there is none."""
+        model, name = self.model, self.value.name
+        if not model.calls:
+            return _fact("at", ["no call is known", "give the shape of the model's input"])
+        made = [call for call in model.calls if name and name in call.outputs]
+        call = self.call or (made[-1] if made else None)
+        if call is None:
+            return []
+        layer = next((one for one in model.layers if one.path == call.layer), None)
+        return _fact("at", [named(call, layer)]) + _fact("", [ends(model, call)])
 
     def way(self, axis: int, wanted: Dim | None) -> list[str]:
         """Write the lengths of an axis on its way here, and the call where it leaves the wanted one.

@@ -201,7 +201,8 @@ def _layers(
 def _outputs(model: Model, line: str, layer: Layer, shape: str, names: Bindings) -> Iterable[Failure]:
     calls = [call for call in model.calls if call.layer == layer.path]
     if not calls:
-        return [Failure(line, layer.path, "it is not called, so its output is not known")]
+        why = "it is not called" if model.calls else "no input was given or the file holds weights alone"
+        return [Failure(line, layer.path, f"its output is not known: {why}")]
     failures = []
     for call in calls:
         value = model.values.get(next((name for name in call.outputs if name), ""), Value(""))

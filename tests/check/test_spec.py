@@ -83,7 +83,7 @@ def test_weights_alone(held: Run, tmp_path: Path) -> None:
         "fc: linear i=5 o=8",
         "  fc: o is 7, not 8",
         "fc: -> n 7",
-        "  fc: it is not called, so its output is not known",
+        "  fc: its output is not known: no input was given or the file holds weights alone",
     ]
 
 

@@ -164,6 +164,16 @@ def test_a_pattern_that_does_not_fit_says_where_the_two_part(pytester: pytest.Py
             ],
         ),
         (
+            'r.output.matches("n 5 5")',
+            [
+                f"AssertionError: output of {LENET} is (N, 10), not 'n 5 5'",
+                "  it has 2 axes, not 3",
+                "  shape     N C10",
+                "  at        fc3 (linear 84→10)",
+                "            N C84 → N C10",
+            ],
+        ),
+        (
             "r.width == 3",
             [
                 "AttributeError: a report has no attribute 'width'; its totals are params, trainable, "
@@ -500,6 +510,24 @@ def test_a_models_shape_error_is_explained(pytester: pytest.Pytester) -> None:
     assert result.stdout.str().count("- shape diagnosis -") == 1
     silent = pytester.runpytest_inprocess("-q", "--no-shape-diagnosis")
     assert "shape diagnosis" not in silent.stdout.str()
+
+
+def test_without_an_input_it_says_what_is_missing(pytester: pytest.Pytester) -> None:
+    _torch(pytester)
+    pytester.makepyfile(
+        test_net="""
+        import tiny_nets
+
+        def test_net(shapes):
+            assert shapes(tiny_nets.Net())["conv"].output.matches("n 8 h w")
+        """
+    )
+    result = pytester.runpytest_inprocess("-q")
+    assert failures(result) == [
+        "AssertionError: output of conv, which is not called, is a tensor of unknown rank, not 'n 8 h w'",
+        "  its rank is not known",
+        "  at        no call is known, give the shape of the model's input",
+    ]
 
 
 def test_an_input_that_a_model_refuses_is_diagnosed(pytester: pytest.Pytester) -> None:
