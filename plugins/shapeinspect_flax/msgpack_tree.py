@@ -69,7 +69,9 @@ class _Walk:
 
     def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
-        self._keys: dict[bytes, str] = {}  # a tree has few different ones
+        # A tree has few different ones.
+        self._keys: dict[bytes, str] = {}
+        self._shapes: dict[tuple[int, ...], tuple[int, ...]] = {}
         self.leaves: list[Leaf] = []
 
     def tree(self) -> None:
@@ -173,6 +175,7 @@ class _Walk:
                 f"the array {'/'.join(parts)!r} has {nbytes:,} bytes where {length - at:,} fit"
             )
         self._check(parts, shape, dtype, nbytes)
+        shape = self._shapes.setdefault(shape, shape)
         cursor.skip(length - len(head))
         return Leaf(parts, shape, dtype, nbytes, pieces=(Piece(start + at, nbytes),))
 

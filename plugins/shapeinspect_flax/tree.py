@@ -66,7 +66,7 @@ def layers_of(leaves: Iterable[Leaf], source: Source) -> tuple[tuple[Layer, ...]
 
 def _sort(leaves: Sequence[Leaf]) -> tuple[list[_Member], list[Leaf]]:
     """Tell the model's weights from the rest."""
-    named = [(tuple("/".join(leaf.parts).split("/")), leaf) for leaf in leaves]
+    named = [(_apart(leaf.parts), leaf) for leaf in leaves]
     collected = any(_collection(parts) is not None for parts, leaf in named if leaf.array)
     members, rest = [], []
     for parts, leaf in named:
@@ -75,6 +75,14 @@ def _sort(leaves: Sequence[Leaf]) -> tuple[list[_Member], list[Leaf]]:
         else:
             rest.append(leaf)
     return members, rest
+
+
+def _apart(parts: tuple[str, ...]) -> tuple[str, ...]:
+    """Take keys that are paths themselves apart."""
+    for part in parts:
+        if "/" in part:
+            return tuple("/".join(parts).split("/"))
+    return parts
 
 
 def _member(parts: tuple[str, ...], leaf: Leaf) -> _Member:
