@@ -207,12 +207,9 @@ def _fields(fields: tuple[FieldFact, ...], limit: int) -> list[Line]:
         if not field.followed:
             text = f"{whole}: not known which of {field.length}"
         elif field.last is not None:
-            own = (
-                "its own place"
-                if (field.jump, field.last) == ("1", 0)
-                else f"{field.last} + {field.jump}·place"
-            )
-            text = f"{whole}: all {field.length} up to {own}"
+            near = (field.jump, field.last) == ("1", 0)
+            own = "its own place" if near else f"{field.last} + {field.jump}·place"
+            text = f"{whole}: all up to {own}, of {field.length}"
         elif field.size is None:
             text = f"{whole}: all {field.length}"
         else:
