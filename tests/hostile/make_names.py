@@ -40,6 +40,12 @@ PAGES = {
         "a comma": "a,b",
     "a brace": "{{7*7}}", "a format": "%s%n{0}",
 }  # fmt: skip
+#: Names that other formats would take for paths, or that we use ourselves.
+PLACES = {
+    "up": "../../etc/passwd", "absolute": "/abs", "around": "a/../../b", "dot": ".", "dots": "..",
+        "two dots": "a..b",
+    "two slashes": "a//b", "the root": "(root)", "params": "params", "a weight": "weight", "a number": "0",
+}  # fmt: skip
 NUL = {"NUL": "a\0b"}
 #: What Python's own texts can hold and no encoded one: JSON and pickles can spell it.
 HALF = {"half a character": "a\ud800b"}
@@ -195,6 +201,7 @@ ERRORS = {
 CASES: dict[str, Case] = {
     **{f"terminal: {kind}": every(kind, TERMINALS, TERMINAL) for kind in FORMATS},
     **{f"pages: {kind}": every(kind, PAGES, TABLES) for kind in FORMATS},
+    **{f"places: {kind}": every(kind, PLACES, TERMINAL) for kind in FORMATS},
     "terminal: an index": Case(
         lambda home: index(home, list(TERMINALS.values())), "names of shards",
             Read(weights(list(TERMINALS.values()))),

@@ -129,6 +129,8 @@ def judge(case: Any, form: str, code: int | None, out: str, err: str) -> None:
     assert not case.must.hides or case.must.hides not in out
     if form == "json":
         assert listed(out) == dict(case.must.weights)
+        paths = [layer["path"] for layer in json.loads(out)["layers"]]
+        assert len(paths) == len(set(paths))
         notes = [note["text"] for note in json.loads(out)["notes"]]
         assert any(case.must.says in note for note in ["", *notes]), notes
 

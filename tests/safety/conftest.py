@@ -19,7 +19,8 @@ FORMATS = (
     "torch-zip", "torch-legacy", "torch-module", "torchscript", "torch-export", "torch-distributed",
     "torch-tar", "safetensors", "safetensors-index", "huggingface-config", "peft-adapter", "keras",
     "keras-h5", "keras-weights", "keras-shards", "keras-npz", "tf-checkpoint", "tf-saved-model", "tf-graph",
-    "tflite", "onnx", "gguf", "flax-msgpack", "orbax-zarr3", "orbax-ocdbt", "npz", "npy",
+    "tflite", "onnx", "gguf", "flax-msgpack", "orbax-zarr3", "orbax-ocdbt", "npz",
+    "npz-deflated", "npy",
 )  # fmt: skip
 
 _HERE = Path(__file__).parent

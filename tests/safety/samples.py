@@ -203,7 +203,11 @@ def _gguf(place: Place) -> None:
     writer = gguf.GGUFWriter(place("gguf", "m.gguf"), "llama")
     writer.add_block_count(1)
     writer.add_embedding_length(40)
+    writer.add_custom_alignment(64)
     writer.add_array("tokenizer.ggml.tokens", ["a", "b", "c"])
+    writer.add_array("tokenizer.ggml.scores", [0.5, 1.5, 2.5])
+    writer.add_bool("x.flag", True)
+    writer.add_float64("x.wide", 2.5)
     writer.add_tensor("token_embd.weight", np.zeros((101, 40), np.float32))
     writer.add_tensor("blk.0.attn_q.weight", np.zeros((48, 40), np.float16))
     writer.write_header_to_file()
@@ -222,5 +226,7 @@ def _flax(place: Place) -> None:
 def _numpy(place: Place) -> None:
     import numpy as np
 
-    np.savez(place("npz", "m.npz"), **{"dense/kernel": np.zeros((3, 5)), "dense/bias": np.zeros(5)})
+    arrays = {"dense/kernel": np.zeros((3, 5)), "dense/bias": np.zeros(5)}
+    np.savez(place("npz", "m.npz"), **arrays)
+    np.savez_compressed(place("npz-deflated", "m.npz"), **arrays)
     np.save(place("npy", "m.npy"), np.zeros((3, 5), np.float32))

@@ -1,4 +1,4 @@
-"""Reading a file opens nothing else, imports no framework, and costs what the metadata costs."""
+"""Reading a file costs what the metadata costs, and imports nothing of weight. tests/hostile has the rest."""
 
 from __future__ import annotations
 
@@ -16,66 +16,27 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-PROBE = """
-    import json, os, sys
-    paths = [os.path.abspath(path) for path in sys.argv[1:]]
-    from shapeinspect.registry import choose, installed
-    from shapeinspect.source import from_path
-    rows = installed()
-    for path in paths:  # what is imported on the way is imported before the watch begins
-        choose(from_path(path), rows).read(from_path(path))
-    seen = []
-    watched = ("open", "exec", "compile", "import", "os.system", "subprocess.Popen", "socket.connect")
-    sys.addaudithook(lambda event, args: seen.append((event, str(args[0]))) if event in watched else None)
-    for path in paths:
-        choose(from_path(path), rows).read(from_path(path))
-    seen = [pair for pair in seen if pair[0] != "open" or os.path.abspath(pair[1]) not in paths]
-    frameworks = [name for name in ("torch", "tensorflow", "keras", "jax", "numpy") if name in sys.modules]
-    print(json.dumps([seen, frameworks]))
-"""
 
-
-class Hostile:
-    """Asks the unpickler to write a file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self):
-        return exec, (f"open({str(self.path)!r}, 'w').close()",)
-
-
-def test_nothing_else_is_opened_imported_or_run(tmp_path: Path) -> None:
+def test_not_even_numpy_is_imported_until_values_are_read(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("a.pt", "b.pt", "c.pt", "d.safetensors", "e.pt")]
     net = nn.Sequential(nn.Conv2d(3, 5, 2), nn.BatchNorm2d(5))
-    marker = tmp_path / "was_here"
-    files = [tmp_path / name for name in ("a.pt", "b.pt", "c.pt", "d.pt", "e.safetensors", "f.pt")]
     torch.save(net.state_dict(), files[0])
     torch.save(net, files[1])
     torch.save(net, files[2], _use_new_zipfile_serialization=False)
-    torch.save({"model": net.state_dict(), "trap": Hostile(marker)}, files[3])
-    save_file(net.state_dict(), files[4])
-    torch.jit.script(net).save(files[5])
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(PROBE), *map(str, files)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    seen, frameworks = json.loads(done.stdout)
-    assert seen == []
-    assert frameworks == [], "not even numpy, until values are read"
-    assert not marker.exists()
-    torch.load(files[3], weights_only=False)
-    assert marker.exists(), "the trap does work in a real unpickler"
-
-
-def test_globals_of_a_hostile_pickle_are_named(tmp_path: Path, read) -> None:
-    path = tmp_path / "a.pt"
-    torch.save({"model": nn.Linear(2, 3).state_dict(), "trap": Hostile(tmp_path / "x")}, path)
-    model = read(path)
-    assert model.metadata["globals"] == "__builtin__.exec"
-    assert any(note.text == "not executed; globals referenced: __builtin__.exec" for note in model.notes)
+    save_file(net.state_dict(), files[3])
+    torch.jit.script(net).save(files[4])
+    code = """
+        import sys
+        from shapeinspect.registry import choose, installed
+        from shapeinspect.source import from_path
+        rows = installed()
+        for path in sys.argv[1:]:
+            choose(from_path(path), rows).read(from_path(path))
+        print([name for name in ("torch", "tensorflow", "keras", "jax", "numpy") if name in sys.modules])
+    """
+    words = [sys.executable, "-c", textwrap.dedent(code), *map(str, files)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "[]", done.stderr
 
 
 LIMITED = """
@@ -176,39 +137,3 @@ def test_cost_does_not_grow_with_the_weights(tmp_path: Path, make) -> None:
         assert total == size
     assert read[1 << 30] <= read[1 << 22] + 64
     assert read[1 << 30] < 1 << 20
-
-
-def test_a_small_pickle_does_not_become_many_rows(tmp_path: Path, read) -> None:
-    """Shared nodes are listed for each path, up to a limit that the file's own size sets."""
-    from shapeinspect.errors import UnreadableFileError
-
-    leaf = {"w": torch.zeros(1)}
-    tree = leaf
-    for _ in range(40):
-        tree = {"a": tree, "b": tree}
-    path = tmp_path / "a.pt"
-    torch.save(tree, path)
-    with pytest.raises(UnreadableFileError, match="refer to each other too many times"):
-        read(path)
-    module = nn.Linear(1, 1)
-    for _ in range(40):
-        module = nn.Sequential(module, module)
-    torch.save(module, path)
-    with pytest.raises(UnreadableFileError, match="refer to each other too many times"):
-        read(path)
-
-
-def test_cycles(tmp_path: Path, read) -> None:
-    from shapeinspect.errors import UnreadableFileError
-
-    loop: dict = {"w": torch.zeros(2), "v": torch.zeros(3)}
-    loop["again"] = loop
-    path = tmp_path / "a.pt"
-    torch.save(loop, path)
-    with pytest.raises(UnreadableFileError, match=r"nested deeper|too many times|characters"):
-        read(path)
-    module = nn.Sequential(nn.Linear(1, 2))
-    module._modules["again"] = module
-    torch.save(module, path)
-    with pytest.raises(UnreadableFileError, match="nested deeper"):
-        read(path)
