@@ -31,7 +31,7 @@ _TUPLES = (
 _WORDS = frozenset(
     {
         *("padding", "padding_mode", "data_format", "mode", "equation", "sizes", "function", "op", "layout"),
-        *("merge_mode", "output_mode", "reduction", "dtype"),
+        *("merge_mode", "output_mode", "reduction", "dtype", "gate_function", "cell_function"),
     }
 )
 #: Settings that are a list even where one number is given.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 _WINDOW = "kernel_size stride padding dilation data_format"
 _CONV = f"in_channels out_channels {_WINDOW} groups padding_mode"
 _POOL = f"{_WINDOW} ceil_mode count_include_pad return_indices"
-_CELL = "input_size hidden_size"
+_CELL = "input_size hidden_size cell_function gate_function"
 _RECURRENT = (
     f"{_CELL} num_layers bidirectional proj_size batch_first return_sequences return_state layout packed "
     "reset_after merge_mode"
