@@ -87,109 +87,111 @@ def test_a_pattern_that_does_not_fit_says_where_the_two_part(pytester: pytest.Py
     assert failures(plain) == RESULT_OF_SHAPE.splitlines()
 
 
-@pytest.mark.parametrize(
-    ("assertion", "said"),
-    [
-        (
-            'r["conv2"].out_channels == 32',
-            [
-                "assert 16 == 32",
-                " +  where 16 = <conv2: conv 6→16 k5, N C6 H14 W14 → N C16 H10 W10>.out_channels",
-            ],
-        ),
-        (
-            'r["conv2"].kernel_size == (5, 3)',
-            [
-                "assert (5, 5) == (5, 3)",
-                "  kernel_size of <conv2: conv 6→16 k5, N C6 H14 W14 → N C16 H10 W10>",
-                "  axis 1 is 5, not 3",
-            ],
-        ),
-        (
-            'r["pool2"].output == (1, 16, 5, 7)',
-            [
-                "assert (N, 16, 5, 5) == (1, 16, 5, 7)",
-                "  output of pool2",
-                "  axis 0 (N) is N, not 1",
-                "  axis 3 (W) is 5, not 7",
-            ],
-        ),
-        (
-            'r["conv1"].output.shape[1:] == (6, 28)',
-            [
-                "assert (6, 28, 28) == (6, 28)",
-                "  ",
-                "  Left contains one more item: 28",
-                "  Use -v to get more diff",
-            ],
-        ),
-        (
-            'r["conv1"].output.shape == [7]',
-            ["assert (N, 6, 28, 28) == (7,)", "  shape of output of conv1", "  it has 4 lengths, not 1"],
-        ),
-        (
-            "r.params < 61_000",
-            ["assert 61706 < 61000", f" +  where 61706 = <Report of {LENET}: 12 layers>.params"],
-        ),
-        (
-            'r["conv9"].out_channels == 3',
-            [
-                'shapeinspect.errors.UnknownLayerError: there is no layer "conv9"',
-                f"  where     {LENET}",
-                '  try       did you mean "conv2" or "conv1"?',
-            ],
-        ),
-        (
-            'r["fc1"].kernel_size == (5, 5)',
-            [
-                "AttributeError: layer \"fc1\" (linear) has no attribute 'kernel_size'; "
-                "it has: in_features, out_features"
-            ],
-        ),
-        (
-            'r.output.matches("n (c")',
-            ["shapeinspect.errors.UsageError: 'n (c' is no pattern of shapes", "  got       '(c'"],
-        ),
-        (
-            'r.output.matches("n 11"), "eleven classes"',
-            [
-                "AssertionError: eleven classes",
-                f"output of {LENET} is (N, 10), not 'n 11'",
-                "  axis 1 is 10, not 11",
-                "  shape     N C10",
-                "  names     n=N, from output of " + LENET,
-                "  C         120 fc1, 84 fc2, 10 fc3",
-                "  parts at  fc3 (linear 84→10)",
-                "            N C84 → N C10",
-            ],
-        ),
-        (
-            'r.output.matches("n 5 5")',
-            [
-                f"AssertionError: output of {LENET} is (N, 10), not 'n 5 5'",
-                "  it has 2 axes, not 3",
-                "  shape     N C10",
-                "  at        fc3 (linear 84→10)",
-                "            N C84 → N C10",
-            ],
-        ),
-        (
-            "r.width == 3",
-            [
-                "AttributeError: a report has no attribute 'width'; its totals are params, trainable, "
-                "buffers, bytes, bytes_by_dtype, macs, unknown, and its layers report['name']"
-            ],
-        ),
-    ],
-)
-def test_each_kind_of_assertion_says_what_it_is_about(
-    pytester: pytest.Pytester, assertion: str, said: list[str]
-) -> None:
-    pytester.makepyfile(f"def test_it(shapes):\n    r = shapes({LENET!r})\n    assert {assertion}\n")
+#: An assertion about ``r``, the report of LeNet, and what a person reads when it fails.
+SAID: list[tuple[str, list[str]]] = [
+    (
+        'r["conv2"].out_channels == 32',
+        [
+            "assert 16 == 32",
+            " +  where 16 = <conv2: conv 6→16 k5, N C6 H14 W14 → N C16 H10 W10>.out_channels",
+        ],
+    ),
+    (
+        'r["conv2"].kernel_size == (5, 3)',
+        [
+            "assert (5, 5) == (5, 3)",
+            "  kernel_size of <conv2: conv 6→16 k5, N C6 H14 W14 → N C16 H10 W10>",
+            "  axis 1 is 5, not 3",
+        ],
+    ),
+    (
+        'r["pool2"].output == (1, 16, 5, 7)',
+        [
+            "assert (N, 16, 5, 5) == (1, 16, 5, 7)",
+            "  output of pool2",
+            "  axis 0 (N) is N, not 1",
+            "  axis 3 (W) is 5, not 7",
+        ],
+    ),
+    (
+        'r["conv1"].output.shape[1:] == (6, 28)',
+        [
+            "assert (6, 28, 28) == (6, 28)",
+            "  ",
+            "  Left contains one more item: 28",
+            "  Use -v to get more diff",
+        ],
+    ),
+    (
+        'r["conv1"].output.shape == [7]',
+        ["assert (N, 6, 28, 28) == (7,)", "  shape of output of conv1", "  it has 4 lengths, not 1"],
+    ),
+    (
+        "r.params < 61_000",
+        ["assert 61706 < 61000", f" +  where 61706 = <Report of {LENET}: 12 layers>.params"],
+    ),
+    (
+        'r["conv9"].out_channels == 3',
+        [
+            'shapeinspect.errors.UnknownLayerError: there is no layer "conv9"',
+            f"  where     {LENET}",
+            '  try       did you mean "conv2" or "conv1"?',
+        ],
+    ),
+    (
+        'r["fc1"].kernel_size == (5, 5)',
+        [
+            "AttributeError: layer \"fc1\" (linear) has no attribute 'kernel_size'; "
+            "it has: in_features, out_features"
+        ],
+    ),
+    (
+        'r.output.matches("n (c")',
+        ["shapeinspect.errors.UsageError: 'n (c' is no pattern of shapes", "  got       '(c'"],
+    ),
+    (
+        'r.output.matches("n 11"), "eleven classes"',
+        [
+            "AssertionError: eleven classes",
+            f"output of {LENET} is (N, 10), not 'n 11'",
+            "  axis 1 is 10, not 11",
+            "  shape     N C10",
+            "  names     n=N, from output of " + LENET,
+            "  C         120 fc1, 84 fc2, 10 fc3",
+            "  parts at  fc3 (linear 84→10)",
+            "            N C84 → N C10",
+        ],
+    ),
+    (
+        'r.output.matches("n 5 5")',
+        [
+            f"AssertionError: output of {LENET} is (N, 10), not 'n 5 5'",
+            "  it has 2 axes, not 3",
+            "  shape     N C10",
+            "  at        fc3 (linear 84→10)",
+            "            N C84 → N C10",
+        ],
+    ),
+    (
+        "r.width == 3",
+        [
+            "AttributeError: a report has no attribute 'width'; its totals are params, trainable, "
+            "buffers, bytes, bytes_by_dtype, macs, unknown, and its layers report['name']"
+        ],
+    ),
+]
+
+
+def test_each_kind_of_assertion_says_what_it_is_about(pytester: pytest.Pytester) -> None:
+    tests = [
+        f"def test_{at}(shapes):\n    r = shapes({LENET!r})\n    assert {assertion}\n"
+        for at, (assertion, _) in enumerate(SAID)
+    ]
+    pytester.makepyfile("\n".join(tests))
     result = pytester.runpytest_inprocess("-q")
-    result.assert_outcomes(failed=1)
-    assert failures(result) == said
-    # Only the test's own file is shown, none of ours.
+    result.assert_outcomes(failed=len(SAID))
+    assert failures(result) == [line for _, said in SAID for line in said]
+    # Only the tests' own file is shown, none of ours.
     assert [line for line in result.outlines if "asserting" in line or "report.py" in line] == []
 
 
