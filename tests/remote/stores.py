@@ -146,6 +146,8 @@ def send(handler: BaseHTTPRequestHandler, reply: Reply) -> int:
     for name, value in {"Content-Length": str(length), **headers}.items():
         handler.send_header(name, value)
     handler.end_headers()
+    if handler.command == "HEAD":  # what it would be is told, and nothing is sent
+        return 0
     handler.wfile.write(data)
     return len(data)
 
