@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cases import ARCHIVES, Case, Read, Refused, file, main, outside, packed
+from make_hdf5 import sound
 from make_pickles import TENSOR, beside, text
 
 Change = Callable[[bytes], bytes]
@@ -255,6 +256,10 @@ OTHERS = {
         "a pickle in an array", {"a": (3, 5)}),
     "keras: a bomb that is honest": case(
         swelling("keras", None), "keras", "20 MiB of memory", {}),
+    "keras: compressed weights": case(
+        file(lambda: packed({**MEMBERS["keras"][1], "model.weights.h5": sound()}, zipfile.ZIP_DEFLATED),
+            "m.keras"),
+        "keras", "HDF5 that has no place in the file", "compressed"),
     "keras: nothing of Keras": case(file(lambda: packed({"readme.txt": b"x"}), "m.keras"), "keras",
                                     "an archive of something else", "config.json"),
 }  # fmt: skip

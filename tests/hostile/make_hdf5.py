@@ -168,11 +168,16 @@ SOUND = (
 )
 
 
+def sound() -> bytes:
+    """The small file."""
+    return zlib.decompress(base64.b64decode(SOUND))
+
+
 def damaged(*changes: tuple[int, int]) -> Callable[[Path], None]:
     """The small file with some of its bytes changed."""
 
     def make() -> bytes:
-        data = bytearray(zlib.decompress(base64.b64decode(SOUND)))
+        data = bytearray(sound())
         for at, value in changes:
             data[at] = value
         return bytes(data)
