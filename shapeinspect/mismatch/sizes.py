@@ -58,7 +58,9 @@ def search(rerun: Rerun, problem: Problem, attempt: Attempt) -> Fix | None:
             for found in _searches(rerun.failure, problem, picture, way):
                 if found is None:
                     continue
-                if way is attempt or all(attempt(changes) is None for changes in (found[0].changes, *found[1])):
+                if way is attempt or all(
+                    attempt(changes) is None for changes in (found[0].changes, *found[1])
+                ):
                     return found[0]
     return None
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from shapeinspect.dims import UNKNOWN, Shape, Unknown, known
+from shapeinspect.dims import UNKNOWN, Dim, Shape, Unknown, known
 from shapeinspect.errors import ShapeMismatchError, UsageError
 from shapeinspect.infer.settings import attributes_of, input_names, inputs_of
 from shapeinspect.ir import Call, Frozen, Layer, Model, Value
@@ -128,6 +128,9 @@ class Walked(Rerun):
         self._model = _with_weights(recorded.model)
         self._layers = {layer.path: layer for layer in self._model.layers}
         self._failed: int | None = None
+        self._batch = _batch_of(
+            recorded.fed.get(name, self._model.values[name].shape) for name in self._model.inputs
+        )
 
     def reproduce(self) -> bool:
         """Walk the graph as it is; fill in ``failure`` and tell whether it ends in one."""
@@ -179,7 +182,7 @@ class Walked(Rerun):
         """Return the shape of every value after a walk that comes to its end."""
         run = _Run({})
         self._walk((), run)
-        return {name: _open(shape) for name, shape in run.shapes.items()}
+        return {name: _open(shape, self._batch) for name, shape in run.shapes.items()}
 
     def _walk(self, changes: tuple[Change, ...], run: _Run | None = None) -> Failure | None:
         run = run or _Run({})
@@ -217,7 +220,8 @@ class Walked(Rerun):
             if name not in made or value.constant is not None:
                 shapes[name] = value.shape
         for name in self._model.inputs:
-            shapes[name] = _counted(self._recorded.fed.get(name, self._model.values[name].shape))
+            given = self._recorded.fed.get(name, self._model.values[name].shape)
+            shapes[name] = _counted(given, self._batch)
         for change in changes:
             if isinstance(change, OnInput):
                 shapes[change.name] = _stepped(shapes[change.name], change.steps)
@@ -297,11 +301,11 @@ class Walked(Rerun):
         extra = [weight.name for weight in layer.weights]
         inputs = (*names, *extra)[: max(len(given), len(names))]
         values = {
-            name: replace(self._model.values.get(name) or Value(name), shape=_marked(shape))
+            name: replace(self._model.values.get(name) or Value(name), shape=_marked(shape, self._batch))
             for name, shape in run.shapes.items()
         }
         for name, shape in zip(inputs, given, strict=False):
-            values[name] = replace(values.get(name) or Value(name), shape=_marked(shape))
+            values[name] = replace(values.get(name) or Value(name), shape=_marked(shape, self._batch))
         model = replace(self._model, calls=tuple(run.done), values=Frozen(values))
         attributes = attributes_of(layer, call, self._model.values)
         return Failure(
@@ -334,35 +338,49 @@ def _check_batch(layer: Layer, given: tuple[Shape | None, ...]) -> None:
 
 
 class _Batch(int):
-    """A batch of unknown length: it counts as some number, and is printed as unknown."""
+    """A batch of open length: it counts as some number, and is printed as the model calls it."""
+
+    dim: Dim
+
+    def __new__(cls, dim: Dim) -> _Batch:
+        """Remember the model's own name of it."""
+        self = super().__new__(cls, _ANY)
+        self.dim = dim
+        return self
 
     def __str__(self) -> str:
-        return "?"
+        return str(self.dim)
 
     __repr__ = __str__
 
 
 #: No axis of a layer is likely to have this length.
-_ANY = _Batch(4099)
+_ANY = 4099
 
 
-def _counted(shape: Shape | None) -> Shape | None:
+def _batch_of(shapes: Iterable[Shape | None]) -> _Batch:
+    """Return the open batch of some inputs, under its name where all that have one agree."""
+    names = {shape[0] for shape in shapes if shape and not isinstance(shape[0], int)}
+    return _Batch(names.pop() if len(names) == 1 else UNKNOWN)
+
+
+def _counted(shape: Shape | None, batch: _Batch) -> Shape | None:
     """Give an unknown batch a number, so that rearrangements can be tried."""
     if not shape or isinstance(shape[0], int):
         return shape
-    return (_ANY, *shape[1:])
+    return (batch, *shape[1:])
 
 
-def _marked(shape: Shape | None) -> Shape | None:
+def _marked(shape: Shape | None, batch: _Batch) -> Shape | None:
     """Find the unknown batch again that went through a formula."""
-    return None if shape is None else tuple(_ANY if length == _ANY else length for length in shape)
+    return None if shape is None else tuple(batch if length == _ANY else length for length in shape)
 
 
-def _open(shape: Shape | None) -> Shape | None:
+def _open(shape: Shape | None, batch: _Batch) -> Shape | None:
     """Take the number of an unknown batch back."""
     if shape is None:
         return None
-    return tuple(UNKNOWN if length == _ANY else length for length in shape)
+    return tuple(batch.dim if length == _ANY else length for length in shape)
 
 
 def _stepped(shape: Shape | None, steps: tuple[Step, ...]) -> Shape | None:

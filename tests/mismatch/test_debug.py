@@ -153,3 +153,102 @@ def test_a_script_runs_under_the_debugger(tmp_path, monkeypatch: pytest.MonkeyPa
     assert "expected  i = 3" in noted(caught.value)
     assert "train.py:4" in noted(caught.value)
     assert sys.argv == ["python", "before"]
+
+
+class Added(nn.Module):
+    """Adds in place what sigmoid saved."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(6, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.sigmoid(self.fc(x))
+        x += 1
+        return x
+
+
+def test_of_a_backward_that_nobody_can_repeat_the_graph_names_who_saved() -> None:
+    """A loss of the user's own is not called again; the graph of the loss and torch's words remain."""
+    seen = []
+
+    def own(values: torch.Tensor) -> torch.Tensor:
+        seen.append(values)
+        return values.pow(2).mean()
+
+    model = Added()
+    loss = own(model(torch.randn(3, 6)))
+    with pytest.raises(RuntimeError) as caught:
+        loss.backward()
+    found = explain_error(caught.value)
+    assert found is not None
+    assert (found.cause, found.fixes, len(seen)) == ("in-place", (), 1)
+    assert "the tensor of (3, 4) as sigmoid saved it" in noted(caught.value)
+    assert "version 1 of it, and version 0 was saved" in noted(caught.value)
+    assert "with shapeinspect.debug(model)" in noted(caught.value).replace("\n              ", " ")
+
+
+def test_the_calls_of_a_debugged_model_tell_the_line() -> None:
+    def own(values: torch.Tensor) -> torch.Tensor:
+        return values.pow(2).mean()
+
+    model = Added()
+    with pytest.raises(RuntimeError) as caught, shapeinspect.debug(model):
+        own(model(torch.randn(3, 6))).backward()
+    found = explain_error(caught.value)
+    assert found is not None
+    assert found.failure.where is not None
+    assert found.failure.where.endswith("x += 1")
+    assert [tried.text for tried in found.fixes] == ["x = x + 1 instead of x += 1"]
+    assert not model._forward_pre_hooks
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_an_edit_that_changes_the_gradients_is_not_offered() -> None:
+    """A slice of what tanh saved is added to: ``part = part + 1`` would leave the whole as it was."""
+
+    class Sliced(Added):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = torch.tanh(self.fc(x))
+            part = x[:, 1:3]
+            part += 1
+            return x
+
+    model = Sliced()
+    out = model(torch.randn(3, 6))
+    with pytest.raises(RuntimeError) as caught:
+        out.square().sum().backward()
+    found = explain_error(caught.value)
+    assert found is not None
+    assert (found.layer.path, found.cause, found.fixes) == ("add", "in-place", ())
+
+
+def test_no_run_is_started_that_the_time_left_does_not_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock of its own: every run takes 1.5 of the 4 seconds, so a third would end too late."""
+    import importlib
+
+    from shapeinspect.rerun import Failure
+
+    module = importlib.import_module("shapeinspect.mismatch.diagnose")
+    clock = [100.0]
+
+    class Slow:
+        def attempt(self, _changes: object) -> Failure | None:
+            clock[0] += 1.5
+            return None
+
+    monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
+    budget = module._Budget(Slow())
+    budget.attempt(())
+    budget.attempt(())
+    with pytest.raises(module._SpentError):
+        budget.attempt(())
+    assert clock == [103.0]
+
+
+def test_check_prints_the_batch_as_the_model_calls_it(capsys: pytest.CaptureFixture[str]) -> None:
+    from shapeinspect.cli import main
+
+    with pytest.raises(SystemExit):
+        main(["check", "tests/data/lenet.onnx"])
+    assert "(N, 1, 32, 32)" in capsys.readouterr().out
