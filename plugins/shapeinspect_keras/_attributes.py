@@ -90,6 +90,7 @@ def _returns(config: Mapping[str, Any]) -> Attributes:
     return {
         "return_sequences": bool(config.get("return_sequences", False)),
         "return_state": bool(config.get("return_state", False)),
+        **({"direction": "reverse"} if config.get("go_backwards") else {}),
     }
 
 

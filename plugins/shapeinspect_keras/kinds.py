@@ -215,6 +215,7 @@ def _wrapped(name: str, settings: Mapping[str, Any]) -> tuple[str, dict[str, Any
         return "unknown", {}
     kind, found = describe(*inner)
     if name == "Bidirectional" and kind in ("rnn", "lstm", "gru", "conv_lstm"):
+        found = {key: value for key, value in found.items() if key != "direction"}
         return kind, found | {"bidirectional": True, "merge_mode": settings.get("merge_mode", "concat")}
     return ("unknown", {}) if name == "Bidirectional" else (kind, found)
 

@@ -77,8 +77,8 @@ def mixed(graph: Graph, call: Call, place: int, shape: Shape) -> frozenset[tuple
     rank = len(given)
     every = frozenset((source, axis) for source, one in enumerate(inputs) for axis in range(len(one or ())))
     if kind in _RECURRENT:
-        both = attributes.get("bidirectional") or attributes.get("direction") == "reverse"
-        return frozenset((0, axis) for axis in _times(graph, call) if place or both)
+        whole = place or attributes.get("bidirectional")
+        return frozenset((0, axis) for axis in _times(graph, call) if whole)
     if kind == "attention":
         alone = len(graph.sources(call)) < 2 or attributes.get("one_input")
         return frozenset((0, axis) for axis in _times(graph, call) or [rank - 2] if alone)
@@ -205,9 +205,13 @@ def _times(graph: Graph, call: Call) -> list[int]:
 
 
 def _in_time(graph: Graph, call: Call, shape: Shape) -> _Reaches:
-    """Return what a recurrent layer sees: along the time all up to its own place."""
+    """Return what a recurrent layer sees: along the time all up to its own place.
+
+    One that reads from the end sees what comes after, which no Reach says.
+    """
     kind, attributes = graph.layers[call.layer].kind, graph.attributes(call)
-    found: _Reaches = dict.fromkeys(_times(graph, call), CAUSAL)
+    backwards = attributes.get("direction") == "reverse"
+    found: _Reaches = dict.fromkeys(_times(graph, call), None if backwards else CAUSAL)
     if kind != "conv_lstm":
         return found
     steps = shape[1]

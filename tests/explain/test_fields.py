@@ -221,3 +221,23 @@ def test_a_convolutional_lstm_sees_further_with_each_step() -> None:
     assert np.ptp(hit[:, 2]) + 1 == 3 + 2 * (steps - 1)
     assert facts["H"].size == 3 + 2 * (steps - 1)
     assert facts["T"].last == 0
+
+
+@pytest.mark.parametrize("sequences", [False, True])
+def test_a_keras_layer_that_reads_from_the_end_is_not_said_to_see_what_comes_before(sequences: bool) -> None:
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    steps = 7
+    inputs = keras.Input((steps, 5))
+    net = keras.Model(inputs, keras.layers.LSTM(3, go_backwards=True, return_sequences=sequences)(inputs))
+    model = shapeinspect.inspect(net).model
+    (fact,) = Fields(Graph(model)).of(model.outputs[0])
+    x = tf.Variable(np.random.default_rng(1).normal(size=(1, steps, 5)).astype("float32"))
+    with tf.GradientTape() as tape:
+        out = net(x)[0, 0, 0] if sequences else net(x)[0, 0]
+    seen = set(np.argwhere(np.abs(tape.gradient(out, x).numpy()[0]) > 0)[:, 0])
+    # The first output of a sequence has read the last entry alone; the one output without it, all.
+    assert seen == ({steps - 1} if sequences else set(range(steps)))
+    assert (fact.axis, fact.last, fact.followed) == ("T", None, not sequences)
