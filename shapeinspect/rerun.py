@@ -171,6 +171,8 @@ class Recorded:
         batched: whether every convolution and pool needs a batch axis.
         facts: what only the numbers tell, as in :class:`Failure`; ``at`` is the layer then.
         steps: the steps that the framework can spell; empty for all.
+        confirm: lets the framework itself do what the arithmetic says fits: False where it refuses, None
+            where it cannot be asked.
     """
 
     model: Model
@@ -183,6 +185,7 @@ class Recorded:
     batched: bool = False
     facts: Frozen[Any] = field(default_factory=Frozen)
     steps: frozenset[str] = frozenset()
+    confirm: Callable[[Sequence[Change]], bool | None] | None = None
 
 
 class Debugger(ABC):

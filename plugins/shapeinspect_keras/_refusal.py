@@ -13,6 +13,7 @@ from shapeinspect.ir import Call, Frozen, Layer, Model, Value
 from shapeinspect.rerun import Recorded
 from shapeinspect.source import Source
 from shapeinspect_keras import _live_graph as graphs
+from shapeinspect_keras._confirm import Confirm
 from shapeinspect_keras._debug_spelling import Speller
 from shapeinspect_keras._live_guard import untouched
 from shapeinspect_keras._live_inputs import lengths
@@ -116,6 +117,10 @@ def _innermost(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     return None
 
 
+def _refuses(model: Any, symbols: tuple[Any, ...]) -> bool:
+    return _innermost(model, symbols if len(symbols) == 1 else (list(symbols),), {}) is not None
+
+
 def _held(operation: Any) -> list[Any]:
     """List what a call could write to."""
     import keras
@@ -165,8 +170,17 @@ def _recorded(refused: _Refused, owner: Any, said: Said, data: bool) -> Recorded
     if model is not None and (data or not any(_is_made(one) for one in flat)):
         inner = read_model(Source(str(model.name), target=model))
         fed = dict(zip(inner.inputs, [lengths(tuple(one.shape)) for one in flat], strict=False))
+        called_on = dict(zip(inner.inputs, [tuple(one.shape) for one in flat], strict=False))
+        confirm = Confirm(refused.operation, called_on, _held(refused.operation), _refuses) if data else None
         return Recorded(
-            inner, Frozen(fed), said.message, said.where, Speller(data, fed), refuses="rank", batched=True
+            inner,
+            Frozen(fed),
+            said.message,
+            said.where,
+            Speller(data, fed),
+            refuses="rank",
+            batched=True,
+            confirm=confirm,
         )
     walk, inputs = Walk(), []
     sources = list(_sources(flat))

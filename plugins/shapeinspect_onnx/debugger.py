@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import linecache
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from math import prod
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -23,6 +25,7 @@ from shapeinspect.rerun import (
     Recorded,
     Rerun,
     Retried,
+    reshaped,
 )
 from shapeinspect.source import Source, from_path
 
@@ -49,7 +52,11 @@ class OnnxDebugger(Debugger):
                 if "Unexpected input data type" in str(error):
                     return _retyped(session, local["input_feed"], str(error), where)
                 source = _of_session(session)
-                return None if source is None else _recorded(source, fed, str(error), where, contract=False)
+                if source is None:
+                    return None
+                found = _recorded(source, fed, str(error), where, contract=False)
+                run = functools.partial(_runs, session, dict(local["input_feed"]))
+                return replace(found, confirm=run)
             proto = local.get("model")
             if type(proto).__name__ == "ModelProto" and "ShapeInference" in str(error):
                 source = Source("model", target=proto)
@@ -119,6 +126,29 @@ def _retyped(session: Any, feed: dict[str, Any], message: str, where: str | None
 
         return Retried(failure, passes, spell)
     return None
+
+
+#: Inputs of more numbers than this are not fed on trial.
+_NUMBERS = 4_000_000
+
+
+def _runs(session: Any, feed: dict[str, Any], changes: Sequence[Change]) -> bool | None:
+    """Run the session on zeros of the changed shapes; None where the model would have to change."""
+    import numpy as np
+
+    shapes = {name: tuple(value.shape) for name, value in feed.items() if hasattr(value, "shape")}
+    if len(shapes) != len(feed) or not all(isinstance(change, OnInput) for change in changes):
+        return None
+    for change in changes:
+        for step in change.steps if isinstance(change, OnInput) else ():
+            shapes[change.name] = reshaped(step, shapes[change.name])  # type: ignore[union-attr]  # it is one
+    if sum(prod(shape) for shape in shapes.values()) > _NUMBERS:
+        return None
+    try:
+        session.run(None, {name: np.zeros(shape, feed[name].dtype) for name, shape in shapes.items()})
+    except Exception:  # noqa: BLE001  # onnxruntime has many exceptions, each its own
+        return False
+    return True
 
 
 def _of_session(session: Any) -> Source | None:

@@ -170,9 +170,13 @@ class Walked(Rerun):
         if self._recorded.steps and not steps <= self._recorded.steps:
             return self.failure  # nobody could write it
         try:
-            return self._walk(tuple(changes))
+            ended = self._walk(tuple(changes))
         except _UNFIT:
             return self.failure
+        confirm = self._recorded.confirm
+        if ended is None and confirm is not None and confirm(changes) is False:
+            return self.failure
+        return ended
 
     def spell(self, change: Change, name: str) -> str:
         """Write a change in the words of the framework that recorded the graph."""
