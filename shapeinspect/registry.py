@@ -19,16 +19,28 @@ class Installed:
     """One entry point and what came of loading it.
 
     Args:
-        name: the entry point's name.
-        origin: the distribution that brings it, and its version.
+        point: the entry point.
         adapter: the adapter, or None if it is broken.
         problem: why it could not be loaded, or None.
     """
 
-    name: str
-    origin: str
+    point: EntryPoint
     adapter: Adapter | None
     problem: str | None
+
+    @property
+    def name(self) -> str:
+        """The entry point's name."""
+        return self.point.name
+
+    @property
+    def origin(self) -> str:
+        """The distribution that brings it, and its version; empty where no distribution does.
+
+        It is read when it is asked for: a distribution's metadata holds its whole description.
+        """
+        dist = self.point.dist
+        return f"{dist.name} {dist.version}" if dist else ""
 
 
 def installed() -> tuple[Installed, ...]:
@@ -43,16 +55,13 @@ def installed() -> tuple[Installed, ...]:
 
 
 def _load(point: EntryPoint) -> Installed:
-    origin = f"{point.dist.name} {point.dist.version}" if point.dist else ""
     try:
         adapter = point.load()
     except Exception as error:  # noqa: BLE001  # a stranger's module may raise anything; it becomes a row
-        return Installed(point.name, origin, None, f"{type(error).__name__}: {error}")
+        return Installed(point, None, f"{type(error).__name__}: {error}")
     if not isinstance(adapter, Adapter):
-        return Installed(
-            point.name, origin, None, f"{point.value} is no Adapter but {type(adapter).__name__}"
-        )
-    return Installed(point.name, origin, adapter, None)
+        return Installed(point, None, f"{point.value} is no Adapter but {type(adapter).__name__}")
+    return Installed(point, adapter, None)
 
 
 def choose(source: Source, candidates: tuple[Installed, ...] | None = None) -> Adapter:
