@@ -1,4 +1,4 @@
-"""The command line: ``show`` and ``adapters``, the commands of ``shapeinspect.commands``, and the errors."""
+"""The command line: one of the commands of ``shapeinspect.commands``, its errors and its exit codes."""
 
 from __future__ import annotations
 
@@ -7,20 +7,14 @@ import errno
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from shapeinspect.commands import check as check_command
-from shapeinspect.commands import diff as diff_command
-from shapeinspect.commands import explain as explain_command
-from shapeinspect.commands import fit as fit_command
-from shapeinspect.commands import layouts as layouts_command
-from shapeinspect.commands import normalize as normalize_command
 from shapeinspect.commands import output
-from shapeinspect.commands.options import Format, Inputs, Model, Traceback, Width, check_format, input_specs
 from shapeinspect.errors import ShapeInspectError
 from shapeinspect.memory import uncollected
 from shapeinspect.render.waiting import bar
@@ -30,16 +24,10 @@ ONNX models in one convention.
 
 Exit codes: 0 clean, 1 a finding, 2 a wrong request, 3 an unreadable file."""
 
-app = typer.Typer(
-    help=_HELP,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+#: Each is the function ``run`` of the module of its name, in the order of the help page.
+_COMMANDS = ("show", "adapters", "explain", "fit", "check", "diff", "normalize", "layouts")
 
 
-@app.callback(invoke_without_command=True)
 def _root(
     version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
 ) -> None:
@@ -50,80 +38,22 @@ def _root(
         raise typer.Exit
 
 
-@app.command()
-def show(
-    model: Model,
-    inputs: Inputs = None,
-    format: Format = "table",  # noqa: A002  # the option's name
-    depth: Annotated[
-        int | None, typer.Option(help="Sum up containers deeper than this.", min=0, show_default=False)
-    ] = None,
-    columns: Annotated[
-        str | None,
-        typer.Option(
-            help="Which columns, separated by commas: layer, kind, type, input, output, settings, weights, "
-            "common, params, bytes, macs. By default as many as fit; bytes, type, common, input, weights, "
-            "MACs and settings are given up in this order.",
-            show_default=False,
-        ),
-    ] = None,
-    filter: Annotated[  # noqa: A002  # the option's name
-        str | None,
-        typer.Option(help="Only layers whose path matches this glob.", metavar="GLOB", show_default=False),
-    ] = None,
-    layout: Annotated[str, typer.Option(help="Weights in both layouts, or native or common alone.")] = "both",
-    sort: Annotated[
-        str | None,
-        typer.Option(help="A flat list sorted by params, bytes, macs or path.", show_default=False),
-    ] = None,
-    unfold: Annotated[bool, typer.Option("--unfold", help="Write out repeated blocks one by one.")] = False,
-    width: Width = None,
-    traceback: Traceback = False,
-) -> None:
-    """Print every layer of a model: what goes in, what comes out, its weights in both layouts."""
-    del traceback  # main() has read it
-    check_format(format)
-    from shapeinspect.render.table import View, table
-    from shapeinspect.report import inspect
+def _app(words: Sequence[str]) -> typer.Typer:
+    """Build the command that is asked for; all of them where none is, for the help page and for typos.
 
-    view = View(
-        width=width or output.width(),
-        depth=depth,
-        columns=tuple(name.strip().lower() for name in columns.split(",")) if columns else (),
-        filter=filter,
-        layout=layout,  # type: ignore[arg-type]  # View refuses what is not one of its three
-        sort=sort,
-        unfold=unfold,
+    Reading the options of every command takes as long as reading many a file.
+    """
+    app = typer.Typer(
+        help=_HELP,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
     )
-    report = inspect(model, input_specs(inputs))
-    if format == "json":
-        from shapeinspect.render.data import to_json
-
-        output.write_text(to_json(report.model))
-    else:
-        output.write(table(report.model, view))
-
-
-@app.command()
-def adapters(format: Format = "table", width: Width = None) -> None:  # noqa: A002  # the option's name
-    """List the installed adapters: what each reads, and whether it can work here."""
-    check_format(format)
-    from shapeinspect.registry import installed
-    from shapeinspect.render.adapters import adapter_rows, adapters_table
-
-    rows = adapter_rows(installed())
-    if format == "json":
-        output.write_json(rows)
-    else:
-        output.write(adapters_table(rows, width or output.width()))
-
-
-app.command("explain")(explain_command.run)
-app.command("fit")(fit_command.run)
-app.command("check")(check_command.run)
-app.command("diff")(diff_command.run)
-app.command("normalize")(normalize_command.run)
-app.command("layouts")(layouts_command.run)
+    app.callback(invoke_without_command=True)(_root)
+    for name in words[:1] if words and words[0] in _COMMANDS else _COMMANDS:
+        app.command(name)(import_module(f"shapeinspect.commands.{name}").run)
+    return app
 
 
 def program() -> None:
@@ -172,7 +102,7 @@ def main(arguments: list[str] | None = None) -> None:
             reconfigure(errors="backslashreplace")  # a terminal without Unicode gets escapes, not a crash
     try:
         with uncollected(), bar():  # the process ends before collecting would pay
-            app(words, standalone_mode=True, prog_name="shapeinspect")
+            _app(words)(words, standalone_mode=True, prog_name="shapeinspect")
     except ShapeInspectError as error:
         if "--traceback" in words:
             import traceback

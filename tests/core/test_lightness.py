@@ -47,3 +47,9 @@ def test_loading_every_adapter_imports_no_framework_and_no_reader() -> None:
 def test_a_pipe_needs_no_rich() -> None:
     code = f"from shapeinspect.cli import main\ntry: main(['show', {str(LENET)!r}])\nexcept SystemExit: pass"
     assert _imported(code, (*FRAMEWORKS, "rich")) == []
+
+
+def test_a_command_is_read_without_the_others() -> None:
+    code = f"from shapeinspect.cli import main\ntry: main(['show', {str(LENET)!r}])\nexcept SystemExit: pass"
+    commands = tuple(f"shapeinspect.commands.{name}" for name in ("show", "explain", "fit", "check", "diff"))
+    assert _imported(code, commands) == ["shapeinspect.commands.show"]

@@ -1,0 +1,63 @@
+"""The command ``shapeinspect show MODEL``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from shapeinspect.commands import output
+from shapeinspect.commands.options import Format, Inputs, Model, Traceback, Width, check_format, input_specs
+
+
+def run(
+    model: Model,
+    inputs: Inputs = None,
+    format: Format = "table",  # noqa: A002  # the option's name
+    depth: Annotated[
+        int | None, typer.Option(help="Sum up containers deeper than this.", min=0, show_default=False)
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            help="Which columns, separated by commas: layer, kind, type, input, output, settings, weights, "
+            "common, params, bytes, macs. By default as many as fit; bytes, type, common, input, weights, "
+            "MACs and settings are given up in this order.",
+            show_default=False,
+        ),
+    ] = None,
+    filter: Annotated[  # noqa: A002  # the option's name
+        str | None,
+        typer.Option(help="Only layers whose path matches this glob.", metavar="GLOB", show_default=False),
+    ] = None,
+    layout: Annotated[str, typer.Option(help="Weights in both layouts, or native or common alone.")] = "both",
+    sort: Annotated[
+        str | None,
+        typer.Option(help="A flat list sorted by params, bytes, macs or path.", show_default=False),
+    ] = None,
+    unfold: Annotated[bool, typer.Option("--unfold", help="Write out repeated blocks one by one.")] = False,
+    width: Width = None,
+    traceback: Traceback = False,
+) -> None:
+    """Print every layer of a model: what goes in, what comes out, its weights in both layouts."""
+    del traceback  # main() has read it
+    check_format(format)
+    from shapeinspect.render.table import View, table
+    from shapeinspect.report import inspect
+
+    view = View(
+        width=width or output.width(),
+        depth=depth,
+        columns=tuple(name.strip().lower() for name in columns.split(",")) if columns else (),
+        filter=filter,
+        layout=layout,  # type: ignore[arg-type]  # View refuses what is not one of its three
+        sort=sort,
+        unfold=unfold,
+    )
+    report = inspect(model, input_specs(inputs))
+    if format == "json":
+        from shapeinspect.render.data import to_json
+
+        output.write_text(to_json(report.model))
+    else:
+        output.write(table(report.model, view))
