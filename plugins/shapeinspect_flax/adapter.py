@@ -21,7 +21,7 @@ class FlaxAdapter(Adapter):
 
     name = "flax"
     framework = "flax"
-    formats = ("Flax msgpack (.msgpack, .msgpack.index.json)", "Orbax checkpoint directory")
+    formats = ("Flax msgpack (.msgpack)", "sharded set (.msgpack.index.json)", "Orbax checkpoint directory")
 
     def match(self, source: Source) -> int:
         """Look for a map with an array in it, an index, or Orbax's metadata files.
