@@ -11,13 +11,10 @@ from shapeinspect.native import NativeRow, NativeTable
 from shapeinspect.render.grid import Column, Line, draw
 
 _COLUMNS = (
-    Column("kind", style="kind"),
-    Column("framework"),
-    Column("layer", style="path"),
-    Column("weight"),
+    Column("weight", style="path"),
     Column("stored as"),
     Column("common", style="common"),
-    Column("note", style="dim", elastic=True),
+    Column("note", style="dim"),
 )
 
 #: The kernels of the examples have two axes, the slots of norms one.
@@ -28,10 +25,18 @@ _INTRODUCTION = """\
 
 This page is made by `shapeinspect layouts --format markdown` from the tables that the transforms
 themselves use. Kernels are shown with two axes (`kh kw`); those of one axis have `kl`, those of three
-`kd kh kw`. The last column is what to paste into a port:
-`einops.rearrange(weight, "kh kw i o -> o i kh kw")`. The letters: `o` out, `i` in (per group), `g`
-groups, `m` depth multiplier, `c` channels, `h` hidden, `d` head dimension, `V` vocabulary, `E` embedding.
+`kd kh kw`. The column `einops` is what to paste into a port:
+`einops.rearrange(weight, "kh kw i o -> o i kh kw")`, with the lengths that parentheses hide by name, such
+as `gate=4`; where a note gives an order, its axis is reordered as well. The letters: `o` out, `i` in (per
+group), `g` groups, `m` depth multiplier, `c` channels, `h` hidden, `d` head dimension, `V` vocabulary,
+`E` embedding.
 """
+
+#: What to do with the columns.
+_USE = (
+    'einops.rearrange(weight, "STORED AS -> COMMON") moves a weight; the lengths',
+    "inside parentheses are given by name (gate=4), a note's order comes on top",
+)
 
 
 def reference(tables: Iterable[NativeTable], kind: str | None = None) -> list[dict[str, Any]]:
@@ -86,21 +91,26 @@ def _note(layout: Layout) -> str:
 
 
 def reference_table(rows: Sequence[dict[str, Any]], width: int) -> list[Line]:
-    """Draw the reference for a terminal.
+    """Draw the reference for a terminal: kinds, their layers, their weights; the notes below, by number.
 
     Args:
         rows: what :func:`reference` returned.
         width: terminal cells.
     """
     texts: list[list[str]] = []
+    notes: dict[str, int] = {"": 0}
     last: tuple[str, ...] = ()
     for row in rows:
-        layer = row["type"] + (f" ({row['when']})" if row["when"] else "")
-        keys = (row["kind"], row["framework"], layer)
-        shown = [key if last[: at + 1] != keys[: at + 1] else "" for at, key in enumerate(keys)]
-        texts.append([*shown, row["weight"], row["native"], row["common"], row["note"]])
+        layer = f"{row['framework']}  {row['type']}" + (f" ({row['when']})" if row["when"] else "")
+        keys = (row["kind"], layer)
+        texts += [
+            ["  " * at + key, "", "", ""] for at, key in enumerate(keys) if last[: at + 1] != keys[: at + 1]
+        ]
+        number = notes.setdefault(row["note"], len(notes))
+        texts.append([f"    {row['weight']}", row["native"], row["common"], str(number or "")])
         last = keys
-    return draw(_COLUMNS, texts, width)
+    below = [f"{number}  {note}" for note, number in notes.items() if number]
+    return [*draw(_COLUMNS, texts, width), (), *(((text, "dim"),) for text in (*below, *_USE))]
 
 
 def reference_page(rows: Sequence[dict[str, Any]]) -> str:

@@ -26,17 +26,29 @@ def test_the_page_is_not_stale(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_one_kind_shows_its_frameworks_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
-    rows = [
-        re.split(r" {2,}", line.strip()) for line in _printed(capsys, "layouts", "linear").splitlines()[2:]
-    ]
-    assert rows == [
-        ["linear", "torch", "Linear", "weight", "o i", "o i"],
+    table, _, _ = _printed(capsys, "layouts", "linear").partition("\n\n")
+    assert [re.split(r" {2,}", line.strip()) for line in table.splitlines()[2:]] == [
+        ["linear"],
+        ["torch", "Linear"],
+        ["weight", "o i", "o i"],
         ["bias", "o", "o"],
-        ["keras", "Dense", "kernel", "i o", "o i"],
+        ["keras", "Dense"],
+        ["kernel", "i o", "o i"],
         ["bias", "o", "o"],
-        ["onnx", "Gemm", "B", "i o", "o i"],
+        ["onnx", "Gemm"],
+        ["B", "i o", "o i"],
         ["C", "o", "o"],
     ]
+
+
+def test_the_notes_stand_below_by_number(capsys: pytest.CaptureFixture[str]) -> None:
+    table, _, notes = _printed(capsys, "layouts", "lstm", "--width", "80").partition("\n\n")
+    assert "1  the sum of both biases\n2  gate: i o f g → i f g o\n" in notes
+    keras = table[table.index("keras") : table.index("onnx")]
+    assert re.search(r"kernel +i \(gate o\) +gate o i$", keras, re.MULTILINE)
+    assert re.search(r"bias +\(gate o\) +gate o +1$", keras, re.MULTILINE)
+    assert re.search(r"W +dir \(gate o\) i +dir gate o i +2$", table, re.MULTILINE)
+    assert max(map(len, (*table.splitlines(), *notes.splitlines()))) <= 80
 
 
 def test_an_unknown_kind_names_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
