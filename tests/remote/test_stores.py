@@ -181,10 +181,10 @@ def test_a_large_file_that_a_hub_sends_whole(hf, elsewhere) -> None:
     sent = []
 
     def whole(handler) -> int:
+        sent.append(handler.path)  # before the answer, which the other side waits for
         handler.send_response(200)
         handler.send_header("Content-Length", str(30 << 20))
         handler.end_headers()
-        sent.append(handler.path)
         return 0
 
     elsewhere.answer = whole
