@@ -7,7 +7,7 @@ import errno
 import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 from typing import Annotated
@@ -15,12 +15,14 @@ from typing import Annotated
 import typer
 
 from shapeinspect.commands import output
-from shapeinspect.errors import ShapeInspectError
+from shapeinspect.errors import ShapeInspectError, UsageError
 from shapeinspect.memory import uncollected
 from shapeinspect.render.waiting import bar
 
 _HELP = """What goes into a layer and what comes out: shapes, kernels and layouts of PyTorch, Keras and
 ONNX models in one convention.
+
+python -m shapeinspect SCRIPT.py runs a script, and explains the shape error that ends it.
 
 Exit codes: 0 clean, 1 a finding, 2 a wrong request, 3 an unreadable file."""
 
@@ -54,6 +56,20 @@ def _app(words: Sequence[str]) -> typer.Typer:
     for name in words[:1] if words and words[0] in _COMMANDS else _COMMANDS:
         app.command(name)(import_module(f"shapeinspect.commands.{name}").run)
     return app
+
+
+def _check_command(words: Sequence[str]) -> None:
+    """Say what to write where a model or a script stands in the place of the command."""
+    word = words[0] if words else ""
+    if not word or word.startswith("-") or word in _COMMANDS:
+        return
+    from shapeinspect.source import is_import_string
+
+    if word.endswith(".py"):
+        found = f'"{word}" is no command' if os.path.exists(word) else f'there is no file "{word}"'
+        raise UsageError(found, hint="python -m shapeinspect SCRIPT.py runs a script")
+    if os.path.exists(word) or is_import_string(word):
+        raise UsageError(f'"{word}" is no command', hint=f"shapeinspect show {word}")
 
 
 def program() -> None:
@@ -96,12 +112,10 @@ def main(arguments: list[str] | None = None) -> None:
         SystemExit: 0
     """
     words = sys.argv[1:] if arguments is None else arguments
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure: Callable[..., None] | None = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace")  # a terminal without Unicode gets escapes, not a crash
+    output.spell_plainly()
     try:
         with uncollected(), bar():  # the process ends before collecting would pay
+            _check_command(words)
             _app(words)(words, standalone_mode=True, prog_name="shapeinspect")
     except ShapeInspectError as error:
         if "--traceback" in words:

@@ -24,6 +24,7 @@ _LONGEST_NAME, _LONGEST_PATH = 255, 2048
 #: A model cache keeps every file once, under its hash, and links to it.
 _CACHE_LINK = re.compile(r"(?:\.\./){1,8}blobs/[0-9A-Za-z_-]{8,128}")
 _DIM = re.compile(r"\d+|[^\W\d]\w*|\?")
+_NAMES = "a path, or package.module:attribute for a model in Python code"
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +286,8 @@ def from_path(path: str | os.PathLike[str], label: str | None = None) -> Source:
         UsageError: if there is nothing there.
         UnreadableFileError: if it cannot be read.
     """
+    if path == "":
+        raise UsageError("the model's name is empty", hint=_NAMES)
     where = Path(path)
     shown = label or str(path)
     try:
@@ -311,7 +314,7 @@ def _nearby(path: Path) -> str:
     close = difflib.get_close_matches(path.name, names, n=3)
     if close:
         return "did you mean " + " or ".join(f'"{folder / name}"' for name in close) + "?"
-    return "a path, or package.module:attribute for a model in Python code"
+    return _NAMES
 
 
 def is_import_string(text: str) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,25 @@ _FALLBACK_WIDTH = 200
 
 #: Where the text of a fact stands in an error: behind two spaces, its label, and a space.
 _FACT = 12
+
+#: The signs of tables and formulas for an encoding that lacks them; those of tables are as wide.
+_PLAIN = {
+    "─": "-",
+    "→": ">",
+    "·": "*",
+    "×": "x",
+    "−": "-",
+    "–": "-",
+    "…": "~",
+    "■": "#",
+    "○": "o",
+    "≥": ">=",
+    "⌊": "floor(",
+    "⌈": "ceil(",
+    "⌋": ")",
+    "⌉": ")",
+    "ᵀ": "^T",
+}
 
 
 def width() -> int:
@@ -25,6 +45,30 @@ def width() -> int:
         return os.get_terminal_size(sys.stdout.fileno()).columns
     except (OSError, ValueError):
         return _FALLBACK_WIDTH
+
+
+def _plainly(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Spell what an encoding lacks: our own signs in plain ones, everything else as an escape."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    plain = "".join(_PLAIN.get(sign, sign) for sign in lacking)
+    return plain.encode("ascii", "backslashreplace").decode(), error.end
+
+
+def spell_plainly() -> None:
+    """Let the process write to a terminal or a file whose encoding is not Unicode, and never fail at it.
+
+    Example:
+        >>> spell_plainly()
+        >>> "1→6, n ≥ 5".encode("ascii", "shapeinspect")
+        b'1>6, n >= 5'
+    """
+    codecs.register_error("shapeinspect", _plainly)
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure: Callable[..., None] | None = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="shapeinspect")
 
 
 def _colored() -> bool:

@@ -109,6 +109,10 @@ def _bad(tmp_path: Path) -> dict[str, tuple[list[str], int, str]]:
         "format": (["show", LENET, "--format", "xml"], 2, "table, json"),
         "column": (["show", LENET, "--columns", "layer,size"], 2, "no column 'size'"),
         "no command": (["shw"], 2, "shw"),
+        "a model for a command": ([LENET, "--depth", "1"], 2, "shapeinspect show "),
+        "an import for a command": (["nets:number"], 2, "shapeinspect show nets:number"),
+        "a script for a command": (["train.py"], 2, 'there is no file "train.py"'),
+        "no name": (["show", ""], 2, "the model's name is empty"),
         "option": (["show", LENET, "--depht", "1"], 2, "--depht"),
         "nothing": (["show"], 2, "MODEL"),
     }
@@ -117,7 +121,8 @@ def _bad(tmp_path: Path) -> dict[str, tuple[list[str], int, str]]:
 BAD = (
     *("missing", "directory", "empty", "text", "unknown format", "cut off", "no module", "no attribute"),
     *("raises", "no model", "input", "input name", "input rank", "format", "column", "no command"),
-    *("option", "nothing"),
+    *("option", "nothing", "a model for a command", "an import for a command", "a script for a command"),
+    "no name",
 )
 
 
@@ -135,8 +140,8 @@ def test_a_mistake_gets_one_screen_that_names_it(
     assert out == ""
 
 
-def test_every_mistake_is_tried() -> None:
-    assert len(BAD) == 18
+def test_every_mistake_is_tried(tmp_path: Path) -> None:
+    assert set(BAD) == set(_bad(tmp_path))
 
 
 def test_the_traceback_is_there_for_who_asks(
@@ -199,16 +204,32 @@ def test_color_only_in_a_terminal_and_never_against_a_wish(run: Run) -> None:
     assert "\x1b[" not in _in_terminal(words, COLUMNS="100", NO_COLOR="1")
 
 
-def test_a_terminal_without_unicode_gets_escapes_and_no_crash() -> None:
+def _encoded(encoding: str, *words: str) -> bytes:
     done = subprocess.run(
-        [sys.executable, "-m", "shapeinspect", "show", LENET],
-        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        [sys.executable, "-m", "shapeinspect", *words],
+        env={**os.environ, "PYTHONIOENCODING": encoding, "COLUMNS": "80"},
         capture_output=True,
-        text=True,
         check=False,
     )
-    assert done.returncode == 0
-    assert "\\u2500" in done.stdout
+    assert b"Traceback" not in done.stderr
+    return done.stdout + done.stderr
+
+
+def test_a_terminal_without_unicode_gets_the_same_table_in_plain_signs() -> None:
+    full = _encoded("utf-8", "show", LENET).decode()
+    assert {"─", "→"} <= set(full)
+    plain = full.replace("─", "-").replace("→", ">")
+    assert _encoded("ascii", "show", LENET).decode("ascii") == plain
+    assert _encoded("cp1252", "show", LENET).decode("cp1252") == plain
+
+
+def test_what_no_plain_sign_stands_for_is_written_as_an_escape() -> None:
+    assert b'there is no file "n\\xf6.onnx"' in _encoded("ascii", "show", "nö.onnx")
+    assert b"16*5*5" in _encoded("ascii", "explain", LENET, "fc1")
+    assert b"X\xb7W^T" in _encoded("latin-1", "explain", LENET, "fc1")  # latin-1 has the dot
+    assert b"floor((n - k) / s) + 1 = floor(" in _encoded(
+        "ascii", "explain", "conv", "--input", "300", "-k", "5", "-s", "2"
+    )
 
 
 def _process(code: str, *words: str, out: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
