@@ -56,6 +56,20 @@ def test_it_is_listed_and_used(python: Path, tmp_path: Path) -> None:
     assert weight["common"] == {"shape": [11, 3, 5, 7], "axes": ["o", "i", "kh", "kw"]}
 
 
+def test_the_arithmetic_finds_the_shapes_that_it_leaves_out(python: Path, tmp_path: Path) -> None:
+    rows = [
+        {"name": "conv", "type": "Conv", "weight": [5, 7, 3, 11]},
+        {"name": "head", "type": "Dense", "weight": [11, 4]},
+    ]
+    path = tmp_path / "net.shapes.json"
+    path.write_text(json.dumps({"shapes": rows, "input": [None, 28, 30, 3]}))
+    shown = json.loads(_run(python, "-m", "shapeinspect", "show", str(path), "--format", "json").stdout)
+    conv = shown["layers"][0]["calls"][0]
+    assert conv["outputs"] == [{"shape": ["N", 24, 24, 11], "axes": ["N", "H", "W", "C"]}]
+    assert conv["macs"] == f"{24 * 24 * 11 * 5 * 7 * 3}*N"
+    assert shown["outputs"][0]["shape"] == ["N", 24, 24, 4]
+
+
 def test_a_broken_adapter_is_a_row_and_harms_no_other(python: Path, tmp_path: Path) -> None:
     package = tmp_path / "broken"
     package.mkdir()

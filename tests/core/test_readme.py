@@ -45,3 +45,32 @@ def test_ci_runs_the_commands_of_the_readme() -> None:
     for line in re.findall(r"^    python -m venv (?:.*)$", TEXT, re.MULTILINE):
         for command in line.split(" && ")[1:]:
             assert command.replace("pip install", "pip install --quiet") in script, command
+
+
+ADAPTERS = (ROOT / "plugins" / "README.md").read_text()
+
+
+def _indented(path: Path) -> str:
+    lines = path.read_text().splitlines(keepends=True)
+    return "".join(f"    {line}" if line.strip() else line for line in lines)
+
+
+def test_the_adapter_that_is_shown_is_the_one_that_passes_the_contract() -> None:
+    example = ROOT / "tests" / "example_plugin"
+    assert _indented(example / "shapeinspect_example" / "__init__.py") in ADAPTERS
+    tests = _indented(example / "check_example.py")
+    assert tests[tests.index("    import json") :] in ADAPTERS
+
+
+def test_every_module_of_the_core_is_published_to_plug_ins_or_forbidden() -> None:
+    modules = {
+        path.stem
+        for path in (ROOT / "shapeinspect").iterdir()
+        if (path.suffix == ".py" or (path / "__init__.py").exists()) and not path.name.startswith("__")
+    }
+    contract = (ROOT / "pyproject.toml").read_text().split('name = "plug-ins take from the core only')[1]
+    forbidden = set(re.findall(r'"shapeinspect\.(\w+)"', contract))
+    for text in (ADAPTERS, (ROOT / "shapeinspect" / "README.md").read_text()):
+        published = re.search(r"from the core\s+only\s+`([^`]+)`", text)
+        assert published
+        assert set(re.findall(r"\w+", published[1])) == modules - forbidden

@@ -21,6 +21,8 @@ class TestExample(AdapterContract):
         return "example"
 
     def cases(self, folder: Path) -> Sequence[Case]:
-        path = folder / "net.shapes.json"
-        path.write_text(json.dumps({"shapes": ROWS}))
-        return [Case(from_path(path), params=5 * 7 * 3 * 11 + 13 * 4)]
+        weights, graph = folder / "net.shapes.json", folder / "graph.shapes.json"
+        weights.write_text(json.dumps({"shapes": ROWS}))
+        graph.write_text(json.dumps({"shapes": ROWS[:1], "input": [None, 28, 30, 3]}))
+        conv, table = 5 * 7 * 3 * 11, 13 * 4
+        return [Case(from_path(weights), params=conv + table), Case(from_path(graph), params=conv)]
