@@ -29,6 +29,13 @@ class Explanation:
         source: the model, as the user named it.
         layers: the explained layers: one, or every layer that changes a shape.
         single: whether one layer was asked for.
+
+    Example:
+        >>> found = explain("tests/data/lenet.onnx", "fc1")
+        >>> found.single, found.findings
+        (True, ())
+        >>> found.to_text().splitlines()[1]
+        'every output is a sum over all 400 inputs: a matrix product'
     """
 
     source: str
@@ -143,6 +150,11 @@ class Fit:
 
     Args:
         solution: the answer: accepted sizes, who refuses the others, what comes out.
+
+    Example:
+        >>> found = fit("tests/data/lenet.onnx")
+        >>> found.solved, len(found.answers)
+        (True, 3)
     """
 
     solution: Solution

@@ -75,6 +75,9 @@ def _check_command(words: Sequence[str]) -> None:
 def program() -> None:
     """Run the command line as a process of its own, which ends without taking its values apart.
 
+    Raises:
+        SystemExit: with the exit code, where the process cannot end at once.
+
     Example:
         >>> from shapeinspect.cli import program  # what the console script calls
     """
@@ -104,6 +107,9 @@ def main(arguments: list[str] | None = None) -> None:
 
     Args:
         arguments: the words after the command's name; those of the process by default.
+
+    Raises:
+        SystemExit: always, with the exit code.
 
     Example:
         >>> main(["--version"])

@@ -66,6 +66,11 @@ class Difference:
 
     Args:
         comparison: everything that was found.
+
+    Example:
+        >>> found = diff("tests/data/lenet.onnx", "tests/data/lenet.onnx")
+        >>> found.same, found.verdict
+        (True, 'all 7 layers are the same')
     """
 
     comparison: Comparison

@@ -63,7 +63,14 @@ class ShapeInspectError(Exception):
 
 
 class UsageError(ShapeInspectError):
-    """The request itself cannot be understood or met (exit code 2)."""
+    """The request itself cannot be understood or met (exit code 2).
+
+    Example:
+        >>> print(UsageError("--depth x is no number", got="'x'", hint="--depth 2"))
+        --depth x is no number
+          got       'x'
+          try       --depth 2
+    """
 
 
 class UnreadableFileError(ShapeInspectError):
@@ -120,13 +127,27 @@ class MissingDependencyError(ShapeInspectError):
 
 
 class UnknownLayerError(ShapeInspectError, KeyError):
-    """A layer is asked for by a path that the model does not have (exit code 2)."""
+    """A layer is asked for by a path that the model does not have (exit code 2).
+
+    Example:
+        >>> import shapeinspect
+        >>> try:
+        ...     shapeinspect.inspect("tests/data/lenet.onnx")["fc4"]
+        ... except KeyError as error:
+        ...     error.hint
+        'did you mean "fc3" or "fc2" or "fc1"?'
+    """
 
 
 class ModelCodeError(ShapeInspectError):
     """The user's own code (an import, a factory, a forward) raised (exit code 2).
 
     The original exception is the ``__cause__``.
+
+    Example:
+        >>> print(ModelCodeError("nets:net raises", got="RuntimeError: no such weights"))
+        nets:net raises
+          got       RuntimeError: no such weights
     """
 
 
@@ -167,4 +188,12 @@ class ShapeMismatchError(ShapeInspectError):
 
 
 class LayoutError(ShapeInspectError):
-    """A layout pattern is malformed or does not fit the shape it is applied to (exit code 2)."""
+    """A layout pattern is malformed or does not fit the shape it is applied to (exit code 2).
+
+    Example:
+        >>> from shapeinspect.layout import parse
+        >>> parse("(gate o i")
+        Traceback (most recent call last):
+        ...
+        shapeinspect.errors.LayoutError: ...
+    """

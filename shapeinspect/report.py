@@ -100,6 +100,11 @@ class Report:
 
     Args:
         model: the model after every stage.
+
+    Example:
+        >>> report = inspect("tests/data/lenet.onnx")
+        >>> len(report), report["conv1"].out_channels, report.totals.params
+        (12, 6, 61706)
     """
 
     model: Model
@@ -196,6 +201,13 @@ class LayerReport:
         layer: the layer itself.
         calls: its executions.
         model: the model it belongs to.
+
+    Example:
+        >>> fc1 = inspect("tests/data/lenet.onnx")["fc1"]
+        >>> fc1
+        <fc1: linear 400→120, N (C H W)=400 → N C120>
+        >>> fc1.in_features
+        400
     """
 
     layer: Layer

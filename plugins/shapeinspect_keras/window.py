@@ -37,6 +37,9 @@ class Window(io.RawIOBase):
         Args:
             offset: how far.
             whence: from where.
+
+        Raises:
+            OSError: before the beginning.
         """
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
         if base + offset < 0:

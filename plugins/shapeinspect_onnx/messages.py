@@ -19,6 +19,9 @@ def messages() -> Any:
     module needs protobuf alone and is loaded by its path. protobuf keeps one class for each message,
     so these are the very classes that a later ``import onnx`` gives, and those of an earlier one.
 
+    Raises:
+        ImportError: if the generated module cannot be loaded.
+
     Source: google/protobuf/internal/python_message.py, ``GeneratedProtocolMessageType.__new__``,
         which returns the class that a descriptor already has; upb does the same.
     """

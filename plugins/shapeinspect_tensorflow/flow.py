@@ -124,6 +124,9 @@ class Flow:
         Args:
             scope: where the name is used.
             text: ``node``, ``node:1``, or in a function ``node:output:1`` or an argument.
+
+        Raises:
+            UnreadableFileError: if the calls lead on without end.
         """
         for _ in range(_MAX_CALLS):
             name, output, index = _split(text)

@@ -26,7 +26,11 @@ class Tally:
     values: int = 0
 
     def add(self, other: Tally) -> None:
-        """Add what stands in a child; a child that is there many times may count without end."""
+        """Add what stands in a child; a child that is there many times may count without end.
+
+        Args:
+            other: what stands in the child.
+        """
         self.tensors = min(self.tensors + other.tensors, _MOST)
         self.values = min(self.values + other.values, _MOST)
 

@@ -58,7 +58,15 @@ class Machine:
         self.made = 0
 
     def fail(self, reason: str, at: int | None = None) -> NoReturn:
-        """Refuse the pickle, naming the byte."""
+        """Refuse the pickle, naming the byte.
+
+        Args:
+            reason: what is wrong with it.
+            at: the byte, counted from where ``data`` begins; where the run stands by default.
+
+        Raises:
+            UnreadableFileError: always.
+        """
         raise UnreadableFileError(self.label, reason, offset=self.base + (self.pos if at is None else at))
 
     def truncated(self) -> TruncatedPickleError:
@@ -68,7 +76,14 @@ class Machine:
         )
 
     def take(self, size: int) -> bytes:
-        """The next ``size`` bytes; checked against what is left before anything is made of them."""
+        """The next ``size`` bytes; checked against what is left before anything is made of them.
+
+        Args:
+            size: how many bytes.
+
+        Raises:
+            TruncatedPickleError: if fewer are left.
+        """
         start = self.pos
         if size > len(self.data) - start:
             raise self.truncated()
@@ -76,7 +91,14 @@ class Machine:
         return self.data[start : start + size]
 
     def skip(self, size: int) -> Blob:
-        """Pass over ``size`` bytes and remember where they are."""
+        """Pass over ``size`` bytes and remember where they are.
+
+        Args:
+            size: how many bytes.
+
+        Raises:
+            TruncatedPickleError: if fewer are left.
+        """
         if size > len(self.data) - self.pos:
             raise self.truncated()
         blob = Blob(self.base + self.pos, size)
@@ -84,13 +106,21 @@ class Machine:
         return blob
 
     def count(self, width: int) -> int:
-        """A little-endian length of ``width`` bytes."""
+        """A little-endian length.
+
+        Args:
+            width: how many bytes it takes: 1, 4 or 8.
+        """
         value: int = _LENGTH[width](self.data, self.pos)[0]
         self.pos += width
         return value
 
     def line(self) -> bytes:
-        """The bytes up to the next newline, which is passed over."""
+        """The bytes up to the next newline, which is passed over.
+
+        Raises:
+            TruncatedPickleError: if the bytes end first.
+        """
         end = self.data.find(b"\n", self.pos, self.pos + MAX_LINE)
         if end < 0:
             if len(self.data) - self.pos >= MAX_LINE:
@@ -106,7 +136,12 @@ class Machine:
         return items
 
     def name(self, module: Node, name: Node) -> Global:
-        """The one Global of that name in this pickle."""
+        """The one Global of that name in this pickle.
+
+        Args:
+            module: the module, as the pickle names it.
+            name: the name in the module.
+        """
         if type(module) is not str or type(name) is not str:
             self.fail("it names a class by something that is no text")
         known = self.globals.get((module, name))
@@ -116,13 +151,22 @@ class Machine:
         return known
 
     def keep_outside(self, pid: Node) -> None:
-        """Push the record of something that the pickle keeps outside itself."""
+        """Push the record of something that the pickle keeps outside itself.
+
+        Args:
+            pid: the persistent id, which says what it is.
+        """
         self.made += 1
         self.outside.append(Persistent(pid))
         self.stack.append(self.outside[-1])
 
     def call(self, func: Node, args: Node) -> None:
-        """Push the record of a call; only an OrderedDict becomes a mapping at once."""
+        """Push the record of a call; only an OrderedDict becomes a mapping at once.
+
+        Args:
+            func: what the pickle calls.
+            args: what it is called with: a tuple, or a reference to one.
+        """
         self.made += 1
         if func is self.ordered and (made := _ordered(args)) is not None:
             self.stack.append(made)
@@ -144,5 +188,9 @@ def _ordered(args: Node) -> Ordered | None:
 
 
 def key_of(node: Node) -> Node:
-    """What stands for ``node`` as a dict key: a scalar itself, else its identity."""
+    """What stands for ``node`` as a dict key: a scalar itself, else its identity.
+
+    Args:
+        node: a value of the pickle.
+    """
     return node if type(node) in _SCALARS else Identity(node)

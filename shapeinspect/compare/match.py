@@ -66,11 +66,19 @@ class Matching:
         return {key: (members, right[key]) for key, members in left.items() if key in right}
 
     def names_a(self, index: int) -> tuple[Name, ...]:
-        """Return the names of a layer of ``a``, without the side's common prefix."""
+        """Return the names of a layer of ``a``, without the side's common prefix.
+
+        Args:
+            index: which layer of ``a``, counted from 0.
+        """
         return tuple(strip(name, self.prefix_a) for name in self.a[index].names)
 
     def names_b(self, index: int) -> tuple[Name, ...]:
-        """Return the names of a layer of ``b``, without the side's common prefix."""
+        """Return the names of a layer of ``b``, without the side's common prefix.
+
+        Args:
+            index: which layer of ``b``, counted from 0.
+        """
         return tuple(strip(name, self.prefix_b) for name in self.b[index].names)
 
 

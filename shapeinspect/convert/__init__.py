@@ -44,6 +44,13 @@ class Written:
         nbytes: the bytes of all numbers.
         kept: the names of those that were copied as they are.
         notes: what a reader has to know, a sentence each.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     written = normalize("tests/data/lenet.onnx", f"{folder}/lenet.safetensors")
+        >>> written.tensors["fc1.weight"], written.nbytes
+        ((120, 400), 246824)
     """
 
     path: str

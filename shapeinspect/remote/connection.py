@@ -89,7 +89,11 @@ class Connection:
 
     @contextmanager
     def deadline(self) -> Iterator[None]:
-        """End a request that takes too long, however busy the server seems."""
+        """End a request that takes too long, however busy the server seems.
+
+        Raises:
+            TimeoutError: if it took longer than ``DEADLINE`` seconds.
+        """
 
         def end() -> None:
             self._late = True

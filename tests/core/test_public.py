@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,26 +20,110 @@ FILES = sorted(
 )
 
 
-def _public(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.ClassDef]:
+Documented = ast.FunctionDef | ast.ClassDef
+
+
+def _public(tree: ast.Module) -> Iterator[tuple[ast.ClassDef | None, Documented]]:
+    """Every public function and class, and the public methods of each, with the class they stand in."""
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
-            yield node
+        if isinstance(node, Documented) and not node.name.startswith("_"):
+            yield None, node
+            for inner in node.body if isinstance(node, ast.ClassDef) else ():
+                if isinstance(inner, ast.FunctionDef) and not inner.name.startswith("_"):
+                    yield node, inner
+
+
+def _decorators(node: Documented) -> set[str]:
+    return {ast.unparse(decorator) for decorator in node.decorator_list}
+
+
+TREES = {path: ast.parse(path.read_text()) for path in FILES}
+#: What an abstract class describes, its implementations need not say again.
+ABSTRACT = {
+    node.name for tree in TREES.values() for _, node in _public(tree) if "abstractmethod" in _decorators(node)
+}
+#: The docstring of a command is its --help; that of a test of the contract says what is promised.
+OTHERS = {"cli.py", "commands", "testing.py"}
+
+
+def _raised(node: ast.AST) -> Iterator[str]:
+    """The names of the exceptions that a function itself raises, not those of the functions inside it."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, Documented | ast.Lambda):
+            continue
+        if isinstance(child, ast.Raise) and child.exc is not None:
+            yield ast.unparse(child.exc.func if isinstance(child.exc, ast.Call) else child.exc)
+        yield from _raised(child)
+
+
+def _lacking(owner: ast.ClassDef | None, node: ast.FunctionDef, text: str) -> Iterator[str]:
+    arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    names = [argument.arg for argument in arguments if argument.arg not in ("self", "cls")]
+    described = owner is not None and bool(owner.bases) and node.name in ABSTRACT
+    if names and not described:
+        for name in names:
+            if not re.search(rf"^ *{name}( \(.*\))?:", text, re.MULTILINE):
+                yield f"argument {name}"
+    raised = {name for name in _raised(node) if name[0].isupper()}
+    if raised and "Raises:" not in text and not described:
+        yield f"Raises: {', '.join(sorted(raised))}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_public_names_are_documented(path: Path) -> None:
-    tree = ast.parse(path.read_text())
+    tree = TREES[path]
     assert ast.get_docstring(tree), "the module needs a docstring"
-    for node in _public(tree):
+    for owner, node in _public(tree):
         text = ast.get_docstring(node)
         assert text, f"{node.name} needs a docstring"
         first = text.split("\n\n")[0]
         assert first.endswith((".", ":")), f"{node.name}: the first paragraph is one sentence"
-        if isinstance(node, ast.FunctionDef):
-            arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-            named = [argument.arg for argument in arguments]
-            missing = [name for name in named if f"{name}:" not in text and f"{name} (" not in text]
-            assert "Args:" not in text or not missing, f"{node.name}: {missing} not described"
+        if isinstance(node, ast.FunctionDef) and not OTHERS & set(path.parts):
+            assert not [*_lacking(owner, node, text)], node.name
+
+
+def test_what_is_not_documented_is_found() -> None:
+    told = """
+def scaled(n, factor):
+    \"\"\"Scale it.
+
+    Args:
+        n: a length.
+    \"\"\"
+    if factor < 0:
+        raise ValueError(factor)
+"""
+    [(owner, node)] = _public(ast.parse(told))
+    assert isinstance(node, ast.FunctionDef)
+    assert [*_lacking(owner, node, ast.get_docstring(node) or "")] == [
+        "argument factor",
+        "Raises: ValueError",
+    ]
+
+
+@pytest.mark.parametrize("name", [name for name in shapeinspect.__all__ if not name.startswith("__")])
+def test_every_exported_name_has_an_example(name: str) -> None:
+    assert ">>> " in (getattr(shapeinspect, name).__doc__ or "")
+
+
+def _formulas() -> Iterator[tuple[str, str]]:
+    """The functions of the rules that compute a length, a shape or a reach, with their docstrings."""
+    made = re.compile(r"_(channels|end|macs|padding|shape|sizes?|start|terms)$")
+    for path in (ROOT / "shapeinspect" / "rules").glob("*.py"):
+        for owner, node in _public(TREES[path]):
+            if owner is None and isinstance(node, ast.FunctionDef):
+                value = ast.unparse(node.returns) if node.returns else ""
+                if value in ("Length", "Reach") or made.search(node.name):
+                    yield node.name, ast.get_docstring(node) or ""
+
+
+def test_every_formula_names_its_source_and_has_an_example() -> None:
+    found = dict(_formulas())
+    assert {"conv_size", "adaptive_start", "attention_macs", "broadcast_size", "sliding"} <= found.keys()
+    # The larger of two lengths and windows put one behind another are no facts about a framework.
+    plain = {"larger", "smaller", "repeated", "moved"}
+    assert {name for name, text in found.items() if "Source:" not in text} <= plain
+    assert [name for name, text in found.items() if ">>> " not in text] == []
 
 
 def test_everything_exported_is_there() -> None:

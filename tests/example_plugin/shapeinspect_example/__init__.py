@@ -17,7 +17,7 @@ TABLE = Table([Row("Conv", "weight", "*k i o", "o i *k"), Row("Dense", "weight",
 
 
 class ExampleAdapter(Adapter):
-    """Reads ``{"shapes": [{"name": …, "type": …, "weight": [5, 5, 1, 6]}, …], "input": [null, 28, 30, 1]}``."""
+    """Reads ``{"shapes": [{"name": …, "type": …, "weight": [5, 5, 1, 6]}], "input": [null, 28, 30, 1]}``."""
 
     name = "example"
     framework = "example"
