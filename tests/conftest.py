@@ -1,9 +1,58 @@
-"""Settings that hold for every test."""
+"""Settings that hold for every test, and what the tests of several folders use."""
 
 from __future__ import annotations
 
+import io
 import os
+from collections.abc import Callable
+
+import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Call the command line in this process: its exit code, and what it wrote to both streams."""
+    from shapeinspect.cli import main
+
+    def call(*words: str) -> tuple[int, str, str]:
+        try:
+            main(list(words))
+            code = 0
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """Count the bytes that are read from sources: each call returns those since the one before."""
+    from shapeinspect.source import Source
+
+    total = 0
+
+    class Counting(io.FileIO):
+        def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]  # of a file on disk
+            nonlocal total
+            count = super().readinto(buffer) or 0
+            total += count
+            return count
+
+        def readall(self) -> bytes:
+            raise AssertionError("a whole file is read")
+
+    def since() -> int:
+        nonlocal total
+        count, total = total, 0
+        return count
+
+    monkeypatch.setattr(Source, "open", lambda source: io.BufferedReader(Counting(source.path, "r")))
+    return since

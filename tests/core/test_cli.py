@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from shapeinspect.cli import main
 from shapeinspect.units import count
 
 LENET = str(Path(__file__).parents[1] / "data" / "lenet.onnx")
@@ -27,20 +26,6 @@ LENET_PARAMS = {
 }
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(*words: str) -> tuple[int, str, str]:
-        try:
-            main(list(words))
-            code = 0
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
 
 
 def test_show_prints_the_table(run: Run) -> None:

@@ -42,7 +42,9 @@ def test_the_python_examples_hold(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_ci_runs_the_commands_of_the_readme() -> None:
     script = (ROOT / ".ci" / "run").read_text()
-    for line in re.findall(r"^    python -m venv (?:.*)$", TEXT, re.MULTILINE):
+    lines = re.findall(r"^    python -m venv (?:.*)$", TEXT, re.MULTILINE)
+    assert len(lines) == 2
+    for line in lines:
         for command in line.split(" && ")[1:]:
             assert command.replace("pip install", "pip install --quiet") in script, command
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pytest
-
-from shapeinspect.source import Source
 
 
 @dataclass(frozen=True)
@@ -207,28 +204,3 @@ class _Writer:
             (self.folder / name).write_bytes(converter.convert())
         converter = tf.lite.TFLiteConverter.from_saved_model(str(self.folder / "module"))
         (self.folder / "module.tflite").write_bytes(converter.convert())
-
-
-class _Counting(io.FileIO):
-    total = 0
-
-    def readinto(self, buffer: Any) -> int | None:
-        count = super().readinto(buffer)
-        _Counting.total += count or 0
-        return count
-
-    def readall(self) -> bytes:
-        raise AssertionError("a whole file is read")
-
-
-@pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
-    """Count the bytes that sources read."""
-
-    def opened(source: Source) -> BinaryIO:
-        assert source.path is not None
-        return io.BufferedReader(_Counting(str(source.path)))
-
-    monkeypatch.setattr(Source, "open", opened)
-    _Counting.total = 0
-    return lambda: _Counting.total
