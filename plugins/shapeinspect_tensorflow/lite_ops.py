@@ -93,7 +93,7 @@ OPS: dict[str, Op] = {
     "ARG_MAX": _op("argmax", shape.arg, fixed=(1,)),
     "ARG_MIN": _op("argmax", shape.arg, fixed=(1,)),
     "RESHAPE": _op("reshape", lite.reshape, fixed=(1,)),
-    "TRANSPOSE": _op("permute", shape.permute, fixed=(1,)),
+    "TRANSPOSE": _op(shape.permute_kind, shape.permute, fixed=(1,)),
     "SQUEEZE": Op("squeeze", shape.squeeze),
     "EXPAND_DIMS": _op("unsqueeze", shape.expand_dims, fixed=(1,)),
     "CONCATENATION": Op("concat", lite.concat),

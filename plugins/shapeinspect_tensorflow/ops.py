@@ -115,8 +115,8 @@ OPS: dict[str, Op] = {
     "_FusedConv2D": _op("conv", conv.conv, "1:filter 2:bias"),
     "Conv3D": _op("conv", conv.conv, "1:filter"),
     "DepthwiseConv2dNative": _op("conv", conv.depthwise, "1:filter"),
-    "Conv2DBackpropInput": _op("conv_transpose", conv.conv_transpose, "1:filter", (0,)),
-    "Conv3DBackpropInputV2": _op("conv_transpose", conv.conv_transpose, "1:filter", (0,)),
+    "Conv2DBackpropInput": _op(conv.conv_transpose_kind, conv.conv_transpose, "1:filter", (0,)),
+    "Conv3DBackpropInputV2": _op(conv.conv_transpose_kind, conv.conv_transpose, "1:filter", (0,)),
     "MatMul": _op(conv.product_kind, conv.product, "0:a 1:b"),
     **{
         op: _op(conv.product_kind, conv.product, "0:a 1:b")
@@ -146,7 +146,7 @@ OPS: dict[str, Op] = {
     "ArgMin": _op("argmax", shape.arg, fixed=(1,)),
     # shapes
     "Reshape": _op("reshape", shape.target, fixed=(1,)),
-    "Transpose": _op("permute", shape.permute, fixed=(1,)),
+    "Transpose": _op(shape.permute_kind, shape.permute, fixed=(1,)),
     "Squeeze": _op("squeeze", shape.squeeze),
     "ExpandDims": _op("unsqueeze", shape.expand_dims, fixed=(1,)),
     "Concat": _op("concat", shape.concat, fixed=(0,)),

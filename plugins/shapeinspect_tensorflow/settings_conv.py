@@ -87,6 +87,15 @@ def depthwise(view: View) -> Settings:
     return {**found, "out_channels": channels * multiplier}
 
 
+def conv_transpose_kind(view: View) -> str:
+    """Tell a transposed convolution, whose filter is stored, from the gradient of another.
+
+    Args:
+        view: the node.
+    """
+    return "unknown" if view.stored(1) is None else "conv_transpose"
+
+
 def conv_transpose(view: View) -> Settings:
     """Read the gradient of a convolution as the transposed one: the filter is ``*k o i``.
 

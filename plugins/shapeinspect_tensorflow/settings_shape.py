@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from shapeinspect.dims import UNKNOWN
 from shapeinspect_tensorflow.settings_conv import data_format
 from shapeinspect_tensorflow.view import View
 
@@ -27,6 +28,15 @@ def target(view: View) -> Settings:
     if found is None or sum(number in (None, -1) for number in found) > 1:
         return {}
     return {"shape": tuple(-1 if number is None else number for number in found)}
+
+
+def permute_kind(view: View) -> str:
+    """Tell a Transpose whose order of axes only the run tells, of which nothing is known.
+
+    Args:
+        view: the node.
+    """
+    return "unknown" if view.numbers(1) is None else "permute"
 
 
 def permute(view: View) -> Settings:
@@ -174,7 +184,7 @@ def reduce(view: View) -> Settings:
     """
     found = {"op": view.op.lower(), "keepdims": bool(view.get("keep_dims", False))}
     axes = view.numbers(1)
-    return {} if axes is None else {**found, "axes": axes}
+    return {**found, "axes": UNKNOWN if axes is None else axes}
 
 
 def arg(view: View) -> Settings:
@@ -183,7 +193,8 @@ def arg(view: View) -> Settings:
     Args:
         view: the node.
     """
-    return _known(axis=view.number(1), keepdims=False)
+    axis = view.number(1)
+    return {"axis": UNKNOWN if axis is None else axis, "keepdims": False}
 
 
 def resize(view: View) -> Settings:

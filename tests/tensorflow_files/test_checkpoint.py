@@ -104,7 +104,9 @@ def test_values_are_those_of_tensorflow(files: Any) -> None:
     import tensorflow as tf
 
     for prefix in ("plain/one", "trained/ck-2"):
-        for weight in weights(read(files / f"{prefix}.index")):
+        found = weights(read(files / f"{prefix}.index"))
+        assert found
+        for weight in found:
             assert weight.values is not None
             np.testing.assert_array_equal(
                 weight.values(), tf.train.load_variable(str(files / prefix), weight.name)

@@ -121,8 +121,9 @@ def test_tied_weights_share_their_storage(files: Any) -> None:
 def test_constants_are_read_where_they_stand(files: Any) -> None:
     import numpy as np
 
-    model = read(GRAPH, files / "module.pb")
-    for weight in weights(model):
+    found = weights(read(GRAPH, files / "module.pb"))
+    assert found
+    for weight in found:
         assert weight.values is not None
         np.testing.assert_array_equal(weight.values(), files.arrays[f"module.pb:{weight.name}"])
 
