@@ -45,7 +45,7 @@ DTYPES: dict[int, tuple[str, int | None]] = {
 
 #: The code of references to a variable is 100 more than that of its values.
 _REFERENCE = 100
-RESOURCE, STRING = 20, 7
+STRING = 7
 #: The types that numpy has, too.
 NUMPY = frozenset(
     {"float16", "float32", "float64", "bool", "complex64", "complex128"}

@@ -247,8 +247,3 @@ FAMILIES: tuple[Family, ...] = (
         "num_layers",
     ),
 )  # fmt: skip
-
-#: What each letter is called.
-NAMES = Frozen({
-    "H": "hidden_size", "a": "num_attention_heads", "k": "num_key_value_heads", "d": "head_dim",
-})  # fmt: skip

@@ -125,6 +125,30 @@ def keep_names(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Nami
     return keep_axes(len(shape), len(out))
 
 
+def keep_names_in_each(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    """Link every axis of the first input to the same axis of each output of its rank.
+
+    Args:
+        _attributes: not looked at.
+        inputs: the input shapes.
+        outputs: the output shapes.
+
+    Example:
+        >>> keep_names_in_each({}, ((5,),), ((2,), (3,))).links
+        ((0, 0, 0, 0), (0, 0, 1, 0))
+    """
+    shape = first(inputs)
+    if shape is None:
+        return Naming()
+    links = [
+        (0, axis, number, axis)
+        for number, out in enumerate(outputs)
+        if out is not None and len(out) == len(shape)
+        for axis in range(len(shape))
+    ]
+    return Naming(links=tuple(links))
+
+
 def _glu(attributes: Attributes, inputs: Shapes) -> Shapes:
     shape = first(inputs)
     if shape is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shapeinspect.dims import UNKNOWN, Dim, Shape
-from shapeinspect.rules.elementwise import keep_names
+from shapeinspect.rules.elementwise import keep_names, keep_names_in_each
 from shapeinspect.rules.lengths import Length, ceil_div, larger, smaller
 from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, at, first, mismatch, show, unlike
 from shapeinspect.rules.written import Lines, Text, carried, just
@@ -174,19 +174,6 @@ def _topk(attributes: Attributes, inputs: Shapes) -> Shapes:
     return (out, out)
 
 
-def _topk_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
-    shape = first(inputs)
-    if shape is None:
-        return Naming()
-    links = [
-        (0, axis, number, axis)
-        for number, out in enumerate(outputs)
-        if out is not None and len(out) == len(shape)
-        for axis in range(len(shape))
-    ]
-    return Naming(links=tuple(links))
-
-
 def _one_hot(attributes: Attributes, inputs: Shapes) -> Shapes:
     shape = first(inputs)
     if shape is None:
@@ -286,7 +273,7 @@ RULES = {
     "index": Rule(_index, axes=_index_axes),
     "gather": Rule(_gather, axes=_gather_axes),
     "take_along": Rule(_take_along, lines=_take_along_lines),
-    "topk": Rule(_topk, axes=_topk_axes, lines=_topk_lines),
+    "topk": Rule(_topk, axes=keep_names_in_each, lines=_topk_lines),
     "one_hot": Rule(_one_hot, axes=_one_hot_axes, lines=_one_hot_lines),
     "lookup": Rule(_lookup, lines=_lookup_lines),
     "roi_align": Rule(_roi_align, axes=_roi_axes, lines=_roi_lines),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shapeinspect.dims import UNKNOWN, Dim, Shape
+from shapeinspect.rules.elementwise import keep_names_in_each
 from shapeinspect.rules.lengths import Length, ceil_div
 from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, agree, at, first, mismatch, show, unlike
 from shapeinspect.rules.written import Lines, Text, just, over, sum_of, values
@@ -200,19 +201,6 @@ def _unstack_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Na
     return Naming(links=tuple(links))
 
 
-def _split_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
-    shape = first(inputs)
-    if shape is None:
-        return Naming()
-    links = [
-        (0, axis, number, axis)
-        for number, out in enumerate(outputs)
-        if out is not None and len(out) == len(shape)
-        for axis in range(len(shape))
-    ]
-    return Naming(links=tuple(links))
-
-
 def _cut(n: Dim, cuts: tuple[int, ...], place: int) -> Text:
     if not isinstance(n, int):
         return "end - start", (("end", UNKNOWN), ("start", UNKNOWN))
@@ -256,6 +244,6 @@ def _piece(attributes: Attributes, n: Dim, place: int) -> Text:
 RULES = {
     "concat": Rule(_concat, axes=_concat_axes, lines=_concat_lines),
     "stack": Rule(_stack, axes=_stack_axes, lines=_stack_lines),
-    "split": Rule(_split, axes=_split_axes, lines=_split_lines),
+    "split": Rule(_split, axes=keep_names_in_each, lines=_split_lines),
     "unstack": Rule(_unstack, axes=_unstack_axes),
 }

@@ -245,19 +245,6 @@ def channel_place(rank: int, space: int, last: bool) -> int:
     return rank - 1 if last else rank - 1 - space
 
 
-def spatial_names(space: int) -> str:
-    """Return the names of the spatial axes alone.
-
-    Args:
-        space: how many.
-
-    Example:
-        >>> spatial_names(2)
-        'H W'
-    """
-    return " ".join(names(space)[2:])
-
-
 def window_links(
     shape: Shape | None, out: Shape | None, space: int | None, last: bool, channels: bool
 ) -> tuple[tuple[int, int, int, int], ...]:

@@ -20,7 +20,6 @@ from shapeinspect.cli import main
 from shapeinspect.solve import Program, Solver, variables
 
 LENET = str(Path(__file__).parents[1] / "data" / "lenet.onnx")
-SMALL = range(1, 41)
 
 
 class UNet(nn.Module):
