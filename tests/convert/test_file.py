@@ -189,7 +189,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_nothing_is_permuted_on_a_guess_and_that_is_said(tmp_path: Path) -> None:
-    state = {"c.weight": torch.randn(5, 3, 3, 2), "c.bias": torch.zeros(5), "f.weight": torch.randn(7, 40),
+    state = {"c.weight": torch.randn(5, 4, 3, 2), "c.bias": torch.zeros(5), "f.weight": torch.randn(7, 40),
              "f.bias": torch.zeros(7)}  # fmt: skip
     torch.save(state, tmp_path / "m.pt")
     out = tmp_path / "out.safetensors"

@@ -33,10 +33,10 @@ def shapes(model: Model) -> dict[str, object]:
 
 def test_a_symbol_is_settled_everywhere(network: Model) -> None:
     call = replace(network.calls[0], macs=7 * N, attributes=Frozen(hint=(N, 2)))
-    model = with_input_shapes(replace(network, calls=(call, network.calls[1])), (InputSpec((4, 3, 9, 11)),))
-    assert shapes(model) == {"x": (4, 3, 9, 11), "a": (4, 8, 4, 5), "b": (4, 8)}
-    assert model.calls[0].macs == 28
-    assert model.calls[0].attributes["hint"] == (4, 2)
+    model = with_input_shapes(replace(network, calls=(call, network.calls[1])), (InputSpec((6, 3, 9, 11)),))
+    assert shapes(model) == {"x": (6, 3, 9, 11), "a": (6, 8, 4, 5), "b": (6, 8)}
+    assert model.calls[0].macs == 42
+    assert model.calls[0].attributes["hint"] == (6, 2)
 
 
 def test_another_size_is_worked_out_anew(network: Model) -> None:

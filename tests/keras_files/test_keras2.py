@@ -50,7 +50,7 @@ def reads(*tensors):
 
 
 CONV = {
-    "filters": 8, "kernel_size": [3, 5], "strides": [2, 2], "padding": "same", "dilation_rate": [1, 1],
+    "filters": 8, "kernel_size": [4, 6], "strides": [2, 2], "padding": "same", "dilation_rate": [1, 1],
     "groups": 1, "data_format": "channels_last", "activation": "relu", "use_bias": True,
 }  # fmt: skip
 NORM = {"axis": [3], "momentum": 0.99, "epsilon": 0.001, "center": True, "scale": True}
@@ -100,7 +100,7 @@ FUNCTIONAL = {
 }
 WEIGHTS = {
     "input_1": {},
-    "block/conv": {"block/conv/kernel:0": np.ones((3, 5, 3, 8)), "block/conv/bias:0": np.ones(8)},
+    "block/conv": {"block/conv/kernel:0": np.ones((4, 6, 3, 8)), "block/conv/bias:0": np.ones(8)},
     "bn": {f"bn/{name}:0": np.ones(8) for name in ("gamma", "beta", "moving_mean", "moving_variance")},
     "add": {},
     "head": {"fc/kernel:0": np.arange(40.0).reshape(8, 5), "fc/bias:0": np.zeros(5)},
@@ -132,7 +132,7 @@ def test_a_functional_model(read, tmp_path, chunks):
     assert multiply.inputs == ("add", "bn")
     layers = {layer.path: layer for layer in model.layers}
     assert [w.name for w in layers["block/conv"].weights] == ["block/conv/kernel:0", "block/conv/bias:0"]
-    assert layers["block/conv"].weights[0].common_shape == (8, 3, 3, 5)
+    assert layers["block/conv"].weights[0].common_shape == (8, 3, 4, 6)
     assert [w.role for w in layers["bn"].weights] == ["gamma", "beta", "moving_mean", "moving_variance"]
     assert [w.trainable for w in layers["bn"].weights] == [True, True, False, False]
     assert layers["head/fc"].weights[0].common_shape == (5, 8)
@@ -140,7 +140,7 @@ def test_a_functional_model(read, tmp_path, chunks):
     assert layers["tf.math.multiply"].kind == "lambda"
     assert any("TFOpLambda" in note.text for note in model.notes)
     total = sum(w.size for layer in model.layers for w in layer.weights)
-    assert total == (3 * 5 * 3 * 8 + 8) + 4 * 8 + (8 * 5 + 5) + (5 * 2 + 2)
+    assert total == (4 * 6 * 3 * 8 + 8) + 4 * 8 + (8 * 5 + 5) + (5 * 2 + 2)
 
 
 def test_a_sequential_model_with_wrapped_layers(read, tmp_path):
@@ -193,7 +193,7 @@ def test_a_model_of_keras_1(read, tmp_path):
                 "class_name": "Convolution2D",
                 "config": {
                     "name": "convolution2d_1", "batch_input_shape": [None, 20, 22, 3], "nb_filter": 6,
-                    "nb_row": 3, "nb_col": 5, "border_mode": "valid", "subsample": [1, 1],
+                    "nb_row": 2, "nb_col": 5, "border_mode": "valid", "subsample": [1, 1],
                     "dim_ordering": "tf",
                 },
             },
@@ -202,16 +202,16 @@ def test_a_model_of_keras_1(read, tmp_path):
         ],
     }  # fmt: skip
     weights = {
-        "convolution2d_1": {"convolution2d_1_W": np.zeros((3, 5, 3, 6)), "convolution2d_1_b": np.zeros(6)},
+        "convolution2d_1": {"convolution2d_1_W": np.zeros((2, 5, 3, 6)), "convolution2d_1_b": np.zeros(6)},
         "flatten_1": {},
-        "dense_1": {"dense_1_W": np.zeros((18 * 18 * 6, 4)), "dense_1_b": np.zeros(4)},
+        "dense_1": {"dense_1_W": np.zeros((19 * 18 * 6, 4)), "dense_1_b": np.zeros(4)},
     }
     write(tmp_path / "m.h5", config, weights, version=None)
     model = read(tmp_path / "m.h5")
     assert model.metadata["keras_version"] == "1"
     layers = {layer.path: layer for layer in model.layers}
     assert [w.role for w in layers["dense_1"].weights] == ["W", "b"]
-    assert outputs(model, "convolution2d_1") == [((N, 18, 18, 6),)]
+    assert outputs(model, "convolution2d_1") == [((N, 19, 18, 6),)]
     assert outputs(model, "dense_1") == [((N, 4),)]
 
 
