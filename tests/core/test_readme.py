@@ -64,15 +64,23 @@ def test_the_adapter_that_is_shown_is_the_one_that_passes_the_contract() -> None
     assert tests[tests.index("    import json") :] in ADAPTERS
 
 
-def test_every_module_of_the_core_is_published_to_plug_ins_or_forbidden() -> None:
-    modules = {
+def _modules() -> set[str]:
+    return {
         path.stem
         for path in (ROOT / "shapeinspect").iterdir()
         if (path.suffix == ".py" or (path / "__init__.py").exists()) and not path.name.startswith("__")
     }
+
+
+def test_the_description_names_every_module_of_the_core() -> None:
+    table = re.findall(r"^\| (`.*?`) \|", (ROOT / "shapeinspect" / "README.md").read_text(), re.MULTILINE)
+    assert set(re.findall(r"\w+", " ".join(table))) == _modules()
+
+
+def test_every_module_of_the_core_is_published_to_plug_ins_or_forbidden() -> None:
     contract = (ROOT / "pyproject.toml").read_text().split('name = "plug-ins take from the core only')[1]
     forbidden = set(re.findall(r'"shapeinspect\.(\w+)"', contract))
     for text in (ADAPTERS, (ROOT / "shapeinspect" / "README.md").read_text()):
         published = re.search(r"from the core\s+only\s+`([^`]+)`", text)
         assert published
-        assert set(re.findall(r"\w+", published[1])) == modules - forbidden
+        assert set(re.findall(r"\w+", published[1])) == _modules() - forbidden
