@@ -12,13 +12,11 @@ import typer
 
 from shapeinspect.commands import output
 from shapeinspect.commands.options import Format, Inputs, Traceback, Width, check_format, input_specs
-from shapeinspect.errors import UnreadableFileError, UsageError
-
-_KIND = "For a kind: "
+from shapeinspect.errors import UsageError
 
 
 def _option(*names: str, text: str) -> Any:
-    return typer.Option(*names, help=f"{_KIND}{text}", show_default=False, rich_help_panel="Calculator")
+    return typer.Option(*names, help=text, show_default=False, rich_help_panel="Settings of a kind")
 
 
 def run(
@@ -41,20 +39,22 @@ def run(
     ] = None,
     inputs: Inputs = None,
     kernel: Annotated[str | None, _option("--kernel", "-k", text="kernel_size, 5 or 3,3.")] = None,
-    stride: Annotated[str | None, _option("--stride", "-s", text="stride.")] = None,
+    stride: Annotated[str | None, _option("--stride", "-s", text="stride, 2 or 2,1.")] = None,
     padding: Annotated[
         str | None,
         _option("--padding", "-p", text="1, 1,2 (an axis each), 1+2 (before+after), same, causal."),
     ] = None,
-    dilation: Annotated[str | None, _option("--dilation", text="dilation.")] = None,
-    groups: Annotated[str | None, _option("--groups", text="groups.")] = None,
+    dilation: Annotated[str | None, _option("--dilation", text="dilation, 2 or 2,1.")] = None,
+    groups: Annotated[str | None, _option("--groups", text="groups of channels.")] = None,
     into: Annotated[str | None, _option("--in", text="input channels or features.")] = None,
     out: Annotated[str | None, _option("--out", text="filters or output features.")] = None,
     output_size: Annotated[str | None, _option("--output-size", text="output_size, 7 or 7,9.")] = None,
-    output_padding: Annotated[str | None, _option("--output-padding", text="output_padding.")] = None,
+    output_padding: Annotated[
+        str | None, _option("--output-padding", text="output_padding, 1 or 1,0.")
+    ] = None,
     size: Annotated[str | None, _option("--size", text="size of a resize.")] = None,
     scale: Annotated[str | None, _option("--scale", text="scale_factor of a resize.")] = None,
-    mode: Annotated[str | None, _option("--mode", text="mode: area, nearest, bilinear, mean …")] = None,
+    mode: Annotated[str | None, _option("--mode", text="mode, area, nearest, bilinear, mean …")] = None,
     factor: Annotated[str | None, _option("--factor", text="factor of a pixel shuffle.")] = None,
     axis: Annotated[str | None, _option("--axis", text="axis, from 0; negative from the end.")] = None,
     axes: Annotated[str | None, _option("--axes", text="axes, 0,2,1.")] = None,
@@ -63,10 +63,10 @@ def run(
     repeats: Annotated[str | None, _option("--repeats", text="repeats of a tile, 4,1,2.")] = None,
     count: Annotated[str | None, _option("--count", text="count of a repeat.")] = None,
     equation: Annotated[str | None, _option("--equation", text="equation, 'bij,bjk->bik'.")] = None,
-    heads: Annotated[str | None, _option("--heads", text="num_heads.")] = None,
+    heads: Annotated[str | None, _option("--heads", text="num_heads of an attention.")] = None,
     embed: Annotated[str | None, _option("--embed-dim", text="embed_dim (or embedding_dim).")] = None,
-    hidden: Annotated[str | None, _option("--hidden-size", text="hidden_size: units.")] = None,
-    layers: Annotated[str | None, _option("--layers", text="num_layers.")] = None,
+    hidden: Annotated[str | None, _option("--hidden-size", text="hidden_size of a recurrent layer.")] = None,
+    layers: Annotated[str | None, _option("--layers", text="num_layers of a recurrent stack.")] = None,
     setting: Annotated[
         list[str] | None,
         _option("--set", text="any other attribute of the kind by its name, --set bidirectional=true."),
@@ -145,7 +145,7 @@ def run(
         try:
             svg.write_text(found.to_svg(), encoding="utf-8")
         except OSError as error:
-            raise UnreadableFileError(str(svg), error.strerror or str(error)) from None
+            raise UsageError(f'"{svg}" cannot be written', got=error.strerror or str(error)) from None
     if format == "json":
         output.write_json(found.to_dict())
     else:
