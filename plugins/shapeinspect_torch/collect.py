@@ -9,13 +9,12 @@ from typing import NamedTuple
 
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Weight
-from shapeinspect_torch.contents import Survey, children, is_module
+from shapeinspect_torch.contents import MAX_DEPTH, Survey, children, is_module
 from shapeinspect_torch.dtypes import PACKED_VALUES
 from shapeinspect_torch.rebuild import Rebuilder
 from shapeinspect_torch.records import Node
 from shapeinspect_torch.tensors import Tensor
 
-MAX_DEPTH = 100
 MAX_NAME = 4096
 #: A pickle of so many bytes a row may spell out what it holds once and refers to again.
 _BYTES_A_ROW = 16
@@ -102,15 +101,25 @@ def collect(top: Node, skipped: frozenset[str], tensors: Rebuilder, survey: Surv
     if is_module(top):
         found.modules.append(("", top))
         return found
+    # What holds a tensor or module is looked for once, however often a node is reached.
+    known: dict[int, list[tuple[str, Node]]] = {}
+
+    def fruitful(node: Node) -> list[tuple[str, Node]]:
+        if id(node) not in known:
+            known[id(node)] = [
+                (key, child)
+                for key, child in children(node)
+                if tensors.tensor(child) is not None or survey[child].tensors or is_module(child)
+            ]
+        return known[id(node)]
+
     walk: list[tuple[str, Iterator[tuple[str, Node]]]] = [
-        ("", (pair for pair in children(top) if pair[0] not in skipped))
+        ("", (pair for pair in fruitful(top) if pair[0] not in skipped))
     ]
     while walk:
         prefix, rest = walk[-1]
         for key, child in rest:
             tensor = tensors.tensor(child)
-            if tensor is None and not survey[child].tensors and not is_module(child):
-                continue
             name = f"{prefix}{key}"
             budget.spend(name, len(walk))
             if tensor is not None:
@@ -118,7 +127,7 @@ def collect(top: Node, skipped: frozenset[str], tensors: Rebuilder, survey: Surv
             elif is_module(child):
                 found.modules.append((name, child))
             else:
-                walk.append((f"{name}.", children(child)))
+                walk.append((f"{name}.", iter(fruitful(child))))
                 break
         else:
             walk.pop()

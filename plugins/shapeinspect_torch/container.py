@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from shapeinspect_torch.pickle_reader import Pickle
+from shapeinspect_torch.records import Global
 from shapeinspect_torch.script import Source as Code
 from shapeinspect_torch.tensors import Storage, Tensor
 from shapeinspect_torch.values import Place
@@ -27,6 +28,8 @@ class Container:
         loose: tensors that a persistent id alone names (legacy tar files).
         code: the code of TorchScript's classes.
         metadata: facts about the container.
+        named: what its other pickles name.
+        plain: what every such container names besides tensors.
     """
 
     format: str
@@ -36,3 +39,5 @@ class Container:
     loose: dict[str, Tensor] = field(default_factory=dict)
     code: Code = field(default_factory=lambda: Code(_no_code))
     metadata: dict[str, str] = field(default_factory=dict)
+    named: tuple[Global, ...] = ()
+    plain: frozenset[str] = frozenset()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from shapeinspect_torch.rebuild import Rebuilder
-from shapeinspect_torch.records import Identity, Node, Reduce, SetOf
+from shapeinspect_torch.records import Node, Reduce, SetOf, key_name
 
 #: Keys under which training scripts keep the model itself.
 _MODEL = ("state_dict", "model_state_dict", "model", "module")
@@ -16,6 +16,9 @@ _PERHAPS = ("net", "network", "params", "weights", "params_ema", "model_ema", "e
 #: What a second set of the same weights is called.
 _AVERAGE = re.compile(r"ema|swa|avg|average|best|shadow|teacher|target|momentum")
 _MOST = 2**63
+#: How deep what a checkpoint holds may be nested, and how many keys may lead to the model.
+_MAX_OPEN = 200_000
+MAX_DEPTH = 100
 
 
 @dataclass(slots=True)
@@ -97,7 +100,7 @@ def children(node: Node) -> Iterator[tuple[str, Node]]:
                 yield from children(held)
     elif isinstance(node, dict):
         for key, value in node.items():
-            yield ("?" if type(key) is Identity else key if type(key) is str else str(key)), value
+            yield (key if type(key) is str else key_name(key)), value
     elif isinstance(node, SetOf):
         yield from children(node.items)
     elif isinstance(node, list | tuple):
@@ -131,6 +134,8 @@ class Survey:
                 if type(child) in _LEAVES:
                     continue
                 if id(child) not in self._known and self._open(child):
+                    if len(path) >= _MAX_OPEN:
+                        self._tensors.refuse(f"its entries are nested deeper than {_MAX_OPEN:,}")
                     path.append((child, children(child), self[child]))
                     break
                 # A child that is still open, a cycle, has counted nothing yet.
@@ -159,6 +164,9 @@ def choose(top: Node, tensors: Rebuilder, survey: Survey) -> Chosen:
         tensors: what knows a tensor's record.
         survey: how much stands where.
 
+    Raises:
+        UnreadableFileError: if too many keys lead to it.
+
     Returns:
         The state dict (or module, tensor, collection of models), and everything else.
     """
@@ -167,6 +175,8 @@ def choose(top: Node, tensors: Rebuilder, survey: Survey) -> Chosen:
     node = top
     seen: set[int] = set()
     while id(node) not in seen and not is_module(node) and tensors.tensor(node) is None:
+        if len(path) > MAX_DEPTH:
+            tensors.refuse(f"its entries are nested deeper than {MAX_DEPTH}")
         seen.add(id(node))
         held = list(children(node))
         full = [(key, child) for key, child in held if type(child) not in _LEAVES and survey[child].tensors]
@@ -208,10 +218,10 @@ def _is_optimizer(key: str, node: Node) -> bool:
 
 def _copies(models: list[tuple[str, Node]]) -> set[str]:
     """The keys of state dicts that are called an average (or the like) of one of the same names."""
-    names = {
-        key: frozenset(name for name in node if type(name) is str)
-        for key, node in models
-        if isinstance(node, dict)
-    }
+    if not any(_AVERAGE.search(key.lower()) for key, _ in models):
+        return set()
+    nodes = {id(node): node for _, node in models if isinstance(node, dict)}  # one may have many keys
+    sets = {at: frozenset(name for name in node if type(name) is str) for at, node in nodes.items()}
+    names = {key: sets[id(node)] for key, node in models if isinstance(node, dict)}
     originals = {held for key, held in names.items() if not _AVERAGE.search(key.lower())}
     return {key for key, held in names.items() if _AVERAGE.search(key.lower()) and held in originals}

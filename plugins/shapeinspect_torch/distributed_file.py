@@ -16,6 +16,7 @@ from shapeinspect.errors import UnreadableFileError, UsageError
 from shapeinspect.ir import Model, Note, Weight
 from shapeinspect.source import Source, check_inside
 from shapeinspect.text import many
+from shapeinspect_torch.collect import Budget
 from shapeinspect_torch.container import Container
 from shapeinspect_torch.distributed import INDEX
 from shapeinspect_torch.files import loaded
@@ -32,7 +33,15 @@ if TYPE_CHECKING:
     import numpy as np
 
 #: What every such file names besides its tensors.
-_PLAIN = ("torch.distributed.checkpoint.", "torch.serialization._get_layout", "pathlib.", "torch.Size")
+_PLAIN = frozenset({
+    *(f"torch.distributed.checkpoint.metadata.{name}" for name in (
+        "Metadata", "MetadataIndex", "TensorStorageMetadata", "BytesStorageMetadata", "ChunkStorageMetadata",
+        "TensorProperties", "StorageMeta", "_MEM_FORMAT_ENCODING")),
+    "torch.distributed.checkpoint.filesystem._StorageInfo",
+    *(f"{module}.{name}" for module in ("pathlib", "pathlib._local") for name in (
+        "Path", "PurePath", "PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath")),
+})  # fmt: skip
+_MAX_KEYS = 64
 _MAX_NAMED = 3
 _SHOWN = 5
 
@@ -97,6 +106,7 @@ class _Checkpoint:
         self._pickle = read_pickle(data, label)
         self._size = len(data)
         self._tensors = Rebuilder(label)
+        self._budget = Budget(label, self._size)
         self._state = self._attributes(self._pickle.value, "Metadata")
         self._infos = self._storage(self._state.get("storage_data"))
         self._chunks: dict[str, tuple[Chunk, ...]] = {}
@@ -115,9 +125,10 @@ class _Checkpoint:
                 continue
             loose[name] = self._tensor(name, told)
             _put(tree, paths.get(name), name, Persistent(name))
-        names = tuple(name for name in self._pickle.globals if not str(name).startswith(_PLAIN))
-        pickle = Pickle(tree, self._size, names, ())
-        inside = Container("torch-distributed", pickle, self._size, lambda _: Place(0, 0), loose)
+        pickle = Pickle(tree, self._size, self._pickle.globals, ())
+        inside = Container(
+            "torch-distributed", pickle, self._size, lambda _: Place(0, 0), loose, plain=_PLAIN
+        )
         found = loaded(replace(self._file, label=self._label), inside)
         homes = {item.name: item.tensor.storage.key for item in found.tensors if item.tensor.storage}
         shard = found.shard()
@@ -140,6 +151,8 @@ class _Checkpoint:
         chunks = state["chunks"]
         if type(chunks) is not list:
             self._fail(f"the chunks of {name!r} are no list")
+        for _ in chunks:
+            self._budget.spend(name, 0)
         infos = self._infos.get(name, [])
         byplace = {info.offsets: info for info in infos}
         byindex = {info.index: info for info in infos if info.offsets is None}
@@ -188,7 +201,9 @@ class _Checkpoint:
                 length,
                 bool(state.get("transform_descriptors")),
             )
-            found.setdefault(str(index["fqn"]), []).append(info)
+            if type(index["fqn"]) is not str:
+                self._fail("a chunk belongs to something that is no text")
+            found.setdefault(index["fqn"], []).append(info)
         return found
 
     def _placed(self, weight: Weight, name: str) -> Weight:
@@ -251,7 +266,8 @@ def _class(node: Node) -> str:
 
 def _put(tree: dict[Node, Node], path: Node, name: str, leaf: Node) -> None:
     """Put a leaf where the keys of the saved state dict lead, or at the top under its whole name."""
-    keys = path if type(path) is tuple and path and all(type(key) in (str, int) for key in path) else (name,)
+    fits = type(path) is tuple and 0 < len(path) <= _MAX_KEYS and all(type(key) in (str, int) for key in path)
+    keys = path if fits else (name,)
     at = tree
     for key in keys[:-1]:
         inner = at.setdefault(key, {})

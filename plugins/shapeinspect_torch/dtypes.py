@@ -58,6 +58,9 @@ BITS = {**{name: 8 * size for name, size in _BYTES.items()}, "quint4x2": 4, "qui
 #: Values that one element stands for although the shape counts it once.
 PACKED_VALUES = {"float4_e2m1fn_x2": 2, "bits1x8": 8, "bits2x4": 4, "bits4x2": 2}
 
+#: Every name in the module ``torch`` of an element type.
+DTYPES = frozenset({*BITS, *_RENAMED})
+
 
 def named(name: str) -> str | None:
     """Return the element type that ``torch.<name>`` is, or None if it is none.

@@ -12,8 +12,8 @@ from shapeinspect.source import Source
 from shapeinspect.text import many
 from shapeinspect_torch import collect, contents, modules
 from shapeinspect_torch.container import Container
+from shapeinspect_torch.plain import beyond
 from shapeinspect_torch.rebuild import Rebuilder
-from shapeinspect_torch.records import Global
 from shapeinspect_torch.shards import BARE, Shard, is_index, read_index
 from shapeinspect_torch.state_dict import layers_of
 from shapeinspect_torch.tensors import Tensor
@@ -23,16 +23,6 @@ if TYPE_CHECKING:
     from shapeinspect_torch.script_values import Followed
 
 _SHOWN = 8
-#: What a checkpoint names that is nothing but tensors and containers.
-_PLAIN = frozenset({"torch", "torch._utils", "torch._tensor", "torch.storage", "torch.serialization"})
-_PLAIN_NAMES = frozenset({
-    "collections.OrderedDict", "collections.defaultdict", "collections.Counter",
-    "torch.nn.parameter.Parameter", "torch.nn.parameter.Buffer",
-    "torch.nn.parameter.UninitializedParameter", "torch.nn.parameter.UninitializedBuffer",
-    "numpy.dtype", "numpy.ndarray",
-    "numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct",
-    "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar",
-})  # fmt: skip
 
 
 def read_checkpoint(source: Source) -> Model:
@@ -157,7 +147,7 @@ def loaded(source: Source, container: Container) -> Loaded:
     every = [*(item.tensor for item in found.tensors), *inside]
     keys = collect.shared(every)
     layers = tuple(layer for tree in walked for layer in modules.layers(tree, values, keys))
-    names = _beyond_tensors(container.pickle.globals)
+    names = beyond((*container.pickle.globals, *container.named), container.plain)
     metadata = {**container.metadata, **({"globals": ", ".join(names)} if names else {})}
     notes: tuple[Note, ...] = (
         *_about_choice(chosen),
@@ -215,14 +205,6 @@ def _about_tensors(tensors: Sequence[Tensor]) -> list[Note]:
     if special:
         notes.append(Note(f"some weights are kept in another form: {_list(special)}"))
     return notes
-
-
-def _beyond_tensors(names: Sequence[Global]) -> list[str]:
-    return [
-        str(name)
-        for name in names
-        if not (name.module in _PLAIN and "." not in name.name) and str(name) not in _PLAIN_NAMES
-    ]
 
 
 def _about_names(names: Sequence[str]) -> list[Note]:

@@ -17,8 +17,8 @@ from shapeinspect_torch.dtypes import STORAGES
 from shapeinspect_torch.pickle_machine import MAX_BYTES, TruncatedPickleError
 from shapeinspect_torch.pickle_reader import Pickle, read_pickle
 from shapeinspect_torch.rebuild import Rebuilder
-from shapeinspect_torch.records import Global, Node
-from shapeinspect_torch.tensors import Storage, Tensor, reach
+from shapeinspect_torch.records import Global, Node, brief
+from shapeinspect_torch.tensors import Storage, Tensor, product, reach
 from shapeinspect_torch.values import Place
 
 MAGIC = 0x1950A86A20F9469CFC6C
@@ -49,6 +49,8 @@ class Cursor:
         self.end = (source.size or 0) if end is None else end
         # What has been read already, and where it begins; several small pickles share one read.
         self._ahead = b""
+        #: Everything that its pickles name, in their order.
+        self.named: dict[Global, None] = {}
         self._ahead_at = at
 
     def pickle(self) -> Pickle:
@@ -70,6 +72,7 @@ class Cursor:
                 self._ahead_at = self.at
                 continue
             self.at = self._ahead_at + found.end
+            self.named.update(dict.fromkeys(found.globals))
             return found
 
     def take(self, size: int) -> bytes:
@@ -136,14 +139,14 @@ def open_legacy(source: Source, file: BinaryIO) -> Container:
     if not isinstance(keys, list) or len(keys) > _MAX_STORAGES:
         raise UnreadableFileError(source.label, "the list of storages is missing", offset=cursor.at)
     big = isinstance(system, dict) and system.get("little_endian") is False
-    places = _places(cursor, pickle, [str(key) for key in keys], big)
+    places = _places(cursor, pickle, [_key(key, cursor) for key in keys], big)
 
     def place(storage: Storage) -> Place:
         if storage.key not in places:
             raise UnreadableFileError(source.label, f"the file holds no storage {storage.key!r}")
         return places[storage.key]
 
-    return Container("torch-legacy", pickle, size, place)
+    return Container("torch-legacy", pickle, size, place, named=tuple(cursor.named))
 
 
 def _places(cursor: Cursor, pickle: Pickle, keys: list[str], big: bool) -> dict[str, Place]:
@@ -183,14 +186,16 @@ def open_tar(source: Source, file: BinaryIO) -> Container:
     missing = [name for name in ("storages", "tensors", "pickle") if name not in members]
     if missing:
         raise UnreadableFileError(source.label, f"the tar has no member {missing[0]!r}")
-    storages, places = _tar_storages(Cursor(source, file, *members["storages"]))
-    tensors = _tar_tensors(Cursor(source, file, *members["tensors"]), storages)
-    cursor = Cursor(source, file, *members["pickle"])
+    parts = {name: Cursor(source, file, *members[name]) for name in ("storages", "tensors", "pickle")}
+    storages, places = _tar_storages(parts["storages"])
+    tensors = _tar_tensors(parts["tensors"], storages)
+    cursor = parts["pickle"]
     start = cursor.at
     pickle = cursor.pickle()
     return Container(
-        "torch-tar", pickle, cursor.at - start, lambda storage: places[storage.key], loose=tensors
-    )
+        "torch-tar", pickle, cursor.at - start, lambda storage: places[storage.key], loose=tensors,
+        named=tuple(name for part in parts.values() for name in part.named),
+    )  # fmt: skip
 
 
 def _members(source: Source, file: BinaryIO) -> dict[str, tuple[int, int]]:
@@ -229,20 +234,25 @@ def _tar_storages(cursor: Cursor) -> tuple[dict[str, Storage], dict[str, Place]]
         key, location, kind = _fields(cursor, 3)
         dtype = STORAGES.get(kind.name) if type(kind) is Global else None
         if dtype is None:
-            raise UnreadableFileError(cursor.label, f"storage {key} is of an unknown type", offset=cursor.at)
+            raise UnreadableFileError(
+                cursor.label, f"storage {brief(key)} is of an unknown type", offset=cursor.at
+            )
         count = _COUNT.unpack(cursor.take(_COUNT.size))[0]
-        storage = Storage(str(key), dtype, count, 0, str(location))
-        storages[str(key)] = storage
-        places[str(key)] = Place(cursor.skip(storage.nbytes), storage.nbytes)
+        name = _key(key, cursor)
+        storage = Storage(name, dtype, count, 0, location if isinstance(location, str) else "")
+        storages[name] = storage
+        places[name] = Place(cursor.skip(storage.nbytes), storage.nbytes)
     views = cursor.pickle().value
     for view in views if isinstance(views, list) else []:
         target, root, offset, count = view if isinstance(view, tuple) and len(view) == 4 else (None,) * 4
-        whole = storages.get(str(root))
+        whole = None if root is None else storages.get(_key(root, cursor))
         if whole is None or type(offset) is not int or type(count) is not int or offset < 0 or count < 0:
             raise UnreadableFileError(cursor.label, "a view names no storage", offset=cursor.at)
         if offset + count > whole.size:
-            raise UnreadableFileError(cursor.label, f"a view reaches beyond storage {root}", offset=cursor.at)
-        storages[str(target)] = whole._replace(start=offset)
+            raise UnreadableFileError(
+                cursor.label, f"a view reaches beyond storage {whole.key}", offset=cursor.at
+            )
+        storages[_key(target, cursor)] = whole._replace(start=offset)
     return storages, places
 
 
@@ -250,18 +260,26 @@ def _tar_tensors(cursor: Cursor, storages: dict[str, Storage]) -> dict[str, Tens
     tensors: dict[str, Tensor] = {}
     for _ in range(_number(cursor)):
         key, storage_key, _ = _fields(cursor, 3)
-        storage = storages.get(str(storage_key))
+        name, storage = _key(key, cursor), storages.get(_key(storage_key, cursor))
         rank = int.from_bytes(cursor.take(8)[:4], "little")
         if storage is None or rank > _MAX_RANK:
-            raise UnreadableFileError(cursor.label, f"tensor {key} cannot be read", offset=cursor.at)
+            raise UnreadableFileError(cursor.label, f"tensor {name} cannot be read", offset=cursor.at)
         numbers = Struct(f"<{2 * rank + 1}q").unpack(cursor.take(8 * (2 * rank + 1)))
         shape, stride, offset = numbers[:rank], numbers[rank : 2 * rank], numbers[-1]
-        if min(numbers) < 0 or storage.start + offset + reach(shape, stride) > storage.size:
+        fits = min(numbers) >= 0 and product(shape) < 2**63
+        if not fits or storage.start + offset + reach(shape, stride) > storage.size:
             raise UnreadableFileError(
-                cursor.label, f"tensor {key} reaches beyond its storage", offset=cursor.at
+                cursor.label, f"tensor {name} reaches beyond its storage", offset=cursor.at
             )
-        tensors[str(key)] = Tensor(shape, storage.dtype, stride, storage.start + offset, storage)
+        tensors[name] = Tensor(shape, storage.dtype, stride, storage.start + offset, storage)
     return tensors
+
+
+def _key(node: Node, cursor: Cursor) -> str:
+    """Return a key, which is a text or a number; anything else is not even written out."""
+    if not isinstance(node, str | int):
+        raise UnreadableFileError(cursor.label, f"a key of a storage is {brief(node)}", offset=cursor.at)
+    return str(node)
 
 
 def _number(cursor: Cursor) -> int:

@@ -11,7 +11,7 @@ from shapeinspect_torch.contents import is_module, is_script
 from shapeinspect_torch.kinds import describe, native_name
 from shapeinspect_torch.layouts import bind
 from shapeinspect_torch.rebuild import Rebuilder
-from shapeinspect_torch.records import Global, Node, Persistent, Reduce
+from shapeinspect_torch.records import Global, Node, Persistent, Reduce, key_name, spelled
 from shapeinspect_torch.script import Source as Code
 from shapeinspect_torch.tensors import Tensor
 
@@ -49,12 +49,16 @@ def walk(path: str, top: Node, tensors: Rebuilder, budget: Budget, code: Code) -
         UnreadableFileError: for a cycle, or too many rows.
     """
     found: list[Module] = []
+    # A module that stands in many places is taken apart once.
+    known: dict[int, tuple[Module, list[tuple[str, Node]]]] = {}
     waiting = [(path, top, 0)]
     while waiting:
         at, node, depth = waiting.pop()
         budget.spend(at, depth)
-        module, inner = _module(at, node, tensors, code)
-        found.append(module)
+        if id(node) not in known:
+            known[id(node)] = _module(at, node, tensors, code)
+        module, inner = known[id(node)]
+        found.append(module if module.path == at else replace(module, path=at))
         prefix = f"{at}." if at else ""
         waiting.extend((f"{prefix}{key}", child, depth + 1) for key, child in reversed(inner))
         for role, _, _ in module.weights:
@@ -67,16 +71,17 @@ def _module(path: str, node: Reduce, tensors: Rebuilder, code: Code) -> tuple[Mo
     state = node.state if isinstance(node.state, dict) else {}
     if is_script(node):
         roles = code.roles(name)
-        held = [(str(key), tensors.tensor(value), roles.get(str(key))) for key, value in state.items()]
-        inner = [(str(key), value) for key, value in state.items() if is_module(value)]
+        named = [(key_name(key), value) for key, value in state.items()]
+        held = [(key, tensors.tensor(value), roles.get(key)) for key, value in named]
+        inner = [(key, value) for key, value in named if is_module(value)]
         settings = {**_plain(state), **code.constants(name)}
     else:
         held = [
-            (str(key), tensors.tensor(value), group == "_buffers")
+            (key_name(key), tensors.tensor(value), group == "_buffers")
             for group in ("_parameters", "_buffers")
             for key, value in _items(state.get(group))
         ]
-        inner = [(str(key), value) for key, value in _items(state.get("_modules")) if is_module(value)]
+        inner = [(key_name(key), value) for key, value in _items(state.get("_modules")) if is_module(value)]
         settings = _plain(state)
     weights = tuple((role, tensor, buffer) for role, tensor, buffer in held if tensor is not None)
     return Module(path, name, settings, weights), inner
@@ -95,7 +100,7 @@ def class_name(node: Reduce) -> str:
         node: its record.
     """
     cls = node.func
-    if type(cls) is Global and str(cls) in ("copyreg._reconstructor", "copy_reg._reconstructor"):
+    if spelled(cls) in ("copyreg._reconstructor", "copy_reg._reconstructor"):
         cls = node.args[0] if type(node.args) is tuple and node.args else None
     if type(cls) is Persistent and type(cls.pid) is tuple and len(cls.pid) > 1:
         # ("module", class, file, source) of the legacy format; without the first in its tar.
@@ -107,7 +112,7 @@ def _plain(state: Mapping[Node, Node]) -> dict[str, object]:
     """The settings among a module's attributes: numbers, texts, and tuples of them."""
     found = {}
     for key, value in state.items():
-        if type(value) is Reduce and str(value.func) == "torch.Size" and type(value.args) is tuple:
+        if type(value) is Reduce and spelled(value.func) == "torch.Size" and type(value.args) is tuple:
             value = value.args[0] if value.args else ()  # noqa: PLW2901  # a torch.Size is the tuple in it
         kept = type(value) in (int, float, bool, str, type(None)) or (
             type(value) in (tuple, list)

@@ -10,7 +10,8 @@ from shapeinspect_torch.records import Blob, Global, Identity, Node, Ordered, Pe
 
 MAX_BYTES = 256 << 20
 MAX_OPCODES = 20_000_000
-MAX_OBJECTS = 4_000_000
+MAX_OBJECTS = 2_000_000
+MAX_NAMES = 100_000
 MAX_MEMO = 5_000_000
 MAX_MARKS = 10_000
 MAX_LONG = 64
@@ -148,6 +149,8 @@ class Machine:
         if known is None:
             known = self.ordered if (module, name) == ("collections", "OrderedDict") else Global(module, name)
             self.globals[module, name] = known
+            if len(self.globals) > MAX_NAMES:
+                self.fail(f"it names more than {MAX_NAMES:,} classes and functions")
         return known
 
     def keep_outside(self, pid: Node) -> None:

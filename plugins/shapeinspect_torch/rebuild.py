@@ -7,18 +7,21 @@ Source: ``torch/_utils.py`` (the ``_rebuild_*`` functions and their arguments), 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import NoReturn, TypeAlias
 
 from shapeinspect.dims import UNKNOWN
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect_torch.dtypes import BITS, STORAGES, named
-from shapeinspect_torch.records import Blob, Global, Node, Persistent, Reduce
+from shapeinspect_torch.records import Blob, Global, Node, Persistent, Reduce, brief, spelled
 from shapeinspect_torch.tensors import Storage, Tensor, contiguous, product, reach
 
 _MAX_RANK = 64  # torch's own limit for a TensorIterator
 _MAX_LENGTH = 2**63 - 1
 _MAX_WRAPPED = 8  # a Parameter of a subclass of a tensor …
+_MAX_PARTS = 64  # of a sparse or nested tensor, or a subclass: those of its parts, too
 
 
 class Rebuilder:
@@ -55,22 +58,30 @@ class Rebuilder:
         if id(node) in self._known:
             return self._known[id(node)][1]
         if depth > _MAX_WRAPPED:
-            self._fail("a tensor is wrapped in itself")
+            self.refuse("a tensor is wrapped in itself")
         func = node.func
         rebuild = self._functions.get(id(func))
-        if rebuild is None and type(func) is Global and (rebuild := _FUNCTIONS.get(str(func))) is not None:
+        if rebuild is None and type(func) is Global and (rebuild := FUNCTIONS.get(str(func))) is not None:
             # The reader keeps one Global for each name, as long as the file is looked at.
             self._functions[id(func)] = rebuild
         made = None
         if rebuild is not None:
             if type(node.args) is not tuple:
-                self._fail(f"{node.func} is not given a tuple")
+                self.refuse(f"{node.func} is not given a tuple")
             try:
                 made = rebuild(self, node, depth)
             except (AttributeError, LookupError, TypeError, ValueError):
-                self._fail(f"{node.func} is given {len(node.args)} arguments that do not fit")
+                self.refuse(f"{node.func} is given {len(node.args)} arguments that do not fit")
+            if made is not None:
+                self._check(made)
         self._known[id(node)] = (node, made)
         return made
+
+    def _check(self, made: Tensor) -> None:
+        if made.parts and _size(made) > _MAX_PARTS:
+            self.refuse(f"a tensor is made of more than {_MAX_PARTS} others")
+        if made.shape is not None and product(made.shape) > _MAX_LENGTH:
+            self.refuse(f"a tensor of {len(made.shape)} axes claims more elements than 64 bits count")
 
     def storage(self, node: Node) -> Storage:
         """Return the storage that a persistent id describes.
@@ -81,7 +92,7 @@ class Rebuilder:
         if type(node) is Reduce:  # TypedStorage(wrap_storage=…) and the like
             node = next((arg for arg in _flat(node) if type(arg) is Persistent), node)
         if type(node) is not Persistent:
-            self._fail("a tensor has no storage")
+            self.refuse("a tensor has no storage")
         known = self._storages.get(id(node))
         if known is None:
             known = self._storages[id(node)] = self._new_storage(node.pid)
@@ -89,18 +100,18 @@ class Rebuilder:
 
     def _new_storage(self, pid: Node) -> Storage:
         if type(pid) is not tuple or len(pid) not in (5, 6) or _text(pid[0]) != "storage":
-            self._fail("a persistent id names no storage")
+            self.refuse("a persistent id names no storage")
         _, kind, key, location, size = pid[:5]
         dtype = STORAGES.get(kind.name) if type(kind) is Global else None
         key = _text(key) if not isinstance(key, int) else str(key)
         if dtype is None or key is None:
-            self._fail(f"storage {key} is of an unknown type")
+            self.refuse(f"storage {key} is of an unknown type")
         start = 0
         view = pid[5] if len(pid) == 6 else None
         if type(view) is tuple and len(view) == 3:
             start, size_of_view = self._length(view[1]), self._length(view[2])
             if start + size_of_view > self._length(size):
-                self._fail(f"a view reaches beyond storage {key}")
+                self.refuse(f"a view reaches beyond storage {key}")
         return Storage(key, dtype, self._length(size), start, _text(location) or "")
 
     def dtype(self, node: Node) -> str | None:
@@ -117,18 +128,18 @@ class Rebuilder:
         Args:
             node: the record.
         """
-        if type(node) is Reduce and str(node.func) == "torch.Size" and len(node.args) == 1:
+        if type(node) is Reduce and spelled(node.func) == "torch.Size" and len(node.args) == 1:
             node = node.args[0]
         if type(node) not in (tuple, list) or len(node) > _MAX_RANK:
-            self._fail("a tensor's shape is no tuple of lengths")
+            self.refuse("a tensor's shape is no tuple of lengths")
         for length in node:
             if type(length) is not int or not 0 <= length <= _MAX_LENGTH:
-                self._fail(f"a tensor's shape has a length that is none: {length!r}"[:200])
+                self.refuse(f"a tensor's shape has a length that is none: {brief(length)}"[:200])
         return tuple(node)
 
     def _length(self, value: Node) -> int:
         if type(value) is not int or not 0 <= value <= _MAX_LENGTH:
-            self._fail("a length or offset is no number that fits")
+            self.refuse("a length or offset is no number that fits")
         return value
 
     def strided(
@@ -146,12 +157,12 @@ class Rebuilder:
         storage = self.storage(source)
         shape, steps = self.lengths(size), self.lengths(stride)
         offset = self._length(offset)
-        if len(steps) != len(shape) or product(shape) > _MAX_LENGTH:
-            self._fail(f"a tensor's shape {shape} and stride {steps} do not fit")
+        if len(steps) != len(shape):
+            self.refuse(f"a tensor's shape {shape} and stride {steps} do not fit")
         kind = dtype or storage.dtype
         spans = storage.start + offset + reach(shape, steps)
         if 0 not in shape and spans * BITS[kind] > 8 * storage.nbytes:
-            self._fail(f"a tensor of shape {shape} reaches beyond storage {storage.key!r}")
+            self.refuse(f"a tensor of shape {shape} reaches beyond storage {storage.key!r}")
         grad = self.flag(node.args, flag)
         return Tensor(shape, kind, steps, storage.start + offset, storage, False, grad, form)
 
@@ -173,7 +184,7 @@ class Rebuilder:
         """
         found = self.tensor(node, depth + 1)
         if found is None:
-            self._fail("a tensor is built from something that is none")
+            self.refuse("a tensor is built from something that is none")
         return found
 
     def inside(self, node: Node, depth: int) -> tuple[Tensor, ...]:
@@ -184,9 +195,17 @@ class Rebuilder:
             depth: how many wrappers lead to it.
         """
         found = (self.tensor(part, depth + 1) for part in _flat(node))
-        return tuple(dict.fromkeys(tensor for tensor in found if tensor is not None))
+        return tuple(dict.fromkeys(islice((tensor for tensor in found if tensor is not None), _MAX_PARTS)))
 
-    def _fail(self, reason: str) -> NoReturn:
+    def refuse(self, reason: str) -> NoReturn:
+        """Refuse the file.
+
+        Args:
+            reason: what is wrong with it.
+
+        Raises:
+            UnreadableFileError: always.
+        """
         raise UnreadableFileError(self._label, reason)
 
 
@@ -202,17 +221,22 @@ def _text(node: Node) -> str | None:
 
 def _flat(node: Node, limit: int = 256) -> Iterator[Node]:
     """The first records inside a record, its containers opened."""
-    queue = [node.args, node.state, node.pairs] if type(node) is Reduce else [node]
+    queue = deque([node.args, node.state, node.pairs] if type(node) is Reduce else [node])
     for _ in range(limit):
         if not queue:
             return
-        part = queue.pop(0)
+        part = queue.popleft()
         if isinstance(part, dict):
-            queue.extend(part.values())
+            queue.extend(islice(part.values(), limit))
         elif isinstance(part, tuple | list):
             queue.extend(part[:limit])
         elif isinstance(part, Reduce | Persistent):
             yield part
+
+
+def _size(tensor: Tensor) -> int:
+    # Each part was measured when it was built, so that this takes no more steps than it may count.
+    return 1 + sum(map(_size, tensor.parts))
 
 
 def _v2(r: Rebuilder, node: Reduce, _depth: int) -> Tensor:
@@ -253,7 +277,7 @@ def _quantized(r: Rebuilder, node: Reduce, _depth: int) -> Tensor:
 def _sparse(r: Rebuilder, node: Reduce, depth: int) -> Tensor:
     layout, data = node.args
     inner = layout.args[0] if type(layout) is Reduce and layout.args else layout
-    form = inner.name if type(inner) is Global else str(inner).removeprefix("torch.")
+    form = (inner.name if type(inner) is Global else _text(inner) or "").removeprefix("torch.")
     # (indices, values, size[, is_coalesced]), or (compressed, plain, values, size).
     at = 1 if form == "sparse_coo" else 2
     parts = tuple(r.inner(part, depth) for part in data[: at + 1])
@@ -264,6 +288,8 @@ def _nested(r: Rebuilder, node: Reduce, depth: int) -> Tensor:
     # The lengths are values of the tensor `sizes`, one row a member: the rank alone is in the pickle.
     parts = tuple(r.inner(part, depth) for part in node.args)
     rows, columns = parts[1].shape or (UNKNOWN, 0)
+    if isinstance(columns, int) and columns >= _MAX_RANK:
+        r.refuse(f"a nested tensor claims {columns:,} axes")
     shape = (rows, *(UNKNOWN for _ in range(columns))) if isinstance(columns, int) else None
     return Tensor(shape, parts[0].dtype, form="nested", parts=parts)
 
@@ -291,7 +317,7 @@ def _uninitialized(r: Rebuilder, node: Reduce, _depth: int) -> Tensor:
 
 def _numpy_dtype(node: Node) -> str | None:
     # numpy.dtype('f4', False, True), its byte order in the second field of its state.
-    if type(node) is not Reduce or str(node.func) != "numpy.dtype" or not node.args:
+    if type(node) is not Reduce or spelled(node.func) != "numpy.dtype" or not node.args:
         return None
     code = _text(node.args[0]) or ""
     kinds = {"f": "float", "i": "int", "u": "uint", "c": "complex"}
@@ -322,7 +348,7 @@ def _array(dtype: str | None, shape: tuple[int, ...], data: Node, fortran: bool)
     return Tensor(shape, dtype, stride, blob=data if isinstance(data, Blob | bytes) else None)
 
 
-_FUNCTIONS: dict[str, _Rebuild] = {
+FUNCTIONS: dict[str, _Rebuild] = {
     "torch._utils._rebuild_tensor": _v2,
     "torch._utils._rebuild_tensor_v2": _v2,
     "torch._utils._rebuild_tensor_v3": _v3,

@@ -25,6 +25,51 @@ class Global:
         return f"{self.module}.{self.name}"
 
 
+def spelled(node: Node) -> str:
+    """Return the dotted name of a Global, and an empty text for anything else.
+
+    What a pickle builds is never written out whole: a tuple that holds the same one twice, forty times
+    over, takes a hundred bytes in the file and a terabyte as text.
+
+    Args:
+        node: what may be a Global.
+
+    Example:
+        >>> spelled(Global("torch", "Size")), spelled(((), ()))
+        ('torch.Size', '')
+    """
+    return str(node) if type(node) is Global else ""
+
+
+def brief(node: Node) -> str:
+    """Return a scalar as text, and the name of its type for anything else.
+
+    Args:
+        node: any record or value.
+
+    Example:
+        >>> brief(-1), brief("a"), brief([1, 2])
+        ('-1', "'a'", 'a list')
+    """
+    return repr(node) if type(node) in _SCALARS else f"a {type(node).__name__}"
+
+
+def key_name(key: Node) -> str:
+    """Return how a key of a dict is spelled in a path.
+
+    Args:
+        key: the key, as the reader keeps it.
+
+    Example:
+        >>> key_name("fc"), key_name(0), key_name(Identity((1,)))
+        ('fc', '0', '?')
+    """
+    return "?" if type(key) is Identity else str(key)
+
+
+_SCALARS = frozenset({str, bytes, int, float, bool, type(None)})
+
+
 @dataclass(slots=True, eq=False, repr=False)
 class Reduce:
     """An object that a real unpickler would make by calling ``func``; here it is only described.

@@ -25,6 +25,8 @@ class Source:
     def __init__(self, read: Callable[[str], str | None]) -> None:
         self._read = read
         self._files: dict[str, dict[str, str]] = {}
+        self._roles: dict[str, dict[str, bool]] = {}
+        self._constants: dict[str, dict[str, object]] = {}
 
     def roles(self, name: str) -> dict[str, bool]:
         """Return which tensors of a class are parameters (False) and which buffers (True).
@@ -32,12 +34,13 @@ class Source:
         Args:
             name: the class, with the module that defines it, without ``__torch__``.
         """
-        found: dict[str, bool] = {}
-        for which, names in _LIST.findall(self._class(name)):
-            listed = _literal(names)
-            if isinstance(listed, list):
-                found.update({str(item): which == "buffers" for item in listed})
-        return found
+        if name not in self._roles:
+            found = self._roles[name] = {}
+            for which, names in _LIST.findall(self._class(name)):
+                listed = _literal(names)
+                if isinstance(listed, list):
+                    found.update({str(item): which == "buffers" for item in listed})
+        return self._roles[name]
 
     def constants(self, name: str) -> Mapping[str, object]:
         """Return the attributes that the class keeps as constants.
@@ -45,8 +48,10 @@ class Source:
         Args:
             name: the class, with the module that defines it, without ``__torch__``.
         """
-        pairs = ((key, _literal(text)) for key, text in _FINAL.findall(self._class(name)))
-        return {key: value for key, value in pairs if value is not None}
+        if name not in self._constants:
+            pairs = ((key, _literal(text)) for key, text in _FINAL.findall(self._class(name)))
+            self._constants[name] = {key: value for key, value in pairs if value is not None}
+        return self._constants[name]
 
     def text(self, name: str) -> str:
         """Return the code of a class, empty if there is none.

@@ -20,7 +20,8 @@ from shapeinspect_torch.tensors import Storage
 from shapeinspect_torch.values import Place
 from shapeinspect_torch.zip_container import ZipContainer
 
-_MAX_CODE = 4 << 20
+#: Bytes of code in one file, and in all that are looked at.
+_MAX_CODE, _MAX_CODES = 4 << 20, 64 << 20
 _MAX_FACT = 64
 _VERSION = re.compile(r"[\w.+-]{1,32}")
 
@@ -63,12 +64,21 @@ def open_zip(source: Source, file: BinaryIO) -> Container:
             )
         return Place(0, member.size, order == "big", member)
 
+    inflated = 0
+
     def code(path: str) -> str | None:
         # Only while the archive is open: layers are built before it is closed.
-        name = f"{root}/code/{path}"
-        return archive.read(name, _MAX_CODE).decode("utf-8", "replace") if name in archive.members else None
+        nonlocal inflated
+        member = archive.members.get(f"{root}/code/{path}")
+        if member is None:
+            return None
+        inflated += member.size
+        if inflated > _MAX_CODES:
+            raise UnreadableFileError(label, f"its code has more than {_MAX_CODES:,} bytes")
+        return archive.read(member.name, _MAX_CODE).decode("utf-8", "replace")
 
-    script = f"{root}/constants.pkl" in archive.members
+    constants = f"{root}/constants.pkl"
+    script = constants in archive.members
     return Container(
         "torchscript" if script else "torch-zip",
         read_pickle(data, label),
@@ -78,6 +88,7 @@ def open_zip(source: Source, file: BinaryIO) -> Container:
         metadata={
             f"torch.{key.lstrip('.')}": text for key, text in facts.items() if _VERSION.fullmatch(text)
         },
+        named=read_pickle(archive.read(constants, MAX_BYTES), label).globals if script else (),
     )
 
 

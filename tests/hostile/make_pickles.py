@@ -173,6 +173,15 @@ OUTSIDE = {
     "a module of another machine": trap(b"cnt\nsystem\n", "a shell", Read(W, "nt.system")),
 }
 
+
+#: Functions of the modules that tensors come from, which run what they are given.
+KNOWN_MODULES = {
+    name: trap(b"c" + name.replace(":", "\n").encode() + b"\n)R", "code in a module that is often named",
+               Read(W, name.replace(":", ".")))
+    for name in ("torch:load", "torch:compile", "torch.storage:_load_from_bytes", "torch.serialization:load",
+                 "torch._utils:_import_dotted_name", "numpy:load", "numpy.core.multiarray:frombuffer")
+}  # fmt: skip
+
 DEEP = 10_001
 MALFORMED = {
     "unknown opcode": (b"\xff.", "unknown pickle opcode 0xff"),
@@ -268,6 +277,14 @@ def polyglot(home: Path) -> bytes:
     return legacy(body, "0") + archive(b"\x80\x02}" + text("other") + TENSOR + b"s.")
 
 
+def legacy_with(inert: bytes, place: int) -> bytes:
+    """The container of torch before 1.6 with a trap in front of what one of its pickles holds."""
+    parts: list = [pickle.dumps(part, 2) for part in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True})]
+    parts += [b"\x80\x02}" + text("w") + TENSOR + b"s.", pickle.dumps(["0"], 2)]
+    parts[place] = b"\x80\x02" + inert + b"0" + parts[place][2:]
+    return b"".join(parts) + struct.pack("<Q", 15) + bytes(60)
+
+
 TREES = {
     "doubling dicts": Case(file(doubled), "2^40 rows", Refused("refer to each other too many times")),
     "doubling modules": Case(modules(doubled_modules), "2^40 layers",
@@ -301,7 +318,10 @@ CONTAINERS = {
         file(lambda home: packed({"m/constants.pkl": b"\x80\x02" + dumped(home, 2) + b".",
                                   "m/data.pkl": b"\x80\x02}" + text("w") + TENSOR + b"s.",
                                       "m/data/0": bytes(60)})),
-        "code beside the model", Read(W)),
+        "code beside the model", Read(W, "__builtin__.exec")),
+    **{f"legacy, code in pickle {number}": Case(
+        file(lambda home, at=place: legacy_with(dumped(home, 2), at)), "code beside the model",
+        Read(W, "__builtin__.exec")) for place, number in ((0, 1), (1, 2), (2, 3), (4, 5))},
 }  # fmt: skip
 
 CASES: dict[str, Case] = {
@@ -313,6 +333,7 @@ CASES: dict[str, Case] = {
     **{f"outside: {name}": case for name, case in OUTSIDE.items()},
     **{f"malformed: {name}": whole(data, reason) for name, (data, reason) in MALFORMED.items()},
     **{f"bomb: {name}": case for name, case in BOMBS.items()},
+    **{f"known module: {name}": case for name, case in KNOWN_MODULES.items()},
     **{f"tree: {name}": case for name, case in TREES.items()},
     **{f"container: {name}": case for name, case in CONTAINERS.items()},
 }  # fmt: skip

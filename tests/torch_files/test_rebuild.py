@@ -34,7 +34,7 @@ VALUES = [
 KEYS = ["model", "state_dict", "optimizer", "net", "ema", "a", 7, None, "param_groups", "state"]
 
 
-@pytest.mark.parametrize("name", sorted(rebuild._FUNCTIONS))
+@pytest.mark.parametrize("name", sorted(rebuild.FUNCTIONS))
 def test_wrong_arguments(name: str) -> None:
     random_ = random.Random(name)
     func = Global(*name.rsplit(".", 1))

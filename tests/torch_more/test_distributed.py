@@ -187,6 +187,32 @@ def test_what_it_names_beyond_tensors_is_said(tmp_path: Path, capsys) -> None:
     assert capsys.readouterr().out == ""
 
 
+def test_no_module_is_plain_as_such(tmp_path: Path) -> None:
+    """A class of pathlib is ordinary, and what pathlib itself imports is not."""
+    folder = describe(tmp_path, {"b": [((0,), (7,), "__0_0.distcp", 0, 0)]}, {"b": (7,)})
+    written = (folder / ".metadata").read_bytes()
+    begin = 11 if written[2:3] == b"\x95" else 2  # behind the protocol and the first frame
+    named = b"\x8c\x07pathlib\x8c\x09os.system\x930"
+    (folder / ".metadata").write_bytes(written[:2] + named + written[begin:])
+    assert "not executed; globals referenced: pathlib.os.system" in texts(read(folder))
+
+
+def test_chunks_that_many_tensors_share_are_counted_for_each(tmp_path: Path) -> None:
+    folder = describe(tmp_path, {"b": [((0,), (7,), "__0_0.distcp", 0, 0)]}, {"b": (7,)})
+    one = ChunkStorageMetadata(torch.Size((0,)), torch.Size((7,)))
+    shared = TensorStorageMetadata(TensorProperties(torch.float32), torch.Size((7,)), [one] * 5000)
+    whole = Metadata({f"t{number}": shared for number in range(5000)}, storage_data={})
+    (folder / ".metadata").write_bytes(pickle.dumps(whole))
+    with pytest.raises(UnreadableFileError, match="refer to each other too many times"):
+        read(folder)
+
+
+def test_paths_without_end_are_not_followed(tmp_path: Path) -> None:
+    held = {name: [((0,), (7,), "__0_0.distcp", 0, 0)] for name in ("a", "c")}
+    model = read(describe(tmp_path, held, dict.fromkeys(held, (7,)), more={"a": ("x",) * 100_000}))
+    assert set(weights(model)) == {"a", "c"}
+
+
 def test_paths_that_collide_stay_apart(tmp_path: Path) -> None:
     held = {name: [((0,), (7,), "__0_0.distcp", 0, 0)] for name in ("a", "a.b", "c")}
     paths = {"a": ("a",), "a.b": ("a", "b"), "c": ("c",)}
