@@ -2,27 +2,39 @@
 
 The spelling is that of jaxtyping and einops where they agree: names separated by spaces, ``...`` for
 any axes, ``*name`` for any axes that are bound, ``_`` or ``_name`` for one axis of any length, ``(a b)``
-for a product, ``()`` for an axis of length 1.
+for a product, ``()`` for an axis of length 1. Two things go beyond jaxtyping: ``name=4`` binds its name,
+and a name may be found from a length, as ``h`` from ``h/4``. What jaxtyping has beyond this is refused:
+``#name``, ``?name``, ``{name}``, and arithmetic other than ``+ - * / //`` and parentheses.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
+from itertools import product
 from math import prod
 from typing import TypeAlias
 
-from shapeinspect.dims import Dim, Expr, Shape, Unknown, substitute, symbols
+from shapeinspect.check import arithmetic
+from shapeinspect.dims import UNKNOWN, Dim, Expr, Shape, Unknown, substitute, symbols
 from shapeinspect.errors import UsageError
 
 #: What names stand for: a length, or the lengths of a ``*name``.
 Bindings: TypeAlias = "dict[str, Dim | Shape]"
 
-_AXIS = re.compile(r"\.\.\.|\*[A-Za-z_]\w*|[^\s()]*\([^()]*\)[^\s()]*|[^\s()]+")
-_TOKEN = re.compile(r"\d+|[A-Za-z_]\w*|[-+*/()]| +")
+#: What people write in an axis, and what they mean by it.
+_MEANT = (
+    ("min(", "a length has + - * / // and parentheses, no functions"),
+    ("max(", "a length has + - * / // and parentheses, no functions"),
+    (",", "separate the axes with spaces: n c h w"),
+    ("#", "axes that broadcast (#) are not supported: name the length"),
+    ("?", "_ stands for one axis of any length"),
+    ("->", "a pattern holds one shape: write another for the other one"),
+    ("{", "bind values by name: with shapes.block({'c': 3})"),
+    ("[", "a pattern is a text of lengths and names: 'n c h w'"),
+)
+_SIGNS = frozenset("+-/=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +60,7 @@ class Axis:
 
 #: Where a symbolic length is compared with a pattern: at these multiples of what the pattern divides by.
 _PROBES = (1, 2, 3, 5, 8)
+_OFFSETS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,63 +159,61 @@ def parse(text: str) -> tuple[Axis, ...]:
     Raises:
         UsageError: if it is no pattern, or leaves more than one axis open in number.
     """
-    axes = []
-    rest = text.strip()
-    while rest:
-        found = _AXIS.match(rest)
-        if found is None:
-            raise UsageError(f"{text!r} is no pattern of shapes", got=repr(rest))
-        axes.append(_axis(found.group(), text))
-        rest = rest[found.end() :].lstrip()
+    axes = tuple(_axis(part, text) for part in _split(text))
     if sum(axis.many for axis in axes) > 1:
         raise UsageError(f"{text!r} leaves the number of axes open twice", expected="one ... or *name")
-    return tuple(axes)
+    return axes
+
+
+def _split(text: str) -> list[str]:
+    """Return the parts between spaces; a space inside parentheses is a part of its axis."""
+    parts: list[str] = []
+    depth, begun = 0, False
+    for char in text:
+        if depth == 0 and char.isspace():
+            begun = False
+            continue
+        if not begun:
+            parts.append("")
+            begun = True
+        parts[-1] += char
+        depth += (char == "(") - (char == ")")
+        if depth < 0:
+            raise _refused(text, parts[-1])
+    return parts
 
 
 def _axis(text: str, pattern: str) -> Axis:
     if text == "...":
         return Axis(text, many=True)
     if text.startswith("*"):
-        return Axis(text, text[1:], many=True)
+        if not text[1:].isidentifier():
+            raise _refused(pattern, text, "a name follows *, as in *rest; ... is without one")
+        return Axis(text, "" if text.startswith("*_") else text[1:], many=True)
     if text.startswith("_") and text.isidentifier():
         return Axis(text)
     if text == "()":
         return Axis(text, tokens=("1",))
     name, equals, body = text.partition("=")
     if equals and not name.isidentifier():
-        raise UsageError(f"{pattern!r} is no pattern of shapes", got=repr(text))
-    tokens = _tokens(body if equals else text, pattern)
-    _value(tokens, {}, open_names=True)
+        raise _refused(pattern, text, "what is before = is no name")
+    if equals and name.startswith("_"):
+        raise _refused(pattern, text, f"{name} is any length already")
+    try:
+        tokens = arithmetic.read(body if equals else text)
+    except ValueError as error:
+        raise _refused(pattern, text, str(error)) from None
     return Axis(text, name if equals else "", tokens=tokens)
 
 
-def _tokens(text: str, pattern: str) -> tuple[str, ...]:
-    tokens: list[str] = []
-    at = 0
-    while at < len(text):
-        found = _TOKEN.match(text, at)
-        if found is None:
-            raise UsageError(f"{pattern!r} is no pattern of shapes", got=repr(text[at:]))
-        token, spaced = found.group(), text[:at].endswith(" ")
-        at = found.end()
-        if not token.strip():
-            continue
-        if tokens and _ends_unit(tokens[-1]) and _begins_unit(token):
-            if not spaced:
-                raise UsageError(f"{pattern!r} is no pattern of shapes", got=repr(text))
-            tokens.append("*")  # inside parentheses a space multiplies, as in einops
-        tokens.append(token)
-    if not tokens or len(tokens) > 100:
-        raise UsageError(f"{pattern!r} is no pattern of shapes", got=repr(text))
-    return tuple(tokens)
-
-
-def _ends_unit(token: str) -> bool:
-    return token == ")" or token[-1].isalnum() or token[-1] == "_"
-
-
-def _begins_unit(token: str) -> bool:
-    return token == "(" or token[0].isalnum() or token[0] == "_"
+def _refused(pattern: str, part: str, why: str = "") -> UsageError:
+    meant = next((hint for sign, hint in _MEANT if sign in part), None)
+    if part == "-1":
+        meant = "_ stands for one axis of any length"
+    elif part and set(part) <= _SIGNS:
+        meant = "write a length without spaces, as h-1, or in parentheses"
+    got = f"{part!r}: {why}" if why and meant is None else repr(part)
+    return UsageError(f"{pattern!r} is no pattern of shapes", got=got, hint=meant)
 
 
 def match(pattern: str, shape: Shape | None, bindings: Bindings | None = None, where: str = "") -> Match:
@@ -266,33 +277,48 @@ def _undecided(axis: Axis, place: int, names: Bindings) -> Parting:
     if free:
         what = "name" if len(free) == 1 else "names"
         return Parting(f"axis {place} cannot be checked: {what} {', '.join(free)} of {axis.text} not bound")
-    odd = ", ".join(f"{name} is {_show(names[name])}" for name in asked if not isinstance(names[name], int))
+    odd = ", ".join(f"{name} is {_show(names[name])}" for name in asked)
     return Parting(f"axis {place} cannot be checked: in {axis.text}, {odd}")
 
 
 def _bind_many(axis: Axis, lengths: Shape, names: Bindings) -> Parting | None:
     if not axis.name:
         return None
-    known = names.setdefault(axis.name, lengths)
-    return None if known == lengths else Parting(f"{axis.text} is {written(lengths)}, not {_show(known)}")
+    if axis.name not in names:
+        names[axis.name] = lengths
+        return None
+    known = names[axis.name]
+    return (
+        None
+        if known == lengths and UNKNOWN not in lengths
+        else Parting(f"{axis.text} is {written(lengths)}, not {_show(known)}")
+    )
 
 
 def _bind(axis: Axis, place: int, length: Dim, names: Bindings) -> Parting | bool:
     """Return where they part, True if the axis fits, or False if it cannot be told yet."""
     if not axis.tokens:
         return True
-    found = _value(axis.tokens, names)
+    found = arithmetic.value(axis.tokens, names)
     if found is None:
         return _solve(axis, place, length, names)
     if axis.name:
+        if isinstance(found, Fraction):
+            return Parting(f"{axis.text} asks for {found}, which is no length")
         known = names.setdefault(axis.name, found)
         if known != found:
             return Parting(f"{axis.name} is {_show(known)}, and {axis.text} asks for {found}")
-    return length == found or Parting(f"axis {place} is {length}, not {_asked(axis, found)}", place, found)
+    if length == found:
+        # What is not known is equal to nothing, not even to what is not known either.
+        return length is not UNKNOWN or Parting(f"axis {place} is ?, and so is {axis.text}")
+    wanted = None if isinstance(found, Fraction) else found
+    return Parting(f"axis {place} is {length}, not {_asked(axis, found, length)}", place, wanted)
 
 
-def _asked(axis: Axis, found: Dim) -> str:
+def _asked(axis: Axis, found: Dim | Fraction, length: Dim) -> str:
     text = axis.text.partition("=")[2] or axis.text
+    if isinstance(found, Fraction) and int(found) == length and axis.tokens.count("/") == 1:
+        return f"{axis.text} = {found}; {text.replace('/', '//')} rounds down to it"
     return axis.text if text == str(found) else f"{axis.text} = {found}"
 
 
@@ -307,13 +333,15 @@ def _solve(axis: Axis, place: int, length: Dim, names: Bindings) -> Parting | bo
     if axis.tokens == (name,):
         names[name] = length
         return True
+    known = {token: value for token, value in names.items() if token in axis.tokens}
+    if not all(isinstance(value, int) for value in known.values()):
+        return False
+    line = arithmetic.line(axis.tokens, name, known)
+    if line is None:
+        return False
     if not isinstance(length, int):
         return Parting(f"axis {place} is {length}, of which {axis.text} tells no {name}")
-    line = [_fraction(axis.tokens, {**names, name: point}) for point in (0, 1, 2)]
-    slope = line[1] - line[0]
-    if slope == 0 or line[2] - line[1] != slope:
-        return False
-    answer = (length - line[0]) / slope
+    answer = (length - line[0]) / line[1]
     if answer.denominator != 1 or answer < 0:
         return Parting(f"axis {place} is {length}, and no {name} makes {axis.text} that", place)
     names[name] = int(answer)
@@ -333,76 +361,19 @@ def _probe(axis: Axis, place: int, length: Dim, names: Bindings) -> Parting | bo
         return False
     free = sorted(symbols(length).union(*map(symbols, known.values())))
     base = prod(int(token) for token in axis.tokens if token.isdecimal() and 0 < int(token) < 10_000)
-    for probe in _PROBES:
-        at: dict[str, Dim] = {name: base * (probe + place) for place, name in enumerate(free)}
-        wanted = _fraction(axis.tokens, {token: substitute(value, at) for token, value in known.items()})
-        have = substitute(length, at)
+    # What rounds down is compared between the multiples too.
+    offsets = range(min(base, _OFFSETS)) if "//" in axis.tokens else range(1)
+    told = False
+    for probe, offset in product(_PROBES, offsets):
+        at: dict[str, Dim] = {name: base * (probe + place) + offset for place, name in enumerate(free)}
+        asked = {token: substitute(value, at) for token, value in known.items()}
+        wanted, have = arithmetic.value(axis.tokens, asked), substitute(length, at)
+        if not isinstance(wanted, int):
+            continue
+        told = True
         if wanted != have:
             where = ", ".join(f"{name} = {value}" for name, value in at.items())
             return Parting(
                 f"axis {place} is {length}, not {axis.text}: for {where} it is {have}, not {wanted}"
             )
-    return True
-
-
-def _value(tokens: tuple[str, ...], names: Mapping[str, Dim | Shape], open_names: bool = False) -> Dim | None:
-    if len(tokens) == 1 and tokens[0] in names:
-        only = names[tokens[0]]
-        return None if isinstance(only, tuple) else only
-    if not open_names and any(
-        token.isidentifier() and not isinstance(names.get(token), int) for token in tokens
-    ):
-        return None
-    value = _fraction(tokens, names)
-    return int(value) if value.denominator == 1 else -1  # a length that is no integer fits nothing
-
-
-def _fraction(tokens: tuple[str, ...], names: Mapping[str, Dim | Shape]) -> Fraction:
-    return _Arithmetic(list(tokens), names).read()
-
-
-@dataclass(slots=True)
-class _Arithmetic:
-    """Sums, products and exact quotients of whole numbers and names, read by recursive descent."""
-
-    tokens: list[str]
-    names: Mapping[str, Dim | Shape]
-
-    def read(self) -> Fraction:
-        value = self._sum()
-        if self.tokens:
-            raise UsageError(f"a pattern's length ends before {self.tokens[0]!r}")
-        return value
-
-    def _sum(self) -> Fraction:
-        value = self._product()
-        while self.tokens and self.tokens[0] in "+-":
-            value = value + self._product() if self.tokens.pop(0) == "+" else value - self._product()
-        return value
-
-    def _product(self) -> Fraction:
-        value = self._unit()
-        while self.tokens and self.tokens[0] in "*/":
-            op, right = self.tokens.pop(0), self._unit()
-            if op == "/" and right == 0:
-                raise UsageError("a pattern's length divides by zero")
-            value = value * right if op == "*" else value / right
-        return value
-
-    def _unit(self) -> Fraction:
-        token = self.tokens.pop(0) if self.tokens else ""
-        if token == "(":
-            value = self._sum()
-            if not self.tokens or self.tokens.pop(0) != ")":
-                raise UsageError("a pattern's length lacks a closing parenthesis")
-            return value
-        if token.isdecimal():
-            return Fraction(int(token))
-        if token.isidentifier():
-            value_of = self.names.get(token, 1)
-            return Fraction(value_of) if isinstance(value_of, int) else Fraction(1)
-        raise UsageError(
-            f"a pattern's length has no place for {token!r}"
-            if token
-            else "a pattern's length is not complete"
-        )
+    return told

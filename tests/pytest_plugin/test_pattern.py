@@ -25,6 +25,11 @@ from shapeinspect.errors import UsageError
         ("h-1 h+2*3", (4, 11), {"h": 5}),
         ("n c", (symbol("N"), 5), {"n": symbol("N"), "c": 5}),
         ("_batch 3 ()", (2, 3, 1), {}),
+        ("n n//2", (7, 3), {"n": 7}),
+        ("h//2 (h+1)//2 h", (3, 4, 7), {"h": 7}),
+        ("n ((n+1)*2)", (2, 6), {"n": 2}),
+        ("*_ 8", (6, 8), {}),
+        ("12/h h", (6, 2), {"h": 2}),
         ("", (), {}),
     ],
 )
@@ -52,6 +57,18 @@ def test_what_fits_binds_its_names(pattern: str, shape: tuple[object, ...], boun
         ("h/2 w", (7, 3), {"h": 15}, "axis 0 is 7"),
         ("h/2", (UNKNOWN,), {"h": UNKNOWN}, "axis 0 cannot be checked: in h/2, h is ?"),
         ("n ()", (2, 3), {}, "axis 1 is 3, not () = 1"),
+        ("h/2", (7,), {"h": 15}, "axis 0 is 7, not h/2 = 15/2; h//2 rounds down to it"),
+        ("h/2", (8,), {"h": 15}, "axis 0 is 8, not h/2 = 15/2"),
+        ("x=h/2", (8,), {"h": 15}, "x=h/2 asks for 15/2, which is no length"),
+        ("h//2", (7,), {"h": 16}, "axis 0 is 7, not h//2 = 8"),
+        ("h//2", (7,), {}, "axis 0 cannot be checked: name h of h//2 not bound"),
+        # 0, 1 and 2 lie on a line, the rest does not
+        ("h+h//5", (6,), {}, "axis 0 cannot be checked: name h of h+h//5 not bound"),
+        ("h*(h-1)*(h-2)+h", (2,), {}, "axis 0 cannot be checked: name h of h*(h-1)*(h-2)+h not bound"),
+        ("12/h", (6,), {}, "axis 0 cannot be checked: name h of 12/h not bound"),
+        ("12/h", (6,), {"h": 0}, "axis 0 cannot be checked: in 12/h, h is 0"),
+        ("n n", (UNKNOWN, UNKNOWN), {}, "axis 1 is ?, and so is n"),
+        ("*a", (UNKNOWN, 3), {"a": (UNKNOWN, 3)}, "*a is (?, 3), not (?, 3)"),
         ("n c", (2,), {}, "it has 1 axis, not 2"),
     ],
 )
@@ -79,6 +96,10 @@ H = symbol("H")
         # 4, 8, 12 … divide by 4; (4 - 1) // 4 is 0, and 4 / 4 is 1
         ("h/4", (H - 1) // 4, "axis 0 is (H + 3)//4 - 1, not h/4: for H = 4 it is 0, not 1"),
         ("h", 7, "axis 0 is 7, not h = H"),
+        ("h//2", H // 2, ""),
+        ("(h+1)//2", (H + 1) // 2, ""),
+        # 3 // 2 is 1, (3 + 1) // 2 is 2
+        ("h//2", (H + 1) // 2, "axis 0 is (H + 1)//2, not h//2: for H = 3 it is 2, not 1"),
         ("h/2", 7, "axis 0 is 7, not h/2: for H = 2 it is 7, not 1"),
     ],
 )
@@ -97,9 +118,43 @@ def test_names_bind_from_match_to_match() -> None:
     assert said.endswith("; n=2, c=3, h=224, w=160>")
 
 
-@pytest.mark.parametrize(
-    "pattern", ["a )", "(a", "a=", "a b*", "a ^ b", "... ...", "3x3", "1=2", "a/0", "a=("]
-)
+#: What is no pattern, and what its error says beside it.
+REFUSED = {
+    "a )": "got       ')'",
+    "(a": "got       '(a': a parenthesis is not closed",
+    "a=": "got       'a=': it is not complete",
+    "=4": "got       '=4': what is before = is no name",
+    "1=2": "got       '1=2': what is before = is no name",
+    "_=3": "got       '_=3': _ is any length already",
+    "a b*": "got       'b*': it is not complete",
+    "a ^ b": "got       '^': '^' is none of + - * / // ( )",
+    "2**n": "got       '2**n': there is no place for '*'",
+    "n c/0": "got       'c/0': it divides by 0",
+    "a=(": "got       'a=(': it is not complete",
+    "3x3": "got       '3x3': there is no sign between '3' and 'x3'",
+    "( )": "got       '( )': there is no place for ')'",
+    "*4 c": "got       '*4': a name follows *, as in *rest; ... is without one",
+    "* c": "got       '*': a name follows *, as in *rest; ... is without one",
+    "... ...": "expected  one ... or *name",
+    "n, c": "try       separate the axes with spaces: n c h w",
+    "(n, c)": "try       separate the axes with spaces: n c h w",
+    "[n c]": "try       a pattern is a text of lengths and names: 'n c h w'",
+    "#n c": "try       axes that broadcast (#) are not supported: name the length",
+    "*#rest c": "try       axes that broadcast (#) are not supported: name the length",
+    "?n": "try       _ stands for one axis of any length",
+    "-1 c": "try       _ stands for one axis of any length",
+    "h - 1": "try       write a length without spaces, as h-1, or in parentheses",
+    "{n} c": "try       bind values by name: with shapes.block({'c': 3})",
+    "n min(n,3)": "try       a length has + - * / // and parentheses, no functions",
+    "n c -> n": "try       a pattern holds one shape: write another for the other one",
+}
+
+
+@pytest.mark.parametrize("pattern", REFUSED)
 def test_what_is_no_pattern_is_refused(pattern: str) -> None:
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError) as caught:
         match(pattern, (1,))
+    head, said = str(caught.value).splitlines()[0], str(caught.value).splitlines()[-1]
+    assert head.startswith(repr(pattern))
+    assert said.strip() == REFUSED[pattern]
+    assert max(map(len, str(caught.value).splitlines())) <= 80 - len("E   ")
