@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Generator
+import zlib
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from shapeinspect.asserting import Shapes
 
 _FOLDER = "__shapes__"
+_LONGEST = 120
 _USED: pytest.StashKey[set[str]] = pytest.StashKey()
 _MODULES: pytest.StashKey[set[str]] = pytest.StashKey()
 _PARTED: pytest.StashKey[set[str]] = pytest.StashKey()
@@ -62,17 +64,24 @@ def shapes(request: pytest.FixtureRequest) -> Shapes:
     from shapeinspect.asserting import Shapes
 
     config, node = request.config, request.node
-    # Tests of the same name in several classes have a snapshot each.
-    classes = [part for part in node.nodeid.partition("::")[2].split("[")[0].split("::")[:-1] if part]
-    name = re.sub(r"[^\w.-]+", "_", ".".join([*classes, node.name])).strip("_")
     node.stash[_SHAPES] = found = Shapes(
         folder=request.path.parent / _FOLDER / request.path.stem,
-        name=name,
+        name=_file_name(node),
         update=config.getoption("--shapes-update"),
         frozen=os.environ.get("CI", "").lower() not in ("", "0", "false"),
         used=config.stash[_USED],
     )
     return found
+
+
+def _file_name(node: pytest.Item) -> str:
+    """Return what a test's snapshots are called; no two tests of a file have the same name."""
+    # Tests of the same name in several classes have a snapshot each.
+    classes = [part for part in node.nodeid.partition("::")[2].split("[")[0].split("::")[:-1] if part]
+    name = ".".join([*classes, node.name])
+    kept = re.sub(r"[^\w .,=+@\[\]-]", "_", name, flags=re.ASCII)[:_LONGEST]
+    # What has lost characters could be another test's name: a number made from the whole name is not.
+    return kept if kept == name else f"{kept}-{zlib.crc32(name.encode()):08x}"
 
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
@@ -183,12 +192,12 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
         call: what came of it.
     """
     shapes = item.stash.get(_SHAPES, None)
-    error = call.excinfo.value if call.excinfo is not None else None
-    if shapes is not None and isinstance(error, AssertionError) and call.excinfo is not None:
-        _retell(error, str(call.excinfo.traceback[-1].statement), shapes)
+    if shapes is not None and call.excinfo is not None and isinstance(call.excinfo.value, AssertionError):
+        _retell(call.excinfo.value, str(call.excinfo.traceback[-1].statement), shapes)
     outcome = yield
     report = outcome.get_result()
-    if not report.failed or error is None:
+    # What a unittest.TestCase raises is put into the call while the report is made.
+    if not report.failed or call.excinfo is None:
         return
     if shapes is not None and shapes.scope.left:
         report.sections.append(("assertions that failed before", "\n".join(shapes.scope.left)))
@@ -197,7 +206,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
     if shapes is not None and shapes.scope.refused is not None:
         found = _refusal(*shapes.scope.refused)
     else:
-        found = _diagnosis(error)
+        found = next(filter(None, map(_diagnosis, _shown(call.excinfo.value))), "")
     if found:
         report.sections.append(("shape diagnosis", found))
 
@@ -209,6 +218,19 @@ def _retell(error: AssertionError, statement: str, shapes: Shapes) -> None:
     text = retold(error, statement, shapes.scope)
     if text is not None:
         error.args = (text,)
+
+
+def _shown(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and those that a traceback shows with it: its causes, the members of a group."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        one = waiting.pop(0)
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        before = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
+        waiting += [*getattr(one, "exceptions", ()), *([before] if before is not None else [])]
 
 
 def _diagnosis(error: BaseException) -> str:

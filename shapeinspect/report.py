@@ -296,9 +296,10 @@ class LayerReport:
         if name in self.layer.attributes:
             return self.layer.attributes[name]
         have = ", ".join(self.layer.attributes) or "none"
-        raise AttributeError(
-            f'layer "{self.layer.path}" ({self.layer.kind}) has no attribute {name!r}; it has: {have}'
-        )
+        is_role = any(weight.role == name for weight in self.layer.weights)
+        weights = "; its weights are in .weights" if is_role else ""
+        what = f'layer "{self.layer.path}" ({self.layer.kind})'
+        raise AttributeError(f"{what} has no attribute {name!r}; it has: {have}{weights}")
 
     def __repr__(self) -> str:
         from shapeinspect.render.cells import settings, shape

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shapeinspect.asserting.scope import Scope
+from shapeinspect.asserting.scope import Scope, unused
 from shapeinspect.check import Match, expect, match, verdict
 from shapeinspect.check.expect import written as lines_of
 from shapeinspect.check.pattern import bound, written
@@ -21,21 +21,54 @@ _WIDTH = 72  # what is left of 80 columns beside pytest's margin
 _LABEL = 9
 
 
-class Lengths(tuple[Any, ...]):
-    """Several lengths, such as a kernel's, that know what they are of: a failed comparison says so.
+class Length(int):
+    """One of several lengths, which knows where it stands: a failed comparison says so.
 
     Example:
-        >>> Lengths((3, 5), "kernel_size of conv1") == (3, 5)
+        >>> Length(3, "kernel_size[0] of conv1") == 3
         True
     """
 
     what: str
 
-    def __new__(cls, lengths: tuple[Any, ...], what: str) -> Lengths:
-        """Return the lengths as a tuple with a name."""
-        self = super().__new__(cls, lengths)
+    def __new__(cls, length: int, what: str = "") -> Length:
+        """Return the length as a number with a name."""
+        self = super().__new__(cls, length)
         self.what = what
         return self
+
+
+class Lengths(tuple[Any, ...]):
+    """Several lengths, such as a kernel's, that know what they are of: a failed comparison says so.
+
+    Example:
+        >>> Lengths((3, 5), "kernel_size", "conv1") == (3, 5)
+        True
+        >>> Lengths((3, 5), "kernel_size", "conv1")[1].what
+        'kernel_size[1] of conv1'
+    """
+
+    name: str
+    of: str
+
+    def __new__(cls, lengths: tuple[Any, ...], name: str = "", of: str = "") -> Lengths:
+        """Return the lengths as a tuple with a name."""
+        self = super().__new__(cls, lengths)
+        self.name, self.of = name, of
+        return self
+
+    @property
+    def what(self) -> str:
+        """What they are of."""
+        return f"{self.name} of {self.of}"
+
+    def __getitem__(self, at: Any) -> Any:
+        found = super().__getitem__(at)
+        if isinstance(at, slice):
+            ends = ":".join("" if end is None else str(end) for end in (at.start, at.stop))
+            step = "" if at.step is None else f":{at.step}"
+            return Lengths(found, f"{self.name}[{ends}{step}]", self.of)
+        return Length(found, f"{self.name}[{at}] of {self.of}") if type(found) is int else found
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +93,7 @@ class Checked:
     def shape(self) -> Shape | None:
         """Its lengths; None if not even the rank is known."""
         shape = self.value.shape
-        return None if shape is None else Lengths(shape, f"shape of {self.what}")
+        return None if shape is None else Lengths(shape, "shape", self.what)
 
     @property
     def axes(self) -> str:
@@ -75,10 +108,13 @@ class Checked:
     def matches(self, pattern: str) -> Match:
         """Hold the shape against a pattern; inside a block a failure waits for its end.
 
+        A statement of its own, without ``assert``, fails as well: what it tells would be lost.
+
         Args:
             pattern: such as ``"n 1000"``, see ``shapeinspect.check.pattern``.
 
         Raises:
+            AssertionError: if it does not fit, and what is returned is not used.
             UsageError: if it is no pattern.
         """
         __tracebackhide__ = True
@@ -90,7 +126,7 @@ class Checked:
         if found:
             scope.bind(found, self.what)
             return found
-        if not scope.collecting:
+        if not scope.collecting and not unused():
             scope.lost = (found, self.told(found))
             return found
         scope.fail(self.told(found))
@@ -282,7 +318,7 @@ class CheckedLayer:
             found = getattr(self.layer, name)
         except AttributeError as error:
             raise error.with_traceback(None) from None
-        return Lengths(found, f"{name} of {self!r}") if isinstance(found, tuple) else found
+        return Lengths(found, name, repr(self)) if isinstance(found, tuple) else found
 
     def __repr__(self) -> str:
         return repr(self.layer)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dis
 import sys
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any
 
 from shapeinspect.check import Bindings, Match
@@ -60,12 +62,24 @@ class Scope:
             self.origins.setdefault(name, what)
 
 
-def _line() -> str:
-    """Return the line of the test that is running, in its own file."""
+def _test() -> FrameType:
+    """Return the frame of the test that is running, the first one outside of shapeinspect."""
     frame = sys._getframe(1)
     while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith("shapeinspect."):
         frame = frame.f_back
-    return f"line {frame.f_lineno}: "
+    return frame
+
+
+def _line() -> str:
+    """Return the line of the test that is running, in its own file."""
+    return f"line {_test().f_lineno}: "
+
+
+def unused() -> bool:
+    """Tell whether the test throws away what the running call returns: a statement of its own."""
+    frame = _test()
+    after = (one.opname for one in dis.get_instructions(frame.f_code) if one.offset > frame.f_lasti)
+    return next(after, "") == "POP_TOP"
 
 
 def collected(failures: list[str]) -> str:

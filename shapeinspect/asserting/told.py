@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from shapeinspect.asserting.checked import Checked, Lengths
+from shapeinspect.asserting.checked import Checked, Length, Lengths
 from shapeinspect.asserting.scope import Scope
 from shapeinspect.check.pattern import written
 
@@ -47,6 +47,9 @@ def compared(op: str, left: Any, right: Any) -> list[str] | None:
     Returns:
         None where neither side comes from a report.
     """
+    if isinstance(left, Length) or isinstance(right, Length):
+        named = [one.what for one in (left, right) if isinstance(one, Length)]
+        return [f"{left} {op} {right}", *(line for what in named for line in _wrapped(what))]
     if op != "==":
         return None
     if isinstance(right, Checked | Lengths):

@@ -90,9 +90,13 @@ def verdict(failures: Sequence[Failure], held: int, of: str = "") -> str:
     """
     if not failures:
         return f"all {held} expectations hold" if held != 1 else "the expectation holds"
-    lines: dict[str, list[str]] = {}
+    alike: dict[tuple[str, str, str], list[str]] = {}
     for failure in failures:
-        lines.setdefault(failure.line, []).append(indent(failure.clause(), "  "))
+        alike.setdefault((failure.line, failure.problem, failure.call), []).append(failure.about)
+    lines: dict[str, list[str]] = {}
+    for (line, problem, call), layers in alike.items():
+        told = Failure(line, _several(layers), problem, call).clause()
+        lines.setdefault(line, []).append(indent(told, "  "))
     verb = "does not hold" if len(lines) == 1 else "do not hold"
     about = f" of {of}" if of else ""
     head = (
@@ -150,7 +154,7 @@ def _one(model: Model, line: str, names: Bindings) -> Iterable[Failure]:
         return _total(model, line, *total.groups())
     absent = _NO_LAYER.fullmatch(line)
     if absent is not None:
-        there = [layer.path for layer in model.layers if fnmatchcase(layer.path, absent.group(1))]
+        there = [layer.path for layer in _called(model, absent.group(1))]
         return [Failure(line, "", _there(there))] if there else []
     found = _LAYER.fullmatch(line)
     if found is None:
@@ -162,10 +166,12 @@ def _one(model: Model, line: str, names: Bindings) -> Iterable[Failure]:
 
 
 def _there(paths: list[str]) -> str:
-    if len(paths) == 1:
-        return f"there is {paths[0]}"
+    return f"there {'is' if len(paths) == 1 else 'are'} {_several(paths)}"
+
+
+def _several(paths: list[str]) -> str:
     more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
-    return f"there are {', '.join(paths[:3])}{more}"
+    return f"{', '.join(paths[:3])}{more}"
 
 
 def _total(model: Model, line: str, name: str, op: str, number: str, scale: str) -> Iterable[Failure]:
@@ -182,7 +188,15 @@ def _total(model: Model, line: str, name: str, op: str, number: str, scale: str)
 def _layers(
     model: Model, line: str, glob: str, words: list[str], shape: str | None, names: Bindings
 ) -> Iterable[Failure]:
-    layers = [layer for layer in model.layers if fnmatchcase(layer.path, glob)]
+    for word in words:
+        name, equals, wanted = word.partition("=")
+        if (equals and not (name and wanted)) or word.endswith(","):
+            raise UsageError(
+                f"{line!r} is no expectation",
+                got=repr(word),
+                expected="a kind, or setting=value, between spaces",
+            )
+    layers = _called(model, glob)
     if not layers:
         close = difflib.get_close_matches(glob, [layer.path for layer in model.layers], n=3)
         hint = f"; close ones are {', '.join(close)}" if close else ""
@@ -196,6 +210,12 @@ def _layers(
         if shape is not None:
             failures += _outputs(model, line, layer, shape, names)
     return failures
+
+
+def _called(model: Model, glob: str) -> list[Layer]:
+    """Return the layer of a name, or those of a glob: a name may hold the signs of one."""
+    exact = [layer for layer in model.layers if layer.path == glob]
+    return exact or [layer for layer in model.layers if fnmatchcase(layer.path, glob)]
 
 
 def _outputs(model: Model, line: str, layer: Layer, shape: str, names: Bindings) -> Iterable[Failure]:
@@ -225,10 +245,12 @@ def _setting(layer: Layer, word: str) -> str:
     into, out = channels(layer.attributes)
     have = {"in": into, "out": out}.get(full, layer.attributes.get(full))
     if have is None:
-        return f"it has no {full}"
+        known = [one for one, value in (("in", into), ("out", out)) if value is not None]
+        known += [one for one in layer.attributes if not one.startswith(("in_", "out_"))]
+        return f"it has no {full}; its settings are {', '.join(known) or 'none'}"
     return (
         ""
-        if _texts(have) & {wanted, wanted.replace("x", "×")}
+        if _texts(have) & {wanted, wanted.strip("()").replace("x", "×").replace(",", "×")}
         else f"{name} is {min(_texts(have), key=len)}, not {wanted}"
     )
 

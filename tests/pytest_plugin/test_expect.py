@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import shapeinspect
-from shapeinspect.check import expect, load
+from shapeinspect.check import expect, load, verdict
 from shapeinspect.errors import UnreadableFileError, UsageError
-from shapeinspect.ir import Model
+from shapeinspect.ir import Layer, Model
 
 LENET = Path(__file__).parents[1] / "data" / "lenet.onnx"
 
@@ -28,6 +28,8 @@ def lenet() -> Model:
         "fc3: in=84 out=10 -> _ 10",
         "pool?: max_pool k=2 s=2",
         "relu1: function=relu",
+        "conv2: k=5,5",
+        "conv2: k=(5,5)",
         "params == 61706",
         "params < 62k",
         "bytes <= 0.25 MB",
@@ -47,7 +49,14 @@ def test_what_holds(lenet: Model, line: str) -> None:
         ("conv2: k=3", ["conv2: k is 5, not 3"]),
         ("conv2: o=16 s=2 k=3", ["conv2: s is 1, not 2", "conv2: k is 5, not 3"]),
         ("fc1: conv", ["fc1: its kind is linear, not conv"]),
-        ("fc1: heads=8", ["fc1: it has no num_heads"]),
+        ("fc1: heads=8", ["fc1: it has no num_heads; its settings are in, out"]),
+        (
+            "conv1: kk=5",
+            [
+                "conv1: it has no kk; its settings are "
+                "in, out, kernel_size, stride, padding, dilation, data_format, groups"
+            ],
+        ),
         (
             "conv1: -> n 6 28 27",
             ["conv1: axis 3 is 28, not 27\n    at conv1 (conv 1→6 k5): N C1 H32 W32 → N C6 H28 W28"],
@@ -66,6 +75,28 @@ def test_what_does_not_hold_says_expected_and_got(lenet: Model, line: str, said:
     assert [str(failure) for failure in expect(lenet, [line])] == [f"{line}\n  {text}" for text in said]
 
 
+def test_layers_of_which_the_same_is_said_are_told_together(lenet: Model) -> None:
+    told = verdict(expect(lenet, ["*[12]: k=3", "relu?: function=tanh"]), 2)
+    assert told.splitlines() == [
+        "2 of 2 expectations do not hold",
+        "*[12]: k=3",
+        "  conv1, conv2: k is 5, not 3",
+        "  relu1, relu2: it has no kernel_size; its settings are function",
+        "  pool1, pool2: k is 2, not 3",
+        "  fc1, fc2: it has no kernel_size; its settings are in, out",
+        "relu?: function=tanh",
+        "  relu1, relu2, relu3 and 1 more: function is relu, not tanh",
+    ]
+
+
+def test_a_name_with_the_signs_of_a_glob_is_found() -> None:
+    layers = tuple(Layer(path, "relu", "Relu") for path in ("blocks[0]", "blocks0"))
+    model = Model("m", "onnx", "onnx", "onnx", layers=layers)
+    assert expect(model, ["blocks[0]: relu"]) == ()
+    (failure,) = expect(model, ["blocks[0]: conv"])
+    assert failure.about == "blocks[0]"
+
+
 def test_names_bind_from_line_to_line(lenet: Model) -> None:
     lines = ["conv1: -> n c h w", "pool1: -> n c h/2 w/2", "pool2: -> n 16 h/4 w/4"]
     (failure,) = expect(lenet, lines)
@@ -78,7 +109,9 @@ def test_one_text_may_hold_many_lines(lenet: Model) -> None:
     assert [str(failure) for failure in failures] == ["fc3: o=11\n  fc3: o is 10, not 11"]
 
 
-@pytest.mark.parametrize("line", ["conv1", "params ~ 3", "params < many", "-> n c"])
+@pytest.mark.parametrize(
+    "line", ["conv1", "params ~ 3", "params < many", "-> n c", "fc1: o=", "fc1: =3", "conv1: conv, k=5"]
+)
 def test_what_is_no_expectation_is_refused(lenet: Model, line: str) -> None:
     with pytest.raises(UsageError, match="no expectation"):
         expect(lenet, [line])

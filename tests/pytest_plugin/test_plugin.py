@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -117,9 +118,37 @@ SAID: list[tuple[str, list[str]]] = [
         'r["conv1"].output.shape[1:] == (6, 28)',
         [
             "assert (6, 28, 28) == (6, 28)",
-            "  ",
-            "  Left contains one more item: 28",
-            "  Use -v to get more diff",
+            "  shape[1:] of output of conv1",
+            "  it has 3 lengths, not 2",
+        ],
+    ),
+    (
+        'r["conv1"].output.shape[-1] == 27',
+        ["assert 28 == 27", "  shape[-1] of output of conv1"],
+    ),
+    (
+        'r["conv2"].output.shape[1] > r["conv2"].kernel_size[0] + 20',
+        ["assert 16 > 25", "  shape[1] of output of conv2"],
+    ),
+    (
+        'r["conv2"].output.shape[1] < r["conv2"].kernel_size[0]',
+        [
+            "assert 16 < 5",
+            "  shape[1] of output of conv2",
+            "  kernel_size[0] of <conv2: conv 6→16 k5, N C6 H14 W14 → N C16 H10 W10>",
+        ],
+    ),
+    (
+        'r["fc3"].W == 3',
+        [
+            "AttributeError: layer \"fc3\" (linear) has no attribute 'W'; it has: in_features, out_features",
+        ],
+    ),
+    (
+        'r["fc3"].B.shape == (10, 84)',
+        [
+            "AttributeError: layer \"fc3\" (linear) has no attribute 'B'; "
+            "it has: in_features, out_features; its weights are in .weights"
         ],
     ),
     (
@@ -147,7 +176,10 @@ SAID: list[tuple[str, list[str]]] = [
     ),
     (
         'r.output.matches("n (c")',
-        ["shapeinspect.errors.UsageError: 'n (c' is no pattern of shapes", "  got       '(c'"],
+        [
+            "shapeinspect.errors.UsageError: 'n (c' is no pattern of shapes",
+            "  got       '(c': a parenthesis is not closed",
+        ],
     ),
     (
         'r.output.matches("n 11"), "eleven classes"',
@@ -193,6 +225,37 @@ def test_each_kind_of_assertion_says_what_it_is_about(pytester: pytest.Pytester)
     assert failures(result) == [line for _, said in SAID for line in said]
     # Only the tests' own file is shown, none of ours.
     assert [line for line in result.outlines if "asserting" in line or "report.py" in line] == []
+
+
+def test_a_match_whose_answer_is_thrown_away_fails(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        f"""
+        import pytest
+
+        @pytest.fixture
+        def r(shapes):
+            return shapes({LENET!r})
+
+        def test_lost(r):
+            r.output.matches("n 10")
+            r.output.matches(
+                "n 11",
+            )
+
+        def test_kept(r):
+            found = r.output.matches("n 11")
+            told = [r.output.matches(pattern) for pattern in ("n 11", "n 12")]
+            assert any([r.output.matches("n 11"), r.output.matches("n 10")])
+            assert not found and not any(told) and not r.output.matches("n 13")
+            assert (lambda: r.output.matches("n 11"))().problem == "axis 1 is 10, not 11"
+        """
+    )
+    result = pytester.runpytest_inprocess("-q")
+    result.assert_outcomes(failed=1, passed=1)
+    assert failures(result)[:2] == [
+        f"AssertionError: output of {LENET} is (N, 10), not 'n 11'",
+        "  axis 1 is 10, not 11",
+    ]
 
 
 def test_a_block_tells_all_that_fails_at_once(pytester: pytest.Pytester) -> None:
@@ -457,6 +520,30 @@ def test_every_snapshot_has_a_name_of_its_own(pytester: pytest.Pytester) -> None
     result.stdout.fnmatch_lines(["E*a snapshot cannot be called '../outside'"])
 
 
+def test_names_that_look_alike_in_a_file_system_are_kept_apart(pytester: pytest.Pytester) -> None:
+    ids = ["a/b", "a_b", "a:b", "a b", "1-2", "1", "\u00fc", "x" * 300]
+    pytester.makepyfile(
+        f"""
+        import pytest
+
+        @pytest.mark.parametrize("number", range({len(ids)}), ids={ids!r})
+        def test_it(shapes, number):
+            shapes.snapshot({LENET!r})
+            shapes.snapshot({LENET!r})
+
+        def test_it_a_b(shapes):
+            shapes.snapshot({LENET!r})
+        """
+    )
+    result = pytester.runpytest_inprocess("-q")
+    result.assert_outcomes(passed=len(ids) + 1)
+    names = [path.name for path in pytester.path.glob("__shapes__/*/*")]
+    assert len(names) == 2 * len(ids) + 1
+    assert {"test_it[a_b].txt", "test_it[a b].txt", "test_it[1-2].txt", "test_it[1]-2.txt"} <= set(names)
+    assert max(map(len, names)) < 140
+    assert "no test looks at" not in result.stdout.str()
+
+
 def test_workers_of_xdist_share_their_snapshots(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         f"""
@@ -473,7 +560,7 @@ def test_workers_of_xdist_share_their_snapshots(pytester: pytest.Pytester) -> No
         result.assert_outcomes(passed=4)
         assert "unused" not in result.stdout.str()
     names = sorted(path.name for path in pytester.path.glob("__shapes__/*/*"))
-    assert names == ["shared.txt", *(f"test_many_{number}.txt" for number in range(4))]
+    assert names == ["shared.txt", *(f"test_many[{number}].txt" for number in range(4))]
 
 
 def test_a_models_shape_error_is_explained(pytester: pytest.Pytester) -> None:
@@ -512,6 +599,54 @@ def test_a_models_shape_error_is_explained(pytester: pytest.Pytester) -> None:
     assert result.stdout.str().count("- shape diagnosis -") == 1
     silent = pytester.runpytest_inprocess("-q", "--no-shape-diagnosis")
     assert "shape diagnosis" not in silent.stdout.str()
+
+
+def test_an_error_behind_the_one_that_fails_a_test_is_explained(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import unittest
+        from torch import nn, zeros
+
+        def fail():
+            nn.Linear(3, 5)(zeros(2, 7))
+
+        def test_cause():
+            try:
+                fail()
+            except RuntimeError as error:
+                raise ValueError("the training has failed") from error
+
+        def test_context():
+            try:
+                fail()
+            except RuntimeError:
+                raise ValueError("the training has failed")
+
+        def test_hidden():
+            try:
+                fail()
+            except RuntimeError:
+                raise ValueError("the training has failed") from None
+
+        class TestCase(unittest.TestCase):
+            def test_unittest(self):
+                fail()
+
+        class TestSetup:
+            def setup_method(self):
+                fail()
+
+            def test_setup(self):
+                pass
+        """
+    )
+    result = pytester.runpytest_inprocess("-q", "--tb=short")
+    result.assert_outcomes(failed=4, errors=1)
+    _, *parts = re.split(r"^_{3,} (.+) _{3,}$", result.stdout.str(), flags=re.MULTILINE)
+    told = zip(parts[::2], parts[1::2], strict=True)
+    explained = [title for title, text in told if "expected  i = 3 " in text]
+    named = ["ERROR at setup of TestSetup.test_setup", "test_cause", "test_context", "TestCase.test_unittest"]
+    assert sorted(explained) == sorted(named)
 
 
 def test_without_an_input_it_says_what_is_missing(pytester: pytest.Pytester) -> None:
