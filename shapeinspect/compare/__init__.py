@@ -51,10 +51,14 @@ def compare(
         (True, False)
     """
     chosen = options or Options()
-    units_a, units_b = units_of(a), units_of(b)
-    if _whole(units_a) != _whole(units_b):
-        # One side has attentions, the other perhaps their projections as layers of their own.
-        units_a, units_b = units_of(a, joined=not _whole(units_a)), units_of(b, joined=not _whole(units_b))
+    whole = [any("q.weight" in unit.slots for unit in units_of(one)) for one in (a, b)]
+    separable = [any(layer.kind == "separable_conv" for layer in one.layers) for one in (a, b)]
+    # What only one side has as one layer, the other perhaps has as several: attentions as their
+    # projections, separable convolutions as two.
+    units_a, units_b = (
+        units_of(one, joined=whole[0] != whole[1] and not whole[at], halved=separable[0] != separable[1])
+        for at, one in enumerate((a, b))
+    )
     found = match(units_a, units_b, fingerprint if chosen.values else None)
     calls = (_calls(a), _calls(b))
     after = (functions(a), functions(b))
@@ -62,10 +66,6 @@ def compare(
     paired = [(pair.a, pair.b) for pair in pairs if pair.a is not None and pair.b is not None]
     layers = _in_order(a, (*pairs, *compare_passing(a, b, paired, calls)))
     return Comparison(a, b, layers, _refusal(a, b, pairs), _notes(found, a, b), chosen.values)
-
-
-def _whole(units: Sequence[Unit]) -> bool:
-    return any("q.weight" in unit.slots for unit in units)
 
 
 def _calls(model: Model) -> Calls:
@@ -147,6 +147,8 @@ def _pair(
     for unit, letter in ((a, "A"), (b, "B")):
         if unit.paths:
             why.append(f"{letter} keeps its projections as {len(unit.paths)} layers")
+        if unit.within:
+            why.append(f"{letter} has it as a part of {unit.within}")
     if same_kind(a, b) and "unknown" in (a.layer.kind, b.layer.kind) and a.layer.kind != b.layer.kind:
         known, bare = (b, "A") if a.layer.kind == "unknown" else (a, "B")
         if any(weight.figures and weight.figures.close and len(weight.steps) for weight in weights):
@@ -196,7 +198,12 @@ def _in_order(model: Model, pairs: Sequence[LayerPair]) -> tuple[LayerPair, ...]
         # A layer that is made of several stands where the first of them does.
         place.setdefault(layer.path.rpartition(".")[0], index)
     last = len(model.layers)
-    return tuple(sorted(pairs, key=lambda pair: place.get(pair.a, last) if pair.a is not None else last))
+
+    def key(pair: LayerPair) -> int:
+        path = pair.a or ""
+        return place.get(path, place.get(path.rpartition(".")[0], last))  # a part stands where the whole does
+
+    return tuple(sorted(pairs, key=key))
 
 
 def _refusal(a: Model, b: Model, pairs: Sequence[LayerPair]) -> Refusal | None:

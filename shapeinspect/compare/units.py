@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from shapeinspect.compare.apart import halves, stacked
 from shapeinspect.compare.gather import gather
 from shapeinspect.compare.names import Name, aliases
 from shapeinspect.dims import Shape
@@ -37,16 +38,23 @@ class Slot:
         name: the slot.
         weight: the stored weight that holds it.
         piece: where it stands in that weight; None where no layout is proven.
+        stored: the names of the weights in the source that make up this one, where they are several.
     """
 
     name: str
     weight: Weight
     piece: Piece | None
+    stored: tuple[str, ...] = ()
 
     @property
     def shape(self) -> Shape:
         """Its lengths in the common convention; the stored ones where that is not proven."""
         return self.weight.shape if self.piece is None else self.piece.shape
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the weights in the source that hold it."""
+        return self.stored or (self.weight.name,)
 
     @property
     def size(self) -> int:
@@ -67,6 +75,7 @@ class Unit:
         slots: its weights, by slot.
         names: what it is called.
         paths: the layers that it stands for, where it is not one layer alone.
+        within: the layer that it is a part of, where it is one.
         sources: the units (and inputs, as ``"<name"``) whose values reach it through weightless ops.
         sinks: the units (and outputs, as ``">name"``) that its values reach.
     """
@@ -76,6 +85,7 @@ class Unit:
     slots: Mapping[str, Slot]
     names: tuple[Name, ...]
     paths: tuple[str, ...] = ()
+    within: str = ""
     sources: set[int | str] = field(default_factory=set)
     sinks: set[int | str] = field(default_factory=set)
 
@@ -114,33 +124,38 @@ def is_counter(weight: Weight) -> bool:
     return weight.size in (0, 1) and (integer or weight.role == "num_batches_tracked")
 
 
-def units_of(model: Model, *, joined: bool = False) -> list[Unit]:
+def units_of(model: Model, *, joined: bool = False, halved: bool = False) -> list[Unit]:
     """Return the layers of a model that own weights, with their neighbors.
 
     Args:
         model: a model that went through ``layout.normalize`` and ``infer``.
         joined: whether projections that are layers of their own make one attention.
+        halved: whether a separable convolution makes two layers.
     """
     layers = _with_parts(_with_biases(model))
     layers, made_of = gather(layers) if joined else (layers, {})
-    found = [
-        Unit(index, layer, _slots(layer), aliases(layer), made_of.get(layer.path, ()))
-        for index, layer in enumerate(
-            layer for layer in layers if any(not is_counter(weight) for weight in layer.weights)
-        )
-    ]
+    found: list[Unit] = []
+    for layer in layers:
+        if all(is_counter(weight) for weight in layer.weights):
+            continue
+        for part in halves(layer) if halved else (layer,):
+            whole, stored = stacked(part)
+            within = layer.path if part is not layer else ""
+            slots = _slots(whole, stored)
+            paths = made_of.get(layer.path, ())
+            found.append(Unit(len(found), whole, slots, aliases(whole), paths, within))
     _connect(model, found)
     return found
 
 
-def _slots(layer: Layer) -> dict[str, Slot]:
+def _slots(layer: Layer, stored: Mapping[str, tuple[str, ...]]) -> dict[str, Slot]:
     found: dict[str, Slot] = {}
     for weight in layer.weights:
         if is_counter(weight) or (weight.layout is not None and not weight.layout.slot):
             continue
         cut = pieces(weight)
         for piece in cut:
-            found.setdefault(piece.slot, Slot(piece.slot, weight, piece))
+            found.setdefault(piece.slot, Slot(piece.slot, weight, piece, stored.get(weight.name, ())))
         if not cut:
             name = _ROLES.get(weight.role, weight.role)
             found.setdefault(name if name not in found else weight.role, Slot(name, weight, None))
@@ -200,22 +215,25 @@ def _with_parts(layers: list[Layer]) -> list[Layer]:
 
 def _connect(model: Model, units: list[Unit]) -> None:
     """Find, for every unit, the units before and after it: through ops without weights."""
-    owners = {path: unit for unit in units for path in unit.paths or (unit.layer.path,)}
+    owners: dict[str, list[Unit]] = defaultdict(list)
+    for unit in units:
+        for path in unit.paths or (unit.within or unit.layer.path,):
+            owners[path].append(unit)
     containers = {layer.path for layer in model.layers if layer.kind == "module"}
     reaching: dict[str, tuple[int | str, ...]] = {name: (f"<{name}",) for name in model.inputs}
     for call in model.calls:
         if call.layer in containers:
             continue
         before = tuple(_latest(reaching, call))
-        owner = owners.get(call.layer)
-        if owner is not None:
+        for owner in owners.get(call.layer, ()):  # the parts of one layer stand one after the other
             before = tuple(source for source in before if source != owner.index)
             owner.sources.update(before)
             for source in before:
                 if isinstance(source, int):
                     units[source].sinks.add(owner.index)
+            before = (owner.index,)
         for name in call.outputs:
-            reaching[name] = (owner.index,) if owner is not None else before
+            reaching[name] = before
     for name in model.outputs:
         for source in reaching.get(name, ()):
             if isinstance(source, int):

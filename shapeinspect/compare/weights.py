@@ -84,7 +84,7 @@ def stored(slots: Sequence[Slot]) -> Stored:
     first = slots[0]
     layout = first.weight.layout
     return Stored(
-        tuple(slot.weight.name for slot in slots),
+        tuple(name for slot in slots for name in slot.names),
         lengths_text(first.weight.shape, layout.native if layout else None),
         lengths_text(first.shape, first.piece.pattern) if first.piece else "",
         first.weight.dtype,

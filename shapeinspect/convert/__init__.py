@@ -98,7 +98,7 @@ def normalize(
     """
     table = None if to is None else _table(to)
     model = source.model if isinstance(source, Report) else inspect(source).model
-    units = units_of(model)
+    units = units_of(model, halved=table is not None and table.find("separable_conv", {}) is None)
     names = _stems(units, table.separator if table else ".")
     entries: list[_Entry] = []
     kept: list[_Entry] = []
@@ -154,7 +154,8 @@ def _common(unit: Unit, stem: str, kept: list[_Entry], refused: dict[str, str]) 
                 refused[weight.name] = "its layout is not proven"
             continue
         cut = canonical.pieces(weight)
-        facts = {"kind": unit.layer.kind, "from": [weight.name], "native": layout.native, **_extra(layout)}
+        names = unit.slots[cut[0].slot].names if cut else (weight.name,)
+        facts = {"kind": unit.layer.kind, "from": list(names), "native": layout.native, **_extra(layout)}
         for piece in cut:
             name = _named(stem, ".", piece.slot)
             tensor = Tensor(
@@ -191,7 +192,7 @@ def _native(
         tensor = Tensor(name, str(taken[0].weight.dtype), made.shape, _maker(made, taken))
         facts = {
             "kind": unit.layer.kind,
-            "from": list(dict.fromkeys(slot.weight.name for slot in taken)),
+            "from": list(dict.fromkeys(name for slot in taken for name in slot.names)),
             "native": made.layout.native,
             "common": made.layout.common,
             "slot": made.layout.slot,

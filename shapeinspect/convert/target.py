@@ -116,7 +116,9 @@ def _weight(
     used: set[str],
 ) -> Made | None:
     role, rank = wanted
-    sizes = {"g": int(layer.attributes.get("groups") or 1), **_heads(layer)}
+    counted = {"g": "groups", "m": "depth_multiplier"}
+    sizes = {axis: int(layer.attributes.get(name) or 1) for axis, name in counted.items()}
+    sizes.update(_heads(layer))
     kernel = _kernel(slots)
     ranks = _ranks(rank, kernel, slots)
     for ndim in ranks:

@@ -134,6 +134,29 @@ def slots(weights: Iterable[Weight]) -> dict[str, tuple[Weight, Piece]]:
     return {piece.slot: (weight, piece) for weight in weights for piece in pieces(weight)}
 
 
+def entries(weights: Iterable[Weight]) -> dict[str, tuple[tuple[Weight, Piece], ...]]:
+    """Return the slots whose entries are all there and stored one by one, with their entries in order.
+
+    Args:
+        weights: the layer's weights.
+
+    Example:
+        >>> bias = [Weight(n, n, (3,), layout=Layout("o", "o", slot=f"bias[{n}]")) for n in "10"]
+        >>> [weight.name for weight, _ in entries(bias)["bias"]], entries(bias[:1])
+        (['0', '1'], {})
+    """
+    found: dict[str, dict[int, tuple[Weight, Piece]]] = {}
+    for slot, held in slots(weights).items():
+        entry = _ENTRY.fullmatch(slot)
+        if entry is not None:
+            found.setdefault(entry.group(1), {})[int(entry.group(2))] = held
+    return {
+        slot: tuple(parts[index] for index in range(len(parts)))
+        for slot, parts in found.items()
+        if set(parts) == set(range(len(parts))) and len({piece.shape for _, piece in parts.values()}) == 1
+    }
+
+
 def read(weights: Iterable[Weight]) -> dict[str, Callable[[], Array]]:
     """Return a reader for the numbers of every slot, in the common convention.
 
@@ -143,19 +166,14 @@ def read(weights: Iterable[Weight]) -> dict[str, Callable[[], Array]]:
     Args:
         weights: the layer's weights; those whose values cannot be read are left out.
     """
-    found: dict[str, Callable[[], Array]] = {}
-    entries: dict[str, dict[int, Callable[[], Array]]] = {}
-    for slot, (weight, piece) in slots(weights).items():
-        if weight.values is None:
-            continue
-        entry = _ENTRY.fullmatch(slot)
-        if entry is None:
-            found[slot] = _reader(weight, piece)
-        else:
-            entries.setdefault(entry.group(1), {})[int(entry.group(2))] = _reader(weight, piece)
-    for slot, readers in entries.items():
-        if set(readers) == set(range(len(readers))):
-            found[slot] = _stacked([readers[index] for index in range(len(readers))])
+    held = [weight for weight in weights if weight.values is not None]
+    found = {
+        slot: _reader(weight, piece)
+        for slot, (weight, piece) in slots(held).items()
+        if _ENTRY.fullmatch(slot) is None
+    }
+    for slot, parts in entries(held).items():
+        found[slot] = _stacked([_reader(weight, piece) for weight, piece in parts])
     return found
 
 
