@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 #: How many numbers are compared at once: their differences take a few copies of them.
-_CHUNK = 1 << 18
+CHUNK = 1 << 18
 
 
 def readable(slots: Sequence[Slot]) -> bool:
@@ -68,8 +68,8 @@ def compare(a: Array, b: Array, rtol: float, atol: float) -> Figures:
 
     left, right = a.reshape(-1), b.reshape(-1)
     highest, relative, close = 0.0, 0.0, True
-    for start in range(0, left.size, _CHUNK):
-        one, other = _wide(left[start : start + _CHUNK]), _wide(right[start : start + _CHUNK])
+    for start in range(0, left.size, CHUNK):
+        one, other = _wide(left[start : start + CHUNK]), _wide(right[start : start + CHUNK])
         with np.errstate(invalid="ignore", over="ignore"):
             gap = np.abs(one - other)
             equal = (one == other) | (np.isnan(one) & np.isnan(other))
@@ -104,7 +104,7 @@ def fingerprint(unit: Unit) -> str | None:
     state = hashlib.sha256()
     for slot in sorted(unit.main, key=lambda slot: slot.name):
         flat = _read(slot).reshape(-1)
-        for start in range(0, flat.size, _CHUNK):
+        for start in range(0, flat.size, CHUNK):
             # Minus zero equals zero.
-            state.update((flat[start : start + _CHUNK].astype(np.float64) + 0).tobytes())
+            state.update((flat[start : start + CHUNK].astype(np.float64) + 0).tobytes())
     return state.hexdigest()

@@ -9,6 +9,7 @@ from shapeinspect.compare import values
 from shapeinspect.compare.fit import equal_lengths
 from shapeinspect.compare.result import Figures, Status, Stored, WeightPair
 from shapeinspect.compare.transforms import direct, to_common
+from shapeinspect.compare.turned import turned
 from shapeinspect.compare.units import Slot, Unit
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Layout
@@ -182,7 +183,8 @@ def _values(
         return status, figures, []
     if figures.close:
         return status, figures, [f"its numbers are within {figures.max_abs:.2g} of each other"]
-    return "differs", figures, [f"its numbers differ by up to {figures.max_abs:.3g}"]
+    how = turned(a[0], b[0], left, right, options.rtol, options.atol) if len(a) == len(b) == 1 else ""
+    return "differs", figures, [f"its numbers differ by up to {figures.max_abs:.3g}{how and f': {how}'}"]
 
 
 def _one_axis(shape: Shape) -> bool:
