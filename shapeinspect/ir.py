@@ -255,6 +255,7 @@ class Model:
         outputs: the names of the model's output values.
         notes: what could not be known, and why.
         metadata: further facts of the source as plain text, such as a producer's name.
+        asked: whether the adapter itself has called the model on the shapes that were asked for.
 
     Example:
         >>> Model("m.onnx", "onnx", "onnx", "onnx").layers
@@ -272,3 +273,4 @@ class Model:
     outputs: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
     metadata: Frozen[str] = Frozen()
+    asked: bool = False

@@ -87,8 +87,8 @@ def analyze(model: Model, request: Source) -> Report:
         request: what was asked for; its input shapes are applied where the adapter has not done so.
     """
     model = layout.normalize(model)
-    if request.inputs and not request.is_live:
-        model = infer.with_input_shapes(model, request.inputs)
+    if not model.asked:
+        model = infer.with_input_shapes(model, request.asked)
     return Report(infer.infer(model))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO, Protocol
@@ -122,7 +122,7 @@ class Source:
         entries: the names in a directory, sorted.
         target: the live object; None for a file.
         inputs: the shapes asked for with ``--input``, in order.
-        example: real example inputs for a live object: ``(args, kwargs)``; None if there are none.
+        example: real example inputs: ``(args, kwargs)``; None if there are none.
         opener: opens a file that is elsewhere; None for one on this machine.
         findings: whether an adapter is to look for mistakes that the shapes alone do not show, at the
             price of a second look.
@@ -147,6 +147,19 @@ class Source:
     def is_live(self) -> bool:
         """Whether this is an object in memory and not a file."""
         return self.path is None and self.opener is None
+
+    @property
+    def asked(self) -> tuple[InputSpec, ...]:
+        """The shapes of its inputs, as they were named or as the example tensors have them.
+
+        Example:
+            >>> with_inputs(from_object(3), {"x": (2, 3)}).asked
+            (InputSpec(shape=(2, 3), name='x', dtype=None),)
+        """
+        if self.inputs or self.example is None:
+            return self.inputs
+        args, kwargs = self.example
+        return tuple(spec for value in (*args, kwargs) for spec in _specs_of(value, None))
 
     @property
     def is_directory(self) -> bool:
@@ -377,6 +390,18 @@ def with_inputs(source: Source, inputs: Any) -> Source:
         f"input={inputs!r} is no shape",
         expected="a shape such as (1, 3, 224, 224), a text such as 'ids=2,17:int64', or example tensors",
     )
+
+
+def _specs_of(value: Any, name: str | None) -> Iterator[InputSpec]:
+    """Yield the shapes of the tensors in an argument; a mapping names them."""
+    if isinstance(value, Mapping):
+        for key, one in value.items():
+            yield from _specs_of(one, str(key))
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _specs_of(one, name)
+    elif hasattr(value, "shape"):
+        yield InputSpec(tuple(UNKNOWN if length is None else int(length) for length in value.shape), name)
 
 
 def _is_shape(value: Any) -> bool:

@@ -53,6 +53,7 @@ def read_model(source: Source) -> Model:
         tuple(outputs),
         tuple(walk.notes),
         Frozen({"keras_version": str(keras.__version__), "backend": str(keras.config.backend())}),
+        asked=graphs.functional(target) is None,  # a functional model has the graph that it was built with
     )
 
 

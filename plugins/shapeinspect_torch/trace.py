@@ -265,7 +265,7 @@ def _assemble(
 ) -> Model:
     layers = _layers(nodes, shadow, trace)
     if trace is None:
-        return Model(source.label, "live", "torch", "torch-live", layers, notes=tuple(notes))
+        return Model(source.label, "live", "torch", "torch-live", layers, notes=tuple(notes), asked=True)
     notes.extend(_notes(nodes, shadow, trace))
     shown = {layer.path for layer in layers}
     renamed = _output_names(trace)
@@ -285,6 +285,7 @@ def _assemble(
         inputs,
         outputs,
         tuple(notes),
+        asked=True,
     )
 
 
