@@ -83,9 +83,8 @@ def describe_op(name: str, arguments: _Arguments, result: Argument | None) -> De
         if name in _READERS:
             kind, attributes = _READERS[name](arguments, rank)
             found = {key: value for key, value in attributes.items() if value is not None}
-            weights = {
-                use: arguments[role] for role, use in _WEIGHTS.get(name, {}).items() if arguments.get(role)
-            }
+            rows = _convolution_weights(arguments) if name == "convolution" else _WEIGHTS.get(name, {})
+            weights = {use: arguments[role] for role, use in rows.items() if arguments.get(role)}
             return Described(kind, found, weights)
         if name in _CASTS:
             return _cast(first, result)
@@ -99,6 +98,14 @@ def describe_op(name: str, arguments: _Arguments, result: Argument | None) -> De
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         # Arguments that no such op takes, or a form of it that the table does not know.
         return Described("unknown", {}, {})
+
+
+def _convolution_weights(arguments: _Arguments) -> dict[str, str]:
+    weight = arguments.get("weight")
+    if not isinstance(weight, Argument):
+        return {}
+    class_name = f"Conv{'Transpose' if arguments.get('transposed') else ''}{len(weight.shape) - 2}d"
+    return {role: f"{class_name} {role}" for role in ("weight", "bias")}
 
 
 def _cast(first: Argument | None, result: Argument | None) -> Described:

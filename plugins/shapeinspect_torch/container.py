@@ -27,6 +27,7 @@ class Container:
         place: finds the bytes of a storage, and refuses one that the file does not hold.
         loose: tensors that a persistent id alone names (legacy tar files).
         code: the code of TorchScript's classes.
+        constants: the pickle of the tensors that this code names, or None.
         metadata: facts about the container.
         named: what its other pickles name.
         plain: what every such container names besides tensors.
@@ -38,6 +39,7 @@ class Container:
     place: Callable[[Storage], Place]
     loose: dict[str, Tensor] = field(default_factory=dict)
     code: Code = field(default_factory=lambda: Code(_no_code))
+    constants: Pickle | None = None
     metadata: dict[str, str] = field(default_factory=dict)
     named: tuple[Global, ...] = ()
     plain: frozenset[str] = frozenset()

@@ -14,6 +14,7 @@ from shapeinspect_torch import collect, contents, modules
 from shapeinspect_torch.container import Container
 from shapeinspect_torch.plain import beyond
 from shapeinspect_torch.rebuild import Rebuilder
+from shapeinspect_torch.script_constants import as_weights, constants, notes_of
 from shapeinspect_torch.shards import BARE, Shard, is_index, read_index
 from shapeinspect_torch.state_dict import layers_of
 from shapeinspect_torch.tensors import Tensor
@@ -145,13 +146,15 @@ def loaded(source: Source, container: Container) -> Loaded:
 
     inside = [tensor for tree in walked for module in tree for _, tensor, _ in module.weights]
     every = [*(item.tensor for item in found.tensors), *inside]
+    held = constants(container.constants, tensors)
     keys = collect.shared(every)
     layers = tuple(layer for tree in walked for layer in modules.layers(tree, values, keys))
-    names = beyond((*container.pickle.globals, *container.named), container.plain)
+    beside = container.constants.globals if container.constants is not None else ()
+    names = beyond((*container.pickle.globals, *container.named, *beside), container.plain)
     metadata = {**container.metadata, **({"globals": ", ".join(names)} if names else {})}
     notes: tuple[Note, ...] = (
         *_about_choice(chosen),
-        *_about_tensors(every),
+        *_about_tensors([*every, *held.values()], survey[top].tensors),
         *_about_names(names),
     )
     followed = None
@@ -159,9 +162,11 @@ def loaded(source: Source, container: Container) -> Loaded:
         settings = {layer.path: module.attributes for layer, module in zip(layers, walked[0], strict=True)}
         from shapeinspect_torch.script_forward import follow  # a tenth of the time that a small file takes
 
-        followed = follow(layers, settings, container.code)
+        weights = as_weights(held, values)
+        followed = follow(layers, settings, container.code, weights)
         if followed is None:
             notes = (*notes, Note("the order of its calls could not be followed through its code"))
+        notes = (*notes, *notes_of(layers if followed is None else followed.layers, weights))
     return Loaded(container.format, tuple(found.tensors), layers, notes, Frozen(metadata), values, followed)
 
 
@@ -185,10 +190,15 @@ def _amount(tally: contents.Tally) -> str:
     return f"{many(tally.values, 'value')} in {many(tally.tensors, 'tensor')}"
 
 
-def _about_tensors(tensors: Sequence[Tensor]) -> list[Note]:
+def _about_tensors(tensors: Sequence[Tensor], counted: int) -> list[Note]:
     notes = []
     if not tensors:
-        notes.append(Note("the file holds no tensors"))
+        aside = many(counted, "tensor")
+        notes.append(
+            Note(f"no parameters and no buffers; its objects hold {aside} of another use")
+            if counted
+            else Note("the file holds no tensors")
+        )
     views = collect.overlapping(tensors)
     if views:
         notes.append(Note(f"{views:,} weights are different views of storage that they share"))

@@ -10,13 +10,14 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from shapeinspect.dims import UNKNOWN
-from shapeinspect.ir import Call, Frozen, Layer, Value
+from shapeinspect.ir import Call, Frozen, Layer, Value, Weight
 from shapeinspect_torch.aten import Argument, Described
 from shapeinspect_torch.kinds import is_known
 from shapeinspect_torch.script import Source as Code
+from shapeinspect_torch.script_constants import argument, with_weights
 from shapeinspect_torch.script_ops import NO_TENSORS, NUMBERS, describe_script
 from shapeinspect_torch.script_text import CodeError, Expr, Function, Statement, find_function
 from shapeinspect_torch.script_values import (
@@ -30,6 +31,7 @@ from shapeinspect_torch.script_values import (
     Return,
     Scope,
     Tensor,
+    by_first_call,
     compute,
     identical,
     notes_of,
@@ -42,10 +44,11 @@ _MAX_ROUNDS = 256
 #: A second trace of a layer's forward, or an overload of it, has a number behind its name.
 _FORWARD = re.compile(r"forward(?:_{0,2}\d{1,4})?")
 _FUNCTIONAL = "torch.nn.functional."
+_Settings: TypeAlias = "Mapping[str, Mapping[str, object]]"
 
 
 def follow(
-    layers: Sequence[Layer], settings: Mapping[str, Mapping[str, object]], code: Code
+    layers: Sequence[Layer], settings: _Settings, code: Code, constants: Mapping[str, Weight]
 ) -> Followed | None:
     """Follow the forward of the outermost module.
 
@@ -53,23 +56,25 @@ def follow(
         layers: the modules, containers before what they hold.
         settings: for each layer's path its plain attributes, ``training`` among them.
         code: the code of their classes.
+        constants: the tensors that the code names itself.
 
     Returns:
         The calls, or None if the code is none that can be followed.
     """
     try:
-        return _Walker(layers, settings, code).follow()
+        return _Walker(layers, settings, code, constants).follow()
     except (CodeError, RecursionError):
         return None
 
 
 class _Walker:
     def __init__(
-        self, layers: Sequence[Layer], settings: Mapping[str, Mapping[str, object]], code: Code
+        self, layers: Sequence[Layer], settings: _Settings, code: Code, constants: Mapping[str, Weight]
     ) -> None:
         self._root = layers[0]
         self._modules = {("" if layer is self._root else layer.path): layer for layer in layers}
-        self._stored = {weight.name: weight for layer in layers for weight in layer.weights}
+        self._constants = constants
+        self._stored = {w.name: w for layer in layers for w in layer.weights} | dict(constants)
         self._settings = settings
         self._code = code
         self._functions: dict[tuple[str, str], Function | None] = {}
@@ -113,21 +118,14 @@ class _Walker:
         return Value(name) if weight is None else Value(name, weight.shape, weight.dtype)
 
     def _layers(self) -> list[Layer]:
-        every = {layer.path: layer for layer in self._modules.values()}
-        found: dict[str, Layer] = {}
-        for path in self._order:
-            layer = every.get(path) or self._added[path]
-            for depth in range(1, len(layer.parts)):
-                outer = ".".join(layer.parts[:depth])
-                if outer in every:
-                    found.setdefault(outer, every[outer])
-            found.setdefault(path, layer)
-        found.update({path: layer for path, layer in every.items() if path not in found})
+        found = by_first_call(
+            {layer.path: layer for layer in self._modules.values()}, self._added, self._order
+        )
         return [
             replace(layer, attributes=Frozen({**self._told[layer.path], **layer.attributes}))
             if layer.path in self._told
             else layer
-            for layer in found.values()
+            for layer in found
         ]
 
     # Modules
@@ -156,7 +154,7 @@ class _Walker:
         return self._run(function, [Module(path), *args], kwargs, path, used)
 
     def _leaf(self, path: str, layer: Layer, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        inputs = [part for value in (*args, *kwargs.values()) for part in self._names(value)]
+        inputs = self._names(*args, *kwargs.values())
         key = path, name
         if key not in self._inner:
             settings, self._inner[key] = self._inside(path, layer, name)
@@ -197,7 +195,9 @@ class _Walker:
         return made.attributes, places(result, outputs)
 
     def _container(self, path: str, function: Function, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        inputs = [name for value in (*args, *kwargs.values()) for name in self._names(value)]
+        inputs = self._names(*args, *kwargs.values())
+        if self._modules[path].kind == "unknown":  # its code is followed: it is what its calls are
+            self._modules[path] = replace(self._modules[path], kind="module")
         made = self._call(self._modules[path].path, inputs, Frozen())
         result = self._run(function, [Module(path), *args], kwargs, path, Counter())
         made.outputs[:] = self._names(result)
@@ -346,7 +346,8 @@ class _Walker:
 
     def _attribute(self, owner: Any, name: str) -> Any:
         if isinstance(owner, Name):
-            return Name(f"{owner.text}.{name}")
+            held = self._constants.get(f"{owner.text}.{name}")
+            return Name(f"{owner.text}.{name}") if held is None else argument(held)
         if not isinstance(owner, Module):
             return UNKNOWN
         path = f"{owner.path}.{name}" if owner.path else name
@@ -355,7 +356,7 @@ class _Walker:
         layer = self._modules[owner.path]
         weight = next((weight for weight in layer.weights if weight.role == name), None)
         if weight is not None:
-            return Argument(weight.name, weight.shape, weight.dtype)
+            return argument(weight)
         return self._settings.get(layer.path, {}).get(name, UNKNOWN)
 
     def _item(self, expr: Expr, scope: Scope) -> Any:
@@ -432,6 +433,8 @@ class _Walker:
         skipped = params & weights | (params if made.kind in ("lstm", "gru", "rnn") else set())
         inputs = [part.name for part in tensors if part.name not in skipped]
         path = self._place(name.strip("_") or name, made, type_, scope)
+        if not self._added[path].weights:
+            self._added[path] = with_weights(self._added[path], made, plain, self._constants)
         differing = {k: v for k, v in made.attributes.items() if self._added[path].attributes.get(k) != v}
         return self._call(path, inputs, Frozen(differing))
 
@@ -486,8 +489,8 @@ class _Walker:
                 found += self._flat(value)
         return found
 
-    def _names(self, value: Any) -> list[str]:
-        return [part.name for part in self._flat([value])]
+    def _names(self, *values: Any) -> list[str]:
+        return [part.name for part in self._flat(values)]
 
     def _plain(self, value: Any) -> Any:
         if isinstance(value, Made):

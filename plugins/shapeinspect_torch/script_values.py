@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -151,6 +152,27 @@ def places(result: Any, made: Made) -> Any:
         return None
     parts = tuple(places(part, made) for part in result)
     return None if None in parts else parts
+
+
+def by_first_call(
+    every: Mapping[str, Layer], added: Mapping[str, Layer], order: Iterable[str]
+) -> list[Layer]:
+    """Return the layers in the order in which they are first called, each behind what holds it.
+
+    Args:
+        every: the modules by path; those that are never called come last.
+        added: the layers of the functions that the code calls.
+        order: the paths of what is called.
+    """
+    found: dict[str, Layer] = {}
+    for path in order:
+        layer = every.get(path) or added[path]
+        for depth in range(1, len(layer.parts)):
+            outer = ".".join(layer.parts[:depth])
+            if outer in every:
+                found.setdefault(outer, every[outer])
+        found.setdefault(path, layer)
+    return list({**found, **{path: layer for path, layer in every.items() if path not in found}}.values())
 
 
 def compute(name: str, args: list[Any]) -> Any:

@@ -16,6 +16,7 @@ from shapeinspect_torch.container import Container
 from shapeinspect_torch.pickle_machine import MAX_BYTES
 from shapeinspect_torch.pickle_reader import read_pickle
 from shapeinspect_torch.script import Source as Code
+from shapeinspect_torch.script_constants import FOLDER
 from shapeinspect_torch.tensors import Storage
 from shapeinspect_torch.values import Place
 from shapeinspect_torch.zip_container import ZipContainer
@@ -53,7 +54,8 @@ def open_zip(source: Source, file: BinaryIO) -> Container:
         raise UnreadableFileError(label, f"its byte order is neither little nor big but {order!r}")
 
     def place(storage: Storage) -> Place:
-        member = archive.members.get(f"{root}/data/{storage.key}")
+        folder = "" if storage.key.startswith(FOLDER) else "data/"
+        member = archive.members.get(f"{root}/{folder}{storage.key}")
         if member is None:
             raise UnreadableFileError(label, f"the archive holds no storage {storage.key!r}")
         if member.size < storage.nbytes:
@@ -77,18 +79,18 @@ def open_zip(source: Source, file: BinaryIO) -> Container:
             raise UnreadableFileError(label, f"its code has more than {_MAX_CODES:,} bytes")
         return archive.read(member.name, _MAX_CODE).decode("utf-8", "replace")
 
-    constants = f"{root}/constants.pkl"
-    script = constants in archive.members
+    script = f"{root}/constants.pkl" in archive.members
+    held = archive.read(f"{root}/constants.pkl", MAX_BYTES) if script else b""
     return Container(
         "torchscript" if script else "torch-zip",
         read_pickle(data, label),
         len(data),
         place,
         code=Code(code),
+        constants=read_pickle(held, label) if held else None,
         metadata={
             f"torch.{key.lstrip('.')}": text for key, text in facts.items() if _VERSION.fullmatch(text)
         },
-        named=read_pickle(archive.read(constants, MAX_BYTES), label).globals if script else (),
     )
 
 
