@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 
 from shapeinspect.adapter import Adapter
 from shapeinspect.errors import UnreadableFileError, UsageError
+from shapeinspect.foreign import foreign
 from shapeinspect.native import NativeTable
 from shapeinspect.source import Source
 
 GROUP = "shapeinspect.adapters"
+_MAX_LOOKED_INTO = 32
+_MAX_DEPTH = 3
+_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,8 @@ def choose(source: Source, candidates: tuple[Installed, ...] | None = None) -> A
         UnreadableFileError: if the source is a file and no adapter knows it.
         UsageError: if the source is an object and no adapter knows it.
     """
+    if (refused := foreign(source)) is not None:
+        raise refused
     rows = installed() if candidates is None else candidates
     adapters = [row.adapter for row in rows if row.adapter is not None]
     ranked = sorted(((adapter.match(source), adapter) for adapter in adapters), key=lambda pair: -pair[0])
@@ -84,7 +90,8 @@ def choose(source: Source, candidates: tuple[Installed, ...] | None = None) -> A
 
 
 def _unmatched(source: Source, rows: tuple[Installed, ...]) -> UsageError | UnreadableFileError:
-    known = sorted({text for row in rows if row.adapter for text in row.adapter.formats})
+    formats = {text for row in rows if row.adapter for text in row.adapter.formats}
+    known = sorted(text for text in formats if text.startswith("a live ") == source.is_live)
     broken = [f"{row.name} ({row.problem})" for row in rows if row.problem]
     hint = "known: " + ", ".join(known)
     if broken:
@@ -97,10 +104,49 @@ def _unmatched(source: Source, rows: tuple[Installed, ...]) -> UsageError | Unre
             hint=hint,
         )
     if source.is_directory:
-        return UnreadableFileError(source.label, "this directory holds no model of a known format", hint=hint)
+        return _no_directory(source, [row.adapter for row in rows if row.adapter is not None], hint)
     if source.size == 0:
-        return UnreadableFileError(source.label, "the file is empty")
+        return UnreadableFileError(
+            source.label, "the file is empty", hint="copy or download it again, or save the model again"
+        )
+    refused = foreign(source, unknown=True)
+    if refused is not None:
+        return refused
     return UnreadableFileError(source.label, f"no known format begins with {source.head[:8]!r}", hint=hint)
+
+
+def _no_directory(source: Source, adapters: list[Adapter], hint: str) -> UnreadableFileError:
+    """Why a directory is no model; what lies in it may be some."""
+    if not source.entries:
+        return UnreadableFileError(source.label, "this directory is empty")
+    found = _inside(source, adapters, _MAX_DEPTH)
+    if not found:
+        return UnreadableFileError(source.label, "this directory holds no model of a known format", hint=hint)
+    told = ", ".join(found[:_SHOWN])
+    more = f" and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
+    return UnreadableFileError(
+        source.label, "this directory is no model itself", hint=f"name one that it holds: {told}{more}"
+    )
+
+
+def _inside(source: Source, adapters: list[Adapter], depth: int) -> list[str]:
+    """The models in a directory and, where none are, in the directories in it."""
+    found: list[str] = []
+    folders = []
+    # Elsewhere every look would be a request.
+    for name in source.entries[:_MAX_LOOKED_INTO] if source.path is not None else ():
+        try:
+            inside = source.sibling(name)
+        except (UsageError, UnreadableFileError):
+            continue
+        inside = replace(inside, label=f"{source.label.rstrip('/')}/{name}")
+        if any(adapter.match(inside) > 0 for adapter in adapters) and foreign(inside) is None:
+            found.append(inside.label)
+        elif inside.is_directory:
+            folders.append(inside)
+    if not found and depth > 1:
+        found = [label for folder in folders for label in _inside(folder, adapters, depth - 1)]
+    return found
 
 
 def native_tables() -> dict[str, str]:

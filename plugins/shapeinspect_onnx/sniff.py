@@ -84,8 +84,6 @@ def reason(source: Source) -> tuple[str, str | None] | None:
     """
     if source.size == 0:
         return "the file is empty", None
-    if source.head.startswith(b"version https://git-lfs"):
-        return "it is a Git LFS pointer, not the model itself", "git lfs pull"
     if is_text(source.head):
         return "it is text, not an ONNX model", None
     return None

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from shapeinspect.errors import UnreadableFileError
+from shapeinspect.foreign import foreign
 from shapeinspect.ir import Model, Note
 from shapeinspect.source import Source
 from shapeinspect_torch.json_text import read_json
@@ -58,10 +59,14 @@ def read_directory(source: Source) -> Model:
 
 
 #: Files with such an ending that hold no weights of the model.
-_SIDE = frozenset({"training_args.bin", "optimizer.pt", "scheduler.pt", "rng_state.pth", "optimizer.bin"})
+_SIDE = frozenset({
+    "training_args.bin", "optimizer.pt", "optimizer.bin", "scheduler.pt", "scheduler.bin", "rng_state.pth",
+})  # fmt: skip
 
 
 def _read(chosen: Source, name: str) -> Model:
+    if (refused := foreign(chosen)) is not None:
+        raise refused
     if name.endswith((INDEX, SUFFIX)):
         from shapeinspect_torch.safetensors_file import read_safetensors
 

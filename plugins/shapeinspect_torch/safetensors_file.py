@@ -148,6 +148,13 @@ def load(source: Source, where: str | None = None) -> Shard:
     if size < 8:
         raise UnreadableFileError(source.label, "it is too short for a safetensors header", offset=size)
     length = int.from_bytes(source.head[:8], "little")
+    if size - 8 < length <= MAX_HEADER and source.head[8:9] == b"{":
+        raise UnreadableFileError(
+            source.label,
+            f"the file is cut off: of its header's {length:,} bytes {size - 8:,} are there",
+            offset=size,
+            hint="copy or download it again",
+        )
     if length > MAX_HEADER or length > size - 8:
         raise UnreadableFileError(
             source.label,
@@ -197,10 +204,17 @@ class _Header:
                 what = "overlaps the one before" if start < at else "leaves a hole before it"
                 self._fail(f"tensor {name!r} {what} (bytes {start:,} to {end:,})", self._start + start)
             at = end
+        held = (self._source.size or 0) - self._start
+        if held < at:
+            raise UnreadableFileError(
+                self._source.label,
+                f"the file is cut off: of {at:,} bytes of weights {held:,} are there",
+                offset=self._source.size,
+                hint="copy or download it again",
+            )
         if self._start + at != self._source.size:
             self._fail(
-                f"the header describes {at:,} bytes of weights, where the file holds "
-                f"{(self._source.size or 0) - self._start:,}",
+                f"the header describes {at:,} bytes of weights, where the file holds {held:,}",
                 self._start,
             )
         weights = tuple(self._weight(name, entry) for name, entry in self._entries.items())

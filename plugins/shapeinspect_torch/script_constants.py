@@ -133,7 +133,5 @@ def notes_of(layers: Sequence[Layer], held: Mapping[str, Weight]) -> list[Note]:
     rest = [weight for name, weight in held.items() if name not in taken and (weight.size or 0) > 1]
     if not rest:
         return []
-    values = many(sum(weight.size or 0 for weight in rest), "value")
-    return [
-        Note(f"a frozen model; {many(len(rest), 'constant')} ({values}) of it no layer takes as a weight")
-    ]
+    told = f"{many(len(rest), 'constant')} ({many(sum(weight.size or 0 for weight in rest), 'value')})"
+    return [Note(f"a frozen model: its weights are constants; no layer takes {told} as a weight")]

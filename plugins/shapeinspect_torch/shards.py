@@ -7,11 +7,13 @@ Source: ``huggingface_hub/serialization/_base.py`` and ``transformers/modeling_u
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from shapeinspect.errors import UnreadableFileError, UsageError
+from shapeinspect.foreign import foreign
 from shapeinspect.ir import Frozen, Note, Weight
 from shapeinspect.progress import counted
 from shapeinspect.source import Source, check_inside
@@ -20,6 +22,8 @@ from shapeinspect.text import many
 _MAX_INDEX = 64 << 20
 _MAX_FILES = 10_000
 _SHOWN = 5
+#: How the files of a sharded set are called.
+_PART = re.compile(r"(?P<stem>.+)-\d{1,6}-of-(?P<count>\d{1,6})(?P<ending>\.\w+)")
 
 BARE = (
     "the file holds weights only: no settings such as stride or groups, no order of calls and no "
@@ -71,6 +75,7 @@ def pick(source: Source, best: Sequence[str], endings: Sequence[str]) -> tuple[S
     for ending in endings:
         named = [name for name in source.entries if name.endswith(ending)]
         if found is None and len(named) > 1:
+            _refuse_set(source, named)
             more = f" and {len(named) - _SHOWN} more" if len(named) > _SHOWN else ""
             raise UsageError(
                 f'the directory "{source.label}" holds several models',
@@ -81,6 +86,20 @@ def pick(source: Source, best: Sequence[str], endings: Sequence[str]) -> tuple[S
     if found is None:
         raise UsageError(f'the directory "{source.label}" holds no such model')
     return source.sibling(found), (Note(f"read from {found} in the directory"),)
+
+
+def _refuse_set(source: Source, names: Sequence[str]) -> None:
+    """Say so where the files are parts of one model and the index is what is missing."""
+    parts = [found for name in names if (found := _PART.fullmatch(name)) is not None]
+    sets = {(found["stem"], found["count"], found["ending"]) for found in parts}
+    if len(parts) == len(names) and len(sets) == 1:
+        ((stem, count, ending),) = sets
+        raise UsageError(
+            f'the directory "{source.label}" holds {len(names)} of the {int(count)} files of one model, '
+            "and not their index",
+            expected=f"{stem}{ending}.index.json, which says which weight is in which file",
+            hint=f'add it, or name one file, such as "{source.label}/{names[0]}"',
+        )
 
 
 def read_index(source: Source, load: Callable[[Source, str], Shard]) -> Shard:
@@ -105,6 +124,8 @@ def read_index(source: Source, load: Callable[[Source, str], Shard]) -> Shard:
         except UsageError:
             missing.append(name)
             continue
+        if (refused := foreign(file)) is not None:
+            raise refused
         shard = load(file, name)
         shards[name] = {weight.name: weight for weight in shard.weights}
         metadata.update(shard.metadata)

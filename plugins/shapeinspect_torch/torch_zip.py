@@ -24,6 +24,7 @@ from shapeinspect_torch.zip_container import ZipContainer
 #: Bytes of code in one file, and in all that are looked at.
 _MAX_CODE, _MAX_CODES = 4 << 20, 64 << 20
 _MAX_FACT = 64
+_MODELS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".onnx", ".h5", ".keras")
 _VERSION = re.compile(r"[\w.+-]{1,32}")
 
 
@@ -109,4 +110,8 @@ def _other(archive: ZipContainer, root: str) -> tuple[str]:
         f"{root}/serialized_exported_program.json" in archive.members
     ):
         return ("it is an archive of torch.export with the ending of a checkpoint; name it .pt2",)
+    models = [name for name in archive.members if name.endswith(_MODELS)]
+    if models:
+        shown = ", ".join(models[:3])
+        return (f"a zip archive with {shown} in it; unzip it, and name one of its files or directories",)
     return ("the archive has no data.pkl; it is no checkpoint of torch's",)

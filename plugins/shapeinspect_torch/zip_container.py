@@ -163,7 +163,12 @@ class ZipContainer:
         tail = self._at(tail_at, self._size - tail_at)
         found = tail.rfind(b"PK\x05\x06")
         if found < 0 or found + _END.size > len(tail):
-            self._fail("the archive has no end record; it is cut off or no zip", self._size)
+            raise UnreadableFileError(
+                self._label,
+                "the archive has no end record; it is cut off or no zip",
+                offset=self._size,
+                hint="copy or download it again",
+            )
         at = tail_at + found
         _, *fields, comment = _END.unpack_from(tail, found)
         if at + _END.size + comment != self._size:

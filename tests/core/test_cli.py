@@ -79,10 +79,10 @@ def _bad(tmp_path: Path) -> dict[str, tuple[list[str], int, str]]:
     (tmp_path / "cut.onnx").write_bytes(content[: len(content) // 2])
     return {
         "missing": (["show", "no/such/model.onnx"], 2, "there is no file"),
-        "directory": (["show", str(tmp_path / "folder")], 3, "holds no model"),
+        "directory": (["show", str(tmp_path / "folder")], 3, "this directory is empty"),
         "empty": (["show", str(tmp_path / "empty.onnx")], 3, "empty"),
         "text": (["show", str(tmp_path / "text.onnx")], 3, "text.onnx"),
-        "unknown format": (["show", str(tmp_path / "notes.txt")], 3, "no known format"),
+        "unknown format": (["show", str(tmp_path / "notes.txt")], 3, "it is a text"),
         "cut off": (["show", str(tmp_path / "cut.onnx")], 3, "cut.onnx"),
         "no module": (["show", "no_such_package.nets:net"], 2, "there is no module"),
         "no attribute": (["show", "nets:brokn"], 2, 'did you mean "broken"?'),

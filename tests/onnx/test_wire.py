@@ -289,7 +289,6 @@ def test_graphs_nested_too_deeply_are_refused(tmp_path):
     [
         (b"", "empty"),
         (b"<html><body>404</body></html>\n", "text, not an ONNX model"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS pointer"),
     ],
 )
 def test_what_is_no_onnx_is_refused_by_name(data, reason, tmp_path):

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from shapeinspect.errors import UnreadableFileError
+from shapeinspect.errors import UnreadableFileError, UsageError
 from shapeinspect.ir import Layer, Model
 from shapeinspect.registry import choose
 from shapeinspect.source import from_path
@@ -313,3 +313,18 @@ def test_a_whole_model_without_config(tmp_path: Path) -> None:
     folder.mkdir()
     torch.save(nn.Linear(3, 5).state_dict(), folder / "pytorch_model.bin")
     assert read(folder).layers[0].attributes["out_features"] == 5
+
+
+def test_shards_without_their_index(tmp_path: Path) -> None:
+    for at in (1, 3):
+        save_file({f"fc{at}.weight": torch.zeros(3, 5)}, tmp_path / f"model-{at:05}-of-00003.safetensors")
+    with pytest.raises(UsageError, match="2 of the 3 files of one model") as caught:
+        choose(source := from_path(tmp_path)).read(source)
+    assert "model.safetensors.index.json" in str(caught.value)
+
+
+def test_a_pointer_in_a_directory(tmp_path: Path) -> None:
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d\n"
+    (tmp_path / "model.safetensors").write_bytes(pointer)
+    with pytest.raises(UnreadableFileError, match="Git LFS pointer"):
+        choose(source := from_path(tmp_path)).read(source)
