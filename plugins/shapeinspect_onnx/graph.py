@@ -108,7 +108,9 @@ class Walk:
         if full not in self.values:
             held = scope.constants.held.get(name)
             self.values[full] = (
-                self.shapes.value(full, scope.types.get(name)) if held is None else _constant(full, held)
+                self.shapes.value(full, scope.types.get(name))
+                if held is None
+                else _constant(full, held, self.shapes.dtype(scope.types.get(name)))
             )
             if held is not None:
                 self.used.add(held.key)
@@ -157,6 +159,9 @@ class Walk:
         settings = {key: value for key, value in op.settings(view).items() if value is not None}
         weights: list[Weight] = []
         read: dict[int, str] = {}
+        placed = op.placed and any(
+            node.input[slot] and view.constant(slot) is None for slot in op.fixed if slot < len(node.input)
+        )
         for slot, name in enumerate(node.input):
             held = view.held[slot]
             if held is None:
@@ -170,7 +175,10 @@ class Walk:
                 weights += self._weights(held, role, layout, _logical(node.op_type, slot, view))
                 if slot not in op.params:  # in the place of an activation, so that the others keep theirs
                     read[slot] = ""
-            elif slot in op.fixed:
+            elif slot in op.fixed and placed and _whole(held) is None:
+                self.used.add(held.key)
+                read[slot] = ""
+            elif slot in op.fixed and not placed:
                 self.used.add(held.key)
                 settings |= _fixed(node, held, slot, settings, self.versions)
             else:
@@ -238,11 +246,20 @@ class Walk:
         )
 
 
-def _constant(name: str, held: Held) -> Value:
-    numbers = held.numbers() if held.is_integer else None
-    whole = None if numbers is None or len(numbers) > 64 else tuple(map(int, numbers))
+def _whole(held: Held) -> tuple[int, ...] | None:
+    """Return the numbers of a small constant where all are whole, as those that shapes are made of."""
+    numbers = held.numbers()
+    if numbers is None or len(numbers) > 64:
+        return None
+    if not all(isinstance(one, int) or (isinstance(one, float) and one.is_integer()) for one in numbers):
+        return None
+    return tuple(map(int, numbers))
+
+
+def _constant(name: str, held: Held, dtype: str | None) -> Value:
+    whole = _whole(held)
     single = whole is not None and not held.dims and len(whole) == 1
-    return Value(name, held.shape, dtype_of(held), None, whole[0] if single and whole else whole)
+    return Value(name, held.shape, dtype or dtype_of(held), None, whole[0] if single and whole else whole)
 
 
 def _role(node: Any, slot: int, versions: Mapping[str, int]) -> str:

@@ -16,9 +16,12 @@ from shapeinspect_onnx.dtypes import name as dtype_name
 from shapeinspect_onnx.functions import subgraphs
 from shapeinspect_onnx.isolated import Worker
 from shapeinspect_onnx.ops import DEFAULT_DOMAINS
+from shapeinspect_onnx.symbolic import formula
 
 #: The names that onnx's data propagation makes up for lengths that it does not know.
 _MADE_UP = re.compile(r"unk__\d+")
+#: What exporters write for any length that is open: two of them need not be the same.
+_NAMELESS = frozenset({"?", "-1", "None"})
 
 
 def real_inputs(graph: Any) -> list[Any]:
@@ -179,6 +182,15 @@ class Shapes:
         shape = tuple(map(self._dim, tensor.shape.dim)) if tensor.HasField("shape") else None
         return Value(name, shape, dtype_name(tensor.elem_type))
 
+    def dtype(self, kind: Any) -> str | None:
+        """Return the element type that a TypeProto of a tensor gives.
+
+        Args:
+            kind: the TypeProto, or None.
+        """
+        tensor = kind is not None and kind.WhichOneof("value") == "tensor_type"
+        return dtype_name(kind.tensor_type.elem_type) if tensor else None
+
     def _dim(self, dim: Any) -> Dim:
         if dim.HasField("dim_value"):
             return int(dim.dim_value) if dim.dim_value >= 0 else dims.UNKNOWN
@@ -191,20 +203,18 @@ class Shapes:
 
 
 def read_symbol(text: str) -> Dim:
-    """Read a symbolic length: a name, an expression that dims can read, or any other text as it is.
+    """Read a symbolic length: a name, a formula, or any other text as it is.
 
     Args:
         text: what the file writes.
 
     Example:
-        >>> read_symbol("batch"), read_symbol("2*H + 1"), read_symbol("Addout_dim_0 / 2")
-        (batch, 2*H + 1, Addout_dim_0 / 2)
+        >>> read_symbol("batch"), read_symbol("2*H + 1"), read_symbol("Addout_dim_0 / 2"), read_symbol("?")
+        (batch, 2*H + 1, Addout_dim_0 / 2, ?)
     """
+    if text in _NAMELESS:
+        return dims.UNKNOWN
     if text.isidentifier() or len(text) > 1000:
         return dims.symbol(text)
-    try:
-        found = dims.parse(text)
-        again = dims.parse(str(found))
-    except (UsageError, RecursionError, ZeroDivisionError):
-        return dims.symbol(text)
-    return found if again == found and not isinstance(found, Unknown) else dims.symbol(text)
+    found = formula(text)
+    return dims.symbol(text) if found is None else found

@@ -43,6 +43,11 @@ class Op:
     fixed: frozenset[int] = field(default=frozenset())
     operands: tuple[int, ...] = ()
 
+    @property
+    def placed(self) -> bool:
+        """Whether its settings are told apart by their places among the inputs that a graph computes."""
+        return self.kind in _PLACED
+
     def kind_of(self, node: Node) -> str:
         """Return the kind for one node.
 
@@ -71,6 +76,9 @@ def _qmatmul(node: Node) -> str:
 
 
 UNKNOWN = Op("unknown")
+
+#: Kinds that read several settings from inputs.
+_PLACED = frozenset({"slice", "pad", "resize", "constant"})
 
 #: Activations and what they are called.
 _ACTIVATIONS = {
@@ -198,7 +206,7 @@ STANDARD: dict[str, Op] = {
     "RandomUniform": _op("constant", shape.constant),
     "RandomNormalLike": _op("constant"),
     "RandomUniformLike": _op("constant"),
-    "Range": _op("constant", fixed="0 1 2"),
+    "Range": _named("constant", "op", "range", fixed="0 1 2"),
     **{op: _op("constant", fixed="0") for op in ("BlackmanWindow", "HammingWindow", "HannWindow")},
     "MelWeightMatrix": _op("constant", fixed="0 1 2 3 4"),
 }

@@ -13,6 +13,9 @@ from shapeinspect_onnx.node import Node
 
 Settings = dict[str, Any]
 
+#: TensorProto.INT32 and INT64.
+_WHOLE = (6, 7)
+
 
 def _known(**settings: Any) -> Settings:
     return {name: value for name, value in settings.items() if value is not None}
@@ -309,7 +312,19 @@ def constant(node: Node) -> Settings:
     Args:
         node: the node.
     """
-    return _known(shape=node.numbers("shape", 0 if node.op == "ConstantOfShape" else -1))
+    if node.op != "ConstantOfShape":
+        return _known(shape=node.numbers("shape", -1))
+    return _known(shape=node.numbers("shape", 0), fill=_fill(node.get("value")))
+
+
+def _fill(tensor: Any) -> int | None:
+    """Return the whole number that a ConstantOfShape is filled with; without a value it is 0.0."""
+    if tensor is None or tensor.data_type not in _WHOLE:
+        return None
+    if tensor.raw_data:
+        return int.from_bytes(tensor.raw_data, "little", signed=True)
+    stored = tensor.int64_data or tensor.int32_data
+    return int(stored[0]) if stored else None
 
 
 def dropout(node: Node) -> Settings:

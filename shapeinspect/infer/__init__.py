@@ -37,13 +37,13 @@ def infer(model: Model) -> Model:
     if not model.calls:
         return model
     layers = {layer.path: layer for layer in model.layers}
-    shapes, notes = fill_shapes(model, layers)
+    filled, notes = fill_shapes(model, layers)
+    shapes = {name: value.shape for name, value in filled.items()}
+    model = replace(model, values=Frozen(filled))
     axes = name_axes(model, layers, shapes)
     values = {
-        name: value
-        if value.shape == shapes[name] and value.axes == axes.get(name)
-        else replace(value, shape=shapes[name], axes=axes.get(name))
-        for name, value in model.values.items()
+        name: value if value.axes == axes.get(name) else replace(value, axes=axes.get(name))
+        for name, value in filled.items()
     }
     calls = count_work(model, layers, shapes)
     composed, unclear = compose_inputs(model, layers, shapes, axes)

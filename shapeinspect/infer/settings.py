@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Call, Layer, Value
 from shapeinspect.rules import Attributes, Shapes
+from shapeinspect.rules.contents import TARGETS, targeted
 
 # Ops for which an input that is left out is no input at all.
 _VARIADIC = frozenset({"elementwise", "concat", "stack"})
@@ -27,12 +28,10 @@ _MOVES = frozenset(
         "unsqueeze",
     }
 )
-# Ops that read their target from a second input where the graph computes it.
-_TARGETED = frozenset({"reshape", "expand"})
 
 
 def attributes_of(layer: Layer, call: Call, values: Mapping[str, Value]) -> Attributes:
-    """Return the settings of one call: the layer's, the call's own, and a target shape it reads.
+    """Return the settings of one call: the layer's, its own, and those in numbers that the graph computes.
 
     Args:
         layer: the layer.
@@ -46,11 +45,21 @@ def attributes_of(layer: Layer, call: Call, values: Mapping[str, Value]) -> Attr
     found: Attributes = layer.attributes
     if call.attributes:
         found = {**layer.attributes, **call.attributes}
-    if layer.kind in _TARGETED and "shape" not in found and len(call.inputs) > 1:
-        target = values.get(call.inputs[1])
-        if target is not None and isinstance(target.constant, tuple):
-            return {**found, "shape": target.constant}
-    return found
+    if layer.kind not in TARGETS or not values:
+        return found
+    read = [values.get(name) for name in call.inputs]
+    first = read[0].shape if read and read[0] is not None else None
+    counted = found.get("op") == "range"  # of numbers of any type
+    numbers = tuple(
+        [None if value is None or not (counted or _counts(value)) else value.constant for value in read]
+    )
+    more = targeted(layer.kind, found, numbers, None if first is None else len(first))
+    return {**found, **more} if more else found
+
+
+def _counts(value: Value) -> bool:
+    """Tell whether a value's numbers may be lengths: factors of a resize are not."""
+    return value.dtype is None or value.dtype.lstrip("u").startswith("int")
 
 
 def input_names(layer: Layer, call: Call) -> tuple[str, ...]:

@@ -3,38 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
 
 from shapeinspect.dims import Expr, Shape, Unknown
 from shapeinspect.errors import ShapeMismatchError
-from shapeinspect.infer.settings import attributes_of, inputs_of
-from shapeinspect.ir import Call, Layer, Model, Note
-from shapeinspect.rules import has_rule, output_shapes
+from shapeinspect.infer.settings import attributes_of, input_names, inputs_of
+from shapeinspect.ir import Call, Layer, Model, Note, Value
+from shapeinspect.rules import Attributes, Shapes, has_rule, output_shapes
+from shapeinspect.rules.contents import contents
 from shapeinspect.rules.rule import show, unlike
 
 
-def fill_shapes(
-    model: Model, layers: Mapping[str, Layer]
-) -> tuple[dict[str, Shape | None], tuple[Note, ...]]:
-    """Return the shape of every value, and notes on what does not fit.
+def fill_shapes(model: Model, layers: Mapping[str, Layer]) -> tuple[dict[str, Value], tuple[Note, ...]]:
+    """Return every value with its shape, and its numbers where the graph computes shapes with them.
 
     Args:
         model: the model.
         layers: its layers by path.
 
+    Returns:
+        the values by name, and notes on what does not fit.
+
     Example:
         >>> fill_shapes(Model("m", "onnx", "onnx", "onnx"), {})
         ({}, ())
     """
-    shapes = {name: value.shape for name, value in model.values.items()}
+    values = dict(model.values)
+    shapes = {name: value.shape for name, value in values.items()}
+    numbers: dict[str, Any] = {
+        name: value.constant for name, value in values.items() if value.constant is not None
+    }
     notes: dict[Note, None] = {}
     for call in model.calls:
         layer = layers.get(call.layer)
         if layer is None or not has_rule(layer.kind):
             continue
+        attributes, given = attributes_of(layer, call, values), inputs_of(layer, call, shapes)
         try:
-            made = output_shapes(
-                layer.kind, attributes_of(layer, call, model.values), inputs_of(layer, call, shapes)
-            )
+            made = output_shapes(layer.kind, attributes, given)
         except ShapeMismatchError as error:
             notes[_refused(layer, error)] = None
             continue
@@ -45,8 +52,34 @@ def fill_shapes(
         for name, shape in zip(call.outputs, made, strict=False):
             if name and name in shapes:
                 notes.update(dict.fromkeys(_fill(shapes, name, shape, call)))
+                if shapes[name] != values[name].shape:
+                    values[name] = replace(values[name], shape=shapes[name])
+        _compute(layer, call, attributes, given, values, numbers)
     have = set(model.notes)
-    return shapes, tuple(note for note in notes if note not in have)
+    return values, tuple(note for note in notes if note not in have)
+
+
+def _compute(
+    layer: Layer,
+    call: Call,
+    attributes: Attributes,
+    given: Shapes,
+    values: dict[str, Value],
+    numbers: dict[str, Any],
+) -> None:
+    """Keep the numbers that a call makes of numbers."""
+    name = call.outputs[0] if len(call.outputs) == 1 else ""
+    made = values.get(name)
+    if made is None or made.constant is not None:
+        return
+    read = tuple([numbers.get(one) for one in input_names(layer, call)])
+    found = contents(layer.kind, attributes, given, read, made.dtype)
+    if found is None:
+        return
+    numbers[name] = found
+    entries = found if isinstance(found, tuple) else (found,)
+    if all(isinstance(one, int | Expr | Unknown) and not isinstance(one, bool) for one in entries):
+        values[name] = replace(made, constant=found)
 
 
 def _is_length(dim: object) -> bool:

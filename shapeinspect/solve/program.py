@@ -19,8 +19,8 @@ from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.infer.settings import attributes_of, inputs_of
 from shapeinspect.ir import Call, Layer, Model
 from shapeinspect.rules import has_rule, output_shapes
+from shapeinspect.rules.contents import TARGETS, contents, targeted
 from shapeinspect.solve.arrays import run_fast
-from shapeinspect.solve.contents import TARGETS, contents, targeted
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
 #: A length is an int or an array of candidates.

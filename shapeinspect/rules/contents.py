@@ -1,0 +1,312 @@
+"""The numbers of small tensors with which a graph computes shapes: what ``shape_of`` gives, and on.
+
+Contents are a length (a scalar) or a tuple of lengths in row-major order, whatever the tensor's rank. A
+length is an int, an array of candidates, an expression of symbols or unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import reduce
+from math import prod
+from typing import Any, TypeAlias
+
+from shapeinspect.dims import UNKNOWN, Expr, Unknown, product
+from shapeinspect.rules import Attributes, broadcast, output_shapes
+from shapeinspect.rules.lengths import ceil_div, larger, never_negative, smaller
+from shapeinspect.rules.tensor import Tensor
+
+_Make: TypeAlias = "Callable[[Attributes, list[Tensor], Any], Tensor | None]"
+
+#: Of the kinds that read a target from an input: the setting it gives, by the input's place.
+TARGETS: dict[str, dict[int, str]] = {
+    "reshape": {1: "shape"},
+    "expand": {1: "shape"},
+    "resize": {3: "size", 1: "size"},
+    "constant": {0: "shape"},
+    "tile": {1: "repeats"},
+    "pad": {1: "padding", 3: "axes"},
+    "topk": {1: "k"},
+    "slice": {1: "starts", 2: "ends", 3: "axes", 4: "steps"},
+}
+
+#: A tensor with more numbers than this is no shape.
+MOST = 64
+
+
+def contents(
+    kind: str,
+    attributes: Attributes,
+    shapes: tuple[Any, ...],
+    inputs: tuple[Any, ...],
+    dtype: str | None = None,
+) -> Any:
+    """Return the numbers that a call makes of numbers, or None where they are not known.
+
+    Args:
+        kind: a name of the vocabulary.
+        attributes: the layer's settings.
+        shapes: the shapes of the inputs.
+        inputs: the contents of the inputs, None for those that are not known.
+        dtype: the element type of what it makes, in numpy's spelling; None if that is not known.
+
+    Example:
+        >>> contents("shape_of", {"start": 1}, ((1, 3, 8),), (None,))
+        (3, 8)
+        >>> contents("index", {"axis": 0, "index": 1}, ((3,),), ((1, 3, 8),))
+        3
+    """
+    whole = dtype is not None and dtype.lstrip("u").startswith("int")
+    first = shapes[0] if shapes else None
+    if kind == "shape_of":
+        return None if first is None else tuple(first[slice(attributes.get("start"), attributes.get("end"))])
+    if kind == "reduce" and attributes.get("op") == "size":
+        return None if first is None else product(first)
+    make = _MAKERS.get(kind)
+    if make is None:
+        return None
+    if kind in TARGETS and kind != "constant":
+        inputs = inputs[:1]
+    if len(inputs) > len(shapes) or (kind == "elementwise" and len(inputs) != len(shapes)):
+        return None
+    given = [one for one in map(_tensor, inputs, shapes) if one is not None]
+    if len(given) < len(inputs) or (attributes.get("op") == "div" and not whole):
+        return None
+    try:
+        made = make(attributes, given, shapes)
+    except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError):
+        return None  # a setting from a file may be anything
+    if made is None or len(made.flat) > MOST:
+        return None
+    return made.flat if made.shape else made.flat[0]
+
+
+def _tensor(numbers: Any, shape: Any) -> Tensor | None:
+    """Give contents their shape; None if either is not known, or they are not of it."""
+    if numbers is None or shape is None:
+        return None
+    entries = numbers if isinstance(numbers, tuple) else (numbers,)
+    if not all(isinstance(n, int) for n in shape) or len(entries) != product(shape):
+        return None
+    return Tensor(tuple(shape), entries)
+
+
+def _whole(one: Tensor) -> tuple[int, ...]:
+    """Return numbers that have to be known."""
+    if not all(isinstance(entry, int) for entry in one.flat):
+        raise ValueError("the numbers are not known")
+    return one.flat
+
+
+def _index(attributes: Attributes, given: list[Tensor], _shapes: Any) -> Tensor:
+    axis = attributes["axis"] % len(given[0].shape)
+    found = given[0].taken(axis, (attributes["index"],))
+    return Tensor((*found.shape[:axis], *found.shape[axis + 1 :]), found.flat)
+
+
+def _gather(attributes: Attributes, given: list[Tensor], _shapes: Any) -> Tensor:
+    axis = attributes.get("axis", 0) % len(given[0].shape)
+    found = given[0].taken(axis, _whole(given[1]))
+    return Tensor((*found.shape[:axis], *given[1].shape, *found.shape[axis + 1 :]), found.flat)
+
+
+def _slice(attributes: Attributes, given: list[Tensor], _shapes: Any) -> Tensor:
+    values, starts, ends = given[0], attributes["starts"], attributes["ends"]
+    axes = attributes.get("axes") or range(len(starts))
+    steps = attributes.get("steps") or (1,) * len(starts)
+    for axis, *bounds in zip(axes, starts, ends, steps, strict=True):
+        if not all(one is None or isinstance(one, int) for one in bounds):
+            raise ValueError("the bounds are not known")
+        values = values.taken(axis, range(values.shape[axis])[slice(*bounds)])
+    return values
+
+
+def _concat(attributes: Attributes, given: list[Tensor], _shapes: Any) -> Tensor:
+    axis = attributes.get("axis", 0)
+    return reduce(lambda one, other: one.joined(other, axis), given)
+
+
+def _keep(_attributes: Attributes, given: list[Tensor], _shapes: Any) -> Tensor:
+    return given[0]
+
+
+def _shaped(kind: str) -> _Make:
+    """Return what rearranges the axes of contents as the rule of the kind does."""
+
+    def make(attributes: Attributes, given: list[Tensor], shapes: Any) -> Tensor:
+        made: Any = output_shapes(kind, attributes, shapes[:1])[0]
+        if prod(made) > MOST:
+            raise ValueError("too many numbers")
+        return given[0].spread(made) if kind == "expand" else Tensor(made, given[0].flat)
+
+    return make
+
+
+def _permute(attributes: Attributes, given: list[Tensor], _shapes: Any) -> Tensor:
+    return given[0].moved(attributes["axes"])
+
+
+def _filled(attributes: Attributes, given: list[Tensor], _shapes: Any) -> Tensor | None:
+    if attributes.get("op") == "range":
+        start, limit, delta = (_whole(one)[0] for one in given)
+        numbers = range(start, limit, delta)
+        return Tensor((len(numbers),), tuple(numbers)) if len(numbers) <= MOST else None
+    shape, fill = tuple(attributes["shape"]), attributes["fill"]
+    if not all(isinstance(n, int) for n in shape) or prod(shape) > MOST:
+        return None
+    return Tensor(shape, (fill,) * prod(shape))
+
+
+def _fold(work: Callable[[Any, Any], Any], empty: Any) -> Callable[[list[Any]], Any]:
+    def fold(entries: list[Any]) -> Any:
+        if not entries:
+            return empty
+        total = entries[0]
+        for entry in entries[1:]:
+            total = work(total, entry)
+        return total
+
+    return fold
+
+
+_REDUCTIONS: dict[str, Callable[[list[Any]], Any]] = {
+    "sum": _fold(lambda a, b: a + b, 0),
+    "prod": _fold(lambda a, b: a * b, 1),
+    "max": _fold(larger, None),
+    "min": _fold(smaller, None),
+}
+
+
+def _reduce(attributes: Attributes, given: list[Tensor], _shapes: Any) -> Tensor | None:
+    work, values, axes = _REDUCTIONS.get(attributes.get("op", "")), given[0], attributes.get("axes")
+    if work is None or len(values.shape) > 1 or not (axes is None or axes in ((0,), (-1,), 0, -1)):
+        return None
+    shape = (1,) * len(values.shape) if attributes.get("keepdims") else ()
+    return Tensor(shape, (work(list(values.flat)),))
+
+
+def _divide(a: Any, b: Any) -> Any:
+    """Divide whole numbers; floor and truncation agree where neither is negative."""
+    if not isinstance(b, int) or b < 1 or not _counts(a):
+        return UNKNOWN
+    return a // b
+
+
+def _counts(a: Any) -> bool:
+    return never_negative(a) if isinstance(a, int | Expr | Unknown) else bool((a >= 0).all())
+
+
+def _equal(a: Any, b: Any) -> Any:
+    if isinstance(a, int) and isinstance(b, int):
+        return a == b
+    if not isinstance(a - b, int | Expr):
+        return UNKNOWN
+    apart = never_negative(a - b - 1) or never_negative(b - a - 1)
+    return True if a == b else False if apart else UNKNOWN
+
+
+def _where(condition: Any, a: Any, b: Any) -> Any:
+    if isinstance(condition, int):
+        return a if condition else b
+    same = isinstance(a, int | Expr) and isinstance(b, int | Expr) and a == b
+    return a if same else UNKNOWN
+
+
+_OPS: dict[str, tuple[int, Callable[..., Any]]] = {
+    "add": (2, lambda a, b: a + b),
+    "sub": (2, lambda a, b: a - b),
+    "mul": (2, lambda a, b: a * b),
+    "div": (2, _divide),
+    "floor_div": (2, _divide),
+    "max": (2, larger),
+    "min": (2, smaller),
+    "maximum": (2, larger),
+    "minimum": (2, smaller),
+    "equal": (2, _equal),
+    "where": (3, _where),
+    "neg": (1, lambda a: -a),
+}
+
+
+def _elementwise(attributes: Attributes, given: list[Tensor], _shapes: Any) -> Tensor | None:
+    count, work = _OPS.get(attributes.get("op", ""), (0, None))
+    if work is None or len(given) != count:
+        return None
+    shape: Any = given[0].shape
+    for one in given[1:]:
+        shape = broadcast(shape, one.shape)
+    lined = [one.spread(shape).flat for one in given]
+    return Tensor(shape, tuple(work(*entries) for entries in zip(*lined, strict=True)))
+
+
+_MAKERS: dict[str, _Make] = {
+    "index": _index,
+    "gather": _gather,
+    "slice": _slice,
+    "concat": _concat,
+    "identity": _keep,
+    "cast": _keep,
+    "elementwise": _elementwise,
+    "permute": _permute,
+    "reduce": _reduce,
+    "constant": _filled,
+    **{kind: _shaped(kind) for kind in ("expand", "flatten", "reshape", "squeeze", "unsqueeze")},
+}
+
+
+def targeted(
+    kind: str, attributes: Attributes, inputs: tuple[Any, ...], rank: int | None
+) -> Mapping[str, Any]:
+    """Return the settings that a call reads from the numbers of its inputs.
+
+    Args:
+        kind: a name of the vocabulary.
+        attributes: the settings that are recorded.
+        inputs: the contents of the inputs by their places, None for those that are not known.
+        rank: how many axes the first input has.
+
+    Example:
+        >>> targeted("reshape", {}, (None, (1, -1)), 4)
+        {'shape': (1, -1)}
+        >>> targeted("pad", {}, (None, (0, 1, 2, 3)), 2)
+        {'padding': ((0, 2), (1, 3))}
+    """
+    found: dict[str, Any] = {}
+    for place, name in TARGETS.get(kind, {}).items():
+        value = inputs[place] if place < len(inputs) else None
+        if name in attributes or not isinstance(value, tuple) or name in found:
+            continue
+        found[name] = value
+    if kind == "constant" and attributes.get("op") == "range":
+        return _counted(inputs)
+    if kind == "resize":
+        every = len(found.get("size", ())) == rank and "scale_factor" not in attributes
+        return found if every else {}
+    if kind == "topk" and len(found.get("k", ())) == 1:
+        return {"k": found["k"][0]}
+    if kind == "pad":
+        return _padding(found, rank)
+    return found
+
+
+def _counted(inputs: tuple[Any, ...]) -> Mapping[str, Any]:
+    """Return how many numbers a range has."""
+    start, limit, delta = inputs if len(inputs) == 3 else (None, None, None)
+    if start is None or limit is None or not isinstance(delta, int) or delta < 1:
+        return {}
+    return {"shape": (larger(ceil_div(limit - start, delta), 0),)}
+
+
+def _padding(found: dict[str, Any], rank: int | None) -> Mapping[str, Any]:
+    """Pair what ONNX lists as all that goes before, then all that goes after."""
+    pads, axes = found.get("padding"), found.get("axes")
+    if pads is None or rank is None or len(pads) % 2:
+        return {}
+    half = len(pads) // 2
+    axes = tuple(range(half)) if axes is None else axes
+    if len(axes) != half or not all(isinstance(axis, int) and -rank <= axis < rank for axis in axes):
+        return {}
+    every: list[tuple[Any, Any]] = [(0, 0)] * rank
+    for place, axis in enumerate(axes):
+        every[axis] = (pads[place], pads[half + place])
+    return {"padding": tuple(every)}
