@@ -40,7 +40,7 @@ _ACTIVATIONS = {
 _ELEMENTWISE = """
     ADD ADD_N SUB MUL DIV FLOOR_DIV FLOOR_MOD MAXIMUM MINIMUM POW SQUARED_DIFFERENCE ABS NEG EXP LOG SQRT
     RSQRT SQUARE SIN COS ATAN2 FLOOR CEIL ROUND SIGN EQUAL NOT_EQUAL LESS LESS_EQUAL GREATER GREATER_EQUAL
-    LOGICAL_AND LOGICAL_OR LOGICAL_NOT SELECT_V2 ZEROS_LIKE L2_NORMALIZATION BITWISE_XOR RIGHT_SHIFT
+    LOGICAL_AND LOGICAL_OR LOGICAL_NOT SELECT SELECT_V2 ZEROS_LIKE L2_NORMALIZATION BITWISE_XOR RIGHT_SHIFT
 """
 
 _GATES = "input forget cell output"
@@ -68,6 +68,10 @@ OPS: dict[str, Op] = {
     **{op: Op("activation", lambda _view, name=name: {"function": name})  # type: ignore[misc]  # a bound default
        for op, name in _ACTIVATIONS.items()},
     **{op: _elementwise(op.lower()) for op in _ELEMENTWISE.split()},
+    "CUMSUM": Op("elementwise", lambda _view: {"op": "cumsum"}, {}, frozenset({1})),
+    "DENSIFY": Op("unary", lambda _view: {"op": "densify"}),
+    "REVERSE_V2": Op("unary", lambda _view: {"op": "reverse"}, {}, frozenset({1})),
+    "RANGE": Op("constant", lambda _view: {"op": "range"}),
     "PRELU": _op("prelu", lite.prelu, "- alpha"),
     "SOFTMAX": Op("softmax", lambda _view: {"axis": -1, "log": False}),
     "LOG_SOFTMAX": Op("softmax", lambda _view: {"axis": -1, "log": True}),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from shapeinspect.dims import UNKNOWN
+from shapeinspect.dims import UNKNOWN, Unknown
 from shapeinspect_tensorflow.settings_shape import pad, target
 from shapeinspect_tensorflow.view import View
 
@@ -133,7 +133,9 @@ def linear_kind(view: View) -> str:
         return "unknown"
     if shape is None or view.get("keep_num_dims"):
         return "linear"
-    return "linear" if shape[-1:] == matrix[1:] and len(shape) == 2 else "unknown"
+    if len(shape) != 2:
+        return "unknown"
+    return "linear" if isinstance(shape[1], Unknown) or shape[1] == matrix[1] else "unknown"
 
 
 def linear(view: View) -> Settings:

@@ -18,6 +18,7 @@ from shapeinspect_tensorflow.evaluate import Source as Origin
 from shapeinspect_tensorflow.layouts import TABLE
 from shapeinspect_tensorflow.lite_file import LiteFile, Operator, Subgraph, Tensor
 from shapeinspect_tensorflow.lite_ops import OPS, SETTINGS
+from shapeinspect_tensorflow.lite_packed import unpacked
 from shapeinspect_tensorflow.ops import UNKNOWN_OP, Op
 from shapeinspect_tensorflow.settings_conv import product_flags
 from shapeinspect_tensorflow.view import Held, View
@@ -108,6 +109,7 @@ class _Builder:
 
     def add(self, graph: Subgraph, number: int) -> None:
         """Add one graph; the names of all but the first begin with its own."""
+        graph = unpacked(graph)
         prefix = f"{graph.name or f'subgraph{number}'}/" if number else ""
         names = tuple(
             self._value_names.unique(prefix + (tensor.name or f"tensor{index}"))
@@ -156,9 +158,11 @@ class _Builder:
                     inputs.append("")
                 continue
             held = tensor.stored and index not in graph.inputs
-            if held and (role is not None or not _is_setting(tensor)):
+            weight = held and (role is not None or not _is_setting(tensor))
+            if weight:
                 weights.append(self._weight(one, op, slot, tensor, view))
-            if (not held and not (role and tensor.variable)) or (held and kind not in _OWN):
+            number = held and not weight and bool(tensor.shape)  # its axes count where it is an operand
+            if (not held and not (role and tensor.variable)) or (held and kind not in _OWN) or number:
                 inputs.append(names[index])
                 self.values.setdefault(names[index], Value(names[index], shapes[index], tensor.dtype))
         outputs = [names[index] if index >= 0 else "" for index in one.outputs]

@@ -21,7 +21,8 @@ def infer(model: Model) -> Model:
     """Fill in unknown shapes, the names of axes, and the multiply-accumulates of every call.
 
     A shape that the source recorded stays; where the arithmetic contradicts it, or an op refuses its
-    input, a note says so and the walk goes on.
+    input, a note says so and the walk goes on. A length that the source only gives a name is worked out
+    where it follows from the lengths of the inputs.
 
     Args:
         model: the model as an adapter read it.

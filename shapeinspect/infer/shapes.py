@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from shapeinspect.dims import Expr, Shape, Unknown
+from shapeinspect.dims import Dim, Expr, Shape, Unknown, symbols
 from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.infer.settings import attributes_of, input_names, inputs_of
 from shapeinspect.ir import Call, Layer, Model, Note, Value
@@ -34,6 +34,9 @@ def fill_shapes(model: Model, layers: Mapping[str, Layer]) -> tuple[dict[str, Va
     numbers: dict[str, Any] = {
         name: value.constant for name, value in values.items() if value.constant is not None
     }
+    given_names = frozenset().union(
+        *(symbols(dim) for name in model.inputs if name in values for dim in values[name].shape or ())
+    )
     notes: dict[Note, None] = {}
     for call in model.calls:
         layer = layers.get(call.layer)
@@ -51,7 +54,7 @@ def fill_shapes(model: Model, layers: Mapping[str, Layer]) -> tuple[dict[str, Va
             continue
         for name, shape in zip(call.outputs, made, strict=False):
             if name and name in shapes:
-                notes.update(dict.fromkeys(_fill(shapes, name, shape, call)))
+                notes.update(dict.fromkeys(_fill(shapes, name, shape, call, given_names)))
                 if shapes[name] != values[name].shape:
                     values[name] = replace(values[name], shape=shapes[name])
         _compute(layer, call, attributes, given, values, numbers)
@@ -89,7 +92,9 @@ def _is_length(dim: object) -> bool:
     )
 
 
-def _fill(shapes: dict[str, Shape | None], name: str, made: Shape | None, call: Call) -> Iterable[Note]:
+def _fill(
+    shapes: dict[str, Shape | None], name: str, made: Shape | None, call: Call, given: frozenset[str]
+) -> Iterable[Note]:
     have = shapes[name]
     if made is None:
         return ()
@@ -103,9 +108,21 @@ def _fill(shapes: dict[str, Shape | None], name: str, made: Shape | None, call: 
             ),
         )
     shapes[name] = tuple(
-        new if isinstance(old, Unknown) else old for old, new in zip(have, made, strict=True)
+        new if _tells_more(new, old, given) else old for old, new in zip(have, made, strict=True)
     )
     return ()
+
+
+def _tells_more(new: Dim, old: Dim, given: frozenset[str]) -> bool:
+    """Tell whether a length is worked out that the source leaves open, or only gives a name."""
+    if isinstance(old, Unknown):
+        return True
+    return (
+        isinstance(old, Expr)
+        and not symbols(old) <= given
+        and isinstance(new, int | Expr)
+        and symbols(new) <= given
+    )
 
 
 def _refused(layer: Layer, error: ShapeMismatchError) -> Note:

@@ -37,7 +37,17 @@ def axis(name: str | None, length: Dim) -> str:
 
 def _dim(length: Dim) -> str:
     text = printable(str(length), 60)
-    return f"({text})" if " " in text else text
+    return f"({text})" if _is_sum(text) else text
+
+
+def _is_sum(text: str) -> bool:
+    """Tell whether there is a space outside of all parentheses."""
+    depth = 0
+    for letter in text:
+        depth += (letter == "(") - (letter == ")")
+        if letter == " " and depth <= 0:
+            return True
+    return False
 
 
 def shape(lengths: Shape | None, axes: Axes | None = None) -> str:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Literal, TypeAlias
 
+from shapeinspect.dims import Dim, symbols
 from shapeinspect.errors import UsageError
 from shapeinspect.ir import Call, Model, Value, Weight
 from shapeinspect.render import cells
 from shapeinspect.render.grid import Column, Line, draw
+from shapeinspect.render.letters import Letters
 from shapeinspect.render.totals import Totals, of_model, weigh
 from shapeinspect.render.tree import Node, build, fold
 from shapeinspect.text import printable
@@ -84,13 +86,14 @@ def table(model: Model, view: View) -> list[Line]:
     Returns:
         styled lines without line ends.
     """
-    lines = [_title(model), *_ends(model), ()]
-    rows, shown = _rows(model, view)
+    letters = Letters(model)
+    lines = [_title(model), *_ends(model, letters), ()]
+    rows, shown = _rows(model, view, letters)
     if rows:
         lines += draw(_columns(view, bool(model.calls)), rows, view.width)
     if view.filter is not None:
         lines += [(), ((f"{shown} of {len(model.layers)} layers match {view.filter!r}", "dim"),)]
-    lines += [(), *_sums(of_model(model), bool(model.calls))]
+    lines += [(), *_sums(of_model(model), bool(model.calls), letters)]
     for note in model.notes:
         about = f"{printable(note.about)}: " if note.about else ""
         lines += _wrap(f"note  {about}{printable(note.text, 2000)}", view.width, "      ")
@@ -103,11 +106,12 @@ def _title(model: Model) -> Line:
     return ((printable(model.source), "heading"), (facts, "dim"))
 
 
-def _ends(model: Model) -> Iterator[Line]:
+def _ends(model: Model, letters: Letters) -> Iterator[Line]:
     for label, names in (("input", model.inputs), ("output", model.outputs)):
         for name in names:
             value = model.values.get(name, Value(name))
-            text = f"  {printable(name)}  {cells.shape(value.shape, value.axes)}"
+            lengths = value.shape if label == "input" else letters.shape(value.shape)
+            text = f"  {printable(name)}  {cells.shape(lengths, value.axes)}"
             yield ((f"{label:<6}", "dim"), (text, ""), (f"  {printable(value.dtype or '')}".rstrip(), "dim"))
 
 
@@ -128,7 +132,7 @@ def _names(view: View) -> list[str]:
     return [name for name in COLUMNS if name not in hidden]
 
 
-def _rows(model: Model, view: View) -> tuple[list[list[str]], int]:
+def _rows(model: Model, view: View, letters: Letters) -> tuple[list[list[str]], int]:
     root = build(model)
     if view.filter is not None:
         root.children = _matching(root.children, view.filter)
@@ -143,7 +147,7 @@ def _rows(model: Model, view: View) -> tuple[list[list[str]], int]:
         known = drawn.get(node.signature)
         if known is None:
             whole = node.children == [] or _cut_off(label, node, view)
-            known = _Texts(model, node, whole).rows(names)
+            known = _Texts(model, node, whole, letters).rows(names)
             if _alike(node):
                 drawn[node.signature] = known
         first = known[0].copy()
@@ -207,6 +211,7 @@ class _Texts:
     model: Model
     node: Node
     whole: bool
+    letters: Letters
 
     def rows(self, names: Sequence[str]) -> list[list[str]]:
         columns = [_CELLS[name](self) for name in names]
@@ -240,7 +245,7 @@ class _Texts:
 
     def _shapes(self, names: Sequence[str]) -> str:
         values = [self.model.values.get(name, Value(name)) for name in names if name]
-        return cells.several(cells.shape(value.shape, value.axes) for value in values)
+        return cells.several(cells.shape(self.letters.shape(value.shape), value.axes) for value in values)
 
     def _weights(self) -> list[tuple[str, Weight]]:
         """Return the weights, those of one shape and layout under one name."""
@@ -267,7 +272,9 @@ class _Texts:
 
     def macs(self) -> list[str]:
         sums = self._sums()
-        return [cells.macs(sums.macs)] if self._working_calls() and sums.macs != 0 else []
+        return (
+            [cells.macs(self.letters.amount(sums.macs))] if self._working_calls() and sums.macs != 0 else []
+        )
 
     def _sums(self) -> Totals:
         below = self.node.walk() if self.whole else iter([self.node])
@@ -282,7 +289,7 @@ class _Texts:
 _CELLS: dict[str, Callable[[_Texts], list[str]]] = {name: getattr(_Texts, name) for name in COLUMNS}
 
 
-def _sums(totals: Totals, has_calls: bool) -> Iterator[Line]:
+def _sums(totals: Totals, has_calls: bool, letters: Letters) -> Iterator[Line]:
     text = count(totals.params)
     if totals.trainable is not None:
         text += f"  ({count(totals.trainable)} trainable, {count(totals.params - totals.trainable)} not)"
@@ -294,8 +301,16 @@ def _sums(totals: Totals, has_calls: bool) -> Iterator[Line]:
     kinds = ", ".join(f"{printable(dtype)} {short(size, 'B')}" for dtype, size in totals.bytes_by_dtype)
     yield (("bytes       ", "dim"), (f"{short(totals.bytes, 'B')}" + (f"  ({kinds})" if kinds else ""), ""))
     if has_calls:
-        each = " for each N" if not isinstance(totals.macs, int) and totals.macs is not None else ""
-        yield (("MACs        ", "dim"), (cells.macs(totals.macs) + each, ""))
+        yield (("MACs        ", "dim"), (_work(letters.amount(totals.macs)), ""))
+
+
+def _work(amount: Dim | None) -> str:
+    text = cells.macs(amount)
+    if amount is None or isinstance(amount, int):
+        return text
+    if not text.endswith("…"):
+        return f"{text} for each N"
+    return f"depend on {', '.join(sorted(symbols(amount) - set(cells.BATCH)))}: --input gives a number"
 
 
 def _wrap(text: str, width: int, indent: str) -> list[Line]:

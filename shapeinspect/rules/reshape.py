@@ -81,10 +81,10 @@ def reshape_shape(shape: Shape | None, target: Shape, zero_copies: bool = False)
     total, rest = product(left), product(right)
     if not holes:
         if isinstance(total, int) and isinstance(rest, int) and total != rest:
-            raise _count(shape, target)
+            raise _count(shape, asked)
         return asked
     if isinstance(total, int) and isinstance(rest, int) and (rest == 0 or total % rest):
-        raise _count(shape, target)
+        raise _count(shape, asked)
     value: Dim = UNKNOWN if rest == 0 else total // rest
     return tuple(value if i in holes else n for i, n in enumerate(asked))
 

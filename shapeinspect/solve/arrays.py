@@ -54,7 +54,8 @@ def run_fast(kind: str, attributes: Any, inputs: tuple[tuple[Any, ...], ...]) ->
     if check is None or not check(attributes, inputs):
         return None
     if kind == "elementwise":
-        return inputs[:1], np.True_
+        stretched = _stretched(inputs)
+        return None if stretched is None else ((stretched,), np.True_)
     try:
         made: Any = RULES[kind].outputs(attributes, inputs)
     except Exception:  # noqa: BLE001  # run one by one it is refused, with its reason
@@ -99,9 +100,17 @@ def _last_fixed(_attributes: Any, inputs: Any) -> bool:
     return bool(inputs[0]) and not _varies(inputs[0][-1])
 
 
-def _alike(_attributes: Any, inputs: Any) -> bool:
-    """Tell whether all inputs certainly have one shape: then nothing is stretched and nothing refused."""
-    return all(_equal(inputs[0], shape) for shape in inputs[1:])
+def _stretched(inputs: Any) -> tuple[Any, ...] | None:
+    """Return the broadcast shape where all lengths of an axis but those that are 1 are certainly the same."""
+    rank = max(map(len, inputs))
+    out = []
+    for axis in range(-rank, 0):
+        lengths = [shape[axis] for shape in inputs if len(shape) >= -axis]
+        wide = [n for n in lengths if _varies(n) or n != 1]
+        if not all(_equal(wide[:1], [n]) for n in wide[1:]):
+            return None
+        out.append(wide[0] if wide else 1)
+    return tuple(out)
 
 
 def _equal(one: Any, other: Any) -> bool:
@@ -130,5 +139,5 @@ _CHECKS: dict[str, Callable[[Any, Any], bool]] = {
     "linear": _last_fixed,
     "permute": _moved,
     "concat": _joined,
-    "elementwise": _alike,
+    "elementwise": _always,
 }

@@ -255,7 +255,22 @@ def test_the_result_is_the_frameworks(kind: str, run: Run) -> None:
 
 
 # What the table of the vocabulary puts in backticks and is the value of a setting, or no name.
-VALUES = {"or", "for", "pairs", "same", "ave", "mul", "sum", "add", "gelu", "relu", "int", "tanh", "sigmoid"}
+VALUES = {
+    "or",
+    "for",
+    "pairs",
+    "same",
+    "ave",
+    "mul",
+    "sum",
+    "add",
+    "gelu",
+    "relu",
+    "int",
+    "tanh",
+    "sigmoid",
+    "range",
+}
 
 
 def test_every_setting_of_the_vocabulary_can_be_given() -> None:

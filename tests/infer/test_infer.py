@@ -51,9 +51,19 @@ def test_a_second_time_changes_nothing(chain: Chain) -> None:
 
 
 def test_only_the_unknown_is_filled(chain: Chain) -> None:
-    shapes = {"x": (2, 3, 10, 12), "a": (UNKNOWN, 8, UNKNOWN, symbol("W"))}
+    w = symbol("W")
+    shapes = {"x": (2, 3, 10, w), "a": (UNKNOWN, 8, UNKNOWN, w + 1)}
     model = infer(chain([("conv", "x", "a", CONV)], shapes))
-    assert model.values["a"].shape == (2, 8, 10, symbol("W"))
+    assert model.values["a"].shape == (2, 8, 10, w + 1)
+
+
+def test_a_length_that_only_has_a_name_is_worked_out(chain: Chain) -> None:
+    """Exporters make names up for the lengths of outputs."""
+    w, made_up = symbol("W"), symbol("Conv_0_o0__d3")
+    shapes = {"x": (2, 3, symbol("other"), w), "a": (2, 3, 10, made_up), "b": (made_up, 5)}
+    model = infer(chain([("max_pool", "x", "a", {"kernel_size": (1, 3), "stride": (1, 2)})], shapes))
+    assert model.values["a"].shape == (2, 3, 10, (w - 1) // 2)
+    assert model.values["b"].shape == (made_up, 5)  # nothing makes it
 
 
 def test_a_contradiction_keeps_what_the_source_says_and_is_noted(chain: Chain) -> None:

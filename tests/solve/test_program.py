@@ -87,6 +87,8 @@ def test_other_kinds(scale: float, factor: int, length: int) -> None:
         ("concat", {"axis": 1}, (x, (2, 3, (SIZES // 2) * 2, SIZES * 2 + 1))),
         ("concat", {"axis": 2}, (x, (2, 4, length, SIZES * 2 + 1))),
         ("elementwise", {"op": "add"}, (x, x)),
+        ("elementwise", {"op": "add"}, (x, (1, 1))),
+        ("elementwise", {"op": "add"}, ((1, 1, 1), x, (1,))),
         ("elementwise", {"op": "add"}, (x, (SIZES // factor, 1))),
         ("matmul", {}, ((2, SIZES, 3), (2, 3, SIZES))),
         ("matmul", {}, ((2, 3, SIZES), (2, length, 4))),

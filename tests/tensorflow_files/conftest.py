@@ -196,11 +196,16 @@ class _Writer:
         for name, settings in (
             ("float.tflite", {}),
             ("dynamic.tflite", {"optimizations": [tf.lite.Optimize.DEFAULT]}),
+            (
+                "half.tflite",
+                {"optimizations": [tf.lite.Optimize.DEFAULT], "target_spec.supported_types": [tf.float16]},
+            ),
             ("int8.tflite", {"optimizations": [tf.lite.Optimize.DEFAULT], "representative_dataset": samples}),
         ):
             converter = tf.lite.TFLiteConverter.from_saved_model(str(self.folder / "export"))
             for key, value in settings.items():
-                setattr(converter, key, value)
+                owner, _, name_of = key.rpartition(".")
+                setattr(getattr(converter, owner) if owner else converter, name_of, value)
             (self.folder / name).write_bytes(converter.convert())
         converter = tf.lite.TFLiteConverter.from_saved_model(str(self.folder / "module"))
         (self.folder / "module.tflite").write_bytes(converter.convert())

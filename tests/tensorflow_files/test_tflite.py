@@ -19,7 +19,7 @@ from shapeinspect_tensorflow.lite_ops import OPS
 from shapeinspect_tensorflow.tflite import ADAPTER
 from shapeinspect_tensorflow.window import Window
 
-NAMES = ("float.tflite", "dynamic.tflite", "int8.tflite", "module.tflite")
+NAMES = ("float.tflite", "half.tflite", "dynamic.tflite", "int8.tflite", "module.tflite")
 
 
 def read(path: Path) -> Model:
@@ -79,9 +79,12 @@ def test_every_value_has_the_interpreters_shape(files: Any, name: str) -> None:
     ops = [row["op_name"] for row in found._get_ops_details() if row["op_name"] != "DELEGATE"]
     shown = [layer.type for layer in model.layers]
     left_out = {"SHAPE", "STRIDED_SLICE", "PACK"}
+    unpacks = ops.count("DEQUANTIZE") if name == "half.tflite" else 0
+    if unpacks:
+        left_out.add("DEQUANTIZE")
     assert [op for op in ops if op not in left_out] == [op for op in shown if op not in left_out]
     notes = [note.text for note in model.notes if note.text.startswith("left out")]
-    assert sum(int(text.split()[2]) for text in notes) == len(ops) - len(shown)
+    assert sum(int(text.split()[2]) for text in notes) == len(ops) - len(shown) - unpacks
     assert [row["name"] for row in found.get_input_details()] == list(model.inputs)
     assert [row["name"] for row in found.get_output_details()] == list(model.outputs)
 
@@ -107,6 +110,39 @@ def test_numbers_and_quantization_of_the_weights(files: Any) -> None:
     assert conv.attributes["quantization"]["filter"]["axis"] == 0
     assert len(conv.attributes["quantization"]["filter"]["scale"]) == 5
     assert {weight.dtype for weight in weights(model)} == {"int8", "int32"}
+
+
+@pytest.mark.filterwarnings("ignore:.*Interpreter is deprecated")
+def test_half_floats_stand_at_the_layers_that_use_them(files: Any) -> None:
+    """The converter puts an operator before each layer that makes a float of its weights."""
+
+    def listed(name: str) -> list[Any]:
+        return [
+            (layer.kind, call.macs, [(weight.role, weight.common_shape) for weight in layer.weights])
+            for layer, call in zip(read(files / name).layers, read(files / name).calls, strict=True)
+        ]
+
+    assert [row["op_name"] for row in interpreter(files / "half.tflite")._get_ops_details()].count(
+        "DEQUANTIZE"
+    ) > 3
+    assert listed("half.tflite") == listed("float.tflite")
+    assert {weight.dtype for weight in weights(read(files / "half.tflite"))} == {"float16"}
+
+
+@pytest.mark.filterwarnings("ignore:.*Interpreter is deprecated")
+def test_the_axes_of_stored_integers_count(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 1), tf.int32)])  # type: ignore[misc]  # tensorflow has no types
+    def places(x: Any) -> Any:
+        return tf.concat([x + tf.constant([[2, 3, 5, 7]]), tf.constant([[1, 1, 1, 1]])], 0)
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([places.get_concrete_function()])
+    path = tmp_path / "places.tflite"
+    path.write_bytes(converter.convert())
+    model = read(path)
+    assert model.notes == ()
+    assert [str(model.values[call.outputs[0]].shape) for call in model.calls] == ["(N, 4)", "(N + 1, 4)"]
 
 
 def test_layouts_agree_with_those_of_the_graph_it_came_from(files: Any) -> None:

@@ -1,0 +1,74 @@
+"""The letters that stand for the lengths of a model's inputs in its table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from shapeinspect.dims import Dim, Expr, Shape, substitute, symbol, symbols
+from shapeinspect.ir import Model
+
+
+class Letters:
+    """Writes the symbols of the inputs' lengths as the letters of their axes.
+
+    The first lines of a table tell the names: ``H=height``. A symbol keeps its name where its letter
+    would say something else: of two axes, of an axis with another letter too, or of another symbol.
+
+    Args:
+        model: a model that went through ``infer``.
+
+    Example:
+        >>> from shapeinspect.ir import Frozen, Value
+        >>> h = symbol("height")
+        >>> values = Frozen({"x": Value("x", (symbol("b.0"), h, 3), None, ("N", "H", "C"))})
+        >>> Letters(Model("m", "onnx", "onnx", "onnx", values=values, inputs=("x",))).shape((2, (h + 1) // 2))
+        (2, (H + 1)//2)
+    """
+
+    def __init__(self, model: Model) -> None:
+        pairs = {
+            (str(length), letter)
+            for value in (model.values[name] for name in model.inputs if name in model.values)
+            for length, letter in zip(value.shape or (), value.axes or (), strict=False)
+            if letter and letter.isalpha() and isinstance(length, Expr) and length == symbol(str(length))
+        }
+        names, letters = [name for name, _ in pairs], [letter for _, letter in pairs]
+        clear = {n: c for n, c in pairs if names.count(n) == 1 and letters.count(c) == 1 and n != c}
+        taken = _symbols(model) if clear else frozenset()
+        self._names: Mapping[str, Dim] = {n: symbol(c) for n, c in clear.items() if c not in taken}
+        self._seen: dict[int, tuple[Shape, Shape]] = {}
+
+    def shape(self, shape: Shape | None) -> Shape | None:
+        """Return a shape in letters.
+
+        Args:
+            shape: the lengths; None if not even the rank is known.
+        """
+        if not self._names or shape is None or not any(isinstance(length, Expr) for length in shape):
+            return shape
+        found = self._seen.get(id(shape))
+        if found is None:  # the shape is kept with it, or another one may get its identity
+            found = self._seen[id(shape)] = (shape, tuple(map(self._length, shape)))
+        return found[1]
+
+    def amount(self, amount: Dim | None) -> Dim | None:
+        """Return an amount of work in letters.
+
+        Args:
+            amount: the work; None if it is not known.
+        """
+        return None if amount is None else self._length(amount)
+
+    def _length(self, length: Dim) -> Dim:
+        return substitute(length, self._names) if self._names else length
+
+
+def _symbols(model: Model) -> frozenset[str]:
+    """Return every symbol of the model's shapes."""
+    lengths = {
+        id(length): length
+        for value in model.values.values()
+        for length in value.shape or ()
+        if isinstance(length, Expr)
+    }
+    return frozenset().union(*map(symbols, lengths.values()))

@@ -1,0 +1,46 @@
+"""The letters that a table writes for the names of the inputs' lengths."""
+
+from __future__ import annotations
+
+from shapeinspect.dims import Dim, symbol
+from shapeinspect.ir import Frozen, Model, Value
+from shapeinspect.render.letters import Letters
+
+B, H, W = symbol("batch"), symbol("x.1"), symbol("width")
+
+
+def model(inputs: dict[str, Value], **others: Value) -> Model:
+    return Model("m", "onnx", "onnx", "onnx", values=Frozen({**inputs, **others}), inputs=tuple(inputs))
+
+
+def image(*shape: Dim, axes: str = "NCHW", name: str = "x") -> Value:
+    return Value(name, shape, None, tuple(axes))
+
+
+def test_names_become_the_letters_of_their_axes() -> None:
+    letters = Letters(model({"x": image(B, 3, H, W)}))
+    assert str(letters.shape((B, 5, (H + 1) // 2, 2 * W, B * H))) == "(N, 5, (H + 1)//2, 2*W, H*N)"
+    assert letters.shape((2, 3)) == (2, 3)
+    assert letters.shape(None) is None
+    assert str(letters.amount(7 * B * H)) == "7*H*N"
+
+
+def test_a_name_of_two_axes_stays() -> None:
+    letters = Letters(model({"x": image(B, 3, H, H)}))
+    assert letters.shape((B, H)) == (symbol("N"), H)
+
+
+def test_a_letter_of_two_names_is_not_used() -> None:
+    letters = Letters(model({"x": image(B, 3, H, W), "y": image(B, 3, 7, H, name="y")}))
+    assert letters.shape((B, H, W)) == (symbol("N"), H, W)
+
+
+def test_a_letter_that_is_the_name_of_something_else_is_not_used() -> None:
+    other = Value("z", (symbol("W"), 4))
+    letters = Letters(model({"x": image(B, 3, H, W)}, z=other))
+    assert letters.shape((B, H, W)) == (symbol("N"), symbol("H"), W)
+
+
+def test_a_formula_is_no_name() -> None:
+    letters = Letters(model({"x": image(2 * B, 3, H + 1, W)}))
+    assert letters.shape((2 * B, H + 1, W)) == (2 * B, H + 1, symbol("W"))
