@@ -15,7 +15,17 @@ from shapeinspect.render.drawing import draw_svg
 from shapeinspect.render.explain import explanation_lines, summary_lines, to_data
 from shapeinspect.render.fit import fit_data, fit_lines
 from shapeinspect.report import Report, inspect, locate
-from shapeinspect.solve import Program, Solution, Solver, Variable, generalize, probes, variables
+from shapeinspect.solve import (
+    Program,
+    Solution,
+    Solver,
+    Trace,
+    Tried,
+    Variable,
+    disagreements,
+    retraced,
+    variables,
+)
 from shapeinspect.source import InputSpec
 
 SCHEMA = 1
@@ -200,9 +210,9 @@ def fit(source: Any, input: Any = None) -> Fit:  # noqa: A002  # the field's wor
     """Say which input sizes a network accepts, from 1 to 4096 on every axis of space or time.
 
     The calls of the model are run on all sizes at once by the arithmetic of the rules; nothing is
-    computed. A live model is traced at the given size and at another one, so that settings which come
-    from the input's size are told from fixed ones; one that takes other paths at other sizes is solved
-    for the path of these two.
+    computed. A live model is traced at the given size and at others, so that settings which come from
+    the input's size are told from fixed ones, and what it does there is held against the answer: where
+    they part, ``solved`` is false and the answer says where.
 
     Args:
         source: what ``inspect`` takes, or a ``Report``.
@@ -224,27 +234,33 @@ def fit(source: Any, input: Any = None) -> Fit:  # noqa: A002  # the field's wor
         )
     free = variables(model)
     program = Program(model)
+    tried: tuple[Tried, ...] = ()
     notes: tuple[str, ...] = ()
     if model.format == "live" and all(one.base for one in free):
         if isinstance(source, Report):
             notes = (
                 "solved on one trace: sizes that the network's own code computed are taken as fixed; "
-                "give the model itself, and it is traced at a second size",
+                "give the model itself, and it is traced at other sizes",
             )
         else:
-            program, notes = _twice(source, model, free)
-    found = Solver(program, free).solve()
-    return Fit(replace(found, notes=(*notes, *found.notes)))
+            program, tried = retraced(model, free, _tracer(source, model, free))
+            if not any(one.fits for one in tried):
+                sizes = "; ".join(one.shown for one in tried)
+                notes = (
+                    f"the network could not be traced at another size ({sizes}), so the sizes that its own "
+                    "code computed are taken as fixed",
+                )
+    solver = Solver(program, free)
+    found = solver.solve()
+    unsolved = dict((*disagreements(solver, tried), *found.unsolved))
+    return Fit(replace(found, unsolved=tuple(unsolved.items()), notes=(*notes, *found.notes)))
 
 
-def _twice(source: Any, model: Model, free: tuple[Variable, ...]) -> tuple[Program, tuple[str, ...]]:
-    """Trace a live model at another size, and tell what its settings take from the size."""
-    base = {one.name: one.base or 1 for one in free}
-    first = Solver(Program(model), free)
-    near = {name: [n for n in first.accepted(name, base) if n < 4 * base[name] + 64] for name in base}
+def _tracer(source: Any, model: Model, free: tuple[Variable, ...]) -> Trace:
+    """Return what traces a live model at other sizes."""
     live = locate(source)
-    tried = []
-    for sizes in probes(base, near):
+
+    def trace(sizes: Mapping[str, int]) -> Model | str:
         places = {place: sizes[one.name] for one in free for place in one.places}
         specs = [
             InputSpec(
@@ -254,14 +270,9 @@ def _twice(source: Any, model: Model, free: tuple[Variable, ...]) -> tuple[Progr
             )
             for name in model.inputs
         ]
-        shown = ", ".join(f"{name} {length}" for name, length in sizes.items())
         try:
-            other = inspect(live, specs).model
-        except ModelCodeError:
-            tried.append(shown)
-            continue
-        return generalize(model, other), ()
-    return Program(model), (
-        f"the network could not be traced at another size ({'; '.join(tried)}), so the sizes that its "
-        "own code computed are taken as fixed",
-    )
+            return inspect(live, specs).model
+        except ModelCodeError as error:
+            return str(error).partition("\n")[0]
+
+    return trace

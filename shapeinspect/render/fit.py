@@ -53,7 +53,8 @@ def fit_lines(solution: Solution, limit: int = 80) -> list[Line]:
                     for line in textwrap.wrap(printable(why, 500), max(limit - first - 4, 20))
                 ]
     for layer, why in solution.unsolved:
-        lines += [(), *_labeled("unknown", f'"{layer}" could not be solved: {why}', limit, "error")]
+        who = f'"{layer}"' if layer else "the network's own code"
+        lines += [(), *_labeled("unknown", f"{who} could not be solved: {why}", limit, "error")]
     if solution.unsolved:
         lines += _labeled("", "what it or a layer behind it would refuse is not known", limit)
     for note in solution.notes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shapeinspect.solve.fit import LIMIT, Answer, Refusal, Sample, Solution, Solver, Variable, variables
 from shapeinspect.solve.program import Program
-from shapeinspect.solve.retrace import generalize, probes
+from shapeinspect.solve.retrace import Trace, Tried, disagreements, retraced
 
 __all__ = [
     "LIMIT",
@@ -14,8 +14,10 @@ __all__ = [
     "Sample",
     "Solution",
     "Solver",
+    "Trace",
+    "Tried",
     "Variable",
-    "generalize",
-    "probes",
+    "disagreements",
+    "retraced",
     "variables",
 ]

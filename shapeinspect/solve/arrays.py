@@ -56,6 +56,8 @@ def run_fast(kind: str, attributes: Any, inputs: tuple[tuple[Any, ...], ...]) ->
     if kind == "elementwise":
         stretched = _stretched(inputs)
         return None if stretched is None else ((stretched,), np.True_)
+    if kind == "concat":
+        return _concat(attributes.get("axis", 0), inputs)
     try:
         made: Any = RULES[kind].outputs(attributes, inputs)
     except Exception:  # noqa: BLE001  # run one by one it is refused, with its reason
@@ -119,12 +121,21 @@ def _equal(one: Any, other: Any) -> bool:
     )
 
 
-def _joined(attributes: Any, inputs: Any) -> bool:
+def _joinable(attributes: Any, inputs: Any) -> bool:
     rank, axis = len(inputs[0]), attributes.get("axis", 0)
-    if not isinstance(axis, int) or any(len(shape) != rank for shape in inputs):
-        return False
-    rest = [tuple(n for place, n in enumerate(shape) if place != axis % rank) for shape in inputs]
-    return all(_equal(rest[0], one) for one in rest[1:])
+    return isinstance(axis, int) and -rank <= axis < rank and all(len(shape) == rank for shape in inputs)
+
+
+def _concat(axis: int, inputs: tuple[tuple[Any, ...], ...]) -> tuple[_Made, Any]:
+    """Add the lengths up on one axis; on every other one they have to be equal."""
+    joined = axis % len(inputs[0])
+    fits: Any = np.True_
+    for shape in inputs[1:]:
+        for place, (one, other) in enumerate(zip(inputs[0], shape, strict=True)):
+            if place != joined and one is not other:
+                fits = fits & (np.asarray(one) == other)
+    total = sum(shape[joined] for shape in inputs)
+    return ((*inputs[0][:joined], total, *inputs[0][joined + 1 :]),), fits
 
 
 def _moved(attributes: Any, _inputs: Any) -> bool:
@@ -138,6 +149,6 @@ _CHECKS: dict[str, Callable[[Any, Any], bool]] = {
     "batch_norm": _normed,
     "linear": _last_fixed,
     "permute": _moved,
-    "concat": _joined,
+    "concat": _joinable,
     "elementwise": _always,
 }

@@ -126,7 +126,8 @@ class Solution:
         independent: whether every combination of the answers fits, as far as was tried.
         refusals: the layers that rule sizes out.
         samples: what accepted sizes give at the end.
-        unsolved: layers of which the arithmetic cannot tell what they accept or make, and why.
+        unsolved: layers of which the arithmetic cannot tell what they accept or make, and why; no name
+            where it is the network's own code.
         notes: what a reader has to know.
 
     Example:
@@ -334,7 +335,8 @@ class Solver:
                 # Half of the drawn lengths fit by themselves, a quarter of them small.
                 drawn[: _DRAWN // 2] = random.choice(good, _DRAWN // 2)
                 drawn[: _DRAWN // 8] = random.choice(good[: max(len(good) // 32, 4)], _DRAWN // 8)
-            drawn[-_DRAWN // 4 :] = random.integers(1, min(limit, 160) + 1, _DRAWN // 4)
+            # A product that has to come out (a flatten) is met by small lengths, if by any.
+            drawn[-_DRAWN // 4 :] = np.exp(random.uniform(0, np.log(min(limit, 160) + 1), _DRAWN // 4))
             points[name] = drawn
         outcome = self.run(points)
         expected = np.logical_and.reduce([alone[name][points[name] - 1] for name in alone])

@@ -21,6 +21,7 @@ from shapeinspect.ir import Call, Layer, Model
 from shapeinspect.rules import has_rule, output_shapes
 from shapeinspect.rules.contents import TARGETS, contents, targeted
 from shapeinspect.solve.arrays import run_fast
+from shapeinspect.solve.worked import FromAxes
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
 #: A length is an int or an array of candidates.
@@ -29,25 +30,6 @@ Lengths: TypeAlias = "tuple[Any, ...]"
 #: More different combinations of lengths than this are not worked out one by one.
 MOST = 1 << 17
 _PASSED_OVER = frozenset({"module", "input"})
-
-
-@dataclass(frozen=True, slots=True)
-class FromValue:
-    """A setting that a trace recorded as a number, and that is the length of another value's axis.
-
-    Args:
-        name: the value.
-        axis: which axis.
-        offset: what is added to it.
-
-    Example:
-        >>> FromValue("x", 2).axis
-        2
-    """
-
-    name: str
-    axis: int
-    offset: int = 0
 
 
 @dataclass(slots=True)
@@ -124,7 +106,7 @@ class Program:
             if any(name in lost for name in reads):
                 lost.update(call.outputs)
                 continue
-            if not any(name in live for name in reads):
+            if not any(name in live for name in reads) and place not in self.settings:
                 continue
             made = self._step(place, call, layer, shapes, bound, outcome)
             if made is None:
@@ -273,8 +255,8 @@ def _settled(
             return tuple(settle(entry) for entry in value)
         if isinstance(value, Expr):
             value = _number(value, known)
-        elif isinstance(value, FromValue):
-            value = shapes[value.name][value.axis] + value.offset
+        elif isinstance(value, FromAxes):
+            value = value.of(shapes)
         if isinstance(value, np.ndarray):
             seen.append(True)
         return value

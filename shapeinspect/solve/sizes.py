@@ -8,6 +8,8 @@ import numpy as np
 
 _LONGEST_PERIOD = 512
 _MOST_RUNS = 6
+#: So many ranges may stand before those that come again and again.
+_MOST_ALONE = 3
 
 
 def describe(accepted: np.ndarray[Any, Any]) -> str:
@@ -24,6 +26,8 @@ def describe(accepted: np.ndarray[Any, Any]) -> str:
         ('divisible by 32', '≥ 64 and divisible by 32', 'none')
         >>> describe((sizes >= 5) & (sizes % 4 == 1)), describe((sizes >= 8) & (sizes % 4 < 2))
         ('≥ 5 and 1 more than a multiple of 4', '≥ 8 and 0 or 1 more than a multiple of 4')
+        >>> describe((sizes < 3) | (sizes > 6) & (sizes % 8 > 4))
+        '1 to 2, ≥ 7 and 5 to 7 more than a multiple of 8'
     """
     found = runs(accepted)
     if not found:
@@ -33,9 +37,11 @@ def describe(accepted: np.ndarray[Any, Any]) -> str:
         return "any"
     if found[-1] == (found[0][0], limit):
         return f"≥ {found[0][0]}"
-    period = _period(accepted, found[0][0])
-    if period is not None:
-        return _periodic(accepted, found[0][0], period)
+    for alone, (first, last) in enumerate(found[:_MOST_ALONE]):
+        period = _period(accepted, first) if last < limit else None
+        if period is not None:
+            texts = [_run(low, high, limit) for low, high in found[:alone]]
+            return ", ".join([*texts, _periodic(accepted, first, period, always=not texts)])
     texts = [_run(low, high, limit) for low, high in found[:_MOST_RUNS]]
     if len(found) <= _MOST_RUNS:
         return ", ".join(texts)
@@ -68,12 +74,15 @@ def progressions(accepted: np.ndarray[Any, Any]) -> tuple[tuple[int, int, int], 
         (((32, 35, 1),), ((32, 192, 32),))
     """
     found = runs(accepted)
-    if len(found) > 1 and (period := _period(accepted, found[0][0])) is not None:
-        good = np.flatnonzero(accepted) + 1
+    for alone, (first, _) in enumerate(found[: min(_MOST_ALONE, len(found) - 1)]):
+        period = _period(accepted, first)
+        if period is None:
+            continue
+        good = np.flatnonzero(accepted[first - 1 :]) + first
         phases = [good[good % period == rest] for rest in sorted(set((good % period).tolist()))]
         rows = [(int(one[0]), int(one[-1]), period) for one in phases]
-        if len(rows) < len(found):
-            return tuple(sorted(rows))
+        if len(rows) < len(found) - alone:
+            return (*((low, high, 1) for low, high in found[:alone]), *sorted(rows))
     return tuple((low, high, 1) for low, high in found)
 
 
@@ -91,19 +100,23 @@ def _period(accepted: np.ndarray[Any, Any], first: int) -> int | None:
     return None
 
 
-def _periodic(accepted: np.ndarray[Any, Any], first: int, period: int) -> str:
-    rests = sorted({int(n) % period for n in np.flatnonzero(accepted) + 1})
+def _periodic(accepted: np.ndarray[Any, Any], first: int, period: int, *, always: bool) -> str:
+    rests = sorted({int(n) % period for n in np.flatnonzero(accepted[first - 1 :]) + first})
     least = min(n for n in range(1, period + 1) if n % period in rests)
     if rests == [0]:
         text = f"divisible by {period}"
     elif len(rests) <= 4:
-        text = f"{' or '.join(map(str, rests))} more than a multiple of {period}"
+        text = f"{_listed(rests)} more than a multiple of {period}"
     else:
         outs = sorted(set(range(period)) - set(rests))
         if len(outs) > 4:
             return f"≥ {first}, {len(rests)} of every {period} sizes"
-        text = f"not {' or '.join(map(str, outs))} more than a multiple of {period}".replace(
-            "not 0 more than", "not"
-        )
+        text = f"not {_listed(outs)} more than a multiple of {period}".replace("not 0 more than", "not")
         text = text.replace("not a multiple of", "not divisible by")
-    return text if first == least else f"≥ {first} and {text}"
+    return text if always and first == least else f"≥ {first} and {text}"
+
+
+def _listed(rests: list[int]) -> str:
+    if len(rests) > 2 and rests[-1] - rests[0] == len(rests) - 1:
+        return f"{rests[0]} to {rests[-1]}"
+    return " or ".join(filter(None, (", ".join(map(str, rests[:-1])), str(rests[-1]))))
