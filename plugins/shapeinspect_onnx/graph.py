@@ -173,7 +173,8 @@ class Walk:
                     sizes["o"] = view.get("N")
                 layout = _layout(node, held, role, sizes, kind, view)
                 weights += self._weights(held, role, layout, _logical(node.op_type, slot, view))
-                if slot not in op.params:  # in the place of an activation, so that the others keep theirs
+                # In the place of an activation, so that the others keep theirs; a table has no such place.
+                if slot not in op.params and kind != "embedding":
                     read[slot] = ""
             elif slot in op.fixed and placed and _whole(held) is None:
                 self.used.add(held.key)
