@@ -223,10 +223,10 @@ def _recover(error: BaseException, model: object | None) -> Rerun | None:
     """Ask the debuggers of the frameworks that are imported."""
     for debugger in _debuggers():
         found = debugger.recover(error, model)
-        if isinstance(found, Recorded):
-            found = walk_again(found)
-        if found is not None:
-            return found
+        for one in found if isinstance(found, tuple) else (found,):
+            rerun = walk_again(one) if isinstance(one, Recorded) else one
+            if rerun is not None:
+                return rerun
     return None
 
 

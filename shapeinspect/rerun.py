@@ -171,6 +171,8 @@ class Recorded:
         batched: whether every convolution and pool needs a batch axis.
         facts: what only the numbers tell, as in :class:`Failure`; ``at`` is the layer then.
         steps: the steps that the framework can spell; empty for all.
+        refused: the layer that the framework refused, where it told why; ``facts["takes"]`` says that in
+            words. The walk ends there even if the arithmetic knows nothing against it.
         confirm: lets the framework itself do what the arithmetic says fits: False where it refuses, None
             where it cannot be asked.
     """
@@ -185,6 +187,7 @@ class Recorded:
     batched: bool = False
     facts: Frozen[Any] = field(default_factory=Frozen)
     steps: frozenset[str] = frozenset()
+    refused: str = ""
     confirm: Callable[[Sequence[Change]], bool | None] | None = None
 
 
@@ -195,7 +198,9 @@ class Debugger(ABC):
     packages: tuple[str, ...]
 
     @abstractmethod
-    def recover(self, error: BaseException, model: object | None) -> Rerun | Recorded | None:
+    def recover(
+        self, error: BaseException, model: object | None
+    ) -> Rerun | Recorded | tuple[Recorded, ...] | None:
         """Find the failed call behind an exception.
 
         Args:
@@ -203,7 +208,8 @@ class Debugger(ABC):
             model: the model that the user is debugging, or None where it is not known.
 
         Returns:
-            What can be run again, or None where the exception is not about shapes.
+            What can be run again, or None where the exception is not about shapes; where several calls
+            may have been the one, all of them, the likeliest first: the first that does not fit is taken.
         """
 
     @abstractmethod
@@ -243,7 +249,8 @@ def reshaped(step: Step, shape: tuple[int, ...]) -> tuple[int, ...]:
             ``project`` (channels, stride), ``last`` axis (its last entry), ``dtype`` name,
             ``interpolate_last`` and ``project_last`` (channels, stride, spatial axes) the same with the
             channels last, ``one_hot`` classes, ``contiguous`` (nothing moves), ``shift`` by (added to
-            every number), ``argmax`` axis, ``item`` (of several outputs that stand in the tensor's place).
+            every number), ``argmax`` axis, ``item`` (of several outputs that stand in the tensor's place),
+            ``named`` (the array that is fed under this name).
         shape: the tensor's shape.
 
     Raises:

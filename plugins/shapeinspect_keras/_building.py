@@ -11,6 +11,8 @@ from typing import Any
 
 from shapeinspect.ir import Frozen, Layer, Model, Value
 from shapeinspect.rerun import Change, Failure, OnCall, OnLayer, Rerun, Retried
+from shapeinspect_keras._live_guard import untouched
+from shapeinspect_keras._live_model import _everything
 from shapeinspect_keras.kinds import describe
 
 _SIZES = re.compile(
@@ -127,9 +129,52 @@ def several(model: Any, y: Any, message: str, where: str | None) -> Rerun | None
     return Retried(failure, passes, _spell)
 
 
+_INPUTS = re.compile(r"expects (\d+) (?:named )?input\(s\).*but it received 1 input tensors", re.S)
+
+
+def stacked(model: Any, x: Any, message: str, where: str | None) -> Rerun | None:
+    """Find a model of several inputs that is given them as one array.
+
+    Args:
+        model: the model.
+        x: the array.
+        message: Keras's words.
+        where: the user's source line.
+    """
+    import keras
+
+    if _INPUTS.search(message) is None or not hasattr(x, "shape") or not getattr(model, "inputs", None):
+        return None
+    names = tuple(str(one._keras_history.operation.name) for one in model.inputs)
+    layer = Layer(names[0], "input", "input")
+    values = {"x": Value("x", tuple(x.shape))}
+    whole = Model(str(model.name), "live", "keras", "keras-live", (layer,), (), Frozen(values), ("x",))
+    facts = Frozen(inputs=names, tried="the model takes it")
+    failure = Failure(whole, layer, ("x",), message, where, facts=facts)
+
+    def passes(changes: Sequence[Change]) -> bool:
+        axis = next((one.attributes["parted"] for one in changes if isinstance(one, OnCall)), None)
+        if axis is None or x.shape[axis] != len(names):
+            return False
+        part = keras.KerasTensor((*x.shape[:axis], *x.shape[axis + 1 :]), dtype=model.inputs[0].dtype)
+        with untouched(_everything(model)):
+            try:
+                model([part] * len(names))
+            except (ValueError, TypeError):
+                return False
+        return True
+
+    return Retried(failure, passes, _spell)
+
+
 def _spell(change: Change, name: str) -> str:
     del name
     if isinstance(change, OnCall):
+        if "parted" in change.attributes:
+            before = ":, " * change.attributes["parted"]
+            parts = [f"x[{before}{place}]" for place in range(min(change.attributes["count"], 3))]
+            more = ", …" if change.attributes["count"] > len(parts) else ""
+            return f"feed [{', '.join(parts)}{more}]"
         targets = change.attributes.get("targets")
         return f"y=[{', '.join(targets)}]" if targets else "padded_batch instead of batch"
     if isinstance(change, OnLayer):

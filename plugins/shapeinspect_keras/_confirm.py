@@ -10,12 +10,11 @@ from shapeinspect.rerun import Change, OnInput, OnLayer, reshaped
 from shapeinspect_keras import _live_graph as graphs
 from shapeinspect_keras._live_guard import untouched
 
-#: Models of more weights than this are not built anew.
-_WEIGHTS = 20_000_000
 #: Keras's names of the settings that a fix changes.
-_NAMES = {
+NAMES = {
     "out_features": "units", "out_channels": "filters", "num_embeddings": "input_dim", "hidden_size": "units",
-    "embedding_dim": "output_dim", "return_sequences": "return_sequences", "groups": "groups",
+    "embedding_dim": "output_dim", "kernel_size": "kernel_size", "padding": "padding", "groups": "groups",
+    "return_sequences": "return_sequences",
 }  # fmt: skip
 
 
@@ -51,26 +50,23 @@ class Confirm:
             if isinstance(change, OnInput) and change.name in shapes:
                 for step in change.steps:
                     shapes[change.name] = reshaped(step, shapes[change.name])
-            elif isinstance(change, OnLayer) and change.attributes.keys() <= _NAMES.keys():
-                settings[change.path] = {_NAMES[key]: value for key, value in change.attributes.items()}
+            elif isinstance(change, OnLayer) and change.attributes.keys() <= NAMES.keys():
+                settings[change.path] = {NAMES[key]: value for key, value in change.attributes.items()}
             else:
                 return None
-        model = self._rebuilt(settings) if settings else self.model
-        if model is None:
-            return None
         inputs = getattr(graphs.functional(self.model), "_inputs", ())
-        symbols = tuple(
-            keras.KerasTensor(shape, dtype=one.dtype)
-            for shape, one in zip(shapes.values(), inputs, strict=True)
-        )
         with untouched(list(self.held)):
+            model = self._rebuilt(settings) if settings else self.model
+            if model is None:
+                return None
+            symbols = tuple(
+                keras.KerasTensor(shape, dtype=one.dtype)
+                for shape, one in zip(shapes.values(), inputs, strict=True)
+            )
             return not self.call(model, symbols)
 
     def _rebuilt(self, settings: dict[str, dict[str, Any]]) -> Any:
         import keras
-
-        if self.model.count_params() > _WEIGHTS:
-            return None
 
         def clone(layer: Any) -> Any:
             return type(layer).from_config({**layer.get_config(), **settings.get(layer.name, {})})

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shapeinspect.rerun import Change, OnCall, OnInput, OnLayer, OnOperand, reshaped
+from shapeinspect.rerun import Change, OnCall, OnInput, OnLayer, OnOperand, Step, reshaped
 
 _Write = Callable[[str, Any], str]
 
@@ -23,6 +23,7 @@ _DATA: dict[str, _Write] = {
         else f"np.repeat({x}, {given[1]}, {given[0]})" if given[2] == 1
         else f"{x}[..., :{given[1]}]"
     ),
+    "argmax": lambda x, axis: f"np.argmax({x}, {axis})",
     "shift": lambda x, by: f"{x} {'+' if by > 0 else '-'} {abs(by)}",
     "one_hot": lambda x, count: f"keras.utils.to_categorical({x}, {count})",
 }  # fmt: skip
@@ -50,6 +51,21 @@ _SETTINGS = {
     "embedding_dim": "output_dim", "hidden_size": "units", "shape": "target_shape", "stride": "strides",
 }  # fmt: skip
 _INPUTS = frozenset({"in_features", "in_channels", "input_size"})
+
+
+def after(step: Step, shape: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the shape that a step makes of a symbol, whose batch may be open and stays.
+
+    Args:
+        step: as for ``shapeinspect.rerun.reshaped``.
+        shape: the symbol's shape; None for an open length.
+
+    Example:
+        >>> after(("crop", (8, 5)), (None, 7))
+        (None, 5)
+    """
+    name, given = step
+    return (*shape[:1], *given[1:]) if name in ("crop", "resize") else reshaped(step, shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +113,7 @@ class Speller:
         """Return the shape that steps make of an input, without its batch."""
         shape: Any = (1, *(self.shapes.get(change.name) or (1,))[1:])
         for step in change.steps:
-            shape = reshaped(step, shape)
+            shape = after(step, shape)
         return tuple(shape[1:])
 
     def _setting(self, key: str, value: Any) -> str:

@@ -19,6 +19,8 @@ from shapeinspect_keras._live_guard import untouched
 from shapeinspect_keras._live_inputs import lengths
 from shapeinspect_keras._live_model import _everything, read_model
 from shapeinspect_keras._live_weights import tied
+from shapeinspect_keras._redrawn import Redrawn
+from shapeinspect_keras._taking import wanted
 from shapeinspect_keras._walk import Arguments, Tensor, Walk
 
 
@@ -61,7 +63,12 @@ def of_call(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], said:
         return looked_up
     with untouched(_held(operation)):
         refused = _innermost(operation, args, kwargs)
-        return None if refused is None else _recorded(refused, operation, said, data=not built)
+        if refused is None:
+            return None
+        if not built and graphs.functional(operation) is not None:
+            whole = _Refused(operation, args, kwargs)
+            return _pointed(_recorded(whole, operation, said, data=True), refused)
+        return _recorded(refused, operation, said, data=not built)
 
 
 def of_run(model: Any, x: Any, y: Any, said: Said) -> Recorded | None:
@@ -73,17 +80,67 @@ def of_run(model: Any, x: Any, y: Any, said: Said) -> Recorded | None:
         y: the targets, or None.
         said: what the exception says.
     """
-    if not hasattr(x, "shape"):
-        return None
     args, kwargs = _symbolic((x,), {})
+    if not _symbols(args):
+        return None
     looked_up = _looked_up(model, args, said) or _labelled(model, args[0], y, said)
     if looked_up is not None:
         return looked_up
     with untouched(_held(model)):
         refused = _innermost(model, args, kwargs)
+        if refused is not None and graphs.functional(model) is not None:
+            return _pointed(_recorded(_Refused(model, args, kwargs), model, said, data=True), refused)
         if refused is not None:
             return _recorded(refused, model, said, data=True)
-    return None if y is None or not hasattr(y, "shape") else _compared(model, args[0], y, said)
+    if graphs.functional(model) is not None and "stateful" in said.message:
+        whole = _recorded(_Refused(model, args, kwargs), model, said, data=True)
+        found = (_pointed(whole, _Refused(one, args, {})) for one in model._flatten_layers())
+        return next((one for one in found if one.refused), None)
+    compared = None if not hasattr(y, "shape") else _compared(model, args[0], y, said)
+    if compared is None and graphs.functional(model) is not None:
+        # On symbols Keras compares less inside of nested models than on numbers.
+        return _recorded(_Refused(model, args, kwargs), model, said, data=True)
+    return compared
+
+
+_NAMED = re.compile(
+    r"of layer '(?P<name>[^']+)' is incompatible with the layer: .*?"
+    r"(?:with shape|shape received:) \((?P<shape>[\dNone, ]*)\)",
+    re.S,
+)
+
+
+def of_words(model: Any, said: Said) -> Recorded | None:
+    """Recover the call of a layer that Keras names, where nothing tells what the model was run on.
+
+    Args:
+        model: the model.
+        said: what the exception says.
+    """
+    import keras
+
+    found = _NAMED.search(said.message)
+    if found is None or not isinstance(model, keras.Layer):
+        return None
+    layers = [one for one in model._flatten_layers() if one.name == found["name"]]
+    parts = [part.strip() for part in found["shape"].split(",") if part.strip()]
+    with untouched(()):
+        symbol = keras.KerasTensor(tuple(None if part == "None" else int(part) for part in parts))
+    alone = of_call(layers[0], (symbol,), {}, said) if len(layers) == 1 else None
+    if alone is None:
+        return None
+    facts = Frozen({**alone.facts, "tried": "the layer itself takes it"})
+    return replace(alone, spell=Speller(data=True, shapes={}), facts=facts)
+
+
+def _pointed(whole: Recorded, refused: _Refused) -> Recorded:
+    """Say which layer of a whole model refused, and what it takes."""
+    takes = wanted(refused.operation, _symbols(refused.args, refused.kwargs))
+    name = str(refused.operation.name)
+    paths = [layer.path for layer in whole.model.layers if layer.path.rpartition("/")[2] == name]
+    if takes is None or len(paths) != 1:
+        return whole
+    return replace(whole, refused=paths[0], facts=Frozen(takes=takes))
 
 
 def _symbolic(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -94,8 +151,17 @@ def _symbolic(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any,
             return value
         return keras.KerasTensor(tuple(value.shape), dtype=keras.backend.standardize_dtype(value.dtype))
 
-    made = keras.tree.map_structure(convert, [list(args), kwargs])
+    with untouched(()):  # symbols are counted
+        made = keras.tree.map_structure(convert, [list(args), kwargs])
     return tuple(made[0]), made[1]
+
+
+def _symbols(args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> list[Any]:
+    """List the symbolic tensors among some arguments, in order."""
+    import keras
+
+    flat = keras.tree.flatten((list(args), kwargs or {}))
+    return [one for one in flat if isinstance(one, keras.KerasTensor)]
 
 
 def _innermost(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Refused | None:
@@ -159,14 +225,8 @@ def _called(error: BaseException) -> Iterator[_Refused]:
 
 
 def _recorded(refused: _Refused, owner: Any, said: Said, data: bool) -> Recorded:
-    import keras
-
     model = graphs.functional(refused.operation)
-    flat = [
-        one
-        for one in keras.tree.flatten((list(refused.args), refused.kwargs))
-        if isinstance(one, keras.KerasTensor)
-    ]
+    flat = _symbols(refused.args, refused.kwargs)
     if model is not None and (data or not any(_is_made(one) for one in flat)):
         inner = read_model(Source(str(model.name), target=model))
         fed = dict(zip(inner.inputs, [lengths(tuple(one.shape)) for one in flat], strict=False))
@@ -209,7 +269,29 @@ def _recorded(refused: _Refused, owner: Any, said: Said, data: bool) -> Recorded
         tuple(inputs),
     )
     shapes = {name: walk.values[name].shape for name in inputs}
-    return Recorded(found, Frozen(), said.message, said.where, Speller(data, shapes), batched=True)
+    takes = wanted(refused.operation, flat)
+    read = walk.calls[-1].inputs
+    places = [read.index(names[id(one)]) if names[id(one)] in read else None for one in flat]
+    redrawn = Redrawn(
+        refused.operation,
+        refused.args,
+        refused.kwargs,
+        flat,
+        places,
+        dict(zip(inputs, sources, strict=True)),
+        [*_held(owner), *_held(refused.operation)],
+    )
+    return Recorded(
+        found,
+        Frozen(),
+        said.message,
+        said.where,
+        Speller(data, shapes),
+        batched=True,
+        facts=Frozen(takes=takes) if takes else Frozen(),
+        refused=walk.paths[id(refused.operation)] if takes else "",
+        confirm=redrawn,
+    )
 
 
 def _is_made(tensor: Any) -> bool:
@@ -249,6 +331,8 @@ def _sources(tensors: Sequence[Any]) -> Iterator[Any]:
 def _compared(model: Any, x: Any, y: Any, said: Said) -> Recorded | None:
     """Add the loss behind the model."""
     loss = getattr(model, "loss", None)
+    if not hasattr(x, "shape"):
+        return None
     name = loss if isinstance(loss, str) else getattr(loss, "name", None) or getattr(loss, "__name__", None)
     if not isinstance(name, str):
         return None

@@ -26,9 +26,22 @@ class KerasDebugger(Debugger):
 
     packages = ("keras", "tensorflow")
 
-    def recover(self, error: BaseException, model: object | None) -> Rerun | Recorded | None:
+    def recover(
+        self, error: BaseException, model: object | None
+    ) -> Rerun | Recorded | tuple[Recorded, ...] | None:
         """Find the refused call; see ``shapeinspect.rerun.Debugger``."""
         del model  # the traceback names the model
+        found = self._called(error)
+        if isinstance(found, Rerun):
+            return found
+        from shapeinspect_keras._operation import operation
+
+        calls = found if isinstance(found, tuple) else (found,)
+        rest = operation(error, _where(_frames(error.__traceback__)))
+        return tuple(one for one in (*calls, rest) if one is not None)
+
+    def _called(self, error: BaseException) -> Rerun | Recorded | tuple[Recorded, ...] | None:
+        """Find the call of a layer or of a model."""
         frames = _frames(error.__traceback__)
         if "Cannot batch tensors" in str(error):
             from shapeinspect_keras._building import batching
@@ -43,6 +56,10 @@ class KerasDebugger(Debugger):
             local = frame.f_locals
             if frame.f_code.co_name == "build" and {"self", "layer", "x"} <= local.keys():
                 return refusal.of_call(local["layer"], (local["x"],), {}, said)
+        if frames[-1][0].f_code.co_name == "set_weights":
+            from shapeinspect_keras._stored_weights import of_setting
+
+            return of_setting(frames, said)
         if frames[-1][0].f_code.co_name == "__init__":
             from shapeinspect_keras._building import building
 
@@ -57,12 +74,19 @@ class KerasDebugger(Debugger):
         if name == "__call__":
             return refusal.of_call(owner, tuple(args), kwargs, said)
         if name in _RUNS:
-            given = dict(zip(("x", "y"), args, strict=False)) | kwargs
+            from shapeinspect_keras._datasets import given
+
             if "different structures" in said.message:
                 from shapeinspect_keras._building import several
 
-                return several(owner, given.get("y"), said.message, said.where)
-            return refusal.of_run(owner, given.get("x"), given.get("y"), said)
+                return several(owner, next(given(args, kwargs))[1], said.message, said.where)
+            if "but it received 1 input tensors" in said.message:
+                from shapeinspect_keras._building import stacked
+
+                return stacked(owner, next(given(args, kwargs))[0], said.message, said.where)
+            runs = (refusal.of_run(owner, x, y, said) for x, y in given(args, kwargs))
+            named = refusal.of_words(owner, said)
+            return tuple(run for run in (*runs, named) if run is not None)
         if name.startswith("load_weights"):
             from shapeinspect_keras._stored_weights import of_loading
 

@@ -13,18 +13,16 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from shapeinspect.dims import Shape
-from shapeinspect.ir import Frozen, Layer, Model, Value
+from shapeinspect.ir import Frozen
 from shapeinspect.rerun import (
     Change,
     Debugger,
-    Failure,
     OnCall,
     OnInput,
     OnLayer,
     OnOperand,
     Recorded,
     Rerun,
-    Retried,
     reshaped,
 )
 from shapeinspect.source import Source, from_path
@@ -47,16 +45,9 @@ class OnnxDebugger(Debugger):
             local = frame.f_locals
             session = local.get("self")
             if type(session).__name__ == "InferenceSession" and "input_feed" in local:
-                fed = {name: tuple(value.shape) for name, value in local["input_feed"].items()
-                       if hasattr(value, "shape")}  # fmt: skip
-                if "Unexpected input data type" in str(error):
-                    return _retyped(session, local["input_feed"], str(error), where)
-                source = _of_session(session)
-                if source is None:
-                    return None
-                found = _recorded(source, fed, str(error), where, contract=False)
-                run = functools.partial(_runs, session, dict(local["input_feed"]))
-                return replace(found, confirm=run)
+                return _run(session, dict(local["input_feed"]), str(error), where)
+            if type(session).__name__ == "InferenceSession" and "path_or_bytes" in local:
+                return _loading(session, str(error), where)
             proto = local.get("model")
             if type(proto).__name__ == "ModelProto" and "ShapeInference" in str(error):
                 source = Source("model", target=proto)
@@ -71,6 +62,33 @@ class OnnxDebugger(Debugger):
     def examine(self, source: Source) -> Rerun | Recorded | None:
         """Read the graph as it is declared; see ``shapeinspect.rerun.Debugger``."""
         return _recorded(replace(source, inputs=()), {}, "", None, contract=not source.inputs)
+
+
+#: The names under which onnx reports shapes that do not fit; a permutation's length is a type to it.
+_INFERENCE = ("ShapeInferenceError", "TypeInferenceError")
+
+
+def _loading(session: Any, message: str, where: str | None) -> Recorded | None:
+    """Recover a session that could not be made."""
+    source = _of_session(session) if any(name in message for name in _INFERENCE) else None
+    return None if source is None else _recorded(source, {}, message, where, contract=True)
+
+
+def _run(session: Any, feed: dict[str, Any], message: str, where: str | None) -> Rerun | Recorded | None:
+    """Recover a run: what is fed may be refused as such, or by a layer."""
+    from shapeinspect_onnx import _feeding as feeding
+
+    if "Unexpected input data type" in message:
+        return feeding.retyped(session, feed, message, where, spell)
+    if "are missing from input feed" in message:
+        return feeding.missing(session, feed, message, where, spell)
+    source = _of_session(session)
+    if source is None:
+        return None
+    fed = {name: tuple(value.shape) for name, value in feed.items() if hasattr(value, "shape")}
+    found = _recorded(source, fed, message, where, contract=False)
+    facts = feeding.looked_up(message, feed, found.model)
+    return replace(found, facts=facts, confirm=functools.partial(_runs, session, feed))
 
 
 def _recorded(
@@ -89,43 +107,6 @@ def _recorded(
         batched=True,
         steps=frozenset(_STEPS),
     )
-
-
-#: What onnxruntime calls the types of numbers, and NumPy.
-_TYPES = {
-    "tensor(float)": "float32", "tensor(double)": "float64", "tensor(float16)": "float16",
-    "tensor(int8)": "int8", "tensor(int16)": "int16", "tensor(int32)": "int32", "tensor(int64)": "int64",
-    "tensor(uint8)": "uint8", "tensor(bool)": "bool",
-}  # fmt: skip
-
-
-def _retyped(session: Any, feed: dict[str, Any], message: str, where: str | None) -> Rerun | None:
-    """Find the input that is fed numbers of another type, and run the session on converted ones."""
-    declared = {one.name: _TYPES.get(one.type) for one in session.get_inputs()}
-    for name, wanted in declared.items():
-        value = feed.get(name)
-        has = str(getattr(value, "dtype", ""))
-        if wanted is None or value is None or not has or has == wanted:
-            continue
-        layer = Layer(name, "input", "input")
-        values = {name: Value(name, tuple(value.shape), has)}
-        model = Model("", "live", "onnx", "onnx", (), (), Frozen(values), (name,))
-        facts = Frozen(wants=wanted, has=f"{has} in an array of {tuple(value.shape)}")
-        failure = Failure(model, layer, (name,), message, where, facts=facts)
-
-        def passes(changes: Sequence[Change], name: str = name) -> bool:
-            new = dict(feed)
-            for change in changes:
-                if isinstance(change, OnInput):
-                    new[change.name] = feed[change.name].astype(change.steps[0][1])
-            try:
-                session.run(None, new)
-            except Exception:  # noqa: BLE001  # onnxruntime has many exceptions, each its own
-                return False
-            return True
-
-        return Retried(failure, passes, spell)
-    return None
 
 
 #: Inputs of more numbers than this are not fed on trial.
@@ -189,7 +170,13 @@ _STEPS: dict[str, Callable[[str, Any], str]] = {
     "interpolate": lambda x, space: f"a Resize of {x} to {'×'.join(map(str, space))}",
     "dtype": lambda x, given: f"{x}.astype(np.{given})",
     "resize": lambda x, shape: f"{x} of shape {shape}",
-}
+    "named": lambda x, given: f'"{given}" under the name "{x}"',
+    "channels": lambda x, given: (
+        f"{x}.mean({given[0]}, keepdims=True)" if given[1] == 1
+        else f"np.repeat({x}, {given[1]}, {given[0]})" if given[2] == 1
+        else f"{x}[{':, ' * given[0]}:{given[1]}]"
+    ),
+}  # fmt: skip
 
 
 def spell(change: Change, name: str) -> str:
@@ -204,8 +191,12 @@ def spell(change: Change, name: str) -> str:
             write = _STEPS.get(step)
             name = write(name, given) if write is not None else f"{step} {given} of {name}"
         return name
+    if isinstance(change, OnLayer) and "transposed" in change.attributes:
+        return f'the weight of "{change.path}" transposed (transB of a Gemm)'
     if isinstance(change, OnLayer | OnCall):
-        said = ", ".join(f"{key}={value}" for key, value in change.attributes.items())
+        said = ", ".join(
+            f"{'perm' if key == 'axes' else key}={value}" for key, value in change.attributes.items()
+        )
         return f'{said} in "{change.path}"' if isinstance(change, OnLayer) else said
     return str(change)
 

@@ -88,6 +88,11 @@ def _too_many(shape: tuple[int, ...], space: int) -> Iterator[Arrangement]:
 def _unbuilt(layer: Layer, shape: tuple[int, ...], space: int) -> Iterator[Arrangement]:
     """Add what is missing for a layer that takes any number of channels."""
     last = layer.attributes.get("data_format") == "channels_last"
+    timed = layer.kind == "conv_lstm"
+    if timed and len(shape) == space + 2:
+        yield Arrangement("no-channel", (("unsqueeze", space + 2 if last else 2),), 10)
+        yield Arrangement("missing-axis", (("unsqueeze", 1),), 12)
+        return
     if len(shape) == space + 1:
         yield Arrangement("no-channel", (("unsqueeze", space + 1 if last else 1),), 10)
         yield Arrangement("no-batch", (("unsqueeze", 0),), 12)
@@ -209,6 +214,7 @@ _FAMILIES: dict[str, Callable[[Layer, tuple[int, ...]], Iterator[Arrangement]]] 
     "conv": _conv,
     "conv_transpose": _conv,
     "separable_conv": _conv,
+    "conv_lstm": _conv,
     "max_pool": _window,
     "avg_pool": _window,
     "linear": _linear,

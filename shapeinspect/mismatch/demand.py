@@ -106,6 +106,8 @@ def demand_of(layer: Layer, shapes: tuple[Shape | None, ...]) -> Demand | None:
         return None
     setting, axis = _FIXED[layer.kind]
     wanted = layer.attributes.get(setting)
+    if layer.kind == "batch_norm":
+        axis = layer.attributes.get("axis", axis)
     if axis is None:
         axis = channel_axis(layer.attributes, len(shape))
     elif axis < 0:

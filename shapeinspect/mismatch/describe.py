@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Axes, Layer, Model, Value, Weight
+from shapeinspect.mismatch import told
 from shapeinspect.mismatch.causes import CAUSES
 from shapeinspect.mismatch.demand import channel_axis
 from shapeinspect.mismatch.diagnose import Diagnosis
-from shapeinspect.mismatch.losses import is_loss
+from shapeinspect.mismatch.losses import counts, is_loss
+from shapeinspect.mismatch.states import unfit
 from shapeinspect.rules.rule import show
 from shapeinspect.text import printable
 
@@ -96,26 +97,14 @@ def _facts(diagnosis: Diagnosis) -> Iterator[tuple[str, list[str]]]:
 
 def _expected(diagnosis: Diagnosis) -> list[str]:
     problem, layer = diagnosis.problem, diagnosis.layer
-    demand, facts = problem.demand, diagnosis.failure.facts
-    if "largest" in facts:
-        return [f"whole numbers from 0 to {facts['size'] - 1}: there are {facts['size']} of them"]
-    if "saved" in facts:
-        return [_saved(facts)]
-    if "divides" in facts:
-        setting, wholes = facts["divides"]
-        said = " and ".join(f"{name} = {whole}" for name, whole in wholes.items())
-        return [f"{setting} that divides {said}"]
-    if "ragged" in facts:
-        return [f"samples of one shape, such as {show(facts['ragged'][0])}"]
-    if "outputs" in facts:
-        return [f"{len(facts['outputs'])} targets, one for each output: {', '.join(facts['outputs'])}"]
-    if "wants" in facts:
-        return [f"numbers of type {facts['wants']}"]
-    if "declared" in facts:
-        name = facts.get("value", diagnosis.failure.inputs[0])
-        return [f'"{name}" of shape {show(facts["declared"])}, as the model declares it']
+    demand, said = problem.demand, told.expected(diagnosis.failure)
+    if said is not None:
+        return said
     if is_loss(layer):
         return _targets(diagnosis)
+    states = unfit(diagnosis.failure)
+    if states:
+        return [" and ".join(f"{name} of {show(wanted)}" for name, wanted, _ in states)]
     weight = _weight(diagnosis, layer.path)
     tail = "" if weight is None else f'   weight "{weight.name}" is {_stored(weight)}'
     if demand is None:
@@ -130,6 +119,9 @@ def _targets(diagnosis: Diagnosis) -> list[str]:
     shape = diagnosis.problem.shapes[0] if diagnosis.problem.shapes else None
     if not shape:
         return []
+    samples = counts(diagnosis.problem.shapes)
+    if samples:
+        return [f"{samples[0]} targets, one for each sample"]
     name = diagnosis.layer.type.lower().replace("_", "")
     if "sparse" in name:
         return [f"targets of {show(shape[:-1])}, a class number each"]
@@ -189,29 +181,12 @@ def _flattened(diagnosis: Diagnosis) -> Value | None:
 def _got(diagnosis: Diagnosis) -> list[str]:
     demand, values = diagnosis.problem.demand, diagnosis.model.values
     shown = [_value(values[name]) for name in diagnosis.failure.inputs if name in values]
-    facts, layer = diagnosis.failure.facts, diagnosis.layer
-    if "largest" in facts:
-        out = facts["largest"] if facts["largest"] >= facts["size"] else facts["smallest"]
-        return [f"{out}, in {shown[-1]}" if shown else str(out)]
-    if "saved" in facts:
-        return list(_overwritten(facts))
-    if "divides" in facts:
-        setting = facts["divides"][0]
-        return [f"{setting} = {layer.attributes[setting]}"]
-    if "ragged" in facts:
-        return [show(facts["ragged"][1])]
-    if "outputs" in facts:
-        return ["1 target"]
-    if "wants" in facts:
-        return [str(facts["has"])]
-    if "computed" in facts:
-        return [f"{show(facts['computed'])}, computed from {' and '.join(shown)}"]
-    if "stored" in facts:
-        return [
-            f'{show(shape)} stored for "{path}.{role}"'
-            for path, stored in facts["stored"]
-            for role, shape in stored
-        ]
+    said = told.came(diagnosis.failure, shown)
+    if said is not None:
+        return said
+    states = unfit(diagnosis.failure)
+    if states:
+        return [" and ".join(f"{name} of {show(has)}" for name, _, has in states)]
     if demand is None:
         return [" and ".join(shown)] if shown else []
     origin = _flattened(diagnosis)
@@ -220,25 +195,6 @@ def _got(diagnosis: Diagnosis) -> list[str]:
         product = "·".join(map(str, origin.shape[1:]))
         lines.append(f"flattened from {_value(origin)}: {product}")
     return lines
-
-
-def _saved(facts: Mapping[str, Any]) -> str:
-    """Say who keeps the tensor for its gradient."""
-    name, line, shape = facts["saved"]
-    what = f"the tensor of {show(shape)}"
-    keeper = f"as {name} saved it for its gradient" if name else "as it was saved for a gradient"
-    return f"{what} {keeper}{f', at {line}' if line else ''}"
-
-
-def _overwritten(facts: Mapping[str, Any]) -> Iterator[str]:
-    """Say what became of it."""
-    if facts.get("wrote"):
-        yield f"another one: {facts['wrote']} wrote into it"
-    elif facts.get("versions"):
-        then, now = facts["versions"]
-        yield f"version {now} of it, and version {then} was saved"
-    if facts.get("weight"):
-        yield f'it is the weight "{facts["weight"]}"'
 
 
 def _value(value: Value) -> str:

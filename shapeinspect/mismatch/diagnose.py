@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,9 +13,10 @@ from shapeinspect.ir import Call, Layer, Model, Value
 from shapeinspect.mismatch.demand import Problem, problem_of
 from shapeinspect.mismatch.fix import Fix
 from shapeinspect.mismatch.fixes import proposals
-from shapeinspect.mismatch.losses import is_loss
+from shapeinspect.mismatch.losses import counts, is_loss
 from shapeinspect.mismatch.pools import pooled
 from shapeinspect.mismatch.sizes import search
+from shapeinspect.mismatch.states import unfit
 from shapeinspect.rerun import Change, Failure, OnInput, OnLayer, Rerun
 
 #: A diagnosis takes no longer than this many seconds, nor more runs.
@@ -23,7 +25,7 @@ _RUNS = 160
 #: So many fixes are shown.
 _SHOWN = 3
 #: Settings whose spelling needs no place.
-_WHOLE = frozenset({"inplace", "strict", "padded", "targets"})
+_WHOLE = frozenset({"inplace", "strict", "padded", "parted", "targets"})
 #: From this rank on, a fix changes the model to suit an input that is arranged wrongly.
 _DOUBTFUL = 34
 
@@ -186,13 +188,17 @@ def _name_of(failure: Failure, value: str) -> str:
     return last if last.isidentifier() else "x"
 
 
+#: How a formula says which number of axes it takes.
+_AXES = re.compile(r"(\d+) axes")
 #: The causes that a fact alone tells.
 _OF_FACTS = {
     "saved": "in-place",
     "ragged": "ragged",
     "divides": "groups",
     "outputs": "several-outputs",
+    "inputs": "several-inputs",
     "wants": "dtype",
+    "missing": "not-fed",
 }
 
 
@@ -200,19 +206,29 @@ def _plain_cause(failure: Failure, problem: Problem) -> str:
     layer = failure.layer
     if "stored" in failure.facts:
         return "state-dict"
+    if "takes" in failure.facts:
+        return str(failure.facts["takes"][0])
+    if layer.kind == "input" and "declared" in failure.facts:
+        return "feed"
     for fact, cause in _OF_FACTS.items():
         if fact in failure.facts:
             return cause
     if "largest" in failure.facts:
         return "class-index" if is_loss(layer) else "index-range"
     if is_loss(layer):
-        return "targets"
+        return "samples" if counts(problem.shapes) else "targets"
+    if unfit(failure):
+        return "state"
+    axes = _AXES.match(problem.expected or "")
+    if axes and problem.shapes[0] is not None and len(problem.shapes[0]) != int(axes.group(1)):
+        return "rank"
     if problem.demand is not None:
         return "channels" if "conv" in layer.kind else "features"
     return {
         "elementwise": "broadcast",
         "concat": "concat-axis",
         "stack": "concat-axis",
+        "permute": "rank",
         "reshape": "reshape",
         "matmul": "swapped-axes",
         "embedding": "dtype",

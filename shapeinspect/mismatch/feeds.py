@@ -17,8 +17,18 @@ def feeds(failure: Failure) -> Iterator[Fix]:
     """Yield what makes a fed tensor fit the declared input, or a declared shape fit what is computed.
 
     Args:
-        failure: where the run ended; ``facts["declared"]`` holds the declared shape.
+        failure: where the run ended; ``facts["declared"]`` holds the declared shape, ``facts["declares"]``
+            those of all inputs that were fed others, ``facts["missing"]`` the types of inputs not fed.
     """
+    if "missing" in failure.facts:
+        yield from _absent(failure)
+    for given, shape in failure.facts.get("declares", {}).items():
+        # Pictures are resized; a table has the columns that it has.
+        rank = 29 if len(shape) >= 4 else 43
+        cause = "stateful" if failure.facts.get("takes", ("",))[0] == "stateful" else "feed"
+        yield Fix(
+            cause, (OnInput(given, (("resize", shape),)),), rank, f"feed {given} of shape {show(shape)}"
+        )
     declared = failure.facts.get("declared")
     if declared is None:
         return
@@ -38,6 +48,18 @@ def feeds(failure: Failure) -> Iterator[Fix]:
         wanted = tuple(new if isinstance(new, int) else old for old, new in zip(shape, declared, strict=True))
         text = f"feed {name} of shape {wanted}"
         yield Fix("feed", (OnInput(name, (("resize", wanted),)),), 26, text)
+
+
+def _absent(failure: Failure) -> Iterator[Fix]:
+    """Propose to feed what is missing, or to call what is fed by its right name."""
+    if failure.facts.get("named"):
+        name, given = failure.facts["named"]
+        yield Fix("misnamed", (OnInput(name, (("named", given),)),), 4)
+    shapes = {name: failure.model.values[name].shape or () for name in failure.facts["missing"]}
+    if all(type(length) is int for shape in shapes.values() for length in shape):
+        changes = tuple(OnInput(name, (("resize", shape),)) for name, shape in shapes.items())
+        said = (f"{name} of shape {shapes[name]}, {kind}" for name, kind in failure.facts["missing"].items())
+        yield Fix("not-fed", changes, 6, f"feed {' and '.join(said)}")
 
 
 def _ways(shape: tuple[int, ...], declared: Shape) -> Iterator[tuple[str, tuple[Step, ...], int]]:

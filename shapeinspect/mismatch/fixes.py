@@ -13,6 +13,7 @@ from shapeinspect.mismatch.fix import Fix
 from shapeinspect.mismatch.joins import joins
 from shapeinspect.mismatch.losses import is_loss, losses
 from shapeinspect.mismatch.parts import divisors, producer
+from shapeinspect.mismatch.states import states
 from shapeinspect.mismatch.stored import settings_of_checkpoint
 from shapeinspect.rerun import Change, Evaluating, Failure, OnCall, OnInput, OnLayer, OnOperand, Step
 from shapeinspect.rules.spatial import pairs, per_axis
@@ -35,6 +36,7 @@ def proposals(failure: Failure, problem: Problem) -> tuple[Fix, ...]:
         *_inputs(failure),
         *_operands(failure),
         *_settings(failure, problem),
+        *states(failure),
         *_single(failure),
         *_overwriting(failure),
         *_loaded(failure),
@@ -98,6 +100,8 @@ def _inputs(failure: Failure) -> Iterator[Fix]:
             other = not layer.attributes.get("batch_first")
             yield Fix("batch-first", (OnLayer(layer.path, Frozen(batch_first=other)),), 27)
         if layer.kind in ("embedding", "embedding_bag"):
+            if len(shape) > 2 and shape[-1] == layer.attributes.get("num_embeddings"):
+                yield Fix("one-hot", (OnInput(name, (("argmax", -1),)),), 9)
             yield Fix("dtype", (OnInput(name, (("dtype", "int64"),)),), 20)
         if layer.kind == "linear" and len(shape) == 1:
             yield Fix("no-batch", (OnInput(name, (("unsqueeze", 0),)),), 9)
@@ -117,6 +121,10 @@ def _several(failure: Failure) -> Iterator[Fix]:
     """Propose the first of several outputs where a layer is given them all."""
     if "outputs" in failure.facts:
         yield Fix("several-outputs", (OnCall(Frozen(targets=failure.facts["outputs"])),), 5)
+    for axis in range(1, 3 if "inputs" in failure.facts else 0):
+        yield Fix(
+            "several-inputs", (OnCall(Frozen(parted=axis, count=len(failure.facts["inputs"]))),), 5 + axis
+        )
     if "not tuple" in failure.message and failure.inputs:
         made = [call.layer for call in failure.model.calls if len(call.outputs) > 1]
         giver = made[-1] if made else "the layer before"
@@ -205,11 +213,18 @@ def _settings(failure: Failure, problem: Problem) -> Iterator[Fix]:
         rank = 21 if layer.kind == "conv" and demand.wanted == 1 else 40
         yield Fix(cause, (OnLayer(layer.path, Frozen({demand.setting: demand.had})),), rank)
         yield from _narrowed(failure, demand.wanted, demand.had)
+        if failure.model.framework in _EITHER_WAY and layer.attributes.get("out_features") == demand.had:
+            sizes = Frozen(transposed=True, in_features=demand.had, out_features=demand.wanted)
+            yield Fix("stored-transposed", (OnLayer(layer.path, sizes),), 12)
     if "largest" in failure.facts:
         yield from _tables(failure, own)
     shapes = [_shape(failure, name) for name in failure.inputs]
     if shapes and shapes[0] is not None:
         yield from _by_kind(failure, shapes[0], shapes, layer.path in own)
+
+
+#: Where the graph itself says which way a stored matrix is read.
+_EITHER_WAY = frozenset({"onnx"})
 
 
 def _by_kind(
@@ -234,6 +249,9 @@ def _by_kind(
         for axis in range(len(first)):
             if axis != layer.attributes["axis"] % len(first):
                 yield Fix("concat-axis", (OnCall(Frozen(axis=axis)),), 20 + axis)
+    if layer.kind == "permute" and isinstance(layer.attributes.get("axes"), tuple):
+        kept = tuple(axis for axis in layer.attributes["axes"] if axis < len(first))
+        yield Fix("rank", (OnCall(Frozen(axes=kept)),), 20)
     if layer.kind == "reshape" and isinstance(layer.attributes.get("shape"), tuple):
         yield from _reshape(layer.attributes["shape"], first)
     yield from _windows(layer, first, own or bool(layer.parts))
@@ -257,11 +275,14 @@ def _tables(failure: Failure, own: set[str]) -> Iterator[Fix]:
 
 def _loaded(failure: Failure) -> Iterator[Fix]:
     """Propose the sizes of the checkpoint, or to load all but what differs."""
-    for changes in settings_of_checkpoint(failure):
+    for changes in settings_of_checkpoint(failure) if "turned" not in failure.facts else ():
         yield Fix("state-dict", changes, 5)
-    if "stored" in failure.facts:
+    if "turned" in failure.facts:
+        yield Fix("stored-transposed", (OnCall(Frozen(turned=failure.facts["turned"])),), 4)
+    if "stored" in failure.facts and "given" not in failure.facts:
         paths = ", ".join(f'"{path}"' for path, _ in failure.facts["stored"][:3])
-        text = f"leave {paths} out of the state and load the rest with strict=False"
+        torch = failure.model.framework == "torch"
+        text = f"leave {paths} out of the state and load the rest with strict=False" if torch else None
         yield Fix("state-dict", (OnCall(Frozen(strict=False)),), 6, text)
 
 
@@ -274,15 +295,18 @@ def _dotted(left: tuple[int, ...], right: tuple[int, ...]) -> Iterator[Fix]:
 
 
 def _steps_kept(failure: Failure) -> Iterator[Fix]:
-    """Propose that the recurrent layer before gives all its steps and not only the last."""
+    """Propose that the recurrent layer before gives all its steps, or only the last."""
     shape = _shape(failure, failure.inputs[0])
     layers = {layer.path: layer for layer in failure.model.layers}
     for call in reversed(failure.model.calls):
         layer = layers.get(call.layer)
-        if layer is None or failure.inputs[0] not in call.outputs or shape is None or len(shape) != 2:
+        if layer is None or failure.inputs[0] not in call.outputs or shape is None:
             continue
-        if layer.attributes.get("return_sequences") is False:
+        if len(shape) == 2 and layer.attributes.get("return_sequences") is False:
             yield Fix("return-sequences", (OnLayer(layer.path, Frozen(return_sequences=True)),), 5)
+        takes = failure.facts.get("takes", ("", ""))[1]
+        if len(shape) == 3 and takes == "2 axes" and layer.attributes.get("return_sequences") is True:
+            yield Fix("steps-kept", (OnLayer(layer.path, Frozen(return_sequences=False)),), 5)
 
 
 def _last_step(failure: Failure, shapes: list[tuple[int, ...] | None]) -> Iterator[Fix]:
@@ -373,12 +397,11 @@ def _windows(layer: Layer, shape: tuple[int, ...], own: bool) -> Iterator[Fix]:
     kernel = layer.attributes.get("kernel_size")
     if not own or not isinstance(kernel, tuple) or len(shape) < len(kernel) + 1:
         return
-    if layer.attributes.get("data_format") == "channels_last" or "pool" not in layer.kind + "conv pool":
+    last = layer.attributes.get("data_format") == "channels_last"
+    space, padding = shape[-len(kernel) - last :][: len(kernel)], layer.attributes.get("padding")
+    if isinstance(padding, str) and padding != "valid":
         return
-    space, padding = shape[-len(kernel) :], layer.attributes.get("padding")
-    if isinstance(padding, str):
-        return
-    before = pairs(padding, len(kernel))
+    before = pairs(0 if padding == "valid" else padding, len(kernel))
     dilation = per_axis(layer.attributes.get("dilation"), len(kernel), 1)
     reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
     short = [need - n - sum(pair) for need, n, pair in zip(reach, space, before, strict=True)]
@@ -386,7 +409,9 @@ def _windows(layer: Layer, shape: tuple[int, ...], own: bool) -> Iterator[Fix]:
         return
     smaller = tuple(min(k, n + sum(pair)) for k, n, pair in zip(kernel, space, before, strict=True))
     yield Fix("too-small", (OnLayer(layer.path, Frozen(kernel_size=smaller)),), 36)
-    if "conv" in layer.kind:
+    if padding == "valid":
+        yield Fix("too-small", (OnLayer(layer.path, Frozen(padding="same")),), 37)
+    elif "conv" in layer.kind:
         wider = tuple(pair[0] + -(-max(gap, 0) // 2) for pair, gap in zip(before, short, strict=True))
         yield Fix("too-small", (OnLayer(layer.path, Frozen(padding=wider)),), 35)
 

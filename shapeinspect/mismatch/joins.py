@@ -120,26 +120,31 @@ def _meeting(
     places, channels = (range(1, len(one) - 1), len(one) - 1) if last else (range(2, len(one)), 1)
     space = [axis for axis in differing if axis in places]
     if len(one) >= 4 and space == differing:
+        near = all(2 * min(one[axis], other[axis]) > max(one[axis], other[axis]) for axis in differing)
+        cause = "rounding" if near else "broadcast" if along is None else "concat-axis"
         if all(one[axis] > other[axis] for axis in differing):
             new = tuple(other[axis] if axis in differing else one[axis] for axis in range(len(one)))
-            yield Join("rounding", operand, (("crop", new),), 52)
+            yield Join(cause, operand, (("crop", new),), 52)
         name = "interpolate_last" if last else "interpolate"
-        yield Join("rounding", operand, ((name, tuple(other[axis] for axis in places)),), 54)
+        yield Join(cause, operand, ((name, tuple(other[axis] for axis in places)),), 54)
     if len(one) == 3 and len(differing) == 1 and one[differing[0]] > other[differing[0]] > 1:
         new = tuple(other[axis] if axis in differing else one[axis] for axis in range(3))
         yield Join("length", operand, (("crop", new),), 34)
-    if (len(one) == 4 or (last and len(one) >= 2)) and along is None and channels in differing:
+    if (len(one) == 4 or (last and len(one) >= 2)) and along is None:
         stride = _stride(tuple(one[axis] for axis in places), tuple(other[axis] for axis in places))
-        if stride is not None:
+        if stride is not None and (stride > 1 or channels in differing):
             wanted = other[channels]
             given = ("project_last", (wanted, stride, len(places))) if last else ("project", (wanted, stride))
-            yield Join("features", operand, (given,), 38 if wanted > one[channels] else 39)
+            cause = "features" if channels in differing else "broadcast"
+            yield Join(cause, operand, (given,), 38 if wanted > one[channels] else 39)
 
 
 def _ranks(one: tuple[int, ...], other: tuple[int, ...], operand: int) -> Iterator[Join]:
     if len(one) == len(other) - 1:
         for axis in range(len(one) + 1):
-            yield Join("missing-axis", operand, (("unsqueeze", axis),), 30 + axis)
+            # The other has a single step or place there, which this one lacks.
+            rank = 24 if axis < len(other) and other[axis] == 1 else 30 + axis
+            yield Join("missing-axis", operand, (("unsqueeze", axis),), rank)
     if len(one) > len(other) >= 2:
         yield Join("not-flattened", operand, (("flatten", len(other) - 1),), 26)
         for axis, length in enumerate(one):

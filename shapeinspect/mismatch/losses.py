@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -45,6 +45,7 @@ def losses(layer: Layer, shapes: tuple[tuple[int, ...], ...]) -> Iterator[Meetin
     if len(shapes) < 2 or not is_loss(layer):
         return
     outputs, targets = shapes[0], shapes[1]
+    yield from _resized(layer, outputs, targets)
     name = layer.type.lower().replace("sparsecategorical", "")
     if any(part in name for part in _CLASSES):
         if outputs == targets and len(outputs) > 1:
@@ -52,6 +53,32 @@ def losses(layer: Layer, shapes: tuple[tuple[int, ...], ...]) -> Iterator[Meetin
         yield from _classes(outputs, targets)
     else:
         yield from _same(outputs, targets)
+
+
+def counts(shapes: Sequence[Shape | None]) -> tuple[int, int] | None:
+    """Return how many outputs and how many targets there are, where these are not equally many.
+
+    Args:
+        shapes: the outputs' and the targets' shape.
+
+    Example:
+        >>> counts(((100, 3), (90,)))
+        (100, 90)
+    """
+    if len(shapes) < 2 or not shapes[0] or not shapes[1]:
+        return None
+    one, other = shapes[0][0], shapes[1][0]
+    known = isinstance(one, int) and isinstance(other, int)
+    return (int(one), int(other)) if known and one != other else None  # type: ignore[arg-type]  # both are numbers
+
+
+def _resized(layer: Layer, outputs: tuple[int, ...], targets: tuple[int, ...]) -> Iterator[Meeting]:
+    """Bring the outputs to the targets' size, the channels being last."""
+    sparse = "sparse" in layer.type.lower() and len(targets) == len(outputs) - 1
+    space = targets[1:] if sparse else targets[1:-1]
+    same = outputs[:1] == targets[:1] and (sparse or outputs[-1:] == targets[-1:])
+    if len(outputs) == 4 and len(space) == 2 and same and outputs[1:-1] != space:
+        yield Meeting("output-size", ((0, (("interpolate_last", space),)),), 29)
 
 
 def is_loss(layer: Layer) -> bool:

@@ -135,21 +135,24 @@ class Walked(Rerun):
     def reproduce(self) -> bool:
         """Walk the graph as it is; fill in ``failure`` and tell whether it ends in one."""
         found = self._walk(())
-        if found is None and "at" in self._recorded.facts:
-            found = self._looked_up()
+        if found is None and (self._recorded.refused or "at" in self._recorded.facts):
+            found = self._told()
         if found is None:
             return False
         self.failure = found
         return True
 
-    def _looked_up(self) -> Failure | None:
-        """Return the failure of the look-up that only the numbers tell."""
+    def _told(self) -> Failure | None:
+        """Return the failure that only the numbers tell, or the framework itself."""
         for at, call in enumerate(self._model.calls):
-            if call.layer == self._recorded.facts["at"]:
-                run = _Run(self._start(()), list(self._model.calls[:at]))
+            if call.layer == (self._recorded.refused or self._recorded.facts["at"]):
+                self._failed = at
+                run = _Run({})
+                self._walk((), run)
+                run.done = list(self._model.calls[:at])
                 layer = self._layers[call.layer]
                 failure = self._failure(layer, call, inputs_of(layer, call, run.shapes), run, "")
-                return replace(failure, facts=self._recorded.facts)
+                return replace(failure, facts=Frozen({**failure.facts, **self._recorded.facts}))
         return None
 
     def attempt(self, changes: Sequence[Change]) -> Failure | None:
@@ -174,9 +177,13 @@ class Walked(Rerun):
         except _UNFIT:
             return self.failure
         confirm = self._recorded.confirm
-        if ended is None and confirm is not None and confirm(changes) is False:
-            return self.failure
-        return ended
+        settings = all(isinstance(change, OnLayer) for change in changes)
+        if confirm is None or (ended is not None and not settings):
+            return self.failure if ended is None and self._recorded.refused else ended
+        # With other settings the layers behind follow, which the arithmetic does not know.
+        taken = confirm(changes)
+        unsaid = self._recorded.refused or ended is not None
+        return None if taken or (taken is None and not unsaid) else ended or self.failure
 
     def spell(self, change: Change, name: str) -> str:
         """Write a change in the words of the framework that recorded the graph."""
@@ -222,7 +229,7 @@ class Walked(Rerun):
         made = {name for call in self._model.calls for name in call.outputs}
         for name, value in self._model.values.items():
             if name not in made or value.constant is not None:
-                shapes[name] = value.shape
+                shapes[name] = value.shape if self._model.inputs else _counted(value.shape, self._batch)
         for name in self._model.inputs:
             given = self._recorded.fed.get(name, self._model.values[name].shape)
             shapes[name] = _counted(given, self._batch)
@@ -318,7 +325,25 @@ class Walked(Rerun):
             tuple(inputs),
             self._recorded.message or message,
             self._recorded.where or layer.origin,
+            facts=Frozen({**self._declares(run), **self._tried()}),
         )
+
+    def _tried(self) -> Frozen[Any]:
+        """Return what is said to pass with a fix, where it is not the whole call."""
+        return Frozen({key: value for key, value in self._recorded.facts.items() if key == "tried"})
+
+    def _declares(self, run: _Run) -> Frozen[Any]:
+        """Return the shapes that the model declares for its inputs, where others are fed."""
+        found: dict[str, tuple[Dim, ...]] = {}
+        for name in self._model.inputs:
+            declared, fed = self._model.values[name].shape, run.shapes.get(name)
+            if declared is None or fed is None or len(declared) != len(fed) or not known(fed):
+                continue
+            if any(map(unlike, declared, fed)):
+                found[name] = tuple(
+                    new if isinstance(new, int) else old for old, new in zip(fed, declared, strict=True)
+                )
+        return Frozen(declares=Frozen(found)) if found else Frozen()
 
 
 def _with_weights(model: Model) -> Model:
@@ -341,25 +366,34 @@ def _check_batch(layer: Layer, given: tuple[Shape | None, ...]) -> None:
         raise mismatch(f"{space + 2} axes: {order}", f"{len(shape)} axes: {show(shape)}")
 
 
+#: What an open batch counts as: no axis can be so long, and as a prime it is no product of others.
+_ANY = 2**61 - 1
+#: No axis of a tensor is longer; what is has an open batch in it.
+_LONGEST = 2**48
+
+
 class _Batch(int):
-    """A batch of open length: it counts as some number, and is printed as the model calls it."""
+    """A length with an open batch in it: it counts as some number, and is printed as the model calls it."""
 
     dim: Dim
 
-    def __new__(cls, dim: Dim) -> _Batch:
+    def __new__(cls, dim: Dim, length: int = _ANY) -> _Batch:
         """Remember the model's own name of it."""
-        self = super().__new__(cls, _ANY)
+        self = super().__new__(cls, length)
         self.dim = dim
         return self
+
+    def of(self, length: Dim) -> Dim:
+        """Write a length that went through a formula: so many batches and a rest, or unknown."""
+        if not isinstance(length, int) or length <= _LONGEST:
+            return length
+        batches, rest = divmod(int(length), _ANY)
+        return self.dim * batches + rest if batches and rest <= _LONGEST else UNKNOWN
 
     def __str__(self) -> str:
         return str(self.dim)
 
     __repr__ = __str__
-
-
-#: No axis of a layer is likely to have this length.
-_ANY = 4099
 
 
 def _batch_of(shapes: Iterable[Shape | None]) -> _Batch:
@@ -377,14 +411,19 @@ def _counted(shape: Shape | None, batch: _Batch) -> Shape | None:
 
 def _marked(shape: Shape | None, batch: _Batch) -> Shape | None:
     """Find the unknown batch again that went through a formula."""
-    return None if shape is None else tuple(batch if length == _ANY else length for length in shape)
+    if shape is None:
+        return None
+    return tuple(
+        _Batch(batch.of(length), length) if isinstance(length, int) and length > _LONGEST else length
+        for length in shape
+    )
 
 
 def _open(shape: Shape | None, batch: _Batch) -> Shape | None:
     """Take the number of an unknown batch back."""
     if shape is None:
         return None
-    return tuple(batch.dim if length == _ANY else length for length in shape)
+    return tuple(map(batch.of, shape))
 
 
 def _stepped(shape: Shape | None, steps: tuple[Step, ...]) -> Shape | None:

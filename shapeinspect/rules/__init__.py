@@ -19,7 +19,7 @@ from shapeinspect.rules.lengths import Length, ceil_div, larger, smaller
 from shapeinspect.rules.linear import einsum_terms, matmul_shape
 from shapeinspect.rules.pad import pad_size
 from shapeinspect.rules.pool import adaptive_end, adaptive_start, pool_size, unpool_size
-from shapeinspect.rules.recurrent import step_macs
+from shapeinspect.rules.recurrent import initial_states, step_macs
 from shapeinspect.rules.reduce import reduce_shape
 from shapeinspect.rules.repeat import tile_shape
 from shapeinspect.rules.reshape import flatten_shape, reshape_shape
@@ -66,6 +66,7 @@ __all__ = [
     "einsum_terms",
     "flatten_shape",
     "has_rule",
+    "initial_states",
     "larger",
     "macs",
     "matmul_shape",

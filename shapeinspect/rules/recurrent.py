@@ -86,18 +86,51 @@ def _whole(kind: str, attributes: Attributes, inputs: Shapes) -> Shapes:
             where="input_size",
             hint="batch_first says whether the batch or the time comes first",
         )
+    _check_states(settings, attributes, batch, inputs[1:])
     if settings.onnx:
-        return _onnx(settings, time, batch)
+        return _onnx(settings, attributes, time, batch)
     sequence = (*batch, time) if settings.batch_first else (time, *batch)
     if settings.keras:
         return _keras(settings, attributes, sequence, batch)
+    return ((*sequence, settings.features), *_states(settings, attributes, batch))
+
+
+def initial_states(kind: str, attributes: Attributes, sequence: Shape) -> tuple[Shape, ...]:
+    """Return the shapes of the states that a recurrent layer begins with.
+
+    Args:
+        kind: ``rnn``, ``lstm`` or ``gru``.
+        attributes: its settings.
+        sequence: its first input, N T i or T N i.
+
+    Example:
+        >>> initial_states("lstm", {"hidden_size": 8}, (17, 4, 5))
+        ((1, 4, 8), (1, 4, 8))
+    """
+    settings = _settings(kind, attributes)
+    return _states(settings, attributes, _time_batch(sequence, settings)[1])
+
+
+def _states(settings: _Settings, attributes: Attributes, batch: Shape) -> tuple[Shape, ...]:
+    count = 2 if settings.kind == "lstm" else 1
+    if settings.onnx:
+        tail = (settings.directions, settings.hidden)
+        return ((*batch, *tail) if settings.batch_first else (tail[0], *batch, tail[1]),) * count
+    if settings.keras:
+        return ((*batch, settings.hidden),) * (count * settings.directions)
     if attributes.get("packed"):  # all sequences in one axis: the shapes do not tell how many there are
         batch = (UNKNOWN,)
     stacked = (settings.directions * settings.layers, *batch)
-    states: Shapes = ((*stacked, settings.state),)
-    if kind == "lstm":
-        states = (*states, (*stacked, settings.hidden))
-    return ((*sequence, settings.features), *states)
+    return ((*stacked, settings.state), (*stacked, settings.hidden))[:count]
+
+
+def _check_states(settings: _Settings, attributes: Attributes, batch: Shape, given: Shapes) -> None:
+    """Compare the states that a layer is given; other optional inputs have other numbers of axes."""
+    wanted = _states(settings, attributes, batch)
+    states = [shape for shape in given if shape is not None and len(shape) == len(wanted[0])]
+    for has, state in zip(states, wanted, strict=False):
+        if any(map(unlike, has, state)):
+            raise mismatch(f"an initial state of {show(state)}", show(has), where="hidden_size")
 
 
 def _time_batch(shape: Shape, settings: _Settings) -> tuple[Dim, Shape]:
@@ -109,13 +142,11 @@ def _time_batch(shape: Shape, settings: _Settings) -> tuple[Dim, Shape]:
     return (shape[1], shape[:1]) if settings.batch_first else (shape[0], shape[1:2])
 
 
-def _onnx(settings: _Settings, time: Dim, batch: Shape) -> Shapes:
-    tail = (settings.directions, settings.hidden)
-    state: Shape = (settings.directions, *batch, settings.hidden)
+def _onnx(settings: _Settings, attributes: Attributes, time: Dim, batch: Shape) -> Shapes:
     whole: Shape = (time, settings.directions, *batch, settings.hidden)
     if settings.batch_first:
-        state, whole = (*batch, *tail), (*batch, time, *tail)
-    return (whole, state, state) if settings.kind == "lstm" else (whole, state)
+        whole = (*batch, time, settings.directions, settings.hidden)
+    return (whole, *_states(settings, attributes, batch))
 
 
 def _keras(settings: _Settings, attributes: Attributes, sequence: Shape, batch: Shape) -> Shapes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
 from shapeinspect.ir import Frozen
@@ -44,3 +45,76 @@ def test_onnxruntime_runs_a_feed_of_another_shape() -> None:
     assert _runs(session, feed, (OnInput("image", (("resize", (2, 1, 32, 32)),)),)) is True
     assert _runs(session, feed, (OnInput("image", (("resize", (2, 1, 30, 30)),)),)) is False
     assert _runs(session, feed, (OnInput("image", (("resize", (2, 1, 4000, 4000)),)),)) is None
+
+
+def _state(model: keras.Model) -> dict[str, object]:
+    import random
+
+    from keras.src.backend.common import global_state
+
+    layers_ = model._flatten_layers()
+    return {
+        "python": random.getstate(),
+        "numpy": str(np.random.get_state()),  # the state that others use
+        "counters": dict(global_state.get_global_attribute("object_name_uids") or {}),
+        "built": [layer.built for layer in layers_],
+        "calls": [len(layer._inbound_nodes) for layer in layers_],
+        "attributes": [sorted(vars(layer)) for layer in layers_],
+        "weights": [(id(weight), weight.numpy().tobytes()) for weight in model.weights],
+        "filtering": keras.config.is_traceback_filtering_enabled(),
+    }
+
+
+def _wide() -> tuple[keras.Model, object]:
+    model = keras.Sequential([keras.Input((9, 6)), layers.LSTM(8, dropout=0.3), layers.Dense(5)])
+    return model, lambda: model.predict(np.zeros((4, 9, 7)), verbose=0)
+
+
+def _kept() -> tuple[keras.Model, object]:
+    model = keras.Sequential([keras.Input((9, 6)), layers.LSTM(8, return_sequences=True), layers.Dense(5)])
+    model.compile("sgd", "mse")
+    return model, lambda: model.fit(np.zeros((4, 9, 6)), np.zeros((4, 5)), verbose=0)
+
+
+def _built() -> tuple[keras.Model, object]:
+    x = keras.Input((20, 3))
+    model = keras.Model(x, layers.LSTM(6)(x))
+    return model, lambda: layers.LSTM(3)(model.output)
+
+
+@pytest.mark.parametrize("make", [_wide, _kept, _built])
+def test_trying_leaves_the_model_and_keras_as_they_were(make) -> None:
+    from shapeinspect.debugging import explain_error
+
+    model, call = make()
+    with pytest.raises((ValueError, tf.errors.InvalidArgumentError)) as caught:
+        call()
+    before = _state(model)
+    found = explain_error(caught.value)
+    assert found is not None
+    assert found.fixes
+    assert _state(model) == before
+
+
+def test_fewer_labels_than_samples() -> None:
+    from shapeinspect.debugging import explain_error
+
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3)])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.raises(ValueError, match="cardinality") as caught:
+        model.fit(np.zeros((10, 4)), np.zeros((9,)), verbose=0)
+    found = explain_error(caught.value)
+    assert found is not None
+    assert (found.layer.path, found.cause) == ("loss", "samples")
+
+
+def test_a_program_that_fails_otherwise_gets_no_note() -> None:
+    import shapeinspect
+
+    class Strict(keras.Model):
+        def call(self, x):
+            raise ValueError("mode has to be one of two, whatever the shape")
+
+    with pytest.raises(ValueError, match="mode") as caught, shapeinspect.debug():
+        Strict()(np.zeros((2, 5)))
+    assert not getattr(caught.value, "__notes__", ())

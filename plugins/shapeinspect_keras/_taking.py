@@ -1,0 +1,51 @@
+"""What a Keras layer says of the inputs that it takes: how many axes, and which batch it keeps states for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+#: Layers that say it only in their exceptions, and the fewest axes they take. Source: keras/src/layers, 3.15.
+_FEWEST = {"TimeDistributed": 3}
+
+
+def wanted(operation: Any, symbols: Sequence[Any]) -> tuple[str, str] | None:
+    """Say what a layer takes, if it takes no input of these forms; None where it says nothing against them.
+
+    The first word is the cause, as the core names it.
+
+    Args:
+        operation: the layer or operation.
+        symbols: the tensors that it is called on.
+
+    Example:
+        >>> wanted(object(), [])
+    """
+    import keras
+
+    ranks = [len(one.shape) for one in symbols]
+    specs = keras.tree.flatten(getattr(operation, "input_spec", None) or ())
+    for spec, rank in zip(specs, ranks, strict=False):
+        if spec.ndim is not None and rank != spec.ndim and not spec.allow_last_axis_squeeze:
+            return "rank", f"{spec.ndim} axes"
+        if spec.min_ndim is not None and rank < spec.min_ndim:
+            return "rank", f"at least {spec.min_ndim} axes"
+        if spec.max_ndim is not None and rank > spec.max_ndim:
+            return "rank", f"at most {spec.max_ndim} axes"
+    fewest = _FEWEST.get(type(operation).__name__)
+    if fewest is not None and ranks and ranks[0] < fewest:
+        return "rank", f"at least {fewest} axes"
+    return _batch(operation, symbols)
+
+
+def _batch(operation: Any, symbols: Sequence[Any]) -> tuple[str, str] | None:
+    """Say which batch a layer keeps states for from one call to the next."""
+    states = getattr(operation, "states", None) if getattr(operation, "stateful", False) else None
+    if not states or not symbols or not symbols[0].shape:
+        return None
+    import keras
+
+    kept = keras.tree.flatten(states)[0].shape[0]
+    if kept == symbols[0].shape[0]:
+        return None
+    return "stateful", f"a batch of {kept}, whose states it keeps (stateful=True)"

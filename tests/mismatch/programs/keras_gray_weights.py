@@ -1,0 +1,20 @@
+"""The weights file was made for pictures of three channels."""
+
+import tempfile
+
+import keras
+from keras import layers
+
+LAYER = "first"
+CAUSE = "state-dict"
+FIX = "keras.Input(shape=(16, 18, 3))"
+REPAIR = ("net(1).load_weights", "net(3).load_weights")
+
+
+def net(channels):
+    return keras.Sequential([keras.Input((16, 18, channels)), layers.Conv2D(8, (3, 5), name="first")])
+
+
+with tempfile.TemporaryDirectory() as folder:
+    net(3).save_weights(f"{folder}/net.weights.h5")
+    net(1).load_weights(f"{folder}/net.weights.h5")

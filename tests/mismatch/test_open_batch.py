@@ -1,0 +1,54 @@
+"""A batch of open length counts as some number, and is never taken for an axis that has a length."""
+
+from __future__ import annotations
+
+import pytest
+
+from shapeinspect import dims
+from shapeinspect.dims import UNKNOWN
+from shapeinspect.ir import Call, Frozen, Layer, Model, Value
+from shapeinspect.mismatch.walked import walk_again, walked_model
+from shapeinspect.rerun import Recorded
+
+BATCH = dims.symbol("samples")
+
+
+def _recorded(*steps: tuple[str, dict[str, object]], shape: tuple[object, ...]) -> Recorded:
+    layers, calls, name = [], [], "x"
+    for kind, attributes in steps:
+        layers.append(Layer(kind, kind, kind, (kind,), Frozen(attributes)))
+        calls.append(Call(kind, (name,), (f"{kind}:0",)))
+        name = f"{kind}:0"
+    values = Frozen({"x": Value("x", shape)})  # type: ignore[arg-type]  # a shape with a symbol
+    model = Model("", "live", "keras", "keras-live", tuple(layers), tuple(calls), values, ("x",), (name,))
+    return Recorded(model, Frozen(), "", None, lambda *_: "")
+
+
+@pytest.mark.parametrize(
+    ("steps", "made"),
+    [
+        ((("linear", {"in_features": 7, "out_features": 4099}),), (BATCH, 5, 4099)),
+        ((("flatten", {"start_axis": 0, "end_axis": 1}),), (BATCH * 5, 7)),
+        ((("pad", {"padding": ((1, 2), (0, 0), (0, 0))}),), (BATCH + 3, 5, 7)),
+        ((("slice", {"axes": (0,), "starts": (0,), "ends": (2**63 - 1,), "steps": (2,)}),), (UNKNOWN, 5, 7)),
+    ],
+)
+def test_shapes_behind_an_open_batch(steps, made) -> None:
+    recorded = _recorded(*steps, shape=(BATCH, 5, 7))
+    model = walked_model(Recorded(*_fields(recorded, steps)))
+    assert model.values[f"{steps[-1][0]}:0"].shape == made
+
+
+def _fields(recorded: Recorded, steps) -> tuple[object, ...]:
+    last = f"{steps[-1][0]}:0"
+    values = Frozen({**recorded.model.values, last: Value(last)})
+    from dataclasses import replace
+
+    return replace(recorded.model, values=values), Frozen(), "", None, recorded.spell
+
+
+def test_a_refusal_names_the_batch_and_the_long_axis() -> None:
+    recorded = _recorded(("linear", {"in_features": 8, "out_features": 2}), shape=(BATCH, 4099, 7))
+    rerun = walk_again(recorded)
+    assert rerun is not None
+    assert str(rerun.failure.model.values["x"].shape) == "(samples, 4099, 7)"
