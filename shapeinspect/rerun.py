@@ -62,7 +62,9 @@ class OnCall:
     """Give the failed call other settings.
 
     Args:
-        attributes: the settings that change, as the vocabulary of kinds names them.
+        attributes: the settings that change, as the vocabulary of kinds names them; ``around`` axes to
+            permute what it reads, and to turn back what it gives; ``swapped`` for its first two inputs
+            in the other order.
     """
 
     attributes: Frozen[Attribute]
@@ -88,7 +90,8 @@ class Failure:
         message: the framework's own words.
         where: the user's own source line, such as ``train.py:12  y = self.fc(x)``.
         root: how the model's own call is spelled where it matters, such as a class's name.
-        facts: what only the real numbers tell, such as ``largest`` (the largest index that is looked up).
+        facts: what only the real numbers tell, such as ``largest`` (the largest index that is looked up),
+            and ``names``, what the user's line calls the inputs.
     """
 
     model: Model
@@ -244,8 +247,8 @@ def reshaped(step: Step, shape: tuple[int, ...]) -> tuple[int, ...]:
     Args:
         step: ``permute`` axes, ``unsqueeze`` axis, ``squeeze`` axis, ``flatten`` first axis, ``merge``
             (first, last) axes into one, ``reshape`` shape (one -1), ``resize`` shape (another tensor),
-            ``crop`` shape, ``interpolate`` or ``adaptive_pool`` space, ``channels`` (axis, length, length
-            before, rank),
+            ``crop`` shape, ``expand`` lengths (-1 keeps one), ``interpolate`` or ``adaptive_pool`` space,
+            ``channels`` (axis, length, length before, rank),
             ``project`` (channels, stride), ``last`` axis (its last entry), ``dtype`` name,
             ``interpolate_last`` and ``project_last`` (channels, stride, spatial axes) the same with the
             channels last, ``one_hot`` classes, ``contiguous`` (nothing moves), ``shift`` by (added to
@@ -314,6 +317,14 @@ def _cropped(shape: _Lengths, lengths: _Lengths) -> _Lengths:
     return tuple(lengths)
 
 
+def _expanded(shape: _Lengths, lengths: _Lengths) -> _Lengths:
+    if len(lengths) != len(shape) or any(
+        new != -1 and old != 1 for new, old in zip(lengths, shape, strict=True)
+    ):
+        raise ValueError(f"{lengths} of {shape}")
+    return tuple(old if new == -1 else new for new, old in zip(lengths, shape, strict=True))
+
+
 def _with_channels(shape: _Lengths, given: tuple[int, int, int, int]) -> _Lengths:
     at = given[0] % len(shape)
     return (*shape[:at], given[1], *shape[at + 1 :])
@@ -338,6 +349,7 @@ _STEPS: dict[str, Callable[[_Lengths, Any], _Lengths]] = {
     "reshape": _refilled,
     "resize": lambda _shape, given: tuple(given),
     "crop": _cropped,
+    "expand": _expanded,
     "interpolate": _with_space,
     "adaptive_pool": _with_space,
     "channels": _with_channels,

@@ -80,6 +80,8 @@ class LargestIndex(Rerun):
         return self._rerun.spell(change, name)
 
 
+#: The losses whose targets are looked up among the outputs.
+_OF_CLASSES = ("CrossEntropyLoss", "NLLLoss", "MultiMarginLoss")
 _SIZES = ("num_embeddings", "out_features", "out_channels")
 
 
@@ -90,6 +92,7 @@ def _table(inside: Any, given: tuple[tuple[Any, ...], dict[str, Any]]) -> tuple[
     if indices is None:
         return None
     size = getattr(inside, "num_embeddings", None)
-    if size is None and len(found) > 1 and found[0].is_floating_point() and found[0].dim() > 1:
+    of_classes = inside is None or type(inside).__name__ in _OF_CLASSES
+    if size is None and of_classes and len(found) > 1 and found[0].is_floating_point() and found[0].dim() > 1:
         size = found[0].shape[1]  # the classes stand on axis 1
     return None if size is None else (int(size), indices)

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from shapeinspect_torch._recurrent import RECURRENT, one_step
+from shapeinspect_torch._refusals import refuse
 from shapeinspect_torch._shadow import TINY
 from shapeinspect_torch._shapes import quick
 
@@ -97,6 +98,8 @@ def without_numbers_mode(device: Any, listener: Listener) -> AbstractContextMana
             if name in RECURRENT:
                 return one_step(func, args, kwargs)
             if not real and (answer := quick(name, args, kwargs, found)) is not None:
+                return answer
+            if (answer := refuse(name, args, kwargs)) is not None:
                 return answer
             if real and name not in _UNMIXED:
                 args = tuple(on_meta(arg) for arg in args)

@@ -192,8 +192,7 @@ class Recorder:
             return self._cast(found, run)
         kind, attributes, weights = self._described(name, args, kwargs, found)
         shown = Draft("", kind, _spelled(func, raw), ())
-        skipped = {id(weight) for weight in weights.values() if id(weight) in self._weights}
-        inputs = [self.name_of(tensor) for tensor in found if id(tensor) not in skipped]
+        inputs = [self.name_of(tensor) for tensor in self._but(weights, found)]
         for use, weight in weights.items():
             self._used(use, weight, attributes)
         if kind == "embedding" and found[0].is_floating_point():
@@ -212,6 +211,21 @@ class Recorder:
         outputs = [self._bind(tensor, self._fresh()) for tensor in made]
         self._write(name, shown, attributes, inputs, outputs)
         return result
+
+    def operands(self, raw: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+        """Return the tensors that a call reads, without those that are its own weights.
+
+        Args:
+            raw: the function's name, or the path of a module.
+            args: positional arguments.
+            kwargs: named arguments.
+        """
+        found = [tensor for _, tensor in tensors((args, kwargs))]
+        return self._but(self._described(plain_name(raw), args, kwargs, found)[2], found)
+
+    def _but(self, weights: Mapping[str, Any], found: list[Any]) -> list[Any]:
+        skipped = {id(weight) for weight in weights.values() if id(weight) in self._weights}
+        return [tensor for tensor in found if id(tensor) not in skipped]
 
     def finished(self) -> tuple[Call, ...]:
         """Return the calls that came to their end, in the order in which they began."""

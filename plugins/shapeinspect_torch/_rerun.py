@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from types import FrameType
 from typing import Any
 
 from shapeinspect.ir import Call, Frozen, Layer, Model
@@ -13,12 +16,23 @@ from shapeinspect_torch._edits import rebuild_layer, stepped
 from shapeinspect_torch._guard import undisturbed
 from shapeinspect_torch._inputs import Inputs, prepare
 from shapeinspect_torch._mode import function_name, without_numbers_mode
-from shapeinspect_torch._pytree import rebuild, tensors
-from shapeinspect_torch._record import Recorder
+from shapeinspect_torch._pytree import rebuild
+from shapeinspect_torch._record import Recorder, is_ours
+from shapeinspect_torch._refusals import OtherTypeError, refuse_types
 from shapeinspect_torch._shadow import Shadow
 from shapeinspect_torch._spelling import spell
 from shapeinspect_torch._tree import Node, unwrap, walk
 from shapeinspect_torch.trace import _assemble, _limit, _recorder, _Trace, _wrap
+
+#: How torch says that a dtype is not the one it takes.
+_OF_TYPES = re.compile(r"dtype|scalar type|Input type|should be the same")
+
+
+#: A line of the user's, and the module whose forward runs it.
+_Site = tuple[str, int, str]
+
+#: How torch says that a place to unpool to lies outside.
+_OF_PLACES = "invalid max index"
 
 
 @dataclass(slots=True)
@@ -31,6 +45,15 @@ class _Trial:
     error: Exception | None = None
     #: The place in the recorder's calls, and the function's name or the module's path.
     failed: tuple[int, str] | None = None
+    #: The user's line that failed, and the module that it stands in.
+    site: _Site | None = None
+    #: The shape that was pooled, by the ``id`` of the places of the largest numbers in it.
+    pooled: dict[int, tuple[int, ...]] = field(default_factory=dict)
+
+    def fail(self, at: int, name: str) -> None:
+        """Note where it failed first."""
+        if self.failed is None:
+            self.failed, self.site = (at, name), _site(self.recorder)
 
 
 class TorchRerun(Rerun):
@@ -49,6 +72,11 @@ class TorchRerun(Rerun):
         self._prefix = prefix
         self._places: list[int] = []
         self._failed: tuple[int, str] | None = None
+        self._site: _Site | None = None
+        #: Torch's own words.
+        self._message = ""
+        #: Whether torch spoke of dtypes, so that they are compared as well.
+        self._typed = False
         #: The path of the module, or the name of the function, that each place of the recorder is.
         self._entered: dict[int, str] = {}
 
@@ -62,9 +90,11 @@ class TorchRerun(Rerun):
         Returns:
             The exception that it ended with, or None if it came to its end.
         """
+        self._message = message
+        self._typed = _OF_TYPES.search(message) is not None
         trial = self._run(())
         model = self._model(trial)
-        self._failed = trial.failed
+        self._failed, self._site = trial.failed, trial.site
         found = self._found(trial)
         self.failure = replace(found, model=model, message=message, where=where) if found else Failure(
             model, Layer("", "module", ""), (), message, where
@@ -144,13 +174,25 @@ class TorchRerun(Rerun):
             at = len(recorder.calls)
             self._entered[at] = path
             args, kwargs = self._operands(at, path, args, kwargs, recorder, changes)
+            args, turn = self._turned(at, path, args, recorder, changes)
             try:
                 if node.draft.kind in ("batch_norm", "instance_norm"):
                     _refuse_one_value(node.draft.kind, module, args)
-                return forward(*args, **kwargs)
+                made = turn(forward(*args, **kwargs))
+                if _OF_PLACES in self._message:
+                    _refuse_places(trial.pooled, args, made)
+                return made
             except Exception:
+                before = recorder.failure
+                edited = self._again(at, path, args, kwargs, recorder, changes)
+                if edited is not None and trial.failed is None:
+                    recorder.failure = None
+                    try:
+                        return forward(*edited[0], **edited[1])
+                    except Exception:  # noqa: BLE001  # it fails with the edit as well, so it fails
+                        recorder.failure = before
                 if trial.failed is None:
-                    trial.failed = (at, path)
+                    trial.fail(at, path)
                     recorder._failed(node.draft, recorder._seen((args, kwargs)))
                 raise
 
@@ -161,22 +203,43 @@ class TorchRerun(Rerun):
 
         def listen(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], run: Callable[[], Any]) -> Any:
             if recorder._silent:
+                if self._typed:
+                    refuse_types(function_name(func), args, kwargs)
                 return recorder.function(func, args, kwargs, run)
             at, name = len(recorder.calls), function_name(func)
             self._entered[at] = name
             new_args, new_kwargs = self._operands(at, name, args, kwargs, recorder, changes)
-            new_args, new_kwargs = self._settings(at, name, new_args, new_kwargs, changes)
+            new_args, new_kwargs = self._settings(at, name, new_args, new_kwargs, recorder, changes)
             if new_args is not args or new_kwargs is not kwargs:
                 args, kwargs = new_args, new_kwargs
                 run = lambda: func(*args, **kwargs)  # noqa: E731  # a name of its own would say no more
             try:
-                return recorder.function(func, args, kwargs, run)
+                return recorder.function(func, args, kwargs, self._checked(name, args, kwargs, run))
             except Exception:
-                if trial.failed is None:
-                    trial.failed = (at, name)
+                before = recorder.failure
+                edited = self._again(at, name, args, kwargs, recorder, changes)
+                if edited is not None and trial.failed is None:
+                    recorder.failure = None
+                    try:
+                        return recorder.function(func, *edited, lambda: func(*edited[0], **edited[1]))
+                    except Exception:  # noqa: BLE001  # it fails with the edit as well, so it fails
+                        recorder.failure = before
+                trial.fail(at, name)
                 raise
 
         return listen
+
+    def _checked(
+        self, name: str, args: Any, kwargs: dict[str, Any], run: Callable[[], Any]
+    ) -> Callable[[], Any]:
+        if not self._typed:
+            return run
+
+        def checked() -> Any:
+            refuse_types(name, args, kwargs)
+            return run()
+
+        return checked
 
     def _operands(
         self, at: int, name: str, args: Any, kwargs: Any, recorder: Recorder, changes: tuple[Change, ...]
@@ -184,31 +247,64 @@ class TorchRerun(Rerun):
         edits = [
             change
             for change in changes
-            if isinstance(change, OnOperand) and self._is_at(change.call, at, name)
+            if isinstance(change, OnOperand) and self._is_at(change.call, at, name, recorder)
         ]
-        if not edits:
-            return args, kwargs
+        return self._edited(edits, name, args, kwargs, recorder) if edits else (args, kwargs)
+
+    def _turned(
+        self, at: int, name: str, args: Any, recorder: Recorder, changes: tuple[Change, ...]
+    ) -> tuple[Any, Callable[[Any], Any]]:
+        """Permute what a layer reads, and give back how its result is turned again."""
+        found = [change.attributes for change in changes if isinstance(change, OnCall)]
+        asked = found[0] if found and args and self._is_at(None, at, name, recorder) else {}
+        if "around" in asked:
+            axes = asked["around"]
+            back = tuple(axes.index(axis) for axis in range(len(axes)))
+            turned = stepped(args[0], (("permute", axes),))
+            return (turned, *args[1:]), lambda made: stepped(made, (("permute", back),))
+        if "swapped" in asked:
+            return (args[1], args[0], *args[2:]), lambda made: made
+        return args, lambda made: made
+
+    def _again(
+        self, at: int, name: str, args: Any, kwargs: Any, recorder: Recorder, changes: tuple[Change, ...]
+    ) -> tuple[Any, Any] | None:
+        """Edit what fails at the line that failed first, in another layer of the same code."""
+        edits = [change for change in changes if isinstance(change, OnOperand) and change.call is None]
+        if not edits or self._failed is None or at <= self._failed[0]:
+            return None
+        if name.rpartition(".")[2] != self._failed[1].rpartition(".")[2]:
+            return None
+        if self._site is None or _site(recorder)[:2] != self._site[:2]:
+            return None
+        return self._edited(edits, name, args, kwargs, recorder)
+
+    def _edited(
+        self, edits: list[OnOperand], name: str, args: Any, kwargs: Any, recorder: Recorder
+    ) -> tuple[Any, Any]:
         for edit in edits:
             for step, item in edit.steps:
                 if step == "item":  # a layer was given all outputs of another
                     return tuple(one[item] if isinstance(one, tuple) else one for one in args), kwargs
-        found = [tensor for _, tensor in tensors((args, kwargs)) if id(tensor) not in recorder._weights]
+        found = recorder.operands(name, args, kwargs)
         new = {id(found[edit.operand]): stepped(found[edit.operand], edit.steps) for edit in edits}
         return (
             rebuild(tuple(args), lambda tensor: new.get(id(tensor), tensor)),
             rebuild(dict(kwargs), lambda tensor: new.get(id(tensor), tensor)),
         )
 
-    def _is_at(self, call: int | None, at: int, name: str) -> bool:
+    def _is_at(self, call: int | None, at: int, name: str, recorder: Recorder) -> bool:
         if call is None:
-            return self._failed == (at, name)
+            if self._failed is None or self._failed[1] != name or at <= self._failed[0]:
+                return self._failed == (at, name)
+            return self._site is not None and _site(recorder) == self._site  # a loop comes by again
         return call < len(self._places) and self._places[call] == at
 
     def _settings(
-        self, at: int, name: str, args: Any, kwargs: Any, changes: tuple[Change, ...]
+        self, at: int, name: str, args: Any, kwargs: Any, recorder: Recorder, changes: tuple[Change, ...]
     ) -> tuple[Any, Any]:
         for change in changes:
-            if isinstance(change, OnCall) and self._failed == (at, name):
+            if isinstance(change, OnCall) and self._is_at(None, at, name, recorder):
                 if "axis" in change.attributes:
                     return args[:1], {**kwargs, "dim": change.attributes["axis"]}
                 if "shape" in change.attributes:
@@ -223,6 +319,20 @@ class TorchRerun(Rerun):
         """
         at = self._places[call]
         self._failed = (at, self._entered.get(at, ""))
+
+    def ended_in(self, module: Any) -> bool:
+        """Tell whether the run without numbers failed in the layer that the real one failed in.
+
+        Args:
+            module: the innermost module of the real one; a container proves nothing.
+        """
+        nodes = walk(self._root)
+        paths = [
+            self.full_path(one.draft.path, one is nodes[0])
+            for one in nodes
+            if one.real is module and one.leaf
+        ]
+        return not paths or self.failure.layer.path in paths
 
     def full_path(self, path: str, root: bool) -> str:
         """Return the path of a module in the model that is debugged.
@@ -250,7 +360,11 @@ class TorchRerun(Rerun):
             return Failure(model, Layer(path, "module", own), failure.inputs, str(trial.error))
         path = self.full_path(draft.path, draft is root)
         layer = Layer(path, draft.kind, draft.type, tuple(path.split(".")), Frozen(draft.attributes))
-        return Failure(model, layer, failure.inputs, str(trial.error))
+        facts: Frozen[Any] = Frozen()
+        if isinstance(trial.error, OtherTypeError):
+            error = trial.error
+            facts = Frozen(operand=error.operand, wants=error.wants, has=error.has)
+        return Failure(model, layer, failure.inputs, str(trial.error), facts=facts)
 
     def _model(self, trial: _Trial) -> Model:
         source = Source(type(self._root).__name__, target=self._root)
@@ -311,6 +425,25 @@ def call_without_numbers(copy: Any, model: Any, inputs: Inputs, listener: Callab
     device = torch.device("cpu") if first is None or first.is_meta else first.device
     with without_numbers_mode(device, listener):
         return copy(*inputs.args, **inputs.kwargs)
+
+
+def _site(recorder: Recorder) -> _Site:
+    """Return the user's line that runs, and the module whose forward it stands in."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and is_ours(frame.f_code.co_filename):
+        frame = frame.f_back
+    scope = recorder._scopes[-1].draft.path
+    return ("", 0, scope) if frame is None else (frame.f_code.co_filename, frame.f_lineno, scope)
+
+
+def _refuse_places(pooled: dict[int, tuple[int, ...]], args: Any, made: Any) -> None:
+    """Refuse to unpool into less space than was pooled; the places are numbers, which are not there."""
+    if isinstance(made, tuple) and len(made) == 2 and args and hasattr(args[0], "shape"):
+        pooled[id(made[1])] = tuple(args[0].shape)  # a pool that gives the places too
+    elif len(args) > 1 and id(args[1]) in pooled:
+        before, after = pooled[id(args[1])], tuple(made.shape)
+        if any(one > other for one, other in zip(before[2:], after[2:], strict=False)):
+            raise RuntimeError(f"{_OF_PLACES}: places in {before[2:]}, and {after[2:]} are made")
 
 
 def _refuse_one_value(kind: str, module: Any, args: tuple[Any, ...]) -> None:

@@ -10,6 +10,8 @@ from shapeinspect.rerun import Change, Evaluating, Failure, OnCall, OnInput, OnL
 #: Attributes of the vocabulary that torch calls otherwise.
 _ARGUMENTS = {"axis": "dim"}
 
+_CASTS = {"int64": "long", "float32": "float", "float64": "double", "float16": "half"}
+
 _STEPS: dict[str, Callable[[str, Any], str]] = {
     "permute": lambda x, axes: f"{x}.permute{axes}" if _swap(axes) is None else f"{x}.transpose{_swap(axes)}",
     "unsqueeze": lambda x, axis: f"{x}.unsqueeze({axis})",
@@ -19,12 +21,14 @@ _STEPS: dict[str, Callable[[str, Any], str]] = {
     "reshape": lambda x, shape: f"{x}.reshape{shape}",
     "resize": lambda x, shape: f"{x} of shape {shape}",
     "crop": lambda x, shape: f"{x}[{', '.join(':' if n is None else f':{n}' for n in shape)}]",
+    "expand": lambda x, lengths: f"{x}.expand{lengths}",
+    "one_hot": lambda x, count: f"F.one_hot({x}.long(), {count}).float()",
     "interpolate": lambda x, space: f"F.interpolate({x}, size={space})",
     "adaptive_pool": lambda x, space: f"nn.AdaptiveAvgPool{len(space)}d({_plain(space)})({x})",
     "channels": lambda x, given: _channels(x, *given),
     "project": lambda x, given: f"nn.LazyConv2d({given[0]}, 1, stride={given[1]})({x})",
     "last": lambda x, axis: f"{x}[{', '.join([':'] * axis)}, -1]" if axis else f"{x}[-1]",
-    "dtype": lambda x, name: f"{x}.long()" if name == "int64" else f"{x}.to(torch.{name})",
+    "dtype": lambda x, name: f"{x}.{_CASTS[name]}()" if name in _CASTS else f"{x}.to(torch.{name})",
     "shift": lambda x, by: f"{x} {'+' if by > 0 else '-'} {abs(by)}",
     "argmax": lambda x, axis: f"{x}.argmax({axis})",
     "item": lambda x, at: f"{x}[{at}]",

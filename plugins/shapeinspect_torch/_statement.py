@@ -153,6 +153,8 @@ class _Writer:
     def _may_call(self, function: ast.expr) -> bool:
         import torch
 
+        if isinstance(function, ast.Call):  # a layer that is made and called at once
+            return self._may_call(function.func)
         found = self._resolved(function)
         if isinstance(found, torch.nn.Module):
             self._modules.setdefault(ast.unparse(function), found)

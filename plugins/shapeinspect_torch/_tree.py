@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,10 +87,31 @@ def _node(module: Any, path: str, parts: tuple[str, ...], seen: dict[int, str]) 
     native = _native(module)
     kind, attributes = describe(native, _plain_attributes(module)) if native else ("unknown", {})
     leaf = bool(native) and kind != "module" and _runs_as_torch_wrote_it(module)
+    if leaf and not _is_script(module):
+        attributes = {**attributes, **_of_weight(kind, module, attributes)}
     if not leaf:
         kind, attributes = "module", {}
     draft = Draft(path, kind, _type_name(module, native), parts, attributes)
     return Node(draft, module, native_name(native) if leaf else "", leaf, seen.setdefault(id(module), path))
+
+
+def _of_weight(kind: str, module: Any, attributes: dict[str, Any]) -> dict[str, Any]:
+    """Return the sizes that a layer's weight has, which may be another than the one it was built with."""
+    weight = module._parameters.get("weight")
+    groups = attributes.get("groups") or 1
+    if weight is None or kind not in _SIZES or hasattr(weight, "materialize") or weight.dim() < 2:
+        return {}
+    sizes = _SIZES[kind](tuple(weight.shape), groups)
+    return {name: size for name, size in sizes.items() if name in attributes}
+
+
+#: The settings that a weight's shape is, by kind: from the shape and the groups.
+_SIZES: dict[str, Callable[[tuple[int, ...], int], dict[str, int]]] = {
+    "linear": lambda shape, _: {"out_features": shape[0], "in_features": shape[1]},
+    "embedding": lambda shape, _: {"num_embeddings": shape[0], "embedding_dim": shape[1]},
+    "conv": lambda shape, groups: {"out_channels": shape[0], "in_channels": shape[1] * groups},
+    "conv_transpose": lambda shape, groups: {"in_channels": shape[0], "out_channels": shape[1] * groups},
+}
 
 
 def _native(module: Any) -> str:

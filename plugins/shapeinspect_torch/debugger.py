@@ -5,13 +5,18 @@ from __future__ import annotations
 import linecache
 import os
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from types import FrameType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shapeinspect.errors import UsageError
+from shapeinspect.ir import Frozen
 from shapeinspect.rerun import Debugger, Recorded, Rerun
 from shapeinspect.source import Source
 from shapeinspect_torch._record import is_ours
+
+if TYPE_CHECKING:
+    from shapeinspect_torch._rerun import TorchRerun
 
 _CALLS = ("_wrapped_call_impl", "_call_impl")
 #: What torch raises where shapes, sizes or indices do not fit; a user's own types are none of these.
@@ -43,10 +48,10 @@ class TorchDebugger(Debugger):
             return loading(place.message, place.where, [frame for frame, _ in frames])
         if _IN_PLACE in str(error):
             return place.overwritten()
-        if "equal size" in str(error):
+        if "equal size" in str(error) and not place.called:
             from shapeinspect_torch._building import collating
 
-            return collating(place.message, place.where)
+            return place.statement() or collating(place.message, place.where)
         if (frames and frames[-1][0].f_code.co_name) == "__init__":
             from shapeinspect_torch._building import building
 
@@ -129,11 +134,15 @@ class _Place:
         for frame in self.called:
             root = frame.f_locals["self"]
             rerun = TorchRerun(root, *_arguments(frame), self._path(root))
-            ended = rerun.reproduce(self.message, self.where)
+            try:
+                ended = rerun.reproduce(self.message, self.where)
+            except UsageError:  # the forward takes other arguments, which Python itself has said
+                return None
             if ended is None:
                 return None
             if not rerun.is_limit(ended):
-                return rerun if _is_op(rerun) else None
+                inside = self.called[-1].f_locals["self"]
+                return self._named(rerun) if _is_op(rerun) and rerun.ended_in(inside) else None
         return None
 
     def statement(self) -> Rerun | None:
@@ -149,11 +158,24 @@ class _Place:
         rerun = TorchRerun(step, (), inputs)
         ended = rerun.reproduce(self.message, self.where)
         if ended is not None:
-            return rerun if not rerun.is_limit(ended) and _is_op(rerun) else None
+            return self._named(rerun) if not rerun.is_limit(ended) and _is_op(rerun) else None
         inside = self.called[-1].f_locals["self"] if self.called else None
         given = _arguments(self.called[-1]) if self.called else (_compared(self.frames), {})
         labels = LargestIndex(step, (), inputs, "")
         return labels if labels.locate(inside, given, self.message, self.where) else None
+
+    def _named(self, rerun: TorchRerun) -> TorchRerun:
+        """Let the fixes call the tensors as the user's line does."""
+        from shapeinspect_torch._naming import names_of
+
+        place = next((one for one in reversed(self.frames) if not is_ours(one[0].f_code.co_filename)), None)
+        failure = rerun.failure
+        if place is not None and failure.inputs:
+            values = failure.model.values
+            shapes = [values[name].shape if name in values else None for name in failure.inputs]
+            names = names_of(failure.layer.path, shapes, *place)
+            rerun.failure = replace(failure, facts=Frozen({**failure.facts, "names": names}))
+        return rerun
 
     def looked_up(self) -> Rerun | None:
         """Find what only the numbers tell: an index that is out of its table."""
@@ -165,7 +187,10 @@ class _Place:
         root = outermost.f_locals["self"]
         found = LargestIndex(root, *_arguments(outermost), self._path(root))
         inside = innermost.f_locals["self"]
-        return found if found.locate(inside, _arguments(innermost), self.message, self.where) else None
+        try:
+            return found if found.locate(inside, _arguments(innermost), self.message, self.where) else None
+        except UsageError:
+            return None
 
     def overwritten(self) -> Rerun | None:
         """Find the operation in place that a gradient stumbles over."""

@@ -64,6 +64,10 @@ def _conv(layer: Layer, shape: tuple[int, ...]) -> Iterator[Arrangement]:
             yield Arrangement("channels-last", (("permute", axes),), 10)
         if shape[0] == channels and not last:
             yield Arrangement("swapped-axes", (("permute", (1, 0, *range(2, rank))),), 14)
+        for axis in range(2, rank - 1):
+            if shape[axis] == channels and not last:
+                axes = (0, axis, *(one for one in range(1, rank) if one != axis))
+                yield Arrangement("channels-last", (("permute", axes),), 15)
         if (shape[at], channels) in ((1, 3), (3, 1), (4, 1), (4, 3)):
             yield Arrangement("channels", (("channels", (at, channels, shape[at], rank)),), 22)
     if 2 <= rank < space + 2 and shape[1] == channels and not last:

@@ -85,7 +85,25 @@ def problem_of(failure: Failure) -> Problem:
         output_shapes(layer.kind, layer.attributes, shapes)
     except ShapeMismatchError as error:
         expected, got = error.expected, error.got
+    if demand is None and (said := _operand_expected(layer, shapes)) is not None:
+        expected, got = said, None
     return Problem(expected, got, demand, shapes)
+
+
+def _operand_expected(layer: Layer, shapes: tuple[Shape | None, ...]) -> str | None:
+    """Say what shape a state or a mask has to have, where one has another."""
+    cell = layer.kind.endswith("_cell")
+    if layer.kind == "max_unpool" and len(shapes) > 1 and shapes[0] != shapes[1]:
+        return f"places of {shapes[0]}, the shape of what is unpooled"
+    for wanted, said in (
+        (wanted_states(layer, shapes), "state of {}: {}batch, hidden_size"),
+        (wanted_masks(layer, shapes), "mask of {}"),
+    ):
+        for at, shape in wanted.items():
+            if shapes[at] is not None and shapes[at] != shape:
+                depth = "" if cell else "num_layers·directions, "
+                return "a " + said.format(shape, depth)
+    return None
 
 
 def demand_of(layer: Layer, shapes: tuple[Shape | None, ...]) -> Demand | None:
@@ -118,6 +136,108 @@ def demand_of(layer: Layer, shapes: tuple[Shape | None, ...]) -> Demand | None:
     if not isinstance(had, int) or had == wanted:
         return None
     return Demand(0, axis, wanted, had, setting)
+
+
+def lengths_of(failure: Failure, name: str) -> tuple[int, ...] | None:
+    """Return a value's shape, or None where a length is not a number.
+
+    Args:
+        failure: where the run ended.
+        name: the value.
+    """
+    value = failure.model.values.get(name)
+    if value is None or value.shape is None:
+        return None
+    shape = tuple(length for length in value.shape if isinstance(length, int))
+    return shape if len(shape) == len(value.shape) else None
+
+
+def is_stack(layer: Layer) -> bool:
+    """Tell whether a recurrent layer keeps the states of all its layers in one tensor, as torch's do.
+
+    Args:
+        layer: the layer.
+
+    Example:
+        >>> is_stack(Layer("g", "gru", "GRU"))
+        False
+    """
+    settings = layer.attributes
+    return layer.kind in ("rnn", "lstm", "gru") and "proj_size" in settings and "layout" not in settings
+
+
+def wanted_states(layer: Layer, shapes: tuple[Shape | None, ...]) -> dict[int, tuple[int, ...]]:
+    """Return the shape of each first state that a recurrent layer is given, by its operand.
+
+    Args:
+        layer: the layer.
+        shapes: its inputs: what it reads, then the states.
+
+    Source: ``torch.nn.LSTM``: states of (layers · directions, batch, hidden size), whatever
+    ``batch_first`` says; cells: (batch, hidden size).
+
+    Example:
+        >>> from shapeinspect.ir import Frozen
+        >>> settings = Frozen(hidden_size=5, num_layers=2, batch_first=True, proj_size=0)
+        >>> wanted_states(Layer("g", "gru", "GRU", attributes=settings), ((7, 11, 3), (1, 7, 5)))
+        {1: (2, 7, 5)}
+    """
+    hidden, first = layer.attributes.get("hidden_size"), shapes[0] if shapes else None
+    if not isinstance(hidden, int) or not first or not all(isinstance(one, int) for one in first):
+        return {}
+    cell = layer.kind in ("rnn_cell", "lstm_cell", "gru_cell")
+    if not cell and not is_stack(layer):
+        return {}
+    if cell:
+        batch = first[:-1]
+    elif len(first) == 3:
+        batch = (first[0 if layer.attributes.get("batch_first") else 1],)
+    else:
+        batch = ()
+    depth = (
+        ()
+        if cell
+        else (layer.attributes["num_layers"] * (2 if layer.attributes.get("bidirectional") else 1),)
+    )
+    projected = layer.attributes.get("proj_size") or hidden
+    return {
+        at: tuple(one for one in (*depth, *batch, projected if at == 1 else hidden) if isinstance(one, int))
+        for at in range(1, min(len(shapes), 3))
+    }
+
+
+def wanted_masks(layer: Layer, shapes: tuple[Shape | None, ...]) -> dict[int, tuple[int, ...]]:
+    """Return the shape of each mask that attention is given, by its operand.
+
+    Args:
+        layer: the layer.
+        shapes: its inputs: query, key and value, then the masks.
+
+    Source: ``torch.nn.MultiheadAttention``: a mask of (queries, keys), of (batch · heads, queries,
+    keys), or a padding mask of (batch, keys).
+
+    Example:
+        >>> from shapeinspect.ir import Frozen
+        >>> layer = Layer("a", "attention", "MultiheadAttention", attributes=Frozen(batch_first=True))
+        >>> wanted_masks(layer, ((3, 9, 8), (3, 7, 8), (3, 7, 8), (12, 12)))
+        {3: (9, 7)}
+    """
+    if layer.kind != "attention" or layer.attributes.get("scaled_dot_product") or len(shapes) < 4:
+        return {}
+    query, key = shapes[0], shapes[1]
+    if not query or not key or len(query) != 3 or len(key) != 3:
+        return {}
+    time = 1 if layer.attributes.get("batch_first") else 0
+    batch, heads = query[1 - time], layer.attributes.get("num_heads")
+    found: dict[int, tuple[Any, ...]] = {}
+    for at, mask in enumerate(shapes[3:], 3):
+        if mask is not None and len(mask) == 2:
+            fits = mask in ((query[time], key[time]), (batch, key[time]))
+            rows = mask[0] if fits else batch if mask[0] == batch else query[time]
+            found[at] = (rows, key[time])
+        elif mask is not None and len(mask) == 3 and isinstance(heads, int) and isinstance(batch, int):
+            found[at] = (batch * heads, query[time], key[time])
+    return {at: shape for at, shape in found.items() if all(isinstance(one, int) for one in shape)}
 
 
 def space_rank(attributes: Mapping[str, Any]) -> int | None:

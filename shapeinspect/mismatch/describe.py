@@ -18,6 +18,8 @@ from shapeinspect.text import printable
 
 _WIDTH = 80
 _LABEL = 11
+#: Causes that no weight has to do with.
+_WEIGHTLESS = frozenset({"batch-first", "length", "mask", "state"})
 _REORDER = frozenset({"flatten", "reshape"})
 
 
@@ -105,7 +107,7 @@ def _expected(diagnosis: Diagnosis) -> list[str]:
     states = unfit(diagnosis.failure)
     if states:
         return [" and ".join(f"{name} of {show(wanted)}" for name, wanted, _ in states)]
-    weight = _weight(diagnosis, layer.path)
+    weight = None if diagnosis.cause in _WEIGHTLESS else _weight(diagnosis, layer.path)
     tail = "" if weight is None else f'   weight "{weight.name}" is {_stored(weight)}'
     if demand is None:
         return [problem.expected + tail] if problem.expected else [tail.strip()] if tail else []
@@ -119,10 +121,15 @@ def _targets(diagnosis: Diagnosis) -> list[str]:
     shape = diagnosis.problem.shapes[0] if diagnosis.problem.shapes else None
     if not shape:
         return []
+    targets = (*diagnosis.problem.shapes, None)[1]
+    if diagnosis.cause == "batch-mixed" and targets:
+        return [f"outputs of {targets[0]} samples, as there are targets"]
     samples = counts(diagnosis.problem.shapes)
     if samples:
         return [f"{samples[0]} targets, one for each sample"]
     name = diagnosis.layer.type.lower().replace("_", "")
+    if "ctc" in name:
+        return ["outputs of T N C, and one length for each of the N samples"]
     if "sparse" in name:
         return [f"targets of {show(shape[:-1])}, a class number each"]
     if "binary" in name or "bce" in name or "entropy" not in name:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from shapeinspect import infer, layout
 from shapeinspect.errors import ShapeInspectError
 from shapeinspect.ir import Call, Layer, Model, Value
-from shapeinspect.mismatch.demand import Problem, problem_of
+from shapeinspect.mismatch.demand import Problem, problem_of, wanted_masks, wanted_states
 from shapeinspect.mismatch.fix import Fix
 from shapeinspect.mismatch.fixes import proposals
 from shapeinspect.mismatch.losses import counts, is_loss
@@ -141,6 +141,8 @@ def _tried(rerun: Rerun, failure: Failure, problem: Problem, budget: _Budget) ->
                 found += [] if sized is None else [sized]
             if found and found[0].rank < _DOUBTFUL - 4 and fix.rank >= _DOUBTFUL:
                 break
+            if found and fix.alone:
+                continue
             if budget.attempt(fix.changes) is None and (fix.text or _text(rerun, failure, fix)):
                 found.append(fix)
             if len(found) >= _SHOWN:
@@ -167,7 +169,8 @@ def _text(rerun: Rerun, failure: Failure, fix: Fix) -> str:
             operand = getattr(change, "operand", None)
             name = "x"
             if operand is not None and operand < len(failure.inputs):
-                name = _name_of(failure, failure.inputs[operand])
+                told = failure.facts.get("names") or ()
+                name = (told and told[operand]) or _name_of(failure, failure.inputs[operand])
             where = failure.layer.path if getattr(change, "call", None) is None else None
             place = (
                 f' before "{where}"' if operand is not None and where else f' in "{where}"' if where else ""
@@ -217,28 +220,39 @@ def _plain_cause(failure: Failure, problem: Problem) -> str:
         return "class-index" if is_loss(layer) else "index-range"
     if is_loss(layer):
         return "samples" if counts(problem.shapes) else "targets"
-    if unfit(failure):
+    if unfit(failure) or (wanted_states(layer, problem.shapes) and problem.demand is None):
         return "state"
+    if any(problem.shapes[at] != shape for at, shape in wanted_masks(layer, problem.shapes).items()):
+        return "mask"
     axes = _AXES.match(problem.expected or "")
     if axes and problem.shapes[0] is not None and len(problem.shapes[0]) != int(axes.group(1)):
         return "rank"
     if problem.demand is not None:
         return "channels" if "conv" in layer.kind else "features"
     return {
-        "elementwise": "broadcast",
+        "elementwise": "space" if _sized(problem) else "broadcast",
         "concat": "concat-axis",
         "stack": "concat-axis",
         "permute": "rank",
         "reshape": "reshape",
-        "matmul": "swapped-axes",
+        "matmul": "inner",
         "embedding": "dtype",
         "attention": "features",
+        "bilinear": "features",
         "batch_norm": "features",
         "layer_norm": "features",
         "max_pool": "too-small",
+        "max_unpool": "places",
         "avg_pool": "too-small",
         "conv": "too-small",
     }.get(layer.kind, "unknown")
+
+
+def _sized(problem: Problem) -> bool:
+    """Tell whether two pictures differ in their heights and widths alone."""
+    ranks = {len(shape) for shape in problem.shapes if shape is not None}
+    one, two = (*problem.shapes, None, None)[:2]
+    return ranks == {4} and one is not None and two is not None and one[:2] == two[:2]
 
 
 def _named(model: Model) -> Model:

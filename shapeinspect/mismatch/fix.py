@@ -16,6 +16,7 @@ class Fix:
         changes: what is different.
         rank: how likely it is meant; the smallest is the best.
         text: what to call it, where the changes alone do not say it well.
+        alone: whether it is shown only where nothing likelier helps.
 
     Example:
         >>> from shapeinspect.rerun import OnInput
@@ -27,3 +28,4 @@ class Fix:
     changes: tuple[Change, ...]
     rank: int
     text: str | None = None
+    alone: bool = False

@@ -7,14 +7,18 @@ from math import prod
 
 from shapeinspect.ir import Frozen, Layer
 from shapeinspect.mismatch.arrange import arrangements
-from shapeinspect.mismatch.demand import Problem, space_rank
+from shapeinspect.mismatch.demand import Problem, lengths_of, space_rank
 from shapeinspect.mismatch.feeds import feeds
 from shapeinspect.mismatch.fix import Fix
 from shapeinspect.mismatch.joins import joins
 from shapeinspect.mismatch.losses import is_loss, losses
+from shapeinspect.mismatch.masks import masks, turned
+from shapeinspect.mismatch.mixed import mixed
+from shapeinspect.mismatch.orders import exchanged, normed_inside
 from shapeinspect.mismatch.parts import divisors, producer
 from shapeinspect.mismatch.states import states
 from shapeinspect.mismatch.stored import settings_of_checkpoint
+from shapeinspect.mismatch.ways import ways
 from shapeinspect.rerun import Change, Evaluating, Failure, OnCall, OnInput, OnLayer, OnOperand, Step
 from shapeinspect.rules.spatial import pairs, per_axis
 
@@ -28,7 +32,10 @@ def proposals(failure: Failure, problem: Problem) -> tuple[Fix, ...]:
     """
     found = [
         *divisors(failure),
-        *_masks(failure),
+        *turned(failure),
+        *masks(failure),
+        *states(failure),
+        *ways(failure),
         *_several(failure),
         *_ragged(failure),
         *_retyped(failure),
@@ -40,20 +47,15 @@ def proposals(failure: Failure, problem: Problem) -> tuple[Fix, ...]:
         *_single(failure),
         *_overwriting(failure),
         *_loaded(failure),
+        *mixed(failure),
+        *_one_hot(failure),
+        *exchanged(failure),
         *feeds(failure),
     ]
     unique: dict[tuple[Change, ...], Fix] = {}
     for fix in sorted(found, key=lambda fix: fix.rank):
         unique.setdefault(fix.changes, fix)
     return tuple(unique.values())
-
-
-def _shape(failure: Failure, name: str) -> tuple[int, ...] | None:
-    value = failure.model.values.get(name)
-    if value is None or value.shape is None:
-        return None
-    shape = tuple(length for length in value.shape if isinstance(length, int))
-    return shape if len(shape) == len(value.shape) else None
 
 
 def entry(failure: Failure, name: str) -> Layer | None:
@@ -86,7 +88,7 @@ _PASSING = frozenset({
 def _inputs(failure: Failure) -> Iterator[Fix]:
     """Propose another arrangement of an input, after what the first layer that reads it takes."""
     for name in failure.model.inputs:
-        shape, layer = _shape(failure, name), entry(failure, name)
+        shape, layer = lengths_of(failure, name), entry(failure, name)
         if shape is None or layer is None:
             continue
         for found in arrangements(layer, shape):
@@ -105,16 +107,6 @@ def _inputs(failure: Failure) -> Iterator[Fix]:
             yield Fix("dtype", (OnInput(name, (("dtype", "int64"),)),), 20)
         if layer.kind == "linear" and len(shape) == 1:
             yield Fix("no-batch", (OnInput(name, (("unsqueeze", 0),)),), 9)
-
-
-def _masks(failure: Failure) -> Iterator[Fix]:
-    """Propose to turn a mask that is (time, batch) where attention reads (batch, time), or the other way."""
-    lengths = {_shape(failure, name) or () for name in failure.model.inputs}
-    for name in failure.model.inputs:
-        shape = _shape(failure, name) or ()
-        turned = any(len(one) == 3 and one[:2] == shape[::-1] for one in lengths)
-        if failure.layer.kind == "attention" and len(shape) == 2 and shape[0] != shape[1] and turned:
-            yield Fix("swapped-axes", (OnInput(name, (("permute", (1, 0)),)),), 8)
 
 
 def _several(failure: Failure) -> Iterator[Fix]:
@@ -147,18 +139,18 @@ def _operands(failure: Failure) -> Iterator[Fix]:
     """Propose to rearrange what the failed call reads, where that is no input of the model."""
     layer = failure.layer
     for operand, name in enumerate(failure.inputs):
-        shape = _shape(failure, name)
+        shape = lengths_of(failure, name)
         if shape is None:
             continue
         is_input = name in failure.model.inputs
         if operand == 0:
             for found in arrangements(layer, shape):
-                if not is_input:
+                if not is_input and not (found.cause == "no-batch" and _batched(failure, shape)):
                     yield Fix(found.cause, (_before(failure, operand, found.steps),), found.rank + 2)
         if operand == 0 and layer.kind == "linear":
             yield from _batch_flattened(failure, shape)
     yield from _too_long(failure)
-    shapes = tuple(_shape(failure, name) for name in failure.inputs)
+    shapes = tuple(lengths_of(failure, name) for name in failure.inputs)
     if all(shape is not None for shape in shapes):
         known = tuple(shape for shape in shapes if shape is not None)
         last = any(one.attributes.get("data_format") == "channels_last" for one in failure.model.layers)
@@ -169,29 +161,39 @@ def _operands(failure: Failure) -> Iterator[Fix]:
             yield Fix(loss.cause, changes, loss.rank)
 
 
+def _batched(failure: Failure, shape: tuple[int, ...]) -> bool:
+    """Tell whether the first axis is the batch of an input that has one for certain."""
+    for name in failure.model.inputs:
+        given, layer = lengths_of(failure, name), entry(failure, name)
+        space = None if layer is None else space_rank(layer.attributes)
+        if given and space is not None and len(given) == space + 2 and given[0] == shape[0]:
+            return True
+    return False
+
+
 def _batch_flattened(failure: Failure, shape: tuple[int, ...]) -> Iterator[Fix]:
     """Propose to part the samples again, where all elements are as many as the batch's features."""
     wanted = failure.layer.attributes.get("in_features")
     for name in failure.model.inputs:
-        given = _shape(failure, name)
+        given = lengths_of(failure, name)
         if given and isinstance(wanted, int) and given[0] != shape[0] and prod(shape) == given[0] * wanted:
             yield Fix("batch-flattened", (OnOperand(None, 0, (("reshape", (-1, wanted)),)),), 8)
 
 
 def _too_long(failure: Failure) -> Iterator[Fix]:
     """Propose to cut an input whose length is more than a stored table has."""
-    shapes = [_shape(failure, name) for name in failure.inputs[:2]]
+    shapes = [lengths_of(failure, name) for name in failure.inputs[:2]]
     if failure.layer.kind != "elementwise" or len(shapes) < 2 or not shapes[0] or not shapes[1]:
         return
     for have, limit in ((shapes[0], shapes[1]), (shapes[1], shapes[0])):
         for long, short in zip(reversed(have), reversed(limit), strict=False):
             for name in failure.model.inputs:
-                given = _shape(failure, name)
+                given = lengths_of(failure, name)
                 if given is None or not long > short > 1 or long not in given[1:]:
                     continue
                 axis = given.index(long, 1)
                 new = (*given[:axis], short, *given[axis + 1 :])
-                yield Fix("length", (OnInput(name, (("crop", new),)),), 29)
+                yield Fix("length", (OnInput(name, (("crop", new),)),), 29, alone=True)
 
 
 def _before(failure: Failure, operand: int, steps: tuple[Step, ...]) -> Change:
@@ -207,8 +209,11 @@ def _settings(failure: Failure, problem: Problem) -> Iterator[Fix]:
     """Propose other settings of the layer that failed."""
     layer, demand = failure.layer, problem.demand
     own = {one.path for one in failure.model.layers if one.weights}
-    if demand is not None and layer.path in own:
-        cause = "channels" if layer.kind == "conv" else "features"
+    tied = {one.path for one in failure.model.layers if any(weight.storage for weight in one.weights)}
+    if demand is not None and layer.path in tied:  # another size would untie it
+        yield from _narrowed(failure, demand.wanted, demand.had)
+    elif demand is not None and layer.path in own:
+        cause = "channels" if "conv" in layer.kind else "features"
         # Nobody trains on gray pictures by accident: a layer for one channel is the mistake.
         rank = 21 if layer.kind == "conv" and demand.wanted == 1 else 40
         yield Fix(cause, (OnLayer(layer.path, Frozen({demand.setting: demand.had})),), rank)
@@ -218,7 +223,7 @@ def _settings(failure: Failure, problem: Problem) -> Iterator[Fix]:
             yield Fix("stored-transposed", (OnLayer(layer.path, sizes),), 12)
     if "largest" in failure.facts:
         yield from _tables(failure, own)
-    shapes = [_shape(failure, name) for name in failure.inputs]
+    shapes = [lengths_of(failure, name) for name in failure.inputs]
     if shapes and shapes[0] is not None:
         yield from _by_kind(failure, shapes[0], shapes, layer.path in own)
 
@@ -234,7 +239,10 @@ def _by_kind(
     layer = failure.layer
     if layer.kind in ("layer_norm", "rms_norm") and own:
         wanted = tuple(layer.attributes.get("normalized_shape") or ())
-        if wanted and len(first) >= len(wanted) and first[-len(wanted) :] != wanted:
+        inside = len(wanted) == 1 and wanted[0] in first[1:-1]
+        if inside:
+            yield from normed_inside(failure, first, wanted[0])
+        elif wanted and len(first) >= len(wanted) and first[-len(wanted) :] != wanted:
             new = first[-len(wanted) :]
             yield Fix("features", (OnLayer(layer.path, Frozen(normalized_shape=new)),), 40)
     yield from _steps_kept(failure)
@@ -243,6 +251,8 @@ def _by_kind(
     yield from _classes(layer, shapes)
     if layer.kind == "batch_dot" and len(shapes) > 1 and shapes[1]:
         yield from _dotted(first, shapes[1])
+    if layer.kind == "matmul" and len(shapes) == 2 and shapes[1] and len(shapes[1]) == 2:
+        yield from _stored_matrix(failure, first, shapes[1])
     if layer.kind == "attention" and own:
         yield from _attention(layer, first, shapes)
     if layer.kind in ("concat", "stack") and isinstance(layer.attributes.get("axis"), int):
@@ -254,7 +264,32 @@ def _by_kind(
         yield Fix("rank", (OnCall(Frozen(axes=kept)),), 20)
     if layer.kind == "reshape" and isinstance(layer.attributes.get("shape"), tuple):
         yield from _reshape(layer.attributes["shape"], first)
+        yield from _filled(failure, layer.attributes["shape"], first)
     yield from _windows(layer, first, own or bool(layer.parts))
+
+
+def _stored_matrix(failure: Failure, left: tuple[int, ...], right: tuple[int, ...]) -> Iterator[Fix]:
+    """Propose a stored matrix with as many rows as it is given features."""
+    stored = {weight.name for layer in failure.model.layers for weight in layer.weights}
+    if failure.inputs[1] in stored and left[-1] != right[0]:
+        new = (left[-1], right[1])
+        change = OnOperand(None, 1, (("resize", new),))
+        yield Fix("inner", (change,), 43, f'"{failure.inputs[1]}" of shape {new}')
+
+
+def _one_hot(failure: Failure) -> Iterator[Fix]:
+    """Propose one-hot rows where a loss compares scores with whole numbers, one for each row of scores."""
+    if not is_loss(failure.layer) or len(failure.inputs) < 2:
+        return
+    outputs, targets = (lengths_of(failure, name) or () for name in failure.inputs[:2])
+    if len(outputs) != 2 or outputs[:1] != targets or outputs[1] < 2:
+        return
+    name, layers = failure.inputs[1], {layer.path: layer for layer in failure.model.layers}
+    for call in reversed(failure.model.calls):
+        if name in call.outputs and call.layer in layers and layers[call.layer].kind == "cast":
+            name = call.inputs[0]
+    if str(failure.model.values[name].dtype).startswith(("int", "uint")):
+        yield Fix("targets", (_before(failure, 1, (("one_hot", outputs[1]),)),), 20)
 
 
 def _tables(failure: Failure, own: set[str]) -> Iterator[Fix]:
@@ -296,7 +331,7 @@ def _dotted(left: tuple[int, ...], right: tuple[int, ...]) -> Iterator[Fix]:
 
 def _steps_kept(failure: Failure) -> Iterator[Fix]:
     """Propose that the recurrent layer before gives all its steps, or only the last."""
-    shape = _shape(failure, failure.inputs[0])
+    shape = lengths_of(failure, failure.inputs[0])
     layers = {layer.path: layer for layer in failure.model.layers}
     for call in reversed(failure.model.calls):
         layer = layers.get(call.layer)
@@ -392,6 +427,16 @@ def _reshape(target: tuple[object, ...], shape: tuple[int, ...]) -> Iterator[Fix
         yield Fix("swapped-axes", (OnCall(Frozen(shape=swapped)),), 44)
 
 
+def _filled(failure: Failure, target: tuple[object, ...], shape: tuple[int, ...]) -> Iterator[Fix]:
+    """Propose that the layer before makes as many features as the reshape asks for."""
+    maker, lengths = producer(failure, failure.inputs[0]), [one for one in target if isinstance(one, int)]
+    if maker is None or maker.kind != "linear" or len(shape) != 2 or len(lengths) != len(target):
+        return
+    whole = prod(length for length in lengths[1:] if length > 0)
+    if lengths[0] in (-1, shape[0]) and whole != shape[1] and -1 not in lengths[1:]:
+        yield Fix("reshape", (OnLayer(maker.path, Frozen(out_features=whole)),), 43)
+
+
 def _windows(layer: Layer, shape: tuple[int, ...], own: bool) -> Iterator[Fix]:
     """Propose a smaller window or more padding where a window is larger than what it slides over."""
     kernel = layer.attributes.get("kernel_size")
@@ -419,7 +464,9 @@ def _windows(layer: Layer, shape: tuple[int, ...], own: bool) -> Iterator[Fix]:
 def _retyped(failure: Failure) -> Iterator[Fix]:
     """Propose the type of numbers that the model takes."""
     if "wants" in failure.facts:
-        yield Fix("dtype", (OnInput(failure.inputs[0], (("dtype", failure.facts["wants"]),)),), 5)
+        operand = failure.facts.get("operand", 0)
+        if operand < len(failure.inputs):
+            yield Fix("dtype", (_before(failure, operand, (("dtype", failure.facts["wants"]),)),), 5)
 
 
 def _ordered(failure: Failure) -> Iterator[Fix]:
@@ -441,7 +488,7 @@ def _single(failure: Failure) -> Iterator[Fix]:
     if failure.layer.kind not in ("batch_norm", "instance_norm"):
         return
     for name in failure.model.inputs:
-        shape = _shape(failure, name)
+        shape = lengths_of(failure, name)
         if shape and shape[0] == 1:
             text = "feed at least 2 samples a batch (DataLoader's drop_last=True drops the last one of 1)"
             more = OnInput(name, (("resize", (2, *shape[1:])),))

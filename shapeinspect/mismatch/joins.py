@@ -46,6 +46,8 @@ def joins(layer: Layer, shapes: tuple[tuple[int, ...], ...], last: bool = False)
         yield from _product(shapes)
         if layer.type.endswith("bmm"):
             yield from _matrices(shapes)
+    elif layer.kind == "take_along" and len(shapes[1]) == len(shapes[0]) - 1:
+        yield Join("missing-axis", 1, (("unsqueeze", layer.attributes.get("axis", -1)),), 10)
     elif layer.kind == "einsum":
         yield from _lettered(str(layer.attributes.get("equation", "")), shapes)
     elif layer.kind in ("elementwise", "concat", "stack"):
@@ -109,9 +111,10 @@ def _meeting(
         return
     for axes in permutations(range(len(one))) if len(one) <= 4 else ():
         moved = tuple(one[axis] for axis in axes)
-        if axes != tuple(range(len(one))) and all(
-            moved[axis] == other[axis] for axis in range(len(one)) if axis != skip
-        ):
+        fits = [
+            moved[axis] == other[axis] or (along is None and moved[axis] == 1) for axis in range(len(one))
+        ]
+        if axes != tuple(range(len(one))) and all(fit for axis, fit in enumerate(fits) if axis != skip):
             cause = (
                 "batch-first" if axes == (1, 0, 2) else "channels-last" if len(one) == 4 else "swapped-axes"
             )
@@ -119,24 +122,27 @@ def _meeting(
             break
     places, channels = (range(1, len(one) - 1), len(one) - 1) if last else (range(2, len(one)), 1)
     space = [axis for axis in differing if axis in places]
-    if len(one) >= 4 and space == differing:
-        near = all(2 * min(one[axis], other[axis]) > max(one[axis], other[axis]) for axis in differing)
-        cause = "rounding" if near else "broadcast" if along is None else "concat-axis"
+    if along is not None and all(one[axis] == 1 for axis in differing):
+        new = tuple(other[axis] if axis in differing else -1 for axis in range(len(one)))
+        yield Join("not-expanded", operand, (("expand", new),), 16)
+    stride = _stride(tuple(one[axis] for axis in places), tuple(other[axis] for axis in places))
+    if len(one) == 4 and space == differing and along is None and stride not in (None, 1):
+        given = ("project_last", (one[channels], stride, 2)) if last else ("project", (one[channels], stride))
+        yield Join("space", operand, (given,), 50)
+    elif len(one) >= 4 and space == differing:
         if all(one[axis] > other[axis] for axis in differing):
             new = tuple(other[axis] if axis in differing else one[axis] for axis in range(len(one)))
-            yield Join(cause, operand, (("crop", new),), 52)
+            yield Join("space", operand, (("crop", new),), 52)
         name = "interpolate_last" if last else "interpolate"
-        yield Join(cause, operand, ((name, tuple(other[axis] for axis in places)),), 54)
+        yield Join("space", operand, ((name, tuple(other[axis] for axis in places)),), 54)
     if len(one) == 3 and len(differing) == 1 and one[differing[0]] > other[differing[0]] > 1:
         new = tuple(other[axis] if axis in differing else one[axis] for axis in range(3))
         yield Join("length", operand, (("crop", new),), 34)
-    if (len(one) == 4 or (last and len(one) >= 2)) and along is None:
-        stride = _stride(tuple(one[axis] for axis in places), tuple(other[axis] for axis in places))
-        if stride is not None and (stride > 1 or channels in differing):
-            wanted = other[channels]
-            given = ("project_last", (wanted, stride, len(places))) if last else ("project", (wanted, stride))
-            cause = "features" if channels in differing else "broadcast"
-            yield Join(cause, operand, (given,), 38 if wanted > one[channels] else 39)
+    pictures = len(one) == 4 or (last and len(one) >= 2)
+    if pictures and along is None and channels in differing and stride is not None:
+        wanted = other[channels]
+        given = ("project_last", (wanted, stride, len(places))) if last else ("project", (wanted, stride))
+        yield Join("features", operand, (given,), 38 if wanted > one[channels] else 39)
 
 
 def _ranks(one: tuple[int, ...], other: tuple[int, ...], operand: int) -> Iterator[Join]:

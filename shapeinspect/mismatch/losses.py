@@ -47,7 +47,11 @@ def losses(layer: Layer, shapes: tuple[tuple[int, ...], ...]) -> Iterator[Meetin
     outputs, targets = shapes[0], shapes[1]
     yield from _resized(layer, outputs, targets)
     name = layer.type.lower().replace("sparsecategorical", "")
-    if any(part in name for part in _CLASSES):
+    binary = "binary" in name or "bce" in name
+    if "ctc" in name:
+        if len(outputs) == 3 and outputs[0] == targets[0]:
+            yield Meeting("batch-first", ((0, (("permute", (1, 0, 2)),)),), 10)
+    elif any(part in name for part in _CLASSES) and not binary:
         if outputs == targets and len(outputs) > 1:
             yield Meeting("targets", ((1, (("argmax", 1),)),), 9)
         yield from _classes(outputs, targets)

@@ -11,6 +11,7 @@ from shapeinspect.ir import Call, Frozen, Layer
 from shapeinspect.mismatch.demand import Problem, demand_of, space_rank
 from shapeinspect.mismatch.fix import Fix
 from shapeinspect.mismatch.fixes import entry
+from shapeinspect.mismatch.losses import is_loss
 from shapeinspect.mismatch.walked import Walked
 from shapeinspect.rerun import Change, Failure, OnInput, Recorded, Rerun
 
@@ -95,6 +96,8 @@ def _pictures(failure: Failure) -> Iterator[_Picture]:
             continue
         shape = tuple(length for length in value.shape if isinstance(length, int))
         space = _space(layer)
+        if space is None and layer.kind == "reshape" and len(value.shape) == 4:
+            space = 2  # a network that cuts its pictures into patches itself
         if space is None or len(shape) != len(value.shape) or len(shape) != space + 2:
             continue
         first = 1 if layer.attributes.get("data_format") == "channels_last" else 2
@@ -109,12 +112,14 @@ def _searches(
     failure: Failure, problem: Problem, picture: _Picture, attempt: Attempt
 ) -> Iterator[_Found | None]:
     layer = failure.layer
-    if _too_small(failure, picture):
+    if layer.kind == "max_unpool":
+        yield _rounded(picture, attempt)
+    elif _too_small(failure, picture):
         yield _grown(picture, attempt)
     elif layer.kind in ("elementwise", "concat", "stack", "attention"):
         yield _matched(failure, picture, attempt)
         yield _rounded(picture, attempt)
-    elif problem.demand is not None or layer.kind == "reshape":
+    elif problem.demand is not None or layer.kind == "reshape" or is_loss(layer):
         yield _matched(failure, picture, attempt)
 
 
@@ -205,7 +210,9 @@ def _matched(failure: Failure, picture: _Picture, attempt: Attempt) -> _Found | 
         lengths = vary(low) if not low <= max(present) <= high else present
         more = f" ({low} to {high} fit)" if high > low else ""
         also = tuple(picture.resized(vary(length)) for length in {low, high})
-        return Fix("input-size", picture.resized(lengths), 30, f"feed {_by(lengths)}{more}"), also
+        patches = failure.layer.kind == "reshape" and failure.inputs[:1] == (picture.name,)
+        cause = "batch-mixed" if is_loss(failure.layer) else "patches" if patches else "input-size"
+        return Fix(cause, picture.resized(lengths), 30, f"feed {_by(lengths)}{more}"), also
     return None
 
 
@@ -279,6 +286,10 @@ def _target(failure: Failure) -> _Target | None:
     demand = demand_of(failure.layer, shapes)
     if demand is not None:
         return _Target(0, demand.axis - len(shapes[0] or ()), demand.wanted)
+    if is_loss(failure.layer):
+        outputs, targets = (*shapes, None, None)[:2]
+        mixed = outputs and targets and outputs[0] != targets[0]
+        return _Target(0, -len(outputs), targets[0]) if outputs and targets and mixed else None
     asked, first = failure.layer.attributes.get("shape"), shapes[0] if shapes else None
     if failure.layer.kind == "reshape" and isinstance(asked, tuple) and first:
         if not all(isinstance(length, int) for length in asked):

@@ -5,7 +5,7 @@ from torch import nn
 
 LAYER = "loss_of"
 CAUSE = "targets"
-FIX = 'model.squeeze(1) before "loss_of"'
+FIX = 'model(x).squeeze(1) before "loss_of"'
 REPAIR = ("loss_of(model(x), y)", "loss_of(model(x).squeeze(1), y)")
 
 

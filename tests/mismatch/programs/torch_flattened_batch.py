@@ -5,7 +5,7 @@ from torch import nn
 
 LAYER = "fc"
 CAUSE = "batch-flattened"
-FIX = 'flatten.reshape(-1, 400) before "fc"'
+FIX = 'torch.flatten(x).reshape(-1, 400) before "fc"'
 REPAIR = ("torch.flatten(x)", "torch.flatten(x, 1)")
 
 

@@ -5,7 +5,7 @@ from torch import nn
 
 LAYER = "fc"
 CAUSE = "not-flattened"
-FIX = 'nn.AdaptiveAvgPool2d(1)(relu).flatten(1) before "fc"'
+FIX = 'nn.AdaptiveAvgPool2d(1)(x).flatten(1) before "fc"'
 REPAIR = ("self.fc(x)", "self.fc(nn.AdaptiveAvgPool2d(1)(x).flatten(1))")
 
 

@@ -5,7 +5,7 @@ from torch import nn
 
 LAYER = "loss_of"
 CAUSE = "channels-last"
-FIX = 'model.transpose(1, 2) before "loss_of"'
+FIX = 'out.transpose(1, 2) before "loss_of"'
 REPAIR = ("loss_of(out, y)", "loss_of(out.transpose(1, 2), y)")
 
 

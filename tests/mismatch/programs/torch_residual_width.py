@@ -5,7 +5,7 @@ from torch import nn
 
 LAYER = "add"
 CAUSE = "features"
-FIX = 'nn.LazyConv2d(128, 1, stride=2)(x) before "add"'
+FIX = 'nn.LazyConv2d(128, 1, stride=2)(identity) before "add"'
 REPAIR = ("identity = x", "identity = nn.LazyConv2d(128, 1, stride=2)(x)")
 
 

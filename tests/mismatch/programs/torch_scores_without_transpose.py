@@ -5,7 +5,7 @@ from torch import nn
 
 LAYER = "matmul"
 CAUSE = "swapped-axes"
-FIX = 'k.transpose(1, 2) before "matmul"'
+FIX = 'self.k(x).transpose(1, 2) before "matmul"'
 REPAIR = ("q @ self.k(x)", "q @ self.k(x).transpose(1, 2)")
 
 

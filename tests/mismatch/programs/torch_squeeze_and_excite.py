@@ -5,7 +5,7 @@ from torch import nn
 
 LAYER = "mul"
 CAUSE = "missing-axis"
-FIX = 'fc2.unsqueeze(-1).unsqueeze(-1) before "mul"'
+FIX = 'w.unsqueeze(-1).unsqueeze(-1) before "mul"'
 REPAIR = ("x * w", "x * w[:, :, None, None]")
 
 

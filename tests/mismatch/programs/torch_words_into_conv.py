@@ -5,7 +5,7 @@ from torch import nn
 
 LAYER = "conv"
 CAUSE = "channels-last"
-FIX = 'embed.transpose(1, 2) before "conv"'
+FIX = 'self.embed(words).transpose(1, 2) before "conv"'
 REPAIR = ("self.embed(words)", "self.embed(words).transpose(1, 2)")
 
 

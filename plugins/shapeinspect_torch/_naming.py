@@ -1,0 +1,126 @@
+"""Finds out what the user's own line calls the tensors that the failed call reads."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import re
+from collections.abc import Iterator, Sequence
+from types import FrameType, ModuleType
+from typing import Any
+
+from shapeinspect.dims import Shape
+
+#: The operators that torch's functions are written as.
+_OPERATORS: dict[str, tuple[type[ast.operator], ...]] = {
+    "add": (ast.Add,), "sub": (ast.Sub,), "mul": (ast.Mult,), "div": (ast.Div,), "matmul": (ast.MatMult,),
+    "pow": (ast.Pow,), "rsub": (ast.Sub,), "mm": (ast.MatMult,),
+}  # fmt: skip
+#: A longer expression says less than the name of the layer that it comes from.
+_LONGEST = 40
+_SIMPLE = (ast.Name, ast.Attribute, ast.Call, ast.Subscript)
+
+
+def names_of(path: str, shapes: Sequence[Shape | None], frame: FrameType, line: int) -> tuple[str, ...]:
+    """Return the expression of each tensor that a failed call reads, as the user wrote it.
+
+    Args:
+        path: the failed layer; its last part names the function or the attribute that was called.
+        shapes: the shapes of what it reads.
+        frame: the user's frame that is nearest to the failure.
+        line: the line that it runs.
+
+    Returns:
+        One expression for each; nothing where the line does not tell.
+    """
+    text = "".join(linecache.getlines(frame.f_code.co_filename, frame.f_globals))
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return ()
+    around = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.Return))
+        and node.lineno <= line <= (node.end_lineno or node.lineno)
+    ]
+    statement = max(around, key=lambda node: node.lineno, default=None)
+    name = re.sub(r"_\d+$", "", path.rpartition(".")[2])
+    found = [] if statement is None else [node for node in ast.walk(statement) if _is_called(node, name)]
+    if len(found) != 1:
+        return ()
+    seen = {**frame.f_globals, **frame.f_locals}
+    told = [one for one in _operands(found[0], seen) if not _is_plain(one, seen)]
+    if len(told) != len(shapes) or not all(map(lambda one, shape: _agrees(one, shape, seen), told, shapes)):
+        return ()
+    return tuple(_written(one) for one in told)
+
+
+def _is_called(node: ast.AST, name: str) -> bool:
+    if isinstance(node, (ast.BinOp, ast.AugAssign)):
+        return isinstance(node.op, _OPERATORS.get(name, ()))
+    if not isinstance(node, ast.Call):
+        return False
+    called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+    return called in (name, f"{name}_") or (name == "cat" and called == "concat")
+
+
+def _operands(node: Any, names: dict[str, Any]) -> Iterator[ast.expr]:
+    if isinstance(node, ast.BinOp):
+        yield from (node.left, node.right)
+    elif isinstance(node, ast.AugAssign):
+        yield from (node.target, node.value)
+    else:
+        import torch
+
+        owner = _value(node.func.value, names) if isinstance(node.func, ast.Attribute) else None
+        if isinstance(node.func, ast.Attribute) and not isinstance(owner, (ModuleType, torch.nn.Module)):
+            yield node.func.value
+        for one in (*node.args, *(keyword.value for keyword in node.keywords)):
+            yield from one.elts if isinstance(one, (ast.List, ast.Tuple)) else (one,)
+
+
+def _is_plain(node: ast.expr, names: dict[str, Any]) -> bool:
+    """Tell whether an argument is certainly no tensor."""
+    import torch
+
+    try:
+        ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError):
+        value = _value(node, names)
+        return value is not _UNKNOWN and not isinstance(value, torch.Tensor)
+    return True
+
+
+def _agrees(node: ast.expr, shape: Shape | None, names: dict[str, Any]) -> bool:
+    value = _value(node, names)
+    return value is _UNKNOWN or shape is None or tuple(value.shape) == shape
+
+
+_UNKNOWN = object()
+
+
+def _value(node: ast.expr, names: dict[str, Any]) -> Any:
+    """Follow plain names and the registered attributes of modules; nothing is run."""
+    import torch
+
+    if isinstance(node, ast.Name):
+        return names.get(node.id, _UNKNOWN)
+    if not isinstance(node, ast.Attribute):
+        return _UNKNOWN
+    owner = _value(node.value, names)
+    if isinstance(owner, ModuleType):
+        return owner.__dict__.get(node.attr, _UNKNOWN)
+    if not isinstance(owner, torch.nn.Module):
+        return _UNKNOWN
+    for held in (owner.__dict__, owner._parameters, owner._buffers, owner._modules):
+        if node.attr in held:
+            return held[node.attr]
+    return _UNKNOWN
+
+
+def _written(node: ast.expr) -> str:
+    text = ast.unparse(node)
+    if len(text) > _LONGEST:
+        return ""
+    return text if isinstance(node, _SIMPLE) else f"({text})"

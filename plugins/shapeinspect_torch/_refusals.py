@@ -1,0 +1,119 @@
+"""What torch refuses on real tensors and lets pass on meta ones, or cannot do there at all.
+
+Without it a run without numbers would pass where the real one fails, and a fix would be called tried
+that does not work.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_TRANSPOSED = re.compile(r"conv_transpose(?P<space>[123])d")
+#: Functions whose tensors all have one dtype, by how many of their arguments are meant.
+_ONE_DTYPE = {
+    "linear": 2, "matmul": 2, "__matmul__": 2, "mm": 2, "bmm": 2, "addmm": 3, "baddbmm": 3,
+    **{f"conv{n}d": 2 for n in (1, 2, 3)}, **{f"conv_transpose{n}d": 2 for n in (1, 2, 3)},
+}  # fmt: skip
+_CLASSES = frozenset(("cross_entropy", "nll_loss"))
+_LIKE_OUTPUTS = frozenset(("binary_cross_entropy",))
+
+
+class OtherTypeError(RuntimeError):
+    """A tensor has another dtype than the function takes.
+
+    Args:
+        operand: which of its arguments.
+        wants: the dtype that it takes.
+        has: the dtype that the tensor has.
+    """
+
+    def __init__(self, operand: int, wants: str, has: str) -> None:
+        self.operand, self.wants, self.has = operand, wants, has
+        super().__init__(f"expected dtype {wants}, but got {has}")
+
+
+def refuse(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """Refuse the shapes that only torch's real kernels refuse.
+
+    Args:
+        name: the function's own name.
+        args: positional arguments.
+        kwargs: named arguments.
+
+    Returns:
+        What the function gives, where torch has no shape function for it; else None.
+
+    Raises:
+        RuntimeError: if the shapes do not fit.
+
+    Source: ``aten/src/ATen/native/Convolution.cpp``, ``check_shape_forward``; ``LossCTC.cpp``,
+    ``ctc_loss_allocate_outputs``.
+    """
+    if (found := _TRANSPOSED.fullmatch(name)) and len(args) > 1:
+        channels = args[0].shape[-1 - int(found["space"])] if args[0].dim() > int(found["space"]) else None
+        if channels is not None and channels != args[1].shape[0]:
+            raise RuntimeError(
+                f"expected input to have {args[1].shape[0]} channels, but got {channels} channels instead"
+            )
+    if name == "ctc_loss":
+        return _ctc(args, kwargs)
+    return None
+
+
+def _ctc(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    named = dict(zip(("log_probs", "targets", "input_lengths", "target_lengths"), args, strict=False))
+    named.update(kwargs)
+    scores = named["log_probs"]
+    batch = scores.shape[1] if scores.dim() == 3 else 1
+    for key in ("input_lengths", "target_lengths"):
+        lengths = named[key]
+        count = lengths.numel() if hasattr(lengths, "numel") else len(lengths)
+        if count != batch:
+            raise RuntimeError(f"{key} must be of size batch_size")
+    none = named.get("reduction", args[5] if len(args) > 5 else "mean") == "none"
+    return scores.new_empty((batch,) if none and scores.dim() == 3 else ())
+
+
+def refuse_types(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    """Refuse the dtypes that only torch's real kernels refuse.
+
+    Args:
+        name: the function's own name.
+        args: positional arguments.
+        kwargs: named arguments.
+
+    Raises:
+        OtherTypeError: if a tensor has another dtype than the function takes.
+    """
+    import torch
+
+    if torch.is_autocast_enabled() or torch.is_autocast_enabled("cpu"):
+        return
+    if name in _ONE_DTYPE:
+        found = args[: _ONE_DTYPE[name]]
+        _one_dtype(found if all(hasattr(one, "dtype") for one in found) else ())
+    target: Any = args[1] if len(args) > 1 else kwargs.get("target")
+    if not args or not hasattr(args[0], "dtype") or not hasattr(target, "dtype"):
+        return
+    shares = target.is_floating_point() and target.shape == args[0].shape
+    if name in _CLASSES and target.dtype not in (torch.int64, torch.uint8) and not shares:
+        raise OtherTypeError(1, "int64", _name(target))
+    if name in _LIKE_OUTPUTS and target.dtype != args[0].dtype:
+        raise OtherTypeError(1, _name(args[0]), _name(target))
+
+
+def _one_dtype(found: tuple[Any, ...]) -> None:
+    if len({one.dtype for one in found}) < 2:
+        return
+    # A weight decides; else whichever holds fractions.
+    wants = next((one for one in found if type(one).__name__ == "Parameter"), None)
+    wants = wants if wants is not None else next((one for one in found if one.is_floating_point()), found[0])
+    for operand, one in enumerate(found):
+        if one.dtype != wants.dtype:
+            raise OtherTypeError(operand, _name(wants), _name(one))
+
+
+def _name(tensor: Any) -> str:
+    return str(tensor.dtype).removeprefix("torch.")

@@ -1,0 +1,40 @@
+"""What could be done where a reshape made another number of samples, which only the loss notices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+
+from shapeinspect.ir import Frozen
+from shapeinspect.mismatch.demand import lengths_of
+from shapeinspect.mismatch.fix import Fix
+from shapeinspect.mismatch.losses import is_loss
+from shapeinspect.rerun import Change, Failure, OnLayer, OnOperand
+
+
+def mixed(failure: Failure) -> Iterator[Fix]:
+    """Yield a flatten of all but the batch, with the layer behind it built for what comes.
+
+    Args:
+        failure: where the run ended.
+    """
+    if not is_loss(failure.layer) or len(failure.inputs) < 2:
+        return
+    batch = (lengths_of(failure, failure.inputs[1]) or (0,))[0]
+    layers = {layer.path: layer for layer in failure.model.layers}
+    readers = [(at, layers.get(call.layer), call) for at, call in enumerate(failure.model.calls)]
+    for _, layer, call in readers:
+        if layer is None or layer.kind != "reshape" or not call.inputs or not call.outputs:
+            continue
+        given, made = lengths_of(failure, call.inputs[0]), lengths_of(failure, call.outputs[0])
+        if not given or not made or given[0] != batch or made[0] == batch or len(made) != 2:
+            continue
+        for at, reader, reading in readers:
+            if reader is not None and reader.kind == "linear" and reading.inputs[:1] == call.outputs[:1]:
+                width = prod(given[1:])
+                changes: tuple[Change, ...] = (
+                    OnOperand(at, 0, (("reshape", (batch, width)),)),
+                    OnLayer(reader.path, Frozen(in_features=width)),
+                )
+                text = f'flatten(1) in place of "{layer.path}", in_features={width} in "{reader.path}"'
+                yield Fix("batch-mixed", changes, 32, text)
