@@ -21,11 +21,14 @@ _LONGEST = 40
 _SIMPLE = (ast.Name, ast.Attribute, ast.Call, ast.Subscript)
 
 
-def names_of(path: str, shapes: Sequence[Shape | None], frame: FrameType, line: int) -> tuple[str, ...]:
+def names_of(
+    path: str, native: str, shapes: Sequence[Shape | None], frame: FrameType, line: int
+) -> tuple[str, ...]:
     """Return the expression of each tensor that a failed call reads, as the user wrote it.
 
     Args:
         path: the failed layer; its last part names the function or the attribute that was called.
+        native: the function as torch calls it, such as ``torch.bmm``.
         shapes: the shapes of what it reads.
         frame: the user's frame that is nearest to the failure.
         line: the line that it runs.
@@ -45,8 +48,8 @@ def names_of(path: str, shapes: Sequence[Shape | None], frame: FrameType, line: 
         and node.lineno <= line <= (node.end_lineno or node.lineno)
     ]
     statement = max(around, key=lambda node: node.lineno, default=None)
-    name = re.sub(r"_\d+$", "", path.rpartition(".")[2])
-    found = [] if statement is None else [node for node in ast.walk(statement) if _is_called(node, name)]
+    called = {re.sub(r"_\d+$", "", path.rpartition(".")[2]), native.rpartition(".")[2].rstrip("_")}
+    found = [] if statement is None else [node for node in ast.walk(statement) if _is_called(node, called)]
     if len(found) != 1:
         return ()
     seen = {**frame.f_globals, **frame.f_locals}
@@ -56,13 +59,13 @@ def names_of(path: str, shapes: Sequence[Shape | None], frame: FrameType, line: 
     return tuple(_written(one) for one in told)
 
 
-def _is_called(node: ast.AST, name: str) -> bool:
+def _is_called(node: ast.AST, names: set[str]) -> bool:
     if isinstance(node, (ast.BinOp, ast.AugAssign)):
-        return isinstance(node.op, _OPERATORS.get(name, ()))
+        return any(isinstance(node.op, _OPERATORS.get(name, ())) for name in names)
     if not isinstance(node, ast.Call):
         return False
     called = getattr(node.func, "attr", getattr(node.func, "id", ""))
-    return called in (name, f"{name}_") or (name == "cat" and called == "concat")
+    return called in names or called.removesuffix("_") in names
 
 
 def _operands(node: Any, names: dict[str, Any]) -> Iterator[ast.expr]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import os
+import re
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from types import FrameType, TracebackType
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 _CALLS = ("_wrapped_call_impl", "_call_impl")
 #: What torch raises where shapes, sizes or indices do not fit; a user's own types are none of these.
 _TYPES = (RuntimeError, ValueError, IndexError, TypeError, AssertionError)
+#: An error about shapes names one of these, or a number.
+_OF_SHAPES = re.compile(
+    r"\d|[Ss]ize|[Ss]hape|[Dd]im|batch|[Cc]hannel|[Ll]ength|[Tt]ype|[Tt]ensor|index|element|mask|view|stride"
+)
 _IN_PLACE = "modified by an inplace operation"
 #: Containers of torch's own that compare shapes themselves.
 _CONTAINERS = frozenset(("Transformer", "TransformerEncoder", "TransformerDecoder"))
@@ -38,7 +43,7 @@ class TorchDebugger(Debugger):
 
     def recover(self, error: BaseException, model: object | None) -> Rerun | None:
         """Find the failed call; see ``shapeinspect.rerun.Debugger``."""
-        if not isinstance(error, _TYPES):
+        if not isinstance(error, _TYPES) or not _OF_SHAPES.search(str(error)):
             return None
         frames = _frames(error.__traceback__)
         place = _Place(error, frames, model)
@@ -173,7 +178,7 @@ class _Place:
         if place is not None and failure.inputs:
             values = failure.model.values
             shapes = [values[name].shape if name in values else None for name in failure.inputs]
-            names = names_of(failure.layer.path, shapes, *place)
+            names = names_of(failure.layer.path, failure.layer.type, shapes, *place)
             rerun.failure = replace(failure, facts=Frozen({**failure.facts, "names": names}))
         return rerun
 

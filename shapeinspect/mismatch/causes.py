@@ -57,5 +57,7 @@ CAUSES: dict[str, str] = {
     "stored-transposed": "the weight is stored the other way round than the layer reads it",
     "targets": "the targets do not have the form that the loss takes",
     "too-small": "the input is too small for the windows that slide over it",
+    "squeezed": "a squeeze before takes the batch away where it is 1",
+    "unequal": "the parts that are stacked have different shapes",
     "unknown": "the shapes do not fit",
 }

@@ -8,7 +8,7 @@ from typing import Any
 
 from shapeinspect.dims import Shape
 from shapeinspect.errors import ShapeMismatchError
-from shapeinspect.ir import Layer
+from shapeinspect.ir import Axes, Layer
 from shapeinspect.rerun import Failure
 from shapeinspect.rules import output_shapes
 
@@ -61,12 +61,14 @@ class Problem:
         got: what it was given.
         demand: the one axis that differs, where it is one.
         shapes: the shapes of the operands; None where not even the rank is known.
+        axes: the roles of the operands' axes, as far as the calls before prove them.
     """
 
     expected: str | None
     got: str | None
     demand: Demand | None
     shapes: tuple[Shape | None, ...]
+    axes: tuple[Axes | None, ...] = ()
 
 
 def problem_of(failure: Failure) -> Problem:

@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from math import prod
 
 from shapeinspect.ir import Frozen, Layer
-from shapeinspect.mismatch.arrange import arrangements
-from shapeinspect.mismatch.demand import Problem, lengths_of, space_rank
+from shapeinspect.mismatch.arrange import Arrangement, arrangements
+from shapeinspect.mismatch.demand import Problem, channel_axis, lengths_of, space_rank
 from shapeinspect.mismatch.feeds import feeds
 from shapeinspect.mismatch.fix import Fix
 from shapeinspect.mismatch.joins import joins
 from shapeinspect.mismatch.losses import is_loss, losses
 from shapeinspect.mismatch.masks import masks, turned
 from shapeinspect.mismatch.mixed import mixed
-from shapeinspect.mismatch.orders import exchanged, normed_inside
+from shapeinspect.mismatch.orders import exchanged, normed_inside, squeezed
 from shapeinspect.mismatch.parts import divisors, producer
+from shapeinspect.mismatch.reshapes import reshapes
 from shapeinspect.mismatch.states import states
 from shapeinspect.mismatch.stored import settings_of_checkpoint
 from shapeinspect.mismatch.ways import ways
@@ -41,7 +42,8 @@ def proposals(failure: Failure, problem: Problem) -> tuple[Fix, ...]:
         *_retyped(failure),
         *_ordered(failure),
         *_inputs(failure),
-        *_operands(failure),
+        *_operands(failure, problem),
+        *squeezed(failure),
         *_settings(failure, problem),
         *states(failure),
         *_single(failure),
@@ -135,7 +137,7 @@ def _ragged(failure: Failure) -> Iterator[Fix]:
         yield Fix("ragged", (OnCall(Frozen(padded=True)),), 6)
 
 
-def _operands(failure: Failure) -> Iterator[Fix]:
+def _operands(failure: Failure, problem: Problem) -> Iterator[Fix]:
     """Propose to rearrange what the failed call reads, where that is no input of the model."""
     layer = failure.layer
     for operand, name in enumerate(failure.inputs):
@@ -145,7 +147,8 @@ def _operands(failure: Failure) -> Iterator[Fix]:
         is_input = name in failure.model.inputs
         if operand == 0:
             for found in arrangements(layer, shape):
-                if not is_input and not (found.cause == "no-batch" and _batched(failure, shape)):
+                certain = found.cause == "no-batch" and _batched(failure, shape)
+                if not is_input and not certain and not _in_place(failure.layer, found, problem):
                     yield Fix(found.cause, (_before(failure, operand, found.steps),), found.rank + 2)
         if operand == 0 and layer.kind == "linear":
             yield from _batch_flattened(failure, shape)
@@ -159,6 +162,14 @@ def _operands(failure: Failure) -> Iterator[Fix]:
         for loss in losses(layer, known):
             changes = tuple(_before(failure, operand, steps) for operand, steps in loss.steps)
             yield Fix(loss.cause, changes, loss.rank)
+
+
+def _in_place(layer: Layer, found: Arrangement, problem: Problem) -> bool:
+    """Tell whether the channels are known to stand where a convolution reads them, whatever their number."""
+    axes = problem.axes[0] if problem.axes else None
+    moved = found.cause in ("channels-last", "swapped-axes") and "conv" in layer.kind
+    at = None if axes is None else channel_axis(layer.attributes, len(axes))
+    return moved and axes is not None and at is not None and axes[at] == "C"
 
 
 def _batched(failure: Failure, shape: tuple[int, ...]) -> bool:
@@ -241,10 +252,14 @@ def _by_kind(
         wanted = tuple(layer.attributes.get("normalized_shape") or ())
         inside = len(wanted) == 1 and wanted[0] in first[1:-1]
         if inside:
-            yield from normed_inside(failure, first, wanted[0])
+            yield from normed_inside(failure, first, first.index(wanted[0], 1), len(first) - 1)
         elif wanted and len(first) >= len(wanted) and first[-len(wanted) :] != wanted:
             new = first[-len(wanted) :]
             yield Fix("features", (OnLayer(layer.path, Frozen(normalized_shape=new)),), 40)
+    if layer.kind in ("batch_norm", "instance_norm") and len(first) > 2:
+        features = layer.attributes.get("num_features")
+        if first[1] != features and first[-1] == features:
+            yield from normed_inside(failure, first, len(first) - 1, 1)
     yield from _steps_kept(failure)
     yield from _last_step(failure, shapes)
     yield from _widths(failure, shapes)
@@ -254,7 +269,7 @@ def _by_kind(
     if layer.kind == "matmul" and len(shapes) == 2 and shapes[1] and len(shapes[1]) == 2:
         yield from _stored_matrix(failure, first, shapes[1])
     if layer.kind == "attention" and own:
-        yield from _attention(layer, first, shapes)
+        yield from _attention(failure, first, shapes)
     if layer.kind in ("concat", "stack") and isinstance(layer.attributes.get("axis"), int):
         for axis in range(len(first)):
             if axis != layer.attributes["axis"] % len(first):
@@ -263,8 +278,7 @@ def _by_kind(
         kept = tuple(axis for axis in layer.attributes["axes"] if axis < len(first))
         yield Fix("rank", (OnCall(Frozen(axes=kept)),), 20)
     if layer.kind == "reshape" and isinstance(layer.attributes.get("shape"), tuple):
-        yield from _reshape(layer.attributes["shape"], first)
-        yield from _filled(failure, layer.attributes["shape"], first)
+        yield from reshapes(failure, layer.attributes["shape"], first)
     yield from _windows(layer, first, own or bool(layer.parts))
 
 
@@ -356,19 +370,29 @@ def _last_step(failure: Failure, shapes: list[tuple[int, ...] | None]) -> Iterat
             return
 
 
+#: Functions that compare rows of the same features.
+_ROWS = frozenset({"torch.cdist", "F.pairwise_distance"})
+
+
 def _widths(failure: Failure, shapes: list[tuple[int, ...] | None]) -> Iterator[Fix]:
     """Propose another width of a layer with weights, so that its sum or product with another fits."""
-    if failure.layer.kind != "elementwise" or len(shapes) != 2 or shapes[0] is None or shapes[1] is None:
+    layer = failure.layer
+    if len(shapes) != 2 or not shapes[0] or not shapes[1]:
         return
+    if layer.kind not in ("elementwise", "stack") and layer.type not in _ROWS:
+        return
+    cause = {"elementwise": "broadcast", "stack": "unequal"}.get(layer.kind, "features")
     for operand, own, other in ((1, shapes[1], shapes[0]), (0, shapes[0], shapes[1])):
         maker = producer(failure, failure.inputs[operand])
         if maker is None or len(own) != len(other):
             continue
-        differing = [axis for axis in range(len(own)) if own[axis] != other[axis]]
+        # Of rows that are compared there may be as many as one likes.
+        axes = range(len(own) - 1, len(own)) if layer.type in _ROWS else range(len(own))
+        differing = [axis for axis in axes if own[axis] != other[axis]]
         for setting in ("out_channels", "out_features"):
             if len(differing) == 1 and maker.attributes.get(setting) == own[differing[0]]:
                 change = OnLayer(maker.path, Frozen({setting: other[differing[0]]}))
-                yield Fix("broadcast", (change,), 41)
+                yield Fix(cause, (change,), 41)
 
 
 def _narrowed(failure: Failure, wanted: int, had: int) -> Iterator[Fix]:
@@ -391,7 +415,10 @@ def _classes(layer: Layer, shapes: list[tuple[int, ...] | None]) -> Iterator[Fix
         yield Fix("targets", (OnLayer(layer.path, Frozen(sparse=not numbers)),), 5)
 
 
-def _attention(layer: Layer, first: tuple[int, ...], shapes: list[tuple[int, ...] | None]) -> Iterator[Fix]:
+def _attention(
+    failure: Failure, first: tuple[int, ...], shapes: list[tuple[int, ...] | None]
+) -> Iterator[Fix]:
+    layer = failure.layer
     embed, heads = layer.attributes.get("embed_dim"), layer.attributes.get("num_heads")
     if first[-1] != embed and isinstance(heads, int) and first[-1] % heads == 0:
         yield Fix("features", (OnLayer(layer.path, Frozen(embed_dim=first[-1])),), 40)
@@ -401,40 +428,12 @@ def _attention(layer: Layer, first: tuple[int, ...], shapes: list[tuple[int, ...
         if shape and shape[-1] != embed
     }
     if sizes and first[-1] == embed:
+        key = shapes[1]
+        maker = None if not key else producer(failure, failure.inputs[1])
+        for setting in ("out_channels", "out_features", "hidden_size"):
+            if maker is not None and key and maker.attributes.get(setting) == key[-1]:
+                yield Fix("features", (OnLayer(maker.path, Frozen({setting: embed})),), 37)
         yield Fix("features", (OnLayer(layer.path, Frozen(sizes)),), 38)
-
-
-def _reshape(target: tuple[object, ...], shape: tuple[int, ...]) -> Iterator[Fix]:
-    yield Fix("not-contiguous", (OnOperand(None, 0, (("contiguous", None),)),), 5)
-    lengths = tuple(length for length in target if isinstance(length, int))
-    if len(lengths) != len(target) or not shape:
-        return
-    total = prod(shape)
-    batch = shape[0]
-    for axis in range(len(lengths)):
-        rest = prod(length for at, length in enumerate(lengths) if at != axis and length > 0)
-        others = [length for at, length in enumerate(lengths) if at != axis]
-        if rest and total % rest == 0 and -1 not in others:
-            new = (*lengths[:axis], -1, *lengths[axis + 1 :])
-            if new != lengths:
-                yield Fix("reshape", (OnCall(Frozen(shape=new)),), 30 + 3 * axis)
-    if len(lengths) >= 2 and (lengths[0] in (-1, batch)) and total % batch == 0:
-        fixed = [length for length in lengths[1:] if length > 0]
-        if len(fixed) == 1:
-            yield Fix("reshape", (OnCall(Frozen(shape=(batch, -1))),), 42)
-    swapped = (lengths[0], *reversed(lengths[1:]))
-    if prod(swapped) == total and swapped != lengths:
-        yield Fix("swapped-axes", (OnCall(Frozen(shape=swapped)),), 44)
-
-
-def _filled(failure: Failure, target: tuple[object, ...], shape: tuple[int, ...]) -> Iterator[Fix]:
-    """Propose that the layer before makes as many features as the reshape asks for."""
-    maker, lengths = producer(failure, failure.inputs[0]), [one for one in target if isinstance(one, int)]
-    if maker is None or maker.kind != "linear" or len(shape) != 2 or len(lengths) != len(target):
-        return
-    whole = prod(length for length in lengths[1:] if length > 0)
-    if lengths[0] in (-1, shape[0]) and whole != shape[1] and -1 not in lengths[1:]:
-        yield Fix("reshape", (OnLayer(maker.path, Frozen(out_features=whole)),), 43)
 
 
 def _windows(layer: Layer, shape: tuple[int, ...], own: bool) -> Iterator[Fix]:
@@ -485,7 +484,7 @@ def _overwriting(failure: Failure) -> Iterator[Fix]:
 
 def _single(failure: Failure) -> Iterator[Fix]:
     """Propose evaluation mode, and a batch of two, for a norm that has one value a channel."""
-    if failure.layer.kind not in ("batch_norm", "instance_norm"):
+    if failure.layer.kind not in ("batch_norm", "instance_norm") or "more than 1" not in failure.message:
         return
     for name in failure.model.inputs:
         shape = lengths_of(failure, name)

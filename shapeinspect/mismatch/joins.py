@@ -104,6 +104,8 @@ def _meeting(
     if len(one) != len(other):
         if along is not None or not one:
             yield from _ranks(one, other, operand)
+        if along is not None and len(one) == len(other) - 1 >= 2:
+            yield from _repeated(one, other, operand, along % len(other))
         return
     skip = None if along is None else along % len(one)
     differing = [axis for axis in range(len(one)) if axis != skip and one[axis] != other[axis]]
@@ -143,6 +145,16 @@ def _meeting(
         wanted = other[channels]
         given = ("project_last", (wanted, stride, len(places))) if last else ("project", (wanted, stride))
         yield Join("features", operand, (given,), 38 if wanted > one[channels] else 39)
+
+
+def _repeated(one: tuple[int, ...], other: tuple[int, ...], operand: int, along: int) -> Iterator[Join]:
+    """Repeat what is known once a sample at every step that it is joined with."""
+    for axis in range(1, len(other)):
+        new = tuple(length if at == axis else -1 for at, length in enumerate(other))
+        raised = (*one[:axis], 1, *one[axis:])
+        meets = all(raised[at] == other[at] for at in range(len(other)) if at not in (axis, along))
+        if axis != along and meets:
+            yield Join("missing-axis", operand, (("unsqueeze", axis), ("expand", new)), 25)
 
 
 def _ranks(one: tuple[int, ...], other: tuple[int, ...], operand: int) -> Iterator[Join]:

@@ -120,12 +120,14 @@ def _classes(outputs: tuple[int, ...], targets: tuple[int, ...]) -> Iterator[Mee
         yield Meeting("not-flattened", ((0, (("last", 1),)),), 30)
         yield Meeting("not-flattened", ((0, (("flatten", 1),)),), 31)
     if len(outputs) == 4 and len(targets) == 3 and outputs[2:] != targets[1:]:
-        yield Meeting("input-size", ((0, (("interpolate", targets[1:]),)),), 30)
+        yield Meeting("space", ((0, (("interpolate", targets[1:]),)),), 30)
     if len(outputs) == 1:
         yield Meeting("no-batch", ((0, (("unsqueeze", 0),)),), 14)
 
 
 def _same(outputs: tuple[int, ...], targets: tuple[int, ...]) -> Iterator[Meeting]:
+    if len(outputs) > 2 and len(targets) == 1 and outputs[0] == prod(outputs) == targets[0]:
+        yield Meeting("targets", ((0, (("flatten", 0),)),), 10)
     for operand, shape, other in ((0, outputs, targets), (1, targets, outputs)):
         rank = 10 + operand
         for axis, length in enumerate(shape):
@@ -135,7 +137,7 @@ def _same(outputs: tuple[int, ...], targets: tuple[int, ...]) -> Iterator[Meetin
             if (*shape[:axis], 1, *shape[axis:]) == other:
                 yield Meeting("targets", ((operand, (("unsqueeze", axis),)),), rank + 1)
     if len(outputs) == len(targets) >= 3 and outputs[2:] != targets[2:] and outputs[:2] == targets[:2]:
-        yield Meeting("input-size", ((0, (("interpolate", targets[2:]),)),), 30)
+        yield Meeting("space", ((0, (("interpolate", targets[2:]),)),), 30)
     if len(outputs) == 2 and len(targets) > 2 and prod(targets[1:]) == outputs[1]:
         yield Meeting("not-flattened", ((1, (("flatten", 1),)),), 12)
     if len(targets) == 2 and len(outputs) > 2 and prod(outputs[1:]) == targets[1]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from shapeinspect.ir import Frozen
 from shapeinspect.mismatch.demand import lengths_of
 from shapeinspect.mismatch.fix import Fix
-from shapeinspect.rerun import Failure, OnCall, OnLayer
+from shapeinspect.rerun import Failure, OnCall, OnLayer, OnOperand
 
 
 def exchanged(failure: Failure) -> Iterator[Fix]:
@@ -27,19 +27,39 @@ def exchanged(failure: Failure) -> Iterator[Fix]:
     yield Fix("features", (OnLayer(layer.path, sizes),), 40)
 
 
-def normed_inside(failure: Failure, shape: tuple[int, ...], channels: int) -> Iterator[Fix]:
-    """Yield the channels brought last for a norm of the last axis, and back after it.
+def normed_inside(failure: Failure, shape: tuple[int, ...], axis: int, place: int) -> Iterator[Fix]:
+    """Yield the channels brought to where a norm reads them, and back after it.
 
     Args:
         failure: where the run ended.
         shape: what the norm is given.
-        channels: the features that it normalizes.
+        axis: where the channels stand.
+        place: where the norm reads them.
     """
-    axis = shape.index(channels, 1)
-    axes = (*(one for one in range(len(shape)) if one != axis), axis)
+    rest = [one for one in range(len(shape)) if one != axis]
+    axes = (*rest[:place], axis, *rest[place:])
     back = tuple(axes.index(one) for one in range(len(shape)))
     name, layer = failure.layer.path.rpartition(".")[2], failure.layer
     text = f"{name}(x.permute{axes}).permute{back} instead of {name}(x)"
     if len(shape) == 3:
         text = f"{name}(x.transpose(1, 2)).transpose(1, 2) instead of {name}(x)"
     yield Fix("channels-last", (OnCall(Frozen(around=axes)),), 14, f'{text} at "{layer.path}"')
+
+
+def squeezed(failure: Failure) -> Iterator[Fix]:
+    """Yield the batch put back where a squeeze of all axes took it away.
+
+    Args:
+        failure: where the run ended.
+    """
+    layers = {layer.path: layer for layer in failure.model.layers}
+    for call in failure.model.calls:
+        layer = layers.get(call.layer)
+        if layer is None or layer.kind != "squeeze" or not call.inputs or not call.outputs:
+            continue
+        given, made = lengths_of(failure, call.inputs[0]), lengths_of(failure, call.outputs[0])
+        if given is None or made is None or len(given) < 3 or given[0] != 1 or len(made) != 1:
+            continue
+        if failure.inputs[:1] == call.outputs[:1]:
+            change = OnOperand(None, 0, (("unsqueeze", 0),))
+            yield Fix("squeezed", (change,), 4, f'flatten(1) in place of "{layer.path}"')

@@ -66,6 +66,13 @@ def _blocks(failure: Failure) -> Iterator[Fix]:
                 yield Fix("channels", (change,), 10 + at)
 
 
+#: What a width may come through unchanged; who asks compares it with what arrives.
+_KEEPING = frozenset({
+    "activation", "dropout", "identity", "batch_norm", "group_norm", "instance_norm", "layer_norm", "flatten",
+    "permute", "transpose2", "max_pool", "avg_pool", "adaptive_avg_pool", "adaptive_max_pool", "pad",
+})  # fmt: skip
+
+
 def producer(failure: Failure, name: str) -> Layer | None:
     """Return the layer with weights that made a value, looking through what keeps the channels.
 
@@ -80,7 +87,7 @@ def producer(failure: Failure, name: str) -> Layer | None:
             continue
         if layer.weights and layer.kind in ("conv", "linear", "conv_transpose", "lstm", "gru", "rnn"):
             return layer
-        if layer.kind not in ("activation", "dropout", "identity", "batch_norm") or not call.inputs:
+        if layer.kind not in _KEEPING or not call.inputs:
             return None
         name = call.inputs[0]
     return None

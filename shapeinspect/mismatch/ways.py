@@ -13,6 +13,7 @@ from shapeinspect.rules.spatial import pairs, per_axis
 
 #: So many convolutions are padded at most.
 _PADDED = 4
+_SLIDING = frozenset({"conv", "max_pool", "avg_pool"})
 #: What keeps the lengths of space, so that the way goes on before it.
 _THROUGH = frozenset({
     "activation", "dropout", "identity", "batch_norm", "group_norm", "instance_norm", "transpose2", "permute",
@@ -29,30 +30,28 @@ def ways(failure: Failure) -> Iterator[Fix]:
     layer = failure.layer
     if layer.kind not in ("elementwise", "concat", "stack") and not is_loss(layer):
         return
-    shapes = [lengths_of(failure, name) for name in failure.inputs[:2]]
-    if len(shapes) < 2 or not shapes[0] or not shapes[1] or len(shapes[0]) != len(shapes[1]):
-        return
+    shapes = [lengths_of(failure, name) for name in failure.inputs]
     skip = layer.attributes.get("axis") if layer.kind == "concat" else None
-    for short, long in ((0, 1), (1, 0)):
+    for short, long in ((a, b) for at in range(1, len(shapes)) for a, b in ((0, at), (at, 0))):
         one, two = shapes[short], shapes[long]
-        if one is None or two is None:
+        if not one or not two or len(one) != len(two):
             continue
         pairs_of = [
             (mine, other)
             for axis, (mine, other) in enumerate(zip(one, two, strict=True))
             if mine != other and axis != (None if skip is None else skip % len(one))
         ]
-        if all(mine < other for mine, other in pairs_of):
+        if pairs_of and all(mine < other for mine, other in pairs_of):
             yield from _padded(failure, short, long)
             yield from _trimmed(failure, long, two, one)
 
 
 def _padded(failure: Failure, short: int, long: int) -> Iterator[Fix]:
-    """Propose padding that keeps the lengths, for the last convolutions before the shorter operand."""
+    """Propose padding that keeps the lengths, for the last windows before the shorter operand."""
     other = {layer.path for layer, _ in _way(failure, failure.inputs[long])}
     changes: list[OnLayer] = []
     for layer, _ in _way(failure, failure.inputs[short]):
-        if layer.kind != "conv" or layer.path in other or len(changes) == _PADDED:
+        if layer.kind not in _SLIDING or layer.path in other or len(changes) == _PADDED:
             continue
         padding = _same(layer)
         if padding is not None:

@@ -246,6 +246,35 @@ def test_no_run_is_started_that_the_time_left_does_not_hold(monkeypatch: pytest.
     assert clock == [103.0]
 
 
+def test_a_run_that_imports_a_framework_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock of its own: the first run imports for 9 seconds, and the others are as quick as ever."""
+    import importlib
+    import types
+
+    from shapeinspect.rerun import Failure
+
+    module = importlib.import_module("shapeinspect.mismatch.diagnose")
+    clock = [100.0]
+
+    class Importing:
+        runs = 0
+
+        def attempt(self, _changes: object) -> Failure | None:
+            self.runs += 1
+            clock[0] += 9.0 if self.runs == 1 else 1.5
+            for number in range(200 if self.runs == 1 else 0):
+                monkeypatch.setitem(sys.modules, f"shape_functions_{number}", types.ModuleType("one"))
+            return None
+
+    monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
+    budget = module._Budget(Importing())
+    for _ in range(3):
+        budget.attempt(())
+    with pytest.raises(module._SpentError):
+        budget.attempt(())
+    assert clock == [112.0]
+
+
 def test_check_prints_the_batch_as_the_model_calls_it(capsys: pytest.CaptureFixture[str]) -> None:
     from shapeinspect.cli import main
 

@@ -30,7 +30,7 @@ def results() -> list[object]:
 
 
 @pytest.mark.parametrize(
-    ("what", "reached"), [("layer_named", 169), ("cause_right", 169), ("fix_offered", 169)]
+    ("what", "reached"), [("layer_named", 181), ("cause_right", 181), ("fix_offered", 181)]
 )
 def test_score_does_not_fall(results, what: str, reached: int) -> None:
     missed = [one.name for one in results if not getattr(one, what)]
