@@ -17,7 +17,7 @@ from shapeinspect_torch._guard import undisturbed
 from shapeinspect_torch._inputs import Inputs, prepare
 from shapeinspect_torch._mode import function_name, without_numbers_mode
 from shapeinspect_torch._pytree import rebuild
-from shapeinspect_torch._record import Recorder, is_ours
+from shapeinspect_torch._record import NeedsIntegersError, Recorder, is_ours
 from shapeinspect_torch._refusals import OtherTypeError, refuse_types
 from shapeinspect_torch._shadow import Shadow
 from shapeinspect_torch._spelling import spell
@@ -364,6 +364,8 @@ class TorchRerun(Rerun):
         if isinstance(trial.error, OtherTypeError):
             error = trial.error
             facts = Frozen(operand=error.operand, wants=error.wants, has=error.has)
+        elif isinstance(trial.error, NeedsIntegersError) and failure.inputs:
+            facts = Frozen(wants="int64", has=values[failure.inputs[0]].dtype)
         return Failure(model, layer, failure.inputs, str(trial.error), facts=facts)
 
     def _model(self, trial: _Trial) -> Model:

@@ -13,6 +13,7 @@ CAUSES: dict[str, str] = {
     "channels": "the input has another number of channels than the layer was built for",
     "channels-last": "the channels stand in another place than the layer reads them",
     "class-index": "a label is outside the classes that the last layer knows",
+    "class-weights": "the loss was given weights for another number of classes",
     "concat-axis": "the parts differ on another axis than the one they are joined along",
     "contract": "the file declares a shape that its own layers contradict",
     "dtype": "the numbers are of another type than the layer takes",
@@ -49,6 +50,7 @@ CAUSES: dict[str, str] = {
     "several-inputs": "the model takes several inputs, and is given one",
     "several-outputs": "the model gives several outputs, and one is taken",
     "space": "the two come to different sizes on their ways",
+    "squeezed": "a squeeze before takes the batch away where it is 1",
     "state": "the initial state has another shape than the layer's own",
     "state-dict": "the checkpoint was made for other layer sizes",
     "stateful": "the layer keeps states for another number of samples",
@@ -57,7 +59,6 @@ CAUSES: dict[str, str] = {
     "stored-transposed": "the weight is stored the other way round than the layer reads it",
     "targets": "the targets do not have the form that the loss takes",
     "too-small": "the input is too small for the windows that slide over it",
-    "squeezed": "a squeeze before takes the batch away where it is 1",
     "unequal": "the parts that are stacked have different shapes",
     "unknown": "the shapes do not fit",
 }

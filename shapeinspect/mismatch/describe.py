@@ -11,13 +11,15 @@ from shapeinspect.mismatch import told
 from shapeinspect.mismatch.causes import CAUSES
 from shapeinspect.mismatch.demand import channel_axis
 from shapeinspect.mismatch.diagnose import Diagnosis
-from shapeinspect.mismatch.losses import counts, is_loss
+from shapeinspect.mismatch.losses import counts, is_loss, weights_of_classes
 from shapeinspect.mismatch.states import unfit
 from shapeinspect.rules.rule import show
 from shapeinspect.text import printable
 
 _WIDTH = 80
 _LABEL = 11
+#: What may stand before the first line: "shapeinspect: ".
+_BEFORE = 14
 #: Causes that no weight has to do with.
 _WEIGHTLESS = frozenset({"batch-first", "length", "mask", "state"})
 _REORDER = frozenset({"flatten", "reshape"})
@@ -31,7 +33,16 @@ def describe(diagnosis: Diagnosis) -> str:
     """
     layer = diagnosis.layer
     kind = f" ({layer.kind})" if layer.kind not in ("module", "unknown") else f" ({layer.type})"
-    lines = [f'layer "{printable(layer.path)}"{kind}: {CAUSES[diagnosis.cause]}']
+    head = f'layer "{printable(layer.path)}"{kind}: {CAUSES[diagnosis.cause]}'
+    lines = textwrap.wrap(
+        head,
+        _WIDTH,
+        initial_indent=" " * _BEFORE,
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    lines[0] = lines[0][_BEFORE:]
     for label, texts in _facts(diagnosis):
         for at, text in enumerate(texts):
             lines += _wrapped(label if at == 0 else "", text)
@@ -127,6 +138,9 @@ def _targets(diagnosis: Diagnosis) -> list[str]:
     samples = counts(diagnosis.problem.shapes)
     if samples:
         return [f"{samples[0]} targets, one for each sample"]
+    weighted = weights_of_classes(diagnosis.failure)
+    if diagnosis.cause == "class-weights" and weighted is not None:
+        return [f"a weight for each of {weighted[1]} classes; the loss has {weighted[0]} weights"]
     name = diagnosis.layer.type.lower().replace("_", "")
     if "ctc" in name:
         return ["outputs of T N C, and one length for each of the N samples"]

@@ -14,7 +14,7 @@ from shapeinspect.ir import Call, Layer, Model, Value
 from shapeinspect.mismatch.demand import Problem, problem_of, wanted_masks, wanted_states
 from shapeinspect.mismatch.fix import Fix
 from shapeinspect.mismatch.fixes import proposals
-from shapeinspect.mismatch.losses import counts, is_loss
+from shapeinspect.mismatch.losses import counts, is_loss, weights_of_classes
 from shapeinspect.mismatch.pools import pooled
 from shapeinspect.mismatch.sizes import search
 from shapeinspect.mismatch.states import unfit
@@ -228,6 +228,8 @@ def _plain_cause(failure: Failure, problem: Problem) -> str:
     if "largest" in failure.facts:
         return "class-index" if is_loss(layer) else "index-range"
     if is_loss(layer):
+        if weights_of_classes(failure) is not None:
+            return "class-weights"
         return "samples" if counts(problem.shapes) else "targets"
     if unfit(failure) or (wanted_states(layer, problem.shapes) and problem.demand is None):
         return "state"

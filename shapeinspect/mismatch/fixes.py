@@ -13,7 +13,7 @@ from shapeinspect.mismatch.fix import Fix
 from shapeinspect.mismatch.joins import joins
 from shapeinspect.mismatch.losses import is_loss, losses
 from shapeinspect.mismatch.masks import masks, turned
-from shapeinspect.mismatch.mixed import mixed
+from shapeinspect.mismatch.mixed import mixed, shifted
 from shapeinspect.mismatch.orders import exchanged, normed_inside, squeezed
 from shapeinspect.mismatch.parts import divisors, producer
 from shapeinspect.mismatch.reshapes import reshapes
@@ -50,6 +50,7 @@ def proposals(failure: Failure, problem: Problem) -> tuple[Fix, ...]:
         *_overwriting(failure),
         *_loaded(failure),
         *mixed(failure),
+        *shifted(failure),
         *_one_hot(failure),
         *exchanged(failure),
         *feeds(failure),

@@ -104,7 +104,7 @@ def _meeting(
     if len(one) != len(other):
         if along is not None or not one:
             yield from _ranks(one, other, operand)
-        if along is not None and len(one) == len(other) - 1 >= 2:
+        if along is not None and 2 <= len(one) < len(other):
             yield from _repeated(one, other, operand, along % len(other))
         return
     skip = None if along is None else along % len(one)
@@ -148,13 +148,16 @@ def _meeting(
 
 
 def _repeated(one: tuple[int, ...], other: tuple[int, ...], operand: int, along: int) -> Iterator[Join]:
-    """Repeat what is known once a sample at every step that it is joined with."""
-    for axis in range(1, len(other)):
-        new = tuple(length if at == axis else -1 for at, length in enumerate(other))
-        raised = (*one[:axis], 1, *one[axis:])
-        meets = all(raised[at] == other[at] for at in range(len(other)) if at not in (axis, along))
-        if axis != along and meets:
-            yield Join("missing-axis", operand, (("unsqueeze", axis), ("expand", new)), 25)
+    """Repeat what is known once a sample at every step, or at every place, that it is joined with."""
+    missing = len(other) - len(one)
+    for at, axis in ((1, 1), (len(one), -1)):
+        new = tuple(range(at, at + missing))
+        raised = (*one[:at], *(1,) * missing, *one[at:])
+        meets = all(raised[n] == other[n] for n in range(len(other)) if n != along and n not in new)
+        if along not in new and meets:
+            lengths = tuple(length if n in new else -1 for n, length in enumerate(other))
+            steps: tuple[Step, ...] = (*(("unsqueeze", axis),) * missing, ("expand", lengths))
+            yield Join("missing-axis", operand, steps, 25)
 
 
 def _ranks(one: tuple[int, ...], other: tuple[int, ...], operand: int) -> Iterator[Join]:

@@ -8,7 +8,7 @@ from math import prod
 
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Layer
-from shapeinspect.rerun import Step
+from shapeinspect.rerun import Failure, Step
 from shapeinspect.rules.rule import mismatch, show, unlike
 
 #: The losses that take classes, by parts of their names in lower case.
@@ -144,6 +144,22 @@ def _same(outputs: tuple[int, ...], targets: tuple[int, ...]) -> Iterator[Meetin
         yield Meeting("not-flattened", ((0, (("flatten", 1),)),), 12)
     if len(outputs) == len(targets) == 4 and outputs == (targets[0], targets[3], targets[1], targets[2]):
         yield Meeting("channels-last", ((1, (("permute", (0, 3, 1, 2)),)),), 12)
+
+
+def weights_of_classes(failure: Failure) -> tuple[int, int] | None:
+    """Return how many classes a loss has weights for, and how many there are, where the two differ.
+
+    Args:
+        failure: where the run ended.
+    """
+    outputs = failure.model.values[failure.inputs[0]].shape if failure.inputs else None
+    need = outputs[1] if outputs and len(outputs) > 1 else None
+    for layer in failure.model.layers:
+        for weight in layer.weights if layer.path == failure.layer.path else ():
+            have = weight.shape[0] if len(weight.shape) == 1 else None
+            if isinstance(have, int) and isinstance(need, int) and have != need:
+                return have, need
+    return None
 
 
 def loss_fits(layer: Layer, shapes: tuple[Shape | None, ...]) -> None:

@@ -12,6 +12,31 @@ from shapeinspect.mismatch.losses import is_loss
 from shapeinspect.rerun import Change, Failure, OnLayer, OnOperand
 
 
+def shifted(failure: Failure) -> Iterator[Fix]:
+    """Yield targets without their first step, where the outputs were made without the last one.
+
+    Args:
+        failure: where the run ended.
+    """
+    if not is_loss(failure.layer) or len(failure.inputs) < 2:
+        return
+    layers = {layer.path: layer.kind for layer in failure.model.layers}
+    sources: list[tuple[int, str, tuple[int, ...]]] = []
+    for name in failure.inputs[:2]:
+        for at, call in enumerate(failure.model.calls):
+            shape = lengths_of(failure, call.inputs[0]) if call.inputs else None
+            if name in call.outputs and layers.get(call.layer) in ("reshape", "flatten") and shape:
+                sources.append((at, call.inputs[0], shape))
+    if len(sources) != 2 or len(sources[0][2]) < 2 or len(sources[1][2]) != 2:
+        return
+    (_, _, outputs), (at, name, targets) = sources
+    if outputs[0] == targets[0] and outputs[1] < targets[1]:
+        more = targets[1] - outputs[1]
+        called = name if name in failure.model.inputs else "the targets"
+        text = f'{called}[:, {more}:] before "{failure.model.calls[at].layer}"'
+        yield Fix("length", (OnOperand(at, 0, (("crop", (targets[0], outputs[1])),)),), 10, text)
+
+
 def mixed(failure: Failure) -> Iterator[Fix]:
     """Yield a flatten of all but the batch, with the layer behind it built for what comes.
 

@@ -210,7 +210,8 @@ def _matched(failure: Failure, picture: _Picture, attempt: Attempt) -> _Found | 
         lengths = vary(low) if not low <= max(present) <= high else present
         more = f" ({low} to {high} fit)" if high > low else ""
         also = tuple(picture.resized(vary(length)) for length in {low, high})
-        patches = failure.layer.kind == "reshape" and failure.inputs[:1] == (picture.name,)
+        asked = failure.layer.attributes.get("shape") or ()
+        patches = failure.layer.kind == "reshape" and len(asked) > len(_operands(failure)[0] or ())
         cause = "batch-mixed" if is_loss(failure.layer) else "patches" if patches else "input-size"
         return Fix(cause, picture.resized(lengths), 30, f"feed {_by(lengths)}{more}"), also
     return None

@@ -30,7 +30,7 @@ def results() -> list[object]:
 
 
 @pytest.mark.parametrize(
-    ("what", "reached"), [("layer_named", 181), ("cause_right", 181), ("fix_offered", 181)]
+    ("what", "reached"), [("layer_named", 184), ("cause_right", 184), ("fix_offered", 184)]
 )
 def test_score_does_not_fall(results, what: str, reached: int) -> None:
     missed = [one.name for one in results if not getattr(one, what)]
@@ -50,5 +50,5 @@ def test_correct_programs_are_left_alone(path: Path) -> None:
 
 def test_screens_fit_80_columns(results) -> None:
     for one in results:
-        for line in one.note.split("\n")[1:]:
+        for line in one.note.split("\n"):
             assert len(line) <= 80 or " " not in line.strip(), (one.name, line)
