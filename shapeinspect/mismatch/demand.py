@@ -97,6 +97,9 @@ def _operand_expected(layer: Layer, shapes: tuple[Shape | None, ...]) -> str | N
     cell = layer.kind.endswith("_cell")
     if layer.kind == "max_unpool" and len(shapes) > 1 and shapes[0] != shapes[1]:
         return f"places of {shapes[0]}, the shape of what is unpooled"
+    ranks = [len(shape) for shape in shapes[:3] if shape]
+    if layer.kind == "attention" and len(set(ranks)) > 1:
+        return f"as many axes of the query as of keys and values: {max(ranks)}"
     for wanted, said in (
         (wanted_states(layer, shapes), "state of {}: {}batch, hidden_size"),
         (wanted_masks(layer, shapes), "mask of {}"),

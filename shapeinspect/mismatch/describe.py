@@ -21,7 +21,7 @@ _LABEL = 11
 #: What may stand before the first line: "shapeinspect: ".
 _BEFORE = 14
 #: Causes that no weight has to do with.
-_WEIGHTLESS = frozenset({"batch-first", "length", "mask", "state"})
+_WEIGHTLESS = frozenset({"batch-first", "length", "mask", "missing-axis", "state"})
 _REORDER = frozenset({"flatten", "reshape"})
 
 

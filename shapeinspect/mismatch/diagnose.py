@@ -238,6 +238,8 @@ def _plain_cause(failure: Failure, problem: Problem) -> str:
     axes = _AXES.match(problem.expected or "")
     if axes and problem.shapes[0] is not None and len(problem.shapes[0]) != int(axes.group(1)):
         return "rank"
+    if layer.kind == "attention" and len({len(shape) for shape in problem.shapes[:3] if shape}) > 1:
+        return "missing-axis"
     if problem.demand is not None:
         return "channels" if "conv" in layer.kind else "features"
     return {

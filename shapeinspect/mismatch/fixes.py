@@ -249,6 +249,18 @@ def _by_kind(
 ) -> Iterator[Fix]:
     """Propose settings by what the failed layer does."""
     layer = failure.layer
+    yield from _norms(failure, first, own)
+    yield from _steps_kept(failure)
+    yield from _last_step(failure, shapes)
+    yield from _widths(failure, shapes)
+    yield from _classes(layer, shapes)
+    yield from _operations(failure, first, shapes, own)
+    yield from _windows(layer, first, own or bool(layer.parts))
+
+
+def _norms(failure: Failure, first: tuple[int, ...], own: bool) -> Iterator[Fix]:
+    """Propose another length to normalize over, or another axis."""
+    layer = failure.layer
     if layer.kind in ("layer_norm", "rms_norm") and own:
         wanted = tuple(layer.attributes.get("normalized_shape") or ())
         inside = len(wanted) == 1 and wanted[0] in first[1:-1]
@@ -261,10 +273,13 @@ def _by_kind(
         features = layer.attributes.get("num_features")
         if first[1] != features and first[-1] == features:
             yield from normed_inside(failure, first, len(first) - 1, 1)
-    yield from _steps_kept(failure)
-    yield from _last_step(failure, shapes)
-    yield from _widths(failure, shapes)
-    yield from _classes(layer, shapes)
+
+
+def _operations(
+    failure: Failure, first: tuple[int, ...], shapes: list[tuple[int, ...] | None], own: bool
+) -> Iterator[Fix]:
+    """Propose other settings of one operation."""
+    layer = failure.layer
     if layer.kind == "batch_dot" and len(shapes) > 1 and shapes[1]:
         yield from _dotted(first, shapes[1])
     if layer.kind == "matmul" and len(shapes) == 2 and shapes[1] and len(shapes[1]) == 2:
@@ -280,7 +295,6 @@ def _by_kind(
         yield Fix("rank", (OnCall(Frozen(axes=kept)),), 20)
     if layer.kind == "reshape" and isinstance(layer.attributes.get("shape"), tuple):
         yield from reshapes(failure, layer.attributes["shape"], first)
-    yield from _windows(layer, first, own or bool(layer.parts))
 
 
 def _stored_matrix(failure: Failure, left: tuple[int, ...], right: tuple[int, ...]) -> Iterator[Fix]:
@@ -380,20 +394,23 @@ def _widths(failure: Failure, shapes: list[tuple[int, ...] | None]) -> Iterator[
     layer = failure.layer
     if len(shapes) != 2 or not shapes[0] or not shapes[1]:
         return
-    if layer.kind not in ("elementwise", "stack") and layer.type not in _ROWS:
+    of_loss = is_loss(layer)
+    of_rows = layer.type in _ROWS or of_loss
+    if layer.kind not in ("elementwise", "stack") and not of_rows:
         return
-    cause = {"elementwise": "broadcast", "stack": "unequal"}.get(layer.kind, "features")
+    kind = "loss" if of_loss else layer.kind
+    cause = {"elementwise": "broadcast", "stack": "unequal", "loss": "targets"}.get(kind, "features")
     for operand, own, other in ((1, shapes[1], shapes[0]), (0, shapes[0], shapes[1])):
         maker = producer(failure, failure.inputs[operand])
         if maker is None or len(own) != len(other):
             continue
         # Of rows that are compared there may be as many as one likes.
-        axes = range(len(own) - 1, len(own)) if layer.type in _ROWS else range(len(own))
+        axes = range(len(own) - 1, len(own)) if of_rows else range(len(own))
         differing = [axis for axis in axes if own[axis] != other[axis]]
         for setting in ("out_channels", "out_features"):
             if len(differing) == 1 and maker.attributes.get(setting) == own[differing[0]]:
                 change = OnLayer(maker.path, Frozen({setting: other[differing[0]]}))
-                yield Fix(cause, (change,), 41)
+                yield Fix(cause, (change,), 42 if of_loss and operand else 41)
 
 
 def _narrowed(failure: Failure, wanted: int, had: int) -> Iterator[Fix]:

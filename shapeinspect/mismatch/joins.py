@@ -68,6 +68,10 @@ def _product(shapes: tuple[tuple[int, ...], ...]) -> Iterator[Join]:
     if len(left) > 1 and left[-2] == inner and left[-1] != inner:
         axes = (*range(len(left) - 2), len(left) - 1, len(left) - 2)
         yield Join("swapped-axes", 0, (("permute", axes),), 11)
+    for axis in range(1, len(left) - 2):
+        if left[axis] == inner and left[-1] != inner:
+            rest = [one for one in range(len(left)) if one != axis]
+            yield Join("channels-last", 0, (("permute", (*rest, axis)),), 12)
 
 
 def _matrices(shapes: tuple[tuple[int, ...], ...]) -> Iterator[Join]:

@@ -96,7 +96,7 @@ def is_loss(layer: Layer) -> bool:
         True
     """
     name = layer.type.lower()
-    return layer.kind == "loss" or "loss" in name or "entropy" in name
+    return layer.kind == "loss" or "loss" in name or "entropy" in name or name.endswith("kl_div")
 
 
 def _classes(outputs: tuple[int, ...], targets: tuple[int, ...]) -> Iterator[Meeting]:

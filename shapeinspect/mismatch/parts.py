@@ -70,6 +70,7 @@ def _blocks(failure: Failure) -> Iterator[Fix]:
 _KEEPING = frozenset({
     "activation", "dropout", "identity", "batch_norm", "group_norm", "instance_norm", "layer_norm", "flatten",
     "permute", "transpose2", "max_pool", "avg_pool", "adaptive_avg_pool", "adaptive_max_pool", "pad",
+    "softmax",
 })  # fmt: skip
 
 
