@@ -25,6 +25,7 @@ _TYPES = (RuntimeError, ValueError, IndexError, TypeError, AssertionError)
 #: An error about shapes names one of these, or a number.
 _OF_SHAPES = re.compile(
     r"\d|[Ss]ize|[Ss]hape|[Dd]im|batch|[Cc]hannel|[Ll]ength|[Tt]ype|[Tt]ensor|index|element|mask|view|stride"
+    r"|[Ee]xpect|match|equal|number|divisible"
 )
 _IN_PLACE = "modified by an inplace operation"
 #: Containers of torch's own that compare shapes themselves.

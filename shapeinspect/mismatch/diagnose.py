@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from collections.abc import Mapping
@@ -11,13 +10,13 @@ from dataclasses import dataclass, replace
 from shapeinspect import infer, layout
 from shapeinspect.errors import ShapeInspectError
 from shapeinspect.ir import Call, Layer, Model, Value
-from shapeinspect.mismatch.demand import Problem, problem_of, wanted_masks, wanted_states
+from shapeinspect.mismatch.demand import Problem, problem_of
 from shapeinspect.mismatch.fix import Fix
 from shapeinspect.mismatch.fixes import proposals
-from shapeinspect.mismatch.losses import counts, is_loss, weights_of_classes
+from shapeinspect.mismatch.losses import is_loss
+from shapeinspect.mismatch.plain import plain_cause
 from shapeinspect.mismatch.pools import pooled
 from shapeinspect.mismatch.sizes import search
-from shapeinspect.mismatch.states import unfit
 from shapeinspect.rerun import Change, Failure, OnInput, OnLayer, Rerun
 
 #: A diagnosis takes no longer than this many seconds, nor more runs.
@@ -105,7 +104,7 @@ def diagnose(rerun: Rerun) -> Diagnosis:
     problem = replace(problem_of(failure), axes=axes)
     budget = _Budget(rerun)
     tried = _tried(rerun, failure, problem, budget)
-    cause = tried[0].fix.cause if tried else _plain_cause(failure, problem)
+    cause = tried[0].fix.cause if tried else plain_cause(failure, problem)
     return Diagnosis(failure, named, problem, cause, tried, budget.runs)
 
 
@@ -198,74 +197,6 @@ def _name_of(failure: Failure, value: str) -> str:
             return last
     last = value.rpartition("/")[2].rpartition(".")[2].rpartition(":")[2]
     return last if last.isidentifier() else "x"
-
-
-#: How a formula says which number of axes it takes.
-_AXES = re.compile(r"(\d+) axes")
-#: The causes that a fact alone tells.
-_OF_FACTS = {
-    "saved": "in-place",
-    "ragged": "ragged",
-    "divides": "groups",
-    "outputs": "several-outputs",
-    "inputs": "several-inputs",
-    "wants": "dtype",
-    "missing": "not-fed",
-}
-
-
-def _plain_cause(failure: Failure, problem: Problem) -> str:
-    layer = failure.layer
-    if "stored" in failure.facts:
-        return "state-dict"
-    if "takes" in failure.facts:
-        return str(failure.facts["takes"][0])
-    if layer.kind == "input" and "declared" in failure.facts:
-        return "feed"
-    for fact, cause in _OF_FACTS.items():
-        if fact in failure.facts:
-            return cause
-    if "largest" in failure.facts:
-        return "class-index" if is_loss(layer) else "index-range"
-    if is_loss(layer):
-        if weights_of_classes(failure) is not None:
-            return "class-weights"
-        return "samples" if counts(problem.shapes) else "targets"
-    if unfit(failure) or (wanted_states(layer, problem.shapes) and problem.demand is None):
-        return "state"
-    if any(problem.shapes[at] != shape for at, shape in wanted_masks(layer, problem.shapes).items()):
-        return "mask"
-    axes = _AXES.match(problem.expected or "")
-    if axes and problem.shapes[0] is not None and len(problem.shapes[0]) != int(axes.group(1)):
-        return "rank"
-    if layer.kind == "attention" and len({len(shape) for shape in problem.shapes[:3] if shape}) > 1:
-        return "missing-axis"
-    if problem.demand is not None:
-        return "channels" if "conv" in layer.kind else "features"
-    return {
-        "elementwise": "space" if _sized(problem) else "broadcast",
-        "concat": "concat-axis",
-        "stack": "unequal",
-        "permute": "rank",
-        "reshape": "reshape",
-        "matmul": "inner",
-        "embedding": "dtype",
-        "attention": "features",
-        "bilinear": "features",
-        "batch_norm": "features",
-        "layer_norm": "features",
-        "max_pool": "too-small",
-        "max_unpool": "places",
-        "avg_pool": "too-small",
-        "conv": "too-small",
-    }.get(layer.kind, "unknown")
-
-
-def _sized(problem: Problem) -> bool:
-    """Tell whether two pictures differ in their heights and widths alone."""
-    ranks = {len(shape) for shape in problem.shapes if shape is not None}
-    one, two = (*problem.shapes, None, None)[:2]
-    return ranks == {4} and one is not None and two is not None and one[:2] == two[:2]
 
 
 def _named(model: Model) -> Model:
