@@ -105,7 +105,8 @@ class Speller:
             if given is not None and given[-1] == count:
                 return f"keras.Input(shape={tuple(given[1:])})"
             # It is no setting: a layer takes what it is first called on, or what its model declares.
-            return "" if "/" in change.path else f'{count} input features for "{change.path}"'
+            what = "channels" if "in_channels" in change.attributes else "features"
+            return "" if "/" in change.path else f'{count} input {what} for "{change.path}"'
         said = ", ".join(self._setting(key, value) for key, value in change.attributes.items())
         return f'{said} in "{change.path}"' if isinstance(change, OnLayer) else said
 

@@ -10,6 +10,7 @@ from typing import Any
 from shapeinspect.dims import UNKNOWN, Shape
 from shapeinspect.errors import UsageError
 from shapeinspect.source import InputSpec, Source
+from shapeinspect_keras._live_graph import functional
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,33 @@ def _parameters(layer: Any) -> list[str]:
     return [one.name for one in found if one.kind in kinds or one.kind is inspect.Parameter.KEYWORD_ONLY]
 
 
+def _of_graph(model: Any, specs: Sequence[InputSpec]) -> Entrance:
+    """Match what the user names with the inputs that a functional model keeps, by name or in order."""
+    declared = {str(one._keras_history.operation.name): one for one in model._inputs}
+    named = {spec.name: spec for spec in specs if spec.name is not None}
+    free = [name for name in declared if name not in named]
+    for spec in specs:
+        if spec.name is None and free:
+            named[free.pop(0)] = spec
+        elif spec.name is None or spec.name not in declared:
+            raise UsageError(
+                "one input more than the model has"
+                if spec.name is None
+                else f'there is no input "{spec.name}"',
+                expected=", ".join(declared),
+            )
+    shapes = tuple(
+        named[name].shape if name in named else lengths(one.shape) for name, one in declared.items()
+    )
+    types = (str(one.dtype) for one in declared.values())
+    tensors = [_tensor(shape, kind) for shape, kind in zip(shapes, types, strict=True)]
+    return Entrance((tensors[0] if len(tensors) == 1 else tensors,), {}, tuple(declared), shapes)
+
+
 def _from_specs(layer: Any, specs: Sequence[InputSpec]) -> Entrance:
+    model = functional(layer)
+    if model is not None:
+        return _of_graph(model, specs)
     parameters = _parameters(layer)
     tensors = [_tensor(spec.shape, spec.dtype or _dtype(layer)) for spec in specs]
     for spec in specs:

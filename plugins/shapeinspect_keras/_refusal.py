@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import FrameType
@@ -54,8 +55,7 @@ def of_call(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], said:
 
     if not isinstance(operation, keras.Operation):
         return None
-    flat = keras.tree.flatten((list(args), kwargs))
-    built = any(isinstance(one, keras.KerasTensor) for one in flat)
+    built = any(graphs._node(one) is not None for one in _symbols(args, kwargs))
     if not built:
         args, kwargs = _symbolic(args, kwargs)
     looked_up = _looked_up(operation, args, said)
@@ -66,8 +66,8 @@ def of_call(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], said:
         if refused is None:
             return None
         if not built and graphs.functional(operation) is not None:
-            whole = _Refused(operation, args, kwargs)
-            return _pointed(_recorded(whole, operation, said, data=True), refused)
+            graph = _Refused(operation, args, kwargs)
+            return _pointed(_recorded(graph, operation, said, data=True), refused)
         return _recorded(refused, operation, said, data=not built)
 
 
@@ -93,14 +93,11 @@ def of_run(model: Any, x: Any, y: Any, said: Said) -> Recorded | None:
         if refused is not None:
             return _recorded(refused, model, said, data=True)
     if graphs.functional(model) is not None and "stateful" in said.message:
-        whole = _recorded(_Refused(model, args, kwargs), model, said, data=True)
-        found = (_pointed(whole, _Refused(one, args, {})) for one in model._flatten_layers())
+        graph = _recorded(_Refused(model, args, kwargs), model, said, data=True)
+        found = (_pointed(graph, _Refused(one, args, {})) for one in model._flatten_layers())
         return next((one for one in found if one.refused), None)
     compared = None if not hasattr(y, "shape") else _compared(model, args[0], y, said)
-    if compared is None and graphs.functional(model) is not None:
-        # On symbols Keras compares less inside of nested models than on numbers.
-        return _recorded(_Refused(model, args, kwargs), model, said, data=True)
-    return compared
+    return compared or whole(model, args, said)
 
 
 _NAMED = re.compile(
@@ -133,14 +130,14 @@ def of_words(model: Any, said: Said) -> Recorded | None:
     return replace(alone, spell=Speller(data=True, shapes={}), facts=facts)
 
 
-def _pointed(whole: Recorded, refused: _Refused) -> Recorded:
+def _pointed(graph: Recorded, refused: _Refused) -> Recorded:
     """Say which layer of a whole model refused, and what it takes."""
     takes = wanted(refused.operation, _symbols(refused.args, refused.kwargs))
     name = str(refused.operation.name)
-    paths = [layer.path for layer in whole.model.layers if layer.path.rpartition("/")[2] == name]
+    paths = [layer.path for layer in graph.model.layers if layer.path.rpartition("/")[2] == name]
     if takes is None or len(paths) != 1:
-        return whole
-    return replace(whole, refused=paths[0], facts=Frozen(takes=takes))
+        return graph
+    return replace(graph, refused=paths[0], facts=Frozen(takes=takes))
 
 
 def _symbolic(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -154,6 +151,20 @@ def _symbolic(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any,
     with untouched(()):  # symbols are counted
         made = keras.tree.map_structure(convert, [list(args), kwargs])
     return tuple(made[0]), made[1]
+
+
+def whole(model: Any, args: tuple[Any, ...], said: Said) -> Recorded | None:
+    """Recover the call of a model that keeps its graph, whether it was refused or not.
+
+    Args:
+        model: the model.
+        args: what it is called on, in symbols.
+        said: what the exception says.
+    """
+    if graphs.functional(model) is None:
+        return None
+    with untouched(_held(model)):
+        return _recorded(_Refused(model, args, {}), model, said, data=True)
 
 
 def _symbols(args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> list[Any]:
@@ -171,7 +182,9 @@ def _innermost(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     filtered = keras.config.is_traceback_filtering_enabled()
     keras.config.disable_traceback_filtering()
     try:
-        _call(operation, args, kwargs)
+        with warnings.catch_warnings():  # what Keras has to say of the model, it has said
+            warnings.simplefilter("ignore")
+            _call(operation, args, kwargs)
     except Exception as error:  # noqa: BLE001  # the user's own code may raise anything; its frames tell
         found = list(_called(error))
         if len(found) > 1 and found[-1].operation is graphs.functional(found[-2].operation):

@@ -113,7 +113,10 @@ class KerasDebugger(Debugger):
         entrance = arguments(source.target, source)
         if entrance is None:
             return None
-        return refusal.of_call(source.target, entrance.args, dict(entrance.kwargs), refusal.Said("", None))
+        said = refusal.Said("", None)
+        refused = refusal.of_call(source.target, entrance.args, dict(entrance.kwargs), said)
+        # On symbols Keras compares less than on numbers: a graph is walked by arithmetic, too.
+        return refused or refusal.whole(source.target, entrance.args, said)
 
 
 def _frames(traceback: TracebackType | None) -> list[tuple[FrameType, int]]:

@@ -22,13 +22,7 @@ def feeds(failure: Failure) -> Iterator[Fix]:
     """
     if "missing" in failure.facts:
         yield from _absent(failure)
-    for given, shape in failure.facts.get("declares", {}).items():
-        # Pictures are resized; a table has the columns that it has.
-        rank = 29 if len(shape) >= 4 else 43
-        cause = "stateful" if failure.facts.get("takes", ("",))[0] == "stateful" else "feed"
-        yield Fix(
-            cause, (OnInput(given, (("resize", shape),)),), rank, f"feed {given} of shape {show(shape)}"
-        )
+    yield from _as_declared(failure)
     declared = failure.facts.get("declared")
     if declared is None:
         return
@@ -48,6 +42,19 @@ def feeds(failure: Failure) -> Iterator[Fix]:
         wanted = tuple(new if isinstance(new, int) else old for old, new in zip(shape, declared, strict=True))
         text = f"feed {name} of shape {wanted}"
         yield Fix("feed", (OnInput(name, (("resize", wanted),)),), 26, text)
+
+
+def _as_declared(failure: Failure) -> Iterator[Fix]:
+    """Propose to feed every input in the shape that the model declares for it."""
+    declares = failure.facts.get("declares")
+    if not declares:
+        return
+    cause = "stateful" if failure.facts.get("takes", ("",))[0] == "stateful" else "feed"
+    # Pictures are resized; a table has the columns that it has.
+    rank = 29 if max(map(len, declares.values())) >= 4 else 43
+    changes = tuple(OnInput(name, (("resize", shape),)) for name, shape in declares.items())
+    said = " and ".join(f"{name} of shape {show(shape)}" for name, shape in declares.items())
+    yield Fix(cause, changes, rank, f"feed {said}")
 
 
 def _absent(failure: Failure) -> Iterator[Fix]:

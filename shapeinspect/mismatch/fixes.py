@@ -227,7 +227,8 @@ def _settings(failure: Failure, problem: Problem) -> Iterator[Fix]:
     elif demand is not None and layer.path in own:
         cause = "channels" if "conv" in layer.kind else "features"
         # Nobody trains on gray pictures by accident: a layer for one channel is the mistake.
-        rank = 21 if layer.kind == "conv" and demand.wanted == 1 else 40
+        live = failure.model.format == "live"
+        rank = 21 if layer.kind == "conv" and demand.wanted == 1 and live else 40
         yield Fix(cause, (OnLayer(layer.path, Frozen({demand.setting: demand.had})),), rank)
         yield from _narrowed(failure, demand.wanted, demand.had)
         if failure.model.framework in _EITHER_WAY and layer.attributes.get("out_features") == demand.had:
