@@ -223,7 +223,7 @@ def _recover(error: BaseException, model: object | None) -> Rerun | None:
     """Ask the debuggers of the frameworks that are imported."""
     for debugger in _debuggers():
         found = debugger.recover(error, model)
-        for one in found if isinstance(found, tuple) else (found,):
+        for one in found if isinstance(found, Iterator) else (found,):
             rerun = walk_again(one) if isinstance(one, Recorded) else one
             if rerun is not None:
                 return rerun

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from math import prod
@@ -203,7 +203,7 @@ class Debugger(ABC):
     @abstractmethod
     def recover(
         self, error: BaseException, model: object | None
-    ) -> Rerun | Recorded | tuple[Recorded, ...] | None:
+    ) -> Rerun | Recorded | Iterator[Rerun | Recorded] | None:
         """Find the failed call behind an exception.
 
         Args:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import linecache
 import os
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from types import FrameType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shapeinspect.ir import Frozen
 from shapeinspect.rerun import Debugger, Recorded, Rerun
 from shapeinspect.source import Source
 from shapeinspect_keras._debug_spelling import Speller
+
+if TYPE_CHECKING:
+    from shapeinspect_keras._refusal import Said
 
 #: Methods that run the model on data.
 _RUNS = frozenset({
@@ -26,21 +30,21 @@ class KerasDebugger(Debugger):
 
     packages = ("keras", "tensorflow")
 
-    def recover(
-        self, error: BaseException, model: object | None
-    ) -> Rerun | Recorded | tuple[Recorded, ...] | None:
-        """Find the refused call; see ``shapeinspect.rerun.Debugger``."""
+    def recover(self, error: BaseException, model: object | None) -> Iterator[Rerun | Recorded]:
+        """Find the calls that may have been refused; see ``shapeinspect.rerun.Debugger``."""
         del model  # the traceback names the model
         found = self._called(error)
-        if isinstance(found, Rerun):
-            return found
+        if isinstance(found, Iterator):
+            yield from found
+        elif found is not None:
+            yield found
         from shapeinspect_keras._operation import operation
 
-        calls = found if isinstance(found, tuple) else (found,)
-        rest = operation(error, _where(_frames(error.__traceback__)))
-        return tuple(one for one in (*calls, rest) if one is not None)
+        alone = operation(error, _where(_frames(error.__traceback__)))
+        if alone is not None:
+            yield alone
 
-    def _called(self, error: BaseException) -> Rerun | Recorded | tuple[Recorded, ...] | None:
+    def _called(self, error: BaseException) -> Rerun | Recorded | Iterator[Recorded] | None:
         """Find the call of a layer or of a model."""
         frames = _frames(error.__traceback__)
         if "Cannot batch tensors" in str(error):
@@ -84,14 +88,24 @@ class KerasDebugger(Debugger):
                 from shapeinspect_keras._building import stacked
 
                 return stacked(owner, next(given(args, kwargs))[0], said.message, said.where)
-            runs = (refusal.of_run(owner, x, y, said) for x, y in given(args, kwargs))
-            named = refusal.of_words(owner, said)
-            return tuple(run for run in (*runs, named) if run is not None)
+            return self._runs(owner, given(args, kwargs), said)
         if name.startswith("load_weights"):
             from shapeinspect_keras._stored_weights import of_loading
 
             return of_loading(owner, args[0] if args else owner, said)
         return None
+
+    def _runs(self, owner: Any, data: Iterator[tuple[Any, Any]], said: Said) -> Iterator[Recorded]:
+        """Find a run on data: what it was given may tell, or what Keras says of one layer."""
+        from shapeinspect_keras import _refusal as refusal
+
+        for x, y in data:
+            run = refusal.of_run(owner, x, y, said)
+            if run is not None:
+                yield run
+        named = refusal.of_words(owner, said)
+        if named is not None:
+            yield named
 
     def watch(self, model: object) -> AbstractContextManager[Any]:
         """Keep nothing: the traceback holds everything; see ``shapeinspect.rerun.Debugger``."""

@@ -255,6 +255,7 @@ def _by_kind(
     yield from _last_step(failure, shapes)
     yield from _widths(failure, shapes)
     yield from _classes(layer, shapes)
+    yield from _outputs(failure, shapes)
     yield from _operations(failure, first, shapes, own)
     yield from _windows(layer, first, own or bool(layer.parts))
 
@@ -420,6 +421,19 @@ def _narrowed(failure: Failure, wanted: int, had: int) -> Iterator[Fix]:
     for setting in ("out_features", "hidden_size", "out_channels"):
         if maker is not None and maker.attributes.get(setting) == had:
             yield Fix("features", (OnLayer(maker.path, Frozen({setting: wanted})),), 42)
+
+
+def _outputs(failure: Failure, shapes: list[tuple[int, ...] | None]) -> Iterator[Fix]:
+    """Propose as many outputs of the last layer as each target has entries."""
+    if not is_loss(failure.layer) or len(shapes) < 2 or shapes[0] is None or shapes[1] is None:
+        return
+    outputs, targets = shapes[0], shapes[1]
+    maker = producer(failure, failure.inputs[0])
+    if maker is None or outputs[:-1] != targets[:-1] or outputs[-1:] == targets[-1:]:
+        return
+    for setting in ("out_features", "out_channels"):
+        if maker.attributes.get(setting) == outputs[-1]:
+            yield Fix("targets", (OnLayer(maker.path, Frozen({setting: targets[-1]})),), 25)
 
 
 def _classes(layer: Layer, shapes: list[tuple[int, ...] | None]) -> Iterator[Fix]:
