@@ -20,7 +20,7 @@ CASES: list[tuple[str, dict[str, tuple[int, ...]], str, str, str]] = [
     ("picture", {"image": (2, 12, 10, 4)}, "conv", "C = 3", "3"),
     ("picture", {"image": (12, 10, 3)}, "image", "", "expand_dims"),
     ("picture", {"image": (2, 2, 12, 10, 3)}, "image", "", ""),
-    ("picture", {"image": (2, 16, 14, 3)}, "scores", "i = 100", "210 input features"),
+    ("picture", {"image": (2, 16, 14, 3)}, "scores", "i = 100", "feed image of shape (2, 12, 10, 3)"),
     ("open", {"image": (2, 31, 17, 3)}, "", "", ""),
     ("open", {"image": (2, 5, 5, 3)}, "", "", ""),
     ("open", {"image": (2, 4, 9, 3)}, "deep", "", ""),
