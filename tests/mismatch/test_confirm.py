@@ -118,3 +118,17 @@ def test_a_program_that_fails_otherwise_gets_no_note() -> None:
     with pytest.raises(ValueError, match="mode") as caught, shapeinspect.debug():
         Strict()(np.zeros((2, 5)))
     assert not getattr(caught.value, "__notes__", ())
+
+
+def test_matrices_that_no_transposition_brings_together() -> None:
+    from shapeinspect.debugging import explain_error
+
+    class Product(layers.Layer):
+        def call(self, state):
+            return tf.matmul(state, tf.zeros((64, 192)))
+
+    with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+        Product(name="cell")(tf.zeros((4, 32)))
+    found = explain_error(caught.value)
+    assert found is not None
+    assert (found.layer.path, found.cause, found.fixes) == ("cell/matmul", "inner", ())
