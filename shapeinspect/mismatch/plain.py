@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from shapeinspect.mismatch.demand import Problem, wanted_masks, wanted_states
+from shapeinspect.mismatch.demand import Problem, space_rank, wanted_masks, wanted_states
 from shapeinspect.mismatch.losses import counts, is_loss, weights_of_classes
 from shapeinspect.mismatch.states import unfit
 from shapeinspect.rerun import Failure
@@ -84,6 +84,9 @@ def _by_shapes(failure: Failure, problem: Problem) -> str:
     axes = _AXES.match(problem.expected or "")
     if axes and problem.shapes[0] is not None and len(problem.shapes[0]) != int(axes.group(1)):
         return "rank"
+    space = space_rank(layer.attributes)
+    if problem.expected is None and space and problem.shapes[0] and len(problem.shapes[0]) != space + 2:
+        return "rank"  # the formula takes a picture without a batch, which the framework does not
     if layer.kind == "module" and layer.type == "Transformer" and problem.expected:
         return "features"
     if layer.kind == "attention" and len({len(shape) for shape in problem.shapes[:3] if shape}) > 1:
