@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 LAYER = "sum"
-CAUSE = "broadcast"
+CAUSE = "space"
 FIX = 'layers.Conv2D(16, 1, strides=2)(pictures) before "sum"'
 REPAIR = ("[y, x]", "[y, layers.Conv2D(16, 1, strides=2)(x)]")
 
