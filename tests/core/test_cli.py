@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from shapeinspect.cli import main
 from shapeinspect.units import count
 
 LENET = str(Path(__file__).parents[1] / "data" / "lenet.onnx")
@@ -189,30 +192,42 @@ def test_color_only_in_a_terminal_and_never_against_a_wish(run: Run) -> None:
     assert "\x1b[" not in _in_terminal(words, COLUMNS="100", NO_COLOR="1")
 
 
-def _encoded(encoding: str, *words: str) -> bytes:
-    done = subprocess.run(
-        [sys.executable, "-m", "shapeinspect", *words],
-        env={**os.environ, "PYTHONIOENCODING": encoding, "COLUMNS": "80"},
-        capture_output=True,
-        check=False,
-    )
-    assert b"Traceback" not in done.stderr
-    return done.stdout + done.stderr
+Encoded = Callable[..., bytes]
 
 
-def test_a_terminal_without_unicode_gets_the_same_table_in_plain_signs() -> None:
-    full = _encoded("utf-8", "show", LENET).decode()
+@pytest.fixture
+def encoded(monkeypatch: pytest.MonkeyPatch) -> Encoded:
+    """Call the command line with streams of an encoding; return the bytes of both."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def call(encoding: str, *words: str) -> bytes:
+        written = io.BytesIO()
+        with monkeypatch.context() as patch:
+            for name in ("stdout", "stderr"):
+                stream = io.TextIOWrapper(written, encoding=encoding, write_through=True)
+                patch.setattr(sys, name, stream)
+            with suppress(SystemExit):
+                main(list(words))
+            for name in ("stdout", "stderr"):
+                getattr(sys, name).detach()
+        return written.getvalue()
+
+    return call
+
+
+def test_a_terminal_without_unicode_gets_the_same_table_in_plain_signs(encoded: Encoded) -> None:
+    full = encoded("utf-8", "show", LENET).decode()
     assert {"─", "→"} <= set(full)
     plain = full.replace("─", "-").replace("→", ">")
-    assert _encoded("ascii", "show", LENET).decode("ascii") == plain
-    assert _encoded("cp1252", "show", LENET).decode("cp1252") == plain
+    assert encoded("ascii", "show", LENET).decode("ascii") == plain
+    assert encoded("cp1252", "show", LENET).decode("cp1252") == plain
 
 
-def test_what_no_plain_sign_stands_for_is_written_as_an_escape() -> None:
-    assert b'there is no file "n\\xf6.onnx"' in _encoded("ascii", "show", "nö.onnx")
-    assert b"16*5*5" in _encoded("ascii", "explain", LENET, "fc1")
-    assert b"X\xb7W^T" in _encoded("latin-1", "explain", LENET, "fc1")  # latin-1 has the dot
-    assert b"floor((n - k) / s) + 1 = floor(" in _encoded(
+def test_what_no_plain_sign_stands_for_is_written_as_an_escape(encoded: Encoded) -> None:
+    assert b'there is no file "n\\xf6.onnx"' in encoded("ascii", "show", "nö.onnx")
+    assert b"16*5*5" in encoded("ascii", "explain", LENET, "fc1")
+    assert b"X\xb7W^T" in encoded("latin-1", "explain", LENET, "fc1")  # latin-1 has the dot
+    assert b"floor((n - k) / s) + 1 = floor(" in encoded(
         "ascii", "explain", "conv", "--input", "300", "-k", "5", "-s", "2"
     )
 
