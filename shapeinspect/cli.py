@@ -48,7 +48,6 @@ def _app(words: Sequence[str]) -> typer.Typer:
     app = typer.Typer(
         help=_HELP,
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )

@@ -232,6 +232,19 @@ def test_what_no_plain_sign_stands_for_is_written_as_an_escape(encoded: Encoded)
     )
 
 
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [("shapeinspect ex", "explain"), ("shapeinspect show --col", "--columns"), ("shapeinspect show tes", "")],
+)
+def test_a_shell_completes_commands_and_options_and_leaves_paths_to_itself(
+    words: str, completed: str, monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
+    monkeypatch.setenv("_SHAPEINSPECT_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
+    assert run()[1].strip() == completed
+
+
 def _process(code: str, *words: str, out: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", code, *words], stdout=out, stderr=subprocess.PIPE, text=True, check=False
