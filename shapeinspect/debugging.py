@@ -264,3 +264,6 @@ def _note(error: BaseException, text: str, found: Diagnosis | None) -> None:
     elif error.args and isinstance(error.args[0], str):
         # Python 3.10 has no notes: the message carries the text.
         error.args = (f"{error.args[0]}\n{text}", *error.args[1:])
+    else:
+        # TensorFlow's errors keep their message elsewhere.
+        sys.stderr.write(f"{text}\n")

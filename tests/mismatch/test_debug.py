@@ -97,7 +97,7 @@ def test_nothing_is_watched_while_all_goes_well() -> None:
     assert not any(seen)
 
 
-def test_without_notes_the_message_carries_the_text() -> None:
+def test_without_notes_the_message_carries_the_text(capsys: pytest.CaptureFixture[str]) -> None:
     """Exceptions of Python 3.10 have no notes."""
     from shapeinspect.debugging import _note
 
@@ -109,6 +109,9 @@ def test_without_notes_the_message_carries_the_text() -> None:
     error = Old("shapes differ")
     _note(error, "shapeinspect: why", None)
     assert str(error) == "shapes differ\nshapeinspect: why"
+    assert capsys.readouterr().err == ""
+    _note(Old(), "shapeinspect: why", None)
+    assert capsys.readouterr().err == "shapeinspect: why\n"
 
 
 def test_a_fault_of_the_diagnosis_does_not_hide_the_exception(monkeypatch: pytest.MonkeyPatch) -> None:
