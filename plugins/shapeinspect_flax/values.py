@@ -41,4 +41,5 @@ def read(source: Source, leaf: Leaf) -> np.ndarray[Any, Any]:
     else:
         numbers = np.frombuffer(data, np.dtype(leaf.dtype).newbyteorder("<"))
     shape: Any = leaf.shape
-    return numbers.reshape(shape)
+    shaped: np.ndarray[Any, Any] = numbers.reshape(shape)
+    return shaped

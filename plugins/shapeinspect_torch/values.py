@@ -113,7 +113,8 @@ def read(source: Source, place: Place, tensor: Tensor) -> np.ndarray[Any, Any]:
     # Moved as bytes without a meaning: as_strided does not know the types of ml_dtypes.
     flat = np.frombuffer(raw, f"V{dtype.itemsize}")
     strides = tuple(step * dtype.itemsize for step in stride)
-    return np.lib.stride_tricks.as_strided(flat, shape, strides).copy().view(dtype)
+    strided: np.ndarray[Any, Any] = np.lib.stride_tricks.as_strided(flat, shape, strides).copy()
+    return strided.view(dtype)
 
 
 def _bytes(file: BinaryIO, source: Source, place: Place, first: int, size: int) -> bytes:

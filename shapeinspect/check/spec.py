@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,11 +75,12 @@ def load(path: Path) -> Spec:
 
 
 def _parse(text: str) -> Mapping[str, Any]:
-    try:
+    if sys.version_info >= (3, 11):
         import tomllib
-    except ModuleNotFoundError:  # Python 3.10
-        import tomli as tomllib  # type: ignore[import-not-found,no-redef]  # installed there alone
-    return tomllib.loads(text)
+    else:
+        import tomli as tomllib
+    loaded: Mapping[str, Any] = tomllib.loads(text)
+    return loaded
 
 
 def _lines(path: Path, data: Mapping[str, Any], key: str) -> tuple[str, ...]:

@@ -62,7 +62,8 @@ class Piece:
         place: list[Any] = [slice(None)] * array.ndim
         for axis, entry in self.index:
             place[axis] = entry
-        taken: Array = array[(*place, ...)]  # the dots keep a view, also of a single number
+        whole = (*place, ...)
+        taken: Array = array[whole]  # the dots keep a view, also of a single number
         return taken
 
 
