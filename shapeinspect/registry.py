@@ -133,8 +133,9 @@ def _inside(source: Source, adapters: list[Adapter], depth: int) -> list[str]:
     """The models in a directory and, where none are, in the directories in it."""
     found: list[str] = []
     folders = []
-    # Elsewhere every look would be a request.
-    for name in source.entries[:_MAX_LOOKED_INTO] if source.path is not None else ():
+    # What is hidden is a cache and no answer; elsewhere every look would be a request.
+    seen = [name for name in source.entries if not name.startswith(".")]
+    for name in seen[:_MAX_LOOKED_INTO] if source.path is not None else ():
         try:
             inside = source.sibling(name)
         except (UsageError, UnreadableFileError):

@@ -119,6 +119,9 @@ def test_a_directory_without_models(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFileError, match="this directory is empty"):
         choose(from_path(tmp_path))
     (tmp_path / "notes.txt").write_text("text")
+    # A cache whose files are numbers looks like a directory of checkpoints, one for each step.
+    (tmp_path / ".cache" / "17").mkdir(parents=True)
+    (tmp_path / ".cache" / "17" / "20").touch()
     with pytest.raises(UnreadableFileError, match="no model of a known format") as caught:
         choose(from_path(tmp_path))
     assert "a live" not in str(caught.value.hint)
