@@ -95,7 +95,10 @@ def _made(node: Any, held: Mapping[str, Held], store: Store, prefix: str) -> Hel
         return None
     if node.op_type == "DequantizeLinear":
         rest = [held.get(name) if name else None for name in (*node.input[1:], "")[:2]]
-        return replace(first, scale=rest[0], zero=rest[1]) if rest[0] is not None else None
+        settings = attributes(node)
+        axis, block = int(settings.get("axis", 1)), int(settings.get("block_size", 0))
+        scaled = replace(first, scale=rest[0], zero=rest[1], axis=axis, block=block)
+        return scaled if rest[0] is not None else None
     return first
 
 

@@ -8,7 +8,8 @@ from math import prod
 from typing import Any
 
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect.ir import Layout, Weight
+from shapeinspect.ir import Frozen, Layout, Weight
+from shapeinspect.layout.pattern import parse
 from shapeinspect.source import Source, check_inside
 from shapeinspect_onnx import dtypes
 from shapeinspect_onnx.numbers import numbers
@@ -36,6 +37,8 @@ class Held:
         transposed: whether a Transpose stands between it and its user.
         scale: what a DequantizeLinear between it and its user multiplies it with.
         zero: what that subtracts before.
+        axis: along which axis of the stored tensor both have a number each, where they have several.
+        block: how many places of that axis share a number; 0 for one.
     """
 
     name: str
@@ -51,6 +54,8 @@ class Held:
     transposed: bool = False
     scale: Held | None = None
     zero: Held | None = None
+    axis: int = 1
+    block: int = 0
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -81,8 +86,41 @@ class Held:
             storage=self.key, count=count, where=self.where, values=self.values,
         )  # fmt: skip
         more = ((self.scale, "scale"), (self.zero, "zero_point"))
-        extra = [part for held, text in more if held for part in held.weights(f"{role}_{text}", None)]
+        extra = [
+            part
+            for held, text in more
+            if held
+            for part in held.weights(f"{role}_{text}", self._along(layout, held.dims, text))
+        ]
         return (weight, *extra)
+
+    def _along(self, layout: Layout | None, dims: tuple[int, ...], text: str) -> Layout | None:
+        """Return the axes of a scale or zero point: those of the tensor that it is for.
+
+        Source: https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html : one number, one for each place
+        of ``axis``, or the tensor's own rank with one for each block of that axis.
+        """
+        if layout is None or layout.orders or layout.flips or layout.splits:
+            return None
+        slot = text if layout.slot == "weight" else f"{layout.slot}.{text}"
+        if not dims:
+            return Layout("", "", slot=slot)
+        native, common = parse(layout.native).labels, parse(layout.common).labels
+        if len(native) != len(self.dims) or not -len(native) <= self.axis < len(native):
+            return None
+        label = native[self.axis]
+        if dims == (self.dims[self.axis],) and not self.block:
+            sizes = Frozen({name: size for name, size in layout.sizes.items() if name in label})
+            return Layout(label, label, sizes, slot=slot)
+        if self.block and len(dims) == len(native) and sorted(native) == sorted(common):
+            blocks = {label: "block"}
+            return Layout(
+                " ".join(blocks.get(one, one) for one in native),
+                " ".join(blocks.get(one, one) for one in common),
+                layout.sizes,
+                slot=slot,
+            )
+        return None
 
 
 @dataclass(frozen=True, slots=True)
