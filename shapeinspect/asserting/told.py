@@ -52,7 +52,7 @@ def compared(op: str, left: Any, right: Any) -> list[str] | None:
         return [f"{left} {op} {right}", *(line for what in named for line in _wrapped(what))]
     if op != "==":
         return None
-    if isinstance(right, Checked | Lengths):
+    if isinstance(right, Checked | Lengths) and not isinstance(left, Checked):
         left, right = right, left
     if isinstance(left, Checked):
         return _value(left, right)
@@ -62,13 +62,17 @@ def compared(op: str, left: Any, right: Any) -> list[str] | None:
 
 
 def _value(left: Checked, right: Any) -> list[str] | None:
+    whose = [left.what]
+    if isinstance(right, Checked):
+        whose, right = [*whose, right.what], right.shape
     if left.shape is None or not isinstance(right, tuple | list):
         return None
     lines = _axes(left.shape, right, left.value.axes or ())
     lines += [
         line for at in _different(left.shape, right)[:1] for line in map(_dedent, left.way(at, right[at]))
     ]
-    return [f"{written(left.shape)} == {_shown(right)}", *_wrapped(left.what), *lines]
+    names = [line for what in whose for line in _wrapped(what)]
+    return [f"{written(left.shape)} == {_shown(right)}", *names, *lines]
 
 
 def _dedent(line: str) -> str:

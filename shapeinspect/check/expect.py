@@ -162,7 +162,9 @@ def _one(model: Model, line: str, names: Bindings) -> Iterable[Failure]:
             f"{line!r} is no expectation",
             expected="'conv1: conv i=3 o=64 k=7 -> n 64 112 112', 'params < 26M' or 'no layer: *.dropout'",
         )
-    return _layers(model, line, found["glob"], found["settings"].split(), found["shape"], names)
+    return _layers(
+        model, line, found["glob"], found["settings"].split(), (found["shape"] or "").strip(), names
+    )
 
 
 def _there(paths: list[str]) -> str:
@@ -186,7 +188,7 @@ def _total(model: Model, line: str, name: str, op: str, number: str, scale: str)
 
 
 def _layers(
-    model: Model, line: str, glob: str, words: list[str], shape: str | None, names: Bindings
+    model: Model, line: str, glob: str, words: list[str], shape: str, names: Bindings
 ) -> Iterable[Failure]:
     for word in words:
         name, equals, wanted = word.partition("=")
@@ -207,7 +209,7 @@ def _layers(
             problem = _setting(layer, word)
             if problem:
                 failures.append(Failure(line, layer.path, problem))
-        if shape is not None:
+        if shape:
             failures += _outputs(model, line, layer, shape, names)
     return failures
 
@@ -245,8 +247,9 @@ def _setting(layer: Layer, word: str) -> str:
     into, out = channels(layer.attributes)
     have = {"in": into, "out": out}.get(full, layer.attributes.get(full))
     if have is None:
-        known = [one for one, value in (("in", into), ("out", out)) if value is not None]
-        known += [one for one in layer.attributes if not one.startswith(("in_", "out_"))]
+        short = {long: letter for letter, long in _SHORT.items()}
+        known = [letter for letter, value in (("i", into), ("o", out)) if value is not None]
+        known += [short.get(one, one) for one in layer.attributes if not one.startswith(("in_", "out_"))]
         return f"it has no {full}; its settings are {', '.join(known) or 'none'}"
     return (
         ""

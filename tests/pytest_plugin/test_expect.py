@@ -49,13 +49,10 @@ def test_what_holds(lenet: Model, line: str) -> None:
         ("conv2: k=3", ["conv2: k is 5, not 3"]),
         ("conv2: o=16 s=2 k=3", ["conv2: s is 1, not 2", "conv2: k is 5, not 3"]),
         ("fc1: conv", ["fc1: its kind is linear, not conv"]),
-        ("fc1: heads=8", ["fc1: it has no num_heads; its settings are in, out"]),
+        ("fc1: heads=8", ["fc1: it has no num_heads; its settings are i, o"]),
         (
             "conv1: kk=5",
-            [
-                "conv1: it has no kk; its settings are "
-                "in, out, kernel_size, stride, padding, dilation, data_format, groups"
-            ],
+            ["conv1: it has no kk; its settings are i, o, k, s, p, d, data_format, g"],
         ),
         (
             "conv1: -> n 6 28 27",
@@ -83,7 +80,7 @@ def test_layers_of_which_the_same_is_said_are_told_together(lenet: Model) -> Non
         "  conv1, conv2: k is 5, not 3",
         "  relu1, relu2: it has no kernel_size; its settings are function",
         "  pool1, pool2: k is 2, not 3",
-        "  fc1, fc2: it has no kernel_size; its settings are in, out",
+        "  fc1, fc2: it has no kernel_size; its settings are i, o",
         "relu?: function=tanh",
         "  relu1, relu2, relu3 and 1 more: function is relu, not tanh",
     ]

@@ -115,6 +115,19 @@ SAID: list[tuple[str, list[str]]] = [
         ],
     ),
     (
+        'r["conv1"].output == r["pool1"].output',
+        [
+            "assert (N, 6, 28, 28) == (N, 6, 14, 14)",
+            "  output of conv1",
+            "  output of pool1",
+            "  axis 2 (H) is 28, not 14",
+            "  axis 3 (W) is 28, not 14",
+            "  H         32 image, 28 conv1",
+            "  parts at  conv1 (conv 1→6 k5)",
+            "            N C1 H32 W32 → N C6 H28 W28",
+        ],
+    ),
+    (
         'r["conv1"].output.shape[1:] == (6, 28)',
         [
             "assert (6, 28, 28) == (6, 28)",
