@@ -192,11 +192,12 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
         call: what came of it.
     """
     shapes = item.stash.get(_SHAPES, None)
-    if shapes is not None and call.excinfo is not None and isinstance(call.excinfo.value, AssertionError):
-        _retell(call.excinfo.value, str(call.excinfo.traceback[-1].statement), shapes)
+    # What a unittest.TestCase raises waits in the test, and is put into the call while the report is made.
+    for raised in (call.excinfo, *(getattr(item, "_excinfo", None) or ())):
+        if shapes is not None and raised is not None and isinstance(raised.value, AssertionError):
+            _retell(raised.value, str(raised.traceback[-1].statement), shapes)
     outcome = yield
     report = outcome.get_result()
-    # What a unittest.TestCase raises is put into the call while the report is made.
     if not report.failed or call.excinfo is None:
         return
     if shapes is not None and shapes.scope.left:

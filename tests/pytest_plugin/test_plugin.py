@@ -240,6 +240,35 @@ def test_each_kind_of_assertion_says_what_it_is_about(pytester: pytest.Pytester)
     assert [line for line in result.outlines if "asserting" in line or "report.py" in line] == []
 
 
+def test_a_test_case_of_unittest_is_told_in_the_same_words(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        f"""
+        import unittest
+        import pytest
+
+        class TestNet(unittest.TestCase):
+            @pytest.fixture(autouse=True)
+            def given(self, shapes):
+                self.shapes = shapes
+
+            def test_shape(self):
+                r = self.shapes({LENET!r})
+                assert r["conv2"].input.matches("n 6 h w")
+                assert r["conv2"].output.matches("n 16 h w")
+
+            def test_block(self):
+                with self.shapes.block():
+                    self.shapes({LENET!r}).expect("fc1: o=121")
+                self.shapes.snapshot({LENET!r})
+        """
+    )
+    result = pytester.runpytest_inprocess("-q", "-k", "shape or nothing")
+    result.assert_outcomes(failed=1, deselected=1)
+    assert failures(result) == RESULT_OF_SHAPE.splitlines()
+    result = pytester.runpytest_inprocess("-q", "-k", "block")
+    assert failures(result)[0] == "AssertionError: 1 assertion of this block does not hold"
+
+
 def test_a_match_whose_answer_is_thrown_away_fails(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         f"""
