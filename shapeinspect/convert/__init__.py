@@ -111,7 +111,7 @@ def normalize(
     if refused and not keep_unknown:
         raise _unknown(refused)
     _check([*entries, *kept], model)
-    notes = _notes(model, units, table)
+    notes = (*_notes(model, units, table), *_tied(units))
     _save(Path(output), model, to, entries, kept)
     written = [entry.tensor for entry in (*entries, *kept)]
     return Written(
@@ -295,6 +295,18 @@ def _notes(model: Model, units: Sequence[Unit], table: NativeTable | None) -> tu
     if unclear:
         found.append(f"what was flattened before {', '.join(unclear)} is not known: nothing was permuted")
     return tuple(found)
+
+
+def _tied(units: Sequence[Unit]) -> Iterator[str]:
+    """Say which weights of the source are one: each layer that uses them has them in a layout of its own."""
+    shared: dict[str, list[str]] = {}
+    for unit in units:
+        for weight in unit.layer.weights:
+            if weight.storage is not None:
+                shared.setdefault(weight.storage, []).append(weight.name)
+    for names in shared.values():
+        if len(names) > 1:
+            yield f"{' and '.join(names)} are one tensor in the source: the file has it for each"
 
 
 def _save(

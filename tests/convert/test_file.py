@@ -188,6 +188,26 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "keras, onnx, torch" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("to", [None, "torch", "keras"])
+def test_tied_weights_are_written_for_each_layer_and_that_is_said(tmp_path: Path, to: str | None) -> None:
+    class Tied(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.words = torch.nn.Embedding(7, 3)
+            self.out = torch.nn.Linear(3, 7, bias=False)
+            self.out.weight = self.words.weight
+
+    module = Tied()
+    written = shapeinspect.normalize(module, tmp_path / "out.safetensors", to)
+    shape = (3, 7) if to == "keras" else (7, 3)  # Keras stores a Dense with its inputs first
+    assert sorted(written.tensors.values()) == sorted([(7, 3), shape])
+    assert written.notes == (
+        "words.weight and out.weight are one tensor in the source: the file has it for each",
+    )
+    if to == "torch":
+        module.load_state_dict(load_file(tmp_path / "out.safetensors"))
+
+
 def test_nothing_is_permuted_on_a_guess_and_that_is_said(tmp_path: Path) -> None:
     state = {"c.weight": torch.randn(5, 4, 3, 2), "c.bias": torch.zeros(5), "f.weight": torch.randn(7, 40),
              "f.bias": torch.zeros(7)}  # fmt: skip
