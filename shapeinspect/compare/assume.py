@@ -16,7 +16,7 @@ def assume(unit: Unit, partner: Unit, table: NativeTable | None) -> Unit:
     """Give a layer the layouts that it has if it is of its partner's kind.
 
     Args:
-        unit: a layer whose kind is one of several.
+        unit: a layer whose kind is one of several, or of which nothing tells any.
         partner: the layer that it was matched with, of a proven kind.
         table: what the unit's framework stores for a layer of each kind.
 
@@ -24,7 +24,7 @@ def assume(unit: Unit, partner: Unit, table: NativeTable | None) -> Unit:
         the layer with its slots cut by these layouts; as it was where they do not fit.
     """
     kind = partner.layer.kind
-    if table is None or kind not in unit.layer.candidates:
+    if table is None or (unit.layer.candidates and kind not in unit.layer.candidates):
         return unit
     row = table.find(kind, partner.layer.attributes)
     if row is None:

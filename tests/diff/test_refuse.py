@@ -156,3 +156,17 @@ def test_the_live_side_is_loaded_into(trunk: Callable[..., Any], saved: Callable
     assert backward.refusal is not None
     assert forward.refusal.missing == backward.refusal.missing
     assert forward.refusal.causes == backward.refusal.causes
+
+
+def test_a_layer_that_lost_a_key_lacks_that_slot_alone(
+    trunk: Callable[..., Any], saved: Callable[..., str]
+) -> None:
+    state = trunk().state_dict()
+    del state["norm.bias"]
+    found = shapeinspect.diff(trunk(), saved(state), values=True)
+    (layer,) = [layer for layer in found.layers if layer.status != "same"]
+    assert {weight.slot: weight.status for weight in layer.weights} == {
+        "weight": "same", "bias": "only_a", "mean": "same", "variance": "same",
+    }  # fmt: skip
+    assert layer.a == "norm"
+    _same(_ours(saved(state), trunk()), _real(trunk(), state))
