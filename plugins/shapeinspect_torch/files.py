@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from shapeinspect_torch.script_values import Followed
 
 _SHOWN = 8
+
+#: Containers that every pickled module has, under the names of Python 2 and 3.
+_CONTAINERS = frozenset({"__builtin__.set", "builtins.set"})
+#: Python's own modules, those of Python 2 among them: where what runs commands and opens files is.
+_LIBRARY = sys.stdlib_module_names | {"__builtin__", "commands", "exceptions", "copy_reg"}
 
 
 def read_checkpoint(source: Source) -> Model:
@@ -218,7 +224,15 @@ def _about_tensors(tensors: Sequence[Tensor], counted: int) -> list[Note]:
 
 
 def _about_names(names: Sequence[str]) -> list[Note]:
-    return [Note(f"not executed; globals referenced: {_list(names)}")] if names else []
+    # Few are shown, so what could do anything at all comes before the layers of a network.
+    ranked = sorted(names, key=_harmless)
+    return [Note(f"not executed; globals referenced: {_list(ranked)}")] if names else []
+
+
+def _harmless(name: str) -> int:
+    if name in _CONTAINERS or name.startswith(("torch.nn.", "torch.ao.nn.", "__torch__.")):
+        return 2
+    return 0 if name.partition(".")[0] in _LIBRARY else 1
 
 
 def _list(texts: Sequence[str]) -> str:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from shapeinspect.ir import Frozen, Layer, Weight
 from shapeinspect_torch.collect import Budget, Named, Values, to_weight
 from shapeinspect_torch.contents import is_module, is_script
-from shapeinspect_torch.kinds import describe, native_name
 from shapeinspect_torch.layouts import bind
 from shapeinspect_torch.rebuild import Rebuilder
 from shapeinspect_torch.records import Global, Node, Persistent, Reduce, key_name, spelled
 from shapeinspect_torch.script import Source as Code
+from shapeinspect_torch.signatures import recognize
 from shapeinspect_torch.tensors import Tensor
 
 _MAX_TUPLE = 64
@@ -138,11 +138,8 @@ def layers(tree: Sequence[Module], values: Values, keys: dict[Tensor, str]) -> l
 
 def _layer(module: Module, values: Values, keys: dict[Tensor, str], has_inner: bool) -> Layer:
     short = module.name.rpartition(".")[2]
-    try:
-        kind, attributes = describe(module.name, module.attributes)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-        # Settings that no such class has: the file names a class and gives it other attributes.
-        kind, attributes = "unknown", {}
+    shapes = {role: tensor.shape for role, tensor, _ in module.weights if tensor.shape is not None}
+    kind, attributes, native = recognize(module.name, module.attributes, shapes)
     if kind == "unknown" and has_inner:
         kind = "module"
     groups = attributes.get("groups")
@@ -152,7 +149,7 @@ def _layer(module: Module, values: Values, keys: dict[Tensor, str], has_inner: b
     for role, tensor, buffer in module.weights:
         made = to_weight(Named(f"{prefix}{role}", tensor), values, keys, role)
         if made is not None:
-            layout = bind(native_name(short), role, len(made.shape), sizes)
+            layout = bind(native, role, len(made.shape), sizes)
             weights.append(_marked(replace(made, layout=layout), buffer))
     path = module.path or short
     return Layer(

@@ -143,7 +143,7 @@ class _Walker:
     def _method(self, path: str, name: str, args: list[Any], kwargs: dict[str, Any], scope: Scope) -> Any:
         layer = self._modules[path]
         forward = _FORWARD.fullmatch(name) is not None
-        if forward and layer.kind != "module" and is_known(layer.type):
+        if forward and layer.kind not in ("module", "unknown") and is_known(layer.type):
             return self._leaf(path, layer, name, args, kwargs)
         function = self._function(self._class(path), name, 2)
         if function is None:
@@ -196,8 +196,8 @@ class _Walker:
 
     def _container(self, path: str, function: Function, args: list[Any], kwargs: dict[str, Any]) -> Any:
         inputs = self._names(*args, *kwargs.values())
-        if self._modules[path].kind == "unknown":  # its code is followed: it is what its calls are
-            self._modules[path] = replace(self._modules[path], kind="module")
+        # Its code is followed, and it is what its calls are.
+        self._modules[path] = replace(self._modules[path], kind="module", attributes=Frozen())
         made = self._call(self._modules[path].path, inputs, Frozen())
         result = self._run(function, [Module(path), *args], kwargs, path, Counter())
         made.outputs[:] = self._names(result)
