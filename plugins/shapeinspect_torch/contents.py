@@ -205,7 +205,8 @@ def _inner(models: list[tuple[str, Node]], alone: bool, survey: Survey) -> tuple
         named = [(key, child) for key, child in models if key in names]
         if named and (names is _MODEL or (len(models) == 1 and alone)):
             return max(named, key=lambda entry: (survey[entry[1]].values, -names.index(entry[0])))
-    return models[0] if len(models) == 1 and alone else None
+    # A key with dots is a weight's name in a state dict: what it holds is a packed weight.
+    return models[0] if len(models) == 1 and alone and "." not in models[0][0] else None
 
 
 def _is_optimizer(key: str, node: Node) -> bool:

@@ -23,7 +23,10 @@ _RECURRENT = Frozen(input_size="i", hidden_size="h")
 def _adapter(a: str, b: str, conv: str = "") -> Evidence:
     # The update of a convolution keeps its kernel in A alone.
     ones = " 1" * {"": 0, "k": 1, "kh kw": 2}[conv]
-    roles = f"{a}: r i {conv}; {b}: o r{ones}; alpha?:"
+    # DoRA has the length of each output's weight vector beside the pair.
+    dora = f"lora_magnitude_vector?: {'1 ' if conv else ''}o{ones}"
+    named = dora.replace("?", ".default.weight?" if ".default" in a else "?")
+    roles = f"{a}: r i {conv}; {b}: o r{ones}; alpha?:; {named}"
     return Evidence("lora", "LoRA", roles, Frozen(in_features="i", out_features="o", rank="r"))
 
 
@@ -68,6 +71,13 @@ EVIDENCE: tuple[Evidence, ...] = (
         Frozen(embed_dim="E", kdim="K", vdim="L"),
         Frozen(qkv=3),
     ),
+    # torch.ao's own: weight and bias packed for the kernel, listed as the two that they are.
+    Evidence(
+        "linear",
+        "Linear",
+        f"_packed_params._packed_params.0: o i; _packed_params._packed_params.1?: o; {_QUANTIZED}",
+        _LINEAR,
+    ),
     # bitsandbytes: eight bits and one scale for each output; "weight_format" says how rows are tiled.
     Evidence(
         "linear",
@@ -84,6 +94,16 @@ EVIDENCE: tuple[Evidence, ...] = (
             ("lora_down.weight", "lora_up.weight"),
         )
         for conv in ("", "k", "kh kw")
+    ),
+    # AdaLoRA: between the factors, one number for each rank.
+    *(
+        Evidence(
+            "lora",
+            "LoRA",
+            f"lora_A{end}: r i; lora_B{end}: o r; lora_E{end}: r 1; ranknum{end}?: 1",
+            Frozen(in_features="i", out_features="o", rank="r"),
+        )
+        for end in ("", ".default")
     ),
     Evidence(
         "lora",
@@ -140,6 +160,9 @@ INNER = (
     "_packed_params",
     "lora_A",
     "lora_B",
+    "lora_E",
+    "lora_magnitude_vector",
+    "ranknum",
     "lora_down",
     "lora_up",
     "lora_embedding_A",

@@ -37,8 +37,9 @@ _WEIGHT = (
 )
 _MAGNITUDE = ("weight_g", "parametrizations.weight.original0")
 #: How the two factors of a low-rank update are called.
-_LORA_A = ("lora_A", "lora_A.weight", "lora_A.default.weight", "lora_down.weight")
-_LORA_B = ("lora_B", "lora_B.weight", "lora_B.default.weight", "lora_up.weight")
+_LORA_A = ("lora_A", "lora_A.default", "lora_A.weight", "lora_A.default.weight", "lora_down.weight")
+_LORA_B = ("lora_B", "lora_B.default", "lora_B.weight", "lora_B.default.weight", "lora_up.weight")
+_MAGNITUDES = ("lora_magnitude_vector", "lora_magnitude_vector.default.weight")
 
 #: The slot of every role whose row names none; ``bind`` puts the layer and direction of a recurrent
 #: stack in the place of ``.l0``.
@@ -50,6 +51,8 @@ _SLOTS = {
     "out_proj.bias": "out.bias",
     "lora_embedding_A": "lora_a",
     "lora_embedding_B": "lora_b",
+    "_packed_params._packed_params.0": "weight",
+    "_packed_params._packed_params.1": "bias",
     "SCB": "scale",
     "scales": "scale",
     **{f"{name}_proj_weight": f"{name}.weight" for name in "qkv"},
@@ -79,6 +82,8 @@ ROWS: tuple[Row, ...] = (
         for ones in (" 1", " 1 1", " 1 1 1", " 1 1 1 1")
     ),
     Row(f"{_LINEAR} {_CONV} {_TRANSPOSED} Bilinear", "bias", "o", "o"),
+    Row(_LINEAR, "_packed_params._packed_params.0", "o i", "o i"),
+    Row(_LINEAR, "_packed_params._packed_params.1", "o", "o"),
     # One scale for each output (bitsandbytes, eight bits).
     Row("Linear8bitLt", "SCB", "o", "o"),
     # The matrix itself is packed; it has one scale for each output and block of inputs.
@@ -121,6 +126,7 @@ ROWS: tuple[Row, ...] = (
     # convolution keeps the kernel in A alone.
     *(Row("LoRA", role, "r i *k", "r i *k") for role in _LORA_A),
     *(Row("LoRA", role, f"o r{ones}", "o r") for role in _LORA_B for ones in ("", " 1", " 1 1", " 1 1 1")),
+    *(Row("LoRA", role, ends, "o") for role in _MAGNITUDES for ends in ("o", "1 o 1", "1 o 1 1")),
     Row("LoRA", "lora_embedding_A", "r V", "r V"),
     Row("LoRA", "lora_embedding_B", "E r", "E r"),
 )  # fmt: skip

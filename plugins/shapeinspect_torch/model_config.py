@@ -15,6 +15,7 @@ from typing import Any
 from shapeinspect.ir import Frozen, Layer, Model, Note
 from shapeinspect_torch.families import FAMILIES, Fact, Family
 from shapeinspect_torch.layouts import bind
+from shapeinspect_torch.state_dict import UNPROVEN, about_kinds
 
 _MAX_TEXT = 80
 _MAX_NOTES = 8
@@ -66,15 +67,13 @@ def with_config(model: Model, config: Mapping[str, Any]) -> Model:
             *_depth(layers, family, config),
             *notes,
         ]
-    before = tuple(note for note in model.notes if not (family is not None and _is_settled(note, layers)))
+    before: list[Note] = []
+    for note in model.notes:
+        # What the weights alone left open, the configuration may have closed.
+        before += about_kinds(layers) if note.text.startswith(UNPROVEN) else (note,)
     return replace(
         model, layers=layers, notes=(*before, *notes), metadata=Frozen({**model.metadata, **found})
     )
-
-
-def _is_settled(note: Note, layers: Sequence[Layer]) -> bool:
-    # What the weights alone left open, if the configuration has closed it.
-    return "do not prove the kind" in note.text and all(layer.kind != "unknown" for layer in layers)
 
 
 def _facts(config: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

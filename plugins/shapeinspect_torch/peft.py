@@ -47,12 +47,15 @@ def with_adapter(model: Model, config: Mapping[str, Any]) -> Model:
         notes.append(
             Note(f"{pairs:,} low-rank updates of layers{told}, whose own weights are not in the file")
         )
+    rank_name = "init_r" if method == "ADALORA" else "r"
     facts = {
         f"adapter.{name}": str(value)[:_MAX_TEXT]
-        for name in ("peft_type", "base_model_name_or_path", "r", "lora_alpha", "task_type")
+        for name in ("peft_type", "base_model_name_or_path", rank_name, "lora_alpha", "task_type")
         if isinstance(value := config.get(name), str | int | float)
     }
-    scaling = _scaling(config, _number(config.get("r")), _number(config.get("lora_alpha")))
+    scaling = None
+    if method != "ADALORA":
+        scaling = _scaling(config, _number(config.get("r")), _number(config.get("lora_alpha")))
     if scaling is not None:
         facts["adapter.scaling"] = str(scaling)
     return replace(
@@ -98,7 +101,9 @@ def _contradictions(layers: Sequence[Layer], config: Mapping[str, Any]) -> list[
         rank = layer.attributes.get("rank") if layer.kind == "lora" else None
         said = _number(_of_layer(config.get("rank_pattern"), layer.path))
         said = _number(config.get("r")) if said is None else said
-        if rank is not None and said is not None and rank != said and not config.get("rank_pattern"):
+        # AdaLoRA takes ranks away, down from init_r; its "r" is a default that nothing reads.
+        free = bool(config.get("rank_pattern")) or config.get("peft_type") == "ADALORA"
+        if rank is not None and said is not None and rank != said and not free:
             found.append(Note(f"adapter_config.json says rank {said}, the file has {rank}", layer.path))
     if len(found) > _MAX_NOTES:
         return [*found[:_MAX_NOTES], Note(f"{len(found) - _MAX_NOTES:,} more layers have another rank")]

@@ -15,6 +15,8 @@ from shapeinspect_torch.stacks import recurrent
 
 #: The path of weights whose names have no prefix.
 ROOT = "(root)"
+#: How the note begins that counts what was not concluded.
+UNPROVEN = "names and shapes do not prove the kind"
 
 _NAMED = 3
 
@@ -38,10 +40,18 @@ def layers_of(
         >>> layers_of([Weight("wte.weight", "", (3, 5))])[0][0].candidates
         ('linear', 'embedding')
     """
-    found = groups(weights, inner=INNER)
+    found = groups(map(_integers_aside, weights), inner=INNER)
     court = _Court(found, evident)
     made = tuple(court.layer(group) for group in found)
     return made, _notes(made)
+
+
+def _integers_aside(weight: Weight) -> Weight:
+    # "Only Tensors of floating point and complex dtype can require gradients": positions, indices and
+    # masks are buffers. Narrower integers may be a weight that was quantized.
+    if weight.dtype in ("int64", "bool") and not weight.buffer:
+        return replace(weight, buffer=True, trainable=False)
+    return weight
 
 
 class _Court:
@@ -105,16 +115,21 @@ def _undressed(shapes: Mapping[str, Shape], guise: Guise | None) -> Mapping[str,
     }
 
 
-def _notes(made: Sequence[Layer]) -> tuple[Note, ...]:
-    notes = []
+def about_kinds(made: Sequence[Layer]) -> tuple[Note, ...]:
+    """Say how many layers have no proven kind.
+
+    Args:
+        made: the layers.
+    """
     unproven = sum(item.kind == "unknown" for item in made)
-    if unproven:
-        notes.append(
-            Note(
-                f"names and shapes do not prove the kind of {unproven:,} of {len(made):,} layers; "
-                "what they could be is listed as candidates"
-            )
-        )
+    if not unproven:
+        return ()
+    text = f"{UNPROVEN} of {unproven:,} of {len(made):,} layers; what they could be is listed as candidates"
+    return (Note(text),)
+
+
+def _notes(made: Sequence[Layer]) -> tuple[Note, ...]:
+    notes = list(about_kinds(made))
     sideways = [item.path for item in made if item.kind == "linear" and _is_square(item)]
     if sideways:
         more = f" and {len(sideways) - _NAMED:,} more" if len(sideways) > _NAMED else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -9,6 +11,8 @@ from torch.nn.utils import parametrizations, prune
 
 from shapeinspect.ir import Layer, Weight
 from shapeinspect.layout import common_shape
+from shapeinspect.source import from_path
+from shapeinspect_torch.checkpoint import ADAPTER
 from shapeinspect_torch.state_dict import layers_of
 
 
@@ -180,6 +184,49 @@ def test_lora_pairs_are_one_layer() -> None:
         assert found[path].kind == "lora"
         assert found[path].attributes == {"in_features": inputs, "out_features": 9, "rank": 4}
     assert found["x"].kind == "unknown", "4 and 5 are no common rank"
+
+
+def test_pairs_with_more_beside_them() -> None:
+    """DoRA's lengths of weight vectors, AdaLoRA's singular values; named as saved and as in training."""
+    found = from_shapes({
+        "d.lora_A.weight": torch.empty(4, 7), "d.lora_B.weight": torch.empty(9, 4),
+        "d.lora_magnitude_vector": torch.empty(9),
+        "t.lora_A.default.weight": torch.empty(4, 7), "t.lora_B.default.weight": torch.empty(9, 4),
+        "t.lora_magnitude_vector.default.weight": torch.empty(9),
+        "c.lora_A.weight": torch.empty(4, 7, 3, 5), "c.lora_B.weight": torch.empty(9, 4, 1, 1),
+        "c.lora_magnitude_vector": torch.empty(1, 9, 1, 1),
+        "a.lora_A": torch.empty(4, 7), "a.lora_B": torch.empty(9, 4), "a.lora_E": torch.empty(4, 1),
+        "b.lora_A.default": torch.empty(4, 7), "b.lora_B.default": torch.empty(9, 4),
+        "b.lora_E.default": torch.empty(4, 1), "b.ranknum.default": torch.empty(1),
+        "x.lora_A.weight": torch.empty(4, 7), "x.lora_B.weight": torch.empty(9, 4),
+        "x.lora_magnitude_vector": torch.empty(7),
+    })  # fmt: skip
+    for path in "dtcab":
+        assert found[path].kind == "lora", path
+        assert found[path].attributes == {"in_features": 7, "out_features": 9, "rank": 4}
+    for path in "dtc":
+        (length,) = [weight for weight in found[path].weights if "magnitude" in weight.role]
+        assert length.layout.common == "o"
+    assert found["x"].kind == "unknown", "a length for each input is no DoRA"
+
+
+def test_whole_numbers_are_buffers() -> None:
+    """Positions, indices and masks: torch lets no integer require a gradient."""
+    found = from_shapes({
+        "index": torch.arange(6), "attn.mask": torch.ones(3, 5, dtype=torch.bool),
+        "fc.weight": torch.empty(5, 7, dtype=torch.int8), "fc.bias": torch.empty(5),
+    })  # fmt: skip
+    assert {w.name for layer in found.values() for w in layer.weights if w.buffer} == {"index", "attn.mask"}
+
+
+def test_a_quantized_linear_layer_of_torch(tmp_path: Path) -> None:
+    net = torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Linear(5, 7)), {nn.Linear})
+    torch.save(net.state_dict(), tmp_path / "q.pt")
+    (layer,) = ADAPTER.read(from_path(tmp_path / "q.pt")).layers
+    assert (layer.kind, layer.attributes) == ("linear", {"in_features": 5, "out_features": 7})
+    assert {w.role.rpartition(".")[2]: w.layout.common for w in layer.weights if w.layout} == {
+        "0": "o i", "1": "o",
+    }  # fmt: skip
 
 
 def test_packed_linear_layers() -> None:

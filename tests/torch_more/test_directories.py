@@ -328,3 +328,31 @@ def test_a_pointer_in_a_directory(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(pointer)
     with pytest.raises(UnreadableFileError, match="Git LFS pointer"):
         choose(source := from_path(tmp_path)).read(source)
+
+
+def test_the_rank_of_adalora(tmp_path: Path) -> None:
+    """Ranks are taken away from init_r; "r" keeps a default that nothing reads."""
+    held = {"q.lora_A": torch.zeros(5, 7), "q.lora_B": torch.zeros(9, 5), "q.lora_E": torch.zeros(5, 1)}
+    save_file(
+        {f"base_model.model.{name}": tensor for name, tensor in held.items()},
+        tmp_path / "adapter_model.safetensors",
+    )
+    config = {"peft_type": "ADALORA", "r": 8, "init_r": 6, "lora_alpha": 8}
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config))
+    model = choose(source := from_path(tmp_path)).read(source)
+    assert (model.layers[0].kind, model.layers[0].attributes["rank"]) == ("lora", 5)
+    assert not any("says rank" in note.text for note in model.notes)
+    assert model.metadata["adapter.init_r"] == "6"
+    assert "adapter.scaling" not in model.metadata
+
+
+def test_a_count_of_what_is_left_open(tmp_path: Path) -> None:
+    """The note counts after the configuration was heard, not before."""
+    state = {**llama(), "model.mystery.weight": torch.zeros(13)}
+    save_file(state, tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text(json.dumps(LLAMA))
+    model = choose(source := from_path(tmp_path)).read(source)
+    unproven = [layer.path for layer in model.layers if layer.kind == "unknown"]
+    assert unproven == ["model.mystery"]
+    (note,) = [note.text for note in model.notes if "do not prove" in note.text]
+    assert f"kind of 1 of {len(model.layers)} layers" in note
