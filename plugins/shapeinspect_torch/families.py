@@ -50,15 +50,35 @@ class Family:
     depth: str = "num_hidden_layers"
 
 
-def _linear(ending: str, axes: str, **letters: str) -> Fact:
+def linear(ending: str, axes: str, **letters: str) -> Fact:
+    """Return the fact of a linear layer.
+
+    Args:
+        ending: the end of its path.
+        axes: those of its weight, out first.
+        letters: attributes that are a setting.
+    """
     return Fact(ending, "linear", "Linear", axes, Frozen(letters))
 
 
-def _embedding(ending: str, axes: str) -> Fact:
+def embedding(ending: str, axes: str) -> Fact:
+    """Return the fact of an embedding.
+
+    Args:
+        ending: the end of its path.
+        axes: those of its weight.
+    """
     return Fact(ending, "embedding", "Embedding", axes)
 
 
-def _norms(kind: str, axes: str, *endings: str) -> tuple[Fact, ...]:
+def norms(kind: str, axes: str, *endings: str) -> tuple[Fact, ...]:
+    """Return the facts of normalizations of one length.
+
+    Args:
+        kind: their kind.
+        axes: the axis of their weights.
+        endings: the ends of their paths.
+    """
     type_ = {"rms_norm": "RMSNorm", "layer_norm": "LayerNorm"}[kind]
     return tuple(Fact(ending, kind, type_, axes) for ending in endings)
 
@@ -66,19 +86,19 @@ def _norms(kind: str, axes: str, *endings: str) -> tuple[Fact, ...]:
 _QUERY = {"num_heads": "a", "head_dim": "d"}
 _KEY = {"num_kv_heads": "k", "head_dim": "d"}
 
-_DECODER = (
-    _embedding("embed_tokens", "V H"),
-    _linear("lm_head", "V H"),
-    _linear("self_attn.q_proj", "a*d H", **_QUERY),
-    _linear("self_attn.k_proj", "k*d H", **_KEY),
-    _linear("self_attn.v_proj", "k*d H", **_KEY),
-    _linear("self_attn.o_proj", "H a*d"),
-    _linear("mlp.gate_proj", "I H"),
-    _linear("mlp.up_proj", "I H"),
-    _linear("mlp.down_proj", "H I"),
+DECODER = (
+    embedding("embed_tokens", "V H"),
+    linear("lm_head", "V H"),
+    linear("self_attn.q_proj", "a*d H", **_QUERY),
+    linear("self_attn.k_proj", "k*d H", **_KEY),
+    linear("self_attn.v_proj", "k*d H", **_KEY),
+    linear("self_attn.o_proj", "H a*d"),
+    linear("mlp.gate_proj", "I H"),
+    linear("mlp.up_proj", "I H"),
+    linear("mlp.down_proj", "H I"),
 )
-_DECODER_NORMS = ("input_layernorm", "post_attention_layernorm", "model.norm")
-_DECODER_SETTINGS = Frozen(
+DECODER_NORMS = ("input_layernorm", "post_attention_layernorm", "model.norm")
+DECODER_SETTINGS = Frozen(
     H="hidden_size",
     a="num_attention_heads",
     k="num_key_value_heads num_attention_heads",
@@ -89,58 +109,61 @@ _DECODER_SETTINGS = Frozen(
 
 FAMILIES: tuple[Family, ...] = (
     Family(
-        "llama mistral qwen2 qwen3 olmo2 olmo3 smollm3 granite exaone4 ministral arcee",
-        _DECODER_SETTINGS,
-        (*_DECODER, *_norms("rms_norm", "H", *_DECODER_NORMS)),
+        "llama mistral qwen2 smollm3 granite ministral arcee",
+        DECODER_SETTINGS,
+        (*DECODER, *norms("rms_norm", "H", *DECODER_NORMS)),
         "layers",
     ),
     Family(
         "gemma gemma2 gemma3_text",
-        _DECODER_SETTINGS,
+        DECODER_SETTINGS,
         (
-            *_DECODER,
-            *_norms("rms_norm", "H", *_DECODER_NORMS),
-            *_norms("rms_norm", "H", "pre_feedforward_layernorm", "post_feedforward_layernorm"),
+            *DECODER,
+            *norms("rms_norm", "H", *DECODER_NORMS),
+            *norms("rms_norm", "H", "pre_feedforward_layernorm", "post_feedforward_layernorm"),
+            *norms("rms_norm", "d", "q_norm", "k_norm"),
         ),
         "layers",
     ),
     Family(
         "phi3",
-        _DECODER_SETTINGS,
-        (*_DECODER, *_norms("rms_norm", "H", *_DECODER_NORMS), _linear("mlp.gate_up_proj", "2*I H")),
+        DECODER_SETTINGS,
+        (*DECODER, *norms("rms_norm", "H", *DECODER_NORMS), linear("mlp.gate_up_proj", "2*I H")),
         "layers",
     ),
     Family(
         "mixtral",
-        Frozen({**_DECODER_SETTINGS, "X": "num_local_experts"}),
+        Frozen({**DECODER_SETTINGS, "X": "num_local_experts"}),
         (
-            *_DECODER,
-            *_norms("rms_norm", "H", *_DECODER_NORMS),
-            _linear("block_sparse_moe.gate", "X H"),
-            _linear("w1", "I H"),
-            _linear("w2", "H I"),
-            _linear("w3", "I H"),
+            *DECODER,
+            *norms("rms_norm", "H", *DECODER_NORMS),
+            linear("block_sparse_moe.gate", "X H"),
+            linear("w1", "I H"),
+            linear("w2", "H I"),
+            linear("w3", "I H"),
         ),
         "layers",
     ),
     Family(
         "qwen2_moe qwen3_moe",
         Frozen({
-            **_DECODER_SETTINGS, "X": "num_experts", "M": "moe_intermediate_size",
+            **DECODER_SETTINGS, "X": "num_experts", "M": "moe_intermediate_size",
             "S": "shared_expert_intermediate_size",
         }),
         (
-            *(fact for fact in _DECODER if not fact.ending.startswith("mlp.")),
-            *_norms("rms_norm", "H", *_DECODER_NORMS),
-            _linear("mlp.gate", "X H"),
+            *(fact for fact in DECODER if not fact.ending.startswith("mlp.")),
+            *norms("rms_norm", "H", *DECODER_NORMS),
+            *norms("rms_norm", "d", "q_norm", "k_norm"),
+            linear("mlp.gate", "X H"),
+            linear("mlp.shared_expert_gate", "1 H"),
             *(
-                _linear(f"{home}.{name}_proj", axes.replace("M", letter))
+                linear(f"{home}.{name}_proj", axes.replace("M", letter))
                 for home, letter in (("mlp.shared_expert", "S"), ("mlp", "I"))
                 for name, axes in (("gate", "M H"), ("up", "M H"), ("down", "H M"))
             ),
-            _linear("gate_proj", "M H"),
-            _linear("up_proj", "M H"),
-            _linear("down_proj", "H M"),
+            linear("gate_proj", "M H"),
+            linear("up_proj", "M H"),
+            linear("down_proj", "H M"),
         ),
         "layers",
     ),
@@ -151,15 +174,15 @@ FAMILIES: tuple[Family, ...] = (
             d="hidden_size/num_attention_heads", I="ffn_dim", V="vocab_size",
         ),
         (
-            _embedding("embed_tokens", "V W"),
-            _linear("lm_head", "V W"),
-            _linear("self_attn.q_proj", "a*d H", **_QUERY),
-            _linear("self_attn.k_proj", "a*d H", num_kv_heads="a", head_dim="d"),
-            _linear("self_attn.v_proj", "a*d H", num_kv_heads="a", head_dim="d"),
-            _linear("self_attn.out_proj", "H a*d"),
-            _linear("fc1", "I H"),
-            _linear("fc2", "H I"),
-            *_norms("layer_norm", "H", "self_attn_layer_norm", "layers.final_layer_norm"),
+            embedding("embed_tokens", "V W"),
+            linear("lm_head", "V W"),
+            linear("self_attn.q_proj", "a*d H", **_QUERY),
+            linear("self_attn.k_proj", "a*d H", num_kv_heads="a", head_dim="d"),
+            linear("self_attn.v_proj", "a*d H", num_kv_heads="a", head_dim="d"),
+            linear("self_attn.out_proj", "H a*d"),
+            linear("fc1", "I H"),
+            linear("fc2", "H I"),
+            *norms("layer_norm", "H", "self_attn_layer_norm", "final_layer_norm"),
         ),
         "layers",
     ),
@@ -171,17 +194,17 @@ FAMILIES: tuple[Family, ...] = (
             E="embedding_size hidden_size",
         ),
         (
-            _embedding("embeddings.word_embeddings", "V E"),
-            _embedding("embeddings.position_embeddings", "P E"),
-            _embedding("embeddings.token_type_embeddings", "T E"),
-            *_norms("layer_norm", "E", "embeddings.LayerNorm"),
-            _linear("attention.self.query", "a*d H", **_QUERY),
-            _linear("attention.self.key", "a*d H", num_kv_heads="a", head_dim="d"),
-            _linear("attention.self.value", "a*d H", num_kv_heads="a", head_dim="d"),
-            _linear("attention.output.dense", "H a*d"),
-            _linear("intermediate.dense", "I H"),
-            _linear("output.dense", "H I"),
-            *_norms("layer_norm", "H", "output.LayerNorm"),
+            embedding("embeddings.word_embeddings", "V E"),
+            embedding("embeddings.position_embeddings", "P E"),
+            embedding("embeddings.token_type_embeddings", "T E"),
+            *norms("layer_norm", "E", "embeddings.LayerNorm"),
+            linear("attention.self.query", "a*d H", **_QUERY),
+            linear("attention.self.key", "a*d H", num_kv_heads="a", head_dim="d"),
+            linear("attention.self.value", "a*d H", num_kv_heads="a", head_dim="d"),
+            linear("attention.output.dense", "H a*d"),
+            linear("intermediate.dense", "I H"),
+            linear("output.dense", "H I"),
+            *norms("layer_norm", "H", "output.LayerNorm", "transform.LayerNorm", "lm_head.layer_norm"),
         ),
         "layer",
     ),
@@ -193,13 +216,13 @@ FAMILIES: tuple[Family, ...] = (
         ),
         (
             Fact("patch_embeddings.projection", "conv", "Conv2d", "H C p p"),
-            _linear("attention.attention.query", "a*d H", **_QUERY),
-            _linear("attention.attention.key", "a*d H", num_kv_heads="a", head_dim="d"),
-            _linear("attention.attention.value", "a*d H", num_kv_heads="a", head_dim="d"),
-            _linear("attention.output.dense", "H a*d"),
-            _linear("intermediate.dense", "I H"),
-            _linear("output.dense", "H I"),
-            *_norms("layer_norm", "H", "layernorm_before", "layernorm_after", "vit.layernorm"),
+            linear("attention.attention.query", "a*d H", **_QUERY),
+            linear("attention.attention.key", "a*d H", num_kv_heads="a", head_dim="d"),
+            linear("attention.attention.value", "a*d H", num_kv_heads="a", head_dim="d"),
+            linear("attention.output.dense", "H a*d"),
+            linear("intermediate.dense", "I H"),
+            linear("output.dense", "H I"),
+            *norms("layer_norm", "H", "layernorm_before", "layernorm_after", "vit.layernorm"),
         ),
         "layer",
     ),
@@ -207,12 +230,12 @@ FAMILIES: tuple[Family, ...] = (
         "gpt2",
         Frozen(H="n_embd", a="n_head", d="n_embd/n_head", V="vocab_size", P="n_positions"),
         (
-            _embedding("wte", "V H"),
-            _embedding("wpe", "P H"),
-            _linear("lm_head", "V H"),
+            embedding("wte", "V H"),
+            embedding("wpe", "P H"),
+            linear("lm_head", "V H"),
             Fact("attn.c_attn", "linear", "Conv1D", "H 3*H", Frozen(num_heads="a", head_dim="d")),
             Fact("attn.c_proj", "linear", "Conv1D", "H H"),
-            *_norms("layer_norm", "H", "ln_1", "ln_2", "ln_f"),
+            *norms("layer_norm", "H", "ln_1", "ln_2", "ln_f"),
         ),
         "h",
         "n_layer",
@@ -223,25 +246,25 @@ FAMILIES: tuple[Family, ...] = (
             H="d_model", a="num_heads", d="d_kv", I="d_ff", V="vocab_size", B="relative_attention_num_buckets"
         ),
         (
-            _embedding("shared", "V H"),
-            _embedding("embed_tokens", "V H"),
-            _linear("lm_head", "V H"),
-            _embedding("relative_attention_bias", "B a"),
+            embedding("shared", "V H"),
+            embedding("embed_tokens", "V H"),
+            linear("lm_head", "V H"),
+            embedding("relative_attention_bias", "B a"),
             *(
                 fact
                 for home in ("SelfAttention", "EncDecAttention")
                 for fact in (
-                    _linear(f"{home}.q", "a*d H", **_QUERY),
-                    _linear(f"{home}.k", "a*d H", num_kv_heads="a", head_dim="d"),
-                    _linear(f"{home}.v", "a*d H", num_kv_heads="a", head_dim="d"),
-                    _linear(f"{home}.o", "H a*d"),
+                    linear(f"{home}.q", "a*d H", **_QUERY),
+                    linear(f"{home}.k", "a*d H", num_kv_heads="a", head_dim="d"),
+                    linear(f"{home}.v", "a*d H", num_kv_heads="a", head_dim="d"),
+                    linear(f"{home}.o", "H a*d"),
                 )
             ),
-            _linear("DenseReluDense.wi", "I H"),
-            _linear("DenseReluDense.wi_0", "I H"),
-            _linear("DenseReluDense.wi_1", "I H"),
-            _linear("DenseReluDense.wo", "H I"),
-            *_norms("rms_norm", "H", "layer_norm", "final_layer_norm"),
+            linear("DenseReluDense.wi", "I H"),
+            linear("DenseReluDense.wi_0", "I H"),
+            linear("DenseReluDense.wi_1", "I H"),
+            linear("DenseReluDense.wo", "H I"),
+            *norms("rms_norm", "H", "layer_norm", "final_layer_norm"),
         ),
         "encoder.block",
         "num_layers",

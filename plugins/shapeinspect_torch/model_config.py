@@ -15,6 +15,7 @@ from typing import Any
 from shapeinspect.ir import Frozen, Layer, Model, Note
 from shapeinspect_torch.families import FAMILIES, Fact, Family
 from shapeinspect_torch.layouts import bind
+from shapeinspect_torch.more_families import MORE
 from shapeinspect_torch.state_dict import UNPROVEN, about_kinds
 
 _MAX_TEXT = 80
@@ -88,7 +89,7 @@ def _facts(config: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
 
 def _family(config: Mapping[str, Any]) -> Family | None:
     name = config.get("model_type")
-    return next((family for family in FAMILIES if name in family.types.split()), None)
+    return next((family for family in (*FAMILIES, *MORE) if name in family.types.split()), None)
 
 
 def _setting(config: Mapping[str, Any], name: str) -> int | None:
