@@ -28,6 +28,7 @@ _SHOWN = 8
 
 #: Containers that every pickled module has, under the names of Python 2 and 3.
 _CONTAINERS = frozenset({"__builtin__.set", "builtins.set"})
+_COMPILED = "__torch__."
 #: Python's own modules, those of Python 2 among them: where what runs commands and opens files is.
 _LIBRARY = sys.stdlib_module_names | {"__builtin__", "commands", "exceptions", "copy_reg"}
 
@@ -225,12 +226,16 @@ def _about_tensors(tensors: Sequence[Tensor], counted: int) -> list[Note]:
 
 def _about_names(names: Sequence[str]) -> list[Note]:
     # Few are shown, so what could do anything at all comes before the layers of a network.
-    ranked = sorted(names, key=_harmless)
+    ranked = sorted((name for name in names if not name.startswith(_COMPILED)), key=_harmless)
+    own = len(names) - len(ranked)
+    if own:
+        # TorchScript names each class of its own code, many of them once for every layer.
+        ranked[_SHOWN - 1 : _SHOWN - 1] = [f"{many(own, 'name')} in its own code"]
     return [Note(f"not executed; globals referenced: {_list(ranked)}")] if names else []
 
 
 def _harmless(name: str) -> int:
-    if name in _CONTAINERS or name.startswith(("torch.nn.", "torch.ao.nn.", "__torch__.")):
+    if name in _CONTAINERS or name.startswith(("torch.nn.", "torch.ao.nn.")):
         return 2
     return 0 if name.partition(".")[0] in _LIBRARY else 1
 

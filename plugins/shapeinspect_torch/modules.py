@@ -83,8 +83,18 @@ def _module(path: str, node: Reduce, tensors: Rebuilder, code: Code) -> tuple[Mo
         ]
         inner = [(key_name(key), value) for key, value in _items(state.get("_modules")) if is_module(value)]
         settings = _plain(state)
+    for key, value in state.items():
+        packed = tensors.inside(value, 0) if _is_packed(value) else ()
+        held += [(f"{key}.{at}", tensor, False) for at, tensor in enumerate(packed)]
     weights = tuple((role, tensor, buffer) for role, tensor, buffer in held if tensor is not None)
     return Module(path, name, settings, weights), inner
+
+
+def _is_packed(node: Node) -> bool:
+    """Tell whether an object holds a weight and its bias as a quantized kernel wants them."""
+    # As a pickle of modules and as TorchScript names it.
+    named = str(node.func) if type(node) is Reduce else ""
+    return named.startswith(("torch.ScriptObject", "__torch__.torch.classes."))
 
 
 def _items(node: Node) -> list[tuple[Node, Node]]:

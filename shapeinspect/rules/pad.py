@@ -67,6 +67,8 @@ def _padded(attributes: Attributes, shape: Shape, sign: int) -> Shape:
         n = shape[axis]
         length: Dim = pad_size(n, sign * before, sign * after)
         out[axis] = length
+        if not isinstance(before, int) or not isinstance(after, int):
+            continue  # an amount that is computed from the input
         reuse = _REUSE.get(attributes.get("mode", ""))
         if reuse is not None and isinstance(n, int) and max(before, after) > n + reuse:
             raise mismatch(
@@ -95,7 +97,7 @@ def _lines(attributes: Attributes, shape: Shape, sign: int) -> Lines:
     return {
         (0, axis): padded_text(shape[axis], sign * before, sign * after)
         for axis, (before, after) in zip(_places(attributes, len(shape), len(pairs)), pairs, strict=True)
-        if before or after
+        if isinstance(before, int) and isinstance(after, int) and (before or after)
     }
 
 

@@ -155,3 +155,9 @@ def test_axes_that_the_graph_computes_leave_lengths_open() -> None:
     assert output_shapes("reduce", {**axes, "keepdims": False}, ((2, 1, 3),)) == (None,)
     assert output_shapes("squeeze", axes, ((2, 1, 3),)) == (None,)
     assert axis_names("reduce", {**axes, "keepdims": False}, ((2, 1, 3),), ((2, 1),)).links == ()
+
+
+@pytest.mark.parametrize("mode", ["constant", "reflect"])
+def test_an_amount_of_padding_that_is_computed_leaves_its_length_open(mode: str) -> None:
+    given = {"padding": ((0, UNKNOWN), (1, 2)), "mode": mode}
+    assert output_shapes("pad", given, ((5, 7, 11),)) == ((5, UNKNOWN, 14),)

@@ -8,6 +8,8 @@ import pytest
 import torch
 from torch import nn
 
+from shapeinspect.source import from_path
+from shapeinspect_torch.checkpoint import ADAPTER
 from shapeinspect_torch.kinds import describe
 
 
@@ -126,3 +128,21 @@ def test_torchscript(tmp_path: Path, read, weights, layers, how: str) -> None:
         assert found["conv"].attributes["stride"] == (2, 2)
         assert found["conv"].attributes["groups"] == 2
         assert found["conv"].attributes["padding"] == ((1, 1), (2, 2))
+
+
+@pytest.mark.parametrize("how", ["whole", "scripted"])
+def test_weights_that_are_packed_for_a_kernel(tmp_path: Path, how: str) -> None:
+    """A dynamically quantized linear layer has no parameters; its object holds weight and bias."""
+    net = torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Linear(5, 7)), {nn.Linear})
+    if how == "whole":
+        torch.save(net, tmp_path / "net.pt")
+    else:
+        torch.jit.save(torch.jit.script(net), tmp_path / "net.pt")
+    model = ADAPTER.read(from_path(tmp_path / "net.pt"))
+    held = {weight.name: (weight.shape, weight.dtype) for layer in model.layers for weight in layer.weights}
+    weight, bias = net.state_dict()["0._packed_params._packed_params"]
+    assert held == {
+        "0._packed_params._packed_params.0": (tuple(weight.shape), "qint8"),
+        "0._packed_params._packed_params.1": (tuple(bias.shape), "float32"),
+    }
+    assert not any("holds no tensors" in note.text for note in model.notes)

@@ -250,3 +250,14 @@ def test_changed_code(tmp_path: Path) -> None:
 def test_what_is_no_code_of_torchscript(body: str) -> None:
     with pytest.raises(CodeError):
         find_function(f"def f(x: Tensor) -> Tensor:\n{body}", "f", 0)
+
+
+def test_names_of_its_own_code_are_counted(tmp_path: Path) -> None:
+    """A class for every layer would hide what else is named; the data list all of them."""
+    save(tmp_path / "a.pt", "vision", "scripted")
+    model = read(tmp_path / "a.pt")
+    (text,) = [note.text for note in model.notes if "globals referenced" in note.text]
+    own = [name for name in model.metadata["globals"].split(", ") if name.startswith("__torch__.")]
+    assert len(own) > 5
+    assert f"{len(own)} names in its own code" in text
+    assert "__torch__" not in text
