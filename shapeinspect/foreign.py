@@ -81,7 +81,9 @@ def foreign(source: Source, *, unknown: bool = False) -> UnreadableFileError | N
         unknown: whether no adapter knows it.
 
     Example:
-        >>> print(foreign(Source("m.bin", head=b"version https://git-lfs.github.com/spec/v1\n")))
+        >>> from pathlib import Path
+        >>> head = b"version https://git-lfs.github.com/spec/v1\n"
+        >>> print(foreign(Source("m.bin", Path("m.bin"), head, len(head))))
         cannot read "m.bin": it is a Git LFS pointer, not the file itself
           try       git lfs pull
     """
