@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 from shapeinspect.adapter import Adapter
+from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Model
 from shapeinspect.source import HEAD, Source
 
 _MAGIC = 0xDB4775248B80FB57.to_bytes(8, "little")
 #: A table begins with its first entry: no shared prefix, and the empty name of the header.
 _FIRST = b"\0\0"
+#: The files with the values beside it.
+_DATA = re.compile(r"(.+)\.data-\d{5}-of-\d{5}")
 
 
 class Checkpoint(Adapter):
@@ -45,7 +50,7 @@ class Checkpoint(Adapter):
         if whole and source.head.endswith(_MAGIC):
             return 2
         if source.suffix != ".index":
-            return 0
+            return int(_DATA.fullmatch(source.name) is not None)
         return 2 if not whole and source.head.startswith(_FIRST) else 1
 
     def read(self, source: Source) -> Model:
@@ -59,6 +64,13 @@ class Checkpoint(Adapter):
         """
         from shapeinspect_tensorflow.checkpoint_reader import read
 
+        data = None if source.is_directory else _DATA.fullmatch(source.name)
+        if data is not None:
+            raise UnreadableFileError(
+                source.label,
+                "it holds the values of a checkpoint, without names and shapes",
+                hint=f"name the index beside it: {data[1]}.index",
+            )
         return read(source)
 
 

@@ -10,11 +10,15 @@ _NODE = 0x0A
 _OP = 0x12
 
 
-def _is_graph(head: bytes, size: int) -> bool:
+def is_graph(head: bytes, size: int) -> bool:
     r"""Tell whether the bytes begin a GraphDef: a node with a name and an operator.
 
+    Args:
+        head: the first bytes of the file.
+        size: how many it has.
+
     Example:
-        >>> _is_graph(b"\x0a\x06\x0a\x01x\x12\x01y", 8)
+        >>> is_graph(b"\x0a\x06\x0a\x01x\x12\x01y", 8)
         True
     """
     if head[:1] != bytes([_NODE]):
@@ -49,7 +53,7 @@ class GraphDef(Adapter):
 
     name = "tensorflow-graph"
     framework = "tensorflow"
-    formats = ("TensorFlow frozen GraphDef (.pb)",)
+    formats = ("TensorFlow frozen GraphDef (.pb)", "TensorFlow MetaGraphDef (.meta)")
 
     def match(self, source: Source) -> int:
         """Say how surely this is a GraphDef, from its first node and its ending.
@@ -64,9 +68,9 @@ class GraphDef(Adapter):
             return 0
         if source.name == "saved_model.pb":
             return 0
-        if source.suffix in (".pb", "", ".graphdef") and _is_graph(source.head, source.size or 0):
+        if source.suffix in (".pb", "", ".graphdef", ".meta") and is_graph(source.head, source.size or 0):
             return 2
-        return 1 if source.suffix == ".pb" else 0
+        return 1 if source.suffix in (".pb", ".meta") else 0
 
     def read(self, source: Source) -> Model:
         """Read the graph; the weights stay in the file.

@@ -20,7 +20,7 @@ from shapeinspect.units import count, short
 
 #: The columns, left to right. Where the terminal is too narrow the one with the highest rank is
 #: given up first: bytes, type, common, input, weights, MACs, settings. Where the source holds weights
-#: only, they are the answer and are given up last.
+#: only, they are the answer and stay.
 COLUMNS: dict[str, Column] = {
     "layer": Column("layer", style="path", elastic=True),
     "kind": Column("kind", style="kind", elastic=True),
@@ -119,7 +119,7 @@ def _columns(view: View, has_calls: bool) -> list[Column]:
     columns = [COLUMNS[name] for name in _names(view)]
     if not has_calls:
         weights = (COLUMNS["weights"], COLUMNS["common"] if view.layout == "common" else None)
-        columns = [replace(column, rank=1) if column in weights else column for column in columns]
+        columns = [replace(column, rank=0) if column in weights else column for column in columns]
     if view.columns:  # what is asked for is not given up
         columns = [replace(column, rank=0, elastic=True) for column in columns]
     return columns

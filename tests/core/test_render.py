@@ -273,3 +273,11 @@ def test_wide_characters_take_two_cells() -> None:
 )
 def test_settings_say_only_what_does_not_go_without_saying(attributes: dict[str, object], text: str) -> None:
     assert cells.settings(Layer("l", "k", "t", attributes=Frozen(attributes))) == text
+
+
+def test_weights_are_shown_where_a_file_holds_nothing_else() -> None:
+    layers = tuple(_conv("a_name_that_takes_room." * 2 + f"conv_{into}", into, 11) for into in (2, 3))
+    weights_only = normalize(Model("m", "test", "keras", "test", layers))
+    lines = _text(weights_only, width=60, unfold=True)
+    assert max(map(len, lines)) <= 60
+    assert sum("kernel kh5 kw7 i" in line for line in lines) == 2, "\n".join(lines)

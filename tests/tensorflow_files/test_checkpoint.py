@@ -160,3 +160,11 @@ def test_the_export_counts_its_variables_once(files: Any) -> None:
 )
 def test_a_kind_only_where_names_and_shapes_prove_it(shapes: dict[str, tuple[int, ...]], kind: str) -> None:
     assert prove(shapes).kind == kind
+
+
+def test_a_file_of_values_names_its_index(tmp_path: Path) -> None:
+    path = tmp_path / "model.ckpt-7.data-00000-of-00002"
+    path.write_bytes(bytes(range(200)))
+    assert ADAPTER.match(from_path(path)) == 1
+    with pytest.raises(UnreadableFileError, match=r"name the index beside it: model\.ckpt-7\.index"):
+        ADAPTER.read(from_path(path))

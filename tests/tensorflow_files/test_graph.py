@@ -225,3 +225,28 @@ def test_channels_first_and_products_of_activations(tmp_path: Path) -> None:
     assert (kinds["left"], kinds["right"], kinds["pooled"]) == ("einsum", "gemm", "max_pool")
     assert layer(model, "conv").attributes["data_format"] == "channels_first"
     assert [weight.common_shape for weight in layer(model, "added").weights] == [(7,)]
+
+
+def test_a_meta_graph_is_read_without_what_saves_it(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    old = tf.compat.v1
+    with tf.Graph().as_default() as graph:
+        x = old.placeholder(tf.float32, (None, 11, 13, 3), name="x")
+        conv = tf.nn.conv2d(x, old.get_variable("c/w", (5, 3, 3, 7)), (1, 2), "SAME", name="conv")
+        flat = tf.reshape(conv, (-1, 11 * 7 * 7), name="flat")
+        tf.matmul(flat, old.get_variable("d/w", (11 * 7 * 7, 4)), name="y")
+        old.train.Saver()
+        old.train.export_meta_graph(str(tmp_path / "model.meta"), graph=graph)
+        tensors = {name: graph.get_tensor_by_name(f"{name}:0") for name in ("conv", "flat", "y")}
+    model = read(GRAPH, tmp_path / "model.meta")
+    assert (model.inputs, model.outputs) == (("x",), ("y",))
+    assert [one.path for one in model.layers] == ["conv", "flat", "y"]
+    for call in model.calls:
+        found = model.values[call.outputs[0]].shape or ()
+        want = tensors[call.layer].shape.as_list()
+        assert [dim if isinstance(dim, int) else None for dim in found] == want, call.layer
+    assert [weight.shape for one in model.layers for weight in one.weights] == [(5, 3, 3, 7), (539, 4)]
+    # The graph alone is the same under any name.
+    (tmp_path / "model.pb").write_bytes((tmp_path / "model.meta").read_bytes())
+    assert read(GRAPH, tmp_path / "model.pb").calls == model.calls
