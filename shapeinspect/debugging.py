@@ -20,7 +20,7 @@ from shapeinspect.mismatch import diagnose as _diagnose
 from shapeinspect.mismatch.walked import fed_by, unchecked, walk_again, walked_model
 from shapeinspect.report import inspect as inspect_model
 from shapeinspect.report import locate
-from shapeinspect.rerun import Debugger, Recorded, Rerun
+from shapeinspect.rerun import IN_NUMPY, Debugger, Recorded, Rerun, in_numpy
 from shapeinspect.source import with_inputs
 
 #: Where an exception keeps what was found out about it.
@@ -172,7 +172,7 @@ def fits(source: Any, input: Any = None, graph: bool = True) -> Fit:  # noqa: A0
         found = _load(adapter.debugger).examine(request)
     elif not request.is_live:
         model = adapter.read(replace(request, inputs=()))
-        found = Recorded(model, Frozen(), "", None, lambda change, name: f"{change} of {name}")
+        found = Recorded(model, Frozen(), "", None, in_numpy, steps=frozenset(IN_NUMPY))
     read: Model | None = None
     if isinstance(found, Recorded):
         read = found.model

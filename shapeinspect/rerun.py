@@ -366,3 +366,49 @@ _STEPS: dict[str, Callable[[_Lengths, Any], _Lengths]] = {
     "shift": lambda shape, _by: shape,
     "contiguous": lambda shape, _given: shape,
 }
+
+
+#: How NumPy spells the steps that it has words for.
+IN_NUMPY: dict[str, Callable[[str, Any], str]] = {
+    "permute": lambda x, axes: f"{x}.transpose{axes}",
+    "unsqueeze": lambda x, axis: f"np.expand_dims({x}, {axis})",
+    "squeeze": lambda x, axis: f"{x}.squeeze({axis})",
+    "flatten": lambda x, first: f"{x}.reshape(*{x}.shape[:{first}], -1)",
+    "reshape": lambda x, shape: f"{x}.reshape{shape}",
+    "crop": lambda x, shape: f"{x}[{', '.join(f':{length}' for length in shape)}]",
+    "interpolate": lambda x, space: f"a Resize of {x} to {'×'.join(map(str, space))}",
+    "dtype": lambda x, given: f"{x}.astype(np.{given})",
+    "resize": lambda x, shape: f"{x} of shape {shape}",
+    "named": lambda x, given: f'"{given}" under the name "{x}"',
+    "channels": lambda x, given: (
+        f"{x}.mean({given[0]}, keepdims=True)" if given[1] == 1
+        else f"np.repeat({x}, {given[1]}, {given[0]})" if given[2] == 1
+        else f"{x}[{':, ' * given[0]}:{given[1]}]"
+    ),
+}  # fmt: skip
+
+
+def in_numpy(change: Change, name: str) -> str:
+    """Write a change as NumPy spells it, for the model of a file.
+
+    Args:
+        change: the change.
+        name: what the tensor is called.
+
+    Example:
+        >>> in_numpy(OnInput("x", (("permute", (0, 3, 1, 2)),)), "x")
+        'x.transpose(0, 3, 1, 2)'
+    """
+    if isinstance(change, OnInput | OnOperand):
+        for step, given in change.steps:
+            write = IN_NUMPY.get(step)
+            name = write(name, given) if write is not None else f"{step} {given} of {name}"
+        return name
+    if isinstance(change, OnLayer) and "transposed" in change.attributes:
+        return f'the weight of "{change.path}" transposed (transB of a Gemm)'
+    if isinstance(change, OnLayer | OnCall):
+        said = ", ".join(
+            f"{'perm' if key == 'axes' else key}={value}" for key, value in change.attributes.items()
+        )
+        return f'{said} in "{change.path}"' if isinstance(change, OnLayer) else said
+    return str(change)

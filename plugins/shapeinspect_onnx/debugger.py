@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import linecache
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from math import prod
@@ -15,14 +15,13 @@ from typing import Any
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Frozen
 from shapeinspect.rerun import (
+    IN_NUMPY,
     Change,
     Debugger,
-    OnCall,
     OnInput,
-    OnLayer,
-    OnOperand,
     Recorded,
     Rerun,
+    in_numpy,
     reshaped,
 )
 from shapeinspect.source import Source, from_path
@@ -79,9 +78,9 @@ def _run(session: Any, feed: dict[str, Any], message: str, where: str | None) ->
     from shapeinspect_onnx import _feeding as feeding
 
     if "Unexpected input data type" in message:
-        return feeding.retyped(session, feed, message, where, spell)
+        return feeding.retyped(session, feed, message, where, in_numpy)
     if "are missing from input feed" in message:
-        return feeding.missing(session, feed, message, where, spell)
+        return feeding.missing(session, feed, message, where, in_numpy)
     source = _of_session(session)
     if source is None:
         return None
@@ -101,11 +100,11 @@ def _recorded(
         Frozen(fed),
         message,
         where,
-        spell,
+        in_numpy,
         contract,
         refuses="shape",
         batched=True,
-        steps=frozenset(_STEPS),
+        steps=frozenset(IN_NUMPY),
     )
 
 
@@ -158,47 +157,6 @@ def _where(frames: list[tuple[FrameType, int]]) -> str | None:
             line = linecache.getline(file, number, frame.f_globals).strip()
             return f"{os.path.basename(file)}:{number}  {line}".rstrip()
     return None
-
-
-_STEPS: dict[str, Callable[[str, Any], str]] = {
-    "permute": lambda x, axes: f"{x}.transpose{axes}",
-    "unsqueeze": lambda x, axis: f"np.expand_dims({x}, {axis})",
-    "squeeze": lambda x, axis: f"{x}.squeeze({axis})",
-    "flatten": lambda x, first: f"{x}.reshape(*{x}.shape[:{first}], -1)",
-    "reshape": lambda x, shape: f"{x}.reshape{shape}",
-    "crop": lambda x, shape: f"{x}[{', '.join(f':{length}' for length in shape)}]",
-    "interpolate": lambda x, space: f"a Resize of {x} to {'×'.join(map(str, space))}",
-    "dtype": lambda x, given: f"{x}.astype(np.{given})",
-    "resize": lambda x, shape: f"{x} of shape {shape}",
-    "named": lambda x, given: f'"{given}" under the name "{x}"',
-    "channels": lambda x, given: (
-        f"{x}.mean({given[0]}, keepdims=True)" if given[1] == 1
-        else f"np.repeat({x}, {given[1]}, {given[0]})" if given[2] == 1
-        else f"{x}[{':, ' * given[0]}:{given[1]}]"
-    ),
-}  # fmt: skip
-
-
-def spell(change: Change, name: str) -> str:
-    """Write a change as NumPy and ONNX spell it.
-
-    Args:
-        change: the change.
-        name: what the tensor is called.
-    """
-    if isinstance(change, OnInput | OnOperand):
-        for step, given in change.steps:
-            write = _STEPS.get(step)
-            name = write(name, given) if write is not None else f"{step} {given} of {name}"
-        return name
-    if isinstance(change, OnLayer) and "transposed" in change.attributes:
-        return f'the weight of "{change.path}" transposed (transB of a Gemm)'
-    if isinstance(change, OnLayer | OnCall):
-        said = ", ".join(
-            f"{'perm' if key == 'axes' else key}={value}" for key, value in change.attributes.items()
-        )
-        return f'{said} in "{change.path}"' if isinstance(change, OnLayer) else said
-    return str(change)
 
 
 DEBUGGER = OnnxDebugger()

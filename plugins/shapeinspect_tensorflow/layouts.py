@@ -18,13 +18,29 @@ _DEPTHWISE = "DepthwiseConv1D DepthwiseConv2D"
 _SEPARABLE = "SeparableConv1D SeparableConv2D"
 _NORM_OPS = "FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3"
 
+#: The slot of every role whose row names none.
+SLOTS = {
+    **dict.fromkeys(("kernel", "filter", "b", "embeddings", "params", "alpha", "gamma", "scale"), "weight"),
+    **dict.fromkeys(("beta", "offset"), "bias"),
+    "moving_mean": "mean",
+    "moving_variance": "variance",
+    "pointwise_kernel": "pointwise.weight",
+    "projection_weights": "weight_hr.l0",
+}
+_SUM = "bias_ih.l0+bias_hh.l0"
+_TWO = (("two", ("bias_ih", "bias_hh")),)
+#: Where the gates of TFLite stand in the common order; a cell has no peephole of its own.
+_GATES = ("input", "forget", "cell", "output")
+_PEEPHOLES = ("input", "forget", "output")
+
 TABLE = Table(
     [
         # Variables of a checkpoint, by the layers that own them.
         Row(_CONV, "kernel", "*k i o", "o i *k"),
         Row(_TRANSPOSE, "kernel", "*k o i", "o i *k"),
         Row(_DEPTHWISE, "kernel", "*k c m", "(c m) 1 *k"),
-        Row(f"{_DEPTHWISE} {_SEPARABLE}", "depthwise_kernel", "*k c m", "(c m) 1 *k"),
+        Row(_DEPTHWISE, "depthwise_kernel", "*k c m", "(c m) 1 *k", slot="weight"),
+        Row(_SEPARABLE, "depthwise_kernel", "*k c m", "(c m) 1 *k", slot="depthwise.weight"),
         Row(_SEPARABLE, "pointwise_kernel", "*k i o", "o i *k"),
         Row(f"{_CONV} {_TRANSPOSE} {_DEPTHWISE} {_SEPARABLE} Dense", "bias", "o", "o"),
         Row("Dense", "kernel", "i o", "o i"),
@@ -33,16 +49,16 @@ TABLE = Table(
             Row("BatchNormalization", role, "C", "C")
             for role in ("gamma", "beta", "moving_mean", "moving_variance")
         ),
-        Row("SimpleRNN", "kernel", "i o", "o i"),
-        Row("SimpleRNN", "recurrent_kernel", "h o", "o h"),
-        Row("SimpleRNN", "bias", "o", "o"),
-        Row("LSTM", "kernel", "i (gate o)", "gate o i", Frozen(gate=4)),
-        Row("LSTM", "recurrent_kernel", "h (gate o)", "gate o h", Frozen(gate=4)),
-        Row("LSTM", "bias", "(gate o)", "gate o", Frozen(gate=4)),
-        Row("GRU", "kernel", "i (gate o)", "gate o i", Frozen(gate=3), _ZRN),
-        Row("GRU", "recurrent_kernel", "h (gate o)", "gate o h", Frozen(gate=3), _ZRN),
-        Row("GRU", "bias", "(gate o)", "gate o", Frozen(gate=3), _ZRN),
-        Row("GRU", "bias", "two (gate o)", "two gate o", Frozen(gate=3), _ZRN),
+        Row("SimpleRNN", "kernel", "i o", "o i", slot="weight_ih.l0"),
+        Row("SimpleRNN", "recurrent_kernel", "h o", "o h", slot="weight_hh.l0"),
+        Row("SimpleRNN", "bias", "o", "o", slot=_SUM),
+        Row("LSTM", "kernel", "i (gate o)", "gate o i", Frozen(gate=4), slot="weight_ih.l0"),
+        Row("LSTM", "recurrent_kernel", "h (gate o)", "gate o h", Frozen(gate=4), slot="weight_hh.l0"),
+        Row("LSTM", "bias", "(gate o)", "gate o", Frozen(gate=4), slot=_SUM),
+        Row("GRU", "kernel", "i (gate o)", "gate o i", Frozen(gate=3), _ZRN, slot="weight_ih.l0"),
+        Row("GRU", "recurrent_kernel", "h (gate o)", "gate o h", Frozen(gate=3), _ZRN, slot="weight_hh.l0"),
+        Row("GRU", "bias", "(gate o)", "gate o", Frozen(gate=3), _ZRN, slot=_SUM),
+        Row("GRU", "bias", "two (gate o)", "two gate o", Frozen(gate=3), _ZRN, slot="{two}.l0", splits=_TWO),
         # Operators of a graph, by the names of their arguments.
         Row("Conv2D Conv3D _FusedConv2D", "filter", "*k i o", "o i *k"),
         Row("DepthwiseConv2dNative", "filter", "kh kw c m", "(c m) 1 kh kw"),
@@ -62,15 +78,19 @@ TABLE = Table(
         Row("TRANSPOSE_CONV", "filter", "o kh kw i", "o i kh kw"),
         Row("FULLY_CONNECTED", "filter", "o i", "o i"),
         *(
-            Row("UNIDIRECTIONAL_SEQUENCE_LSTM", role.format(gate), axes, axes)
-            for gate in ("input", "forget", "cell", "output")
-            for role, axes in (
-                ("input_to_{}_weights", "o i"),
-                ("recurrent_to_{}_weights", "o h"),
-                ("cell_to_{}_weights", "o"),
-                ("{}_gate_bias", "o"),
-                ("{}_layer_norm_coefficients", "o"),
+            Row("UNIDIRECTIONAL_SEQUENCE_LSTM", role.format(gate), axes, axes, slot=slot.format(at))
+            for at, gate in enumerate(_GATES)
+            for role, axes, slot in (
+                ("input_to_{}_weights", "o i", "weight_ih.l0[{}]"),
+                ("recurrent_to_{}_weights", "o h", "weight_hh.l0[{}]"),
+                ("{}_gate_bias", "o", _SUM + "[{}]"),
+                ("{}_layer_norm_coefficients", "o", "layer_norm.l0[{}]"),
             )
+        ),
+        *(
+            Row("UNIDIRECTIONAL_SEQUENCE_LSTM", f"cell_to_{gate}_weights", "o", "o",
+                slot=f"peephole.l0[{at}]")
+            for at, gate in enumerate(_PEEPHOLES)
         ),
         Row("UNIDIRECTIONAL_SEQUENCE_LSTM", "projection_weights", "p o", "p o"),
         Row("UNIDIRECTIONAL_SEQUENCE_LSTM", "projection_bias", "p", "p"),
@@ -81,5 +101,6 @@ TABLE = Table(
             "CONV_2D CONV_3D CONV_3D_TRANSPOSE DEPTHWISE_CONV_2D TRANSPOSE_CONV FULLY_CONNECTED",
             "bias", "o", "o",
         ),
-    ]
+    ],
+    SLOTS,
 )  # fmt: skip

@@ -25,6 +25,7 @@ from shapeinspect.rerun import (
     reshaped,
 )
 from shapeinspect.rules import has_rule, output_shapes
+from shapeinspect.rules.contents import TARGETS, contents
 from shapeinspect.rules.rule import mismatch, show, unlike
 from shapeinspect.source import InputSpec
 
@@ -106,10 +107,11 @@ def fed_by(model: Model, specs: Sequence[InputSpec]) -> Frozen[Any]:
 
 @dataclass(slots=True)
 class _Run:
-    """The shapes so far."""
+    """The shapes so far, and the numbers of small tensors with which the graph computes shapes."""
 
     shapes: dict[str, Shape | None]
     done: list[Call] = field(default_factory=list)
+    numbers: dict[str, Any] = field(default_factory=dict)
 
 
 #: The settings that say how many entries or classes there are.
@@ -198,6 +200,12 @@ class Walked(Rerun):
     def _walk(self, changes: tuple[Change, ...], run: _Run | None = None) -> Failure | None:
         run = run or _Run({})
         run.shapes.update(self._start(changes))
+        made_here = {name for call in self._model.calls for name in call.outputs}
+        run.numbers.update(
+            (name, value.constant)
+            for name, value in self._model.values.items()
+            if value.constant is not None and name not in made_here
+        )
         for name in self._model.inputs:
             failure = self._unfed(name, run)
             if failure is not None:
@@ -212,7 +220,7 @@ class Walked(Rerun):
                 layer = replace(layer, attributes=Frozen({**layer.attributes, **settings[layer.path]}))
             given = self._given(at, layer, call, run, changes)
             try:
-                made = self._made(layer, call, given, changes)
+                made = self._made(layer, call, given, changes, run)
             except ShapeMismatchError as error:
                 if not changes:
                     self._failed = at
@@ -261,9 +269,14 @@ class Walked(Rerun):
         return tuple(given)
 
     def _made(
-        self, layer: Layer, call: Call, given: tuple[Shape | None, ...], changes: tuple[Change, ...]
+        self,
+        layer: Layer,
+        call: Call,
+        given: tuple[Shape | None, ...],
+        changes: tuple[Change, ...],
+        run: _Run,
     ) -> tuple[Shape | None, ...]:
-        attributes: Mapping[str, Any] = attributes_of(layer, call, self._model.values)
+        attributes: Mapping[str, Any] = attributes_of(layer, call, self._read(layer, call, run))
         for change in changes:
             if isinstance(change, OnCall) and self._model.calls.index(call) == self._failed:
                 attributes = {**attributes, **change.attributes}
@@ -272,7 +285,26 @@ class Walked(Rerun):
             return ((),)
         if self._recorded.batched:
             _check_batch(layer, given)
-        return output_shapes(layer.kind, attributes, given) if has_rule(layer.kind) else (None,)
+        if not has_rule(layer.kind):
+            return (None,)
+        if len(call.outputs) == 1:
+            read = tuple([run.numbers.get(name) for name in input_names(layer, call)])
+            value = self._model.values.get(call.outputs[0])
+            found = contents(layer.kind, attributes, given, read, None if value is None else value.dtype)
+            if found is not None:
+                run.numbers[call.outputs[0]] = found
+        return output_shapes(layer.kind, attributes, given)
+
+    def _read(self, layer: Layer, call: Call, run: _Run) -> Mapping[str, Value]:
+        """Return the values that a call reads, with the numbers that were worked out on the way."""
+        values = self._model.values
+        if layer.kind not in TARGETS or not any(name in run.numbers for name in call.inputs):
+            return values
+        return {
+            name: replace(values[name], shape=run.shapes.get(name), constant=run.numbers.get(name))
+            for name in call.inputs
+            if name in values
+        }
 
     def _declared(
         self, layer: Layer, call: Call, made: tuple[Shape | None, ...], run: _Run, changes: tuple[Change, ...]

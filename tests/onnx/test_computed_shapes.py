@@ -12,6 +12,7 @@ import pytest
 from onnx import TensorProto
 
 from shapeinspect import inspect
+from shapeinspect.debugging import fits
 from shapeinspect.dims import substitute
 
 #: No two lengths are the same.
@@ -136,6 +137,16 @@ def test_every_value_has_the_shape_that_it_gets(build, tmp_path: Path, graph: An
         shape = report.model.values[name].shape
         assert shape is not None, name
         assert tuple(substitute(dim, SIZES) for dim in shape) == want, name
+
+
+@pytest.mark.parametrize("graph", GRAPHS)
+def test_a_check_follows_them(build, tmp_path: Path, graph: Any) -> None:
+    model = build.model({"x": INPUT}, [graph(build)])
+    path = tmp_path / "model.onnx"
+    onnx.save(model, path)
+    fit = fits(str(path), tuple(SIZES.get(dim, dim) for dim in INPUT))
+    assert (fit.diagnosis, fit.unchecked) == (None, ())
+    assert fit.model.values["y"].shape == made(model)["y"]
 
 
 def test_numbers_of_the_data_stay_unknown(build, tmp_path: Path) -> None:
