@@ -49,6 +49,8 @@ class Unknown:
 
 
 UNKNOWN = Unknown()
+#: No length of a real network has as many terms or factors.
+_MANY = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +326,27 @@ class _Reader:
         if token[0].isalpha() or token[0] == "_":
             return symbol(token)
         raise UsageError(f"{self.text!r} is no dimension", got=repr(token))
+
+
+def small(dim: Dim) -> bool:
+    """Tell whether a dimension is one that a graph means: a formula of a file may grow without end.
+
+    Args:
+        dim: the length.
+
+    Example:
+        >>> small(symbol("H") // 2), small(1 << 64)
+        (True, False)
+    """
+    if isinstance(dim, int):
+        return -(1 << 63) <= dim < 1 << 63
+    if isinstance(dim, Unknown):
+        return True
+    atoms = [atom for names, _ in dim.terms[:_MANY] for atom in names[:_MANY]]
+    fits = (
+        len(dim.terms) < _MANY and len(atoms) < _MANY and sum(len(atom.text) for atom in atoms) < 16 * _MANY
+    )
+    return fits and all(small(factor) for _, factor in dim.terms)
 
 
 def product(dims: Iterable[Dim]) -> Dim:

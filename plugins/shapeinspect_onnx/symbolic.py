@@ -100,7 +100,10 @@ class _Reader:
         power = self._unit().over
         if not isinstance(power, int) or not 1 <= power <= _MAX_POWER:
             raise _NoFormulaError
-        return _ratio(dims.product([value.over] * power), value.under**power)
+        raised = _Ratio(1)
+        for _ in range(power):
+            raised = _ratio(raised.over * value.over, raised.under * value.under)
+        return raised
 
     def _unit(self) -> _Ratio:
         if not self.tokens:
@@ -137,7 +140,9 @@ def _fail() -> _Ratio:
 
 
 def _ratio(over: Dim, under: int) -> _Ratio:
-    """Take out what divides the whole length."""
+    """Take out what divides the whole length; what grows without end is no formula."""
+    if not dims.small(over) or not dims.small(under):
+        raise _NoFormulaError
     if under > 1 and isinstance(exact := over // under, int | dims.Expr) and exact * under == over:
         return _Ratio(exact)
     return _Ratio(over, under)

@@ -11,7 +11,7 @@ from functools import reduce
 from math import prod
 from typing import Any, TypeAlias
 
-from shapeinspect.dims import UNKNOWN, Expr, Unknown, product
+from shapeinspect.dims import UNKNOWN, Expr, Unknown, product, small
 from shapeinspect.rules import Attributes, broadcast, output_shapes
 from shapeinspect.rules.lengths import ceil_div, larger, never_negative, smaller
 from shapeinspect.rules.tensor import Tensor
@@ -78,7 +78,13 @@ def contents(
         return None  # a setting from a file may be anything
     if made is None or len(made.flat) > MOST:
         return None
+    if kind in ("elementwise", "reduce") and not all(map(_meant, made.flat)):
+        return None
     return made.flat if made.shape else made.flat[0]
+
+
+def _meant(length: Any) -> bool:
+    return not isinstance(length, int | Expr) or small(length)
 
 
 def _tensor(numbers: Any, shape: Any) -> Tensor | None:
@@ -164,6 +170,8 @@ def _fold(work: Callable[[Any, Any], Any], empty: Any) -> Callable[[list[Any]], 
         total = entries[0]
         for entry in entries[1:]:
             total = work(total, entry)
+            if not _meant(total):
+                return UNKNOWN
         return total
 
     return fold

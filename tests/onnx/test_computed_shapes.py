@@ -149,6 +149,21 @@ def test_a_check_follows_them(build, tmp_path: Path, graph: Any) -> None:
     assert fit.model.values["y"].shape == made(model)["y"]
 
 
+def test_numbers_that_grow_without_end_are_given_up(build, tmp_path: Path) -> None:
+    """Each step squares, or doubles the text of, what it was given."""
+    square, halves = length(build, 2), length(build, 3)
+    for step in range(60):
+        square = build.node("Mul", [square, square], f"square{step}")
+        two, three = (integers(build, f"by{n}_{step}", n) for n in (2, 3))
+        parts = [build.node("Div", [halves, by], f"{by}d") for by in (two, three)]
+        halves = build.node("Add", parts, f"halves{step}")
+    target = build.node("Concat", [square, halves], "target", axis=0)
+    build.node("ConstantOfShape", [target], "y")
+    path = tmp_path / "model.onnx"
+    onnx.save(build.model({"x": INPUT}, ["y"]), path)
+    assert str(inspect(str(path)).model.values["y"].shape) == "(?, ?)"
+
+
 def test_numbers_of_the_data_stay_unknown(build, tmp_path: Path) -> None:
     """A target that depends on what the input holds, not on its shape, is not worked out."""
     start = build.node("Gather", ["x", build.tensor("at", np.int64(0))], "start")

@@ -65,6 +65,20 @@ def test_other_texts_are_names(text: str) -> None:
     assert str(read_symbol(text)) == text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "*".join(f"(a{i} + b{i})" for i in range(60)),
+        "(((a + b + c)**8)**8)**8",
+        "*".join(["a"] * 150),
+        "*".join(["9999999999"] * 40),
+        "+".join(f"a{i}" for i in range(150)),
+    ],
+)
+def test_what_grows_without_end_is_a_name(text: str) -> None:
+    assert formula(text) is None
+
+
 def test_names_with_dots_are_names() -> None:
     assert formula("floor(x.1/2)") == symbol("x.1") // 2
     assert str(read_symbol("DynamicDimension.0")) == "DynamicDimension.0"
