@@ -110,6 +110,15 @@ def _several(value: Any) -> Any:
     return value if value is None else tuple(value) if isinstance(value, (list, tuple)) else (value,)
 
 
+def _squeezed(a: _Arguments, _rank: int) -> dict[str, Any]:
+    """Return the axes that go: of those that are asked for, torch leaves the longer ones as they are."""
+    axes, shape = _several(a.get("dim")), getattr(a["input"], "shape", None)
+    if axes is None or shape is None:
+        return {"axes": axes}
+    rank = len(shape)
+    return {"axes": tuple(one for one in axes if not -rank <= one < rank or shape[one] == 1)}
+
+
 def _shape(value: Any) -> Any:
     return tuple(int(dim) for dim in (value if isinstance(value, (list, tuple)) else (value,)))
 
@@ -191,6 +200,25 @@ def _pool(kind: str, parameters: str, space: int) -> Function:
         return read
 
     return Function(kind, f"input {parameters}", read)
+
+
+def _unpool(space: int) -> Function:
+    def read(a: _Arguments, _rank: int) -> dict[str, Any]:
+        stride, size = a.get("stride"), a.get("output_size")
+        return {
+            "kernel_size": per_axis(a["kernel_size"], space),
+            "stride": per_axis(stride or a["kernel_size"], space),
+            "padding": pairs(a.get("padding", 0), space),
+            "output_size": None if size is None else tuple(size)[-space:],
+        }
+
+    return Function("max_unpool", "input indices kernel_size stride padding output_size", read)
+
+
+def _columns(a: _Arguments, _rank: int) -> dict[str, Any]:
+    if any(tensor.dim() < 2 for tensor in a["tensors"]):
+        raise ValueError("a vector becomes a column first")
+    return {"axis": 1}
 
 
 def _adaptive(kind: str, space: int) -> Function:
@@ -303,6 +331,10 @@ def _elementwise(names: str) -> dict[str, Function]:
 
 
 _WITH_DIM = "input dim"
+_LOSSES = (
+    *("cross_entropy", "nll_loss", "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "kl_div"),
+    *("binary_cross_entropy", "binary_cross_entropy_with_logits", "poisson_nll_loss", "soft_margin_loss"),
+)
 _BATCH_NORM = dict.fromkeys(("running_mean", "running_var", "weight", "bias"), "BatchNorm2d")
 _LAYER_NORM = dict.fromkeys(("weight", "bias"), "LayerNorm")
 
@@ -335,6 +367,12 @@ _TABLE: dict[str, Function] = {
         lambda a, _rank: dict(zip(("num_embeddings", "embedding_dim"), a["weight"].shape, strict=True)),
         {"weight": "Embedding"},
     ),
+    "embedding_bag": Function(
+        "embedding_bag",
+        "input weight offsets",
+        lambda a, _rank: dict(zip(("num_embeddings", "embedding_dim"), a["weight"].shape, strict=True)),
+        {"weight": "EmbeddingBag"},
+    ),
     "batch_norm": Function(
         "batch_norm",
         "input running_mean running_var weight bias",
@@ -365,6 +403,9 @@ _TABLE: dict[str, Function] = {
     "scaled_dot_product_attention": Function("attention", "query key value", _attention),
     "interpolate": Function("resize", "input size scale_factor mode align_corners", _resize),
     "upsample": Function("resize", "input size scale_factor mode align_corners", _resize),
+    "grid_sample": Function("grid_sample", "input grid mode padding_mode align_corners", lambda a, _rank: {
+        "mode": a.get("mode", "bilinear"), "align_corners": a.get("align_corners")}),
+    **{f"max_unpool{n}d": _unpool(n) for n in (1, 2, 3)},
     "pixel_shuffle": Function(
         "pixel_shuffle", "input upscale_factor", lambda a, _rank: {"factor": a["upscale_factor"]}
     ),
@@ -376,6 +417,8 @@ _TABLE: dict[str, Function] = {
     "fold": Function("fold", "input output_size kernel_size dilation padding stride", _window),
     "pad": Function("pad", "input pad mode", _pad),
     "matmul": Function("matmul", "input other"),
+    "addmm": Function("gemm", "input mat1 mat2", lambda _a, _rank: {"added_first": True}),
+    "outer": Function("einsum", "input vec2", lambda _a, _rank: {"equation": "i,j->ij"}),
     "einsum": Function("einsum", "equation *operands", lambda a, _rank: {"equation": a["equation"]}),
     "flatten": Function(
         "flatten",
@@ -395,10 +438,11 @@ _TABLE: dict[str, Function] = {
     "mT": Function("transpose2", "input", lambda _a, _rank: {"axis0": -2, "axis1": -1}),
     "movedim": Function("movedim", "input source destination", lambda a, _rank: {
         "source": _axes(a["source"]), "destination": _axes(a["destination"])}),
-    "squeeze": Function("squeeze", _WITH_DIM, lambda a, _rank: {"axes": _several(a.get("dim"))}),
+    "squeeze": Function("squeeze", _WITH_DIM, _squeezed),
     "unsqueeze": Function("unsqueeze", _WITH_DIM, lambda a, _rank: {"axes": (a["dim"],)}),
     "cat": Function("concat", "tensors dim", _axis(0)),
     "stack": Function("stack", "tensors dim", _axis(0)),
+    "column_stack": Function("concat", "tensors", _columns),
     "hstack": Function("concat", "tensors", lambda a, _rank: {"axis": 0 if a["tensors"][0].dim() < 2 else 1}),
     "split": Function("split", "input split_size_or_sections dim", _split),
     "chunk": Function(
@@ -429,6 +473,12 @@ _TABLE: dict[str, Function] = {
     "gumbel_softmax": Function("softmax", "logits tau hard eps dim", _axis(-1, log=False)),
     "log_softmax": Function("softmax", _WITH_DIM, _axis(None, log=True)),
     "glu": Function("glu", _WITH_DIM, _axis(-1)),
+    **{name: Function("loss", "input target", lambda a, _rank: {"reduction": a.get("reduction", "mean")})
+       for name in _LOSSES},
+    "cosine_similarity": Function("distance", "x1 x2 dim", lambda a, _rank: {
+        "function": "cosine", "axis": a.get("dim", 1), "keepdims": False}),
+    "pairwise_distance": Function("distance", "x1 x2 p eps keepdim", lambda a, _rank: {
+        "function": "p", "axis": -1, "keepdims": bool(a.get("keepdim", False))}),
     "one_hot": Function("one_hot", "input num_classes", lambda a, _rank: {
         "depth": a["num_classes"], "axis": -1}),
     "topk": Function("topk", "input k dim", lambda a, _rank: {"k": a["k"], "axis": a.get("dim", -1)}),

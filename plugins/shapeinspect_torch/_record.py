@@ -30,6 +30,8 @@ _CASTS = frozenset((
     "to", "float", "half", "double", "bfloat16", "int", "long", "bool", "type", "type_as", "short",
     "char", "byte",
 ))  # fmt: skip
+#: Methods that share their name with a function and do something else.
+_ALONE = frozenset({"Tensor.unfold"})
 _MAKERS = frozenset((
     "zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like", "randint_like",
     "new_zeros", "new_ones", "new_full", "new_empty", "new_tensor", "tensor", "as_tensor", "asarray",
@@ -190,8 +192,11 @@ class Recorder:
         name = plain_name(raw)
         if raw in _CASTS:
             return self._cast(found, run)
-        kind, attributes, weights = self._described(name, args, kwargs, found)
-        shown = Draft("", kind, _spelled(func, raw), ())
+        spelled = _spelled(func, raw)
+        kind, attributes, weights = (
+            ("unknown", {}, {}) if spelled in _ALONE else self._described(name, args, kwargs, found)
+        )
+        shown = Draft("", kind, spelled, ())
         inputs = [self.name_of(tensor) for tensor in self._but(weights, found)]
         for use, weight in weights.items():
             self._used(use, weight, attributes)

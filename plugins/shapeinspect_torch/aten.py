@@ -283,7 +283,7 @@ _READERS: dict[str, _Reader] = {
     "dequantize": _always("dequantize"),
     # Sliding windows along one axis, turned planes, and sums of products: no row has their shapes.
     **dict.fromkeys(
-        ("unfold", "unfold_copy", "rot90", "addmm", "baddbmm", "addbmm", "addmv", "copy", "copy_",
+        ("unfold", "unfold_copy", "rot90", "baddbmm", "addbmm", "addmv", "copy", "copy_",
          "tensor_split", "var_mean", "std_mean", "batch_norm_update_stats", "norm"),
         _always("unknown"),
     ),

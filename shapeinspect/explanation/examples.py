@@ -62,7 +62,7 @@ EXAMPLES: dict[str, Example] = _table({
         "in1_features in2_features out_features",
     ),
     "matmul": ("--input 8,2,3 --input 3,5", ""),
-    "gemm": ("--input 3,2 --input 3,5 --set trans_a=true", "trans_a trans_b"),
+    "gemm": ("--input 3,2 --input 3,5 --set trans_a=true", "trans_a trans_b added_first"),
     "batch_dot": ("--input 2,3,5 --input 2,7,5 --axes 2,2", "axes"),
     "einsum": ("--input 2,3,5 --input 2,5,7 --equation bij,bjk->bik", "equation sizes"),
     "embedding": (

@@ -77,8 +77,10 @@ def summary(layer: Layer, call: Call | None, graph: Graph) -> str:
     kernel = attributes.get("kernel_size")
     size = "×".join(map(str, kernel)) if isinstance(kernel, tuple | list) else str(kernel)
     if layer.kind == "conv" and out is not None:
+        groups = attributes.get("groups") or 1
         over = f" over {into} channels" if into is not None else ""
-        return f"{out} filters of {size} slide{over}"
+        apart = f" in {groups} groups" if over and groups != 1 else ""
+        return f"{out} filters of {size} slide{over}{apart}"
     if layer.kind == "conv_transpose" and out is not None:
         return f"each input position writes a {size} patch into each of {out} output channels"
     if layer.kind == "linear":
@@ -89,7 +91,8 @@ def summary(layer: Layer, call: Call | None, graph: Graph) -> str:
         what = {"max_pool": "the largest", "avg_pool": "the mean"}.get(layer.kind, "one number")
         return f"{what} of every window of {size}, in each channel by itself"
     if layer.kind in ADAPTIVE:
-        return "as many windows as outputs are asked for, of the lengths that takes"
+        what = "the mean" if layer.kind == "adaptive_avg_pool" else "the largest"
+        return f"cuts the space into as many windows as outputs are asked for: {what} of each"
     if layer.kind in RECURRENT and attributes.get("hidden_size") is not None:
         return f"{attributes['hidden_size']} units; each reads the input and the state of the step before"
     if layer.kind == "embedding":
@@ -117,7 +120,7 @@ _SUMMARIES = {
     "quantize": "the nearest of a few whole numbers; the shape stays",
     "lookup": "tokens become integers or codes",
     "normalize": "scales along one axis; the shape stays",
-    "unary": "works element by element; the shape stays",
+    "unary": "changes its entries or their order; the shape stays",
     "global_lp_pool": "the norm of all positions, in each channel by itself",
     "expand": "stretches axes of length 1",
     "fold": "adds columns of windows up to a map",

@@ -8,7 +8,7 @@ from shapeinspect.dims import Dim, Shape
 from shapeinspect.explanation.graph import Graph
 from shapeinspect.explanation.values import Reading, WeightFact, WindowFact
 from shapeinspect.ir import Call, Layer
-from shapeinspect.rules import Attributes
+from shapeinspect.rules import Attributes, adaptive_end, adaptive_start
 from shapeinspect.rules.spatial import is_last, per_axis
 
 _AXIS_WORDS = {
@@ -22,6 +22,7 @@ _AXIS_WORDS = {
     "E": "the embedding",
 }
 _SPACE = frozenset("DHWL")
+_MOST_WINDOWS = 1 << 16
 
 
 def remarks(
@@ -40,6 +41,11 @@ def remarks(
     said: list[str] = []
     if layer.kind == "conv":
         said += _of_conv(attributes)
+    if attributes.get("ceil_mode") and layer.kind.endswith("_pool"):
+        said.append(
+            "ceil_mode: a last window that hangs over the end counts too, unless it starts in the padding "
+            "behind."
+        )
     if isinstance(attributes.get("padding"), str):
         said += _of_padding(attributes["padding"], windows)
     if layer.kind in ("softmax", "argmax") and call is not None and shape is not None:
@@ -83,7 +89,16 @@ def _of_conv(attributes: Attributes) -> list[str]:
             f"channels in all, not {into}·{out}."
         )
     elif groups == into:
-        said.append(f"Each of the {into} input channels has filters of its own and sees no other channel.")
+        each = "one filter" if out == into else f"{out // groups} filters"
+        said.append(
+            f"Depthwise, groups = {into}: each input channel has {each} of its own, of {taps} numbers, and "
+            "no filter sees a second channel."
+        )
+    else:
+        said.append(
+            f"{groups} groups: every {out // groups} filters share {per_group} of the {into} input channels "
+            f"and see no others, so a filter has {taps}·{per_group} = {taps * per_group} numbers."
+        )
     return said
 
 
@@ -134,19 +149,25 @@ def _of_area(resize: bool, windows: tuple[WindowFact, ...]) -> list[str]:
             "floor(i·in/out) to ceil((i+1)·in/out), the end not included."
         )
     for one in windows:
-        sizes = sorted({len(window) for window in one.taps})
-        shared = sum(len(set(a) & set(b)) for a, b in zip(one.taps, one.taps[1:], strict=False))
+        if one.out > _MOST_WINDOWS:
+            continue
+        starts = [adaptive_start(place, one.n, one.out) for place in range(one.out)]
+        ends = [adaptive_end(place, one.n, one.out) for place in range(one.out)]
+        sizes = sorted({end - start for start, end in zip(starts, ends, strict=True)})
+        shared = sum(end - start for start, end in zip(starts[1:], ends, strict=False))
         overlap = f"and overlap at {shared} inputs" if shared else "and do not overlap"
         said.append(f"On {one.axis} windows are {' or '.join(map(str, sizes))} long {overlap}.")
-    if resize:
-        smaller = [one for one in windows if one.out < one.n]
+    if not resize:
+        return said
+    if any(one.out < one.n for one in windows):
         said.append(
             "The mean over a window is a low-pass filter before sampling: it removes detail that the "
             "smaller picture cannot hold (aliasing)."
-            if smaller
-            else "Nothing shrinks here, so nothing is averaged away: windows of 1 or 2 repeat or mix "
-            "neighbors, and area helps only when shrinking."
         )
+    said.append(
+        "It helps only when shrinking: windows that enlarge are 1 or 2 long, so they repeat or mix "
+        "neighbors and average nothing away."
+    )
     return said
 
 

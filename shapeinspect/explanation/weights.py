@@ -114,8 +114,10 @@ def _meaning(
         order = next((native for axis, native, _ in layout.orders if axis == "gate"), None)
         order = order or {4: "i f g o", 3: "r z n"}.get(found[name] if isinstance(found[name], int) else 0)  # type: ignore[arg-type]  # an integer, or no key
         return f"gates {order}" if order else "gates"
-    if name in ("kl", "kh", "kw", "kd"):
-        return _MEANINGS[name]
+    if name == "j" and layer.kind == "bilinear":
+        return "the layer's second inputs"
+    if layer.kind in ("layer_norm", "rms_norm"):
+        return "one number for each place of an axis that is normalized over"
     return _MEANINGS.get(name, "")
 
 

@@ -81,8 +81,11 @@ def _labeled(label: str, text: str, limit: int, style: str = "heading") -> list[
 
 def _inputs(call: CallFact, limit: int) -> list[Line]:
     lines: list[Line] = []
-    for tensor in call.inputs:
-        lines += _tensor("goes in", tensor, limit)
+    for place, tensor in enumerate(call.inputs):
+        if tensor in call.inputs[:place]:
+            lines += _labeled("goes in", f"{tensor.name} once more", limit)
+        else:
+            lines += _tensor("goes in", tensor, limit)
     return lines
 
 
@@ -154,7 +157,7 @@ def _formula(formula: Formula, room: int) -> list[str]:
 
 def _weight(weight: WeightFact, above: tuple[WeightFact, ...], limit: int) -> list[Line]:
     native = _shape(axis.length for axis in weight.axes)
-    count = "" if weight.count is None else f", {weight.count:,} numbers"
+    count = "" if weight.count is None else f", {weight.count:,} number{'' if weight.count == 1 else 's'}"
     like = next(
         (one.name for one in above if weight.axes and one.axes == weight.axes and weight.axes[0].name),
         None,

@@ -118,7 +118,13 @@ def _batch_dot_macs(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> 
     return None if not left or out is None else product(out) * left[attributes["axes"][0]]
 
 
+def _factors(attributes: Attributes, inputs: Shapes) -> Shapes:
+    # torch's addmm names what is added before the product.
+    return inputs[1:] if attributes.get("added_first") else inputs
+
+
 def _gemm(attributes: Attributes, inputs: Shapes) -> Shapes:
+    inputs = _factors(attributes, inputs)
     if len(inputs) < 2 or inputs[0] is None or inputs[1] is None:
         return (None,)
     left, right = inputs[0], inputs[1]
@@ -130,13 +136,16 @@ def _gemm(attributes: Attributes, inputs: Shapes) -> Shapes:
 
 
 def _gemm_macs(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Dim | None:
-    left, out = first(inputs), first(outputs)
+    left, out = first(_factors(attributes, inputs)), first(outputs)
     if left is None or len(left) != 2 or out is None:
         return None
     return product(out) * left[0 if attributes.get("trans_a") else 1]
 
 
 def _gemm_axes(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Naming:
+    if attributes.get("added_first"):
+        found = _gemm_axes({**attributes, "added_first": False}, inputs[1:], _outputs)
+        return Naming(links=tuple((one + 1, axis, output, place) for one, axis, output, place in found.links))
     if len(inputs) < 2 or any(shape is None or len(shape) != 2 for shape in inputs[:2]):
         return Naming()
     row, column = (1 if attributes.get("trans_a") else 0), (0 if attributes.get("trans_b") else 1)
@@ -181,10 +190,14 @@ def _lengths(attributes: Attributes, inputs: Shapes) -> tuple[dict[str, Dim], st
     for term, shape in zip(operands, inputs, strict=False):
         if shape is None:
             continue
+        own: dict[str, Dim] = {}
         for letter, length in zip(_axes_of(term, len(shape)), shape, strict=True):
             have = sizes.get(letter, UNKNOWN)
-            if unlike(have, length) and 1 not in (have, length):
-                raise mismatch(f"{letter} = {have}", f"{letter} = {length} in {show(shape)}")
+            # Across operands an axis of 1 is stretched; within one it is not.
+            twice = unlike(own.setdefault(letter, length), length)
+            if twice or (unlike(have, length) and 1 not in (have, length)):
+                expected = own[letter] if twice else have
+                raise mismatch(f"{letter} = {expected}", f"{letter} = {length} in {show(shape)}")
             sizes[letter] = (
                 length if have == 1 else have if length == 1 and have != UNKNOWN else agree(have, length)
             )
@@ -397,7 +410,9 @@ RULES = {
         _gemm,
         _gemm_macs,
         _gemm_axes,
-        work=_inner(lambda attributes: 0 if attributes.get("trans_a") else 1),
+        work=lambda given, inputs, outputs: _inner(lambda one: 0 if one.get("trans_a") else 1)(
+            given, _factors(given, inputs), outputs
+        ),
     ),
     "einsum": Rule(_einsum, _einsum_macs, _einsum_axes, _einsum_lines, _einsum_work, _einsum_weights),
     "embedding": Rule(

@@ -12,7 +12,7 @@ from shapeinspect.rules.spatial import is_last
 from shapeinspect.rules.written import Lines, Text
 
 #: How much a mode that reuses the input's values can add to one end, as a share of the length.
-_REUSE = {"reflect": -1, "circular": 0, "wrap": 0, "symmetric": 0}
+_REUSE = {"reflect": -1, "circular": 0, "symmetric": 0}
 
 
 def pad_size(n: Length, before: Length, after: Length) -> Length:

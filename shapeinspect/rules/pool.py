@@ -213,16 +213,21 @@ def _unpool(attributes: Attributes, inputs: Shapes) -> Shapes:
 
 
 def _fractional(attributes: Attributes, inputs: Shapes) -> Shapes:
-    if attributes.get("output_size") is not None:
-        return _adaptive(attributes, inputs)
-    shape, kernel = first(inputs), attributes["kernel_size"]
+    shape, asked = first(inputs), attributes.get("output_size")
     copies = 2 if attributes.get("return_indices") else 1
     if shape is None:
         return (None,) * copies
     parts = take_apart(shape, space_of(attributes, "kernel_size"))
-    ratios = per_axis(attributes["output_ratio"], len(parts.space))
-    out = tuple(scaled_size(n, ratio) for n, ratio in zip(parts.space, ratios, strict=True))
-    space_fits(out, parts, per_axis(kernel, len(out)))
+    count = len(parts.space)
+    kernel = per_axis(attributes["kernel_size"], count)
+    if asked is not None:
+        out: tuple[Dim, ...] = per_axis(asked, count)
+    else:
+        ratios = per_axis(attributes["output_ratio"], count)
+        out = tuple(scaled_size(n, ratio) for n, ratio in zip(parts.space, ratios, strict=True))
+    for n, k, length in zip(parts.space, kernel, out, strict=True):
+        if isinstance(n, int) and isinstance(length, int) and length + k - 1 > n:
+            raise mismatch(f"at least {length} + {k} - 1 = {length + k - 1} for {length} windows", str(n))
     return (parts.join(out),) * copies
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import torch
 
 import shapeinspect
 from shapeinspect import UnknownLayerError, UsageError
@@ -170,3 +172,36 @@ def test_long_names_stay_on_the_screen() -> None:
     text = shapeinspect.explain(model, name, (1, 3, 5, 7)).to_text(80)
     assert text.splitlines()[:2] == [name, "adaptive_avg_pool (AdaptiveAvgPool2d)"]
     assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("groups", "out", "said"),
+    [
+        # 12 channels in 4 groups of 3; 8 filters, 2 a group, of 9·3 numbers
+        (4, 8, "4 groups: every 2 filters share 3 of the 12 input channels and see no others, so a filter "
+               "has 9·3 = 27 numbers."),
+        (12, 12, "Depthwise, groups = 12: each input channel has one filter of its own, of 9 numbers, and no "
+                 "filter sees a second channel."),
+        (12, 24, "Depthwise, groups = 12: each input channel has 2 filters of its own, of 9 numbers, and no "
+                 "filter sees a second channel."),
+    ],
+)  # fmt: skip
+def test_groups_are_explained(groups: int, out: int, said: str) -> None:
+    conv = torch.nn.Conv2d(12, out, 3, groups=groups)
+    found = shapeinspect.explain(torch.nn.Sequential(conv), "0", input=(1, 12, 7, 8))[0]
+    assert said in found.remarks
+    assert conv.weight[0].numel() == int(re.findall(r"(\d+) numbers", said)[0])
+
+
+def test_an_input_that_is_read_several_times_is_written_once() -> None:
+    class Attends(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = torch.nn.MultiheadAttention(12, 3, batch_first=True)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.inner(x, x, x)[0]
+
+    text = shapeinspect.explain(Attends(), "inner", input=(2, 7, 12)).to_text()
+    assert text.count("goes in   x (2, 7, 12)") == 1
+    assert text.count("goes in   x once more") == 2

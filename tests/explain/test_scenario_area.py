@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -47,6 +48,16 @@ def test_it_says_why(run: Run, at_models: Path) -> None:
 
 
 def test_it_helps_only_when_shrinking() -> None:
-    found = shapeinspect.explain("resize", input=(4, 4), size=(8, 8), mode="area")
-    assert any("area helps only when shrinking" in remark for remark in found[0].remarks)
-    assert not any("low-pass" in remark for remark in found[0].remarks)
+    for size, filters in (((8, 9), False), ((3, 9), True)):
+        said = shapeinspect.explain("resize", input=(4, 5), size=size, mode="area")[0].remarks
+        assert any("helps only when shrinking" in remark for remark in said)
+        assert any("low-pass" in remark for remark in said) == filters
+
+
+def test_all_windows_are_counted_and_not_only_those_that_are_listed() -> None:
+    """200 -> 130: each window against the next, by torch's own bounds."""
+    bounds = [(i * 200 // 130, -(-(i + 1) * 200 // 130)) for i in range(130)]
+    shared = sum(a[1] - b[0] for a, b in itertools.pairwise(bounds))
+    sizes = sorted({high - low for low, high in bounds})
+    (said,) = shapeinspect.explain("adaptive_avg_pool", input=(2, 3, 200), output_size=(130,))[0].remarks
+    assert said == f"On L windows are {' or '.join(map(str, sizes))} long and overlap at {shared} inputs."

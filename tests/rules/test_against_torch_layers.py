@@ -185,6 +185,34 @@ def test_fractional_pool(same_as_torch: Any, settled: dict[str, Any]) -> None:
     same_as_torch("fractional_max_pool", {"kernel_size": (2, 2), **settled}, ((2, 3, 9, 11),), module, "cpu")
 
 
+@settings(max_examples=80, deadline=None)
+@given(
+    size=st.tuples(*(st.integers(1, 7),) * 2),
+    kernel=st.tuples(*(st.integers(1, 4),) * 2),
+    out=st.tuples(*(st.integers(1, 6),) * 2),
+)
+def test_fractional_pool_refuses_what_its_windows_do_not_cover(
+    same_as_torch: Any, size: tuple[int, int], kernel: tuple[int, int], out: tuple[int, int]
+) -> None:
+    module = nn.FractionalMaxPool2d(kernel, output_size=out)
+    same_as_torch(
+        "fractional_max_pool", {"kernel_size": kernel, "output_size": out}, ((2, 3, *size),), module, "cpu"
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    equation=st.sampled_from(("aab->b", "aa,ab->b", "ab,bb->a", "aab,b->a")),
+    lengths=st.lists(st.sampled_from((1, 3, 4)), min_size=6, max_size=6),
+)
+def test_einsum_stretches_no_axis_within_one_operand(
+    same_as_torch: Any, equation: str, lengths: list[int]
+) -> None:
+    rest = iter(lengths)
+    inputs = tuple(tuple(next(rest) for _ in term) for term in equation.partition("->")[0].split(","))
+    same_as_torch("einsum", {"equation": equation}, inputs, lambda *x: torch.einsum(equation, *x))
+
+
 @pytest.mark.parametrize("grid", [(2, 5, 7, 2), (2, 5, 7, 11, 3), (3, 5, 7, 2), (2, 5, 7, 3)])
 def test_grid_samples(same_as_torch: Any, grid: tuple[int, ...]) -> None:
     for shape in ((2, 13, 17, 19), (2, 13, 17, 19, 23)):

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from shapeinspect.dims import UNKNOWN, symbol
@@ -161,3 +162,12 @@ def test_axes_that_the_graph_computes_leave_lengths_open() -> None:
 def test_an_amount_of_padding_that_is_computed_leaves_its_length_open(mode: str) -> None:
     given = {"padding": ((0, UNKNOWN), (1, 2)), "mode": mode}
     assert output_shapes("pad", given, ((5, 7, 11),)) == ((5, UNKNOWN, 14),)
+
+
+def test_wrapped_padding_goes_round_more_than_once() -> None:
+    """numpy's wrap, which ONNX's Pad has, repeats the input; torch's circular does not."""
+    padded = np.pad(np.zeros((2, 3)), ((5, 1), (0, 7)), mode="wrap").shape
+    pads = {"padding": ((5, 1), (0, 7))}
+    assert output_shapes("pad", {**pads, "mode": "wrap"}, ((2, 3),)) == (padded,)
+    with pytest.raises(ShapeMismatchError):
+        output_shapes("pad", {**pads, "mode": "circular"}, ((2, 3),))

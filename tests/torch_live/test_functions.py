@@ -36,6 +36,22 @@ STEPS: list[tuple[Callable[[torch.Tensor], Any], str, dict[str, Any]]] = [
     (lambda x: x.mT, "transpose2", {"axis0": -2, "axis1": -1}),
     (lambda x: x.unsqueeze(2), "unsqueeze", {"axes": (2,)}),
     (lambda x: x[:1].squeeze(0), "squeeze", {"axes": (0,)}),
+    (lambda x: x.squeeze(0), "squeeze", {"axes": ()}),  # longer than 1: torch leaves it
+    (lambda x: x[:, :1].squeeze((0, 1)), "squeeze", {"axes": (1,)}),
+    (lambda x: torch.addmm(x[0, 0, :1, :6], x[0, 0], W(10, 6)), "gemm", {"added_first": True}),
+    (lambda x: torch.outer(x[0, 0, 0], x[0, :, 0, 0]), "einsum", {"equation": "i,j->ij"}),
+    (lambda x: F.grid_sample(x, W(2, 5, 9, 2), align_corners=False), "grid_sample", {"mode": "bilinear"}),
+    (
+        lambda x: F.max_unpool2d(x, torch.zeros_like(x, dtype=torch.int64), 2, 3),
+        "max_unpool",
+        {"kernel_size": (2, 2), "stride": (3, 3)},
+    ),
+    (lambda x: F.mse_loss(x, x + 1), "loss", {"reduction": "mean"}),
+    (lambda x: F.cosine_similarity(x, x[:1], dim=2), "distance", {"axis": 2, "keepdims": False}),
+    (lambda x: F.pairwise_distance(x, x, keepdim=True), "distance", {"axis": -1, "keepdims": True}),
+    (lambda x: torch.column_stack((x, x)), "concat", {"axis": 1}),
+    (lambda x: x.unfold(3, 4, 3), "unknown", {}),  # no F.unfold: windows along one axis
+    (lambda x: F.unfold(x, 2), "unfold", {"kernel_size": (2, 2)}),
     (lambda x: torch.cat([x, x, x], dim=2), "concat", {"axis": 2}),
     (lambda x: torch.cat((x.transpose(0, 1)[:2], x[:, :2].transpose(0, 1))), "concat", {"axis": 0}),
     (lambda x: torch.stack([x, x], -1), "stack", {"axis": -1}),
@@ -128,7 +144,7 @@ STEPS: list[tuple[Callable[[torch.Tensor], Any], str, dict[str, Any]]] = [
     (lambda x: x.half(), "cast", {"dtype": "float16"}),
     (lambda x: torch.roll(x, 1, 2), "unary", {}),
     (lambda x: torch.arange(300) + torch.zeros(3, 300), "elementwise", {"op": "add"}),
-    (lambda x: F.cosine_similarity(x, x, dim=1), "unknown", {}),
+    (lambda x: torch.cdist(x, x), "unknown", {}),
 ]
 
 
