@@ -97,7 +97,8 @@ class Explanation:
         windows = self.layers[0].calls[0].windows if self.single and self.layers[0].calls else ()
         if not windows:
             raise UsageError("there is no window to draw", expected="one layer with windows of known length")
-        return draw_svg(windows, f"{self.layers[0].path}: {self.layers[0].kind}")
+        path, kind = self.layers[0].path, self.layers[0].kind
+        return draw_svg(windows, kind if path == kind else f"{path}: {kind}")
 
     def __str__(self) -> str:
         return self.to_text()

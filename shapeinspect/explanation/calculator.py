@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from shapeinspect.dims import Dim, Shape, symbol
+from shapeinspect.dims import Dim, Shape, Unknown, symbol
 from shapeinspect.errors import ShapeMismatchError, UsageError
 from shapeinspect.explanation.examples import EXAMPLES, command
 from shapeinspect.explanation.graph import CALCULATOR
@@ -34,8 +34,20 @@ _WORDS = frozenset(
         *("merge_mode", "output_mode", "reduction", "dtype", "gate_function", "cell_function"),
     }
 )
+#: Settings of which each number counts something that is there.
+_COUNTS = frozenset(
+    {
+        *("kernel_size", "stride", "dilation", "groups", "in_channels", "out_channels", "in_features"),
+        *("out_features", "output_size", "size", "factor", "num_heads", "embed_dim", "embedding_dim"),
+        *("num_embeddings", "hidden_size", "num_layers", "num_groups"),
+    }
+)
 #: Settings that are a list even where one number is given.
 _LISTS = ("starts", "ends", "steps", "sizes", "indices", "repeats", "shape", "normalized_shape")
+
+
+def _listed(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, tuple | list) else (value,)
 
 
 def is_kind(name: object) -> bool:
@@ -81,6 +93,9 @@ def single_layer(kind: str, inputs: Sequence[Shape], settings: Mapping[str, Any]
     for name, value in given.items():
         if isinstance(value, str) and name not in _WORDS:
             raise _refused(kind, f"{name}={value} is no number", expected=f"a number for {name}")
+    for name in _COUNTS & set(given):
+        if any(isinstance(one, int) and one < 1 for one in _listed(given[name])):
+            raise _refused(kind, f"{name}={given[name]} is too small", expected=f"{name} of at least 1")
     if kind == "attention" and "embed_dim" in given and "num_heads" not in given:
         raise _refused(kind, "attention needs num_heads", expected="--heads, or --set num_heads=…")
     first, space = _input(kind, tuple(inputs[0]), given)
@@ -126,7 +141,7 @@ def _outputs(kind: str, attributes: Mapping[str, Any], shapes: tuple[Shape, ...]
             raise _refused(
                 kind, f"{kind} cannot use these settings: {shown}", expected=f"others ({error.got})"
             ) from None
-    if all(shape is None for shape in made):
+    if all(shape is None or (shape and all(isinstance(n, Unknown) for n in shape)) for shape in made):
         text = f"what is given does not settle the shape that {kind} makes"
         raise _refused(kind, text)
     return made

@@ -71,7 +71,7 @@ def windows(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shapes) 
     for label, axis, n, k, s, side, d in zip(
         labels, axes, space, kernel, stride, sides, dilation, strict=True
     ):
-        if not all(isinstance(one, int) for one in (n, out[axis], *side)):
+        if not all(isinstance(one, int) for one in (n, out[axis], *side)) or k < 1:
             continue
         before, after = int(side[0]), int(side[1])
         length = int(out[axis])

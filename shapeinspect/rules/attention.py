@@ -68,7 +68,9 @@ def _attention(attributes: Attributes, inputs: Shapes) -> Shapes:
 def _check(attributes: Attributes, query: Shape, key: Shape | None, value: Shape | None) -> None:
     if len(query) < 2:
         raise mismatch("at least 2 axes: T E", show(query))
-    embed = attributes.get("embed_dim")
+    embed, heads = attributes.get("embed_dim"), attributes.get("num_heads")
+    if isinstance(embed, int) and isinstance(heads, int) and not attributes.get("head_dim") and embed % heads:
+        raise mismatch(f"embed_dim divisible by {heads} heads", str(embed), where="num_heads")
     wanted = (embed, attributes.get("kdim") or embed, attributes.get("vdim") or embed)
     for label, shape, width in zip(("query", "key", "value"), (query, key, value), wanted, strict=True):
         if shape and isinstance(width, int) and unlike(shape[-1], width):

@@ -205,14 +205,25 @@ def _prelu_weights(attributes: Attributes, _inputs: Shapes) -> Weights:
     return (("weight", "C", (attributes.get("num_parameters", 1),)),)
 
 
-_KEEP = Rule(keep, axes=keep_names)
+def _along(attributes: Attributes, inputs: Shapes) -> Shapes:
+    """Keep the shape of what works along one axis, which has to be there."""
+    shape, axis = first(inputs), attributes.get("axis")
+    if shape is not None and isinstance(axis, int):
+        at(axis, max(len(shape), 1))
+    return inputs[:1]
 
-_KEPT = "softmax dropout identity cast quantize dequantize unary normalize augment scatter"
+
+_KEEP = Rule(keep, axes=keep_names)
+_ALONG = Rule(_along, axes=keep_names)
+
+_KEPT = "dropout identity cast quantize dequantize unary augment scatter"
 
 RULES = {
     "elementwise": Rule(_broadcast, axes=broadcast_axes, lines=broadcast_lines),
     "activation": Rule(_activation, axes=keep_names, lines=_activation_lines),
     "glu": Rule(_glu, axes=keep_names, lines=_half),
     **dict.fromkeys(_KEPT.split(), _KEEP),
+    "softmax": _ALONG,
+    "normalize": _ALONG,
     "prelu": Rule(keep, axes=keep_names, weights=_prelu_weights),
 }

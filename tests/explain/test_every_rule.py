@@ -325,11 +325,35 @@ def test_what_is_missing_is_told_with_an_example_that_works(kind: str, run: Run)
         (("einsum", "-i", "2,3", "--equation", "ij,jk->ik", "--sizes", "k"), "sizes=k gives no length"),
         (("matmul", "-i", "2,3"), "does not settle the shape that matmul makes"),
         (("conv", "-i", "300", "-k", "5", "--set", "stride"), "--set stride sets nothing"),
+        (("conv", "-i", "300", "-k", "0"), "kernel_size of at least 1"),
+        (("conv", "-i", "30,28", "-k", "3", "-s", "2,0"), "stride of at least 1"),
+        (("resize", "-i", "1,3,8,9"), "does not settle the shape that resize makes"),
     ],
 )
 def test_wrong_settings_are_plain_errors(words: tuple[str, ...], said: str, run: Run) -> None:
     code, out, err = run("explain", *words)
     assert (code, out) == (2, "")
+    assert said in " ".join(err.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "refused"),
+    [
+        (("softmax", "-i", "2,3", "--axis", "5"), "more than 5 axes",
+         lambda: torch.rand(2, 3).softmax(5)),
+        (("normalize", "-i", "2,3", "--axis", "-3"), "more than 2 axes",
+         lambda: F.normalize(torch.rand(2, 3), dim=-3)),
+        (("attention", "-i", "2,7,12", "--embed-dim", "12", "--heads", "5"), "divisible by 5 heads",
+         lambda: nn.MultiheadAttention(12, 5)),
+    ],
+)  # fmt: skip
+def test_what_the_framework_refuses_is_refused(
+    words: tuple[str, ...], said: str, refused: Callable[[], Any], run: Run
+) -> None:
+    with pytest.raises((IndexError, AssertionError)):
+        refused()
+    code, out, err = run("explain", *words)
+    assert (code, out) == (1, "")
     assert said in " ".join(err.split())
 
 
