@@ -65,6 +65,22 @@ def describe_call(
     return row.kind, read, weights
 
 
+def counted(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return where ``torch.arange`` starts and how far its numbers lie apart, if these are integers.
+
+    Args:
+        args: the positional arguments.
+        kwargs: the named ones.
+
+    Example:
+        >>> counted((7,), {}), counted((2, 9), {"step": 3})
+        ({'start': 0, 'step': 1}, {'start': 2, 'step': 3})
+    """
+    start = kwargs.get("start", args[0] if len(args) > 1 else 0)
+    step = kwargs.get("step", args[2] if len(args) > 2 else 1)
+    return {"start": start, "step": step} if isinstance(start, int) and isinstance(step, int) else {}
+
+
 def plain_name(name: str) -> str:
     """Return the name of what a function computes: in-place and reflected forms share it.
 

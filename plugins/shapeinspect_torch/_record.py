@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shapeinspect.ir import Call, Frozen, Value
-from shapeinspect_torch._functions import describe_call, plain_name
+from shapeinspect_torch._functions import counted, describe_call, plain_name
 from shapeinspect_torch._mode import function_name
 from shapeinspect_torch._pytree import rebuild, tensors
 
@@ -293,7 +293,7 @@ class Recorder:
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], found: list[Any]
     ) -> tuple[str, dict[str, Any], dict[str, Any]]:
         if name in _MAKERS:
-            return "constant", {}, {}
+            return "constant", counted(args, kwargs) if name == "arange" else {}, {}
         try:
             return describe_call(name, args, kwargs, found[0].dim() if found else 0)
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):

@@ -133,7 +133,7 @@ EXAMPLES: dict[str, Example] = _table({
     "repeat": ("--input 2,3 --axis 1 --set count=4", "axis count new_axis"),
     "tile": ("--input 2,3 --set repeats=4,1,2", "repeats"),
     "expand": ("--input 2,1,5 --shape 2,3,5", "shape"),
-    "constant": ("--input 1 --shape 2,3", "shape fill op"),
+    "constant": ("--input 1 --shape 2,3", "shape fill op start step"),
     "shape_of": ("--input 2,3,5", "start end"),
     "reduce": ("--input 2,3,5,7 --axes 2,3 --set op=mean", "op axes axis keepdims"),
     "argmax": ("--input 1,21,5,7 --axis 1", "axis axes keepdims"),

@@ -21,6 +21,7 @@ from shapeinspect.ir import Call, Layer, Model
 from shapeinspect.rules import has_rule, output_shapes
 from shapeinspect.rules.contents import TARGETS, contents, targeted
 from shapeinspect.solve.arrays import run_fast
+from shapeinspect.solve.positions import largest_id, runs_out
 from shapeinspect.solve.worked import FromAxes
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
@@ -41,12 +42,14 @@ class Outcome:
         unsolved: the calls of which the arithmetic does not know what they make, with the reason.
         shapes: the shape of every value that was worked out; lengths of refused candidates mean nothing.
         numbers: the contents of the small tensors with which the graph computes shapes.
+        ids: the largest number of each value that the network's own code counts up.
     """
 
     refused: Array
     unsolved: dict[int, str] = field(default_factory=dict)
     shapes: dict[str, Lengths] = field(default_factory=dict)
     numbers: dict[str, Any] = field(default_factory=dict)
+    ids: dict[str, Any] = field(default_factory=dict)
 
     @property
     def accepted(self) -> Array:
@@ -147,13 +150,18 @@ class Program:
         )
         if found is not None and call.outputs:
             outcome.numbers[call.outputs[0]] = found
-        if not arrays:
-            fast = run_fast(layer.kind, settled, given)
-            if fast is not None:
-                made, fits = fast
-                _refuse(outcome, place, ~fits)
-                return made
-        return _one_by_one(place, layer.kind, settled, given, outcome)
+        _refuse(outcome, place, runs_out(layer.kind, settled, call, outcome.ids))
+        fast = None if arrays else run_fast(layer.kind, settled, given)
+        made: tuple[Lengths, ...] | None
+        if fast is not None:
+            made, fits = fast
+            _refuse(outcome, place, ~fits)
+        else:
+            made = _one_by_one(place, layer.kind, settled, given, outcome)
+        top = largest_id(layer.kind, settled, call, made, outcome.ids)
+        if top is not None and call.outputs:
+            outcome.ids[call.outputs[0]] = top
+        return made
 
     def error_at(
         self, place: int, outcome: Outcome, candidate: int, known: Mapping[str, Any]
@@ -171,6 +179,15 @@ class Program:
         attributes = self._attributes(place, call, layer, outcome)
         given = _given(layer, call, outcome.shapes)
         settled, _ = _settled(attributes, outcome.shapes, known)
+        ids = {name: _at(top, candidate) for name, top in outcome.ids.items()}
+        if runs_out(layer.kind, settled, call, ids):
+            rows = settled["num_embeddings"]
+            return ShapeMismatchError(
+                layer.path,
+                layer.kind,
+                expected=f"ids below {rows}, one for each row",
+                got=f"0 to {ids[call.inputs[0]]}",
+            )
         try:
             output_shapes(
                 layer.kind, _at(settled, candidate), tuple(_at(shape, candidate) for shape in given)

@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from shapeinspect.infer.settings import attributes_of
 from shapeinspect.ir import Model
 from shapeinspect.solve.fit import Solver, Variable
+from shapeinspect.solve.positions import runs_out
 from shapeinspect.solve.program import Program
 from shapeinspect.solve.worked import Axis, Lengths, worked_out
 
@@ -120,6 +123,8 @@ def _parts(solver: Solver, tried: Tried) -> tuple[str, str] | None:
     if [call.layer for call in told.calls] != [call.layer for call in solver.program.model.calls]:
         return "", f"at {tried.shown} it runs other calls"
     for place, call, layer in solver.program.steps():
+        if place == refused and np.any(runs_out(layer.kind, layer.attributes, call, outcome.ids)):
+            return None  # a trace holds no numbers, so it does not see that
         pairs = [
             (outcome.shapes.get(name), told.values[other].shape)
             for name, other in zip(call.outputs, told.calls[place].outputs, strict=True)

@@ -95,11 +95,24 @@ class Cut(nn.Module):
         return x + self.table[:, :, : x.shape[2]]
 
 
+class Counted(nn.Module):
+    """Positions that the code counts up look a table of 12 rows up: what is longer finds none."""
+
+    def __init__(self, start: int = 0) -> None:
+        super().__init__()
+        self.table, self.first, self.start = nn.Embedding(12, 5), nn.Conv1d(2, 5, 1), start
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.first(x).mT
+        places = torch.arange(self.start, self.start + x.shape[1]).unsqueeze(0)
+        return x + self.table(places)
+
+
 def runs(net: nn.Module, shape: tuple[int, ...]) -> bool:
     try:
         with torch.no_grad():
             net(torch.zeros(shape))
-    except RuntimeError:
+    except (RuntimeError, IndexError):
         return False
     return True
 
@@ -116,6 +129,8 @@ def runs(net: nn.Module, shape: tuple[int, ...]) -> bool:
         (lambda: Windows(True), (1, 3, 17, 25), ("H, W ≥ 2",)),
         (Positions, (1, 1, 12, 15), ("H, W ≥ 3",)),
         (Cut, (1, 2, 7), ("L 1 to 12",)),
+        (Counted, (1, 2, 7), ("L 1 to 12",)),
+        (lambda: Counted(2), (1, 2, 7), ("L 1 to 10",)),
     ],
 )
 def test_what_the_code_computes_is_worked_out_for_every_size(
@@ -172,6 +187,12 @@ def test_what_traces_do_not_tell_is_unknown(
     assert fit.solution.unsolved[0][0] == who
     assert why in fit.solution.unsolved[0][1]
     assert (f'"{who}"' if who else "the network's own code") in fit.to_text()
+
+
+def test_the_table_that_runs_out_is_named() -> None:
+    (refusal,) = shapeinspect.fit(Counted(2).eval(), (1, 2, 7)).solution.refusals
+    assert (refusal.layer, refusal.sizes) == ("table", "≥ 11")
+    assert (refusal.expected, refusal.got) == ("ids below 12, one for each row", "0 to 12")
 
 
 def test_a_flatten_of_three_axes_ties_them_together() -> None:
