@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from shapeinspect import registry
 from shapeinspect.errors import ModelCodeError, UsageError
 from shapeinspect.explanation import LayerExplanation, explain_model
 from shapeinspect.explanation.calculator import is_kind, single_layer
@@ -14,7 +15,7 @@ from shapeinspect.ir import Model
 from shapeinspect.render.drawing import draw_svg
 from shapeinspect.render.explain import explanation_lines, summary_lines, to_data
 from shapeinspect.render.fit import fit_data, fit_lines
-from shapeinspect.report import Report, inspect, locate
+from shapeinspect.report import Report, analyze, inspect, locate
 from shapeinspect.solve import (
     Program,
     Solution,
@@ -26,7 +27,7 @@ from shapeinspect.solve import (
     retraced,
     variables,
 )
-from shapeinspect.source import InputSpec
+from shapeinspect.source import InputSpec, with_inputs
 
 SCHEMA = 1
 
@@ -260,6 +261,7 @@ def fit(source: Any, input: Any = None) -> Fit:  # noqa: A002  # the field's wor
 def _tracer(source: Any, model: Model, free: tuple[Variable, ...]) -> Trace:
     """Return what traces a live model at other sizes."""
     live = locate(source)
+    adapter = registry.choose(live)  # once: it looks through what is installed
 
     def trace(sizes: Mapping[str, int]) -> Model | str:
         places = {place: sizes[one.name] for one in free for place in one.places}
@@ -271,8 +273,9 @@ def _tracer(source: Any, model: Model, free: tuple[Variable, ...]) -> Trace:
             )
             for name in model.inputs
         ]
+        request = with_inputs(live, specs)
         try:
-            return inspect(live, specs).model
+            return analyze(adapter.read(request), request).model
         except ModelCodeError as error:
             return str(error).partition("\n")[0]
 

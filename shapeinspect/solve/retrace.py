@@ -119,7 +119,7 @@ def _parts(solver: Solver, tried: Tried) -> tuple[str, str] | None:
     if outcome.unsolved:
         return None
     if isinstance(told, str):
-        return None if refused >= 0 else ("", f"at {tried.shown} it raises {told}")
+        return None if refused >= 0 else ("", f"at {tried.shown} {told}")
     if [call.layer for call in told.calls] != [call.layer for call in solver.program.model.calls]:
         return "", f"at {tried.shown} it runs other calls"
     for place, call, layer in solver.program.steps():
