@@ -209,7 +209,9 @@ def _einsum(attributes: Attributes, inputs: Shapes) -> Shapes:
     if "..." in result and None in inputs:
         return (None,)
     wide = sorted((name for name in sizes if name.startswith("...")), key=lambda name: -int(name[3:]))
-    before, _, after = result.partition("...")
+    before, dots, after = result.partition("...")
+    if not dots:
+        wide = []  # the axes under the ellipsis are summed over
     return (tuple(sizes.get(name, UNKNOWN) for name in (*before, *wide, *after)),)
 
 

@@ -45,6 +45,7 @@ def test_matmul(same_as_torch: Any, left: Any, right: Any, batch: Any, inner: in
 
 EQUATIONS = """
     ij,jk->ik bij,bjk->bik ...ij,...jk->...ik ij,jk bhqd,bhkd->bhqk ii->i ij->ji i,j->ij b...d,dk->b...k ba,ca
+    b...,cda->dc
 """
 
 
