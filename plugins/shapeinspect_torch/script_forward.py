@@ -13,13 +13,13 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from shapeinspect.dims import UNKNOWN
-from shapeinspect.ir import Call, Frozen, Layer, Value, Weight
+from shapeinspect.ir import Call, Frozen, Layer, Weight
 from shapeinspect_torch.aten import Argument, Described
 from shapeinspect_torch.kinds import is_known
 from shapeinspect_torch.script import Source as Code
 from shapeinspect_torch.script_constants import argument, with_weights
 from shapeinspect_torch.script_ops import NO_TENSORS, NUMBERS, describe_script
-from shapeinspect_torch.script_text import CodeError, Expr, Function, Statement, find_function
+from shapeinspect_torch.script_text import CodeError, Expr, Function, Statement, find_function, starts
 from shapeinspect_torch.script_values import (
     RAISED,
     RETURNS,
@@ -31,14 +31,17 @@ from shapeinspect_torch.script_values import (
     Return,
     Scope,
     Tensor,
-    by_first_call,
     compute,
+    described,
     identical,
+    in_order,
     notes_of,
     places,
-)
+)  # fmt: skip
 
 _MAX_STEPS = 200_000
+#: Parts of values that are looked at: a tuple may hold the same one twice, sixty times over.
+_MAX_WORK = 300_000
 _MAX_DEPTH = 100
 _MAX_ROUNDS = 256
 #: A second trace of a layer's forward, or an overload of it, has a number behind its name.
@@ -85,10 +88,11 @@ class _Walker:
         self._calls: list[Draft] = []
         self._values: dict[str, None] = {}
         self._probe: list[tuple[Described, Made]] | None = None
-        self._steps = 0
-        self._depth = 0
-        self._branches = 0
-        self._loops = 0
+        self._steps = self._work = self._depth = 0
+        self._again: Counter[str] = Counter()
+        self._starts: dict[tuple[str, int], Mapping[str, int]] = {}
+        self._roles: dict[str, dict[str, Weight]] = {}
+        self._branches = self._loops = 0
 
     def follow(self) -> Followed | None:
         function = self._function(self._class(""), "forward", 2)
@@ -102,31 +106,16 @@ class _Walker:
         result = self._method("", "forward", args, {}, Scope(None, {}))
         outputs = tuple(self._names(result))
         return Followed(
-            tuple(self._layers()),
+            in_order(list(self._modules.values()), self._added, self._order, self._told),
             tuple(
                 Call(draft.layer, tuple(draft.inputs), tuple(draft.made.outputs), draft.attributes)
                 for draft in self._calls
             ),
-            Frozen({name: self._described(name) for name in self._values}),
+            Frozen({name: described(name, self._stored.get(name)) for name in self._values}),
             tuple(inputs),
             outputs,
             notes_of(self._branches, self._loops),
         )
-
-    def _described(self, name: str) -> Value:
-        weight = self._stored.get(name)
-        return Value(name) if weight is None else Value(name, weight.shape, weight.dtype)
-
-    def _layers(self) -> list[Layer]:
-        found = by_first_call(
-            {layer.path: layer for layer in self._modules.values()}, self._added, self._order
-        )
-        return [
-            replace(layer, attributes=Frozen({**self._told[layer.path], **layer.attributes}))
-            if layer.path in self._told
-            else layer
-            for layer in found
-        ]
 
     # Modules
 
@@ -137,7 +126,10 @@ class _Walker:
         key = class_name, name
         if key not in self._functions:
             text = self._code.text(class_name) if indent else self._code.module(class_name)
-            self._functions[key] = find_function(text, name, indent)
+            if (class_name, indent) not in self._starts:
+                self._starts[class_name, indent] = starts(text, indent)
+            known = self._starts[class_name, indent]
+            self._functions[key] = find_function(text, name, indent, known)
         return self._functions[key]
 
     def _method(self, path: str, name: str, args: list[Any], kwargs: dict[str, Any], scope: Scope) -> Any:
@@ -164,6 +156,7 @@ class _Walker:
         return self._filled(RETURNS.get(layer.kind, 0) if shape is None else shape, made)
 
     def _filled(self, shape: Any, made: Made) -> Any:
+        self._spend()
         if isinstance(shape, tuple):
             return tuple(self._filled(part, made) for part in shape)
         return Tensor(self._nth(made, shape))
@@ -192,6 +185,7 @@ class _Walker:
         if len(same) != 1:
             return {}, None
         made, outputs = same[0]
+        self._flat([result])  # it is no longer than may be looked at
         return made.attributes, places(result, outputs)
 
     def _container(self, path: str, function: Function, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -222,6 +216,11 @@ class _Walker:
         done = self._block(function.body, Scope(module, env, used))
         self._depth -= 1
         return None if done is None else done.value
+
+    def _spend(self, count: int = 1) -> None:
+        self._work += count
+        if self._work > _MAX_WORK:
+            raise CodeError
 
     # Statements
 
@@ -259,6 +258,7 @@ class _Walker:
             scope.env[names[0]] = value
             return
         names = names[1:]
+        self._spend(len(names))
         if isinstance(value, Made):
             value = [Tensor(self._nth(value, at)) for at in range(len(names))]
         if not isinstance(value, list | tuple) or len(value) != len(names):
@@ -269,6 +269,7 @@ class _Walker:
         condition = self._value(expr, scope)
         if isinstance(condition, bool | int | float):
             return self._block(statement.body if condition else statement.other, scope)
+        self._spend(len(scope.env))
         before = dict(scope.env)
         first = self._block(statement.body, scope)
         left, scope.env = scope.env, before
@@ -293,10 +294,15 @@ class _Walker:
         return None
 
     def _merged(self, left: Any, right: Any) -> Any:
-        if left is right or (type(left) is type(right) and left == right):
+        self._spend()
+        if left is right:
             return left
-        if isinstance(left, tuple) and isinstance(right, tuple) and len(left) == len(right):
-            return tuple(self._merged(a, b) for a, b in zip(left, right, strict=True))
+        if isinstance(left, list | tuple) and type(left) is type(right) and len(left) == len(right):
+            return type(left)(map(self._merged, left, right))
+        if isinstance(left, list | tuple) or isinstance(right, list | tuple):
+            return UNKNOWN
+        if type(left) is type(right) and left == right:
+            return left
         tensors = Tensor, Made, Argument
         if isinstance(left, tensors) and isinstance(right, tensors):
             return Tensor(self._fresh("either"))
@@ -354,7 +360,9 @@ class _Walker:
         if path in self._modules:
             return Module(path)
         layer = self._modules[owner.path]
-        weight = next((weight for weight in layer.weights if weight.role == name), None)
+        if owner.path not in self._roles:
+            self._roles[owner.path] = {weight.role: weight for weight in reversed(layer.weights)}
+        weight = self._roles[owner.path].get(name)
         if weight is not None:
             return argument(weight)
         return self._settings.get(layer.path, {}).get(name, UNKNOWN)
@@ -387,10 +395,10 @@ class _Walker:
     def _named(self, name: str, args: list[Any], kwargs: dict[str, Any], scope: Scope) -> Any:
         space, _, short = name.rpartition(".")
         if name == "getattr" and len(args) == 2:
-            return self._attribute(args[0], str(args[1]))
+            return self._attribute(args[0], args[1]) if type(args[1]) is str else UNKNOWN
         if name in ("annotate", "unchecked_cast") and len(args) == 2:
             return args[1]
-        if name == "range" and args and all(type(arg) is int for arg in args):
+        if name == "range" and args and all(type(arg) is int and abs(arg) < 2**31 for arg in args):
             return range(*args) if len(args) <= 3 and args[2:] != [0] else UNKNOWN
         if name == "ops.prim.RaiseException":
             return RAISED
@@ -418,7 +426,7 @@ class _Walker:
             args[0].append(args[1])
             return args[0]
         if name in NO_TENSORS:
-            known = name == "len" and isinstance(args[0], list | tuple)
+            known = name == "len" and len(args) == 1 and isinstance(args[0], list | tuple)
             return len(args[0]) if known else UNKNOWN
         if not tensors and name in NUMBERS:
             return compute(name, args)
@@ -441,6 +449,7 @@ class _Walker:
     def _place(self, name: str, made: Described, type_: str, scope: Scope) -> str:
         prefix = f"{scope.module}." if scope.module else ""
         while True:
+            self._spend()
             count = scope.used[name]
             scope.used[name] += 1
             last = f"{name}_{count}" if count else name
@@ -472,8 +481,10 @@ class _Walker:
         return made.outputs[at]
 
     def _fresh(self, name: str) -> str:
+        first = name
         while name in self._values or name in self._stored:
-            name += "_"
+            self._again[first] += 1
+            name = f"{first}_{self._again[first]}"
         if self._probe is None:
             self._values[name] = None
         return name
@@ -481,6 +492,7 @@ class _Walker:
     def _flat(self, values: Any) -> list[Tensor | Argument]:
         found: list[Tensor | Argument] = []
         for value in values:
+            self._spend()
             if isinstance(value, Made):
                 found.append(Tensor(self._nth(value, 0)))
             elif isinstance(value, Tensor | Argument):
@@ -493,8 +505,9 @@ class _Walker:
         return [part.name for part in self._flat(values)]
 
     def _plain(self, value: Any) -> Any:
+        self._spend()
         if isinstance(value, Made):
             return Tensor(self._nth(value, 0))
-        if isinstance(value, list):
-            return [self._plain(part) for part in value]
+        if isinstance(value, list | tuple):
+            return type(value)(map(self._plain, value))
         return UNKNOWN if isinstance(value, Name | Module) else value

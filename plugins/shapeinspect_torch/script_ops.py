@@ -87,10 +87,10 @@ def describe_script(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], p
     plain = name if name in _POSITIONAL else plain_name(name)
     if plain in _BY_RANK:
         return Described("unknown", {}, {})
-    if not python and plain in _POSITIONAL:
-        named = dict(zip(_POSITIONAL[plain].split(), args, strict=False))
-        return describe_op(_SPELLED.get(plain, plain), {**named, **kwargs}, None)
     try:
+        if not python and plain in _POSITIONAL:
+            named = dict(zip(_POSITIONAL[plain].split(), args, strict=False))
+            return describe_op(_SPELLED.get(plain, plain), {**named, **kwargs}, None)
         kind, attributes, weights = describe_call(plain_name(name.lstrip("_")), tuple(args), kwargs, 0)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         # Arguments whose shapes nothing tells, or a form of the function that the table does not know.

@@ -7,7 +7,7 @@ Source: ``torch/csrc/jit/serialization/python_print.cpp``, which writes it: assi
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 _TOKEN = re.compile(
@@ -73,13 +73,32 @@ class Function:
     body: tuple[Statement, ...] = ()
 
 
-def find_function(text: str, name: str, indent: int) -> Function | None:
+def starts(text: str, indent: int) -> dict[str, int]:
+    r"""Find where the parameters of every function of a class or file begin.
+
+    Args:
+        text: the code of the class, or of the file.
+        indent: how far each ``def`` is indented.
+
+    Example:
+        >>> starts("def f(x):\n  return x\n", 0)
+        {'f': 6}
+    """
+    found = re.finditer(rf"^{' ' * indent}def (\w+)\(", text, re.MULTILINE)
+    every = [(match[1], match.end()) for match in found]
+    return dict(reversed(every))  # the first of each name
+
+
+def find_function(
+    text: str, name: str, indent: int, known: Mapping[str, int] | None = None
+) -> Function | None:
     r"""Parse one function of a class or file.
 
     Args:
         text: the code of the class, or of the file.
         name: the function's name.
         indent: how far its ``def`` is indented.
+        known: what :func:`starts` tells of the text, where that is known already.
 
     Raises:
         CodeError: if it cannot be parsed.
@@ -90,14 +109,14 @@ def find_function(text: str, name: str, indent: int) -> Function | None:
         ([('x', True)], 'call')
     """
     space = " " * indent
-    found = re.search(rf"^{space}def {re.escape(name)}\(", text, re.MULTILINE)
-    if found is None:
+    start = (starts(text, indent) if known is None else known).get(name)
+    if start is None:
         return None
-    end = text.find(":\n", found.end())
-    if end < 0:
+    end = text.find(":\n", start, start + _MAX_LINE)
+    # The signature's own colons are followed by a type and never by the end of a line; it holds no other.
+    if end < 0 or f"\n{space}def " in text[start:end]:
         raise CodeError
-    # The signature's own colons are followed by a type and never by the end of a line.
-    parameters = _parameters(text[found.end() : end])
+    parameters = _parameters(text[start:end])
     rest = re.compile(rf"^(?!{space}  )(?=.*\S)", re.MULTILINE).search(text, end + 2)
     body = text[end + 2 : rest.start() if rest is not None else len(text)]
     lines = [line for line in reversed(body.split("\n")) if line.strip()]

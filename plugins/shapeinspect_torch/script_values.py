@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from shapeinspect.dims import UNKNOWN
-from shapeinspect.ir import Call, Frozen, Layer, Note, Value
+from shapeinspect.ir import Call, Frozen, Layer, Note, Value, Weight
 from shapeinspect_torch.script_ops import NUMBERS
 
 
@@ -154,27 +154,6 @@ def places(result: Any, made: Made) -> Any:
     return None if None in parts else parts
 
 
-def by_first_call(
-    every: Mapping[str, Layer], added: Mapping[str, Layer], order: Iterable[str]
-) -> list[Layer]:
-    """Return the layers in the order in which they are first called, each behind what holds it.
-
-    Args:
-        every: the modules by path; those that are never called come last.
-        added: the layers of the functions that the code calls.
-        order: the paths of what is called.
-    """
-    found: dict[str, Layer] = {}
-    for path in order:
-        layer = every.get(path) or added[path]
-        for depth in range(1, len(layer.parts)):
-            outer = ".".join(layer.parts[:depth])
-            if outer in every:
-                found.setdefault(outer, every[outer])
-        found.setdefault(path, layer)
-    return list({**found, **{path: layer for path, layer in every.items() if path not in found}}.values())
-
-
 def compute(name: str, args: list[Any]) -> Any:
     """Return what a function of plain numbers gives; UNKNOWN where one of them is not known.
 
@@ -212,6 +191,57 @@ def identical(left: Any, right: Any) -> Any:
         other = right if left is None else left
         return UNKNOWN if other is UNKNOWN else other is None
     return UNKNOWN
+
+
+def described(name: str, weight: Weight | None) -> Value:
+    """Return the value of a name: of a stored tensor all that is known, of any other nothing.
+
+    Args:
+        name: its name.
+        weight: the stored tensor of that name, or None.
+
+    Example:
+        >>> described("x", None).shape is None
+        True
+    """
+    return Value(name) if weight is None else Value(name, weight.shape, weight.dtype)
+
+
+def in_order(
+    modules: Sequence[Layer],
+    added: Mapping[str, Layer],
+    order: Iterable[str],
+    told: Mapping[str, Mapping[str, Any]],
+) -> tuple[Layer, ...]:
+    """Return the layers in the order in which they are first called, what holds them before them.
+
+    Args:
+        modules: the modules.
+        added: the ops between them, by their paths.
+        order: the paths of what is called.
+        told: settings that the code spells out, by path; a module's own come first.
+
+    Example:
+        >>> a, b = Layer("a", "linear", "Linear"), Layer("b", "linear", "Linear")
+        >>> [layer.path for layer in in_order([a, b], {}, ["b"], {})]
+        ['b', 'a']
+    """
+    every = {layer.path: layer for layer in modules}
+    found: dict[str, Layer] = {}
+    for path in order:
+        layer = every.get(path) or added[path]
+        for depth in range(1, len(layer.parts)):
+            outer = ".".join(layer.parts[:depth])
+            if outer in every:
+                found.setdefault(outer, every[outer])
+        found.setdefault(path, layer)
+    found.update({path: layer for path, layer in every.items() if path not in found})
+    return tuple(
+        replace(layer, attributes=Frozen({**told[layer.path], **layer.attributes}))
+        if layer.path in told
+        else layer
+        for layer in found.values()
+    )
 
 
 def notes_of(branches: int, loops: int) -> tuple[Note, ...]:

@@ -22,7 +22,7 @@ from shapeinspect_torch.values import Place
 from shapeinspect_torch.zip_container import ZipContainer
 
 #: Bytes of code in one file, and in all that are looked at.
-_MAX_CODE, _MAX_CODES = 4 << 20, 64 << 20
+_MAX_CODE, _MAX_CODES = 4 << 20, 32 << 20
 _MAX_FACT = 64
 _MODELS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".onnx", ".h5", ".keras")
 _VERSION = re.compile(r"[\w.+-]{1,32}")
