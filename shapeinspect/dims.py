@@ -26,6 +26,8 @@ class Atom:
     args: tuple[tuple[tuple[tuple[Atom, ...], int], ...], ...] = ()
 
 
+#: An expression that grows beyond these says nothing any more, and may grow without end: it is unknown.
+_MAX_TERMS, _MAX_DEGREE, _MAX_TEXT = 500, 64, 4000
 _Terms: TypeAlias = "tuple[tuple[tuple[Atom, ...], int], ...]"
 
 
@@ -73,7 +75,7 @@ class Expr:
         total = dict(self.terms)
         for atoms, factor in _terms(other):
             total[atoms] = total.get(atoms, 0) + factor
-        return _build(total)
+        return _build(total) if len(total) <= _MAX_TERMS else UNKNOWN
 
     __radd__ = __add__
 
@@ -89,6 +91,9 @@ class Expr:
     def __mul__(self, other: Dim) -> Dim:
         if isinstance(other, Unknown):
             return other
+        many = len(self.terms) * len(_terms(other)) > _MAX_TERMS
+        if many or _degree(self.terms) + _degree(_terms(other)) > _MAX_DEGREE:
+            return UNKNOWN
         total: dict[tuple[Atom, ...], int] = {}
         for left, a in self.terms:
             for right, b in _terms(other):
@@ -137,6 +142,10 @@ def _terms(dim: int | Expr) -> _Terms:
     if isinstance(dim, Expr):
         return dim.terms
     return (((), int(dim)),) if dim else ()
+
+
+def _degree(terms: _Terms) -> int:
+    return max((len(atoms) for atoms, _ in terms), default=0)
 
 
 def _build(total: Mapping[tuple[Atom, ...], int]) -> Dim:
@@ -230,6 +239,8 @@ def _remainder(left: Dim, right: Dim) -> Dim:
 
 def _atom(op: str, left: _Terms, right: _Terms) -> Dim:
     text = f"{_show(left, inside=True)}{op}{_show(right, inside=True)}"
+    if len(text) > _MAX_TEXT:
+        return UNKNOWN
     return Expr((((Atom(text, op, (left, right)),), 1),))
 
 

@@ -29,6 +29,9 @@ def short(number: int, unit: str = "") -> str:
         >>> short(25557032), short(999), short(1234, "B"), short(999_999)
         ('25.6 M', '999', '1.23 kB', '1.00 M')
     """
+    if abs(number) >= 10**300:  # more than a float holds, and than any machine computes
+        digits = len(f"{abs(number):x}") * 1.2041  # a hexadecimal digit is log10(16) decimal ones
+        return f"over 1e{digits - 2:.0f} {unit}".rstrip()
     # 999,999 would be written 1.00e+03 k: a number is put under the prefix that it rounds up to.
     for size, prefix in _DECIMAL:
         if abs(number) >= size * 0.9995:

@@ -86,9 +86,9 @@ def _compute(
 
 
 def _is_length(dim: object) -> bool:
-    # A setting from a file may be anything, and a rule may hand it on.
+    # A setting from a file may be anything, and a rule may hand it on; nothing counts beyond 64 bits.
     return isinstance(dim, Expr | Unknown) or (
-        isinstance(dim, int) and not isinstance(dim, bool) and dim >= 0
+        isinstance(dim, int) and not isinstance(dim, bool) and 0 <= dim < 2**63
     )
 
 

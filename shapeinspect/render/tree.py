@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from shapeinspect.ir import Call, Layer, Model, Value, Weight
 
-_NUMBERED = re.compile(r"(.*?)(\d+)")
-
+#: More digits are no number of a layer.
+_DIGITS = 18
+#: Parts of a path that become nodes; what a longer one names beyond them stays in one.
+_DEEPEST = 100
 #: How many equal neighbors make a fold: blocks from two on, single layers from three on.
 _FOLD_BLOCKS, _FOLD_LAYERS = 2, 3
 
@@ -59,30 +60,34 @@ def build(model: Model) -> Node:
     for call in model.calls:
         calls[call.layer].append(call)
     root = Node("")
-    known: dict[tuple[str, ...], Node] = {(): root}
+    inside: dict[tuple[int, str], Node] = {}
     for layer in model.layers:
-        parts = layer.parts or (layer.path,)
-        node = known.get(parts)
+        *around, last = _shortened(layer.parts or (layer.path,))
+        outer = root
+        for part in around:
+            outer = _child(inside, outer, part)
+        node = inside.get((id(outer), last))
         if node is None or node.layer is not None:
-            node = Node(parts[-1])
-            _parent(known, parts[:-1]).children.append(node)
-            known[parts] = node
+            inside.pop((id(outer), last), None)
+            node = _child(inside, outer, last)
         node.layer = layer
         node.calls = calls.get(layer.path, [])
     return root
 
 
-def _parent(known: dict[tuple[str, ...], Node], parts: tuple[str, ...]) -> Node:
-    missing: list[tuple[str, ...]] = []
-    while parts not in known:
-        missing.append(parts)
-        parts = parts[:-1]
-    node = known[parts]
-    for parts in reversed(missing):
-        child = Node(parts[-1])
-        node.children.append(child)
-        known[parts] = node = child
-    return node
+def _shortened(parts: tuple[str, ...]) -> tuple[str, ...]:
+    if len(parts) <= _DEEPEST:
+        return parts
+    return (*parts[: _DEEPEST - 1], ".".join(parts[_DEEPEST - 1 :]))
+
+
+def _child(inside: dict[tuple[int, str], Node], outer: Node, name: str) -> Node:
+    """The node of that name in another one, made if there is none."""
+    found = inside.get((id(outer), name))
+    if found is None:
+        found = inside[id(outer), name] = Node(name)
+        outer.children.append(found)
+    return found
 
 
 def fold(root: Node, model: Model) -> Node:
@@ -152,20 +157,22 @@ def _fold_run(nodes: list[Node]) -> list[Node]:
 def _follows(run: list[Node], node: Node) -> bool:
     if run[0].signature != node.signature:
         return False
-    last, this = _NUMBERED.fullmatch(run[-1].name), _NUMBERED.fullmatch(node.name)
-    return (
-        last is not None
-        and this is not None
-        and last.group(1) == this.group(1)
-        and int(this.group(2)) == int(last.group(2)) + 1
-    )
+    (stem, last), (other, this) = _numbered(run[-1].name), _numbered(node.name)
+    return bool(last and this) and stem == other and int(this) == int(last) + 1
+
+
+def _numbered(name: str) -> tuple[str, str]:
+    """Take the number off the end of a name; it is empty where there is none."""
+    stem = name.rstrip("0123456789")
+    number = name[len(stem) :]
+    return (stem, number) if len(number) <= _DIGITS else (name, "")
 
 
 def _close(run: list[Node]) -> list[Node]:
     if len(run) < (_FOLD_BLOCKS if run and run[0].children else _FOLD_LAYERS):
         return run
     first = run[0]
-    last = _NUMBERED.fullmatch(run[-1].name)
-    first.name = f"{first.name}–{last.group(2)}" if last else first.name
+    last = _numbered(run[-1].name)[1]
+    first.name = f"{first.name}–{last}" if last else first.name
     first.count = len(run)
     return [first]

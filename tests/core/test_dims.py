@@ -86,3 +86,18 @@ def test_symbols_are_found_inside_divisions() -> None:
 def test_what_is_no_dimension_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         parse(text)
+
+
+def test_an_expression_that_grows_without_end_is_unknown() -> None:
+    small = parse("*".join(f"(a{number} + b{number})" for number in range(8)))
+    assert len(str(small).split(" + ")) == 2**8
+    assert parse("*".join(f"(a{number} + b{number})" for number in range(60))) is UNKNOWN
+    squared: Dim = symbol("H")
+    for _ in range(6):
+        squared = squared * squared
+    assert str(squared).count("H") == 2**6
+    assert squared * squared is UNKNOWN
+    doubled: Dim = symbol("H")
+    for _ in range(60):
+        doubled = doubled + (doubled + 1) // 3
+    assert doubled is UNKNOWN

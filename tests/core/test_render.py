@@ -281,3 +281,19 @@ def test_weights_are_shown_where_a_file_holds_nothing_else() -> None:
     lines = _text(weights_only, width=60, unfold=True)
     assert max(map(len, lines)) <= 60
     assert sum("kernel kh5 kw7 i" in line for line in lines) == 2, "\n".join(lines)
+
+
+@pytest.mark.parametrize("name", ["1" * 5000, "1" * 50_000 + "x", "²"])
+def test_a_name_of_many_digits_is_no_number(name: str) -> None:
+    layers = tuple(Layer(f"{name}.{at}", "relu", "ReLU", (name + "y" * at,)) for at in range(3))
+    model = Model("m", "f", "f", "a", layers)
+    assert [node.name for node in fold(build(model), model).children] == [name, name + "y", name + "yy"]
+
+
+def test_a_path_of_many_parts_is_no_deeper_than_a_screen_can_show() -> None:
+    parts = tuple(f"p{number}" for number in range(5000))
+    layers = tuple(Layer(f"{at}", "relu", "ReLU", (*parts, str(at))) for at in range(2))
+    nodes = list(build(Model("m", "f", "f", "a", layers)).walk())
+    assert [node.layer for node in nodes if node.layer is not None] == list(layers)
+    assert len(nodes) == 1 + 99 + 2
+    assert nodes[-1].name == ".".join((*parts[99:], "1"))
