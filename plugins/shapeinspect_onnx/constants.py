@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import prod
@@ -33,15 +34,16 @@ class Constants:
     """The constants that the nodes of one graph may use.
 
     Args:
-        held: every constant by its name in the file, the outer graphs' included.
+        held: every constant by its name in the file, the outer graphs' included; None where a value of
+            this graph hides one of those.
         silent: the outputs of nodes that are no layers, for their constants go to their users.
     """
 
-    held: dict[str, Held] = field(default_factory=dict)
+    held: ChainMap[str, Held | None] = field(default_factory=ChainMap)
     silent: set[str] = field(default_factory=set)
 
 
-def collect(graph: Any, outer: Mapping[str, Held], store: Store, prefix: str) -> Constants:
+def collect(graph: Any, outer: ChainMap[str, Held | None], store: Store, prefix: str) -> Constants:
     """Find the constants of one graph.
 
     Args:
@@ -50,9 +52,8 @@ def collect(graph: Any, outer: Mapping[str, Held], store: Store, prefix: str) ->
         store: makes constants of TensorProtos.
         prefix: begins the keys, so that two branches' tensors of one name stay two.
     """
-    found = Constants(dict(outer))
-    for entry in graph.input:
-        found.held.pop(entry.name, None)
+    found = Constants(outer.new_child())
+    found.held.update(dict.fromkeys(entry.name for entry in graph.input))
     for tensor in graph.initializer:
         found.held[tensor.name] = store.hold(tensor, prefix + tensor.name)
     for sparse in graph.sparse_initializer:
@@ -65,19 +66,19 @@ def collect(graph: Any, outer: Mapping[str, Held], store: Store, prefix: str) ->
         with Blame(store.source.label, node):
             held = _made(node, found.held, store, prefix)
         if held is None:
-            found.held.pop(name, None)
+            found.held[name] = None
             continue
         found.held[name] = held
         (lazy if held.made or held.transposed else found.silent).add(name)
     if lazy:
         needed = _needed(graph, found.held, lazy)
         for name in needed:
-            del found.held[name]
+            found.held[name] = None
         found.silent.update(lazy - needed)
     return found
 
 
-def _made(node: Any, held: Mapping[str, Held], store: Store, prefix: str) -> Held | None:
+def _made(node: Any, held: Mapping[str, Held | None], store: Store, prefix: str) -> Held | None:
     """Return the constant that a node makes, if it makes one without arithmetic."""
     if node.op_type == "Constant":
         return _constant(node, store, prefix)
@@ -95,10 +96,11 @@ def _made(node: Any, held: Mapping[str, Held], store: Store, prefix: str) -> Hel
         return None
     if node.op_type == "DequantizeLinear":
         rest = [held.get(name) if name else None for name in (*node.input[1:], "")[:2]]
+        if rest[0] is None or any(part is not None and part.scale is not None for part in (first, *rest)):
+            return None  # a scale that is scaled itself, and again: twice as many weights at each
         settings = attributes(node)
         axis, block = int(settings.get("axis", 1)), int(settings.get("block_size", 0))
-        scaled = replace(first, scale=rest[0], zero=rest[1], axis=axis, block=block)
-        return scaled if rest[0] is not None else None
+        return replace(first, scale=rest[0], zero=rest[1], axis=axis, block=block)
     return first
 
 
@@ -151,7 +153,7 @@ def _filled(node: Any, shape: Held) -> Held | None:
     return Held(name, lengths, code, 0, name, values=fill, made=True)
 
 
-def _needed(graph: Any, held: Mapping[str, Held], lazy: set[str]) -> set[str]:
+def _needed(graph: Any, held: Mapping[str, Held | None], lazy: set[str]) -> set[str]:
     """Find which of the lazy constants some user cannot take as its weight."""
     found = {entry.name for entry in graph.output} & lazy
     for node in graph.node:
@@ -159,7 +161,9 @@ def _needed(graph: Any, held: Mapping[str, Held], lazy: set[str]) -> set[str]:
         found.update(
             name
             for slot, name in enumerate(node.input)
-            if name in lazy and not _absorbs(node.op_type, op, slot, held[name])
+            if name in lazy
+            and (constant := held.get(name)) is not None
+            and not _absorbs(node.op_type, op, slot, constant)
         )
         for _, inner in subgraphs(node):
             found |= _needed(inner, held, lazy)

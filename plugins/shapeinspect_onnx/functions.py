@@ -14,6 +14,9 @@ _Key: TypeAlias = "tuple[str, str, str]"
 
 MAX_DEPTH = 32
 MAX_NODES = 200_000
+#: Bytes that bodies and the paths before names may become, and characters of one path.
+MAX_BYTES = 128 << 20
+MAX_PATH = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,22 @@ class Expansion:
     openings: dict[str, list[Container]] = field(default_factory=dict)
     empty: list[str] = field(default_factory=list)
     versions: dict[str, int] = field(default_factory=dict)
+    spent: int = 0
+
+    def spend(self, count: int) -> None:
+        """Pay for bytes that are made of what the file says once.
+
+        Args:
+            count: how many.
+
+        Raises:
+            UnreadableFileError: if there are too many in all.
+        """
+        self.spent += count
+        if self.spent > MAX_BYTES:
+            raise UnreadableFileError(
+                self.label, f"functions and graphs inside nodes expand to over {MAX_BYTES >> 20} MiB"
+            )
 
 
 def subgraphs(node: Any) -> list[tuple[str, Any]]:
@@ -119,6 +138,8 @@ def _count(nodes: Iterable[Any], state: Expansion, known: dict[_Key, int], depth
 
 
 def _graph(graph: Any, prefix: str, state: Expansion, depth: int) -> None:
+    names = len(graph.node) + len(graph.input) + len(graph.initializer)
+    state.spend(len(prefix) * (names + sum(len(node.output) for node in graph.node)))
     name_nodes(graph.node, prefix, state.origins)
     nodes = [made for node in graph.node for made in _expand(node, state, depth)]
     if len(nodes) != len(graph.node) or state.functions:
@@ -131,6 +152,10 @@ def _expand(node: Any, state: Expansion, depth: int) -> list[Any]:
     function = state.functions.get(_key(node))
     if function is None:
         for name, graph in subgraphs(node):
+            if len(node.name) + len(name) > MAX_PATH:
+                raise UnreadableFileError(
+                    state.label, f"a graph stands at a path of over {MAX_PATH:,} characters"
+                )
             _graph(graph, f"{node.name}/{name}/", state, depth + 1)
         return [node]
     if not function.node:
@@ -144,7 +169,10 @@ def _expand(node: Any, state: Expansion, depth: int) -> list[Any]:
     given = {attribute.name: attribute for attribute in function.attribute_proto}
     given.update({attribute.name: attribute for attribute in node.attribute})
     body = []
+    handed = sum(len(name) for name in (*node.input, *node.output, node.name))
     for inner in function.node:
+        state.spend(2 * inner.ByteSize() + handed * (len(inner.input) + len(inner.output) + 1))
+        state.spend(2 * sum(attribute.ByteSize() for attribute in _referred(inner, given)))
         copy = type(inner)()
         copy.CopyFrom(inner)
         _rename(copy, names, node.name, given)
@@ -154,6 +182,13 @@ def _expand(node: Any, state: Expansion, depth: int) -> list[Any]:
     container = Container(node.name, node.op_type, tuple(node.input), tuple(node.output))
     state.openings.setdefault(made[0].name, []).insert(0, container)
     return made
+
+
+def _referred(node: Any, given: dict[str, Any]) -> list[Any]:
+    """The call's attributes that a node of the body asks for, those in its subgraphs too."""
+    own = [given[one.ref_attr_name] for one in node.attribute if one.ref_attr_name in given]
+    inner = (part for _, graph in subgraphs(node) for part in graph.node)
+    return [*own, *(found for part in inner for found in _referred(part, given))]
 
 
 def _rename(node: Any, known: dict[str, str], path: str, given: dict[str, Any]) -> None:

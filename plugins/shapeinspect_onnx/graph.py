@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import ChainMap, Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -38,8 +38,8 @@ class Scope:
     """
 
     constants: Constants
-    names: dict[str, str]
-    types: dict[str, Any]
+    names: ChainMap[str, str]
+    types: ChainMap[str, Any]
     values: str
 
 
@@ -76,9 +76,11 @@ class Walk:
             outer: what the graph around it can see; None for the model's own.
             path: begins the names of this graph's values; empty for the model's own.
         """
-        held = outer.constants.held if outer else {}
+        held: ChainMap[str, Held | None] = outer.constants.held if outer else ChainMap()
         constants = collect(proto, held, self.store, path)
-        names, types = dict(outer.names if outer else {}), dict(outer.types if outer else {})
+        # What the graphs around it hold is looked up there: copies would cost all of it for each graph.
+        names: ChainMap[str, str] = outer.names.new_child() if outer else ChainMap()
+        types: ChainMap[str, Any] = outer.types.new_child() if outer else ChainMap()
         own = [entry.name for entry in (*proto.input, *proto.initializer)]
         own += [name for node in proto.node for name in node.output if name]
         names.update({name: path + name for name in own})
@@ -88,7 +90,9 @@ class Walk:
                 types[entry.name] = entry.type
         scope = Scope(constants, names, types, path)
         for tensor in proto.initializer:
-            self.unused[path + tensor.name] = constants.held[tensor.name]
+            stored = constants.held[tensor.name]
+            if stored is not None:
+                self.unused[path + tensor.name] = stored
         for node in proto.node:
             self._node(node, scope)
         for entry in proto.output:
@@ -121,8 +125,8 @@ class Walk:
             self._container(container.path, container.type, node, container.inputs, container.outputs, scope)
         outputs = [name for name in node.output if name]
         if outputs and all(name in scope.constants.silent for name in outputs):
-            held = scope.constants.held
-            self.used.update(held[name].key for name in node.input if name in held)
+            held = map(scope.constants.held.get, node.input)
+            self.used.update(constant.key for constant in held if constant is not None)
             return
         path = node.name
         if node.op_type in _BLOCKS and node.domain in ops.DEFAULT_DOMAINS:

@@ -14,21 +14,21 @@ _HIDDEN = "shapeinspect.hidden."
 _TRUSTING = frozenset({"EyeLike", "RegexFullMatch", "DictVectorizer", "LabelEncoder"})
 
 
-def hide(graph: Any, known: frozenset[str] = frozenset()) -> bool:
+def hide(graph: Any, known: tuple[frozenset[str], ...] = ()) -> bool:
     """Move such nodes into a domain that inference does not know, in place.
 
     Args:
         graph: the GraphProto.
-        known: the values of the graphs around it whose types are recorded.
+        known: the values of each graph around it whose types are recorded.
 
     Returns:
         whether there are any.
     """
-    typed = known | {entry.name for entry in (*graph.input, *graph.value_info) if entry.HasField("type")}
-    typed |= {tensor.name for tensor in graph.initializer}
+    own = {entry.name for entry in (*graph.input, *graph.value_info) if entry.HasField("type")}
+    typed = (frozenset(own | {tensor.name for tensor in graph.initializer}), *known)
     found = False
     for node in graph.node:
-        if node.op_type in _TRUSTING and (not node.input or node.input[0] not in typed):
+        if node.op_type in _TRUSTING and not (node.input and any(node.input[0] in names for names in typed)):
             node.domain = _HIDDEN + node.domain
             found = True
         for _, inner in subgraphs(node):

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from typing import Any
 
 #: Where PyTorch's exporter writes the modules around a node.
+#: Parts of a path; what a longer one names beyond them stays in one.
+_DEEPEST = 64
 _SCOPES = "pkg.torch.onnx.name_scopes"
 
 
@@ -80,6 +82,8 @@ def _shorten(parts: Iterable[str]) -> tuple[str, ...]:
     for part in parts:
         found.append(part[len(spelled) + 1 :] if spelled and part.startswith(spelled + ".") else part)
         spelled = part
+    if len(found) > _DEEPEST:
+        return (*found[: _DEEPEST - 1], "/".join(found[_DEEPEST - 1 :]))
     return tuple(found)
 
 

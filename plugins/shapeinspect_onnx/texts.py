@@ -8,6 +8,8 @@ from typing import Any
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect_onnx.functions import subgraphs
 
+_MAX_RANK = 64
+
 
 def check(model: Any, label: str) -> None:
     """Check every name of a model that is used later.
@@ -39,7 +41,10 @@ def _graph(graph: Any, label: str) -> None:
         _check((entry.name,), label)
         for field in ("tensor_type", "sparse_tensor_type"):
             if entry.type.HasField(field):
-                _check([dim.dim_param for dim in getattr(entry.type, field).shape.dim], label)
+                lengths = getattr(entry.type, field).shape.dim
+                if len(lengths) > _MAX_RANK:
+                    raise UnreadableFileError(label, f"the value {entry.name!r} has {len(lengths):,} axes")
+                _check([dim.dim_param for dim in lengths], label)
     _nodes(graph.node, label)
 
 

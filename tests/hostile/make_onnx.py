@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -226,7 +227,69 @@ WIRE = {
     "an axis out of bounds": changed(axis, "a crash of onnx's own inference", W, "gave up"),
 }  # fmt: skip
 
-CASES: dict[str, Case] = {**PLACES, **WIRE}
+
+def branch(count: int, output: str = "o") -> Any:
+    """A graph of as many nodes, for a branch."""
+    from onnx import TensorProto, helper
+
+    nodes = [helper.make_node("Relu", ["x"], [output if not n else f"z{n}"]) for n in range(count)]
+    return helper.make_graph(nodes, "b", [], [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)])
+
+
+def named(made: Any, _: Any) -> None:
+    """A node of a name of a million letters around many others."""
+    from onnx import helper
+
+    inner = {"then_branch": branch(20_000), "else_branch": branch(1)}
+    made.graph.node.append(helper.make_node("If", ["x"], ["q"], "n" * 1_000_000, **inner))
+
+
+def blob(made: Any, _: Any) -> None:
+    """A function of one node of half a million bytes, which is called many times."""
+    from onnx import helper
+
+    body = [helper.make_node("Op", ["a"], ["b"], domain="q", text=b"t" * 500_000)]
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("q", 1)]
+    made.functions.append(helper.make_function("d", "f", ["a"], ["b"], body, opsets))
+    made.opset_import.extend([helper.make_opsetid("d", 1)])
+    made.graph.node.extend(helper.make_node("f", ["x"], [f"r{n}"], domain="d") for n in range(2000))
+
+
+def scales(made: Any, weight: Any) -> None:
+    """A weight whose scale and zero point have the one before as theirs, forty times over."""
+    from onnx import helper
+
+    names = [weight.name, *(f"s{n}" for n in range(40))]
+    for before, after in pairwise(names):
+        made.graph.node.insert(0, helper.make_node("DequantizeLinear", [before] * 3, [after]))
+    made.graph.node.sort(key=lambda node: (node.name == "fc", int(node.output[0][1:] or 0)))
+    made.graph.node[-1].input[1] = names[-1]
+
+
+def lengths(*dims: int | str) -> Callable[[Any, Any], None]:
+    """An input of these lengths, flattened."""
+
+    def change(made: Any, _: Any) -> None:
+        from onnx import TensorProto, helper
+
+        made.graph.input.append(helper.make_tensor_value_info("v", TensorProto.FLOAT, dims))
+        made.graph.node.append(helper.make_node("Flatten", ["v"], ["u"], axis=0))
+
+    return change
+
+
+FACTORS = "*".join(f"(a{n} + b{n})" for n in range(60))
+EXPAND = "expand to over"
+GROWN = {
+    "a long name around many nodes": changed(named, "20,000 names of a million letters", "path of over"),
+    "a large function that is called often": changed(blob, "a gigabyte of copies", EXPAND),
+    "scales of scales": changed(scales, "2^40 weights", W),
+    "a length of 2^60 terms": changed(lengths(FACTORS, 3), "a product without end", W),
+    "a product of 2^1860": changed(lengths(*[2**62] * 30), "a number that no total can hold", W),
+    "a thousand axes": changed(lengths(*[2**62] * 1000), "a number that no text can hold", "1,000 axes"),
+}  # fmt: skip
+
+CASES: dict[str, Case] = {**PLACES, **WIRE, **GROWN}
 
 if __name__ == "__main__":
     main(CASES)
