@@ -264,7 +264,8 @@ def check_inside(name: str, label: str) -> None:
         not name
         or name.startswith("/")
         or any(char in name for char in "\\\0:")
-        or any(part in ("..", "") for part in parts)
+        or any(part in ("..", ".", "") for part in parts[1:])
+        or parts[0] in ("..", "")
     ):
         raise UnreadableFileError(label, f"it names a path outside its own directory: {name!r}")
     sizes = [len(part.encode("utf-8", "replace")) for part in parts]

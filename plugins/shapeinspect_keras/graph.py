@@ -20,6 +20,8 @@ from shapeinspect_keras.symbols import BATCH, input_shape, names, open_shape
 FOLD, UNFOLD = "(fold time into batch)", "(unfold)"
 #: How many calls may come of running models inside a model again: they multiply one another.
 _REPEATS = 100_000
+#: Characters of the path that stands before the names of everything in a model.
+_LONGEST_PATH = 8192
 
 
 @dataclass(slots=True)
@@ -108,6 +110,7 @@ class _Walk:
     # Forms
 
     def model(self, node: Node, path: Path, inputs: Sequence[str]) -> tuple[str, ...]:
+        self.bounded(path)
         self.repeated += len(node.children) if path in self.entered else 0
         self.entered.add(path)
         if self.repeated > _REPEATS:
@@ -196,8 +199,16 @@ class _Walk:
             self.graph.layers[path] = described(node)
         return self.graph.layers[path]
 
+    def bounded(self, path: Path) -> None:
+        """Refuse a path that is too long to stand before many names."""
+        if sum(map(len, path)) > _LONGEST_PATH:
+            raise UnreadableFileError(
+                self.graph.label, f"the path of a model in it has over {_LONGEST_PATH:,} characters"
+            )
+
     def idle(self, node: Node, path: Path) -> None:
         """Add the layers that no call reaches."""
+        self.bounded(path if node.children else ())
         for child in node.children:
             self.register(child, (*path, child.name))
             self.idle(child, (*path, child.name))

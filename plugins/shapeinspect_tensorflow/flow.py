@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect_tensorflow.nodes import Function, Graph, Node
 
+_LONGEST_PATH = 8192
 _MAX_STEPS = 1_000_000
 _MAX_CALLS = 10_000
 _MAX_DEPTH = 100
@@ -165,6 +166,8 @@ class Flow:
             if self._size > _MAX_STEPS:
                 raise UnreadableFileError(self._label, f"it holds more than {_MAX_STEPS:,} nodes")
             prefix = f"{scope.prefix}{node.name}/"
+            if len(prefix) > _LONGEST_PATH:
+                raise UnreadableFileError(self._label, f"a call's path has over {_LONGEST_PATH:,} characters")
             scope.inner[node.name] = Scope(
                 body.nodes, prefix, {name: place for place, name in enumerate(body.arguments)}, node, scope,
                 body.outputs, scope.depth + 1,

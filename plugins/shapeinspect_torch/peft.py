@@ -17,6 +17,9 @@ from shapeinspect.ir import Frozen, Layer, Model, Note
 _MAX_TEXT = 200
 _MAX_NOTES = 8
 _PREFIX = "base_model.model."
+_ENDS = re.compile(r"^\^|\$$")
+#: Parts of a layer's path, from its end, that a pattern may name.
+_MAX_PARTS = 64
 
 
 def with_adapter(model: Model, config: Mapping[str, Any]) -> Model:
@@ -38,8 +41,9 @@ def with_adapter(model: Model, config: Mapping[str, Any]) -> Model:
         notes.append(
             Note(f"an adapter of the method {method[:_MAX_TEXT]}, whose weights are shown as they are")
         )
-    layers = tuple(_scaled(layer, config) for layer in model.layers)
-    notes += _contradictions(layers, config)
+    alphas, ranks = (_Patterns(config.get(name)) for name in ("alpha_pattern", "rank_pattern"))
+    layers = tuple(_scaled(layer, config, alphas) for layer in model.layers)
+    notes += _contradictions(layers, config, ranks)
     pairs = sum(layer.kind == "lora" for layer in layers)
     base = config.get("base_model_name_or_path")
     told = f" of {base[:_MAX_TEXT]}" if isinstance(base, str) and base else ""
@@ -73,33 +77,39 @@ def _scaling(config: Mapping[str, Any], rank: float | None, alpha: float | None)
     return alpha / math.sqrt(rank) if config.get("use_rslora") is True else alpha / rank
 
 
-def _scaled(layer: Layer, config: Mapping[str, Any]) -> Layer:
+def _scaled(layer: Layer, config: Mapping[str, Any], alphas: _Patterns) -> Layer:
     if layer.kind != "lora":
         return layer
-    alpha = _number(_of_layer(config.get("alpha_pattern"), layer.path))
+    alpha = _number(alphas.of(layer.path))
     alpha = _number(config.get("lora_alpha")) if alpha is None else alpha
     if alpha is None:
         return layer
     return replace(layer, attributes=Frozen({**layer.attributes, "alpha": alpha}))
 
 
-def _of_layer(patterns: Any, path: str) -> Any:
-    """The entry of a pattern that names this layer; as a text or the end of a path, never as code."""
-    if not isinstance(patterns, dict):
-        return None
-    plain = path.removeprefix(_PREFIX)
-    for pattern, value in patterns.items():
-        name = re.sub(r"^\^|\$$", "", pattern)
-        if plain == name or plain.endswith(f".{name}"):
-            return value
-    return None
+class _Patterns:
+    """Patterns of layers' names; each is a text or the end of a path, never code."""
+
+    def __init__(self, told: Any) -> None:
+        self._values: dict[str, tuple[int, Any]] = {}
+        for place, (pattern, value) in enumerate(told.items() if isinstance(told, dict) else ()):
+            self._values.setdefault(_ENDS.sub("", pattern), (place, value))
+
+    def of(self, path: str) -> Any:
+        """The entry of the first pattern that names this layer, or None."""
+        if not self._values:
+            return None
+        ends = path.removeprefix(_PREFIX).split(".")[-_MAX_PARTS:]
+        names = (".".join(ends[at:]) for at in range(len(ends)))
+        found = [self._values[name] for name in names if name in self._values]
+        return min(found, key=lambda entry: entry[0])[1] if found else None
 
 
-def _contradictions(layers: Sequence[Layer], config: Mapping[str, Any]) -> list[Note]:
+def _contradictions(layers: Sequence[Layer], config: Mapping[str, Any], ranks: _Patterns) -> list[Note]:
     found = []
     for layer in layers:
         rank = layer.attributes.get("rank") if layer.kind == "lora" else None
-        said = _number(_of_layer(config.get("rank_pattern"), layer.path))
+        said = _number(ranks.of(layer.path))
         said = _number(config.get("r")) if said is None else said
         # AdaLoRA takes ranks away, down from init_r; its "r" is a default that nothing reads.
         free = bool(config.get("rank_pattern")) or config.get("peft_type") == "ADALORA"

@@ -114,33 +114,33 @@ def read_index(source: Source, load: Callable[[Source, str], Shard]) -> Shard:
     """
     index = _Index(source)
     shards: dict[str, dict[str, Weight]] = {}
-    notes: list[Note] = []
+    notes: dict[Note, None] = {}
     metadata: dict[str, str] = {}
-    missing = []
+    missing: dict[str, None] = {}
     format_ = ""
     for name in counted(index.files, "files"):
         try:
             file = source.sibling(name)
         except UsageError:
-            missing.append(name)
+            missing[name] = None
             continue
         if (refused := foreign(file)) is not None:
             raise refused
         shard = load(file, name)
         shards[name] = {weight.name: weight for weight in shard.weights}
         metadata.update(shard.metadata)
-        notes.extend(note for note in shard.notes if note not in notes)
+        notes.update(dict.fromkeys(shard.notes))
         format_ = shard.format
     if not shards:
         raise UnreadableFileError(
-            source.label, f"none of the files it names is there, such as {missing[0]!r}"
+            source.label, f"none of the files it names is there, such as {next(iter(missing))!r}"
         )
     weights, more = _gather(index, shards, missing)
     return Shard(format_, tuple(weights), (*notes, *more), Frozen(metadata))
 
 
 def _gather(
-    index: _Index, shards: dict[str, dict[str, Weight]], missing: list[str]
+    index: _Index, shards: dict[str, dict[str, Weight]], missing: dict[str, None]
 ) -> tuple[list[Weight], list[Note]]:
     weights: list[Weight] = []
     absent: list[str] = []
@@ -158,9 +158,9 @@ def _gather(
     if missing:
         lost = many(len(homeless), "weight")
         notes.append(
-            Note(f"{_list(missing)} is missing: nothing is known of {lost} in it")
+            Note(f"{_list([*missing])} is missing: nothing is known of {lost} in it")
             if len(missing) == 1
-            else Note(f"{_list(missing)} are missing: nothing is known of {lost} in them")
+            else Note(f"{_list([*missing])} are missing: nothing is known of {lost} in them")
         )
     if absent:
         notes.append(Note(f"the index names weights that their files do not hold: {_list(absent)}"))

@@ -171,9 +171,20 @@ GRAPHS = {
     "models that call one another": refused(lambda: level(9), "8^9 layers", "too often", more=8),
 }  # fmt: skip
 
+
+def around_many() -> dict:
+    """A model of a name of half a million letters around 3,000 layers."""
+    dense = [{"class_name": "Dense", "config": {"name": f"d{n}", "units": 3}} for n in range(3000)]
+    inner = {"class_name": "Sequential", "config": {"name": "n" * 500_000, "layers": dense}}
+    return {"class_name": "Sequential", "config": {"name": "m", "layers": [inner]}}
+
+
 CASES: dict[str, Case] = {
     **{f"executes: {name}": case for name, case in EXECUTES.items()},
     **{f"graph: {name}": case for name, case in GRAPHS.items()},
+    "a long name around many layers": refused(
+        around_many, "3,000 names of half a million letters", "path of a model in it has over"
+    ),
 }
 
 if __name__ == "__main__":

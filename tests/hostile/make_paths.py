@@ -27,7 +27,7 @@ NAMES = {
         "a backslash": "..\\x",
     "a drive": "C:x", "a network drive": "\\\\host\\share\\x", "slashes": "//host/share/x",
     "a URL": "file:///etc/passwd", "NUL": "a\0b", "nothing": "", "out and in": "a/../../given/x",
-        "two slashes": "a//b",
+        "two slashes": "a//b", "here and here": "././x",
     "a home": "~root/../x",
 }  # fmt: skip
 
@@ -131,6 +131,28 @@ def many(home: Path) -> None:
     (home / INDEX).write_text(json.dumps({"weight_map": told}))
 
 
+def missing(home: Path) -> None:
+    """Many weights of many files, of which one is there."""
+    told = {"w": "x.safetensors", **{f"w{number}": f"{number % 9990}.bin" for number in range(300_000)}}
+    (home / INDEX).write_text(json.dumps({"weight_map": told}))
+    (home / "x.safetensors").write_bytes(safetensors({"w": entry()}, bytes(60)))
+
+
+def patterns(home: Path) -> None:
+    """An adapter of many pairs, and as many patterns that name none of them."""
+    names = [f"base_model.model.l{number}.q.lora_{side}.weight" for number in range(2000) for side in "AB"]
+    header = {name: entry(start=60 * at, end=60 * at + 60) for at, name in enumerate(names)}
+    (home / "adapter_model.safetensors").write_bytes(safetensors(header, bytes(60 * len(names))))
+    told = {f"zz{number}": 3 for number in range(100_000)}
+    config = {"peft_type": "LORA", "r": 3, "lora_alpha": 8, "alpha_pattern": told, "rank_pattern": told}
+    (home / "adapter_config.json").write_text(json.dumps(config))
+
+
+PAIRS = {
+    f"base_model.model.l{number}.q.lora_{side}.weight": (3, 5) for number in range(2000) for side in "AB"
+}
+
+
 def parts(home: Path) -> None:
     """Parts of one GGUF model, of which the second is a link."""
     made = Gguf().head(1, 1).text(b"split.count").number("I", 2).number("H", 2)
@@ -180,6 +202,10 @@ CASES: dict[str, Case] = {
     "a pipe": row(pipe, "to wait for ever", Refused("neither a file")),
     "a directory as a shard": row(folder, "another kind of file", Refused("safetensors")),
     "20,000 files": row(many, "as many files to open", Refused("names 20,000 files")),
+    "9,990 missing files of 300,000 weights": Case(
+        missing, "a search of all files for each weight", Read(W, "are missing"), INDEX, PATHS, seconds=6),
+    "100,000 patterns of an adapter": Case(
+        patterns, "a search of all patterns for each layer", Read(PAIRS), ".", PATHS, seconds=6),
     "torch: a storage's key": row(stored("../../x"), "a file outside", Refused("no storage"), "m.pt"),
     "keras: a shard outside": row(shards_of_keras("../x.h5"), "a file outside", Refused("../x.h5"),
         "m.keras"),
