@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from shapeinspect.adapter import Adapter
-from shapeinspect.ir import Model, Note
+from shapeinspect.ir import Frozen, Model, Note
 from shapeinspect.source import Source
 from shapeinspect.text import many
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _ARCHIVE, _ARRAY = b"PK\x03\x04", b"\x93NUMPY"
 #: The path of weights whose names have no prefix.
 _ROOT = "(root)"
+_SHOWN = 8
 
 
 class NumpyAdapter(Adapter):
@@ -51,14 +52,19 @@ class NumpyAdapter(Adapter):
         from shapeinspect_numpy.arrays import of_archive, of_array
 
         single = source.head[:6] == _ARRAY or (source.suffix == ".npy" and source.head[:4] != _ARCHIVE)
-        weights, others = ([of_array(source)], 0) if single else of_archive(source)
+        if single:
+            weight, named = of_array(source)
+            weights, others = [weight], 0
+        else:
+            weights, others, named = of_archive(source)
         return Model(
             source.label,
             "npy" if single else "npz",
             "unknown",
             self.name,
             _layers(weights),
-            notes=_notes(weights, others),
+            notes=_notes(weights, others, named),
+            metadata=Frozen({"globals": ", ".join(named)} if named else {}),
         )
 
 
@@ -74,7 +80,7 @@ def _layers(weights: Sequence[Weight]) -> tuple[Layer, ...]:
     )
 
 
-def _notes(weights: Sequence[Weight], others: int) -> tuple[Note, ...]:
+def _notes(weights: Sequence[Weight], others: int, named: Sequence[str]) -> tuple[Note, ...]:
     notes = []
     if weights:
         notes.append(Note("names and shapes alone prove no kinds: the file names no framework"))
@@ -84,6 +90,9 @@ def _notes(weights: Sequence[Weight], others: int) -> tuple[Note, ...]:
     if objects:
         listed = ", ".join(objects[:3]) + (" …" if len(objects) > 3 else "")
         notes.append(Note(f"arrays of Python objects are pickled and were not read: {listed}"))
+    if named:
+        more = f" and {len(named) - _SHOWN:,} more" if len(named) > _SHOWN else ""
+        notes.append(Note(f"not executed; globals referenced: {', '.join(named[:_SHOWN])}{more}"))
     raw = sum(weight.dtype == "void16" for weight in weights)
     if raw:
         notes.append(Note(f"raw pairs of bytes (void16), as bfloat16 is saved: {many(raw, 'array')}"))

@@ -12,6 +12,7 @@ from shapeinspect.ir import Weight
 from shapeinspect.source import Source
 from shapeinspect_numpy.directory import Member, inflate, members
 from shapeinspect_numpy.header import Header, read_header
+from shapeinspect_numpy.pickled import LIMIT, names
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,19 +20,22 @@ if TYPE_CHECKING:
 _SUFFIX = ".npy"
 
 
-def of_archive(source: Source) -> tuple[list[Weight], int]:
+def of_archive(source: Source) -> tuple[list[Weight], int, list[str]]:
     """Read the headers of an archive's arrays.
 
     Args:
         source: the archive.
 
     Returns:
-        The arrays in the order of the archive, and how many other files it holds.
+        The arrays in the order of the archive, how many other files it holds, and what the pickles of
+        arrays of objects name.
 
     Raises:
         UnreadableFileError: if it is cut off, corrupt or hostile.
     """
-    weights, others = [], 0
+    weights: list[Weight] = []
+    named: list[str] = []
+    others, left = 0, LIMIT
     with source.open() as file:
         for member in members(file, source.size or 0, source.label):
             if not member.name.endswith(_SUFFIX):
@@ -50,17 +54,26 @@ def of_archive(source: Source) -> tuple[list[Weight], int]:
             if header.length + (header.nbytes or 0) > member.size:
                 reason = f"{member.name!r} claims {header.nbytes:,} bytes of data and has {member.size:,}"
                 raise UnreadableFileError(source.label, reason, offset=member.start)
+            if header.itemsize is None:
+                size = min(member.size, header.length + left)
+                file.seek(member.start)
+                data = inflate(member, file.read(min(member.packed, size + 1024)), size, source.label)
+                named += names(data[header.length :])
+                left -= size - header.length
             weights.append(
                 _weight(member.name.removesuffix(_SUFFIX), header, partial(_member, source, member))
             )
-    return weights, others
+    return weights, others, list(dict.fromkeys(named))
 
 
-def of_array(source: Source) -> Weight:
+def of_array(source: Source) -> tuple[Weight, list[str]]:
     """Read the header of a single array, which is named after its file.
 
     Args:
         source: the file.
+
+    Returns:
+        The array, and what the pickle of an array of objects names.
 
     Raises:
         UnreadableFileError: if it is cut off, corrupt or hostile.
@@ -77,7 +90,8 @@ def of_array(source: Source) -> Weight:
     if header.length + (header.nbytes or 0) > (source.size or 0):
         reason = f"the array claims {header.nbytes:,} bytes of data and the file ends before"
         raise UnreadableFileError(source.label, reason, offset=source.size)
-    return _weight(name, header, partial(_file, source))
+    named = names(more(header.length + LIMIT)[header.length :]) if header.itemsize is None else []
+    return _weight(name, header, partial(_file, source)), named
 
 
 def _weight(name: str, header: Header, values: partial[np.ndarray[Any, Any]]) -> Weight:

@@ -88,11 +88,10 @@ class _Walker:
         self._calls: list[Draft] = []
         self._values: dict[str, None] = {}
         self._probe: list[tuple[Described, Made]] | None = None
-        self._steps = self._work = self._depth = 0
+        self._steps = self._work = self._depth = self._branches = self._loops = 0
         self._again: Counter[str] = Counter()
         self._starts: dict[tuple[str, int], Mapping[str, int]] = {}
         self._roles: dict[str, dict[str, Weight]] = {}
-        self._branches = self._loops = 0
 
     def follow(self) -> Followed | None:
         function = self._function(self._class(""), "forward", 2)
@@ -128,8 +127,7 @@ class _Walker:
             text = self._code.text(class_name) if indent else self._code.module(class_name)
             if (class_name, indent) not in self._starts:
                 self._starts[class_name, indent] = starts(text, indent)
-            known = self._starts[class_name, indent]
-            self._functions[key] = find_function(text, name, indent, known)
+            self._functions[key] = find_function(text, name, indent, self._starts[class_name, indent])
         return self._functions[key]
 
     def _method(self, path: str, name: str, args: list[Any], kwargs: dict[str, Any], scope: Scope) -> Any:

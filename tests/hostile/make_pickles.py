@@ -277,6 +277,13 @@ def polyglot(home: Path) -> bytes:
     return legacy(body, "0") + archive(b"\x80\x02}" + text("other") + TENSOR + b"s.")
 
 
+def objects(home: Path, pickled: bytes = b"") -> bytes:
+    """An array of objects, as numpy saves it."""
+    head = b"{'descr': '|O', 'fortran_order': False, 'shape': (1,), }\n"
+    start = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head
+    return start + (pickled or pickle.dumps([Trap(home)], 4))
+
+
 def legacy_with(inert: bytes, place: int) -> bytes:
     """The container of torch before 1.6 with a trap in front of what one of its pickles holds."""
     parts: list = [pickle.dumps(part, 2) for part in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True})]
@@ -314,6 +321,16 @@ CONTAINERS = {
     "in a .bin of a directory": Case(
         file(lambda home: beside(dumped(home, 4), 4), "pytorch_model.bin"),
         "code in a directory's weights", Read(W, "builtins.exec"), ".", springs=True),
+    "in an array of objects": Case(
+        file(objects, "m.npy"), "code in an array", Read({"m": (1,)}, "builtins.exec"),
+        "m.npy"),
+    "in an array of objects of an archive": Case(
+        file(lambda home: packed({"w.npy": objects(home)}), "m.npz"), "code in an array",
+        Read({"w": (1,)}, "builtins.exec"), "m.npz"),
+    "in an array of objects, behind a name that is computed": Case(
+        file(lambda home: objects(home, b"\x80\x04\x8c\x02os\x8c\x06system20\x93."), "m.npy"),
+        "a name that no list shows",
+        Read({"m": (1,)}, "a name that is computed"), "m.npy"),
     "in the constants of TorchScript": Case(
         file(lambda home: packed({"m/constants.pkl": b"\x80\x02" + dumped(home, 2) + b".",
                                   "m/data.pkl": b"\x80\x02}" + text("w") + TENSOR + b"s.",
