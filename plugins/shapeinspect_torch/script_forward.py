@@ -40,8 +40,7 @@ from shapeinspect_torch.script_values import (
 )  # fmt: skip
 
 _MAX_STEPS = 200_000
-#: Parts of values that are looked at: a tuple may hold the same one twice, sixty times over.
-_MAX_WORK = 300_000
+_MAX_WORK = 300_000  # parts of values that are looked at: a tuple may hold the same one twice, and again
 _MAX_DEPTH = 100
 _MAX_ROUNDS = 256
 #: A second trace of a layer's forward, or an overload of it, has a number behind its name.
