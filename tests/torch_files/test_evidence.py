@@ -79,7 +79,7 @@ AMBIGUOUS = [
 ]
 
 
-@pytest.mark.parametrize(("module", "kinds"), AMBIGUOUS, ids=lambda value: str(value)[:60].replace(" ", ""))
+@pytest.mark.parametrize(("module", "kinds"), AMBIGUOUS, ids=[str(module) for module, _ in AMBIGUOUS])
 def test_ambiguous(module: nn.Module, kinds: set[str]) -> None:
     layer = layers(module)["m"]
     assert (layer.kind, set(layer.candidates)) == ("unknown", kinds)

@@ -1,0 +1,203 @@
+"""Snapshots as pytest writes, compares and lists them."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import LENET, failures, torch_project
+
+KERAS = """
+import keras
+
+def port(out=11):
+    image = keras.Input((13, 17, 3))
+    x = keras.layers.Conv2D(8, (5, 7), padding="same", name="conv")(image)
+    x = keras.layers.BatchNormalization(name="norm")(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    return keras.Model(image, keras.layers.Dense(out, name="head")(x))
+"""
+
+pytestmark = pytest.mark.usefixtures("imported", "outside_ci")
+
+
+SNAPSHOT = """# layers with weights, in the common convention
+layer  kind        settings   output         weights
+conv   conv        3→8 k5×7   N C8 H13 W17   bias o8, weight o8 i3 kh5 kw7
+norm   batch_norm             N C8 H13 W17   bias C8, mean C8, variance C8, weight C8
+head   linear      8→11       N C11          bias o11, weight o11 i8
+"""
+
+
+def test_a_snapshot_is_written_once_and_then_compared(pytester: pytest.Pytester) -> None:
+    torch_project(pytester)
+    pytester.runpytest_inprocess("-q").assert_outcomes(passed=1)
+    kept = pytester.path / "__shapes__" / "test_net" / "net.txt"
+    assert [line.split() for line in kept.read_text().splitlines()] == [
+        line.split() for line in SNAPSHOT.splitlines()
+    ]
+    pytester.runpytest_inprocess("-q").assert_outcomes(passed=1)
+
+
+def test_a_difference_names_layer_and_axis_and_is_rewritten_on_request(pytester: pytest.Pytester) -> None:
+    torch_project(pytester, out=12)
+    kept = pytester.path / "__shapes__" / "test_net" / "net.txt"
+    kept.parent.mkdir(parents=True)
+    kept.write_text(SNAPSHOT)
+    result = pytester.runpytest_inprocess("-q")
+    result.assert_outcomes(failed=1)
+    assert failures(result) == [
+        "AssertionError: net.txt differs from the model; --shapes-update rewrites it",
+        "  …",
+        "  norm  batch_norm  N C8 H13 W17  bias C8, mean C8, variance C8, weight C8",
+        "- head  linear  8→11  N C11  bias o11, weight o11 i8",
+        "+ head  linear  8→12  N C12  bias o12, weight o12 i8",
+        "      settings  8→11 became 8→12",
+        "      output    C11 became C12",
+        "      weights   bias o11 became o12",
+        "      weights   weight o11 became o12",
+    ]
+    pytester.runpytest_inprocess("-q", "--shapes-update").assert_outcomes(passed=1)
+    assert "8→12" in kept.read_text()
+
+
+def test_a_port_is_held_against_the_originals_snapshot(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(tiny_port=KERAS)
+    pytester.makepyfile(
+        test_net="""
+        import tiny_port
+
+        def test_port(shapes):
+            shapes.snapshot(tiny_port.port(), name="net")
+
+        def test_other(shapes):
+            shapes.snapshot(tiny_port.port(12), name="net")
+        """
+    )
+    kept = pytester.path / "__shapes__" / "test_net" / "net.txt"
+    kept.parent.mkdir(parents=True)
+    kept.write_text(SNAPSHOT)
+    result = pytester.runpytest_inprocess("-q")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["E*output    C11 became C12"])
+    # The first test says what holds; the other does not overwrite it.
+    pytester.runpytest_inprocess("-q", "--shapes-update").assert_outcomes(passed=1, failed=1)
+    assert "8→11" in kept.read_text()
+
+
+def test_in_ci_nothing_is_written(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CI", "true")
+    pytester.makepyfile(
+        test_net=f"""
+        def test_net(shapes):
+            shapes.snapshot({LENET!r}, name="net")
+        """
+    )
+    result = pytester.runpytest_inprocess("-q")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*there is no snapshot net.txt, and none is written in CI*"])
+    assert not (pytester.path / "__shapes__").exists()
+    kept = pytester.path / "__shapes__" / "test_net" / "net.txt"
+    kept.parent.mkdir(parents=True)
+    kept.write_text(SNAPSHOT.replace("k5", "k3"))
+    result = pytester.runpytest_inprocess("-q", "--shapes-update")
+    result.stdout.fnmatch_lines(["*it would rewrite the snapshot net.txt, and none is written in CI*"])
+    assert "k3" in kept.read_text()
+
+
+def test_unused_snapshots_are_listed(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        test_net=f"""
+        def test_net(shapes):
+            shapes.snapshot({LENET!r}, name="net")
+        """
+    )
+    kept = pytester.path / "__shapes__" / "test_net"
+    pytester.runpytest_inprocess("-q").assert_outcomes(passed=1)
+    (kept / "gone.txt").write_text(SNAPSHOT)
+    orphan = pytester.path / "__shapes__" / "test_none" / "net.txt"
+    orphan.parent.mkdir()
+    orphan.write_text(SNAPSHOT)
+    head = "*snapshots of shapes that no test looks at*"
+    result = pytester.runpytest_inprocess("-q")
+    result.stdout.fnmatch_lines([head, "__shapes__/test_net/gone.txt", "__shapes__/test_none/net.txt"])
+    assert "test_net/net.txt" not in result.stdout.str()
+    for words in (
+        ["-k", "nothing"],
+        ["--collect-only"],
+        ["test_net.py::test_net"],
+        ["--deselect", "test_net.py"],
+    ):
+        assert "gone.txt" not in pytester.runpytest_inprocess("-q", *words).stdout.str(), words
+
+
+def test_a_test_that_fails_early_leaves_its_snapshots_in_use(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_net="def test_net(shapes):\n    assert shapes is None\n    shapes.snapshot(1)\n")
+    kept = pytester.path / "__shapes__" / "test_net" / "test_net.txt"
+    kept.parent.mkdir(parents=True)
+    kept.write_text(SNAPSHOT)
+    result = pytester.runpytest_inprocess("-q")
+    result.assert_outcomes(failed=1)
+    assert "no test looks at" not in result.stdout.str()
+
+
+def test_every_snapshot_has_a_name_of_its_own(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        test_net=f"""
+        class TestA:
+            def test_net(self, shapes):
+                shapes.snapshot({LENET!r})
+                shapes.snapshot(shapes({LENET!r}, "3,1,32,32"))
+
+        class TestB:
+            def test_net(self, shapes):
+                shapes.snapshot({LENET!r}, name="../outside")
+        """
+    )
+    result = pytester.runpytest_inprocess("-q")
+    result.assert_outcomes(passed=1, failed=1)
+    names = sorted(path.name for path in pytester.path.rglob("*.txt"))
+    assert names == ["TestA.test_net-2.txt", "TestA.test_net.txt"]
+    result.stdout.fnmatch_lines(["E*a snapshot cannot be called '../outside'"])
+
+
+def test_names_that_look_alike_in_a_file_system_are_kept_apart(pytester: pytest.Pytester) -> None:
+    ids = ["a/b", "a_b", "a:b", "a b", "1-2", "1", "\u00fc", "x" * 300]
+    pytester.makepyfile(
+        f"""
+        import pytest
+
+        @pytest.mark.parametrize("number", range({len(ids)}), ids={ids!r})
+        def test_it(shapes, number):
+            shapes.snapshot({LENET!r})
+            shapes.snapshot({LENET!r})
+
+        def test_it_a_b(shapes):
+            shapes.snapshot({LENET!r})
+        """
+    )
+    result = pytester.runpytest_inprocess("-q")
+    result.assert_outcomes(passed=len(ids) + 1)
+    names = [path.name for path in pytester.path.glob("__shapes__/*/*")]
+    assert len(names) == 2 * len(ids) + 1
+    assert {"test_it[a_b].txt", "test_it[a b].txt", "test_it[1-2].txt", "test_it[1]-2.txt"} <= set(names)
+    assert max(map(len, names)) < 140
+    assert "no test looks at" not in result.stdout.str()
+
+
+def test_workers_of_xdist_share_their_snapshots(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        f"""
+        import pytest
+
+        @pytest.mark.parametrize("number", range(4))
+        def test_many(shapes, number):
+            shapes.snapshot({LENET!r})
+            shapes.snapshot({LENET!r}, name="shared")
+        """
+    )
+    for _ in range(2):
+        result = pytester.runpytest_subprocess("-q", "-n", "2")
+        result.assert_outcomes(passed=4)
+        assert "unused" not in result.stdout.str()
+    names = sorted(path.name for path in pytester.path.glob("__shapes__/*/*"))
+    assert names == ["shared.txt", *(f"test_many[{number}].txt" for number in range(4))]
