@@ -19,7 +19,7 @@ from shapeinspect_torch.kinds import is_known
 from shapeinspect_torch.script import Source as Code
 from shapeinspect_torch.script_constants import argument, with_weights
 from shapeinspect_torch.script_ops import NO_TENSORS, NUMBERS, describe_script
-from shapeinspect_torch.script_text import CodeError, Expr, Function, Statement, find_function, starts
+from shapeinspect_torch.script_text import CodeError, Expr, Function, Functions, Statement
 from shapeinspect_torch.script_values import (
     RAISED,
     RETURNS,
@@ -78,8 +78,7 @@ class _Walker:
         self._constants = constants
         self._stored = {w.name: w for layer in layers for w in layer.weights} | dict(constants)
         self._settings = settings
-        self._code = code
-        self._functions: dict[tuple[str, str], Function | None] = {}
+        self._functions = Functions(code)
         self._added: dict[str, Layer] = {}
         self._told: dict[str, dict[str, Any]] = {}
         self._inner: dict[tuple[str, str], Any] = {}
@@ -89,11 +88,10 @@ class _Walker:
         self._probe: list[tuple[Described, Made]] | None = None
         self._steps = self._work = self._depth = self._branches = self._loops = 0
         self._again: Counter[str] = Counter()
-        self._starts: dict[tuple[str, int], Mapping[str, int]] = {}
         self._roles: dict[str, dict[str, Weight]] = {}
 
     def follow(self) -> Followed | None:
-        function = self._function(self._class(""), "forward", 2)
+        function = self._functions.find(self._class(""), "forward", 2)
         if function is None:
             return None
         inputs = []
@@ -120,21 +118,12 @@ class _Walker:
     def _class(self, path: str) -> str:
         return (self._modules[path].origin or "") if path in self._modules else ""
 
-    def _function(self, class_name: str, name: str, indent: int) -> Function | None:
-        key = class_name, name
-        if key not in self._functions:
-            text = self._code.text(class_name) if indent else self._code.module(class_name)
-            if (class_name, indent) not in self._starts:
-                self._starts[class_name, indent] = starts(text, indent)
-            self._functions[key] = find_function(text, name, indent, self._starts[class_name, indent])
-        return self._functions[key]
-
     def _method(self, path: str, name: str, args: list[Any], kwargs: dict[str, Any], scope: Scope) -> Any:
         layer = self._modules[path]
         forward = _FORWARD.fullmatch(name) is not None
         if forward and layer.kind not in ("module", "unknown") and is_known(layer.type):
             return self._leaf(path, layer, name, args, kwargs)
-        function = self._function(self._class(path), name, 2)
+        function = self._functions.find(self._class(path), name, 2)
         if function is None:
             raise CodeError
         if forward:
@@ -164,7 +153,7 @@ class _Walker:
         In a traced layer that is all there is; where the code of a scripted one is too long to tell,
         nothing is lost.
         """
-        function = self._function(self._class(path), name, 2)
+        function = self._functions.find(self._class(path), name, 2)
         if function is None or self._probe is not None:
             return {}, None
         self._probe = []
@@ -406,7 +395,7 @@ class _Walker:
             if inner.startswith(_FUNCTIONAL):
                 return self._op(f"F.{short}", short, args, kwargs, scope, python=True)
             home, _, own = inner.rpartition(".")
-            function = self._function(home, own, 0)
+            function = self._functions.find(home, own, 0)
             if function is None:
                 raise CodeError
             return self._run(function, args, kwargs, scope.module, scope.used)

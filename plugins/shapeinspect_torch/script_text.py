@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from shapeinspect_torch.script import Source as Code
+
 _TOKEN = re.compile(
     r"\s*(?:(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')|(\d{1,30}(?:\.\d{0,30})?(?:e[-+]?\d{1,3})?)|([A-Za-z_]\w*)"
     r"|(->|\*\*|//|==|!=|<=|>=|<<|>>|[-+*/%()\[\]{},.:=<>&|^~]))"
@@ -87,6 +89,38 @@ def starts(text: str, indent: int) -> dict[str, int]:
     found = re.finditer(rf"^{' ' * indent}def (\w+)\(", text, re.MULTILINE)
     every = [(match[1], match.end()) for match in found]
     return dict(reversed(every))  # the first of each name
+
+
+class Functions:
+    """The functions of one archive, each looked for and parsed once.
+
+    Args:
+        code: the code of its classes.
+    """
+
+    def __init__(self, code: Code) -> None:
+        self._code = code
+        self._found: dict[tuple[str, str], Function | None] = {}
+        self._starts: dict[tuple[str, int], Mapping[str, int]] = {}
+
+    def find(self, class_name: str, name: str, indent: int) -> Function | None:
+        """Return a method of a class, or a function of the file that defines it; None if there is none.
+
+        Args:
+            class_name: the class, with the module that defines it.
+            name: the function's name.
+            indent: how far its ``def`` is indented: 2 for a method, 0 for a function.
+
+        Raises:
+            CodeError: if it cannot be parsed.
+        """
+        key = class_name, name
+        if key not in self._found:
+            text = self._code.text(class_name) if indent else self._code.module(class_name)
+            if (class_name, indent) not in self._starts:
+                self._starts[class_name, indent] = starts(text, indent)
+            self._found[key] = find_function(text, name, indent, self._starts[class_name, indent])
+        return self._found[key]
 
 
 def find_function(
