@@ -152,9 +152,9 @@ STANDARD: dict[str, Op] = {
     "GroupNormalization": _op("group_norm", conv.group_norm, params="1 2"),
     "LRN": _op("local_response_norm", shape.size),
     # recurrence and attention
-    "RNN": _op("rnn", conv.recurrent, params="1 2 3", fixed="4"),
-    "LSTM": _op("lstm", conv.recurrent, params="1 2 3 7", fixed="4"),
-    "GRU": _op("gru", conv.recurrent, params="1 2 3", fixed="4"),
+    "RNN": _op("rnn", conv.recurrent, params="1 2 3", fixed="4", operands="0 5 6"),
+    "LSTM": _op("lstm", conv.recurrent, params="1 2 3 7", fixed="4", operands="0 5 6"),
+    "GRU": _op("gru", conv.recurrent, params="1 2 3", fixed="4", operands="0 5 6"),
     "Attention": _op("attention", conv.attention),
     # shapes
     "Reshape": _op("reshape", shape.reshape, fixed="1"),

@@ -247,6 +247,7 @@ def recurrent(node: Node) -> Settings:
         "return_sequences": True,
         "return_state": True,
         "layout": "onnx",
+        "initial_states": 2 if node.has(6) else int(node.has(5)),
     }
     if weight and len(weight) == 3:
         found["input_size"] = weight[2]

@@ -93,7 +93,7 @@ def _module(path: str, node: Reduce, tensors: Rebuilder, code: Code) -> tuple[Mo
 def _is_packed(node: Node) -> bool:
     """Tell whether an object holds a weight and its bias as a quantized kernel wants them."""
     # As a pickle of modules and as TorchScript names it.
-    named = str(node.func) if type(node) is Reduce else ""
+    named = spelled(node.func) if type(node) is Reduce else ""
     return named.startswith(("torch.ScriptObject", "__torch__.torch.classes."))
 
 

@@ -10,7 +10,7 @@ _POOL = f"{_WINDOW} ceil_mode count_include_pad return_indices"
 _CELL = "input_size hidden_size cell_function gate_function"
 _RECURRENT = (
     f"{_CELL} num_layers bidirectional proj_size batch_first return_sequences return_state layout packed "
-    "reset_after merge_mode"
+    "reset_after merge_mode initial_states"
 )
 _NORM = "eps momentum axis affine data_format"
 

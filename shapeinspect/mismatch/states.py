@@ -128,9 +128,10 @@ def unfit(failure: Failure) -> list[tuple[str, tuple[int, ...], tuple[int, ...]]
         wanted = initial_states(layer.kind, layer.attributes, shapes[0])
     except ShapeMismatchError:
         return []
+    count = layer.attributes.get("initial_states", len(shapes))
     given = [
         (name, shape)
-        for name, shape in zip(failure.inputs[1:], shapes[1:], strict=True)
+        for name, shape in list(zip(failure.inputs, shapes, strict=True))[1 : 1 + count]
         if shape is not None and len(shape) == len(wanted[0])
     ]
     return [

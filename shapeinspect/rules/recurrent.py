@@ -127,6 +127,7 @@ def _states(settings: _Settings, attributes: Attributes, batch: Shape) -> tuple[
 def _check_states(settings: _Settings, attributes: Attributes, batch: Shape, given: Shapes) -> None:
     """Compare the states that a layer is given; other optional inputs have other numbers of axes."""
     wanted = _states(settings, attributes, batch)
+    given = given[: attributes.get("initial_states", len(given))]
     states = [shape for shape in given if shape is not None and len(shape) == len(wanted[0])]
     for has, state in zip(states, wanted, strict=False):
         if any(map(unlike, has, state)):

@@ -32,7 +32,7 @@ TENSORS = {
     "a header of 2^63": tensors({"a": F}, bytes(8), "memory ahead of the bytes", "claims", 2**63),
     "a header of 100,000,001": tensors({"a": F}, bytes(8), "memory ahead of the bytes", "claims",
         100_000_001),
-    "a header longer than the file": tensors({"a": F}, bytes(8), "bytes that are not there", "claims", 4000),
+    "a header longer than the file": tensors({"a": F}, bytes(8), "bytes that are not there", "cut off", 4000),
     "a header without end": tensors({"a": F}, bytes(8), "half a header", "no JSON", 9),
     "an overlap": tensors({"a": F, "b": entry([2], 4, 12)}, bytes(12), "the same bytes twice", "overlaps"),
     "a hole": tensors({"a": F, "b": entry([2], 12, 20)}, bytes(20), "bytes that nobody sees",
