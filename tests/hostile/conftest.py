@@ -44,3 +44,9 @@ def shower() -> Iterator[Any]:
     running = child.Child(_HERE / "show.py")
     yield running
     running.close()
+
+
+@pytest.fixture(scope="session")
+def within() -> Any:
+    """Whether processor time stays within a limit."""
+    return child.within

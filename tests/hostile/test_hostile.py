@@ -140,7 +140,7 @@ IN_PROCESS = [name for name, case in EVERY.items() if not case.alone]
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", IN_PROCESS)
-def test_case(name: str, home: Path, shower: Any, formats: tuple[str, ...]) -> None:
+def test_case(name: str, home: Path, shower: Any, within: Any, formats: tuple[str, ...]) -> None:
     case = EVERY[name]
     case.make(home)
     with served(case, home) as address:
@@ -148,7 +148,7 @@ def test_case(name: str, home: Path, shower: Any, formats: tuple[str, ...]) -> N
         answer = shower.answer()
     for form, (code, out, err, seconds) in answer["runs"].items():
         judge(case, form, code, out, err)
-        assert seconds < case.seconds
+        assert within(seconds, case.seconds), f"{seconds:.1f} s"
     seen = [event for event in answer["seen"] if case.server is None or not event[0].startswith("socket.")]
     assert seen == []
     assert answer["imported"] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,7 @@ def loaded(folder: Path, test: str, *words: str) -> list[str]:
         text=True,
         check=False,
         cwd=folder,
+        env={**os.environ, "PYTEST_ADDOPTS": ""},
     )
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("LOADED")]
     assert done.returncode == 0, done.stdout

@@ -126,7 +126,7 @@ class Worker:
             outcome.slowest = max(outcome.slowest, seconds)
             if found not in ("model", "refused"):
                 outcome.wrong.append(f"case {case}: {found}")
-            if seconds > _CHILD.CPU:
+            if not _CHILD.within(seconds, _CHILD.CPU):
                 outcome.wrong.append(f"case {case}: {seconds:.1f} s")
 
     def close(self) -> None:
