@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shapeinspect.dims import UNKNOWN, Shape
 from shapeinspect.ir import Frozen, Layer, Model, Value
-from shapeinspect.rerun import Change, Failure, OnInput, Rerun, Retried
+from shapeinspect.rerun import Change, Failure, OnInput, Rerun, Retried, in_numpy
 
 #: What onnxruntime calls the types of numbers, and NumPy.
 _TYPES = {
@@ -16,13 +16,10 @@ _TYPES = {
     "tensor(int8)": "int8", "tensor(int16)": "int16", "tensor(int32)": "int32", "tensor(int64)": "int64",
     "tensor(uint8)": "uint8", "tensor(bool)": "bool",
 }  # fmt: skip
-_Spell = Callable[[Change, str], str]
 _INDEX = re.compile(r"Name:'(?P<node>[^']*)'.*idx=(?P<index>-?\d+) must be within .*\[-(?P<size>\d+),", re.S)
 
 
-def retyped(
-    session: Any, feed: Mapping[str, Any], message: str, where: str | None, spell: _Spell
-) -> Rerun | None:
+def retyped(session: Any, feed: Mapping[str, Any], message: str, where: str | None) -> Rerun | None:
     """Find the input that is fed numbers of another type, and run the session on converted ones.
 
     Args:
@@ -30,7 +27,6 @@ def retyped(
         feed: what it was fed.
         message: onnxruntime's words.
         where: the user's source line.
-        spell: writes a change.
     """
     declared = {one.name: _TYPES.get(one.type) for one in session.get_inputs()}
     for name, wanted in declared.items():
@@ -46,15 +42,13 @@ def retyped(
             for change in changes:
                 if isinstance(change, OnInput):
                     new[change.name] = feed[change.name].astype(change.steps[0][1])
-            return _runs(session, new)
+            return runs(session, new)
 
-        return Retried(_refused(name, values, message, where, facts), passes, spell)
+        return Retried(_refused(name, values, message, where, facts), passes, in_numpy)
     return None
 
 
-def missing(
-    session: Any, feed: Mapping[str, Any], message: str, where: str | None, spell: _Spell
-) -> Rerun | None:
+def missing(session: Any, feed: Mapping[str, Any], message: str, where: str | None) -> Rerun | None:
     """Find the input that is not fed, and run the session on ones in its place.
 
     Args:
@@ -62,7 +56,6 @@ def missing(
         feed: what it was fed.
         message: onnxruntime's words.
         where: the user's source line.
-        spell: writes a change.
     """
     import numpy as np
 
@@ -85,9 +78,9 @@ def missing(
                 return False
             step, given = change.steps[0]
             new[change.name] = feed[given] if step == "named" else np.ones(given, types[change.name])
-        return _runs(session, new)
+        return runs(session, new)
 
-    return Retried(_refused(absent[0], values, message, where, facts), passes, spell)
+    return Retried(_refused(absent[0], values, message, where, facts), passes, in_numpy)
 
 
 def looked_up(message: str, feed: Mapping[str, Any], model: Model) -> Frozen[Any]:
@@ -120,7 +113,13 @@ def _refused(
     return Failure(model, Layer(name, "input", "input"), (name,), message, where, facts=facts)
 
 
-def _runs(session: Any, feed: Mapping[str, Any]) -> bool:
+def runs(session: Any, feed: Mapping[str, Any]) -> bool:
+    """Tell whether a session takes what it is fed.
+
+    Args:
+        session: the session.
+        feed: an array for each input.
+    """
     try:
         session.run(None, dict(feed))
     except Exception:  # noqa: BLE001  # onnxruntime has many exceptions, each its own

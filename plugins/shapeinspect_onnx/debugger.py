@@ -78,9 +78,9 @@ def _run(session: Any, feed: dict[str, Any], message: str, where: str | None) ->
     from shapeinspect_onnx import _feeding as feeding
 
     if "Unexpected input data type" in message:
-        return feeding.retyped(session, feed, message, where, in_numpy)
+        return feeding.retyped(session, feed, message, where)
     if "are missing from input feed" in message:
-        return feeding.missing(session, feed, message, where, in_numpy)
+        return feeding.missing(session, feed, message, where)
     source = _of_session(session)
     if source is None:
         return None
@@ -124,11 +124,9 @@ def _runs(session: Any, feed: dict[str, Any], changes: Sequence[Change]) -> bool
             shapes[change.name] = reshaped(step, shapes[change.name])  # type: ignore[union-attr]  # it is one
     if sum(prod(shape) for shape in shapes.values()) > _NUMBERS:
         return None
-    try:
-        session.run(None, {name: np.zeros(shape, feed[name].dtype) for name, shape in shapes.items()})
-    except Exception:  # noqa: BLE001  # onnxruntime has many exceptions, each its own
-        return False
-    return True
+    from shapeinspect_onnx._feeding import runs
+
+    return runs(session, {name: np.zeros(shape, feed[name].dtype) for name, shape in shapes.items()})
 
 
 def _of_session(session: Any) -> Source | None:

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-#: Where PyTorch's exporter writes the modules around a node.
 #: Parts of a path; what a longer one names beyond them stays in one.
 _DEEPEST = 64
+#: Where PyTorch's exporter writes the modules around a node.
 _SCOPES = "pkg.torch.onnx.name_scopes"
 
 

@@ -178,14 +178,12 @@ class Walked(Rerun):
             ended = self._walk(tuple(changes))
         except _UNFIT:
             return self.failure
-        confirm = self._recorded.confirm
-        settings = all(isinstance(change, OnLayer) for change in changes)
-        if confirm is None or (ended is not None and not settings):
-            return self.failure if ended is None and self._recorded.refused else ended
+        confirm, passes = self._recorded.confirm, ended is None and not self._recorded.refused
         # With other settings the layers behind follow, which the arithmetic does not know.
-        taken = confirm(changes)
-        unsaid = self._recorded.refused or ended is not None
-        return None if taken or (taken is None and not unsaid) else ended or self.failure
+        if confirm is not None and (ended is None or all(isinstance(one, OnLayer) for one in changes)):
+            taken = confirm(changes)
+            passes = passes if taken is None else taken
+        return None if passes else ended or self.failure
 
     def spell(self, change: Change, name: str) -> str:
         """Write a change in the words of the framework that recorded the graph."""

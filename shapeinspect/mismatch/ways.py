@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapeinspect.ir import Call, Frozen, Layer
+from shapeinspect.ir import Frozen, Layer
 from shapeinspect.mismatch.demand import lengths_of
 from shapeinspect.mismatch.fix import Fix
 from shapeinspect.mismatch.losses import is_loss
@@ -48,9 +48,9 @@ def ways(failure: Failure) -> Iterator[Fix]:
 
 def _padded(failure: Failure, short: int, long: int) -> Iterator[Fix]:
     """Propose padding that keeps the lengths, for the last windows before the shorter operand."""
-    other = {layer.path for layer, _ in _way(failure, failure.inputs[long])}
+    other = {layer.path for layer in _way(failure, failure.inputs[long])}
     changes: list[OnLayer] = []
-    for layer, _ in _way(failure, failure.inputs[short]):
+    for layer in _way(failure, failure.inputs[short]):
         if layer.kind not in _SLIDING or layer.path in other or len(changes) == _PADDED:
             continue
         padding = _same(layer)
@@ -76,7 +76,7 @@ def _same(layer: Layer) -> tuple[int, ...] | None:
 
 def _trimmed(failure: Failure, long: int, have: tuple[int, ...], want: tuple[int, ...]) -> Iterator[Fix]:
     """Propose less output padding of the transposed convolution that made the longer operand."""
-    layer = next((one for one, _ in _way(failure, failure.inputs[long])), None)
+    layer = next(_way(failure, failure.inputs[long]), None)
     added = None if layer is None else layer.attributes.get("output_padding")
     if layer is None or layer.kind != "conv_transpose" or not isinstance(added, tuple):
         return
@@ -86,7 +86,7 @@ def _trimmed(failure: Failure, long: int, have: tuple[int, ...], want: tuple[int
         yield Fix("space", (OnLayer(layer.path, Frozen(output_padding=new)),), 27)
 
 
-def _way(failure: Failure, name: str) -> Iterator[tuple[Layer, Call]]:
+def _way(failure: Failure, name: str) -> Iterator[Layer]:
     """Yield the layers with windows that a value came through, the last first, as far as the way is one."""
     layers = {layer.path: layer for layer in failure.model.layers}
     makers = {
@@ -101,5 +101,5 @@ def _way(failure: Failure, name: str) -> Iterator[tuple[Layer, Call]]:
         if not call.inputs or not (windowed or layer.kind in _THROUGH):
             return
         if windowed:
-            yield layer, call
+            yield layer
         name = call.inputs[0]
