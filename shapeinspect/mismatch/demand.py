@@ -10,7 +10,7 @@ from shapeinspect.dims import Shape
 from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.ir import Axes, Layer
 from shapeinspect.rerun import Failure
-from shapeinspect.rules import output_shapes
+from shapeinspect.rules import initial_states, output_shapes
 
 #: By kind: the setting that fixes a length, and the axis that has to have it.
 _FIXED: dict[str, tuple[str, int | None]] = {
@@ -193,24 +193,19 @@ def wanted_states(layer: Layer, shapes: tuple[Shape | None, ...]) -> dict[int, t
     hidden, first = layer.attributes.get("hidden_size"), shapes[0] if shapes else None
     if not isinstance(hidden, int) or not first or not all(isinstance(one, int) for one in first):
         return {}
-    cell = layer.kind in ("rnn_cell", "lstm_cell", "gru_cell")
-    if not cell and not is_stack(layer):
-        return {}
-    if cell:
-        batch = first[:-1]
-    elif len(first) == 3:
-        batch = (first[0 if layer.attributes.get("batch_first") else 1],)
+    if layer.kind in ("rnn_cell", "lstm_cell", "gru_cell"):
+        states: tuple[Shape, ...] = ((*first[:-1], hidden),) * 2
+    elif is_stack(layer):
+        try:
+            states = initial_states(layer.kind, layer.attributes, first)
+        except ShapeMismatchError:
+            return {}
     else:
-        batch = ()
-    depth = (
-        ()
-        if cell
-        else (layer.attributes["num_layers"] * (2 if layer.attributes.get("bidirectional") else 1),)
-    )
-    projected = layer.attributes.get("proj_size") or hidden
+        return {}
     return {
-        at: tuple(one for one in (*depth, *batch, projected if at == 1 else hidden) if isinstance(one, int))
-        for at in range(1, min(len(shapes), 3))
+        at: tuple(one for one in state if isinstance(one, int))
+        for at, state in enumerate(states, start=1)
+        if at < len(shapes) and all(isinstance(one, int) for one in state)
     }
 
 
