@@ -26,7 +26,8 @@ from shapeinspect_torch.trace import _assemble, _limit, _recorder, _Trace, _wrap
 
 #: How torch says that a dtype is not the one it takes.
 _OF_TYPES = re.compile(r"dtype|scalar type|Input type|should be the same")
-
+#: What containers that compare shapes themselves take where their first two inputs differ in width.
+_TAKEN = {"Transformer": ("features", "src and tgt of the same features, d_model on the last axis")}
 
 #: A line of the user's, and the module whose forward runs it.
 _Site = tuple[str, int, str]
@@ -352,15 +353,18 @@ class TorchRerun(Rerun):
         draft = failure.layer
         values = {name: trial.recorder.values[name] for name in failure.inputs}
         model = Model("", "live", "torch", "torch-live", values=Frozen(values))
+        facts: Frozen[Any] = Frozen()
         root = trial.nodes[0].draft
         if draft is None:
             path = self.full_path(failure.scope, failure.scope == root.path)
             real = next((one.real for one in trial.nodes if one.draft.path == failure.scope), None)
             own = type(real).__name__ if type(real).__module__.startswith("torch.nn.") else ""
-            return Failure(model, Layer(path, "module", own), failure.inputs, str(trial.error))
+            widths = {shape[-1] for value in list(values.values())[:2] if (shape := value.shape)}
+            takes = _TAKEN.get(own) if len(widths) > 1 else None
+            facts = facts if takes is None else Frozen(takes=takes)
+            return Failure(model, Layer(path, "module", own), failure.inputs, str(trial.error), facts=facts)
         path = self.full_path(draft.path, draft is root)
         layer = Layer(path, draft.kind, draft.type, tuple(path.split(".")), Frozen(draft.attributes))
-        facts: Frozen[Any] = Frozen()
         if isinstance(trial.error, OtherTypeError):
             error = trial.error
             facts = Frozen(operand=error.operand, wants=error.wants, has=error.has)

@@ -100,9 +100,6 @@ def _operand_expected(layer: Layer, shapes: tuple[Shape | None, ...]) -> str | N
     ranks = [len(shape) for shape in shapes[:3] if shape]
     if layer.kind == "attention" and len(set(ranks)) > 1:
         return f"as many axes of the query as of keys and values: {max(ranks)}"
-    widths = {shape[-1] for shape in shapes[:2] if shape}
-    if layer.kind == "module" and layer.type == "Transformer" and len(widths) > 1:
-        return "src and tgt of the same features, d_model on the last axis"
     for wanted, said in (
         (wanted_states(layer, shapes), "state of {}: {}batch, hidden_size"),
         (wanted_masks(layer, shapes), "mask of {}"),

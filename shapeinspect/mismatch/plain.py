@@ -87,8 +87,6 @@ def _by_shapes(failure: Failure, problem: Problem) -> str:
     space = space_rank(layer.attributes)
     if problem.expected is None and space and problem.shapes[0] and len(problem.shapes[0]) != space + 2:
         return "rank"  # the formula takes a picture without a batch, which the framework does not
-    if layer.kind == "module" and layer.type == "Transformer" and problem.expected:
-        return "features"
     if layer.kind == "attention" and len({len(shape) for shape in problem.shapes[:3] if shape}) > 1:
         return "missing-axis"
     if problem.demand is not None:
