@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,36 +11,33 @@ import pytest
 
 import shapeinspect
 
+Close = Callable[[Any, Any], None]
 NETWORKS = ["cnn", "tagger", "block"]
 
 
-def _close(got: Any, expected: Any) -> None:
-    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
-
-
 @pytest.mark.parametrize("name", NETWORKS)
-def test_from_torch_into_keras(nets: Any, name: str, tmp_path: Path) -> None:
+def test_from_torch_into_keras(close: Close, nets: Any, name: str, tmp_path: Path) -> None:
     module, model, x = nets.random_torch(name), nets.random_keras(name), nets.example(name)
     report = shapeinspect.inspect(module, nets.torch.from_numpy(x))
     assert np.abs(nets.run_keras(model, x) - nets.run_torch(module, x)).max() > 1e-3
     path = str(tmp_path / "moved.safetensors")
     shapeinspect.normalize(report, path, to="keras")
     nets.load_keras(model, path)
-    _close(nets.run_keras(model, x), nets.run_torch(module, x))
+    close(nets.run_keras(model, x), nets.run_torch(module, x))
     found = shapeinspect.diff(report, model, values=True)
     assert found.same, str(found)
     assert all(w.figures is not None for layer in found.layers for w in layer.weights)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_from_keras_into_torch(nets: Any, name: str, tmp_path: Path) -> None:
+def test_from_keras_into_torch(close: Close, nets: Any, name: str, tmp_path: Path) -> None:
     module, model, x = nets.random_torch(name), nets.random_keras(name), nets.example(name)
     saved = tmp_path / "model.keras"
     model.save(saved)
     path = str(tmp_path / "moved.safetensors")
     shapeinspect.normalize(saved, path, to="torch")
     nets.load_torch(module, path)
-    _close(nets.run_torch(module, x), nets.run_keras(model, x))
+    close(nets.run_torch(module, x), nets.run_keras(model, x))
     found = shapeinspect.diff(saved, shapeinspect.inspect(module, nets.torch.from_numpy(x)), values=True)
     assert found.same, str(found)
 

@@ -34,7 +34,7 @@ def test_the_softmax_runs_over_the_classes(run: Run, at_models: Path) -> None:
     model = Segmentation().eval()
     shares = model.shares(torch.randn(1, 3, 20, 24))
     assert tuple(shares.shape) == (1, 21, 20, 24)
-    assert torch.allclose(shares.sum(dim=1), torch.ones(1, 20, 24))
+    torch.testing.assert_close(shares.sum(dim=1), torch.ones(1, 20, 24), rtol=0, atol=1e-6)
     code, out, _ = run("explain", "networks:Segmentation", "argmax", *INPUT)
     assert "one label, 0 to 20, for each of 1·20·24 places" in out.replace("\n", " ")
     labels = shares[0].argmax(0)

@@ -32,7 +32,6 @@ class Kind:
     equal: Settings
     inputs: Callable[[Settings, np.random.Generator], tuple[Array, ...]]
     builders: Mapping[str, Callable[[Settings], Built]]
-    atol: float = 1e-5
 
 
 def _lengths(draw: Callable[..., Any], names: str) -> Settings:
@@ -229,31 +228,28 @@ def _two(name: str, *frameworks: str) -> dict[str, Any]:
 
 RECURRENT = _all("recurrent")
 KINDS: dict[str, Kind] = {
-    **{
-        f"conv{rank}d": Kind(_window(rank), _same_window(rank), _image, _all("conv"), 1e-4)
-        for rank in (1, 2, 3)
-    },
+    **{f"conv{rank}d": Kind(_window(rank), _same_window(rank), _image, _all("conv")) for rank in (1, 2, 3)},
     **{
         f"conv{rank}d in groups": Kind(
-            _window(rank, grouped=True), _same_window(rank, 2), _image, _all("conv"), 1e-4
+            _window(rank, grouped=True), _same_window(rank, 2), _image, _all("conv")
         )
         for rank in (1, 2)
     },
     **{
         f"conv{rank}d transposed": Kind(
-            _window(rank, dilated=False), _same_window(rank), _image, _all("conv_transpose"), 1e-4
+            _window(rank, dilated=False), _same_window(rank), _image, _all("conv_transpose")
         )
         for rank in (1, 2, 3)
     },
     "conv2d transposed in groups": Kind(
-        _window(2, grouped=True), _same_window(2, 2), _image, _two("conv_transpose", "torch", "onnx"), 1e-4
+        _window(2, grouped=True), _same_window(2, 2), _image, _two("conv_transpose", "torch", "onnx")
     ),
     **{
         f"depthwise{rank}d": Kind(_depth(rank), _same_depth(rank), _image, _all("depthwise"))
         for rank in (1, 2)
     },
     **{
-        f"separable{rank}d": Kind(_depth(rank), _same_depth(rank), _image, _all("separable"), 1e-4)
+        f"separable{rank}d": Kind(_depth(rank), _same_depth(rank), _image, _all("separable"))
         for rank in (1, 2)
     },
     "linear, Gemm": Kind(
@@ -340,7 +336,6 @@ KINDS: dict[str, Kind] = {
         {**_same_window(2), "T": SAME},
         _film,
         {"torch": in_torch.conv_lstm, "keras": in_keras.conv_lstm},
-        1e-4,
     ),
 }
 
