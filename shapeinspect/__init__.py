@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from shapeinspect.answers import Explanation, Fit, explain, fit
+    from shapeinspect.api.answers import Explanation, Fit, explain, fit
+    from shapeinspect.api.debugging import debug
+    from shapeinspect.api.diff import Difference, diff
+    from shapeinspect.api.report import LayerReport, Report, inspect
     from shapeinspect.convert import Written, normalize
-    from shapeinspect.debugging import debug
-    from shapeinspect.difference import Difference, diff
     from shapeinspect.errors import (
         LayoutError,
         MissingDependencyError,
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
         UsageError,
     )
     from shapeinspect.labels import label_image
-    from shapeinspect.report import LayerReport, Report, inspect
 
 __version__ = "0.1.0"
 
@@ -50,17 +50,17 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Difference": "difference",
-    "Explanation": "answers",
-    "Fit": "answers",
-    "LayerReport": "report",
-    "Report": "report",
+    "Difference": "api.diff",
+    "Explanation": "api.answers",
+    "Fit": "api.answers",
+    "LayerReport": "api.report",
+    "Report": "api.report",
     "Written": "convert",
-    "debug": "debugging",
-    "diff": "difference",
-    "explain": "answers",
-    "fit": "answers",
-    "inspect": "report",
+    "debug": "api.debugging",
+    "diff": "api.diff",
+    "explain": "api.answers",
+    "fit": "api.answers",
+    "inspect": "api.report",
     "label_image": "labels",
     "normalize": "convert",
 }

@@ -17,7 +17,7 @@ import typer
 from shapeinspect.commands import output
 from shapeinspect.errors import ShapeInspectError, UsageError
 from shapeinspect.memory import uncollected
-from shapeinspect.render.waiting import bar
+from shapeinspect.render.progress_bar import bar
 
 _HELP = """What goes into a layer and what comes out: shapes, kernels and layouts of PyTorch, Keras and
 ONNX models in one convention.
@@ -62,7 +62,7 @@ def _check_command(words: Sequence[str]) -> None:
     word = words[0] if words else ""
     if not word or word.startswith("-") or word in _COMMANDS:
         return
-    from shapeinspect.source import is_import_string
+    from shapeinspect.sources.source import is_import_string
 
     if word.endswith(".py"):
         found = f'"{word}" is no command' if os.path.exists(word) else f'there is no file "{word}"'

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from shapeinspect.asserting import Shapes
+    from shapeinspect.pytest_support import Shapes
 
 _FOLDER = "__shapes__"
 _LONGEST = 120
@@ -61,7 +61,7 @@ def shapes(request: pytest.FixtureRequest) -> Shapes:
     Args:
         request: pytest's.
     """
-    from shapeinspect.asserting import Shapes
+    from shapeinspect.pytest_support import Shapes
 
     config, node = request.config, request.node
     node.stash[_SHAPES] = found = Shapes(
@@ -92,8 +92,8 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
         left: its left side.
         right: its right side.
     """
-    asserting = sys.modules.get("shapeinspect.asserting")
-    return asserting.compared(op, left, right) if asserting is not None else None
+    support = sys.modules.get("shapeinspect.pytest_support")
+    return support.compared(op, left, right) if support is not None else None
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
@@ -214,7 +214,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
 
 def _retell(error: AssertionError, statement: str, shapes: Shapes) -> None:
     """Put plain words in the place of the values that pytest has written into the error."""
-    from shapeinspect.asserting import retold
+    from shapeinspect.pytest_support import retold
 
     text = retold(error, statement, shapes.scope)
     if text is not None:
@@ -237,7 +237,7 @@ def _shown(error: BaseException) -> Iterator[BaseException]:
 def _diagnosis(error: BaseException) -> str:
     if not any(name in sys.modules for name in ("torch", "keras", "onnxruntime")):
         return ""  # no model can have been called
-    from shapeinspect.debugging import explain_error, is_explained
+    from shapeinspect.api.debugging import explain_error, is_explained
     from shapeinspect.mismatch import describe
 
     if is_explained(error):
@@ -248,7 +248,7 @@ def _diagnosis(error: BaseException) -> str:
 
 def _refusal(model: Any, given: Any) -> str:
     """Diagnose why a model could not be inspected with an input."""
-    from shapeinspect.debugging import fits
+    from shapeinspect.api.debugging import fits
     from shapeinspect.errors import ShapeInspectError
     from shapeinspect.mismatch import describe
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 
-from shapeinspect.adapter import Adapter
 from shapeinspect.errors import UnreadableFileError, UsageError
-from shapeinspect.foreign import foreign
-from shapeinspect.native import NativeTable
-from shapeinspect.source import Source
+from shapeinspect.plugin_api.adapter import Adapter
+from shapeinspect.plugin_api.native import NativeTable
+from shapeinspect.sources.not_a_model import foreign
+from shapeinspect.sources.source import Source
 
 GROUP = "shapeinspect.adapters"
 _MAX_LOOKED_INTO = 32
@@ -155,7 +155,7 @@ def native_tables() -> dict[str, str]:
 
     Example:
         >>> native_tables()["torch"]
-        'shapeinspect_torch.native:NATIVE'
+        'shapeinspect_torch.vocabulary.native:NATIVE'
     """
     adapters = [row.adapter for row in installed() if row.adapter is not None]
     return {adapter.framework: adapter.native for adapter in adapters if adapter.native is not None}

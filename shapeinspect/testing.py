@@ -13,16 +13,16 @@ from functools import partial
 from pathlib import Path
 
 from shapeinspect import layout
-from shapeinspect.adapter import Adapter
 from shapeinspect.dims import Expr, Shape, Unknown
 from shapeinspect.errors import ShapeInspectError
 from shapeinspect.infer import infer
 from shapeinspect.ir import Model
+from shapeinspect.plugin_api.adapter import Adapter
 from shapeinspect.registry import installed
 from shapeinspect.render.data import to_dict
 from shapeinspect.render.table import View, table
 from shapeinspect.render.totals import of_model
-from shapeinspect.source import Source, from_path
+from shapeinspect.sources.source import Source, from_path
 
 #: None of these may be imported by matching anything, or by reading a file.
 FRAMEWORKS = ("torch", "tensorflow", "keras", "jax", "flax")
@@ -30,7 +30,7 @@ FRAMEWORKS = ("torch", "tensorflow", "keras", "jax", "flax")
 _PROBE = """
 import sys
 from shapeinspect.registry import installed
-from shapeinspect.source import from_object, from_path
+from shapeinspect.sources.source import from_object, from_path
 adapter = next(row.adapter for row in installed() if row.name == sys.argv[1])
 adapter.match(from_object(object()))
 for path in sys.argv[3:]:

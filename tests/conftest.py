@@ -69,7 +69,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     """Count the bytes that are read from sources: each call returns those since the one before."""
-    from shapeinspect.source import Source
+    from shapeinspect.sources.source import Source
 
     total = 0
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from shapeinspect.adapter import Adapter
 from shapeinspect.ir import Model, Note
-from shapeinspect.source import Source
+from shapeinspect.plugin_api.adapter import Adapter
+from shapeinspect.sources.source import Source
 
 #: A map of at least one text key: how a tree of names begins.
 _TREE = re.compile(rb"(?:[\x81-\x8f]|\xde..|\xdf....)[\xa0-\xbf\xd9-\xdb]", re.DOTALL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shapeinspect.dims import Shape
-from shapeinspect.source import Source
+from shapeinspect.sources.source import Source
 
 
 @dataclass(frozen=True, slots=True)

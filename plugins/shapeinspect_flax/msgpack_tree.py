@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from math import prod
 
-from shapeinspect.cursor import Cursor
-from shapeinspect.source import Source
+from shapeinspect.binary.cursor import Cursor
+from shapeinspect.sources.source import Source
 from shapeinspect_flax.dtypes import SIZES
 from shapeinspect_flax.leaves import Leaf, Piece
 

@@ -21,7 +21,7 @@ from typing import Any
 from shapeinspect.dims import UNKNOWN, Shape
 from shapeinspect.errors import ShapeInspectError, UnreadableFileError
 from shapeinspect.ir import Note
-from shapeinspect.source import Source
+from shapeinspect.sources.source import Source
 from shapeinspect_flax import ocdbt
 from shapeinspect_flax.dtypes import SIZES
 from shapeinspect_flax.leaves import Leaf

@@ -15,7 +15,7 @@ from typing import Any
 from shapeinspect.errors import UnreadableFileError, UsageError
 from shapeinspect.ir import Note
 from shapeinspect.progress import counted
-from shapeinspect.source import Source, check_inside
+from shapeinspect.sources.source import Source, check_inside
 from shapeinspect.text import many
 from shapeinspect_flax.leaves import Leaf
 from shapeinspect_flax.msgpack_tree import read_leaves

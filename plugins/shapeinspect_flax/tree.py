@@ -12,7 +12,7 @@ from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Frozen, Layer, Layout, Note, Weight
 from shapeinspect.layout import lengths, parse
 from shapeinspect.layout.bare import Group, Match, Verdict, judge, layer, prove
-from shapeinspect.source import Source
+from shapeinspect.sources.source import Source
 from shapeinspect_flax import values
 from shapeinspect_flax.dtypes import READABLE
 from shapeinspect_flax.evidence import ATTENTION, BUFFERS, CELLS, EVIDENCE, INWARD, OUTWARD, ROLES

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect.source import Source
+from shapeinspect.sources.source import Source
 from shapeinspect_flax.leaves import Leaf
 
 if TYPE_CHECKING:

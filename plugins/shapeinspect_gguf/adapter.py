@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from shapeinspect.adapter import Adapter
 from shapeinspect.errors import UnreadableFileError, UsageError
 from shapeinspect.ir import Frozen, Model, Note
+from shapeinspect.plugin_api.adapter import Adapter
 from shapeinspect.progress import counted
-from shapeinspect.source import Source
+from shapeinspect.sources.source import Source
 from shapeinspect.text import many
 
 #: How llama.cpp names the parts of a split model.

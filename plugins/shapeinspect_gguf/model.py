@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from shapeinspect.ir import Attribute, Frozen, Layer, Weight
-from shapeinspect.source import Source
+from shapeinspect.sources.source import Source
 from shapeinspect_gguf import names, values
 from shapeinspect_gguf.facts import Facts
 from shapeinspect_gguf.reader import Tensor

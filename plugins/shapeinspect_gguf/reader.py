@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from struct import Struct, calcsize
 from typing import TypeAlias, TypeVar
 
-from shapeinspect.cursor import Cursor
+from shapeinspect.binary.cursor import Cursor
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect.source import Source
+from shapeinspect.sources.source import Source
 from shapeinspect_gguf.blocks import BLOCKS, Block
 
 _STRING, _ARRAY = 8, 9

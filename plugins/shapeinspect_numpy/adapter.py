@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from shapeinspect.adapter import Adapter
 from shapeinspect.ir import Frozen, Model, Note
-from shapeinspect.source import Source
+from shapeinspect.plugin_api.adapter import Adapter
+from shapeinspect.sources.source import Source
 from shapeinspect.text import many
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Weight
-from shapeinspect.source import Source
+from shapeinspect.sources.source import Source
 from shapeinspect_numpy.directory import Member, inflate, members
 from shapeinspect_numpy.header import Header, read_header
 from shapeinspect_numpy.pickled import LIMIT, names

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import BinaryIO
 
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect.source import Source
+from shapeinspect.sources.source import Source
 
 _PAGE = 1 << 14
 _PAGES = 1024

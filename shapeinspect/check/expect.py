@@ -11,8 +11,8 @@ from fnmatch import fnmatchcase
 from textwrap import indent
 from typing import Any
 
+from shapeinspect.check.axis_trace import called, parting, way
 from shapeinspect.check.pattern import Bindings, match
-from shapeinspect.check.way import called, parting, way
 from shapeinspect.dims import Dim, substitute
 from shapeinspect.errors import UsageError
 from shapeinspect.ir import Layer, Model, Value

@@ -13,9 +13,9 @@ from shapeinspect.commands.options import Format, Inputs, Model, Traceback, chec
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shapeinspect.api.debugging import Fit
     from shapeinspect.check import Failure, Spec
-    from shapeinspect.debugging import Fit
-    from shapeinspect.source import Source
+    from shapeinspect.sources.source import Source
 
 
 def run(
@@ -39,13 +39,13 @@ def run(
     """
     del traceback  # main() has read it
     check_format(format)
+    from shapeinspect.api.report import locate
     from shapeinspect.check import load
-    from shapeinspect.report import locate
-    from shapeinspect.source import with_inputs
+    from shapeinspect.sources.source import with_inputs
 
     asked = load(spec) if spec is not None else None
     given = input_specs(inputs or (list(asked.inputs) if asked is not None else None))
-    from shapeinspect.debugging import fits
+    from shapeinspect.api.debugging import fits
     from shapeinspect.mismatch import describe, fitting, to_dict
 
     source = locate(model)
@@ -71,7 +71,7 @@ def run(
 
 def _failures(asked: Spec, found: Fit, request: Source) -> tuple[Failure, ...] | None:
     """Hold the model that was walked against a specification; None where there is no model to hold."""
-    from shapeinspect.report import analyze
+    from shapeinspect.api.report import analyze
 
     if found.read is not None:
         return asked.failures(analyze(found.read, request).model)

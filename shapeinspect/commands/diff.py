@@ -48,7 +48,7 @@ def run(
     """
     del traceback  # main() has read it
     check_format(format)
-    from shapeinspect.difference import diff
+    from shapeinspect.api.diff import diff
     from shapeinspect.render.diff import diff_table
 
     found = diff(

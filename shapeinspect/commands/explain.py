@@ -102,7 +102,7 @@ def run(
     """
     del traceback  # main() has read it
     check_format(format)
-    from shapeinspect.answers import explain
+    from shapeinspect.api.answers import explain
 
     _known(model)
     features = model in ("linear", "bilinear", "attention")

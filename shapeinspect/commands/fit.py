@@ -19,7 +19,7 @@ def run(
     """
     del traceback  # main() has read it
     check_format(format)
-    from shapeinspect.answers import fit
+    from shapeinspect.api.answers import fit
 
     found = fit(model, input_specs(inputs))
     if format == "json":

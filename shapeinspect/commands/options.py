@@ -9,7 +9,7 @@ import typer
 from shapeinspect.errors import UsageError
 
 if TYPE_CHECKING:
-    from shapeinspect.source import InputSpec
+    from shapeinspect.sources.source import InputSpec
 
 Model = Annotated[
     str,
@@ -60,6 +60,6 @@ def input_specs(texts: list[str] | None) -> list[InputSpec] | None:
     Raises:
         UsageError: if a text is no shape.
     """
-    from shapeinspect.source import InputSpec
+    from shapeinspect.sources.source import InputSpec
 
     return [InputSpec.parse(text) for text in texts] if texts else None

@@ -42,8 +42,8 @@ def run(
     """Print every layer of a model: what goes in, what comes out, its weights in both layouts."""
     del traceback  # main() has read it
     check_format(format)
+    from shapeinspect.api.report import inspect
     from shapeinspect.render.table import View, table
-    from shapeinspect.report import inspect
 
     view = View(
         width=width or output.width(),

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from shapeinspect.compare.assume import assume
-from shapeinspect.compare.fit import fits, same_kind
+from shapeinspect.compare.compatible import fits, same_kind
 from shapeinspect.compare.match import Matching, match
-from shapeinspect.compare.passing import Calls, behind, compare_passing, functions
 from shapeinspect.compare.refuse import refusal
 from shapeinspect.compare.result import Comparison, LayerPair, Refusal, Status, WeightPair
+from shapeinspect.compare.retype import assume
 from shapeinspect.compare.settings import differing, side
-from shapeinspect.compare.units import Unit, units_of
+from shapeinspect.compare.slots import Unit, units_of
 from shapeinspect.compare.values import fingerprint
+from shapeinspect.compare.weightless import Calls, behind, compare_passing, functions
 from shapeinspect.compare.weights import Options, compare_weights, stored
 from shapeinspect.infer.composite import unknown_order
 from shapeinspect.ir import Call, Layer, Model, Note
-from shapeinspect.native import NativeTable
+from shapeinspect.plugin_api.native import NativeTable
 
 __all__ = ["Comparison", "Options", "compare"]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from shapeinspect.compare.result import Figures
-from shapeinspect.compare.units import Slot, Unit
+from shapeinspect.compare.slots import Slot, Unit
 from shapeinspect.layout.apply import to_common
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from shapeinspect.compare import values
-from shapeinspect.compare.fit import equal_lengths
+from shapeinspect.compare.compatible import equal_lengths
+from shapeinspect.compare.reorderings import turned
 from shapeinspect.compare.result import Figures, Status, Stored, WeightPair
+from shapeinspect.compare.slots import Slot, Unit
 from shapeinspect.compare.transforms import direct, to_common
-from shapeinspect.compare.turned import turned
-from shapeinspect.compare.units import Slot, Unit
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Layout
 from shapeinspect.layout.apply import to_common as move

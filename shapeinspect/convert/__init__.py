@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shapeinspect import registry
-from shapeinspect.compare.units import Slot, Unit, is_counter, units_of
+from shapeinspect.api.report import Report, inspect
+from shapeinspect.compare.slots import Slot, Unit, is_counter, units_of
 from shapeinspect.convert.target import Made, Slotted, plan
 from shapeinspect.convert.tensors import DTYPES, Tensor, write
 from shapeinspect.errors import UsageError
@@ -21,8 +22,7 @@ from shapeinspect.ir import Layout, Model, Weight
 from shapeinspect.layout import canonical
 from shapeinspect.layout.apply import to_common
 from shapeinspect.layout.normalize import common_shape
-from shapeinspect.native import NativeTable
-from shapeinspect.report import Report, inspect
+from shapeinspect.plugin_api.native import NativeTable
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,7 +10,7 @@ from shapeinspect.errors import LayoutError
 from shapeinspect.ir import Frozen, Layer, Layout, Weight
 from shapeinspect.layout.canonical import pieces
 from shapeinspect.layout.pattern import compose, lengths, parse
-from shapeinspect.native import NativeRow, NativeTable
+from shapeinspect.plugin_api.native import NativeRow, NativeTable
 
 _PLACE = re.compile(r"\.l(\d+)(\.reverse)?")
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from shapeinspect.explanation.field import Fields
 from shapeinspect.explanation.graph import Graph
 from shapeinspect.explanation.layer import explain_layer
+from shapeinspect.explanation.receptive_field import Fields
 from shapeinspect.explanation.values import (
     AxisFact,
     CallFact,

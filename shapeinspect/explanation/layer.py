@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from shapeinspect.dims import Shape
-from shapeinspect.explanation.field import Fields
 from shapeinspect.explanation.graph import RECURRENT, Graph, product_text
 from shapeinspect.explanation.lengths import ADAPTIVE, SLIDING, axis_formulas, windows
+from shapeinspect.explanation.receptive_field import Fields
 from shapeinspect.explanation.remarks import findings, readings, remarks
 from shapeinspect.explanation.values import AxisFact, CallFact, Formula, LayerExplanation, TensorFact
 from shapeinspect.explanation.weights import weight_facts

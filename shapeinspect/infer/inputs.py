@@ -10,7 +10,7 @@ from shapeinspect.dims import Dim, Expr, Shape, Unknown, substitute, symbol, sym
 from shapeinspect.errors import UsageError
 from shapeinspect.ir import Attribute, Call, Frozen, Model, Value
 from shapeinspect.rules.rule import show
-from shapeinspect.source import InputSpec
+from shapeinspect.sources.source import InputSpec
 
 
 def with_input_shapes(model: Model, specs: tuple[InputSpec, ...]) -> Model:

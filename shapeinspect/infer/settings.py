@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Call, Layer, Value
 from shapeinspect.rules import Attributes, Shapes
-from shapeinspect.rules.contents import TARGETS, targeted
+from shapeinspect.rules.shape_values import TARGETS, targeted
 
 # Ops for which an input that is left out is no input at all.
 _VARIADIC = frozenset({"elementwise", "concat", "stack"})

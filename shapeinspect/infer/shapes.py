@@ -11,8 +11,8 @@ from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.infer.settings import attributes_of, input_names, inputs_of
 from shapeinspect.ir import Call, Layer, Model, Note, Value
 from shapeinspect.rules import Attributes, Shapes, has_rule, output_shapes
-from shapeinspect.rules.contents import contents
 from shapeinspect.rules.rule import show, unlike
+from shapeinspect.rules.shape_values import contents
 
 
 def fill_shapes(model: Model, layers: Mapping[str, Layer]) -> tuple[dict[str, Value], tuple[Note, ...]]:

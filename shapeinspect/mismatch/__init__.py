@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from shapeinspect.mismatch.as_dict import to_dict
 from shapeinspect.mismatch.causes import CAUSES
-from shapeinspect.mismatch.data import to_dict
 from shapeinspect.mismatch.describe import describe, fitting
 from shapeinspect.mismatch.diagnose import Diagnosis, Tried, diagnose
 

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Axes, Layer, Model, Value, Weight
-from shapeinspect.mismatch import told
+from shapeinspect.mismatch import fact_text
 from shapeinspect.mismatch.causes import CAUSES
-from shapeinspect.mismatch.demand import channel_axis
 from shapeinspect.mismatch.diagnose import Diagnosis
-from shapeinspect.mismatch.losses import counts, is_loss, weights_of_classes
-from shapeinspect.mismatch.states import unfit
+from shapeinspect.mismatch.loss_shapes import counts, is_loss, weights_of_classes
+from shapeinspect.mismatch.repairs.states import unfit
+from shapeinspect.mismatch.requirements import channel_axis
 from shapeinspect.rules.rule import show
 from shapeinspect.text import printable
 
@@ -110,7 +110,7 @@ def _facts(diagnosis: Diagnosis) -> Iterator[tuple[str, list[str]]]:
 
 def _expected(diagnosis: Diagnosis) -> list[str]:
     problem, layer = diagnosis.problem, diagnosis.layer
-    demand, said = problem.demand, told.expected(diagnosis.failure)
+    demand, said = problem.demand, fact_text.expected(diagnosis.failure)
     if said is not None:
         return said
     if is_loss(layer):
@@ -202,7 +202,7 @@ def _flattened(diagnosis: Diagnosis) -> Value | None:
 def _got(diagnosis: Diagnosis) -> list[str]:
     demand, values = diagnosis.problem.demand, diagnosis.model.values
     shown = [_value(values[name]) for name in diagnosis.failure.inputs if name in values]
-    said = told.came(diagnosis.failure, shown)
+    said = fact_text.came(diagnosis.failure, shown)
     if said is not None:
         return said
     states = unfit(diagnosis.failure)

@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from shapeinspect import infer, layout
 from shapeinspect.errors import ShapeInspectError
 from shapeinspect.ir import Call, Layer, Model, Value
-from shapeinspect.mismatch.demand import Problem, problem_of
-from shapeinspect.mismatch.fix import Fix
-from shapeinspect.mismatch.fixes import proposals
-from shapeinspect.mismatch.losses import is_loss
-from shapeinspect.mismatch.plain import plain_cause
-from shapeinspect.mismatch.pools import pooled
-from shapeinspect.mismatch.sizes import search
-from shapeinspect.rerun import Change, Failure, OnInput, OnLayer, Rerun
+from shapeinspect.mismatch.default_cause import plain_cause
+from shapeinspect.mismatch.loss_shapes import is_loss
+from shapeinspect.mismatch.repairs.fix import Fix
+from shapeinspect.mismatch.repairs.pools import pooled
+from shapeinspect.mismatch.repairs.proposals import proposals
+from shapeinspect.mismatch.repairs.sizes import search
+from shapeinspect.mismatch.requirements import Problem, problem_of
+from shapeinspect.plugin_api.rerun import Change, Failure, OnInput, OnLayer, Rerun
 
 #: A diagnosis takes no longer than this many seconds, nor more runs.
 _SECONDS = 4.0

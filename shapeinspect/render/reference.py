@@ -7,7 +7,7 @@ from typing import Any
 
 from shapeinspect.ir import Layout
 from shapeinspect.layout import transform
-from shapeinspect.native import NativeRow, NativeTable
+from shapeinspect.plugin_api.native import NativeRow, NativeTable
 from shapeinspect.render.grid import Column, Line, draw
 
 _COLUMNS = (

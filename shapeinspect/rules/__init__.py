@@ -13,6 +13,7 @@ from shapeinspect.dims import Dim
 from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.rules.attention import attention_macs
 from shapeinspect.rules.elementwise import broadcast, broadcast_size
+from shapeinspect.rules.formula_text import Lines, Text, Weights, carried
 from shapeinspect.rules.index import backward_slice_size, slice_size
 from shapeinspect.rules.join import chunk_sizes, concat_size, piece_sizes
 from shapeinspect.rules.lengths import Length, ceil_div, larger, smaller
@@ -35,7 +36,6 @@ from shapeinspect.rules.sliding import (
     same_size,
 )
 from shapeinspect.rules.table import RULES
-from shapeinspect.rules.written import Lines, Text, Weights, carried
 
 __all__ = [
     "RULES",

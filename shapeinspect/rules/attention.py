@@ -5,9 +5,9 @@ from __future__ import annotations
 from shapeinspect.dims import Dim, Shape, product
 from shapeinspect.ir import Axes
 from shapeinspect.rules.elementwise import broadcast
+from shapeinspect.rules.formula_text import Lines, Text, Weights, just, over, plus, times
 from shapeinspect.rules.lengths import Length
 from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, first, mismatch, show, unlike
-from shapeinspect.rules.written import Lines, Text, Weights, just, over, plus, times
 
 
 def attention_macs(

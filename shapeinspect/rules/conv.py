@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapeinspect.dims import Dim, Shape, product
+from shapeinspect.rules.formula_text import Lines, Text, Weights, carried, just, number, over, plus, times
 from shapeinspect.rules.lengths import Length
 from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, first, mismatch
 from shapeinspect.rules.sliding import (
@@ -29,7 +30,6 @@ from shapeinspect.rules.spatial import (
     take_apart,
     window_links,
 )
-from shapeinspect.rules.written import Lines, Text, Weights, carried, just, number, over, plus, times
 
 
 def _conv(attributes: Attributes, inputs: Shapes) -> Shapes:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from shapeinspect.dims import UNKNOWN, Dim, Shape
 from shapeinspect.errors import ShapeMismatchError
+from shapeinspect.rules.formula_text import Lines, Text, Weights, carried, values
 from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, at, first, keep_axes, mismatch, show
-from shapeinspect.rules.written import Lines, Text, Weights, carried, values
 
 
 def broadcast_size(a: Dim, b: Dim) -> Dim:

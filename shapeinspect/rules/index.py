@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from shapeinspect.dims import UNKNOWN, Dim, Shape
 from shapeinspect.rules.elementwise import keep_names, keep_names_in_each
+from shapeinspect.rules.formula_text import Lines, Text, carried, just
 from shapeinspect.rules.lengths import Length, ceil_div, larger, smaller
 from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, at, first, mismatch, show, unlike
-from shapeinspect.rules.written import Lines, Text, carried, just
 
 # What sources write for "to the end": their largest integer.
 _END = 2**31 - 1

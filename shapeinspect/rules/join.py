@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from shapeinspect.dims import UNKNOWN, Dim, Shape
 from shapeinspect.rules.elementwise import keep_names_in_each
+from shapeinspect.rules.formula_text import Lines, Text, just, over, sum_of, values
 from shapeinspect.rules.lengths import Length, ceil_div
 from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, agree, at, first, mismatch, show, unlike
-from shapeinspect.rules.written import Lines, Text, just, over, sum_of, values
 
 
 def chunk_sizes(n: int, chunks: int) -> tuple[int, ...]:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 from shapeinspect.dims import UNKNOWN, Dim, Shape, product
 from shapeinspect.rules.elementwise import broadcast, broadcast_axes, broadcast_lines
+from shapeinspect.rules.formula_text import Lines, Text, Weights, carried, just, number, times
 from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, agree, at, first, mismatch, show, unlike
-from shapeinspect.rules.written import Lines, Text, Weights, carried, just, number, times
 
 
 def _linear(attributes: Attributes, inputs: Shapes) -> Shapes:

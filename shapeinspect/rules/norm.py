@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from shapeinspect.dims import Shape
 from shapeinspect.rules.elementwise import keep, keep_names
+from shapeinspect.rules.formula_text import Weights
 from shapeinspect.rules.rule import (
     Attributes,
     Naming,
@@ -19,7 +20,6 @@ from shapeinspect.rules.rule import (
     unlike,
 )
 from shapeinspect.rules.spatial import is_last, names
-from shapeinspect.rules.written import Weights
 
 
 def _channels(shape: Shape, axis: int, wanted: object) -> None:

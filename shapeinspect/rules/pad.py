@@ -6,10 +6,10 @@ from typing import Any
 
 from shapeinspect.dims import Dim, Shape
 from shapeinspect.rules.elementwise import keep_names
+from shapeinspect.rules.formula_text import Lines, Text
 from shapeinspect.rules.lengths import Length
 from shapeinspect.rules.rule import Attributes, Rule, Shapes, first, mismatch, show
 from shapeinspect.rules.spatial import is_last
-from shapeinspect.rules.written import Lines, Text
 
 #: How much a mode that reuses the input's values can add to one end, as a share of the length.
 _REUSE = {"reflect": -1, "circular": 0, "symmetric": 0}

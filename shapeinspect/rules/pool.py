@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapeinspect.dims import Dim, Shape
+from shapeinspect.rules.formula_text import Lines, Text, carried, just, number
 from shapeinspect.rules.lengths import Length, ceil_div, smaller
 from shapeinspect.rules.resize import scaled_size, scaled_text
 from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, first, mismatch
@@ -28,7 +29,6 @@ from shapeinspect.rules.spatial import (
     take_apart,
     window_links,
 )
-from shapeinspect.rules.written import Lines, Text, carried, just, number
 
 
 def pool_size(

@@ -7,9 +7,9 @@ from typing import Any
 
 from shapeinspect.dims import UNKNOWN, Dim, Shape
 from shapeinspect.ir import Axes
+from shapeinspect.rules.formula_text import Lines, Text, Weights, just, number, plus, times
 from shapeinspect.rules.lengths import Length
 from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, first, mismatch, show, unlike
-from shapeinspect.rules.written import Lines, Text, Weights, just, number, plus, times
 
 _GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 

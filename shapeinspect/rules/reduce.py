@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from shapeinspect.dims import UNKNOWN, Shape, Unknown
 from shapeinspect.rules.elementwise import broadcast, broadcast_lines
+from shapeinspect.rules.formula_text import Lines, carried, number
 from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, at, first
-from shapeinspect.rules.written import Lines, carried, number
 
 
 def reduce_shape(shape: Shape, axes: tuple[int, ...] | None, keepdims: bool) -> Shape:

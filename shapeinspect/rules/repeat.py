@@ -6,8 +6,8 @@ from typing import Any
 
 from shapeinspect.dims import UNKNOWN, Shape
 from shapeinspect.rules.elementwise import broadcast, broadcast_axes, keep_names
+from shapeinspect.rules.formula_text import Lines, carried, just, times
 from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, at, first, keep_axes, mismatch, show
-from shapeinspect.rules.written import Lines, carried, just, times
 
 
 def tile_shape(shape: Shape, repeats: Shape) -> Shape:

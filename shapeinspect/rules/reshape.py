@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from shapeinspect.dims import UNKNOWN, Dim, Expr, Shape, Unknown, known, product
+from shapeinspect.rules.formula_text import Lines, Text, carried, just, number, over, product_of, times
 from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, at, first, mismatch, show, unlike
-from shapeinspect.rules.written import Lines, Text, carried, just, number, over, product_of, times
 
 
 def flatten_shape(shape: Shape, start: int = 1, end: int = -1) -> Shape:

@@ -7,6 +7,7 @@ import struct
 from typing import Any
 
 from shapeinspect.dims import UNKNOWN, Dim, Expr, Shape, Unknown
+from shapeinspect.rules.formula_text import Lines, Text, carried, just, over, times
 from shapeinspect.rules.lengths import Length
 from shapeinspect.rules.rule import (
     Attributes,
@@ -29,7 +30,6 @@ from shapeinspect.rules.spatial import (
     take_apart,
     window_links,
 )
-from shapeinspect.rules.written import Lines, Text, carried, just, over, times
 
 
 def scaled_size(n: Length, scale: float, single: bool = False) -> Length:

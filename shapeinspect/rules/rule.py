@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from shapeinspect.dims import Dim, Shape
 from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.ir import Axes
-from shapeinspect.rules.written import Lines, Text, Weights
+from shapeinspect.rules.formula_text import Lines, Text, Weights
 
 #: The shapes of a call's inputs or outputs, in order; None where not even the rank is known.
 Shapes: TypeAlias = "tuple[Shape | None, ...]"

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from shapeinspect.dims import Dim, Expr, Shape
+from shapeinspect.rules.formula_text import Text, just
 from shapeinspect.rules.lengths import Length, ceil_div, larger, smaller
 from shapeinspect.rules.rule import Attributes, mismatch
 from shapeinspect.rules.spatial import is_last, pairs, per_axis, space_axes, space_of, take_apart
-from shapeinspect.rules.written import Text, just
 
 
 def conv_size(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from shapeinspect.dims import Shape, product
+from shapeinspect.rules.formula_text import Lines, Text, just, numbered, over, times
 from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, first, mismatch, show, unlike
 from shapeinspect.rules.sliding import window_lines, window_needs, window_space
 from shapeinspect.rules.spatial import names, per_axis, space_axes, space_fits, take_apart
-from shapeinspect.rules.written import Lines, Text, just, numbered, over, times
 
 
 def _window(value: Any) -> tuple[Any, ...]:

@@ -19,10 +19,10 @@ from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.infer.settings import attributes_of, inputs_of
 from shapeinspect.ir import Call, Layer, Model
 from shapeinspect.rules import has_rule, output_shapes
-from shapeinspect.rules.contents import TARGETS, contents, targeted
+from shapeinspect.rules.shape_values import TARGETS, contents, targeted
 from shapeinspect.solve.arrays import run_fast
+from shapeinspect.solve.computed_sizes import FromAxes
 from shapeinspect.solve.positions import largest_id, runs_out
-from shapeinspect.solve.worked import FromAxes
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
 #: A length is an int or an array of candidates.

@@ -131,10 +131,10 @@ def test_a_live_model_that_refuses_its_input(held: Run, live: str) -> None:
 @pytest.mark.parametrize(
     ("name", "reader"),
     [
-        ("lenet.onnx", "shapeinspect_onnx.read.read"),
-        ("picture.keras", "shapeinspect_keras.reader.read"),
-        ("picture.h5", "shapeinspect_keras.reader.read"),
-        ("m.safetensors", "shapeinspect_torch.safetensors.ADAPTER.read"),
+        ("lenet.onnx", "shapeinspect_onnx.graph.read.read"),
+        ("picture.keras", "shapeinspect_keras.saved.reader.read"),
+        ("picture.h5", "shapeinspect_keras.saved.reader.read"),
+        ("m.safetensors", "shapeinspect_torch.adapters.safetensors.ADAPTER.read"),
     ],
 )
 def test_a_file_is_read_once(

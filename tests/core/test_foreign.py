@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect.foreign import foreign
 from shapeinspect.registry import choose
-from shapeinspect.source import from_path
+from shapeinspect.sources.not_a_model import foreign
+from shapeinspect.sources.source import from_path
 
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 123\n"
 

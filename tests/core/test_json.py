@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from shapeinspect.api.report import inspect
 from shapeinspect.cli import main
 from shapeinspect.ir import Layer, Model, Weight
 from shapeinspect.render.data import to_json
-from shapeinspect.report import inspect
 
 LENET = "tests/data/lenet.onnx"
 

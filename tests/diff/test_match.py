@@ -13,7 +13,7 @@ import torch
 import shapeinspect
 from shapeinspect.compare import compare
 from shapeinspect.compare.match import match
-from shapeinspect.compare.units import units_of
+from shapeinspect.compare.slots import units_of
 from shapeinspect.ir import Model
 
 

@@ -68,8 +68,8 @@ def test_the_data_say_the_same_as_the_page(
 
 
 def test_layers_with_the_same_to_say_are_folded(chain: Callable[..., Any]) -> None:
+    from shapeinspect.api.diff import Difference
     from shapeinspect.compare import compare
-    from shapeinspect.difference import Difference
 
     a = chain(*((f"layers.{n}", 6, 6) for n in range(40)), graph=False, framework="numpy")
     b = chain(*((f"layers.{n}", 6, 7) for n in range(40)), graph=False, framework="numpy")

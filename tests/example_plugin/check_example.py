@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from shapeinspect.source import from_path
+from shapeinspect.sources.source import from_path
 from shapeinspect.testing import AdapterContract, Case
 
 ROWS = [

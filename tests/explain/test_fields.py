@@ -12,8 +12,8 @@ from torch import nn
 
 import shapeinspect
 from shapeinspect.explanation import FieldFact
-from shapeinspect.explanation.field import Fields
 from shapeinspect.explanation.graph import Graph
+from shapeinspect.explanation.receptive_field import Fields
 
 Op = Callable[[torch.Tensor], torch.Tensor]
 MAP, TOKENS = (1, 4, 9, 14), (1, 11, 8)

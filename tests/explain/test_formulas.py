@@ -16,6 +16,7 @@ from shapeinspect.rules import (
     conv_transpose_same_size,
     conv_transpose_size,
     conv_transpose_valid_size,
+    formula_text,
     pad,
     pad_size,
     pool,
@@ -24,7 +25,6 @@ from shapeinspect.rules import (
     same_size,
     scaled_size,
     sliding,
-    written,
 )
 
 N, K, S, P, D = (
@@ -37,7 +37,7 @@ N, K, S, P, D = (
 FUNCTIONS = {"floor": math.floor, "ceil": math.ceil, "min": min, "max": max}
 
 
-def worth(text: written.Text) -> Any:
+def worth(text: formula_text.Text) -> Any:
     """Work a formula out exactly: every number a fraction, so that / divides and floor rounds down."""
     names = {name: Fraction(number) for name, number in text[1]}
     return eval(text[0], {"__builtins__": {}}, {**FUNCTIONS, **names})
@@ -84,9 +84,9 @@ def test_scaled(n: int, scale: float) -> None:
 
 @given(st.lists(N, min_size=1, max_size=4))
 def test_sums_and_products(lengths: list[int]) -> None:
-    assert worth(written.sum_of(tuple(lengths))) == sum(lengths)
+    assert worth(formula_text.sum_of(tuple(lengths))) == sum(lengths)
     named = {f"a{place}": n for place, n in enumerate(lengths)}
-    assert worth(written.product_of(named)) == math.prod(lengths)
+    assert worth(formula_text.product_of(named)) == math.prod(lengths)
 
 
 @settings(max_examples=60)

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from shapeinspect.source import from_path
+from shapeinspect.sources.source import from_path
 from shapeinspect.testing import AdapterContract, Case
 
 DATA = Path(__file__).parent / "data"

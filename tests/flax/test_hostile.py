@@ -12,7 +12,7 @@ import pytest
 
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Model
-from shapeinspect.source import from_path
+from shapeinspect.sources.source import from_path
 from shapeinspect_flax.adapter import ADAPTER
 
 Read = Callable[[bytes], Model]

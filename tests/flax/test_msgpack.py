@@ -11,7 +11,7 @@ import pytest
 
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Layer, Model, Weight
-from shapeinspect.source import from_path
+from shapeinspect.sources.source import from_path
 from shapeinspect_flax.adapter import ADAPTER
 from shapeinspect_flax.dtypes import SIZES
 from shapeinspect_flax.msgpack_tree import read_leaves

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from shapeinspect.api.report import inspect
 from shapeinspect.errors import UnreadableFileError, UsageError
-from shapeinspect.report import inspect
 
 Pack = Callable[[object], Path]
 FIRST, SECOND = (f"flax_model-0000{at}-of-00002.msgpack" for at in (1, 2))

@@ -8,7 +8,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 
-from shapeinspect.source import from_path
+from shapeinspect.sources.source import from_path
 from shapeinspect.testing import AdapterContract, Case
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Model
-from shapeinspect.source import from_path
+from shapeinspect.sources.source import from_path
 from shapeinspect_gguf.adapter import ADAPTER
 
 Read = Callable[[bytes], Model]

@@ -12,7 +12,7 @@ import pytest
 
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Layer, Model
-from shapeinspect.source import from_path
+from shapeinspect.sources.source import from_path
 from shapeinspect_gguf.adapter import ADAPTER
 from shapeinspect_gguf.reader import Array, Single, Text, read_header
 

@@ -11,7 +11,7 @@ from shapeinspect.dims import UNKNOWN, symbol
 from shapeinspect.errors import UsageError
 from shapeinspect.infer import infer, with_input_shapes
 from shapeinspect.ir import Frozen, Model, Value
-from shapeinspect.source import InputSpec
+from shapeinspect.sources.source import InputSpec
 
 Chain = Callable[..., Model]
 N, H = symbol("N"), symbol("H")

@@ -8,9 +8,10 @@ from pathlib import Path
 import onnx
 import pytest
 
-from shapeinspect import registry, source
+from shapeinspect import registry
 from shapeinspect.infer import infer
 from shapeinspect.ir import Frozen, Model
+from shapeinspect.sources import source
 
 LIGHT = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
 

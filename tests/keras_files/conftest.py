@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from shapeinspect import infer, layout, source
+from shapeinspect import infer, layout
 from shapeinspect.dims import symbol
 from shapeinspect.ir import Model
-from shapeinspect_keras.files import ADAPTER
+from shapeinspect.sources import source
+from shapeinspect_keras.adapters.files import ADAPTER
 
 
 @pytest.fixture(scope="session")

@@ -61,9 +61,9 @@ def test_values_are_read_where_keras_put_them(ending, saved, read):
 
 
 def test_a_cut_off_file_is_unreadable_wherever_it_is_cut(saved, tmp_path):
-    from shapeinspect import source
     from shapeinspect.errors import UnreadableFileError
-    from shapeinspect_keras.files import ADAPTER
+    from shapeinspect.sources import source
+    from shapeinspect_keras.adapters.files import ADAPTER
 
     _, path = saved["MobileNetV2"]
     whole = path.with_suffix(".keras").read_bytes()

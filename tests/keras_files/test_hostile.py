@@ -13,10 +13,10 @@ import h5py
 import numpy as np
 import pytest
 
-from shapeinspect import source
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect_keras import hdf5, hdf5_process
-from shapeinspect_keras.files import ADAPTER
+from shapeinspect.sources import source
+from shapeinspect_keras.adapters.files import ADAPTER
+from shapeinspect_keras.containers import hdf5, hdf5_process
 
 CONFIG = {
     "class_name": "Sequential",
@@ -148,7 +148,7 @@ def test_settings_of_an_unexpected_form_become_a_note(tmp_path):
 
 
 def test_a_bomb_is_bounded_by_what_it_inflates_to(tmp_path, monkeypatch):
-    from shapeinspect_keras import archive
+    from shapeinspect_keras.containers import archive
 
     path = pack(tmp_path / "m.keras", whole(config__json=" " * 5_000_000), zipfile.ZIP_DEFLATED)
     monkeypatch.setattr(archive.content, "__defaults__", (1_000_000,))
@@ -187,14 +187,14 @@ def test_reading_imports_no_framework(tmp_path):
     files = [pack(tmp_path / "m.keras", whole()), legacy(tmp_path / "m.h5")]
     program = """
 import sys
-from shapeinspect import source
-from shapeinspect_keras.files import ADAPTER
+from shapeinspect.sources import source
+from shapeinspect_keras.adapters.files import ADAPTER
 heavy = {"torch", "tensorflow", "keras", "jax", "h5py", "numpy", "onnx"}
 requests = [source.from_path(path) for path in sys.argv[1:]]
 assert [ADAPTER.match(request) for request in requests] == [2, 2]
 assert not heavy & set(sys.modules), "match"
 ours = {name for name in sys.modules if name.startswith("shapeinspect_keras.")}
-assert ours == {"shapeinspect_keras.files"}, ours
+assert ours == {"shapeinspect_keras.adapters", "shapeinspect_keras.adapters.files"}, ours
 models = [ADAPTER.read(request) for request in requests]
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
 assert models[0].layers[1].weights[0].values().tolist()[1] == [5.0, 6.0, 7.0, 8.0, 9.0]

@@ -10,9 +10,10 @@ import h5py
 import numpy as np
 import pytest
 
-from shapeinspect import infer, source
+from shapeinspect import infer
 from shapeinspect.dims import UNKNOWN, symbol
-from shapeinspect_keras.files import ADAPTER
+from shapeinspect.sources import source
+from shapeinspect_keras.adapters.files import ADAPTER
 
 N = symbol("N")
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shapeinspect import source
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect_keras.files import ADAPTER
+from shapeinspect.sources import source
+from shapeinspect_keras.adapters.files import ADAPTER
 
 CONFIG = {
     "class_name": "Sequential",

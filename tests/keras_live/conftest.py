@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from shapeinspect.ir import Model
-from shapeinspect.source import from_object, with_inputs
-from shapeinspect_keras.live import ADAPTER
+from shapeinspect.sources.source import from_object, with_inputs
+from shapeinspect_keras.adapters.live import ADAPTER
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import keras
 import pytest
 from keras import layers
 
-from shapeinspect.debugging import fits
+from shapeinspect.api.debugging import fits
 from shapeinspect.errors import UsageError
 
 

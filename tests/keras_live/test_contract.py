@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import layers as K
 
-from shapeinspect.source import from_object
+from shapeinspect.sources.source import from_object
 from shapeinspect.testing import AdapterContract, Case
 
 

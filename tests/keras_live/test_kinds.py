@@ -13,11 +13,11 @@ from keras import layers as K
 from keras.src.applications.convnext import LayerScale
 
 from shapeinspect import layout
-from shapeinspect.source import from_object
-from shapeinspect_keras.kinds import UNKNOWN_ON_PURPOSE, complete, describe
-from shapeinspect_keras.layouts import NON_TRAINABLE, weight_roles
-from shapeinspect_keras.live import ADAPTER
-from shapeinspect_keras.parts import bind, part_roles, parts
+from shapeinspect.sources.source import from_object
+from shapeinspect_keras.adapters.live import ADAPTER
+from shapeinspect_keras.vocabulary.kinds import UNKNOWN_ON_PURPOSE, complete, describe
+from shapeinspect_keras.vocabulary.layouts import NON_TRAINABLE, weight_roles
+from shapeinspect_keras.vocabulary.parts import bind, part_roles, parts
 
 Close = Callable[[Any, Any], None]
 

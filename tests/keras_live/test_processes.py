@@ -9,8 +9,8 @@ import sys
 _TORCH = """
 import keras, numpy as np
 from keras import layers as K, ops
-from shapeinspect.source import from_object
-from shapeinspect_keras.live import ADAPTER
+from shapeinspect.sources.source import from_object
+from shapeinspect_keras.adapters.live import ADAPTER
 class Sub(keras.Model):
     def __init__(self):
         super().__init__(); self.a = K.Dense(7, name="a"); self.b = K.LSTM(5, name="b")
@@ -45,7 +45,8 @@ def test_torch_backend() -> None:
 
 def test_entry_point_imports_no_framework() -> None:
     code = (
-        "import sys; from shapeinspect_keras.live import ADAPTER; from shapeinspect.source import Source;"
+        "import sys; from shapeinspect_keras.adapters.live import ADAPTER\n"
+        "from shapeinspect.sources.source import Source\n"
         "ADAPTER.match(Source('x', target=object()));"
         "print([n for n in ('keras', 'tensorflow', 'torch', 'numpy') if n in sys.modules])"
     )

@@ -11,9 +11,9 @@ import numpy as np
 from keras import layers as K
 from layouts_built import Array, Built, random, renamed
 
-from shapeinspect.source import from_object
-from shapeinspect_keras._live_weights import held
-from shapeinspect_keras.live import ADAPTER
+from shapeinspect.sources.source import from_object
+from shapeinspect_keras.adapters.live import ADAPTER
+from shapeinspect_keras.tracing.weights import held
 
 
 def last(x: Array) -> Array:

@@ -12,7 +12,7 @@ from layouts_built import Array, Built, random, renamed
 from onnx import TensorProto, helper, numpy_helper
 
 from shapeinspect.ir import Weight
-from shapeinspect_onnx.layouts import LAYOUTS
+from shapeinspect_onnx.vocabulary.layouts import LAYOUTS
 
 OPSET = 23
 

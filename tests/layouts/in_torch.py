@@ -13,8 +13,8 @@ from layouts_built import Array, Built, random, renamed
 from torch import nn
 
 from shapeinspect.ir import Frozen, Weight
-from shapeinspect.source import from_object
-from shapeinspect_torch.live import ADAPTER
+from shapeinspect.sources.source import from_object
+from shapeinspect_torch.adapters.live import ADAPTER
 
 Run = Callable[..., torch.Tensor]
 

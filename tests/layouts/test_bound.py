@@ -19,12 +19,12 @@ from torch.nn import functional as F
 from shapeinspect.ir import Weight
 from shapeinspect.layout import canonical
 from shapeinspect.layout.bare import groups
-from shapeinspect.source import from_object
-from shapeinspect_keras.live import ADAPTER as KERAS
-from shapeinspect_onnx.adapter import ADAPTER as ONNX
-from shapeinspect_torch.layouts import bind
-from shapeinspect_torch.live import ADAPTER as TORCH
-from shapeinspect_torch.packed import packed_linear
+from shapeinspect.sources.source import from_object
+from shapeinspect_keras.adapters.live import ADAPTER as KERAS
+from shapeinspect_onnx.adapters.adapter import ADAPTER as ONNX
+from shapeinspect_torch.adapters.live import ADAPTER as TORCH
+from shapeinspect_torch.recognition.packed import packed_linear
+from shapeinspect_torch.vocabulary.layouts import bind
 
 Close = Callable[[Any, Any], None]
 
@@ -162,7 +162,7 @@ def test_a_projection_and_peepholes_stay_apart() -> None:
 
 def test_peepholes_are_in_the_order_of_the_other_gates(close: Close) -> None:
     """ONNX Runtime, with a peephole on one gate alone, against the equations written out."""
-    from shapeinspect_onnx.layouts import LAYOUTS
+    from shapeinspect_onnx.vocabulary.layouts import LAYOUTS
 
     rng = np.random.default_rng(6)
     i, o = 3, 5

@@ -10,9 +10,9 @@ from types import CodeType
 import keras
 from torch import nn
 
-from shapeinspect_keras.layouts import TABLE as KERAS
-from shapeinspect_torch.kinds import native_name
-from shapeinspect_torch.layouts import TABLE as TORCH
+from shapeinspect_keras.vocabulary.layouts import TABLE as KERAS
+from shapeinspect_torch.vocabulary.kinds import native_name
+from shapeinspect_torch.vocabulary.layouts import TABLE as TORCH
 
 LOOKUP = "its table of tokens is no tensor that another framework has"
 FOREIGN = "it holds a program of another framework with weights of any form"

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from shapeinspect.ir import Weight
 from shapeinspect.layout import canonical
-from shapeinspect_keras.parts import bind
+from shapeinspect_keras.vocabulary.parts import bind
 
 TENSORFLOW, THEANO = "tensorflow", "theano"
 

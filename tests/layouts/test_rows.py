@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-import shapeinspect_keras.layouts as keras_rows
-import shapeinspect_onnx.layouts as onnx_rows
-import shapeinspect_torch.layouts as torch_rows
+import shapeinspect_keras.vocabulary.layouts as keras_rows
+import shapeinspect_onnx.vocabulary.layouts as onnx_rows
+import shapeinspect_torch.vocabulary.layouts as torch_rows
 from shapeinspect.ir import Weight
 from shapeinspect.layout import Row, Table, canonical
 from shapeinspect.layout.apply import to_common, to_native

@@ -73,7 +73,7 @@ def constants(source: str) -> dict[str, Any]:
 def examine(path: Path) -> Result:
     """Run one broken program under the debugger."""
     import shapeinspect
-    from shapeinspect.debugging import explain_error
+    from shapeinspect.api.debugging import explain_error
 
     source = path.read_text()
     wanted = constants(source)

@@ -9,9 +9,9 @@ import tensorflow as tf
 from keras import layers
 
 from shapeinspect.ir import Frozen
-from shapeinspect.rerun import OnInput, OnLayer
-from shapeinspect_keras._confirm import Confirm
-from shapeinspect_keras._refusal import _refuses
+from shapeinspect.plugin_api.rerun import OnInput, OnLayer
+from shapeinspect_keras.debug.confirm import Confirm
+from shapeinspect_keras.debug.refused_call import _refuses
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_keras_builds_a_model_anew_with_other_settings(table: Confirm) -> None:
 def test_onnxruntime_runs_a_feed_of_another_shape() -> None:
     import onnxruntime
 
-    from shapeinspect_onnx.debugger import _runs
+    from shapeinspect_onnx.debug.debugger import _runs
 
     session = onnxruntime.InferenceSession("tests/data/lenet.onnx")
     feed = {"image": np.zeros((2, 1, 28, 28), "float32")}
@@ -84,7 +84,7 @@ def _built() -> tuple[keras.Model, object]:
 
 @pytest.mark.parametrize("make", [_wide, _kept, _built])
 def test_trying_leaves_the_model_and_keras_as_they_were(make) -> None:
-    from shapeinspect.debugging import explain_error
+    from shapeinspect.api.debugging import explain_error
 
     model, call = make()
     with pytest.raises((ValueError, tf.errors.InvalidArgumentError)) as caught:
@@ -97,7 +97,7 @@ def test_trying_leaves_the_model_and_keras_as_they_were(make) -> None:
 
 
 def test_fewer_labels_than_samples() -> None:
-    from shapeinspect.debugging import explain_error
+    from shapeinspect.api.debugging import explain_error
 
     model = keras.Sequential([keras.Input((4,)), layers.Dense(3)])
     model.compile("sgd", "sparse_categorical_crossentropy")
@@ -121,7 +121,7 @@ def test_a_program_that_fails_otherwise_gets_no_note() -> None:
 
 
 def test_matrices_that_no_transposition_brings_together() -> None:
-    from shapeinspect.debugging import explain_error
+    from shapeinspect.api.debugging import explain_error
 
     class Product(layers.Layer):
         def call(self, state):

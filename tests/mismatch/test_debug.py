@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import shapeinspect
-from shapeinspect.debugging import explain_error, fits
+from shapeinspect.api.debugging import explain_error, fits
 
 
 def lenet() -> nn.Module:
@@ -99,7 +99,7 @@ def test_nothing_is_watched_while_all_goes_well() -> None:
 
 def test_without_notes_the_message_carries_the_text(capsys: pytest.CaptureFixture[str]) -> None:
     """Exceptions of Python 3.10 have no notes."""
-    from shapeinspect.debugging import _note
+    from shapeinspect.api.debugging import _note
 
     class Old(RuntimeError):
         @property
@@ -118,7 +118,7 @@ def test_a_fault_of_the_diagnosis_does_not_hide_the_exception(monkeypatch: pytes
     def broken(*_: object) -> None:
         raise ZeroDivisionError("of the diagnosis")
 
-    monkeypatch.setattr("shapeinspect.debugging._diagnose", broken)
+    monkeypatch.setattr("shapeinspect.api.debugging._diagnose", broken)
     with pytest.raises(RuntimeError, match="mat1 and mat2") as caught, shapeinspect.debug():
         lenet()(torch.randn(1, 1, 28, 28))
     assert "no diagnosis (ZeroDivisionError" in noted(caught.value)
@@ -145,7 +145,7 @@ def test_check_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_script_runs_under_the_debugger(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from shapeinspect.debugging import run_script
+    from shapeinspect.api.debugging import run_script
 
     script = tmp_path / "train.py"
     lines = ("import sys", "from torch import nn, zeros", "assert sys.argv[1:] == ['--fast']")
@@ -230,7 +230,7 @@ def test_no_run_is_started_that_the_time_left_does_not_hold(monkeypatch: pytest.
     """By a clock of its own: every run takes 1.5 of the 4 seconds, so a third would end too late."""
     import importlib
 
-    from shapeinspect.rerun import Failure
+    from shapeinspect.plugin_api.rerun import Failure
 
     module = importlib.import_module("shapeinspect.mismatch.diagnose")
     clock = [100.0]
@@ -254,7 +254,7 @@ def test_a_run_that_imports_a_framework_is_not_counted(monkeypatch: pytest.Monke
     import importlib
     import types
 
-    from shapeinspect.rerun import Failure
+    from shapeinspect.plugin_api.rerun import Failure
 
     module = importlib.import_module("shapeinspect.mismatch.diagnose")
     clock = [100.0]

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import shapeinspect
-from shapeinspect_torch._refusals import OtherTypeError, refuse, refuse_types
+from shapeinspect_torch.tracing.meta_checks import OtherTypeError, refuse, refuse_types
 
 _LONG = torch.int64
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shapeinspect.source import from_path
+from shapeinspect.sources.source import from_path
 from shapeinspect.testing import AdapterContract, Case
 
 

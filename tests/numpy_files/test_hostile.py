@@ -13,7 +13,7 @@ import pytest
 
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Model
-from shapeinspect.source import from_path
+from shapeinspect.sources.source import from_path
 from shapeinspect_numpy.adapter import ADAPTER
 from shapeinspect_numpy.header import MAGIC
 

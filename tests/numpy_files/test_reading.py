@@ -12,7 +12,7 @@ import pytest
 
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Model, Weight
-from shapeinspect.source import from_path
+from shapeinspect.sources.source import from_path
 from shapeinspect_numpy.adapter import ADAPTER
 
 ARRAYS: dict[str, Any] = {

@@ -12,8 +12,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from shapeinspect.ir import Model
-from shapeinspect.source import from_path, with_inputs
-from shapeinspect_onnx.adapter import ADAPTER
+from shapeinspect.sources.source import from_path, with_inputs
+from shapeinspect_onnx.adapters.adapter import ADAPTER
 
 FLOAT = TensorProto.FLOAT
 

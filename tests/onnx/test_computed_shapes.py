@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto
 
 from shapeinspect import inspect
-from shapeinspect.debugging import fits
+from shapeinspect.api.debugging import fits
 from shapeinspect.dims import substitute
 
 #: No two lengths are the same.

@@ -9,7 +9,7 @@ from typing import Any
 import onnxruntime
 import pytest
 
-from shapeinspect.source import from_object, from_path
+from shapeinspect.sources.source import from_object, from_path
 from shapeinspect.testing import AdapterContract, Case
 
 #: What ``_model`` stores: a kernel, its bias, and one matrix that two products read.

@@ -11,8 +11,8 @@ import onnx
 import pytest
 from onnx import TensorProto, defs, helper, numpy_helper
 
-from shapeinspect_onnx.inputs import names
-from shapeinspect_onnx.numbers import numbers
+from shapeinspect_onnx.graph.inputs import names
+from shapeinspect_onnx.reading.numbers import numbers
 
 LIGHT = Path(onnx.__file__).parent / "backend/test/data/light/light_resnet50.onnx"
 
@@ -45,7 +45,7 @@ def test_there_is_one_set_of_message_classes(order: tuple[str, str], implementat
         {steps[order[0]]}
         {steps[order[1]]}
         from google.protobuf.internal import api_implementation
-        from shapeinspect_onnx.messages import messages
+        from shapeinspect_onnx.reading.messages import messages
         ours = messages()
         assert ours.ModelProto is onnx.ModelProto is onnx.onnx_ml_pb2.ModelProto
         assert ours.TensorProto is onnx.TensorProto and ours.TypeProto.Tensor is onnx.TypeProto.Tensor

@@ -9,7 +9,7 @@ from onnx import TensorProto, helper
 
 from shapeinspect.dims import UNKNOWN, symbol
 from shapeinspect.errors import UsageError
-from shapeinspect_onnx import ops
+from shapeinspect_onnx.vocabulary import ops
 
 
 def layer(model, path):

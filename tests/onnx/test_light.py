@@ -9,8 +9,8 @@ from pathlib import Path
 import onnx
 import pytest
 
-from shapeinspect.source import from_object, from_path
-from shapeinspect_onnx.adapter import ADAPTER
+from shapeinspect.sources.source import from_object, from_path
+from shapeinspect_onnx.adapters.adapter import ADAPTER
 
 FILES = sorted((Path(onnx.__file__).parent / "backend/test/data/light").glob("light_*.onnx"))
 

@@ -10,7 +10,7 @@ import onnx
 import pytest
 
 from shapeinspect import inspect
-from shapeinspect_onnx.isolated import Worker
+from shapeinspect_onnx.graph.isolated import Worker
 
 #: How far apart the cases of the quick run stand.
 SAMPLE = 40

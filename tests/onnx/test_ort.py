@@ -17,10 +17,10 @@ from onnx import TensorProto, helper
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Model
 from shapeinspect.registry import choose
-from shapeinspect.source import from_path, with_inputs
-from shapeinspect_onnx.adapter import ADAPTER as ONNX
-from shapeinspect_onnx.order import sort
-from shapeinspect_onnx.ort import ADAPTER
+from shapeinspect.sources.source import from_path, with_inputs
+from shapeinspect_onnx.adapters.adapter import ADAPTER as ONNX
+from shapeinspect_onnx.adapters.ort import ADAPTER
+from shapeinspect_onnx.reading.order import sort
 
 LIGHT = Path(onnx.__file__).parent / "backend/test/data/light"
 Convert = Callable[..., Path]
@@ -195,7 +195,7 @@ def content(mixed: onnx.ModelProto, convert: Convert) -> bytes:
 
 @pytest.fixture
 def without_inference(monkeypatch: pytest.MonkeyPatch) -> None:
-    from shapeinspect_onnx.isolated import Worker
+    from shapeinspect_onnx.graph.isolated import Worker
 
     monkeypatch.setattr(Worker, "__enter__", lambda self: self)
     monkeypatch.setattr(Worker, "__exit__", lambda self, *error: None)
@@ -225,7 +225,7 @@ def test_many_changed_bytes_give_one_error_or_a_model(content: bytes, tmp_path: 
 
 def test_weights_are_not_read(build: Any, convert: Convert, monkeypatch: pytest.MonkeyPatch) -> None:
     """A matrix of 16 MB costs no more than the graph around it."""
-    from shapeinspect_onnx.window import Window
+    from shapeinspect_onnx.reading.window import Window
 
     build.node("MatMul", ["x", build.weight("w", 2000, 2001)], "y", name="mul")
     path = convert(build.model({"x": (3, 2000)}, ["y"]))

@@ -8,8 +8,8 @@ from fractions import Fraction
 import pytest
 
 from shapeinspect.dims import Expr, substitute, symbol
-from shapeinspect_onnx.inference import read_symbol
-from shapeinspect_onnx.symbolic import formula
+from shapeinspect_onnx.graph.inference import read_symbol
+from shapeinspect_onnx.graph.symbolic import formula
 
 FORMULAS = [
     "floor(H/2 - 1/2) + 1",

@@ -8,8 +8,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect.source import from_object, from_path
-from shapeinspect_onnx.adapter import ADAPTER
+from shapeinspect.sources.source import from_object, from_path
+from shapeinspect_onnx.adapters.adapter import ADAPTER
 
 
 def roles(layer):

@@ -15,11 +15,11 @@ from onnx.backend.test.case.node import collect_testcases
 
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Model
-from shapeinspect.source import Source, from_path
-from shapeinspect_onnx import sniff
-from shapeinspect_onnx.adapter import ADAPTER
-from shapeinspect_onnx.window import Window
-from shapeinspect_onnx.wire import MESSAGES, strip
+from shapeinspect.sources.source import Source, from_path
+from shapeinspect_onnx.adapters.adapter import ADAPTER
+from shapeinspect_onnx.reading import sniff
+from shapeinspect_onnx.reading.window import Window
+from shapeinspect_onnx.reading.wire import MESSAGES, strip
 
 LIGHT = Path(onnx.__file__).parent / "backend/test/data/light"
 

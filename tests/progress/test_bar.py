@@ -16,9 +16,9 @@ from shapeinspect.progress import counted, listening
 FILES = 6
 RUN = """
 import sys
-from shapeinspect.render import waiting
+from shapeinspect.render import progress_bar
 from shapeinspect.cli import main
-waiting.DELAY = float(sys.argv[1])
+progress_bar.DELAY = float(sys.argv[1])
 main(["show", sys.argv[2]])
 """
 

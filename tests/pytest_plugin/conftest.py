@@ -36,7 +36,7 @@ def imported() -> None:
     shapeinspect.inspect(keras.Model(image, keras.layers.Flatten()(image)))
     shapeinspect.inspect(nn.Linear(3, 5), (2, 3)).to_text()
     shapeinspect.inspect(LENET)
-    for name in ("asserting", "debugging", "mismatch"):
+    for name in ("pytest_support", "api.debugging", "mismatch"):
         importlib.import_module(f"shapeinspect.{name}")
 
 

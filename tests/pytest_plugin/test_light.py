@@ -56,5 +56,5 @@ def test_collecting_tests_that_use_the_fixture_imports_nothing_of_weight(tmp_pat
 
 def test_the_measure_can_fail(tmp_path: Path) -> None:
     own = loaded(tmp_path, "import numpy\n\ndef test_it(shapes):\n    assert shapes\n")
-    assert {"numpy", "shapeinspect.asserting"} <= set(own)
+    assert {"numpy", "shapeinspect.pytest_support"} <= set(own)
     assert not {"torch", "keras", "tensorflow", "onnx", "typer"} & set(own)

@@ -202,7 +202,7 @@ def test_each_kind_of_assertion_says_what_it_is_about(pytester: pytest.Pytester)
     result.assert_outcomes(failed=len(SAID))
     assert failures(result) == [line for _, said in SAID for line in said]
     # Only the tests' own file is shown, none of ours.
-    assert [line for line in result.outlines if "asserting" in line or "report.py" in line] == []
+    assert [line for line in result.outlines if "pytest_support" in line or "report.py" in line] == []
 
 
 def test_a_test_case_of_unittest_is_told_in_the_same_words(pytester: pytest.Pytester) -> None:
@@ -300,7 +300,7 @@ def test_a_block_tells_all_that_fails_at_once(pytester: pytest.Pytester) -> None
         "            N C84 → N C10",
     ]
     assert "contextlib" not in result.stdout.str()
-    assert "asserting" not in result.stdout.str()
+    assert "pytest_support" not in result.stdout.str()
 
 
 def test_what_ends_a_block_does_not_hide_what_failed_before(pytester: pytest.Pytester) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from shapeinspect.api.report import inspect
 from shapeinspect.errors import MissingDependencyError, UnreadableFileError, UsageError
-from shapeinspect.remote import from_url
-from shapeinspect.report import inspect
+from shapeinspect.sources.remote import from_url
 
 MEGABYTE = 1 << 20
 

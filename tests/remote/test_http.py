@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from shapeinspect.api.report import inspect
 from shapeinspect.cli import main
 from shapeinspect.errors import UnreadableFileError, UsageError
-from shapeinspect.remote import connection, from_url, http, ranges
-from shapeinspect.remote.ranges import BLOCK, Blocks, Budget
-from shapeinspect.report import inspect
+from shapeinspect.sources.remote import connection, from_url, http, ranges
+from shapeinspect.sources.remote.ranges import BLOCK, Blocks, Budget
 
 GIGABYTE = 1 << 30
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from shapeinspect.api.report import Report, inspect
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect.report import Report, inspect
 
 MEGABYTE = 1 << 20
 ENDINGS = (".keras", ".h5", ".weights.h5", ".weights.json", ".npz.keras")
@@ -123,7 +123,7 @@ def test_a_file_that_is_cut_off(server) -> None:
     ],
 )
 def test_a_child_that_a_file_has_taken_over(server, tmp_path: Path, monkeypatch, program, reason) -> None:
-    from shapeinspect_keras import hdf5_process
+    from shapeinspect_keras.containers import hdf5_process
 
     small(server.root / "m.weights.h5")
     child = tmp_path / "child.py"
@@ -134,7 +134,7 @@ def test_a_child_that_a_file_has_taken_over(server, tmp_path: Path, monkeypatch,
 
 
 def test_a_child_that_never_ends(server, tmp_path: Path, monkeypatch) -> None:
-    from shapeinspect_keras import hdf5_process
+    from shapeinspect_keras.containers import hdf5_process
 
     small(server.root / "m.weights.h5")
     child = tmp_path / "child.py"

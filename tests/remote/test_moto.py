@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from shapeinspect.api.report import inspect
 from shapeinspect.errors import ShapeInspectError, UsageError
-from shapeinspect.report import inspect
 
 
 def _file(*names: str) -> bytes:

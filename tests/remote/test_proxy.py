@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from shapeinspect.api.report import inspect
 from shapeinspect.errors import UnreadableFileError, UsageError
-from shapeinspect.report import inspect
 
 from . import stores
 from .conftest import Handler, Server, serving

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from shapeinspect.api.report import inspect
 from shapeinspect.errors import MissingDependencyError, ShapeInspectError, UnreadableFileError, UsageError
-from shapeinspect.remote import from_url
-from shapeinspect.report import inspect
+from shapeinspect.sources.remote import from_url
 
 from . import stores
 from .test_http import GIGABYTE, sparse_safetensors
@@ -278,7 +278,7 @@ def test_a_redirect_with_a_signature_is_not_shown(server) -> None:
 def test_the_hub_by_its_address_for_browsers(server) -> None:
     from urllib.parse import urlsplit
 
-    from shapeinspect.remote.http import _hint
+    from shapeinspect.sources.remote.http import _hint
 
     assert _hint(urlsplit("https://huggingface.co/me/net/resolve/main/a/m.pt")) == "hf://me/net/a/m.pt"
     assert _hint(urlsplit("https://huggingface.co/me/net/resolve/v1/m.pt")) == "hf://me/net@v1/m.pt"

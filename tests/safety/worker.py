@@ -85,7 +85,7 @@ def fork(source: Any, request: str, offset: int, size: int) -> bytes:
     """
     import h5py
 
-    from shapeinspect_keras import _hdf5_child, hdf5_process
+    from shapeinspect_keras.containers import _hdf5_child, hdf5_process
 
     reads, writes = os.pipe()
     child = os.fork()
@@ -115,9 +115,9 @@ def fork(source: Any, request: str, offset: int, size: int) -> bytes:
 
 def choose(forked: bool) -> None:
     """Have HDF5 listed by a fork of this process, or by a fresh one."""
-    if not forked and "shapeinspect_keras.hdf5" not in sys.modules:
+    if not forked and "shapeinspect_keras.containers.hdf5" not in sys.modules:
         return
-    from shapeinspect_keras import hdf5, hdf5_process
+    from shapeinspect_keras.containers import hdf5, hdf5_process
 
     os.environ.update(hdf5_process._ENVIRONMENT)
     if forked:

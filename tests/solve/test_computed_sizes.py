@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import shapeinspect
-from shapeinspect.solve.worked import worked_out
+from shapeinspect.solve.computed_sizes import worked_out
 
 
 class Skip(nn.Module):

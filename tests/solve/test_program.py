@@ -13,7 +13,7 @@ from shapeinspect.dims import symbol
 from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.ir import Call, Frozen, Layer, Model, Value
 from shapeinspect.rules import output_shapes
-from shapeinspect.rules.contents import contents
+from shapeinspect.rules.shape_values import contents
 from shapeinspect.solve import Program
 
 SIZES = np.arange(1, 41, dtype=np.int64)

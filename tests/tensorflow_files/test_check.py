@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapeinspect.debugging import fits
+from shapeinspect.api.debugging import fits
 
 
 def test_a_fix_is_an_expression(files: Any) -> None:

@@ -11,10 +11,10 @@ import pytest
 from shapeinspect import layout
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Model, Weight
-from shapeinspect.source import from_path
-from shapeinspect_tensorflow import bundle
-from shapeinspect_tensorflow.checkpoint import ADAPTER
-from shapeinspect_tensorflow.evidence import prove
+from shapeinspect.sources.source import from_path
+from shapeinspect_tensorflow.adapters.checkpoint import ADAPTER
+from shapeinspect_tensorflow.tables import bundle
+from shapeinspect_tensorflow.tables.evidence import prove
 
 PREFIXES = (
     "trained/ck-2",

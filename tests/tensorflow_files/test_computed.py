@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from shapeinspect.report import analyze
-from shapeinspect.source import from_path
-from shapeinspect_tensorflow.graphdef import ADAPTER
+from shapeinspect.api.report import analyze
+from shapeinspect.sources.source import from_path
+from shapeinspect_tensorflow.adapters.graphdef import ADAPTER
 
 
 def _fed(*shape: int) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shapeinspect.source import from_path
+from shapeinspect.sources.source import from_path
 from shapeinspect.testing import AdapterContract, Case
 
 

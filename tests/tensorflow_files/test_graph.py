@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from shapeinspect import layout
-from shapeinspect.adapter import Adapter
 from shapeinspect.infer import infer
 from shapeinspect.ir import Layer, Model, Weight
-from shapeinspect.source import from_path
-from shapeinspect_tensorflow.graphdef import ADAPTER as GRAPH
-from shapeinspect_tensorflow.saved_model import ADAPTER as SAVED
+from shapeinspect.plugin_api.adapter import Adapter
+from shapeinspect.sources.source import from_path
+from shapeinspect_tensorflow.adapters.graphdef import ADAPTER as GRAPH
+from shapeinspect_tensorflow.adapters.saved_model import ADAPTER as SAVED
 
 Close = Callable[[Any, Any], None]
 

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from shapeinspect import layout
+from shapeinspect.binary.flatbuffer import Buffer
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect.flatbuffer import Buffer
 from shapeinspect.infer import infer
 from shapeinspect.render.data import to_dict
-from shapeinspect.source import from_path
-from shapeinspect_tensorflow.checkpoint import ADAPTER as CHECKPOINT
-from shapeinspect_tensorflow.graphdef import ADAPTER as GRAPH
-from shapeinspect_tensorflow.tflite import ADAPTER as LITE
+from shapeinspect.sources.source import from_path
+from shapeinspect_tensorflow.adapters.checkpoint import ADAPTER as CHECKPOINT
+from shapeinspect_tensorflow.adapters.graphdef import ADAPTER as GRAPH
+from shapeinspect_tensorflow.adapters.tflite import ADAPTER as LITE
 from shapeinspect_tensorflow.window import Window
 from shapeinspect_tensorflow.wire import fields
 

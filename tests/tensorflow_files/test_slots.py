@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shapeinspect import diff
-from shapeinspect_tensorflow.layouts import TABLE
+from shapeinspect_tensorflow.vocabulary.layouts import TABLE
 
 SAME = "and so are their numbers"
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect.source import from_path
-from shapeinspect_tensorflow import bundle, snappy
-from shapeinspect_tensorflow.checkpoint import ADAPTER
-from shapeinspect_tensorflow.crc32c import masked
+from shapeinspect.sources.source import from_path
+from shapeinspect_tensorflow.adapters.checkpoint import ADAPTER
+from shapeinspect_tensorflow.tables import bundle, snappy
+from shapeinspect_tensorflow.tables.crc32c import masked
 
 Entry = tuple[bytes, bytes]
 HEADER = (b"", b"\x08\x01")

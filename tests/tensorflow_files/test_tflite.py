@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 
 from shapeinspect import layout
+from shapeinspect.binary.flatbuffer import Buffer
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect.flatbuffer import Buffer
 from shapeinspect.infer import infer
 from shapeinspect.ir import Model, Weight
-from shapeinspect.source import from_path
-from shapeinspect_tensorflow import lite_file, lite_schema
-from shapeinspect_tensorflow.lite_ops import OPS
-from shapeinspect_tensorflow.tflite import ADAPTER
+from shapeinspect.sources.source import from_path
+from shapeinspect_tensorflow.adapters.tflite import ADAPTER
+from shapeinspect_tensorflow.tflite import file as lite_file
+from shapeinspect_tensorflow.tflite import schema as lite_schema
+from shapeinspect_tensorflow.tflite.ops import OPS
 from shapeinspect_tensorflow.window import Window
 
 NAMES = ("float.tflite", "half.tflite", "dynamic.tflite", "int8.tflite", "module.tflite")
@@ -150,7 +151,7 @@ def test_layouts_agree_with_those_of_the_graph_it_came_from(files: Any) -> None:
     import einops
     import numpy as np
 
-    from shapeinspect_tensorflow.graphdef import ADAPTER as GRAPH
+    from shapeinspect_tensorflow.adapters.graphdef import ADAPTER as GRAPH
 
     graph = layout.normalize(GRAPH.read(from_path(files / "module.pb")))
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from shapeinspect.ir import Layer, Model, Weight
-from shapeinspect.source import from_path
-from shapeinspect_torch.checkpoint import ADAPTER as TORCH
-from shapeinspect_torch.safetensors import ADAPTER as SAFETENSORS
+from shapeinspect.sources.source import from_path
+from shapeinspect_torch.adapters.checkpoint import ADAPTER as TORCH
+from shapeinspect_torch.adapters.safetensors import ADAPTER as SAFETENSORS
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ import torch
 from torch import nn
 
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect.source import from_path
-from shapeinspect_torch.checkpoint import ADAPTER
+from shapeinspect.sources.source import from_path
+from shapeinspect_torch.adapters.checkpoint import ADAPTER
 
 
 def net() -> dict[str, torch.Tensor]:

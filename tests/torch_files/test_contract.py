@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from shapeinspect.source import from_path
+from shapeinspect.sources.source import from_path
 from shapeinspect.testing import AdapterContract, Case
 
 

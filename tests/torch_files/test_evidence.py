@@ -11,9 +11,9 @@ from torch.nn.utils import parametrizations, prune
 
 from shapeinspect.ir import Layer, Weight
 from shapeinspect.layout import common_shape
-from shapeinspect.source import from_path
-from shapeinspect_torch.checkpoint import ADAPTER
-from shapeinspect_torch.state_dict import layers_of
+from shapeinspect.sources.source import from_path
+from shapeinspect_torch.adapters.checkpoint import ADAPTER
+from shapeinspect_torch.recognition.state_dict import layers_of
 
 
 def layers(module: nn.Module, prefix: str = "m") -> dict[str, Layer]:

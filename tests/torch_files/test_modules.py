@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from shapeinspect.source import from_path
-from shapeinspect_torch.checkpoint import ADAPTER
-from shapeinspect_torch.kinds import describe
+from shapeinspect.sources.source import from_path
+from shapeinspect_torch.adapters.checkpoint import ADAPTER
+from shapeinspect_torch.vocabulary.kinds import describe
 
 
 class Block(nn.Module):

@@ -13,10 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect_torch.pickle_machine import TruncatedPickleError
-from shapeinspect_torch.pickle_opcodes import STEPS
-from shapeinspect_torch.pickle_reader import read_pickle
-from shapeinspect_torch.records import Blob, Global, Identity, Ordered, OutOfBand, Persistent, Reduce, SetOf
+from shapeinspect_torch.pickles.machine import TruncatedPickleError
+from shapeinspect_torch.pickles.opcodes import STEPS
+from shapeinspect_torch.pickles.reader import read_pickle
+from shapeinspect_torch.pickles.records import (
+    Blob,
+    Global,
+    Identity,
+    Ordered,
+    OutOfBand,
+    Persistent,
+    Reduce,
+    SetOf,
+)
 
 PROTOCOLS = range(6)
 
@@ -204,11 +213,11 @@ def test_every_truncation_is_refused(protocol: int) -> None:
 def test_limits_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     many = b"]0" * 500 + b"N."
     for name in ("MAX_OPCODES", "MAX_OBJECTS"):
-        monkeypatch.setattr(f"shapeinspect_torch.pickle_reader.{name}", 400)
+        monkeypatch.setattr(f"shapeinspect_torch.pickles.reader.{name}", 400)
         with pytest.raises(UnreadableFileError, match="more than 400"):
             value_of(many)
         monkeypatch.undo()
     puts = b"".join(b"Nr" + struct.pack("<I", at) for at in range(500)) + b"."
-    monkeypatch.setattr("shapeinspect_torch.pickle_reader.MAX_MEMO", 400)
+    monkeypatch.setattr("shapeinspect_torch.pickles.reader.MAX_MEMO", 400)
     with pytest.raises(UnreadableFileError):
         value_of(puts)

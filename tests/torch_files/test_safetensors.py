@@ -16,9 +16,9 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from shapeinspect.errors import UnreadableFileError, UsageError
-from shapeinspect.source import from_path
-from shapeinspect_torch.safetensors import ADAPTER
-from shapeinspect_torch.safetensors_file import DTYPES
+from shapeinspect.sources.source import from_path
+from shapeinspect_torch.adapters.safetensors import ADAPTER
+from shapeinspect_torch.checkpoints.safetensors_file import DTYPES
 
 
 def state() -> dict[str, torch.Tensor]:

@@ -28,7 +28,7 @@ def test_not_even_numpy_is_imported_until_values_are_read(tmp_path: Path) -> Non
     code = """
         import sys
         from shapeinspect.registry import choose, installed
-        from shapeinspect.source import from_path
+        from shapeinspect.sources.source import from_path
         rows = installed()
         for path in sys.argv[1:]:
             choose(from_path(path), rows).read(from_path(path))
@@ -56,10 +56,10 @@ LIMITED = """
             return data
         def readall(self):
             raise AssertionError("a whole file is read")
-    import shapeinspect.source
+    import shapeinspect.sources.source
     io.FileIO = Counting
     from shapeinspect.registry import choose
-    from shapeinspect.source import from_path
+    from shapeinspect.sources.source import from_path
     model = choose(from_path(sys.argv[1])).read(from_path(sys.argv[1]))
     print(read, sum(weight.nbytes for layer in model.layers for weight in layer.weights))
 """

@@ -11,8 +11,8 @@ from torch import nn
 
 from shapeinspect import inspect
 from shapeinspect.ir import Layer, Model
-from shapeinspect.source import from_path
-from shapeinspect_torch.checkpoint import ADAPTER
+from shapeinspect.sources.source import from_path
+from shapeinspect_torch.adapters.checkpoint import ADAPTER
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

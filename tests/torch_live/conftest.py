@@ -15,9 +15,9 @@ from torch import nn
 
 from shapeinspect.infer import infer
 from shapeinspect.ir import Model
-from shapeinspect.source import from_object, with_inputs
-from shapeinspect_torch._pytree import tensors
-from shapeinspect_torch.live import ADAPTER
+from shapeinspect.sources.source import from_object, with_inputs
+from shapeinspect_torch.adapters.live import ADAPTER
+from shapeinspect_torch.tracing.pytree import tensors
 
 Shapes = list[tuple[tuple[int, ...], ...]]
 

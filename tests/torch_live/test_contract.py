@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from shapeinspect.source import from_object, with_inputs
+from shapeinspect.sources.source import from_object, with_inputs
 from shapeinspect.testing import AdapterContract, Case
 
 
@@ -52,8 +52,8 @@ _PROBE = """
 import sys, torch
 sys.path.insert(0, {folder!r})
 import nets
-from shapeinspect.source import from_object, with_inputs
-from shapeinspect_torch.live import ADAPTER
+from shapeinspect.sources.source import from_object, with_inputs
+from shapeinspect_torch.adapters.live import ADAPTER
 before = set(sys.modules)
 ADAPTER.read(with_inputs(from_object(nets.{name}()), {inputs!r}))
 print(sorted({{module.partition(".")[0] for module in set(sys.modules) - before}}))

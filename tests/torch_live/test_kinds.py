@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from shapeinspect_torch.kinds import describe, is_known
+from shapeinspect_torch.vocabulary.kinds import describe, is_known
 
 ABSTRACT = "an abstract base that no model holds"
 PACKED = "the packed weights of a quantized layer, shown with that layer"

@@ -190,8 +190,8 @@ def test_packed_sequences_go_through_a_recurrent_layer(check: Any) -> None:
 
 
 def test_quantized_layers_are_named_and_traced() -> None:
-    from shapeinspect.source import from_object, with_inputs
-    from shapeinspect_torch.live import ADAPTER
+    from shapeinspect.sources.source import from_object, with_inputs
+    from shapeinspect_torch.adapters.live import ADAPTER
 
     nnq = torch.ao.nn.quantized
     model = nn.Sequential(

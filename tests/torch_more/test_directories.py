@@ -14,7 +14,7 @@ from torch import nn
 from shapeinspect.errors import UnreadableFileError, UsageError
 from shapeinspect.ir import Layer, Model
 from shapeinspect.registry import choose
-from shapeinspect.source import from_path
+from shapeinspect.sources.source import from_path
 
 LLAMA = {
     "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 24, "num_attention_heads": 6,

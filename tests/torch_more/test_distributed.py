@@ -25,8 +25,8 @@ from torch.distributed.checkpoint.metadata import (
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Model, Weight
 from shapeinspect.registry import choose
-from shapeinspect.source import from_path
-from shapeinspect_torch.distributed import ADAPTER
+from shapeinspect.sources.source import from_path
+from shapeinspect_torch.adapters.distributed import ADAPTER
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -17,9 +17,9 @@ from shapeinspect.dims import Expr, substitute, symbol
 from shapeinspect.infer import infer
 from shapeinspect.ir import Model
 from shapeinspect.render.table import View, table
-from shapeinspect.source import from_path
-from shapeinspect_torch.export import ADAPTER
-from shapeinspect_torch.export_dims import read_dim
+from shapeinspect.sources.source import from_path
+from shapeinspect_torch.adapters.export import ADAPTER
+from shapeinspect_torch.exported.dims import read_dim
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -15,8 +15,8 @@ import torch
 from shapeinspect import layout
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.infer import infer
-from shapeinspect.source import from_path
-from shapeinspect_torch.export import ADAPTER
+from shapeinspect.sources.source import from_path
+from shapeinspect_torch.adapters.export import ADAPTER
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -177,9 +177,9 @@ def test_nothing_is_opened_but_the_file(programs) -> None:
     path = programs("text")[1]
     code = f"""
 import sys
-from shapeinspect.source import from_path
+from shapeinspect.sources.source import from_path
 from shapeinspect_torch import export_file
-import shapeinspect_torch.files
+import shapeinspect_torch.checkpoints.checkpoint
 opened = []
 sys.addaudithook(lambda name, args: opened.append(str(args[0])) if name == "open" else None)
 export_file.read_export(from_path({str(path)!r}))
@@ -191,7 +191,7 @@ print("torch" in sys.modules)
 
 
 def test_reads_do_not_grow_with_the_weights(tmp_path: Path, monkeypatch) -> None:
-    from shapeinspect.source import Source
+    from shapeinspect.sources.source import Source
 
     class Counting:
         def __init__(self, file) -> None:

@@ -12,9 +12,9 @@ from safetensors.torch import save_file
 
 from shapeinspect.ir import Model
 from shapeinspect.registry import choose
-from shapeinspect.source import from_path
-from shapeinspect_torch.families import FAMILIES, Family
-from shapeinspect_torch.more_families import MORE
+from shapeinspect.sources.source import from_path
+from shapeinspect_torch.recognition.families import FAMILIES, Family
+from shapeinspect_torch.recognition.more_families import MORE
 
 EVERY = (*FAMILIES, *MORE)
 

@@ -16,9 +16,9 @@ from shapeinspect import layout
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.infer import infer, with_input_shapes
 from shapeinspect.ir import Model
-from shapeinspect.source import InputSpec, from_path
-from shapeinspect_torch.checkpoint import ADAPTER
-from shapeinspect_torch.script_text import CodeError, find_function
+from shapeinspect.sources.source import InputSpec, from_path
+from shapeinspect_torch.adapters.checkpoint import ADAPTER
+from shapeinspect_torch.script.parser import CodeError, find_function
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -6,12 +6,12 @@ import json
 import math
 from typing import Any
 
-from shapeinspect.adapter import Adapter
 from shapeinspect.dims import symbol
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Call, Frozen, Layer, Model, Note, Value, Weight
 from shapeinspect.layout import Row, Table
-from shapeinspect.source import Source
+from shapeinspect.plugin_api.adapter import Adapter
+from shapeinspect.sources.source import Source
 
 TABLE = Table([Row("Conv", "weight", "*k i o", "o i *k"), Row("Dense", "weight", "i o", "o i")])
 

@@ -1,0 +1,1 @@
+"""Archives, HDF5 and npz files: from bytes to stored arrays."""

@@ -1,0 +1,186 @@
+"""The two containers of a Keras model: a zip archive, or one HDF5 file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO
+
+from shapeinspect.errors import UnreadableFileError, UsageError
+from shapeinspect.ir import Note
+from shapeinspect.progress import counted
+from shapeinspect.sources.source import Source
+from shapeinspect_keras.containers import archive, hdf5, jsontext
+
+_WEIGHTS = "model.weights.h5"
+_SHARDS = "model.weights.json"
+_NUMPY = "model.weights.npz"
+_NAMED = 12
+_FACTS = ("keras_version", "backend", "date_saved")
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a container holds, before anything is made of it.
+
+    Args:
+        format: ``keras`` or ``keras-h5``.
+        config: the parsed configuration; None in a file of weights alone.
+        tree: the listed weights.
+        metadata: facts about the file.
+        notes: what is missing.
+    """
+
+    format: str
+    config: Any
+    tree: hdf5.Tree
+    metadata: Mapping[str, str]
+    notes: tuple[Note, ...] = ()
+
+
+def open_hdf5(source: Source) -> Contents:
+    """List an HDF5 file.
+
+    Args:
+        source: the file.
+
+    Raises:
+        UnreadableFileError: if it cannot be read.
+    """
+    tree = hdf5.listing(source, 0, source.size or 0)
+    root = tree.groups.get("", {})
+    raw = root.get("model_config")
+    config = jsontext.parse(raw, source.label, "model_config") if isinstance(raw, str) else None
+    facts = {**tree.groups.get("model_weights", {}), **root}
+    metadata = {name: jsontext.text(facts.get(name)) for name in _FACTS if facts.get(name)}
+    if config is not None and "keras_version" not in metadata:
+        metadata["keras_version"] = "1"
+    return Contents("keras-h5", config, tree, metadata)
+
+
+def open_archive(source: Source) -> Contents:
+    """List a ``.keras`` archive.
+
+    Args:
+        source: the file.
+
+    Raises:
+        UnreadableFileError: if it cannot be read, or is no Keras archive.
+    """
+    with source.open() as file:
+        members = archive.members(source, file, source.size or 0)
+        if "config.json" not in members:
+            raise UnreadableFileError(source.label, "no Keras model: the archive holds no config.json")
+        config = jsontext.parse(
+            archive.content(source, file, members["config.json"]), source.label, "config.json"
+        )
+        facts: Mapping[str, Any] = {}
+        if "metadata.json" in members:
+            text = archive.content(source, file, members["metadata.json"])
+            facts = jsontext.mapping(jsontext.parse(text, source.label, "metadata.json"))
+        metadata = {name: jsontext.text(facts.get(name)) for name in _FACTS if facts.get(name)}
+        tree, notes = _weights(source, file, members)
+    return Contents("keras", config, tree, metadata, notes)
+
+
+def _weights(
+    source: Source, file: BinaryIO, members: Mapping[str, archive.Member]
+) -> tuple[hdf5.Tree, tuple[Note, ...]]:
+    if _WEIGHTS in members:
+        return _window(source, members[_WEIGHTS]), ()
+    if _SHARDS in members:
+        return _shards(source, file, members), ()
+    if _NUMPY in members:
+        return _arrays(source, file, members[_NUMPY])
+    return hdf5.EMPTY, (Note("the archive holds no weights"),)
+
+
+def _arrays(source: Source, file: BinaryIO, member: archive.Member) -> tuple[hdf5.Tree, tuple[Note, ...]]:
+    from shapeinspect_keras.containers import npz
+
+    _check_plain(source, member)
+    tree, named = npz.listing(source, file, member)
+    notes = [Note("its weights are pickled into an .npz, which Keras itself no longer loads")]
+    others = sorted(f"{one.module}.{one.name}" for one in named - npz.EXPECTED)
+    if others:
+        more = f" and {len(others) - _NAMED:,} more" if len(others) > _NAMED else ""
+        notes.append(Note(f"not executed; globals referenced: {', '.join(others[:_NAMED])}{more}"))
+    return tree, tuple(notes)
+
+
+def _check_plain(source: Source, member: archive.Member) -> None:
+    if member.deflated:
+        raise UnreadableFileError(
+            source.label,
+            f"{member.name} is compressed, and Keras stores it plain",
+            offset=member.offset,
+            hint="repack the archive without compression (zip -0)",
+        )
+
+
+def _window(source: Source, member: archive.Member) -> hdf5.Tree:
+    _check_plain(source, member)
+    return hdf5.listing(source, member.offset, member.size)
+
+
+def _shards(source: Source, file: BinaryIO, members: Mapping[str, archive.Member]) -> hdf5.Tree:
+    """List every shard inside an archive and put them together."""
+
+    def listed(name: str) -> hdf5.Tree:
+        if name not in members:
+            raise UnreadableFileError(source.label, f"its shard {name!r} is not in the archive")
+        return _window(source, members[name])
+
+    return _together(source, archive.content(source, file, members[_SHARDS]), _SHARDS, listed)
+
+
+def open_index(source: Source) -> Contents:
+    """List the shards that an ``X.weights.json`` names beside it.
+
+    Args:
+        source: the index.
+
+    Raises:
+        UnreadableFileError: if it or a shard cannot be read, or a shard is not there.
+    """
+
+    def listed(name: str) -> hdf5.Tree:
+        try:
+            shard = source.sibling(name)
+        except UsageError:
+            raise UnreadableFileError(source.label, f"its shard {name!r} is not beside it") from None
+        tree = hdf5.listing(shard, 0, shard.size or 0)
+        datasets = {path: replace(one, file=shard) for path, one in tree.datasets.items()}
+        return replace(tree, datasets=datasets)
+
+    if (source.size or 0) > jsontext.LIMIT:
+        raise UnreadableFileError(source.label, f"it is larger than {jsontext.LIMIT:,} bytes")
+    with source.open() as file:
+        text = file.read(jsontext.LIMIT)
+    return Contents("keras-h5", None, _together(source, text, source.name, listed), {})
+
+
+def _together(source: Source, text: bytes, what: str, listed: Callable[[str], hdf5.Tree]) -> hdf5.Tree:
+    """List the shards that an index names and put them together.
+
+    Source: ``ShardedH5IOStore`` of keras/src/saving/saving_lib.py, 3.15.
+    """
+    index = jsontext.mapping(jsontext.parse(text, source.label, what))
+    weight_map = jsontext.mapping(index.get("weight_map"))
+    names: dict[str, None] = {}
+    for value in weight_map.values():
+        for name in value if isinstance(value, list) else [value]:
+            if jsontext.text(name):
+                names[name] = None
+    if not names:
+        raise UnreadableFileError(source.label, f"{what} names no files of weights")
+    groups: dict[str, Mapping[str, Any]] = {}
+    datasets: dict[str, hdf5.Dataset] = {}
+    skipped: dict[str, str] = {}
+    for name in counted(list(names), "files"):
+        tree = listed(name)
+        for path, attributes in tree.groups.items():
+            groups[path] = {**groups.get(path, {}), **attributes}
+        datasets.update(tree.datasets)
+        skipped.update(tree.skipped)
+    return hdf5.Tree(groups, datasets, skipped)

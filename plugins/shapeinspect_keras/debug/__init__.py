@@ -1,0 +1,1 @@
+"""Why a Keras call failed."""

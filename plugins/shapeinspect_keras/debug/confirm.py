@@ -1,0 +1,79 @@
+"""Lets Keras itself try a change that the arithmetic says fits: on symbols, or on a model built anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shapeinspect.plugin_api.rerun import Change, OnInput, OnLayer, reshaped
+from shapeinspect_keras.tracing import graph as graphs
+from shapeinspect_keras.tracing.guard import untouched
+
+#: Keras's names of the settings that a fix changes.
+NAMES = {
+    "out_features": "units", "out_channels": "filters", "num_embeddings": "input_dim", "hidden_size": "units",
+    "embedding_dim": "output_dim", "kernel_size": "kernel_size", "padding": "padding", "groups": "groups",
+    "return_sequences": "return_sequences",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """Calls a functional model again.
+
+    Args:
+        model: the model.
+        shapes: what it was called on, by the names of its inputs, in order.
+        held: what a call could write to.
+        call: calls it on symbols; tells whether that fails.
+    """
+
+    model: Any
+    shapes: dict[str, tuple[Any, ...]]
+    held: Sequence[Any]
+    call: Callable[[Any, tuple[Any, ...]], bool]
+
+    def __call__(self, changes: Sequence[Change]) -> bool | None:
+        """Tell whether Keras takes the changes; None where it cannot be asked."""
+        try:
+            return self._taken(changes)
+        except (TypeError, ValueError, KeyError):
+            return None  # the change cannot be made, such as to an open length
+
+    def _taken(self, changes: Sequence[Change]) -> bool | None:
+        import keras
+
+        shapes = dict(self.shapes)
+        settings: dict[str, dict[str, Any]] = {}
+        for change in changes:
+            if isinstance(change, OnInput) and change.name in shapes:
+                for step in change.steps:
+                    shapes[change.name] = reshaped(step, shapes[change.name])
+            elif isinstance(change, OnLayer) and change.attributes.keys() <= NAMES.keys():
+                settings[change.path] = {NAMES[key]: value for key, value in change.attributes.items()}
+            else:
+                return None
+        inputs = getattr(graphs.functional(self.model), "_inputs", ())
+        with untouched(list(self.held)):
+            model = self._rebuilt(settings) if settings else self.model
+            if model is None:
+                return None
+            symbols = tuple(
+                keras.KerasTensor(shape, dtype=one.dtype)
+                for shape, one in zip(shapes.values(), inputs, strict=True)
+            )
+            return not self.call(model, symbols)
+
+    def _rebuilt(self, settings: dict[str, dict[str, Any]]) -> Any:
+        import keras
+
+        def clone(layer: Any) -> Any:
+            return type(layer).from_config({**layer.get_config(), **settings.get(layer.name, {})})
+
+        if not set(settings) <= {layer.name for layer in self.model.layers}:
+            return None
+        try:
+            return keras.models.clone_model(self.model, clone_function=clone)
+        except (ValueError, TypeError):
+            return None

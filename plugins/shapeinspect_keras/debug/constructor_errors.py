@@ -1,0 +1,184 @@
+"""What fails outside of every Keras model: a constructor, a batch of tf.data, too few targets."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any
+
+from shapeinspect.ir import Frozen, Layer, Model, Value
+from shapeinspect.plugin_api.rerun import Change, Failure, OnCall, OnLayer, Rerun, Retried
+from shapeinspect_keras.tracing.guard import untouched
+from shapeinspect_keras.tracing.model import _everything
+from shapeinspect_keras.vocabulary.kinds import describe
+
+_SIZES = re.compile(
+    r"First element had shape \[(?P<first>[\d,]*)\] and element \d+ had shape \[(?P<other>[\d,]*)\]"
+)
+#: Keras's names of the settings that have to divide each other.
+_NAMES = {"groups": "groups", "filters": "out_channels"}
+
+
+def building(message: str, where: str | None, frames: Sequence[tuple[FrameType, int]]) -> Rerun | None:
+    """Find the layer whose groups do not divide its filters.
+
+    Args:
+        message: Keras's words.
+        where: the user's source line.
+        frames: those of the traceback, with their lines.
+    """
+    import keras
+
+    for frame, _ in frames:
+        made = frame.f_locals.get("self")
+        if frame.f_code.co_name != "__init__" or not isinstance(made, keras.Layer):
+            continue
+        given = {
+            key: frame.f_locals[key]
+            for key in inspect.signature(type(made).__init__).parameters
+            if key in frame.f_locals and key not in ("self", "kwargs")
+        } | dict(frame.f_locals.get("kwargs", {}))
+        if not all(isinstance(given.get(key), int) and given[key] > 0 for key in _NAMES):
+            return None
+        name = str(given.get("name") or type(made).__name__)
+        attributes = Frozen({new: given[old] for old, new in _NAMES.items()})
+        layer = Layer(name, describe(type(made).__name__, given)[0], type(made).__name__, (name,), attributes)
+        divides = ("groups", Frozen(out_channels=given["filters"]))
+        facts = Frozen(divides=divides, tried="the layer can be built with it")
+        model = Model("", "live", "keras", "keras-live", (layer,))
+        failure = Failure(model, layer, (), message, where, facts=facts)
+        return Retried(failure, functools.partial(_builds, type(made), given), _spell)
+    return None
+
+
+def _builds(kind: Any, given: dict[str, Any], changes: Sequence[Change]) -> bool:
+    own = {new: old for old, new in _NAMES.items()}
+    settings = [change.attributes for change in changes if isinstance(change, OnLayer)]
+    try:
+        kind(**{**given, **{own[key]: value for one in settings for key, value in one.items()}})
+    except (ValueError, TypeError):
+        return False
+    return bool(settings)
+
+
+def batching(message: str, where: str | None) -> Rerun | None:
+    """Read the shapes of two samples that do not make one batch of ``tf.data``.
+
+    Args:
+        message: TensorFlow's words.
+        where: the user's source line.
+    """
+    found = _SIZES.search(message)
+    if found is None:
+        return None
+    first, other = (
+        tuple(int(part) for part in found[name].split(",") if part) for name in ("first", "other")
+    )
+    layer = Layer("batch", "stack", "tf.data.Dataset.batch", ("batch",))
+    values = {"sample": Value("sample", first), "sample:1": Value("sample:1", other)}
+    model = Model("", "live", "tensorflow", "keras-live", (layer,), (), Frozen(values), tuple(values))
+    facts = Frozen(ragged=(first, other), tried="the two samples make a batch with it")
+    failure = Failure(model, layer, tuple(values), message, where, facts=facts)
+    return Retried(failure, lambda changes: _pads((first, other), changes), _spell)
+
+
+def _pads(shapes: Sequence[tuple[int, ...]], changes: Sequence[Change]) -> bool:
+    import tensorflow as tf
+
+    if not any(isinstance(change, OnCall) and change.attributes.get("padded") for change in changes):
+        return False
+    signature = tf.TensorSpec((None,) * len(shapes[0]), tf.bool)
+    data = tf.data.Dataset.from_generator(
+        lambda: (tf.zeros(shape, tf.bool) for shape in shapes), output_signature=signature
+    )
+    batch = next(iter(data.padded_batch(len(shapes))))
+    return tuple(batch.shape) == (len(shapes), *map(max, zip(*shapes, strict=True)))
+
+
+def several(model: Any, y: Any, message: str, where: str | None) -> Rerun | None:
+    """Find a model of several outputs that is given one target.
+
+    Args:
+        model: the model.
+        y: the targets.
+        message: Keras's words.
+        where: the user's source line.
+    """
+    import keras
+
+    names = tuple(str(name) for name in getattr(model, "output_names", None) or ())
+    if len(names) < 2 or not hasattr(y, "shape"):
+        return None
+    layer = Layer("loss", "loss", "loss", ("loss",))
+    values = {"y": Value("y", tuple(y.shape))}
+    whole = Model(str(model.name), "live", "keras", "keras-live", (layer,), (), Frozen(values), ("y",))
+    facts = Frozen(outputs=names, tried="outputs and targets have the same structure with it")
+    failure = Failure(whole, layer, ("y",), message, where, facts=facts)
+
+    def passes(changes: Sequence[Change]) -> bool:
+        given = [change.attributes["targets"] for change in changes if isinstance(change, OnCall)]
+        try:
+            keras.tree.assert_same_structure(list(model.outputs), list(given[0]))
+        except (ValueError, TypeError, IndexError):
+            return False
+        return True
+
+    return Retried(failure, passes, _spell)
+
+
+_INPUTS = re.compile(r"expects (\d+) (?:named )?input\(s\).*but it received 1 input tensors", re.S)
+
+
+def stacked(model: Any, x: Any, message: str, where: str | None) -> Rerun | None:
+    """Find a model of several inputs that is given them as one array.
+
+    Args:
+        model: the model.
+        x: the array.
+        message: Keras's words.
+        where: the user's source line.
+    """
+    import keras
+
+    if _INPUTS.search(message) is None or not hasattr(x, "shape") or not getattr(model, "inputs", None):
+        return None
+    names = tuple(str(one._keras_history.operation.name) for one in model.inputs)
+    layer = Layer(names[0], "input", "input")
+    values = {"x": Value("x", tuple(x.shape))}
+    whole = Model(str(model.name), "live", "keras", "keras-live", (layer,), (), Frozen(values), ("x",))
+    facts = Frozen(inputs=names, tried="the model takes it")
+    failure = Failure(whole, layer, ("x",), message, where, facts=facts)
+
+    def passes(changes: Sequence[Change]) -> bool:
+        axis = next((one.attributes["parted"] for one in changes if isinstance(one, OnCall)), None)
+        if axis is None or x.shape[axis] != len(names):
+            return False
+        part = keras.KerasTensor((*x.shape[:axis], *x.shape[axis + 1 :]), dtype=model.inputs[0].dtype)
+        with untouched(_everything(model)):
+            try:
+                model([part] * len(names))
+            except (ValueError, TypeError):
+                return False
+        return True
+
+    return Retried(failure, passes, _spell)
+
+
+def _spell(change: Change, name: str) -> str:
+    del name
+    if isinstance(change, OnCall):
+        if "parted" in change.attributes:
+            before = ":, " * change.attributes["parted"]
+            parts = [f"x[{before}{place}]" for place in range(min(change.attributes["count"], 3))]
+            more = ", …" if change.attributes["count"] > len(parts) else ""
+            return f"feed [{', '.join(parts)}{more}]"
+        targets = change.attributes.get("targets")
+        return f"y=[{', '.join(targets)}]" if targets else "padded_batch instead of batch"
+    if isinstance(change, OnLayer):
+        own = {new: old for old, new in _NAMES.items()}
+        said = ", ".join(f"{own.get(key, key)}={value}" for key, value in change.attributes.items())
+        return f'{said} in "{change.path}"'
+    return str(change)

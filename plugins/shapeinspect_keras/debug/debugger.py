@@ -1,0 +1,153 @@
+"""Finds the refused call behind a Keras exception: while a model is built, called, fitted or loaded."""
+
+from __future__ import annotations
+
+import linecache
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any
+
+from shapeinspect.ir import Frozen
+from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
+from shapeinspect.sources.source import Source
+from shapeinspect_keras.debug.spelling import Speller
+
+if TYPE_CHECKING:
+    from shapeinspect_keras.debug.refused_call import Said
+
+#: Methods that run the model on data.
+_RUNS = frozenset({
+    "fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch",
+})  # fmt: skip
+_PACKAGES = tuple(f"{os.sep}{name}{os.sep}" for name in ("keras", "tensorflow"))
+
+
+class KerasDebugger(Debugger):
+    """Reads the layer and its arguments from the one frame of Keras that its traceback filter leaves."""
+
+    packages = ("keras", "tensorflow")
+
+    def recover(self, error: BaseException, model: object | None) -> Iterator[Rerun | Recorded]:
+        """Find the calls that may have been refused; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        del model  # the traceback names the model
+        found = self._called(error)
+        if isinstance(found, Iterator):
+            yield from found
+        elif found is not None:
+            yield found
+        from shapeinspect_keras.debug.tf_operation import operation
+
+        alone = operation(error, _where(_frames(error.__traceback__)))
+        if alone is not None:
+            yield alone
+
+    def _called(self, error: BaseException) -> Rerun | Recorded | Iterator[Recorded] | None:
+        """Find the call of a layer or of a model."""
+        frames = _frames(error.__traceback__)
+        if "Cannot batch tensors" in str(error):
+            from shapeinspect_keras.debug.constructor_errors import batching
+
+            return batching(str(error), _where(frames))
+        if not any(f"{os.sep}keras{os.sep}" in frame.f_code.co_filename for frame, _ in frames):
+            return None
+        from shapeinspect_keras.debug import refused_call as refusal
+
+        said = refusal.Said(str(error), _where(frames))
+        for frame, _ in frames:
+            local = frame.f_locals
+            if frame.f_code.co_name == "build" and {"self", "layer", "x"} <= local.keys():
+                return refusal.of_call(local["layer"], (local["x"],), {}, said)
+        if frames[-1][0].f_code.co_name == "set_weights":
+            from shapeinspect_keras.debug.weight_file_errors import of_setting
+
+            return of_setting(frames, said)
+        if frames[-1][0].f_code.co_name == "__init__":
+            from shapeinspect_keras.debug.constructor_errors import building
+
+            return building(said.message, said.where, frames)
+        handler = next(
+            (frame.f_locals for frame, _ in frames if frame.f_code.co_name == "error_handler"), None
+        )
+        if handler is None or not handler.get("args"):
+            return None
+        owner, *args = handler["args"]
+        kwargs, name = dict(handler.get("kwargs", {})), getattr(handler.get("fn"), "__name__", "")
+        if name == "__call__":
+            return refusal.of_call(owner, tuple(args), kwargs, said)
+        if name in _RUNS:
+            from shapeinspect_keras.debug.datasets import given
+
+            if "different structures" in said.message:
+                from shapeinspect_keras.debug.constructor_errors import several
+
+                return several(owner, next(given(args, kwargs))[1], said.message, said.where)
+            if "but it received 1 input tensors" in said.message:
+                from shapeinspect_keras.debug.constructor_errors import stacked
+
+                return stacked(owner, next(given(args, kwargs))[0], said.message, said.where)
+            return self._runs(owner, given(args, kwargs), said)
+        if name.startswith("load_weights"):
+            from shapeinspect_keras.debug.weight_file_errors import of_loading
+
+            return of_loading(owner, args[0] if args else owner, said)
+        return None
+
+    def _runs(self, owner: Any, data: Iterator[tuple[Any, Any]], said: Said) -> Iterator[Recorded]:
+        """Find a run on data: what it was given may tell, or what Keras says of one layer."""
+        from shapeinspect_keras.debug import refused_call as refusal
+
+        for x, y in data:
+            run = refusal.of_run(owner, x, y, said)
+            if run is not None:
+                yield run
+        named = refusal.of_words(owner, said)
+        if named is not None:
+            yield named
+
+    def watch(self, model: object) -> AbstractContextManager[Any]:
+        """Keep nothing: the traceback holds everything; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        del model
+        return nullcontext()
+
+    def examine(self, source: Source) -> Rerun | Recorded | None:
+        """Read a saved graph, or call a live model on symbols; see ``shapeinspect.plugin_api.rerun``."""
+        if not source.is_live:
+            from shapeinspect_keras.saved.reader import read
+
+            model = read(replace(source, inputs=()))
+            shapes = {name: model.values[name].shape for name in model.inputs if name in model.values}
+            spell = Speller(data=True, shapes=shapes)
+            return Recorded(model, Frozen(), "", None, spell, refuses="rank", batched=True)
+        from shapeinspect_keras.debug import refused_call as refusal
+        from shapeinspect_keras.tracing.inputs import arguments
+
+        entrance = arguments(source.target, source)
+        if entrance is None:
+            return None
+        said = refusal.Said("", None)
+        refused = refusal.of_call(source.target, entrance.args, dict(entrance.kwargs), said)
+        # On symbols Keras compares less than on numbers: a graph is walked by arithmetic, too.
+        return refused or refusal.whole(source.target, entrance.args, said)
+
+
+def _frames(traceback: TracebackType | None) -> list[tuple[FrameType, int]]:
+    found = []
+    while traceback is not None:
+        found.append((traceback.tb_frame, traceback.tb_lineno))
+        traceback = traceback.tb_next
+    return found
+
+
+def _where(frames: list[tuple[FrameType, int]]) -> str | None:
+    for frame, number in reversed(frames):
+        file = frame.f_code.co_filename
+        if not any(package in file for package in _PACKAGES) and not file.startswith("<"):
+            line = linecache.getline(file, number, frame.f_globals).strip()
+            return f"{os.path.basename(file)}:{number}  {line}".rstrip()
+    return None
+
+
+DEBUGGER = KerasDebugger()

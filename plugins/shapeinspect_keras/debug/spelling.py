@@ -1,0 +1,127 @@
+"""Writes a debugger's changes as a line of Keras, or of NumPy where they are about data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shapeinspect.plugin_api.rerun import Change, OnCall, OnInput, OnLayer, OnOperand, Step, reshaped
+
+_Write = Callable[[str, Any], str]
+
+_DATA: dict[str, _Write] = {
+    "permute": lambda x, axes: f"np.transpose({x}, {axes})",
+    "unsqueeze": lambda x, axis: f"np.expand_dims({x}, {axis})",
+    "squeeze": lambda x, axis: f"np.squeeze({x}, {axis})",
+    "flatten": lambda x, first: f"{x}.reshape(*{x}.shape[:{first}], -1)",
+    "reshape": lambda x, shape: f"{x}.reshape{shape}",
+    "resize": lambda x, shape: f"{x} of shape {shape}",
+    "crop": lambda x, shape: f"{x}[{', '.join(f':{length}' for length in shape)}]",
+    "channels": lambda x, given: (
+        f"np.mean({x}, {given[0]}, keepdims=True)" if given[1] == 1
+        else f"np.repeat({x}, {given[1]}, {given[0]})" if given[2] == 1
+        else f"{x}[..., :{given[1]}]"
+    ),
+    "argmax": lambda x, axis: f"np.argmax({x}, {axis})",
+    "shift": lambda x, by: f"{x} {'+' if by > 0 else '-'} {abs(by)}",
+    "one_hot": lambda x, count: f"keras.utils.to_categorical({x}, {count})",
+}  # fmt: skip
+_LAYERS: dict[str, _Write] = {
+    "permute": lambda x, axes: (
+        f"layers.Permute({axes[1:]})({x})" if axes[0] == 0 else f"keras.ops.transpose({x}, {axes})"
+    ),
+    "unsqueeze": lambda x, axis: f"keras.ops.expand_dims({x}, {axis})",
+    "squeeze": lambda x, axis: f"keras.ops.squeeze({x}, {axis})",
+    "flatten": lambda x, first: (
+        f"layers.Flatten()({x})" if first == 1 else f"keras.ops.reshape({x}, (*{x}.shape[:{first}], -1))"
+    ),
+    "reshape": lambda x, shape: f"keras.ops.reshape({x}, {shape})",
+    "resize": lambda _x, shape: f"keras.Input(shape={tuple(shape[1:])})",
+    "crop": lambda x, shape: f"{x}[:, {', '.join(f':{length}' for length in shape[1:])}]",
+    "interpolate_last": lambda x, space: f"layers.Resizing{space}({x})",
+    "project_last": lambda x, given: (
+        f"layers.Conv{given[2]}D({given[0]}, 1, strides={given[1]})({x})" if given[2]
+        else f"layers.Dense({given[0]})({x})"
+    ),
+}  # fmt: skip
+#: Settings of the vocabulary that Keras calls otherwise.
+_SETTINGS = {
+    "out_features": "units", "out_channels": "filters", "num_embeddings": "input_dim",
+    "embedding_dim": "output_dim", "hidden_size": "units", "shape": "target_shape", "stride": "strides",
+}  # fmt: skip
+_INPUTS = frozenset({"in_features", "in_channels", "input_size"})
+
+
+def after(step: Step, shape: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the shape that a step makes of a symbol, whose batch may be open and stays.
+
+    Args:
+        step: as for ``shapeinspect.plugin_api.rerun.reshaped``.
+        shape: the symbol's shape; None for an open length.
+
+    Example:
+        >>> after(("crop", (8, 5)), (None, 7))
+        (None, 5)
+    """
+    name, given = step
+    return (*shape[:1], *given[1:]) if name in ("crop", "resize") else reshaped(step, shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Speller:
+    """Writes changes to one call.
+
+    Args:
+        data: whether the inputs are data (NumPy arrays) and not symbols.
+        shapes: what each input was given.
+    """
+
+    data: bool
+    shapes: Mapping[str, Any]
+
+    def __call__(self, change: Change, name: str) -> str:
+        """Write one change; see ``shapeinspect.plugin_api.rerun.Rerun.spell``."""
+        if isinstance(change, OnInput | OnOperand):
+            is_data = self.data and isinstance(change, OnInput)
+            if isinstance(change, OnInput) and not self.data:
+                return f"{name} = keras.Input(shape={self._after(change)})"
+            for step, given in change.steps:
+                write = (_DATA if is_data else _LAYERS).get(step) or _DATA.get(step) or _LAYERS.get(step)
+                name = write(name, given) if write is not None else f"{step} {given} of {name}"
+            return name
+        if not isinstance(change, OnLayer | OnCall):
+            return str(change)
+        if "sparse" in change.attributes:
+            kind = (
+                "sparse_categorical_crossentropy"
+                if change.attributes["sparse"]
+                else "categorical_crossentropy"
+            )
+            return f'loss="{kind}"'
+        if isinstance(change, OnLayer) and not _INPUTS.isdisjoint(change.attributes):
+            count = next(iter(change.attributes.values()))
+            given = next((shape for shape in self.shapes.values() if shape), None)
+            if given is not None and given[-1] == count:
+                return f"keras.Input(shape={tuple(given[1:])})"
+            # It is no setting: a layer takes what it is first called on, or what its model declares.
+            what = "channels" if "in_channels" in change.attributes else "features"
+            return "" if "/" in change.path else f'{count} input {what} for "{change.path}"'
+        said = ", ".join(self._setting(key, value) for key, value in change.attributes.items())
+        return f'{said} in "{change.path}"' if isinstance(change, OnLayer) else said
+
+    def _after(self, change: OnInput) -> tuple[Any, ...]:
+        """Return the shape that steps make of an input, without its batch."""
+        shape: Any = (1, *(self.shapes.get(change.name) or (1,))[1:])
+        for step in change.steps:
+            shape = after(step, shape)
+        return tuple(shape[1:])
+
+    def _setting(self, key: str, value: Any) -> str:
+        if isinstance(value, tuple) and key != "shape" and len(set(value)) == 1:
+            value = value[0]
+        return (
+            f'{_SETTINGS.get(key, key)}="{value}"'
+            if isinstance(value, str)
+            else f"{_SETTINGS.get(key, key)}={value}"
+        )

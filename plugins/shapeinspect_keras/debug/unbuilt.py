@@ -1,0 +1,108 @@
+"""Lets Keras itself try a change on the way to a layer that refused, while the model is still being built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shapeinspect.plugin_api.rerun import Change, OnInput, OnLayer, OnOperand, Step
+from shapeinspect_keras.debug.confirm import NAMES
+from shapeinspect_keras.debug.spelling import after
+from shapeinspect_keras.tracing import graph as graphs
+from shapeinspect_keras.tracing.guard import untouched
+
+
+@dataclass(frozen=True, slots=True)
+class Redrawn:
+    """Draws the graph that leads to a call once more, on fresh symbols and with fresh layers.
+
+    Args:
+        operation: what refused.
+        args: its positional arguments on symbols.
+        kwargs: the others.
+        operands: the symbols among them, in order.
+        places: which of the recorded call's operands each symbol is.
+        sources: the symbols at which the graph begins, by their values' names.
+        held: what the calls could write to.
+    """
+
+    operation: Any
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    operands: Sequence[Any]
+    places: Sequence[int | None]
+    sources: Mapping[str, Any]
+    held: Sequence[Any]
+
+    def __call__(self, changes: Sequence[Change]) -> bool | None:
+        """Tell whether Keras takes the changes; None where it cannot be asked."""
+        settings: dict[str, dict[str, Any]] = {}
+        inputs: dict[str, tuple[Step, ...]] = {}
+        operands: dict[int, tuple[Step, ...]] = {}
+        for change in changes:
+            if isinstance(change, OnInput):
+                inputs[change.name] = change.steps
+            elif isinstance(change, OnLayer) and change.attributes.keys() <= NAMES.keys():
+                name = change.path.rpartition("/")[2]
+                settings[name] = {NAMES[key]: value for key, value in change.attributes.items()}
+            elif isinstance(change, OnOperand) and change.call is None and change.operand in self.places:
+                operands[change.operand] = change.steps
+            else:
+                return None
+        with untouched(list(self.held)):
+            try:
+                args, kwargs = self._arguments(settings, inputs, operands)
+                call = self._fresh(self.operation, settings)
+            except Exception:  # noqa: BLE001  # a user's layer may refuse to be made anew in any way
+                return None
+            try:
+                call(*args, **kwargs)
+            except Exception:  # noqa: BLE001  # what Keras raises is the answer
+                return False
+        return True
+
+    def _arguments(
+        self,
+        settings: Mapping[str, Mapping[str, Any]],
+        inputs: Mapping[str, tuple[Step, ...]],
+        operands: Mapping[int, tuple[Step, ...]],
+    ) -> tuple[Any, Any]:
+        import keras
+
+        known: dict[int, Any] = {}
+        for name, symbol in self.sources.items():
+            known[id(symbol)] = _moved(symbol, inputs.get(name, ()))
+        for node in graphs._reached(list(self.operands), list(self.sources.values())):
+            args, kwargs = node.arguments.fill_in(known)
+            made = keras.tree.flatten(self._fresh(node.operation, settings)(*args, **kwargs))
+            known |= {id(old): new for old, new in zip(node.outputs, made, strict=True)}
+        given = {
+            id(one): _moved(known[id(one)], () if place is None else operands.get(place, ()))
+            for place, one in zip(self.places, self.operands, strict=True)
+        }
+        filled = keras.tree.map_structure(
+            lambda one: given.get(id(one), one), [list(self.args), dict(self.kwargs)]
+        )
+        return filled[0], filled[1]
+
+    def _fresh(self, operation: Any, settings: Mapping[str, Mapping[str, Any]]) -> Callable[..., Any]:
+        """Make a layer anew, so that it takes the width that it is called on first."""
+        import keras
+
+        if not isinstance(operation, keras.Layer):
+            return operation  # type: ignore[no-any-return]  # Keras's operations are called
+        changed = settings.get(str(operation.name), {})
+        if operation is self.operation and operation.built and not changed:
+            return operation  # type: ignore[no-any-return]  # what it takes was fixed before
+        return type(operation).from_config({**operation.get_config(), **changed})  # type: ignore[no-any-return]  # a layer
+
+
+def _moved(symbol: Any, steps: tuple[Step, ...]) -> Any:
+    """Return a symbol of the shape that some steps make."""
+    import keras
+
+    shape = tuple(symbol.shape)
+    for step in steps:
+        shape = after(step, shape)
+    return keras.KerasTensor(shape, dtype=symbol.dtype) if steps else symbol

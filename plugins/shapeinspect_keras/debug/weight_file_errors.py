@@ -1,0 +1,148 @@
+"""A weights file that does not fit a Keras model: which layer differs, and what would fit it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from types import FrameType
+from typing import Any
+
+from shapeinspect.ir import Frozen, Layer
+from shapeinspect.plugin_api.rerun import Change, Failure, OnCall, OnLayer, Rerun
+from shapeinspect.sources.source import Source
+from shapeinspect_keras.debug.refused_call import Said
+from shapeinspect_keras.debug.spelling import Speller
+from shapeinspect_keras.tracing.guard import untouched
+from shapeinspect_keras.tracing.model import _everything, read_model
+
+_SIZES = re.compile(
+    r"variable\.shape=\((?P<have>[\d, ]*)\), Received: value\.shape=\((?P<stored>[\d, ]*)\)\. "
+    r"Target variable: <Variable path=(?P<path>[^,]+)"
+)
+#: Keras's names of the settings that a fix may change.
+_NAMES = {"out_features": "units", "out_channels": "filters", "num_embeddings": "input_dim",
+          "embedding_dim": "output_dim", "hidden_size": "units", "kernel_size": "kernel_size"}  # fmt: skip
+
+#: What a layer takes from the input that it is built for.
+_WIDTHS = ("in_features", "in_channels", "input_size")
+
+
+def of_loading(owner: Any, model: Any, said: Said) -> Rerun | None:
+    """Find the layer whose stored weight has another size; Keras names it in its message.
+
+    Args:
+        owner: the model whose ``load_weights`` was called, or the first argument of a function.
+        model: the same.
+        said: what the exception says.
+    """
+    import keras
+
+    found = _SIZES.search(said.message)
+    target = owner if isinstance(owner, keras.Layer) else model
+    if found is None or not isinstance(target, keras.Layer):
+        return None
+    rerun = _Loading(target, found.group("path"), _lengths(found.group("stored")))
+    return rerun if rerun.locate(said) else None
+
+
+def _lengths(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(",") if part.strip())
+
+
+def of_setting(frames: Sequence[tuple[FrameType, int]], said: Said) -> Rerun | None:
+    """Find the layer that is given a weight of another size by ``set_weights``.
+
+    Args:
+        frames: those of the traceback, with their lines.
+        said: what the exception says.
+    """
+    import keras
+
+    local = next((frame.f_locals for frame, _ in frames if frame.f_code.co_name == "set_weights"), {})
+    layer: Any
+    variable: Any
+    value: Any
+    layer, variable, value = (local.get(name) for name in ("self", "variable", "value"))
+    if not isinstance(layer, keras.Layer) or not hasattr(value, "shape") or not hasattr(variable, "path"):
+        return None
+    rerun = _Loading(layer, str(variable.path), tuple(map(int, value.shape)), given=True)
+    return rerun if rerun.locate(said) else None
+
+
+class _Loading(Rerun):
+    """A model, one of its variables, and the shape that the file has for it."""
+
+    def __init__(self, model: Any, variable: str, stored: tuple[int, ...], given: bool = False) -> None:
+        self._model, self._variable, self._stored, self._given = model, variable, stored, given
+
+    def locate(self, said: Said) -> bool:
+        """Find the layer of the variable."""
+        whole = read_model(Source(str(self._model.name), target=self._model))
+        name, _, role = self._variable.rpartition("/")
+        for layer in whole.layers:
+            if layer.path.rpartition("/")[2] == name.rpartition("/")[2]:
+                stored = ((layer.path, ((role, self._stored),)),)
+                facts = Frozen({"stored": stored, **self._told(layer, role)})
+                self.failure = Failure(
+                    replace(whole, notes=()), layer, (), said.message, said.where, facts=facts
+                )
+                return True
+        return False
+
+    def _told(self, layer: Layer, role: str) -> dict[str, Any]:
+        """Say which permutation of the axes fits, if torch's order is it, and what is tried."""
+        if not self._given:
+            return {}
+        have = next((one.shape for one in layer.weights if one.role == role), ())
+        rank = len(self._stored)
+        turn = (*range(2, rank), 1, 0)  # torch stores o i *k, Keras *k i o
+        fits = rank >= 2 and tuple(self._stored[axis] for axis in turn) == tuple(have)
+        said = {"given": True, "tried": "the weight has the layer's shape with it"}
+        return {**said, "turned": turn} if fits and have != self._stored else said
+
+    def attempt(self, changes: Sequence[Change]) -> Failure | None:
+        """Build the layer anew with the changed settings, and compare its variable."""
+        with untouched(_everything(self._model)):
+            for change in changes:
+                if isinstance(change, OnCall):
+                    return None  # what differs is left out, or turned
+                if isinstance(change, OnLayer) and self._fits(change):
+                    return None
+        return self.failure
+
+    def _fits(self, change: OnLayer) -> bool:
+        name = change.path.rpartition("/")[2]
+        layer = next((one for one in self._model._flatten_layers() if one.name == name), None)
+        if layer is None:
+            return False
+        settings = {_NAMES[key]: value for key, value in change.attributes.items() if key in _NAMES}
+        widths = [value for key, value in change.attributes.items() if key in _WIDTHS]
+        built = dict(layer.get_build_config() or {})
+        if len(settings) + len(widths) != len(change.attributes) or (widths and "input_shape" not in built):
+            return False
+        if widths:
+            built["input_shape"] = (*built["input_shape"][:-1], widths[0])
+        new = type(layer).from_config({**layer.get_config(), **settings})
+        new.build_from_config(built)
+        role = self._variable.rpartition("/")[2]
+        return any(one.name == role and tuple(one.shape) == self._stored for one in new.weights)
+
+    def spell(self, change: Change, name: str) -> str:
+        """Write a change in Keras's words."""
+        if isinstance(change, OnCall) and "turned" in change.attributes:
+            role = self._variable.rpartition("/")[2]
+            turn = change.attributes["turned"]
+            return f"set {role}.T" if len(turn) == 2 else f"set np.transpose({role}, {turn})"
+        if isinstance(change, OnCall):
+            return "model.load_weights(path, skip_mismatch=True)"
+        return Speller(data=True, shapes=self._declared(change))(change, name)
+
+    def _declared(self, change: Change) -> dict[str, Any]:
+        """Return the input shape of a model whose first layer has to take another width."""
+        name = change.path.rpartition("/")[2] if isinstance(change, OnLayer) else ""
+        layer = next((one for one in self._model._flatten_layers() if one.name == name), None)
+        built = (layer.get_build_config() or {}).get("input_shape") if layer is not None else None
+        inputs = [tuple(one.shape) for one in getattr(self._model, "inputs", None) or ()]
+        widths = [value for key, value in getattr(change, "attributes", {}).items() if key in _WIDTHS]
+        return {"input": (*built[:-1], widths[0])} if built and widths and tuple(built) in inputs else {}

@@ -1,0 +1,1 @@
+"""From a saved config and stored weights to a model."""

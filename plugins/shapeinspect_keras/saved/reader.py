@@ -1,0 +1,212 @@
+"""Reads a saved Keras model: the container, then the graph, then the weights."""
+
+from __future__ import annotations
+
+from shapeinspect.errors import UnreadableFileError
+from shapeinspect.ir import Frozen, Layer, Model, Note, Weight
+from shapeinspect.sources.source import Source
+from shapeinspect_keras.containers import hdf5
+from shapeinspect_keras.containers.container import Contents, open_archive, open_hdf5, open_index
+from shapeinspect_keras.saved import weights_v2, weights_v3
+from shapeinspect_keras.saved.config import Node, parse
+from shapeinspect_keras.saved.evidence import prove
+from shapeinspect_keras.saved.graph import Graph, build
+from shapeinspect_keras.saved.node_kinds import Described
+from shapeinspect_keras.saved.weight_lists import Found, Path, Stored
+from shapeinspect_keras.vocabulary.kinds import complete
+from shapeinspect_keras.vocabulary.parts import bind, logical_count
+
+_CODE = frozenset({"Lambda", "TFSMLayer", "TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer",
+                   "TorchModuleWrapper", "JaxLayer", "FlaxLayer"})  # fmt: skip
+_NAMED = 12
+
+
+def read(source: Source) -> Model:
+    """Read a ``.keras`` archive, a Keras HDF5 file, or the shards that an index names.
+
+    Args:
+        source: the file.
+
+    Raises:
+        UnreadableFileError: if it is cut off, corrupt or hostile.
+    """
+    if not source.size:
+        raise UnreadableFileError(source.label, "the file is empty")
+    try:
+        if source.head.startswith(b"PK\x03\x04"):
+            return _model(source, open_archive(source))
+        if source.head.startswith(b"\x89HDF\r\n\x1a\n"):
+            return _model(source, open_hdf5(source))
+        if source.head.lstrip().startswith(b"{"):
+            return _model(source, open_index(source))
+    except RecursionError:
+        raise UnreadableFileError(source.label, "its configuration is nested too deeply") from None
+    raise UnreadableFileError(
+        source.label, f"it is neither a Keras archive nor HDF5: it begins with {source.head[:8]!r}"
+    )
+
+
+def _model(source: Source, contents: Contents) -> Model:
+    config = parse(contents.config, source.label) if contents.config is not None else None
+    tree = contents.tree
+    found = weights_v2.assign(config, tree) if weights_v2.is_legacy(tree) else weights_v3.assign(config, tree)
+    listed = config if config is not None and config.form != "layer" else None
+    graph = Graph(source.label) if listed is None else build(listed, source.label)
+    assembly = _Assembly(source, graph, found, contents.metadata.get("backend"))
+    layers = assembly.layers()
+    notes = [*contents.notes, *_notes(config, graph, found, contents.metadata.get("backend"))]
+    if tree.skipped:
+        shown = ", ".join(sorted(tree.skipped)[:_NAMED])
+        notes.append(Note(f"links and arrays of the weight file that were not followed: {shown}"))
+    return Model(
+        source.label,
+        contents.format,
+        "keras",
+        "keras",
+        layers,
+        tuple(graph.calls),
+        Frozen(graph.values),
+        graph.inputs,
+        graph.outputs,
+        tuple(notes),
+        Frozen(contents.metadata),
+    )
+
+
+def _notes(config: Node | None, graph: Graph, found: Found, backend: str | None) -> list[Note]:
+    notes = []
+    if config is None:
+        notes.append(
+            Note(
+                "the file holds weights and no configuration: there are no calls, and kinds only where "
+                "names and shapes prove them"
+            )
+        )
+    elif config.form == "layer":
+        notes.append(
+            Note(
+                f"{config.class_name} is a model written in code: the file records neither its calls nor the "
+                "classes of its layers, only their weights"
+            )
+        )
+    nodes = [layer.node for layer in graph.layers.values()]
+    if backend is None and any(node.config.get("dim_ordering") == "th" for node in nodes):
+        notes.append(
+            Note(
+                'the file does not record its backend: kernels with dim_ordering="th" are taken for '
+                "Theano's, which are stored back to front"
+            )
+        )
+    own = sorted({node.class_name for node in nodes if not node.own})
+    if own:
+        notes.append(Note(f"classes of the user's own, shown and not run: {', '.join(own[:_NAMED])}"))
+    code = sorted({node.class_name for node in nodes if node.own and node.class_name in _CODE})
+    if code:
+        notes.append(Note(f"layers that hold code or other programs, shown and not run: {', '.join(code)}"))
+    notes += [
+        Note(f"{layer.problem}, so its kind is unknown", "/".join(path))
+        for path, layer in graph.layers.items()
+        if layer.problem
+    ]
+    notes += [
+        Note(
+            f'it may be the same layer as "{"/".join(one)}": the file stores both and does not say',
+            "/".join(two),
+        )
+        for one, two in found.doubtful
+    ]
+    if config is not None and config.form != "layer" and not found.weights and not found.below:
+        notes.append(Note("the file holds no weights"))
+    return notes
+
+
+class _Assembly:
+    """Puts layers and their weights together."""
+
+    def __init__(self, source: Source, graph: Graph, found: Found, backend: str | None) -> None:
+        self.source, self.graph, self.found, self.backend = source, graph, found, backend
+        self.paths: set[str] = set()
+        self.holding = {path[:end] for path in found.below for end in range(len(path))}
+        self.frozen = {
+            path for path, layer in graph.layers.items() if layer.node.config.get("trainable") is False
+        }
+
+    def layers(self) -> tuple[Layer, ...]:
+        inputs = {call.layer: call.inputs for call in reversed(self.graph.calls)}
+        found = []
+        below: dict[Path, list[Path]] = {}
+        for path in self.found.below:
+            above = (path[:end] for end in range(len(path), 0, -1))
+            below.setdefault(next((one for one in above if one in self.graph.layers), ()), []).append(path)
+        for path, layer in self.graph.layers.items():
+            found.append(self.known(path, layer, inputs.get("/".join(path), ())))
+            found += [self.unlisted(one) for one in below.get(path, ())]
+        found += [self.unlisted(one) for one in below.get((), ())]
+        return tuple(found)
+
+    def known(self, path: Path, layer: Described, inputs: tuple[str, ...]) -> Layer:
+        stored = self.found.weights.get(path, [])
+        node = layer.node
+        shapes = tuple(self.graph.values[name].shape for name in inputs if name)
+        roles = {one.role: one.dataset.shape for one in stored}
+        try:
+            attributes = complete(layer.kind, layer.attributes, roles, shapes)
+        except (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError):
+            attributes = dict(layer.attributes)
+        name = "/".join(path)
+        if name in self.paths:
+            raise UnreadableFileError(self.source.label, f"two of its layers have the path {name!r}")
+        self.paths.add(name)
+        return Layer(
+            name,
+            layer.kind,
+            node.class_name,
+            path,
+            Frozen(attributes),
+            tuple(self.weight(path, one, node) for one in stored),
+        )
+
+    def unlisted(self, path: Path) -> Layer:
+        stored = self.found.below[path]
+        # Names in a weight file are free; a second layer of one path gets a number.
+        name = stem = "/".join(path) or "model"
+        number = 1
+        while name in self.paths:
+            number += 1
+            name = f"{stem}#{number}"
+        self.paths.add(name)
+        proof = prove({one.role: one.dataset.shape for one in stored})
+        kind = "module" if path in self.holding and not stored else proof.kind
+        return Layer(
+            name,
+            kind,
+            proof.type,
+            path or ("model",),
+            Frozen(proof.attributes),
+            tuple(self.weight(path, one, None, proof.type) for one in stored),
+            proof.candidates,
+        )
+
+    def weight(self, path: Path, stored: Stored, node: Node | None, kind: str = "") -> Weight:
+        dataset = stored.dataset
+        layout = count = None
+        config = node.config if node is not None else {}
+        if kind or (node is not None and node.own):
+            told = (node.class_name if node else kind, config, stored.role, dataset.shape)
+            try:
+                layout, count = bind(*told, self.backend), logical_count(*told)
+            except (TypeError, ValueError, KeyError, IndexError, AttributeError):
+                layout = None
+        frozen = any(path[:end] in self.frozen for end in range(1, len(path) + 1))
+        return Weight(
+            stored.name or "/".join((*path, stored.role)),
+            stored.role,
+            dataset.shape,
+            dataset.dtype,
+            dataset.nbytes,
+            False if frozen else stored.trainable,
+            layout,
+            storage=dataset.path if stored.tied else None,
+            count=count,
+            values=hdf5.values(self.source, dataset),
+        )

@@ -1,0 +1,115 @@
+"""What the weight files say of each layer: the arrays it owns and what each of them is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from shapeinspect_keras.containers.hdf5 import Dataset
+from shapeinspect_keras.saved.config import Node
+from shapeinspect_keras.vocabulary.layouts import NON_TRAINABLE
+
+#: A layer's path taken apart, the outermost model's own name left out.
+Path = tuple[str, ...]
+
+SEEDS = "seed_generator"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One array of a layer.
+
+    Args:
+        role: what it is in its layer, such as ``kernel``; its number where nothing tells.
+        dataset: the array.
+        name: its full name, where the file spells one.
+        tied: whether another layer holds the same array.
+    """
+
+    role: str
+    dataset: Dataset
+    name: str | None = None
+    tied: bool = False
+
+    @property
+    def trainable(self) -> bool | None:
+        """Whether it is a parameter and no statistic; None where its role is not known."""
+        tail = self.role.rpartition("/")[2]
+        return None if tail.isdecimal() else tail not in NON_TRAINABLE
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """All arrays of a file, each given to a layer.
+
+    Args:
+        weights: the arrays of every layer that the configuration lists.
+        below: arrays of layers that only the weight file knows, by their path: layers inside a class of
+            the user's own, or all of them in a file without a configuration.
+        doubtful: pairs of layers that may be one.
+    """
+
+    weights: dict[Path, list[Stored]] = field(default_factory=dict)
+    below: dict[Path, list[Stored]] = field(default_factory=dict)
+    doubtful: list[tuple[Path, Path]] = field(default_factory=list)
+
+
+def leaves(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
+    """List every layer that holds no other listed layer, with its path.
+
+    Args:
+        node: a model or layer.
+        path: its own path.
+    """
+    if node.form == "layer":
+        yield path, node
+    for child in node.children:
+        yield from leaves(child, (*path, child.name))
+
+
+def tie(found: Found, missing: Mapping[Path, Node], known: Mapping[Path, Node]) -> None:
+    """Give a layer that the file stores under another model the arrays it shares with that one.
+
+    Args:
+        found: what was found; it is completed.
+        missing: the layers without arrays of their own.
+        known: every layer.
+    """
+    by_name = {(known[path].class_name, path[-1]): path for path in reversed(found.weights) if path in known}
+    for path, node in missing.items():
+        twin = by_name.get((node.class_name, path[-1])) if path else None
+        if twin is None or twin == path or not found.weights[twin] or not _alike(known[twin], node):
+            continue
+        found.weights[twin] = [Stored(one.role, one.dataset, one.name, True) for one in found.weights[twin]]
+        found.weights[path] = [Stored(one.role, one.dataset, None, True) for one in found.weights[twin]]
+
+
+def _alike(one: Node, other: Node) -> bool:
+    # Settings that are objects (initializers, policies) carry numbers of their own.
+    plain = [key for key in one.config.keys() | other.config.keys() if not _is_object(one, other, key)]
+    return all(one.config.get(key) == other.config.get(key) for key in plain)
+
+
+def _is_object(one: Node, other: Node, key: str) -> bool:
+    return isinstance(one.config.get(key), dict) or isinstance(other.config.get(key), dict)
+
+
+def doubles(found: Found, known: Mapping[Path, Node]) -> list[tuple[Path, Path]]:
+    """Find layers of one name, class and settings in different models, stored once for each.
+
+    An HDF5 file does not say whether they are one shared layer.
+
+    Args:
+        found: what was found.
+        known: every layer.
+    """
+    first: dict[tuple[str, str], Path] = {}
+    pairs = []
+    for path, stored in found.weights.items():
+        node = known.get(path)
+        if node is None or not stored:
+            continue
+        twin = first.setdefault((node.class_name, path[-1]), path)
+        if twin != path and _alike(known[twin], node):
+            pairs.append((twin, path))
+    return pairs

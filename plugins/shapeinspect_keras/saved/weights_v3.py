@@ -1,0 +1,198 @@
+"""Weights of Keras 3 (``model.weights.h5``): groups by class and number, variables without names.
+
+Source: ``_save_state`` and ``_save_container_state`` of keras/src/saving/saving_lib.py, 3.15: a layer in
+a list is stored under its class's name in snake case and a number, another one under its attribute;
+attribute ``name`` of its ``vars`` group is the layer's own name (absent in early files).
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator
+
+from shapeinspect_keras.containers.hdf5 import Dataset, Tree
+from shapeinspect_keras.containers.jsontext import text
+from shapeinspect_keras.saved.config import Node
+from shapeinspect_keras.saved.weight_lists import SEEDS, Found, Path, Stored, leaves, tie
+from shapeinspect_keras.vocabulary.parts import part_roles, parts
+
+_LISTS = ("layers", "_layer_checkpoint_dependencies")
+_WORD = re.compile(r"(?<=.)(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])")
+
+
+def snake(class_name: str) -> str:
+    """Spell a class's name as the groups of a weight file do.
+
+    Args:
+        class_name: the class.
+
+    Example:
+        >>> snake("Conv2DTranspose"), snake("ReLU"), snake("LSTMCell")
+        ('conv2d_transpose', 're_lu', 'lstm_cell')
+    """
+    return _WORD.sub("_", re.sub(r"\W", "", class_name)).lower()
+
+
+class Holders:
+    """The groups of one file that hold variables, by their paths.
+
+    Args:
+        tree: the listed file.
+    """
+
+    def __init__(self, tree: Tree) -> None:
+        self.arrays: dict[str, list[tuple[int, Dataset]]] = {}
+        self.names: dict[str, str] = {}
+        for path, attributes in tree.groups.items():
+            holder, _, last = path.rpartition("/")
+            if last == "vars":
+                self.arrays.setdefault(holder, [])
+                name = text(attributes.get("name"))
+                if name:
+                    self.names[holder] = name
+        for path, dataset in tree.datasets.items():
+            group, _, number = path.rpartition("/")
+            holder, _, last = group.rpartition("/")
+            if last == "vars" and number.isdecimal() and number.isascii():
+                self.arrays.setdefault(holder, []).append((int(number[:9]), dataset))
+        for arrays in self.arrays.values():
+            arrays.sort(key=lambda pair: pair[0])
+        self.order = sorted(self.arrays)
+
+    def below(self, prefix: str) -> Iterator[str]:
+        """List the holders strictly below a group; everything for the root.
+
+        Args:
+            prefix: the group's path.
+        """
+        start = f"{prefix}/" if prefix else ""
+        for index in range(bisect_left(self.order, start), len(self.order)):
+            path = self.order[index]
+            if not path.startswith(start):
+                break
+            if path != prefix:
+                yield path
+
+
+def assign(model: Node | None, tree: Tree) -> Found:
+    """Give every variable of the file to a layer.
+
+    Args:
+        model: the configuration, or None for a file of weights alone.
+        tree: the listed file.
+    """
+    holders = Holders(tree)
+    found = Found()
+    used: set[str] = set()
+    known: dict[Path, Node] = {}
+    if model is not None and model.form != "layer":
+        known = dict(leaves(model))
+        _Walk(holders, found, used).model(model, "", ())
+        tie(found, {path: node for path, node in known.items() if path not in found.weights}, known)
+    _rest(holders, found, used, "", ())
+    return found
+
+
+class _Walk:
+    """Follows a configuration through the groups of a weight file."""
+
+    def __init__(self, holders: Holders, found: Found, used: set[str]) -> None:
+        self.holders, self.found, self.used = holders, found, used
+
+    def model(self, model: Node, prefix: str, path: Path) -> None:
+        self.used.add(prefix)
+        if model.form == "distributed":
+            self.layer(model.children[0], _join(prefix, "layer"), (*path, model.children[0].name))
+            return
+        listed: dict[str, str] = {}
+        elsewhere: dict[str, str] = {}
+        for holder in self.holders.below(prefix):
+            inner = holder.removeprefix(prefix).strip("/").split("/")
+            if holder in self.holders.names:
+                direct = len(inner) == 2 and inner[0] in _LISTS
+                (listed if direct else elsewhere).setdefault(self.holders.names[holder], holder)
+        counts: dict[str, int] = {}
+        for child in model.children:
+            group = self._numbered(child, model, prefix, counts)
+            where = listed.get(child.name) or group or elsewhere.get(child.name)
+            if where is not None and where not in self.used:
+                self.layer(child, where, (*path, child.name))
+
+    def _numbered(self, child: Node, model: Node, prefix: str, counts: dict[str, int]) -> str | None:
+        if ".ops." in child.module or (model.form == "sequential" and child.is_input):
+            return None
+        stem = snake(child.class_name)
+        number = counts[stem] = counts.get(stem, -1) + 1
+        for folder in _LISTS:
+            group = _join(prefix, f"{folder}/{stem}_{number}" if number else f"{folder}/{stem}")
+            if group not in self.holders.names and (
+                group in self.holders.arrays or next(self.holders.below(group), None) is not None
+            ):
+                return group
+        return None
+
+    def layer(self, node: Node, holder: str, path: Path) -> None:
+        if node.form != "layer":
+            self.model(node, holder, path)
+            return
+        self.used.add(holder)
+        weights = self.found.weights.setdefault(path, [])
+        if not node.own:
+            weights += _plain(self.holders, holder)
+            _rest(self.holders, self.found, self.used, holder, path)
+            return
+        inside = {_bare(sub.removeprefix(holder).strip("/")): sub for sub in self.holders.below(holder)}
+        inside[""] = holder
+        for part in parts(node.class_name, node.config):
+            sub = inside.pop(_bare(part.stored), None)
+            if sub is None or sub not in self.holders.arrays:
+                continue
+            self.used.add(sub)
+            arrays = self.holders.arrays[sub]
+            roles = part_roles(part, len(arrays)) or tuple(f"{part.prefix}{number}" for number, _ in arrays)
+            weights += [Stored(role, array) for role, (_, array) in zip(roles, arrays, strict=True)]
+        for relative, sub in inside.items():
+            self.used.add(sub)
+            if not _is_seed(self.holders, sub):
+                weights += [
+                    Stored(_join(relative, one.role), one.dataset) for one in _plain(self.holders, sub)
+                ]
+
+
+def _plain(holders: Holders, holder: str) -> list[Stored]:
+    return [Stored(str(number), dataset) for number, dataset in holders.arrays.get(holder, ())]
+
+
+def _rest(holders: Holders, found: Found, used: set[str], prefix: str, path: Path) -> None:
+    """List the holders that no configuration knows as layers of their own, each under its own name."""
+    names: dict[str, Path] = {prefix: path}
+    for holder in holders.below(prefix) if prefix else holders.order:
+        if holder in used or _is_seed(holders, holder):
+            continue
+        used.add(holder)
+        arrays = _plain(holders, holder)
+        parent = holder
+        while parent not in names and parent:
+            parent = parent.rpartition("/")[0]
+        above = names.get(parent, path)
+        last = holders.names.get(holder) or holder.removeprefix(parent).strip("/")
+        where = (*above, last) if holder else path
+        if where in found.below or where in found.weights:
+            where = (*above, holder.removeprefix(parent).strip("/"))
+        names[holder] = where
+        if arrays or holder:
+            found.below[where] = arrays
+
+
+def _is_seed(holders: Holders, holder: str) -> bool:
+    return SEEDS in holder.rpartition("/")[2] or SEEDS in holders.names.get(holder, "")
+
+
+def _bare(path: str) -> str:
+    """Drop the underscores that some versions put before an attribute's name."""
+    return "/".join(part.lstrip("_") for part in path.split("/"))
+
+
+def _join(prefix: str, name: str) -> str:
+    return f"{prefix}/{name}" if prefix else name

@@ -1,0 +1,1 @@
+"""From a live model to the values of the core."""

@@ -1,0 +1,147 @@
+"""Reads a live Keras model into a Model, and leaves it as it was."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from shapeinspect.errors import ModelCodeError, UsageError
+from shapeinspect.ir import Frozen, Model
+from shapeinspect.sources.source import Source
+from shapeinspect_keras.tracing import graph as graphs
+from shapeinspect_keras.tracing.axes import named, open_input
+from shapeinspect_keras.tracing.guard import untouched
+from shapeinspect_keras.tracing.inputs import Entrance, arguments, lengths
+from shapeinspect_keras.tracing.walk import Arguments, Tensor, Walk
+from shapeinspect_keras.tracing.weights import tied
+
+
+def read_model(source: Source) -> Model:
+    """Read a live model.
+
+    Args:
+        source: a request whose target is a Keras layer.
+
+    Raises:
+        UsageError: if the target is no layer, or is not built and no input is given.
+    """
+    import keras
+
+    target: Any = source.target
+    if not isinstance(target, keras.Layer):
+        raise UsageError(
+            f'"{source.label}" is no Keras model or layer',
+            got=f"an object of class {type(target).__module__}.{type(target).__qualname__}",
+        )
+    walk = Walk()
+    with untouched(_everything(target)):
+        inputs, outputs = _run(walk, target, source)
+    layers = tied(list(walk.layers.values()))
+    by_path = {layer.path: layer for layer in layers}
+    shapes = {name: walk.values[name].shape or () for name in inputs}
+    for name, shape in named(shapes, walk.calls, by_path).items():
+        walk.values[name] = replace(walk.values[name], shape=shape)
+    return Model(
+        source.label,
+        "live",
+        "keras",
+        "keras-live",
+        layers,
+        tuple(walk.calls),
+        Frozen(walk.values),
+        tuple(inputs),
+        tuple(outputs),
+        tuple(walk.notes),
+        Frozen({"keras_version": str(keras.__version__), "backend": str(keras.config.backend())}),
+        asked=graphs.functional(target) is None,  # a functional model has the graph that it was built with
+    )
+
+
+def _everything(target: Any) -> list[Any]:
+    """List every object that following the model's calls could write to."""
+    found = {id(layer): layer for layer in target._flatten_layers()}
+    for layer in list(found.values()):
+        model = graphs.functional(layer)
+        if model is not None:
+            found.setdefault(id(model), model)
+            for operation in model._operations:
+                found.setdefault(id(operation), operation)
+    return list(found.values())
+
+
+def _run(walk: Walk, target: Any, source: Source) -> tuple[list[str], list[str]]:
+    model = graphs.functional(target)
+    if model is not None:
+        graph = graphs.of_functional(model)
+        given = [
+            Tensor(walk.value(name, open_input(lengths(tensor.shape)), str(tensor.dtype)), tensor)
+            for name, tensor in zip(graph.names, graph.inputs, strict=True)
+        ]
+        outputs = walk.graph(graph, (), given)
+        walk.idle(target, ())
+        return [one.name for one in given], [one.name for one in outputs]
+    entrance = arguments(target, source)
+    if entrance is None and not target.built:
+        raise UsageError(
+            f'"{source.label}" is not built yet: its weights have no shapes',
+            hint="name its input with --input, or call the model once (or its build) before",
+        )
+    container = (graphs.keras_class(target) is None and bool(target._layers)) or _is_container(target)
+    if container and any(True for _ in (*target._trainable_variables, *target._non_trainable_variables)):
+        walk.register(target, (), None, ())
+    made = ([], []) if entrance is None else _follow(walk, target, entrance, container=container)
+    if entrance is None:
+        walk.note(
+            "nothing tells the shapes of its inputs, so its calls are not known: name them with --input"
+        )
+    if container:
+        walk.idle(target, ())
+    elif not walk.layers:
+        walk.register(target, (), graphs.keras_class(target), ())
+    return made
+
+
+def _is_container(target: Any) -> bool:
+    import keras
+
+    return isinstance(target, keras.Model)
+
+
+def _follow(walk: Walk, target: Any, entrance: Entrance, *, container: bool) -> tuple[list[str], list[str]]:
+    import keras
+
+    structures = (list(entrance.args), dict(entrance.kwargs))
+    symbols = [one for one in keras.tree.flatten(structures) if isinstance(one, keras.KerasTensor)]
+    given = [
+        Tensor(walk.value(name, open_input(shape), str(tensor.dtype)), tensor)
+        for name, shape, tensor in zip(entrance.names, entrance.shapes, symbols, strict=True)
+    ]
+    inputs = [one.name for one in given]
+    call = Arguments(entrance.args, entrance.kwargs, given, {id(one.symbol): one.name for one in given})
+    if not container:
+        if not target.built:
+            _build(target, entrance)
+        made = walk.recomputed(target, entrance.args, entrance.kwargs, (None,))
+        return inputs, [one.name for one in walk.call(target, (), call, made)]
+    built = target.built
+    outputs = walk.followed(target, (), call)
+    if outputs is None and not built:
+        raise UsageError(
+            f"{type(target).__name__} cannot be built from this input",
+            got="; ".join(note.text for note in walk.notes),
+            hint="name another input, or call the model once on real data before",
+        )
+    if outputs is None:
+        made = walk.recomputed(target, entrance.args, entrance.kwargs, (None,))
+        outputs = [walk.output("output", one, index, len(made), None) for index, one in enumerate(made)]
+    return inputs, [one.name for one in outputs]
+
+
+def _build(target: Any, entrance: Entrance) -> None:
+    """Let a layer make its variables, without numbers; the guard takes them away again."""
+    try:
+        target(*entrance.args, **entrance.kwargs)
+    except Exception as error:
+        raise ModelCodeError(
+            f"{type(target).__name__} refuses this input: {error}", hint="name another one with --input"
+        ) from error

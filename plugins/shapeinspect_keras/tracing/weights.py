@@ -1,0 +1,147 @@
+"""The weights of a live Keras layer: roles, layouts, and what ties them together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from shapeinspect.ir import Layer, Weight
+from shapeinspect_keras.tracing.graph import keras_class
+from shapeinspect_keras.vocabulary.parts import bind, logical_count, part_roles, parts
+
+#: What Keras calls a variable that is given no name.
+_UNNAMED = "variable"
+_BITS = {"bool": 8, "bfloat16": 16, "int4": 4, "uint4": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A variable and the role it has in its layer."""
+
+    role: str
+    variable: Any
+
+
+def held(layer: Any, config: Mapping[str, Any] | None, *, folded: bool) -> tuple[Held, ...]:
+    """List a layer's variables by role, each once.
+
+    Args:
+        layer: the layer.
+        config: its settings; None if it cannot tell them.
+        folded: whether the variables of the layers inside it are shown as its own.
+    """
+    found = list(_by_parts(layer, config or {})) if folded else []
+    wanted = list(layer.weights) if folded else _own(layer)
+    have = {id(one.variable) for one in found}
+    if {id(one) for one in wanted} != have:
+        found = list(_by_tree(layer, "") if folded else (Held(one.name, one) for one in wanted))
+    seen: set[int] = set()
+    kept = []
+    for one in found:
+        if id(one.variable) not in seen:
+            seen.add(id(one.variable))
+            kept.append(one)
+    return tuple(_distinct(kept))
+
+
+def _own(layer: Any) -> list[Any]:
+    return [*layer._trainable_variables, *layer._non_trainable_variables]
+
+
+def _by_parts(layer: Any, config: Mapping[str, Any]) -> Iterator[Held]:
+    name = keras_class(layer)
+    for part in parts(name, config) if name else ():
+        holder = layer
+        for attribute in filter(None, part.stored.split("/")):
+            if isinstance(holder, list | tuple):
+                number = part.prefix.rstrip("/").rpartition("/")[2]
+                holder = holder[int(number)] if number.isdecimal() and int(number) < len(holder) else None
+            else:
+                holder = getattr(holder, attribute, None)
+        if holder is not None:
+            own = _own(holder)
+            roles = part_roles(part, len(own)) or ("",) * len(own)
+            for role, variable in zip(roles, own, strict=True):
+                # The name is the role unless the layer gave none; a quantized layer's order is another.
+                named = variable.name != _UNNAMED or not role
+                yield Held(part.prefix + variable.name if named else role, variable)
+
+
+def _by_tree(layer: Any, prefix: str) -> Iterator[Held]:
+    for variable in _own(layer):
+        yield Held(prefix + variable.name, variable)
+    for inner in layer._layers:
+        yield from _by_tree(inner, f"{prefix}{inner.name}/")
+
+
+def _distinct(found: Sequence[Held]) -> Iterator[Held]:
+    counts: dict[str, int] = {}
+    for one in found:
+        number = counts[one.role] = counts.get(one.role, -1) + 1
+        yield replace(one, role=f"{one.role}_{number}") if number else one
+
+
+def weights(
+    path: str, layer: Any, config: Mapping[str, Any] | None, found: Sequence[Held]
+) -> tuple[tuple[Weight, int], ...]:
+    """Describe a layer's variables, each with the identity of its storage.
+
+    Args:
+        path: the layer's path.
+        layer: the layer.
+        config: its settings.
+        found: its variables by role.
+    """
+    return tuple((_weight(path, layer, config, one), id(one.variable)) for one in found)
+
+
+def _weight(path: str, layer: Any, config: Mapping[str, Any] | None, one: Held) -> Weight:
+    import keras
+
+    shape = tuple(int(length) for length in one.variable.shape)
+    dtype = keras.backend.standardize_dtype(one.variable.dtype)
+    name = keras_class(layer)
+    layout = bind(name, config or {}, one.role, shape) if name else None
+    count = 1
+    for length in shape:
+        count *= length
+    variable = one.variable
+    return Weight(
+        f"{path}/{one.role}",
+        one.role,
+        shape,
+        dtype,
+        (count * _bits(dtype) + 7) // 8,
+        bool(variable.trainable),
+        layout,
+        count=logical_count(name, config or {}, one.role, shape) if name else None,
+        values=(lambda: keras.ops.convert_to_numpy(variable)) if variable._value is not None else None,
+    )
+
+
+def _bits(dtype: str) -> int:
+    if dtype in _BITS:
+        return _BITS[dtype]
+    digits = dtype.lstrip("abcdefghijklmnopqrstuvwxyz").partition("_")[0]
+    return int(digits) if digits.isdecimal() else 8
+
+
+def tied(layers: Sequence[tuple[Layer, Sequence[int]]]) -> tuple[Layer, ...]:
+    """Give weights that share a variable a storage key: the name of the first of them.
+
+    Args:
+        layers: each layer with the identity of every weight's variable.
+    """
+    names: dict[int, list[str]] = {}
+    for layer, keys in layers:
+        for weight, key in zip(layer.weights, keys, strict=True):
+            names.setdefault(key, []).append(weight.name)
+    done = []
+    for layer, keys in layers:
+        pairs = zip(layer.weights, keys, strict=True)
+        marked = tuple(
+            replace(weight, storage=names[key][0]) if len(names[key]) > 1 else weight for weight, key in pairs
+        )
+        done.append(replace(layer, weights=marked))
+    return tuple(done)

@@ -1,0 +1,1 @@
+"""What Keras calls things: kinds, attributes, layouts."""

@@ -1,0 +1,278 @@
+"""Keras layers in the common vocabulary: class name and settings to kind and attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from shapeinspect.dims import Shape
+from shapeinspect_keras.vocabulary import attributes as read
+from shapeinspect_keras.vocabulary.attributes import Reader
+from shapeinspect_keras.vocabulary.old_names import modern, nested
+from shapeinspect_keras.vocabulary.operations import OPERATIONS
+from shapeinspect_keras.vocabulary.parts import is_folded
+from shapeinspect_keras.vocabulary.sizes import READERS
+
+#: Classes whose kind is unknown on purpose, and why.
+UNKNOWN_ON_PURPOSE: dict[str, str] = {
+    "Layer": "the base class says nothing of what a subclass does",
+    "FlaxLayer": "it runs a module of another framework",
+    "JaxLayer": "it runs a function of another framework",
+    "TFSMLayer": "it runs a SavedModel",
+    "TorchModuleWrapper": "it runs a module of another framework",
+    "MaxNumBoundingBoxes": "it works on dictionaries of bounding boxes",
+}
+
+
+def _ranks(
+    name: str, kind: str, reader: Reader, ranks: Sequence[int] = (1, 2, 3)
+) -> dict[str, tuple[str, Reader, int]]:
+    return {f"{name}{rank}D": (kind, reader, rank) for rank in ranks}
+
+
+def _all(names: str, kind: str, reader: Reader = read.nothing) -> dict[str, tuple[str, Reader, int]]:
+    return dict.fromkeys(names.split(), (kind, reader, 0))
+
+
+#: Every class of ``keras.layers`` (and those that earlier versions had): kind, reader, spatial axes.
+_LAYERS: dict[str, tuple[str, Reader, int]] = {
+    "InputLayer": ("input", read.nothing, 0),
+    **_all("Functional Sequential Wrapper Pipeline StackedRNNCells TimeDistributed", "module"),
+    **_ranks("Conv", "conv", read.conv),
+    **_ranks("DepthwiseConv", "conv", read.depthwise, (1, 2)),
+    **_ranks("SeparableConv", "separable_conv", read.separable, (1, 2)),
+    **_ranks("LocallyConnected", "local_conv", read.conv, (1, 2)),
+    **{f"Conv{rank}DTranspose": ("conv_transpose", read.conv_transpose, rank) for rank in (1, 2, 3)},
+    **_ranks("ConvLSTM", "conv_lstm", read.conv_lstm),
+    **_all("Dense TimeDistributedDense", "linear", read.linear),
+    "EinsumDense": ("einsum", read.einsum_dense, 0),
+    **_all("Embedding ReversibleEmbedding", "embedding", read.embedding),
+    "BatchNormalization": ("batch_norm", read.batch_norm, 0),
+    "LayerNormalization": ("layer_norm", read.axes_norm, 0),
+    "RMSNormalization": ("rms_norm", read.axes_norm, 0),
+    "GroupNormalization": ("group_norm", read.group_norm, 0),
+    **_all("Normalization UnitNormalization", "normalize", read.feature_axes),
+    "SimpleRNN": ("rnn", read.recurrent, 0),
+    **_all("LSTM CuDNNLSTM", "lstm", read.recurrent),
+    "GRU": ("gru", read.gru, 0),
+    "CuDNNGRU": ("gru", read.cudnn_gru, 0),
+    "SimpleRNNCell": ("rnn_cell", read.cell, 0),
+    "LSTMCell": ("lstm_cell", read.cell, 0),
+    "GRUCell": ("gru_cell", read.cell, 0),
+    "MultiHeadAttention": ("attention", read.multi_head, 0),
+    "GroupedQueryAttention": ("attention", read.grouped_query, 0),
+    **_all("Attention AdditiveAttention", "attention", read.plain_attention),
+    **_ranks("MaxPooling", "max_pool", read.pool),
+    **_ranks("AveragePooling", "avg_pool", read.pool),
+    **_ranks("AdaptiveAveragePooling", "adaptive_avg_pool", read.adaptive_pool),
+    **_ranks("AdaptiveMaxPooling", "adaptive_max_pool", read.adaptive_pool),
+    **_ranks("GlobalAveragePooling", "global_avg_pool", read.global_pool),
+    **_ranks("GlobalMaxPooling", "global_max_pool", read.global_pool),
+    "ReLU": ("activation", read.named("relu"), 0),
+    "LeakyReLU": ("activation", read.named("leaky_relu"), 0),
+    "ELU": ("activation", read.named("elu"), 0),
+    "ThresholdedReLU": ("activation", read.named("thresholded_relu"), 0),
+    "PReLU": ("prelu", read.nothing, 0),
+    "Softmax": ("softmax", read.softmax, 0),
+    **_all("Dropout SpatialDropout1D SpatialDropout2D SpatialDropout3D AlphaDropout GaussianDropout "
+           "GaussianNoise", "dropout"),
+    **_all("Identity Masking ActivityRegularization", "identity"),
+    "Add": ("elementwise", read.elementwise("add"), 0),
+    "Subtract": ("elementwise", read.elementwise("sub"), 0),
+    "Multiply": ("elementwise", read.elementwise("mul"), 0),
+    "Average": ("elementwise", read.elementwise("mean"), 0),
+    "Maximum": ("elementwise", read.elementwise("max"), 0),
+    "Minimum": ("elementwise", read.elementwise("min"), 0),
+    "LayerScale": ("elementwise", read.elementwise("mul"), 0),  # keras.applications.ConvNeXt
+    "Rescaling": ("elementwise", read.elementwise("rescale"), 0),
+    "Concatenate": ("concat", read.concat, 0),
+    "Dot": ("batch_dot", read.dot, 0),
+    "Flatten": ("flatten", read.flatten, 0),
+    "Reshape": ("reshape", read.reshape, 0),
+    "Permute": ("permute", read.permute, 0),
+    "RepeatVector": ("repeat", read.repeat_vector, 0),
+    **_ranks("ZeroPadding", "pad", read.padding),
+    **_ranks("Cropping", "crop", read.cropping),
+    **_ranks("UpSampling", "resize", read.upsampling),
+    "Resizing": ("resize", read.resizing, 2),
+    **_all("CenterCrop RandomCrop", "resize", read.cut),
+    **_all("AugMix AutoContrast ContrastLimitedAdaptiveHistogramEqualization CutMix Equalization MixUp "
+           "RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast "
+           "RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHue "
+           "RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation "
+           "RandomSharpness RandomShear RandomTranslation RandomZoom RandomHeight RandomWidth "
+           "Solarization", "augment"),
+    **_all("StringLookup IntegerLookup Hashing HashedCrossing Discretization TextVectorization",
+           "lookup", read.lookup),
+    "CategoryEncoding": ("lookup", read.encoding, 0),
+    **_all("STFTSpectrogram MelSpectrogram", "spectrogram", read.spectrogram),
+    **_all("Lambda TFOpLambda SlicingOpLambda TensorFlowOpLayer", "lambda"),
+}  # fmt: skip
+
+#: The modes of Keras 1's ``Merge``.
+_MERGE = {"sum": "Add", "mul": "Multiply", "ave": "Average", "max": "Maximum", "concat": "Concatenate",
+          "dot": "Dot", "cos": "Dot"}  # fmt: skip
+
+
+def describe(class_name: str, config: Mapping[str, Any], module: str = "") -> tuple[str, dict[str, Any]]:
+    """Say what a Keras layer or operation is, in the common vocabulary.
+
+    Args:
+        class_name: its class, in the spelling of Keras 1, 2 or 3.
+        config: its settings, as ``get_config`` or a file gives them.
+        module: the module that a file names for the class; it tells an operation (``keras.ops``) from
+            a layer of the same name. Without it the settings tell.
+
+    Returns:
+        The kind and its attributes; ``("unknown", {})`` for a class that is not Keras's own.
+
+    Source: the layers of keras 3.15, and ``keras/legacy`` of Keras 2.
+
+    Example:
+        >>> describe("Dense", {"units": 10, "activation": "relu"})
+        ('linear', {'out_features': 10, 'activation': 'relu'})
+        >>> describe("MaxPooling2D", {"pool_size": 2, "border_mode": "same"})[1]["padding"]
+        'same'
+    """
+    if class_name in OPERATIONS and _is_operation(class_name, config, module):
+        kind, reader = OPERATIONS[class_name]
+        return kind, _known(reader(config))
+    name, settings = modern(class_name, config)
+    if name == "Merge":
+        name = _MERGE.get(str(settings.get("mode")), "Lambda")
+        settings.setdefault("axes", settings.pop("dot_axes", -1))
+    if name == "Activation":
+        return _activation(settings)
+    if name in ("Bidirectional", "SpectralNormalization") or is_folded(name, settings):
+        return _wrapped(name, settings)
+    if name == "RNN":
+        return _recurrence(settings)
+    kind, reader_of, rank = _LAYERS.get(name, ("unknown", read.nothing, 0))
+    return kind, _known(reader_of(settings, rank)) | _functions(kind, settings)
+
+
+#: The kinds whose setting ``activation`` is applied to what the layer gives.
+_FUSED = frozenset({"conv", "conv_transpose", "separable_conv", "local_conv", "linear", "einsum"})
+#: Those of which two settings are functions inside the recurrence.
+_RECURRENT = frozenset({"rnn", "lstm", "gru", "rnn_cell", "lstm_cell", "gru_cell", "conv_lstm"})
+_INSIDE = {"cell_function": "activation", "gate_function": "recurrent_activation"}
+
+
+def _functions(kind: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Name the functions that are written into a layer; one that changes nothing is none."""
+    if kind in _FUSED:
+        name = _function(settings.get("activation"))
+        return {} if name in (None, "linear") else {"activation": name}
+    if kind in _RECURRENT:
+        found = {name: _function(settings.get(key, "")) for name, key in _INSIDE.items()}
+        return {name: function for name, function in found.items() if function}
+    return {}
+
+
+def _function(value: Any) -> str | None:
+    """Name a function as a layer of its own would; None without one."""
+    if value == "":
+        return None
+    kind, attributes = _activation({"activation": value})
+    if kind == "softmax":
+        return "log_softmax" if attributes.get("log") else "softmax"
+    if kind == "identity":
+        return "linear"
+    return str(attributes.get("function", kind))[:_LONGEST]
+
+
+#: The longest name of a function: one of the user's own may have any.
+_LONGEST = 200
+
+
+def _known(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _is_operation(class_name: str, config: Mapping[str, Any], module: str) -> bool:
+    if module:
+        return ".ops" in module
+    return class_name not in _LAYERS or not ({"trainable", "dtype", "target_shape", "axes"} & config.keys())
+
+
+def _activation(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    function = settings.get("activation")
+    if isinstance(function, Mapping):
+        if isinstance(function.get("config"), Mapping) and function.get("class_name") in _LAYERS:
+            return describe(str(function["class_name"]), function["config"])
+        inner = function.get("config")
+        function = inner if isinstance(inner, str) else function.get("class_name")
+    if function in ("softmax", "log_softmax"):
+        return "softmax", {"axis": -1, "log": function == "log_softmax"}
+    if function in (None, "linear"):
+        return "identity", {}
+    return "activation", {"function": str(function)}
+
+
+def _wrapped(name: str, settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    inner = nested(settings, "layer")
+    if inner is None:
+        return "unknown", {}
+    kind, found = describe(*inner)
+    if name == "Bidirectional" and kind in ("rnn", "lstm", "gru", "conv_lstm"):
+        found = {key: value for key, value in found.items() if key != "direction"}
+        return kind, found | {"bidirectional": True, "merge_mode": settings.get("merge_mode", "concat")}
+    return ("unknown", {}) if name == "Bidirectional" else (kind, found)
+
+
+def _recurrence(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Describe an ``RNN`` by its cell, or by its cells where all are alike."""
+    cell = nested(settings, "cell")
+    if cell is None:
+        return "unknown", {}
+    cells = [cell]
+    if modern(*cell)[0] == "StackedRNNCells":
+        cells = [one for one in (nested({"cell": c}, "cell") for c in cell[1].get("cells") or ()) if one]
+    found = [describe(*one) for one in cells]
+    sizes = [
+        (kind, {key: value for key, value in told.items() if key not in _INSIDE}) for kind, told in found
+    ]
+    if not found or not found[0][0].endswith("_cell") or any(one != sizes[0] for one in sizes):
+        return "unknown", {}
+    layer = f"{modern(*cells[0])[0].removesuffix('Cell')}"
+    kind, attributes = describe(layer, {**cells[0][1], **_outputs(settings)})
+    if any(one != found[0] for one in found):  # their functions differ, and no setting says so
+        attributes = {key: value for key, value in attributes.items() if key not in _INSIDE}
+    return kind, attributes | {"num_layers": len(cells)}
+
+
+def _outputs(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: settings[key] for key in ("return_sequences", "return_state") if key in settings}
+
+
+def complete(
+    kind: str,
+    attributes: Mapping[str, Any],
+    weights_by_role: Mapping[str, Shape],
+    input_shapes: Sequence[Shape | None] = (),
+) -> dict[str, Any]:
+    """Add the attributes that only the weights or the inputs tell, such as ``in_channels``.
+
+    Args:
+        kind: the layer's kind.
+        attributes: what :func:`describe` found.
+        weights_by_role: the stored shape of each weight, by its role (with or without a prefix).
+        input_shapes: the shape of each input, where known.
+
+    Example:
+        >>> complete("conv", {"out_channels": 8, "groups": 2}, {"kernel": (3, 3, 5, 8)})["in_channels"]
+        10
+        >>> complete("linear", {"out_features": 3}, {"kernel": (7, 3)})["in_features"]
+        7
+    """
+    found = dict(attributes)
+    tails = {role.rpartition("/")[2]: shape for role, shape in reversed(list(weights_by_role.items()))}
+    reader = READERS.get(kind)
+    if reader is not None:
+        added = reader(found, {**tails, **weights_by_role}, _first(input_shapes))
+        found.update({key: value for key, value in added.items() if isinstance(value, int | tuple)})
+    return found
+
+
+def _first(shapes: Sequence[Shape | None]) -> Shape | None:
+    return shapes[0] if shapes else None

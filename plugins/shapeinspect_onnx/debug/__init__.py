@@ -1,0 +1,1 @@
+"""Why onnxruntime refused a call."""

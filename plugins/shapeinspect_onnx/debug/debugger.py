@@ -1,0 +1,160 @@
+"""Finds the model and the feed behind an exception of onnxruntime, or of onnx's own checks."""
+
+from __future__ import annotations
+
+import functools
+import linecache
+import os
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from math import prod
+from types import FrameType, TracebackType
+from typing import Any
+
+from shapeinspect.dims import Shape
+from shapeinspect.ir import Frozen
+from shapeinspect.plugin_api.rerun import (
+    IN_NUMPY,
+    Change,
+    Debugger,
+    OnInput,
+    Recorded,
+    Rerun,
+    in_numpy,
+    reshaped,
+)
+from shapeinspect.sources.source import Source, from_path
+
+_PACKAGES = (f"{os.sep}onnxruntime{os.sep}", f"{os.sep}onnx{os.sep}")
+
+
+class OnnxDebugger(Debugger):
+    """Reads the session and its feed, or the model that is checked, from the frames of a traceback."""
+
+    packages = ("onnxruntime", "onnx")
+
+    def recover(self, error: BaseException, model: object | None) -> Rerun | Recorded | None:
+        """Find the failed run; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        frames = _frames(error.__traceback__)
+        where = _where(frames)
+        for frame, _ in frames:
+            if not any(package in frame.f_code.co_filename for package in _PACKAGES):
+                continue
+            local = frame.f_locals
+            session = local.get("self")
+            if type(session).__name__ == "InferenceSession" and "input_feed" in local:
+                return _run(session, dict(local["input_feed"]), str(error), where)
+            if type(session).__name__ == "InferenceSession" and "path_or_bytes" in local:
+                return _loading(session, str(error), where)
+            proto = local.get("model")
+            if type(proto).__name__ == "ModelProto" and "ShapeInference" in str(error):
+                source = Source("model", target=proto)
+                return _recorded(source, {}, str(error), where, contract=True)
+        return None
+
+    def watch(self, model: object) -> AbstractContextManager[Any]:
+        """Keep nothing: the traceback holds everything; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        del model
+        return nullcontext()
+
+    def examine(self, source: Source) -> Rerun | Recorded | None:
+        """Read the graph as it is declared; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        return _recorded(replace(source, inputs=()), {}, "", None, contract=not source.inputs)
+
+
+#: The names under which onnx reports shapes that do not fit; a permutation's length is a type to it.
+_INFERENCE = ("ShapeInferenceError", "TypeInferenceError")
+
+
+def _loading(session: Any, message: str, where: str | None) -> Recorded | None:
+    """Recover a session that could not be made."""
+    source = _of_session(session) if any(name in message for name in _INFERENCE) else None
+    return None if source is None else _recorded(source, {}, message, where, contract=True)
+
+
+def _run(session: Any, feed: dict[str, Any], message: str, where: str | None) -> Rerun | Recorded | None:
+    """Recover a run: what is fed may be refused as such, or by a layer."""
+    from shapeinspect_onnx.debug import feeding
+
+    if "Unexpected input data type" in message:
+        return feeding.retyped(session, feed, message, where)
+    if "are missing from input feed" in message:
+        return feeding.missing(session, feed, message, where)
+    source = _of_session(session)
+    if source is None:
+        return None
+    fed = {name: tuple(value.shape) for name, value in feed.items() if hasattr(value, "shape")}
+    found = _recorded(source, fed, message, where, contract=False)
+    facts = feeding.looked_up(message, feed, found.model)
+    return replace(found, facts=facts, confirm=functools.partial(_runs, session, feed))
+
+
+def _recorded(
+    source: Source, fed: dict[str, Shape], message: str, where: str | None, contract: bool
+) -> Recorded:
+    from shapeinspect_onnx.graph.read import read
+
+    return Recorded(
+        read(source),
+        Frozen(fed),
+        message,
+        where,
+        in_numpy,
+        contract,
+        refuses="shape",
+        batched=True,
+        steps=frozenset(IN_NUMPY),
+    )
+
+
+#: Inputs of more numbers than this are not fed on trial.
+_NUMBERS = 4_000_000
+
+
+def _runs(session: Any, feed: dict[str, Any], changes: Sequence[Change]) -> bool | None:
+    """Run the session on zeros of the changed shapes; None where the model would have to change."""
+    import numpy as np
+
+    shapes = {name: tuple(value.shape) for name, value in feed.items() if hasattr(value, "shape")}
+    if len(shapes) != len(feed) or not all(isinstance(change, OnInput) for change in changes):
+        return None
+    for change in changes:
+        for step in change.steps if isinstance(change, OnInput) else ():
+            shapes[change.name] = reshaped(step, shapes[change.name])  # type: ignore[union-attr]  # it is one
+    if sum(prod(shape) for shape in shapes.values()) > _NUMBERS:
+        return None
+    from shapeinspect_onnx.debug.feeding import runs
+
+    return runs(session, {name: np.zeros(shape, feed[name].dtype) for name, shape in shapes.items()})
+
+
+def _of_session(session: Any) -> Source | None:
+    path, content = getattr(session, "_model_path", None), getattr(session, "_model_bytes", None)
+    if path:
+        return from_path(path)
+    if not content:
+        return None
+    from onnx import ModelProto
+
+    return Source("the session's model", target=ModelProto.FromString(content))
+
+
+def _frames(traceback: TracebackType | None) -> list[tuple[FrameType, int]]:
+    found = []
+    while traceback is not None:
+        found.append((traceback.tb_frame, traceback.tb_lineno))
+        traceback = traceback.tb_next
+    return found
+
+
+def _where(frames: list[tuple[FrameType, int]]) -> str | None:
+    for frame, number in reversed(frames):
+        file = frame.f_code.co_filename
+        if not any(package in file for package in _PACKAGES):
+            line = linecache.getline(file, number, frame.f_globals).strip()
+            return f"{os.path.basename(file)}:{number}  {line}".rstrip()
+    return None
+
+
+DEBUGGER = OnnxDebugger()

@@ -1,0 +1,1 @@
+"""From messages to a model: nodes, functions, constants, inference."""

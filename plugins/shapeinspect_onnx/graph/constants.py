@@ -1,0 +1,204 @@
+"""Finds a graph's constant tensors, and what passes them on unchanged to the nodes that use them."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from math import prod
+from typing import Any
+
+from shapeinspect_onnx import dtypes
+from shapeinspect_onnx.reading.constant_tensors import Held, Store
+from shapeinspect_onnx.reading.messages import messages
+from shapeinspect_onnx.reading.node import Blame, attributes
+from shapeinspect_onnx.reading.subgraphs import subgraphs
+from shapeinspect_onnx.vocabulary import ops
+
+_FLOAT, _INT, _STRING = 1, 7, 8
+#: The attributes of a Constant node that hold plain numbers or texts, and their element types.
+_LISTS = {
+    "value_float": _FLOAT,
+    "value_floats": _FLOAT,
+    "value_int": _INT,
+    "value_ints": _INT,
+    "value_string": _STRING,
+    "value_strings": _STRING,
+}
+#: Ops that hand a constant on as it is, or as a weight that its user sees.
+_PASSING = frozenset({"Identity", "DequantizeLinear", "Cast"})
+_MAX_MADE_RANK = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Constants:
+    """The constants that the nodes of one graph may use.
+
+    Args:
+        held: every constant by its name in the file, the outer graphs' included; None where a value of
+            this graph hides one of those.
+        silent: the outputs of nodes that are no layers, for their constants go to their users.
+    """
+
+    held: ChainMap[str, Held | None] = field(default_factory=ChainMap)
+    silent: set[str] = field(default_factory=set)
+
+
+def collect(graph: Any, outer: ChainMap[str, Held | None], store: Store, prefix: str) -> Constants:
+    """Find the constants of one graph.
+
+    Args:
+        graph: the GraphProto.
+        outer: the constants of the graphs around it.
+        store: makes constants of TensorProtos.
+        prefix: begins the keys, so that two branches' tensors of one name stay two.
+    """
+    found = Constants(outer.new_child())
+    found.held.update(dict.fromkeys(entry.name for entry in graph.input))
+    for tensor in graph.initializer:
+        found.held[tensor.name] = store.hold(tensor, prefix + tensor.name)
+    for sparse in graph.sparse_initializer:
+        found.held[sparse.values.name] = store.hold_sparse(sparse, prefix + sparse.values.name)
+    lazy: set[str] = set()
+    for node in graph.node:
+        if len(node.output) != 1 or node.domain not in (*ops.DEFAULT_DOMAINS, "com.microsoft"):
+            continue
+        name = node.output[0]
+        with Blame(store.source.label, node):
+            held = _made(node, found.held, store, prefix)
+        if held is None:
+            found.held[name] = None
+            continue
+        found.held[name] = held
+        (lazy if held.made or held.transposed else found.silent).add(name)
+    if lazy:
+        needed = _needed(graph, found.held, lazy)
+        for name in needed:
+            found.held[name] = None
+        found.silent.update(lazy - needed)
+    return found
+
+
+def _made(node: Any, held: Mapping[str, Held | None], store: Store, prefix: str) -> Held | None:
+    """Return the constant that a node makes, if it makes one without arithmetic."""
+    if node.op_type == "Constant":
+        return _constant(node, store, prefix)
+    first = held.get(node.input[0]) if node.input else None
+    if first is None:
+        return None
+    if node.op_type == "ConstantOfShape":
+        return _filled(node, first)
+    if first.made or first.transposed:
+        return None
+    if node.op_type == "Transpose" and len(first.dims) == 2:
+        perm = attributes(node).get("perm") or (1, 0)
+        return replace(first, transposed=True) if tuple(perm) == (1, 0) else None
+    if node.op_type not in _PASSING:
+        return None
+    if node.op_type == "DequantizeLinear":
+        rest = [held.get(name) if name else None for name in (*node.input[1:], "")[:2]]
+        if rest[0] is None or any(part is not None and part.scale is not None for part in (first, *rest)):
+            return None  # a scale that is scaled itself, and again: twice as many weights at each
+        settings = attributes(node)
+        axis, block = int(settings.get("axis", 1)), int(settings.get("block_size", 0))
+        return replace(first, scale=rest[0], zero=rest[1], axis=axis, block=block)
+    return first
+
+
+def _constant(node: Any, store: Store, prefix: str) -> Held | None:
+    name = node.output[0]
+    for attribute, value in attributes(node).items():
+        if attribute == "value":
+            held = store.hold(value, prefix + name, name)
+        elif attribute == "sparse_value":
+            return store.hold_sparse(value, prefix + name, name)
+        elif attribute in _LISTS:
+            many = attribute.endswith("s")
+            numbers = list(value) if many else [value]
+            held = store.hold(_tensor(name, attribute, numbers, many), prefix + name)
+        else:
+            continue
+        return replace(held, scalar_node=not held.dims)
+    return None
+
+
+def _tensor(name: str, attribute: str, numbers: list[Any], many: bool) -> Any:
+    code = _LISTS[attribute]
+    tensor = messages().TensorProto(name=name, data_type=code, dims=[len(numbers)] if many else [])
+    if code == _STRING:
+        tensor.string_data.extend(text.encode() for text in numbers)
+    else:
+        (tensor.int64_data if code == _INT else tensor.float_data).extend(numbers)
+    return tensor
+
+
+def _filled(node: Any, shape: Held) -> Held | None:
+    numbers = shape.numbers()
+    if (
+        numbers is None
+        or len(numbers) > _MAX_MADE_RANK
+        or not all(isinstance(n, int) and n >= 0 for n in numbers)
+    ):
+        return None
+    value = attributes(node).get("value")
+    code = value.data_type if value is not None else 1
+    name, lengths = node.output[0], tuple(numbers)
+
+    def fill() -> Any:
+        import numpy as np
+        from onnx import numpy_helper
+
+        one = numpy_helper.to_array(value).reshape(-1)[0] if value is not None else np.float32(0)
+        return np.full(lengths, one)
+
+    return Held(name, lengths, code, 0, name, values=fill, made=True)
+
+
+def _needed(graph: Any, held: Mapping[str, Held | None], lazy: set[str]) -> set[str]:
+    """Find which of the lazy constants some user cannot take as its weight."""
+    found = {entry.name for entry in graph.output} & lazy
+    for node in graph.node:
+        op = ops.find(node.domain, node.op_type)
+        found.update(
+            name
+            for slot, name in enumerate(node.input)
+            if name in lazy
+            and (constant := held.get(name)) is not None
+            and not _absorbs(node.op_type, op, slot, constant)
+        )
+        for _, inner in subgraphs(node):
+            found |= _needed(inner, held, lazy)
+    return found
+
+
+def _absorbs(op_type: str, op: ops.Op, slot: int, held: Held) -> bool:
+    if held.transposed:
+        return op_type in ("Gemm", "MatMul") and slot == 1
+    return slot in op.params
+
+
+def is_weight(held: Held, op: ops.Op, slot: int, kind: str) -> bool:
+    """Tell a weight from a setting or a number that the graph computes shapes with.
+
+    Args:
+        held: the constant.
+        op: the operator that uses it.
+        slot: in which input slot.
+        kind: what kind of layer it is.
+    """
+    if slot in op.params:
+        return True
+    if slot in op.fixed or held.code == 8:
+        return False
+    if held.is_integer:
+        return prod(held.dims) > 64
+    return not (held.scalar_node and kind in ("elementwise", "activation"))
+
+
+def dtype_of(held: Held) -> str | None:
+    """Return the element type that a constant's user sees.
+
+    Args:
+        held: the constant.
+    """
+    return dtypes.name(held.scale.code if held.scale is not None else held.code)

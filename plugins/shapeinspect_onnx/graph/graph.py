@@ -1,0 +1,325 @@
+"""Walks the graphs of a small model and makes layers, calls and values of their nodes."""
+
+from __future__ import annotations
+
+from collections import ChainMap, Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from shapeinspect.dims import Shape
+from shapeinspect.ir import Call, Frozen, Layer, Layout, Value, Weight
+from shapeinspect_onnx.graph.constants import Constants, collect, dtype_of, is_weight
+from shapeinspect_onnx.graph.functions import Container
+from shapeinspect_onnx.graph.inference import Shapes
+from shapeinspect_onnx.graph.inputs import names as input_names
+from shapeinspect_onnx.graph.naming import parts_of, path_parts, tidy
+from shapeinspect_onnx.reading.constant_tensors import Held, Store
+from shapeinspect_onnx.reading.node import Blame, Node, attributes
+from shapeinspect_onnx.reading.subgraphs import subgraphs
+from shapeinspect_onnx.vocabulary import ops
+from shapeinspect_onnx.vocabulary.layouts import LAYOUTS
+
+_RECURRENT = frozenset({"RNN", "LSTM", "GRU"})
+#: The opset since which a group norm has a scale for each channel.
+_SCALED_BY_CHANNEL = 21
+#: Ops that hold graphs of their own.
+_BLOCKS = frozenset({"If", "Loop", "Scan", "SequenceMap"})
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What the nodes of one graph can see.
+
+    Args:
+        constants: the constants, by their names in the file.
+        names: the model's name for each value of this graph and the ones around it.
+        types: the TypeProto of each value, by its name in the file.
+        values: begins the model's names of this graph's own values.
+    """
+
+    constants: Constants
+    names: ChainMap[str, str]
+    types: ChainMap[str, Any]
+    values: str
+
+
+@dataclass(slots=True)
+class Walk:
+    """The state of one walk over a model, and what came of it.
+
+    Args:
+        store: makes constants of TensorProtos.
+        shapes: turns types into values.
+        versions: the opset of each domain.
+        openings: the function calls that begin at a node.
+        origins: the name in the file of every node whose path differs.
+        used: the keys of the constants that some node uses.
+    """
+
+    store: Store
+    shapes: Shapes
+    versions: Mapping[str, int]
+    openings: Mapping[str, list[Container]]
+    origins: Mapping[str, str]
+    layers: list[Layer] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    values: dict[str, Value] = field(default_factory=dict)
+    parts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+    unused: dict[str, Held] = field(default_factory=dict)
+
+    def graph(self, proto: Any, outer: Scope | None, path: str) -> Scope:
+        """Walk one graph, and the graphs inside its nodes.
+
+        Args:
+            proto: the GraphProto.
+            outer: what the graph around it can see; None for the model's own.
+            path: begins the names of this graph's values; empty for the model's own.
+        """
+        held: ChainMap[str, Held | None] = outer.constants.held if outer else ChainMap()
+        constants = collect(proto, held, self.store, path)
+        # What the graphs around it hold is looked up there: copies would cost all of it for each graph.
+        names: ChainMap[str, str] = outer.names.new_child() if outer else ChainMap()
+        types: ChainMap[str, Any] = outer.types.new_child() if outer else ChainMap()
+        own = [entry.name for entry in (*proto.input, *proto.initializer)]
+        own += [name for node in proto.node for name in node.output if name]
+        names.update({name: path + name for name in own})
+        types.update(dict.fromkeys(own))
+        for entry in (*proto.input, *proto.value_info, *proto.output):
+            if entry.name in types:
+                types[entry.name] = entry.type
+        scope = Scope(constants, names, types, path)
+        for tensor in proto.initializer:
+            stored = constants.held[tensor.name]
+            if stored is not None:
+                self.unused[path + tensor.name] = stored
+        for node in proto.node:
+            self._node(node, scope)
+        for entry in proto.output:
+            self.value(entry.name, scope)
+        return scope
+
+    def value(self, name: str, scope: Scope) -> str:
+        """Enter a value that a call, an input or an output names; return its name in the model.
+
+        Args:
+            name: its name in the file, or an empty one.
+            scope: the graph's.
+        """
+        if not name:
+            return ""
+        full = scope.names.get(name, name)
+        if full not in self.values:
+            held = scope.constants.held.get(name)
+            self.values[full] = (
+                self.shapes.value(full, scope.types.get(name))
+                if held is None
+                else _constant(full, held, self.shapes.dtype(scope.types.get(name)))
+            )
+            if held is not None:
+                self.used.add(held.key)
+        return full
+
+    def _node(self, node: Any, scope: Scope) -> None:
+        for container in self.openings.get(node.name, ()):
+            self._container(container.path, container.type, node, container.inputs, container.outputs, scope)
+        outputs = [name for name in node.output if name]
+        if outputs and all(name in scope.constants.silent for name in outputs):
+            held = map(scope.constants.held.get, node.input)
+            self.used.update(constant.key for constant in held if constant is not None)
+            return
+        path = node.name
+        if node.op_type in _BLOCKS and node.domain in ops.DEFAULT_DOMAINS:
+            self._container(path, node.op_type, node, node.input, node.output, scope)
+        else:
+            with Blame(self.store.source.label, node):
+                self._layer(node, path, scope)
+        for name, inner in subgraphs(node):
+            self.graph(inner, scope, f"{path}/{name}/")
+
+    def _container(self, path: str, kind: str, node: Any, inputs: Any, outputs: Any, scope: Scope) -> None:
+        """Enter what holds other layers: a function call, or an op with subgraphs."""
+        held = [(index, scope.constants.held.get(name)) for index, name in enumerate(inputs)]
+        block = kind in _BLOCKS and path == node.name
+        weights = tuple(
+            part
+            for index, constant in held
+            if block and constant is not None and not constant.is_integer
+            for part in self._weights(constant, _role(node, index, self.versions), None)
+        )
+        given = tuple(
+            "" if constant is not None else self.value(inputs[index], scope) for index, constant in held
+        )
+        made = tuple(self.value(name, scope) for name in outputs)
+        self.layers.append(Layer(path, "module", kind, weights=weights, origin=self.origins.get(path)))
+        self.calls.append(Call(path, given, made))
+        self.parts[path] = parts_of(node) if block else path_parts(path)
+
+    def _layer(self, node: Any, path: str, scope: Scope) -> None:
+        domain = "" if node.domain in ops.DEFAULT_DOMAINS else node.domain
+        op = ops.find(domain, node.op_type)
+        view = self._view(node, scope)
+        kind = op.kind_of(view)
+        settings = {key: value for key, value in op.settings(view).items() if value is not None}
+        weights: list[Weight] = []
+        read: dict[int, str] = {}
+        placed = op.placed and any(
+            node.input[slot] and view.constant(slot) is None for slot in op.fixed if slot < len(node.input)
+        )
+        for slot, name in enumerate(node.input):
+            held = view.held[slot]
+            if held is None:
+                read[slot] = self.value(name, scope)
+            elif is_weight(held, op, slot, kind):
+                role = _role(node, slot, self.versions)
+                sizes = {"g": view.get("group", 1)}
+                if view.op == "MatMulNBits" and view.get("N"):
+                    sizes["o"] = view.get("N")
+                layout = _layout(node, held, role, sizes, kind, view)
+                weights += self._weights(held, role, layout, _logical(node.op_type, slot, view))
+                # In the place of an activation, so that the others keep theirs; a table has no such place.
+                if slot not in op.params and kind != "embedding":
+                    read[slot] = ""
+            elif slot in op.fixed and placed and _whole(held) is None:
+                self.used.add(held.key)
+                read[slot] = ""
+            elif slot in op.fixed and not placed:
+                self.used.add(held.key)
+                settings |= _fixed(node, held, slot, settings, self.versions)
+            else:
+                read[slot] = self.value(name, scope)
+        inputs = [read.pop(slot) for slot in op.operands if slot in read]
+        inputs += read.values()
+        while inputs and not inputs[-1]:
+            inputs.pop()
+        outputs = tuple(self.value(name, scope) for name in node.output)
+        native = f"{domain}.{node.op_type}" if domain else node.op_type
+        self.layers.append(
+            Layer(
+                path,
+                kind,
+                native,
+                attributes=Frozen(settings),
+                weights=tuple(weights),
+                origin=self.origins.get(path),
+            )
+        )
+        self.calls.append(Call(path, tuple(inputs), outputs))
+        self.parts[path] = parts_of(node)
+
+    def _view(self, node: Any, scope: Scope) -> Node:
+        held = tuple(scope.constants.held.get(name) if name else None for name in node.input)
+        return Node(
+            node.op_type,
+            self.versions.get("" if node.domain in ops.DEFAULT_DOMAINS else node.domain, 1),
+            attributes(node),
+            held,
+            tuple(
+                constant.shape if constant is not None else self._shape(name, scope)
+                for name, constant in zip(node.input, held, strict=True)
+            ),
+            tuple(map(bool, node.input)),
+            tuple(node.output),
+            tuple(self._shape(name, scope) for name in node.output),
+        )
+
+    def _shape(self, name: str, scope: Scope) -> Shape | None:
+        return self.values[self.value(name, scope)].shape if name else None
+
+    def _weights(
+        self, held: Held, role: str, layout: Layout | None, count: int | None = None
+    ) -> tuple[Weight, ...]:
+        for part in (held, held.scale, held.zero):
+            if part is not None:
+                self.used.add(part.key)
+        return held.weights(role, layout, count)
+
+    def finish(self) -> tuple[Layer, ...]:
+        """Return the layers with tidy parts, and storage keys only where weights are tied."""
+        parts = tidy(self.parts, {layer.path: layer.type for layer in self.layers})
+        shared = Counter(weight.storage for layer in self.layers for weight in layer.weights)
+        return tuple(
+            replace(
+                layer,
+                parts=parts[layer.path],
+                weights=tuple(
+                    weight if shared[weight.storage] > 1 else replace(weight, storage=None)
+                    for weight in layer.weights
+                ),
+            )
+            for layer in self.layers
+        )
+
+
+def _whole(held: Held) -> tuple[int, ...] | None:
+    """Return the numbers of a small constant where all are whole, as those that shapes are made of."""
+    numbers = held.numbers()
+    if numbers is None or len(numbers) > 64:
+        return None
+    if not all(isinstance(one, int) or (isinstance(one, float) and one.is_integer()) for one in numbers):
+        return None
+    return tuple(map(int, numbers))
+
+
+def _constant(name: str, held: Held, dtype: str | None) -> Value:
+    whole = _whole(held)
+    single = whole is not None and not held.dims and len(whole) == 1
+    return Value(name, held.shape, dtype or dtype_of(held), None, whole[0] if single and whole else whole)
+
+
+def _role(node: Any, slot: int, versions: Mapping[str, int]) -> str:
+    domain = "" if node.domain in ops.DEFAULT_DOMAINS else node.domain
+    names = input_names(node.op_type, versions.get(domain, 1), domain)
+    if slot < len(names) and not (slot == len(names) - 1 and len(node.input) > len(names)):
+        return names[slot]
+    return f"{names[-1]}_{slot - len(names) + 1}" if names else f"input_{slot}"
+
+
+def _layout(
+    node: Any, held: Held, role: str, sizes: Mapping[str, int], kind: str, view: Node
+) -> Layout | None:
+    """Find the row for a weight; a variant of the type is spelled in parentheses."""
+    native = node.op_type
+    if native == "Gather" and kind != "embedding":
+        return None
+    if native in ("Gemm", "FusedGemm") and role == "B":
+        if bool(view.get("transB", 0)) != held.transposed:
+            native += "(transB)"
+    elif native == "QGemm" and view.get("transB", 0):
+        native += "(transB)"
+    elif held.transposed:
+        native += "(transposed)"
+    elif native in _RECURRENT and view.get("direction", "forward") != "forward":
+        native += f"({view.get('direction')})"
+    elif native == "GroupNormalization" and view.version < _SCALED_BY_CHANNEL:
+        native += "(groups)"
+    if len(set(view.get("qkv_hidden_sizes") or ())) > 1:  # the three lie side by side, unequal
+        return None
+    if native == "PRelu" and any(dim != 1 for dim in held.dims[1:]):
+        return None
+    if role == "C" and len(held.dims) == 2 and held.dims[0] != 1:
+        return None
+    return LAYOUTS.bind(native, role, len(held.dims), sizes)
+
+
+def _logical(op: str, slot: int, view: Node) -> int | None:
+    """Count the values that ONNX Runtime packs into the bytes of a matrix."""
+    into, out = view.get("K"), view.get("N")
+    if op not in ("MatMulNBits", "MatMulBnb4") or slot != 1 or not into or not out:
+        return None
+    return int(into) * int(out)
+
+
+def _fixed(
+    node: Any, held: Held, slot: int, settings: Mapping[str, Any], versions: Mapping[str, int]
+) -> dict[str, Any]:
+    """Show a setting that the table does not read under the name of its input."""
+    names = input_names(node.op_type, versions.get(node.domain, 1), node.domain)
+    numbers = held.numbers()
+    if slot >= len(names) or names[slot] in settings or numbers is None or len(numbers) > 16:
+        return {}
+    plain = ops.find(node.domain, node.op_type).settings is ops.no_settings
+    if not plain and not names[slot].endswith(("scale", "zero_point")):
+        return {}
+    return {names[slot]: numbers[0] if not held.dims and numbers else tuple(numbers)}

@@ -1,0 +1,220 @@
+"""Asks onnx for the shapes: the inputs as the user wants them, then shape inference."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from shapeinspect import dims
+from shapeinspect.dims import Dim, Shape, Unknown
+from shapeinspect.errors import UsageError
+from shapeinspect.ir import Note, Value
+from shapeinspect.sources.source import InputSpec
+from shapeinspect_onnx.dtypes import name as dtype_name
+from shapeinspect_onnx.graph.isolated import Worker
+from shapeinspect_onnx.graph.symbolic import formula
+from shapeinspect_onnx.reading import guards
+from shapeinspect_onnx.reading.subgraphs import subgraphs
+from shapeinspect_onnx.vocabulary.ops import DEFAULT_DOMAINS
+
+#: The names that onnx's data propagation makes up for lengths that it does not know.
+_MADE_UP = re.compile(r"unk__\d+")
+#: What exporters write for any length that is open: two of them need not be the same.
+_NAMELESS = frozenset({"?", "-1", "None"})
+
+
+def real_inputs(graph: Any) -> list[Any]:
+    """Return a graph's inputs without the initializers, which IR version 3 lists among them.
+
+    Args:
+        graph: the GraphProto.
+    """
+    stored = {tensor.name for tensor in graph.initializer}
+    stored.update(sparse.values.name for sparse in graph.sparse_initializer)
+    return [entry for entry in graph.input if entry.name not in stored]
+
+
+def set_inputs(graph: Any, specs: Iterable[InputSpec]) -> None:
+    """Give the graph's inputs the asked-for shapes and forget the recorded ones, in place.
+
+    Args:
+        graph: the small GraphProto.
+        specs: what the user asked for.
+
+    Raises:
+        UsageError: if an input is unknown or has another rank, or there are more shapes than inputs.
+    """
+    specs = tuple(specs)
+    if not specs:
+        return
+    inputs = {entry.name: entry for entry in real_inputs(graph)}
+    listing = ", ".join(f'"{name}"' for name in inputs) or "none"
+    named = {spec.name for spec in specs if spec.name is not None}
+    unnamed = iter([name for name in inputs if name not in named])
+    for spec in specs:
+        name = spec.name if spec.name is not None else next(unnamed, None)
+        if name is None:
+            raise UsageError("more --input shapes than the model has inputs", expected=f"inputs {listing}")
+        if name not in inputs:
+            raise UsageError(f'the model has no input "{name}"', expected=f"one of {listing}")
+        tensor = inputs[name].type.tensor_type
+        own = dtype_name(tensor.elem_type)
+        if spec.dtype is not None and own is not None and spec.dtype != own:
+            raise UsageError(f'input "{name}" has a fixed dtype', expected=own, got=spec.dtype)
+        _check_rank(name, tensor, spec.shape)
+        _set(tensor, spec.shape)
+    _forget(graph)
+
+
+def _check_rank(name: str, tensor: Any, shape: Shape) -> None:
+    if not tensor.HasField("shape") or len(tensor.shape.dim) == len(shape):
+        return
+    declared = [str(dim.dim_value or dim.dim_param or "?") for dim in tensor.shape.dim]
+    raise UsageError(
+        f'input "{name}" has {len(declared)} axes',
+        expected=f"({', '.join(declared)})",
+        got=f"({', '.join(map(str, shape))})",
+    )
+
+
+def _set(tensor: Any, shape: Shape) -> None:
+    tensor.ClearField("shape")
+    tensor.shape.SetInParent()
+    for dim in shape:
+        entry = tensor.shape.dim.add()
+        if isinstance(dim, int):
+            entry.dim_value = dim
+        elif not isinstance(dim, Unknown):
+            entry.dim_param = str(dim)
+
+
+def _forget(graph: Any) -> None:
+    """Drop every recorded shape but the inputs'."""
+    del graph.value_info[:]
+    for entry in graph.output:
+        if entry.type.HasField("tensor_type"):
+            entry.type.tensor_type.ClearField("shape")
+    for node in graph.node:
+        for _, inner in subgraphs(node):
+            _forget(inner)
+
+
+def mend(graph: Any) -> bool:
+    """Make unknown what odd exporters wrote for an unknown batch: 0, or a negative length.
+
+    Args:
+        graph: the small GraphProto, changed in place.
+
+    Returns:
+        whether anything was changed.
+    """
+    found = False
+    for entry in graph.input:
+        lengths = entry.type.tensor_type.shape.dim
+        for axis, dim in enumerate(lengths):
+            empty = dim.dim_value == 0 and axis == 0 and len(lengths) > 1  # a list may well be empty
+            if dim.HasField("dim_value") and (dim.dim_value < 0 or empty):
+                dim.Clear()
+                found = True
+    if found:
+        _forget(graph)
+    return found
+
+
+def infer(model: Any, worker: Worker) -> tuple[Any, tuple[Note, ...]]:
+    """Run onnx's shape inference with data propagation.
+
+    Args:
+        model: the small ModelProto.
+        worker: the process that does it.
+
+    Returns:
+        the model with shapes, and a note if inference gave up.
+    """
+    hidden = guards.hide(model.graph)
+    named = {entry.domain for entry in model.opset_import}
+    for domain in sorted(
+        _domains(model.graph) - named - (DEFAULT_DOMAINS if named & DEFAULT_DOMAINS else set())
+    ):
+        model.opset_import.add(domain=domain, version=1)  # inference gives up where one is missing
+    answer, problem = worker.infer(model.SerializeToString())
+    notes: tuple[Note, ...] = ()
+    if answer is not None:
+        model = type(model).FromString(answer)
+    else:
+        text = f"onnx's shape inference gave up ({problem}); only recorded shapes and our own rules are used"
+        notes = (Note(text),)
+    if hidden:
+        guards.show(model.graph)
+    return model, notes
+
+
+def _domains(graph: Any) -> set[str]:
+    """Return the domains of all nodes."""
+    found = {node.domain for node in graph.node}
+    return found.union(*(_domains(inner) for node in graph.node for _, inner in subgraphs(node)))
+
+
+class Shapes:
+    """Turns recorded types into values, reading each symbolic length once."""
+
+    def __init__(self, inputs: Iterable[Any]) -> None:
+        self._seen: dict[str, Dim] = {}
+        for entry in inputs:
+            for dim in entry.type.tensor_type.shape.dim:
+                if dim.dim_param:
+                    self._seen[dim.dim_param] = read_symbol(dim.dim_param)
+
+    def value(self, name: str, kind: Any) -> Value:
+        """Return the value that a TypeProto describes.
+
+        Args:
+            name: its name in the model.
+            kind: the TypeProto, or None.
+        """
+        if kind is None:
+            return Value(name)
+        field = kind.WhichOneof("value")
+        if field not in ("tensor_type", "sparse_tensor_type"):
+            return Value(name)
+        tensor = getattr(kind, field)
+        shape = tuple(map(self._dim, tensor.shape.dim)) if tensor.HasField("shape") else None
+        return Value(name, shape, dtype_name(tensor.elem_type))
+
+    def dtype(self, kind: Any) -> str | None:
+        """Return the element type that a TypeProto of a tensor gives.
+
+        Args:
+            kind: the TypeProto, or None.
+        """
+        tensor = kind is not None and kind.WhichOneof("value") == "tensor_type"
+        return dtype_name(kind.tensor_type.elem_type) if tensor else None
+
+    def _dim(self, dim: Any) -> Dim:
+        if dim.HasField("dim_value"):
+            return int(dim.dim_value) if dim.dim_value >= 0 else dims.UNKNOWN
+        text = dim.dim_param
+        if not text:
+            return dims.UNKNOWN
+        if text not in self._seen:
+            self._seen[text] = dims.UNKNOWN if _MADE_UP.fullmatch(text) else read_symbol(text)
+        return self._seen[text]
+
+
+def read_symbol(text: str) -> Dim:
+    """Read a symbolic length: a name, a formula, or any other text as it is.
+
+    Args:
+        text: what the file writes.
+
+    Example:
+        >>> read_symbol("batch"), read_symbol("2*H + 1"), read_symbol("Addout_dim_0 / 2"), read_symbol("?")
+        (batch, 2*H + 1, Addout_dim_0 / 2, ?)
+    """
+    if text in _NAMELESS:
+        return dims.UNKNOWN
+    if text.isidentifier() or len(text) > 1000:
+        return dims.symbol(text)
+    found = formula(text)
+    return dims.symbol(text) if found is None else found

@@ -1,0 +1,175 @@
+"""From a request to a Model: strip, parse, name, expand, infer, walk."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from shapeinspect.errors import UnreadableFileError
+from shapeinspect.ir import Frozen, Model, Note
+from shapeinspect.sources.source import Source
+from shapeinspect_onnx.graph.functions import Expansion, name_and_expand
+from shapeinspect_onnx.graph.graph import Walk
+from shapeinspect_onnx.graph.inference import Shapes, infer, mend, real_inputs, set_inputs
+from shapeinspect_onnx.graph.isolated import Worker
+from shapeinspect_onnx.reading import sniff
+from shapeinspect_onnx.reading.constant_tensors import Store
+from shapeinspect_onnx.reading.messages import messages
+from shapeinspect_onnx.reading.utf8_check import check
+from shapeinspect_onnx.reading.wire import Stripped, strip
+from shapeinspect_onnx.vocabulary import ops
+
+#: Metadata entries longer than this are cut.
+_LONG = 1000
+
+
+def read(source: Source) -> Model:
+    """Read an ONNX file or a live ModelProto.
+
+    Args:
+        source: the request.
+
+    Raises:
+        UnreadableFileError: if the file is cut off, corrupt, hostile or no ONNX model.
+        UsageError: if an asked-for input does not exist.
+    """
+    stripped = None if source.is_live else _strip(source)
+    with Worker() as worker:
+        small, store = _live(source) if stripped is None else _file(source, stripped)
+        return _model(source, small, store, worker, "live" if source.is_live else "onnx", "onnx")
+
+
+def read_ort(source: Source) -> Model:
+    """Read a file in ONNX Runtime's own format.
+
+    Args:
+        source: the request.
+
+    Raises:
+        UnreadableFileError: if the file is cut off, corrupt, hostile or of another format.
+        UsageError: if an asked-for input does not exist.
+    """
+    from shapeinspect_onnx.reading.ort_file import load
+
+    if not sniff.is_ort(source.head):
+        raise UnreadableFileError(source.label, "it is not in ONNX Runtime's format: ORTM does not begin it")
+    with Worker() as worker:
+        small, stored = load(source)
+        return _model(source, small, Store(source, stored, {}), worker, "ort", "onnx-ort")
+
+
+def _model(source: Source, small: Any, store: Store, worker: Worker, form: str, adapter: str) -> Model:
+    notes: list[Note] = []
+    check(small, source.label)
+    expansion = name_and_expand(small, source.label)
+    if mend(small.graph):
+        notes.append(Note("the file gives input lengths of 0 or below; they are read as unknown"))
+    set_inputs(small.graph, source.inputs)
+    inputs = [entry.name for entry in real_inputs(small.graph)]
+    metadata = _metadata(small)
+    if not small.opset_import:
+        notes.append(Note("the file names no opset, so its nodes are read by the first one"))
+    small, gave_up = infer(small, worker)
+    notes += gave_up
+    versions = {_domain(entry.domain): entry.version for entry in small.opset_import}
+    walk = Walk(store, Shapes(small.graph.input), versions, expansion.openings, expansion.origins)
+    try:
+        scope = walk.graph(small.graph, None, "")
+        graph_inputs = tuple(walk.value(name, scope) for name in inputs)
+        outputs = tuple(walk.value(entry.name, scope) for entry in small.graph.output)
+    except RecursionError:
+        raise UnreadableFileError(source.label, "its graphs are nested too deeply") from None
+    notes += _notes(walk, expansion)
+    return Model(
+        source.label,
+        form,
+        "onnx",
+        adapter,
+        walk.finish(),
+        tuple(walk.calls),
+        Frozen(walk.values),
+        graph_inputs,
+        outputs,
+        tuple(notes),
+        Frozen(metadata),
+    )
+
+
+def _strip(source: Source) -> Stripped:
+    wrong = sniff.reason(source)
+    if wrong is not None:
+        raise UnreadableFileError(source.label, wrong[0], hint=wrong[1])
+    return strip(source)
+
+
+def _file(source: Source, stripped: Stripped) -> tuple[Any, Store]:
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # it ships no types
+
+    try:
+        small = messages().ModelProto.FromString(stripped.model)
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise UnreadableFileError(source.label, f"it is no valid ONNX model ({error})") from None
+    return small, Store(source, stripped.stored, {})
+
+
+def _live(source: Source) -> tuple[Any, Store]:
+    from shapeinspect_onnx.reading.slim import slim
+
+    tensors: dict[str, Any] = {}
+    return slim(source.target, os.urandom(8).hex(), tensors), Store(source, {}, tensors)
+
+
+def _domain(text: str) -> str:
+    return "" if text in ops.DEFAULT_DOMAINS else text
+
+
+def _notes(walk: Walk, expansion: Expansion) -> list[Note]:
+    """Say what could not be known; one sentence a matter."""
+    notes = []
+    unused = [held for held in walk.unused.values() if held.key not in walk.used]
+    if unused:
+        names = _list([held.name for held in unused])
+        notes.append(Note(f"{_count(len(unused), 'stored tensor')} used by no node: {names}"))
+    outside = {
+        (weight.where, weight.storage): weight.nbytes or 0
+        for layer in walk.layers
+        for weight in layer.weights
+        if weight.where
+    }
+    if outside:
+        places = _list(sorted({where for where, _ in outside if where}))
+        total = sum(outside.values())
+        text = f"{_count(len(outside), 'weight')} of {total:,} bytes in external data, not opened: {places}"
+        notes.append(Note(text))
+    notes += [Note("the function has no body", path) for path in expansion.empty]
+    values = walk.values
+    blind: dict[str, list[str]] = {}
+    for layer, call in zip(walk.layers, walk.calls, strict=True):
+        domain = layer.type.rpartition(".")[0]
+        if domain and any(values[name].shape is None for name in call.outputs if name):
+            blind.setdefault(domain, []).append(layer.path)
+    for domain, paths in blind.items():
+        notes.append(Note(f'onnx does not infer the shapes of domain "{domain}": {_list(paths)}'))
+    return notes
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count:,} {what} is" if count == 1 else f"{count:,} {what}s are"
+
+
+def _list(names: list[str]) -> str:
+    shown = ", ".join(names[:3])
+    return f"{shown} and {len(names) - 3:,} more" if len(names) > 3 else shown
+
+
+def _metadata(model: Any) -> dict[str, str]:
+    found = {
+        "producer": " ".join(filter(None, (model.producer_name, model.producer_version))),
+        "ir_version": str(model.ir_version),
+        "opset": ", ".join(f"{entry.domain or 'ai.onnx'} {entry.version}" for entry in model.opset_import),
+        "graph": model.graph.name,
+        "domain": model.domain,
+        "model_version": str(model.model_version or ""),
+    }
+    found.update({entry.key: entry.value[:_LONG] for entry in model.metadata_props})
+    return {key: value for key, value in found.items() if value}

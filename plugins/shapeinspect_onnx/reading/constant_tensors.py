@@ -1,0 +1,243 @@
+"""Constant tensors: initializers, Constant nodes, and what is made of them without arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any
+
+from shapeinspect.errors import UnreadableFileError
+from shapeinspect.ir import Frozen, Layout, Weight
+from shapeinspect.layout.pattern import parse
+from shapeinspect.sources.source import Source, check_inside
+from shapeinspect_onnx import dtypes
+from shapeinspect_onnx.reading.numbers import numbers
+from shapeinspect_onnx.reading.wire import KEEP_INTEGERS, Stored
+
+#: More values than this are not read to learn a setting.
+FEW = KEEP_INTEGERS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Held:
+    """One constant tensor that nodes may use as a weight or a setting.
+
+    Args:
+        name: its name in the file.
+        dims: its lengths, as stored.
+        code: its element type's code.
+        nbytes: the bytes it takes, or None if unknown.
+        key: the same for all uses of the same numbers.
+        where: the file that holds it, if not the model's own.
+        values: reads its numbers; None if they cannot be read.
+        tensor: the TensorProto that still has its numbers, or None.
+        scalar_node: whether it is a single number written as a Constant node.
+        made: whether ConstantOfShape makes it, so that it is stored nowhere.
+        transposed: whether a Transpose stands between it and its user.
+        scale: what a DequantizeLinear between it and its user multiplies it with.
+        zero: what that subtracts before.
+        axis: along which axis of the stored tensor both have a number each, where they have several.
+        block: how many places of that axis share a number; 0 for one.
+    """
+
+    name: str
+    dims: tuple[int, ...]
+    code: int
+    nbytes: int | None
+    key: str
+    where: str | None = None
+    values: Callable[[], Any] | None = None
+    tensor: Any = None
+    scalar_node: bool = False
+    made: bool = False
+    transposed: bool = False
+    scale: Held | None = None
+    zero: Held | None = None
+    axis: int = 1
+    block: int = 0
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its lengths as its user sees them."""
+        return self.dims[::-1] if self.transposed else self.dims
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether it holds whole numbers or booleans as its user sees it."""
+        return self.code in dtypes.INTEGERS and self.scale is None
+
+    def numbers(self) -> list[Any] | None:
+        """Return its numbers if they are at hand and few."""
+        if self.tensor is None or prod(self.dims) > FEW or self.scale is not None:
+            return None
+        return numbers(self.tensor)
+
+    def weights(self, role: str, layout: Layout | None, count: int | None = None) -> tuple[Weight, ...]:
+        """Return it as a layer's weight, with its scale and zero point if it is quantized.
+
+        Args:
+            role: what it does in its layer.
+            layout: its axes.
+            count: how many logical values it holds if that is not the product of its lengths.
+        """
+        weight = Weight(
+            self.name, role, self.dims, dtypes.name(self.code), self.nbytes, None, layout,
+            storage=self.key, count=count, where=self.where, values=self.values,
+        )  # fmt: skip
+        more = ((self.scale, "scale"), (self.zero, "zero_point"))
+        extra = [
+            part
+            for held, text in more
+            if held
+            for part in held.weights(f"{role}_{text}", self._along(layout, held.dims, text))
+        ]
+        return (weight, *extra)
+
+    def _along(self, layout: Layout | None, dims: tuple[int, ...], text: str) -> Layout | None:
+        """Return the axes of a scale or zero point: those of the tensor that it is for.
+
+        Source: https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html : one number, one for each place
+        of ``axis``, or the tensor's own rank with one for each block of that axis.
+        """
+        if layout is None or layout.orders or layout.flips or layout.splits:
+            return None
+        slot = text if layout.slot == "weight" else f"{layout.slot}.{text}"
+        if not dims:
+            return Layout("", "", slot=slot)
+        native, common = parse(layout.native).labels, parse(layout.common).labels
+        if len(native) != len(self.dims) or not -len(native) <= self.axis < len(native):
+            return None
+        label = native[self.axis]
+        if dims == (self.dims[self.axis],) and not self.block:
+            sizes = Frozen({name: size for name, size in layout.sizes.items() if name in label})
+            return Layout(label, label, sizes, slot=slot)
+        if self.block and len(dims) == len(native) and sorted(native) == sorted(common):
+            blocks = {label: "block"}
+            return Layout(
+                " ".join(blocks.get(one, one) for one in native),
+                " ".join(blocks.get(one, one) for one in common),
+                layout.sizes,
+                slot=slot,
+            )
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """What turns a TensorProto of the small model into a :class:`Held`.
+
+    Args:
+        source: the request, for files beside it and for errors.
+        stored: the tensors of a file that lost their numbers, by their mark.
+        tensors: the same for a live model.
+    """
+
+    source: Source
+    stored: Mapping[str, Stored]
+    tensors: Mapping[str, Any]
+
+    def hold(self, tensor: Any, key: str, name: str | None = None) -> Held:
+        """Take one tensor.
+
+        Args:
+            tensor: the TensorProto.
+            key: what its uses share.
+            name: its name, where that is not the tensor's own.
+
+        Raises:
+            UnreadableFileError: if it names a file outside the model's directory.
+        """
+        dims, code = tuple(tensor.dims), tensor.data_type
+        if any(dim < 0 for dim in dims):
+            raise UnreadableFileError(self.source.label, f"tensor {tensor.name!r} has the lengths {dims}")
+        held = Held(name or tensor.name, dims, code, dtypes.nbytes(code, prod(dims)), key)
+        if tensor.data_location == 1:
+            return self._external(held, tensor)
+        record = self.stored.get(tensor.doc_string)
+        if record is not None:
+            return replace(held, values=lambda: _read(self.source, record))
+        whole = self.tensors.get(tensor.doc_string)
+        if whole is not None:
+            return replace(held, values=lambda: _array(whole))
+        return replace(held, values=lambda: _array(tensor), tensor=tensor)
+
+    def hold_sparse(self, sparse: Any, key: str, name: str | None = None) -> Held:
+        """Take one sparse tensor; its bytes are those of its values and indices.
+
+        Args:
+            sparse: the SparseTensorProto.
+            key: what its uses share.
+            name: its name, where that is not the name of its values.
+        """
+        values, indices = self.hold(sparse.values, key), self.hold(sparse.indices, key)
+        dims = tuple(sparse.dims)
+        return replace(
+            values,
+            name=name or values.name,
+            dims=dims,
+            nbytes=(values.nbytes or 0) + (indices.nbytes or 0),
+            values=lambda: _dense(dims, values, indices),
+            tensor=None,
+        )
+
+    def _external(self, held: Held, tensor: Any) -> Held:
+        entries = {entry.key: entry.value for entry in tensor.external_data}
+        location = entries.get("location", "")
+        check_inside(location, self.source.label)
+        for field in ("offset", "length"):
+            if field in entries and not (entries[field].isdecimal() and len(entries[field]) < 20):
+                reason = f"tensor {held.name!r} has the external {field} {entries[field]!r}"
+                raise UnreadableFileError(self.source.label, reason)
+        offset, length = int(entries.get("offset", 0)), int(entries.get("length", held.nbytes or 0))
+        if held.nbytes is not None and length not in (0, held.nbytes):
+            reason = f"tensor {held.name!r} takes {held.nbytes:,} bytes, its external data has {length:,}"
+            raise UnreadableFileError(self.source.label, reason)
+        reader = None
+        if self.source.path is not None:
+            from shapeinspect_onnx.reading.external import read
+
+            source = self.source
+
+            def reader() -> Any:
+                return _array(tensor, read(source, location, offset, length))
+
+        return replace(
+            held, nbytes=length, where=location, values=reader, key=f"{location}@{offset}+{length}" if length
+            else held.key,
+        )  # fmt: skip
+
+
+def _array(tensor: Any, raw: bytes | None = None) -> Any:
+    from onnx import TensorProto, numpy_helper
+
+    if raw is None:
+        return numpy_helper.to_array(tensor)
+    inline = TensorProto(dims=tensor.dims, data_type=tensor.data_type, raw_data=raw)
+    return numpy_helper.to_array(inline)
+
+
+def _read(source: Source, record: Stored) -> Any:
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # it ships no types
+    from onnx import TensorProto
+
+    with source.open() as file:
+        file.seek(record.start)
+        data = file.read(record.end - record.start)
+    try:
+        if record.raw:
+            return _array(TensorProto(dims=record.dims, data_type=record.data_type), data)
+        return _array(TensorProto.FromString(data))
+    except (DecodeError, ValueError) as error:
+        raise UnreadableFileError(source.label, f"a tensor's bytes: {error}", offset=record.offset) from None
+
+
+def _dense(dims: tuple[int, ...], values: Held, indices: Held) -> Any:
+    import numpy as np
+
+    numbers = values.values() if values.values else np.zeros(0)
+    places = indices.values() if indices.values else np.zeros(0, np.int64)
+    dense = np.zeros(dims, numbers.dtype)
+    flat = places if places.ndim == 1 else np.ravel_multi_index(tuple(places.T), dims)
+    dense.reshape(-1)[flat] = numbers
+    return dense

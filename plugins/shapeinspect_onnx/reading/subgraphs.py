@@ -1,0 +1,19 @@
+"""The graphs inside a node."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def subgraphs(node: Any) -> list[tuple[str, Any]]:
+    """Return a node's subgraphs with their attributes' names, an If's first branch first.
+
+    Args:
+        node: the NodeProto.
+    """
+    found = []
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            found.append((attribute.name, attribute.g))
+        found.extend((f"{attribute.name}_{index}", graph) for index, graph in enumerate(attribute.graphs))
+    return sorted(found, key=lambda pair: pair[0] != "then_branch")

@@ -1,0 +1,1 @@
+"""What ONNX calls things: operators, settings, layouts, dtypes."""

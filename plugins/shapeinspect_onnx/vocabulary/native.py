@@ -1,0 +1,59 @@
+"""The operator of ONNX for each kind of layer, and the inputs that hold its weights; nothing but rows.
+
+Source: the operators' own pages, https://onnx.ai/onnx/operators/ .
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from shapeinspect.ir import Frozen, Layout
+from shapeinspect.layout.canonical import at
+from shapeinspect.plugin_api.native import NativeRow, NativeTable
+from shapeinspect_onnx.vocabulary.layouts import LAYOUTS
+
+_STACK = "{layer}W:3 {layer}R:3 {layer}B:2 {layer}P:2"
+_BOTH = Frozen(bidirectional=True)
+_PROJECTED = (("proj_size", 0, "ONNX has no LSTM with a projection"),)
+
+# l1/W: an operator of ONNX is one layer, so a stack is several.
+_PLACE = re.compile(r"(?:l(\d+)\.)?(.+)")
+
+
+def _at(layer: int, _reverse: bool, _bidirectional: bool, layers: int) -> str:
+    return f"l{layer}." if layers > 1 else ""
+
+
+def _bind(kind: str, role: str, ndim: int, sizes: Mapping[str, int]) -> Layout | None:
+    found = _PLACE.fullmatch(role)
+    if found is None or found[1] is None:
+        return LAYOUTS.bind(kind, role, ndim, sizes)
+    layout = LAYOUTS.bind(kind, found[2], ndim, sizes)
+    return layout and at(layout, int(found[1]))
+
+
+NATIVE = NativeTable(
+    "onnx",
+    ".",
+    (
+        NativeRow("linear", "Gemm", "B:2 C:1"),
+        NativeRow("conv", "Conv", "W:k+2 B:1"),
+        NativeRow("conv_transpose", "ConvTranspose", "W:k+2 B:1"),
+        NativeRow("embedding", "Gather", "data:2"),
+        NativeRow("batch_norm", "BatchNormalization", "scale:1 B:1 mean:1 var:1"),
+        NativeRow("instance_norm", "InstanceNormalization", "scale:1 B:1"),
+        NativeRow("group_norm", "GroupNormalization", "scale:1 bias:1"),
+        NativeRow("layer_norm", "LayerNormalization", "Scale:n B:n"),
+        NativeRow("rms_norm", "RMSNormalization", "scale:n"),
+        NativeRow("prelu", "PRelu", "slope:1"),
+        NativeRow("rnn", "RNN(bidirectional)", _STACK, _BOTH),
+        NativeRow("rnn", "RNN", _STACK),
+        NativeRow("lstm", "LSTM(bidirectional)", _STACK, _BOTH, _PROJECTED),
+        NativeRow("lstm", "LSTM", _STACK, only=_PROJECTED),
+        NativeRow("gru", "GRU(bidirectional)", _STACK, _BOTH),
+        NativeRow("gru", "GRU", _STACK),
+    ),
+    _bind,
+    _at,
+)

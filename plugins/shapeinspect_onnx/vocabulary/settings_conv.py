@@ -1,0 +1,358 @@
+"""Settings of convolutions, pools, linear layers, norms and recurrent layers.
+
+Source: the operators' own pages, https://onnx.ai/onnx/operators/
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+from shapeinspect.dims import UNKNOWN, Dim, Shape
+from shapeinspect_onnx.reading.node import Node
+
+Settings = dict[str, Any]
+
+_AUTO_PAD = {"SAME_UPPER": "same", "SAME_LOWER": "same_lower", "VALID": "valid"}
+
+
+def _pairs(pads: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+    half = len(pads) // 2
+    return tuple((pads[axis], pads[half + axis]) for axis in range(half))
+
+
+def _window(node: Node, kernel: Shape | None) -> Settings:
+    """Read kernel, stride, padding and dilation with their defaults."""
+    size = node.get("kernel_shape") or kernel
+    if size is None:
+        return {"data_format": "channels_first"}
+    space = len(size)
+    mode = node.get("auto_pad", "NOTSET")
+    return {
+        "kernel_size": tuple(size),
+        "stride": node.get("strides") or (1,) * space,
+        "padding": _AUTO_PAD.get(mode) or _pairs(node.get("pads") or (0, 0) * space),
+        "dilation": node.get("dilations") or (1,) * space,
+        "data_format": "channels_first",
+    }
+
+
+def conv_at(slot: int) -> Any:
+    """Return the reader for a convolution whose kernel stands in an input slot.
+
+    Args:
+        slot: the kernel's input slot.
+    """
+
+    def read(node: Node) -> Settings:
+        kernel, groups = node.shape(slot), node.get("group", 1)
+        found = {**_window(node, kernel[2:] if kernel else None), "groups": groups}
+        if kernel and len(kernel) > 2:
+            found |= {"out_channels": kernel[0], "in_channels": kernel[1] * groups}
+        return found
+
+    return read
+
+
+def conv_transpose(node: Node) -> Settings:
+    """Read a transposed convolution, whose kernel is ``(g i) o *k``.
+
+    Args:
+        node: the node.
+    """
+    kernel, groups = node.shape(1), node.get("group", 1)
+    found = {**_window(node, kernel[2:] if kernel else None), "groups": groups}
+    if kernel and len(kernel) > 2:
+        found |= {"in_channels": kernel[0], "out_channels": kernel[1] * groups}
+    space = len(found.get("kernel_size", ()))
+    found["output_padding"] = node.get("output_padding") or (0,) * space
+    if found.get("padding") == "valid":  # ONNX adds nothing here where Keras may
+        found["padding"] = ((0, 0),) * space
+    if node.get("output_shape"):
+        found["output_shape"] = tuple(node.get("output_shape"))[-space:]
+    return found
+
+
+def pool(node: Node) -> Settings:
+    """Read a pool over a window.
+
+    Args:
+        node: the node.
+    """
+    found = {**_window(node, None), "ceil_mode": bool(node.get("ceil_mode", 0))}
+    if node.op == "AveragePool":
+        found["count_include_pad"] = bool(node.get("count_include_pad", 0))
+    if node.op == "MaxPool":
+        found["return_indices"] = len([name for name in node.outputs if name]) > 1
+    return found
+
+
+def global_pool(node: Node) -> Settings:
+    """Read a pool over all of space: it has no settings in ONNX.
+
+    Args:
+        node: the node.
+    """
+    return {"keepdims": True, "data_format": "channels_first"}
+
+
+def is_linear(node: Node, slot: int) -> bool:
+    """Tell whether a product has a stored matrix in a slot.
+
+    Args:
+        node: the node.
+        slot: the matrix's input slot.
+    """
+    held = node.constant(slot)
+    return held is not None and len(held.dims) == 2
+
+
+def matmul_at(slot: int) -> Any:
+    """Return the reader for a product whose matrix ``i o`` may be stored.
+
+    Args:
+        slot: the matrix's input slot.
+    """
+
+    def read(node: Node) -> Settings:
+        held = node.constant(slot)
+        if held is None or len(held.dims) != 2:
+            return {}
+        return {"in_features": held.shape[0], "out_features": held.shape[1]}
+
+    return read
+
+
+def gemm(node: Node) -> Settings:
+    """Read a Gemm: a linear layer where B is stored and A is not transposed.
+
+    Args:
+        node: the node.
+    """
+    held, trans_a, trans_b = node.constant(1), bool(node.get("transA", 0)), bool(node.get("transB", 0))
+    if held is None or len(held.dims) != 2 or trans_a:
+        return {"trans_a": trans_a, "trans_b": trans_b}
+    into, out = held.shape[::-1] if trans_b else held.shape
+    return {"in_features": into, "out_features": out}
+
+
+def gemm_kind(node: Node) -> str:
+    """Tell a linear layer from a product of two activations.
+
+    Args:
+        node: the node.
+    """
+    return "linear" if is_linear(node, 1) and not node.get("transA", 0) else "gemm"
+
+
+def matmul_nbits(node: Node) -> Settings:
+    """Read ONNX Runtime's product with a packed matrix: its logical lengths are attributes.
+
+    Args:
+        node: the node.
+    """
+    return {
+        "in_features": node.get("K"),
+        "out_features": node.get("N"),
+        "bits": node.get("bits", 4),
+        "block_size": node.get("block_size"),
+    }
+
+
+def batch_norm(node: Node) -> Settings:
+    """Read a batch norm of any opset.
+
+    Args:
+        node: the node.
+    """
+    return {
+        **_features(node, 1),
+        "eps": node.get("epsilon", 1e-5),
+        "momentum": node.get("momentum", 0.9),
+        "axis": 1,
+    }
+
+
+def instance_norm(node: Node) -> Settings:
+    """Read an instance norm.
+
+    Args:
+        node: the node.
+    """
+    return {**_features(node, 1), "eps": node.get("epsilon", 1e-5)}
+
+
+def _features(node: Node, slot: int) -> Settings:
+    shape = node.shape(slot)
+    return {"num_features": shape[0]} if shape else {}
+
+
+def layer_norm(node: Node) -> Settings:
+    """Read a layer or RMS norm: it covers the axes from ``axis`` on.
+
+    Args:
+        node: the node.
+    """
+    axis, scale, shape = node.get("axis", -1), node.shape(1), node.shape(0)
+    found = {"eps": node.get("epsilon", 1e-5), "axis": axis}
+    if shape is not None and -len(shape) <= axis < len(shape):
+        found["normalized_shape"] = shape[axis:]
+    elif scale is not None:
+        found["normalized_shape"] = scale
+    return found
+
+
+def skip_layer_norm(node: Node) -> Settings:
+    """Read a fused residual and norm of the last axis.
+
+    Args:
+        node: the node.
+    """
+    gamma = node.shape(2) if "Simplified" not in node.op or node.has(2) else None
+    found: Settings = {"eps": node.get("epsilon", 1e-12), "axis": -1}
+    return {**found, "normalized_shape": gamma} if gamma else found
+
+
+def group_norm(node: Node) -> Settings:
+    """Read a group norm; opset 18 scales by group, opset 21 by channel.
+
+    Args:
+        node: the node.
+    """
+    shape = node.shape(0)
+    found = {
+        "num_groups": node.get("num_groups", node.get("groups")),
+        "eps": node.get("epsilon", 1e-5),
+        "data_format": "channels_last" if node.get("channels_last", 0) else "channels_first",
+    }
+    if shape and len(shape) > 1:
+        found["num_channels"] = shape[-1 if node.get("channels_last", 0) else 1]
+    return found
+
+
+def recurrent(node: Node) -> Settings:
+    """Read an RNN, LSTM or GRU: ``W`` is ``dir (gate h) i``, ``R`` is ``dir (gate h) h``.
+
+    Args:
+        node: the node.
+    """
+    weight, inner = node.shape(1), node.shape(2)
+    hidden: Dim | None = node.get("hidden_size") or (inner[2] if inner and len(inner) == 3 else None)
+    found: Settings = {
+        "hidden_size": hidden,
+        "num_layers": 1,
+        "direction": node.get("direction", "forward"),
+        "bidirectional": node.get("direction", "forward") == "bidirectional",
+        "batch_first": bool(node.get("layout", 0)),
+        "return_sequences": True,
+        "return_state": True,
+        "layout": "onnx",
+        "initial_states": 2 if node.has(6) else int(node.has(5)),
+    }
+    if weight and len(weight) == 3:
+        found["input_size"] = weight[2]
+    if node.op == "GRU":
+        found["reset_after"] = bool(node.get("linear_before_reset", 0))
+    return found
+
+
+def attention(node: Node) -> Settings:
+    """Read an attention of separate query, key and value, which projects nothing.
+
+    Args:
+        node: the node.
+
+    Source: https://onnx.ai/onnx/operators/onnx__Attention.html; for 3 axes ``N T (head d)``, for 4
+        ``N head T d``. ONNX Runtime's own ones may pack the three into the first input.
+    """
+    query, key, value = node.shape(0), node.shape(1), node.shape(2)
+    heads = node.get("q_num_heads", node.get("num_heads"))
+    kv_heads = node.get("kv_num_heads", heads)
+    found: Settings = {"num_heads": heads, "num_kv_heads": kv_heads, "batch_first": True, "projected": False}
+    if query and len(query) == 4:
+        found |= {"num_heads": query[1], "head_dim": query[3]}
+        if key and len(key) == 4:
+            found["num_kv_heads"] = key[1]
+    elif query and len(query) == 3 and heads:
+        packed = not node.has(1)
+        width = query[2] // (heads + 2 * kv_heads if packed else heads)
+        found |= {"embed_dim": width * heads, "head_dim": width}
+        if packed:
+            found["out_features"] = width * heads
+        elif value and len(value) == 3:
+            found["value_head_dim"] = value[2] // kv_heads
+        elif value and len(value) == 4:
+            found |= {"value_head_dim": value[3], "out_features": value[3] * heads}
+    return {name: value for name, value in {**found, **_past(node)}.items() if value is not None}
+
+
+#: In which input slot an attention takes the keys of earlier calls, ``N head T d``.
+_PAST_SLOT = {"Attention": 4, "MultiHeadAttention": 6, "GroupQueryAttention": 3}
+
+
+def _past(node: Node) -> Settings:
+    slot = _PAST_SLOT[node.op]
+    if not node.has(slot):
+        return {}
+    past = node.shape(slot)
+    # GroupQueryAttention's buffer may be longer than what it holds.
+    known = past is not None and len(past) == 4 and node.op != "GroupQueryAttention"
+    return {"past_length": past[2] if known and past is not None else UNKNOWN}
+
+
+def packed_attention(node: Node) -> Settings:
+    """Read ONNX Runtime's attention with one matrix ``i (qkv o)`` for query, key and value.
+
+    It has no projection of what comes out, and may keep positions of earlier calls.
+
+    Args:
+        node: the node.
+
+    Source: com.microsoft.Attention in ONNX Runtime's docs/ContribOperators.md.
+    """
+    weight, heads, past = node.shape(1), node.get("num_heads"), node.shape(4)
+    found: Settings = {"num_heads": heads, "num_kv_heads": heads, "batch_first": True}
+    found |= {"one_input": True, "output_projected": False}
+    if weight and len(weight) == 2:
+        found["embed_dim"] = weight[0]
+        sizes = node.get("qkv_hidden_sizes") or (weight[1] // 3,) * 3
+        found |= {
+            "head_dim": sizes[0] // heads,
+            "value_head_dim": sizes[2] // heads,
+            "out_features": sizes[2],
+        }
+    if node.has(4):  # keys and values of earlier calls: two, N, head, T, d
+        found["past_length"] = past[3] if past is not None and len(past) == 5 else UNKNOWN
+    return found
+
+
+def roi(node: Node) -> Settings:
+    """Read a pool over regions.
+
+    Args:
+        node: the node.
+    """
+    pooled = node.get("pooled_shape") or (node.get("output_height", 1), node.get("output_width", 1))
+    return {"output_size": tuple(pooled)}
+
+
+def max_unpool(node: Node) -> Settings:
+    """Read a MaxUnpool; its output's shape may be a third input.
+
+    Args:
+        node: the node.
+    """
+    size = node.numbers("", 2)
+    if size is None and node.has(2):
+        return {}
+    return {**_window(node, None), **({"output_size": tuple(size[2:])} if size else {})}
+
+
+def prelu(node: Node) -> Settings:
+    """Read a PRelu: as many parameters as its slope holds.
+
+    Args:
+        node: the node.
+    """
+    held = node.constant(1)
+    return {"num_parameters": prod(held.shape)} if held is not None else {}

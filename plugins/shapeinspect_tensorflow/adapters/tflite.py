@@ -1,0 +1,53 @@
+"""The adapter of TFLite files; it matches by bytes and opens nothing until it reads."""
+
+from __future__ import annotations
+
+from shapeinspect.ir import Model
+from shapeinspect.plugin_api.adapter import Adapter
+from shapeinspect.sources.source import Source
+
+_IDENTIFIER = b"TFL3"
+
+
+class TFLite(Adapter):
+    """Reads TFLite's flatbuffers.
+
+    Example:
+        >>> TFLite().match(Source("m", head=b"....TFL3"))
+        2
+    """
+
+    name = "tflite"
+    framework = "tflite"
+    formats = ("TFLite (.tflite, .lite)",)
+
+    def match(self, source: Source) -> int:
+        """Say how surely this is a TFLite file, from its identifier and its ending.
+
+        Args:
+            source: the request.
+
+        Returns:
+            2 where the identifier says so, 1 for the ending alone, else 0.
+        """
+        if source.is_directory:
+            return 0
+        if source.head[4:8] == _IDENTIFIER:
+            return 2
+        return 1 if source.suffix in (".tflite", ".lite") else 0
+
+    def read(self, source: Source) -> Model:
+        """Read the graph; the weights stay in the file.
+
+        Args:
+            source: a request for which ``match`` was above 0.
+
+        Raises:
+            UnreadableFileError: if the file is cut off, corrupt or hostile.
+        """
+        from shapeinspect_tensorflow.tflite.reader import read
+
+        return read(source)
+
+
+ADAPTER = TFLite()

@@ -1,0 +1,1 @@
+"""GraphDef and SavedModel: from nodes to a model."""

@@ -1,0 +1,253 @@
+"""What flows where: function calls are looked through, and the nodes put in the order of execution."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from shapeinspect.errors import UnreadableFileError
+from shapeinspect_tensorflow.graph.nodes import Function, Graph, Node
+
+_LONGEST_PATH = 8192
+_MAX_STEPS = 1_000_000
+_MAX_CALLS = 10_000
+_MAX_DEPTH = 100
+CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall", "RemoteCall"})
+#: Nodes that hand on their input.
+_ALIASES = frozenset(
+    {"Identity", "StopGradient", "PreventGradient", "CheckNumerics", "Snapshot", "EnsureShape"}
+)
+
+VARIABLES = frozenset({"VarHandleOp", "VariableV2", "Variable"})
+
+#: The names of the outputs, for operators that have more than one.
+_OUTPUTS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(
+        ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"),
+        ("y", "batch_mean", "batch_variance", "reserve_space_1", "reserve_space_2", "reserve_space_3"),
+    ),
+    "TopK": ("values", "indices"),
+    "TopKV2": ("values", "indices"),
+    "MaxPoolWithArgmax": ("output", "argmax"),
+    "Unique": ("y", "idx"),
+    "UniqueV2": ("y", "idx"),
+    "Switch": ("output_false", "output_true"),
+    "Merge": ("output", "value_index"),
+    "Svd": ("s", "u", "v"),
+    "Qr": ("q", "r"),
+    "SelfAdjointEigV2": ("e", "v"),
+    **dict.fromkeys(("BlockLSTM", "BlockLSTMV2", "LSTMBlockCell"), ("i", "cs", "f", "o", "ci", "co", "h")),
+    "GRUBlockCell": ("r", "u", "c", "h"),
+    "CudnnRNN": ("output", "output_h", "output_c", "reserve_space"),
+    "CudnnRNNV3": ("output", "output_h", "output_c", "reserve_space", "host_reserved"),
+    "TensorListPopBack": ("output_handle", "tensor"),
+    "NonMaxSuppressionV4": ("selected_indices", "valid_outputs"),
+    "NonMaxSuppressionV5": ("selected_indices", "selected_scores", "valid_outputs"),
+    "CombinedNonMaxSuppression": ("nmsed_boxes", "nmsed_scores", "nmsed_classes", "valid_detections"),
+    "SoftmaxCrossEntropyWithLogits": ("loss", "backprop"),
+    "SparseSoftmaxCrossEntropyWithLogits": ("loss", "backprop"),
+}
+
+
+@dataclass(slots=True, eq=False)
+class Scope:
+    """The graph itself, or one call of a function.
+
+    Args:
+        nodes: its nodes by name.
+        prefix: what stands before their names.
+        arguments: for a function, which input of the call each argument is.
+        call: the node that calls it.
+        outer: where that node stands.
+        outputs: what the function returns.
+        depth: how many calls lead here.
+        inner: the calls in it that were looked into.
+    """
+
+    nodes: Mapping[str, Node]
+    prefix: str = ""
+    arguments: Mapping[str, int] = field(default_factory=dict)
+    call: Node | None = None
+    outer: Scope | None = None
+    outputs: tuple[str, ...] = ()
+    depth: int = 0
+    inner: dict[str, Scope] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """One output of one node; equal for all who read it.
+
+    Args:
+        path: the node's unique name.
+        index: which of its outputs; -1 where its name is not known to be one.
+    """
+
+    path: str
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One node in the order of execution, with its inputs resolved.
+
+    Args:
+        path: its unique name.
+        node: the node.
+        inputs: what it reads; None for what leads nowhere.
+    """
+
+    path: str
+    node: Node
+    inputs: tuple[Ref | None, ...]
+
+
+class Flow:
+    """Finds the steps behind outputs.
+
+    Args:
+        graph: the graph and its functions.
+        label: the file, for errors.
+    """
+
+    def __init__(self, graph: Graph, label: str) -> None:
+        self._graph = graph
+        self._label = label
+        self._calls = 0
+        self._size = 0
+        self._paths: dict[tuple[int, str], str] = {}
+        self.root = Scope(graph.nodes)
+        self._found: dict[str, tuple[Scope, Node]] = {}
+
+    def resolve(self, scope: Scope, text: str) -> Ref | None:
+        """Follow a name to the node that computes it, through calls and arguments.
+
+        Args:
+            scope: where the name is used.
+            text: ``node``, ``node:1``, or in a function ``node:output:1`` or an argument.
+
+        Raises:
+            UnreadableFileError: if the calls lead on without end.
+        """
+        for _ in range(_MAX_CALLS):
+            name, output, index = _split(text)
+            place = scope.arguments.get(name)
+            if place is not None and name not in scope.nodes:
+                if scope.call is None or scope.outer is None or place >= len(scope.call.inputs):
+                    return None
+                text, scope = scope.call.inputs[place], scope.outer
+                continue
+            node = scope.nodes.get(name)
+            if node is None:
+                return None
+            if node.op in _ALIASES and node.inputs:
+                text = node.inputs[0]
+                continue
+            inside = self._inside(scope, node)
+            if inside is not None:
+                if not 0 <= index < len(inside.outputs):
+                    return None
+                scope, text = inside, inside.outputs[index]
+                continue
+            path = self._path(scope, node)
+            return Ref(path, _index(node, output, index))
+        raise UnreadableFileError(self._label, f"{text!r} leads through more than {_MAX_CALLS:,} nodes")
+
+    def _inside(self, scope: Scope, node: Node) -> Scope | None:
+        function = node.attributes.get("f") if node.op in CALLS else Function(node.op)
+        if not isinstance(function, Function) or not self._graph.has(function.name):
+            return None
+        if node.name not in scope.inner:
+            self._calls += 1
+            if self._calls > _MAX_CALLS or scope.depth >= _MAX_DEPTH:
+                raise UnreadableFileError(self._label, "its functions call one another without end")
+            body = self._graph.body(function.name)
+            self._size += len(body.nodes)
+            if self._size > _MAX_STEPS:
+                raise UnreadableFileError(self._label, f"it holds more than {_MAX_STEPS:,} nodes")
+            prefix = f"{scope.prefix}{node.name}/"
+            if len(prefix) > _LONGEST_PATH:
+                raise UnreadableFileError(self._label, f"a call's path has over {_LONGEST_PATH:,} characters")
+            scope.inner[node.name] = Scope(
+                body.nodes, prefix, {name: place for place, name in enumerate(body.arguments)}, node, scope,
+                body.outputs, scope.depth + 1,
+            )  # fmt: skip
+        return scope.inner[node.name]
+
+    def _path(self, scope: Scope, node: Node) -> str:
+        """Give a node a unique name: its own where that is free, else with the call's before it."""
+        key = (id(scope), node.name)
+        if key not in self._paths:
+            path = variable_path(node.name) if node.op in VARIABLES else node.name
+            if path in self._found:
+                path = scope.prefix + path
+            while path in self._found:
+                path += "'"
+            self._paths[key] = path
+            self._found[path] = (scope, node)
+        return self._paths[key]
+
+    def steps(self, outputs: Iterable[Ref], settings: Mapping[str, frozenset[int]]) -> list[Step]:
+        """Return everything that outputs are computed from, in an order of execution.
+
+        Args:
+            outputs: the outputs.
+            settings: for each operator, the inputs that are settings; a computation that only they
+                need is left out.
+        """
+        done: dict[str, Step] = {}
+        order: list[Step] = []
+        stack: list[tuple[str, bool]] = [(ref.path, False) for ref in reversed(list(outputs))]
+        while stack:
+            path, ready = stack.pop()
+            if ready:
+                order.append(done[path])
+                continue
+            if path in done:
+                continue
+            scope, node = self._found[path]
+            step = done[path] = Step(path, node, tuple(self.resolve(scope, one) for one in node.inputs))
+            stack.append((path, True))
+            skipped = settings.get(node.op, frozenset())
+            count = len(step.inputs)
+            stack.extend(
+                (ref.path, False)
+                for place, ref in reversed(list(enumerate(step.inputs)))
+                if ref is not None and ref.path not in done and not {place, place - count} & skipped
+            )
+        return order
+
+    def step(self, ref: Ref) -> Step:
+        """Return one node with its inputs resolved.
+
+        Args:
+            ref: what :meth:`resolve` returned.
+        """
+        scope, node = self._found[ref.path]
+        return Step(ref.path, node, tuple(self.resolve(scope, one) for one in node.inputs))
+
+
+def variable_path(name: str) -> str:
+    """Return the unique name of a variable's node, apart from those of operators.
+
+    Args:
+        name: the node's name.
+
+    Example:
+        >>> variable_path("w")
+        'w (variable)'
+    """
+    return f"{name} (variable)"
+
+
+def _split(text: str) -> tuple[str, str, int]:
+    name, *rest = text.split(":")
+    output, number = ("", rest[0]) if len(rest) == 1 else (rest[0], rest[1]) if len(rest) > 1 else ("", "0")
+    return name, output, int(number) if number.isdecimal() and len(number) < 8 else 0
+
+
+def _index(node: Node, output: str, index: int) -> int:
+    names = _OUTPUTS.get(node.op)
+    if not output or names is None:
+        return index
+    return names.index(output) if output in names else -1

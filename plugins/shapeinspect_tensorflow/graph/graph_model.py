@@ -1,0 +1,339 @@
+"""The steps of a graph as layers, calls and values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import prod
+from typing import Any
+
+from shapeinspect.dims import Dim, Shape, known
+from shapeinspect.errors import ShapeMismatchError
+from shapeinspect.ir import Call, Frozen, Layer, Note, Value, Weight
+from shapeinspect.rules import has_rule, output_shapes
+from shapeinspect_tensorflow.graph.evaluate import Evaluator, Source
+from shapeinspect_tensorflow.graph.flow import VARIABLES, Flow, Ref, Step
+from shapeinspect_tensorflow.graph.input_symbols import opened
+from shapeinspect_tensorflow.graph.node_view import Held, View
+from shapeinspect_tensorflow.graph.nodes import Tensor
+from shapeinspect_tensorflow.graph.ops import COMPARISONS, OPS, SETTINGS, UNKNOWN_OP, Op
+from shapeinspect_tensorflow.graph.settings_conv import product_flags
+from shapeinspect_tensorflow.vocabulary import dtypes
+from shapeinspect_tensorflow.vocabulary.layouts import TABLE
+
+PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2", "PlaceholderWithDefault", "_Arg"})
+#: What reads a stored tensor without changing it.
+_READS = frozenset({"ReadVariableOp", "Cast", "Enter", "RefEnter"})
+_RESHAPES = frozenset({"Reshape", "Squeeze", "ExpandDims"})
+#: Kinds whose weights alone stand for the stored tensors they read; of others these are inputs, too.
+_OWN = frozenset(
+    {"conv", "conv_transpose", "linear", "batch_norm", "embedding", "elementwise", "concat", "unary"}
+)
+_LOOPS = frozenset(
+    {"While", "StatelessWhile", "If", "StatelessIf", "Case", "StatelessCase", "Enter", "Switch"}
+)
+_DTYPES = ("DstT", "dtype", "output_type", "out_type", "T", "Tparams")
+
+
+@dataclass(slots=True)
+class Parts:
+    """What a graph becomes.
+
+    Args:
+        layers: in the order of execution.
+        calls: one for each layer.
+        values: every value by name.
+        inputs: the names of the inputs.
+        outputs: the names of the outputs.
+        notes: what could not be known.
+        variables: the names of the variables that were met.
+    """
+
+    layers: list[Layer] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    values: dict[str, Value] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    notes: list[Note] = field(default_factory=list)
+    variables: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a graph from elsewhere in its file.
+
+    Args:
+        names: the names of inputs and outputs that stand in a signature.
+        shapes: the shapes that stand there.
+        trainable: whether a variable is trained, by the path of its node.
+        variables: a variable's own name, by the path of its node.
+        reader: returns what reads a constant's numbers.
+    """
+
+    names: Mapping[Ref, str] = field(default_factory=dict)
+    shapes: Mapping[Ref, Shape] = field(default_factory=dict)
+    trainable: Mapping[str, bool] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    reader: Callable[[Tensor], Callable[[], Any] | None] = lambda _tensor: None
+
+
+def build(flow: Flow, inputs: Sequence[Ref], outputs: Sequence[Ref], facts: Facts) -> Parts:
+    """Turn everything that outputs are computed from into layers.
+
+    Args:
+        flow: what follows the inputs of nodes.
+        inputs: the graph's inputs, in order.
+        outputs: the graph's outputs, in order.
+        facts: what else the file says.
+    """
+    return _Builder(flow, facts).build(inputs, outputs)
+
+
+class _Builder:
+    def __init__(self, flow: Flow, facts: Facts) -> None:
+        self._flow = flow
+        self._facts = facts
+        self._parts = Parts()
+        self._held: dict[Ref, Held] = {}
+        self._shapes: dict[Ref, Shape | None] = {}
+        self._named: dict[str, Shape | None] = {}
+        self._used: dict[str, int] = {}
+        self._evaluator = Evaluator(self._source, self._shape)
+
+    def build(self, inputs: Sequence[Ref], outputs: Sequence[Ref]) -> Parts:
+        parts = self._parts
+        steps = self._flow.steps(outputs, SETTINGS)
+        for step in steps:
+            for ref in step.inputs:
+                if ref is not None:
+                    self._used[ref.path] = max(self._used.get(ref.path, 0), ref.index)
+        for ref in outputs:
+            self._used[ref.path] = max(self._used.get(ref.path, 0), ref.index)
+        for place, ref in enumerate(inputs):
+            self._input(self._flow.step(ref), place, len(inputs))
+        for step in steps:
+            self._step(step)
+        parts.inputs = tuple(self._value(ref) for ref in inputs)
+        parts.outputs = tuple(self._value(ref) for ref in outputs)
+        self._remark(steps)
+        return parts
+
+    def _step(self, step: Step) -> None:
+        ref = Ref(step.path)
+        if ref in self._held or ref in self._shapes:
+            return
+        op = step.node.op
+        if op in PLACEHOLDERS:
+            self._input(step)
+            return
+        held = self._hold(step)
+        if held is not None:
+            self._held[ref] = held
+        else:
+            self._layer(step)
+
+    def _input(self, step: Step, place: int = 0, count: int = 0) -> None:
+        """Add an input; its open lengths become symbols."""
+        ref = Ref(step.path)
+        shape = self._facts.shapes.get(ref, self._recorded(step, 0))
+        if shape is None and "shape" in step.node.attributes:
+            shape = step.node.attributes["shape"]
+        shape = opened(shape, place, count) if count else shape
+        name = self._value(ref)
+        self._shapes[ref] = self._named[name] = shape
+        code = step.node.attributes.get("dtype")
+        self._parts.values[name] = Value(name, shape, dtypes.name(code) if isinstance(code, int) else None)
+
+    def _hold(self, step: Step) -> Held | None:
+        """Return the stored tensor that a node is, or hands on as it is."""
+        node, first = step.node, step.inputs[0] if step.inputs else None
+        if node.op == "Const":
+            tensor = node.attributes.get("value")
+            if isinstance(tensor, Tensor):
+                return Held(step.path, tensor.shape, tensor.shape, tensor.dtype, tensor=tensor)
+            return None
+        if node.op in VARIABLES:
+            shape, code = node.attributes.get("shape"), node.attributes.get("dtype")
+            if shape is None:
+                return None
+            name = self._facts.variables.get(step.path) or node.attributes.get("shared_name") or node.name
+            trainable = self._facts.trainable.get(step.path)
+            return Held(name, shape, shape, code if isinstance(code, int) else 0, True, trainable)
+        held = self._held.get(first) if first is not None else None
+        if held is None or node.op not in _READS | _RESHAPES:
+            return None
+        if node.op in _READS:
+            return held
+        view = self._view(step)
+        try:
+            made = output_shapes(OPS[node.op].kind_of(view), OPS[node.op].read(view), (held.used,))[0]
+        except ShapeMismatchError:
+            return None
+        # Axes of length 1 in front change nothing where a tensor is broadcast.
+        same = made is not None and known(made) and _trimmed(made) == _trimmed(held.used)
+        return replace(held, used=made) if same and made is not None else None
+
+    def _view(self, step: Step) -> View:
+        inputs = step.inputs
+
+        def evaluate(slot: int) -> tuple[int | None, ...] | None:
+            ref = inputs[slot]
+            return None if ref is None else self._evaluator.numbers(ref)
+
+        return View(
+            step.node.op, step.node.attributes,
+            tuple(None if ref is None else self._held.get(ref) for ref in inputs),
+            tuple(None if ref is None else self._shape(ref) for ref in inputs),
+            evaluate, self._used.get(step.path, 0) + 1,
+        )  # fmt: skip
+
+    def _source(self, ref: Ref) -> Source[Ref]:
+        step = self._flow.step(ref)
+        tensor = step.node.attributes.get("value") if step.node.op == "Const" else None
+        numbers = tensor.numbers if isinstance(tensor, Tensor) else None
+        return Source(step.node.op, step.inputs, step.node.attributes, numbers)
+
+    def _shape(self, ref: Ref) -> Shape | None:
+        if ref in self._held:
+            return self._held[ref].used
+        return (
+            self._shapes.get(ref) if ref in self._shapes else self._recorded(self._flow.step(ref), ref.index)
+        )
+
+    def _recorded(self, step: Step, index: int) -> Shape | None:
+        """Return the shape that the file records for an output."""
+        found = step.node.attributes.get("_output_shapes")
+        if not isinstance(found, tuple) or not 0 <= index < len(found):
+            return None
+        shape: Shape | None = found[index]
+        return shape
+
+    def _layer(self, step: Step) -> None:
+        op, view = OPS.get(step.node.op, UNKNOWN_OP), self._view(step)
+        kind, attributes = op.kind_of(view), dict(op.read(view))
+        names, weights = self._operands(step, op, view, kind)
+        count = self._count(step, kind, attributes)
+        outputs = [self._value(Ref(step.path, index)) for index in range(count)]
+        given = [self._recorded(step, index) for index in range(count)]
+        made = self._computed(kind, attributes, names, weights, count)
+        for index, name in enumerate(outputs):
+            shape = made[index] if given[index] is None else given[index]
+            self._shapes[Ref(step.path, index)] = self._named[name] = shape
+            self._parts.values[name] = Value(name, given[index], _dtype(step))
+        layer = Layer(step.path, kind, step.node.op, _parts(step.path), Frozen(attributes), tuple(weights))
+        self._parts.layers.append(layer)
+        self._parts.calls.append(Call(step.path, tuple(names), tuple(outputs)))
+
+    def _operands(self, step: Step, op: Op, view: View, kind: str) -> tuple[list[str], list[Weight]]:
+        """Tell what a node reads: values, and stored tensors as weights or settings."""
+        names: list[str] = []
+        weights: list[Weight] = []
+        count = len(step.inputs)
+        for slot, ref in enumerate(step.inputs):
+            if ref is None or {slot, slot - count} & op.fixed:
+                continue
+            held = view.held[slot]
+            if held is None:
+                names.append(self._value(ref))
+                continue
+            role = op.params.get(slot)
+            setting = not held.variable and (held.numbers is not None or prod(_integers(held.shape)) <= 1)
+            if role is not None or not setting:
+                weights.append(self._weight(step, held, role or f"input{slot}", view))
+            if kind not in _OWN:
+                names.append(self._value(ref))
+                self._named[names[-1]] = held.used
+        return names, weights
+
+    def _weight(self, step: Step, held: Held, role: str, view: View) -> Weight:
+        kind = step.node.op
+        if role == "b" and product_flags(view)[1]:
+            kind = f"{'MatMul' if kind == 'MatMul' else 'BatchMatMul'}:transpose_b"
+        if held.variable:
+            self._parts.variables.add(held.name)
+        size = prod(_integers(held.shape)) if known(held.shape) else None
+        return Weight(
+            held.name, role, held.shape, dtypes.name(held.dtype),
+            None if size is None else dtypes.nbytes(held.dtype, size), held.trainable,
+            TABLE.bind(kind, role, len(held.shape)), storage=held.name,
+            values=None if held.tensor is None else self._facts.reader(held.tensor),
+        )  # fmt: skip
+
+    def _count(self, step: Step, kind: str, attributes: Mapping[str, Any]) -> int:
+        count = self._used.get(step.path, 0) + 1
+        if kind in ("split", "unstack"):
+            given = step.node.attributes.get("num_split") or step.node.attributes.get("num")
+            recorded = step.node.attributes.get("_output_shapes")
+            if isinstance(given, int) and isinstance(recorded, tuple) and given == len(recorded):
+                count = max(count, given)
+            elif "sizes" in attributes:
+                count = max(count, len(attributes["sizes"]))
+        return min(count, 10_000)
+
+    def _computed(
+        self,
+        kind: str,
+        attributes: Mapping[str, Any],
+        names: Sequence[str],
+        weights: Sequence[Weight],
+        count: int,
+    ) -> list[Shape | None]:
+        """Work out the output shapes for the settings that later nodes read from them."""
+        nothing: list[Shape | None] = [None] * count
+        if not has_rule(kind):
+            return nothing
+        given = [self._named.get(name) for name in names]
+        stored = [weight.shape for weight in weights] if kind in ("elementwise", "concat") else []
+        try:
+            made = output_shapes(kind, attributes, (*given, *stored))
+        except ShapeMismatchError:
+            return nothing
+        return [made[index] if index < len(made) else None for index in range(count)]
+
+    def _value(self, ref: Ref) -> str:
+        """Return the name of a value, which the signature may give; every name is a value's."""
+        name = self._facts.names.get(ref)
+        if name is None:
+            name = ref.path if ref.index == 0 else f"{ref.path}:{ref.index if ref.index > 0 else '?'}"
+        held = self._held.get(ref)
+        if held is not None:
+            self._parts.values.setdefault(name, Value(name, held.used, dtypes.name(held.dtype)))
+        self._parts.values.setdefault(name, Value(name))
+        return name
+
+    def _remark(self, steps: Sequence[Step]) -> None:
+        loops = sum(step.node.op in _LOOPS for step in steps)
+        if loops:
+            self._parts.notes.append(Note(f"what happens inside loops and branches ({loops}) is not shown"))
+        others = sorted({step.node.op for step in steps if step.node.op in _unknown_ops(self._parts)})
+        if others:
+            shown = ", ".join(others[:8]) + (" and others" if len(others) > 8 else "")
+            self._parts.notes.append(Note(f"operators without a kind here: {shown}"))
+
+
+def _unknown_ops(parts: Parts) -> frozenset[str]:
+    return frozenset(layer.type for layer in parts.layers if layer.kind == "unknown") - _LOOPS
+
+
+def _parts(path: str) -> tuple[str, ...]:
+    return tuple(path.split("/"))
+
+
+def _trimmed(shape: Shape) -> Shape:
+    place = 0
+    while place < len(shape) and shape[place] == 1:
+        place += 1
+    return shape[place:]
+
+
+def _integers(shape: Sequence[Dim]) -> list[int]:
+    return [dim for dim in shape if isinstance(dim, int)]
+
+
+def _dtype(step: Step) -> str | None:
+    if step.node.op in COMPARISONS:
+        return "bool"
+    if step.node.op in ("ArgMax", "ArgMin"):
+        return dtypes.name(step.node.attributes.get("output_type", 9))
+    found = (step.node.attributes.get(name) for name in _DTYPES)
+    return next((dtypes.name(code) for code in found if isinstance(code, int)), None)

@@ -1,0 +1,117 @@
+"""One node as the tables of settings see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from shapeinspect.dims import Shape
+from shapeinspect_tensorflow.graph.nodes import Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Held:
+    """A stored tensor: a constant of the graph or a variable.
+
+    Args:
+        name: its name in the file.
+        shape: its lengths, as stored.
+        used: its lengths as its user sees them, which may have more or fewer axes of length 1.
+        dtype: the code of its element type.
+        variable: whether it is a variable and no constant.
+        trainable: whether an optimizer changes it.
+        tensor: the constant itself.
+    """
+
+    name: str
+    shape: Shape
+    used: Shape
+    dtype: int
+    variable: bool = False
+    trainable: bool | None = None
+    tensor: Tensor | None = None
+
+    @property
+    def numbers(self) -> tuple[int, ...] | None:
+        """Its numbers, where they are few integers."""
+        return None if self.tensor is None else self.tensor.numbers
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """A node with what is known of its inputs.
+
+    Args:
+        op: its operator.
+        attributes: its settings.
+        held: the stored tensor in each input slot, or None.
+        shapes: the shape in each input slot, or None.
+        evaluate: returns the whole numbers that a slot's value is made of, as far as they are known.
+        outputs: how many outputs are in use.
+    """
+
+    op: str
+    attributes: Mapping[str, Any]
+    held: tuple[Held | None, ...] = ()
+    shapes: tuple[Shape | None, ...] = ()
+    evaluate: Callable[[int], tuple[int | None, ...] | None] = field(default=lambda _slot: None)
+    outputs: int = 1
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a setting.
+
+        Args:
+            name: its name.
+            default: what stands for it where it is left out.
+        """
+        value = self.attributes.get(name)
+        return default if value is None else value
+
+    def shape(self, slot: int) -> Shape | None:
+        """Return the shape in an input slot, stored or computed.
+
+        Args:
+            slot: the slot's number.
+        """
+        if not -len(self.held) <= slot < len(self.held):
+            return None
+        held = self.held[slot]
+        return held.used if held is not None else self.shapes[slot]
+
+    def stored(self, slot: int) -> Held | None:
+        """Return the stored tensor in an input slot.
+
+        Args:
+            slot: the slot's number.
+        """
+        return self.held[slot] if -len(self.held) <= slot < len(self.held) else None
+
+    def partly(self, slot: int) -> tuple[int | None, ...] | None:
+        """Return the numbers in an input slot; None for each that only the run tells.
+
+        Args:
+            slot: the slot's number; negative ones count from the end.
+        """
+        slot += len(self.held) if slot < 0 else 0
+        return self.evaluate(slot) if 0 <= slot < len(self.held) else None
+
+    def numbers(self, slot: int) -> tuple[int, ...] | None:
+        """Return the numbers in an input slot, if all are known.
+
+        Args:
+            slot: the slot's number; negative ones count from the end.
+        """
+        found = self.partly(slot)
+        if found is None or any(number is None for number in found):
+            return None
+        return tuple(number for number in found if number is not None)
+
+    def number(self, slot: int) -> int | None:
+        """Return the one number in an input slot.
+
+        Args:
+            slot: the slot's number; negative ones count from the end.
+        """
+        found = self.numbers(slot)
+        return found[0] if found is not None and len(found) == 1 else None

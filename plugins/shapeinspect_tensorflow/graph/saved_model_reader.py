@@ -1,0 +1,209 @@
+"""A SavedModel as a model: the graph of one signature, and the variables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from math import prod
+
+from shapeinspect.dims import Shape, known
+from shapeinspect.ir import Frozen, Layer, Model, Note
+from shapeinspect.sources.source import Source
+from shapeinspect.text import many
+from shapeinspect_tensorflow.graph import saved_objects
+from shapeinspect_tensorflow.graph.flow import CALLS, Flow, Ref, variable_path
+from shapeinspect_tensorflow.graph.graph_model import Facts, Parts, build
+from shapeinspect_tensorflow.graph.graphdef_reader import reader
+from shapeinspect_tensorflow.graph.nodes import Function, Graph
+from shapeinspect_tensorflow.graph.saved_objects import Meta, Signature, TensorInfo
+from shapeinspect_tensorflow.tables import objects
+from shapeinspect_tensorflow.tables.variables import Variable, layers
+from shapeinspect_tensorflow.vocabulary import dtypes
+from shapeinspect_tensorflow.window import Window
+
+_DEFAULT = "serving_default"
+_INIT = "__saved_model_init_op"
+_FILE = "saved_model.pb"
+#: Keras's export tracks every variable in these, and a copy of each in the second.
+_FIRST, _COPY = "variables", "_all_variables"
+
+
+def read(source: Source) -> Model:
+    """Read a SavedModel.
+
+    Args:
+        source: its directory, or the ``saved_model.pb`` in it.
+
+    Raises:
+        UnreadableFileError: if the file is cut off, corrupt or no SavedModel.
+    """
+    file = source.sibling(_FILE) if source.is_directory else source
+    notes: list[Note] = []
+    with Window.open(file) as window:
+        meta, others = saved_objects.read(window)
+        if others:
+            notes.append(Note("it holds further graphs, with the tags: " + "; ".join(map(repr, others))))
+        variables = _variables(window, meta, notes)
+        chosen = _choose(meta.signatures)
+        parts = Parts()
+        if chosen is None:
+            notes.append(Note("it holds no signature, so only its variables are shown"))
+        elif meta.graph is not None:
+            graph = Graph(window, meta.graph.start, meta.graph.end)
+            parts = _graph(Flow(graph, file.label), graph, meta, meta.signatures[chosen], variables, file)
+    notes.extend(parts.notes)
+    rest = [one for one in variables.values() if one.name not in parts.variables]
+    unused = layers(dict.fromkeys(rest))
+    if unused and parts.layers:
+        notes.append(
+            Note(f"the signature {chosen!r} has no use for {many(len(set(rest)), 'variable')}, shown last")
+        )
+    metadata = {f"signature {name}": _text(one) for name, one in meta.signatures.items() if name != _INIT}
+    metadata |= {"tensorflow": meta.version} if meta.version else {}
+    return Model(
+        source.label, "tensorflow-saved-model", "tensorflow", "tensorflow-saved-model",
+        (*parts.layers, *_apart(unused, parts)), tuple(parts.calls), Frozen(parts.values), parts.inputs,
+        parts.outputs, tuple(notes), Frozen(metadata),
+    )  # fmt: skip
+
+
+def _apart(unused: tuple[Layer, ...], parts: Parts) -> list[Layer]:
+    """Give the layers of unused variables paths that no operator has."""
+    taken = {layer.path for layer in parts.layers}
+    found = []
+    for layer in unused:
+        path, inner = layer.path, layer.parts
+        while path in taken:
+            path, inner = f"variables/{path}", ("variables", *inner)
+        taken.add(path)
+        found.append(replace(layer, path=path, parts=inner))
+    return found
+
+
+def _choose(signatures: Mapping[str, Signature]) -> str | None:
+    if _DEFAULT in signatures:
+        return _DEFAULT
+    return next((name for name, one in signatures.items() if name != _INIT and one.outputs), None)
+
+
+def _text(signature: Signature) -> str:
+    sides = (signature.inputs, signature.outputs)
+    return " -> ".join(", ".join(_value_text(name, info) for name, info in side.items()) for side in sides)
+
+
+def _value_text(name: str, info: TensorInfo) -> str:
+    shape = "?" if info.shape is None else f"({', '.join(map(str, info.shape))})"
+    return f"{name} {shape} {dtypes.name(info.dtype) or '?'}"
+
+
+def _variables(window: Window, meta: Meta, notes: list[Note]) -> dict[int, Variable]:
+    """Return the variables by the numbers of their objects; a second copy is the first one again."""
+    named, optimizer = objects.names(window, meta.nodes)
+    kept = [number for number in meta.variables if str(number) in named]
+    kept.sort(key={int(key): place for place, key in enumerate(named)}.__getitem__)
+    same = _copies(meta, named, kept)
+    if same:
+        notes.append(Note(f"{many(len(same), 'variable')} stored twice, as Keras's export does, count once"))
+    if optimizer:
+        notes.append(
+            Note(f"besides the model it holds an optimizer's state: {many(len(optimizer), 'variable')}")
+        )
+    kept = [number for number in kept if number not in same]
+    full = [meta.variables[number].name for number in kept]
+    good = len(set(full)) == len(full) and all("/" in name.strip("/") for name in full)
+    found: dict[int, Variable] = {}
+    for number in kept:
+        one, path = meta.variables[number], named[str(number)].path
+        split = tuple(one.name.split("/")) if good else path
+        found[number] = Variable(
+            one.name if good else "/".join(path), split[:-1], split[-1] if split else one.name, one.dtype,
+            one.shape, _size(one.dtype, one.shape), one.trainable,
+        )  # fmt: skip
+    return {**found, **{copy: found[first] for copy, first in same.items()}}
+
+
+def _size(dtype: int, shape: Shape) -> int | None:
+    return dtypes.nbytes(dtype, prod(dim for dim in shape if isinstance(dim, int))) if known(shape) else None
+
+
+def _copies(meta: Meta, named: Mapping[str, objects.Named], kept: list[int]) -> dict[int, int]:
+    """Find the variables that Keras's export stores a second time."""
+
+    def identity(number: int) -> tuple[object, ...]:
+        one = meta.variables[number]
+        return (one.name, one.dtype, one.shape)
+
+    roots = {number: named[str(number)].path[:1] for number in kept}
+    firsts = [number for number in kept if roots[number] == (_FIRST,)]
+    counts = Counter(identity(number) for number in firsts)
+    known_firsts = {identity(number): number for number in firsts}
+    return {
+        number: known_firsts[identity(number)]
+        for number in kept
+        if roots[number] == (_COPY,) and counts[identity(number)] == 1
+    }
+
+
+def _graph(
+    flow: Flow,
+    graph: Graph,
+    meta: Meta,
+    signature: Signature,
+    variables: Mapping[int, Variable],
+    file: Source,
+) -> Parts:
+    inputs = {key: flow.resolve(flow.root, info.name) for key, info in signature.inputs.items()}
+    outputs = {key: flow.resolve(flow.root, info.name) for key, info in signature.outputs.items()}
+    found = [ref for ref in outputs.values() if ref is not None]
+    paths = {step.path for step in flow.steps(found, {})}
+    names: dict[Ref, str] = {}
+    for side, word in ((inputs, "input"), (outputs, "output")):
+        for key, ref in side.items():
+            if ref is not None and ref not in names:
+                free = key not in paths and key not in names.values()
+                names[ref] = key if free or key == ref.path else f"{key} ({word})"
+    bound = _bound(graph, meta, variables)
+    facts = Facts(
+        names,
+        {ref: info.shape for (key, info), ref in zip(signature.inputs.items(), inputs.values(), strict=True)
+         if ref is not None and info.shape is not None},
+        {path: bool(one.trainable) for path, one in bound.items()},
+        {path: one.name for path, one in bound.items()},
+        reader(file),
+    )  # fmt: skip
+    parts = build(
+        flow, list(dict.fromkeys(ref for ref in inputs.values() if ref)), list(dict.fromkeys(found)), facts
+    )
+    for info, ref in zip(signature.outputs.values(), outputs.values(), strict=True):
+        name = names.get(ref) if ref is not None else None
+        if name in parts.values and parts.values[name].shape is None:
+            parts.values[name] = replace(parts.values[name], shape=info.shape)
+    missing = [key for key, ref in (*inputs.items(), *outputs.items()) if ref is None]
+    if missing:
+        parts.notes.append(
+            Note(f"the signature names values that the graph does not have: {', '.join(missing)}")
+        )
+    return parts
+
+
+def _bound(graph: Graph, meta: Meta, variables: Mapping[int, Variable]) -> dict[str, Variable]:
+    """Find the variable behind each handle of the graph: functions list the objects they capture."""
+    found: dict[str, Variable] = {}
+    by_name = {one.name: variables[number] for number, one in meta.variables.items() if number in variables}
+    for name, node in graph.nodes.items():
+        shared = node.attributes.get("shared_name")
+        if node.op == "VarHandleOp" and shared in by_name:
+            found[variable_path(name)] = by_name[shared]
+    for node in graph.nodes.values():
+        function = node.attributes.get("f")
+        if node.op not in CALLS or not isinstance(function, Function) or not graph.has(function.name):
+            continue
+        captured = meta.captured.get(function.name, ())
+        count = len(graph.body(function.name).arguments)
+        if count != len(node.inputs) or len(captured) > count:
+            continue
+        for number, text in zip(captured, node.inputs[count - len(captured) :], strict=True):
+            if number in variables:
+                found[variable_path(text.partition(":")[0])] = variables[number]
+    return found

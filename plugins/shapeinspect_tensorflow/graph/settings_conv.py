@@ -1,0 +1,254 @@
+"""Settings of convolutions, pools, products and norms.
+
+Source: the operators' own pages, https://www.tensorflow.org/api_docs/python/tf/raw_ops
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from shapeinspect.dims import UNKNOWN
+from shapeinspect_tensorflow.graph.node_view import View
+
+Settings = dict[str, Any]
+
+
+def data_format(view: View) -> str:
+    """Return where the channels are; TensorFlow's default is last.
+
+    Args:
+        view: the node.
+    """
+    return "channels_first" if str(view.get("data_format", "NHWC")).startswith("NC") else "channels_last"
+
+
+def _spatial(view: View, values: tuple[Any, ...] | None) -> tuple[Any, ...]:
+    """Take the spatial entries out of one for each axis."""
+    if values is None or len(values) < 3:
+        return ()
+    return tuple(values[2:] if data_format(view) == "channels_first" else values[1:-1])
+
+
+def _padding(view: View, space: int) -> str | tuple[tuple[int, int], ...] | None:
+    kind = view.get("padding")
+    if kind == "SAME":
+        return "same"
+    if kind == "VALID":
+        return "valid"
+    sides = view.get("explicit_paddings") or ()
+    if kind != "EXPLICIT" or len(sides) != 2 * (space + 2):
+        return None
+    return _spatial(view, tuple(zip(sides[::2], sides[1::2], strict=True)))
+
+
+def _window(view: View, kernel: tuple[Any, ...]) -> Settings:
+    space = len(kernel)
+    found: Settings = {"kernel_size": kernel, "data_format": data_format(view)}
+    for name, key in (("strides", "stride"), ("dilations", "dilation")):
+        values = _spatial(view, view.get(name))
+        found[key] = values if len(values) == space else (1,) * space
+    padding = _padding(view, space)
+    return found if padding is None else {**found, "padding": padding}
+
+
+def _channels(view: View, slot: int) -> Any:
+    shape = view.shape(slot)
+    return None if not shape else shape[1 if data_format(view) == "channels_first" else -1]
+
+
+def conv(view: View) -> Settings:
+    """Read Conv2D or Conv3D: the filter is ``*k i o``, groups follow from the input's channels.
+
+    Args:
+        view: the node.
+    """
+    kernel = view.shape(1)
+    if kernel is None or len(kernel) < 3:
+        return {}
+    found = {**_window(view, kernel[:-2]), "out_channels": kernel[-1]}
+    channels, inner = _channels(view, 0), kernel[-2]
+    if isinstance(channels, int) and isinstance(inner, int) and inner and channels % inner == 0:
+        found |= {"in_channels": channels, "groups": channels // inner}
+    return found
+
+
+def depthwise(view: View) -> Settings:
+    """Read DepthwiseConv2dNative: the filter is ``kh kw c m``.
+
+    Args:
+        view: the node.
+    """
+    kernel = view.shape(1)
+    if kernel is None or len(kernel) < 3:
+        return {}
+    channels, multiplier = kernel[-2:]
+    found = {**_window(view, kernel[:-2]), "in_channels": channels, "groups": channels}
+    return {**found, "out_channels": channels * multiplier}
+
+
+def conv_transpose_kind(view: View) -> str:
+    """Tell a transposed convolution, whose filter is stored, from the gradient of another.
+
+    Args:
+        view: the node.
+    """
+    return "unknown" if view.stored(1) is None else "conv_transpose"
+
+
+def conv_transpose(view: View) -> Settings:
+    """Read the gradient of a convolution as the transposed one: the filter is ``*k o i``.
+
+    Args:
+        view: the node; slot 0 holds the output's whole shape.
+    """
+    kernel = view.shape(1)
+    if kernel is None or len(kernel) < 3:
+        return {}
+    found = {**_window(view, kernel[:-2]), "in_channels": kernel[-1], "out_channels": kernel[-2]}
+    sizes = _spatial(view, view.partly(0))
+    if len(sizes) != len(found["kernel_size"]):
+        sizes = (None,) * len(found["kernel_size"])
+    # The formula leaves a choice among as many lengths as the stride; the graph makes it.
+    found["output_shape"] = tuple(UNKNOWN if size is None else size for size in sizes)
+    return found
+
+
+def pool(view: View) -> Settings:
+    """Read a pool over a window; padding does not count in an average.
+
+    Args:
+        view: the node; in MaxPoolV2 the window stands in slots 1 and 2.
+    """
+    sizes = view.get("ksize") or view.numbers(1)
+    kernel = _spatial(view, sizes)
+    if not kernel:
+        return {}
+    found = {**_window(view, kernel), "ceil_mode": False}
+    if view.op == "MaxPoolV2":
+        strides = _spatial(view, view.numbers(2))
+        if len(strides) != len(kernel):
+            return {}
+        found["stride"] = strides
+    if view.op.startswith("Avg"):
+        found["count_include_pad"] = False
+    return found
+
+
+def is_whole(view: View) -> bool:
+    """Tell whether a pool's window touches batch and channels not at all, as in every common network.
+
+    Args:
+        view: the node.
+    """
+    sizes = view.get("ksize") or view.numbers(1)
+    if sizes is None or len(sizes) < 3:
+        return False
+    return sizes[0] == 1 and sizes[1 if data_format(view) == "channels_first" else -1] == 1
+
+
+def product_flags(view: View) -> tuple[bool, bool]:
+    """Tell which sides of a product are transposed.
+
+    Args:
+        view: a MatMul or BatchMatMul.
+    """
+    names = ("transpose_a", "transpose_b") if view.op == "MatMul" else ("adj_x", "adj_y")
+    return bool(view.get(names[0], False)), bool(view.get(names[1], False))
+
+
+def is_linear(view: View) -> bool:
+    """Tell whether a product has a stored matrix on its right.
+
+    Args:
+        view: the node.
+    """
+    held = view.stored(1)
+    return held is not None and len(held.shape) == 2 == len(held.used) and not product_flags(view)[0]
+
+
+def product_kind(view: View) -> str:
+    """Tell a linear layer from a product of two activations.
+
+    Args:
+        view: the node.
+    """
+    if is_linear(view):
+        return "linear"
+    if view.op == "MatMul":
+        return "gemm"
+    return "einsum" if any(product_flags(view)) else "matmul"
+
+
+def product(view: View) -> Settings:
+    """Read a MatMul or BatchMatMul.
+
+    Args:
+        view: the node.
+    """
+    left, right = product_flags(view)
+    if is_linear(view):
+        rows, columns = (view.shape(1) or ())[::-1] if right else (view.shape(1) or ())
+        return {"in_features": rows, "out_features": columns}
+    if view.op == "MatMul":
+        return {"trans_a": left, "trans_b": right}
+    if left or right:
+        return {"equation": f"...{'ji' if left else 'ij'},...{'kj' if right else 'jk'}->...ik"}
+    return {}
+
+
+def batch_norm(view: View) -> Settings:
+    """Read a FusedBatchNorm of any version.
+
+    Args:
+        view: the node.
+    """
+    found: Settings = {
+        "eps": view.get("epsilon", 1e-4),
+        "axis": 1 if data_format(view) == "channels_first" else -1,
+    }
+    scale = view.shape(1)
+    return {**found, "num_features": scale[0]} if scale else found
+
+
+def local_response_norm(view: View) -> Settings:
+    """Read an LRN over the channels: a radius on both sides.
+
+    Args:
+        view: the node.
+    """
+    return {"size": 2 * int(view.get("depth_radius", 5)) + 1}
+
+
+def embedding(view: View) -> Settings:
+    """Read a Gather: an embedding where its table is stored.
+
+    Args:
+        view: the node.
+    """
+    table = view.shape(0)
+    if gather_kind(view) == "embedding" and table is not None:
+        return {"num_embeddings": table[0], "embedding_dim": table[1]}
+    axis = _gather_axis(view)
+    return {} if axis is None else {"axis": axis}
+
+
+def _gather_axis(view: View) -> int | None:
+    if view.get("batch_dims", 0):
+        return None
+    return view.number(2) if len(view.held) > 2 else 0
+
+
+def gather_kind(view: View) -> str:
+    """Tell an embedding from other ways of picking.
+
+    Args:
+        view: the node.
+    """
+    held, axis = view.stored(0), _gather_axis(view)
+    if axis is None:
+        return "unknown"
+    return "embedding" if held is not None and len(held.shape) == 2 and axis == 0 else "gather"
+
+
+Reader = Callable[[View], Settings]

@@ -1,0 +1,1 @@
+"""Checkpoints: the sorted table, its blocks, the variables in it."""

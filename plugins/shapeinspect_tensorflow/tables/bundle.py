@@ -1,0 +1,141 @@
+"""The variables that a checkpoint's index names: their types, shapes and places.
+
+Source: tensorflow/core/protobuf/tensor_bundle.proto and tensorflow/core/util/tensor_bundle/naming.cc.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from shapeinspect.dims import Shape, known
+from shapeinspect.sources.source import Source
+from shapeinspect_tensorflow.tables.shapes import shape
+from shapeinspect_tensorflow.tables.table import entries
+from shapeinspect_tensorflow.vocabulary import dtypes
+from shapeinspect_tensorflow.window import Window
+from shapeinspect_tensorflow.wire import fields, need, signed
+
+OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
+_MAX_SHARDS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One tensor of a checkpoint.
+
+    Args:
+        key: its name in the index.
+        dtype: the code of its element type.
+        shape: its lengths.
+        shard: the number of the data file that holds it.
+        offset: its first byte there.
+        nbytes: the bytes it takes there; 0 where it is cut into slices.
+        slices: into how many pieces it is cut; 0 for a whole one.
+    """
+
+    key: str
+    dtype: int
+    shape: Shape
+    shard: int = 0
+    offset: int = 0
+    nbytes: int = 0
+    slices: int = 0
+
+    @property
+    def is_string(self) -> bool:
+        """Whether it holds texts and not numbers."""
+        return self.dtype == dtypes.STRING
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What an index holds.
+
+    Args:
+        shards: how many data files there are.
+        big_endian: whether the numbers are stored high byte first.
+        entries: the tensors in the order of their keys.
+    """
+
+    shards: int
+    big_endian: bool
+    entries: tuple[Entry, ...]
+
+    def shard_name(self, index_name: str, shard: int) -> str:
+        """Return the name of a data file.
+
+        Args:
+            index_name: the index file's own name.
+            shard: the data file's number.
+
+        Example:
+            >>> Bundle(2, False, ()).shard_name("ckpt-7.index", 1)
+            'ckpt-7.data-00001-of-00002'
+        """
+        return f"{index_name.removesuffix('.index')}.data-{shard:05d}-of-{self.shards:05d}"
+
+
+def read(source: Source) -> Bundle:
+    """Read a checkpoint's index.
+
+    Args:
+        source: the ``.index`` file.
+
+    Raises:
+        UnreadableFileError: if it is cut off or corrupt.
+    """
+    with Window.open(source) as window:
+        shards, big_endian, found = 0, False, []
+        for key, value in entries(window):
+            inner = Window.over(value, source.label)
+            if not key:
+                shards, big_endian = _header(inner)
+            elif shards == 0:
+                raise window.fail("its first entry is no header")
+            elif not key.startswith(b"\0"):  # the slices of a tensor that is cut into pieces
+                found.append(_entry(inner, key.decode("utf-8", "replace"), shards))
+        if shards == 0:
+            raise window.fail("it holds no header")
+    return Bundle(shards, big_endian, tuple(found))
+
+
+def _header(window: Window) -> tuple[int, bool]:
+    shards = order = 0
+    for field in fields(window, 0, window.size):
+        if field.number == 1:
+            need(window, field, 0)
+            shards = field.value
+        elif field.number == 2:
+            order = field.value
+    if not 0 < shards <= _MAX_SHARDS:
+        raise window.fail(f"it claims {shards:,} data files")
+    return shards, order == 1
+
+
+def _entry(window: Window, key: str, shards: int) -> Entry:
+    dtype = shard = offset = nbytes = slices = 0
+    dims: Shape | None = ()
+    for field in fields(window, 0, window.size):
+        if field.number == 1:
+            dtype = field.value
+        elif field.number == 2:
+            need(window, field)
+            dims = shape(window, field.start, field.end)
+        elif field.number == 3:
+            shard = field.value
+        elif field.number == 4:
+            offset = signed(field.value)
+        elif field.number == 5:
+            nbytes = signed(field.value)
+        elif field.number == 7:
+            slices += 1
+    if dims is None or not known(dims):
+        raise window.fail(f"variable {key!r} has no whole shape")
+    found = Entry(key, dtype, dims, shard, offset, nbytes, slices)
+    if shard >= shards or offset < 0 or nbytes < 0:
+        raise window.fail(f"variable {key!r} stands in shard {shard} of {shards} at byte {offset}")
+    expected = dtypes.nbytes(found.dtype, prod(dim for dim in found.shape if isinstance(dim, int)))
+    if expected is not None and not found.slices and expected != found.nbytes:
+        raise window.fail(f"variable {key!r} takes {found.nbytes:,} bytes, its shape makes {expected:,}")
+    return found

@@ -1,0 +1,303 @@
+"""A checkpoint as a model: its variables by their real names, and what else it keeps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from shapeinspect.errors import UnreadableFileError, UsageError
+from shapeinspect.ir import Frozen, Model, Note
+from shapeinspect.sources.source import Source, check_inside, from_path
+from shapeinspect.text import many
+from shapeinspect_tensorflow.tables import bundle, objects
+from shapeinspect_tensorflow.tables.bundle import OBJECT_GRAPH, Bundle, Entry
+from shapeinspect_tensorflow.tables.variables import Variable, layers, natural
+from shapeinspect_tensorflow.vocabulary import dtypes
+from shapeinspect_tensorflow.window import Window
+
+_VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
+_SLOT = "/.OPTIMIZER_SLOT/"
+#: A graph of objects that is longer than this is not read for the names.
+_MAX_GRAPH = 32 << 20
+_COUNTERS = frozenset({"save_counter", "global_step"})
+#: The state that TensorFlow 1 optimizers keep beside a variable, and by themselves.
+_SLOTS = frozenset(
+    {"Adam", "AdaMax", "Adagrad", "Adadelta", "Momentum", "RMSProp", "Ftrl", "LAMB"}
+    | {"LARSOptimizer", "AdamWeightDecay", "adam_m", "adam_v"}
+)
+#: A second and third state of one variable is numbered.
+_SLOT_NUMBER = re.compile(r"_[12]$")
+_POWERS = frozenset({"beta1_power", "beta2_power"})
+
+
+def read(source: Source) -> Model:
+    """Read a checkpoint.
+
+    Args:
+        source: the ``.index`` file, or a directory of checkpoints.
+
+    Raises:
+        UnreadableFileError: if the index is cut off, corrupt or hostile.
+    """
+    notes: list[Note] = []
+    index = _choose(source, notes) if source.is_directory else source
+    found = bundle.read(index)
+    shards = _shards(index, found, notes)
+    graph = _graph(index, found, shards, notes)
+    kept, optimizer, counters, texts = _sort(found.entries, graph)
+    notes.extend(_apart(optimizer, counters, texts))
+    kept = _in_order(_once(kept, graph, notes), graph)
+    named = _names(kept, graph)
+    variables = [
+        Variable(
+            entry.key, named[entry.key][0], named[entry.key][1], entry.dtype, entry.shape,
+            dtypes.nbytes(entry.dtype, _size(entry)), None, shards[entry.shard].name,
+            values=_values(index, shards[entry.shard], entry, found.big_endian),
+        )
+        for entry in kept
+    ]  # fmt: skip
+    return Model(
+        source.label, "tensorflow-checkpoint", "tensorflow", "tensorflow-checkpoint", layers(variables),
+        notes=tuple(notes), metadata=Frozen(shards=str(found.shards)),
+    )  # fmt: skip
+
+
+def _size(entry: Entry) -> int:
+    total = 1
+    for dim in entry.shape:
+        total *= dim if isinstance(dim, int) else 1
+    return total
+
+
+def _choose(source: Source, notes: list[Note]) -> Source:
+    """Pick the checkpoint of a directory: the one its ``checkpoint`` file names, else the last."""
+    stems = sorted((entry[:-6] for entry in source.entries if entry.endswith(".index")), key=natural)
+    chosen = None
+    if "checkpoint" in source.entries:
+        chosen = _latest(source.sibling("checkpoint"))
+        if chosen is not None and chosen not in stems:
+            notes.append(Note(f'the file "checkpoint" names "{chosen}", which is not in this directory'))
+            chosen = None
+    if chosen is None:
+        if not stems:
+            raise UnreadableFileError(source.label, "this directory holds no checkpoint's index")
+        chosen = stems[-1]
+    if len(stems) > 1:
+        notes.append(Note(f'of {len(stems)} checkpoints in the directory, this is "{chosen}"'))
+    return source.sibling(f"{chosen}.index")
+
+
+def _latest(state: Source) -> str | None:
+    """Read ``model_checkpoint_path: "name"``; of an absolute path only the name is used."""
+    for line in state.head.decode("utf-8", "replace").splitlines():
+        label, colon, value = line.partition(":")
+        if colon and label.strip() == "model_checkpoint_path":
+            name = value.strip().strip('"')
+            name = name.rpartition("/")[2] if name.startswith("/") else name
+            check_inside(name, state.label)
+            return name
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Shard:
+    """A data file: its name, and its length if it is there."""
+
+    name: str
+    size: int | None
+
+
+def _shards(index: Source, found: Bundle, notes: list[Note]) -> Mapping[int, _Shard]:
+    """Look at the data files that the index needs, without opening them."""
+    ends: dict[int, int] = {}
+    for entry in found.entries:
+        ends[entry.shard] = max(ends.get(entry.shard, 0), entry.offset + entry.nbytes)
+    shards: dict[int, _Shard] = {}
+    missing: list[str] = []
+    for number, end in sorted(ends.items()):
+        name = found.shard_name(index.name, number)
+        size = _bytes_of(index, name)
+        if size is None:
+            missing.append(name)
+        shards[number] = _Shard(name, size)
+        if size is not None and size < end:
+            notes.append(
+                Note(f'the data file "{name}" ends {end - size:,} bytes before its last variable does')
+            )
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        notes.append(Note(f'the data file "{missing[0]}"{more} is not beside the index'))
+    return shards
+
+
+def _bytes_of(index: Source, name: str) -> int | None:
+    try:
+        return index.sibling(name).size if index.path is None else (index.path.parent / name).stat().st_size
+    except (OSError, UsageError):
+        return None
+
+
+def _open(index: Source, shard: _Shard) -> Source | None:
+    """Return a data file, if it lies beside the index or in the blobs of a model cache."""
+    if index.path is None:
+        return index.sibling(shard.name) if shard.size is not None else None
+    folder = index.path.parent
+    try:
+        real, home = (folder / shard.name).resolve(strict=True), folder.resolve(strict=True)
+    except (OSError, RuntimeError):
+        return None
+    cache = [above.parent / "blobs" for above in home.parents if above.name == "snapshots"]
+    if not any(real.is_relative_to(place) for place in (home, *cache)) or not real.is_file():
+        return None
+    return from_path(real, shard.name)
+
+
+_Graph = tuple[dict[str, objects.Named], frozenset[str]]
+
+
+def _graph(index: Source, found: Bundle, shards: Mapping[int, _Shard], notes: list[Note]) -> _Graph | None:
+    """Read the graph of objects from its data file, if there is one of a sensible length."""
+    entry = next((one for one in found.entries if one.key == OBJECT_GRAPH), None)
+    if entry is None:
+        return None
+    shard = shards[entry.shard]
+    end = entry.offset + entry.nbytes
+    data = _open(index, shard) if shard.size is not None and end <= shard.size else None
+    if data is None or not 4 < entry.nbytes <= _MAX_GRAPH:
+        notes.append(Note("the variables' real names are not at hand: these are the keys of the index"))
+        return None
+    with Window.open(data) as window:
+        # A text is stored as its length, a checksum of the length, and its bytes.
+        start = entry.offset
+        for byte in window.span(start, min(start + 10, end)):
+            start += 1
+            if byte < 0x80:
+                break
+        return objects.names(window, objects.parse(window, min(start + 4, end), end))
+
+
+def _sort(
+    entries: Sequence[Entry], graph: _Graph | None
+) -> tuple[list[Entry], list[Entry], list[Entry], list[Entry]]:
+    """Tell the model's variables from an optimizer's, counters, and texts."""
+    keys = {entry.key: entry.shape for entry in entries}
+    trackers = {key.partition("/_iterations/")[0] for key in keys if "/_iterations/" in key}
+    kept: list[Entry] = []
+    optimizer: list[Entry] = []
+    counters: list[Entry] = []
+    texts: list[Entry] = []
+    for entry in entries:
+        if entry.key == OBJECT_GRAPH:
+            continue
+        if entry.is_string:
+            texts.append(entry)
+        elif entry.key.removesuffix(_VALUE) in _COUNTERS:
+            counters.append(entry)
+        elif (graph is not None and entry.key in graph[1]) or _is_state(entry.key, keys, trackers):
+            optimizer.append(entry)
+        else:
+            kept.append(entry)
+    return kept, optimizer, counters, texts
+
+
+def _is_state(key: str, keys: Mapping[str, object], trackers: set[str]) -> bool:
+    if _SLOT in key:
+        return True
+    if any(key.startswith(f"{tracker}/") for tracker in trackers):
+        # Keras 3's optimizers track the model's own variables beside their state.
+        return "/_trainable_variables/" not in key
+    base, _, last = key.rpartition("/")
+    return (
+        last in _POWERS
+        or (_SLOT_NUMBER.sub("", last) in _SLOTS and keys.get(base) == keys[key])
+        or key in _POWERS
+    )
+
+
+def _apart(optimizer: list[Entry], counters: list[Entry], texts: list[Entry]) -> list[Note]:
+    notes = []
+    if optimizer:
+        size = sum(entry.nbytes for entry in optimizer)
+        state = f"{many(len(optimizer), 'tensor')}, {size:,} bytes"
+        notes.append(Note(f"besides the model it holds an optimizer's state: {state}"))
+    if counters:
+        notes.append(Note("besides the model it holds " + ", ".join(_plain(entry.key) for entry in counters)))
+    if texts:
+        notes.append(Note(f"besides the model it holds {many(len(texts), 'text')}, such as {texts[0].key}"))
+    return notes
+
+
+def _plain(key: str) -> str:
+    return key.removesuffix(_VALUE)
+
+
+def _once(kept: list[Entry], graph: _Graph | None, notes: list[Note]) -> list[Entry]:
+    """Drop the second copies that Keras's export makes of all variables."""
+    if graph is None:
+        return kept
+    copies, firsts = [], set()
+    for entry in kept:
+        named = graph[0].get(entry.key)
+        if named is None:
+            continue
+        identity = (named.full_name, entry.dtype, entry.shape)
+        if named.path[:1] == ("_all_variables",):
+            copies.append((identity, entry))
+        elif named.path[:1] in (("variables",), ("trainable_variables",), ("non_trainable_variables",)):
+            firsts.add(identity)
+    dropped = {entry.key for identity, entry in copies if identity in firsts and identity[0]}
+    if dropped:
+        notes.append(
+            Note(f"{many(len(dropped), 'variable')} stored twice, as Keras's export does, count once")
+        )
+    return [entry for entry in kept if entry.key not in dropped]
+
+
+def _in_order(kept: list[Entry], graph: _Graph | None) -> list[Entry]:
+    """Put the variables in the order of the objects, or of the numbers in their names."""
+    if graph is None:
+        return sorted(kept, key=lambda entry: natural(entry.key))
+    places = {key: place for place, key in enumerate(graph[0])}
+    return sorted(kept, key=lambda entry: places.get(entry.key, len(places)))
+
+
+def _names(kept: Sequence[Entry], graph: _Graph | None) -> dict[str, tuple[tuple[str, ...], str]]:
+    """Give each variable its layer's path and its role, in the order of the layers."""
+    named = graph[0] if graph is not None else {}
+    full = [named[entry.key].full_name for entry in kept if entry.key in named]
+    if len(full) == len(kept) == len(set(full)) and all("/" in name.strip("/") for name in full):
+        parts = {entry.key: tuple(named[entry.key].full_name.split("/")) for entry in kept}
+    else:
+        parts = {
+            entry.key: named[entry.key].path if entry.key in named else tuple(_plain(entry.key).split("/"))
+            for entry in kept
+        }
+    return {key: (part[:-1], part[-1] if part else key) for key, part in parts.items()}
+
+
+def _values(index: Source, shard: _Shard, entry: Entry, big_endian: bool) -> Callable[[], Any] | None:
+    """Return what reads a variable's numbers when it is called."""
+    spelled = dtypes.name(entry.dtype)
+    readable = spelled in dtypes.NUMPY or spelled == "bfloat16"
+    if entry.slices or not readable or shard.size is None or entry.offset + entry.nbytes > shard.size:
+        return None
+
+    def read_values() -> Any:
+        import numpy as np
+
+        data = _open(index, shard)
+        if data is None:
+            raise UnreadableFileError(
+                index.label, f'the data file "{shard.name}" leads outside its directory'
+            )
+        with Window.open(data) as window:
+            raw = window.whole(entry.offset, entry.offset + entry.nbytes)
+        order: Literal["<", ">"] = ">" if big_endian else "<"
+        if spelled == "bfloat16":  # the upper half of a float32
+            halves = np.frombuffer(raw, f"{order}u2").astype(np.uint32)
+            return (halves << 16).view(np.float32).reshape(entry.shape)
+        return np.frombuffer(raw, np.dtype(spelled).newbyteorder(order)).reshape(entry.shape)
+
+    return read_values

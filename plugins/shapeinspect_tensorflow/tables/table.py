@@ -1,0 +1,120 @@
+"""The entries of a LevelDB table, the format of a checkpoint's ``.index``.
+
+Source: tensorflow/core/lib/io/table_format.txt, format.h and block.cc.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shapeinspect_tensorflow.tables import snappy
+from shapeinspect_tensorflow.tables.crc32c import masked
+from shapeinspect_tensorflow.window import Window
+from shapeinspect_tensorflow.wire import Budget
+
+MAGIC = 0xDB4775248B80FB57
+FOOTER = 48
+#: A block is followed by one byte for its compression and four of checksum.
+_TRAILER = 5
+_PLAIN, _SNAPPY = 0, 1
+#: TensorFlow writes blocks of 256 KiB.
+_MAX_BLOCK = 16 << 20
+_MAX_ENTRIES = 2_000_000
+#: All keys together: prefixes are shared, so a small file could spell out very many bytes.
+_MAX_KEYS = 512 << 20
+
+
+def is_footer(tail: bytes) -> bool:
+    """Tell whether the last bytes of a file are those of a table.
+
+    Args:
+        tail: at least the last eight.
+
+    Example:
+        >>> is_footer(MAGIC.to_bytes(8, "little"))
+        True
+    """
+    return tail[-8:] == MAGIC.to_bytes(8, "little")
+
+
+def entries(window: Window) -> Iterator[tuple[bytes, bytes]]:
+    """Yield every key and value of a table, in the order of the keys.
+
+    Args:
+        window: the file.
+
+    Raises:
+        UnreadableFileError: if it is no table, or is cut off or corrupt.
+    """
+    if window.size < FOOTER:
+        raise window.fail("it is too short for a checkpoint's index", window.size)
+    footer_at = window.size - FOOTER
+    footer = window.span(footer_at, window.size)
+    if not is_footer(footer):
+        raise window.fail("it does not end as a checkpoint's index ends", window.size - 8)
+    _, _, at = _handle(window, footer, 0, footer_at)
+    offset, size, _ = _handle(window, footer, at, footer_at)
+    count, keys = Budget(window, "entries", _MAX_ENTRIES), Budget(window, "bytes of names", _MAX_KEYS)
+    behind, last = 0, b""
+    for _, handle in _block(window, offset, size, keys):
+        start, length, _ = _handle(window, handle, 0, footer_at)
+        if start < behind:  # else one block could be listed a million times
+            raise window.fail("its blocks overlap", start)
+        behind = start + length + _TRAILER
+        for key, value in _block(window, start, length, keys):
+            count.spend()
+            if key <= last and last:
+                raise window.fail("its names are not in order", start)
+            last = key
+            yield key, value
+
+
+def _handle(window: Window, data: bytes, at: int, end: int) -> tuple[int, int, int]:
+    """Read where a block is: its offset and length, and the byte behind the handle itself."""
+    offset, at = _varint(window, data, at)
+    size, at = _varint(window, data, at)
+    if size > _MAX_BLOCK:
+        raise window.fail(f"a block of {size:,} bytes is too long", offset)
+    if offset + size + _TRAILER > end:
+        raise window.fail(f"a block of {size:,} bytes at {offset:,} leads outside", offset)
+    return offset, size, at
+
+
+def _varint(window: Window, data: bytes, at: int) -> tuple[int, int]:
+    value = 0
+    for index, byte in enumerate(data[at : at + 10]):
+        value |= (byte & 0x7F) << 7 * index
+        if byte < 0x80:
+            return value, at + index + 1
+    raise window.fail("a number in the index is cut off")
+
+
+def _block(window: Window, offset: int, size: int, keys: Budget) -> Iterator[tuple[bytes, bytes]]:
+    stored = window.span(offset, offset + size + 1)
+    checksum = int.from_bytes(window.span(offset + size + 1, offset + size + _TRAILER), "little")
+    if masked(stored) != checksum:
+        raise window.fail("a block's checksum is wrong", offset)
+    data, compression = stored[:-1], stored[-1]
+    if compression == _SNAPPY:
+        try:
+            data = snappy.decode(data)
+        except ValueError as error:
+            raise window.fail(f"a compressed block: {error}", offset) from None
+    elif compression != _PLAIN:
+        raise window.fail(f"{compression} is no known compression", offset + size)
+    restarts = int.from_bytes(data[-4:], "little")
+    end = len(data) - 4 - 4 * restarts
+    if end < 0:
+        raise window.fail(f"a block of {len(data):,} bytes claims {restarts:,} restarts", offset)
+    at, key = 0, b""
+    while at < end:
+        shared, at = _varint(window, data, at)
+        fresh, at = _varint(window, data, at)
+        length, at = _varint(window, data, at)
+        if shared > len(key) or fresh + length > end - at:
+            raise window.fail("an entry leads outside its block", offset)
+        key = key[:shared] + data[at : at + fresh]
+        at += fresh
+        keys.spend(len(key))
+        yield key, data[at : at + length]
+        at += length

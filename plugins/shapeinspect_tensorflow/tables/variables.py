@@ -1,0 +1,103 @@
+"""Variables as layers: grouped by their names, with a kind where names and shapes prove one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shapeinspect.dims import Shape, known
+from shapeinspect.ir import Layer, Weight
+from shapeinspect_tensorflow.tables.evidence import Proof, prove, role
+from shapeinspect_tensorflow.vocabulary import dtypes
+from shapeinspect_tensorflow.vocabulary.layouts import TABLE
+
+#: No optimizer changes these, whatever the layer.
+_FROZEN = frozenset({"moving_mean", "moving_variance"})
+#: The state of a random number generator, which Keras keeps as a variable and does not count.
+_STATE = "seed_generator_state"
+_NUMBER = re.compile(r"(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One variable of a model.
+
+    Args:
+        name: its name in the file.
+        path: the layer that owns it, outermost part first; may be empty.
+        role: its own name in that layer.
+        dtype: the code of its element type.
+        shape: its lengths.
+        nbytes: the bytes it takes, or None if unknown.
+        trainable: whether an optimizer changes it, or None if nothing says so.
+        where: the file that holds it.
+        storage: what tied variables share.
+        values: reads its numbers.
+    """
+
+    name: str
+    path: tuple[str, ...]
+    role: str
+    dtype: int
+    shape: Shape
+    nbytes: int | None = None
+    trainable: bool | None = None
+    where: str | None = None
+    storage: str | None = None
+    values: Callable[[], Any] | None = None
+
+
+def natural(text: str) -> tuple[tuple[int, int, str], ...]:
+    """Return a key that sorts numbers in names by value.
+
+    Args:
+        text: a name.
+
+    Example:
+        >>> sorted(["layer-10", "layer-9"], key=natural)
+        ['layer-9', 'layer-10']
+    """
+    return tuple(
+        (1, int(part), "") if part.isdecimal() and len(part) < 19 else (0, 0, part)
+        for part in _NUMBER.split(text)
+    )
+
+
+def layers(variables: Iterable[Variable]) -> tuple[Layer, ...]:
+    """Group variables into layers.
+
+    Args:
+        variables: in the order in which their layers are to stand.
+    """
+    groups: dict[tuple[str, ...], list[Variable]] = {}
+    for variable in variables:
+        groups.setdefault(variable.path, []).append(variable)
+    return tuple(_layer(path, group) for path, group in groups.items())
+
+
+def _layer(path: tuple[str, ...], group: Sequence[Variable]) -> Layer:
+    shapes = {role(one.role): _whole(one.shape) for one in group}
+    proof = Proof()
+    if len(shapes) == len(group) and all(known(one.shape) for one in group):
+        proof = prove(shapes)
+    weights = tuple(_weight(one, proof.type) for one in group)
+    text = "/".join(path)
+    return Layer(text or "(root)", proof.kind, proof.type, path or ("(root)",), proof.attributes, weights,
+                 proof.candidates)  # fmt: skip
+
+
+def _whole(shape: Shape) -> tuple[int, ...]:
+    return tuple(dim for dim in shape if isinstance(dim, int))
+
+
+def _weight(variable: Variable, kind: str) -> Weight:
+    named = role(variable.role)
+    layout = TABLE.bind(kind, named, len(variable.shape)) if kind else None
+    trainable = False if named in _FROZEN and kind == "BatchNormalization" else variable.trainable
+    return Weight(
+        variable.name, named, variable.shape, dtypes.name(variable.dtype), variable.nbytes, trainable, layout,
+        storage=variable.storage, where=variable.where, buffer=named.startswith(_STATE),
+        values=variable.values,
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""TFLite: from the flatbuffer to a model."""

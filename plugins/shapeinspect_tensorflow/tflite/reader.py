@@ -1,0 +1,329 @@
+"""A TFLite file as a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+from shapeinspect.dims import UNKNOWN, Shape
+from shapeinspect.ir import Call, Frozen, Layer, Model, Note, Value, Weight
+from shapeinspect.sources.source import Source
+from shapeinspect.text import many
+from shapeinspect_tensorflow.graph.evaluate import Evaluator
+from shapeinspect_tensorflow.graph.evaluate import Source as Origin
+from shapeinspect_tensorflow.graph.input_symbols import opened
+from shapeinspect_tensorflow.graph.node_view import Held, View
+from shapeinspect_tensorflow.graph.ops import UNKNOWN_OP, Op
+from shapeinspect_tensorflow.graph.settings_conv import product_flags
+from shapeinspect_tensorflow.tflite import file as lite_file
+from shapeinspect_tensorflow.tflite.file import LiteFile, Operator, Subgraph, Tensor
+from shapeinspect_tensorflow.tflite.ops import OPS, SETTINGS
+from shapeinspect_tensorflow.tflite.packed import unpacked
+from shapeinspect_tensorflow.vocabulary import dtypes
+from shapeinspect_tensorflow.vocabulary.layouts import TABLE
+from shapeinspect_tensorflow.window import Window
+
+#: Kinds whose weights alone stand for the stored tensors they read; of others these are inputs, too.
+_OWN = frozenset({"conv", "conv_transpose", "linear", "embedding", "elementwise", "concat", "prelu", "lstm"})
+#: The operators that shapes are computed with.
+_TENSORFLOW = {
+    "PACK": "Pack", "SHAPE": "Shape", "STRIDED_SLICE": "StridedSlice", "CONCATENATION": "ConcatV2",
+    "CAST": "Cast", "RESHAPE": "Reshape", "ADD": "Add", "SUB": "Sub", "MUL": "Mul", "FLOOR_DIV": "FloorDiv",
+    "MAXIMUM": "Maximum", "MINIMUM": "Minimum",
+}  # fmt: skip
+_LOOPS = frozenset({"WHILE", "IF", "CALL_ONCE", "STABLEHLO_WHILE", "STABLEHLO_CASE"})
+
+
+def read(source: Source) -> Model:
+    """Read a TFLite file.
+
+    Args:
+        source: the file.
+
+    Raises:
+        UnreadableFileError: if it is cut off, corrupt or hostile.
+    """
+    with Window.open(source) as window:
+        file = lite_file.read(window)
+    builder = _Builder(source)
+    for number, graph in enumerate(file.subgraphs):
+        builder.add(graph, number)
+    notes = builder.notes()
+    if len(file.subgraphs) > 1:
+        notes.append(
+            Note(f"it holds {len(file.subgraphs)} graphs: the first is the network, the others follow it")
+        )
+    main = file.subgraphs[0]
+    return Model(
+        source.label, "tflite", "tflite", "tflite", tuple(builder.layers), tuple(builder.calls),
+        Frozen(builder.values), builder.ends(main.inputs), builder.ends(main.outputs), tuple(notes),
+        Frozen(_metadata(file)),
+    )  # fmt: skip
+
+
+def _metadata(file: LiteFile) -> dict[str, str]:
+    found = {"version": str(file.version)}
+    if file.description:
+        found["description"] = file.description
+    if file.signatures:
+        found["signatures"] = ", ".join(name for name, _ in file.signatures)
+    main = file.subgraphs[0]
+    for word, numbers in (("input", main.inputs), ("output", main.outputs)):
+        for number in numbers:
+            tensor = main.tensors[number]
+            if tensor.quantization is not None:
+                scale, zero = tensor.quantization.scale, tensor.quantization.zero_point
+                found[f"{word} {tensor.name}"] = f"scale {scale[0]:.9g}, zero point {zero[0] if zero else 0}"
+    return found
+
+
+@dataclass(slots=True)
+class _Names:
+    """Hands out names, each only once."""
+
+    taken: set[str] = field(default_factory=set)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def unique(self, name: str) -> str:
+        found = name
+        while found in self.taken:
+            self.counts[name] = self.counts.get(name, 0) + 1
+            found = f"{name}#{self.counts[name]}"
+        self.taken.add(found)
+        return found
+
+
+class _Builder:
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._paths = _Names()
+        self._value_names = _Names()
+        self._main: tuple[str, ...] = ()
+        self._external: set[str] = set()
+        self._sparse = 0
+        self._left_out = 0
+        self.layers: list[Layer] = []
+        self.calls: list[Call] = []
+        self.values: dict[str, Value] = {}
+
+    def add(self, graph: Subgraph, number: int) -> None:
+        """Add one graph; the names of all but the first begin with its own."""
+        graph = unpacked(graph)
+        prefix = f"{graph.name or f'subgraph{number}'}/" if number else ""
+        names = tuple(
+            self._value_names.unique(prefix + (tensor.name or f"tensor{index}"))
+            for index, tensor in enumerate(graph.tensors)
+        )
+        shapes = [_shape(tensor) for tensor in graph.tensors]
+        for place, index in enumerate(graph.inputs):
+            shapes[index] = opened(shapes[index], place, len(graph.inputs))
+        for index in (*graph.inputs, *graph.outputs):
+            self.values[names[index]] = Value(names[index], shapes[index], graph.tensors[index].dtype)
+        if not number:
+            self._main = names
+        evaluator = Evaluator(_sources(graph), shapes.__getitem__)
+        left_out = _shape_computations(graph)
+        self._left_out += len(left_out)
+        for place, one in enumerate(graph.operators):
+            if place not in left_out:
+                self._layer(graph, one, prefix, names, shapes, evaluator)
+
+    def ends(self, numbers: tuple[int, ...]) -> tuple[str, ...]:
+        """Return the names of the network's inputs or outputs."""
+        return tuple(self._main[number] for number in numbers)
+
+    def _layer(
+        self,
+        graph: Subgraph,
+        one: Operator,
+        prefix: str,
+        names: tuple[str, ...],
+        shapes: list[Shape | None],
+        evaluator: Evaluator[int],
+    ) -> None:
+        tensors = [graph.tensors[index] if index >= 0 else None for index in one.inputs]
+        view = _view(one, tensors, [shapes[index] if index >= 0 else None for index in one.inputs], evaluator)
+        op = OPS.get(one.op, UNKNOWN_OP)
+        kind, attributes = op.kind_of(view), dict(op.read(view))
+        path = self._paths.unique(prefix + _path(one, graph))
+        inputs: list[str] = []
+        weights: list[Weight] = []
+        for slot, (index, tensor) in enumerate(zip(one.inputs, tensors, strict=True)):
+            if {slot, slot - len(tensors)} & op.fixed:
+                continue
+            role = op.params.get(slot)
+            if tensor is None:
+                if role is None:
+                    inputs.append("")
+                continue
+            held = tensor.stored and index not in graph.inputs
+            weight = held and (role is not None or not _is_setting(tensor))
+            if weight:
+                weights.append(self._weight(one, op, slot, tensor, view))
+            number = held and not weight and bool(tensor.shape)  # its axes count where it is an operand
+            if (not held and not (role and tensor.variable)) or (held and kind not in _OWN) or number:
+                inputs.append(names[index])
+                self.values.setdefault(names[index], Value(names[index], shapes[index], tensor.dtype))
+        outputs = [names[index] if index >= 0 else "" for index in one.outputs]
+        for index in one.outputs:
+            if index >= 0:
+                self.values[names[index]] = Value(names[index], shapes[index], graph.tensors[index].dtype)
+        quantized = _quantization(weights, one, tensors, op)
+        if quantized:
+            attributes["quantization"] = quantized
+        while inputs and not inputs[-1]:
+            inputs.pop()
+        self.layers.append(
+            Layer(
+                path, kind, one.custom or one.op, tuple(path.split("/")), Frozen(attributes), tuple(weights)
+            )
+        )
+        self.calls.append(Call(path, tuple(inputs), tuple(outputs)))
+
+    def _weight(self, one: Operator, op: Op, slot: int, tensor: Tensor, view: View) -> Weight:
+        role = op.params.get(slot) or f"input{slot}"
+        shape = tensor.shape or ()
+        if tensor.external:
+            self._external.add(tensor.name)
+        self._sparse += tensor.sparse
+        return Weight(
+            tensor.name, role, shape, tensor.dtype, tensor.nbytes if not tensor.external else None, False,
+            _layout(one, role, shape, view), storage=None if tensor.external else f"buffer {tensor.buffer}",
+            values=_values(self._source, tensor),
+        )  # fmt: skip
+
+    def notes(self) -> list[Note]:
+        """Say what is not shown."""
+        found = []
+        others = sorted({layer.type for layer in self.layers if layer.kind == "unknown"} - _LOOPS)
+        if others:
+            shown = ", ".join(others[:8]) + (" and others" if len(others) > 8 else "")
+            found.append(Note(f"operators without a kind here: {shown}"))
+        if any(layer.type in _LOOPS for layer in self.layers):
+            found.append(Note("the work inside loops and branches is counted once"))
+        if self._left_out:
+            found.append(Note(f"left out: {many(self._left_out, 'operator')} that only compute shapes"))
+        if self._external:
+            found.append(Note(f"the values of {many(len(self._external), 'tensor')} stand in other files"))
+        if self._sparse:
+            found.append(
+                Note(f"of {many(self._sparse, 'tensor')} only the values that are not zero are stored")
+            )
+        return found
+
+
+def _shape(tensor: Tensor) -> Shape | None:
+    if tensor.shape is None:
+        return None
+    free = tensor.signature or tensor.shape
+    return tuple(UNKNOWN if want < 0 else have for want, have in zip(free, tensor.shape, strict=True))
+
+
+def _path(one: Operator, graph: Subgraph) -> str:
+    """Name an operator by what it makes: converters join the names of all that went into it."""
+    first = next((graph.tensors[index].name for index in one.outputs if index >= 0), "")
+    return first.partition(";")[0] or one.op.lower()
+
+
+def _view(
+    one: Operator, tensors: list[Tensor | None], shapes: list[Shape | None], evaluator: Evaluator[int]
+) -> View:
+    held = tuple(
+        Held(tensor.name, tensor.shape or (), tensor.shape or (), 0)
+        if tensor is not None and tensor.stored else None
+        for tensor in tensors
+    )  # fmt: skip
+
+    def evaluate(slot: int) -> tuple[int | None, ...] | None:
+        return None if tensors[slot] is None else evaluator.numbers(one.inputs[slot])
+
+    return View(one.op, one.options or {}, held, tuple(shapes), evaluate, len(one.outputs))
+
+
+def _sources(graph: Subgraph) -> Callable[[int], Origin[int]]:
+    """Tell what computes each tensor, in TensorFlow's names."""
+    made = {index: one for one in graph.operators for index in one.outputs}
+
+    def of(index: int) -> Origin[int]:
+        numbers, one = graph.tensors[index].numbers, made.get(index)
+        if numbers is not None or one is None:
+            return Origin("", numbers=numbers)
+        inputs = tuple(number if number >= 0 else None for number in one.inputs)
+        if one.op == "CONCATENATION":
+            inputs = (*inputs, None)  # the axis, which here is an option
+        return Origin(_TENSORFLOW.get(one.op, ""), inputs, one.options or {})
+
+    return of
+
+
+def _shape_computations(graph: Subgraph) -> frozenset[int]:
+    """Find the operators whose results are read as settings alone."""
+    made = {index: place for place, one in enumerate(graph.operators) for index in one.outputs}
+    read: set[int] = set()
+    needed = {made[index] for index in graph.outputs if index in made}
+    for one in graph.operators:
+        read.update(one.inputs)
+    # What nothing reads is no setting either.
+    needed |= {place for place, one in enumerate(graph.operators) if read.isdisjoint(one.outputs)}
+    stack = list(needed)
+    while stack:
+        one = graph.operators[stack.pop()]
+        fixed, count = SETTINGS.get(one.op, frozenset()), len(one.inputs)
+        for slot, index in enumerate(one.inputs):
+            place = made.get(index)
+            if place is not None and place not in needed and not {slot, slot - count} & fixed:
+                needed.add(place)
+                stack.append(place)
+    return frozenset(range(len(graph.operators))) - needed
+
+
+def _is_setting(tensor: Tensor) -> bool:
+    return tensor.numbers is not None or prod(tensor.shape or ()) <= 1
+
+
+def _layout(one: Operator, role: str, shape: tuple[int, ...], view: View) -> Any:
+    kind, sizes = one.op, {}
+    if one.op == "FULLY_CONNECTED" and view.get("weights_format"):
+        return None  # shuffled for one processor
+    if one.op == "BATCH_MATMUL":
+        kind = "BatchMatMul:transpose_b" if product_flags(view)[1] else "BatchMatMul"
+    if one.op == "DEPTHWISE_CONV_2D" and role == "filter":
+        channels = (OPS[one.op].read(view)).get("groups")
+        if not channels:
+            return None
+        sizes = {"c": channels}
+    return TABLE.bind(kind, role, len(shape), sizes)
+
+
+def _quantization(
+    weights: list[Weight], one: Operator, tensors: list[Tensor | None], op: Op
+) -> Mapping[str, Any] | None:
+    """Return scale, zero point and axis of each weight, by role."""
+    found = {}
+    roles = {weight.role for weight in weights}
+    for slot, tensor in enumerate(tensors):
+        role = op.params.get(slot) or f"input{slot}"
+        if tensor is None or tensor.quantization is None or role not in roles:
+            continue
+        given = tensor.quantization
+        facts: dict[str, Any] = {"scale": given.scale, "zero_point": given.zero_point}
+        if len(given.scale) > 1:
+            facts["axis"] = given.axis
+        found[role] = Frozen(facts)
+    return Frozen(found) if found else None
+
+
+def _values(source: Source, tensor: Tensor) -> Callable[[], Any] | None:
+    if tensor.external or tensor.sparse or tensor.dtype not in dtypes.NUMPY:
+        return None
+
+    def values() -> Any:
+        import numpy as np
+
+        with Window.open(source) as window:
+            raw = window.whole(tensor.start, tensor.start + tensor.nbytes)
+        return np.frombuffer(raw, np.dtype(tensor.dtype)).reshape(tensor.shape or ())
+
+    return values

@@ -1,0 +1,242 @@
+"""Settings of TFLite's own operators; the others are read as TensorFlow's.
+
+Source: https://www.tensorflow.org/mlir/tfl_ops
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+from shapeinspect.dims import UNKNOWN, Unknown
+from shapeinspect_tensorflow.graph.node_view import View
+from shapeinspect_tensorflow.graph.settings_shape import pad, target
+
+Settings = dict[str, Any]
+_AXES = {2: "hw", 3: "dhw"}
+
+
+def _window(view: View, kernel: tuple[Any, ...]) -> Settings:
+    """Read strides, dilations and padding; nothing where the options are missing."""
+    letters = _AXES.get(len(kernel), "")
+    stride = tuple(view.get(f"stride_{letter}") for letter in letters)
+    if view.get("padding") is None or None in stride or not letters:
+        return {}
+    return {
+        "kernel_size": kernel,
+        "stride": stride,
+        "dilation": tuple(view.get(f"dilation_{letter}", 1) for letter in letters),
+        "padding": view.get("padding").lower(),
+        "data_format": "channels_last",
+        **fused(view),
+    }
+
+
+def fused(view: View) -> Settings:
+    """Read the activation that is fused into an operator.
+
+    Args:
+        view: the node.
+    """
+    return {"activation": view.get("fused")} if view.get("fused") else {}
+
+
+def conv(view: View) -> Settings:
+    """Read CONV_2D, whose filter is ``o kh kw i``; groups follow from the input's channels.
+
+    Args:
+        view: the node.
+    """
+    kernel, shape = view.shape(1), view.shape(0)
+    if kernel is None or len(kernel) != 4:
+        return {}
+    found = {**_window(view, kernel[1:3]), "out_channels": kernel[0]}
+    return {**found, **_groups(shape, kernel[3])}
+
+
+def conv_3d(view: View) -> Settings:
+    """Read CONV_3D, whose filter is ``kd kh kw i o``.
+
+    Args:
+        view: the node.
+    """
+    kernel, shape = view.shape(1), view.shape(0)
+    if kernel is None or len(kernel) != 5:
+        return {}
+    return {**_window(view, kernel[:3]), "out_channels": kernel[4], **_groups(shape, kernel[3])}
+
+
+def _groups(shape: tuple[Any, ...] | None, inner: Any) -> Settings:
+    channels = shape[-1] if shape else None
+    if not isinstance(channels, int) or not isinstance(inner, int) or not inner or channels % inner:
+        return {}
+    return {"in_channels": channels, "groups": channels // inner}
+
+
+def depthwise(view: View) -> Settings:
+    """Read DEPTHWISE_CONV_2D, whose filter is ``1 kh kw (c m)``.
+
+    Args:
+        view: the node.
+    """
+    kernel, shape = view.shape(1), view.shape(0)
+    if kernel is None or len(kernel) != 4:
+        return {}
+    found = {**_window(view, kernel[1:3]), "out_channels": kernel[3]}
+    channels = shape[-1] if shape else None
+    if not isinstance(channels, int) and view.get("depth_multiplier"):
+        channels = kernel[3] // view.get("depth_multiplier")
+    if not isinstance(channels, int) or not channels or kernel[3] % channels:
+        return {}  # nothing proves the groups
+    return {**found, "in_channels": channels, "groups": channels}
+
+
+def conv_transpose(view: View) -> Settings:
+    """Read TRANSPOSE_CONV (``o kh kw i``) or CONV_3D_TRANSPOSE (``kd kh kw o i``).
+
+    Args:
+        view: the node; slot 0 holds the output's whole shape.
+    """
+    kernel = view.shape(1)
+    if kernel is None or len(kernel) not in (4, 5):
+        return {}
+    flat = len(kernel) == 4
+    space, into, out = (kernel[1:3], kernel[3], kernel[0]) if flat else (kernel[:3], kernel[4], kernel[3])
+    found = {**_window(view, space), "in_channels": into, "out_channels": out, "groups": 1}
+    sizes = view.partly(0)
+    fixed = sizes[1:-1] if sizes is not None and len(sizes) == len(space) + 2 else (None,) * len(space)
+    # The formula leaves a choice among as many lengths as the stride; the graph makes it.
+    return {**found, "output_shape": tuple(UNKNOWN if size is None else size for size in fixed)}
+
+
+def pool(view: View) -> Settings:
+    """Read a pool over a window; padding does not count in an average.
+
+    Args:
+        view: the node.
+    """
+    kernel = (view.get("filter_h"), view.get("filter_w"))
+    if None in kernel:
+        return {}
+    found = {**_window(view, kernel), "ceil_mode": False}
+    return {**found, "count_include_pad": False} if view.op == "AVERAGE_POOL_2D" else found
+
+
+def linear_kind(view: View) -> str:
+    """Tell whether FULLY_CONNECTED acts on the last axis; with more axes it flattens first.
+
+    Args:
+        view: the node.
+    """
+    shape, matrix = view.shape(0), view.shape(1)
+    if matrix is None or len(matrix) != 2:
+        return "unknown"
+    if shape is None or view.get("keep_num_dims"):
+        return "linear"
+    if len(shape) != 2:
+        return "unknown"
+    return "linear" if isinstance(shape[1], Unknown) or shape[1] == matrix[1] else "unknown"
+
+
+def linear(view: View) -> Settings:
+    """Read FULLY_CONNECTED, whose matrix is ``o i``.
+
+    Args:
+        view: the node.
+    """
+    matrix = view.shape(1)
+    if matrix is None or len(matrix) != 2:
+        return {}
+    return {"in_features": matrix[1], "out_features": matrix[0], **fused(view)}
+
+
+def lstm(view: View) -> Settings:
+    """Read UNIDIRECTIONAL_SEQUENCE_LSTM, whose matrices stand apart for each gate.
+
+    Args:
+        view: the node.
+    """
+    matrix, project = view.shape(2), view.shape(16)
+    if matrix is None or len(matrix) != 2:
+        return {}
+    found = {
+        "hidden_size": matrix[0], "input_size": matrix[1], "num_layers": 1, "bidirectional": False,
+        "batch_first": not view.get("time_major"), "return_sequences": True, "return_state": False,
+    }  # fmt: skip
+    return {**found, "proj_size": project[0]} if project else found
+
+
+def reshape(view: View) -> Settings:
+    """Read a RESHAPE: the target is the second input, or an option where there is none.
+
+    Args:
+        view: the node.
+    """
+    if len(view.held) > 1:
+        return target(view)
+    given = view.get("new_shape")
+    return {"shape": tuple(given)} if given else {}
+
+
+def gather(view: View) -> Settings:
+    """Read a GATHER along an axis, or an EMBEDDING_LOOKUP.
+
+    Args:
+        view: the node.
+    """
+    table = view.shape(1 if view.op == "EMBEDDING_LOOKUP" else 0)
+    if gather_kind(view) == "embedding" and table is not None:
+        return {"num_embeddings": table[0], "embedding_dim": table[1]}
+    return {"axis": view.get("axis", 0)}
+
+
+def gather_kind(view: View) -> str:
+    """Tell an embedding, whose table is stored, from other ways of picking.
+
+    Args:
+        view: the node.
+    """
+    held = view.stored(1 if view.op == "EMBEDDING_LOOKUP" else 0)
+    if view.get("batch_dims"):
+        return "unknown"
+    stored = held is not None and len(held.shape) == 2 and not view.get("axis", 0)
+    return "embedding" if stored else "unknown" if view.op == "EMBEDDING_LOOKUP" else "gather"
+
+
+def prelu(view: View) -> Settings:
+    """Read a PRELU: as many parameters as its slope holds.
+
+    Args:
+        view: the node.
+    """
+    slope = view.stored(1)
+    if slope is None:
+        return {}
+    return {"num_parameters": prod(dim for dim in slope.shape if isinstance(dim, int))}
+
+
+def concat(view: View) -> Settings:
+    """Read a CONCATENATION.
+
+    Args:
+        view: the node.
+    """
+    return {"axis": view.get("axis"), **fused(view)} if view.get("axis") is not None else {}
+
+
+def local_response_norm(view: View) -> Settings:
+    """Read a LOCAL_RESPONSE_NORMALIZATION over the channels: a radius on both sides.
+
+    Args:
+        view: the node.
+    """
+    return {} if view.get("radius") is None else {"size": 2 * view.get("radius") + 1}
+
+
+def mirror_pad(view: View) -> Settings:
+    """Read a MIRROR_PAD, with a pair for every axis.
+
+    Args:
+        view: the node.
+    """
+    return {**pad(view), "mode": "symmetric" if view.get("mode") else "reflect"}

@@ -1,0 +1,1 @@
+"""What TensorFlow calls things: layouts and dtypes."""

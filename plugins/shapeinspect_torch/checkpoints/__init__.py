@@ -1,0 +1,1 @@
+"""Zip files, legacy files, safetensors, shards and directories."""

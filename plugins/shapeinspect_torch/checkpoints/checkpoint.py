@@ -1,0 +1,242 @@
+"""From an opened checkpoint to a Model: choose the model in it, build its layers, say what is left out."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from shapeinspect.ir import Frozen, Layer, Model, Note
+from shapeinspect.sources.source import Source
+from shapeinspect.text import many
+from shapeinspect_torch.checkpoints import modules
+from shapeinspect_torch.checkpoints.container import Container
+from shapeinspect_torch.checkpoints.shards import BARE, Shard, is_index, read_index
+from shapeinspect_torch.pickles import collect, contents
+from shapeinspect_torch.pickles.allowlist import beyond
+from shapeinspect_torch.pickles.rebuild import Rebuilder
+from shapeinspect_torch.pickles.tensors import Tensor
+from shapeinspect_torch.pickles.values import reader
+from shapeinspect_torch.recognition.state_dict import layers_of
+from shapeinspect_torch.script.constants import as_weights, constants, notes_of
+
+if TYPE_CHECKING:
+    from shapeinspect_torch.script.values import Followed
+
+_SHOWN = 8
+
+#: Containers that every pickled module has, under the names of Python 2 and 3.
+_CONTAINERS = frozenset({"__builtin__.set", "builtins.set"})
+_COMPILED = "__torch__."
+#: Python's own modules, those of Python 2 among them: where what runs commands and opens files is.
+_LIBRARY = sys.stdlib_module_names | {"__builtin__", "commands", "exceptions", "copy_reg"}
+
+
+def read_checkpoint(source: Source) -> Model:
+    """Read a file that ``torch.save`` or TorchScript wrote.
+
+    Args:
+        source: the file, or the index of a sharded set.
+
+    Raises:
+        UnreadableFileError: if it is cut off, corrupt or hostile.
+    """
+    label = source.label
+    if is_index(source):
+        return _model(label, read_index(source, lambda file, _: load(file).shard()), ())
+    loaded = load(source)
+    return _model(label, loaded.shard(), loaded.layers, loaded.followed)
+
+
+def _model(label: str, shard: Shard, layers: tuple[Layer, ...], followed: Followed | None = None) -> Model:
+    bare, said = layers_of(shard.weights)
+    notes = shard.notes + ((Note(BARE),) if bare else ()) + said
+    model = Model(
+        label, shard.format, "torch", "torch", (*layers, *bare), notes=notes, metadata=shard.metadata
+    )
+    if followed is None:
+        return model
+    return replace(
+        model,
+        layers=(*followed.layers, *bare),
+        calls=followed.calls,
+        values=followed.values,
+        inputs=followed.inputs,
+        outputs=followed.outputs,
+        notes=(*notes, *followed.notes),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What one file holds.
+
+    Args:
+        format: which format it is of.
+        tensors: its tensors outside any module, with their names.
+        layers: the layers of the modules in it.
+        notes: what has to be said of it.
+        metadata: facts about it.
+        values: makes a tensor's values readable.
+        followed: the forward, as far as code in the file tells it.
+    """
+
+    format: str
+    tensors: tuple[collect.Named, ...]
+    layers: tuple[Layer, ...]
+    notes: tuple[Note, ...]
+    metadata: Frozen[str]
+    values: collect.Values
+    followed: Followed | None = None
+
+    def shard(self) -> Shard:
+        """Return its tensors outside any module as weights."""
+        keys = collect.shared(item.tensor for item in self.tensors)
+        made = (
+            collect.to_weight(item, self.values, keys, item.name.rpartition(".")[2]) for item in self.tensors
+        )
+        weights = tuple(weight for weight in made if weight is not None)
+        return Shard(self.format, weights, self.notes, self.metadata)
+
+
+def load(source: Source) -> Loaded:
+    """Open one file and find the model in it.
+
+    Args:
+        source: the file.
+
+    Raises:
+        UnreadableFileError: if it is cut off, corrupt or hostile.
+    """
+    from shapeinspect_torch.checkpoints.legacy import open_legacy, open_tar
+    from shapeinspect_torch.checkpoints.torch_zip import open_zip
+
+    opener: Callable[..., Container]
+    if source.head.startswith(b"PK\x03\x04"):
+        opener = open_zip
+    elif source.head[257:262] == b"ustar":
+        opener = open_tar
+    else:
+        opener = open_legacy
+    with source.open() as file:
+        return loaded(source, opener(source, file))
+
+
+def loaded(source: Source, container: Container) -> Loaded:
+    """Find the model in an opened container.
+
+    Args:
+        source: the file that it is or that it lies in.
+        container: the container.
+
+    Raises:
+        UnreadableFileError: if it is corrupt or hostile.
+    """
+    tensors = Rebuilder(source.label, container.loose)
+    top = container.pickle.value
+    survey = contents.Survey(top, tensors)
+    chosen = contents.choose(top, tensors, survey)
+    budget = collect.Budget(source.label, container.size)
+    found = collect.collect(chosen.node, chosen.skipped, tensors, survey, budget)
+    collect.unique(found.tensors, source.label)
+    walked = [modules.walk(path, node, tensors, budget, container.code) for path, node in found.modules]
+
+    def values(tensor: Tensor) -> Callable[[], object] | None:
+        if tensor.storage is None:
+            return None
+        return reader(source, container.place(tensor.storage), tensor)
+
+    inside = [tensor for tree in walked for module in tree for _, tensor, _ in module.weights]
+    every = [*(item.tensor for item in found.tensors), *inside]
+    held = constants(container.constants, tensors)
+    keys = collect.shared(every)
+    layers = tuple(layer for tree in walked for layer in modules.layers(tree, values, keys))
+    beside = container.constants.globals if container.constants is not None else ()
+    names = beyond((*container.pickle.globals, *container.named, *beside), container.plain)
+    metadata = {**container.metadata, **({"globals": ", ".join(names)} if names else {})}
+    notes: tuple[Note, ...] = (
+        *_about_choice(chosen),
+        *_about_tensors([*every, *held.values()], survey[top].tensors),
+        *_about_names(names),
+    )
+    followed = None
+    if container.format == "torchscript" and len(walked) == 1 and found.modules[0][0] == "":
+        settings = {layer.path: module.attributes for layer, module in zip(layers, walked[0], strict=True)}
+        from shapeinspect_torch.script.forward import follow  # a tenth of the time that a small file takes
+
+        weights = as_weights(held, values)
+        followed = follow(layers, settings, container.code, weights)
+        if followed is None:
+            notes = (*notes, Note("the order of its calls could not be followed through its code"))
+        notes = (*notes, *notes_of(layers if followed is None else followed.layers, weights))
+    return Loaded(container.format, tuple(found.tensors), layers, notes, Frozen(metadata), values, followed)
+
+
+def _about_choice(chosen: contents.Chosen) -> list[Note]:
+    notes = []
+    where = f'"{".".join(chosen.path)}"' if chosen.path else "the model"
+    full = [entry for entry in chosen.rest if entry.tally.tensors]
+    empty = [entry for entry in chosen.rest if not entry.tally.tensors]
+    if full:
+        told = [f'"{".".join(entry.path)}" ({_amount(entry.tally)})' for entry in full]
+        notes.append(Note(f"shown is {where}; the file also holds {_list(told)}"))
+    elif chosen.path:
+        notes.append(Note(f"shown is {where}"))
+    if empty:
+        told = [f'"{".".join(entry.path)}"' for entry in empty]
+        notes.append(Note(f"without tensors, and not shown: {_list(told)}"))
+    return notes
+
+
+def _amount(tally: contents.Tally) -> str:
+    return f"{many(tally.values, 'value')} in {many(tally.tensors, 'tensor')}"
+
+
+def _about_tensors(tensors: Sequence[Tensor], counted: int) -> list[Note]:
+    notes = []
+    if not tensors:
+        aside = many(counted, "tensor")
+        notes.append(
+            Note(f"no parameters and no buffers; its objects hold {aside} of another use")
+            if counted
+            else Note("the file holds no tensors")
+        )
+    views = collect.overlapping(tensors)
+    if views:
+        notes.append(Note(f"{views:,} weights are different views of storage that they share"))
+    told = (
+        ("meta", "on the meta device: the file holds shapes and no values"),
+        ("nested", "nested: lengths are part of the values"),
+        ("uninitialized", "not initialized yet: there is no shape"),
+    )
+    forms = Counter(tensor.form for tensor in tensors)
+    for form, text in told:
+        if forms[form]:
+            notes.append(Note(f"{many(forms[form], 'weight')} {'is' if forms[form] == 1 else 'are'} {text}"))
+    special = sorted(forms.keys() - {"strided", *(form for form, _ in told)})
+    if special:
+        notes.append(Note(f"some weights are kept in another form: {_list(special)}"))
+    return notes
+
+
+def _about_names(names: Sequence[str]) -> list[Note]:
+    # Few are shown, so what could do anything at all comes before the layers of a network.
+    ranked = sorted((name for name in names if not name.startswith(_COMPILED)), key=_harmless)
+    own = len(names) - len(ranked)
+    if own:
+        # TorchScript names each class of its own code, many of them once for every layer.
+        ranked[_SHOWN - 1 : _SHOWN - 1] = [f"{many(own, 'name')} in its own code"]
+    return [Note(f"not executed; globals referenced: {_list(ranked)}")] if names else []
+
+
+def _harmless(name: str) -> int:
+    if name in _CONTAINERS or name.startswith(("torch.nn.", "torch.ao.nn.")):
+        return 2
+    return 0 if name.partition(".")[0] in _LIBRARY else 1
+
+
+def _list(texts: Sequence[str]) -> str:
+    more = f" and {len(texts) - _SHOWN:,} more" if len(texts) > _SHOWN else ""
+    return ", ".join(texts[:_SHOWN]) + more

@@ -1,0 +1,45 @@
+"""What every container of a checkpoint gives: the pickle, and where each storage's bytes are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from shapeinspect_torch.pickles.reader import Pickle
+from shapeinspect_torch.pickles.records import Global
+from shapeinspect_torch.pickles.tensors import Storage, Tensor
+from shapeinspect_torch.pickles.values import Place
+from shapeinspect_torch.script.code import Source as Code
+
+
+def _no_code(_path: str) -> str | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """An opened checkpoint.
+
+    Args:
+        format: which format it is of.
+        pickle: the pickle that describes the object.
+        size: the length of that pickle in bytes.
+        place: finds the bytes of a storage, and refuses one that the file does not hold.
+        loose: tensors that a persistent id alone names (legacy tar files).
+        code: the code of TorchScript's classes.
+        constants: the pickle of the tensors that this code names, or None.
+        metadata: facts about the container.
+        named: what its other pickles name.
+        plain: what every such container names besides tensors.
+    """
+
+    format: str
+    pickle: Pickle
+    size: int
+    place: Callable[[Storage], Place]
+    loose: dict[str, Tensor] = field(default_factory=dict)
+    code: Code = field(default_factory=lambda: Code(_no_code))
+    constants: Pickle | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+    named: tuple[Global, ...] = ()
+    plain: frozenset[str] = frozenset()

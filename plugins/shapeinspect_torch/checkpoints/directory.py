@@ -1,0 +1,84 @@
+"""Directories of several files: which one is the model, what else is there, and what its config says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from shapeinspect.errors import UnreadableFileError
+from shapeinspect.ir import Model, Note
+from shapeinspect.sources.not_a_model import foreign
+from shapeinspect.sources.source import Source
+from shapeinspect_torch.checkpoints.json_text import read_json
+from shapeinspect_torch.checkpoints.shards import pick
+from shapeinspect_torch.file_names import INDEX, SUFFIX
+from shapeinspect_torch.recognition.model_config import with_config
+from shapeinspect_torch.recognition.peft import with_adapter
+
+_BIN_INDEX = "pytorch_model.bin.index.json"
+#: The names that are chosen whatever else there is, the best first.
+_BEST = (
+    "model" + INDEX, "model" + SUFFIX, _BIN_INDEX, "pytorch_model.bin",
+    "diffusion_pytorch_model" + INDEX, "diffusion_pytorch_model" + SUFFIX, "diffusion_pytorch_model.bin",
+    "adapter_model" + SUFFIX, "adapter_model.bin",
+)  # fmt: skip
+#: Endings of weights; a set of shards has too many to name.
+_WEIGHTS = (SUFFIX, ".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx", ".gguf", INDEX, _BIN_INDEX)
+_SHOWN = 5
+_MAX_CONFIG = 4 << 20
+
+
+def read_directory(source: Source) -> Model:
+    """Read the model of a directory.
+
+    Args:
+        source: the directory.
+
+    Raises:
+        UnreadableFileError: if its weights or its configuration are malformed, or a name leads outside.
+        UsageError: if it holds several models and none is named as the one.
+    """
+    chosen, notes = pick(source, _BEST, (INDEX, SUFFIX))
+    name = chosen.name
+    model = _read(chosen, name)
+    told = {weight.where for layer in model.layers for weight in layer.weights}
+    others = [
+        entry
+        for entry in source.entries
+        if entry.endswith(_WEIGHTS) and entry != name and entry not in told and entry not in _SIDE
+    ]
+    if others:
+        more = f" and {len(others) - _SHOWN:,} more" if len(others) > _SHOWN else ""
+        notes += (Note(f"not read: {', '.join(others[:_SHOWN])}{more}"),)
+    model = replace(model, source=source.label, notes=(*notes, *model.notes))
+    if name.startswith("adapter_model") and "adapter_config.json" in source.entries:
+        return with_adapter(model, _config(source, "adapter_config.json"))
+    if "config.json" in source.entries:
+        return with_config(model, _config(source, "config.json"))
+    return model
+
+
+#: Files with such an ending that hold no weights of the model.
+_SIDE = frozenset({
+    "training_args.bin", "optimizer.pt", "optimizer.bin", "scheduler.pt", "scheduler.bin", "rng_state.pth",
+})  # fmt: skip
+
+
+def _read(chosen: Source, name: str) -> Model:
+    if (refused := foreign(chosen)) is not None:
+        raise refused
+    if name.endswith((INDEX, SUFFIX)):
+        from shapeinspect_torch.checkpoints.safetensors_file import read_safetensors
+
+        return read_safetensors(chosen)
+    from shapeinspect_torch.checkpoints.checkpoint import read_checkpoint
+
+    return read_checkpoint(chosen)
+
+
+def _config(source: Source, name: str) -> dict[str, Any]:
+    file = source.sibling(name)
+    if (file.size or 0) > _MAX_CONFIG:
+        raise UnreadableFileError(source.label, f"its {name} has more than {_MAX_CONFIG:,} bytes")
+    with file.open() as opened:
+        return read_json(opened.read(_MAX_CONFIG), source.label, f"its {name}")

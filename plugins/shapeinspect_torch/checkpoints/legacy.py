@@ -1,0 +1,296 @@
+"""The two containers that ``torch.save`` wrote before 1.6: a row of pickles, and before that a tar.
+
+Source: ``torch/serialization.py``, ``_legacy_load`` and ``_legacy_save``: five pickles (magic number,
+protocol version, system, object, storage keys), then for each key an 8-byte little-endian count
+and the elements. The tar has the members ``storages``, ``tensors`` and ``pickle``.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import BinaryIO
+
+from shapeinspect.errors import UnreadableFileError
+from shapeinspect.sources.source import Source
+from shapeinspect_torch.checkpoints.container import Container
+from shapeinspect_torch.pickles.machine import MAX_BYTES, TruncatedPickleError
+from shapeinspect_torch.pickles.reader import Pickle, read_pickle
+from shapeinspect_torch.pickles.rebuild import Rebuilder
+from shapeinspect_torch.pickles.records import Global, Node, brief
+from shapeinspect_torch.pickles.tensors import Storage, Tensor, product, reach
+from shapeinspect_torch.pickles.values import Place
+from shapeinspect_torch.vocabulary.dtypes import STORAGES
+
+MAGIC = 0x1950A86A20F9469CFC6C
+_PROTOCOL = 1001
+_FIRST_READ = 256 << 10
+_GROWTH = 4
+_COUNT = Struct("<Q")
+_MAX_STORAGES = 1_000_000
+_MAX_RANK = 64
+_BLOCK = 512
+_MAX_MEMBERS = 64
+
+
+class Cursor:
+    """Reads one pickle after the other from a file, as little ahead as it takes.
+
+    Args:
+        source: the file.
+        file: the same, open.
+        at: where to begin.
+        end: where what is read ends.
+    """
+
+    def __init__(self, source: Source, file: BinaryIO, at: int = 0, end: int | None = None) -> None:
+        self.label = source.label
+        self._file = file
+        self.at = at
+        self.end = (source.size or 0) if end is None else end
+        # What has been read already, and where it begins; several small pickles share one read.
+        self._ahead = b""
+        #: Everything that its pickles name, in their order.
+        self.named: dict[Global, None] = {}
+        self._ahead_at = at
+
+    def pickle(self) -> Pickle:
+        """Read the next pickle.
+
+        Raises:
+            UnreadableFileError: if it is malformed, too large or cut off.
+        """
+        left = min(self.end - self.at, MAX_BYTES)
+        while True:
+            start = self.at - self._ahead_at
+            try:
+                found = read_pickle(self._ahead, self.label, start=start, base=self._ahead_at)
+            except TruncatedPickleError:
+                ahead = max(len(self._ahead) - start, 0)
+                if ahead >= left:
+                    raise
+                self._ahead = self._peek(min(max(_GROWTH * ahead, _FIRST_READ), left))
+                self._ahead_at = self.at
+                continue
+            self.at = self._ahead_at + found.end
+            self.named.update(dict.fromkeys(found.globals))
+            return found
+
+    def take(self, size: int) -> bytes:
+        """Read the next ``size`` bytes.
+
+        Args:
+            size: how many.
+
+        Raises:
+            UnreadableFileError: if there are not so many.
+        """
+        if size > self.end - self.at:
+            raise UnreadableFileError(self.label, "the file is cut off", offset=self.at)
+        data = self._peek(size)
+        self.at += size
+        return data
+
+    def skip(self, size: int) -> int:
+        """Pass over ``size`` bytes and return where they begin.
+
+        Args:
+            size: how many.
+
+        Raises:
+            UnreadableFileError: if there are not so many.
+        """
+        if size > self.end - self.at:
+            raise UnreadableFileError(
+                self.label, f"{size:,} bytes of a storage reach beyond the end of the file", offset=self.at
+            )
+        start = self.at
+        self.at += size
+        return start
+
+    def _peek(self, size: int) -> bytes:
+        self._file.seek(self.at)
+        return self._file.read(size)
+
+
+def open_legacy(source: Source, file: BinaryIO) -> Container:
+    """Read the row of pickles.
+
+    Args:
+        source: the file.
+        file: the same, open.
+
+    Raises:
+        UnreadableFileError: if it is none, or damaged.
+    """
+    cursor = Cursor(source, file)
+    if cursor.pickle().value != MAGIC:
+        raise UnreadableFileError(
+            source.label,
+            "it is a pickle, but not one that torch.save wrote",
+            hint="save the state dict with torch.save or safetensors",
+        )
+    if cursor.pickle().value != _PROTOCOL:
+        raise UnreadableFileError(source.label, "it is of an unknown version of torch's legacy format")
+    system = cursor.pickle().value
+    start = cursor.at
+    pickle = cursor.pickle()
+    size = cursor.at - start
+    keys = cursor.pickle().value
+    if not isinstance(keys, list) or len(keys) > _MAX_STORAGES:
+        raise UnreadableFileError(source.label, "the list of storages is missing", offset=cursor.at)
+    big = isinstance(system, dict) and system.get("little_endian") is False
+    places = _places(cursor, pickle, [_key(key, cursor) for key in keys], big)
+
+    def place(storage: Storage) -> Place:
+        if storage.key not in places:
+            raise UnreadableFileError(source.label, f"the file holds no storage {storage.key!r}")
+        return places[storage.key]
+
+    return Container("torch-legacy", pickle, size, place, named=tuple(cursor.named))
+
+
+def _places(cursor: Cursor, pickle: Pickle, keys: list[str], big: bool) -> dict[str, Place]:
+    """Find each storage behind the pickles; how long one is, its count and its type tell."""
+    tensors = Rebuilder(cursor.label)
+    kept = (item for item in pickle.outside if type(item.pid) is tuple and item.pid[:1] != ("module",))
+    storages = {storage.key: storage for storage in map(tensors.storage, kept)}
+    places: dict[str, Place] = {}
+    for key in keys:
+        storage = storages.get(key)
+        if storage is None or key in places:
+            raise UnreadableFileError(
+                cursor.label, f"nothing tells the type of storage {key!r}", offset=cursor.at
+            )
+        count = _COUNT.unpack(cursor.take(_COUNT.size))[0]
+        if count != storage.size:
+            raise UnreadableFileError(
+                cursor.label,
+                f"storage {key!r} has {count:,} elements, where its tensors say {storage.size:,}",
+                offset=cursor.at - _COUNT.size,
+            )
+        places[key] = Place(cursor.skip(storage.nbytes), storage.nbytes, big)
+    return places
+
+
+def open_tar(source: Source, file: BinaryIO) -> Container:
+    """Read the tar that torch wrote before 0.2.
+
+    Args:
+        source: the file.
+        file: the same, open.
+
+    Raises:
+        UnreadableFileError: if a member is missing or damaged.
+    """
+    members = _members(source, file)
+    missing = [name for name in ("storages", "tensors", "pickle") if name not in members]
+    if missing:
+        raise UnreadableFileError(source.label, f"the tar has no member {missing[0]!r}")
+    parts = {name: Cursor(source, file, *members[name]) for name in ("storages", "tensors", "pickle")}
+    storages, places = _tar_storages(parts["storages"])
+    tensors = _tar_tensors(parts["tensors"], storages)
+    cursor = parts["pickle"]
+    start = cursor.at
+    pickle = cursor.pickle()
+    return Container(
+        "torch-tar", pickle, cursor.at - start, lambda storage: places[storage.key], loose=tensors,
+        named=tuple(name for part in parts.values() for name in part.named),
+    )  # fmt: skip
+
+
+def _members(source: Source, file: BinaryIO) -> dict[str, tuple[int, int]]:
+    """List the plain files of a tar, each with where it begins and ends.
+
+    Source: POSIX.1-1988 ustar: name in bytes 0 to 99, size in octal in 124 to 135, type in 156.
+    """
+    size = source.size or 0
+    found: dict[str, tuple[int, int]] = {}
+    at = 0
+    for _ in range(_MAX_MEMBERS):
+        file.seek(at)
+        head = file.read(_BLOCK)
+        if len(head) < _BLOCK or not head.strip(b"\0"):
+            break
+        try:
+            length = int(head[124:136].rstrip(b" \0") or b"0", 8)
+        except ValueError:
+            length = -1
+        start = at + _BLOCK
+        if length < 0 or length > size - start:
+            raise UnreadableFileError(source.label, "a member of the tar is cut off", offset=at)
+        name = head[:100].rstrip(b"\0").decode("ascii", "replace").removeprefix("./")
+        if head[156:157] in (b"0", b"\0"):
+            if name in found:
+                raise UnreadableFileError(source.label, f"member {name!r} is there twice", offset=at)
+            found[name] = (start, start + length)
+        at = start + -(-length // _BLOCK) * _BLOCK
+    return found
+
+
+def _tar_storages(cursor: Cursor) -> tuple[dict[str, Storage], dict[str, Place]]:
+    storages: dict[str, Storage] = {}
+    places: dict[str, Place] = {}
+    for _ in range(_number(cursor)):
+        key, location, kind = _fields(cursor, 3)
+        dtype = STORAGES.get(kind.name) if type(kind) is Global else None
+        if dtype is None:
+            raise UnreadableFileError(
+                cursor.label, f"storage {brief(key)} is of an unknown type", offset=cursor.at
+            )
+        count = _COUNT.unpack(cursor.take(_COUNT.size))[0]
+        name = _key(key, cursor)
+        storage = Storage(name, dtype, count, 0, location if isinstance(location, str) else "")
+        storages[name] = storage
+        places[name] = Place(cursor.skip(storage.nbytes), storage.nbytes)
+    views = cursor.pickle().value
+    for view in views if isinstance(views, list) else []:
+        target, root, offset, count = view if isinstance(view, tuple) and len(view) == 4 else (None,) * 4
+        whole = None if root is None else storages.get(_key(root, cursor))
+        if whole is None or type(offset) is not int or type(count) is not int or offset < 0 or count < 0:
+            raise UnreadableFileError(cursor.label, "a view names no storage", offset=cursor.at)
+        if offset + count > whole.size:
+            raise UnreadableFileError(
+                cursor.label, f"a view reaches beyond storage {whole.key}", offset=cursor.at
+            )
+        storages[_key(target, cursor)] = whole._replace(start=offset)
+    return storages, places
+
+
+def _tar_tensors(cursor: Cursor, storages: dict[str, Storage]) -> dict[str, Tensor]:
+    tensors: dict[str, Tensor] = {}
+    for _ in range(_number(cursor)):
+        key, storage_key, _ = _fields(cursor, 3)
+        name, storage = _key(key, cursor), storages.get(_key(storage_key, cursor))
+        rank = int.from_bytes(cursor.take(8)[:4], "little")
+        if storage is None or rank > _MAX_RANK:
+            raise UnreadableFileError(cursor.label, f"tensor {name} cannot be read", offset=cursor.at)
+        numbers = Struct(f"<{2 * rank + 1}q").unpack(cursor.take(8 * (2 * rank + 1)))
+        shape, stride, offset = numbers[:rank], numbers[rank : 2 * rank], numbers[-1]
+        fits = min(numbers) >= 0 and product(shape) < 2**63
+        if not fits or storage.start + offset + reach(shape, stride) > storage.size:
+            raise UnreadableFileError(
+                cursor.label, f"tensor {name} reaches beyond its storage", offset=cursor.at
+            )
+        tensors[name] = Tensor(shape, storage.dtype, stride, storage.start + offset, storage)
+    return tensors
+
+
+def _key(node: Node, cursor: Cursor) -> str:
+    """Return a key, which is a text or a number; anything else is not even written out."""
+    if not isinstance(node, str | int):
+        raise UnreadableFileError(cursor.label, f"a key of a storage is {brief(node)}", offset=cursor.at)
+    return str(node)
+
+
+def _number(cursor: Cursor) -> int:
+    number = cursor.pickle().value
+    if type(number) is not int or not 0 <= number <= _MAX_STORAGES:
+        raise UnreadableFileError(cursor.label, "a count in the tar is no number", offset=cursor.at)
+    return number
+
+
+def _fields(cursor: Cursor, count: int) -> tuple[Node, ...]:
+    fields = cursor.pickle().value
+    if type(fields) is not tuple or len(fields) != count:
+        raise UnreadableFileError(cursor.label, "an entry of the tar is malformed", offset=cursor.at)
+    return fields

@@ -1,0 +1,177 @@
+"""Whole pickled modules: their tree, class names, settings and weights, with no class imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from shapeinspect.ir import Frozen, Layer, Weight
+from shapeinspect_torch.pickles.collect import Budget, Named, Values, to_weight
+from shapeinspect_torch.pickles.contents import is_module, is_script
+from shapeinspect_torch.pickles.rebuild import Rebuilder
+from shapeinspect_torch.pickles.records import Global, Node, Persistent, Reduce, key_name, spelled
+from shapeinspect_torch.pickles.tensors import Tensor
+from shapeinspect_torch.recognition.signatures import recognize
+from shapeinspect_torch.script.code import Source as Code
+from shapeinspect_torch.vocabulary.layouts import bind
+
+_MAX_TUPLE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """One module of the tree.
+
+    Args:
+        path: its path; empty for the outermost one.
+        name: its class, with the module that defines it.
+        attributes: its plain settings.
+        weights: its own tensors by role, and whether each is a buffer (None: not known).
+    """
+
+    path: str
+    name: str
+    attributes: Mapping[str, object]
+    weights: tuple[tuple[str, Tensor, bool | None], ...]
+
+
+def walk(path: str, top: Node, tensors: Rebuilder, budget: Budget, code: Code) -> list[Module]:
+    """List a module and all modules inside it, containers before what they hold.
+
+    Args:
+        path: its path.
+        top: its record.
+        tensors: what knows a tensor's record.
+        budget: how many rows there may be.
+        code: what TorchScript says about its classes.
+
+    Raises:
+        UnreadableFileError: for a cycle, or too many rows.
+    """
+    found: list[Module] = []
+    # A module that stands in many places is taken apart once.
+    known: dict[int, tuple[Module, list[tuple[str, Node]]]] = {}
+    waiting = [(path, top, 0)]
+    while waiting:
+        at, node, depth = waiting.pop()
+        budget.spend(at, depth)
+        if id(node) not in known:
+            known[id(node)] = _module(at, node, tensors, code)
+        module, inner = known[id(node)]
+        found.append(module if module.path == at else replace(module, path=at))
+        prefix = f"{at}." if at else ""
+        waiting.extend((f"{prefix}{key}", child, depth + 1) for key, child in reversed(inner))
+        for role, _, _ in module.weights:
+            budget.spend(role, depth)
+    return found
+
+
+def _module(path: str, node: Reduce, tensors: Rebuilder, code: Code) -> tuple[Module, list[tuple[str, Node]]]:
+    name = class_name(node)
+    state = node.state if isinstance(node.state, dict) else {}
+    if is_script(node):
+        roles = code.roles(name)
+        named = [(key_name(key), value) for key, value in state.items()]
+        held = [(key, tensors.tensor(value), roles.get(key)) for key, value in named]
+        inner = [(key, value) for key, value in named if is_module(value)]
+        settings = {**_plain(state), **code.constants(name)}
+    else:
+        held = [
+            (key_name(key), tensors.tensor(value), group == "_buffers")
+            for group in ("_parameters", "_buffers")
+            for key, value in _items(state.get(group))
+        ]
+        inner = [(key_name(key), value) for key, value in _items(state.get("_modules")) if is_module(value)]
+        settings = _plain(state)
+    for key, value in state.items():
+        packed = tensors.inside(value, 0) if _is_packed(value) else ()
+        held += [(f"{key}.{at}", tensor, False) for at, tensor in enumerate(packed)]
+    weights = tuple((role, tensor, buffer) for role, tensor, buffer in held if tensor is not None)
+    return Module(path, name, settings, weights), inner
+
+
+def _is_packed(node: Node) -> bool:
+    """Tell whether an object holds a weight and its bias as a quantized kernel wants them."""
+    # As a pickle of modules and as TorchScript names it.
+    named = spelled(node.func) if type(node) is Reduce else ""
+    return named.startswith(("torch.ScriptObject", "__torch__.torch.classes."))
+
+
+def _items(node: Node) -> list[tuple[Node, Node]]:
+    if type(node) is Reduce:
+        node = node.pairs
+    return list(node.items()) if isinstance(node, dict) else []
+
+
+def class_name(node: Reduce) -> str:
+    """Return the class of a pickled object, with its module, as the file names it.
+
+    Args:
+        node: its record.
+    """
+    cls = node.func
+    if spelled(cls) in ("copyreg._reconstructor", "copy_reg._reconstructor"):
+        cls = node.args[0] if type(node.args) is tuple and node.args else None
+    if type(cls) is Persistent and type(cls.pid) is tuple and len(cls.pid) > 1:
+        # ("module", class, file, source) of the legacy format; without the first in its tar.
+        cls = cls.pid[0] if type(cls.pid[0]) is Global else cls.pid[1]
+    return str(cls).removeprefix("__torch__.") if type(cls) is Global else "?"
+
+
+def _plain(state: Mapping[Node, Node]) -> dict[str, object]:
+    """The settings among a module's attributes: numbers, texts, and tuples of them."""
+    found = {}
+    for key, value in state.items():
+        if type(value) is Reduce and spelled(value.func) == "torch.Size" and type(value.args) is tuple:
+            value = value.args[0] if value.args else ()  # noqa: PLW2901  # a torch.Size is the tuple in it
+        kept = type(value) in (int, float, bool, str, type(None)) or (
+            type(value) in (tuple, list)
+            and len(value) <= _MAX_TUPLE
+            and all(type(part) in (int, float, str, type(None)) for part in value)
+        )
+        if type(key) is str and kept:
+            found[key] = value
+    return found
+
+
+def layers(tree: Sequence[Module], values: Values, keys: dict[Tensor, str]) -> list[Layer]:
+    """Turn the modules of one tree into layers.
+
+    Args:
+        tree: a module and all inside it, as :func:`walk` lists them.
+        values: makes a tensor's values readable.
+        keys: the key of each tensor that occurs twice.
+    """
+    holders = {module.path.rpartition(".")[0] for module in tree if module.path}
+    return [_layer(module, values, keys, module.path in holders) for module in tree]
+
+
+def _layer(module: Module, values: Values, keys: dict[Tensor, str], has_inner: bool) -> Layer:
+    short = module.name.rpartition(".")[2]
+    shapes = {role: tensor.shape for role, tensor, _ in module.weights if tensor.shape is not None}
+    kind, attributes, native = recognize(module.name, module.attributes, shapes)
+    if kind == "unknown" and has_inner:
+        kind = "module"
+    groups = attributes.get("groups")
+    sizes = {"g": groups} if isinstance(groups, int) and groups > 0 else {}
+    prefix = f"{module.path}." if module.path else ""
+    weights = []
+    for role, tensor, buffer in module.weights:
+        made = to_weight(Named(f"{prefix}{role}", tensor), values, keys, role)
+        if made is not None:
+            layout = bind(native, role, len(made.shape), sizes)
+            weights.append(_marked(replace(made, layout=layout), buffer))
+    path = module.path or short
+    return Layer(
+        path,
+        kind,
+        short,
+        tuple(module.path.split(".")) if module.path else (short,),
+        Frozen(attributes),
+        tuple(weights),
+        origin=module.name,
+    )
+
+
+def _marked(weight: Weight, buffer: bool | None) -> Weight:
+    return replace(weight, buffer=True, trainable=False) if buffer else weight

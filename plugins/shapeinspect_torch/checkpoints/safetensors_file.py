@@ -1,0 +1,281 @@
+"""The header of a safetensors file, checked as the reference reader checks it, and duplicates refused.
+
+Source: https://huggingface.co/docs/safetensors/index#format and ``safetensors/src/tensor.rs``
+(``Metadata::validate``): an 8-byte little-endian length, a JSON object of at most 100,000,000 bytes,
+then tensors that follow each other without a hole, without overlap, up to the end of the file.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from shapeinspect.errors import UnreadableFileError
+from shapeinspect.ir import Frozen, Model, Note, Weight
+from shapeinspect.sources.source import Source
+from shapeinspect_torch.checkpoints.shards import BARE, Shard, is_index, read_index
+from shapeinspect_torch.file_names import MAX_HEADER
+from shapeinspect_torch.pickles.tensors import Tensor, contiguous
+from shapeinspect_torch.pickles.values import Place, read
+from shapeinspect_torch.recognition.state_dict import layers_of
+
+if TYPE_CHECKING:
+    import numpy as np
+
+#: The format's element types: numpy's (or ml_dtypes') spelling and bits of one element.
+DTYPES = {
+    "BOOL": ("bool", 8),
+    "F4": ("float4_e2m1fn", 4),
+    "F6_E2M3": ("float6_e2m3fn", 6),
+    "F6_E3M2": ("float6_e3m2fn", 6),
+    "U8": ("uint8", 8),
+    "I8": ("int8", 8),
+    "F8_E5M2": ("float8_e5m2", 8),
+    "F8_E4M3": ("float8_e4m3fn", 8),
+    "F8_E8M0": ("float8_e8m0fnu", 8),
+    "F8_E4M3FNUZ": ("float8_e4m3fnuz", 8),
+    "F8_E5M2FNUZ": ("float8_e5m2fnuz", 8),
+    "I16": ("int16", 16),
+    "U16": ("uint16", 16),
+    "F16": ("float16", 16),
+    "BF16": ("bfloat16", 16),
+    "I32": ("int32", 32),
+    "U32": ("uint32", 32),
+    "F32": ("float32", 32),
+    "C64": ("complex64", 64),
+    "F64": ("float64", 64),
+    "I64": ("int64", 64),
+    "U64": ("uint64", 64),
+}
+_MAX_NUMBER = 2**64 - 1
+_MAX_NAME = 4096
+_MAX_RANK = 64
+# JSON grows when it is read: so many containers and commas are as much as a header may spell out.
+_MAX_CONTAINERS = 4_000_000
+_MAX_COMMAS = 12_000_000
+_DIGITS = re.compile(r"\d+")
+_MAX_KEYS = 100_000
+_WHOLE = frozenset({int})
+_FACTS = frozenset({"dtype", "shape", "data_offsets"})
+#: What the metadata key "format" says where the names follow PyTorch's conventions.
+_TORCH = "pt"
+_FRAMEWORKS = {"pt": "torch", "tf": "tensorflow", "flax": "flax", "mlx": "mlx", "np": "numpy"}
+
+
+def read_safetensors(source: Source) -> Model:
+    """Read a safetensors file, or the index of a sharded set.
+
+    Args:
+        source: the file.
+
+    Raises:
+        UnreadableFileError: if a header is malformed or lies, or a shard is missing.
+    """
+    label = source.label
+    shard = read_index(source, load) if is_index(source) else load(source)
+    named = shard.metadata.get("format")
+    weights = sorted(shard.weights, key=_reading_order)
+    layers, said = layers_of(weights, evident=named in (None, _TORCH))
+    notes = shard.notes + _about_framework(named) + ((Note(BARE),) if layers else ()) + said
+    framework = "torch" if named is None else _FRAMEWORKS.get(named, "unknown")
+    return Model(label, "safetensors", framework, "safetensors", layers, notes=notes, metadata=shard.metadata)
+
+
+def _reading_order(weight: Weight) -> tuple[object, ...]:
+    # The weights of a layer together, those called weight before those called bias.
+    path, _, role = weight.name.rpartition(".")
+    return natural(path), "weight" not in role, _KEYS[role]
+
+
+def _about_framework(named: str | None) -> tuple[Note, ...]:
+    if named is None:
+        return (Note("the file names no framework; names and axes are read as PyTorch's"),)
+    if named != _TORCH:
+        return (Note(f'the weights are of the framework "{named}", whose axes the file does not tell'),)
+    return ()
+
+
+def natural(name: str) -> str:
+    """Return a key that sorts numbers in names by their value; a header's own order means nothing.
+
+    Args:
+        name: a weight's name.
+
+    Example:
+        >>> sorted(["h.10.w", "h.9.w"], key=natural)
+        ['h.9.w', 'h.10.w']
+    """
+    return ".".join([_KEYS[part] for part in name.split(".")])
+
+
+class _Keys(dict[str, str]):
+    """Remembers the keys of parts of names, of which a file with many names has few."""
+
+    def __missing__(self, part: str) -> str:
+        # A number comes before every letter, after its length: shorter ones are smaller.
+        key = self[part] = _DIGITS.sub(_number, part)
+        if len(self) > _MAX_KEYS:
+            self.clear()
+        return key
+
+
+def _number(found: re.Match[str]) -> str:
+    digits = found.group().lstrip("0")
+    return f"\0{chr(len(digits))}{digits}"
+
+
+_KEYS = _Keys()
+
+
+def load(source: Source, where: str | None = None) -> Shard:
+    """Read the header of one file.
+
+    Args:
+        source: the file.
+        where: its name in the index that names it.
+
+    Raises:
+        UnreadableFileError: if the header is malformed, or does not describe the file.
+    """
+    size = source.size or 0
+    if size < 8:
+        raise UnreadableFileError(source.label, "it is too short for a safetensors header", offset=size)
+    length = int.from_bytes(source.head[:8], "little")
+    if size - 8 < length <= MAX_HEADER and source.head[8:9] == b"{":
+        raise UnreadableFileError(
+            source.label,
+            f"the file is cut off: of its header's {length:,} bytes {size - 8:,} are there",
+            offset=size,
+            hint="copy or download it again",
+        )
+    if length > MAX_HEADER or length > size - 8:
+        raise UnreadableFileError(
+            source.label,
+            f"the header claims {length:,} bytes, where there are {size - 8:,} and at most {MAX_HEADER:,}"
+            " are allowed",
+            offset=0,
+        )
+    with source.open() as file:
+        file.seek(8)
+        raw = file.read(length)
+    return _Header(source, raw, where).shard()
+
+
+class _Header:
+    def __init__(self, source: Source, raw: bytes, where: str | None) -> None:
+        self._source = source
+        self._where = where
+        self._shapes: dict[tuple[int, ...], tuple[int, ...]] = {}
+        self._start = 8 + len(raw)
+        if len(raw) != int.from_bytes(source.head[:8], "little"):
+            self._fail("the header is cut off")
+        if raw.count(b"[") + raw.count(b"{") > _MAX_CONTAINERS or raw.count(b",") > _MAX_COMMAS:
+            self._fail("the header describes more tensors than can be")
+        try:
+            entries = json.loads(
+                raw.decode("utf-8"), object_pairs_hook=self._object, parse_constant=self._constant
+            )
+            if b"\\u" in raw:  # half a character, which UTF-8 cannot hold, may be spelled as an escape
+                json.dumps(entries, ensure_ascii=False).encode("utf-8")
+        except ValueError as error:
+            self._fail(f"the header is no JSON: {error}")
+        except RecursionError:
+            self._fail("the header is nested too deep")
+        if not isinstance(entries, dict):
+            self._fail("the header is no JSON object")
+        self._entries: dict[str, Any] = entries
+
+    def shard(self) -> Shard:
+        """Check every entry and turn it into a weight."""
+        told = self._entries.pop("__metadata__", None) or {}
+        if not isinstance(told, dict) or not all(isinstance(text, str) for text in told.values()):
+            self._fail("its metadata is no mapping of texts to texts")
+        spans = [(*self._span(name, entry), name) for name, entry in self._entries.items()]
+        at = 0
+        for start, end, name in sorted(spans):
+            if start != at:
+                what = "overlaps the one before" if start < at else "leaves a hole before it"
+                self._fail(f"tensor {name!r} {what} (bytes {start:,} to {end:,})", self._start + start)
+            at = end
+        held = (self._source.size or 0) - self._start
+        if held < at:
+            raise UnreadableFileError(
+                self._source.label,
+                f"the file is cut off: of {at:,} bytes of weights {held:,} are there",
+                offset=self._source.size,
+                hint="copy or download it again",
+            )
+        if self._start + at != self._source.size:
+            self._fail(
+                f"the header describes {at:,} bytes of weights, where the file holds {held:,}",
+                self._start,
+            )
+        weights = tuple(self._weight(name, entry) for name, entry in self._entries.items())
+        return Shard("safetensors", weights, (), Frozen(told))
+
+    def _span(self, name: str, entry: Any) -> tuple[int, int]:
+        """The bytes of one tensor, once everything its entry says has been checked."""
+        if len(name) > _MAX_NAME:
+            self._fail(f"a tensor's name has {len(name):,} characters")
+        if not isinstance(entry, dict) or not entry.keys() >= _FACTS:
+            self._fail(f"the entry of tensor {name!r} lacks its dtype, shape or data_offsets")
+        kind = entry["dtype"]
+        if not isinstance(kind, str) or kind not in DTYPES:
+            self._fail(f"tensor {name!r} is of an unknown dtype {kind!r}")
+        shape = self._numbers(name, "shape", entry["shape"])
+        offsets = self._numbers(name, "data_offsets", entry["data_offsets"])
+        if len(offsets) != 2 or offsets[0] > offsets[1]:
+            self._fail(f"the data_offsets of tensor {name!r} are no beginning and end")
+        bits = DTYPES[kind][1]
+        for length in shape:
+            bits *= length
+            if bits > 8 * _MAX_NUMBER:
+                self._fail(f"the shape of tensor {name!r} overflows: {shape}")
+        if bits % 8 or offsets[1] - offsets[0] != bits // 8:
+            self._fail(
+                f"tensor {name!r} of dtype {kind} and shape {tuple(shape)} takes {bits:,} bits, where its "
+                f"data_offsets span {offsets[1] - offsets[0]:,} bytes"
+            )
+        return offsets[0], offsets[1]
+
+    def _numbers(self, name: str, what: str, found: Any) -> list[int]:
+        if (
+            not isinstance(found, list)
+            or len(found) > _MAX_RANK
+            or not _WHOLE.issuperset(map(type, found))
+            or (found and not (min(found) >= 0 and max(found) <= _MAX_NUMBER))
+        ):
+            self._fail(f"the {what} of tensor {name!r} is no list of lengths")
+        return found
+
+    def _weight(self, name: str, entry: dict[str, Any]) -> Weight:
+        dtype, bits = DTYPES[entry["dtype"]]
+        shape = tuple(entry["shape"])
+        shape = self._shapes.setdefault(shape, shape)  # a file has few different ones
+        start, end = entry["data_offsets"]
+        values = None
+        if bits % 8 == 0:
+            values = partial(_values, self._source, self._start + start, end - start, shape, dtype)
+        return Weight(name, "", shape, dtype, end - start, where=self._where, values=values)
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) != len(pairs):
+            seen: set[str] = set()
+            twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]  # set.add is None: false
+            self._fail(f"the header has the key {twice!r} twice")
+        return made
+
+    def _constant(self, text: str) -> NoReturn:
+        self._fail(f"the header holds {text}")
+
+    def _fail(self, reason: str, offset: int = 8) -> NoReturn:
+        raise UnreadableFileError(self._source.label, reason, offset=offset)
+
+
+def _values(
+    source: Source, offset: int, size: int, shape: tuple[int, ...], dtype: str
+) -> np.ndarray[Any, Any]:
+    return read(source, Place(offset, size), Tensor(shape, dtype, contiguous(shape)))

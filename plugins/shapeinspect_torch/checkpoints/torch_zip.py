@@ -1,0 +1,117 @@
+"""The zip container of ``torch.save`` since 1.6, and of TorchScript.
+
+Source: ``torch/serialization.py`` (``_open_zipfile_reader``, ``_load``) and
+``caffe2/serialize/inline_container.cc``: one root directory, ``data.pkl``, ``data/<key>``,
+``byteorder``, ``version``; TorchScript adds ``constants.pkl`` and ``code/``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import BinaryIO
+
+from shapeinspect.errors import UnreadableFileError
+from shapeinspect.sources.source import Source
+from shapeinspect_torch.checkpoints.container import Container
+from shapeinspect_torch.pickles.machine import MAX_BYTES
+from shapeinspect_torch.pickles.reader import read_pickle
+from shapeinspect_torch.pickles.tensors import Storage
+from shapeinspect_torch.pickles.values import Place
+from shapeinspect_torch.pickles.zip_container import ZipContainer
+from shapeinspect_torch.script.code import Source as Code
+from shapeinspect_torch.script.constants import FOLDER
+
+#: Bytes of code in one file, and in all that are looked at.
+_MAX_CODE, _MAX_CODES = 4 << 20, 32 << 20
+_MAX_FACT = 64
+_MODELS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".onnx", ".h5", ".keras")
+_VERSION = re.compile(r"[\w.+-]{1,32}")
+
+
+def open_zip(source: Source, file: BinaryIO) -> Container:
+    """Read the directory and the pickle of an archive.
+
+    Args:
+        source: the file.
+        file: the same, open.
+
+    Raises:
+        UnreadableFileError: if it is no archive of torch's, or damaged.
+    """
+    label = source.label
+    archive = ZipContainer(file, source.size or 0, label)
+    root = _root(archive, label)
+    pickled = f"{root}/data.pkl"
+    if pickled not in archive.members:
+        raise UnreadableFileError(label, *_other(archive, root))
+    data = archive.read(pickled, MAX_BYTES)
+    facts = {
+        name: archive.read(f"{root}/{name}", _MAX_FACT).decode("ascii", "replace").strip()
+        for name in ("version", "byteorder", ".format_version")
+        if f"{root}/{name}" in archive.members
+    }
+    order = facts.get("byteorder", "little")
+    if order not in ("little", "big"):
+        raise UnreadableFileError(label, f"its byte order is neither little nor big but {order!r}")
+
+    def place(storage: Storage) -> Place:
+        folder = "" if storage.key.startswith(FOLDER) else "data/"
+        member = archive.members.get(f"{root}/{folder}{storage.key}")
+        if member is None:
+            raise UnreadableFileError(label, f"the archive holds no storage {storage.key!r}")
+        if member.size < storage.nbytes:
+            raise UnreadableFileError(
+                label,
+                f"storage {storage.key!r} has {member.size:,} bytes, not {storage.nbytes:,}",
+                offset=member.header,
+            )
+        return Place(0, member.size, order == "big", member)
+
+    inflated = 0
+
+    def code(path: str) -> str | None:
+        # Only while the archive is open: layers are built before it is closed.
+        nonlocal inflated
+        member = archive.members.get(f"{root}/code/{path}")
+        if member is None:
+            return None
+        inflated += member.size
+        if inflated > _MAX_CODES:
+            raise UnreadableFileError(label, f"its code has more than {_MAX_CODES:,} bytes")
+        return archive.read(member.name, _MAX_CODE).decode("utf-8", "replace")
+
+    script = f"{root}/constants.pkl" in archive.members
+    held = archive.read(f"{root}/constants.pkl", MAX_BYTES) if script else b""
+    return Container(
+        "torchscript" if script else "torch-zip",
+        read_pickle(data, label),
+        len(data),
+        place,
+        code=Code(code),
+        constants=read_pickle(held, label) if held else None,
+        metadata={
+            f"torch.{key.lstrip('.')}": text for key, text in facts.items() if _VERSION.fullmatch(text)
+        },
+    )
+
+
+def _root(archive: ZipContainer, label: str) -> str:
+    roots = {name.partition("/")[0] for name in archive.members}
+    if len(roots) != 1:
+        shown = ", ".join(repr(name) for name in sorted(roots)[:3])
+        raise UnreadableFileError(
+            label, f"the archive has {len(roots)} root directories ({shown}), where torch writes one"
+        )
+    return roots.pop()
+
+
+def _other(archive: ZipContainer, root: str) -> tuple[str]:
+    if any(name.startswith(f"{root}/models/") for name in archive.members) or (
+        f"{root}/serialized_exported_program.json" in archive.members
+    ):
+        return ("it is an archive of torch.export with the ending of a checkpoint; name it .pt2",)
+    models = [name for name in archive.members if name.endswith(_MODELS)]
+    if models:
+        shown = ", ".join(models[:3])
+        return (f"a zip archive with {shown} in it; unzip it, and name one of its files or directories",)
+    return ("the archive has no data.pkl; it is no checkpoint of torch's",)

@@ -1,0 +1,1 @@
+"""Why a torch call failed."""

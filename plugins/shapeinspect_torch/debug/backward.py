@@ -1,0 +1,156 @@
+"""What is known of a backward that fails because a saved tensor was overwritten, and how to learn more."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from types import FrameType
+from typing import Any
+
+from shapeinspect.ir import Frozen, Layer, Model
+from shapeinspect.plugin_api.rerun import Change, Failure, Rerun
+from shapeinspect_torch.debug.in_place import InPlace
+from shapeinspect_torch.debug.replay import replay_of
+from shapeinspect_torch.debug.watch import calls_of
+
+_WORDS = re.compile(
+    r"\[(?P<type>[\w.]+) \[(?P<shape>[\d, ]*)\]\](?:, which is output \d+ of (?P<maker>\w+),)?"
+    r" is at version (?P<now>\d+); expected version (?P<then>\d+)"
+)
+#: The graph is searched no further than this.
+_NODES = 200_000
+
+
+def overwritten(
+    message: str,
+    where: str | None,
+    users: Sequence[tuple[FrameType, int]],
+    frames: Sequence[tuple[FrameType, int]],
+    model: Any,
+) -> Rerun | None:
+    """Find who saved and who wrote: from the user's statements, else from the calls that were seen.
+
+    Args:
+        message: torch's words.
+        where: the user's line at which backward failed.
+        users: the user's frames and lines.
+        frames: all frames and lines.
+        model: the model that is debugged, or None.
+    """
+    for frame, line in reversed(users):
+        replay = replay_of(frame, line)
+        found = None if replay is None else InPlace(message, replay=replay)
+        if found is not None and found.locate(where):
+            return found
+    for call in calls_of(model):
+        found = InPlace(message, call=call)
+        if found.locate(where):
+            return found
+    return _Told(message, where, frames, model)
+
+
+class _Told(Rerun):
+    """What torch's words and the graph of the loss tell where nothing can be run again."""
+
+    def __init__(
+        self, message: str, where: str | None, frames: Sequence[tuple[FrameType, int]], model: Any
+    ) -> None:
+        said = _WORDS.search(message)
+        shape = tuple(int(one) for one in said["shape"].split(",") if one.strip()) if said else ()
+        versions = (int(said["then"]), int(said["now"])) if said else None
+        node = next(_stumbling(frames), None)
+        saved_by = _plain(node.name()) if node is not None else None
+        weight = _weight(
+            node, shape, [model, *(one for frame, _ in frames for one in frame.f_locals.values())]
+        )
+        name = weight or saved_by or _plain((said and said["maker"]) or "") or "backward"
+        layer = Layer(name.rpartition(".")[0] if weight else name, "unknown", saved_by or "backward")
+        facts = Frozen(
+            saved=(saved_by, None, shape),
+            versions=versions,
+            weight=weight,
+            failed=where,
+            hint=_HINT[bool(weight)],
+        )
+        self.failure = Failure(
+            Model("", "live", "torch", "torch-live"), layer, (), message, where, facts=facts
+        )
+
+    def attempt(self, changes: Sequence[Change]) -> Failure | None:
+        """Refuse: there is nothing to run."""
+        del changes
+        return self.failure
+
+    def spell(self, change: Change, name: str) -> str:
+        """Say nothing: there is no fix."""
+        del change, name
+        return ""
+
+
+_HINT = {
+    True: "a weight changes in optimizer.step(): call it after every backward that goes through the old "
+    "weights, and detach() what is carried over from the step before",
+    False: "run forward and backward inside `with shapeinspect.debug(model):` to get the line that wrote",
+}
+
+
+def _plain(name: str) -> str:
+    """Turn ``SigmoidBackward0`` into ``sigmoid``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", re.sub(r"Backward\d*$", "", name)).lower()
+
+
+def _stumbling(frames: Sequence[tuple[FrameType, int]]) -> Iterator[Any]:
+    """Yield the nodes of the loss's graph whose saved tensors were overwritten."""
+    import torch
+
+    roots = [
+        one
+        for frame, _ in frames
+        if frame.f_code.co_name in ("backward", "grad")
+        for one in (
+            frame.f_locals.get("self"),
+            *_flat(frame.f_locals.get("tensors")),
+            *_flat(frame.f_locals.get("outputs")),
+        )
+        if isinstance(one, torch.Tensor)
+    ]
+    waiting = [one.grad_fn for one in roots if one.grad_fn is not None]
+    seen: set[Any] = set()
+    while waiting and len(seen) < _NODES:
+        node = waiting.pop(0)
+        if node in seen:
+            continue
+        seen.add(node)
+        for name in dir(node):
+            if name.startswith("_saved_"):
+                try:
+                    getattr(node, name)
+                except RuntimeError as error:
+                    if "inplace operation" in str(error):
+                        yield node
+                        break
+        waiting.extend(one for one, _ in node.next_functions if one is not None)
+
+
+def _flat(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, (list, tuple)) else (value,)
+
+
+def _weight(node: Any, shape: tuple[int, ...], owners: Sequence[Any]) -> str | None:
+    """Return the name of the weight that a node saved, if it is one that fits the words."""
+    import torch
+
+    weights = {}
+    for after, _ in getattr(node, "next_functions", ()):
+        last = after
+        for _ in range(2):  # the weight itself, or its transpose
+            weight = getattr(last, "variable", None)
+            if weight is not None and tuple(weight.shape) in (shape, shape[::-1]) and weight.dim() > 1:
+                weights[id(weight)] = weight
+            last = next((one for one, _ in getattr(last, "next_functions", ()) if one is not None), None)
+    for owner in owners:
+        if isinstance(owner, torch.nn.Module):
+            for name, parameter in owner.named_parameters():
+                if id(parameter) in weights:
+                    return str(name)
+    return None

@@ -1,0 +1,140 @@
+"""What fails outside of every model: a constructor, and the collection of samples to a batch."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import re
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any
+
+from shapeinspect.ir import Frozen, Layer, Model, Value
+from shapeinspect.plugin_api.rerun import Change, Failure, OnCall, OnInput, OnLayer, Rerun, Retried
+from shapeinspect_torch.tracing.recorder import is_ours
+from shapeinspect_torch.vocabulary.kinds import describe
+
+#: What has to divide what, by the beginning of the class's name.
+_DIVIDES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "Conv": ("groups", ("in_channels", "out_channels")),
+    "GroupNorm": ("num_groups", ("num_channels",)),
+    "MultiheadAttention": ("num_heads", ("embed_dim",)),
+    "Transformer": ("nhead", ("d_model",)),
+}
+_SIZES = re.compile(r"got \[(?P<first>[\d, ]*)\] at entry \d+ and \[(?P<other>[\d, ]*)\] at entry")
+
+
+def building(message: str, where: str | None, frames: Sequence[tuple[FrameType, int]]) -> Rerun | None:
+    """Find the layer whose settings do not divide.
+
+    Args:
+        message: torch's words.
+        where: the user's source line.
+        frames: those of the traceback, with their lines.
+    """
+    import torch
+
+    for frame, _ in frames:
+        made = frame.f_locals.get("self")
+        if frame.f_code.co_name != "__init__" or not isinstance(made, torch.nn.Module):
+            continue
+        name = type(made).__name__
+        row = next((row for start, row in _DIVIDES.items() if name.startswith(start)), None)
+        if row is None or not is_ours(frame.f_code.co_filename):
+            continue
+        given = {
+            key: frame.f_locals[key]
+            for key in inspect.signature(type(made).__init__).parameters
+            if key in frame.f_locals and key not in ("self", "device")
+        }
+        setting, wholes = row
+        lengths = {key: given.get(key) for key in wholes}
+        numbers = (given.get(setting), *lengths.values())
+        if not all(isinstance(one, int) and one > 0 for one in numbers):
+            return None
+        kind = describe(name, {})[0]
+        path = _target(where) or name
+        attributes = {**{key: one for key, one in given.items() if isinstance(one, (int, bool))}}
+        layer = Layer(path, kind, name, (path,), Frozen(attributes))
+        facts = Frozen(divides=(setting, Frozen(lengths)), tried="the layer can be built with it")
+        failure = Failure(
+            Model("", "live", "torch", "torch-live", (layer,)), layer, (), message, where, facts=facts
+        )
+        return Retried(failure, functools.partial(_builds, type(made), given), _spell)
+    return None
+
+
+def _builds(kind: Any, given: dict[str, Any], changes: Sequence[Change]) -> bool:
+    settings = [change.attributes for change in changes if isinstance(change, OnLayer)]
+    try:
+        kind(**{**given, **{key: value for one in settings for key, value in one.items()}, "device": "meta"})
+    except (ValueError, TypeError, AssertionError, RuntimeError):
+        return False
+    return bool(settings)
+
+
+def _target(where: str | None) -> str | None:
+    """Return the name that the user's line gives to what it makes: ``self.conv = ...``."""
+    try:
+        statement = ast.parse((where or "").partition("  ")[2]).body[0]
+    except (SyntaxError, IndexError):
+        return None
+    target = statement.targets[0] if isinstance(statement, ast.Assign) else None
+    return (
+        target.attr
+        if isinstance(target, ast.Attribute)
+        else target.id
+        if isinstance(target, ast.Name)
+        else None
+    )
+
+
+def collating(message: str, where: str | None) -> Rerun | None:
+    """Read the shapes of two samples that do not make one batch; the words have them, from a worker too.
+
+    Args:
+        message: torch's words.
+        where: the user's source line.
+    """
+    found = _SIZES.search(message)
+    if found is None:
+        return None
+    first, other = (
+        tuple(int(part) for part in found[name].split(",") if part.strip()) for name in ("first", "other")
+    )
+    layer = Layer("stack", "stack", "torch.stack", ("stack",))
+    values = {"sample": Value("sample", first), "sample:1": Value("sample:1", other)}
+    model = Model("", "live", "torch", "torch-live", (layer,), (), Frozen(values), tuple(values))
+    facts = Frozen(ragged=(first, other), tried="the two samples make a batch with it")
+    failure = Failure(model, layer, tuple(values), message, where, facts=facts)
+    return Retried(failure, lambda changes: _stacks((first, other), changes), _spell)
+
+
+def _stacks(shapes: Sequence[tuple[int, ...]], changes: Sequence[Change]) -> bool:
+    import torch
+    from torch.nn.functional import interpolate
+    from torch.nn.utils.rnn import pad_sequence
+
+    samples = [torch.empty(shape, device="meta") for shape in shapes]
+    try:
+        for change in changes:
+            if isinstance(change, OnInput) and change.steps[0][0] == "interpolate":
+                samples = [interpolate(one[None], size=change.steps[0][1])[0] for one in samples]
+            elif isinstance(change, OnCall) and change.attributes.get("padded"):
+                samples = list(pad_sequence(samples, batch_first=True))
+        torch.stack(samples)
+    except (RuntimeError, ValueError, NotImplementedError):
+        return False
+    return True
+
+
+def _spell(change: Change, name: str) -> str:
+    if isinstance(change, OnInput):
+        return f"F.interpolate({name}[None], size={change.steps[0][1]})[0] for each {name}"
+    if isinstance(change, OnCall):
+        return "collate_fn=lambda samples: pad_sequence(samples, batch_first=True)"
+    if isinstance(change, OnLayer):
+        said = ", ".join(f"{key}={value}" for key, value in change.attributes.items())
+        return f'{said} in "{change.path}"'
+    return str(change)

@@ -1,0 +1,239 @@
+"""Finds the failed call of a module behind a PyTorch exception."""
+
+from __future__ import annotations
+
+import re
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from shapeinspect.errors import UsageError
+from shapeinspect.ir import Frozen
+from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
+from shapeinspect.sources.source import Source
+from shapeinspect_torch.debug.frames import frames as frames_of
+from shapeinspect_torch.debug.frames import user_line
+from shapeinspect_torch.tracing.recorder import is_ours
+
+if TYPE_CHECKING:
+    from shapeinspect_torch.debug.rerun import TorchRerun
+
+_CALLS = ("_wrapped_call_impl", "_call_impl")
+#: What torch raises where shapes, sizes or indices do not fit; a user's own types are none of these.
+_TYPES = (RuntimeError, ValueError, IndexError, TypeError, AssertionError)
+#: An error about shapes names one of these, or a number.
+_OF_SHAPES = re.compile(
+    r"\d|[Ss]ize|[Ss]hape|[Dd]im|batch|[Cc]hannel|[Ll]ength|[Tt]ype|[Tt]ensor|index|element|mask|view|stride"
+    r"|[Ee]xpect|match|equal|number|divisible"
+)
+_IN_PLACE = "modified by an inplace operation"
+#: Containers of torch's own that compare shapes themselves.
+_CONTAINERS = frozenset(("Transformer", "TransformerEncoder", "TransformerDecoder"))
+_LOADING = "loading state_dict"
+
+
+class TorchDebugger(Debugger):
+    """Reads the modules and their arguments from the frames of a traceback.
+
+    Nothing is watched while all goes well: a module that is called stands, with its arguments, in
+    a frame of ``torch.nn.Module.__call__``.
+    """
+
+    packages = ("torch",)
+
+    def recover(self, error: BaseException, model: object | None) -> Rerun | None:
+        """Find the failed call; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        if not isinstance(error, _TYPES) or not _OF_SHAPES.search(str(error)):
+            return None
+        frames = frames_of(error.__traceback__)
+        place = _Place(error, frames, model)
+        if _LOADING in str(error):
+            from shapeinspect_torch.debug.state_dict_errors import loading
+
+            return loading(place.message, place.where, [frame for frame, _ in frames])
+        if _IN_PLACE in str(error):
+            return place.overwritten()
+        if "equal size" in str(error) and not place.called:
+            from shapeinspect_torch.debug.constructor_errors import collating
+
+            return place.statement() or collating(place.message, place.where)
+        if (frames and frames[-1][0].f_code.co_name) == "__init__":
+            from shapeinspect_torch.debug.constructor_errors import building
+
+            return building(place.message, place.where, frames)
+        if not place.called or place.is_loss():
+            found = place.statement()
+            if found is not None:
+                return found
+        return place.reproduced() or place.looked_up()
+
+    def watch(self, model: object) -> AbstractContextManager[Any]:
+        """Keep the arguments of a module's last calls; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        import torch
+
+        from shapeinspect_torch.debug.watch import watching
+
+        return watching(model) if isinstance(model, torch.nn.Module) else nullcontext()
+
+    def examine(self, source: Source) -> Rerun | Recorded | None:
+        """Run a live module without numbers; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        return _examined(source)
+
+
+def _examined(source: Source) -> Rerun | None:
+    """Run a live module on meta tensors of the asked-for shapes."""
+    from shapeinspect_torch.debug.rerun import TorchRerun
+    from shapeinspect_torch.tracing.inputs import _from_specs, _signature
+    from shapeinspect_torch.tracing.recorder import NeedsIntegersError
+
+    model: Any = source.target
+    whole: frozenset[str] = frozenset()
+    while True:
+        if source.example is not None:
+            args, kwargs = source.example
+        else:
+            given = _from_specs(source.inputs, model, _signature(model), whole)
+            args, kwargs = tuple(given[0]), given[1]
+        rerun = TorchRerun(model, args, kwargs)
+        ended = rerun.reproduce("", None)
+        if isinstance(ended, UsageError):
+            raise ended
+        if isinstance(ended, NeedsIntegersError) and not whole and source.example is None:
+            whole = frozenset(rerun.failure.model.inputs)
+            continue
+        return None if ended is None or rerun.is_limit(ended) or not _is_op(rerun) else rerun
+
+
+class _Place:
+    """Where an exception was raised, taken apart."""
+
+    def __init__(
+        self, error: BaseException, frames: list[tuple[FrameType, int]], model: object | None
+    ) -> None:
+        self.message, self.model = str(error), model
+        self.error = error
+        self.called = [frame for frame, _ in frames if _is_call(frame)]
+        self.where = user_line(frames)
+        #: Every frame, the outermost first, and its line.
+        self.frames = frames
+        first = self.called[0] if self.called else None
+        users = []
+        for frame, line in frames:
+            if frame is first:
+                break
+            if not is_ours(frame.f_code.co_filename):
+                users.append((frame, line))
+        #: The user's frames outside of every module, and their lines.
+        self.users = users
+
+    def is_loss(self) -> bool:
+        """Tell whether the outermost module is a loss, and no model."""
+        from shapeinspect_torch.tracing.module_tree import walk
+
+        return walk(self.called[0].f_locals["self"])[0].draft.kind == "loss"
+
+    def reproduced(self) -> Rerun | None:
+        """Run the outermost call again, or the next one inside where that one needs numbers."""
+        from shapeinspect_torch.debug.rerun import TorchRerun
+
+        for frame in self.called:
+            root = frame.f_locals["self"]
+            rerun = TorchRerun(root, *_arguments(frame), self._path(root))
+            try:
+                ended = rerun.reproduce(self.message, self.where)
+            except UsageError:  # the forward takes other arguments, which Python itself has said
+                return None
+            if ended is None:
+                return None
+            if not rerun.is_limit(ended):
+                inside = self.called[-1].f_locals["self"]
+                return self._named(rerun) if _is_op(rerun) and rerun.ended_in(inside) else None
+        return None
+
+    def statement(self) -> Rerun | None:
+        """Run the user's statement again, with the lines that made what it reads."""
+        from shapeinspect_torch.debug.index_errors import LargestIndex
+        from shapeinspect_torch.debug.rerun import TorchRerun
+        from shapeinspect_torch.debug.user_statement import step_of
+
+        found = step_of(*self.users[-1]) if self.users else None
+        if found is None:
+            return None
+        step, inputs = found
+        rerun = TorchRerun(step, (), inputs)
+        ended = rerun.reproduce(self.message, self.where)
+        if ended is not None:
+            return self._named(rerun) if not rerun.is_limit(ended) and _is_op(rerun) else None
+        inside = self.called[-1].f_locals["self"] if self.called else None
+        given = _arguments(self.called[-1]) if self.called else (_compared(self.frames), {})
+        labels = LargestIndex(step, (), inputs, "")
+        return labels if labels.locate(inside, given, self.message, self.where) else None
+
+    def _named(self, rerun: TorchRerun) -> TorchRerun:
+        """Let the fixes call the tensors as the user's line does."""
+        from shapeinspect_torch.debug.user_names import names_of
+
+        place = next((one for one in reversed(self.frames) if not is_ours(one[0].f_code.co_filename)), None)
+        failure = rerun.failure
+        if place is not None and failure.inputs:
+            values = failure.model.values
+            shapes = [values[name].shape if name in values else None for name in failure.inputs]
+            names = names_of(failure.layer.path, failure.layer.type, shapes, *place)
+            rerun.failure = replace(failure, facts=Frozen({**failure.facts, "names": names}))
+        return rerun
+
+    def looked_up(self) -> Rerun | None:
+        """Find what only the numbers tell: an index that is out of its table."""
+        from shapeinspect_torch.debug.index_errors import LargestIndex
+
+        if not isinstance(self.error, IndexError | RuntimeError) or not self.called:
+            return None
+        innermost, outermost = self.called[-1], self.called[0]
+        root = outermost.f_locals["self"]
+        found = LargestIndex(root, *_arguments(outermost), self._path(root))
+        inside = innermost.f_locals["self"]
+        try:
+            return found if found.locate(inside, _arguments(innermost), self.message, self.where) else None
+        except UsageError:
+            return None
+
+    def overwritten(self) -> Rerun | None:
+        """Find the operation in place that a gradient stumbles over."""
+        from shapeinspect_torch.debug.backward import overwritten
+
+        return overwritten(self.message, self.where, self.users, self.frames, self.model)
+
+    def _path(self, root: Any) -> str:
+        """Return the path of a module in the model that is debugged, or in the outermost one called."""
+        for outer in (self.model, self.called[0].f_locals["self"]):
+            if outer is not None and outer is not root and hasattr(outer, "named_modules"):
+                for name, module in outer.named_modules():
+                    if module is root:
+                        return str(name)
+        return ""
+
+
+def _is_op(rerun: Rerun) -> bool:
+    return rerun.failure.layer.kind != "module" or rerun.failure.layer.type in _CONTAINERS
+
+
+def _is_call(frame: FrameType) -> bool:
+    import torch
+
+    return frame.f_code.co_name in _CALLS and isinstance(frame.f_locals.get("self"), torch.nn.Module)
+
+
+def _arguments(frame: FrameType) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    return tuple(frame.f_locals.get("args", ())), dict(frame.f_locals.get("kwargs", {}))
+
+
+def _compared(frames: list[tuple[FrameType, int]]) -> tuple[Any, ...]:
+    """Return what a loss of ``torch.nn.functional`` was given."""
+    for frame, _ in frames:
+        if frame.f_code.co_name in ("cross_entropy", "nll_loss") and is_ours(frame.f_code.co_filename):
+            return frame.f_locals["input"], frame.f_locals["target"]
+    return ()
+
+
+DEBUGGER = TorchDebugger()

@@ -1,0 +1,104 @@
+"""Changes a copy of a model, or a tensor without numbers, as a debugger's fix asks for it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from shapeinspect.plugin_api.rerun import Step, reshaped
+
+
+def stepped(tensor: Any, steps: tuple[Step, ...]) -> Any:
+    """Return a tensor after some steps; they are no calls of the model's.
+
+    Args:
+        tensor: a tensor of the copy.
+        steps: see ``shapeinspect.plugin_api.rerun.reshaped``; ``contiguous`` besides.
+
+    Raises:
+        ValueError: if a step does not fit the tensor.
+    """
+    import torch
+
+    with torch._C.DisableTorchFunction():
+        for step in steps:
+            tensor = _step(tensor, step)
+    return tensor
+
+
+def _step(tensor: Any, step: Step) -> Any:
+    import torch
+
+    name, given = step
+    if name == "contiguous":
+        return tensor.contiguous()
+    if name == "shift":
+        return tensor.clone()
+    if name == "dtype":
+        return tensor.to(getattr(torch, given))
+    shape = reshaped(step, tuple(tensor.shape))
+    if name == "argmax":
+        return tensor.new_empty(shape, dtype=torch.int64)
+    if name == "permute":
+        return tensor.permute(given)
+    if name == "crop":
+        return tensor[tuple(slice(length) for length in shape)]
+    return tensor.new_empty(shape)
+
+
+def _reorder(module: Any, batch_first: bool) -> None:
+    """Set what is a plain attribute of a layer and of each part of it."""
+    for part in module.modules():
+        if hasattr(part, "batch_first"):
+            part.__dict__["batch_first"] = batch_first
+
+
+def rebuild_layer(module: Any, native: str, attributes: Mapping[str, Any]) -> None:
+    """Give a module of the copy other settings, and the weights that belong to them.
+
+    Args:
+        module: a leaf of the copy.
+        native: the name of torch's own class that it is or derives from.
+        attributes: the settings, as the vocabulary names them.
+
+    Raises:
+        ValueError: if torch's class does not take them.
+    """
+    import torch
+
+    native = native.rpartition(".")[2]
+    if set(attributes) == {"batch_first"}:
+        _reorder(module, attributes["batch_first"])
+        return
+    kind = getattr(torch.nn, native, None)
+    if kind is None:
+        raise ValueError(f"torch.nn has no {native}")
+    parameters = [name for name in inspect.signature(kind.__init__).parameters if name != "self"]
+    if native in ("LSTM", "GRU", "RNN"):
+        parameters = ["input_size", "hidden_size", "num_layers", "bias", "batch_first", "bidirectional"]
+    named = {name: getattr(module, name) for name in parameters if hasattr(module, name)}
+    if "bias" in named and not isinstance(named["bias"], bool):
+        named["bias"] = named["bias"] is not None
+    if native == "MultiheadAttention":
+        named["bias"] = module.in_proj_bias is not None
+        asked = {**named, **attributes}
+        same = module.kdim == module.embed_dim
+        if same and "kdim" not in attributes:
+            asked.update(kdim=asked["embed_dim"], vdim=asked["embed_dim"])
+        named = asked
+    named.update(attributes)
+    named = {name: value for name, value in named.items() if name in parameters}
+    if missing := [name for name in attributes if name not in parameters]:
+        raise ValueError(f"{native} has no {missing[0]}")
+    new = kind(**named, **({"device": "meta"} if "device" in parameters else {}))
+    new.train(module.training)
+    for name in ("_parameters", "_buffers", "_modules"):
+        module.__dict__[name] = new.__dict__[name]
+    for name, value in new.__dict__.items():
+        if not name.startswith("_") or name in ("_flat_weights", "_flat_weights_names", "_all_weights"):
+            module.__dict__[name] = value
+    if hasattr(new, "_qkv_same_embed_dim"):
+        module.__dict__["_qkv_same_embed_dim"] = new._qkv_same_embed_dim
+    if hasattr(new, "_reversed_padding_repeated_twice"):
+        module.__dict__["_reversed_padding_repeated_twice"] = new._reversed_padding_repeated_twice

@@ -1,0 +1,98 @@
+"""Failures that only the numbers tell: an index or a label outside its table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from shapeinspect.ir import Frozen
+from shapeinspect.plugin_api.rerun import Change, Failure, OnInput, OnLayer, OnOperand, Rerun
+from shapeinspect_torch.debug.rerun import TorchRerun
+from shapeinspect_torch.tracing.module_tree import walk
+from shapeinspect_torch.tracing.pytree import tensors
+
+
+class LargestIndex(Rerun):
+    """A module call that fails because of one index, which a run without numbers does not see.
+
+    Args:
+        root: the module.
+        args: its positional arguments.
+        kwargs: its named ones.
+        prefix: the path of the module in the model that is debugged.
+    """
+
+    def __init__(self, root: Any, args: tuple[Any, ...], kwargs: dict[str, Any], prefix: str) -> None:
+        self._rerun = TorchRerun(root, args, kwargs, prefix)
+        self._root, self._prefix = root, prefix
+
+    def locate(
+        self, inside: Any, given: tuple[tuple[Any, ...], dict[str, Any]], message: str, where: str | None
+    ) -> bool:
+        """Find the table and the largest index; tell whether that is what was wrong.
+
+        Args:
+            inside: the innermost module that was called.
+            given: its arguments.
+            message: the framework's words.
+            where: the user's source line.
+        """
+        found = _table(inside, given)
+        if found is None or self._rerun.reproduce(message, where) is not None:
+            return False
+        size, indices = found
+        if not indices.numel():
+            return False
+        largest, smallest = int(indices.max()), int(indices.min())
+        if smallest >= 0 and largest < size:
+            return False
+        whole, path = self._rerun.failure.model, self._path(inside)
+        layer = next((layer for layer in whole.layers if layer.path == path), None)
+        at = next((at for at, call in enumerate(whole.calls) if call.layer == path), None)
+        if layer is None or at is None:
+            return False
+        facts = Frozen({"largest": largest, "smallest": smallest, "size": size})
+        model = replace(whole, calls=whole.calls[:at])
+        self.failure = Failure(model, layer, whole.calls[at].inputs, message, where, facts=facts)
+        self._rerun.fails_at(at)
+        return True
+
+    def _path(self, inside: Any) -> str:
+        nodes = walk(self._root)
+        node = next((node for node in nodes if node.real is inside), None)
+        return "cross_entropy" if node is None else self._rerun.full_path(node.draft.path, node is nodes[0])
+
+    def attempt(self, changes: Sequence[Change]) -> Failure | None:
+        """Run the call again; a table passes that holds the largest index, and no negative one."""
+        size, shift = self.failure.facts["size"], 0
+        for change in changes:
+            if isinstance(change, OnLayer):
+                size = next((change.attributes[key] for key in _SIZES if key in change.attributes), size)
+            for step in change.steps if isinstance(change, OnInput | OnOperand) else ():
+                shift += step[1] if step[0] == "shift" else 0
+        if self.failure.facts["smallest"] + shift < 0 or self.failure.facts["largest"] + shift >= size:
+            return self.failure
+        return self._rerun.attempt(changes)
+
+    def spell(self, change: Change, name: str) -> str:
+        """Write a change in torch's words."""
+        return self._rerun.spell(change, name)
+
+
+#: The losses whose targets are looked up among the outputs.
+_OF_CLASSES = ("CrossEntropyLoss", "NLLLoss", "MultiMarginLoss")
+_SIZES = ("num_embeddings", "out_features", "out_channels")
+
+
+def _table(inside: Any, given: tuple[tuple[Any, ...], dict[str, Any]]) -> tuple[int, Any] | None:
+    """Return how many entries the table has, and what is looked up in it."""
+    found = [tensor for _, tensor in tensors(given)]
+    indices = next((tensor for tensor in found if not tensor.is_floating_point()), None)
+    if indices is None:
+        return None
+    size = getattr(inside, "num_embeddings", None)
+    of_classes = inside is None or type(inside).__name__ in _OF_CLASSES
+    if size is None and of_classes and len(found) > 1 and found[0].is_floating_point() and found[0].dim() > 1:
+        size = found[0].shape[1]  # the classes stand on axis 1
+    return None if size is None else (int(size), indices)

@@ -1,0 +1,475 @@
+"""Runs one failed call of a module again on a copy without numbers, with changes."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from types import FrameType
+from typing import Any
+
+from shapeinspect.ir import Call, Frozen, Layer, Model
+from shapeinspect.plugin_api.rerun import (
+    Change,
+    Evaluating,
+    Failure,
+    OnCall,
+    OnInput,
+    OnLayer,
+    OnOperand,
+    Rerun,
+)
+from shapeinspect.sources.source import Source
+from shapeinspect_torch.debug.edits import rebuild_layer, stepped
+from shapeinspect_torch.debug.spelling import spell
+from shapeinspect_torch.tracing.dispatch_mode import function_name, without_numbers_mode
+from shapeinspect_torch.tracing.guard import undisturbed
+from shapeinspect_torch.tracing.inputs import Inputs, prepare
+from shapeinspect_torch.tracing.meta_checks import OtherTypeError, refuse_types
+from shapeinspect_torch.tracing.meta_copy import Shadow
+from shapeinspect_torch.tracing.module_tree import Node, unwrap, walk
+from shapeinspect_torch.tracing.pytree import rebuild
+from shapeinspect_torch.tracing.recorder import NeedsIntegersError, Recorder, is_ours
+from shapeinspect_torch.tracing.trace import _assemble, _limit, _recorder, _Trace, _wrap
+
+#: How torch says that a dtype is not the one it takes.
+_OF_TYPES = re.compile(r"dtype|scalar type|Input type|should be the same")
+#: What containers that compare shapes themselves take where their first two inputs differ in width.
+_TAKEN = {"Transformer": ("features", "src and tgt of the same features, d_model on the last axis")}
+
+#: A line of the user's, and the module whose forward runs it.
+_Site = tuple[str, int, str]
+
+#: How torch says that a place to unpool to lies outside.
+_OF_PLACES = "invalid max index"
+
+
+@dataclass(slots=True)
+class _Trial:
+    """One run: what was recorded, how it ended, and at which place."""
+
+    nodes: list[Node]
+    shadow: Shadow
+    recorder: Recorder
+    error: Exception | None = None
+    #: The place in the recorder's calls, and the function's name or the module's path.
+    failed: tuple[int, str] | None = None
+    #: The user's line that failed, and the module that it stands in.
+    site: _Site | None = None
+    #: The shape that was pooled, by the ``id`` of the places of the largest numbers in it.
+    pooled: dict[int, tuple[int, ...]] = field(default_factory=dict)
+
+    def fail(self, at: int, name: str) -> None:
+        """Note where it failed first."""
+        if self.failed is None:
+            self.failed, self.site = (at, name), _site(self.recorder)
+
+
+class TorchRerun(Rerun):
+    """A module called on arguments.
+
+    Args:
+        root: the module.
+        args: its positional arguments.
+        kwargs: its named ones.
+        prefix: the path of the module in the model that is debugged; empty for the model itself.
+    """
+
+    def __init__(self, root: Any, args: tuple[Any, ...], kwargs: dict[str, Any], prefix: str = "") -> None:
+        self._root = unwrap(root)[0]
+        self._example = (args, kwargs)
+        self._prefix = prefix
+        self._places: list[int] = []
+        self._failed: tuple[int, str] | None = None
+        self._site: _Site | None = None
+        #: Torch's own words.
+        self._message = ""
+        #: Whether torch spoke of dtypes, so that they are compared as well.
+        self._typed = False
+        #: The path of the module, or the name of the function, that each place of the recorder is.
+        self._entered: dict[int, str] = {}
+
+    def reproduce(self, message: str, where: str | None) -> Exception | None:
+        """Run the call as it was; fill in ``failure`` if it fails.
+
+        Args:
+            message: the framework's own words.
+            where: the user's source line.
+
+        Returns:
+            The exception that it ended with, or None if it came to its end.
+        """
+        self._message = message
+        self._typed = _OF_TYPES.search(message) is not None
+        trial = self._run(())
+        model = self._model(trial)
+        self._failed, self._site = trial.failed, trial.site
+        found = self._found(trial)
+        self.failure = replace(found, model=model, message=message, where=where) if found else Failure(
+            model, Layer("", "module", ""), (), message, where
+        )  # fmt: skip
+        return trial.error
+
+    def attempt(self, changes: Sequence[Change]) -> Failure | None:
+        """Run the call again with changes; see ``shapeinspect.plugin_api.rerun.Rerun``."""
+        try:
+            trial = self._run(tuple(changes))
+        except (ValueError, TypeError, KeyError, RuntimeError, AttributeError):
+            return self.failure  # the change itself does not fit
+        if trial.error is None:
+            return None
+        return self._found(trial) or self.failure
+
+    def spell(self, change: Change, name: str) -> str:
+        """Write a change in torch's words; see ``shapeinspect.plugin_api.rerun.Rerun``."""
+        return spell(change, name, self.failure)
+
+    def is_limit(self, error: Exception) -> bool:
+        """Tell whether a run ended at something that cannot be done without numbers.
+
+        Args:
+            error: what it ended with.
+        """
+        return _limit(error) is not None
+
+    def _run(self, changes: tuple[Change, ...]) -> _Trial:
+        model = self._root
+        nodes, shadow = walk(model), Shadow()
+        with undisturbed(False):
+            copy = shadow.of(model)
+            self._edit(nodes, shadow, changes)
+            source = Source("", target=model, example=self._example)
+            inputs = _fed(prepare(source, model, shadow, frozenset()), changes)
+            recorder = _recorder(nodes, shadow)
+            for name, tensor in inputs.names:
+                recorder.add_input(name, tensor)
+            _wrap(copy, nodes, shadow, recorder)
+            trial = _Trial(nodes, shadow, recorder)
+            evaluating = any(isinstance(change, Evaluating) for change in changes)
+            for node in nodes:
+                self._watch(node, shadow.of(node.real), trial, changes, evaluating)
+            try:
+                call_without_numbers(copy, model, inputs, self._listener(trial, changes))
+            except Exception as error:  # noqa: BLE001  # a forward may raise anything; the trial keeps it
+                trial.error = error
+        return trial
+
+    def _edit(self, nodes: list[Node], shadow: Shadow, changes: tuple[Change, ...]) -> None:
+        by_path = {self.full_path(node.draft.path, node is nodes[0]): node for node in nodes}
+        for change in changes:
+            if isinstance(change, OnLayer):
+                node = by_path[change.path]
+                rebuild_layer(shadow.of(node.real), node.native or node.draft.type, change.attributes)
+                node.draft.attributes.update(change.attributes)
+            elif isinstance(change, Evaluating):
+                for node in nodes:
+                    shadow.of(node.real).__dict__["training"] = False
+
+    def _watch(
+        self, node: Node, module: Any, trial: _Trial, changes: tuple[Change, ...], evaluating: bool
+    ) -> None:
+        """Let a leaf keep its training mode, note where it fails, and edit what goes into it."""
+        import torch
+
+        if not node.leaf or node.first != node.draft.path or isinstance(module, torch.jit.ScriptModule):
+            return
+        if node.draft.kind in ("batch_norm", "instance_norm"):
+            module.__dict__["training"] = bool(node.real.training) and not evaluating
+        forward, path, recorder = module.forward, node.draft.path, trial.recorder
+
+        def run(*args: Any, **kwargs: Any) -> Any:
+            if recorder._silent:
+                return forward(*args, **kwargs)
+            at = len(recorder.calls)
+            self._entered[at] = path
+            args, kwargs = self._operands(at, path, args, kwargs, recorder, changes)
+            args, turn = self._turned(at, path, args, recorder, changes)
+            try:
+                if node.draft.kind in ("batch_norm", "instance_norm"):
+                    _refuse_one_value(node.draft.kind, module, args)
+                made = turn(forward(*args, **kwargs))
+                if _OF_PLACES in self._message:
+                    _refuse_places(trial.pooled, args, made)
+                return made
+            except Exception:
+                before = recorder.failure
+                edited = self._again(at, path, args, kwargs, recorder, changes)
+                if edited is not None and trial.failed is None:
+                    recorder.failure = None
+                    try:
+                        return forward(*edited[0], **edited[1])
+                    except Exception:  # noqa: BLE001  # it fails with the edit as well, so it fails
+                        recorder.failure = before
+                if trial.failed is None:
+                    trial.fail(at, path)
+                    recorder._failed(node.draft, recorder._seen((args, kwargs)))
+                raise
+
+        module.__dict__["forward"] = run
+
+    def _listener(self, trial: _Trial, changes: tuple[Change, ...]) -> Callable[..., Any]:
+        recorder = trial.recorder
+
+        def listen(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], run: Callable[[], Any]) -> Any:
+            if recorder._silent:
+                if self._typed:
+                    refuse_types(function_name(func), args, kwargs)
+                return recorder.function(func, args, kwargs, run)
+            at, name = len(recorder.calls), function_name(func)
+            self._entered[at] = name
+            new_args, new_kwargs = self._operands(at, name, args, kwargs, recorder, changes)
+            new_args, new_kwargs = self._settings(at, name, new_args, new_kwargs, recorder, changes)
+            if new_args is not args or new_kwargs is not kwargs:
+                args, kwargs = new_args, new_kwargs
+                run = lambda: func(*args, **kwargs)  # noqa: E731  # a name of its own would say no more
+            try:
+                return recorder.function(func, args, kwargs, self._checked(name, args, kwargs, run))
+            except Exception:
+                before = recorder.failure
+                edited = self._again(at, name, args, kwargs, recorder, changes)
+                if edited is not None and trial.failed is None:
+                    recorder.failure = None
+                    try:
+                        return recorder.function(func, *edited, lambda: func(*edited[0], **edited[1]))
+                    except Exception:  # noqa: BLE001  # it fails with the edit as well, so it fails
+                        recorder.failure = before
+                trial.fail(at, name)
+                raise
+
+        return listen
+
+    def _checked(
+        self, name: str, args: Any, kwargs: dict[str, Any], run: Callable[[], Any]
+    ) -> Callable[[], Any]:
+        if not self._typed:
+            return run
+
+        def checked() -> Any:
+            refuse_types(name, args, kwargs)
+            return run()
+
+        return checked
+
+    def _operands(
+        self, at: int, name: str, args: Any, kwargs: Any, recorder: Recorder, changes: tuple[Change, ...]
+    ) -> tuple[Any, Any]:
+        edits = [
+            change
+            for change in changes
+            if isinstance(change, OnOperand) and self._is_at(change.call, at, name, recorder)
+        ]
+        return self._edited(edits, name, args, kwargs, recorder) if edits else (args, kwargs)
+
+    def _turned(
+        self, at: int, name: str, args: Any, recorder: Recorder, changes: tuple[Change, ...]
+    ) -> tuple[Any, Callable[[Any], Any]]:
+        """Permute what a layer reads, and give back how its result is turned again."""
+        found = [change.attributes for change in changes if isinstance(change, OnCall)]
+        asked = found[0] if found and args and self._is_at(None, at, name, recorder) else {}
+        if "around" in asked:
+            axes = asked["around"]
+            back = tuple(axes.index(axis) for axis in range(len(axes)))
+            turned = stepped(args[0], (("permute", axes),))
+            return (turned, *args[1:]), lambda made: stepped(made, (("permute", back),))
+        if "swapped" in asked:
+            return (args[1], args[0], *args[2:]), lambda made: made
+        return args, lambda made: made
+
+    def _again(
+        self, at: int, name: str, args: Any, kwargs: Any, recorder: Recorder, changes: tuple[Change, ...]
+    ) -> tuple[Any, Any] | None:
+        """Edit what fails at the line that failed first, in another layer of the same code."""
+        edits = [change for change in changes if isinstance(change, OnOperand) and change.call is None]
+        if not edits or self._failed is None or at <= self._failed[0]:
+            return None
+        if name.rpartition(".")[2] != self._failed[1].rpartition(".")[2]:
+            return None
+        if self._site is None or _site(recorder)[:2] != self._site[:2]:
+            return None
+        return self._edited(edits, name, args, kwargs, recorder)
+
+    def _edited(
+        self, edits: list[OnOperand], name: str, args: Any, kwargs: Any, recorder: Recorder
+    ) -> tuple[Any, Any]:
+        for edit in edits:
+            for step, item in edit.steps:
+                if step == "item":  # a layer was given all outputs of another
+                    return tuple(one[item] if isinstance(one, tuple) else one for one in args), kwargs
+        found = recorder.operands(name, args, kwargs)
+        new = {id(found[edit.operand]): stepped(found[edit.operand], edit.steps) for edit in edits}
+        return (
+            rebuild(tuple(args), lambda tensor: new.get(id(tensor), tensor)),
+            rebuild(dict(kwargs), lambda tensor: new.get(id(tensor), tensor)),
+        )
+
+    def _is_at(self, call: int | None, at: int, name: str, recorder: Recorder) -> bool:
+        if call is None:
+            if self._failed is None or self._failed[1] != name or at <= self._failed[0]:
+                return self._failed == (at, name)
+            return self._site is not None and _site(recorder) == self._site  # a loop comes by again
+        return call < len(self._places) and self._places[call] == at
+
+    def _settings(
+        self, at: int, name: str, args: Any, kwargs: Any, recorder: Recorder, changes: tuple[Change, ...]
+    ) -> tuple[Any, Any]:
+        for change in changes:
+            if isinstance(change, OnCall) and self._is_at(None, at, name, recorder):
+                if "axis" in change.attributes:
+                    return args[:1], {**kwargs, "dim": change.attributes["axis"]}
+                if "shape" in change.attributes:
+                    return (args[0], change.attributes["shape"]), {}
+        return args, kwargs
+
+    def fails_at(self, call: int) -> None:
+        """Say which call is the failed one, where a run without numbers does not fail.
+
+        Args:
+            call: its place in the model's calls.
+        """
+        at = self._places[call]
+        self._failed = (at, self._entered.get(at, ""))
+
+    def ended_in(self, module: Any) -> bool:
+        """Tell whether the run without numbers failed in the layer that the real one failed in.
+
+        Args:
+            module: the innermost module of the real one; a container proves nothing.
+        """
+        nodes = walk(self._root)
+        paths = [
+            self.full_path(one.draft.path, one is nodes[0])
+            for one in nodes
+            if one.real is module and one.leaf
+        ]
+        return not paths or self.failure.layer.path in paths
+
+    def full_path(self, path: str, root: bool) -> str:
+        """Return the path of a module in the model that is debugged.
+
+        Args:
+            path: its path in the module that was called.
+            root: whether it is that module itself.
+        """
+        if not self._prefix:
+            return path
+        return self._prefix if root else f"{self._prefix}.{path}"
+
+    def _found(self, trial: _Trial) -> Failure | None:
+        failure = trial.recorder.failure
+        if failure is None or trial.error is None:
+            return None
+        draft = failure.layer
+        values = {name: trial.recorder.values[name] for name in failure.inputs}
+        model = Model("", "live", "torch", "torch-live", values=Frozen(values))
+        facts: Frozen[Any] = Frozen()
+        root = trial.nodes[0].draft
+        if draft is None:
+            path = self.full_path(failure.scope, failure.scope == root.path)
+            real = next((one.real for one in trial.nodes if one.draft.path == failure.scope), None)
+            own = type(real).__name__ if type(real).__module__.startswith("torch.nn.") else ""
+            widths = {shape[-1] for value in list(values.values())[:2] if (shape := value.shape)}
+            takes = _TAKEN.get(own) if len(widths) > 1 else None
+            facts = facts if takes is None else Frozen(takes=takes)
+            return Failure(model, Layer(path, "module", own), failure.inputs, str(trial.error), facts=facts)
+        path = self.full_path(draft.path, draft is root)
+        layer = Layer(path, draft.kind, draft.type, tuple(path.split(".")), Frozen(draft.attributes))
+        if isinstance(trial.error, OtherTypeError):
+            error = trial.error
+            facts = Frozen(operand=error.operand, wants=error.wants, has=error.has)
+        elif isinstance(trial.error, NeedsIntegersError) and failure.inputs:
+            facts = Frozen(wants="int64", has=values[failure.inputs[0]].dtype)
+        return Failure(model, layer, failure.inputs, str(trial.error), facts=facts)
+
+    def _model(self, trial: _Trial) -> Model:
+        source = Source(type(self._root).__name__, target=self._root)
+        trace = _Trace(trial.recorder, (), None)
+        model = _assemble(source, trial.nodes, trial.shadow, trace, [])
+        shown = {layer.path for layer in model.layers}
+        self._places = [
+            at for at, call in enumerate(trial.recorder.calls) if call is not None and call.layer in shown
+        ]
+        root = trial.nodes[0].draft.path
+        failure = trial.recorder.failure
+        wanted = {name: trial.recorder.values[name] for name in (failure.inputs if failure else ())}
+        return replace(
+            model,
+            layers=tuple(self._renamed(layer, root) for layer in model.layers),
+            calls=tuple(
+                Call(
+                    self.full_path(call.layer, call.layer == root), call.inputs, call.outputs, call.attributes
+                )
+                for call in model.calls
+            ),
+            values=Frozen({**model.values, **wanted}),
+            notes=(),
+        )
+
+    def _renamed(self, layer: Layer, root: str) -> Layer:
+        if not self._prefix:
+            return layer
+        parts = (*self._prefix.split("."), *(layer.parts if layer.path != root else ()))
+        return replace(layer, path=self.full_path(layer.path, layer.path == root), parts=parts)
+
+
+def _fed(inputs: Inputs, changes: tuple[Change, ...]) -> Inputs:
+    steps = {change.name: change.steps for change in changes if isinstance(change, OnInput)}
+    if not steps:
+        return inputs
+    new = {id(tensor): stepped(tensor, steps[name]) for name, tensor in inputs.names if name in steps}
+    names = tuple((name, new.get(id(tensor), tensor)) for name, tensor in inputs.names)
+    return Inputs(
+        rebuild(inputs.args, lambda tensor: new.get(id(tensor), tensor)),
+        rebuild(inputs.kwargs, lambda tensor: new.get(id(tensor), tensor)),
+        names,
+    )
+
+
+def call_without_numbers(copy: Any, model: Any, inputs: Inputs, listener: Callable[..., Any]) -> Any:
+    """Call a copy on meta tensors.
+
+    Args:
+        copy: the copy.
+        model: the user's module.
+        inputs: the arguments.
+        listener: is told every call; see ``_mode``.
+    """
+    import torch
+
+    first = next((tensor for tensor in (*model.parameters(), *model.buffers())), None)
+    device = torch.device("cpu") if first is None or first.is_meta else first.device
+    with without_numbers_mode(device, listener):
+        return copy(*inputs.args, **inputs.kwargs)
+
+
+def _site(recorder: Recorder) -> _Site:
+    """Return the user's line that runs, and the module whose forward it stands in."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and is_ours(frame.f_code.co_filename):
+        frame = frame.f_back
+    scope = recorder._scopes[-1].draft.path
+    return ("", 0, scope) if frame is None else (frame.f_code.co_filename, frame.f_lineno, scope)
+
+
+def _refuse_places(pooled: dict[int, tuple[int, ...]], args: Any, made: Any) -> None:
+    """Refuse to unpool into less space than was pooled; the places are numbers, which are not there."""
+    if isinstance(made, tuple) and len(made) == 2 and args and hasattr(args[0], "shape"):
+        pooled[id(made[1])] = tuple(args[0].shape)  # a pool that gives the places too
+    elif len(args) > 1 and id(args[1]) in pooled:
+        before, after = pooled[id(args[1])], tuple(made.shape)
+        if any(one > other for one, other in zip(before[2:], after[2:], strict=False)):
+            raise RuntimeError(f"{_OF_PLACES}: places in {before[2:]}, and {after[2:]} are made")
+
+
+def _refuse_one_value(kind: str, module: Any, args: tuple[Any, ...]) -> None:
+    """Refuse what normalization over one value refuses in training; the trace itself lets it pass."""
+    if not args or not (module.training or getattr(module, "running_mean", None) is None):
+        return
+    shape = tuple(args[0].shape)
+    space = shape[2:] if len(shape) > 1 else ()
+    count = 1
+    for length in space if kind == "instance_norm" else (*shape[:1], *space):
+        count *= length
+    if count == 1 and len(shape) > 1:
+        what = "spatial element" if kind == "instance_norm" else "value per channel"
+        raise ValueError(f"Expected more than 1 {what} when training, got input size {shape}")

@@ -1,0 +1,118 @@
+"""Writes a debugger's changes as a line of torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from shapeinspect.plugin_api.rerun import (
+    Change,
+    Evaluating,
+    Failure,
+    OnCall,
+    OnInput,
+    OnLayer,
+    OnOperand,
+    Step,
+)
+
+#: Attributes of the vocabulary that torch calls otherwise.
+_ARGUMENTS = {"axis": "dim"}
+
+_CASTS = {"int64": "long", "float32": "float", "float64": "double", "float16": "half"}
+
+_STEPS: dict[str, Callable[[str, Any], str]] = {
+    "permute": lambda x, axes: f"{x}.permute{axes}" if _swap(axes) is None else f"{x}.transpose{_swap(axes)}",
+    "unsqueeze": lambda x, axis: f"{x}.unsqueeze({axis})",
+    "squeeze": lambda x, axis: f"{x}.squeeze({axis})",
+    "flatten": lambda x, first: f"{x}.flatten({first})",
+    "merge": lambda x, axes: f"{x}.flatten({axes[0]}, {axes[1]})",
+    "reshape": lambda x, shape: f"{x}.reshape{shape}",
+    "resize": lambda x, shape: f"{x} of shape {shape}",
+    "crop": lambda x, shape: f"{x}[{', '.join(':' if n is None else f':{n}' for n in shape)}]",
+    "expand": lambda x, lengths: f"{x}.expand{lengths}",
+    "one_hot": lambda x, count: f"F.one_hot({x}.long(), {count}).float()",
+    "interpolate": lambda x, space: f"F.interpolate({x}, size={space})",
+    "adaptive_pool": lambda x, space: f"nn.AdaptiveAvgPool{len(space)}d({_plain(space)})({x})",
+    "channels": lambda x, given: _channels(x, *given),
+    "project": lambda x, given: f"nn.LazyConv2d({given[0]}, 1, stride={given[1]})({x})",
+    "last": lambda x, axis: f"{x}[{', '.join([':'] * axis)}, -1]" if axis else f"{x}[-1]",
+    "dtype": lambda x, name: f"{x}.{_CASTS[name]}()" if name in _CASTS else f"{x}.to(torch.{name})",
+    "shift": lambda x, by: f"{x} {'+' if by > 0 else '-'} {abs(by)}",
+    "argmax": lambda x, axis: f"{x}.argmax({axis})",
+    "item": lambda x, at: f"{x}[{at}]",
+    "contiguous": lambda x, _: f"{x}.contiguous()",
+}  # fmt: skip
+
+
+def _channels(name: str, axis: int, length: int, before: int, rank: int) -> str:
+    if length == 1:
+        return f"{name}.mean({axis}, keepdim=True)"
+    if before == 1:
+        return f"{name}.expand({', '.join(str(length) if at == axis else '-1' for at in range(rank))})"
+    return f"{name}[{':, ' * axis}:{length}]"
+
+
+def spell(change: Change, name: str, failure: Failure) -> str:
+    """Write a change as torch spells it.
+
+    Args:
+        change: the change.
+        name: what the tensor is called.
+        failure: what it is to mend.
+    """
+    if isinstance(change, OnInput):
+        return steps(_shortened(change.steps, failure, change.name), name)
+    if isinstance(change, OnOperand):
+        known = change.call is None and change.operand < len(failure.inputs)
+        return steps(_shortened(change.steps, failure, failure.inputs[change.operand] if known else ""), name)
+    if isinstance(change, OnLayer | OnCall):
+        if isinstance(change, OnCall) and "shape" in change.attributes:
+            return f"{name}.{failure.layer.type.rpartition('.')[2]}{change.attributes['shape']}"
+        said = ", ".join(
+            f"{_ARGUMENTS.get(key, key)}={_plain(value)}" for key, value in change.attributes.items()
+        )
+        return f'{said} in "{change.path}"' if isinstance(change, OnLayer) else said
+    if isinstance(change, Evaluating):
+        return "model.eval()"
+    return str(change)
+
+
+def steps(done: tuple[Step, ...], name: str) -> str:
+    """Write steps as one expression.
+
+    Args:
+        done: the steps.
+        name: the tensor.
+    """
+    for step in done:
+        name = _STEPS[step[0]](name, step[1])
+    return name
+
+
+def _shortened(done: tuple[Step, ...], failure: Failure, value: str) -> tuple[Step, ...]:
+    """Leave out the lengths of a crop that stay as they are."""
+    known = failure.model.values.get(value)
+    shape = (known.shape if known is not None else None) or ()
+    return tuple(
+        (name, _cut(given, shape) if name == "crop" and len(shape) == len(given) else given)
+        for name, given in done
+    )
+
+
+def _cut(lengths: tuple[int, ...], shape: tuple[Any, ...]) -> tuple[int | None, ...]:
+    cut = [None if new == old else new for new, old in zip(lengths, shape, strict=True)]
+    while cut and cut[-1] is None:
+        cut.pop()
+    return tuple(cut)
+
+
+def _swap(axes: tuple[int, ...]) -> tuple[int, int] | None:
+    moved = [at for at, axis in enumerate(axes) if at != axis]
+    return (moved[0], moved[1]) if len(moved) == 2 else None
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, tuple) and value and all(one == value[0] for one in value):
+        return str(value[0])
+    return str(value)

@@ -1,0 +1,111 @@
+"""A state_dict that does not fit a module: which layers differ, and which settings would fit it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import FrameType
+from typing import Any
+
+from shapeinspect.ir import Frozen
+from shapeinspect.plugin_api.rerun import Change, Failure, OnCall, OnLayer, Rerun
+from shapeinspect.sources.source import Source
+from shapeinspect_torch.debug.edits import rebuild_layer
+from shapeinspect_torch.debug.spelling import spell
+from shapeinspect_torch.tracing.meta_copy import Shadow
+from shapeinspect_torch.tracing.module_tree import walk
+from shapeinspect_torch.tracing.trace import read_module
+
+
+def loading(message: str, where: str | None, frames: Sequence[FrameType]) -> Rerun | None:
+    """Find the module and the state_dict of a load that was refused because of sizes.
+
+    Args:
+        message: torch's words.
+        where: the user's source line.
+        frames: those of the traceback.
+    """
+    import torch
+
+    for frame in reversed(frames):
+        model, state = frame.f_locals.get("self"), frame.f_locals.get("state_dict")
+        if frame.f_code.co_name == "load_state_dict" and isinstance(model, torch.nn.Module):
+            found = _Loading(model, state) if isinstance(state, Mapping) else None
+            return found if found is not None and found.locate(message, where) else None
+    return None
+
+
+class _Loading(Rerun):
+    """A module and the state that it refuses."""
+
+    def __init__(self, model: Any, state: Mapping[str, Any]) -> None:
+        self._model = model
+        self._stored = {
+            str(key): tuple(value.shape) for key, value in state.items() if hasattr(value, "shape")
+        }
+
+    def locate(self, message: str, where: str | None) -> bool:
+        """Find the layers whose stored tensors have other sizes."""
+        model = read_module(Source(type(self._model).__name__, target=self._model))
+        differing = [
+            (
+                layer.path,
+                tuple((one.role, self._stored[one.name]) for one in layer.weights if self._differs(one)),
+            )
+            for layer in model.layers
+            if any(self._differs(one) for one in layer.weights)
+        ]
+        if not differing:
+            return False
+        layer = next(layer for layer in model.layers if layer.path == differing[0][0])
+        facts = Frozen({"stored": tuple(differing)})
+        self.failure = Failure(replace(model, notes=()), layer, (), message, where, facts=facts)
+        return True
+
+    def _differs(self, weight: Any) -> bool:
+        stored = self._stored.get(weight.name)
+        return stored is not None and stored != weight.shape
+
+    def attempt(self, changes: Sequence[Change]) -> Failure | None:
+        """Build the layers as the changes say, and compare every size again."""
+        shadow = Shadow()
+        nodes = walk(self._model)
+        copy = shadow.of(self._model)
+        if any(isinstance(change, OnCall) for change in changes):
+            return None if self._loads(copy) else self.failure
+        for change in changes:
+            node = next(
+                (node for node in nodes if isinstance(change, OnLayer) and node.draft.path == change.path),
+                None,
+            )
+            if node is None or not isinstance(change, OnLayer):
+                return self.failure
+            try:
+                rebuild_layer(shadow.of(node.real), node.native, change.attributes)
+            except (ValueError, TypeError):
+                return self.failure
+        shapes = {name: tuple(tensor.shape) for name, tensor in copy.state_dict(keep_vars=True).items()}
+        fits = all(self._stored.get(name, shape) == shape for name, shape in shapes.items())
+        return None if fits else self.failure
+
+    def _loads(self, copy: Any) -> bool:
+        """Load what does not differ into a copy without numbers, and see that only that is missing."""
+        import torch
+
+        shapes = {name: tuple(tensor.shape) for name, tensor in copy.state_dict(keep_vars=True).items()}
+        kept = {
+            name: torch.empty(shape, device="meta")
+            for name, shape in self._stored.items()
+            if shapes.get(name, shape) == shape
+        }
+        try:
+            ended = copy.load_state_dict(kept, strict=False)
+        except RuntimeError:
+            return False
+        return set(ended.missing_keys) == shapes.keys() - kept.keys() and kept.keys() & shapes.keys() != set()
+
+    def spell(self, change: Change, name: str) -> str:
+        """Write a change in torch's words."""
+        if isinstance(change, OnCall):
+            return "model.load_state_dict(state, strict=False)"
+        return spell(change, name, self.failure)

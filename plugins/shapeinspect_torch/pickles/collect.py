@@ -1,0 +1,218 @@
+"""Collects the weights and modules below a node under the names that their keys spell."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from shapeinspect.errors import UnreadableFileError
+from shapeinspect.ir import Weight
+from shapeinspect_torch.pickles.contents import MAX_DEPTH, Survey, children, is_module
+from shapeinspect_torch.pickles.rebuild import Rebuilder
+from shapeinspect_torch.pickles.records import Node
+from shapeinspect_torch.pickles.tensors import Tensor
+from shapeinspect_torch.vocabulary.dtypes import PACKED_VALUES
+
+MAX_NAME = 4096
+#: A pickle of so many bytes a row may spell out what it holds once and refers to again.
+_BYTES_A_ROW = 16
+_FREE_ROWS = 20_000
+
+#: Makes the values of a tensor readable.
+Values = Callable[[Tensor], "Callable[[], object] | None"]
+
+
+class Named(NamedTuple):
+    """A tensor and its name.
+
+    Args:
+        name: the full name.
+        tensor: what is known of it.
+    """
+
+    name: str
+    tensor: Tensor
+
+
+@dataclass(slots=True)
+class Found:
+    """What stands below a node.
+
+    Args:
+        tensors: those outside any module.
+        modules: pickled modules, each with its path.
+    """
+
+    tensors: list[Named] = field(default_factory=list)
+    modules: list[tuple[str, Node]] = field(default_factory=list)
+
+
+class Budget:
+    """How many rows one file may become: what is shared is listed for each path, up to this.
+
+    Args:
+        label: the file, for errors.
+        size: the length of its pickle in bytes.
+    """
+
+    def __init__(self, label: str, size: int) -> None:
+        self._label = label
+        self._left = _FREE_ROWS + size // _BYTES_A_ROW
+
+    def spend(self, name: str, depth: int) -> None:
+        """Pay for one row.
+
+        Args:
+            name: its name.
+            depth: how deep it stands.
+
+        Raises:
+            UnreadableFileError: if there are too many, or its name or depth is beyond reason.
+        """
+        self._left -= 1
+        if self._left < 0:
+            raise UnreadableFileError(self._label, "its entries refer to each other too many times")
+        if depth > MAX_DEPTH:
+            raise UnreadableFileError(self._label, f"its entries are nested deeper than {MAX_DEPTH}")
+        if len(name) > MAX_NAME:
+            raise UnreadableFileError(self._label, f"a name in it has more than {MAX_NAME:,} characters")
+
+
+def collect(top: Node, skipped: frozenset[str], tensors: Rebuilder, survey: Survey, budget: Budget) -> Found:
+    """Walk everything below a node that leads to a tensor or module.
+
+    Args:
+        top: the outermost node.
+        skipped: keys of ``top`` to leave out.
+        tensors: what knows a tensor's record.
+        survey: how much stands where; what leads to no tensor is not walked.
+        budget: how many rows there may be.
+
+    Raises:
+        UnreadableFileError: for a cycle, or too many rows.
+    """
+    found = Found()
+    alone = tensors.tensor(top)
+    if alone is not None:
+        found.tensors.append(Named("tensor", alone))
+        return found
+    if is_module(top):
+        found.modules.append(("", top))
+        return found
+    # What holds a tensor or module is looked for once, however often a node is reached.
+    known: dict[int, list[tuple[str, Node]]] = {}
+
+    def fruitful(node: Node) -> list[tuple[str, Node]]:
+        if id(node) not in known:
+            known[id(node)] = [
+                (key, child)
+                for key, child in children(node)
+                if tensors.tensor(child) is not None or survey[child].tensors or is_module(child)
+            ]
+        return known[id(node)]
+
+    walk: list[tuple[str, Iterator[tuple[str, Node]]]] = [
+        ("", (pair for pair in fruitful(top) if pair[0] not in skipped))
+    ]
+    while walk:
+        prefix, rest = walk[-1]
+        for key, child in rest:
+            tensor = tensors.tensor(child)
+            name = f"{prefix}{key}"
+            budget.spend(name, len(walk))
+            if tensor is not None:
+                found.tensors.append(Named(name, tensor))
+            elif is_module(child):
+                found.modules.append((name, child))
+            else:
+                walk.append((f"{name}.", iter(fruitful(child))))
+                break
+        else:
+            walk.pop()
+    return found
+
+
+def shared(tensors: Iterable[Tensor]) -> dict[Tensor, str]:
+    """Give a key to each tensor that occurs twice: the same elements of the same storage.
+
+    Args:
+        tensors: all of the model's.
+    """
+    tensors = _in_shared_storage(tensors)
+    times = Counter(tensors)
+    keys: dict[Tensor, str] = {}
+    for tensor, count in times.items():
+        if count > 1:
+            spot = "" if tensor.offset == 0 else f"+{tensor.offset}"
+            shape, stride = (" ".join(map(str, lengths or ())) for lengths in (tensor.shape, tensor.stride))
+            keys[tensor] = f"{_key(tensor)}{spot} ({shape}) ({stride})"
+    return keys
+
+
+def overlapping(tensors: Iterable[Tensor]) -> int:
+    """Count the tensors that are different views of a storage that others view too.
+
+    Args:
+        tensors: all of the model's.
+    """
+    views = Counter(map(_key, set(_in_shared_storage(tensors))))
+    return sum(count for count in views.values() if count > 1)
+
+
+def _key(tensor: Tensor) -> str | None:
+    return None if tensor.storage is None else tensor.storage.key
+
+
+def _in_shared_storage(tensors: Iterable[Tensor]) -> list[Tensor]:
+    """The tensors whose storage another one has, too: mostly none, which is quick to see."""
+    stored = [tensor for tensor in tensors if tensor.storage is not None]
+    times = Counter(map(_key, stored))
+    return [tensor for tensor in stored if times[_key(tensor)] > 1] if len(times) < len(stored) else []
+
+
+def to_weight(item: Named, values: Values, keys: dict[Tensor, str], role: str = "") -> Weight | None:
+    """Turn a tensor's facts into a weight; None for a parameter whose shape is not fixed yet.
+
+    Args:
+        item: the tensor and its name.
+        values: makes its values readable.
+        keys: the key of each tensor that occurs twice.
+        role: what it does in its layer, where that is known.
+    """
+    tensor = item.tensor
+    if tensor.shape is None:
+        return None
+    count = None
+    if tensor.dtype in PACKED_VALUES:
+        count = PACKED_VALUES[tensor.dtype] * tensor.numel
+    elif tensor.form == "nested":
+        count = tensor.numel
+    return Weight(
+        item.name,
+        role,
+        tensor.shape,
+        tensor.dtype,
+        tensor.nbytes,
+        True if tensor.requires_grad else False if tensor.parameter else None,
+        storage=keys.get(tensor) if keys else None,
+        count=count,
+        values=values(tensor),  # type: ignore[arg-type]  # numpy's types are not imported here
+    )
+
+
+def unique(items: Sequence[Named], label: str) -> None:
+    """Refuse two tensors of one name.
+
+    Args:
+        items: the tensors.
+        label: the file, for the error.
+
+    Raises:
+        UnreadableFileError: if a name occurs twice.
+    """
+    names = Counter(item.name for item in items)
+    twice = next((name for name, count in names.items() if count > 1), None)
+    if twice is not None:
+        raise UnreadableFileError(label, f"two of its tensors are named {twice!r}")

@@ -1,0 +1,199 @@
+"""The state of one pickle's interpretation: stack, marks, memo, and the limits that hold."""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import NoReturn
+
+from shapeinspect.errors import UnreadableFileError
+from shapeinspect_torch.pickles.records import Blob, Global, Identity, Node, Ordered, Persistent, Reduce
+
+MAX_BYTES = 256 << 20
+MAX_OPCODES = 20_000_000
+MAX_OBJECTS = 2_000_000
+MAX_NAMES = 100_000
+MAX_MEMO = 5_000_000
+MAX_MARKS = 10_000
+MAX_LONG = 64
+MAX_LINE = 1 << 16
+#: Longer bytes and texts stay in the file and become a Blob.
+MAX_BYTES_KEPT = 1 << 12
+MAX_TEXT_KEPT = 1 << 20
+
+_SCALARS = frozenset({str, bytes, int, float, bool, type(None), Global, Blob})
+_LENGTH = {1: Struct("<B").unpack_from, 4: Struct("<I").unpack_from, 8: Struct("<Q").unpack_from}
+
+
+class TruncatedPickleError(UnreadableFileError):
+    """The bytes end before the pickle does."""
+
+
+class Machine:
+    """The stack, the marks and the memo of one run."""
+
+    __slots__ = (
+        "base",
+        "data",
+        "globals",
+        "label",
+        "made",
+        "marks",
+        "memo",
+        "ordered",
+        "outside",
+        "pos",
+        "stack",
+    )
+
+    def __init__(self, data: bytes, label: str, start: int, base: int) -> None:
+        self.data = data
+        self.label = label
+        self.pos = start
+        self.base = base
+        self.stack: list[Node] = []
+        self.marks: list[list[Node]] = []
+        self.memo: dict[int, Node] = {}
+        self.globals: dict[tuple[str, str], Global] = {}
+        self.ordered = Global("collections", "OrderedDict")
+        self.outside: list[Persistent] = []
+        self.made = 0
+
+    def fail(self, reason: str, at: int | None = None) -> NoReturn:
+        """Refuse the pickle, naming the byte.
+
+        Args:
+            reason: what is wrong with it.
+            at: the byte, counted from where ``data`` begins; where the run stands by default.
+
+        Raises:
+            UnreadableFileError: always.
+        """
+        raise UnreadableFileError(self.label, reason, offset=self.base + (self.pos if at is None else at))
+
+    def truncated(self) -> TruncatedPickleError:
+        """The error for bytes that end too early."""
+        return TruncatedPickleError(
+            self.label, "the pickle is cut off", offset=self.base + min(self.pos, len(self.data))
+        )
+
+    def take(self, size: int) -> bytes:
+        """The next ``size`` bytes; checked against what is left before anything is made of them.
+
+        Args:
+            size: how many bytes.
+
+        Raises:
+            TruncatedPickleError: if fewer are left.
+        """
+        start = self.pos
+        if size > len(self.data) - start:
+            raise self.truncated()
+        self.pos = start + size
+        return self.data[start : start + size]
+
+    def skip(self, size: int) -> Blob:
+        """Pass over ``size`` bytes and remember where they are.
+
+        Args:
+            size: how many bytes.
+
+        Raises:
+            TruncatedPickleError: if fewer are left.
+        """
+        if size > len(self.data) - self.pos:
+            raise self.truncated()
+        blob = Blob(self.base + self.pos, size)
+        self.pos += size
+        return blob
+
+    def count(self, width: int) -> int:
+        """A little-endian length.
+
+        Args:
+            width: how many bytes it takes: 1, 4 or 8.
+        """
+        value: int = _LENGTH[width](self.data, self.pos)[0]
+        self.pos += width
+        return value
+
+    def line(self) -> bytes:
+        """The bytes up to the next newline, which is passed over.
+
+        Raises:
+            TruncatedPickleError: if the bytes end first.
+        """
+        end = self.data.find(b"\n", self.pos, self.pos + MAX_LINE)
+        if end < 0:
+            if len(self.data) - self.pos >= MAX_LINE:
+                self.fail("a line in the pickle does not end")
+            raise self.truncated()
+        start, self.pos = self.pos, end + 1
+        return self.data[start:end]
+
+    def marked(self) -> list[Node]:
+        """Everything above the last mark, which is taken off."""
+        items = self.stack
+        self.stack = self.marks.pop()
+        return items
+
+    def name(self, module: Node, name: Node) -> Global:
+        """The one Global of that name in this pickle.
+
+        Args:
+            module: the module, as the pickle names it.
+            name: the name in the module.
+        """
+        if type(module) is not str or type(name) is not str:
+            self.fail("it names a class by something that is no text")
+        known = self.globals.get((module, name))
+        if known is None:
+            known = self.ordered if (module, name) == ("collections", "OrderedDict") else Global(module, name)
+            self.globals[module, name] = known
+            if len(self.globals) > MAX_NAMES:
+                self.fail(f"it names more than {MAX_NAMES:,} classes and functions")
+        return known
+
+    def keep_outside(self, pid: Node) -> None:
+        """Push the record of something that the pickle keeps outside itself.
+
+        Args:
+            pid: the persistent id, which says what it is.
+        """
+        self.made += 1
+        self.outside.append(Persistent(pid))
+        self.stack.append(self.outside[-1])
+
+    def call(self, func: Node, args: Node) -> None:
+        """Push the record of a call; only an OrderedDict becomes a mapping at once.
+
+        Args:
+            func: what the pickle calls.
+            args: what it is called with: a tuple, or a reference to one.
+        """
+        self.made += 1
+        if func is self.ordered and (made := _ordered(args)) is not None:
+            self.stack.append(made)
+        else:
+            self.stack.append(Reduce(func, args))
+
+
+def _ordered(args: Node) -> Ordered | None:
+    # OrderedDict() or, from Python 2, OrderedDict([[key, value], ...]).
+    made = Ordered()
+    if type(args) is not tuple or len(args) > 1:
+        return None
+    pairs = args[0] if args else []
+    if type(pairs) is not list or any(type(pair) not in (list, tuple) or len(pair) != 2 for pair in pairs):
+        return None
+    for key, value in pairs:
+        made[key_of(key)] = value
+    return made
+
+
+def key_of(node: Node) -> Node:
+    """What stands for ``node`` as a dict key: a scalar itself, else its identity.
+
+    Args:
+        node: a value of the pickle.
+    """
+    return node if type(node) in _SCALARS else Identity(node)

@@ -1,0 +1,149 @@
+"""Reads a pickle without running it: an interpreter that resolves nothing and calls nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from struct import Struct
+from struct import error as StructError  # noqa: N812  # an exception class, whatever struct calls it
+
+from shapeinspect_torch.pickles.machine import (
+    MAX_MARKS,
+    MAX_MEMO,
+    MAX_OBJECTS,
+    MAX_OPCODES,
+    MAX_TEXT_KEPT,
+    Machine,
+)
+from shapeinspect_torch.pickles.opcodes import STEPS
+from shapeinspect_torch.pickles.records import Global, Node, Ordered, Persistent, Reduce
+
+_UINT4 = Struct("<I").unpack_from
+#: After so many opcodes the limits are looked at.
+_CHUNK = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Pickle:
+    """One pickle, read.
+
+    Args:
+        value: what it builds, as plain values and inert records.
+        end: the position after its last byte.
+        globals: every class and function it names, in the order of the file.
+        outside: everything it keeps outside itself, in the order of the file.
+    """
+
+    value: Node
+    end: int
+    globals: tuple[Global, ...]
+    outside: tuple[Persistent, ...]
+
+
+def read_pickle(data: bytes, label: str, *, start: int = 0, base: int = 0) -> Pickle:
+    r"""Interpret one pickle.
+
+    Args:
+        data: the bytes that hold it.
+        label: the file, for errors.
+        start: where in ``data`` it begins.
+        base: where in the file ``data`` begins, for errors and blobs.
+
+    Raises:
+        TruncatedPickleError: if ``data`` ends before the pickle does.
+        UnreadableFileError: if it is malformed or exceeds a limit.
+
+    Example:
+        >>> read_pickle(b"\x80\x02]q\x00(K\x01K\x02e.", "x.pkl").value
+        [1, 2]
+        >>> read_pickle(b"cos\nsystem\n(S'ls'\ntR.", "x.pkl").value.func
+        Global(module='os', name='system')
+    """
+    machine = Machine(data, label, start, base)
+    try:
+        value = _run(machine)
+    except IndexError:
+        # The widest of these reads takes two bytes.
+        if machine.pos + 2 >= len(data):
+            raise machine.truncated() from None
+        machine.fail("an opcode takes more than the stack holds")
+    except StructError:
+        raise machine.truncated() from None
+    except KeyError:
+        machine.fail("it reads from the memo what was never put there")
+    except (ValueError, OverflowError):
+        machine.fail("a number or text in it is malformed")
+    return Pickle(value, machine.pos, tuple(machine.globals.values()), tuple(machine.outside))
+
+
+def _run(machine: Machine) -> Node:
+    for _ in range(MAX_OPCODES // _CHUNK):
+        ended = _advance(machine)
+        if machine.made > MAX_OBJECTS:
+            machine.fail(f"the pickle builds more than {MAX_OBJECTS:,} objects")
+        if len(machine.memo) > MAX_MEMO:
+            machine.fail(f"the pickle remembers more than {MAX_MEMO:,} objects")
+        if ended:
+            return machine.stack.pop()
+    return machine.fail(f"the pickle has more than {MAX_OPCODES:,} opcodes")
+
+
+def _advance(machine: Machine) -> bool:  # noqa: PLR0912, PLR0915  # a call costs more than most opcodes
+    """Interpret the next opcodes; tells whether the pickle is at its end."""
+    data, memo, stack, marks = machine.data, machine.memo, machine.stack, machine.marks
+    ordered, pos = machine.ordered, machine.pos
+    try:
+        for _ in range(_CHUNK):
+            op = data[pos]
+            # The opcodes that a checkpoint has most of are done here, the others in the table.
+            if op == 0x72:  # LONG_BINPUT
+                memo[_UINT4(data, pos + 1)[0]] = stack[-1]
+                pos += 5
+            elif op == 0x4B:  # BININT1
+                stack.append(data[pos + 1])
+                pos += 2
+            elif op == 0x68:  # BINGET
+                stack.append(memo[data[pos + 1]])
+                pos += 2
+            elif op == 0x28:  # MARK
+                marks.append(stack)
+                machine.stack = stack = []
+                if len(marks) > MAX_MARKS:
+                    machine.fail(f"the pickle is nested deeper than {MAX_MARKS:,}", pos)
+                pos += 1
+            elif op == 0x74:  # TUPLE
+                items = tuple(stack)
+                machine.stack = stack = marks.pop()
+                stack.append(items)
+                machine.made += 1
+                pos += 1
+            elif op == 0x86:  # TUPLE2
+                second = stack.pop()
+                stack[-1] = (stack[-1], second)
+                machine.made += 1
+                pos += 1
+            elif op == 0x58 and (end := pos + 5 + _UINT4(data, pos + 1)[0]) <= len(data):  # BINUNICODE
+                if end - pos > MAX_TEXT_KEPT:
+                    machine.pos = pos + 5
+                    stack.append(machine.skip(end - pos - 5))
+                else:
+                    stack.append(str(data[pos + 5 : end], "utf-8", "surrogatepass"))
+                pos = end
+            elif op == 0x52 and (stack[-2] is not ordered or stack[-1] == ()):  # REDUCE
+                args, func = stack.pop(), stack[-1]
+                stack[-1] = Ordered() if func is ordered else Reduce(func, args)
+                machine.made += 1
+                pos += 1
+            elif op == 0x2E:  # STOP
+                pos += 1
+                return True
+            else:
+                machine.pos = pos + 1
+                step = STEPS[op]
+                if step is None:
+                    machine.fail(f"unknown pickle opcode 0x{op:02x}", pos)
+                step(machine)
+                pos = machine.pos
+                stack = machine.stack
+    finally:
+        machine.pos = max(machine.pos, pos)
+    return False

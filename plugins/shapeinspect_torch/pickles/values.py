@@ -1,0 +1,140 @@
+"""Reads the numbers of one tensor when they are asked for, and nothing else of its file."""
+
+from __future__ import annotations
+
+import zlib
+from functools import partial
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+
+from shapeinspect.errors import UnreadableFileError, UsageError
+from shapeinspect.sources.source import Source
+from shapeinspect_torch.pickles.tensors import Tensor, reach
+from shapeinspect_torch.pickles.zip_container import Member, payload
+from shapeinspect_torch.vocabulary.dtypes import BITS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+
+#: Element types that numpy has no name for and ml_dtypes has.
+_EXTENDED = frozenset({
+    "bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu",
+})  # fmt: skip
+#: Quantized element types, read as the integers that are stored.
+_STORED_AS = {"qint8": "int8", "quint8": "uint8", "qint32": "int32"}
+_MAX_INFLATED = 4 << 30
+
+
+class Place(NamedTuple):
+    """Where the bytes of one storage are.
+
+    Args:
+        offset: their first byte in the file; for a zip member it is found when they are read.
+        size: how many bytes there are.
+        big: whether the most significant byte comes first.
+        member: the zip member that holds them, or None.
+    """
+
+    offset: int
+    size: int
+    big: bool = False
+    member: Member | None = None
+
+
+def reader(source: Source, place: Place, tensor: Tensor) -> Callable[[], np.ndarray[Any, Any]] | None:
+    """Return what reads a tensor's numbers, or None if they are no plain strided elements.
+
+    Args:
+        source: the file.
+        place: the bytes of its storage.
+        tensor: its shape, stride, offset and element type.
+    """
+    if tensor.parts or tensor.stride is None or tensor.dtype is None or BITS[tensor.dtype] % 8:
+        return None
+    return partial(read, source, place, tensor)
+
+
+def element_type(name: str) -> np.dtype[Any]:
+    """Return numpy's element type of that name.
+
+    Args:
+        name: in numpy's spelling, such as ``float32`` or ``bfloat16``.
+
+    Raises:
+        UsageError: if neither numpy nor ml_dtypes has it.
+
+    Example:
+        >>> element_type("float32").itemsize
+        4
+    """
+    import numpy as np
+
+    try:
+        if name in _EXTENDED:
+            import ml_dtypes
+
+            found: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name))
+        else:
+            found = np.dtype(_STORED_AS.get(name, name))
+    except (ImportError, AttributeError, TypeError):
+        raise UsageError(
+            f"values of type {name} cannot be read here",
+            hint="pip install ml_dtypes" if name in _EXTENDED else None,
+        ) from None
+    return found
+
+
+def read(source: Source, place: Place, tensor: Tensor) -> np.ndarray[Any, Any]:
+    """Read a tensor's numbers.
+
+    Args:
+        source: the file.
+        place: the bytes of its storage.
+        tensor: its shape, stride, offset and element type, all known.
+
+    Raises:
+        UnreadableFileError: if the file does not hold them.
+        UsageError: if its element type cannot be read here.
+    """
+    import numpy as np
+
+    dtype = element_type(str(tensor.dtype))
+    if place.big:
+        dtype = dtype.newbyteorder(">")
+    shape = tuple(int(str(length)) for length in tensor.shape or ())
+    stride = tensor.stride or ()
+    count = reach(shape, stride)
+    first = tensor.offset * dtype.itemsize
+    with source.open() as file:
+        raw = _bytes(file, source, place, first, count * dtype.itemsize)
+    if count == 0:
+        return np.empty(shape, dtype)
+    # Moved as bytes without a meaning: as_strided does not know the types of ml_dtypes.
+    flat = np.frombuffer(raw, f"V{dtype.itemsize}")
+    strides = tuple(step * dtype.itemsize for step in stride)
+    strided: np.ndarray[Any, Any] = np.lib.stride_tricks.as_strided(flat, shape, strides).copy()
+    return strided.view(dtype)
+
+
+def _bytes(file: BinaryIO, source: Source, place: Place, first: int, size: int) -> bytes:
+    start, member = place.offset, place.member
+    if first + size > place.size:
+        raise UnreadableFileError(source.label, "a tensor reaches beyond its storage", offset=start)
+    if member is not None:
+        start = payload(file, source.size or 0, source.label, member)
+    if member is not None and member.method:
+        file.seek(start)
+        if member.size > _MAX_INFLATED:
+            raise UnreadableFileError(source.label, f"member {member.name!r} is too large to inflate")
+        try:
+            data = zlib.decompressobj(-15).decompress(file.read(member.stored), member.size)
+        except zlib.error as error:
+            raise UnreadableFileError(source.label, f"{member.name!r} cannot be inflated: {error}") from None
+        data = data[first : first + size]
+    else:
+        file.seek(start + first)
+        data = file.read(size)
+    if len(data) != size:
+        raise UnreadableFileError(source.label, "the values are cut off", offset=start + first)
+    return data

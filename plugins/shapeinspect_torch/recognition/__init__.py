@@ -1,0 +1,1 @@
+"""What bare weights prove."""

@@ -1,0 +1,146 @@
+"""From the names and shapes of a state dict to layers, each kind only where it is proven."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from shapeinspect.dims import Shape
+from shapeinspect.ir import Frozen, Layer, Note, Weight
+from shapeinspect.layout.bare import Group, Verdict, groups, judge, layer, prove
+from shapeinspect_torch.recognition.evidence import BUFFERS, EVIDENCE, GUISES, INNER, TURNED, Guise
+from shapeinspect_torch.recognition.packed import packed_linear
+from shapeinspect_torch.recognition.stacks import recurrent
+from shapeinspect_torch.vocabulary.layouts import bind
+
+#: The path of weights whose names have no prefix.
+ROOT = "(root)"
+#: How the note begins that counts what was not concluded.
+UNPROVEN = "names and shapes do not prove the kind"
+
+_NAMED = 3
+
+
+def layers_of(
+    weights: Iterable[Weight], *, evident: bool = True
+) -> tuple[tuple[Layer, ...], tuple[Note, ...]]:
+    """Group bare weights into layers.
+
+    Args:
+        weights: the weights by their full names, in the order of the file.
+        evident: whether the names follow PyTorch's conventions; if not, no kind is concluded.
+
+    Returns:
+        The layers, and what has to be said about them.
+
+    Example:
+        >>> made, _ = layers_of([Weight("fc.weight", "", (3, 5)), Weight("fc.bias", "", (3,))])
+        >>> made[0].path, made[0].kind, made[0].attributes["in_features"]
+        ('fc', 'linear', 5)
+        >>> layers_of([Weight("wte.weight", "", (3, 5))])[0][0].candidates
+        ('linear', 'embedding')
+    """
+    found = groups(map(_integers_aside, weights), inner=INNER)
+    court = _Court(found, evident)
+    made = tuple(court.layer(group) for group in found)
+    return made, _notes(made)
+
+
+def _integers_aside(weight: Weight) -> Weight:
+    # "Only Tensors of floating point and complex dtype can require gradients": positions, indices and
+    # masks are buffers. Narrower integers may be a weight that was quantized.
+    if weight.dtype in ("int64", "bool") and not weight.buffer:
+        return replace(weight, buffer=True, trainable=False)
+    return weight
+
+
+class _Court:
+    """Judges the groups of one file; equal groups are judged once."""
+
+    def __init__(self, found: Sequence[Group], evident: bool) -> None:
+        self._paths = {group.path for group in found}
+        turned = any(len(group.weights) == 2 and _is_turned(group.shapes) for group in found)
+        self._rows = () if not evident else (*EVIDENCE, TURNED) if turned else EVIDENCE
+        self._evident = evident
+        self._known: dict[object, Verdict] = {}
+
+    def layer(self, group: Group) -> Layer:
+        packed = packed_linear(group) if self._evident else None
+        if packed is not None:
+            return packed
+        shapes = group.shapes
+        beside = "in_proj_weight" in shapes and f"{group.path}.out_proj" in self._paths
+        key = (tuple(shapes.items()), beside)
+        verdict = self._known.get(key)
+        if verdict is None:
+            verdict = self._known[key] = self._judge(shapes, beside)
+        return layer(group, verdict, path=group.path or ROOT)
+
+    def _judge(self, shapes: Mapping[str, Shape], beside: bool) -> Verdict:
+        guise = _guise(shapes)
+        stack = recurrent(shapes) if self._evident else None
+        matches = prove(_undressed(shapes, guise), self._rows) if stack is None else (stack,)
+        if "in_proj_weight" in shapes and not beside:
+            matches = tuple(match for match in matches if match.kind != "attention")
+        verdict = judge(shapes, matches, bind)
+        buffers = BUFFERS.intersection(shapes)
+        if guise is not None and guise.buffers:
+            buffers |= {*guise.extras, *guise.optional} & set(shapes)
+        attributes = verdict.attributes
+        if guise is not None and matches:
+            attributes = Frozen({**attributes, "parametrization": guise.name})
+        return replace(verdict, attributes=attributes, buffers=buffers)
+
+
+def _is_turned(shapes: Mapping[str, Shape]) -> bool:
+    weight, bias = shapes.get("weight", ()), shapes.get("bias", ())
+    return len(shapes) == 2 and len(weight) == 2 and bias == weight[1:] and weight[0] != weight[1]
+
+
+def _guise(shapes: Mapping[str, Shape]) -> Guise | None:
+    for guise in GUISES:
+        if guise.weight in shapes and all(extra in shapes for extra in guise.extras):
+            return guise
+    return None
+
+
+def _undressed(shapes: Mapping[str, Shape], guise: Guise | None) -> Mapping[str, Shape]:
+    if guise is None or "weight" in shapes:
+        return shapes
+    beside = {*guise.extras, *guise.optional}
+    return {
+        "weight" if role == guise.weight else role: shape
+        for role, shape in shapes.items()
+        if role not in beside
+    }
+
+
+def about_kinds(made: Sequence[Layer]) -> tuple[Note, ...]:
+    """Say how many layers have no proven kind.
+
+    Args:
+        made: the layers.
+    """
+    unproven = sum(item.kind == "unknown" for item in made)
+    if not unproven:
+        return ()
+    text = f"{UNPROVEN} of {unproven:,} of {len(made):,} layers; what they could be is listed as candidates"
+    return (Note(text),)
+
+
+def _notes(made: Sequence[Layer]) -> tuple[Note, ...]:
+    notes = list(about_kinds(made))
+    sideways = [item.path for item in made if item.kind == "linear" and _is_square(item)]
+    if sideways:
+        more = f" and {len(sideways) - _NAMED:,} more" if len(sideways) > _NAMED else ""
+        notes.append(
+            Note(
+                f"{', '.join(sideways[:_NAMED])}{more}: other linear layers of this file are stored as "
+                "in × out, and a square weight does not tell which way round it is"
+            )
+        )
+    return tuple(notes)
+
+
+def _is_square(item: Layer) -> bool:
+    return any(w.role == "weight" and w.layout is None and len(w.shape) == 2 for w in item.weights)

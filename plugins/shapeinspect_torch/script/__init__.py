@@ -1,0 +1,1 @@
+"""TorchScript code, read and never run."""

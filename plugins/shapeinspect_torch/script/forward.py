@@ -1,0 +1,499 @@
+"""The order in which TorchScript's forward calls its layers, followed through the text of its code.
+
+Nothing is run: names stand for layers, tensors, weights, plain numbers or the unknown. A condition
+on plain numbers (``training``) is decided; where one depends on the input, both ways are followed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+from shapeinspect.dims import UNKNOWN
+from shapeinspect.ir import Call, Frozen, Layer, Weight
+from shapeinspect_torch.script.code import Source as Code
+from shapeinspect_torch.script.constants import argument, with_weights
+from shapeinspect_torch.script.ops import NO_TENSORS, NUMBERS, describe_script
+from shapeinspect_torch.script.parser import CodeError, Expr, Function, Functions, Statement
+from shapeinspect_torch.script.values import (
+    RAISED,
+    RETURNS,
+    Draft,
+    Followed,
+    Made,
+    Module,
+    Name,
+    Return,
+    Scope,
+    Tensor,
+    compute,
+    described,
+    identical,
+    in_order,
+    notes_of,
+    places,
+)  # fmt: skip
+from shapeinspect_torch.vocabulary.aten import Argument, Described
+from shapeinspect_torch.vocabulary.kinds import is_known
+
+_MAX_STEPS = 200_000
+_MAX_WORK = 300_000  # parts of values that are looked at: a tuple may hold the same one twice, and again
+_MAX_DEPTH = 100
+_MAX_ROUNDS = 256
+#: A second trace of a layer's forward, or an overload of it, has a number behind its name.
+_FORWARD = re.compile(r"forward(?:_{0,2}\d{1,4})?")
+_FUNCTIONAL = "torch.nn.functional."
+_Settings: TypeAlias = "Mapping[str, Mapping[str, object]]"
+
+
+def follow(
+    layers: Sequence[Layer], settings: _Settings, code: Code, constants: Mapping[str, Weight]
+) -> Followed | None:
+    """Follow the forward of the outermost module.
+
+    Args:
+        layers: the modules, containers before what they hold.
+        settings: for each layer's path its plain attributes, ``training`` among them.
+        code: the code of their classes.
+        constants: the tensors that the code names itself.
+
+    Returns:
+        The calls, or None if the code is none that can be followed.
+    """
+    try:
+        return _Walker(layers, settings, code, constants).follow()
+    except (CodeError, RecursionError):
+        return None
+
+
+class _Walker:
+    def __init__(
+        self, layers: Sequence[Layer], settings: _Settings, code: Code, constants: Mapping[str, Weight]
+    ) -> None:
+        self._root = layers[0]
+        self._modules = {("" if layer is self._root else layer.path): layer for layer in layers}
+        self._constants = constants
+        self._stored = {w.name: w for layer in layers for w in layer.weights} | dict(constants)
+        self._settings = settings
+        self._functions = Functions(code)
+        self._added: dict[str, Layer] = {}
+        self._told: dict[str, dict[str, Any]] = {}
+        self._inner: dict[tuple[str, str], Any] = {}
+        self._order: dict[str, None] = {}
+        self._calls: list[Draft] = []
+        self._values: dict[str, None] = {}
+        self._probe: list[tuple[Described, Made]] | None = None
+        self._steps = self._work = self._depth = self._branches = self._loops = 0
+        self._again: Counter[str] = Counter()
+        self._roles: dict[str, dict[str, Weight]] = {}
+
+    def follow(self) -> Followed | None:
+        function = self._functions.find(self._class(""), "forward", 2)
+        if function is None:
+            return None
+        inputs = []
+        args: list[Any] = []
+        for name, is_tensor in function.parameters[1:]:
+            args.append(Tensor(self._fresh(name)) if is_tensor else UNKNOWN)
+            inputs += [args[-1].name] if is_tensor else []
+        result = self._method("", "forward", args, {}, Scope(None, {}))
+        outputs = tuple(self._names(result))
+        return Followed(
+            in_order(list(self._modules.values()), self._added, self._order, self._told),
+            tuple(
+                Call(draft.layer, tuple(draft.inputs), tuple(draft.made.outputs), draft.attributes)
+                for draft in self._calls
+            ),
+            Frozen({name: described(name, self._stored.get(name)) for name in self._values}),
+            tuple(inputs),
+            outputs,
+            notes_of(self._branches, self._loops),
+        )
+
+    # Modules
+
+    def _class(self, path: str) -> str:
+        return (self._modules[path].origin or "") if path in self._modules else ""
+
+    def _method(self, path: str, name: str, args: list[Any], kwargs: dict[str, Any], scope: Scope) -> Any:
+        layer = self._modules[path]
+        forward = _FORWARD.fullmatch(name) is not None
+        if forward and layer.kind not in ("module", "unknown") and is_known(layer.type):
+            return self._leaf(path, layer, name, args, kwargs)
+        function = self._functions.find(self._class(path), name, 2)
+        if function is None:
+            raise CodeError
+        if forward:
+            return self._container(path, function, args, kwargs)
+        used = scope.used if scope.module == path else Counter()
+        return self._run(function, [Module(path), *args], kwargs, path, used)
+
+    def _leaf(self, path: str, layer: Layer, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        inputs = self._names(*args, *kwargs.values())
+        key = path, name
+        if key not in self._inner:
+            settings, self._inner[key] = self._inside(path, layer, name)
+            self._told.setdefault(layer.path, settings)
+        made = self._call(layer.path, inputs, Frozen())
+        shape = self._inner[key]
+        return self._filled(RETURNS.get(layer.kind, 0) if shape is None else shape, made)
+
+    def _filled(self, shape: Any, made: Made) -> Any:
+        self._spend()
+        if isinstance(shape, tuple):
+            return tuple(self._filled(part, made) for part in shape)
+        return Tensor(self._nth(made, shape))
+
+    def _inside(self, path: str, layer: Layer, name: str) -> tuple[dict[str, Any], Any]:
+        """What the code of a layer's forward spells out: settings, and which outputs it hands on how.
+
+        In a traced layer that is all there is; where the code of a scripted one is too long to tell,
+        nothing is lost.
+        """
+        function = self._functions.find(self._class(path), name, 2)
+        if function is None or self._probe is not None:
+            return {}, None
+        self._probe = []
+        saved = self._branches, self._loops, self._depth
+        result: Any = None
+        try:
+            args = [Tensor("") if is_tensor else UNKNOWN for _, is_tensor in function.parameters[1:]]
+            result = self._run(function, [Module(path), *args], {}, None, Counter())
+        except CodeError:
+            pass
+        finally:
+            found, self._probe = self._probe, None
+            self._branches, self._loops, self._depth = saved
+        same = [(made, outputs) for made, outputs in found if made.kind == layer.kind]
+        if len(same) != 1:
+            return {}, None
+        made, outputs = same[0]
+        self._flat([result])  # it is no longer than may be looked at
+        return made.attributes, places(result, outputs)
+
+    def _container(self, path: str, function: Function, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        inputs = self._names(*args, *kwargs.values())
+        # Its code is followed, and it is what its calls are.
+        self._modules[path] = replace(self._modules[path], kind="module", attributes=Frozen())
+        made = self._call(self._modules[path].path, inputs, Frozen())
+        result = self._run(function, [Module(path), *args], kwargs, path, Counter())
+        made.outputs[:] = self._names(result)
+        return result
+
+    def _run(
+        self,
+        function: Function,
+        args: list[Any],
+        kwargs: dict[str, Any],
+        module: str | None,
+        used: Counter[str],
+    ) -> Any:
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            raise CodeError
+        env: dict[str, Any] = dict(kwargs)
+        for (name, _), value in zip(function.parameters, args, strict=False):
+            env[name] = value
+        for name, _ in function.parameters:
+            env.setdefault(name, UNKNOWN)
+        done = self._block(function.body, Scope(module, env, used))
+        self._depth -= 1
+        return None if done is None else done.value
+
+    def _spend(self, count: int = 1) -> None:
+        self._work += count
+        if self._work > _MAX_WORK:
+            raise CodeError
+
+    # Statements
+
+    def _block(self, body: Sequence[Statement], scope: Scope) -> Return | None:
+        for statement in body:
+            self._steps += 1
+            if self._steps > _MAX_STEPS:
+                raise CodeError
+            done = self._statement(statement, scope)
+            if done is not None:
+                return done
+        return None
+
+    def _statement(self, statement: Statement, scope: Scope) -> Return | None:
+        form, expr = statement.form, statement.expr
+        if form == "pass":
+            return None
+        if form == "return":
+            return Return(None if expr is None else self._value(expr, scope))
+        if expr is None:
+            raise CodeError
+        if form == "if":
+            return self._either(statement, expr, scope)
+        if form in ("for", "while"):
+            return self._loop(statement, expr, scope)
+        value = self._value(expr, scope)
+        if isinstance(value, Return):
+            return value
+        if form == "assign":
+            self._assign(statement.names, value, scope)
+        return None
+
+    def _assign(self, names: tuple[str, ...], value: Any, scope: Scope) -> None:
+        if names[0] != "unpack":
+            scope.env[names[0]] = value
+            return
+        names = names[1:]
+        self._spend(len(names))
+        if isinstance(value, Made):
+            value = [Tensor(self._nth(value, at)) for at in range(len(names))]
+        if not isinstance(value, list | tuple) or len(value) != len(names):
+            value = [UNKNOWN] * len(names)
+        scope.env.update(zip(names, value, strict=True))
+
+    def _either(self, statement: Statement, expr: Expr, scope: Scope) -> Return | None:
+        condition = self._value(expr, scope)
+        if isinstance(condition, bool | int | float):
+            return self._block(statement.body if condition else statement.other, scope)
+        self._spend(len(scope.env))
+        before = dict(scope.env)
+        first = self._block(statement.body, scope)
+        left, scope.env = scope.env, before
+        second = self._block(statement.other, scope)
+        if first is RAISED or second is RAISED:
+            # What only raises an error is no way that the forward goes.
+            if second is RAISED:
+                scope.env = left
+                return first
+            return second
+        self._branches += 1
+        if first is not None and second is not None:
+            return Return(self._merged(first.value, second.value))
+        if first is None and second is None:
+            right = scope.env
+            scope.env = {
+                name: self._merged(left.get(name, UNKNOWN), right.get(name, UNKNOWN))
+                for name in {**left, **right}
+            }
+        elif first is None:
+            scope.env = left
+        return None
+
+    def _merged(self, left: Any, right: Any) -> Any:
+        self._spend()
+        if left is right:
+            return left
+        if isinstance(left, list | tuple) and type(left) is type(right) and len(left) == len(right):
+            return type(left)(map(self._merged, left, right))
+        if isinstance(left, list | tuple) or isinstance(right, list | tuple):
+            return UNKNOWN
+        if type(left) is type(right) and left == right:
+            return left
+        tensors = Tensor, Made, Argument
+        if isinstance(left, tensors) and isinstance(right, tensors):
+            return Tensor(self._fresh("either"))
+        return UNKNOWN
+
+    def _loop(self, statement: Statement, expr: Expr, scope: Scope) -> Return | None:
+        over = self._value(expr, scope)
+        rounds: Sequence[Any]
+        if statement.form == "for" and isinstance(over, range | list | tuple) and len(over) <= _MAX_ROUNDS:
+            rounds = over
+        elif over is False:
+            return None
+        else:
+            self._loops += 1
+            rounds = [UNKNOWN]
+        for item in rounds:
+            if statement.names:
+                scope.env[statement.names[0]] = item
+            done = self._block(statement.body, scope)
+            if done is not None:
+                return done
+        return None
+
+    # Expressions
+
+    def _value(self, expr: Expr, scope: Scope) -> Any:
+        self._steps += 1
+        if self._steps > _MAX_STEPS:
+            raise CodeError
+        if expr.form == "literal":
+            return expr.value
+        if expr.form == "name":
+            return scope.env[expr.text] if expr.text in scope.env else Name(expr.text)
+        if expr.form == "list":
+            return [self._value(part, scope) for part in expr.parts]
+        if expr.form == "tuple":
+            return tuple(self._value(part, scope) for part in expr.parts)
+        if expr.form == "attribute":
+            return self._attribute(self._value(expr.parts[0], scope), expr.text)
+        if expr.form == "item":
+            return self._item(expr, scope)
+        if expr.form == "call":
+            return self._called(expr, scope)
+        for part in expr.parts:
+            self._value(part, scope)
+        return UNKNOWN
+
+    def _attribute(self, owner: Any, name: str) -> Any:
+        if isinstance(owner, Name):
+            held = self._constants.get(f"{owner.text}.{name}")
+            return Name(f"{owner.text}.{name}") if held is None else argument(held)
+        if not isinstance(owner, Module):
+            return UNKNOWN
+        path = f"{owner.path}.{name}" if owner.path else name
+        if path in self._modules:
+            return Module(path)
+        layer = self._modules[owner.path]
+        if owner.path not in self._roles:
+            self._roles[owner.path] = {weight.role: weight for weight in reversed(layer.weights)}
+        weight = self._roles[owner.path].get(name)
+        if weight is not None:
+            return argument(weight)
+        return self._settings.get(layer.path, {}).get(name, UNKNOWN)
+
+    def _item(self, expr: Expr, scope: Scope) -> Any:
+        owner = self._value(expr.parts[0], scope)
+        keys = [self._value(part, scope) for part in expr.parts[1:]]
+        key = keys[0] if len(keys) == 1 else UNKNOWN
+        if isinstance(owner, list | tuple) and type(key) is int and -len(owner) <= key < len(owner):
+            return owner[key]
+        if isinstance(owner, Made) and type(key) is int and 0 <= key < _MAX_ROUNDS:
+            return Tensor(self._nth(owner, key))
+        return UNKNOWN
+
+    def _called(self, expr: Expr, scope: Scope) -> Any:
+        target, *rest = expr.parts
+        kwargs = {part.text: self._value(part.parts[0], scope) for part in rest if part.form == "keyword"}
+        args = [self._value(part, scope) for part in rest if part.form != "keyword"]
+        if target.form == "attribute":
+            owner = self._value(target.parts[0], scope)
+            if isinstance(owner, Module):
+                return self._method(owner.path, target.text, args, kwargs, scope)
+            name = self._attribute(owner, target.text)
+        else:
+            name = self._value(target, scope)
+        if not isinstance(name, Name):
+            return UNKNOWN
+        return self._named(name.text, args, kwargs, scope)
+
+    def _named(self, name: str, args: list[Any], kwargs: dict[str, Any], scope: Scope) -> Any:
+        space, _, short = name.rpartition(".")
+        if name == "getattr" and len(args) == 2:
+            return self._attribute(args[0], args[1]) if type(args[1]) is str else UNKNOWN
+        if name in ("annotate", "unchecked_cast") and len(args) == 2:
+            return args[1]
+        if name == "range" and args and all(type(arg) is int and abs(arg) < 2**31 for arg in args):
+            return range(*args) if len(args) <= 3 and args[2:] != [0] else UNKNOWN
+        if name == "ops.prim.RaiseException":
+            return RAISED
+        if space == "torch" or (space.startswith("ops.") and space != "ops.prim"):
+            return self._op(name, short, args, kwargs, scope, python=False)
+        if name.startswith("__torch__."):
+            inner = name.removeprefix("__torch__.")
+            if inner.startswith(_FUNCTIONAL):
+                return self._op(f"F.{short}", short, args, kwargs, scope, python=True)
+            home, _, own = inner.rpartition(".")
+            function = self._functions.find(home, own, 0)
+            if function is None:
+                raise CodeError
+            return self._run(function, args, kwargs, scope.module, scope.used)
+        return UNKNOWN
+
+    def _op(
+        self, type_: str, name: str, args: list[Any], kwargs: dict[str, Any], scope: Scope, *, python: bool
+    ) -> Any:
+        tensors = [*self._flat(args), *self._flat(kwargs.values())]
+        if name in ("__is__", "__isnot__") and len(args) == 2:
+            same = identical(args[0], args[1])
+            return same if same is UNKNOWN or name == "__is__" else not same
+        if name == "append" and len(args) == 2 and isinstance(args[0], list):
+            args[0].append(args[1])
+            return args[0]
+        if name in NO_TENSORS:
+            known = name == "len" and len(args) == 1 and isinstance(args[0], list | tuple)
+            return len(args[0]) if known else UNKNOWN
+        if not tensors and name in NUMBERS:
+            return compute(name, args)
+        plain = [self._plain(arg) for arg in args]
+        named = {key: self._plain(value) for key, value in kwargs.items()}
+        made = describe_script(name, plain, named, python)
+        if self._probe is not None:
+            self._probe.append((made, Made([])))
+            return self._probe[-1][1]
+        weights = {value.name for value in made.weights.values() if isinstance(value, Argument)}
+        params = {part.name for part in tensors if isinstance(part, Argument)}
+        skipped = params & weights | (params if made.kind in ("lstm", "gru", "rnn") else set())
+        inputs = [part.name for part in tensors if part.name not in skipped]
+        path = self._place(name.strip("_") or name, made, type_, scope)
+        if not self._added[path].weights:
+            self._added[path] = with_weights(self._added[path], made, plain, self._constants)
+        differing = {k: v for k, v in made.attributes.items() if self._added[path].attributes.get(k) != v}
+        return self._call(path, inputs, Frozen(differing))
+
+    def _place(self, name: str, made: Described, type_: str, scope: Scope) -> str:
+        prefix = f"{scope.module}." if scope.module else ""
+        while True:
+            self._spend()
+            count = scope.used[name]
+            scope.used[name] += 1
+            last = f"{name}_{count}" if count else name
+            path = f"{prefix}{last}"
+            there = self._added.get(path)
+            if path in self._modules or path == self._root.path:
+                continue
+            if there is None:
+                parts = (*(scope.module.split(".") if scope.module else ()), last)
+                self._added[path] = Layer(path, made.kind, type_, parts, Frozen(made.attributes))
+                return path
+            if (there.kind, there.type) == (made.kind, type_):
+                return path
+
+    def _call(self, layer: str, inputs: list[str], attributes: Frozen[Any]) -> Made:
+        made = Made([])
+        if self._probe is None:
+            self._order.setdefault(layer, None)
+            self._values.update(dict.fromkeys(inputs))
+            self._calls.append(Draft(layer, inputs, made, attributes))
+        return made
+
+    # Tensors
+
+    def _nth(self, made: Made, at: int) -> str:
+        while len(made.outputs) <= at:
+            probed = f"probed {id(made)} {len(made.outputs)}"
+            made.outputs.append(probed if self._probe is not None else self._fresh(f"v{len(self._values)}"))
+        return made.outputs[at]
+
+    def _fresh(self, name: str) -> str:
+        first = name
+        while name in self._values or name in self._stored:
+            self._again[first] += 1
+            name = f"{first}_{self._again[first]}"
+        if self._probe is None:
+            self._values[name] = None
+        return name
+
+    def _flat(self, values: Any) -> list[Tensor | Argument]:
+        found: list[Tensor | Argument] = []
+        for value in values:
+            self._spend()
+            if isinstance(value, Made):
+                found.append(Tensor(self._nth(value, 0)))
+            elif isinstance(value, Tensor | Argument):
+                found.append(value)
+            elif isinstance(value, list | tuple):
+                found += self._flat(value)
+        return found
+
+    def _names(self, *values: Any) -> list[str]:
+        return [part.name for part in self._flat(values)]
+
+    def _plain(self, value: Any) -> Any:
+        self._spend()
+        if isinstance(value, Made):
+            return Tensor(self._nth(value, 0))
+        if isinstance(value, list | tuple):
+            return type(value)(map(self._plain, value))
+        return UNKNOWN if isinstance(value, Name | Module) else value

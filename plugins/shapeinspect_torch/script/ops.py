@@ -1,0 +1,98 @@
+"""What the functions that TorchScript's code calls are in the vocabulary, and which give no tensor."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from shapeinspect_torch.vocabulary.aten import Described, describe_op
+from shapeinspect_torch.vocabulary.functions import describe_call, plain_name
+
+_POOL = "self kernel_size stride padding dilation ceil_mode"
+_AVERAGE = "self kernel_size stride padding ceil_mode count_include_pad"
+_STACK = "input hx params has_biases num_layers dropout train bidirectional batch_first"
+
+#: The names of arguments, in order, where they are not those of torch's function of that name.
+#: Source: ``aten/src/ATen/native/native_functions.yaml``.
+_POSITIONAL: dict[str, str] = {
+    "_convolution": "input weight bias stride padding dilation transposed output_padding groups",
+    **{f"max_pool{n}d": _POOL for n in (1, 2, 3)},
+    **{f"avg_pool{n}d": _AVERAGE for n in (1, 2, 3)},
+    **dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), _STACK),
+    "batch_norm": "input weight bias running_mean running_var training momentum eps",
+    "instance_norm": "input weight bias running_mean running_var use_input_stats momentum eps",
+    "layer_norm": "input normalized_shape weight bias eps",
+    "group_norm": "input num_groups weight bias eps",
+    "embedding": "weight indices",
+    "view": "self size",
+    "reshape": "self shape",
+    "expand": "self size",
+    "repeat": "self repeats",
+    "slice": "self dim start end step",
+    "narrow": "self dim start length",
+    "index": "self indices",
+    "unflatten": "self dim sizes",
+    "constant_pad_nd": "self pad value",
+    **{f"reflection_pad{n}d": "self padding" for n in (1, 2, 3)},
+    **{f"replication_pad{n}d": "self padding" for n in (1, 2, 3)},
+    **dict.fromkeys(
+        ("upsample_linear1d", "upsample_bilinear2d", "upsample_bicubic2d", "upsample_trilinear3d"),
+        "self output_size align_corners scale_factors",
+    ),
+    **{f"upsample_nearest{n}d": "self output_size scale_factors" for n in (1, 2, 3)},
+    "split": "self split_size dim",
+    "split_with_sizes": "self split_sizes dim",
+    **dict.fromkeys(
+        ("to", "dropout", "dropout_", "contiguous", "clone", "detach", "zeros", "ones", "full", "arange",
+         "empty", "zeros_like", "ones_like", "rand", "randn", "linspace", "eye", "unfold", "rot90", "addmm",
+         "baddbmm", "norm", "feature_dropout", "alpha_dropout"),
+        "self",
+    ),
+}  # fmt: skip
+_SPELLED = {"_convolution": "convolution"}
+#: Functions whose settings follow from the rank of their input, which the code does not tell.
+_BY_RANK = frozenset({"t", "T", "numpy_T", "H", "interpolate", "upsample", "hstack"})
+
+#: Functions that give numbers, texts or flags and no tensor.
+NO_TENSORS = frozenset({
+    "size", "dim", "numel", "len", "item", "Int", "Float", "Bool", "IntImplicit", "FloatImplicit",
+    "ScalarImplicit", "is_floating_point", "is_complex", "is_grad_enabled", "format", "stride", "device",
+    "__contains__", "keys", "ord", "str", "hash", "get_device", "is_cuda", "warn", "sym_size", "ndimension",
+    "storage_offset", "is_contiguous", "manual_seed", "percentFormat", "join", "index_of",
+})  # fmt: skip
+
+#: Functions of plain numbers that decide which way the code goes.
+NUMBERS: Mapping[str, Callable[..., Any]] = {
+    "gt": operator.gt, "lt": operator.lt, "ge": operator.ge, "le": operator.le, "eq": operator.eq,
+    "ne": operator.ne, "add": operator.add, "sub": operator.sub, "mul": operator.mul, "neg": operator.neg,
+    "floordiv": operator.floordiv, "remainder": operator.mod, "__not__": operator.not_,
+    "__and__": operator.and_, "__or__": operator.or_,
+}  # fmt: skip
+
+
+def describe_script(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], python: bool) -> Described:
+    """Return the kind of a function that the code calls, its settings and its weights.
+
+    Args:
+        name: the function's own name.
+        args: its arguments.
+        kwargs: its named arguments.
+        python: whether it is a function of ``torch.nn.functional``, with the arguments of that one.
+
+    Example:
+        >>> describe_script("flatten", [None, 1], {}, python=False).attributes
+        {'start_axis': 1, 'end_axis': -1}
+    """
+    plain = name if name in _POSITIONAL else plain_name(name)
+    if plain in _BY_RANK:
+        return Described("unknown", {}, {})
+    try:
+        if not python and plain in _POSITIONAL:
+            named = dict(zip(_POSITIONAL[plain].split(), args, strict=False))
+            return describe_op(_SPELLED.get(plain, plain), {**named, **kwargs}, None)
+        kind, attributes, weights = describe_call(plain_name(name.lstrip("_")), tuple(args), kwargs, 0)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        # Arguments whose shapes nothing tells, or a form of the function that the table does not know.
+        return Described("unknown", {}, {})
+    return Described(kind, attributes, {use: value for use, value in weights.items() if value is not None})

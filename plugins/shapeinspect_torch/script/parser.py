@@ -1,0 +1,350 @@
+"""The code of TorchScript as small trees: split into tokens, parsed, never compiled and never run.
+
+Source: ``torch/csrc/jit/serialization/python_print.cpp``, which writes it: assignments, ``if``,
+``for``, ``while`` and ``return``, and expressions of calls, attributes, subscripts and literals.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from shapeinspect_torch.script.code import Source as Code
+
+_TOKEN = re.compile(
+    r"\s*(?:(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')|(\d{1,30}(?:\.\d{0,30})?(?:e[-+]?\d{1,3})?)|([A-Za-z_]\w*)"
+    r"|(->|\*\*|//|==|!=|<=|>=|<<|>>|[-+*/%()\[\]{},.:=<>&|^~]))"
+)
+_MAX_LINE = 200_000
+_MAX_DEPTH = 60
+_SIMPLE = {"pass", "break", "continue"}
+
+
+class CodeError(Exception):
+    """The code is not what TorchScript writes, or is too deep to follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expr:
+    """An expression.
+
+    Args:
+        form: ``name``, ``literal``, ``list``, ``tuple``, ``attribute``, ``call``, ``item``, ``keyword``
+            or ``other``.
+        text: the name, attribute or keyword.
+        parts: the expressions inside, the one that is called or looked into first.
+        value: a literal's value.
+    """
+
+    form: str
+    text: str = ""
+    parts: tuple[Expr, ...] = ()
+    value: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement and what stands indented below it.
+
+    Args:
+        form: ``assign``, ``do``, ``return``, ``if``, ``for``, ``while`` or ``pass``.
+        names: the names that are assigned, or the one that a loop gives values to.
+        expr: its expression: the value, the condition, what is looped over.
+        body: the statements inside.
+        other: those of ``else``.
+    """
+
+    form: str
+    names: tuple[str, ...] = ()
+    expr: Expr | None = None
+    body: tuple[Statement, ...] = ()
+    other: tuple[Statement, ...] = ()
+
+
+@dataclass(slots=True)
+class Function:
+    """A function or method.
+
+    Args:
+        parameters: the names of its parameters, and whether each is a tensor.
+        body: its statements.
+    """
+
+    parameters: list[tuple[str, bool]] = field(default_factory=list)
+    body: tuple[Statement, ...] = ()
+
+
+def starts(text: str, indent: int) -> dict[str, int]:
+    r"""Find where the parameters of every function of a class or file begin.
+
+    Args:
+        text: the code of the class, or of the file.
+        indent: how far each ``def`` is indented.
+
+    Example:
+        >>> starts("def f(x):\n  return x\n", 0)
+        {'f': 6}
+    """
+    found = re.finditer(rf"^{' ' * indent}def (\w+)\(", text, re.MULTILINE)
+    every = [(match[1], match.end()) for match in found]
+    return dict(reversed(every))  # the first of each name
+
+
+class Functions:
+    """The functions of one archive, each looked for and parsed once.
+
+    Args:
+        code: the code of its classes.
+    """
+
+    def __init__(self, code: Code) -> None:
+        self._code = code
+        self._found: dict[tuple[str, str], Function | None] = {}
+        self._starts: dict[tuple[str, int], Mapping[str, int]] = {}
+
+    def find(self, class_name: str, name: str, indent: int) -> Function | None:
+        """Return a method of a class, or a function of the file that defines it; None if there is none.
+
+        Args:
+            class_name: the class, with the module that defines it.
+            name: the function's name.
+            indent: how far its ``def`` is indented: 2 for a method, 0 for a function.
+
+        Raises:
+            CodeError: if it cannot be parsed.
+        """
+        key = class_name, name
+        if key not in self._found:
+            text = self._code.text(class_name) if indent else self._code.module(class_name)
+            if (class_name, indent) not in self._starts:
+                self._starts[class_name, indent] = starts(text, indent)
+            self._found[key] = find_function(text, name, indent, self._starts[class_name, indent])
+        return self._found[key]
+
+
+def find_function(
+    text: str, name: str, indent: int, known: Mapping[str, int] | None = None
+) -> Function | None:
+    r"""Parse one function of a class or file.
+
+    Args:
+        text: the code of the class, or of the file.
+        name: the function's name.
+        indent: how far its ``def`` is indented.
+        known: what :func:`starts` tells of the text, where that is known already.
+
+    Raises:
+        CodeError: if it cannot be parsed.
+
+    Example:
+        >>> made = find_function("def f(x: Tensor) -> Tensor:\n  return torch.relu(x)\n", "f", 0)
+        >>> made.parameters, made.body[0].expr.form
+        ([('x', True)], 'call')
+    """
+    space = " " * indent
+    start = (starts(text, indent) if known is None else known).get(name)
+    if start is None:
+        return None
+    end = text.find(":\n", start, start + _MAX_LINE)
+    # The signature's own colons are followed by a type and never by the end of a line; it holds no other.
+    if end < 0 or f"\n{space}def " in text[start:end]:
+        raise CodeError
+    parameters = _parameters(text[start:end])
+    rest = re.compile(rf"^(?!{space}  )(?=.*\S)", re.MULTILINE).search(text, end + 2)
+    body = text[end + 2 : rest.start() if rest is not None else len(text)]
+    lines = [line for line in reversed(body.split("\n")) if line.strip()]
+    return Function(parameters, _block(lines, indent + 2, 0))
+
+
+def _parameters(text: str) -> list[tuple[str, bool]]:
+    found = []
+    for part in _split(text.rpartition(")")[0] if ")" in text else text):
+        name, _, type_ = part.partition(":")
+        kind = type_.partition("=")[0].strip()
+        if name.strip():
+            found.append((name.strip(), kind in ("Tensor", "Optional[Tensor]", "")))
+    return found
+
+
+def _split(text: str) -> list[str]:
+    parts, depth, start = [], 0, 0
+    for at, char in enumerate(text):
+        depth += (char in "[(") - (char in "])")
+        if char == "," and depth == 0:
+            parts.append(text[start:at])
+            start = at + 1
+    return [*parts, text[start:]]
+
+
+def _block(lines: list[str], indent: int, depth: int) -> tuple[Statement, ...]:
+    """Parse the lines of one indentation; they are taken off the end of the list."""
+    if depth > _MAX_DEPTH:
+        raise CodeError
+    made: list[Statement] = []
+    while lines:
+        line = lines[-1]
+        here = len(line) - len(line.lstrip(" "))
+        if here < indent:
+            break
+        if here > indent or len(line) > _MAX_LINE:
+            raise CodeError
+        lines.pop()
+        made.append(_statement(line.strip(), lines, indent, depth))
+    return tuple(made)
+
+
+def _statement(text: str, lines: list[str], indent: int, depth: int) -> Statement:
+    if text in _SIMPLE:
+        return Statement("pass")
+    word = text.split(" ", 1)[0].rstrip(":")
+    if word in ("if", "while") and text.endswith(":"):
+        condition = _expression(text[len(word) : -1])
+        body = _block(lines, indent + 2, depth + 1)
+        other: tuple[Statement, ...] = ()
+        if word == "if" and lines and lines[-1] == " " * indent + "else:":
+            lines.pop()
+            other = _block(lines, indent + 2, depth + 1)
+        return Statement(word, expr=condition, body=body, other=other)
+    if word == "for" and text.endswith(":"):
+        name, middle, rest = text[4:-1].partition(" in ")
+        if not middle:
+            raise CodeError
+        return Statement("for", (name.strip(),), _expression(rest), _block(lines, indent + 2, depth + 1))
+    if word == "return":
+        return Statement("return", expr=_expression(text[6:]) if text[6:].strip() else None)
+    if word in ("assert", "def", "class", "with", "lambda"):
+        raise CodeError
+    return _assignment(text)
+
+
+_TARGETS = re.compile(r"([A-Za-z_]\w*(?: ?, ?[A-Za-z_]\w*)* ?,?) ?(?::[^=]{1,2000})?=(?!=)")
+_SETTING = re.compile(r"[A-Za-z_]\w*(?:\.\w+)+ ?=(?!=)")
+
+
+def _assignment(text: str) -> Statement:
+    if _SETTING.match(text):
+        return Statement("do", expr=_expression(text.partition("=")[2]))
+    found = _TARGETS.match(text)
+    if found is None:
+        return Statement("do", expr=_expression(text))
+    written = found.group(1)
+    names = tuple(name.strip() for name in written.split(",") if name.strip())
+    # "a, = x" takes a tuple of one apart, "a = x" does not.
+    several = ("unpack",) if "," in written else ()
+    value = _expression(text[found.end() :], several=bool(several))
+    return Statement("assign", (*several, *names) if several else names, value)
+
+
+def _expression(text: str, *, several: bool = False) -> Expr:
+    tokens: list[tuple[int, str]] = []
+    at, end = 0, len(text.rstrip())
+    while at < end:
+        found = _TOKEN.match(text, at)
+        if found is None:
+            raise CodeError
+        tokens.append((found.lastindex or 0, found.group(found.lastindex or 0)))
+        at = found.end()
+    tokens.reverse()
+    parser = _Parser(tokens)
+    made = [parser.expression(0)]
+    while several and parser.take(","):
+        made.append(parser.expression(0))
+    if parser.tokens:
+        raise CodeError
+    return made[0] if len(made) == 1 else Expr("tuple", parts=tuple(made))
+
+
+class _Parser:
+    def __init__(self, tokens: list[tuple[int, str]]) -> None:
+        self.tokens = tokens
+
+    def take(self, *marks: str) -> bool:
+        if self.tokens and self.tokens[-1][0] == 4 and self.tokens[-1][1] in marks:
+            self.tokens.pop()
+            return True
+        return False
+
+    def expression(self, depth: int) -> Expr:
+        if depth > _MAX_DEPTH:
+            raise CodeError
+        left = self._unary(depth)
+        while self.tokens and (self.tokens[-1][0], self.tokens[-1][1]) in _BINARY:
+            self.tokens.pop()
+            left = Expr("other", parts=(left, self._unary(depth)))
+        return left
+
+    def _unary(self, depth: int) -> Expr:
+        if self.take("-"):
+            inner = self._postfix(depth)
+            if inner.form == "literal" and type(inner.value) in (int, float):
+                return Expr("literal", value=-inner.value)  # type: ignore[operator]  # a number, as was just seen
+            return Expr("other", parts=(inner,))
+        if self.take("~"):
+            return Expr("other", parts=(self._postfix(depth),))
+        if self.tokens and self.tokens[-1] == (3, "not"):
+            self.tokens.pop()
+            return Expr("other", parts=(self._postfix(depth),))
+        return self._postfix(depth)
+
+    def _postfix(self, depth: int) -> Expr:
+        made = self._atom(depth)
+        while True:
+            if self.take("."):
+                made = Expr("attribute", self._name(), (made,))
+            elif self.take("("):
+                made = Expr("call", parts=(made, *self._items(")", depth)))
+            elif self.take("["):
+                made = Expr("item", parts=(made, *self._items("]", depth)))
+            else:
+                return made
+
+    def _name(self) -> str:
+        if not self.tokens or self.tokens[-1][0] != 3:
+            raise CodeError
+        return self.tokens.pop()[1]
+
+    def _items(self, close: str, depth: int) -> Sequence[Expr]:
+        found: list[Expr] = []
+        while not self.take(close):
+            if self.take(":"):  # in a dict or a slice: both sides are kept
+                continue
+            item = self.expression(depth + 1)
+            if item.form == "name" and self.take("="):
+                item = Expr("keyword", item.text, (self.expression(depth + 1),))
+            found.append(item)
+            if not self.take(",", ":") and not (self.tokens and self.tokens[-1] == (4, close)):
+                raise CodeError
+        return found
+
+    def _atom(self, depth: int) -> Expr:
+        if self.take("("):
+            items = self._items(")", depth)
+            # "(x)" and "(x,)" are told apart by what uses them: a method is called on the first.
+            return items[0] if len(items) == 1 else Expr("tuple", parts=tuple(items))
+        if self.take("["):
+            return Expr("list", parts=tuple(self._items("]", depth)))
+        if self.take("{"):
+            return Expr("other", parts=tuple(self._items("}", depth)))
+        if not self.tokens:
+            raise CodeError
+        kind, text = self.tokens.pop()
+        if kind == 1:
+            return Expr("literal", value=text[1:-1])
+        if kind == 2:
+            return Expr("literal", value=int(text) if text.isdigit() else float(text))
+        if kind == 3:
+            return _WORDS.get(text) or Expr("name", text)
+        raise CodeError
+
+
+_WORDS = {
+    "True": Expr("literal", value=True),
+    "False": Expr("literal", value=False),
+    "None": Expr("literal", value=None),
+}
+_BINARY = frozenset({
+    *((4, mark) for mark in ("+", "-", "*", "/", "//", "%", "**", "<", ">", "<=", ">=", "==", "!=", "&", "|",
+                             "^", "<<", ">>")),
+    *((3, word) for word in ("and", "or", "is", "in")),
+})  # fmt: skip

@@ -1,0 +1,1 @@
+"""From a live module, without numbers, to the values of the core."""

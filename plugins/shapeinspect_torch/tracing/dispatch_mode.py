@@ -1,0 +1,223 @@
+"""The view of torch that a traced forward gets: no numbers, the device it expects, every call seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+from shapeinspect_torch.tracing.fast_shapes import quick
+from shapeinspect_torch.tracing.meta_checks import refuse
+from shapeinspect_torch.tracing.meta_copy import TINY
+from shapeinspect_torch.tracing.recurrent import RECURRENT, one_step
+
+
+class NeedsNumbersError(RuntimeError):
+    """The forward asks for the numbers of a tensor that has none.
+
+    Args:
+        operation: what asked for them, such as ``Tensor.item``.
+    """
+
+    def __init__(self, operation: str) -> None:
+        self.operation = operation
+        super().__init__(f"{operation} needs the numbers of a tensor")
+
+
+#: Is told each call that the user's code makes: the function, its arguments, and how to run it.
+Listener = Callable[[Any, tuple[Any, ...], dict[str, Any], Callable[[], Any]], Any]
+
+_NUMBERS = frozenset((
+    "item", "tolist", "numpy", "__bool__", "__int__", "__float__", "__index__", "__complex__",
+    "__array__", "__contains__", "nonzero", "argwhere", "masked_select", "unique", "unique_consecutive",
+    "bincount", "equal", "allclose", "is_nonzero", "histc",
+))  # fmt: skip
+_DEVICE_FLAGS = {"is_cuda": "cuda", "is_cpu": "cpu", "is_mps": "mps", "is_xpu": "xpu", "is_meta": "meta"}
+_MOVES = frozenset(("cpu", "cuda", "xpu", "pin_memory"))
+_RANDOM = frozenset(
+    ["rand", "randn", "randint", "randperm", "normal", "empty", "empty_strided", "empty_permuted"]
+)
+# These read lengths, which are real, beside activations, which are not.
+_UNMIXED = frozenset(("_pack_padded_sequence", "_pad_packed_sequence", *RECURRENT))
+
+
+def function_name(func: Any) -> str:
+    """Return the plain name of a function, a method, or the attribute that a getter reads.
+
+    Args:
+        func: what torch hands to ``__torch_function__``.
+    """
+    name = str(getattr(func, "__name__", "") or type(func).__name__)
+    if name in ("__get__", "__set__"):
+        return str(getattr(getattr(func, "__self__", None), "__name__", name))
+    return name
+
+
+def without_numbers_mode(device: Any, listener: Listener) -> AbstractContextManager[Any]:
+    """Return the mode under which a copy made by ``_shadow`` is to run.
+
+    Factory functions make meta tensors, tensors pretend to be on the model's device, tiny
+    constants keep their numbers, and what needs numbers raises ``NeedsNumbersError``.
+
+    Args:
+        device: the device that tensors pretend to be on.
+        listener: is told every call.
+    """
+    import torch
+    from torch.overrides import TorchFunctionMode
+
+    factories = _factories()
+
+    def all_tensors(args: Any) -> list[Any]:
+        found = []
+        for arg in args:
+            if isinstance(arg, torch.Tensor):
+                found.append(arg)
+            elif isinstance(arg, (list, tuple)):
+                found.extend(all_tensors(arg))
+            elif isinstance(arg, Mapping):
+                found.extend(all_tensors(arg.values()))
+        return found
+
+    def on_meta(arg: Any) -> Any:
+        if isinstance(arg, torch.Tensor):
+            return arg if arg.is_meta or arg.dim() == 0 else _to_meta(arg)
+        if isinstance(arg, (list, tuple)) and not isinstance(arg, torch.Size) and all_tensors(arg):
+            parts = [on_meta(part) for part in arg]
+            return type(arg)(*parts) if hasattr(arg, "_fields") else type(arg)(parts)
+        return arg
+
+    def run(func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        found = all_tensors((args, kwargs))
+        real = [tensor for tensor in found if not tensor.is_meta]
+        if len(real) < len(found):
+            if _asks_for_numbers(name, args, kwargs):
+                raise NeedsNumbersError(f"Tensor.{name}" if not name.startswith("__") else _SPELLED[name])
+            if name == "__setitem__" and _is_mask(args[1]):
+                return None  # a mask changes numbers, not shapes
+            if name in RECURRENT:
+                return one_step(func, args, kwargs)
+            if not real and (answer := quick(name, args, kwargs, found)) is not None:
+                return answer
+            if (answer := refuse(name, args, kwargs)) is not None:
+                return answer
+            if real and name not in _UNMIXED:
+                args = tuple(on_meta(arg) for arg in args)
+                kwargs = {key: on_meta(value) for key, value in kwargs.items()}
+            return func(*args, **kwargs)
+        if name in factories and (name in _RANDOM or not real):
+            return make(func, name, args, kwargs)
+        if all(tensor.numel() <= TINY for tensor in real):
+            return tiny(func, args, kwargs)
+        return func(*(on_meta(arg) for arg in args), **{key: on_meta(arg) for key, arg in kwargs.items()})
+
+    def make(func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if name == "from_numpy":
+            return func(*args, **kwargs)
+        made = func(*args, **{**kwargs, "device": "meta"})
+        if name in _RANDOM or made.numel() > TINY:
+            return made
+        return func(*args, **{**kwargs, "device": "cpu"})
+
+    def tiny(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        # A few numbers may become many (repeat, expand and add): see how many before computing them.
+        if name_of_getter(func) or not all_tensors((args, kwargs)):
+            return func(*args, **kwargs)
+        try:
+            trial = func(*map(_to_meta_deep, args), **{key: _to_meta_deep(v) for key, v in kwargs.items()})
+        except Exception:  # noqa: BLE001  # no shape function, or a genuine error: the real call tells which
+            return func(*args, **kwargs)
+        if any(tensor.numel() > TINY for tensor in all_tensors((trial,))):
+            return trial
+        return func(*args, **kwargs)
+
+    def _to_meta_deep(arg: Any) -> Any:
+        if isinstance(arg, torch.Tensor):
+            return _to_meta(arg)
+        return on_meta(arg)
+
+    def name_of_getter(func: Any) -> bool:
+        return getattr(func, "__name__", "") in ("__get__", "__set__")
+
+    class WithoutNumbers(TorchFunctionMode):  # type: ignore[misc]  # torch is read as Any
+        def __torch_function__(
+            self, func: Any, _types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+        ) -> Any:
+            name, kwargs = function_name(func), dict(kwargs or {})
+            if name_of_getter(func):
+                if name == "device":
+                    return device
+                if name in _DEVICE_FLAGS:
+                    return device.type == _DEVICE_FLAGS[name]
+            if name in _MOVES:
+                return args[0]
+            if name == "__format__" and args[0].is_meta:
+                return "<tensor>"
+            if name == "get_device":
+                return device.index if device.index is not None else -1
+            if name == "to":
+                args, kwargs = _without_device(args, kwargs)
+                if len(args) == 1 and not kwargs:
+                    return args[0]
+            kwargs.pop("generator", None)
+            if "device" in kwargs:
+                kwargs.pop("device")
+            return listener(func, args, kwargs, lambda: run(func, name, args, kwargs))
+
+    return WithoutNumbers()
+
+
+_SPELLED = {
+    "__bool__": "a condition on a tensor", "__int__": "int(tensor)", "__float__": "float(tensor)",
+    "__index__": "a tensor used as an index or a size", "__complex__": "complex(tensor)",
+    "__array__": "a conversion to numpy", "__contains__": "`in` on a tensor",
+    "__getitem__": "indexing with a mask",
+}  # fmt: skip
+
+
+def _factories() -> frozenset[str]:
+    return frozenset((
+    "tensor", "as_tensor", "asarray", "scalar_tensor", "arange", "range", "linspace", "logspace", "zeros",
+    "ones", "full", "eye", "rand", "randn", "randint", "randperm", "normal", "empty", "empty_strided",
+    "empty_permuted", "tril_indices", "triu_indices", "complex", "bartlett_window", "blackman_window",
+    "hamming_window", "hann_window", "kaiser_window", "fftfreq", "rfftfreq", "from_numpy", "vander",
+))  # fmt: skip
+
+
+def _to_meta(tensor: Any) -> Any:
+    import torch
+
+    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
+
+
+def _is_mask(index: Any) -> bool:
+    parts = index if isinstance(index, tuple) else (index,)
+    return any(str(getattr(part, "dtype", "")) in ("torch.bool", "torch.uint8") for part in parts)
+
+
+def _asks_for_numbers(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    if name == "__getitem__":
+        return _is_mask(args[1])
+    if name == "where":
+        return len(args) + len(kwargs) == 1
+    if name == "repeat_interleave":
+        repeats = args[1] if len(args) > 1 else kwargs.get("repeats", args[0])
+        return hasattr(repeats, "dtype") and kwargs.get("output_size") is None
+    if name == "one_hot":
+        return bool((args[1] if len(args) > 1 else kwargs.get("num_classes", -1)) == -1)
+    return name in _NUMBERS and bool(args) and bool(getattr(args[0], "is_meta", False))
+
+
+def _without_device(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    import torch
+
+    kept = [args[0]]
+    for arg in args[1:]:
+        if isinstance(arg, torch.Tensor):
+            kept.append(arg.dtype)
+        elif isinstance(arg, torch.dtype):
+            kept.append(arg)
+    named = {key: value for key, value in kwargs.items() if key in ("dtype", "memory_format")}
+    if isinstance(kwargs.get("other"), torch.Tensor):
+        named["dtype"] = kwargs["other"].dtype
+    return tuple(kept), named

@@ -1,0 +1,130 @@
+"""From what the user says about the inputs to the arguments of a forward, without numbers."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import Any
+
+from shapeinspect.errors import UsageError
+from shapeinspect.sources.source import InputSpec, Source
+from shapeinspect_torch.tracing.meta_copy import Shadow
+from shapeinspect_torch.tracing.pytree import tensors
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The arguments of one forward.
+
+    Args:
+        args: the positional ones.
+        kwargs: the named ones.
+        names: each tensor in them with its name, in order.
+    """
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    names: tuple[tuple[str, Any], ...]
+
+
+def prepare(source: Source, model: Any, shadow: Shadow, whole: frozenset[str]) -> Inputs:
+    """Build the arguments of the model's forward.
+
+    Args:
+        source: the request.
+        model: the user's module.
+        shadow: copies real examples.
+        whole: the names of inputs that are to hold whole numbers where the user gave no dtype.
+
+    Raises:
+        UsageError: if they do not fit the forward.
+    """
+    signature = _signature(model)
+    if source.example is not None:
+        args, kwargs = (shadow.of(part) for part in source.example)
+    else:
+        args, kwargs = _from_specs(source.inputs, model, signature, whole)
+    bound = _bound(signature, tuple(args), dict(kwargs), model)
+    names = tuple(pair for name, tree in bound for pair in tensors(tree, name))
+    return Inputs(tuple(args), dict(kwargs), names)
+
+
+def _signature(model: Any) -> inspect.Signature | None:
+    try:
+        return inspect.signature(model.forward)
+    except (TypeError, ValueError):
+        return None
+
+
+def _from_specs(
+    specs: tuple[InputSpec, ...], model: Any, signature: inspect.Signature | None, whole: frozenset[str]
+) -> tuple[list[Any], dict[str, Any]]:
+    import torch
+
+    floating = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.get_default_dtype())
+    args: list[Any] = []
+    kwargs: dict[str, Any] = {}
+    order = list(_positional(signature))
+    named = {spec.name for spec in specs if spec.name is not None}
+    for spec in specs:
+        name = spec.name
+        if name is None:
+            name = order[len(args)] if len(args) < len(order) else f"input{len(args)}"
+        default = torch.int64 if name in whole else floating
+        dtype = default if spec.dtype is None else getattr(torch, spec.dtype)
+        tensor = torch.empty(_sizes(spec), dtype=dtype, device="meta")
+        if spec.name is not None:
+            kwargs[name] = tensor
+        elif name in named or (len(args) < len(order) and order[len(args)] in named):
+            raise UsageError(f'input "{name}" is given twice: once by name, once by its place')
+        else:
+            args.append(tensor)
+    return args, kwargs
+
+
+def _positional(signature: inspect.Signature | None) -> tuple[str, ...]:
+    if signature is None:
+        return ()
+    plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return tuple(name for name, parameter in signature.parameters.items() if parameter.kind in plain)
+
+
+def _sizes(spec: InputSpec) -> tuple[int, ...]:
+    for axis, dim in enumerate(spec.shape):
+        if not isinstance(dim, int):
+            shown = ",".join(map(str, spec.shape))
+            number = 2 if axis == 0 else 224 if axis > 1 else 3
+            example = ",".join(str(d if isinstance(d, int) else number) for d in spec.shape)
+            raise UsageError(
+                f"--input {shown}: a live PyTorch model is traced with numbers",
+                expected=f"a whole number for axis {axis}",
+                got=repr(str(dim)),
+                hint=f"such as --input {example}; run it again with another number to see what changes",
+            )
+    return tuple(dim for dim in spec.shape if isinstance(dim, int))
+
+
+def _bound(
+    signature: inspect.Signature | None, args: tuple[Any, ...], kwargs: dict[str, Any], model: Any
+) -> list[tuple[str, Any]]:
+    if signature is None:
+        return [*((f"input{at}", arg) for at, arg in enumerate(args)), *kwargs.items()]
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError as error:
+        given = [f"{len(args)} by place"] if args else []
+        given += [f'"{name}"' for name in kwargs]
+        raise UsageError(
+            f"the inputs do not fit the forward of {type(model).__name__}: {error}",
+            expected=f"forward{signature}",
+            got=", ".join(given) or "nothing",
+            hint="name each input: --input name=1,3,224,224",
+        ) from None
+    found: list[tuple[str, Any]] = []
+    for name, value in bound.arguments.items():
+        kind = signature.parameters[name].kind
+        if kind is inspect.Parameter.VAR_KEYWORD:
+            found.extend(value.items())
+        else:
+            found.append((name, value))
+    return found

@@ -1,0 +1,439 @@
+"""Writes down what a traced forward does: layers as they are first entered, calls, and values."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from shapeinspect.ir import Call, Frozen, Value
+from shapeinspect_torch.tracing.dispatch_mode import function_name
+from shapeinspect_torch.tracing.pytree import rebuild, tensors
+from shapeinspect_torch.vocabulary.functions import counted, describe_call, plain_name
+
+_HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+#: Functions that say something about a tensor, or give it back as it is: no layers.
+_SILENT = frozenset((
+    "contiguous", "detach", "clone", "requires_grad_", "clone_", "data", "grad", "real", "is_same_size",
+    "size", "dim", "stride", "numel", "__len__", "__hash__", "__repr__", "__format__", "__deepcopy__",
+    "retain_grad", "register_hook", "record_stream", "set_grad_enabled", "broadcast_tensors",
+    "broadcast_shapes", "result_type", "promote_types", "can_cast", "finfo", "iinfo",
+    "has_torch_function", "is_tensor", "get_device", "is_grad_enabled", "backward", "manual_seed",
+    "is_floating_point", "is_complex", "is_contiguous", "element_size", "storage", "untyped_storage",
+    "storage_offset", "data_ptr", "nelement", "ndimension", "get_default_dtype", "grad_", "__get__",
+    "__set__",
+))  # fmt: skip
+_CASTS = frozenset((
+    "to", "float", "half", "double", "bfloat16", "int", "long", "bool", "type", "type_as", "short",
+    "char", "byte",
+))  # fmt: skip
+#: Methods that share their name with a function and do something else.
+_ALONE = frozenset({"Tensor.unfold"})
+_MAKERS = frozenset((
+    "zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like", "randint_like",
+    "new_zeros", "new_ones", "new_full", "new_empty", "new_tensor", "tensor", "as_tensor", "asarray",
+    "scalar_tensor", "arange", "range", "linspace", "logspace", "zeros", "ones", "full", "eye", "rand",
+    "randn", "randint", "randperm", "normal", "empty", "empty_strided", "tril_indices", "triu_indices",
+    "from_numpy", "bartlett_window", "blackman_window", "hamming_window", "hann_window", "kaiser_window",
+    "meshgrid", "bernoulli",
+))  # fmt: skip
+
+
+class NeedsIntegersError(RuntimeError):
+    """An embedding is given floating-point numbers.
+
+    Args:
+        value: the name of the value that holds them.
+        layer: the path of the embedding.
+    """
+
+    def __init__(self, value: str, layer: str) -> None:
+        self.value = value
+        self.layer = layer
+        super().__init__(f'layer "{layer}" takes whole numbers, and value "{value}" holds others')
+
+
+@dataclass(slots=True)
+class Draft:
+    """A layer as the trace found it; its weights are added later."""
+
+    path: str
+    kind: str
+    type: str
+    parts: tuple[str, ...]
+    attributes: dict[str, Any] = field(default_factory=dict)
+    origin: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Where an exception came from: the innermost layer, and what it was given."""
+
+    layer: Draft | None
+    inputs: tuple[str, ...]
+    scope: str
+
+
+@dataclass(slots=True)
+class _Scope:
+    draft: Draft
+    used: Counter[str] = field(default_factory=Counter)
+
+
+class Recorder:
+    """Takes down one forward pass.
+
+    Args:
+        root: the model itself; its path is left out of those of the layers inside.
+        taken: the paths of all modules, which no function may get.
+        weights: the full name of each parameter and buffer of the copy, by ``id``.
+    """
+
+    def __init__(self, root: Draft, taken: frozenset[str], weights: Mapping[int, str]) -> None:
+        self.root = root
+        self.drafts: dict[str, Draft] = {}
+        self.calls: list[Call | None] = []
+        self.values: dict[str, Value] = {}
+        self.inputs: list[str] = []
+        self.failure: Failure | None = None
+        #: The nn class and role that a function's use of a weight proves, by the weight's name.
+        self.uses: dict[str, tuple[str, str, dict[str, int]]] = {}
+        self._taken = taken
+        self._weights = weights
+        self._names: dict[int, str] = {}
+        self._alive: list[Any] = []
+        self._scopes = [_Scope(root)]
+        self._silent = False
+
+    def add_input(self, name: str, tensor: Any) -> None:
+        """Name an input of the model; to be called before the forward.
+
+        Args:
+            name: what it is called.
+            tensor: the tensor, by identity.
+        """
+        self._bind(tensor, self._free(name))
+        self.inputs.append(self._names[id(tensor)])
+
+    def name_of(self, tensor: Any) -> str:
+        """Return the name of a tensor's value; a tensor that was not seen before gets a new one.
+
+        Args:
+            tensor: any tensor of the forward.
+        """
+        name = self._names.get(id(tensor))
+        if name is None:
+            weight = self._weights.get(id(tensor))
+            name = self._bind(tensor, weight if weight is not None else self._fresh())
+        return name
+
+    def module(self, draft: Draft, forward: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
+        """Run a module's forward and record it; a leaf is not looked into.
+
+        Args:
+            draft: what the module is.
+            forward: its forward.
+            args: positional arguments.
+            kwargs: named arguments.
+        """
+        if self._silent:
+            return forward(*args, **kwargs)
+        with _plain():
+            inputs = self._seen((args, kwargs))
+            at = self._enter(draft)
+        if draft.kind != "module":
+            return self._leaf(draft, forward, args, kwargs, inputs, at)
+        self._scopes.append(_Scope(draft))
+        try:
+            result = forward(*args, **kwargs)
+        except Exception:
+            self._failed(None, inputs)
+            raise
+        finally:
+            self._scopes.pop()
+        with _plain():
+            self.calls[at] = Call(draft.path, tuple(inputs), tuple(self._seen(result)))
+        return result
+
+    def quietly(self, forward: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
+        """Run something of which nothing is to be recorded, such as a parametrization.
+
+        Args:
+            forward: what to run.
+            args: positional arguments.
+            kwargs: named arguments.
+        """
+        before, self._silent = self._silent, True
+        try:
+            return forward(*args, **kwargs)
+        finally:
+            self._silent = before
+
+    def function(
+        self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], run: Callable[[], Any]
+    ) -> Any:
+        """Run one of torch's functions and record it, if it is a step of the model.
+
+        Args:
+            func: the function, as torch hands it over.
+            args: positional arguments.
+            kwargs: named arguments.
+            run: runs it.
+
+        Raises:
+            NeedsIntegersError: if it looks up what is no integer.
+        """
+        raw = function_name(func)
+        if self._silent:
+            return run()
+        if raw in _SILENT:
+            return self._same(args, run())
+        found = [tensor for _, tensor in tensors((args, kwargs))]
+        name = plain_name(raw)
+        if raw in _CASTS:
+            return self._cast(found, run)
+        spelled = _spelled(func, raw)
+        kind, attributes, weights = (
+            ("unknown", {}, {}) if spelled in _ALONE else self._described(name, args, kwargs, found)
+        )
+        shown = Draft("", kind, spelled, ())
+        inputs = [self.name_of(tensor) for tensor in self._but(weights, found)]
+        for use, weight in weights.items():
+            self._used(use, weight, attributes)
+        if kind == "embedding" and found[0].is_floating_point():
+            self._failed(shown, inputs)
+            raise NeedsIntegersError(inputs[0], self._scopes[-1].draft.path)
+        try:
+            result = run()
+        except Exception:
+            shown.path, shown.parts = self._place(name, shown)
+            shown.attributes = attributes
+            self._failed(shown, inputs)
+            raise
+        made = [args[0]] if raw == "__setitem__" else [tensor for _, tensor in tensors(result)]
+        if not made:
+            return result
+        outputs = [self._bind(tensor, self._fresh()) for tensor in made]
+        self._write(name, shown, attributes, inputs, outputs)
+        return result
+
+    def operands(self, raw: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+        """Return the tensors that a call reads, without those that are its own weights.
+
+        Args:
+            raw: the function's name, or the path of a module.
+            args: positional arguments.
+            kwargs: named arguments.
+        """
+        found = [tensor for _, tensor in tensors((args, kwargs))]
+        return self._but(self._described(plain_name(raw), args, kwargs, found)[2], found)
+
+    def _but(self, weights: Mapping[str, Any], found: list[Any]) -> list[Any]:
+        skipped = {id(weight) for weight in weights.values() if id(weight) in self._weights}
+        return [tensor for tensor in found if id(tensor) not in skipped]
+
+    def finished(self) -> tuple[Call, ...]:
+        """Return the calls that came to their end, in the order in which they began."""
+        return tuple(call for call in self.calls if call is not None)
+
+    def input_behind(self, value: str) -> str | None:
+        """Return the model's input that a value is a rearrangement of, or None.
+
+        Args:
+            value: the name of a value.
+        """
+        producers = {name: call for call in self.finished() for name in call.outputs}
+        while value not in self.inputs:
+            call = producers.pop(value, None)
+            if call is None or len(call.inputs) != 1:
+                return None
+            value = call.inputs[0]
+        return value
+
+    def _leaf(
+        self,
+        draft: Draft,
+        forward: Callable[..., Any],
+        args: Any,
+        kwargs: dict[str, Any],
+        inputs: list[str],
+        at: int,
+    ) -> Any:
+        with _plain():
+            given = {id(tensor): tensor._version for _, tensor in tensors((args, kwargs))}
+            first = next((tensor for _, tensor in tensors((args, kwargs))), None)
+        if draft.kind in ("embedding", "embedding_bag") and first is not None:
+            with _plain():
+                if first.is_floating_point():
+                    self._failed(draft, inputs)
+                    raise NeedsIntegersError(inputs[0], draft.path)
+        self._silent = True
+        try:
+            result = forward(*args, **kwargs)
+        except Exception:
+            self._failed(draft, inputs)
+            raise
+        finally:
+            self._silent = False
+        with _plain():
+            if any(given.get(id(tensor)) == tensor._version for _, tensor in tensors(result)):
+                # Given back untouched (an Identity): another object for the same tensor, so that what
+                # reads this layer's output is told from what reads its input.
+                result = rebuild(result, lambda t: t.view_as(t) if given.get(id(t)) == t._version else t)
+            outputs = tuple(self._bind(tensor, self._fresh()) for _, tensor in tensors(result))
+        self.calls[at] = Call(draft.path, tuple(inputs), outputs, Frozen(_of_this_call(args, kwargs)))
+        return result
+
+    def _enter(self, draft: Draft) -> int:
+        self.drafts.setdefault(draft.path, draft)
+        self.calls.append(None)
+        return len(self.calls) - 1
+
+    def _described(
+        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], found: list[Any]
+    ) -> tuple[str, dict[str, Any], dict[str, Any]]:
+        if name in _MAKERS:
+            return "constant", counted(args, kwargs) if name == "arange" else {}, {}
+        try:
+            return describe_call(name, args, kwargs, found[0].dim() if found else 0)
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+            # Arguments that the function itself will refuse, or a form of it that the table does not know.
+            return "unknown", {}, {}
+
+    def _same(self, args: tuple[Any, ...], result: Any) -> Any:
+        # contiguous, detach and their like: another object for the same value.
+        source = args[0] if args else None
+        if hasattr(result, "dim") and hasattr(source, "dim") and id(result) not in self._names:
+            self._bind(result, self.name_of(source))
+        return result
+
+    def _cast(self, found: list[Any], run: Callable[[], Any]) -> Any:
+        result = run()
+        made = [tensor for _, tensor in tensors(result)]
+        if not made or not found or made[0] is found[0]:
+            return result
+        if made[0].dtype == found[0].dtype:
+            self._bind(made[0], self.name_of(found[0]))
+            return result
+        source, dtype = self.name_of(found[0]), _dtype(made[0])
+        shown = Draft("", "cast", "Tensor.to", ())
+        self._write("to", shown, {"dtype": dtype}, [source], [self._bind(made[0], self._fresh())])
+        return result
+
+    def _write(
+        self, name: str, shown: Draft, attributes: dict[str, Any], inputs: list[str], outputs: list[str]
+    ) -> None:
+        path, parts = self._place(name, shown)
+        self._scopes[-1].used[name] += 1
+        draft = self.drafts.get(path)
+        if draft is None:
+            draft = Draft(path, shown.kind, shown.type, parts, attributes, _line())
+        differing = {key: value for key, value in attributes.items() if draft.attributes.get(key) != value}
+        at = self._enter(draft)
+        self.calls[at] = Call(path, tuple(inputs), tuple(outputs), Frozen(differing))
+
+    def _place(self, name: str, shown: Draft) -> tuple[str, tuple[str, ...]]:
+        scope = self._scopes[-1]
+        outer = () if scope.draft is self.root else scope.draft.parts
+        prefix = "" if scope.draft is self.root else f"{scope.draft.path}."
+        while True:
+            count = scope.used[name]
+            last = f"{name}_{count}" if count else name
+            path = prefix + last
+            there = self.drafts.get(path)
+            free = path not in self._taken and (
+                there is None or (there.kind, there.type) == (shown.kind, shown.type)
+            )
+            if free:
+                return path, (*outer, last)
+            scope.used[name] += 1
+
+    def _used(self, use: str, weight: Any, attributes: Mapping[str, Any]) -> None:
+        name = self._weights.get(id(weight))
+        if name is not None:
+            kind, role = use.split()
+            groups = attributes.get("groups")
+            self.uses[name] = (kind, role, {} if groups is None else {"g": groups})
+
+    def _failed(self, draft: Draft | None, inputs: list[str]) -> None:
+        if self.failure is None:
+            self.failure = Failure(draft, tuple(inputs), self._scopes[-1].draft.path)
+
+    def _seen(self, tree: Any) -> list[str]:
+        return [self.name_of(tensor) for _, tensor in tensors(tree)]
+
+    def _bind(self, tensor: Any, name: str) -> str:
+        self._names[id(tensor)] = name
+        self._alive.append(tensor)
+        if name not in self.values:
+            self.values[name] = Value(name, tuple(tensor.shape), _dtype(tensor))
+        return name
+
+    def _fresh(self) -> str:
+        return self._free(f"v{len(self.values)}")
+
+    def _free(self, name: str) -> str:
+        while name in self.values:
+            name += "_"
+        return name
+
+
+def _of_this_call(args: Any, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    more: dict[str, Any] = {"need_weights": False} if kwargs.get("need_weights") is False else {}
+    if args and hasattr(args[0], "batch_sizes"):
+        more["packed"] = True
+    return more
+
+
+def _dtype(tensor: Any) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def _plain() -> Any:
+    # Our own look at tensors is no call of the model's.
+    import torch
+
+    return torch._C.DisableTorchFunction()
+
+
+def _spelled(func: Any, name: str) -> str:
+    import torch
+
+    home = str(getattr(func, "__module__", None) or "")
+    if getattr(torch.nn.functional, name, None) is func:
+        return f"F.{name}"
+    owner = getattr(func, "__objclass__", None) or str(getattr(func, "__qualname__", "")).partition(".")[0]
+    if home in ("torch.nn.functional", "torch._C._nn"):
+        return f"F.{name}"
+    if home == "torch._tensor" or (not home and owner) or "Tensor" in str(owner):
+        return f"Tensor.{name}"
+    return f"torch.{name}"
+
+
+def _line() -> str | None:
+    frame = sys._getframe(1)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not is_ours(file):
+            return f"{os.path.basename(file)}:{frame.f_lineno}"
+        frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
+    return None
+
+
+def is_ours(file: str) -> bool:
+    """Tell whether a source file is torch's, Python's or this plug-in's, and not the user's.
+
+    Args:
+        file: its path, as a code object names it.
+    """
+    import torch
+
+    return (
+        file.startswith((_HERE, os.path.dirname(torch.__file__), "<")) or os.path.dirname(file) == _STANDARD
+    )
+
+
+_STANDARD = os.path.dirname(os.__file__)

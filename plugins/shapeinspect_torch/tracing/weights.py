@@ -1,0 +1,176 @@
+"""Lists the weights of a module: names, shapes, ties, layouts, and how to read their numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from shapeinspect.dims import UNKNOWN, Dim, product
+from shapeinspect.ir import Layout, Weight
+from shapeinspect_torch.vocabulary.layouts import bind
+
+if TYPE_CHECKING:
+    import numpy as np
+
+#: How a weight was used in the forward: the nn class and role whose layout that proves, and sizes.
+Use = tuple[str, str, dict[str, int]]
+
+
+def own_tensors(module: Any, deep: bool) -> Iterator[tuple[str, Any]]:
+    """Yield the parameters and stored buffers that belong to a module's own row, with their roles.
+
+    Args:
+        module: a module or its copy.
+        deep: whether the modules inside it have no rows of their own.
+    """
+    yield from _registered(module, "")
+    for name, child in module._modules.items():
+        # A parametrization holds what the module's own weight is made from.
+        if child is not None and (deep or name == "parametrizations"):
+            for role, tensor in own_tensors(child, deep=True):
+                yield f"{name}.{role}", tensor
+
+
+def _registered(module: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    skipped = module._non_persistent_buffers_set
+    pairs = (*module._parameters.items(), *((n, b) for n, b in module._buffers.items() if n not in skipped))
+    yield from ((prefix + name, tensor) for name, tensor in pairs if tensor is not None)
+
+
+def weights_of(
+    path: str,
+    kind: str,
+    attributes: Mapping[str, Any],
+    pairs: list[tuple[str, Any, Any]],
+    uses: Mapping[str, Use],
+    ties: Mapping[int, str],
+) -> tuple[Weight, ...]:
+    """Return the weights of one row.
+
+    Args:
+        path: the module's path; empty for the model itself.
+        kind: the nn class whose layouts hold, or an empty text.
+        attributes: the layer's attributes.
+        pairs: role, the user's tensor, and the copy's.
+        uses: the layouts that functions proved, by the weight's name.
+        ties: the storage key of each tied tensor of the user's, by ``id``.
+    """
+    return tuple(
+        _weight(f"{path}.{role}" if path else role, role, kind, attributes, real, copy, uses, ties)
+        for role, real, copy in pairs
+    )
+
+
+def _weight(
+    name: str,
+    role: str,
+    kind: str,
+    attributes: Mapping[str, Any],
+    real: Any,
+    copy: Any,
+    uses: Mapping[str, Use],
+    ties: Mapping[int, str],
+) -> Weight:
+    import torch
+
+    # A lazy weight has a shape only on the copy, after the forward.
+    lazy = _is_lazy(real)
+    shape = _lazy_shape(kind, role, attributes) if _is_lazy(copy) else tuple((copy if lazy else real).shape)
+    length = product(shape)
+    return Weight(
+        name,
+        role,
+        shape,
+        str(real.dtype).removeprefix("torch."),
+        length * real.dtype.itemsize if isinstance(length, int) else None,
+        isinstance(real, torch.nn.Parameter) and real.requires_grad,
+        _layout(name, role, kind, attributes, shape, uses),
+        storage=ties.get(id(real)),
+        values=None if lazy or real.is_meta else _reader(real),
+        buffer=not isinstance(real, torch.nn.Parameter) and not real.is_quantized,
+    )
+
+
+def _layout(
+    name: str,
+    role: str,
+    kind: str,
+    attributes: Mapping[str, Any],
+    shape: tuple[Dim, ...],
+    uses: Mapping[str, Use],
+) -> Layout | None:
+    if name in uses:
+        kind, role, sizes = uses[name]
+    else:
+        groups = attributes.get("groups")
+        sizes = {} if groups is None else {"g": groups}
+    return bind(kind, role, len(shape), sizes) if kind else None
+
+
+def _is_lazy(tensor: Any) -> bool:
+    from torch.nn.parameter import is_lazy
+
+    return bool(is_lazy(tensor))
+
+
+def _lazy_shape(kind: str, role: str, attributes: Mapping[str, Any]) -> tuple[Dim, ...]:
+    """Return what is known of a lazy weight's shape before its first call."""
+    out = attributes.get("out_features", attributes.get("out_channels", UNKNOWN))
+    if role == "bias" and out is not UNKNOWN:
+        return (out,)
+    if role != "weight" or out is UNKNOWN:
+        return (UNKNOWN,)
+    kernel = attributes.get("kernel_size", ())
+    if kind.startswith("ConvTranspose"):
+        return (UNKNOWN, out // attributes.get("groups", 1), *kernel)
+    return (out, UNKNOWN, *kernel)
+
+
+def ties(named: list[tuple[str, Any]]) -> dict[int, str]:
+    """Return the storage key of every tensor that has more than one name: the first name.
+
+    Args:
+        named: every full name with its tensor, in order.
+    """
+    keys = [(name, tensor, _key(tensor)) for name, tensor in named]
+    counts = Counter(key for _, _, key in keys)
+    first: dict[Any, str] = {}
+    for name, _, key in keys:
+        first.setdefault(key, name)
+    return {id(tensor): first[key] for _, tensor, key in keys if counts[key] > 1}
+
+
+def _key(tensor: Any) -> Any:
+    if _is_lazy(tensor) or tensor.is_meta or tensor.numel() == 0 or not hasattr(tensor, "untyped_storage"):
+        return id(tensor)
+    try:
+        address = tensor.untyped_storage().data_ptr()
+    except (RuntimeError, NotImplementedError):  # a tensor subclass without storage of its own
+        return id(tensor)
+    return (str(tensor.device), address, tensor.storage_offset(), tuple(tensor.shape), tensor.stride())
+
+
+def _reader(tensor: Any) -> Callable[[], np.ndarray[Any, Any]]:
+    def read() -> np.ndarray[Any, Any]:
+        import torch
+
+        plain = tensor.detach().cpu()
+        if plain.is_quantized:
+            plain = plain.int_repr()
+        if plain.dtype == torch.bfloat16:
+            return _bfloat16(plain)
+        return plain.resolve_conj().numpy()  # type: ignore[no-any-return]  # torch is read as Any
+
+    return read
+
+
+def _bfloat16(plain: Any) -> np.ndarray[Any, Any]:
+    import torch
+
+    try:
+        import ml_dtypes
+    except ImportError:
+        return plain.float().numpy()  # type: ignore[no-any-return]  # torch is read as Any
+    bits: np.ndarray[Any, Any] = plain.contiguous().view(torch.int16).numpy()
+    return bits.view(ml_dtypes.bfloat16)

@@ -1,0 +1,1 @@
+"""What torch calls things: kinds, functions, layouts, dtypes."""

@@ -1,0 +1,308 @@
+"""The rows of the table of torch's functions: how arguments become attributes.
+
+What is given everywhere:
+    a: the arguments of one call by name.
+    rank: the rank of its first tensor.
+    value: an argument as it was given.
+    space: the number of spatial axes.
+    kind: the kind of the row.
+    parameters: the names of the parameters in order, separated by spaces.
+    default: what an argument is that is not given.
+    name: the name of an argument.
+    names: names of functions, separated by spaces.
+    row: the row that they share.
+    op: the operation in the vocabulary's words.
+    function: the activation in the vocabulary's words.
+    index: what stands between the brackets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from shapeinspect_torch.vocabulary.kinds import last_axes_pairs, pairs, per_axis
+
+Arguments: TypeAlias = "dict[str, Any]"
+Reader: TypeAlias = "Callable[[Arguments, int], dict[str, Any]]"
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One function as the vocabulary knows it.
+
+    Args:
+        kind: its kind.
+        parameters: the names of its parameters in order, separated by spaces.
+        read: makes the attributes from the named arguments and the rank of the first tensor.
+        weights: for each parameter that is a weight, the nn class whose layout it has.
+    """
+
+    kind: str
+    parameters: str = "input"
+    read: Reader = lambda _arguments, _rank: {}
+    weights: Mapping[str, str] = field(default_factory=dict)
+
+
+def axes(value: Any) -> Any:
+    """Return one axis or several as an integer or a tuple."""
+    return tuple(value) if isinstance(value, (list, tuple)) else value
+
+
+def _several(value: Any) -> Any:
+    # One axis is a tuple of one; None stays, for all of them.
+    return value if value is None else tuple(value) if isinstance(value, (list, tuple)) else (value,)
+
+
+def squeezed(a: Arguments, _rank: int) -> dict[str, Any]:
+    """Return the axes that go: of those that are asked for, torch leaves the longer ones as they are."""
+    axes, shape = _several(a.get("dim")), getattr(a["input"], "shape", None)
+    if axes is None or shape is None:
+        return {"axes": axes}
+    rank = len(shape)
+    return {"axes": tuple(one for one in axes if not -rank <= one < rank or shape[one] == 1)}
+
+
+def shape(value: Any) -> Any:
+    """Return lengths as a tuple of integers."""
+    return tuple(int(dim) for dim in (value if isinstance(value, (list, tuple)) else (value,)))
+
+
+def axis(default: int | None = None, **constants: Any) -> Reader:
+    """Return a reader of the argument `dim`, with settings that never change."""
+    return lambda a, _rank: {"axis": a.get("dim", default), **constants}
+
+
+def given(name: str) -> Reader:
+    """Return a reader that keeps one argument under its own name."""
+    return lambda a, _rank: {name: a[name]}
+
+
+def shape_of_other(a: Arguments, _rank: int) -> dict[str, Any]:
+    """Read the shape of the second tensor."""
+    return {"shape": shape(tuple(a["other"].shape))}
+
+
+def function(function: str) -> Function:
+    """Return the row of an activation function."""
+    return Function("activation", "input", lambda _a, _rank: {"function": function})
+
+
+def reduction(op: str) -> Function:
+    """Return the row of a reduction."""
+
+    def read(a: Arguments, _rank: int) -> dict[str, Any]:
+        return {"op": op, "axes": _several(a.get("dim")), "keepdims": bool(a.get("keepdim", False))}
+
+    return Function("reduce", "input dim keepdim", read)
+
+
+def conv(space: int) -> Function:
+    """Return the row of a convolution over so many spatial axes."""
+
+    def read(a: Arguments, _rank: int) -> dict[str, Any]:
+        weight, groups = a["weight"].shape, a.get("groups", 1)
+        return {
+            "in_channels": weight[1] * groups,
+            "out_channels": weight[0],
+            "kernel_size": tuple(weight[2:]),
+            "stride": per_axis(a.get("stride", 1), space),
+            "dilation": per_axis(a.get("dilation", 1), space),
+            "groups": groups,
+            "padding": pairs(a.get("padding", 0), space),
+            "padding_mode": "zeros",
+        }
+
+    parameters = "input weight bias stride padding dilation groups"
+    return Function("conv", parameters, read, {"weight": f"Conv{space}d", "bias": f"Conv{space}d"})
+
+
+def conv_transpose(space: int) -> Function:
+    """Return the row of a transposed convolution over so many spatial axes."""
+
+    def read(a: Arguments, _rank: int) -> dict[str, Any]:
+        weight, groups = a["weight"].shape, a.get("groups", 1)
+        return {
+            "in_channels": weight[0],
+            "out_channels": weight[1] * groups,
+            "kernel_size": tuple(weight[2:]),
+            "stride": per_axis(a.get("stride", 1), space),
+            "dilation": per_axis(a.get("dilation", 1), space),
+            "groups": groups,
+            "padding": pairs(a.get("padding", 0), space),
+            "output_padding": per_axis(a.get("output_padding", 0), space),
+        }
+
+    name = f"ConvTranspose{space}d"
+    parameters = "input weight bias stride padding output_padding groups dilation"
+    return Function("conv_transpose", parameters, read, {"weight": name, "bias": name})
+
+
+def pool(kind: str, parameters: str, space: int) -> Function:
+    """Return the row of a pooling over so many spatial axes."""
+
+    def read(a: Arguments, _rank: int) -> dict[str, Any]:
+        stride = a.get("stride")
+        read = {
+            "kernel_size": per_axis(a["kernel_size"], space),
+            "stride": per_axis(a["kernel_size"] if stride is None or stride == [] else stride, space),
+            "padding": pairs(a.get("padding", 0), space),
+            "ceil_mode": bool(a.get("ceil_mode", False)),
+        }
+        if kind == "max_pool":
+            read["dilation"] = per_axis(a.get("dilation", 1), space)
+            read["return_indices"] = bool(a.get("return_indices", False))
+        if kind == "avg_pool":
+            read["count_include_pad"] = bool(a.get("count_include_pad", True))
+        return read
+
+    return Function(kind, f"input {parameters}", read)
+
+
+def unpool(space: int) -> Function:
+    """Return the row of an unpooling over so many spatial axes."""
+
+    def read(a: Arguments, _rank: int) -> dict[str, Any]:
+        stride, size = a.get("stride"), a.get("output_size")
+        return {
+            "kernel_size": per_axis(a["kernel_size"], space),
+            "stride": per_axis(stride or a["kernel_size"], space),
+            "padding": pairs(a.get("padding", 0), space),
+            "output_size": None if size is None else tuple(size)[-space:],
+        }
+
+    return Function("max_unpool", "input indices kernel_size stride padding output_size", read)
+
+
+def columns(a: Arguments, _rank: int) -> dict[str, Any]:
+    """Read a `column_stack`.
+
+    Raises:
+        ValueError: if it turns vectors into columns first, which no kind describes.
+    """
+    if any(tensor.dim() < 2 for tensor in a["tensors"]):
+        raise ValueError("a vector becomes a column first")
+    return {"axis": 1}
+
+
+def adaptive(kind: str, space: int) -> Function:
+    """Return the row of an adaptive pooling over so many spatial axes."""
+    return Function(
+        kind, "input output_size", lambda a, _rank: {"output_size": per_axis(a["output_size"], space)}
+    )
+
+
+def linear(a: Arguments, _rank: int) -> dict[str, Any]:
+    """Read the features of a linear function from its weight."""
+    weight = a["weight"].shape
+    return {"in_features": weight[-1], "out_features": weight[0] if len(weight) > 1 else 1}
+
+
+def resize(a: Arguments, rank: int) -> dict[str, Any]:
+    """Read the arguments of `interpolate`."""
+    read = {"mode": a.get("mode", "nearest"), "align_corners": a.get("align_corners")}
+    for name in ("size", "scale_factor"):
+        if a.get(name) is not None:
+            read[name] = per_axis(a[name], rank - 2)
+    return read
+
+
+def attention(a: Arguments, _rank: int) -> dict[str, Any]:
+    """Read the arguments of scaled dot-product attention."""
+    query, key, value = (a[name].shape for name in ("query", "key", "value"))
+    return {"head_dim": query[-1], "kdim": key[-1], "vdim": value[-1], "scaled_dot_product": True}
+
+
+def split(a: Arguments, _rank: int) -> dict[str, Any]:
+    """Read the lengths of a split, or the one that all pieces have."""
+    axis, sizes = a.get("dim", 0), a.get("split_size_or_sections", a.get("split_size"))
+    return {"axis": axis, "sizes" if isinstance(sizes, (list, tuple)) else "chunk": axes(sizes)}
+
+
+def pad(a: Arguments, _rank: int) -> dict[str, Any]:
+    """Read the arguments of `pad`, whose pairs begin at the last axis."""
+    return {"padding": last_axes_pairs(tuple(a["pad"])), "mode": a.get("mode", "constant")}
+
+
+def window(a: Arguments, _rank: int) -> dict[str, Any]:
+    """Read the arguments of `unfold` and `fold`."""
+    read = {
+        "kernel_size": per_axis(a["kernel_size"], 2),
+        "dilation": per_axis(a.get("dilation", 1), 2),
+        "stride": per_axis(a.get("stride", 1), 2),
+        "padding": pairs(a.get("padding", 0), 2),
+    }
+    return {**read, "output_size": per_axis(a["output_size"], 2)} if "output_size" in a else read
+
+
+def normalized(a: Arguments, _rank: int) -> dict[str, Any]:
+    """Read the arguments of a normalization over the last axes."""
+    over = shape(a["normalized_shape"])
+    axes = -1 if len(over) == 1 else tuple(range(-len(over), 0))
+    return {"normalized_shape": over, "eps": a.get("eps"), "axis": axes}
+
+
+def index(a: Arguments, _rank: int) -> dict[str, Any]:
+    """Read an index as text."""
+    return {"index": _index_text(a["index"])}
+
+
+def indexing(index: Any, rank: int) -> tuple[str, dict[str, Any]]:
+    """Say what ``x[index]`` is: a slice, one index, new axes, a gather, or a mix of them."""
+    parts = list(index) if isinstance(index, tuple) else [index]
+    used = sum(part is not None and part is not Ellipsis for part in parts)
+    if not any(part is Ellipsis for part in parts):
+        parts.append(Ellipsis)
+    at = next(place for place, part in enumerate(parts) if part is Ellipsis)
+    parts[at : at + 1] = [slice(None)] * (rank - used)
+    told = [
+        (axis, part)
+        for axis, part in enumerate(parts)
+        if not (isinstance(part, slice) and part == slice(None))
+    ]
+    kinds = {"new" if part is None else type(part).__name__ for _, part in told}
+    if kinds <= {"slice"}:
+        return "slice", {
+            "axes": tuple(axis for axis, _ in told),
+            "starts": tuple(part.start or 0 for _, part in told),
+            "ends": tuple(part.stop for _, part in told),
+            "steps": tuple(part.step or 1 for _, part in told),
+        }
+    if kinds == {"new"}:
+        return "unsqueeze", {"axes": tuple(axis for axis, _ in told)}
+    if kinds == {"int"} and len(told) == 1:
+        return "index", {"axis": told[0][0], "index": told[0][1]}
+    if len(told) == 1 and hasattr(told[0][1], "dtype"):
+        return "gather", {"axis": told[0][0]}
+    return "getitem", {"index": _index_text(index)}
+
+
+def _index_text(index: Any) -> str:
+    if isinstance(index, tuple):
+        return ", ".join(_index_text(part) for part in index)
+    if isinstance(index, slice):
+        ends = ":".join("" if end is None else str(end) for end in (index.start, index.stop))
+        return ends if index.step is None else f"{ends}:{index.step}"
+    if index is Ellipsis:
+        return "..."
+    return str(index) if isinstance(index, (int, type(None))) else "tensor"
+
+
+def axis_pair(a: Arguments, _rank: int) -> dict[str, Any]:
+    """Read the two axes that a transposition exchanges."""
+    return {"axis0": a.get("dim0", a.get("axis0")), "axis1": a.get("dim1", a.get("axis1"))}
+
+
+def same(names: str, row: Function) -> dict[str, Function]:
+    """Return one row under several names."""
+    return dict.fromkeys(names.split(), row)
+
+
+def elementwise(names: str) -> dict[str, Function]:
+    """Return a row for each elementwise operation named."""
+
+    def row(op: str) -> Function:
+        return Function("elementwise", "input other", lambda _a, _rank: {"op": op})
+
+    return {name: row(name) for name in names.split()}

@@ -1,0 +1,269 @@
+"""``debug``: runs a model or a training step, and explains a shape error where one is raised."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any
+
+from shapeinspect import registry
+from shapeinspect.api.report import inspect as inspect_model
+from shapeinspect.api.report import locate
+from shapeinspect.errors import UsageError
+from shapeinspect.ir import Frozen, Model
+from shapeinspect.mismatch import Diagnosis, describe
+from shapeinspect.mismatch import diagnose as _diagnose
+from shapeinspect.mismatch.graph_rerun import fed_by, unchecked, walk_again, walked_model
+from shapeinspect.plugin_api.adapter import Adapter
+from shapeinspect.plugin_api.rerun import IN_NUMPY, Debugger, Recorded, Rerun, in_numpy
+from shapeinspect.sources.source import with_inputs
+
+#: Where an exception keeps what was found out about it.
+_MARK = "__shapeinspect__"
+
+
+class debug:  # noqa: N801  # it is used like a function
+    """Explain the shape errors of a block, of a function, or of one call.
+
+    Nothing is computed while all goes well; of a PyTorch model, one hook keeps the last arguments, which
+    a failing backward has lost. When an exception leaves the block, the failed call is found in its
+    traceback and run again without numbers; what that shows is added to the exception as a note, and
+    the exception goes on as it was.
+
+    Args:
+        target: the model; or the function to decorate; None for whatever the block calls.
+        args: arguments to call the model on now; the result is what the model returns.
+        kwargs: the same by name.
+
+    Example:
+        >>> with debug():
+        ...     raise KeyError("not about shapes")
+        Traceback (most recent call last):
+        ...
+        KeyError: 'not about shapes'
+        >>> @debug
+        ... def step(x):
+        ...     return x + 1
+        >>> step(1)
+        2
+    """
+
+    def __new__(cls, target: Any = None, /, *args: Any, **kwargs: Any) -> Any:
+        """Return the context manager, the decorated function, or what the model gives."""
+        self = super().__new__(cls)
+        self.model, self._watching = target, []
+        if args or kwargs:
+            with self:
+                return target(*args, **kwargs)
+        if inspect.isroutine(target):
+            self.model = None
+            return self(target)
+        return self
+
+    model: Any
+    _watching: list[ExitStack]
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Decorate a function, such as a training step."""
+
+        @functools.wraps(function)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return function(*args, **kwargs)
+
+        return run
+
+    def __enter__(self) -> debug:
+        watching = ExitStack()
+        for debugger in () if self.model is None else _debuggers():
+            watching.enter_context(debugger.watch(self.model))
+        self._watching.append(watching)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        with self._watching.pop():
+            if isinstance(error, Exception):
+                explain_error(error, self.model)
+
+
+def explain_error(error: BaseException, model: object | None = None) -> Diagnosis | None:
+    """Add a diagnosis to an exception, if it is about shapes.
+
+    Args:
+        error: the exception, with its traceback.
+        model: the model that is debugged, if it is known: paths are counted from it.
+
+    Returns:
+        What was found, or None where the exception is not about shapes.
+    """
+    known = getattr(error, _MARK, None)
+    if known is not None:
+        return known if isinstance(known, Diagnosis) else None
+    try:
+        rerun = _recover(error, model)
+        if rerun is None:
+            return None
+        found = _diagnose(rerun)
+        text = describe(found)
+    except Exception as problem:  # noqa: BLE001  # a fault of the diagnosis must not hide the user's exception
+        _note(error, f"shapeinspect: no diagnosis ({type(problem).__name__}: {problem})", None)
+        return None
+    _note(error, f"shapeinspect: {text}", found)
+    return found
+
+
+def is_explained(error: BaseException) -> bool:
+    """Tell whether an exception carries a diagnosis already, as a note.
+
+    Args:
+        error: the exception.
+
+    Example:
+        >>> is_explained(ValueError())
+        False
+    """
+    return hasattr(error, _MARK)
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What a walk of a model's shapes found.
+
+    Args:
+        diagnosis: what does not fit, or None if everything does.
+        model: the model, with the shapes that were walked.
+        unchecked: the layers of which nothing is known that could be checked.
+        read: a saved model as its adapter read it, before the walk; None for a live one.
+    """
+
+    diagnosis: Diagnosis | None
+    model: Model
+    unchecked: tuple[str, ...]
+    read: Model | None = None
+
+
+def fits(source: Any, input: Any = None, graph: bool = True) -> Fit:  # noqa: A002  # the field's word for it
+    """Walk the shapes of a saved or live model without running it.
+
+    Args:
+        source: as for ``shapeinspect.inspect``.
+        input: the shapes of the inputs, as for ``shapeinspect.inspect``.
+        graph: whether weights without a graph are refused; else they fit, with no call.
+
+    Raises:
+        UsageError: if the source holds no graph, or the request does not fit it.
+        UnreadableFileError: if the file is cut off, corrupt or of no known format.
+
+    Example:
+        >>> fits("tests/data/lenet.onnx").diagnosis is None
+        True
+    """
+    request = with_inputs(locate(source), input)
+    adapter = registry.choose(request)
+    found: Rerun | Recorded | None = None
+    if adapter.debugger is not None:
+        found = _load(adapter.debugger).examine(request)
+    elif not request.is_live:
+        model = adapter.read(replace(request, inputs=()))
+        found = Recorded(model, Frozen(), "", None, in_numpy, steps=frozenset(IN_NUMPY))
+    read: Model | None = None
+    if isinstance(found, Recorded):
+        read = found.model
+        if not read.calls and not graph:
+            return Fit(None, read, (), read)
+        if not read.calls:
+            raise UsageError(
+                f'"{request.label}" holds no graph, so there is nothing to walk',
+                got=f"weights alone ({read.format})",
+                hint="name a model in Python code as package.module:attribute",
+            )
+        found = replace(found, fed=fed_by(found.model, request.inputs))
+        walked = walk_again(found)
+        if walked is None:
+            reached = walked_model(found)
+            return Fit(None, reached, unchecked(reached), read)
+        found = walked
+    if found is None:
+        report = inspect_model(request)
+        return Fit(None, report.model, ())
+    diagnosis = _diagnose(found)
+    return Fit(diagnosis, diagnosis.model, (), read)
+
+
+def run_script(words: list[str]) -> None:
+    """Run a user's script as Python would, and explain the shape error that ends it.
+
+    Args:
+        words: the script's path, and the words after it, which become its ``sys.argv``.
+
+    Raises:
+        Exception: whatever the script raises, with the diagnosis added.
+    """
+    import os
+    import runpy
+
+    before, path = sys.argv, sys.path[0]
+    sys.argv = list(words)
+    sys.path[0] = os.path.dirname(os.path.abspath(words[0]))
+    try:
+        with debug():
+            runpy.run_path(words[0], run_name="__main__")
+    finally:
+        sys.argv, sys.path[0] = before, path
+
+
+def _recover(error: BaseException, model: object | None) -> Rerun | None:
+    """Ask the debuggers of the frameworks that are imported."""
+    for debugger in _debuggers():
+        found = debugger.recover(error, model)
+        for one in found if isinstance(found, Iterator) else (found,):
+            rerun = walk_again(one) if isinstance(one, Recorded) else one
+            if rerun is not None:
+                return rerun
+    return None
+
+
+def _debuggers() -> Iterator[Debugger]:
+    """Yield the debuggers of the frameworks that are imported, each once."""
+    for name in dict.fromkeys(adapter.debugger for adapter in _adapters() if adapter.debugger is not None):
+        debugger = _load(name)
+        if any(package in sys.modules for package in debugger.packages):
+            yield debugger
+
+
+@functools.cache
+def _adapters() -> tuple[Adapter, ...]:
+    return tuple(row.adapter for row in registry.installed() if row.adapter is not None)
+
+
+@functools.cache
+def _load(name: str) -> Debugger:
+    import importlib
+
+    module, _, attribute = name.partition(":")
+    found = getattr(importlib.import_module(module), attribute)
+    if not isinstance(found, Debugger):
+        raise TypeError(f"{name} is no Debugger")
+    return found
+
+
+def _note(error: BaseException, text: str, found: Diagnosis | None) -> None:
+    try:
+        setattr(error, _MARK, found or text)
+    except AttributeError:
+        return  # an exception without a dictionary takes no note either
+    if hasattr(error, "add_note"):
+        error.add_note(text)
+    elif error.args and isinstance(error.args[0], str):
+        # Python 3.10 has no notes: the message carries the text.
+        error.args = (f"{error.args[0]}\n{text}", *error.args[1:])
+    else:
+        # TensorFlow's errors keep their message elsewhere.
+        sys.stderr.write(f"{text}\n")

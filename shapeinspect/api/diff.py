@@ -1,0 +1,121 @@
+"""The way in to comparing: ``diff`` reads two sources and returns a Difference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from shapeinspect.api.report import Report, inspect
+from shapeinspect.compare import Options, compare
+from shapeinspect.compare.result import Comparison, LayerPair, Refusal
+from shapeinspect.registry import native_table
+from shapeinspect.render import diff as render
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+
+def diff(
+    a: Any,
+    b: Any,
+    values: bool = False,
+    *,
+    rtol: float = 1e-5,
+    atol: float = 1e-8,
+    dtype: bool = False,
+    input_a: Any = None,
+    input_b: Any = None,
+) -> Difference:
+    """Compare two models, of any frameworks and formats.
+
+    Layers are matched by names, shapes and the graph, never by their position alone; weights are
+    compared in the common convention.
+
+    Args:
+        a: a model: whatever :func:`shapeinspect.inspect` takes, or a report.
+        b: the other model.
+        values: whether to compare the numbers, too; a pair of weights is read at a time.
+        rtol: the tolerance relative to the larger of two numbers.
+        atol: the absolute tolerance.
+        dtype: whether another dtype is a difference.
+        input_a: the shapes of the first model's inputs, as for :func:`shapeinspect.inspect`; a live
+            PyTorch model has a graph only with them.
+        input_b: the shapes of the other model's inputs.
+
+    Raises:
+        UsageError: if there is no such source, or an input does not fit it.
+        UnreadableFileError: if a file is cut off, corrupt or of no known format.
+
+    Example:
+        >>> found = diff("tests/data/lenet.onnx", "tests/data/lenet.onnx", values=True)
+        >>> found.verdict
+        'all 7 layers are the same, and so are their numbers'
+    """
+    models = [
+        source.model if isinstance(source, Report) else inspect(source, shapes).model
+        for source, shapes in ((a, input_a), (b, input_b))
+    ]
+    options = Options(values, rtol, atol, dtype)
+    tables = native_table(models[0].framework), native_table(models[1].framework)
+    return Difference(compare(models[0], models[1], options, tables))
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two models side by side.
+
+    Args:
+        comparison: everything that was found.
+
+    Example:
+        >>> found = diff("tests/data/lenet.onnx", "tests/data/lenet.onnx")
+        >>> found.same, found.verdict
+        (True, 'all 7 layers are the same')
+    """
+
+    comparison: Comparison
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing differs, is missing or stays open."""
+        return self.comparison.same
+
+    @property
+    def verdict(self) -> str:
+        """The result in one sentence."""
+        return render.verdict(self.comparison)
+
+    @property
+    def layers(self) -> tuple[LayerPair, ...]:
+        """Every pair of layers, and every layer without a partner."""
+        return self.comparison.layers
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """What ``load_state_dict`` refuses; None where neither side is loaded by key."""
+        return self.comparison.refusal
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain data, as ``--format json`` prints it."""
+        return render.to_dict(self.comparison)
+
+    def to_text(self, width: int = 80, *, everything: bool = False) -> str:
+        """Return the page as plain text.
+
+        Args:
+            width: terminal cells.
+            everything: whether to list what is the same, too.
+        """
+        lines = render.diff_table(self.comparison, width, everything=everything)
+        return "\n".join("".join(text for text, _ in line).rstrip() for line in lines)
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def __repr__(self) -> str:
+        return f"<Difference: {self.verdict}>"
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from shapeinspect.render.styled import styled
+
+        yield from styled(render.diff_table(self.comparison, options.max_width))

@@ -1,0 +1,312 @@
+"""The way in: ``inspect`` reads any source and returns a Report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shapeinspect import infer, layout, registry
+from shapeinspect.dims import Dim, Shape
+from shapeinspect.errors import UnknownLayerError, UsageError
+from shapeinspect.ir import Axes, Call, Layer, Model, Note, Value, Weight
+from shapeinspect.memory import uncollected
+from shapeinspect.render import data
+from shapeinspect.render.cells import channels
+from shapeinspect.render.table import View, table
+from shapeinspect.render.totals import Totals, of_model, weigh
+from shapeinspect.sources.imports import from_import_string
+from shapeinspect.sources.remote import from_url, is_url
+from shapeinspect.sources.source import Source, from_object, from_path, is_import_string, with_inputs
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+
+def inspect(source: Any, input: Any = None) -> Report:  # noqa: A002  # the field's word for it
+    """Read a model and work out its layers, layouts and shapes.
+
+    Args:
+        source: a path, a URL, an import string ``package.module:attribute``, or a live object: an
+            ``nn.Module``, a Keras model, an ``onnx.ModelProto``.
+        input: the shapes of the inputs, where the model does not fix them: a shape such as
+            ``(1, 3, 224, 224)``, a text such as ``"ids=2,17:int64"``, a mapping of names to these,
+            a sequence of them, or example tensors.
+
+    Raises:
+        UsageError: if there is no such source, or the input does not fit it.
+        UnreadableFileError: if a file is cut off, corrupt or of no known format.
+        ModelCodeError: if the user's own code raises.
+        MissingDependencyError: if a live model's framework is missing.
+
+    Example:
+        >>> report = inspect("tests/data/lenet.onnx")
+        >>> report["conv1"].kernel_size
+        (5, 5)
+    """
+    request = with_inputs(locate(source), input)
+    adapter = registry.choose(request)
+    if request.is_live:  # the user's own code runs: its garbage is not ours to keep
+        return analyze(adapter.read(request), request)
+    with uncollected():
+        return analyze(adapter.read(request), request)
+
+
+def locate(source: Any) -> Source:
+    """Find what a user named.
+
+    Args:
+        source: see :func:`inspect`.
+
+    Raises:
+        UsageError: if there is nothing by that name.
+    """
+    if isinstance(source, Source):
+        return source
+    if isinstance(source, str):
+        if is_import_string(source) and not os.path.exists(source):
+            return from_import_string(source)
+        if is_url(source):
+            return from_url(source)
+        return from_path(source)
+    if isinstance(source, os.PathLike):
+        return from_path(Path(source))
+    if source is None:
+        raise UsageError("there is no model: the source is None")
+    return from_object(source)
+
+
+def analyze(model: Model, request: Source) -> Report:
+    """Take a model as an adapter read it through every later stage.
+
+    Args:
+        model: the model.
+        request: what was asked for; its input shapes are applied where the adapter has not done so.
+    """
+    model = layout.normalize(model)
+    if not model.asked:
+        model = infer.with_input_shapes(model, request.asked)
+    return Report(infer.infer(model))
+
+
+@dataclass(frozen=True)
+class Report:
+    """A model with everything that is known of its shapes.
+
+    It is a sequence of layers, and a mapping from their paths: ``report["layer1.0.conv1"]``.
+
+    Args:
+        model: the model after every stage.
+
+    Example:
+        >>> report = inspect("tests/data/lenet.onnx")
+        >>> len(report), report["conv1"].out_channels, report.totals.params
+        (12, 6, 61706)
+    """
+
+    model: Model
+
+    @cached_property
+    def _by_path(self) -> Mapping[str, LayerReport]:
+        calls: dict[str, list[Call]] = {}
+        for call in self.model.calls:
+            calls.setdefault(call.layer, []).append(call)
+        return {
+            layer.path: LayerReport(layer, tuple(calls.get(layer.path, ())), self.model)
+            for layer in self.model.layers
+        }
+
+    def __getitem__(self, path: str) -> LayerReport:
+        """Return the layer at a path.
+
+        Raises:
+            UnknownLayerError: if there is none; it names close ones.
+        """
+        try:
+            return self._by_path[path]
+        except KeyError:
+            import difflib
+
+            close = difflib.get_close_matches(path, self._by_path, n=3, cutoff=0.4)
+            hint = "did you mean " + " or ".join(f'"{name}"' for name in close) + "?" if close else None
+            raise UnknownLayerError(
+                f'there is no layer "{path}"', where=self.model.source, hint=hint
+            ) from None
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._by_path
+
+    def __iter__(self) -> Iterator[LayerReport]:
+        return iter(self._by_path.values())
+
+    def __len__(self) -> int:
+        return len(self._by_path)
+
+    @cached_property
+    def totals(self) -> Totals:
+        """Parameters (tied ones once), bytes and work of the whole model."""
+        return of_model(self.model)
+
+    @property
+    def inputs(self) -> tuple[Value, ...]:
+        """The model's inputs."""
+        return tuple(self.model.values.get(name, Value(name)) for name in self.model.inputs)
+
+    @property
+    def outputs(self) -> tuple[Value, ...]:
+        """The model's outputs."""
+        return tuple(self.model.values.get(name, Value(name)) for name in self.model.outputs)
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What could not be known, and why."""
+        return self.model.notes
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain data, as ``--format json`` prints it."""
+        return data.to_dict(self.model)
+
+    def to_text(self, view: View | None = None) -> str:
+        """Return the table as plain text.
+
+        Args:
+            view: what to show, and how wide; everything at 200 cells by default.
+        """
+        lines = table(self.model, view or View())
+        return "\n".join("".join(text for text, _ in line).rstrip() for line in lines)
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def __repr__(self) -> str:
+        return f"<Report of {self.model.source}: {len(self.model.layers)} layers>"
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from shapeinspect.render.styled import styled
+
+        yield from styled(table(self.model, View(width=options.max_width)))
+
+
+@dataclass(frozen=True)
+class LayerReport:
+    """One layer of a report.
+
+    Its attributes in the field's standard terms (``kernel_size``, ``stride``, ``groups`` …) are
+    attributes of this object too.
+
+    Args:
+        layer: the layer itself.
+        calls: its executions.
+        model: the model it belongs to.
+
+    Example:
+        >>> fc1 = inspect("tests/data/lenet.onnx")["fc1"]
+        >>> fc1
+        <fc1: linear 400→120, N (C H W)=400 → N C120>
+        >>> fc1.in_features
+        400
+    """
+
+    layer: Layer
+    calls: tuple[Call, ...]
+    model: Model
+
+    @property
+    def path(self) -> str:
+        """Its unique name in the source's own spelling."""
+        return self.layer.path
+
+    @property
+    def kind(self) -> str:
+        """Its canonical op; ``unknown`` where nothing proves one."""
+        return self.layer.kind
+
+    @property
+    def type(self) -> str:
+        """Its native type."""
+        return self.layer.type
+
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        """Its settings in the field's standard terms."""
+        return self.layer.attributes
+
+    @property
+    def weights(self) -> tuple[Weight, ...]:
+        """Its own weights."""
+        return self.layer.weights
+
+    @property
+    def in_channels(self) -> int | None:
+        """How many channels or features go in; None if it has no such notion."""
+        found: int | None = channels(self.layer.attributes)[0]
+        return found
+
+    @property
+    def out_channels(self) -> int | None:
+        """How many channels or features come out; None if it has no such notion."""
+        found: int | None = channels(self.layer.attributes)[1]
+        return found
+
+    @property
+    def params(self) -> int:
+        """How many parameters it holds itself; buffers are not counted."""
+        return weigh(self.layer.weights, ()).params
+
+    @property
+    def macs(self) -> Dim | None:
+        """Multiply-accumulates of all its calls."""
+        return weigh((), self.calls).macs
+
+    @property
+    def input(self) -> Value:
+        """The first input of its first call."""
+        return self._value(self.calls[0].inputs if self.calls else ())
+
+    @property
+    def output(self) -> Value:
+        """The first output of its first call."""
+        return self._value(self.calls[0].outputs if self.calls else ())
+
+    def _value(self, names: tuple[str, ...]) -> Value:
+        name = next((name for name in names if name), "")
+        return self.model.values.get(name, Value(name))
+
+    @property
+    def input_shape(self) -> Shape | None:
+        """The shape of the first input of its first call."""
+        return self.input.shape
+
+    @property
+    def output_shape(self) -> Shape | None:
+        """The shape of the first output of its first call."""
+        return self.output.shape
+
+    @property
+    def output_axes(self) -> Axes | None:
+        """The axis names of the first output of its first call."""
+        return self.output.axes
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self.__dataclass_fields__ or name.startswith("__"):  # not yet set, while it is copied
+            raise AttributeError(name)
+        if name in self.layer.attributes:
+            return self.layer.attributes[name]
+        have = ", ".join(self.layer.attributes) or "none"
+        is_role = any(weight.role == name for weight in self.layer.weights)
+        weights = "; its weights are in .weights" if is_role else ""
+        what = f'layer "{self.layer.path}" ({self.layer.kind})'
+        raise AttributeError(f"{what} has no attribute {name!r}; it has: {have}{weights}")
+
+    def __repr__(self) -> str:
+        from shapeinspect.render.cells import settings, shape
+
+        text = f"<{self.layer.path}: {self.layer.kind} {settings(self.layer)}".rstrip()
+        if self.calls:
+            text += (
+                f", {shape(self.input.shape, self.input.axes)} → {shape(self.output.shape, self.output.axes)}"
+            )
+        return text + ">"

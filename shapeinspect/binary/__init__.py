@@ -1,0 +1,1 @@
+"""Bounded readers of bytes, shared by all plug-ins."""

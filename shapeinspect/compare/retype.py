@@ -1,0 +1,52 @@
+"""A layer of which only names and shapes are known, seen as the kind that its partner is proven to be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from shapeinspect.compare.slots import Slot, Unit
+from shapeinspect.errors import LayoutError
+from shapeinspect.ir import Weight
+from shapeinspect.layout.canonical import pieces
+from shapeinspect.layout.pattern import lengths, parse
+from shapeinspect.plugin_api.native import NativeTable
+
+
+def assume(unit: Unit, partner: Unit, table: NativeTable | None) -> Unit:
+    """Give a layer the layouts that it has if it is of its partner's kind.
+
+    Args:
+        unit: a layer whose kind is one of several, or of which nothing tells any.
+        partner: the layer that it was matched with, of a proven kind.
+        table: what the unit's framework stores for a layer of each kind.
+
+    Returns:
+        the layer with its slots cut by these layouts; as it was where they do not fit.
+    """
+    kind = partner.layer.kind
+    if table is None or (unit.layer.candidates and kind not in unit.layer.candidates):
+        return unit
+    row = table.find(kind, partner.layer.attributes)
+    if row is None:
+        return unit
+    found: dict[str, Slot] = {}
+    for name, slot in unit.slots.items():
+        weight = slot.weight
+        native = row.type.replace("{k}", str(len(weight.shape) - 2))
+        cut = weight if slot.piece is not None else _bound(weight, native, partner, table)
+        if cut is None:
+            return unit
+        found.update({piece.slot: Slot(piece.slot, cut, piece) for piece in pieces(cut)} or {name: slot})
+    return replace(unit, slots=found)
+
+
+def _bound(weight: Weight, native: str, partner: Unit, table: NativeTable) -> Weight | None:
+    sizes = {"g": int(partner.layer.attributes.get("groups") or 1)}
+    layout = table.bind(native, weight.role, len(weight.shape), sizes)
+    if layout is None:
+        return None
+    try:
+        lengths(parse(layout.native), weight.shape, layout.sizes)
+    except LayoutError:
+        return None
+    return replace(weight, layout=layout)

@@ -1,0 +1,246 @@
+"""What is compared: layers that own weights, cut into slots, and their place in the graph."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from shapeinspect.compare.attention import gather
+from shapeinspect.compare.granularity import halves, stacked
+from shapeinspect.compare.names import Name, aliases
+from shapeinspect.dims import Shape
+from shapeinspect.ir import Call, Layer, Layout, Model, Weight
+from shapeinspect.layout.canonical import Piece, pieces
+
+#: How many of the latest layers a value is said to come from: enough for every branch that meets, and
+#: few enough where a residual stream collects all of them.
+_LATEST = 8
+
+#: Attention's parts where they are layers of their own.
+_OUT = ("out_proj",)
+
+#: Roles whose slot no layout names, because the kind of the layer is not proven.
+_ROLES = {
+    "kernel": "weight", "W": "weight", "embeddings": "weight", "embedding": "weight", "gamma": "weight",
+    "scale": "weight", "beta": "bias", "b": "bias",
+}  # fmt: skip
+
+_COUNTER = re.compile(r"int|bool")
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One piece of a layer's weights.
+
+    Args:
+        name: the slot.
+        weight: the stored weight that holds it.
+        piece: where it stands in that weight; None where no layout is proven.
+        stored: the names of the weights in the source that make up this one, where they are several.
+    """
+
+    name: str
+    weight: Weight
+    piece: Piece | None
+    stored: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> Shape:
+        """Its lengths in the common convention; the stored ones where that is not proven."""
+        return self.weight.shape if self.piece is None else self.piece.shape
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the weights in the source that hold it."""
+        return self.stored or (self.weight.name,)
+
+    @property
+    def size(self) -> int:
+        """How many numbers it holds; 0 where a length is not known."""
+        total = 1
+        for length in self.shape:
+            total *= length if isinstance(length, int) else 0
+        return total
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Unit:
+    """A layer to be compared.
+
+    Args:
+        index: its place among the model's units.
+        layer: the layer.
+        slots: its weights, by slot.
+        names: what it is called.
+        paths: the layers that it stands for, where it is not one layer alone.
+        within: the layer that it is a part of, where it is one.
+        sources: the units (and inputs, as ``"<name"``) whose values reach it through weightless ops.
+        sinks: the units (and outputs, as ``">name"``) that its values reach.
+    """
+
+    index: int
+    layer: Layer
+    slots: Mapping[str, Slot]
+    names: tuple[Name, ...]
+    paths: tuple[str, ...] = ()
+    within: str = ""
+    sources: set[int | str] = field(default_factory=set)
+    sinks: set[int | str] = field(default_factory=set)
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds it can be of: its own, or the candidates."""
+        kinds = self.layer.candidates if self.layer.kind == "unknown" else (self.layer.kind,)
+        return frozenset(_FAMILIES.get(kind, kind) for kind in kinds)
+
+    @property
+    def main(self) -> tuple[Slot, ...]:
+        """The slots that tell it from others: its kernels; whatever it has if it has none."""
+        kernels = [slot for slot in self.slots.values() if "bias" not in slot.name and "+" not in slot.name]
+        first = [slot for slot in kernels if "weight" in slot.name] or kernels[:1]
+        return tuple(first or list(self.slots.values())[:1])
+
+
+#: Kinds that are the same layer seen from another side.
+_FAMILIES = {
+    "rnn_cell": "rnn", "lstm_cell": "lstm", "gru_cell": "gru", "embedding_bag": "embedding",
+    "gemm": "linear", "einsum": "linear",
+}  # fmt: skip
+
+
+def is_counter(weight: Weight) -> bool:
+    """Tell whether a weight only counts something, such as ``num_batches_tracked``.
+
+    Args:
+        weight: the weight.
+
+    Example:
+        >>> is_counter(Weight("bn.num_batches_tracked", "num_batches_tracked", (), "int64"))
+        True
+    """
+    integer = weight.dtype is not None and _COUNTER.search(weight.dtype) is not None
+    return weight.size in (0, 1) and (integer or weight.role == "num_batches_tracked")
+
+
+def units_of(model: Model, *, joined: bool = False, halved: bool = False) -> list[Unit]:
+    """Return the layers of a model that own weights, with their neighbors.
+
+    Args:
+        model: a model that went through ``layout.normalize`` and ``infer``.
+        joined: whether projections that are layers of their own make one attention.
+        halved: whether a separable convolution makes two layers.
+    """
+    layers = _with_parts(_with_biases(model))
+    layers, made_of = gather(layers) if joined else (layers, {})
+    found: list[Unit] = []
+    for layer in layers:
+        if all(is_counter(weight) for weight in layer.weights):
+            continue
+        for part in halves(layer) if halved else (layer,):
+            whole, stored = stacked(part)
+            within = layer.path if part is not layer else ""
+            slots = _slots(whole, stored)
+            paths = made_of.get(layer.path, ())
+            found.append(Unit(len(found), whole, slots, aliases(whole), paths, within))
+    _connect(model, found)
+    return found
+
+
+def _slots(layer: Layer, stored: Mapping[str, tuple[str, ...]]) -> dict[str, Slot]:
+    found: dict[str, Slot] = {}
+    for weight in layer.weights:
+        if is_counter(weight) or (weight.layout is not None and not weight.layout.slot):
+            continue
+        cut = pieces(weight)
+        for piece in cut:
+            found.setdefault(piece.slot, Slot(piece.slot, weight, piece, stored.get(weight.name, ())))
+        if not cut:
+            name = _ROLES.get(weight.role, weight.role)
+            found.setdefault(name if name not in found else weight.role, Slot(name, weight, None))
+    return found
+
+
+def _with_biases(model: Model) -> list[Layer]:
+    """Give a linear layer the vector that is added to its output alone: ONNX writes a MatMul and an Add."""
+    layers = {layer.path: layer for layer in model.layers}
+    readers: dict[str, list[Call]] = defaultdict(list)
+    for call in model.calls:
+        for name in call.inputs:
+            readers[name].append(call)
+    merged: dict[str, Layer] = {}
+    for call in model.calls:
+        layer = layers.get(call.layer)
+        if layer is None or layer.kind != "linear" or len(layer.weights) != 1 or not call.outputs:
+            continue
+        after = readers.get(call.outputs[0], [])
+        adding = layers.get(after[0].layer) if len(after) == 1 else None
+        if adding is None or adding.attributes.get("op") != "add" or len(adding.weights) != 1:
+            continue
+        vector, features = adding.weights[0], layer.attributes.get("out_features")
+        if vector.shape == (features,) and len(_named(after[0])) == 1:
+            layout = Layout("o", "o", slot="bias")
+            bias = replace(vector, layout=layout, common_shape=vector.shape)
+            merged[layer.path] = replace(layer, weights=(*layer.weights, bias))
+            merged[adding.path] = replace(adding, weights=())
+    return [merged.get(layer.path, layer) for layer in model.layers]
+
+
+def _named(call: Call) -> list[str]:
+    return [name for name in call.inputs if name]
+
+
+def _with_parts(layers: list[Layer]) -> list[Layer]:
+    """Give an attention its output projection where a bare file lists that as a layer of its own."""
+    by_path = {layer.path: layer for layer in layers}
+    moved: dict[str, Layer] = {}
+    for layer in layers:
+        if layer.kind != "attention":
+            continue
+        held = {piece.slot for weight in layer.weights for piece in pieces(weight)}
+        for name in _OUT:
+            child = by_path.get(f"{layer.path}.{name}")
+            if child is None or child.kind != "linear" or "out.weight" in held:
+                continue
+            parts = tuple(
+                replace(weight, layout=replace(weight.layout, slot=f"out.{weight.layout.slot}"))
+                for weight in child.weights
+                if weight.layout is not None
+            )
+            moved[layer.path] = replace(layer, weights=(*layer.weights, *parts))
+            moved[child.path] = replace(child, weights=())
+    return [moved.get(layer.path, layer) for layer in layers]
+
+
+def _connect(model: Model, units: list[Unit]) -> None:
+    """Find, for every unit, the units before and after it: through ops without weights."""
+    owners: dict[str, list[Unit]] = defaultdict(list)
+    for unit in units:
+        for path in unit.paths or (unit.within or unit.layer.path,):
+            owners[path].append(unit)
+    containers = {layer.path for layer in model.layers if layer.kind == "module"}
+    reaching: dict[str, tuple[int | str, ...]] = {name: (f"<{name}",) for name in model.inputs}
+    for call in model.calls:
+        if call.layer in containers:
+            continue
+        before = tuple(_latest(reaching, call))
+        for owner in owners.get(call.layer, ()):  # the parts of one layer stand one after the other
+            before = tuple(source for source in before if source != owner.index)
+            owner.sources.update(before)
+            for source in before:
+                if isinstance(source, int):
+                    units[source].sinks.add(owner.index)
+            before = (owner.index,)
+        for name in call.outputs:
+            reaching[name] = before
+    for name in model.outputs:
+        for source in reaching.get(name, ()):
+            if isinstance(source, int):
+                units[source].sinks.add(f">{name}")
+
+
+def _latest(reaching: Mapping[str, tuple[int | str, ...]], call: Call) -> Iterator[int | str]:
+    found = {source for name in call.inputs for source in reaching.get(name, ())}
+    ordered = sorted(found, key=lambda source: source if isinstance(source, int) else -1)
+    yield from ordered[-_LATEST:]

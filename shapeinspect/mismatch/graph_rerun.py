@@ -1,0 +1,467 @@
+"""Runs a recorded graph again by the arithmetic of shapes, with changes; no framework takes part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from shapeinspect.dims import UNKNOWN, Dim, Shape, Unknown, known
+from shapeinspect.errors import ShapeMismatchError, UsageError
+from shapeinspect.infer.settings import attributes_of, input_names, inputs_of
+from shapeinspect.ir import Call, Frozen, Layer, Model, Value
+from shapeinspect.mismatch.loss_shapes import is_loss, loss_fits
+from shapeinspect.mismatch.requirements import space_rank
+from shapeinspect.plugin_api.rerun import (
+    Change,
+    Failure,
+    OnCall,
+    OnInput,
+    OnLayer,
+    OnOperand,
+    Recorded,
+    Rerun,
+    Step,
+    reshaped,
+)
+from shapeinspect.rules import has_rule, output_shapes
+from shapeinspect.rules.rule import mismatch, show, unlike
+from shapeinspect.rules.shape_values import TARGETS, contents
+from shapeinspect.sources.source import InputSpec
+
+# What a step or a formula raises on lengths that it does not fit.
+_UNFIT = (ValueError, TypeError, KeyError, IndexError, ArithmeticError)
+
+
+def walk_again(recorded: Recorded) -> Rerun | None:
+    """Return the failed call of a recorded graph, or None if its shapes fit after all.
+
+    Args:
+        recorded: the graph and what it was fed.
+    """
+    rerun = Walked(recorded)
+    return rerun if rerun.reproduce() else None
+
+
+def walked_model(recorded: Recorded) -> Model:
+    """Return a graph that fits, with the shapes that a walk gives its values.
+
+    Args:
+        recorded: the graph and what it is fed.
+    """
+    rerun = Walked(recorded)
+    shapes = rerun.shapes()
+    model = recorded.model
+    values = {
+        name: replace(value, shape=shapes.get(name, value.shape)) for name, value in model.values.items()
+    }
+    return replace(model, values=Frozen(values))
+
+
+def unchecked(model: Model) -> tuple[str, ...]:
+    """Return the layers whose output is not known after a walk, so that nothing behind them is checked.
+
+    Args:
+        model: a walked model.
+    """
+    return tuple(
+        call.layer
+        for call in model.calls
+        if any(name and model.values[name].shape is None for name in call.outputs if name in model.values)
+    )
+
+
+def fed_by(model: Model, specs: Sequence[InputSpec]) -> Frozen[Any]:
+    """Match the asked-for shapes with a model's inputs: by name, or in order.
+
+    Args:
+        model: the model.
+        specs: what the user asked for; ``?`` keeps what is declared.
+
+    Raises:
+        UsageError: if there is no such input.
+    """
+    fed: dict[str, Shape] = {}
+    named = {spec.name for spec in specs}
+    free = [name for name in model.inputs if name not in named]
+    for spec in specs:
+        if (spec.name is None and not free) or (spec.name is not None and spec.name not in model.inputs):
+            raise UsageError(
+                "one input more than the model has"
+                if spec.name is None
+                else f'there is no input "{spec.name}"',
+                expected=", ".join(model.inputs) or "no inputs: the source records none",
+            )
+        name = free.pop(0) if spec.name is None else spec.name
+        value = model.values.get(name)
+        declared = value.shape if value is not None else None
+        if declared is not None and len(declared) == len(spec.shape):
+            fed[name] = tuple(
+                old if isinstance(new, Unknown) else new
+                for old, new in zip(declared, spec.shape, strict=True)
+            )
+        else:
+            fed[name] = spec.shape
+    return Frozen(fed)
+
+
+@dataclass(slots=True)
+class _Run:
+    """The shapes so far, and the numbers of small tensors with which the graph computes shapes."""
+
+    shapes: dict[str, Shape | None]
+    done: list[Call] = field(default_factory=list)
+    numbers: dict[str, Any] = field(default_factory=dict)
+
+
+#: The settings that say how many entries or classes there are.
+_SIZES = ("num_embeddings", "out_features", "out_channels")
+
+
+class Walked(Rerun):
+    """A recorded graph and what it was fed.
+
+    Args:
+        recorded: both.
+    """
+
+    def __init__(self, recorded: Recorded) -> None:
+        self._recorded = recorded
+        self._model = _with_weights(recorded.model)
+        self._layers = {layer.path: layer for layer in self._model.layers}
+        self._failed: int | None = None
+        self._batch = _batch_of(
+            recorded.fed.get(name, self._model.values[name].shape) for name in self._model.inputs
+        )
+
+    def reproduce(self) -> bool:
+        """Walk the graph as it is; fill in ``failure`` and tell whether it ends in one."""
+        found = self._walk(())
+        if found is None and (self._recorded.refused or "at" in self._recorded.facts):
+            found = self._told()
+        if found is None:
+            return False
+        self.failure = found
+        return True
+
+    def _told(self) -> Failure | None:
+        """Return the failure that only the numbers tell, or the framework itself."""
+        for at, call in enumerate(self._model.calls):
+            if call.layer == (self._recorded.refused or self._recorded.facts["at"]):
+                self._failed = at
+                run = _Run({})
+                self._walk((), run)
+                run.done = list(self._model.calls[:at])
+                layer = self._layers[call.layer]
+                failure = self._failure(layer, call, inputs_of(layer, call, run.shapes), run, "")
+                return replace(failure, facts=Frozen({**failure.facts, **self._recorded.facts}))
+        return None
+
+    def attempt(self, changes: Sequence[Change]) -> Failure | None:
+        """Walk the graph with changes; see ``shapeinspect.plugin_api.rerun.Rerun``."""
+        if "at" in self._recorded.facts:
+            size, shift = self._recorded.facts["size"], 0
+            for change in changes:
+                if isinstance(change, OnLayer):
+                    size = max((change.attributes.get(name, 0) for name in _SIZES), default=0)
+                for step, by in change.steps if isinstance(change, OnInput | OnOperand) else ():
+                    shift += by if step == "shift" else 0
+            facts = self._recorded.facts
+            if facts["smallest"] + shift < 0 or facts["largest"] + shift >= size:
+                return self.failure
+        steps = {
+            step for change in changes if isinstance(change, OnInput | OnOperand) for step, _ in change.steps
+        }
+        if self._recorded.steps and not steps <= self._recorded.steps:
+            return self.failure  # nobody could write it
+        try:
+            ended = self._walk(tuple(changes))
+        except _UNFIT:
+            return self.failure
+        confirm, passes = self._recorded.confirm, ended is None and not self._recorded.refused
+        # With other settings the layers behind follow, which the arithmetic does not know.
+        if confirm is not None and (ended is None or all(isinstance(one, OnLayer) for one in changes)):
+            taken = confirm(changes)
+            passes = passes if taken is None else taken
+        return None if passes else ended or self.failure
+
+    def spell(self, change: Change, name: str) -> str:
+        """Write a change in the words of the framework that recorded the graph."""
+        return self._recorded.spell(change, name)
+
+    def shapes(self) -> dict[str, Shape | None]:
+        """Return the shape of every value after a walk that comes to its end."""
+        run = _Run({})
+        self._walk((), run)
+        return {name: _open(shape, self._batch) for name, shape in run.shapes.items()}
+
+    def _walk(self, changes: tuple[Change, ...], run: _Run | None = None) -> Failure | None:
+        run = run or _Run({})
+        run.shapes.update(self._start(changes))
+        made_here = {name for call in self._model.calls for name in call.outputs}
+        run.numbers.update(
+            (name, value.constant)
+            for name, value in self._model.values.items()
+            if value.constant is not None and name not in made_here
+        )
+        for name in self._model.inputs:
+            failure = self._unfed(name, run)
+            if failure is not None:
+                return failure
+        settings = {change.path: change.attributes for change in changes if isinstance(change, OnLayer)}
+        for at, call in enumerate(self._model.calls):
+            layer = self._layers.get(call.layer)
+            if layer is None or layer.kind in ("module", "input"):
+                run.done.append(call)
+                continue
+            if layer.path in settings:
+                layer = replace(layer, attributes=Frozen({**layer.attributes, **settings[layer.path]}))
+            given = self._given(at, layer, call, run, changes)
+            try:
+                made = self._made(layer, call, given, changes, run)
+            except ShapeMismatchError as error:
+                if not changes:
+                    self._failed = at
+                return self._failure(layer, call, given, run, str(error))
+            failure = self._declared(layer, call, made, run, changes)
+            if failure is not None:
+                return failure
+            self._fill(call, made, run, bool(changes))
+            run.done.append(call)
+        return None
+
+    def _start(self, changes: tuple[Change, ...]) -> dict[str, Shape | None]:
+        shapes: dict[str, Shape | None] = {}
+        made = {name for call in self._model.calls for name in call.outputs}
+        for name, value in self._model.values.items():
+            if name not in made or value.constant is not None:
+                shapes[name] = value.shape if self._model.inputs else _counted(value.shape, self._batch)
+        for name in self._model.inputs:
+            given = self._recorded.fed.get(name, self._model.values[name].shape)
+            shapes[name] = _counted(given, self._batch)
+        for change in changes:
+            if isinstance(change, OnInput):
+                shapes[change.name] = _stepped(shapes[change.name], change.steps)
+        return shapes
+
+    def _unfed(self, name: str, run: _Run) -> Failure | None:
+        """Compare what is fed with what the model declares."""
+        declared, fed = self._model.values[name].shape, run.shapes[name]
+        if declared is None or fed is None or name not in self._recorded.fed or not self._recorded.refuses:
+            return None
+        differs = self._recorded.refuses == "shape" and any(map(unlike, declared, fed))
+        if len(declared) == len(fed) and not differs:
+            return None
+        layer = Layer(name, "input", "input")
+        failure = self._failure(layer, Call(name, (name,), ()), (fed,), run, "")
+        model = replace(failure.model, calls=self._model.calls)
+        return replace(failure, model=model, facts=Frozen(declared=declared))
+
+    def _given(
+        self, at: int, layer: Layer, call: Call, run: _Run, changes: tuple[Change, ...]
+    ) -> tuple[Shape | None, ...]:
+        given = list(inputs_of(layer, call, run.shapes))
+        for change in changes:
+            if isinstance(change, OnOperand) and at == (self._failed if change.call is None else change.call):
+                given[change.operand] = _stepped(given[change.operand], change.steps)
+        return tuple(given)
+
+    def _made(
+        self,
+        layer: Layer,
+        call: Call,
+        given: tuple[Shape | None, ...],
+        changes: tuple[Change, ...],
+        run: _Run,
+    ) -> tuple[Shape | None, ...]:
+        attributes: Mapping[str, Any] = attributes_of(layer, call, self._read(layer, call, run))
+        for change in changes:
+            if isinstance(change, OnCall) and self._model.calls.index(call) == self._failed:
+                attributes = {**attributes, **change.attributes}
+        if is_loss(layer):
+            loss_fits(replace(layer, attributes=Frozen(attributes)), given)
+            return ((),)
+        if self._recorded.batched:
+            _check_batch(layer, given)
+        if not has_rule(layer.kind):
+            return (None,)
+        if len(call.outputs) == 1:
+            read = tuple([run.numbers.get(name) for name in input_names(layer, call)])
+            value = self._model.values.get(call.outputs[0])
+            found = contents(layer.kind, attributes, given, read, None if value is None else value.dtype)
+            if found is not None:
+                run.numbers[call.outputs[0]] = found
+        return output_shapes(layer.kind, attributes, given)
+
+    def _read(self, layer: Layer, call: Call, run: _Run) -> Mapping[str, Value]:
+        """Return the values that a call reads, with the numbers that were worked out on the way."""
+        values = self._model.values
+        if layer.kind not in TARGETS or not any(name in run.numbers for name in call.inputs):
+            return values
+        return {
+            name: replace(values[name], shape=run.shapes.get(name), constant=run.numbers.get(name))
+            for name in call.inputs
+            if name in values
+        }
+
+    def _declared(
+        self, layer: Layer, call: Call, made: tuple[Shape | None, ...], run: _Run, changes: tuple[Change, ...]
+    ) -> Failure | None:
+        """Compare what the model declares for a value with what its layer makes."""
+        if not self._recorded.contract:
+            return None
+        moved = any(not isinstance(change, OnCall) for change in changes)
+        agreed = [change.attributes.get("declared") for change in changes if isinstance(change, OnCall)]
+        for name, shape in zip(call.outputs, made, strict=False):
+            value = self._model.values.get(name)
+            if value is None or value.shape is None or shape is None or shape in agreed:
+                continue
+            if moved and name not in self._model.outputs:
+                continue  # between the layers, what is declared may only have been computed before
+            if len(value.shape) == len(shape) and not any(map(unlike, value.shape, shape)):
+                continue
+            failure = self._failure(layer, call, inputs_of(layer, call, run.shapes), run, "")
+            facts = Frozen({"declared": value.shape, "computed": shape, "value": name})
+            return replace(failure, facts=facts)
+        return None
+
+    def _fill(self, call: Call, made: tuple[Shape | None, ...], run: _Run, changed: bool) -> None:
+        for at, name in enumerate(call.outputs):
+            if not name:
+                continue
+            shape = made[at] if at < len(made) else None
+            value = self._model.values.get(name)
+            if shape is None and not changed and value is not None and not self._recorded.fed:
+                shape = value.shape
+            run.shapes[name] = shape
+
+    def _failure(
+        self, layer: Layer, call: Call, given: tuple[Shape | None, ...], run: _Run, message: str
+    ) -> Failure:
+        names = input_names(layer, call)
+        extra = [weight.name for weight in layer.weights]
+        inputs = (*names, *extra)[: max(len(given), len(names))]
+        values = {
+            name: replace(self._model.values.get(name) or Value(name), shape=_marked(shape, self._batch))
+            for name, shape in run.shapes.items()
+        }
+        for name, shape in zip(inputs, given, strict=False):
+            values[name] = replace(values.get(name) or Value(name), shape=_marked(shape, self._batch))
+        model = replace(self._model, calls=tuple(run.done), values=Frozen(values))
+        attributes = attributes_of(layer, call, self._model.values)
+        return Failure(
+            model,
+            replace(layer, attributes=Frozen(attributes)),
+            tuple(inputs),
+            self._recorded.message or message,
+            self._recorded.where or layer.origin,
+            facts=Frozen({**self._declares(run), **self._tried()}),
+        )
+
+    def _tried(self) -> Frozen[Any]:
+        """Return what is said to pass with a fix, where it is not the whole call."""
+        return Frozen({key: value for key, value in self._recorded.facts.items() if key == "tried"})
+
+    def _declares(self, run: _Run) -> Frozen[Any]:
+        """Return the shapes that the model declares for its inputs, where others are fed."""
+        found: dict[str, tuple[Dim, ...]] = {}
+        for name in self._model.inputs:
+            declared, fed = self._model.values[name].shape, run.shapes.get(name)
+            if declared is None or fed is None or len(declared) != len(fed) or not known(fed):
+                continue
+            if any(map(unlike, declared, fed)):
+                found[name] = tuple(
+                    new if isinstance(new, int) else old for old, new in zip(fed, declared, strict=True)
+                )
+        return Frozen(declares=Frozen(found)) if found else Frozen()
+
+
+def _with_weights(model: Model) -> Model:
+    """Give every input of a call a value, so that each has a shape."""
+    values = dict(model.values)
+    for name in model.inputs:
+        values.setdefault(name, Value(name))
+    return replace(model, values=Frozen(values))
+
+
+def _check_batch(layer: Layer, given: tuple[Shape | None, ...]) -> None:
+    """Refuse a picture without a batch, which the arithmetic itself would take."""
+    space, shape = space_rank(layer.attributes), given[0] if given else None
+    if space is None or shape is None or len(shape) == space + 2 or "kernel_size" not in layer.attributes:
+        return
+    last = layer.attributes.get("data_format") == "channels_last"
+    letters = ("D H W", "H W", "L")[-space if space > 1 else 2] if space <= 3 else "space"
+    order = f"N {letters} C" if last else f"N C {letters}"
+    if layer.kind != "conv_lstm":
+        raise mismatch(f"{space + 2} axes: {order}", f"{len(shape)} axes: {show(shape)}")
+
+
+#: What an open batch counts as: no axis can be so long, and as a prime it is no product of others.
+_ANY = 2**61 - 1
+#: No axis of a tensor is longer; what is has an open batch in it.
+_LONGEST = 2**48
+
+
+class _Batch(int):
+    """A length with an open batch in it: it counts as some number, and is printed as the model calls it."""
+
+    dim: Dim
+
+    def __new__(cls, dim: Dim, length: int = _ANY) -> _Batch:
+        """Remember the model's own name of it."""
+        self = super().__new__(cls, length)
+        self.dim = dim
+        return self
+
+    def of(self, length: Dim) -> Dim:
+        """Write a length that went through a formula: so many batches and a rest, or unknown."""
+        if not isinstance(length, int) or length <= _LONGEST:
+            return length
+        batches, rest = divmod(int(length), _ANY)
+        return self.dim * batches + rest if batches and rest <= _LONGEST else UNKNOWN
+
+    def __str__(self) -> str:
+        return str(self.dim)
+
+    __repr__ = __str__
+
+
+def _batch_of(shapes: Iterable[Shape | None]) -> _Batch:
+    """Return the open batch of some inputs, under its name where all that have one agree."""
+    names = {shape[0] for shape in shapes if shape and not isinstance(shape[0], int)}
+    return _Batch(names.pop() if len(names) == 1 else UNKNOWN)
+
+
+def _counted(shape: Shape | None, batch: _Batch) -> Shape | None:
+    """Give an unknown batch a number, so that rearrangements can be tried."""
+    if not shape or isinstance(shape[0], int):
+        return shape
+    return (batch, *shape[1:])
+
+
+def _marked(shape: Shape | None, batch: _Batch) -> Shape | None:
+    """Find the unknown batch again that went through a formula."""
+    if shape is None:
+        return None
+    return tuple(
+        _Batch(batch.of(length), length) if isinstance(length, int) and length > _LONGEST else length
+        for length in shape
+    )
+
+
+def _open(shape: Shape | None, batch: _Batch) -> Shape | None:
+    """Take the number of an unknown batch back."""
+    if shape is None:
+        return None
+    return tuple(map(batch.of, shape))
+
+
+def _stepped(shape: Shape | None, steps: tuple[Step, ...]) -> Shape | None:
+    if shape is None:
+        return None
+    if not known(shape) and any(name in ("crop", "resize") for name, _ in steps):
+        raise ValueError("open lengths")
+    done: Any = tuple(shape)
+    for step in steps:
+        done = reshaped(step, done)
+    return tuple(done)

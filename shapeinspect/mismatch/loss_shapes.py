@@ -1,0 +1,88 @@
+"""Which layers are losses, and which outputs and targets a loss takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shapeinspect.dims import Shape
+from shapeinspect.ir import Layer
+from shapeinspect.plugin_api.rerun import Failure
+from shapeinspect.rules.rule import mismatch, show, unlike
+
+
+def is_loss(layer: Layer) -> bool:
+    """Tell whether a layer compares outputs with targets.
+
+    Args:
+        layer: the layer.
+
+    Example:
+        >>> is_loss(Layer("l", "unknown", "F.cross_entropy"))
+        True
+    """
+    name = layer.type.lower()
+    return layer.kind == "loss" or "loss" in name or "entropy" in name or name.endswith("kl_div")
+
+
+def loss_fits(layer: Layer, shapes: tuple[Shape | None, ...]) -> None:
+    """Refuse outputs and targets that a loss does not take.
+
+    Args:
+        layer: the loss, its type in the framework's spelling.
+        shapes: the outputs' and the targets' shape, with the batch; None for one that is not known.
+
+    Raises:
+        ShapeMismatchError: if the two do not meet.
+
+    Source: ``keras.losses`` and ``keras.ops.categorical_crossentropy``, which compare the shapes of
+    target and output; sparse ones take the target without the last axis, or with a last axis of 1.
+
+    Example:
+        >>> loss_fits(Layer("l", "loss", "SparseCategoricalCrossentropy"), ((8, 10), (8,)))
+    """
+    if len(shapes) < 2 or shapes[0] is None or shapes[1] is None:
+        return
+    outputs, targets = shapes[0], shapes[1]
+    if layer.attributes.get("sparse", "sparse" in layer.type.lower()):
+        wanted: tuple[Shape, ...] = (outputs[:-1], (*outputs[:-1], 1))
+    else:
+        wanted = (outputs,)
+        if len(outputs) == len(targets) + 1 and outputs[-1] == 1:
+            wanted = (outputs, outputs[:-1])
+    for shape in wanted:
+        if len(shape) == len(targets) and not any(map(unlike, shape, targets)):
+            return
+    raise mismatch(f"targets of {show(wanted[0])}", f"{show(targets)}")
+
+
+def counts(shapes: Sequence[Shape | None]) -> tuple[int, int] | None:
+    """Return how many outputs and how many targets there are, where these are not equally many.
+
+    Args:
+        shapes: the outputs' and the targets' shape.
+
+    Example:
+        >>> counts(((100, 3), (90,)))
+        (100, 90)
+    """
+    if len(shapes) < 2 or not shapes[0] or not shapes[1]:
+        return None
+    one, other = shapes[0][0], shapes[1][0]
+    known = isinstance(one, int) and isinstance(other, int)
+    return (int(one), int(other)) if known and one != other else None  # type: ignore[arg-type]  # both are numbers
+
+
+def weights_of_classes(failure: Failure) -> tuple[int, int] | None:
+    """Return how many classes a loss has weights for, and how many there are, where the two differ.
+
+    Args:
+        failure: where the run ended.
+    """
+    outputs = failure.model.values[failure.inputs[0]].shape if failure.inputs else None
+    need = outputs[1] if outputs and len(outputs) > 1 else None
+    for layer in failure.model.layers:
+        for weight in layer.weights if layer.path == failure.layer.path else ():
+            have = weight.shape[0] if len(weight.shape) == 1 else None
+            if isinstance(have, int) and isinstance(need, int) and have != need:
+                return have, need
+    return None

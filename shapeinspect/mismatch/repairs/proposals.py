@@ -1,0 +1,270 @@
+"""The fixes worth trying for a failure; nothing is tried here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+
+from shapeinspect.ir import Frozen, Layer
+from shapeinspect.mismatch.loss_shapes import is_loss
+from shapeinspect.mismatch.repairs.arrange import Arrangement, arrangements
+from shapeinspect.mismatch.repairs.axis_orders import exchanged, squeezed
+from shapeinspect.mismatch.repairs.batch_reshapes import mixed, shifted
+from shapeinspect.mismatch.repairs.branches import ways
+from shapeinspect.mismatch.repairs.checkpoint_settings import settings_of_checkpoint
+from shapeinspect.mismatch.repairs.divisors import divisors
+from shapeinspect.mismatch.repairs.feeds import feeds
+from shapeinspect.mismatch.repairs.fix import Fix, before
+from shapeinspect.mismatch.repairs.losses import losses
+from shapeinspect.mismatch.repairs.masks import masks, turned
+from shapeinspect.mismatch.repairs.operands import joins
+from shapeinspect.mismatch.repairs.settings import settings
+from shapeinspect.mismatch.repairs.states import states
+from shapeinspect.mismatch.requirements import Problem, channel_axis, lengths_of, space_rank
+from shapeinspect.plugin_api.rerun import Change, Evaluating, Failure, OnCall, OnInput, OnLayer, OnOperand
+
+
+def proposals(failure: Failure, problem: Problem) -> tuple[Fix, ...]:
+    """Return what is worth trying, the likeliest first.
+
+    Args:
+        failure: where the run ended.
+        problem: what does not fit there.
+    """
+    found = [
+        *divisors(failure),
+        *turned(failure),
+        *masks(failure),
+        *states(failure),
+        *ways(failure),
+        *_several(failure),
+        *_ragged(failure),
+        *_retyped(failure),
+        *_ordered(failure),
+        *_inputs(failure),
+        *_operands(failure, problem),
+        *squeezed(failure),
+        *settings(failure, problem),
+        *_single(failure),
+        *_overwriting(failure),
+        *_loaded(failure),
+        *mixed(failure),
+        *shifted(failure),
+        *_one_hot(failure),
+        *exchanged(failure),
+        *feeds(failure),
+    ]
+    unique: dict[tuple[Change, ...], Fix] = {}
+    for fix in sorted(found, key=lambda fix: fix.rank):
+        unique.setdefault(fix.changes, fix)
+    return tuple(unique.values())
+
+
+def entry(failure: Failure, name: str) -> Layer | None:
+    """Return the first layer that reads a value and says something about its form.
+
+    Args:
+        failure: where the run ended.
+        name: the value.
+    """
+    layers = {layer.path: layer for layer in failure.model.layers}
+    names = {name}
+    for call in failure.model.calls:
+        layer = layers.get(call.layer)
+        if layer is None or names.isdisjoint(call.inputs):
+            continue
+        if layer.kind not in _PASSING:
+            return layer
+        if layer.kind != "module":
+            names.update(call.outputs)
+    return failure.layer if failure.inputs and failure.inputs[0] in names else None
+
+
+#: What leaves the order of the axes as it is, so that the layer behind says how they are read.
+_PASSING = frozenset({
+    "module", "shape_of", "identity", "dropout", "cast", "unary", "activation", "pad", "normalize", "augment",
+    "elementwise", "constant", "quantize", "dequantize",
+})  # fmt: skip
+
+
+def _inputs(failure: Failure) -> Iterator[Fix]:
+    """Propose another arrangement of an input, after what the first layer that reads it takes."""
+    for name in failure.model.inputs:
+        shape, layer = lengths_of(failure, name), entry(failure, name)
+        if shape is None or layer is None:
+            continue
+        for found in arrangements(layer, shape):
+            yield Fix(found.cause, (OnInput(name, found.steps),), found.rank)
+        if len(shape) >= 3 and layer.kind == "conv" and len(shape) == (space_rank(layer.attributes) or 0) + 2:
+            swapped = (*range(len(shape) - 2), len(shape) - 1, len(shape) - 2)
+            if shape[-1] != shape[-2] and len(shape) == 4:
+                yield Fix("swapped-axes", (OnInput(name, (("permute", swapped),)),), 24)
+        if layer.kind in ("rnn", "lstm", "gru", "attention") and len(shape) == 3:
+            yield Fix("batch-first", (OnInput(name, (("permute", (1, 0, 2)),)),), 28)
+            other = not layer.attributes.get("batch_first")
+            yield Fix("batch-first", (OnLayer(layer.path, Frozen(batch_first=other)),), 27)
+        if layer.kind in ("embedding", "embedding_bag"):
+            if len(shape) > 2 and shape[-1] == layer.attributes.get("num_embeddings"):
+                yield Fix("one-hot", (OnInput(name, (("argmax", -1),)),), 9)
+            yield Fix("dtype", (OnInput(name, (("dtype", "int64"),)),), 20)
+        if layer.kind == "linear" and len(shape) == 1:
+            yield Fix("no-batch", (OnInput(name, (("unsqueeze", 0),)),), 9)
+
+
+def _several(failure: Failure) -> Iterator[Fix]:
+    """Propose the first of several outputs where a layer is given them all."""
+    if "outputs" in failure.facts:
+        yield Fix("several-outputs", (OnCall(Frozen(targets=failure.facts["outputs"])),), 5)
+    for axis in range(1, 3 if "inputs" in failure.facts else 0):
+        yield Fix(
+            "several-inputs", (OnCall(Frozen(parted=axis, count=len(failure.facts["inputs"]))),), 5 + axis
+        )
+    if "not tuple" in failure.message and failure.inputs:
+        made = [call.layer for call in failure.model.calls if len(call.outputs) > 1]
+        giver = made[-1] if made else "the layer before"
+        text = f'take output [0] of "{giver}" alone'
+        yield Fix("several-outputs", (OnOperand(None, 0, (("item", 0),)),), 5, text)
+
+
+def _ragged(failure: Failure) -> Iterator[Fix]:
+    """Propose to give all samples of a batch one shape."""
+    if "ragged" not in failure.facts:
+        return
+    first, other = failure.facts["ragged"]
+    if len(first) == len(other) >= 3 and first[:-2] == other[:-2]:
+        yield Fix("ragged", (OnInput("sample", (("interpolate", first[-2:]),)),), 5)
+    if len(first) == len(other) and first[1:] == other[1:]:
+        yield Fix("ragged", (OnCall(Frozen(padded=True)),), 6)
+
+
+def _operands(failure: Failure, problem: Problem) -> Iterator[Fix]:
+    """Propose to rearrange what the failed call reads, where that is no input of the model."""
+    layer = failure.layer
+    for operand, name in enumerate(failure.inputs):
+        shape = lengths_of(failure, name)
+        if shape is None:
+            continue
+        is_input = name in failure.model.inputs
+        if operand == 0:
+            for found in arrangements(layer, shape):
+                certain = found.cause == "no-batch" and _batched(failure, shape)
+                if not is_input and not certain and not _in_place(failure.layer, found, problem):
+                    yield Fix(found.cause, (before(failure, operand, found.steps),), found.rank + 2)
+        if operand == 0 and layer.kind == "linear":
+            yield from _batch_flattened(failure, shape)
+    yield from _too_long(failure)
+    shapes = tuple(lengths_of(failure, name) for name in failure.inputs)
+    if all(shape is not None for shape in shapes):
+        known = tuple(shape for shape in shapes if shape is not None)
+        last = any(one.attributes.get("data_format") == "channels_last" for one in failure.model.layers)
+        for join in joins(layer, known, last):
+            yield Fix(join.cause, (before(failure, join.operand, join.steps),), join.rank)
+        for loss in losses(layer, known):
+            changes = tuple(before(failure, operand, steps) for operand, steps in loss.steps)
+            yield Fix(loss.cause, changes, loss.rank)
+
+
+def _in_place(layer: Layer, found: Arrangement, problem: Problem) -> bool:
+    """Tell whether the channels are known to stand where a convolution reads them, whatever their number."""
+    axes = problem.axes[0] if problem.axes else None
+    moved = found.cause in ("channels-last", "swapped-axes") and "conv" in layer.kind
+    at = None if axes is None else channel_axis(layer.attributes, len(axes))
+    return moved and axes is not None and at is not None and axes[at] == "C"
+
+
+def _batched(failure: Failure, shape: tuple[int, ...]) -> bool:
+    """Tell whether the first axis is the batch of an input that has one for certain."""
+    for name in failure.model.inputs:
+        given, layer = lengths_of(failure, name), entry(failure, name)
+        space = None if layer is None else space_rank(layer.attributes)
+        if given and space is not None and len(given) == space + 2 and given[0] == shape[0]:
+            return True
+    return False
+
+
+def _batch_flattened(failure: Failure, shape: tuple[int, ...]) -> Iterator[Fix]:
+    """Propose to part the samples again, where all elements are as many as the batch's features."""
+    wanted = failure.layer.attributes.get("in_features")
+    for name in failure.model.inputs:
+        given = lengths_of(failure, name)
+        if given and isinstance(wanted, int) and given[0] != shape[0] and prod(shape) == given[0] * wanted:
+            yield Fix("batch-flattened", (OnOperand(None, 0, (("reshape", (-1, wanted)),)),), 8)
+
+
+def _too_long(failure: Failure) -> Iterator[Fix]:
+    """Propose to cut an input whose length is more than a stored table has."""
+    shapes = [lengths_of(failure, name) for name in failure.inputs[:2]]
+    if failure.layer.kind != "elementwise" or len(shapes) < 2 or not shapes[0] or not shapes[1]:
+        return
+    for have, limit in ((shapes[0], shapes[1]), (shapes[1], shapes[0])):
+        for long, short in zip(reversed(have), reversed(limit), strict=False):
+            for name in failure.model.inputs:
+                given = lengths_of(failure, name)
+                if given is None or not long > short > 1 or long not in given[1:]:
+                    continue
+                axis = given.index(long, 1)
+                new = (*given[:axis], short, *given[axis + 1 :])
+                yield Fix("length", (OnInput(name, (("crop", new),)),), 29, alone=True)
+
+
+def _one_hot(failure: Failure) -> Iterator[Fix]:
+    """Propose one-hot rows where a loss compares scores with whole numbers, one for each row of scores."""
+    if not is_loss(failure.layer) or len(failure.inputs) < 2:
+        return
+    outputs, targets = (lengths_of(failure, name) or () for name in failure.inputs[:2])
+    if len(outputs) != 2 or outputs[:1] != targets or outputs[1] < 2:
+        return
+    name, layers = failure.inputs[1], {layer.path: layer for layer in failure.model.layers}
+    for call in reversed(failure.model.calls):
+        if name in call.outputs and call.layer in layers and layers[call.layer].kind == "cast":
+            name = call.inputs[0]
+    if str(failure.model.values[name].dtype).startswith(("int", "uint")):
+        yield Fix("targets", (before(failure, 1, (("one_hot", outputs[1]),)),), 20)
+
+
+def _loaded(failure: Failure) -> Iterator[Fix]:
+    """Propose the sizes of the checkpoint, or to load all but what differs."""
+    for changes in settings_of_checkpoint(failure) if "turned" not in failure.facts else ():
+        yield Fix("state-dict", changes, 5)
+    if "turned" in failure.facts:
+        yield Fix("stored-transposed", (OnCall(Frozen(turned=failure.facts["turned"])),), 4)
+    if "stored" in failure.facts and "given" not in failure.facts:
+        paths = ", ".join(f'"{path}"' for path, _ in failure.facts["stored"][:3])
+        torch = failure.model.framework == "torch"
+        text = f"leave {paths} out of the state and load the rest with strict=False" if torch else None
+        yield Fix("state-dict", (OnCall(Frozen(strict=False)),), 6, text)
+
+
+def _retyped(failure: Failure) -> Iterator[Fix]:
+    """Propose the type of numbers that the model takes."""
+    if "wants" in failure.facts:
+        operand = failure.facts.get("operand", 0)
+        if operand < len(failure.inputs):
+            yield Fix("dtype", (before(failure, operand, (("dtype", failure.facts["wants"]),)),), 5)
+
+
+def _ordered(failure: Failure) -> Iterator[Fix]:
+    """Propose the other order of batch and time for a transformer that compares its inputs itself."""
+    layer = failure.layer
+    if layer.kind == "module" and layer.type.startswith("Transformer"):
+        for first in (True, False):
+            yield Fix("batch-first", (OnLayer(layer.path, Frozen(batch_first=first)),), 27)
+
+
+def _overwriting(failure: Failure) -> Iterator[Fix]:
+    """Propose to compute a new value instead of overwriting one that the gradient needs."""
+    for number in range(3 if "saved" in failure.facts else 0):
+        yield Fix("in-place", (OnCall(Frozen(inplace=number)),), 5 + number)
+
+
+def _single(failure: Failure) -> Iterator[Fix]:
+    """Propose evaluation mode, and a batch of two, for a norm that has one value a channel."""
+    if failure.layer.kind not in ("batch_norm", "instance_norm") or "more than 1" not in failure.message:
+        return
+    for name in failure.model.inputs:
+        shape = lengths_of(failure, name)
+        if shape and shape[0] == 1:
+            text = "feed at least 2 samples a batch (DataLoader's drop_last=True drops the last one of 1)"
+            more = OnInput(name, (("resize", (2, *shape[1:])),))
+            yield Fix("batch-of-one", (more,), 6, text)
+    yield Fix("batch-of-one", (Evaluating(),), 7)

@@ -1,0 +1,318 @@
+"""Looks for an input size that makes the whole model pass, by running it at other sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from math import prod
+
+from shapeinspect.errors import ShapeInspectError
+from shapeinspect.ir import Call, Frozen, Layer
+from shapeinspect.mismatch.graph_rerun import Walked
+from shapeinspect.mismatch.loss_shapes import is_loss
+from shapeinspect.mismatch.repairs.fix import Fix
+from shapeinspect.mismatch.repairs.proposals import entry
+from shapeinspect.mismatch.requirements import Problem, demand_of, space_rank
+from shapeinspect.plugin_api.rerun import Change, Failure, OnInput, Recorded, Rerun
+
+#: No search goes beyond this length.
+_LARGEST = 4096
+
+Attempt = Callable[[tuple[Change, ...]], Failure | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """An input with spatial axes.
+
+    Args:
+        name: its value.
+        shape: its shape.
+        axes: the spatial axes.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    axes: tuple[int, ...]
+
+    def resized(self, lengths: tuple[int, ...]) -> tuple[Change, ...]:
+        shape = list(self.shape)
+        for axis, length in zip(self.axes, lengths, strict=True):
+            shape[axis] = length
+        return (OnInput(self.name, (("resize", tuple(shape)),)),)
+
+
+def search(rerun: Rerun, problem: Problem, attempt: Attempt) -> Fix | None:
+    """Find the input size nearest to the given one at which everything fits.
+
+    Args:
+        rerun: the failed call.
+        problem: what does not fit.
+        attempt: runs the call again; raises when no more may be spent.
+
+    Returns:
+        The fix, tried, or None. Arithmetic alone looks for it first; what it finds is then run.
+    """
+    ways = [way for way in (predicted(rerun.failure), attempt) if way is not None]
+    for picture in _pictures(rerun.failure):
+        for way in ways:
+            for found in _searches(rerun.failure, problem, picture, way):
+                if found is None:
+                    continue
+                if way is attempt or all(
+                    attempt(changes) is None for changes in (found[0].changes, *found[1])
+                ):
+                    return found[0]
+    return None
+
+
+#: What is found: the fix, and further changes that have to pass if what its text says is true.
+_Found = tuple[Fix, tuple[tuple[Change, ...], ...]]
+
+
+def predicted(failure: Failure) -> Attempt | None:
+    """Return a run by arithmetic alone, which costs next to nothing, or None where it does not fail alike.
+
+    Args:
+        failure: the failed call.
+    """
+    layer, model = failure.layer, failure.model
+    layers = (*(one for one in model.layers if one.path != layer.path), layer)
+    calls = (*model.calls, Call(layer.path, failure.inputs, ("",)))
+    recorded = Recorded(replace(model, layers=layers, calls=calls), Frozen(), "", None, lambda *_: "")
+    try:
+        walked = Walked(recorded)
+        if not walked.reproduce() or walked.failure.layer.path != layer.path:
+            return None
+    except (ShapeInspectError, ValueError, TypeError, KeyError, IndexError, ArithmeticError):
+        return None
+    return walked.attempt
+
+
+def _pictures(failure: Failure) -> Iterator[_Picture]:
+    for name in failure.model.inputs:
+        value, layer = failure.model.values.get(name), entry(failure, name)
+        if value is None or value.shape is None or layer is None:
+            continue
+        shape = tuple(length for length in value.shape if isinstance(length, int))
+        space = _space(layer)
+        if space is None and layer.kind == "reshape" and len(value.shape) == 4:
+            space = 2  # a network that cuts its pictures into patches itself
+        if space is None or len(shape) != len(value.shape) or len(shape) != space + 2:
+            continue
+        first = 1 if layer.attributes.get("data_format") == "channels_last" else 2
+        yield _Picture(name, shape, tuple(range(first, first + space)))
+
+
+def _space(layer: Layer) -> int | None:
+    return space_rank(layer.attributes)
+
+
+def _searches(
+    failure: Failure, problem: Problem, picture: _Picture, attempt: Attempt
+) -> Iterator[_Found | None]:
+    layer = failure.layer
+    if layer.kind == "max_unpool":
+        yield _rounded(picture, attempt)
+    elif _too_small(failure, picture):
+        yield _grown(picture, attempt)
+    elif layer.kind in ("elementwise", "concat", "stack", "attention"):
+        yield _matched(failure, picture, attempt)
+        yield _rounded(picture, attempt)
+    elif problem.demand is not None or layer.kind == "reshape" or is_loss(layer):
+        yield _matched(failure, picture, attempt)
+
+
+def _too_small(failure: Failure, picture: _Picture) -> bool:
+    layer = failure.layer
+    if space_rank(layer.attributes) is None and "pool" not in layer.kind:
+        return False
+    if not failure.inputs or demand_of(layer, _operands(failure)) is not None:
+        return False
+    shape = failure.model.values[failure.inputs[0]].shape
+    return shape is not None and len(shape) == len(picture.shape)
+
+
+def _operands(failure: Failure) -> tuple[tuple[int, ...] | None, ...]:
+    found = []
+    for name in failure.inputs:
+        value = failure.model.values.get(name)
+        shape = value.shape if value is not None else None
+        found.append(
+            None if shape is None else tuple(length if isinstance(length, int) else -1 for length in shape)
+        )
+    return tuple(found)
+
+
+def _grown(picture: _Picture, attempt: Attempt) -> _Found | None:
+    """Find the smallest length, from the present one up, at which all windows fit."""
+    present = tuple(picture.shape[axis] for axis in picture.axes)
+
+    def fits(factor: int) -> bool:
+        return attempt(picture.resized(_to(present, factor))) is None
+
+    low = high = max(present)
+    while not fits(high):
+        low, high = high, high * 2
+        if high > _LARGEST:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if fits(middle) else (middle, high)
+    lengths = _to(present, high)
+    return Fix("too-small", picture.resized(lengths), 30, f"feed {_by(lengths)} or larger"), ()
+
+
+def _to(present: tuple[int, ...], length: int) -> tuple[int, ...]:
+    """Return lengths in which none is below ``length`` and none shrinks."""
+    return tuple(max(one, length) for one in present)
+
+
+def _rounded(picture: _Picture, attempt: Attempt) -> _Found | None:
+    """Round the lengths up to a multiple of a power of two; the multiple below has to fit as well."""
+    present = tuple(picture.shape[axis] for axis in picture.axes)
+    for factor in (2, 4, 8, 16, 32, 64, 128):
+        above = tuple(-(-length // factor) * factor for length in present)
+        below = tuple(length - factor for length in above)
+        if above == present or attempt(picture.resized(above)) is not None:
+            continue
+        if min(below) > 0 and attempt(picture.resized(below)) is not None:
+            continue
+        text = f"feed {_by(above)} (multiples of {factor} fit)"
+        also = (picture.resized(below),) if min(below) > 0 else ()
+        return Fix("rounding", picture.resized(above), 30, text), also
+    return None
+
+
+def _matched(failure: Failure, picture: _Picture, attempt: Attempt) -> _Found | None:
+    """Find the lengths at which the refused axis has the length that the layer's settings fix."""
+    target = _target(failure)
+    if target is None:
+        return None
+    before = {call.layer for call in failure.model.calls}
+    present = tuple(picture.shape[axis] for axis in picture.axes)
+
+    def excess(lengths: tuple[int, ...]) -> int | None:
+        """Compare: below 0 too few, above 0 too many, 0 all fits, None something else is wrong."""
+        ended = attempt(picture.resized(lengths))
+        if ended is None:
+            return 0
+        if ended.layer.path != failure.layer.path:
+            return -1 if ended.layer.path in before else None
+        had = target.of(ended)
+        return None if had is None or had == target.wanted else had - target.wanted
+
+    for vary in _ways(present):
+        found = _bisected(excess, vary, max(present))
+        if found is None:
+            continue
+        low, high = found
+        lengths = vary(low) if not low <= max(present) <= high else present
+        more = f" ({low} to {high} fit)" if high > low else ""
+        also = tuple(picture.resized(vary(length)) for length in {low, high})
+        asked = failure.layer.attributes.get("shape") or ()
+        patches = failure.layer.kind == "reshape" and len(asked) > len(_operands(failure)[0] or ())
+        cause = "batch-mixed" if is_loss(failure.layer) else "patches" if patches else "input-size"
+        return Fix(cause, picture.resized(lengths), 30, f"feed {_by(lengths)}{more}"), also
+    return None
+
+
+def _ways(present: tuple[int, ...]) -> Iterator[Callable[[int], tuple[int, ...]]]:
+    yield lambda length: (length,) * len(present)
+    if len(set(present)) > 1:
+        for axis in range(len(present)):
+            yield lambda length, axis=axis: (*present[:axis], length, *present[axis + 1 :])  # type: ignore[misc]  # the default binds the loop's axis
+
+
+def _bisected(
+    excess: Callable[[tuple[int, ...]], int | None], vary: Callable[[int], tuple[int, ...]], start: int
+) -> tuple[int, int] | None:
+    """Return the smallest and the largest length with an excess of 0, which grows with the length."""
+    # Far below the present length an axis of 1 might broadcast, which is not meant: upwards first.
+    low, high = 0, start
+    while (over := excess(vary(high))) is not None and over < 0:
+        low, high = high, high * 2
+        if high > _LARGEST:
+            return None
+    if over is None:
+        return None
+    top = high
+    while high - low > 1:
+        middle = (low + high) // 2
+        over = excess(vary(middle))
+        if over is None:
+            return None
+        low, high = (middle, high) if over < 0 else (low, middle)
+    smallest = high
+    if excess(vary(smallest)) != 0:
+        return None
+    low = smallest
+    while excess(vary(top)) == 0:
+        low, top = top, top * 2
+        if top > _LARGEST:
+            return smallest, low
+    while top - low > 1:
+        middle = (low + top) // 2
+        low, top = (middle, top) if excess(vary(middle)) == 0 else (low, middle)
+    return smallest, low
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """A length that something stored fixes.
+
+    Args:
+        operand: which input of the failed call has to have it.
+        axis: which of its axes; None for all its elements.
+        wanted: the length.
+    """
+
+    operand: int
+    axis: int | None
+    wanted: int
+
+    def of(self, ended: Failure) -> int | None:
+        """Return the length that another run has there."""
+        shapes = _operands(ended)
+        shape = shapes[self.operand] if self.operand < len(shapes) else None
+        if shape is None:
+            return None
+        if self.axis is None:
+            return prod(shape)
+        return shape[self.axis] if -len(shape) <= self.axis < len(shape) else None
+
+
+def _target(failure: Failure) -> _Target | None:
+    shapes = _operands(failure)
+    demand = demand_of(failure.layer, shapes)
+    if demand is not None:
+        return _Target(0, demand.axis - len(shapes[0] or ()), demand.wanted)
+    if is_loss(failure.layer):
+        outputs, targets = (*shapes, None, None)[:2]
+        mixed = outputs and targets and outputs[0] != targets[0]
+        return _Target(0, -len(outputs), targets[0]) if outputs and targets and mixed else None
+    asked, first = failure.layer.attributes.get("shape"), shapes[0] if shapes else None
+    if failure.layer.kind == "reshape" and isinstance(asked, tuple) and first:
+        if not all(isinstance(length, int) for length in asked):
+            return None
+        return _Target(0, None, prod(first[0] if length == -1 else length for length in asked))
+    return _beside_a_weight(failure, shapes)
+
+
+def _beside_a_weight(failure: Failure, shapes: tuple[tuple[int, ...] | None, ...]) -> _Target | None:
+    """Find the length of a stored operand (a table of positions) that the computed one does not have."""
+    made = {name for call in failure.model.calls for name in call.outputs} | set(failure.model.inputs)
+    if failure.layer.kind not in ("elementwise", "concat") or len(shapes) != 2:
+        return None
+    for stored, other in ((0, 1), (1, 0)):
+        one, two = shapes[stored], shapes[other]
+        if failure.inputs[stored] in made or failure.inputs[other] not in made or not one or not two:
+            continue
+        for back in range(1, min(len(one), len(two)) + 1):
+            if one[-back] != two[-back] and 1 not in (one[-back], two[-back]):
+                return _Target(other, -back, one[-back])
+    return None
+
+
+def _by(lengths: tuple[int, ...]) -> str:
+    return "×".join(map(str, lengths)) if len(lengths) > 1 else f"a length of {lengths[0]}"

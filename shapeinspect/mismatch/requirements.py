@@ -1,0 +1,274 @@
+"""What the failed layer demands of its input, and what it was given: axis by axis where that can be said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shapeinspect.dims import Shape
+from shapeinspect.errors import ShapeMismatchError
+from shapeinspect.ir import Axes, Layer
+from shapeinspect.plugin_api.rerun import Failure
+from shapeinspect.rules import initial_states, output_shapes
+
+#: By kind: the setting that fixes a length, and the axis that has to have it.
+_FIXED: dict[str, tuple[str, int | None]] = {
+    "linear": ("in_features", -1),
+    "conv": ("in_channels", None),
+    "conv_transpose": ("in_channels", None),
+    "separable_conv": ("in_channels", None),
+    "local_conv": ("in_channels", None),
+    "batch_norm": ("num_features", 1),
+    "instance_norm": ("num_features", 1),
+    "group_norm": ("num_channels", 1),
+    "prelu": ("num_parameters", 1),
+    "rnn": ("input_size", -1),
+    "lstm": ("input_size", -1),
+    "gru": ("input_size", -1),
+    "rnn_cell": ("input_size", -1),
+    "lstm_cell": ("input_size", -1),
+    "gru_cell": ("input_size", -1),
+}
+_WINDOWS = ("kernel_size", "output_size")
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """One axis of one operand that has another length than the layer's settings fix.
+
+    Args:
+        operand: which input.
+        axis: which of its axes, from 0.
+        wanted: the length that the settings fix.
+        had: the length that it has.
+        setting: the setting, such as ``in_features``.
+    """
+
+    operand: int
+    axis: int
+    wanted: int
+    had: int
+    setting: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What does not fit.
+
+    Args:
+        expected: what the layer takes.
+        got: what it was given.
+        demand: the one axis that differs, where it is one.
+        shapes: the shapes of the operands; None where not even the rank is known.
+        axes: the roles of the operands' axes, as far as the calls before prove them.
+    """
+
+    expected: str | None
+    got: str | None
+    demand: Demand | None
+    shapes: tuple[Shape | None, ...]
+    axes: tuple[Axes | None, ...] = ()
+
+
+def problem_of(failure: Failure) -> Problem:
+    """Compare what the failed layer takes with what it was given.
+
+    Args:
+        failure: where the run ended.
+    """
+    shapes = tuple(
+        failure.model.values[name].shape if name in failure.model.values else None for name in failure.inputs
+    )
+    layer = failure.layer
+    demand = demand_of(layer, shapes)
+    expected = got = None
+    try:
+        output_shapes(layer.kind, layer.attributes, shapes)
+    except ShapeMismatchError as error:
+        expected, got = error.expected, error.got
+    if demand is None and (said := _operand_expected(layer, shapes)) is not None:
+        expected, got = said, None
+    return Problem(expected, got, demand, shapes)
+
+
+def _operand_expected(layer: Layer, shapes: tuple[Shape | None, ...]) -> str | None:
+    """Say what shape a state or a mask has to have, where one has another."""
+    cell = layer.kind.endswith("_cell")
+    if layer.kind == "max_unpool" and len(shapes) > 1 and shapes[0] != shapes[1]:
+        return f"places of {shapes[0]}, the shape of what is unpooled"
+    ranks = [len(shape) for shape in shapes[:3] if shape]
+    if layer.kind == "attention" and len(set(ranks)) > 1:
+        return f"as many axes of the query as of keys and values: {max(ranks)}"
+    for wanted, said in (
+        (wanted_states(layer, shapes), "state of {}: {}batch, hidden_size"),
+        (wanted_masks(layer, shapes), "mask of {}"),
+    ):
+        for at, shape in wanted.items():
+            if shapes[at] is not None and shapes[at] != shape:
+                depth = "" if cell else "num_layers·directions, "
+                return "a " + said.format(shape, depth)
+    return None
+
+
+def demand_of(layer: Layer, shapes: tuple[Shape | None, ...]) -> Demand | None:
+    """Return the axis whose length the layer's settings fix and its input does not have.
+
+    Args:
+        layer: the layer.
+        shapes: its inputs.
+
+    Example:
+        >>> from shapeinspect.ir import Frozen
+        >>> layer = Layer("fc", "linear", "Linear", attributes=Frozen(in_features=400))
+        >>> demand_of(layer, ((2, 256),))
+        Demand(operand=0, axis=1, wanted=400, had=256, setting='in_features')
+    """
+    shape = shapes[0] if shapes else None
+    if layer.kind not in _FIXED or not shape:
+        return None
+    setting, axis = _FIXED[layer.kind]
+    wanted = layer.attributes.get(setting)
+    if layer.kind == "batch_norm":
+        axis = layer.attributes.get("axis", axis)
+    if axis is None:
+        axis = channel_axis(layer.attributes, len(shape))
+    elif axis < 0:
+        axis += len(shape)
+    if axis is None or not isinstance(wanted, int) or not 0 <= axis < len(shape):
+        return None
+    had = shape[axis]
+    if not isinstance(had, int) or had == wanted:
+        return None
+    return Demand(0, axis, wanted, had, setting)
+
+
+def lengths_of(failure: Failure, name: str) -> tuple[int, ...] | None:
+    """Return a value's shape, or None where a length is not a number.
+
+    Args:
+        failure: where the run ended.
+        name: the value.
+    """
+    value = failure.model.values.get(name)
+    if value is None or value.shape is None:
+        return None
+    shape = tuple(length for length in value.shape if isinstance(length, int))
+    return shape if len(shape) == len(value.shape) else None
+
+
+def is_stack(layer: Layer) -> bool:
+    """Tell whether a recurrent layer keeps the states of all its layers in one tensor, as torch's do.
+
+    Args:
+        layer: the layer.
+
+    Example:
+        >>> is_stack(Layer("g", "gru", "GRU"))
+        False
+    """
+    settings = layer.attributes
+    return layer.kind in ("rnn", "lstm", "gru") and "proj_size" in settings and "layout" not in settings
+
+
+def wanted_states(layer: Layer, shapes: tuple[Shape | None, ...]) -> dict[int, tuple[int, ...]]:
+    """Return the shape of each first state that a recurrent layer is given, by its operand.
+
+    Args:
+        layer: the layer.
+        shapes: its inputs: what it reads, then the states.
+
+    Source: ``torch.nn.LSTM``: states of (layers · directions, batch, hidden size), whatever
+    ``batch_first`` says; cells: (batch, hidden size).
+
+    Example:
+        >>> from shapeinspect.ir import Frozen
+        >>> settings = Frozen(hidden_size=5, num_layers=2, batch_first=True, proj_size=0)
+        >>> wanted_states(Layer("g", "gru", "GRU", attributes=settings), ((7, 11, 3), (1, 7, 5)))
+        {1: (2, 7, 5)}
+    """
+    hidden, first = layer.attributes.get("hidden_size"), shapes[0] if shapes else None
+    if not isinstance(hidden, int) or not first or not all(isinstance(one, int) for one in first):
+        return {}
+    if layer.kind in ("rnn_cell", "lstm_cell", "gru_cell"):
+        states: tuple[Shape, ...] = ((*first[:-1], hidden),) * 2
+    elif is_stack(layer):
+        try:
+            states = initial_states(layer.kind, layer.attributes, first)
+        except ShapeMismatchError:
+            return {}
+    else:
+        return {}
+    return {
+        at: tuple(one for one in state if isinstance(one, int))
+        for at, state in enumerate(states, start=1)
+        if at < len(shapes) and all(isinstance(one, int) for one in state)
+    }
+
+
+def wanted_masks(layer: Layer, shapes: tuple[Shape | None, ...]) -> dict[int, tuple[int, ...]]:
+    """Return the shape of each mask that attention is given, by its operand.
+
+    Args:
+        layer: the layer.
+        shapes: its inputs: query, key and value, then the masks.
+
+    Source: ``torch.nn.MultiheadAttention``: a mask of (queries, keys), of (batch · heads, queries,
+    keys), or a padding mask of (batch, keys).
+
+    Example:
+        >>> from shapeinspect.ir import Frozen
+        >>> layer = Layer("a", "attention", "MultiheadAttention", attributes=Frozen(batch_first=True))
+        >>> wanted_masks(layer, ((3, 9, 8), (3, 7, 8), (3, 7, 8), (12, 12)))
+        {3: (9, 7)}
+    """
+    if layer.kind != "attention" or layer.attributes.get("scaled_dot_product") or len(shapes) < 4:
+        return {}
+    query, key = shapes[0], shapes[1]
+    if not query or not key or len(query) != 3 or len(key) != 3:
+        return {}
+    time = 1 if layer.attributes.get("batch_first") else 0
+    batch, heads = query[1 - time], layer.attributes.get("num_heads")
+    found: dict[int, tuple[Any, ...]] = {}
+    for at, mask in enumerate(shapes[3:], 3):
+        if mask is not None and len(mask) == 2:
+            fits = mask in ((query[time], key[time]), (batch, key[time]))
+            rows = mask[0] if fits else batch if mask[0] == batch else query[time]
+            found[at] = (rows, key[time])
+        elif mask is not None and len(mask) == 3 and isinstance(heads, int) and isinstance(batch, int):
+            found[at] = (batch * heads, query[time], key[time])
+    return {at: shape for at, shape in found.items() if all(isinstance(one, int) for one in shape)}
+
+
+def space_rank(attributes: Mapping[str, Any]) -> int | None:
+    """Return how many spatial axes a layer's window has, or None if it has none.
+
+    Args:
+        attributes: its settings.
+
+    Example:
+        >>> space_rank({"kernel_size": (3, 3)})
+        2
+    """
+    for name in _WINDOWS:
+        value = attributes.get(name)
+        if isinstance(value, tuple):
+            return len(value)
+    return None
+
+
+def channel_axis(attributes: Mapping[str, Any], rank: int) -> int | None:
+    """Return the axis that a convolution reads as channels; None for a rank that it does not take.
+
+    Args:
+        attributes: its settings.
+        rank: axes of its input, with or without a batch.
+
+    Example:
+        >>> channel_axis({"kernel_size": (3, 3)}, 4), channel_axis({"kernel_size": (3,)}, 4)
+        (1, None)
+    """
+    space = space_rank(attributes)
+    if space is None or rank not in (space + 1, space + 2):
+        return None
+    return rank - 1 if attributes.get("data_format") == "channels_last" else rank - space - 1

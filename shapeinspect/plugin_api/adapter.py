@@ -1,0 +1,56 @@
+"""What a plug-in implements: an Adapter that recognises its sources cheaply and reads them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from shapeinspect.ir import Model
+from shapeinspect.sources.source import Source
+
+
+class Adapter(ABC):
+    """The one place that knows a framework or a family of formats.
+
+    An instance is named by an entry point of the group ``shapeinspect.adapters``. The module that
+    defines it imports no framework at its top; ``match`` looks at ``source.head``,
+    ``source.suffix``, ``source.entries`` or ``source.modules`` and imports nothing either.
+    """
+
+    #: Its name, unique among the installed adapters.
+    name: str
+    #: The framework whose models it reads.
+    framework: str
+    #: What it reads, for people: one short text a format.
+    formats: tuple[str, ...]
+    #: The package that must be importable for live models; None for an adapter of files.
+    requires: str | None = None
+    #: Its framework's ``shapeinspect.plugin_api.native.NativeTable`` as ``package.module:NAME``: what a layer
+    #: of each kind stores there. One adapter of each framework names it; None in the others.
+    native: str | None = None
+    #: Its ``shapeinspect.plugin_api.rerun.Debugger`` as ``package.module:NAME``, imported only when a call
+    #: has failed; None where it has none.
+    debugger: str | None = None
+
+    @abstractmethod
+    def match(self, source: Source) -> int:
+        """Say how surely this adapter reads the source, without opening anything.
+
+        Args:
+            source: the request.
+
+        Returns:
+            0 for no; 1 where only the name's ending says so; 2 where bytes or classes prove it.
+        """
+
+    @abstractmethod
+    def read(self, source: Source) -> Model:
+        """Read the source into a Model, in the source's own layout.
+
+        Args:
+            source: a request for which ``match`` was above 0.
+
+        Raises:
+            UnreadableFileError: if the file is cut off, corrupt or hostile.
+            UsageError: if the request does not fit the model.
+            MissingDependencyError: if a live model's framework is missing.
+        """

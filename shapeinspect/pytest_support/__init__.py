@@ -1,0 +1,17 @@
+"""What the ``shapes`` fixture hands out: reports whose shapes can be asserted on."""
+
+from shapeinspect.pytest_support.checked import Checked, CheckedCall, CheckedLayer, CheckedReport
+from shapeinspect.pytest_support.failure_text import compared, retold
+from shapeinspect.pytest_support.fixture import Shapes
+from shapeinspect.pytest_support.scope import Scope
+
+__all__ = [
+    "Checked",
+    "CheckedCall",
+    "CheckedLayer",
+    "CheckedReport",
+    "Scope",
+    "Shapes",
+    "compared",
+    "retold",
+]

@@ -1,0 +1,421 @@
+"""The parts of a report that can be asserted on: its values, calls and layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shapeinspect.api.report import LayerReport, Report
+from shapeinspect.check import Match, expect, match, verdict
+from shapeinspect.check.axis_trace import called, ends, named, parting, steps, way
+from shapeinspect.check.expect import written as lines_of
+from shapeinspect.check.pattern import bound, written
+from shapeinspect.dims import Dim, Shape
+from shapeinspect.errors import ShapeInspectError
+from shapeinspect.ir import Call, Model, Value
+from shapeinspect.pytest_support.scope import Scope, unused
+from shapeinspect.render import cells
+
+_WIDTH = 72  # what is left of 80 columns beside pytest's margin
+_LABEL = 9
+
+
+class Length(int):
+    """One of several lengths, which knows where it stands: a failed comparison says so.
+
+    Example:
+        >>> Length(3, "kernel_size[0] of conv1") == 3
+        True
+    """
+
+    what: str
+
+    def __new__(cls, length: int, what: str = "") -> Length:
+        """Return the length as a number with a name."""
+        self = super().__new__(cls, length)
+        self.what = what
+        return self
+
+
+class Lengths(tuple[Any, ...]):
+    """Several lengths, such as a kernel's, that know what they are of: a failed comparison says so.
+
+    Example:
+        >>> Lengths((3, 5), "kernel_size", "conv1") == (3, 5)
+        True
+        >>> Lengths((3, 5), "kernel_size", "conv1")[1].what
+        'kernel_size[1] of conv1'
+    """
+
+    name: str
+    of: str
+
+    def __new__(cls, lengths: tuple[Any, ...], name: str = "", of: str = "") -> Lengths:
+        """Return the lengths as a tuple with a name."""
+        self = super().__new__(cls, lengths)
+        self.name, self.of = name, of
+        return self
+
+    @property
+    def what(self) -> str:
+        """What they are of."""
+        return f"{self.name} of {self.of}"
+
+    def __getitem__(self, at: Any) -> Any:
+        found = super().__getitem__(at)
+        if isinstance(at, slice):
+            ends = ":".join("" if end is None else str(end) for end in (at.start, at.stop))
+            step = "" if at.step is None else f":{at.step}"
+            return Lengths(found, f"{self.name}[{ends}{step}]", self.of)
+        return Length(found, f"{self.name}[{at}] of {self.of}") if type(found) is int else found
+
+
+@dataclass(frozen=True, eq=False)
+class Checked:
+    """A value of a model, and the scope in which names bind.
+
+    Args:
+        value: the value.
+        what: what it is, for messages.
+        model: the model.
+        scope: the test's scope.
+        call: the call that it belongs to; None for a model's input or output.
+    """
+
+    value: Value
+    what: str
+    model: Model
+    scope: Scope
+    call: Call | None = None
+
+    @property
+    def shape(self) -> Shape | None:
+        """Its lengths; None if not even the rank is known."""
+        shape = self.value.shape
+        return None if shape is None else Lengths(shape, "shape", self.what)
+
+    @property
+    def axes(self) -> str:
+        """The letters of its axes, such as ``N C H W``; ``?`` for one that is not known."""
+        return " ".join(name or "?" for name in self.value.axes or ())
+
+    @property
+    def dtype(self) -> str | None:
+        """The type of its elements."""
+        return self.value.dtype
+
+    def matches(self, pattern: str) -> Match:
+        """Hold the shape against a pattern; inside a block a failure waits for its end.
+
+        A statement of its own, without ``assert``, fails as well: what it tells would be lost.
+
+        Args:
+            pattern: such as ``"n 1000"``, see ``shapeinspect.check.pattern``.
+
+        Raises:
+            AssertionError: if it does not fit, and what is returned is not used.
+            UsageError: if it is no pattern.
+        """
+        __tracebackhide__ = True
+        scope = self.scope
+        try:
+            found = match(pattern, self.value.shape, scope.bindings, self.what)
+        except ShapeInspectError as error:
+            raise error.with_traceback(None) from None
+        if found:
+            scope.bind(found, self.what)
+            return found
+        if not scope.collecting and not unused():
+            scope.lost = (found, self.told(found))
+            return found
+        scope.fail(self.told(found))
+        return Match(pattern, found.shape, None, found.bindings, found.where)
+
+    def told(self, found: Match) -> str:
+        """Write why a match fails: the shape, the names, and the call where the two part.
+
+        Args:
+            found: the match.
+        """
+        shape = self.value.shape
+        got = "a tensor of unknown rank" if shape is None else written(shape)
+        problem = found.parting.problem if found.parting is not None else ""
+        lines = [f"{self.what} is {got}, not {found.pattern!r}", f"  {problem}"]
+        axes = self.value.axes
+        if shape and axes and any(axes):
+            lines += _fact("shape", [cells.shape(shape, axes)])
+        for origin, names in _by_origin(found, self.scope, self.what).items():
+            lines += _fact("names", [names, f"from {origin}"])
+        at = found.parting.axis if found.parting is not None else None
+        found_way = self.way(at, found.parting.wanted) if at is not None and found.parting is not None else []
+        return "\n".join(lines + (found_way or self._made()))
+
+    def _made(self) -> list[str]:
+        """Write the call that the value belongs to, or why there is none."""
+        model, name = self.model, self.value.name
+        if not model.calls:
+            return _fact("at", ["no call is known", "give the shape of the model's input"])
+        made = [call for call in model.calls if name and name in call.outputs]
+        call = self.call or (made[-1] if made else None)
+        if call is None:
+            return []
+        layer = next((one for one in model.layers if one.path == call.layer), None)
+        return _fact("at", [named(call, layer)]) + _fact("", [ends(model, call)])
+
+    def way(self, axis: int, wanted: Dim | None) -> list[str]:
+        """Write the lengths of an axis on its way here, and the call where it leaves the wanted one.
+
+        Args:
+            axis: its place.
+            wanted: the length that was wanted.
+        """
+        stages = way(self.model, self.value.name, axis)
+        stage = parting(stages, wanted)
+        if stage is None or stage.call is None:
+            return []
+        name = (self.value.axes or ())[axis : axis + 1]
+        letter = name[0] if name and name[0] else f"axis {axis}"
+        lines = _fact(letter, steps(stages)) if len(stages) > 1 else []
+        parts = _fact("parts at", [named(stage.call, stage.layer)])
+        return lines + parts + _fact("", [ends(self.model, stage.call)])
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Checked):
+            return self.value.shape == other.value.shape
+        return self.value.shape == (tuple(other) if isinstance(other, list) else other)
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+    def __repr__(self) -> str:
+        return f"<{self.what}: {cells.shape(self.value.shape, self.value.axes)}>"
+
+
+def _by_origin(found: Match, scope: Scope, what: str) -> dict[str, str]:
+    groups: dict[str, list[str]] = {}
+    for name in found.bindings:
+        groups.setdefault(scope.origins.get(name, what), []).append(name)
+    return {origin: bound({name: found.bindings[name] for name in names}) for origin, names in groups.items()}
+
+
+def _fact(label: str, parts: Sequence[str]) -> list[str]:
+    """Write a fact behind its label, broken between its parts where it is too long for a line."""
+    lines = [""]
+    for part in parts:
+        joined = f"{lines[-1]}, {part}" if lines[-1] else part
+        if len(joined) > _WIDTH - _LABEL and lines[-1]:
+            lines[-1] += ","
+            lines.append(part)
+        else:
+            lines[-1] = joined
+    return [f"  {label if at == 0 else '':<{_LABEL}} {line}" for at, line in enumerate(lines)]
+
+
+@dataclass(frozen=True)
+class CheckedCall:
+    """One call of a layer.
+
+    Args:
+        call: the call.
+        layer: its layer.
+        number: which of the layer's calls it is, from 1; 0 for the only one.
+        scope: the test's scope.
+    """
+
+    call: Call
+    layer: LayerReport
+    number: int
+    scope: Scope
+
+    @property
+    def input(self) -> Checked:
+        """Its first input."""
+        return (*self.inputs, self._end("input", ""))[0]
+
+    @property
+    def output(self) -> Checked:
+        """Its first output."""
+        return (*self.outputs, self._end("output", ""))[0]
+
+    @property
+    def inputs(self) -> tuple[Checked, ...]:
+        """Everything it reads."""
+        return self._ends("input", self.call.inputs)
+
+    @property
+    def outputs(self) -> tuple[Checked, ...]:
+        """Everything it gives."""
+        return self._ends("output", self.call.outputs)
+
+    def _ends(self, what: str, names: tuple[str, ...]) -> tuple[Checked, ...]:
+        given = [name for name in names if name]
+        return tuple(
+            self._end(f"{what} {at}" if at > 1 else what, name) for at, name in enumerate(given, start=1)
+        )
+
+    def _end(self, what: str, name: str) -> Checked:
+        of = f"call {self.number} of {self.layer.path}" if self.number else self.layer.path
+        model = self.layer.model
+        return Checked(model.values.get(name, Value(name)), f"{what} of {of}", model, self.scope, self.call)
+
+    def __repr__(self) -> str:
+        return f"<{called(self.layer.model, self.call, self.layer.layer)}>"
+
+
+@dataclass(frozen=True)
+class CheckedLayer:
+    """A layer of a report; its settings are attributes of this object too.
+
+    Args:
+        layer: the layer.
+        scope: the test's scope.
+    """
+
+    layer: LayerReport
+    scope: Scope
+
+    @property
+    def calls(self) -> tuple[CheckedCall, ...]:
+        """Its calls, in the order of execution."""
+        calls = self.layer.calls
+        numbers = range(1, len(calls) + 1) if len(calls) > 1 else [0] * len(calls)
+        return tuple(
+            CheckedCall(call, self.layer, number, self.scope)
+            for call, number in zip(calls, numbers, strict=True)
+        )
+
+    @property
+    def input(self) -> Checked:
+        """The first input of its first call."""
+        return self.calls[0].input if self.layer.calls else self._uncalled("input")
+
+    @property
+    def output(self) -> Checked:
+        """The first output of its first call."""
+        return self.calls[0].output if self.layer.calls else self._uncalled("output")
+
+    @property
+    def inputs(self) -> tuple[Checked, ...]:
+        """Everything that its first call reads."""
+        return self.calls[0].inputs if self.layer.calls else ()
+
+    @property
+    def outputs(self) -> tuple[Checked, ...]:
+        """Everything that its first call gives."""
+        return self.calls[0].outputs if self.layer.calls else ()
+
+    def _uncalled(self, what: str) -> Checked:
+        return Checked(
+            Value(""), f"{what} of {self.layer.path}, which is not called,", self.layer.model, self.scope
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        __tracebackhide__ = True
+        if name in self.__dataclass_fields__ or name.startswith("__"):
+            raise AttributeError(name)
+        try:
+            found = getattr(self.layer, name)
+        except AttributeError as error:
+            raise error.with_traceback(None) from None
+        return Lengths(found, name, repr(self)) if isinstance(found, tuple) else found
+
+    def __repr__(self) -> str:
+        return repr(self.layer)
+
+
+@dataclass(frozen=True)
+class CheckedReport:
+    """A report whose layers and ends can be asserted on; totals such as ``params`` are attributes too.
+
+    Args:
+        report: the report.
+        scope: the test's scope.
+    """
+
+    report: Report
+    scope: Scope
+
+    @property
+    def input(self) -> Checked:
+        """The model's first input."""
+        return (*self.inputs, self._end("input", Value("")))[0]
+
+    @property
+    def output(self) -> Checked:
+        """The model's first output."""
+        return (*self.outputs, self._end("output", Value("")))[0]
+
+    @property
+    def inputs(self) -> tuple[Checked, ...]:
+        """The model's inputs."""
+        return self._ends("input", self.report.inputs)
+
+    @property
+    def outputs(self) -> tuple[Checked, ...]:
+        """The model's outputs."""
+        return self._ends("output", self.report.outputs)
+
+    def _ends(self, what: str, values: tuple[Value, ...]) -> tuple[Checked, ...]:
+        several = len(values) > 1
+        return tuple(
+            self._end(f"{what} {at}" if several else what, value) for at, value in enumerate(values, start=1)
+        )
+
+    def _end(self, what: str, value: Value) -> Checked:
+        return Checked(value, f"{what} of {self.report.model.source}", self.report.model, self.scope)
+
+    def expect(self, *lines: str) -> None:
+        """Hold the model against expectations; all that fail are told in one message.
+
+        Args:
+            *lines: see :func:`shapeinspect.check.expect`.
+
+        Raises:
+            AssertionError: if one does not hold.
+            UsageError: if a line is no expectation.
+        """
+        __tracebackhide__ = True
+        scope, model = self.scope, self.report.model
+        known = set(scope.bindings)
+        try:
+            failures = expect(model, lines, scope.bindings)
+        except ShapeInspectError as error:
+            raise error.with_traceback(None) from None
+        for name in set(scope.bindings) - known:
+            scope.origins[name] = "the expectations"
+        if failures:
+            scope.fail(verdict(failures, len(lines_of(lines)), model.source))
+
+    def __getitem__(self, path: str) -> CheckedLayer:
+        __tracebackhide__ = True
+        try:
+            return CheckedLayer(self.report[path], self.scope)
+        except ShapeInspectError as error:
+            raise error.with_traceback(None) from None
+
+    def __contains__(self, path: object) -> bool:
+        return path in self.report
+
+    def __iter__(self) -> Iterator[CheckedLayer]:
+        return (CheckedLayer(layer, self.scope) for layer in self.report)
+
+    def __len__(self) -> int:
+        return len(self.report)
+
+    def __getattr__(self, name: str) -> Any:
+        __tracebackhide__ = True
+        if name in self.__dataclass_fields__ or name.startswith("__"):
+            raise AttributeError(name)
+        totals = self.report.totals
+        if name in totals.__dataclass_fields__:
+            return getattr(totals, name)
+        if hasattr(Report, name) or name in Report.__dataclass_fields__:
+            return getattr(self.report, name)
+        have = ", ".join(totals.__dataclass_fields__)
+        raise AttributeError(
+            f"a report has no attribute {name!r}; its totals are {have}, and its layers report['name']"
+        )
+
+    def __repr__(self) -> str:
+        return repr(self.report)

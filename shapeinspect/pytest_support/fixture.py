@@ -1,0 +1,179 @@
+"""The ``shapes`` fixture: it inspects models, opens blocks and keeps snapshots."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from shapeinspect.api.report import Report, inspect
+from shapeinspect.check.snapshot import difference, text
+from shapeinspect.errors import ShapeInspectError, UsageError
+from shapeinspect.pytest_support.checked import CheckedReport
+from shapeinspect.pytest_support.scope import Scope, collected
+
+_AFTER = "the block ended here; what stands below was not looked at"
+
+
+@dataclass(repr=False)
+class Block:
+    """A block of assertions: what fails in it is told together, at its end.
+
+    Args:
+        scope: the test's scope.
+        bindings: names that are bound from the start.
+
+    Raises:
+        AssertionError: at the end of the block, if something in it failed.
+    """
+
+    scope: Scope
+    bindings: dict[str, int]
+    _outer: tuple[Any, ...] = ()
+
+    def __enter__(self) -> Scope:
+        scope = self.scope
+        self._outer = (scope.bindings, scope.origins, scope.failures, scope.collecting)
+        scope.bindings, scope.origins = dict(self.bindings), dict.fromkeys(self.bindings, "the block")
+        scope.failures, scope.collecting = [], True
+        return scope
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _at: TracebackType | None
+    ) -> None:
+        __tracebackhide__ = True
+        failures = self.scope.failures
+        scope = self.scope
+        scope.bindings, scope.origins, scope.failures, scope.collecting = self._outer
+        if error is None and failures:
+            scope.fail(collected(failures))
+        elif isinstance(error, AssertionError) and failures:
+            line = f"line {_at.tb_lineno}: " if _at is not None else ""
+            error.args = (collected([*failures, f"{line}{error}\n({_AFTER})"]),)
+        elif failures:
+            scope.left = failures
+
+
+@dataclass(repr=False)
+class Shapes:
+    """The ``shapes`` fixture: call it with a model, then assert on what it returns.
+
+    Args:
+        folder: where this test's snapshots are kept.
+        name: the test's name, which names its snapshots.
+        update: whether snapshots are rewritten.
+        frozen: whether snapshots may not be written at all, as in CI.
+        used: the snapshot files that were looked at, for the report of unused ones.
+
+    Example:
+        >>> shapes = Shapes(Path("snapshots"), "test_lenet")
+        >>> shapes("tests/data/lenet.onnx")["conv2"].out_channels
+        16
+    """
+
+    folder: Path
+    name: str
+    update: bool = False
+    frozen: bool = False
+    used: set[str] = field(default_factory=set)
+    scope: Scope = field(default_factory=Scope)
+    _unnamed: int = 0
+
+    def __call__(self, model: Any, input: Any = None) -> CheckedReport:  # noqa: A002  # the field's word for it
+        """Inspect a model.
+
+        Args:
+            model: whatever :func:`shapeinspect.inspect` takes, or the report that it returned.
+            input: the shapes of its inputs.
+        """
+        __tracebackhide__ = True
+        if isinstance(model, CheckedReport | Report):
+            if input is not None:
+                raise UsageError("a report has its input already", hint="shapes(report), without an input")
+            report = model.report if isinstance(model, CheckedReport) else model
+            return CheckedReport(report, self.scope)
+        try:
+            return CheckedReport(inspect(model, input), self.scope)
+        except ShapeInspectError as error:
+            self.scope.refused = (model, input)
+            cause = error.__cause__
+            raise error.with_traceback(None) from (
+                cause and cause.with_traceback(_users(cause.__traceback__))
+            )
+
+    def block(self, bindings: Mapping[str, int] | None = None) -> Block:
+        """Collect every failure of a block into one message; names bind afresh inside it.
+
+        Args:
+            bindings: names that are bound from the start.
+        """
+        return Block(self.scope, dict(bindings or {}))
+
+    def snapshot(self, model: Any, input: Any = None, name: str | None = None) -> None:  # noqa: A002  # as above
+        """Hold a model against the text kept beside the test, and write that text the first time.
+
+        Args:
+            model: whatever :func:`shapeinspect.inspect` takes, or a report.
+            input: the shapes of its inputs.
+            name: the snapshot's name; the test's by default. Two tests that name the same one
+                compare a port with its original: ``--shapes-update`` takes what the first one gives.
+
+        Raises:
+            AssertionError: if they differ, or if there is none and none may be written.
+        """
+        __tracebackhide__ = True
+        path = self._path(name)
+        # A snapshot that two tests share is rewritten by the first one, and holds for the other.
+        update = self.update and str(path) not in self.used
+        self.used.add(str(path))
+        now = text(self(model, input).report.model)
+        before = path.read_text(encoding="utf-8") if path.exists() else None
+        changed = difference(before, now) if before is not None else ""
+        if before is not None and not changed:
+            return
+        if before is not None and not update:
+            self.scope.fail(f"{path.name} differs from the model; --shapes-update rewrites it\n{changed}")
+        elif self.frozen:
+            what = "there is no" if before is None else "it would rewrite the"
+            self.scope.fail(
+                f"{what} snapshot {path.name}, and none is written in CI: run the test elsewhere first"
+            )
+        else:
+            _write(path, now)
+
+    def _path(self, name: str | None) -> Path:
+        """Return where a snapshot is kept; the second one without a name gets a number."""
+        if name is not None:
+            if not name or Path(name).name != name or name.startswith("."):
+                raise UsageError(f"a snapshot cannot be called {name!r}", expected="the name of a file")
+            return self.folder / f"{name}.txt"
+        self._unnamed += 1
+        return self.folder / (f"{self.name}-{self._unnamed}.txt" if self._unnamed > 1 else f"{self.name}.txt")
+
+    def __repr__(self) -> str:
+        return f"<shapes of {self.name}>"
+
+
+def _users(traceback: TracebackType | None) -> TracebackType | None:
+    """Leave out the frames of shapeinspect and of installed packages."""
+    if traceback is None:
+        return None
+    after = _users(traceback.tb_next)
+    code, name = traceback.tb_frame.f_code, str(traceback.tb_frame.f_globals.get("__name__", ""))
+    parts = Path(code.co_filename).parts
+    if name.startswith("shapeinspect") or {"site-packages", "dist-packages"} & set(parts) or "<" in parts[0]:
+        return after
+    return TracebackType(after, traceback.tb_frame, traceback.tb_lasti, traceback.tb_lineno)
+
+
+def _write(path: Path, content: str) -> None:
+    """Write a file at once, so that tests running side by side never see half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(content)
+    Path(temporary).replace(path)

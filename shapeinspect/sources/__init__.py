@@ -1,0 +1,1 @@
+"""What was asked for: paths, URLs, import strings, live objects."""

@@ -1,0 +1,82 @@
+"""Live models named by ``package.module:attribute``: the one place that runs a user's code by name."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import os
+import sys
+
+from shapeinspect.errors import ModelCodeError, UsageError
+from shapeinspect.sources.source import Source, from_object
+
+
+def from_import_string(text: str) -> Source:
+    """Import a model by its name; a class or a factory is called without arguments.
+
+    The current directory is searched first, as ``python -m`` does.
+
+    Args:
+        text: ``package.module:attribute``.
+
+    Raises:
+        UsageError: if there is no such module or attribute.
+        ModelCodeError: if the module or the factory raises.
+
+    Example:
+        >>> from_import_string("fractions:Fraction").target
+        Fraction(0, 1)
+    """
+    module_name, _, attribute = text.partition(":")
+    here = os.getcwd()
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        found: object = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not (module_name == error.name or module_name.startswith(error.name + ".")):
+            raise ModelCodeError(
+                f'importing "{module_name}" failed: {error}', hint="install what the module imports"
+            ) from error
+        raise UsageError(
+            f'there is no module "{error.name}"',
+            where=f'"{text}", searched in "{here}" and the installed packages',
+            hint="run from the directory that holds it, or give a file's path",
+        ) from None
+    except Exception as error:
+        raise ModelCodeError(f'importing "{module_name}" failed: {_said(error)}') from error
+    for name in attribute.split("."):
+        try:
+            found = getattr(found, name)
+        except AttributeError:
+            raise UsageError(
+                f'"{module_name}" has no attribute "{attribute}"', hint=_close(found, name)
+            ) from None
+    if inspect.isclass(found) or inspect.isroutine(found) or isinstance(found, functools.partial):
+        found = _build(text, found)
+    return from_object(found, text)
+
+
+def _build(text: str, factory: object) -> object:
+    try:
+        return factory()  # type: ignore[operator]  # the caller has seen that it is callable
+    except Exception as error:
+        needs_arguments = isinstance(error, TypeError) and "argument" in str(error)
+        raise ModelCodeError(
+            f'calling "{text}" failed: {_said(error)}',
+            hint="write a function without arguments that returns the model, and name that"
+            if needs_arguments
+            else None,
+        ) from error
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _close(owner: object, name: str) -> str | None:
+    import difflib
+
+    close = difflib.get_close_matches(name, dir(owner), n=3)
+    return "did you mean " + " or ".join(f'"{found}"' for found in close) + "?" if close else None

@@ -1,0 +1,423 @@
+"""What was asked for: a path, an import string or a live object, with the head bytes read once."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePath
+from typing import Any, BinaryIO, Protocol
+
+from shapeinspect.dims import UNKNOWN, Dim, Shape, symbol
+from shapeinspect.errors import UnreadableFileError, UsageError
+
+#: How many bytes of a file are read before an adapter is chosen.
+HEAD = 4096
+
+_IMPORT = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
+_DTYPE = re.compile(r"(?:bool|bfloat16|complex(?:64|128)|float(?:16|32|64)|u?int(?:8|16|32|64))")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+#: What file systems allow in bytes.
+_LONGEST_NAME, _LONGEST_PATH = 255, 2048
+#: A model cache keeps every file once, under its hash, and links to it.
+_CACHE_LINK = re.compile(r"(?:\.\./){1,8}blobs/[0-9A-Za-z_-]{8,128}")
+_DIM = re.compile(r"\d+|[^\W\d]\w*|\?")
+_NAMES = "a path, or package.module:attribute for a model in Python code"
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """The shape of one input, as ``--input`` names it.
+
+    Args:
+        shape: its lengths; symbols and unknown ones are allowed.
+        name: the input's name, or None for the next one in order.
+        dtype: its element type in numpy's spelling, or None for the model's own.
+
+    Example:
+        >>> InputSpec.parse("ids=2,17:int64")
+        InputSpec(shape=(2, 17), name='ids', dtype='int64')
+    """
+
+    shape: Shape
+    name: str | None = None
+    dtype: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> InputSpec:
+        """Read ``[name=]2,3,224,224[:dtype]``.
+
+        Args:
+            text: lengths separated by ``,`` or ``x``; ``?`` is an unknown length, a word a symbol.
+
+        Raises:
+            UsageError: if the text is no shape.
+
+        Example:
+            >>> InputSpec.parse("1x3xHxW").shape
+            (1, 3, H, W)
+        """
+        name, equals, rest = text.rpartition("=")
+        body, colon, dtype = rest.partition(":")
+        if colon and not _DTYPE.fullmatch(dtype.strip()):
+            raise UsageError(
+                f"--input {text}: {dtype!r} is no dtype",
+                expected="a dtype such as float32, bfloat16, int64 or bool",
+            )
+        body = body.strip().removeprefix("(").removesuffix(")").strip().rstrip(",")
+        numeric = re.fullmatch(r"(?:\d+|[A-Z?])(?:x(?:\d+|[A-Z?]))+", body)
+        parts = [part.strip() for part in (body.split("x") if numeric else body.split(","))] if body else []
+        for part in parts:
+            if not _DIM.fullmatch(part):
+                raise UsageError(
+                    f"--input {text} is no shape",
+                    expected="lengths separated by commas, such as 1,3,224,224 or ids=2,17:int64",
+                    got=repr(part),
+                )
+        return cls(
+            tuple(_dim(part) for part in parts), name.strip() if equals else None, dtype.strip() or None
+        )
+
+
+def _dim(text: str) -> Dim:
+    return UNKNOWN if text == "?" else int(text) if text.isdecimal() else symbol(text)
+
+
+class Opener(Protocol):
+    """What opens a file that is not on this machine, as ``shapeinspect.sources.remote`` makes it."""
+
+    @property
+    def name(self) -> str:
+        """The file's or directory's own name, without what leads to it."""
+
+    def open(self) -> BinaryIO:
+        """Open the file for reading bytes.
+
+        Raises:
+            UnreadableFileError: if it cannot be opened.
+        """
+
+    def sibling(self, name: str) -> Source:
+        """Return the source of a file beside this one, or inside this directory.
+
+        Args:
+            name: a relative path that does not lead outside.
+
+        Raises:
+            UsageError: if there is no such file.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One request, before any adapter has looked at it.
+
+    Args:
+        label: what was asked for, as the user named it.
+        path: the file or directory on this machine; None for anything else.
+        head: the first ``HEAD`` bytes of a file.
+        size: the file's length in bytes; None for anything else.
+        entries: the names in a directory, sorted.
+        target: the live object; None for a file.
+        inputs: the shapes asked for with ``--input``, in order.
+        example: real example inputs: ``(args, kwargs)``; None if there are none.
+        opener: opens a file that is elsewhere; None for one on this machine.
+        findings: whether an adapter is to look for mistakes that the shapes alone do not show, at the
+            price of a second look.
+
+    Example:
+        >>> Source("model", target=object()).is_live
+        True
+    """
+
+    label: str
+    path: Path | None = None
+    head: bytes = b""
+    size: int | None = None
+    entries: tuple[str, ...] = ()
+    target: object | None = field(default=None, repr=False)
+    inputs: tuple[InputSpec, ...] = ()
+    example: tuple[tuple[Any, ...], dict[str, Any]] | None = field(default=None, repr=False)
+    opener: Opener | None = field(default=None, repr=False)
+    findings: bool = False
+
+    @property
+    def is_live(self) -> bool:
+        """Whether this is an object in memory and not a file."""
+        return self.path is None and self.opener is None
+
+    @property
+    def asked(self) -> tuple[InputSpec, ...]:
+        """The shapes of its inputs, as they were named or as the example tensors have them.
+
+        Example:
+            >>> with_inputs(from_object(3), {"x": (2, 3)}).asked
+            (InputSpec(shape=(2, 3), name='x', dtype=None),)
+        """
+        if self.inputs or self.example is None:
+            return self.inputs
+        args, kwargs = self.example
+        return tuple(spec for value in (*args, kwargs) for spec in _specs_of(value, None))
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether this is a directory."""
+        return not self.is_live and self.size is None
+
+    @property
+    def name(self) -> str:
+        """The file's or directory's own name, without what leads to it; empty for a live object."""
+        if self.opener is not None:
+            return self.opener.name
+        return self.path.name if self.path is not None else ""
+
+    @property
+    def suffix(self) -> str:
+        """The file name's ending in lower case, such as ``".onnx"``, or an empty text."""
+        return PurePath(self.name).suffix.lower()
+
+    @property
+    def modules(self) -> frozenset[str]:
+        """The top-level module names of the live object's classes; nothing is imported to find them."""
+        if self.target is None:
+            return frozenset()
+        kind = self.target if isinstance(self.target, type) else type(self.target)
+        return frozenset(str(base.__module__).partition(".")[0] for base in kind.__mro__)
+
+    def open(self) -> BinaryIO:
+        """Open the file for reading bytes; the caller closes it.
+
+        Raises:
+            UnreadableFileError: if it cannot be opened.
+        """
+        if self.opener is not None:
+            return self.opener.open()
+        if self.path is None:
+            raise UsageError(f'"{self.label}" is no file')
+        try:
+            return io.BufferedReader(io.FileIO(self.path, "r"))
+        except OSError as error:
+            raise UnreadableFileError(self.label, error.strerror or str(error)) from None
+
+    def sibling(self, name: str) -> Source:
+        """Return the source of a file that this one names, beside it (or inside this directory).
+
+        Args:
+            name: a relative path, as the file spells it.
+
+        Raises:
+            UnreadableFileError: if the name or a link leads outside; a model cache's links to its blobs
+                are ordinary.
+            UsageError: if there is no such file.
+
+        Example:
+            >>> from_path("pyproject.toml").sibling("README.md").label
+            'README.md'
+        """
+        if self.opener is not None:
+            check_inside(name, self.label)
+            return self.opener.sibling(name)
+        if self.path is None:
+            raise UsageError(f'"{self.label}" is no file')
+        check_inside(name, self.label)
+        folder = self.path if self.is_directory else self.path.parent
+        _check_links(folder, name, self.label)
+        return from_path(folder / name)
+
+    def local(self, purpose: str) -> Path:
+        """Return the path, for what can read files on this machine only.
+
+        Args:
+            purpose: what needs it, for the error.
+
+        Raises:
+            UsageError: if the file is elsewhere.
+        """
+        if self.path is None:
+            raise UsageError(
+                f'"{self.label}" is not on this machine, and {purpose} reads local files only',
+                hint="copy it here first",
+            )
+        return self.path
+
+
+def check_inside(name: str, label: str) -> None:
+    """Refuse a path from a file that could lead anywhere but below that file's directory, or nowhere.
+
+    The check is lexical: nothing is looked up.
+
+    Args:
+        name: the path as the file spells it.
+        label: the file that names it, for the error.
+
+    Raises:
+        UnreadableFileError: for an absolute path, a drive, ``..``, a backslash or a NUL, and for a
+            name that is too long.
+
+    Example:
+        >>> check_inside("data/a.bin", "m.onnx")
+    """
+    parts = name.split("/")
+    if (
+        not name
+        or name.startswith("/")
+        or any(char in name for char in "\\\0:")
+        or any(part in ("..", ".", "") for part in parts[1:])
+        or parts[0] in ("..", "")
+    ):
+        raise UnreadableFileError(label, f"it names a path outside its own directory: {name!r}")
+    sizes = [len(part.encode("utf-8", "replace")) for part in parts]
+    if sum(sizes) > _LONGEST_PATH or max(sizes) > _LONGEST_NAME or _SURROGATE.search(name):
+        raise UnreadableFileError(label, f"it names a path that no file can have: {name[:80]!r}")
+
+
+def _check_links(folder: Path, name: str, label: str) -> None:
+    # What a link says is looked at, and not what it leads to.
+    at = folder
+    for part in name.split("/"):
+        at /= part
+        if not os.path.islink(at):
+            continue
+        target = os.readlink(at)
+        if not _CACHE_LINK.fullmatch(target) and (os.path.isabs(target) or ".." in PurePath(target).parts):
+            raise UnreadableFileError(
+                label,
+                f"{name!r} is a link that leads outside its directory: {target!r}",
+                hint="name the directory that the link leads to",
+            )
+
+
+def from_path(path: str | os.PathLike[str], label: str | None = None) -> Source:
+    """Look at a file or directory: its head bytes, its size, its entries.
+
+    Args:
+        path: where it is.
+        label: how errors and tables name it; the path itself by default.
+
+    Raises:
+        UsageError: if there is nothing there.
+        UnreadableFileError: if it cannot be read.
+    """
+    if path == "":
+        raise UsageError("the model's name is empty", hint=_NAMES)
+    where = Path(path)
+    shown = label or str(path)
+    try:
+        if where.is_dir():
+            return Source(shown, where, entries=tuple(sorted(os.listdir(where))))
+        if not where.is_file():
+            if where.exists():
+                raise UnreadableFileError(shown, "it is neither a file nor a directory")
+            raise UsageError(f'there is no file "{shown}"', hint=_nearby(where))
+        with io.FileIO(where, "r") as file:
+            return Source(shown, where, file.read(HEAD), os.fstat(file.fileno()).st_size)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UnreadableFileError(shown, reason) from None
+
+
+def _nearby(path: Path) -> str:
+    folder = path.parent
+    if not folder.is_dir():
+        return f'there is no directory "{folder}" either'
+    import difflib
+
+    names = [entry.name for _, entry in zip(range(2000), folder.iterdir(), strict=False)]
+    close = difflib.get_close_matches(path.name, names, n=3)
+    if close:
+        return "did you mean " + " or ".join(f'"{folder / name}"' for name in close) + "?"
+    return _NAMES
+
+
+def is_import_string(text: str) -> bool:
+    """Tell whether a text has the form ``package.module:attribute``.
+
+    Args:
+        text: what the user typed.
+
+    Example:
+        >>> is_import_string("torch.nn:ReLU"), is_import_string("model.onnx")
+        (True, False)
+    """
+    return _IMPORT.fullmatch(text) is not None
+
+
+def from_object(target: object, label: str | None = None) -> Source:
+    """Wrap a live object.
+
+    Args:
+        target: a model, or what makes one.
+        label: how tables name it; its class's name by default.
+
+    Example:
+        >>> from_object(3).label
+        'int'
+    """
+    return Source(label or type(target).__name__, target=target)
+
+
+def with_inputs(source: Source, inputs: Any) -> Source:
+    """Add what the user said about the inputs.
+
+    Args:
+        source: the request so far.
+        inputs: a shape, a text as for ``--input``, a mapping of names to these, a sequence of
+            them, or real example tensors (a tensor, or a tuple of positional arguments).
+
+    Raises:
+        UsageError: if it is none of these.
+
+    Example:
+        >>> with_inputs(from_object(3), (1, 3, 8, 8)).inputs[0].shape
+        (1, 3, 8, 8)
+    """
+    if inputs is None:
+        return source
+    if isinstance(inputs, str | InputSpec) or _is_shape(inputs):
+        return replace(source, inputs=(_spec(inputs),))
+    if isinstance(inputs, Mapping):
+        if all(_is_spec(value) for value in inputs.values()):
+            return replace(source, inputs=tuple(replace(_spec(v), name=str(k)) for k, v in inputs.items()))
+        return replace(source, example=((), dict(inputs)))
+    if isinstance(inputs, list | tuple):
+        if inputs and all(_is_spec(value) for value in inputs):
+            return replace(source, inputs=tuple(_spec(value) for value in inputs))
+        return replace(source, example=(tuple(inputs), {}))
+    if hasattr(inputs, "shape"):
+        return replace(source, example=((inputs,), {}))
+    raise UsageError(
+        f"input={inputs!r} is no shape",
+        expected="a shape such as (1, 3, 224, 224), a text such as 'ids=2,17:int64', or example tensors",
+    )
+
+
+def _specs_of(value: Any, name: str | None) -> Iterator[InputSpec]:
+    """Yield the shapes of the tensors in an argument; a mapping names them."""
+    if isinstance(value, Mapping):
+        for key, one in value.items():
+            yield from _specs_of(one, str(key))
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _specs_of(one, name)
+    elif hasattr(value, "shape"):
+        yield InputSpec(tuple(UNKNOWN if length is None else int(length) for length in value.shape), name)
+
+
+def _is_shape(value: Any) -> bool:
+    if not isinstance(value, list | tuple) or not value:
+        return type(value).__name__ == "Size" or (isinstance(value, list | tuple) and not value)
+    return all(dim is None or (isinstance(dim, int) and not isinstance(dim, bool)) for dim in value)
+
+
+def _is_spec(value: Any) -> bool:
+    return isinstance(value, str | InputSpec) or _is_shape(value)
+
+
+def _spec(value: str | InputSpec | Iterable[int | None]) -> InputSpec:
+    if isinstance(value, InputSpec):
+        return value
+    if isinstance(value, str):
+        return InputSpec.parse(value)
+    return InputSpec(tuple(UNKNOWN if dim is None else int(dim) for dim in value))
