@@ -17,8 +17,6 @@ from shapeinspect.layout.pattern import parse
 
 Close = Callable[[Any, Any], None]
 
-RNG = np.random.default_rng(0)
-
 #: An op and its input, the shape of its weight, the axis, the block, and the letters of the scales.
 CASES: list[tuple[str, tuple[int, ...], tuple[int, ...], dict[str, int], str, str]] = [
     ("Conv", (2, 3, 8, 9), (5, 3, 2, 4), {"axis": 0}, "o", "o"),
@@ -71,14 +69,15 @@ def test_scales_stand_along_the_axes_that_their_letters_say(
     common: str,
     tmp_path: Path,
 ) -> None:
+    rng = np.random.default_rng(0)
     axis, block = settings.get("axis", 1), settings.get("block_size", 1)
     lengths = [length // block if at == axis % len(shape) else length for at, length in enumerate(shape)]
     scales = tuple(lengths) if "block_size" in settings else (shape[axis],) if native else ()
     settings = settings if native else {}
     arrays = {
-        "wq": RNG.integers(-99, 99, shape).astype(np.int8),
-        "s": RNG.random(scales).astype(np.float32),
-        "z": RNG.integers(-9, 9, scales).astype(np.int8),
+        "wq": rng.integers(-99, 99, shape).astype(np.int8),
+        "s": rng.random(scales).astype(np.float32),
+        "z": rng.integers(-9, 9, scales).astype(np.int8),
     }
     model = _model(op, given, arrays, settings)
     path = tmp_path / "m.onnx"
@@ -102,15 +101,16 @@ def test_scales_stand_along_the_axes_that_their_letters_say(
             array = np.repeat(array, block, known.index("block"))  # noqa: PLW2901  # one for each place
         spread.append(array.reshape(ends))
     plain = ((arrays["wq"] - spread[1]) * spread[0]).astype(np.float32)
-    x = RNG.integers(0, 11, given) if op == "Gather" else RNG.random(given).astype(np.float32)
+    x = rng.integers(0, 11, given) if op == "Gather" else rng.random(given).astype(np.float32)
     expected = _run(_model(op, given, {"w": plain}, {}), x)
     close(_run(model, x), expected)
 
 
 def test_a_quantized_network_is_written_in_the_common_convention(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
     arrays = {
-        "wq": RNG.integers(-99, 99, (6, 10)).astype(np.int8),
-        "s": RNG.random((3, 10)).astype(np.float32),
+        "wq": rng.integers(-99, 99, (6, 10)).astype(np.int8),
+        "s": rng.random((3, 10)).astype(np.float32),
         "z": np.zeros((3, 10), np.int8),
     }
     onnx.save(_model("MatMul", (2, 6), arrays, {"axis": 0, "block_size": 2}), tmp_path / "m.onnx")
