@@ -178,11 +178,11 @@ def test_nothing_is_opened_but_the_file(programs) -> None:
     code = f"""
 import sys
 from shapeinspect.sources.source import from_path
-from shapeinspect_torch import export_file
+from shapeinspect_torch.exported import archive
 import shapeinspect_torch.checkpoints.checkpoint
 opened = []
 sys.addaudithook(lambda name, args: opened.append(str(args[0])) if name == "open" else None)
-export_file.read_export(from_path({str(path)!r}))
+archive.read_export(from_path({str(path)!r}))
 print([name for name in opened if name != {str(path)!r} and not name.endswith((".pyc", ".py"))])
 print("torch" in sys.modules)
 """

@@ -108,7 +108,13 @@ class Walk:
         return [known.get(id(one)) or Tensor(self.value("output", None, None), one) for one in graph.outputs]
 
     def node(self, node: Any, parts: tuple[str, ...], known: Mapping[int, Tensor]) -> list[Tensor]:
-        """Execute one call of Keras's graph."""
+        """Run one call of Keras's graph and return its outputs.
+
+        Args:
+            node: the call.
+            parts: the path of the layer that holds the graph.
+            known: the tensors so far, by the identity of Keras's own.
+        """
         operation = node.operation
         inputs = [known[id(one)] for one in node.input_tensors]
         args, kwargs = node.arguments.fill_in({key: tensor.symbol for key, tensor in known.items()})
