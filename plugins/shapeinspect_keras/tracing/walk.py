@@ -126,7 +126,14 @@ class Walk:
         return self.call(operation, parts, Arguments(args, kwargs, inputs, by_symbol), made)
 
     def recomputed(self, operation: Any, args: Any, kwargs: Any, outputs: Sequence[Any]) -> list[Any]:
-        """Ask an operation for the shapes it makes of other inputs than it was first called on."""
+        """Ask an operation for the shapes it makes of other inputs than it was first called on.
+
+        Args:
+            operation: the layer or operation.
+            args: its positional arguments.
+            kwargs: its named arguments.
+            outputs: what it gave on its first call.
+        """
         import keras
 
         try:
@@ -138,7 +145,14 @@ class Walk:
     def call(
         self, operation: Any, parts: tuple[str, ...], given: Arguments, made: Sequence[Any]
     ) -> list[Tensor]:
-        """Add a call of one layer or operation, and of what is inside it."""
+        """Add a call of one layer or operation, and of what is inside it.
+
+        Args:
+            operation: the layer or operation.
+            parts: the path of the layer that holds it.
+            given: the arguments of the call.
+            made: what the call gave.
+        """
         name = graphs.keras_class(operation)
         shapes = [self.values[tensor.name].shape for tensor in given.inputs]
         path = self.register(operation, parts, name, shapes)
@@ -161,7 +175,13 @@ class Walk:
         return outputs
 
     def inside(self, operation: Any, layer: Layer, given: Arguments) -> list[Tensor] | None:
-        """Walk what is inside a container; None where it cannot be followed."""
+        """Walk what is inside a container; None where it cannot be followed.
+
+        Args:
+            operation: the layer or operation.
+            layer: the layer in the core's values.
+            given: the arguments of the call.
+        """
         model = graphs.functional(operation)
         if model is not None:
             return self.graph(graphs.of_functional(model), layer.parts, entering(model, given))
@@ -171,7 +191,13 @@ class Walk:
         return self.followed(operation, layer.parts, given)
 
     def followed(self, operation: Any, parts: tuple[str, ...], given: Arguments) -> list[Tensor] | None:
-        """Draw the graph of a layer that keeps none, on fresh symbols, and walk it."""
+        """Draw the graph of a layer that keeps none, on fresh symbols, and walk it.
+
+        Args:
+            operation: the layer or operation.
+            parts: the path of the layer that holds it.
+            given: the arguments of the call.
+        """
         import keras
 
         fresh: dict[int, Any] = {}
@@ -199,7 +225,13 @@ class Walk:
         return self.graph(graph, parts, [by_symbol[id(one)] for one in graph.inputs])
 
     def distributed(self, operation: Any, layer: Layer, given: Arguments) -> None:
-        """Run the layer inside a ``TimeDistributed`` once on all steps: batch and time as one axis."""
+        """Run the layer inside a ``TimeDistributed`` once on all steps: batch and time as one axis.
+
+        Args:
+            operation: the layer or operation.
+            layer: the layer in the core's values.
+            given: the arguments of the call.
+        """
         import keras
 
         child = operation.layer
@@ -219,7 +251,13 @@ class Walk:
     # Facts
 
     def batch(self, operation: Any, layer: Layer, shapes: Sequence[Shape | None]) -> Dim | None:
-        """Return the batch that a call keeps as its first axis, or None."""
+        """Return the batch that a call keeps as its first axis, or None.
+
+        Args:
+            operation: the layer or operation.
+            layer: the layer in the core's values.
+            shapes: the shape of each input.
+        """
         import keras
 
         first = [shape[0] for shape in shapes if shape]
@@ -231,7 +269,15 @@ class Walk:
         return first[0] if keeps_batch(layer.kind, layer.attributes, rank) else None
 
     def output(self, path: str, made: Any, index: int, count: int, batch: Dim | None) -> Tensor:
-        """Add one output value of a call."""
+        """Add one output value of a call.
+
+        Args:
+            path: the layer's path.
+            made: what the call gave.
+            index: which output it is.
+            count: how many outputs there are.
+            batch: the length of the first axis where it is the batch, else None.
+        """
         name = f"{path}:{index}" if count > 1 else path
         if made is None or made.shape is None:
             return Tensor(self.value(name, None, None), made)
@@ -241,7 +287,14 @@ class Walk:
         return Tensor(self.value(name, shape, str(made.dtype)), made)
 
     def inputs(self, operation: Any, name: str | None, path: str, given: Arguments) -> tuple[str, ...]:
-        """Order a call's inputs; an operation's arrays become values of their own."""
+        """Order a call's inputs; an operation's arrays become values of their own.
+
+        Args:
+            operation: the layer or operation.
+            name: the Keras class that it behaves as, or None.
+            path: the layer's path.
+            given: the arguments of the call.
+        """
         import keras
 
         special = attended(name, given.args, given.kwargs)
@@ -261,7 +314,14 @@ class Walk:
     def register(
         self, operation: Any, parts: tuple[str, ...], name: str | None, shapes: Sequence[Shape | None]
     ) -> str:
-        """Add a layer or operation unless it is there; return its path."""
+        """Add a layer or operation unless it is there; return its path.
+
+        Args:
+            operation: the layer or operation.
+            parts: the path of the layer that holds it.
+            name: the Keras class that it behaves as, or None.
+            shapes: the shape of each input.
+        """
         if id(operation) in self.paths:
             return self.paths[id(operation)]
         own, number = str(operation.name), 0
@@ -274,7 +334,12 @@ class Walk:
         return path
 
     def idle(self, container: Any, parts: tuple[str, ...]) -> None:
-        """Add the layers inside a container that no call reached."""
+        """Add the layers inside a container that no call reached.
+
+        Args:
+            container: the layer whose inner layers are meant.
+            parts: the path of the layer that holds it.
+        """
         model = graphs.functional(container)
         for child in model.layers if model is not None else container._layers:
             if id(child) == id(model):
