@@ -113,9 +113,9 @@ def explain_error(error: BaseException, model: object | None = None) -> Diagnosi
         found = _diagnose(rerun)
         text = describe(found)
     except Exception as problem:  # noqa: BLE001  # a fault of the diagnosis must not hide the user's exception
-        _note(error, f"shapeinspect: no diagnosis ({type(problem).__name__}: {problem})", None)
+        add_diagnosis(error, f"shapeinspect: no diagnosis ({type(problem).__name__}: {problem})", None)
         return None
-    _note(error, f"shapeinspect: {text}", found)
+    add_diagnosis(error, f"shapeinspect: {text}", found)
     return found
 
 
@@ -254,7 +254,14 @@ def _load(name: str) -> Debugger:
     return found
 
 
-def _note(error: BaseException, text: str, found: Diagnosis | None) -> None:
+def add_diagnosis(error: BaseException, text: str, found: Diagnosis | None) -> None:
+    """Add a text to an exception: as a note, to its message, or on stderr, whichever it can carry.
+
+    Args:
+        error: the exception.
+        text: the text.
+        found: the diagnosis that the text describes; None where there is none.
+    """
     try:
         setattr(error, _MARK, found or text)
     except AttributeError:

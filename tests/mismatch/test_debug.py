@@ -99,7 +99,7 @@ def test_nothing_is_watched_while_all_goes_well() -> None:
 
 def test_without_notes_the_message_carries_the_text(capsys: pytest.CaptureFixture[str]) -> None:
     """Exceptions of Python 3.10 have no notes."""
-    from shapeinspect.api.debugging import _note
+    from shapeinspect.api.debugging import add_diagnosis
 
     class Old(RuntimeError):
         @property
@@ -107,10 +107,10 @@ def test_without_notes_the_message_carries_the_text(capsys: pytest.CaptureFixtur
             raise AttributeError
 
     error = Old("shapes differ")
-    _note(error, "shapeinspect: why", None)
+    add_diagnosis(error, "shapeinspect: why", None)
     assert str(error) == "shapes differ\nshapeinspect: why"
     assert capsys.readouterr().err == ""
-    _note(Old(), "shapeinspect: why", None)
+    add_diagnosis(Old(), "shapeinspect: why", None)
     assert capsys.readouterr().err == "shapeinspect: why\n"
 
 

@@ -278,7 +278,9 @@ def test_a_redirect_with_a_signature_is_not_shown(server) -> None:
 def test_the_hub_by_its_address_for_browsers(server) -> None:
     from urllib.parse import urlsplit
 
-    from shapeinspect.sources.remote.http import _hint
+    from shapeinspect.sources.remote.http import redirect_hint
 
-    assert _hint(urlsplit("https://huggingface.co/me/net/resolve/main/a/m.pt")) == "hf://me/net/a/m.pt"
-    assert _hint(urlsplit("https://huggingface.co/me/net/resolve/v1/m.pt")) == "hf://me/net@v1/m.pt"
+    assert (
+        redirect_hint(urlsplit("https://huggingface.co/me/net/resolve/main/a/m.pt")) == "hf://me/net/a/m.pt"
+    )
+    assert redirect_hint(urlsplit("https://huggingface.co/me/net/resolve/v1/m.pt")) == "hf://me/net@v1/m.pt"

@@ -81,7 +81,12 @@ def _host(url: SplitResult) -> tuple[str, str]:
     return url.scheme, url.netloc
 
 
-def _hint(url: SplitResult) -> str:
+def redirect_hint(url: SplitResult) -> str:
+    """Say how to read a file that a redirect to another host leads to.
+
+    Args:
+        url: the address that was asked for; a hub's for browsers has one for programs, too.
+    """
     found = _HUB_FILE.fullmatch(unquote(url.path)) if url.hostname in ("huggingface.co", "hf.co") else None
     if found is None:
         return "if you trust that host, name the file by its address there; or copy it to this machine"
@@ -221,7 +226,7 @@ class WebFile:
             raise UnreadableFileError(
                 self.label,
                 f"the server redirects to {there}; no other host is followed",
-                hint=_hint(self.url),
+                hint=redirect_hint(self.url),
             )
         if found.scheme not in ("http", "https") or (self.url.scheme == "https" != found.scheme):
             raise UnreadableFileError(self.label, f"the server redirects to {there}, which is not protected")
