@@ -11,7 +11,7 @@ from keras import layers
 from shapeinspect.ir import Frozen
 from shapeinspect.plugin_api.rerun import OnInput, OnLayer
 from shapeinspect_keras.debug.confirm import Confirm
-from shapeinspect_keras.debug.refused_call import _refuses
+from shapeinspect_keras.debug.refused_call import refuses
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def table() -> Confirm:
     model = keras.Sequential(
         [keras.Input((9, 6), name="words"), layers.LSTM(8, name="lstm"), layers.Dense(5, name="out")]
     )
-    return Confirm(model, {"words": (4, 9, 7)}, list(model.layers), _refuses)
+    return Confirm(model, {"words": (4, 9, 7)}, list(model.layers), refuses)
 
 
 def test_keras_takes_an_input_of_the_right_width(table: Confirm) -> None:
@@ -38,13 +38,13 @@ def test_keras_builds_a_model_anew_with_other_settings(table: Confirm) -> None:
 def test_onnxruntime_runs_a_feed_of_another_shape() -> None:
     import onnxruntime
 
-    from shapeinspect_onnx.debug.debugger import _runs
+    from shapeinspect_onnx.debug.debugger import runs_on_zeros
 
     session = onnxruntime.InferenceSession("tests/data/lenet.onnx")
     feed = {"image": np.zeros((2, 1, 28, 28), "float32")}
-    assert _runs(session, feed, (OnInput("image", (("resize", (2, 1, 32, 32)),)),)) is True
-    assert _runs(session, feed, (OnInput("image", (("resize", (2, 1, 30, 30)),)),)) is False
-    assert _runs(session, feed, (OnInput("image", (("resize", (2, 1, 4000, 4000)),)),)) is None
+    assert runs_on_zeros(session, feed, (OnInput("image", (("resize", (2, 1, 32, 32)),)),)) is True
+    assert runs_on_zeros(session, feed, (OnInput("image", (("resize", (2, 1, 30, 30)),)),)) is False
+    assert runs_on_zeros(session, feed, (OnInput("image", (("resize", (2, 1, 4000, 4000)),)),)) is None
 
 
 def _state(model: keras.Model) -> dict[str, object]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import re
 from collections.abc import Sequence
-from types import FrameType
 from typing import Any
 
 from shapeinspect.ir import Frozen, Layer, Model, Value
+from shapeinspect.plugin_api.frames import Place, constructor_arguments
 from shapeinspect.plugin_api.rerun import Change, Failure, OnCall, OnLayer, Rerun, Retried
 from shapeinspect_keras.tracing.guard import untouched
 from shapeinspect_keras.tracing.model import _everything
@@ -22,7 +21,7 @@ _SIZES = re.compile(
 _NAMES = {"groups": "groups", "filters": "out_channels"}
 
 
-def building(message: str, where: str | None, frames: Sequence[tuple[FrameType, int]]) -> Rerun | None:
+def building(message: str, where: str | None, frames: Sequence[Place]) -> Rerun | None:
     """Find the layer whose groups do not divide its filters.
 
     Args:
@@ -36,11 +35,7 @@ def building(message: str, where: str | None, frames: Sequence[tuple[FrameType, 
         made = frame.f_locals.get("self")
         if frame.f_code.co_name != "__init__" or not isinstance(made, keras.Layer):
             continue
-        given = {
-            key: frame.f_locals[key]
-            for key in inspect.signature(type(made).__init__).parameters
-            if key in frame.f_locals and key not in ("self", "kwargs")
-        } | dict(frame.f_locals.get("kwargs", {}))
+        given = constructor_arguments(frame)
         if not all(isinstance(given.get(key), int) and given[key] > 0 for key in _NAMES):
             return None
         name = str(given.get("name") or type(made).__name__)

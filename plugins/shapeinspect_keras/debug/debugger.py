@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import linecache
-import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from shapeinspect.ir import Frozen
+from shapeinspect.plugin_api.frames import in_packages, traceback_frames, user_line
 from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
 from shapeinspect.sources.source import Source
 from shapeinspect_keras.debug.spelling import Speller
@@ -22,7 +20,8 @@ if TYPE_CHECKING:
 _RUNS = frozenset({
     "fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch",
 })  # fmt: skip
-_PACKAGES = tuple(f"{os.sep}{name}{os.sep}" for name in ("keras", "tensorflow"))
+#: The packages whose lines are not the user's: Keras, its backends, and this plug-in.
+_PACKAGES = ("keras", "tensorflow", "torch", "jax", "numpy", "shapeinspect_keras")
 
 
 class KerasDebugger(Debugger):
@@ -40,22 +39,23 @@ class KerasDebugger(Debugger):
             yield found
         from shapeinspect_keras.debug.tf_operation import operation
 
-        alone = operation(error, _where(_frames(error.__traceback__)))
+        alone = operation(error, user_line(traceback_frames(error.__traceback__), _PACKAGES))
         if alone is not None:
             yield alone
 
     def _called(self, error: BaseException) -> Rerun | Recorded | Iterator[Recorded] | None:
         """Find the call of a layer or of a model."""
-        frames = _frames(error.__traceback__)
+        frames = traceback_frames(error.__traceback__)
+        where = user_line(frames, _PACKAGES)
         if "Cannot batch tensors" in str(error):
             from shapeinspect_keras.debug.constructor_errors import batching
 
-            return batching(str(error), _where(frames))
-        if not any(f"{os.sep}keras{os.sep}" in frame.f_code.co_filename for frame, _ in frames):
+            return batching(str(error), where)
+        if not any(in_packages(frame.f_code.co_filename, ("keras",)) for frame, _ in frames):
             return None
         from shapeinspect_keras.debug import refused_call as refusal
 
-        said = refusal.Said(str(error), _where(frames))
+        said = refusal.Said(str(error), where)
         for frame, _ in frames:
             local = frame.f_locals
             if frame.f_code.co_name == "build" and {"self", "layer", "x"} <= local.keys():
@@ -131,23 +131,6 @@ class KerasDebugger(Debugger):
         refused = refusal.of_call(source.target, entrance.args, dict(entrance.kwargs), said)
         # On symbols Keras compares less than on numbers: a graph is walked by arithmetic, too.
         return refused or refusal.whole(source.target, entrance.args, said)
-
-
-def _frames(traceback: TracebackType | None) -> list[tuple[FrameType, int]]:
-    found = []
-    while traceback is not None:
-        found.append((traceback.tb_frame, traceback.tb_lineno))
-        traceback = traceback.tb_next
-    return found
-
-
-def _where(frames: list[tuple[FrameType, int]]) -> str | None:
-    for frame, number in reversed(frames):
-        file = frame.f_code.co_filename
-        if not any(package in file for package in _PACKAGES) and not file.startswith("<"):
-            line = linecache.getline(file, number, frame.f_globals).strip()
-            return f"{os.path.basename(file)}:{number}  {line}".rstrip()
-    return None
 
 
 DEBUGGER = KerasDebugger()

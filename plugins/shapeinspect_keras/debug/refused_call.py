@@ -6,11 +6,11 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from types import FrameType
 from typing import Any
 
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Call, Frozen, Layer, Model, Value
+from shapeinspect.plugin_api.frames import passed_arguments, traceback_frames
 from shapeinspect.plugin_api.rerun import Recorded
 from shapeinspect.sources.source import Source
 from shapeinspect_keras.debug.confirm import Confirm
@@ -196,7 +196,13 @@ def _innermost(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     return None
 
 
-def _refuses(model: Any, symbols: tuple[Any, ...]) -> bool:
+def refuses(model: Any, symbols: tuple[Any, ...]) -> bool:
+    """Tell whether a model refuses to be called.
+
+    Args:
+        model: the model or layer.
+        symbols: its inputs, Keras's symbolic tensors.
+    """
     return _innermost(model, symbols if len(symbols) == 1 else (list(symbols),), {}) is not None
 
 
@@ -224,17 +230,12 @@ def _call(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None
 def _called(error: BaseException) -> Iterator[_Refused]:
     import keras
 
-    traceback = error.__traceback__
-    while traceback is not None:
-        frame: FrameType = traceback.tb_frame
+    for frame, _ in traceback_frames(error.__traceback__):
         owner = frame.f_locals.get("self")
         if frame.f_code.co_name in ("__call__", "symbolic_call") and isinstance(owner, keras.Operation):
-            args, kwargs = frame.f_locals.get("args", ()), frame.f_locals.get("kwargs", {})
-            if any(
-                isinstance(one, keras.KerasTensor) for one in keras.tree.flatten([list(args), dict(kwargs)])
-            ):
-                yield _Refused(owner, tuple(args), dict(kwargs))
-        traceback = traceback.tb_next
+            args, kwargs = passed_arguments(frame)
+            if any(isinstance(one, keras.KerasTensor) for one in keras.tree.flatten([list(args), kwargs])):
+                yield _Refused(owner, args, kwargs)
 
 
 def _recorded(refused: _Refused, owner: Any, said: Said, data: bool) -> Recorded:
@@ -244,7 +245,7 @@ def _recorded(refused: _Refused, owner: Any, said: Said, data: bool) -> Recorded
         inner = read_model(Source(str(model.name), target=model))
         fed = dict(zip(inner.inputs, [lengths(tuple(one.shape)) for one in flat], strict=False))
         called_on = dict(zip(inner.inputs, [tuple(one.shape) for one in flat], strict=False))
-        confirm = Confirm(refused.operation, called_on, _held(refused.operation), _refuses) if data else None
+        confirm = Confirm(refused.operation, called_on, _held(refused.operation), refuses) if data else None
         return Recorded(
             inner,
             Frozen(fed),

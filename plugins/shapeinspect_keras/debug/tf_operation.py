@@ -6,11 +6,11 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import FrameType
 from typing import Any
 
 from shapeinspect.dims import UNKNOWN, Shape
 from shapeinspect.ir import Call, Frozen, Layer, Model, Value
+from shapeinspect.plugin_api.frames import traceback_frames
 from shapeinspect.plugin_api.rerun import Recorded
 from shapeinspect_keras.debug.spelling import Speller
 from shapeinspect_keras.tracing import graph as graphs
@@ -106,21 +106,13 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__context__
 
 
-def _stack(error: BaseException) -> list[FrameType]:
-    found, traceback = [], error.__traceback__
-    while traceback is not None:
-        found.append(traceback.tb_frame)
-        traceback = traceback.tb_next
-    return found
-
-
 def _owner(error: BaseException) -> Any:
     """Return the innermost Keras layer whose call is under way, or None."""
     import keras
 
     found = None
     for one in _chain(error):
-        for frame in _stack(one):
+        for frame, _ in traceback_frames(one.__traceback__):
             if frame.f_code.co_name != "error_handler" or _KERAS not in frame.f_code.co_filename:
                 continue
             bound = getattr(frame.f_locals.get("fn"), "__self__", None)
@@ -144,7 +136,7 @@ def _inside(owner: Any, scope: str) -> Any:
 def _of_frames(error: BaseException) -> _Operation | None:
     """Read the arguments of the innermost function of TensorFlow that is known."""
     for one in reversed(list(_chain(error))):
-        frames = _stack(one)
+        frames = [frame for frame, _ in traceback_frames(one.__traceback__)]
         for at in range(len(frames) - 1, -1, -1):
             frame = frames[at]
             if not frame.f_code.co_filename.endswith(_HERE):

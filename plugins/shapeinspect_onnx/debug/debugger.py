@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import functools
-import linecache
-import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from math import prod
-from types import FrameType, TracebackType
 from typing import Any
 
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Frozen
+from shapeinspect.plugin_api.frames import in_packages, traceback_frames, user_line
 from shapeinspect.plugin_api.rerun import (
     IN_NUMPY,
     Change,
@@ -26,7 +24,8 @@ from shapeinspect.plugin_api.rerun import (
 )
 from shapeinspect.sources.source import Source, from_path
 
-_PACKAGES = (f"{os.sep}onnxruntime{os.sep}", f"{os.sep}onnx{os.sep}")
+#: The packages whose lines are not the user's.
+_PACKAGES = ("onnxruntime", "onnx", "shapeinspect_onnx")
 
 
 class OnnxDebugger(Debugger):
@@ -36,10 +35,10 @@ class OnnxDebugger(Debugger):
 
     def recover(self, error: BaseException, model: object | None) -> Rerun | Recorded | None:
         """Find the failed run; see ``shapeinspect.plugin_api.rerun.Debugger``."""
-        frames = _frames(error.__traceback__)
-        where = _where(frames)
+        frames = traceback_frames(error.__traceback__)
+        where = user_line(frames, _PACKAGES)
         for frame, _ in frames:
-            if not any(package in frame.f_code.co_filename for package in _PACKAGES):
+            if not in_packages(frame.f_code.co_filename, _PACKAGES):
                 continue
             local = frame.f_locals
             session = local.get("self")
@@ -87,7 +86,7 @@ def _run(session: Any, feed: dict[str, Any], message: str, where: str | None) ->
     fed = {name: tuple(value.shape) for name, value in feed.items() if hasattr(value, "shape")}
     found = _recorded(source, fed, message, where, contract=False)
     facts = feeding.looked_up(message, feed, found.model)
-    return replace(found, facts=facts, confirm=functools.partial(_runs, session, feed))
+    return replace(found, facts=facts, confirm=functools.partial(runs_on_zeros, session, feed))
 
 
 def _recorded(
@@ -112,8 +111,17 @@ def _recorded(
 _NUMBERS = 4_000_000
 
 
-def _runs(session: Any, feed: dict[str, Any], changes: Sequence[Change]) -> bool | None:
-    """Run the session on zeros of the changed shapes; None where the model would have to change."""
+def runs_on_zeros(session: Any, feed: dict[str, Any], changes: Sequence[Change]) -> bool | None:
+    """Run a session on zeros of the changed shapes.
+
+    Args:
+        session: the session of onnxruntime.
+        feed: the arrays that it was fed, by name.
+        changes: what is changed of their shapes.
+
+    Returns:
+        Whether it runs; None where the model would have to change, or a feed is too large to try.
+    """
     import numpy as np
 
     shapes = {name: tuple(value.shape) for name, value in feed.items() if hasattr(value, "shape")}
@@ -138,23 +146,6 @@ def _of_session(session: Any) -> Source | None:
     from onnx import ModelProto
 
     return Source("the session's model", target=ModelProto.FromString(content))
-
-
-def _frames(traceback: TracebackType | None) -> list[tuple[FrameType, int]]:
-    found = []
-    while traceback is not None:
-        found.append((traceback.tb_frame, traceback.tb_lineno))
-        traceback = traceback.tb_next
-    return found
-
-
-def _where(frames: list[tuple[FrameType, int]]) -> str | None:
-    for frame, number in reversed(frames):
-        file = frame.f_code.co_filename
-        if not any(package in file for package in _PACKAGES):
-            line = linecache.getline(file, number, frame.f_globals).strip()
-            return f"{os.path.basename(file)}:{number}  {line}".rstrip()
-    return None
 
 
 DEBUGGER = OnnxDebugger()

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import ast
 import functools
-import inspect
 import re
 from collections.abc import Sequence
-from types import FrameType
 from typing import Any
 
 from shapeinspect.ir import Frozen, Layer, Model, Value
+from shapeinspect.plugin_api.frames import Place, constructor_arguments, is_library
 from shapeinspect.plugin_api.rerun import Change, Failure, OnCall, OnInput, OnLayer, Rerun, Retried
-from shapeinspect_torch.tracing.recorder import is_ours
+from shapeinspect_torch.tracing.recorder import PACKAGES
 from shapeinspect_torch.vocabulary.kinds import describe
 
 #: What has to divide what, by the beginning of the class's name.
@@ -25,7 +24,7 @@ _DIVIDES: dict[str, tuple[str, tuple[str, ...]]] = {
 _SIZES = re.compile(r"got \[(?P<first>[\d, ]*)\] at entry \d+ and \[(?P<other>[\d, ]*)\] at entry")
 
 
-def building(message: str, where: str | None, frames: Sequence[tuple[FrameType, int]]) -> Rerun | None:
+def building(message: str, where: str | None, frames: Sequence[Place]) -> Rerun | None:
     """Find the layer whose settings do not divide.
 
     Args:
@@ -41,13 +40,9 @@ def building(message: str, where: str | None, frames: Sequence[tuple[FrameType, 
             continue
         name = type(made).__name__
         row = next((row for start, row in _DIVIDES.items() if name.startswith(start)), None)
-        if row is None or not is_ours(frame.f_code.co_filename):
+        if row is None or not is_library(frame.f_code.co_filename, PACKAGES):
             continue
-        given = {
-            key: frame.f_locals[key]
-            for key in inspect.signature(type(made).__init__).parameters
-            if key in frame.f_locals and key not in ("self", "device")
-        }
+        given = {key: one for key, one in constructor_arguments(frame).items() if key != "device"}
         setting, wholes = row
         lengths = {key: given.get(key) for key in wholes}
         numbers = (given.get(setting), *lengths.values())

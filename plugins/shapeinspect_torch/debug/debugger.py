@@ -10,11 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from shapeinspect.errors import UsageError
 from shapeinspect.ir import Frozen
+from shapeinspect.plugin_api.frames import (
+    Place,
+    in_packages,
+    is_library,
+    passed_arguments,
+    traceback_frames,
+    user_line,
+    user_place,
+)
 from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
 from shapeinspect.sources.source import Source
-from shapeinspect_torch.debug.frames import frames as frames_of
-from shapeinspect_torch.debug.frames import user_line
-from shapeinspect_torch.tracing.recorder import is_ours
+from shapeinspect_torch.tracing.recorder import PACKAGES
 
 if TYPE_CHECKING:
     from shapeinspect_torch.debug.rerun import TorchRerun
@@ -46,7 +53,7 @@ class TorchDebugger(Debugger):
         """Find the failed call; see ``shapeinspect.plugin_api.rerun.Debugger``."""
         if not isinstance(error, _TYPES) or not _OF_SHAPES.search(str(error)):
             return None
-        frames = frames_of(error.__traceback__)
+        frames = traceback_frames(error.__traceback__)
         place = _Place(error, frames, model)
         if _LOADING in str(error):
             from shapeinspect_torch.debug.state_dict_errors import loading
@@ -84,7 +91,7 @@ class TorchDebugger(Debugger):
 def _examined(source: Source) -> Rerun | None:
     """Run a live module on meta tensors of the asked-for shapes."""
     from shapeinspect_torch.debug.rerun import TorchRerun
-    from shapeinspect_torch.tracing.inputs import _from_specs, _signature
+    from shapeinspect_torch.tracing.inputs import arguments_from_specs, signature_of
     from shapeinspect_torch.tracing.recorder import NeedsIntegersError
 
     model: Any = source.target
@@ -93,7 +100,7 @@ def _examined(source: Source) -> Rerun | None:
         if source.example is not None:
             args, kwargs = source.example
         else:
-            given = _from_specs(source.inputs, model, _signature(model), whole)
+            given = arguments_from_specs(source.inputs, model, signature_of(model), whole)
             args, kwargs = tuple(given[0]), given[1]
         rerun = TorchRerun(model, args, kwargs)
         ended = rerun.reproduce("", None)
@@ -108,13 +115,11 @@ def _examined(source: Source) -> Rerun | None:
 class _Place:
     """Where an exception was raised, taken apart."""
 
-    def __init__(
-        self, error: BaseException, frames: list[tuple[FrameType, int]], model: object | None
-    ) -> None:
+    def __init__(self, error: BaseException, frames: list[Place], model: object | None) -> None:
         self.message, self.model = str(error), model
         self.error = error
         self.called = [frame for frame, _ in frames if _is_call(frame)]
-        self.where = user_line(frames)
+        self.where = user_line(frames, PACKAGES)
         #: Every frame, the outermost first, and its line.
         self.frames = frames
         first = self.called[0] if self.called else None
@@ -122,7 +127,7 @@ class _Place:
         for frame, line in frames:
             if frame is first:
                 break
-            if not is_ours(frame.f_code.co_filename):
+            if not is_library(frame.f_code.co_filename, PACKAGES):
                 users.append((frame, line))
         #: The user's frames outside of every module, and their lines.
         self.users = users
@@ -139,7 +144,7 @@ class _Place:
 
         for frame in self.called:
             root = frame.f_locals["self"]
-            rerun = TorchRerun(root, *_arguments(frame), self._path(root))
+            rerun = TorchRerun(root, *passed_arguments(frame), self._path(root))
             try:
                 ended = rerun.reproduce(self.message, self.where)
             except UsageError:  # the forward takes other arguments, which Python itself has said
@@ -166,7 +171,7 @@ class _Place:
         if ended is not None:
             return self._named(rerun) if not rerun.is_limit(ended) and _is_op(rerun) else None
         inside = self.called[-1].f_locals["self"] if self.called else None
-        given = _arguments(self.called[-1]) if self.called else (_compared(self.frames), {})
+        given = passed_arguments(self.called[-1]) if self.called else (_compared(self.frames), {})
         labels = LargestIndex(step, (), inputs, "")
         return labels if labels.locate(inside, given, self.message, self.where) else None
 
@@ -174,7 +179,7 @@ class _Place:
         """Let the fixes call the tensors as the user's line does."""
         from shapeinspect_torch.debug.user_names import names_of
 
-        place = next((one for one in reversed(self.frames) if not is_ours(one[0].f_code.co_filename)), None)
+        place = user_place(reversed(self.frames), PACKAGES)
         failure = rerun.failure
         if place is not None and failure.inputs:
             values = failure.model.values
@@ -191,12 +196,13 @@ class _Place:
             return None
         innermost, outermost = self.called[-1], self.called[0]
         root = outermost.f_locals["self"]
-        found = LargestIndex(root, *_arguments(outermost), self._path(root))
+        found = LargestIndex(root, *passed_arguments(outermost), self._path(root))
         inside = innermost.f_locals["self"]
         try:
-            return found if found.locate(inside, _arguments(innermost), self.message, self.where) else None
+            located = found.locate(inside, passed_arguments(innermost), self.message, self.where)
         except UsageError:
             return None
+        return found if located else None
 
     def overwritten(self) -> Rerun | None:
         """Find the operation in place that a gradient stumbles over."""
@@ -224,14 +230,11 @@ def _is_call(frame: FrameType) -> bool:
     return frame.f_code.co_name in _CALLS and isinstance(frame.f_locals.get("self"), torch.nn.Module)
 
 
-def _arguments(frame: FrameType) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    return tuple(frame.f_locals.get("args", ())), dict(frame.f_locals.get("kwargs", {}))
-
-
-def _compared(frames: list[tuple[FrameType, int]]) -> tuple[Any, ...]:
+def _compared(frames: list[Place]) -> tuple[Any, ...]:
     """Return what a loss of ``torch.nn.functional`` was given."""
     for frame, _ in frames:
-        if frame.f_code.co_name in ("cross_entropy", "nll_loss") and is_ours(frame.f_code.co_filename):
+        ours = in_packages(frame.f_code.co_filename, PACKAGES)
+        if frame.f_code.co_name in ("cross_entropy", "nll_loss") and ours:
             return frame.f_locals["input"], frame.f_locals["target"]
     return ()
 

@@ -22,12 +22,12 @@ from typing import Any
 from shapeinspect.ir import Frozen, Layer, Model
 from shapeinspect.plugin_api.rerun import Change, Failure, OnCall, Rerun
 from shapeinspect_torch.debug import source_edits as source
-from shapeinspect_torch.debug.overwrites import Overwritten, watched
 from shapeinspect_torch.debug.replay import LOSS, Replay
 from shapeinspect_torch.tracing.guard import undisturbed
 from shapeinspect_torch.tracing.meta_copy import Shadow
 from shapeinspect_torch.tracing.module_tree import walk
 from shapeinspect_torch.tracing.pytree import tensors
+from shapeinspect_torch.tracing.versions import Overwritten, Site, overwrites
 
 #: Models of more numbers than this are run again without numbers.
 _NUMBERS = 30_000_000
@@ -113,9 +113,11 @@ class InPlace(Rerun):
         nodes = walk(root)
         model = Model("", "live", "torch", "torch-live", tuple(_plain(node) for node in nodes))
         facts = Frozen(
-            saved=(found.saved_by, found.saved_at, found.shape), wrote=found.write.name, failed=where
+            saved=(found.saved_by, _text(found.saved_at), found.shape),
+            wrote=found.write.function,
+            failed=where,
         )
-        self.failure = Failure(model, layer, (), self._message, found.write.where, facts=facts)
+        self.failure = Failure(model, layer, (), self._message, _text(found.write.site) or None, facts=facts)
         self._mend(found, seen.shadow)
         return True
 
@@ -173,7 +175,7 @@ class InPlace(Rerun):
             for edit in edits:
                 edit(shadow)
             device: Any = nullcontext() if self._numbers else torch.device("meta")
-            watching: Any = watched() if watch else nullcontext([])
+            watching: Any = overwrites() if watch else nullcontext([])
             try:
                 with device, around(), watching as overwritten:
                     ended.loss = copy(*args, **kwargs)
@@ -204,7 +206,7 @@ class InPlace(Rerun):
             own = [one.untyped_storage()._cdata for one in copy.parameters(recurse=False)]
             if found.storage in own or (write is not None and write.module is copy):
                 return _plain(node)
-        name = write.name if write is not None else "write"
+        name = write.function if write is not None else "write"
         plain = (
             "setitem"
             if name == "__setitem__"
@@ -242,16 +244,19 @@ class InPlace(Rerun):
             return ()
         if write.module is not None:
             return self._flag(write.module, shadow)
-        inside = self._replay is not None and write.code.co_filename == self._replay.file
-        statement = source.statement_at(statements, write.line) if inside else None
+        site = write.site
+        if site is None:
+            return ()
+        inside = self._replay is not None and site.code.co_filename == self._replay.file
+        statement = source.statement_at(statements, site.line) if inside else None
         if statement is not None:
             if _is_step(statement):
                 return tuple(self._stepped(statement, statements))
             return tuple(
-                _Mend(new.text, tuple(source.replaced(statements, write.line, new)))
+                _Mend(new.text, tuple(source.replaced(statements, site.line, new)))
                 for new in source.out_of_place(statement)
             )
-        return tuple(_in_function(write, shadow))
+        return tuple(_in_function(site, shadow))
 
     def _flag(self, module: Any, shadow: Shadow) -> tuple[_Mend, ...]:
         for node in walk(self._root(self._statements)):
@@ -286,6 +291,10 @@ class InPlace(Rerun):
         return found
 
 
+def _text(site: Site | None) -> str:
+    return "" if site is None else site.text
+
+
 def _kept_apart() -> AbstractContextManager[Any]:
     """Let autograd save copies, which no write reaches."""
     import torch
@@ -297,24 +306,24 @@ def _kept_apart() -> AbstractContextManager[Any]:
     return torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor)  # type: ignore[no-any-return]  # torch is read as Any
 
 
-def _in_function(write: Any, shadow: Shadow) -> Sequence[_Mend]:
+def _in_function(site: Site, shadow: Shadow) -> Sequence[_Mend]:
     """Rewrite a statement of a method of a module."""
     import torch
 
-    owner, code = write.owner, write.code
+    owner, code = site.owner, site.code
     tree = source.definition(code)
     function = next(
         (vars(kind)[code.co_name] for kind in type(owner).__mro__ if code.co_name in vars(kind)), None
     )
     if tree is None or not isinstance(owner, torch.nn.Module) or not isinstance(function, FunctionType):
         return ()
-    statement = source.statement_at(tree.body, write.line)
+    statement = source.statement_at(tree.body, site.line)
     real = shadow.real(owner)
     if function.__code__ is not code or statement is None or real is None:
         return ()
     found = []
     for new in source.out_of_place(statement):
-        made = source.rewritten(function, tree, write.line, new)
+        made = source.rewritten(function, tree, site.line, new)
 
         def edit(other: Shadow, made: FunctionType = made) -> None:
             copy = other.of(real)

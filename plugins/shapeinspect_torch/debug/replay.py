@@ -8,12 +8,13 @@ is left out is read from the user's frame as it stands.
 from __future__ import annotations
 
 import ast
-import builtins
-import linecache
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from types import FrameType, ModuleType
+from types import FrameType
 from typing import Any
+
+from shapeinspect.plugin_api.frames import syntax_tree
+from shapeinspect_torch.debug.user_code import UNKNOWN, is_harmless, step_module, value_of
 
 _BUILTINS = frozenset((
     "len", "int", "float", "tuple", "list", "dict", "max", "min", "range", "zip", "sum", "abs", "enumerate",
@@ -55,28 +56,7 @@ class Replay:
         Args:
             statements: what to run, these or an edited form of them.
         """
-        import torch
-
-        whole = ast.fix_missing_locations(ast.Module([*statements], []))
-        code = compile(whole, self.file, "exec")
-        outer, modules = self.outer, self.modules
-
-        class Step(torch.nn.Module):  # type: ignore[misc]  # torch is read as Any
-            """The user's statements."""
-
-            def __init__(self) -> None:
-                super().__init__()
-                self.__dict__["outer"] = outer
-                for name, module in modules.items():
-                    self._modules[name] = module
-
-            def forward(self, **tensors: Any) -> Any:
-                space: dict[str, Any] = {**self.outer, **self._modules, **tensors}
-                space["print"] = lambda *_, **__: None
-                exec(code, space)  # noqa: S102  # the user's own lines, which have just been run
-                return space.get(LOSS)
-
-        return Step()
+        return step_module(statements, self.file, LOSS, self.outer, self.modules)
 
 
 def replay_of(frame: FrameType, line: int) -> Replay | None:
@@ -90,10 +70,8 @@ def replay_of(frame: FrameType, line: int) -> Replay | None:
         The statements; None where the source is not at hand, or the failed statement does more than
         torch does.
     """
-    text = "".join(linecache.getlines(frame.f_code.co_filename, frame.f_globals))
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError):
+    tree = syntax_tree(frame.f_code, frame.f_globals)
+    if tree is None:
         return None
     levels = list(_levels(_body(tree, frame), line))
     if not levels:
@@ -210,7 +188,7 @@ class _Slicer:
         function = call.func
         name = getattr(function, "attr", getattr(function, "id", ""))
         if name in ("step", "zero_grad") and isinstance(function, ast.Attribute):
-            return _is_optimizer(self._resolved(function.value))
+            return _is_optimizer(value_of(function.value, self.names))
         if name == "backward":
             return True
         read = {node.id for node in ast.walk(call) if isinstance(node, ast.Name)}
@@ -239,43 +217,24 @@ class _Slicer:
 
         if isinstance(function, ast.Call):  # a layer that is made and called at once
             function = function.func
-        found = self._resolved(function)
+        found = value_of(function, self.names)
         if isinstance(found, torch.nn.Module):
             if isinstance(function, ast.Attribute) and not isinstance(
-                self._resolved(function.value), torch.nn.Module
+                value_of(function.value, self.names), torch.nn.Module
             ):
                 self.modules.setdefault(ast.unparse(function), found)
             return True
         if isinstance(function, ast.Attribute):
-            owner = self._resolved(function.value)
+            owner = value_of(function.value, self.names)
             if isinstance(owner, torch.nn.Module):
                 return True
             if _is_optimizer(owner):
                 return function.attr in ("step", "zero_grad")
-        if found is not None:
-            home = str(getattr(found, "__module__", None) or getattr(type(found), "__module__", ""))
-            name = getattr(found, "__name__", "")
-            return home.partition(".")[0] == "torch" or (
-                getattr(builtins, name, None) is found and name in _BUILTINS
-            )
+        if found is not UNKNOWN:
+            return is_harmless(found, _BUILTINS)
         if isinstance(function, ast.Attribute):
             return hasattr(torch.Tensor, function.attr) or function.attr in _CONTAINERS
         return isinstance(function, ast.Name) and function.id in own and function.id not in self.names
-
-    def _resolved(self, node: ast.expr) -> Any:
-        """Follow plain names and attributes; None where that leads to a tensor, or nowhere."""
-        import torch
-
-        if isinstance(node, ast.Name):
-            return self.names.get(node.id, getattr(builtins, node.id, None))
-        if not isinstance(node, ast.Attribute):
-            return None
-        owner = self._resolved(node.value)
-        if owner is None or isinstance(owner, torch.Tensor):
-            return None
-        holds = isinstance(owner, ModuleType) or node.attr in getattr(owner, "__dict__", {})
-        holds = holds or (isinstance(owner, torch.nn.Module) and node.attr in owner._modules)
-        return getattr(owner, node.attr, None) if holds else None
 
 
 _MISSING = object()

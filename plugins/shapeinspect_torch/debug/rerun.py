@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from types import FrameType
 from typing import Any
 
 from shapeinspect.ir import Call, Frozen, Layer, Model
+from shapeinspect.plugin_api.frames import running_frames, user_place
 from shapeinspect.plugin_api.rerun import (
     Change,
     Evaluating,
@@ -23,15 +22,22 @@ from shapeinspect.plugin_api.rerun import (
 from shapeinspect.sources.source import Source
 from shapeinspect_torch.debug.edits import rebuild_layer, stepped
 from shapeinspect_torch.debug.spelling import spell
-from shapeinspect_torch.tracing.dispatch_mode import function_name, without_numbers_mode
+from shapeinspect_torch.tracing.dispatch_mode import function_name
 from shapeinspect_torch.tracing.guard import undisturbed
 from shapeinspect_torch.tracing.inputs import Inputs, prepare
 from shapeinspect_torch.tracing.meta_checks import OtherTypeError, refuse_types
 from shapeinspect_torch.tracing.meta_copy import Shadow
 from shapeinspect_torch.tracing.module_tree import Node, unwrap, walk
 from shapeinspect_torch.tracing.pytree import rebuild
-from shapeinspect_torch.tracing.recorder import NeedsIntegersError, Recorder, is_ours
-from shapeinspect_torch.tracing.trace import _assemble, _limit, _recorder, _Trace, _wrap
+from shapeinspect_torch.tracing.recorder import PACKAGES, NeedsIntegersError, Recorder
+from shapeinspect_torch.tracing.trace import (
+    Trace,
+    assemble,
+    call_without_numbers,
+    limit_text,
+    new_recorder,
+    wrap_copies,
+)
 
 #: How torch says that a dtype is not the one it takes.
 _OF_TYPES = re.compile(r"dtype|scalar type|Input type|should be the same")
@@ -131,7 +137,7 @@ class TorchRerun(Rerun):
         Args:
             error: what it ended with.
         """
-        return _limit(error) is not None
+        return limit_text(error) is not None
 
     def _run(self, changes: tuple[Change, ...]) -> _Trial:
         model = self._root
@@ -141,10 +147,10 @@ class TorchRerun(Rerun):
             self._edit(nodes, shadow, changes)
             source = Source("", target=model, example=self._example)
             inputs = _fed(prepare(source, model, shadow, frozenset()), changes)
-            recorder = _recorder(nodes, shadow)
+            recorder = new_recorder(nodes, shadow)
             for name, tensor in inputs.names:
                 recorder.add_input(name, tensor)
-            _wrap(copy, nodes, shadow, recorder)
+            wrap_copies(copy, nodes, shadow, recorder)
             trial = _Trial(nodes, shadow, recorder)
             evaluating = any(isinstance(change, Evaluating) for change in changes)
             for node in nodes:
@@ -193,14 +199,10 @@ class TorchRerun(Rerun):
                     _refuse_places(trial.pooled, args, made)
                 return made
             except Exception:
-                before = recorder.failure
-                edited = self._again(at, path, args, kwargs, recorder, changes)
-                if edited is not None and trial.failed is None:
-                    recorder.failure = None
-                    try:
-                        return forward(*edited[0], **edited[1])
-                    except Exception:  # noqa: BLE001  # it fails with the edit as well, so it fails
-                        recorder.failure = before
+                edited = self._again(at, path, args, kwargs, trial, changes)
+                outputs = _retried(trial, edited, lambda args, kwargs: forward(*args, **kwargs))
+                if outputs is not _FAILED:
+                    return outputs
                 if trial.failed is None:
                     trial.fail(at, path)
                     recorder._failed(node.draft, recorder._seen((args, kwargs)))
@@ -226,14 +228,14 @@ class TorchRerun(Rerun):
             try:
                 return recorder.function(func, args, kwargs, self._checked(name, args, kwargs, run))
             except Exception:
-                before = recorder.failure
-                edited = self._again(at, name, args, kwargs, recorder, changes)
-                if edited is not None and trial.failed is None:
-                    recorder.failure = None
-                    try:
-                        return recorder.function(func, *edited, lambda: func(*edited[0], **edited[1]))
-                    except Exception:  # noqa: BLE001  # it fails with the edit as well, so it fails
-                        recorder.failure = before
+                edited = self._again(at, name, args, kwargs, trial, changes)
+                outputs = _retried(
+                    trial,
+                    edited,
+                    lambda args, kwargs: recorder.function(func, args, kwargs, lambda: func(*args, **kwargs)),
+                )
+                if outputs is not _FAILED:
+                    return outputs
                 trial.fail(at, name)
                 raise
 
@@ -277,9 +279,10 @@ class TorchRerun(Rerun):
         return args, lambda made: made
 
     def _again(
-        self, at: int, name: str, args: Any, kwargs: Any, recorder: Recorder, changes: tuple[Change, ...]
+        self, at: int, name: str, args: Any, kwargs: Any, trial: _Trial, changes: tuple[Change, ...]
     ) -> tuple[Any, Any] | None:
         """Edit what fails at the line that failed first, in another layer of the same code."""
+        recorder = trial.recorder
         edits = [change for change in changes if isinstance(change, OnOperand) and change.call is None]
         if not edits or self._failed is None or at <= self._failed[0]:
             return None
@@ -383,8 +386,8 @@ class TorchRerun(Rerun):
 
     def _model(self, trial: _Trial) -> Model:
         source = Source(type(self._root).__name__, target=self._root)
-        trace = _Trace(trial.recorder, (), None)
-        model = _assemble(source, trial.nodes, trial.shadow, trace, [])
+        trace = Trace(trial.recorder, (), None)
+        model = assemble(source, trial.nodes, trial.shadow, trace, [])
         shown = {layer.path for layer in model.layers}
         self._places = [
             at for at, call in enumerate(trial.recorder.calls) if call is not None and call.layer in shown
@@ -412,6 +415,22 @@ class TorchRerun(Rerun):
         return replace(layer, path=self.full_path(layer.path, layer.path == root), parts=parts)
 
 
+_FAILED = object()
+
+
+def _retried(trial: _Trial, edited: tuple[Any, Any] | None, call: Callable[[Any, Any], Any]) -> Any:
+    """Run a failed call on edited arguments; return its outputs, or _FAILED and the failure as it was."""
+    recorder = trial.recorder
+    if edited is None or trial.failed is not None:
+        return _FAILED
+    before, recorder.failure = recorder.failure, None
+    try:
+        return call(*edited)
+    except Exception:  # noqa: BLE001  # it fails with the edit as well, so it fails
+        recorder.failure = before
+        return _FAILED
+
+
 def _fed(inputs: Inputs, changes: tuple[Change, ...]) -> Inputs:
     steps = {change.name: change.steps for change in changes if isinstance(change, OnInput)}
     if not steps:
@@ -425,30 +444,11 @@ def _fed(inputs: Inputs, changes: tuple[Change, ...]) -> Inputs:
     )
 
 
-def call_without_numbers(copy: Any, model: Any, inputs: Inputs, listener: Callable[..., Any]) -> Any:
-    """Call a copy on meta tensors.
-
-    Args:
-        copy: the copy.
-        model: the user's module.
-        inputs: the arguments.
-        listener: is told every call; see ``_mode``.
-    """
-    import torch
-
-    first = next((tensor for tensor in (*model.parameters(), *model.buffers())), None)
-    device = torch.device("cpu") if first is None or first.is_meta else first.device
-    with without_numbers_mode(device, listener):
-        return copy(*inputs.args, **inputs.kwargs)
-
-
 def _site(recorder: Recorder) -> _Site:
     """Return the user's line that runs, and the module whose forward it stands in."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and is_ours(frame.f_code.co_filename):
-        frame = frame.f_back
+    place = user_place(running_frames(), PACKAGES)
     scope = recorder._scopes[-1].draft.path
-    return ("", 0, scope) if frame is None else (frame.f_code.co_filename, frame.f_lineno, scope)
+    return ("", 0, scope) if place is None else (place[0].f_code.co_filename, place[1], scope)
 
 
 def _refuse_places(pooled: dict[int, tuple[int, ...]], args: Any, made: Any) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import copy
-import linecache
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import CellType, CodeType, FunctionType
 from typing import Any
+
+from shapeinspect.plugin_api.frames import syntax_tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +175,8 @@ def definition(code: CodeType) -> ast.FunctionDef | None:
     Args:
         code: its code.
     """
-    try:
-        tree = ast.parse("".join(linecache.getlines(code.co_filename)))
-    except (SyntaxError, ValueError):
+    tree = syntax_tree(code)
+    if tree is None:
         return None
     for node in ast.walk(tree):
         if (

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-import linecache
 import re
 from collections.abc import Iterator, Sequence
 from types import FrameType, ModuleType
 from typing import Any
 
 from shapeinspect.dims import Shape
+from shapeinspect.plugin_api.frames import syntax_tree
+from shapeinspect_torch.debug.user_code import UNKNOWN, value_of
 
 #: The operators that torch's functions are written as.
 _OPERATORS: dict[str, tuple[type[ast.operator], ...]] = {
@@ -36,10 +37,8 @@ def names_of(
     Returns:
         One expression for each; nothing where the line does not tell.
     """
-    text = "".join(linecache.getlines(frame.f_code.co_filename, frame.f_globals))
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError):
+    tree = syntax_tree(frame.f_code, frame.f_globals)
+    if tree is None:
         return ()
     around = [
         node
@@ -76,7 +75,7 @@ def _operands(node: Any, names: dict[str, Any]) -> Iterator[ast.expr]:
     else:
         import torch
 
-        owner = _value(node.func.value, names) if isinstance(node.func, ast.Attribute) else None
+        owner = value_of(node.func.value, names) if isinstance(node.func, ast.Attribute) else None
         if isinstance(node.func, ast.Attribute) and not isinstance(owner, (ModuleType, torch.nn.Module)):
             yield node.func.value
         for one in (*node.args, *(keyword.value for keyword in node.keywords)):
@@ -90,36 +89,14 @@ def _is_plain(node: ast.expr, names: dict[str, Any]) -> bool:
     try:
         ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError):
-        value = _value(node, names)
-        return value is not _UNKNOWN and not isinstance(value, torch.Tensor)
+        value = value_of(node, names)
+        return value is not UNKNOWN and not isinstance(value, torch.Tensor)
     return True
 
 
 def _agrees(node: ast.expr, shape: Shape | None, names: dict[str, Any]) -> bool:
-    value = _value(node, names)
-    return value is _UNKNOWN or shape is None or tuple(value.shape) == shape
-
-
-_UNKNOWN = object()
-
-
-def _value(node: ast.expr, names: dict[str, Any]) -> Any:
-    """Follow plain names and the registered attributes of modules; nothing is run."""
-    import torch
-
-    if isinstance(node, ast.Name):
-        return names.get(node.id, _UNKNOWN)
-    if not isinstance(node, ast.Attribute):
-        return _UNKNOWN
-    owner = _value(node.value, names)
-    if isinstance(owner, ModuleType):
-        return owner.__dict__.get(node.attr, _UNKNOWN)
-    if not isinstance(owner, torch.nn.Module):
-        return _UNKNOWN
-    for held in (owner.__dict__, owner._parameters, owner._buffers, owner._modules):
-        if node.attr in held:
-            return held[node.attr]
-    return _UNKNOWN
+    value = value_of(node, names)
+    return value is UNKNOWN or shape is None or tuple(value.shape) == shape
 
 
 def _written(node: ast.expr) -> str:

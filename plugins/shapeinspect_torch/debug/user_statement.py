@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import ast
 import builtins
-import linecache
 from collections.abc import Iterator
-from types import CodeType, FrameType, ModuleType
+from types import FrameType
 from typing import Any
+
+from shapeinspect.plugin_api.frames import syntax_tree
+from shapeinspect_torch.debug.user_code import UNKNOWN, is_harmless, step_module, value_of
 
 _BUILTINS = ("len", "int", "float", "tuple", "list", "max", "min", "range", "zip", "sum", "abs")
 _RESULT = "__result"
@@ -28,10 +30,8 @@ def step_of(frame: FrameType, line: int) -> tuple[Any, dict[str, Any]] | None:
     Returns:
         The module and its tensors; None where the statement does more than call modules and torch.
     """
-    text = "".join(linecache.getlines(frame.f_code.co_filename, frame.f_globals))
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError):
+    tree = syntax_tree(frame.f_code, frame.f_globals)
+    if tree is None:
         return None
     statement = _statement(tree, line)
     expression = None if statement is None else _expression(statement)
@@ -102,8 +102,7 @@ class _Writer:
         body: list[ast.stmt] = [self._kept[line] for line in sorted(self._kept)]
         last = ast.Assign([ast.Name(_RESULT, ast.Store())], expression)
         ast.copy_location(last, expression)
-        whole = ast.fix_missing_locations(ast.Module([*body, last], []))
-        return _module(compile(whole, file, "exec"), self._outer, self._modules), self._inputs
+        return step_module([*body, last], file, _RESULT, self._outer, self._modules), self._inputs
 
     def _name(self, name: str, line: int) -> bool:
         import torch
@@ -142,7 +141,7 @@ class _Writer:
             *(_targets(statement) if isinstance(statement, ast.AugAssign) else ()),
         ]
         for node in ast.walk(statement.value):
-            if isinstance(node, ast.Call) and isinstance(self._resolved(node.func), torch.nn.Module):
+            if isinstance(node, ast.Call) and isinstance(value_of(node.func, self._names), torch.nn.Module):
                 return True
         for name in names:
             made = self._made(name, statement.lineno)
@@ -155,32 +154,13 @@ class _Writer:
 
         if isinstance(function, ast.Call):  # a layer that is made and called at once
             return self._may_call(function.func)
-        found = self._resolved(function)
+        found = value_of(function, self._names)
         if isinstance(found, torch.nn.Module):
             self._modules.setdefault(ast.unparse(function), found)
             return True
-        if found is not None:
-            home = str(getattr(found, "__module__", None) or getattr(type(found), "__module__", ""))
-            name = getattr(found, "__name__", "")
-            return home.partition(".")[0] == "torch" or (
-                getattr(builtins, name, None) is found and name in _BUILTINS
-            )
+        if found is not UNKNOWN:
+            return is_harmless(found, _BUILTINS)
         return isinstance(function, ast.Attribute) and hasattr(torch.Tensor, function.attr)
-
-    def _resolved(self, node: ast.expr) -> Any:
-        """Follow plain names and attributes; None where that leads to a tensor, or nowhere."""
-        import torch
-
-        if isinstance(node, ast.Name):
-            return self._names.get(node.id, getattr(builtins, node.id, None))
-        if not isinstance(node, ast.Attribute):
-            return None
-        owner = self._resolved(node.value)
-        if owner is None or isinstance(owner, torch.Tensor):
-            return None
-        holds = isinstance(owner, ModuleType) or node.attr in getattr(owner, "__dict__", {})
-        holds = holds or (isinstance(owner, torch.nn.Module) and node.attr in owner._modules)
-        return getattr(owner, node.attr, None) if holds else None
 
 
 def _targets(statement: ast.Assign | ast.AugAssign) -> tuple[str, ...]:
@@ -195,23 +175,3 @@ def _loads(expression: ast.expr) -> Iterator[str]:
     for node in ast.walk(expression):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             yield node.id
-
-
-def _module(code: CodeType, outer: dict[str, Any], modules: dict[str, Any]) -> Any:
-    import torch
-
-    class Step(torch.nn.Module):  # type: ignore[misc]  # torch is read as Any
-        """The user's statements."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.__dict__["outer"] = outer
-            for name, module in modules.items():
-                self._modules[name] = module
-
-        def forward(self, **tensors: Any) -> Any:
-            space: dict[str, Any] = {**self.outer, **tensors}
-            exec(code, space)  # noqa: S102  # the user's own lines, which have just been run
-            return space[_RESULT]
-
-    return Step()

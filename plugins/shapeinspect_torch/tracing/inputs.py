@@ -39,26 +39,42 @@ def prepare(source: Source, model: Any, shadow: Shadow, whole: frozenset[str]) -
     Raises:
         UsageError: if they do not fit the forward.
     """
-    signature = _signature(model)
+    signature = signature_of(model)
     if source.example is not None:
         args, kwargs = (shadow.of(part) for part in source.example)
     else:
-        args, kwargs = _from_specs(source.inputs, model, signature, whole)
+        args, kwargs = arguments_from_specs(source.inputs, model, signature, whole)
     bound = _bound(signature, tuple(args), dict(kwargs), model)
     names = tuple(pair for name, tree in bound for pair in tensors(tree, name))
     return Inputs(tuple(args), dict(kwargs), names)
 
 
-def _signature(model: Any) -> inspect.Signature | None:
+def signature_of(model: Any) -> inspect.Signature | None:
+    """Return the signature of a model's forward; None where Python knows none.
+
+    Args:
+        model: the module.
+    """
     try:
         return inspect.signature(model.forward)
     except (TypeError, ValueError):
         return None
 
 
-def _from_specs(
+def arguments_from_specs(
     specs: tuple[InputSpec, ...], model: Any, signature: inspect.Signature | None, whole: frozenset[str]
 ) -> tuple[list[Any], dict[str, Any]]:
+    """Return arguments without numbers of the shapes that the user asked for, by position and by name.
+
+    Args:
+        specs: the shapes and dtypes.
+        model: the module; inputs have the dtype of its weights where none is asked for.
+        signature: the signature of its forward.
+        whole: the names of inputs that are to hold whole numbers where the user gave no dtype.
+
+    Raises:
+        UsageError: if a length is no number, or an input is given twice.
+    """
     import torch
 
     floating = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.get_default_dtype())

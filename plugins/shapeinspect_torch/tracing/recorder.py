@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from shapeinspect.ir import Call, Frozen, Value
+from shapeinspect.plugin_api.frames import running_place
 from shapeinspect_torch.tracing.dispatch_mode import function_name
 from shapeinspect_torch.tracing.pytree import rebuild, tensors
 from shapeinspect_torch.vocabulary.functions import counted, describe_call, plain_name
 
-_HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+#: The packages whose lines are not the user's; see ``shapeinspect.plugin_api.frames``.
+PACKAGES = ("torch", "shapeinspect_torch")
 #: Functions that say something about a tensor, or give it back as it is: no layers.
 _SILENT = frozenset((
     "contiguous", "detach", "clone", "requires_grad_", "clone_", "data", "grad", "real", "is_same_size",
@@ -330,7 +330,7 @@ class Recorder:
         self._scopes[-1].used[name] += 1
         draft = self.drafts.get(path)
         if draft is None:
-            draft = Draft(path, shown.kind, shown.type, parts, attributes, _line())
+            draft = Draft(path, shown.kind, shown.type, parts, attributes, running_place(PACKAGES))
         differing = {key: value for key, value in attributes.items() if draft.attributes.get(key) != value}
         at = self._enter(draft)
         self.calls[at] = Call(path, tuple(inputs), tuple(outputs), Frozen(differing))
@@ -411,29 +411,3 @@ def _spelled(func: Any, name: str) -> str:
     if home == "torch._tensor" or (not home and owner) or "Tensor" in str(owner):
         return f"Tensor.{name}"
     return f"torch.{name}"
-
-
-def _line() -> str | None:
-    frame = sys._getframe(1)
-    while frame is not None:
-        file = frame.f_code.co_filename
-        if not is_ours(file):
-            return f"{os.path.basename(file)}:{frame.f_lineno}"
-        frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
-    return None
-
-
-def is_ours(file: str) -> bool:
-    """Tell whether a source file is torch's, Python's or this plug-in's, and not the user's.
-
-    Args:
-        file: its path, as a code object names it.
-    """
-    import torch
-
-    return (
-        file.startswith((_HERE, os.path.dirname(torch.__file__), "<")) or os.path.dirname(file) == _STANDARD
-    )
-
-
-_STANDARD = os.path.dirname(os.__file__)

@@ -10,12 +10,13 @@ of one, which says nothing about shapes.
 from __future__ import annotations
 
 import functools
-import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from shapeinspect.errors import ModelCodeError, UsageError
 from shapeinspect.ir import Call, Frozen, Layer, Model, Note, Weight
+from shapeinspect.plugin_api.frames import traceback_frames, user_place
 from shapeinspect.sources.source import Source
 from shapeinspect_torch.tracing import saved_tensors
 from shapeinspect_torch.tracing.dispatch_mode import NeedsNumbersError, without_numbers_mode
@@ -25,12 +26,20 @@ from shapeinspect_torch.tracing.meta_copy import Shadow
 from shapeinspect_torch.tracing.module_tree import WRAPPERS, Node, unwrap, walk
 from shapeinspect_torch.tracing.pytree import tensors
 from shapeinspect_torch.tracing.quantized import float_forward, packed_weights
-from shapeinspect_torch.tracing.recorder import Draft, NeedsIntegersError, Recorder, is_ours
+from shapeinspect_torch.tracing.recorder import PACKAGES, Draft, NeedsIntegersError, Recorder
 from shapeinspect_torch.tracing.weights import own_tensors, ties, weights_of
 
 
 @dataclass(frozen=True, slots=True)
-class _Trace:
+class Trace:
+    """What one run of a copy without numbers recorded.
+
+    Args:
+        recorder: its calls and values.
+        outputs: the name of each output, and of the value that it is; empty where the run stopped.
+        stop: why it could not go on without numbers, or None.
+    """
+
     recorder: Recorder
     outputs: tuple[tuple[str, str], ...]
     stop: str | None
@@ -51,10 +60,10 @@ def read_module(source: Source) -> Model:
     notes = [] if wrapper is None else [Note(f"shown without the {wrapper} around it")]
     if source.example is None and not source.inputs and _needs_input(model):
         notes.append(Note(_ask_for_input(nodes)))
-        return _assemble(source, nodes, Shadow(), None, notes)
+        return assemble(source, nodes, Shadow(), None, notes)
     if hasattr(model, "_c"):
         notes.append(Note("TorchScript is shown and not run, so no shapes of values are known"))
-        return _assemble(source, nodes, Shadow(), None, notes)
+        return assemble(source, nodes, Shadow(), None, notes)
     whole: frozenset[str] = frozenset()
     while True:
         shadow = Shadow()
@@ -68,7 +77,7 @@ def read_module(source: Source) -> Model:
             notes.append(Note(f"{shown} goes to an embedding, so int64 was taken where no dtype was given"))
         if source.findings:
             notes.extend(saved_tensors.notes(source, model, trace.recorder, whole))
-        return _assemble(source, nodes, shadow, trace, notes)
+        return assemble(source, nodes, shadow, trace, notes)
 
 
 class _AgainError(Exception):
@@ -106,17 +115,17 @@ def _ask_for_input(nodes: list[Node]) -> str:
 
 def _traced(
     source: Source, model: Any, nodes: list[Node], shadow: Shadow, whole: frozenset[str], grad: bool
-) -> _Trace:
+) -> Trace:
     with undisturbed(grad):
         copy = shadow.of(model)
         inputs = prepare(source, model, shadow, whole)
-        recorder = _recorder(nodes, shadow)
+        recorder = new_recorder(nodes, shadow)
         for name, tensor in inputs.names:
             recorder.add_input(name, tensor)
-        _wrap(copy, nodes, shadow, recorder)
+        wrap_copies(copy, nodes, shadow, recorder)
         try:
             outputs = _run(copy, model, inputs, recorder)
-            return _Trace(recorder, outputs, None)
+            return Trace(recorder, outputs, None)
         except (UsageError, KeyboardInterrupt):
             raise
         except NeedsIntegersError as error:
@@ -127,24 +136,42 @@ def _traced(
         except Exception as error:  # the user's forward may raise anything
             if not grad and "does not require grad" in str(error):
                 pass
-            elif (reason := _limit(error)) is not None:
-                return _Trace(recorder, (), _where(error, recorder) + reason)
+            elif (reason := limit_text(error)) is not None:
+                return Trace(recorder, (), _where(error, recorder) + reason)
             else:
                 raise _refused(source, recorder, error) from error
     return _traced(source, model, nodes, Shadow(), whole, grad=True)
 
 
 def _run(copy: Any, model: Any, inputs: Inputs, recorder: Recorder) -> tuple[tuple[str, str], ...]:
+    result = call_without_numbers(copy, model, inputs, recorder.function)
+    return tuple((name, recorder.name_of(tensor)) for name, tensor in tensors(result))
+
+
+def call_without_numbers(copy: Any, model: Any, inputs: Inputs, listener: Callable[..., Any]) -> Any:
+    """Call a copy on meta tensors.
+
+    Args:
+        copy: the copy.
+        model: the user's module.
+        inputs: the arguments.
+        listener: is called with every call; see ``dispatch_mode``.
+    """
     import torch
 
     first = next((tensor for tensor in (*model.parameters(), *model.buffers())), None)
     device = torch.device("cpu") if first is None or first.is_meta else first.device
-    with without_numbers_mode(device, recorder.function):
-        result = copy(*inputs.args, **inputs.kwargs)
-    return tuple((name, recorder.name_of(tensor)) for name, tensor in tensors(result))
+    with without_numbers_mode(device, listener):
+        return copy(*inputs.args, **inputs.kwargs)
 
 
-def _recorder(nodes: list[Node], shadow: Shadow) -> Recorder:
+def new_recorder(nodes: list[Node], shadow: Shadow) -> Recorder:
+    """Return an empty recorder that knows a model's modules and the names of its tensors.
+
+    Args:
+        nodes: the modules, the model itself first.
+        shadow: what holds their copies.
+    """
     names: dict[int, str] = {}
     for node in nodes:
         path = "" if node is nodes[0] else f"{node.draft.path}."
@@ -153,8 +180,15 @@ def _recorder(nodes: list[Node], shadow: Shadow) -> Recorder:
     return Recorder(nodes[0].draft, frozenset(node.draft.path for node in nodes), names)
 
 
-def _wrap(copy: Any, nodes: list[Node], shadow: Shadow, recorder: Recorder) -> None:
-    """Let every module of the copy report its calls; nothing of the user's is touched."""
+def wrap_copies(copy: Any, nodes: list[Node], shadow: Shadow, recorder: Recorder) -> None:
+    """Let every module of the copy report its calls; nothing of the user's is touched.
+
+    Args:
+        copy: the copy of the model.
+        nodes: the user's modules.
+        shadow: what holds their copies.
+        recorder: where the calls are reported.
+    """
     import torch
 
     for node in nodes:
@@ -217,8 +251,12 @@ def _may_be_whole(source: Source, name: str, whole: frozenset[str]) -> bool:
     return all(spec.dtype is None for spec in source.inputs if spec.name == name)
 
 
-def _limit(error: Exception) -> str | None:
-    """Say why the trace cannot go on, if that is a limit of tracing and no fault of the model."""
+def limit_text(error: Exception) -> str | None:
+    """Say why the trace cannot go on, if that is a limit of tracing and no fault of the model.
+
+    Args:
+        error: what a run without numbers raised.
+    """
     if isinstance(error, NeedsNumbersError):
         return f"{error.operation} needs the numbers of a tensor, and none are computed"
     text = str(error)
@@ -234,8 +272,8 @@ def _where(error: Exception, recorder: Recorder) -> str:
 
 
 def _line(error: BaseException) -> str | None:
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not is_ours(frame.filename)]
-    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else None
+    place = user_place(reversed(traceback_frames(error.__traceback__)), PACKAGES)
+    return None if place is None else f"{place[0].f_code.co_filename}:{place[1]}"
 
 
 def _refused(source: Source, recorder: Recorder, error: Exception) -> ModelCodeError:
@@ -260,9 +298,18 @@ def _refused(source: Source, recorder: Recorder, error: Exception) -> ModelCodeE
     )
 
 
-def _assemble(
-    source: Source, nodes: list[Node], shadow: Shadow, trace: _Trace | None, notes: list[Note]
+def assemble(
+    source: Source, nodes: list[Node], shadow: Shadow, trace: Trace | None, notes: list[Note]
 ) -> Model:
+    """Return the model that modules and a trace of them make.
+
+    Args:
+        source: the request.
+        nodes: the modules.
+        shadow: what holds their copies.
+        trace: what was recorded, or None if nothing ran.
+        notes: the notes to begin with.
+    """
     layers = _layers(nodes, shadow, trace)
     if trace is None:
         return Model(source.label, "live", "torch", "torch-live", layers, notes=tuple(notes), asked=True)
@@ -289,7 +336,7 @@ def _assemble(
     )
 
 
-def _output_names(trace: _Trace) -> dict[str, str]:
+def _output_names(trace: Trace) -> dict[str, str]:
     """Give outputs the names under which the forward returns them (keys and fields, not places)."""
     found: dict[str, str] = {}
     for name, value in trace.outputs:
@@ -306,7 +353,7 @@ def _renamed(call: Call, names: dict[str, str]) -> Call:
     return replace(call, inputs=inputs, outputs=outputs)
 
 
-def _notes(nodes: list[Node], shadow: Shadow, trace: _Trace) -> list[Note]:
+def _notes(nodes: list[Node], shadow: Shadow, trace: Trace) -> list[Note]:
     notes = []
     if trace.stop is not None:
         notes.append(Note(trace.stop))
@@ -360,7 +407,7 @@ def _holds_called(node: Node, called: set[str]) -> bool:
     return any(path.startswith(f"{node.draft.path}.") for path in called)
 
 
-def _layers(nodes: list[Node], shadow: Shadow, trace: _Trace | None) -> tuple[Layer, ...]:
+def _layers(nodes: list[Node], shadow: Shadow, trace: Trace | None) -> tuple[Layer, ...]:
     """Order the rows as they were first entered, each after its containers; the idle ones last."""
     recorder = trace.recorder if trace is not None else None
     by_path = {node.draft.path: node for node in nodes[1:]}

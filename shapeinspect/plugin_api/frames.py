@@ -1,0 +1,159 @@
+"""The frames of a traceback or of the running stack, and the user's own line among them."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import linecache
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from types import CodeType, FrameType, TracebackType
+from typing import Any, TypeAlias
+
+#: A frame, and the number of the line that it runs.
+Place: TypeAlias = "tuple[FrameType, int]"
+
+_PYTHON = os.path.dirname(os.__file__) + os.sep
+_INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+
+
+def traceback_frames(traceback: TracebackType | None) -> list[Place]:
+    """Return the frames that an exception passed through, the outermost first.
+
+    Args:
+        traceback: the exception's ``__traceback__``.
+    """
+    frames = []
+    while traceback is not None:
+        frames.append((traceback.tb_frame, traceback.tb_lineno))
+        traceback = traceback.tb_next
+    return frames
+
+
+def running_frames() -> Iterator[Place]:
+    """Yield the frames that are running now, the innermost first."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        yield frame, frame.f_lineno
+        frame = frame.f_back
+
+
+@lru_cache(maxsize=4096)
+def is_library(file: str, packages: tuple[str, ...]) -> bool:
+    """Tell whether a source file belongs to a library, to Python or to shapeinspect, and not to the user.
+
+    Args:
+        file: its path, as a code object names it.
+        packages: the imported packages that count as libraries, the plug-in's own among them.
+
+    Example:
+        >>> is_library(os.__file__, ()), is_library("<frozen runpy>", ()), is_library("/home/me/train.py", ())
+        (True, True, False)
+    """
+    if file.startswith("<"):
+        return True
+    if file.startswith(_PYTHON) and not any(folder in file for folder in _INSTALLED):
+        return True
+    return in_packages(file, ("shapeinspect", *packages))
+
+
+def in_packages(file: str, packages: tuple[str, ...]) -> bool:
+    """Tell whether a source file belongs to one of some imported packages.
+
+    Args:
+        file: its path, as a code object names it.
+        packages: their names.
+    """
+    paths = (getattr(sys.modules.get(name), "__file__", None) for name in packages)
+    return file.startswith(tuple(os.path.dirname(path) + os.sep for path in paths if path))
+
+
+def user_place(frames: Iterable[Place], packages: tuple[str, ...]) -> Place | None:
+    """Return the first frame of the user's own code, with its line.
+
+    Args:
+        frames: the frames to search, the innermost first.
+        packages: as for :func:`is_library`.
+    """
+    for frame, line in frames:
+        if not is_library(frame.f_code.co_filename, packages):
+            return frame, line
+    return None
+
+
+def user_line(frames: list[Place], packages: tuple[str, ...]) -> str | None:
+    """Return the user's own line that is nearest to a failure, with its source.
+
+    Args:
+        frames: what :func:`traceback_frames` returned.
+        packages: as for :func:`is_library`.
+    """
+    place = user_place(reversed(frames), packages)
+    return None if place is None else source_line(*place)
+
+
+def source_line(frame: FrameType, line: int) -> str:
+    """Write a line with its place: ``file.py:12  code``.
+
+    Args:
+        frame: a frame that runs it.
+        line: its number.
+    """
+    source = linecache.getline(frame.f_code.co_filename, line, frame.f_globals).strip()
+    return f"{place_of(frame, line)}  {source}".rstrip()
+
+
+def place_of(frame: FrameType, line: int) -> str:
+    """Write where a line stands: ``file.py:12``.
+
+    Args:
+        frame: a frame that runs it.
+        line: its number.
+    """
+    return f"{os.path.basename(frame.f_code.co_filename)}:{line}"
+
+
+def running_place(packages: tuple[str, ...]) -> str | None:
+    """Return where the user's own code is running now, as ``file.py:12``.
+
+    Args:
+        packages: as for :func:`is_library`.
+    """
+    place = user_place(running_frames(), packages)
+    return None if place is None else place_of(*place)
+
+
+def passed_arguments(frame: FrameType) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the arguments of a frame whose function takes ``*args, **kwargs``.
+
+    Args:
+        frame: the frame.
+    """
+    return tuple(frame.f_locals.get("args", ())), dict(frame.f_locals.get("kwargs", {}))
+
+
+def constructor_arguments(frame: FrameType) -> dict[str, Any]:
+    """Return the arguments of a running ``__init__`` by name, those in ``**kwargs`` included.
+
+    Args:
+        frame: a frame of ``__init__``.
+    """
+    seen = frame.f_locals
+    names = inspect.signature(type(seen["self"]).__init__).parameters
+    given = {name: seen[name] for name in names if name in seen and name not in ("self", "kwargs")}
+    return given | dict(seen.get("kwargs", {}))
+
+
+def syntax_tree(code: CodeType, names: dict[str, Any] | None = None) -> ast.Module | None:
+    """Parse the file that a code object stands in; None where its source is not at hand.
+
+    Args:
+        code: the code object.
+        names: the globals of a frame that runs it; they find a source that is in no file.
+    """
+    try:
+        return ast.parse("".join(linecache.getlines(code.co_filename, names)))
+    except (SyntaxError, ValueError):
+        return None
