@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from shapeinspect.binary import json_text
 from shapeinspect.errors import UnreadableFileError
 
 _CHILD = Path(__file__).with_name("_ocdbt_child.py")
@@ -44,5 +45,5 @@ def read_texts(folder: Path, keys: Sequence[str], label: str) -> list[str | None
         raise UnreadableFileError(label, f"reading its OCDBT store took over {_CLOCK} s") from None
     if done.returncode:
         raise UnreadableFileError(label, "tensorstore cannot read its OCDBT store")
-    texts: list[str | None] = json.loads(done.stdout)
+    texts: list[str | None] = json_text.parse(done.stdout, label, "what the OCDBT store answered")
     return texts

@@ -11,13 +11,13 @@ Source: ``orbax/checkpoint/_src/metadata/{tree,array_metadata,value_metadata_ent
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+from shapeinspect.binary import json_text
 from shapeinspect.dims import UNKNOWN, Shape
 from shapeinspect.errors import ShapeInspectError, UnreadableFileError
 from shapeinspect.ir import Note
@@ -27,8 +27,8 @@ from shapeinspect_flax.dtypes import SIZES
 from shapeinspect_flax.leaves import Leaf
 
 TREE, CHECKPOINT, STORE = "_METADATA", "_CHECKPOINT_METADATA", "manifest.ocdbt"
-#: The longest metadata file that is read, the most axes, the most entries of a directory looked at.
-_MOST, _AXES, _ENTRIES = 1 << 28, 64, 4096
+#: The most axes, the most entries of a directory looked at.
+_AXES, _ENTRIES = 64, 4096
 _LARGEST = (1 << 63) - 1
 
 #: What ``value_metadata.value_type`` says; anything else is an array.
@@ -157,7 +157,9 @@ def _headers(source: Source, arrays: Sequence[_Value], third: bool) -> tuple[dic
             return {}, True
         texts = ocdbt.read_texts(source.path, [f"{key}/{suffix}" for key in keys], source.label)
         pairs = [(key, text) for key, text in zip(keys, texts, strict=True) if text is not None]
-        return {key: _parse(text, source) for key, text in pairs}, len(pairs) < len(keys)
+        return {
+            key: json_text.parse(text, source.label, f"the header of {key!r}") for key, text in pairs
+        }, len(pairs) < len(keys)
     found = {}
     for key in keys:
         # A key that leads outside is refused by sibling before anything is looked up.
@@ -231,15 +233,4 @@ def _partial(leaves: Sequence[Leaf], missing: bool) -> tuple[Note, ...]:
 
 
 def _json(source: Source) -> Any:
-    if source.size is None or source.size > _MOST:
-        raise UnreadableFileError(source.label, f"it is no file of at most {_MOST:,} bytes")
-    with source.open() as file:
-        data = file.read(_MOST)
-    return _parse(data.decode("utf-8", "replace"), source)
-
-
-def _parse(text: str, source: Source) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UnreadableFileError(source.label, f"it is no JSON ({error})") from None
+    return json_text.read_file(source, "it")

@@ -7,11 +7,10 @@ slashes, and each file is a tree of its own arrays.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
+from shapeinspect.binary.json_text import read_file
 from shapeinspect.errors import UnreadableFileError, UsageError
 from shapeinspect.ir import Note
 from shapeinspect.progress import counted
@@ -98,21 +97,7 @@ def _notes(homes: dict[str, str], seen: dict[str, str], missing: Sequence[str]) 
 
 def _read_index(source: Source) -> dict[str, str]:
     """Return the file of every array."""
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        made = dict(pairs)
-        if len(made) != len(pairs):
-            raise UnreadableFileError(source.label, "the index has a key twice")
-        return made
-
-    if (source.size or 0) > _MOST_INDEX:
-        raise UnreadableFileError(source.label, f"the index has more than {_MOST_INDEX:,} bytes")
-    with source.open() as file:
-        raw = file.read(_MOST_INDEX)
-    try:
-        told = json.loads(raw.decode(), object_pairs_hook=once)
-    except (ValueError, RecursionError) as error:
-        raise UnreadableFileError(source.label, f"the index is no JSON: {error}") from None
+    told = read_file(source, "the index", limit=_MOST_INDEX)
     found = told.get("weight_map") if isinstance(told, dict) else None
     if not isinstance(found, dict) or not all(isinstance(file, str) for file in found.values()):
         raise UnreadableFileError(source.label, "the index has no weight_map of names to files")

@@ -58,6 +58,10 @@ TEXTS: dict[str, tuple[bytes, str]] = {
     "dicts in dicts": (b'{"a":' * 100_000, "a RecursionError"),
     "5,000 digits": (b'{"a": ' + b"9" * 5000 + b"}", "a number of more than 4,300 digits"),
     "no UTF-8": (b'{"\xff\xfe": 1}', "bytes in a text"),
+    "a key twice": (b'{"a": 1, "a": 2}', "two answers"),
+    "half a character": (b'{"a": "\\ud800"}', "a text that UTF-8 cannot hold"),
+    "300 levels": (b'{"a":' * 300 + b"1" + b"}" * 300, "recursion in what reads it later"),
+    "300 levels around a bracket": (b'["]",' * 300 + b"1" + b"]" * 300, "a count of brackets that is wrong"),
     "UTF-16": ('{"a": 1}'.encode("utf-16"), "another encoding"),
 }  # fmt: skip
 
@@ -66,7 +70,6 @@ TEXTS: dict[str, tuple[bytes, str]] = {
 OTHERWISE: dict[tuple[str, str], Refused | Read] = {
     ("keras", "a list"): Refused("describes no model"),
     ("keras", "a number"): Refused("describes no model"),
-    ("keras", "UTF-16"): Refused("describes no model"),
     ("keras", "null"): Read({}, "no configuration"),
 }
 
@@ -107,14 +110,14 @@ VALUES = {
     "safetensors: 3.0": header(b"[3.0, 5]", "a float for a length", LENGTH),
     "safetensors: a text": header(b'["3", 5]', "a text for a length", LENGTH),
     "safetensors: -3": header(b"[-3, 5]", "a negative length", LENGTH),
-    "safetensors: 2^64": header(b"[18446744073709551616, 5]", "a number of 65 bits", LENGTH),
+    "safetensors: 2^64": header(b"[18446744073709551616, 5]", "a number of 65 bits", "an integer of 65 bits"),
     "safetensors: half a character": Case(
         file(safetensors(b'{"\\ud800":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}', bytes(8)),
             "m.safetensors"),
         "a name that no text can hold", Refused("header"), "m.safetensors", JSON),
     "index: a key twice": Case(
         file(b'{"weight_map": {"a": "b", "a": "c"}}', "model.safetensors.index.json"), "two answers",
-        Refused("a key twice"), "model.safetensors.index.json", JSON),
+        Refused("has the key 'a' twice"), "model.safetensors.index.json", JSON),
     "index: a number for a file": Case(
         file(b'{"weight_map": {"a": 1}}', "model.safetensors.index.json"), "another type",
         Refused("no weight_map of names to files"), "model.safetensors.index.json", JSON),

@@ -8,9 +8,9 @@ import zlib
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from shapeinspect.binary.json_text import MAX_BYTES
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.sources.source import Source
-from shapeinspect_keras.containers.jsontext import LIMIT
 
 _LOCAL = struct.Struct("<4sHHHHHIIIHH")
 _MEMBERS = 100_000
@@ -107,7 +107,7 @@ def _locate(source: Source, file: BinaryIO, size: int, entry: zipfile.ZipInfo) -
     return Member(entry.filename, start, entry.compress_size, entry.file_size, deflated)
 
 
-def content(source: Source, file: BinaryIO, member: Member, limit: int = LIMIT) -> bytes:
+def content(source: Source, file: BinaryIO, member: Member, limit: int = MAX_BYTES) -> bytes:
     """Read a small member whole; what is inflated is bounded by bytes really inflated.
 
     Args:

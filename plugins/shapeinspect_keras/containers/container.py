@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
+from shapeinspect.binary import json_text
 from shapeinspect.errors import UnreadableFileError, UsageError
 from shapeinspect.ir import Note
 from shapeinspect.progress import counted
@@ -50,7 +51,7 @@ def open_hdf5(source: Source) -> Contents:
     tree = hdf5.listing(source, 0, source.size or 0)
     root = tree.groups.get("", {})
     raw = root.get("model_config")
-    config = jsontext.parse(raw, source.label, "model_config") if isinstance(raw, str) else None
+    config = json_text.parse(raw, source.label, "model_config") if isinstance(raw, str) else None
     facts = {**tree.groups.get("model_weights", {}), **root}
     metadata = {name: jsontext.text(facts.get(name)) for name in _FACTS if facts.get(name)}
     if config is not None and "keras_version" not in metadata:
@@ -71,13 +72,13 @@ def open_archive(source: Source) -> Contents:
         members = archive.members(source, file, source.size or 0)
         if "config.json" not in members:
             raise UnreadableFileError(source.label, "no Keras model: the archive holds no config.json")
-        config = jsontext.parse(
+        config = json_text.parse(
             archive.content(source, file, members["config.json"]), source.label, "config.json"
         )
         facts: Mapping[str, Any] = {}
         if "metadata.json" in members:
             text = archive.content(source, file, members["metadata.json"])
-            facts = jsontext.mapping(jsontext.parse(text, source.label, "metadata.json"))
+            facts = jsontext.mapping(json_text.parse(text, source.label, "metadata.json"))
         metadata = {name: jsontext.text(facts.get(name)) for name in _FACTS if facts.get(name)}
         tree, notes = _weights(source, file, members)
     return Contents("keras", config, tree, metadata, notes)
@@ -131,7 +132,8 @@ def _shards(source: Source, file: BinaryIO, members: Mapping[str, archive.Member
             raise UnreadableFileError(source.label, f"its shard {name!r} is not in the archive")
         return _window(source, members[name])
 
-    return _together(source, archive.content(source, file, members[_SHARDS]), _SHARDS, listed)
+    index = json_text.parse(archive.content(source, file, members[_SHARDS]), source.label, _SHARDS)
+    return _together(source, index, _SHARDS, listed)
 
 
 def open_index(source: Source) -> Contents:
@@ -153,20 +155,16 @@ def open_index(source: Source) -> Contents:
         datasets = {path: replace(one, file=shard) for path, one in tree.datasets.items()}
         return replace(tree, datasets=datasets)
 
-    if (source.size or 0) > jsontext.LIMIT:
-        raise UnreadableFileError(source.label, f"it is larger than {jsontext.LIMIT:,} bytes")
-    with source.open() as file:
-        text = file.read(jsontext.LIMIT)
-    return Contents("keras-h5", None, _together(source, text, source.name, listed), {})
+    index = json_text.read_file(source, source.name)
+    return Contents("keras-h5", None, _together(source, index, source.name, listed), {})
 
 
-def _together(source: Source, text: bytes, what: str, listed: Callable[[str], hdf5.Tree]) -> hdf5.Tree:
+def _together(source: Source, index: Any, what: str, listed: Callable[[str], hdf5.Tree]) -> hdf5.Tree:
     """List the shards that an index names and put them together.
 
     Source: ``ShardedH5IOStore`` of keras/src/saving/saving_lib.py, 3.15.
     """
-    index = jsontext.mapping(jsontext.parse(text, source.label, what))
-    weight_map = jsontext.mapping(index.get("weight_map"))
+    weight_map = jsontext.mapping(jsontext.mapping(index).get("weight_map"))
     names: dict[str, None] = {}
     for value in weight_map.values():
         for name in value if isinstance(value, list) else [value]:

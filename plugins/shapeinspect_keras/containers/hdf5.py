@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from shapeinspect.binary import json_text
 from shapeinspect.errors import MissingDependencyError, UnreadableFileError
 from shapeinspect.sources.source import Source
 from shapeinspect_keras.containers import jsontext
@@ -108,7 +109,7 @@ def listing(source: Source, offset: int, size: int) -> Tree:
         "seconds": min(SECONDS, SECONDS_AT_LEAST + size / BYTES_A_SECOND),
         "objects": OBJECTS,
     }
-    answer = jsontext.parse(ask(source, json.dumps(request), offset, size), source.label, "the HDF5 listing")
+    answer = json_text.parse(ask(source, json.dumps(request), offset, size), source.label, "the HDF5 listing")
     if not isinstance(answer, dict) or "error" in answer:
         reason = jsontext.text(jsontext.mapping(answer).get("error"), "no listing came back")
         raise UnreadableFileError(source.label, f"its HDF5 cannot be read: {reason}", hint="was it cut off?")

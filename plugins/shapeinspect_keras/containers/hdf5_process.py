@@ -12,13 +12,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from shapeinspect.binary.json_text import MAX_BYTES
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.sources.source import Source
-from shapeinspect_keras.containers import jsontext
 
 #: Seconds on the clock for a listing, here and elsewhere; bytes of the answer and of one range.
 CLOCK, CLOCK_ELSEWHERE = 120, 900
-ANSWER = jsontext.LIMIT
+ANSWER = MAX_BYTES
 RANGE = 16 << 20
 
 #: The signals that end a child whose processor time is over, where the platform has them.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from shapeinspect.binary.json_text import parse_object
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Model, Note
 from shapeinspect.sources.not_a_model import foreign
 from shapeinspect.sources.source import Source
-from shapeinspect_torch.checkpoints.json_text import read_json
 from shapeinspect_torch.checkpoints.shards import pick
 from shapeinspect_torch.file_names import INDEX, SUFFIX
 from shapeinspect_torch.recognition.model_config import with_config
@@ -81,4 +81,4 @@ def _config(source: Source, name: str) -> dict[str, Any]:
     if (file.size or 0) > _MAX_CONFIG:
         raise UnreadableFileError(source.label, f"its {name} has more than {_MAX_CONFIG:,} bytes")
     with file.open() as opened:
-        return read_json(opened.read(_MAX_CONFIG), source.label, f"its {name}")
+        return parse_object(opened.read(_MAX_CONFIG), source.label, f"its {name}", long_integers=True)

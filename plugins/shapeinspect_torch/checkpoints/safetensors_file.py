@@ -7,11 +7,11 @@ then tensors that follow each other without a hole, without overlap, up to the e
 
 from __future__ import annotations
 
-import json
 import re
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from shapeinspect.binary import json_text
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Frozen, Model, Note, Weight
 from shapeinspect.sources.source import Source
@@ -52,9 +52,6 @@ DTYPES = {
 _MAX_NUMBER = 2**64 - 1
 _MAX_NAME = 4096
 _MAX_RANK = 64
-# JSON grows when it is read: so many containers and commas are as much as a header may spell out.
-_MAX_CONTAINERS = 4_000_000
-_MAX_COMMAS = 12_000_000
 _DIGITS = re.compile(r"\d+")
 _MAX_KEYS = 100_000
 _WHOLE = frozenset({int})
@@ -171,18 +168,7 @@ class _Header:
         self._start = 8 + len(raw)
         if len(raw) != int.from_bytes(source.head[:8], "little"):
             self._fail("the header is cut off")
-        if raw.count(b"[") + raw.count(b"{") > _MAX_CONTAINERS or raw.count(b",") > _MAX_COMMAS:
-            self._fail("the header describes more tensors than can be")
-        try:
-            entries = json.loads(
-                raw.decode("utf-8"), object_pairs_hook=self._object, parse_constant=self._constant
-            )
-            if b"\\u" in raw:  # half a character, which UTF-8 cannot hold, may be spelled as an escape
-                json.dumps(entries, ensure_ascii=False).encode("utf-8")
-        except ValueError as error:
-            self._fail(f"the header is no JSON: {error}")
-        except RecursionError:
-            self._fail("the header is nested too deep")
+        entries = json_text.parse(raw, source.label, "the header", offset=8, finite=True)
         if not isinstance(entries, dict):
             self._fail("the header is no JSON object")
         self._entries: dict[str, Any] = entries
@@ -259,17 +245,6 @@ class _Header:
         if bits % 8 == 0:
             values = partial(_values, self._source, self._start + start, end - start, shape, dtype)
         return Weight(name, "", shape, dtype, end - start, where=self._where, values=values)
-
-    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        made = dict(pairs)
-        if len(made) != len(pairs):
-            seen: set[str] = set()
-            twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]  # set.add is None: false
-            self._fail(f"the header has the key {twice!r} twice")
-        return made
-
-    def _constant(self, text: str) -> NoReturn:
-        self._fail(f"the header holds {text}")
 
     def _fail(self, reason: str, offset: int = 8) -> NoReturn:
         raise UnreadableFileError(self._source.label, reason, offset=offset)

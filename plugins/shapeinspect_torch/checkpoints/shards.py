@@ -6,12 +6,12 @@ Source: ``huggingface_hub/serialization/_base.py`` and ``transformers/modeling_u
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn
+from typing import NoReturn
 
+from shapeinspect.binary.json_text import read_file
 from shapeinspect.errors import UnreadableFileError, UsageError
 from shapeinspect.ir import Frozen, Note, Weight
 from shapeinspect.progress import counted
@@ -185,16 +185,7 @@ class _Index:
 
     def __init__(self, source: Source) -> None:
         self._label = source.label
-        if (source.size or 0) > _MAX_INDEX:
-            self._fail(f"the index has more than {_MAX_INDEX:,} bytes")
-        with source.open() as file:
-            raw = file.read(_MAX_INDEX)
-        try:
-            told = json.loads(raw.decode("utf-8"), object_pairs_hook=self._object)
-        except ValueError as error:
-            self._fail(f"the index is no JSON: {error}")
-        except RecursionError:
-            self._fail("the index is nested too deep")
+        told = read_file(source, "the index", limit=_MAX_INDEX)
         found = told.get("weight_map") if isinstance(told, dict) else None
         if not isinstance(found, dict) or not all(isinstance(file, str) for file in found.values()):
             self._fail("the index has no weight_map of names to files")
@@ -208,12 +199,6 @@ class _Index:
         total = facts.get("total_size") if isinstance(facts, dict) else None
         # Some writers keep it as a text or a float.
         self.total = int(total) if isinstance(total, int | float) and total == total // 1 else None
-
-    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        made = dict(pairs)
-        if len(made) != len(pairs):
-            self._fail("the index has a key twice")
-        return made
 
     def _fail(self, reason: str) -> NoReturn:
         raise UnreadableFileError(self._label, reason)

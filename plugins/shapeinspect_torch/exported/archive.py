@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, NoReturn
 
+from shapeinspect.binary.json_text import parse_object
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Frozen, Layer, Model, Note, Weight
 from shapeinspect.sources.source import Source
-from shapeinspect_torch.checkpoints.json_text import read_json
 from shapeinspect_torch.checkpoints.nested import read_nested
 from shapeinspect_torch.exported.graph import Graph, read_graph
 from shapeinspect_torch.exported.tensors import Lengths
@@ -83,12 +83,12 @@ class _Program:
             names = archive.members
             if _OLD in names:
                 raw = archive.read(_OLD, _MAX_JSON)
-                self._told = read_json(raw, source.label, "its program")
+                self._told = parse_object(raw, source.label, "its program")
                 self._weights = self._old_weights(file, archive)
             else:
                 root, model = self._choose(names)
                 raw = archive.read(f"{root}/models/{model}.json", _MAX_JSON)
-                self._told = read_json(raw, source.label, "its program")
+                self._told = parse_object(raw, source.label, "its program")
                 self._weights = self._new_weights(file, archive, root, model)
 
     def _choose(self, names: Mapping[str, Member]) -> tuple[str, str]:
@@ -121,7 +121,9 @@ class _Program:
             config = f"{folder}/{model}_{group}_config.json"
             pickled = f"{folder}/{model}.pt"
             if config in archive.members:
-                told = read_json(archive.read(config, _MAX_JSON), self._source.label, f"its list of {group}")
+                told = parse_object(
+                    archive.read(config, _MAX_JSON), self._source.label, f"its list of {group}"
+                )
                 for name, entry in told["config"].items():
                     key = f"{folder}/{entry['path_name']}"
                     if key not in archive.members:
