@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shapeinspect.binary.protobuf import varint
+
 _NODE = 0x0A
 _OP = 0x12
 
@@ -19,21 +21,12 @@ def is_graph(head: bytes, size: int) -> bool:
     """
     if head[:1] != bytes([_NODE]):
         return False
-    length, at = _length(head, 1)
+    length, at = varint(head, 1)
     if at < 0 or at + length > size or head[at : at + 1] != bytes([_NODE]):
         return False
-    name, at = _length(head, at + 1)
+    name, at = varint(head, at + 1)
     if at < 0 or not 0 < name <= length or head[at + name : at + name + 1] != bytes([_OP]):
         return False
-    op, start = _length(head, at + name + 1)
+    op, start = varint(head, at + name + 1)
     text = head[start : start + op]
     return start > 0 and 0 < op <= length and text.isascii() and text.decode().isidentifier()
-
-
-def _length(data: bytes, at: int) -> tuple[int, int]:
-    value = 0
-    for index, byte in enumerate(data[at : at + 5]):
-        value |= (byte & 0x7F) << 7 * index
-        if byte < 0x80:
-            return value, at + index + 1
-    return 0, -1

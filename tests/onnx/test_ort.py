@@ -225,7 +225,7 @@ def test_many_changed_bytes_give_one_error_or_a_model(content: bytes, tmp_path: 
 
 def test_weights_are_not_read(build: Any, convert: Convert, monkeypatch: pytest.MonkeyPatch) -> None:
     """A matrix of 16 MB costs no more than the graph around it."""
-    from shapeinspect_onnx.reading.window import Window
+    from shapeinspect.binary.window import Window
 
     build.node("MatMul", ["x", build.weight("w", 2000, 2001)], "y", name="mul")
     path = convert(build.model({"x": (3, 2000)}, ["y"]))

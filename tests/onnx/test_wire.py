@@ -13,12 +13,13 @@ import pytest
 from onnx import helper, numpy_helper
 from onnx.backend.test.case.node import collect_testcases
 
+from shapeinspect.binary import protobuf
+from shapeinspect.binary.window import Window
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Model
 from shapeinspect.sources.source import Source, from_path
 from shapeinspect_onnx.adapters.adapter import ADAPTER
 from shapeinspect_onnx.reading import sniff
-from shapeinspect_onnx.reading.window import Window
 from shapeinspect_onnx.reading.wire import MESSAGES, strip
 
 LIGHT = Path(onnx.__file__).parent / "backend/test/data/light"
@@ -179,7 +180,7 @@ def test_what_is_read_does_not_grow_with_the_weights(tmp_path, monkeypatch):
             whole = file.read
             file_read = lambda count: total.append(count) or whole(count)  # noqa: E731
             return type("File", (), {
-                "read": staticmethod(file_read), "seek": file.seek,
+                "read": staticmethod(file_read), "seek": file.seek, "close": file.close,
                 "__enter__": lambda self: self, "__exit__": lambda self, *_: file.close(),
             })()  # fmt: skip
 
@@ -333,4 +334,4 @@ def test_the_window_reads_what_the_file_holds():
         assert window.span(start, end) == data[start:end]
         value = int.from_bytes(data[start : start + 1], "little")
         if value < 0x80:
-            assert window.varint(start, len(data)) == (value, start + 1)
+            assert protobuf.varint(data, start) == (value, start + 1)

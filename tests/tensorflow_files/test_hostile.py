@@ -13,6 +13,8 @@ import pytest
 
 from shapeinspect import layout
 from shapeinspect.binary.flatbuffer import Buffer
+from shapeinspect.binary.protobuf import fields
+from shapeinspect.binary.window import Window
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.infer import infer
 from shapeinspect.render.data import to_dict
@@ -20,8 +22,6 @@ from shapeinspect.sources.source import from_path
 from shapeinspect_tensorflow.adapters.checkpoint import ADAPTER as CHECKPOINT
 from shapeinspect_tensorflow.adapters.graphdef import ADAPTER as GRAPH
 from shapeinspect_tensorflow.adapters.tflite import ADAPTER as LITE
-from shapeinspect_tensorflow.window import Window
-from shapeinspect_tensorflow.wire import fields
 
 
 def test_mutations_of_the_object_graph(files: Any, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from shapeinspect import layout
 from shapeinspect.binary.flatbuffer import Buffer
+from shapeinspect.binary.window import Window
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.infer import infer
 from shapeinspect.ir import Model, Weight
@@ -18,7 +19,6 @@ from shapeinspect_tensorflow.adapters.tflite import ADAPTER
 from shapeinspect_tensorflow.tflite import file as lite_file
 from shapeinspect_tensorflow.tflite import schema as lite_schema
 from shapeinspect_tensorflow.tflite.ops import OPS
-from shapeinspect_tensorflow.window import Window
 
 NAMES = ("float.tflite", "half.tflite", "dynamic.tflite", "int8.tflite", "module.tflite")
 

@@ -13,13 +13,14 @@ from math import prod
 from typing import Any
 
 from shapeinspect.binary.flatbuffer import Buffer, Table
+from shapeinspect.binary.protobuf import MAX_DEPTH
+from shapeinspect.binary.window import Window
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.sources.source import Source
 from shapeinspect_onnx.dtypes import INTEGERS
 from shapeinspect_onnx.reading.messages import messages
 from shapeinspect_onnx.reading.order import sort
-from shapeinspect_onnx.reading.window import Window
-from shapeinspect_onnx.reading.wire import KEEP_BYTES, KEEP_INTEGERS, KEEP_OTHERS, MAX_DEPTH, Stored
+from shapeinspect_onnx.reading.wire import KEEP_BYTES, KEEP_INTEGERS, KEEP_OTHERS, Stored
 
 #: What stands for the file with a tensor's numbers, which the format does not name.
 ELSEWHERE = "a file that the model does not name"
@@ -54,8 +55,8 @@ def load(source: Source) -> tuple[Any, dict[str, Stored]]:
     Raises:
         UnreadableFileError: if the file is cut off, corrupt, or holds no model.
     """
-    with source.open() as file:
-        reader = _Reader(Window(file, source.size or 0, source.label))
+    with Window.open(source) as window:
+        reader = _Reader(window)
         try:
             return reader.model(), reader.stored
         except ValueError as error:  # protobuf refuses a number out of range

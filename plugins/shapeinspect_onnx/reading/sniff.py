@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shapeinspect.binary.protobuf import varint
 from shapeinspect.sources.source import HEAD, Source
 
 _STRINGS = frozenset({2, 3, 4, 6})
@@ -42,10 +43,10 @@ def is_model(head: bytes, size: int) -> bool:
     """
     at, first = 0, True
     while at < min(len(head), HEAD):
-        key, at = _varint(head, at)
+        key, behind = varint(head, at)
         number, wire = key >> 3, key & 7
-        value, at = _varint(head, at)
-        if at < 0 or (first and (number != 1 or not 0 < value < 1000)):
+        value, at = varint(head, behind)
+        if min(behind, at) < 0 or (first and (number != 1 or not 0 < value < 1000)):
             return False
         first = False
         if number in _NUMBERS and wire == 0:
@@ -99,15 +100,3 @@ def _is_text(data: bytes, cut: bool) -> bool:
             return False
         text = data[: error.start].decode()
     return all(char >= " " or char in "\t\r\n" for char in text)
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """Read one number; the offset is negative where there is none."""
-    if at < 0:
-        return 0, -1
-    value = 0
-    for index, byte in enumerate(data[at : at + 10]):
-        value |= (byte & 0x7F) << 7 * index
-        if byte < 0x80:
-            return value, at + index + 1
-    return 0, -1

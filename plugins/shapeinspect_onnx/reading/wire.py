@@ -13,13 +13,13 @@ import os
 from dataclasses import dataclass
 from math import prod
 
+from shapeinspect.binary.protobuf import BYTES, MAX_DEPTH, Budget, fields, integers, spelled
+from shapeinspect.binary.window import Window
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.sources.source import Source
 from shapeinspect_onnx.dtypes import INTEGERS
 from shapeinspect_onnx.dtypes import nbytes as nbytes_of
-from shapeinspect_onnx.reading.window import Window
 
-MAX_DEPTH = 100
 MAX_FIELDS = 5_000_000
 MAX_KEPT = 256 << 20
 #: Tensors of up to this many values keep them, for shape inference reads some.
@@ -29,8 +29,8 @@ KEEP_BYTES = 1 << 16
 #: A node of fewer bytes is copied as it is: its tensors are small.
 _SMALL_NODE = 4096
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_FIXED = {_FIXED64: 8, _FIXED32: 4}
+#: The bytes of a tensor's list of lengths.
+_MAX_LENGTHS = 10_000
 #: The field of a tensor that holds its numbers as they lie in memory.
 _RAW = 9
 _KEEP, _DROP = "keep", "drop"
@@ -176,8 +176,8 @@ def strip(source: Source) -> Stripped:
     Raises:
         UnreadableFileError: if it is cut off, corrupt or no ONNX model.
     """
-    with source.open() as file:
-        return _Walk(Window(file, source.size or 0, source.label)).model()
+    with Window.open(source) as window:
+        return _Walk(window).model()
 
 
 class _Walk:
@@ -186,7 +186,7 @@ class _Walk:
     def __init__(self, window: Window) -> None:
         self.window = window
         self.stored: dict[str, Stored] = {}
-        self.fields = 0
+        self.fields = Budget(window, "fields", MAX_FIELDS)
         self.kept = 0
         # A mark that no file can know, so that no doc_string of its own is taken for ours.
         self.mark = os.urandom(8).hex()
@@ -205,9 +205,8 @@ class _Walk:
         known = MESSAGES[name]
         out = bytearray()
         at = run = start
-        while at < end:
-            key_at = at
-            number, wire, value_at, at, _ = self.field(at, end)
+        for number, wire, _, value_at, at, key_at in fields(self.window, start, end):
+            self.fields.spend()
             row = known.get(number)
             if found is not None:
                 found.add(number)
@@ -219,40 +218,17 @@ class _Walk:
             run = at
             if action == _DROP:
                 continue
-            if wire != _BYTES:
+            if wire != BYTES:
                 raise self.window.fail(f"{name}.{row[0] if row else number} has wire type {wire}", key_at)
             child = (
                 self.tensor(value_at, at, depth + 1)
                 if action == "TensorProto"
                 else self.message(action, value_at, at, depth + 1)
             )
-            out += _varint(number << 3 | _BYTES) + _varint(len(child)) + child
+            out += spelled(number << 3 | BYTES) + spelled(len(child)) + child
         if run < at:
             out += self.copy(run, at)
         return bytes(out)
-
-    def field(self, at: int, end: int) -> tuple[int, int, int, int, int]:
-        """Read a field's key: its number, wire type, first byte, the byte behind it, its varint."""
-        self.fields += 1
-        if self.fields > MAX_FIELDS:
-            raise self.window.fail(f"it holds more than {MAX_FIELDS:,} fields", at)
-        window = self.window
-        key, value_at = window.varint(at, end)
-        number, wire = key >> 3, key & 7
-        if not 0 < number < 1 << 29:
-            raise window.fail(f"{number} is no field number", at)
-        if wire == _VARINT:
-            value, behind = window.varint(value_at, end)
-            return number, wire, value_at, behind, value
-        if wire == _BYTES:
-            length, value_at = window.varint(value_at, end)
-        elif wire in _FIXED:
-            length = _FIXED[wire]
-        else:
-            raise window.fail(f"wire type {wire} is no part of an ONNX model", at)
-        if length > end - value_at:
-            raise window.fail(f"a field of {length:,} bytes has only {end - value_at:,} left", at)
-        return number, wire, value_at, value_at + length, 0
 
     def tensor(self, start: int, end: int, depth: int) -> bytes:
         """Copy one tensor, without its numbers if they are many."""
@@ -262,23 +238,22 @@ class _Walk:
         data_type, offset, nbytes, raw = 0, start, 0, 0
         keep: list[tuple[int, int]] = []
         data: list[tuple[int, int]] = []
-        at = start
-        while at < end:
-            key_at = at
-            number, wire, value_at, at, value = self.field(at, end)
+        for field in fields(self.window, start, end):
+            self.fields.spend()
+            number, value_at, behind = field.number, field.start, field.end
             action = MESSAGES["TensorProto"].get(number, ("", _DROP))[1]
             if action == "data":
                 offset = offset if data else value_at
-                nbytes += at - value_at
-                data.append((key_at, at))
+                nbytes += behind - value_at
+                data.append((field.key, behind))
             elif action == _KEEP:
-                keep.append((key_at, at))
+                keep.append((field.key, behind))
             if number == 1:
-                dims.extend(self.integers(wire, value_at, at, value))
+                dims.extend(integers(self.window, field, limit=_MAX_LENGTHS))
             elif number == 2:
-                data_type = value
+                data_type = field.value
             elif number == _RAW:
-                raw = at - value_at
+                raw = behind - value_at
         if any(dim < 0 for dim in dims) or len(dims) > 1000:
             raise self.window.fail(f"a tensor has the lengths {dims[:8]}", start)
         # Some writers leave the numbers out and the field in, with nothing in it.
@@ -293,37 +268,12 @@ class _Walk:
         self.stored[text] = Stored(tuple(dims), data_type, start, end, offset, nbytes)
         return (
             b"".join(self.copy(*piece) for piece in keep)
-            + _varint(12 << 3 | _BYTES)
-            + (_varint(len(text)) + text.encode())
+            + spelled(12 << 3 | BYTES)
+            + (spelled(len(text)) + text.encode())
         )
-
-    def integers(self, wire: int, at: int, end: int, value: int) -> list[int]:
-        """Read a repeated int64, packed or not."""
-        if wire == _VARINT:
-            return [_signed(value)]
-        found: list[int] = []
-        if end - at > 10_000:
-            raise self.window.fail("a tensor has too many lengths", at)
-        while at < end:
-            number, at = self.window.varint(at, end)
-            found.append(_signed(number))
-        return found
 
     def copy(self, start: int, end: int) -> bytes:
         self.kept += end - start
         if self.kept > MAX_KEPT:
             raise self.window.fail(f"without the weights it is still over {MAX_KEPT >> 20} MiB", start)
         return self.window.span(start, end)
-
-
-def _signed(value: int) -> int:
-    return value - (1 << 64) if value >> 63 else value
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)

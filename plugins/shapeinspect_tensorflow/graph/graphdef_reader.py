@@ -6,6 +6,8 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
+from shapeinspect.binary.protobuf import BYTES, fields
+from shapeinspect.binary.window import Window
 from shapeinspect.ir import Frozen, Model, Note
 from shapeinspect.sources.source import Source
 from shapeinspect.text import many
@@ -14,8 +16,6 @@ from shapeinspect_tensorflow.graph.graph_model import PLACEHOLDERS, Facts, build
 from shapeinspect_tensorflow.graph.nodes import Graph, Tensor
 from shapeinspect_tensorflow.sniff import is_graph
 from shapeinspect_tensorflow.vocabulary import dtypes
-from shapeinspect_tensorflow.window import Window
-from shapeinspect_tensorflow.wire import BYTES, fields
 
 _HEAD = 4096
 

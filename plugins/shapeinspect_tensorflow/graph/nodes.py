@@ -11,11 +11,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from shapeinspect.dims import Shape, Unknown
-from shapeinspect_tensorflow.tables.shapes import shape
-from shapeinspect_tensorflow.vocabulary import dtypes
-from shapeinspect_tensorflow.window import Window
-from shapeinspect_tensorflow.wire import (
+from shapeinspect.binary.protobuf import (
     BYTES,
     FIXED32,
     VARINT,
@@ -27,6 +23,10 @@ from shapeinspect_tensorflow.wire import (
     signed,
     text,
 )
+from shapeinspect.binary.window import Window
+from shapeinspect.dims import Shape, Unknown
+from shapeinspect_tensorflow.tables.shapes import shape
+from shapeinspect_tensorflow.vocabulary import dtypes
 
 _MAX_NODES = 1_000_000
 _MAX_ATTRIBUTES = 5_000_000

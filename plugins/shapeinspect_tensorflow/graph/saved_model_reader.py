@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from math import prod
 
+from shapeinspect.binary.window import Window
 from shapeinspect.dims import Shape, known
 from shapeinspect.ir import Frozen, Layer, Model, Note
 from shapeinspect.sources.source import Source
@@ -20,7 +21,6 @@ from shapeinspect_tensorflow.graph.saved_objects import Meta, Signature, TensorI
 from shapeinspect_tensorflow.tables import objects
 from shapeinspect_tensorflow.tables.variables import Variable, layers
 from shapeinspect_tensorflow.vocabulary import dtypes
-from shapeinspect_tensorflow.window import Window
 
 _DEFAULT = "serving_default"
 _INIT = "__saved_model_init_op"

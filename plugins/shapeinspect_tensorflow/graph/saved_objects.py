@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from shapeinspect.binary.protobuf import Budget, Field, fields, integers, need, text
+from shapeinspect.binary.window import Window
 from shapeinspect.dims import Shape
 from shapeinspect_tensorflow.graph.nodes import pair
 from shapeinspect_tensorflow.tables import objects
 from shapeinspect_tensorflow.tables.shapes import shape
-from shapeinspect_tensorflow.window import Window
-from shapeinspect_tensorflow.wire import Budget, Field, fields, integers, need, text
 
 _MAX_OBJECTS = 2_000_000
 _MAX_SIGNATURES = 10_000

@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
+from shapeinspect.binary.protobuf import fields, need, signed
+from shapeinspect.binary.window import Window
 from shapeinspect.dims import Shape, known
 from shapeinspect.sources.source import Source
 from shapeinspect_tensorflow.tables.shapes import shape
 from shapeinspect_tensorflow.tables.table import entries
 from shapeinspect_tensorflow.vocabulary import dtypes
-from shapeinspect_tensorflow.window import Window
-from shapeinspect_tensorflow.wire import fields, need, signed
 
 OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _MAX_SHARDS = 100_000

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from shapeinspect.binary.window import Window
 from shapeinspect.errors import UnreadableFileError, UsageError
 from shapeinspect.ir import Frozen, Model, Note
 from shapeinspect.sources.source import Source, check_inside, from_path
@@ -15,7 +16,6 @@ from shapeinspect_tensorflow.tables import bundle, objects
 from shapeinspect_tensorflow.tables.bundle import OBJECT_GRAPH, Bundle, Entry
 from shapeinspect_tensorflow.tables.variables import Variable, layers, natural
 from shapeinspect_tensorflow.vocabulary import dtypes
-from shapeinspect_tensorflow.window import Window
 
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 _SLOT = "/.OPTIMIZER_SLOT/"

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from shapeinspect_tensorflow.window import Window
-from shapeinspect_tensorflow.wire import Budget, Field, fields, need, text
+from shapeinspect.binary.protobuf import Budget, Field, fields, need, text
+from shapeinspect.binary.window import Window
 
 _MAX_NODES = 2_000_000
 _MAX_NAMES = 20_000_000

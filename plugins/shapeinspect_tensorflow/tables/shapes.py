@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from shapeinspect.binary.protobuf import fields, need, signed
+from shapeinspect.binary.window import Window
 from shapeinspect.dims import UNKNOWN, Dim, Shape
-from shapeinspect_tensorflow.window import Window
-from shapeinspect_tensorflow.wire import fields, need, signed
 
 #: TensorFlow's own bound on the axes of a tensor is 254.
 MAX_RANK = 254

@@ -5,6 +5,8 @@ Source: https://github.com/google/snappy/blob/main/format_description.txt
 
 from __future__ import annotations
 
+from shapeinspect.binary.protobuf import varint
+
 #: TensorFlow writes blocks of 256 KiB.
 MAX_LENGTH = 64 << 20
 
@@ -53,14 +55,12 @@ def decode(data: bytes) -> bytes:
 
 
 def _length(data: bytes) -> tuple[int, int]:
-    value = 0
-    for index, byte in enumerate(data[:5]):
-        value |= (byte & 0x7F) << 7 * index
-        if byte < 0x80:
-            if value > MAX_LENGTH:
-                raise ValueError(f"it claims {value:,} bytes")
-            return value, index + 1
-    raise ValueError("its length is cut off")
+    value, at = varint(data, 0, longest=5)
+    if at < 0:
+        raise ValueError("its length is cut off")
+    if value > MAX_LENGTH:
+        raise ValueError(f"it claims {value:,} bytes")
+    return value, at
 
 
 def _take(data: bytes, at: int, size: int) -> bytes:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shapeinspect.binary.protobuf import Budget, varint
+from shapeinspect.binary.window import Window
 from shapeinspect_tensorflow.tables import snappy
 from shapeinspect_tensorflow.tables.crc32c import masked
-from shapeinspect_tensorflow.window import Window
-from shapeinspect_tensorflow.wire import Budget
 
 MAGIC = 0xDB4775248B80FB57
 FOOTER = 48
@@ -81,12 +81,10 @@ def _handle(window: Window, data: bytes, at: int, end: int) -> tuple[int, int, i
 
 
 def _varint(window: Window, data: bytes, at: int) -> tuple[int, int]:
-    value = 0
-    for index, byte in enumerate(data[at : at + 10]):
-        value |= (byte & 0x7F) << 7 * index
-        if byte < 0x80:
-            return value, at + index + 1
-    raise window.fail("a number in the index is cut off")
+    value, behind = varint(data, at)
+    if behind < 0:
+        raise window.fail("a number in the index is cut off")
+    return value, behind
 
 
 def _block(window: Window, offset: int, size: int, keys: Budget) -> Iterator[tuple[bytes, bytes]]:

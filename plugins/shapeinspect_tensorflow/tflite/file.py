@@ -12,8 +12,8 @@ from math import prod
 from typing import Any
 
 from shapeinspect.binary.flatbuffer import Buffer, Table
+from shapeinspect.binary.window import Window
 from shapeinspect_tensorflow.tflite.schema import CUSTOM, FUSED, OPERATORS, OPTIONS, PADDINGS, TYPES
-from shapeinspect_tensorflow.window import Window
 
 _MAX_RANK = 64
 #: Integer constants of up to this many values may be settings; their numbers are read.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
+from shapeinspect.binary.window import Window
 from shapeinspect.dims import UNKNOWN, Shape
 from shapeinspect.ir import Call, Frozen, Layer, Model, Note, Value, Weight
 from shapeinspect.sources.source import Source
@@ -23,7 +24,6 @@ from shapeinspect_tensorflow.tflite.ops import OPS, SETTINGS
 from shapeinspect_tensorflow.tflite.packed import unpacked
 from shapeinspect_tensorflow.vocabulary import dtypes
 from shapeinspect_tensorflow.vocabulary.layouts import TABLE
-from shapeinspect_tensorflow.window import Window
 
 #: Kinds whose weights alone stand for the stored tensors they read; of others these are inputs, too.
 _OWN = frozenset({"conv", "conv_transpose", "linear", "embedding", "elementwise", "concat", "prelu", "lstm"})

@@ -1,7 +1,7 @@
 """The walk over a protobuf message that reads keys and lengths and leaves long contents alone.
 
 It does not recurse: each reader of a message walks into the fields that it knows, so the depth is
-that of the readers and not of the file.
+that of the readers. A reader whose messages hold themselves stops at :data:`MAX_DEPTH`.
 
 Source: https://protobuf.dev/programming-guides/encoding/
 """
@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from shapeinspect.binary.window import Window
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect_tensorflow.window import Window
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+#: The deepest that a reader follows messages in messages.
+MAX_DEPTH = 100
 _FIXED = {FIXED64: 8, FIXED32: 4}
 _CHUNK = 4096
 #: The longest key and length together.
@@ -32,6 +34,7 @@ class Field(NamedTuple):
         value: a varint's value; else 0.
         start: the first byte of its contents.
         end: the byte behind them.
+        key: the first byte of the field itself.
     """
 
     number: int
@@ -39,6 +42,7 @@ class Field(NamedTuple):
     value: int
     start: int
     end: int
+    key: int
 
 
 def fields(window: Window, start: int, end: int) -> Iterator[Field]:
@@ -81,21 +85,60 @@ def fields(window: Window, start: int, end: int) -> Iterator[Field]:
         first = base + index
         if length > end - first:
             raise window.fail(f"a field of {length:,} bytes has only {end - first:,} left", at)
-        yield Field(number, wire, value, first, first + length)
+        yield Field(number, wire, value, first, first + length, at)
         at = first + length
 
 
 def _varint(window: Window, data: bytes, index: int, base: int) -> tuple[int, int]:
-    value = shift = 0
+    value, shift, start = 0, 0, base + index
     for byte in data[index : index + 10]:
         value |= (byte & 0x7F) << shift
         index += 1
         if byte < 0x80:
             return value & 0xFFFFFFFFFFFFFFFF, index
         shift += 7
-    raise window.fail(
-        "a number is cut off" if shift < 70 else "a number is over ten bytes long", base + index
-    )
+    raise window.fail("a number is cut off" if shift < 70 else "a number is over ten bytes long", start)
+
+
+def varint(data: bytes, at: int, longest: int = 10) -> tuple[int, int]:
+    r"""Read one unsigned integer from bytes in memory.
+
+    Args:
+        data: the bytes.
+        at: its first one.
+        longest: how many it may take.
+
+    Returns:
+        The integer, and the place behind it, which is negative where there is none.
+
+    Example:
+        >>> varint(b"\x96\x01", 0), varint(b"\x96", 0)
+        ((150, 2), (0, -1))
+    """
+    value = 0
+    for index, byte in enumerate(data[at : at + longest]):
+        value |= (byte & 0x7F) << 7 * index
+        if byte < 0x80:
+            return value & 0xFFFFFFFFFFFFFFFF, at + index + 1
+    return 0, -1
+
+
+def spelled(value: int) -> bytes:
+    r"""Return the bytes of an unsigned integer.
+
+    Args:
+        value: 0 to 2⁶⁴ - 1.
+
+    Example:
+        >>> spelled(150)
+        b'\x96\x01'
+    """
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
 
 
 def signed(value: int) -> int:

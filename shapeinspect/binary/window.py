@@ -1,4 +1,4 @@
-"""A file seen through small pages, so that what is skipped is never read."""
+"""A file, or a part of one, seen through small pages, so that what is skipped is never read."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import BinaryIO
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.sources.source import Source
 
-_PAGE = 1 << 14
-_PAGES = 1024
+#: The bytes of a page, how many are kept, and how many are read at once by whoever goes straight on.
+_PAGE, _PAGES, _MOST_AHEAD = 1 << 12, 1024, 16
 #: No single piece that is read for its structure is longer than this.
 MAX_SPAN = 256 << 20
 
@@ -23,20 +23,23 @@ class Window:
 
     Args:
         file: the open file, or bytes in memory; it is closed with the window.
-        size: its length in bytes.
+        size: the length in bytes of what is seen.
         label: how errors name it.
+        base: where in the file the first byte is; offsets count from there, those of errors do not.
 
     Example:
         >>> with Window(io.BytesIO(b"abc"), 3, "m") as window:
-        ...     window.span(0, 2)
-        b'ab'
+        ...     window.span(0, 2), window.part(1, 2).span(0, 2)
+        (b'ab', b'bc')
     """
 
-    def __init__(self, file: BinaryIO, size: int, label: str) -> None:
+    def __init__(self, file: BinaryIO, size: int, label: str, base: int = 0) -> None:
         self.label = label
         self.size = size
+        self.base = base
         self._file = file
         self._pages: dict[int, bytes] = {}
+        self._next, self._ahead = 0, 1
 
     @classmethod
     def open(cls, source: Source) -> Window:
@@ -60,6 +63,22 @@ class Window:
         """
         return cls(io.BytesIO(data), len(data), label)
 
+    def part(self, start: int, size: int, label: str | None = None) -> Window:
+        """Look at a part as if it were a file of its own; it ends with this window.
+
+        Args:
+            start: the part's first byte.
+            size: how many it has.
+            label: how errors name it; as the whole by default.
+
+        Raises:
+            UnreadableFileError: if it reaches beyond the end.
+        """
+        if not 0 <= start <= start + size <= self.size:
+            reason = f"{size:,} bytes are claimed where {self.size:,} end"
+            raise self.fail(reason, max(min(start, self.size), 0))
+        return Window(self._file, size, label or self.label, self.base + start)
+
     def __enter__(self) -> Window:
         return self
 
@@ -75,7 +94,7 @@ class Window:
             reason: what is wrong.
             offset: where that was found.
         """
-        return UnreadableFileError(self.label, reason, offset=offset)
+        return UnreadableFileError(self.label, reason, offset=None if offset is None else self.base + offset)
 
     def span(self, start: int, end: int) -> bytes:
         """Read the bytes from ``start`` up to ``end``.
@@ -89,19 +108,18 @@ class Window:
         """
         if not 0 <= start <= end <= self.size:
             raise self.fail(
-                f"bytes {start:,} to {end:,} are asked for, it has {self.size:,}", min(start, self.size)
+                f"bytes {start:,} to {end:,} are asked for, it has {self.size:,}",
+                max(min(start, self.size), 0),
             )
         if end - start > MAX_SPAN:
             raise self.fail(f"a piece of {end - start:,} bytes is too long to be read", start)
         number = start // _PAGE
         low = number * _PAGE
-        if end > low + _PAGE:
+        if end > low + 2 * _PAGE:
             return self._read(start, end)
-        page = self._pages.get(number)
-        if page is None:
-            if len(self._pages) >= _PAGES:
-                self._pages.clear()
-            page = self._pages[number] = self._read(low, min(low + _PAGE, self.size))
+        page = self._pages.get(number) or self._load(number)
+        if end > low + _PAGE:
+            page += self._pages.get(number + 1) or self._load(number + 1)
         return page[start - low : end - low]
 
     def whole(self, start: int, end: int) -> bytes:
@@ -116,13 +134,27 @@ class Window:
         """
         if not 0 <= start <= end <= self.size:
             raise self.fail(
-                f"a tensor's bytes end at {end:,}, the file at {self.size:,}", min(start, self.size)
+                f"a tensor's bytes end at {end:,}, the file at {self.size:,}", max(min(start, self.size), 0)
             )
         return self._read(start, end)
 
+    def _load(self, number: int) -> bytes:
+        """Read a page, and those behind it where that was asked for before; a jump begins small again."""
+        low = number * _PAGE
+        if low >= self.size:
+            return b""
+        self._ahead = min(2 * self._ahead, _MOST_AHEAD) if number == self._next else 1
+        data = self._read(low, min(low + self._ahead * _PAGE, self.size))
+        self._next = number + self._ahead
+        if len(self._pages) + self._ahead > _PAGES:
+            self._pages.clear()
+        for at in range(0, len(data), _PAGE):
+            self._pages[number + at // _PAGE] = data[at : at + _PAGE]
+        return data[:_PAGE]
+
     def _read(self, start: int, end: int) -> bytes:
         try:
-            self._file.seek(start)
+            self._file.seek(self.base + start)
             data = self._file.read(end - start)
         except OSError as error:
             raise self.fail(error.strerror or str(error), start) from None
