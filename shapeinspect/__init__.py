@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from shapeinspect.api.report import LayerReport, Report, inspect
     from shapeinspect.convert import Written, normalize
     from shapeinspect.errors import (
+        LayerIndexError,
         LayoutError,
         MissingDependencyError,
         ModelCodeError,
@@ -28,6 +29,7 @@ __all__ = [
     "Difference",
     "Explanation",
     "Fit",
+    "LayerIndexError",
     "LayerReport",
     "LayoutError",
     "MissingDependencyError",
@@ -74,3 +76,8 @@ def __getattr__(name: str) -> object:
 
     module = importlib.import_module(f"{__name__}.{_HOMES.get(name, 'errors')}")
     return getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    """List the public names; none is imported by that."""
+    return sorted(__all__)

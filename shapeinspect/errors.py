@@ -139,6 +139,21 @@ class UnknownLayerError(ShapeInspectError, KeyError):
     """
 
 
+class LayerIndexError(UnknownLayerError, IndexError):
+    """A layer is asked for by an index that the model does not have (exit code 2).
+
+    Example:
+        >>> import shapeinspect
+        >>> try:
+        ...     shapeinspect.inspect("tests/data/lenet.onnx")[12]
+        ... except IndexError as error:
+        ...     print(error)
+        there is no layer 12
+          expected  an index from -12 to 11
+          where     tests/data/lenet.onnx
+    """
+
+
 class ModelCodeError(ShapeInspectError):
     """The user's own code (an import, a factory, a forward) raised (exit code 2).
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import operator
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, overload
 
 from shapeinspect import infer, layout, registry
+from shapeinspect.api.layer_settings import LayerSettings, Setting
 from shapeinspect.dims import Dim, Shape
-from shapeinspect.errors import UnknownLayerError, UsageError
+from shapeinspect.errors import LayerIndexError, UnknownLayerError, UsageError
 from shapeinspect.ir import Axes, Call, Layer, Model, Note, Value, Weight
 from shapeinspect.memory import uncollected
 from shapeinspect.render import data
@@ -24,6 +26,8 @@ from shapeinspect.sources.source import Source, from_object, from_path, is_impor
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
+
+T = TypeVar("T")
 
 
 def inspect(source: Any, input: Any = None) -> Report:  # noqa: A002  # the field's word for it
@@ -96,7 +100,12 @@ def analyze(model: Model, request: Source) -> Report:
 class Report:
     """A model with everything that is known of its shapes.
 
-    It is a sequence of layers, and a mapping from their paths: ``report["layer1.0.conv1"]``.
+    It is a mapping from the path of a layer to the layer: ``report["layer1.0.conv1"]``, ``keys``,
+    ``values``, ``items``, ``get``, ``in`` and ``len`` work as those of a dict, in the model's order. It
+    differs from a dict in two ways: iterating over it gives the layers, not their paths
+    (``for layer in report``; ``report.keys()`` gives the paths), and an integer is an index into the
+    layers: ``report[0]`` is the first one, ``report[-1]`` the last. It is therefore no
+    ``collections.abc.Mapping``; ``dict(report)`` makes an ordinary dict of it.
 
     Args:
         model: the model after every stage.
@@ -105,6 +114,10 @@ class Report:
         >>> report = inspect("tests/data/lenet.onnx")
         >>> len(report), report["conv1"].out_channels, report.totals.params
         (12, 6, 61706)
+        >>> report[0] is report["conv1"], "conv3" in report, report.get("conv3") is None
+        (True, False, True)
+        >>> [layer.path for layer in report][:3] == list(report.keys())[:3] == ["conv1", "relu1", "pool1"]
+        True
     """
 
     model: Model
@@ -119,28 +132,83 @@ class Report:
             for layer in self.model.layers
         }
 
-    def __getitem__(self, path: str) -> LayerReport:
-        """Return the layer at a path.
+    @cached_property
+    def _in_order(self) -> tuple[LayerReport, ...]:
+        return tuple(self._by_path.values())
+
+    def __getitem__(self, layer: str | SupportsIndex) -> LayerReport:
+        """Return the layer at a path, or at an index into the layers.
 
         Raises:
-            UnknownLayerError: if there is none; it names close ones.
+            UnknownLayerError: if there is no such path; it names close ones. It is a KeyError.
+            LayerIndexError: if the index is out of range. It is an UnknownLayerError and an IndexError.
+            UsageError: if it is neither a path nor an integer.
+        """
+        if isinstance(layer, str):
+            try:
+                return self._by_path[layer]
+            except KeyError:
+                raise self._unknown(layer) from None
+        try:
+            index = operator.index(layer)
+        except TypeError:
+            raise UsageError(
+                "this is not a layer's path or index",
+                expected='a text such as report["conv1"], or an integer such as report[0]',
+                got=f"{layer!r}",
+                where=self.model.source,
+            ) from None
+        count = len(self)
+        if not -count <= index < count:
+            expected = f"an index from {-count} to {count - 1}" if count else "a model with layers"
+            raise LayerIndexError(f"there is no layer {index}", expected=expected, where=self.model.source)
+        return self._in_order[index]
+
+    def _unknown(self, path: str) -> UnknownLayerError:
+        import difflib
+
+        close = difflib.get_close_matches(path, self._by_path, n=3, cutoff=0.4)
+        hint = "did you mean " + " or ".join(f'"{name}"' for name in close) + "?" if close else None
+        return UnknownLayerError(f'there is no layer "{path}"', where=self.model.source, hint=hint)
+
+    @overload
+    def get(self, layer: str | SupportsIndex) -> LayerReport | None: ...
+    @overload
+    def get(self, layer: str | SupportsIndex, default: T) -> LayerReport | T: ...
+    def get(self, layer: str | SupportsIndex, default: T | None = None) -> LayerReport | T | None:
+        """Return the layer at a path or index, or the default where there is none.
+
+        Args:
+            layer: the path or index.
+            default: what to return where there is no such layer.
         """
         try:
-            return self._by_path[path]
-        except KeyError:
-            import difflib
+            return self[layer]
+        except UnknownLayerError:
+            return default
 
-            close = difflib.get_close_matches(path, self._by_path, n=3, cutoff=0.4)
-            hint = "did you mean " + " or ".join(f'"{name}"' for name in close) + "?" if close else None
-            raise UnknownLayerError(
-                f'there is no layer "{path}"', where=self.model.source, hint=hint
-            ) from None
+    def keys(self) -> KeysView[str]:
+        """Return the paths of the layers, in the model's order."""
+        return self._by_path.keys()
 
-    def __contains__(self, path: object) -> bool:
-        return path in self._by_path
+    def values(self) -> ValuesView[LayerReport]:
+        """Return the layers, in the model's order."""
+        return self._by_path.values()
+
+    def items(self) -> ItemsView[str, LayerReport]:
+        """Return the layers with their paths, in the model's order."""
+        return self._by_path.items()
+
+    def __contains__(self, layer: object) -> bool:
+        if isinstance(layer, LayerReport):
+            return self._by_path.get(layer.path) == layer
+        return layer in self._by_path
 
     def __iter__(self) -> Iterator[LayerReport]:
-        return iter(self._by_path.values())
+        return iter(self._in_order)
+
+    def __reversed__(self) -> Iterator[LayerReport]:
+        return reversed(self._in_order)
 
     def __len__(self) -> int:
         return len(self._by_path)
@@ -191,11 +259,14 @@ class Report:
 
 
 @dataclass(frozen=True)
-class LayerReport:
+class LayerReport(LayerSettings):
     """One layer of a report.
 
-    Its attributes in the field's standard terms (``kernel_size``, ``stride``, ``groups`` …) are
-    attributes of this object too.
+    Its settings in the field's standard terms (``kernel_size``, ``stride``, ``groups`` …) are attributes
+    of this object too; ``dir(layer)`` lists those that it has. The common ones are declared with their
+    types, see :class:`shapeinspect.api.layer_settings.LayerSettings`; those of a single kind are read by
+    the same names from ``attributes``. A setting that the layer does not have raises an AttributeError
+    that names the layer's kind and what it has.
 
     Args:
         layer: the layer itself.
@@ -241,13 +312,13 @@ class LayerReport:
 
     @property
     def in_channels(self) -> int | None:
-        """How many channels or features go in; None if it has no such notion."""
+        """The channels or features that go in; None if the layer has neither or they are not known."""
         found: int | None = channels(self.layer.attributes)[0]
         return found
 
     @property
     def out_channels(self) -> int | None:
-        """How many channels or features come out; None if it has no such notion."""
+        """The channels or features that come out; None if the layer has neither or they are not known."""
         found: int | None = channels(self.layer.attributes)[1]
         return found
 
@@ -299,7 +370,14 @@ class LayerReport:
         is_role = any(weight.role == name for weight in self.layer.weights)
         weights = "; its weights are in .weights" if is_role else ""
         what = f'layer "{self.layer.path}" ({self.layer.kind})'
-        raise AttributeError(f"{what} has no attribute {name!r}; it has: {have}{weights}")
+        raise AttributeError(
+            f"{what} has no attribute {name!r}; it has: {have}{weights}", name=name, obj=self
+        )
+
+    def __dir__(self) -> list[str]:
+        lacking = {name for name, value in vars(LayerSettings).items() if isinstance(value, Setting)}
+        settings = set(self.layer.attributes)
+        return sorted((set(super().__dir__()) - lacking) | {name for name in settings if name.isidentifier()})
 
     def __repr__(self) -> str:
         from shapeinspect.render.cells import settings, shape

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, KeysView, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, SupportsIndex
 
 from shapeinspect.api.report import LayerReport, Report
 from shapeinspect.check import Match, expect, match, verdict
@@ -387,15 +387,36 @@ class CheckedReport:
         if failures:
             scope.fail(verdict(failures, len(lines_of(lines)), model.source))
 
-    def __getitem__(self, path: str) -> CheckedLayer:
+    def __getitem__(self, layer: str | SupportsIndex) -> CheckedLayer:
         __tracebackhide__ = True
         try:
-            return CheckedLayer(self.report[path], self.scope)
+            return CheckedLayer(self.report[layer], self.scope)
         except ShapeInspectError as error:
             raise error.with_traceback(None) from None
 
-    def __contains__(self, path: object) -> bool:
-        return path in self.report
+    def get(self, layer: str | SupportsIndex) -> CheckedLayer | None:
+        """Return the layer at a path or index, or None where there is none.
+
+        Args:
+            layer: the path or index.
+        """
+        found = self.report.get(layer)
+        return None if found is None else CheckedLayer(found, self.scope)
+
+    def keys(self) -> KeysView[str]:
+        """Return the paths of the layers, in the model's order."""
+        return self.report.keys()
+
+    def values(self) -> tuple[CheckedLayer, ...]:
+        """Return the layers, in the model's order."""
+        return tuple(self)
+
+    def items(self) -> tuple[tuple[str, CheckedLayer], ...]:
+        """Return the layers with their paths, in the model's order."""
+        return tuple((layer.layer.path, layer) for layer in self)
+
+    def __contains__(self, layer: object) -> bool:
+        return (layer.layer if isinstance(layer, CheckedLayer) else layer) in self.report
 
     def __iter__(self) -> Iterator[CheckedLayer]:
         return (CheckedLayer(layer, self.scope) for layer in self.report)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,13 +26,25 @@ Documented = ast.FunctionDef | ast.ClassDef
 
 
 def _public(tree: ast.Module) -> Iterator[tuple[ast.ClassDef | None, Documented]]:
-    """Every public function and class, and the public methods of each, with the class they stand in."""
-    for node in tree.body:
-        if isinstance(node, Documented) and not node.name.startswith("_"):
-            yield None, node
-            for inner in node.body if isinstance(node, ast.ClassDef) else ():
-                if isinstance(inner, ast.FunctionDef) and not inner.name.startswith("_"):
-                    yield node, inner
+    """Every public function and class, and the public methods of each, with the class they stand in.
+
+    Overloads are left out: the function that they are of is documented.
+    """
+    for node in _named(tree.body):
+        yield None, node
+        for inner in _named(node.body) if isinstance(node, ast.ClassDef) else ():
+            if isinstance(inner, ast.FunctionDef):
+                yield node, inner
+
+
+def _named(body: list[ast.stmt]) -> Iterator[Documented]:
+    for node in body:
+        if (
+            isinstance(node, Documented)
+            and not node.name.startswith("_")
+            and "overload" not in _decorators(node)
+        ):
+            yield node
 
 
 def _decorators(node: Documented) -> set[str]:
@@ -132,6 +146,17 @@ def test_everything_exported_is_there() -> None:
         assert getattr(shapeinspect, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'inspekt'"):
         _ = shapeinspect.inspekt
+
+
+def test_dir_lists_the_public_names_and_imports_none() -> None:
+    code = """
+import sys
+import shapeinspect
+print(dir(shapeinspect) == sorted(shapeinspect.__all__))
+print([name for name in sys.modules if name.startswith("shapeinspect.")])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["True", "[]"]
 
 
 def test_the_top_level_is_as_promised() -> None:

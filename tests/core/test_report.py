@@ -6,8 +6,10 @@ import copy
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import keras
+import numpy as np
 import onnx
 import pytest
 import torch
@@ -15,7 +17,7 @@ from rich.console import Console
 from torch import nn
 
 import shapeinspect
-from shapeinspect import Report, UnknownLayerError, UsageError
+from shapeinspect import LayerIndexError, Report, UnknownLayerError, UsageError
 from shapeinspect.dims import symbol
 
 LENET = Path(__file__).parents[1] / "data" / "lenet.onnx"
@@ -77,6 +79,44 @@ def test_a_layer_that_is_not_there_names_close_ones(report: Report) -> None:
     assert isinstance(caught.value, KeyError)
     assert caught.value.hint is not None
     assert '"conv2"' in caught.value.hint
+
+
+def test_it_is_a_mapping_from_paths_to_layers(report: Report) -> None:
+    paths = [layer.path for layer in report.model.layers]
+    assert list(report.keys()) == paths
+    assert [layer.path for layer in report.values()] == [layer.path for layer in report] == paths
+    assert [(path, layer.path) for path, layer in report.items()] == [(path, path) for path in paths]
+    assert dict(report) == dict(report.items())
+    assert report.get("conv2") is report["conv2"]
+    assert report.get("conv3") is None
+    assert report.get("conv3", 7) == 7
+    assert "conv3" not in report
+    assert all(layer in report for layer in report)
+    assert shapeinspect.inspect(nn.Conv2d(1, 6, 5))[0] not in report
+    assert [layer.path for layer in reversed(report)] == paths[::-1]
+
+
+@pytest.mark.parametrize("index", [0, 5, 11, -1, -12, np.int64(3)])
+def test_an_integer_is_an_index_into_the_layers(report: Report, index: int) -> None:
+    assert report[index] is list(report)[index]
+    assert report.get(index) is report[index]
+
+
+@pytest.mark.parametrize("index", [12, -13, 10**30])
+def test_an_index_out_of_range(report: Report, index: int) -> None:
+    for kind in (IndexError, KeyError, UnknownLayerError, LayerIndexError):
+        with pytest.raises(kind) as caught:
+            report[index]
+        facts = f"there is no layer {index}\n  expected  an index from -12 to 11\n  where     {LENET}"
+        assert str(caught.value) == facts
+    assert report.get(index) is None
+
+
+@pytest.mark.parametrize("key", [None, 1.0, slice(1, 3), ("conv1",), b"conv1"])
+def test_a_key_that_is_neither_a_path_nor_an_index(report: Report, key: Any) -> None:
+    with pytest.raises(UsageError, match="not a layer's path or index") as caught:
+        report[key]
+    assert caught.value.got == repr(key)
 
 
 def test_an_attribute_that_is_not_there_names_those_that_are(report: Report) -> None:
