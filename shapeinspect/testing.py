@@ -1,4 +1,10 @@
-"""The contract that every adapter passes, ours and a stranger's: inherit it in your tests."""
+"""For tests: the type of the ``shapes`` fixture, and the contract that every adapter passes.
+
+``Shapes`` is what the pytest fixture ``shapes`` is an instance of; annotate a test's argument with it. Its
+call returns a ``CheckedReport``, whose layers are ``CheckedLayer`` and whose values are ``Checked``.
+``AdapterContract`` is inherited by the tests of an adapter, a third party's like the ones that come with
+shapeinspect.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +24,23 @@ from shapeinspect.errors import ShapeInspectError
 from shapeinspect.infer import infer
 from shapeinspect.ir import Model
 from shapeinspect.plugin_api.adapter import Adapter
+from shapeinspect.pytest_support import Checked, CheckedCall, CheckedLayer, CheckedReport, Shapes
 from shapeinspect.registry import installed
 from shapeinspect.render.data import to_dict
 from shapeinspect.render.table import View, table
 from shapeinspect.render.totals import of_model
 from shapeinspect.sources.source import Source, from_path
+
+__all__ = [
+    "FRAMEWORKS",
+    "AdapterContract",
+    "Case",
+    "Checked",
+    "CheckedCall",
+    "CheckedLayer",
+    "CheckedReport",
+    "Shapes",
+]
 
 #: None of these may be imported by matching anything, or by reading a file.
 FRAMEWORKS = ("torch", "tensorflow", "keras", "jax", "flax")

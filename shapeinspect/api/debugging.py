@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any
+from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
 
 from shapeinspect import registry
 from shapeinspect.api.report import inspect as inspect_model
@@ -23,52 +23,38 @@ from shapeinspect.plugin_api.adapter import Adapter
 from shapeinspect.plugin_api.rerun import IN_NUMPY, Debugger, Recorded, Rerun, in_numpy
 from shapeinspect.sources.source import with_inputs
 
-#: Where an exception keeps what was found out about it.
+#: Where an exception keeps its diagnosis.
 _MARK = "__shapeinspect__"
 
+P = ParamSpec("P")
+R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
 
-class debug:  # noqa: N801  # it is used like a function
-    """Explain the shape errors of a block, of a function, or of one call.
 
-    Nothing is computed while all goes well; of a PyTorch model, one hook keeps the last arguments, which
-    a failing backward has lost. When an exception leaves the block, the failed call is found in its
-    traceback and run again without numbers; what that shows is added to the exception as a note, and
-    the exception goes on as it was.
+class _Named(Protocol):
+    """A function or method: it has a name, which a model that is called does not have."""
+
+    @property
+    def __name__(self) -> str: ...
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+
+Routine = TypeVar("Routine", bound=_Named)
+
+
+class Debugging:
+    """The context manager and decorator that :func:`debug` returns.
 
     Args:
-        target: the model; or the function to decorate; None for whatever the block calls.
-        args: arguments to call the model on now; the result is what the model returns.
-        kwargs: the same by name.
-
-    Example:
-        >>> with debug():
-        ...     raise KeyError("not about shapes")
-        Traceback (most recent call last):
-        ...
-        KeyError: 'not about shapes'
-        >>> @debug
-        ... def step(x):
-        ...     return x + 1
-        >>> step(1)
-        2
+        model: the model that is debugged; None for whatever the block calls.
     """
 
-    def __new__(cls, target: Any = None, /, *args: Any, **kwargs: Any) -> Any:
-        """Return the context manager, the decorated function, or what the model gives."""
-        self = super().__new__(cls)
-        self.model, self._watching = target, []
-        if args or kwargs:
-            with self:
-                return target(*args, **kwargs)
-        if inspect.isroutine(target):
-            self.model = None
-            return self(target)
-        return self
+    def __init__(self, model: object | None = None) -> None:
+        self.model = model
+        self._watching: list[ExitStack] = []
 
-    model: Any
-    _watching: list[ExitStack]
-
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def __call__(self, function: F) -> F:
         """Decorate a function, such as a training step."""
 
         @functools.wraps(function)
@@ -76,9 +62,9 @@ class debug:  # noqa: N801  # it is used like a function
             with self:
                 return function(*args, **kwargs)
 
-        return run
+        return cast("F", run)
 
-    def __enter__(self) -> debug:
+    def __enter__(self) -> Debugging:
         watching = ExitStack()
         for debugger in () if self.model is None else _debuggers():
             watching.enter_context(debugger.watch(self.model))
@@ -93,15 +79,63 @@ class debug:  # noqa: N801  # it is used like a function
                 explain_error(error, self.model)
 
 
+@overload
+def debug(target: None = None, /) -> Debugging: ...
+@overload
+def debug(target: Routine, /) -> Routine: ...  # type: ignore[overload-overlap]  # a function is an object, too; the first overload that fits counts
+@overload
+def debug(target: object, /) -> Debugging: ...
+@overload
+def debug(target: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+def debug(target: Any = None, /, *args: Any, **kwargs: Any) -> Any:
+    """Explain the shape errors of a block, of a function, or of one call.
+
+    ``with debug():`` and ``with debug(model):`` watch a block, ``@debug`` decorates a function, and
+    ``debug(model, x)`` calls the model and returns what it returns.
+
+    Nothing is computed while all goes well; of a PyTorch model, one hook keeps the last arguments, which
+    a failing backward has lost. When an exception leaves the block, the failed call is found in its
+    traceback and run again without numbers; what that shows is added to the exception as a note, and
+    the exception goes on as it was.
+
+    Args:
+        target: the model; or the function to decorate; None for whatever the block calls.
+        args: the arguments to call the model with now.
+        kwargs: its keyword arguments.
+
+    Returns:
+        A context manager for a model or None, the decorated function for a function, and with arguments
+        what the model returns.
+
+    Example:
+        >>> with debug():
+        ...     raise KeyError("not about shapes")
+        Traceback (most recent call last):
+        ...
+        KeyError: 'not about shapes'
+        >>> @debug
+        ... def step(x):
+        ...     return x + 1
+        >>> step(1)
+        2
+        >>> debug(len, "abc")
+        3
+    """
+    if args or kwargs:
+        with Debugging(target):
+            return target(*args, **kwargs)
+    return Debugging()(target) if inspect.isroutine(target) else Debugging(target)
+
+
 def explain_error(error: BaseException, model: object | None = None) -> Diagnosis | None:
     """Add a diagnosis to an exception, if it is about shapes.
 
     Args:
         error: the exception, with its traceback.
-        model: the model that is debugged, if it is known: paths are counted from it.
+        model: the model that is debugged, if it is known: paths start from it.
 
     Returns:
-        What was found, or None where the exception is not about shapes.
+        The diagnosis, or None where the exception is not about shapes.
     """
     known = getattr(error, _MARK, None)
     if known is not None:

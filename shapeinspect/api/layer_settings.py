@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
 
 from shapeinspect.dims import Dim
 
@@ -45,7 +45,7 @@ class Setting(Generic[T]):
         found: T = value
         return found
 
-    def __set__(self, layer: LayerSettings, value: T) -> None:
+    def __set__(self, layer: LayerSettings, value: NoReturn) -> None:
         raise AttributeError(f"the setting {self.name!r} of a layer cannot be changed")
 
 

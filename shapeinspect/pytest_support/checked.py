@@ -320,6 +320,9 @@ class CheckedLayer:
             raise error.with_traceback(None) from None
         return Lengths(found, name, repr(self)) if isinstance(found, tuple) else found
 
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *dir(self.layer)})
+
     def __repr__(self) -> str:
         return repr(self.layer)
 
@@ -437,6 +440,9 @@ class CheckedReport:
         raise AttributeError(
             f"a report has no attribute {name!r}; its totals are {have}, and its layers report['name']"
         )
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *dir(self.report), *self.report.totals.__dataclass_fields__})
 
     def __repr__(self) -> str:
         return repr(self.report)

@@ -4,9 +4,39 @@ from __future__ import annotations
 
 import pytest
 
+from shapeinspect.testing import Checked, CheckedCall, CheckedLayer, CheckedReport, Shapes
+
 from .conftest import LENET, failures
 
 pytestmark = pytest.mark.usefixtures("imported", "outside_ci")
+
+
+def test_the_fixture_is_of_the_exported_type(shapes: Shapes) -> None:
+    assert isinstance(shapes, Shapes)
+    r = shapes(LENET)
+    assert isinstance(r, CheckedReport)
+    assert isinstance(r["conv1"], CheckedLayer)
+    assert isinstance(r["conv1"].calls[0], CheckedCall)
+    assert isinstance(r["conv1"].output, Checked)
+
+
+def test_a_report_is_a_mapping_of_layers_that_can_be_asserted_on(shapes: Shapes) -> None:
+    r = shapes(LENET)
+    paths = [layer.path for layer in r]
+    assert list(r.keys()) == paths == [layer.path for layer in r.values()] == [path for path, _ in r.items()]
+    assert (r[0].path, r[-1].path) == ("conv1", "fc3")
+    assert r[0].output.matches("n 6 28 28")
+    found = r.get("conv2")
+    assert found is not None
+    assert found.output.matches("n 16 10 10")
+    assert r.get("conv3") is None
+    assert r["conv2"] in r
+    assert "conv3" not in r
+    assert all(isinstance(layer, CheckedLayer) for layer in (*r.values(), *dict(r.items()).values()))
+    assert {"params", "expect", "keys", "output"} <= set(dir(r))
+    assert {"kernel_size", "output", "in_channels"} <= set(dir(r["conv1"]))
+    with pytest.raises(IndexError, match="there is no layer 12"):
+        r[12]
 
 
 def test_what_fits_passes(pytester: pytest.Pytester) -> None:
