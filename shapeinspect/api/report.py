@@ -35,7 +35,8 @@ def inspect(source: Any, input: Any = None) -> Report:  # noqa: A002  # the fiel
 
     Args:
         source: a path, a URL, an import string ``package.module:attribute``, or a live object: an
-            ``nn.Module``, a Keras model, an ``onnx.ModelProto``.
+            ``nn.Module``, a Keras model, an ``onnx.ModelProto``, or a state dict: a mapping of names to
+            PyTorch tensors or NumPy arrays, also inside a checkpoint such as ``{"state_dict": ...}``.
         input: the shapes of the inputs, where the model does not fix them: a shape such as
             ``(1, 3, 224, 224)``, a text such as ``"ids=2,17:int64"``, a mapping of names to these,
             a sequence of them, or example tensors.

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from shapeinspect.sources.source import from_path
+from shapeinspect.sources.source import from_object, from_path
 from shapeinspect.testing import AdapterContract, Case
 
 
@@ -41,7 +41,15 @@ class TestTorch(AdapterContract):
         torch.save(net.state_dict(), paths[1], _use_new_zipfile_serialization=False)
         torch.save(net, paths[2])
         torch.save({"state_dict": net.state_dict(), "a\x1b[31m": 1, "b": torch.zeros(4)}, paths[3])
-        return [Case(from_path(path), count(net)) for path in paths]
+        held = {"state_dict": net.state_dict(), "a\x1b[31m": 1}
+
+        def state() -> object:
+            return [(name, id(value), value.tolist()) for name, value in held["state_dict"].items()], [*held]
+
+        return [
+            *(Case(from_path(path), count(net)) for path in paths),
+            Case(from_object(held), count(net), state),
+        ]
 
 
 class TestSafetensors(AdapterContract):

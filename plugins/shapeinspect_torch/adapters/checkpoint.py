@@ -7,6 +7,7 @@ import re
 from shapeinspect.ir import Model
 from shapeinspect.plugin_api.adapter import Adapter
 from shapeinspect.sources.source import Source
+from shapeinspect_torch.state_dicts import is_state_dict
 
 _SUFFIXES = frozenset({".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".ptl", ".th", ".tar", ".torch"})
 #: The members that torch's own writer puts first, below one root directory.
@@ -24,7 +25,7 @@ _IN_DIRECTORY = (
 
 
 class TorchAdapter(Adapter):
-    """Reads PyTorch checkpoints without torch: zip, the two legacy formats, TorchScript.
+    """Reads PyTorch checkpoints without torch: zip, the two legacy formats, TorchScript; live state dicts.
 
     Example:
         >>> ADAPTER.match(Source("text", head=b"hello"))
@@ -34,10 +35,12 @@ class TorchAdapter(Adapter):
     name = "torch"
     framework = "torch"
     native = "shapeinspect_torch.vocabulary.native:NATIVE"
-    formats = ("PyTorch (.pt .pth .bin .ckpt)", "TorchScript (.pt)")
+    formats = ("PyTorch (.pt .pth .bin .ckpt)", "TorchScript (.pt)", "a live state dict")
 
     def match(self, source: Source) -> int:
         """Tell by the first bytes; a name alone only counts where they could be torch's."""
+        if source.is_live:
+            return 2 if is_state_dict(source.target) else 0
         if source.is_directory:
             return 1 if any(name in source.entries for name in _IN_DIRECTORY) else 0
         head = source.head
@@ -55,7 +58,11 @@ class TorchAdapter(Adapter):
         return 1 if source.suffix in _SUFFIXES and _is_pickle(head) else 0
 
     def read(self, source: Source) -> Model:
-        """Read the file; see ``shapeinspect_torch.checkpoints.checkpoint``."""
+        """Read the file, or the state dict in memory; see ``shapeinspect_torch.checkpoints``."""
+        if source.is_live:
+            from shapeinspect_torch.checkpoints.live_state_dict import read_state_dict
+
+            return read_state_dict(source)
         if source.is_directory:
             from shapeinspect_torch.checkpoints.directory import read_directory
 

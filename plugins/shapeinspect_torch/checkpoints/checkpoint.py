@@ -144,6 +144,8 @@ def loaded(source: Source, container: Container) -> Loaded:
     walked = [modules.walk(path, node, tensors, budget, container.code) for path, node in found.modules]
 
     def values(tensor: Tensor) -> Callable[[], object] | None:
+        if container.values is not None:
+            return container.values(tensor)
         if tensor.storage is None:
             return None
         return reader(source, container.place(tensor.storage), tensor)
@@ -157,8 +159,8 @@ def loaded(source: Source, container: Container) -> Loaded:
     names = beyond((*container.pickle.globals, *container.named, *beside), container.plain)
     metadata = {**container.metadata, **({"globals": ", ".join(names)} if names else {})}
     notes: tuple[Note, ...] = (
-        *_about_choice(chosen),
-        *_about_tensors([*every, *held.values()], survey[top].tensors),
+        *_about_choice(chosen, container.holder),
+        *_about_tensors([*every, *held.values()], survey[top].tensors, container.holder),
         *_about_names(names),
     )
     followed = None
@@ -174,14 +176,14 @@ def loaded(source: Source, container: Container) -> Loaded:
     return Loaded(container.format, tuple(found.tensors), layers, notes, Frozen(metadata), values, followed)
 
 
-def _about_choice(chosen: contents.Chosen) -> list[Note]:
+def _about_choice(chosen: contents.Chosen, holder: str) -> list[Note]:
     notes = []
     where = f'"{".".join(chosen.path)}"' if chosen.path else "the model"
     full = [entry for entry in chosen.rest if entry.tally.tensors]
     empty = [entry for entry in chosen.rest if not entry.tally.tensors]
     if full:
         told = [f'"{".".join(entry.path)}" ({_amount(entry.tally)})' for entry in full]
-        notes.append(Note(f"shown is {where}; the file also holds {_list(told)}"))
+        notes.append(Note(f"shown is {where}; the {holder} also holds {_list(told)}"))
     elif chosen.path:
         notes.append(Note(f"shown is {where}"))
     if empty:
@@ -194,20 +196,20 @@ def _amount(tally: contents.Tally) -> str:
     return f"{many(tally.values, 'value')} in {many(tally.tensors, 'tensor')}"
 
 
-def _about_tensors(tensors: Sequence[Tensor], counted: int) -> list[Note]:
+def _about_tensors(tensors: Sequence[Tensor], counted: int, holder: str) -> list[Note]:
     notes = []
     if not tensors:
         aside = many(counted, "tensor")
         notes.append(
             Note(f"no parameters and no buffers; its objects hold {aside} of another use")
             if counted
-            else Note("the file holds no tensors")
+            else Note(f"the {holder} holds no tensors")
         )
     views = collect.overlapping(tensors)
     if views:
         notes.append(Note(f"{views:,} weights are different views of storage that they share"))
     told = (
-        ("meta", "on the meta device: the file holds shapes and no values"),
+        ("meta", f"on the meta device: the {holder} holds shapes and no values"),
         ("nested", "nested: lengths are part of the values"),
         ("uninitialized", "not initialized yet: there is no shape"),
     )

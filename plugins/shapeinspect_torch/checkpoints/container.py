@@ -31,6 +31,8 @@ class Container:
         metadata: facts about the container.
         named: what its other pickles name.
         plain: what every such container names besides tensors.
+        holder: what it is, for notes.
+        values: makes a tensor's values readable where they are no bytes of a file.
     """
 
     format: str
@@ -43,3 +45,5 @@ class Container:
     metadata: dict[str, str] = field(default_factory=dict)
     named: tuple[Global, ...] = ()
     plain: frozenset[str] = frozenset()
+    holder: str = "file"
+    values: Callable[[Tensor], Callable[[], object] | None] | None = None

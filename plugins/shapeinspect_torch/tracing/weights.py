@@ -87,7 +87,7 @@ def _weight(
         isinstance(real, torch.nn.Parameter) and real.requires_grad,
         _layout(name, role, kind, attributes, shape, uses),
         storage=ties.get(id(real)),
-        values=None if lazy or real.is_meta else _reader(real),
+        values=None if lazy or real.is_meta else reader(real),
         buffer=not isinstance(real, torch.nn.Parameter) and not real.is_quantized,
     )
 
@@ -151,7 +151,13 @@ def _key(tensor: Any) -> Any:
     return (str(tensor.device), address, tensor.storage_offset(), tuple(tensor.shape), tensor.stride())
 
 
-def _reader(tensor: Any) -> Callable[[], np.ndarray[Any, Any]]:
+def reader(tensor: Any) -> Callable[[], np.ndarray[Any, Any]]:
+    """Return what reads the numbers of a live tensor.
+
+    Args:
+        tensor: a tensor with numbers: none on the meta device, none without a shape.
+    """
+
     def read() -> np.ndarray[Any, Any]:
         import torch
 

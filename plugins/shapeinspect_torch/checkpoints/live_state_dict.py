@@ -1,0 +1,183 @@
+"""A state dict in memory, read as a checkpoint that holds the same; no number is copied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from shapeinspect.dims import UNKNOWN
+from shapeinspect.errors import UsageError
+from shapeinspect.ir import Model, Note
+from shapeinspect.sources.source import Source
+from shapeinspect_torch.checkpoints.checkpoint import loaded
+from shapeinspect_torch.checkpoints.container import Container
+from shapeinspect_torch.pickles.contents import MAX_DEPTH
+from shapeinspect_torch.pickles.reader import Pickle
+from shapeinspect_torch.pickles.records import Node, Persistent
+from shapeinspect_torch.pickles.tensors import Storage, Tensor, contiguous
+from shapeinspect_torch.recognition.state_dict import layers_of
+from shapeinspect_torch.state_dicts import is_array, is_tensor
+from shapeinspect_torch.tracing.weights import reader
+from shapeinspect_torch.vocabulary.dtypes import BITS
+
+if TYPE_CHECKING:
+    import numpy as np
+
+BARE = (
+    "a state dict holds weights only: no settings such as stride or groups, no order of calls and no "
+    "shapes of activations"
+)
+UNNAMED = "arrays name no framework; names and axes are read as PyTorch's"
+
+
+def read_state_dict(source: Source) -> Model:
+    """Read the tensors of a state dict, or of a checkpoint that holds one.
+
+    Args:
+        source: the mapping from names to tensors or arrays; the model in a nested one is found as in a file.
+
+    Raises:
+        UsageError: if it is nested too deep.
+        UnreadableFileError: if two tensors have one name, or it holds itself.
+    """
+    tree = _Tree(source.label)
+    top = tree.node(source.target)
+    container = Container(
+        "state-dict",
+        Pickle(top, 0, (), ()),
+        16 * len(tree.tensors),
+        _no_place,
+        loose=tree.tensors,
+        holder="state dict",
+        values=tree.values,
+    )
+    found = loaded(source, container)
+    layers, said = layers_of(found.shard().weights)
+    unnamed = (Note(UNNAMED),) if tree.only_arrays else ()
+    notes = (*found.notes, *unnamed, Note(BARE), *said)
+    return Model(source.label, found.format, "torch", "torch", layers, notes=notes)
+
+
+def _no_place(storage: Storage) -> NoReturn:
+    raise AssertionError(f"the values of {storage.key} are in memory")
+
+
+class _Tree:
+    """The containers of a live object, with a record in the place of each tensor.
+
+    Args:
+        label: what the object is called, for errors.
+    """
+
+    def __init__(self, label: str) -> None:
+        self.tensors: dict[str, Tensor] = {}
+        self._label = label
+        self._nodes: dict[int, Node] = {}
+        self._live: dict[Tensor, Any] = {}
+
+    @property
+    def only_arrays(self) -> bool:
+        """Whether no tensor of torch's is among them."""
+        return not any(map(is_tensor, self._live.values()))
+
+    def values(self, tensor: Tensor) -> Callable[[], np.ndarray[Any, Any]] | None:
+        """Return what reads a tensor's numbers, or None where there are none.
+
+        Args:
+            tensor: what is known of it.
+        """
+        live = self._live.get(tensor)
+        if live is None or tensor.storage is None:
+            return None
+        if is_array(live):
+            return lambda: live
+        return None if live.is_meta else reader(live)
+
+    def node(self, value: Any, depth: int = 0) -> Node:
+        """Return what the readers of checkpoints know in the place of a value.
+
+        Args:
+            value: anything that a dict may hold.
+            depth: how many containers it lies in.
+        """
+        if id(value) in self._nodes:
+            return self._nodes[id(value)]
+        if depth > MAX_DEPTH:
+            raise UsageError(f'"{self._label}" is nested deeper than {MAX_DEPTH}')
+        if isinstance(value, Mapping):
+            entries: dict[Node, Node] = {}
+            self._nodes[id(value)] = entries
+            entries.update((str(key), self.node(held, depth + 1)) for key, held in value.items())
+            return entries
+        if isinstance(value, list | tuple):
+            items: list[Node] = []
+            self._nodes[id(value)] = items
+            items.extend(self.node(held, depth + 1) for held in value)
+            return items
+        facts = _of_torch(value) if is_tensor(value) else _of_numpy(value) if is_array(value) else None
+        if facts is None:
+            return value if isinstance(value, bool | int | float | str) else None
+        key = str(len(self.tensors))
+        self.tensors[key] = facts
+        self._live[facts] = value
+        record = self._nodes[id(value)] = Persistent(key)
+        return record
+
+
+def _of_numpy(array: Any) -> Tensor | None:
+    """Describe an array; None for one of objects or texts, which is no weight."""
+    dtype = array.dtype.name
+    if dtype not in BITS:
+        return None
+    storage = Storage(f"array {id(array)}", dtype, array.size)
+    return Tensor(array.shape, dtype, contiguous(array.shape), storage=storage)
+
+
+def _of_torch(tensor: Any) -> Tensor:
+    import torch
+
+    parameter = isinstance(tensor, torch.nn.Parameter)
+    trainable = bool(tensor.requires_grad)
+    if torch.nn.parameter.is_lazy(tensor):
+        return Tensor(None, None, parameter=parameter, requires_grad=trainable, form="uninitialized")
+    dtype = str(tensor.dtype).removeprefix("torch.")
+    parts = tuple(_of_torch(part) for part in _parts(tensor))
+    if tensor.is_nested:
+        lengths = (tensor.size(0), *(UNKNOWN for _ in range(tensor.dim() - 1)))
+        return Tensor(lengths, dtype, requires_grad=trainable, form="nested", parts=parts)
+    shape = tuple(map(int, tensor.shape))
+    if parts:
+        form = str(tensor.layout).removeprefix("torch.")
+        return Tensor(shape, dtype, requires_grad=trainable, form=form, parts=parts)
+    form = "strided"
+    if tensor.is_quantized:
+        form = str(tensor.qscheme()).removeprefix("torch.")
+    elif type(tensor) not in (torch.Tensor, torch.nn.Parameter):
+        form = type(tensor).__name__
+    storage = _storage(tensor, dtype)
+    if storage is None:
+        return Tensor(shape, dtype, None, 0, None, parameter, trainable, form)
+    return Tensor(shape, dtype, tensor.stride(), tensor.storage_offset(), storage, parameter, trainable, form)
+
+
+def _storage(tensor: Any, dtype: str) -> Storage | None:
+    """Describe what tied tensors share; None for a subclass without storage of its own."""
+    try:
+        held = tensor.untyped_storage()
+        return Storage(f"storage {held._cdata}", dtype, held.nbytes() // tensor.element_size())
+    except (AttributeError, NotImplementedError, RuntimeError):
+        return None
+
+
+def _parts(tensor: Any) -> Iterator[Any]:
+    """Yield the tensors that one without plain storage is made of, in the order in which they are saved."""
+    import torch
+
+    if tensor.is_nested:
+        yield tensor.values()
+    elif tensor.layout is torch.sparse_coo:
+        yield from (tensor._indices(), tensor._values())
+    elif tensor.layout in (torch.sparse_csr, torch.sparse_bsr):
+        yield from (tensor.crow_indices(), tensor.col_indices(), tensor.values())
+    elif tensor.layout in (torch.sparse_csc, torch.sparse_bsc):
+        yield from (tensor.ccol_indices(), tensor.row_indices(), tensor.values())
