@@ -13,6 +13,7 @@ import typer
 from shapeinspect.commands import output
 from shapeinspect.commands.options import Format, Inputs, Traceback, Width, check_format, input_specs
 from shapeinspect.errors import UsageError
+from shapeinspect.rules.registry import calculated
 
 
 def _option(*names: str, text: str) -> Any:
@@ -84,21 +85,7 @@ def run(
     over a spatial axis.
 
     Without a model it is a calculator: explain conv --input 300 --kernel 5.
-    The name of a kind alone says what it takes. The kinds are activation,
-    adaptive_avg_pool, adaptive_max_pool, argmax, attention, augment,
-    avg_pool, batch_dot, batch_norm, bilinear, cast, channel_shuffle, concat,
-    constant, conv, conv_lstm, conv_transpose, crop, depth_to_space,
-    dequantize, distance, dropout, einsum, elementwise, embedding,
-    embedding_bag, expand, flatten, fold, fractional_max_pool, gather, gemm,
-    global_avg_pool, global_lp_pool, global_max_pool, glu, grid_sample,
-    group_norm, gru, gru_cell, identity, index, instance_norm, layer_norm,
-    linear, local_conv, local_response_norm, lookup, loss, lp_pool, lstm,
-    lstm_cell, matmul, max_pool, max_unpool, movedim, normalize, one_hot, pad,
-    permute, pixel_shuffle, pixel_unshuffle, prelu, quantize, reduce, repeat,
-    reshape, resize, rms_norm, rnn, rnn_cell, roi_align, scatter,
-    separable_conv, shape_of, slice, softmax, space_to_depth, split, squeeze,
-    stack, take_along, tile, topk, transpose2, unary, unflatten, unfold,
-    unsqueeze, unstack.
+    The name of a kind alone says what it takes. The kinds are {kinds}.
     """
     del traceback  # main() has read it
     check_format(format)
@@ -154,16 +141,21 @@ def run(
         raise typer.Exit(1)
 
 
+# The help page lists what the registry has.
+run.__doc__ = (run.__doc__ or "").replace("{kinds}", ", ".join(calculated()))
+
+
 def _known(name: str) -> None:
     """Refuse a word that names neither a kind nor anything on the disk, with the kinds there are."""
-    from shapeinspect.explanation.examples import command, kinds
+    from shapeinspect.explanation.examples import command
 
-    if not name.isidentifier() or name in kinds() or os.path.exists(name):
+    kinds = calculated()
+    if not name.isidentifier() or name in kinds or os.path.exists(name):
         return
-    close = get_close_matches(name, kinds(), 3, 0.5)
+    close = get_close_matches(name, kinds, 3, 0.5)
     raise UsageError(
         f'"{name}" is neither a file nor a kind',
-        expected=f"a model's path, package.module:attribute, or a kind: {', '.join(kinds())}",
+        expected=f"a model's path, package.module:attribute, or a kind: {', '.join(kinds)}",
         hint=f"perhaps {' or '.join(close)}?" if close else f"for example: {command('conv')}",
     )
 

@@ -8,13 +8,14 @@ from typing import Any
 
 from shapeinspect.dims import Dim, Shape, Unknown, symbol
 from shapeinspect.errors import ShapeMismatchError, UsageError
-from shapeinspect.explanation.examples import EXAMPLES, command
+from shapeinspect.explanation.examples import command, settings_text
 from shapeinspect.explanation.graph import CALCULATOR
 from shapeinspect.infer import infer
 from shapeinspect.ir import Call, Frozen, Layer, Layout, Model, Value, Weight
 from shapeinspect.layout import normalize
 from shapeinspect.layout.pattern import expand_to
-from shapeinspect.rules import RULES, output_shapes, weights_of
+from shapeinspect.rules import KINDS, Attribute, output_shapes, weights_of
+from shapeinspect.rules.kind import NO_EXAMPLE
 
 _CONVS = frozenset({"conv", "conv_transpose", "separable_conv", "local_conv"})
 _WINDOWS = _CONVS | {
@@ -26,13 +27,6 @@ _BATCHED = frozenset({"resize", "global_avg_pool", "global_max_pool", "global_lp
 _TUPLES = (
     *("kernel_size", "stride", "dilation", "output_padding", "output_size", "size", "output_ratio"),
     "scale_factor",
-)
-#: Settings whose values are words.
-_WORDS = frozenset(
-    {
-        *("padding", "padding_mode", "data_format", "mode", "equation", "sizes", "function", "op", "layout"),
-        *("merge_mode", "output_mode", "reduction", "dtype", "gate_function", "cell_function"),
-    }
 )
 #: Settings of which each number counts something that is there.
 _COUNTS = frozenset(
@@ -60,7 +54,7 @@ def is_kind(name: object) -> bool:
         >>> is_kind("conv"), is_kind("model.onnx")
         (True, False)
     """
-    return isinstance(name, str) and name in EXAMPLES
+    return isinstance(name, str) and name in KINDS and KINDS[name].example != NO_EXAMPLE
 
 
 def single_layer(kind: str, inputs: Sequence[Shape], settings: Mapping[str, Any]) -> Model:
@@ -84,14 +78,14 @@ def single_layer(kind: str, inputs: Sequence[Shape], settings: Mapping[str, Any]
     """
     given = {name: value for name, value in settings.items() if value is not None}
     for name in given:
-        if name not in EXAMPLES[kind].settings:
+        if name not in KINDS[kind].settings:
             raise _refused(kind, f"{kind} has no setting {name}", name)
     if not inputs:
-        takes = ", ".join(sorted(EXAMPLES[kind].settings))
-        expected = "--input with a shape" + (f", and of these settings: {takes}" if takes else "")
+        takes = settings_text(kind)
+        expected = "--input with a shape" + (f", and of these settings:\n{takes}" if takes else "")
         raise _refused(kind, f"{kind} needs an input", expected=expected)
     for name, value in given.items():
-        if isinstance(value, str) and name not in _WORDS:
+        if isinstance(value, str) and not _takes_words(KINDS[kind].settings[name]):
             raise _refused(kind, f"{name}={value} is no number", expected=f"a number for {name}")
     for name in _COUNTS & set(given):
         if any(isinstance(one, int) and one < 1 for one in _listed(given[name])):
@@ -101,39 +95,53 @@ def single_layer(kind: str, inputs: Sequence[Shape], settings: Mapping[str, Any]
     first, space = _input(kind, tuple(inputs[0]), given)
     attributes = _attributes(kind, given, space, first)
     shapes = (first, *map(tuple, inputs[1:]))
-    made = _outputs(kind, attributes, shapes)
-    names = [f"x{place}" if len(shapes) > 1 else "x" for place in range(len(shapes))]
-    outs = ["y" if len(made) == 1 else f"y{place}" for place in range(len(made))]
+    outputs = _outputs(kind, attributes, shapes)
+    input_names = [f"x{i}" if len(shapes) > 1 else "x" for i in range(len(shapes))]
+    output_names = ["y" if len(outputs) == 1 else f"y{i}" for i in range(len(outputs))]
     weights = tuple(_weight(*one) for one in weights_of(kind, attributes, shapes))
     layer = Layer(kind, kind, "", attributes=Frozen(attributes), weights=weights)
-    values = {name: Value(name, shape) for name, shape in zip(names, shapes, strict=True)}
-    values |= {name: Value(name, shape) for name, shape in zip(outs, made, strict=True)}
-    call = Call(kind, tuple(names), tuple(outs))
+    values = {name: Value(name, shape) for name, shape in zip(input_names, shapes, strict=True)}
+    values |= {name: Value(name, shape) for name, shape in zip(output_names, outputs, strict=True)}
+    call = Call(kind, tuple(input_names), tuple(output_names))
     model = Model(
-        kind, CALCULATOR, "none", "none", (layer,), (call,), Frozen(values), tuple(names), tuple(outs)
+        kind,
+        CALCULATOR,
+        "none",
+        "none",
+        (layer,),
+        (call,),
+        Frozen(values),
+        tuple(input_names),
+        tuple(output_names),
     )
     return infer(normalize(model))
 
 
+def _takes_words(setting: Attribute) -> bool:
+    """Tell whether a setting takes text: a word, or a mapping that is written as text."""
+    return setting.form in ("str", "mapping") or setting.form.startswith("`") or '`"' in setting.form
+
+
 def _refused(kind: str, text: str, wrong: str = "", expected: str = "") -> UsageError:
     """Make the error of a request that the calculator cannot meet: what it takes, and one that works."""
-    settings = sorted(EXAMPLES[kind].settings)
+    settings = sorted(KINDS[kind].settings)
     takes = ", ".join(settings) or "no settings, only inputs"
     close = get_close_matches(wrong, settings, 1) if wrong else []
-    told = f"{kind} takes {takes}"
     meant = f"perhaps {close[0]}? " if close else ""
-    return UsageError(text, expected=expected or told, hint=f"{meant}for example: {command(kind)}")
+    return UsageError(
+        text, expected=expected or f"{kind} takes {takes}", hint=f"{meant}for example: {command(kind)}"
+    )
 
 
 def _outputs(kind: str, attributes: Mapping[str, Any], shapes: tuple[Shape, ...]) -> tuple[Shape | None, ...]:
     try:
-        made = RULES[kind].outputs(attributes, shapes)
+        outputs = KINDS[kind].outputs(attributes, shapes)
     except KeyError as error:
         name = str(error.args[0])
         raise _refused(kind, f"{kind} needs {name}", expected=f"--set {name}=…, or its own option") from None
     except (ShapeMismatchError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError):
         try:
-            made = output_shapes(kind, attributes, shapes)  # raises the error with the kind in it
+            outputs = output_shapes(kind, attributes, shapes)  # raises the error with the kind in it
         except ShapeMismatchError as error:
             if error.expected != "settings that its formula can use":
                 raise
@@ -141,10 +149,10 @@ def _outputs(kind: str, attributes: Mapping[str, Any], shapes: tuple[Shape, ...]
             raise _refused(
                 kind, f"{kind} cannot use these settings: {shown}", expected=f"others ({error.got})"
             ) from None
-    if all(shape is None or (shape and all(isinstance(n, Unknown) for n in shape)) for shape in made):
+    if all(shape is None or (shape and all(isinstance(n, Unknown) for n in shape)) for shape in outputs):
         text = f"what is given does not settle the shape that {kind} makes"
         raise _refused(kind, text)
-    return made
+    return outputs
 
 
 def _input(kind: str, shape: Shape, given: Mapping[str, Any]) -> tuple[Shape, int]:

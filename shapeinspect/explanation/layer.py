@@ -6,13 +6,15 @@ import re
 
 from shapeinspect.dims import Shape
 from shapeinspect.explanation.graph import RECURRENT, Graph, product_text
-from shapeinspect.explanation.lengths import ADAPTIVE, SLIDING, axis_formulas, windows
+from shapeinspect.explanation.lengths import ADAPTIVE, axis_formulas, windows
 from shapeinspect.explanation.receptive_field import Fields
 from shapeinspect.explanation.remarks import findings, readings, remarks
 from shapeinspect.explanation.values import AxisFact, CallFact, Formula, LayerExplanation, TensorFact
 from shapeinspect.explanation.weights import weight_facts
 from shapeinspect.explanation.work import numbers, work
 from shapeinspect.ir import Call, Layer
+from shapeinspect.rules import KINDS
+from shapeinspect.rules.kind import no_arithmetic
 
 _BIASES = frozenset({"bias", "b", "B"})
 _NAMES = {
@@ -72,110 +74,11 @@ def summary(layer: Layer, call: Call | None, graph: Graph) -> str:
         call: one of its calls, or None.
         graph: the model's graph.
     """
+    kind = KINDS.get(layer.kind)
+    if kind is None or kind.outputs is no_arithmetic:
+        return ""
     attributes = graph.attributes(call) if call is not None else layer.attributes
-    out, into = attributes.get("out_channels"), attributes.get("in_channels")
-    kernel = attributes.get("kernel_size")
-    size = "×".join(map(str, kernel)) if isinstance(kernel, tuple | list) else str(kernel)
-    if layer.kind == "conv" and out is not None:
-        groups = attributes.get("groups") or 1
-        over = f" over {into} channels" if into is not None else ""
-        apart = f" in {groups} groups" if over and groups != 1 else ""
-        return f"{out} filters of {size} slide{over}{apart}"
-    if layer.kind == "conv_transpose" and out is not None:
-        return f"each input position writes a {size} patch into each of {out} output channels"
-    if layer.kind == "linear":
-        return (
-            f"every output is a sum over all {attributes.get('in_features', '')} inputs: a matrix product"
-        ).replace("all  inputs", "all inputs")
-    if layer.kind in SLIDING and layer.kind.endswith("_pool") and kernel is not None:
-        what = {"max_pool": "the largest", "avg_pool": "the mean"}.get(layer.kind, "one number")
-        return f"{what} of every window of {size}, in each channel by itself"
-    if layer.kind in ADAPTIVE:
-        what = "the mean" if layer.kind == "adaptive_avg_pool" else "the largest"
-        return f"cuts the space into as many windows as outputs are asked for: {what} of each"
-    if layer.kind in RECURRENT and attributes.get("hidden_size") is not None:
-        return f"{attributes['hidden_size']} units; each reads the input and the state of the step before"
-    if layer.kind == "embedding":
-        return "a look-up: each id gives one row of numbers"
-    return _SUMMARIES.get(layer.kind, "")
-
-
-_SUMMARIES = {
-    "activation": "works element by element; the shape stays",
-    "argmax": "the index of the largest along one axis",
-    "attention": "every query takes a mean of the values, weighted by how well their keys fit it",
-    "batch_dot": "one product of vectors for each pair of rows, sample by sample",
-    "batch_norm": "shifts and scales each channel by statistics of its own; the shape stays",
-    "bilinear": "every output is a sum over all pairs of one input each",
-    "cast": "another type of number; the shape stays",
-    "channel_shuffle": "mixes the channels of the groups; the shape stays",
-    "constant": "a value made from nothing",
-    "crop": "takes off the ends of axes",
-    "distance": "one number for each pair of vectors along one axis",
-    "dropout": "sets some numbers to 0 in training; the shape stays",
-    "einsum": "the letters that are missing on the right are summed over",
-    "embedding_bag": "a look-up: the rows of a bag of ids become one",
-    "augment": "changes pictures and keeps their shape",
-    "dequantize": "small whole numbers back to the numbers they stand for; the shape stays",
-    "quantize": "the nearest of a few whole numbers; the shape stays",
-    "lookup": "tokens become integers or codes",
-    "normalize": "scales along one axis; the shape stays",
-    "unary": "changes its entries or their order; the shape stays",
-    "global_lp_pool": "the norm of all positions, in each channel by itself",
-    "expand": "stretches axes of length 1",
-    "fold": "adds columns of windows up to a map",
-    "fractional_max_pool": "the largest of windows of varying length, in each channel by itself",
-    "gather": "a look-up along one axis: each index gives one entry",
-    "gemm": "a matrix product: every output is a row times a column",
-    "glu": "one half of an axis gates the other",
-    "grid_sample": "reads the input at the places that the grid names",
-    "group_norm": "normalizes over the space and the channels of a group; the shape stays",
-    "identity": "the input itself",
-    "index": "takes one entry of an axis, which is dropped",
-    "instance_norm": "normalizes over the space, each channel by itself; the shape stays",
-    "layer_norm": "normalizes over the last axes; the shape stays",
-    "local_conv": "filters that slide, with weights of their own at every place",
-    "local_response_norm": "divides by the neighboring channels; the shape stays",
-    "loss": "compares a prediction with a target",
-    "matmul": "a matrix product: every output is a row times a column",
-    "max_unpool": "puts every number back where a pool found it",
-    "movedim": "the axes in another order, the elements with them",
-    "one_hot": "each index becomes an axis of zeros and a one",
-    "pad": "adds to the ends of axes",
-    "permute": "the axes in another order, the elements with them",
-    "pixel_shuffle": "blocks of channels become space",
-    "depth_to_space": "blocks of channels become space",
-    "pixel_unshuffle": "blocks of space become channels",
-    "space_to_depth": "blocks of space become channels",
-    "prelu": "scales what is below 0 by a learned number; the shape stays",
-    "reduce": "makes one number of all along the axes that go",
-    "repeat": "each entry of an axis several times",
-    "reshape": "the same elements in the same order, counted out to other axes",
-    "rms_norm": "divides by the root mean square over the last axes; the shape stays",
-    "roi_align": "cuts regions out of a map, each resampled to the same size",
-    "scatter": "writes into the first input; the shape stays",
-    "separable_conv": "filters over space for each channel alone, then a 1×1 convolution over channels",
-    "shape_of": "the lengths of its input, as numbers",
-    "slice": "takes a part of an axis",
-    "split": "cuts an axis into pieces",
-    "squeeze": "drops axes of length 1",
-    "stack": "puts its inputs beside each other along a new axis",
-    "take_along": "takes the entries that the indices name along one axis",
-    "tile": "the whole input several times along its axes",
-    "topk": "the k largest along one axis, and where they stand",
-    "transpose2": "two axes change places, the elements with them",
-    "unflatten": "one axis is counted out to several",
-    "unfold": "each window of the space becomes a column",
-    "unsqueeze": "puts in axes of length 1",
-    "unstack": "takes an axis apart into single entries",
-    "softmax": "turns scores into shares that sum to 1 along one axis",
-    "concat": "puts its inputs one after another along one axis",
-    "flatten": "multiplies a run of axes into one, the last axis running fastest",
-    "global_max_pool": "the largest of all positions, in each channel by itself",
-    "global_avg_pool": "the mean of all positions, in each channel by itself",
-    "elementwise": "works element by element; axes of length 1 are stretched",
-    "resize": "makes the space larger or smaller; channels stay",
-}
+    return kind.detail(attributes) or kind.summary
 
 
 def call_fact(graph: Graph, fields: Fields, call: Call) -> CallFact:

@@ -12,15 +12,14 @@ from typing import TypeAlias
 
 from shapeinspect.dims import Shape
 from shapeinspect.explanation.graph import Graph
-from shapeinspect.explanation.op_receptive_field import followed, mixed, reaches
+from shapeinspect.explanation.op_receptive_field import field_of, followed
 from shapeinspect.explanation.values import FieldFact
 from shapeinspect.ir import Call
 from shapeinspect.rules import Attributes
+from shapeinspect.rules.fields import JOINED, Field, Operation
 from shapeinspect.rules.receptive import OPEN, SAME, Reach, through, union
 
 _SPATIAL = frozenset("DHWLT")
-#: What counts the same elements out to other axes: these run along the old ones in a way not followed.
-_REGROUPS = frozenset({"reshape", "flatten", "unflatten", "unfold", "fold"})
 # An axis of a model's input. An axis of a value runs along some of them: with a reach, or None where it
 # does so in a way that is not followed.
 _Key: TypeAlias = "tuple[str, int]"
@@ -52,8 +51,8 @@ class Fields:
                 }
         for call in graph.model.calls:
             layer = graph.layers.get(call.layer)
-            if layer is not None and layer.kind not in ("module", "input", "constant", "shape_of"):
-                self._walk(call)
+            if layer is not None and field_of(layer.kind).traced:
+                self._walk(call, field_of(layer.kind))
 
     def of(self, name: str) -> tuple[FieldFact, ...]:
         """Return what one place of a value sees, an entry for each axis of the model's inputs.
@@ -87,7 +86,7 @@ class Fields:
         length = (self._graph.shape(source) or ())[axis]
         return FieldFact(source, letter, size, jump, start, least, length)
 
-    def _walk(self, call: Call) -> None:
+    def _walk(self, call: Call, sees: Field) -> None:
         graph, sources = self._graph, self._graph.sources(call)
         known = [
             bool(self._entries(name) or self._whole.get(name) or self._fixed.get(name)) for name in sources
@@ -98,54 +97,80 @@ class Fields:
         if not any(known):
             return
         whole = frozenset[_Key]().union(*(self._whole.get(name, frozenset()) for name in sources))
-        for place, name in enumerate(call.outputs):
-            shape = graph.shape(name)
-            if shape is None:
+        attributes, inputs, outputs = graph.attributes(call), graph.inputs(call), graph.outputs(call)
+        naming = graph.naming(call)
+        for index, name in enumerate(call.outputs):
+            if outputs[index] is None:
                 self._open.add(name)
                 continue
-            fields, gone = self._output(call, place, shape)
+            op = Operation(attributes, inputs, outputs, index, naming)
+            fields, gone = self._output(sources, sees, op)
             fixed, both = self._one_place(call, fields)
             self._found[name], self._fixed[name] = fields, fixed
             self._whole[name] = whole | both | (gone - frozenset(fixed))
 
-    def _output(self, call: Call, place: int, shape: Shape) -> tuple[_Fields, frozenset[_Key]]:
+    def _output(
+        self, sources: tuple[str, ...], sees: Field, op: Operation
+    ) -> tuple[_Fields, frozenset[_Key]]:
         """Return what runs along the axes of an output, and what it sees as a whole."""
-        graph, sources = self._graph, self._graph.sources(call)
-        inputs = graph.inputs(call)
-        own = reaches(graph, call, place, shape)
-        blocked = mixed(graph, call, place, shape)
+        known = bool(op.inputs) and op.inputs[0] is not None
+        found, carried = self._carried(sources, sees, op, known)
+        linked = {axis for _, _, output, axis in op.naming.links if output == op.output}
+        rest = [axis for axis, n in enumerate(op.shape) if axis not in linked and n != 1]
+        if sees.regroups and rest:
+            self._spread(sources, carried, rest, found)
+            return found, frozenset()
+        return found, self._gone(sources, carried)
+
+    def _carried(
+        self, sources: tuple[str, ...], sees: Field, op: Operation, known: bool
+    ) -> tuple[_Fields, set[tuple[int, int]]]:
+        """Return what runs along the output axes that inputs are carried to, and those input axes."""
+        own = sees.reaches(op) if known or sees is JOINED else {}
+        blocked = sees.whole(op) if known else frozenset()
         found: _Fields = {}
         carried: set[tuple[int, int]] = set()
-        linked = {other for _, _, output, other in graph.naming(call).links if output == place}
-        for source, axis, output, other in graph.naming(call).links:
-            if output != place or source >= len(sources) or other >= len(shape):
+        for source, axis, output, to in op.naming.links:
+            if output != op.output or source >= len(sources) or to >= len(op.shape):
                 continue
             before = self._found.get(sources[source], {}).get(axis)
-            given = inputs[source] if source < len(inputs) else None
+            given = op.inputs[source] if source < len(op.inputs) else None
             if before is None or given is None or (source, axis) in blocked:
                 continue
-            if given[axis] != shape[other] and shape[other] == 1 and (source, axis) not in own:
+            same = given[axis] == op.shape[to]
+            if not same and op.shape[to] == 1 and (source, axis) not in own:
                 continue  # one number of the whole axis
-            step = own.get((source, axis), SAME if given[axis] == shape[other] else None)
+            step = own.get((source, axis), SAME if same else None)
             entries = tuple((key, _behind(reach, step)) for key, reach in before)
-            found[other] = _met(found[other], entries) if other in found else entries
+            found[to] = _met(found[to], entries) if to in found else entries
             carried.add((source, axis))
+        return found, carried
+
+    def _spread(
+        self, sources: tuple[str, ...], carried: set[tuple[int, int]], rest: list[int], found: _Fields
+    ) -> None:
+        """Note that what is not carried runs along the regrouped axes in a way that is not followed."""
+        for source, name in enumerate(sources):
+            for axis, entries in self._found.get(name, {}).items():
+                if (source, axis) in carried:
+                    continue
+                vague = tuple((key, None) for key, _ in entries)
+                for to in rest:
+                    found[to] = _met(found.get(to, ()), vague)
+
+    def _gone(self, sources: tuple[str, ...], carried: set[tuple[int, int]]) -> frozenset[_Key]:
+        """Return the model's axes that no axis of the output runs along any more."""
         gone: set[_Key] = set()
-        regroups = graph.layers[call.layer].kind in _REGROUPS
-        rest = [axis for axis in range(len(shape)) if axis not in linked and shape[axis] != 1]
         for source, name in enumerate(sources):
             fields = self._found.get(name, {})
             for axis, entries in fields.items():
                 if (source, axis) in carried:
                     continue
-                vague = tuple((key, None) for key, _ in entries)
-                if regroups and rest:
-                    for other in rest:
-                        found[other] = _met(found.get(other, ()), vague)
-                    continue
-                elsewhere = {key for one, kept in fields.items() if one != axis for key, _ in kept}
+                elsewhere = {
+                    key for kept_axis, kept in fields.items() if kept_axis != axis for key, _ in kept
+                }
                 gone |= {key for key, reach in entries if reach is not None or key not in elsewhere}
-        return found, frozenset(gone)
+        return frozenset(gone)
 
     def _one_place(self, call: Call, fields: _Fields) -> tuple[_Places, frozenset[_Key]]:
         """Return the axes that are seen at fixed places only, and those that are so no longer."""
@@ -155,7 +180,7 @@ class Fields:
             for key, (low, high) in self._fixed.get(name, {}).items():
                 have = fixed.get(key, (low, high))
                 fixed[key] = (min(have[0], low), max(have[1], high))
-        if graph.layers[call.layer].kind == "index" and len(sources) == 1:
+        if field_of(graph.layers[call.layer].kind).one_entry and len(sources) == 1:
             fixed |= self._taken(graph.attributes(call), graph.inputs(call)[0] or (), sources[0])
         running = {key for entries in fields.values() for key, _ in entries}
         both = frozenset(key for key in fixed if key in running)
@@ -180,10 +205,10 @@ def _behind(reach: Reach | None, step: Reach | None) -> Reach | None:
     return None if reach is None or step is None else through(reach, step)
 
 
-def _met(one: tuple[_Entry, ...], other: tuple[_Entry, ...]) -> tuple[_Entry, ...]:
+def _met(left: tuple[_Entry, ...], right: tuple[_Entry, ...]) -> tuple[_Entry, ...]:
     """Join what two branches run along on one axis."""
-    found = dict(one)
-    for key, reach in other:
+    found = dict(left)
+    for key, reach in right:
         have = found.get(key, reach)
         found[key] = None if reach is None or have is None else union(have, reach)
     return tuple(found.items())

@@ -11,21 +11,25 @@ from __future__ import annotations
 
 from shapeinspect.dims import Dim
 from shapeinspect.errors import ShapeMismatchError
-from shapeinspect.rules.attention import attention_macs
-from shapeinspect.rules.elementwise import broadcast, broadcast_size
+from shapeinspect.rules.adaptive import adaptive_end, adaptive_start
 from shapeinspect.rules.formula_text import Lines, Text, Weights, carried
-from shapeinspect.rules.index import backward_slice_size, slice_size
-from shapeinspect.rules.join import chunk_sizes, concat_size, piece_sizes
+from shapeinspect.rules.kind import Attribute, Kind
+from shapeinspect.rules.kinds.attention import attention_macs
+from shapeinspect.rules.kinds.einsum import einsum_terms
+from shapeinspect.rules.kinds.elementwise import broadcast, broadcast_size
+from shapeinspect.rules.kinds.index import backward_slice_size, slice_size
+from shapeinspect.rules.kinds.join import chunk_sizes, concat_size, piece_sizes
+from shapeinspect.rules.kinds.linear import matmul_shape
+from shapeinspect.rules.kinds.pad import pad_size
+from shapeinspect.rules.kinds.pool import pool_size, unpool_size
+from shapeinspect.rules.kinds.recurrent import initial_states, step_macs
+from shapeinspect.rules.kinds.reduce import reduce_shape
+from shapeinspect.rules.kinds.repeat import tile_shape
+from shapeinspect.rules.kinds.reshape import flatten_shape, reshape_shape
+from shapeinspect.rules.kinds.resize import scaled_size, shuffled_channels
 from shapeinspect.rules.lengths import Length, ceil_div, larger, smaller
-from shapeinspect.rules.linear import einsum_terms, matmul_shape
-from shapeinspect.rules.pad import pad_size
-from shapeinspect.rules.pool import adaptive_end, adaptive_start, pool_size, unpool_size
-from shapeinspect.rules.recurrent import initial_states, step_macs
-from shapeinspect.rules.reduce import reduce_shape
-from shapeinspect.rules.repeat import tile_shape
-from shapeinspect.rules.reshape import flatten_shape, reshape_shape
-from shapeinspect.rules.resize import scaled_size, shuffled_channels
-from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes
+from shapeinspect.rules.registry import KINDS, RULES
+from shapeinspect.rules.rule import Attributes, Naming, Shapes
 from shapeinspect.rules.sliding import (
     causal_padding,
     conv_size,
@@ -35,15 +39,16 @@ from shapeinspect.rules.sliding import (
     same_padding,
     same_size,
 )
-from shapeinspect.rules.table import RULES
 
 __all__ = [
+    "KINDS",
     "RULES",
+    "Attribute",
     "Attributes",
+    "Kind",
     "Length",
     "Lines",
     "Naming",
-    "Rule",
     "Shapes",
     "Text",
     "Weights",
@@ -157,11 +162,11 @@ def macs(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shapes) -> 
         >>> macs("linear", {"in_features": 3}, ((2, 3),), ((2, 5),))
         30
     """
-    rule = RULES.get(kind)
+    rule = KINDS.get(kind)
     if rule is None:
         return None
     try:
-        total = rule.macs(attributes, inputs, outputs)
+        total = rule.work.count(attributes, inputs, outputs)
     except (KeyError, ShapeMismatchError, *_UNUSABLE):
         return None
     return total if total is None or isinstance(total, int) or hasattr(total, "terms") else None
@@ -184,7 +189,7 @@ def axis_names(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shape
     if rule is None:
         return Naming()
     try:
-        return rule.axes(attributes, inputs, outputs)
+        return rule.naming(attributes, inputs, outputs)
     except (KeyError, ShapeMismatchError, *_UNUSABLE):
         return Naming()
 
@@ -242,7 +247,7 @@ def work_line(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shapes
     """
     rule = RULES.get(kind)
     try:
-        return None if rule is None else rule.work(attributes, inputs, outputs)
+        return None if rule is None else rule.work.formula(attributes, inputs, outputs)
     except (KeyError, ShapeMismatchError, *_UNUSABLE):
         return None
 

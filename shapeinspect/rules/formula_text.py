@@ -19,7 +19,7 @@ _INPUTS = "nm"
 _WORDS = re.compile(r"[A-Za-z_]\w*(?!\w*\()")
 
 
-def just(name: str, value: Dim) -> Text:
+def literal(name: str, value: Dim) -> Text:
     """Write one name.
 
     Args:
@@ -27,7 +27,7 @@ def just(name: str, value: Dim) -> Text:
         value: its number.
 
     Example:
-        >>> just("out_features", 7)
+        >>> literal("out_features", 7)
         ('out_features', (('out_features', 7),))
     """
     return name, ((name, value),)
@@ -59,17 +59,17 @@ def carried(source: int, axis: int, shape: Shape) -> Text:
         ('m0', (('m0', 5),))
     """
     letter = _INPUTS[source] if source < len(_INPUTS) else f"x{source}_"
-    return just(f"{letter}{axis}", shape[axis])
+    return literal(f"{letter}{axis}", shape[axis])
 
 
-def times(*parts: Text) -> Text:
+def product_text(*parts: Text) -> Text:
     """Write a product; a plain factor of 1 is left out.
 
     Args:
         parts: the factors.
 
     Example:
-        >>> times(just("rows", 2), just("taps", 1), just("units", 7))[0]
+        >>> product_text(literal("rows", 2), literal("taps", 1), literal("units", 7))[0]
         'rows*units'
     """
     kept = [part for part in parts if not (_is_one(part))]
@@ -79,20 +79,20 @@ def times(*parts: Text) -> Text:
     return "*".join(texts), values(*kept)
 
 
-def plus(*parts: Text) -> Text:
+def sum_text(*parts: Text) -> Text:
     """Write a sum.
 
     Args:
         parts: the terms.
 
     Example:
-        >>> plus(just("inputs", 3), just("units", 7))[0]
+        >>> sum_text(literal("inputs", 3), literal("units", 7))[0]
         'inputs + units'
     """
     return " + ".join(text for text, _ in parts), values(*parts)
 
 
-def over(part: Text, divisor: Text) -> Text:
+def quotient_text(part: Text, divisor: Text) -> Text:
     """Write a division that leaves nothing over; a plain divisor of 1 is left out.
 
     Args:
@@ -100,7 +100,7 @@ def over(part: Text, divisor: Text) -> Text:
         divisor: by what.
 
     Example:
-        >>> over(just("channels", 6), just("groups", 3))[0]
+        >>> quotient_text(literal("channels", 6), literal("groups", 3))[0]
         'channels / groups'
     """
     if _is_one(divisor):
@@ -115,7 +115,7 @@ def values(*parts: Text) -> tuple[tuple[str, Dim], ...]:
         parts: the formulas.
 
     Example:
-        >>> values(just("a", 1), just("a", 1), just("b", 2))
+        >>> values(literal("a", 1), literal("a", 1), literal("b", 2))
         (('a', 1), ('b', 2))
     """
     return tuple({name: value for _, pairs in parts for name, value in pairs}.items())
@@ -148,7 +148,7 @@ def sum_of(lengths: Sequence[Dim]) -> Text:
         'a + b + c'
     """
     letters = "abcdefgh" if len(lengths) <= len("abcdefgh") else [f"p{i}" for i in range(1, len(lengths) + 1)]
-    return plus(*(just(name, length) for name, length in zip(letters, lengths, strict=False)))
+    return sum_text(*(literal(name, length) for name, length in zip(letters, lengths, strict=False)))
 
 
 def product_of(lengths: Mapping[str, Dim]) -> Text:

@@ -12,11 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from math import floor, gcd, lcm
+from typing import TYPE_CHECKING
 
+from shapeinspect.rules.adaptive import adaptive_end, adaptive_start
 from shapeinspect.rules.lengths import ceil_div
-from shapeinspect.rules.pool import adaptive_end, adaptive_start
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 #: A period longer than this is not followed any further.
 LONGEST = 1 << 14
@@ -62,6 +65,8 @@ class Reach:
     @property
     def jump(self) -> Fraction:
         """How far on the input two neighboring outputs lie apart."""
+        from fractions import Fraction  # not at every start
+
         return Fraction(self.advance, len(self.lows))
 
     @property
@@ -161,6 +166,8 @@ def nearest(n: int, out: int, exact: bool = False, ratio: Fraction | None = None
         >>> nearest(2, 6).lows
         (0, 0, 0)
     """
+    from fractions import Fraction  # not at every start
+
     step = Fraction(n, out) if ratio is None else ratio
     half = Fraction(1, 2) if exact else 0
     found = tuple(floor((t + half) * step) for t in range(step.denominator))
@@ -186,6 +193,8 @@ def linear(
         >>> linear(4, 8).lows, linear(4, 8).highs
         ((-1, 0), (0, 1))
     """
+    from fractions import Fraction  # not at every start
+
     if align_corners:
         ratio, shift = Fraction(n - 1, max(out - 1, 1)), Fraction(0)
     else:
@@ -257,12 +266,12 @@ def through(inner: Reach, outer: Reach) -> Reach | None:
     )
 
 
-def union(one: Reach, other: Reach) -> Reach | None:
+def union(a: Reach, b: Reach) -> Reach | None:
     """Join two branches: the range from the first to the last position that either sees.
 
     Args:
-        one: a branch.
-        other: another one, of the same jump.
+        a: a branch.
+        b: another branch, of the same jump.
 
     Returns:
         the joined reach; None where the branches drift apart, or it repeats too late.
@@ -271,15 +280,15 @@ def union(one: Reach, other: Reach) -> Reach | None:
         >>> union(sliding(3, before=1), sliding(5, before=2)).size
         5
     """
-    period = lcm(len(one.lows), len(other.lows))
-    if one.jump != other.jump or period > LONGEST:
+    period = lcm(len(a.lows), len(b.lows))
+    if a.jump != b.jump or period > LONGEST:
         return None
-    both = [(one.range(t), other.range(t)) for t in range(period)]
+    ranges = [(a.range(t), b.range(t)) for t in range(period)]
     return _shortest(
         Reach(
-            tuple(min(a[0], b[0]) for a, b in both),
-            tuple(max(a[1], b[1]) for a, b in both),
-            one.advance * period // len(one.lows),
+            tuple(min(left[0], right[0]) for left, right in ranges),
+            tuple(max(left[1], right[1]) for left, right in ranges),
+            a.advance * period // len(a.lows),
         )
     )
 

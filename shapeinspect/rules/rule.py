@@ -1,15 +1,14 @@
-"""What a kind's rule is: its output shapes, its work, and what it proves about axis names."""
+"""The types that every formula shares, and the helpers that check and print shapes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from shapeinspect.dims import Dim, Shape
 from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.ir import Axes
-from shapeinspect.rules.formula_text import Lines, Text, Weights
 
 #: The shapes of a call's inputs or outputs, in order; None where not even the rank is known.
 Shapes: TypeAlias = "tuple[Shape | None, ...]"
@@ -38,107 +37,6 @@ class Naming:
     outputs: tuple[Axes | None, ...] = ()
     links: tuple[tuple[int, int, int, int], ...] = ()
     merges: tuple[tuple[int, tuple[int, ...], int, int], ...] = ()
-
-
-def no_work(_attributes: Attributes, _inputs: Shapes, _outputs: Shapes) -> Dim | None:
-    """Count 0 multiply-accumulates: pools, norms, activations and everything that moves data.
-
-    Args:
-        _attributes: not looked at.
-        _inputs: not looked at.
-        _outputs: not looked at.
-
-    Example:
-        >>> no_work({}, (), ())
-        0
-    """
-    return 0
-
-
-def no_names(_attributes: Attributes, _inputs: Shapes, _outputs: Shapes) -> Naming:
-    """Prove nothing about names.
-
-    Args:
-        _attributes: not looked at.
-        _inputs: not looked at.
-        _outputs: not looked at.
-
-    Example:
-        >>> no_names({}, (), ()).links
-        ()
-    """
-    return Naming()
-
-
-def no_lines(_attributes: Attributes, _inputs: Shapes, _outputs: Shapes) -> Lines:
-    """Write no formula: every axis is carried over from an input, as the axis names tell.
-
-    Args:
-        _attributes: not looked at.
-        _inputs: not looked at.
-        _outputs: not looked at.
-
-    Example:
-        >>> no_lines({}, (), ())
-        {}
-    """
-    return {}
-
-
-def nothing(_attributes: Attributes, _inputs: Shapes, _outputs: Shapes) -> Text | None:
-    """Write 0 multiply-accumulates.
-
-    Args:
-        _attributes: not looked at.
-        _inputs: not looked at.
-        _outputs: not looked at.
-
-    Example:
-        >>> nothing({}, (), ())
-        ('0', ())
-    """
-    return "0", ()
-
-
-def no_weights(_attributes: Attributes, _inputs: Shapes) -> Weights:
-    """Give no weights.
-
-    Args:
-        _attributes: not looked at.
-        _inputs: not looked at.
-
-    Example:
-        >>> no_weights({}, ())
-        ()
-    """
-    return ()
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """The arithmetic of one kind.
-
-    Args:
-        outputs: the output shapes for attributes and input shapes; raises ShapeMismatchError, with
-            neither layer nor kind, where they do not fit, and KeyError for an attribute it needs.
-        macs: multiply-accumulates for attributes, input and output shapes; None if unknown.
-        axes: what the call proves about axis names; called with known ranks only where it matters.
-        lines: the formulas of the output axes that are not carried over from an input with their
-            length; it stands beside the function that computes the same.
-        work: the formula of the multiply-accumulates.
-        weights: the weights that the settings and inputs fix, biases included.
-
-    Example:
-        >>> Rule(lambda attributes, inputs: inputs[:1]).outputs({}, ((1, 2),))
-        ((1, 2),)
-    """
-
-    outputs: Callable[[Attributes, Shapes], Shapes]
-    macs: Callable[[Attributes, Shapes, Shapes], Dim | None] = no_work
-    axes: Callable[[Attributes, Shapes, Shapes], Naming] = no_names
-    lines: Callable[[Attributes, Shapes, Shapes], Lines] = no_lines
-    work: Callable[[Attributes, Shapes, Shapes], Text | None] = nothing
-    weights: Callable[[Attributes, Shapes], Weights] = no_weights
 
 
 def mismatch(
@@ -188,8 +86,8 @@ def first(inputs: Shapes) -> Shape | None:
     return inputs[0] if inputs else None
 
 
-def at(axis: int, rank: int) -> int:
-    """Count an axis from 0.
+def normalize_axis(axis: int, rank: int) -> int:
+    """Return an axis counted from 0.
 
     Args:
         axis: the axis, negative from the end.
@@ -199,7 +97,7 @@ def at(axis: int, rank: int) -> int:
         ShapeMismatchError: if there is no such axis.
 
     Example:
-        >>> at(-1, 4)
+        >>> normalize_axis(-1, 4)
         3
     """
     if not isinstance(axis, int):

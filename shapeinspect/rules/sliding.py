@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from shapeinspect.dims import Dim, Expr, Shape
-from shapeinspect.rules.formula_text import Text, just
+from shapeinspect.rules.formula_text import Text, literal
 from shapeinspect.rules.lengths import Length, ceil_div, larger, smaller
 from shapeinspect.rules.rule import Attributes, mismatch
 from shapeinspect.rules.spatial import is_last, pairs, per_axis, space_axes, space_of, take_apart
@@ -425,7 +425,7 @@ def conv_transpose_lines(attributes: Attributes, shape: Shape) -> dict[int, Text
     fixed, padding = attributes.get("output_shape"), attributes.get("padding")
     if fixed is not None:
         asked = tuple(fixed)[-len(axes) :]
-        return {axis: just("output_shape", n) for axis, n in zip(axes, asked, strict=True)}
+        return {axis: literal("output_shape", n) for axis, n in zip(axes, asked, strict=True)}
     sides = ((0, 0),) * len(space) if isinstance(padding, str) else pairs(padding, len(space))
     extras = per_axis(attributes.get("output_padding"), len(space))
     found = {}

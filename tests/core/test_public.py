@@ -124,7 +124,7 @@ def test_every_exported_name_has_an_example(name: str) -> None:
 def _formulas() -> Iterator[tuple[str, str]]:
     """The functions of the rules that compute a length, a shape or a reach, with their docstrings."""
     made = re.compile(r"_(channels|end|macs|padding|shape|sizes?|start|terms)$")
-    for path in (ROOT / "shapeinspect" / "rules").glob("*.py"):
+    for path in (ROOT / "shapeinspect" / "rules").rglob("*.py"):
         for owner, node in _public(TREES[path]):
             if owner is None and isinstance(node, ast.FunctionDef):
                 value = ast.unparse(node.returns) if node.returns else ""

@@ -8,7 +8,6 @@ import re
 import shlex
 from collections.abc import Callable
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,11 +18,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import shapeinspect
 from shapeinspect.commands.explain import run as explain_run
-from shapeinspect.explanation.examples import EXAMPLES
-from shapeinspect.rules import RULES
+from shapeinspect.rules import KINDS as ROWS
+from shapeinspect.rules.registry import calculated
 
 Run = Callable[..., tuple[int, str, str]]
-KINDS = sorted(set(RULES) - {"input"})
+KINDS = sorted(name for name, row in ROWS.items() if row.has_arithmetic and name != "input")
 FUNCTIONS = {"floor": math.floor, "ceil": math.ceil, "min": min, "max": max, "Fraction": Fraction}
 
 # An input with as many symbols as the screen shows (N, C) is computed with these.
@@ -173,7 +172,7 @@ NUMBERS = {"local_conv": 49 * 45 * 7 + 49 * 7, "embedding": 50 * 5, "embedding_b
 
 def explained(kind: str, run: Run) -> Any:
     """Return the explanation of a kind's example, and check its screen."""
-    words = shlex.split(EXAMPLES[kind].words)
+    words = shlex.split(ROWS[kind].example)
     code, out, err = run("explain", kind, *words, "--width", "80")
     assert (code, err) == (0, "")
     assert max(map(len, out.splitlines())) <= 80
@@ -198,7 +197,7 @@ def is_true(formula: dict[str, Any], result: Any) -> bool:
 
 
 def test_every_rule_has_an_example_and_an_oracle() -> None:
-    assert sorted(EXAMPLES) == KINDS
+    assert list(calculated()) == KINDS
     assert sorted(SAME) == KINDS
 
 
@@ -254,40 +253,6 @@ def test_the_result_is_the_frameworks(kind: str, run: Run) -> None:
     assert call["work"]["total"] == (macs or 0)
 
 
-# What the table of the vocabulary puts in backticks and is the value of a setting, or no name.
-VALUES = {
-    "or",
-    "for",
-    "pairs",
-    "same",
-    "ave",
-    "mul",
-    "sum",
-    "add",
-    "gelu",
-    "relu",
-    "int",
-    "tanh",
-    "sigmoid",
-    "range",
-}
-
-
-def test_every_setting_of_the_vocabulary_can_be_given() -> None:
-    text = (Path(__file__).parents[2] / "plugins" / "README.md").read_text()
-    table = text.partition("| kind | attributes |")[2]
-    seen = 0
-    for names, settings in re.findall(r"^\| (`.*?) \| (.*) \|$", table, re.MULTILINE):
-        listed = re.findall(r"`([a-z0-9_, ]+)`", settings)
-        words = {word for part in listed for word in re.split("[ ,]+", part) if word}
-        kinds = [kind for kind in re.findall(r"`(\w+)`", names) if kind in EXAMPLES]
-        if kinds:
-            known = set[str]().union(*(EXAMPLES[kind].settings for kind in {*kinds, *words & set(KINDS)}))
-            assert words <= known | set(KINDS) | VALUES, kinds
-            seen += len(kinds)
-    assert seen > 60
-
-
 def test_the_help_lists_every_kind(run: Run) -> None:
     listed = (explain_run.__doc__ or "").partition("The kinds are")[2].rstrip().rstrip(".")
     assert [word.strip() for word in listed.split(",")] == KINDS
@@ -310,8 +275,8 @@ def test_what_is_missing_is_told_with_an_example_that_works(kind: str, run: Run)
     assert code == 2
     said = " ".join(err.split())
     assert f"{kind} needs an input" in said
-    assert f"shapeinspect explain {kind} {EXAMPLES[kind].words}" in said.replace("'", "")
-    for setting in EXAMPLES[kind].settings:
+    assert f"shapeinspect explain {kind} {ROWS[kind].example}" in said.replace("'", "")
+    for setting in ROWS[kind].settings:
         assert setting in said
 
 

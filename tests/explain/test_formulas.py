@@ -17,15 +17,13 @@ from shapeinspect.rules import (
     conv_transpose_size,
     conv_transpose_valid_size,
     formula_text,
-    pad,
     pad_size,
-    pool,
     pool_size,
-    resize,
     same_size,
     scaled_size,
     sliding,
 )
+from shapeinspect.rules.kinds import pad, pool, resize
 
 N, K, S, P, D = (
     st.integers(1, 90),

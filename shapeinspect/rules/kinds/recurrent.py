@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 from shapeinspect.dims import UNKNOWN, Dim, Shape
 from shapeinspect.ir import Axes
-from shapeinspect.rules.formula_text import Lines, Text, Weights, just, number, plus, times
+from shapeinspect.rules.attributes import HIDDEN_SIZE, RETURN_SEQUENCES, RETURN_STATE
+from shapeinspect.rules.fields import SAME_POSITION, STEPS
+from shapeinspect.rules.formula_text import Lines, Text, Weights, literal, number, product_text, sum_text
+from shapeinspect.rules.kind import Attribute, Kind, Work
 from shapeinspect.rules.lengths import Length
-from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, first, mismatch, show, unlike
+from shapeinspect.rules.rule import Attributes, Naming, Shapes, first, mismatch, show, unlike
 
 _GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 
@@ -245,54 +248,54 @@ def step_text(inputs: Text, gates: Text, units: Text, state: Text | None = None)
         state: the projected state's length; the units by default.
 
     Example:
-        >>> step_text(just("inputs", 3), number(4), just("units", 5))[0]
+        >>> step_text(literal("inputs", 3), number(4), literal("units", 5))[0]
         '4*units*(inputs + units)'
     """
     if state is None:
-        return times(gates, units, plus(inputs, units))
-    return plus(times(gates, units, plus(inputs, state)), times(units, state))
+        return product_text(gates, units, sum_text(inputs, units))
+    return sum_text(product_text(gates, units, sum_text(inputs, state)), product_text(units, state))
 
 
 def _whole_lines(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
     settings, shape = _settings(kind, attributes), first(inputs) or ()
-    directions, layers = just("directions", settings.directions), just("num_layers", settings.layers)
+    directions, layers = literal("directions", settings.directions), literal("num_layers", settings.layers)
     state = "proj_size" if settings.state != settings.hidden else "hidden_size"
     lines: dict[tuple[int, int], Text] = {}
     for place, out in enumerate(outputs):
         rank = len(out or ())
         cell = place == 2 or settings.onnx
-        last = just("hidden_size", settings.hidden) if cell else just(state, settings.state)
+        last = literal("hidden_size", settings.hidden) if cell else literal(state, settings.state)
         sequence = place == 0 and not settings.onnx
         merged = settings.merged and (sequence or (settings.keras and out == outputs[0]))
-        lines[place, rank - 1] = times(directions, last) if merged and out == outputs[0] else last
+        lines[place, rank - 1] = product_text(directions, last) if merged and out == outputs[0] else last
         if settings.onnx:
             axis = (2 if settings.batch_first else 1) if place == 0 else (1 if settings.batch_first else 0)
-            lines[place, axis] = just("directions", settings.directions)
+            lines[place, axis] = literal("directions", settings.directions)
         elif place and not settings.keras:
-            lines[place, 0] = directions if settings.layers == 1 else times(directions, layers)
+            lines[place, 0] = directions if settings.layers == 1 else product_text(directions, layers)
             lines[place, 0] = number(1) if lines[place, 0][0] == "1" else lines[place, 0]
     if settings.keras and len(shape) == 3:
         for place, out in enumerate(outputs):
-            lines[place, 0] = just("n0", shape[0])
+            lines[place, 0] = literal("n0", shape[0])
             if out is not None and len(out) == 3:
-                lines[place, 1] = just("n1", shape[1])
+                lines[place, 1] = literal("n1", shape[1])
             if place and out is not None and out[-1] == settings.state:
-                lines[place, len(out) - 1] = just(state, settings.state)
+                lines[place, len(out) - 1] = literal(state, settings.state)
     return lines
 
 
 def _whole_work(kind: str, attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Text:
     settings, shape = _settings(kind, attributes), first(inputs) or ()
     time, batch = _time_batch(shape, settings)
-    units, gates = just("units", settings.hidden), number(_GATES[kind])
-    state = just("state", settings.state) if settings.state != settings.hidden else None
-    steps = step_text(just("inputs", shape[-1]), gates, units, state)
-    directions = just("directions", settings.directions)
+    units, gates = literal("units", settings.hidden), number(_GATES[kind])
+    state = literal("state", settings.state) if settings.state != settings.hidden else None
+    steps = step_text(literal("inputs", shape[-1]), gates, units, state)
+    directions = literal("directions", settings.directions)
     if settings.layers > 1:
-        above = step_text(times(directions, units if state is None else state), gates, units, state)
-        steps = plus(steps, times(just("above", settings.layers - 1), above))
-    samples = just("samples", batch[0] if batch else 1)
-    return times(samples, just("steps", time), directions, steps)
+        above = step_text(product_text(directions, units if state is None else state), gates, units, state)
+        steps = sum_text(steps, product_text(literal("above", settings.layers - 1), above))
+    samples = literal("samples", batch[0] if batch else 1)
+    return product_text(samples, literal("steps", time), directions, steps)
 
 
 def _whole_weights(kind: str, attributes: Attributes, inputs: Shapes) -> Weights:
@@ -324,15 +327,15 @@ def _one(
 
 def _cell_lines(_kind: str, attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
     last = len(first(inputs) or ()) - 1
-    return {(place, last): just("hidden_size", attributes["hidden_size"]) for place in range(len(outputs))}
+    return {(place, last): literal("hidden_size", attributes["hidden_size"]) for place in range(len(outputs))}
 
 
 def _cell_work(kind: str, attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Text:
     shape = first(inputs) or ()
     step = step_text(
-        just("inputs", shape[-1]), number(_GATES[kind]), just("units", attributes["hidden_size"])
+        literal("inputs", shape[-1]), number(_GATES[kind]), literal("units", attributes["hidden_size"])
     )
-    return times(just("samples", shape[0] if len(shape) == 2 else 1), step)
+    return product_text(literal("samples", shape[0] if len(shape) == 2 else 1), step)
 
 
 def _cell_weights(kind: str, attributes: Attributes, inputs: Shapes) -> Weights:
@@ -340,20 +343,93 @@ def _cell_weights(kind: str, attributes: Attributes, inputs: Shapes) -> Weights:
     return tuple(_one(kind, "", ((first(inputs) or ())[-1], hidden, hidden), gates, one_bias=False))
 
 
-def _rule(kind: str, outputs: Any, macs: Any, axes: Any, texts: tuple[Any, Any, Any]) -> Rule:
-    return Rule(
-        lambda attributes, inputs: outputs(kind, attributes, inputs),
-        lambda attributes, inputs, made: macs(kind, attributes, inputs, made),
-        lambda attributes, inputs, made: axes(kind, attributes, inputs, made),
-        lambda attributes, inputs, made: texts[0](kind, attributes, inputs, made),
-        lambda attributes, inputs, made: texts[1](kind, attributes, inputs, made),
-        lambda attributes, inputs: texts[2](kind, attributes, inputs),
+def units_detail(attributes: Attributes) -> str:
+    """Return how many units a recurrent layer has, as a sentence.
+
+    Args:
+        attributes: `hidden_size` of the vocabulary.
+
+    Example:
+        >>> units_detail({"hidden_size": 5})
+        '5 units; each reads the input and the state of the step before'
+    """
+    hidden = attributes.get("hidden_size")
+    return "" if hidden is None else f"{hidden} units; each reads the input and the state of the step before"
+
+
+_CELL_ATTRIBUTES = (
+    Attribute("input_size", "int", "as the input", "features of the input"),
+    HIDDEN_SIZE,
+    Attribute("cell_function", "str", "unknown", "the function of the new state: `tanh` …"),
+    Attribute("gate_function", "str", "unknown", "the function of the gates: `sigmoid` …"),
+)
+_ATTRIBUTES = (
+    *_CELL_ATTRIBUTES,
+    Attribute("num_layers", "int", "1", "layers that are stacked"),
+    Attribute("bidirectional", "bool", "false", "a second direction reads from the end"),
+    Attribute("direction", "str", "forward", "`reverse` where one direction reads from the end"),
+    Attribute(
+        "proj_size",
+        "int",
+        "none",
+        "features that the state is projected to, 0 for none; given, states are torch's, `(layers dir) N o`; "
+        "not given, Keras's, `N o` for each direction",
+    ),
+    Attribute("batch_first", "bool", "true for Keras, else false", "`N T i`, not `T N i`"),
+    RETURN_SEQUENCES,
+    RETURN_STATE,
+    Attribute("layout", "str", "none", "`onnx` for `T dir N o` outputs"),
+    Attribute("packed", "bool", "false", "torch's packed sequences, `(N T) i`"),
+    Attribute("reset_after", "bool", "false", "the reset gate is applied after the product (gru)"),
+    Attribute(
+        "merge_mode",
+        "`concat`, `sum`, `mul`, `ave`, None",
+        "concat",
+        "how two directions join; None: two outputs",
+    ),
+    Attribute(
+        "initial_states", "int", "all others", "how many of the inputs behind the first one are states"
+    ),
+)
+
+
+def _kind(kind: str, summary: str) -> Kind:
+    return Kind(
+        kind,
+        summary,
+        "--input 7,2,3 --hidden-size 5",
+        _ATTRIBUTES,
+        partial(_whole, kind),
+        partial(_whole_axes, kind),
+        partial(_whole_lines, kind),
+        Work(partial(_whole_macs, kind), partial(_whole_work, kind)),
+        partial(_whole_weights, kind),
+        STEPS,
+        units_detail,
     )
 
 
-_WHOLE = (_whole_lines, _whole_work, _whole_weights)
-_CELL = (_cell_lines, _cell_work, _cell_weights)
+def _cell_kind(kind: str, summary: str) -> Kind:
+    return Kind(
+        f"{kind}_cell",
+        summary,
+        "--input 2,3 --hidden-size 5",
+        _CELL_ATTRIBUTES,
+        partial(_cell, kind),
+        partial(_cell_axes, kind),
+        partial(_cell_lines, kind),
+        Work(partial(_cell_macs, kind), partial(_cell_work, kind)),
+        partial(_cell_weights, kind),
+        SAME_POSITION,
+        units_detail,
+    )
 
-RULES = {kind: _rule(kind, _whole, _whole_macs, _whole_axes, _WHOLE) for kind in _GATES} | {
-    f"{kind}_cell": _rule(kind, _cell, _cell_macs, _cell_axes, _CELL) for kind in _GATES
-}
+
+KINDS = (
+    _kind("rnn", "units that read the input and their own state of the step before"),
+    _kind("lstm", "units with a cell and 4 gates that read the input and their state of the step before"),
+    _kind("gru", "units with 3 gates that read the input and their state of the step before"),
+    _cell_kind("rnn", "one step of an rnn"),
+    _cell_kind("lstm", "one step of an lstm"),
+    _cell_kind("gru", "one step of a gru"),
+)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from shapeinspect.dims import Dim, Shape
-from shapeinspect.rules.elementwise import keep_names
+from shapeinspect.rules.attributes import DATA_FORMAT, REQUIRED
+from shapeinspect.rules.fields import CROPPED, PADDED, Field
 from shapeinspect.rules.formula_text import Lines, Text
+from shapeinspect.rules.kind import NO_WORK, Attribute, Kind, no_weights
+from shapeinspect.rules.kinds.elementwise import keep_names
 from shapeinspect.rules.lengths import Length
-from shapeinspect.rules.rule import Attributes, Rule, Shapes, first, mismatch, show
+from shapeinspect.rules.rule import Attributes, Shapes, first, mismatch, show
 from shapeinspect.rules.spatial import is_last
 
 #: How much a mode that reuses the input's values can add to one end, as a share of the length.
@@ -101,9 +104,41 @@ def _lines(attributes: Attributes, shape: Shape, sign: int) -> Lines:
     }
 
 
-RULES = {
-    "pad": Rule(_pad, axes=keep_names, lines=lambda given, inputs, _: _lines(given, first(inputs) or (), 1)),
-    "crop": Rule(
-        _crop, axes=keep_names, lines=lambda given, inputs, _: _lines(given, first(inputs) or (), -1)
+def _kind(name: str, summary: str, sign: int, sees: Field, *attributes: Attribute) -> Kind:
+    return Kind(
+        name,
+        summary,
+        "--input 2,3,5,7 --padding 1+2,0+3",
+        (*attributes, DATA_FORMAT),
+        _pad if sign > 0 else _crop,
+        keep_names,
+        lambda given, inputs, _: _lines(given, first(inputs) or (), sign),
+        NO_WORK,
+        no_weights,
+        sees,
+    )
+
+
+_FORM = "tuple of `(before, after)` pairs, for the last axes or for all"
+
+KINDS = (
+    _kind(
+        "pad",
+        "adds to the ends of axes",
+        1,
+        PADDED,
+        Attribute("padding", _FORM, REQUIRED, "how much each end gets; a negative number takes off"),
+        Attribute(
+            "mode", '`"constant"`, `"reflect"`, `"edge"` …', "constant", "what the padding is filled with"
+        ),
+        Attribute("value", "float", "0", "the constant"),
     ),
-}
+    _kind(
+        "crop",
+        "takes off the ends of axes",
+        -1,
+        CROPPED,
+        Attribute("padding", _FORM, "by crop", "how much each end loses"),
+        Attribute("crop", _FORM, "by padding", "the same under Keras's name"),
+    ),
+)

@@ -7,12 +7,14 @@ import struct
 from typing import Any
 
 from shapeinspect.dims import UNKNOWN, Dim, Expr, Shape, Unknown
-from shapeinspect.rules.formula_text import Lines, Text, carried, just, over, times
+from shapeinspect.rules.attributes import ALIGN_CORNERS, DATA_FORMAT, REQUIRED
+from shapeinspect.rules.fields import BLOCK_TO_SPACE, BY_DATA, RESIZED, SAME_POSITION, SPACE_TO_BLOCK
+from shapeinspect.rules.formula_text import Lines, Text, carried, literal, product_text, quotient_text
+from shapeinspect.rules.kind import NO_WORK, Attribute, Kind, no_lines, no_weights
 from shapeinspect.rules.lengths import Length
 from shapeinspect.rules.rule import (
     Attributes,
     Naming,
-    Rule,
     Shapes,
     agree,
     first,
@@ -232,28 +234,28 @@ def _resize_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> L
         return {}
     single = bool(attributes.get("single_precision"))
     return {
-        (0, axis): just("size", one) if size is not None else scaled_text(shape[axis], one, single)
+        (0, axis): literal("size", one) if size is not None else scaled_text(shape[axis], one, single)
         for axis, one in zip(axes, per_axis(given, len(axes)), strict=True)
     }
 
 
 def _shuffle_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
-    shape, factor = first(inputs) or (), just("r", attributes["factor"])
+    shape, factor = first(inputs) or (), literal("r", attributes["factor"])
     rank, last = len(shape), is_last(attributes)
     channel = channel_place(rank, 2, last)
     lines = {axis: carried(0, axis, shape) for axis in range(rank - 3)}
-    lines |= {axis: times(just("n", shape[axis]), factor) for axis in space_axes(rank, 2, last)}
-    lines[channel] = over(just("C", shape[channel]), times(factor, factor))
+    lines |= {axis: product_text(literal("n", shape[axis]), factor) for axis in space_axes(rank, 2, last)}
+    lines[channel] = quotient_text(literal("C", shape[channel]), product_text(factor, factor))
     return {(0, axis): text for axis, text in lines.items()}
 
 
 def _unshuffle_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
-    shape, factor = first(inputs) or (), just("r", attributes["factor"])
+    shape, factor = first(inputs) or (), literal("r", attributes["factor"])
     rank, last = len(shape), is_last(attributes)
     channel = channel_place(rank, 2, last)
     lines = {axis: carried(0, axis, shape) for axis in range(rank - 3)}
-    lines |= {axis: over(just("n", shape[axis]), factor) for axis in space_axes(rank, 2, last)}
-    lines[channel] = times(just("C", shape[channel]), factor, factor)
+    lines |= {axis: quotient_text(literal("n", shape[axis]), factor) for axis in space_axes(rank, 2, last)}
+    lines[channel] = product_text(literal("C", shape[channel]), factor, factor)
     return {(0, axis): text for axis, text in lines.items()}
 
 
@@ -262,12 +264,78 @@ def _grid_lines(_attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Li
     return {} if grid is None else {(0, axis + 1): carried(1, axis, grid) for axis in range(1, len(grid) - 1)}
 
 
-RULES = {
-    "resize": Rule(_resize, axes=_spatial_axes, lines=_resize_lines),
-    "pixel_shuffle": Rule(_shuffle, axes=_shuffle_axes, lines=_shuffle_lines),
-    "pixel_unshuffle": Rule(_unshuffle, axes=_shuffle_axes, lines=_unshuffle_lines),
-    "depth_to_space": Rule(_shuffle, axes=_shuffle_axes, lines=_shuffle_lines),
-    "space_to_depth": Rule(_unshuffle, axes=_shuffle_axes, lines=_unshuffle_lines),
-    "grid_sample": Rule(_grid_sample, axes=_grid_axes, lines=_grid_lines),
-    "channel_shuffle": Rule(_channel_shuffle, axes=_resize_axes),
-}
+def _shuffled(name: str, summary: str, to_space: bool) -> Kind:
+    return Kind(
+        name,
+        summary,
+        f"--input {'1,12,5,7' if to_space else '1,3,10,14'} --factor 2",
+        (Attribute("factor", "int", REQUIRED, "length of a block's side"), DATA_FORMAT),
+        _shuffle if to_space else _unshuffle,
+        _shuffle_axes,
+        _shuffle_lines if to_space else _unshuffle_lines,
+        NO_WORK,
+        no_weights,
+        BLOCK_TO_SPACE if to_space else SPACE_TO_BLOCK,
+    )
+
+
+_TO_SPACE = "blocks of channels become space"
+_TO_CHANNELS = "blocks of space become channels"
+_MODE = Attribute("mode", "str", "unknown", "the interpolation: `nearest`, `bilinear`, `area` …")
+
+KINDS = (
+    Kind(
+        "resize",
+        "makes the space larger or smaller; channels stay",
+        "--input 15,17 --scale 0.5 --mode bilinear",
+        (
+            Attribute("size", "tuple, one entry a spatial axis", "by scale_factor", "lengths of the output"),
+            Attribute(
+                "scale_factor", "float, or one a spatial axis", "by size", "the output's share of each length"
+            ),
+            _MODE,
+            ALIGN_CORNERS,
+            DATA_FORMAT,
+            Attribute(
+                "single_precision",
+                "bool",
+                "false",
+                "the scaled length is rounded to 32 bits first (onnxruntime)",
+            ),
+        ),
+        _resize,
+        _spatial_axes,
+        _resize_lines,
+        NO_WORK,
+        no_weights,
+        RESIZED,
+    ),
+    Kind(
+        "grid_sample",
+        "reads the input at the positions of its second input, `N *space` and one number a spatial axis",
+        "--input 2,3,9,11 --input 2,5,7,2",
+        (_MODE, ALIGN_CORNERS),
+        _grid_sample,
+        _grid_axes,
+        _grid_lines,
+        NO_WORK,
+        no_weights,
+        BY_DATA,
+    ),
+    _shuffled("pixel_shuffle", _TO_SPACE, to_space=True),
+    _shuffled("depth_to_space", _TO_SPACE, to_space=True),
+    _shuffled("pixel_unshuffle", _TO_CHANNELS, to_space=False),
+    _shuffled("space_to_depth", _TO_CHANNELS, to_space=False),
+    Kind(
+        "channel_shuffle",
+        "mixes the channels of the groups; the shape stays",
+        "--input 1,6,5,7 --groups 3",
+        (Attribute("groups", "int", REQUIRED, "groups whose channels are mixed"), DATA_FORMAT),
+        _channel_shuffle,
+        _resize_axes,
+        no_lines,
+        NO_WORK,
+        no_weights,
+        SAME_POSITION,
+    ),
+)

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from shapeinspect.dims import UNKNOWN, Dim, Shape
-from shapeinspect.rules.elementwise import keep_names, keep_names_in_each
-from shapeinspect.rules.formula_text import Lines, Text, carried, just
+from shapeinspect.rules.attributes import AXIS, REQUIRED
+from shapeinspect.rules.fields import (
+    ALL_OF_AXIS,
+    BY_DATA,
+    BY_INDICES,
+    ONE_ENTRY,
+    SAME_POSITION,
+    SLICED,
+    Field,
+)
+from shapeinspect.rules.formula_text import Lines, Text, carried, literal
+from shapeinspect.rules.kind import NO_WORK, Attribute, Kind, no_lines, no_names, no_weights
+from shapeinspect.rules.kinds.elementwise import keep_names, keep_names_in_each
 from shapeinspect.rules.lengths import Length, ceil_div, larger, smaller
-from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, at, first, mismatch, show, unlike
+from shapeinspect.rules.rule import Attributes, Naming, Shapes, first, mismatch, normalize_axis, show, unlike
 
 # What sources write for "to the end": their largest integer.
 _END = 2**31 - 1
@@ -109,7 +123,7 @@ def _slice(attributes: Attributes, inputs: Shapes) -> Shapes:
     steps = attributes.get("steps") or (1,) * len(starts)
     out = list(shape)
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
-        place = at(axis, len(shape))
+        place = normalize_axis(axis, len(shape))
         if step == 0:
             raise mismatch("a step other than 0", "0")
         out[place] = _length(shape[place], start, end, step)
@@ -120,7 +134,7 @@ def _index(attributes: Attributes, inputs: Shapes) -> Shapes:
     shape = first(inputs)
     if shape is None:
         return (None,)
-    axis, index = at(attributes["axis"], len(shape)), attributes.get("index")
+    axis, index = normalize_axis(attributes["axis"], len(shape)), attributes.get("index")
     n = shape[axis]
     if isinstance(index, int) and isinstance(n, int) and not -n <= index < n:
         raise mismatch(
@@ -133,7 +147,7 @@ def _index_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Nami
     shape, out = first(inputs), first(outputs)
     if shape is None or out is None or len(out) != len(shape) - 1:
         return Naming()
-    axis = at(attributes["axis"], len(shape))
+    axis = normalize_axis(attributes["axis"], len(shape))
     kept = [one for one in range(len(shape)) if one != axis]
     return Naming(links=tuple((0, one, 0, place) for place, one in enumerate(kept)))
 
@@ -142,7 +156,7 @@ def _gather(attributes: Attributes, inputs: Shapes) -> Shapes:
     if len(inputs) < 2 or inputs[0] is None or inputs[1] is None:
         return (None,)
     data, indices = inputs[0], inputs[1]
-    axis = at(attributes.get("axis", 0), len(data))
+    axis = normalize_axis(attributes.get("axis", 0), len(data))
     return ((*data[:axis], *indices, *data[axis + 1 :]),)
 
 
@@ -151,7 +165,7 @@ def _gather_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Nam
     if out is None or len(inputs) < 2 or inputs[0] is None or inputs[1] is None:
         return Naming()
     rank, wide = len(inputs[0]), len(inputs[1])
-    axis = at(attributes.get("axis", 0), rank)
+    axis = normalize_axis(attributes.get("axis", 0), rank)
     if len(out) != rank - 1 + wide:
         return Naming()
     data = [(0, one, 0, one + (wide - 1 if one > axis else 0)) for one in range(rank) if one != axis]
@@ -166,7 +180,7 @@ def _topk(attributes: Attributes, inputs: Shapes) -> Shapes:
     shape, k = first(inputs), attributes.get("k", UNKNOWN)
     if shape is None:
         return (None, None)
-    axis = at(attributes.get("axis", -1), len(shape))
+    axis = normalize_axis(attributes.get("axis", -1), len(shape))
     n = shape[axis]
     if isinstance(k, int) and isinstance(n, int) and k > n:
         raise mismatch(f"at least k = {k} entries on axis {axis}", f"{n} of {show(shape)}")
@@ -178,7 +192,7 @@ def _one_hot(attributes: Attributes, inputs: Shapes) -> Shapes:
     shape = first(inputs)
     if shape is None:
         return (None,)
-    axis = at(attributes.get("axis", -1), len(shape) + 1)
+    axis = normalize_axis(attributes.get("axis", -1), len(shape) + 1)
     return ((*shape[:axis], attributes.get("depth", UNKNOWN), *shape[axis:]),)
 
 
@@ -186,7 +200,7 @@ def _one_hot_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Na
     shape, out = first(inputs), first(outputs)
     if shape is None or out is None or len(out) != len(shape) + 1:
         return Naming()
-    new = at(attributes.get("axis", -1), len(out))
+    new = normalize_axis(attributes.get("axis", -1), len(out))
     return Naming(links=tuple((0, axis, 0, axis + (axis >= new)) for axis in range(len(shape))))
 
 
@@ -230,7 +244,7 @@ def _slice_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Li
     shape, starts = first(inputs) or (), attributes["starts"]
     axes = attributes.get("axes") or tuple(range(len(starts)))
     steps = attributes.get("steps") or (1,) * len(starts)
-    places = [at(axis, len(shape)) for axis in axes]
+    places = [normalize_axis(axis, len(shape)) for axis in axes]
     return {
         (0, axis): slice_text(shape[axis], start, end, step)
         for start, end, axis, step in zip(starts, attributes["ends"], places, steps, strict=True)
@@ -243,13 +257,13 @@ def _take_along_lines(_attributes: Attributes, inputs: Shapes, _outputs: Shapes)
 
 
 def _topk_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
-    axis = at(attributes.get("axis", -1), len(first(inputs) or ()))
-    return {(0, axis): just("k", attributes.get("k", UNKNOWN))}
+    axis = normalize_axis(attributes.get("axis", -1), len(first(inputs) or ()))
+    return {(0, axis): literal("k", attributes.get("k", UNKNOWN))}
 
 
 def _one_hot_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
-    axis = at(attributes.get("axis", -1), len(first(inputs) or ()) + 1)
-    return {(0, axis): just("depth", attributes.get("depth", UNKNOWN))}
+    axis = normalize_axis(attributes.get("axis", -1), len(first(inputs) or ()) + 1)
+    return {(0, axis): literal("depth", attributes.get("depth", UNKNOWN))}
 
 
 def _lookup_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
@@ -257,24 +271,131 @@ def _lookup_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Li
     name = "length" if attributes.get("output_mode", "int") == "int" else "depth"
     lines = {(0, axis): carried(0, axis, shape) for axis in range(len(out))}
     if name in attributes and out:
-        lines[0, len(out) - 1] = just(name, attributes[name])
+        lines[0, len(out) - 1] = literal(name, attributes[name])
     return lines
 
 
 def _roi_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
     size, boxes = attributes["output_size"], inputs[1] if len(inputs) > 1 else None
     height, width = size if isinstance(size, tuple | list) else (size, size)
-    regions = just("regions", UNKNOWN) if not boxes else carried(1, 0, boxes)
-    return {(0, 0): regions, (0, 2): just("output_size", height), (0, 3): just("output_size", width)}
+    regions = literal("regions", UNKNOWN) if not boxes else carried(1, 0, boxes)
+    return {(0, 0): regions, (0, 2): literal("output_size", height), (0, 3): literal("output_size", width)}
 
 
-RULES = {
-    "slice": Rule(_slice, axes=keep_names, lines=_slice_lines),
-    "index": Rule(_index, axes=_index_axes),
-    "gather": Rule(_gather, axes=_gather_axes),
-    "take_along": Rule(_take_along, lines=_take_along_lines),
-    "topk": Rule(_topk, axes=keep_names_in_each, lines=_topk_lines),
-    "one_hot": Rule(_one_hot, axes=_one_hot_axes, lines=_one_hot_lines),
-    "lookup": Rule(_lookup, lines=_lookup_lines),
-    "roi_align": Rule(_roi_align, axes=_roi_axes, lines=_roi_lines),
-}
+def _kind(
+    name: str,
+    summary: str,
+    example: str,
+    attributes: tuple[Attribute, ...],
+    outputs: Callable[[Attributes, Shapes], Shapes],
+    naming: Callable[[Attributes, Shapes, Shapes], Naming],
+    lines: Callable[[Attributes, Shapes, Shapes], Lines],
+    sees: Field,
+) -> Kind:
+    return Kind(name, summary, example, attributes, outputs, naming, lines, NO_WORK, no_weights, sees)
+
+
+_PER_CUT = "tuple, one entry an axis that is cut"
+
+KINDS = (
+    _kind(
+        "slice",
+        "takes a part of an axis",
+        "--input 2,10,7 --axes 1 --set starts=2 --set ends=9 --set steps=3",
+        (
+            Attribute("starts", _PER_CUT, "from the second input", "the first entry that is taken"),
+            Attribute("ends", _PER_CUT, "from the third input", "the entry before which it stops"),
+            Attribute("axes", "tuple", "the first ones", "the axes that are cut"),
+            Attribute("steps", _PER_CUT, "1", "the step between two entries"),
+        ),
+        _slice,
+        keep_names,
+        _slice_lines,
+        SLICED,
+    ),
+    _kind(
+        "index",
+        "takes one entry of an axis, which is dropped",
+        "--input 2,3,5 --axis 1 --set index=0",
+        (
+            replace(AXIS, meaning="the axis that is dropped"),
+            Attribute("index", "int", "unknown", "which entry; negative from the end"),
+        ),
+        _index,
+        _index_axes,
+        no_lines,
+        ONE_ENTRY,
+    ),
+    _kind(
+        "gather",
+        "a look-up along one axis: each index of the second input gives one entry",
+        "--input 50,5 --input 2,7 --axis 0",
+        (replace(AXIS, default="0", meaning="the axis that is looked up"),),
+        _gather,
+        _gather_axes,
+        no_lines,
+        BY_INDICES,
+    ),
+    _kind(
+        "take_along",
+        "takes the entries that the indices name along one axis; the output has the indices' shape",
+        "--input 2,9 --input 2,4 --axis 1",
+        (replace(AXIS, default="unknown", meaning="the axis that the indices count along"),),
+        _take_along,
+        no_names,
+        _take_along_lines,
+        BY_INDICES,
+    ),
+    _kind(
+        "topk",
+        "the k largest along one axis, and where they stand",
+        "--input 2,9 --axis 1 --set k=4",
+        (
+            replace(AXIS, default="-1", meaning="the axis that is searched"),
+            Attribute("k", "int", "from the second input", "how many"),
+        ),
+        _topk,
+        keep_names_in_each,
+        _topk_lines,
+        ALL_OF_AXIS,
+    ),
+    _kind(
+        "one_hot",
+        "each index becomes an axis of zeros and a one",
+        "--input 2,7 --set depth=11",
+        (
+            Attribute("depth", "int", "unknown", "the length of the new axis"),
+            replace(AXIS, default="-1", meaning="where the new axis stands"),
+        ),
+        _one_hot,
+        _one_hot_axes,
+        _one_hot_lines,
+        SAME_POSITION,
+    ),
+    _kind(
+        "lookup",
+        "tokens become integers or codes",
+        "--input 2,7 --set output_mode=multi_hot --set depth=11",
+        (
+            Attribute(
+                "output_mode", "str", "int", "`int` keeps the shape; `multi_hot`, `one_hot`, `count` code it"
+            ),
+            Attribute("depth", "int", "unknown", "the length of a code"),
+            Attribute("length", "int", "as the input", "the length that sequences are cut or filled to"),
+        ),
+        _lookup,
+        no_names,
+        _lookup_lines,
+        SAME_POSITION,
+    ),
+    _kind(
+        "roi_align",
+        "cuts regions out of a map, each resampled to the same size",
+        "--input 2,3,20,24 --input 6,5 --output-size 7,9",
+        (Attribute("output_size", "int or pair", REQUIRED, "height and width of every region"),),
+        _roi_align,
+        _roi_axes,
+        _roi_lines,
+        BY_DATA,
+    ),
+)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from shapeinspect.dims import UNKNOWN, Shape, Unknown
-from shapeinspect.rules.elementwise import broadcast, broadcast_lines
+from shapeinspect.rules.attributes import AXIS, KEEPDIMS, REQUIRED
+from shapeinspect.rules.fields import REDUCED_AXES, Field
 from shapeinspect.rules.formula_text import Lines, carried, number
-from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, at, first
+from shapeinspect.rules.kind import NO_WORK, Attribute, Kind, no_names, no_weights
+from shapeinspect.rules.kinds.elementwise import broadcast, broadcast_lines
+from shapeinspect.rules.rule import Attributes, Naming, Shapes, first, normalize_axis
 
 
 def reduce_shape(shape: Shape, axes: tuple[int, ...] | None, keepdims: bool) -> Shape:
@@ -32,7 +38,7 @@ def reduce_shape(shape: Shape, axes: tuple[int, ...] | None, keepdims: bool) -> 
 
 
 def _gone(axes: tuple[int, ...] | None, rank: int) -> frozenset[int]:
-    return frozenset(range(rank) if axes is None else (at(axis, rank) for axis in axes))
+    return frozenset(range(rank) if axes is None else (normalize_axis(axis, rank) for axis in axes))
 
 
 def _axes(attributes: Attributes) -> tuple[int, ...] | Unknown | None:
@@ -93,7 +99,7 @@ def _reduce_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Li
 def _distance_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
     both = broadcast(inputs[0] or (), inputs[1] or ())
     axis = attributes.get("axis")
-    gone = at(1 if axis is None else axis, len(both))
+    gone = normalize_axis(1 if axis is None else axis, len(both))
     lines = broadcast_lines({}, inputs[:2], (both,))
     if attributes.get("keepdims"):
         return {**lines, (0, gone): number(1)}
@@ -106,11 +112,77 @@ def _loss_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Line
     return lines | {(1, axis): carried(0, axis, shape) for axis in range(len(shape))}
 
 
-_REDUCE = Rule(_reduce, axes=_reduce_axes, lines=_reduce_lines)
+def _kind(
+    name: str,
+    summary: str,
+    example: str,
+    attributes: tuple[Attribute, ...],
+    outputs: Callable[[Attributes, Shapes], Shapes],
+    naming: Callable[[Attributes, Shapes, Shapes], Naming],
+    lines: Callable[[Attributes, Shapes, Shapes], Lines],
+    sees: Field,
+) -> Kind:
+    return Kind(name, summary, example, attributes, outputs, naming, lines, NO_WORK, no_weights, sees)
 
-RULES = {
-    "reduce": _REDUCE,
-    "argmax": _REDUCE,
-    "distance": Rule(_distance, lines=_distance_lines),
-    "loss": Rule(_loss, lines=_loss_lines),
-}
+
+_AXES = Attribute(
+    "axes", "int or tuple; None for all; `UNKNOWN` where the graph computes them", "all", "the axes that go"
+)
+
+KINDS = (
+    _kind(
+        "reduce",
+        "makes one number of all along the axes that go",
+        "--input 2,3,5,7 --axes 2,3 --set op=mean",
+        (
+            Attribute("op", "str", "unknown", "the operation: `mean`, `sum` …"),
+            _AXES,
+            replace(AXIS, default="by axes", meaning="the only axis that goes"),
+            KEEPDIMS,
+        ),
+        _reduce,
+        _reduce_axes,
+        _reduce_lines,
+        REDUCED_AXES,
+    ),
+    _kind(
+        "argmax",
+        "the index of the largest along one axis",
+        "--input 1,21,5,7 --axis 1",
+        (replace(AXIS, default="all", meaning="the axis that is searched"), _AXES, KEEPDIMS),
+        _reduce,
+        _reduce_axes,
+        _reduce_lines,
+        REDUCED_AXES,
+    ),
+    _kind(
+        "distance",
+        "one number for each pair of vectors along one axis",
+        "--input 2,3,5 --input 2,1,5 --axis 2",
+        (
+            Attribute("function", "str", "unknown", "the distance: `cosine`, `p`"),
+            replace(AXIS, meaning="the axis of the vectors"),
+            KEEPDIMS,
+        ),
+        _distance,
+        no_names,
+        _distance_lines,
+        Field("its own row: all of `axis`"),
+    ),
+    _kind(
+        "loss",
+        "compares a prediction with a target",
+        "--input 2,5 --input 2 --set reduction=none --set a_target=true",
+        (
+            Attribute(
+                "reduction", '`"mean"`, `"sum"`, `"none"`', REQUIRED, "whether one number is made of all"
+            ),
+            Attribute("a_target", "bool", "false", "unreduced it has the shape of the second input"),
+            Attribute("log_probabilities", "bool", "false", "a second output like the first input"),
+        ),
+        _loss,
+        no_names,
+        _loss_lines,
+        Field("all of its inputs"),
+    ),
+)

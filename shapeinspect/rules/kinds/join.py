@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from shapeinspect.dims import UNKNOWN, Dim, Shape
-from shapeinspect.rules.elementwise import keep_names_in_each
-from shapeinspect.rules.formula_text import Lines, Text, just, over, sum_of, values
+from shapeinspect.rules.attributes import AXIS
+from shapeinspect.rules.fields import JOINED, OWN_AXES, PIECE, SAME_POSITION
+from shapeinspect.rules.formula_text import Lines, Text, literal, quotient_text, sum_of, values
+from shapeinspect.rules.kind import NO_WORK, Attribute, Kind, no_lines, no_weights
+from shapeinspect.rules.kinds.elementwise import keep_names_in_each
 from shapeinspect.rules.lengths import Length, ceil_div
-from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, agree, at, first, mismatch, show, unlike
+from shapeinspect.rules.rule import (
+    Attributes,
+    Naming,
+    Shapes,
+    agree,
+    first,
+    mismatch,
+    normalize_axis,
+    show,
+    unlike,
+)
 
 
 def chunk_sizes(n: int, chunks: int) -> tuple[int, ...]:
@@ -51,14 +66,14 @@ def piece_text(n: Dim, length: Text, place: int) -> Text:
         place: which piece, from 0.
 
     Example:
-        >>> piece_text(7, just("chunk", 2), 3)[0]
+        >>> piece_text(7, literal("chunk", 2), 3)[0]
         'min(chunk, n - 3*chunk)'
     """
     text = length[0]
     if place == 0:
-        return f"min({text}, n)", values(length, just("n", n))
+        return f"min({text}, n)", values(length, literal("n", n))
     whole = text if text.isidentifier() or text.startswith("ceil") else f"({text})"
-    return f"min({text}, n - {place}*{whole})", values(length, just("n", n))
+    return f"min({text}, n - {place}*{whole})", values(length, literal("n", n))
 
 
 def concat_size(lengths: tuple[Length, ...]) -> Length:
@@ -102,7 +117,7 @@ def _concat(attributes: Attributes, inputs: Shapes) -> Shapes:
     rank = _same_rank(real)
     if rank is None:
         return (None,)
-    axis = at(attributes["axis"], rank)
+    axis = normalize_axis(attributes["axis"], rank)
     lengths = _common(real, rank, axis)
     lengths[axis] = concat_size(tuple(UNKNOWN if shape is None else shape[axis] for shape in real))
     return (tuple(lengths),)
@@ -125,7 +140,7 @@ def _stack(attributes: Attributes, inputs: Shapes) -> Shapes:
     rank = _same_rank(inputs)
     if rank is None:
         return (None,)
-    axis = at(attributes["axis"], rank + 1)
+    axis = normalize_axis(attributes["axis"], rank + 1)
     lengths = _common(inputs, rank, None)
     return ((*lengths[:axis], len(inputs), *lengths[axis:]),)
 
@@ -134,7 +149,7 @@ def _stack_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Nami
     out = first(outputs)
     if out is None:
         return Naming()
-    new = at(attributes["axis"], len(out))
+    new = normalize_axis(attributes["axis"], len(out))
     links = [
         (source, axis, 0, axis + (axis >= new))
         for source, shape in enumerate(inputs)
@@ -149,7 +164,7 @@ def _split(attributes: Attributes, inputs: Shapes) -> Shapes:
     sizes = attributes.get("sizes")
     if shape is None:
         return (None,) * (len(sizes) if sizes is not None else 1)
-    axis = at(attributes["axis"], len(shape))
+    axis = normalize_axis(attributes["axis"], len(shape))
     return tuple((*shape[:axis], size, *shape[axis + 1 :]) for size in _pieces(attributes, shape, axis))
 
 
@@ -182,7 +197,7 @@ def _unstack(attributes: Attributes, inputs: Shapes) -> Shapes:
     shape = first(inputs)
     if shape is None:
         return (None,)
-    axis = at(attributes.get("axis", 0), len(shape))
+    axis = normalize_axis(attributes.get("axis", 0), len(shape))
     count, rest = shape[axis], (*shape[:axis], *shape[axis + 1 :])
     return (rest,) * (count if isinstance(count, int) else 1)
 
@@ -191,7 +206,7 @@ def _unstack_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Na
     shape = first(inputs)
     if shape is None:
         return Naming()
-    gone = at(attributes.get("axis", 0), len(shape))
+    gone = normalize_axis(attributes.get("axis", 0), len(shape))
     links = [
         (0, axis, number, axis - (axis > gone))
         for number in range(len(outputs))
@@ -212,18 +227,20 @@ def _cut(n: Dim, cuts: tuple[int, ...], place: int) -> Text:
 
 def _concat_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
     rank = len(first(outputs) or ())
-    axis = at(attributes["axis"], rank)
+    axis = normalize_axis(attributes["axis"], rank)
     parts = [UNKNOWN if shape is None else shape[axis] for shape in inputs if shape != (0,)]
     return {(0, axis): sum_of(parts)}
 
 
 def _stack_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
-    return {(0, at(attributes["axis"], len(first(outputs) or ()))): just("inputs", len(inputs))}
+    return {
+        (0, normalize_axis(attributes["axis"], len(first(outputs) or ()))): literal("inputs", len(inputs))
+    }
 
 
 def _split_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
     shape = first(inputs) or ()
-    axis = at(attributes["axis"], len(shape))
+    axis = normalize_axis(attributes["axis"], len(shape))
     n = shape[axis]
     return {(place, axis): _piece(attributes, n, place) for place in range(len(outputs))}
 
@@ -231,19 +248,70 @@ def _split_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lin
 def _piece(attributes: Attributes, n: Dim, place: int) -> Text:
     sizes, chunk, chunks = attributes.get("sizes"), attributes.get("chunk"), attributes.get("chunks")
     if sizes is not None:
-        return just(f"size{place}", sizes[place])
+        return literal(f"size{place}", sizes[place])
     if chunk is not None:
-        return piece_text(n, just("chunk", chunk), place)
+        return piece_text(n, literal("chunk", chunk), place)
     if "indices" in attributes:
         return _cut(n, tuple(attributes["indices"]), place)
     if chunks is not None:
         return piece_text(n, ("ceil(n / chunks)", (("n", n), ("chunks", chunks))), place)
-    return over(just("n", n), just("sections", attributes["sections"]))
+    return quotient_text(literal("n", n), literal("sections", attributes["sections"]))
 
 
-RULES = {
-    "concat": Rule(_concat, axes=_concat_axes, lines=_concat_lines),
-    "stack": Rule(_stack, axes=_stack_axes, lines=_stack_lines),
-    "split": Rule(_split, axes=keep_names_in_each, lines=_split_lines),
-    "unstack": Rule(_unstack, axes=_unstack_axes),
-}
+KINDS = (
+    Kind(
+        "concat",
+        "puts its inputs one after another along one axis",
+        "--input 1,4,7 --input 1,5,7 --axis 1",
+        (replace(AXIS, meaning="the axis they are joined along"),),
+        _concat,
+        _concat_axes,
+        _concat_lines,
+        NO_WORK,
+        no_weights,
+        JOINED,
+    ),
+    Kind(
+        "stack",
+        "puts its inputs beside each other along a new axis",
+        "--input 2,3 --input 2,3 --axis 1",
+        (replace(AXIS, meaning="where the new axis stands"),),
+        _stack,
+        _stack_axes,
+        _stack_lines,
+        NO_WORK,
+        no_weights,
+        OWN_AXES,
+    ),
+    Kind(
+        "split",
+        "cuts an axis into pieces",
+        "--input 2,7 --axis 1 --set chunks=3",
+        (
+            replace(AXIS, default="0", meaning="the axis that is cut"),
+            Attribute("sizes", "tuple, one entry a piece", "none", "the length of each piece"),
+            Attribute("chunk", "int", "none", "the length of every piece; the last may be shorter"),
+            Attribute("chunks", "int", "none", "how many pieces; the last may be shorter"),
+            Attribute("sections", "int", "none", "how many pieces of one length"),
+            Attribute("indices", "tuple", "none", "where it is cut"),
+        ),
+        _split,
+        keep_names_in_each,
+        _split_lines,
+        NO_WORK,
+        no_weights,
+        PIECE,
+    ),
+    Kind(
+        "unstack",
+        "takes an axis apart into single entries",
+        "--input 3,2,5 --axis 0",
+        (replace(AXIS, default="0", meaning="the axis that is taken apart"),),
+        _unstack,
+        _unstack_axes,
+        no_lines,
+        NO_WORK,
+        no_weights,
+        SAME_POSITION,
+    ),
+)

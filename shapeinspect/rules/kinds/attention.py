@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from shapeinspect.dims import Dim, Shape, product
 from shapeinspect.ir import Axes
-from shapeinspect.rules.elementwise import broadcast
-from shapeinspect.rules.formula_text import Lines, Text, Weights, just, over, plus, times
+from shapeinspect.rules.fields import ATTENDED
+from shapeinspect.rules.formula_text import (
+    Lines,
+    Text,
+    Weights,
+    literal,
+    product_text,
+    quotient_text,
+    sum_text,
+)
+from shapeinspect.rules.kind import Attribute, Kind, Work
+from shapeinspect.rules.kinds.elementwise import broadcast
 from shapeinspect.rules.lengths import Length
-from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, first, mismatch, show, unlike
+from shapeinspect.rules.rule import Attributes, Naming, Shapes, first, mismatch, show, unlike
 
 
 def attention_macs(
@@ -184,11 +194,11 @@ def attention_text(queries: Text, keys: Text, heads: Text, head_dim: Text, value
         value_dim: features a head of values.
 
     Example:
-        >>> d = just("d", 4)
-        >>> attention_text(just("q", 5), just("k", 7), just("heads", 2), d, d)[0]
+        >>> d = literal("d", 4)
+        >>> attention_text(literal("q", 5), literal("k", 7), literal("heads", 2), d, d)[0]
         'q*k*heads*(d + d)'
     """
-    return times(queries, keys, heads, plus(head_dim, value_dim))
+    return product_text(queries, keys, heads, sum_text(head_dim, value_dim))
 
 
 def _attention_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
@@ -198,10 +208,12 @@ def _attention_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) ->
     folded = _is_folded(attributes, query)
     if folded and "out_features" not in attributes:
         heads, shared = attributes["num_heads"], attributes.get("num_kv_heads") or attributes["num_heads"]
-        width = over(_named("v", value, 2), just("num_kv_heads", shared))
-        lines[0, 2] = _named("v", value, 2) if heads == shared else times(width, just("num_heads", heads))
+        width = quotient_text(_named("v", value, 2), literal("num_kv_heads", shared))
+        lines[0, 2] = (
+            _named("v", value, 2) if heads == shared else product_text(width, literal("num_heads", heads))
+        )
     elif folded:
-        lines[0, 2] = just("out_features", attributes["out_features"])
+        lines[0, 2] = literal("out_features", attributes["out_features"])
     elif not _is_layer(attributes) or (len(query) == 4 and "embed_dim" not in attributes):
         lines[0, rank - 1] = _named("v", value, len(value) - 1)
         for axis, length in enumerate(out[:-2]):
@@ -209,7 +221,7 @@ def _attention_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) ->
                 lines[0, axis] = _named("v", value, axis - rank + len(value))
     else:
         names = [name for name in ("out_features", "embed_dim") if attributes.get(name)]
-        last = just(names[0], attributes[names[0]]) if names else _named("q", query, rank - 1)
+        last = literal(names[0], attributes[names[0]]) if names else _named("q", query, rank - 1)
         lines[0, rank - 1] = last
         if len(outputs) > 1 and outputs[1] is not None:
             lines |= _weight_lines(attributes, query, key, len(outputs[1]))
@@ -220,13 +232,13 @@ def _weight_lines(attributes: Attributes, query: Shape, key: Shape, rank: int) -
     time = len(query) - 2 if attributes.get("batch_first") or len(query) == 2 else 0
     texts = [] if len(query) == 2 else [_named("q", query, 0 if time else 1)]
     if not attributes.get("average_weights", True):
-        texts.append(just("num_heads", attributes["num_heads"]))
+        texts.append(literal("num_heads", attributes["num_heads"]))
     texts += [_named("q", query, time), _named("k", key, time)]
     return {(1, axis): text for axis, text in enumerate(texts[:rank])}
 
 
 def _named(letter: str, shape: Shape, axis: int) -> Text:
-    return just(f"{letter}{axis}", shape[axis])
+    return literal(f"{letter}{axis}", shape[axis])
 
 
 def _attention_work(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Text:
@@ -234,15 +246,19 @@ def _attention_work(attributes: Attributes, inputs: Shapes, _outputs: Shapes) ->
     is_layer = _is_layer(attributes) and not (len(query) == 4 and "embed_dim" not in attributes)
     time = -2 if is_layer and (attributes.get("batch_first") or len(query) == 2) else 0 if is_layer else -2
     past = attributes.get("past_length", 0)
-    keys = just("keys", key[time]) if not past else plus(just("keys", key[time]), just("past", past))
-    queries = just("queries", query[time])
+    keys = (
+        literal("keys", key[time])
+        if not past
+        else sum_text(literal("keys", key[time]), literal("past", past))
+    )
+    queries = literal("queries", query[time])
     if _is_folded(attributes, query):
         heads = attributes["num_heads"]
         shared = attributes.get("num_kv_heads") or heads
         width = attributes.get("head_dim") or query[-1] // heads
         values_width = attributes.get("value_head_dim") or value[-1] // shared
         score = attention_text(queries, keys, *_heads(heads, width, values_width))
-        return times(just("samples", query[0]), score)
+        return product_text(literal("samples", query[0]), score)
     if not is_layer:
         return attention_text(queries, keys, *_heads(product(query[:-2]), query[-1], value[-1]))
     heads = attributes["num_heads"]
@@ -251,24 +267,24 @@ def _attention_work(attributes: Attributes, inputs: Shapes, _outputs: Shapes) ->
     shared = attributes.get("num_kv_heads") or heads
     out = attributes.get("out_features") or attributes.get("embed_dim") or query[-1]
     many, d, e = _heads(heads, width, values_width)
-    few = many if shared == heads else just("kv_heads", shared)
-    fresh = just("keys", key[time])
+    few = many if shared == heads else literal("kv_heads", shared)
+    fresh = literal("keys", key[time])
     parts = [
-        times(queries, just("q_in", query[-1]), many, d),
-        times(fresh, just("k_in", key[-1]), few, d),
-        times(fresh, just("v_in", value[-1]), few, e),
+        product_text(queries, literal("q_in", query[-1]), many, d),
+        product_text(fresh, literal("k_in", key[-1]), few, d),
+        product_text(fresh, literal("v_in", value[-1]), few, e),
         attention_text(queries, keys, many, d, e),
     ]
     if attributes.get("output_projected", True):
-        parts.append(times(queries, many, e, just("out", out)))
-    steps = plus(*parts)
+        parts.append(product_text(queries, many, e, literal("out", out)))
+    steps = sum_text(*parts)
     batch: Dim = 1 if len(query) == 2 else (query[0] if time == -2 else query[1])
-    return times(just("samples", batch), steps)
+    return product_text(literal("samples", batch), steps)
 
 
 def _heads(heads: Dim, width: Dim, values_width: Dim) -> tuple[Text, Text, Text]:
-    d = just("d", width)
-    return just("heads", heads), d, d if width == values_width else just("dv", values_width)
+    d = literal("d", width)
+    return literal("heads", heads), d, d if width == values_width else literal("dv", values_width)
 
 
 def _attention_weights(attributes: Attributes, inputs: Shapes) -> Weights:
@@ -289,13 +305,46 @@ def _attention_weights(attributes: Attributes, inputs: Shapes) -> Weights:
     return (*found, ("out.weight", "o i", (out, heads * values_width)), ("out.bias", "o", (out,)))
 
 
-RULES = {
-    "attention": Rule(
+_ATTRIBUTES = (
+    Attribute("embed_dim", "int", "by num_heads and head_dim", "features of the query"),
+    Attribute(
+        "num_heads",
+        "int",
+        "by the input",
+        "heads; without projections they stand side by side in `N T (head d)`",
+    ),
+    Attribute("num_kv_heads", "int", "num_heads", "heads of keys and values"),
+    Attribute("head_dim", "int", "embed_dim / num_heads", "features of one head"),
+    Attribute("value_head_dim", "int", "head_dim", "features of one head's values, where they differ"),
+    Attribute("kdim", "int", "embed_dim", "features of the key"),
+    Attribute("vdim", "int", "embed_dim", "features of the value"),
+    Attribute(
+        "out_features", "int", "embed_dim", "features of the output; of the input where it holds all three"
+    ),
+    Attribute("batch_first", "bool", "false", "`N T E`, not `T N E`"),
+    Attribute("need_weights", "bool", "false", "a second output: the weights of the mean"),
+    Attribute("average_weights", "bool", "true", "these weights are averaged over the heads"),
+    Attribute("projected", "bool", "true", "query, key and value are projected first"),
+    Attribute("output_projected", "bool", "true", "a projection follows"),
+    Attribute("past_length", "int", "0", "positions kept from earlier calls"),
+    Attribute("one_input", "bool", "false", "the first input alone gives query, key and value"),
+    Attribute(
+        "scaled_dot_product", "bool", "false", "the product alone, as torch's function: no projections"
+    ),
+    Attribute("rope", "bool", "unknown", "positions are turned into the query and key"),
+)
+
+KINDS = (
+    Kind(
+        "attention",
+        "every query takes a mean of the values, weighted by how well their keys fit it",
+        "--input 2,7,12 --set embed_dim=12 --heads 3 --set batch_first=true",
+        _ATTRIBUTES,
         _attention,
-        _attention_macs,
         _attention_axes,
         _attention_lines,
-        _attention_work,
+        Work(_attention_macs, _attention_work),
         _attention_weights,
-    )
-}
+        ATTENDED,
+    ),
+)

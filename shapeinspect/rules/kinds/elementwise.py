@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from shapeinspect.dims import UNKNOWN, Dim, Shape
 from shapeinspect.errors import ShapeMismatchError
+from shapeinspect.rules.attributes import AXIS, INDEX_TEXT
+from shapeinspect.rules.fields import ALL_OF_AXIS, BY_DATA, SAME_POSITION, SOFTMAX_AXIS, TO_LENGTH
 from shapeinspect.rules.formula_text import Lines, Text, Weights, carried, values
-from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, at, first, keep_axes, mismatch, show
+from shapeinspect.rules.kind import NO_WORK, Attribute, Kind, no_lines, no_weights
+from shapeinspect.rules.rule import (
+    Attributes,
+    Naming,
+    Shapes,
+    first,
+    keep_axes,
+    mismatch,
+    normalize_axis,
+    show,
+)
 
 
 def broadcast_size(a: Dim, b: Dim) -> Dim:
@@ -153,7 +167,7 @@ def _glu(attributes: Attributes, inputs: Shapes) -> Shapes:
     shape = first(inputs)
     if shape is None:
         return (None,)
-    axis = at(attributes.get("axis", -1), len(shape))
+    axis = normalize_axis(attributes.get("axis", -1), len(shape))
     length = shape[axis]
     if isinstance(length, int) and length % 2:
         raise mismatch("an even length to halve", f"{length} of {show(shape)}")
@@ -197,7 +211,7 @@ def _activation_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -
 
 def _half(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
     shape = first(inputs) or ()
-    axis = at(attributes.get("axis", -1), len(shape))
+    axis = normalize_axis(attributes.get("axis", -1), len(shape))
     return {(0, axis): ("n / 2", (("n", shape[axis]),))}
 
 
@@ -209,21 +223,137 @@ def _along(attributes: Attributes, inputs: Shapes) -> Shapes:
     """Keep the shape of what works along one axis, which has to be there."""
     shape, axis = first(inputs), attributes.get("axis")
     if shape is not None and isinstance(axis, int):
-        at(axis, max(len(shape), 1))
+        normalize_axis(axis, max(len(shape), 1))
     return inputs[:1]
 
 
-_KEEP = Rule(keep, axes=keep_names)
-_ALONG = Rule(_along, axes=keep_names)
+def _kept(name: str, summary: str, *attributes: Attribute, example: str = "--input 2,3,5") -> Kind:
+    return Kind(
+        name,
+        summary,
+        example,
+        attributes,
+        keep,
+        keep_names,
+        no_lines,
+        NO_WORK,
+        no_weights,
+        SAME_POSITION,
+    )
 
-_KEPT = "dropout identity cast quantize dequantize unary augment scatter"
 
-RULES = {
-    "elementwise": Rule(_broadcast, axes=broadcast_axes, lines=broadcast_lines),
-    "activation": Rule(_activation, axes=keep_names, lines=_activation_lines),
-    "glu": Rule(_glu, axes=keep_names, lines=_half),
-    **dict.fromkeys(_KEPT.split(), _KEEP),
-    "softmax": _ALONG,
-    "normalize": _ALONG,
-    "prelu": Rule(keep, axes=keep_names, weights=_prelu_weights),
-}
+#: Functions that keep the shape and move entries along an axis, so that positions cannot be followed.
+MOVING_FUNCTIONS = frozenset(
+    {
+        *("flip", "fliplr", "flipud", "roll", "rot90", "sort", "argsort", "cumsum", "cumprod", "cummax"),
+        *("cummin", "logcumsumexp", "fftshift", "ifftshift", "fft", "ifft", "rfft", "irfft", "fft2", "ifft2"),
+    }
+)
+
+KINDS = (
+    Kind(
+        "elementwise",
+        "works element by element; axes of length 1 are stretched",
+        "--input 2,1,5 --input 3,1",
+        (Attribute("op", "str", "unknown", "the operation: `add`, `mul` …"),),
+        _broadcast,
+        broadcast_axes,
+        broadcast_lines,
+        NO_WORK,
+        no_weights,
+        SAME_POSITION,
+    ),
+    Kind(
+        "activation",
+        "works element by element; the shape stays",
+        "--input 2,3,5 --set function=relu",
+        (
+            Attribute("function", "str", "unknown", "the function: `relu`, `gelu` …"),
+            Attribute("axis", "int", "-1", "the axis that `glu` halves"),
+        ),
+        _activation,
+        keep_names,
+        _activation_lines,
+        NO_WORK,
+        no_weights,
+        SAME_POSITION,
+    ),
+    Kind(
+        "glu",
+        "one half of an axis gates the other",
+        "--input 2,6,5 --axis 1",
+        (replace(AXIS, default="-1", meaning="the axis that is halved"),),
+        _glu,
+        keep_names,
+        _half,
+        NO_WORK,
+        no_weights,
+        ALL_OF_AXIS,
+    ),
+    _kept("dropout", "sets some numbers to 0 in training; the shape stays"),
+    _kept("identity", "the input itself"),
+    _kept(
+        "cast",
+        "another type of number; the shape stays",
+        Attribute("dtype", "str", "unknown", "the type, in numpy's spelling"),
+    ),
+    _kept("quantize", "the nearest of a few whole numbers; the shape stays"),
+    _kept("dequantize", "small whole numbers back to the numbers they stand for; the shape stays"),
+    _kept("unary", "changes its entries or their order; the shape stays"),
+    _kept("augment", "changes pictures and keeps their shape"),
+    Kind(
+        "scatter",
+        "writes into the first input; the shape stays",
+        "--input 2,9,5 --input 2,4,5 --axis 1",
+        (replace(AXIS, default="unknown", meaning="the axis that the indices count along"), INDEX_TEXT),
+        keep,
+        keep_names,
+        no_lines,
+        NO_WORK,
+        no_weights,
+        BY_DATA,
+    ),
+    Kind(
+        "softmax",
+        "turns scores into shares that sum to 1 along one axis",
+        "--input 1,21,5,7 --axis 1",
+        (
+            replace(AXIS, default="unknown", meaning="the axis whose shares sum to 1"),
+            Attribute("log", "bool", "false", "the logarithm of the shares"),
+        ),
+        _along,
+        keep_names,
+        no_lines,
+        NO_WORK,
+        no_weights,
+        SOFTMAX_AXIS,
+    ),
+    Kind(
+        "normalize",
+        "scales along one axis; the shape stays",
+        "--input 2,3,5 --axis 1",
+        (
+            replace(
+                AXIS, default="unknown", meaning="the axis that gets unit length, or has stored statistics"
+            ),
+        ),
+        _along,
+        keep_names,
+        no_lines,
+        NO_WORK,
+        no_weights,
+        TO_LENGTH,
+    ),
+    Kind(
+        "prelu",
+        "scales what is below 0 by a learned number; the shape stays",
+        "--input 2,3,5 --set num_parameters=3",
+        (Attribute("num_parameters", "int", "1", "learned numbers: 1, or one a channel"),),
+        keep,
+        keep_names,
+        no_lines,
+        NO_WORK,
+        _prelu_weights,
+        SAME_POSITION,
+    ),
+)

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from shapeinspect.dims import Dim, Shape
-from shapeinspect.rules.formula_text import Lines, Text, carried, just, number
-from shapeinspect.rules.lengths import Length, ceil_div, smaller
-from shapeinspect.rules.resize import scaled_size, scaled_text
-from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, first, mismatch
+from shapeinspect.rules.attributes import (
+    CEIL_MODE,
+    DATA_FORMAT,
+    DILATION,
+    KEEPDIMS,
+    KERNEL_SIZE,
+    OUTPUT_SIZE,
+    PADDING,
+    POOL_STRIDE,
+    RETURN_INDICES,
+)
+from shapeinspect.rules.fields import ADAPTIVE_WINDOW, BY_DATA, POOL_WINDOW, Field
+from shapeinspect.rules.formula_text import Lines, Text, carried, literal, number
+from shapeinspect.rules.kind import NO_WORK, Attribute, Kind, no_weights
+from shapeinspect.rules.kinds.resize import scaled_size, scaled_text
+from shapeinspect.rules.lengths import Length, smaller
+from shapeinspect.rules.rule import Attributes, Naming, Shapes, first, mismatch
 from shapeinspect.rules.sliding import (
     conv_size,
     conv_transpose_lines,
@@ -89,40 +103,6 @@ def ceiled_text(n: Dim, kernel: int, stride: int, before: Dim, after: Dim, dilat
     text = f"min(ceil((n{padding} - {window}) / s), floor((n{front} - 1) / s)) + 1"
     dilated = (("d", dilation),) if dilation != 1 else ()
     return text, (("n", n), *names, ("k", kernel), *dilated, ("s", stride))
-
-
-def adaptive_start(index: Length, n: Length, out: Length) -> Length:
-    """Return where an adaptive pool's window begins.
-
-    Args:
-        index: which window, from 0.
-        n: the input's length.
-        out: how many windows.
-
-    Source: ``floor(index * in / out)``, as ``torch.nn.AdaptiveAvgPool2d`` computes.
-
-    Example:
-        >>> [adaptive_start(i, 5, 3) for i in range(3)]
-        [0, 1, 3]
-    """
-    return (index * n) // out
-
-
-def adaptive_end(index: Length, n: Length, out: Length) -> Length:
-    """Return where an adaptive pool's window ends (the first element after it).
-
-    Args:
-        index: which window, from 0.
-        n: the input's length.
-        out: how many windows.
-
-    Source: ``ceil((index + 1) * in / out)``, as ``torch.nn.AdaptiveAvgPool2d`` computes.
-
-    Example:
-        >>> [adaptive_end(i, 5, 3) for i in range(3)]
-        [2, 4, 5]
-    """
-    return ceil_div((index + 1) * n, out)
 
 
 def _pool(attributes: Attributes, inputs: Shapes) -> Shapes:
@@ -267,7 +247,7 @@ def _asked(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
     axes = space_axes(len(shape), count, is_last(attributes))
     sizes = per_axis(attributes["output_size"], count)
     return {
-        (0, axis): carried(0, axis, shape) if size is None else just("output_size", size)
+        (0, axis): carried(0, axis, shape) if size is None else literal("output_size", size)
         for axis, size in zip(axes, sizes, strict=True)
     }
 
@@ -296,19 +276,107 @@ def _global_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> L
     return {(0, axis): number(1) for axis in kept}
 
 
-_SLIDING = Rule(_pool, axes=_pool_axes, lines=_pool_lines)
-_GLOBAL = Rule(_global, axes=_global_axes, lines=_global_lines)
-_ADAPTIVE = Rule(_adaptive, axes=_pool_axes, lines=_asked)
+_NORM_TYPE = Attribute("norm_type", "float", "unknown", "the p of the norm")
+_POOL = (
+    *(KERNEL_SIZE, POOL_STRIDE, PADDING, DILATION, CEIL_MODE),
+    Attribute("count_include_pad", "bool", "unknown", "the padding counts in a mean"),
+    RETURN_INDICES,
+    DATA_FORMAT,
+)
 
-RULES = {
-    "fractional_max_pool": Rule(_fractional, axes=_pool_axes, lines=_fractional_lines),
-    "max_unpool": Rule(_unpool, axes=_pool_axes, lines=_unpool_lines),
-    "max_pool": _SLIDING,
-    "avg_pool": _SLIDING,
-    "lp_pool": _SLIDING,
-    "adaptive_avg_pool": _ADAPTIVE,
-    "adaptive_max_pool": _ADAPTIVE,
-    "global_avg_pool": _GLOBAL,
-    "global_max_pool": _GLOBAL,
-    "global_lp_pool": _GLOBAL,
-}
+
+def _sliding(name: str, what: str, *more: Attribute) -> Kind:
+    def detail(attributes: Attributes) -> str:
+        kernel = attributes.get("kernel_size")
+        size = "×".join(map(str, kernel)) if isinstance(kernel, tuple | list) else str(kernel)
+        return "" if kernel is None else f"{what} of every window of {size}, in each channel by itself"
+
+    return Kind(
+        name,
+        f"{what} of every window, in each channel by itself",
+        "--input 112,96 --kernel 3 --stride 2 --padding 1",
+        (*_POOL, *more),
+        _pool,
+        _pool_axes,
+        _pool_lines,
+        NO_WORK,
+        no_weights,
+        POOL_WINDOW,
+        detail,
+    )
+
+
+def _adaptive_kind(name: str, what: str) -> Kind:
+    return Kind(
+        name,
+        f"cuts the space into as many windows as outputs are asked for: {what} of each",
+        "--input 15,17 --output-size 10,11",
+        (OUTPUT_SIZE, RETURN_INDICES, DATA_FORMAT),
+        _adaptive,
+        _pool_axes,
+        _asked,
+        NO_WORK,
+        no_weights,
+        ADAPTIVE_WINDOW,
+    )
+
+
+def _global_kind(name: str, summary: str, *more: Attribute) -> Kind:
+    return Kind(
+        name,
+        summary,
+        "--input 2,3,5,7",
+        (replace(KEEPDIMS, default="true"), DATA_FORMAT, *more),
+        _global,
+        _global_axes,
+        _global_lines,
+        NO_WORK,
+        no_weights,
+        Field("all of space"),
+    )
+
+
+KINDS = (
+    _sliding("max_pool", "the largest"),
+    _sliding("avg_pool", "the mean"),
+    _sliding("lp_pool", "the norm", _NORM_TYPE),
+    _adaptive_kind("adaptive_avg_pool", "the mean"),
+    _adaptive_kind(
+        "adaptive_max_pool",
+        "the largest",
+    ),
+    _global_kind("global_avg_pool", "the mean of all positions, in each channel by itself"),
+    _global_kind("global_max_pool", "the largest of all positions, in each channel by itself"),
+    _global_kind("global_lp_pool", "the norm of all positions, in each channel by itself", _NORM_TYPE),
+    Kind(
+        "fractional_max_pool",
+        "the largest of windows of varying length, in each channel by itself",
+        "--input 3,9,11 --kernel 2,2 --output-size 4,5",
+        (
+            KERNEL_SIZE,
+            replace(OUTPUT_SIZE, default="by output_ratio"),
+            Attribute(
+                "output_ratio", "float, or one a spatial axis", "none", "the output's share of each length"
+            ),
+            RETURN_INDICES,
+        ),
+        _fractional,
+        _pool_axes,
+        _fractional_lines,
+        NO_WORK,
+        no_weights,
+        BY_DATA,
+    ),
+    Kind(
+        "max_unpool",
+        "puts every number back where a max pool found it",
+        "--input 3,4,5 --kernel 2,2",
+        (KERNEL_SIZE, POOL_STRIDE, PADDING, replace(OUTPUT_SIZE, default="what undoes the pool")),
+        _unpool,
+        _pool_axes,
+        _unpool_lines,
+        NO_WORK,
+        no_weights,
+        BY_DATA,
+    ),
+)

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from shapeinspect.dims import Dim, Shape, product
-from shapeinspect.rules.formula_text import Lines, Text, Weights, carried, just, number, over, plus, times
+from shapeinspect.rules.attributes import CONV, DEPTH_MULTIPLIER, HIDDEN_SIZE, RETURN_SEQUENCES, RETURN_STATE
+from shapeinspect.rules.fields import STEPS_OF_MAPS, TRANSPOSED_WINDOW, WINDOW
+from shapeinspect.rules.formula_text import (
+    Lines,
+    Text,
+    Weights,
+    carried,
+    literal,
+    number,
+    product_text,
+    quotient_text,
+    sum_text,
+)
+from shapeinspect.rules.kind import Attribute, Kind, Work
+from shapeinspect.rules.kinds.recurrent import units_detail
 from shapeinspect.rules.lengths import Length
-from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, first, mismatch
+from shapeinspect.rules.rule import Attributes, Naming, Shapes, first, mismatch
 from shapeinspect.rules.sliding import (
     conv_transpose_lines,
     conv_transpose_same_size,
@@ -198,8 +213,10 @@ def _conv_lstm_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> 
 
 def _filters(attributes: Attributes, shape: Shape, channel: int) -> Text:
     if attributes.get("out_channels") is None and _is_depthwise(attributes):
-        return times(just("channels", shape[channel]), just("multiplier", attributes["depth_multiplier"]))
-    return just("out_channels", attributes["out_channels"])
+        return product_text(
+            literal("channels", shape[channel]), literal("multiplier", attributes["depth_multiplier"])
+        )
+    return literal("out_channels", attributes["out_channels"])
 
 
 def _channel(attributes: Attributes, shape: Shape) -> int:
@@ -226,39 +243,44 @@ def _places(attributes: Attributes, shape: Shape | None) -> tuple[Text, Text, Te
     parts = take_apart(shape or (), space_of(attributes, "kernel_size"), is_last(attributes))
     taps = product(per_axis(attributes["kernel_size"], len(parts.space)))
     return (
-        just("samples", product(parts.batch)),
-        just("positions", product(parts.space)),
-        just("taps", taps),
-        just("channels", parts.channels),
+        literal("samples", product(parts.batch)),
+        literal("positions", product(parts.space)),
+        literal("taps", taps),
+        literal("channels", parts.channels),
     )
 
 
 def _conv_work(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Text:
     samples, positions, taps, filters = _places(attributes, first(outputs))
     channels = _places(attributes, first(inputs))[-1]
-    group = over(channels, just("groups", attributes.get("groups") or 1))
-    filters = just("filters", filters[1][0][1])
-    return times(samples, positions, taps, *(() if _is_depthwise(attributes) else (group,)), filters)
+    group = quotient_text(channels, literal("groups", attributes.get("groups") or 1))
+    filters = literal("filters", filters[1][0][1])
+    return product_text(samples, positions, taps, *(() if _is_depthwise(attributes) else (group,)), filters)
 
 
 def _conv_transpose_work(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Text:
     samples, positions, taps, channels = _places(attributes, first(inputs))
-    filters = over(just("filters", attributes["out_channels"]), just("groups", attributes.get("groups") or 1))
-    return times(samples, positions, channels, taps, filters)
+    filters = quotient_text(
+        literal("filters", attributes["out_channels"]), literal("groups", attributes.get("groups") or 1)
+    )
+    return product_text(samples, positions, channels, taps, filters)
 
 
 def _separable_work(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Text:
     samples, positions, taps, filters = _places(attributes, first(outputs))
     channels, multiplier = _places(attributes, first(inputs))[-1], attributes.get("depth_multiplier", 1)
-    each = plus(taps, just("filters", filters[1][0][1]))
-    return times(samples, positions, channels, just("multiplier", multiplier), each)
+    each = sum_text(taps, literal("filters", filters[1][0][1]))
+    return product_text(samples, positions, channels, literal("multiplier", multiplier), each)
 
 
 def _conv_lstm_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
     shape, hidden = first(inputs) or (), _hidden(attributes)
     inner = (shape[0], *shape[2:])
     channel = _channel(attributes, inner)
-    step = window_lines(attributes, inner) | {0: carried(0, 0, shape), channel: just("hidden_size", hidden)}
+    step = window_lines(attributes, inner) | {
+        0: carried(0, 0, shape),
+        channel: literal("hidden_size", hidden),
+    }
     whole = {0: step[0], 1: carried(0, 1, shape)} | {axis + 1: step[axis] for axis in step if axis}
     return {
         (place, axis): text
@@ -271,8 +293,10 @@ def _conv_lstm_work(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> 
     shape, out = first(inputs) or (), first(outputs) or ()
     step = (out[0], *out[2:]) if len(out) == len(shape) else out
     samples, positions, taps, _ = _places(attributes, step)
-    channels, units = _places(attributes, (shape[0], *shape[2:]))[-1], just("units", _hidden(attributes))
-    return times(samples, just("steps", shape[1]), positions, number(4), units, taps, plus(channels, units))
+    channels, units = _places(attributes, (shape[0], *shape[2:]))[-1], literal("units", _hidden(attributes))
+    return product_text(
+        samples, literal("steps", shape[1]), positions, number(4), units, taps, sum_text(channels, units)
+    )
 
 
 def _conv_weights(attributes: Attributes, inputs: Shapes) -> Weights:
@@ -328,21 +352,108 @@ def _channels(attributes: Attributes, inputs: Shapes) -> Dim:
     return take_apart(first(inputs) or (), space_of(attributes, "kernel_size"), is_last(attributes)).channels
 
 
-RULES = {
-    "conv": Rule(_conv, _conv_macs, _conv_axes, _conv_lines, _conv_work, _conv_weights),
-    "local_conv": Rule(_conv, _conv_macs, _conv_axes, _conv_lines, _conv_work, _local_weights),
-    "conv_transpose": Rule(
+def _size(attributes: Attributes) -> str:
+    kernel = attributes.get("kernel_size")
+    return "×".join(map(str, kernel)) if isinstance(kernel, tuple | list) else str(kernel)
+
+
+def _filters_detail(attributes: Attributes) -> str:
+    out, into, groups = (attributes.get(name) for name in ("out_channels", "in_channels", "groups"))
+    if out is None:
+        return ""
+    over = "" if into is None else f" over {into} channels"
+    apart = f" in {groups} groups" if over and groups not in (None, 0, 1) else ""
+    return f"{out} filters of {_size(attributes)} slide{over}{apart}"
+
+
+def _patches_detail(attributes: Attributes) -> str:
+    out = attributes.get("out_channels")
+    if out is None:
+        return ""
+    return f"each input position writes a {_size(attributes)} patch into each of {out} output channels"
+
+
+_ARGUMENTS = (*CONV, DEPTH_MULTIPLIER)
+
+KINDS = (
+    Kind(
+        "conv",
+        "filters that slide over space and see every channel of their group",
+        "--input 300 --kernel 5 --in 8 --out 16",
+        _ARGUMENTS,
+        _conv,
+        _conv_axes,
+        _conv_lines,
+        Work(_conv_macs, _conv_work),
+        _conv_weights,
+        WINDOW,
+        _filters_detail,
+    ),
+    Kind(
+        "local_conv",
+        "filters that slide, with weights of their own at every position",
+        "--input 9,11 --kernel 3,5 --in 3 --out 7",
+        _ARGUMENTS,
+        _conv,
+        _conv_axes,
+        _conv_lines,
+        Work(_conv_macs, _conv_work),
+        _local_weights,
+        WINDOW,
+    ),
+    Kind(
+        "conv_transpose",
+        "each input position writes a patch into every output channel of its group",
+        "--input 7,9 --kernel 4 --stride 2 --padding 1 --in 3 --out 5",
+        (
+            *CONV,
+            Attribute(
+                "output_padding",
+                "tuple, one entry a spatial axis",
+                "0",
+                "added behind; given with padding `same` the size is ONNX's (the end left off where k < s); "
+                "not given, it is Keras's (same n·s, valid n·s + max(k − s, 0))",
+            ),
+            Attribute(
+                "output_shape", "tuple, one entry a spatial axis", "none", "the space, where it is fixed"
+            ),
+        ),
         _conv_transpose,
-        _conv_transpose_macs,
         _conv_axes,
         _conv_transpose_lines,
-        _conv_transpose_work,
+        Work(_conv_transpose_macs, _conv_transpose_work),
         _conv_transpose_weights,
+        TRANSPOSED_WINDOW,
+        _patches_detail,
     ),
-    "separable_conv": Rule(
-        _conv, _separable_macs, _conv_axes, _conv_lines, _separable_work, _separable_weights
+    Kind(
+        "separable_conv",
+        "filters over space for each channel alone, then a 1×1 convolution over channels",
+        "--input 9,11 --kernel 3 --in 3 --out 8 --set depth_multiplier=2",
+        _ARGUMENTS,
+        _conv,
+        _conv_axes,
+        _conv_lines,
+        Work(_separable_macs, _separable_work),
+        _separable_weights,
+        WINDOW,
     ),
-    "conv_lstm": Rule(
-        _conv_lstm, _conv_lstm_macs, _conv_lstm_axes, _conv_lstm_lines, _conv_lstm_work, _conv_lstm_weights
+    Kind(
+        "conv_lstm",
+        "an LSTM whose products are convolutions: each step reads a map and the state before it",
+        "--input 2,5,3,9,11 --kernel 3,3 --hidden-size 7 --set return_sequences=true",
+        (
+            *CONV,
+            HIDDEN_SIZE,
+            replace(RETURN_SEQUENCES, default="false"),
+            RETURN_STATE,
+        ),
+        _conv_lstm,
+        _conv_lstm_axes,
+        _conv_lstm_lines,
+        Work(_conv_lstm_macs, _conv_lstm_work),
+        _conv_lstm_weights,
+        STEPS_OF_MAPS,
+        units_detail,
     ),
-}
+)

@@ -1,12 +1,25 @@
-"""Ops that keep the elements and change the axes: flatten, reshape, permute, squeeze."""
+"""Ops that count the same elements out to other axes: flatten, reshape, unflatten."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
-from shapeinspect.dims import UNKNOWN, Dim, Expr, Shape, Unknown, known, product
-from shapeinspect.rules.formula_text import Lines, Text, carried, just, number, over, product_of, times
-from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, at, first, mismatch, show, unlike
+from shapeinspect.dims import UNKNOWN, Dim, Expr, Shape, Unknown, product
+from shapeinspect.rules.attributes import AXIS, REQUIRED
+from shapeinspect.rules.fields import REGROUPED, SAME_POSITION, Field
+from shapeinspect.rules.formula_text import (
+    Lines,
+    Text,
+    carried,
+    literal,
+    number,
+    product_of,
+    product_text,
+    quotient_text,
+)
+from shapeinspect.rules.kind import NO_WORK, Attribute, Kind, no_lines, no_weights
+from shapeinspect.rules.rule import Attributes, Naming, Shapes, first, mismatch, normalize_axis, show
 
 
 def flatten_shape(shape: Shape, start: int = 1, end: int = -1) -> Shape:
@@ -28,7 +41,7 @@ def flatten_shape(shape: Shape, start: int = 1, end: int = -1) -> Shape:
     """
     if not shape:
         return (1,)
-    low, high = at(start, len(shape)), at(end, len(shape))
+    low, high = normalize_axis(start, len(shape)), normalize_axis(end, len(shape))
     if low > high:
         raise mismatch("a first axis before the last", f"{start} and {end}")
     return (*shape[:low], product(shape[low : high + 1]), *shape[high + 1 :])
@@ -172,7 +185,10 @@ def _flatten_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Na
     rank = len(shape)
     axis = attributes.get("axis")
     if axis is None:
-        low, high = at(attributes.get("start_axis", 1), rank), at(attributes.get("end_axis", -1), rank)
+        low, high = (
+            normalize_axis(attributes.get("start_axis", 1), rank),
+            normalize_axis(attributes.get("end_axis", -1), rank),
+        )
         runs = (
             [(i,) for i in range(low)] + [tuple(range(low, high + 1))] + [(i,) for i in range(high + 1, rank)]
         )
@@ -191,42 +207,11 @@ def _flatten_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Na
     return Naming(links=tuple(links), merges=tuple(merges))
 
 
-def _order(attributes: Attributes, rank: int) -> tuple[int, ...]:
-    if "axis0" in attributes:
-        one, other = at(attributes["axis0"], rank), at(attributes["axis1"], rank)
-        swapped = {one: other, other: one}
-        return tuple(swapped.get(axis, axis) for axis in range(rank))
-    axes = attributes.get("axes")
-    if axes is None:
-        return tuple(reversed(range(rank)))
-    order = tuple(at(axis, rank) for axis in axes)
-    if sorted(order) != list(range(rank)):
-        raise mismatch(f"{len(order)} axes, each once", f"{rank} axes")
-    return order
-
-
-def _permute(attributes: Attributes, inputs: Shapes) -> Shapes:
-    shape = first(inputs)
-    if shape is None:
-        axes = attributes.get("axes")
-        return (None if axes is None else (UNKNOWN,) * len(axes),)
-    return (tuple(shape[axis] for axis in _order(attributes, len(shape))),)
-
-
-def _permute_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
-    shape, out = first(inputs), first(outputs)
-    if shape is None or out is None or len(shape) != len(out):
-        return Naming()
-    return Naming(
-        links=tuple((0, axis, 0, place) for place, axis in enumerate(_order(attributes, len(shape))))
-    )
-
-
 def _unflatten(attributes: Attributes, inputs: Shapes) -> Shapes:
     shape, sizes = first(inputs), tuple(attributes["sizes"])
     if shape is None:
         return (None,)
-    axis = at(attributes["axis"], len(shape))
+    axis = normalize_axis(attributes["axis"], len(shape))
     return ((*shape[:axis], *reshape_shape((shape[axis],), sizes), *shape[axis + 1 :]),)
 
 
@@ -234,93 +219,9 @@ def _unflatten_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> 
     shape, out = first(inputs), first(outputs)
     if shape is None or out is None:
         return Naming()
-    axis, more = at(attributes["axis"], len(shape)), len(out) - len(shape)
+    axis, more = normalize_axis(attributes["axis"], len(shape)), len(out) - len(shape)
     kept = [one for one in range(len(shape)) if one != axis]
     return Naming(links=tuple((0, one, 0, one + (more if one > axis else 0)) for one in kept))
-
-
-def _moved(attributes: Attributes, rank: int) -> tuple[int, ...]:
-    sources = [at(axis, rank) for axis in _tuple(attributes["source"])]
-    places = [at(axis, rank) for axis in _tuple(attributes["destination"])]
-    order = [axis for axis in range(rank) if axis not in sources]
-    for place, axis in sorted(zip(places, sources, strict=True)):
-        order.insert(place, axis)
-    return tuple(order)
-
-
-def _movedim(attributes: Attributes, inputs: Shapes) -> Shapes:
-    shape = first(inputs)
-    return (None if shape is None else tuple(shape[axis] for axis in _moved(attributes, len(shape))),)
-
-
-def _movedim_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
-    shape, out = first(inputs), first(outputs)
-    if shape is None or out is None or len(shape) != len(out):
-        return Naming()
-    return Naming(
-        links=tuple((0, axis, 0, place) for place, axis in enumerate(_moved(attributes, len(shape))))
-    )
-
-
-def _tuple(axes: object) -> tuple[int, ...]:
-    return tuple(axes) if isinstance(axes, tuple | list) else (axes,)  # type: ignore[return-value]  # one axis
-
-
-def _dropped(attributes: Attributes, shape: Shape) -> frozenset[int] | None:
-    axes = attributes.get("axes")
-    if isinstance(axes, Unknown):
-        return None
-    if axes is not None:
-        return frozenset(at(axis, len(shape)) for axis in _tuple(axes))
-    return frozenset(axis for axis, n in enumerate(shape) if n == 1) if known(shape) else None
-
-
-def _squeeze(attributes: Attributes, inputs: Shapes) -> Shapes:
-    shape = first(inputs)
-    if shape is None:
-        return (None,)
-    dropped = _dropped(attributes, shape)
-    if dropped is None:
-        return (None,)
-    for axis in dropped:
-        if unlike(shape[axis], 1):
-            raise mismatch(f"length 1 on axis {axis}", f"{shape[axis]} of {show(shape)}")
-    return (tuple(n for axis, n in enumerate(shape) if axis not in dropped),)
-
-
-def _squeeze_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
-    shape, out = first(inputs), first(outputs)
-    dropped = None if shape is None else _dropped(attributes, shape)
-    if shape is None or out is None or dropped is None:
-        return Naming()
-    kept = [axis for axis in range(len(shape)) if axis not in dropped]
-    return Naming(links=tuple((0, axis, 0, place) for place, axis in enumerate(kept)))
-
-
-def _unsqueeze(attributes: Attributes, inputs: Shapes) -> Shapes:
-    shape = first(inputs)
-    if shape is None:
-        return (None,)
-    added = _added(attributes, len(shape))
-    old = iter(shape)
-    return (tuple(1 if axis in added else next(old) for axis in range(len(shape) + len(added))),)
-
-
-def _added(attributes: Attributes, rank: int) -> frozenset[int]:
-    axes = _tuple(attributes["axes"])
-    added = frozenset(at(axis, rank + len(axes)) for axis in axes)
-    if len(added) != len(axes):
-        raise mismatch("new axes at different places", str(axes))
-    return added
-
-
-def _unsqueeze_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
-    shape, out = first(inputs), first(outputs)
-    if shape is None or out is None:
-        return Naming()
-    added = _added(attributes, len(shape))
-    kept = [axis for axis in range(len(out)) if axis not in added]
-    return Naming(links=tuple((0, axis, 0, place) for axis, place in enumerate(kept[: len(shape)])))
 
 
 def _flatten_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
@@ -331,7 +232,10 @@ def _flatten_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> 
     if axis is not None:
         cut = axis % rank if axis < 0 else axis
         return {(0, 0): _merged(shape, range(cut)), (0, 1): _merged(shape, range(cut, rank))}
-    low, high = at(attributes.get("start_axis", 1), rank), at(attributes.get("end_axis", -1), rank)
+    low, high = (
+        normalize_axis(attributes.get("start_axis", 1), rank),
+        normalize_axis(attributes.get("end_axis", -1), rank),
+    )
     return {(0, low): _merged(shape, range(low, high + 1))} if low < high else {}
 
 
@@ -351,7 +255,7 @@ def _sized(shape: Shape | None, target: Shape, lead: int, zero_copies: bool = Fa
     """Write each length that is asked for, and what is left for -1 (or for the only unknown one)."""
     copied = [zero_copies and n == 0 for n in target]
     asked = [
-        carried(0, axis, shape) if copies and shape is not None else just(f"s{axis + lead}", n)
+        carried(0, axis, shape) if copies and shape is not None else literal(f"s{axis + lead}", n)
         for axis, (n, copies) in enumerate(zip(target, copied, strict=True))
     ]
     open_ones = [axis for axis, n in enumerate(target) if n == -1]
@@ -359,32 +263,76 @@ def _sized(shape: Shape | None, target: Shape, lead: int, zero_copies: bool = Fa
     if shape is not None and len(open_ones) == 1:
         rest = [text for axis, text in enumerate(asked) if axis != open_ones[0]]
         whole = _merged(shape, range(lead, len(shape)))
-        asked[open_ones[0]] = over(whole, times(*rest)) if rest else whole
+        asked[open_ones[0]] = quotient_text(whole, product_text(*rest)) if rest else whole
     return asked
 
 
 def _unflatten_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
     shape = first(inputs) or ()
-    axis = at(attributes["axis"], len(shape))
+    axis = normalize_axis(attributes["axis"], len(shape))
     sizes = tuple(attributes["sizes"])
-    asked = [just(f"s{place}", size) for place, size in enumerate(sizes)]
+    asked = [literal(f"s{place}", size) for place, size in enumerate(sizes)]
     if sizes.count(-1) == 1:
         rest = [text for text, size in zip(asked, sizes, strict=True) if size != -1]
-        asked[sizes.index(-1)] = over(just("n", shape[axis]), times(*rest))
+        asked[sizes.index(-1)] = quotient_text(literal("n", shape[axis]), product_text(*rest))
     return {(0, axis + place): text for place, text in enumerate(asked)}
 
 
-def _unsqueeze_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
-    return {(0, axis): number(1) for axis in _added(attributes, len(first(inputs) or ()))}
+def _kind(
+    name: str,
+    summary: str,
+    example: str,
+    attributes: tuple[Attribute, ...],
+    outputs: Callable[[Attributes, Shapes], Shapes],
+    naming: Callable[[Attributes, Shapes, Shapes], Naming],
+    lines: Callable[[Attributes, Shapes, Shapes], Lines] = no_lines,
+    sees: Field = SAME_POSITION,
+) -> Kind:
+    return Kind(name, summary, example, attributes, outputs, naming, lines, NO_WORK, no_weights, sees)
 
 
-RULES = {
-    "flatten": Rule(_flatten, axes=_flatten_axes, lines=_flatten_lines),
-    "reshape": Rule(_reshape, axes=_regroup_axes, lines=_reshape_lines),
-    "permute": Rule(_permute, axes=_permute_axes),
-    "transpose2": Rule(_permute, axes=_permute_axes),
-    "unflatten": Rule(_unflatten, axes=_unflatten_axes, lines=_unflatten_lines),
-    "movedim": Rule(_movedim, axes=_movedim_axes),
-    "squeeze": Rule(_squeeze, axes=_squeeze_axes),
-    "unsqueeze": Rule(_unsqueeze, axes=_unsqueeze_axes, lines=_unsqueeze_lines),
-}
+KINDS = (
+    _kind(
+        "flatten",
+        "multiplies a run of axes into one, the last axis running fastest",
+        "--input 1,16,5,7",
+        (
+            Attribute("start_axis", "int", "1", "the first axis of the run"),
+            Attribute("end_axis", "int", "-1", "the last axis of the run"),
+            Attribute("axis", "int", "none", "ONNX: two axes are made, cut before this one"),
+        ),
+        _flatten,
+        _flatten_axes,
+        _flatten_lines,
+        REGROUPED,
+    ),
+    _kind(
+        "reshape",
+        "the same elements in the same order, counted out to other axes",
+        "--input 2,3,8 --shape 4,-1",
+        (
+            Attribute(
+                "shape", "tuple; one −1 takes what is left", "from the second input", "the lengths asked for"
+            ),
+            Attribute("zero_copies", "bool", "false", "0 stands for the input's length on that axis (ONNX)"),
+            Attribute("batch_kept", "bool", "false", "the shape is without the batch, which stays (Keras)"),
+        ),
+        _reshape,
+        _regroup_axes,
+        _reshape_lines,
+        REGROUPED,
+    ),
+    _kind(
+        "unflatten",
+        "one axis is counted out to several",
+        "--input 2,12 --axis 1 --sizes 3,-1",
+        (
+            replace(AXIS, meaning="the axis that becomes several"),
+            Attribute("sizes", "tuple; one −1 takes what is left", REQUIRED, "the lengths it becomes"),
+        ),
+        _unflatten,
+        _unflatten_axes,
+        _unflatten_lines,
+        REGROUPED,
+    ),
+)

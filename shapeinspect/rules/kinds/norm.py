@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from shapeinspect.dims import Shape
-from shapeinspect.rules.elementwise import keep, keep_names
+from shapeinspect.rules.attributes import AFFINE, DATA_FORMAT, EPS, MOMENTUM, NUM_FEATURES, REQUIRED
+from shapeinspect.rules.fields import ALL_BUT_CHANNELS, NORMALIZED_AXES, SAME_POSITION, Field
 from shapeinspect.rules.formula_text import Weights
+from shapeinspect.rules.kind import NO_WORK, Attribute, Kind, no_lines, no_weights
+from shapeinspect.rules.kinds.elementwise import keep, keep_names
 from shapeinspect.rules.rule import (
     Attributes,
     Naming,
-    Rule,
     Shapes,
-    at,
     first,
     keep_axes,
     mismatch,
+    normalize_axis,
     show,
     unlike,
 )
@@ -23,7 +26,7 @@ from shapeinspect.rules.spatial import is_last, names
 
 
 def _channels(shape: Shape, axis: int, wanted: object) -> None:
-    if isinstance(wanted, int) and unlike(shape[at(axis, len(shape))], wanted):
+    if isinstance(wanted, int) and unlike(shape[normalize_axis(axis, len(shape))], wanted):
         raise mismatch(f"C = {wanted}", f"C = {shape[axis]} of {show(shape)}", where="the weights' length")
 
 
@@ -46,7 +49,7 @@ def _batch_norm_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) ->
     if shape is None or len(shape) < 2:
         return Naming()
     rank = len(shape)
-    axis = at(_axis(attributes), rank)
+    axis = normalize_axis(_axis(attributes), rank)
     links = keep_axes(rank, rank).links if outputs and outputs[0] is not None else ()
     if axis not in (1, rank - 1):
         return Naming(links=links)
@@ -66,7 +69,7 @@ def _layer_norm(attributes: Attributes, inputs: Shapes) -> Shapes:
         return (shape,)  # the axis is where normalizing starts, or the source lists them otherwise
     if len(wanted) > len(shape):
         raise mismatch(f"at least {len(wanted)} axes ending in {show(wanted)}", show(shape))
-    have = tuple(shape[at(one, len(shape))] for one in axes)
+    have = tuple(shape[normalize_axis(one, len(shape))] for one in axes)
     if any(map(unlike, have, wanted)):
         raise mismatch(f"{show(wanted)} on the normalized axes", f"{show(have)} of {show(shape)}",
                        where="normalized_shape")  # fmt: skip
@@ -95,7 +98,7 @@ def _affine(*roles: str) -> Callable[[Attributes, Shapes], Weights]:
             return ()
         shape = first(inputs) or ()
         channels = attributes.get("num_features") or attributes.get("num_channels")
-        length = shape[at(_axis(attributes), len(shape))] if channels is None else channels
+        length = shape[normalize_axis(_axis(attributes), len(shape))] if channels is None else channels
         return tuple((role, "C", (length,)) for role in roles)
 
     return weights
@@ -117,13 +120,88 @@ def _instance_weights(attributes: Attributes, inputs: Shapes) -> Weights:
     return _affine("weight", "bias")({"affine": False, **attributes}, inputs)
 
 
-_KEEP = Rule(keep, axes=keep_names)
+def _kind(
+    name: str,
+    summary: str,
+    example: str,
+    attributes: tuple[Attribute, ...],
+    outputs: Callable[[Attributes, Shapes], Shapes],
+    weights: Callable[[Attributes, Shapes], Weights],
+    sees: Field,
+    naming: Callable[[Attributes, Shapes, Shapes], Naming] = keep_names,
+) -> Kind:
+    return Kind(name, summary, example, attributes, outputs, naming, no_lines, NO_WORK, weights, sees)
 
-RULES = {
-    "batch_norm": Rule(_batch_norm, axes=_batch_norm_axes, weights=_affine("weight", "bias")),
-    "layer_norm": Rule(_layer_norm, axes=keep_names, weights=_normalized("weight", "bias")),
-    "rms_norm": Rule(_layer_norm, axes=keep_names, weights=_normalized("weight")),
-    "group_norm": Rule(_group_norm, axes=keep_names, weights=_affine("weight", "bias")),
-    "instance_norm": Rule(keep, axes=keep_names, weights=_instance_weights),
-    "local_response_norm": _KEEP,
-}
+
+_MAP = "--input 2,3,5,7"
+_CHANNEL_AXIS = Attribute("axis", "int", "by data_format", "the axis of the channels")
+_NORMALIZED = (
+    Attribute(
+        "normalized_shape", "tuple", "the last axis", "lengths of the last axes, which are normalized over"
+    ),
+    EPS,
+    Attribute("axis", "int or tuple", "by normalized_shape", "the axes that are normalized over"),
+)
+
+KINDS = (
+    _kind(
+        "batch_norm",
+        "shifts and scales each channel by statistics of its own; the shape stays",
+        _MAP,
+        (NUM_FEATURES, EPS, MOMENTUM, _CHANNEL_AXIS, AFFINE, DATA_FORMAT),
+        _batch_norm,
+        _affine("weight", "bias"),
+        # In use it has stored statistics, so an output sees its own position alone.
+        SAME_POSITION,
+        _batch_norm_axes,
+    ),
+    _kind(
+        "layer_norm",
+        "normalizes over the last axes; the shape stays",
+        "--input 2,3,5 --set normalized_shape=5",
+        _NORMALIZED,
+        _layer_norm,
+        _normalized("weight", "bias"),
+        NORMALIZED_AXES,
+    ),
+    _kind(
+        "rms_norm",
+        "divides by the root mean square over the last axes; the shape stays",
+        "--input 2,3,5 --set normalized_shape=5",
+        _NORMALIZED,
+        _layer_norm,
+        _normalized("weight"),
+        NORMALIZED_AXES,
+    ),
+    _kind(
+        "group_norm",
+        "normalizes over the space and the channels of a group; the shape stays",
+        "--input 2,6,5,7 --set num_groups=3",
+        (
+            Attribute("num_groups", "int", REQUIRED, "groups of channels that are normalized together"),
+            Attribute("num_channels", "int", "as the input", "channels of the input"),
+            *(EPS, MOMENTUM, _CHANNEL_AXIS, AFFINE, DATA_FORMAT),
+        ),
+        _group_norm,
+        _affine("weight", "bias"),
+        ALL_BUT_CHANNELS,
+    ),
+    _kind(
+        "instance_norm",
+        "normalizes over the space, each channel by itself; the shape stays",
+        _MAP,
+        (NUM_FEATURES, EPS, MOMENTUM, _CHANNEL_AXIS, replace(AFFINE, default="false"), DATA_FORMAT),
+        keep,
+        _instance_weights,
+        ALL_BUT_CHANNELS,
+    ),
+    _kind(
+        "local_response_norm",
+        "divides by the neighboring channels; the shape stays",
+        _MAP,
+        (Attribute("size", "int", "unknown", "neighboring channels that count"), DATA_FORMAT),
+        keep,
+        no_weights,
+        SAME_POSITION,
+    ),
+)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from shapeinspect.dims import Shape, product
-from shapeinspect.rules.formula_text import Lines, Text, just, numbered, over, times
-from shapeinspect.rules.rule import Attributes, Naming, Rule, Shapes, first, mismatch, show, unlike
+from shapeinspect.rules.attributes import DATA_FORMAT, DILATION, KERNEL_SIZE, OUTPUT_SIZE, PADDING, STRIDE
+from shapeinspect.rules.fields import REGROUPED
+from shapeinspect.rules.formula_text import Lines, Text, literal, numbered, product_text, quotient_text
+from shapeinspect.rules.kind import NO_WORK, Kind, no_weights
+from shapeinspect.rules.rule import Attributes, Naming, Shapes, first, mismatch, show, unlike
 from shapeinspect.rules.sliding import window_lines, window_needs, window_space
 from shapeinspect.rules.spatial import names, per_axis, space_axes, space_fits, take_apart
 
@@ -67,17 +71,17 @@ def _batch(inputs: Shapes, rank: int) -> tuple[tuple[int, int, int, int], ...]:
 
 
 def _taps(kernel: Shape) -> Text:
-    return times(*(just(f"k{place}", taps) for place, taps in enumerate(kernel, 1)))
+    return product_text(*(literal(f"k{place}", taps) for place, taps in enumerate(kernel, 1)))
 
 
 def _unfold_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
     shape, kernel = first(inputs) or (), _window(attributes["kernel_size"])
     places = window_lines({**attributes, "kernel_size": kernel, "data_format": None}, shape).values()
     rank = len(first(outputs) or ())
-    channels = just("C", take_apart(shape, len(kernel)).channels)
+    channels = literal("C", take_apart(shape, len(kernel)).channels)
     return {
-        (0, rank - 2): times(channels, _taps(kernel)),
-        (0, rank - 1): times(*(numbered(text, str(place)) for place, text in enumerate(places, 1))),
+        (0, rank - 2): product_text(channels, _taps(kernel)),
+        (0, rank - 1): product_text(*(numbered(text, str(place)) for place, text in enumerate(places, 1))),
     }
 
 
@@ -86,11 +90,35 @@ def _fold_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Line
     rank = len(first(outputs) or ())
     axes = space_axes(rank, len(kernel), last=False)
     sizes = zip(axes, per_axis(attributes["output_size"], len(kernel)), strict=True)
-    columns = over(just(f"n{len(shape) - 2}", shape[-2]), _taps(kernel))
-    return {(0, axis): just("output_size", size) for axis, size in sizes} | {(0, axes[0] - 1): columns}
+    columns = quotient_text(literal(f"n{len(shape) - 2}", shape[-2]), _taps(kernel))
+    return {(0, axis): literal("output_size", size) for axis, size in sizes} | {(0, axes[0] - 1): columns}
 
 
-RULES = {
-    "unfold": Rule(_unfold, axes=_unfold_axes, lines=_unfold_lines),
-    "fold": Rule(_fold, axes=_fold_axes, lines=_fold_lines),
-}
+_WINDOW = (KERNEL_SIZE, STRIDE, PADDING, DILATION, DATA_FORMAT)
+
+KINDS = (
+    Kind(
+        "unfold",
+        "each window of the space becomes a column",
+        "--input 1,3,9,11 --kernel 2,3",
+        _WINDOW,
+        _unfold,
+        _unfold_axes,
+        _unfold_lines,
+        NO_WORK,
+        no_weights,
+        REGROUPED,
+    ),
+    Kind(
+        "fold",
+        "adds columns of windows up to a map",
+        "--input 1,12,48 --kernel 2,2 --output-size 7,9",
+        (*_WINDOW, replace(OUTPUT_SIZE, form="tuple, one entry a spatial axis")),
+        _fold,
+        _fold_axes,
+        _fold_lines,
+        NO_WORK,
+        no_weights,
+        REGROUPED,
+    ),
+)

@@ -1,0 +1,102 @@
+"""Attributes that several families of kinds share."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from shapeinspect.rules.kind import Attribute
+
+REQUIRED: Final = "required"
+_PER_AXIS: Final = "tuple, one entry a spatial axis"
+
+DATA_FORMAT: Final = Attribute(
+    "data_format",
+    '`"channels_first"` or `"channels_last"`',
+    "channels_first",
+    "where the channels stand",
+)
+IN_CHANNELS: Final = Attribute(
+    "in_channels", "int", "as the input", "channels of the input, which are checked"
+)
+OUT_CHANNELS: Final = Attribute("out_channels", "int", REQUIRED, "filters: channels of the output")
+KERNEL_SIZE: Final = Attribute("kernel_size", _PER_AXIS, REQUIRED, "taps of the window")
+STRIDE: Final = Attribute("stride", _PER_AXIS, "1", "step between two windows")
+POOL_STRIDE: Final = Attribute("stride", _PER_AXIS, "kernel_size", "step between two windows")
+DILATION: Final = Attribute("dilation", _PER_AXIS, "1", "step between two taps")
+PADDING: Final = Attribute(
+    "padding",
+    'tuple of `(before, after)` pairs, one a spatial axis; `"valid"`, `"same"`, `"same_lower"`, `"causal"`',
+    "0",
+    'added at both ends; `"same"` puts the odd position last, `"same_lower"` first, `"causal"` all in front',
+)
+PADDING_MODE: Final = Attribute(
+    "padding_mode",
+    '`"zeros"`, `"reflect"`, `"replicate"`, `"circular"`',
+    "zeros",
+    "what the padding is filled with",
+)
+GROUPS: Final = Attribute("groups", "int", "1", "groups of channels that do not see one another")
+DEPTH_MULTIPLIER: Final = Attribute(
+    "depth_multiplier", "int", "1", "filters of each input channel where every channel is filtered by itself"
+)
+CONV: Final = (
+    *(IN_CHANNELS, OUT_CHANNELS, KERNEL_SIZE, STRIDE, PADDING, DILATION, GROUPS, PADDING_MODE, DATA_FORMAT),
+)
+CEIL_MODE: Final = Attribute(
+    "ceil_mode",
+    "bool",
+    "false",
+    "count a last window that hangs over the end, unless it starts in the padding",
+)
+RETURN_INDICES: Final = Attribute(
+    "return_indices", "bool", "false", "a second output: where each largest number stood"
+)
+OUTPUT_SIZE: Final = Attribute(
+    "output_size",
+    "tuple, one entry a spatial axis; None as the input",
+    REQUIRED,
+    "lengths of the output's space",
+)
+AXIS: Final = Attribute("axis", "int", REQUIRED, "which axis")
+KEEPDIMS: Final = Attribute("keepdims", "bool", "false", "keep the axes that go, with length 1")
+EPS: Final = Attribute("eps", "float", "unknown", "added to the variance")
+MOMENTUM: Final = Attribute("momentum", "float", "unknown", "how fast the stored statistics follow")
+NUM_FEATURES: Final = Attribute("num_features", "int", "as the input", "channels that are normalized")
+AFFINE: Final = Attribute("affine", "bool", "true", "learned scale and shift for each channel")
+RETURN_SEQUENCES: Final = Attribute(
+    "return_sequences", "bool", REQUIRED, "every step is an output, not the last one alone"
+)
+RETURN_STATE: Final = Attribute("return_state", "bool", "false", "the last states are outputs too")
+HIDDEN_SIZE: Final = Attribute("hidden_size", "int", REQUIRED, "units")
+EMBEDDING: Final = (
+    Attribute("num_embeddings", "int", REQUIRED, "rows of the table: how many ids there are"),
+    Attribute("embedding_dim", "int", REQUIRED, "numbers of one row"),
+)
+ALIGN_CORNERS: Final = Attribute(
+    "align_corners", "bool", "false", "the first and last positions of input and output fall together"
+)
+
+INDEX_TEXT: Final = Attribute("index", "str", "unknown", "what stands between the brackets, as text")
+
+#: What a layer of any kind may have.
+OF_ANY_KIND: Final = (
+    Attribute("activation", "str", "none", "the function that is fused into the layer"),
+    Attribute(
+        "quantization",
+        "mapping",
+        "none",
+        "for each role of a weight its `scale` and `zero_point`, and the `axis` along which these differ",
+    ),
+    Attribute(
+        "quantizer",
+        "str",
+        "none",
+        "who packed the weights of a layer known by their names alone (`gptq 4-bit`)",
+    ),
+    Attribute(
+        "parametrization",
+        "str",
+        "none",
+        "what a weight is computed by: `weight_norm`, `spectral_norm`, `pruned`",
+    ),
+)
