@@ -76,7 +76,7 @@ def shapeinspect(*words: str) -> list[str]:
 
 
 @pytest.fixture
-def compare(capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
+def compare(capsys: pytest.CaptureFixture[str]):
     """Measure two commands, print one line, return how many times slower and larger the second is."""
 
     def run(name: str, ours: Sequence[str], peer: Sequence[str], runs: int = RUNS) -> tuple[float, float]:

@@ -61,7 +61,7 @@ def large(tmp_path: Path) -> Iterator[str]:
     path.unlink()
 
 
-def test_inline_weights(compare, large: str) -> None:  # type: ignore[no-untyped-def]
+def test_inline_weights(compare, large: str) -> None:
     from shapeinspect import inspect
 
     assert inspect(large).totals.params == LAYERS * WIDTH * WIDTH

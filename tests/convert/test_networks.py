@@ -95,7 +95,7 @@ def test_through_the_file_and_back_every_bit_is_the_same(nets: Any, name: str, t
     for key, value in module.state_dict().items():
         # Keras's LSTM holds the sum of the two biases: torch gets it in the first.
         if "both.bias_ih" in key:
-            value, other = value + 0, before[key] + before[key.replace("bias_ih", "bias_hh")]  # noqa: PLW2901
+            value, other = value + 0, before[key] + before[key.replace("bias_ih", "bias_hh")]  # noqa: PLW2901  # the value with its bias
             assert nets.torch.equal(value, other)
         elif "both.bias_hh" in key:
             assert not value.any()

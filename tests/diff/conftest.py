@@ -36,7 +36,7 @@ class Trunk(torch.nn.Module):
 def trunk() -> Callable[..., torch.nn.Module]:
     def make(*names: str, seed: int = 0) -> torch.nn.Module:
         torch.manual_seed(seed)
-        return Trunk(names or ("age", "sex")).eval()  # type: ignore[arg-type]
+        return Trunk(names or ("age", "sex")).eval()
 
     return make
 

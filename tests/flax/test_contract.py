@@ -23,7 +23,7 @@ class TestFlax(AdapterContract):
         made = Path(shutil.copytree(DATA, folder / "data"))
 
         def total(rows: list[list[object]], start: str) -> int:
-            return sum(math.prod(shape) for name, shape, _ in rows if str(name).startswith(start))  # type: ignore[call-overload]
+            return sum(math.prod(shape) for name, shape, _ in rows if str(name).startswith(start))
 
         return [
             Case(from_path(made / "net.msgpack"), total(facts["net"], "params/")),

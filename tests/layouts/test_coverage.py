@@ -56,7 +56,7 @@ def _names(code: CodeType) -> Iterator[str]:
 
 
 def _types(table: object) -> set[str]:
-    return {name for row in table.rows for name in row.types.split()}  # type: ignore[attr-defined]
+    return {name for row in table.rows for name in row.types.split()}
 
 
 def test_every_weighted_layer_of_keras() -> None:

@@ -178,7 +178,7 @@ def test_what_is_read_does_not_grow_with_the_weights(tmp_path, monkeypatch):
         def counting(self, opened=opened, total=total):
             file = opened(self)
             whole = file.read
-            file_read = lambda count: total.append(count) or whole(count)  # noqa: E731
+            file_read = lambda count: total.append(count) or whole(count)  # noqa: E731  # it stands for one call
             return type("File", (), {
                 "read": staticmethod(file_read), "seek": file.seek, "close": file.close,
                 "__enter__": lambda self: self, "__exit__": lambda self, *_: file.close(),

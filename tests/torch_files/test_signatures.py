@@ -164,7 +164,7 @@ def test_what_runs_commands_is_named_first(tmp_path: Path) -> None:
         nn.Mish(),
         Wide(5, 7),
     )
-    net.extra = Trap()  # type: ignore[assignment]
+    net.extra = Trap()
     notes = [note.text for note in read(net, tmp_path / "net.pt").notes]
     (listed,) = [text for text in notes if text.startswith("not executed; globals referenced: ")]
     first, second, third, *_ = listed.partition(": ")[2].split(", ")

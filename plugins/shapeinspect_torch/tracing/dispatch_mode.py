@@ -24,7 +24,7 @@ class NeedsNumbersError(RuntimeError):
         super().__init__(f"{operation} needs the numbers of a tensor")
 
 
-#: Is told each call that the user's code makes: the function, its arguments, and how to run it.
+#: Is called with each call that the user's code makes: the function, its arguments, and how to run it.
 Listener = Callable[[Any, tuple[Any, ...], dict[str, Any], Callable[[], Any]], Any]
 
 _NUMBERS = frozenset((
@@ -37,6 +37,12 @@ _MOVES = frozenset(("cpu", "cuda", "xpu", "pin_memory"))
 _RANDOM = frozenset(
     ["rand", "randn", "randint", "randperm", "normal", "empty", "empty_strided", "empty_permuted"]
 )
+_FACTORIES = frozenset((
+    "tensor", "as_tensor", "asarray", "scalar_tensor", "arange", "range", "linspace", "logspace", "zeros",
+    "ones", "full", "eye", "rand", "randn", "randint", "randperm", "normal", "empty", "empty_strided",
+    "empty_permuted", "tril_indices", "triu_indices", "complex", "bartlett_window", "blackman_window",
+    "hamming_window", "hann_window", "kaiser_window", "fftfreq", "rfftfreq", "from_numpy", "vander",
+))  # fmt: skip
 # These read lengths, which are real, beside activations, which are not.
 _UNMIXED = frozenset(("_pack_padded_sequence", "_pad_packed_sequence", *RECURRENT))
 
@@ -54,117 +60,150 @@ def function_name(func: Any) -> str:
 
 
 def without_numbers_mode(device: Any, listener: Listener) -> AbstractContextManager[Any]:
-    """Return the mode under which a copy made by ``_shadow`` is to run.
+    """Return the mode under which a copy made by ``meta_copy`` is to run.
 
     Factory functions make meta tensors, tensors pretend to be on the model's device, tiny
     constants keep their numbers, and what needs numbers raises ``NeedsNumbersError``.
 
     Args:
         device: the device that tensors pretend to be on.
-        listener: is told every call.
+        listener: is called with every call.
     """
-    import torch
     from torch.overrides import TorchFunctionMode
-
-    factories = _factories()
-
-    def all_tensors(args: Any) -> list[Any]:
-        found = []
-        for arg in args:
-            if isinstance(arg, torch.Tensor):
-                found.append(arg)
-            elif isinstance(arg, (list, tuple)):
-                found.extend(all_tensors(arg))
-            elif isinstance(arg, Mapping):
-                found.extend(all_tensors(arg.values()))
-        return found
-
-    def on_meta(arg: Any) -> Any:
-        if isinstance(arg, torch.Tensor):
-            return arg if arg.is_meta or arg.dim() == 0 else _to_meta(arg)
-        if isinstance(arg, (list, tuple)) and not isinstance(arg, torch.Size) and all_tensors(arg):
-            parts = [on_meta(part) for part in arg]
-            return type(arg)(*parts) if hasattr(arg, "_fields") else type(arg)(parts)
-        return arg
-
-    def run(func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        found = all_tensors((args, kwargs))
-        real = [tensor for tensor in found if not tensor.is_meta]
-        if len(real) < len(found):
-            if _asks_for_numbers(name, args, kwargs):
-                raise NeedsNumbersError(f"Tensor.{name}" if not name.startswith("__") else _SPELLED[name])
-            if name == "__setitem__" and _is_mask(args[1]):
-                return None  # a mask changes numbers, not shapes
-            if name in RECURRENT:
-                return one_step(func, args, kwargs)
-            if not real and (answer := quick(name, args, kwargs, found)) is not None:
-                return answer
-            if (answer := refuse(name, args, kwargs)) is not None:
-                return answer
-            if real and name not in _UNMIXED:
-                args = tuple(on_meta(arg) for arg in args)
-                kwargs = {key: on_meta(value) for key, value in kwargs.items()}
-            return func(*args, **kwargs)
-        if name in factories and (name in _RANDOM or not real):
-            return make(func, name, args, kwargs)
-        if all(tensor.numel() <= TINY for tensor in real):
-            return tiny(func, args, kwargs)
-        return func(*(on_meta(arg) for arg in args), **{key: on_meta(arg) for key, arg in kwargs.items()})
-
-    def make(func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if name == "from_numpy":
-            return func(*args, **kwargs)
-        made = func(*args, **{**kwargs, "device": "meta"})
-        if name in _RANDOM or made.numel() > TINY:
-            return made
-        return func(*args, **{**kwargs, "device": "cpu"})
-
-    def tiny(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        # A few numbers may become many (repeat, expand and add): see how many before computing them.
-        if name_of_getter(func) or not all_tensors((args, kwargs)):
-            return func(*args, **kwargs)
-        try:
-            trial = func(*map(_to_meta_deep, args), **{key: _to_meta_deep(v) for key, v in kwargs.items()})
-        except Exception:  # noqa: BLE001  # no shape function, or a genuine error: the real call tells which
-            return func(*args, **kwargs)
-        if any(tensor.numel() > TINY for tensor in all_tensors((trial,))):
-            return trial
-        return func(*args, **kwargs)
-
-    def _to_meta_deep(arg: Any) -> Any:
-        if isinstance(arg, torch.Tensor):
-            return _to_meta(arg)
-        return on_meta(arg)
-
-    def name_of_getter(func: Any) -> bool:
-        return getattr(func, "__name__", "") in ("__get__", "__set__")
 
     class WithoutNumbers(TorchFunctionMode):  # type: ignore[misc]  # torch is read as Any
         def __torch_function__(
             self, func: Any, _types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
         ) -> Any:
             name, kwargs = function_name(func), dict(kwargs or {})
-            if name_of_getter(func):
-                if name == "device":
-                    return device
-                if name in _DEVICE_FLAGS:
-                    return device.type == _DEVICE_FLAGS[name]
-            if name in _MOVES:
-                return args[0]
-            if name == "__format__" and args[0].is_meta:
-                return "<tensor>"
-            if name == "get_device":
-                return device.index if device.index is not None else -1
+            answer = _device_answer(func, name, args, device)
+            if answer is not _NO_ANSWER:
+                return answer
             if name == "to":
                 args, kwargs = _without_device(args, kwargs)
                 if len(args) == 1 and not kwargs:
                     return args[0]
             kwargs.pop("generator", None)
-            if "device" in kwargs:
-                kwargs.pop("device")
-            return listener(func, args, kwargs, lambda: run(func, name, args, kwargs))
+            kwargs.pop("device", None)
+            return listener(func, args, kwargs, lambda: _run(func, name, args, kwargs))
 
     return WithoutNumbers()
+
+
+_NO_ANSWER = object()
+
+
+def _device_answer(func: Any, name: str, args: tuple[Any, ...], device: Any) -> Any:
+    """Answer what depends on the device alone, or a text; ``_NO_ANSWER`` for every other call."""
+    if _is_getter(func):
+        if name == "device":
+            return device
+        if name in _DEVICE_FLAGS:
+            return device.type == _DEVICE_FLAGS[name]
+    if name in _MOVES:
+        return args[0]
+    if name == "__format__" and args[0].is_meta:
+        return "<tensor>"
+    if name == "get_device":
+        return device.index if device.index is not None else -1
+    return _NO_ANSWER
+
+
+def _run(func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Run one call: on meta tensors, except for constants that are few enough to keep their numbers."""
+    tensors = _all_tensors((args, kwargs))
+    real = [tensor for tensor in tensors if not tensor.is_meta]
+    if len(real) < len(tensors):
+        return _run_on_meta(func, name, args, kwargs, tensors, bool(real))
+    if name in _FACTORIES and (name in _RANDOM or not real):
+        return _make(func, name, args, kwargs)
+    if all(tensor.numel() <= TINY for tensor in real):
+        return _run_tiny(func, args, kwargs)
+    return _call_on_meta(func, args, kwargs)
+
+
+def _run_on_meta(
+    func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], tensors: list[Any], mixed: bool
+) -> Any:
+    """Run a call with a meta tensor among its arguments; ``mixed`` where others have numbers."""
+    if _asks_for_numbers(name, args, kwargs):
+        raise NeedsNumbersError(f"Tensor.{name}" if not name.startswith("__") else _SPELLED[name])
+    if name == "__setitem__" and _is_mask(args[1]):
+        return None  # a mask changes numbers, not shapes
+    if name in RECURRENT:
+        return one_step(func, args, kwargs)
+    if not mixed and (answer := quick(name, args, kwargs, tensors)) is not None:
+        return answer
+    if (answer := refuse(name, args, kwargs)) is not None:
+        return answer
+    if mixed and name not in _UNMIXED:
+        return _call_on_meta(func, args, kwargs)
+    return func(*args, **kwargs)
+
+
+def _make(func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call a factory function: a meta tensor, or a constant with numbers where they are few."""
+    if name == "from_numpy":
+        return func(*args, **kwargs)
+    output = func(*args, **{**kwargs, "device": "meta"})
+    if name in _RANDOM or output.numel() > TINY:
+        return output
+    return func(*args, **{**kwargs, "device": "cpu"})
+
+
+def _run_tiny(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Compute a call on a few numbers, unless its result has many (repeat, expand and add)."""
+    if _is_getter(func) or not _all_tensors((args, kwargs)):
+        return func(*args, **kwargs)
+    try:
+        trial = func(*map(_scalar_to_meta, args), **{key: _scalar_to_meta(v) for key, v in kwargs.items()})
+    except Exception:  # noqa: BLE001  # no shape function, or a genuine error: the real call tells which
+        return func(*args, **kwargs)
+    if any(tensor.numel() > TINY for tensor in _all_tensors((trial,))):
+        return trial
+    return func(*args, **kwargs)
+
+
+def _is_getter(func: Any) -> bool:
+    return getattr(func, "__name__", "") in ("__get__", "__set__")
+
+
+def _all_tensors(args: Any) -> list[Any]:
+    """Return the tensors in arguments, however deep in lists and mappings."""
+    import torch
+
+    tensors: list[Any] = []
+    for arg in args:
+        if isinstance(arg, torch.Tensor):
+            tensors.append(arg)
+        elif isinstance(arg, (list, tuple)):
+            tensors.extend(_all_tensors(arg))
+        elif isinstance(arg, Mapping):
+            tensors.extend(_all_tensors(arg.values()))
+    return tensors
+
+
+def _call_on_meta(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return func(*map(_on_meta, args), **{key: _on_meta(value) for key, value in kwargs.items()})
+
+
+def _on_meta(arg: Any) -> Any:
+    """Return an argument with its tensors on meta; scalars keep their number."""
+    import torch
+
+    if isinstance(arg, torch.Tensor):
+        return arg if arg.is_meta or arg.dim() == 0 else _to_meta(arg)
+    if isinstance(arg, (list, tuple)) and not isinstance(arg, torch.Size) and _all_tensors(arg):
+        parts = [_on_meta(part) for part in arg]
+        return type(arg)(*parts) if hasattr(arg, "_fields") else type(arg)(parts)
+    return arg
+
+
+def _scalar_to_meta(arg: Any) -> Any:
+    """Return an argument on meta, a scalar as well."""
+    import torch
+
+    return _to_meta(arg) if isinstance(arg, torch.Tensor) else _on_meta(arg)
 
 
 _SPELLED = {
@@ -173,15 +212,6 @@ _SPELLED = {
     "__array__": "a conversion to numpy", "__contains__": "`in` on a tensor",
     "__getitem__": "indexing with a mask",
 }  # fmt: skip
-
-
-def _factories() -> frozenset[str]:
-    return frozenset((
-    "tensor", "as_tensor", "asarray", "scalar_tensor", "arange", "range", "linspace", "logspace", "zeros",
-    "ones", "full", "eye", "rand", "randn", "randint", "randperm", "normal", "empty", "empty_strided",
-    "empty_permuted", "tril_indices", "triu_indices", "complex", "bartlett_window", "blackman_window",
-    "hamming_window", "hann_window", "kaiser_window", "fftfreq", "rfftfreq", "from_numpy", "vander",
-))  # fmt: skip
 
 
 def _to_meta(tensor: Any) -> Any:
