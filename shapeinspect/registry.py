@@ -8,6 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from shapeinspect.errors import UnreadableFileError, UsageError
 from shapeinspect.plugin_api.adapter import Adapter
+from shapeinspect.plugin_api.loader import Loader
 from shapeinspect.plugin_api.native import NativeTable
 from shapeinspect.sources.not_a_model import foreign
 from shapeinspect.sources.source import Source
@@ -162,7 +163,7 @@ def native_tables() -> dict[str, str]:
 
 
 def native_table(framework: str) -> NativeTable | None:
-    """Return what a framework stores for a layer of each kind, or None if no adapter tells.
+    """Return what a framework stores for a layer of each kind; None if no adapter names a table.
 
     Args:
         framework: its name.
@@ -172,9 +173,29 @@ def native_table(framework: str) -> NativeTable | None:
         >>> table.separator
         '/'
     """
-    place = native_tables().get(framework)
-    if place is None:
-        return None
-    module, _, name = place.partition(":")
-    table = getattr(import_module(module), name)
+    table = _import(native_tables().get(framework))
     return table if isinstance(table, NativeTable) else None
+
+
+def loader(framework: str) -> Loader | None:
+    """Return what predicts a framework's loading by key; None if no adapter names one.
+
+    Args:
+        framework: its name.
+
+    Example:
+        >>> loader("onnx") is None
+        True
+    """
+    adapters = [row.adapter for row in installed() if row.adapter is not None]
+    names = [adapter.loader for adapter in adapters if adapter.framework == framework and adapter.loader]
+    instance = _import(names[0] if names else None)
+    return instance if isinstance(instance, Loader) else None
+
+
+def _import(name: str | None) -> object:
+    """Import ``package.module:NAME``."""
+    if name is None:
+        return None
+    module, _, attribute = name.partition(":")
+    return getattr(import_module(module), attribute)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from shapeinspect.api.report import Report, inspect
 from shapeinspect.compare import Options, compare
-from shapeinspect.compare.result import Comparison, LayerPair, Refusal
-from shapeinspect.registry import native_table
+from shapeinspect.compare.result import Comparison, LayerPair
+from shapeinspect.plugin_api.loader import Refusal
+from shapeinspect.registry import loader, native_table
 from shapeinspect.render import diff as render
 
 if TYPE_CHECKING:
@@ -56,8 +57,10 @@ def diff(
         for source, shapes in ((a, input_a), (b, input_b))
     ]
     options = Options(values, rtol, atol, dtype)
-    tables = native_table(models[0].framework), native_table(models[1].framework)
-    return Difference(compare(models[0], models[1], options, tables))
+    frameworks = [model.framework for model in models]
+    tables = native_table(frameworks[0]), native_table(frameworks[1])
+    by_key = loader(frameworks[0]) if frameworks[0] == frameworks[1] else None
+    return Difference(compare(models[0], models[1], options, tables, by_key))
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ class Difference:
 
     @property
     def refusal(self) -> Refusal | None:
-        """What ``load_state_dict`` refuses; None where neither side is loaded by key."""
+        """What loading one into the other by key refuses; None where their framework does not load by key."""
         return self.comparison.refusal
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Two models side by side: which layers are the same, and what differs between them.
+"""Compares two models: which layers are the same, and what differs between them.
 
 Both are compared in the common convention, so their frameworks and formats may differ.
 """
@@ -9,22 +9,23 @@ from collections.abc import Mapping, Sequence
 
 from shapeinspect.compare.compatible import fits, same_kind
 from shapeinspect.compare.match import Matching, match
-from shapeinspect.compare.refuse import refusal
-from shapeinspect.compare.result import Comparison, LayerPair, Refusal, Status, WeightPair
-from shapeinspect.compare.retype import assume
-from shapeinspect.compare.settings import differing, side
+from shapeinspect.compare.result import Comparison, LayerPair, SettingPair, Status, WeightPair
+from shapeinspect.compare.retype import retype
+from shapeinspect.compare.settings import differing
+from shapeinspect.compare.sides import ModelSide
 from shapeinspect.compare.slots import Unit, units_of
 from shapeinspect.compare.values import fingerprint
-from shapeinspect.compare.weightless import Calls, behind, compare_passing, functions
+from shapeinspect.compare.weightless import behind, compare_weightless, functions
 from shapeinspect.compare.weights import Options, compare_weights, stored
 from shapeinspect.infer.composite import unknown_order
-from shapeinspect.ir import Call, Layer, Model, Note
+from shapeinspect.ir import Layer, Model, Note
+from shapeinspect.plugin_api.loader import Loader, Refusal
 from shapeinspect.plugin_api.native import NativeTable
 
 __all__ = ["Comparison", "Options", "compare"]
 
-#: Settings that the lengths of the weights tell of, too.
-_TOLD = frozenset({"kernel_size", "num_layers"})
+#: Settings that already follow from the shapes of the weights.
+_IN_SHAPES = frozenset({"kernel_size", "num_layers"})
 
 
 def compare(
@@ -32,6 +33,7 @@ def compare(
     b: Model,
     options: Options | None = None,
     tables: tuple[NativeTable | None, NativeTable | None] = (None, None),
+    loader: Loader | None = None,
 ) -> Comparison:
     """Compare two models layer by layer and weight by weight.
 
@@ -39,8 +41,9 @@ def compare(
         a: a model after every stage.
         b: another one.
         options: what counts as a difference.
-        tables: what each model's framework stores for a layer of each kind: it is taken for layers that
-            are known by names and shapes alone.
+        tables: for each model the table of its framework: the layouts of layers that are known by names and
+            shapes alone, and what settings mean there.
+        loader: predicts what loading by key refuses, where both are of one framework that has such a loader.
 
     Example:
         >>> from shapeinspect.ir import Weight
@@ -51,54 +54,51 @@ def compare(
         (True, False)
     """
     chosen = options or Options()
-    whole = [any("q.weight" in unit.slots for unit in units_of(one)) for one in (a, b)]
-    separable = [any(layer.kind == "separable_conv" for layer in one.layers) for one in (a, b)]
-    # What only one side has as one layer, the other perhaps has as several: attentions as their
-    # projections, separable convolutions as two.
-    units_a, units_b = (
-        units_of(one, joined=whole[0] != whole[1] and not whole[at], halved=separable[0] != separable[1])
-        for at, one in enumerate((a, b))
-    )
-    found = match(units_a, units_b, fingerprint if chosen.values else None)
-    calls = (_calls(a), _calls(b))
-    after = (functions(a), functions(b))
-    pairs = tuple(_pairs(found, (a, b), chosen, calls, after, tables))
+    side_a, side_b = ModelSide(a, tables[0]), ModelSide(b, tables[1])
+    matching = match(*_units(a, b), fingerprint if chosen.values else None)
+    pairs = tuple(_pairs(matching, side_a, side_b, chosen))
     paired = [(pair.a, pair.b) for pair in pairs if pair.a is not None and pair.b is not None]
-    layers = _in_order(a, (*pairs, *compare_passing(a, b, paired, calls)))
-    return Comparison(a, b, layers, _refusal(a, b, pairs), _notes(found, a, b), chosen.values)
+    layers = _in_order(a, (*pairs, *compare_weightless(side_a, side_b, paired)))
+    refusal = _refusal(a, b, pairs, loader) if loader is not None else None
+    return Comparison(a, b, layers, refusal, _notes(matching, a, b), chosen.values)
 
 
-def _calls(model: Model) -> Calls:
-    found: dict[str, list[Call]] = {}
-    for call in model.calls:
-        found.setdefault(call.layer, []).append(call)
-    return found
+def _units(a: Model, b: Model) -> tuple[list[Unit], list[Unit]]:
+    """Cut both models into layers of one granularity.
+
+    Where only one side has an attention as one layer, the other's projections are joined; where only one
+    side has separable convolutions, they are split in two.
+    """
+    whole = [any("q.weight" in unit.slots for unit in units_of(model)) for model in (a, b)]
+    separable = [any(layer.kind == "separable_conv" for layer in model.layers) for model in (a, b)]
+    split = separable[0] != separable[1]
+    join = whole[0] != whole[1]
+    units_a, units_b = (
+        units_of(model, joined=join and not is_whole, halved=split)
+        for model, is_whole in zip((a, b), whole, strict=True)
+    )
+    return units_a, units_b
 
 
-def _pairs(
-    found: Matching,
-    models: tuple[Model, Model],
-    options: Options,
-    calls: tuple[Calls, Calls],
-    after: tuple[Mapping[str, Layer], Mapping[str, Layer]],
-    tables: tuple[NativeTable | None, NativeTable | None],
-) -> list[LayerPair]:
-    open_classes = found.open_classes()
+def _pairs(matching: Matching, a: ModelSide, b: ModelSide, options: Options) -> list[LayerPair]:
+    open_classes = matching.open_classes()
+    functions_a, functions_b = functions(a.model), functions(b.model)
     pairs: list[LayerPair] = []
-    for unit in found.a:
-        if unit.index in found.partner_a:
-            other = found.b[found.partner_a[unit.index]]
-            pairs.append(_pair(found, unit, other, models, options, calls, after, tables))
-        elif found.class_a[unit.index] in open_classes:
-            rivals = [found.b[index] for index in open_classes[found.class_a[unit.index]][1]]
-            pairs.append(_ambiguous(unit, rivals, first=True))
+    for unit in matching.a:
+        if unit.index in matching.partner_a:
+            partner = matching.b[matching.partner_a[unit.index]]
+            settings = _settings(unit, partner, a, b, functions_a, functions_b)
+            pairs.append(_pair(matching, unit, partner, a, b, settings, options))
+        elif matching.class_a[unit.index] in open_classes:
+            candidates = [matching.b[index] for index in open_classes[matching.class_a[unit.index]][1]]
+            pairs.append(_ambiguous(unit, candidates, first=True))
         else:
             pairs.append(_alone(unit, first=True))
-    for index in found.open_b():
-        unit = found.b[index]
-        if found.class_b[index] in open_classes:
-            rivals = [found.a[other] for other in open_classes[found.class_b[index]][0]]
-            pairs.append(_ambiguous(unit, rivals, first=False))
+    for index in matching.open_b():
+        unit = matching.b[index]
+        if matching.class_b[index] in open_classes:
+            candidates = [matching.a[other] for other in open_classes[matching.class_b[index]][0]]
+            pairs.append(_ambiguous(unit, candidates, first=False))
         else:
             pairs.append(_alone(unit, first=False))
     return pairs
@@ -114,53 +114,47 @@ def _alone(unit: Unit, *, first: bool) -> LayerPair:
     return LayerPair(path if first else None, None if first else path, unit.layer.kind, status, None, weights)
 
 
-def _ambiguous(unit: Unit, rivals: Sequence[Unit], *, first: bool) -> LayerPair:
+def _ambiguous(unit: Unit, candidates: Sequence[Unit], *, first: bool) -> LayerPair:
     path = unit.layer.path
-    others = tuple(rival.layer.path for rival in rivals)
+    others = tuple(candidate.layer.path for candidate in candidates)
     return LayerPair(
         path if first else None, None if first else path, unit.layer.kind, "ambiguous", others=others
     )
 
 
-def _pair(
-    found: Matching,
+def _settings(
     a: Unit,
     b: Unit,
-    models: tuple[Model, Model],
-    options: Options,
-    calls: tuple[Calls, Calls],
-    after: tuple[Mapping[str, Layer], Mapping[str, Layer]],
-    tables: tuple[NativeTable | None, NativeTable | None],
-) -> LayerPair:
-    seen_a = assume(a, b, tables[0]) if a.layer.kind == "unknown" else a
-    seen_b = assume(b, a, tables[1]) if b.layer.kind == "unknown" else b
-    weights = compare_weights(seen_a, seen_b, options, _doubt(a, b, models, tables))
-    sides = side(a.layer, models[0], calls[0]), side(b.layer, models[1], calls[1])
-    skip = _TOLD if weights else frozenset()
-    settings = (
-        *differing(*sides, skip),
-        *behind(after[0].get(a.layer.path), after[1].get(b.layer.path), *models),
+    side_a: ModelSide,
+    side_b: ModelSide,
+    functions_a: Mapping[str, Layer],
+    functions_b: Mapping[str, Layer],
+) -> tuple[SettingPair, ...]:
+    """Compare the settings of two layers and of the activations behind them."""
+    own = differing(
+        side_a.layer(a.layer), side_b.layer(b.layer), _IN_SHAPES if a.slots or b.slots else frozenset()
     )
-    why: list[str] = []
-    if not same_kind(a, b):
-        why.append(f"{a.layer.kind} in A, {b.layer.kind} in B")
-    for unit, letter in ((a, "A"), (b, "B")):
-        if unit.paths:
-            why.append(f"{letter} keeps its projections as {len(unit.paths)} layers")
-        if unit.within:
-            why.append(f"{letter} has it as a part of {unit.within}")
-    if same_kind(a, b) and "unknown" in (a.layer.kind, b.layer.kind) and a.layer.kind != b.layer.kind:
-        known, bare = (b, "A") if a.layer.kind == "unknown" else (a, "B")
-        if any(weight.figures and weight.figures.close and len(weight.steps) for weight in weights):
-            why.append(
-                f"{bare} holds names and shapes only; its numbers show that its kind is {known.layer.kind}"
-            )
-        else:
-            why.append(f"{bare} holds names and shapes only: compared as if its kind were {known.layer.kind}")
+    activations = behind(functions_a.get(a.layer.path), functions_b.get(b.layer.path), side_a, side_b)
+    return (*own, *activations)
+
+
+def _pair(
+    matching: Matching,
+    a: Unit,
+    b: Unit,
+    side_a: ModelSide,
+    side_b: ModelSide,
+    settings: tuple[SettingPair, ...],
+    options: Options,
+) -> LayerPair:
+    seen_a = retype(a, b, side_a.table) if a.layer.kind == "unknown" else a
+    seen_b = retype(b, a, side_b.table) if b.layer.kind == "unknown" else b
+    weights = compare_weights(seen_a, seen_b, options, _doubt(a, b, side_a, side_b))
+    why = _kind_texts(a, b, weights)
     statuses = {weight.status for weight in weights}
     status: Status = "same"
     if (
-        (why and not same_kind(a, b))
+        not same_kind(a, b)
         or statuses & {"differs", "only_a", "only_b"}
         or settings
         or not fits(seen_a, seen_b)
@@ -168,23 +162,42 @@ def _pair(
         status = "differs"
     elif "ambiguous" in statuses:
         status = "ambiguous"
-    evidence = found.evidence[a.index]
-    return LayerPair(a.layer.path, b.layer.path, _kind(a, b), status, evidence, weights, settings, tuple(why))
+    evidence = matching.evidence[a.index]
+    return LayerPair(a.layer.path, b.layer.path, _kind(a, b), status, evidence, weights, settings, why)
 
 
-def _doubt(
-    a: Unit, b: Unit, models: tuple[Model, Model], tables: tuple[NativeTable | None, NativeTable | None]
-) -> str:
-    """Say that both sides flatten an image whose axes nothing names, and may do so in two orders."""
-    known = any(table is None for table in tables) or tables[0].channels_last == tables[1].channels_last  # type: ignore[union-attr]  # neither is None
-    unclear = [
-        side
-        for side, unit, model in (("A", a, models[0]), ("B", b, models[1]))
-        if unknown_order(unit.layer.path) in model.notes
-    ]
-    if known or not unclear:
+def _kind_texts(a: Unit, b: Unit, weights: Sequence[WeightPair]) -> tuple[str, ...]:
+    """Say how the kinds of two layers differ, and what was assumed to compare them."""
+    texts: list[str] = []
+    if not same_kind(a, b):
+        texts.append(f"{a.layer.kind} in A, {b.layer.kind} in B")
+    for unit, letter in ((a, "A"), (b, "B")):
+        if unit.paths:
+            texts.append(f"{letter} stores its projections as {len(unit.paths)} layers")
+        if unit.within:
+            texts.append(f"{letter} has it as part of {unit.within}")
+    if same_kind(a, b) and "unknown" in (a.layer.kind, b.layer.kind) and a.layer.kind != b.layer.kind:
+        known, bare = (b, "A") if a.layer.kind == "unknown" else (a, "B")
+        if any(weight.figures and weight.figures.close and len(weight.steps) for weight in weights):
+            proof = f"its numbers show that its kind is {known.layer.kind}"
+        else:
+            proof = f"compared as if its kind were {known.layer.kind}"
+        texts.append(f"{bare} has only names and shapes: {proof}")
+    return tuple(texts)
+
+
+def _doubt(a: Unit, b: Unit, side_a: ModelSide, side_b: ModelSide) -> str:
+    """Say that an image is flattened in an order that no graph shows, and the sides may use two orders."""
+    if side_a.table is None or side_b.table is None:
         return ""
-    return f"what {' and '.join(unclear)} flattened is not known: the order of the input axis may differ"
+    unclear = [
+        letter
+        for letter, unit, side in (("A", a, side_a), ("B", b, side_b))
+        if unknown_order(unit.layer.path) in side.model.notes
+    ]
+    if side_a.table.channels_last == side_b.table.channels_last or not unclear:
+        return ""
+    return f"the flatten order of {' and '.join(unclear)} is not known: the input axes may differ in order"
 
 
 def _kind(a: Unit, b: Unit) -> str:
@@ -192,46 +205,53 @@ def _kind(a: Unit, b: Unit) -> str:
 
 
 def _in_order(model: Model, pairs: Sequence[LayerPair]) -> tuple[LayerPair, ...]:
-    place: dict[str, int] = {}
+    """Sort pairs by the first model's layers; what only the second has comes last."""
+    positions: dict[str, int] = {}
     for index, layer in enumerate(model.layers):
-        place.setdefault(layer.path, index)
-        # A layer that is made of several stands where the first of them does.
-        place.setdefault(layer.path.rpartition(".")[0], index)
+        positions.setdefault(layer.path, index)
+        # A layer joined from several stands where the first of them does.
+        positions.setdefault(layer.path.rpartition(".")[0], index)
     last = len(model.layers)
 
-    def key(pair: LayerPair) -> int:
+    def position(pair: LayerPair) -> int:
         path = pair.a or ""
-        return place.get(path, place.get(path.rpartition(".")[0], last))  # a part stands where the whole does
+        return positions.get(path, positions.get(path.rpartition(".")[0], last))  # a half stands at its whole
 
-    return tuple(sorted(pairs, key=key))
+    return tuple(sorted(pairs, key=position))
 
 
-def _refusal(a: Model, b: Model, pairs: Sequence[LayerPair]) -> Refusal | None:
-    """Loading by key is a matter between torch's models: into the live one, or else into the second."""
-    if a.framework != "torch" or b.framework != "torch":
-        return None
+def _refusal(a: Model, b: Model, pairs: Sequence[LayerPair], loader: Loader) -> Refusal:
+    """Predict loading the first model into the second, or into the first where that alone is live."""
+    keys = [
+        (weight.a.names[0], weight.b.names[0])
+        for pair in pairs
+        for weight in pair.weights
+        if weight.a is not None and weight.b is not None
+    ]
     if a.format == "live" and b.format != "live":
-        return refusal(b, a, pairs, forward=False)
-    return refusal(a, b, pairs, forward=True)
+        return loader.refusal(b, a, [(key_b, key_a) for key_a, key_b in keys])
+    return loader.refusal(a, b, keys)
 
 
-def _notes(found: Matching, a: Model, b: Model) -> tuple[Note, ...]:
+def _notes(matching: Matching, a: Model, b: Model) -> tuple[Note, ...]:
     notes: list[Note] = []
-    for prefix, name in ((found.prefix_a, "A"), (found.prefix_b, "B")):
+    for prefix, letter in ((matching.prefix_a, "A"), (matching.prefix_b, "B")):
         if prefix:
             notes.append(
-                Note(f'the names in {name} begin with "{".".join(prefix)}.": left out to compare them')
+                Note(f'the names in {letter} begin with "{".".join(prefix)}.": ignored when matching')
             )
-    for model, name in ((a, "A"), (b, "B")):
+    for model, letter in ((a, "A"), (b, "B")):
         if model.calls or not any(layer.weights for layer in model.layers):
             continue
         if model.format == "live":
-            notes.append(Note(f"{name} was read without an input: its functions are not compared"))
+            notes.append(Note(f"{letter} was read without an input: its activations are not compared"))
         else:
-            notes.append(Note(f"{name} holds no graph: its settings and functions are not compared"))
-    norms = [sum("batch_norm" in unit.kinds for unit in units) for units in (found.a, found.b)]
-    for mine, other, has, lacks in ((norms[0], norms[1], "A", "B"), (norms[1], norms[0], "B", "A")):
-        if mine and not other:
+            notes.append(Note(f"{letter} has no graph: its settings and activations are not compared"))
+    norms_a, norms_b = (
+        sum("batch_norm" in unit.kinds for unit in units) for units in (matching.a, matching.b)
+    )
+    for norms, others, has, lacks in ((norms_a, norms_b, "A", "B"), (norms_b, norms_a, "B", "A")):
+        if norms and not others:
             notes.append(
                 Note(f"{has} has batch norms and {lacks} has none: they may be folded into other layers")
             )

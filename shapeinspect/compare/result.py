@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from shapeinspect.ir import Model, Note
+from shapeinspect.plugin_api.loader import Refusal
 
 Status: TypeAlias = Literal["same", "differs", "only_a", "only_b", "ambiguous"]
 
@@ -115,47 +116,6 @@ class LayerPair:
 
 
 @dataclass(frozen=True, slots=True)
-class SizeMismatch:
-    """A key that both sides have, with two shapes.
-
-    Args:
-        key: the weight's name.
-        checkpoint: axes and lengths in the checkpoint.
-        model: axes and lengths in the model.
-    """
-
-    key: str
-    checkpoint: str
-    model: str
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """What ``load_state_dict(strict=True)`` refuses.
-
-    Args:
-        checkpoint: the source that is loaded.
-        model: the source that is loaded into.
-        missing: keys that the model has and the checkpoint has not.
-        unexpected: keys that the checkpoint has and the model has not.
-        mismatched: keys of two shapes.
-        causes: the likely causes, one sentence each.
-    """
-
-    checkpoint: str
-    model: str
-    missing: tuple[str, ...] = ()
-    unexpected: tuple[str, ...] = ()
-    mismatched: tuple[SizeMismatch, ...] = ()
-    causes: tuple[str, ...] = ()
-
-    @property
-    def refused(self) -> int:
-        """How many keys are refused."""
-        return len(self.missing) + len(self.unexpected) + len(self.mismatched)
-
-
-@dataclass(frozen=True, slots=True)
 class Comparison:
     """Two models side by side.
 
@@ -163,7 +123,7 @@ class Comparison:
         a: the first model.
         b: the second one.
         layers: in the order of the first model; those that only the second has at the end.
-        refusal: what loading one into the other refuses; None where nothing is loaded by key.
+        refusal: what loading one into the other refuses; None where their framework does not load by key.
         notes: what could not be compared, and why.
         valued: whether the numbers were compared.
     """

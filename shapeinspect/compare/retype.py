@@ -1,4 +1,4 @@
-"""A layer of which only names and shapes are known, seen as the kind that its partner is proven to be."""
+"""Treats a layer known only by names and shapes as its partner's proven kind."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from shapeinspect.layout.pattern import lengths, parse
 from shapeinspect.plugin_api.native import NativeTable
 
 
-def assume(unit: Unit, partner: Unit, table: NativeTable | None) -> Unit:
-    """Give a layer the layouts that it has if it is of its partner's kind.
+def retype(unit: Unit, partner: Unit, table: NativeTable | None) -> Unit:
+    """Give a layer the layouts that its weights have if it is of its partner's kind.
 
     Args:
-        unit: a layer whose kind is one of several, or of which nothing tells any.
+        unit: a layer whose kind is one of several candidates, or wholly unknown.
         partner: the layer that it was matched with, of a proven kind.
         table: what the unit's framework stores for a layer of each kind.
 
@@ -29,15 +29,15 @@ def assume(unit: Unit, partner: Unit, table: NativeTable | None) -> Unit:
     row = table.find(kind, partner.layer.attributes)
     if row is None:
         return unit
-    found: dict[str, Slot] = {}
+    slots: dict[str, Slot] = {}
     for name, slot in unit.slots.items():
         weight = slot.weight
         native = row.type.replace("{k}", str(len(weight.shape) - 2))
         cut = weight if slot.piece is not None else _bound(weight, native, partner, table)
         if cut is None:
             return unit
-        found.update({piece.slot: Slot(piece.slot, cut, piece) for piece in pieces(cut)} or {name: slot})
-    return replace(unit, slots=found)
+        slots.update({piece.slot: Slot(piece.slot, cut, piece) for piece in pieces(cut)} or {name: slot})
+    return replace(unit, slots=slots)
 
 
 def _bound(weight: Weight, native: str, partner: Unit, table: NativeTable) -> Weight | None:

@@ -14,7 +14,7 @@ from shapeinspect.compare.transforms import direct, to_common
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Layout
 from shapeinspect.layout.apply import to_common as move
-from shapeinspect.layout.pattern import parse
+from shapeinspect.layout.pattern import lengths_text, parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,28 +90,6 @@ def stored(slots: Sequence[Slot]) -> Stored:
         lengths_text(first.shape, first.piece.pattern) if first.piece else "",
         first.weight.dtype,
         to_common(first),
-    )
-
-
-def lengths_text(shape: Shape, pattern: str | None) -> str:
-    """Write a shape with its axes' letters.
-
-    Args:
-        shape: the lengths.
-        pattern: the axes, if they are proven.
-
-    Example:
-        >>> lengths_text((5, 7, 3, 11), "kh kw i o"), lengths_text((2, 3), None)
-        ('kh5 kw7 i3 o11', '2×3')
-    """
-    if not shape:
-        return "scalar"
-    if pattern is None:
-        return "×".join(map(str, shape))
-    labels = parse(pattern).labels
-    return " ".join(
-        str(length) if label == "1" else f"{label}{'' if label[-1].isalpha() else '='}{length}"
-        for label, length in zip(labels, shape, strict=True)
     )
 
 

@@ -187,3 +187,25 @@ def compose(pattern: Pattern, found: Mapping[str, Dim]) -> Shape:
         (6, 5)
     """
     return tuple(product(found[name] for name in axis) for axis in pattern.axes)
+
+
+def lengths_text(shape: Shape, pattern: str | None) -> str:
+    """Write a shape with its axes' letters.
+
+    Args:
+        shape: the lengths.
+        pattern: the axes, if they are proven.
+
+    Example:
+        >>> lengths_text((5, 7, 3, 11), "kh kw i o"), lengths_text((2, 3), None)
+        ('kh5 kw7 i3 o11', '2×3')
+    """
+    if not shape:
+        return "scalar"
+    if pattern is None:
+        return "×".join(map(str, shape))
+    labels = parse(pattern).labels
+    return " ".join(
+        str(length) if label == "1" else f"{label}{'' if label[-1].isalpha() else '='}{length}"
+        for label, length in zip(labels, shape, strict=True)
+    )

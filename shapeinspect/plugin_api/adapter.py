@@ -27,6 +27,9 @@ class Adapter(ABC):
     #: Its framework's ``shapeinspect.plugin_api.native.NativeTable`` as ``package.module:NAME``: what a layer
     #: of each kind stores there. One adapter of each framework names it; None in the others.
     native: str | None = None
+    #: Its framework's ``shapeinspect.plugin_api.loader.Loader`` as ``package.module:NAME``: what loading a
+    #: checkpoint by key refuses. One adapter of each such framework names it; None in the others.
+    loader: str | None = None
     #: Its ``shapeinspect.plugin_api.rerun.Debugger`` as ``package.module:NAME``, imported only when a call
     #: has failed; None where it has none.
     debugger: str | None = None

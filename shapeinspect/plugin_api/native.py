@@ -47,6 +47,10 @@ class NativeTable:
         at: the text of ``{at}`` and ``{layer}``: from the layer, whether it reads from the end,
             whether there are two directions, and how many layers there are.
         channels_last: whether a flatten of its images puts the channels last.
+        implied: what the framework always does where its layers have no such setting: kind, attribute and
+            value.
+        momentum_of_new: whether a batch norm's momentum is the weight of the new batch's statistics; else
+            it is that of the running average.
 
     Example:
         >>> NativeTable("f", ".", (), lambda *_: None, lambda *_: "").find("conv", {}) is None
@@ -59,6 +63,8 @@ class NativeTable:
     bind: Callable[[str, str, int, Mapping[str, int]], Layout | None]
     at: Callable[[int, bool, bool, int], str]
     channels_last: bool = False
+    implied: tuple[tuple[str, str, Any], ...] = ()
+    momentum_of_new: bool = False
 
     def find(self, kind: str, attributes: Mapping[str, Any]) -> NativeRow | None:
         """Return the row of a kind, or None if the framework has no such layer.

@@ -1,4 +1,4 @@
-"""A comparison as a page of text and as plain data: the verdict first, then what is not the same."""
+"""A comparison as text and as plain data: the verdict first, then what is not the same."""
 
 from __future__ import annotations
 
@@ -8,15 +8,9 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
 
-from shapeinspect.compare.result import (
-    Comparison,
-    LayerPair,
-    Refusal,
-    SettingPair,
-    Stored,
-    WeightPair,
-)
+from shapeinspect.compare.result import Comparison, LayerPair, SettingPair, Stored, WeightPair
 from shapeinspect.ir import Model
+from shapeinspect.plugin_api.loader import Refusal
 from shapeinspect.render.grid import Column, Line, draw, width
 from shapeinspect.text import printable
 
@@ -24,11 +18,14 @@ SCHEMA = 1
 
 _COLUMNS = (Column("layer", style="path", elastic=True), Column("what", style="kind"), Column("why"))
 
-#: How many keys of one sort are listed where not all of them are asked for.
+#: How many keys of one list are shown unless all are asked for.
 _MOST = 10
 
-#: How many weights of a layer that only one side has are listed.
+#: How many weights are listed of a layer that only one side has.
 _MOST_SLOTS = 3
+
+#: How many candidates of an ambiguous layer are listed.
+_MOST_CANDIDATES = 3
 
 _WIDEST_NAME = 34
 _GAPS = 4
@@ -46,60 +43,64 @@ _EVIDENCE = {
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """The rows of one layer: its names, then pairs of what and why."""
+    """The rows of one layer: its names, then pairs of a label and a text."""
 
     names: tuple[str, ...]
     rows: tuple[tuple[str, str], ...]
 
 
-def verdict(found: Comparison) -> str:
+def verdict(comparison: Comparison) -> str:
     """Write the result in one sentence.
 
     Args:
-        found: the comparison.
+        comparison: the comparison.
     """
-    total, same = len(found.layers), found.count("same")
+    total, same = len(comparison.layers), comparison.count("same")
     if not total:
         return "neither model has a layer to compare"
     counts = (
-        ("differs", "differ", found.count("differs")),
-        ("is only in A", "are only in A", found.count("only_a")),
-        ("is only in B", "are only in B", found.count("only_b")),
-        ("is ambiguous", "are ambiguous", found.count("ambiguous")),
+        ("differs", "differ", comparison.count("differs")),
+        ("is only in A", "are only in A", comparison.count("only_a")),
+        ("is only in B", "are only in B", comparison.count("only_b")),
+        ("is ambiguous", "are ambiguous", comparison.count("ambiguous")),
     )
-    others = ", ".join(f"{n} {one if n == 1 else many}" for one, many, n in counts if n)
-    if not others:
-        what = "the one layer is" if total == 1 else f"all {total:,} layers are"
-        numbers = ", and so are their numbers" if found.valued else ""
-        refused = found.refusal.refused if found.refusal is not None else 0
-        keys = f"; load_state_dict refuses {refused:,} key{'s' if refused > 1 else ''}" if refused else ""
-        return f"{what} the same{numbers}{keys}"
-    word, verb = ("layer" if total == 1 else "layers"), ("is" if same == 1 else "are")
-    return f"{same:,} of {total:,} {word} {verb} the same; {others}"
+    others = ", ".join(f"{n} {singular if n == 1 else plural}" for singular, plural, n in counts if n)
+    if others:
+        noun, verb = ("layer" if total == 1 else "layers"), ("is" if same == 1 else "are")
+        return f"{same:,} of {total:,} {noun} {verb} the same; {others}"
+    subject = "the one layer is" if total == 1 else f"all {total:,} layers are"
+    numbers = ", and so are their numbers" if comparison.valued else ""
+    refusal = comparison.refusal
+    refused = f"; {refusal.call} refuses {_keys(refusal)}" if refusal is not None and refusal.refused else ""
+    return f"{subject} the same{numbers}{refused}"
 
 
-def diff_table(found: Comparison, limit: int, *, everything: bool = False) -> list[Line]:
+def _keys(refusal: Refusal) -> str:
+    return "1 key" if refusal.refused == 1 else f"{refusal.refused:,} keys"
+
+
+def diff_table(comparison: Comparison, limit: int, *, everything: bool = False) -> list[Line]:
     """Draw a comparison.
 
     Args:
-        found: the comparison.
+        comparison: the comparison.
         limit: terminal cells.
-        everything: whether to list what is the same, too, and every key.
+        everything: whether to list also what is the same, and every key.
     """
     lines: list[Line] = [
-        ((f"A  {printable(found.a.source)}", "heading"), (f"  {_origin(found.a)}", "dim")),
-        ((f"B  {printable(found.b.source)}", "heading"), (f"  {_origin(found.b)}", "dim")),
+        ((f"A  {printable(comparison.a.source)}", "heading"), (f"  {_origin(comparison.a)}", "dim")),
+        ((f"B  {printable(comparison.b.source)}", "heading"), (f"  {_origin(comparison.b)}", "dim")),
         (),
-        ((verdict(found), "heading"),),
+        ((verdict(comparison), "heading"),),
     ]
-    blocks = [_block(pair, everything) for pair in found.layers if everything or pair.status != "same"]
+    blocks = [_block(pair, everything) for pair in comparison.layers if everything or pair.status != "same"]
     if blocks:
         lines += [(), *_grid(blocks if everything else _folded(blocks), limit)]
-    if found.refusal is not None and found.refusal.refused:
-        lines += [(), *_refused(found.refusal, limit, everything)]
-    if found.notes:
+    if comparison.refusal is not None and comparison.refusal.refused:
+        lines += [(), *_refused(comparison.refusal, limit, everything)]
+    if comparison.notes:
         lines.append(())
-    for note in found.notes:
+    for note in comparison.notes:
         lines += _hanging("note  ", note.text, limit, "note")
     return lines
 
@@ -111,36 +112,45 @@ def _origin(model: Model) -> str:
 
 
 def _block(pair: LayerPair, everything: bool) -> _Block:
-    a, b = (None if path is None else printable(path or "(the model)") for path in (pair.a, pair.b))
-    names = (
-        (a, f"= {b}") if a is not None and b is not None and a != b else (a if a is not None else b or "",)
-    )
     kind = "" if pair.kind == "unknown" else f"{pair.kind}: "
     if pair.status in ("only_a", "only_b"):
-        listed = (
-            pair.weights if everything or len(pair.weights) <= _MOST_SLOTS + 1 else pair.weights[:_MOST_SLOTS]
-        )
-        held = ", ".join(_slot(weight) for weight in listed)
-        if len(listed) < len(pair.weights):
-            held += f" and {len(pair.weights) - len(listed)} more"
-        return _Block(names, (("only in A" if pair.status == "only_a" else "only in B", f"{kind}{held}"),))
+        label = "only in A" if pair.status == "only_a" else "only in B"
+        return _Block(_names(pair), ((label, kind + _slots(pair.weights, everything)),))
     if pair.others:
-        side = "B" if pair.a is not None else "A"
-        shown = ", ".join(printable(path) for path in pair.others[:3])
-        more = f" and {len(pair.others) - 3} more" if len(pair.others) > 3 else ""
-        fit = "fits" if len(pair.others) == 1 else "fit equally well"
-        return _Block(names, (("ambiguous", f"{kind}{shown}{more} of {side} {fit}"),))
+        return _Block(_names(pair), (("ambiguous", kind + _candidates(pair)),))
     rows = [("kind", text) for text in pair.why]
     if everything:
-        rows = [
-            (pair.status, f"{kind}{_EVIDENCE.get(pair.evidence or '', '')}"),
-            *(("kind", text) for text in pair.why),
-        ]
+        rows.insert(0, (pair.status, kind + (_EVIDENCE[pair.evidence] if pair.evidence else "")))
     for weight in pair.weights:
         if everything or weight.status != "same":
             rows += _weight(weight, everything)
     rows += [(setting.name, _setting(setting)) for setting in pair.settings]
-    return _Block(names, tuple((what, printable(why)) for what, why in rows) or (("differs", ""),))
+    return _Block(_names(pair), tuple((label, printable(text)) for label, text in rows) or (("differs", ""),))
+
+
+def _names(pair: LayerPair) -> tuple[str, ...]:
+    """Return the first model's path, and the second's where it is another."""
+    a, b = (None if path is None else printable(path or "(the model)") for path in (pair.a, pair.b))
+    if a is None or b is None or a == b:
+        return (a if a is not None else b or "",)
+    return a, f"= {b}"
+
+
+def _slots(weights: Sequence[WeightPair], everything: bool) -> str:
+    """List the weights of a layer that only one side has."""
+    listed = weights if everything or len(weights) <= _MOST_SLOTS + 1 else weights[:_MOST_SLOTS]
+    text = ", ".join(_slot(weight) for weight in listed)
+    return text + (f" and {len(weights) - len(listed)} more" if len(listed) < len(weights) else "")
+
+
+def _candidates(pair: LayerPair) -> str:
+    """List the layers of the other side that an ambiguous layer may be."""
+    other = "B" if pair.a is not None else "A"
+    listed = ", ".join(printable(path) for path in pair.others[:_MOST_CANDIDATES])
+    rest = len(pair.others) - _MOST_CANDIDATES
+    more = f" and {rest} more" if rest > 0 else ""
+    verb = "matches" if len(pair.others) == 1 else "match equally well"
+    return f"{listed}{more} of {other} {verb}"
 
 
 def _slot(weight: WeightPair) -> str:
@@ -156,7 +166,7 @@ def _weight(weight: WeightPair, everything: bool) -> list[tuple[str, str]]:
     if everything and weight.steps:
         texts.append("; ".join(weight.steps))
     texts = texts or ["the same"]
-    return [(slot if not place else "", text) for place, text in enumerate(texts)]
+    return [(slot if not index else "", text) for index, text in enumerate(texts)]
 
 
 def _setting(setting: SettingPair) -> str:
@@ -164,25 +174,25 @@ def _setting(setting: SettingPair) -> str:
 
 
 def _folded(blocks: Iterable[_Block]) -> list[_Block]:
-    """Put layers of which exactly the same is to be said into one block."""
-    like: dict[tuple[tuple[str, str], ...], list[_Block]] = {}
+    """Merge layers with exactly the same rows into one block."""
+    by_rows: dict[tuple[tuple[str, str], ...], list[_Block]] = {}
     for block in blocks:
-        like.setdefault(block.rows, []).append(block)
+        by_rows.setdefault(block.rows, []).append(block)
     return [
         same[0] if len(same) == 1 else _Block((*same[0].names, f"and {len(same) - 1} more"), rows)
-        for rows, same in like.items()
+        for rows, same in by_rows.items()
     ]
 
 
 def _grid(blocks: Sequence[_Block], limit: int) -> list[Line]:
     names = min(max(width(name) for block in blocks for name in block.names), max(_WIDEST_NAME, limit // 3))
-    what = max((width(row[0]) for block in blocks for row in block.rows), default=0)
-    room = max(limit - names - max(what, 4) - _GAPS, 20)
+    labels = max((width(label) for block in blocks for label, _ in block.rows), default=0)
+    room = max(limit - names - max(labels, 4) - _GAPS, 20)
     rows: list[list[str]] = []
     for block in blocks:
         texts: list[tuple[str, str]] = []
-        for label, why in block.rows:
-            pieces = wrap(why, room) or [""]
+        for label, text in block.rows:
+            pieces = wrap(text, room) or [""]
             texts.append((label, pieces[0]))
             texts += [("", piece) for piece in pieces[1:]]
         height = max(len(block.names), len(texts))
@@ -193,26 +203,19 @@ def _grid(blocks: Sequence[_Block], limit: int) -> list[Line]:
 
 
 def _refused(refusal: Refusal, limit: int, everything: bool) -> list[Line]:
-    keys = "1 key" if refusal.refused == 1 else f"{refusal.refused:,} keys"
     head = (
-        f"load_state_dict of {printable(refusal.checkpoint)} into {printable(refusal.model)} refuses {keys}"
+        f"{refusal.call} of {printable(refusal.checkpoint)} into {printable(refusal.model)} refuses "
+        f"{_keys(refusal)}"
     )
     lines: list[Line] = [((head, "heading"),)]
-    sorts = (
-        ("missing", refusal.missing),
-        ("unexpected", refusal.unexpected),
-        (
-            "size",
-            tuple(
-                f"{one.key}: {one.checkpoint} in the checkpoint, {one.model} in the model"
-                for one in refusal.mismatched
-            ),
-        ),
+    sizes = tuple(
+        f"{size.key}: {size.checkpoint} in the checkpoint, {size.model} in the model"
+        for size in refusal.mismatched
     )
-    for label, texts in sorts:
+    for label, texts in (("missing", refusal.missing), ("unexpected", refusal.unexpected), ("size", sizes)):
         shown = texts if everything else texts[:_MOST]
-        for place, text in enumerate(shown):
-            lines += _hanging(f"  {label if not place else '':<10}  ", text, limit, "path")
+        for index, text in enumerate(shown):
+            lines += _hanging(f"  {label if not index else '':<10}  ", text, limit, "path")
         if len(texts) > len(shown):
             lines.append(((f"  {'':<10}  and {len(texts) - len(shown):,} more (--all lists them)", "dim"),))
     for cause in refusal.causes:
@@ -223,29 +226,31 @@ def _refused(refusal: Refusal, limit: int, everything: bool) -> list[Line]:
 def _hanging(label: str, text: str, limit: int, style: str) -> list[Line]:
     pieces = wrap(printable(text), max(limit - len(label), 20), break_long_words=False) or [""]
     return [
-        ((label if not place else " " * len(label), "dim"), (piece, style))
-        for place, piece in enumerate(pieces)
+        ((label if not index else " " * len(label), "dim"), (piece, style))
+        for index, piece in enumerate(pieces)
     ]
 
 
-def to_dict(found: Comparison) -> dict[str, Any]:
-    """Return a comparison as dicts, lists, texts and numbers.
+def to_dict(comparison: Comparison) -> dict[str, Any]:
+    """Return a comparison as dicts, lists, strings and numbers.
 
     Args:
-        found: the comparison.
+        comparison: the comparison.
     """
-    counts = {status: found.count(status) for status in ("same", "differs", "only_a", "only_b", "ambiguous")}
+    counts = {
+        status: comparison.count(status) for status in ("same", "differs", "only_a", "only_b", "ambiguous")
+    }
     return {
         "schema": SCHEMA,
-        "a": _source(found.a),
-        "b": _source(found.b),
-        "same": found.same,
-        "verdict": verdict(found),
-        "values_compared": found.valued,
+        "a": _source(comparison.a),
+        "b": _source(comparison.b),
+        "same": comparison.same,
+        "verdict": verdict(comparison),
+        "values_compared": comparison.valued,
         "counts": counts,
-        "layers": [_layer(pair) for pair in found.layers],
-        "load_state_dict": _refusal_data(found.refusal),
-        "notes": [note.text for note in found.notes],
+        "layers": [_layer(pair) for pair in comparison.layers],
+        "loading": _refusal_data(comparison.refusal),
+        "notes": [note.text for note in comparison.notes],
     }
 
 
@@ -302,12 +307,14 @@ def _refusal_data(refusal: Refusal | None) -> dict[str, Any] | None:
     if refusal is None:
         return None
     return {
+        "call": refusal.call,
         "checkpoint": refusal.checkpoint,
         "model": refusal.model,
         "missing": list(refusal.missing),
         "unexpected": list(refusal.unexpected),
         "size_mismatches": [
-            {"key": one.key, "checkpoint": one.checkpoint, "model": one.model} for one in refusal.mismatched
+            {"key": size.key, "checkpoint": size.checkpoint, "model": size.model}
+            for size in refusal.mismatched
         ],
         "causes": list(refusal.causes),
     }

@@ -64,7 +64,8 @@ def test_the_data_say_the_same_as_the_page(
     assert {layer["matched_by"] for layer in found["layers"]} == {"name", "one left"}
     weight = next(layer for layer in found["layers"] if layer["a"] == "fc")["weights"][0]
     assert weight["a_to_b"] == ["o i -> o i"]
-    assert found["load_state_dict"]["missing"] == ["height.weight", "height.bias"]
+    assert found["loading"]["call"] == "load_state_dict"
+    assert found["loading"]["missing"] == ["height.weight", "height.bias"]
 
 
 def test_layers_with_the_same_to_say_are_folded(chain: Callable[..., Any]) -> None:

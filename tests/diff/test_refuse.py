@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import shapeinspect
-from shapeinspect.compare.result import Refusal
+from shapeinspect.plugin_api.loader import Refusal
 
 
 def _real(module: torch.nn.Module, state: dict[str, Any]) -> tuple[set[str], set[str], set[str]]:
@@ -80,7 +80,7 @@ def test_a_changed_head(saved: Callable[..., str]) -> None:
     found = _ours(saved(old), new)
     _same(found, _real(new, old.state_dict()))
     assert [(one.checkpoint, one.model) for one in found.mismatched] == [("o10 i7", "o4 i7"), ("o10", "o4")]
-    assert found.causes[0].startswith('only "2" has another number of outputs, 10 in the checkpoint and 4')
+    assert found.causes[0].startswith('only "2" differs in its number of outputs, 10 in the checkpoint and 4')
 
 
 def test_a_renamed_block(saved: Callable[..., str]) -> None:
@@ -112,7 +112,7 @@ def test_a_prefix_a_renamed_block_and_a_changed_head_at_once(saved: Callable[...
     assert [cause.split(" (from")[0].split(":")[0] for cause in found.causes] == [
         'the checkpoint\'s keys begin with "module."',
         '"layers" was renamed to "blocks"',
-        'only "fc" has another number of outputs, 10 in the checkpoint and 4 in the model',
+        'only "fc" differs in its number of outputs, 10 in the checkpoint and 4 in the model',
     ]
 
 

@@ -157,6 +157,9 @@ def test_an_image_that_nothing_names_is_flattened_in_an_unknown_order() -> None:
     module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(24, 5))
     found = shapeinspect.diff(shapeinspect.inspect(module, (1, 2, 4, 3)), model)
     assert [layer.status for layer in found.layers] == ["ambiguous"]
-    assert "the order of the input axis may differ" in found.layers[0].weights[0].why[0]
+    assert (
+        "the flatten order of A and B is not known: the input axes may differ in order"
+        in found.layers[0].weights[0].why[0]
+    )
     twin = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(24, 5))
     assert shapeinspect.diff(module, shapeinspect.inspect(twin, (1, 2, 4, 3))).same

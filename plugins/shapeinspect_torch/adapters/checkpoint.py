@@ -35,6 +35,7 @@ class TorchAdapter(Adapter):
     name = "torch"
     framework = "torch"
     native = "shapeinspect_torch.vocabulary.native:NATIVE"
+    loader = "shapeinspect_torch.checkpoints.loader:LOADER"
     formats = ("PyTorch (.pt .pth .bin .ckpt)", "TorchScript (.pt)", "a live state dict")
 
     def match(self, source: Source) -> int:

@@ -49,4 +49,14 @@ NATIVE = NativeTable(
     ),
     bind,
     _at,
+    implied=(
+        ("gru", "reset_after", True),
+        *(
+            (kind, attribute, function)
+            for kind in ("lstm", "gru", "lstm_cell", "gru_cell")
+            for attribute, function in (("cell_function", "tanh"), ("gate_function", "sigmoid"))
+        ),
+    ),
+    # Source: torch.nn.BatchNorm2d: x_new = (1 - momentum) * x + momentum * x_t.
+    momentum_of_new=True,
 )

@@ -1,4 +1,4 @@
-"""What ``load_state_dict`` would refuse, key by key, and the likely cause.
+"""What ``load_state_dict`` would refuse, key by key, and the likely causes.
 
 Source: ``Module._load_from_state_dict`` and ``Module.load_state_dict`` in torch/nn/modules/module.py.
 """
@@ -9,9 +9,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from shapeinspect.compare.result import LayerPair, Refusal, SizeMismatch
-from shapeinspect.compare.weights import lengths_text
 from shapeinspect.ir import Model, Weight
+from shapeinspect.layout.pattern import lengths_text
+from shapeinspect.plugin_api.loader import Loader, Refusal, SizeMismatch
 
 #: What wrappers put in front of every key, and who does it.
 _WRAPPERS = {
@@ -31,46 +31,37 @@ _WRAPPERS = {
 _TOLERATED = "num_batches_tracked"
 
 
-def refusal(checkpoint: Model, model: Model, pairs: Sequence[LayerPair], *, forward: bool) -> Refusal:
-    """Return what loading one model's keys into the other refuses.
+class LoadStateDict(Loader):
+    """Predicts ``Module.load_state_dict(strict=True)``."""
 
-    Args:
-        checkpoint: what is loaded.
-        model: what it is loaded into.
-        pairs: the layers that were paired.
-        forward: whether the checkpoint is the first side of these pairs.
-    """
-    have, want = _keys(checkpoint), _keys(model)
-    shapeless = {key for key, weight in have.items() if key in want and _fits(weight, want[key])}
-    mismatched = tuple(
-        SizeMismatch(key, _shape(have[key]), _shape(want[key]))
-        for key in want
-        if key in have and key not in shapeless
-    )
-    missing = tuple(key for key in want if key not in have and not key.endswith(f".{_TOLERATED}"))
-    unexpected = tuple(key for key in have if key not in want)
-    causes = _causes(have, want, pairs, forward=forward)
-    return Refusal(checkpoint.source, model.source, missing, unexpected, mismatched, causes)
+    def refusal(self, checkpoint: Model, model: Model, renamed: Sequence[tuple[str, str]]) -> Refusal:
+        """Return what it refuses, and the likely causes; see ``shapeinspect.plugin_api.loader.Loader``."""
+        have, want = _keys(checkpoint), _keys(model)
+        mismatched = tuple(
+            SizeMismatch(key, _shape(have[key]), _shape(want[key]))
+            for key in want
+            if key in have and not _fits(have[key], want[key])
+        )
+        missing = tuple(key for key in want if key not in have and not key.endswith(f".{_TOLERATED}"))
+        unexpected = tuple(key for key in have if key not in want)
+        causes = _causes(have, want, renamed)
+        return Refusal(
+            "load_state_dict", checkpoint.source, model.source, missing, unexpected, mismatched, causes
+        )
 
 
 def _causes(
-    have: Mapping[str, Weight], want: Mapping[str, Weight], pairs: Sequence[LayerPair], *, forward: bool
+    have: Mapping[str, Weight], want: Mapping[str, Weight], renamed: Sequence[tuple[str, str]]
 ) -> tuple[str, ...]:
     """Explain a prefix first, and then what is left without it."""
-    said, mine, theirs = _prefixed(have, want)
-    old = {key.removeprefix(mine): weight for key, weight in have.items()}
-    new = {key.removeprefix(theirs): weight for key, weight in want.items()}
+    texts, prefix_have, prefix_want = _prefixed(have, want)
+    old = {key.removeprefix(prefix_have): weight for key, weight in have.items()}
+    new = {key.removeprefix(prefix_want): weight for key, weight in want.items()}
     missing = [key for key in new if key not in old]
     changed = [(key, old[key], new[key]) for key in new if key in old and not _fits(old[key], new[key])]
-    names = [
-        (weight.a.names[0], weight.b.names[0]) if forward else (weight.b.names[0], weight.a.names[0])
-        for pair in pairs
-        for weight in pair.weights
-        if weight.a is not None and weight.b is not None
-    ]
-    moved = [(one.removeprefix(mine), other.removeprefix(theirs)) for one, other in names]
-    renamed = [(one, other) for one, other in moved if one not in new and other not in old]
-    return (*said, *_tied(missing, new, old), *_renamed(renamed), *_head(changed))
+    stripped = [(a.removeprefix(prefix_have), b.removeprefix(prefix_want)) for a, b in renamed]
+    unmatched = [(a, b) for a, b in stripped if a not in new and b not in old]
+    return (*texts, *_tied(missing, new, old), *_renamed(unmatched), *_head(changed))
 
 
 def _keys(model: Model) -> dict[str, Weight]:
@@ -88,37 +79,40 @@ def _shape(weight: Weight) -> str:
 
 def _prefixed(have: Mapping[str, Weight], want: Mapping[str, Weight]) -> tuple[list[str], str, str]:
     """Find a prefix that nearly all keys of one side have, and without which they are the other side's."""
-    found = _prefix(have, want)
-    if found:
-        fix = f"load {{k.removeprefix({found!r}): v for k, v in state_dict.items()}}"
-        text = f"the checkpoint's keys begin with \"{found}\"{_who(found)} and the model's do not: {fix}"
-        return [text], found, ""
-    found = _prefix(want, have)
-    if found:
-        fix = f"load {{{found!r} + k: v for k, v in state_dict.items()}}"
-        text = f"the model's keys begin with \"{found}\"{_who(found)} and the checkpoint's do not: {fix}"
-        return [text], "", found
+    prefix = _prefix(have, want)
+    if prefix:
+        fix = f"load {{k.removeprefix({prefix!r}): v for k, v in state_dict.items()}}"
+        text = (
+            f"the checkpoint's keys begin with \"{prefix}\"{_wrapper(prefix)} and the model's do not: {fix}"
+        )
+        return [text], prefix, ""
+    prefix = _prefix(want, have)
+    if prefix:
+        fix = f"load {{{prefix!r} + k: v for k, v in state_dict.items()}}"
+        text = (
+            f"the model's keys begin with \"{prefix}\"{_wrapper(prefix)} and the checkpoint's do not: {fix}"
+        )
+        return [text], "", prefix
     return [], "", ""
 
 
-def _who(prefix: str) -> str:
-    known = [who for name, who in _WRAPPERS.items() if prefix == name]
-    return f" (from {known[0]})" if known else ""
+def _wrapper(prefix: str) -> str:
+    return f" (from {_WRAPPERS[prefix]})" if prefix in _WRAPPERS else ""
 
 
 def _prefix(keys: Iterable[str], others: Mapping[str, Weight]) -> str:
     extra = [key for key in keys if key not in others]
-    leads: Counter[str] = Counter()
-    led: Counter[str] = Counter()
+    explained: Counter[str] = Counter()
+    with_prefix: Counter[str] = Counter()
     for key in extra:
         parts = key.split(".")
         for depth in range(1, min(len(parts), 5)):
-            lead = ".".join(parts[:depth]) + "."
-            led[lead] += 1
-            leads[lead] += key.removeprefix(lead) in others
-    best = max(leads, key=lambda lead: (leads[lead], -len(lead)), default="")
+            prefix = ".".join(parts[:depth]) + "."
+            with_prefix[prefix] += 1
+            explained[prefix] += key.removeprefix(prefix) in others
+    best = max(explained, key=lambda prefix: (explained[prefix], -len(prefix)), default="")
     # Most keys have it, and some of them are known without it; others may be renamed besides.
-    return best if best and leads[best] and led[best] * 2 > len(extra) else ""
+    return best if best and explained[best] and with_prefix[best] * 2 > len(extra) else ""
 
 
 def _tied(missing: Sequence[str], want: Mapping[str, Weight], have: Mapping[str, Weight]) -> Iterable[str]:
@@ -130,17 +124,17 @@ def _tied(missing: Sequence[str], want: Mapping[str, Weight], have: Mapping[str,
         storage = want[key].storage
         if storage is not None and storage in stores:
             yield (
-                f'"{key}" is tied to "{stores[storage]}", which the checkpoint has: it was saved once; '
-                "tie the weights after loading with strict=False"
+                f'"{key}" is tied to "{stores[storage]}", which the checkpoint has: the shared weight was '
+                "saved once; load with strict=False and tie the weights afterwards"
             )
 
 
-def _renamed(moved: Iterable[tuple[str, str]]) -> list[str]:
-    """Find what differs in the names of paired layers, and how many keys each renaming explains."""
-    counted = Counter(_change(old, new) for old, new in moved)
+def _renamed(keys: Iterable[tuple[str, str]]) -> list[str]:
+    """Find what differs in the keys of matched weights, and how many keys each renaming explains."""
+    counted = Counter(_change(old, new) for old, new in keys)
     return [
-        f'"{old}" was renamed to "{new}": {times} key{"s" if times > 1 else ""}'
-        for (old, new), times in counted.most_common(8)
+        f'"{old}" was renamed to "{new}": {count} key{"s" if count > 1 else ""}'
+        for (old, new), count in counted.most_common(8)
         if old and new
     ]
 
@@ -175,6 +169,9 @@ def _head(changed: Sequence[tuple[str, Weight, Weight]]) -> list[str]:
         return []
     before, after = sizes.pop()
     return [
-        f'only "{layers.pop()}" has another number of outputs, {before} in the checkpoint and {after} in the '
-        "model: a changed head; load the rest with strict=False after removing its keys"
+        f'only "{layers.pop()}" differs in its number of outputs, {before} in the checkpoint and {after} in '
+        "the model: a replaced head; remove its keys and load the rest with strict=False"
     ]
+
+
+LOADER = LoadStateDict()

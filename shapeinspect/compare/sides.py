@@ -1,0 +1,98 @@
+"""One side of a comparison: a model, and a layer with what its settings mean there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from shapeinspect.dims import Shape
+from shapeinspect.ir import Call, Layer, Model
+from shapeinspect.plugin_api.native import NativeTable
+
+
+@dataclass(frozen=True)
+class ModelSide:
+    """A model, and the table of its framework.
+
+    Args:
+        model: the model.
+        table: what its framework stores for a layer of each kind, and what it implies; None if unknown.
+    """
+
+    model: Model
+    table: NativeTable | None = None
+
+    @cached_property
+    def layers(self) -> Mapping[str, Layer]:
+        """The layers by path."""
+        return {layer.path: layer for layer in self.model.layers}
+
+    @cached_property
+    def calls(self) -> Mapping[str, Sequence[Call]]:
+        """The calls of each layer by its path."""
+        calls: dict[str, list[Call]] = {}
+        for call in self.model.calls:
+            calls.setdefault(call.layer, []).append(call)
+        return calls
+
+    def layer(self, layer: Layer) -> LayerSide:
+        """Return a layer of this model with the lengths of its first input.
+
+        Args:
+            layer: the layer.
+        """
+        call = next(iter(self.calls.get(layer.path, ())), None)
+        name = next((name for name in call.inputs if name), "") if call else ""
+        value = self.model.values.get(name)
+        return LayerSide(layer, self, _space(value.shape if value else None, layer))
+
+
+@dataclass(frozen=True)
+class LayerSide:
+    """A layer of one side.
+
+    Args:
+        layer: the layer.
+        side: its model.
+        space: the lengths of its input's spatial axes; None if they are not known.
+    """
+
+    layer: Layer
+    side: ModelSide
+    space: tuple[int, ...] | None = field(default=None)
+
+    @property
+    def framework(self) -> str:
+        """The framework whose conventions its settings follow."""
+        return self.side.model.framework
+
+    @property
+    def momentum_of_new(self) -> bool:
+        """Whether a momentum is the weight of the new batch; else it is that of the running average."""
+        return self.side.table is not None and self.side.table.momentum_of_new
+
+    def setting(self, name: str) -> Any:
+        """Return a setting, or what the framework implies where its layers have no such setting.
+
+        Args:
+            name: the attribute.
+        """
+        value = self.layer.attributes.get(name)
+        if value is None and self.side.table is not None:
+            key = (self.layer.kind, name)
+            value = next(
+                (v for kind, attribute, v in self.side.table.implied if (kind, attribute) == key), None
+            )
+        return value
+
+
+def _space(shape: Shape | None, layer: Layer) -> tuple[int, ...] | None:
+    rank = len(layer.attributes.get("kernel_size") or ())
+    if shape is None or not rank or len(shape) < rank + 2:
+        return None
+    last = layer.attributes.get("data_format") == "channels_last"
+    lengths = shape[-rank - 1 : -1] if last else shape[-rank:]
+    known = tuple(length for length in lengths if isinstance(length, int))
+    return known if len(known) == len(lengths) else None
