@@ -20,7 +20,8 @@ from shapeinspect.mismatch import Diagnosis, describe
 from shapeinspect.mismatch import diagnose as _diagnose
 from shapeinspect.mismatch.graph_rerun import fed_by, unchecked, walk_again, walked_model
 from shapeinspect.plugin_api.adapter import Adapter
-from shapeinspect.plugin_api.rerun import IN_NUMPY, Debugger, Recorded, Rerun, in_numpy
+from shapeinspect.plugin_api.numpy_text import IN_NUMPY, in_numpy
+from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
 from shapeinspect.sources.source import with_inputs
 
 #: Where an exception keeps its diagnosis.

@@ -12,7 +12,7 @@ def to_dict(diagnosis: Diagnosis | None) -> dict[str, Any]:
     """Return a diagnosis as ``--format json`` prints it.
 
     Args:
-        diagnosis: what was found, or None where everything fits.
+        diagnosis: the diagnosis, or None where everything fits.
 
     Example:
         >>> to_dict(None)

@@ -1,26 +1,38 @@
-"""What the facts of a failure tell of its cause before any fix has been tried."""
+"""The cause of a failure as its facts and shapes suggest it, for as long as no fix names another one."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 from shapeinspect.mismatch.loss_shapes import counts, is_loss, weights_of_classes
 from shapeinspect.mismatch.repairs.states import unfit
 from shapeinspect.mismatch.requirements import Problem, space_rank, wanted_masks, wanted_states
+from shapeinspect.plugin_api import facts
 from shapeinspect.plugin_api.rerun import Failure
 
-#: The causes that a fact alone tells.
-_OF_FACTS = {
-    "saved": "in-place",
-    "ragged": "ragged",
-    "divides": "groups",
-    "outputs": "several-outputs",
-    "inputs": "several-inputs",
-    "wants": "dtype",
-    "missing": "not-fed",
+#: The cause that a fact alone proves; empty where the shapes have to decide.
+_OF_FACTS: dict[type[Any], str | Callable[[Failure], str]] = {
+    facts.IndexOutside: lambda failure: "class-index" if is_loss(failure.layer) else "index-range",
+    facts.Indivisible: "groups",
+    facts.RaggedBatch: "ragged",
+    facts.SeveralOutputs: "several-outputs",
+    facts.SeveralInputs: "several-inputs",
+    facts.TupleGiven: "",
+    facts.Refusal: lambda failure: failure.fact.cause if isinstance(failure.fact, facts.Refusal) else "",
+    facts.OtherType: "dtype",
+    facts.NotFed: "not-fed",
+    facts.UndeclaredShape: "feed",
+    facts.Contradiction: "",
+    facts.OtherWeights: "state-dict",
+    facts.Overwritten: "in-place",
+    facts.OneValuePerChannel: "",
+    facts.RowsCompared: "",
+    facts.BatchedMatrices: "",
 }
 
-#: What is most likely wrong with a layer of a kind where nothing tells more.
+#: What is most likely wrong with a layer of a kind where nothing says more.
 _OF_KINDS = {
     "elementwise": "broadcast",
     "concat": "concat-axis",
@@ -38,33 +50,23 @@ _OF_KINDS = {
     "avg_pool": "too-small",
     "conv": "too-small",
 }
-#: How a formula says which number of axes it takes.
+#: How a formula says how many axes it takes.
 _AXES = re.compile(r"(\d+) axes")
 
 
-def plain_cause(failure: Failure, problem: Problem) -> str:
-    """Return the cause, a key of ``causes.CAUSES``, that holds as long as no fix names another one.
+def default_cause(failure: Failure, problem: Problem) -> str:
+    """Return the cause, a key of ``causes.CAUSES``, that holds for as long as no fix names another one.
 
     Args:
         failure: where the run ended.
-        problem: what did not fit there.
+        problem: what does not fit there.
     """
-    return _by_facts(failure) or _by_loss(failure, problem) or _by_shapes(failure, problem)
+    return _by_fact(failure) or _by_loss(failure, problem) or _by_shapes(failure, problem)
 
 
-def _by_facts(failure: Failure) -> str:
-    if "stored" in failure.facts:
-        return "state-dict"
-    if "takes" in failure.facts:
-        return str(failure.facts["takes"][0])
-    if failure.layer.kind == "input" and "declared" in failure.facts:
-        return "feed"
-    for fact, cause in _OF_FACTS.items():
-        if fact in failure.facts:
-            return cause
-    if "largest" in failure.facts:
-        return "class-index" if is_loss(failure.layer) else "index-range"
-    return ""
+def _by_fact(failure: Failure) -> str:
+    cause = "" if failure.fact is None else _OF_FACTS[type(failure.fact)]
+    return cause if isinstance(cause, str) else cause(failure)
 
 
 def _by_loss(failure: Failure, problem: Problem) -> str:
@@ -76,28 +78,35 @@ def _by_loss(failure: Failure, problem: Problem) -> str:
 
 
 def _by_shapes(failure: Failure, problem: Problem) -> str:
-    layer = failure.layer
-    if unfit(failure) or (wanted_states(layer, problem.shapes) and problem.demand is None):
+    layer, shapes = failure.layer, problem.shapes
+    if unfit(failure) or (wanted_states(layer, shapes) and problem.demand is None):
         return "state"
-    if any(problem.shapes[at] != shape for at, shape in wanted_masks(layer, problem.shapes).items()):
+    if any(shapes[operand] != shape for operand, shape in wanted_masks(layer, shapes).items()):
         return "mask"
-    axes = _AXES.match(problem.expected or "")
-    if axes and problem.shapes[0] is not None and len(problem.shapes[0]) != int(axes.group(1)):
+    if _of_other_rank(failure, problem):
         return "rank"
-    space = space_rank(layer.attributes)
-    if problem.expected is None and space and problem.shapes[0] and len(problem.shapes[0]) != space + 2:
-        return "rank"  # the formula takes a picture without a batch, which the framework does not
-    if layer.kind == "attention" and len({len(shape) for shape in problem.shapes[:3] if shape}) > 1:
+    if layer.kind == "attention" and len({len(shape) for shape in shapes[:3] if shape}) > 1:
         return "missing-axis"
     if problem.demand is not None:
         return "channels" if "conv" in layer.kind else "features"
-    if layer.kind == "elementwise" and _sized(problem):
+    if layer.kind == "elementwise" and _differ_in_space(problem):
         return "space"
     return _OF_KINDS.get(layer.kind, "unknown")
 
 
-def _sized(problem: Problem) -> bool:
-    """Tell whether two pictures differ in their heights and widths alone."""
+def _of_other_rank(failure: Failure, problem: Problem) -> bool:
+    """Tell whether the first operand has another number of axes than the layer takes."""
+    shape = problem.shapes[0] if problem.shapes else None
+    axes = _AXES.match(problem.expected or "")
+    if axes and shape is not None and len(shape) != int(axes.group(1)):
+        return True
+    # The formula accepts an image without a batch, which the framework does not.
+    space = space_rank(failure.layer.attributes)
+    return bool(problem.expected is None and space and shape and len(shape) != space + 2)
+
+
+def _differ_in_space(problem: Problem) -> bool:
+    """Tell whether two images differ in height and width only."""
     ranks = {len(shape) for shape in problem.shapes if shape is not None}
-    one, two = (*problem.shapes, None, None)[:2]
-    return ranks == {4} and one is not None and two is not None and one[:2] == two[:2]
+    a, b = (*problem.shapes, None, None)[:2]
+    return ranks == {4} and a is not None and b is not None and a[:2] == b[:2]

@@ -1,4 +1,4 @@
-"""Writes a diagnosis for people: what, expected, got, the way there, and what mends it."""
+"""Writes a diagnosis for people: what is wrong, expected, got, the calls that led there, and the fixes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from shapeinspect.mismatch.diagnose import Diagnosis
 from shapeinspect.mismatch.loss_shapes import counts, is_loss, weights_of_classes
 from shapeinspect.mismatch.repairs.states import unfit
 from shapeinspect.mismatch.requirements import channel_axis
+from shapeinspect.plugin_api.facts import Overwritten
 from shapeinspect.rules.rule import show
 from shapeinspect.text import printable
 
@@ -20,7 +21,7 @@ _WIDTH = 80
 _LABEL = 11
 #: What may stand before the first line: "shapeinspect: ".
 _BEFORE = 14
-#: Causes that no weight has to do with.
+#: Causes that have nothing to do with a weight.
 _WEIGHTLESS = frozenset({"batch-first", "length", "mask", "missing-axis", "state"})
 _REORDER = frozenset({"flatten", "reshape"})
 
@@ -29,7 +30,7 @@ def describe(diagnosis: Diagnosis) -> str:
     """Return the diagnosis as text of at most 80 columns, where names allow.
 
     Args:
-        diagnosis: what was found.
+        diagnosis: the diagnosis.
     """
     layer = diagnosis.layer
     kind = f" ({layer.kind})" if layer.kind not in ("module", "unknown") else f" ({layer.type})"
@@ -43,9 +44,9 @@ def describe(diagnosis: Diagnosis) -> str:
         break_on_hyphens=False,
     )
     lines[0] = lines[0][_BEFORE:]
-    for label, texts in _facts(diagnosis):
-        for at, text in enumerate(texts):
-            lines += _wrapped(label if at == 0 else "", text)
+    for label, texts in _rows(diagnosis):
+        for index, text in enumerate(texts):
+            lines += _wrapped(label if index == 0 else "", text)
     return "\n".join(lines)
 
 
@@ -54,7 +55,7 @@ def fitting(model: Model, unchecked: tuple[str, ...]) -> str:
 
     Args:
         model: the model, walked.
-        unchecked: the layers behind which nothing could be checked.
+        unchecked: the layers whose output is unknown, so that nothing behind them was checked.
     """
     lines = []
     for label, names in (("input", model.inputs), ("output", model.outputs)):
@@ -86,7 +87,7 @@ def _wrapped(label: str, text: str) -> list[str]:
     ) or [head.rstrip()]
 
 
-def _facts(diagnosis: Diagnosis) -> Iterator[tuple[str, list[str]]]:
+def _rows(diagnosis: Diagnosis) -> Iterator[tuple[str, list[str]]]:
     expected = _expected(diagnosis)
     if expected:
         yield "expected", expected
@@ -95,24 +96,25 @@ def _facts(diagnosis: Diagnosis) -> Iterator[tuple[str, list[str]]]:
         yield "got", got
     if diagnosis.failure.where:
         yield "at", [diagnosis.failure.where]
-    if diagnosis.failure.facts.get("hint"):
-        yield "hint", [diagnosis.failure.facts["hint"]]
-    way = list(_way(diagnosis))
-    if way:
-        yield "came by", _aligned(way)
+    fact = diagnosis.failure.fact
+    if isinstance(fact, Overwritten) and fact.hint:
+        yield "hint", [fact.hint]
+    calls = list(_calls(diagnosis))
+    if calls:
+        yield "came by", _aligned(calls)
     if diagnosis.fixes:
-        fixes = [f"{'' if at == 0 else 'or '}{tried.text}" for at, tried in enumerate(diagnosis.fixes)]
+        fixes = [f"{'' if index == 0 else 'or '}{tried.text}" for index, tried in enumerate(diagnosis.fixes)]
         yield "fix", fixes
         count = len(diagnosis.fixes)
-        passes = diagnosis.failure.facts.get("tried", "the whole call passes with it")
+        passes = diagnosis.failure.passes or "the whole call passes with it"
         yield "", [f"({'it was' if count == 1 else 'each was'} tried: {passes})"]
 
 
 def _expected(diagnosis: Diagnosis) -> list[str]:
     problem, layer = diagnosis.problem, diagnosis.layer
-    demand, said = problem.demand, fact_text.expected(diagnosis.failure)
-    if said is not None:
-        return said
+    demand, lines = problem.demand, fact_text.expected(diagnosis.failure)
+    if lines is not None:
+        return lines
     if is_loss(layer):
         return _targets(diagnosis)
     states = unfit(diagnosis.failure)
@@ -123,18 +125,18 @@ def _expected(diagnosis: Diagnosis) -> list[str]:
     if demand is None:
         return [problem.expected + tail] if problem.expected else [tail.strip()] if tail else []
     letter = _letter(layer, demand.axis, len(problem.shapes[0] or ()))
-    parts = _parts(diagnosis, demand.wanted)
-    return [f"{letter} = {demand.wanted}{tail}{parts}"]
+    factors = _factors(diagnosis, demand.wanted)
+    return [f"{letter} = {demand.wanted}{tail}{factors}"]
 
 
 def _targets(diagnosis: Diagnosis) -> list[str]:
-    """Say which targets fit the outputs that a loss was given."""
+    """Say which targets fit the outputs that the loss got."""
     shape = diagnosis.problem.shapes[0] if diagnosis.problem.shapes else None
     if not shape:
         return []
     targets = (*diagnosis.problem.shapes, None)[1]
     if diagnosis.cause == "batch-mixed" and targets:
-        return [f"outputs of {targets[0]} samples, as there are targets"]
+        return [f"outputs for {targets[0]} samples, one for each target"]
     samples = counts(diagnosis.problem.shapes)
     if samples:
         return [f"{samples[0]} targets, one for each sample"]
@@ -143,15 +145,15 @@ def _targets(diagnosis: Diagnosis) -> list[str]:
         return [f"a weight for each of {weighted[1]} classes; the loss has {weighted[0]} weights"]
     name = diagnosis.layer.type.lower().replace("_", "")
     if "ctc" in name:
-        return ["outputs of T N C, and one length for each of the N samples"]
+        return ["outputs of T N C, and a length for each of the N samples"]
     if "sparse" in name:
-        return [f"targets of {show(shape[:-1])}, a class number each"]
+        return [f"targets of {show(shape[:-1])}, a class index each"]
     if "binary" in name or "bce" in name or "entropy" not in name:
         return [f"targets of {show(shape)}, like the outputs"]
     if "categorical" in name:
         return [f"targets of {show(shape)}, one-hot"]
-    numbers = (*shape[:1], *shape[2:])
-    return [f"targets of {show(numbers)}, a class number each: axis 1 of {show(shape)} holds the classes"]
+    indices = (*shape[:1], *shape[2:])
+    return [f"targets of {show(indices)}, a class index each: axis 1 of {show(shape)} holds the classes"]
 
 
 def _letter(layer: Layer, axis: int, rank: int) -> str:
@@ -173,8 +175,8 @@ def _stored(weight: Weight) -> str:
     return show(weight.common_shape, weight.layout.common)
 
 
-def _parts(diagnosis: Diagnosis, wanted: int) -> str:
-    """Say how the expected number is made of channels and space, if a flatten made the one given."""
+def _factors(diagnosis: Diagnosis, wanted: int) -> str:
+    """Write the expected number as channels times space, where a flatten produced the one that came."""
     origin = _flattened(diagnosis)
     if origin is None or origin.shape is None or len(origin.shape) != 4:
         return ""
@@ -186,7 +188,7 @@ def _parts(diagnosis: Diagnosis, wanted: int) -> str:
 
 
 def _flattened(diagnosis: Diagnosis) -> Value | None:
-    """Return the value that was flattened into the first operand, or None."""
+    """Return the value that was flattened into the first operand; None for none."""
     if not diagnosis.failure.inputs:
         return None
     layers = {layer.path: layer for layer in diagnosis.model.layers}
@@ -202,9 +204,9 @@ def _flattened(diagnosis: Diagnosis) -> Value | None:
 def _got(diagnosis: Diagnosis) -> list[str]:
     demand, values = diagnosis.problem.demand, diagnosis.model.values
     shown = [_value(values[name]) for name in diagnosis.failure.inputs if name in values]
-    said = fact_text.came(diagnosis.failure, shown)
-    if said is not None:
-        return said
+    written = fact_text.got(diagnosis.failure, shown)
+    if written is not None:
+        return written
     states = unfit(diagnosis.failure)
     if states:
         return [" and ".join(f"{name} of {show(has)}" for name, _, has in states)]
@@ -230,7 +232,7 @@ def _names(axes: Axes | None, shape: Shape) -> str:
     return " ".join(name or "?" for name in axes)
 
 
-def _way(diagnosis: Diagnosis) -> Iterator[tuple[str, str, str]]:
+def _calls(diagnosis: Diagnosis) -> Iterator[tuple[str, str, str]]:
     model = diagnosis.model
     for name in model.inputs:
         if name in model.values:
@@ -239,11 +241,11 @@ def _way(diagnosis: Diagnosis) -> Iterator[tuple[str, str, str]]:
     if len(chain) < len(diagnosis.chain(10_000)):
         yield "…", "", ""
     for layer, call in chain:
-        made = [_value(model.values[name]) for name in call.outputs[:1] if name in model.values]
-        yield printable(layer.path, 60), layer.kind, "".join(made)
+        outputs = [_value(model.values[name]) for name in call.outputs[:1] if name in model.values]
+        yield printable(layer.path, 60), layer.kind, "".join(outputs)
 
 
 def _aligned(rows: Iterable[tuple[str, str, str]]) -> list[str]:
     table = list(rows)
-    widths = [min(max(len(row[at]) for row in table), 34) for at in range(2)]
+    widths = [min(max(len(row[column]) for row in table), 34) for column in range(2)]
     return [f"{path:<{widths[0]}}  {kind:<{widths[1]}}  {value}".rstrip() for path, kind, value in table]

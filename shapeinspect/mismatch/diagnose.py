@@ -10,26 +10,24 @@ from dataclasses import dataclass, replace
 from shapeinspect import infer, layout
 from shapeinspect.errors import ShapeInspectError
 from shapeinspect.ir import Call, Layer, Model, Value
-from shapeinspect.mismatch.default_cause import plain_cause
+from shapeinspect.mismatch.default_cause import default_cause
 from shapeinspect.mismatch.loss_shapes import is_loss
 from shapeinspect.mismatch.repairs.fix import Fix
 from shapeinspect.mismatch.repairs.pools import pooled
 from shapeinspect.mismatch.repairs.proposals import proposals
+from shapeinspect.mismatch.repairs.ranks import SETTINGS_FROM, SIZES_FROM
 from shapeinspect.mismatch.repairs.sizes import search
 from shapeinspect.mismatch.requirements import Problem, problem_of
-from shapeinspect.plugin_api.rerun import Change, Failure, OnInput, OnLayer, Rerun
+from shapeinspect.plugin_api.changes import Change, OnCall, OnInput, OnOperand, Wording
+from shapeinspect.plugin_api.rerun import Failure, Rerun
 
-#: A diagnosis takes no longer than this many seconds, nor more runs.
+#: A diagnosis takes at most so many seconds, and so many runs.
 _SECONDS = 4.0
 _RUNS = 160
-#: A run that imports so many modules tells nothing of how long the next one takes.
+#: A run that imports so many modules says nothing about how long the next one takes.
 _MODULES = 100
-#: So many fixes are shown.
+#: At most so many fixes are shown.
 _SHOWN = 3
-#: Settings whose spelling needs no place.
-_WHOLE = frozenset({"inplace", "strict", "padded", "parted", "targets"})
-#: From this rank on, a fix changes the model to suit an input that is arranged wrongly.
-_DOUBTFUL = 34
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ class Tried:
 
     Args:
         fix: what was tried.
-        text: what to write, in the framework's words.
+        text: what to write, in the framework's terms.
     """
 
     fix: Fix
@@ -47,15 +45,15 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What is known of a failure.
+    """What is known about a failure.
 
     Args:
         failure: where the run ended.
         model: everything up to there, with named axes and common layouts.
         problem: what does not fit.
-        cause: why, by its name in ``causes``.
+        cause: why, a key of ``causes.CAUSES``.
         fixes: the changes with which the whole model passes, the best first.
-        runs: how often the call was run again.
+        runs: how many times the call was run again.
     """
 
     failure: Failure
@@ -78,14 +76,14 @@ class Diagnosis:
         """
         layers = {layer.path: layer for layer in self.model.layers}
         wanted = {name for name in self.failure.inputs if name}
-        found: list[tuple[Layer, Call]] = []
+        chain: list[tuple[Layer, Call]] = []
         for call in reversed(self.model.calls):
             layer = layers.get(call.layer)
             if layer is None or layer.kind in ("module", "input") or not wanted.intersection(call.outputs):
                 continue
             wanted.update(name for name in call.inputs if name)
-            found.append((layer, call))
-        return tuple(reversed(found[:last]))
+            chain.append((layer, call))
+        return tuple(reversed(chain[:last]))
 
     def values(self) -> Mapping[str, Value]:
         """Return every value up to the failure, by name."""
@@ -93,7 +91,7 @@ class Diagnosis:
 
 
 def diagnose(rerun: Rerun) -> Diagnosis:
-    """Say why a call failed, and try what could mend it.
+    """Say why a call failed, and try what could fix it.
 
     Args:
         rerun: the failed call.
@@ -104,12 +102,12 @@ def diagnose(rerun: Rerun) -> Diagnosis:
     problem = replace(problem_of(failure), axes=axes)
     budget = _Budget(rerun)
     tried = _tried(rerun, failure, problem, budget)
-    cause = tried[0].fix.cause if tried else plain_cause(failure, problem)
+    cause = tried[0].fix.cause if tried else default_cause(failure, problem)
     return Diagnosis(failure, named, problem, cause, tried, budget.runs)
 
 
 class _SpentError(Exception):
-    """No more runs may be made."""
+    """The budget of runs and time is spent."""
 
 
 class _Budget:
@@ -122,7 +120,7 @@ class _Budget:
         self.runs = 0
 
     def attempt(self, changes: tuple[Change, ...]) -> Failure | None:
-        """Run the call again, unless too much was spent already."""
+        """Run the call again, unless the budget is spent."""
         begin, imported = time.monotonic(), len(sys.modules)
         # The next run may take as long as the longest so far.
         if self.runs >= _RUNS or begin + self._longest > self._end:
@@ -143,11 +141,11 @@ def _tried(rerun: Rerun, failure: Failure, problem: Problem, budget: _Budget) ->
     try:
         searched = False
         for fix in (*proposals(failure, problem), *pooled(failure)):
-            if fix.rank >= 30 and not searched:
+            if fix.rank >= SIZES_FROM and not searched:
                 searched = True
                 sized = None if found else search(rerun, problem, budget.attempt)
                 found += [] if sized is None else [sized]
-            if found and found[0].rank < _DOUBTFUL - 4 and fix.rank >= _DOUBTFUL:
+            if found and found[0].rank < SIZES_FROM and fix.rank >= SETTINGS_FROM:
                 break
             if found and fix.alone:
                 continue
@@ -165,30 +163,34 @@ def _tried(rerun: Rerun, failure: Failure, problem: Problem, budget: _Budget) ->
 
 
 def _text(rerun: Rerun, failure: Failure, fix: Fix) -> str:
-    parts = []
-    for change in fix.changes:
-        if isinstance(change, OnInput):
-            verb = "pass" if is_loss(failure.layer) else "feed"
-            said = rerun.spell(change, change.name)
-            parts.append(said if " = " in said else f"{verb} {said}")
-        elif isinstance(change, OnLayer) or not _WHOLE.isdisjoint(getattr(change, "attributes", ())):
-            parts.append(rerun.spell(change, ""))
-        else:
-            operand = getattr(change, "operand", None)
-            name = "x"
-            if operand is not None and operand < len(failure.inputs):
-                told = failure.facts.get("names") or ()
-                name = (told and told[operand]) or _name_of(failure, failure.inputs[operand])
-            where = failure.layer.path if getattr(change, "call", None) is None else None
-            place = (
-                f' before "{where}"' if operand is not None and where else f' in "{where}"' if where else ""
-            )
-            parts.append(rerun.spell(change, name) + place)
-    return ", ".join(parts)
+    parts = [_written(rerun, failure, change) for change in fix.wording or fix.changes]
+    return ", ".join(part for part in parts if part)
+
+
+def _written(rerun: Rerun, failure: Failure, change: Wording) -> str:
+    """Write one change, and where it is to be made."""
+    if isinstance(change, OnInput):
+        text = rerun.spell(change, change.name)
+        verb = "pass" if is_loss(failure.layer) else "feed"
+        return text if " = " in text else f"{verb} {text}"
+    if isinstance(change, OnCall):
+        return f'{rerun.spell(change, "x")} in "{failure.layer.path}"'
+    if not isinstance(change, OnOperand):
+        return rerun.spell(change, "")
+    if change.call is None:
+        inputs, path, names = failure.inputs, failure.layer.path, failure.names
+    else:
+        call = failure.model.calls[change.call]
+        inputs, path, names = call.inputs, call.layer, ()
+    name = "x"
+    if change.operand < len(inputs):
+        name = (names and names[change.operand]) or _name_of(failure, inputs[change.operand])
+    text = rerun.spell(change, name)
+    return f'{text} before "{path}"' if path else text
 
 
 def _name_of(failure: Failure, value: str) -> str:
-    """Call a value by its input's name, or by the layer that made it."""
+    """Call a value by its input's name, or by the layer that produced it."""
     if value in failure.model.inputs:
         return value
     for call in reversed(failure.model.calls):
@@ -200,10 +202,9 @@ def _name_of(failure: Failure, value: str) -> str:
 
 
 def _named(model: Model) -> Model:
-    """Name the axes as far as the calls prove them; a model that ends in the middle may stop that."""
+    """Name the axes as far as the calls prove them; a model that ends in the middle may prevent that."""
     try:
-        normal = layout.normalize(model)
-        found = infer.infer(normal)
+        inferred = infer.infer(layout.normalize(model))
     except (ShapeInspectError, ValueError, KeyError, IndexError, TypeError):
         return model
-    return replace(found, notes=())
+    return replace(inferred, notes=())

@@ -1,144 +1,199 @@
-"""What a diagnosis says where facts beyond the shapes tell what was expected, and what came."""
+"""What a diagnosis says was expected, and what it got, where a fact says more than the shapes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from functools import singledispatch
+from typing import Any
 
+from shapeinspect.plugin_api import facts
 from shapeinspect.plugin_api.rerun import Failure
 from shapeinspect.rules.rule import show
 
-_Facts: TypeAlias = "Mapping[str, Any]"
-
 
 def expected(failure: Failure) -> list[str] | None:
-    """Say what was expected, or None where only the shapes tell.
+    """Say what was expected, or None where only the shapes can say it.
 
     Args:
         failure: where the run ended.
     """
-    write = next((write for fact, write in _EXPECTED.items() if fact in failure.facts), None)
-    return None if write is None else write(failure)
+    return _expected(failure.fact, failure)
 
 
-def came(failure: Failure, shown: Sequence[str]) -> list[str] | None:
-    """Say what came instead, or None where only the shapes tell.
+def got(failure: Failure, shown: Sequence[str]) -> list[str] | None:
+    """Say what came instead, or None where only the shapes can say it.
 
     Args:
         failure: where the run ended.
         shown: the operands, as they are written.
     """
-    write = next((write for fact, write in _CAME.items() if fact in failure.facts), None)
-    return None if write is None else write(failure, shown)
+    return _got(failure.fact, failure, shown)
 
 
-def _divisor(failure: Failure) -> list[str]:
-    setting, wholes = failure.facts["divides"]
-    said = " and ".join(f"{name} = {whole}" for name, whole in wholes.items())
-    return [f"{setting} that divides {said}"]
+@singledispatch
+def _expected(fact: Any, failure: Failure) -> list[str] | None:
+    del fact, failure
+    return None
 
 
-def _absent(failure: Failure) -> list[str]:
+@singledispatch
+def _got(fact: Any, failure: Failure, shown: Sequence[str]) -> list[str] | None:
+    del fact, failure, shown
+    return None
+
+
+@_expected.register
+def _(fact: facts.IndexOutside, failure: Failure) -> list[str]:
+    del failure
+    return [f"indices from 0 to {fact.size - 1}: there are {fact.size} entries"]
+
+
+@_got.register
+def _(fact: facts.IndexOutside, failure: Failure, shown: Sequence[str]) -> list[str]:
+    del failure
+    outside = fact.largest if fact.largest >= fact.size else fact.smallest
+    return [f"{outside}, in {shown[-1]}" if shown else str(outside)]
+
+
+@_expected.register
+def _(fact: facts.Overwritten, failure: Failure) -> list[str]:
+    del failure
+    keeper = (
+        f"as {fact.saved_by} saved it for its gradient" if fact.saved_by else "as it was saved for a gradient"
+    )
+    line = f", at {fact.saved_at}" if fact.saved_at else ""
+    return [f"the tensor of {show(fact.shape)} {keeper}{line}"]
+
+
+@_got.register
+def _(fact: facts.Overwritten, failure: Failure, shown: Sequence[str]) -> list[str]:
+    del failure, shown
+    lines = []
+    if fact.wrote:
+        lines.append(f"another value: {fact.wrote} wrote into it")
+    elif fact.versions:
+        saved, now = fact.versions
+        lines.append(f"version {now} of it; version {saved} was saved")
+    if fact.weight:
+        lines.append(f'it is the weight "{fact.weight}"')
+    return lines
+
+
+@_expected.register
+def _(fact: facts.Indivisible, failure: Failure) -> list[str]:
+    del failure
+    lengths = " and ".join(f"{name} = {length}" for name, length in fact.lengths.items())
+    return [f"{fact.setting} that divides {lengths}"]
+
+
+@_got.register
+def _(fact: facts.Indivisible, failure: Failure, shown: Sequence[str]) -> list[str]:
+    del shown
+    return [f"{fact.setting} = {failure.layer.attributes[fact.setting]}"]
+
+
+@_expected.register
+def _(fact: facts.RaggedBatch, failure: Failure) -> list[str]:
+    del failure
+    return [f"samples of one shape, such as {show(fact.first)}"]
+
+
+@_got.register
+def _(fact: facts.RaggedBatch, failure: Failure, shown: Sequence[str]) -> list[str]:
+    del failure, shown
+    return [show(fact.other)]
+
+
+@_expected.register
+def _(fact: facts.SeveralInputs, failure: Failure) -> list[str]:
+    del failure
+    return [f"{len(fact.names)} arrays, one for each input: {', '.join(fact.names)}"]
+
+
+@_got.register
+def _(fact: facts.SeveralInputs, failure: Failure, shown: Sequence[str]) -> list[str]:
+    del fact, failure
+    return [f"one array of {shown[0]}"]
+
+
+@_expected.register
+def _(fact: facts.SeveralOutputs, failure: Failure) -> list[str]:
+    del failure
+    return [f"{len(fact.names)} targets, one for each output: {', '.join(fact.names)}"]
+
+
+@_got.register
+def _(fact: facts.SeveralOutputs, failure: Failure, shown: Sequence[str]) -> list[str]:
+    del fact, failure, shown
+    return ["1 target"]
+
+
+@_expected.register
+def _(fact: facts.Refusal, failure: Failure) -> list[str]:
+    del failure
+    return [fact.expected]
+
+
+@_expected.register
+def _(fact: facts.OtherType, failure: Failure) -> list[str]:
+    del failure
+    return [f"elements of type {fact.wants}"]
+
+
+@_got.register
+def _(fact: facts.OtherType, failure: Failure, shown: Sequence[str]) -> list[str]:
+    del failure, shown
+    return [fact.has]
+
+
+@_expected.register
+def _(fact: facts.NotFed, failure: Failure) -> list[str]:
     shapes = {name: value.shape or () for name, value in failure.model.values.items()}
-    missing = failure.facts["missing"].items()
-    return [f'"{name}" of shape {show(shapes[name])}, {kind}' for name, kind in missing]
+    return [f'"{name}" of shape {show(shapes[name])}, {dtype}' for name, dtype in fact.missing.items()]
 
 
-def _declared(failure: Failure) -> list[str]:
-    name = failure.facts.get("value", failure.inputs[0])
-    return [f'"{name}" of shape {show(failure.facts["declared"])}, as the model declares it']
+@_got.register
+def _(fact: facts.NotFed, failure: Failure, shown: Sequence[str]) -> list[str]:
+    del failure, shown
+    return [", ".join(f'"{name}"' for name in fact.fed) or "nothing"]
 
 
-def _in_place(failure: Failure) -> list[str]:
-    """Write the shape of a weight as its framework stores it."""
-    said = []
-    for path, stored in failure.facts["stored"]:
-        weights = {
-            weight.role: weight
-            for layer in failure.model.layers
-            if layer.path == path
-            for weight in layer.weights
-        }
-        for role, _ in stored:
+@_expected.register
+def _(fact: facts.UndeclaredShape, failure: Failure) -> list[str]:
+    return [f'"{failure.inputs[0]}" of shape {show(fact.declared)}, as the model declares it']
+
+
+@_expected.register
+def _(fact: facts.Contradiction, failure: Failure) -> list[str]:
+    del failure
+    return [f'"{fact.value}" of shape {show(fact.declared)}, as the model declares it']
+
+
+@_got.register
+def _(fact: facts.Contradiction, failure: Failure, shown: Sequence[str]) -> list[str]:
+    del failure
+    return [f"{show(fact.computed)}, computed from {' and '.join(shown)}"]
+
+
+@_expected.register
+def _(fact: facts.OtherWeights, failure: Failure) -> list[str]:
+    """Write the shape of each weight as its framework stores it."""
+    lines = []
+    for path, stored in fact.stored:
+        layer = next((layer for layer in failure.model.layers if layer.path == path), None)
+        weights = {weight.role: weight for weight in layer.weights} if layer is not None else {}
+        for role, _shape in stored:
             if role in weights:
                 layout = weights[role].layout
                 shape = show(weights[role].shape, "" if layout is None else layout.native)
-                said.append(f'"{path}.{role}" of {shape}')
-    return said
+                lines.append(f'"{path}.{role}" of {shape}')
+    return lines
 
 
-def _saved(failure: Failure) -> list[str]:
-    """Say who keeps the tensor for its gradient."""
-    name, line, shape = failure.facts["saved"]
-    keeper = f"as {name} saved it for its gradient" if name else "as it was saved for a gradient"
-    return [f"the tensor of {show(shape)} {keeper}{f', at {line}' if line else ''}"]
-
-
-def _overwritten(facts: _Facts) -> Iterator[str]:
-    """Say what became of it."""
-    if facts.get("wrote"):
-        yield f"another one: {facts['wrote']} wrote into it"
-    elif facts.get("versions"):
-        then, now = facts["versions"]
-        yield f"version {now} of it, and version {then} was saved"
-    if facts.get("weight"):
-        yield f'it is the weight "{facts["weight"]}"'
-
-
-def _index(failure: Failure, shown: Sequence[str]) -> list[str]:
-    facts = failure.facts
-    out = facts["largest"] if facts["largest"] >= facts["size"] else facts["smallest"]
-    return [f"{out}, in {shown[-1]}" if shown else str(out)]
-
-
-def _setting(failure: Failure, _shown: Sequence[str]) -> list[str]:
-    setting = failure.facts["divides"][0]
-    return [f"{setting} = {failure.layer.attributes[setting]}"]
-
-
-def _kept(failure: Failure, _shown: Sequence[str]) -> list[str]:
-    verb = "given" if "given" in failure.facts else "stored"
+@_got.register
+def _(fact: facts.OtherWeights, failure: Failure, shown: Sequence[str]) -> list[str]:
+    del failure, shown
+    verb = "given" if fact.given else "stored"
     return [
-        f'{show(shape)} {verb} for "{path}.{role}"'
-        for path, stored in failure.facts["stored"]
-        for role, shape in stored
+        f'{show(shape)} {verb} for "{path}.{role}"' for path, stored in fact.stored for role, shape in stored
     ]
-
-
-def _computed(failure: Failure, shown: Sequence[str]) -> list[str]:
-    return [f"{show(failure.facts['computed'])}, computed from {' and '.join(shown)}"]
-
-
-def _each(kind: str, names: Sequence[str], what: str) -> list[str]:
-    return [f"{len(names)} {kind}, one for each {what}: {', '.join(names)}"]
-
-
-#: The facts, the first that is known counts, and what writes down what was expected.
-_EXPECTED: dict[str, Callable[[Failure], list[str]]] = {
-    "largest": lambda failure: [
-        f"whole numbers from 0 to {failure.facts['size'] - 1}: there are {failure.facts['size']} of them"
-    ],
-    "saved": _saved,
-    "divides": _divisor,
-    "ragged": lambda failure: [f"samples of one shape, such as {show(failure.facts['ragged'][0])}"],
-    "inputs": lambda failure: _each("arrays", failure.facts["inputs"], "input"),
-    "outputs": lambda failure: _each("targets", failure.facts["outputs"], "output"),
-    "takes": lambda failure: [failure.facts["takes"][1]],
-    "wants": lambda failure: [f"numbers of type {failure.facts['wants']}"],
-    "missing": _absent,
-    "declared": _declared,
-    "stored": _in_place,
-}
-#: The same of what came.
-_CAME: dict[str, Callable[[Failure, Sequence[str]], list[str]]] = {
-    "largest": _index,
-    "saved": lambda failure, _shown: list(_overwritten(failure.facts)),
-    "divides": _setting,
-    "ragged": lambda failure, _shown: [show(failure.facts["ragged"][1])],
-    "inputs": lambda _failure, shown: [f"one array of {shown[0]}"],
-    "outputs": lambda _failure, _shown: ["1 target"],
-    "wants": lambda failure, _shown: [str(failure.facts["has"])],
-    "missing": lambda failure, _shown: [", ".join(f'"{name}"' for name in failure.facts["fed"]) or "nothing"],
-    "computed": _computed,
-    "stored": _kept,
-}

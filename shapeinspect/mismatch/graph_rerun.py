@@ -12,18 +12,19 @@ from shapeinspect.infer.settings import attributes_of, input_names, inputs_of
 from shapeinspect.ir import Call, Frozen, Layer, Model, Value
 from shapeinspect.mismatch.loss_shapes import is_loss, loss_fits
 from shapeinspect.mismatch.requirements import space_rank
-from shapeinspect.plugin_api.rerun import (
+from shapeinspect.plugin_api.changes import (
     Change,
-    Failure,
     OnCall,
+    OnDeclaration,
     OnInput,
     OnLayer,
     OnOperand,
-    Recorded,
-    Rerun,
     Step,
+    Wording,
     reshaped,
 )
+from shapeinspect.plugin_api.facts import Contradiction, IndexOutside, UndeclaredShape
+from shapeinspect.plugin_api.rerun import Failure, Recorded, Rerun
 from shapeinspect.rules import has_rule, output_shapes
 from shapeinspect.rules.rule import mismatch, show, unlike
 from shapeinspect.rules.shape_values import TARGETS, contents
@@ -137,37 +138,42 @@ class Walked(Rerun):
     def reproduce(self) -> bool:
         """Walk the graph as it is; fill in ``failure`` and tell whether it ends in one."""
         found = self._walk(())
-        if found is None and (self._recorded.refused or "at" in self._recorded.facts):
-            found = self._told()
+        if found is None and self._known_to_fail():
+            found = self._known_failure()
         if found is None:
             return False
         self.failure = found
         return True
 
-    def _told(self) -> Failure | None:
-        """Return the failure that only the numbers tell, or the framework itself."""
-        for at, call in enumerate(self._model.calls):
-            if call.layer == (self._recorded.refused or self._recorded.facts["at"]):
-                self._failed = at
+    def _known_to_fail(self) -> str:
+        """Return the layer that fails for another reason than its shapes, or an empty text."""
+        fact = self._recorded.fact
+        return self._recorded.refused or (fact.layer if isinstance(fact, IndexOutside) else "")
+
+    def _known_failure(self) -> Failure | None:
+        """Return the failure that the numbers alone, or the framework itself, can prove."""
+        for index, call in enumerate(self._model.calls):
+            if call.layer == self._known_to_fail():
+                self._failed = index
                 run = _Run({})
                 self._walk((), run)
-                run.done = list(self._model.calls[:at])
+                run.done = list(self._model.calls[:index])
                 layer = self._layers[call.layer]
                 failure = self._failure(layer, call, inputs_of(layer, call, run.shapes), run, "")
-                return replace(failure, facts=Frozen({**failure.facts, **self._recorded.facts}))
+                return replace(failure, fact=self._recorded.fact)
         return None
 
     def attempt(self, changes: Sequence[Change]) -> Failure | None:
         """Walk the graph with changes; see ``shapeinspect.plugin_api.rerun.Rerun``."""
-        if "at" in self._recorded.facts:
-            size, shift = self._recorded.facts["size"], 0
+        fact = self._recorded.fact
+        if isinstance(fact, IndexOutside) and fact.layer:
+            size, shift = fact.size, 0
             for change in changes:
                 if isinstance(change, OnLayer):
                     size = max((change.attributes.get(name, 0) for name in _SIZES), default=0)
                 for step, by in change.steps if isinstance(change, OnInput | OnOperand) else ():
                     shift += by if step == "shift" else 0
-            facts = self._recorded.facts
-            if facts["smallest"] + shift < 0 or facts["largest"] + shift >= size:
+            if not fact.fits(size, shift):
                 return self.failure
         steps = {
             step for change in changes if isinstance(change, OnInput | OnOperand) for step, _ in change.steps
@@ -180,12 +186,12 @@ class Walked(Rerun):
             return self.failure
         confirm, passes = self._recorded.confirm, ended is None and not self._recorded.refused
         # With other settings the layers behind follow, which the arithmetic does not know.
-        if confirm is not None and (ended is None or all(isinstance(one, OnLayer) for one in changes)):
+        if confirm is not None and (ended is None or all(isinstance(change, OnLayer) for change in changes)):
             taken = confirm(changes)
             passes = passes if taken is None else taken
         return None if passes else ended or self.failure
 
-    def spell(self, change: Change, name: str) -> str:
+    def spell(self, change: Wording, name: str) -> str:
         """Write a change in the words of the framework that recorded the graph."""
         return self._recorded.spell(change, name)
 
@@ -255,7 +261,8 @@ class Walked(Rerun):
         layer = Layer(name, "input", "input")
         failure = self._failure(layer, Call(name, (name,), ()), (fed,), run, "")
         model = replace(failure.model, calls=self._model.calls)
-        return replace(failure, model=model, facts=Frozen(declared=declared))
+        fact = UndeclaredShape(declared)
+        return replace(failure, model=model, fact=fact, declares=Frozen())
 
     def _given(
         self, at: int, layer: Layer, call: Call, run: _Run, changes: tuple[Change, ...]
@@ -310,8 +317,8 @@ class Walked(Rerun):
         """Compare what the model declares for a value with what its layer makes."""
         if not self._recorded.contract:
             return None
-        moved = any(not isinstance(change, OnCall) for change in changes)
-        agreed = [change.attributes.get("declared") for change in changes if isinstance(change, OnCall)]
+        moved = any(not isinstance(change, OnCall | OnDeclaration) for change in changes)
+        agreed = [change.shape for change in changes if isinstance(change, OnDeclaration)]
         for name, shape in zip(call.outputs, made, strict=False):
             value = self._model.values.get(name)
             if value is None or value.shape is None or shape is None or shape in agreed:
@@ -321,8 +328,8 @@ class Walked(Rerun):
             if len(value.shape) == len(shape) and not any(map(unlike, value.shape, shape)):
                 continue
             failure = self._failure(layer, call, inputs_of(layer, call, run.shapes), run, "")
-            facts = Frozen({"declared": value.shape, "computed": shape, "value": name})
-            return replace(failure, facts=facts)
+            fact = Contradiction(name, value.shape, shape)
+            return replace(failure, fact=fact, declares=Frozen())
         return None
 
     def _fill(self, call: Call, made: tuple[Shape | None, ...], run: _Run, changed: bool) -> None:
@@ -355,16 +362,14 @@ class Walked(Rerun):
             tuple(inputs),
             self._recorded.message or message,
             self._recorded.where or layer.origin,
-            facts=Frozen({**self._declares(run), **self._tried()}),
+            declares=self._declares(run),
+            passes=self._recorded.passes,
+            transposable=self._recorded.transposable,
         )
 
-    def _tried(self) -> Frozen[Any]:
-        """Return what is said to pass with a fix, where it is not the whole call."""
-        return Frozen({key: value for key, value in self._recorded.facts.items() if key == "tried"})
-
-    def _declares(self, run: _Run) -> Frozen[Any]:
+    def _declares(self, run: _Run) -> Frozen[Shape]:
         """Return the shapes that the model declares for its inputs, where others are fed."""
-        found: dict[str, tuple[Dim, ...]] = {}
+        found: dict[str, Shape] = {}
         for name in self._model.inputs:
             declared, fed = self._model.values[name].shape, run.shapes.get(name)
             if declared is None or fed is None or len(declared) != len(fed) or not known(fed):
@@ -373,7 +378,7 @@ class Walked(Rerun):
                 found[name] = tuple(
                     new if isinstance(new, int) else old for old, new in zip(fed, declared, strict=True)
                 )
-        return Frozen(declares=Frozen(found)) if found else Frozen()
+        return Frozen(found)
 
 
 def _with_weights(model: Model) -> Model:

@@ -1,4 +1,4 @@
-"""Which layers are losses, and which outputs and targets a loss takes."""
+"""Which layers are losses, and which outputs and targets a loss accepts."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def is_loss(layer: Layer) -> bool:
 
 
 def loss_fits(layer: Layer, shapes: tuple[Shape | None, ...]) -> None:
-    """Refuse outputs and targets that a loss does not take.
+    """Refuse outputs and targets that a loss does not accept together.
 
     Args:
-        layer: the loss, its type in the framework's spelling.
-        shapes: the outputs' and the targets' shape, with the batch; None for one that is not known.
+        layer: the loss, its type as the framework spells it.
+        shapes: the shapes of outputs and targets, with the batch; None for an unknown one.
 
     Raises:
-        ShapeMismatchError: if the two do not meet.
+        ShapeMismatchError: if the two do not fit.
 
     Source: ``keras.losses`` and ``keras.ops.categorical_crossentropy``, which compare the shapes of
     target and output; sparse ones take the target without the last axis, or with a last axis of 1.
@@ -56,10 +56,10 @@ def loss_fits(layer: Layer, shapes: tuple[Shape | None, ...]) -> None:
 
 
 def counts(shapes: Sequence[Shape | None]) -> tuple[int, int] | None:
-    """Return how many outputs and how many targets there are, where these are not equally many.
+    """Return how many outputs and how many targets there are, where the two numbers differ.
 
     Args:
-        shapes: the outputs' and the targets' shape.
+        shapes: the shapes of outputs and targets.
 
     Example:
         >>> counts(((100, 3), (90,)))
@@ -67,13 +67,14 @@ def counts(shapes: Sequence[Shape | None]) -> tuple[int, int] | None:
     """
     if len(shapes) < 2 or not shapes[0] or not shapes[1]:
         return None
-    one, other = shapes[0][0], shapes[1][0]
-    known = isinstance(one, int) and isinstance(other, int)
-    return (int(one), int(other)) if known and one != other else None  # type: ignore[arg-type]  # both are numbers
+    outputs, targets = shapes[0][0], shapes[1][0]
+    if isinstance(outputs, int) and isinstance(targets, int) and outputs != targets:
+        return int(outputs), int(targets)
+    return None
 
 
 def weights_of_classes(failure: Failure) -> tuple[int, int] | None:
-    """Return how many classes a loss has weights for, and how many there are, where the two differ.
+    """Return how many class weights a loss has, and how many classes there are, where the two differ.
 
     Args:
         failure: where the run ended.

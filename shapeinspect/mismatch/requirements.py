@@ -1,4 +1,4 @@
-"""What the failed layer demands of its input, and what it was given: axis by axis where that can be said."""
+"""What the failed layer requires of its inputs, and what it got: axis by axis where that is known."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _WINDOWS = ("kernel_size", "output_size")
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """One axis of one operand that has another length than the layer's settings fix.
+    """An axis of an operand whose length differs from the one that the layer's settings fix.
 
     Args:
         operand: which input.
@@ -58,8 +58,8 @@ class Problem:
 
     Args:
         expected: what the layer takes.
-        got: what it was given.
-        demand: the one axis that differs, where it is one.
+        got: what it got.
+        demand: the axis that differs, where it is a single one.
         shapes: the shapes of the operands; None where not even the rank is known.
         axes: the roles of the operands' axes, as far as the calls before prove them.
     """
@@ -72,7 +72,7 @@ class Problem:
 
 
 def problem_of(failure: Failure) -> Problem:
-    """Compare what the failed layer takes with what it was given.
+    """Compare what the failed layer takes with what it got.
 
     Args:
         failure: where the run ended.
@@ -87,32 +87,32 @@ def problem_of(failure: Failure) -> Problem:
         output_shapes(layer.kind, layer.attributes, shapes)
     except ShapeMismatchError as error:
         expected, got = error.expected, error.got
-    if demand is None and (said := _operand_expected(layer, shapes)) is not None:
-        expected, got = said, None
+    if demand is None and (text := _operand_expected(layer, shapes)) is not None:
+        expected, got = text, None
     return Problem(expected, got, demand, shapes)
 
 
 def _operand_expected(layer: Layer, shapes: tuple[Shape | None, ...]) -> str | None:
-    """Say what shape a state or a mask has to have, where one has another."""
+    """Say what shape a state or a mask needs, where it has another one."""
     cell = layer.kind.endswith("_cell")
     if layer.kind == "max_unpool" and len(shapes) > 1 and shapes[0] != shapes[1]:
-        return f"places of {shapes[0]}, the shape of what is unpooled"
+        return f"indices of {shapes[0]}, the shape of what is unpooled"
     ranks = [len(shape) for shape in shapes[:3] if shape]
     if layer.kind == "attention" and len(set(ranks)) > 1:
-        return f"as many axes of the query as of keys and values: {max(ranks)}"
-    for wanted, said in (
-        (wanted_states(layer, shapes), "state of {}: {}batch, hidden_size"),
-        (wanted_masks(layer, shapes), "mask of {}"),
+        return f"a query with as many axes as keys and values: {max(ranks)}"
+    depth = "" if cell else "num_layers·directions, "
+    for wanted, text in (
+        (wanted_states(layer, shapes), f"a state of {{}}: {depth}batch, hidden_size"),
+        (wanted_masks(layer, shapes), "a mask of {}"),
     ):
-        for at, shape in wanted.items():
-            if shapes[at] is not None and shapes[at] != shape:
-                depth = "" if cell else "num_layers·directions, "
-                return "a " + said.format(shape, depth)
+        for operand, shape in wanted.items():
+            if shapes[operand] is not None and shapes[operand] != shape:
+                return text.format(shape)
     return None
 
 
 def demand_of(layer: Layer, shapes: tuple[Shape | None, ...]) -> Demand | None:
-    """Return the axis whose length the layer's settings fix and its input does not have.
+    """Return the axis whose length the layer's settings fix, and on which its input differs.
 
     Args:
         layer: the layer.
@@ -158,7 +158,7 @@ def lengths_of(failure: Failure, name: str) -> tuple[int, ...] | None:
 
 
 def is_stack(layer: Layer) -> bool:
-    """Tell whether a recurrent layer keeps the states of all its layers in one tensor, as torch's do.
+    """Tell whether a recurrent layer keeps the states of all its layers in one tensor, as PyTorch's do.
 
     Args:
         layer: the layer.
@@ -188,7 +188,7 @@ def wanted_states(layer: Layer, shapes: tuple[Shape | None, ...]) -> dict[int, t
         {1: (2, 7, 5)}
     """
     hidden, first = layer.attributes.get("hidden_size"), shapes[0] if shapes else None
-    if not isinstance(hidden, int) or not first or not all(isinstance(one, int) for one in first):
+    if not isinstance(hidden, int) or not first or not all(isinstance(length, int) for length in first):
         return {}
     if layer.kind in ("rnn_cell", "lstm_cell", "gru_cell"):
         states: tuple[Shape, ...] = ((*first[:-1], hidden),) * 2
@@ -200,9 +200,9 @@ def wanted_states(layer: Layer, shapes: tuple[Shape | None, ...]) -> dict[int, t
     else:
         return {}
     return {
-        at: tuple(one for one in state if isinstance(one, int))
-        for at, state in enumerate(states, start=1)
-        if at < len(shapes) and all(isinstance(one, int) for one in state)
+        operand: tuple(length for length in state if isinstance(length, int))
+        for operand, state in enumerate(states, start=1)
+        if operand < len(shapes) and all(isinstance(length, int) for length in state)
     }
 
 
@@ -229,15 +229,19 @@ def wanted_masks(layer: Layer, shapes: tuple[Shape | None, ...]) -> dict[int, tu
         return {}
     time = 1 if layer.attributes.get("batch_first") else 0
     batch, heads = query[1 - time], layer.attributes.get("num_heads")
-    found: dict[int, tuple[Any, ...]] = {}
-    for at, mask in enumerate(shapes[3:], 3):
+    wanted: dict[int, tuple[Any, ...]] = {}
+    for operand, mask in enumerate(shapes[3:], 3):
         if mask is not None and len(mask) == 2:
             fits = mask in ((query[time], key[time]), (batch, key[time]))
             rows = mask[0] if fits else batch if mask[0] == batch else query[time]
-            found[at] = (rows, key[time])
+            wanted[operand] = (rows, key[time])
         elif mask is not None and len(mask) == 3 and isinstance(heads, int) and isinstance(batch, int):
-            found[at] = (batch * heads, query[time], key[time])
-    return {at: shape for at, shape in found.items() if all(isinstance(one, int) for one in shape)}
+            wanted[operand] = (batch * heads, query[time], key[time])
+    return {
+        operand: shape
+        for operand, shape in wanted.items()
+        if all(isinstance(length, int) for length in shape)
+    }
 
 
 def space_rank(attributes: Mapping[str, Any]) -> int | None:

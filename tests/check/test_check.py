@@ -52,7 +52,7 @@ def test_what_does_not_hold_exits_with_1_and_says_so(check: Run) -> None:
 def test_an_input_that_does_not_fit_is_diagnosed_beside_them(check: Run) -> None:
     code, out, _ = check(LENET, "input = '1,1,28,28'\nexpect = ['params < 62k']")
     assert code == 1
-    assert "does not fit the input that the model declares" in " ".join(out.split())
+    assert "the array does not fit the declared input" in " ".join(out.split())
     assert out.splitlines()[-1] == "the expectation holds"
 
 

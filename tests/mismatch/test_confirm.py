@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras import layers
 
 from shapeinspect.ir import Frozen
-from shapeinspect.plugin_api.rerun import OnInput, OnLayer
+from shapeinspect.plugin_api.changes import OnInput, OnLayer
 from shapeinspect_keras.debug.confirm import Confirm
 from shapeinspect_keras.debug.refused_call import refuses
 

@@ -187,7 +187,7 @@ def test_of_a_backward_that_nobody_can_repeat_the_graph_names_who_saved() -> Non
     assert found is not None
     assert (found.cause, found.fixes, len(seen)) == ("in-place", (), 1)
     assert "the tensor of (3, 4) as sigmoid saved it" in noted(caught.value)
-    assert "version 1 of it, and version 0 was saved" in noted(caught.value)
+    assert "version 1 of it; version 0 was saved" in noted(caught.value)
     assert "with shapeinspect.debug(model)" in noted(caught.value).replace("\n              ", " ")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shapeinspect.plugin_api.rerun import Change, OnInput, OnLayer, reshaped
+from shapeinspect.plugin_api.changes import Change, OnInput, OnLayer, reshaped
 from shapeinspect_keras.tracing import graph as graphs
 from shapeinspect_keras.tracing.guard import untouched
 

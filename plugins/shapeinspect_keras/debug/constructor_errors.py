@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from shapeinspect.ir import Frozen, Layer, Model, Value
+from shapeinspect.plugin_api.changes import Change, OnLayer, OnTargets, PaddedBatch, Unstacked, Wording
+from shapeinspect.plugin_api.facts import Indivisible, RaggedBatch, SeveralInputs, SeveralOutputs
 from shapeinspect.plugin_api.frames import Place, constructor_arguments
-from shapeinspect.plugin_api.rerun import Change, Failure, OnCall, OnLayer, Rerun, Retried
+from shapeinspect.plugin_api.rerun import Failure, Rerun, Retried
 from shapeinspect_keras.tracing.guard import untouched
 from shapeinspect_keras.tracing.model import _everything
 from shapeinspect_keras.vocabulary.kinds import describe
@@ -41,10 +43,10 @@ def building(message: str, where: str | None, frames: Sequence[Place]) -> Rerun 
         name = str(given.get("name") or type(made).__name__)
         attributes = Frozen({new: given[old] for old, new in _NAMES.items()})
         layer = Layer(name, describe(type(made).__name__, given)[0], type(made).__name__, (name,), attributes)
-        divides = ("groups", Frozen(out_channels=given["filters"]))
-        facts = Frozen(divides=divides, tried="the layer can be built with it")
+        fact = Indivisible("groups", Frozen(out_channels=given["filters"]))
         model = Model("", "live", "keras", "keras-live", (layer,))
-        failure = Failure(model, layer, (), message, where, facts=facts)
+        passes = "the layer can be built with it"
+        failure = Failure(model, layer, (), message, where, fact=fact, passes=passes)
         return Retried(failure, functools.partial(_builds, type(made), given), _spell)
     return None
 
@@ -75,15 +77,15 @@ def batching(message: str, where: str | None) -> Rerun | None:
     layer = Layer("batch", "stack", "tf.data.Dataset.batch", ("batch",))
     values = {"sample": Value("sample", first), "sample:1": Value("sample:1", other)}
     model = Model("", "live", "tensorflow", "keras-live", (layer,), (), Frozen(values), tuple(values))
-    facts = Frozen(ragged=(first, other), tried="the two samples make a batch with it")
-    failure = Failure(model, layer, tuple(values), message, where, facts=facts)
+    fact, passes = RaggedBatch(first, other), "the two samples make a batch with it"
+    failure = Failure(model, layer, tuple(values), message, where, fact=fact, passes=passes)
     return Retried(failure, lambda changes: _pads((first, other), changes), _spell)
 
 
 def _pads(shapes: Sequence[tuple[int, ...]], changes: Sequence[Change]) -> bool:
     import tensorflow as tf
 
-    if not any(isinstance(change, OnCall) and change.attributes.get("padded") for change in changes):
+    if not any(isinstance(change, PaddedBatch) for change in changes):
         return False
     signature = tf.TensorSpec((None,) * len(shapes[0]), tf.bool)
     data = tf.data.Dataset.from_generator(
@@ -110,11 +112,11 @@ def several(model: Any, y: Any, message: str, where: str | None) -> Rerun | None
     layer = Layer("loss", "loss", "loss", ("loss",))
     values = {"y": Value("y", tuple(y.shape))}
     whole = Model(str(model.name), "live", "keras", "keras-live", (layer,), (), Frozen(values), ("y",))
-    facts = Frozen(outputs=names, tried="outputs and targets have the same structure with it")
-    failure = Failure(whole, layer, ("y",), message, where, facts=facts)
+    passed = "outputs and targets have the same structure with it"
+    failure = Failure(whole, layer, ("y",), message, where, fact=SeveralOutputs(names), passes=passed)
 
     def passes(changes: Sequence[Change]) -> bool:
-        given = [change.attributes["targets"] for change in changes if isinstance(change, OnCall)]
+        given = [change.names for change in changes if isinstance(change, OnTargets)]
         try:
             keras.tree.assert_same_structure(list(model.outputs), list(given[0]))
         except (ValueError, TypeError, IndexError):
@@ -144,11 +146,11 @@ def stacked(model: Any, x: Any, message: str, where: str | None) -> Rerun | None
     layer = Layer(names[0], "input", "input")
     values = {"x": Value("x", tuple(x.shape))}
     whole = Model(str(model.name), "live", "keras", "keras-live", (layer,), (), Frozen(values), ("x",))
-    facts = Frozen(inputs=names, tried="the model takes it")
-    failure = Failure(whole, layer, ("x",), message, where, facts=facts)
+    passed = "the model takes it"
+    failure = Failure(whole, layer, ("x",), message, where, fact=SeveralInputs(names), passes=passed)
 
     def passes(changes: Sequence[Change]) -> bool:
-        axis = next((one.attributes["parted"] for one in changes if isinstance(one, OnCall)), None)
+        axis = next((one.axis for one in changes if isinstance(one, Unstacked)), None)
         if axis is None or x.shape[axis] != len(names):
             return False
         part = keras.KerasTensor((*x.shape[:axis], *x.shape[axis + 1 :]), dtype=model.inputs[0].dtype)
@@ -162,16 +164,17 @@ def stacked(model: Any, x: Any, message: str, where: str | None) -> Rerun | None
     return Retried(failure, passes, _spell)
 
 
-def _spell(change: Change, name: str) -> str:
+def _spell(change: Wording, name: str) -> str:
     del name
-    if isinstance(change, OnCall):
-        if "parted" in change.attributes:
-            before = ":, " * change.attributes["parted"]
-            parts = [f"x[{before}{place}]" for place in range(min(change.attributes["count"], 3))]
-            more = ", …" if change.attributes["count"] > len(parts) else ""
-            return f"feed [{', '.join(parts)}{more}]"
-        targets = change.attributes.get("targets")
-        return f"y=[{', '.join(targets)}]" if targets else "padded_batch instead of batch"
+    if isinstance(change, Unstacked):
+        before = ":, " * change.axis
+        parts = [f"x[{before}{index}]" for index in range(min(change.count, 3))]
+        more = ", …" if change.count > len(parts) else ""
+        return f"feed [{', '.join(parts)}{more}]"
+    if isinstance(change, OnTargets):
+        return f"y=[{', '.join(change.names)}]"
+    if isinstance(change, PaddedBatch):
+        return "padded_batch instead of batch"
     if isinstance(change, OnLayer):
         own = {new: old for old, new in _NAMES.items()}
         said = ", ".join(f"{own.get(key, key)}={value}" for key, value in change.attributes.items())

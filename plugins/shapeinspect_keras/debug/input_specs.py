@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from shapeinspect.plugin_api.facts import Refusal
+
 #: Layers that say it only in their exceptions, and the fewest axes they take. Source: keras/src/layers, 3.15.
 _FEWEST = {"TimeDistributed": 3}
 
 
-def wanted(operation: Any, symbols: Sequence[Any]) -> tuple[str, str] | None:
+def wanted(operation: Any, symbols: Sequence[Any]) -> Refusal | None:
     """Say what a layer takes, if it takes no input of these forms; None where it says nothing against them.
-
-    The first word is the cause, as the core names it.
 
     Args:
         operation: the layer or operation.
@@ -27,18 +27,18 @@ def wanted(operation: Any, symbols: Sequence[Any]) -> tuple[str, str] | None:
     specs = keras.tree.flatten(getattr(operation, "input_spec", None) or ())
     for spec, rank in zip(specs, ranks, strict=False):
         if spec.ndim is not None and rank != spec.ndim and not spec.allow_last_axis_squeeze:
-            return "rank", f"{spec.ndim} axes"
+            return Refusal("rank", f"{spec.ndim} axes", spec.ndim)
         if spec.min_ndim is not None and rank < spec.min_ndim:
-            return "rank", f"at least {spec.min_ndim} axes"
+            return Refusal("rank", f"at least {spec.min_ndim} axes")
         if spec.max_ndim is not None and rank > spec.max_ndim:
-            return "rank", f"at most {spec.max_ndim} axes"
+            return Refusal("rank", f"at most {spec.max_ndim} axes")
     fewest = _FEWEST.get(type(operation).__name__)
     if fewest is not None and ranks and ranks[0] < fewest:
-        return "rank", f"at least {fewest} axes"
+        return Refusal("rank", f"at least {fewest} axes")
     return _batch(operation, symbols)
 
 
-def _batch(operation: Any, symbols: Sequence[Any]) -> tuple[str, str] | None:
+def _batch(operation: Any, symbols: Sequence[Any]) -> Refusal | None:
     """Say which batch a layer keeps states for from one call to the next."""
     states = getattr(operation, "states", None) if getattr(operation, "stateful", False) else None
     if not states or not symbols or not symbols[0].shape:
@@ -48,4 +48,4 @@ def _batch(operation: Any, symbols: Sequence[Any]) -> tuple[str, str] | None:
     kept = keras.tree.flatten(states)[0].shape[0]
     if kept == symbols[0].shape[0]:
         return None
-    return "stateful", f"a batch of {kept}, whose states it keeps (stateful=True)"
+    return Refusal("stateful", f"a batch of {kept}, whose states it keeps (stateful=True)")

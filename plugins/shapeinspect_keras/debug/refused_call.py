@@ -10,6 +10,7 @@ from typing import Any
 
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Call, Frozen, Layer, Model, Value
+from shapeinspect.plugin_api.facts import IndexOutside
 from shapeinspect.plugin_api.frames import passed_arguments, traceback_frames
 from shapeinspect.plugin_api.rerun import Recorded
 from shapeinspect.sources.source import Source
@@ -126,8 +127,7 @@ def of_words(model: Any, said: Said) -> Recorded | None:
     alone = of_call(layers[0], (symbol,), {}, said) if len(layers) == 1 else None
     if alone is None:
         return None
-    facts = Frozen({**alone.facts, "tried": "the layer itself takes it"})
-    return replace(alone, spell=Speller(data=True, shapes={}), facts=facts)
+    return replace(alone, spell=Speller(data=True, shapes={}), passes="the layer itself takes it")
 
 
 def _pointed(graph: Recorded, refused: _Refused) -> Recorded:
@@ -137,7 +137,7 @@ def _pointed(graph: Recorded, refused: _Refused) -> Recorded:
     paths = [layer.path for layer in graph.model.layers if layer.path.rpartition("/")[2] == name]
     if takes is None or len(paths) != 1:
         return graph
-    return replace(graph, refused=paths[0], facts=Frozen(takes=takes))
+    return replace(graph, refused=paths[0], fact=takes)
 
 
 def _symbolic(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -302,7 +302,7 @@ def _recorded(refused: _Refused, owner: Any, said: Said, data: bool) -> Recorded
         said.where,
         Speller(data, shapes),
         batched=True,
-        facts=Frozen(takes=takes) if takes else Frozen(),
+        fact=takes,
         refused=walk.paths[id(refused.operation)] if takes else "",
         confirm=redrawn,
     )
@@ -382,8 +382,7 @@ def _labelled(model: Any, x: Any, y: Any, said: Said) -> Recorded | None:
     if found is None or compared is None:
         return None
     numbers = [int(y.min()), int(y.max())] if hasattr(y, "min") else [0, int(found.group(1))]
-    facts = Frozen(largest=numbers[1], smallest=numbers[0], size=int(found.group(2)), at="loss")
-    return replace(compared, facts=facts)
+    return replace(compared, fact=IndexOutside(numbers[1], numbers[0], int(found.group(2)), "loss"))
 
 
 _INDEX = re.compile(r"indices\[.*?\] = (-?\d+) is not in \[0, (\d+)\)")
@@ -402,6 +401,6 @@ def _looked_up(model: Any, args: tuple[Any, ...], said: Said) -> Recorded | None
     path = next((one.path for one in inner.layers if one.attributes.get("num_embeddings") == size), None)
     if path is None:
         return None
-    facts = Frozen({"largest": index, "smallest": index, "size": size, "at": path})
+    fact = IndexOutside(index, index, size, path)
     fed: dict[str, Shape | None] = {}
-    return Recorded(inner, Frozen(fed), said.message, said.where, Speller(data=True, shapes=fed), facts=facts)
+    return Recorded(inner, Frozen(fed), said.message, said.where, Speller(data=True, shapes=fed), fact=fact)

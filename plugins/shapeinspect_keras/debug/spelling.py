@@ -6,7 +6,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shapeinspect.plugin_api.rerun import Change, OnCall, OnInput, OnLayer, OnOperand, Step, reshaped
+from shapeinspect.plugin_api.changes import (
+    FewerStates,
+    InsteadOf,
+    MoreSamples,
+    OnCall,
+    OnInput,
+    OnLayer,
+    OnOperand,
+    Step,
+    Wording,
+    reshaped,
+)
 
 _Write = Callable[[str, Any], str]
 
@@ -40,6 +51,10 @@ _LAYERS: dict[str, _Write] = {
     "resize": lambda _x, shape: f"keras.Input(shape={tuple(shape[1:])})",
     "crop": lambda x, shape: f"{x}[:, {', '.join(f':{length}' for length in shape[1:])}]",
     "interpolate_last": lambda x, space: f"layers.Resizing{space}({x})",
+    "adaptive_pool_last": lambda x, space: (
+        f"layers.GlobalAveragePooling{len(space)}D(keepdims=True)({x})" if set(space) == {1}
+        else f"layers.AdaptiveAveragePooling{len(space)}D({space})({x})"
+    ),
     "project_last": lambda x, given: (
         f"layers.Conv{given[2]}D({given[0]}, 1, strides={given[1]})({x})" if given[2]
         else f"layers.Dense({given[0]})({x})"
@@ -57,7 +72,7 @@ def after(step: Step, shape: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return the shape that a step makes of a symbol, whose batch may be open and stays.
 
     Args:
-        step: as for ``shapeinspect.plugin_api.rerun.reshaped``.
+        step: as for ``shapeinspect.plugin_api.changes.reshaped``.
         shape: the symbol's shape; None for an open length.
 
     Example:
@@ -80,7 +95,7 @@ class Speller:
     data: bool
     shapes: Mapping[str, Any]
 
-    def __call__(self, change: Change, name: str) -> str:
+    def __call__(self, change: Wording, name: str) -> str:
         """Write one change; see ``shapeinspect.plugin_api.rerun.Rerun.spell``."""
         if isinstance(change, OnInput | OnOperand):
             is_data = self.data and isinstance(change, OnInput)
@@ -91,7 +106,7 @@ class Speller:
                 name = write(name, given) if write is not None else f"{step} {given} of {name}"
             return name
         if not isinstance(change, OnLayer | OnCall):
-            return str(change)
+            return _sentence(change)
         if "sparse" in change.attributes:
             kind = (
                 "sparse_categorical_crossentropy"
@@ -125,3 +140,20 @@ class Speller:
             if isinstance(value, str)
             else f"{_SETTINGS.get(key, key)}={value}"
         )
+
+
+def _sentence(change: Wording) -> str:
+    """Write what needs no name of a tensor."""
+    if isinstance(change, InsteadOf):
+        name = "x"
+        for step, argument in change.steps:
+            name = _LAYERS[step](name, argument)
+        return f'{name.removesuffix("(x)")} in place of "{change.path}"'
+    if isinstance(change, MoreSamples):
+        return (
+            f"feed at least {change.count} samples a batch "
+            "(batch(drop_remainder=True) drops a smaller last one)"
+        )
+    if isinstance(change, FewerStates):
+        return f"cut the state to the batch, [:, :{change.batch}] (or batch(drop_remainder=True))"
+    return str(change)

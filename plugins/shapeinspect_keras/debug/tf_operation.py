@@ -60,12 +60,12 @@ def operation(error: BaseException, where: str | None) -> Recorded | None:
     layer = Layer(path, found.kind, found.name, parts, Frozen(found.attributes))
     call = Call(path, tuple(values), (f"{path}:0",))
     model = Model("", "live", "tensorflow", "keras-live", (layer,), (call,), Frozen(values))
-    facts = Frozen(tried="the operation itself passes with it")
+    passes = "the operation itself passes with it"
     spell = Speller(data=False, shapes={})
     # What Keras does inside of its own layers is not the user's to change.
     guessed = found.kind == "concat" and bool(found.scope)
     steps = frozenset() if (own or owner is None) and not guessed else frozenset({"none"})
-    return Recorded(model, Frozen(), str(error), where, spell, facts=facts, steps=steps)
+    return Recorded(model, Frozen(), str(error), where, spell, passes=passes, steps=steps)
 
 
 _COMPARED = re.compile(
@@ -87,8 +87,8 @@ def _comparison(found: re.Match[str], message: str, where: str | None) -> Record
     model = Model(
         "", "live", "keras", "keras-live", (layer,), (Call(name, tuple(values), ("",)),), Frozen(values)
     )
-    facts = Frozen(tried=f"the {'loss' if loss else 'metric'} takes it")
-    return Recorded(model, Frozen(), message, where, Speller(data=False, shapes={}), facts=facts)
+    passes = f"the {'loss' if loss else 'metric'} takes it"
+    return Recorded(model, Frozen(), message, where, Speller(data=False, shapes={}), passes=passes)
 
 
 def _lengths(text: str) -> Shape:

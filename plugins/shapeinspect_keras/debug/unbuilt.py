@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shapeinspect.plugin_api.rerun import Change, OnInput, OnLayer, OnOperand, Step
+from shapeinspect.plugin_api.changes import Change, OnInput, OnLayer, OnOperand, Step
 from shapeinspect_keras.debug.confirm import NAMES
 from shapeinspect_keras.debug.spelling import after
 from shapeinspect_keras.tracing import graph as graphs

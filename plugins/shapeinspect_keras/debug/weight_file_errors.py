@@ -8,8 +8,10 @@ from dataclasses import replace
 from types import FrameType
 from typing import Any
 
-from shapeinspect.ir import Frozen, Layer
-from shapeinspect.plugin_api.rerun import Change, Failure, OnCall, OnLayer, Rerun
+from shapeinspect.ir import Layer
+from shapeinspect.plugin_api.changes import Change, OnLayer, PartialLoad, TransposedWeight, Wording
+from shapeinspect.plugin_api.facts import OtherWeights
+from shapeinspect.plugin_api.rerun import Failure, Rerun
 from shapeinspect.sources.source import Source
 from shapeinspect_keras.debug.refused_call import Said
 from shapeinspect_keras.debug.spelling import Speller
@@ -83,30 +85,29 @@ class _Loading(Rerun):
         for layer in whole.layers:
             if layer.path.rpartition("/")[2] == name.rpartition("/")[2]:
                 stored = ((layer.path, ((role, self._stored),)),)
-                facts = Frozen({"stored": stored, **self._told(layer, role)})
-                self.failure = Failure(
-                    replace(whole, notes=()), layer, (), said.message, said.where, facts=facts
-                )
+                fact = OtherWeights(stored, self._given, self._transposed(layer, role))
+                passes = "the weight has the layer's shape with it" if self._given else ""
+                model = replace(whole, notes=())
+                self.failure = Failure(model, layer, (), said.message, said.where, fact=fact, passes=passes)
                 return True
         return False
 
-    def _told(self, layer: Layer, role: str) -> dict[str, Any]:
-        """Say which permutation of the axes fits, if torch's order is it, and what is tried."""
+    def _transposed(self, layer: Layer, role: str) -> tuple[int, ...] | None:
+        """Return the permutation with which a given weight fits, if its axes are in torch's order."""
         if not self._given:
-            return {}
+            return None
         have = next((one.shape for one in layer.weights if one.role == role), ())
         rank = len(self._stored)
         turn = (*range(2, rank), 1, 0)  # torch stores o i *k, Keras *k i o
         fits = rank >= 2 and tuple(self._stored[axis] for axis in turn) == tuple(have)
-        said = {"given": True, "tried": "the weight has the layer's shape with it"}
-        return {**said, "turned": turn} if fits and have != self._stored else said
+        return turn if fits and have != self._stored else None
 
     def attempt(self, changes: Sequence[Change]) -> Failure | None:
         """Build the layer anew with the changed settings, and compare its variable."""
         with untouched(_everything(self._model)):
             for change in changes:
-                if isinstance(change, OnCall):
-                    return None  # what differs is left out, or turned
+                if isinstance(change, PartialLoad | TransposedWeight):
+                    return None  # what differs is left out, or transposed
                 if isinstance(change, OnLayer) and self._fits(change):
                     return None
         return self.failure
@@ -128,17 +129,17 @@ class _Loading(Rerun):
         role = self._variable.rpartition("/")[2]
         return any(one.name == role and tuple(one.shape) == self._stored for one in new.weights)
 
-    def spell(self, change: Change, name: str) -> str:
+    def spell(self, change: Wording, name: str) -> str:
         """Write a change in Keras's words."""
-        if isinstance(change, OnCall) and "turned" in change.attributes:
+        if isinstance(change, TransposedWeight):
             role = self._variable.rpartition("/")[2]
-            turn = change.attributes["turned"]
-            return f"set {role}.T" if len(turn) == 2 else f"set np.transpose({role}, {turn})"
-        if isinstance(change, OnCall):
+            value = f"{role}.T" if len(change.axes) == 2 else f"np.transpose({role}, {change.axes})"
+            return f'set {value} in "{change.path}"'
+        if isinstance(change, PartialLoad):
             return "model.load_weights(path, skip_mismatch=True)"
         return Speller(data=True, shapes=self._declared(change))(change, name)
 
-    def _declared(self, change: Change) -> dict[str, Any]:
+    def _declared(self, change: Wording) -> dict[str, Any]:
         """Return the input shape of a model whose first layer has to take another width."""
         name = change.path.rpartition("/")[2] if isinstance(change, OnLayer) else ""
         layer = next((one for one in self._model._flatten_layers() if one.name == name), None)

@@ -11,18 +11,12 @@ from typing import Any
 
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Frozen
+from shapeinspect.plugin_api.changes import Change, OnInput, reshaped
 from shapeinspect.plugin_api.frames import in_packages, traceback_frames, user_line
-from shapeinspect.plugin_api.rerun import (
-    IN_NUMPY,
-    Change,
-    Debugger,
-    OnInput,
-    Recorded,
-    Rerun,
-    in_numpy,
-    reshaped,
-)
+from shapeinspect.plugin_api.numpy_text import IN_NUMPY
+from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
 from shapeinspect.sources.source import Source, from_path
+from shapeinspect_onnx.debug.spelling import spell
 
 #: The packages whose lines are not the user's.
 _PACKAGES = ("onnxruntime", "onnx", "shapeinspect_onnx")
@@ -85,8 +79,8 @@ def _run(session: Any, feed: dict[str, Any], message: str, where: str | None) ->
         return None
     fed = {name: tuple(value.shape) for name, value in feed.items() if hasattr(value, "shape")}
     found = _recorded(source, fed, message, where, contract=False)
-    facts = feeding.looked_up(message, feed, found.model)
-    return replace(found, facts=facts, confirm=functools.partial(runs_on_zeros, session, feed))
+    fact = feeding.looked_up(message, feed, found.model)
+    return replace(found, fact=fact, confirm=functools.partial(runs_on_zeros, session, feed))
 
 
 def _recorded(
@@ -99,11 +93,12 @@ def _recorded(
         Frozen(fed),
         message,
         where,
-        in_numpy,
+        spell,
         contract,
         refuses="shape",
         batched=True,
         steps=frozenset(IN_NUMPY),
+        transposable=True,
     )
 
 

@@ -8,7 +8,10 @@ from typing import Any
 
 from shapeinspect.dims import UNKNOWN, Shape
 from shapeinspect.ir import Frozen, Layer, Model, Value
-from shapeinspect.plugin_api.rerun import Change, Failure, OnInput, Rerun, Retried, in_numpy
+from shapeinspect.plugin_api.changes import Change, OnInput
+from shapeinspect.plugin_api.facts import Fact, IndexOutside, NotFed, OtherType
+from shapeinspect.plugin_api.rerun import Failure, Rerun, Retried
+from shapeinspect_onnx.debug.spelling import spell
 
 #: What onnxruntime calls the types of numbers, and NumPy.
 _TYPES = {
@@ -35,7 +38,7 @@ def retyped(session: Any, feed: Mapping[str, Any], message: str, where: str | No
         if wanted is None or value is None or not has or has == wanted:
             continue
         values = {name: Value(name, tuple(value.shape), has)}
-        facts = Frozen(wants=wanted, has=f"{has} in an array of {tuple(value.shape)}")
+        fact = OtherType(wanted, f"{has} in an array of {tuple(value.shape)}")
 
         def passes(changes: Sequence[Change]) -> bool:
             new = dict(feed)
@@ -44,7 +47,7 @@ def retyped(session: Any, feed: Mapping[str, Any], message: str, where: str | No
                     new[change.name] = feed[change.name].astype(change.steps[0][1])
             return runs(session, new)
 
-        return Retried(_refused(name, values, message, where, facts), passes, in_numpy)
+        return Retried(_refused(name, values, message, where, fact), passes, spell)
     return None
 
 
@@ -69,7 +72,7 @@ def missing(session: Any, feed: Mapping[str, Any], message: str, where: str | No
     types = {name: _TYPES[declared[name].type] for name in absent}
     values = {name: Value(name, shape) for name, shape in (fed | shapes).items()}
     named = _misnamed(declared, absent, feed)
-    facts = Frozen(missing=Frozen(types), fed=tuple(feed), named=named)
+    fact = NotFed(Frozen(types), tuple(feed), named)
 
     def passes(changes: Sequence[Change]) -> bool:
         new = {name: value for name, value in feed.items() if name in declared}
@@ -80,11 +83,11 @@ def missing(session: Any, feed: Mapping[str, Any], message: str, where: str | No
             new[change.name] = feed[given] if step == "named" else np.ones(given, types[change.name])
         return runs(session, new)
 
-    return Retried(_refused(absent[0], values, message, where, facts), passes, in_numpy)
+    return Retried(_refused(absent[0], values, message, where, fact), passes, spell)
 
 
-def looked_up(message: str, feed: Mapping[str, Any], model: Model) -> Frozen[Any]:
-    """Read which index is outside of which table; empty where the message is about something else.
+def looked_up(message: str, feed: Mapping[str, Any], model: Model) -> IndexOutside | None:
+    """Read which index is outside of which table; None where the message is about something else.
 
     Args:
         message: onnxruntime's words.
@@ -93,24 +96,22 @@ def looked_up(message: str, feed: Mapping[str, Any], model: Model) -> Frozen[Any
     """
     found = _INDEX.search(message)
     if found is None:
-        return Frozen()
+        return None
     index, size = int(found["index"]), int(found["size"])
     tables = [layer.path for layer in model.layers if layer.attributes.get("num_embeddings") == size]
     path = found["node"] if found["node"] in tables else next(iter(tables), None)
     if path is None:
-        return Frozen()
+        return None
     read = {name for call in model.calls if call.layer == path for name in call.inputs}
     numbers = [feed[name] for name in read if name in feed]
     largest = max((int(one.max()) for one in numbers if one.size), default=index)
     smallest = min((int(one.min()) for one in numbers if one.size), default=index)
-    return Frozen(largest=largest, smallest=smallest, size=size, at=path)
+    return IndexOutside(largest, smallest, size, path)
 
 
-def _refused(
-    name: str, values: Mapping[str, Value], message: str, where: str | None, facts: Frozen[Any]
-) -> Failure:
+def _refused(name: str, values: Mapping[str, Value], message: str, where: str | None, fact: Fact) -> Failure:
     model = Model("", "live", "onnx", "onnx", (), (), Frozen(values), tuple(values))
-    return Failure(model, Layer(name, "input", "input"), (name,), message, where, facts=facts)
+    return Failure(model, Layer(name, "input", "input"), (name,), message, where, fact=fact)
 
 
 def runs(session: Any, feed: Mapping[str, Any]) -> bool:

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import Any
 
-from shapeinspect.ir import Frozen, Layer, Model
-from shapeinspect.plugin_api.rerun import Change, Failure, Rerun
+from shapeinspect.ir import Layer, Model
+from shapeinspect.plugin_api.changes import Change, Wording
+from shapeinspect.plugin_api.facts import Overwritten
+from shapeinspect.plugin_api.rerun import Failure, Rerun
 from shapeinspect_torch.debug.in_place import InPlace
 from shapeinspect_torch.debug.replay import replay_of
 from shapeinspect_torch.debug.watch import calls_of
@@ -40,11 +42,11 @@ def overwritten(
     for frame, line in reversed(users):
         replay = replay_of(frame, line)
         found = None if replay is None else InPlace(message, replay=replay)
-        if found is not None and found.locate(where):
+        if found is not None and found.locate():
             return found
     for call in calls_of(model):
         found = InPlace(message, call=call)
-        if found.locate(where):
+        if found.locate():
             return found
     return _Told(message, where, frames, model)
 
@@ -65,23 +67,15 @@ class _Told(Rerun):
         )
         name = weight or saved_by or _plain((said and said["maker"]) or "") or "backward"
         layer = Layer(name.rpartition(".")[0] if weight else name, "unknown", saved_by or "backward")
-        facts = Frozen(
-            saved=(saved_by, None, shape),
-            versions=versions,
-            weight=weight,
-            failed=where,
-            hint=_HINT[bool(weight)],
-        )
-        self.failure = Failure(
-            Model("", "live", "torch", "torch-live"), layer, (), message, where, facts=facts
-        )
+        fact = Overwritten(shape, saved_by, versions=versions, weight=weight, hint=_HINT[bool(weight)])
+        self.failure = Failure(Model("", "live", "torch", "torch-live"), layer, (), message, where, fact=fact)
 
     def attempt(self, changes: Sequence[Change]) -> Failure | None:
         """Refuse: there is nothing to run."""
         del changes
         return self.failure
 
-    def spell(self, change: Change, name: str) -> str:
+    def spell(self, change: Wording, name: str) -> str:
         """Say nothing: there is no fix."""
         del change, name
         return ""

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from shapeinspect.ir import Frozen, Layer, Model, Value
+from shapeinspect.plugin_api.changes import Change, OnInput, OnLayer, PaddedBatch, Wording
+from shapeinspect.plugin_api.facts import Indivisible, RaggedBatch
 from shapeinspect.plugin_api.frames import Place, constructor_arguments, is_library
-from shapeinspect.plugin_api.rerun import Change, Failure, OnCall, OnInput, OnLayer, Rerun, Retried
+from shapeinspect.plugin_api.rerun import Failure, Rerun, Retried
 from shapeinspect_torch.tracing.recorder import PACKAGES
 from shapeinspect_torch.vocabulary.kinds import describe
 
@@ -44,18 +46,18 @@ def building(message: str, where: str | None, frames: Sequence[Place]) -> Rerun 
             continue
         given = {key: one for key, one in constructor_arguments(frame).items() if key != "device"}
         setting, wholes = row
-        lengths = {key: given.get(key) for key in wholes}
-        numbers = (given.get(setting), *lengths.values())
-        if not all(isinstance(one, int) and one > 0 for one in numbers):
+        lengths = {key: value for key in wholes if isinstance(value := given.get(key), int) and value > 0}
+        value = given.get(setting)
+        if len(lengths) < len(wholes) or not isinstance(value, int) or value <= 0:
             return None
         kind = describe(name, {})[0]
         path = _target(where) or name
         attributes = {**{key: one for key, one in given.items() if isinstance(one, (int, bool))}}
         layer = Layer(path, kind, name, (path,), Frozen(attributes))
-        facts = Frozen(divides=(setting, Frozen(lengths)), tried="the layer can be built with it")
-        failure = Failure(
-            Model("", "live", "torch", "torch-live", (layer,)), layer, (), message, where, facts=facts
-        )
+        fact = Indivisible(setting, Frozen(lengths))
+        model = Model("", "live", "torch", "torch-live", (layer,))
+        passes = "the layer can be built with it"
+        failure = Failure(model, layer, (), message, where, fact=fact, passes=passes)
         return Retried(failure, functools.partial(_builds, type(made), given), _spell)
     return None
 
@@ -101,8 +103,8 @@ def collating(message: str, where: str | None) -> Rerun | None:
     layer = Layer("stack", "stack", "torch.stack", ("stack",))
     values = {"sample": Value("sample", first), "sample:1": Value("sample:1", other)}
     model = Model("", "live", "torch", "torch-live", (layer,), (), Frozen(values), tuple(values))
-    facts = Frozen(ragged=(first, other), tried="the two samples make a batch with it")
-    failure = Failure(model, layer, tuple(values), message, where, facts=facts)
+    fact, passes = RaggedBatch(first, other), "the two samples make a batch with it"
+    failure = Failure(model, layer, tuple(values), message, where, fact=fact, passes=passes)
     return Retried(failure, lambda changes: _stacks((first, other), changes), _spell)
 
 
@@ -116,7 +118,7 @@ def _stacks(shapes: Sequence[tuple[int, ...]], changes: Sequence[Change]) -> boo
         for change in changes:
             if isinstance(change, OnInput) and change.steps[0][0] == "interpolate":
                 samples = [interpolate(one[None], size=change.steps[0][1])[0] for one in samples]
-            elif isinstance(change, OnCall) and change.attributes.get("padded"):
+            elif isinstance(change, PaddedBatch):
                 samples = list(pad_sequence(samples, batch_first=True))
         torch.stack(samples)
     except (RuntimeError, ValueError, NotImplementedError):
@@ -124,10 +126,10 @@ def _stacks(shapes: Sequence[tuple[int, ...]], changes: Sequence[Change]) -> boo
     return True
 
 
-def _spell(change: Change, name: str) -> str:
+def _spell(change: Wording, name: str) -> str:
     if isinstance(change, OnInput):
         return f"F.interpolate({name}[None], size={change.steps[0][1]})[0] for each {name}"
-    if isinstance(change, OnCall):
+    if isinstance(change, PaddedBatch):
         return "collate_fn=lambda samples: pad_sequence(samples, batch_first=True)"
     if isinstance(change, OnLayer):
         said = ", ".join(f"{key}={value}" for key, value in change.attributes.items())

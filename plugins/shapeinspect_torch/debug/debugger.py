@@ -9,7 +9,6 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from shapeinspect.errors import UsageError
-from shapeinspect.ir import Frozen
 from shapeinspect.plugin_api.frames import (
     Place,
     in_packages,
@@ -185,7 +184,7 @@ class _Place:
             values = failure.model.values
             shapes = [values[name].shape if name in values else None for name in failure.inputs]
             names = names_of(failure.layer.path, failure.layer.type, shapes, *place)
-            rerun.failure = replace(failure, facts=Frozen({**failure.facts, "names": names}))
+            rerun.failure = replace(failure, names=names)
         return rerun
 
     def looked_up(self) -> Rerun | None:

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from shapeinspect.plugin_api.rerun import Step, reshaped
+from shapeinspect.plugin_api.changes import Step, reshaped
 
 
 def stepped(tensor: Any, steps: tuple[Step, ...]) -> Any:
@@ -14,7 +14,7 @@ def stepped(tensor: Any, steps: tuple[Step, ...]) -> Any:
 
     Args:
         tensor: a tensor of the copy.
-        steps: see ``shapeinspect.plugin_api.rerun.reshaped``; ``contiguous`` besides.
+        steps: see ``shapeinspect.plugin_api.changes.reshaped``; ``contiguous`` besides.
 
     Raises:
         ValueError: if a step does not fit the tensor.

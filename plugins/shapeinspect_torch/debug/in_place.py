@@ -20,7 +20,9 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from shapeinspect.ir import Frozen, Layer, Model
-from shapeinspect.plugin_api.rerun import Change, Failure, OnCall, Rerun
+from shapeinspect.plugin_api import facts
+from shapeinspect.plugin_api.changes import Change, OutOfPlace, Wording
+from shapeinspect.plugin_api.rerun import Failure, Rerun
 from shapeinspect_torch.debug import source_edits as source
 from shapeinspect_torch.debug.replay import LOSS, Replay
 from shapeinspect_torch.tracing.guard import undisturbed
@@ -91,12 +93,8 @@ class InPlace(Rerun):
         self._numbers = self._count() <= _NUMBERS
         self.compared = False
 
-    def locate(self, where: str | None) -> bool:
-        """Find who saved and who wrote; tell whether that succeeded.
-
-        Args:
-            where: the user's line at which backward failed.
-        """
+    def locate(self) -> bool:
+        """Find who saved and who wrote; tell whether that succeeded."""
         first = self._run(self._statements)
         if not first.refused() and self._replay is not None and self._replay.again:
             self._statements = (*self._replay.statements, *self._replay.again)
@@ -112,27 +110,26 @@ class InPlace(Rerun):
         root = self._root(self._statements)
         nodes = walk(root)
         model = Model("", "live", "torch", "torch-live", tuple(_plain(node) for node in nodes))
-        facts = Frozen(
-            saved=(found.saved_by, _text(found.saved_at), found.shape),
-            wrote=found.write.function,
-            failed=where,
-        )
-        self.failure = Failure(model, layer, (), self._message, _text(found.write.site) or None, facts=facts)
         self._mend(found, seen.shadow)
+        edits = len(self._mends)
+        saved_at, where = _text(found.saved_at) or None, _text(found.write.site) or None
+        fact = facts.Overwritten(found.shape, found.saved_by, saved_at, found.write.function, edits=edits)
+        self.failure = Failure(model, layer, (), self._message, where, fact=fact)
         return True
 
     def attempt(self, changes: Sequence[Change]) -> Failure | None:
         """Take the fix that a number names: it was run when it was found."""
         for change in changes:
-            if isinstance(change, OnCall) and change.attributes.get("inplace", -1) in range(len(self._mends)):
+            if isinstance(change, OutOfPlace) and change.edit < len(self._mends):
                 return None
         return self.failure
 
-    def spell(self, change: Change, name: str) -> str:
+    def spell(self, change: Wording, name: str) -> str:
         """Write the statement out of place."""
         del name
-        number = change.attributes.get("inplace", -1) if isinstance(change, OnCall) else -1
-        return ", ".join(one.text for one in self._mends[number]) if 0 <= number < len(self._mends) else ""
+        return (
+            ", ".join(one.text for one in self._mends[change.edit]) if isinstance(change, OutOfPlace) else ""
+        )
 
     def _count(self) -> int:
         given = (self._replay.modules, self._replay.inputs) if self._replay is not None else self._call

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from shapeinspect.ir import Frozen
-from shapeinspect.plugin_api.rerun import Change, Failure, OnInput, OnLayer, OnOperand, Rerun
+from shapeinspect.plugin_api.changes import Change, OnInput, OnLayer, OnOperand, Wording
+from shapeinspect.plugin_api.facts import IndexOutside
+from shapeinspect.plugin_api.rerun import Failure, Rerun
 from shapeinspect_torch.debug.rerun import TorchRerun
 from shapeinspect_torch.tracing.module_tree import walk
 from shapeinspect_torch.tracing.pytree import tensors
@@ -44,17 +45,16 @@ class LargestIndex(Rerun):
         size, indices = found
         if not indices.numel():
             return False
-        largest, smallest = int(indices.max()), int(indices.min())
-        if smallest >= 0 and largest < size:
+        self._fact = IndexOutside(int(indices.max()), int(indices.min()), size)
+        if self._fact.fits(size, 0):
             return False
         whole, path = self._rerun.failure.model, self._path(inside)
         layer = next((layer for layer in whole.layers if layer.path == path), None)
         at = next((at for at, call in enumerate(whole.calls) if call.layer == path), None)
         if layer is None or at is None:
             return False
-        facts = Frozen({"largest": largest, "smallest": smallest, "size": size})
         model = replace(whole, calls=whole.calls[:at])
-        self.failure = Failure(model, layer, whole.calls[at].inputs, message, where, facts=facts)
+        self.failure = Failure(model, layer, whole.calls[at].inputs, message, where, fact=self._fact)
         self._rerun.fails_at(at)
         return True
 
@@ -65,17 +65,15 @@ class LargestIndex(Rerun):
 
     def attempt(self, changes: Sequence[Change]) -> Failure | None:
         """Run the call again; a table passes that holds the largest index, and no negative one."""
-        size, shift = self.failure.facts["size"], 0
+        size, shift = self._fact.size, 0
         for change in changes:
             if isinstance(change, OnLayer):
                 size = next((change.attributes[key] for key in _SIZES if key in change.attributes), size)
             for step in change.steps if isinstance(change, OnInput | OnOperand) else ():
                 shift += step[1] if step[0] == "shift" else 0
-        if self.failure.facts["smallest"] + shift < 0 or self.failure.facts["largest"] + shift >= size:
-            return self.failure
-        return self._rerun.attempt(changes)
+        return self._rerun.attempt(changes) if self._fact.fits(size, shift) else self.failure
 
-    def spell(self, change: Change, name: str) -> str:
+    def spell(self, change: Wording, name: str) -> str:
         """Write a change in torch's words."""
         return self._rerun.spell(change, name)
 

@@ -8,17 +8,28 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from shapeinspect.ir import Call, Frozen, Layer, Model
-from shapeinspect.plugin_api.frames import running_frames, user_place
-from shapeinspect.plugin_api.rerun import (
+from shapeinspect.plugin_api.changes import (
+    Around,
     Change,
     Evaluating,
-    Failure,
+    Exchanged,
     OnCall,
     OnInput,
     OnLayer,
     OnOperand,
-    Rerun,
+    Wording,
 )
+from shapeinspect.plugin_api.facts import (
+    BatchedMatrices,
+    Fact,
+    OneValuePerChannel,
+    OtherType,
+    Refusal,
+    RowsCompared,
+    TupleGiven,
+)
+from shapeinspect.plugin_api.frames import running_frames, user_place
+from shapeinspect.plugin_api.rerun import Failure, Rerun
 from shapeinspect.sources.source import Source
 from shapeinspect_torch.debug.edits import rebuild_layer, stepped
 from shapeinspect_torch.debug.spelling import spell
@@ -42,7 +53,15 @@ from shapeinspect_torch.tracing.trace import (
 #: How torch says that a dtype is not the one it takes.
 _OF_TYPES = re.compile(r"dtype|scalar type|Input type|should be the same")
 #: What containers that compare shapes themselves take where their first two inputs differ in width.
-_TAKEN = {"Transformer": ("features", "src and tgt of the same features, d_model on the last axis")}
+_TAKEN = {"Transformer": Refusal("features", "src and tgt of the same features, d_model on the last axis")}
+#: What is known of a call by the function that it is.
+_OF_FUNCTIONS: dict[str, Fact] = {
+    "bmm": BatchedMatrices(),
+    "cdist": RowsCompared(),
+    "pairwise_distance": RowsCompared(),
+}
+#: How torch says that a layer is given all outputs of another one, and that a norm has one value per channel.
+_OF_TUPLES, _OF_ONE = "not tuple", "more than 1"
 
 #: A line of the user's, and the module whose forward runs it.
 _Site = tuple[str, int, str]
@@ -127,7 +146,7 @@ class TorchRerun(Rerun):
             return None
         return self._found(trial) or self.failure
 
-    def spell(self, change: Change, name: str) -> str:
+    def spell(self, change: Wording, name: str) -> str:
         """Write a change in torch's words; see ``shapeinspect.plugin_api.rerun.Rerun``."""
         return spell(change, name, self.failure)
 
@@ -267,16 +286,13 @@ class TorchRerun(Rerun):
         self, at: int, name: str, args: Any, recorder: Recorder, changes: tuple[Change, ...]
     ) -> tuple[Any, Callable[[Any], Any]]:
         """Permute what a layer reads, and give back how its result is turned again."""
-        found = [change.attributes for change in changes if isinstance(change, OnCall)]
-        asked = found[0] if found and args and self._is_at(None, at, name, recorder) else {}
-        if "around" in asked:
-            axes = asked["around"]
-            back = tuple(axes.index(axis) for axis in range(len(axes)))
-            turned = stepped(args[0], (("permute", axes),))
-            return (turned, *args[1:]), lambda made: stepped(made, (("permute", back),))
-        if "swapped" in asked:
-            return (args[1], args[0], *args[2:]), lambda made: made
-        return args, lambda made: made
+        asked = next((change for change in changes if isinstance(change, Around | Exchanged)), None)
+        if asked is None or not args or not self._is_at(None, at, name, recorder):
+            return args, lambda outputs: outputs
+        if isinstance(asked, Exchanged):
+            return (args[1], args[0], *args[2:]), lambda outputs: outputs
+        turned, back = stepped(args[0], (("permute", asked.axes),)), asked.back
+        return (turned, *args[1:]), lambda outputs: stepped(outputs, (("permute", back),))
 
     def _again(
         self, at: int, name: str, args: Any, kwargs: Any, trial: _Trial, changes: tuple[Change, ...]
@@ -365,24 +381,21 @@ class TorchRerun(Rerun):
         draft = failure.layer
         values = {name: trial.recorder.values[name] for name in failure.inputs}
         model = Model("", "live", "torch", "torch-live", values=Frozen(values))
-        facts: Frozen[Any] = Frozen()
         root = trial.nodes[0].draft
         if draft is None:
             path = self.full_path(failure.scope, failure.scope == root.path)
             real = next((one.real for one in trial.nodes if one.draft.path == failure.scope), None)
             own = type(real).__name__ if type(real).__module__.startswith("torch.nn.") else ""
             widths = {shape[-1] for value in list(values.values())[:2] if (shape := value.shape)}
-            takes = _TAKEN.get(own) if len(widths) > 1 else None
-            facts = facts if takes is None else Frozen(takes=takes)
-            return Failure(model, Layer(path, "module", own), failure.inputs, str(trial.error), facts=facts)
+            layer = Layer(
+                path, "module", own, attributes=_order_of(real) if own.startswith("Transformer") else Frozen()
+            )
+            fact: Fact | None = _TAKEN.get(own) if len(widths) > 1 else None
+            return Failure(model, layer, failure.inputs, str(trial.error), fact=fact)
         path = self.full_path(draft.path, draft is root)
         layer = Layer(path, draft.kind, draft.type, tuple(path.split(".")), Frozen(draft.attributes))
-        if isinstance(trial.error, OtherTypeError):
-            error = trial.error
-            facts = Frozen(operand=error.operand, wants=error.wants, has=error.has)
-        elif isinstance(trial.error, NeedsIntegersError) and failure.inputs:
-            facts = Frozen(wants="int64", has=values[failure.inputs[0]].dtype)
-        return Failure(model, layer, failure.inputs, str(trial.error), facts=facts)
+        fact = _fact_of(trial.error, layer, [values[name].dtype for name in failure.inputs])
+        return Failure(model, layer, failure.inputs, str(trial.error), fact=fact)
 
     def _model(self, trial: _Trial) -> Model:
         source = Source(type(self._root).__name__, target=self._root)
@@ -429,6 +442,25 @@ def _retried(trial: _Trial, edited: tuple[Any, Any] | None, call: Callable[[Any,
     except Exception:  # noqa: BLE001  # it fails with the edit as well, so it fails
         recorder.failure = before
         return _FAILED
+
+
+def _fact_of(error: Exception, layer: Layer, dtypes: Sequence[str | None]) -> Fact | None:
+    """Say what the exception tells beyond shapes: the dtype that was wanted, a tuple, a single value."""
+    if isinstance(error, OtherTypeError):
+        return OtherType(error.wants, error.has, error.operand)
+    if isinstance(error, NeedsIntegersError) and dtypes:
+        return OtherType("int64", str(dtypes[0]))
+    if _OF_TUPLES in str(error):
+        return TupleGiven()
+    if _OF_ONE in str(error) and layer.kind in ("batch_norm", "instance_norm"):
+        return OneValuePerChannel()
+    return _OF_FUNCTIONS.get(layer.type.rpartition(".")[2])
+
+
+def _order_of(container: Any) -> Frozen[Any]:
+    """Return where a Transformer reads the batch, as its attention layers have it."""
+    orders = [part.batch_first for part in container.modules() if hasattr(part, "batch_first")]
+    return Frozen(batch_first=orders[0]) if orders else Frozen()
 
 
 def _fed(inputs: Inputs, changes: tuple[Change, ...]) -> Inputs:

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from shapeinspect.plugin_api.rerun import (
-    Change,
+from shapeinspect.plugin_api.changes import (
+    Around,
     Evaluating,
-    Failure,
+    FewerStates,
+    InsteadOf,
+    MoreSamples,
     OnCall,
     OnInput,
     OnLayer,
     OnOperand,
     Step,
+    Wording,
 )
+from shapeinspect.plugin_api.rerun import Failure
 
 #: Attributes of the vocabulary that torch calls otherwise.
 _ARGUMENTS = {"axis": "dim"}
@@ -53,7 +57,7 @@ def _channels(name: str, axis: int, length: int, before: int, rank: int) -> str:
     return f"{name}[{':, ' * axis}:{length}]"
 
 
-def spell(change: Change, name: str, failure: Failure) -> str:
+def spell(change: Wording, name: str, failure: Failure) -> str:
     """Write a change as torch spells it.
 
     Args:
@@ -73,8 +77,28 @@ def spell(change: Change, name: str, failure: Failure) -> str:
             f"{_ARGUMENTS.get(key, key)}={_plain(value)}" for key, value in change.attributes.items()
         )
         return f'{said} in "{change.path}"' if isinstance(change, OnLayer) else said
+    return _sentence(change)
+
+
+def _sentence(change: Wording) -> str:
+    """Write what needs no name of a tensor."""
     if isinstance(change, Evaluating):
         return "model.eval()"
+    if isinstance(change, InsteadOf):
+        return f'{steps(change.steps, "x").removeprefix("x.")} in place of "{change.path}"'
+    if isinstance(change, Around):
+        name = change.path.rpartition(".")[2]
+        inner = steps((("permute", change.axes),), "x")
+        around = steps((("permute", change.back),), f"{name}({inner})")
+        return f'{around} instead of {name}(x) at "{change.path}"'
+    if isinstance(change, MoreSamples):
+        short = "1" if change.count == 2 else f"fewer than {change.count}"
+        return (
+            f"feed at least {change.count} samples a batch "
+            f"(DataLoader's drop_last=True drops the last one of {short})"
+        )
+    if isinstance(change, FewerStates):
+        return f"cut the state to the batch, [:, :{change.batch}] (or DataLoader's drop_last=True)"
     return str(change)
 
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 from types import FrameType
 from typing import Any
 
-from shapeinspect.ir import Frozen
-from shapeinspect.plugin_api.rerun import Change, Failure, OnCall, OnLayer, Rerun
+from shapeinspect.plugin_api.changes import Change, OnLayer, PartialLoad, Wording
+from shapeinspect.plugin_api.facts import OtherWeights
+from shapeinspect.plugin_api.rerun import Failure, Rerun
 from shapeinspect.sources.source import Source
 from shapeinspect_torch.debug.edits import rebuild_layer
 from shapeinspect_torch.debug.spelling import spell
@@ -58,8 +59,8 @@ class _Loading(Rerun):
         if not differing:
             return False
         layer = next(layer for layer in model.layers if layer.path == differing[0][0])
-        facts = Frozen({"stored": tuple(differing)})
-        self.failure = Failure(replace(model, notes=()), layer, (), message, where, facts=facts)
+        fact = OtherWeights(tuple(differing))
+        self.failure = Failure(replace(model, notes=()), layer, (), message, where, fact=fact)
         return True
 
     def _differs(self, weight: Any) -> bool:
@@ -71,7 +72,7 @@ class _Loading(Rerun):
         shadow = Shadow()
         nodes = walk(self._model)
         copy = shadow.of(self._model)
-        if any(isinstance(change, OnCall) for change in changes):
+        if any(isinstance(change, PartialLoad) for change in changes):
             return None if self._loads(copy) else self.failure
         for change in changes:
             node = next(
@@ -104,8 +105,9 @@ class _Loading(Rerun):
             return False
         return set(ended.missing_keys) == shapes.keys() - kept.keys() and kept.keys() & shapes.keys() != set()
 
-    def spell(self, change: Change, name: str) -> str:
+    def spell(self, change: Wording, name: str) -> str:
         """Write a change in torch's words."""
-        if isinstance(change, OnCall):
-            return "model.load_state_dict(state, strict=False)"
+        if isinstance(change, PartialLoad):
+            paths = ", ".join(f'"{path}"' for path in change.skipped[:3])
+            return f"leave {paths} out of the state and load the rest with strict=False"
         return spell(change, name, self.failure)

@@ -1,4 +1,4 @@
-"""Which rearrangements of a tensor would give a layer what it reads: one function a family."""
+"""Rearrangements of one tensor so that a layer accepts it: one function a family of layers."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from math import prod
 
 from shapeinspect.ir import Layer
+from shapeinspect.mismatch.repairs.ranks import Rung
 from shapeinspect.mismatch.requirements import space_rank
-from shapeinspect.plugin_api.rerun import Step
+from shapeinspect.plugin_api.changes import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +17,9 @@ class Arrangement:
     """Steps that might help.
 
     Args:
-        cause: what would be wrong without them; see ``causes``.
-        steps: what is done.
-        rank: how likely they are meant; the smallest is the best.
+        cause: what is wrong if they help; see ``causes``.
+        steps: what is done to the tensor, in order.
+        rank: their place on the ladder of ``ranks``.
     """
 
     cause: str
@@ -27,7 +28,7 @@ class Arrangement:
 
 
 def arrangements(layer: Layer, shape: tuple[int, ...]) -> Iterator[Arrangement]:
-    """Yield what could be done to a tensor so that a layer takes it.
+    """Yield the steps that could make a layer accept a tensor.
 
     Args:
         layer: the layer that reads it.
@@ -61,22 +62,22 @@ def _conv(layer: Layer, shape: tuple[int, ...]) -> Iterator[Arrangement]:
     if rank == space + 2 and shape[at] != channels:
         if shape[other] == channels:
             axes = (0, *range(2, rank), 1) if last else (0, rank - 1, *range(1, rank - 1))
-            yield Arrangement("channels-last", (("permute", axes),), 10)
+            yield Arrangement("channels-last", (("permute", axes),), Rung.CHANNELS_MOVED)
         if shape[0] == channels and not last:
-            yield Arrangement("swapped-axes", (("permute", (1, 0, *range(2, rank))),), 14)
+            yield Arrangement("swapped-axes", (("permute", (1, 0, *range(2, rank))),), Rung.BATCH_SWAPPED)
         for axis in range(2, rank - 1):
             if shape[axis] == channels and not last:
                 axes = (0, axis, *(one for one in range(1, rank) if one != axis))
-                yield Arrangement("channels-last", (("permute", axes),), 15)
+                yield Arrangement("channels-last", (("permute", axes),), Rung.CHANNELS_FROM_INSIDE)
         if (shape[at], channels) in ((1, 3), (3, 1), (4, 1), (4, 3)):
-            yield Arrangement("channels", (("channels", (at, channels, shape[at], rank)),), 22)
+            yield Arrangement("channels", (("channels", (at, channels, shape[at], rank)),), Rung.COLOR_INPUT)
     if 2 <= rank < space + 2 and shape[1] == channels and not last:
-        yield Arrangement("missing-axis", (("unsqueeze", -1),) * (space + 2 - rank), 13)
+        yield Arrangement("missing-axis", (("unsqueeze", -1),) * (space + 2 - rank), Rung.SPACE_ADDED)
     if rank == space + 1:
         yield from _unbatched(shape, channels, last)
     if rank == space and channels == 1:
         steps = (("unsqueeze", 0), ("unsqueeze", -1 if last else 0))
-        yield Arrangement("no-batch", steps, 11)
+        yield Arrangement("no-batch", steps, Rung.BATCH_AND_CHANNEL)
     if rank > space + 2:
         yield from _too_many(shape, space)
 
@@ -84,9 +85,9 @@ def _conv(layer: Layer, shape: tuple[int, ...]) -> Iterator[Arrangement]:
 def _too_many(shape: tuple[int, ...], space: int) -> Iterator[Arrangement]:
     for axis, length in enumerate(shape):
         if length == 1:
-            yield Arrangement("extra-axis", (("squeeze", axis),), 12)
+            yield Arrangement("extra-axis", (("squeeze", axis),), Rung.EXTRA_AXIS)
     if len(shape) == space + 3:
-        yield Arrangement("extra-axis", (("merge", (0, 1)),), 13)
+        yield Arrangement("extra-axis", (("merge", (0, 1)),), Rung.FRAMES_MERGED)
 
 
 def _unbuilt(layer: Layer, shape: tuple[int, ...], space: int) -> Iterator[Arrangement]:
@@ -94,12 +95,12 @@ def _unbuilt(layer: Layer, shape: tuple[int, ...], space: int) -> Iterator[Arran
     last = layer.attributes.get("data_format") == "channels_last"
     timed = layer.kind == "conv_lstm"
     if timed and len(shape) == space + 2:
-        yield Arrangement("no-channel", (("unsqueeze", space + 2 if last else 2),), 10)
-        yield Arrangement("missing-axis", (("unsqueeze", 1),), 12)
+        yield Arrangement("no-channel", (("unsqueeze", space + 2 if last else 2),), Rung.CHANNEL_ADDED)
+        yield Arrangement("missing-axis", (("unsqueeze", 1),), Rung.UNBUILT_AXIS)
         return
     if len(shape) == space + 1:
-        yield Arrangement("no-channel", (("unsqueeze", space + 1 if last else 1),), 10)
-        yield Arrangement("no-batch", (("unsqueeze", 0),), 12)
+        yield Arrangement("no-channel", (("unsqueeze", space + 1 if last else 1),), Rung.CHANNEL_ADDED)
+        yield Arrangement("no-batch", (("unsqueeze", 0),), Rung.UNBUILT_AXIS)
     if len(shape) > space + 2:
         yield from _too_many(shape, space)
 
@@ -107,19 +108,21 @@ def _unbuilt(layer: Layer, shape: tuple[int, ...], space: int) -> Iterator[Arran
 def _unbatched(shape: tuple[int, ...], channels: int, last: bool) -> Iterator[Arrangement]:
     rank = len(shape)
     if shape[-1 if last else 0] == channels:
-        yield Arrangement("no-batch", (("unsqueeze", 0),), 9)
+        yield Arrangement("no-batch", (("unsqueeze", 0),), Rung.PLAIN_BATCH)
     elif shape[0 if last else -1] == channels:
         axes = (*range(1, rank), 0) if last else (rank - 1, *range(rank - 1))
-        yield Arrangement("channels-last", (("permute", axes), ("unsqueeze", 0)), 10)
+        yield Arrangement(
+            "channels-last", (("permute", axes), ("unsqueeze", 0)), Rung.CHANNELS_MOVED_BATCH_ADDED
+        )
     if channels == 1:
-        yield Arrangement("no-channel", (("unsqueeze", rank if last else 1),), 10)
+        yield Arrangement("no-channel", (("unsqueeze", rank if last else 1),), Rung.CHANNEL_ADDED)
 
 
 def _window(layer: Layer, shape: tuple[int, ...]) -> Iterator[Arrangement]:
     space = space_rank(layer.attributes)
     if space is not None and len(shape) in (space, space + 1):
-        yield Arrangement("missing-axis", (("unsqueeze", 0),), 20)
-        yield Arrangement("missing-axis", (("unsqueeze", 1),), 21)
+        yield Arrangement("missing-axis", (("unsqueeze", 0),), Rung.WINDOW_AXIS)
+        yield Arrangement("missing-axis", (("unsqueeze", 1),), Rung.WINDOW_AXIS + 1)
 
 
 def _linear(layer: Layer, shape: tuple[int, ...]) -> Iterator[Arrangement]:
@@ -128,64 +131,66 @@ def _linear(layer: Layer, shape: tuple[int, ...]) -> Iterator[Arrangement]:
         return
     for first in range(1, len(shape) - 1):
         if prod(shape[first:]) == wanted:
-            yield Arrangement("not-flattened", (("flatten", first),), 10)
+            yield Arrangement("not-flattened", (("flatten", first),), Rung.FLATTENED)
     if prod(shape) == wanted:
-        yield Arrangement("no-batch", (("reshape", (1, -1)),), 11)
+        yield Arrangement("no-batch", (("reshape", (1, -1)),), Rung.BATCH_RESHAPED)
     if len(shape) == 4 and shape[1] == wanted:
-        yield Arrangement("not-flattened", (("adaptive_pool", (1, 1)), ("flatten", 1)), 12)
+        yield Arrangement(
+            "not-flattened", (("adaptive_pool", (1, 1)), ("flatten", 1)), Rung.POOLED_TO_CHANNELS
+        )
     for axis, length in enumerate(shape[:-1]):
         if length == wanted and len(shape) > 1:
             rest = [one for one in range(len(shape)) if one != axis]
             cause = "channels-last" if len(shape) == 4 else "swapped-axes"
             if axis == len(shape) - 2 or len(shape) > 3:
-                yield Arrangement(cause, (("permute", (*rest, axis)),), 13 + (axis == 0))
+                yield Arrangement(cause, (("permute", (*rest, axis)),), Rung.LINEAR_PERMUTED + (axis == 0))
     if wanted == 1:
-        yield Arrangement("missing-axis", (("unsqueeze", -1),), 15)
+        yield Arrangement("missing-axis", (("unsqueeze", -1),), Rung.SINGLE_FEATURE)
     if len(shape) > 2:
         for axis, length in enumerate(shape):
             if length == 1 and axis:
-                yield Arrangement("extra-axis", (("squeeze", axis),), 18)
+                yield Arrangement("extra-axis", (("squeeze", axis),), Rung.LINEAR_SQUEEZED)
 
 
 def _recurrent(layer: Layer, shape: tuple[int, ...]) -> Iterator[Arrangement]:
     wanted = layer.attributes.get("input_size")
     if not isinstance(wanted, int):
         if len(shape) == 2:
-            yield Arrangement("missing-axis", (("unsqueeze", 2),), 10)
-            yield Arrangement("missing-axis", (("unsqueeze", 1),), 12)
+            yield Arrangement("missing-axis", (("unsqueeze", 2),), Rung.STEP_AXIS)
+            yield Arrangement("missing-axis", (("unsqueeze", 1),), Rung.SEQUENCE_AXIS)
         return
     if len(shape) == 3 and shape[-1] != wanted:
-        for axis, order in ((1, (0, 2, 1)), (0, (1, 2, 0))):
+        for axis, order in ((0, (1, 2, 0)), (1, (0, 2, 1))):
             if shape[axis] == wanted:
-                yield Arrangement("swapped-axes", (("permute", order),), 10 + axis)
+                yield Arrangement("swapped-axes", (("permute", order),), Rung.STEPS_SWAPPED + axis)
     if len(shape) == 2 and wanted == 1:
-        yield Arrangement("missing-axis", (("unsqueeze", -1),), 10)
+        yield Arrangement("missing-axis", (("unsqueeze", -1),), Rung.STEP_AXIS)
     if len(shape) == 2 and shape[-1] == wanted:
-        yield Arrangement("missing-axis", (("unsqueeze", 1),), 12)
-        yield Arrangement("no-batch", (("unsqueeze", 0),), 11)
+        yield Arrangement("missing-axis", (("unsqueeze", 1),), Rung.SEQUENCE_AXIS)
+        yield Arrangement("no-batch", (("unsqueeze", 0),), Rung.BATCH_OF_SEQUENCE)
     if len(shape) == 4:
-        yield from _steps_of_pictures(shape, wanted)
+        yield from _steps_of_images(shape, wanted)
     if len(shape) == 3 and wanted != shape[-1] and shape[1] * shape[2] == wanted:
-        yield Arrangement("not-flattened", (("flatten", 1), ("unsqueeze", 1)), 14)
+        yield Arrangement("not-flattened", (("flatten", 1), ("unsqueeze", 1)), Rung.STEPS_FLATTENED)
 
 
-def _steps_of_pictures(shape: tuple[int, ...], wanted: int) -> Iterator[Arrangement]:
+def _steps_of_images(shape: tuple[int, ...], wanted: int) -> Iterator[Arrangement]:
     if prod(shape[2:]) == wanted:
-        yield Arrangement("not-flattened", (("flatten", 2),), 10)
+        yield Arrangement("not-flattened", (("flatten", 2),), Rung.STEPS_OF_IMAGE)
     for axes in ((0, 3, 1, 2), (0, 2, 1, 3)):  # the width, or the height, becomes the time
         if shape[axes[2]] * shape[axes[3]] == wanted:
-            yield Arrangement("not-flattened", (("permute", axes), ("flatten", 2)), 11)
+            yield Arrangement("not-flattened", (("permute", axes), ("flatten", 2)), Rung.IMAGE_TO_STEPS)
     for axis, length in enumerate(shape):
         if length == 1 and axis:
-            yield Arrangement("extra-axis", (("squeeze", axis),), 9)
+            yield Arrangement("extra-axis", (("squeeze", axis),), Rung.EXTRA_STEP_AXIS)
 
 
 def _attention(layer: Layer, shape: tuple[int, ...]) -> Iterator[Arrangement]:
     wanted = layer.attributes.get("embed_dim")
     if len(shape) == 3 and shape[-1] != wanted and shape[1] == wanted:
-        yield Arrangement("swapped-axes", (("permute", (0, 2, 1)),), 10)
+        yield Arrangement("swapped-axes", (("permute", (0, 2, 1)),), Rung.HEADS_SWAPPED)
     if len(shape) == 4 and shape[1] == wanted:
-        yield Arrangement("not-flattened", (("flatten", 2), ("permute", (0, 2, 1))), 10)
+        yield Arrangement("not-flattened", (("flatten", 2), ("permute", (0, 2, 1))), Rung.HEADS_SWAPPED)
 
 
 def _norm(layer: Layer, shape: tuple[int, ...]) -> Iterator[Arrangement]:
@@ -193,16 +198,16 @@ def _norm(layer: Layer, shape: tuple[int, ...]) -> Iterator[Arrangement]:
     if not isinstance(wanted, int) or len(shape) < 2:
         return
     if shape[1] != wanted and shape[-1] == wanted and len(shape) > 2:
-        cause = "channels-last"
-        yield Arrangement(cause, (("permute", (0, len(shape) - 1, *range(1, len(shape) - 1))),), 10)
+        axes = (0, len(shape) - 1, *range(1, len(shape) - 1))
+        yield Arrangement("channels-last", (("permute", axes),), Rung.NORM_CHANNELS)
     if len(shape) > 2 and prod(shape[1:]) == wanted:
-        yield Arrangement("not-flattened", (("flatten", 1),), 12)
+        yield Arrangement("not-flattened", (("flatten", 1),), Rung.NORM_FLATTENED)
     if "2d" in layer.type.lower() and len(shape) == 3:
-        yield Arrangement("no-batch", (("unsqueeze", 0),), 13)
+        yield Arrangement("no-batch", (("unsqueeze", 0),), Rung.NORM_BATCH)
     if "2d" in layer.type.lower() and len(shape) == 2:
-        yield Arrangement("missing-axis", (("unsqueeze", -1), ("unsqueeze", -1)), 14)
+        yield Arrangement("missing-axis", (("unsqueeze", -1), ("unsqueeze", -1)), Rung.NORM_SPACE)
     if "1d" in layer.type.lower() and len(shape) == 4:
-        yield Arrangement("not-flattened", (("flatten", 2),), 15)
+        yield Arrangement("not-flattened", (("flatten", 2),), Rung.NORM_SPACE_FLATTENED)
 
 
 def _layer_norm(layer: Layer, shape: tuple[int, ...]) -> Iterator[Arrangement]:
@@ -211,7 +216,7 @@ def _layer_norm(layer: Layer, shape: tuple[int, ...]) -> Iterator[Arrangement]:
         for axis, length in enumerate(shape[:-1]):
             if length == wanted[0] and axis:
                 rest = [one for one in range(len(shape)) if one != axis]
-                yield Arrangement("channels-last", (("permute", (*rest, axis)),), 10)
+                yield Arrangement("channels-last", (("permute", (*rest, axis)),), Rung.NORM_CHANNELS)
 
 
 _FAMILIES: dict[str, Callable[[Layer, tuple[int, ...]], Iterator[Arrangement]]] = {

@@ -1,4 +1,4 @@
-"""What could be done where inputs or axes stand in another order than one layer alone reads them."""
+"""Fixes for inputs or axes that stand in another order than a single layer reads them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 from shapeinspect.ir import Frozen
 from shapeinspect.mismatch.repairs.fix import Fix
+from shapeinspect.mismatch.repairs.ranks import Rung
 from shapeinspect.mismatch.requirements import lengths_of
-from shapeinspect.plugin_api.rerun import Failure, OnCall, OnLayer, OnOperand
+from shapeinspect.plugin_api.changes import Around, Exchanged, InsteadOf, OnLayer, OnOperand
+from shapeinspect.plugin_api.rerun import Failure
 
 
 def exchanged(failure: Failure) -> Iterator[Fix]:
@@ -21,33 +23,28 @@ def exchanged(failure: Failure) -> Iterator[Fix]:
         return
     if (shapes[1][-1], shapes[0][-1]) == tuple(layer.attributes.get(f"in{n}_features") for n in (1, 2)):
         text = f'the two inputs of "{layer.path}" in the other order'
-        yield Fix("exchanged", (OnCall(Frozen(swapped=True)),), 5, text)
+        yield Fix("exchanged", (Exchanged(),), Rung.EXCHANGED_INPUTS, text)
         return
     sizes = Frozen(in1_features=shapes[0][-1], in2_features=shapes[1][-1])
-    yield Fix("features", (OnLayer(layer.path, sizes),), 40)
+    yield Fix("features", (OnLayer(layer.path, sizes),), Rung.OWN_WIDTH)
 
 
-def normed_inside(failure: Failure, shape: tuple[int, ...], axis: int, place: int) -> Iterator[Fix]:
-    """Yield the channels brought to where a norm reads them, and back after it.
+def permuted_around(failure: Failure, rank: int, axis: int, position: int) -> Iterator[Fix]:
+    """Yield a permutation that moves the channels to where a norm reads them, and back behind it.
 
     Args:
         failure: where the run ended.
-        shape: what the norm is given.
+        rank: how many axes the norm is given.
         axis: where the channels stand.
-        place: where the norm reads them.
+        position: where the norm reads them.
     """
-    rest = [one for one in range(len(shape)) if one != axis]
-    axes = (*rest[:place], axis, *rest[place:])
-    back = tuple(axes.index(one) for one in range(len(shape)))
-    name, layer = failure.layer.path.rpartition(".")[2], failure.layer
-    text = f"{name}(x.permute{axes}).permute{back} instead of {name}(x)"
-    if len(shape) == 3:
-        text = f"{name}(x.transpose(1, 2)).transpose(1, 2) instead of {name}(x)"
-    yield Fix("channels-last", (OnCall(Frozen(around=axes)),), 14, f'{text} at "{layer.path}"')
+    rest = [other for other in range(rank) if other != axis]
+    axes = (*rest[:position], axis, *rest[position:])
+    yield Fix("channels-last", (Around(failure.layer.path, axes),), Rung.NORM_INSIDE)
 
 
 def squeezed(failure: Failure) -> Iterator[Fix]:
-    """Yield the batch put back where a squeeze of all axes took it away.
+    """Yield a flatten that keeps the batch, in the place of a squeeze that removed it.
 
     Args:
         failure: where the run ended.
@@ -57,9 +54,10 @@ def squeezed(failure: Failure) -> Iterator[Fix]:
         layer = layers.get(call.layer)
         if layer is None or layer.kind != "squeeze" or not call.inputs or not call.outputs:
             continue
-        given, made = lengths_of(failure, call.inputs[0]), lengths_of(failure, call.outputs[0])
-        if given is None or made is None or len(given) < 3 or given[0] != 1 or len(made) != 1:
+        before, after = lengths_of(failure, call.inputs[0]), lengths_of(failure, call.outputs[0])
+        if before is None or after is None or len(before) < 3 or before[0] != 1 or len(after) != 1:
             continue
         if failure.inputs[:1] == call.outputs[:1]:
             change = OnOperand(None, 0, (("unsqueeze", 0),))
-            yield Fix("squeezed", (change,), 4, f'flatten(1) in place of "{layer.path}"')
+            wording = InsteadOf(layer.path, (("flatten", 1),))
+            yield Fix("squeezed", (change,), Rung.SQUEEZE_KEEPS_BATCH, wording=(wording,))

@@ -1,4 +1,4 @@
-"""What could be done on the two ways that lead to a sum, so that both come to one size."""
+"""Fixes for skip connections whose branches differ in size."""
 
 from __future__ import annotations
 
@@ -7,22 +7,24 @@ from collections.abc import Iterator
 from shapeinspect.ir import Frozen, Layer
 from shapeinspect.mismatch.loss_shapes import is_loss
 from shapeinspect.mismatch.repairs.fix import Fix
+from shapeinspect.mismatch.repairs.ranks import Rung
 from shapeinspect.mismatch.requirements import lengths_of
-from shapeinspect.plugin_api.rerun import Failure, OnLayer
+from shapeinspect.plugin_api.changes import OnLayer
+from shapeinspect.plugin_api.rerun import Failure
 from shapeinspect.rules.spatial import pairs, per_axis
 
-#: So many convolutions are padded at most.
+#: At most so many layers are padded.
 _PADDED = 4
 _SLIDING = frozenset({"conv", "max_pool", "avg_pool"})
-#: What keeps the lengths of space, so that the way goes on before it.
+#: What keeps the spatial sizes, so that the branch is followed through it.
 _THROUGH = frozenset({
     "activation", "dropout", "identity", "batch_norm", "group_norm", "instance_norm", "transpose2", "permute",
     "unary", "softmax",
 })  # fmt: skip
 
 
-def ways(failure: Failure) -> Iterator[Fix]:
-    """Yield padding for the convolutions of the shorter way, and less output padding for the longer one.
+def branches(failure: Failure) -> Iterator[Fix]:
+    """Yield padding for the layers of the smaller branch, and less output padding for the larger one.
 
     Args:
         failure: where the run ended.
@@ -33,34 +35,34 @@ def ways(failure: Failure) -> Iterator[Fix]:
     shapes = [lengths_of(failure, name) for name in failure.inputs]
     skip = layer.attributes.get("axis") if layer.kind == "concat" else None
     for short, long in ((a, b) for at in range(1, len(shapes)) for a, b in ((0, at), (at, 0))):
-        one, two = shapes[short], shapes[long]
-        if not one or not two or len(one) != len(two):
+        small, large = shapes[short], shapes[long]
+        if not small or not large or len(small) != len(large):
             continue
-        pairs_of = [
-            (mine, other)
-            for axis, (mine, other) in enumerate(zip(one, two, strict=True))
-            if mine != other and axis != (None if skip is None else skip % len(one))
+        differing = [
+            (a, b)
+            for axis, (a, b) in enumerate(zip(small, large, strict=True))
+            if a != b and axis != (None if skip is None else skip % len(small))
         ]
-        if pairs_of and all(mine < other for mine, other in pairs_of):
+        if differing and all(a < b for a, b in differing):
             yield from _padded(failure, short, long)
-            yield from _trimmed(failure, long, two, one)
+            yield from _trimmed(failure, long, large, small)
 
 
 def _padded(failure: Failure, short: int, long: int) -> Iterator[Fix]:
-    """Propose padding that keeps the lengths, for the last windows before the shorter operand."""
-    other = {layer.path for layer in _way(failure, failure.inputs[long])}
+    """Propose padding that keeps the size, for the last windows of the smaller branch."""
+    other = {layer.path for layer in _branch(failure, failure.inputs[long])}
     changes: list[OnLayer] = []
-    for layer in _way(failure, failure.inputs[short]):
+    for layer in _branch(failure, failure.inputs[short]):
         if layer.kind not in _SLIDING or layer.path in other or len(changes) == _PADDED:
             continue
-        padding = _same(layer)
+        padding = _same_padding(layer)
         if padding is not None:
             changes.append(OnLayer(layer.path, Frozen(padding=padding)))
-            yield Fix("space", tuple(changes), 27 + len(changes))
+            yield Fix("space", tuple(changes), Rung.PADDED + len(changes) - 1)
 
 
-def _same(layer: Layer) -> tuple[int, ...] | None:
-    """Return the padding with which a convolution keeps the length; None if it has it, or has none such."""
+def _same_padding(layer: Layer) -> tuple[int, ...] | None:
+    """Return the padding with which a window keeps the size; None if it has it, or there is none."""
     kernel = layer.attributes.get("kernel_size")
     if not isinstance(kernel, tuple) or isinstance(layer.attributes.get("padding"), str):
         return None
@@ -75,28 +77,28 @@ def _same(layer: Layer) -> tuple[int, ...] | None:
 
 
 def _trimmed(failure: Failure, long: int, have: tuple[int, ...], want: tuple[int, ...]) -> Iterator[Fix]:
-    """Propose less output padding of the transposed convolution that made the longer operand."""
-    layer = next(_way(failure, failure.inputs[long]), None)
+    """Propose less output padding for the transposed convolution at the end of the larger branch."""
+    layer = next(_branch(failure, failure.inputs[long]), None)
     added = None if layer is None else layer.attributes.get("output_padding")
     if layer is None or layer.kind != "conv_transpose" or not isinstance(added, tuple):
         return
     rank = len(added)
-    new = tuple(pad - (one - two) for pad, one, two in zip(added, have[-rank:], want[-rank:], strict=True))
+    new = tuple(pad - (a - b) for pad, a, b in zip(added, have[-rank:], want[-rank:], strict=True))
     if new != added and min(new) >= 0:
-        yield Fix("space", (OnLayer(layer.path, Frozen(output_padding=new)),), 27)
+        yield Fix("space", (OnLayer(layer.path, Frozen(output_padding=new)),), Rung.TRIMMED)
 
 
-def _way(failure: Failure, name: str) -> Iterator[Layer]:
-    """Yield the layers with windows that a value came through, the last first, as far as the way is one."""
+def _branch(failure: Failure, name: str) -> Iterator[Layer]:
+    """Yield the layers with windows that led to a value, the last first, up to where branches meet."""
     layers = {layer.path: layer for layer in failure.model.layers}
-    makers = {
+    producers = {
         value: (layers[call.layer], call)
         for call in failure.model.calls
         if call.layer in layers and layers[call.layer].kind not in ("module", "input")
         for value in call.outputs
     }
-    while name in makers:
-        layer, call = makers.pop(name)
+    while name in producers:
+        layer, call = producers.pop(name)
         windowed = layer.kind in ("conv", "conv_transpose") or "pool" in layer.kind
         if not call.inputs or not (windowed or layer.kind in _THROUGH):
             return

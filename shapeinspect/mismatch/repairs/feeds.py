@@ -1,4 +1,4 @@
-"""What could be done to a fed tensor so that it has the shape that the model declares."""
+"""Fixes for a feed whose shape, name or number differs from what the model declares."""
 
 from __future__ import annotations
 
@@ -7,91 +7,105 @@ from itertools import permutations
 from math import prod
 
 from shapeinspect.dims import Shape
-from shapeinspect.ir import Frozen
 from shapeinspect.mismatch.repairs.fix import Fix
-from shapeinspect.plugin_api.rerun import Failure, OnCall, OnInput, Step
+from shapeinspect.mismatch.repairs.ranks import Rung
+from shapeinspect.plugin_api.changes import OnDeclaration, OnInput, Step
+from shapeinspect.plugin_api.facts import Contradiction, NotFed, Refusal, UndeclaredShape
+from shapeinspect.plugin_api.rerun import Failure
 from shapeinspect.rules.rule import show
 
 
 def feeds(failure: Failure) -> Iterator[Fix]:
-    """Yield what makes a fed tensor fit the declared input, or a declared shape fit what is computed.
+    """Yield what makes a feed fit the declared input, or a declared shape fit the computed one.
 
     Args:
-        failure: where the run ended; ``facts["declared"]`` holds the declared shape, ``facts["declares"]``
-            those of all inputs that were fed others, ``facts["missing"]`` the types of inputs not fed.
+        failure: where the run ended.
     """
-    if "missing" in failure.facts:
-        yield from _absent(failure)
+    fact = failure.fact
+    if isinstance(fact, NotFed):
+        yield from _absent(failure, fact)
     yield from _as_declared(failure)
-    declared = failure.facts.get("declared")
-    if declared is None:
-        return
-    if "computed" in failure.facts:
-        computed = failure.facts["computed"]
-        text = f'declare "{failure.facts["value"]}" as {show(computed)}'
-        yield Fix("contract", (OnCall(Frozen(declared=computed)),), 5, text)
-        return
+    if isinstance(fact, Contradiction):
+        text = f'declare "{fact.value}" as {show(fact.computed)}'
+        change = OnDeclaration(fact.value, fact.computed)
+        yield Fix("contract", (change,), Rung.DECLARED_SHAPE, text)
+    if isinstance(fact, UndeclaredShape):
+        yield from _to_declared(failure, fact.declared)
+
+
+def _to_declared(failure: Failure, declared: Shape) -> Iterator[Fix]:
+    """Propose another arrangement of a feed, or a feed of the declared shape."""
     name = failure.inputs[0]
     value = failure.model.values[name].shape or ()
     shape = tuple(length for length in value if isinstance(length, int))
     if len(shape) != len(value):
         return
-    for cause, steps, rank in _ways(shape, declared):
+    for cause, steps, rank in _arranged(shape, declared):
         yield Fix(cause, (OnInput(name, steps),), rank)
     if len(shape) == len(declared):
         wanted = tuple(new if isinstance(new, int) else old for old, new in zip(shape, declared, strict=True))
         text = f"feed {name} of shape {wanted}"
-        yield Fix("feed", (OnInput(name, (("resize", wanted),)),), 26, text)
+        yield Fix("feed", (OnInput(name, (("resize", wanted),)),), Rung.FEED_RESIZED, text)
 
 
 def _as_declared(failure: Failure) -> Iterator[Fix]:
     """Propose to feed every input in the shape that the model declares for it."""
-    declares = failure.facts.get("declares")
+    declares = failure.declares
     if not declares:
         return
-    cause = "stateful" if failure.facts.get("takes", ("",))[0] == "stateful" else "feed"
-    # Pictures are resized; a table has the columns that it has.
-    rank = 29 if max(map(len, declares.values())) >= 4 else 43
+    stateful = isinstance(failure.fact, Refusal) and failure.fact.cause == "stateful"
+    # Images are resized; a table has the columns that it has.
+    images = max(map(len, declares.values())) >= 4
     changes = tuple(OnInput(name, (("resize", shape),)) for name, shape in declares.items())
-    said = " and ".join(f"{name} of shape {show(shape)}" for name, shape in declares.items())
-    yield Fix(cause, changes, rank, f"feed {said}")
+    shapes = " and ".join(f"{name} of shape {show(shape)}" for name, shape in declares.items())
+    rank = Rung.DECLARED_IMAGE if images else Rung.DECLARED_TABLE
+    yield Fix("stateful" if stateful else "feed", changes, rank, f"feed {shapes}")
 
 
-def _absent(failure: Failure) -> Iterator[Fix]:
-    """Propose to feed what is missing, or to call what is fed by its right name."""
-    if failure.facts.get("named"):
-        name, given = failure.facts["named"]
-        yield Fix("misnamed", (OnInput(name, (("named", given),)),), 4)
-    shapes = {name: failure.model.values[name].shape or () for name in failure.facts["missing"]}
+def _absent(failure: Failure, fact: NotFed) -> Iterator[Fix]:
+    """Propose to feed what is missing, or to feed an array under its own name."""
+    if fact.renamed is not None:
+        name, fed = fact.renamed
+        yield Fix("misnamed", (OnInput(name, (("named", fed),)),), Rung.RENAMED_INPUT)
+    shapes = {name: failure.model.values[name].shape or () for name in fact.missing}
     if all(type(length) is int for shape in shapes.values() for length in shape):
         changes = tuple(OnInput(name, (("resize", shape),)) for name, shape in shapes.items())
-        said = (f"{name} of shape {shapes[name]}, {kind}" for name, kind in failure.facts["missing"].items())
-        yield Fix("not-fed", changes, 6, f"feed {' and '.join(said)}")
+        texts = (f"{name} of shape {shapes[name]}, {dtype}" for name, dtype in fact.missing.items())
+        yield Fix("not-fed", changes, Rung.MISSING_INPUT, f"feed {' and '.join(texts)}")
 
 
-def _ways(shape: tuple[int, ...], declared: Shape) -> Iterator[tuple[str, tuple[Step, ...], int]]:
+def _arranged(shape: tuple[int, ...], declared: Shape) -> Iterator[tuple[str, tuple[Step, ...], int]]:
+    """Yield arrangements of a feed that fit the declared shape: cause, steps and rank."""
     rank = len(declared)
     if len(shape) == rank:
-        for axes in permutations(range(rank)) if rank <= 5 else ():
-            if axes != tuple(range(rank)) and _fits(tuple(shape[axis] for axis in axes), declared):
-                cause = "channels-last" if rank == 4 and axes[0] == 0 else "swapped-axes"
-                yield cause, (("permute", axes),), 10 + (axes[0] != 0)
+        yield from _permuted(shape, declared)
     if len(shape) == rank - 1:
-        for axis, cause in ((0, "no-batch"), *((at, "missing-axis") for at in range(1, rank))):
-            if _fits((*shape[:axis], 1, *shape[axis:]), declared):
-                named = "no-channel" if cause == "missing-axis" and rank == 4 else cause
-                yield named, (("unsqueeze", axis),), 9 + axis
+        yield from _one_axis_more(shape, declared)
     if len(shape) == rank - 2 and _fits((1, *shape, 1), declared):
-        yield "no-batch", (("unsqueeze", 0), ("unsqueeze", -1)), 12
+        yield "no-batch", (("unsqueeze", 0), ("unsqueeze", -1)), Rung.FEED_BATCH_AND_CHANNEL
     if all(type(length) is int for length in declared) and prod(shape) == prod(declared):
-        yield "feed", (("reshape", declared),), 20
+        yield "feed", (("reshape", declared),), Rung.FEED_RESHAPED
     for axis, length in enumerate(shape):
         if length == 1 and _fits((*shape[:axis], *shape[axis + 1 :]), declared):
-            yield "extra-axis", (("squeeze", axis),), 11
+            yield "extra-axis", (("squeeze", axis),), Rung.FEED_SQUEEZED
     if len(shape) > rank >= 2 and _fits((*shape[: rank - 1], prod(shape[rank - 1 :])), declared):
-        yield "not-flattened", (("flatten", rank - 1),), 10
-    if len(shape) == rank - 1 and rank == 2 and _fits((1, *shape), declared):
-        yield "no-batch", (("unsqueeze", 0),), 9
+        yield "not-flattened", (("flatten", rank - 1),), Rung.FEED_FLATTENED
+
+
+def _permuted(shape: tuple[int, ...], declared: Shape) -> Iterator[tuple[str, tuple[Step, ...], int]]:
+    rank = len(declared)
+    for axes in permutations(range(rank)) if rank <= 5 else ():
+        if axes != tuple(range(rank)) and _fits(tuple(shape[axis] for axis in axes), declared):
+            cause = "channels-last" if rank == 4 and axes[0] == 0 else "swapped-axes"
+            yield cause, (("permute", axes),), Rung.FEED_PERMUTED + (axes[0] != 0)
+
+
+def _one_axis_more(shape: tuple[int, ...], declared: Shape) -> Iterator[tuple[str, tuple[Step, ...], int]]:
+    rank = len(declared)
+    for axis in range(rank):
+        if _fits((*shape[:axis], 1, *shape[axis:]), declared):
+            cause = "no-batch" if axis == 0 else "no-channel" if rank == 4 else "missing-axis"
+            yield cause, (("unsqueeze", axis),), Rung.MISSING_FEED_AXIS + axis
 
 
 def _fits(shape: tuple[int, ...], declared: Shape) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shapeinspect.plugin_api.rerun import Change, Failure, OnInput, OnOperand, Step
+from shapeinspect.plugin_api.changes import Change, OnInput, OnOperand, Step, Wording
+from shapeinspect.plugin_api.rerun import Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,14 +14,15 @@ class Fix:
 
     Args:
         cause: what is wrong if it helps; see ``causes``.
-        changes: what is different.
-        rank: how likely it is meant; the smallest is the best.
-        text: what to call it, where the changes alone do not say it well.
+        changes: what the debugger tries.
+        rank: its place on the ladder of ``ranks``; the smallest is the best.
+        text: the text, where it is the same in every framework and says more than the changes.
         alone: whether it is shown only where nothing likelier helps.
+        wording: what the debugger writes, where that is not the changes themselves.
 
     Example:
-        >>> from shapeinspect.plugin_api.rerun import OnInput
-        >>> Fix("no-batch", (OnInput("x", (("unsqueeze", 0),)),), 9).cause
+        >>> from shapeinspect.mismatch.repairs.ranks import Rung
+        >>> Fix("no-batch", (OnInput("x", (("unsqueeze", 0),)),), Rung.PLAIN_BATCH).cause
         'no-batch'
     """
 
@@ -29,10 +31,11 @@ class Fix:
     rank: int
     text: str | None = None
     alone: bool = False
+    wording: tuple[Wording, ...] = ()
 
 
 def before(failure: Failure, operand: int, steps: tuple[Step, ...]) -> Change:
-    """Return the change that does steps to an operand: to the model's input itself if nothing else reads it.
+    """Return the change that edits an operand: the model's input itself if nothing else reads it.
 
     Args:
         failure: where the run ended.

@@ -1,4 +1,4 @@
-"""The fixes worth trying for a failure; nothing is tried here."""
+"""The fixes that are worth trying for a failure; nothing is tried here."""
 
 from __future__ import annotations
 
@@ -10,18 +10,44 @@ from shapeinspect.mismatch.loss_shapes import is_loss
 from shapeinspect.mismatch.repairs.arrange import Arrangement, arrangements
 from shapeinspect.mismatch.repairs.axis_orders import exchanged, squeezed
 from shapeinspect.mismatch.repairs.batch_reshapes import mixed, shifted
-from shapeinspect.mismatch.repairs.branches import ways
+from shapeinspect.mismatch.repairs.branches import branches
 from shapeinspect.mismatch.repairs.checkpoint_settings import settings_of_checkpoint
 from shapeinspect.mismatch.repairs.divisors import divisors
 from shapeinspect.mismatch.repairs.feeds import feeds
 from shapeinspect.mismatch.repairs.fix import Fix, before
 from shapeinspect.mismatch.repairs.losses import losses
-from shapeinspect.mismatch.repairs.masks import masks, turned
+from shapeinspect.mismatch.repairs.masks import masks, transposed_masks
 from shapeinspect.mismatch.repairs.operands import joins
+from shapeinspect.mismatch.repairs.ranks import BELOW_INPUTS, Rung
 from shapeinspect.mismatch.repairs.settings import settings
 from shapeinspect.mismatch.repairs.states import states
 from shapeinspect.mismatch.requirements import Problem, channel_axis, lengths_of, space_rank
-from shapeinspect.plugin_api.rerun import Change, Evaluating, Failure, OnCall, OnInput, OnLayer, OnOperand
+from shapeinspect.plugin_api.changes import (
+    Change,
+    Evaluating,
+    MoreSamples,
+    OnInput,
+    OnLayer,
+    OnOperand,
+    OnTargets,
+    OutOfPlace,
+    PaddedBatch,
+    PartialLoad,
+    TransposedWeight,
+    Unstacked,
+)
+from shapeinspect.plugin_api.facts import (
+    BatchedMatrices,
+    OneValuePerChannel,
+    OtherType,
+    OtherWeights,
+    Overwritten,
+    RaggedBatch,
+    SeveralInputs,
+    SeveralOutputs,
+    TupleGiven,
+)
+from shapeinspect.plugin_api.rerun import Failure
 
 
 def proposals(failure: Failure, problem: Problem) -> tuple[Fix, ...]:
@@ -33,10 +59,10 @@ def proposals(failure: Failure, problem: Problem) -> tuple[Fix, ...]:
     """
     found = [
         *divisors(failure),
-        *turned(failure),
+        *transposed_masks(failure),
         *masks(failure),
         *states(failure),
-        *ways(failure),
+        *branches(failure),
         *_several(failure),
         *_ragged(failure),
         *_retyped(failure),
@@ -61,7 +87,7 @@ def proposals(failure: Failure, problem: Problem) -> tuple[Fix, ...]:
 
 
 def entry(failure: Failure, name: str) -> Layer | None:
-    """Return the first layer that reads a value and says something about its form.
+    """Return the first layer that reads a value and expects something of its shape.
 
     Args:
         failure: where the run ended.
@@ -80,7 +106,7 @@ def entry(failure: Failure, name: str) -> Layer | None:
     return failure.layer if failure.inputs and failure.inputs[0] in names else None
 
 
-#: What leaves the order of the axes as it is, so that the layer behind says how they are read.
+#: What keeps the axes in their order, so that the layer behind it decides how they are read.
 _PASSING = frozenset({
     "module", "shape_of", "identity", "dropout", "cast", "unary", "activation", "pad", "normalize", "augment",
     "elementwise", "constant", "quantize", "dequantize",
@@ -88,7 +114,7 @@ _PASSING = frozenset({
 
 
 def _inputs(failure: Failure) -> Iterator[Fix]:
-    """Propose another arrangement of an input, after what the first layer that reads it takes."""
+    """Propose another arrangement of an input, by what the first layer that reads it takes."""
     for name in failure.model.inputs:
         shape, layer = lengths_of(failure, name), entry(failure, name)
         if shape is None or layer is None:
@@ -98,47 +124,50 @@ def _inputs(failure: Failure) -> Iterator[Fix]:
         if len(shape) >= 3 and layer.kind == "conv" and len(shape) == (space_rank(layer.attributes) or 0) + 2:
             swapped = (*range(len(shape) - 2), len(shape) - 1, len(shape) - 2)
             if shape[-1] != shape[-2] and len(shape) == 4:
-                yield Fix("swapped-axes", (OnInput(name, (("permute", swapped),)),), 24)
+                yield Fix("swapped-axes", (OnInput(name, (("permute", swapped),)),), Rung.SPACE_SWAPPED)
         if layer.kind in ("rnn", "lstm", "gru", "attention") and len(shape) == 3:
-            yield Fix("batch-first", (OnInput(name, (("permute", (1, 0, 2)),)),), 28)
+            yield Fix("batch-first", (OnInput(name, (("permute", (1, 0, 2)),)),), Rung.BATCH_FIRST_INPUT)
             other = not layer.attributes.get("batch_first")
-            yield Fix("batch-first", (OnLayer(layer.path, Frozen(batch_first=other)),), 27)
+            yield Fix(
+                "batch-first", (OnLayer(layer.path, Frozen(batch_first=other)),), Rung.BATCH_FIRST_SETTING
+            )
         if layer.kind in ("embedding", "embedding_bag"):
             if len(shape) > 2 and shape[-1] == layer.attributes.get("num_embeddings"):
-                yield Fix("one-hot", (OnInput(name, (("argmax", -1),)),), 9)
-            yield Fix("dtype", (OnInput(name, (("dtype", "int64"),)),), 20)
+                yield Fix("one-hot", (OnInput(name, (("argmax", -1),)),), Rung.ARGMAX_OF_ONE_HOT)
+            yield Fix("dtype", (OnInput(name, (("dtype", "int64"),)),), Rung.INTEGER_INDICES)
         if layer.kind == "linear" and len(shape) == 1:
-            yield Fix("no-batch", (OnInput(name, (("unsqueeze", 0),)),), 9)
+            yield Fix("no-batch", (OnInput(name, (("unsqueeze", 0),)),), Rung.BATCH_OF_VECTOR)
 
 
 def _several(failure: Failure) -> Iterator[Fix]:
-    """Propose the first of several outputs where a layer is given them all."""
-    if "outputs" in failure.facts:
-        yield Fix("several-outputs", (OnCall(Frozen(targets=failure.facts["outputs"])),), 5)
-    for axis in range(1, 3 if "inputs" in failure.facts else 0):
-        yield Fix(
-            "several-inputs", (OnCall(Frozen(parted=axis, count=len(failure.facts["inputs"]))),), 5 + axis
-        )
-    if "not tuple" in failure.message and failure.inputs:
-        made = [call.layer for call in failure.model.calls if len(call.outputs) > 1]
-        giver = made[-1] if made else "the layer before"
-        text = f'take output [0] of "{giver}" alone'
-        yield Fix("several-outputs", (OnOperand(None, 0, (("item", 0),)),), 5, text)
+    """Propose an array for each of several inputs or outputs, or the first of several outputs."""
+    fact = failure.fact
+    if isinstance(fact, SeveralOutputs):
+        yield Fix("several-outputs", (OnTargets(fact.names),), Rung.OUTPUT_TARGETS)
+    if isinstance(fact, SeveralInputs):
+        for axis in (1, 2):
+            change = Unstacked(axis, len(fact.names))
+            yield Fix("several-inputs", (change,), Rung.SPLIT_ARRAY + axis)
+    if isinstance(fact, TupleGiven) and failure.inputs:
+        several = [call.layer for call in failure.model.calls if len(call.outputs) > 1]
+        text = f'take output [0] of "{several[-1] if several else "the layer before"}" alone'
+        yield Fix("several-outputs", (OnOperand(None, 0, (("item", 0),)),), Rung.FIRST_OUTPUT, text)
 
 
 def _ragged(failure: Failure) -> Iterator[Fix]:
     """Propose to give all samples of a batch one shape."""
-    if "ragged" not in failure.facts:
+    if not isinstance(failure.fact, RaggedBatch):
         return
-    first, other = failure.facts["ragged"]
+    first, other = failure.fact.first, failure.fact.other
     if len(first) == len(other) >= 3 and first[:-2] == other[:-2]:
-        yield Fix("ragged", (OnInput("sample", (("interpolate", first[-2:]),)),), 5)
+        change = OnInput("sample", (("interpolate", first[-2:]),))
+        yield Fix("ragged", (change,), Rung.EQUAL_SAMPLES)
     if len(first) == len(other) and first[1:] == other[1:]:
-        yield Fix("ragged", (OnCall(Frozen(padded=True)),), 6)
+        yield Fix("ragged", (PaddedBatch(),), Rung.PADDED_SAMPLES)
 
 
 def _operands(failure: Failure, problem: Problem) -> Iterator[Fix]:
-    """Propose to rearrange what the failed call reads, where that is no input of the model."""
+    """Propose to rearrange what the failed call reads, where that is not an input of the model."""
     layer = failure.layer
     for operand, name in enumerate(failure.inputs):
         shape = lengths_of(failure, name)
@@ -149,15 +178,18 @@ def _operands(failure: Failure, problem: Problem) -> Iterator[Fix]:
             for found in arrangements(layer, shape):
                 certain = found.cause == "no-batch" and _batched(failure, shape)
                 if not is_input and not certain and not _in_place(failure.layer, found, problem):
-                    yield Fix(found.cause, (before(failure, operand, found.steps),), found.rank + 2)
+                    yield Fix(
+                        found.cause, (before(failure, operand, found.steps),), found.rank + BELOW_INPUTS
+                    )
         if operand == 0 and layer.kind == "linear":
             yield from _batch_flattened(failure, shape)
     yield from _too_long(failure)
     shapes = tuple(lengths_of(failure, name) for name in failure.inputs)
     if all(shape is not None for shape in shapes):
         known = tuple(shape for shape in shapes if shape is not None)
-        last = any(one.attributes.get("data_format") == "channels_last" for one in failure.model.layers)
-        for join in joins(layer, known, last):
+        last = any(other.attributes.get("data_format") == "channels_last" for other in failure.model.layers)
+        batched = isinstance(failure.fact, BatchedMatrices)
+        for join in joins(layer, known, last, batched):
             yield Fix(join.cause, (before(failure, join.operand, join.steps),), join.rank)
         for loss in losses(layer, known):
             changes = tuple(before(failure, operand, steps) for operand, steps in loss.steps)
@@ -165,7 +197,7 @@ def _operands(failure: Failure, problem: Problem) -> Iterator[Fix]:
 
 
 def _in_place(layer: Layer, found: Arrangement, problem: Problem) -> bool:
-    """Tell whether the channels are known to stand where a convolution reads them, whatever their number."""
+    """Tell whether the channels already stand where a convolution reads them, whatever their number."""
     axes = problem.axes[0] if problem.axes else None
     moved = found.cause in ("channels-last", "swapped-axes") and "conv" in layer.kind
     at = None if axes is None else channel_axis(layer.attributes, len(axes))
@@ -173,7 +205,7 @@ def _in_place(layer: Layer, found: Arrangement, problem: Problem) -> bool:
 
 
 def _batched(failure: Failure, shape: tuple[int, ...]) -> bool:
-    """Tell whether the first axis is the batch of an input that has one for certain."""
+    """Tell whether the first axis is the batch of an input that certainly has one."""
     for name in failure.model.inputs:
         given, layer = lengths_of(failure, name), entry(failure, name)
         space = None if layer is None else space_rank(layer.attributes)
@@ -183,16 +215,18 @@ def _batched(failure: Failure, shape: tuple[int, ...]) -> bool:
 
 
 def _batch_flattened(failure: Failure, shape: tuple[int, ...]) -> Iterator[Fix]:
-    """Propose to part the samples again, where all elements are as many as the batch's features."""
+    """Propose to split the samples again, where all elements are as many as the batch's features."""
     wanted = failure.layer.attributes.get("in_features")
     for name in failure.model.inputs:
         given = lengths_of(failure, name)
         if given and isinstance(wanted, int) and given[0] != shape[0] and prod(shape) == given[0] * wanted:
-            yield Fix("batch-flattened", (OnOperand(None, 0, (("reshape", (-1, wanted)),)),), 8)
+            yield Fix(
+                "batch-flattened", (OnOperand(None, 0, (("reshape", (-1, wanted)),)),), Rung.SPLIT_SAMPLES
+            )
 
 
 def _too_long(failure: Failure) -> Iterator[Fix]:
-    """Propose to cut an input whose length is more than a stored table has."""
+    """Propose to cut an input that is longer than a stored table."""
     shapes = [lengths_of(failure, name) for name in failure.inputs[:2]]
     if failure.layer.kind != "elementwise" or len(shapes) < 2 or not shapes[0] or not shapes[1]:
         return
@@ -204,11 +238,11 @@ def _too_long(failure: Failure) -> Iterator[Fix]:
                     continue
                 axis = given.index(long, 1)
                 new = (*given[:axis], short, *given[axis + 1 :])
-                yield Fix("length", (OnInput(name, (("crop", new),)),), 29, alone=True)
+                yield Fix("length", (OnInput(name, (("crop", new),)),), Rung.CUT_INPUT, alone=True)
 
 
 def _one_hot(failure: Failure) -> Iterator[Fix]:
-    """Propose one-hot rows where a loss compares scores with whole numbers, one for each row of scores."""
+    """Propose one-hot rows where a loss compares scores with class indices, one for each row of scores."""
     if not is_loss(failure.layer) or len(failure.inputs) < 2:
         return
     outputs, targets = (lengths_of(failure, name) or () for name in failure.inputs[:2])
@@ -219,52 +253,57 @@ def _one_hot(failure: Failure) -> Iterator[Fix]:
         if name in call.outputs and call.layer in layers and layers[call.layer].kind == "cast":
             name = call.inputs[0]
     if str(failure.model.values[name].dtype).startswith(("int", "uint")):
-        yield Fix("targets", (before(failure, 1, (("one_hot", outputs[1]),)),), 20)
+        yield Fix("targets", (before(failure, 1, (("one_hot", outputs[1]),)),), Rung.ONE_HOT_TARGETS)
 
 
 def _loaded(failure: Failure) -> Iterator[Fix]:
     """Propose the sizes of the checkpoint, or to load all but what differs."""
-    for changes in settings_of_checkpoint(failure) if "turned" not in failure.facts else ():
-        yield Fix("state-dict", changes, 5)
-    if "turned" in failure.facts:
-        yield Fix("stored-transposed", (OnCall(Frozen(turned=failure.facts["turned"])),), 4)
-    if "stored" in failure.facts and "given" not in failure.facts:
-        paths = ", ".join(f'"{path}"' for path, _ in failure.facts["stored"][:3])
-        torch = failure.model.framework == "torch"
-        text = f"leave {paths} out of the state and load the rest with strict=False" if torch else None
-        yield Fix("state-dict", (OnCall(Frozen(strict=False)),), 6, text)
+    fact = failure.fact
+    if not isinstance(fact, OtherWeights):
+        return
+    if fact.transposed is not None:
+        yield Fix(
+            "stored-transposed",
+            (TransposedWeight(failure.layer.path, fact.transposed),),
+            Rung.TRANSPOSED_VALUE,
+        )
+    else:
+        for changes in settings_of_checkpoint(failure.model.layers, fact):
+            yield Fix("state-dict", changes, Rung.CHECKPOINT_SIZES)
+    if not fact.given:
+        change = PartialLoad(tuple(path for path, _ in fact.stored))
+        yield Fix("state-dict", (change,), Rung.PARTIAL_LOAD)
 
 
 def _retyped(failure: Failure) -> Iterator[Fix]:
-    """Propose the type of numbers that the model takes."""
-    if "wants" in failure.facts:
-        operand = failure.facts.get("operand", 0)
-        if operand < len(failure.inputs):
-            yield Fix("dtype", (before(failure, operand, (("dtype", failure.facts["wants"]),)),), 5)
+    """Propose the dtype that the call takes."""
+    fact = failure.fact
+    if isinstance(fact, OtherType) and fact.operand < len(failure.inputs):
+        yield Fix("dtype", (before(failure, fact.operand, (("dtype", fact.wants),)),), Rung.DTYPE)
 
 
 def _ordered(failure: Failure) -> Iterator[Fix]:
-    """Propose the other order of batch and time for a transformer that compares its inputs itself."""
+    """Propose the other order of batch and time for a container that compares its inputs itself."""
     layer = failure.layer
-    if layer.kind == "module" and layer.type.startswith("Transformer"):
+    if layer.kind == "module" and "batch_first" in layer.attributes:
         for first in (True, False):
-            yield Fix("batch-first", (OnLayer(layer.path, Frozen(batch_first=first)),), 27)
+            change = OnLayer(layer.path, Frozen(batch_first=first))
+            yield Fix("batch-first", (change,), Rung.BATCH_FIRST_SETTING)
 
 
 def _overwriting(failure: Failure) -> Iterator[Fix]:
     """Propose to compute a new value instead of overwriting one that the gradient needs."""
-    for number in range(3 if "saved" in failure.facts else 0):
-        yield Fix("in-place", (OnCall(Frozen(inplace=number)),), 5 + number)
+    for edit in range(failure.fact.edits if isinstance(failure.fact, Overwritten) else 0):
+        yield Fix("in-place", (OutOfPlace(edit),), Rung.OUT_OF_PLACE + edit)
 
 
 def _single(failure: Failure) -> Iterator[Fix]:
-    """Propose evaluation mode, and a batch of two, for a norm that has one value a channel."""
-    if failure.layer.kind not in ("batch_norm", "instance_norm") or "more than 1" not in failure.message:
+    """Propose a batch of two, and evaluation mode, for a norm that has one value per channel."""
+    if not isinstance(failure.fact, OneValuePerChannel):
         return
     for name in failure.model.inputs:
         shape = lengths_of(failure, name)
         if shape and shape[0] == 1:
-            text = "feed at least 2 samples a batch (DataLoader's drop_last=True drops the last one of 1)"
             more = OnInput(name, (("resize", (2, *shape[1:])),))
-            yield Fix("batch-of-one", (more,), 6, text)
-    yield Fix("batch-of-one", (Evaluating(),), 7)
+            yield Fix("batch-of-one", (more,), Rung.MORE_SAMPLES, wording=(MoreSamples(2),))
+    yield Fix("batch-of-one", (Evaluating(),), Rung.EVALUATION)

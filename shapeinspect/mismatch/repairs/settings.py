@@ -1,4 +1,4 @@
-"""Other settings of the layer that failed, or of the one before it."""
+"""Fixes that change a setting of the layer that failed, or of the one before it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from collections.abc import Iterator
 
 from shapeinspect.ir import Frozen, Layer
 from shapeinspect.mismatch.loss_shapes import is_loss
-from shapeinspect.mismatch.repairs.axis_orders import normed_inside
+from shapeinspect.mismatch.repairs.axis_orders import permuted_around
 from shapeinspect.mismatch.repairs.divisors import producer
 from shapeinspect.mismatch.repairs.fix import Fix, before
+from shapeinspect.mismatch.repairs.ranks import Rung
 from shapeinspect.mismatch.repairs.reshapes import reshapes
 from shapeinspect.mismatch.requirements import Problem, lengths_of
-from shapeinspect.plugin_api.rerun import Failure, OnCall, OnLayer, OnOperand
+from shapeinspect.plugin_api.changes import OnCall, OnLayer, OnOperand
+from shapeinspect.plugin_api.facts import IndexOutside, Refusal, RowsCompared
+from shapeinspect.plugin_api.rerun import Failure
 from shapeinspect.rules.spatial import pairs, per_axis
 
 
@@ -23,29 +26,26 @@ def settings(failure: Failure, problem: Problem) -> Iterator[Fix]:
         problem: what does not fit there.
     """
     layer, demand = failure.layer, problem.demand
-    own = {one.path for one in failure.model.layers if one.weights}
-    tied = {one.path for one in failure.model.layers if any(weight.storage for weight in one.weights)}
+    layers = failure.model.layers
+    own = {other.path for other in layers if other.weights}
+    tied = {other.path for other in layers if any(weight.storage for weight in other.weights)}
     if demand is not None and layer.path in tied:  # another size would untie it
         yield from _narrowed(failure, demand.wanted, demand.had)
     elif demand is not None and layer.path in own:
         cause = "channels" if "conv" in layer.kind else "features"
-        # Nobody trains on gray pictures by accident: a layer for one channel is the mistake.
-        live = failure.model.format == "live"
-        rank = 21 if layer.kind == "conv" and demand.wanted == 1 and live else 40
+        # Nobody feeds color images by accident: a layer for one channel is the mistake.
+        gray = layer.kind == "conv" and demand.wanted == 1 and failure.model.format == "live"
+        rank = Rung.COLOR_LAYER if gray else Rung.OWN_WIDTH
         yield Fix(cause, (OnLayer(layer.path, Frozen({demand.setting: demand.had})),), rank)
         yield from _narrowed(failure, demand.wanted, demand.had)
-        if failure.model.framework in _EITHER_WAY and layer.attributes.get("out_features") == demand.had:
+        if failure.transposable and layer.attributes.get("out_features") == demand.had:
             sizes = Frozen(transposed=True, in_features=demand.had, out_features=demand.wanted)
-            yield Fix("stored-transposed", (OnLayer(layer.path, sizes),), 12)
-    if "largest" in failure.facts:
-        yield from _tables(failure, own)
+            yield Fix("stored-transposed", (OnLayer(layer.path, sizes),), Rung.STORED_TRANSPOSED)
+    if isinstance(failure.fact, IndexOutside):
+        yield from _tables(failure, failure.fact, own)
     shapes = [lengths_of(failure, name) for name in failure.inputs]
     if shapes and shapes[0] is not None:
         yield from _by_kind(failure, shapes[0], shapes, layer.path in own)
-
-
-#: Where the graph itself says which way a stored matrix is read.
-_EITHER_WAY = frozenset({"onnx"})
 
 
 def _by_kind(
@@ -70,14 +70,14 @@ def _norms(failure: Failure, first: tuple[int, ...], own: bool) -> Iterator[Fix]
         wanted = tuple(layer.attributes.get("normalized_shape") or ())
         inside = len(wanted) == 1 and wanted[0] in first[1:-1]
         if inside:
-            yield from normed_inside(failure, first, first.index(wanted[0], 1), len(first) - 1)
+            yield from permuted_around(failure, len(first), first.index(wanted[0], 1), len(first) - 1)
         elif wanted and len(first) >= len(wanted) and first[-len(wanted) :] != wanted:
             new = first[-len(wanted) :]
-            yield Fix("features", (OnLayer(layer.path, Frozen(normalized_shape=new)),), 40)
+            yield Fix("features", (OnLayer(layer.path, Frozen(normalized_shape=new)),), Rung.OWN_WIDTH)
     if layer.kind in ("batch_norm", "instance_norm") and len(first) > 2:
         features = layer.attributes.get("num_features")
         if first[1] != features and first[-1] == features:
-            yield from normed_inside(failure, first, len(first) - 1, 1)
+            yield from permuted_around(failure, len(first), len(first) - 1, 1)
 
 
 def _operations(
@@ -94,49 +94,52 @@ def _operations(
     if layer.kind in ("concat", "stack") and isinstance(layer.attributes.get("axis"), int):
         for axis in range(len(first)):
             if axis != layer.attributes["axis"] % len(first):
-                yield Fix("concat-axis", (OnCall(Frozen(axis=axis)),), 20 + axis)
+                yield Fix("concat-axis", (OnCall(Frozen(axis=axis)),), Rung.OTHER_AXIS + axis)
     if layer.kind == "permute" and isinstance(layer.attributes.get("axes"), tuple):
         kept = tuple(axis for axis in layer.attributes["axes"] if axis < len(first))
-        yield Fix("rank", (OnCall(Frozen(axes=kept)),), 20)
+        yield Fix("rank", (OnCall(Frozen(axes=kept)),), Rung.FEWER_AXES)
     if layer.kind == "reshape" and isinstance(layer.attributes.get("shape"), tuple):
         yield from reshapes(failure, layer.attributes["shape"], first)
 
 
 def _stored_matrix(failure: Failure, left: tuple[int, ...], right: tuple[int, ...]) -> Iterator[Fix]:
-    """Propose a stored matrix with as many rows as it is given features."""
+    """Propose a stored matrix with as many rows as the input has features."""
     stored = {weight.name for layer in failure.model.layers for weight in layer.weights}
     if failure.inputs[1] in stored and left[-1] != right[0]:
         new = (left[-1], right[1])
         change = OnOperand(None, 1, (("resize", new),))
-        yield Fix("inner", (change,), 43, f'"{failure.inputs[1]}" of shape {new}')
+        text = f'"{failure.inputs[1]}" of shape {new}'
+        yield Fix("inner", (change,), Rung.STORED_MATRIX, text)
 
 
-def _tables(failure: Failure, own: set[str]) -> Iterator[Fix]:
+def _tables(failure: Failure, fact: IndexOutside, own: set[str]) -> Iterator[Fix]:
     """Propose a larger table of embeddings or of classes, or labels that count from 0."""
-    count = failure.facts["largest"] + 1
+    count = fact.largest + 1
     if failure.layer.path in own:
-        yield Fix("index-range", (OnLayer(failure.layer.path, Frozen(num_embeddings=count)),), 5)
+        yield Fix(
+            "index-range", (OnLayer(failure.layer.path, Frozen(num_embeddings=count)),), Rung.LARGER_TABLE
+        )
         return
-    if failure.facts["smallest"] == 1 and failure.facts["largest"] == failure.facts["size"]:
-        yield Fix("class-index", (before(failure, 1, (("shift", -1),)),), 5)
+    if fact.smallest == 1 and fact.largest == fact.size:
+        yield Fix("class-index", (before(failure, 1, (("shift", -1),)),), Rung.LABELS_FROM_ZERO)
     layers = {layer.path: layer for layer in failure.model.layers}
     for call in reversed(failure.model.calls):
         for setting in ("out_features", "out_channels"):
-            if call.layer in own and layers[call.layer].attributes.get(setting) == failure.facts["size"]:
-                yield Fix("class-index", (OnLayer(call.layer, Frozen({setting: count})),), 6)
+            if call.layer in own and layers[call.layer].attributes.get(setting) == fact.size:
+                yield Fix("class-index", (OnLayer(call.layer, Frozen({setting: count})),), Rung.MORE_CLASSES)
                 return
 
 
 def _dotted(left: tuple[int, ...], right: tuple[int, ...]) -> Iterator[Fix]:
     """Propose the axes of a product that have equal lengths."""
-    for one in range(len(left) - 1, 0, -1):
-        for other in range(len(right) - 1, 0, -1):
-            if left[one] == right[other]:
-                yield Fix("swapped-axes", (OnCall(Frozen(axes=(one, other))),), 10 + abs(one - other))
+    for a in range(len(left) - 1, 0, -1):
+        for b in range(len(right) - 1, 0, -1):
+            if left[a] == right[b]:
+                yield Fix("swapped-axes", (OnCall(Frozen(axes=(a, b))),), Rung.DOT_AXES + abs(a - b))
 
 
 def _steps_kept(failure: Failure) -> Iterator[Fix]:
-    """Propose that the recurrent layer before gives all its steps, or only the last."""
+    """Propose that the recurrent layer before returns all its steps, or only the last."""
     shape = lengths_of(failure, failure.inputs[0])
     layers = {layer.path: layer for layer in failure.model.layers}
     for call in reversed(failure.model.calls):
@@ -144,26 +147,24 @@ def _steps_kept(failure: Failure) -> Iterator[Fix]:
         if layer is None or failure.inputs[0] not in call.outputs or shape is None:
             continue
         if len(shape) == 2 and layer.attributes.get("return_sequences") is False:
-            yield Fix("return-sequences", (OnLayer(layer.path, Frozen(return_sequences=True)),), 5)
-        takes = failure.facts.get("takes", ("", ""))[1]
-        if len(shape) == 3 and takes == "2 axes" and layer.attributes.get("return_sequences") is True:
-            yield Fix("steps-kept", (OnLayer(layer.path, Frozen(return_sequences=False)),), 5)
+            yield Fix(
+                "return-sequences", (OnLayer(layer.path, Frozen(return_sequences=True)),), Rung.ALL_STEPS
+            )
+        two = isinstance(failure.fact, Refusal) and failure.fact.axes == 2
+        if len(shape) == 3 and two and layer.attributes.get("return_sequences") is True:
+            yield Fix("steps-kept", (OnLayer(layer.path, Frozen(return_sequences=False)),), Rung.LAST_STEP)
 
 
 def _last_step(failure: Failure, shapes: list[tuple[int, ...] | None]) -> Iterator[Fix]:
-    """Propose that the last recurrent layer gives one step, where there is one target a sequence."""
+    """Propose that the last recurrent layer returns one step, where there is one target a sequence."""
     if not is_loss(failure.layer) or len(shapes) < 2 or shapes[0] is None or shapes[1] is None:
         return
     layers = {layer.path: layer for layer in failure.model.layers}
     called = [layers[call.layer] for call in reversed(failure.model.calls) if call.layer in layers]
     for layer in called:
         if layer.attributes.get("return_sequences") is True and len(shapes[0]) > 2:
-            yield Fix("steps-kept", (OnLayer(layer.path, Frozen(return_sequences=False)),), 5)
+            yield Fix("steps-kept", (OnLayer(layer.path, Frozen(return_sequences=False)),), Rung.LAST_STEP)
             return
-
-
-#: Functions that compare rows of the same features.
-_ROWS = frozenset({"torch.cdist", "F.pairwise_distance"})
 
 
 def _widths(failure: Failure, shapes: list[tuple[int, ...] | None]) -> Iterator[Fix]:
@@ -172,7 +173,7 @@ def _widths(failure: Failure, shapes: list[tuple[int, ...] | None]) -> Iterator[
     if len(shapes) != 2 or not shapes[0] or not shapes[1]:
         return
     of_loss = is_loss(layer)
-    of_rows = layer.type in _ROWS or of_loss
+    of_rows = isinstance(failure.fact, RowsCompared) or of_loss
     if layer.kind not in ("elementwise", "stack") and not of_rows:
         return
     kind = "loss" if of_loss else layer.kind
@@ -181,25 +182,26 @@ def _widths(failure: Failure, shapes: list[tuple[int, ...] | None]) -> Iterator[
         maker = producer(failure, failure.inputs[operand])
         if maker is None or len(own) != len(other):
             continue
-        # Of rows that are compared there may be as many as one likes.
+        # There may be any number of rows.
         axes = range(len(own) - 1, len(own)) if of_rows else range(len(own))
         differing = [axis for axis in axes if own[axis] != other[axis]]
         for setting in ("out_channels", "out_features"):
             if len(differing) == 1 and maker.attributes.get(setting) == own[differing[0]]:
                 change = OnLayer(maker.path, Frozen({setting: other[differing[0]]}))
-                yield Fix(cause, (change,), 42 if of_loss and operand else 41)
+                targets = of_loss and operand
+                yield Fix(cause, (change,), Rung.OTHER_OPERAND_WIDTH if targets else Rung.OPERAND_WIDTH)
 
 
 def _narrowed(failure: Failure, wanted: int, had: int) -> Iterator[Fix]:
-    """Propose that the layer before makes what a stored layer takes."""
+    """Propose that the layer before produces the width that this one takes."""
     maker = producer(failure, failure.inputs[0]) if failure.inputs else None
     for setting in ("out_features", "hidden_size", "out_channels"):
         if maker is not None and maker.attributes.get(setting) == had:
-            yield Fix("features", (OnLayer(maker.path, Frozen({setting: wanted})),), 42)
+            yield Fix("features", (OnLayer(maker.path, Frozen({setting: wanted})),), Rung.WIDTH_BEFORE)
 
 
 def _outputs(failure: Failure, shapes: list[tuple[int, ...] | None]) -> Iterator[Fix]:
-    """Propose as many outputs of the last layer as each target has entries."""
+    """Propose a last layer with as many outputs as each target has entries."""
     if not is_loss(failure.layer) or len(shapes) < 2 or shapes[0] is None or shapes[1] is None:
         return
     outputs, targets = shapes[0], shapes[1]
@@ -208,11 +210,11 @@ def _outputs(failure: Failure, shapes: list[tuple[int, ...] | None]) -> Iterator
         return
     for setting in ("out_features", "out_channels"):
         if maker.attributes.get(setting) == outputs[-1]:
-            yield Fix("targets", (OnLayer(maker.path, Frozen({setting: targets[-1]})),), 25)
+            yield Fix("targets", (OnLayer(maker.path, Frozen({setting: targets[-1]})),), Rung.LAST_WIDTH)
 
 
 def _classes(layer: Layer, shapes: list[tuple[int, ...] | None]) -> Iterator[Fix]:
-    """Propose the loss for class numbers instead of the one for one-hot rows, or the other way round."""
+    """Propose the loss for class indices instead of the one for one-hot rows, or vice versa."""
     if "crossentropy" not in layer.type.lower().replace("_", "") or "binary" in layer.type.lower():
         return
     if len(shapes) < 2 or shapes[0] is None or shapes[1] is None or not layer.attributes.get("function"):
@@ -220,7 +222,7 @@ def _classes(layer: Layer, shapes: list[tuple[int, ...] | None]) -> Iterator[Fix
     numbers = "sparse" in layer.type.lower()
     same = shapes[0] == shapes[1]
     if same == numbers and (same or shapes[1][-1] == 1 or len(shapes[1]) == len(shapes[0]) - 1):
-        yield Fix("targets", (OnLayer(layer.path, Frozen(sparse=not numbers)),), 5)
+        yield Fix("targets", (OnLayer(layer.path, Frozen(sparse=not numbers)),), Rung.SPARSE_LOSS)
 
 
 def _attention(
@@ -229,7 +231,7 @@ def _attention(
     layer = failure.layer
     embed, heads = layer.attributes.get("embed_dim"), layer.attributes.get("num_heads")
     if first[-1] != embed and isinstance(heads, int) and first[-1] % heads == 0:
-        yield Fix("features", (OnLayer(layer.path, Frozen(embed_dim=first[-1])),), 40)
+        yield Fix("features", (OnLayer(layer.path, Frozen(embed_dim=first[-1])),), Rung.OWN_WIDTH)
     sizes = {
         key: shape[-1]
         for key, shape in zip(("kdim", "vdim"), shapes[1:3], strict=False)
@@ -240,8 +242,8 @@ def _attention(
         maker = None if not key else producer(failure, failure.inputs[1])
         for setting in ("out_channels", "out_features", "hidden_size"):
             if maker is not None and key and maker.attributes.get(setting) == key[-1]:
-                yield Fix("features", (OnLayer(maker.path, Frozen({setting: embed})),), 37)
-        yield Fix("features", (OnLayer(layer.path, Frozen(sizes)),), 38)
+                yield Fix("features", (OnLayer(maker.path, Frozen({setting: embed})),), Rung.KEYS_WIDTH)
+        yield Fix("features", (OnLayer(layer.path, Frozen(sizes)),), Rung.KEYS_SETTING)
 
 
 def _windows(layer: Layer, shape: tuple[int, ...], own: bool) -> Iterator[Fix]:
@@ -260,9 +262,9 @@ def _windows(layer: Layer, shape: tuple[int, ...], own: bool) -> Iterator[Fix]:
     if max(short) <= 0:
         return
     smaller = tuple(min(k, n + sum(pair)) for k, n, pair in zip(kernel, space, before, strict=True))
-    yield Fix("too-small", (OnLayer(layer.path, Frozen(kernel_size=smaller)),), 36)
+    yield Fix("too-small", (OnLayer(layer.path, Frozen(kernel_size=smaller)),), Rung.SMALLER_KERNEL)
     if padding == "valid":
-        yield Fix("too-small", (OnLayer(layer.path, Frozen(padding="same")),), 37)
+        yield Fix("too-small", (OnLayer(layer.path, Frozen(padding="same")),), Rung.SAME_PADDING)
     elif "conv" in layer.kind:
         wider = tuple(pair[0] + -(-max(gap, 0) // 2) for pair, gap in zip(before, short, strict=True))
-        yield Fix("too-small", (OnLayer(layer.path, Frozen(padding=wider)),), 35)
+        yield Fix("too-small", (OnLayer(layer.path, Frozen(padding=wider)),), Rung.WIDER_PADDING)

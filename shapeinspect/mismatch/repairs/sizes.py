@@ -1,4 +1,4 @@
-"""Looks for an input size that makes the whole model pass, by running it at other sizes."""
+"""Searches for an input size with which the whole model passes, by running it at other sizes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from shapeinspect.mismatch.graph_rerun import Walked
 from shapeinspect.mismatch.loss_shapes import is_loss
 from shapeinspect.mismatch.repairs.fix import Fix
 from shapeinspect.mismatch.repairs.proposals import entry
+from shapeinspect.mismatch.repairs.ranks import Rung
 from shapeinspect.mismatch.requirements import Problem, demand_of, space_rank
-from shapeinspect.plugin_api.rerun import Change, Failure, OnInput, Recorded, Rerun
+from shapeinspect.plugin_api.changes import Change, OnInput
+from shapeinspect.plugin_api.rerun import Failure, Recorded, Rerun
 
 #: No search goes beyond this length.
 _LARGEST = 4096
@@ -22,7 +24,7 @@ Attempt = Callable[[tuple[Change, ...]], Failure | None]
 
 
 @dataclass(frozen=True, slots=True)
-class _Picture:
+class _Image:
     """An input with spatial axes.
 
     Args:
@@ -51,33 +53,32 @@ def search(rerun: Rerun, problem: Problem, attempt: Attempt) -> Fix | None:
         attempt: runs the call again; raises when no more may be spent.
 
     Returns:
-        The fix, tried, or None. Arithmetic alone looks for it first; what it finds is then run.
+        The fix, tried, or None. Arithmetic alone searches first; what it finds is then run.
     """
-    ways = [way for way in (predicted(rerun.failure), attempt) if way is not None]
-    for picture in _pictures(rerun.failure):
-        for way in ways:
-            for found in _searches(rerun.failure, problem, picture, way):
-                if found is None:
+    runs = [run for run in (predicted(rerun.failure), attempt) if run is not None]
+    for image in _images(rerun.failure):
+        for run in runs:
+            for size in _searches(rerun.failure, problem, image, run):
+                if size is None:
                     continue
-                if way is attempt or all(
-                    attempt(changes) is None for changes in (found[0].changes, *found[1])
-                ):
-                    return found[0]
+                fix, also = size
+                if run is attempt or all(attempt(changes) is None for changes in (fix.changes, *also)):
+                    return fix
     return None
 
 
-#: What is found: the fix, and further changes that have to pass if what its text says is true.
-_Found = tuple[Fix, tuple[tuple[Change, ...], ...]]
+#: The fix, and further changes that have to pass if its text is true.
+_Size = tuple[Fix, tuple[tuple[Change, ...], ...]]
 
 
 def predicted(failure: Failure) -> Attempt | None:
-    """Return a run by arithmetic alone, which costs next to nothing, or None where it does not fail alike.
+    """Return a run by arithmetic alone, which costs almost nothing; None if it does not fail likewise.
 
     Args:
         failure: the failed call.
     """
     layer, model = failure.layer, failure.model
-    layers = (*(one for one in model.layers if one.path != layer.path), layer)
+    layers = (*(other for other in model.layers if other.path != layer.path), layer)
     calls = (*model.calls, Call(layer.path, failure.inputs, ("",)))
     recorded = Recorded(replace(model, layers=layers, calls=calls), Frozen(), "", None, lambda *_: "")
     try:
@@ -89,7 +90,7 @@ def predicted(failure: Failure) -> Attempt | None:
     return walked.attempt
 
 
-def _pictures(failure: Failure) -> Iterator[_Picture]:
+def _images(failure: Failure) -> Iterator[_Image]:
     for name in failure.model.inputs:
         value, layer = failure.model.values.get(name), entry(failure, name)
         if value is None or value.shape is None or layer is None:
@@ -97,40 +98,38 @@ def _pictures(failure: Failure) -> Iterator[_Picture]:
         shape = tuple(length for length in value.shape if isinstance(length, int))
         space = _space(layer)
         if space is None and layer.kind == "reshape" and len(value.shape) == 4:
-            space = 2  # a network that cuts its pictures into patches itself
+            space = 2  # a network that cuts its images into patches itself
         if space is None or len(shape) != len(value.shape) or len(shape) != space + 2:
             continue
         first = 1 if layer.attributes.get("data_format") == "channels_last" else 2
-        yield _Picture(name, shape, tuple(range(first, first + space)))
+        yield _Image(name, shape, tuple(range(first, first + space)))
 
 
 def _space(layer: Layer) -> int | None:
     return space_rank(layer.attributes)
 
 
-def _searches(
-    failure: Failure, problem: Problem, picture: _Picture, attempt: Attempt
-) -> Iterator[_Found | None]:
+def _searches(failure: Failure, problem: Problem, image: _Image, attempt: Attempt) -> Iterator[_Size | None]:
     layer = failure.layer
     if layer.kind == "max_unpool":
-        yield _rounded(picture, attempt)
-    elif _too_small(failure, picture):
-        yield _grown(picture, attempt)
+        yield _rounded(image, attempt)
+    elif _too_small(failure, image):
+        yield _grown(image, attempt)
     elif layer.kind in ("elementwise", "concat", "stack", "attention"):
-        yield _matched(failure, picture, attempt)
-        yield _rounded(picture, attempt)
+        yield _matched(failure, image, attempt)
+        yield _rounded(image, attempt)
     elif problem.demand is not None or layer.kind == "reshape" or is_loss(layer):
-        yield _matched(failure, picture, attempt)
+        yield _matched(failure, image, attempt)
 
 
-def _too_small(failure: Failure, picture: _Picture) -> bool:
+def _too_small(failure: Failure, image: _Image) -> bool:
     layer = failure.layer
     if space_rank(layer.attributes) is None and "pool" not in layer.kind:
         return False
     if not failure.inputs or demand_of(layer, _operands(failure)) is not None:
         return False
     shape = failure.model.values[failure.inputs[0]].shape
-    return shape is not None and len(shape) == len(picture.shape)
+    return shape is not None and len(shape) == len(image.shape)
 
 
 def _operands(failure: Failure) -> tuple[tuple[int, ...] | None, ...]:
@@ -144,12 +143,12 @@ def _operands(failure: Failure) -> tuple[tuple[int, ...] | None, ...]:
     return tuple(found)
 
 
-def _grown(picture: _Picture, attempt: Attempt) -> _Found | None:
+def _grown(image: _Image, attempt: Attempt) -> _Size | None:
     """Find the smallest length, from the present one up, at which all windows fit."""
-    present = tuple(picture.shape[axis] for axis in picture.axes)
+    present = tuple(image.shape[axis] for axis in image.axes)
 
     def fits(factor: int) -> bool:
-        return attempt(picture.resized(_to(present, factor))) is None
+        return attempt(image.resized(_to(present, factor))) is None
 
     low = high = max(present)
     while not fits(high):
@@ -160,41 +159,41 @@ def _grown(picture: _Picture, attempt: Attempt) -> _Found | None:
         middle = (low + high) // 2
         low, high = (low, middle) if fits(middle) else (middle, high)
     lengths = _to(present, high)
-    return Fix("too-small", picture.resized(lengths), 30, f"feed {_by(lengths)} or larger"), ()
+    return Fix("too-small", image.resized(lengths), Rung.INPUT_SIZE, f"feed {_by(lengths)} or larger"), ()
 
 
 def _to(present: tuple[int, ...], length: int) -> tuple[int, ...]:
     """Return lengths in which none is below ``length`` and none shrinks."""
-    return tuple(max(one, length) for one in present)
+    return tuple(max(old, length) for old in present)
 
 
-def _rounded(picture: _Picture, attempt: Attempt) -> _Found | None:
+def _rounded(image: _Image, attempt: Attempt) -> _Size | None:
     """Round the lengths up to a multiple of a power of two; the multiple below has to fit as well."""
-    present = tuple(picture.shape[axis] for axis in picture.axes)
+    present = tuple(image.shape[axis] for axis in image.axes)
     for factor in (2, 4, 8, 16, 32, 64, 128):
         above = tuple(-(-length // factor) * factor for length in present)
         below = tuple(length - factor for length in above)
-        if above == present or attempt(picture.resized(above)) is not None:
+        if above == present or attempt(image.resized(above)) is not None:
             continue
-        if min(below) > 0 and attempt(picture.resized(below)) is not None:
+        if min(below) > 0 and attempt(image.resized(below)) is not None:
             continue
         text = f"feed {_by(above)} (multiples of {factor} fit)"
-        also = (picture.resized(below),) if min(below) > 0 else ()
-        return Fix("rounding", picture.resized(above), 30, text), also
+        also = (image.resized(below),) if min(below) > 0 else ()
+        return Fix("rounding", image.resized(above), Rung.INPUT_SIZE, text), also
     return None
 
 
-def _matched(failure: Failure, picture: _Picture, attempt: Attempt) -> _Found | None:
-    """Find the lengths at which the refused axis has the length that the layer's settings fix."""
+def _matched(failure: Failure, image: _Image, attempt: Attempt) -> _Size | None:
+    """Find the lengths with which the refused axis has the length that the layer's settings fix."""
     target = _target(failure)
     if target is None:
         return None
     before = {call.layer for call in failure.model.calls}
-    present = tuple(picture.shape[axis] for axis in picture.axes)
+    present = tuple(image.shape[axis] for axis in image.axes)
 
     def excess(lengths: tuple[int, ...]) -> int | None:
         """Compare: below 0 too few, above 0 too many, 0 all fits, None something else is wrong."""
-        ended = attempt(picture.resized(lengths))
+        ended = attempt(image.resized(lengths))
         if ended is None:
             return 0
         if ended.layer.path != failure.layer.path:
@@ -202,22 +201,22 @@ def _matched(failure: Failure, picture: _Picture, attempt: Attempt) -> _Found | 
         had = target.of(ended)
         return None if had is None or had == target.wanted else had - target.wanted
 
-    for vary in _ways(present):
-        found = _bisected(excess, vary, max(present))
-        if found is None:
+    for vary in _variations(present):
+        span = _bisected(excess, vary, max(present))
+        if span is None:
             continue
-        low, high = found
+        low, high = span
         lengths = vary(low) if not low <= max(present) <= high else present
         more = f" ({low} to {high} fit)" if high > low else ""
-        also = tuple(picture.resized(vary(length)) for length in {low, high})
+        also = tuple(image.resized(vary(length)) for length in {low, high})
         asked = failure.layer.attributes.get("shape") or ()
         patches = failure.layer.kind == "reshape" and len(asked) > len(_operands(failure)[0] or ())
         cause = "batch-mixed" if is_loss(failure.layer) else "patches" if patches else "input-size"
-        return Fix(cause, picture.resized(lengths), 30, f"feed {_by(lengths)}{more}"), also
+        return Fix(cause, image.resized(lengths), Rung.INPUT_SIZE, f"feed {_by(lengths)}{more}"), also
     return None
 
 
-def _ways(present: tuple[int, ...]) -> Iterator[Callable[[int], tuple[int, ...]]]:
+def _variations(present: tuple[int, ...]) -> Iterator[Callable[[int], tuple[int, ...]]]:
     yield lambda length: (length,) * len(present)
     if len(set(present)) > 1:
         for axis in range(len(present)):
@@ -227,8 +226,8 @@ def _ways(present: tuple[int, ...]) -> Iterator[Callable[[int], tuple[int, ...]]
 def _bisected(
     excess: Callable[[tuple[int, ...]], int | None], vary: Callable[[int], tuple[int, ...]], start: int
 ) -> tuple[int, int] | None:
-    """Return the smallest and the largest length with an excess of 0, which grows with the length."""
-    # Far below the present length an axis of 1 might broadcast, which is not meant: upwards first.
+    """Return the smallest and the largest length whose excess is 0; the excess grows with the length."""
+    # Far below the present length an axis of 1 might broadcast by accident: upwards first.
     low, high = 0, start
     while (over := excess(vary(high))) is not None and over < 0:
         low, high = high, high * 2
@@ -301,16 +300,18 @@ def _target(failure: Failure) -> _Target | None:
 
 def _beside_a_weight(failure: Failure, shapes: tuple[tuple[int, ...] | None, ...]) -> _Target | None:
     """Find the length of a stored operand (a table of positions) that the computed one does not have."""
-    made = {name for call in failure.model.calls for name in call.outputs} | set(failure.model.inputs)
+    computed = {name for call in failure.model.calls for name in call.outputs} | set(failure.model.inputs)
     if failure.layer.kind not in ("elementwise", "concat") or len(shapes) != 2:
         return None
     for stored, other in ((0, 1), (1, 0)):
-        one, two = shapes[stored], shapes[other]
-        if failure.inputs[stored] in made or failure.inputs[other] not in made or not one or not two:
+        table, tensor = shapes[stored], shapes[other]
+        if failure.inputs[stored] in computed or failure.inputs[other] not in computed:
             continue
-        for back in range(1, min(len(one), len(two)) + 1):
-            if one[-back] != two[-back] and 1 not in (one[-back], two[-back]):
-                return _Target(other, -back, one[-back])
+        if not table or not tensor:
+            continue
+        for back in range(1, min(len(table), len(tensor)) + 1):
+            if table[-back] != tensor[-back] and 1 not in (table[-back], tensor[-back]):
+                return _Target(other, -back, table[-back])
     return None
 
 

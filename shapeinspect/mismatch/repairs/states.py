@@ -1,4 +1,4 @@
-"""What could be done where a recurrent layer begins with a state of another shape than its own."""
+"""Fixes for a recurrent layer whose initial state has another shape than its own."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from shapeinspect.dims import known
 from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.ir import Frozen, Layer
 from shapeinspect.mismatch.repairs.fix import Fix
+from shapeinspect.mismatch.repairs.ranks import Rung
 from shapeinspect.mismatch.requirements import is_stack, lengths_of, wanted_states
-from shapeinspect.plugin_api.rerun import Change, Failure, OnInput, OnLayer, OnOperand, Step
+from shapeinspect.plugin_api.changes import Change, FewerStates, OnInput, OnLayer, OnOperand, Step, Wording
+from shapeinspect.plugin_api.rerun import Failure
 from shapeinspect.rules import initial_states
 from shapeinspect.rules.rule import unlike
 
@@ -17,7 +19,7 @@ _RECURRENT = frozenset({"rnn", "lstm", "gru"})
 
 
 def states(failure: Failure) -> Iterator[Fix]:
-    """Yield other states, and other settings of the layer that made them or that reads them.
+    """Yield other states, and other settings of the layer that produced them or that reads them.
 
     Args:
         failure: where the run ended.
@@ -27,54 +29,51 @@ def states(failure: Failure) -> Iterator[Fix]:
         return
     shapes = tuple(lengths_of(failure, name) for name in failure.inputs)
     wanted = wanted_states(failure.layer, shapes)
-    wrong = {at: new for at, new in wanted.items() if shapes[at] not in (None, new)}
+    wrong = {operand: new for operand, new in wanted.items() if shapes[operand] not in (None, new)}
     if not wrong:
         return
-    at, new = next(iter(wrong.items()))
-    old = shapes[at] or ()
-    turned = (1, 0, *range(2, len(new)))
-    if len(old) == len(new) > 2 and tuple(old[axis] for axis in turned) == new:
-        yield Fix("batch-first", _all(wrong, (("permute", turned),)), 9)
+    operand, new = next(iter(wrong.items()))
+    old = shapes[operand] or ()
+    swapped = (1, 0, *range(2, len(new)))
+    if len(old) == len(new) > 2 and tuple(old[axis] for axis in swapped) == new:
+        yield Fix("batch-first", _all(wrong, (("permute", swapped),)), Rung.ARRANGED_STATE)
     if len(old) == len(new) - 1 and (1, *old) == new:
-        yield Fix("missing-axis", _all(wrong, (("unsqueeze", 0),)), 9)
+        yield Fix("missing-axis", _all(wrong, (("unsqueeze", 0),)), Rung.ARRANGED_STATE)
     if len(old) == len(new):
-        yield from _settings(failure, failure.inputs[at], old, new)
+        yield from _settings(failure, failure.inputs[operand], old, new)
         if old[-1] == new[-1] and old[0] == new[0] and old[-2] > new[-2]:
             cut: tuple[Step, ...] = (("crop", new),)
-            text = (
-                f"cut the state to the batch, [:, :{new[-2]}] (or DataLoader's drop_last=True)"
-                if len(new) == 3
-                else None
-            )
-            yield Fix("state", _all(wrong, cut), 33, text)
+            wording: tuple[Wording, ...] = (FewerStates(new[-2]),) if len(new) == 3 else ()
+            yield Fix("state", _all(wrong, cut), Rung.CUT_STATE, wording=wording)
     text = f'a state of shape {new} for "{failure.layer.path}"'
-    changes = tuple(OnOperand(None, one, (("resize", shape),)) for one, shape in wrong.items())
-    constant = _is_constant(failure, at)
-    yield Fix("state", changes, 29 if constant else 35, text, not constant)
+    changes = tuple(OnOperand(None, index, (("resize", shape),)) for index, shape in wrong.items())
+    constant = _is_constant(failure, operand)
+    rank = Rung.CONSTANT_STATE if constant else Rung.NEW_STATE
+    yield Fix("state", changes, rank, text, alone=not constant)
 
 
 def _all(wrong: dict[int, tuple[int, ...]], steps: tuple[Step, ...]) -> tuple[Change, ...]:
-    return tuple(OnOperand(None, at, steps) for at in wrong)
+    return tuple(OnOperand(None, operand, steps) for operand in wrong)
 
 
 def _settings(failure: Failure, state: str, old: tuple[int, ...], new: tuple[int, ...]) -> Iterator[Fix]:
-    """Propose that the layer that made the state keeps one of the wanted shape."""
-    maker, own = _maker(failure, state), failure.layer
+    """Propose equal settings for the layer that produced the state and the one that reads it."""
+    maker, own = _recurrent(failure, state), failure.layer
     if maker is None:
         return
     if old[-1] != new[-1]:
-        yield Fix("state", (OnLayer(maker.path, Frozen(hidden_size=new[-1])),), 30)
-        yield Fix("state", (OnLayer(own.path, Frozen(hidden_size=old[-1])),), 31)
+        yield Fix("state", (OnLayer(maker.path, Frozen(hidden_size=new[-1])),), Rung.STATE_MAKER)
+        yield Fix("state", (OnLayer(own.path, Frozen(hidden_size=old[-1])),), Rung.STATE_READER)
     if len(new) == 3 and old[0] != new[0] and own.kind in _RECURRENT:
         for key in ("bidirectional", "num_layers"):
             if maker.attributes.get(key) != own.attributes.get(key):
-                for layer, other, rank in ((maker, own, 30), (own, maker, 31)):
+                for layer, other, rank in ((maker, own, Rung.STATE_MAKER), (own, maker, Rung.STATE_READER)):
                     value = other.attributes.get(key)
                     if value is not None:
                         yield Fix("state", (OnLayer(layer.path, Frozen({key: value})),), rank)
 
 
-def _maker(failure: Failure, name: str) -> Layer | None:
+def _recurrent(failure: Failure, name: str) -> Layer | None:
     layers = {layer.path: layer for layer in failure.model.layers}
     for call in reversed(failure.model.calls):
         layer = layers.get(call.layer)
@@ -83,16 +82,16 @@ def _maker(failure: Failure, name: str) -> Layer | None:
     return None
 
 
-def _is_constant(failure: Failure, at: int) -> bool:
+def _is_constant(failure: Failure, operand: int) -> bool:
     kinds = {layer.path: layer.kind for layer in failure.model.layers}
     return any(
-        failure.inputs[at] in call.outputs and kinds.get(call.layer) == "constant"
+        failure.inputs[operand] in call.outputs and kinds.get(call.layer) == "constant"
         for call in failure.model.calls
     )
 
 
 def _is_stack(layer: Layer) -> bool:
-    """Tell whether the states are torch's: of all layers and directions at once, or of a cell."""
+    """Tell whether one tensor holds the states of all layers and directions, or a cell has its own."""
     return layer.kind.endswith("_cell") or is_stack(layer)
 
 
@@ -106,16 +105,16 @@ def _fed(failure: Failure) -> Iterator[Fix]:
     )
     if len(changes) == len(differing) and all(known(wanted) for _, wanted, _ in differing):
         text = " and ".join(f"{name} of shape {wanted}" for name, wanted, _ in differing)
-        yield Fix("state", _each(changes), 8, f"feed {text}")
+        yield Fix("state", _each(changes), Rung.FED_STATES, f"feed {text}")
     widths = {has[-1] for _, _, has in differing}
     if len(widths) == 1 and failure.layer.weights and "input_size" in failure.layer.attributes:
-        yield Fix("state", (OnLayer(failure.layer.path, Frozen(hidden_size=widths.pop())),), 9)
+        yield Fix("state", (OnLayer(failure.layer.path, Frozen(hidden_size=widths.pop())),), Rung.STATE_WIDTH)
 
 
 def unfit(failure: Failure) -> list[tuple[str, tuple[int, ...], tuple[int, ...]]]:
     """List the states that differ: their values' names, the shapes wanted and those given.
 
-    A stack of layers, torch's, says by itself what it keeps: see ``demand.wanted_states``.
+    What a stack of layers keeps in one tensor is told by ``requirements.wanted_states``.
 
     Args:
         failure: where the run ended.

@@ -1,0 +1,238 @@
+"""What a debugger knows of a failure beyond its shapes: one frozen value for each kind of failure.
+
+A plug-in's debugger fills in one of these, from the framework's message or from the real numbers; the core
+reads its fields and never the message. ``Failure.fact`` holds it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from shapeinspect.dims import Shape
+from shapeinspect.ir import Frozen
+
+
+@dataclass(frozen=True, slots=True)
+class IndexOutside:
+    """An index is outside the table that it is looked up in, or a label outside the classes.
+
+    Args:
+        largest: the largest index that is looked up.
+        smallest: the smallest one.
+        size: how many entries the table has.
+        layer: the path of the layer that looks up, for a graph that the core walks; else empty.
+    """
+
+    largest: int
+    smallest: int
+    size: int
+    layer: str = ""
+
+    def fits(self, size: int, shift: int) -> bool:
+        """Tell whether all indices are inside a table.
+
+        Args:
+            size: how many entries it has.
+            shift: what is added to every index.
+        """
+        return self.smallest + shift >= 0 and self.largest + shift < size
+
+
+@dataclass(frozen=True, slots=True)
+class Indivisible:
+    """A setting does not divide the lengths that it has to divide.
+
+    Args:
+        setting: its name, such as ``groups``; the layer's attributes hold its value.
+        lengths: what it has to divide, by name, such as ``in_channels``.
+    """
+
+    setting: str
+    lengths: Frozen[int]
+
+
+@dataclass(frozen=True, slots=True)
+class RaggedBatch:
+    """The samples of one batch have different shapes.
+
+    Args:
+        first: the shape of the first sample.
+        other: the shape of one that differs.
+    """
+
+    first: tuple[int, ...]
+    other: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeveralOutputs:
+    """A model of several outputs is given one target.
+
+    Args:
+        names: the outputs.
+    """
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeveralInputs:
+    """A model of several inputs is given one array.
+
+    Args:
+        names: the inputs.
+    """
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TupleGiven:
+    """A layer is given all outputs of another one, as a tuple."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The framework itself says what the layer takes.
+
+    Args:
+        cause: what is wrong, a key of the core's causes, such as ``rank``.
+        expected: what the layer takes, in words.
+        axes: how many axes the layer takes, where it is one number.
+    """
+
+    cause: str
+    expected: str
+    axes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OtherType:
+    """The elements of a tensor have another dtype than the call takes.
+
+    Args:
+        wants: the dtype that the call takes.
+        has: the dtype that the tensor has, and where that helps its shape.
+        operand: which input of the call it is.
+    """
+
+    wants: str
+    has: str
+    operand: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NotFed:
+    """An input is not fed.
+
+    Args:
+        missing: the dtypes of the inputs that are not fed, by name.
+        fed: the names that are fed.
+        renamed: the input, and the name under which its array is probably fed; None where that is not clear.
+    """
+
+    missing: Frozen[str]
+    fed: tuple[str, ...]
+    renamed: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UndeclaredShape:
+    """An input is fed another shape than the model declares for it.
+
+    Args:
+        declared: the shape that the model declares.
+    """
+
+    declared: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """A file declares a shape that its own layers do not produce.
+
+    Args:
+        value: the value's name.
+        declared: the shape that the file declares.
+        computed: the shape that its layers produce.
+    """
+
+    value: str
+    declared: Shape
+    computed: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class OtherWeights:
+    """Stored weights have other shapes than the layers' own.
+
+    Args:
+        stored: the layers that differ: the path, and the stored shape of each role that differs.
+        given: whether the user's own code gives them; else a checkpoint holds them.
+        transposed: the axes whose permutation makes the stored weight fit, or None.
+    """
+
+    stored: tuple[tuple[str, tuple[tuple[str, tuple[int, ...]], ...]], ...]
+    given: bool = False
+    transposed: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Overwritten:
+    """A tensor that the gradient needs was overwritten in place.
+
+    Args:
+        shape: the tensor's shape.
+        saved_by: the operation that saved it; None where nobody knows.
+        saved_at: the user's source line of that operation.
+        wrote: the operation that wrote into it.
+        versions: how often it had been written to when it was saved, and when backward read it.
+        weight: the name of the weight that it is.
+        hint: what to do, where no edit could be tried.
+        edits: how many edits of the user's code the debugger has tried with success.
+    """
+
+    shape: tuple[int, ...]
+    saved_by: str | None = None
+    saved_at: str | None = None
+    wrote: str | None = None
+    versions: tuple[int, int] | None = None
+    weight: str | None = None
+    hint: str = ""
+    edits: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OneValuePerChannel:
+    """A normalization has a single value per channel to work with, in training."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowsCompared:
+    """The call compares rows: both inputs need the same last axis, and any number of rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchedMatrices:
+    """The product takes a batch of matrices on each side, and no vectors."""
+
+
+Fact: TypeAlias = (
+    IndexOutside
+    | Indivisible
+    | RaggedBatch
+    | SeveralOutputs
+    | SeveralInputs
+    | TupleGiven
+    | Refusal
+    | OtherType
+    | NotFed
+    | UndeclaredShape
+    | Contradiction
+    | OtherWeights
+    | Overwritten
+    | OneValuePerChannel
+    | RowsCompared
+    | BatchedMatrices
+)
