@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from shapeinspect.check import Failure, Spec
     from shapeinspect.sources.source import Source
 
+#: The version of ``shapeinspect/schema/check.schema.json``.
+SCHEMA = 1
+
 
 def run(
     model: Model,
@@ -54,7 +57,7 @@ def run(
     walked = found.read is None or bool(found.read.calls)
     failures = _failures(asked, found, with_inputs(source, given)) if asked is not None else ()
     if format == "json":
-        told: dict[str, Any] = to_dict(found.diagnosis) if walked else {"fits": None}
+        told: dict[str, Any] = {"schema": SCHEMA, **(to_dict(found.diagnosis) if walked else {"fits": None})}
         if asked is not None:
             told["failures"] = None if failures is None else [_plain(failure) for failure in failures]
         output.write_json(told)

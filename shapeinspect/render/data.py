@@ -1,4 +1,4 @@
-"""A report as plain data: the JSON schema, version 1."""
+"""A report as plain data; ``shapeinspect/schema/report.schema.json`` describes every field."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from shapeinspect.layout import transform
 from shapeinspect.render.cells import pattern_axes
 from shapeinspect.render.totals import of_model, weigh
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 def to_dict(model: Model) -> dict[str, Any]:
     """Return a model as dicts, lists, texts and numbers.
 
-    A dimension is an int, a text (a symbol or an expression) or None (unknown).
+    A dimension is an int, a text (a symbol or an expression) or None (unknown). The names of values connect
+    the calls: what one call's output is named, another one's input is named.
 
     Args:
         model: a model that went through ``layout.normalize`` and ``infer``.
 
     Example:
         >>> to_dict(Model("m.onnx", "onnx", "onnx", "onnx"))["schema"]
-        1
+        2
     """
     return {**_before(model), "layers": list(_layers(model)), **_after(model)}
 
@@ -68,15 +69,15 @@ def _before(model: Model) -> dict[str, Any]:
         "framework": model.framework,
         "adapter": model.adapter,
         "metadata": dict(model.metadata),
-        "inputs": [_end(model, name) for name in model.inputs],
-        "outputs": [_end(model, name) for name in model.outputs],
+        "inputs": [_value(model, name) for name in model.inputs],
+        "outputs": [_value(model, name) for name in model.outputs],
     }
 
 
 def _layers(model: Model) -> Iterator[dict[str, Any]]:
-    calls: dict[str, list[Call]] = {}
-    for call in model.calls:
-        calls.setdefault(call.layer, []).append(call)
+    calls: dict[str, list[tuple[int, Call]]] = {}
+    for index, call in enumerate(model.calls):
+        calls.setdefault(call.layer, []).append((index, call))
     first: dict[str, str] = {}
     for layer in model.layers:
         yield _layer(model, layer, calls.get(layer.path, []), first)
@@ -113,16 +114,29 @@ def _axes(axes: Axes | None, shape: Shape | None) -> list[str | None] | None:
     return list(axes) if axes is not None else [None] * len(shape)
 
 
-def _tensor(value: Value) -> dict[str, Any]:
-    return {"shape": _shape(value.shape), "axes": _axes(value.axes, value.shape)}
-
-
-def _end(model: Model, name: str) -> dict[str, Any]:
+def _value(model: Model, name: str) -> dict[str, Any]:
     value = model.values.get(name, Value(name))
-    return {"name": name, **_tensor(value), "dtype": value.dtype}
+    return {
+        "name": name,
+        "shape": _shape(value.shape),
+        "axes": _axes(value.axes, value.shape),
+        "dtype": value.dtype,
+    }
 
 
-def _layer(model: Model, layer: Layer, calls: Sequence[Call], first: dict[str, str]) -> dict[str, Any]:
+def _call(model: Model, index: int, call: Call) -> dict[str, Any]:
+    return {
+        "index": index,
+        "inputs": [_value(model, name) if name else None for name in call.inputs],
+        "outputs": [_value(model, name) if name else None for name in call.outputs],
+        "attributes": {name: plain(value) for name, value in call.attributes.items()},
+        "macs": _dim(call.macs),
+    }
+
+
+def _layer(
+    model: Model, layer: Layer, calls: Sequence[tuple[int, Call]], first: dict[str, str]
+) -> dict[str, Any]:
     own = weigh(layer.weights, ())
     return {
         "path": layer.path,
@@ -136,14 +150,7 @@ def _layer(model: Model, layer: Layer, calls: Sequence[Call], first: dict[str, s
         "origin": layer.origin,
         "attributes": {name: plain(value) for name, value in layer.attributes.items()},
         "weights": [_weight(weight, first) for weight in layer.weights],
-        "calls": [
-            {
-                "inputs": [_tensor(model.values.get(name, Value(name))) for name in call.inputs if name],
-                "outputs": [_tensor(model.values.get(name, Value(name))) for name in call.outputs if name],
-                "macs": _dim(call.macs),
-            }
-            for call in calls
-        ],
+        "calls": [_call(model, index, call) for index, call in calls],
     }
 
 

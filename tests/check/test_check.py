@@ -63,7 +63,7 @@ def test_weights_without_a_graph_can_be_asserted_on(check: Run, tmp_path: Path) 
     code, out, _ = check(str(path), "expect = 'params < 42'", "--format", "json")
     assert code == 1
     failure = {"line": "params < 42", "about": None, "problem": "params is 42", "call": None}
-    assert json.loads(out) == {"fits": None, "failures": [failure]}
+    assert json.loads(out) == {"schema": 1, "fits": None, "failures": [failure]}
 
 
 def test_a_specification_that_is_wrong_is_refused_by_name(check: Run) -> None:

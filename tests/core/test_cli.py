@@ -46,10 +46,12 @@ def test_show_prints_the_table(run: Run) -> None:
 def test_show_gives_json(run: Run) -> None:
     code, out, _ = run("show", LENET, "--format", "json")
     report = json.loads(out)
-    assert (code, report["schema"], report["framework"]) == (0, 1, "onnx")
+    assert (code, report["schema"], report["framework"]) == (0, 2, "onnx")
     assert report["totals"]["params"] == sum(LENET_PARAMS.values())
     conv2 = next(layer for layer in report["layers"] if layer["path"] == "conv2")
-    assert conv2["calls"][0]["inputs"] == [{"shape": ["N", 6, 14, 14], "axes": ["N", "C", "H", "W"]}]
+    assert conv2["calls"][0]["inputs"] == [
+        {"name": "p1", "shape": ["N", 6, 14, 14], "axes": ["N", "C", "H", "W"], "dtype": "float32"}
+    ]
     assert conv2["calls"][0]["macs"] == f"{10 * 10 * 16 * 6 * 25}*N"
 
 

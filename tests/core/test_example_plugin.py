@@ -65,7 +65,9 @@ def test_the_arithmetic_finds_the_shapes_that_it_leaves_out(python: Path, tmp_pa
     path.write_text(json.dumps({"shapes": rows, "input": [None, 28, 30, 3]}))
     shown = json.loads(_run(python, "-m", "shapeinspect", "show", str(path), "--format", "json").stdout)
     conv = shown["layers"][0]["calls"][0]
-    assert conv["outputs"] == [{"shape": ["N", 24, 24, 11], "axes": ["N", "H", "W", "C"]}]
+    assert conv["outputs"] == [
+        {"name": "conv.out", "shape": ["N", 24, 24, 11], "axes": ["N", "H", "W", "C"], "dtype": None}
+    ]
     assert conv["macs"] == f"{24 * 24 * 11 * 5 * 7 * 3}*N"
     assert shown["outputs"][0]["shape"] == ["N", 24, 24, 4]
 
