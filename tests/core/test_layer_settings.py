@@ -16,6 +16,7 @@ import shapeinspect
 from shapeinspect import LayerReport
 from shapeinspect.api.layer_settings import LayerSettings, Setting
 from shapeinspect.dims import UNKNOWN, Expr, Unknown, symbol
+from shapeinspect.rules import KINDS
 
 DECLARED = {name: value for name, value in vars(LayerSettings).items() if isinstance(value, Setting)}
 
@@ -111,6 +112,10 @@ def test_every_declared_setting_exists(layers: list[LayerReport]) -> None:
     for name, layer, _ in settings(layers):
         seen[name].add(layer.kind)
     assert DECLARED.keys() - seen.keys() == set()
+
+
+def test_every_declared_setting_is_an_attribute_of_a_kind() -> None:
+    assert DECLARED.keys() - {one.name for kind in KINDS.values() for one in kind.attributes} == set()
 
 
 @pytest.mark.parametrize(
