@@ -7,7 +7,6 @@ equal, so ``(H - 1)//2 + 1 == (H + 1)//2``.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
@@ -15,6 +14,7 @@ from math import gcd
 from typing import TypeAlias
 
 from shapeinspect.errors import UsageError
+from shapeinspect.expression import ExpressionError, Language
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -258,7 +258,17 @@ def _show(terms: _Terms, inside: bool = False) -> str:
     return f"({text})" if inside and not ((simple and text.isidentifier()) or text.isdigit()) else text
 
 
-_TOKEN = re.compile(r"\s*(?:(\d+)|([^\W\d][\w.]*)|(//|[-+*%()]))")
+_EXPRESSIONS: Language[Dim] = Language(
+    number=lambda number: number,
+    operators={
+        "+": lambda left, right: left + right,
+        "-": lambda left, right: left - right,
+        "*": lambda left, right: left * right,
+        "//": _divide,
+        "%": _remainder,
+    },
+    negative=lambda dim: -dim,
+)
 
 
 def parse(text: str) -> Dim:
@@ -276,67 +286,13 @@ def parse(text: str) -> Dim:
     """
     if text.strip() == "?":
         return UNKNOWN
-    tokens: list[str] = []
-    at = 0
-    while at < len(text.rstrip()):
-        found = _TOKEN.match(text, at)
-        if found is None:
-            raise UsageError(f"{text!r} is no dimension", got=repr(text[at:]))
-        tokens.append(found.group().strip())
-        at = found.end()
-    if len(tokens) > 400:
-        raise UsageError(f"{text[:40]!r}… is too long for a dimension", got=f"{len(tokens)} tokens")
-    reader = _Reader(text, tokens)
-    return reader.read()
-
-
-@dataclass(slots=True)
-class _Reader:
-    """A recursive descent over the tokens of one expression."""
-
-    text: str
-    tokens: list[str]
-
-    def read(self) -> Dim:
-        value = self._sum()
-        if self.tokens:
-            raise UsageError(f"{self.text!r} is no dimension", got=repr(self.tokens[0]))
-        return value
-
-    def _sum(self) -> Dim:
-        value = self._product()
-        while self.tokens and self.tokens[0] in "+-":
-            op = self.tokens.pop(0)
-            right = self._product()
-            value = value + right if op == "+" else value - right
-        return value
-
-    def _product(self) -> Dim:
-        value = self._unit()
-        while self.tokens and self.tokens[0] in ("*", "//", "%"):
-            op = self.tokens.pop(0)
-            right = self._unit()
-            if op != "*" and right == 0:
-                raise UsageError(f"{self.text!r} divides by zero")
-            value = value * right if op == "*" else value // right if op == "//" else value % right
-        return value
-
-    def _unit(self) -> Dim:
-        if not self.tokens:
-            raise UsageError(f"{self.text!r} is no dimension", got="its end")
-        token = self.tokens.pop(0)
-        if token == "-":
-            return -self._unit()
-        if token == "(":
-            value = self._sum()
-            if not self.tokens or self.tokens.pop(0) != ")":
-                raise UsageError(f"{self.text!r} is no dimension", expected="a closing parenthesis")
-            return value
-        if token[0].isdigit():
-            return int(token)
-        if token[0].isalpha() or token[0] == "_":
-            return symbol(token)
-        raise UsageError(f"{self.text!r} is no dimension", got=repr(token))
+    try:
+        return _EXPRESSIONS.evaluate(_EXPRESSIONS.read(text), symbol)
+    except ExpressionError as error:
+        shown = text if len(text) < 60 else f"{text[:59]}…"
+        raise UsageError(f"{shown!r} is no dimension", got=str(error)) from None
+    except ZeroDivisionError:
+        raise UsageError(f"{text!r} divides by zero") from None
 
 
 def small(dim: Dim) -> bool:

@@ -19,6 +19,7 @@ from typing import TypeAlias
 from shapeinspect.check import arithmetic
 from shapeinspect.dims import UNKNOWN, Dim, Expr, Shape, Unknown, substitute, symbols
 from shapeinspect.errors import UsageError
+from shapeinspect.expression import Expression, ExpressionError
 
 #: What names stand for: a length, or the lengths of a ``*name``.
 Bindings: TypeAlias = "dict[str, Dim | Shape]"
@@ -35,6 +36,8 @@ _MEANT = (
     ("[", "a pattern is a text of lengths and names: 'n c h w'"),
 )
 _SIGNS = frozenset("+-/=")
+#: The expression of an axis of any length.
+ANY = Expression(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Axis:
         text: as it was written.
         name: the name it binds, or an empty text.
         many: whether it stands for any number of axes.
-        tokens: the expression of its length; empty for any length.
+        expression: its length; empty for any length.
 
     Example:
         >>> [axis.text for axis in parse("n (head*dim) ...")]
@@ -55,7 +58,7 @@ class Axis:
     text: str
     name: str = ""
     many: bool = False
-    tokens: tuple[str, ...] = ()
+    expression: Expression = ANY
 
 
 #: Where a symbolic length is compared with a pattern: at these multiples of what the pattern divides by.
@@ -193,17 +196,17 @@ def _axis(text: str, pattern: str) -> Axis:
     if text.startswith("_") and text.isidentifier():
         return Axis(text)
     if text == "()":
-        return Axis(text, tokens=("1",))
+        return Axis(text, expression=arithmetic.read("1"))
     name, equals, body = text.partition("=")
     if equals and not name.isidentifier():
         raise _refused(pattern, text, "what is before = is no name")
     if equals and name.startswith("_"):
         raise _refused(pattern, text, f"{name} is any length already")
     try:
-        tokens = arithmetic.read(body if equals else text)
-    except ValueError as error:
+        expression = arithmetic.read(text, len(text) - len(body) if equals else 0)
+    except ExpressionError as error:
         raise _refused(pattern, text, str(error)) from None
-    return Axis(text, name if equals else "", tokens=tokens)
+    return Axis(text, name if equals else "", expression=expression)
 
 
 def _refused(pattern: str, part: str, why: str = "") -> UsageError:
@@ -272,7 +275,7 @@ def _unify(axes: tuple[Axis, ...], shape: Shape, names: Bindings) -> Parting | N
 
 
 def _undecided(axis: Axis, place: int, names: Bindings) -> Parting:
-    asked = [token for token in dict.fromkeys(axis.tokens) if token.isidentifier()]
+    asked = list(dict.fromkeys(axis.expression.names))
     free = [name for name in asked if name not in names]
     if free:
         what = "name" if len(free) == 1 else "names"
@@ -297,9 +300,9 @@ def _bind_many(axis: Axis, lengths: Shape, names: Bindings) -> Parting | None:
 
 def _bind(axis: Axis, place: int, length: Dim, names: Bindings) -> Parting | bool:
     """Return where they part, True if the axis fits, or False if it cannot be told yet."""
-    if not axis.tokens:
+    if axis.expression == ANY:
         return True
-    found = arithmetic.value(axis.tokens, names)
+    found = arithmetic.value(axis.expression, names)
     if found is None:
         return _solve(axis, place, length, names)
     if axis.name:
@@ -317,26 +320,27 @@ def _bind(axis: Axis, place: int, length: Dim, names: Bindings) -> Parting | boo
 
 def _asked(axis: Axis, found: Dim | Fraction, length: Dim) -> str:
     text = axis.text.partition("=")[2] or axis.text
-    if isinstance(found, Fraction) and int(found) == length and axis.tokens.count("/") == 1:
+    once = axis.expression.values("operator").count("/") == 1
+    if isinstance(found, Fraction) and int(found) == length and once:
         return f"{axis.text} = {found}; {text.replace('/', '//')} rounds down to it"
     return axis.text if text == str(found) else f"{axis.text} = {found}"
 
 
 def _solve(axis: Axis, place: int, length: Dim, names: Bindings) -> Parting | bool:
     """Bind the one name of a linear expression that is not bound yet."""
-    open_names = {token for token in axis.tokens if token.isidentifier() and token not in names}
+    open_names = {name for name in axis.expression.names if name not in names}
     if not open_names:
         return _probe(axis, place, length, names)
     if len(open_names) != 1:
         return False
     name = next(iter(open_names))
-    if axis.tokens == (name,):
+    if axis.expression.only_name == name:
         names[name] = length
         return True
-    known = {token: value for token, value in names.items() if token in axis.tokens}
+    known = {name: value for name, value in names.items() if name in axis.expression.names}
     if not all(isinstance(value, int) for value in known.values()):
         return False
-    line = arithmetic.line(axis.tokens, name, known)
+    line = arithmetic.line(axis.expression, name, known)
     if line is None:
         return False
     if not isinstance(length, int):
@@ -351,23 +355,22 @@ def _solve(axis: Axis, place: int, length: Dim, names: Bindings) -> Parting | bo
 def _probe(axis: Axis, place: int, length: Dim, names: Bindings) -> Parting | bool:
     """Compare a symbolic length with a pattern of symbolic names, where the pattern is a whole number."""
     known: dict[str, int | Expr] = {}
-    for token in axis.tokens:
-        value = names.get(token) if token.isidentifier() else 0
+    for name in axis.expression.names:
+        value = names.get(name)
         if not isinstance(value, int | Expr):
             return False
-        if token.isidentifier():
-            known[token] = value
+        known[name] = value
     if isinstance(length, Unknown):
         return False
     free = sorted(symbols(length).union(*map(symbols, known.values())))
-    base = prod(int(token) for token in axis.tokens if token.isdecimal() and 0 < int(token) < 10_000)
+    base = prod(number for value in axis.expression.values("number") if 0 < (number := int(value)) < 10_000)
     # What rounds down is compared between the multiples too.
-    offsets = range(min(base, _OFFSETS)) if "//" in axis.tokens else range(1)
+    offsets = range(min(base, _OFFSETS)) if "//" in axis.expression.values("operator") else range(1)
     told = False
     for probe, offset in product(_PROBES, offsets):
         at: dict[str, Dim] = {name: base * (probe + place) + offset for place, name in enumerate(free)}
-        asked = {token: substitute(value, at) for token, value in known.items()}
-        wanted, have = arithmetic.value(axis.tokens, asked), substitute(length, at)
+        asked = {name: substitute(value, at) for name, value in known.items()}
+        wanted, have = arithmetic.value(axis.expression, asked), substitute(length, at)
         if not isinstance(wanted, int):
             continue
         told = True

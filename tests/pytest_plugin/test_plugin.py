@@ -186,7 +186,7 @@ SAID: list[tuple[str, list[str]]] = [
         'r.output.matches("n (c")',
         [
             "shapeinspect.errors.UsageError: 'n (c' is no pattern of shapes",
-            "  got       '(c': a parenthesis is not closed",
+            "  got       '(c': unclosed parenthesis at character 1",
         ],
     ),
     (

@@ -1,16 +1,13 @@
-"""The lengths of torch.export: numbers, and expressions that sympy wrote as text."""
+"""The lengths of torch.export: numbers, and expressions that SymPy wrote as text."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
+from functools import reduce
 
-from shapeinspect.dims import UNKNOWN, Dim, Expr, symbol
+from shapeinspect.dims import UNKNOWN, Dim, symbol
+from shapeinspect.expression import ExpressionError, Language
 
-_TOKEN = re.compile(r"\s*(?:(\d{1,19}(?!\d))|'([\w.]{1,100})'|([A-Za-z_][\w.]{0,99})|(\*\*|//|[-+*%(),=]))")
-_MAX_TEXT = 20_000
-_MAX_DEPTH = 60
-_MAX_TERMS = 400
 _MAX_POWER = 8
 
 
@@ -19,7 +16,7 @@ class _NotADimError(Exception):
 
 
 def read_dim(text: str) -> Dim:
-    """Read an expression, in sympy's own spelling (``Add(Symbol('s0'), ...)``) or an ordinary one.
+    """Read an expression, in SymPy's own spelling (``Add(Symbol('s0'), ...)``) or an ordinary one.
 
     Args:
         text: what the file says.
@@ -38,109 +35,25 @@ def read_dim(text: str) -> Dim:
         (2*s0 + 1, ?)
     """
     try:
-        return _Reader(text).read()
-    except (_NotADimError, ArithmeticError, RecursionError):
+        return _EXPRESSIONS.evaluate(_EXPRESSIONS.read(text), symbol)
+    except (ExpressionError, _NotADimError, ArithmeticError):
         return UNKNOWN
 
 
-class _Reader:
-    def __init__(self, text: str) -> None:
-        if len(text) > _MAX_TEXT:
-            raise _NotADimError
-        self._tokens: list[tuple[str, str]] = []
-        at, end = 0, len(text.rstrip())
-        while at < end:
-            found = _TOKEN.match(text, at)
-            if found is None:
-                raise _NotADimError
-            kind = ("number", "text", "name", "mark")[(found.lastindex or 1) - 1]
-            self._tokens.append((kind, found.group(found.lastindex or 1)))
-            at = found.end()
-        self._tokens.reverse()
-        self._depth = 0
-
-    def read(self) -> Dim:
-        value = self._sum()
-        if self._tokens:
-            raise _NotADimError
-        return value
-
-    def _next(self, *marks: str) -> str | None:
-        if self._tokens and self._tokens[-1][0] == "mark" and self._tokens[-1][1] in marks:
-            return self._tokens.pop()[1]
-        return None
-
-    def _sum(self) -> Dim:
-        self._depth += 1
-        if self._depth > _MAX_DEPTH:
-            raise _NotADimError
-        value = self._product()
-        while (mark := self._next("+", "-")) is not None:
-            right = self._product()
-            value = value + right if mark == "+" else value - right
-        self._depth -= 1
-        return value
-
-    def _product(self) -> Dim:
-        value = self._power()
-        while (mark := self._next("*", "//", "%")) is not None:
-            value = _OPS[mark](value, self._power())
-        return value
-
-    def _power(self) -> Dim:
-        negative = False
-        while self._next("-") is not None:
-            negative = not negative
-        value = self._unit()
-        if self._next("**") is not None:
-            value = _power(value, self._unit())
-        return -value if negative else value
-
-    def _unit(self) -> Dim:
-        if self._next("(") is not None:
-            value = self._sum()
-            self._close()
-            return value
-        if not self._tokens:
-            raise _NotADimError
-        kind, text = self._tokens.pop()
-        if kind == "number":
-            return int(text)
-        if kind != "name":
-            raise _NotADimError
-        if self._next("(") is None:
-            return symbol(text)
-        if text == "Symbol":
-            return self._symbol()
-        arguments = [self._sum()]
-        while self._next(",") is not None:
-            arguments.append(self._sum())
-        self._close()
-        function = _FUNCTIONS.get(text)
-        if function is None:
-            raise _NotADimError
-        return function(arguments)
-
-    def _symbol(self) -> Dim:
-        # Symbol('s0', positive=True, integer=True): what is assumed of it says nothing of its value.
-        if not self._tokens or self._tokens[-1][0] != "text":
-            raise _NotADimError
-        name = self._tokens.pop()[1]
-        while self._next(")") is None:
-            if not self._tokens or self._tokens[-1][1] == "(":
-                raise _NotADimError
-            self._tokens.pop()
-        return symbol(name)
-
-    def _close(self) -> None:
-        if self._next(")") is None:
-            raise _NotADimError
+def _add(left: Dim, right: Dim) -> Dim:
+    return left + right
 
 
-def _times(left: Dim, right: Dim) -> Dim:
-    if isinstance(left, Expr) and isinstance(right, Expr) and len(left.terms) * len(right.terms) > _MAX_TERMS:
-        raise _NotADimError
+def _multiply(left: Dim, right: Dim) -> Dim:
     return left * right
+
+
+def _floor_divide(left: Dim, right: Dim) -> Dim:
+    return left // right
+
+
+def _remainder(left: Dim, right: Dim) -> Dim:
+    return left % right
 
 
 def _power(base: Dim, exponent: Dim) -> Dim:
@@ -148,62 +61,44 @@ def _power(base: Dim, exponent: Dim) -> Dim:
         raise _NotADimError
     total: Dim = 1
     for _ in range(exponent):
-        total = _times(total, base)
+        total = total * base
     return total
 
 
-def _floor(left: Dim, right: Dim) -> Dim:
-    return left // right
+def _all(function: Callable[[Dim, Dim], Dim]) -> tuple[None, Callable[..., Dim]]:
+    """Return a function of one or more arguments."""
+    return None, lambda *dims: reduce(function, dims)
 
 
-def _rest(left: Dim, right: Dim) -> Dim:
-    return left % right
+def _itself(dim: Dim) -> Dim:
+    return dim
 
 
-def _two(function: Callable[[Dim, Dim], Dim]) -> Callable[[list[Dim]], Dim]:
-    def call(arguments: list[Dim]) -> Dim:
-        if len(arguments) != 2:
-            raise _NotADimError
-        return function(*arguments)
-
-    return call
-
-
-def _one(arguments: list[Dim]) -> Dim:
-    if len(arguments) != 1:
-        raise _NotADimError
-    return arguments[0]
-
-
-def _all(function: Callable[[Dim, Dim], Dim]) -> Callable[[list[Dim]], Dim]:
-    def call(arguments: list[Dim]) -> Dim:
-        total, *rest = arguments
-        for argument in rest:
-            total = function(total, argument)
-        return total
-
-    return call
-
-
-def _indexing(arguments: list[Dim]) -> Dim:
-    if len(arguments) != 3:
-        raise _NotADimError
-    base, divisor, modulus = arguments
-    return _rest(_floor(base, divisor), modulus)
-
-
-_OPS = {"*": _times, "//": _floor, "%": _rest}
-_FUNCTIONS: dict[str, Callable[[list[Dim]], Dim]] = {
-    "Integer": _one,
-    "Identity": _one,
-    "Add": _all(lambda left, right: left + right),
-    "Mul": _all(_times),
-    "Pow": _two(_power),
-    "PowByNatural": _two(_power),
-    "FloorDiv": _two(_floor),
-    "CleanDiv": _two(_floor),
-    "CeilDiv": _two(lambda left, right: -_floor(-left, right)),
-    "Mod": _two(_rest),
-    "PythonMod": _two(_rest),
-    "ModularIndexing": _indexing,
-}
+_EXPRESSIONS: Language[Dim] = Language(
+    number=_itself,
+    operators={
+        "+": _add,
+        "-": lambda left, right: left - right,
+        "*": _multiply,
+        "//": _floor_divide,
+        "%": _remainder,
+        "**": _power,
+    },
+    negative=lambda dim: -dim,
+    functions={
+        "Integer": (1, _itself),
+        "Identity": (1, _itself),
+        "Add": _all(_add),
+        "Mul": _all(_multiply),
+        "Pow": (2, _power),
+        "PowByNatural": (2, _power),
+        "FloorDiv": (2, _floor_divide),
+        "CleanDiv": (2, _floor_divide),
+        "CeilDiv": (2, lambda left, right: -(-left // right)),
+        "Mod": (2, _remainder),
+        "PythonMod": (2, _remainder),
+        "ModularIndexing": (3, lambda base, divisor, modulus: base // divisor % modulus),
+    },
+    constructor="Symbol",
+    tokens=5_000,
+)
