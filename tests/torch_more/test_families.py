@@ -14,9 +14,6 @@ from shapeinspect.ir import Model
 from shapeinspect.registry import choose
 from shapeinspect.sources.source import from_path
 from shapeinspect_torch.recognition.families import FAMILIES, Family
-from shapeinspect_torch.recognition.more_families import MORE
-
-EVERY = (*FAMILIES, *MORE)
 
 
 def read(folder: Path, state: dict[str, tuple[int, ...]], config: dict[str, object]) -> Model:
@@ -25,7 +22,7 @@ def read(folder: Path, state: dict[str, tuple[int, ...]], config: dict[str, obje
     return choose(source := from_path(folder)).read(source)
 
 
-@pytest.mark.parametrize("family", EVERY, ids=lambda family: family.types.partition(" ")[0])
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.types.partition(" ")[0])
 def test_rows_are_sound(family: Family) -> None:
     """Every letter is a setting, and no fact stands behind a shorter one that would take its layers."""
     for at, fact in enumerate(family.facts):
@@ -36,7 +33,7 @@ def test_rows_are_sound(family: Family) -> None:
 
 
 def test_a_type_is_of_one_family() -> None:
-    types = [name for family in EVERY for name in family.types.split()]
+    types = [name for family in FAMILIES for name in family.types.split()]
     assert len(types) == len(set(types))
 
 

@@ -85,8 +85,10 @@ def norms(kind: str, axes: str, *endings: str) -> tuple[Fact, ...]:
 
 _QUERY = {"num_heads": "a", "head_dim": "d"}
 _KEY = {"num_kv_heads": "k", "head_dim": "d"}
+#: Of keys and values that have as many heads as the queries.
+_ALL_HEADS = {"num_kv_heads": "a", "head_dim": "d"}
 
-DECODER = (
+_DECODER = (
     embedding("embed_tokens", "V H"),
     linear("lm_head", "V H"),
     linear("self_attn.q_proj", "a*d H", **_QUERY),
@@ -97,8 +99,8 @@ DECODER = (
     linear("mlp.up_proj", "I H"),
     linear("mlp.down_proj", "H I"),
 )
-DECODER_NORMS = ("input_layernorm", "post_attention_layernorm", "model.norm")
-DECODER_SETTINGS = Frozen(
+_DECODER_NORMS = ("input_layernorm", "post_attention_layernorm", "model.norm")
+_DECODER_SETTINGS = Frozen(
     H="hidden_size",
     a="num_attention_heads",
     k="num_key_value_heads num_attention_heads",
@@ -107,19 +109,27 @@ DECODER_SETTINGS = Frozen(
     V="vocab_size",
 )
 
+#: A query, key and value in one matrix.
+_FUSED = linear("query_key_value", "3*H H", **_QUERY)
+_BLOCK = (linear("mlp.dense_h_to_4h", "I H"), linear("mlp.dense_4h_to_h", "H I"))
+_ATTENTION = tuple(fact for fact in _DECODER if fact.ending.startswith("self_attn."))
+_ENDS = (embedding("embed_tokens", "V H"), linear("lm_head", "V H"))
+#: Of a block that attends to itself and to an encoder.
+_NORMS_OF_TWO = ("self_attn_layer_norm", "encoder_attn_layer_norm", "final_layer_norm")
+
 FAMILIES: tuple[Family, ...] = (
     Family(
         "llama mistral qwen2 smollm3 granite ministral arcee",
-        DECODER_SETTINGS,
-        (*DECODER, *norms("rms_norm", "H", *DECODER_NORMS)),
+        _DECODER_SETTINGS,
+        (*_DECODER, *norms("rms_norm", "H", *_DECODER_NORMS)),
         "layers",
     ),
     Family(
         "gemma gemma2 gemma3_text",
-        DECODER_SETTINGS,
+        _DECODER_SETTINGS,
         (
-            *DECODER,
-            *norms("rms_norm", "H", *DECODER_NORMS),
+            *_DECODER,
+            *norms("rms_norm", "H", *_DECODER_NORMS),
             *norms("rms_norm", "H", "pre_feedforward_layernorm", "post_feedforward_layernorm"),
             *norms("rms_norm", "d", "q_norm", "k_norm"),
         ),
@@ -127,16 +137,16 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         "phi3",
-        DECODER_SETTINGS,
-        (*DECODER, *norms("rms_norm", "H", *DECODER_NORMS), linear("mlp.gate_up_proj", "2*I H")),
+        _DECODER_SETTINGS,
+        (*_DECODER, *norms("rms_norm", "H", *_DECODER_NORMS), linear("mlp.gate_up_proj", "2*I H")),
         "layers",
     ),
     Family(
         "mixtral",
-        Frozen({**DECODER_SETTINGS, "X": "num_local_experts"}),
+        Frozen({**_DECODER_SETTINGS, "X": "num_local_experts"}),
         (
-            *DECODER,
-            *norms("rms_norm", "H", *DECODER_NORMS),
+            *_DECODER,
+            *norms("rms_norm", "H", *_DECODER_NORMS),
             linear("block_sparse_moe.gate", "X H"),
             linear("w1", "I H"),
             linear("w2", "H I"),
@@ -147,12 +157,12 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "qwen2_moe qwen3_moe",
         Frozen({
-            **DECODER_SETTINGS, "X": "num_experts", "M": "moe_intermediate_size",
+            **_DECODER_SETTINGS, "X": "num_experts", "M": "moe_intermediate_size",
             "S": "shared_expert_intermediate_size",
         }),
         (
-            *(fact for fact in DECODER if not fact.ending.startswith("mlp.")),
-            *norms("rms_norm", "H", *DECODER_NORMS),
+            *(fact for fact in _DECODER if not fact.ending.startswith("mlp.")),
+            *norms("rms_norm", "H", *_DECODER_NORMS),
             *norms("rms_norm", "d", "q_norm", "k_norm"),
             linear("mlp.gate", "X H"),
             linear("mlp.shared_expert_gate", "1 H"),
@@ -177,8 +187,8 @@ FAMILIES: tuple[Family, ...] = (
             embedding("embed_tokens", "V W"),
             linear("lm_head", "V W"),
             linear("self_attn.q_proj", "a*d H", **_QUERY),
-            linear("self_attn.k_proj", "a*d H", num_kv_heads="a", head_dim="d"),
-            linear("self_attn.v_proj", "a*d H", num_kv_heads="a", head_dim="d"),
+            linear("self_attn.k_proj", "a*d H", **_ALL_HEADS),
+            linear("self_attn.v_proj", "a*d H", **_ALL_HEADS),
             linear("self_attn.out_proj", "H a*d"),
             linear("fc1", "I H"),
             linear("fc2", "H I"),
@@ -199,8 +209,8 @@ FAMILIES: tuple[Family, ...] = (
             embedding("embeddings.token_type_embeddings", "T E"),
             *norms("layer_norm", "E", "embeddings.LayerNorm"),
             linear("attention.self.query", "a*d H", **_QUERY),
-            linear("attention.self.key", "a*d H", num_kv_heads="a", head_dim="d"),
-            linear("attention.self.value", "a*d H", num_kv_heads="a", head_dim="d"),
+            linear("attention.self.key", "a*d H", **_ALL_HEADS),
+            linear("attention.self.value", "a*d H", **_ALL_HEADS),
             linear("attention.output.dense", "H a*d"),
             linear("intermediate.dense", "I H"),
             linear("output.dense", "H I"),
@@ -217,8 +227,8 @@ FAMILIES: tuple[Family, ...] = (
         (
             Fact("patch_embeddings.projection", "conv", "Conv2d", "H C p p"),
             linear("attention.attention.query", "a*d H", **_QUERY),
-            linear("attention.attention.key", "a*d H", num_kv_heads="a", head_dim="d"),
-            linear("attention.attention.value", "a*d H", num_kv_heads="a", head_dim="d"),
+            linear("attention.attention.key", "a*d H", **_ALL_HEADS),
+            linear("attention.attention.value", "a*d H", **_ALL_HEADS),
             linear("attention.output.dense", "H a*d"),
             linear("intermediate.dense", "I H"),
             linear("output.dense", "H I"),
@@ -255,8 +265,8 @@ FAMILIES: tuple[Family, ...] = (
                 for home in ("SelfAttention", "EncDecAttention")
                 for fact in (
                     linear(f"{home}.q", "a*d H", **_QUERY),
-                    linear(f"{home}.k", "a*d H", num_kv_heads="a", head_dim="d"),
-                    linear(f"{home}.v", "a*d H", num_kv_heads="a", head_dim="d"),
+                    linear(f"{home}.k", "a*d H", **_ALL_HEADS),
+                    linear(f"{home}.v", "a*d H", **_ALL_HEADS),
                     linear(f"{home}.o", "H a*d"),
                 )
             ),
@@ -268,5 +278,175 @@ FAMILIES: tuple[Family, ...] = (
         ),
         "encoder.block",
         "num_layers",
+    ),
+    Family(
+        "qwen3",
+        _DECODER_SETTINGS,
+        (*_DECODER, *norms("rms_norm", "H", *_DECODER_NORMS), *norms("rms_norm", "d", "q_norm", "k_norm")),
+        "layers",
+    ),
+    Family(
+        "olmo2 olmo3",
+        _DECODER_SETTINGS,
+        (
+            *_DECODER,
+            *norms("rms_norm", "H", *_DECODER_NORMS, "post_feedforward_layernorm"),
+            *norms("rms_norm", "a*d", "q_norm"),
+            *norms("rms_norm", "k*d", "k_norm"),
+        ),
+        "layers",
+    ),
+    Family(
+        "exaone4",
+        _DECODER_SETTINGS,
+        (
+            *_DECODER,
+            *norms("rms_norm", "H", *_DECODER_NORMS, "post_feedforward_layernorm"),
+            *norms("rms_norm", "d", "q_norm", "k_norm"),
+        ),
+        "layers",
+    ),
+    Family(
+        "glm glm4",
+        _DECODER_SETTINGS,
+        (
+            *_DECODER,
+            linear("mlp.gate_up_proj", "2*I H"),
+            *norms("rms_norm", "H", *_DECODER_NORMS, "post_self_attn_layernorm", "post_mlp_layernorm"),
+        ),
+        "layers",
+    ),
+    Family(
+        "stablelm cohere",
+        _DECODER_SETTINGS,
+        (*_DECODER, *norms("layer_norm", "H", *_DECODER_NORMS)),
+        "layers",
+    ),
+    Family(
+        "starcoder2",
+        _DECODER_SETTINGS,
+        (
+            *_ENDS,
+            *_ATTENTION,
+            linear("mlp.c_fc", "I H"),
+            linear("mlp.c_proj", "H I"),
+            *norms("layer_norm", "H", *_DECODER_NORMS),
+        ),
+        "layers",
+    ),
+    Family(
+        "phi",
+        _DECODER_SETTINGS,
+        (
+            *_ENDS,
+            *_ATTENTION,
+            linear("self_attn.dense", "H a*d"),
+            linear("mlp.fc1", "I H"),
+            linear("mlp.fc2", "H I"),
+            *norms("layer_norm", "H", "input_layernorm", "final_layernorm"),
+        ),
+        "layers",
+    ),
+    Family(
+        "gpt_neox",
+        _DECODER_SETTINGS,
+        (
+            embedding("embed_in", "V H"),
+            linear("embed_out", "V H"),
+            _FUSED,
+            linear("attention.dense", "H H"),
+            *_BLOCK,
+            *norms("layer_norm", "H", "input_layernorm", "post_attention_layernorm", "final_layer_norm"),
+        ),
+        "layers",
+    ),
+    Family(
+        "bloom",
+        Frozen(H="hidden_size n_embed", a="n_head", d="hidden_size/n_head", V="vocab_size"),
+        (
+            embedding("word_embeddings", "V H"),
+            linear("lm_head", "V H"),
+            _FUSED,
+            linear("self_attention.dense", "H H"),
+            linear("mlp.dense_h_to_4h", "4*H H"),
+            linear("mlp.dense_4h_to_h", "H 4*H"),
+            *norms("layer_norm", "H", "word_embeddings_layernorm", "input_layernorm"),
+            *norms("layer_norm", "H", "post_attention_layernorm", "ln_f"),
+        ),
+        "h",
+        "n_layer",
+    ),
+    Family(
+        "falcon",
+        Frozen(H="hidden_size", I="ffn_hidden_size", V="vocab_size"),
+        (
+            embedding("word_embeddings", "V H"),
+            linear("lm_head", "V H"),
+            linear("self_attention.dense", "H H"),
+            *_BLOCK,
+            *norms("layer_norm", "H", "input_layernorm", "post_attention_layernorm"),
+            *norms("layer_norm", "H", "ln_attn", "ln_mlp", "ln_f"),
+        ),
+        "h",
+    ),
+    Family(
+        "distilbert",
+        Frozen(
+            H="dim", a="n_heads", d="dim/n_heads", I="hidden_dim", V="vocab_size", P="max_position_embeddings"
+        ),
+        (
+            embedding("embeddings.word_embeddings", "V H"),
+            embedding("embeddings.position_embeddings", "P H"),
+            linear("attention.q_lin", "a*d H", **_QUERY),
+            linear("attention.k_lin", "a*d H", **_ALL_HEADS),
+            linear("attention.v_lin", "a*d H", **_ALL_HEADS),
+            linear("attention.out_lin", "H a*d"),
+            linear("ffn.lin1", "I H"),
+            linear("ffn.lin2", "H I"),
+            *norms("layer_norm", "H", "embeddings.LayerNorm", "sa_layer_norm", "output_layer_norm"),
+            *norms("layer_norm", "H", "vocab_layer_norm"),
+        ),
+        "layer",
+        "n_layers",
+    ),
+    # Encoder and decoder may differ in heads and inner lengths: what they share is told.
+    Family(
+        "bart mbart marian pegasus",
+        Frozen(H="d_model", V="vocab_size"),
+        (
+            embedding("shared", "V H"),
+            embedding("embed_tokens", "V H"),
+            linear("lm_head", "V H"),
+            *norms("layer_norm", "H", *_NORMS_OF_TWO, "layernorm_embedding", "layer_norm"),
+        ),
+        "encoder.layers",
+        "encoder_layers",
+    ),
+    Family(
+        "whisper",
+        Frozen(
+            H="d_model", V="vocab_size", M="num_mel_bins", S="max_source_positions", T="max_target_positions"
+        ),
+        (
+            embedding("embed_tokens", "V H"),
+            embedding("encoder.embed_positions", "S H"),
+            embedding("decoder.embed_positions", "T H"),
+            linear("proj_out", "V H"),
+            linear("k_proj", "H H"),
+            Fact("encoder.conv1", "conv", "Conv1d", "H M 3"),
+            Fact("encoder.conv2", "conv", "Conv1d", "H H 3"),
+            *norms("layer_norm", "H", *_NORMS_OF_TWO, "layer_norm"),
+        ),
+        "encoder.layers",
+        "encoder_layers",
+    ),
+    Family(
+        "dinov2 beit",
+        Frozen(H="hidden_size", C="num_channels", p="patch_size"),
+        (
+            Fact("patch_embeddings.projection", "conv", "Conv2d", "H C p p"),
+            *norms("layer_norm", "H", "norm1", "norm2", "layernorm", "layernorm_before", "layernorm_after"),
+        ),
+        "layer",
     ),
 )  # fmt: skip

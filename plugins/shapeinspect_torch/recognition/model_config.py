@@ -14,7 +14,6 @@ from typing import Any
 
 from shapeinspect.ir import Frozen, Layer, Model, Note
 from shapeinspect_torch.recognition.families import FAMILIES, Fact, Family
-from shapeinspect_torch.recognition.more_families import MORE
 from shapeinspect_torch.recognition.state_dict import UNPROVEN, about_kinds
 from shapeinspect_torch.vocabulary.layouts import bind
 
@@ -89,7 +88,7 @@ def _facts(config: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
 
 def _family(config: Mapping[str, Any]) -> Family | None:
     name = config.get("model_type")
-    return next((family for family in (*FAMILIES, *MORE) if name in family.types.split()), None)
+    return next((family for family in FAMILIES if name in family.types.split()), None)
 
 
 def _setting(config: Mapping[str, Any], name: str) -> int | None:
