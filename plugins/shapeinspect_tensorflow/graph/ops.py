@@ -39,20 +39,38 @@ class Op:
         return self.kind if isinstance(self.kind, str) else self.kind(view)
 
 
-def _op(
+def op_row(
     kind: str | Callable[[View], str],
     read: Callable[[View], Mapping[str, Any]] = lambda _view: {},
     params: str = "",
     fixed: tuple[int, ...] = (),
 ) -> Op:
-    """Make a row; ``params`` is ``slot:role`` separated by spaces."""
-    roles = {int(slot): role for slot, role in (part.split(":") for part in params.split())}
+    """Return a row.
+
+    Args:
+        kind: its kind, or what tells it for one node.
+        read: reads its settings.
+        params: the roles of the slots in order, separated by spaces; ``-`` for what is no weight.
+        fixed: the slots whose values are settings; negative ones count from the end.
+    """
+    roles = {slot: role for slot, role in enumerate(params.split()) if role != "-"}
     return Op(kind, read, roles, frozenset(fixed))
 
 
-def _named(kind: str, key: str, name: str) -> Op:
+def named(kind: str, key: str, name: str) -> Op:
+    """Return a row whose one setting is the name of what it computes.
+
+    Args:
+        kind: its kind.
+        key: the setting.
+        name: its value.
+    """
     return Op(kind, lambda _view: {key: name})
 
+
+#: Both act on the last axis, which the operators leave no choice of.
+SOFTMAX = Op("softmax", lambda _view: {"axis": -1, "log": False})
+LOG_SOFTMAX = Op("softmax", lambda _view: {"axis": -1, "log": True})
 
 _ACTIVATIONS = {
     "Relu": "relu", "Relu6": "relu6", "Elu": "elu", "Selu": "selu", "LeakyRelu": "leaky_relu",
@@ -76,23 +94,13 @@ _ELEMENTWISE = {
 }  # fmt: skip
 
 #: What makes booleans of its inputs.
-COMPARISONS = frozenset(
-    {
-        "Equal",
-        "NotEqual",
-        "Less",
-        "LessEqual",
-        "Greater",
-        "GreaterEqual",
-        "LogicalAnd",
-        "LogicalOr",
-        "LogicalNot",
-    }
-    | {"IsNan", "IsInf", "IsFinite", "Any", "All"}
-)
+COMPARISONS = frozenset({
+    "Equal", "NotEqual", "Less", "LessEqual", "Greater", "GreaterEqual", "LogicalAnd", "LogicalOr",
+    "LogicalNot", "IsNan", "IsInf", "IsFinite", "Any", "All",
+})  # fmt: skip
 
-_NORM = "1:scale 2:offset 3:mean 4:variance"
-_BIAS = "1:bias"
+_NORM = "- scale offset mean variance"
+_BIAS = "- bias"
 
 
 def _bias_kind(view: View) -> str:
@@ -105,73 +113,73 @@ def _pool_kind(kind: str) -> Callable[[View], str]:
 
 
 OPS: dict[str, Op] = {
-    **{op: _named("activation", "function", name) for op, name in _ACTIVATIONS.items()},
-    **{op: _named("elementwise", "op", name) for op, name in _ELEMENTWISE.items()},
-    "Softmax": _op("softmax", lambda _view: {"axis": -1, "log": False}),
-    "LogSoftmax": _op("softmax", lambda _view: {"axis": -1, "log": True}),
-    "Cast": _op("cast"),
+    **{op: named("activation", "function", name) for op, name in _ACTIVATIONS.items()},
+    **{op: named("elementwise", "op", name) for op, name in _ELEMENTWISE.items()},
+    "Softmax": SOFTMAX,
+    "LogSoftmax": LOG_SOFTMAX,
+    "Cast": op_row("cast"),
     # convolutions and products
-    "Conv2D": _op("conv", conv.conv, "1:filter"),
-    "_FusedConv2D": _op("conv", conv.conv, "1:filter 2:bias"),
-    "Conv3D": _op("conv", conv.conv, "1:filter"),
-    "DepthwiseConv2dNative": _op("conv", conv.depthwise, "1:filter"),
-    "Conv2DBackpropInput": _op(conv.conv_transpose_kind, conv.conv_transpose, "1:filter", (0,)),
-    "Conv3DBackpropInputV2": _op(conv.conv_transpose_kind, conv.conv_transpose, "1:filter", (0,)),
-    "MatMul": _op(conv.product_kind, conv.product, "0:a 1:b"),
+    "Conv2D": op_row("conv", conv.conv, "- filter"),
+    "_FusedConv2D": op_row("conv", conv.conv, "- filter bias"),
+    "Conv3D": op_row("conv", conv.conv, "- filter"),
+    "DepthwiseConv2dNative": op_row("conv", conv.depthwise, "- filter"),
+    "Conv2DBackpropInput": op_row(conv.conv_transpose_kind, conv.conv_transpose, "- filter", (0,)),
+    "Conv3DBackpropInputV2": op_row(conv.conv_transpose_kind, conv.conv_transpose, "- filter", (0,)),
+    "MatMul": op_row(conv.product_kind, conv.product, "a b"),
     **{
-        op: _op(conv.product_kind, conv.product, "0:a 1:b")
+        op: op_row(conv.product_kind, conv.product, "a b")
         for op in ("BatchMatMul", "BatchMatMulV2", "BatchMatMulV3")
     },
-    "BiasAdd": _op(_bias_kind, lambda _view: {"op": "add"}, _BIAS),
-    "BiasAddV1": _op("elementwise", lambda _view: {"op": "add"}, _BIAS),
-    "Einsum": _op("einsum", shape.einsum),
+    "BiasAdd": op_row(_bias_kind, lambda _view: {"op": "add"}, _BIAS),
+    "BiasAddV1": op_row("elementwise", lambda _view: {"op": "add"}, _BIAS),
+    "Einsum": op_row("einsum", shape.einsum),
     # pools
-    "MaxPool": _op(_pool_kind("max_pool"), conv.pool),
-    "MaxPoolV2": _op(_pool_kind("max_pool"), conv.pool, fixed=(1, 2)),
-    "MaxPool3D": _op(_pool_kind("max_pool"), conv.pool),
-    "AvgPool": _op(_pool_kind("avg_pool"), conv.pool),
-    "AvgPool3D": _op(_pool_kind("avg_pool"), conv.pool),
+    "MaxPool": op_row(_pool_kind("max_pool"), conv.pool),
+    "MaxPoolV2": op_row(_pool_kind("max_pool"), conv.pool, fixed=(1, 2)),
+    "MaxPool3D": op_row(_pool_kind("max_pool"), conv.pool),
+    "AvgPool": op_row(_pool_kind("avg_pool"), conv.pool),
+    "AvgPool3D": op_row(_pool_kind("avg_pool"), conv.pool),
     # norms
-    "FusedBatchNorm": _op("batch_norm", conv.batch_norm, _NORM),
-    "FusedBatchNormV2": _op("batch_norm", conv.batch_norm, _NORM),
-    "FusedBatchNormV3": _op("batch_norm", conv.batch_norm, _NORM),
-    "LRN": _op("local_response_norm", conv.local_response_norm),
+    "FusedBatchNorm": op_row("batch_norm", conv.batch_norm, _NORM),
+    "FusedBatchNormV2": op_row("batch_norm", conv.batch_norm, _NORM),
+    "FusedBatchNormV3": op_row("batch_norm", conv.batch_norm, _NORM),
+    "LRN": op_row("local_response_norm", conv.local_response_norm),
     # picking
-    "Gather": _op(conv.gather_kind, conv.embedding, "0:params"),
-    "GatherV2": _op(conv.gather_kind, conv.embedding, "0:params", (2,)),
-    "ResourceGather": _op(conv.gather_kind, conv.embedding, "0:params"),
-    "OneHot": _op("one_hot", shape.one_hot, fixed=(1, 2, 3)),
-    "TopKV2": _op("topk", shape.topk, fixed=(1,)),
-    "ArgMax": _op("argmax", shape.arg, fixed=(1,)),
-    "ArgMin": _op("argmax", shape.arg, fixed=(1,)),
+    "Gather": op_row(conv.gather_kind, conv.embedding, "params"),
+    "GatherV2": op_row(conv.gather_kind, conv.embedding, "params", (2,)),
+    "ResourceGather": op_row(conv.gather_kind, conv.embedding, "params"),
+    "OneHot": op_row("one_hot", shape.one_hot, fixed=(1, 2, 3)),
+    "TopKV2": op_row("topk", shape.topk, fixed=(1,)),
+    "ArgMax": op_row("argmax", shape.arg, fixed=(1,)),
+    "ArgMin": op_row("argmax", shape.arg, fixed=(1,)),
     # shapes
-    "Reshape": _op("reshape", shape.target, fixed=(1,)),
-    "Transpose": _op(shape.permute_kind, shape.permute, fixed=(1,)),
-    "Squeeze": _op("squeeze", shape.squeeze),
-    "ExpandDims": _op("unsqueeze", shape.expand_dims, fixed=(1,)),
-    "Concat": _op("concat", shape.concat, fixed=(0,)),
-    "ConcatV2": _op("concat", shape.concat, fixed=(-1,)),
-    "Pack": _op("stack", shape.axis),
-    "Unpack": _op("unstack", shape.axis),
-    "Split": _op("split", shape.split, fixed=(0,)),
-    "SplitV": _op("split", shape.split, fixed=(1, 2)),
-    "Pad": _op("pad", shape.pad, fixed=(1,)),
-    "PadV2": _op("pad", shape.pad, fixed=(1, 2)),
-    "MirrorPad": _op("pad", shape.pad, fixed=(1,)),
-    "Slice": _op("slice", shape.slices, fixed=(1, 2)),
-    "StridedSlice": _op(shape.strided_kind, shape.strided, fixed=(1, 2, 3)),
-    "Tile": _op("tile", shape.tile, fixed=(1,)),
-    "BroadcastTo": _op("expand", shape.expand, fixed=(1,)),
-    "Fill": _op("constant", shape.constant, fixed=(0, 1)),
-    "Shape": _op("shape_of"),
-    "DepthToSpace": _op("depth_to_space", shape.block),
-    "SpaceToDepth": _op("space_to_depth", shape.block),
+    "Reshape": op_row("reshape", shape.target, fixed=(1,)),
+    "Transpose": op_row(shape.permute_kind, shape.permute, fixed=(1,)),
+    "Squeeze": op_row("squeeze", shape.squeeze),
+    "ExpandDims": op_row("unsqueeze", shape.expand_dims, fixed=(1,)),
+    "Concat": op_row("concat", shape.concat, fixed=(0,)),
+    "ConcatV2": op_row("concat", shape.concat, fixed=(-1,)),
+    "Pack": op_row("stack", shape.axis),
+    "Unpack": op_row("unstack", shape.axis),
+    "Split": op_row("split", shape.split, fixed=(0,)),
+    "SplitV": op_row("split", shape.split, fixed=(1, 2)),
+    "Pad": op_row("pad", shape.pad, fixed=(1,)),
+    "PadV2": op_row("pad", shape.pad, fixed=(1, 2)),
+    "MirrorPad": op_row("pad", shape.pad, fixed=(1,)),
+    "Slice": op_row("slice", shape.slices, fixed=(1, 2)),
+    "StridedSlice": op_row(shape.strided_kind, shape.strided, fixed=(1, 2, 3)),
+    "Tile": op_row("tile", shape.tile, fixed=(1,)),
+    "BroadcastTo": op_row("expand", shape.expand, fixed=(1,)),
+    "Fill": op_row("constant", shape.constant, fixed=(0, 1)),
+    "Shape": op_row("shape_of"),
+    "DepthToSpace": op_row("depth_to_space", shape.block),
+    "SpaceToDepth": op_row("space_to_depth", shape.block),
     **{
-        op: _op("resize", shape.resize, fixed=(1,))
+        op: op_row("resize", shape.resize, fixed=(1,))
         for op in ("ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic", "ResizeArea")
     },
     **{
-        op: _op("reduce", shape.reduce, fixed=(1,))
+        op: op_row("reduce", shape.reduce, fixed=(1,))
         for op in ("Sum", "Mean", "Max", "Min", "Prod", "Any", "All")
     },
 }

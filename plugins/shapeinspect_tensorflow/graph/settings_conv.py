@@ -66,11 +66,20 @@ def conv(view: View) -> Settings:
     kernel = view.shape(1)
     if kernel is None or len(kernel) < 3:
         return {}
-    found = {**_window(view, kernel[:-2]), "out_channels": kernel[-1]}
-    channels, inner = _channels(view, 0), kernel[-2]
-    if isinstance(channels, int) and isinstance(inner, int) and inner and channels % inner == 0:
-        found |= {"in_channels": channels, "groups": channels // inner}
-    return found
+    channels = groups(_channels(view, 0), kernel[-2])
+    return {**_window(view, kernel[:-2]), "out_channels": kernel[-1], **channels}
+
+
+def groups(channels: Any, group: Any) -> Settings:
+    """Return in how many groups a convolution reads its channels; nothing where that is not known.
+
+    Args:
+        channels: the length of the input's channel axis.
+        group: the channels of one group, as the filter has them.
+    """
+    if not isinstance(channels, int) or not isinstance(group, int) or not group or channels % group:
+        return {}
+    return {"in_channels": channels, "groups": channels // group}
 
 
 def depthwise(view: View) -> Settings:
@@ -106,12 +115,21 @@ def conv_transpose(view: View) -> Settings:
     if kernel is None or len(kernel) < 3:
         return {}
     found = {**_window(view, kernel[:-2]), "in_channels": kernel[-1], "out_channels": kernel[-2]}
-    sizes = _spatial(view, view.partly(0))
-    if len(sizes) != len(found["kernel_size"]):
-        sizes = (None,) * len(found["kernel_size"])
-    # The formula leaves a choice among as many lengths as the stride; the graph makes it.
-    found["output_shape"] = tuple(UNKNOWN if size is None else size for size in sizes)
-    return found
+    return {**found, **output_shape(_spatial(view, view.partly(0)), len(found["kernel_size"]))}
+
+
+def output_shape(sizes: tuple[int | None, ...], space: int) -> Settings:
+    """Return the spatial lengths that a transposed convolution is to have.
+
+    The formula leaves a choice among as many lengths as the stride; the graph makes it.
+
+    Args:
+        sizes: those that the graph gives, as far as they are known.
+        space: the number of spatial axes.
+    """
+    if len(sizes) != space:
+        return {"output_shape": (UNKNOWN,) * space}
+    return {"output_shape": tuple(UNKNOWN if size is None else size for size in sizes)}
 
 
 def pool(view: View) -> Settings:

@@ -12,18 +12,10 @@ from typing import Any
 from shapeinspect_tensorflow.graph import settings_conv as conv
 from shapeinspect_tensorflow.graph import settings_shape as shape
 from shapeinspect_tensorflow.graph.node_view import View
-from shapeinspect_tensorflow.graph.ops import Op
+from shapeinspect_tensorflow.graph.ops import LOG_SOFTMAX, SOFTMAX, Op, named, op_row
 from shapeinspect_tensorflow.tflite import settings as lite
 
 _Reader = Callable[[View], Mapping[str, Any]]
-
-
-def _op(
-    kind: str | Callable[[View], str], read: _Reader, params: str = "", fixed: tuple[int, ...] = ()
-) -> Op:
-    """Make a row; ``params`` are the roles of the slots in order, ``-`` for an activation."""
-    roles = {slot: role for slot, role in enumerate(params.split()) if role != "-"}
-    return Op(kind, read, roles, frozenset(fixed))
 
 
 def _as(name: str, read: _Reader) -> _Reader:
@@ -65,60 +57,59 @@ def _elementwise(name: str) -> Op:
 
 
 OPS: dict[str, Op] = {
-    **{op: Op("activation", lambda _view, name=name: {"function": name})  # type: ignore[misc]  # a bound default
-       for op, name in _ACTIVATIONS.items()},
+    **{op: named("activation", "function", name) for op, name in _ACTIVATIONS.items()},
     **{op: _elementwise(op.lower()) for op in _ELEMENTWISE.split()},
-    "CUMSUM": Op("elementwise", lambda _view: {"op": "cumsum"}, {}, frozenset({1})),
-    "DENSIFY": Op("unary", lambda _view: {"op": "densify"}),
-    "REVERSE_V2": Op("unary", lambda _view: {"op": "reverse"}, {}, frozenset({1})),
-    "RANGE": Op("constant", lambda _view: {"op": "range"}),
-    "PRELU": _op("prelu", lite.prelu, "- alpha"),
-    "SOFTMAX": Op("softmax", lambda _view: {"axis": -1, "log": False}),
-    "LOG_SOFTMAX": Op("softmax", lambda _view: {"axis": -1, "log": True}),
+    "CUMSUM": op_row("elementwise", lambda _view: {"op": "cumsum"}, fixed=(1,)),
+    "DENSIFY": named("unary", "op", "densify"),
+    "REVERSE_V2": op_row("unary", lambda _view: {"op": "reverse"}, fixed=(1,)),
+    "RANGE": named("constant", "op", "range"),
+    "PRELU": op_row("prelu", lite.prelu, "- alpha"),
+    "SOFTMAX": SOFTMAX,
+    "LOG_SOFTMAX": LOG_SOFTMAX,
     "CAST": Op("cast"),
     "QUANTIZE": Op("quantize"),
     "DEQUANTIZE": Op("dequantize"),
-    "CONV_2D": _op("conv", lite.conv, "- filter bias"),
-    "CONV_3D": _op("conv", lite.conv_3d, "- filter bias"),
-    "DEPTHWISE_CONV_2D": _op("conv", lite.depthwise, "- filter bias"),
-    "TRANSPOSE_CONV": _op("conv_transpose", lite.conv_transpose, "- filter - bias", (0,)),
-    "CONV_3D_TRANSPOSE": _op("conv_transpose", lite.conv_transpose, "- filter - bias", (0,)),
-    "FULLY_CONNECTED": _op(lite.linear_kind, lite.linear, "- filter bias"),
-    "BATCH_MATMUL": _op(conv.product_kind, conv.product, "a b"),
+    "CONV_2D": op_row("conv", lite.conv, "- filter bias"),
+    "CONV_3D": op_row("conv", lite.conv_3d, "- filter bias"),
+    "DEPTHWISE_CONV_2D": op_row("conv", lite.depthwise, "- filter bias"),
+    "TRANSPOSE_CONV": op_row("conv_transpose", lite.conv_transpose, "- filter - bias", (0,)),
+    "CONV_3D_TRANSPOSE": op_row("conv_transpose", lite.conv_transpose, "- filter - bias", (0,)),
+    "FULLY_CONNECTED": op_row(lite.linear_kind, lite.linear, "- filter bias"),
+    "BATCH_MATMUL": op_row(conv.product_kind, conv.product, "a b"),
     "AVERAGE_POOL_2D": Op("avg_pool", lite.pool),
     "MAX_POOL_2D": Op("max_pool", lite.pool),
     "L2_POOL_2D": Op("lp_pool", lite.pool),
     "LOCAL_RESPONSE_NORMALIZATION": Op("local_response_norm", lite.local_response_norm),
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": _op("lstm", lite.lstm, _LSTM),
-    "EMBEDDING_LOOKUP": _op(lite.gather_kind, lite.gather, "- params"),
-    "GATHER": _op(lite.gather_kind, lite.gather, "params"),
-    "ONE_HOT": _op("one_hot", shape.one_hot, fixed=(1, 2, 3)),
-    "TOPK_V2": _op("topk", shape.topk, fixed=(1,)),
-    "ARG_MAX": _op("argmax", shape.arg, fixed=(1,)),
-    "ARG_MIN": _op("argmax", shape.arg, fixed=(1,)),
-    "RESHAPE": _op("reshape", lite.reshape, fixed=(1,)),
-    "TRANSPOSE": _op(shape.permute_kind, shape.permute, fixed=(1,)),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": op_row("lstm", lite.lstm, _LSTM),
+    "EMBEDDING_LOOKUP": op_row(lite.gather_kind, lite.gather, "- params"),
+    "GATHER": op_row(lite.gather_kind, lite.gather, "params"),
+    "ONE_HOT": op_row("one_hot", shape.one_hot, fixed=(1, 2, 3)),
+    "TOPK_V2": op_row("topk", shape.topk, fixed=(1,)),
+    "ARG_MAX": op_row("argmax", shape.arg, fixed=(1,)),
+    "ARG_MIN": op_row("argmax", shape.arg, fixed=(1,)),
+    "RESHAPE": op_row("reshape", lite.reshape, fixed=(1,)),
+    "TRANSPOSE": op_row(shape.permute_kind, shape.permute, fixed=(1,)),
     "SQUEEZE": Op("squeeze", shape.squeeze),
-    "EXPAND_DIMS": _op("unsqueeze", shape.expand_dims, fixed=(1,)),
+    "EXPAND_DIMS": op_row("unsqueeze", shape.expand_dims, fixed=(1,)),
     "CONCATENATION": Op("concat", lite.concat),
     "PACK": Op("stack", shape.axis),
     "UNPACK": Op("unstack", shape.axis),
-    "SPLIT": _op("split", shape.split, fixed=(0,)),
-    "SPLIT_V": _op("split", _as("SplitV", shape.split), fixed=(1, 2)),
-    "PAD": _op("pad", shape.pad, fixed=(1,)),
-    "PADV2": _op("pad", shape.pad, fixed=(1, 2)),
-    "MIRROR_PAD": _op("pad", lite.mirror_pad, fixed=(1,)),
-    "SLICE": _op("slice", shape.slices, fixed=(1, 2)),
-    "STRIDED_SLICE": _op(shape.strided_kind, shape.strided, fixed=(1, 2, 3)),
-    "TILE": _op("tile", shape.tile, fixed=(1,)),
-    "BROADCAST_TO": _op("expand", shape.expand, fixed=(1,)),
-    "FILL": _op("constant", shape.constant, fixed=(0, 1)),
+    "SPLIT": op_row("split", shape.split, fixed=(0,)),
+    "SPLIT_V": op_row("split", _as("SplitV", shape.split), fixed=(1, 2)),
+    "PAD": op_row("pad", shape.pad, fixed=(1,)),
+    "PADV2": op_row("pad", shape.pad, fixed=(1, 2)),
+    "MIRROR_PAD": op_row("pad", lite.mirror_pad, fixed=(1,)),
+    "SLICE": op_row("slice", shape.slices, fixed=(1, 2)),
+    "STRIDED_SLICE": op_row(shape.strided_kind, shape.strided, fixed=(1, 2, 3)),
+    "TILE": op_row("tile", shape.tile, fixed=(1,)),
+    "BROADCAST_TO": op_row("expand", shape.expand, fixed=(1,)),
+    "FILL": op_row("constant", shape.constant, fixed=(0, 1)),
     "SHAPE": Op("shape_of"),
     "DEPTH_TO_SPACE": Op("depth_to_space", shape.block),
     "SPACE_TO_DEPTH": Op("space_to_depth", shape.block),
-    "RESIZE_BILINEAR": _op("resize", _as("ResizeBilinear", shape.resize), fixed=(1,)),
-    "RESIZE_NEAREST_NEIGHBOR": _op("resize", _as("ResizeNearestNeighbor", shape.resize), fixed=(1,)),
-    **{op: _op("reduce", _as(name, shape.reduce), fixed=(1,)) for op, name in _REDUCTIONS.items()},
+    "RESIZE_BILINEAR": op_row("resize", _as("ResizeBilinear", shape.resize), fixed=(1,)),
+    "RESIZE_NEAREST_NEIGHBOR": op_row("resize", _as("ResizeNearestNeighbor", shape.resize), fixed=(1,)),
+    **{op: op_row("reduce", _as(name, shape.reduce), fixed=(1,)) for op, name in _REDUCTIONS.items()},
 }  # fmt: skip
 
 #: The setting slots of each operator; what only they need is no part of the network.

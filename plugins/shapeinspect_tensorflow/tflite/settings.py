@@ -8,8 +8,9 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from shapeinspect.dims import UNKNOWN, Unknown
+from shapeinspect.dims import Unknown
 from shapeinspect_tensorflow.graph.node_view import View
+from shapeinspect_tensorflow.graph.settings_conv import groups, output_shape
 from shapeinspect_tensorflow.graph.settings_shape import pad, target
 
 Settings = dict[str, Any]
@@ -47,11 +48,10 @@ def conv(view: View) -> Settings:
     Args:
         view: the node.
     """
-    kernel, shape = view.shape(1), view.shape(0)
+    kernel = view.shape(1)
     if kernel is None or len(kernel) != 4:
         return {}
-    found = {**_window(view, kernel[1:3]), "out_channels": kernel[0]}
-    return {**found, **_groups(shape, kernel[3])}
+    return {**_window(view, kernel[1:3]), "out_channels": kernel[0], **groups(_channels(view), kernel[3])}
 
 
 def conv_3d(view: View) -> Settings:
@@ -60,17 +60,15 @@ def conv_3d(view: View) -> Settings:
     Args:
         view: the node.
     """
-    kernel, shape = view.shape(1), view.shape(0)
+    kernel = view.shape(1)
     if kernel is None or len(kernel) != 5:
         return {}
-    return {**_window(view, kernel[:3]), "out_channels": kernel[4], **_groups(shape, kernel[3])}
+    return {**_window(view, kernel[:3]), "out_channels": kernel[4], **groups(_channels(view), kernel[3])}
 
 
-def _groups(shape: tuple[Any, ...] | None, inner: Any) -> Settings:
-    channels = shape[-1] if shape else None
-    if not isinstance(channels, int) or not isinstance(inner, int) or not inner or channels % inner:
-        return {}
-    return {"in_channels": channels, "groups": channels // inner}
+def _channels(view: View) -> Any:
+    shape = view.shape(0)
+    return shape[-1] if shape else None
 
 
 def depthwise(view: View) -> Settings:
@@ -79,11 +77,11 @@ def depthwise(view: View) -> Settings:
     Args:
         view: the node.
     """
-    kernel, shape = view.shape(1), view.shape(0)
+    kernel = view.shape(1)
     if kernel is None or len(kernel) != 4:
         return {}
     found = {**_window(view, kernel[1:3]), "out_channels": kernel[3]}
-    channels = shape[-1] if shape else None
+    channels = _channels(view)
     if not isinstance(channels, int) and view.get("depth_multiplier"):
         channels = kernel[3] // view.get("depth_multiplier")
     if not isinstance(channels, int) or not channels or kernel[3] % channels:
@@ -103,10 +101,7 @@ def conv_transpose(view: View) -> Settings:
     flat = len(kernel) == 4
     space, into, out = (kernel[1:3], kernel[3], kernel[0]) if flat else (kernel[:3], kernel[4], kernel[3])
     found = {**_window(view, space), "in_channels": into, "out_channels": out, "groups": 1}
-    sizes = view.partly(0)
-    fixed = sizes[1:-1] if sizes is not None and len(sizes) == len(space) + 2 else (None,) * len(space)
-    # The formula leaves a choice among as many lengths as the stride; the graph makes it.
-    return {**found, "output_shape": tuple(UNKNOWN if size is None else size for size in fixed)}
+    return {**found, **output_shape((view.partly(0) or ())[1:-1], len(space))}
 
 
 def pool(view: View) -> Settings:
