@@ -38,16 +38,16 @@ def infer(model: Model) -> Model:
     if not model.calls:
         return model
     layers = {layer.path: layer for layer in model.layers}
-    filled, notes = fill_shapes(model, layers)
+    filled, facts, notes = fill_shapes(model, layers)
     shapes = {name: value.shape for name, value in filled.items()}
     model = replace(model, values=Frozen(filled))
-    axes = name_axes(model, layers, shapes)
+    axes = name_axes(model, facts, shapes)
     values = {
         name: value if value.axes == axes.get(name) else replace(value, axes=axes.get(name))
         for name, value in filled.items()
     }
-    calls = count_work(model, layers, shapes)
-    composed, unclear = compose_inputs(model, layers, shapes, axes)
+    calls = count_work(model, facts)
+    composed, unclear = compose_inputs(model, layers, facts, shapes, axes)
     return replace(
         model,
         layers=composed,

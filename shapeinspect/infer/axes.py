@@ -8,13 +8,13 @@ A flattened axis is named after the axes it is made of, as in ``(C H W)``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from shapeinspect.dims import Expr, Shape
-from shapeinspect.infer.settings import attributes_of, input_names, inputs_of
-from shapeinspect.ir import Axes, Layer, Model
-from shapeinspect.rules import Naming, axis_names, has_rule
+from shapeinspect.infer.facts import CallFacts
+from shapeinspect.ir import Axes, Model
+from shapeinspect.rules import Naming
 
 # How good a proof is: the source's own name, what an op demands, the parts of a flattened axis, usage.
 _GIVEN: Final = 0
@@ -26,7 +26,7 @@ _BATCH_SYMBOLS = frozenset({"N", "batch", "batch_size"})
 
 
 def name_axes(
-    model: Model, layers: Mapping[str, Layer], shapes: Mapping[str, Shape | None]
+    model: Model, facts: Iterable[CallFacts], shapes: Mapping[str, Shape | None]
 ) -> dict[str, Axes | None]:
     """Return the names of the axes of every value; None for an axis that nothing proves.
 
@@ -34,11 +34,11 @@ def name_axes(
 
     Args:
         model: the model.
-        layers: its layers by path.
+        facts: the facts of the calls whose kind has arithmetic, in their order.
         shapes: the shape of every value.
 
     Example:
-        >>> name_axes(Model("m", "onnx", "onnx", "onnx"), {}, {})
+        >>> name_axes(Model("m", "onnx", "onnx", "onnx"), (), {})
         {}
     """
     classes = _Classes(shapes)
@@ -49,17 +49,12 @@ def name_axes(
         if shape and isinstance(shape[0], Expr) and str(shape[0]) in _BATCH_SYMBOLS:
             classes.seed(name, ("N",) + (None,) * (len(shape) - 1), _PROVEN)
     merges = []
-    for call in model.calls:
-        layer = layers.get(call.layer)
-        if layer is None or not has_rule(layer.kind):
-            continue
-        sources, given = input_names(layer, call), inputs_of(layer, call, shapes)
-        outputs = tuple([shapes.get(name) for name in call.outputs])
-        naming = axis_names(layer.kind, attributes_of(layer, call, model.values), given, outputs)
-        classes.add(naming, sources, call.outputs)
-        for source, axes, output, axis in naming.merges:
-            nodes = [classes.node(_at(sources, source), one) for one in axes]
-            merges.append((nodes, classes.node(_at(call.outputs, output), axis)))
+    for one in facts:
+        outputs = one.call.outputs
+        classes.add(one.naming, one.names, outputs)
+        for source, merged, output, axis in one.naming.merges:
+            nodes = [classes.node(_name(one.names, source), part) for part in merged]
+            merges.append((nodes, classes.node(_name(outputs, output), axis)))
     for nodes, target in merges:
         classes.merge(nodes, target)
     return {name: _kept(value.axes, classes.names(name)) for name, value in model.values.items()}
@@ -73,8 +68,8 @@ def _kept(given: Axes | None, found: Axes | None) -> Axes | None:
     return tuple(have or new for have, new in zip(given, found, strict=True))
 
 
-def _at(names: tuple[str, ...], place: int) -> str:
-    return names[place] if place < len(names) else ""
+def _name(names: tuple[str, ...], index: int) -> str:
+    return names[index] if index < len(names) else ""
 
 
 class _Classes:
@@ -129,13 +124,13 @@ class _Classes:
         for name, axes in zip(outputs, naming.outputs, strict=False):
             self.seed(name, axes, _PROVEN)
         start, rank = self._start, self._rank
-        for source, axis, output, place in naming.links:
-            one, other = _at(sources, source), _at(outputs, output)
-            if axis < rank.get(one, 0) and place < rank.get(other, 0):
-                self._link(start[one] + axis, start[other] + place)
+        for source, axis, output, to in naming.links:
+            read, written = _name(sources, source), _name(outputs, output)
+            if axis < rank.get(read, 0) and to < rank.get(written, 0):
+                self._link(start[read] + axis, start[written] + to)
 
-    def _link(self, one: int, other: int) -> None:
-        low, high = self.root(one), self.root(other)
+    def _link(self, a: int, b: int) -> None:
+        low, high = self.root(a), self.root(b)
         if low == high:
             return
         if low > high:

@@ -7,14 +7,13 @@ and the common convention, ``(C H W)``, puts them in one order for all framework
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from shapeinspect.dims import Shape
-from shapeinspect.infer.settings import attributes_of, input_names, inputs_of
+from shapeinspect.infer.facts import CallFacts
 from shapeinspect.ir import Axes, Call, Frozen, Layer, Layout, Model, Note, Weight
 from shapeinspect.layout import common_shape, parse
-from shapeinspect.rules import axis_names, has_rule
 
 #: The order of the parts of a composite axis in the common convention.
 _ORDER = ("C", "D", "H", "W", "L", "T", "E")
@@ -29,6 +28,7 @@ _INPUT = "i"
 def compose_inputs(
     model: Model,
     layers: Mapping[str, Layer],
+    facts: Iterable[CallFacts],
     shapes: Mapping[str, Shape | None],
     axes: Mapping[str, Axes | None],
 ) -> tuple[tuple[Layer, ...], tuple[Note, ...]]:
@@ -37,6 +37,7 @@ def compose_inputs(
     Args:
         model: the model.
         layers: its layers by path.
+        facts: the facts of the calls whose kind has arithmetic, in their order.
         shapes: the shape of every value.
         axes: the axis names of every value.
 
@@ -44,15 +45,16 @@ def compose_inputs(
         the layers in their order, and a note for each linear layer behind a flatten whose parts are
         not known.
     """
-    flattened = _flattened(model, layers, shapes, axes)
+    flattened = _flattened(facts, shapes, axes)
     producers = {name: call for call in model.calls for name in call.outputs if name}
     found: dict[str, dict[str, int]] = {}
     notes: dict[Note, None] = {}
+    origins: dict[str, str | None] = {}
     for call in model.calls:
         layer = layers.get(call.layer)
         if layer is None or layer.kind != "linear" or not layer.weights or not call.inputs:
             continue
-        origin = _origin(call.inputs[0], producers, shapes, flattened)
+        origin = _origin(call.inputs[0], producers, shapes, flattened, origins)
         if origin is None:
             continue
         parts = flattened[origin]
@@ -86,28 +88,19 @@ def unknown_order(path: str) -> Note:
 
 
 def _flattened(
-    model: Model,
-    layers: Mapping[str, Layer],
+    facts: Iterable[CallFacts],
     shapes: Mapping[str, Shape | None],
     axes: Mapping[str, Axes | None],
 ) -> dict[str, dict[str, int] | None]:
     """Return the values whose last axis was flattened, with the names and lengths of its parts."""
     found: dict[str, dict[str, int] | None] = {}
-    for call in model.calls:
-        layer = layers.get(call.layer)
-        if layer is None or not has_rule(layer.kind):
-            continue
-        sources = input_names(layer, call)
-        outputs = tuple([shapes.get(name) for name in call.outputs])
-        naming = axis_names(
-            layer.kind, attributes_of(layer, call, model.values), inputs_of(layer, call, shapes), outputs
-        )
-        for source, merged, output, axis in naming.merges:
-            shape = outputs[output] if output < len(outputs) else None
-            if shape is None or axis != len(shape) - 1 or source >= len(sources):
+    for one in facts:
+        for source, merged, output, axis in one.naming.merges:
+            shape = one.outputs[output] if output < len(one.outputs) else None
+            if shape is None or axis != len(shape) - 1 or source >= len(one.names):
                 continue
-            name = call.outputs[output]
-            parts = _parts(shapes.get(sources[source]), axes.get(sources[source]), merged)
+            name, read = one.call.outputs[output], one.names[source]
+            parts = _parts(shapes.get(read), axes.get(read), merged)
             if parts is not None or len(shape) == _FLAT:
                 found[name] = parts
     return found
@@ -134,19 +127,29 @@ def _origin(
     producers: Mapping[str, Call],
     shapes: Mapping[str, Shape | None],
     flattened: Mapping[str, object],
+    origins: dict[str, str | None],
 ) -> str | None:
-    """Walk back through ops that keep the shape of their one input, to where it was flattened."""
-    passed: set[str] = set()
-    while name not in flattened:
-        if name in passed:  # a graph with loops may lead back
-            return None
-        passed.add(name)
+    """Walk back through ops that keep the shape of their one input, to where it was flattened.
+
+    What is found holds for every value on the way, and is kept in ``origins``.
+    """
+    passed: list[str] = []
+    origin: str | None = None
+    while name not in origins:
+        if name in flattened:
+            origin = name
+            break
+        passed.append(name)
+        origins[name] = None  # also where a graph with loops leads back
         call = producers.get(name)
-        inputs = [one for one in call.inputs if one] if call is not None else []
+        inputs = [source for source in call.inputs if source] if call is not None else []
         if len(inputs) != 1 or shapes.get(inputs[0]) != shapes.get(name) or shapes.get(name) is None:
-            return None
+            break
         name = inputs[0]
-    return name
+    else:
+        origin = origins[name]
+    origins.update(dict.fromkeys(passed, origin))
+    return origin
 
 
 def _composed(weight: Weight, parts: Mapping[str, int]) -> Weight:

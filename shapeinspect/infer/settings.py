@@ -83,19 +83,22 @@ def input_names(layer: Layer, call: Call) -> tuple[str, ...]:
     return names
 
 
-def inputs_of(layer: Layer, call: Call, shapes: Mapping[str, Shape | None]) -> Shapes:
+def inputs_of(
+    layer: Layer, call: Call, shapes: Mapping[str, Shape | None], names: tuple[str, ...] | None = None
+) -> Shapes:
     """Return the shapes of a call's inputs, as its rule counts them.
 
     Args:
         layer: the layer.
         call: one of its calls.
         shapes: the shape of every value.
+        names: what ``input_names`` returns for them, where that is at hand.
 
     Example:
         >>> inputs_of(Layer("p", "permute", "P"), Call("p", ("x", ""), ("y",)), {"x": (2, 3)})
         ((2, 3),)
     """
-    names = input_names(layer, call)
+    names = input_names(layer, call) if names is None else names
     given = tuple([shapes.get(name) for name in names])
     if layer.kind in _WITH_WEIGHTS and layer.weights:
         return given + tuple([weight.shape for weight in layer.weights])

@@ -8,14 +8,16 @@ from typing import Any
 
 from shapeinspect.dims import Dim, Expr, Shape, Unknown, symbols
 from shapeinspect.errors import ShapeMismatchError
-from shapeinspect.infer.settings import attributes_of, input_names, inputs_of
+from shapeinspect.infer.facts import CallFacts, facts_of
 from shapeinspect.ir import Call, Layer, Model, Note, Value
-from shapeinspect.rules import Attributes, Shapes, has_rule, output_shapes
+from shapeinspect.rules import has_rule, output_shapes
 from shapeinspect.rules.rule import show, unlike
 from shapeinspect.rules.shape_values import contents
 
 
-def fill_shapes(model: Model, layers: Mapping[str, Layer]) -> tuple[dict[str, Value], tuple[Note, ...]]:
+def fill_shapes(
+    model: Model, layers: Mapping[str, Layer]
+) -> tuple[dict[str, Value], tuple[CallFacts, ...], tuple[Note, ...]]:
     """Return every value with its shape, and its numbers where the graph computes shapes with them.
 
     Args:
@@ -23,11 +25,11 @@ def fill_shapes(model: Model, layers: Mapping[str, Layer]) -> tuple[dict[str, Va
         layers: its layers by path.
 
     Returns:
-        the values by name, and notes on what does not fit.
+        the values by name, the facts of every call whose kind has arithmetic, and notes on what does not fit.
 
     Example:
         >>> fill_shapes(Model("m", "onnx", "onnx", "onnx"), {})
-        ({}, ())
+        ({}, (), ())
     """
     values = dict(model.values)
     shapes = {name: value.shape for name, value in values.items()}
@@ -38,13 +40,19 @@ def fill_shapes(model: Model, layers: Mapping[str, Layer]) -> tuple[dict[str, Va
         *(symbols(dim) for name in model.inputs if name in values for dim in values[name].shape or ())
     )
     notes: dict[Note, None] = {}
+    facts: list[CallFacts] = []
+    read: set[str] = set()
+    late: set[str] = set()  # what a call read before another one changed it, as in a loop
     for call in model.calls:
         layer = layers.get(call.layer)
         if layer is None or not has_rule(layer.kind):
             continue
-        attributes, given = attributes_of(layer, call, values), inputs_of(layer, call, shapes)
+        one = facts_of(layer, call, values, shapes)
+        facts.append(one)
+        read.update(call.inputs)
+        before = [values.get(name) for name in call.outputs]
         try:
-            made = output_shapes(layer.kind, attributes, given)
+            made = output_shapes(layer.kind, one.attributes, one.inputs)
         except ShapeMismatchError as error:
             notes[_refused(layer, error)] = None
             continue
@@ -57,31 +65,35 @@ def fill_shapes(model: Model, layers: Mapping[str, Layer]) -> tuple[dict[str, Va
                 notes.update(dict.fromkeys(_fill(shapes, name, shape, call, given_names)))
                 if shapes[name] != values[name].shape:
                     values[name] = replace(values[name], shape=shapes[name])
-        _compute(layer, call, attributes, given, values, numbers)
+        _compute(one, values, numbers)
+        for name, old in zip(call.outputs, before, strict=True):
+            if name in read and values.get(name) is not old:
+                late.add(name)
+    if late:
+        facts = [
+            facts_of(one.layer, one.call, values, shapes) if late.intersection(one.call.inputs) else one
+            for one in facts
+        ]
+    for one in facts:
+        one.finish(shapes)
     have = set(model.notes)
-    return values, tuple(note for note in notes if note not in have)
+    return values, tuple(facts), tuple(note for note in notes if note not in have)
 
 
-def _compute(
-    layer: Layer,
-    call: Call,
-    attributes: Attributes,
-    given: Shapes,
-    values: dict[str, Value],
-    numbers: dict[str, Any],
-) -> None:
+def _compute(one: CallFacts, values: dict[str, Value], numbers: dict[str, Any]) -> None:
     """Keep the numbers that a call makes of numbers."""
+    call = one.call
     name = call.outputs[0] if len(call.outputs) == 1 else ""
     made = values.get(name)
     if made is None or made.constant is not None:
         return
-    read = tuple([numbers.get(one) for one in input_names(layer, call)])
-    found = contents(layer.kind, attributes, given, read, made.dtype)
+    read = tuple([numbers.get(source) for source in one.names])
+    found = contents(one.layer.kind, one.attributes, one.inputs, read, made.dtype)
     if found is None:
         return
     numbers[name] = found
     entries = found if isinstance(found, tuple) else (found,)
-    if all(isinstance(one, int | Expr | Unknown) and not isinstance(one, bool) for one in entries):
+    if all(isinstance(n, int | Expr | Unknown) and not isinstance(n, bool) for n in entries):
         values[name] = replace(made, constant=found)
 
 

@@ -2,39 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 
-from shapeinspect.dims import Shape
-from shapeinspect.infer.settings import attributes_of, inputs_of
-from shapeinspect.ir import Call, Layer, Model
+from shapeinspect.infer.facts import CallFacts
+from shapeinspect.ir import Call, Model
 from shapeinspect.rules import macs
 
 
-def count_work(
-    model: Model, layers: Mapping[str, Layer], shapes: Mapping[str, Shape | None]
-) -> tuple[Call, ...]:
+def count_work(model: Model, facts: Iterable[CallFacts]) -> tuple[Call, ...]:
     """Return the calls with their multiply-accumulates; None where they cannot be known.
 
     A container counts nothing of its own: the calls inside it do.
 
     Args:
         model: the model.
-        layers: its layers by path.
-        shapes: the shape of every value.
+        facts: the facts of the calls whose kind has arithmetic, in their order.
 
     Example:
-        >>> count_work(Model("m", "onnx", "onnx", "onnx"), {}, {})
+        >>> count_work(Model("m", "onnx", "onnx", "onnx"), ())
         ()
     """
+    by_call = {id(one.call): one for one in facts}
     counted = []
     for call in model.calls:
-        layer = layers.get(call.layer)
+        one = by_call.get(id(call))
         work = None
-        if call.macs is None and layer is not None and layer.kind != "module":
-            outputs = tuple([shapes.get(name) for name in call.outputs])
-            work = macs(
-                layer.kind, attributes_of(layer, call, model.values), inputs_of(layer, call, shapes), outputs
-            )
+        if call.macs is None and one is not None:
+            work = macs(one.layer.kind, one.attributes, one.inputs, one.outputs)
         counted.append(call if work is None else replace(call, macs=work))
     return tuple(counted)

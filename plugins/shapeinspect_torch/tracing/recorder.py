@@ -9,9 +9,11 @@ from typing import Any
 
 from shapeinspect.ir import Call, Frozen, Value
 from shapeinspect.plugin_api.frames import running_place
+from shapeinspect.rules import output_shapes
 from shapeinspect_torch.tracing.dispatch_mode import function_name
 from shapeinspect_torch.tracing.pytree import rebuild, tensors
 from shapeinspect_torch.vocabulary.functions import counted, describe_call, plain_name
+from shapeinspect_torch.vocabulary.indexing import index_steps
 
 #: The packages whose lines are not the user's; see ``shapeinspect.plugin_api.frames``.
 PACKAGES = ("torch", "shapeinspect_torch")
@@ -216,9 +218,43 @@ class Recorder:
         made = [args[0]] if raw == "__setitem__" else [tensor for _, tensor in tensors(result)]
         if not made:
             return result
+        if raw == "__getitem__" and self._item(spelled, args, result):
+            return result
         outputs = [self._bind(tensor, self._fresh()) for tensor in made]
         self._write(name, shown, attributes, inputs, outputs)
         return result
+
+    def _item(self, spelled: str, args: tuple[Any, ...], result: Any) -> bool:
+        """Record an index that is several steps, each of them as a call; tell whether it was one.
+
+        The steps between have no tensors: their shapes are those that the rules give, and the last
+        shape has to be the result's.
+        """
+        import torch
+
+        with _plain():
+            steps = index_steps(args[1], args[0].dim())
+            if len(steps) == 1 and not any(isinstance(one, (list, range)) for one in steps[0].tensors):
+                return False
+            positions = [tuple(map(torch.as_tensor, step.tensors)) for step in steps]
+            shapes = [tuple(args[0].shape)]
+            for step, tensors in zip(steps, positions, strict=True):
+                given = (shapes[-1], *(tuple(one.shape) for one in tensors))
+                shape = output_shapes(step.kind, step.attributes, given)[0]
+                shapes.append(tuple(result.shape) if shape is None else shape)
+            if shapes[-1] != tuple(result.shape):
+                return False
+            source = self.name_of(args[0])
+            for step, tensors, shape in zip(steps, positions, shapes[1:], strict=True):
+                inputs = [source, *map(self.name_of, tensors)]
+                source = self._fresh()
+                if step is steps[-1]:
+                    self._bind(result, source)
+                else:
+                    self.values[source] = Value(source, shape, _dtype(result))
+                draft = Draft("", step.kind, spelled, ())
+                self._write("getitem", draft, step.attributes, inputs, [source])
+        return True
 
     def operands(self, raw: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
         """Return the tensors that a call reads, without those that are its own weights.

@@ -248,36 +248,6 @@ def index(a: Arguments, _rank: int) -> dict[str, Any]:
     return {"index": _index_text(a["index"])}
 
 
-def indexing(index: Any, rank: int) -> tuple[str, dict[str, Any]]:
-    """Say what ``x[index]`` is: a slice, one index, new axes, a gather, or a mix of them."""
-    parts = list(index) if isinstance(index, tuple) else [index]
-    used = sum(part is not None and part is not Ellipsis for part in parts)
-    if not any(part is Ellipsis for part in parts):
-        parts.append(Ellipsis)
-    at = next(place for place, part in enumerate(parts) if part is Ellipsis)
-    parts[at : at + 1] = [slice(None)] * (rank - used)
-    told = [
-        (axis, part)
-        for axis, part in enumerate(parts)
-        if not (isinstance(part, slice) and part == slice(None))
-    ]
-    kinds = {"new" if part is None else type(part).__name__ for _, part in told}
-    if kinds <= {"slice"}:
-        return "slice", {
-            "axes": tuple(axis for axis, _ in told),
-            "starts": tuple(part.start or 0 for _, part in told),
-            "ends": tuple(part.stop for _, part in told),
-            "steps": tuple(part.step or 1 for _, part in told),
-        }
-    if kinds == {"new"}:
-        return "unsqueeze", {"axes": tuple(axis for axis, _ in told)}
-    if kinds == {"int"} and len(told) == 1:
-        return "index", {"axis": told[0][0], "index": told[0][1]}
-    if len(told) == 1 and hasattr(told[0][1], "dtype"):
-        return "gather", {"axis": told[0][0]}
-    return "getitem", {"index": _index_text(index)}
-
-
 def _index_text(index: Any) -> str:
     if isinstance(index, tuple):
         return ", ".join(_index_text(part) for part in index)

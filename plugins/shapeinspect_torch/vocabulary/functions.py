@@ -12,6 +12,7 @@ from typing import Any
 
 from shapeinspect_torch.vocabulary import function_rows as rows
 from shapeinspect_torch.vocabulary.function_rows import Function
+from shapeinspect_torch.vocabulary.indexing import index_steps
 
 
 def describe_call(
@@ -39,7 +40,8 @@ def describe_call(
         return "unknown", {}, {}
     named = _arguments(row, args, kwargs)
     if name == "getitem":
-        return *rows.indexing(named["index"], rank), {}
+        steps = index_steps(named["index"], rank)
+        return (steps[0].kind, steps[0].attributes, {}) if len(steps) == 1 else ("unknown", {}, {})
     weights = {f"{kind} {role}": named[role] for role, kind in row.weights.items() if role in named}
     read = {key: value for key, value in row.read(named, rank).items() if value is not None}
     return row.kind, read, weights
@@ -218,7 +220,7 @@ _TABLE: dict[str, Function] = {
         "split", "input chunks dim", lambda a, _rank: {"axis": a.get("dim", 0), "chunks": a["chunks"]}
     ),
     "unbind": Function("unstack", _WITH_DIM, rows.axis(0)),
-    "getitem": Function("getitem", "input index", rows.index),
+    "getitem": Function("unknown", "input index"),
     "setitem": Function("scatter", "input index value", rows.index),
     **rows.same("scatter scatter_add index_add index_copy index_fill masked_scatter scatter_reduce index_put",
             Function("scatter", "input dim index", rows.axis())),
