@@ -29,6 +29,7 @@ from shapeinspect.registry import installed
 from shapeinspect.render.data import to_dict
 from shapeinspect.render.table import View, table
 from shapeinspect.render.totals import of_model
+from shapeinspect.rules.registry import unregistered
 from shapeinspect.sources.source import Source, from_path
 
 __all__ = [
@@ -85,7 +86,7 @@ class AdapterContract(ABC):
 
     Example:
         >>> len([name for name in vars(AdapterContract) if name.startswith("test_")])
-        11
+        12
     """
 
     @abstractmethod
@@ -148,6 +149,11 @@ class AdapterContract(ABC):
             _equal(missing, set(), f"{case.source.label}: values that are named and not there")
             _equal({call.layer for call in model.calls} - set(paths), set(), "layers called and not there")
 
+    def test_speaks_the_vocabulary(self, tmp_path: Path) -> None:
+        """Every kind and every attribute is one that the registry of kinds has."""
+        for case in self.cases(tmp_path):
+            check_vocabulary(_adapter(self).read(case.source))
+
     def test_unknown_is_said_to_be_unknown(self, tmp_path: Path) -> None:
         """A dim is a length, a symbol or unknown; layouts fit the shapes they are given for."""
         for case in self.cases(tmp_path):
@@ -194,6 +200,33 @@ class AdapterContract(ABC):
                 source = from_path(cut)
                 if adapter.match(source):
                     _read_or_refuse(adapter, source)
+
+
+def check_vocabulary(model: Model) -> None:
+    """Check that a model names only kinds and attributes that the registry of kinds has.
+
+    Args:
+        model: what an adapter read.
+
+    Raises:
+        AssertionError: if a layer's kind, or an attribute of a layer or of a call, is not registered.
+
+    Example:
+        >>> check_vocabulary(Model("m", "f", "f", "a", (Layer("fc", "dense", "Dense"),)))
+        Traceback (most recent call last):
+        ...
+        AssertionError: layer "fc": the kind "dense" is not in the vocabulary
+    """
+    layers = {layer.path: layer for layer in model.layers}
+    given = [(layer, layer.attributes) for layer in model.layers]
+    given += [(layers[call.layer], call.attributes) for call in model.calls if call.layer in layers]
+    for layer, attributes in given:
+        unknown = unregistered(layer.kind, frozenset(attributes))
+        if unknown is None:
+            raise AssertionError(f'layer "{layer.path}": the kind "{layer.kind}" is not in the vocabulary')
+        if unknown:
+            names = ", ".join(sorted(unknown))
+            raise AssertionError(f'layer "{layer.path}": the kind "{layer.kind}" has no attribute {names}')
 
 
 def _adapter(contract: AdapterContract) -> Adapter:

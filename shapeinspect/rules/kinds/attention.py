@@ -331,7 +331,6 @@ _ATTRIBUTES = (
     Attribute(
         "scaled_dot_product", "bool", "false", "the product alone, as torch's function: no projections"
     ),
-    Attribute("rope", "bool", "unknown", "positions are turned into the query and key"),
 )
 
 KINDS = (

@@ -270,6 +270,9 @@ KINDS = (
         (
             Attribute("function", "str", "unknown", "the function: `relu`, `gelu` …"),
             Attribute("axis", "int", "-1", "the axis that `glu` halves"),
+            Attribute("approximate", "str", "none", "`tanh` where gelu is approximated by it"),
+            Attribute("min_val", "float", "unknown", "the lower limit of a hardtanh"),
+            Attribute("max_val", "float", "unknown", "the upper limit of a hardtanh"),
         ),
         _activation,
         keep_names,

@@ -357,6 +357,7 @@ def units_detail(attributes: Attributes) -> str:
     return "" if hidden is None else f"{hidden} units; each reads the input and the state of the step before"
 
 
+_RESET_AFTER = Attribute("reset_after", "bool", "false", "the reset gate is applied after the product (gru)")
 _CELL_ATTRIBUTES = (
     Attribute("input_size", "int", "as the input", "features of the input"),
     HIDDEN_SIZE,
@@ -380,7 +381,7 @@ _ATTRIBUTES = (
     RETURN_STATE,
     Attribute("layout", "str", "none", "`onnx` for `T dir N o` outputs"),
     Attribute("packed", "bool", "false", "torch's packed sequences, `(N T) i`"),
-    Attribute("reset_after", "bool", "false", "the reset gate is applied after the product (gru)"),
+    _RESET_AFTER,
     Attribute(
         "merge_mode",
         "`concat`, `sum`, `mul`, `ave`, None",
@@ -409,12 +410,12 @@ def _kind(kind: str, summary: str) -> Kind:
     )
 
 
-def _cell_kind(kind: str, summary: str) -> Kind:
+def _cell_kind(kind: str, summary: str, *more: Attribute) -> Kind:
     return Kind(
         f"{kind}_cell",
         summary,
         "--input 2,3 --hidden-size 5",
-        _CELL_ATTRIBUTES,
+        (*_CELL_ATTRIBUTES, *more),
         partial(_cell, kind),
         partial(_cell_axes, kind),
         partial(_cell_lines, kind),
@@ -431,5 +432,5 @@ KINDS = (
     _kind("gru", "units with 3 gates that read the input and their state of the step before"),
     _cell_kind("rnn", "one step of an rnn"),
     _cell_kind("lstm", "one step of an lstm"),
-    _cell_kind("gru", "one step of a gru"),
+    _cell_kind("gru", "one step of a gru", _RESET_AFTER),
 )

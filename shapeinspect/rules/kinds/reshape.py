@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from shapeinspect.dims import UNKNOWN, Dim, Expr, Shape, Unknown, product
-from shapeinspect.rules.attributes import AXIS, REQUIRED
+from shapeinspect.rules.attributes import AXIS, DATA_FORMAT, REQUIRED
 from shapeinspect.rules.fields import REGROUPED, SAME_POSITION, Field
 from shapeinspect.rules.formula_text import (
     Lines,
@@ -300,6 +300,11 @@ KINDS = (
             Attribute("start_axis", "int", "1", "the first axis of the run"),
             Attribute("end_axis", "int", "-1", "the last axis of the run"),
             Attribute("axis", "int", "none", "ONNX: two axes are made, cut before this one"),
+            replace(
+                DATA_FORMAT,
+                default="unknown",
+                meaning="Keras: where the channels stand; first, they are moved last before flattening",
+            ),
         ),
         _flatten,
         _flatten_axes,

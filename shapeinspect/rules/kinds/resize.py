@@ -297,6 +297,12 @@ KINDS = (
             ALIGN_CORNERS,
             DATA_FORMAT,
             Attribute(
+                "recompute_scale_factor",
+                "bool",
+                "false",
+                "positions follow from the two sizes, not from scale_factor",
+            ),
+            Attribute(
                 "single_precision",
                 "bool",
                 "false",
