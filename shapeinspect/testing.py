@@ -212,6 +212,7 @@ def check_vocabulary(model: Model) -> None:
         AssertionError: if a layer's kind, or an attribute of a layer or of a call, is not registered.
 
     Example:
+        >>> from shapeinspect.ir import Layer
         >>> check_vocabulary(Model("m", "f", "f", "a", (Layer("fc", "dense", "Dense"),)))
         Traceback (most recent call last):
         ...

@@ -7,7 +7,7 @@ few behind the first strides. Both give what the rule gives for each candidate a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -304,52 +304,68 @@ def _one_by_one(
     place: int, kind: str, attributes: dict[str, Any], given: tuple[Any, ...], outcome: Outcome
 ) -> tuple[Lengths, ...] | None:
     """Run a rule once for each different combination of lengths."""
-    columns: list[Array] = []
-    for column in _columns((given, tuple(attributes.values()))):
-        if not any(column is one for one in columns):
-            columns.append(column)
-    alive = np.flatnonzero(outcome.accepted)
-    if not len(alive):
-        alive = np.arange(1)
-    if not columns:
-        alive = alive[:1]
+    columns = _different(_columns((given, tuple(attributes.values()))))
+    alive = _candidates(outcome, varied=bool(columns))
     rows = np.stack([column[alive] for column in columns], axis=1) if columns else np.zeros((1, 0), np.int64)
     firsts, back = _distinct(rows)
     if len(firsts) > MOST:
         outcome.unsolved[place] = "too many different lengths meet here"
         return None
-    results: list[tuple[Shape | None, ...] | None] = []
-    for first in firsts:
-        candidate = int(alive[first])
-        try:
-            results.append(
-                output_shapes(
-                    kind, _at(attributes, candidate), tuple(_at(shape, candidate) for shape in given)
-                )
-            )
-        except ShapeMismatchError:
-            results.append(None)
-    good = next((one for one in results if one is not None), None)
-    refused = np.array([one is None for one in results])[back]
-    if columns:
-        marks = np.zeros(len(outcome.refused), dtype=bool)
-        marks[alive] = refused
+    results = [_result(kind, attributes, given, int(alive[first])) for first in firsts]
+    accepted = [result for result in results if result is not None]
+    if columns or not accepted:
+        marks = np.ones(len(outcome.refused), dtype=bool)
+        if columns:
+            marks[:] = False
+            marks[alive] = np.array([result is None for result in results])[back]
         _refuse(outcome, place, marks)
-    elif good is None:
-        _refuse(outcome, place, np.ones(len(outcome.refused), dtype=bool))
-    if good is None:
+    if not accepted:
         return ()
-    ranks = {
-        tuple(None if shape is None else len(shape) for shape in one) for one in results if one is not None
-    }
-    if len(ranks) != 1 or any(
-        shape is None or any(not isinstance(n, int) for n in shape) for one in results if one for shape in one
-    ):
+    if not _are_settled(accepted):
         outcome.unsolved[place] = "its settings and shapes do not tell what it makes"
         return None
     return tuple(
         _gathered(results, number, len(shape or ()), back, alive, len(outcome.refused), bool(columns))
-        for number, shape in enumerate(good)
+        for number, shape in enumerate(accepted[0])
+    )
+
+
+def _different(columns: Iterable[Array]) -> list[Array]:
+    """Return each array of lengths once."""
+    kept: list[Array] = []
+    for column in columns:
+        if not any(column is other for other in kept):
+            kept.append(column)
+    return kept
+
+
+def _candidates(outcome: Outcome, *, varied: bool) -> Array:
+    """Return the candidates that a rule is run for: the accepted ones, or a single one."""
+    alive: Array = np.flatnonzero(outcome.accepted)
+    if not len(alive):
+        return np.arange(1)
+    return alive if varied else alive[:1]
+
+
+def _result(
+    kind: str, attributes: dict[str, Any], given: tuple[Any, ...], candidate: int
+) -> tuple[Shape | None, ...] | None:
+    """Return the output shapes for one candidate, or None if it is refused."""
+    try:
+        return output_shapes(
+            kind, _at(attributes, candidate), tuple(_at(shape, candidate) for shape in given)
+        )
+    except ShapeMismatchError:
+        return None
+
+
+def _are_settled(accepted: list[tuple[Shape | None, ...]]) -> bool:
+    """Tell whether all results have the same ranks and nothing but whole numbers in them."""
+    ranks = {tuple(None if shape is None else len(shape) for shape in shapes) for shapes in accepted}
+    return len(ranks) == 1 and all(
+        shape is not None and all(isinstance(n, int) for n in shape)
+        for shapes in accepted
+        for shape in shapes
     )
 
 

@@ -77,29 +77,37 @@ def reshape_shape(shape: Shape | None, target: Shape, zero_copies: bool = False)
         >>> reshape_shape((2, 3, 8), (0, -1), zero_copies=True)
         (2, 24)
     """
-    copied = {i for i, n in enumerate(target) if zero_copies and n == 0}
+    copied = {axis for axis, n in enumerate(target) if zero_copies and n == 0}
     if shape is None:
-        return tuple(UNKNOWN if n == -1 or i in copied else n for i, n in enumerate(target))
+        return tuple(UNKNOWN if n == -1 or axis in copied else n for axis, n in enumerate(target))
     if copied and max(copied) >= len(shape):
         raise mismatch(f"more than {max(copied)} axes to copy from", show(shape))
-    asked = tuple(shape[i] if i in copied else n for i, n in enumerate(target))
-    holes = [i for i, n in enumerate(asked) if n == -1]
+    asked = tuple(shape[axis] if axis in copied else n for axis, n in enumerate(target))
+    hole = _hole(asked, target, copied)
+    left, right = _cancel(list(shape), [n for axis, n in enumerate(asked) if axis != hole])
+    total, rest = product(left), product(right)
+    if isinstance(total, int) and isinstance(rest, int) and not _divides(rest, total, exactly=hole is None):
+        raise _count(shape, asked)
+    if hole is None:
+        return asked
+    length: Dim = UNKNOWN if rest == 0 else total // rest
+    return (*asked[:hole], length, *asked[hole + 1 :])
+
+
+def _hole(asked: Shape, target: Shape, copied: set[int]) -> int | None:
+    """Return the axis whose length the number of elements settles: the -1, or a single unknown one."""
+    holes = [axis for axis, n in enumerate(asked) if n == -1]
     if len(holes) > 1:
         raise mismatch("at most one -1", show(target))
-    if not holes:
-        # A single unknown length is settled by the number of elements too.
-        unknown = [i for i, n in enumerate(asked) if isinstance(n, Unknown)]
-        holes = unknown if len(unknown) == 1 and unknown[0] not in copied else []
-    left, right = _cancel(list(shape), [n for i, n in enumerate(asked) if i not in holes])
-    total, rest = product(left), product(right)
-    if not holes:
-        if isinstance(total, int) and isinstance(rest, int) and total != rest:
-            raise _count(shape, asked)
-        return asked
-    if isinstance(total, int) and isinstance(rest, int) and (rest == 0 or total % rest):
-        raise _count(shape, asked)
-    value: Dim = UNKNOWN if rest == 0 else total // rest
-    return tuple(value if i in holes else n for i, n in enumerate(asked))
+    if holes:
+        return holes[0]
+    unknown = [axis for axis, n in enumerate(asked) if isinstance(n, Unknown)]
+    return unknown[0] if len(unknown) == 1 and unknown[0] not in copied else None
+
+
+def _divides(part: int, total: int, *, exactly: bool) -> bool:
+    """Tell whether a number of elements is the total, or divides it where a length is still open."""
+    return part == total if exactly else part != 0 and total % part == 0
 
 
 def _cancel(left: list[Dim], right: list[Dim]) -> tuple[list[Dim], list[Dim]]:
