@@ -13,7 +13,7 @@ from shapeinspect.plugin_api import facts
 from shapeinspect.plugin_api.rerun import Failure
 
 #: The cause that a fact alone proves; empty where the shapes have to decide.
-_OF_FACTS: dict[type[Any], str | Callable[[Failure], str]] = {
+OF_FACTS: dict[type[Any], str | Callable[[Failure], str]] = {
     facts.IndexOutside: lambda failure: "class-index" if is_loss(failure.layer) else "index-range",
     facts.Indivisible: "groups",
     facts.RaggedBatch: "ragged",
@@ -65,7 +65,7 @@ def default_cause(failure: Failure, problem: Problem) -> str:
 
 
 def _by_fact(failure: Failure) -> str:
-    cause = "" if failure.fact is None else _OF_FACTS[type(failure.fact)]
+    cause = "" if failure.fact is None else OF_FACTS[type(failure.fact)]
     return cause if isinstance(cause, str) else cause(failure)
 
 
