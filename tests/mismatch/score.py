@@ -1,7 +1,8 @@
 """Runs every broken program under the debugger and counts what it finds out.
 
-``python tests/mismatch/score.py`` prints the score; with ``-v`` every miss, and with a name the screen of
-one program.
+``python tests/mismatch/score.py`` prints the score, with ``-v`` every miss as well. With the name of a
+program, such as ``torch_lenet_on_mnist``, it prints the program's diagnosis and what was expected of it; a
+part of a name stands for all programs that have it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ CORRECT = tuple(sorted((HERE / "correct").glob("*.py")))
 
 @dataclass(frozen=True)
 class Result:
-    """What the debugger said of one program."""
+    """What the debugger says about one program."""
 
     name: str
     wanted: dict[str, Any]
@@ -59,15 +60,15 @@ def constants(source: str) -> dict[str, Any]:
     """Read a program's expectations without running it."""
     import ast
 
-    found = {}
+    values = {}
     for node in ast.parse(source).body:
         if (
             isinstance(node, ast.Assign)
             and isinstance(node.targets[0], ast.Name)
             and node.targets[0].id.isupper()
         ):
-            found[node.targets[0].id] = ast.literal_eval(node.value)
-    return found
+            values[node.targets[0].id] = ast.literal_eval(node.value)
+    return values
 
 
 def examine(path: Path) -> Result:
@@ -81,13 +82,13 @@ def examine(path: Path) -> Result:
         with shapeinspect.debug():
             execute(path, source)
     except Exception as error:  # noqa: BLE001  # any exception is what the program is for
-        said = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-        found = explain_error(error)
+        message = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        diagnosis = explain_error(error)
         note = "\n".join(getattr(error, "__notes__", ()))
-        if found is None:
-            return Result(path.stem, wanted, said, note=note)
-        fixes = tuple(tried.text for tried in found.fixes)
-        return Result(path.stem, wanted, said, found.layer.path, found.cause, fixes, note)
+        if diagnosis is None:
+            return Result(path.stem, wanted, message, note=note)
+        fixes = tuple(tried.text for tried in diagnosis.fixes)
+        return Result(path.stem, wanted, message, diagnosis.layer.path, diagnosis.cause, fixes, note)
     raise AssertionError(f"{path.name} runs")
 
 
@@ -105,7 +106,7 @@ def repaired(source: str) -> str:
 
 
 def false_alarm(path: Path) -> bool:
-    """Tell whether a correct program is said to be wrong."""
+    """Tell whether a correct program is diagnosed."""
     import shapeinspect
 
     try:
@@ -122,26 +123,43 @@ def line(results: list[Result], alarms: int) -> str:
     """Write the score."""
     count = len(results)
     return (
-        f"layer named {sum(one.layer_named for one in results)}/{count}, "
-        f"cause right {sum(one.cause_right for one in results)}/{count}, "
-        f"verified fix {sum(one.fix_offered for one in results)}/{count}, "
+        f"layer named {sum(result.layer_named for result in results)}/{count}, "
+        f"cause right {sum(result.cause_right for result in results)}/{count}, "
+        f"verified fix {sum(result.fix_offered for result in results)}/{count}, "
         f"false alarms {alarms}/{len(CORRECT)}"
     )
 
 
+def chosen(names: list[str]) -> list[Path]:
+    """Return the programs of these names, else those that have them in their names; all for no names."""
+    exact = [path for path in PROGRAMS if path.stem in names]
+    return exact or [path for path in PROGRAMS if not names or any(name in path.stem for name in names)]
+
+
+def screen(result: Result) -> str:
+    """Write the diagnosis of one program, and what was expected of it."""
+    rows = (
+        ("layer", result.layer_named, result.layer, result.wanted["LAYER"]),
+        ("cause", result.cause_right, result.cause, result.wanted["CAUSE"]),
+        ("first fix", result.fix_offered, result.fixes[0] if result.fixes else None, result.wanted["FIX"]),
+    )
+    verdicts = [
+        f"{what}: {got}" if right else f"{what}: {got}, expected {wanted}"
+        for what, right, got, wanted in rows
+    ]
+    return "\n".join((f"{result.name}.py", result.error, result.note, "", *verdicts, ""))
+
+
 def main(words: list[str]) -> None:
     names = [word for word in words if not word.startswith("-")]
-    chosen = [path for path in PROGRAMS if not names or any(name in path.stem for name in names)]
-    results = [examine(path) for path in chosen]
-    for one in results:
-        if names:
-            print(one.error, one.note, sep="\n", end="\n\n")
-        if "-v" in words and not (one.layer_named and one.cause_right and one.fix_offered):
-            print(one.name, "|", one.error[:150])
-            print("   wanted", one.wanted["LAYER"], one.wanted["CAUSE"], "|", one.wanted["FIX"])
-            print("   found ", one.layer, one.cause, "|", *one.fixes, sep="  ", end="\n")
-            if one.layer is None:
-                print("   note", one.note[:300])
+    programs = chosen(names)
+    if not programs:
+        raise SystemExit(f"no program has the name {' or '.join(names)}; they are in {HERE / 'programs'}")
+    results = [examine(path) for path in programs]
+    for result in results:
+        missed = not (result.layer_named and result.cause_right and result.fix_offered)
+        if names or ("-v" in words and missed):
+            print(screen(result))
     if not names:
         print(line(results, sum(false_alarm(path) for path in CORRECT)))
 
