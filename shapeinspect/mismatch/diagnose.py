@@ -137,29 +137,29 @@ class _Budget:
 
 
 def _tried(rerun: Rerun, failure: Failure, problem: Problem, budget: _Budget) -> tuple[Tried, ...]:
-    found: list[Fix] = []
+    passed: list[Fix] = []
     try:
         searched = False
         for fix in (*proposals(failure, problem), *pooled(failure)):
             if fix.rank >= SIZES_FROM and not searched:
                 searched = True
-                sized = None if found else search(rerun, problem, budget.attempt)
-                found += [] if sized is None else [sized]
-            if found and found[0].rank < SIZES_FROM and fix.rank >= SETTINGS_FROM:
+                sized = None if passed else search(rerun, problem, budget.attempt)
+                passed += [] if sized is None else [sized]
+            if passed and passed[0].rank < SIZES_FROM and fix.rank >= SETTINGS_FROM:
                 break
-            if found and fix.alone:
+            if passed and fix.alone:
                 continue
             if budget.attempt(fix.changes) is None and (fix.text or _text(rerun, failure, fix)):
-                found.append(fix)
-            if len(found) >= _SHOWN:
+                passed.append(fix)
+            if len(passed) >= _SHOWN:
                 break
-        if not searched and not found:
+        if not searched and not passed:
             sized = search(rerun, problem, budget.attempt)
-            found += [] if sized is None else [sized]
+            passed += [] if sized is None else [sized]
     except _SpentError:
         pass
-    found.sort(key=lambda fix: fix.rank)
-    return tuple(Tried(fix, fix.text or _text(rerun, failure, fix)) for fix in found)
+    passed.sort(key=lambda fix: fix.rank)
+    return tuple(Tried(fix, fix.text or _text(rerun, failure, fix)) for fix in passed)
 
 
 def _text(rerun: Rerun, failure: Failure, fix: Fix) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from shapeinspect.dims import UNKNOWN, Dim, Shape, Unknown, known
+from shapeinspect.dims import Shape, Unknown, known
 from shapeinspect.errors import ShapeMismatchError, UsageError
 from shapeinspect.infer.settings import attributes_of, input_names, inputs_of
 from shapeinspect.ir import Call, Frozen, Layer, Model, Value
 from shapeinspect.mismatch.loss_shapes import is_loss, loss_fits
+from shapeinspect.mismatch.open_batch import batch_of, counted, marked, opened
 from shapeinspect.mismatch.requirements import space_rank
 from shapeinspect.plugin_api.changes import (
     Change,
@@ -88,7 +89,7 @@ def fed_by(model: Model, specs: Sequence[InputSpec]) -> Frozen[Any]:
     for spec in specs:
         if (spec.name is None and not free) or (spec.name is not None and spec.name not in model.inputs):
             raise UsageError(
-                "one input more than the model has"
+                "there are more input shapes than the model has inputs"
                 if spec.name is None
                 else f'there is no input "{spec.name}"',
                 expected=", ".join(model.inputs) or "no inputs: the source records none",
@@ -131,18 +132,18 @@ class Walked(Rerun):
         self._model = _with_weights(recorded.model)
         self._layers = {layer.path: layer for layer in self._model.layers}
         self._failed: int | None = None
-        self._batch = _batch_of(
+        self._batch = batch_of(
             recorded.fed.get(name, self._model.values[name].shape) for name in self._model.inputs
         )
 
     def reproduce(self) -> bool:
         """Walk the graph as it is; fill in ``failure`` and tell whether it ends in one."""
-        found = self._walk(())
-        if found is None and self._known_to_fail():
-            found = self._known_failure()
-        if found is None:
+        failure = self._walk(())
+        if failure is None and self._known_to_fail():
+            failure = self._known_failure()
+        if failure is None:
             return False
-        self.failure = found
+        self.failure = failure
         return True
 
     def _known_to_fail(self) -> str:
@@ -179,7 +180,7 @@ class Walked(Rerun):
             step for change in changes if isinstance(change, OnInput | OnOperand) for step, _ in change.steps
         }
         if self._recorded.steps and not steps <= self._recorded.steps:
-            return self.failure  # nobody could write it
+            return self.failure  # the framework has no words for it
         try:
             ended = self._walk(tuple(changes))
         except _UNFIT:
@@ -196,55 +197,55 @@ class Walked(Rerun):
         return self._recorded.spell(change, name)
 
     def shapes(self) -> dict[str, Shape | None]:
-        """Return the shape of every value after a walk that comes to its end."""
+        """Return the shape of every value after a complete walk."""
         run = _Run({})
         self._walk((), run)
-        return {name: _open(shape, self._batch) for name, shape in run.shapes.items()}
+        return {name: opened(shape, self._batch) for name, shape in run.shapes.items()}
 
     def _walk(self, changes: tuple[Change, ...], run: _Run | None = None) -> Failure | None:
         run = run or _Run({})
         run.shapes.update(self._start(changes))
-        made_here = {name for call in self._model.calls for name in call.outputs}
+        computed = {name for call in self._model.calls for name in call.outputs}
         run.numbers.update(
             (name, value.constant)
             for name, value in self._model.values.items()
-            if value.constant is not None and name not in made_here
+            if value.constant is not None and name not in computed
         )
         for name in self._model.inputs:
             failure = self._unfed(name, run)
             if failure is not None:
                 return failure
         settings = {change.path: change.attributes for change in changes if isinstance(change, OnLayer)}
-        for at, call in enumerate(self._model.calls):
+        for index, call in enumerate(self._model.calls):
             layer = self._layers.get(call.layer)
             if layer is None or layer.kind in ("module", "input"):
                 run.done.append(call)
                 continue
             if layer.path in settings:
                 layer = replace(layer, attributes=Frozen({**layer.attributes, **settings[layer.path]}))
-            given = self._given(at, layer, call, run, changes)
+            given = self._given(index, layer, call, run, changes)
             try:
-                made = self._made(layer, call, given, changes, run)
+                outputs = self._outputs(layer, call, given, changes, run)
             except ShapeMismatchError as error:
                 if not changes:
-                    self._failed = at
+                    self._failed = index
                 return self._failure(layer, call, given, run, str(error))
-            failure = self._declared(layer, call, made, run, changes)
+            failure = self._declared(layer, call, outputs, run, changes)
             if failure is not None:
                 return failure
-            self._fill(call, made, run, bool(changes))
+            self._fill(call, outputs, run, bool(changes))
             run.done.append(call)
         return None
 
     def _start(self, changes: tuple[Change, ...]) -> dict[str, Shape | None]:
         shapes: dict[str, Shape | None] = {}
-        made = {name for call in self._model.calls for name in call.outputs}
+        computed = {name for call in self._model.calls for name in call.outputs}
         for name, value in self._model.values.items():
-            if name not in made or value.constant is not None:
-                shapes[name] = value.shape if self._model.inputs else _counted(value.shape, self._batch)
+            if name not in computed or value.constant is not None:
+                shapes[name] = value.shape if self._model.inputs else counted(value.shape, self._batch)
         for name in self._model.inputs:
             given = self._recorded.fed.get(name, self._model.values[name].shape)
-            shapes[name] = _counted(given, self._batch)
+            shapes[name] = counted(given, self._batch)
         for change in changes:
             if isinstance(change, OnInput):
                 shapes[change.name] = _stepped(shapes[change.name], change.steps)
@@ -265,15 +266,17 @@ class Walked(Rerun):
         return replace(failure, model=model, fact=fact, declares=Frozen())
 
     def _given(
-        self, at: int, layer: Layer, call: Call, run: _Run, changes: tuple[Change, ...]
+        self, index: int, layer: Layer, call: Call, run: _Run, changes: tuple[Change, ...]
     ) -> tuple[Shape | None, ...]:
         given = list(inputs_of(layer, call, run.shapes))
         for change in changes:
-            if isinstance(change, OnOperand) and at == (self._failed if change.call is None else change.call):
+            if isinstance(change, OnOperand) and index == (
+                self._failed if change.call is None else change.call
+            ):
                 given[change.operand] = _stepped(given[change.operand], change.steps)
         return tuple(given)
 
-    def _made(
+    def _outputs(
         self,
         layer: Layer,
         call: Call,
@@ -295,13 +298,13 @@ class Walked(Rerun):
         if len(call.outputs) == 1:
             read = tuple([run.numbers.get(name) for name in input_names(layer, call)])
             value = self._model.values.get(call.outputs[0])
-            found = contents(layer.kind, attributes, given, read, None if value is None else value.dtype)
-            if found is not None:
-                run.numbers[call.outputs[0]] = found
+            numbers = contents(layer.kind, attributes, given, read, None if value is None else value.dtype)
+            if numbers is not None:
+                run.numbers[call.outputs[0]] = numbers
         return output_shapes(layer.kind, attributes, given)
 
     def _read(self, layer: Layer, call: Call, run: _Run) -> Mapping[str, Value]:
-        """Return the values that a call reads, with the numbers that were worked out on the way."""
+        """Return the values that a call reads, with the numbers that were computed so far."""
         values = self._model.values
         if layer.kind not in TARGETS or not any(name in run.numbers for name in call.inputs):
             return values
@@ -312,14 +315,19 @@ class Walked(Rerun):
         }
 
     def _declared(
-        self, layer: Layer, call: Call, made: tuple[Shape | None, ...], run: _Run, changes: tuple[Change, ...]
+        self,
+        layer: Layer,
+        call: Call,
+        outputs: tuple[Shape | None, ...],
+        run: _Run,
+        changes: tuple[Change, ...],
     ) -> Failure | None:
-        """Compare what the model declares for a value with what its layer makes."""
+        """Compare what the model declares for a value with what its layer produces."""
         if not self._recorded.contract:
             return None
         moved = any(not isinstance(change, OnCall | OnDeclaration) for change in changes)
         agreed = [change.shape for change in changes if isinstance(change, OnDeclaration)]
-        for name, shape in zip(call.outputs, made, strict=False):
+        for name, shape in zip(call.outputs, outputs, strict=False):
             value = self._model.values.get(name)
             if value is None or value.shape is None or shape is None or shape in agreed:
                 continue
@@ -332,11 +340,11 @@ class Walked(Rerun):
             return replace(failure, fact=fact, declares=Frozen())
         return None
 
-    def _fill(self, call: Call, made: tuple[Shape | None, ...], run: _Run, changed: bool) -> None:
-        for at, name in enumerate(call.outputs):
+    def _fill(self, call: Call, outputs: tuple[Shape | None, ...], run: _Run, changed: bool) -> None:
+        for index, name in enumerate(call.outputs):
             if not name:
                 continue
-            shape = made[at] if at < len(made) else None
+            shape = outputs[index] if index < len(outputs) else None
             value = self._model.values.get(name)
             if shape is None and not changed and value is not None and not self._recorded.fed:
                 shape = value.shape
@@ -349,11 +357,11 @@ class Walked(Rerun):
         extra = [weight.name for weight in layer.weights]
         inputs = (*names, *extra)[: max(len(given), len(names))]
         values = {
-            name: replace(self._model.values.get(name) or Value(name), shape=_marked(shape, self._batch))
+            name: replace(self._model.values.get(name) or Value(name), shape=marked(shape, self._batch))
             for name, shape in run.shapes.items()
         }
         for name, shape in zip(inputs, given, strict=False):
-            values[name] = replace(values.get(name) or Value(name), shape=_marked(shape, self._batch))
+            values[name] = replace(values.get(name) or Value(name), shape=marked(shape, self._batch))
         model = replace(self._model, calls=tuple(run.done), values=Frozen(values))
         attributes = attributes_of(layer, call, self._model.values)
         return Failure(
@@ -369,16 +377,16 @@ class Walked(Rerun):
 
     def _declares(self, run: _Run) -> Frozen[Shape]:
         """Return the shapes that the model declares for its inputs, where others are fed."""
-        found: dict[str, Shape] = {}
+        declares: dict[str, Shape] = {}
         for name in self._model.inputs:
             declared, fed = self._model.values[name].shape, run.shapes.get(name)
             if declared is None or fed is None or len(declared) != len(fed) or not known(fed):
                 continue
             if any(map(unlike, declared, fed)):
-                found[name] = tuple(
+                declares[name] = tuple(
                     new if isinstance(new, int) else old for old, new in zip(fed, declared, strict=True)
                 )
-        return Frozen(found)
+        return Frozen(declares)
 
 
 def _with_weights(model: Model) -> Model:
@@ -390,7 +398,7 @@ def _with_weights(model: Model) -> Model:
 
 
 def _check_batch(layer: Layer, given: tuple[Shape | None, ...]) -> None:
-    """Refuse a picture without a batch, which the arithmetic itself would take."""
+    """Refuse an image without a batch, which the arithmetic itself would accept."""
     space, shape = space_rank(layer.attributes), given[0] if given else None
     if space is None or shape is None or len(shape) == space + 2 or "kernel_size" not in layer.attributes:
         return
@@ -399,66 +407,6 @@ def _check_batch(layer: Layer, given: tuple[Shape | None, ...]) -> None:
     order = f"N {letters} C" if last else f"N C {letters}"
     if layer.kind != "conv_lstm":
         raise mismatch(f"{space + 2} axes: {order}", f"{len(shape)} axes: {show(shape)}")
-
-
-#: What an open batch counts as: no axis can be so long, and as a prime it is no product of others.
-_ANY = 2**61 - 1
-#: No axis of a tensor is longer; what is has an open batch in it.
-_LONGEST = 2**48
-
-
-class _Batch(int):
-    """A length with an open batch in it: it counts as some number, and is printed as the model calls it."""
-
-    dim: Dim
-
-    def __new__(cls, dim: Dim, length: int = _ANY) -> _Batch:
-        """Remember the model's own name of it."""
-        self = super().__new__(cls, length)
-        self.dim = dim
-        return self
-
-    def of(self, length: Dim) -> Dim:
-        """Write a length that went through a formula: so many batches and a rest, or unknown."""
-        if not isinstance(length, int) or length <= _LONGEST:
-            return length
-        batches, rest = divmod(int(length), _ANY)
-        return self.dim * batches + rest if batches and rest <= _LONGEST else UNKNOWN
-
-    def __str__(self) -> str:
-        return str(self.dim)
-
-    __repr__ = __str__
-
-
-def _batch_of(shapes: Iterable[Shape | None]) -> _Batch:
-    """Return the open batch of some inputs, under its name where all that have one agree."""
-    names = {shape[0] for shape in shapes if shape and not isinstance(shape[0], int)}
-    return _Batch(names.pop() if len(names) == 1 else UNKNOWN)
-
-
-def _counted(shape: Shape | None, batch: _Batch) -> Shape | None:
-    """Give an unknown batch a number, so that rearrangements can be tried."""
-    if not shape or isinstance(shape[0], int):
-        return shape
-    return (batch, *shape[1:])
-
-
-def _marked(shape: Shape | None, batch: _Batch) -> Shape | None:
-    """Find the unknown batch again that went through a formula."""
-    if shape is None:
-        return None
-    return tuple(
-        _Batch(batch.of(length), length) if isinstance(length, int) and length > _LONGEST else length
-        for length in shape
-    )
-
-
-def _open(shape: Shape | None, batch: _Batch) -> Shape | None:
-    """Take the number of an unknown batch back."""
-    if shape is None:
-        return None
-    return tuple(map(batch.of, shape))
 
 
 def _stepped(shape: Shape | None, steps: tuple[Step, ...]) -> Shape | None:

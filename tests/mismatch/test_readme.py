@@ -105,3 +105,18 @@ def test_another_text_is_not_what_is_shown() -> None:
     assert _is_shown(["a …", "…", "c"], ["a b", "more", "c"])
     assert not _is_shown(["a …", "c"], ["a b", "more", "c"])
     assert not _is_shown(["…", "d"], ["a b", "c"])
+
+
+def test_the_rooms_readme_names_files_that_exist() -> None:
+    room = Path("shapeinspect/mismatch")
+    named = set(re.findall(r"`((?:\w+/)*\w+\.py)`", (room / "README.md").read_text(encoding="utf-8")))
+    places = (
+        room,
+        room / "repairs",
+        Path("shapeinspect"),
+        Path("plugins/shapeinspect_torch"),
+        Path("tests/mismatch"),
+        Path(),
+    )
+    assert len(named) > 10
+    assert not [name for name in named if not any((place / name).exists() for place in places)]

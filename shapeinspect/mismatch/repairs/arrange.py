@@ -37,16 +37,16 @@ def arrangements(layer: Layer, shape: tuple[int, ...]) -> Iterator[Arrangement]:
     Example:
         >>> from shapeinspect.ir import Frozen
         >>> conv = Layer("c", "conv", "Conv2d", attributes=Frozen(kernel_size=(3, 3), in_channels=3))
-        >>> [found.steps for found in arrangements(conv, (8, 32, 30, 3))][:1]
+        >>> [fix.steps for fix in arrangements(conv, (8, 32, 30, 3))][:1]
         [(('permute', (0, 3, 1, 2)),)]
     """
     family = _FAMILIES.get(layer.kind)
     if family is None:
         return
-    for found in family(layer, shape):
-        # A batch of unknown length is a number of its own class: it is there, and not missing.
-        if found.cause != "no-batch" or type(shape[0]) is int:
-            yield found
+    for arrangement in family(layer, shape):
+        # A batch of unknown length is a number of its own class: it is not missing.
+        if arrangement.cause != "no-batch" or type(shape[0]) is int:
+            yield arrangement
 
 
 def _conv(layer: Layer, shape: tuple[int, ...]) -> Iterator[Arrangement]:
@@ -57,20 +57,9 @@ def _conv(layer: Layer, shape: tuple[int, ...]) -> Iterator[Arrangement]:
         yield from _unbuilt(layer, shape, space)
         return
     last = layer.attributes.get("data_format") == "channels_last"
-    at, other = (space + 1, 1) if last else (1, space + 1)
     rank = len(shape)
-    if rank == space + 2 and shape[at] != channels:
-        if shape[other] == channels:
-            axes = (0, *range(2, rank), 1) if last else (0, rank - 1, *range(1, rank - 1))
-            yield Arrangement("channels-last", (("permute", axes),), Rung.CHANNELS_MOVED)
-        if shape[0] == channels and not last:
-            yield Arrangement("swapped-axes", (("permute", (1, 0, *range(2, rank))),), Rung.BATCH_SWAPPED)
-        for axis in range(2, rank - 1):
-            if shape[axis] == channels and not last:
-                axes = (0, axis, *(one for one in range(1, rank) if one != axis))
-                yield Arrangement("channels-last", (("permute", axes),), Rung.CHANNELS_FROM_INSIDE)
-        if (shape[at], channels) in ((1, 3), (3, 1), (4, 1), (4, 3)):
-            yield Arrangement("channels", (("channels", (at, channels, shape[at], rank)),), Rung.COLOR_INPUT)
+    if rank == space + 2:
+        yield from _channels_elsewhere(shape, channels, last)
     if 2 <= rank < space + 2 and shape[1] == channels and not last:
         yield Arrangement("missing-axis", (("unsqueeze", -1),) * (space + 2 - rank), Rung.SPACE_ADDED)
     if rank == space + 1:
@@ -80,6 +69,26 @@ def _conv(layer: Layer, shape: tuple[int, ...]) -> Iterator[Arrangement]:
         yield Arrangement("no-batch", steps, Rung.BATCH_AND_CHANNEL)
     if rank > space + 2:
         yield from _too_many(shape, space)
+
+
+def _channels_elsewhere(shape: tuple[int, ...], channels: int, last: bool) -> Iterator[Arrangement]:
+    """Move the channels to where the layer reads them, or make as many of them."""
+    rank = len(shape)
+    axis, elsewhere = (rank - 1, 1) if last else (1, rank - 1)
+    if shape[axis] == channels:
+        return
+    if shape[elsewhere] == channels:
+        axes = (0, *range(2, rank), 1) if last else (0, rank - 1, *range(1, rank - 1))
+        yield Arrangement("channels-last", (("permute", axes),), Rung.CHANNELS_MOVED)
+    if shape[0] == channels and not last:
+        yield Arrangement("swapped-axes", (("permute", (1, 0, *range(2, rank))),), Rung.BATCH_SWAPPED)
+    for inner in range(2, rank - 1) if not last else ():
+        if shape[inner] == channels:
+            axes = (0, inner, *(rest for rest in range(1, rank) if rest != inner))
+            yield Arrangement("channels-last", (("permute", axes),), Rung.CHANNELS_FROM_INSIDE)
+    if (shape[axis], channels) in ((1, 3), (3, 1), (4, 1), (4, 3)):
+        step = ("channels", (axis, channels, shape[axis], rank))
+        yield Arrangement("channels", (step,), Rung.COLOR_INPUT)
 
 
 def _too_many(shape: tuple[int, ...], space: int) -> Iterator[Arrangement]:
@@ -138,18 +147,23 @@ def _linear(layer: Layer, shape: tuple[int, ...]) -> Iterator[Arrangement]:
         yield Arrangement(
             "not-flattened", (("adaptive_pool", (1, 1)), ("flatten", 1)), Rung.POOLED_TO_CHANNELS
         )
-    for axis, length in enumerate(shape[:-1]):
-        if length == wanted and len(shape) > 1:
-            rest = [one for one in range(len(shape)) if one != axis]
-            cause = "channels-last" if len(shape) == 4 else "swapped-axes"
-            if axis == len(shape) - 2 or len(shape) > 3:
-                yield Arrangement(cause, (("permute", (*rest, axis)),), Rung.LINEAR_PERMUTED + (axis == 0))
+    yield from _features_moved(shape, wanted)
     if wanted == 1:
         yield Arrangement("missing-axis", (("unsqueeze", -1),), Rung.SINGLE_FEATURE)
     if len(shape) > 2:
         for axis, length in enumerate(shape):
             if length == 1 and axis:
                 yield Arrangement("extra-axis", (("squeeze", axis),), Rung.LINEAR_SQUEEZED)
+
+
+def _features_moved(shape: tuple[int, ...], wanted: int) -> Iterator[Arrangement]:
+    """Move the features to the last axis."""
+    rank = len(shape)
+    for axis, length in enumerate(shape[:-1]):
+        if length == wanted and (axis == rank - 2 or rank > 3):
+            rest = [other for other in range(rank) if other != axis]
+            cause = "channels-last" if rank == 4 else "swapped-axes"
+            yield Arrangement(cause, (("permute", (*rest, axis)),), Rung.LINEAR_PERMUTED + (axis == 0))
 
 
 def _recurrent(layer: Layer, shape: tuple[int, ...]) -> Iterator[Arrangement]:
@@ -215,7 +229,7 @@ def _layer_norm(layer: Layer, shape: tuple[int, ...]) -> Iterator[Arrangement]:
     if len(wanted) == 1:
         for axis, length in enumerate(shape[:-1]):
             if length == wanted[0] and axis:
-                rest = [one for one in range(len(shape)) if one != axis]
+                rest = [other for other in range(len(shape)) if other != axis]
                 yield Arrangement("channels-last", (("permute", (*rest, axis)),), Rung.NORM_CHANNELS)
 
 

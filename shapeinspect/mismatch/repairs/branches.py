@@ -34,7 +34,7 @@ def branches(failure: Failure) -> Iterator[Fix]:
         return
     shapes = [lengths_of(failure, name) for name in failure.inputs]
     skip = layer.attributes.get("axis") if layer.kind == "concat" else None
-    for short, long in ((a, b) for at in range(1, len(shapes)) for a, b in ((0, at), (at, 0))):
+    for short, long in ((a, b) for operand in range(1, len(shapes)) for a, b in ((0, operand), (operand, 0))):
         small, large = shapes[short], shapes[long]
         if not small or not large or len(small) != len(large):
             continue

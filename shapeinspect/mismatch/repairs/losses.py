@@ -84,15 +84,20 @@ def _classes(outputs: tuple[int, ...], targets: tuple[int, ...]) -> Iterator[Los
     if len(outputs) == 3 and len(targets) == 1 and outputs[0] * outputs[1] == targets[0]:
         yield LossSteps("targets", ((0, (("merge", (0, 1)),)),), Rung.LOSS_MERGED)
     if len(outputs) >= 3 and len(targets) == 1 and outputs[0] == targets[0]:
-        for axis, length in enumerate(outputs):
-            if length == 1 and axis:
-                yield LossSteps("extra-axis", ((0, (("squeeze", axis),)),), Rung.LOSS_EXTRA_AXIS)
-        yield LossSteps("not-flattened", ((0, (("last", 1),)),), Rung.LOSS_LAST_STEP)
-        yield LossSteps("not-flattened", ((0, (("flatten", 1),)),), Rung.LOSS_ALL_STEPS)
+        yield from _one_class_a_sample(outputs)
     if len(outputs) == 4 and len(targets) == 3 and outputs[2:] != targets[1:]:
         yield LossSteps("space", ((0, (("interpolate", targets[1:]),)),), Rung.LOSS_RESIZED)
     if len(outputs) == 1:
         yield LossSteps("no-batch", ((0, (("unsqueeze", 0),)),), Rung.LOSS_BATCH)
+
+
+def _one_class_a_sample(outputs: tuple[int, ...]) -> Iterator[LossSteps]:
+    """Give the outputs two axes, where there is a single target for each sample."""
+    for axis, length in enumerate(outputs):
+        if length == 1 and axis:
+            yield LossSteps("extra-axis", ((0, (("squeeze", axis),)),), Rung.LOSS_EXTRA_AXIS)
+    yield LossSteps("not-flattened", ((0, (("last", 1),)),), Rung.LOSS_LAST_STEP)
+    yield LossSteps("not-flattened", ((0, (("flatten", 1),)),), Rung.LOSS_ALL_STEPS)
 
 
 def _same(outputs: tuple[int, ...], targets: tuple[int, ...]) -> Iterator[LossSteps]:

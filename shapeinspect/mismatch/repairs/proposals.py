@@ -57,7 +57,7 @@ def proposals(failure: Failure, problem: Problem) -> tuple[Fix, ...]:
         failure: where the run ended.
         problem: what does not fit there.
     """
-    found = [
+    fixes = [
         *divisors(failure),
         *transposed_masks(failure),
         *masks(failure),
@@ -81,7 +81,7 @@ def proposals(failure: Failure, problem: Problem) -> tuple[Fix, ...]:
         *feeds(failure),
     ]
     unique: dict[tuple[Change, ...], Fix] = {}
-    for fix in sorted(found, key=lambda fix: fix.rank):
+    for fix in sorted(fixes, key=lambda fix: fix.rank):
         unique.setdefault(fix.changes, fix)
     return tuple(unique.values())
 
@@ -119,8 +119,8 @@ def _inputs(failure: Failure) -> Iterator[Fix]:
         shape, layer = lengths_of(failure, name), entry(failure, name)
         if shape is None or layer is None:
             continue
-        for found in arrangements(layer, shape):
-            yield Fix(found.cause, (OnInput(name, found.steps),), found.rank)
+        for arrangement in arrangements(layer, shape):
+            yield Fix(arrangement.cause, (OnInput(name, arrangement.steps),), arrangement.rank)
         if len(shape) >= 3 and layer.kind == "conv" and len(shape) == (space_rank(layer.attributes) or 0) + 2:
             swapped = (*range(len(shape) - 2), len(shape) - 1, len(shape) - 2)
             if shape[-1] != shape[-2] and len(shape) == 4:
@@ -175,11 +175,17 @@ def _operands(failure: Failure, problem: Problem) -> Iterator[Fix]:
             continue
         is_input = name in failure.model.inputs
         if operand == 0:
-            for found in arrangements(layer, shape):
-                certain = found.cause == "no-batch" and _batched(failure, shape)
-                if not is_input and not certain and not _in_place(failure.layer, found, problem):
+            for arrangement in arrangements(layer, shape):
+                certain = arrangement.cause == "no-batch" and _batched(failure, shape)
+                if (
+                    not is_input
+                    and not certain
+                    and not _channels_in_place(failure.layer, arrangement, problem)
+                ):
                     yield Fix(
-                        found.cause, (before(failure, operand, found.steps),), found.rank + BELOW_INPUTS
+                        arrangement.cause,
+                        (before(failure, operand, arrangement.steps),),
+                        arrangement.rank + BELOW_INPUTS,
                     )
         if operand == 0 and layer.kind == "linear":
             yield from _batch_flattened(failure, shape)
@@ -196,12 +202,12 @@ def _operands(failure: Failure, problem: Problem) -> Iterator[Fix]:
             yield Fix(loss.cause, changes, loss.rank)
 
 
-def _in_place(layer: Layer, found: Arrangement, problem: Problem) -> bool:
+def _channels_in_place(layer: Layer, arrangement: Arrangement, problem: Problem) -> bool:
     """Tell whether the channels already stand where a convolution reads them, whatever their number."""
     axes = problem.axes[0] if problem.axes else None
-    moved = found.cause in ("channels-last", "swapped-axes") and "conv" in layer.kind
-    at = None if axes is None else channel_axis(layer.attributes, len(axes))
-    return moved and axes is not None and at is not None and axes[at] == "C"
+    moved = arrangement.cause in ("channels-last", "swapped-axes") and "conv" in layer.kind
+    channels = None if axes is None else channel_axis(layer.attributes, len(axes))
+    return moved and axes is not None and channels is not None and axes[channels] == "C"
 
 
 def _batched(failure: Failure, shape: tuple[int, ...]) -> bool:

@@ -179,25 +179,25 @@ def _widths(failure: Failure, shapes: list[tuple[int, ...] | None]) -> Iterator[
     kind = "loss" if of_loss else layer.kind
     cause = {"elementwise": "broadcast", "stack": "unequal", "loss": "targets"}.get(kind, "features")
     for operand, own, other in ((1, shapes[1], shapes[0]), (0, shapes[0], shapes[1])):
-        maker = producer(failure, failure.inputs[operand])
-        if maker is None or len(own) != len(other):
+        previous = producer(failure, failure.inputs[operand])
+        if previous is None or len(own) != len(other):
             continue
         # There may be any number of rows.
         axes = range(len(own) - 1, len(own)) if of_rows else range(len(own))
         differing = [axis for axis in axes if own[axis] != other[axis]]
         for setting in ("out_channels", "out_features"):
-            if len(differing) == 1 and maker.attributes.get(setting) == own[differing[0]]:
-                change = OnLayer(maker.path, Frozen({setting: other[differing[0]]}))
+            if len(differing) == 1 and previous.attributes.get(setting) == own[differing[0]]:
+                change = OnLayer(previous.path, Frozen({setting: other[differing[0]]}))
                 targets = of_loss and operand
                 yield Fix(cause, (change,), Rung.OTHER_OPERAND_WIDTH if targets else Rung.OPERAND_WIDTH)
 
 
 def _narrowed(failure: Failure, wanted: int, had: int) -> Iterator[Fix]:
     """Propose that the layer before produces the width that this one takes."""
-    maker = producer(failure, failure.inputs[0]) if failure.inputs else None
+    previous = producer(failure, failure.inputs[0]) if failure.inputs else None
     for setting in ("out_features", "hidden_size", "out_channels"):
-        if maker is not None and maker.attributes.get(setting) == had:
-            yield Fix("features", (OnLayer(maker.path, Frozen({setting: wanted})),), Rung.WIDTH_BEFORE)
+        if previous is not None and previous.attributes.get(setting) == had:
+            yield Fix("features", (OnLayer(previous.path, Frozen({setting: wanted})),), Rung.WIDTH_BEFORE)
 
 
 def _outputs(failure: Failure, shapes: list[tuple[int, ...] | None]) -> Iterator[Fix]:
@@ -205,12 +205,12 @@ def _outputs(failure: Failure, shapes: list[tuple[int, ...] | None]) -> Iterator
     if not is_loss(failure.layer) or len(shapes) < 2 or shapes[0] is None or shapes[1] is None:
         return
     outputs, targets = shapes[0], shapes[1]
-    maker = producer(failure, failure.inputs[0])
-    if maker is None or outputs[:-1] != targets[:-1] or outputs[-1:] == targets[-1:]:
+    previous = producer(failure, failure.inputs[0])
+    if previous is None or outputs[:-1] != targets[:-1] or outputs[-1:] == targets[-1:]:
         return
     for setting in ("out_features", "out_channels"):
-        if maker.attributes.get(setting) == outputs[-1]:
-            yield Fix("targets", (OnLayer(maker.path, Frozen({setting: targets[-1]})),), Rung.LAST_WIDTH)
+        if previous.attributes.get(setting) == outputs[-1]:
+            yield Fix("targets", (OnLayer(previous.path, Frozen({setting: targets[-1]})),), Rung.LAST_WIDTH)
 
 
 def _classes(layer: Layer, shapes: list[tuple[int, ...] | None]) -> Iterator[Fix]:
@@ -239,10 +239,10 @@ def _attention(
     }
     if sizes and first[-1] == embed:
         key = shapes[1]
-        maker = None if not key else producer(failure, failure.inputs[1])
+        previous = None if not key else producer(failure, failure.inputs[1])
         for setting in ("out_channels", "out_features", "hidden_size"):
-            if maker is not None and key and maker.attributes.get(setting) == key[-1]:
-                yield Fix("features", (OnLayer(maker.path, Frozen({setting: embed})),), Rung.KEYS_WIDTH)
+            if previous is not None and key and previous.attributes.get(setting) == key[-1]:
+                yield Fix("features", (OnLayer(previous.path, Frozen({setting: embed})),), Rung.KEYS_WIDTH)
         yield Fix("features", (OnLayer(layer.path, Frozen(sizes)),), Rung.KEYS_SETTING)
 
 

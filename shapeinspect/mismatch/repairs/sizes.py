@@ -133,14 +133,13 @@ def _too_small(failure: Failure, image: _Image) -> bool:
 
 
 def _operands(failure: Failure) -> tuple[tuple[int, ...] | None, ...]:
-    found = []
-    for name in failure.inputs:
-        value = failure.model.values.get(name)
-        shape = value.shape if value is not None else None
-        found.append(
-            None if shape is None else tuple(length if isinstance(length, int) else -1 for length in shape)
-        )
-    return tuple(found)
+    shapes = [
+        None if (value := failure.model.values.get(name)) is None else value.shape for name in failure.inputs
+    ]
+    return tuple(
+        None if shape is None else tuple(length if isinstance(length, int) else -1 for length in shape)
+        for shape in shapes
+    )
 
 
 def _grown(image: _Image, attempt: Attempt) -> _Size | None:

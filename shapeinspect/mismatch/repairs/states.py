@@ -58,16 +58,16 @@ def _all(wrong: dict[int, tuple[int, ...]], steps: tuple[Step, ...]) -> tuple[Ch
 
 def _settings(failure: Failure, state: str, old: tuple[int, ...], new: tuple[int, ...]) -> Iterator[Fix]:
     """Propose equal settings for the layer that produced the state and the one that reads it."""
-    maker, own = _recurrent(failure, state), failure.layer
-    if maker is None:
+    source, own = _recurrent(failure, state), failure.layer
+    if source is None:
         return
     if old[-1] != new[-1]:
-        yield Fix("state", (OnLayer(maker.path, Frozen(hidden_size=new[-1])),), Rung.STATE_MAKER)
+        yield Fix("state", (OnLayer(source.path, Frozen(hidden_size=new[-1])),), Rung.STATE_MAKER)
         yield Fix("state", (OnLayer(own.path, Frozen(hidden_size=old[-1])),), Rung.STATE_READER)
     if len(new) == 3 and old[0] != new[0] and own.kind in _RECURRENT:
         for key in ("bidirectional", "num_layers"):
-            if maker.attributes.get(key) != own.attributes.get(key):
-                for layer, other, rank in ((maker, own, Rung.STATE_MAKER), (own, maker, Rung.STATE_READER)):
+            if source.attributes.get(key) != own.attributes.get(key):
+                for layer, other, rank in ((source, own, Rung.STATE_MAKER), (own, source, Rung.STATE_READER)):
                     value = other.attributes.get(key)
                     if value is not None:
                         yield Fix("state", (OnLayer(layer.path, Frozen({key: value})),), rank)
