@@ -101,7 +101,7 @@ def _rows(diagnosis: Diagnosis) -> Iterator[tuple[str, list[str]]]:
         yield "hint", [fact.hint]
     calls = list(_calls(diagnosis))
     if calls:
-        yield "came by", _aligned(calls)
+        yield "via", _aligned(calls)
     if diagnosis.fixes:
         fixes = [f"{'' if index == 0 else 'or '}{tried.text}" for index, tried in enumerate(diagnosis.fixes)]
         yield "fix", fixes
