@@ -19,19 +19,19 @@ from shapeinspect.errors import ShapeInspectError, UsageError
 from shapeinspect.memory import uncollected
 from shapeinspect.render.progress_bar import bar
 
-_HELP = """What goes into a layer and what comes out: shapes, kernels and layouts of PyTorch, Keras and
-ONNX models in one convention.
+_HELP = """What goes into a layer and what comes out: shapes, kernels and layouts of saved and live models
+of any framework, in one convention.
 
 python -m shapeinspect SCRIPT.py runs a script, and explains the shape error that ends it.
 
-Exit codes: 0 clean, 1 a finding, 2 a wrong request, 3 an unreadable file."""
+Exit codes: 0 no finding, 1 a finding, 2 a usage error, 3 an unreadable file."""
 
 #: Each is the function ``run`` of the module of its name, in the order of the help page.
 _COMMANDS = ("show", "adapters", "explain", "fit", "check", "diff", "normalize", "layouts")
 
 
 def _root(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
     if version:
         from shapeinspect import __version__
@@ -65,10 +65,10 @@ def _check_command(words: Sequence[str]) -> None:
     from shapeinspect.sources.source import is_import_string
 
     if word.endswith(".py"):
-        found = f'"{word}" is no command' if os.path.exists(word) else f'there is no file "{word}"'
+        found = f'"{word}" is not a command' if os.path.exists(word) else f'no such file: "{word}"'
         raise UsageError(found, hint="python -m shapeinspect SCRIPT.py runs a script")
     if os.path.exists(word) or is_import_string(word):
-        raise UsageError(f'"{word}" is no command', hint=f"shapeinspect show {word}")
+        raise UsageError(f'"{word}" is not a command', hint=f"shapeinspect show {word}")
 
 
 def program() -> None:
@@ -89,7 +89,7 @@ def program() -> None:
     except OSError as problem:
         if problem.errno != errno.ENOSPC:
             raise
-        output.write_error(f"error: the output cannot be written: {problem.strerror}")
+        output.write_error(f"error: cannot write the output: {problem.strerror}")
         code = 2
     if not isinstance(code, int) or threading.active_count() > 1:
         raise SystemExit(code)

@@ -18,8 +18,8 @@ class ShapeInspectError(Exception):
         hint: what to do about it.
 
     Example:
-        >>> print(UsageError("--input 1,x,3 is no shape", expected="integers", got="'x'"))
-        --input 1,x,3 is no shape
+        >>> print(UsageError("invalid value '1,x,3' for '--input'", expected="integers", got="'x'"))
+        invalid value '1,x,3' for '--input'
           expected  integers
           got       'x'
     """
@@ -66,9 +66,9 @@ class UsageError(ShapeInspectError):
     """The request itself cannot be understood or met (exit code 2).
 
     Example:
-        >>> print(UsageError("--depth x is no number", got="'x'", hint="--depth 2"))
-        --depth x is no number
-          got       'x'
+        >>> print(UsageError("invalid value 'x' for '--depth'", expected="an integer", hint="--depth 2"))
+        invalid value 'x' for '--depth'
+          expected  an integer
           try       --depth 2
     """
 
@@ -148,7 +148,7 @@ class LayerIndexError(UnknownLayerError, IndexError):
         ...     shapeinspect.inspect("tests/data/lenet.onnx")[12]
         ... except IndexError as error:
         ...     print(error)
-        there is no layer 12
+        no layer has the index 12
           expected  an index from -12 to 11
           where     tests/data/lenet.onnx
     """

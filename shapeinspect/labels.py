@@ -52,14 +52,14 @@ def label_image(
     colors = _voc(_CLASSES) if palette is None else np.asarray(palette)
     if colors.ndim != 2 or colors.shape[1] != 3 or not len(colors):
         raise UsageError(
-            "the palette is no list of colors",
-            expected="a (red, green, blue) for each class",
+            "invalid palette",
+            expected="one (red, green, blue) for each class",
             got=f"shape {colors.shape}",
         )
     low, high = int(labels.min(initial=0)), int(labels.max(initial=0))
     if low < 0 or high >= len(colors):
         raise UsageError(
-            "a label has no color",
+            "a label is outside the palette",
             expected=f"labels from 0 to {len(colors) - 1}, one for each color of the palette",
             got=f"labels from {low} to {high}",
         )
@@ -67,7 +67,7 @@ def label_image(
     if image is None:
         return painted
     if not 0 <= alpha <= 1:
-        raise UsageError("alpha is a share of the color", expected="a number from 0 to 1", got=str(alpha))
+        raise UsageError("invalid alpha", expected="a number from 0 to 1", got=str(alpha))
     below = _picture(_array(image), labels.shape)
     mixed: Array = np.rint(alpha * painted + (1 - alpha) * below).astype(np.uint8)
     return mixed
@@ -78,7 +78,7 @@ def _array(value: Any) -> Array:
 
     if hasattr(value, "detach"):  # a torch tensor, which may need gradients or live on a device
         value = value.detach().cpu()
-        if str(value.dtype) == "torch.bfloat16":
+        if str(value.dtype).endswith("bfloat16"):
             value = value.float()
     return np.asarray(value)
 
@@ -97,10 +97,10 @@ def _labels(given: Array) -> Array:
         best: Array = given.argmax(axis=0)
         return best
     raise UsageError(
-        "this is neither class scores nor labels",
+        "the array is neither class scores nor labels",
         expected="scores (C, H, W), or integer labels (H, W)",
         got=f"{given.dtype} of shape {given.shape}",
-        hint="give one sample of a batch" if given.ndim == 4 else None,
+        hint="pass one sample of the batch" if given.ndim == 4 else None,
     )
 
 
@@ -116,7 +116,7 @@ def _picture(given: Array, space: tuple[int, ...]) -> Array:
     if given.ndim != 3 or given.shape[:2] != space or given.shape[2] not in (1, 3):
         height, width = space
         raise UsageError(
-            "the image does not fit the labels",
+            "the image does not match the labels",
             expected=f"({height}, {width}), ({height}, {width}, 3) or (3, {height}, {width})",
             got=f"{given.shape}",
         )

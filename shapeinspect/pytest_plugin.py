@@ -33,13 +33,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser: pytest's.
     """
     group = parser.getgroup("shapeinspect")
-    group.addoption(
-        "--shapes-update", action="store_true", help="Rewrite the snapshots of shapes that differ."
-    )
+    group.addoption("--shapes-update", action="store_true", help="Rewrite shape snapshots that differ.")
     group.addoption(
         "--no-shape-diagnosis",
         action="store_true",
-        help="Do not explain shape errors of models in failing tests.",
+        help="Do not explain the shape errors of models in failing tests.",
     )
 
 
@@ -168,7 +166,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     ]
     unused += _orphans({Path(module).parent for module in modules})
     if unused:
-        terminalreporter.section("snapshots of shapes that no test looks at")
+        terminalreporter.section("shape snapshots that no test uses")
         for path in unused:
             terminalreporter.write_line(os.path.relpath(path, config.invocation_params.dir))
 
@@ -201,7 +199,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
     if not report.failed or call.excinfo is None:
         return
     if shapes is not None and shapes.scope.left:
-        report.sections.append(("assertions that failed before", "\n".join(shapes.scope.left)))
+        report.sections.append(("earlier failed assertions", "\n".join(shapes.scope.left)))
     if item.config.getoption("--no-shape-diagnosis"):
         return
     if shapes is not None and shapes.scope.refused is not None:
@@ -235,8 +233,10 @@ def _shown(error: BaseException) -> Iterator[BaseException]:
 
 
 def _diagnosis(error: BaseException) -> str:
-    if not any(name in sys.modules for name in ("torch", "keras", "onnxruntime")):
-        return ""  # no model can have been called
+    from shapeinspect.registry import debuggers
+
+    if not any(debuggers()):
+        return ""  # no framework is imported, so no model was called
     from shapeinspect.api.debugging import explain_error, is_explained
     from shapeinspect.mismatch import describe
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 
@@ -10,6 +13,7 @@ from shapeinspect.errors import UnreadableFileError, UsageError
 from shapeinspect.plugin_api.adapter import Adapter
 from shapeinspect.plugin_api.loader import Loader
 from shapeinspect.plugin_api.native import NativeTable
+from shapeinspect.plugin_api.rerun import Debugger
 from shapeinspect.sources.not_a_model import foreign
 from shapeinspect.sources.source import Source
 
@@ -65,7 +69,7 @@ def _load(point: EntryPoint) -> Installed:
     except Exception as error:  # noqa: BLE001  # a stranger's module may raise anything; it becomes a row
         return Installed(point, None, f"{type(error).__name__}: {error}")
     if not isinstance(adapter, Adapter):
-        return Installed(point, None, f"{point.value} is no Adapter but {type(adapter).__name__}")
+        return Installed(point, None, f"{point.value} is not an Adapter: {type(adapter).__name__}")
     return Installed(point, adapter, None)
 
 
@@ -94,13 +98,13 @@ def _unmatched(source: Source, rows: tuple[Installed, ...]) -> UsageError | Unre
     formats = {text for row in rows if row.adapter for text in row.adapter.formats}
     known = sorted(text for text in formats if text.startswith("a live ") == source.is_live)
     broken = [f"{row.name} ({row.problem})" for row in rows if row.problem]
-    hint = "known: " + ", ".join(known)
+    hint = "known formats: " + ", ".join(known)
     if broken:
-        hint += "\nnot loaded: " + "; ".join(broken)
+        hint += "\nadapters that failed to load: " + "; ".join(broken)
     if source.is_live:
         kind = type(source.target)
         return UsageError(
-            f'"{source.label}" is no model that an installed adapter reads',
+            f'no installed adapter reads "{source.label}"',
             got=f"an object of class {kind.__module__}.{kind.__qualname__}",
             hint=hint,
         )
@@ -113,20 +117,26 @@ def _unmatched(source: Source, rows: tuple[Installed, ...]) -> UsageError | Unre
     refused = foreign(source, unknown=True)
     if refused is not None:
         return refused
-    return UnreadableFileError(source.label, f"no known format begins with {source.head[:8]!r}", hint=hint)
+    return UnreadableFileError(
+        source.label, f"unknown format; the file begins with {source.head[:8]!r}", hint=hint
+    )
 
 
 def _no_directory(source: Source, adapters: list[Adapter], hint: str) -> UnreadableFileError:
     """Why a directory is no model; what lies in it may be some."""
     if not source.entries:
-        return UnreadableFileError(source.label, "this directory is empty")
+        return UnreadableFileError(source.label, "the directory is empty")
     found = _inside(source, adapters, _MAX_DEPTH)
     if not found:
-        return UnreadableFileError(source.label, "this directory holds no model of a known format", hint=hint)
+        return UnreadableFileError(
+            source.label, "the directory contains no model of a known format", hint=hint
+        )
     told = ", ".join(found[:_SHOWN])
     more = f" and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
     return UnreadableFileError(
-        source.label, "this directory is no model itself", hint=f"name one that it holds: {told}{more}"
+        source.label,
+        "the directory itself is not a model",
+        hint=f"name one of the models in it: {told}{more}",
     )
 
 
@@ -191,6 +201,36 @@ def loader(framework: str) -> Loader | None:
     names = [adapter.loader for adapter in adapters if adapter.framework == framework and adapter.loader]
     instance = _import(names[0] if names else None)
     return instance if isinstance(instance, Loader) else None
+
+
+def debuggers() -> Iterator[Debugger]:
+    """Yield the debuggers of the frameworks that are imported, each once."""
+    for name in _debugger_names():
+        instance = debugger(name)
+        if any(package in sys.modules for package in instance.packages):
+            yield instance
+
+
+@cache
+def _debugger_names() -> tuple[str, ...]:
+    names = (row.adapter.debugger for row in installed() if row.adapter is not None)
+    return tuple(dict.fromkeys(name for name in names if name is not None))
+
+
+@cache
+def debugger(name: str) -> Debugger:
+    """Import a debugger.
+
+    Args:
+        name: ``package.module:NAME``, as an adapter names it.
+
+    Raises:
+        TypeError: if that is not a Debugger.
+    """
+    instance = _import(name)
+    if not isinstance(instance, Debugger):
+        raise TypeError(f"{name} is not a Debugger")
+    return instance
 
 
 def _import(name: str | None) -> object:

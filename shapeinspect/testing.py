@@ -105,7 +105,7 @@ class AdapterContract(ABC):
         """It is found by its entry point, and describes itself."""
         adapter = _adapter(self)
         if not (adapter.name and adapter.framework and adapter.formats):
-            raise AssertionError(f"{adapter!r} has to have a name, a framework and formats")
+            raise AssertionError(f"{adapter!r} must have a name, a framework and formats")
 
     def test_matches_its_own(self, tmp_path: Path) -> None:
         """It recognises what it reads, and nothing else."""
@@ -146,8 +146,8 @@ class AdapterContract(ABC):
             _equal(len(set(paths)), len(paths), f"{case.source.label}: different paths")
             calls = [name for call in model.calls for name in (*call.inputs, *call.outputs) if name]
             missing = {*calls, *model.inputs, *model.outputs} - set(model.values)
-            _equal(missing, set(), f"{case.source.label}: values that are named and not there")
-            _equal({call.layer for call in model.calls} - set(paths), set(), "layers called and not there")
+            _equal(missing, set(), f"{case.source.label}: values that are named but missing")
+            _equal({call.layer for call in model.calls} - set(paths), set(), "calls of missing layers")
 
     def test_speaks_the_vocabulary(self, tmp_path: Path) -> None:
         """Every kind and every attribute is one that the registry of kinds has."""
@@ -268,7 +268,7 @@ def _read_or_refuse(adapter: Adapter, source: Source) -> None:
         adapter.read(source)
     except ShapeInspectError as error:
         if not str(error).strip():
-            raise AssertionError(f"{source.label}: an error without a text") from error
+            raise AssertionError(f"{source.label}: an error without a message") from error
 
 
 def _probe(name: str, action: str, files: Sequence[str]) -> str:

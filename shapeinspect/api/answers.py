@@ -97,7 +97,7 @@ class Explanation:
         """
         windows = self.layers[0].calls[0].windows if self.single and self.layers[0].calls else ()
         if not windows:
-            raise UsageError("there is no window to draw", expected="one layer with windows of known length")
+            raise UsageError("no window to draw", expected="one layer with windows of known length")
         path, kind = self.layers[0].path, self.layers[0].kind
         return draw_svg(windows, kind if path == kind else f"{path}: {kind}")
 
@@ -133,7 +133,7 @@ def explain(source: Any, /, layer: str | None = None, input: Any = None, **setti
         return Explanation(source, explain_model(model, source), single=True)
     if settings:
         raise UsageError(
-            f"settings go with the name of a kind, not with a model: {', '.join(settings)}",
+            f"settings apply to a kind of layer, not to a model: {', '.join(settings)}",
             expected='such as explain("conv", input=300, kernel_size=5)',
         )
     report = source if isinstance(source, Report) else inspect(replace(locate(source), findings=True), input)
@@ -231,8 +231,8 @@ def fit(source: Any, input: Any = None) -> Fit:  # noqa: A002  # the field's wor
     model = report.model
     if not model.calls:
         raise UsageError(
-            f"{model.source} holds no graph, so there is nothing to fit",
-            hint="give a live model and --input, or a file with a graph (ONNX, Keras, SavedModel)",
+            f"{model.source} has no graph, so there is nothing to fit",
+            hint="pass a live model with --input, or a file that has a graph",
         )
     free = variables(model)
     program = Program(model)
@@ -241,8 +241,8 @@ def fit(source: Any, input: Any = None) -> Fit:  # noqa: A002  # the field's wor
     if model.format == "live" and all(one.base for one in free):
         if isinstance(source, Report):
             notes = (
-                "solved on one trace: sizes that the network's own code computed are taken as fixed; "
-                "give the model itself, and it is traced at other sizes",
+                "solved from one trace: sizes computed by the network's own code are taken as fixed; "
+                "pass the model itself to trace it at other sizes",
             )
         else:
             program, tried = retraced(model, free, _tracer(source, model, free))

@@ -19,9 +19,8 @@ from shapeinspect.ir import Frozen, Model
 from shapeinspect.mismatch import Diagnosis, describe
 from shapeinspect.mismatch import diagnose as _diagnose
 from shapeinspect.mismatch.graph_rerun import fed_by, unchecked, walk_again, walked_model
-from shapeinspect.plugin_api.adapter import Adapter
 from shapeinspect.plugin_api.numpy_text import IN_NUMPY, in_numpy
-from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
+from shapeinspect.plugin_api.rerun import Recorded, Rerun
 from shapeinspect.sources.source import with_inputs
 
 #: Where an exception keeps its diagnosis.
@@ -67,7 +66,7 @@ class Debugging:
 
     def __enter__(self) -> Debugging:
         watching = ExitStack()
-        for debugger in () if self.model is None else _debuggers():
+        for debugger in () if self.model is None else registry.debuggers():
             watching.enter_context(debugger.watch(self.model))
         self._watching.append(watching)
         return self
@@ -204,7 +203,7 @@ def fits(source: Any, input: Any = None, graph: bool = True) -> Fit:  # noqa: A0
     adapter = registry.choose(request)
     found: Rerun | Recorded | None = None
     if adapter.debugger is not None:
-        found = _load(adapter.debugger).examine(request)
+        found = registry.debugger(adapter.debugger).examine(request)
     elif not request.is_live:
         model = adapter.read(replace(request, inputs=()))
         found = Recorded(model, Frozen(), "", None, in_numpy, steps=frozenset(IN_NUMPY))
@@ -215,7 +214,7 @@ def fits(source: Any, input: Any = None, graph: bool = True) -> Fit:  # noqa: A0
             return Fit(None, read, (), read)
         if not read.calls:
             raise UsageError(
-                f'"{request.label}" holds no graph, so there is nothing to walk',
+                f'"{request.label}" has no graph, so its calls cannot be checked',
                 got=f"weights alone ({read.format})",
                 hint="name a model in Python code as package.module:attribute",
             )
@@ -256,37 +255,13 @@ def run_script(words: list[str]) -> None:
 
 def _recover(error: BaseException, model: object | None) -> Rerun | None:
     """Ask the debuggers of the frameworks that are imported."""
-    for debugger in _debuggers():
+    for debugger in registry.debuggers():
         found = debugger.recover(error, model)
         for one in found if isinstance(found, Iterator) else (found,):
             rerun = walk_again(one) if isinstance(one, Recorded) else one
             if rerun is not None:
                 return rerun
     return None
-
-
-def _debuggers() -> Iterator[Debugger]:
-    """Yield the debuggers of the frameworks that are imported, each once."""
-    for name in dict.fromkeys(adapter.debugger for adapter in _adapters() if adapter.debugger is not None):
-        debugger = _load(name)
-        if any(package in sys.modules for package in debugger.packages):
-            yield debugger
-
-
-@functools.cache
-def _adapters() -> tuple[Adapter, ...]:
-    return tuple(row.adapter for row in registry.installed() if row.adapter is not None)
-
-
-@functools.cache
-def _load(name: str) -> Debugger:
-    import importlib
-
-    module, _, attribute = name.partition(":")
-    found = getattr(importlib.import_module(module), attribute)
-    if not isinstance(found, Debugger):
-        raise TypeError(f"{name} is no Debugger")
-    return found
 
 
 def add_diagnosis(error: BaseException, text: str, found: Diagnosis | None) -> None:

@@ -50,7 +50,7 @@ def diff(
     Example:
         >>> found = diff("tests/data/lenet.onnx", "tests/data/lenet.onnx", values=True)
         >>> found.verdict
-        'all 7 layers are the same, and so are their numbers'
+        'all 7 layers are the same, and so are their values'
     """
     models = [
         source.model if isinstance(source, Report) else inspect(source, shapes).model

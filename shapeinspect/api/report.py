@@ -80,7 +80,7 @@ def locate(source: Any) -> Source:
     if isinstance(source, os.PathLike):
         return from_path(Path(source))
     if source is None:
-        raise UsageError("there is no model: the source is None")
+        raise UsageError("the source is None, not a model")
     return from_object(source)
 
 
@@ -162,7 +162,9 @@ class Report:
         count = len(self)
         if not -count <= index < count:
             expected = f"an index from {-count} to {count - 1}" if count else "a model with layers"
-            raise LayerIndexError(f"there is no layer {index}", expected=expected, where=self.model.source)
+            raise LayerIndexError(
+                f"no layer has the index {index}", expected=expected, where=self.model.source
+            )
         return self._in_order[index]
 
     def _unknown(self, path: str) -> UnknownLayerError:
@@ -170,7 +172,7 @@ class Report:
 
         close = difflib.get_close_matches(path, self._by_path, n=3, cutoff=0.4)
         hint = "did you mean " + " or ".join(f'"{name}"' for name in close) + "?" if close else None
-        return UnknownLayerError(f'there is no layer "{path}"', where=self.model.source, hint=hint)
+        return UnknownLayerError(f'no layer is named "{path}"', where=self.model.source, hint=hint)
 
     @overload
     def get(self, layer: str | SupportsIndex) -> LayerReport | None: ...

@@ -1,4 +1,4 @@
-"""The way of one axis through a network: the calls that gave it its lengths, back from a value."""
+"""Traces an axis back through the calls that determined its size."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from shapeinspect.render import cells
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One call that changed the length of an axis, or the input where it began.
+    """One call that changed the length of an axis, or the input where the axis starts.
 
     Args:
         name: the layer's path, or the input's name.
-        length: how long the axis is behind it.
+        length: the length of the axis after it.
         layer: the layer; None for an input.
         call: the call; None for an input.
     """
@@ -27,51 +27,51 @@ class Stage:
     call: Call | None = None
 
 
-def way(model: Model, value: str, axis: int) -> tuple[Stage, ...]:
-    """Follow one axis of a value back to where it comes from.
+def trace(model: Model, value: str, axis: int) -> tuple[Stage, ...]:
+    """Follow one axis of a value back to its origin.
 
     Args:
         model: a model after every stage.
         value: the value's name.
-        axis: the place of the axis.
+        axis: the index of the axis.
 
     Returns:
-        The stages in the order of execution, each with another length than the one before it.
+        The stages in the order of execution, each with a different length than the one before it.
 
     Example:
-        >>> way(Model("m", "onnx", "onnx", "onnx"), "y", 0)
+        >>> trace(Model("m", "onnx", "onnx", "onnx"), "y", 0)
         ()
     """
     layers = {layer.path: layer for layer in model.layers}
-    # Of the calls that give a value, the containers come before the layer that made it.
-    makers = {name: call for call in model.calls for name in call.outputs}
+    # Of the calls that list a value as an output, containers come before the layer that computed it.
+    producers = {name: call for call in model.calls for name in call.outputs}
     weights = {weight.name for layer in model.layers for weight in layer.weights}
-    found: list[Stage] = []
-    place: int | None = axis
+    stages: list[Stage] = []
+    index: int | None = axis
     for _ in range(len(model.calls) + 1):
-        have = model.values.get(value)
-        if have is None or have.shape is None or place is None or place >= len(have.shape):
+        output = model.values.get(value)
+        if output is None or output.shape is None or index is None or index >= len(output.shape):
             break
-        length = have.shape[place]
-        call = makers.get(value)
+        length = output.shape[index]
+        call = producers.get(value)
         if call is None:
-            found.append(Stage(value, length))
+            stages.append(Stage(value, length))
             break
-        before = _source(model, call, have, place, weights)
-        came = model.values[before[0]].shape if before is not None else None
-        if before is None or came is None or came[before[1]] != length:
-            found.append(Stage(call.layer, length, layers.get(call.layer), call))
-        if before is None:
+        source = _source(model, call, output, index, weights)
+        shape = model.values[source[0]].shape if source is not None else None
+        if source is None or shape is None or shape[source[1]] != length:
+            stages.append(Stage(call.layer, length, layers.get(call.layer), call))
+        if source is None:
             break
-        value, place = before
-    return tuple(reversed(found))
+        value, index = source
+    return tuple(reversed(stages))
 
 
-def _source(model: Model, call: Call, have: Value, place: int, weights: set[str]) -> tuple[str, int] | None:
-    """Return the input that an axis of an output comes from, and the axis's place in it."""
-    rank = len(have.shape or ())
-    letter = have.axes[place] if have.axes is not None and len(have.axes) == rank else None
-    found: list[tuple[str, int]] = []
+def _source(model: Model, call: Call, output: Value, index: int, weights: set[str]) -> tuple[str, int] | None:
+    """Return the input that an axis of an output comes from, and the index of the axis in it."""
+    rank = len(output.shape or ())
+    letter = output.axes[index] if output.axes is not None and len(output.axes) == rank else None
+    candidates: list[tuple[str, int]] = []
     for name in call.inputs:
         value = model.values.get(name)
         if value is None or value.shape is None or name in weights or value.constant is not None:
@@ -79,32 +79,34 @@ def _source(model: Model, call: Call, have: Value, place: int, weights: set[str]
         axes = value.axes if value.axes is not None and len(value.axes) == len(value.shape) else None
         if letter is not None and axes is not None:
             if letter in axes:
-                found.append((name, axes.index(letter)))
+                candidates.append((name, axes.index(letter)))
         elif len(value.shape) == rank:
-            found.append((name, place))
-    length = (have.shape or ())[place]
-    same = [(name, at) for name, at in found if (model.values[name].shape or ())[at] == length]
-    return next(iter(same or found), None)
+            candidates.append((name, index))
+    length = (output.shape or ())[index]
+    unchanged = [
+        (name, axis) for name, axis in candidates if (model.values[name].shape or ())[axis] == length
+    ]
+    return next(iter(unchanged or candidates), None)
 
 
-def parting(stages: tuple[Stage, ...], wanted: Dim | None) -> Stage | None:
-    """Return the call at which an axis leaves the wanted length for good, or at which it was last changed.
+def divergence(stages: tuple[Stage, ...], wanted: Dim | None) -> Stage | None:
+    """Return the call after which an axis never has the wanted length again, or that changed it last.
 
     Args:
-        stages: the way of the axis.
-        wanted: the length that was wanted; None if it is not known.
+        stages: what :func:`trace` returned.
+        wanted: the expected length; None if it is not known.
 
     Example:
-        >>> parting((Stage("x", 32), Stage("conv", 28), Stage("pool", 14)), 28).name
+        >>> divergence((Stage("x", 32), Stage("conv", 28), Stage("pool", 14)), 28).name
         'pool'
     """
     changed = [stage for stage in stages if stage.call is not None]
-    left = [after for before, after in pairwise(stages) if before.length == wanted]
-    return left[-1] if left else changed[-1] if changed else None
+    diverged = [after for before, after in pairwise(stages) if before.length == wanted]
+    return diverged[-1] if diverged else changed[-1] if changed else None
 
 
 def named(call: Call, layer: Layer | None) -> str:
-    """Write which call it is: the layer, its kind and settings.
+    """Name a call: the layer, its kind and settings.
 
     Args:
         call: the call.
@@ -129,7 +131,7 @@ def ends(model: Model, call: Call) -> str:
 
 
 def called(model: Model, call: Call, layer: Layer | None) -> str:
-    """Write a call: the layer, its kind and settings, and the shapes of its ends.
+    """Describe a call: the layer, its kind and settings, and the shapes of its first input and output.
 
     Args:
         model: the model.
@@ -140,11 +142,11 @@ def called(model: Model, call: Call, layer: Layer | None) -> str:
 
 
 def steps(stages: tuple[Stage, ...], most: int = 8) -> tuple[str, ...]:
-    """Write the lengths of an axis on its way, each with the call that gave it.
+    """Write the lengths of an axis stage by stage, each with the call that set it.
 
     Args:
-        stages: the way.
-        most: how many stages are written, the last ones.
+        stages: what :func:`trace` returned.
+        most: how many of the last stages are written.
 
     Example:
         >>> steps((Stage("image", 32), Stage("conv", 28), Stage("pool", 14)))

@@ -1,4 +1,4 @@
-"""Expectations of an architecture, a line each: ``conv1: conv i=3 o=64 k=7 s=2 -> n 64 112 112``."""
+"""Expectations of an architecture, one a line: ``conv1: conv i=3 o=64 k=7 s=2 -> n 64 112 112``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from textwrap import indent
 from typing import Any
 
-from shapeinspect.check.axis_trace import called, parting, way
+from shapeinspect.check.axis_trace import called, divergence, trace
 from shapeinspect.check.pattern import Bindings, match
 from shapeinspect.dims import Dim, substitute
 from shapeinspect.errors import UsageError
@@ -52,7 +52,7 @@ class Failure:
         line: the expectation, as it was written.
         about: the layer, or an empty text for the whole model.
         problem: expected and got, in one clause.
-        call: the call where the two part, or an empty text.
+        call: the call that set the unexpected length, or an empty text.
 
     Example:
         >>> print(Failure("params < 1M", "", "params is 2000000"))
@@ -66,7 +66,7 @@ class Failure:
     call: str = ""
 
     def clause(self) -> str:
-        """Return what is wrong, and on a line of its own the call where the two part."""
+        """Return what is wrong, and the call that set the unexpected length on a line of its own."""
         text = f"{self.about}: {self.problem}" if self.about else self.problem
         return f"{text}\n  at {self.call}" if self.call else text
 
@@ -74,13 +74,13 @@ class Failure:
         return f"{self.line}\n{indent(self.clause(), '  ')}"
 
 
-def verdict(failures: Sequence[Failure], held: int, of: str = "") -> str:
-    """Write what came of a table of expectations, each line once with all that it found.
+def verdict(failures: Sequence[Failure], total: int, of: str = "") -> str:
+    """Write the result of checking expectations: each failed line once, with all its failures.
 
     Args:
         failures: what does not hold.
-        held: how many expectations there are.
-        of: what they are about, for the first line.
+        total: how many expectations there are.
+        of: the model's name, for the first line.
 
     Example:
         >>> print(verdict([Failure("a: o=3", "a", "o is 2, not 3")], 2))
@@ -89,39 +89,39 @@ def verdict(failures: Sequence[Failure], held: int, of: str = "") -> str:
           a: o is 2, not 3
     """
     if not failures:
-        return f"all {held} expectations hold" if held != 1 else "the expectation holds"
+        return f"all {total} expectations hold" if total != 1 else "the expectation holds"
     alike: dict[tuple[str, str, str], list[str]] = {}
     for failure in failures:
         alike.setdefault((failure.line, failure.problem, failure.call), []).append(failure.about)
     lines: dict[str, list[str]] = {}
     for (line, problem, call), layers in alike.items():
-        told = Failure(line, _several(layers), problem, call).clause()
-        lines.setdefault(line, []).append(indent(told, "  "))
+        clause = Failure(line, _several(layers), problem, call).clause()
+        lines.setdefault(line, []).append(indent(clause, "  "))
     verb = "does not hold" if len(lines) == 1 else "do not hold"
     about = f" of {of}" if of else ""
     head = (
-        f"{len(lines)} of {held} expectations{about} {verb}"
-        if held != 1
+        f"{len(lines)} of {total} expectations{about} {verb}"
+        if total != 1
         else f"the expectation{about} {verb}"
     )
-    return "\n".join([head, *(text for line, found in lines.items() for text in (line, *found))])
+    return "\n".join([head, *(text for line, clauses in lines.items() for text in (line, *clauses))])
 
 
 def expect(model: Model, lines: Iterable[str], bindings: Bindings | None = None) -> tuple[Failure, ...]:
-    """Hold a model against expectations.
+    """Check a model against expectations.
 
     Args:
         model: a model after every stage.
-        lines: texts of one expectation a line: ``GLOB: [kind] [setting=value …] [-> pattern]``,
+        lines: one expectation a line: ``GLOB: [kind] [setting=value …] [-> pattern]``,
             ``params < 26M`` (also trainable, bytes, macs for one sample), or ``no layer: GLOB``.
-            Empty lines and those that begin with ``#`` are passed over.
-        bindings: what the names in patterns stand for; names bind from line to line.
+            Empty lines and those that begin with ``#`` are skipped.
+        bindings: the values of names in patterns; a name bound by one line holds in the next.
 
     Returns:
         what does not hold, in the order of the lines.
 
     Raises:
-        UsageError: if a line is no expectation.
+        UsageError: if a line is not an expectation.
 
     Example:
         >>> expect(Model("m", "onnx", "onnx", "onnx"), ["params == 0", "no layer: *.dropout"])
@@ -130,7 +130,7 @@ def expect(model: Model, lines: Iterable[str], bindings: Bindings | None = None)
     names = {} if bindings is None else bindings
     failures: list[Failure] = []
     for line in written(lines):
-        failures += _one(model, line, names)
+        failures += _check(model, line, names)
     return tuple(failures)
 
 
@@ -148,27 +148,27 @@ def written(lines: Iterable[str]) -> tuple[str, ...]:
     return tuple(line for line in stripped if line and not line.startswith("#"))
 
 
-def _one(model: Model, line: str, names: Bindings) -> Iterable[Failure]:
+def _check(model: Model, line: str, names: Bindings) -> Iterable[Failure]:
     total = _TOTAL.fullmatch(line)
     if total is not None:
         return _total(model, line, *total.groups())
     absent = _NO_LAYER.fullmatch(line)
     if absent is not None:
-        there = [layer.path for layer in _called(model, absent.group(1))]
-        return [Failure(line, "", _there(there))] if there else []
-    found = _LAYER.fullmatch(line)
-    if found is None:
+        paths = [layer.path for layer in _matching(model, absent.group(1))]
+        return [Failure(line, "", _present(paths))] if paths else []
+    parts = _LAYER.fullmatch(line)
+    if parts is None:
         raise UsageError(
-            f"{line!r} is no expectation",
+            f"invalid expectation {line!r}",
             expected="'conv1: conv i=3 o=64 k=7 -> n 64 112 112', 'params < 26M' or 'no layer: *.dropout'",
         )
     return _layers(
-        model, line, found["glob"], found["settings"].split(), (found["shape"] or "").strip(), names
+        model, line, parts["glob"], parts["settings"].split(), (parts["shape"] or "").strip(), names
     )
 
 
-def _there(paths: list[str]) -> str:
-    return f"there {'is' if len(paths) == 1 else 'are'} {_several(paths)}"
+def _present(paths: list[str]) -> str:
+    return f"the model has {_several(paths)}"
 
 
 def _several(paths: list[str]) -> str:
@@ -179,12 +179,12 @@ def _several(paths: list[str]) -> str:
 def _total(model: Model, line: str, name: str, op: str, number: str, scale: str) -> Iterable[Failure]:
     totals = of_model(model)
     limit = float(number.replace("_", "")) * _SCALE[scale]
-    have: Dim | None = getattr(totals, name)
-    if have is not None:
-        have = substitute(have, dict.fromkeys(BATCH, 1))
-    if not isinstance(have, int):
-        return [Failure(line, "", f"{name} is not known")]
-    return [] if _COMPARE[op](have, limit) else [Failure(line, "", f"{name} is {have:,}")]
+    actual: Dim | None = getattr(totals, name)
+    if actual is not None:
+        actual = substitute(actual, dict.fromkeys(BATCH, 1))
+    if not isinstance(actual, int):
+        return [Failure(line, "", f"{name} is unknown")]
+    return [] if _COMPARE[op](actual, limit) else [Failure(line, "", f"{name} is {actual:,}")]
 
 
 def _layers(
@@ -194,15 +194,15 @@ def _layers(
         name, equals, wanted = word.partition("=")
         if (equals and not (name and wanted)) or word.endswith(","):
             raise UsageError(
-                f"{line!r} is no expectation",
+                f"invalid expectation {line!r}",
                 got=repr(word),
-                expected="a kind, or setting=value, between spaces",
+                expected="a kind or setting=value, separated by spaces",
             )
-    layers = _called(model, glob)
+    layers = _matching(model, glob)
     if not layers:
         close = difflib.get_close_matches(glob, [layer.path for layer in model.layers], n=3)
-        hint = f"; close ones are {', '.join(close)}" if close else ""
-        return [Failure(line, "", f"no layer is called {glob}{hint}")]
+        hint = f"; did you mean {', '.join(close)}?" if close else ""
+        return [Failure(line, "", f"no layer matches {glob}{hint}")]
     failures = []
     for layer in layers:
         for word in words:
@@ -214,8 +214,8 @@ def _layers(
     return failures
 
 
-def _called(model: Model, glob: str) -> list[Layer]:
-    """Return the layer of a name, or those of a glob: a name may hold the signs of one."""
+def _matching(model: Model, glob: str) -> list[Layer]:
+    """Return the layer of this very path, or those that match the glob: a path may contain its characters."""
     exact = [layer for layer in model.layers if layer.path == glob]
     return exact or [layer for layer in model.layers if fnmatchcase(layer.path, glob)]
 
@@ -223,19 +223,19 @@ def _called(model: Model, glob: str) -> list[Layer]:
 def _outputs(model: Model, line: str, layer: Layer, shape: str, names: Bindings) -> Iterable[Failure]:
     calls = [call for call in model.calls if call.layer == layer.path]
     if not calls:
-        why = "it is not called" if model.calls else "no input was given or the file holds weights alone"
-        return [Failure(line, layer.path, f"its output is not known: {why}")]
+        why = "it is not called" if model.calls else "no input was given, or the file has only weights"
+        return [Failure(line, layer.path, f"its output shape is unknown: {why}")]
     failures = []
     for call in calls:
         value = model.values.get(next((name for name in call.outputs if name), ""), Value(""))
-        found = match(shape, value.shape, names, layer.path)
-        if found.parting is None:
+        mismatch = match(shape, value.shape, names, layer.path).mismatch
+        if mismatch is None:
             continue
-        stages = way(model, value.name, found.parting.axis) if found.parting.axis is not None else ()
-        stage = parting(stages, found.parting.wanted)
-        made = stage.call if stage is not None and stage.call is not None else call
-        at = called(model, made, next((one for one in model.layers if one.path == made.layer), None))
-        failures.append(Failure(line, layer.path, found.problem, at))
+        stages = trace(model, value.name, mismatch.axis) if mismatch.axis is not None else ()
+        stage = divergence(stages, mismatch.wanted)
+        source = stage.call if stage is not None and stage.call is not None else call
+        owner = next((layer for layer in model.layers if layer.path == source.layer), None)
+        failures.append(Failure(line, layer.path, mismatch.problem, called(model, source, owner)))
     return failures
 
 
@@ -245,21 +245,21 @@ def _setting(layer: Layer, word: str) -> str:
         return "" if word in (layer.kind, layer.type) else f"its kind is {layer.kind}, not {word}"
     full = _SHORT.get(name, name)
     into, out = channels(layer.attributes)
-    have = {"in": into, "out": out}.get(full, layer.attributes.get(full))
-    if have is None:
+    actual = {"in": into, "out": out}.get(full, layer.attributes.get(full))
+    if actual is None:
         short = {long: letter for letter, long in _SHORT.items()}
         known = [letter for letter, value in (("i", into), ("o", out)) if value is not None]
-        known += [short.get(one, one) for one in layer.attributes if not one.startswith(("in_", "out_"))]
+        known += [short.get(key, key) for key in layer.attributes if not key.startswith(("in_", "out_"))]
         return f"it has no {full}; its settings are {', '.join(known) or 'none'}"
     return (
         ""
-        if _texts(have) & {wanted, wanted.strip("()").replace("x", "×").replace(",", "×")}
-        else f"{name} is {min(_texts(have), key=len)}, not {wanted}"
+        if _texts(actual) & {wanted, wanted.strip("()").replace("x", "×").replace(",", "×")}
+        else f"{name} is {min(_texts(actual), key=len)}, not {wanted}"
     )
 
 
 def _texts(value: Any) -> set[str]:
-    """Return every way in which a person may write a setting."""
+    """Return the spellings of a setting."""
     if isinstance(value, Mapping):
         return {str(dict(value))}
     if not isinstance(value, list | tuple):

@@ -3,7 +3,7 @@
 The spelling is that of jaxtyping and einops where they agree: names separated by spaces, ``...`` for
 any axes, ``*name`` for any axes that are bound, ``_`` or ``_name`` for one axis of any length, ``(a b)``
 for a product, ``()`` for an axis of length 1. Two things go beyond jaxtyping: ``name=4`` binds its name,
-and a name may be found from a length, as ``h`` from ``h/4``. What jaxtyping has beyond this is refused:
+and a name is solved for, as ``h`` from ``h/4``. What jaxtyping has beyond this is an error:
 ``#name``, ``?name``, ``{name}``, and arithmetic other than ``+ - * / //`` and parentheses.
 """
 
@@ -21,19 +21,19 @@ from shapeinspect.dims import UNKNOWN, Dim, Expr, Shape, Unknown, substitute, sy
 from shapeinspect.errors import UsageError
 from shapeinspect.expression import Expression, ExpressionError
 
-#: What names stand for: a length, or the lengths of a ``*name``.
+#: The values of names: a length, or the lengths of a ``*name``.
 Bindings: TypeAlias = "dict[str, Dim | Shape]"
 
-#: What people write in an axis, and what they mean by it.
-_MEANT = (
-    ("min(", "a length has + - * / // and parentheses, no functions"),
-    ("max(", "a length has + - * / // and parentheses, no functions"),
+#: What people write in an axis by mistake, and the hint for it.
+_HINTS = (
+    ("min(", "lengths may use + - * / // and parentheses, but no functions"),
+    ("max(", "lengths may use + - * / // and parentheses, but no functions"),
     (",", "separate the axes with spaces: n c h w"),
     ("#", "axes that broadcast (#) are not supported: name the length"),
     ("?", "_ stands for one axis of any length"),
-    ("->", "a pattern holds one shape: write another for the other one"),
+    ("->", "a pattern describes one shape: write one pattern for each shape"),
     ("{", "bind values by name: with shapes.block({'c': 3})"),
-    ("[", "a pattern is a text of lengths and names: 'n c h w'"),
+    ("[", "a pattern is a string of lengths and names, such as 'n c h w'"),
 )
 _SIGNS = frozenset("+-/=")
 #: The expression of an axis of any length.
@@ -61,19 +61,19 @@ class Axis:
     expression: Expression = ANY
 
 
-#: Where a symbolic length is compared with a pattern: at these multiples of what the pattern divides by.
+#: A symbolic length is compared with a pattern at these multiples of the pattern's divisor.
 _PROBES = (1, 2, 3, 5, 8)
 _OFFSETS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Parting:
-    """Where a shape and a pattern part.
+class Mismatch:
+    """Where a shape does not match a pattern.
 
     Args:
         problem: expected and got, in one clause.
-        axis: the place of the axis, where it is one axis.
-        wanted: the length that the pattern asks for, where it is known.
+        axis: the index of the axis, where it is a single axis.
+        wanted: the length that the pattern expects, where it is known.
     """
 
     problem: str
@@ -83,14 +83,14 @@ class Parting:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What came of holding a shape against a pattern; true if it fits.
+    """The result of matching a shape against a pattern; true if it matches.
 
     Args:
         pattern: the pattern.
         shape: the shape; None if it is unknown.
-        parting: where the two part, or None.
-        bindings: what the names stood for.
-        where: what the shape is of.
+        mismatch: where they differ, or None.
+        bindings: the values of the names.
+        where: what has this shape.
 
     Example:
         >>> match("n 1000", (2, 10))
@@ -99,17 +99,17 @@ class Match:
 
     pattern: str
     shape: Shape | None
-    parting: Parting | None = None
+    mismatch: Mismatch | None = None
     bindings: Bindings = field(default_factory=dict)
     where: str = ""
 
     @property
     def problem(self) -> str:
-        """Where the two part, in one clause, or an empty text."""
-        return self.parting.problem if self.parting is not None else ""
+        """Where they differ, in one clause, or an empty text."""
+        return self.mismatch.problem if self.mismatch is not None else ""
 
     def __bool__(self) -> bool:
-        return self.parting is None
+        return self.mismatch is None
 
     def __repr__(self) -> str:
         got = "an unknown shape" if self.shape is None else written(self.shape)
@@ -123,7 +123,7 @@ class Match:
 
 
 def bound(bindings: Bindings) -> str:
-    """Write what names stand for.
+    """Write names with their values.
 
     Args:
         bindings: the names.
@@ -160,16 +160,18 @@ def parse(text: str) -> tuple[Axis, ...]:
         text: see the module.
 
     Raises:
-        UsageError: if it is no pattern, or leaves more than one axis open in number.
+        UsageError: if it is not a pattern, or has more than one variable-length part.
     """
     axes = tuple(_axis(part, text) for part in _split(text))
     if sum(axis.many for axis in axes) > 1:
-        raise UsageError(f"{text!r} leaves the number of axes open twice", expected="one ... or *name")
+        raise UsageError(
+            f"{text!r} has more than one variable-length part", expected="at most one ... or *name"
+        )
     return axes
 
 
 def _split(text: str) -> list[str]:
-    """Return the parts between spaces; a space inside parentheses is a part of its axis."""
+    """Return the parts between spaces; a space inside parentheses belongs to its axis."""
     parts: list[str] = []
     depth, begun = 0, False
     for char in text:
@@ -191,7 +193,7 @@ def _axis(text: str, pattern: str) -> Axis:
         return Axis(text, many=True)
     if text.startswith("*"):
         if not text[1:].isidentifier():
-            raise _refused(pattern, text, "a name follows *, as in *rest; ... is without one")
+            raise _refused(pattern, text, "* needs a name, as in *rest; without a name, write ...")
         return Axis(text, "" if text.startswith("*_") else text[1:], many=True)
     if text.startswith("_") and text.isidentifier():
         return Axis(text)
@@ -199,9 +201,9 @@ def _axis(text: str, pattern: str) -> Axis:
         return Axis(text, expression=arithmetic.read("1"))
     name, equals, body = text.partition("=")
     if equals and not name.isidentifier():
-        raise _refused(pattern, text, "what is before = is no name")
+        raise _refused(pattern, text, "the part before = is not a name")
     if equals and name.startswith("_"):
-        raise _refused(pattern, text, f"{name} is any length already")
+        raise _refused(pattern, text, f"{name} matches any length, so it takes no =")
     try:
         expression = arithmetic.read(text, len(text) - len(body) if equals else 0)
     except ExpressionError as error:
@@ -210,26 +212,26 @@ def _axis(text: str, pattern: str) -> Axis:
 
 
 def _refused(pattern: str, part: str, why: str = "") -> UsageError:
-    meant = next((hint for sign, hint in _MEANT if sign in part), None)
+    hint = next((hint for sign, hint in _HINTS if sign in part), None)
     if part == "-1":
-        meant = "_ stands for one axis of any length"
+        hint = "_ stands for one axis of any length"
     elif part and set(part) <= _SIGNS:
-        meant = "write a length without spaces, as h-1, or in parentheses"
-    got = f"{part!r}: {why}" if why and meant is None else repr(part)
-    return UsageError(f"{pattern!r} is no pattern of shapes", got=got, hint=meant)
+        hint = "write a length without spaces, as h-1, or in parentheses"
+    got = f"{part!r}: {why}" if why and hint is None else repr(part)
+    return UsageError(f"invalid shape pattern {pattern!r}", got=got, hint=hint)
 
 
 def match(pattern: str, shape: Shape | None, bindings: Bindings | None = None, where: str = "") -> Match:
-    """Hold a shape against a pattern; names that are not yet bound are bound by it.
+    """Match a shape against a pattern, which binds the names that are not bound yet.
 
     Args:
         pattern: the pattern.
         shape: the shape, or None if it is unknown.
-        bindings: what names stand for; those that this pattern binds are added, if it fits.
-        where: what the shape is of, for the message.
+        bindings: the values of names; those that this pattern binds are added if it matches.
+        where: what has this shape, for the message.
 
     Raises:
-        UsageError: if it is no pattern.
+        UsageError: if it is not a pattern.
 
     Example:
         >>> names = {}
@@ -238,53 +240,53 @@ def match(pattern: str, shape: Shape | None, bindings: Bindings | None = None, w
     """
     axes = parse(pattern)
     names: Bindings = dict(bindings or {})
-    parting = Parting("its rank is not known") if shape is None else _unify(axes, shape, names)
-    if parting is None and bindings is not None:
+    mismatch = Mismatch("its rank is not known") if shape is None else _unify(axes, shape, names)
+    if mismatch is None and bindings is not None:
         bindings.update(names)
-    return Match(pattern, shape, parting, names, where)
+    return Match(pattern, shape, mismatch, names, where)
 
 
-def _unify(axes: tuple[Axis, ...], shape: Shape, names: Bindings) -> Parting | None:
-    many = next((place for place, axis in enumerate(axes) if axis.many), None)
+def _unify(axes: tuple[Axis, ...], shape: Shape, names: Bindings) -> Mismatch | None:
+    many = next((index for index, axis in enumerate(axes) if axis.many), None)
     fixed = len(axes) - (many is not None)
     if len(shape) < fixed or (many is None and len(shape) != fixed):
         least = "at least " if many is not None else ""
-        return Parting(f"it has {len(shape)} {'axis' if len(shape) == 1 else 'axes'}, not {least}{fixed}")
+        return Mismatch(f"it has {len(shape)} {'axis' if len(shape) == 1 else 'axes'}, not {least}{fixed}")
     extra = len(shape) - fixed
     pairs: list[tuple[Axis, int]] = []
-    for place, axis in enumerate(axes):
-        if many is not None and place == many:
-            parting = _bind_many(axis, shape[place : place + extra], names)
-            if parting is not None:
-                return parting
+    for index, axis in enumerate(axes):
+        if many is not None and index == many:
+            mismatch = _bind_many(axis, shape[index : index + extra], names)
+            if mismatch is not None:
+                return mismatch
         else:
-            pairs.append((axis, place if many is None or place < many else place + extra - 1))
-    # A name may be bound by a later axis: what cannot be worked out yet is tried again.
+            pairs.append((axis, index if many is None or index < many else index + extra - 1))
+    # A name may be bound by a later axis: axes that cannot be checked yet are tried again.
     while pairs:
         waiting: list[tuple[Axis, int]] = []
-        for axis, place in pairs:
-            found = _bind(axis, place, shape[place], names)
-            if isinstance(found, Parting):
-                return found
-            if not found:
-                waiting.append((axis, place))
+        for axis, index in pairs:
+            result = _bind(axis, index, shape[index], names)
+            if isinstance(result, Mismatch):
+                return result
+            if not result:
+                waiting.append((axis, index))
         if len(waiting) == len(pairs):
             return _undecided(*waiting[0], names)
         pairs = waiting
     return None
 
 
-def _undecided(axis: Axis, place: int, names: Bindings) -> Parting:
-    asked = list(dict.fromkeys(axis.expression.names))
-    free = [name for name in asked if name not in names]
+def _undecided(axis: Axis, index: int, names: Bindings) -> Mismatch:
+    used = list(dict.fromkeys(axis.expression.names))
+    free = [name for name in used if name not in names]
     if free:
-        what = "name" if len(free) == 1 else "names"
-        return Parting(f"axis {place} cannot be checked: {what} {', '.join(free)} of {axis.text} not bound")
-    odd = ", ".join(f"{name} is {_show(names[name])}" for name in asked)
-    return Parting(f"axis {place} cannot be checked: in {axis.text}, {odd}")
+        verb = "is" if len(free) == 1 else "are"
+        return Mismatch(f"axis {index} cannot be checked: in {axis.text}, {', '.join(free)} {verb} not bound")
+    values = ", ".join(f"{name} is {_show(names[name])}" for name in used)
+    return Mismatch(f"axis {index} cannot be checked: in {axis.text}, {values}")
 
 
-def _bind_many(axis: Axis, lengths: Shape, names: Bindings) -> Parting | None:
+def _bind_many(axis: Axis, lengths: Shape, names: Bindings) -> Mismatch | None:
     if not axis.name:
         return None
     if axis.name not in names:
@@ -294,43 +296,43 @@ def _bind_many(axis: Axis, lengths: Shape, names: Bindings) -> Parting | None:
     return (
         None
         if known == lengths and UNKNOWN not in lengths
-        else Parting(f"{axis.text} is {written(lengths)}, not {_show(known)}")
+        else Mismatch(f"{axis.text} is {written(lengths)}, not {_show(known)}")
     )
 
 
-def _bind(axis: Axis, place: int, length: Dim, names: Bindings) -> Parting | bool:
-    """Return where they part, True if the axis fits, or False if it cannot be told yet."""
+def _bind(axis: Axis, index: int, length: Dim, names: Bindings) -> Mismatch | bool:
+    """Return the mismatch, True if the axis matches, or False if that cannot be decided yet."""
     if axis.expression == ANY:
         return True
-    found = arithmetic.value(axis.expression, names)
-    if found is None:
-        return _solve(axis, place, length, names)
+    result = arithmetic.value(axis.expression, names)
+    if result is None:
+        return _solve(axis, index, length, names)
     if axis.name:
-        if isinstance(found, Fraction):
-            return Parting(f"{axis.text} asks for {found}, which is no length")
-        known = names.setdefault(axis.name, found)
-        if known != found:
-            return Parting(f"{axis.name} is {_show(known)}, and {axis.text} asks for {found}")
-    if length == found:
-        # What is not known is equal to nothing, not even to what is not known either.
-        return length is not UNKNOWN or Parting(f"axis {place} is ?, and so is {axis.text}")
-    wanted = None if isinstance(found, Fraction) else found
-    return Parting(f"axis {place} is {length}, not {_asked(axis, found, length)}", place, wanted)
+        if isinstance(result, Fraction):
+            return Mismatch(f"{axis.text} gives {result}, which is not a length")
+        known = names.setdefault(axis.name, result)
+        if known != result:
+            return Mismatch(f"{axis.name} is {_show(known)}, but {axis.text} gives {result}")
+    if length == result:
+        # Two unknown lengths are not equal.
+        return length is not UNKNOWN or Mismatch(f"axis {index} is ?, and so is {axis.text}")
+    wanted = None if isinstance(result, Fraction) else result
+    return Mismatch(f"axis {index} is {length}, not {_expected(axis, result, length)}", index, wanted)
 
 
-def _asked(axis: Axis, found: Dim | Fraction, length: Dim) -> str:
+def _expected(axis: Axis, result: Dim | Fraction, length: Dim) -> str:
     text = axis.text.partition("=")[2] or axis.text
     once = axis.expression.values("operator").count("/") == 1
-    if isinstance(found, Fraction) and int(found) == length and once:
-        return f"{axis.text} = {found}; {text.replace('/', '//')} rounds down to it"
-    return axis.text if text == str(found) else f"{axis.text} = {found}"
+    if isinstance(result, Fraction) and int(result) == length and once:
+        return f"{axis.text} = {result}; {text.replace('/', '//')} rounds down to {length}"
+    return axis.text if text == str(result) else f"{axis.text} = {result}"
 
 
-def _solve(axis: Axis, place: int, length: Dim, names: Bindings) -> Parting | bool:
-    """Bind the one name of a linear expression that is not bound yet."""
+def _solve(axis: Axis, index: int, length: Dim, names: Bindings) -> Mismatch | bool:
+    """Solve a linear expression for its only unbound name."""
     open_names = {name for name in axis.expression.names if name not in names}
     if not open_names:
-        return _probe(axis, place, length, names)
+        return _probe(axis, index, length, names)
     if len(open_names) != 1:
         return False
     name = next(iter(open_names))
@@ -344,16 +346,18 @@ def _solve(axis: Axis, place: int, length: Dim, names: Bindings) -> Parting | bo
     if line is None:
         return False
     if not isinstance(length, int):
-        return Parting(f"axis {place} is {length}, of which {axis.text} tells no {name}")
+        return Mismatch(f"axis {index} is {length}, from which {name} of {axis.text} cannot be solved")
     answer = (length - line[0]) / line[1]
     if answer.denominator != 1 or answer < 0:
-        return Parting(f"axis {place} is {length}, and no {name} makes {axis.text} that", place)
+        return Mismatch(
+            f"axis {index} is {length}, and no integer {name} gives {axis.text} = {length}", index
+        )
     names[name] = int(answer)
     return True
 
 
-def _probe(axis: Axis, place: int, length: Dim, names: Bindings) -> Parting | bool:
-    """Compare a symbolic length with a pattern of symbolic names, where the pattern is a whole number."""
+def _probe(axis: Axis, index: int, length: Dim, names: Bindings) -> Mismatch | bool:
+    """Compare a symbolic length with a pattern of symbolic names, wherever the pattern is an integer."""
     known: dict[str, int | Expr] = {}
     for name in axis.expression.names:
         value = names.get(name)
@@ -364,19 +368,19 @@ def _probe(axis: Axis, place: int, length: Dim, names: Bindings) -> Parting | bo
         return False
     free = sorted(symbols(length).union(*map(symbols, known.values())))
     base = prod(number for value in axis.expression.values("number") if 0 < (number := int(value)) < 10_000)
-    # What rounds down is compared between the multiples too.
+    # A floor division is compared between the multiples as well.
     offsets = range(min(base, _OFFSETS)) if "//" in axis.expression.values("operator") else range(1)
-    told = False
+    compared = False
     for probe, offset in product(_PROBES, offsets):
-        at: dict[str, Dim] = {name: base * (probe + place) + offset for place, name in enumerate(free)}
-        asked = {name: substitute(value, at) for name, value in known.items()}
-        wanted, have = arithmetic.value(axis.expression, asked), substitute(length, at)
+        sizes: dict[str, Dim] = {name: base * (probe + step) + offset for step, name in enumerate(free)}
+        values = {name: substitute(value, sizes) for name, value in known.items()}
+        wanted, actual = arithmetic.value(axis.expression, values), substitute(length, sizes)
         if not isinstance(wanted, int):
             continue
-        told = True
-        if wanted != have:
-            where = ", ".join(f"{name} = {value}" for name, value in at.items())
-            return Parting(
-                f"axis {place} is {length}, not {axis.text}: for {where} it is {have}, not {wanted}"
+        compared = True
+        if wanted != actual:
+            where = ", ".join(f"{name} = {value}" for name, value in sizes.items())
+            return Mismatch(
+                f"axis {index} is {length}, not {axis.text}: for {where} it is {actual}, not {wanted}"
             )
-    return told
+    return compared

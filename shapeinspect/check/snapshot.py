@@ -1,7 +1,7 @@
-"""Snapshots: the layers that hold weights as readable text, the same for every framework.
+"""Snapshots: the layers with weights as readable text, the same for every framework.
 
-Only what frameworks agree on is written: shapes in the common convention, the batch as ``N``, each
-weight by its slot. A port can so be held against the original's snapshot.
+They contain only what frameworks agree on: shapes in the common convention, the batch as ``N``, each
+weight by its slot. So a port can be compared with the original's snapshot.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from shapeinspect.layout.canonical import slots
 from shapeinspect.render import cells
 from shapeinspect.render.grid import Column, draw
 
-#: The order of axes in the common convention: channels before space, but behind time.
+#: The order of axes in the common convention: channels before space, but after time.
 _ORDER = ("N", "T", "C", "D", "H", "W", "L")
 
-#: Kinds that work on maps, channels before space, also where a framework calls the space time.
+#: Kinds that work on feature maps, channels before space, even where a framework calls the space time.
 _OF_MAPS = frozenset(
     {"conv", "conv_transpose", "separable_conv", "batch_norm", "group_norm", "instance_norm", "prelu"}
 )
 
-#: Axes that another framework stores as plain outputs or inputs: of groups, of heads, of one channel each.
+#: Composite axes that other frameworks store as plain outputs or inputs: groups, heads, single channels.
 _PLAIN = frozenset({"(g o)", "(g i)", "(c m)", "(head d)", "1"})
 
 _BIAS = re.compile(r"bias_[ih]h(\.l\d+(?:\.reverse)?)")
@@ -98,16 +98,16 @@ def _ordered(shape: Shape | None, axes: Axes | None, of_map: bool) -> tuple[Shap
 
 
 def _weights(layer: Layer) -> str:
-    found = {
+    shapes = {
         _BIAS.sub(r"bias\1", slot.split("+")[0]): cells.shape(piece.shape, _letters(piece.pattern))
         for slot, (_, piece) in slots(layer.weights).items()
         if piece.shape
     }
-    return ", ".join(f"{slot} {shape}" for slot, shape in sorted(found.items()))
+    return ", ".join(f"{slot} {shape}" for slot, shape in sorted(shapes.items()))
 
 
 def _letters(pattern: str) -> tuple[str, ...]:
-    """Return the letters of a weight's axes, without what only one framework's layout tells."""
+    """Return the letters of a weight's axes, without what only one framework's layout shows."""
     axes = cells.pattern_axes(pattern)
     if axes == ("n0",):
         return ("C",)
@@ -115,7 +115,7 @@ def _letters(pattern: str) -> tuple[str, ...]:
 
 
 def difference(before: str, after: str) -> str:
-    r"""Write what two snapshots do not have in common, layer by layer, whatever their order.
+    r"""Write how two snapshots differ, layer by layer, whatever their order.
 
     Layers are found by their names: a port may run parallel branches in another order.
 
@@ -124,14 +124,14 @@ def difference(before: str, after: str) -> str:
         after: the new one.
 
     Returns:
-        The layers that differ between their neighbors, below a changed one what has changed; an empty
-        text if the two say the same, whatever their spacing.
+        The layers that differ, with their neighbors, and below a changed layer what changed; an empty
+        text if the snapshots are equal apart from spacing.
 
     Example:
         >>> print(difference("fc  linear  3→5\n", "fc  linear  3→7\n"))
         - fc  linear  3→5
         + fc  linear  3→7
-              3→5 became 3→7
+              3→5 changed to 3→7
     """
     old, new = _rows(before), _rows(after)
     names = _merged(list(old), list(new))
@@ -158,7 +158,7 @@ def _line(row: _Row | None) -> str:
 
 
 def _merged(old: list[str], new: list[str]) -> list[str]:
-    """Return all names in the old order, each new one behind the one that it follows."""
+    """Return all names in the old order, each new name after the one that it follows."""
     names = list(old)
     for at, name in enumerate(new):
         if name not in names:
@@ -167,7 +167,7 @@ def _merged(old: list[str], new: list[str]) -> list[str]:
 
 
 def _rows(snapshot: str) -> dict[str, _Row]:
-    """Read a snapshot: the cells of each layer, with the columns that they stand in."""
+    """Read a snapshot: the cells of each layer, with their columns."""
     lines = [line for line in snapshot.splitlines() if line.strip() and not line.startswith("#")]
     heads: list[tuple[str, int, int | None]] = []
     if lines and lines[0].split()[:2] == ["layer", "kind"]:
@@ -184,37 +184,37 @@ def _rows(snapshot: str) -> dict[str, _Row]:
 
 
 def _cells(was: _Row, now: _Row) -> list[str]:
-    """Write the axes and settings that differ, by the column."""
+    """Write the axes and settings that differ, column by column."""
     lines = []
-    old, new = dict(enumerate(was)), dict(enumerate(now))
-    for at in range(max(len(old), len(new))):
-        name, part = old.get(at, ("", ""))
-        name, other = new.get(at, (name, ""))
-        if part != other:
+    before, after = dict(enumerate(was)), dict(enumerate(now))
+    for index in range(max(len(before), len(after))):
+        name, old = before.get(index, ("", ""))
+        name, new = after.get(index, (name, ""))
+        if old != new:
             head = f"{name:<8}  " if name else ""
-            lines += [f"      {head}{one}" for one in _parts(part, other)]
+            lines += [f"      {head}{change}" for change in _changes(old, new)]
     return lines
 
 
-def _parts(old: str, new: str) -> list[str]:
-    """Return what differs of two cells: an axis or a setting, with the weight that it is of."""
+def _changes(old: str, new: str) -> list[str]:
+    """Return how two cells differ: by an axis of a weight, or a setting."""
     before, after = _pieces(old), _pieces(new)
-    gone = [f"{name} is no longer there" for name in before if name and name not in after]
-    come = [f"{name} is new: {' '.join(after[name])}" for name in after if name and name not in before]
-    found = []
+    removed = [f"{name} was removed" for name in before if name and name not in after]
+    added = [f"{name} is new: {' '.join(after[name])}" for name in after if name and name not in before]
+    changed = []
     for name in before:
         if name not in after or before[name] == after[name]:
             continue
-        one, other, of = before[name], after[name], f"{name} " if name else ""
-        if len(one) == len(other):
-            found += [f"{of}{a} became {b}" for a, b in zip(one, other, strict=True) if a != b]
+        left, right, of = before[name], after[name], f"{name} " if name else ""
+        if len(left) == len(right):
+            changed += [f"{of}{a} changed to {b}" for a, b in zip(left, right, strict=True) if a != b]
         else:
-            found.append(f"{of}{' '.join(one) or 'nothing'} became {' '.join(other) or 'nothing'}")
-    return found + gone + come
+            changed.append(f"{of}{' '.join(left) or 'nothing'} changed to {' '.join(right) or 'nothing'}")
+    return changed + removed + added
 
 
 def _pieces(cell: str) -> dict[str, list[str]]:
-    """Take a cell apart: the axes of each weight by its slot, or the words of any other cell."""
+    """Split a cell: the axes of each weight by its slot, or the words of any other cell."""
     if _SLOT.match(cell):
         return {part.split()[0]: part.split()[1:] for part in cell.split(", ")}
     return {"": cell.split()}

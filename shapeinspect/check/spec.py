@@ -14,20 +14,20 @@ from shapeinspect.errors import UnreadableFileError, UsageError
 from shapeinspect.ir import Model
 
 _KEYS = {
-    "input": "a shape, or a list of them",
-    "expect": "a text or a list of lines",
-    "bind": "a table of names",
+    "input": "a shape, or a list of shapes",
+    "expect": "a string, or a list of strings",
+    "bind": "a table of names and integers",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What a file asks of a model.
+    """The expectations that a file has of a model.
 
     Args:
         inputs: the input shapes, as for ``--input``.
         lines: the expectations, see :func:`shapeinspect.check.expect`.
-        bindings: what names in patterns stand for.
+        bindings: the values of names in patterns.
 
     Example:
         >>> Spec((), ("params == 0",)).failures(Model("m", "onnx", "onnx", "onnx"))
@@ -39,7 +39,7 @@ class Spec:
     bindings: tuple[tuple[str, int], ...] = ()
 
     def failures(self, model: Model) -> tuple[Failure, ...]:
-        """Hold a model against the file.
+        """Check a model against the file.
 
         Args:
             model: a model after every stage.
@@ -52,24 +52,24 @@ def load(path: Path) -> Spec:
     """Read a specification.
 
     Args:
-        path: a TOML file with ``input``, ``expect`` and ``bind``, none of which has to be there.
+        path: a TOML file with ``input``, ``expect`` and ``bind``, all of them optional.
 
     Raises:
-        UnreadableFileError: if it is no TOML.
-        UsageError: if there is no such file, or a key or a value in it is not one of these.
+        UnreadableFileError: if it is not TOML.
+        UsageError: if the file does not exist, or a key or a value in it is not allowed.
     """
     try:
         data = _parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UsageError(f'there is no file "{path}"') from None
+        raise UsageError(f'no such file: "{path}"') from None
     except (OSError, ValueError) as error:
-        raise UnreadableFileError(path, f"it is no TOML: {error}") from None
-    wrong = [key for key in data if key not in _KEYS]
-    if wrong:
-        raise UsageError(f'"{path}" has no place for {wrong[0]!r}', expected=", ".join(_KEYS))
+        raise UnreadableFileError(path, f"invalid TOML: {error}") from None
+    unknown = [key for key in data if key not in _KEYS]
+    if unknown:
+        raise UsageError(f'unknown key {unknown[0]!r} in "{path}"', expected=f"one of: {', '.join(_KEYS)}")
     bind = data.get("bind", {})
     if not isinstance(bind, Mapping) or not all(isinstance(value, int) for value in bind.values()):
-        raise UsageError(f'"{path}": bind is {_KEYS["bind"]} and whole numbers', got=repr(bind))
+        raise UsageError(f'invalid "bind" in "{path}"', expected=_KEYS["bind"], got=repr(bind))
     lines = written(_lines(path, data, "expect"))
     return Spec(_lines(path, data, "input"), lines, tuple(bind.items()))
 
@@ -87,5 +87,5 @@ def _lines(path: Path, data: Mapping[str, Any], key: str) -> tuple[str, ...]:
     value = data.get(key, [])
     lines = value.splitlines() if isinstance(value, str) else value
     if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
-        raise UsageError(f'"{path}": {key} is {_KEYS[key]}', got=repr(value)[:80])
+        raise UsageError(f'invalid "{key}" in "{path}"', expected=_KEYS[key], got=repr(value)[:80])
     return tuple(lines)

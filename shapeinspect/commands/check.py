@@ -36,9 +36,9 @@ def run(
     format: Format = "table",  # noqa: A002  # the option's name
     traceback: Traceback = False,
 ) -> None:
-    """Walk a model's shapes without running it: exit 0 if they fit, else say what does not and exit 1.
+    """Check a model's shapes without running it: exit 0 if they fit, else explain what does not and exit 1.
 
-    With a specification, hold the model against its assertions, too.
+    With a specification, check its assertions on the model as well.
     """
     del traceback  # main() has read it
     check_format(format)
@@ -52,15 +52,15 @@ def run(
     from shapeinspect.mismatch import describe, fitting, to_dict
 
     source = locate(model)
-    # Weights without a graph have no shapes to walk, and may well be asserted on.
+    # Weights without a graph have no calls to check, but assertions on them are possible.
     found = fits(source, given, graph=asked is None)
     walked = found.read is None or bool(found.read.calls)
     failures = _failures(asked, found, with_inputs(source, given)) if asked is not None else ()
     if format == "json":
-        told: dict[str, Any] = {"schema": SCHEMA, **(to_dict(found.diagnosis) if walked else {"fits": None})}
+        data: dict[str, Any] = {"schema": SCHEMA, **(to_dict(found.diagnosis) if walked else {"fits": None})}
         if asked is not None:
-            told["failures"] = None if failures is None else [_plain(failure) for failure in failures]
-        output.write_json(told)
+            data["failures"] = None if failures is None else [_plain(failure) for failure in failures]
+        output.write_json(data)
     else:
         texts = [describe(found.diagnosis)] if found.diagnosis is not None else []
         if walked and found.diagnosis is None:
@@ -73,7 +73,7 @@ def run(
 
 
 def _failures(asked: Spec, found: Fit, request: Source) -> tuple[Failure, ...] | None:
-    """Hold the model that was walked against a specification; None where there is no model to hold."""
+    """Check the model against a specification; None where its input was refused."""
     from shapeinspect.api.report import analyze
 
     if found.read is not None:
@@ -83,7 +83,7 @@ def _failures(asked: Spec, found: Fit, request: Source) -> tuple[Failure, ...] |
 
 def _verdict(failures: Sequence[Failure] | None, asked: Spec) -> str:
     if failures is None:
-        return "the expectations were not looked at: the model refuses its input"
+        return "the expectations were not checked: the model refuses its input"
     from shapeinspect.check import verdict
 
     return verdict(failures, len(asked.lines))

@@ -19,25 +19,23 @@ def run(
         list[str] | None,
         typer.Option(
             "--input-a",
-            help="The shape of an input of A, such as 1,3,224,224; a live PyTorch model has a graph only "
-            "with it. Repeat it for more inputs.",
+            help="The shape of an input of A, such as 1,3,224,224; a live model may have a graph only with "
+            "it. Repeat it for more inputs.",
             metavar="SHAPE",
             show_default=False,
         ),
     ] = None,
     input_b: Annotated[
         list[str] | None,
-        typer.Option("--input-b", help="The same of B.", metavar="SHAPE", show_default=False),
+        typer.Option("--input-b", help="The shape of an input of B.", metavar="SHAPE", show_default=False),
     ] = None,
     values: Annotated[
-        bool, typer.Option("--values", help="Compare the numbers of the weights, too.")
+        bool, typer.Option("--values", help="Compare the values of the weights as well.")
     ] = False,
-    rtol: Annotated[
-        float, typer.Option(help="Numbers this close are the same, relative to the larger one.", min=0)
-    ] = 1e-5,
-    atol: Annotated[float, typer.Option(help="Numbers this close are the same.", min=0)] = 1e-8,
-    dtype: Annotated[bool, typer.Option("--dtype", help="Count another dtype as a difference.")] = False,
-    everything: Annotated[bool, typer.Option("--all", help="List what is the same, too.")] = False,
+    rtol: Annotated[float, typer.Option(help="Relative tolerance for equal values.", min=0)] = 1e-5,
+    atol: Annotated[float, typer.Option(help="Absolute tolerance for equal values.", min=0)] = 1e-8,
+    dtype: Annotated[bool, typer.Option("--dtype", help="Count a different dtype as a difference.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="List what is the same as well.")] = False,
     format: Format = "table",  # noqa: A002  # the option's name
     width: Width = None,
     traceback: Traceback = False,

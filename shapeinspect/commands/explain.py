@@ -26,7 +26,7 @@ def run(
         typer.Argument(
             metavar="MODEL",
             help="A saved model's path, package.module:attribute of a live one, or the name of a kind (conv, "
-            "max_pool, resize …) to work out one layer without a model.",
+            "max_pool, resize …) to explain one layer without a model.",
             show_default=False,
         ),
     ],
@@ -73,7 +73,7 @@ def run(
         _option("--set", text="any other attribute of the kind by its name, --set bidirectional=true."),
     ] = None,
     svg: Annotated[
-        Path | None, typer.Option(help="Draw the layer's windows into this file.", show_default=False)
+        Path | None, typer.Option(help="Draw the layer's windows to this SVG file.", show_default=False)
     ] = None,
     format: Format = "table",  # noqa: A002  # the option's name
     width: Width = None,
@@ -125,14 +125,14 @@ def run(
     for text in setting or ():
         name, equals, rest = (part.strip() for part in text.partition("="))
         if not equals:
-            raise UsageError(f"--set {text} sets nothing", expected="--set name=value")
+            raise UsageError(f"invalid value {text!r} for '--set'", expected="--set name=value")
         settings[name] = _READERS.get(name, value)(rest)
     found = explain(model, layer, input_specs(inputs), **settings)
     if svg is not None:
         try:
             svg.write_text(found.to_svg(), encoding="utf-8")
         except OSError as error:
-            raise UsageError(f'"{svg}" cannot be written', got=error.strerror or str(error)) from None
+            raise UsageError(f'cannot write "{svg}"', got=error.strerror or str(error)) from None
     if format == "json":
         output.write_json(found.to_dict())
     else:
@@ -154,9 +154,9 @@ def _known(name: str) -> None:
         return
     close = get_close_matches(name, kinds, 3, 0.5)
     raise UsageError(
-        f'"{name}" is neither a file nor a kind',
+        f'"{name}" is neither a file nor a kind of layer',
         expected=f"a model's path, package.module:attribute, or a kind: {', '.join(kinds)}",
-        hint=f"perhaps {' or '.join(close)}?" if close else f"for example: {command('conv')}",
+        hint=f"did you mean {' or '.join(close)}?" if close else f"for example: {command('conv')}",
     )
 
 
@@ -188,7 +188,9 @@ def _padding(text: str) -> Any:
         try:
             return tuple((int(before), int(after)) for before, after in pairs)
         except ValueError:
-            raise UsageError(f"--padding {text} is no padding", expected="such as 1, 1,2 or 1+2") from None
+            raise UsageError(
+                f"invalid value {text!r} for '--padding'", expected="a padding such as 1, 1,2 or 1+2"
+            ) from None
     return value(text)
 
 

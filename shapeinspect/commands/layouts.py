@@ -23,13 +23,11 @@ def run(
     from shapeinspect.registry import native_table, native_tables
     from shapeinspect.render.reference import reference, reference_page, reference_table
 
-    order = {name: place for place, name in enumerate(("torch", "keras", "onnx"))}
-    names = sorted(native_tables(), key=lambda name: (order.get(name, len(order)), name))
-    tables = [table for name in names if (table := native_table(name)) is not None]
+    tables = [table for name in sorted(native_tables()) if (table := native_table(name)) is not None]
     rows = reference(tables, kind)
     if not rows:
         known = ", ".join(dict.fromkeys(row["kind"] for row in reference(tables)))
-        raise UsageError(f"no table has the kind {kind!r}", expected=known)
+        raise UsageError(f"no layout table has the kind {kind!r}", expected=f"one of: {known}")
     if format == "json":
         output.write_json(rows)
     elif format == "markdown":

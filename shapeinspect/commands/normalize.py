@@ -18,12 +18,13 @@ def run(
     to: Annotated[
         str | None,
         typer.Option(
-            help="Another framework's own layout: torch, keras or onnx; by default the common convention.",
+            help="The framework whose layout to write, one of those that `shapeinspect layouts` lists; "
+            "by default the common convention.",
             show_default=False,
         ),
     ] = None,
     keep_unknown: Annotated[
-        bool, typer.Option("--keep-unknown", help="Copy weights without a proven layout as they are.")
+        bool, typer.Option("--keep-unknown", help="Copy weights without a proven layout unchanged.")
     ] = False,
     traceback: Traceback = False,
 ) -> None:
@@ -39,6 +40,6 @@ def run(
     layout = f"{to}'s own layout" if to else "the common convention"
     lines = [((f"{printable(written.path)}: {what} in {layout}", ""),)]
     if written.kept:
-        lines.append(((f"copied as they are: {printable(', '.join(written.kept))}", "note"),))
+        lines.append(((f"copied unchanged: {printable(', '.join(written.kept))}", "note"),))
     lines += [((f"note  {note}", "note"),) for note in written.notes]
     output.write(lines)

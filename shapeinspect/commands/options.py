@@ -30,9 +30,10 @@ Inputs = Annotated[
     ),
 ]
 Format = Annotated[str, typer.Option("--format", "-f", help="table or json.")]
-Traceback = Annotated[bool, typer.Option("--traceback", help="Show the traceback behind an error.")]
+Traceback = Annotated[bool, typer.Option("--traceback", help="Show the traceback of an error.")]
 Width = Annotated[
-    int | None, typer.Option(help="Columns of the terminal, where it is not to be asked.", show_default=False)
+    int | None,
+    typer.Option(help="Width of the output in columns; by default that of the terminal.", show_default=False),
 ]
 
 
@@ -48,7 +49,7 @@ def check_format(chosen: str, *possible: str) -> None:
     """
     known = possible or ("table", "json")
     if chosen not in known:
-        raise UsageError(f"--format {chosen} is not possible", expected=", ".join(known))
+        raise UsageError(f"invalid value {chosen!r} for '--format'", expected=f"one of: {', '.join(known)}")
 
 
 def input_specs(texts: list[str] | None) -> list[InputSpec] | None:

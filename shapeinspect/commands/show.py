@@ -15,14 +15,14 @@ def run(
     inputs: Inputs = None,
     format: Format = "table",  # noqa: A002  # the option's name
     depth: Annotated[
-        int | None, typer.Option(help="Sum up containers deeper than this.", min=0, show_default=False)
+        int | None, typer.Option(help="Summarize containers deeper than this.", min=0, show_default=False)
     ] = None,
     columns: Annotated[
         str | None,
         typer.Option(
             help="Which columns, separated by commas: layer, kind, type, input, output, settings, weights, "
             "common, params, bytes, macs. By default as many as fit; bytes, type, common, input, weights, "
-            "MACs and settings are given up in this order.",
+            "MACs and settings are dropped in this order.",
             show_default=False,
         ),
     ] = None,
@@ -30,12 +30,12 @@ def run(
         str | None,
         typer.Option(help="Only layers whose path matches this glob.", metavar="GLOB", show_default=False),
     ] = None,
-    layout: Annotated[str, typer.Option(help="Weights in both layouts, or native or common alone.")] = "both",
+    layout: Annotated[str, typer.Option(help="Layout of the weights: both, native or common.")] = "both",
     sort: Annotated[
         str | None,
         typer.Option(help="A flat list sorted by params, bytes, macs or path.", show_default=False),
     ] = None,
-    unfold: Annotated[bool, typer.Option("--unfold", help="Write out repeated blocks one by one.")] = False,
+    unfold: Annotated[bool, typer.Option("--unfold", help="List repeated blocks one by one.")] = False,
     width: Width = None,
     traceback: Traceback = False,
 ) -> None:

@@ -179,7 +179,7 @@ def _kind_texts(a: Unit, b: Unit, weights: Sequence[WeightPair]) -> tuple[str, .
     if same_kind(a, b) and "unknown" in (a.layer.kind, b.layer.kind) and a.layer.kind != b.layer.kind:
         known, bare = (b, "A") if a.layer.kind == "unknown" else (a, "B")
         if any(weight.figures and weight.figures.close and len(weight.steps) for weight in weights):
-            proof = f"its numbers show that its kind is {known.layer.kind}"
+            proof = f"its values show that its kind is {known.layer.kind}"
         else:
             proof = f"compared as if its kind were {known.layer.kind}"
         texts.append(f"{bare} has only names and shapes: {proof}")

@@ -44,7 +44,7 @@ def turned(a: Slot, b: Slot, left: Array, right: Array, rtol: float, atol: float
         >>> weight = Weight("w", "weight", (3, 3), layout=Layout("o i", "o i", slot="weight"))
         >>> slot, square = Slot("weight", weight, pieces(weight)[0]), np.arange(9.0).reshape(3, 3)
         >>> turned(slot, slot, square, square.T, 0, 0)
-        "B's are A's with o and i exchanged"
+        "B's are A's with o and i swapped"
     """
     if left.size != right.size or not _alike(left, right, rtol):
         return ""
@@ -81,7 +81,7 @@ def _orders(a: Slot, b: Slot, left: Array) -> Iterator[tuple[str, Array]]:
     yield from _exchanged(names, left)
     kernel = [place for place, name in enumerate(names) if name in ("kd", "kh", "kw", "kl")]
     if kernel:
-        yield "the kernel turned around", _flipped(left, kernel)
+        yield "the kernel flipped", _flipped(left, kernel)
     if names[0] == "gate" and left.shape[0] in _GATES:
         gates = _PEEPHOLES if a.name.startswith("peephole") else _GATES[left.shape[0]]
         for order in list(permutations(range(len(gates))))[1:]:
@@ -106,7 +106,7 @@ def _exchanged(names: Sequence[str], left: Array) -> Iterator[tuple[str, Array]]
     ]:
         moved = [names[place] for at, place in enumerate(order) if at != place]
         if len(moved) == 2:
-            yield f"{moved[1]} and {moved[0]} exchanged", left.transpose(order)
+            yield f"{moved[1]} and {moved[0]} swapped", left.transpose(order)
         else:
             yield f"the axes {' '.join(names)} in the order {_of(names, order)}", left.transpose(order)
 

@@ -120,7 +120,7 @@ def _pair(name: str, a: tuple[Slot, ...], b: tuple[Slot, ...], options: Options,
         if open_side and status == "same":
             why.remove(open_side)
     elif options.values:
-        why.append("its numbers cannot be read")
+        why.append("its values cannot be read")
     return WeightPair(name, status, left, right, steps, tuple(why), figures)
 
 
@@ -138,7 +138,7 @@ def _open_composite(a: Slot, b: Slot) -> str:
         if native and native != common and not _composite(other.common):
             return (
                 f"{'A' if side == 'B' else 'B'} flattens ({' '.join(native)}); "
-                f"nothing tells the order of {side}'s input axis"
+                f"the order of {side}'s input axis is not known"
             )
     return ""
 
@@ -152,7 +152,7 @@ def _values(
 ) -> tuple[Status, Figures | None, list[str]]:
     proven = all((slot.piece is None) == (a[0].piece is None) for slot in (*a, *b))
     if not proven and not _one_axis(a[0].shape):
-        return "ambiguous", None, ["the order of its axes is not proven, so its numbers are not compared"]
+        return "ambiguous", None, ["the order of its axes is not proven, so its values are not compared"]
     left, right = values.numbers(a), values.numbers(b)
     figures = values.compare(left, right, options.rtol, options.atol)
     if status == "ambiguous":
@@ -160,9 +160,9 @@ def _values(
     if figures.max_abs == 0:
         return status, figures, []
     if figures.close:
-        return status, figures, [f"its numbers are within {figures.max_abs:.2g} of each other"]
+        return status, figures, [f"its values are within {figures.max_abs:.2g} of each other"]
     how = turned(a[0], b[0], left, right, options.rtol, options.atol) if len(a) == len(b) == 1 else ""
-    return "differs", figures, [f"its numbers differ by up to {figures.max_abs:.3g}{how and f': {how}'}"]
+    return "differs", figures, [f"its values differ by up to {figures.max_abs:.3g}{how and f': {how}'}"]
 
 
 def _one_axis(shape: Shape) -> bool:
@@ -174,11 +174,11 @@ def _decided(
 ) -> tuple[Status, Figures | None, list[str]]:
     """Let the numbers say in which order a flattened axis stands that nothing else tells of."""
     if figures.close:
-        return "same", figures, ["its numbers show that both input axes are in one order"]
+        return "same", figures, ["its values show that both input axes have the same order"]
     known = a.weight.layout if a.weight.layout and _composite(a.weight.layout.native) else b.weight.layout
     plain = b if known is a.weight.layout else a
     if known is None or plain.piece is None or not _composite(known.native):
-        return "ambiguous", figures, [f"its numbers differ by up to {figures.max_abs:.3g} as they stand"]
+        return "ambiguous", figures, [f"its values differ by up to {figures.max_abs:.3g} in the stored order"]
     array = values.numbers((plain,))
     ordered = move(_as_stored(known, plain.piece.pattern), array)
     other = values.numbers((a if plain is b else b,))
@@ -186,11 +186,11 @@ def _decided(
     if again.close:
         order = " ".join(_composite(known.native))
         side = "B" if plain is b else "A"
-        return "same", again, [f"its numbers show that {side}'s input axis is ({order}) too"]
+        return "same", again, [f"its values show that {side}'s input axis is ({order}) too"]
     return (
         "differs",
         min(figures, again, key=lambda one: one.max_abs),
-        [f"its numbers differ by up to {min(figures.max_abs, again.max_abs):.3g} in either order"],
+        [f"its values differ by up to {min(figures.max_abs, again.max_abs):.3g} in either order"],
     )
 
 

@@ -85,7 +85,7 @@ def normalize(
         keep_unknown: whether to copy weights without a proven layout as they are.
 
     Raises:
-        UsageError: if a weight's layout is not proven, its numbers cannot be read, the other framework
+        UsageError: if a weight's layout is not proven, its values cannot be read, the other framework
             has no such layer, or the file cannot be written.
         UnreadableFileError: if the source is cut off, corrupt or of no known format.
 
@@ -127,7 +127,7 @@ def _table(framework: str) -> NativeTable:
     table = registry.native_table(framework)
     if table is None:
         known = ", ".join(sorted(registry.native_tables()))
-        raise UsageError(f"--to {framework} is not possible", expected=known)
+        raise UsageError(f"invalid value {framework!r} for '--to'", expected=f"one of: {known}")
     return table
 
 
@@ -221,7 +221,7 @@ def _copied(weight: Weight, unit: Unit) -> _Entry:
 
 
 def _unreadable() -> Array:
-    raise UsageError("these numbers cannot be read")  # _check() has named the weight before
+    raise UsageError("its values cannot be read")  # _check() has named the weight before
 
 
 def _whole(shape: Sequence[Any]) -> tuple[int, ...]:
@@ -253,7 +253,7 @@ def _unknown(refused: Mapping[str, str]) -> UsageError:
         lines.append(f"and {len(refused) - _MOST:,} more")
     many = "1 weight has" if len(refused) == 1 else f"{len(refused):,} weights have"
     return UsageError(
-        f"{many} no place in the file", got="\n".join(lines), hint="--keep-unknown copies them as they are"
+        f"{many} no place in the file", got="\n".join(lines), hint="--keep-unknown copies them unchanged"
     )
 
 
@@ -264,11 +264,11 @@ def _check(entries: Sequence[_Entry], model: Model) -> None:
     for entry in entries:
         tensor = entry.tensor
         if tensor.dtype not in DTYPES:
-            problems[tensor.name] = f"safetensors has no element type {tensor.dtype}"
+            problems[tensor.name] = f"safetensors has no dtype {tensor.dtype}"
         elif any(length < 0 for length in tensor.shape):
-            problems[tensor.name] = "its shape is not known"
+            problems[tensor.name] = "its shape is unknown"
         elif not all(readable.get(name, False) for name in entry.facts["from"]):
-            problems[tensor.name] = "its numbers cannot be read"
+            problems[tensor.name] = "its values cannot be read"
         elif times[tensor.name] > 1:
             problems[tensor.name] = "two weights would have this name"
     if problems:
@@ -276,7 +276,7 @@ def _check(entries: Sequence[_Entry], model: Model) -> None:
         if len(problems) > _MOST:
             lines.append(f"and {len(problems) - _MOST:,} more")
         raise UsageError(
-            f"{len(problems):,} of the weights cannot be written", where=model.source, got="\n".join(lines)
+            f"{len(problems):,} weights cannot be written", where=model.source, got="\n".join(lines)
         )
 
 

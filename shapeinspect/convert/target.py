@@ -65,7 +65,7 @@ def plan(table: NativeTable, layer: Layer, slots: Mapping[str, Slotted]) -> tupl
         if layer.attributes.get(name, value) not in (value, None):
             return why
     if layer.kind == "attention" and "num_heads" not in layer.attributes and "head" in _axes(table, row):
-        return "the number of its heads is not known"
+        return "its number of heads is unknown"
     made: list[Made] = []
     used: set[str] = set()
     for role, rank in _roles(table, row, slots):
@@ -75,7 +75,7 @@ def plan(table: NativeTable, layer: Layer, slots: Mapping[str, Slotted]) -> tupl
             used.update(one.slots)
     left = [name for name in slots if name not in used]
     if left:
-        return f"{table.framework}'s {row.type.replace('{k}', 'n')} has no place for {', '.join(left)}"
+        return f"{table.framework}'s {row.type.replace('{k}', 'n')} has no weight for {', '.join(left)}"
     return tuple(made)
 
 

@@ -81,7 +81,7 @@ def write(path: Path, tensors: Sequence[Tensor], metadata: Mapping[str, str]) ->
             os.fsync(file.fileno())
         os.replace(partial, path)
     except OSError as error:
-        raise UsageError(f'"{path}" cannot be written', got=error.strerror or str(error)) from error
+        raise UsageError(f'cannot write "{path}"', got=error.strerror or str(error)) from error
     finally:
         partial.unlink(missing_ok=True)
 
@@ -105,7 +105,7 @@ def _write_numbers(file: Any, tensor: Tensor) -> None:
     array = tensor.read()
     if tuple(array.shape) != tensor.shape:
         raise UsageError(
-            f'weight "{tensor.name}" holds another shape than its source says',
+            f'weight "{tensor.name}" has a shape that differs from the one its source declares',
             expected=str(tensor.shape),
             got=str(tuple(array.shape)),
         )

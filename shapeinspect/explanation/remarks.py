@@ -186,10 +186,11 @@ def findings(graph: Graph, layer: Layer, call: Call | None) -> tuple[str, ...]:
     shape = graph.inputs(call)[0] if call is not None and graph.inputs(call) else None
     if axis is None:
         rank = None if shape is None else len(shape)
-        chosen = "" if rank is None else f" (torch takes axis {0 if rank in (0, 1, 3) else 1} of {rank} axes)"
+        # Source: torch.nn.functional._get_softmax_dim; elsewhere the axis has a default.
+        chosen = "" if rank is None else f" (axis {0 if rank in (0, 1, 3) else 1} of {rank} is taken)"
         return (
-            f"the softmax names no axis{chosen}: torch's implicit choice depends on the number of axes; "
-            "name the class axis, dim=1 for N C H W",
+            f"the softmax names no axis{chosen}: the implicit choice depends on the number of axes; "
+            "name the class axis, 1 for N C H W",
         )
     if call is None or shape is None:
         return ()

@@ -236,7 +236,7 @@ def _sum(slot: str, values: Mapping[str, Array]) -> Array:
         # The source holds only the sum: the first of its slots takes it all, the others are zero.
         return values[whole] if whole.split("+")[0] == slot else values[whole] * 0
     if not parts:
-        raise LayoutError(f"there is no slot {slot}", got=", ".join(values) or "none")
+        raise LayoutError(f"no slot is named {slot}", got=", ".join(values) or "none")
     total = parts[0]
     for part in parts[1:]:
         total = total + part

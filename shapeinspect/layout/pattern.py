@@ -70,7 +70,7 @@ def parse(text: str) -> Pattern:
     while at < len(text.rstrip()):
         found = _TOKEN.match(text, at)
         if found is None:
-            raise LayoutError(f"{text!r} is no layout pattern", got=repr(text[at:]))
+            raise LayoutError(f"{text!r} is not a layout pattern", got=repr(text[at:]))
         token, at = found.group(1), found.end()
         if token == "(" and group is None:
             group = []
@@ -78,13 +78,13 @@ def parse(text: str) -> Pattern:
             axes.append(tuple(group))
             group = None
         elif token in "()":
-            raise LayoutError(f"{text!r} is no layout pattern", got=f"a stray {token!r}")
+            raise LayoutError(f"{text!r} is not a layout pattern", got=f"a stray {token!r}")
         elif group is not None:
             group.append(token)
         else:
             axes.append(() if token == "1" else (token,))
     if group is not None:
-        raise LayoutError(f"{text!r} is no layout pattern", expected="a closing parenthesis")
+        raise LayoutError(f"{text!r} is not a layout pattern", expected="a closing parenthesis")
     pattern = Pattern(text, tuple(axes))
     if len(set(pattern.names)) != len(pattern.names):
         raise LayoutError(f"{text!r} names an axis twice")
@@ -142,7 +142,7 @@ def lengths(pattern: Pattern, shape: Shape, sizes: Mapping[str, int]) -> dict[st
         sizes: the lengths of parts of composite axes, all but one for each composite.
 
     Raises:
-        LayoutError: if the rank differs, a composite cannot be taken apart, or a length contradicts.
+        LayoutError: if the rank differs, a composite cannot be split, or a length contradicts.
 
     Example:
         >>> lengths(parse("i (gate o)"), (300, 444), {"gate": 4})
@@ -161,7 +161,7 @@ def lengths(pattern: Pattern, shape: Shape, sizes: Mapping[str, int]) -> dict[st
             continue
         if len(open_names) > 1:
             raise LayoutError(
-                f"axis {_label(axis)} of layout {pattern.text!r} cannot be taken apart",
+                f"axis {_label(axis)} of layout {pattern.text!r} cannot be split",
                 expected=f"the length of all but one of {', '.join(axis)}",
             )
         known = product(sizes[name] for name in axis if name in sizes)

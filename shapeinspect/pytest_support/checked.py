@@ -8,7 +8,7 @@ from typing import Any, SupportsIndex
 
 from shapeinspect.api.report import LayerReport, Report
 from shapeinspect.check import Match, expect, match, verdict
-from shapeinspect.check.axis_trace import called, ends, named, parting, steps, way
+from shapeinspect.check.axis_trace import called, divergence, ends, named, steps, trace
 from shapeinspect.check.expect import written as lines_of
 from shapeinspect.check.pattern import bound, written
 from shapeinspect.dims import Dim, Shape
@@ -140,45 +140,46 @@ class Checked:
         """
         shape = self.value.shape
         got = "a tensor of unknown rank" if shape is None else written(shape)
-        problem = found.parting.problem if found.parting is not None else ""
-        lines = [f"{self.what} is {got}, not {found.pattern!r}", f"  {problem}"]
+        lines = [f"{self.what} is {got}, not {found.pattern!r}", f"  {found.problem}"]
         axes = self.value.axes
         if shape and axes and any(axes):
             lines += _fact("shape", [cells.shape(shape, axes)])
         for origin, names in _by_origin(found, self.scope, self.what).items():
             lines += _fact("names", [names, f"from {origin}"])
-        at = found.parting.axis if found.parting is not None else None
-        found_way = self.way(at, found.parting.wanted) if at is not None and found.parting is not None else []
-        return "\n".join(lines + (found_way or self._made()))
+        mismatch = found.mismatch
+        stages: list[str] = []
+        if mismatch is not None and mismatch.axis is not None:
+            stages = self.trace(mismatch.axis, mismatch.wanted)
+        return "\n".join(lines + (stages or self._producer()))
 
-    def _made(self) -> list[str]:
+    def _producer(self) -> list[str]:
         """Write the call that the value belongs to, or why there is none."""
         model, name = self.model, self.value.name
         if not model.calls:
-            return _fact("at", ["no call is known", "give the shape of the model's input"])
-        made = [call for call in model.calls if name and name in call.outputs]
-        call = self.call or (made[-1] if made else None)
+            return _fact("at", ["no call is known", "pass the shape of the model's input"])
+        producers = [call for call in model.calls if name and name in call.outputs]
+        call = self.call or (producers[-1] if producers else None)
         if call is None:
             return []
         layer = next((one for one in model.layers if one.path == call.layer), None)
         return _fact("at", [named(call, layer)]) + _fact("", [ends(model, call)])
 
-    def way(self, axis: int, wanted: Dim | None) -> list[str]:
-        """Write the lengths of an axis on its way here, and the call where it leaves the wanted one.
+    def trace(self, axis: int, wanted: Dim | None) -> list[str]:
+        """Write the lengths of an axis stage by stage, and the call that changed the expected one.
 
         Args:
-            axis: its place.
-            wanted: the length that was wanted.
+            axis: its index.
+            wanted: the expected length.
         """
-        stages = way(self.model, self.value.name, axis)
-        stage = parting(stages, wanted)
+        stages = trace(self.model, self.value.name, axis)
+        stage = divergence(stages, wanted)
         if stage is None or stage.call is None:
             return []
         name = (self.value.axes or ())[axis : axis + 1]
         letter = name[0] if name and name[0] else f"axis {axis}"
         lines = _fact(letter, steps(stages)) if len(stages) > 1 else []
-        parts = _fact("parts at", [named(stage.call, stage.layer)])
-        return lines + parts + _fact("", [ends(self.model, stage.call)])
+        setter = _fact("set by", [named(stage.call, stage.layer)])
+        return lines + setter + _fact("", [ends(self.model, stage.call)])
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Checked):

@@ -69,7 +69,7 @@ def _value(left: Checked, right: Any) -> list[str] | None:
         return None
     lines = _axes(left.shape, right, left.value.axes or ())
     lines += [
-        line for at in _different(left.shape, right)[:1] for line in map(_dedent, left.way(at, right[at]))
+        line for at in _different(left.shape, right)[:1] for line in map(_dedent, left.trace(at, right[at]))
     ]
     names = [line for what in whose for line in _wrapped(what)]
     return [f"{written(left.shape)} == {_shown(right)}", *names, *lines]

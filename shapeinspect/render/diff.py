@@ -36,7 +36,7 @@ _EVIDENCE = {
     "structure": "same place in the graph",
     "similar name": "similar names",
     "numbering": "same number",
-    "values": "equal numbers",
+    "values": "equal values",
     "one left": "the only ones left of this shape",
 }
 
@@ -69,7 +69,7 @@ def verdict(comparison: Comparison) -> str:
         noun, verb = ("layer" if total == 1 else "layers"), ("is" if same == 1 else "are")
         return f"{same:,} of {total:,} {noun} {verb} the same; {others}"
     subject = "the one layer is" if total == 1 else f"all {total:,} layers are"
-    numbers = ", and so are their numbers" if comparison.valued else ""
+    numbers = ", and so are their values" if comparison.valued else ""
     refusal = comparison.refusal
     refused = f"; {refusal.call} refuses {_keys(refusal)}" if refusal is not None and refusal.refused else ""
     return f"{subject} the same{numbers}{refused}"

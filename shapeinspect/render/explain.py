@@ -36,7 +36,7 @@ def explanation_lines(layer: LayerExplanation, limit: int = 80) -> list[Line]:
     for call in layer.calls:
         lines += [(), *_outputs(call, limit)]
     if len(layer.calls) > 1:
-        lines += _said(f"It is called with {len(layer.calls)} different shapes; each is shown.", limit, "")
+        lines += _said(f"Called with {len(layer.calls)} different shapes; each is shown.", limit, "")
     for call in layer.calls[:1]:
         lines += _work(call.work, limit) + _fields(call.field, limit)
     if layer.remarks:
@@ -252,7 +252,7 @@ def summary_lines(layers: tuple[LayerExplanation, ...], limit: int = 80) -> list
     """
     rows = [(printable(layer.path), *_in_out(layer), _why(layer)) for layer in layers]
     if not rows:
-        return [(("no layer changes a shape", ""),)]
+        return [(("no layer changes the shape", ""),)]
     limits = (max(limit // 4, 12), max(limit // 4, 12))
     first = min(max(width(row[0]) for row in rows), limits[0])
     second = min(max(width(row[1]) for row in rows), limits[1] + 8)

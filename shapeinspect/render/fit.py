@@ -28,7 +28,7 @@ def fit_lines(solution: Solution, limit: int = 80) -> list[Line]:
         axes = " = ".join(solution.together.axes)
         accepted.insert(0, f"{axes}: {solution.together.sizes}")
     if len(solution.inputs) and not any(answer.ranges for answer in solution.answers):
-        accepted = ["no size that was tried"]
+        accepted = ["no size of those tried"]
     lines.append(())
     for place, text in enumerate(accepted):
         lines += _labeled("fits" if place == 0 else "", text, limit, "heading")
@@ -56,7 +56,7 @@ def fit_lines(solution: Solution, limit: int = 80) -> list[Line]:
         who = f'"{layer}"' if layer else "the network's own code"
         lines += [(), *_labeled("unknown", f"{who} could not be solved: {why}", limit, "error")]
     if solution.unsolved:
-        lines += _labeled("", "what it or a layer behind it would refuse is not known", limit)
+        lines += _labeled("", "what it or a layer after it would refuse is not known", limit)
     for note in solution.notes:
         lines += [(), *_labeled("note", note, limit, "note")]
     return lines

@@ -69,11 +69,17 @@ class View:
     def __post_init__(self) -> None:
         wrong = [name for name in self.columns if name not in COLUMNS]
         if wrong:
-            raise UsageError(f"there is no column {wrong[0]!r}", expected=", ".join(COLUMNS))
+            raise UsageError(
+                f"invalid value {wrong[0]!r} for '--columns'", expected=f"one of: {', '.join(COLUMNS)}"
+            )
         if self.sort is not None and self.sort not in SORTS:
-            raise UsageError(f"--sort {self.sort} is not possible", expected=", ".join(SORTS))
+            raise UsageError(
+                f"invalid value {self.sort!r} for '--sort'", expected=f"one of: {', '.join(SORTS)}"
+            )
         if self.layout not in ("both", "native", "common"):
-            raise UsageError(f"--layout {self.layout} is not possible", expected="both, native, common")
+            raise UsageError(
+                f"invalid value {self.layout!r} for '--layout'", expected="one of: both, native, common"
+            )
 
 
 def table(model: Model, view: View) -> list[Line]:

@@ -37,12 +37,13 @@ def from_import_string(text: str) -> Source:
     except ModuleNotFoundError as error:
         if error.name is None or not (module_name == error.name or module_name.startswith(error.name + ".")):
             raise ModelCodeError(
-                f'importing "{module_name}" failed: {error}', hint="install what the module imports"
+                f'importing "{module_name}" failed: {error}',
+                hint="install the package that the module imports",
             ) from error
         raise UsageError(
-            f'there is no module "{error.name}"',
+            f'no module named "{error.name}"',
             where=f'"{text}", searched in "{here}" and the installed packages',
-            hint="run from the directory that holds it, or give a file's path",
+            hint="run from the directory that contains it, or pass a file's path",
         ) from None
     except Exception as error:
         raise ModelCodeError(f'importing "{module_name}" failed: {_said(error)}') from error

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.sources.source import HEAD, Source
 
-_DOWNLOAD = "download the file itself; a page that asks for a login or a license gives one like this"
+_DOWNLOAD = "download the file itself; a login or license page is often saved in its place"
 _MAX_TITLE = 60
 #: White space, and the mark that some editors begin a file with.
 _MARK = rb"\s*(?:\xef\xbb\xbf)?"
@@ -40,15 +40,15 @@ def _row(begins: bytes, what: str, hint: str, *, always: bool = True) -> Foreign
 
 
 def _packed(begins: bytes, what: str, command: str) -> Foreign:
-    return _row(begins, f"it is packed by {what}", f"unpack it first: {command}")
+    return _row(begins, f"it is packed with {what}", f"unpack it first: {command}")
 
 
 #: The first row that fits is taken.
 FOREIGN: tuple[Foreign, ...] = (
     _row(rb"version https://git-lfs", "it is a Git LFS pointer, not the file itself", "git lfs pull"),
     _row(_MARK + rb"(?:<!doctype html|<html|<head|<body)", "it is a web page, not a model", _DOWNLOAD),
-    _row(_MARK + rb"<(?:\?xml|error>)", "it is XML, as a server answers with an error", _DOWNLOAD),
-    _row(rb"\s*\{\s*\"(?:error|detail)\"", "it is a server's answer, not a model", _DOWNLOAD),
+    _row(_MARK + rb"<(?:\?xml|error>)", "it is XML, such as a server's error response", _DOWNLOAD),
+    _row(rb"\s*\{\s*\"(?:error|detail)\"", "it is a server's response, not a model", _DOWNLOAD),
     # Its ninth byte keeps it apart from a safetensors header of 559,903 bytes.
     _packed(rb"\x1f\x8b\x08.{5}[\x00\x02\x04]", "gzip", "gzip -dc FILE > MODEL, or tar xf FILE"),
     _packed(rb"BZh[1-9]1AY&SY", "bzip2", "bzip2 -dc FILE > MODEL, or tar xf FILE"),
@@ -57,18 +57,18 @@ FOREIGN: tuple[Foreign, ...] = (
     _packed(rb"7z\xbc\xaf\x27\x1c", "7-Zip", "7z x FILE"),
     _packed(rb"Rar!\x1a\x07", "RAR", "unrar x FILE"),
     _row(
-        rb"PK\x03\x04", "it is a zip archive without a model of a known format at its top",
-        "unzip it, and name a file or directory of it", always=False,
+        rb"PK\x03\x04", "it is a zip archive with no model of a known format at its top level",
+        "unzip it, and name a file or directory in it", always=False,
     ),
     _row(
-        rb".{257}ustar", "it is a tar archive without a model of a known format at its top",
-        "tar xf FILE, and name a file or directory of it", always=False,
+        rb".{257}ustar", "it is a tar archive with no model of a known format at its top level",
+        "tar xf FILE, and name a file or directory in it", always=False,
     ),
     _row(
-        rb"\s*[{\[]", "it is JSON, which describes a model and holds none",
-        "name the file of the weights beside it, or the directory that holds both", always=False,
+        rb"\s*[{\[]", "it is JSON, which may describe a model but holds no weights",
+        "name the weights file beside it, or the directory that contains both", always=False,
     ),
-    _row(rb"\x00{64}", "it begins with zeros: it was never written, or its download was cut off",
+    _row(rb"\x00{64}", "it begins with zeros: it was never written, or the download was cut off",
          "copy or download it again", always=False),
 )  # fmt: skip
 
@@ -95,8 +95,8 @@ def foreign(source: Source, *, unknown: bool = False) -> UnreadableFileError | N
     if unknown and _is_text(source.head):
         return UnreadableFileError(
             source.label,
-            f"it is a text, and begins with {_line(source.head)!r}",
-            hint="name the file of the weights, or the directory that holds it",
+            f"it is a text file that begins with {_line(source.head)!r}",
+            hint="name the weights file, or the directory that contains it",
         )
     return None
 

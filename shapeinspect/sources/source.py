@@ -63,7 +63,7 @@ class InputSpec:
         body, colon, dtype = rest.partition(":")
         if colon and not _DTYPE.fullmatch(dtype.strip()):
             raise UsageError(
-                f"--input {text}: {dtype!r} is no dtype",
+                f"invalid value {text!r} for '--input': {dtype!r} is not a dtype",
                 expected="a dtype such as float32, bfloat16, int64 or bool",
             )
         body = body.strip().removeprefix("(").removesuffix(")").strip().rstrip(",")
@@ -72,7 +72,7 @@ class InputSpec:
         for part in parts:
             if not _DIM.fullmatch(part):
                 raise UsageError(
-                    f"--input {text} is no shape",
+                    f"invalid value {text!r} for '--input'",
                     expected="lengths separated by commas, such as 1,3,224,224 or ids=2,17:int64",
                     got=repr(part),
                 )
@@ -310,7 +310,7 @@ def from_path(path: str | os.PathLike[str], label: str | None = None) -> Source:
         if not where.is_file():
             if where.exists():
                 raise UnreadableFileError(shown, "it is neither a file nor a directory")
-            raise UsageError(f'there is no file "{shown}"', hint=_nearby(where))
+            raise UsageError(f'no such file: "{shown}"', hint=_nearby(where))
         with io.FileIO(where, "r") as file:
             return Source(shown, where, file.read(HEAD), os.fstat(file.fileno()).st_size)
     except (OSError, ValueError) as error:
@@ -321,7 +321,7 @@ def from_path(path: str | os.PathLike[str], label: str | None = None) -> Source:
 def _nearby(path: Path) -> str:
     folder = path.parent
     if not folder.is_dir():
-        return f'there is no directory "{folder}" either'
+        return f'the directory "{folder}" does not exist either'
     import difflib
 
     names = [entry.name for _, entry in zip(range(2000), folder.iterdir(), strict=False)]
@@ -388,7 +388,7 @@ def with_inputs(source: Source, inputs: Any) -> Source:
     if hasattr(inputs, "shape"):
         return replace(source, example=((inputs,), {}))
     raise UsageError(
-        f"input={inputs!r} is no shape",
+        f"input={inputs!r} is not a shape",
         expected="a shape such as (1, 3, 224, 224), a text such as 'ids=2,17:int64', or example tensors",
     )
 

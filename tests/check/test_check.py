@@ -69,7 +69,7 @@ def test_weights_without_a_graph_can_be_asserted_on(check: Run, tmp_path: Path) 
 def test_a_specification_that_is_wrong_is_refused_by_name(check: Run) -> None:
     code, _, err = check(LENET, "expects = []")
     assert code == 2
-    assert "no place for 'expects'" in err
+    assert "unknown key 'expects'" in err
 
 
 def test_the_example_of_the_readme() -> None:

@@ -83,7 +83,7 @@ def test_weights_alone(held: Run, tmp_path: Path) -> None:
         "fc: linear i=5 o=8",
         "  fc: o is 7, not 8",
         "fc: -> n 7",
-        "  fc: its output is not known: no input was given or the file holds weights alone",
+        "  fc: its output shape is unknown: no input was given, or the file has only weights",
     ]
 
 
@@ -122,7 +122,7 @@ def test_a_live_model_that_refuses_its_input(held: Run, live: str) -> None:
     assert (code, err) == (1, "")
     assert 'layer "2" (linear)' in out.splitlines()[0]
     assert "expected  i = 315" in out
-    assert out.splitlines()[-1] == "the expectations were not looked at: the model refuses its input"
+    assert out.splitlines()[-1] == "the expectations were not checked: the model refuses its input"
     code, out, _ = held(live, spec, "--format", "json")
     told = json.loads(out)
     assert (code, told["fits"], told["failures"]) == (1, False, None)

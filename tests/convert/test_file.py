@@ -136,10 +136,10 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
         raise OSError(28, "No space left on device")
 
     good = Tensor("a", "float32", (3,), lambda: np.ones(3, np.float32))
-    with pytest.raises(UsageError, match="cannot be written"):
+    with pytest.raises(UsageError, match="cannot write"):
         write(out, [good, Tensor("b", "float32", (3,), fail)], {})
     wrong = Tensor("b", "float32", (3,), lambda: np.ones(4, np.float32))
-    with pytest.raises(UsageError, match="another shape"):
+    with pytest.raises(UsageError, match="differs from the one"):
         write(out, [good, wrong], {})
     assert out.read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["out.safetensors"]

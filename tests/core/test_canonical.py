@@ -45,7 +45,7 @@ def test_a_sum_is_made_of_two_and_taken_apart_as_one_and_zero() -> None:
 
 
 def test_a_missing_or_wrong_slot_is_refused() -> None:
-    with pytest.raises(LayoutError, match="no slot bias_ih"):
+    with pytest.raises(LayoutError, match="no slot is named bias_ih"):
         canonical.write(KERAS, (2, 15), {"weight": np.zeros(3)})
     with pytest.raises(LayoutError, match="does not fit"):
         canonical.write(KERAS, (2, 15), {"bias_ih.l0": np.zeros((3, 4)), "bias_hh.l0": np.zeros((3, 5))})

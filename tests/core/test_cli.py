@@ -83,25 +83,25 @@ def _bad(tmp_path: Path) -> dict[str, tuple[list[str], int, str]]:
     content = Path(LENET).read_bytes()
     (tmp_path / "cut.onnx").write_bytes(content[: len(content) // 2])
     return {
-        "missing": (["show", "no/such/model.onnx"], 2, "there is no file"),
-        "directory": (["show", str(tmp_path / "folder")], 3, "this directory is empty"),
+        "missing": (["show", "no/such/model.onnx"], 2, "no such file"),
+        "directory": (["show", str(tmp_path / "folder")], 3, "the directory is empty"),
         "empty": (["show", str(tmp_path / "empty.onnx")], 3, "empty"),
         "text": (["show", str(tmp_path / "text.onnx")], 3, "text.onnx"),
         "unknown format": (["show", str(tmp_path / "notes.txt")], 3, "it is a text"),
         "cut off": (["show", str(tmp_path / "cut.onnx")], 3, "cut.onnx"),
-        "no module": (["show", "no_such_package.nets:net"], 2, "there is no module"),
+        "no module": (["show", "no_such_package.nets:net"], 2, "no module named"),
         "no attribute": (["show", "nets:brokn"], 2, 'did you mean "broken"?'),
         "raises": (["show", "nets:broken"], 2, "no such weights"),
         "no model": (["show", "nets:number"], 2, "builtins.int"),
-        "input": (["show", LENET, "--input", "1,x-,3"], 2, "--input 1,x-,3 is no shape"),
+        "input": (["show", LENET, "--input", "1,x-,3"], 2, "invalid value '1,x-,3' for '--input'"),
         "input name": (["show", LENET, "--input", "picture=1,1,32,32"], 2, "image"),
         "input rank": (["show", LENET, "--input", "1,32,32"], 2, "image"),
         "format": (["show", LENET, "--format", "xml"], 2, "table, json"),
-        "column": (["show", LENET, "--columns", "layer,size"], 2, "no column 'size'"),
+        "column": (["show", LENET, "--columns", "layer,size"], 2, "invalid value 'size' for '--columns'"),
         "no command": (["shw"], 2, "shw"),
         "a model for a command": ([LENET, "--depth", "1"], 2, "shapeinspect show "),
         "an import for a command": (["nets:number"], 2, "shapeinspect show nets:number"),
-        "a script for a command": (["train.py"], 2, 'there is no file "train.py"'),
+        "a script for a command": (["train.py"], 2, 'no such file: "train.py"'),
         "no name": (["show", ""], 2, "the model's name is empty"),
         "option": (["show", LENET, "--depht", "1"], 2, "--depht"),
         "nothing": (["show"], 2, "MODEL"),
@@ -226,7 +226,7 @@ def test_a_terminal_without_unicode_gets_the_same_table_in_plain_signs(encoded: 
 
 
 def test_what_no_plain_sign_stands_for_is_written_as_an_escape(encoded: Encoded) -> None:
-    assert b'there is no file "n\\xf6.onnx"' in encoded("ascii", "show", "nö.onnx")
+    assert b'no such file: "n\\xf6.onnx"' in encoded("ascii", "show", "nö.onnx")
     assert b"16*5*5" in encoded("ascii", "explain", LENET, "fc1")
     assert b"X\xb7W^T" in encoded("latin-1", "explain", LENET, "fc1")  # latin-1 has the dot
     assert b"floor((n - k) / s) + 1 = floor(" in encoded(
@@ -281,4 +281,4 @@ def test_a_full_disk_is_said_in_a_line() -> None:
     with open("/dev/full", "w") as full:
         done = _process(PROGRAM, "show", LENET, out=full.fileno())
     assert done.returncode == 2
-    assert done.stderr.splitlines() == ["error: the output cannot be written: No space left on device"]
+    assert done.stderr.splitlines() == ["error: cannot write the output: No space left on device"]

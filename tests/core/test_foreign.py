@@ -39,15 +39,15 @@ def holding(data: bytes) -> Callable[[Path], None]:
 @pytest.mark.parametrize(("make", "what", "todo"), [
     (holding(LFS), "Git LFS pointer", "git lfs pull"),
     (holding(b"\n<!DOCTYPE html>\n<title>404 Not\nFound</title>"), 'model: "404 Not Found"', "download"),
-    (holding(b'<?xml version="1.0"?><Error><Code>NoAccess</Code>'), 'an error: "NoAccess"', "download"),
-    (holding(b'{"error":"Entry not found"}'), 'server\'s answer, not a model: "Entry not found"', "download"),
-    (holding(gzip.compress(b"weights", mtime=0)), "packed by gzip", "gzip -dc"),
-    (holding(bz2.compress(b"weights")), "packed by bzip2", "bzip2 -dc"),
-    (holding(lzma.compress(b"weights")), "packed by xz", "xz -dc"),
-    (tarred, "tar archive without a model", "tar xf"),
-    (holding(b'{"model_type": "bert"}'), "JSON, which describes a model", "directory"),
+    (holding(b'<?xml version="1.0"?><Error><Code>NoAccess</Code>'), 'error response: "NoAccess"', "download"),
+    (holding(b'{"error":"Entry not found"}'), 'response, not a model: "Entry not found"', "download"),
+    (holding(gzip.compress(b"weights", mtime=0)), "packed with gzip", "gzip -dc"),
+    (holding(bz2.compress(b"weights")), "packed with bzip2", "bzip2 -dc"),
+    (holding(lzma.compress(b"weights")), "packed with xz", "xz -dc"),
+    (tarred, "tar archive with no model", "tar xf"),
+    (holding(b'{"model_type": "bert"}'), "JSON, which may describe a model", "directory"),
     (holding(bytes(100)), "begins with zeros", "again"),
-    (holding(b"to do:\n- train"), "a text, and begins with 'to do:'", "weights"),
+    (holding(b"to do:\n- train"), "a text file that begins with 'to do:'", "weights"),
     (holding(b""), "empty", "again"),
 ])  # fmt: skip
 @pytest.mark.parametrize("name", ["model.dat", "model.bin"])
@@ -77,7 +77,7 @@ def test_no_ending_makes_it_a_model(tmp_path: Path, name: str, data: bytes) -> N
 
 def test_a_zip_of_something_else(tmp_path: Path) -> None:
     zipped(tmp_path / "model.zip")
-    with pytest.raises(UnreadableFileError, match="zip archive without a model") as caught:
+    with pytest.raises(UnreadableFileError, match="zip archive with no model") as caught:
         choose(from_path(tmp_path / "model.zip"))
     assert "unzip" in str(caught.value.hint)
 
@@ -107,16 +107,16 @@ def test_a_directory_of_models_names_them(tmp_path: Path) -> None:
     (tmp_path / "model_index.json").write_text("{}")
     (tmp_path / "unet" / "model.safetensors").write_bytes(bytes(8))
     (tmp_path / "runs" / "one" / "checkpoints" / "last.npz").write_bytes(b"PK\x03\x04")
-    with pytest.raises(UnreadableFileError, match="no model itself") as caught:
+    with pytest.raises(UnreadableFileError, match="itself is not a model") as caught:
         choose(from_path(tmp_path))
     assert str(tmp_path / "unet") in str(caught.value.hint)
-    with pytest.raises(UnreadableFileError, match="no model itself") as caught:
+    with pytest.raises(UnreadableFileError, match="itself is not a model") as caught:
         choose(from_path(tmp_path / "runs"))
     assert str(tmp_path / "runs" / "one" / "checkpoints" / "last.npz") in str(caught.value.hint)
 
 
 def test_a_directory_without_models(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableFileError, match="this directory is empty"):
+    with pytest.raises(UnreadableFileError, match="the directory is empty"):
         choose(from_path(tmp_path))
     (tmp_path / "notes.txt").write_text("text")
     # A cache whose files are numbers looks like a directory of checkpoints, one for each step.

@@ -39,7 +39,7 @@ def test_a_permutation_is_found_by_role_and_never_by_size() -> None:
     [
         ("o i", (3, 4, 5), {}, "has 2 axes"),
         ("(gate o) i", (10, 4), {"gate": 4}, "has length 10"),
-        ("(gate o) i", (12, 4), {}, "cannot be taken apart"),
+        ("(gate o) i", (12, 4), {}, "cannot be split"),
         ("(a b) i", (12, 4), {"a": 3, "b": 5}, "has length 12"),
     ],
 )

@@ -29,15 +29,15 @@ def test_one_kind_shows_its_frameworks_side_by_side(capsys: pytest.CaptureFixtur
     table, _, _ = _printed(capsys, "layouts", "linear").partition("\n\n")
     assert [re.split(r" {2,}", line.strip()) for line in table.splitlines()[2:]] == [
         ["linear"],
-        ["torch", "Linear"],
-        ["weight", "o i", "o i"],
-        ["bias", "o", "o"],
         ["keras", "Dense"],
         ["kernel", "i o", "o i"],
         ["bias", "o", "o"],
         ["onnx", "Gemm"],
         ["B", "i o", "o i"],
         ["C", "o", "o"],
+        ["torch", "Linear"],
+        ["weight", "o i", "o i"],
+        ["bias", "o", "o"],
     ]
 
 

@@ -107,7 +107,7 @@ def test_an_index_out_of_range(report: Report, index: int) -> None:
     for kind in (IndexError, KeyError, UnknownLayerError, LayerIndexError):
         with pytest.raises(kind) as caught:
             report[index]
-        facts = f"there is no layer {index}\n  expected  an index from -12 to 11\n  where     {LENET}"
+        facts = f"no layer has the index {index}\n  expected  an index from -12 to 11\n  where     {LENET}"
         assert str(caught.value) == facts
     assert report.get(index) is None
 

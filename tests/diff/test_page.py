@@ -24,7 +24,7 @@ def _run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[str, Any]:
 def test_the_same_model_is_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     text, code = _run(capsys, "diff", "tests/data/lenet.onnx", "tests/data/lenet.onnx", "--values")
     assert code == 0
-    assert text.splitlines()[3] == "all 7 layers are the same, and so are their numbers"
+    assert text.splitlines()[3] == "all 7 layers are the same, and so are their values"
 
 
 def test_a_page_of_differences(
@@ -43,7 +43,7 @@ def test_a_page_of_differences(
     assert lines[3] == "2 of 5 layers are the same; 2 differ, 1 is only in A"
     assert all(len(line) <= 80 for line in lines if not line.startswith(("A  ", "B  ", "load_state_dict")))
     rows = [re.split(r"  +", line) for line in lines[7:11]]
-    assert rows[0] == ["fc", "weight", "its numbers differ by up to 1"]
+    assert rows[0] == ["fc", "weight", "its values differ by up to 1"]
     assert rows[1] == ["age", "weight", "o2 i7 in A, o4 i7 in B"]
     assert rows[2] == ["", "bias", "o2 in A, o4 in B"]
     assert rows[3] == ["sex", "only in A", "linear: weight o2 i7, bias o2"]
@@ -84,7 +84,7 @@ def test_layers_with_the_same_to_say_are_folded(chain: Callable[..., Any]) -> No
     ("words", "code", "said"),
     [
         (["diff", "tests/data/lenet.onnx"], 2, "Missing argument"),
-        (["diff", "tests/data/lenet.onnx", "nothing.pt"], 2, "there is no file"),
+        (["diff", "tests/data/lenet.onnx", "nothing.pt"], 2, "no such file"),
         (["diff", "tests/data/lenet.onnx", "pyproject.toml"], 3, "cannot read"),
         (["diff", "a", "b", "--format", "xml"], 2, "table, json"),
     ],

@@ -30,10 +30,10 @@ def rows(*order: int, size: int) -> Callable[[torch.Tensor], torch.Tensor]:
 
 
 SAID: list[tuple[nn.Module, tuple[int, ...], str, Callable[[torch.Tensor], torch.Tensor], str]] = [
-    (nn.Linear(5, 5), (2, 5), "weight", lambda w: w.T, "o and i exchanged"),
-    (nn.Conv2d(3, 3, (2, 4)), (1, 3, 7, 8), "weight", lambda w: w.transpose(0, 1), "o and i exchanged"),
-    (nn.Conv2d(2, 3, 4), (1, 2, 7, 8), "weight", lambda w: w.transpose(2, 3), "kh and kw exchanged"),
-    (nn.Conv2d(2, 3, (4, 5)), (1, 2, 7, 8), "weight", lambda w: w.flip(2, 3), "the kernel turned around"),
+    (nn.Linear(5, 5), (2, 5), "weight", lambda w: w.T, "o and i swapped"),
+    (nn.Conv2d(3, 3, (2, 4)), (1, 3, 7, 8), "weight", lambda w: w.transpose(0, 1), "o and i swapped"),
+    (nn.Conv2d(2, 3, 4), (1, 2, 7, 8), "weight", lambda w: w.transpose(2, 3), "kh and kw swapped"),
+    (nn.Conv2d(2, 3, (4, 5)), (1, 2, 7, 8), "weight", lambda w: w.flip(2, 3), "the kernel flipped"),
     (
         nn.Conv2d(4, 4, 4),
         (1, 4, 7, 8),
@@ -77,7 +77,7 @@ def test_a_wrong_order_is_named(
     found = shapeinspect.diff(original, shapeinspect.inspect(port, shape), values=True)
     (weight,) = [one for layer in found.layers for one in layer.weights if one.status != "same"]
     gap = float((state[key] - kept[key]).abs().max())
-    assert weight.why == (f"its numbers differ by up to {gap:.3g}: B's are A's with {said}",)
+    assert weight.why == (f"its values differ by up to {gap:.3g}: B's are A's with {said}",)
 
 
 def test_other_numbers_are_no_other_order() -> None:
@@ -99,4 +99,4 @@ def test_axes_that_nothing_names_are_told_by_their_places(saved: Callable[..., s
     weight = torch.rand(4, 4, 2, 3)
     a, b = saved({"w": weight}, "a.pt"), saved({"w": weight.transpose(0, 1).contiguous()}, "b.pt")
     (layer,) = shapeinspect.diff(a, b, values=True).layers
-    assert layer.weights[0].why[0].endswith(": B's are A's with axis 0 and axis 1 exchanged")
+    assert layer.weights[0].why[0].endswith(": B's are A's with axis 0 and axis 1 swapped")

@@ -95,7 +95,7 @@ def test_numbers_tell_the_order_of_a_flattened_axis(tmp_path: Path, native: bool
     )
     plain = _last(bare, model)
     assert plain.status == "ambiguous"
-    assert plain.weights[0].why == ("B flattens (H W C); nothing tells the order of A's input axis",)
+    assert plain.weights[0].why == ("B flattens (H W C); the order of A's input axis is not known",)
     decided = _last(bare, model, values=True)
     assert decided.status == "same"
     assert ("(H W C) too" in decided.weights[0].why[0]) == native

@@ -91,7 +91,7 @@ def test_json_is_the_same_derivation(run: Run) -> None:
 def test_an_unknown_layer_names_close_ones(run: Run) -> None:
     code, _, err = run("explain", LENET, "conv9")
     assert code == 2
-    assert 'there is no layer "conv9"' in err
+    assert 'no layer is named "conv9"' in err
     assert '"conv2"' in err
     with pytest.raises(UnknownLayerError):
         shapeinspect.explain(LENET, "nope")

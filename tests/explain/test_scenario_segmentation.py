@@ -55,7 +55,7 @@ def test_a_softmax_over_a_spatial_axis_is_a_finding(run: Run, at_models: Path) -
 def test_an_implicit_axis_is_a_finding(run: Run, at_models: Path) -> None:
     code, out, _ = run("explain", "networks:ImplicitSoftmax", "1", *INPUT)
     assert code == 1
-    assert "the softmax names no axis (torch takes axis 1 of 4 axes)" in out.replace("\n          ", " ")
+    assert "the softmax names no axis (axis 1 of 4 is taken)" in out.replace("\n          ", " ")
     # What torch really takes: the shares of axis 1 sum to 1 for 4 axes, those of axis 0 for 3.
     for shape, axis in (((2, 3, 4, 5), 1), ((3, 4, 5), 0), ((3, 4), 1)):
         chosen = torch.nn.functional._get_softmax_dim("softmax", len(shape), 0)

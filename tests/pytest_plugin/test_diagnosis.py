@@ -111,7 +111,7 @@ def test_without_an_input_it_says_what_is_missing(pytester: pytest.Pytester) -> 
     assert failures(result) == [
         "AssertionError: output of conv, which is not called, is a tensor of unknown rank, not 'n 8 h w'",
         "  its rank is not known",
-        "  at        no call is known, give the shape of the model's input",
+        "  at        no call is known, pass the shape of the model's input",
     ]
 
 

@@ -35,7 +35,7 @@ def test_a_report_is_a_mapping_of_layers_that_can_be_asserted_on(shapes: Shapes)
     assert all(isinstance(layer, CheckedLayer) for layer in (*r.values(), *dict(r.items()).values()))
     assert {"params", "expect", "keys", "output"} <= set(dir(r))
     assert {"kernel_size", "output", "in_channels"} <= set(dir(r["conv1"]))
-    with pytest.raises(IndexError, match="there is no layer 12"):
+    with pytest.raises(IndexError, match="no layer has the index 12"):
         r[12]
 
 
@@ -62,7 +62,7 @@ AssertionError: output of conv2 is (N, 16, 10, 10), not 'n 16 h w'
   shape     N C16 H10 W10
   names     n=N, h=14, w=14, from input of conv2
   H         32 image, 28 conv1, 14 pool1, 10 conv2
-  parts at  conv2 (conv 6→16 k5)
+  set by    conv2 (conv 6→16 k5)
             N C6 H14 W14 → N C16 H10 W10"""
 
 
@@ -118,7 +118,7 @@ SAID: list[tuple[str, list[str]]] = [
             "  axis 2 (H) is 28, not 14",
             "  axis 3 (W) is 28, not 14",
             "  H         32 image, 28 conv1",
-            "  parts at  conv1 (conv 1→6 k5)",
+            "  set by    conv1 (conv 1→6 k5)",
             "            N C1 H32 W32 → N C6 H28 W28",
         ],
     ),
@@ -170,7 +170,7 @@ SAID: list[tuple[str, list[str]]] = [
     (
         'r["conv9"].out_channels == 3',
         [
-            'shapeinspect.errors.UnknownLayerError: there is no layer "conv9"',
+            'shapeinspect.errors.UnknownLayerError: no layer is named "conv9"',
             f"  where     {LENET}",
             '  try       did you mean "conv2" or "conv1"?',
         ],
@@ -185,7 +185,7 @@ SAID: list[tuple[str, list[str]]] = [
     (
         'r.output.matches("n (c")',
         [
-            "shapeinspect.errors.UsageError: 'n (c' is no pattern of shapes",
+            "shapeinspect.errors.UsageError: invalid shape pattern 'n (c'",
             "  got       '(c': unclosed parenthesis at character 1",
         ],
     ),
@@ -198,7 +198,7 @@ SAID: list[tuple[str, list[str]]] = [
             "  shape     N C10",
             "  names     n=N, from output of " + LENET,
             "  C         120 fc1, 84 fc2, 10 fc3",
-            "  parts at  fc3 (linear 84→10)",
+            "  set by    fc3 (linear 84→10)",
             "            N C84 → N C10",
         ],
     ),
@@ -316,7 +316,7 @@ def test_a_block_tells_all_that_fails_at_once(pytester: pytest.Pytester) -> None
         "  shape     N C6 H28 W28",
         "  names     n=N, from output of conv1",
         "  C         1 image, 6 conv1",
-        "  parts at  conv1 (conv 1→6 k5)",
+        "  set by    conv1 (conv 1→6 k5)",
         "            N C1 H32 W32 → N C6 H28 W28",
         f"line 6: 1 of 2 expectations of {LENET} does not hold",
         "fc1: o=121",
@@ -326,7 +326,7 @@ def test_a_block_tells_all_that_fails_at_once(pytester: pytest.Pytester) -> None
         "  shape     N C10",
         "  names     n=N, from output of conv2",
         "  C         120 fc1, 84 fc2, 10 fc3",
-        "  parts at  fc3 (linear 84→10)",
+        "  set by    fc3 (linear 84→10)",
         "            N C84 → N C10",
     ]
     assert "contextlib" not in result.stdout.str()
@@ -363,7 +363,7 @@ def test_what_ends_a_block_does_not_hide_what_failed_before(pytester: pytest.Pyt
         "(the block ended here; what stands below was not looked at)",
         "ValueError: something else",
     ]
-    result.stdout.fnmatch_lines(["*- assertions that failed before -*", f"line 11: {expectation}"])
+    result.stdout.fnmatch_lines(["*- earlier failed assertions -*", f"line 11: {expectation}"])
 
 
 def test_names_bind_in_their_block_alone(pytester: pytest.Pytester) -> None:
@@ -399,7 +399,7 @@ def test_expectations_are_told_together(pytester: pytest.Pytester) -> None:
         "params < 1k",
         "  params is 61,706",
         "no layer: fc*",
-        "  there are fc1, fc2, fc3",
+        "  the model has fc1, fc2, fc3",
         "fc4: o=3",
-        "  no layer is called fc4; close ones are fc3, fc2, fc1",
+        "  no layer matches fc4; did you mean fc3, fc2, fc1?",
     ]

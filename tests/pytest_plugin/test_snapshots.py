@@ -51,10 +51,10 @@ def test_a_difference_names_layer_and_axis_and_is_rewritten_on_request(pytester:
         "  norm  batch_norm  N C8 H13 W17  bias C8, mean C8, variance C8, weight C8",
         "- head  linear  8→11  N C11  bias o11, weight o11 i8",
         "+ head  linear  8→12  N C12  bias o12, weight o12 i8",
-        "      settings  8→11 became 8→12",
-        "      output    C11 became C12",
-        "      weights   bias o11 became o12",
-        "      weights   weight o11 became o12",
+        "      settings  8→11 changed to 8→12",
+        "      output    C11 changed to C12",
+        "      weights   bias o11 changed to o12",
+        "      weights   weight o11 changed to o12",
     ]
     pytester.runpytest_inprocess("-q", "--shapes-update").assert_outcomes(passed=1)
     assert "8→12" in kept.read_text()
@@ -78,7 +78,7 @@ def test_a_port_is_held_against_the_originals_snapshot(pytester: pytest.Pytester
     kept.write_text(SNAPSHOT)
     result = pytester.runpytest_inprocess("-q")
     result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["E*output    C11 became C12"])
+    result.stdout.fnmatch_lines(["E*output    C11 changed to C12"])
     # The first test says what holds; the other does not overwrite it.
     pytester.runpytest_inprocess("-q", "--shapes-update").assert_outcomes(passed=1, failed=1)
     assert "8→11" in kept.read_text()
@@ -117,7 +117,7 @@ def test_unused_snapshots_are_listed(pytester: pytest.Pytester) -> None:
     orphan = pytester.path / "__shapes__" / "test_none" / "net.txt"
     orphan.parent.mkdir()
     orphan.write_text(SNAPSHOT)
-    head = "*snapshots of shapes that no test looks at*"
+    head = "*shape snapshots that no test uses*"
     result = pytester.runpytest_inprocess("-q")
     result.stdout.fnmatch_lines([head, "__shapes__/test_net/gone.txt", "__shapes__/test_none/net.txt"])
     assert "test_net/net.txt" not in result.stdout.str()

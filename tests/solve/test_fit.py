@@ -280,7 +280,7 @@ def test_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_cannot_be_asked(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(UsageError, match="no axis of the inputs is known to be space or time"):
         shapeinspect.fit(nn.Linear(3, 4), (2, 3))
-    with pytest.raises(UsageError, match="holds no graph"):
+    with pytest.raises(UsageError, match="has no graph"):
         shapeinspect.fit(nn.Conv2d(1, 2, 3))
     code, _, err = run(capsys, "fit", "nothing.onnx")
     assert code == 2
@@ -290,4 +290,4 @@ def test_what_cannot_be_asked(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_report_is_one_trace_and_says_so() -> None:
     fit = shapeinspect.fit(shapeinspect.inspect(Resized(), (1, 1, 16, 24)))
     assert fit.answers == ("H 16", "W 24")
-    assert "solved on one trace" in fit.solution.notes[0]
+    assert "solved from one trace" in fit.solution.notes[0]

@@ -10,7 +10,7 @@ import pytest
 from shapeinspect import diff
 from shapeinspect_tensorflow.vocabulary.layouts import TABLE
 
-SAME = "and so are their numbers"
+SAME = "and so are their values"
 
 
 @pytest.fixture(scope="module")

@@ -43,7 +43,7 @@ def from_url(url: str) -> Source:
     """
     found = _URL.match(url)
     if found is None:
-        raise UsageError(f"{without_secrets(url)!r} is no URL")
+        raise UsageError(f"{without_secrets(url)!r} is not a URL")
     protocol = found[1].lower()
     if protocol in _LOCAL:
         return from_path(url[found.end() :])

@@ -59,7 +59,7 @@ class Proxy:
         if not host or parts.scheme != "http":
             raise UsageError(
                 f"the proxy for {url.scheme} addresses cannot be used",
-                expected="an http:// address of a proxy",
+                expected="the http:// address of a proxy",
                 where=f"{url.scheme.upper()}_PROXY in the environment, or the system's settings",
             )
         if parts.username is None:

@@ -61,7 +61,7 @@ def from_filesystem(url: str) -> Source:
         raise MissingDependencyError("fsspec", f"{protocol} URLs", extra="remote") from None
     if protocol not in fsspec.available_protocols():
         raise UsageError(
-            f'"{without_secrets(url)}": there is no protocol {protocol!r}',
+            f'"{without_secrets(url)}": unknown protocol {protocol!r}',
             expected="https, s3, gs, hf, memory …",
         )
     try:
@@ -131,7 +131,7 @@ class _Remote:
         except FileNotFoundError:
             hint = "a private or gated repository looks absent without a token: " + HUB
             raise UsageError(
-                f'there is no file "{self.label}"', hint=hint if self.protocol == "hf" else None
+                f'no such file: "{self.label}"', hint=hint if self.protocol == "hf" else None
             ) from None
         except ShapeInspectError:
             raise

@@ -67,10 +67,11 @@ def _split(url: str) -> SplitResult:
     except ValueError:
         known = False
     if not known:
-        raise UsageError(f"{without_secrets(url)!r} is no address")
+        raise UsageError(f"{without_secrets(url)!r} is not a URL")
     if parts.username is not None or parts.password is not None:
         raise UsageError(
-            "an address with a user name or password in it is not taken", hint="give one without, or a copy"
+            "an address with a user name or password in it is not accepted",
+            hint="use a URL without them, or a local copy",
         )
     path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
     query = quote(parts.query, safe="/%:@!$&'()*+,;=~-._?")
@@ -178,7 +179,7 @@ class WebFile:
             ) from None
         except (OSError, http.client.HTTPException, ValueError) as error:
             reason = without_secrets(str(error)) or type(error).__name__
-            raise UnreadableFileError(self.label, f"the server cannot be asked: {reason}") from None
+            raise UnreadableFileError(self.label, f"the request failed: {reason}") from None
         finally:
             if not fine:
                 self.connection.close()
@@ -218,30 +219,30 @@ class WebFile:
         try:
             found = _split(urljoin(urlunsplit(at), target))
         except (UsageError, ValueError):
-            raise UnreadableFileError(self.label, "the server redirects to no address") from None
+            raise UnreadableFileError(self.label, "the server redirects without an address") from None
         if _host(found) == _host(self.url):
             return found
         there = f"{found.scheme}://{found.netloc}"
         if self.private is None:
             raise UnreadableFileError(
                 self.label,
-                f"the server redirects to {there}; no other host is followed",
+                f"the server redirects to {there}; redirects to other hosts are not followed",
                 hint=redirect_hint(self.url),
             )
         if found.scheme not in ("http", "https") or (self.url.scheme == "https" != found.scheme):
-            raise UnreadableFileError(self.label, f"the server redirects to {there}, which is not protected")
+            raise UnreadableFileError(self.label, f"the server redirects to {there}, which is not encrypted")
         return found
 
     def _body(self, response: http.client.HTTPResponse, start: int, end: int) -> bytes:
         if response.status in (404, 410):
-            raise UsageError(f'there is no file "{self.label}"', got=f"{response.status} {response.reason}")
+            raise UsageError(f'no such file: "{self.label}"', got=f"{response.status} {response.reason}")
         if response.status in _NOT_ALLOWED:
             raise UnreadableFileError(
                 self.label,
-                f"the server does not allow it: {response.status} {response.reason}{self._why(response)}",
+                f"the server denies access: {response.status} {response.reason}{self._why(response)}",
                 hint=HUB
                 if self.private is not None
-                else "copy the file to this machine with what may read it",
+                else "copy the file to this machine with a tool that is allowed to read it",
             )
         told = response.getheader("Content-Range") or ""
         if response.status == 416 and start == 0 and _EMPTY.fullmatch(told):
@@ -250,11 +251,11 @@ class WebFile:
         if response.status == 200 and self.private is not None:
             return self._all(response)[start:end]
         if response.status == 200:
-            raise self._refused("it answers a request for a range with the whole file (200)", start)
+            raise self._refused("the server answers a range request with the whole file (200)", start)
         if response.status != 206:
             raise self._refused(f"it answers {response.status} {response.reason}", start)
         if response.getheader("Content-Encoding", "identity").lower() != "identity":
-            raise self._refused("it compresses what it sends", start)
+            raise self._refused("the response is compressed", start)
         end = self._checked(told, start, end)
         length = response.getheader("Content-Length")
         if length is not None and length != str(end - start):
@@ -265,7 +266,7 @@ class WebFile:
     def _check_tag(self, response: http.client.HTTPResponse) -> None:
         tag = response.getheader("ETag") or response.getheader("Last-Modified") or ""
         if self.tag is not None and tag != self.tag:
-            raise UnreadableFileError(self.label, "it has changed while it was read")
+            raise UnreadableFileError(self.label, "it changed while it was read")
         self.tag = tag
 
     def _why(self, response: http.client.HTTPResponse) -> str:
@@ -282,7 +283,7 @@ class WebFile:
             or length > _WHOLE
             or response.getheader("Content-Encoding", "identity") != "identity"
         ):
-            raise self._refused("it answers a request for a range with the whole file (200)", 0)
+            raise self._refused("the server answers a range request with the whole file (200)", 0)
         self.budget.spend(self.label, length)
         self._check_tag(response)
         self.size, self.whole = length, self._take(response, length, 0)
@@ -310,13 +311,13 @@ class WebFile:
             parts.append(part)
             missing -= len(part)
         if response.read(1):  # of an answer in chunks, which announces no length
-            raise self._refused("it sends more than was asked for", start)
+            raise self._refused("the server sends more than was requested", start)
         return b"".join(parts)
 
     def _refused(self, reason: str, start: int) -> UnreadableFileError:
         return UnreadableFileError(
             self.label,
-            f"the server cannot be read from in ranges: {reason}",
+            f"the server does not support range requests: {reason}",
             offset=start,
             hint="copy the file to this machine first",
         )
