@@ -9,7 +9,7 @@ from typing import TypeAlias
 from shapeinspect.compare.slots import Slot, Unit
 from shapeinspect.dims import Shape
 
-#: Everything that decides whether a layer fits another.
+#: Everything that decides whether two layers are compatible.
 Signature: TypeAlias = "tuple[frozenset[str], tuple[tuple[str, Shape, bool], ...]]"
 
 
@@ -44,23 +44,23 @@ def fits(a: Unit, b: Unit) -> bool:
     shared = [(slot, b.slots[slot.name]) for slot in a.main if slot.name in b.slots]
     if not shared:
         return len(a.main) == 1 and len(b.main) == 1 and equal_lengths(a.main[0], b.main[0])
-    return len(a.main) == len(b.main) and all(equal_lengths(one, other) for one, other in shared)
+    return len(a.main) == len(b.main) and all(equal_lengths(slot_a, slot_b) for slot_a, slot_b in shared)
 
 
 def equal_lengths(a: Slot, b: Slot) -> bool:
     """Tell whether two slots have the same lengths.
 
-    Where both layouts are proven the axes are compared in the common order, else as a bag: any
-    order may be the right one. Axes of length 1 count for nothing.
+    Where both layouts are proven the axes are compared in the common order, else in any
+    order. Axes of length 1 are ignored.
 
     Args:
         a: a slot.
         b: the other side's.
     """
-    one, other = _long(a.shape), _long(b.shape)
+    left, right = _long(a.shape), _long(b.shape)
     if a.piece is not None and b.piece is not None:
-        return one == other
-    return sorted(map(str, one)) == sorted(map(str, other))
+        return left == right
+    return sorted(map(str, left)) == sorted(map(str, right))
 
 
 def _long(shape: Shape) -> Shape:
@@ -85,19 +85,19 @@ def classes(a: Sequence[Unit], b: Sequence[Unit]) -> tuple[list[int], list[int]]
     for index, unit in enumerate(examples):
         by_size[tuple(sorted(slot.size for slot in unit.main))].append(index)
     for members in by_size.values():
-        for place, left in enumerate(members):
-            for right in members[place + 1 :]:
+        for index, left in enumerate(members):
+            for right in members[index + 1 :]:
                 if fits(examples[left], examples[right]):
                     joined[_root(joined, right)] = _root(joined, left)
     return _roots(sides[0], joined), _roots(sides[1], joined)
 
 
 def _class(unit: Unit, known: dict[Signature, int], examples: list[Unit]) -> int:
-    found = signature(unit)
-    if found not in known:
-        known[found] = len(examples)
+    key = signature(unit)
+    if key not in known:
+        known[key] = len(examples)
         examples.append(unit)
-    return known[found]
+    return known[key]
 
 
 def _root(joined: list[int], index: int) -> int:

@@ -1,4 +1,4 @@
-"""Layers as other frameworks have them: gates of one weight, a separable convolution as two layers."""
+"""Brings layers to one granularity: stacks separate gates, splits separable convolutions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from shapeinspect.ir import Frozen, Layer, Layout, Weight
 from shapeinspect.layout import canonical
 
-#: The two convolutions that a separable one is, and the slots that each takes, by its own.
+#: The two convolutions of a separable one, and the slots that each takes over, with their new names.
 _HALVES = (
     ("depthwise", {"depthwise.weight": "weight"}),
     ("pointwise", {"pointwise.weight": "weight", "bias": "bias"}),
@@ -17,53 +17,55 @@ _HALVES = (
 
 
 def stacked(layer: Layer) -> tuple[Layer, dict[str, tuple[str, ...]]]:
-    """Put the entries of a slot that are stored one by one into one weight: Keras 1 has one a gate.
+    """Stack the entries of a slot that are stored as separate weights: Keras 1 stores one weight a gate.
 
     Args:
         layer: a layer.
 
     Returns:
-        the layer, and the names of the stored weights that each one is made of, by its own.
+        the layer, and for each stacked weight, by name, the names of the stored weights in it.
 
     Example:
         >>> weights = tuple(
-        ...     Weight(f"b_{gate}", f"b_{gate}", (3,), layout=Layout("o", "o", slot=f"bias.l0[{at}]"))
-        ...     for at, gate in enumerate("ifgo"))
-        >>> made, names = stacked(Layer("a", "lstm", "LSTM", weights=weights))
-        >>> [(weight.shape, weight.layout.slot) for weight in made.weights], list(names.values())
+        ...     Weight(f"b_{gate}", f"b_{gate}", (3,), layout=Layout("o", "o", slot=f"bias.l0[{index}]"))
+        ...     for index, gate in enumerate("ifgo"))
+        >>> layer, names = stacked(Layer("a", "lstm", "LSTM", weights=weights))
+        >>> [(weight.shape, weight.layout.slot) for weight in layer.weights], list(names.values())
         ([((4, 3), 'bias.l0')], [('b_i', 'b_f', 'b_g', 'b_o')])
     """
     entries = canonical.entries(layer.weights)
     if not entries:
         return layer, {}
     readers = canonical.read(layer.weights)
-    made: list[Weight] = []
+    stacks: list[Weight] = []
     names: dict[str, tuple[str, ...]] = {}
-    gone: set[str] = set()
-    for slot, found in entries.items():
-        weights = [weight for weight, _ in found]
-        piece = found[0][1]
+    replaced: set[str] = set()
+    for slot, parts in entries.items():
+        weights = [weight for weight, _ in parts]
+        piece = parts[0][1]
         name = " ".join(weight.name for weight in weights)
         pattern = f"gate {piece.pattern}"
-        shape = (len(found), *piece.shape)
-        one = replace(
+        shape = (len(parts), *piece.shape)
+        stack = replace(
             weights[0], name=name, role=slot, shape=shape, nbytes=None, storage=None, common_shape=shape,
             layout=Layout(pattern, pattern, slot=slot), values=readers.get(slot),
         )  # fmt: skip
-        made.append(one)
+        stacks.append(stack)
         names[name] = tuple(weight.name for weight in weights)
-        gone.update(names[name])
-    return replace(layer, weights=(*made, *(one for one in layer.weights if one.name not in gone))), names
+        replaced.update(names[name])
+    return replace(
+        layer, weights=(*stacks, *(weight for weight in layer.weights if weight.name not in replaced))
+    ), names
 
 
 def halves(layer: Layer) -> tuple[Layer, ...]:
-    """Take a separable convolution apart into the two convolutions that it is one after the other.
+    """Split a separable convolution into its depthwise and its pointwise convolution.
 
     Args:
         layer: a layer.
 
     Returns:
-        the depthwise and the pointwise one; the layer itself where it is of another kind.
+        both; or the layer itself where it is of another kind.
 
     Example:
         >>> [half.path for half in halves(Layer("a", "separable_conv", "SeparableConv2D"))]
@@ -74,13 +76,13 @@ def halves(layer: Layer) -> tuple[Layer, ...]:
     if layer.kind != "separable_conv":
         return (layer,)
     settings = dict(layer.attributes)
-    into, between = settings.get("in_channels"), _channels(layer.weights)
+    in_channels, between = settings.get("in_channels"), _channels(layer.weights)
     space = len(settings.get("kernel_size") or ())
     shared = {name: settings[name] for name in ("data_format",) if name in settings}
     first: dict[str, Any] = {
         **{name: value for name, value in settings.items() if name not in ("depth_multiplier", "activation")},
         "out_channels": between,
-        "groups": into,
+        "groups": in_channels,
     }
     second: dict[str, Any] = {
         **shared,
@@ -90,10 +92,10 @@ def halves(layer: Layer) -> tuple[Layer, ...]:
         "padding": ((0, 0),) * space,
         "groups": 1,
     }
-    made: list[Layer] = []
+    layers: list[Layer] = []
     for (name, slots), attributes in zip(_HALVES, (first, second), strict=True):
         known = {name: value for name, value in attributes.items() if value is not None}
-        made.append(
+        layers.append(
             replace(
                 layer,
                 path=f"{layer.path}.{name}",
@@ -103,13 +105,13 @@ def halves(layer: Layer) -> tuple[Layer, ...]:
                 weights=tuple(_taken(layer.weights, slots)),
             )
         )
-    return tuple(made)
+    return tuple(layers)
 
 
 def _channels(weights: Iterable[Weight]) -> int | None:
-    """Return how many channels go from the depthwise to the pointwise one."""
-    found = canonical.slots(weights).get("pointwise.weight")
-    length = found[1].shape[1] if found is not None else None
+    """Return the number of channels between the depthwise and the pointwise convolution."""
+    slot = canonical.slots(weights).get("pointwise.weight")
+    length = slot[1].shape[1] if slot is not None else None
     return length if isinstance(length, int) else None
 
 

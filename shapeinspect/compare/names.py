@@ -1,4 +1,4 @@
-"""What names tell: their parts without decoration, a prefix of one side, how alike two of them are."""
+"""Compares the names of layers: their parts without decoration, a common prefix, their likeness."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _WORDS = {
 
 
 def aliases(layer: Layer) -> tuple[Name, ...]:
-    """Return the names of a layer: its path's, or else those that its weights' names begin with.
+    """Return the names of a layer: its path, or else the prefixes of its weights' names.
 
-    What only repeats the type (``MatMul_3``, ``dense_1``) is no name and is left out.
+    A part that only repeats the type (``MatMul_3``, ``dense_1``) does not count as a name.
 
     Args:
         layer: the layer.
@@ -43,19 +43,19 @@ def aliases(layer: Layer) -> tuple[Name, ...]:
     own = parts[:-1] if parts and is_automatic(parts[-1], layer.type) else parts
     if own:
         return (own,)
-    found: list[Name] = []
+    stems: list[Name] = []
     for weight in layer.weights:
         if "::" in weight.name:
             continue
         named = tuple(part for part in _SPLIT.split(weight.name) if part)
         stem = named[: len(named) - len([part for part in _SPLIT.split(weight.role) if part])] or named[:-1]
         if len(named) > 1 and stem and not is_automatic(stem[-1], layer.type):
-            found.append(stem)
-    return tuple(dict.fromkeys(found))
+            stems.append(stem)
+    return tuple(dict.fromkeys(stems))
 
 
 def is_automatic(part: str, kind: str) -> bool:
-    """Tell whether a part of a name was made from the layer's type alone.
+    """Tell whether a part of a name was derived from the layer's type alone.
 
     Args:
         part: the part.
@@ -70,7 +70,7 @@ def is_automatic(part: str, kind: str) -> bool:
 
 
 def template(name: Name) -> tuple[str, tuple[int, ...]]:
-    """Take the numbers out of a name.
+    """Replace the numbers in a name by ``#``, and return them.
 
     Args:
         name: its parts.
@@ -84,7 +84,7 @@ def template(name: Name) -> tuple[str, tuple[int, ...]]:
 
 
 def tokens(name: Name) -> Counter[str]:
-    """Return the words and numbers of a name, spelled alike.
+    """Return the words and numbers of a name in one spelling.
 
     Args:
         name: its parts.
@@ -98,7 +98,7 @@ def tokens(name: Name) -> Counter[str]:
 
 
 def likeness(a: Iterable[Counter[str]], b: Iterable[Counter[str]]) -> float:
-    """Say how alike two layers' names are: shared words over all words, 0 to 1.
+    """Return how alike two layers' names are: shared words over all words, 0 to 1.
 
     Args:
         a: the words of each name of the first.
@@ -113,14 +113,14 @@ def likeness(a: Iterable[Counter[str]], b: Iterable[Counter[str]]) -> float:
 
 
 def common_prefix(a: Sequence[Name], b: Sequence[Name]) -> Name:
-    """Find what most names of the first side begin with and those of the second do not.
+    """Find the prefix that most names of the first side have and those of the second do not.
 
     Args:
         a: the names of one side.
         b: the names of the other.
 
     Returns:
-        the parts to take away from ``a``; empty if nothing is gained.
+        the prefix to strip from ``a``; empty if stripping gains no equal names.
 
     Example:
         >>> common_prefix([("module", "fc1"), ("module", "fc2")], [("fc1",), ("fc2",)])
@@ -135,18 +135,18 @@ def common_prefix(a: Sequence[Name], b: Sequence[Name]) -> Name:
     for lead, count in leads.items():
         if count * 2 <= len(a) or count < gain:
             continue
-        found = sum(strip(name, lead) in known for name in a)
-        if found > gain:
-            best, gain = lead, found
+        equal = sum(strip(name, lead) in known for name in a)
+        if equal > gain:
+            best, gain = lead, equal
     return best
 
 
 def strip(name: Name, prefix: Name) -> Name:
-    """Take a prefix away, if the name has it.
+    """Strip a prefix, if the name has it.
 
     Args:
         name: its parts.
-        prefix: the parts to take away.
+        prefix: the parts to strip.
 
     Example:
         >>> strip(("module", "fc"), ("module",)), strip(("fc",), ("module",))

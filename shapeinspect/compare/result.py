@@ -1,4 +1,4 @@
-"""What a comparison finds, as frozen values: pairs of layers and of weights, settings, refusals."""
+"""The result of a comparison as frozen values: pairs of layers, weights and settings."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from shapeinspect.plugin_api.loader import Refusal
 
 Status: TypeAlias = Literal["same", "differs", "only_a", "only_b", "ambiguous"]
 
-#: Why two layers are taken for the same one, the strongest evidence first.
+#: Why two layers are matched, the strongest evidence first.
 Evidence: TypeAlias = Literal["name", "shape", "structure", "similar name", "numbering", "values", "one left"]
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """How far the numbers of two weights are from each other, both in the common convention.
+    """How far the values of two weights are apart, both in the common convention.
 
     Args:
         max_abs: the largest absolute difference.
-        max_rel: the largest difference relative to the larger of the two numbers.
-        close: whether every pair of numbers is within the tolerance.
+        max_rel: the largest difference relative to the larger of the two values.
+        close: whether every pair of values is within the tolerance.
     """
 
     max_abs: float
@@ -53,13 +53,13 @@ class WeightPair:
     """One slot of two layers.
 
     Args:
-        slot: what it is to its layer, see :class:`shapeinspect.ir.Layout`.
-        status: what became of it.
+        slot: its meaning to its layer, see :class:`shapeinspect.ir.Layout`.
+        status: the result.
         a: how the first model stores it; None if it does not.
         b: how the second one does.
         steps: the transform from ``a``'s stored axes to ``b``'s; empty where nothing proves one.
-        why: a sentence for each thing to know.
-        figures: how far the numbers are apart, where they were compared.
+        why: the explanations, one clause each.
+        figures: how far the values are apart, where they were compared.
     """
 
     slot: str
@@ -79,7 +79,7 @@ class SettingPair:
         name: the attribute.
         a: the first model's value, as text.
         b: the second model's.
-        why: what it means, where the two values do not say it.
+        why: what the difference means, where the two values do not show it.
     """
 
     name: str
@@ -90,18 +90,18 @@ class SettingPair:
 
 @dataclass(frozen=True, slots=True)
 class LayerPair:
-    """Two layers taken for the same one, or one without a partner.
+    """Two matched layers, or one without a partner.
 
     Args:
         a: the first model's path; None if it has no such layer.
         b: the second model's path.
         kind: the kind that both have; the first one's where they differ.
-        status: what became of it.
-        evidence: why the two belong together; None for a layer without a partner.
+        status: the result.
+        evidence: why the two were matched; None for a layer without a partner.
         weights: its slots.
         settings: the settings that differ.
         why: further sentences.
-        others: for an ambiguous layer: the paths on the other side that fit equally well.
+        others: for an ambiguous layer: the paths on the other side that match equally well.
     """
 
     a: str | None
@@ -125,7 +125,7 @@ class Comparison:
         layers: in the order of the first model; those that only the second has at the end.
         refusal: what loading one into the other refuses; None where their framework does not load by key.
         notes: what could not be compared, and why.
-        valued: whether the numbers were compared.
+        valued: whether the values were compared.
     """
 
     a: Model

@@ -7,18 +7,18 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from shapeinspect.compare.attention import gather
+from shapeinspect.compare.attention import group_projections
 from shapeinspect.compare.granularity import halves, stacked
 from shapeinspect.compare.names import Name, aliases
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Call, Layer, Layout, Model, Weight
 from shapeinspect.layout.canonical import Piece, pieces
 
-#: How many of the latest layers a value is said to come from: enough for every branch that meets, and
-#: few enough where a residual stream collects all of them.
+#: How many of the latest layers are kept as the sources of a value: enough for every branch of a join, and
+#: few where a residual stream accumulates all of them.
 _LATEST = 8
 
-#: Attention's parts where they are layers of their own.
+#: The parts of an attention that a bare file lists as layers.
 _OUT = ("out_proj",)
 
 #: Roles whose slot no layout names, because the kind of the layer is not proven.
@@ -38,7 +38,7 @@ class Slot:
         name: the slot.
         weight: the stored weight that holds it.
         piece: where it stands in that weight; None where no layout is proven.
-        stored: the names of the weights in the source that make up this one, where they are several.
+        stored: the names of the source's weights that form this one, where they are several.
     """
 
     name: str
@@ -70,11 +70,11 @@ class Unit:
     """A layer to be compared.
 
     Args:
-        index: its place among the model's units.
+        index: its index among the model's units.
         layer: the layer.
         slots: its weights, by slot.
-        names: what it is called.
-        paths: the layers that it stands for, where it is not one layer alone.
+        names: its names, see ``aliases``.
+        paths: the paths of the layers that it groups, where it groups several.
         within: the layer that it is a part of, where it is one.
         sources: the units (and inputs, as ``"<name"``) whose values reach it through weightless ops.
         sinks: the units (and outputs, as ``">name"``) that its values reach.
@@ -97,13 +97,13 @@ class Unit:
 
     @property
     def main(self) -> tuple[Slot, ...]:
-        """The slots that tell it from others: its kernels; whatever it has if it has none."""
+        """The slots that identify it: its kernels, or its first slot if it has none."""
         kernels = [slot for slot in self.slots.values() if "bias" not in slot.name and "+" not in slot.name]
         first = [slot for slot in kernels if "weight" in slot.name] or kernels[:1]
         return tuple(first or list(self.slots.values())[:1])
 
 
-#: Kinds that are the same layer seen from another side.
+#: Kinds that are variants of the same layer.
 _FAMILIES = {
     "rnn_cell": "rnn", "lstm_cell": "lstm", "gru_cell": "gru", "embedding_bag": "embedding",
     "gemm": "linear", "einsum": "linear",
@@ -129,12 +129,12 @@ def units_of(model: Model, *, joined: bool = False, halved: bool = False) -> lis
 
     Args:
         model: a model that went through ``layout.normalize`` and ``infer``.
-        joined: whether projections that are layers of their own make one attention.
-        halved: whether a separable convolution makes two layers.
+        joined: whether to join separate projections into one attention.
+        halved: whether to split a separable convolution into two layers.
     """
     layers = _with_parts(_with_biases(model))
-    layers, made_of = gather(layers) if joined else (layers, {})
-    found: list[Unit] = []
+    layers, members_of = group_projections(layers) if joined else (layers, {})
+    units: list[Unit] = []
     for layer in layers:
         if all(is_counter(weight) for weight in layer.weights):
             continue
@@ -142,28 +142,28 @@ def units_of(model: Model, *, joined: bool = False, halved: bool = False) -> lis
             whole, stored = stacked(part)
             within = layer.path if part is not layer else ""
             slots = _slots(whole, stored)
-            paths = made_of.get(layer.path, ())
-            found.append(Unit(len(found), whole, slots, aliases(whole), paths, within))
-    _connect(model, found)
-    return found
+            paths = members_of.get(layer.path, ())
+            units.append(Unit(len(units), whole, slots, aliases(whole), paths, within))
+    _connect(model, units)
+    return units
 
 
 def _slots(layer: Layer, stored: Mapping[str, tuple[str, ...]]) -> dict[str, Slot]:
-    found: dict[str, Slot] = {}
+    by_name: dict[str, Slot] = {}
     for weight in layer.weights:
         if is_counter(weight) or (weight.layout is not None and not weight.layout.slot):
             continue
         cut = pieces(weight)
         for piece in cut:
-            found.setdefault(piece.slot, Slot(piece.slot, weight, piece, stored.get(weight.name, ())))
+            by_name.setdefault(piece.slot, Slot(piece.slot, weight, piece, stored.get(weight.name, ())))
         if not cut:
             name = _ROLES.get(weight.role, weight.role)
-            found.setdefault(name if name not in found else weight.role, Slot(name, weight, None))
-    return found
+            by_name.setdefault(name if name not in by_name else weight.role, Slot(name, weight, None))
+    return by_name
 
 
 def _with_biases(model: Model) -> list[Layer]:
-    """Give a linear layer the vector that is added to its output alone: ONNX writes a MatMul and an Add."""
+    """Make a vector that is added to a linear layer's output its bias: ONNX writes a MatMul and an Add."""
     layers = {layer.path: layer for layer in model.layers}
     readers: dict[str, list[Call]] = defaultdict(list)
     for call in model.calls:
@@ -192,7 +192,7 @@ def _named(call: Call) -> list[str]:
 
 
 def _with_parts(layers: list[Layer]) -> list[Layer]:
-    """Give an attention its output projection where a bare file lists that as a layer of its own."""
+    """Move an output projection into its attention, where a bare file lists it as a separate layer."""
     by_path = {layer.path: layer for layer in layers}
     moved: dict[str, Layer] = {}
     for layer in layers:
@@ -214,7 +214,7 @@ def _with_parts(layers: list[Layer]) -> list[Layer]:
 
 
 def _connect(model: Model, units: list[Unit]) -> None:
-    """Find, for every unit, the units before and after it: through ops without weights."""
+    """Connect every unit with the units before and after it, through ops without weights."""
     owners: dict[str, list[Unit]] = defaultdict(list)
     for unit in units:
         for path in unit.paths or (unit.within or unit.layer.path,):
@@ -225,7 +225,7 @@ def _connect(model: Model, units: list[Unit]) -> None:
         if call.layer in containers:
             continue
         before = tuple(_latest(reaching, call))
-        for owner in owners.get(call.layer, ()):  # the parts of one layer stand one after the other
+        for owner in owners.get(call.layer, ()):  # the parts of one layer follow one another
             before = tuple(source for source in before if source != owner.index)
             owner.sources.update(before)
             for source in before:
@@ -241,6 +241,6 @@ def _connect(model: Model, units: list[Unit]) -> None:
 
 
 def _latest(reaching: Mapping[str, tuple[int | str, ...]], call: Call) -> Iterator[int | str]:
-    found = {source for name in call.inputs for source in reaching.get(name, ())}
-    ordered = sorted(found, key=lambda source: source if isinstance(source, int) else -1)
+    sources = {source for name in call.inputs for source in reaching.get(name, ())}
+    ordered = sorted(sources, key=lambda source: source if isinstance(source, int) else -1)
     yield from ordered[-_LATEST:]

@@ -1,4 +1,4 @@
-"""The way from one stored weight to another: one einops expression, or the steps that it takes."""
+"""Writes the transform between two stored weights: one einops expression, or several steps."""
 
 from __future__ import annotations
 
@@ -54,15 +54,15 @@ def direct(a: Slot, b: Slot) -> tuple[str, ...]:
         >>> direct(keras, torch)
         ('kh kw i o -> o i kh kw',)
     """
-    one, other = a.weight.layout, b.weight.layout
-    if one is None or other is None or a.piece is None or b.piece is None:
+    layout_a, layout_b = a.weight.layout, b.weight.layout
+    if layout_a is None or layout_b is None or a.piece is None or b.piece is None:
         return ()
-    moves_only = not (one.splits or other.splits or one.flips or other.flips)
-    if moves_only and (not one.orders and not other.orders):
-        single = _single(one, other, a, b)
+    moves_only = not (layout_a.splits or layout_b.splits or layout_a.flips or layout_b.flips)
+    if moves_only and (not layout_a.orders and not layout_b.orders):
+        single = _single(layout_a, layout_b, a, b)
         if single is not None:
             return single
-    return (*_forward(one, a.piece), *_back(other, b.piece))
+    return (*_forward(layout_a, a.piece), *_back(layout_b, b.piece))
 
 
 def _forward(layout: Layout, piece: Piece) -> tuple[str, ...]:
@@ -94,24 +94,24 @@ def _sizes(layout: Layout, pattern: str) -> str:
     return f" ({', '.join(found)})" if found else ""
 
 
-def _single(one: Layout, other: Layout, a: Slot, b: Slot) -> tuple[str, ...] | None:
+def _single(layout_a: Layout, layout_b: Layout, a: Slot, b: Slot) -> tuple[str, ...] | None:
     """Name the axes of both sides alike, by their places in the common convention."""
-    left, right = _plain(one, a), _plain(other, b)
-    axes_a, axes_b = parse(one.common).axes, parse(other.common).axes
+    left, right = _plain(layout_a, a), _plain(layout_b, b)
+    axes_a, axes_b = parse(layout_a.common).axes, parse(layout_b.common).axes
     if len(axes_a) != len(axes_b):
         return None
     names_a: dict[str, tuple[str, ...]] = {}
     names_b: dict[str, tuple[str, ...]] = {}
-    for mine, theirs in zip(axes_a, axes_b, strict=True):
-        if len(mine) == len(theirs):
-            names_b.update({their: (my,) for my, their in zip(mine, theirs, strict=True)})
-        elif len(theirs) == 1:
-            names_b[theirs[0]] = mine
-        elif len(mine) == 1:
-            names_a[mine[0]] = theirs
-        elif not _agree(mine, theirs, left, right, names_b):
+    for axis_a, axis_b in zip(axes_a, axes_b, strict=True):
+        if len(axis_a) == len(axis_b):
+            names_b.update({name_b: (name_a,) for name_a, name_b in zip(axis_a, axis_b, strict=True)})
+        elif len(axis_b) == 1:
+            names_b[axis_b[0]] = axis_a
+        elif len(axis_a) == 1:
+            names_a[axis_a[0]] = axis_b
+        elif not _agree(axis_a, axis_b, left, right, names_b):
             return None
-    source, target = _renamed(one.native, names_a), _renamed(other.native, names_b)
+    source, target = _renamed(layout_a.native, names_a), _renamed(layout_b.native, names_b)
     if sorted(source.replace("(", " ").replace(")", " ").replace("1", " ").split()) != sorted(
         target.replace("(", " ").replace(")", " ").replace("1", " ").split()
     ):
@@ -123,21 +123,21 @@ def _single(one: Layout, other: Layout, a: Slot, b: Slot) -> tuple[str, ...] | N
 
 
 def _agree(
-    mine: Sequence[str],
-    theirs: Sequence[str],
+    axis_a: Sequence[str],
+    axis_b: Sequence[str],
     left: Mapping[str, object],
     right: Mapping[str, object],
     names_b: dict[str, tuple[str, ...]],
 ) -> bool:
     """Pair the parts of two composites that are equal but for parts of length 1."""
-    long_a = [name for name in mine if left.get(name) != 1]
-    long_b = [name for name in theirs if right.get(name) != 1]
+    long_a = [name for name in axis_a if left.get(name) != 1]
+    long_b = [name for name in axis_b if right.get(name) != 1]
     if [left.get(name) for name in long_a] != [right.get(name) for name in long_b] or len(long_a) != len(
-        mine
+        axis_a
     ):
         return False
-    names_b.update(dict.fromkeys(theirs, ()))
-    names_b.update({their: (my,) for my, their in zip(long_a, long_b, strict=True)})
+    names_b.update(dict.fromkeys(axis_b, ()))
+    names_b.update({name_b: (name_a,) for name_a, name_b in zip(long_a, long_b, strict=True)})
     return True
 
 

@@ -1,4 +1,4 @@
-"""The numbers of two weights side by side, in the common convention, a pair at a time."""
+"""Reads and compares the values of weights, in the common convention, one pair at a time."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-#: How many numbers are compared at once: their differences take a few copies of them.
+#: How many values are compared at once: the comparison needs a few copies of them.
 CHUNK = 1 << 18
 
 
 def readable(slots: Sequence[Slot]) -> bool:
-    """Tell whether the numbers of slots can be read.
+    """Tell whether the values of slots can be read.
 
     Args:
-        slots: one slot, or those whose sum is meant.
+        slots: one slot, or the summands of one.
     """
     return all(slot.weight.values is not None for slot in slots)
 
@@ -51,12 +51,12 @@ def _read(slot: Slot) -> Array:
 
 
 def compare(a: Array, b: Array, rtol: float, atol: float) -> Figures:
-    """Find the largest differences of two arrays with equally many numbers.
+    """Find the largest differences between two arrays of equal size.
 
     Args:
         a: one side, in the common convention.
         b: the other, its axes in the same order; axes of length 1 may differ.
-        rtol: the tolerance relative to the larger of two numbers.
+        rtol: the tolerance relative to the larger of two values.
         atol: the absolute tolerance.
 
     Example:
@@ -69,11 +69,11 @@ def compare(a: Array, b: Array, rtol: float, atol: float) -> Figures:
     left, right = a.reshape(-1), b.reshape(-1)
     highest, relative, close = 0.0, 0.0, True
     for start in range(0, left.size, CHUNK):
-        one, other = _wide(left[start : start + CHUNK]), _wide(right[start : start + CHUNK])
+        x, y = _wide(left[start : start + CHUNK]), _wide(right[start : start + CHUNK])
         with np.errstate(invalid="ignore", over="ignore"):
-            gap = np.abs(one - other)
-            equal = (one == other) | (np.isnan(one) & np.isnan(other))
-            larger = np.maximum(np.abs(one), np.abs(other))
+            gap = np.abs(x - y)
+            equal = (x == y) | (np.isnan(x) & np.isnan(y))
+            larger = np.maximum(np.abs(x), np.abs(y))
             gap[equal] = 0.0
             gap[np.isnan(gap)] = np.inf
             ratio = np.divide(gap, larger, out=np.zeros_like(gap), where=(larger > 0) & ~equal)
@@ -84,7 +84,7 @@ def compare(a: Array, b: Array, rtol: float, atol: float) -> Figures:
 
 
 def _wide(part: Array) -> Array:
-    """Turn numbers into float64, which holds every weight's dtype up to 52 bits of an integer."""
+    """Convert to float64, which represents every weight dtype exactly, integers up to 52 bits."""
     import numpy as np
 
     wide: Array = part.astype(np.complex128 if part.dtype.kind == "c" else np.float64)
@@ -92,7 +92,7 @@ def _wide(part: Array) -> Array:
 
 
 def fingerprint(unit: Unit) -> str | None:
-    """Return a text that layers with equal numbers in their main slots share; None if they cannot be read.
+    """Return a hash of the values of a layer's main slots; None if they cannot be read.
 
     Args:
         unit: the layer.

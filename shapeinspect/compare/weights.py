@@ -1,4 +1,4 @@
-"""The weights of two layers side by side: slot by slot, in the common convention."""
+"""Compares the weights of two layers slot by slot, in the common convention."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from shapeinspect.compare import values
 from shapeinspect.compare.compatible import equal_lengths
-from shapeinspect.compare.reorderings import turned
+from shapeinspect.compare.reorderings import reordering
 from shapeinspect.compare.result import Figures, Status, Stored, WeightPair
 from shapeinspect.compare.slots import Slot, Unit
 from shapeinspect.compare.transforms import direct, to_common
@@ -22,10 +22,10 @@ class Options:
     """How two models are compared.
 
     Args:
-        values: whether the numbers are compared too.
-        rtol: the tolerance relative to the larger of two numbers.
+        values: whether to compare the values as well.
+        rtol: the tolerance relative to the larger of two values.
         atol: the absolute tolerance.
-        dtype: whether another dtype is a difference.
+        dtype: whether a different dtype counts as a difference.
     """
 
     values: bool = False
@@ -41,18 +41,20 @@ def compare_weights(a: Unit, b: Unit, options: Options, doubt: str = "") -> tupl
         a: a layer of the first model.
         b: its partner in the second.
         options: what counts as a difference.
-        doubt: why the order of their input axes is not known, if it is not.
+        doubt: why the order of their input axes is not known; empty if it is.
     """
     return tuple(
-        _missing(name, one, other) if not one or not other else _pair(name, one, other, options, doubt)
-        for name, one, other in _paired(a.slots, b.slots)
+        _pair(name, slots_a, slots_b, options, doubt)
+        if slots_a and slots_b
+        else _missing(name, slots_a, slots_b)
+        for name, slots_a, slots_b in _paired(a.slots, b.slots)
     )
 
 
 def _paired(
     a: Mapping[str, Slot], b: Mapping[str, Slot]
 ) -> Iterator[tuple[str, tuple[Slot, ...], tuple[Slot, ...]]]:
-    """Yield every slot with what holds it on either side: several slots where the other has their sum."""
+    """Yield every slot with its slots on each side: several where the other side has their sum."""
     done: set[str] = set()
     for name in dict.fromkeys((*a, *b)):
         if name in done or ("+" not in name and _summed(name, a, b)):
@@ -80,7 +82,7 @@ def stored(slots: Sequence[Slot]) -> Stored:
     """Describe how one side stores a slot.
 
     Args:
-        slots: the slot, or those whose sum it is.
+        slots: the slot, or its summands.
     """
     first = slots[0]
     layout = first.weight.layout
@@ -94,8 +96,8 @@ def stored(slots: Sequence[Slot]) -> Stored:
 
 
 def _pair(name: str, a: tuple[Slot, ...], b: tuple[Slot, ...], options: Options, doubt: str) -> WeightPair:
-    one, other = a[0], b[0]
-    steps = direct(one, other) if len(a) == len(b) == 1 else ()
+    first_a, first_b = a[0], b[0]
+    steps = direct(first_a, first_b) if len(a) == len(b) == 1 else ()
     left, right = stored(a), stored(b)
     why: list[str] = []
     figures: Figures | None = None
@@ -103,20 +105,20 @@ def _pair(name: str, a: tuple[Slot, ...], b: tuple[Slot, ...], options: Options,
     if len(a) != len(b):
         many, few = (left, "B") if len(a) > 1 else (right, "A")
         why.append(f"{few} holds the sum of {' and '.join(many.names)}")
-    if not equal_lengths(one, other):
+    if not equal_lengths(first_a, first_b):
         return WeightPair(name, "differs", left, right, (), (_lengths(left, right),))
     if left.dtype != right.dtype and left.dtype and right.dtype:
         why.append(f"dtype {left.dtype} in A, {right.dtype} in B")
         status = "differs" if options.dtype else status
-    has_input = one.piece is not None and one.piece.pattern.endswith(" i")
-    open_side = _open_composite(one, other) or (doubt if has_input else "")
+    has_input = first_a.piece is not None and first_a.piece.pattern.endswith(" i")
+    open_side = _open_composite(first_a, first_b) or (doubt if has_input else "")
     if open_side:
         status = "ambiguous"
         steps = ()
         why.append(open_side)
     if options.values and values.readable((*a, *b)):
-        status, figures, found = _values(a, b, status, options)
-        why = [*found, *why] if status != "same" or not found else [*why, *found]
+        status, figures, texts = _values(a, b, status, options)
+        why = [*texts, *why] if status != "same" or not texts else [*why, *texts]
         if open_side and status == "same":
             why.remove(open_side)
     elif options.values:
@@ -129,13 +131,13 @@ def _lengths(a: Stored, b: Stored) -> str:
 
 
 def _open_composite(a: Slot, b: Slot) -> str:
-    """Say where a flattened axis is stored in another order on one side, and nothing tells of the other."""
-    for mine, theirs, side in ((a, b, "B"), (b, a, "A")):
-        layout, other = mine.weight.layout, theirs.weight.layout
-        if layout is None or other is None:
+    """Say that one side flattens in another order than the common one, and the other side's is unknown."""
+    for known, unknown, side in ((a, b, "B"), (b, a, "A")):
+        layout, plain = known.weight.layout, unknown.weight.layout
+        if layout is None or plain is None:
             continue
         native, common = _composite(layout.native), _composite(layout.common)
-        if native and native != common and not _composite(other.common):
+        if native and native != common and not _composite(plain.common):
             return (
                 f"{'A' if side == 'B' else 'B'} flattens ({' '.join(native)}); "
                 f"the order of {side}'s input axis is not known"
@@ -161,7 +163,7 @@ def _values(
         return status, figures, []
     if figures.close:
         return status, figures, [f"its values are within {figures.max_abs:.2g} of each other"]
-    how = turned(a[0], b[0], left, right, options.rtol, options.atol) if len(a) == len(b) == 1 else ""
+    how = reordering(a[0], b[0], left, right, options.rtol, options.atol) if len(a) == len(b) == 1 else ""
     return "differs", figures, [f"its values differ by up to {figures.max_abs:.3g}{how and f': {how}'}"]
 
 
@@ -181,15 +183,15 @@ def _decided(
         return "ambiguous", figures, [f"its values differ by up to {figures.max_abs:.3g} in the stored order"]
     array = values.numbers((plain,))
     ordered = move(_as_stored(known, plain.piece.pattern), array)
-    other = values.numbers((a if plain is b else b,))
-    again = values.compare(ordered, other, options.rtol, options.atol)
+    reference = values.numbers((a if plain is b else b,))
+    again = values.compare(ordered, reference, options.rtol, options.atol)
     if again.close:
         order = " ".join(_composite(known.native))
         side = "B" if plain is b else "A"
         return "same", again, [f"its values show that {side}'s input axis is ({order}) too"]
     return (
         "differs",
-        min(figures, again, key=lambda one: one.max_abs),
+        min(figures, again, key=lambda result: result.max_abs),
         [f"its values differ by up to {min(figures.max_abs, again.max_abs):.3g} in either order"],
     )
 

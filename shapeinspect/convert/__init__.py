@@ -1,4 +1,4 @@
-"""``normalize``: writes a model's weights in the common convention, or as another framework has them."""
+"""``normalize``: writes a model's weights in the common convention, or in another framework's layout."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from shapeinspect import registry
 from shapeinspect.api.report import Report, inspect
 from shapeinspect.compare.slots import Slot, Unit, is_counter, units_of
-from shapeinspect.convert.target import Made, Slotted, plan
+from shapeinspect.convert.target import SourceSlot, TargetWeight, plan
 from shapeinspect.convert.tensors import DTYPES, Tensor, write
 from shapeinspect.errors import UsageError
 from shapeinspect.infer.composite import unknown_order
@@ -41,9 +41,9 @@ class Written:
     Args:
         path: the file.
         tensors: the name and shape of each tensor.
-        nbytes: the bytes of all numbers.
-        kept: the names of those that were copied as they are.
-        notes: what a reader has to know, a sentence each.
+        nbytes: the bytes of all values.
+        kept: the names of the tensors that were copied unchanged.
+        notes: what a reader of the file has to know, one sentence each.
 
     Example:
         >>> import tempfile
@@ -62,7 +62,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One tensor to be written, and what the metadata says of it."""
+    """One tensor to be written, and its metadata."""
 
     tensor: Tensor
     facts: dict[str, Any]
@@ -81,8 +81,8 @@ def normalize(
     Args:
         source: a model: whatever :func:`shapeinspect.inspect` takes, or a report.
         output: the file to write.
-        to: ``torch``, ``keras``, ``onnx`` or another framework whose adapter tells its layouts.
-        keep_unknown: whether to copy weights without a proven layout as they are.
+        to: a framework whose adapter names a table of native layouts: ``torch``, ``keras``, ``onnx`` …
+        keep_unknown: whether to copy weights without a proven layout unchanged.
 
     Raises:
         UsageError: if a weight's layout is not proven, its values cannot be read, the other framework
@@ -132,13 +132,13 @@ def _table(framework: str) -> NativeTable:
 
 
 def _stems(units: Sequence[Unit], separator: str) -> list[str]:
-    """Name each layer: its path without what only repeats its type, in the target's spelling."""
+    """Name each layer by its path, without parts that only repeat its type, in the target's spelling."""
     short = [separator.join(unit.names[0]) if unit.names else "" for unit in units]
     times = Counter(short)
     full = [separator.join(part for part in re.split(r"[./]+", unit.layer.path) if part) for unit in units]
-    found = [name if name and times[name] == 1 else path for name, path in zip(short, full, strict=True)]
-    times = Counter(found)
-    return [name if times[name] == 1 else unit.layer.path for name, unit in zip(found, units, strict=True)]
+    names = [name if name and times[name] == 1 else path for name, path in zip(short, full, strict=True)]
+    times = Counter(names)
+    return [name if times[name] == 1 else unit.layer.path for name, unit in zip(names, units, strict=True)]
 
 
 def _named(stem: str, separator: str, role: str) -> str:
@@ -173,43 +173,43 @@ def _native(
 ) -> Iterator[_Entry]:
     bare = [slot for slot in unit.slots.values() if slot.piece is None]
     slots = {
-        name: Slotted(slot.piece.pattern, _whole(slot.shape), dict(slot.weight.layout.sizes))
+        name: SourceSlot(slot.piece.pattern, _whole(slot.shape), dict(slot.weight.layout.sizes))
         for name, slot in unit.slots.items()
         if slot.piece is not None and slot.weight.layout is not None
     }
-    found: tuple[Made, ...] | str = "its layout is not proven"
+    targets: tuple[TargetWeight, ...] | str = "its layout is not proven"
     if not bare and unit.layer.kind != "unknown":
-        found = plan(table, unit.layer, slots)
-    if isinstance(found, str):
+        targets = plan(table, unit.layer, slots)
+    if isinstance(targets, str):
         for weight in unit.layer.weights:
             if not is_counter(weight):
                 kept.append(_copied(weight, unit))
-                refused[weight.name] = found
+                refused[weight.name] = targets
         return
-    for made in found:
-        taken = [unit.slots[name] for name in made.slots]
-        name = _named(stem, table.separator, made.role)
-        tensor = Tensor(name, str(taken[0].weight.dtype), made.shape, _maker(made, taken))
+    for target in targets:
+        sources = [unit.slots[name] for name in target.slots]
+        name = _named(stem, table.separator, target.role)
+        tensor = Tensor(name, str(sources[0].weight.dtype), target.shape, _writer(target, sources))
         facts = {
             "kind": unit.layer.kind,
-            "from": list(dict.fromkeys(name for slot in taken for name in slot.names)),
-            "native": made.layout.native,
-            "common": made.layout.common,
-            "slot": made.layout.slot,
-            **_extra(made.layout),
+            "from": list(dict.fromkeys(name for slot in sources for name in slot.names)),
+            "native": target.layout.native,
+            "common": target.layout.common,
+            "slot": target.layout.slot,
+            **_extra(target.layout),
         }
         yield _Entry(tensor, facts)
 
 
 def _extra(layout: Layout) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    facts: dict[str, Any] = {}
     if layout.sizes:
-        found["sizes"] = dict(layout.sizes)
+        facts["sizes"] = dict(layout.sizes)
     if layout.orders:
-        found["orders"] = [list(order) for order in layout.orders]
+        facts["orders"] = [list(order) for order in layout.orders]
     if layout.flips:
-        found["flips"] = list(layout.flips)
-    return found
+        facts["flips"] = list(layout.flips)
+    return facts
 
 
 def _copied(weight: Weight, unit: Unit) -> _Entry:
@@ -221,11 +221,11 @@ def _copied(weight: Weight, unit: Unit) -> _Entry:
 
 
 def _unreadable() -> Array:
-    raise UsageError("its values cannot be read")  # _check() has named the weight before
+    raise UsageError("its values cannot be read")  # _check() has reported the weight before
 
 
 def _whole(shape: Sequence[Any]) -> tuple[int, ...]:
-    # -1 for a length that is not known: _check() names the weight.
+    # -1 stands for an unknown length: _check() reports the weight.
     return tuple(length if isinstance(length, int) else -1 for length in shape)
 
 
@@ -240,10 +240,10 @@ def _moved(weight: Weight, layout: Layout) -> Any:
     return _unreadable if values is None else lambda: to_common(layout, values())
 
 
-def _maker(made: Made, slots: Sequence[Slot]) -> Any:
+def _writer(target: TargetWeight, slots: Sequence[Slot]) -> Any:
     readers = {slot.name: _reader([slot]) for slot in slots}
     return lambda: canonical.write(
-        made.layout, made.shape, {name: reader() for name, reader in readers.items()}
+        target.layout, target.shape, {name: reader() for name, reader in readers.items()}
     )
 
 
@@ -251,9 +251,9 @@ def _unknown(refused: Mapping[str, str]) -> UsageError:
     lines = [f"{name}: {why}" for name, why in list(refused.items())[:_MOST]]
     if len(refused) > _MOST:
         lines.append(f"and {len(refused) - _MOST:,} more")
-    many = "1 weight has" if len(refused) == 1 else f"{len(refused):,} weights have"
+    many = "1 weight" if len(refused) == 1 else f"{len(refused):,} weights"
     return UsageError(
-        f"{many} no place in the file", got="\n".join(lines), hint="--keep-unknown copies them unchanged"
+        f"{many} cannot be converted", got="\n".join(lines), hint="--keep-unknown copies them unchanged"
     )
 
 
@@ -276,7 +276,9 @@ def _check(entries: Sequence[_Entry], model: Model) -> None:
         if len(problems) > _MOST:
             lines.append(f"and {len(problems) - _MOST:,} more")
         raise UsageError(
-            f"{len(problems):,} weights cannot be written", where=model.source, got="\n".join(lines)
+            f"{'1 weight' if len(problems) == 1 else f'{len(problems):,} weights'} cannot be written",
+            where=model.source,
+            got="\n".join(lines),
         )
 
 
@@ -284,21 +286,23 @@ def _notes(model: Model, units: Sequence[Unit], table: NativeTable | None) -> tu
     own = registry.native_table(model.framework)
     if table is None or (own is not None and own.channels_last == table.channels_last):
         return ()
-    found: list[str] = []
+    notes: list[str] = []
     kinds = {kind for unit in units for kind in (unit.layer.kind, *unit.layer.candidates)}
     if not model.calls and {"linear", "conv"} <= kinds:
-        found.append(
-            "the source holds no graph: whether a linear layer stands behind a flatten is not known, and "
-            "no input axis was permuted for it"
+        notes.append(
+            "the source has no graph, so it is not known which linear layers follow a flatten: no input axis "
+            "was permuted"
         )
     unclear = [unit.layer.path for unit in units if unknown_order(unit.layer.path) in model.notes]
     if unclear:
-        found.append(f"what was flattened before {', '.join(unclear)} is not known: nothing was permuted")
-    return tuple(found)
+        notes.append(
+            f"the flatten order before {', '.join(unclear)} is not known: no input axis was permuted"
+        )
+    return tuple(notes)
 
 
 def _tied(units: Sequence[Unit]) -> Iterator[str]:
-    """Say which weights of the source are one: each layer that uses them has them in a layout of its own."""
+    """Name the weights that share one tensor in the source: each layer stores it in its own layout."""
     shared: dict[str, list[str]] = {}
     for unit in units:
         for weight in unit.layer.weights:
@@ -306,7 +310,7 @@ def _tied(units: Sequence[Unit]) -> Iterator[str]:
                 shared.setdefault(weight.storage, []).append(weight.name)
     for names in shared.values():
         if len(names) > 1:
-            yield f"{' and '.join(names)} are one tensor in the source: the file has it for each"
+            yield f"{' and '.join(names)} are one tensor in the source: the file has a copy for each"
 
 
 def _save(

@@ -1,4 +1,4 @@
-"""From the slots of a layer to the weights of another framework's layer, shapes only."""
+"""Plans which weights another framework's layer stores for the slots of a layer; shapes only."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from shapeinspect.layout.canonical import pieces
 from shapeinspect.layout.pattern import compose, lengths, parse
 from shapeinspect.plugin_api.native import NativeRow, NativeTable
 
-_PLACE = re.compile(r"\.l(\d+)(\.reverse)?")
+_STACK_INDEX = re.compile(r"\.l(\d+)(\.reverse)?")
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class TargetWeight:
     """One weight of the target's layer.
 
     Args:
         role: its role there.
         layout: how it is stored there.
         shape: its stored lengths.
-        slots: the slots that it is made of.
+        slots: the slots of the source that it is composed of.
     """
 
     role: str
@@ -33,7 +33,7 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class Slotted:
+class SourceSlot:
     """One slot of the source's layer.
 
     Args:
@@ -47,16 +47,16 @@ class Slotted:
     sizes: Mapping[str, int]
 
 
-def plan(table: NativeTable, layer: Layer, slots: Mapping[str, Slotted]) -> tuple[Made, ...] | str:
-    """Say what a framework's layer would store.
+def plan(table: NativeTable, layer: Layer, slots: Mapping[str, SourceSlot]) -> tuple[TargetWeight, ...] | str:
+    """Return what a framework's layer would store.
 
     Args:
         table: the framework's table.
         layer: the source's layer.
-        slots: what it holds.
+        slots: its slots.
 
     Returns:
-        the weights, each with the slots that it takes; or why there are none, as a clause.
+        the weights, each with the slots that it is composed of; or a clause that says why there are none.
     """
     row = table.find(layer.kind, {"bidirectional": _both(slots), **layer.attributes})
     if row is None:
@@ -66,17 +66,17 @@ def plan(table: NativeTable, layer: Layer, slots: Mapping[str, Slotted]) -> tupl
             return why
     if layer.kind == "attention" and "num_heads" not in layer.attributes and "head" in _axes(table, row):
         return "its number of heads is unknown"
-    made: list[Made] = []
+    weights: list[TargetWeight] = []
     used: set[str] = set()
     for role, rank in _roles(table, row, slots):
-        one = _weight(table, layer, row, (role, rank), slots, used)
-        if one is not None:
-            made.append(one)
-            used.update(one.slots)
-    left = [name for name in slots if name not in used]
-    if left:
-        return f"{table.framework}'s {row.type.replace('{k}', 'n')} has no weight for {', '.join(left)}"
-    return tuple(made)
+        weight = _weight(table, layer, row, (role, rank), slots, used)
+        if weight is not None:
+            weights.append(weight)
+            used.update(weight.slots)
+    unused = [name for name in slots if name not in used]
+    if unused:
+        return f"{table.framework}'s {row.type.replace('{k}', 'n')} has no weight for {', '.join(unused)}"
+    return tuple(weights)
 
 
 def _axes(table: NativeTable, row: NativeRow) -> set[str]:
@@ -86,21 +86,21 @@ def _axes(table: NativeTable, row: NativeRow) -> set[str]:
     return {name for layout in layouts if layout is not None for name in parse(layout.native).names}
 
 
-def _both(slots: Mapping[str, Slotted]) -> bool:
+def _both(slots: Mapping[str, SourceSlot]) -> bool:
     return any(name.endswith(".reverse") for name in slots)
 
 
-def _roles(table: NativeTable, row: NativeRow, slots: Mapping[str, Slotted]) -> Iterator[tuple[str, str]]:
+def _roles(table: NativeTable, row: NativeRow, slots: Mapping[str, SourceSlot]) -> Iterator[tuple[str, str]]:
     """Yield every role with its rank, those of a stack once for each layer and direction."""
-    found = {(int(n), bool(r)) for name in slots for n, r in _PLACE.findall(name)} or {(0, False)}
-    layers = 1 + max(layer for layer, _ in found)
-    both = any(reverse for _, reverse in found)
+    passes = {(int(n), bool(r)) for name in slots for n, r in _STACK_INDEX.findall(name)} or {(0, False)}
+    layers = 1 + max(layer for layer, _ in passes)
+    both = any(reverse for _, reverse in passes)
     for text in row.roles.split():
         role, _, rank = text.rpartition(":")
         if "{" not in role:
             yield role, rank
             continue
-        for layer, reverse in sorted(found):
+        for layer, reverse in sorted(passes):
             if "{layer}" in role and reverse:
                 continue
             named = table.at(layer, reverse, both, layers)
@@ -112,9 +112,9 @@ def _weight(
     layer: Layer,
     row: NativeRow,
     wanted: tuple[str, str],
-    slots: Mapping[str, Slotted],
+    slots: Mapping[str, SourceSlot],
     used: set[str],
-) -> Made | None:
+) -> TargetWeight | None:
     role, rank = wanted
     counted = {"g": "groups", "m": "depth_multiplier"}
     sizes = {axis: int(layer.attributes.get(name) or 1) for axis, name in counted.items()}
@@ -125,9 +125,9 @@ def _weight(
         layout = table.bind(row.type.replace("{k}", str(kernel)), role, ndim, sizes)
         if layout is None or not layout.slot:
             continue
-        made = _fill(layout, role, slots, used, table.channels_last)
-        if made is not None:
-            return made
+        weight = _fill(layout, role, slots, used, table.channels_last)
+        if weight is not None:
+            return weight
     return None
 
 
@@ -136,12 +136,12 @@ def _heads(layer: Layer) -> dict[str, int]:
     return {name: int(value) for name, value in (("head", heads), ("d", size)) if isinstance(value, int)}
 
 
-def _kernel(slots: Mapping[str, Slotted]) -> int:
+def _kernel(slots: Mapping[str, SourceSlot]) -> int:
     """Return the number of kernel axes: those of the largest slot beyond its out and in."""
     return max((len(slot.shape) for slot in slots.values()), default=2) - 2
 
 
-def _ranks(rank: str, kernel: int, slots: Mapping[str, Slotted]) -> tuple[int, ...]:
+def _ranks(rank: str, kernel: int, slots: Mapping[str, SourceSlot]) -> tuple[int, ...]:
     if rank == "k+2":
         return (kernel + 2,)
     if rank == "n":
@@ -152,15 +152,15 @@ def _ranks(rank: str, kernel: int, slots: Mapping[str, Slotted]) -> tuple[int, .
 def _fill(
     layout: Layout,
     role: str,
-    slots: Mapping[str, Slotted],
+    slots: Mapping[str, SourceSlot],
     used: set[str],
     channels_last: bool,
-) -> Made | None:
+) -> TargetWeight | None:
     """Find the slots of one weight and its stored lengths; None where the layer does not have them."""
     names = _names(layout)
     sources = [_sources(name, slots) for name in names]
-    taken = [source for found in sources for source in found]
-    # A sum gives each of its parts: the first gets it all.
+    taken = [source for part in sources for source in part]
+    # Where the source has a sum, its first part gets all of it.
     if not all(sources) or all(source in used and "+" not in source for source in taken):
         return None
     first = slots[taken[0]]
@@ -168,10 +168,10 @@ def _fill(
     split = {axis: len(entries) for axis, entries in layout.splits}
     own = " ".join(label for label in parse(layout.common).labels if label not in split)
     try:
-        found = dict(lengths(parse(own), first.shape, layout.sizes))
+        sizes = dict(lengths(parse(own), first.shape, layout.sizes))
     except LayoutError:
         return None
-    shape = tuple(int(length) for length in compose(parse(layout.native), {**found, **split}))  # type: ignore[arg-type]  # of integers come integers
+    shape = tuple(int(length) for length in compose(parse(layout.native), {**sizes, **split}))  # type: ignore[arg-type]  # the lengths are integers
     try:
         cut = pieces(Weight(role, role, shape, layout=layout))
     except LayoutError:
@@ -179,7 +179,7 @@ def _fill(
     for piece in cut:
         if any(piece.shape != slots[name].shape for name in _sources(piece.slot, slots)):
             return None
-    return Made(role, layout, shape, tuple(dict.fromkeys(taken)))
+    return TargetWeight(role, layout, shape, tuple(dict.fromkeys(taken)))
 
 
 def _names(layout: Layout) -> list[str]:
@@ -189,8 +189,8 @@ def _names(layout: Layout) -> list[str]:
     return names
 
 
-def _sources(name: str, slots: Mapping[str, Slotted]) -> list[str]:
-    """Return the slots that give one: itself, the parts of a sum, or the sum that it is a part of."""
+def _sources(name: str, slots: Mapping[str, SourceSlot]) -> list[str]:
+    """Return the slots that a slot is computed from: itself, its summands, or the sum that contains it."""
     if name in slots:
         return [name]
     parts = [part for part in name.split("+") if part in slots]
@@ -199,8 +199,8 @@ def _sources(name: str, slots: Mapping[str, Slotted]) -> list[str]:
     return [whole for whole in slots if "+" in whole and name in whole.split("+")]
 
 
-def _composite(layout: Layout, source: Slotted, channels_last: bool) -> Layout:
-    """Give the target's input axis the parts that the source's has, in the target's order."""
+def _composite(layout: Layout, source: SourceSlot, channels_last: bool) -> Layout:
+    """Split the target's input axis as the source's is split, in the target's order."""
     parts = next((axis for axis in parse(source.pattern).axes if len(axis) > 1 and axis[0].isupper()), ())
     if not parts or ("i",) not in parse(layout.native).axes:
         return layout

@@ -1,4 +1,4 @@
-"""A safetensors file written one tensor at a time: the header first, then the numbers.
+"""Writes a safetensors file one tensor at a time: the header first, then the values.
 
 Source: https://github.com/huggingface/safetensors#format : eight bytes of length, a JSON header, the data.
 """
@@ -41,7 +41,7 @@ class Tensor:
         name: its name.
         dtype: its element type, one of :data:`DTYPES`.
         shape: its lengths.
-        read: makes its numbers when it is written.
+        read: returns its values; called when the tensor is written.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Tensor:
 
     @property
     def nbytes(self) -> int:
-        """The bytes that its numbers take."""
+        """The bytes that its values take."""
         total = DTYPES[self.dtype][1]
         for length in self.shape:
             total *= length
@@ -62,12 +62,12 @@ def write(path: Path, tensors: Sequence[Tensor], metadata: Mapping[str, str]) ->
     """Write tensors into a file that appears only when it is complete.
 
     Args:
-        path: the file; one that is there is replaced at the end.
-        tensors: what to write, no two of one name; each is read when its turn comes.
-        metadata: texts for the header.
+        path: the file; an existing one is replaced at the end.
+        tensors: what to write, under unique names; each is read when its turn comes.
+        metadata: entries for the header.
 
     Raises:
-        UsageError: if the file cannot be written, or a tensor turns out to be another one.
+        UsageError: if the file cannot be written, or a tensor has another shape or size than declared.
     """
     header = _header(tensors, metadata)
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
@@ -76,7 +76,7 @@ def write(path: Path, tensors: Sequence[Tensor], metadata: Mapping[str, str]) ->
             file.write(len(header).to_bytes(8, "little"))
             file.write(header)
             for tensor in tensors:
-                _write_numbers(file, tensor)
+                _write_values(file, tensor)
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
@@ -101,7 +101,7 @@ def _header(tensors: Sequence[Tensor], metadata: Mapping[str, str]) -> bytes:
     return text + b" " * (-len(text) % _ALIGNMENT)
 
 
-def _write_numbers(file: Any, tensor: Tensor) -> None:
+def _write_values(file: Any, tensor: Tensor) -> None:
     array = tensor.read()
     if tuple(array.shape) != tensor.shape:
         raise UsageError(
@@ -121,10 +121,10 @@ def _write_numbers(file: Any, tensor: Tensor) -> None:
 
 
 def encode(array: Array, dtype: str) -> bytes:
-    """Return the bytes of numbers, little-endian, in the element type that they are stored in.
+    """Return the bytes of an array, little-endian, in a given element type.
 
     Args:
-        array: the numbers; a reader may have widened bfloat16 to float32.
+        array: the values; a reader may have widened bfloat16 to float32.
         dtype: the element type to write.
 
     Example:
@@ -135,7 +135,7 @@ def encode(array: Array, dtype: str) -> bytes:
     import numpy as np
 
     if dtype == "bfloat16" and array.dtype == np.float32:
-        # The upper half of the bits, rounded to even: exact for numbers that were widened.
+        # The upper half of the bits, rounded to even: exact for values that were widened.
         bits = array.astype("<f4").view("<u4")
         rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
         return bytes(np.where(np.isnan(array), (bits >> 16) | 0x40, rounded).astype("<u2").tobytes())

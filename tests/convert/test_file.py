@@ -90,7 +90,7 @@ def test_a_weight_without_a_proven_layout_is_refused_by_name(tmp_path: Path) -> 
                tmp_path / "m.pt")  # fmt: skip
     out = tmp_path / "out.safetensors"
     for to in (None, "keras"):
-        with pytest.raises(UsageError, match=r"1 weight has no place") as stop:
+        with pytest.raises(UsageError, match=r"1 weight cannot be converted") as stop:
             shapeinspect.normalize(tmp_path / "m.pt", out, to)
         assert "c.weight: its layout is not proven" in str(stop.value)
         assert "--keep-unknown" in str(stop.value)
@@ -205,7 +205,7 @@ def test_tied_weights_are_written_for_each_layer_and_that_is_said(tmp_path: Path
     shape = (3, 7) if to == "keras" else (7, 3)  # Keras stores a Dense with its inputs first
     assert sorted(written.tensors.values()) == sorted([(7, 3), shape])
     assert written.notes == (
-        "words.weight and out.weight are one tensor in the source: the file has it for each",
+        "words.weight and out.weight are one tensor in the source: the file has a copy for each",
     )
     if to == "torch":
         module.load_state_dict(load_file(tmp_path / "out.safetensors"))
