@@ -23,7 +23,7 @@ def adapter_rows(rows: Iterable[Installed]) -> list[dict[str, Any]]:
     """Describe each installed adapter as plain data.
 
     Args:
-        rows: what the registry found.
+        rows: the installed adapters.
     """
     return [
         {

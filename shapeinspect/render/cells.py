@@ -1,4 +1,4 @@
-"""The short texts that stand in a table's cells: shapes with their letters, settings, weights."""
+"""The short texts of a table's cells: shapes with their letters, settings, weights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shapeinspect.layout import parse
 from shapeinspect.text import printable
 from shapeinspect.units import short
 
-#: Symbols that a person reads as "one sample": work is counted for one of each.
+#: The symbols of a batch: work is counted for one sample.
 BATCH = ("N", "batch", "batch_size")
 
 
@@ -20,7 +20,7 @@ def axis(name: str | None, length: Dim) -> str:
 
     Args:
         name: the axis's name, or None.
-        length: how long it is.
+        length: its length.
 
     Example:
         >>> axis("C", 64), axis("(C H W)", 400), axis(None, 7), axis("N", Unknown())
@@ -41,7 +41,7 @@ def _dim(length: Dim) -> str:
 
 
 def _is_sum(text: str) -> bool:
-    """Tell whether there is a space outside of all parentheses."""
+    """Tell whether a text has a space outside all parentheses."""
     depth = 0
     for letter in text:
         depth += (letter == "(") - (letter == ")")
@@ -145,7 +145,7 @@ def _unless(default: Any, letter: str) -> Callable[[Any], str]:
     return write
 
 
-#: How each attribute is written, in the order of reading. Attributes not named here stay in JSON.
+#: How each attribute is written, in this order. Other attributes appear only in JSON.
 _SETTINGS: tuple[tuple[str, Callable[[Any], str]], ...] = (
     ("kernel_size", lambda value: f"k{_repeat(value)}"),
     ("stride", _unless(1, "s")),
@@ -158,7 +158,7 @@ _SETTINGS: tuple[tuple[str, Callable[[Any], str]], ...] = (
     ("num_heads", lambda value: f"{value} heads"),
     ("num_kv_heads", lambda value: f"{value} kv"),
     ("num_layers", _unless(1, "×")),
-    ("bidirectional", lambda value: "both ways" if value else ""),
+    ("bidirectional", lambda value: "bidirectional" if value else ""),
     ("output_size", lambda value: f"to {_repeat(value)}"),
     ("scale_factor", lambda value: f"×{_repeat(value)}"),
     ("factor", lambda value: f"×{_repeat(value)}"),
@@ -169,7 +169,7 @@ _SETTINGS: tuple[tuple[str, Callable[[Any], str]], ...] = (
     ("axes", lambda value: f"axes {value if isinstance(value, Unknown) else ','.join(map(str, value))}"),
 )  # fmt: skip
 
-#: Where a layer's channels stand in its attributes.
+#: The attributes that hold a layer's in and out channels.
 CHANNELS: tuple[tuple[str, str], ...] = (
     ("in_channels", "out_channels"),
     ("in_features", "out_features"),
@@ -178,7 +178,7 @@ CHANNELS: tuple[tuple[str, str], ...] = (
     ("embed_dim", "out_features"),
 )
 
-_SAYS_NOTHING = frozenset({"batch_norm", "layer_norm", "rms_norm", "instance_norm", "embedding_bag"})
+_OBVIOUS_AXIS = frozenset({"batch_norm", "layer_norm", "rms_norm", "instance_norm", "embedding_bag"})
 
 
 def channels(attributes: Mapping[str, Any]) -> tuple[Any, Any]:
@@ -191,12 +191,12 @@ def channels(attributes: Mapping[str, Any]) -> tuple[Any, Any]:
         >>> channels({"in_channels": 3, "out_channels": 64})
         (3, 64)
     """
-    pairs = [(attributes.get(into), attributes.get(out)) for into, out in CHANNELS]
+    pairs = [(attributes.get(name_in), attributes.get(name_out)) for name_in, name_out in CHANNELS]
     return max(pairs, key=lambda pair: sum(end is not None for end in pair))
 
 
 def settings(layer: Layer) -> str:
-    """Write what a layer is set to, without what goes without saying.
+    """Write a layer's settings, without those that have their usual value.
 
     Args:
         layer: the layer.
@@ -207,11 +207,11 @@ def settings(layer: Layer) -> str:
         '3→64 k7 s2 p3'
     """
     attributes = layer.attributes
-    into, out = channels(attributes)
+    count_in, count_out = channels(attributes)
     texts = []
-    if into is not None or out is not None:
-        texts.append(f"{'?' if into is None else into}→{'?' if out is None else out}")
-    skip = {"axis", "mode"} if layer.kind in _SAYS_NOTHING else set()
+    if count_in is not None or count_out is not None:
+        texts.append(f"{'?' if count_in is None else count_in}→{'?' if count_out is None else count_out}")
+    skip = {"axis", "mode"} if layer.kind in _OBVIOUS_AXIS else set()
     if attributes.get("num_kv_heads") == attributes.get("num_heads"):
         skip = skip | {"num_kv_heads"}
     for name, write in _SETTINGS:
@@ -225,7 +225,7 @@ def macs(amount: Dim | None) -> str:
     """Write an amount of multiply-accumulates for one sample.
 
     Args:
-        amount: the work; a factor of the batch symbol is left out.
+        amount: the work; the batch symbol counts as 1.
 
     Example:
         >>> from shapeinspect.dims import symbol
@@ -239,11 +239,11 @@ def macs(amount: Dim | None) -> str:
 
 
 def several(texts: Iterable[str], most: int = 3) -> str:
-    """Join texts, equal neighbors counted once.
+    """Join texts, equal neighbors written once with their count.
 
     Args:
         texts: what to join.
-        most: how many different ones are written out.
+        most: how many different texts are written.
 
     Example:
         >>> several(["N C8", "N C8"]), several(["a", "b"])

@@ -17,10 +17,10 @@ SCHEMA = 2
 
 
 def to_dict(model: Model) -> dict[str, Any]:
-    """Return a model as dicts, lists, texts and numbers.
+    """Return a model as dicts, lists, strings and numbers.
 
-    A dimension is an int, a text (a symbol or an expression) or None (unknown). The names of values connect
-    the calls: what one call's output is named, another one's input is named.
+    A dimension is an int, a string (a symbol or an expression) or None (unknown). The names of values connect
+    the calls: the name of a call's output is the name of the input that reads it.
 
     Args:
         model: a model that went through ``layout.normalize`` and ``infer``.
@@ -33,9 +33,9 @@ def to_dict(model: Model) -> dict[str, Any]:
 
 
 def to_json(model: Model) -> Iterator[str]:
-    r"""Write what :func:`to_dict` returns as JSON, piece by piece and a layer a line.
+    r"""Write what :func:`to_dict` returns as JSON, piece by piece, with one layer a line.
 
-    Neither the whole text nor the whole of the data is ever in memory.
+    Neither the whole text nor all the data is ever in memory.
 
     Args:
         model: a model that went through ``layout.normalize`` and ``infer``.
@@ -45,7 +45,7 @@ def to_json(model: Model) -> Iterator[str]:
         >>> json.loads(text) == to_dict(Model("m.onnx", "onnx", "onnx", "onnx"))
         True
     """
-    # Without an indentation the encoder is the one in C; what _layer makes has no circles.
+    # Without indentation json uses its C encoder; the data of a layer has no cycles.
     encode = json.JSONEncoder(allow_nan=False, check_circular=False).encode
     yield "{\n"
     for name, value in _before(model).items():

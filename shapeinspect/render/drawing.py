@@ -1,4 +1,4 @@
-"""A window on one axis, drawn: which positions each output reads, in text and as SVG."""
+"""Drawings of windows on one axis: which positions each output reads, as text and as SVG."""
 
 from __future__ import annotations
 
@@ -51,7 +51,9 @@ def draw_text(window: WindowFact, limit: int = 78) -> list[Line]:
         (
             (window.axis.ljust(head), "heading"),
             (
-                "".join((str(at) if 0 <= at < inside else "p").rjust(cell) for at in columns)
+                "".join(
+                    (str(position) if 0 <= position < inside else "p").rjust(cell) for position in columns
+                )
                 + (" …" if cut else ""),
                 "dim",
             ),
@@ -60,7 +62,10 @@ def draw_text(window: WindowFact, limit: int = 78) -> list[Line]:
     for row in rows:
         taps = set(window.taps[row])
         span = range(min(taps), max(taps) + 1)
-        marks = "".join(("■" if at in taps else "○" if at in span else "·").rjust(cell) for at in columns)
+        marks = "".join(
+            ("■" if position in taps else "○" if position in span else "·").rjust(cell)
+            for position in columns
+        )
         lines.append(((f"{word} {row}".ljust(head), "dim"), (marks, "")))
     return lines
 
@@ -119,20 +124,20 @@ def draw_svg(windows: tuple[WindowFact, ...], title: str) -> str:
         rows = [row for row, taps in enumerate(window.taps[:16]) if all(tap in columns for tap in taps)]
         widest = max(widest, len(columns))
         shapes.append(f'<text x="8" y="{top + 13}">{escape(window.axis)}</text>')
-        for place, at in enumerate(columns):
-            kind = "in" if 0 <= at < inside else "pad"
-            x = _LEFT + place * _CELL
+        for index, position in enumerate(columns):
+            kind = "in" if 0 <= position < inside else "pad"
+            x = _LEFT + index * _CELL
             shapes.append(f'<rect class="{kind}" x="{x}" y="{top}" width="{_CELL - 2}" height="16"/>')
-            label = str(at) if kind == "in" else "p"
+            label = str(position) if kind == "in" else "p"
             shapes.append(f'<text x="{x + 8}" y="{top + 12}" text-anchor="middle">{label}</text>')
         top += 16 + _GAP
         word = "in" if window.transposed else "out"
         for row in rows:
             taps = set(window.taps[row])
             shapes.append(f'<text x="8" y="{top + 10}">{word} {row}</text>')
-            for at in range(min(taps), max(taps) + 1):
-                kind = "tap" if at in taps else "gap"
-                x = _LEFT + (at - low) * _CELL
+            for position in range(min(taps), max(taps) + 1):
+                kind = "tap" if position in taps else "gap"
+                x = _LEFT + (position - low) * _CELL
                 shapes.append(f'<rect class="{kind}" x="{x}" y="{top}" width="{_CELL - 2}" height="12"/>')
             top += 12 + 3
         top += 14

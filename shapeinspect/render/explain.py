@@ -27,22 +27,22 @@ def explanation_lines(layer: LayerExplanation, limit: int = 80) -> list[Line]:
     """
     limit = max(limit, _NARROWEST)
     lines = _title(layer, limit)
-    lines += _said(layer.summary, limit, "")
+    lines += _paragraph(layer.summary, limit, "")
     if layer.calls:
         lines += [(), *_inputs(layer.calls[0], limit)]
-    for place, weight in enumerate(layer.weights):
-        lines += [(), *_weight(weight, layer.weights[:place], limit)]
+    for index, weight in enumerate(layer.weights):
+        lines += [(), *_weight(weight, layer.weights[:index], limit)]
     lines += _numbers(layer.numbers, limit)
     for call in layer.calls:
         lines += [(), *_outputs(call, limit)]
     if len(layer.calls) > 1:
-        lines += _said(f"Called with {len(layer.calls)} different shapes; each is shown.", limit, "")
+        lines += _paragraph(f"Called with {len(layer.calls)} different shapes; each is shown.", limit, "")
     for call in layer.calls[:1]:
         lines += _work(call.work, limit) + _fields(call.field, limit)
     if layer.remarks:
         lines.append(())
         for remark in layer.remarks:
-            lines += _said(remark, limit, "")
+            lines += _paragraph(remark, limit, "")
     if layer.readings:
         lines += [(), *_readings(layer.readings)]
     if layer.calls and layer.calls[0].windows:
@@ -69,7 +69,7 @@ def _wrapped(text: str, limit: int) -> list[str]:
     return textwrap.wrap(printable(text, 4000), max(limit, 20), break_long_words=False) or [""]
 
 
-def _said(text: str, limit: int, style: str) -> list[Line]:
+def _paragraph(text: str, limit: int, style: str) -> list[Line]:
     return [((line, style),) for line in _wrapped(text, limit)] if text else []
 
 
@@ -81,9 +81,9 @@ def _labeled(label: str, text: str, limit: int, style: str = "heading") -> list[
 
 def _inputs(call: CallFact, limit: int) -> list[Line]:
     lines: list[Line] = []
-    for place, tensor in enumerate(call.inputs):
-        if tensor in call.inputs[:place]:
-            lines += _labeled("goes in", f"{tensor.name} once more", limit)
+    for index, tensor in enumerate(call.inputs):
+        if tensor in call.inputs[:index]:
+            lines += _labeled("goes in", f"{tensor.name} again", limit)
         else:
             lines += _tensor("goes in", tensor, limit)
     return lines
@@ -114,8 +114,8 @@ def _axes(axes: tuple[AxisFact, ...], limit: int) -> list[Line]:
     numbers = [str(axis.length) for axis in axes]
     long = min(max((width(number) for number in numbers), default=0), 24)
     lines: list[Line] = []
-    for place, (axis, name, number) in enumerate(zip(axes, names, numbers, strict=True)):
-        head = f"  axis {place}  "
+    for index, (axis, name, number) in enumerate(zip(axes, names, numbers, strict=True)):
+        head = f"  axis {index}  "
         start = f"{name.ljust(wide)}{'  ' if wide else ''}"
         indent = len(head) + len(start) + long + 3
         texts = _axis_texts(axis, limit - indent)
@@ -149,9 +149,9 @@ def _formula(formula: Formula, room: int) -> list[str]:
     if formula.text.isdigit():
         return []
     tail = f" = {result}" if numbers != result else ""
-    one = f"{written} = {numbers}{tail}"
-    if written == numbers or width(one) <= room:
-        return [one if written != numbers else f"{written}{tail}"]
+    line = f"{written} = {numbers}{tail}"
+    if written == numbers or width(line) <= room:
+        return [line if written != numbers else f"{written}{tail}"]
     return [f"{written}", f"= {numbers}{tail}"]
 
 
@@ -159,23 +159,23 @@ def _weight(weight: WeightFact, above: tuple[WeightFact, ...], limit: int) -> li
     native = _shape(axis.length for axis in weight.axes)
     count = "" if weight.count is None else f", {weight.count:,} number{'' if weight.count == 1 else 's'}"
     like = next(
-        (one.name for one in above if weight.axes and one.axes == weight.axes and weight.axes[0].name),
+        (other.name for other in above if weight.axes and other.axes == weight.axes and weight.axes[0].name),
         None,
     )
     if like is not None:
-        return _labeled("weight", f"{weight.name} {native}{count}; axis by axis as {like}", limit)
+        return _labeled("weight", f"{weight.name} {native}{count}; same axes as {like}", limit)
     lines = _labeled("weight", f"{weight.name} {native}{count}", limit)
     lines += _axes(weight.axes, limit)
     if weight.common is not None and len(weight.axes) > 1:
         letters = " ".join(name for name, _ in weight.common)
         shape = _shape(length for _, length in weight.common)
         if weight.transform is None:
-            lines += _said(f"  in the common order as stored: {letters}", limit, "common")
+            lines += _paragraph(f"  stored in the common order: {letters}", limit, "common")
         else:
-            lines += _said(f"  common order: {letters} = {shape}", limit, "common")
-            lines += _said(f"  rearrange(w, '{weight.transform}')", limit, "common")
+            lines += _paragraph(f"  common order: {letters} = {shape}", limit, "common")
+            lines += _paragraph(f"  rearrange(w, '{weight.transform}')", limit, "common")
     if weight.remark:
-        lines += _said(f"  {weight.remark}", limit, "")
+        lines += _paragraph(f"  {weight.remark}", limit, "")
     return lines
 
 
@@ -187,7 +187,7 @@ def _work(work: Work | None, limit: int) -> list[Line]:
     if work is None:
         return []
     if work.total == 0:
-        return [(), *_labeled("work", "0 multiplications: it sums up no products", limit)]
+        return [(), *_labeled("work", "0 multiplications: it adds up no products", limit)]
     if work.formula is None:
         return [(), *_labeled("work", f"{_counted(work.total)} multiplications", limit)]
     names, numbers = work.formula.written, work.formula.substituted
@@ -208,10 +208,10 @@ def _fields(fields: tuple[FieldFact, ...], limit: int) -> list[Line]:
     for field in fields:
         whole = f'{field.axis} of "{field.input}"'
         if not field.followed:
-            text = f"{whole}: not known which of {field.length}"
+            text = f"{whole}: unknown which of {field.length}"
         elif field.last is not None:
             near = (field.jump, field.last) == ("1", 0)
-            own = "its own place" if near else f"{field.last} + {field.jump}·place"
+            own = "its own position" if near else f"{field.last} + {field.jump}·index"
             text = f"{whole}: all up to {own}, of {field.length}"
         elif field.size is None:
             text = f"{whole}: all {field.length}"
@@ -228,15 +228,15 @@ def _readings(rows: tuple[Reading, ...]) -> list[Line]:
     table = [(row.question, *row.answers) for row in rows]
     widths = [max(width(row[column]) for row in table) for column in range(3)]
     lines: list[Line] = []
-    for place, row in enumerate(table):
+    for index, row in enumerate(table):
         text = "  ".join(cell.ljust(wide) for cell, wide in zip(row, widths, strict=True)).rstrip()
-        lines.append(((text, "heading" if place == 0 else ""),))
+        lines.append(((text, "heading" if index == 0 else ""),))
     return lines
 
 
 def _windows(windows: tuple[WindowFact, ...], limit: int) -> list[Line]:
     if any(window.ragged for window in windows):
-        lines: list[Line] = [(("window of each output index, [first, after the last)", "heading"),)]
+        lines: list[Line] = [(("window of each output index, [start, stop)", "heading"),)]
         return lines + [((text, ""),) for window in windows for text in list_text(window, limit)]
     if all(len(window.taps[0]) == 1 and not window.before for window in windows if window.taps):
         return []
@@ -257,8 +257,8 @@ def summary_lines(layers: tuple[LayerExplanation, ...], limit: int = 80) -> list
     first = min(max(width(row[0]) for row in rows), limits[0])
     second = min(max(width(row[1]) for row in rows), limits[1] + 8)
     lines: list[Line] = []
-    for place, (path, shapes, told) in enumerate(rows):
-        why = told + _reads(layers, place)
+    for index, (path, shapes, reason) in enumerate(rows):
+        why = reason + _reads(layers, index)
         name = path if width(path) <= first else "…" + path[-(first - 1) :]
         rest = max(limit - first - second - 4, 20)
         parts = _wrapped(why, rest)
@@ -269,12 +269,12 @@ def summary_lines(layers: tuple[LayerExplanation, ...], limit: int = 80) -> list
     return lines
 
 
-def _reads(layers: tuple[LayerExplanation, ...], place: int) -> str:
-    """Say what a layer reads where that is not simply the one above it."""
-    call = layers[place].calls[0] if layers[place].calls else None
+def _reads(layers: tuple[LayerExplanation, ...], index: int) -> str:
+    """Name the sources of a layer, unless its only source is the layer above it."""
+    call = layers[index].calls[0] if layers[index].calls else None
     sources = [tensor.source.strip('"') for tensor in call.inputs] if call is not None else []
-    listed = {layer.path for layer in layers[:place]}
-    above = layers[place - 1].path if place else ""
+    listed = {layer.path for layer in layers[:index]}
+    above = layers[index - 1].path if index else ""
     aside = len(sources) == 1 and sources[0] in listed and sources[0] != above
     return f"; reads {', '.join(sources)}" if aside or len(sources) > 1 else ""
 
@@ -325,7 +325,7 @@ def _why(layer: LayerExplanation) -> str:
 
 
 def to_data(value: Any) -> Any:
-    """Turn an explanation into dicts, lists, texts and numbers, as ``--format json`` prints them.
+    """Turn an explanation into dicts, lists, strings and numbers, as ``--format json`` prints them.
 
     Args:
         value: an explanation, or a part of one.
@@ -347,7 +347,7 @@ def to_data(value: Any) -> Any:
             "result": to_data(value.result),
         }
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {one.name: to_data(getattr(value, one.name)) for one in dataclasses.fields(value)}
+        return {field.name: to_data(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, tuple | list):
-        return [to_data(one) for one in value]
+        return [to_data(item) for item in value]
     return value if isinstance(value, bool | int | float | str) else str(value)

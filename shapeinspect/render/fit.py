@@ -7,14 +7,14 @@ from typing import Any
 
 from shapeinspect.render.explain import to_data
 from shapeinspect.render.grid import Line, width
-from shapeinspect.solve import LIMIT, Solution
+from shapeinspect.solve import LIMIT, Refusal, Solution
 from shapeinspect.text import printable
 
 _LABEL = 10
 
 
 def fit_lines(solution: Solution, limit: int = 80) -> list[Line]:
-    """Write which sizes fit, who rules the others out, and what comes out at the end.
+    """Write which sizes fit, which layers refuse the others, and the resulting output shapes.
 
     Args:
         solution: the answer.
@@ -30,35 +30,39 @@ def fit_lines(solution: Solution, limit: int = 80) -> list[Line]:
     if len(solution.inputs) and not any(answer.ranges for answer in solution.answers):
         accepted = ["no size of those tried"]
     lines.append(())
-    for place, text in enumerate(accepted):
-        lines += _labeled("fits" if place == 0 else "", text, limit, "heading")
+    for index, text in enumerate(accepted):
+        lines += _labeled("fits" if index == 0 else "", text, limit, "heading")
     if solution.samples:
         lines.append(())
-    for place, sample in enumerate(solution.samples):
+    for index, sample in enumerate(solution.samples):
         sizes = ", ".join(f"{name} {length}" for name, length in sample.sizes)
         outputs = ", ".join("?" if shape is None else _shape(shape) for _, shape in sample.outputs)
-        lines += _labeled("gives" if place == 0 else "", f"{sizes} → {outputs}", limit)
+        lines += _labeled("gives" if index == 0 else "", f"{sizes} → {outputs}", limit)
     if solution.refusals:
-        axes = " = ".join(solution.refusals[0].axes)
-        lines += [(), *_labeled("refused", f"{axes}, by the first layer that does not fit:", limit)]
-        rows = [(printable(one.layer), one.sizes) for one in solution.refusals]
-        first = min(max(width(layer) for layer, _ in rows), 30)
-        for refusal in solution.refusals:
-            text = f"{printable(refusal.layer).ljust(first)}  {refusal.sizes}"
-            lines.append((("  " + text, ""),))
-            why = f"at {refusal.example}: expects {refusal.expected}, got {refusal.got}"
-            if refusal.expected is not None:
-                lines += [
-                    ((" " * (first + 4) + line, "dim"),)
-                    for line in textwrap.wrap(printable(why, 500), max(limit - first - 4, 20))
-                ]
+        lines += [(), *_refusals(solution.refusals, limit)]
     for layer, why in solution.unsolved:
-        who = f'"{layer}"' if layer else "the network's own code"
-        lines += [(), *_labeled("unknown", f"{who} could not be solved: {why}", limit, "error")]
+        part = f'"{layer}"' if layer else "the network's own code"
+        lines += [(), *_labeled("unknown", f"{part} could not be solved: {why}", limit, "error")]
     if solution.unsolved:
-        lines += _labeled("", "what it or a layer after it would refuse is not known", limit)
+        lines += _labeled("", "sizes that it or a later layer refuses are not known", limit)
     for note in solution.notes:
         lines += [(), *_labeled("note", note, limit, "note")]
+    return lines
+
+
+def _refusals(refusals: tuple[Refusal, ...], limit: int) -> list[Line]:
+    """Write the refused sizes, each with the first layer that refuses it."""
+    axes = " = ".join(refusals[0].axes)
+    lines = _labeled("refused", f"{axes}, by the first layer that does not fit:", limit)
+    first = min(max(width(printable(refusal.layer)) for refusal in refusals), 30)
+    for refusal in refusals:
+        lines.append(((f"  {printable(refusal.layer).ljust(first)}  {refusal.sizes}", ""),))
+        if refusal.expected is not None:
+            why = f"at {refusal.example}: expects {refusal.expected}, got {refusal.got}"
+            lines += [
+                ((" " * (first + 4) + line, "dim"),)
+                for line in textwrap.wrap(printable(why, 500), max(limit - first - 4, 20))
+            ]
     return lines
 
 

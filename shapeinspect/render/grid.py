@@ -24,9 +24,9 @@ class Column:
 
     Args:
         name: its heading.
-        right: whether its texts stand at the right edge, as numbers do.
+        right: whether its texts are right-aligned, as numbers are.
         style: the style of its texts.
-        rank: the order in which columns are given up when the width is short: the highest first.
+        rank: the order in which columns are dropped when the width is short, the highest first; 0 stays.
         elastic: whether its texts may be cut with an ellipsis when nothing else helps.
     """
 
@@ -57,8 +57,8 @@ def width(text: str) -> int:
 def draw(columns: Sequence[Column], rows: Sequence[Sequence[str]], limit: int) -> list[Line]:
     """Lay out rows under their headings, within a width.
 
-    Columns without any text are left out. Where the rest is too wide, whole columns go first, by
-    their rank; texts of elastic columns are cut only when nothing else helps.
+    Columns without any text are left out. Where the rest is too wide, columns are dropped by their
+    rank; texts of elastic columns are cut only when nothing else helps.
 
     Args:
         columns: the columns, left to right.
@@ -76,7 +76,7 @@ def draw(columns: Sequence[Column], rows: Sequence[Sequence[str]], limit: int) -
         fc         12
     """
     texts = [[row[index] for row in rows] for index in range(len(columns))]
-    kept = [index for index, found in enumerate(texts) if any(found)]
+    kept = [index for index, column in enumerate(texts) if any(column)]
     widths = {index: max(width(columns[index].name), *map(width, set(texts[index]))) for index in kept}
     while len(kept) > 1 and _total(kept, widths) > limit:
         worst = max(kept, key=lambda index: columns[index].rank)
@@ -90,7 +90,7 @@ def draw(columns: Sequence[Column], rows: Sequence[Sequence[str]], limit: int) -
         gap = "" if index == kept[0] else _GAP
         heading.append((gap + _fit(column.name, wide, column.right, last), "heading"))
         rule.append((gap + "─" * wide, "rule"))
-        # Most texts stand in many rows.
+        # Most texts occur in many rows.
         fitted = {text: gap + _fit(text, wide, column.right, last) for text in set(texts[index])}
         drawn.append([(fitted[text], column.style) for text in texts[index]])
     full = map(any, zip(*(texts[index] for index in kept), strict=True))
@@ -112,17 +112,17 @@ def _squeeze(columns: Sequence[Column], kept: Sequence[int], widths: dict[int, i
 
 
 def _fit(text: str, wide: int, right: bool, last: bool) -> str:
-    have = width(text)
-    if have > wide:
+    taken = width(text)
+    if taken > wide:
         text = _cut(text, wide)
-        have = width(text)
+        taken = width(text)
     if right:
-        return " " * (wide - have) + text
-    return text if last else text + " " * (wide - have)
+        return " " * (wide - taken) + text
+    return text if last else text + " " * (wide - taken)
 
 
 def _cut(text: str, limit: int) -> str:
-    """Cut out of the middle, so that both the indentation and the last letters stay."""
+    """Cut from the middle, so that both the indentation and the last letters stay."""
     tail = (limit - 1) // 2
     head = limit - 1 - tail
     short = text[:head] + "…" + text[len(text) - tail :]

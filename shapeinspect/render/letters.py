@@ -11,8 +11,8 @@ from shapeinspect.ir import Model
 class Letters:
     """Writes the symbols of the inputs' lengths as the letters of their axes.
 
-    The first lines of a table tell the names: ``H=height``. A symbol keeps its name where its letter
-    would say something else: of two axes, of an axis with another letter too, or of another symbol.
+    The first lines of a table show the names: ``H=height``. A symbol keeps its name where its letter
+    would be ambiguous: it has two axes or two letters, or another symbol has that letter.
 
     Args:
         model: a model that went through ``infer``.
@@ -46,10 +46,10 @@ class Letters:
         """
         if not self._names or shape is None or not any(isinstance(length, Expr) for length in shape):
             return shape
-        found = self._seen.get(id(shape))
-        if found is None:  # the shape is kept with it, or another one may get its identity
-            found = self._seen[id(shape)] = (shape, tuple(map(self._length, shape)))
-        return found[1]
+        pair = self._seen.get(id(shape))
+        if pair is None:  # the shape itself is kept, so that no other shape can get its id
+            pair = self._seen[id(shape)] = (shape, tuple(map(self._length, shape)))
+        return pair[1]
 
     def amount(self, amount: Dim | None) -> Dim | None:
         """Return an amount of work in letters.

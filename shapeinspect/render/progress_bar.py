@@ -1,4 +1,4 @@
-"""A bar on the terminal for a reading that takes long."""
+"""A progress bar on the terminal for slow reads."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DELAY = 0.5
 
 @contextmanager
 def bar() -> Iterator[None]:
-    """Show how far a reading has come, on stderr, if that is a terminal and it takes long.
+    """Show the progress of a slow read on stderr, if that is a terminal.
 
     Example:
         >>> with bar():
@@ -30,7 +30,7 @@ def bar() -> Iterator[None]:
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield
         return
-    with ExitStack() as stack, listening(_Bar(stack).told):
+    with ExitStack() as stack, listening(_Bar(stack).update):
         yield
 
 
@@ -42,11 +42,11 @@ class _Bar:
         self._begin = time.monotonic()
         self._progress: Progress | None = None
 
-    def told(self, done: int, total: int, what: str) -> None:
-        """Draw how many are done."""
+    def update(self, done: int, total: int, what: str) -> None:
+        """Draw how many items are done."""
         if done == total:
             if self._progress is not None:
-                self._progress.stop()  # before the answer is written
+                self._progress.stop()  # before the output is written
             self._progress = None
             return
         if self._progress is None:

@@ -1,4 +1,4 @@
-"""The reference of layouts: how each framework stores each kind of layer, made from their tables."""
+"""The reference of layouts: how each framework stores each kind of layer, from the plug-ins' tables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _COLUMNS = (
     Column("note", style="dim"),
 )
 
-#: The kernels of the examples have two axes, the slots of norms one.
+#: The ranks of the examples: kernels with two axes, slots of norms with one.
 _RANKS = {"k": 2, "n": 1}
 
 _INTRODUCTION = """\
@@ -32,7 +32,7 @@ group), `g` groups, `m` depth multiplier, `c` channels, `h` hidden, `d` head dim
 `E` embedding.
 """
 
-#: What to do with the columns.
+#: How to use the columns.
 _USE = (
     'einops.rearrange(weight, "STORED AS -> COMMON") moves a weight; the lengths',
     "inside parentheses are given by name (gate=4); then the note's order applies",
@@ -57,7 +57,7 @@ def reference(tables: Iterable[NativeTable], kind: str | None = None) -> list[di
         if kind in (None, row.kind)
         for weight in _weights(table, row)
     ]
-    order = {name: place for place, name in enumerate(dict.fromkeys(row["kind"] for row in rows))}
+    order = {name: index for index, name in enumerate(dict.fromkeys(row["kind"] for row in rows))}
     return sorted(rows, key=lambda row: order[row["kind"]])
 
 
@@ -104,7 +104,9 @@ def reference_table(rows: Sequence[dict[str, Any]], width: int) -> list[Line]:
         layer = f"{row['framework']}  {row['type']}" + (f" ({row['when']})" if row["when"] else "")
         keys = (row["kind"], layer)
         texts += [
-            ["  " * at + key, "", "", ""] for at, key in enumerate(keys) if last[: at + 1] != keys[: at + 1]
+            ["  " * level + key, "", "", ""]
+            for level, key in enumerate(keys)
+            if last[: level + 1] != keys[: level + 1]
         ]
         number = notes.setdefault(row["note"], len(notes))
         texts.append([f"    {row['weight']}", row["native"], row["common"], str(number or "")])

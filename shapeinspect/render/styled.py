@@ -1,4 +1,4 @@
-"""Styled lines for rich: the only module that knows colors."""
+"""Styled lines for rich; the only module that defines colors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of a model: its inputs and outputs, a row a layer, the totals, the notes."""
+"""The table of a model: its inputs and outputs, one row a layer, the totals, the notes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from shapeinspect.render.tree import Node, build, fold
 from shapeinspect.text import printable
 from shapeinspect.units import count, short
 
-#: The columns, left to right. Where the terminal is too narrow the one with the highest rank is
-#: given up first: bytes, type, common, input, weights, MACs, settings. Where the source holds weights
-#: only, they are the answer and stay.
+#: The columns, left to right. Where the terminal is too narrow, columns are dropped by rank, the highest
+#: first: bytes, type, common, input, weights, MACs, settings. Where the source has only weights, their
+#: column stays.
 COLUMNS: dict[str, Column] = {
     "layer": Column("layer", style="path", elastic=True),
     "kind": Column("kind", style="kind", elastic=True),
@@ -42,16 +42,16 @@ LayoutChoice: TypeAlias = Literal["both", "native", "common"]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What of a model to show, and how.
+    """What to show of a model, and how.
 
     Args:
         width: terminal cells.
-        depth: containers deeper than this are summed up in one row; None for all.
+        depth: containers deeper than this are summarized in one row; None for all.
         columns: which columns; empty for as many as fit.
         filter: a glob on paths; None for all.
         layout: both weight layouts, or only one.
         sort: a column of ``SORTS`` to sort a flat list by; None for the order of the model.
-        unfold: whether equal blocks are written out one by one.
+        unfold: whether equal blocks are listed one by one.
 
     Example:
         >>> View(width=80).layout
@@ -126,7 +126,7 @@ def _columns(view: View, has_calls: bool) -> list[Column]:
     if not has_calls:
         weights = (COLUMNS["weights"], COLUMNS["common"] if view.layout == "common" else None)
         columns = [replace(column, rank=0) if column in weights else column for column in columns]
-    if view.columns:  # what is asked for is not given up
+    if view.columns:  # requested columns are never dropped
         columns = [replace(column, rank=0, elastic=True) for column in columns]
     return columns
 
@@ -164,7 +164,7 @@ def _rows(model: Model, view: View, letters: Letters) -> tuple[list[list[str]], 
 
 
 def _alike(node: Node) -> bool:
-    """Whether the nodes of this one's signature have the same texts, their names aside."""
+    """Tell whether all nodes with this node's signature have the same cells, apart from their names."""
     weights = node.layer.weights if node.layer else ()
     plain = not node.children and not node.calls and all(weight.storage is None for weight in weights)
     return plain and node.signature != 0
@@ -222,7 +222,7 @@ class _Texts:
     def rows(self, names: Sequence[str]) -> list[list[str]]:
         columns = [_CELLS[name](self) for name in names]
         height = max(1, *(len(column) for column in columns))
-        return [[column[at] if at < len(column) else "" for column in columns] for at in range(height)]
+        return [[column[row] if row < len(column) else "" for column in columns] for row in range(height)]
 
     def layer(self) -> list[str]:
         return []
@@ -254,7 +254,7 @@ class _Texts:
         return cells.several(cells.shape(self.letters.shape(value.shape), value.axes) for value in values)
 
     def _weights(self) -> list[tuple[str, Weight]]:
-        """Return the weights, those of one shape and layout under one name."""
+        """Return the weights; those of equal shape and layout are grouped under the first one's name."""
         groups: dict[object, tuple[Weight, int]] = {}
         for weight in self.node.layer.weights if self.node.layer else ():
             key = (weight.shape, weight.layout, weight.dtype)
@@ -316,7 +316,7 @@ def _work(amount: Dim | None) -> str:
         return text
     if not text.endswith("…"):
         return f"{text} for each N"
-    return f"depend on {', '.join(sorted(symbols(amount) - set(cells.BATCH)))}: --input gives a number"
+    return f"depend on {', '.join(sorted(symbols(amount) - set(cells.BATCH)))}: set with --input"
 
 
 def _wrap(text: str, width: int, indent: str) -> list[Line]:

@@ -11,16 +11,16 @@ from shapeinspect.ir import Call, Model, Weight
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What a set of weights and calls amounts to.
+    """The sums over a set of weights and calls.
 
     Args:
         params: how many parameters, tied ones once; buffers are not counted.
         trainable: how many of them an optimizer would change; None if the source does not say.
-        buffers: how many values stand in buffers.
+        buffers: how many values buffers hold.
         bytes: bytes of parameters and buffers.
         bytes_by_dtype: the same, by element type.
         macs: multiply-accumulates of all calls; None if one is unknown or there are none.
-        unknown: how many weights have a shape that is not known.
+        unknown: how many weights have an unknown shape.
     """
 
     params: int
@@ -36,8 +36,8 @@ def weigh(weights: Iterable[Weight], calls: Iterable[Call]) -> Totals:
     """Add up weights and calls.
 
     Args:
-        weights: tied ones share their ``storage`` and count once.
-        calls: each counts.
+        weights: the weights; tied ones share their ``storage`` and count once.
+        calls: the calls, each of which counts.
 
     Example:
         >>> tied = Weight("a", "weight", (2, 3), "float32", 24, storage="s")
@@ -81,7 +81,7 @@ def work(calls: Iterable[Call]) -> Dim | None:
     """Add up the multiply-accumulates of calls.
 
     Args:
-        calls: those of layers and ops; a container's are None and are to be left out.
+        calls: those of layers and ops, not of containers.
 
     Returns:
         None if there are no calls or the work of one is unknown.

@@ -8,25 +8,25 @@ from dataclasses import dataclass, field
 
 from shapeinspect.ir import Call, Layer, Model, Value, Weight
 
-#: More digits are no number of a layer.
+#: A longer run of digits is not a layer's number.
 _DIGITS = 18
-#: Parts of a path that become nodes; what a longer one names beyond them stays in one.
+#: How many parts of a path become nodes; the rest of a longer path stays one part.
 _DEEPEST = 100
-#: How many equal neighbors make a fold: blocks from two on, single layers from three on.
+#: How many equal neighbors are folded: blocks from two on, single layers from three on.
 _FOLD_BLOCKS, _FOLD_LAYERS = 2, 3
 
 
 @dataclass(slots=True)
 class Node:
-    """A layer, or a container that only the paths tell of.
+    """A layer, or a container that only appears in paths.
 
     Args:
         name: the last part of its path; ``0–31`` where several are folded.
-        layer: what stands there, or None for a container without a layer of its own.
+        layer: the layer, or None for a container without a layer of its own.
         calls: its executions.
-        children: what stands inside it.
-        count: how many equal ones this node stands for.
-        signature: a number that equal nodes share, from 1 on; 0 where nothing was compared.
+        children: the nodes inside it.
+        count: how many equal nodes this one represents.
+        signature: a number that equal nodes share, from 1; 0 before ``fold``.
     """
 
     name: str
@@ -82,12 +82,12 @@ def _shortened(parts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _child(inside: dict[tuple[int, str], Node], outer: Node, name: str) -> Node:
-    """The node of that name in another one, made if there is none."""
-    found = inside.get((id(outer), name))
-    if found is None:
-        found = inside[id(outer), name] = Node(name)
-        outer.children.append(found)
-    return found
+    """Return the child of a name, creating it if it does not exist."""
+    child = inside.get((id(outer), name))
+    if child is None:
+        child = inside[id(outer), name] = Node(name)
+        outer.children.append(child)
+    return child
 
 
 def fold(root: Node, model: Model) -> Node:
@@ -157,12 +157,12 @@ def _fold_run(nodes: list[Node]) -> list[Node]:
 def _follows(run: list[Node], node: Node) -> bool:
     if run[0].signature != node.signature:
         return False
-    (stem, last), (other, this) = _numbered(run[-1].name), _numbered(node.name)
-    return bool(last and this) and stem == other and int(this) == int(last) + 1
+    (stem, last), (next_stem, number) = _numbered(run[-1].name), _numbered(node.name)
+    return bool(last and number) and stem == next_stem and int(number) == int(last) + 1
 
 
 def _numbered(name: str) -> tuple[str, str]:
-    """Take the number off the end of a name; it is empty where there is none."""
+    """Split a name into its stem and the number at its end, which may be empty."""
     stem = name.rstrip("0123456789")
     number = name[len(stem) :]
     return (stem, number) if len(number) <= _DIGITS else (name, "")

@@ -48,7 +48,7 @@ def test_what_does_not_fit_is_refused() -> None:
         label_image(np.zeros((4, 5)))
     with pytest.raises(UsageError, match="neither class scores nor labels"):
         label_image(np.zeros((2, 3, 4, 5)))
-    with pytest.raises(UsageError, match="no color") as refused:
+    with pytest.raises(UsageError, match="outside the palette") as refused:
         label_image(np.array([[0, 3]]), [(0, 0, 0), (1, 1, 1)])
     assert refused.value.got == "labels from 0 to 3"
     with pytest.raises(UsageError, match="does not fit the labels") as refused:

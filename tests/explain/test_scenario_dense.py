@@ -23,7 +23,7 @@ def test_keras_stores_inputs_first_and_torch_outputs_first(run: Run, at_models: 
     assert "a batch of rows X computes X·W\n" in keras_screen
     _, torch_screen, _ = run("explain", "networks:Dense", "0", "--input", "3,2000")
     assert "0.weight (4800, 2000)" in torch_screen
-    assert "in the common order as stored: o i" in torch_screen
+    assert "stored in the common order: o i" in torch_screen
     assert "X·Wᵀ" in torch_screen
 
 
