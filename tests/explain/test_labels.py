@@ -51,7 +51,7 @@ def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(UsageError, match="outside the palette") as refused:
         label_image(np.array([[0, 3]]), [(0, 0, 0), (1, 1, 1)])
     assert refused.value.got == "labels from 0 to 3"
-    with pytest.raises(UsageError, match="does not fit the labels") as refused:
+    with pytest.raises(UsageError, match="does not match the labels") as refused:
         label_image(np.array([[0, 1]]), image=np.zeros((3, 5, 7)))
     assert refused.value.expected == "(1, 2), (1, 2, 3) or (3, 1, 2)"
     with pytest.raises(UsageError, match="share of the color"):
