@@ -12,8 +12,7 @@ from shapeinspect.plugin_api.changes import Change, OnLayer, OnTargets, PaddedBa
 from shapeinspect.plugin_api.facts import Indivisible, RaggedBatch, SeveralInputs, SeveralOutputs
 from shapeinspect.plugin_api.frames import Place, constructor_arguments
 from shapeinspect.plugin_api.rerun import Failure, Rerun, Retried
-from shapeinspect_keras.tracing.guard import untouched
-from shapeinspect_keras.tracing.model import _everything
+from shapeinspect_keras.tracing.guard import touchable, untouched
 from shapeinspect_keras.vocabulary.kinds import describe
 
 _SIZES = re.compile(
@@ -154,7 +153,7 @@ def stacked(model: Any, x: Any, message: str, where: str | None) -> Rerun | None
         if axis is None or x.shape[axis] != len(names):
             return False
         part = keras.KerasTensor((*x.shape[:axis], *x.shape[axis + 1 :]), dtype=model.inputs[0].dtype)
-        with untouched(_everything(model)):
+        with untouched(touchable(model)):
             try:
                 model([part] * len(names))
             except (ValueError, TypeError):

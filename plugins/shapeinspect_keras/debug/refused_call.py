@@ -19,10 +19,10 @@ from shapeinspect_keras.debug.input_specs import wanted
 from shapeinspect_keras.debug.spelling import Speller
 from shapeinspect_keras.debug.unbuilt import Redrawn
 from shapeinspect_keras.tracing import graph as graphs
-from shapeinspect_keras.tracing.guard import untouched
+from shapeinspect_keras.tracing.guard import touchable, untouched
 from shapeinspect_keras.tracing.inputs import lengths
-from shapeinspect_keras.tracing.model import _everything, read_model
-from shapeinspect_keras.tracing.walk import Arguments, Tensor, Walk
+from shapeinspect_keras.tracing.model import read_model
+from shapeinspect_keras.tracing.walk import SymbolicCall, Tensor, Walk
 from shapeinspect_keras.tracing.weights import tied
 
 
@@ -56,7 +56,7 @@ def of_call(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], said:
 
     if not isinstance(operation, keras.Operation):
         return None
-    built = any(graphs._node(one) is not None for one in _symbols(args, kwargs))
+    built = any(graphs.node_of(one) is not None for one in _symbols(args, kwargs))
     if not built:
         args, kwargs = _symbolic(args, kwargs)
     looked_up = _looked_up(operation, args, said)
@@ -210,7 +210,7 @@ def _held(operation: Any) -> list[Any]:
     """List what a call could write to."""
     import keras
 
-    return _everything(operation) if isinstance(operation, keras.Layer) else []
+    return touchable(operation) if isinstance(operation, keras.Layer) else []
 
 
 def _call(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -263,13 +263,13 @@ def _recorded(refused: _Refused, owner: Any, said: Said, data: bool) -> Recorded
         history = getattr(one, "_keras_history", None)
         maker = history.operation if history is not None else None
         name = str(maker.name) if maker is not None else f"x{index or ''}"
-        given.append(Tensor(walk.value(name, lengths(tuple(one.shape)), str(one.dtype)), one))
+        given.append(Tensor(walk.values.add(name, lengths(tuple(one.shape)), str(one.dtype)), one))
         inputs.append(given[-1].name)
-    graph = graphs.Graph(tuple(sources), tuple(inputs), tuple(graphs._reached(flat, sources)), tuple(flat))
+    graph = graphs.Graph(tuple(sources), tuple(inputs), tuple(graphs.reached(flat, sources)), tuple(flat))
     made = walk.graph(graph, (), given)
     names = {id(one): tensor.name for one, tensor in zip(flat, made, strict=True)}
     operands = [Tensor(names[id(one)], one) for one in flat]
-    arguments = Arguments(list(refused.args), refused.kwargs, operands, names)
+    arguments = SymbolicCall(list(refused.args), refused.kwargs, operands, names)
     walk.call(refused.operation, (), arguments, (None,))
     _forget_inputs(walk, refused.operation)
     found = Model(
@@ -279,10 +279,10 @@ def _recorded(refused: _Refused, owner: Any, said: Said, data: bool) -> Recorded
         "keras-live",
         tied(list(walk.layers.values())),
         tuple(walk.calls),
-        Frozen(walk.values),
+        Frozen(walk.values.by_name),
         tuple(inputs),
     )
-    shapes = {name: walk.values[name].shape for name in inputs}
+    shapes = {name: walk.values.shape(name) for name in inputs}
     takes = wanted(refused.operation, flat)
     read = walk.calls[-1].inputs
     places = [read.index(names[id(one)]) if names[id(one)] in read else None for one in flat]
@@ -303,19 +303,19 @@ def _recorded(refused: _Refused, owner: Any, said: Said, data: bool) -> Recorded
         Speller(data, shapes),
         batched=True,
         fact=takes,
-        refused=walk.paths[id(refused.operation)] if takes else "",
+        refused=walk.first_paths[id(refused.operation)] if takes else "",
         confirm=redrawn,
     )
 
 
 def _is_made(tensor: Any) -> bool:
-    node = graphs._node(tensor)
+    node = graphs.node_of(tensor)
     return node is not None and not node.is_input
 
 
 def _forget_inputs(walk: Walk, operation: Any) -> None:
     """Take back the input sizes of a layer that has no weights yet: it would take any."""
-    path = walk.paths[id(operation)]
+    path = walk.first_paths[id(operation)]
     layer, keys = walk.layers[path]
     if layer.weights:
         return
@@ -335,7 +335,7 @@ def _sources(tensors: Sequence[Any]) -> Iterator[Any]:
         if id(tensor) in seen:
             continue
         seen.add(id(tensor))
-        node = graphs._node(tensor)
+        node = graphs.node_of(tensor)
         if node is None or node.is_input:
             yield tensor
         else:

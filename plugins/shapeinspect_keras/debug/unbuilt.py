@@ -73,7 +73,7 @@ class Redrawn:
         known: dict[int, Any] = {}
         for name, symbol in self.sources.items():
             known[id(symbol)] = _moved(symbol, inputs.get(name, ()))
-        for node in graphs._reached(list(self.operands), list(self.sources.values())):
+        for node in graphs.reached(list(self.operands), list(self.sources.values())):
             args, kwargs = node.arguments.fill_in(known)
             made = keras.tree.flatten(self._fresh(node.operation, settings)(*args, **kwargs))
             known |= {id(old): new for old, new in zip(node.outputs, made, strict=True)}

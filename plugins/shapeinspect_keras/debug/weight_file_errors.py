@@ -15,8 +15,8 @@ from shapeinspect.plugin_api.rerun import Failure, Rerun
 from shapeinspect.sources.source import Source
 from shapeinspect_keras.debug.refused_call import Said
 from shapeinspect_keras.debug.spelling import Speller
-from shapeinspect_keras.tracing.guard import untouched
-from shapeinspect_keras.tracing.model import _everything, read_model
+from shapeinspect_keras.tracing.guard import touchable, untouched
+from shapeinspect_keras.tracing.model import read_model
 
 _SIZES = re.compile(
     r"variable\.shape=\((?P<have>[\d, ]*)\), Received: value\.shape=\((?P<stored>[\d, ]*)\)\. "
@@ -104,7 +104,7 @@ class _Loading(Rerun):
 
     def attempt(self, changes: Sequence[Change]) -> Failure | None:
         """Build the layer anew with the changed settings, and compare its variable."""
-        with untouched(_everything(self._model)):
+        with untouched(touchable(self._model)):
             for change in changes:
                 if isinstance(change, PartialLoad | TransposedWeight):
                     return None  # what differs is left out, or transposed

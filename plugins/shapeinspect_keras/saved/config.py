@@ -26,7 +26,7 @@ class Tensor:
 
     Args:
         slot: the argument that it fills: a position (``"0"``) or a name (``"key"``).
-        layer: the name of the layer that made it.
+        layer: the name of the layer whose output it is.
         node: which call of that layer.
         index: which output of that call.
         shape: its shape, where the file records it.
@@ -39,6 +39,11 @@ class Tensor:
     index: int
     shape: Recorded | None = None
     dtype: str | None = None
+
+    @property
+    def source(self) -> tuple[str, int, int]:
+        """The layer, its call and the output that it is."""
+        return self.layer, self.node, self.index
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +194,20 @@ def recorded(value: Any) -> Recorded | None:
     return None
 
 
+def input_shape(node: Node) -> Recorded | None:
+    """Return the shape that an input layer fixes, or a first layer that says its own.
+
+    Args:
+        node: the layer.
+    """
+    for key in ("batch_shape", "batch_input_shape"):
+        shape = recorded(node.config.get(key))
+        if shape:
+            return shape
+    inner = recorded(node.config.get("input_shape"))
+    return None if inner is None else (None, *inner)
+
+
 def dtype_of(value: Any) -> str | None:
     """Read a dtype, or the variable dtype's compute side of a dtype policy.
 
@@ -223,13 +242,22 @@ def _new_tensors(slot: str, value: Any) -> Iterator[Tensor]:
         if value.get("class_name") != "__keras_tensor__":
             for key, item in sorted(value.items()):
                 yield from _new_tensors(key, item)
-        elif _is_reference(config.get("keras_history")):
+        elif is_reference(config.get("keras_history")):
             layer, node, index = config["keras_history"]
             shape, dtype = recorded(config.get("shape")), dtype_of(config.get("dtype"))
             yield Tensor(slot, layer, node, index, shape, dtype)
 
 
-def _is_reference(value: Any) -> bool:
+def is_reference(value: Any) -> bool:
+    """Tell whether a value names an output of a layer's call: the layer, the call, the output.
+
+    Args:
+        value: a value of the configuration.
+
+    Example:
+        >>> is_reference(["dense", 0, 0]), is_reference(["dense", "0"])
+        (True, False)
+    """
     return (
         isinstance(value, list)
         and len(value) >= 3
@@ -240,13 +268,13 @@ def _is_reference(value: Any) -> bool:
 
 def _old_inbound(call: Any) -> Inbound:
     """Keras 2: ``[[layer, node, index, kwargs], ...]``, or one such entry, or a mapping of them."""
-    if _is_reference(call):
+    if is_reference(call):
         kwargs = mapping(call[3]) if len(call) > 3 else {}
         named = [
             Tensor(slot, *item[:3])
             for slot, value in kwargs.items()
-            for item in (value if isinstance(value, list) and not _is_reference(value) else [value])
-            if _is_reference(item) and len(item) == 3
+            for item in (value if isinstance(value, list) and not is_reference(value) else [value])
+            if is_reference(item) and len(item) == 3
         ]
         return Inbound((Tensor("0", *call[:3]), *named), (), kwargs, True)
     found: list[Tensor] = []
@@ -260,7 +288,7 @@ def _old_inbound(call: Any) -> Inbound:
 
 
 def _ends(value: Any, names: frozenset[str]) -> Iterator[Tensor]:
-    if _is_reference(value) and value[0] in names:
+    if is_reference(value) and value[0] in names:
         yield Tensor("0", *value[:3])
     elif isinstance(value, list):
         for item in value:

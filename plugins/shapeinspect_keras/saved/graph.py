@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from shapeinspect.dims import UNKNOWN, Dim, Shape
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect.ir import Call, Frozen, Value
-from shapeinspect_keras.saved.arguments import item, keeps_first, ordered
-from shapeinspect_keras.saved.config import Inbound, Node, Recorded, Tensor, dtype_of, recorded
+from shapeinspect.ir import Call, Frozen
+from shapeinspect_keras.calls import distributed
+from shapeinspect_keras.calls.batch import BATCH, kept_batch, open_batch
+from shapeinspect_keras.calls.by_call import call_steps
+from shapeinspect_keras.calls.indexing import Step
+from shapeinspect_keras.calls.open_axes import named_axes
+from shapeinspect_keras.calls.order import running_order
+from shapeinspect_keras.calls.outputs import output_count, output_shape
+from shapeinspect_keras.calls.steps import chained
+from shapeinspect_keras.calls.values import Values
+from shapeinspect_keras.saved.arguments import arguments
+from shapeinspect_keras.saved.config import Inbound, Node, Recorded, Tensor, dtype_of, input_shape, recorded
 from shapeinspect_keras.saved.node_kinds import Described, described
-from shapeinspect_keras.saved.symbols import BATCH, input_shape, names, open_shape
 from shapeinspect_keras.saved.weight_lists import Path
 
-#: What a ``TimeDistributed`` does to the axes around the layer inside it.
-FOLD, UNFOLD = "(fold time into batch)", "(unfold)"
 #: How many calls may come of running models inside a model again: they multiply one another.
 _REPEATS = 100_000
 #: Characters of the path that stands before the names of everything in a model.
@@ -40,7 +44,7 @@ class Graph:
     label: str
     layers: dict[Path, Described] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
-    values: dict[str, Value] = field(default_factory=dict)
+    values: Values = field(default_factory=Values)
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
 
@@ -58,10 +62,15 @@ def build(model: Node, label: str) -> Graph:
     graph = Graph(label)
     walk = _Walk(graph)
     graph.inputs = walk.entrances(model)
-    first = graph.values[graph.inputs[0]].shape if graph.inputs else None
+    first = graph.values.shape(graph.inputs[0]) if graph.inputs else None
     walk.batch = first[0] if first else BATCH
     graph.outputs = walk.model(model, (), graph.inputs)
     walk.idle(model, ())
+    layers = {"/".join(path): layer for path, layer in graph.layers.items()}
+    shapes = {name: graph.values.shape(name) or () for name in graph.inputs}
+    for name, shape in named_axes(shapes, graph.calls, layers).items():
+        if shape:
+            graph.values.reshape(name, shape)
     return graph
 
 
@@ -72,39 +81,30 @@ class _Walk:
         self.graph = graph
         self.batch: Dim = BATCH
         self.folded = 0
-        self.numbers: dict[str, int] = {}
         self.entered: set[Path] = set()
         self.repeated = 0
 
-    # Values
-
     def value(self, path: Path, shape: Shape | None, dtype: str | None, index: int = 0) -> str:
-        stem = name = "/".join(path) + (f":{index}" if index else "")
-        while name in self.graph.values:
-            self.numbers[stem] = self.numbers.get(stem, 1) + 1
-            name = f"{stem}#{self.numbers[stem]}"
-        self.graph.values[name] = Value(name, shape, dtype)
-        return name
+        return self.graph.values.add("/".join(path), shape, dtype, index)
+
+    def shapes(self, names: Sequence[str]) -> list[Shape | None]:
+        return [self.graph.values.shape(name) for name in names]
 
     def entrances(self, model: Node) -> tuple[str, ...]:
-        """Make the values of the outermost model's inputs."""
-        axes = names(model)
+        """Add the values of the outermost model's inputs."""
         listed = [child for child in model.children if child.is_input]
         if model.form == "functional" and model.inputs:
             by_name = {child.name: child for child in model.children}
             listed = [by_name[ref.layer] for ref in model.inputs]
-        open_inputs = sum(None in (input_shape(child) or ())[1:] for child in listed)
         found = []
         for child in listed:
-            shape = input_shape(child)
-            suffix = f"_{child.name}" if open_inputs > 1 else ""
-            opened = None if shape is None else open_shape(shape, axes.get(child.name, ()), suffix)
-            found.append(self.value((child.name,), opened, dtype_of(child.config.get("dtype"))))
+            shape = _opened(input_shape(child), None)
+            dtype = dtype_of(child.config.get("dtype"))
+            found.append(self.value((child.name,), shape and open_batch(shape), dtype))
         if not listed and model.form == "sequential":
-            shape, first = sequential_input(model), model.children[:1]
-            named = names(model).get(first[0].name, ()) if first else ()
-            opened = None if shape is None else open_shape(shape, named, "")
-            found.append(self.value((f"{first[0].name}_input" if first else "input",), opened, None))
+            shape, first = _opened(sequential_input(model), None), model.children[:1]
+            name = f"{first[0].name}_input" if first else "input"
+            found.append(self.value((name,), shape and open_batch(shape), None))
         return tuple(found)
 
     # Forms
@@ -142,55 +142,78 @@ class _Walk:
         inputs: Sequence[str],
         outs: Mapping[int, tuple[Recorded | None, str | None]],
     ) -> tuple[str, ...]:
-        """Execute one layer once, and return the values it makes."""
+        """Execute one layer once, and return its outputs."""
         layer = self.register(node, path)
         name = "/".join(path)
+        given = arguments(inbound, inputs)
         if node.form in ("functional", "sequential"):
-            made = self.model(node, path, _by_name(node, inbound, inputs))
-            self.refine(made, inputs, outs, node, layer)
-            self.graph.calls.append(Call(name, tuple(inputs), made))
-            return made
-        attributes: Mapping[str, Any] = {}
-        if node.own and node.class_name == "GetItem":
-            layer, attributes = self.item(path, layer, inbound, inputs)
-        kept = self.keeps_batch(node, layer, inputs)
-        count = max(1, layer.outputs, *(index + 1 for index in outs))
-        told = [outs.get(index, (None, None)) for index in range(count)]
-        made = tuple(
-            self.value(path, _opened(shape, kept), dtype, index) for index, (shape, dtype) in enumerate(told)
+            entering = given.entering([ref.slot for ref in node.inputs], [ref.layer for ref in node.inputs])
+            outputs = self.model(node, path, entering)
+            self.refine(outputs, inputs, outs, layer)
+            self.graph.calls.append(Call(name, tuple(inputs), outputs))
+            return outputs
+        steps = None
+        if layer.operation:
+            operands = self.graph.values.operands(name, given.operands(node.class_name))
+            steps = call_steps(node.class_name, node.config, given, self.shapes(operands))
+            layer = self.stepped(path, layer, steps)
+        else:
+            operands = given.inputs(node.class_name) if node.own else tuple(inputs)
+        shapes = self.shapes(operands)
+        kept = self.kept(layer, shapes)
+        count = max(1, output_count(layer.kind, layer.attributes, shapes), *(index + 1 for index in outs))
+        outputs = tuple(
+            self.value(
+                path, _opened(shape, kept) or output_shape(layer.kind, layer.attributes, shapes), dtype, i
+            )
+            for i, (shape, dtype) in enumerate(outs.get(index, (None, None)) for index in range(count))
         )
         if node.form == "distributed":
-            self.distributed(node, path, inputs, made)
+            self.distributed(node, path, operands, outputs)
+        elif steps is not None and len(steps) > 1:
+            self.chain(path, layer, steps, operands, outputs)
         else:
-            self.graph.calls.append(Call(name, ordered(node, inbound, inputs), made, Frozen(attributes)))
-        return made
+            attributes = Frozen(layer.attributes) if steps else Frozen()
+            self.graph.calls.append(Call(name, operands, outputs, attributes))
+        return outputs
 
-    def item(
-        self, path: Path, layer: Described, inbound: Inbound, inputs: Sequence[str]
-    ) -> tuple[Described, Mapping[str, Any]]:
-        """Describe one ``x[key]`` by its key."""
-        shape = self.graph.values[inputs[0]].shape if inputs else None
-        kind, attributes = item(inbound, None if shape is None else len(shape))
+    def stepped(self, path: Path, layer: Described, steps: tuple[Step, ...] | None) -> Described:
+        """Describe an operation by what one call of it does."""
+        if steps is None:
+            return layer
+        kind, attributes = steps[0] if len(steps) == 1 else ("module", {})
         self.graph.layers[path] = replace(layer, kind=kind, attributes=attributes)
-        return self.graph.layers[path], attributes
+        return self.graph.layers[path]
 
-    def distributed(self, node: Node, path: Path, inputs: Sequence[str], made: tuple[str, ...]) -> None:
+    def chain(
+        self,
+        path: Path,
+        layer: Described,
+        steps: tuple[Step, ...],
+        inputs: tuple[str, ...],
+        outputs: tuple[str, ...],
+    ) -> None:
+        """Add what a call does one after another, and the call itself."""
+        for inner, kind, attributes, call in chained(path, steps, inputs, outputs, self.graph.values):
+            self.graph.layers.setdefault(inner, replace(layer, kind=kind, attributes=attributes))
+            self.graph.calls.append(call)
+        self.graph.calls.append(Call("/".join(path), inputs, outputs))
+
+    def distributed(self, node: Node, path: Path, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> None:
         """Run the layer inside a ``TimeDistributed`` once on all steps: batch and time as one axis."""
-        child, name = node.children[0], "/".join(path)
-        outer = self.graph.values[inputs[0]].shape if inputs else None
-        fold, unfold = (*path, FOLD), (*path, UNFOLD)
-        batch = outer[0] if outer else UNKNOWN if self.folded else self.batch
-        sizes = (batch, UNKNOWN if batch == UNKNOWN else -1)
-        steps = None if outer is None or len(outer) < 2 else (outer[0] * outer[1], *outer[2:])
-        self.graph.layers.setdefault(fold, Described(node, "flatten", {"start_axis": 0, "end_axis": 1}))
-        folded = (self.value(fold, steps, None),)
-        self.graph.calls.append(Call("/".join(fold), tuple(inputs[:1]), folded))
+        child = node.children[0]
+        outer = self.graph.values.shape(inputs[0]) if inputs else None
+        fold, unfold = (*path, distributed.FOLD), (*path, distributed.UNFOLD)
+        sizes = distributed.unfold_settings(outer, UNKNOWN if self.folded else self.batch)
+        self.graph.layers.setdefault(fold, Described(node, "flatten", distributed.FOLD_SETTINGS))
+        steps = (self.value(fold, distributed.folded(outer), None),)
+        self.graph.calls.append(Call("/".join(fold), inputs[:1], steps))
         self.folded += 1
-        inner = self.call(child, (*path, child.name), Inbound((Tensor("0", "", 0, 0),)), folded, {})
+        inner = self.call(child, (*path, child.name), Inbound((Tensor("0", "", 0, 0),)), steps, {})
         self.folded -= 1
-        self.graph.layers.setdefault(unfold, Described(node, "unflatten", {"axis": 0, "sizes": sizes}))
-        self.graph.calls.append(Call("/".join(unfold), inner[:1], made[:1]))
-        self.graph.calls.append(Call(name, tuple(inputs), made))
+        self.graph.layers.setdefault(unfold, Described(node, "unflatten", sizes))
+        self.graph.calls.append(Call("/".join(unfold), inner[:1], outputs[:1]))
+        self.graph.calls.append(Call("/".join(path), inputs, outputs))
 
     # Facts
 
@@ -215,7 +238,7 @@ class _Walk:
 
     def fits(self, shape: Recorded | None, value: str) -> bool:
         """Tell whether a value has the shape that a model was built for, open axes aside."""
-        have = self.graph.values[value].shape
+        have = self.graph.values.shape(value)
         if shape is None or have is None or len(shape) != len(have):
             return False
         return all(
@@ -223,52 +246,31 @@ class _Walk:
             for length, dim in zip(shape, have, strict=True)
         )
 
-    def keeps_batch(self, node: Node, layer: Described, inputs: Sequence[str]) -> bool:
-        shapes = [self.graph.values[name].shape for name in inputs]
-        first = [shape[0] for shape in shapes if shape]
-        if ".ops." in node.module or (not node.module and layer.operation):
-            ranks = [len(shape) for shape in shapes if shape]
-            batch = any(dim == BATCH for dim in first)
-            return batch and keeps_first(layer.kind, layer.attributes, max(ranks, default=1))
-        return all(dim == BATCH for dim in first)
+    def kept(self, layer: Described, shapes: Sequence[Shape | None]) -> Dim | None:
+        """Return the batch that a call hands on, or None."""
+        default = None if self.folded else self.batch
+        return kept_batch(layer.kind, layer.attributes, shapes, operation=layer.operation, default=default)
 
     def refine(
         self,
-        made: Sequence[str],
+        outputs: Sequence[str],
         inputs: Sequence[str],
         outs: Mapping[int, tuple[Recorded | None, str | None]],
-        node: Node,
         layer: Described,
     ) -> None:
         """Give a nested model's outputs the shapes that the outer model records for them."""
-        kept = self.keeps_batch(node, layer, inputs)
+        kept = self.kept(layer, self.shapes(inputs))
         for index, (shape, dtype) in outs.items():
-            if index >= len(made):
-                continue
-            value = self.graph.values[made[index]]
-            opened = _opened(shape, kept)
-            self.graph.values[value.name] = replace(
-                value, shape=opened if value.shape is None else value.shape, dtype=value.dtype or dtype
-            )
+            if index < len(outputs):
+                self.graph.values.refine(outputs[index], _opened(shape, kept), dtype)
 
 
-def _opened(shape: Recorded | None, kept: bool) -> Shape | None:
+def _opened(shape: Recorded | None, batch: Dim | None) -> Shape | None:
+    """Take a recorded shape for lengths; an open first one is the batch, if that is kept."""
     if shape is None:
         return None
-
-    def one(index: int, length: int | None) -> Dim:
-        return length if length is not None else BATCH if kept and index == 0 else UNKNOWN
-
-    return tuple(one(index, length) for index, length in enumerate(shape))
-
-
-def _by_name(node: Node, inbound: Inbound, inputs: Sequence[str]) -> Sequence[str]:
-    """Match a dict of inputs by its keys, as Keras does, anything else by position."""
-    given = {tensor.slot: value for tensor, value in zip(inbound.tensors, inputs, strict=False)}
-    for wanted in ([ref.slot for ref in node.inputs], [ref.layer for ref in node.inputs]):
-        if len(given) == len(inputs) and set(wanted) == set(given) and len(wanted) == len(inputs):
-            return [given[slot] for slot in wanted]
-    return inputs
+    lengths = tuple(UNKNOWN if length is None else length for length in shape)
+    return (batch, *lengths[1:]) if batch is not None and lengths[:1] == (UNKNOWN,) else lengths
 
 
 def sequential_input(node: Node) -> Recorded | None:
@@ -304,40 +306,27 @@ class _Functional:
         self.shapes = self._recorded()
 
     def run(self) -> tuple[str, ...]:
-        ready, waiting, readers = self._plan()
-        while ready:
-            order = heapq.heappop(ready)
-            child, number = self._calls[order]
-            inbound = child.inbound[number]
-            inputs = [self._value(tensor, self._key(tensor, inbound.old)) for tensor in inbound.tensors]
-            outs = self.shapes.get((child.name, number), {})
-            where = (*self.path, child.name)
-            self.made[child.name, number] = self.walk.call(child, where, inbound, inputs, outs)
-            for after in readers.get((child.name, number), ()):
-                waiting[after] -= 1
-                if not waiting[after]:
-                    heapq.heappush(ready, after)
-        if len(self.made) < self._total:
-            raise UnreadableFileError(self.walk.graph.label, "its layers are called in a circle")
-        return tuple(self._value(ref, self._key(ref, self._old_ends(ref))) for ref in self.node.outputs)
-
-    def _plan(self) -> tuple[list[int], dict[int, int], dict[tuple[str, int], list[int]]]:
-        self._calls = [
+        calls = [
             (child, number)
             for child in self.node.children
             for number in range(len(child.inbound))
             if (child.name, number) not in self.made
         ]
-        self._total = len(self._calls) + len(self.made)
-        waiting: dict[int, int] = {}
-        readers: dict[tuple[str, int], list[int]] = {}
-        for order, (child, number) in enumerate(self._calls):
-            inbound = child.inbound[number]
-            needed = {self._key(tensor, inbound.old) for tensor in inbound.tensors} - self.made.keys()
-            waiting[order] = len(needed)
-            for key in needed:
-                readers.setdefault(key, []).append(order)
-        return [order for order, count in waiting.items() if not count], waiting, readers
+        needs = [
+            [self._key(tensor, child.inbound[number].old) for tensor in child.inbound[number].tensors]
+            for child, number in calls
+        ]
+        order = running_order([(child.name, number) for child, number in calls], needs)
+        if len(order) < len(calls):
+            raise UnreadableFileError(self.walk.graph.label, "its layers are called in a circle")
+        for place in order:
+            child, number = calls[place]
+            tensors = child.inbound[number].tensors
+            inputs = [self._value(tensor, key) for tensor, key in zip(tensors, needs[place], strict=True)]
+            outs = self.shapes.get((child.name, number), {})
+            where = (*self.path, child.name)
+            self.made[child.name, number] = self.walk.call(child, where, child.inbound[number], inputs, outs)
+        return tuple(self._value(ref, self._key(ref, self._old_ends(ref))) for ref in self.node.outputs)
 
     def _key(self, ref: Tensor, from_one: bool) -> tuple[str, int]:
         """Return which call a reference means; a nested model's calls may be counted from 1."""

@@ -10,8 +10,6 @@ from shapeinspect_keras.saved.config import Node
 from shapeinspect_keras.vocabulary.kinds import describe
 from shapeinspect_keras.vocabulary.operations import OPERATIONS
 
-_STATES = {"rnn": 1, "gru": 1, "lstm": 2, "conv_lstm": 2}
-
 
 @dataclass(frozen=True, slots=True)
 class Described:
@@ -31,15 +29,12 @@ class Described:
 
     @property
     def operation(self) -> bool:
-        """Whether a class of that name is an operation of ``keras.ops``."""
+        """Whether it is an operation of ``keras.ops`` and no layer."""
+        if not self.node.own:
+            return False
+        if self.node.module:
+            return ".ops." in f"{self.node.module}."
         return self.node.class_name in OPERATIONS and "trainable" not in self.node.config
-
-    @property
-    def outputs(self) -> int:
-        """How many values a call makes at least."""
-        if not self.attributes.get("return_state"):
-            return 1
-        return 1 + _STATES.get(self.kind, 0) * (2 if self.attributes.get("bidirectional") else 1)
 
 
 def described(node: Node) -> Described:

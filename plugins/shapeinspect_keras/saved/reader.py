@@ -65,7 +65,7 @@ def _model(source: Source, contents: Contents) -> Model:
         "keras",
         layers,
         tuple(graph.calls),
-        Frozen(graph.values),
+        Frozen(graph.values.by_name),
         graph.inputs,
         graph.outputs,
         tuple(notes),
@@ -147,7 +147,7 @@ class _Assembly:
     def known(self, path: Path, layer: Described, inputs: tuple[str, ...]) -> Layer:
         stored = self.found.weights.get(path, [])
         node = layer.node
-        shapes = tuple(self.graph.values[name].shape for name in inputs if name)
+        shapes = tuple(self.graph.values.shape(name) for name in inputs if name)
         roles = {one.role: one.dataset.shape for one in stored}
         try:
             attributes = complete(layer.kind, layer.attributes, roles, shapes)

@@ -151,7 +151,10 @@ class _Walk:
             self.used.add(sub)
             arrays = self.holders.arrays[sub]
             roles = part_roles(part, len(arrays)) or tuple(f"{part.prefix}{number}" for number, _ in arrays)
-            weights += [Stored(role, array) for role, (_, array) in zip(roles, arrays, strict=True)]
+            # A weight that two parts hold is stored for each of them.
+            known = {weight.role for weight in weights}
+            stored = [Stored(role, array) for role, (_, array) in zip(roles, arrays, strict=True)]
+            weights += [weight for weight in stored if weight.role not in known]
         for relative, sub in inside.items():
             self.used.add(sub)
             if not _is_seed(self.holders, sub):

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from shapeinspect_keras.calls.order import running_order
+
 #: Where Keras's own classes live.
 _KERAS = ("keras.src.", "keras.layers.", "keras.ops.")
 
@@ -76,8 +78,11 @@ def of_functional(model: Any) -> Graph:
     Args:
         model: what :func:`functional` found.
     """
-    depths = sorted(model._nodes_by_depth, reverse=True)
-    nodes = [node for depth in depths for node in model._nodes_by_depth[depth] if not node.is_input]
+    inside = {id(node) for nodes in model._nodes_by_depth.values() for node in nodes if not node.is_input}
+    # The order in which a file lists them, so that both are read alike.
+    listed = [node for one in model._operations for node in one._inbound_nodes if id(node) in inside]
+    needs = [{id(node_of(tensor)) for tensor in node.input_tensors} for node in listed]
+    nodes = [listed[place] for place in running_order([id(node) for node in listed], needs)]
     names = tuple(str(tensor._keras_history.operation.name) for tensor in model._inputs)
     return Graph(tuple(model._inputs), names, tuple(nodes), tuple(model._outputs))
 
@@ -98,7 +103,7 @@ def drawn(layer: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Graph:
     inputs = [one for one in keras.tree.flatten((list(args), dict(kwargs))) if _symbolic(one)]
     found = tuple(one for one in outputs if _symbolic(one))
     names = tuple(f"input_{index}" for index in range(len(inputs)))
-    return Graph(tuple(inputs), names, tuple(_reached(found, inputs)), found)
+    return Graph(tuple(inputs), names, tuple(reached(found, inputs)), found)
 
 
 def _symbolic(value: Any) -> bool:
@@ -107,13 +112,18 @@ def _symbolic(value: Any) -> bool:
     return isinstance(value, keras.KerasTensor)
 
 
-def _reached(outputs: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
-    """Walk back from the outputs; each node comes after those that it reads."""
+def reached(outputs: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
+    """List the calls between symbolic tensors; each comes after those that it reads.
+
+    Args:
+        outputs: the tensors to walk back from.
+        inputs: the tensors at which to stop.
+    """
     done = {id(tensor) for tensor in inputs}
     order: list[Any] = []
     seen: set[int] = set()
     stack = [
-        (node, False) for node in reversed([_node(tensor) for tensor in outputs if id(tensor) not in done])
+        (node, False) for node in reversed([node_of(tensor) for tensor in outputs if id(tensor) not in done])
     ]
     while stack:
         node, ready = stack.pop()
@@ -125,12 +135,17 @@ def _reached(outputs: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
         seen.add(id(node))
         stack.append((node, True))
         stack.extend(
-            (_node(tensor), False) for tensor in reversed(node.input_tensors) if id(tensor) not in done
+            (node_of(tensor), False) for tensor in reversed(node.input_tensors) if id(tensor) not in done
         )
     return order
 
 
-def _node(tensor: Any) -> Any | None:
+def node_of(tensor: Any) -> Any | None:
+    """Return the call that a symbolic tensor is an output of, or None.
+
+    Args:
+        tensor: the tensor.
+    """
     history = getattr(tensor, "_keras_history", None)
     if history is None or history.operation is None:
         return None

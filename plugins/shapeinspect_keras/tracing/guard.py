@@ -8,6 +8,8 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from shapeinspect_keras.tracing.graph import functional
+
 
 @contextlib.contextmanager
 def untouched(objects: Iterable[Any]) -> Iterator[None]:
@@ -46,6 +48,22 @@ def untouched(objects: Iterable[Any]) -> Iterator[None]:
             import torch
 
             torch.set_rng_state(torch_state)
+
+
+def touchable(layer: Any) -> list[Any]:
+    """List every object that following the calls of a layer could write to.
+
+    Args:
+        layer: a model or layer.
+    """
+    found = {id(inner): inner for inner in layer._flatten_layers()}
+    for inner in list(found.values()):
+        model = functional(inner)
+        if model is not None:
+            found.setdefault(id(model), model)
+            for operation in model._operations:
+                found.setdefault(id(operation), operation)
+    return list(found.values())
 
 
 def _torch_state() -> Any:

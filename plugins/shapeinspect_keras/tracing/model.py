@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from shapeinspect.errors import ModelCodeError, UsageError
 from shapeinspect.ir import Frozen, Model
 from shapeinspect.sources.source import Source
+from shapeinspect_keras.calls.batch import open_batch
+from shapeinspect_keras.calls.open_axes import named_axes
 from shapeinspect_keras.tracing import graph as graphs
-from shapeinspect_keras.tracing.axes import named, open_input
-from shapeinspect_keras.tracing.guard import untouched
+from shapeinspect_keras.tracing.guard import touchable, untouched
 from shapeinspect_keras.tracing.inputs import Entrance, arguments, lengths
-from shapeinspect_keras.tracing.walk import Arguments, Tensor, Walk
+from shapeinspect_keras.tracing.walk import SymbolicCall, Tensor, Walk
 from shapeinspect_keras.tracing.weights import tied
 
 
@@ -34,13 +34,13 @@ def read_model(source: Source) -> Model:
             got=f"an object of class {type(target).__module__}.{type(target).__qualname__}",
         )
     walk = Walk()
-    with untouched(_everything(target)):
+    with untouched(touchable(target)):
         inputs, outputs = _run(walk, target, source)
     layers = tied(list(walk.layers.values()))
     by_path = {layer.path: layer for layer in layers}
-    shapes = {name: walk.values[name].shape or () for name in inputs}
-    for name, shape in named(shapes, walk.calls, by_path).items():
-        walk.values[name] = replace(walk.values[name], shape=shape)
+    shapes = {name: walk.values.shape(name) or () for name in inputs}
+    for name, shape in named_axes(shapes, walk.calls, by_path).items():
+        walk.values.reshape(name, shape)
     return Model(
         source.label,
         "live",
@@ -48,7 +48,7 @@ def read_model(source: Source) -> Model:
         "keras-live",
         layers,
         tuple(walk.calls),
-        Frozen(walk.values),
+        Frozen(walk.values.by_name),
         tuple(inputs),
         tuple(outputs),
         tuple(walk.notes),
@@ -57,24 +57,12 @@ def read_model(source: Source) -> Model:
     )
 
 
-def _everything(target: Any) -> list[Any]:
-    """List every object that following the model's calls could write to."""
-    found = {id(layer): layer for layer in target._flatten_layers()}
-    for layer in list(found.values()):
-        model = graphs.functional(layer)
-        if model is not None:
-            found.setdefault(id(model), model)
-            for operation in model._operations:
-                found.setdefault(id(operation), operation)
-    return list(found.values())
-
-
 def _run(walk: Walk, target: Any, source: Source) -> tuple[list[str], list[str]]:
     model = graphs.functional(target)
     if model is not None:
         graph = graphs.of_functional(model)
         given = [
-            Tensor(walk.value(name, open_input(lengths(tensor.shape)), str(tensor.dtype)), tensor)
+            Tensor(walk.values.add(name, open_batch(lengths(tensor.shape)), str(tensor.dtype)), tensor)
             for name, tensor in zip(graph.names, graph.inputs, strict=True)
         ]
         outputs = walk.graph(graph, (), given)
@@ -113,11 +101,11 @@ def _follow(walk: Walk, target: Any, entrance: Entrance, *, container: bool) -> 
     structures = (list(entrance.args), dict(entrance.kwargs))
     symbols = [one for one in keras.tree.flatten(structures) if isinstance(one, keras.KerasTensor)]
     given = [
-        Tensor(walk.value(name, open_input(shape), str(tensor.dtype)), tensor)
+        Tensor(walk.values.add(name, open_batch(shape), str(tensor.dtype)), tensor)
         for name, shape, tensor in zip(entrance.names, entrance.shapes, symbols, strict=True)
     ]
     inputs = [one.name for one in given]
-    call = Arguments(entrance.args, entrance.kwargs, given, {id(one.symbol): one.name for one in given})
+    call = SymbolicCall(entrance.args, entrance.kwargs, given, {id(one.symbol): one.name for one in given})
     if not container:
         if not target.built:
             _build(target, entrance)
@@ -133,7 +121,7 @@ def _follow(walk: Walk, target: Any, entrance: Entrance, *, container: bool) -> 
         )
     if outputs is None:
         made = walk.recomputed(target, entrance.args, entrance.kwargs, (None,))
-        outputs = [walk.output("output", one, index, len(made), None) for index, one in enumerate(made)]
+        outputs = [walk.output("output", one, index, None) for index, one in enumerate(made)]
     return inputs, [one.name for one in outputs]
 
 

@@ -6,10 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from shapeinspect.dims import Dim, Expr, Shape, Unknown
-from shapeinspect.ir import Call, Frozen, Layer, Note, Value
+from shapeinspect.dims import UNKNOWN, Dim, Shape, Unknown
+from shapeinspect.ir import Call, Frozen, Layer, Note
+from shapeinspect_keras.calls import distributed
+from shapeinspect_keras.calls.arguments import Arguments, Array, Given
+from shapeinspect_keras.calls.batch import kept_batch
+from shapeinspect_keras.calls.by_call import call_steps
+from shapeinspect_keras.calls.indexing import Step
+from shapeinspect_keras.calls.steps import chained
+from shapeinspect_keras.calls.values import Values
 from shapeinspect_keras.tracing import graph as graphs
-from shapeinspect_keras.tracing.calls import attended, constants, item, keeps_batch
 from shapeinspect_keras.tracing.inputs import lengths
 from shapeinspect_keras.tracing.weights import held, weights
 from shapeinspect_keras.vocabulary.kinds import complete, describe
@@ -26,12 +32,12 @@ class Tensor:
 
 
 @dataclass(slots=True)
-class Arguments:
-    """The arguments of one call.
+class SymbolicCall:
+    """The arguments of one call, with symbols for its tensors.
 
     Args:
-        args: positional ones, in their structure.
-        kwargs: the others.
+        args: positional arguments, in their structure.
+        kwargs: the same by name.
         inputs: the tensors among them, in order.
         names: the value that each symbol is, by the symbol's identity.
     """
@@ -41,38 +47,47 @@ class Arguments:
     inputs: list[Tensor]
     names: Mapping[int, str]
 
+    @property
+    def arguments(self) -> Arguments:
+        """The same arguments in plain values."""
+        return Arguments(
+            tuple(self._plain(value) for value in self.args),
+            {name: self._plain(value) for name, value in self.kwargs.items()},
+        )
+
+    def _plain(self, value: Any) -> Any:
+        import keras
+
+        if isinstance(value, Mapping):
+            return {key: self._plain(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return tuple(self._plain(item) for item in value)
+        if isinstance(value, keras.KerasTensor):
+            return Given(self.names[id(value)]) if id(value) in self.names else None
+        if hasattr(value, "shape") and hasattr(value, "dtype"):
+            return Array(tuple(value.shape), keras.backend.standardize_dtype(value.dtype))
+        return value
+
 
 @dataclass(slots=True)
 class Walk:
-    """What has been found so far.
+    """The layers, calls and values that a walk has come to so far.
 
     Args:
         layers: each layer with the identity of every weight's variable, in order.
         calls: in the order of execution.
-        values: by name.
+        values: what flows between them.
         notes: what could not be known.
+        paths: the path of each layer in each model that holds it, by its identity and the model's path.
+        first_paths: the first path of each layer.
     """
 
     layers: dict[str, tuple[Layer, tuple[int, ...]]] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
-    values: dict[str, Value] = field(default_factory=dict)
+    values: Values = field(default_factory=Values)
     notes: list[Note] = field(default_factory=list)
-    paths: dict[int, str] = field(default_factory=dict)
-
-    def value(self, name: str, shape: Shape | None, dtype: str | None) -> str:
-        """Add a value under a name of its own.
-
-        Args:
-            name: the name that it should have; a number follows where that is taken.
-            shape: its shape, None where the rank is unknown.
-            dtype: its dtype, None where that is unknown.
-        """
-        unique, number = name, 0
-        while unique in self.values:
-            number += 1
-            unique = f"{name}@{number}"
-        self.values[unique] = Value(unique, shape, dtype)
-        return unique
+    paths: dict[tuple[int, tuple[str, ...]], str] = field(default_factory=dict)
+    first_paths: dict[int, str] = field(default_factory=dict)
 
     def note(self, text: str, about: str | None = None) -> None:
         """Add a note, once.
@@ -105,7 +120,9 @@ class Walk:
             if all(id(one) in known for one in node.input_tensors):
                 for outer, tensor in zip(node.outputs, self.node(node, parts, known), strict=False):
                     known[id(outer)] = tensor
-        return [known.get(id(one)) or Tensor(self.value("output", None, None), one) for one in graph.outputs]
+        return [
+            known.get(id(one)) or Tensor(self.values.add("output", None, None), one) for one in graph.outputs
+        ]
 
     def node(self, node: Any, parts: tuple[str, ...], known: Mapping[int, Tensor]) -> list[Tensor]:
         """Run one call of Keras's graph and return its outputs.
@@ -121,9 +138,9 @@ class Walk:
         same = all(
             one.shape == tensor.symbol.shape for one, tensor in zip(node.input_tensors, inputs, strict=True)
         )
-        made = list(node.outputs) if same else self.recomputed(operation, args, kwargs, node.outputs)
+        outputs = list(node.outputs) if same else self.recomputed(operation, args, kwargs, node.outputs)
         by_symbol = {id(tensor.symbol): tensor.name for tensor in inputs}
-        return self.call(operation, parts, Arguments(args, kwargs, inputs, by_symbol), made)
+        return self.call(operation, parts, SymbolicCall(args, kwargs, inputs, by_symbol), outputs)
 
     def recomputed(self, operation: Any, args: Any, kwargs: Any, outputs: Sequence[Any]) -> list[Any]:
         """Ask an operation for the shapes it makes of other inputs than it was first called on.
@@ -143,7 +160,7 @@ class Walk:
             return [None for _ in outputs]
 
     def call(
-        self, operation: Any, parts: tuple[str, ...], given: Arguments, made: Sequence[Any]
+        self, operation: Any, parts: tuple[str, ...], given: SymbolicCall, outputs: Sequence[Any]
     ) -> list[Tensor]:
         """Add a call of one layer or operation, and of what is inside it.
 
@@ -151,46 +168,81 @@ class Walk:
             operation: the layer or operation.
             parts: the path of the layer that holds it.
             given: the arguments of the call.
-            made: what the call gave.
+            outputs: the symbols that the call returned.
         """
+        import keras
+
         name = graphs.keras_class(operation)
-        shapes = [self.values[tensor.name].shape for tensor in given.inputs]
+        shapes = [self.values.shape(tensor.name) for tensor in given.inputs]
         path = self.register(operation, parts, name, shapes)
         layer = self.layers[path][0]
+        arguments = given.arguments
         if layer.kind == _MODULE:
-            inner = self.inside(operation, layer, given)
+            inner = self.inside(operation, layer, given, outputs)
             if inner is not None:
-                names = tuple(tensor.name for tensor in inner)
-                self.calls.append(Call(path, tuple(tensor.name for tensor in given.inputs), names))
                 return inner
-        attributes: dict[str, Any] = {}
-        if name == "GetItem" and len(given.args) > 1 and shapes and shapes[0] is not None:
-            kind, attributes = item(given.args[1], len(shapes[0]))
-            layer = replace(layer, kind=kind, attributes=Frozen(attributes))
-            self.layers[path] = (layer, self.layers[path][1])
-        kept = self.batch(operation, layer, shapes)
-        outputs = [self.output(path, one, index, len(made), kept) for index, one in enumerate(made)]
-        inputs = self.inputs(operation, name, path, given)
-        self.calls.append(Call(path, inputs, tuple(one.name for one in outputs), Frozen(attributes)))
-        return outputs
+        steps: tuple[Step, ...] | None = None
+        if isinstance(operation, keras.Layer):
+            operands = arguments.inputs(name or "")
+        else:
+            operands = self.values.operands(path, arguments.operands(name or ""))
+            shapes = [self.values.shape(operand) for operand in operands]
+            steps = call_steps(name or "", config_of(operation) or {}, arguments, shapes)
+            layer = self.stepped(layer, steps)
+        is_operation = not isinstance(operation, keras.Layer)
+        kept = kept_batch(layer.kind, layer.attributes, shapes, operation=is_operation)
+        tensors = [self.output(path, tensor, index, kept) for index, tensor in enumerate(outputs)]
+        names = tuple(tensor.name for tensor in tensors)
+        if steps is not None and len(steps) > 1:
+            for inner_parts, kind, attributes, call in chained(
+                layer.parts, steps, operands, names, self.values
+            ):
+                step = Layer(call.layer, kind, layer.type, inner_parts, Frozen(attributes))
+                self.layers.setdefault(call.layer, (step, ()))
+                self.calls.append(call)
+        attributes = layer.attributes if steps and len(steps) == 1 else {}
+        self.calls.append(Call(path, operands, names, Frozen(attributes)))
+        return tensors
 
-    def inside(self, operation: Any, layer: Layer, given: Arguments) -> list[Tensor] | None:
-        """Walk what is inside a container; None where it cannot be followed.
+    def stepped(self, layer: Layer, steps: tuple[Step, ...] | None) -> Layer:
+        """Describe an operation by what one call of it does.
+
+        Args:
+            layer: the layer in the core's values.
+            steps: what the call does, None where the settings say it all.
+        """
+        if steps is None:
+            return layer
+        kind, attributes = steps[0] if len(steps) == 1 else (_MODULE, {})
+        stepped = replace(layer, kind=kind, attributes=Frozen(attributes))
+        self.layers[layer.path] = (stepped, self.layers[layer.path][1])
+        return stepped
+
+    def inside(
+        self, operation: Any, layer: Layer, given: SymbolicCall, outputs: Sequence[Any]
+    ) -> list[Tensor] | None:
+        """Walk what is inside a container and add its call; None where it cannot be followed.
 
         Args:
             operation: the layer or operation.
             layer: the layer in the core's values.
             given: the arguments of the call.
+            outputs: the symbols that the call returned.
         """
         model = graphs.functional(operation)
-        if model is not None:
-            return self.graph(graphs.of_functional(model), layer.parts, entering(model, given))
         if type(operation).__name__ == "TimeDistributed":
-            self.distributed(operation, layer, given)
-            return None
-        return self.followed(operation, layer.parts, given)
+            tensors = self.distributed(operation, layer, given, outputs)
+        elif model is not None:
+            inner = self.graph(graphs.of_functional(model), layer.parts, entering(model, given))
+            tensors = [Tensor(tensor.name, renewed(tensor.symbol)) for tensor in inner]
+        else:
+            tensors = self.followed(operation, layer.parts, given)
+        if tensors is not None:
+            names = tuple(tensor.name for tensor in tensors)
+            self.calls.append(Call(layer.path, tuple(tensor.name for tensor in given.inputs), names))
+        return tensors
 
-    def followed(self, operation: Any, parts: tuple[str, ...], given: Arguments) -> list[Tensor] | None:
+    def followed(self, operation: Any, parts: tuple[str, ...], given: SymbolicCall) -> list[Tensor] | None:
         """Draw the graph of a layer that keeps none, on fresh symbols, and walk it.
 
         Args:
@@ -224,92 +276,72 @@ class Walk:
         by_symbol = {id(tensor.symbol): tensor for tensor in order}
         return self.graph(graph, parts, [by_symbol[id(one)] for one in graph.inputs])
 
-    def distributed(self, operation: Any, layer: Layer, given: Arguments) -> None:
+    def distributed(
+        self, operation: Any, layer: Layer, given: SymbolicCall, outputs: Sequence[Any]
+    ) -> list[Tensor] | None:
         """Run the layer inside a ``TimeDistributed`` once on all steps: batch and time as one axis.
 
         Args:
             operation: the layer or operation.
             layer: the layer in the core's values.
             given: the arguments of the call.
+            outputs: the symbols that the call returned.
         """
         import keras
 
-        child = operation.layer
-        outer = given.inputs[0]
-        shape = self.values[outer.name].shape
-        if shape is None or len(shape) < 2:
-            return
-        steps = self.value(
-            "/".join((*layer.parts, f"{child.name}_input")), (shape[0] * shape[1], *shape[2:]), None
+        child, outer = operation.layer, given.inputs[0]
+        shape = self.values.shape(outer.name)
+        steps = distributed.folded(shape)
+        if shape is None or steps is None:
+            return None
+        folded = self.step(layer, distributed.FOLD, "flatten", distributed.FOLD_SETTINGS)
+        name = self.values.add(folded, steps, None)
+        self.calls.append(Call(folded, (outer.name,), (name,)))
+        symbol = keras.KerasTensor((None, *outer.symbol.shape[2:]), dtype=outer.symbol.dtype)
+        inner = self.call(
+            child,
+            layer.parts,
+            SymbolicCall((symbol,), {}, [Tensor(name, symbol)], {id(symbol): name}),
+            self.recomputed(child, (symbol,), {}, (None,)),
         )
-        inner = keras.KerasTensor((None, *outer.symbol.shape[2:]), dtype=outer.symbol.dtype)
-        made = self.recomputed(child, (inner,), {}, (None,))
-        self.call(
-            child, layer.parts, Arguments((inner,), {}, [Tensor(steps, inner)], {id(inner): steps}), made
-        )
+        kept = kept_batch(layer.kind, layer.attributes, [shape], operation=False)
+        tensors = [self.output(layer.path, tensor, index, kept) for index, tensor in enumerate(outputs)]
+        settings = distributed.unfold_settings(shape, UNKNOWN)
+        unfolded = self.step(layer, distributed.UNFOLD, "unflatten", settings)
+        self.calls.append(Call(unfolded, (inner[0].name,), (tensors[0].name,)))
+        return tensors
+
+    def step(self, layer: Layer, name: str, kind: str, attributes: Mapping[str, Any]) -> str:
+        """Add what a layer does besides running the layers in it; return its path.
+
+        Args:
+            layer: the layer in the core's values.
+            name: its name below the layer.
+            kind: its kind.
+            attributes: its settings.
+        """
+        parts = (*layer.parts, name)
+        path = "/".join(parts)
+        self.layers.setdefault(path, (Layer(path, kind, layer.type, parts, Frozen(attributes)), ()))
+        return path
 
     # Facts
 
-    def batch(self, operation: Any, layer: Layer, shapes: Sequence[Shape | None]) -> Dim | None:
-        """Return the batch that a call keeps as its first axis, or None.
-
-        Args:
-            operation: the layer or operation.
-            layer: the layer in the core's values.
-            shapes: the shape of each input.
-        """
-        import keras
-
-        first = [shape[0] for shape in shapes if shape]
-        if not first or not isinstance(first[0], Expr):
-            return None
-        if isinstance(operation, keras.Layer):
-            return first[0] if all(dim == first[0] for dim in first) else None
-        rank = len(shapes[0] or ())
-        return first[0] if keeps_batch(layer.kind, layer.attributes, rank) else None
-
-    def output(self, path: str, made: Any, index: int, count: int, batch: Dim | None) -> Tensor:
-        """Add one output value of a call.
+    def output(self, path: str, tensor: Any, index: int, batch: Dim | None) -> Tensor:
+        """Add one output of a call.
 
         Args:
             path: the layer's path.
-            made: what the call gave.
+            tensor: the symbol that the call returned, None where it is not known.
             index: which output it is.
-            count: how many outputs there are.
             batch: the length of the first axis where it is the batch, else None.
         """
-        name = f"{path}:{index}" if count > 1 else path
-        if made is None or made.shape is None:
-            return Tensor(self.value(name, None, None), made)
-        shape = lengths(made.shape)
+        if tensor is None or tensor.shape is None:
+            return Tensor(self.values.add(path, None, None, index), tensor)
+        shape = lengths(tensor.shape)
         if shape and isinstance(shape[0], Unknown) and batch is not None:
             shape = (batch, *shape[1:])
-        return Tensor(self.value(name, shape, str(made.dtype)), made)
-
-    def inputs(self, operation: Any, name: str | None, path: str, given: Arguments) -> tuple[str, ...]:
-        """Order a call's inputs; an operation's arrays become values of their own.
-
-        Args:
-            operation: the layer or operation.
-            name: the Keras class that it behaves as, or None.
-            path: the layer's path.
-            given: the arguments of the call.
-        """
-        import keras
-
-        special = attended(name, given.args, given.kwargs)
-        if special is not None and all(id(one) in given.names for one in special):
-            return tuple(given.names[id(one)] for one in special)
-        if isinstance(operation, keras.Layer) or name == "GetItem":
-            return tuple(tensor.name for tensor in given.inputs)
-        found = []
-        for one in constants(given.args, given.kwargs, lambda value: isinstance(value, keras.KerasTensor)):
-            if id(one) in given.names:
-                found.append(given.names[id(one)])
-            elif not isinstance(one, keras.KerasTensor):
-                dtype = keras.backend.standardize_dtype(one.dtype)
-                found.append(self.value(f"{path}:constant", lengths(tuple(one.shape)), dtype))
-        return tuple(found)
+        return Tensor(self.values.add(path, shape, str(tensor.dtype), index), tensor)
 
     def register(
         self, operation: Any, parts: tuple[str, ...], name: str | None, shapes: Sequence[Shape | None]
@@ -322,14 +354,16 @@ class Walk:
             name: the Keras class that it behaves as, or None.
             shapes: the shape of each input.
         """
-        if id(operation) in self.paths:
-            return self.paths[id(operation)]
+        key = id(operation), parts
+        if key in self.paths:
+            return self.paths[key]
         own, number = str(operation.name), 0
         where = (*parts, own)
         while "/".join(where) in self.layers:
             number += 1
             where = (*parts, f"{own}:{number}")
-        path = self.paths[id(operation)] = "/".join(where)
+        path = self.paths[key] = "/".join(where)
+        self.first_paths.setdefault(id(operation), path)
         self.layers[path] = described(operation, name, where, shapes)
         return path
 
@@ -344,8 +378,10 @@ class Walk:
         for child in model.layers if model is not None else container._layers:
             if id(child) == id(model):
                 continue
-            new = id(child) not in self.paths
-            path = self.register(child, parts, graphs.keras_class(child), ())
+            # A layer may be called by another model than the one that lists it.
+            path = self.paths.get((id(child), parts)) or self.first_paths.get(id(child))
+            new = path is None
+            path = path or self.register(child, parts, graphs.keras_class(child), ())
             layer = self.layers[path][0]
             if new and not child.built:
                 self.note("it is not built: its weights have no shapes yet", path)
@@ -353,27 +389,31 @@ class Walk:
                 self.idle(child, layer.parts)
 
 
-def entering(model: Any, given: Arguments) -> list[Tensor]:
-    """Match what a functional model is called on to its own inputs; a dict goes by its keys.
+def renewed(symbol: Any) -> Any:
+    """Copy a symbol: every call of a model returns the same ones, and each call has values of its own.
+
+    Args:
+        symbol: a symbolic tensor, or None.
+    """
+    import keras
+
+    if not isinstance(symbol, keras.KerasTensor):
+        return symbol
+    return keras.KerasTensor(symbol.shape, dtype=symbol.dtype, sparse=symbol.sparse)
+
+
+def entering(model: Any, given: SymbolicCall) -> list[Tensor]:
+    """Match what a functional model is called on to its own inputs; those in a mapping go by its keys.
 
     Args:
         model: the model.
         given: the arguments.
     """
-    import keras
-
-    argument = given.args[0] if given.args else next(iter(given.kwargs.values()), None)
     struct = model._inputs_struct
-    if isinstance(argument, dict):
-        names = [str(tensor._keras_history.operation.name) for tensor in model._inputs]
-        by_key = list(struct) if isinstance(struct, dict) else names
-        if set(by_key) == set(argument):
-            wanted = keras.tree.flatten({key: argument[key] for key in by_key})
-            if not isinstance(struct, dict):
-                wanted = [argument[key] for key in by_key]
-            return [Tensor(given.names[id(one)], one) for one in wanted if id(one) in given.names]
-    flat = [one for one in keras.tree.flatten(argument) if id(one) in given.names]
-    return [Tensor(given.names[id(one)], one) for one in flat]
+    keys = sorted(struct) if isinstance(struct, Mapping) else ()
+    layers = [str(tensor._keras_history.operation.name) for tensor in model._inputs]
+    tensors = {tensor.name: tensor for tensor in given.inputs}
+    return [tensors[name] for name in given.arguments.entering(keys, layers)]
 
 
 def described(
@@ -390,11 +430,11 @@ def described(
     import keras
 
     path, native = "/".join(parts), type(operation).__name__
-    config = _config(operation)
+    config = config_of(operation)
     kind, attributes = describe(name, config or {}, type(operation).__module__) if name else ("unknown", {})
     if not isinstance(operation, keras.Layer):
         return Layer(path, kind, native, parts, Frozen(attributes)), ()
-    if graphs.functional(operation) is not None or (kind == "unknown" and operation._layers):
+    if graphs.functional(operation) is not None or (kind == "unknown" and name is None and operation._layers):
         kind, attributes = _MODULE, {}
     found = held(operation, config, folded=kind != _MODULE)
     listed = weights(path, operation, config, found)
@@ -407,7 +447,12 @@ def described(
     return layer, tuple(key for _, key in listed)
 
 
-def _config(operation: Any) -> Mapping[str, Any] | None:
+def config_of(operation: Any) -> Mapping[str, Any] | None:
+    """Return the settings of a layer or operation, None where it cannot tell them.
+
+    Args:
+        operation: the layer or operation.
+    """
     try:
         config = operation.get_config()
     except Exception:  # noqa: BLE001  # a user's layer may not tell its settings; they stay unknown

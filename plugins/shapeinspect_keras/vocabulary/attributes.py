@@ -112,11 +112,7 @@ def linear(config: Mapping[str, Any], _rank: int) -> Attributes:
 
 def einsum_dense(config: Mapping[str, Any], _rank: int) -> Attributes:
     """Read the settings of an EinsumDense layer."""
-    shape = config.get("output_shape")
-    return {
-        "equation": config.get("equation"),
-        "output_shape": tuple(shape) if isinstance(shape, list | tuple) else (shape,),
-    }
+    return {"equation": config.get("equation")}
 
 
 def embedding(config: Mapping[str, Any], _rank: int) -> Attributes:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shapeinspect.dims import Shape
+from shapeinspect.ir import Frozen
 from shapeinspect_keras.vocabulary import attributes as read
 from shapeinspect_keras.vocabulary.attributes import Reader
 from shapeinspect_keras.vocabulary.old_names import modern, nested
@@ -270,7 +271,7 @@ def complete(
     reader = READERS.get(kind)
     if reader is not None:
         added = reader(found, {**tails, **weights_by_role}, _first(input_shapes))
-        found.update({key: value for key, value in added.items() if isinstance(value, int | tuple)})
+        found.update({key: value for key, value in added.items() if isinstance(value, int | tuple | Frozen)})
     return found
 
 

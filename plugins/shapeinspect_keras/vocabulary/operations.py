@@ -49,6 +49,15 @@ def _split(config: Settings) -> dict[str, Any]:
     return found | ({"sections": sections} if isinstance(sections, int) else {"indices": _plain(sections)})
 
 
+def _axis(config: Settings) -> dict[str, Any]:
+    return {"axis": config.get("axis", 0)}
+
+
+def _resize(config: Settings) -> dict[str, Any]:
+    size = _take(size="size", mode="interpolation")(config)
+    return {**size, "data_format": config.get("data_format") or "channels_last"}
+
+
 def _pad(config: Settings) -> dict[str, Any]:
     return {"padding": _plain(config.get("pad_width"))}
 
@@ -82,7 +91,7 @@ _ELEMENTWISE = {
 _REDUCE = {
     "Mean": "mean", "Sum": "sum", "Max": "max", "Min": "min", "Prod": "prod", "Amax": "max", "Amin": "min",
     "Std": "std", "Var": "var", "Any": "any", "All": "all", "Logsumexp": "logsumexp", "Median": "median",
-    "CountNonzero": "count_nonzero",
+    "CountNonzero": "count_nonzero", "Norm": "norm",
 }  # fmt: skip
 
 #: The class of each operation: its kind and the reader of its settings. What a call alone tells (the
@@ -98,26 +107,28 @@ OPERATIONS: dict[str, tuple[str, _Reader]] = {
     "Reshape": ("reshape", _take(shape="newshape")),
     "Ravel": ("reshape", _fixed(shape=(-1,))),
     "Transpose": ("permute", _take(axes="axes")),
+    "Moveaxis": ("movedim", _take(source="source", destination="destination")),
     "Swapaxes": ("transpose2", _take(axis0="axis1", axis1="axis2")),
     "ExpandDims": ("unsqueeze", _axes),
     "Squeeze": ("squeeze", _axes),
     "Concatenate": ("concat", _take(axis="axis")),
     "Stack": ("stack", _take(axis="axis")),
     "Split": ("split", _split),
+    "Unstack": ("unstack", _axis),
     "Pad": ("pad", _pad),
     "Repeat": ("repeat", _take(axis="axis", count="repeats")),
     "Tile": ("tile", _take(repeats="repeats")),
     "BroadcastTo": ("expand", _take(shape="shape")),
     "Cast": ("cast", _take(dtype="dtype")),
     "Matmul": ("matmul", _nothing),
-    "Dot": ("matmul", _nothing),
     "Einsum": ("einsum", _take(equation="subscripts")),
     "Take": ("gather", _take(axis="axis")),
     "TakeAlongAxis": ("gather", _take(axis="axis")),
     "OneHot": ("one_hot", _take(depth="num_classes", axis="axis")),
-    "TopK": ("topk", _take(k="k")),
-    "GetItem": ("slice", _nothing),
-    "Resize": ("resize", _take(size="size", mode="interpolation", data_format="data_format")),
+    "TopK": ("topk", lambda config: {"k": config.get("k"), "axis": -1}),
+    # Of these, only a call tells what they do: ``shapeinspect_keras.calls.by_call``.
+    **dict.fromkeys(("GetItem", "Dot", "Conv", "MaxPool", "AveragePool"), ("unknown", _nothing)),
+    "Resize": ("resize", _resize),
     "LayerNorm": ("layer_norm", _take(axis="axis", eps="epsilon")),
     "RMSNorm": ("rms_norm", _take(axis="axis", eps="epsilon")),
     "Normalize": ("normalize", _take(axis="axis")),

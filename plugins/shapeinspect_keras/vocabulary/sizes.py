@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from shapeinspect.dims import Dim, Shape, product
+from shapeinspect.ir import Frozen
+from shapeinspect_keras.vocabulary.parts import equation_axes
 
 _Weights: TypeAlias = "Mapping[str, Shape]"
 _Found: TypeAlias = "dict[str, Any]"
@@ -49,6 +51,17 @@ def _linear(_found: Mapping[str, Any], weights: _Weights, shape: Shape | None) -
     return {
         "in_features": _axis(weights.get("kernel"), 0, 2) or _axis(weights.get("W"), 0, 2) or _axis(shape, -1)
     }
+
+
+def _einsum(found: Mapping[str, Any], weights: _Weights, _shape: Shape | None) -> _Found:
+    letters = equation_axes(str(found.get("equation", "")))
+    kernel = weights.get("kernel")
+    if letters is None or kernel is None or len(letters[0]) != len(kernel):
+        return {}
+    own = {
+        letter: length for letter, length in zip(letters[0], kernel, strict=True) if letter not in letters[2]
+    }
+    return {"sizes": Frozen(own)}
 
 
 def _batch_norm(found: Mapping[str, Any], weights: _Weights, shape: Shape | None) -> _Found:
@@ -107,6 +120,7 @@ READERS: dict[str, SizeReader] = {
     "conv_transpose": _conv_transpose,
     "conv_lstm": lambda _found, weights, _shape: {"in_channels": _axis(weights.get("kernel"), -2)},
     "linear": _linear,
+    "einsum": _einsum,
     "batch_norm": _batch_norm,
     "layer_norm": _layer_norm,
     "rms_norm": _layer_norm,

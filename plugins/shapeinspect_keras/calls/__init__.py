@@ -1,0 +1,1 @@
+"""What one call of a layer or an operation does, the same for a live model and a saved one."""

@@ -1,0 +1,65 @@
+"""The outputs of a call, where a file records neither how many there are nor their shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from shapeinspect.dims import Shape
+
+#: The states of recurrent layers. A cell hands its states on, a layer only where it returns them.
+_STATES = {"rnn": 1, "gru": 1, "lstm": 2, "conv_lstm": 2}
+#: Pieces of one value; a file may ask for any number.
+_MOST = 10_000
+
+
+def output_count(kind: str, attributes: Mapping[str, Any], shapes: Sequence[Shape | None] = ()) -> int:
+    """Return how many outputs a call has at least.
+
+    Args:
+        kind: the kind of what is called.
+        attributes: its settings.
+        shapes: the shape of each input.
+
+    Example:
+        >>> output_count("split", {"axis": 1, "sections": 3}), output_count("lstm_cell", {})
+        (3, 3)
+        >>> output_count("unstack", {"axis": -1}, [(2, 3, 5)])
+        5
+    """
+    if kind == "split":
+        return _bounded(attributes.get("sections", len(attributes.get("indices") or ()) + 1))
+    if kind == "unstack":
+        shape, axis = shapes[0] if shapes else None, attributes.get("axis", 0)
+        return _bounded(shape[axis] if shape and -len(shape) <= axis < len(shape) else 1)
+    if kind == "topk":
+        return 2
+    if kind.endswith("_cell"):
+        return 1 + _STATES.get(kind.removesuffix("_cell"), 0)
+    directions = 2 if attributes.get("bidirectional") else 1
+    sequences = directions if attributes.get("merge_mode", "concat") is None else 1
+    return sequences + (_STATES.get(kind, 0) * directions if attributes.get("return_state") else 0)
+
+
+def _bounded(count: Any) -> int:
+    return count if isinstance(count, int) and 0 < count <= _MOST else 1
+
+
+def output_shape(kind: str, attributes: Mapping[str, Any], shapes: Sequence[Shape | None]) -> Shape | None:
+    """Return the shape of every output of a recurrent cell, None for what the core's arithmetic knows.
+
+    Args:
+        kind: the kind of what is called.
+        attributes: its settings.
+        shapes: the shape of each input.
+
+    Source: ``call`` of the cells in keras/src/layers/rnn, 3.15: the output is the first state.
+
+    Example:
+        >>> output_shape("gru_cell", {"hidden_size": 5}, [(2, 3)])
+        (2, 5)
+    """
+    shape, hidden = shapes[0] if shapes else None, attributes.get("hidden_size")
+    if not kind.endswith("_cell") or shape is None or not isinstance(hidden, int):
+        return None
+    return (*shape[:-1], hidden)
