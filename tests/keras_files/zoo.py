@@ -5,55 +5,73 @@ No two axes of a tensor have one length, so that an axis that is mistaken for an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers as K
 from keras import ops
 
-Build = Callable[[], Any]
+Shape = tuple[int | None, ...]
+#: Builds the inputs and the outputs of a small graph.
+Build = Callable[[], tuple[list[Any], Any]]
 
 
-def one(layer: Build, *shapes: tuple[int | None, ...], dtype: str = "float32") -> Build:
-    """Return what builds a model of one layer.
-
-    Args:
-        layer: builds the layer, or what is called in its place.
-        shapes: the shape of each input, without the batch.
-        dtype: the dtype of the inputs.
-    """
-
-    def build() -> Any:
-        inputs = [keras.Input(shape, dtype=dtype, name=f"in_{index}") for index, shape in enumerate(shapes)]
-        return keras.Model(inputs, layer()(inputs if len(inputs) > 1 else inputs[0]))
-
-    return build
-
-
-def op(call: Callable[..., Any], *shapes: tuple[int | None, ...], dtype: str = "float32") -> Build:
-    """Return what builds a model of a function of its inputs.
+def op(call: Callable[..., Any], *shapes: Shape, dtype: str = "float32", batch: int | None = None) -> Build:
+    """Return what builds a function of its inputs.
 
     Args:
         call: the function.
         shapes: the shape of each input, without the batch.
         dtype: the dtype of the inputs.
+        batch: the length of the batch, None where it is open.
     """
 
-    def build() -> Any:
-        inputs = [keras.Input(shape, dtype=dtype, name=f"in_{index}") for index, shape in enumerate(shapes)]
-        return keras.Model(inputs, call(*inputs))
+    def build() -> tuple[list[Any], Any]:
+        inputs = [keras.Input(shape, batch_size=batch, dtype=dtype) for shape in shapes]
+        return inputs, call(*inputs)
 
     return build
+
+
+def one(layer: Callable[[], Any], *shapes: Shape, dtype: str = "float32") -> Build:
+    """Return what builds one layer, called on its input or on a list of its inputs.
+
+    Args:
+        layer: builds the layer.
+        shapes: the shape of each input, without the batch.
+        dtype: the dtype of the inputs.
+    """
+    return op(lambda *inputs: layer()(list(inputs) if len(inputs) > 1 else inputs[0]), *shapes, dtype=dtype)
+
+
+def together(builds: Mapping[str, Build]) -> Any:
+    """Build one model of many small graphs.
+
+    Args:
+        builds: the graphs.
+    """
+    pairs = [build() for build in builds.values()]
+    return keras.Model([one for inputs, _ in pairs for one in inputs], [outputs for _, outputs in pairs])
 
 
 LINE, FLAT, CUBE = (11, 4), (9, 11, 4), (7, 9, 11, 4)
 IMAGE = (9, 11, 3)
 
 
-def attended(layer: Build, *shapes: tuple[int | None, ...]) -> Build:
-    """Return what builds a model of an attention, called on its inputs one by one."""
-    return op(lambda *inputs: layer()(*inputs), *shapes)
+def called(layer: Callable[[], Any], *shapes: Shape) -> Build:
+    """Return what builds one layer, called on its inputs one by one.
+
+    Args:
+        layer: builds the layer.
+        shapes: the shape of each input, without the batch.
+    """
+
+    def call(*inputs: Any) -> Any:
+        return layer()(*inputs)
+
+    return op(call, *shapes)
 
 
 LAYERS: dict[str, Build] = {
@@ -104,7 +122,7 @@ LAYERS: dict[str, Build] = {
     "Cropping3D": one(lambda: K.Cropping3D(((1, 2), (3, 1), (2, 4))), CUBE),
     "CutMix": one(K.CutMix, IMAGE),
     "Dense": one(lambda: K.Dense(5, activation="tanh"), LINE),
-    "Dense lora": one(lambda: lora(K.Dense(5)), LINE),
+    "Dense lora": one(lambda: lora(K.Dense(5, name="lora")), LINE),
     "Dense bfloat16": one(lambda: K.Dense(5, dtype="mixed_bfloat16"), LINE),
     "DepthwiseConv1D": one(lambda: K.DepthwiseConv1D(3, depth_multiplier=2), LINE),
     "DepthwiseConv2D": one(lambda: K.DepthwiseConv2D((3, 5), strides=2), FLAT),
@@ -114,11 +132,10 @@ LAYERS: dict[str, Build] = {
     "ELU": one(K.ELU, LINE),
     "EinsumDense": one(lambda: K.EinsumDense("abc,cde->abde", (None, 3, 5), bias_axes="de"), LINE),
     "Embedding": one(lambda: K.Embedding(13, 5), (7,), dtype="int32"),
-    "Equalization": one(K.Equalization, IMAGE),
     "Flatten": one(K.Flatten, FLAT),
     "GRU": one(lambda: K.GRU(5, return_state=True), LINE),
     "GRU before": one(lambda: K.GRU(5, reset_after=False, activation="relu"), LINE),
-    "GRUCell": op(lambda x, h: K.GRUCell(5)(x, h), (4,), (5,)),
+    "GRUCell": called(lambda: K.GRUCell(5), (4,), (5,)),
     "GaussianDropout": one(lambda: K.GaussianDropout(0.2), LINE),
     "GaussianNoise": one(lambda: K.GaussianNoise(0.2), LINE),
     "GlobalAveragePooling1D": one(K.GlobalAveragePooling1D, LINE),
@@ -129,7 +146,7 @@ LAYERS: dict[str, Build] = {
     "GlobalMaxPooling3D": one(K.GlobalMaxPooling3D, CUBE),
     "GroupNormalization": one(lambda: K.GroupNormalization(2), FLAT),
     "GroupNormalization each": one(lambda: K.GroupNormalization(-1), FLAT),
-    "GroupQueryAttention": attended(lambda: K.GroupQueryAttention(3, 6, 2), (5, 8), (7, 8)),
+    "GroupQueryAttention": called(lambda: K.GroupQueryAttention(3, 6, 2), (5, 8), (7, 8)),
     "HashedCrossing": one(lambda: K.HashedCrossing(13), (), (), dtype="int32"),
     "Hashing": one(lambda: K.Hashing(13), (7,), dtype="int32"),
     "Identity": one(K.Identity, LINE),
@@ -140,6 +157,7 @@ LAYERS: dict[str, Build] = {
         lambda x, h, c: K.LSTM(5)(x, initial_state=[h, c]), LINE, (5,), (5,)
     ),
     "LSTMCell": op(lambda x, h, c: K.LSTMCell(5)(x, [h, c]), (4,), (5,), (5,)),
+    "Lambda": op(lambda x: K.ReLU()(K.Lambda(lambda y: y * 2)(x)), LINE),
     "LayerNormalization": one(lambda: K.LayerNormalization(axis=(1, 2)), LINE),
     "LeakyReLU": one(K.LeakyReLU, LINE),
     "Masking": one(K.Masking, LINE),
@@ -147,11 +165,13 @@ LAYERS: dict[str, Build] = {
     "MaxPooling2D": one(lambda: K.MaxPooling2D((2, 3)), FLAT),
     "MaxPooling3D": one(lambda: K.MaxPooling3D((2, 3, 4)), CUBE),
     "Maximum": one(K.Maximum, LINE, LINE),
-    "MelSpectrogram": one(lambda: K.MelSpectrogram(64, 32, num_mel_bins=20, fft_length=64), (640,)),
+    "MelSpectrogram": op(
+        lambda x: K.ReLU()(K.MelSpectrogram(fft_length=64, sequence_stride=32, num_mel_bins=20)(x)), (640,)
+    ),
     "Minimum": one(K.Minimum, LINE, LINE),
     "MixUp": one(K.MixUp, IMAGE),
-    "MultiHeadAttention": attended(lambda: K.MultiHeadAttention(3, 6), (5, 8), (7, 10), (7, 12)),
-    "MultiHeadAttention value": attended(lambda: K.MultiHeadAttention(3, 6, value_dim=4), (5, 8), (7, 10)),
+    "MultiHeadAttention": called(lambda: K.MultiHeadAttention(3, 6), (5, 8), (7, 10), (7, 12)),
+    "MultiHeadAttention value": called(lambda: K.MultiHeadAttention(3, 6, value_dim=4), (5, 8), (7, 10)),
     "Multiply": one(K.Multiply, LINE, LINE),
     "Normalization": one(lambda: K.Normalization(mean=1.5, variance=2.5), LINE),
     "Normalization adapted": one(K.Normalization, LINE),
@@ -186,11 +206,16 @@ LAYERS: dict[str, Build] = {
     "Reshape": one(lambda: K.Reshape((6, -1)), FLAT),
     "Resizing": one(lambda: K.Resizing(5, 7), IMAGE),
     "ReversibleEmbedding": one(lambda: K.ReversibleEmbedding(13, 5), (7,), dtype="int32"),
-    "STFTSpectrogram": one(lambda: K.STFTSpectrogram(frame_length=64, frame_step=32, fft_length=128), (640, 1)),
+    "STFTSpectrogram": op(
+        lambda x: K.ReLU()(
+            K.STFTSpectrogram(frame_length=64, frame_step=32, fft_length=128, window=None)(x)
+        ),
+        (640, 1),
+    ),
     "SeparableConv1D": one(lambda: K.SeparableConv1D(7, 3, depth_multiplier=2), LINE),
     "SeparableConv2D": one(lambda: K.SeparableConv2D(7, (2, 3), depth_multiplier=2), FLAT),
     "SimpleRNN": one(lambda: K.SimpleRNN(5), LINE),
-    "SimpleRNNCell": op(lambda x, h: K.SimpleRNNCell(5)(x, h), (4,), (5,)),
+    "SimpleRNNCell": called(lambda: K.SimpleRNNCell(5), (4,), (5,)),
     "Softmax": one(lambda: K.Softmax(axis=1), LINE),
     "Solarization": one(K.Solarization, IMAGE),
     "SpatialDropout1D": one(lambda: K.SpatialDropout1D(0.2), LINE),
@@ -198,7 +223,9 @@ LAYERS: dict[str, Build] = {
     "SpatialDropout3D": one(lambda: K.SpatialDropout3D(0.2), CUBE),
     "SpectralNormalization": one(lambda: K.SpectralNormalization(K.Conv2D(6, (2, 3))), FLAT),
     "StackedRNNCells": one(lambda: K.RNN([K.LSTMCell(5), K.LSTMCell(5)]), LINE),
-    "StackedRNNCells sizes": one(lambda: K.RNN(K.StackedRNNCells([K.LSTMCell(5), K.LSTMCell(3)])), LINE),
+    "StackedRNNCells sizes": op(
+        lambda x: K.ReLU()(K.RNN([K.LSTMCell(5), K.LSTMCell(3)], name="cells_of_two_sizes")(x)), LINE
+    ),
     "StringLookup": one(lambda: K.StringLookup(vocabulary=["a", "b", "c"]), (7,), dtype="string"),
     "Subtract": one(K.Subtract, LINE, LINE),
     "TextVectorization": one(
@@ -246,10 +273,10 @@ OPERATIONS: dict[str, Build] = {
     "x[:, None, 2]": op(lambda x: x[:, None, 2], FLAT),
     "x[:, 1:4, None, 2]": op(lambda x: x[:, 1:4, None, 2], FLAT),
     "x[0]": op(lambda x: x[0], LINE),
-    "x[None]": op(lambda x: x[None], LINE),
+    "x[None, :]": op(lambda x: x[None, :], LINE, batch=2),
     "x[:, :]": op(lambda x: x[:, :], LINE),
-    "x[...]": op(lambda x: x[...], LINE),
-    "x[2:5]": op(lambda x: x[2:5], LINE),
+    "x[..., :]": op(lambda x: x[..., :], LINE),
+    "x[2:5, 1:]": op(lambda x: x[2:5, 1:], LINE, batch=9),
     "reshape": op(lambda x: ops.reshape(x, (-1, 11, 2, 2)), LINE),
     "reshape flat": op(lambda x: ops.reshape(x, (-1, 11)), LINE),
     "ravel": op(ops.ravel, LINE),
@@ -309,7 +336,19 @@ OPERATIONS: dict[str, Build] = {
     "conv": op(lambda x, k: ops.conv(x, k[0], strides=1), LINE, (3, 4, 5)),
     "max_pool": op(lambda x: ops.max_pool(x, 2), LINE),
     "average_pool": op(lambda x: ops.average_pool(x, (2, 3), strides=1, padding="same"), FLAT),
-    "space": op(lambda x: ops.image.pad_images(x, 1, 2, 20, 30), IMAGE),
+    "pad_images": op(lambda x: ops.image.pad_images(x, 1, 2, 20, 30) + 1.0, IMAGE),
+    "x[:, ::-2, None, 1]": op(lambda x: x[:, ::-2, None, 1], FLAT),
+    "x[..., 1:, None]": op(lambda x: x[..., 1:, None], LINE),
+    "array": op(lambda x: x * np.ones((11, 4), "float32") + np.ones((4,), "float32"), LINE),
+    "matmul array": op(lambda x: ops.matmul(x, np.ones((4, 5), "float32")), LINE),
+    "einsum array": op(lambda x: ops.einsum("bij,jk->bik", x, np.ones((4, 5), "float32")), LINE),
+    "conv array": op(lambda x: ops.conv(x, np.ones((2, 3, 4, 5), "float32"), strides=2), FLAT),
+    "take two": op(lambda x: ops.take(x, [[0, 2, 3], [1, 4, 5]], axis=1), LINE),
+    "take_along_axis": op(lambda x: ops.take_along_axis(x, ops.cast(x, "int32"), axis=1), LINE),
+    "std": op(lambda x: ops.std(x, axis=1), LINE),
+    "tensordot": op(lambda x, y: ops.tensordot(x, y, axes=1), (5, 7), (7, 4)),
+    "tensordot axes": op(lambda x: ops.tensordot(x, np.ones((4, 6, 5), "float32"), axes=[[2], [0]]), LINE),
+    "reshape shape": op(lambda x: ops.reshape(x, (ops.shape(x)[0], 44)), LINE),
 }  # fmt: skip
 
 
@@ -362,7 +401,8 @@ def open_distributed() -> Any:
 def sequential() -> Any:
     """Build a sequential model."""
     return keras.Sequential([
-        keras.Input((9, 11, 4)), K.Conv2D(6, (2, 3)), K.MaxPooling2D((2, 3)), K.Flatten(), K.Dropout(0.1), K.Dense(5),
+        keras.Input((9, 11, 4)), K.Conv2D(6, (2, 3)), K.MaxPooling2D((2, 3)), K.Flatten(), K.Dropout(0.1),
+        K.Dense(5),
     ])  # fmt: skip
 
 
@@ -380,7 +420,7 @@ def fixed_batch() -> Any:
     return keras.Model(x, ops.reshape(K.Dense(5)(x), (-1, 5)))
 
 
-MODELS: dict[str, Build] = {
+MODELS: dict[str, Callable[[], Any]] = {
     "twice": twice,
     "nested": nested,
     "several": several,

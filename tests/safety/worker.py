@@ -107,7 +107,7 @@ def fork(source: Any, request: str, offset: int, size: int) -> bytes:
         answer = pipe.read()
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     last["ended"] = f"signal {-code}" if code < 0 else f"exit code {code}" if code else "answered"
-    if -code in hdf5_process._OVER_TIME:
+    if -code in hdf5_process.OVER_TIME:
         last["ended"] = "too long"
     hdf5_process.check(source.label, code)
     return answer
@@ -119,7 +119,7 @@ def choose(forked: bool) -> None:
         return
     from shapeinspect_keras.containers import hdf5, hdf5_process
 
-    os.environ.update(hdf5_process._ENVIRONMENT)
+    os.environ.update(hdf5_process.ENVIRONMENT)
     if forked:
         import h5py  # noqa: F401  # so that every fork has it
     hdf5.ask = fork if forked else hdf5_process.ask

@@ -33,7 +33,7 @@ def call_steps(
 
     Example:
         >>> call_steps("Dot", {}, Arguments(), [(2, 3, 5), (5, 7)])
-        (('einsum', {'equation': 'abc,cd->abd'}),)
+        (('einsum', {'equation': 'abc,ce->abe'}),)
     """
     reader = _READERS.get(operation)
     if reader is None:
@@ -41,7 +41,10 @@ def call_steps(
     known = [shape for shape in shapes if shape is not None]
     if len(known) < len(shapes) or not known:
         return _UNKNOWN
-    return reader(config, arguments, known) or _UNKNOWN
+    try:
+        return reader(config, arguments, known) or _UNKNOWN
+    except (TypeError, ValueError, KeyError, IndexError, ArithmeticError):  # a file may hold anything
+        return _UNKNOWN
 
 
 def _item(
@@ -56,15 +59,40 @@ def _dot(
     """Sum over the last axis of the left and the last but one of the right. Source: ``numpy.dot``."""
     if len(shapes) != 2:
         return None
-    left, right = len(shapes[0]), len(shapes[1])
-    if not left or not right:
+    if not shapes[0] or not shapes[1]:
         return (("elementwise", {"op": "mul"}),)
-    letters = ascii_lowercase[: left + right - 1]
-    if len(letters) < left + right - 1:
+    left, right = len(shapes[0]), len(shapes[1])
+    return _product(left, right, (left - 1,), (max(right - 2, 0),))
+
+
+def _tensordot(
+    config: Mapping[str, Any], _arguments: Arguments, shapes: Sequence[Shape]
+) -> tuple[Step, ...] | None:
+    """Sum over the last axes of the left and the first of the right, or over those that are named.
+
+    Source: ``numpy.tensordot``.
+    """
+    axes = config.get("axes", 2)
+    if len(shapes) != 2:
         return None
-    first, summed, others = letters[: left - 1], letters[left - 1], letters[left:]
-    second = f"{others[: right - 2]}{summed}{others[right - 2 :]}" if right > 1 else summed
-    return (("einsum", {"equation": f"{first}{summed},{second}->{first}{others}"}),)
+    left, right = len(shapes[0]), len(shapes[1])
+    if isinstance(axes, int):
+        return _product(left, right, range(left - axes, left), range(axes))
+    first, second = (axis if isinstance(axis, list | tuple) else (axis,) for axis in axes)
+    return _product(left, right, [axis % left for axis in first], [axis % right for axis in second])
+
+
+def _product(
+    left: int, right: int, summed: Sequence[int], with_axes: Sequence[int]
+) -> tuple[Step, ...] | None:
+    """Write a product of two tensors, summed over pairs of axes, as an einsum."""
+    if left + right > len(ascii_lowercase) or len(summed) != len(with_axes):
+        return None
+    first, second = list(ascii_lowercase[:left]), list(ascii_lowercase[left : left + right])
+    for axis, other in zip(summed, with_axes, strict=True):
+        second[other] = first[axis]
+    kept = [letter for letter in first + second if not (letter in first and letter in second)]
+    return (("einsum", {"equation": f"{''.join(first)},{''.join(second)}->{''.join(kept)}"}),)
 
 
 def _conv(
@@ -86,6 +114,7 @@ def _pool(kind: str) -> _Reader:
 _READERS: dict[str, _Reader] = {
     "GetItem": _item,
     "Dot": _dot,
+    "Tensordot": _tensordot,
     "Conv": _conv,
     "MaxPool": _pool("max_pool"),
     "AveragePool": _pool("avg_pool"),

@@ -22,10 +22,10 @@ ANSWER = MAX_BYTES
 RANGE = 16 << 20
 
 #: The signals that end a child whose processor time is over, where the platform has them.
-_OVER_TIME = frozenset(getattr(signal, name, None) for name in ("SIGPROF", "SIGXCPU"))
+OVER_TIME = frozenset(getattr(signal, name, None) for name in ("SIGPROF", "SIGXCPU"))
 _CHILD = Path(__file__).with_name("_hdf5_child.py")
 #: One thread is enough to list, and no filter of a file loads a plug-in.
-_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "HDF5_PLUGIN_PRELOAD": "::"}
+ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "HDF5_PLUGIN_PRELOAD": "::"}
 #: A request for a range: this byte, where it begins, how many bytes. An answer begins with a brace.
 _ASKS, _WHERE = b"?", struct.Struct("<QQ")
 
@@ -49,7 +49,7 @@ def ask(source: Source, request: str, offset: int, size: int) -> bytes:
             stdin=subprocess.PIPE if far else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, **_ENVIRONMENT},
+            env={**os.environ, **ENVIRONMENT},
         )
     except (OSError, ValueError) as error:
         raise UnreadableFileError(source.label, f"no process to read its HDF5: {error}") from None
@@ -91,7 +91,7 @@ def check(label: str, code: int) -> None:
     Raises:
         UnreadableFileError: unless the code is 0.
     """
-    if code and -code in _OVER_TIME:
+    if code and -code in OVER_TIME:
         raise UnreadableFileError(label, "listing its HDF5 takes too long", hint="is it damaged?")
     if code:
         how = f"signal {-code}" if code < 0 else f"exit code {code}"

@@ -53,6 +53,13 @@ def _axis(config: Settings) -> dict[str, Any]:
     return {"axis": config.get("axis", 0)}
 
 
+def _reshape(config: Settings) -> dict[str, Any]:
+    # An open length, such as that of ``ops.shape(x)[0]``, is left to be worked out.
+    shape = config.get("newshape")
+    lengths = tuple(shape) if isinstance(shape, list | tuple) else (shape,)
+    return {"shape": tuple(-1 if length is None else length for length in lengths)}
+
+
 def _resize(config: Settings) -> dict[str, Any]:
     size = _take(size="size", mode="interpolation")(config)
     return {**size, "data_format": config.get("data_format") or "channels_last"}
@@ -104,7 +111,7 @@ OPERATIONS: dict[str, tuple[str, _Reader]] = {
     "LogSoftmax": ("softmax", _softmax(log=True)),
     "Argmax": ("argmax", _take(axis="axis", keepdims="keepdims")),
     "Argmin": ("argmax", _take(axis="axis", keepdims="keepdims")),
-    "Reshape": ("reshape", _take(shape="newshape")),
+    "Reshape": ("reshape", _reshape),
     "Ravel": ("reshape", _fixed(shape=(-1,))),
     "Transpose": ("permute", _take(axes="axes")),
     "Moveaxis": ("movedim", _take(source="source", destination="destination")),
@@ -123,11 +130,11 @@ OPERATIONS: dict[str, tuple[str, _Reader]] = {
     "Matmul": ("matmul", _nothing),
     "Einsum": ("einsum", _take(equation="subscripts")),
     "Take": ("gather", _take(axis="axis")),
-    "TakeAlongAxis": ("gather", _take(axis="axis")),
+    "TakeAlongAxis": ("take_along", _take(axis="axis")),
     "OneHot": ("one_hot", _take(depth="num_classes", axis="axis")),
     "TopK": ("topk", lambda config: {"k": config.get("k"), "axis": -1}),
     # Of these, only a call tells what they do: ``shapeinspect_keras.calls.by_call``.
-    **dict.fromkeys(("GetItem", "Dot", "Conv", "MaxPool", "AveragePool"), ("unknown", _nothing)),
+    **dict.fromkeys(("GetItem", "Dot", "Tensordot", "Conv", "MaxPool", "AveragePool"), ("unknown", _nothing)),
     "Resize": ("resize", _resize),
     "LayerNorm": ("layer_norm", _take(axis="axis", eps="epsilon")),
     "RMSNorm": ("rms_norm", _take(axis="axis", eps="epsilon")),
