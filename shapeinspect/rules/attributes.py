@@ -68,6 +68,18 @@ RETURN_SEQUENCES: Final = Attribute(
 )
 RETURN_STATE: Final = Attribute("return_state", "bool", "false", "the last states are outputs too")
 HIDDEN_SIZE: Final = Attribute("hidden_size", "int", REQUIRED, "units")
+CELL_FUNCTION: Final = Attribute("cell_function", "str", "unknown", "the function of the new state: `tanh` …")
+GATE_FUNCTION: Final = Attribute("gate_function", "str", "unknown", "the function of the gates: `sigmoid` …")
+BIDIRECTIONAL: Final = Attribute("bidirectional", "bool", "false", "a second direction reads from the end")
+DIRECTION: Final = Attribute(
+    "direction", "str", "forward", "`reverse` where one direction reads from the end"
+)
+MERGE_MODE: Final = Attribute(
+    "merge_mode",
+    "`concat`, `sum`, `mul`, `ave`, None",
+    "concat",
+    "how two directions join; None: two outputs",
+)
 EMBEDDING: Final = (
     Attribute("num_embeddings", "int", REQUIRED, "rows of the table: how many ids there are"),
     Attribute("embedding_dim", "int", REQUIRED, "numbers of one row"),

@@ -15,6 +15,7 @@ import pytest
 import shapeinspect
 from shapeinspect.dims import Expr
 from shapeinspect.ir import Weight
+from shapeinspect.rules.registry import unregistered
 
 ZOO = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("zoo.py"))))
 
@@ -95,6 +96,7 @@ def test_rows_are_alike(pair: Pair) -> None:
     for path, row in live.items():
         if path not in DIFFERENT:
             assert row == saved[path], path
+        assert not unregistered(row["kind"], frozenset(row["settings"])), path
     for side in (pair.live, pair.saved):
         assert {row.path for row in side if row.kind == "unknown"} == {
             path for path in UNKNOWN if path in side

@@ -253,7 +253,9 @@ def dot(config: Mapping[str, Any], _rank: int) -> Attributes:
 
 def flatten(config: Mapping[str, Any], _rank: int) -> Attributes:
     """Read the settings of a Flatten."""
-    return {"start_axis": 1, "end_axis": -1, "data_format": _data_format(config)}
+    # Source: ``call`` of keras/src/layers/reshaping/flatten.py: channels that stand first are moved last.
+    moved = {"data_format": "channels_first"} if _data_format(config) == "channels_first" else {}
+    return {"start_axis": 1, "end_axis": -1, **moved}
 
 
 def reshape(config: Mapping[str, Any], _rank: int) -> Attributes:

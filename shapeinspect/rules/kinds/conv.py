@@ -6,7 +6,18 @@ from dataclasses import replace
 from typing import Any
 
 from shapeinspect.dims import Dim, Shape, product
-from shapeinspect.rules.attributes import CONV, DEPTH_MULTIPLIER, HIDDEN_SIZE, RETURN_SEQUENCES, RETURN_STATE
+from shapeinspect.rules.attributes import (
+    BIDIRECTIONAL,
+    CELL_FUNCTION,
+    CONV,
+    DEPTH_MULTIPLIER,
+    DIRECTION,
+    GATE_FUNCTION,
+    HIDDEN_SIZE,
+    MERGE_MODE,
+    RETURN_SEQUENCES,
+    RETURN_STATE,
+)
 from shapeinspect.rules.fields import STEPS_OF_MAPS, TRANSPOSED_WINDOW, WINDOW
 from shapeinspect.rules.formula_text import (
     Lines,
@@ -447,6 +458,11 @@ KINDS = (
             HIDDEN_SIZE,
             replace(RETURN_SEQUENCES, default="false"),
             RETURN_STATE,
+            BIDIRECTIONAL,
+            DIRECTION,
+            MERGE_MODE,
+            CELL_FUNCTION,
+            GATE_FUNCTION,
         ),
         _conv_lstm,
         _conv_lstm_axes,

@@ -7,7 +7,16 @@ from functools import partial
 
 from shapeinspect.dims import UNKNOWN, Dim, Shape
 from shapeinspect.ir import Axes
-from shapeinspect.rules.attributes import HIDDEN_SIZE, RETURN_SEQUENCES, RETURN_STATE
+from shapeinspect.rules.attributes import (
+    BIDIRECTIONAL,
+    CELL_FUNCTION,
+    DIRECTION,
+    GATE_FUNCTION,
+    HIDDEN_SIZE,
+    MERGE_MODE,
+    RETURN_SEQUENCES,
+    RETURN_STATE,
+)
 from shapeinspect.rules.fields import SAME_POSITION, STEPS
 from shapeinspect.rules.formula_text import Lines, Text, Weights, literal, number, product_text, sum_text
 from shapeinspect.rules.kind import Attribute, Kind, Work
@@ -361,14 +370,14 @@ _RESET_AFTER = Attribute("reset_after", "bool", "false", "the reset gate is appl
 _CELL_ATTRIBUTES = (
     Attribute("input_size", "int", "as the input", "features of the input"),
     HIDDEN_SIZE,
-    Attribute("cell_function", "str", "unknown", "the function of the new state: `tanh` …"),
-    Attribute("gate_function", "str", "unknown", "the function of the gates: `sigmoid` …"),
+    CELL_FUNCTION,
+    GATE_FUNCTION,
 )
 _ATTRIBUTES = (
     *_CELL_ATTRIBUTES,
     Attribute("num_layers", "int", "1", "layers that are stacked"),
-    Attribute("bidirectional", "bool", "false", "a second direction reads from the end"),
-    Attribute("direction", "str", "forward", "`reverse` where one direction reads from the end"),
+    BIDIRECTIONAL,
+    DIRECTION,
     Attribute(
         "proj_size",
         "int",
@@ -382,12 +391,7 @@ _ATTRIBUTES = (
     Attribute("layout", "str", "none", "`onnx` for `T dir N o` outputs"),
     Attribute("packed", "bool", "false", "torch's packed sequences, `(N T) i`"),
     _RESET_AFTER,
-    Attribute(
-        "merge_mode",
-        "`concat`, `sum`, `mul`, `ave`, None",
-        "concat",
-        "how two directions join; None: two outputs",
-    ),
+    MERGE_MODE,
     Attribute(
         "initial_states", "int", "all others", "how many of the inputs behind the first one are states"
     ),
