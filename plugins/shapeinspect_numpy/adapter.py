@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from shapeinspect.binary.zip_reader import MAGIC, first_name
 from shapeinspect.ir import Frozen, Model, Note
 from shapeinspect.plugin_api.adapter import Adapter
 from shapeinspect.sources.source import Source
@@ -13,7 +14,7 @@ from shapeinspect.text import many
 if TYPE_CHECKING:
     from shapeinspect.ir import Layer, Weight
 
-_ARCHIVE, _ARRAY = b"PK\x03\x04", b"\x93NUMPY"
+_ARRAY = b"\x93NUMPY"
 #: The path of weights whose names have no prefix.
 _ROOT = "(root)"
 _SHOWN = 8
@@ -35,9 +36,8 @@ class NumpyAdapter(Adapter):
         head = source.head
         if head[:6] == _ARRAY:
             return 2
-        if head[:4] == _ARCHIVE:
-            name = head[30 : 30 + int.from_bytes(head[26:28], "little")]
-            return 2 if name.endswith(b".npy") else int(source.suffix == ".npz")
+        if head[:4] == MAGIC:
+            return 2 if first_name(head).endswith(b".npy") else int(source.suffix == ".npz")
         return int(source.suffix in (".npz", ".npy")) if source.size is not None else 0
 
     def read(self, source: Source) -> Model:
@@ -51,7 +51,7 @@ class NumpyAdapter(Adapter):
         """
         from shapeinspect_numpy.arrays import of_archive, of_array
 
-        single = source.head[:6] == _ARRAY or (source.suffix == ".npy" and source.head[:4] != _ARCHIVE)
+        single = source.head[:6] == _ARRAY or (source.suffix == ".npy" and source.head[:4] != MAGIC)
         if single:
             weight, named = of_array(source)
             weights, others = [weight], 0

@@ -7,12 +7,13 @@ from functools import partial
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from shapeinspect.binary.window import Window
+from shapeinspect.binary.zip_reader import Archive, Member, contents
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Weight
 from shapeinspect.sources.source import Source
-from shapeinspect_numpy.directory import Member, inflate, members
 from shapeinspect_numpy.header import Header, read_header
-from shapeinspect_numpy.pickled import LIMIT, names
+from shapeinspect_numpy.object_arrays import LIMIT, names
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,30 +37,20 @@ def of_archive(source: Source) -> tuple[list[Weight], int, list[str]]:
     weights: list[Weight] = []
     named: list[str] = []
     others, left = 0, LIMIT
-    with source.open() as file:
-        for member in members(file, source.size or 0, source.label):
+    with Window.open(source) as window:
+        archive = Archive(window, keys=True)
+        for member in archive.members.values():
             if not member.name.endswith(_SUFFIX):
                 others += 1
                 continue
-
-            def more(count: int, member: Member = member) -> bytes:
-                data = member.head
-                if count > len(data) and member.packed > len(data):
-                    # Deflate makes no more than about a thousandth out of what it cannot compress.
-                    file.seek(member.start)
-                    data = file.read(min(member.packed, count + 1024))
-                return inflate(member, data, count, source.label)
-
-            header = read_header(more, source.label, member.name)
+            header = read_header(partial(archive.begin, member), source.label, member.name)
             if header.length + (header.nbytes or 0) > member.size:
                 reason = f"{member.name!r} claims {header.nbytes:,} bytes of data and has {member.size:,}"
-                raise UnreadableFileError(source.label, reason, offset=member.start)
+                raise window.fail(reason, member.header)
             if header.itemsize is None:
-                size = min(member.size, header.length + left)
-                file.seek(member.start)
-                data = inflate(member, file.read(min(member.packed, size + 1024)), size, source.label)
+                data = archive.begin(member, header.length + left)
                 named += names(data[header.length :])
-                left -= size - header.length
+                left -= min(member.size - header.length, left)
             weights.append(
                 _weight(member.name.removesuffix(_SUFFIX), header, partial(_member, source, member))
             )
@@ -105,9 +96,8 @@ def _file(source: Source) -> np.ndarray[Any, Any]:
 
 
 def _member(source: Source, member: Member) -> np.ndarray[Any, Any]:
-    with source.open() as file:
-        file.seek(member.start)
-        data = inflate(member, file.read(member.packed), member.size, source.label)
+    with Window.open(source) as window:
+        data = contents(window, member, 0, member.size)
     return _read(io.BytesIO(data), source)
 
 

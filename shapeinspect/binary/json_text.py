@@ -7,6 +7,7 @@ What is refused, and what a number becomes that no computation should meet, is i
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from math import isfinite
 from typing import Any
 
@@ -69,7 +70,7 @@ def parse(
     what: str,
     *,
     offset: int | None = None,
-    finite: bool = False,
+    strict: bool = False,
     long_integers: bool = False,
 ) -> Any:
     """Read a JSON text into plain values.
@@ -79,14 +80,14 @@ def parse(
         label: the file it comes from, for errors.
         what: what it is, for errors, such as ``config.json``.
         offset: where it begins in the file, for errors.
-        finite: whether ``NaN`` and the infinities are refused, as a format's own reader does; they
-            become texts otherwise.
+        strict: whether ``NaN``, the infinities and half characters are refused, as a format's own
+            reader does; the numbers become texts otherwise.
         long_integers: whether integers of more than 64 bits are allowed, as in settings that a
             tokenizer left there.
 
     Raises:
-        UnreadableFileError: if it is no JSON in UTF-8, too large or too deep, has a key twice, half
-            a character or a number that is not allowed.
+        UnreadableFileError: if it is no JSON in UTF-8, too large or too deep, has a key twice, or
+            holds what is not allowed.
 
     Example:
         >>> parse(b'{"pool_size": [2, 3], "mask_value": NaN}', "m.keras", "config.json")
@@ -105,20 +106,19 @@ def parse(
         return value
 
     def constant(word: str) -> str:
-        if finite:
+        if strict:
             raise refuse(f"holds {word}")
         return word
 
-    raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    raw = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
     if len(raw) > MAX_BYTES:
         raise refuse(f"is larger than {MAX_BYTES:,} bytes")
     if raw.count(b"[") + raw.count(b"{") > _MAX_CONTAINERS or raw.count(b",") > _MAX_COMMAS:
         raise refuse("describes more than can be")
     try:
-        value = json.loads(
-            raw.decode("utf-8"), object_pairs_hook=unique, parse_constant=constant, parse_float=_float
-        )
-        if b"\\u" in raw:  # half a character, which UTF-8 cannot hold, may be spelled as an escape
+        plain = text if isinstance(text, str) else text.decode("utf-8")
+        value = json.loads(plain, object_pairs_hook=unique, parse_constant=constant, parse_float=_float)
+        if strict and b"\\u" in raw:  # half a character, which UTF-8 cannot hold, may be spelled as an escape
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except ValueError as error:
         raise refuse(f"is no JSON: {str(error)[:120]}") from None
@@ -147,19 +147,20 @@ def _is_shallow(raw: bytes) -> bool:
     return not brackets
 
 
-def _check(value: Any, refuse: Any, long: bool) -> None:
+def _check(value: Any, refuse: Callable[[str], UnreadableFileError], long: bool) -> None:
     """Look at every value, level by level, for what the text alone does not rule out."""
     level: list[Any] = [value]
-    for _ in range(MAX_DEPTH + 1):
+    depth = 0
+    while level:
         below: list[Any] = []
+        containers = False
         for item in level:
-            if isinstance(item, dict):
-                below.extend(item.values())
-            elif isinstance(item, list):
-                below.extend(item)
+            if isinstance(item, dict | list):
+                containers = True
+                below.extend(item.values() if isinstance(item, dict) else item)
             elif long and isinstance(item, int) and item.bit_length() > _MAX_BITS:
                 raise refuse(f"holds an integer of {item.bit_length()} bits")
-        if not below:
-            return
+        depth += containers
+        if depth > MAX_DEPTH:
+            raise refuse(f"is nested more than {MAX_DEPTH} levels deep")
         level = below
-    raise refuse(f"is nested more than {MAX_DEPTH} levels deep")

@@ -39,7 +39,7 @@ class Window:
         self.base = base
         self._file = file
         self._pages: dict[int, bytes] = {}
-        self._next, self._ahead = 0, 1
+        self._next, self._ahead = -1, 1
 
     @classmethod
     def open(cls, source: Source) -> Window:
@@ -85,16 +85,18 @@ class Window:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        self._file.__exit__(kind, error, trace)
 
-    def fail(self, reason: str, offset: int | None = None) -> UnreadableFileError:
+    def fail(self, reason: str, offset: int | None = None, *, hint: str | None = None) -> UnreadableFileError:
         """Return the error that names this file and an offset.
 
         Args:
             reason: what is wrong.
             offset: where that was found.
+            hint: what to do about it.
         """
-        return UnreadableFileError(self.label, reason, offset=None if offset is None else self.base + offset)
+        at = None if offset is None else self.base + offset
+        return UnreadableFileError(self.label, reason, offset=at, hint=hint)
 
     def span(self, start: int, end: int) -> bytes:
         """Read the bytes from ``start`` up to ``end``.

@@ -52,7 +52,7 @@ TENSORS = {
         bytes(8), "two answers", "the key 'a' twice"),
     "many containers": one(
         "m.safetensors", lambda: safetensors(b'{"a":[' + b"[],[]," * 2_500_000 + b"[]]}"),
-        "JSON that swells to gigabytes", "more tensors than can be"),
+        "JSON that swells to gigabytes", "more than can be"),
 }  # fmt: skip
 
 

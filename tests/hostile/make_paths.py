@@ -186,7 +186,7 @@ def row(make: Callable[[Path], None], tries: str, must: Refused | Read, show: st
 CASES: dict[str, Case] = {
     **{label: case for name in NAMES for label, case in by_name(name, NAMES[name]).items()},
     "a long name": row(index("n" * 5000), "a name that no file can have", Refused("no file can have")),
-    "half a character": row(index("\ud800"), "a name that no text can hold", Refused("the index is no JSON")),
+    "half a character": row(index("\ud800"), "a name that no text can hold", Refused("no file can have")),
     "link to an absolute path": row(linked(lambda home: str(outside(home))), "a link outside", Refused(LINK)),
     "link with ..": row(linked(lambda _: "../given.outside"), "a link outside", Refused(LINK)),
     "link to a device": row(linked(lambda _: "/dev/zero"), "bytes without end", Refused(LINK)),

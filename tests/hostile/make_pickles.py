@@ -201,7 +201,7 @@ MALFORMED = {
     "an integer of 65 bytes": (b"\x8a\x41" + bytes(65) + b".", "has 65 bytes"),
     "an integer of many digits": (b"I" + b"9" * 5000 + b"\n.", "has 5,000 digits"),
     "a line without end": (b"V" + b"a" * 100_000, "a line in the pickle does not end"),
-    "deep marks": (b"(" * DEEP + b".", "nested deeper than 10,000"),
+    "deep marks": (b"(" * DEEP + b".", "nested deeper than 1,000"),
     "no end": (b"\x80\x02}", "cut off"),
 }
 
@@ -329,8 +329,10 @@ CONTAINERS = {
         Read({"w": (1,)}, "builtins.exec"), "m.npz"),
     "in an array of objects, behind a name that is computed": Case(
         file(lambda home: objects(home, b"\x80\x04\x8c\x02os\x8c\x06system20\x93."), "m.npy"),
-        "a name that no list shows",
-        Read({"m": (1,)}, "a name that is computed"), "m.npy"),
+        "a name that no list shows", Read({"m": (1,)}, "os.system"), "m.npy"),
+    "in an array of objects, behind a name that is no text": Case(
+        file(lambda home: objects(home, b"\x80\x04N\x8c\x06system\x93."), "m.npy"),
+        "a name that no list shows", Read({"m": (1,)}, "a name that is computed"), "m.npy"),
     "in the constants of TorchScript": Case(
         file(lambda home: packed({"m/constants.pkl": b"\x80\x02" + dumped(home, 2) + b".",
                                   "m/data.pkl": b"\x80\x02}" + text("w") + TENSOR + b"s.",

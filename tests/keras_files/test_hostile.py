@@ -148,11 +148,11 @@ def test_settings_of_an_unexpected_form_become_a_note(tmp_path):
 
 
 def test_a_bomb_is_bounded_by_what_it_inflates_to(tmp_path, monkeypatch):
-    from shapeinspect_keras.containers import archive
+    from shapeinspect.binary import json_text
 
     path = pack(tmp_path / "m.keras", whole(config__json=" " * 5_000_000), zipfile.ZIP_DEFLATED)
-    monkeypatch.setattr(archive.content, "__defaults__", (1_000_000,))
-    assert "larger than" in str(refused(path))
+    monkeypatch.setattr(json_text, "MAX_BYTES", 1_000_000)
+    assert "more than 1,000,000" in str(refused(path))
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,7 @@ def test_what_is_read_does_not_grow_with_the_weights(tmp_path, monkeypatch):
             whole = file.read
             file_read = lambda count: total.append(count) or whole(count)  # noqa: E731  # it stands for one call
             return type("File", (), {
-                "read": staticmethod(file_read), "seek": file.seek, "close": file.close,
+                "read": staticmethod(file_read), "seek": file.seek,
                 "__enter__": lambda self: self, "__exit__": lambda self, *_: file.close(),
             })()  # fmt: skip
 

@@ -12,11 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shapeinspect.errors import UnreadableFileError
-from shapeinspect_torch.pickles.machine import TruncatedPickleError
-from shapeinspect_torch.pickles.opcodes import STEPS
-from shapeinspect_torch.pickles.reader import read_pickle
-from shapeinspect_torch.pickles.records import (
+from shapeinspect.binary.pickles.machine import TruncatedPickleError
+from shapeinspect.binary.pickles.opcodes import STEPS
+from shapeinspect.binary.pickles.reader import read_pickle
+from shapeinspect.binary.pickles.records import (
     Blob,
     Global,
     Identity,
@@ -26,6 +25,7 @@ from shapeinspect_torch.pickles.records import (
     Reduce,
     SetOf,
 )
+from shapeinspect.errors import UnreadableFileError
 
 PROTOCOLS = range(6)
 
@@ -213,11 +213,11 @@ def test_every_truncation_is_refused(protocol: int) -> None:
 def test_limits_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     many = b"]0" * 500 + b"N."
     for name in ("MAX_OPCODES", "MAX_OBJECTS"):
-        monkeypatch.setattr(f"shapeinspect_torch.pickles.reader.{name}", 400)
+        monkeypatch.setattr(f"shapeinspect.binary.pickles.reader.{name}", 400)
         with pytest.raises(UnreadableFileError, match="more than 400"):
             value_of(many)
         monkeypatch.undo()
     puts = b"".join(b"Nr" + struct.pack("<I", at) for at in range(500)) + b"."
-    monkeypatch.setattr("shapeinspect_torch.pickles.reader.MAX_MEMO", 400)
+    monkeypatch.setattr("shapeinspect.binary.pickles.reader.MAX_MEMO", 400)
     with pytest.raises(UnreadableFileError):
         value_of(puts)

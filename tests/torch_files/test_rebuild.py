@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from shapeinspect.binary.pickles.records import Global, Ordered, Persistent, Reduce, SetOf
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect_torch.pickles import rebuild
 from shapeinspect_torch.pickles.contents import Survey, choose
 from shapeinspect_torch.pickles.rebuild import Rebuilder
-from shapeinspect_torch.pickles.records import Global, Ordered, Persistent, Reduce, SetOf
 
 STORAGE = Persistent(("storage", Global("torch", "FloatStorage"), "0", "cpu", 12))
 TENSOR = Reduce(Global("torch._utils", "_rebuild_tensor_v2"), (STORAGE, 0, (3, 4), (4, 1), False, Ordered()))

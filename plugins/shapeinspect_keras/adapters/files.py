@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shapeinspect.binary.zip_reader import MAGIC, first_name
 from shapeinspect.ir import Model
 from shapeinspect.plugin_api.adapter import Adapter
 from shapeinspect.sources.source import Source
@@ -41,9 +42,8 @@ class KerasFiles(Adapter):
         """
         if source.is_live or source.is_directory:
             return 0
-        if source.head.startswith(_ZIP):
-            length = int.from_bytes(source.head[26:28], "little")
-            known = source.head[30 : 30 + length] in _MEMBERS
+        if source.head.startswith(MAGIC):
+            known = first_name(source.head) in _MEMBERS
             return 2 if known or source.suffix == ".keras" else 0
         if source.head.startswith(_HDF5):
             return 2 if source.suffix in _HDF5_SUFFIXES else 1

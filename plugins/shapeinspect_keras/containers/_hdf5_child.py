@@ -205,7 +205,8 @@ def main() -> None:
     sys.path.extend(request["search"])
     import h5py
 
-    send(respond(h5py, request))
+    sys.stdout.write(respond(h5py, request))
+    sys.stdout.flush()
 
 
 def respond(h5py: Any, request: dict[str, Any]) -> str:
@@ -227,23 +228,16 @@ def answer(h5py: Any, file: Any, objects: int) -> str:
         lister.walk(h5py.h5g.open(tree.id, b"/"))
     finally:
         tree.close()
-    found = {"groups": lister.groups, "datasets": lister.datasets, "skipped": lister.skipped}
-    return json.dumps(found, ensure_ascii=False)
+    return json.dumps({"groups": lister.groups, "datasets": lister.datasets, "skipped": lister.skipped})
 
 
 def failed(error: Exception) -> str:
     """Make an answer of what is wrong with a file."""
-    return json.dumps({"error": f"{type(error).__name__}: {error}"[:300]}, ensure_ascii=False)
-
-
-def send(text: str) -> None:
-    """Write an answer; bytes of a name that are no text become question marks."""
-    sys.stdout.buffer.write(text.encode("utf-8", "replace"))
-    sys.stdout.buffer.flush()
+    return json.dumps({"error": f"{type(error).__name__}: {error}"[:300]})
 
 
 if __name__ == "__main__":
     try:
         main()
     except Exception as error:  # noqa: BLE001  # whatever the file caused becomes the answer
-        send(failed(error))
+        sys.stdout.write(failed(error))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, BinaryIO
+from typing import Any
 
 from shapeinspect.binary import json_text
+from shapeinspect.binary.window import Window
+from shapeinspect.binary.zip_reader import Archive, Member, payload
 from shapeinspect.errors import UnreadableFileError, UsageError
 from shapeinspect.ir import Note
 from shapeinspect.progress import counted
 from shapeinspect.sources.source import Source
-from shapeinspect_keras.containers import archive, hdf5, jsontext
+from shapeinspect_keras.containers import hdf5, jsontext
 
 _WEIGHTS = "model.weights.h5"
 _SHARDS = "model.weights.json"
@@ -68,39 +70,38 @@ def open_archive(source: Source) -> Contents:
     Raises:
         UnreadableFileError: if it cannot be read, or is no Keras archive.
     """
-    with source.open() as file:
-        members = archive.members(source, file, source.size or 0)
-        if "config.json" not in members:
+    with Window.open(source) as window:
+        archive = Archive(window)
+        if "config.json" not in archive.members:
             raise UnreadableFileError(source.label, "no Keras model: the archive holds no config.json")
-        config = json_text.parse(
-            archive.content(source, file, members["config.json"]), source.label, "config.json"
-        )
+        config = _json(archive, "config.json")
         facts: Mapping[str, Any] = {}
-        if "metadata.json" in members:
-            text = archive.content(source, file, members["metadata.json"])
-            facts = jsontext.mapping(json_text.parse(text, source.label, "metadata.json"))
+        if "metadata.json" in archive.members:
+            facts = jsontext.mapping(_json(archive, "metadata.json"))
         metadata = {name: jsontext.text(facts.get(name)) for name in _FACTS if facts.get(name)}
-        tree, notes = _weights(source, file, members)
+        tree, notes = _weights(source, archive)
     return Contents("keras", config, tree, metadata, notes)
 
 
-def _weights(
-    source: Source, file: BinaryIO, members: Mapping[str, archive.Member]
-) -> tuple[hdf5.Tree, tuple[Note, ...]]:
+def _json(archive: Archive, name: str) -> Any:
+    return json_text.parse(archive.read(name, json_text.MAX_BYTES), archive.window.label, name)
+
+
+def _weights(source: Source, archive: Archive) -> tuple[hdf5.Tree, tuple[Note, ...]]:
+    members = archive.members
     if _WEIGHTS in members:
-        return _window(source, members[_WEIGHTS]), ()
+        return _listed(source, archive, members[_WEIGHTS]), ()
     if _SHARDS in members:
-        return _shards(source, file, members), ()
+        return _shards(source, archive), ()
     if _NUMPY in members:
-        return _arrays(source, file, members[_NUMPY])
+        return _arrays(archive.window, members[_NUMPY])
     return hdf5.EMPTY, (Note("the archive holds no weights"),)
 
 
-def _arrays(source: Source, file: BinaryIO, member: archive.Member) -> tuple[hdf5.Tree, tuple[Note, ...]]:
+def _arrays(window: Window, member: Member) -> tuple[hdf5.Tree, tuple[Note, ...]]:
     from shapeinspect_keras.containers import npz
 
-    _check_plain(source, member)
-    tree, named = npz.listing(source, file, member)
+    tree, named = npz.listing(window.part(_plain(window, member), member.size))
     notes = [Note("its weights are pickled into an .npz, which Keras itself no longer loads")]
     others = sorted(f"{one.module}.{one.name}" for one in named - npz.EXPECTED)
     if others:
@@ -109,31 +110,28 @@ def _arrays(source: Source, file: BinaryIO, member: archive.Member) -> tuple[hdf
     return tree, tuple(notes)
 
 
-def _check_plain(source: Source, member: archive.Member) -> None:
+def _plain(window: Window, member: Member) -> int:
+    """Return where the bytes of a member begin that is not compressed."""
+    start = payload(window, member)
     if member.deflated:
-        raise UnreadableFileError(
-            source.label,
-            f"{member.name} is compressed, and Keras stores it plain",
-            offset=member.offset,
-            hint="repack the archive without compression (zip -0)",
-        )
+        reason = f"{member.name} is compressed, and Keras stores it plain"
+        raise window.fail(reason, start, hint="repack the archive without compression (zip -0)")
+    return start
 
 
-def _window(source: Source, member: archive.Member) -> hdf5.Tree:
-    _check_plain(source, member)
-    return hdf5.listing(source, member.offset, member.size)
+def _listed(source: Source, archive: Archive, member: Member) -> hdf5.Tree:
+    return hdf5.listing(source, _plain(archive.window, member), member.size)
 
 
-def _shards(source: Source, file: BinaryIO, members: Mapping[str, archive.Member]) -> hdf5.Tree:
+def _shards(source: Source, archive: Archive) -> hdf5.Tree:
     """List every shard inside an archive and put them together."""
 
     def listed(name: str) -> hdf5.Tree:
-        if name not in members:
+        if name not in archive.members:
             raise UnreadableFileError(source.label, f"its shard {name!r} is not in the archive")
-        return _window(source, members[name])
+        return _listed(source, archive, archive.members[name])
 
-    index = json_text.parse(archive.content(source, file, members[_SHARDS]), source.label, _SHARDS)
-    return _together(source, index, _SHARDS, listed)
+    return _together(source, _json(archive, _SHARDS), _SHARDS, listed)
 
 
 def open_index(source: Source) -> Contents:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from shapeinspect.binary.zip_reader import MAGIC, first_name
 from shapeinspect.ir import Model
 from shapeinspect.plugin_api.adapter import Adapter
 from shapeinspect.sources.source import Source
@@ -47,9 +48,8 @@ class TorchAdapter(Adapter):
         head = source.head
         if source.name.endswith(".bin.index.json"):
             return 2 if b'"weight_map"' in head else 1
-        if head.startswith(b"PK\x03\x04"):
-            length = int.from_bytes(head[26:28], "little")
-            if _MEMBER.match(head[30 : 30 + length]):
+        if head.startswith(MAGIC):
+            if _MEMBER.match(first_name(head)):
                 return 2
             return 1 if source.suffix in _SUFFIXES else 0
         if any(magic in head[:32] for magic in _MAGIC):

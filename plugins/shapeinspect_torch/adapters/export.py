@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from shapeinspect.binary.zip_reader import MAGIC, first_name
 from shapeinspect.ir import Model
 from shapeinspect.plugin_api.adapter import Adapter
 from shapeinspect.sources.source import Source
@@ -31,10 +32,9 @@ class ExportAdapter(Adapter):
     def match(self, source: Source) -> int:
         """Tell by the name of the archive's first member; by the file's name only among archives."""
         head = source.head
-        if not head.startswith(b"PK\x03\x04"):
+        if not head.startswith(MAGIC):
             return 0
-        length = int.from_bytes(head[26:28], "little")
-        if _MEMBER.match(head[30 : 30 + length]):
+        if _MEMBER.match(first_name(head)):
             return 2
         return 1 if source.suffix == SUFFIX else 0
 

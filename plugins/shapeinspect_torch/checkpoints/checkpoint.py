@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from shapeinspect.binary.window import Window
+from shapeinspect.binary.zip_reader import MAGIC
 from shapeinspect.ir import Frozen, Layer, Model, Note
 from shapeinspect.sources.source import Source
 from shapeinspect.text import many
@@ -113,15 +115,15 @@ def load(source: Source) -> Loaded:
     from shapeinspect_torch.checkpoints.legacy import open_legacy, open_tar
     from shapeinspect_torch.checkpoints.torch_zip import open_zip
 
-    opener: Callable[..., Container]
-    if source.head.startswith(b"PK\x03\x04"):
+    opener: Callable[[Window], Container]
+    if source.head.startswith(MAGIC):
         opener = open_zip
     elif source.head[257:262] == b"ustar":
         opener = open_tar
     else:
         opener = open_legacy
-    with source.open() as file:
-        return loaded(source, opener(source, file))
+    with Window.open(source) as window:
+        return loaded(source, opener(window))
 
 
 def loaded(source: Source, container: Container) -> Loaded:

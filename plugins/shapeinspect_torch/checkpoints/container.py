@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from shapeinspect_torch.pickles.reader import Pickle
-from shapeinspect_torch.pickles.records import Global
+from shapeinspect.binary.pickles.reader import Pickle
+from shapeinspect.binary.pickles.records import Global
 from shapeinspect_torch.pickles.tensors import Storage, Tensor
 from shapeinspect_torch.pickles.values import Place
 from shapeinspect_torch.script.code import Source as Code

@@ -12,6 +12,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from shapeinspect.binary.pickles.machine import MAX_BYTES
+from shapeinspect.binary.pickles.reader import Pickle, read_pickle
+from shapeinspect.binary.pickles.records import Global, Identity, Node, Persistent, Reduce
+from shapeinspect.binary.window import Window
 from shapeinspect.errors import UnreadableFileError, UsageError
 from shapeinspect.ir import Model, Note, Weight
 from shapeinspect.sources.source import Source, check_inside
@@ -21,10 +25,7 @@ from shapeinspect_torch.checkpoints.container import Container
 from shapeinspect_torch.checkpoints.shards import BARE
 from shapeinspect_torch.dcp_names import INDEX
 from shapeinspect_torch.pickles.collect import Budget
-from shapeinspect_torch.pickles.machine import MAX_BYTES
-from shapeinspect_torch.pickles.reader import Pickle, read_pickle
 from shapeinspect_torch.pickles.rebuild import Rebuilder
-from shapeinspect_torch.pickles.records import Global, Identity, Node, Persistent, Reduce
 from shapeinspect_torch.pickles.tensors import Storage, Tensor, product
 from shapeinspect_torch.pickles.values import Place
 from shapeinspect_torch.recognition.state_dict import layers_of
@@ -304,8 +305,8 @@ def _part(source: Source, chunk: Chunk) -> np.ndarray[Any, Any]:
     from shapeinspect_torch.checkpoints.nested import read_nested
 
     held = source.sibling(chunk.file)
-    with held.open() as file:
-        shard = read_nested(held, file, chunk.start, chunk.length, chunk.file)
+    with Window.open(held) as window:
+        shard = read_nested(held, window, chunk.start, chunk.length, chunk.file)
     values: Callable[[], np.ndarray[Any, Any]] | None = shard.weights[0].values if shard.weights else None
     if values is None:
         raise UnreadableFileError(source.label, f"a chunk in {chunk.file!r} is no plain tensor")

@@ -8,23 +8,20 @@ and the elements. The tar has the members ``storages``, ``tensors`` and ``pickle
 from __future__ import annotations
 
 from struct import Struct
-from typing import BinaryIO
 
+from shapeinspect.binary.pickles.machine import MAX_BYTES
+from shapeinspect.binary.pickles.reader import Pickle, read_pickle_at
+from shapeinspect.binary.pickles.records import Global, Node, brief
+from shapeinspect.binary.window import Window
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect.sources.source import Source
 from shapeinspect_torch.checkpoints.container import Container
-from shapeinspect_torch.pickles.machine import MAX_BYTES, TruncatedPickleError
-from shapeinspect_torch.pickles.reader import Pickle, read_pickle
 from shapeinspect_torch.pickles.rebuild import Rebuilder
-from shapeinspect_torch.pickles.records import Global, Node, brief
 from shapeinspect_torch.pickles.tensors import Storage, Tensor, product, reach
 from shapeinspect_torch.pickles.values import Place
 from shapeinspect_torch.vocabulary.dtypes import STORAGES
 
 MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
-_FIRST_READ = 256 << 10
-_GROWTH = 4
 _COUNT = Struct("<Q")
 _MAX_STORAGES = 1_000_000
 _MAX_RANK = 64
@@ -33,25 +30,21 @@ _MAX_MEMBERS = 64
 
 
 class Cursor:
-    """Reads one pickle after the other from a file, as little ahead as it takes.
+    """Reads one pickle after the other from a file.
 
     Args:
-        source: the file.
-        file: the same, open.
+        window: the file.
         at: where to begin.
         end: where what is read ends.
     """
 
-    def __init__(self, source: Source, file: BinaryIO, at: int = 0, end: int | None = None) -> None:
-        self.label = source.label
-        self._file = file
+    def __init__(self, window: Window, at: int = 0, end: int | None = None) -> None:
+        self.label = window.label
+        self._window = window
         self.at = at
-        self.end = (source.size or 0) if end is None else end
-        # What has been read already, and where it begins; several small pickles share one read.
-        self._ahead = b""
+        self.end = window.size if end is None else end
         #: Everything that its pickles name, in their order.
         self.named: dict[Global, None] = {}
-        self._ahead_at = at
 
     def pickle(self) -> Pickle:
         """Read the next pickle.
@@ -59,21 +52,10 @@ class Cursor:
         Raises:
             UnreadableFileError: if it is malformed, too large or cut off.
         """
-        left = min(self.end - self.at, MAX_BYTES)
-        while True:
-            start = self.at - self._ahead_at
-            try:
-                found = read_pickle(self._ahead, self.label, start=start, base=self._ahead_at)
-            except TruncatedPickleError:
-                ahead = max(len(self._ahead) - start, 0)
-                if ahead >= left:
-                    raise
-                self._ahead = self._peek(min(max(_GROWTH * ahead, _FIRST_READ), left))
-                self._ahead_at = self.at
-                continue
-            self.at = self._ahead_at + found.end
-            self.named.update(dict.fromkeys(found.globals))
-            return found
+        found = read_pickle_at(self._window, self.at, min(self.end, self.at + MAX_BYTES))
+        self.at = found.end
+        self.named.update(dict.fromkeys(found.globals))
+        return found
 
     def take(self, size: int) -> bytes:
         """Read the next ``size`` bytes.
@@ -86,9 +68,9 @@ class Cursor:
         """
         if size > self.end - self.at:
             raise UnreadableFileError(self.label, "the file is cut off", offset=self.at)
-        data = self._peek(size)
+        start = self.at
         self.at += size
-        return data
+        return self._window.span(start, self.at)
 
     def skip(self, size: int) -> int:
         """Pass over ``size`` bytes and return where they begin.
@@ -107,43 +89,38 @@ class Cursor:
         self.at += size
         return start
 
-    def _peek(self, size: int) -> bytes:
-        self._file.seek(self.at)
-        return self._file.read(size)
 
-
-def open_legacy(source: Source, file: BinaryIO) -> Container:
+def open_legacy(window: Window) -> Container:
     """Read the row of pickles.
 
     Args:
-        source: the file.
-        file: the same, open.
+        window: the file.
 
     Raises:
         UnreadableFileError: if it is none, or damaged.
     """
-    cursor = Cursor(source, file)
+    cursor = Cursor(window)
     if cursor.pickle().value != MAGIC:
         raise UnreadableFileError(
-            source.label,
+            window.label,
             "it is a pickle, but not one that torch.save wrote",
             hint="save the state dict with torch.save or safetensors",
         )
     if cursor.pickle().value != _PROTOCOL:
-        raise UnreadableFileError(source.label, "it is of an unknown version of torch's legacy format")
+        raise UnreadableFileError(window.label, "it is of an unknown version of torch's legacy format")
     system = cursor.pickle().value
     start = cursor.at
     pickle = cursor.pickle()
     size = cursor.at - start
     keys = cursor.pickle().value
     if not isinstance(keys, list) or len(keys) > _MAX_STORAGES:
-        raise UnreadableFileError(source.label, "the list of storages is missing", offset=cursor.at)
+        raise UnreadableFileError(window.label, "the list of storages is missing", offset=cursor.at)
     big = isinstance(system, dict) and system.get("little_endian") is False
     places = _places(cursor, pickle, [_key(key, cursor) for key in keys], big)
 
     def place(storage: Storage) -> Place:
         if storage.key not in places:
-            raise UnreadableFileError(source.label, f"the file holds no storage {storage.key!r}")
+            raise UnreadableFileError(window.label, f"the file holds no storage {storage.key!r}")
         return places[storage.key]
 
     return Container("torch-legacy", pickle, size, place, named=tuple(cursor.named))
@@ -172,21 +149,20 @@ def _places(cursor: Cursor, pickle: Pickle, keys: list[str], big: bool) -> dict[
     return places
 
 
-def open_tar(source: Source, file: BinaryIO) -> Container:
+def open_tar(window: Window) -> Container:
     """Read the tar that torch wrote before 0.2.
 
     Args:
-        source: the file.
-        file: the same, open.
+        window: the file.
 
     Raises:
         UnreadableFileError: if a member is missing or damaged.
     """
-    members = _members(source, file)
+    members = _members(window)
     missing = [name for name in ("storages", "tensors", "pickle") if name not in members]
     if missing:
-        raise UnreadableFileError(source.label, f"the tar has no member {missing[0]!r}")
-    parts = {name: Cursor(source, file, *members[name]) for name in ("storages", "tensors", "pickle")}
+        raise UnreadableFileError(window.label, f"the tar has no member {missing[0]!r}")
+    parts = {name: Cursor(window, *members[name]) for name in ("storages", "tensors", "pickle")}
     storages, places = _tar_storages(parts["storages"])
     tensors = _tar_tensors(parts["tensors"], storages)
     cursor = parts["pickle"]
@@ -198,17 +174,16 @@ def open_tar(source: Source, file: BinaryIO) -> Container:
     )  # fmt: skip
 
 
-def _members(source: Source, file: BinaryIO) -> dict[str, tuple[int, int]]:
+def _members(window: Window) -> dict[str, tuple[int, int]]:
     """List the plain files of a tar, each with where it begins and ends.
 
     Source: POSIX.1-1988 ustar: name in bytes 0 to 99, size in octal in 124 to 135, type in 156.
     """
-    size = source.size or 0
+    size = window.size
     found: dict[str, tuple[int, int]] = {}
     at = 0
     for _ in range(_MAX_MEMBERS):
-        file.seek(at)
-        head = file.read(_BLOCK)
+        head = window.span(min(at, size), min(at + _BLOCK, size))
         if len(head) < _BLOCK or not head.strip(b"\0"):
             break
         try:
@@ -217,11 +192,11 @@ def _members(source: Source, file: BinaryIO) -> dict[str, tuple[int, int]]:
             length = -1
         start = at + _BLOCK
         if length < 0 or length > size - start:
-            raise UnreadableFileError(source.label, "a member of the tar is cut off", offset=at)
+            raise UnreadableFileError(window.label, "a member of the tar is cut off", offset=at)
         name = head[:100].rstrip(b"\0").decode("ascii", "replace").removeprefix("./")
         if head[156:157] in (b"0", b"\0"):
             if name in found:
-                raise UnreadableFileError(source.label, f"member {name!r} is there twice", offset=at)
+                raise UnreadableFileError(window.label, f"member {name!r} is there twice", offset=at)
             found[name] = (start, start + length)
         at = start + -(-length // _BLOCK) * _BLOCK
     return found

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from shapeinspect.binary.pickles.reader import Pickle
+from shapeinspect.binary.pickles.records import Node, Persistent
 from shapeinspect.dims import UNKNOWN
 from shapeinspect.errors import UsageError
 from shapeinspect.ir import Model, Note
@@ -12,8 +14,6 @@ from shapeinspect.sources.source import Source
 from shapeinspect_torch.checkpoints.checkpoint import loaded
 from shapeinspect_torch.checkpoints.container import Container
 from shapeinspect_torch.pickles.contents import MAX_DEPTH
-from shapeinspect_torch.pickles.reader import Pickle
-from shapeinspect_torch.pickles.records import Node, Persistent
 from shapeinspect_torch.pickles.tensors import Storage, Tensor, contiguous
 from shapeinspect_torch.recognition.state_dict import layers_of
 from shapeinspect_torch.state_dicts import is_array, is_tensor

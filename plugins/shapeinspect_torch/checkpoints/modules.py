@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from shapeinspect.binary.pickles.records import Global, Node, Persistent, Reduce, key_name, spelled
 from shapeinspect.ir import Frozen, Layer, Weight
 from shapeinspect_torch.pickles.collect import Budget, Named, Values, to_weight
 from shapeinspect_torch.pickles.contents import is_module, is_script
 from shapeinspect_torch.pickles.rebuild import Rebuilder
-from shapeinspect_torch.pickles.records import Global, Node, Persistent, Reduce, key_name, spelled
 from shapeinspect_torch.pickles.tensors import Tensor
 from shapeinspect_torch.recognition.signatures import recognize
 from shapeinspect_torch.script.code import Source as Code

@@ -168,7 +168,7 @@ class _Header:
         self._start = 8 + len(raw)
         if len(raw) != int.from_bytes(source.head[:8], "little"):
             self._fail("the header is cut off")
-        entries = json_text.parse(raw, source.label, "the header", offset=8, finite=True)
+        entries = json_text.parse(raw, source.label, "the header", offset=8, strict=True)
         if not isinstance(entries, dict):
             self._fail("the header is no JSON object")
         self._entries: dict[str, Any] = entries

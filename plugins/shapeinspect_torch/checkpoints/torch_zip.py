@@ -8,16 +8,15 @@ Source: ``torch/serialization.py`` (``_open_zipfile_reader``, ``_load``) and
 from __future__ import annotations
 
 import re
-from typing import BinaryIO
 
+from shapeinspect.binary.pickles.machine import MAX_BYTES
+from shapeinspect.binary.pickles.reader import read_pickle
+from shapeinspect.binary.window import Window
+from shapeinspect.binary.zip_reader import Archive
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect.sources.source import Source
 from shapeinspect_torch.checkpoints.container import Container
-from shapeinspect_torch.pickles.machine import MAX_BYTES
-from shapeinspect_torch.pickles.reader import read_pickle
 from shapeinspect_torch.pickles.tensors import Storage
 from shapeinspect_torch.pickles.values import Place
-from shapeinspect_torch.pickles.zip_container import ZipContainer
 from shapeinspect_torch.script.code import Source as Code
 from shapeinspect_torch.script.constants import FOLDER
 
@@ -28,19 +27,18 @@ _MODELS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".onnx", ".h
 _VERSION = re.compile(r"[\w.+-]{1,32}")
 
 
-def open_zip(source: Source, file: BinaryIO) -> Container:
+def open_zip(window: Window) -> Container:
     """Read the directory and the pickle of an archive.
 
     Args:
-        source: the file.
-        file: the same, open.
+        window: the file.
 
     Raises:
         UnreadableFileError: if it is no archive of torch's, or damaged.
     """
-    label = source.label
-    archive = ZipContainer(file, source.size or 0, label)
-    root = _root(archive, label)
+    label = window.label
+    archive = Archive(window)
+    root = archive.root()
     pickled = f"{root}/data.pkl"
     if pickled not in archive.members:
         raise UnreadableFileError(label, *_other(archive, root))
@@ -95,17 +93,7 @@ def open_zip(source: Source, file: BinaryIO) -> Container:
     )
 
 
-def _root(archive: ZipContainer, label: str) -> str:
-    roots = {name.partition("/")[0] for name in archive.members}
-    if len(roots) != 1:
-        shown = ", ".join(repr(name) for name in sorted(roots)[:3])
-        raise UnreadableFileError(
-            label, f"the archive has {len(roots)} root directories ({shown}), where torch writes one"
-        )
-    return roots.pop()
-
-
-def _other(archive: ZipContainer, root: str) -> tuple[str]:
+def _other(archive: Archive, root: str) -> tuple[str]:
     if any(name.startswith(f"{root}/models/") for name in archive.members) or (
         f"{root}/serialized_exported_program.json" in archive.members
     ):

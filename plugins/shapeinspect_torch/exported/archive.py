@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, NoReturn
 
 from shapeinspect.binary.json_text import parse_object
+from shapeinspect.binary.window import Window
+from shapeinspect.binary.zip_reader import Archive, Member, payload
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Frozen, Layer, Model, Note, Weight
 from shapeinspect.sources.source import Source
@@ -23,7 +25,6 @@ from shapeinspect_torch.exported.tensors import Lengths
 from shapeinspect_torch.pickles.collect import Named, overlapping, shared, to_weight
 from shapeinspect_torch.pickles.tensors import Tensor
 from shapeinspect_torch.pickles.values import Place, reader
-from shapeinspect_torch.pickles.zip_container import Member, ZipContainer, payload
 from shapeinspect_torch.recognition.state_dict import layers_of
 from shapeinspect_torch.vocabulary.kinds import native_name
 from shapeinspect_torch.vocabulary.layouts import bind
@@ -78,24 +79,21 @@ class _Program:
         self._source = source
         self._lengths = Lengths(source.label)
         self._notes: list[Note] = []
-        with source.open() as file:
-            archive = ZipContainer(file, source.size or 0, source.label)
+        with Window.open(source) as window:
+            archive = Archive(window)
             names = archive.members
             if _OLD in names:
                 raw = archive.read(_OLD, _MAX_JSON)
                 self._told = parse_object(raw, source.label, "its program")
-                self._weights = self._old_weights(file, archive)
+                self._weights = self._old_weights(archive)
             else:
-                root, model = self._choose(names)
+                root, model = self._choose(archive)
                 raw = archive.read(f"{root}/models/{model}.json", _MAX_JSON)
                 self._told = parse_object(raw, source.label, "its program")
-                self._weights = self._new_weights(file, archive, root, model)
+                self._weights = self._new_weights(archive, root, model)
 
-    def _choose(self, names: Mapping[str, Member]) -> tuple[str, str]:
-        roots = {name.partition("/")[0] for name in names}
-        if len(roots) != 1:
-            self._fail(f"the archive has {len(roots)} root directories, where torch writes one")
-        root = roots.pop()
+    def _choose(self, archive: Archive) -> tuple[str, str]:
+        root, names = archive.root(), archive.members
         start = f"{root}/models/"
         models = sorted(
             name[len(start) : -len(".json")]
@@ -112,7 +110,7 @@ class _Program:
             self._notes.append(Note(f'shown is the model "{chosen}"; the file also holds {others}'))
         return root, chosen
 
-    def _new_weights(self, file: BinaryIO, archive: ZipContainer, root: str, model: str) -> _Weights:
+    def _new_weights(self, archive: Archive, root: str, model: str) -> _Weights:
         weights = _Weights()
         tensors: dict[str, Tensor] = {}
         places: dict[str, Member] = {}
@@ -138,7 +136,7 @@ class _Program:
                     if entry["use_pickle"] is not True:
                         places[key] = archive.members[key]
             elif pickled in archive.members:
-                self._add_pickled(file, archive.members[pickled], weights)
+                self._add_pickled(archive.window, archive.members[pickled], weights)
         self._add(tensors, places, weights)
         return weights
 
@@ -162,25 +160,24 @@ class _Program:
         if views:
             weights.notes.append(Note(f"{views:,} weights are different views of storage that they share"))
 
-    def _old_weights(self, file: BinaryIO, archive: ZipContainer) -> _Weights:
+    def _old_weights(self, archive: Archive) -> _Weights:
         weights = _Weights()
         for group in ("state_dict", "constants"):
             for ending in ("pt", "json"):
                 member = archive.members.get(f"serialized_{group}.{ending}")
                 if member is not None:
-                    self._add_pickled(file, member, weights)
+                    self._add_pickled(archive.window, member, weights)
         return weights
 
-    def _add_pickled(self, file: BinaryIO, member: Member, weights: _Weights) -> None:
+    def _add_pickled(self, window: Window, member: Member, weights: _Weights) -> None:
         """Add the tensors of a checkpoint that lies in the archive as it is."""
-        source = self._source
-        start = payload(file, source.size or 0, source.label, member)
+        start = payload(window, member)
         if not member.size:
             return
-        if member.method:
+        if member.deflated:
             weights.notes.append(Note(f"{member.name} is compressed and not read"))
             return
-        shard = read_nested(source, file, start, member.size, member.name)
+        shard = read_nested(self._source, window, start, member.size, member.name)
         for weight in shard.weights:
             storage = f"{member.name}: {weight.storage}" if weight.storage is not None else None
             weights.found[weight.name] = replace(weight, storage=storage)

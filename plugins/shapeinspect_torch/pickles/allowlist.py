@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from shapeinspect.binary.pickles.records import Global
 from shapeinspect_torch.pickles.rebuild import FUNCTIONS
-from shapeinspect_torch.pickles.records import Global
 from shapeinspect_torch.vocabulary.dtypes import DTYPES, STORAGES
 
 _SCHEMES = (

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from shapeinspect.binary.pickles.records import Node
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Weight
 from shapeinspect_torch.pickles.contents import MAX_DEPTH, Survey, children, is_module
 from shapeinspect_torch.pickles.rebuild import Rebuilder
-from shapeinspect_torch.pickles.records import Node
 from shapeinspect_torch.pickles.tensors import Tensor
 from shapeinspect_torch.vocabulary.dtypes import PACKED_VALUES
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from shapeinspect.binary.pickles.records import Node, Reduce, SetOf, key_name
 from shapeinspect_torch.pickles.rebuild import Rebuilder
-from shapeinspect_torch.pickles.records import Node, Reduce, SetOf, key_name
 
 #: Keys under which training scripts keep the model itself.
 _MODEL = ("state_dict", "model_state_dict", "model", "module")

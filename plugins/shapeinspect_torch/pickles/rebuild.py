@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import NoReturn, TypeAlias
 
+from shapeinspect.binary.pickles.records import Blob, Global, Node, Persistent, Reduce, brief, spelled
 from shapeinspect.dims import UNKNOWN
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect_torch.pickles.records import Blob, Global, Node, Persistent, Reduce, brief, spelled
 from shapeinspect_torch.pickles.tensors import Storage, Tensor, contiguous, product, reach
 from shapeinspect_torch.vocabulary.dtypes import BITS, STORAGES, named
 

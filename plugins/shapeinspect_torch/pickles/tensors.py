@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
+from shapeinspect.binary.pickles.records import Blob
 from shapeinspect.dims import Shape
-from shapeinspect_torch.pickles.records import Blob
 from shapeinspect_torch.vocabulary.dtypes import BITS
 
 

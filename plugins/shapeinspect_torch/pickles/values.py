@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import zlib
 from functools import partial
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from shapeinspect.binary.window import Window
+from shapeinspect.binary.zip_reader import Member, contents
 from shapeinspect.errors import UnreadableFileError, UsageError
 from shapeinspect.sources.source import Source
 from shapeinspect_torch.pickles.tensors import Tensor, reach
-from shapeinspect_torch.pickles.zip_container import Member, payload
 from shapeinspect_torch.vocabulary.dtypes import BITS
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ _EXTENDED = frozenset({
 })  # fmt: skip
 #: Quantized element types, read as the integers that are stored.
 _STORED_AS = {"qint8": "int8", "quint8": "uint8", "qint32": "int32"}
-_MAX_INFLATED = 4 << 30
 
 
 class Place(NamedTuple):
@@ -106,8 +105,7 @@ def read(source: Source, place: Place, tensor: Tensor) -> np.ndarray[Any, Any]:
     stride = tensor.stride or ()
     count = reach(shape, stride)
     first = tensor.offset * dtype.itemsize
-    with source.open() as file:
-        raw = _bytes(file, source, place, first, count * dtype.itemsize)
+    raw = _bytes(source, place, first, count * dtype.itemsize)
     if count == 0:
         return np.empty(shape, dtype)
     # Moved as bytes without a meaning: as_strided does not know the types of ml_dtypes.
@@ -117,24 +115,14 @@ def read(source: Source, place: Place, tensor: Tensor) -> np.ndarray[Any, Any]:
     return strided.view(dtype)
 
 
-def _bytes(file: BinaryIO, source: Source, place: Place, first: int, size: int) -> bytes:
-    start, member = place.offset, place.member
+def _bytes(source: Source, place: Place, first: int, size: int) -> bytes:
     if first + size > place.size:
-        raise UnreadableFileError(source.label, "a tensor reaches beyond its storage", offset=start)
-    if member is not None:
-        start = payload(file, source.size or 0, source.label, member)
-    if member is not None and member.method:
-        file.seek(start)
-        if member.size > _MAX_INFLATED:
-            raise UnreadableFileError(source.label, f"member {member.name!r} is too large to inflate")
-        try:
-            data = zlib.decompressobj(-15).decompress(file.read(member.stored), member.size)
-        except zlib.error as error:
-            raise UnreadableFileError(source.label, f"{member.name!r} cannot be inflated: {error}") from None
-        data = data[first : first + size]
-    else:
-        file.seek(start + first)
-        data = file.read(size)
+        raise UnreadableFileError(source.label, "a tensor reaches beyond its storage", offset=place.offset)
+    with Window.open(source) as window:
+        if place.member is not None:
+            data = contents(window, place.member, first, size)
+        else:
+            data = window.whole(place.offset + first, place.offset + first + size)
     if len(data) != size:
-        raise UnreadableFileError(source.label, "the values are cut off", offset=start + first)
+        raise UnreadableFileError(source.label, "the values are cut off", offset=place.offset)
     return data

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from shapeinspect.binary.pickles.reader import Pickle
 from shapeinspect.ir import Layer, Note, Weight
 from shapeinspect.text import many
 from shapeinspect_torch.pickles.collect import Named, Values, to_weight
-from shapeinspect_torch.pickles.reader import Pickle
 from shapeinspect_torch.pickles.rebuild import Rebuilder
 from shapeinspect_torch.pickles.tensors import Tensor
 from shapeinspect_torch.recognition.evidence import BUFFERS

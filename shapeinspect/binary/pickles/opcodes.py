@@ -1,6 +1,6 @@
 """What each pickle opcode does, as a table of small functions over a Machine.
 
-The few that a checkpoint is mostly made of are done by the loop in ``pickle_reader`` itself.
+The few that a checkpoint is mostly made of are done by the loop in ``reader`` itself.
 
 Source: CPython's ``Lib/pickletools.py`` (the opcodes and their arguments) and ``Lib/pickle.py``
 (what each does to the stack and the memo), protocols 0 to 5.
@@ -12,14 +12,13 @@ import codecs
 from collections.abc import Callable
 from struct import Struct
 
-from shapeinspect_torch.pickles.machine import (
-    MAX_BYTES_KEPT,
+from shapeinspect.binary.pickles.machine import (
     MAX_LONG,
     MAX_TEXT_KEPT,
     Machine,
     key_of,
 )
-from shapeinspect_torch.pickles.records import Global, Node, Ordered, OutOfBand, Persistent, Reduce, SetOf
+from shapeinspect.binary.pickles.records import Global, Node, Ordered, OutOfBand, Persistent, Reduce, SetOf
 
 _HIGHEST_PROTOCOL = 5
 _INT4, _FLOAT8 = Struct("<i").unpack_from, Struct(">d").unpack_from
@@ -127,7 +126,7 @@ def _text(width: int) -> Step:
 def _bytes(width: int) -> Step:
     def step(m: Machine) -> None:
         size = m.count(width)
-        m.stack.append(m.skip(size) if size > MAX_BYTES_KEPT else m.take(size))
+        m.stack.append(m.skip(size) if size > m.keep else m.take(size))
 
     return step
 
@@ -444,5 +443,5 @@ def _proto(m: Machine) -> None:
 
 @_op(0x95)  # FRAME
 def _frame(m: Machine) -> None:
-    if m.count(8) > len(m.data) - m.pos:
+    if m.count(8) > m.end - m.pos:
         raise m.truncated()

@@ -5,20 +5,25 @@ from __future__ import annotations
 from struct import Struct
 from typing import NoReturn
 
+from shapeinspect.binary.pickles.records import Blob, Global, Identity, Node, Ordered, Persistent, Reduce
+from shapeinspect.binary.window import Window
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect_torch.pickles.records import Blob, Global, Identity, Node, Ordered, Persistent, Reduce
 
 MAX_BYTES = 256 << 20
 MAX_OPCODES = 20_000_000
 MAX_OBJECTS = 2_000_000
 MAX_NAMES = 100_000
 MAX_MEMO = 5_000_000
-MAX_MARKS = 10_000
+MAX_MARKS = 1_000
 MAX_LONG = 64
 MAX_LINE = 1 << 16
 #: Longer bytes and texts stay in the file and become a Blob.
 MAX_BYTES_KEPT = 1 << 12
 MAX_TEXT_KEPT = 1 << 20
+#: Bytes of a window that are read at first, and at most at a time.
+_FIRST, _MOST = 1 << 16, 4 << 20
+#: Stands for a name that is put together from something that is no text.
+COMPUTED = Global("", "(a name that is computed)")
 
 _SCALARS = frozenset({str, bytes, int, float, bool, type(None), Global, Blob})
 _LENGTH = {1: Struct("<B").unpack_from, 4: Struct("<I").unpack_from, 8: Struct("<Q").unpack_from}
@@ -29,27 +34,31 @@ class TruncatedPickleError(UnreadableFileError):
 
 
 class Machine:
-    """The stack, the marks and the memo of one run."""
+    """The stack, the marks and the memo of one run.
+
+    Args:
+        data: the bytes at hand.
+        label: the file, for errors.
+        start: where in ``data`` the pickle begins.
+        base: where in the file ``data`` begins, for errors and blobs.
+    """
 
     __slots__ = (
-        "base",
-        "data",
-        "globals",
-        "label",
-        "made",
-        "marks",
-        "memo",
-        "ordered",
-        "outside",
-        "pos",
-        "stack",
-    )
+        "base", "data", "end", "globals", "keep", "label", "lenient", "made", "marks", "memo", "offset",
+        "op", "ordered", "outside", "pos", "stack", "window",
+    )  # fmt: skip
 
     def __init__(self, data: bytes, label: str, start: int, base: int) -> None:
         self.data = data
         self.label = label
-        self.pos = start
+        self.pos = self.op = start
         self.base = base
+        # Where the pickle ends at the latest, counted as pos is; beyond data if a window has more.
+        self.end = len(data)
+        self.window: Window | None = None
+        self.offset = 0
+        self.keep = MAX_BYTES_KEPT
+        self.lenient = False
         self.stack: list[Node] = []
         self.marks: list[list[Node]] = []
         self.memo: dict[int, Node] = {}
@@ -57,6 +66,33 @@ class Machine:
         self.ordered = Global("collections", "OrderedDict")
         self.outside: list[Persistent] = []
         self.made = 0
+
+    @classmethod
+    def over(cls, window: Window, start: int, end: int) -> Machine:
+        """Run over a window, of which no more than the opcodes is read.
+
+        Args:
+            window: the file.
+            start: where the pickle begins.
+            end: where it ends at the latest.
+        """
+        machine = cls(b"", window.label, 0, window.base + start)
+        machine.window, machine.offset, machine.end = window, start, end - start
+        return machine
+
+    def refill(self) -> bool:
+        """Read on from the opcode that the bytes at hand end in; tells whether there are more."""
+        if self.window is None or len(self.data) >= self.end:
+            return False
+        # Whoever goes straight on is read ahead of; behind a long blob it begins small again.
+        size = min(4 * len(self.data), _MOST) if self.op <= len(self.data) else 0
+        size = max(size, _FIRST, 4 * len(self.data) if self.op == 0 else 0)
+        self.offset += self.op
+        self.base += self.op
+        self.end -= self.op
+        self.data = self.window.span(self.offset, self.offset + min(size, self.end))
+        self.pos = self.op = 0
+        return True
 
     def fail(self, reason: str, at: int | None = None) -> NoReturn:
         """Refuse the pickle, naming the byte.
@@ -100,7 +136,7 @@ class Machine:
         Raises:
             TruncatedPickleError: if fewer are left.
         """
-        if size > len(self.data) - self.pos:
+        if size > self.end - self.pos:
             raise self.truncated()
         blob = Blob(self.base + self.pos, size)
         self.pos += size
@@ -144,6 +180,8 @@ class Machine:
             name: the name in the module.
         """
         if type(module) is not str or type(name) is not str:
+            if self.lenient:
+                return self.globals.setdefault(("", COMPUTED.name), COMPUTED)
             self.fail("it names a class by something that is no text")
         known = self.globals.get((module, name))
         if known is None:

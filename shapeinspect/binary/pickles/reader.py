@@ -6,16 +6,20 @@ from dataclasses import dataclass
 from struct import Struct
 from struct import error as StructError  # noqa: N812  # an exception class, whatever struct calls it
 
-from shapeinspect_torch.pickles.machine import (
+from shapeinspect.binary.pickles.machine import (
+    MAX_BYTES_KEPT,
     MAX_MARKS,
     MAX_MEMO,
     MAX_OBJECTS,
     MAX_OPCODES,
     MAX_TEXT_KEPT,
     Machine,
+    TruncatedPickleError,
 )
-from shapeinspect_torch.pickles.opcodes import STEPS
-from shapeinspect_torch.pickles.records import Global, Node, Ordered, Persistent, Reduce
+from shapeinspect.binary.pickles.opcodes import STEPS
+from shapeinspect.binary.pickles.records import Global, Node, Ordered, Persistent, Reduce
+from shapeinspect.binary.window import Window
+from shapeinspect.errors import UnreadableFileError
 
 _UINT4 = Struct("<I").unpack_from
 #: After so many opcodes the limits are looked at.
@@ -58,12 +62,62 @@ def read_pickle(data: bytes, label: str, *, start: int = 0, base: int = 0) -> Pi
         >>> read_pickle(b"cos\nsystem\n(S'ls'\ntR.", "x.pkl").value.func
         Global(module='os', name='system')
     """
-    machine = Machine(data, label, start, base)
+    return _interpret(Machine(data, label, start, base), MAX_OPCODES)
+
+
+def read_pickle_at(
+    window: Window, start: int, end: int, *, keep: int = MAX_BYTES_KEPT, opcodes: int = MAX_OPCODES
+) -> Pickle:
+    """Interpret a pickle where it lies in a file; long bytes in it are stepped over.
+
+    Args:
+        window: the file.
+        start: where the pickle begins.
+        end: where it ends at the latest.
+        keep: longer bytes become a Blob.
+        opcodes: the most there may be.
+
+    Returns:
+        The pickle; its end is counted from the beginning of the window.
+
+    Raises:
+        TruncatedPickleError: if it does not end before ``end``.
+        UnreadableFileError: if it is malformed or exceeds a limit.
+    """
+    machine = Machine.over(window, start, end)
+    machine.keep = keep
+    return _interpret(machine, opcodes)
+
+
+def names_in(data: bytes, *, opcodes: int = MAX_OPCODES) -> tuple[tuple[Global, ...], int | None]:
+    r"""List what a pickle names, also where it is damaged or puts a name together.
+
+    Args:
+        data: its bytes, or the first part of them.
+        opcodes: how many are looked at.
+
+    Returns:
+        The names in their order, and the place where it stopped before the pickle's end.
+
+    Example:
+        >>> names_in(b"\x80\x04\x8c\x02os\x8c\x06system\x93")
+        ((Global(module='os', name='system'),), 15)
+    """
+    machine = Machine(data, "", 0, 0)
+    machine.lenient = True
     try:
-        value = _run(machine)
+        _interpret(machine, opcodes)
+    except UnreadableFileError as error:
+        return tuple(machine.globals.values()), error.offset
+    return tuple(machine.globals.values()), None
+
+
+def _interpret(machine: Machine, opcodes: int) -> Pickle:
+    try:
+        value = _run(machine, opcodes)
     except IndexError:
         # The widest of these reads takes two bytes.
-        if machine.pos + 2 >= len(data):
+        if machine.pos + 2 >= len(machine.data):
             raise machine.truncated() from None
         machine.fail("an opcode takes more than the stack holds")
     except StructError:
@@ -72,19 +126,26 @@ def read_pickle(data: bytes, label: str, *, start: int = 0, base: int = 0) -> Pi
         machine.fail("it reads from the memo what was never put there")
     except (ValueError, OverflowError):
         machine.fail("a number or text in it is malformed")
-    return Pickle(value, machine.pos, tuple(machine.globals.values()), tuple(machine.outside))
+    end = machine.offset + machine.pos
+    return Pickle(value, end, tuple(machine.globals.values()), tuple(machine.outside))
 
 
-def _run(machine: Machine) -> Node:
-    for _ in range(MAX_OPCODES // _CHUNK):
-        ended = _advance(machine)
+def _run(machine: Machine, opcodes: int) -> Node:
+    for _ in range(opcodes // _CHUNK):
+        try:
+            ended = _advance(machine)
+        except (IndexError, StructError, TruncatedPickleError) as error:
+            underflow = isinstance(error, IndexError) and machine.pos + 2 < len(machine.data)
+            if underflow or not machine.refill():
+                raise
+            continue
         if machine.made > MAX_OBJECTS:
             machine.fail(f"the pickle builds more than {MAX_OBJECTS:,} objects")
         if len(machine.memo) > MAX_MEMO:
             machine.fail(f"the pickle remembers more than {MAX_MEMO:,} objects")
         if ended:
             return machine.stack.pop()
-    return machine.fail(f"the pickle has more than {MAX_OPCODES:,} opcodes")
+    return machine.fail(f"the pickle has more than {opcodes:,} opcodes")
 
 
 def _advance(machine: Machine) -> bool:  # noqa: PLR0912, PLR0915  # a call costs more than most opcodes
@@ -145,5 +206,5 @@ def _advance(machine: Machine) -> bool:  # noqa: PLR0912, PLR0915  # a call cost
                 pos = machine.pos
                 stack = machine.stack
     finally:
-        machine.pos = max(machine.pos, pos)
+        machine.op, machine.pos = pos, max(machine.pos, pos)
     return False

@@ -1,0 +1,1 @@
+"""Pickles read into inert records: nothing is imported, called or built."""

@@ -1,0 +1,333 @@
+"""A zip archive read by its central directory alone, with members found by offset and never extracted.
+
+Unlike ``zipfile`` it never chooses between two answers: an archive that different readers would
+read differently (duplicate or overlapping members, a local header that says otherwise) is refused.
+
+Source: PKWARE APPNOTE.TXT 6.3.10, sections 4.3.7 (local header), 4.3.12 (central directory),
+4.3.14 to 4.3.16 (end records), 4.5.3 (zip64 extra field).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from struct import Struct
+from typing import NamedTuple
+
+from shapeinspect.binary.window import Window
+
+#: How an archive begins whose first member is at its beginning.
+MAGIC = b"PK\x03\x04"
+#: The most bytes that one deflated member is inflated to.
+MAX_INFLATED = 4 << 30
+_END = Struct("<4s4H2LH")
+_END64 = Struct("<4sQ2H2L4Q")
+_LOCATOR64 = Struct("<4sLQL")
+_CENTRAL = Struct("<4s6H3L5H2L")
+_LOCAL = Struct("<4s5H3L2H")
+_TAG = Struct("<2H")
+#: Parts of some length without a backslash, a colon or a NUL, and at most one slash at the end.
+_INSIDE = re.compile(rb"[^/\\:\0]+(?:/[^/\\:\0]+)*/?")
+_MAX_NAME = 4096
+#: So many bytes are read through the window's pages, which hold the local header already.
+_SMALL = 4096
+_MAX_COMMENT = 65_535
+_MAX_DIRECTORY = 64 << 20
+_WIDE = 0xFFFFFFFF
+_ENCRYPTED = 0x2041  # bit 0: encrypted, bit 6: strong encryption, bit 13: masked headers
+_SIZES_FOLLOW = 0x0008  # bit 3: the local header leaves the sizes out
+_STORED, _DEFLATED = 0, 8
+
+
+class Member(NamedTuple):
+    """One entry of the central directory.
+
+    Args:
+        name: its full name.
+        raw: the same as the archive spells it.
+        header: where its local header begins.
+        stored: bytes it takes in the archive.
+        size: bytes it has when taken out.
+        deflated: whether it is compressed.
+    """
+
+    name: str
+    raw: bytes
+    header: int
+    stored: int
+    size: int
+    deflated: bool
+
+
+def first_name(head: bytes) -> bytes:
+    r"""Return the name of an archive's first member.
+
+    Args:
+        head: the first bytes of the file, which begin with :data:`MAGIC`.
+
+    Example:
+        >>> first_name(MAGIC + bytes(22) + b"\x05\0\0\0" + b"a.npymore")
+        b'a.npy'
+    """
+    return head[_LOCAL.size : _LOCAL.size + int.from_bytes(head[26:28], "little")]
+
+
+class Archive:
+    """The members of an archive.
+
+    Args:
+        window: the archive, which stays open as long as members are read.
+        keys: whether names are the keys of a mapping, as in an ``.npz``, where any text is one; a name
+            that would lead outside a directory is refused otherwise.
+
+    Raises:
+        UnreadableFileError: if it is cut off, encrypted, split, ambiguous or malformed.
+    """
+
+    def __init__(self, window: Window, *, keys: bool = False) -> None:
+        self.window = window
+        self._keys = keys
+        size = window.size
+        # The end of the file holds the end records, and the directory of all but large archives.
+        self._tail_at = max(0, size - _MAX_COMMENT - _END.size)
+        self._tail = window.span(self._tail_at, size)
+        self.members: Mapping[str, Member] = self._directory(*self._end())
+        self._tail = b""
+
+    def root(self) -> str:
+        """Return the one directory in which all members are.
+
+        Raises:
+            UnreadableFileError: if there are several, or none.
+        """
+        roots = {name.partition("/")[0] for name in self.members}
+        if len(roots) != 1:
+            shown = ", ".join(repr(name) for name in sorted(roots)[:3])
+            raise self.window.fail(
+                f"the archive has {len(roots)} root directories ({shown}), where one is written"
+            )
+        return roots.pop()
+
+    def read(self, name: str, limit: int) -> bytes:
+        """Take a member out.
+
+        Args:
+            name: its full name.
+            limit: the most bytes it may have.
+
+        Raises:
+            UnreadableFileError: if there is no such member, it is larger, or it is damaged.
+        """
+        member = self.members.get(name)
+        if member is None:
+            raise self.window.fail(f"the archive has no member {name!r}")
+        if member.size > limit:
+            reason = f"member {name!r} has {member.size:,} bytes, more than {limit:,}"
+            raise self.window.fail(reason, member.header)
+        start = payload(self.window, member)
+        raw = self.window.span(start, start + member.stored)
+        if not member.deflated:
+            return raw
+        # One byte more than promised is enough to see that the promise is broken.
+        data = _inflate(self.window, member, raw, member.size + 1)
+        if len(data) != member.size:
+            reason = f"member {name!r} does not inflate to the {member.size:,} bytes promised"
+            raise self.window.fail(reason, start)
+        return data
+
+    def begin(self, member: Member, count: int) -> bytes:
+        """Return the first bytes of a member, or all of a shorter one.
+
+        Args:
+            member: which one.
+            count: how many.
+
+        Raises:
+            UnreadableFileError: if it is damaged.
+        """
+        return contents(self.window, member, 0, min(count, member.size))
+
+    def _at(self, offset: int, size: int) -> bytes:
+        if size > self.window.size - offset:
+            raise self.window.fail("the archive is cut off", offset)
+        if offset >= self._tail_at:
+            return self._tail[offset - self._tail_at : offset - self._tail_at + size]
+        return self.window.span(offset, offset + size)
+
+    def _end(self) -> tuple[int, int, int]:
+        """Return the count, offset and length of the central directory."""
+        size, fail, tail = self.window.size, self.window.fail, self._tail
+        found = tail.rfind(b"PK\x05\x06")
+        if found < 0 or found + _END.size > len(tail):
+            reason = "the archive has no end record; it is cut off or no zip"
+            raise fail(reason, size, hint="copy or download it again")
+        at = self._tail_at + found
+        _, *fields, comment = _END.unpack_from(tail, found)
+        if at + _END.size + comment != size:
+            raise fail("bytes follow the end of the archive", at)
+        wide = self._end64(at)
+        if wide is None:
+            values, end = tuple(fields), at
+        else:
+            # torch's writer always adds the zip64 records; both must say the same.
+            values, end = wide
+            for small, large in zip(fields, values, strict=True):
+                if small not in (large, 0xFFFF, _WIDE):
+                    raise fail("the two end records of the archive contradict each other", at)
+        disk, first_disk, here, count, length, offset = values
+        if disk or first_disk or here != count:
+            raise fail("the archive is split into several files", at)
+        if offset + length != end:
+            raise fail("the central directory does not end where the archive says", at)
+        return count, offset, length
+
+    def _end64(self, at: int) -> tuple[tuple[int, ...], int] | None:
+        """Return the fields of the zip64 end record and where it begins, if there is one."""
+        if at < _LOCATOR64.size + _END64.size:
+            return None
+        signature, _, where, _ = _LOCATOR64.unpack(self._at(at - _LOCATOR64.size, _LOCATOR64.size))
+        if signature != b"PK\x06\x07":
+            return None
+        if where != at - _LOCATOR64.size - _END64.size:
+            raise self.window.fail("the zip64 end record is not where the archive says", at)
+        fields = _END64.unpack(self._at(where, _END64.size))
+        if fields[0] != b"PK\x06\x06":
+            raise self.window.fail("the archive has no zip64 end record", where)
+        return fields[4:], where
+
+    def _directory(self, count: int, offset: int, length: int) -> dict[str, Member]:
+        fail = self.window.fail
+        if length > _MAX_DIRECTORY or count * _CENTRAL.size > length:
+            raise fail(f"the central directory cannot hold {count:,} members in {length:,} bytes", offset)
+        data = self._at(offset, length)
+        members: dict[str, Member] = {}
+        at = 0
+        for _ in range(count):
+            if at + _CENTRAL.size > length:
+                raise fail("the central directory is cut off", offset + at)
+            fields = _CENTRAL.unpack_from(data, at)
+            names, extras, comments = fields[10:13]
+            start = at + _CENTRAL.size
+            at = start + names + extras + comments
+            if fields[0] != b"PK\x01\x02" or at > length:
+                raise fail("the central directory is damaged", offset + start)
+            member = self._member(fields, data[start : start + names], data[start + names : at - comments])
+            if member.name in members:
+                raise fail(f"member {member.name!r} is there twice", offset + start)
+            members[member.name] = member
+        if at != length:
+            raise fail("the central directory is longer than its members", offset + at)
+        self._check_apart(members.values(), offset)
+        return members
+
+    def _check_apart(self, members: Iterable[Member], end: int) -> None:
+        """Refuse members that share bytes, as in a bomb that needs no nesting."""
+        for member in sorted(members, key=lambda member: member.header, reverse=True):
+            if member.header + _LOCAL.size + len(member.raw) + member.stored > end:
+                raise self.window.fail(f"member {member.name!r} overlaps what follows it", member.header)
+            end = member.header
+
+    def _member(self, fields: tuple[int, ...], raw: bytes, extra: bytes) -> Member:
+        fail = self.window.fail
+        flags, method, stored, size, header = fields[3], fields[4], fields[8], fields[9], fields[16]
+        if _WIDE in (stored, size, header):
+            size, stored, header = _widen(size, stored, header, extra)
+        # torch writes UTF-8 without saying so; what is no UTF-8 is the zip format's own code page.
+        try:
+            name = raw.decode("utf-8")
+        except UnicodeDecodeError:
+            name = raw.decode("cp437")
+        if flags & _ENCRYPTED:
+            raise fail(f"member {name!r} is encrypted", header)
+        if method not in (_STORED, _DEFLATED) or (method == _STORED and stored != size):
+            reason = f"member {name!r} is compressed in a way that is not known (method {method})"
+            raise fail(reason, header)
+        if len(raw) > _MAX_NAME:
+            raise fail(f"member {name[:40]!r}… has a name of {len(raw):,} bytes", header)
+        if not self._keys and (not _INSIDE.fullmatch(raw) or (b".." in raw and b".." in raw.split(b"/"))):
+            raise fail(f"member {name!r} names a path outside the archive", header)
+        if header + _LOCAL.size + stored > self.window.size:
+            raise fail(f"member {name!r} reaches beyond the end of the file", header)
+        return Member(name, raw, header, stored, size, method == _DEFLATED)
+
+
+def payload(window: Window, member: Member) -> int:
+    """Return where a member's bytes begin, by its own local header.
+
+    Args:
+        window: the archive.
+        member: the member.
+
+    Raises:
+        UnreadableFileError: if the local header is missing or says otherwise.
+    """
+    at, names = member.header, len(member.raw)
+    head = window.span(at, min(at + _LOCAL.size + names, window.size))
+    if len(head) < _LOCAL.size or not head.startswith(MAGIC):
+        raise window.fail(f"there is no local header of member {member.name!r}", at)
+    _, _, flags, method, _, _, _, stored, size, length, extra = _LOCAL.unpack_from(head)
+    sizes = (stored, size)
+    told = flags & _SIZES_FOLLOW or _WIDE in sizes or sizes == (member.stored, member.size)
+    if (
+        flags & _ENCRYPTED
+        or method != (_DEFLATED if member.deflated else _STORED)
+        or length != names
+        or head[_LOCAL.size :] != member.raw
+        or not told
+    ):
+        raise window.fail(f"the local header of member {member.name!r} says otherwise", at)
+    start: int = at + _LOCAL.size + names + extra
+    if start + member.stored > window.size:
+        raise window.fail(f"member {member.name!r} reaches beyond the end of the file", start)
+    return start
+
+
+def contents(window: Window, member: Member, first: int, count: int) -> bytes:
+    """Return bytes of a member, such as the numbers of a tensor, without the others where it is stored.
+
+    Args:
+        window: the archive.
+        member: the member.
+        first: the first byte.
+        count: how many.
+
+    Raises:
+        UnreadableFileError: if it has no such bytes, or is damaged.
+    """
+    start = payload(window, member)
+    if first + count > member.size:
+        reason = f"bytes {first:,} to {first + count:,} of member {member.name!r} are asked for, it has"
+        raise window.fail(f"{reason} {member.size:,}", start)
+    if not member.deflated:
+        read = window.span if count < _SMALL else window.whole
+        return read(start + first, start + first + count)
+    if first + count > MAX_INFLATED:
+        raise window.fail(f"member {member.name!r} is too large to inflate", start)
+    # Deflate makes no more than about a thousandth out of what it cannot compress.
+    packed = min(member.stored, first + count + (first + count) // 1000 + 1024)
+    return _inflate(window, member, window.whole(start, start + packed), first + count)[first:]
+
+
+def _inflate(window: Window, member: Member, data: bytes, most: int) -> bytes:
+    """Inflate the beginning of a member; what comes out is bounded by bytes really inflated."""
+    import zlib
+
+    try:
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, max(most, 1))
+    except zlib.error as error:
+        reason = f"member {member.name!r} cannot be inflated: {error}"
+        raise window.fail(reason, member.header) from None
+
+
+def _widen(size: int, stored: int, header: int, extra: bytes) -> tuple[int, int, int]:
+    # The zip64 extra field (id 1) holds those of the three that do not fit, in this order.
+    at = 0
+    while at + 4 <= len(extra):
+        tag, length = _TAG.unpack_from(extra, at)
+        if tag == 1:
+            body = extra[at + 4 : at + 4 + length]
+            wide = iter([int.from_bytes(body[i : i + 8], "little") for i in range(0, len(body) - 7, 8)])
+            values = [next(wide, value) if value == _WIDE else value for value in (size, stored, header)]
+            return values[0], values[1], values[2]
+        at += 4 + length
+    return size, stored, header
