@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapeinspect.errors import UnreadableFileError
+from shapeinspect.binary.window import Window
 from shapeinspect.sources.source import Source
 from shapeinspect_flax.leaves import Leaf
 
@@ -27,14 +27,8 @@ def read(source: Source, leaf: Leaf) -> np.ndarray[Any, Any]:
     """
     import numpy as np
 
-    parts = []
-    with source.open() as file:
-        for piece in leaf.pieces:
-            file.seek(piece.offset)
-            parts.append(file.read(piece.nbytes))
-    data = b"".join(parts)
-    if len(data) != leaf.nbytes:
-        raise UnreadableFileError(source.label, f"the file ends inside {leaf.name!r}")
+    with Window.open(source) as window:
+        data = b"".join(window.whole(piece.offset, piece.offset + piece.nbytes) for piece in leaf.pieces)
     if leaf.dtype == "bfloat16":
         # The upper half of a float32.
         numbers = (np.frombuffer(data, "<u2").astype(np.uint32) << np.uint32(16)).view(np.float32)

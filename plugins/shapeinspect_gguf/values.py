@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapeinspect.errors import UnreadableFileError
+from shapeinspect.binary.window import Window
 from shapeinspect.sources.source import Source
 from shapeinspect_gguf.reader import Tensor
 
@@ -40,12 +40,7 @@ def read(source: Source, order: str, tensor: Tensor) -> np.ndarray[Any, Any]:
     import numpy as np
 
     dtype = tensor.block.dtype if tensor.block is not None else ""
-    nbytes = tensor.nbytes or 0
-    with source.open() as file:
-        file.seek(tensor.offset)
-        data = file.read(nbytes)
-    if len(data) != nbytes:
-        raise UnreadableFileError(source.label, f"the file ends inside {tensor.name!r}", offset=tensor.offset)
+    data = Window.bytes_of(source, tensor.offset, tensor.nbytes or 0)
     numbers = np.frombuffer(data, np.dtype(order + PLAIN[dtype]))
     if dtype == "bfloat16":
         # The upper half of a float32.

@@ -79,6 +79,21 @@ class Window:
             raise self.fail(reason, max(min(start, self.size), 0))
         return Window(self._file, size, label or self.label, self.base + start)
 
+    @classmethod
+    def bytes_of(cls, source: Source, start: int, count: int) -> bytes:
+        """Read a tensor's bytes out of a file that is not open.
+
+        Args:
+            source: the file.
+            start: the first byte.
+            count: how many.
+
+        Raises:
+            UnreadableFileError: if the file has no such bytes, or cannot be opened.
+        """
+        with cls.open(source) as window:
+            return window.whole(start, start + count)
+
     def __enter__(self) -> Window:
         return self
 

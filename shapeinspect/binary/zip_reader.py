@@ -305,7 +305,12 @@ def contents(window: Window, member: Member, first: int, count: int) -> bytes:
         raise window.fail(f"member {member.name!r} is too large to inflate", start)
     # Deflate makes no more than about a thousandth out of what it cannot compress.
     packed = min(member.stored, first + count + (first + count) // 1000 + 1024)
-    return _inflate(window, member, window.whole(start, start + packed), first + count)[first:]
+    data = _inflate(window, member, window.whole(start, start + packed), first + count)[first:]
+    if len(data) != count:
+        raise window.fail(
+            f"member {member.name!r} does not inflate to the {member.size:,} bytes promised", start
+        )
+    return data
 
 
 def _inflate(window: Window, member: Member, data: bytes, most: int) -> bytes:

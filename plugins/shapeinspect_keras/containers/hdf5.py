@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from shapeinspect.binary import json_text
+from shapeinspect.binary.window import Window
 from shapeinspect.errors import MissingDependencyError, UnreadableFileError
 from shapeinspect.sources.source import Source
 from shapeinspect_keras.containers import jsontext
@@ -219,9 +220,8 @@ def _read(source: Source, dataset: Dataset) -> np.ndarray[Any, Any]:
     if source.path is not None:
         stored: np.ndarray[Any, Any] = np.memmap(source.path, dtype, "r", dataset.offset or 0, dataset.shape)
     else:
-        with source.open() as file:
-            file.seek(dataset.offset or 0)
-            stored = np.frombuffer(file.read(count), dtype).reshape(dataset.shape)
+        raw = Window.bytes_of(source, dataset.offset or 0, count)
+        stored = np.frombuffer(raw, dtype).reshape(dataset.shape)
     if dataset.dtype == "bfloat16" and stored.dtype.itemsize == 2:
         # numpy has no bfloat16: its bits are the upper half of a float32.
         return (stored.view("<u2").astype("<u4") << 16).view("<f4")

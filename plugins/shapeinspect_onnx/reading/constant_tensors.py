@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
+from shapeinspect.binary.window import Window
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Frozen, Layout, Weight
 from shapeinspect.layout.pattern import parse
@@ -221,9 +222,7 @@ def _read(source: Source, record: Stored) -> Any:
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # it ships no types
     from onnx import TensorProto
 
-    with source.open() as file:
-        file.seek(record.start)
-        data = file.read(record.end - record.start)
+    data = Window.bytes_of(source, record.start, record.end - record.start)
     try:
         if record.raw:
             return _array(TensorProto(dims=record.dims, data_type=record.data_type), data)

@@ -118,11 +118,7 @@ def read(source: Source, place: Place, tensor: Tensor) -> np.ndarray[Any, Any]:
 def _bytes(source: Source, place: Place, first: int, size: int) -> bytes:
     if first + size > place.size:
         raise UnreadableFileError(source.label, "a tensor reaches beyond its storage", offset=place.offset)
+    if place.member is None:
+        return Window.bytes_of(source, place.offset + first, size)
     with Window.open(source) as window:
-        if place.member is not None:
-            data = contents(window, place.member, first, size)
-        else:
-            data = window.whole(place.offset + first, place.offset + first + size)
-    if len(data) != size:
-        raise UnreadableFileError(source.label, "the values are cut off", offset=place.offset)
-    return data
+        return contents(window, place.member, first, size)
