@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from shapeinspect.plugin_api.changes import MoreSamples, OnCall, OnInput, OnLayer, OnOperand, Wording
+from shapeinspect.plugin_api.changes import (
+    FewerStates,
+    InsteadOf,
+    MoreSamples,
+    OnCall,
+    OnInput,
+    OnLayer,
+    OnOperand,
+    Step,
+    Wording,
+)
 
 #: How NumPy writes the steps that it has words for.
 IN_NUMPY: dict[str, Callable[[str, Any], str]] = {
@@ -39,13 +49,21 @@ def in_numpy(change: Wording, name: str) -> str:
         'x.transpose(0, 3, 1, 2)'
     """
     if isinstance(change, OnInput | OnOperand):
-        for step, argument in change.steps:
-            write = IN_NUMPY.get(step)
-            name = write(name, argument) if write is not None else f"{step} {argument} of {name}"
-        return name
+        return _after(change.steps, name)
+    if isinstance(change, InsteadOf):
+        return f'{_after(change.steps, "x")} in place of "{change.path}"'
     if isinstance(change, OnLayer | OnCall):
         settings = ", ".join(f"{key}={value}" for key, value in change.attributes.items())
         return f'{settings} in "{change.path}"' if isinstance(change, OnLayer) else settings
     if isinstance(change, MoreSamples):
         return f"feed at least {change.count} samples a batch"
+    if isinstance(change, FewerStates):
+        return f"cut the state to the batch, [:, :{change.batch}]"
     return str(change)
+
+
+def _after(steps: tuple[Step, ...], name: str) -> str:
+    for step, argument in steps:
+        write = IN_NUMPY.get(step)
+        name = write(name, argument) if write is not None else f"{step} {argument} of {name}"
+    return name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -13,8 +14,10 @@ import shapeinspect
 from shapeinspect.api.debugging import explain_error
 from shapeinspect.ir import Frozen, Layer, Model
 from shapeinspect.plugin_api.changes import Around, FewerStates, InsteadOf, MoreSamples, Wording
+from shapeinspect.plugin_api.numpy_text import in_numpy
 from shapeinspect.plugin_api.rerun import Failure
 from shapeinspect_keras.debug.spelling import Speller
+from shapeinspect_onnx.debug import spelling as in_onnx
 from shapeinspect_torch.debug import spelling as in_torch
 
 
@@ -66,21 +69,43 @@ def test_a_pool_before_a_flatten_of_keras_keeps_the_channels_last() -> None:
 
 
 FAILURE = Failure(Model("", "live", "torch", "torch-live"), Layer("norm", "layer_norm", "LayerNorm"), (), "")
-WORDINGS: list[tuple[Wording, str, str]] = [
-    (
-        InsteadOf("view", (("flatten", 1),)),
-        'flatten(1) in place of "view"',
-        'layers.Flatten() in place of "view"',
-    ),
-    (MoreSamples(2), "drop_last=True", "drop_remainder=True"),
-    (FewerStates(3), "drop_last=True", "drop_remainder=True"),
-]
+FLAT, MORE, FEWER = InsteadOf("view", (("flatten", 1),)), MoreSamples(2), FewerStates(3)
 
 
-@pytest.mark.parametrize(("wording", "torch", "of_keras"), WORDINGS)
-def test_each_plug_in_has_its_own_words(wording: Wording, torch: str, of_keras: str) -> None:
-    assert torch in in_torch.spell(wording, "", FAILURE)
-    assert of_keras in Speller(data=True, shapes=Frozen())(wording, "")
+def _torch(wording: Wording) -> str:
+    return in_torch.spell(wording, "", FAILURE)
+
+
+def _keras(wording: Wording) -> str:
+    return Speller(data=True, shapes=Frozen())(wording, "")
+
+
+@pytest.mark.parametrize(
+    ("spell", "flat", "more", "fewer"),
+    [
+        (
+            _torch,
+            'flatten(1) in place of "view"',
+            "DataLoader's drop_last=True",
+            "DataLoader's drop_last=True",
+        ),
+        (_keras, 'layers.Flatten() in place of "view"', "drop_remainder=True", "drop_remainder=True"),
+        (lambda one: in_onnx.spell(one, ""), 'a Flatten in place of "view"', "2 samples", "[:, :3]"),
+        (
+            lambda one: in_numpy(one, ""),
+            'x.reshape(*x.shape[:1], -1) in place of "view"',
+            "2 samples",
+            "[:, :3]",
+        ),
+    ],
+    ids=["torch", "keras", "onnx", "numpy"],
+)
+def test_each_framework_has_its_own_words(
+    spell: Callable[[Wording], str], flat: str, more: str, fewer: str
+) -> None:
+    assert spell(FLAT) == flat
+    assert more in spell(MORE)
+    assert fewer in spell(FEWER)
 
 
 def test_a_permutation_around_a_layer_is_undone_behind_it() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shapeinspect.ir import Frozen
-from shapeinspect.plugin_api.changes import OnCall, OnLayer, OnOperand, Wording
+from shapeinspect.plugin_api.changes import InsteadOf, OnCall, OnLayer, OnOperand, Wording
 from shapeinspect.plugin_api.numpy_text import in_numpy
 
 #: Settings of the vocabulary that ONNX calls otherwise.
@@ -23,6 +23,8 @@ def spell(change: Wording, name: str) -> str:
     """
     if isinstance(change, OnOperand) and [step for step, _ in change.steps] == ["interpolate"]:
         return f"a Resize of {name} to {'×'.join(map(str, change.steps[0][1]))}"
+    if isinstance(change, InsteadOf) and change.steps == (("flatten", 1),):
+        return f'a Flatten in place of "{change.path}"'
     if isinstance(change, OnLayer) and "transposed" in change.attributes:
         return f'the weight of "{change.path}" transposed (transB of a Gemm)'
     if isinstance(change, OnLayer):
