@@ -48,7 +48,7 @@ CAUSES: dict[str, str] = {
     "samples": "inputs and targets have different numbers of samples",
     "scalar": "the tensor is a scalar, with no axes left",
     "several-inputs": "the model takes several inputs but got one array",
-    "several-outputs": "the model returns several outputs where one is expected",
+    "several-outputs": "there are several outputs where one is expected",
     "space": "the two branches produce different spatial sizes",
     "squeezed": "an earlier squeeze removes the batch axis when the batch size is 1",
     "state": "the initial state does not have the shape that the layer expects",

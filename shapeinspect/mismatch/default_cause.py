@@ -19,7 +19,7 @@ OF_FACTS: dict[type[Any], str | Callable[[Failure], str]] = {
     facts.RaggedBatch: "ragged",
     facts.SeveralOutputs: "several-outputs",
     facts.SeveralInputs: "several-inputs",
-    facts.TupleGiven: "",
+    facts.TupleGiven: "several-outputs",
     facts.Refusal: lambda failure: failure.fact.cause if isinstance(failure.fact, facts.Refusal) else "",
     facts.OtherType: "dtype",
     facts.NotFed: "not-fed",
@@ -27,7 +27,7 @@ OF_FACTS: dict[type[Any], str | Callable[[Failure], str]] = {
     facts.Contradiction: "",
     facts.OtherWeights: "state-dict",
     facts.Overwritten: "in-place",
-    facts.OneValuePerChannel: "",
+    facts.OneValuePerChannel: "batch-of-one",
     facts.RowsCompared: "",
     facts.BatchedMatrices: "",
 }

@@ -176,6 +176,24 @@ def _(fact: facts.Contradiction, failure: Failure, shown: Sequence[str]) -> list
 
 
 @_expected.register
+def _(fact: facts.TupleGiven, failure: Failure) -> list[str]:
+    del fact, failure
+    return ["a single tensor"]
+
+
+@_got.register
+def _(fact: facts.TupleGiven, failure: Failure, shown: Sequence[str]) -> list[str]:
+    del fact, failure
+    return [f"a tuple of {' and '.join(shown)}" if shown else "a tuple"]
+
+
+@_expected.register
+def _(fact: facts.OneValuePerChannel, failure: Failure) -> list[str]:
+    del fact, failure
+    return ["more than one value per channel"]
+
+
+@_expected.register
 def _(fact: facts.OtherWeights, failure: Failure) -> list[str]:
     """Write the shape of each weight as its framework stores it."""
     lines = []

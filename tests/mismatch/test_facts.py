@@ -14,7 +14,7 @@ from shapeinspect.plugin_api import facts
 from shapeinspect.plugin_api.rerun import Failure
 
 #: Facts that only choose among fixes: the shapes say what was expected.
-OF_SHAPES = {facts.TupleGiven, facts.OneValuePerChannel, facts.RowsCompared, facts.BatchedMatrices}
+OF_SHAPES = {facts.RowsCompared, facts.BatchedMatrices}
 
 
 def test_every_fact_has_a_cause() -> None:
@@ -35,6 +35,7 @@ def _failure(fact: facts.Fact, kind: str = "embedding") -> Failure:
         (facts.IndexOutside(3, -2, 6), "indices from 0 to 5: there are 6 entries", "-2"),
         (facts.RaggedBatch((3, 5), (4, 5)), "samples of one shape, such as (3, 5)", "(4, 5)"),
         (facts.OtherType("int64", "float32"), "elements of type int64", "float32"),
+        (facts.TupleGiven(), "a single tensor", "a tuple"),
         (facts.SeveralOutputs(("kind", "age")), "2 targets, one for each output: kind, age", "1 target"),
     ],
 )
