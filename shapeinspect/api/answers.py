@@ -1,4 +1,4 @@
-"""Questions about a model and their answers: ``explain`` why, and ``fit`` which sizes."""
+"""``explain``, why each number of a layer is what it is, and ``fit``, which input sizes a model accepts."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class Explanation:
     Args:
         source: the model, as the user named it.
         layers: the explained layers: one, or every layer that changes a shape.
-        single: whether one layer was asked for.
+        single: whether a single layer was requested.
 
     Example:
-        >>> found = explain("tests/data/lenet.onnx", "fc1")
-        >>> found.single, found.findings
+        >>> explanation = explain("tests/data/lenet.onnx", "fc1")
+        >>> explanation.single, explanation.findings
         (True, ())
-        >>> found.to_text().splitlines()[1]
+        >>> explanation.to_text().splitlines()[1]
         'every output is a sum over all 400 inputs: a matrix product'
     """
 
@@ -55,14 +55,14 @@ class Explanation:
 
     @property
     def findings(self) -> tuple[str, ...]:
-        """What is probably a mistake, in any of the layers."""
+        """The probable mistakes in all of the layers."""
         return tuple(text for layer in self.layers for text in layer.findings)
 
     def __iter__(self) -> Iterator[LayerExplanation]:
         return iter(self.layers)
 
-    def __getitem__(self, place: int) -> LayerExplanation:
-        return self.layers[place]
+    def __getitem__(self, index: int) -> LayerExplanation:
+        return self.layers[index]
 
     def __len__(self) -> int:
         return len(self.layers)
@@ -71,7 +71,7 @@ class Explanation:
         """Return the explanation as text.
 
         Args:
-            width: how many columns it may take.
+            width: the maximum number of columns.
         """
         return "\n".join("".join(text for text, _ in line).rstrip() for line in self.lines(width))
 
@@ -79,21 +79,21 @@ class Explanation:
         """Return the explanation as styled lines.
 
         Args:
-            width: how many columns it may take.
+            width: the maximum number of columns.
         """
         if not self.single:
             return summary_lines(self.layers, width)
         return [line for layer in self.layers for line in explanation_lines(layer, width)]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the derivation as plain data, as ``--format json`` prints it."""
+        """Return the explanation as plain data, as ``--format json`` prints it."""
         return {"schema": SCHEMA, "source": self.source, "layers": to_data(self.layers)}
 
     def to_svg(self) -> str:
         """Return a picture of the windows of the explained layer.
 
         Raises:
-            UsageError: if no layer was asked for, or it has no windows.
+            UsageError: if no single layer was requested, or it has no windows.
         """
         windows = self.layers[0].calls[0].windows if self.single and self.layers[0].calls else ()
         if not windows:
@@ -109,12 +109,12 @@ class Explanation:
 
 
 def explain(source: Any, /, layer: str | None = None, input: Any = None, **settings: Any) -> Explanation:  # noqa: A002  # the field's word for it
-    """Say where every number of a layer comes from.
+    """Explain where every number of a layer comes from.
 
     Args:
-        source: what ``inspect`` takes, a ``Report``, or the name of a kind (``"conv"``) to work out one
+        source: what ``inspect`` takes, a ``Report``, or the name of a kind (``"conv"``) for a
             layer without a model.
-        layer: the layer's path; every layer that changes a shape by default.
+        layer: the path of a layer; by default, every layer that changes a shape.
         input: the shapes of the inputs, as for ``inspect``; for a kind, its input: ``300``, ``(28, 28)``
             or ``(1, 3, 28, 28)``, or a list of shapes.
         **settings: for a kind, its attributes in the field's standard terms: ``kernel_size=5``.
@@ -124,8 +124,8 @@ def explain(source: Any, /, layer: str | None = None, input: Any = None, **setti
         UsageError: if the request cannot be met.
 
     Example:
-        >>> found = explain("conv", input=300, kernel_size=5)
-        >>> found[0].calls[0].outputs[0].axes[1].formula.substituted
+        >>> explanation = explain("conv", input=300, kernel_size=5)
+        >>> explanation[0].calls[0].outputs[0].axes[1].formula.substituted
         '300 − 5 + 1'
     """
     if is_kind(source) and layer is None and not os.path.exists(source):
@@ -151,9 +151,9 @@ def _shapes(given: Any) -> list[tuple[Any, ...]]:
         return [InputSpec.parse(given).shape]
     if isinstance(given, Mapping):
         given = list(given.values())
-    if all(isinstance(one, int) or hasattr(one, "terms") for one in given):
+    if all(isinstance(item, int) or hasattr(item, "terms") for item in given):
         return [tuple(given)]
-    return [shape for one in given for shape in _shapes(one if not isinstance(one, InputSpec) else one.shape)]
+    return [shape for item in given for shape in _shapes(item.shape if isinstance(item, InputSpec) else item)]
 
 
 @dataclass(frozen=True)
@@ -161,11 +161,11 @@ class Fit:
     """Which input sizes a network accepts.
 
     Args:
-        solution: the answer: accepted sizes, who refuses the others, what comes out.
+        solution: the accepted sizes, the layers that refuse the rest, and the resulting output shapes.
 
     Example:
-        >>> found = fit("tests/data/lenet.onnx")
-        >>> found.solved, len(found.answers)
+        >>> sizes = fit("tests/data/lenet.onnx")
+        >>> sizes.solved, len(sizes.answers)
         (True, 3)
     """
 
@@ -185,7 +185,7 @@ class Fit:
         """Return the answer as styled lines.
 
         Args:
-            width: how many columns it may take.
+            width: the maximum number of columns.
         """
         return fit_lines(self.solution, width)
 
@@ -193,7 +193,7 @@ class Fit:
         """Return the answer as text.
 
         Args:
-            width: how many columns it may take.
+            width: the maximum number of columns.
         """
         return "\n".join("".join(text for text, _ in line).rstrip() for line in self.lines(width))
 
@@ -209,19 +209,19 @@ class Fit:
 
 
 def fit(source: Any, input: Any = None) -> Fit:  # noqa: A002  # the field's word for it
-    """Say which input sizes a network accepts, from 1 to 4096 on every axis of space or time.
+    """Find the input sizes that a network accepts, from 1 to 4096 on every spatial or time axis.
 
-    The calls of the model are run on all sizes at once by the arithmetic of the rules; nothing is
-    computed. A live model is traced at the given size and at others, so that settings which come from
-    the input's size are told from fixed ones, and what it does there is held against the answer: where
-    they part, ``solved`` is false and the answer says where.
+    The shape rules are evaluated for all sizes at once; the model itself is not run. A live model is
+    traced at the given size and at a few more, which separates settings that depend on the input's size
+    from constants. The traces are compared with the answer: where they disagree, ``solved`` is false and
+    ``unsolved`` in the solution names the place.
 
     Args:
         source: what ``inspect`` takes, or a ``Report``.
         input: the shapes of the inputs, as for ``inspect``.
 
     Raises:
-        UsageError: if the model has no graph, or no axis of its inputs is space or time.
+        UsageError: if the model has no graph, or its inputs have no spatial or time axis.
 
     Example:
         >>> fit("tests/data/lenet.onnx").answers[1]
@@ -238,7 +238,7 @@ def fit(source: Any, input: Any = None) -> Fit:  # noqa: A002  # the field's wor
     program = Program(model)
     tried: tuple[Tried, ...] = ()
     notes: tuple[str, ...] = ()
-    if model.format == "live" and all(one.base for one in free):
+    if model.format == "live" and all(variable.base for variable in free):
         if isinstance(source, Report):
             notes = (
                 "solved from one trace: sizes computed by the network's own code are taken as fixed; "
@@ -246,28 +246,28 @@ def fit(source: Any, input: Any = None) -> Fit:  # noqa: A002  # the field's wor
             )
         else:
             program, tried = retraced(model, free, _tracer(source, model, free))
-            if not any(one.fits for one in tried):
-                sizes = "; ".join(one.shown for one in tried)
+            if not any(trial.fits for trial in tried):
+                sizes = "; ".join(trial.shown for trial in tried)
                 notes = (
-                    f"the network could not be traced at another size ({sizes}), so the sizes that its own "
-                    "code computed are taken as fixed",
+                    f"the network could not be traced at another size ({sizes}), so sizes that its own "
+                    "code computes are treated as constants",
                 )
     solver = Solver(program, free)
-    found = solver.solve()
-    unsolved = dict((*disagreements(solver, tried), *found.unsolved))
-    return Fit(replace(found, unsolved=tuple(unsolved.items()), notes=(*notes, *found.notes)))
+    solution = solver.solve()
+    unsolved = dict((*disagreements(solver, tried), *solution.unsolved))
+    return Fit(replace(solution, unsolved=tuple(unsolved.items()), notes=(*notes, *solution.notes)))
 
 
 def _tracer(source: Any, model: Model, free: tuple[Variable, ...]) -> Trace:
-    """Return what traces a live model at other sizes."""
+    """Return a function that traces a live model at given sizes."""
     live = locate(source)
-    adapter = registry.choose(live)  # once: it looks through what is installed
+    adapter = registry.choose(live)  # once: it goes through all installed adapters
 
     def trace(sizes: Mapping[str, int]) -> Model | str:
-        places = {place: sizes[one.name] for one in free for place in one.places}
+        lengths = {place: sizes[variable.name] for variable in free for place in variable.places}
         specs = [
             InputSpec(
-                tuple(places.get((name, axis), n) for axis, n in enumerate(model.values[name].shape or ())),
+                tuple(lengths.get((name, axis), n) for axis, n in enumerate(model.values[name].shape or ())),
                 name,
                 model.values[name].dtype,
             )

@@ -1,4 +1,4 @@
-"""``debug``: runs a model or a training step, and explains a shape error where one is raised."""
+"""``debug``: runs a model or a training step, and explains the shape error that it raises."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from shapeinspect.mismatch import diagnose as _diagnose
 from shapeinspect.mismatch.graph_rerun import fed_by, unchecked, walk_again, walked_model
 from shapeinspect.plugin_api.numpy_text import IN_NUMPY, in_numpy
 from shapeinspect.plugin_api.rerun import Recorded, Rerun
-from shapeinspect.sources.source import with_inputs
+from shapeinspect.sources.source import Source, with_inputs
 
 #: Where an exception keeps its diagnosis.
 _MARK = "__shapeinspect__"
@@ -93,10 +93,10 @@ def debug(target: Any = None, /, *args: Any, **kwargs: Any) -> Any:
     ``with debug():`` and ``with debug(model):`` watch a block, ``@debug`` decorates a function, and
     ``debug(model, x)`` calls the model and returns what it returns.
 
-    Nothing is computed while all goes well; of a PyTorch model, one hook keeps the last arguments, which
-    a failing backward has lost. When an exception leaves the block, the failed call is found in its
-    traceback and run again without numbers; what that shows is added to the exception as a note, and
-    the exception goes on as it was.
+    Nothing is computed unless an exception is raised; for a PyTorch model, a hook keeps the latest
+    arguments, which a failing backward no longer has. When an exception leaves the block, the failed call
+    is located in its traceback and run again without numbers; the diagnosis is added to the exception as
+    a note, and the exception propagates unchanged.
 
     Args:
         target: the model; or the function to decorate; None for whatever the block calls.
@@ -144,17 +144,17 @@ def explain_error(error: BaseException, model: object | None = None) -> Diagnosi
         rerun = _recover(error, model)
         if rerun is None:
             return None
-        found = _diagnose(rerun)
-        text = describe(found)
+        diagnosis = _diagnose(rerun)
+        text = describe(diagnosis)
     except Exception as problem:  # noqa: BLE001  # a fault of the diagnosis must not hide the user's exception
         add_diagnosis(error, f"shapeinspect: no diagnosis ({type(problem).__name__}: {problem})", None)
         return None
-    add_diagnosis(error, f"shapeinspect: {text}", found)
-    return found
+    add_diagnosis(error, f"shapeinspect: {text}", diagnosis)
+    return diagnosis
 
 
 def is_explained(error: BaseException) -> bool:
-    """Tell whether an exception carries a diagnosis already, as a note.
+    """Return whether an exception already carries a diagnosis, as a note.
 
     Args:
         error: the exception.
@@ -168,13 +168,13 @@ def is_explained(error: BaseException) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """What a walk of a model's shapes found.
+    """The result of checking the shapes of a model.
 
     Args:
-        diagnosis: what does not fit, or None if everything does.
-        model: the model, with the shapes that were walked.
-        unchecked: the layers of which nothing is known that could be checked.
-        read: a saved model as its adapter read it, before the walk; None for a live one.
+        diagnosis: why the shapes do not fit, or None if they do.
+        model: the model, with the shapes of the check.
+        unchecked: the layers whose rules are unknown, so that they could not be checked.
+        read: a saved model as its adapter read it, before the check; None for a live one.
     """
 
     diagnosis: Diagnosis | None
@@ -184,15 +184,15 @@ class Fit:
 
 
 def fits(source: Any, input: Any = None, graph: bool = True) -> Fit:  # noqa: A002  # the field's word for it
-    """Walk the shapes of a saved or live model without running it.
+    """Check the shapes of a saved or live model without running it.
 
     Args:
         source: as for ``shapeinspect.inspect``.
         input: the shapes of the inputs, as for ``shapeinspect.inspect``.
-        graph: whether weights without a graph are refused; else they fit, with no call.
+        graph: whether a graph is required; if not, weights without one fit, with no calls.
 
     Raises:
-        UsageError: if the source holds no graph, or the request does not fit it.
+        UsageError: if the source has no graph, or the inputs are not those of the model.
         UnreadableFileError: if the file is cut off, corrupt or of no known format.
 
     Example:
@@ -201,44 +201,49 @@ def fits(source: Any, input: Any = None, graph: bool = True) -> Fit:  # noqa: A0
     """
     request = with_inputs(locate(source), input)
     adapter = registry.choose(request)
-    found: Rerun | Recorded | None = None
+    examined: Rerun | Recorded | None = None
     if adapter.debugger is not None:
-        found = registry.debugger(adapter.debugger).examine(request)
+        examined = registry.debugger(adapter.debugger).examine(request)
     elif not request.is_live:
         model = adapter.read(replace(request, inputs=()))
-        found = Recorded(model, Frozen(), "", None, in_numpy, steps=frozenset(IN_NUMPY))
-    read: Model | None = None
-    if isinstance(found, Recorded):
-        read = found.model
-        if not read.calls and not graph:
-            return Fit(None, read, (), read)
-        if not read.calls:
-            raise UsageError(
-                f'"{request.label}" has no graph, so its calls cannot be checked',
-                got=f"weights alone ({read.format})",
-                hint="name a model in Python code as package.module:attribute",
-            )
-        found = replace(found, fed=fed_by(found.model, request.inputs))
-        walked = walk_again(found)
-        if walked is None:
-            reached = walked_model(found)
-            return Fit(None, reached, unchecked(reached), read)
-        found = walked
-    if found is None:
-        report = inspect_model(request)
-        return Fit(None, report.model, ())
-    diagnosis = _diagnose(found)
+        examined = Recorded(model, Frozen(), "", None, in_numpy, steps=frozenset(IN_NUMPY))
+    if examined is None:
+        model = inspect_model(request).model
+        _require_graph(model, request, graph)
+        return Fit(None, model, ())
+    if not isinstance(examined, Recorded):
+        diagnosis = _diagnose(examined)
+        return Fit(diagnosis, diagnosis.model, ())
+    read = examined.model
+    _require_graph(read, request, graph)
+    if not read.calls:
+        return Fit(None, read, (), read)
+    fed = replace(examined, fed=fed_by(read, request.inputs))
+    rerun = walk_again(fed)
+    if rerun is None:
+        reached = walked_model(fed)
+        return Fit(None, reached, unchecked(reached), read)
+    diagnosis = _diagnose(rerun)
     return Fit(diagnosis, diagnosis.model, (), read)
 
 
+def _require_graph(model: Model, request: Source, required: bool) -> None:
+    if required and not model.calls:
+        raise UsageError(
+            f'"{request.label}" has no graph, so its calls cannot be checked',
+            got=f"weights alone ({model.format})",
+            hint="name a model in Python code as package.module:attribute",
+        )
+
+
 def run_script(words: list[str]) -> None:
-    """Run a user's script as Python would, and explain the shape error that ends it.
+    """Run a script as Python would, and explain the shape error that ends it.
 
     Args:
-        words: the script's path, and the words after it, which become its ``sys.argv``.
+        words: the script's path and its arguments, which become its ``sys.argv``.
 
     Raises:
-        Exception: whatever the script raises, with the diagnosis added.
+        Exception: whatever the script raises, with a diagnosis if it is about shapes.
     """
     import os
     import runpy
@@ -254,26 +259,26 @@ def run_script(words: list[str]) -> None:
 
 
 def _recover(error: BaseException, model: object | None) -> Rerun | None:
-    """Ask the debuggers of the frameworks that are imported."""
+    """Locate the failed call by the debuggers of the imported frameworks."""
     for debugger in registry.debuggers():
-        found = debugger.recover(error, model)
-        for one in found if isinstance(found, Iterator) else (found,):
-            rerun = walk_again(one) if isinstance(one, Recorded) else one
+        recovered = debugger.recover(error, model)
+        for call in recovered if isinstance(recovered, Iterator) else (recovered,):
+            rerun = walk_again(call) if isinstance(call, Recorded) else call
             if rerun is not None:
                 return rerun
     return None
 
 
-def add_diagnosis(error: BaseException, text: str, found: Diagnosis | None) -> None:
+def add_diagnosis(error: BaseException, text: str, diagnosis: Diagnosis | None) -> None:
     """Add a text to an exception: as a note, to its message, or on stderr, whichever it can carry.
 
     Args:
         error: the exception.
         text: the text.
-        found: the diagnosis that the text describes; None where there is none.
+        diagnosis: the diagnosis that the text describes; None where there is none.
     """
     try:
-        setattr(error, _MARK, found or text)
+        setattr(error, _MARK, diagnosis or text)
     except AttributeError:
         return  # an exception without a dictionary takes no note either
     if hasattr(error, "add_note"):

@@ -1,4 +1,4 @@
-"""The way in to comparing: ``diff`` reads two sources and returns a Difference."""
+"""``diff``: reads two models and returns their Difference."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ def diff(
 ) -> Difference:
     """Compare two models, of any frameworks and formats.
 
-    Layers are matched by names, shapes and the graph, never by their position alone; weights are
-    compared in the common convention.
+    Layers are matched by names, shapes and the graph, never by position alone; weights are compared in
+    the common convention.
 
     Args:
-        a: a model: whatever :func:`shapeinspect.inspect` takes, or a report.
-        b: the other model.
-        values: whether to compare the numbers, too; a pair of weights is read at a time.
-        rtol: the tolerance relative to the larger of two numbers.
+        a: the first model: whatever :func:`shapeinspect.inspect` takes, or a report.
+        b: the second model.
+        values: whether to compare the values of the weights, too; they are read a pair at a time.
+        rtol: the tolerance relative to the larger of two values.
         atol: the absolute tolerance.
-        dtype: whether another dtype is a difference.
+        dtype: whether different dtypes count as a difference.
         input_a: the shapes of the first model's inputs, as for :func:`shapeinspect.inspect`; a live
             PyTorch model has a graph only with them.
-        input_b: the shapes of the other model's inputs.
+        input_b: the shapes of the second model's inputs.
 
     Raises:
         UsageError: if there is no such source, or an input does not fit it.
         UnreadableFileError: if a file is cut off, corrupt or of no known format.
 
     Example:
-        >>> found = diff("tests/data/lenet.onnx", "tests/data/lenet.onnx", values=True)
-        >>> found.verdict
+        >>> difference = diff("tests/data/lenet.onnx", "tests/data/lenet.onnx", values=True)
+        >>> difference.verdict
         'all 7 layers are the same, and so are their values'
     """
     models = [
@@ -68,11 +68,11 @@ class Difference:
     """Two models side by side.
 
     Args:
-        comparison: everything that was found.
+        comparison: the matched layers, weights and settings.
 
     Example:
-        >>> found = diff("tests/data/lenet.onnx", "tests/data/lenet.onnx")
-        >>> found.same, found.verdict
+        >>> difference = diff("tests/data/lenet.onnx", "tests/data/lenet.onnx")
+        >>> difference.same, difference.verdict
         (True, 'all 7 layers are the same')
     """
 
@@ -80,7 +80,7 @@ class Difference:
 
     @property
     def same(self) -> bool:
-        """Whether nothing differs, is missing or stays open."""
+        """Whether nothing differs, is missing or is undecided."""
         return self.comparison.same
 
     @property
@@ -90,7 +90,7 @@ class Difference:
 
     @property
     def layers(self) -> tuple[LayerPair, ...]:
-        """Every pair of layers, and every layer without a partner."""
+        """Every pair of layers, and every layer without a counterpart."""
         return self.comparison.layers
 
     @property
@@ -106,8 +106,8 @@ class Difference:
         """Return the page as plain text.
 
         Args:
-            width: terminal cells.
-            everything: whether to list what is the same, too.
+            width: the number of terminal cells.
+            everything: whether to list matching layers, too.
         """
         lines = render.diff_table(self.comparison, width, everything=everything)
         return "\n".join("".join(text for text, _ in line).rstrip() for line in lines)

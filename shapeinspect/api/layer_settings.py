@@ -22,7 +22,7 @@ class Setting(Generic[T]):
 
     Example:
         >>> LayerSettings.stride.__doc__
-        'The step of the window, one entry a spatial axis.'
+        'The step of the window, one per spatial axis.'
     """
 
     def __init__(self, doc: str) -> None:
@@ -42,8 +42,8 @@ class Setting(Generic[T]):
         value: Any = layer.attributes.get(self.name, _MISSING)
         if value is _MISSING:
             raise AttributeError(self.name)  # the owner's __getattr__ writes the message
-        found: T = value
-        return found
+        setting: T = value
+        return setting
 
     def __set__(self, layer: LayerSettings, value: NoReturn) -> None:
         raise AttributeError(f"the setting {self.name!r} of a layer cannot be changed")
@@ -53,8 +53,8 @@ class LayerSettings:
     """The common settings of layers, under the field's standard names.
 
     A layer has the settings of its kind (``plugins/README.md`` lists them); any other raises an
-    AttributeError that names the layer's kind and the settings that it has. A setting that the source
-    does not record is missing in the same way: there are no default values here.
+    AttributeError that names the layer's kind and the settings that it has. So does a setting that the
+    source does not record: there are no default values here.
 
     ``UNKNOWN`` (``shapeinspect.dims.UNKNOWN``, printed ``?``) stands for a number that exists but is only
     known when the model runs, as where an ONNX graph computes it; an expression or a symbol for one that
@@ -68,11 +68,11 @@ class LayerSettings:
             """Every setting by its name."""
 
     # Windows: convolutions, pooling, unfold.
-    kernel_size = Setting[tuple[int, ...]]("The lengths of the kernel, one entry a spatial axis.")
-    stride = Setting[tuple[int, ...]]("The step of the window, one entry a spatial axis.")
-    dilation = Setting[tuple[int, ...]]("The distance between the taps, one entry a spatial axis.")
+    kernel_size = Setting[tuple[int, ...]]("The lengths of the kernel, one per spatial axis.")
+    stride = Setting[tuple[int, ...]]("The step of the window, one per spatial axis.")
+    dilation = Setting[tuple[int, ...]]("The distance between the taps, one per spatial axis.")
     padding = Setting[tuple[tuple[Dim, Dim], ...] | str](
-        "The padding before and after, a pair a spatial axis; or 'valid', 'same', 'same_lower', 'causal'."
+        "The padding before and after, a pair per spatial axis; or 'valid', 'same', 'same_lower', 'causal'."
     )
     output_padding = Setting[tuple[int, ...]]("What a transposed convolution adds at the end of each axis.")
     padding_mode = Setting[str]("What the padding holds: 'zeros', 'reflect', 'replicate', 'circular'.")
@@ -80,11 +80,11 @@ class LayerSettings:
     count_include_pad = Setting[bool]("Whether an average counts the padding.")
     groups = Setting[int]("The number of groups that the channels are split into.")
     depth_multiplier = Setting[int]("The output channels for each input channel of a depthwise convolution.")
-    data_format = Setting[str]("Where the channels stand: 'channels_first' or 'channels_last'.")
+    data_format = Setting[str]("The position of the channels: 'channels_first' or 'channels_last'.")
 
     # Products and tables.
-    in_features = Setting[Dim]("The length of the last axis that goes in.")
-    out_features = Setting[Dim]("The length of the last axis that comes out.")
+    in_features = Setting[Dim]("The length of the input's last axis.")
+    out_features = Setting[Dim]("The length of the output's last axis.")
     num_embeddings = Setting[int]("The number of rows of an embedding's table.")
     embedding_dim = Setting[int]("The length of each row of an embedding's table.")
     equation = Setting[str]("An einsum's equation.")
@@ -98,13 +98,13 @@ class LayerSettings:
     momentum = Setting[float | None]("The share of the new batch in running statistics; None: they average.")
 
     # Recurrent layers.
-    input_size = Setting[int]("The number of features of each step that goes in.")
+    input_size = Setting[int]("The number of features of each input step.")
     hidden_size = Setting[int]("The number of features of the hidden state.")
     num_layers = Setting[int]("The number of recurrent layers that are stacked.")
-    bidirectional = Setting[bool]("Whether a second pass reads from the end.")
+    bidirectional = Setting[bool]("Whether a second pass reads the sequence backwards.")
     proj_size = Setting[int]("The number of features that the hidden state is projected to; 0 for none.")
-    return_sequences = Setting[bool]("Whether every step comes out, and not the last one alone.")
-    return_state = Setting[bool]("Whether the last states come out, too.")
+    return_sequences = Setting[bool]("Whether the output holds every step, not just the last.")
+    return_state = Setting[bool]("Whether the final states are returned, too.")
 
     # Attention.
     embed_dim = Setting[int]("The number of features of the query.")
@@ -114,7 +114,7 @@ class LayerSettings:
     kdim = Setting[int]("The number of features of the key.")
     vdim = Setting[int]("The number of features of the value.")
     batch_first = Setting[bool]("Whether the batch is the first axis, and not the second.")
-    need_weights = Setting[bool]("Whether the attention weights come out, too.")
+    need_weights = Setting[bool]("Whether the attention weights are returned, too.")
 
     # Functions and axes.
     function = Setting[str]("The function of an activation: 'relu', 'gelu', …")
@@ -124,4 +124,6 @@ class LayerSettings:
     start_axis = Setting[int]("The first axis that is flattened.")
     end_axis = Setting[int]("The last axis that is flattened.")
     keepdims = Setting[bool]("Whether a reduced axis stays, with length 1.")
-    output_size = Setting[tuple[int | None, ...] | None]("The size that comes out; None: as it goes in.")
+    output_size = Setting[tuple[int | None, ...] | None](
+        "The spatial size of the output; None: that of the input."
+    )

@@ -1,4 +1,4 @@
-"""The way in: ``inspect`` reads any source and returns a Report."""
+"""``inspect``: reads a model from any source and returns a Report."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 def inspect(source: Any, input: Any = None) -> Report:  # noqa: A002  # the field's word for it
-    """Read a model and work out its layers, layouts and shapes.
+    """Read a model and infer its layers, layouts and shapes.
 
     Args:
         source: a path, a URL, an import string ``package.module:attribute``, or a live object: an
@@ -61,13 +61,13 @@ def inspect(source: Any, input: Any = None) -> Report:  # noqa: A002  # the fiel
 
 
 def locate(source: Any) -> Source:
-    """Find what a user named.
+    """Find the file, URL or object that a user named.
 
     Args:
         source: see :func:`inspect`.
 
     Raises:
-        UsageError: if there is nothing by that name.
+        UsageError: if there is nothing of that name.
     """
     if isinstance(source, Source):
         return source
@@ -85,11 +85,11 @@ def locate(source: Any) -> Source:
 
 
 def analyze(model: Model, request: Source) -> Report:
-    """Take a model as an adapter read it through every later stage.
+    """Run every later stage on a model as an adapter read it.
 
     Args:
         model: the model.
-        request: what was asked for; its input shapes are applied where the adapter has not done so.
+        request: the source; its input shapes are applied unless the adapter has done so.
     """
     model = layout.normalize(model)
     if not model.asked:
@@ -99,7 +99,7 @@ def analyze(model: Model, request: Source) -> Report:
 
 @dataclass(frozen=True)
 class Report:
-    """A model with everything that is known of its shapes.
+    """A model with everything that is known about its shapes.
 
     It is a mapping from the path of a layer to the layer: ``report["layer1.0.conv1"]``, ``keys``,
     ``values``, ``items``, ``get``, ``in`` and ``len`` work as those of a dict, in the model's order. It
@@ -218,7 +218,7 @@ class Report:
 
     @cached_property
     def totals(self) -> Totals:
-        """Parameters (tied ones once), bytes and work of the whole model."""
+        """Parameters (tied weights count once), bytes and work of the whole model."""
         return of_model(self.model)
 
     @property
@@ -233,7 +233,7 @@ class Report:
 
     @property
     def notes(self) -> tuple[Note, ...]:
-        """What could not be known, and why."""
+        """What is not known, and why; and findings."""
         return self.model.notes
 
     def to_dict(self) -> dict[str, Any]:
@@ -244,7 +244,7 @@ class Report:
         """Return the table as plain text.
 
         Args:
-            view: what to show, and how wide; everything at 200 cells by default.
+            view: what to show, and how wide; by default everything, 200 cells wide.
         """
         lines = table(self.model, view or View())
         return "\n".join("".join(text for text, _ in line).rstrip() for line in lines)
@@ -273,7 +273,7 @@ class LayerReport(LayerSettings):
 
     Args:
         layer: the layer itself.
-        calls: its executions.
+        calls: its calls, in the order of execution.
         model: the model it belongs to.
 
     Example:
@@ -290,49 +290,49 @@ class LayerReport(LayerSettings):
 
     @property
     def path(self) -> str:
-        """Its unique name in the source's own spelling."""
+        """The layer's unique name in the source's own spelling."""
         return self.layer.path
 
     @property
     def kind(self) -> str:
-        """Its canonical op; ``unknown`` where nothing proves one."""
+        """The canonical op; ``unknown`` where nothing proves a kind."""
         return self.layer.kind
 
     @property
     def type(self) -> str:
-        """Its native type."""
+        """The native type, such as ``Conv2d``."""
         return self.layer.type
 
     @property
     def attributes(self) -> Mapping[str, Any]:
-        """Its settings in the field's standard terms."""
+        """The settings in the field's standard terms."""
         return self.layer.attributes
 
     @property
     def weights(self) -> tuple[Weight, ...]:
-        """Its own weights."""
+        """The layer's own weights, not those of layers inside it."""
         return self.layer.weights
 
     @property
     def in_channels(self) -> int | None:
         """The channels or features that go in; None if the layer has neither or they are not known."""
-        found: int | None = channels(self.layer.attributes)[0]
-        return found
+        count: int | None = channels(self.layer.attributes)[0]
+        return count
 
     @property
     def out_channels(self) -> int | None:
         """The channels or features that come out; None if the layer has neither or they are not known."""
-        found: int | None = channels(self.layer.attributes)[1]
-        return found
+        count: int | None = channels(self.layer.attributes)[1]
+        return count
 
     @property
     def params(self) -> int:
-        """How many parameters it holds itself; buffers are not counted."""
+        """The number of its own parameters; buffers are not counted."""
         return weigh(self.layer.weights, ()).params
 
     @property
     def macs(self) -> Dim | None:
-        """Multiply-accumulates of all its calls."""
+        """Multiply-accumulates of all its calls; None if unknown."""
         return weigh((), self.calls).macs
 
     @property

@@ -17,6 +17,7 @@ from torch import nn
 
 import shapeinspect
 from shapeinspect import Report, UsageError
+from shapeinspect.api.debugging import fits
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.sources.source import from_object, from_path
 from shapeinspect_torch.adapters.checkpoint import ADAPTER
@@ -225,3 +226,10 @@ def test_the_adapter_takes_state_dicts_and_no_other_objects() -> None:
     assert ADAPTER.match(from_object(Net())) == 0
     assert ADAPTER.match(from_object("text")) == 0
     assert ADAPTER.match(from_path("pyproject.toml")) == 0
+
+
+def test_a_state_dict_has_no_shapes_to_check() -> None:
+    with pytest.raises(UsageError, match="has no graph, so its calls cannot be checked") as caught:
+        fits(Net().state_dict())
+    assert caught.value.got == "weights alone (state-dict)"
+    assert fits(Net().state_dict(), graph=False).diagnosis is None
