@@ -22,7 +22,7 @@ _FOLDER = "__shapes__"
 _LONGEST = 120
 _USED: pytest.StashKey[set[str]] = pytest.StashKey()
 _MODULES: pytest.StashKey[set[str]] = pytest.StashKey()
-_PARTED: pytest.StashKey[set[str]] = pytest.StashKey()
+_PARTIAL: pytest.StashKey[set[str]] = pytest.StashKey()
 _SHAPES: pytest.StashKey[Shapes] = pytest.StashKey()
 
 
@@ -42,14 +42,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Prepare what the session remembers.
+    """Prepare the record of this session.
 
     Args:
         config: pytest's.
     """
     config.stash[_USED] = set()
     config.stash[_MODULES] = set()
-    config.stash[_PARTED] = set()
+    config.stash[_PARTIAL] = set()
 
 
 @pytest.fixture
@@ -62,28 +62,28 @@ def shapes(request: pytest.FixtureRequest) -> Shapes:
     from shapeinspect.pytest_support import Shapes
 
     config, node = request.config, request.node
-    node.stash[_SHAPES] = found = Shapes(
+    node.stash[_SHAPES] = fixture = Shapes(
         folder=request.path.parent / _FOLDER / request.path.stem,
         name=_file_name(node),
         update=config.getoption("--shapes-update"),
         frozen=os.environ.get("CI", "").lower() not in ("", "0", "false"),
         used=config.stash[_USED],
     )
-    return found
+    return fixture
 
 
 def _file_name(node: pytest.Item) -> str:
-    """Return what a test's snapshots are called; no two tests of a file have the same name."""
-    # Tests of the same name in several classes have a snapshot each.
+    """Return the file name of a test's snapshots, different for every test of a file."""
+    # Tests with one name in several classes have a snapshot each.
     classes = [part for part in node.nodeid.partition("::")[2].split("[")[0].split("::")[:-1] if part]
     name = ".".join([*classes, node.name])
     kept = re.sub(r"[^\w .,=+@\[\]-]", "_", name, flags=re.ASCII)[:_LONGEST]
-    # What has lost characters could be another test's name: a number made from the whole name is not.
+    # Without these characters two names may be equal: a checksum of the whole name tells them apart.
     return kept if kept == name else f"{kept}-{zlib.crc32(name.encode()):08x}"
 
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
-    """Say of lengths that differ what they are of, and on which axis.
+    """Name the lengths that differ, and the axis.
 
     Args:
         op: the operator.
@@ -91,21 +91,21 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
         right: its right side.
     """
     support = sys.modules.get("shapeinspect.pytest_support")
-    return support.compared(op, left, right) if support is not None else None
+    return support.comparison_lines(op, left, right) if support is not None else None
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
-    """Remember the modules of tests that do not run: what they look at is not known.
+    """Record the modules of deselected tests: the snapshots that those use are unknown.
 
     Args:
         items: the tests.
     """
     for item in items:
-        item.config.stash[_PARTED].add(str(item.path))
+        item.config.stash[_PARTIAL].add(str(item.path))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Remember which modules run whole: only their snapshots can be known to be unused.
+    """Record which modules run as a whole: only of these is it known which snapshots are unused.
 
     Args:
         session: pytest's.
@@ -113,13 +113,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     config = session.config
     if config.option.collectonly:
         return
-    asked = {str(Path(word.partition("::")[0]).resolve()) for word in config.args if "::" in word}
-    config.stash[_PARTED].update(asked)
+    requested = {str(Path(word.partition("::")[0]).resolve()) for word in config.args if "::" in word}
+    config.stash[_PARTIAL].update(requested)
     config.stash[_MODULES].update(str(item.path) for item in session.items)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Hand what a worker saw to the process that reports.
+    """Pass the record of a worker to the process that reports.
 
     Args:
         session: pytest's.
@@ -127,24 +127,24 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
         stash = session.config.stash
-        output["shapes"] = [sorted(found) for found in (stash[_USED], stash[_MODULES], stash[_PARTED])]
+        output["shapes"] = [sorted(paths) for paths in (stash[_USED], stash[_MODULES], stash[_PARTIAL])]
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Take in what a worker of pytest-xdist saw.
+    """Add the record of a worker of pytest-xdist.
 
     Args:
         node: the worker.
     """
-    seen: Any = getattr(node, "workeroutput", {}).get("shapes", ((), (), ()))
-    for found, key in zip(seen, (_USED, _MODULES, _PARTED), strict=True):
+    recorded: Any = getattr(node, "workeroutput", {}).get("shapes", ((), (), ()))
+    for paths, key in zip(recorded, (_USED, _MODULES, _PARTIAL), strict=True):
         known: set[str] = node.config.stash[key]
-        known.update(found)
+        known.update(paths)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """List the snapshots that no test looked at, of the modules all of whose tests came to their end.
+    """List the unused snapshots of modules all of whose tests passed.
 
     Args:
         terminalreporter: pytest's.
@@ -156,7 +156,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         for outcome in ("failed", "error", "skipped", "xfailed", "rerun")
         for report in stats.get(outcome, ())
     }
-    used, modules, parted = config.stash[_USED], config.stash[_MODULES], config.stash[_PARTED]
+    used, modules, parted = config.stash[_USED], config.stash[_MODULES], config.stash[_PARTIAL]
     whole = set() if terminalreporter._session.shouldstop else modules - parted - ended
     unused = [
         path
@@ -166,13 +166,13 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     ]
     unused += _orphans({Path(module).parent for module in modules})
     if unused:
-        terminalreporter.section("shape snapshots that no test uses")
+        terminalreporter.section("unused shape snapshots")
         for path in unused:
             terminalreporter.write_line(os.path.relpath(path, config.invocation_params.dir))
 
 
 def _orphans(folders: set[Path]) -> list[Path]:
-    """Return the snapshots of test files that are no more."""
+    """Return the snapshots of test files that no longer exist."""
     return [
         path
         for folder in sorted(folders)
@@ -187,49 +187,49 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
 
     Args:
         item: the test.
-        call: what came of it.
+        call: its result.
     """
     shapes = item.stash.get(_SHAPES, None)
-    # What a unittest.TestCase raises waits in the test, and is put into the call while the report is made.
+    # The error of a unittest.TestCase is kept in the test, and put into the call while the report is made.
     for raised in (call.excinfo, *(getattr(item, "_excinfo", None) or ())):
         if shapes is not None and raised is not None and isinstance(raised.value, AssertionError):
-            _retell(raised.value, str(raised.traceback[-1].statement), shapes)
+            _rewrite(raised.value, str(raised.traceback[-1].statement), shapes)
     outcome = yield
     report = outcome.get_result()
     if not report.failed or call.excinfo is None:
         return
-    if shapes is not None and shapes.scope.left:
-        report.sections.append(("earlier failed assertions", "\n".join(shapes.scope.left)))
+    if shapes is not None and shapes.scope.unreported:
+        report.sections.append(("earlier failed assertions", "\n".join(shapes.scope.unreported)))
     if item.config.getoption("--no-shape-diagnosis"):
         return
-    if shapes is not None and shapes.scope.refused is not None:
-        found = _refusal(*shapes.scope.refused)
+    if shapes is not None and shapes.scope.uninspected is not None:
+        text = _input_diagnosis(*shapes.scope.uninspected)
     else:
-        found = next(filter(None, map(_diagnosis, _shown(call.excinfo.value))), "")
-    if found:
-        report.sections.append(("shape diagnosis", found))
+        text = next(filter(None, map(_diagnosis, _chain(call.excinfo.value))), "")
+    if text:
+        report.sections.append(("shape diagnosis", text))
 
 
-def _retell(error: AssertionError, statement: str, shapes: Shapes) -> None:
-    """Put plain words in the place of the values that pytest has written into the error."""
-    from shapeinspect.pytest_support import retold
+def _rewrite(error: AssertionError, statement: str, shapes: Shapes) -> None:
+    """Replace the values that pytest has written into the error by our message."""
+    from shapeinspect.pytest_support import assertion_text
 
-    text = retold(error, statement, shapes.scope)
+    text = assertion_text(error, statement, shapes.scope)
     if text is not None:
         error.args = (text,)
 
 
-def _shown(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and those that a traceback shows with it: its causes, the members of a group."""
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and those that its traceback shows: its causes, and the members of a group."""
     waiting, seen = [error], set[int]()
     while waiting:
-        one = waiting.pop(0)
-        if id(one) in seen:
+        link = waiting.pop(0)
+        if id(link) in seen:
             continue
-        seen.add(id(one))
-        yield one
-        before = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
-        waiting += [*getattr(one, "exceptions", ()), *([before] if before is not None else [])]
+        seen.add(id(link))
+        yield link
+        cause = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+        waiting += [*getattr(link, "exceptions", ()), *([cause] if cause is not None else [])]
 
 
 def _diagnosis(error: BaseException) -> str:
@@ -241,19 +241,19 @@ def _diagnosis(error: BaseException) -> str:
     from shapeinspect.mismatch import describe
 
     if is_explained(error):
-        return ""  # the test's own debug() has put it into the traceback
-    found = explain_error(error)
-    return describe(found) if found is not None else ""
+        return ""  # the test's own debug() has added it to the traceback
+    diagnosis = explain_error(error)
+    return describe(diagnosis) if diagnosis is not None else ""
 
 
-def _refusal(model: Any, given: Any) -> str:
+def _input_diagnosis(model: Any, input_shapes: Any) -> str:
     """Diagnose why a model could not be inspected with an input."""
     from shapeinspect.api.debugging import fits
     from shapeinspect.errors import ShapeInspectError
     from shapeinspect.mismatch import describe
 
     try:
-        found = fits(model, given).diagnosis
+        diagnosis = fits(model, input_shapes).diagnosis
     except ShapeInspectError:
-        return ""  # it is no matter of shapes; the error itself says what it is
-    return describe(found) if found is not None else ""
+        return ""  # not a matter of shapes; the error itself explains it
+    return describe(diagnosis) if diagnosis is not None else ""

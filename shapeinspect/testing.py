@@ -63,13 +63,13 @@ print([name for name in {frameworks} if name in sys.modules])
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One source that an adapter reads, with what is known of it from elsewhere.
+    """A source that an adapter reads, and facts about it from its framework.
 
     Args:
         source: the source.
-        params: how many parameters it has, as its framework counts them, tied ones once.
-        state: for a live object: returns everything that reading must not change, in a form that
-            ``==`` compares; None for a file, whose bytes are compared.
+        params: the number of its parameters as its framework counts them, tied ones once.
+        state: for a live object: returns everything that reading must not change, comparable by
+            ``==``; None for a file, whose bytes are compared.
 
     Example:
         >>> Case(from_path("pyproject.toml"), params=0).state is None
@@ -82,7 +82,7 @@ class Case:
 
 
 class AdapterContract(ABC):
-    """What every adapter promises, as tests; a subclass whose name begins with ``Test`` runs them.
+    """The contract of every adapter, as tests; a subclass whose name begins with ``Test`` runs them.
 
     Example:
         >>> len([name for name in vars(AdapterContract) if name.startswith("test_")])
@@ -95,20 +95,20 @@ class AdapterContract(ABC):
 
     @abstractmethod
     def cases(self, folder: Path) -> Sequence[Case]:
-        """Return sources that the adapter reads, at least one with tied weights if it can hold any.
+        """Return sources that the adapter reads, including one with tied weights if the format can hold any.
 
         Args:
-            folder: an empty directory to write them to.
+            folder: an empty directory for them.
         """
 
     def test_is_installed(self) -> None:
-        """It is found by its entry point, and describes itself."""
+        """It is installed by its entry point, and has a name, a framework and formats."""
         adapter = _adapter(self)
         if not (adapter.name and adapter.framework and adapter.formats):
             raise AssertionError(f"{adapter!r} must have a name, a framework and formats")
 
     def test_matches_its_own(self, tmp_path: Path) -> None:
-        """It recognises what it reads, and nothing else."""
+        """It recognizes what it reads, and nothing else."""
         adapter = _adapter(self)
         for case in self.cases(tmp_path):
             _equal(adapter.match(case.source) in (1, 2), True, f"match({case.source.label})")
@@ -120,11 +120,11 @@ class AdapterContract(ABC):
         """Matching imports no framework; neither does reading files."""
         files = [str(case.source.path) for case in self.cases(tmp_path) if not case.source.is_live]
         for action in ("match", "read"):
-            found = _probe(self.entry_point(), action, files)
-            _equal(found, "[]", f"frameworks imported by {action}")
+            imported = _probe(self.entry_point(), action, files)
+            _equal(imported, "[]", f"frameworks imported by {action}")
 
     def test_reads_the_same_twice(self, tmp_path: Path) -> None:
-        """Two readings give equal models."""
+        """Reading twice returns equal models."""
         adapter = _adapter(self)
         for case in self.cases(tmp_path):
             _equal(adapter.read(case.source) == adapter.read(case.source), True, case.source.label)
@@ -155,7 +155,7 @@ class AdapterContract(ABC):
             check_vocabulary(_adapter(self).read(case.source))
 
     def test_unknown_is_said_to_be_unknown(self, tmp_path: Path) -> None:
-        """A dim is a length, a symbol or unknown; layouts fit the shapes they are given for."""
+        """A dimension is a length, a symbol or unknown; layouts fit the shapes of their weights."""
         for case in self.cases(tmp_path):
             model = _adapter(self).read(case.source)
             for value in model.values.values():
@@ -167,26 +167,26 @@ class AdapterContract(ABC):
             _equal(layout.normalize(model).notes, model.notes, "notes about layouts that do not fit")
 
     def test_counts_what_the_framework_counts(self, tmp_path: Path) -> None:
-        """Parameters are as many as the framework counts, tied ones once."""
+        """The number of parameters is that of the framework, tied ones counted once."""
         for case in self.cases(tmp_path):
             model = _adapter(self).read(case.source)
             _equal(of_model(model).params, case.params, f"{case.source.label}: params")
 
     def test_survives_json(self, tmp_path: Path) -> None:
-        """The report is plain data: JSON gives back exactly what went in."""
+        """The report is plain data, which JSON preserves exactly."""
         for case in self.cases(tmp_path):
             report = to_dict(_finished(_adapter(self).read(case.source)))
             _equal(json.loads(json.dumps(report, allow_nan=False)) == report, True, case.source.label)
 
     def test_prints_nothing_that_a_terminal_obeys(self, tmp_path: Path) -> None:
-        """The table holds no control characters."""
+        """The table has no control characters."""
         for case in self.cases(tmp_path):
             lines = table(_finished(_adapter(self).read(case.source)), View(width=80))
             text = "".join(piece for line in lines for piece, _ in line)
             _equal(text.isprintable(), True, f"{case.source.label}: printable")
 
     def test_refuses_what_is_cut_off(self, tmp_path: Path) -> None:
-        """A file cut off anywhere is refused by name, or read as far as it goes; nothing else."""
+        """A truncated file is refused with an error, or read as far as it goes; nothing else happens."""
         adapter = _adapter(self)
         folder = tmp_path / "whole"
         folder.mkdir()
@@ -260,7 +260,7 @@ def _check_shape(shape: Shape | None, name: str) -> None:
     for dim in shape or ():
         wrong = isinstance(dim, bool) or not isinstance(dim, int | Expr | Unknown)
         if wrong or (isinstance(dim, int) and dim < 0):
-            raise AssertionError(f"{name}: {dim!r} is no dimension")
+            raise AssertionError(f"{name}: {dim!r} is not a dimension")
 
 
 def _read_or_refuse(adapter: Adapter, source: Source) -> None:

@@ -1,7 +1,7 @@
-"""What the ``shapes`` fixture hands out: reports whose shapes can be asserted on."""
+"""The ``shapes`` fixture and what it returns: reports whose shapes can be asserted on."""
 
 from shapeinspect.pytest_support.checked import Checked, CheckedCall, CheckedLayer, CheckedReport
-from shapeinspect.pytest_support.failure_text import compared, retold
+from shapeinspect.pytest_support.failure_text import assertion_text, comparison_lines
 from shapeinspect.pytest_support.fixture import Shapes
 from shapeinspect.pytest_support.scope import Scope
 
@@ -12,6 +12,6 @@ __all__ = [
     "CheckedReport",
     "Scope",
     "Shapes",
-    "compared",
-    "retold",
+    "assertion_text",
+    "comparison_lines",
 ]

@@ -1,4 +1,4 @@
-"""The parts of a report that can be asserted on: its values, calls and layers."""
+"""The report, layers, calls and values that a test asserts on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shapeinspect.check.pattern import bound, written
 from shapeinspect.dims import Dim, Shape
 from shapeinspect.errors import ShapeInspectError
 from shapeinspect.ir import Call, Model, Value
-from shapeinspect.pytest_support.scope import Scope, unused
+from shapeinspect.pytest_support.scope import Scope, is_result_discarded
 from shapeinspect.render import cells
 
 _WIDTH = 72  # what is left of 80 columns beside pytest's margin
@@ -22,7 +22,7 @@ _LABEL = 9
 
 
 class Length(int):
-    """One of several lengths, which knows where it stands: a failed comparison says so.
+    """One of several lengths, with its place; the message of a failed comparison names it.
 
     Example:
         >>> Length(3, "kernel_size[0] of conv1") == 3
@@ -39,7 +39,7 @@ class Length(int):
 
 
 class Lengths(tuple[Any, ...]):
-    """Several lengths, such as a kernel's, that know what they are of: a failed comparison says so.
+    """Several lengths, such as those of a kernel; the message of a failed comparison names them.
 
     Example:
         >>> Lengths((3, 5), "kernel_size", "conv1") == (3, 5)
@@ -59,27 +59,27 @@ class Lengths(tuple[Any, ...]):
 
     @property
     def what(self) -> str:
-        """What they are of."""
+        """The name, as messages write it."""
         return f"{self.name} of {self.of}"
 
     def __getitem__(self, at: Any) -> Any:
-        found = super().__getitem__(at)
+        item = super().__getitem__(at)
         if isinstance(at, slice):
             ends = ":".join("" if end is None else str(end) for end in (at.start, at.stop))
             step = "" if at.step is None else f":{at.step}"
-            return Lengths(found, f"{self.name}[{ends}{step}]", self.of)
-        return Length(found, f"{self.name}[{at}] of {self.of}") if type(found) is int else found
+            return Lengths(item, f"{self.name}[{ends}{step}]", self.of)
+        return Length(item, f"{self.name}[{at}] of {self.of}") if type(item) is int else item
 
 
 @dataclass(frozen=True, eq=False)
 class Checked:
-    """A value of a model, and the scope in which names bind.
+    """A value of a model that can be asserted on.
 
     Args:
         value: the value.
-        what: what it is, for messages.
+        what: its name in messages, such as ``output of conv1``.
         model: the model.
-        scope: the test's scope.
+        scope: the test's scope, in which names bind.
         call: the call that it belongs to; None for a model's input or output.
     """
 
@@ -91,68 +91,68 @@ class Checked:
 
     @property
     def shape(self) -> Shape | None:
-        """Its lengths; None if not even the rank is known."""
+        """The length of each axis; None if the rank is unknown."""
         shape = self.value.shape
         return None if shape is None else Lengths(shape, "shape", self.what)
 
     @property
     def axes(self) -> str:
-        """The letters of its axes, such as ``N C H W``; ``?`` for one that is not known."""
+        """The letters of the axes, such as ``N C H W``; ``?`` for an unknown one."""
         return " ".join(name or "?" for name in self.value.axes or ())
 
     @property
     def dtype(self) -> str | None:
-        """The type of its elements."""
+        """The element type in NumPy's spelling; None if unknown."""
         return self.value.dtype
 
     def matches(self, pattern: str) -> Match:
-        """Hold the shape against a pattern; inside a block a failure waits for its end.
+        """Compare the shape with a pattern; inside a block, a failure is reported at its end.
 
-        A statement of its own, without ``assert``, fails as well: what it tells would be lost.
+        As a statement of its own, without ``assert``, it raises the failure itself.
 
         Args:
             pattern: such as ``"n 1000"``, see ``shapeinspect.check.pattern``.
 
         Raises:
-            AssertionError: if it does not fit, and what is returned is not used.
-            UsageError: if it is no pattern.
+            AssertionError: if the shape does not match, and the result is discarded.
+            UsageError: if the pattern is malformed.
         """
         __tracebackhide__ = True
         scope = self.scope
         try:
-            found = match(pattern, self.value.shape, scope.bindings, self.what)
+            result = match(pattern, self.value.shape, scope.bindings, self.what)
         except ShapeInspectError as error:
             raise error.with_traceback(None) from None
-        if found:
-            scope.bind(found, self.what)
-            return found
-        if not scope.collecting and not unused():
-            scope.lost = (found, self.told(found))
-            return found
-        scope.fail(self.told(found))
-        return Match(pattern, found.shape, None, found.bindings, found.where)
+        if result:
+            scope.bind(result, self.what)
+            return result
+        if not scope.collecting and not is_result_discarded():
+            scope.failed = (result, self.failure_text(result))
+            return result
+        scope.fail(self.failure_text(result))
+        return Match(pattern, result.shape, None, result.bindings, result.where)
 
-    def told(self, found: Match) -> str:
-        """Write why a match fails: the shape, the names, and the call where the two part.
+    def failure_text(self, failed: Match) -> str:
+        """Write why a match fails: the shape, the names, and the call where shape and pattern diverge.
 
         Args:
-            found: the match.
+            failed: the match.
         """
         shape = self.value.shape
         got = "a tensor of unknown rank" if shape is None else written(shape)
-        lines = [f"{self.what} is {got}, not {found.pattern!r}", f"  {found.problem}"]
+        lines = [f"{self.what} is {got}, not {failed.pattern!r}", f"  {failed.problem}"]
         axes = self.value.axes
         if shape and axes and any(axes):
             lines += _fact("shape", [cells.shape(shape, axes)])
-        for origin, names in _by_origin(found, self.scope, self.what).items():
+        for origin, names in _by_origin(failed, self.scope, self.what).items():
             lines += _fact("names", [names, f"from {origin}"])
-        mismatch = found.mismatch
+        mismatch = failed.mismatch
         stages: list[str] = []
         if mismatch is not None and mismatch.axis is not None:
-            stages = self.trace(mismatch.axis, mismatch.wanted)
-        return "\n".join(lines + (stages or self._producer()))
+            stages = self.axis_lines(mismatch.axis, mismatch.wanted)
+        return "\n".join(lines + (stages or self._call_lines()))
 
-    def _producer(self) -> list[str]:
+    def _call_lines(self) -> list[str]:
         """Write the call that the value belongs to, or why there is none."""
         model, name = self.model, self.value.name
         if not model.calls:
@@ -161,18 +161,18 @@ class Checked:
         call = self.call or (producers[-1] if producers else None)
         if call is None:
             return []
-        layer = next((one for one in model.layers if one.path == call.layer), None)
+        layer = next((layer for layer in model.layers if layer.path == call.layer), None)
         return _fact("at", [named(call, layer)]) + _fact("", [ends(model, call)])
 
-    def trace(self, axis: int, wanted: Dim | None) -> list[str]:
-        """Write the lengths of an axis stage by stage, and the call that changed the expected one.
+    def axis_lines(self, axis: int, expected: Dim | None) -> list[str]:
+        """Write the lengths of an axis from call to call, and the call that changed the expected one.
 
         Args:
-            axis: its index.
-            wanted: the expected length.
+            axis: the index of the axis.
+            expected: the expected length.
         """
         stages = trace(self.model, self.value.name, axis)
-        stage = divergence(stages, wanted)
+        stage = divergence(stages, expected)
         if stage is None or stage.call is None:
             return []
         name = (self.value.axes or ())[axis : axis + 1]
@@ -193,15 +193,15 @@ class Checked:
         return f"<{self.what}: {cells.shape(self.value.shape, self.value.axes)}>"
 
 
-def _by_origin(found: Match, scope: Scope, what: str) -> dict[str, str]:
+def _by_origin(match: Match, scope: Scope, what: str) -> dict[str, str]:
     groups: dict[str, list[str]] = {}
-    for name in found.bindings:
+    for name in match.bindings:
         groups.setdefault(scope.origins.get(name, what), []).append(name)
-    return {origin: bound({name: found.bindings[name] for name in names}) for origin, names in groups.items()}
+    return {origin: bound({name: match.bindings[name] for name in names}) for origin, names in groups.items()}
 
 
 def _fact(label: str, parts: Sequence[str]) -> list[str]:
-    """Write a fact behind its label, broken between its parts where it is too long for a line."""
+    """Write a fact after its label, wrapped between its parts."""
     lines = [""]
     for part in parts:
         joined = f"{lines[-1]}, {part}" if lines[-1] else part
@@ -215,12 +215,12 @@ def _fact(label: str, parts: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class CheckedCall:
-    """One call of a layer.
+    """One call of a layer, whose values can be asserted on.
 
     Args:
         call: the call.
         layer: its layer.
-        number: which of the layer's calls it is, from 1; 0 for the only one.
+        number: its number among the layer's calls, from 1; 0 for the only one.
         scope: the test's scope.
     """
 
@@ -241,12 +241,12 @@ class CheckedCall:
 
     @property
     def inputs(self) -> tuple[Checked, ...]:
-        """Everything it reads."""
+        """All of its inputs."""
         return self._ends("input", self.call.inputs)
 
     @property
     def outputs(self) -> tuple[Checked, ...]:
-        """Everything it gives."""
+        """All of its outputs."""
         return self._ends("output", self.call.outputs)
 
     def _ends(self, what: str, names: tuple[str, ...]) -> tuple[Checked, ...]:
@@ -266,7 +266,7 @@ class CheckedCall:
 
 @dataclass(frozen=True)
 class CheckedLayer:
-    """A layer of a report; its settings are attributes of this object too.
+    """A layer whose values can be asserted on; it has every attribute of a ``LayerReport``, too.
 
     Args:
         layer: the layer.
@@ -298,12 +298,12 @@ class CheckedLayer:
 
     @property
     def inputs(self) -> tuple[Checked, ...]:
-        """Everything that its first call reads."""
+        """All inputs of its first call."""
         return self.calls[0].inputs if self.layer.calls else ()
 
     @property
     def outputs(self) -> tuple[Checked, ...]:
-        """Everything that its first call gives."""
+        """All outputs of its first call."""
         return self.calls[0].outputs if self.layer.calls else ()
 
     def _uncalled(self, what: str) -> Checked:
@@ -316,10 +316,10 @@ class CheckedLayer:
         if name in self.__dataclass_fields__ or name.startswith("__"):
             raise AttributeError(name)
         try:
-            found = getattr(self.layer, name)
+            value = getattr(self.layer, name)
         except AttributeError as error:
             raise error.with_traceback(None) from None
-        return Lengths(found, name, repr(self)) if isinstance(found, tuple) else found
+        return Lengths(value, name, repr(self)) if isinstance(value, tuple) else value
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *dir(self.layer)})
@@ -330,7 +330,7 @@ class CheckedLayer:
 
 @dataclass(frozen=True)
 class CheckedReport:
-    """A report whose layers and ends can be asserted on; totals such as ``params`` are attributes too.
+    """A report whose layers, inputs and outputs can be asserted on; its totals (``params`` …) are attributes.
 
     Args:
         report: the report.
@@ -370,14 +370,14 @@ class CheckedReport:
         return Checked(value, f"{what} of {self.report.model.source}", self.report.model, self.scope)
 
     def expect(self, *lines: str) -> None:
-        """Hold the model against expectations; all that fail are told in one message.
+        """Check expectations of the model; one message reports all that fail.
 
         Args:
             *lines: see :func:`shapeinspect.check.expect`.
 
         Raises:
-            AssertionError: if one does not hold.
-            UsageError: if a line is no expectation.
+            AssertionError: if any expectation fails.
+            UsageError: if a line is not an expectation.
         """
         __tracebackhide__ = True
         scope, model = self.scope, self.report.model
@@ -404,8 +404,8 @@ class CheckedReport:
         Args:
             layer: the path or index.
         """
-        found = self.report.get(layer)
-        return None if found is None else CheckedLayer(found, self.scope)
+        report = self.report.get(layer)
+        return None if report is None else CheckedLayer(report, self.scope)
 
     def keys(self) -> KeysView[str]:
         """Return the paths of the layers, in the model's order."""

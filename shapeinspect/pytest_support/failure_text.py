@@ -1,4 +1,4 @@
-"""What a failing assertion says: the shape, the names, and the call where it parts from the pattern."""
+"""The messages of failed assertions: the shape, the names, and the call where shape and pattern diverge."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from shapeinspect.pytest_support.checked import Checked, Length, Lengths
 from shapeinspect.pytest_support.scope import Scope
 
 _SHOWN = "assert <no match: "
-#: pytest cuts long texts in their middle: so much of the beginning is always there.
+#: pytest cuts long texts in the middle; this many characters of the beginning are always kept.
 _BEGINNING = 60
 
 
-def retold(error: AssertionError, statement: str, scope: Scope) -> str | None:
-    """Return the message of a failed ``assert x.matches(...)`` in plain words.
+def assertion_text(error: AssertionError, statement: str, scope: Scope) -> str | None:
+    """Return the message of a failed ``assert x.matches(...)``.
 
     Args:
-        error: what the test raised; pytest has written the values of the expression into it.
+        error: the error that the test raised; pytest has written the values of the expression into it.
         statement: the line of the test that raised it.
         scope: the test's scope.
 
     Returns:
-        None where the assertion was about something else.
+        None if the assertion is about something else.
     """
-    if scope.lost is None:
+    if scope.failed is None:
         return None
-    found, message = scope.lost
+    match, message = scope.failed
     text = error.args[0] if error.args and isinstance(error.args[0], str) else ""
     at = text.find(_SHOWN)
-    if at >= 0 and text[at:].startswith(f"assert {found!r}"[:_BEGINNING]):
+    if at >= 0 and text[at:].startswith(f"assert {match!r}"[:_BEGINNING]):
         return text[:at] + message
-    # Where pytest rewrites no assertions, the error says nothing at all.
+    # Unless pytest rewrites assertions, the error has no message.
     return message if not error.args and ".matches(" in statement else None
 
 
-def compared(op: str, left: Any, right: Any) -> list[str] | None:
-    """Return what a failed comparison of lengths says: a line for each axis that differs.
+def comparison_lines(op: str, left: Any, right: Any) -> list[str] | None:
+    """Return the message of a failed comparison of lengths: a line for each axis that differs.
 
     Args:
         op: the operator.
@@ -45,10 +45,10 @@ def compared(op: str, left: Any, right: Any) -> list[str] | None:
         right: its right side.
 
     Returns:
-        None where neither side comes from a report.
+        None if neither side comes from a report.
     """
     if isinstance(left, Length) or isinstance(right, Length):
-        named = [one.what for one in (left, right) if isinstance(one, Length)]
+        named = [side.what for side in (left, right) if isinstance(side, Length)]
         return [f"{left} {op} {right}", *(line for what in named for line in _wrapped(what))]
     if op != "==":
         return None
@@ -69,7 +69,9 @@ def _value(left: Checked, right: Any) -> list[str] | None:
         return None
     lines = _axes(left.shape, right, left.value.axes or ())
     lines += [
-        line for at in _different(left.shape, right)[:1] for line in map(_dedent, left.trace(at, right[at]))
+        line
+        for at in _different(left.shape, right)[:1]
+        for line in map(_dedent, left.axis_lines(at, right[at]))
     ]
     names = [line for what in whose for line in _wrapped(what)]
     return [f"{written(left.shape)} == {_shown(right)}", *names, *lines]
@@ -80,13 +82,13 @@ def _dedent(line: str) -> str:
 
 
 def _shown(right: Any) -> str:
-    return written(tuple(right)) if all(isinstance(one, int) for one in right) else repr(right)
+    return written(tuple(right)) if all(isinstance(length, int) for length in right) else repr(right)
 
 
 def _different(left: Any, right: Any) -> list[int]:
     if len(left) != len(right):
         return []
-    return [at for at, (one, other) in enumerate(zip(left, right, strict=True)) if one != other]
+    return [at for at, (a, b) in enumerate(zip(left, right, strict=True)) if a != b]
 
 
 def _axes(left: Any, right: Any, names: Any) -> list[str]:

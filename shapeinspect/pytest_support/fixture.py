@@ -14,21 +14,21 @@ from shapeinspect.api.report import Report, inspect
 from shapeinspect.check.snapshot import difference, text
 from shapeinspect.errors import ShapeInspectError, UsageError
 from shapeinspect.pytest_support.checked import CheckedReport
-from shapeinspect.pytest_support.scope import Scope, collected
+from shapeinspect.pytest_support.scope import Scope, block_message
 
-_AFTER = "the block ended here; what stands below was not looked at"
+_AFTER = "the block ended here; later assertions were not evaluated"
 
 
 @dataclass(repr=False)
 class Block:
-    """A block of assertions: what fails in it is told together, at its end.
+    """A block of assertions, whose failures are reported together at its end.
 
     Args:
         scope: the test's scope.
-        bindings: names that are bound from the start.
+        bindings: the names that are bound from the start.
 
     Raises:
-        AssertionError: at the end of the block, if something in it failed.
+        AssertionError: at the end of the block, if any of its assertions failed.
     """
 
     scope: Scope
@@ -50,24 +50,30 @@ class Block:
         scope = self.scope
         scope.bindings, scope.origins, scope.failures, scope.collecting = self._outer
         if error is None and failures:
-            scope.fail(collected(failures))
+            scope.fail(block_message(failures))
         elif isinstance(error, AssertionError) and failures:
             line = f"line {_at.tb_lineno}: " if _at is not None else ""
-            error.args = (collected([*failures, f"{line}{error}\n({_AFTER})"]),)
+            error.args = (block_message([*failures, f"{line}{error}\n({_AFTER})"]),)
         elif failures:
-            scope.left = failures
+            scope.unreported = failures
 
 
 @dataclass(repr=False)
 class Shapes:
-    """The ``shapes`` fixture: call it with a model, then assert on what it returns.
+    """The ``shapes`` fixture: call it with a model, and assert on the report that it returns.
+
+    pytest creates one for each test that has an argument ``shapes``; annotate that argument as
+    ``shapes: Shapes`` (``from shapeinspect.testing import Shapes``). ``shapes(model, input)`` inspects a
+    model, ``with shapes.block():`` collects failures, ``shapes.snapshot(model)`` compares a model with the
+    text that is kept beside the test.
 
     Args:
-        folder: where this test's snapshots are kept.
+        folder: the directory of this test's snapshots.
         name: the test's name, which names its snapshots.
-        update: whether snapshots are rewritten.
-        frozen: whether snapshots may not be written at all, as in CI.
-        used: the snapshot files that were looked at, for the report of unused ones.
+        update: whether differing snapshots are rewritten.
+        frozen: whether snapshots must not be written at all, as in CI.
+        used: the snapshot files that were compared, for the report of unused ones.
+        scope: the names that are bound and the assertions that failed so far.
 
     Example:
         >>> shapes = Shapes(Path("snapshots"), "test_lenet")
@@ -93,41 +99,41 @@ class Shapes:
         __tracebackhide__ = True
         if isinstance(model, CheckedReport | Report):
             if input is not None:
-                raise UsageError("a report has its input already", hint="shapes(report), without an input")
+                raise UsageError("the report already has its input", hint="shapes(report), without an input")
             report = model.report if isinstance(model, CheckedReport) else model
             return CheckedReport(report, self.scope)
         try:
             return CheckedReport(inspect(model, input), self.scope)
         except ShapeInspectError as error:
-            self.scope.refused = (model, input)
+            self.scope.uninspected = (model, input)
             cause = error.__cause__
             raise error.with_traceback(None) from (
                 cause and cause.with_traceback(_users(cause.__traceback__))
             )
 
     def block(self, bindings: Mapping[str, int] | None = None) -> Block:
-        """Collect every failure of a block into one message; names bind afresh inside it.
+        """Collect the failures of a block into one message; names bind afresh inside it.
 
         Args:
-            bindings: names that are bound from the start.
+            bindings: the names that are bound from the start.
         """
         return Block(self.scope, dict(bindings or {}))
 
     def snapshot(self, model: Any, input: Any = None, name: str | None = None) -> None:  # noqa: A002  # as above
-        """Hold a model against the text kept beside the test, and write that text the first time.
+        """Compare a model with the text kept beside the test, which the first run writes.
 
         Args:
             model: whatever :func:`shapeinspect.inspect` takes, or a report.
             input: the shapes of its inputs.
-            name: the snapshot's name; the test's by default. Two tests that name the same one
-                compare a port with its original: ``--shapes-update`` takes what the first one gives.
+            name: the snapshot's name; the test's by default. Two tests that share a snapshot compare a
+                port with its original: ``--shapes-update`` writes that of the first test.
 
         Raises:
-            AssertionError: if they differ, or if there is none and none may be written.
+            AssertionError: if they differ, or if the snapshot is missing and must not be written.
         """
         __tracebackhide__ = True
         path = self._path(name)
-        # A snapshot that two tests share is rewritten by the first one, and holds for the other.
+        # A snapshot that two tests share is rewritten by the first; the second is compared with it.
         update = self.update and str(path) not in self.used
         self.used.add(str(path))
         now = text(self(model, input).report.model)
@@ -138,18 +144,16 @@ class Shapes:
         if before is not None and not update:
             self.scope.fail(f"{path.name} differs from the model; --shapes-update rewrites it\n{changed}")
         elif self.frozen:
-            what = "there is no" if before is None else "it would rewrite the"
-            self.scope.fail(
-                f"{what} snapshot {path.name}, and none is written in CI: run the test elsewhere first"
-            )
+            problem = "is missing" if before is None else "differs from the model"
+            self.scope.fail(f"{path.name} {problem}, and CI does not write snapshots: run the test locally")
         else:
             _write(path, now)
 
     def _path(self, name: str | None) -> Path:
-        """Return where a snapshot is kept; the second one without a name gets a number."""
+        """Return the path of a snapshot; the second unnamed one gets a number."""
         if name is not None:
             if not name or Path(name).name != name or name.startswith("."):
-                raise UsageError(f"a snapshot cannot be called {name!r}", expected="the name of a file")
+                raise UsageError(f"invalid snapshot name {name!r}", expected="the name of a file")
             return self.folder / f"{name}.txt"
         self._unnamed += 1
         return self.folder / (f"{self.name}-{self._unnamed}.txt" if self._unnamed > 1 else f"{self.name}.txt")
@@ -171,7 +175,7 @@ def _users(traceback: TracebackType | None) -> TracebackType | None:
 
 
 def _write(path: Path, content: str) -> None:
-    """Write a file at once, so that tests running side by side never see half of it."""
+    """Write a file atomically, so that tests that run in parallel never see half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
     with os.fdopen(handle, "w", encoding="utf-8") as file:

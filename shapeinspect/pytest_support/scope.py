@@ -1,4 +1,4 @@
-"""What one test has bound and what has failed in it so far."""
+"""The state of one test: the names that its patterns have bound, and the assertions that failed."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from shapeinspect.check import Bindings, Match
 
 @dataclass
 class Scope:
-    """What one test has bound and what has failed in it so far.
+    """The state of one test: the names that its patterns have bound, and the assertions that failed.
 
     Args:
-        bindings: what the names in patterns stand for.
-        origins: what bound each name.
-        failures: what failed in the open block.
-        collecting: whether failures wait for the end of a block.
-        left: what had failed in a block that another error ended.
-        lost: the last match that failed outside a block, and what is to be told about it.
-        refused: the model and the input that could not be inspected.
+        bindings: the length of each name in patterns.
+        origins: the value that bound each name, as text.
+        failures: the messages of the open block.
+        collecting: whether failures are collected until the end of a block.
+        unreported: the failures of a block that another error ended.
+        failed: the last match that failed outside a block, and its message.
+        uninspected: the model and the input that could not be inspected.
 
     Example:
         >>> Scope().bindings
@@ -33,15 +33,15 @@ class Scope:
     origins: dict[str, str] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     collecting: bool = False
-    left: list[str] = field(default_factory=list)
-    lost: tuple[Match, str] | None = None
-    refused: tuple[Any, Any] | None = None
+    unreported: list[str] = field(default_factory=list)
+    failed: tuple[Match, str] | None = None
+    uninspected: tuple[Any, Any] | None = None
 
     def fail(self, message: str) -> None:
-        """Raise, or keep the message for the end of the block.
+        """Raise, or collect the message for the end of the block.
 
         Args:
-            message: what does not hold.
+            message: the failed assertion.
 
         Raises:
             AssertionError: outside a block.
@@ -51,19 +51,19 @@ class Scope:
             raise AssertionError(message)
         self.failures.append(f"{_line()}{message}")
 
-    def bind(self, found: Match, what: str) -> None:
-        """Remember what bound the names that a match has added.
+    def bind(self, match: Match, what: str) -> None:
+        """Record which value bound the names that a match has added.
 
         Args:
-            found: a match that fits.
-            what: what it is of.
+            match: a match that holds.
+            what: the value that it is of, as text.
         """
-        for name in found.bindings:
+        for name in match.bindings:
             self.origins.setdefault(name, what)
 
 
-def _test() -> FrameType:
-    """Return the frame of the test that is running, the first one outside of shapeinspect."""
+def _test_frame() -> FrameType:
+    """Return the frame of the running test, the first one outside shapeinspect."""
     frame = sys._getframe(1)
     while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith("shapeinspect."):
         frame = frame.f_back
@@ -71,32 +71,28 @@ def _test() -> FrameType:
 
 
 def _line() -> str:
-    """Return the line of the test that is running, in its own file."""
-    return f"line {_test().f_lineno}: "
+    """Return the current line of the running test, as text."""
+    return f"line {_test_frame().f_lineno}: "
 
 
-def unused() -> bool:
-    """Tell whether the test throws away what the running call returns: a statement of its own."""
-    frame = _test()
-    after = (one.opname for one in dis.get_instructions(frame.f_code) if one.offset > frame.f_lasti)
+def is_result_discarded() -> bool:
+    """Return whether the test discards the result of the running call: a statement of its own."""
+    frame = _test_frame()
+    after = (step.opname for step in dis.get_instructions(frame.f_code) if step.offset > frame.f_lasti)
     return next(after, "") == "POP_TOP"
 
 
-def collected(failures: list[str]) -> str:
-    """Write everything that failed in one block.
+def block_message(failures: list[str]) -> str:
+    """Write the failures of a block.
 
     Args:
-        failures: a text each.
+        failures: the message of each.
 
     Example:
-        >>> print(collected(["a is 2, not 3"]))
-        1 assertion of this block does not hold
+        >>> print(block_message(["a is 2, not 3"]))
+        1 assertion failed in this block
         a is 2, not 3
     """
     count = len(failures)
-    head = (
-        "1 assertion of this block does not hold"
-        if count == 1
-        else f"{count} assertions of this block do not hold"
-    )
+    head = "1 assertion failed in this block" if count == 1 else f"{count} assertions failed in this block"
     return "\n".join([head, *failures])

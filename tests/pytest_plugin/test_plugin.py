@@ -261,7 +261,7 @@ def test_a_test_case_of_unittest_is_told_in_the_same_words(pytester: pytest.Pyte
     result.assert_outcomes(failed=1, deselected=1)
     assert failures(result) == RESULT_OF_SHAPE.splitlines()
     result = pytester.runpytest_inprocess("-q", "-k", "block")
-    assert failures(result)[0] == "AssertionError: 1 assertion of this block does not hold"
+    assert failures(result)[0] == "AssertionError: 1 assertion failed in this block"
 
 
 def test_a_match_whose_answer_is_thrown_away_fails(pytester: pytest.Pytester) -> None:
@@ -310,7 +310,7 @@ def test_a_block_tells_all_that_fails_at_once(pytester: pytest.Pytester) -> None
     result = pytester.runpytest_inprocess("-q")
     result.assert_outcomes(failed=1)
     assert failures(result) == [
-        "AssertionError: 3 assertions of this block do not hold",
+        "AssertionError: 3 assertions failed in this block",
         "line 4: output of conv1 is (N, 6, 28, 28), not 'n 7 h w'",
         "  axis 1 is 6, not 7",
         "  shape     N C6 H28 W28",
@@ -354,13 +354,13 @@ def test_what_ends_a_block_does_not_hide_what_failed_before(pytester: pytest.Pyt
     result.assert_outcomes(failed=2)
     expectation = f"the expectation of {LENET} does not hold"
     assert [line.strip() for line in failures(result)] == [
-        "AssertionError: 2 assertions of this block do not hold",
+        "AssertionError: 2 assertions failed in this block",
         f"line 4: {expectation}",
         "fc1: o=121",
         "fc1: o is 120, not 121",
         "line 5: assert 84 == 85",
         "+  where 84 = <fc2: linear 120→84, N C120 → N C84>.out_channels",
-        "(the block ended here; what stands below was not looked at)",
+        "(the block ended here; later assertions were not evaluated)",
         "ValueError: something else",
     ]
     result.stdout.fnmatch_lines(["*- earlier failed assertions -*", f"line 11: {expectation}"])

@@ -94,13 +94,13 @@ def test_in_ci_nothing_is_written(pytester: pytest.Pytester, monkeypatch: pytest
     )
     result = pytester.runpytest_inprocess("-q")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*there is no snapshot net.txt, and none is written in CI*"])
+    result.stdout.fnmatch_lines(["*net.txt is missing, and CI does not write snapshots*"])
     assert not (pytester.path / "__shapes__").exists()
     kept = pytester.path / "__shapes__" / "test_net" / "net.txt"
     kept.parent.mkdir(parents=True)
     kept.write_text(SNAPSHOT.replace("k5", "k3"))
     result = pytester.runpytest_inprocess("-q", "--shapes-update")
-    result.stdout.fnmatch_lines(["*it would rewrite the snapshot net.txt, and none is written in CI*"])
+    result.stdout.fnmatch_lines(["*net.txt differs from the model, and CI does not write snapshots*"])
     assert "k3" in kept.read_text()
 
 
@@ -117,7 +117,7 @@ def test_unused_snapshots_are_listed(pytester: pytest.Pytester) -> None:
     orphan = pytester.path / "__shapes__" / "test_none" / "net.txt"
     orphan.parent.mkdir()
     orphan.write_text(SNAPSHOT)
-    head = "*shape snapshots that no test uses*"
+    head = "*unused shape snapshots*"
     result = pytester.runpytest_inprocess("-q")
     result.stdout.fnmatch_lines([head, "__shapes__/test_net/gone.txt", "__shapes__/test_none/net.txt"])
     assert "test_net/net.txt" not in result.stdout.str()
@@ -137,7 +137,7 @@ def test_a_test_that_fails_early_leaves_its_snapshots_in_use(pytester: pytest.Py
     kept.write_text(SNAPSHOT)
     result = pytester.runpytest_inprocess("-q")
     result.assert_outcomes(failed=1)
-    assert "no test looks at" not in result.stdout.str()
+    assert "unused shape snapshots" not in result.stdout.str()
 
 
 def test_every_snapshot_has_a_name_of_its_own(pytester: pytest.Pytester) -> None:
@@ -157,7 +157,7 @@ def test_every_snapshot_has_a_name_of_its_own(pytester: pytest.Pytester) -> None
     result.assert_outcomes(passed=1, failed=1)
     names = sorted(path.name for path in pytester.path.rglob("*.txt"))
     assert names == ["TestA.test_net-2.txt", "TestA.test_net.txt"]
-    result.stdout.fnmatch_lines(["E*a snapshot cannot be called '../outside'"])
+    result.stdout.fnmatch_lines(["E*invalid snapshot name '../outside'"])
 
 
 def test_names_that_look_alike_in_a_file_system_are_kept_apart(pytester: pytest.Pytester) -> None:
@@ -181,7 +181,7 @@ def test_names_that_look_alike_in_a_file_system_are_kept_apart(pytester: pytest.
     assert len(names) == 2 * len(ids) + 1
     assert {"test_it[a_b].txt", "test_it[a b].txt", "test_it[1-2].txt", "test_it[1]-2.txt"} <= set(names)
     assert max(map(len, names)) < 140
-    assert "no test looks at" not in result.stdout.str()
+    assert "unused shape snapshots" not in result.stdout.str()
 
 
 def test_workers_of_xdist_share_their_snapshots(pytester: pytest.Pytester) -> None:
