@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 import shapeinspect
 from shapeinspect import Report, UsageError
@@ -138,6 +139,23 @@ def test_lazy_nested_and_quantized_tensors() -> None:
     assert weights.keys() == {"jagged", "fc.weight", "fc.bias"}
     assert (weights["jagged"].size, len(weights["jagged"].shape)) == (18, 3)
     assert (weights["fc.weight"].dtype, weights["fc.weight"].nbytes) == ("qint8", 15)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float8_e4m3fn", "float8_e5m2", "float16", "complex64"])
+def test_numbers_of_every_width(dtype: str) -> None:
+    tensor = torch.tensor([[1.0, -2.0, 0.5]]).to(getattr(torch, dtype))
+    [weight] = shapeinspect.inspect({"fc.weight": tensor.T})[0].weights
+    assert weight.values is not None
+    values = weight.values()
+    assert (weight.dtype, values.dtype.name, values.shape) == (dtype, dtype, (3, 1))
+    assert values.astype("complex64").ravel().tolist() == [1.0, -2.0, 0.5]
+
+
+def test_a_tensor_without_numbers() -> None:
+    with FakeTensorMode():
+        held = {"fc.weight": torch.zeros(3, 5)}
+    [weight] = shapeinspect.inspect(held)[0].weights
+    assert (weight.shape, weight.dtype, weight.nbytes, weight.values) == ((3, 5), "float32", 60, None)
 
 
 def snapshot(held: Any) -> Any:

@@ -91,7 +91,8 @@ class _Tree:
             return None
         if is_array(live):
             return lambda: live
-        return None if live.is_meta else reader(live)
+        # A subclass computes what it holds, and may hold no numbers at all.
+        return None if live.is_meta or tensor.form == type(live).__name__ else reader(live)
 
     def node(self, value: Any, depth: int = 0) -> Node:
         """Return what the readers of checkpoints know in the place of a value.

@@ -159,24 +159,27 @@ def reader(tensor: Any) -> Callable[[], np.ndarray[Any, Any]]:
     """
 
     def read() -> np.ndarray[Any, Any]:
-        import torch
-
         plain = tensor.detach().cpu()
         if plain.is_quantized:
             plain = plain.int_repr()
-        if plain.dtype == torch.bfloat16:
-            return _bfloat16(plain)
-        return plain.resolve_conj().numpy()  # type: ignore[no-any-return]  # torch is read as Any
+        try:
+            return plain.resolve_conj().numpy()  # type: ignore[no-any-return]  # torch is read as Any
+        except TypeError:  # an element type that numpy does not have
+            return _extended(plain)
 
     return read
 
 
-def _bfloat16(plain: Any) -> np.ndarray[Any, Any]:
+def _extended(plain: Any) -> np.ndarray[Any, Any]:
+    """Return a tensor of bfloat16 or an 8-bit float: in ml_dtypes's type, or else as float32."""
     import torch
 
     try:
         import ml_dtypes
-    except ImportError:
+
+        dtype = getattr(ml_dtypes, str(plain.dtype).removeprefix("torch."))
+    except (ImportError, AttributeError):
         return plain.float().numpy()  # type: ignore[no-any-return]  # torch is read as Any
-    bits: np.ndarray[Any, Any] = plain.contiguous().view(torch.int16).numpy()
-    return bits.view(ml_dtypes.bfloat16)
+    integers = torch.int16 if plain.dtype.itemsize == 2 else torch.uint8
+    bits: np.ndarray[Any, Any] = plain.contiguous().view(integers).numpy()
+    return bits.view(dtype)
