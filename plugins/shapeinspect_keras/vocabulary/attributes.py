@@ -1,24 +1,30 @@
-"""What the settings of a Keras layer are called in the common vocabulary: one reader a family.
+"""What the settings of a Keras layer are called in the common vocabulary: a row a setting, a reader a family.
 
-Every reader takes:
-    config: the settings of one layer, in the spelling of Keras 3.
-    rank: the number of spatial axes of the layer.
+Every reader takes the settings of one layer, in the spelling of Keras 3, and the number of its spatial axes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 Attributes: TypeAlias = "dict[str, Any]"
-#: Reads settings, in the spelling of Keras 3, for a layer with so many spatial axes.
 Reader: TypeAlias = Callable[[Mapping[str, Any], int], "Attributes"]
+#: Brings a value into the form of the vocabulary, for a layer with so many spatial axes.
+Form: TypeAlias = "Callable[[Any, int], Any]"
 
 
-def _each(value: Any, rank: int, default: int = 1) -> tuple[Any, ...]:
+def _plain(value: Any, _rank: int) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _flag(value: Any, _rank: int) -> bool:
+    return bool(value)
+
+
+def _each(value: Any, rank: int) -> tuple[Any, ...]:
     """Give a setting one entry a spatial axis."""
-    if value is None:
-        value = default
     return tuple(value) if isinstance(value, list | tuple) else (value,) * rank
 
 
@@ -26,53 +32,156 @@ def _pairs(value: Any, rank: int) -> tuple[Any, ...]:
     """Give a padding or cropping its (before, after) pairs, as Keras's own layers read them."""
     if rank == 1 and isinstance(value, list | tuple) and len(value) == 2:
         return (tuple(value),)
-    return tuple(tuple(one) if isinstance(one, list | tuple) else (one, one) for one in _each(value, rank))
+    each = _each(value, rank)
+    return tuple(tuple(pair) if isinstance(pair, list | tuple) else (pair, pair) for pair in each)
 
 
-def _data_format(config: Mapping[str, Any]) -> str:
-    return "channels_first" if config.get("data_format") == "channels_first" else "channels_last"
+def _layout(value: Any, _rank: int) -> str:
+    return "channels_first" if value == "channels_first" else "channels_last"
 
 
-def _one_axis(config: Mapping[str, Any], default: int = -1) -> int:
-    axis = config.get("axis", default)
-    return (
-        axis[0]
-        if isinstance(axis, list | tuple) and len(axis) == 1
-        else axis
-        if isinstance(axis, int)
-        else default
-    )
+def _one_axis(value: Any, _rank: int) -> int:
+    if isinstance(value, list | tuple) and len(value) == 1:
+        value = value[0]
+    return value if isinstance(value, int) else -1
 
 
-def nothing(_config: Mapping[str, Any], _rank: int) -> Attributes:
-    """Read the settings of no setting at all."""
-    return {}
+def _axes(value: Any, _rank: int) -> Any:
+    """Give one axis as a number, several as a tuple."""
+    several = tuple(value) if isinstance(value, list | tuple) else (value,)
+    return several[0] if len(several) == 1 else several
 
 
-def conv(config: Mapping[str, Any], rank: int) -> Attributes:
-    """Read the settings of a convolution."""
-    found: Attributes = {
-        "out_channels": config.get("filters"),
-        "kernel_size": _each(config.get("kernel_size"), rank),
-        "stride": _each(config.get("strides"), rank),
-        "padding": config.get("padding") or "valid",
-        "dilation": _each(config.get("dilation_rate"), rank),
-        "groups": config.get("groups", 1),
-        "data_format": _data_format(config),
+def _both(value: Any, _rank: int) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, list | tuple) else (value, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting.
+
+    Args:
+        name: what the vocabulary calls it.
+        keras: what Keras calls it; the same if empty.
+        form: brings its value into the form of the vocabulary.
+        default: Keras's default; a setting without one is left out where the layer does not name it.
+    """
+
+    name: str
+    keras: str = ""
+    form: Form = _plain
+    default: Any = None
+
+
+def reader(*settings: Setting, **fixed: Any) -> Reader:
+    """Return a reader of some settings.
+
+    Args:
+        settings: the settings.
+        fixed: attributes that every layer of the family has.
+
+    Example:
+        >>> reader(Setting("out_features", "units"))({"units": 5}, 0)
+        {'out_features': 5}
+    """
+
+    def read(config: Mapping[str, Any], rank: int) -> Attributes:
+        found = dict(fixed)
+        for setting in settings:
+            value = config.get(setting.keras or setting.name)
+            value = setting.default if value is None else value
+            if value is not None:
+                found[setting.name] = setting.form(value, rank)
+        return found
+
+    return read
+
+
+def _together(*readers: Reader) -> Reader:
+    return lambda config, rank: {
+        name: value for read in readers for name, value in read(config, rank).items()
     }
-    return {key: value for key, value in found.items() if value is not None}
 
 
-def depthwise(config: Mapping[str, Any], rank: int) -> Attributes:
-    """Read the settings of a depthwise convolution."""
-    found = conv(config, rank) | {"depth_multiplier": config.get("depth_multiplier", 1)}
-    del found["groups"]  # one group a channel: the weights or the input tell how many
-    return found
+_DATA_FORMAT = Setting("data_format", form=_layout, default="channels_last")
+_EPS = Setting("eps", "epsilon", default=1e-3)
+_CONV = (
+    Setting("out_channels", "filters"),
+    Setting("kernel_size", form=_each, default=1),
+    Setting("stride", "strides", _each, 1),
+    Setting("padding", default="valid"),
+    Setting("dilation", "dilation_rate", _each, 1),
+    _DATA_FORMAT,
+)
+_GROUPS = Setting("groups", default=1)
+_DEPTH = Setting("depth_multiplier", default=1)
+_UNITS = Setting("hidden_size", "units")
+_SIZE = Setting("output_size", form=_each, default=1)
 
 
-def separable(config: Mapping[str, Any], rank: int) -> Attributes:
-    """Read the settings of a separable convolution."""
-    return conv(config, rank) | {"depth_multiplier": config.get("depth_multiplier", 1)}
+def _returns(config: Mapping[str, Any], _rank: int) -> Attributes:
+    return {
+        "return_sequences": bool(config.get("return_sequences")),
+        "return_state": bool(config.get("return_state")),
+        **({"direction": "reverse"} if config.get("go_backwards") else {}),
+    }
+
+
+_RECURRENT = _together(reader(_UNITS, num_layers=1, bidirectional=False, batch_first=True), _returns)
+
+nothing = reader()
+conv = reader(*_CONV, _GROUPS)
+# A depthwise convolution has a group for each channel: the weights or the input tell how many.
+depthwise = reader(*_CONV, _DEPTH)
+separable = reader(*_CONV, _GROUPS, _DEPTH)
+conv_lstm = _together(conv, reader(Setting("hidden_size", "filters")), _returns)
+linear = reader(Setting("out_features", "units"))
+einsum_dense = reader(Setting("equation"))
+embedding = reader(Setting("num_embeddings", "input_dim"), Setting("embedding_dim", "output_dim"))
+batch_norm = reader(_EPS, Setting("momentum", default=0.99), Setting("axis", form=_one_axis, default=-1))
+axes_norm = reader(_EPS, Setting("axis", form=_axes, default=-1))
+recurrent = _RECURRENT
+gru = _together(_RECURRENT, reader(Setting("reset_after", form=_flag, default=False)))
+cudnn_gru = _together(_RECURRENT, reader(reset_after=True))
+cell = reader(_UNITS)
+grouped_query = reader(
+    Setting("num_heads", "num_query_heads"),
+    Setting("num_kv_heads", "num_key_value_heads"),
+    Setting("head_dim"),
+    batch_first=True,
+)
+plain_attention = reader(num_heads=1, projected=False, batch_first=True)
+adaptive_pool = reader(_SIZE, _DATA_FORMAT)
+global_pool = reader(Setting("keepdims", form=_flag, default=False), _DATA_FORMAT)
+softmax = reader(Setting("axis", default=-1))
+concat = reader(Setting("axis", default=-1))
+dot = reader(Setting("axes", form=_both, default=-1))
+repeat_vector = reader(Setting("count", "n"), axis=1, new_axis=True)
+padding = reader(Setting("padding", form=_pairs, default=1), _DATA_FORMAT)
+cropping = reader(Setting("padding", "cropping", _pairs, 1), _DATA_FORMAT)
+upsampling = reader(
+    Setting("scale_factor", "size", _each, 2),
+    Setting("mode", "interpolation", default="nearest"),
+    _DATA_FORMAT,
+)
+
+
+def named(function: str) -> Reader:
+    """Return a reader that names the function of an activation.
+
+    Args:
+        function: its name.
+    """
+    return reader(function=function)
+
+
+def elementwise(op: str) -> Reader:
+    """Return a reader that names the operation of a merge layer.
+
+    Args:
+        op: its name.
+    """
+    return reader(op=op)
 
 
 def conv_transpose(config: Mapping[str, Any], rank: int) -> Attributes:
@@ -87,90 +196,25 @@ def conv_transpose(config: Mapping[str, Any], rank: int) -> Attributes:
         found["padding"] = tuple((pad, pad) if found["padding"] == "same" else (0, 0) for pad in half)
     fixed = config.get("output_shape")
     if isinstance(fixed, list | tuple) and len(fixed) == rank + 2:  # Keras 1 fixes it, batch included
-        at = 2 if found["data_format"] == "channels_first" else 1
-        found["output_shape"] = tuple(fixed[at : at + rank])
+        begin = 2 if found["data_format"] == "channels_first" else 1
+        found["output_shape"] = tuple(fixed[begin : begin + rank])
     return found
 
 
-def conv_lstm(config: Mapping[str, Any], rank: int) -> Attributes:
-    """Read the settings of a convolutional LSTM."""
-    return conv(config, rank) | {"hidden_size": config.get("filters")} | _returns(config)
-
-
-def _returns(config: Mapping[str, Any]) -> Attributes:
-    return {
-        "return_sequences": bool(config.get("return_sequences", False)),
-        "return_state": bool(config.get("return_state", False)),
-        **({"direction": "reverse"} if config.get("go_backwards") else {}),
-    }
-
-
-def linear(config: Mapping[str, Any], _rank: int) -> Attributes:
-    """Read the settings of a Dense layer."""
-    return {"out_features": config.get("units")}
-
-
-def einsum_dense(config: Mapping[str, Any], _rank: int) -> Attributes:
-    """Read the settings of an EinsumDense layer."""
-    return {"equation": config.get("equation")}
-
-
-def embedding(config: Mapping[str, Any], _rank: int) -> Attributes:
-    """Read the settings of an Embedding."""
-    return {"num_embeddings": config.get("input_dim"), "embedding_dim": config.get("output_dim")}
-
-
-def batch_norm(config: Mapping[str, Any], _rank: int) -> Attributes:
-    """Read the settings of a BatchNormalization."""
-    return {
-        "eps": config.get("epsilon", 1e-3),
-        "momentum": config.get("momentum", 0.99),
-        "axis": _one_axis(config),
-    }
-
-
-def axes_norm(config: Mapping[str, Any], _rank: int) -> Attributes:
-    """Read the settings of a normalization over given axes."""
-    axis = config.get("axis", -1)
-    several = tuple(axis) if isinstance(axis, list | tuple) else (axis,)
-    return {"eps": config.get("epsilon", 1e-3), "axis": several[0] if len(several) == 1 else several}
-
-
-def group_norm(config: Mapping[str, Any], _rank: int) -> Attributes:
+def group_norm(config: Mapping[str, Any], rank: int) -> Attributes:
     """Read the settings of a GroupNormalization."""
-    axis = _one_axis(config)
-    layout = {"data_format": "channels_first"} if axis == 1 else {"data_format": "channels_last"}
-    return {"num_groups": config.get("groups", 32), "eps": config.get("epsilon", 1e-3), "axis": axis} | layout
+    settings = (
+        Setting("num_groups", "groups", default=32),
+        Setting("axis", form=_one_axis, default=-1),
+        _EPS,
+    )
+    found = reader(*settings)(config, rank)
+    return {**found, "data_format": "channels_first" if found["axis"] == 1 else "channels_last"}
 
 
-def recurrent(config: Mapping[str, Any], _rank: int) -> Attributes:
-    """Read the settings of a recurrent layer."""
-    found = {"hidden_size": config.get("units"), "num_layers": 1, "bidirectional": False, "batch_first": True}
-    return found | _returns(config)
-
-
-def gru(config: Mapping[str, Any], rank: int) -> Attributes:
-    """Read the settings of a GRU."""
-    return recurrent(config, rank) | {"reset_after": bool(config.get("reset_after", False))}
-
-
-def cudnn_gru(config: Mapping[str, Any], rank: int) -> Attributes:
-    """Read the settings of a CuDNNGRU."""
-    return recurrent(config, rank) | {"reset_after": True}
-
-
-def cell(config: Mapping[str, Any], _rank: int) -> Attributes:
-    """Read the settings of a recurrent cell."""
-    return {"hidden_size": config.get("units")}
-
-
-def multi_head(config: Mapping[str, Any], _rank: int) -> Attributes:
+def multi_head(config: Mapping[str, Any], rank: int) -> Attributes:
     """Read the settings of a MultiHeadAttention."""
-    found: Attributes = {
-        "num_heads": config.get("num_heads"),
-        "head_dim": config.get("key_dim"),
-        "batch_first": True,
-    }
+    found = reader(Setting("num_heads"), Setting("head_dim", "key_dim"), batch_first=True)(config, rank)
     if config.get("value_dim") not in (None, config.get("key_dim")):
         found["value_head_dim"] = config["value_dim"]
     shape = config.get("output_shape")
@@ -179,82 +223,28 @@ def multi_head(config: Mapping[str, Any], _rank: int) -> Attributes:
     return found
 
 
-def grouped_query(config: Mapping[str, Any], _rank: int) -> Attributes:
-    """Read the settings of a GroupedQueryAttention."""
-    return {
-        "num_heads": config.get("num_query_heads"),
-        "num_kv_heads": config.get("num_key_value_heads"),
-        "head_dim": config.get("head_dim"),
-        "batch_first": True,
-    }
-
-
-def plain_attention(_config: Mapping[str, Any], _rank: int) -> Attributes:
-    """Read the settings of an attention without projections."""
-    return {"num_heads": 1, "projected": False, "batch_first": True}
-
-
 def pool(config: Mapping[str, Any], rank: int) -> Attributes:
-    """Read the settings of a pooling layer."""
-    size = _each(config.get("pool_size"), rank, 2)
-    return {
-        "kernel_size": size,
-        "stride": size if config.get("strides") is None else _each(config["strides"], rank),
-        "padding": config.get("padding") or "valid",
-        "count_include_pad": False,
-        "data_format": _data_format(config),
-    }
+    """Read the settings of a pooling layer; without strides it moves by its size."""
+    size = config.get("pool_size", 2)
+    settings = (
+        Setting("kernel_size", "pool_size", _each, 2),
+        Setting("stride", "strides", _each, size),
+        Setting("padding", default="valid"),
+        _DATA_FORMAT,
+    )
+    return reader(*settings, count_include_pad=False)(config, rank)
 
 
-def adaptive_pool(config: Mapping[str, Any], rank: int) -> Attributes:
-    """Read the settings of an adaptive pooling layer."""
-    return {"output_size": _each(config.get("output_size"), rank), "data_format": _data_format(config)}
-
-
-def global_pool(config: Mapping[str, Any], _rank: int) -> Attributes:
-    """Read the settings of a global pooling layer."""
-    return {"keepdims": bool(config.get("keepdims", False)), "data_format": _data_format(config)}
-
-
-def named(function: str) -> Reader:
-    """Return a reader that names the function of an activation.
-
-    Args:
-        function: its name.
-    """
-    return lambda _config, _rank: {"function": function}
-
-
-def softmax(config: Mapping[str, Any], _rank: int) -> Attributes:
-    """Read the settings of a Softmax."""
+def feature_axes(config: Mapping[str, Any], rank: int) -> Attributes:
+    """Read the settings of a layer that works along axes of its own; without axes it works on all of them."""
     axis = config.get("axis", -1)
-    return {"axis": tuple(axis) if isinstance(axis, list) else axis}
-
-
-def elementwise(op: str) -> Reader:
-    """Return a reader that names the operation of a merge layer.
-
-    Args:
-        op: its name.
-    """
-    return lambda _config, _rank: {"op": op}
-
-
-def concat(config: Mapping[str, Any], _rank: int) -> Attributes:
-    """Read the settings of a Concatenate."""
-    return {"axis": config.get("axis", -1)}
-
-
-def dot(config: Mapping[str, Any], _rank: int) -> Attributes:
-    """Read the settings of a Dot."""
-    axes = config.get("axes", -1)
-    return {"axes": tuple(axes) if isinstance(axes, list | tuple) else (axes, axes)}
+    return {} if axis is None else {"axis": _plain(axis, rank)}
 
 
 def flatten(config: Mapping[str, Any], _rank: int) -> Attributes:
     """Read the settings of a Flatten."""
     # Source: ``call`` of keras/src/layers/reshaping/flatten.py: channels that stand first are moved last.
-    moved = {"data_format": "channels_first"} if _data_format(config) == "channels_first" else {}
+    moved = {"data_format": "channels_first"} if config.get("data_format") == "channels_first" else {}
     return {"start_axis": 1, "end_axis": -1, **moved}
 
 
@@ -268,48 +258,15 @@ def permute(config: Mapping[str, Any], _rank: int) -> Attributes:
     return {"axes": (0, *(config.get("dims") or ()))}
 
 
-def repeat_vector(config: Mapping[str, Any], _rank: int) -> Attributes:
-    """Read the settings of a RepeatVector."""
-    return {"axis": 1, "count": config.get("n"), "new_axis": True}
-
-
-def padding(config: Mapping[str, Any], rank: int) -> Attributes:
-    """Read the settings of a zero padding."""
-    return {"padding": _pairs(config.get("padding"), rank), "data_format": _data_format(config)}
-
-
-def cropping(config: Mapping[str, Any], rank: int) -> Attributes:
-    """Read the settings of a cropping."""
-    return {"padding": _pairs(config.get("cropping"), rank), "data_format": _data_format(config)}
-
-
-def upsampling(config: Mapping[str, Any], rank: int) -> Attributes:
-    """Read the settings of an upsampling."""
-    return {
-        "scale_factor": _each(config.get("size"), rank, 2),
-        "mode": config.get("interpolation") or "nearest",
-        "data_format": _data_format(config),
-    }
-
-
-def resizing(config: Mapping[str, Any], _rank: int) -> Attributes:
+def resizing(config: Mapping[str, Any], rank: int) -> Attributes:
     """Read the settings of a Resizing."""
-    return {
-        "size": (config.get("height"), config.get("width")),
-        "mode": config.get("interpolation") or "bilinear",
-        "data_format": _data_format(config),
-    }
+    found = reader(Setting("mode", "interpolation", default="bilinear"), _DATA_FORMAT)(config, rank)
+    return {"size": (config.get("height"), config.get("width")), **found}
 
 
 def cut(config: Mapping[str, Any], rank: int) -> Attributes:
     """Read the settings of a CenterCrop or RandomCrop."""
     return resizing(config, rank) | {"mode": "crop"}
-
-
-def feature_axes(config: Mapping[str, Any], _rank: int) -> Attributes:
-    """Read the settings of a layer that works along axes of its own."""
-    axis = config.get("axis", -1)
-    return {"axis": tuple(axis) if isinstance(axis, list | tuple) else axis}
 
 
 def lookup(config: Mapping[str, Any], _rank: int) -> Attributes:
