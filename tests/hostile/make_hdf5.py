@@ -190,16 +190,16 @@ def case(change: Callable[[Any, Path], None], tries: str, must: str | dict, says
     return Case(model(change), tries, said, "m.h5", HDF5)
 
 
-NOT_FOLLOWED = "not followed"
+NOT_READ = "not read"
 BROKE, CIRCLES = "the HDF5 library broke down on it", "takes too long"
 
 CASES: dict[str, Case] = {
     "sound": case(lambda *_: None, "nothing", BOTH),
-    "external link": case(external_link, "another file", BIAS, NOT_FOLLOWED),
-    "soft link": case(soft_link, "another place, and none", BIAS, NOT_FOLLOWED),
+    "external link": case(external_link, "another file", BIAS, NOT_READ),
+    "soft link": case(soft_link, "another place, and none", BIAS, NOT_READ),
     "external storage": case(external_storage, "another file's bytes", BOTH),
-    "virtual dataset": case(virtual, "another file, opened for its shape", BIAS, NOT_FOLLOWED),
-    "cycle": case(cycle, "a walk without end", BOTH, NOT_FOLLOWED),
+    "virtual dataset": case(virtual, "another file, opened for its shape", BIAS, NOT_READ),
+    "cycle": case(cycle, "a walk without end", BOTH, NOT_READ),
     "huge shape": case(huge, "4 EiB of memory", {"fc/kernel": (2**40, 2**20), **BIAS}),
     "many axes": case(many_axes, "a shape of 32 axes", {"fc/kernel": (1,) * 32, **BIAS}),
     "deep": case(deep, "recursion", BOTH),

@@ -67,8 +67,8 @@ TEXTS: dict[str, tuple[bytes, str]] = {
 
 #: JSON, but no configuration of Keras; an archive may have none.
 OTHERWISE: dict[tuple[str, str], Refused | Read] = {
-    ("keras", "a list"): Refused("describes no model"),
-    ("keras", "a number"): Refused("describes no model"),
+    ("keras", "a list"): Refused("does not describe a model"),
+    ("keras", "a number"): Refused("does not describe a model"),
     ("keras", "null"): Read({}, "no configuration"),
 }
 

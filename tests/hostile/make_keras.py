@@ -155,20 +155,20 @@ def refused(config: Callable[[], object] | object, tries: str, reason: str, more
 GRAPHS = {
     "a cycle": refused(
         functional(INPUT, relu("a", ("b", 0, 0)), relu("b", ("a", 0, 0))), "a walk without end",
-            "called in a circle"),
+            "form a cycle"),
     "a layer that is nowhere": refused(functional(INPUT, relu("a", ("nowhere", 0, 0))), "a name of nothing",
         "nowhere"),
     "an output that is nowhere": refused(functional(INPUT, relu("a", ("in", 0, 7))), "an index out of range",
-        "output 7 of layer \'in\' is read"),
+        "reads output 7 of layer 'in'"),
     "a call that is nowhere": refused(
         functional(INPUT, relu("a", ("in", 0, 0)), relu("b", ("a", 5, 0))), "an index out of range",
-            "call 5 of layer 'a' is read"),
+            "reads call 5 of layer 'a'"),
     "a name twice": refused(
         functional(INPUT, relu("a", ("in", 0, 0)), relu("a", ("in", 0, 0))), "two answers", "are named 'a'"),
     "a name of two levels": refused(
         functional(INPUT, relu("a", ("in", 0, 0)), relu("m/a", ("a", 0, 0)), INNER), "two answers",
             "have the path 'm/a'"),
-    "models that call one another": refused(lambda: level(9), "8^9 layers", "too often", more=8),
+    "models that call one another": refused(lambda: level(9), "8^9 layers", "too many calls", more=8),
 }  # fmt: skip
 
 
@@ -183,7 +183,7 @@ CASES: dict[str, Case] = {
     **{f"executes: {name}": case for name, case in EXECUTES.items()},
     **{f"graph: {name}": case for name, case in GRAPHS.items()},
     "a long name around many layers": refused(
-        around_many, "3,000 names of half a million letters", "path of a model in it has over"
+        around_many, "3,000 names of half a million letters", "path of a nested model has more than"
     ),
 }
 

@@ -396,7 +396,7 @@ def test_a_subclassed_model_shows_the_layers_of_its_weight_file(keras, read, tmp
     }
     assert {layer.kind for layer in model.layers} == {"unknown"}
     assert not model.calls
-    assert any("Net is a model written in code" in note.text for note in model.notes)
+    assert any("Net is a subclassed model" in note.text for note in model.notes)
 
 
 def test_hdf5_stores_a_shared_layer_twice_and_a_note_says_so(saved, read):

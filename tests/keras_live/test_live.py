@@ -302,9 +302,9 @@ def test_what_cannot_be_followed_is_said(read: Read) -> None:
     assert [layer.path for layer in found.layers] == ["inner"]
     assert parameters(found) == 4 * 3 + 3
     assert found.calls == ()
-    assert ["name them with --input" in note.text for note in found.notes] == [True]
+    assert ["give them with --input" in note.text for note in found.notes] == [True]
     unchanged(network, lambda: read(network, (2, 4)))
-    assert ["cannot run on symbols" in note.text for note in read(network, (2, 4)).notes][:1] == [True]
+    assert ["cannot run on symbolic tensors" in note.text for note in read(network, (2, 4)).notes][:1] == [True]
 
 
 def test_unbuilt_model_needs_an_input(read: Read) -> None:
@@ -393,7 +393,7 @@ def test_values_are_the_numbers(read: Read) -> None:
 
 
 def test_refuses_what_is_no_layer(read: Read) -> None:
-    with pytest.raises(UsageError, match="no Keras model or layer"):
+    with pytest.raises(UsageError, match="not a Keras model or layer"):
         read(keras.optimizers.SGD())
 
 

@@ -30,7 +30,7 @@ class KerasFiles(Adapter):
     formats = ("Keras archive (.keras)", "Keras HDF5 (.h5, .hdf5)", "sharded set (.weights.json)")
 
     def match(self, source: Source) -> int:
-        """Say how surely this is a saved Keras model, from its first bytes and its ending.
+        """Judge from its first bytes and its suffix whether this is a saved Keras model.
 
         Args:
             source: the request.

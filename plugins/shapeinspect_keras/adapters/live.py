@@ -1,4 +1,4 @@
-"""Live Keras 3 models: what :func:`read` makes of them, whatever the backend."""
+"""The adapter of live Keras 3 models, on any backend."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class KerasLive(Adapter):
     debugger = "shapeinspect_keras.debug.debugger:DEBUGGER"
 
     def match(self, source: Source) -> int:
-        """Say whether the object's class, or one that it inherits from, is Keras's.
+        """Return whether the object's class, or one that it inherits from, is Keras's.
 
         Args:
             source: the request.
@@ -37,11 +37,11 @@ class KerasLive(Adapter):
             source: a request whose target is a ``keras.Layer``.
 
         Raises:
-            UsageError: if the object is no layer, or has no weights yet and no input is given.
+            UsageError: if the object is not a layer, or is not built and no input is given.
             MissingDependencyError: if keras cannot be imported.
         """
         try:
-            import keras  # noqa: F401  # only to say early, and by name, that it is missing
+            import keras  # noqa: F401  # only to report early, and by name, that it is missing
         except ImportError:
             raise MissingDependencyError("keras", "live Keras models", extra="keras") from None
         from shapeinspect_keras.tracing.model import read_model

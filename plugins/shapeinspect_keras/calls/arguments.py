@@ -61,7 +61,9 @@ class Arguments:
     @property
     def given(self) -> tuple[str, ...]:
         """The values of the model among them, in order."""
-        return tuple(one.name for one in _operands((list(self.args), self.kwargs)) if isinstance(one, Given))
+        return tuple(
+            item.name for item in _operands((list(self.args), self.kwargs)) if isinstance(item, Given)
+        )
 
     def entering(self, keys: Sequence[str], layers: Sequence[str]) -> tuple[str, ...]:
         """List the values that become the inputs of a functional model; those in a mapping go by its keys.
@@ -80,7 +82,7 @@ class Arguments:
                 if set(names) == set(argument):
                     argument = [argument[name] for name in names]
                     break
-        return tuple(one.name for one in _operands(argument) if isinstance(one, Given))
+        return tuple(item.name for item in _operands(argument) if isinstance(item, Given))
 
     def get(self, position: int, name: str) -> Any:
         """Return one argument, None where it is left out.
@@ -123,9 +125,9 @@ class Arguments:
             args = args[0]
         kwargs = self.kwargs or {}
         named = {name: kwargs[name] for name in _ORDER if kwargs.get(name) is not None}
-        found = {**dict(zip(_ORDER, args, strict=False)), **named}
-        query, value = found.get("query"), found.get("value")
-        key = value if found.get("key") is None else found["key"]
+        result = {**dict(zip(_ORDER, args, strict=False)), **named}
+        query, value = result.get("query"), result.get("value")
+        key = value if result.get("key") is None else result["key"]
         if isinstance(query, Given) and isinstance(key, Given) and isinstance(value, Given):
             return query.name, key.name, value.name
         return self.given

@@ -48,7 +48,7 @@ def kept_batch(
     operation: bool,
     default: Dim | None = None,
 ) -> Dim | None:
-    """Return the batch that a call hands on as the first axis of its outputs, or None.
+    """Return the batch that stays the first axis of a call's outputs, or None.
 
     Args:
         kind: the kind of what is called.
@@ -74,7 +74,7 @@ def kept_batch(
 
 
 def keeps_first(kind: str, attributes: Mapping[str, Any], rank: int) -> bool:
-    """Tell whether an operation leaves the first axis what it was.
+    """Return whether an operation keeps the first axis.
 
     Args:
         kind: its kind.

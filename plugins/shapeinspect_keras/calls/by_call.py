@@ -1,4 +1,4 @@
-"""Operations of which the settings do not say enough: their arguments and the shapes they read tell."""
+"""Operations that their settings do not determine: the arguments and shapes of the call do."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from shapeinspect.dims import Shape
 from shapeinspect_keras.calls.arguments import Arguments
 from shapeinspect_keras.calls.indexing import Step, item_steps
 from shapeinspect_keras.vocabulary import attributes as read
+from shapeinspect_keras.vocabulary.old_names import UNEXPECTED_FORM
 
 _Shapes: TypeAlias = "Sequence[Shape | None]"
 _Reader: TypeAlias = "Callable[[Mapping[str, Any], Arguments, Sequence[Shape]], tuple[Step, ...] | None]"
@@ -20,7 +21,7 @@ _UNKNOWN: tuple[Step, ...] = (("unknown", {}),)
 def call_steps(
     operation: str, config: Mapping[str, Any], arguments: Arguments, shapes: _Shapes
 ) -> tuple[Step, ...] | None:
-    """Say what one call of an operation does.
+    """Describe one call of an operation.
 
     Args:
         operation: its class.
@@ -29,7 +30,7 @@ def call_steps(
         shapes: the shape of each operand.
 
     Returns:
-        Kinds and attributes, one after another; None for an operation whose settings say it all.
+        Kinds and attributes, one after another; None for an operation that its settings determine.
 
     Example:
         >>> call_steps("Dot", {}, Arguments(), [(2, 3, 5), (5, 7)])
@@ -43,7 +44,7 @@ def call_steps(
         return _UNKNOWN
     try:
         return reader(config, arguments, known) or _UNKNOWN
-    except (TypeError, ValueError, KeyError, IndexError, ArithmeticError):  # a file may hold anything
+    except UNEXPECTED_FORM:
         return _UNKNOWN
 
 

@@ -54,15 +54,15 @@ def named_axes(
         for name in call.inputs:
             readers.setdefault(name, []).append(call)
     several = sum(UNKNOWN in shape[1:] for shape in shapes.values()) > 1
-    found = {}
+    result = {}
     for name, shape in shapes.items():
         axes = _axes(name, len(shape), readers, layers) if UNKNOWN in shape[1:] else ()
         suffix = f"_{name}" if several else ""
-        found[name] = tuple(
+        result[name] = tuple(
             symbol(axis + suffix) if axis and isinstance(dim, Unknown) else dim
             for dim, axis in zip(shape, (*axes, *[""] * len(shape)), strict=False)
         )
-    return found
+    return result
 
 
 def _axes(

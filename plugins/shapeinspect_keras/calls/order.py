@@ -6,21 +6,21 @@ import heapq
 from collections.abc import Collection, Hashable, Sequence
 
 
-def running_order(made: Sequence[Hashable], needs: Sequence[Collection[Hashable]]) -> list[int]:
+def running_order(outputs: Sequence[Hashable], needs: Sequence[Collection[Hashable]]) -> list[int]:
     """Order calls so that each comes after those that it reads, else as they are listed.
 
     Args:
-        made: what each call makes, in the order in which Keras lists them.
-        needs: what each call needs of what the others make.
+        outputs: what each call returns, in the order in which Keras lists them.
+        needs: what each call reads of what the others return.
 
     Returns:
-        The numbers of the calls in order. Calls in a circle are left out.
+        The numbers of the calls in order. Calls in a cycle are left out.
 
     Example:
         >>> running_order(["a", "b", "c"], [["c"], [], []])
         [1, 2, 0]
     """
-    listed = set(made)
+    listed = set(outputs)
     waiting: list[int] = []
     readers: dict[Hashable, list[int]] = {}
     for number, needed in enumerate(needs):
@@ -33,7 +33,7 @@ def running_order(made: Sequence[Hashable], needs: Sequence[Collection[Hashable]
     while ready:
         number = heapq.heappop(ready)
         order.append(number)
-        for reader in readers.get(made[number], ()):
+        for reader in readers.get(outputs[number], ()):
             waiting[reader] -= 1
             if not waiting[reader]:
                 heapq.heappush(ready, reader)

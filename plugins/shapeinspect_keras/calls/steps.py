@@ -20,10 +20,10 @@ def chained(
     """Lay out the steps of a call.
 
     Args:
-        path: the path of what is called, taken apart.
+        path: the path of what is called, as parts.
         steps: the kind and the attributes of each step.
         inputs: what the call reads; the first step reads it.
-        outputs: what it makes; the last step makes it.
+        outputs: its outputs; the last step returns them.
         values: the values of the model, to which those between the steps are added.
 
     Yields:

@@ -1,4 +1,4 @@
-"""The arguments of a call, decoded from the configuration; nothing in them is resolved or run."""
+"""The arguments of a call, decoded from the configuration; nothing in them is resolved or executed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _positional(call: Inbound, values: Sequence[str]) -> Arguments:
 
 
 def _decoded(value: Any, names: Mapping[tuple[str, int, int], str]) -> Any:
-    """Decode one argument; lists become tuples, and what nothing here needs to know stays as it is."""
+    """Decode one argument; lists become tuples, all else stays as it is."""
     if isinstance(value, list):
         return tuple(_decoded(item, names) for item in value)
     if not isinstance(value, dict):

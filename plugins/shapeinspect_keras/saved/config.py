@@ -1,4 +1,4 @@
-"""A model's JSON configuration, read once into frozen nodes; nothing in it is resolved or run."""
+"""A model's JSON configuration as frozen nodes; nothing in it is resolved or executed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shapeinspect.errors import UnreadableFileError
 from shapeinspect_keras.containers.jsontext import mapping, sequence, text
 from shapeinspect_keras.vocabulary.parts import is_folded
 
-#: A shape as the configuration records it: lengths, and None for what was open.
+#: A shape as the configuration records it: lengths, None for an open one.
 Recorded: TypeAlias = "tuple[int | None, ...]"
 
 #: Where Keras's own classes live; a class from anywhere else is the user's, whatever its name.
@@ -115,7 +115,7 @@ def parse(value: Any, label: str) -> Node:
         'sequential'
     """
     if not isinstance(value, dict) or not isinstance(value.get("class_name"), str):
-        raise UnreadableFileError(label, "its configuration describes no model")
+        raise UnreadableFileError(label, "the configuration does not describe a model")
     return _node(value, "model", label)
 
 
@@ -168,20 +168,20 @@ def _children(config: Mapping[str, Any], form: str, label: str) -> tuple[Node, .
     if form == "layer":
         return ()
     listed = [config["layer"]] if form == "distributed" else config["layers"]
-    found: dict[str, Node] = {}
+    result: dict[str, Node] = {}
     for index, layer in enumerate(listed):
         node = _node(layer, f"layer_{index}", label)
-        if node.name in found:
-            raise UnreadableFileError(label, f"two layers of one model are named {node.name!r}")
-        found[node.name] = node
-    return tuple(found.values())
+        if node.name in result:
+            raise UnreadableFileError(label, f"two layers of the same model are named {node.name!r}")
+        result[node.name] = node
+    return tuple(result.values())
 
 
 def recorded(value: Any) -> Recorded | None:
-    """Read a shape that the file records; None for anything that is none.
+    """Read a recorded shape; None for anything else.
 
     Args:
-        value: a list of lengths, with null for what was open.
+        value: a list of lengths, with null for an open length.
 
     Example:
         >>> recorded([None, 32, 3]), recorded([[None, 4], [None, 8]]), recorded([True, -1])
@@ -277,14 +277,14 @@ def _old_inbound(call: Any) -> Inbound:
             if is_reference(item) and len(item) == 3
         ]
         return Inbound((Tensor("0", *call[:3]), *named), (), kwargs, True)
-    found: list[Tensor] = []
+    result: list[Tensor] = []
     settings: dict[str, Any] = {}
     items = call.values() if isinstance(call, dict) else sequence(call)
     for item in items:
         part = _old_inbound(item)
-        found.extend(part.tensors)
+        result.extend(part.tensors)
         settings.update(part.kwargs or {})
-    return Inbound(tuple(found), (), settings, True)
+    return Inbound(tuple(result), (), settings, True)
 
 
 def _ends(value: Any, names: frozenset[str]) -> Iterator[Tensor]:

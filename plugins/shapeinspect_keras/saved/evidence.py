@@ -1,4 +1,4 @@
-"""What names and shapes of weights prove of a layer whose class no file tells."""
+"""What the names and shapes of weights prove about a layer whose class the file does not record."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _KERNEL = {
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What is known of a layer.
+    """What is known about a layer.
 
     Args:
         kind: its kind, ``unknown`` without proof.
-        type: the native class that has such weights, ``?`` without proof.
-        attributes: what the shapes tell.
+        type: the Keras class that has such weights, ``?`` without proof.
+        attributes: the sizes that follow from the shapes.
         candidates: the kinds that remain possible.
     """
 
@@ -35,7 +35,7 @@ class Proof:
 
 
 def prove(weights: Mapping[str, Shape]) -> Proof:
-    """Say what a layer is, from the names and shapes of its weights.
+    """Identify a layer by the names and shapes of its weights.
 
     Args:
         weights: the shape of each weight by its role; roles that are numbers prove nothing.

@@ -1,4 +1,4 @@
-"""From a configuration to calls and values: every layer in the order in which the model runs it."""
+"""The calls and values of a configuration, in the order in which the model runs them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from shapeinspect_keras.saved.config import Inbound, Node, Recorded, Tensor, dty
 from shapeinspect_keras.saved.node_kinds import Described, described
 from shapeinspect_keras.saved.weight_lists import Path
 
-#: How many calls may come of running models inside a model again: they multiply one another.
+#: How many calls repeated nested models may expand to: repeats multiply.
 _REPEATS = 100_000
 #: Characters of the path that stands before the names of everything in a model.
 _LONGEST_PATH = 8192
@@ -30,7 +30,7 @@ _LONGEST_PATH = 8192
 
 @dataclass(slots=True)
 class Graph:
-    """What a walk through a configuration finds.
+    """The layers, calls and values of a configuration.
 
     Args:
         label: the file, for errors.
@@ -57,7 +57,7 @@ def build(model: Node, label: str) -> Graph:
         label: the file, for errors.
 
     Raises:
-        UnreadableFileError: if its layers are called in a circle, or on layers that it has not.
+        UnreadableFileError: if its calls form a cycle or read layers that do not exist.
     """
     graph = Graph(label)
     walk = _Walk(graph)
@@ -96,16 +96,16 @@ class _Walk:
         if model.form == "functional" and model.inputs:
             by_name = {child.name: child for child in model.children}
             listed = [by_name[ref.layer] for ref in model.inputs]
-        found = []
+        result = []
         for child in listed:
             shape = _opened(input_shape(child), None)
             dtype = dtype_of(child.config.get("dtype"))
-            found.append(self.value((child.name,), shape and open_batch(shape), dtype))
+            result.append(self.value((child.name,), shape and open_batch(shape), dtype))
         if not listed and model.form == "sequential":
             shape, first = _opened(sequential_input(model), None), model.children[:1]
             name = f"{first[0].name}_input" if first else "input"
-            found.append(self.value((name,), shape and open_batch(shape), None))
-        return tuple(found)
+            result.append(self.value((name,), shape and open_batch(shape), None))
+        return tuple(result)
 
     # Forms
 
@@ -114,7 +114,7 @@ class _Walk:
         self.repeated += len(node.children) if path in self.entered else 0
         self.entered.add(path)
         if self.repeated > _REPEATS:
-            raise UnreadableFileError(self.graph.label, "its models call one another too often")
+            raise UnreadableFileError(self.graph.label, "its nested models expand to too many calls")
         if node.form == "functional":
             return _Functional(self, node, path, inputs).run()
         return self.sequential(node, path, inputs)
@@ -128,7 +128,7 @@ class _Walk:
                 self.register(child, where)
                 self.graph.calls.append(Call("/".join(where), (), current))
                 continue
-            after = [one for one in node.children[index + 1 : index + 2] if trusted]
+            after = [item for item in node.children[index + 1 : index + 2] if trusted]
             shape = recorded(after[0].build.get("input_shape")) if after else None
             tensor = Tensor("0", "", 0, 0)
             current = self.call(child, where, Inbound((tensor,)), current[:1], {0: (shape, None)})
@@ -226,18 +226,18 @@ class _Walk:
         """Refuse a path that is too long to stand before many names."""
         if sum(map(len, path)) > _LONGEST_PATH:
             raise UnreadableFileError(
-                self.graph.label, f"the path of a model in it has over {_LONGEST_PATH:,} characters"
+                self.graph.label, f"the path of a nested model has more than {_LONGEST_PATH:,} characters"
             )
 
     def idle(self, node: Node, path: Path) -> None:
-        """Add the layers that no call reaches."""
+        """Add the layers that are never called."""
         self.bounded(path if node.children else ())
         for child in node.children:
             self.register(child, (*path, child.name))
             self.idle(child, (*path, child.name))
 
     def fits(self, shape: Recorded | None, value: str) -> bool:
-        """Tell whether a value has the shape that a model was built for, open axes aside."""
+        """Return whether a value has the shape that a model was built for, ignoring open axes."""
         have = self.graph.values.shape(value)
         if shape is None or have is None or len(shape) != len(have):
             return False
@@ -318,7 +318,7 @@ class _Functional:
         ]
         order = running_order([(child.name, number) for child, number in calls], needs)
         if len(order) < len(calls):
-            raise UnreadableFileError(self.walk.graph.label, "its layers are called in a circle")
+            raise UnreadableFileError(self.walk.graph.label, "the calls of its layers form a cycle")
         for place in order:
             child, number = calls[place]
             tensors = child.inbound[number].tensors
@@ -329,11 +329,11 @@ class _Functional:
         return tuple(self._value(ref, self._key(ref, self._old_ends(ref))) for ref in self.node.outputs)
 
     def _key(self, ref: Tensor, from_one: bool) -> tuple[str, int]:
-        """Return which call a reference means; a nested model's calls may be counted from 1."""
+        """Return the call that a reference names; a nested model's calls may be counted from 1."""
         child = self.children.get(ref.layer)
         if child is None:
             raise UnreadableFileError(
-                self.walk.graph.label, f"a layer is called on {ref.layer!r}, which its model has not"
+                self.walk.graph.label, f"a layer reads {ref.layer!r}, which is not in its model"
             )
         if child.is_input or ((ref.layer, 0) in self.made and not child.inbound):
             return ref.layer, 0
@@ -342,33 +342,35 @@ class _Functional:
             if 0 <= number < len(child.inbound):
                 return ref.layer, number
         raise UnreadableFileError(
-            self.walk.graph.label, f"call {ref.node} of layer {ref.layer!r} is read, which is not made"
+            self.walk.graph.label,
+            f"a layer reads call {ref.node} of layer {ref.layer!r}, which does not exist",
         )
 
     def _old_ends(self, ref: Tensor) -> bool:
         # Source: ``Functional.get_config`` of keras 3.15: the outputs of a functional model inside this
         # one are counted from 1, its inbound tensors from 0; Keras 2 counts both from 1.
         child = self.children.get(ref.layer)
-        old = any(call.old for one in self.node.children for call in one.inbound)
+        old = any(call.old for item in self.node.children for call in item.inbound)
         return old or (child is not None and child.form == "functional")
 
     def _value(self, ref: Tensor, key: tuple[str, int]) -> str:
         values = self.made.get(key, ())
         if ref.index >= len(values):
             raise UnreadableFileError(
-                self.walk.graph.label, f"output {ref.index} of layer {ref.layer!r} is read, which is not made"
+                self.walk.graph.label,
+                f"a layer reads output {ref.index} of layer {ref.layer!r}, which does not exist",
             )
         return values[ref.index]
 
     def _recorded(self) -> dict[tuple[str, int], dict[int, tuple[Recorded | None, str | None]]]:
-        """Collect what the file says of each call's outputs: the shapes, if the input is as recorded."""
-        found: dict[tuple[str, int], dict[int, tuple[Recorded | None, str | None]]] = {}
+        """Collect the recorded outputs of each call; shapes only if the inputs are as recorded."""
+        result: dict[tuple[str, int], dict[int, tuple[Recorded | None, str | None]]] = {}
         for child in self.node.children:
             for call in child.inbound:
                 for tensor in call.tensors:
                     shape = tensor.shape if self.trusted else None
-                    outs = found.setdefault(self._key(tensor, call.old), {})
+                    outs = result.setdefault(self._key(tensor, call.old), {})
                     outs[tensor.index] = (shape, tensor.dtype)
         for ref in self.node.outputs:
-            found.setdefault(self._key(ref, self._old_ends(ref)), {}).setdefault(ref.index, (None, None))
-        return found
+            result.setdefault(self._key(ref, self._old_ends(ref)), {}).setdefault(ref.index, (None, None))
+        return result

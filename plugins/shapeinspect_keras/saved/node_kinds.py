@@ -1,4 +1,4 @@
-"""A configuration's node in the common vocabulary, whatever its settings hold."""
+"""The kind and attributes of a configuration's node."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from shapeinspect_keras.saved.config import Node
 from shapeinspect_keras.vocabulary.kinds import describe
+from shapeinspect_keras.vocabulary.old_names import UNEXPECTED_FORM
 from shapeinspect_keras.vocabulary.operations import OPERATIONS
 
 
@@ -38,7 +39,7 @@ class Described:
 
 
 def described(node: Node) -> Described:
-    """Describe one node; settings of an unexpected form make it unknown, and say so.
+    """Describe one node; one with settings of an unexpected form is unknown.
 
     Args:
         node: the layer.
@@ -52,7 +53,7 @@ def described(node: Node) -> Described:
     try:
         kind, attributes = describe(node.class_name, node.config, node.module)
         hash(tuple(attributes.values()))
-    except (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError) as error:
+    except UNEXPECTED_FORM as error:
         problem = f"its settings have an unexpected form ({type(error).__name__})"
         return Described(node, "unknown", {}, problem)
     return Described(node, kind, attributes)

@@ -12,8 +12,9 @@ from shapeinspect_keras.saved.config import Node, parse
 from shapeinspect_keras.saved.evidence import prove
 from shapeinspect_keras.saved.graph import Graph, build
 from shapeinspect_keras.saved.node_kinds import Described
-from shapeinspect_keras.saved.weight_lists import Found, Path, Stored
+from shapeinspect_keras.saved.weight_lists import Assignment, Path, Stored
 from shapeinspect_keras.vocabulary.kinds import complete
+from shapeinspect_keras.vocabulary.old_names import UNEXPECTED_FORM
 from shapeinspect_keras.vocabulary.parts import bind, logical_count
 
 _CODE = frozenset({"Lambda", "TFSMLayer", "TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer",
@@ -49,15 +50,17 @@ def read(source: Source) -> Model:
 def _model(source: Source, contents: Contents) -> Model:
     config = parse(contents.config, source.label) if contents.config is not None else None
     tree = contents.tree
-    found = weights_v2.assign(config, tree) if weights_v2.is_legacy(tree) else weights_v3.assign(config, tree)
+    assigned = (
+        weights_v2.assign(config, tree) if weights_v2.is_legacy(tree) else weights_v3.assign(config, tree)
+    )
     listed = config if config is not None and config.form != "layer" else None
     graph = Graph(source.label) if listed is None else build(listed, source.label)
-    assembly = _Assembly(source, graph, found, contents.metadata.get("backend"))
+    assembly = _Assembly(source, graph, assigned, contents.metadata.get("backend"))
     layers = assembly.layers()
-    notes = [*contents.notes, *_notes(config, graph, found, contents.metadata.get("backend"))]
+    notes = [*contents.notes, *_notes(config, graph, assigned, contents.metadata.get("backend"))]
     if tree.skipped:
         shown = ", ".join(sorted(tree.skipped)[:_NAMED])
-        notes.append(Note(f"links and arrays of the weight file that were not followed: {shown}"))
+        notes.append(Note(f"links and arrays in the weight file that were not read: {shown}"))
     return Model(
         source.label,
         contents.format,
@@ -73,36 +76,24 @@ def _model(source: Source, contents: Contents) -> Model:
     )
 
 
-def _notes(config: Node | None, graph: Graph, found: Found, backend: str | None) -> list[Note]:
-    notes = []
-    if config is None:
-        notes.append(
-            Note(
-                "the file holds weights and no configuration: there are no calls, and kinds only where "
-                "names and shapes prove them"
-            )
-        )
-    elif config.form == "layer":
-        notes.append(
-            Note(
-                f"{config.class_name} is a model written in code: the file records neither its calls nor the "
-                "classes of its layers, only their weights"
-            )
-        )
+def _notes(config: Node | None, graph: Graph, assigned: Assignment, backend: str | None) -> list[Note]:
     nodes = [layer.node for layer in graph.layers.values()]
-    if backend is None and any(node.config.get("dim_ordering") == "th" for node in nodes):
-        notes.append(
-            Note(
-                'the file does not record its backend: kernels with dim_ordering="th" are taken for '
-                "Theano's, which are stored back to front"
-            )
-        )
     own = sorted({node.class_name for node in nodes if not node.own})
-    if own:
-        notes.append(Note(f"classes of the user's own, shown and not run: {', '.join(own[:_NAMED])}"))
     code = sorted({node.class_name for node in nodes if node.own and node.class_name in _CODE})
-    if code:
-        notes.append(Note(f"layers that hold code or other programs, shown and not run: {', '.join(code)}"))
+    old = backend is None and any(node.config.get("dim_ordering") == "th" for node in nodes)
+    listed = config is not None and config.form != "layer"
+    texts = {
+        "the file contains weights but no configuration: its calls are unknown, and a kind is given only "
+        "where names and shapes prove it": config is None,
+        f"{config.class_name if config else ''} is a subclassed model: the file records the weights of its "
+        "layers, but neither their classes nor their calls": config is not None and not listed,
+        'the file does not record its backend: kernels with dim_ordering="th" are assumed to be Theano\'s, '
+        "which are stored flipped": old,
+        f"custom classes, listed but not run: {', '.join(own[:_NAMED])}": bool(own),
+        f"layers that contain code or other programs, listed but not run: {', '.join(code)}": bool(code),
+        "the file contains no weights": listed and not assigned.weights and not assigned.below,
+    }
+    notes = [Note(text) for text, applies in texts.items() if applies]
     notes += [
         Note(f"{layer.problem}, so its kind is unknown", "/".join(path))
         for path, layer in graph.layers.items()
@@ -110,48 +101,47 @@ def _notes(config: Node | None, graph: Graph, found: Found, backend: str | None)
     ]
     notes += [
         Note(
-            f'it may be the same layer as "{"/".join(one)}": the file stores both and does not say',
-            "/".join(two),
+            f'it may be the same layer as "{"/".join(twin)}": the file stores both and does not record '
+            "whether they are shared",
+            "/".join(path),
         )
-        for one, two in found.doubtful
+        for twin, path in assigned.doubtful
     ]
-    if config is not None and config.form != "layer" and not found.weights and not found.below:
-        notes.append(Note("the file holds no weights"))
     return notes
 
 
 class _Assembly:
-    """Puts layers and their weights together."""
+    """Combines layers and their weights."""
 
-    def __init__(self, source: Source, graph: Graph, found: Found, backend: str | None) -> None:
-        self.source, self.graph, self.found, self.backend = source, graph, found, backend
+    def __init__(self, source: Source, graph: Graph, assigned: Assignment, backend: str | None) -> None:
+        self.source, self.graph, self.assigned, self.backend = source, graph, assigned, backend
         self.paths: set[str] = set()
-        self.holding = {path[:end] for path in found.below for end in range(len(path))}
+        self.holding = {path[:end] for path in assigned.below for end in range(len(path))}
         self.frozen = {
             path for path, layer in graph.layers.items() if layer.node.config.get("trainable") is False
         }
 
     def layers(self) -> tuple[Layer, ...]:
         inputs = {call.layer: call.inputs for call in reversed(self.graph.calls)}
-        found = []
+        result = []
         below: dict[Path, list[Path]] = {}
-        for path in self.found.below:
+        for path in self.assigned.below:
             above = (path[:end] for end in range(len(path), 0, -1))
-            below.setdefault(next((one for one in above if one in self.graph.layers), ()), []).append(path)
+            below.setdefault(next((item for item in above if item in self.graph.layers), ()), []).append(path)
         for path, layer in self.graph.layers.items():
-            found.append(self.known(path, layer, inputs.get("/".join(path), ())))
-            found += [self.unlisted(one) for one in below.get(path, ())]
-        found += [self.unlisted(one) for one in below.get((), ())]
-        return tuple(found)
+            result.append(self.known(path, layer, inputs.get("/".join(path), ())))
+            result += [self.unlisted(item) for item in below.get(path, ())]
+        result += [self.unlisted(item) for item in below.get((), ())]
+        return tuple(result)
 
     def known(self, path: Path, layer: Described, inputs: tuple[str, ...]) -> Layer:
-        stored = self.found.weights.get(path, [])
+        stored = self.assigned.weights.get(path, [])
         node = layer.node
         shapes = tuple(self.graph.values.shape(name) for name in inputs if name)
-        roles = {one.role: one.dataset.shape for one in stored}
+        roles = {item.role: item.dataset.shape for item in stored}
         try:
             attributes = complete(layer.kind, layer.attributes, roles, shapes)
-        except (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError):
+        except UNEXPECTED_FORM:
             attributes = dict(layer.attributes)
         name = "/".join(path)
         if name in self.paths:
@@ -163,11 +153,11 @@ class _Assembly:
             node.class_name,
             path,
             Frozen(attributes),
-            tuple(self.weight(path, one, node) for one in stored),
+            tuple(self.weight(path, item, node) for item in stored),
         )
 
     def unlisted(self, path: Path) -> Layer:
-        stored = self.found.below[path]
+        stored = self.assigned.below[path]
         # Names in a weight file are free; a second layer of one path gets a number.
         name = stem = "/".join(path) or "model"
         number = 1
@@ -175,7 +165,7 @@ class _Assembly:
             number += 1
             name = f"{stem}#{number}"
         self.paths.add(name)
-        proof = prove({one.role: one.dataset.shape for one in stored})
+        proof = prove({item.role: item.dataset.shape for item in stored})
         kind = "module" if path in self.holding and not stored else proof.kind
         return Layer(
             name,
@@ -183,7 +173,7 @@ class _Assembly:
             proof.type,
             path or ("model",),
             Frozen(proof.attributes),
-            tuple(self.weight(path, one, None, proof.type) for one in stored),
+            tuple(self.weight(path, item, None, proof.type) for item in stored),
             proof.candidates,
         )
 
@@ -192,10 +182,10 @@ class _Assembly:
         layout = count = None
         config = node.config if node is not None else {}
         if kind or (node is not None and node.own):
-            told = (node.class_name if node else kind, config, stored.role, dataset.shape)
+            weight = (node.class_name if node else kind, config, stored.role, dataset.shape)
             try:
-                layout, count = bind(*told, self.backend), logical_count(*told)
-            except (TypeError, ValueError, KeyError, IndexError, AttributeError):
+                layout, count = bind(*weight, self.backend), logical_count(*weight)
+            except UNEXPECTED_FORM:
                 layout = None
         frozen = any(path[:end] in self.frozen for end in range(1, len(path) + 1))
         return Weight(

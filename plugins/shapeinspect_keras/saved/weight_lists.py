@@ -1,4 +1,4 @@
-"""What the weight files say of each layer: the arrays it owns and what each of them is."""
+"""Arrays of a weight file assigned to layers, each with its role."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Stored:
     """One array of a layer.
 
     Args:
-        role: what it is in its layer, such as ``kernel``; its number where nothing tells.
+        role: what it is in its layer, such as ``kernel``; its number where the role is unknown.
         dataset: the array.
         name: its full name, where the file spells one.
         tied: whether another layer holds the same array.
@@ -39,8 +39,8 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """All arrays of a file, each given to a layer.
+class Assignment:
+    """All arrays of a file, each assigned to a layer.
 
     Args:
         weights: the arrays of every layer that the configuration lists.
@@ -67,45 +67,51 @@ def leaves(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
         yield from leaves(child, (*path, child.name))
 
 
-def tie(found: Found, missing: Mapping[Path, Node], known: Mapping[Path, Node]) -> None:
+def tie(assigned: Assignment, missing: Mapping[Path, Node], known: Mapping[Path, Node]) -> None:
     """Give a layer that the file stores under another model the arrays it shares with that one.
 
     Args:
-        found: what was found; it is completed.
+        assigned: the arrays by layer; it is completed.
         missing: the layers without arrays of their own.
         known: every layer.
     """
-    by_name = {(known[path].class_name, path[-1]): path for path in reversed(found.weights) if path in known}
+    by_name = {
+        (known[path].class_name, path[-1]): path for path in reversed(assigned.weights) if path in known
+    }
     for path, node in missing.items():
         twin = by_name.get((node.class_name, path[-1])) if path else None
-        if twin is None or twin == path or not found.weights[twin] or not _alike(known[twin], node):
+        if twin is None or twin == path or not assigned.weights[twin] or not _alike(known[twin], node):
             continue
-        found.weights[twin] = [Stored(one.role, one.dataset, one.name, True) for one in found.weights[twin]]
-        found.weights[path] = [Stored(one.role, one.dataset, None, True) for one in found.weights[twin]]
+        assigned.weights[twin] = [
+            Stored(item.role, item.dataset, item.name, True) for item in assigned.weights[twin]
+        ]
+        assigned.weights[path] = [
+            Stored(item.role, item.dataset, None, True) for item in assigned.weights[twin]
+        ]
 
 
-def _alike(one: Node, other: Node) -> bool:
+def _alike(left: Node, right: Node) -> bool:
     # Settings that are objects (initializers, policies) carry numbers of their own.
-    plain = [key for key in one.config.keys() | other.config.keys() if not _is_object(one, other, key)]
-    return all(one.config.get(key) == other.config.get(key) for key in plain)
+    plain = [key for key in left.config.keys() | right.config.keys() if not _is_object(left, right, key)]
+    return all(left.config.get(key) == right.config.get(key) for key in plain)
 
 
-def _is_object(one: Node, other: Node, key: str) -> bool:
-    return isinstance(one.config.get(key), dict) or isinstance(other.config.get(key), dict)
+def _is_object(left: Node, right: Node, key: str) -> bool:
+    return isinstance(left.config.get(key), dict) or isinstance(right.config.get(key), dict)
 
 
-def doubles(found: Found, known: Mapping[Path, Node]) -> list[tuple[Path, Path]]:
+def doubles(assigned: Assignment, known: Mapping[Path, Node]) -> list[tuple[Path, Path]]:
     """Find layers of one name, class and settings in different models, stored once for each.
 
     An HDF5 file does not say whether they are one shared layer.
 
     Args:
-        found: what was found.
+        assigned: the arrays by layer.
         known: every layer.
     """
     first: dict[tuple[str, str], Path] = {}
     pairs = []
-    for path, stored in found.weights.items():
+    for path, stored in assigned.weights.items():
         node = known.get(path)
         if node is None or not stored:
             continue

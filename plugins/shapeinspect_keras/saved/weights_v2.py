@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from shapeinspect_keras.containers.hdf5 import Dataset, Tree
 from shapeinspect_keras.containers.jsontext import sequence, text
 from shapeinspect_keras.saved.config import Node
-from shapeinspect_keras.saved.weight_lists import SEEDS, Found, Path, Stored, doubles, leaves
+from shapeinspect_keras.saved.weight_lists import SEEDS, Assignment, Path, Stored, doubles, leaves
 from shapeinspect_keras.vocabulary.layouts import NON_TRAINABLE
 from shapeinspect_keras.vocabulary.parts import part_roles, parts
 
@@ -30,8 +30,8 @@ def is_legacy(tree: Tree) -> bool:
     return _GROUP in tree.groups or "layer_names" in tree.groups.get("", {})
 
 
-def assign(model: Node | None, tree: Tree) -> Found:
-    """Give every array of the file to a layer.
+def assign(model: Node | None, tree: Tree) -> Assignment:
+    """Assign every array of the file to a layer.
 
     Args:
         model: the configuration, or None for a file of weights alone.
@@ -41,18 +41,18 @@ def assign(model: Node | None, tree: Tree) -> Found:
     listed = [text(name) for name in sequence(tree.groups.get(root.rstrip("/"), {}).get("layer_names"))]
     if f"{root}{_TOP}" in tree.groups:
         listed.append(_TOP)
-    found = Found()
+    assigned = Assignment()
     children = {child.name: child for child in model.children} if model is not None else {}
     for name in dict.fromkeys(listed):
         arrays = _arrays(tree, f"{root}{name}")
         child = children.get(name)
         if child is not None:
-            _share(child, arrays, found)
+            _share(child, arrays, assigned)
         elif arrays or name != _TOP:
-            found.below[(name,)] = [Stored(_tail(one), array, one) for one, array in arrays]
+            assigned.below[(name,)] = [Stored(_tail(item), array, item) for item, array in arrays]
     if model is not None:
-        found.doubtful.extend(doubles(found, dict(leaves(model))))
-    return found
+        assigned.doubtful.extend(doubles(assigned, dict(leaves(model))))
+    return assigned
 
 
 def _arrays(tree: Tree, group: str) -> list[tuple[str, Dataset]]:
@@ -65,7 +65,7 @@ def _tail(name: str) -> str:
     return name.removesuffix(":0").rpartition("/")[2]
 
 
-def _share(child: Node, arrays: Sequence[tuple[str, Dataset]], found: Found) -> None:
+def _share(child: Node, arrays: Sequence[tuple[str, Dataset]], assigned: Assignment) -> None:
     """Divide a group's arrays among the layers that stand in it."""
     below = dict(leaves(child, (child.name,)))
     own: dict[Path, list[tuple[str, Dataset]]] = {}
@@ -74,16 +74,16 @@ def _share(child: Node, arrays: Sequence[tuple[str, Dataset]], found: Found) -> 
     for path, mine in own.items():
         node = below.get(path)
         if node is None:
-            found.below[path] = [Stored(_tail(name), array, name) for name, array in mine]
+            assigned.below[path] = [Stored(_tail(name), array, name) for name, array in mine]
         else:
             roles = _roles(node, path[-1], [name for name, _ in mine])
-            found.weights[path] = [
+            assigned.weights[path] = [
                 Stored(role, array, name) for role, (name, array) in zip(roles, mine, strict=True)
             ]
 
 
 def _owner(name: str, below: Mapping[Path, Node], own: Mapping[Path, list[tuple[str, Dataset]]]) -> Path:
-    """Find the layer whose name an array's name holds: the innermost, with most of its models' names."""
+    """Find the layer of an array by name: the innermost, with the most names of its models."""
     if len(below) == 1:
         return next(iter(below))
     spelled = f"/{name}"
@@ -103,7 +103,7 @@ def _owner(name: str, below: Mapping[Path, Node], own: Mapping[Path, list[tuple[
 
 
 def _roles(node: Node, layer: str, names: Sequence[str]) -> tuple[str, ...]:
-    """Say what each array is: by its own name, and by the part of the layer it belongs to."""
+    """Return the role of each array, from its own name and the part of the layer that it belongs to."""
     tails = [_tail(name).removeprefix(f"{layer}_") for name in names]
     expected = _expected(node) if node.own else []
     expected.sort(key=lambda role: role.rpartition("/")[2] in NON_TRAINABLE)
@@ -115,13 +115,13 @@ def _roles(node: Node, layer: str, names: Sequence[str]) -> tuple[str, ...]:
 def _expected(node: Node) -> list[str]:
     roles: list[str] = []
     for part in parts(node.class_name, node.config):
-        found = (part_roles(part, count) for count in range(1, _MOST))
-        roles += next((one for one in found if one), ())
+        result = (part_roles(part, count) for count in range(1, _MOST))
+        roles += next((item for item in result if item), ())
     return roles
 
 
 def _after(name: str, layer: str) -> str:
     """Return what stands behind the layer's name: ``query/kernel`` of ``mha/query/kernel``."""
     short = name.removesuffix(":0")
-    _, found, tail = f"/{short}".rpartition(f"/{layer}/")
-    return tail if found else _tail(name).removeprefix(f"{layer}_")
+    _, separator, tail = f"/{short}".rpartition(f"/{layer}/")
+    return tail if separator else _tail(name).removeprefix(f"{layer}_")

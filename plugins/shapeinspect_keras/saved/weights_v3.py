@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from shapeinspect_keras.containers.hdf5 import Dataset, Tree
 from shapeinspect_keras.containers.jsontext import text
 from shapeinspect_keras.saved.config import Node
-from shapeinspect_keras.saved.weight_lists import SEEDS, Found, Path, Stored, leaves, tie
+from shapeinspect_keras.saved.weight_lists import SEEDS, Assignment, Path, Stored, leaves, tie
 from shapeinspect_keras.vocabulary.parts import part_roles, parts
 
 _LISTS = ("layers", "_layer_checkpoint_dependencies")
@@ -75,30 +75,30 @@ class Holders:
                 yield path
 
 
-def assign(model: Node | None, tree: Tree) -> Found:
-    """Give every variable of the file to a layer.
+def assign(model: Node | None, tree: Tree) -> Assignment:
+    """Assign every variable of the file to a layer.
 
     Args:
         model: the configuration, or None for a file of weights alone.
         tree: the listed file.
     """
     holders = Holders(tree)
-    found = Found()
+    assigned = Assignment()
     used: set[str] = set()
     known: dict[Path, Node] = {}
     if model is not None and model.form != "layer":
         known = dict(leaves(model))
-        _Walk(holders, found, used).model(model, "", ())
-        tie(found, {path: node for path, node in known.items() if path not in found.weights}, known)
-    _rest(holders, found, used, "", ())
-    return found
+        _Walk(holders, assigned, used).model(model, "", ())
+        tie(assigned, {path: node for path, node in known.items() if path not in assigned.weights}, known)
+    _rest(holders, assigned, used, "", ())
+    return assigned
 
 
 class _Walk:
     """Follows a configuration through the groups of a weight file."""
 
-    def __init__(self, holders: Holders, found: Found, used: set[str]) -> None:
-        self.holders, self.found, self.used = holders, found, used
+    def __init__(self, holders: Holders, assigned: Assignment, used: set[str]) -> None:
+        self.holders, self.assigned, self.used = holders, assigned, used
 
     def model(self, model: Node, prefix: str, path: Path) -> None:
         self.used.add(prefix)
@@ -137,10 +137,10 @@ class _Walk:
             self.model(node, holder, path)
             return
         self.used.add(holder)
-        weights = self.found.weights.setdefault(path, [])
+        weights = self.assigned.weights.setdefault(path, [])
         if not node.own:
             weights += _plain(self.holders, holder)
-            _rest(self.holders, self.found, self.used, holder, path)
+            _rest(self.holders, self.assigned, self.used, holder, path)
             return
         inside = {_bare(sub.removeprefix(holder).strip("/")): sub for sub in self.holders.below(holder)}
         inside[""] = holder
@@ -159,7 +159,7 @@ class _Walk:
             self.used.add(sub)
             if not _is_seed(self.holders, sub):
                 weights += [
-                    Stored(_join(relative, one.role), one.dataset) for one in _plain(self.holders, sub)
+                    Stored(_join(relative, item.role), item.dataset) for item in _plain(self.holders, sub)
                 ]
 
 
@@ -167,7 +167,7 @@ def _plain(holders: Holders, holder: str) -> list[Stored]:
     return [Stored(str(number), dataset) for number, dataset in holders.arrays.get(holder, ())]
 
 
-def _rest(holders: Holders, found: Found, used: set[str], prefix: str, path: Path) -> None:
+def _rest(holders: Holders, assigned: Assignment, used: set[str], prefix: str, path: Path) -> None:
     """List the holders that no configuration knows as layers of their own, each under its own name."""
     names: dict[str, Path] = {prefix: path}
     for holder in holders.below(prefix) if prefix else holders.order:
@@ -181,11 +181,11 @@ def _rest(holders: Holders, found: Found, used: set[str], prefix: str, path: Pat
         above = names.get(parent, path)
         last = holders.names.get(holder) or holder.removeprefix(parent).strip("/")
         where = (*above, last) if holder else path
-        if where in found.below or where in found.weights:
+        if where in assigned.below or where in assigned.weights:
             where = (*above, holder.removeprefix(parent).strip("/"))
         names[holder] = where
         if arrays or holder:
-            found.below[where] = arrays
+            assigned.below[where] = arrays
 
 
 def _is_seed(holders: Holders, holder: str) -> bool:

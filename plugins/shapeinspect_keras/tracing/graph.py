@@ -14,12 +14,12 @@ _KERAS = ("keras.src.", "keras.layers.", "keras.ops.")
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """What is called on what, as Keras recorded it.
+    """The calls that Keras recorded.
 
     Args:
         inputs: the symbolic tensors that come from outside.
         names: the name of each.
-        nodes: Keras's ``Node`` of each call, in an order of execution.
+        nodes: Keras's ``Node`` of each call, in the order of execution.
         outputs: the symbolic tensors that go out.
     """
 
@@ -33,7 +33,7 @@ def keras_class(operation: Any) -> str | None:
     """Return the name of the Keras class whose behavior an object has, or None.
 
     A user's subclass counts as the class that it inherits from as long as it replaces none of the
-    methods that say what a layer does.
+    methods that define what a layer does.
 
     Args:
         operation: a layer or operation.
@@ -68,19 +68,19 @@ def functional(layer: Any) -> Any | None:
         layer: a layer.
     """
     inner = getattr(layer, "_functional", None)
-    found = inner if inner is not None else layer
-    return found if hasattr(found, "_nodes_by_depth") else None
+    result = inner if inner is not None else layer
+    return result if hasattr(result, "_nodes_by_depth") else None
 
 
 def of_functional(model: Any) -> Graph:
     """Return the graph that a functional model keeps.
 
     Args:
-        model: what :func:`functional` found.
+        model: a functional model.
     """
     inside = {id(node) for nodes in model._nodes_by_depth.values() for node in nodes if not node.is_input}
     # The order in which a file lists them, so that both are read alike.
-    listed = [node for one in model._operations for node in one._inbound_nodes if id(node) in inside]
+    listed = [node for item in model._operations for node in item._inbound_nodes if id(node) in inside]
     needs = [{id(node_of(tensor)) for tensor in node.input_tensors} for node in listed]
     nodes = [listed[place] for place in running_order([id(node) for node in listed], needs)]
     names = tuple(str(tensor._keras_history.operation.name) for tensor in model._inputs)
@@ -88,7 +88,7 @@ def of_functional(model: Any) -> Graph:
 
 
 def drawn(layer: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Graph:
-    """Draw a graph by calling a layer's own ``call`` on symbolic tensors.
+    """Trace a graph by calling a layer's own ``call`` on symbolic tensors.
 
     The caller guards what the call could change. Whatever the user's code raises passes through.
 
@@ -100,10 +100,10 @@ def drawn(layer: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Graph:
     import keras
 
     outputs = keras.tree.flatten(layer.call(*args, **kwargs))
-    inputs = [one for one in keras.tree.flatten((list(args), dict(kwargs))) if _symbolic(one)]
-    found = tuple(one for one in outputs if _symbolic(one))
+    inputs = [item for item in keras.tree.flatten((list(args), dict(kwargs))) if _symbolic(item)]
+    result = tuple(item for item in outputs if _symbolic(item))
     names = tuple(f"input_{index}" for index in range(len(inputs)))
-    return Graph(tuple(inputs), names, tuple(reached(found, inputs)), found)
+    return Graph(tuple(inputs), names, tuple(reached(result, inputs)), result)
 
 
 def _symbolic(value: Any) -> bool:

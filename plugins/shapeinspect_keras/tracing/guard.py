@@ -1,4 +1,4 @@
-"""Leaves a live model exactly as it was: its attributes, Keras's global state, random generators."""
+"""Restores a live model: its attributes, Keras's global state and the random generators."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ def untouched(objects: Iterable[Any]) -> Iterator[None]:
     from keras.src.backend.common import global_state
 
     held = [
-        item for one in objects for item in (one, getattr(one, "_tracker", None)) if hasattr(item, "__dict__")
+        item
+        for entry in objects
+        for item in (entry, getattr(entry, "_tracker", None))
+        if hasattr(item, "__dict__")
     ]
     images = [_Image(vars(item)) for item in held]
     trackers = [
@@ -56,14 +59,14 @@ def touchable(layer: Any) -> list[Any]:
     Args:
         layer: a model or layer.
     """
-    found = {id(inner): inner for inner in layer._flatten_layers()}
-    for inner in list(found.values()):
+    result = {id(inner): inner for inner in layer._flatten_layers()}
+    for inner in list(result.values()):
         model = functional(inner)
         if model is not None:
-            found.setdefault(id(model), model)
+            result.setdefault(id(model), model)
             for operation in model._operations:
-                found.setdefault(id(operation), operation)
-    return list(found.values())
+                result.setdefault(id(operation), operation)
+    return list(result.values())
 
 
 def _torch_state() -> Any:
@@ -77,14 +80,14 @@ def _torch_state() -> Any:
 
 
 class _Image:
-    """A namespace as it was, with the contents of the containers in it (two levels deep)."""
+    """A snapshot of a namespace and of the containers in it, two levels deep."""
 
     def __init__(self, namespace: dict[str, Any]) -> None:
         self.namespace = namespace
         self.items = dict(namespace)
-        outer = [one for value in namespace.values() for one in _bare(value)]
-        inner = [one for value in outer for item in _inside(value) for one in _bare(item)]
-        self.containers = [(one, _content(one)) for one in (*outer, *inner)]
+        outer = [entry for value in namespace.values() for entry in _bare(value)]
+        inner = [entry for value in outer for item in _inside(value) for entry in _bare(item)]
+        self.containers = [(entry, _content(entry)) for entry in (*outer, *inner)]
 
     def restore(self) -> None:
         now = self.namespace
@@ -117,7 +120,7 @@ def _content(container: Any) -> Any:
 
 
 def _refill(container: Any, content: Any) -> None:
-    """Put a container's content back past any override that watches changes."""
+    """Restore a container's content without calling overridden methods."""
     if isinstance(container, list):
         if len(container) != len(content) or any(a is not b for a, b in zip(container, content, strict=True)):
             list.__setitem__(container, slice(None), content)

@@ -1,4 +1,4 @@
-"""What goes into a live Keras model: the shapes it was built for, or those that the user names."""
+"""The inputs of a live Keras model: the shapes it was built for, or those that the user gives."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def arguments(layer: Any, source: Source) -> Entrance | None:
         source: the request.
 
     Returns:
-        The arguments, or None where neither tells any.
+        The arguments, or None if neither gives any.
 
     Raises:
         UsageError: if a named input is no argument of the layer's ``call``.
@@ -58,13 +58,13 @@ def lengths(shape: Sequence[Any]) -> Shape:
     Args:
         shape: integers and None.
     """
-    return tuple(UNKNOWN if one is None else int(one) for one in shape)
+    return tuple(UNKNOWN if item is None else int(item) for item in shape)
 
 
 def _tensor(shape: Shape, dtype: str) -> Any:
     import keras
 
-    return keras.KerasTensor(tuple(one if isinstance(one, int) else None for one in shape), dtype=dtype)
+    return keras.KerasTensor(tuple(item if isinstance(item, int) else None for item in shape), dtype=dtype)
 
 
 def _dtype(layer: Any) -> str:
@@ -73,13 +73,13 @@ def _dtype(layer: Any) -> str:
 
 def _parameters(layer: Any) -> list[str]:
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    found = inspect.signature(layer.call).parameters.values()
-    return [one.name for one in found if one.kind in kinds or one.kind is inspect.Parameter.KEYWORD_ONLY]
+    result = inspect.signature(layer.call).parameters.values()
+    return [item.name for item in result if item.kind in kinds or item.kind is inspect.Parameter.KEYWORD_ONLY]
 
 
 def _of_graph(model: Any, specs: Sequence[InputSpec]) -> Entrance:
-    """Match what the user names with the inputs that a functional model keeps, by name or in order."""
-    declared = {str(one._keras_history.operation.name): one for one in model._inputs}
+    """Match the given inputs with those of a functional model, by name or in order."""
+    declared = {str(item._keras_history.operation.name): item for item in model._inputs}
     named = {spec.name: spec for spec in specs if spec.name is not None}
     free = [name for name in declared if name not in named]
     for spec in specs:
@@ -87,15 +87,15 @@ def _of_graph(model: Any, specs: Sequence[InputSpec]) -> Entrance:
             named[free.pop(0)] = spec
         elif spec.name is None or spec.name not in declared:
             raise UsageError(
-                "one input more than the model has"
+                "there are more inputs than the model has"
                 if spec.name is None
                 else f'there is no input "{spec.name}"',
                 expected=", ".join(declared),
             )
     shapes = tuple(
-        named[name].shape if name in named else lengths(one.shape) for name, one in declared.items()
+        named[name].shape if name in named else lengths(item.shape) for name, item in declared.items()
     )
-    types = (str(one.dtype) for one in declared.values())
+    types = (str(item.dtype) for item in declared.values())
     tensors = [_tensor(shape, kind) for shape, kind in zip(shapes, types, strict=True)]
     return Entrance((tensors[0] if len(tensors) == 1 else tensors,), {}, tuple(declared), shapes)
 
@@ -109,7 +109,7 @@ def _from_specs(layer: Any, specs: Sequence[InputSpec]) -> Entrance:
     for spec in specs:
         if spec.name is not None and spec.name not in parameters:
             raise UsageError(
-                f'"{spec.name}" is no argument of {type(layer).__name__}.call',
+                f'"{spec.name}" is not an argument of {type(layer).__name__}.call',
                 expected=", ".join(parameters),
                 got=spec.name,
             )
@@ -122,9 +122,7 @@ def _from_specs(layer: Any, specs: Sequence[InputSpec]) -> Entrance:
     plain = [(tensor, spec) for tensor, spec in zip(tensors, specs, strict=True) if spec.name is None]
     named = {spec.name: (tensor, spec) for tensor, spec in zip(tensors, specs, strict=True) if spec.name}
     if len(plain) > len(parameters):
-        raise UsageError(
-            f"{type(layer).__name__} takes {len(parameters)} inputs", got=f"{len(plain)} of them"
-        )
+        raise UsageError(f"{type(layer).__name__} takes {len(parameters)} inputs", got=f"{len(plain)}")
     ordered = [spec for _, spec in plain] + [named[name][1] for name in sorted(named)]
     return Entrance(
         tuple(tensor for tensor, _ in plain),
@@ -137,31 +135,31 @@ def _from_specs(layer: Any, specs: Sequence[InputSpec]) -> Entrance:
 def _count(shapes: Any) -> int:
     """Count the shapes in a structure; a tuple of lengths is one."""
     if isinstance(shapes, Mapping):
-        return sum(_count(one) for one in shapes.values())
+        return sum(_count(item) for item in shapes.values())
     if _is_shape(shapes):
         return 1
-    return sum(_count(one) for one in shapes) if isinstance(shapes, list | tuple) else 0
+    return sum(_count(item) for item in shapes) if isinstance(shapes, list | tuple) else 0
 
 
 def _is_shape(value: Any) -> bool:
-    return isinstance(value, list | tuple) and all(one is None or isinstance(one, int) for one in value)
+    return isinstance(value, list | tuple) and all(item is None or isinstance(item, int) for item in value)
 
 
 def _from_build(layer: Any, built: Mapping[str, Any]) -> Entrance | None:
     def fill(shape: Any) -> Any:
         if isinstance(shape, Mapping):
-            return {key: fill(one) for key, one in shape.items()}
+            return {key: fill(item) for key, item in shape.items()}
         if _is_shape(shape):
             return _tensor(lengths(shape), _dtype(layer))
         if isinstance(shape, list | tuple):
-            return type(shape)(fill(one) for one in shape)
+            return type(shape)(fill(item) for item in shape)
         return shape
 
     parameters = _parameters(layer)
     filled = {key: fill(shape) for key, shape in built.items()}
     if len(filled) == 1:
         return _from_structures(layer, tuple(filled.values()), {})
-    named = {key.removesuffix("_shape"): one for key, one in filled.items()}
+    named = {key.removesuffix("_shape"): item for key, item in filled.items()}
     return _from_structures(layer, (), named) if set(named) <= set(parameters) else None
 
 
@@ -181,18 +179,18 @@ def _from_structures(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         return _tensor(shape, keras.backend.standardize_dtype(value.dtype))
 
     parameters = _parameters(layer)
-    made = []
+    outputs = []
     for index, arg in enumerate(args):
         name = parameters[index] if index < len(parameters) else f"input_{index}"
-        made.append(_mapped((name,), arg, convert))
+        outputs.append(_mapped((name,), arg, convert))
     by_name = {key: _mapped((key,), kwargs[key], convert) for key in sorted(kwargs)}
-    return Entrance(tuple(made), by_name, tuple(names), tuple(shapes))
+    return Entrance(tuple(outputs), by_name, tuple(names), tuple(shapes))
 
 
 def _mapped(path: tuple[Any, ...], value: Any, convert: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _mapped((*path, key), value[key], convert) for key in sorted(value)}
     if isinstance(value, list | tuple):
-        items = [_mapped((*path, index), one, convert) for index, one in enumerate(value)]
+        items = [_mapped((*path, index), item, convert) for index, item in enumerate(value)]
         return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
     return convert(path, value)

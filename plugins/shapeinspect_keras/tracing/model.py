@@ -1,4 +1,4 @@
-"""Reads a live Keras model into a Model, and leaves it as it was."""
+"""Reads a live Keras model into a Model without changing it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def read_model(source: Source) -> Model:
     target: Any = source.target
     if not isinstance(target, keras.Layer):
         raise UsageError(
-            f'"{source.label}" is no Keras model or layer',
+            f'"{source.label}" is not a Keras model or layer',
             got=f"an object of class {type(target).__module__}.{type(target).__qualname__}",
         )
     walk = Walk()
@@ -67,26 +67,24 @@ def _run(walk: Walk, target: Any, source: Source) -> tuple[list[str], list[str]]
         ]
         outputs = walk.graph(graph, (), given)
         walk.idle(target, ())
-        return [one.name for one in given], [one.name for one in outputs]
+        return [item.name for item in given], [item.name for item in outputs]
     entrance = arguments(target, source)
     if entrance is None and not target.built:
         raise UsageError(
             f'"{source.label}" is not built yet: its weights have no shapes',
-            hint="name its input with --input, or call the model once (or its build) before",
+            hint="give its input with --input, or call the model (or its build method) once first",
         )
     container = (graphs.keras_class(target) is None and bool(target._layers)) or _is_container(target)
     if container and any(True for _ in (*target._trainable_variables, *target._non_trainable_variables)):
         walk.register(target, (), None, ())
-    made = ([], []) if entrance is None else _follow(walk, target, entrance, container=container)
+    returned = ([], []) if entrance is None else _follow(walk, target, entrance, container=container)
     if entrance is None:
-        walk.note(
-            "nothing tells the shapes of its inputs, so its calls are not known: name them with --input"
-        )
+        walk.note("its input shapes are unknown, and so are its calls: give them with --input")
     if container:
         walk.idle(target, ())
     elif not walk.layers:
         walk.register(target, (), graphs.keras_class(target), ())
-    return made
+    return returned
 
 
 def _is_container(target: Any) -> bool:
@@ -99,37 +97,37 @@ def _follow(walk: Walk, target: Any, entrance: Entrance, *, container: bool) -> 
     import keras
 
     structures = (list(entrance.args), dict(entrance.kwargs))
-    symbols = [one for one in keras.tree.flatten(structures) if isinstance(one, keras.KerasTensor)]
+    symbols = [item for item in keras.tree.flatten(structures) if isinstance(item, keras.KerasTensor)]
     given = [
         Tensor(walk.values.add(name, open_batch(shape), str(tensor.dtype)), tensor)
         for name, shape, tensor in zip(entrance.names, entrance.shapes, symbols, strict=True)
     ]
-    inputs = [one.name for one in given]
-    call = SymbolicCall(entrance.args, entrance.kwargs, given, {id(one.symbol): one.name for one in given})
+    inputs = [item.name for item in given]
+    call = SymbolicCall(entrance.args, entrance.kwargs, given, {id(item.symbol): item.name for item in given})
     if not container:
         if not target.built:
             _build(target, entrance)
-        made = walk.recomputed(target, entrance.args, entrance.kwargs, (None,))
-        return inputs, [one.name for one in walk.call(target, (), call, made)]
+        returned = walk.recomputed(target, entrance.args, entrance.kwargs, (None,))
+        return inputs, [item.name for item in walk.call(target, (), call, returned)]
     built = target.built
     outputs = walk.followed(target, (), call)
     if outputs is None and not built:
         raise UsageError(
             f"{type(target).__name__} cannot be built from this input",
             got="; ".join(note.text for note in walk.notes),
-            hint="name another input, or call the model once on real data before",
+            hint="give another input, or call the model once on real data first",
         )
     if outputs is None:
-        made = walk.recomputed(target, entrance.args, entrance.kwargs, (None,))
-        outputs = [walk.output("output", one, index, None) for index, one in enumerate(made)]
-    return inputs, [one.name for one in outputs]
+        returned = walk.recomputed(target, entrance.args, entrance.kwargs, (None,))
+        outputs = [walk.output("output", item, index, None) for index, item in enumerate(returned)]
+    return inputs, [item.name for item in outputs]
 
 
 def _build(target: Any, entrance: Entrance) -> None:
-    """Let a layer make its variables, without numbers; the guard takes them away again."""
+    """Let a layer create its variables without numbers; the guard removes them afterwards."""
     try:
         target(*entrance.args, **entrance.kwargs)
     except Exception as error:
         raise ModelCodeError(
-            f"{type(target).__name__} refuses this input: {error}", hint="name another one with --input"
+            f"{type(target).__name__} refuses this input: {error}", hint="give another one with --input"
         ) from error

@@ -71,13 +71,13 @@ class SymbolicCall:
 
 @dataclass(slots=True)
 class Walk:
-    """The layers, calls and values that a walk has come to so far.
+    """The layers, calls and values that have been reached so far.
 
     Args:
         layers: each layer with the identity of every weight's variable, in order.
         calls: in the order of execution.
         values: what flows between them.
-        notes: what could not be known.
+        notes: what is unknown, and why.
         paths: the path of each layer in each model that holds it, by its identity and the model's path.
         first_paths: the first path of each layer.
     """
@@ -117,11 +117,12 @@ class Walk:
                 path = self.register(history.operation, parts, "InputLayer", ())
                 self.calls.append(Call(path, (), (tensor.name,)))
         for node in graph.nodes:
-            if all(id(one) in known for one in node.input_tensors):
+            if all(id(item) in known for item in node.input_tensors):
                 for outer, tensor in zip(node.outputs, self.node(node, parts, known), strict=False):
                     known[id(outer)] = tensor
         return [
-            known.get(id(one)) or Tensor(self.values.add("output", None, None), one) for one in graph.outputs
+            known.get(id(item)) or Tensor(self.values.add("output", None, None), item)
+            for item in graph.outputs
         ]
 
     def node(self, node: Any, parts: tuple[str, ...], known: Mapping[int, Tensor]) -> list[Tensor]:
@@ -133,10 +134,10 @@ class Walk:
             known: the tensors so far, by the identity of Keras's own.
         """
         operation = node.operation
-        inputs = [known[id(one)] for one in node.input_tensors]
+        inputs = [known[id(item)] for item in node.input_tensors]
         args, kwargs = node.arguments.fill_in({key: tensor.symbol for key, tensor in known.items()})
         same = all(
-            one.shape == tensor.symbol.shape for one, tensor in zip(node.input_tensors, inputs, strict=True)
+            item.shape == tensor.symbol.shape for item, tensor in zip(node.input_tensors, inputs, strict=True)
         )
         outputs = list(node.outputs) if same else self.recomputed(operation, args, kwargs, node.outputs)
         by_symbol = {id(tensor.symbol): tensor.name for tensor in inputs}
@@ -156,7 +157,7 @@ class Walk:
         try:
             return list(keras.tree.flatten(operation.compute_output_spec(*args, **kwargs)))
         except Exception as error:  # noqa: BLE001  # the user's own code may raise anything; it becomes a note
-            self.note(f"its shapes in a second call are not known: {error}"[:200], operation.name)
+            self.note(f"the output shapes of a repeated call are unknown: {error}"[:200], operation.name)
             return [None for _ in outputs]
 
     def call(
@@ -269,12 +270,12 @@ class Walk:
         except Exception as error:  # noqa: BLE001  # the user's own code may raise anything; it becomes a note
             reason = f"{type(error).__name__}: {error}".split("\n", maxsplit=1)[0]
             self.note(
-                f"the calls inside it are not known: it cannot run on symbols ({reason[:160]})",
+                f"the calls inside it are unknown: it cannot run on symbolic tensors ({reason[:160]})",
                 "/".join(parts) or None,
             )
             return None
         by_symbol = {id(tensor.symbol): tensor for tensor in order}
-        return self.graph(graph, parts, [by_symbol[id(one)] for one in graph.inputs])
+        return self.graph(graph, parts, [by_symbol[id(item)] for item in graph.inputs])
 
     def distributed(
         self, operation: Any, layer: Layer, given: SymbolicCall, outputs: Sequence[Any]
@@ -436,25 +437,27 @@ def described(
         return Layer(path, kind, native, parts, Frozen(attributes)), ()
     if graphs.functional(operation) is not None or (kind == "unknown" and name is None and operation._layers):
         kind, attributes = _MODULE, {}
-    found = held(operation, config, folded=kind != _MODULE)
-    listed = weights(path, operation, config, found)
+    result = held(operation, config, folded=kind != _MODULE)
+    listed = weights(path, operation, config, result)
     attributes = complete(kind, attributes, {weight.role: weight.shape for weight, _ in listed}, shapes)
     candidates: tuple[str, ...] = ()
     if kind == "unknown" and (base := graphs.keras_base(operation)) is not None:
         guess = describe(base, config or {}, "keras.layers")[0]
         candidates = () if guess == "unknown" else (guess,)
-    layer = Layer(path, kind, native, parts, Frozen(attributes), tuple(one for one, _ in listed), candidates)
+    layer = Layer(
+        path, kind, native, parts, Frozen(attributes), tuple(item for item, _ in listed), candidates
+    )
     return layer, tuple(key for _, key in listed)
 
 
 def config_of(operation: Any) -> Mapping[str, Any] | None:
-    """Return the settings of a layer or operation, None where it cannot tell them.
+    """Return the settings of a layer or operation, None if it does not report them.
 
     Args:
         operation: the layer or operation.
     """
     try:
         config = operation.get_config()
-    except Exception:  # noqa: BLE001  # a user's layer may not tell its settings; they stay unknown
+    except Exception:  # noqa: BLE001  # a user's layer may fail here; its settings stay unknown
         return None
     return config if isinstance(config, Mapping) else None

@@ -1,4 +1,4 @@
-"""The weights of a live Keras layer: roles, layouts, and what ties them together."""
+"""The weights of a live Keras layer: roles, layouts, and which of them are tied."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ def held(layer: Any, config: Mapping[str, Any] | None, *, folded: bool) -> tuple
 
     Args:
         layer: the layer.
-        config: its settings; None if it cannot tell them.
+        config: its settings; None if they are unknown.
         folded: whether the variables of the layers inside it are shown as its own.
     """
-    found = list(_by_parts(layer, config or {})) if folded else []
+    result = list(_by_parts(layer, config or {})) if folded else []
     wanted = list(layer.weights) if folded else _own(layer)
-    have = {id(one.variable) for one in found}
-    if {id(one) for one in wanted} != have:
-        found = list(_by_tree(layer, "") if folded else (Held(one.name, one) for one in wanted))
+    have = {id(item.variable) for item in result}
+    if {id(item) for item in wanted} != have:
+        result = list(_by_tree(layer, "") if folded else (Held(item.name, item) for item in wanted))
     seen: set[int] = set()
     kept = []
-    for one in found:
-        if id(one.variable) not in seen:
-            seen.add(id(one.variable))
-            kept.append(one)
+    for item in result:
+        if id(item.variable) not in seen:
+            seen.add(id(item.variable))
+            kept.append(item)
     return tuple(_distinct(kept))
 
 
@@ -63,7 +63,7 @@ def _by_parts(layer: Any, config: Mapping[str, Any]) -> Iterator[Held]:
             own = _own(holder)
             roles = part_roles(part, len(own)) or ("",) * len(own)
             for role, variable in zip(roles, own, strict=True):
-                # The name is the role unless the layer gave none; a quantized layer's order is another.
+                # The name is the role unless the layer gave none: quantized layers have another order.
                 named = variable.name != _UNNAMED or not role
                 yield Held(part.prefix + variable.name if named else role, variable)
 
@@ -75,15 +75,15 @@ def _by_tree(layer: Any, prefix: str) -> Iterator[Held]:
         yield from _by_tree(inner, f"{prefix}{inner.name}/")
 
 
-def _distinct(found: Sequence[Held]) -> Iterator[Held]:
+def _distinct(result: Sequence[Held]) -> Iterator[Held]:
     counts: dict[str, int] = {}
-    for one in found:
-        number = counts[one.role] = counts.get(one.role, -1) + 1
-        yield replace(one, role=f"{one.role}_{number}") if number else one
+    for item in result:
+        number = counts[item.role] = counts.get(item.role, -1) + 1
+        yield replace(item, role=f"{item.role}_{number}") if number else item
 
 
 def weights(
-    path: str, layer: Any, config: Mapping[str, Any] | None, found: Sequence[Held]
+    path: str, layer: Any, config: Mapping[str, Any] | None, result: Sequence[Held]
 ) -> tuple[tuple[Weight, int], ...]:
     """Describe a layer's variables, each with the identity of its storage.
 
@@ -91,31 +91,31 @@ def weights(
         path: the layer's path.
         layer: the layer.
         config: its settings.
-        found: its variables by role.
+        result: its variables by role.
     """
-    return tuple((_weight(path, layer, config, one), id(one.variable)) for one in found)
+    return tuple((_weight(path, layer, config, item), id(item.variable)) for item in result)
 
 
-def _weight(path: str, layer: Any, config: Mapping[str, Any] | None, one: Held) -> Weight:
+def _weight(path: str, layer: Any, config: Mapping[str, Any] | None, item: Held) -> Weight:
     import keras
 
-    shape = tuple(int(length) for length in one.variable.shape)
-    dtype = keras.backend.standardize_dtype(one.variable.dtype)
+    shape = tuple(int(length) for length in item.variable.shape)
+    dtype = keras.backend.standardize_dtype(item.variable.dtype)
     name = keras_class(layer)
-    layout = bind(name, config or {}, one.role, shape) if name else None
+    layout = bind(name, config or {}, item.role, shape) if name else None
     count = 1
     for length in shape:
         count *= length
-    variable = one.variable
+    variable = item.variable
     return Weight(
-        f"{path}/{one.role}",
-        one.role,
+        f"{path}/{item.role}",
+        item.role,
         shape,
         dtype,
         (count * _bits(dtype) + 7) // 8,
         bool(variable.trainable),
         layout,
-        count=logical_count(name, config or {}, one.role, shape) if name else None,
+        count=logical_count(name, config or {}, item.role, shape) if name else None,
         values=(lambda: keras.ops.convert_to_numpy(variable)) if variable._value is not None else None,
     )
 

@@ -86,13 +86,13 @@ def reader(*settings: Setting, **fixed: Any) -> Reader:
     """
 
     def read(config: Mapping[str, Any], rank: int) -> Attributes:
-        found = dict(fixed)
+        result = dict(fixed)
         for setting in settings:
             value = config.get(setting.keras or setting.name)
             value = setting.default if value is None else value
             if value is not None:
-                found[setting.name] = setting.form(value, rank)
-        return found
+                result[setting.name] = setting.form(value, rank)
+        return result
 
     return read
 
@@ -186,19 +186,19 @@ def elementwise(op: str) -> Reader:
 
 def conv_transpose(config: Mapping[str, Any], rank: int) -> Attributes:
     """Read the settings of a transposed convolution."""
-    found = conv(config, rank)
+    result = conv(config, rank)
     output_padding = config.get("output_padding")
     if output_padding is not None:
         # Source: keras/src/backend/common/backend_utils.py, _get_output_shape_given_tf_padding.
-        found["output_padding"] = _each(output_padding, rank)
-        sizes = zip(found["kernel_size"], found["dilation"], strict=False)
+        result["output_padding"] = _each(output_padding, rank)
+        sizes = zip(result["kernel_size"], result["dilation"], strict=False)
         half = [(size + (size - 1) * (dilation - 1)) // 2 for size, dilation in sizes]
-        found["padding"] = tuple((pad, pad) if found["padding"] == "same" else (0, 0) for pad in half)
+        result["padding"] = tuple((pad, pad) if result["padding"] == "same" else (0, 0) for pad in half)
     fixed = config.get("output_shape")
     if isinstance(fixed, list | tuple) and len(fixed) == rank + 2:  # Keras 1 fixes it, batch included
-        begin = 2 if found["data_format"] == "channels_first" else 1
-        found["output_shape"] = tuple(fixed[begin : begin + rank])
-    return found
+        begin = 2 if result["data_format"] == "channels_first" else 1
+        result["output_shape"] = tuple(fixed[begin : begin + rank])
+    return result
 
 
 def group_norm(config: Mapping[str, Any], rank: int) -> Attributes:
@@ -208,19 +208,19 @@ def group_norm(config: Mapping[str, Any], rank: int) -> Attributes:
         Setting("axis", form=_one_axis, default=-1),
         _EPS,
     )
-    found = reader(*settings)(config, rank)
-    return {**found, "data_format": "channels_first" if found["axis"] == 1 else "channels_last"}
+    result = reader(*settings)(config, rank)
+    return {**result, "data_format": "channels_first" if result["axis"] == 1 else "channels_last"}
 
 
 def multi_head(config: Mapping[str, Any], rank: int) -> Attributes:
     """Read the settings of a MultiHeadAttention."""
-    found = reader(Setting("num_heads"), Setting("head_dim", "key_dim"), batch_first=True)(config, rank)
+    result = reader(Setting("num_heads"), Setting("head_dim", "key_dim"), batch_first=True)(config, rank)
     if config.get("value_dim") not in (None, config.get("key_dim")):
-        found["value_head_dim"] = config["value_dim"]
+        result["value_head_dim"] = config["value_dim"]
     shape = config.get("output_shape")
     if isinstance(shape, int) or (isinstance(shape, list | tuple) and len(shape) == 1):
-        found["out_features"] = shape if isinstance(shape, int) else shape[0]
-    return found
+        result["out_features"] = shape if isinstance(shape, int) else shape[0]
+    return result
 
 
 def pool(config: Mapping[str, Any], rank: int) -> Attributes:
@@ -260,8 +260,8 @@ def permute(config: Mapping[str, Any], _rank: int) -> Attributes:
 
 def resizing(config: Mapping[str, Any], rank: int) -> Attributes:
     """Read the settings of a Resizing."""
-    found = reader(Setting("mode", "interpolation", default="bilinear"), _DATA_FORMAT)(config, rank)
-    return {"size": (config.get("height"), config.get("width")), **found}
+    result = reader(Setting("mode", "interpolation", default="bilinear"), _DATA_FORMAT)(config, rank)
+    return {"size": (config.get("height"), config.get("width")), **result}
 
 
 def cut(config: Mapping[str, Any], rank: int) -> Attributes:
@@ -273,10 +273,10 @@ def lookup(config: Mapping[str, Any], _rank: int) -> Attributes:
     """Read the settings of a lookup layer."""
     depth = next((config[key] for key in ("num_tokens", "num_bins", "max_tokens") if config.get(key)), None)
     length = config.get("output_sequence_length")
-    found: Attributes = {"output_mode": config.get("output_mode", "int")}
+    result: Attributes = {"output_mode": config.get("output_mode", "int")}
     if depth is not None:
-        found["depth"] = depth
-    return found | ({"length": length} if length is not None else {})
+        result["depth"] = depth
+    return result | ({"length": length} if length is not None else {})
 
 
 def encoding(config: Mapping[str, Any], rank: int) -> Attributes:

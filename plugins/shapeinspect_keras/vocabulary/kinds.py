@@ -116,13 +116,13 @@ _MERGE = {"sum": "Add", "mul": "Multiply", "ave": "Average", "max": "Maximum", "
 
 
 def describe(class_name: str, config: Mapping[str, Any], module: str = "") -> tuple[str, dict[str, Any]]:
-    """Say what a Keras layer or operation is, in the common vocabulary.
+    """Describe a Keras layer or operation in the common vocabulary.
 
     Args:
         class_name: its class, in the spelling of Keras 1, 2 or 3.
         config: its settings, as ``get_config`` or a file gives them.
-        module: the module that a file names for the class; it tells an operation (``keras.ops``) from
-            a layer of the same name. Without it the settings tell.
+        module: the module that a file names for the class; it distinguishes an operation (``keras.ops``)
+            from a layer of the same name. Without it the settings decide.
 
     Returns:
         The kind and its attributes; ``("unknown", {})`` for a class that is not Keras's own.
@@ -160,18 +160,18 @@ _INSIDE = {"cell_function": "activation", "gate_function": "recurrent_activation
 
 
 def _functions(kind: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Name the functions that are written into a layer; one that changes nothing is none."""
+    """Name the functions that are fused into a layer, except for linear ones."""
     if kind in _FUSED:
         name = _function(settings.get("activation"))
         return {} if name in (None, "linear") else {"activation": name}
     if kind in _RECURRENT:
-        found = {name: _function(settings.get(key, "")) for name, key in _INSIDE.items()}
-        return {name: function for name, function in found.items() if function}
+        result = {name: _function(settings.get(key, "")) for name, key in _INSIDE.items()}
+        return {name: function for name, function in result.items() if function}
     return {}
 
 
 def _function(value: Any) -> str | None:
-    """Name a function as a layer of its own would; None without one."""
+    """Name a function as its layer would be named; None if there is none."""
     if value == "":
         return None
     kind, attributes = _activation({"activation": value})
@@ -186,8 +186,8 @@ def _function(value: Any) -> str | None:
 _LONGEST = 200
 
 
-def _known(found: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in found.items() if value is not None}
+def _known(result: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in result.items() if value is not None}
 
 
 def _is_operation(class_name: str, config: Mapping[str, Any], module: str) -> bool:
@@ -214,11 +214,11 @@ def _wrapped(name: str, settings: Mapping[str, Any]) -> tuple[str, dict[str, Any
     inner = nested(settings, "layer")
     if inner is None:
         return "unknown", {}
-    kind, found = describe(*inner)
+    kind, attributes = describe(*inner)
     if name == "Bidirectional" and kind in ("rnn", "lstm", "gru", "conv_lstm"):
-        found = {key: value for key, value in found.items() if key != "direction"}
-        return kind, found | {"bidirectional": True, "merge_mode": settings.get("merge_mode", "concat")}
-    return ("unknown", {}) if name == "Bidirectional" else (kind, found)
+        attributes = {key: value for key, value in attributes.items() if key != "direction"}
+        return kind, attributes | {"bidirectional": True, "merge_mode": settings.get("merge_mode", "concat")}
+    return ("unknown", {}) if name == "Bidirectional" else (kind, attributes)
 
 
 def _recurrence(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -228,16 +228,16 @@ def _recurrence(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         return "unknown", {}
     cells = [cell]
     if modern(*cell)[0] == "StackedRNNCells":
-        cells = [one for one in (nested({"cell": c}, "cell") for c in cell[1].get("cells") or ()) if one]
-    found = [describe(*one) for one in cells]
+        cells = [item for item in (nested({"cell": c}, "cell") for c in cell[1].get("cells") or ()) if item]
+    result = [describe(*item) for item in cells]
     sizes = [
-        (kind, {key: value for key, value in told.items() if key not in _INSIDE}) for kind, told in found
+        (kind, {key: value for key, value in facts.items() if key not in _INSIDE}) for kind, facts in result
     ]
-    if not found or not found[0][0].endswith("_cell") or any(one != sizes[0] for one in sizes):
+    if not result or not result[0][0].endswith("_cell") or any(item != sizes[0] for item in sizes):
         return "unknown", {}
     layer = f"{modern(*cells[0])[0].removesuffix('Cell')}"
     kind, attributes = describe(layer, {**cells[0][1], **_outputs(settings)})
-    if any(one != found[0] for one in found):  # their functions differ, and no setting says so
+    if any(item != result[0] for item in result):  # their functions differ, and there is one setting for all
         attributes = {key: value for key, value in attributes.items() if key not in _INSIDE}
     return kind, attributes | {"num_layers": len(cells)}
 
@@ -252,7 +252,7 @@ def complete(
     weights_by_role: Mapping[str, Shape],
     input_shapes: Sequence[Shape | None] = (),
 ) -> dict[str, Any]:
-    """Add the attributes that only the weights or the inputs tell, such as ``in_channels``.
+    """Add the attributes that follow from the weights or the inputs, such as ``in_channels``.
 
     Args:
         kind: the layer's kind.
@@ -266,13 +266,13 @@ def complete(
         >>> complete("linear", {"out_features": 3}, {"kernel": (7, 3)})["in_features"]
         7
     """
-    found = dict(attributes)
+    result = dict(attributes)
     tails = {role.rpartition("/")[2]: shape for role, shape in reversed(list(weights_by_role.items()))}
     reader = READERS.get(kind)
     if reader is not None:
-        added = reader(found, {**tails, **weights_by_role}, _first(input_shapes))
-        found.update({key: value for key, value in added.items() if isinstance(value, int | tuple | Frozen)})
-    return found
+        added = reader(result, {**tails, **weights_by_role}, _first(input_shapes))
+        result.update({key: value for key, value in added.items() if isinstance(value, int | tuple | Frozen)})
+    return result
 
 
 def _first(shapes: Sequence[Shape | None]) -> Shape | None:

@@ -30,11 +30,11 @@ def _at(layer: int, reverse: bool, bidirectional: bool, layers: int) -> str:
 
 
 def _bind(kind: str, role: str, ndim: int, sizes: Mapping[str, int]) -> Layout | None:
-    found = _PLACE.fullmatch(role) if kind in _STACKED else None
-    if found is None:
+    match = _PLACE.fullmatch(role) if kind in _STACKED else None
+    if match is None:
         return TABLE.bind(kind, role, ndim, sizes)
-    layout = TABLE.bind(kind, found[3], ndim, sizes)
-    return layout and at(layout, int(found[1] or 0), reverse=found[2] == "backward")
+    layout = TABLE.bind(kind, match[3], ndim, sizes)
+    return layout and at(layout, int(match[1] or 0), reverse=match[2] == "backward")
 
 
 _STACKED = ("SimpleRNN", "LSTM", "GRU")

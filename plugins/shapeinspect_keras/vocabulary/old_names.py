@@ -1,11 +1,14 @@
-"""Older spellings of Keras layers and settings, put into those of Keras 3."""
+"""Older names of Keras layers and settings, translated to those of Keras 3."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-#: Class names that say the same as a newer one.
+#: What reading settings of an unexpected form may raise: a file may hold anything.
+UNEXPECTED_FORM = (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError)
+
+#: Class names that stand for a newer one.
 _CLASSES = {
     "Convolution1D": "Conv1D",
     "Convolution2D": "Conv2D",
@@ -76,7 +79,7 @@ _DATA_FORMATS = {"th": "channels_first", "tf": "channels_last"}
 
 
 def modern(class_name: str, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Put a class name and its settings into the spelling of Keras 3.
+    """Translate a class name and its settings to Keras 3.
 
     Args:
         class_name: as a file or an object spells it; a ``Package>`` prefix is kept, for it says that
@@ -90,19 +93,19 @@ def modern(class_name: str, config: Mapping[str, Any]) -> tuple[str, dict[str, A
         ('Conv2D', {'filters': 8, 'padding': 'same', 'kernel_size': (3, 5)})
     """
     name = _CLASSES.get(class_name, class_name)
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for key, value in config.items():
         new = _OWN_SETTINGS.get((name, key)) or _SETTINGS.get(key, key)
         if new not in config or new == key:
-            found[new] = value
-    kernel = tuple(found.pop(key) for key in ("kernel_dim1", "kernel_dim2", "kernel_dim3", "nb_row", "nb_col")
-                   if key in found)  # fmt: skip
+            result[new] = value
+    sides = ("kernel_dim1", "kernel_dim2", "kernel_dim3", "nb_row", "nb_col")
+    kernel = tuple(result.pop(key) for key in sides if key in result)
     if kernel:
-        found["kernel_size"] = kernel
-    ordering = found.get("dim_ordering")
+        result["kernel_size"] = kernel
+    ordering = result.get("dim_ordering")
     if isinstance(ordering, str) and ordering in _DATA_FORMATS:
-        found["data_format"] = _DATA_FORMATS[ordering]
-    return name, found
+        result["data_format"] = _DATA_FORMATS[ordering]
+    return name, result
 
 
 def nested(config: Mapping[str, Any], key: str) -> tuple[str, Mapping[str, Any]] | None:

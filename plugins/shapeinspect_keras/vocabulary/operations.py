@@ -14,7 +14,7 @@ def _nothing(_config: Settings) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    return tuple(_plain(one) for one in value) if isinstance(value, list | tuple) else value
+    return tuple(_plain(item) for item in value) if isinstance(value, list | tuple) else value
 
 
 def _take(**names: str) -> _Reader:
@@ -45,8 +45,8 @@ def _softmax(log: bool) -> _Reader:
 
 def _split(config: Settings) -> dict[str, Any]:
     sections = config.get("indices_or_sections")
-    found: dict[str, Any] = {"axis": config.get("axis", 0)}
-    return found | ({"sections": sections} if isinstance(sections, int) else {"indices": _plain(sections)})
+    result: dict[str, Any] = {"axis": config.get("axis", 0)}
+    return result | ({"sections": sections} if isinstance(sections, int) else {"indices": _plain(sections)})
 
 
 def _axis(config: Settings) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The layers inside a layer whose weights count as its own: cells, projections, wrapped layers."""
+"""The inner layers whose weights count as a layer's own: cells, projections, wrapped layers."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def parts(class_name: str, config: Mapping[str, Any]) -> tuple[Part, ...]:
 
 
 def is_folded(class_name: str, config: Mapping[str, Any]) -> bool:
-    """Tell whether a ``TimeDistributed`` does just what the layer inside it does.
+    """Return whether a ``TimeDistributed`` does the same as the layer inside it.
 
     Args:
         class_name: the layer's class.
@@ -133,17 +133,17 @@ def _cells(settings: Mapping[str, Any]) -> tuple[Part, ...]:
     reverse = bool(settings.get("go_backwards"))
     if name != "StackedRNNCells":
         return (Part("cell", "", name, inner, reverse=reverse),)
-    found = []
+    result = []
     seen: dict[str, int] = {}
-    for index, one in enumerate(inner.get("cells") or ()):
-        below = nested({"cell": one}, "cell")
+    for index, item in enumerate(inner.get("cells") or ()):
+        below = nested({"cell": item}, "cell")
         if below is None:
             return ()
         snake = _snake(below[0])
         number = seen[snake] = seen.get(snake, -1) + 1
         stored = f"cell/cells/{snake}_{number}" if number else f"cell/cells/{snake}"
-        found.append(Part(stored, f"cells/{index}/", *modern(*below), index, reverse))
-    return tuple(found)
+        result.append(Part(stored, f"cells/{index}/", *modern(*below), index, reverse))
+    return tuple(result)
 
 
 def _snake(name: str) -> str:
@@ -196,7 +196,7 @@ def part_roles(part: Part, count: int) -> tuple[str, ...] | None:
 def bind(
     class_name: str, config: Mapping[str, Any], role: str, shape: Shape, backend: str | None = None
 ) -> Layout | None:
-    """Return the layout of one weight of a layer, or None where nothing proves it.
+    """Return the layout of one weight of a layer, or None if it is unknown.
 
     Args:
         class_name: the layer's class.
@@ -222,9 +222,9 @@ def bind(
         tail = role.removeprefix(part.prefix)
         if part.prefix and tail == role:
             continue
-        found = _bind_own(part.class_name, part.config, tail, shape, backend)
-        if found is not None:
-            return at(found, part.layer, reverse=part.reverse)
+        result = _bind_own(part.class_name, part.config, tail, shape, backend)
+        if result is not None:
+            return at(result, part.layer, reverse=part.reverse)
     return None
 
 
@@ -316,14 +316,14 @@ def _einsum(settings: Mapping[str, Any], role: str, rank: int) -> Layout | None:
     groups = [[names[letter] for letter in kernel if names[letter][0] == axis] for axis in "goi"]
     return Layout(
         " ".join(names[letter] for letter in kernel),
-        " ".join(_group(one) for one in groups if one),
+        " ".join(_group(item) for item in groups if item),
         slot="weight",
     )
 
 
 def _numbered(axis: str, letters: Iterable[str]) -> dict[str, str]:
-    found = list(letters)
-    return {letter: axis if len(found) == 1 else f"{axis}{index}" for index, letter in enumerate(found)}
+    result = list(letters)
+    return {letter: axis if len(result) == 1 else f"{axis}{index}" for index, letter in enumerate(result)}
 
 
 def _group(names: list[str]) -> str:
@@ -331,7 +331,7 @@ def _group(names: list[str]) -> str:
 
 
 def equation_axes(equation: str) -> tuple[str, str, str] | None:
-    """Take an EinsumDense equation apart: the letters of the kernel, the output and the input.
+    """Split an EinsumDense equation into the letters of the kernel, the output and the input.
 
     Args:
         equation: such as ``"abc,cde->abde"``; an ellipsis stands for axes that the kernel has not.

@@ -1,4 +1,4 @@
-"""Attributes that only the weights' shapes or the inputs' tell: ``in_channels``, ``input_size``."""
+"""Attributes that follow from the shapes of weights or inputs: ``in_channels``, ``input_size``."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from shapeinspect.ir import Frozen
 from shapeinspect_keras.vocabulary.parts import equation_axes
 
 _Weights: TypeAlias = "Mapping[str, Shape]"
-_Found: TypeAlias = "dict[str, Any]"
-SizeReader: TypeAlias = Callable[[Mapping[str, Any], _Weights, "Shape | None"], _Found]
+_Sizes: TypeAlias = "dict[str, Any]"
+SizeReader: TypeAlias = Callable[[Mapping[str, Any], _Weights, "Shape | None"], _Sizes]
 
 
 def _axis(shape: Shape | None, axis: int, rank: int | None = None) -> Dim | None:
@@ -21,40 +21,40 @@ def _axis(shape: Shape | None, axis: int, rank: int | None = None) -> Dim | None
     return shape[axis]
 
 
-def _channels(found: Mapping[str, Any], shape: Shape | None) -> Dim | None:
-    return _axis(shape, 1 if found.get("data_format") == "channels_first" else -1)
+def _channels(attributes: Mapping[str, Any], shape: Shape | None) -> Dim | None:
+    return _axis(shape, 1 if attributes.get("data_format") == "channels_first" else -1)
 
 
-def _conv(found: Mapping[str, Any], weights: _Weights, shape: Shape | None) -> _Found:
-    if "depth_multiplier" in found:
+def _conv(attributes: Mapping[str, Any], weights: _Weights, shape: Shape | None) -> _Sizes:
+    if "depth_multiplier" in attributes:
         kernel = weights.get("kernel", weights.get("depthwise_kernel"))
-        channels = _axis(kernel, -2) or _channels(found, shape)
-        added: _Found = {"in_channels": channels, "groups": channels}
-        if isinstance(channels, int) and isinstance(found["depth_multiplier"], int):
-            added["out_channels"] = channels * found["depth_multiplier"]
+        channels = _axis(kernel, -2) or _channels(attributes, shape)
+        added: _Sizes = {"in_channels": channels, "groups": channels}
+        if isinstance(channels, int) and isinstance(attributes["depth_multiplier"], int):
+            added["out_channels"] = channels * attributes["depth_multiplier"]
         return added
     inner = _axis(weights.get("kernel"), -2)
-    if isinstance(inner, int) and isinstance(found.get("groups", 1), int):
-        return {"in_channels": inner * found.get("groups", 1)}
-    return {"in_channels": _channels(found, shape)}
+    if isinstance(inner, int) and isinstance(attributes.get("groups", 1), int):
+        return {"in_channels": inner * attributes.get("groups", 1)}
+    return {"in_channels": _channels(attributes, shape)}
 
 
-def _separable(found: Mapping[str, Any], weights: _Weights, shape: Shape | None) -> _Found:
-    return {"in_channels": _axis(weights.get("depthwise_kernel"), -2) or _channels(found, shape)}
+def _separable(attributes: Mapping[str, Any], weights: _Weights, shape: Shape | None) -> _Sizes:
+    return {"in_channels": _axis(weights.get("depthwise_kernel"), -2) or _channels(attributes, shape)}
 
 
-def _conv_transpose(found: Mapping[str, Any], weights: _Weights, shape: Shape | None) -> _Found:
-    return {"in_channels": _axis(weights.get("kernel"), -1) or _channels(found, shape)}
+def _conv_transpose(attributes: Mapping[str, Any], weights: _Weights, shape: Shape | None) -> _Sizes:
+    return {"in_channels": _axis(weights.get("kernel"), -1) or _channels(attributes, shape)}
 
 
-def _linear(_found: Mapping[str, Any], weights: _Weights, shape: Shape | None) -> _Found:
+def _linear(_found: Mapping[str, Any], weights: _Weights, shape: Shape | None) -> _Sizes:
     return {
         "in_features": _axis(weights.get("kernel"), 0, 2) or _axis(weights.get("W"), 0, 2) or _axis(shape, -1)
     }
 
 
-def _einsum(found: Mapping[str, Any], weights: _Weights, _shape: Shape | None) -> _Found:
-    letters = equation_axes(str(found.get("equation", "")))
+def _einsum(attributes: Mapping[str, Any], weights: _Weights, _shape: Shape | None) -> _Sizes:
+    letters = equation_axes(str(attributes.get("equation", "")))
     kernel = weights.get("kernel")
     if letters is None or kernel is None or len(letters[0]) != len(kernel):
         return {}
@@ -64,35 +64,35 @@ def _einsum(found: Mapping[str, Any], weights: _Weights, _shape: Shape | None) -
     return {"sizes": Frozen(own)}
 
 
-def _batch_norm(found: Mapping[str, Any], weights: _Weights, shape: Shape | None) -> _Found:
-    return {"num_features": _axis(weights.get("moving_mean"), 0) or _axis(shape, found.get("axis", -1))}
+def _batch_norm(attributes: Mapping[str, Any], weights: _Weights, shape: Shape | None) -> _Sizes:
+    return {"num_features": _axis(weights.get("moving_mean"), 0) or _axis(shape, attributes.get("axis", -1))}
 
 
-def _layer_norm(found: Mapping[str, Any], weights: _Weights, shape: Shape | None) -> _Found:
+def _layer_norm(attributes: Mapping[str, Any], weights: _Weights, shape: Shape | None) -> _Sizes:
     for role in ("gamma", "beta", "scale"):
         if role in weights:
             return {"normalized_shape": tuple(weights[role])}
-    axis = found.get("axis", -1)
+    axis = attributes.get("axis", -1)
     axes = axis if isinstance(axis, tuple) else (axis,)
-    lengths = tuple(_axis(shape, one) for one in axes if isinstance(one, int))
+    lengths = tuple(_axis(shape, item) for item in axes if isinstance(item, int))
     return {} if None in lengths else {"normalized_shape": lengths}
 
 
-def _group_norm(found: Mapping[str, Any], weights: _Weights, shape: Shape | None) -> _Found:
-    channels = _axis(weights.get("gamma", weights.get("beta")), 0) or _axis(shape, found.get("axis", -1))
-    added: _Found = {"num_channels": channels}
-    return added | ({"num_groups": channels} if found.get("num_groups") == -1 else {})
+def _group_norm(attributes: Mapping[str, Any], weights: _Weights, shape: Shape | None) -> _Sizes:
+    channels = _axis(weights.get("gamma", weights.get("beta")), 0) or _axis(shape, attributes.get("axis", -1))
+    added: _Sizes = {"num_channels": channels}
+    return added | ({"num_groups": channels} if attributes.get("num_groups") == -1 else {})
 
 
-def _recurrent(_found: Mapping[str, Any], weights: _Weights, shape: Shape | None) -> _Found:
+def _recurrent(_found: Mapping[str, Any], weights: _Weights, shape: Shape | None) -> _Sizes:
     return {"input_size": _axis(weights.get("kernel"), 0) or _axis(shape, -1)}
 
 
-def _attention(found: Mapping[str, Any], weights: _Weights, shape: Shape | None) -> _Found:
-    if found.get("projected") is False:
+def _attention(attributes: Mapping[str, Any], weights: _Weights, shape: Shape | None) -> _Sizes:
+    if attributes.get("projected") is False:
         return {"embed_dim": _axis(shape, -1)}
     embed = _axis(weights.get("query/kernel"), 0) or _axis(shape, -1)
-    added: _Found = {
+    added: _Sizes = {
         "embed_dim": embed,
         "kdim": _axis(weights.get("key/kernel"), 0),
         "vdim": _axis(weights.get("value/kernel"), 0),
@@ -100,22 +100,22 @@ def _attention(found: Mapping[str, Any], weights: _Weights, shape: Shape | None)
     # Keras projects the heads back to the query's width unless the settings name another.
     # Source: keras/src/layers/attention/multi_head_attention.py, ``_make_output_dense``.
     out = _axis(weights.get("attention_output/kernel"), -1, 3)
-    return added | ({} if "out_features" in found else {"out_features": out or embed})
+    return added | ({} if "out_features" in attributes else {"out_features": out or embed})
 
 
-def _prelu(_found: Mapping[str, Any], weights: _Weights, _shape: Shape | None) -> _Found:
+def _prelu(_found: Mapping[str, Any], weights: _Weights, _shape: Shape | None) -> _Sizes:
     return {"num_parameters": product(weights["alpha"])} if "alpha" in weights else {}
 
 
-def _embedding(_found: Mapping[str, Any], weights: _Weights, _shape: Shape | None) -> _Found:
+def _embedding(_found: Mapping[str, Any], weights: _Weights, _shape: Shape | None) -> _Sizes:
     table = weights.get("embeddings", weights.get("W"))
     return {"num_embeddings": _axis(table, 0, 2), "embedding_dim": _axis(table, 1, 2)}
 
 
-#: One reader a kind: settings found so far, weights by role, the first input's shape.
+#: One reader a kind: attributes so far, weights by role, the first input's shape.
 READERS: dict[str, SizeReader] = {
     "conv": _conv,
-    "local_conv": lambda found, _weights, shape: {"in_channels": _channels(found, shape)},
+    "local_conv": lambda attributes, _weights, shape: {"in_channels": _channels(attributes, shape)},
     "separable_conv": _separable,
     "conv_transpose": _conv_transpose,
     "conv_lstm": lambda _found, weights, _shape: {"in_channels": _axis(weights.get("kernel"), -2)},
