@@ -1,4 +1,4 @@
-"""Lets Keras itself try a change that the arithmetic says fits: on symbols, or on a model built anew."""
+"""Tries a change that fits by arithmetic with Keras itself: on symbols, or on a rebuilt model."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Confirm:
         model: the model.
         shapes: what it was called on, by the names of its inputs, in order.
         held: what a call could write to.
-        call: calls it on symbols; tells whether that fails.
+        call: calls it on symbols and returns whether that fails.
     """
 
     model: Any
@@ -35,11 +35,11 @@ class Confirm:
     call: Callable[[Any, tuple[Any, ...]], bool]
 
     def __call__(self, changes: Sequence[Change]) -> bool | None:
-        """Tell whether Keras takes the changes; None where it cannot be asked."""
+        """Return whether Keras accepts the changes; None if that cannot be tried."""
         try:
             return self._taken(changes)
         except (TypeError, ValueError, KeyError):
-            return None  # the change cannot be made, such as to an open length
+            return None  # the change is not possible, such as to an open length
 
     def _taken(self, changes: Sequence[Change]) -> bool | None:
         import keras
@@ -60,8 +60,8 @@ class Confirm:
             if model is None:
                 return None
             symbols = tuple(
-                keras.KerasTensor(shape, dtype=one.dtype)
-                for shape, one in zip(shapes.values(), inputs, strict=True)
+                keras.KerasTensor(shape, dtype=item.dtype)
+                for shape, item in zip(shapes.values(), inputs, strict=True)
             )
             return not self.call(model, symbols)
 

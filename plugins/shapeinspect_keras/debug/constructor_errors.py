@@ -33,20 +33,22 @@ def building(message: str, where: str | None, frames: Sequence[Place]) -> Rerun 
     import keras
 
     for frame, _ in frames:
-        made = frame.f_locals.get("self")
-        if frame.f_code.co_name != "__init__" or not isinstance(made, keras.Layer):
+        owner = frame.f_locals.get("self")
+        if frame.f_code.co_name != "__init__" or not isinstance(owner, keras.Layer):
             continue
         given = constructor_arguments(frame)
         if not all(isinstance(given.get(key), int) and given[key] > 0 for key in _NAMES):
             return None
-        name = str(given.get("name") or type(made).__name__)
+        name = str(given.get("name") or type(owner).__name__)
         attributes = Frozen({new: given[old] for old, new in _NAMES.items()})
-        layer = Layer(name, describe(type(made).__name__, given)[0], type(made).__name__, (name,), attributes)
+        layer = Layer(
+            name, describe(type(owner).__name__, given)[0], type(owner).__name__, (name,), attributes
+        )
         fact = Indivisible("groups", Frozen(out_channels=given["filters"]))
         model = Model("", "live", "keras", "keras-live", (layer,))
         passes = "the layer can be built with it"
         failure = Failure(model, layer, (), message, where, fact=fact, passes=passes)
-        return Retried(failure, functools.partial(_builds, type(made), given), _spell)
+        return Retried(failure, functools.partial(_builds, type(owner), given), _spell)
     return None
 
 
@@ -54,7 +56,7 @@ def _builds(kind: Any, given: dict[str, Any], changes: Sequence[Change]) -> bool
     own = {new: old for old, new in _NAMES.items()}
     settings = [change.attributes for change in changes if isinstance(change, OnLayer)]
     try:
-        kind(**{**given, **{own[key]: value for one in settings for key, value in one.items()}})
+        kind(**{**given, **{own[key]: value for item in settings for key, value in item.items()}})
     except (ValueError, TypeError):
         return False
     return bool(settings)
@@ -67,11 +69,11 @@ def batching(message: str, where: str | None) -> Rerun | None:
         message: TensorFlow's words.
         where: the user's source line.
     """
-    found = _SIZES.search(message)
-    if found is None:
+    match = _SIZES.search(message)
+    if match is None:
         return None
     first, other = (
-        tuple(int(part) for part in found[name].split(",") if part) for name in ("first", "other")
+        tuple(int(part) for part in match[name].split(",") if part) for name in ("first", "other")
     )
     layer = Layer("batch", "stack", "tf.data.Dataset.batch", ("batch",))
     values = {"sample": Value("sample", first), "sample:1": Value("sample:1", other)}
@@ -141,7 +143,7 @@ def stacked(model: Any, x: Any, message: str, where: str | None) -> Rerun | None
 
     if _INPUTS.search(message) is None or not hasattr(x, "shape") or not getattr(model, "inputs", None):
         return None
-    names = tuple(str(one._keras_history.operation.name) for one in model.inputs)
+    names = tuple(str(item._keras_history.operation.name) for item in model.inputs)
     layer = Layer(names[0], "input", "input")
     values = {"x": Value("x", tuple(x.shape))}
     whole = Model(str(model.name), "live", "keras", "keras-live", (layer,), (), Frozen(values), ("x",))
@@ -149,7 +151,7 @@ def stacked(model: Any, x: Any, message: str, where: str | None) -> Rerun | None
     failure = Failure(whole, layer, ("x",), message, where, fact=SeveralInputs(names), passes=passed)
 
     def passes(changes: Sequence[Change]) -> bool:
-        axis = next((one.axis for one in changes if isinstance(one, Unstacked)), None)
+        axis = next((item.axis for item in changes if isinstance(item, Unstacked)), None)
         if axis is None or x.shape[axis] != len(names):
             return False
         part = keras.KerasTensor((*x.shape[:axis], *x.shape[axis + 1 :]), dtype=model.inputs[0].dtype)
@@ -176,6 +178,6 @@ def _spell(change: Wording, name: str) -> str:
         return "padded_batch instead of batch"
     if isinstance(change, OnLayer):
         own = {new: old for old, new in _NAMES.items()}
-        said = ", ".join(f"{own.get(key, key)}={value}" for key, value in change.attributes.items())
-        return f'{said} in "{change.path}"'
+        text = ", ".join(f"{own.get(key, key)}={value}" for key, value in change.attributes.items())
+        return f'{text} in "{change.path}"'
     return str(change)

@@ -1,4 +1,4 @@
-"""What ``fit`` and its like were given: arrays, or a ``tf.data`` pipeline that tells a batch's shapes."""
+"""The data passed to ``fit`` and the like: arrays, or a ``tf.data`` pipeline that knows a batch's shapes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def given(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterator[tuple[Any,
 
 
 def _parts(x: Any, y: Any) -> tuple[Any, Any]:
-    """Take a pipeline's specification apart, as Keras does with what it yields."""
+    """Split a pipeline's specification as Keras splits what it yields."""
     spec = getattr(x, "element_spec", None)
     if spec is None:
         return x, y
@@ -37,7 +37,9 @@ def _parts(x: Any, y: Any) -> tuple[Any, Any]:
 
 
 def _whole(spec: Any) -> bool:
-    """Tell whether every tensor of a specification has a known rank."""
+    """Return whether every tensor of a specification has a known rank."""
     import tensorflow as tf
 
-    return all(isinstance(one, tf.TensorSpec) and one.shape.rank is not None for one in tf.nest.flatten(spec))
+    return all(
+        isinstance(item, tf.TensorSpec) and item.shape.rank is not None for item in tf.nest.flatten(spec)
+    )

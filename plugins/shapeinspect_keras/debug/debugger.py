@@ -14,7 +14,7 @@ from shapeinspect.sources.source import Source
 from shapeinspect_keras.debug.spelling import Speller
 
 if TYPE_CHECKING:
-    from shapeinspect_keras.debug.refused_call import Said
+    from shapeinspect_keras.debug.refused_call import Raised
 
 #: Methods that run the model on data.
 _RUNS = frozenset({
@@ -32,11 +32,11 @@ class KerasDebugger(Debugger):
     def recover(self, error: BaseException, model: object | None) -> Iterator[Rerun | Recorded]:
         """Find the calls that may have been refused; see ``shapeinspect.plugin_api.rerun.Debugger``."""
         del model  # the traceback names the model
-        found = self._called(error)
-        if isinstance(found, Iterator):
-            yield from found
-        elif found is not None:
-            yield found
+        result = self._called(error)
+        if isinstance(result, Iterator):
+            yield from result
+        elif result is not None:
+            yield result
         from shapeinspect_keras.debug.tf_operation import operation
 
         alone = operation(error, user_line(traceback_frames(error.__traceback__), _PACKAGES))
@@ -55,19 +55,19 @@ class KerasDebugger(Debugger):
             return None
         from shapeinspect_keras.debug import refused_call as refusal
 
-        said = refusal.Said(str(error), where)
+        raised = refusal.Raised(str(error), where)
         for frame, _ in frames:
             local = frame.f_locals
             if frame.f_code.co_name == "build" and {"self", "layer", "x"} <= local.keys():
-                return refusal.of_call(local["layer"], (local["x"],), {}, said)
+                return refusal.of_call(local["layer"], (local["x"],), {}, raised)
         if frames[-1][0].f_code.co_name == "set_weights":
             from shapeinspect_keras.debug.weight_file_errors import of_setting
 
-            return of_setting(frames, said)
+            return of_setting(frames, raised)
         if frames[-1][0].f_code.co_name == "__init__":
             from shapeinspect_keras.debug.constructor_errors import building
 
-            return building(said.message, said.where, frames)
+            return building(raised.message, raised.where, frames)
         handler = next(
             (frame.f_locals for frame, _ in frames if frame.f_code.co_name == "error_handler"), None
         )
@@ -76,34 +76,34 @@ class KerasDebugger(Debugger):
         owner, *args = handler["args"]
         kwargs, name = dict(handler.get("kwargs", {})), getattr(handler.get("fn"), "__name__", "")
         if name == "__call__":
-            return refusal.of_call(owner, tuple(args), kwargs, said)
+            return refusal.of_call(owner, tuple(args), kwargs, raised)
         if name in _RUNS:
             from shapeinspect_keras.debug.datasets import given
 
-            if "different structures" in said.message:
+            if "different structures" in raised.message:
                 from shapeinspect_keras.debug.constructor_errors import several
 
-                return several(owner, next(given(args, kwargs))[1], said.message, said.where)
-            if "but it received 1 input tensors" in said.message:
+                return several(owner, next(given(args, kwargs))[1], raised.message, raised.where)
+            if "but it received 1 input tensors" in raised.message:
                 from shapeinspect_keras.debug.constructor_errors import stacked
 
-                return stacked(owner, next(given(args, kwargs))[0], said.message, said.where)
-            return self._runs(owner, given(args, kwargs), said)
+                return stacked(owner, next(given(args, kwargs))[0], raised.message, raised.where)
+            return self._runs(owner, given(args, kwargs), raised)
         if name.startswith("load_weights"):
             from shapeinspect_keras.debug.weight_file_errors import of_loading
 
-            return of_loading(owner, args[0] if args else owner, said)
+            return of_loading(owner, args[0] if args else owner, raised)
         return None
 
-    def _runs(self, owner: Any, data: Iterator[tuple[Any, Any]], said: Said) -> Iterator[Recorded]:
-        """Find a run on data: what it was given may tell, or what Keras says of one layer."""
+    def _runs(self, owner: Any, data: Iterator[tuple[Any, Any]], raised: Raised) -> Iterator[Recorded]:
+        """Find a run on data, by what it was given or by the layer that Keras names."""
         from shapeinspect_keras.debug import refused_call as refusal
 
         for x, y in data:
-            run = refusal.of_run(owner, x, y, said)
+            run = refusal.of_run(owner, x, y, raised)
             if run is not None:
                 yield run
-        named = refusal.of_words(owner, said)
+        named = refusal.of_words(owner, raised)
         if named is not None:
             yield named
 
@@ -127,10 +127,10 @@ class KerasDebugger(Debugger):
         entrance = arguments(source.target, source)
         if entrance is None:
             return None
-        said = refusal.Said("", None)
-        refused = refusal.of_call(source.target, entrance.args, dict(entrance.kwargs), said)
+        raised = refusal.Raised("", None)
+        refused = refusal.of_call(source.target, entrance.args, dict(entrance.kwargs), raised)
         # On symbols Keras compares less than on numbers: a graph is walked by arithmetic, too.
-        return refused or refusal.whole(source.target, entrance.args, said)
+        return refused or refusal.whole(source.target, entrance.args, raised)
 
 
 DEBUGGER = KerasDebugger()

@@ -1,4 +1,4 @@
-"""What a Keras layer says of the inputs that it takes: how many axes, and which batch it keeps states for."""
+"""The inputs that a Keras layer declares: how many axes, and which batch it keeps states for."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Any
 
 from shapeinspect.plugin_api.facts import Refusal
 
-#: Layers that say it only in their exceptions, and the fewest axes they take. Source: keras/src/layers, 3.15.
+#: Layers that declare it only in their exceptions: the fewest axes they take.
+#: Source: keras/src/layers, 3.15.
 _FEWEST = {"TimeDistributed": 3}
 
 
 def wanted(operation: Any, symbols: Sequence[Any]) -> Refusal | None:
-    """Say what a layer takes, if it takes no input of these forms; None where it says nothing against them.
+    """Return what a layer takes if it refuses inputs of these shapes, else None.
 
     Args:
         operation: the layer or operation.
@@ -23,7 +24,7 @@ def wanted(operation: Any, symbols: Sequence[Any]) -> Refusal | None:
     """
     import keras
 
-    ranks = [len(one.shape) for one in symbols]
+    ranks = [len(item.shape) for item in symbols]
     specs = keras.tree.flatten(getattr(operation, "input_spec", None) or ())
     for spec, rank in zip(specs, ranks, strict=False):
         if spec.ndim is not None and rank != spec.ndim and not spec.allow_last_axis_squeeze:
@@ -39,7 +40,7 @@ def wanted(operation: Any, symbols: Sequence[Any]) -> Refusal | None:
 
 
 def _batch(operation: Any, symbols: Sequence[Any]) -> Refusal | None:
-    """Say which batch a layer keeps states for from one call to the next."""
+    """Return the refusal of a layer that keeps states for a batch of another size."""
     states = getattr(operation, "states", None) if getattr(operation, "stateful", False) else None
     if not states or not symbols or not symbols[0].shape:
         return None

@@ -1,4 +1,4 @@
-"""Draws the graph that leads to a refused call of a Keras layer, on symbols and without numbers."""
+"""Traces the graph that leads to a refused call of a Keras layer, on symbols and without numbers."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from shapeinspect_keras.tracing.weights import tied
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What the exception says: its words, and the user's line."""
+class Raised:
+    """The message of an exception, and the user's line."""
 
     message: str
     where: str | None
@@ -43,23 +43,23 @@ class _Refused:
     kwargs: dict[str, Any]
 
 
-def of_call(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], said: Said) -> Recorded | None:
+def of_call(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], raised: Raised) -> Recorded | None:
     """Recover a call of a layer or model, on symbols or on numbers.
 
     Args:
         operation: what was called.
         args: its positional arguments.
         kwargs: the others.
-        said: what the exception says.
+        raised: the exception's message, and the user's line.
     """
     import keras
 
     if not isinstance(operation, keras.Operation):
         return None
-    built = any(graphs.node_of(one) is not None for one in _symbols(args, kwargs))
+    built = any(graphs.node_of(item) is not None for item in _symbols(args, kwargs))
     if not built:
         args, kwargs = _symbolic(args, kwargs)
-    looked_up = _looked_up(operation, args, said)
+    looked_up = _looked_up(operation, args, raised)
     if looked_up is not None:
         return looked_up
     with untouched(_held(operation)):
@@ -68,37 +68,37 @@ def of_call(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], said:
             return None
         if not built and graphs.functional(operation) is not None:
             graph = _Refused(operation, args, kwargs)
-            return _pointed(_recorded(graph, operation, said, data=True), refused)
-        return _recorded(refused, operation, said, data=not built)
+            return _pointed(_recorded(graph, operation, raised, data=True), refused)
+        return _recorded(refused, operation, raised, data=not built)
 
 
-def of_run(model: Any, x: Any, y: Any, said: Said) -> Recorded | None:
+def of_run(model: Any, x: Any, y: Any, raised: Raised) -> Recorded | None:
     """Recover a run of a model on data: the call itself, or the loss behind it.
 
     Args:
         model: the model.
         x: its data.
         y: the targets, or None.
-        said: what the exception says.
+        raised: the exception's message, and the user's line.
     """
     args, kwargs = _symbolic((x,), {})
     if not _symbols(args):
         return None
-    looked_up = _looked_up(model, args, said) or _labelled(model, args[0], y, said)
+    looked_up = _looked_up(model, args, raised) or _labelled(model, args[0], y, raised)
     if looked_up is not None:
         return looked_up
     with untouched(_held(model)):
         refused = _innermost(model, args, kwargs)
         if refused is not None and graphs.functional(model) is not None:
-            return _pointed(_recorded(_Refused(model, args, kwargs), model, said, data=True), refused)
+            return _pointed(_recorded(_Refused(model, args, kwargs), model, raised, data=True), refused)
         if refused is not None:
-            return _recorded(refused, model, said, data=True)
-    if graphs.functional(model) is not None and "stateful" in said.message:
-        graph = _recorded(_Refused(model, args, kwargs), model, said, data=True)
-        found = (_pointed(graph, _Refused(one, args, {})) for one in model._flatten_layers())
-        return next((one for one in found if one.refused), None)
-    compared = None if not hasattr(y, "shape") else _compared(model, args[0], y, said)
-    return compared or whole(model, args, said)
+            return _recorded(refused, model, raised, data=True)
+    if graphs.functional(model) is not None and "stateful" in raised.message:
+        graph = _recorded(_Refused(model, args, kwargs), model, raised, data=True)
+        result = (_pointed(graph, _Refused(item, args, {})) for item in model._flatten_layers())
+        return next((item for item in result if item.refused), None)
+    compared = None if not hasattr(y, "shape") else _compared(model, args[0], y, raised)
+    return compared or whole(model, args, raised)
 
 
 _NAMED = re.compile(
@@ -108,30 +108,30 @@ _NAMED = re.compile(
 )
 
 
-def of_words(model: Any, said: Said) -> Recorded | None:
-    """Recover the call of a layer that Keras names, where nothing tells what the model was run on.
+def of_words(model: Any, raised: Raised) -> Recorded | None:
+    """Recover the call of a layer that Keras names, where it is unknown what the model was run on.
 
     Args:
         model: the model.
-        said: what the exception says.
+        raised: the exception's message, and the user's line.
     """
     import keras
 
-    found = _NAMED.search(said.message)
-    if found is None or not isinstance(model, keras.Layer):
+    match = _NAMED.search(raised.message)
+    if match is None or not isinstance(model, keras.Layer):
         return None
-    layers = [one for one in model._flatten_layers() if one.name == found["name"]]
-    parts = [part.strip() for part in found["shape"].split(",") if part.strip()]
+    layers = [item for item in model._flatten_layers() if item.name == match["name"]]
+    parts = [part.strip() for part in match["shape"].split(",") if part.strip()]
     with untouched(()):
         symbol = keras.KerasTensor(tuple(None if part == "None" else int(part) for part in parts))
-    alone = of_call(layers[0], (symbol,), {}, said) if len(layers) == 1 else None
+    alone = of_call(layers[0], (symbol,), {}, raised) if len(layers) == 1 else None
     if alone is None:
         return None
     return replace(alone, spell=Speller(data=True, shapes={}), passes="the layer itself takes it")
 
 
 def _pointed(graph: Recorded, refused: _Refused) -> Recorded:
-    """Say which layer of a whole model refused, and what it takes."""
+    """Add which layer of a whole model refused, and what it takes."""
     takes = wanted(refused.operation, _symbols(refused.args, refused.kwargs))
     name = str(refused.operation.name)
     paths = [layer.path for layer in graph.model.layers if layer.path.rpartition("/")[2] == name]
@@ -149,22 +149,22 @@ def _symbolic(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any,
         return keras.KerasTensor(tuple(value.shape), dtype=keras.backend.standardize_dtype(value.dtype))
 
     with untouched(()):  # symbols are counted
-        made = keras.tree.map_structure(convert, [list(args), kwargs])
-    return tuple(made[0]), made[1]
+        symbols = keras.tree.map_structure(convert, [list(args), kwargs])
+    return tuple(symbols[0]), symbols[1]
 
 
-def whole(model: Any, args: tuple[Any, ...], said: Said) -> Recorded | None:
+def whole(model: Any, args: tuple[Any, ...], raised: Raised) -> Recorded | None:
     """Recover the call of a model that keeps its graph, whether it was refused or not.
 
     Args:
         model: the model.
         args: what it is called on, in symbols.
-        said: what the exception says.
+        raised: the exception's message, and the user's line.
     """
     if graphs.functional(model) is None:
         return None
     with untouched(_held(model)):
-        return _recorded(_Refused(model, args, {}), model, said, data=True)
+        return _recorded(_Refused(model, args, {}), model, raised, data=True)
 
 
 def _symbols(args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> list[Any]:
@@ -172,7 +172,7 @@ def _symbols(args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> lis
     import keras
 
     flat = keras.tree.flatten((list(args), kwargs or {}))
-    return [one for one in flat if isinstance(one, keras.KerasTensor)]
+    return [item for item in flat if isinstance(item, keras.KerasTensor)]
 
 
 def _innermost(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Refused | None:
@@ -186,10 +186,10 @@ def _innermost(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
             warnings.simplefilter("ignore")
             _call(operation, args, kwargs)
     except Exception as error:  # noqa: BLE001  # the user's own code may raise anything; its frames tell
-        found = list(_called(error))
-        if len(found) > 1 and found[-1].operation is graphs.functional(found[-2].operation):
-            found.pop()  # what a Sequential keeps inside
-        return found[-1] if found else _Refused(operation, args, kwargs)
+        calls = list(_called(error))
+        if len(calls) > 1 and calls[-1].operation is graphs.functional(calls[-2].operation):
+            calls.pop()  # what a Sequential keeps inside
+        return calls[-1] if calls else _Refused(operation, args, kwargs)
     finally:
         if filtered:
             keras.config.enable_traceback_filtering()
@@ -222,7 +222,7 @@ def _call(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None
         operation(*args, **kwargs)
         return
     if not operation.built:
-        first = next((one for one in args if isinstance(one, keras.KerasTensor)), None)
+        first = next((item for item in args if isinstance(item, keras.KerasTensor)), None)
         operation.build(None if first is None else first.shape)
     operation.call(*args, **kwargs)
 
@@ -234,73 +234,69 @@ def _called(error: BaseException) -> Iterator[_Refused]:
         owner = frame.f_locals.get("self")
         if frame.f_code.co_name in ("__call__", "symbolic_call") and isinstance(owner, keras.Operation):
             args, kwargs = passed_arguments(frame)
-            if any(isinstance(one, keras.KerasTensor) for one in keras.tree.flatten([list(args), kwargs])):
+            if any(isinstance(item, keras.KerasTensor) for item in keras.tree.flatten([list(args), kwargs])):
                 yield _Refused(owner, args, kwargs)
 
 
-def _recorded(refused: _Refused, owner: Any, said: Said, data: bool) -> Recorded:
+def _recorded(refused: _Refused, owner: Any, raised: Raised, data: bool) -> Recorded:
     model = graphs.functional(refused.operation)
-    flat = _symbols(refused.args, refused.kwargs)
-    if model is not None and (data or not any(_is_made(one) for one in flat)):
-        inner = read_model(Source(str(model.name), target=model))
-        fed = dict(zip(inner.inputs, [lengths(tuple(one.shape)) for one in flat], strict=False))
-        called_on = dict(zip(inner.inputs, [tuple(one.shape) for one in flat], strict=False))
-        confirm = Confirm(refused.operation, called_on, _held(refused.operation), refuses) if data else None
-        return Recorded(
-            inner,
-            Frozen(fed),
-            said.message,
-            said.where,
-            Speller(data, fed),
-            refuses="rank",
-            batched=True,
-            confirm=confirm,
-        )
-    walk, inputs = Walk(), []
-    sources = list(_sources(flat))
-    given = []
-    for index, one in enumerate(sources):
-        history = getattr(one, "_keras_history", None)
-        maker = history.operation if history is not None else None
-        name = str(maker.name) if maker is not None else f"x{index or ''}"
-        given.append(Tensor(walk.values.add(name, lengths(tuple(one.shape)), str(one.dtype)), one))
-        inputs.append(given[-1].name)
-    graph = graphs.Graph(tuple(sources), tuple(inputs), tuple(graphs.reached(flat, sources)), tuple(flat))
-    made = walk.graph(graph, (), given)
-    names = {id(one): tensor.name for one, tensor in zip(flat, made, strict=True)}
-    operands = [Tensor(names[id(one)], one) for one in flat]
-    arguments = SymbolicCall(list(refused.args), refused.kwargs, operands, names)
-    walk.call(refused.operation, (), arguments, (None,))
-    _forget_inputs(walk, refused.operation)
-    found = Model(
-        str(getattr(owner, "name", "model")),
-        "live",
-        "keras",
-        "keras-live",
-        tied(list(walk.layers.values())),
-        tuple(walk.calls),
-        Frozen(walk.values.by_name),
-        tuple(inputs),
+    symbols = _symbols(refused.args, refused.kwargs)
+    if model is not None and (data or not any(_is_output(symbol) for symbol in symbols)):
+        return _whole_graph(model, refused.operation, symbols, raised, data)
+    return _one_call(refused, owner, symbols, raised, data)
+
+
+def _whole_graph(model: Any, operation: Any, symbols: Sequence[Any], raised: Raised, data: bool) -> Recorded:
+    """Record the graph that a functional model keeps, with what it was called on."""
+    inner = read_model(Source(str(model.name), target=model))
+    fed = dict(zip(inner.inputs, [lengths(tuple(symbol.shape)) for symbol in symbols], strict=False))
+    called_on = dict(zip(inner.inputs, [tuple(symbol.shape) for symbol in symbols], strict=False))
+    confirm = Confirm(operation, called_on, _held(operation), refuses) if data else None
+    return Recorded(
+        inner,
+        Frozen(fed),
+        raised.message,
+        raised.where,
+        Speller(data, fed),
+        refuses="rank",
+        batched=True,
+        confirm=confirm,
     )
-    shapes = {name: walk.values.shape(name) for name in inputs}
-    takes = wanted(refused.operation, flat)
+
+
+def _one_call(refused: _Refused, owner: Any, symbols: Sequence[Any], raised: Raised, data: bool) -> Recorded:
+    """Record one call, and the graph that leads to it."""
+    walk = Walk()
+    sources = list(_sources(symbols))
+    given = [_source(walk, symbol, index) for index, symbol in enumerate(sources)]
+    inputs = tuple(tensor.name for tensor in given)
+    nodes = tuple(graphs.reached(symbols, sources))
+    outputs = walk.graph(graphs.Graph(tuple(sources), inputs, nodes, tuple(symbols)), (), given)
+    names = {id(symbol): tensor.name for symbol, tensor in zip(symbols, outputs, strict=True)}
+    operands = [Tensor(names[id(symbol)], symbol) for symbol in symbols]
+    call = SymbolicCall(list(refused.args), refused.kwargs, operands, names)
+    walk.call(refused.operation, (), call, (None,))
+    _forget_inputs(walk, refused.operation)
+    label = str(getattr(owner, "name", "model"))
+    layers, values = tied(list(walk.layers.values())), Frozen(walk.values.by_name)
+    model = Model(label, "live", "keras", "keras-live", layers, tuple(walk.calls), values, inputs)
     read = walk.calls[-1].inputs
-    places = [read.index(names[id(one)]) if names[id(one)] in read else None for one in flat]
     redrawn = Redrawn(
         refused.operation,
         refused.args,
         refused.kwargs,
-        flat,
-        places,
+        symbols,
+        [read.index(names[id(symbol)]) if names[id(symbol)] in read else None for symbol in symbols],
         dict(zip(inputs, sources, strict=True)),
         [*_held(owner), *_held(refused.operation)],
     )
+    takes = wanted(refused.operation, symbols)
     return Recorded(
-        found,
+        model,
         Frozen(),
-        said.message,
-        said.where,
-        Speller(data, shapes),
+        raised.message,
+        raised.where,
+        Speller(data, {name: walk.values.shape(name) for name in inputs}),
         batched=True,
         fact=takes,
         refused=walk.first_paths[id(refused.operation)] if takes else "",
@@ -308,13 +304,21 @@ def _recorded(refused: _Refused, owner: Any, said: Said, data: bool) -> Recorded
     )
 
 
-def _is_made(tensor: Any) -> bool:
+def _source(walk: Walk, symbol: Any, index: int) -> Tensor:
+    """Add the value of a symbol at which a graph begins, named after its layer."""
+    history = getattr(symbol, "_keras_history", None)
+    maker = history.operation if history is not None else None
+    name = str(maker.name) if maker is not None else f"x{index or ''}"
+    return Tensor(walk.values.add(name, lengths(tuple(symbol.shape)), str(symbol.dtype)), symbol)
+
+
+def _is_output(tensor: Any) -> bool:
     node = graphs.node_of(tensor)
     return node is not None and not node.is_input
 
 
 def _forget_inputs(walk: Walk, operation: Any) -> None:
-    """Take back the input sizes of a layer that has no weights yet: it would take any."""
+    """Remove the input sizes of a layer that has no weights yet: it would take any."""
     path = walk.first_paths[id(operation)]
     layer, keys = walk.layers[path]
     if layer.weights:
@@ -342,7 +346,7 @@ def _sources(tensors: Sequence[Any]) -> Iterator[Any]:
             stack.extend(reversed(node.input_tensors))
 
 
-def _compared(model: Any, x: Any, y: Any, said: Said) -> Recorded | None:
+def _compared(model: Any, x: Any, y: Any, raised: Raised) -> Recorded | None:
     """Add the loss behind the model."""
     loss = getattr(model, "loss", None)
     if not hasattr(x, "shape"):
@@ -368,39 +372,41 @@ def _compared(model: Any, x: Any, y: Any, said: Said) -> Recorded | None:
         notes=(),
     )
     return Recorded(
-        whole, Frozen(fed), said.message, said.where, Speller(data=True, shapes=fed), batched=True
+        whole, Frozen(fed), raised.message, raised.where, Speller(data=True, shapes=fed), batched=True
     )
 
 
 _LABEL = re.compile(r"label value of (-?\d+) which is outside the valid range of \[0, (\d+)\)")
 
 
-def _labelled(model: Any, x: Any, y: Any, said: Said) -> Recorded | None:
+def _labelled(model: Any, x: Any, y: Any, raised: Raised) -> Recorded | None:
     """Find the loss whose classes a label is outside of; the message holds the numbers."""
-    found = _LABEL.search(said.message)
-    compared = _compared(model, x, y, said) if found is not None and hasattr(y, "shape") else None
-    if found is None or compared is None:
+    match = _LABEL.search(raised.message)
+    compared = _compared(model, x, y, raised) if match is not None and hasattr(y, "shape") else None
+    if match is None or compared is None:
         return None
-    numbers = [int(y.min()), int(y.max())] if hasattr(y, "min") else [0, int(found.group(1))]
-    return replace(compared, fact=IndexOutside(numbers[1], numbers[0], int(found.group(2)), "loss"))
+    numbers = [int(y.min()), int(y.max())] if hasattr(y, "min") else [0, int(match.group(1))]
+    return replace(compared, fact=IndexOutside(numbers[1], numbers[0], int(match.group(2)), "loss"))
 
 
 _INDEX = re.compile(r"indices\[.*?\] = (-?\d+) is not in \[0, (\d+)\)")
 
 
-def _looked_up(model: Any, args: tuple[Any, ...], said: Said) -> Recorded | None:
+def _looked_up(model: Any, args: tuple[Any, ...], raised: Raised) -> Recorded | None:
     """Find the table that an index is outside of; the message holds the numbers."""
     import keras
 
-    found = _INDEX.search(said.message)
-    if found is None or not isinstance(model, keras.Layer):
+    match = _INDEX.search(raised.message)
+    if match is None or not isinstance(model, keras.Layer):
         return None
-    index, size = int(found.group(1)), int(found.group(2))
+    index, size = int(match.group(1)), int(match.group(2))
     example: Any = None if graphs.functional(model) is not None else (args, {})
     inner = read_model(Source(str(model.name), target=model, example=example))
-    path = next((one.path for one in inner.layers if one.attributes.get("num_embeddings") == size), None)
+    path = next((item.path for item in inner.layers if item.attributes.get("num_embeddings") == size), None)
     if path is None:
         return None
     fact = IndexOutside(index, index, size, path)
     fed: dict[str, Shape | None] = {}
-    return Recorded(inner, Frozen(fed), said.message, said.where, Speller(data=True, shapes=fed), fact=fact)
+    return Recorded(
+        inner, Frozen(fed), raised.message, raised.where, Speller(data=True, shapes=fed), fact=fact
+    )

@@ -122,8 +122,8 @@ class Speller:
             # It is no setting: a layer takes what it is first called on, or what its model declares.
             what = "channels" if "in_channels" in change.attributes else "features"
             return "" if "/" in change.path else f'{count} input {what} for "{change.path}"'
-        said = ", ".join(self._setting(key, value) for key, value in change.attributes.items())
-        return f'{said} in "{change.path}"' if isinstance(change, OnLayer) else said
+        text = ", ".join(self._setting(key, value) for key, value in change.attributes.items())
+        return f'{text} in "{change.path}"' if isinstance(change, OnLayer) else text
 
     def _after(self, change: OnInput) -> tuple[Any, ...]:
         """Return the shape that steps make of an input, without its batch."""

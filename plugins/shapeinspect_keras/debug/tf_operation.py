@@ -1,4 +1,4 @@
-"""Finds the one operation of TensorFlow that refused, inside of a layer whose calls cannot be drawn."""
+"""Finds the TensorFlow operation that refused inside a layer whose calls cannot be traced."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _Operation:
         kind: its kind.
         operands: their names in the user's code, and their shapes.
         attributes: its settings.
-        scope: where TensorFlow's graph has it, by the names of the layers around it.
+        scope: its place in TensorFlow's graph: the names of the layers around it.
     """
 
     name: str
@@ -49,21 +49,21 @@ def operation(error: BaseException, where: str | None) -> Recorded | None:
     compared = _COMPARED.search(str(error))
     if compared is not None:
         return _comparison(compared, str(error), where)
-    found = _of_frames(error) or _of_words(str(error))
-    if found is None:
+    refused = _of_frames(error) or _of_words(str(error))
+    if refused is None:
         return None
-    owner = _inside(_owner(error), found.scope)
+    owner = _inside(_owner(error), refused.scope)
     own = owner is not None and graphs.keras_class(owner) is None
-    parts = (*(() if owner is None else (str(owner.name),)), found.name)
+    parts = (*(() if owner is None else (str(owner.name),)), refused.name)
     path = "/".join(parts)
-    values = {name: Value(name, shape) for name, shape in found.operands}
-    layer = Layer(path, found.kind, found.name, parts, Frozen(found.attributes))
+    values = {name: Value(name, shape) for name, shape in refused.operands}
+    layer = Layer(path, refused.kind, refused.name, parts, Frozen(refused.attributes))
     call = Call(path, tuple(values), (f"{path}:0",))
     model = Model("", "live", "tensorflow", "keras-live", (layer,), (call,), Frozen(values))
     passes = "the operation itself passes with it"
     spell = Speller(data=False, shapes={})
     # What Keras does inside of its own layers is not the user's to change.
-    guessed = found.kind == "concat" and bool(found.scope)
+    guessed = refused.kind == "concat" and bool(refused.scope)
     steps = frozenset() if (own or owner is None) and not guessed else frozenset({"none"})
     return Recorded(model, Frozen(), str(error), where, spell, passes=passes, steps=steps)
 
@@ -75,12 +75,12 @@ _COMPARED = re.compile(
 )
 
 
-def _comparison(found: re.Match[str], message: str, where: str | None) -> Recorded:
-    """Recover the loss or metric that names the shapes which it was given."""
-    pair = [_lengths(found[key]) for key in ("one", "other")]
-    loss = found["first"] == "target"
+def _comparison(match: re.Match[str], message: str, where: str | None) -> Recorded:
+    """Recover the loss or metric whose message names the shapes that it was given."""
+    pair = [_lengths(match[key]) for key in ("one", "other")]
+    loss = match["first"] == "target"
     target, output = pair if loss else pair[::-1]
-    name = "loss" if loss else found["name"]
+    name = "loss" if loss else match["name"]
     kind = "sparse_loss" if "up until the last dimension" in message else name
     layer = Layer(name, "loss", kind, (name,))
     values = {"output": Value("output", output), "target": Value("target", target)}
@@ -110,15 +110,15 @@ def _owner(error: BaseException) -> Any:
     """Return the innermost Keras layer whose call is under way, or None."""
     import keras
 
-    found = None
-    for one in _chain(error):
-        for frame, _ in traceback_frames(one.__traceback__):
+    result = None
+    for item in _chain(error):
+        for frame, _ in traceback_frames(item.__traceback__):
             if frame.f_code.co_name != "error_handler" or _KERAS not in frame.f_code.co_filename:
                 continue
             bound = getattr(frame.f_locals.get("fn"), "__self__", None)
             for owner in (bound, *frame.f_locals.get("args", ())[:1]):
-                found = owner if isinstance(owner, keras.Layer) else found
-    return found
+                result = owner if isinstance(owner, keras.Layer) else result
+    return result
 
 
 def _inside(owner: Any, scope: str) -> Any:
@@ -135,20 +135,20 @@ def _inside(owner: Any, scope: str) -> Any:
 
 def _of_frames(error: BaseException) -> _Operation | None:
     """Read the arguments of the innermost function of TensorFlow that is known."""
-    for one in reversed(list(_chain(error))):
-        frames = [frame for frame, _ in traceback_frames(one.__traceback__)]
+    for item in reversed(list(_chain(error))):
+        frames = [frame for frame, _ in traceback_frames(item.__traceback__)]
         for at in range(len(frames) - 1, -1, -1):
             frame = frames[at]
             if not frame.f_code.co_filename.endswith(_HERE):
                 continue
             name = _name(frame.f_locals.get("fn"))
             if name in _FUNCTIONS:
-                outer = [one for one in frames[:at] if _TENSORFLOW not in one.f_code.co_filename]
+                outer = [item for item in frames[:at] if _TENSORFLOW not in item.f_code.co_filename]
                 caller = outer[-1].f_locals if outer else {}
                 args, kwargs = frame.f_locals.get("args", ()), frame.f_locals.get("kwargs", {})
-                found: _Operation | None = _FUNCTIONS[name](name, args, kwargs, caller)
-                if found is not None:
-                    return found
+                result: _Operation | None = _FUNCTIONS[name](name, args, kwargs, caller)
+                if result is not None:
+                    return result
     return None
 
 
@@ -162,15 +162,15 @@ def _name(function: Any) -> str:
 
 def _operands(tensors: Sequence[Any], caller: Mapping[str, Any]) -> tuple[tuple[str, Shape], ...] | None:
     """Name tensors after the variables of the function that uses them."""
-    found: list[tuple[str, Shape]] = []
+    result: list[tuple[str, Shape]] = []
     for place, tensor in enumerate(tensors):
         shape: Any = getattr(tensor, "shape", None)
         if shape is None or getattr(shape, "rank", 0) is None:
             return None
         name = next((key for key, value in caller.items() if value is tensor), f"operand {place}")
-        name = name if name not in dict(found) else f"{name}:{place}"
-        found.append((name, tuple(UNKNOWN if length is None else int(length) for length in shape)))
-    return tuple(found) or None
+        name = name if name not in dict(result) else f"{name}:{place}"
+        result.append((name, tuple(UNKNOWN if length is None else int(length) for length in shape)))
+    return tuple(result) or None
 
 
 def _two(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], caller: Mapping[str, Any]) -> Any:
@@ -203,7 +203,7 @@ def _joined(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], caller: M
 def _shaped(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], caller: Mapping[str, Any]) -> Any:
     named = dict(zip(("tensor", "shape"), args, strict=False)) | dict(kwargs)
     given, target = _operands([named.get("tensor")], caller), named.get("shape")
-    if given is None or not isinstance(target, list | tuple) or not all(type(one) is int for one in target):
+    if given is None or not isinstance(target, list | tuple) or not all(type(item) is int for item in target):
         return None
     return _Operation(name, "reshape", given, {"shape": tuple(target)})
 
@@ -257,11 +257,11 @@ _TURNED = re.compile(r"(?:transpose|adj)_(?:b|y)=true")
 
 def _of_words(message: str) -> _Operation | None:
     """Read the operation and the shapes that TensorFlow's own words hold."""
-    found = _NODE.search(message) or _EAGER.search(message)
-    kind = None if found is None else _OPS.get(found["op"])
-    if found is None or kind is None:
+    match = _NODE.search(message) or _EAGER.search(message)
+    kind = None if match is None else _OPS.get(match["op"])
+    if match is None or kind is None:
         return None
-    named = found.groupdict()
+    named = match.groupdict()
     texts = re.findall(r"\[([\d?,]*)\]", named.get("shapes") or f"{named.get('left')}{named.get('right')}")
     shapes = [_lengths(text) for text in texts]
     if kind == "concat":
@@ -271,7 +271,7 @@ def _of_words(message: str) -> _Operation | None:
     if kind == "matmul" and _TURNED.search(named.get("settings") or ""):
         shapes[1] = (*shapes[1][:-2], *shapes[1][:-3:-1])
     operands = tuple((f"operand {place}", shape) for place, shape in enumerate(shapes))
-    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", found["op"].removesuffix("V2")).lower()
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", match["op"].removesuffix("V2")).lower()
     known: dict[str, dict[str, Any]] = {"elementwise": {"op": name}, "concat": {"axis": -1}}
     attributes = known.get(kind, {})
     return _Operation(name, kind, operands, attributes, named.get("path") or "")

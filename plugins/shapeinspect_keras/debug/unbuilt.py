@@ -1,4 +1,4 @@
-"""Lets Keras itself try a change on the way to a layer that refused, while the model is still being built."""
+"""Tries a change with Keras itself before a layer that refused, while the model is still being built."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shapeinspect_keras.tracing.guard import untouched
 
 @dataclass(frozen=True, slots=True)
 class Redrawn:
-    """Draws the graph that leads to a call once more, on fresh symbols and with fresh layers.
+    """Traces the graph that leads to a call again, on fresh symbols and with fresh layers.
 
     Args:
         operation: what refused.
@@ -36,7 +36,7 @@ class Redrawn:
     held: Sequence[Any]
 
     def __call__(self, changes: Sequence[Change]) -> bool | None:
-        """Tell whether Keras takes the changes; None where it cannot be asked."""
+        """Return whether Keras accepts the changes; None if that cannot be tried."""
         settings: dict[str, dict[str, Any]] = {}
         inputs: dict[str, tuple[Step, ...]] = {}
         operands: dict[int, tuple[Step, ...]] = {}
@@ -54,7 +54,7 @@ class Redrawn:
             try:
                 args, kwargs = self._arguments(settings, inputs, operands)
                 call = self._fresh(self.operation, settings)
-            except Exception:  # noqa: BLE001  # a user's layer may refuse to be made anew in any way
+            except Exception:  # noqa: BLE001  # a user's layer may fail to be created again in any way
                 return None
             try:
                 call(*args, **kwargs)
@@ -75,31 +75,31 @@ class Redrawn:
             known[id(symbol)] = _moved(symbol, inputs.get(name, ()))
         for node in graphs.reached(list(self.operands), list(self.sources.values())):
             args, kwargs = node.arguments.fill_in(known)
-            made = keras.tree.flatten(self._fresh(node.operation, settings)(*args, **kwargs))
-            known |= {id(old): new for old, new in zip(node.outputs, made, strict=True)}
+            returned = keras.tree.flatten(self._fresh(node.operation, settings)(*args, **kwargs))
+            known |= {id(old): new for old, new in zip(node.outputs, returned, strict=True)}
         given = {
-            id(one): _moved(known[id(one)], () if place is None else operands.get(place, ()))
-            for place, one in zip(self.places, self.operands, strict=True)
+            id(item): _moved(known[id(item)], () if place is None else operands.get(place, ()))
+            for place, item in zip(self.places, self.operands, strict=True)
         }
         filled = keras.tree.map_structure(
-            lambda one: given.get(id(one), one), [list(self.args), dict(self.kwargs)]
+            lambda item: given.get(id(item), item), [list(self.args), dict(self.kwargs)]
         )
         return filled[0], filled[1]
 
     def _fresh(self, operation: Any, settings: Mapping[str, Mapping[str, Any]]) -> Callable[..., Any]:
-        """Make a layer anew, so that it takes the width that it is called on first."""
+        """Create a layer again, so that it takes the width that it is first called on."""
         import keras
 
         if not isinstance(operation, keras.Layer):
             return operation  # type: ignore[no-any-return]  # Keras's operations are called
         changed = settings.get(str(operation.name), {})
         if operation is self.operation and operation.built and not changed:
-            return operation  # type: ignore[no-any-return]  # what it takes was fixed before
+            return operation  # type: ignore[no-any-return]  # its sizes were fixed before
         return type(operation).from_config({**operation.get_config(), **changed})  # type: ignore[no-any-return]  # a layer
 
 
 def _moved(symbol: Any, steps: tuple[Step, ...]) -> Any:
-    """Return a symbol of the shape that some steps make."""
+    """Return a symbol of the shape that the steps lead to."""
     import keras
 
     shape = tuple(symbol.shape)

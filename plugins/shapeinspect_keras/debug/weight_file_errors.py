@@ -13,7 +13,7 @@ from shapeinspect.plugin_api.changes import Change, OnLayer, PartialLoad, Transp
 from shapeinspect.plugin_api.facts import OtherWeights
 from shapeinspect.plugin_api.rerun import Failure, Rerun
 from shapeinspect.sources.source import Source
-from shapeinspect_keras.debug.refused_call import Said
+from shapeinspect_keras.debug.refused_call import Raised
 from shapeinspect_keras.debug.spelling import Speller
 from shapeinspect_keras.tracing.guard import touchable, untouched
 from shapeinspect_keras.tracing.model import read_model
@@ -30,34 +30,34 @@ _NAMES = {"out_features": "units", "out_channels": "filters", "num_embeddings": 
 _WIDTHS = ("in_features", "in_channels", "input_size")
 
 
-def of_loading(owner: Any, model: Any, said: Said) -> Rerun | None:
+def of_loading(owner: Any, model: Any, raised: Raised) -> Rerun | None:
     """Find the layer whose stored weight has another size; Keras names it in its message.
 
     Args:
         owner: the model whose ``load_weights`` was called, or the first argument of a function.
         model: the same.
-        said: what the exception says.
+        raised: what the exception says.
     """
     import keras
 
-    found = _SIZES.search(said.message)
+    result = _SIZES.search(raised.message)
     target = owner if isinstance(owner, keras.Layer) else model
-    if found is None or not isinstance(target, keras.Layer):
+    if result is None or not isinstance(target, keras.Layer):
         return None
-    rerun = _Loading(target, found.group("path"), _lengths(found.group("stored")))
-    return rerun if rerun.locate(said) else None
+    rerun = _Loading(target, result.group("path"), _lengths(result.group("stored")))
+    return rerun if rerun.locate(raised) else None
 
 
 def _lengths(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(",") if part.strip())
 
 
-def of_setting(frames: Sequence[tuple[FrameType, int]], said: Said) -> Rerun | None:
+def of_setting(frames: Sequence[tuple[FrameType, int]], raised: Raised) -> Rerun | None:
     """Find the layer that is given a weight of another size by ``set_weights``.
 
     Args:
         frames: those of the traceback, with their lines.
-        said: what the exception says.
+        raised: what the exception says.
     """
     import keras
 
@@ -69,7 +69,7 @@ def of_setting(frames: Sequence[tuple[FrameType, int]], said: Said) -> Rerun | N
     if not isinstance(layer, keras.Layer) or not hasattr(value, "shape") or not hasattr(variable, "path"):
         return None
     rerun = _Loading(layer, str(variable.path), tuple(map(int, value.shape)), given=True)
-    return rerun if rerun.locate(said) else None
+    return rerun if rerun.locate(raised) else None
 
 
 class _Loading(Rerun):
@@ -78,7 +78,7 @@ class _Loading(Rerun):
     def __init__(self, model: Any, variable: str, stored: tuple[int, ...], given: bool = False) -> None:
         self._model, self._variable, self._stored, self._given = model, variable, stored, given
 
-    def locate(self, said: Said) -> bool:
+    def locate(self, raised: Raised) -> bool:
         """Find the layer of the variable."""
         whole = read_model(Source(str(self._model.name), target=self._model))
         name, _, role = self._variable.rpartition("/")
@@ -88,7 +88,9 @@ class _Loading(Rerun):
                 fact = OtherWeights(stored, self._given, self._transposed(layer, role))
                 passes = "the weight has the layer's shape with it" if self._given else ""
                 model = replace(whole, notes=())
-                self.failure = Failure(model, layer, (), said.message, said.where, fact=fact, passes=passes)
+                self.failure = Failure(
+                    model, layer, (), raised.message, raised.where, fact=fact, passes=passes
+                )
                 return True
         return False
 
@@ -96,7 +98,7 @@ class _Loading(Rerun):
         """Return the permutation with which a given weight fits, if its axes are in torch's order."""
         if not self._given:
             return None
-        have = next((one.shape for one in layer.weights if one.role == role), ())
+        have = next((item.shape for item in layer.weights if item.role == role), ())
         rank = len(self._stored)
         turn = (*range(2, rank), 1, 0)  # torch stores o i *k, Keras *k i o
         fits = rank >= 2 and tuple(self._stored[axis] for axis in turn) == tuple(have)
@@ -114,7 +116,7 @@ class _Loading(Rerun):
 
     def _fits(self, change: OnLayer) -> bool:
         name = change.path.rpartition("/")[2]
-        layer = next((one for one in self._model._flatten_layers() if one.name == name), None)
+        layer = next((item for item in self._model._flatten_layers() if item.name == name), None)
         if layer is None:
             return False
         settings = {_NAMES[key]: value for key, value in change.attributes.items() if key in _NAMES}
@@ -127,7 +129,7 @@ class _Loading(Rerun):
         new = type(layer).from_config({**layer.get_config(), **settings})
         new.build_from_config(built)
         role = self._variable.rpartition("/")[2]
-        return any(one.name == role and tuple(one.shape) == self._stored for one in new.weights)
+        return any(item.name == role and tuple(item.shape) == self._stored for item in new.weights)
 
     def spell(self, change: Wording, name: str) -> str:
         """Write a change in Keras's words."""
@@ -142,8 +144,8 @@ class _Loading(Rerun):
     def _declared(self, change: Wording) -> dict[str, Any]:
         """Return the input shape of a model whose first layer has to take another width."""
         name = change.path.rpartition("/")[2] if isinstance(change, OnLayer) else ""
-        layer = next((one for one in self._model._flatten_layers() if one.name == name), None)
+        layer = next((item for item in self._model._flatten_layers() if item.name == name), None)
         built = (layer.get_build_config() or {}).get("input_shape") if layer is not None else None
-        inputs = [tuple(one.shape) for one in getattr(self._model, "inputs", None) or ()]
+        inputs = [tuple(item.shape) for item in getattr(self._model, "inputs", None) or ()]
         widths = [value for key, value in getattr(change, "attributes", {}).items() if key in _WIDTHS]
         return {"input": (*built[:-1], widths[0])} if built and widths and tuple(built) in inputs else {}
