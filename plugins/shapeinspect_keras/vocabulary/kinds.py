@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from shapeinspect.dims import Shape
@@ -139,15 +139,10 @@ def describe(class_name: str, config: Mapping[str, Any], module: str = "") -> tu
         kind, reader = OPERATIONS[class_name]
         return kind, _known(reader(config))
     name, settings = modern(class_name, config)
-    if name == "Merge":
-        name = _MERGE.get(str(settings.get("mode")), "Lambda")
-        settings.setdefault("axes", settings.pop("dot_axes", -1))
-    if name == "Activation":
-        return _activation(settings)
-    if name in ("Bidirectional", "SpectralNormalization") or is_folded(name, settings):
-        return _wrapped(name, settings)
-    if name == "RNN":
-        return _recurrence(settings)
+    if name in _BY_SETTINGS:
+        return _BY_SETTINGS[name](settings)
+    if is_folded(name, settings):
+        return _wrapped(settings)
     kind, reader_of, rank = _LAYERS.get(name, ("unknown", read.nothing, 0))
     return kind, _known(reader_of(settings, rank)) | _functions(kind, settings)
 
@@ -210,15 +205,24 @@ def _activation(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     return "activation", {"function": str(function)}
 
 
-def _wrapped(name: str, settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+def _merged(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Describe a ``Merge`` of Keras 1 by its mode."""
+    name = _MERGE.get(str(settings.get("mode")), "Lambda")
+    return describe(name, {"axes": settings.get("dot_axes", -1), **settings}, "keras.layers")
+
+
+def _wrapped(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Describe a wrapper by the layer inside it."""
     inner = nested(settings, "layer")
-    if inner is None:
+    return ("unknown", {}) if inner is None else describe(*inner)
+
+
+def _both_directions(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    kind, attributes = _wrapped(settings)
+    if kind not in ("rnn", "lstm", "gru", "conv_lstm"):
         return "unknown", {}
-    kind, attributes = describe(*inner)
-    if name == "Bidirectional" and kind in ("rnn", "lstm", "gru", "conv_lstm"):
-        attributes = {key: value for key, value in attributes.items() if key != "direction"}
-        return kind, attributes | {"bidirectional": True, "merge_mode": settings.get("merge_mode", "concat")}
-    return ("unknown", {}) if name == "Bidirectional" else (kind, attributes)
+    attributes = {key: value for key, value in attributes.items() if key != "direction"}
+    return kind, attributes | {"bidirectional": True, "merge_mode": settings.get("merge_mode", "concat")}
 
 
 def _recurrence(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -240,6 +244,16 @@ def _recurrence(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     if any(item != result[0] for item in result):  # their functions differ, and there is one setting for all
         attributes = {key: value for key, value in attributes.items() if key not in _INSIDE}
     return kind, attributes | {"num_layers": len(cells)}
+
+
+#: Layers whose settings decide what kind they are.
+_BY_SETTINGS: dict[str, Callable[[Mapping[str, Any]], tuple[str, dict[str, Any]]]] = {
+    "Activation": _activation,
+    "Bidirectional": _both_directions,
+    "Merge": _merged,
+    "RNN": _recurrence,
+    "SpectralNormalization": _wrapped,
+}
 
 
 def _outputs(settings: Mapping[str, Any]) -> dict[str, Any]:
