@@ -26,7 +26,7 @@ class Reshaping(keras.Model):
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv, self.dense = layers.Conv2D(7, 3), layers.Dense(4)
+        self.conv, self.dense = layers.Conv2D(7, 3), layers.Dense(4, name="dense")
 
     def call(self, x: Any) -> Any:
         return self.dense(ops.reshape(self.conv(x), (-1, 18)))

@@ -159,6 +159,8 @@ dot = reader(Setting("axes", form=_both, default=-1))
 repeat_vector = reader(Setting("count", "n"), axis=1, new_axis=True)
 padding = reader(Setting("padding", form=_pairs, default=1), _DATA_FORMAT)
 cropping = reader(Setting("padding", "cropping", _pairs, 1), _DATA_FORMAT)
+# Source: ``call`` of keras/src/layers/reshaping/flatten.py: channels that stand first are moved last.
+flatten = reader(_DATA_FORMAT, start_axis=1, end_axis=-1)
 upsampling = reader(
     Setting("scale_factor", "size", _each, 2),
     Setting("mode", "interpolation", default="nearest"),
@@ -239,13 +241,6 @@ def feature_axes(config: Mapping[str, Any], rank: int) -> Attributes:
     """Read the settings of a layer that works along axes of its own; without axes it works on all of them."""
     axis = config.get("axis", -1)
     return {} if axis is None else {"axis": _plain(axis, rank)}
-
-
-def flatten(config: Mapping[str, Any], _rank: int) -> Attributes:
-    """Read the settings of a Flatten."""
-    # Source: ``call`` of keras/src/layers/reshaping/flatten.py: channels that stand first are moved last.
-    moved = {"data_format": "channels_first"} if config.get("data_format") == "channels_first" else {}
-    return {"start_axis": 1, "end_axis": -1, **moved}
 
 
 def reshape(config: Mapping[str, Any], _rank: int) -> Attributes:
