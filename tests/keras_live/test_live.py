@@ -304,7 +304,7 @@ def test_what_cannot_be_followed_is_said(read: Read) -> None:
     assert found.calls == ()
     assert ["give them with --input" in note.text for note in found.notes] == [True]
     unchanged(network, lambda: read(network, (2, 4)))
-    assert ["cannot run on symbolic tensors" in note.text for note in read(network, (2, 4)).notes][:1] == [True]
+    assert "cannot run on symbolic tensors" in read(network, (2, 4)).notes[0].text
 
 
 def test_unbuilt_model_needs_an_input(read: Read) -> None:
