@@ -182,10 +182,10 @@ def _innermost(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     filtered = keras.config.is_traceback_filtering_enabled()
     keras.config.disable_traceback_filtering()
     try:
-        with warnings.catch_warnings():  # what Keras has to say of the model, it has said
+        with warnings.catch_warnings():  # Keras has warned about the model already
             warnings.simplefilter("ignore")
             _call(operation, args, kwargs)
-    except Exception as error:  # noqa: BLE001  # the user's own code may raise anything; its frames tell
+    except Exception as error:  # noqa: BLE001  # the user's own code may raise anything; its frames show where
         calls = list(_called(error))
         if len(calls) > 1 and calls[-1].operation is graphs.functional(calls[-2].operation):
             calls.pop()  # what a Sequential keeps inside

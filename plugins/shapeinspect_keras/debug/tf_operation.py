@@ -265,7 +265,7 @@ def _of_words(message: str) -> _Operation | None:
     texts = re.findall(r"\[([\d?,]*)\]", named.get("shapes") or f"{named.get('left')}{named.get('right')}")
     shapes = [_lengths(text) for text in texts]
     if kind == "concat":
-        shapes.pop()  # the axis, whose number is not told
+        shapes.pop()  # the axis, whose number is unknown
     if len(shapes) < 2 or (kind == "concat" and len({len(shape) for shape in shapes}) == 1):
         return None
     if kind == "matmul" and _TURNED.search(named.get("settings") or ""):

@@ -36,7 +36,7 @@ def of_loading(owner: Any, model: Any, raised: Raised) -> Rerun | None:
     Args:
         owner: the model whose ``load_weights`` was called, or the first argument of a function.
         model: the same.
-        raised: what the exception says.
+        raised: the exception's message, and the user's line.
     """
     import keras
 
@@ -57,7 +57,7 @@ def of_setting(frames: Sequence[tuple[FrameType, int]], raised: Raised) -> Rerun
 
     Args:
         frames: those of the traceback, with their lines.
-        raised: what the exception says.
+        raised: the exception's message, and the user's line.
     """
     import keras
 
@@ -105,7 +105,7 @@ class _Loading(Rerun):
         return turn if fits and have != self._stored else None
 
     def attempt(self, changes: Sequence[Change]) -> Failure | None:
-        """Build the layer anew with the changed settings, and compare its variable."""
+        """Build the layer again with the changed settings, and compare its variable."""
         with untouched(touchable(self._model)):
             for change in changes:
                 if isinstance(change, PartialLoad | TransposedWeight):

@@ -195,7 +195,7 @@ def recorded(value: Any) -> Recorded | None:
 
 
 def input_shape(node: Node) -> Recorded | None:
-    """Return the shape that an input layer fixes, or a first layer that says its own.
+    """Return the shape that an input layer fixes, or a first layer that declares its own.
 
     Args:
         node: the layer.

@@ -291,14 +291,14 @@ class _Functional:
     def __init__(self, walk: _Walk, node: Node, path: Path, inputs: Sequence[str]) -> None:
         self.walk, self.node, self.path = walk, node, path
         self.children = {child.name: child for child in node.children}
-        self.made: dict[tuple[str, int], tuple[str, ...]] = {}
+        self.returned: dict[tuple[str, int], tuple[str, ...]] = {}
         self.trusted = True
         refs = node.inputs or tuple(
             Tensor("0", child.name, 0, 0) for child in node.children if child.is_input
         )
         for ref, value in zip(refs, inputs, strict=False):
             child = self.children[ref.layer]
-            self.made[ref.layer, 0] = (value,)
+            self.returned[ref.layer, 0] = (value,)
             self.trusted = self.trusted and walk.fits(input_shape(child), value)
             where = (*path, child.name)
             walk.register(child, where)
@@ -310,7 +310,7 @@ class _Functional:
             (child, number)
             for child in self.node.children
             for number in range(len(child.inbound))
-            if (child.name, number) not in self.made
+            if (child.name, number) not in self.returned
         ]
         needs = [
             [self._key(tensor, child.inbound[number].old) for tensor in child.inbound[number].tensors]
@@ -325,7 +325,9 @@ class _Functional:
             inputs = [self._value(tensor, key) for tensor, key in zip(tensors, needs[place], strict=True)]
             outs = self.shapes.get((child.name, number), {})
             where = (*self.path, child.name)
-            self.made[child.name, number] = self.walk.call(child, where, child.inbound[number], inputs, outs)
+            self.returned[child.name, number] = self.walk.call(
+                child, where, child.inbound[number], inputs, outs
+            )
         return tuple(self._value(ref, self._key(ref, self._old_ends(ref))) for ref in self.node.outputs)
 
     def _key(self, ref: Tensor, from_one: bool) -> tuple[str, int]:
@@ -335,7 +337,7 @@ class _Functional:
             raise UnreadableFileError(
                 self.walk.graph.label, f"a layer reads {ref.layer!r}, which is not in its model"
             )
-        if child.is_input or ((ref.layer, 0) in self.made and not child.inbound):
+        if child.is_input or ((ref.layer, 0) in self.returned and not child.inbound):
             return ref.layer, 0
         nested = child.form in ("functional", "sequential")
         for number in (ref.node - 1, ref.node) if from_one and nested else (ref.node, ref.node - 1):
@@ -354,7 +356,7 @@ class _Functional:
         return old or (child is not None and child.form == "functional")
 
     def _value(self, ref: Tensor, key: tuple[str, int]) -> str:
-        values = self.made.get(key, ())
+        values = self.returned.get(key, ())
         if ref.index >= len(values):
             raise UnreadableFileError(
                 self.walk.graph.label,

@@ -103,7 +103,7 @@ def _is_object(left: Node, right: Node, key: str) -> bool:
 def doubles(assigned: Assignment, known: Mapping[Path, Node]) -> list[tuple[Path, Path]]:
     """Find layers of one name, class and settings in different models, stored once for each.
 
-    An HDF5 file does not say whether they are one shared layer.
+    An HDF5 file does not record whether they are one shared layer.
 
     Args:
         assigned: the arrays by layer.

@@ -93,7 +93,7 @@ class Walk:
         """Add a note, once.
 
         Args:
-            text: what it says.
+            text: its text.
             about: the path of the layer that it is about, None for the whole model.
         """
         note = Note(text, about)
@@ -210,7 +210,7 @@ class Walk:
 
         Args:
             layer: the layer in the core's values.
-            steps: what the call does, None where the settings say it all.
+            steps: what the call does, None where the settings determine it.
         """
         if steps is None:
             return layer

@@ -131,7 +131,7 @@ _RECURRENT = _together(reader(_UNITS, num_layers=1, bidirectional=False, batch_f
 
 nothing = reader()
 conv = reader(*_CONV, _GROUPS)
-# A depthwise convolution has a group for each channel: the weights or the input tell how many.
+# A depthwise convolution has a group for each channel: the weights or the input show how many.
 depthwise = reader(*_CONV, _DEPTH)
 separable = reader(*_CONV, _GROUPS, _DEPTH)
 conv_lstm = _together(conv, reader(Setting("hidden_size", "filters")), _returns)

@@ -16,7 +16,7 @@ from shapeinspect_keras.vocabulary.sizes import READERS
 
 #: Classes whose kind is unknown on purpose, and why.
 UNKNOWN_ON_PURPOSE: dict[str, str] = {
-    "Layer": "the base class says nothing of what a subclass does",
+    "Layer": "the base class does not define what a subclass does",
     "FlaxLayer": "it runs a module of another framework",
     "JaxLayer": "it runs a function of another framework",
     "TFSMLayer": "it runs a SavedModel",

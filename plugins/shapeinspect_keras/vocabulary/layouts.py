@@ -324,7 +324,7 @@ def weight_roles(class_name: str, config: Mapping[str, Any], count: int) -> tupl
     Returns:
         One role for each, or None where the class is unknown or has another number of variables. The
         variables of the layers inside it (a cell, the projections of an attention) are not among
-        them: :func:`shapeinspect_keras.vocabulary.parts.parts` tells where those are.
+        them: :func:`shapeinspect_keras.vocabulary.parts.parts` lists those.
 
     Source: ``Layer.save_own_variables`` stores the trainable variables before the others, each in
     the order of its ``add_weight``.

@@ -1,4 +1,4 @@
-"""The layer of Keras for each kind, and what it stores; nothing but rows.
+"""The Keras layer of each kind and the weights it stores, as rows.
 
 Source: the ``build`` methods of keras 3.15.
 """

@@ -82,7 +82,7 @@ def modern(class_name: str, config: Mapping[str, Any]) -> tuple[str, dict[str, A
     """Translate a class name and its settings to Keras 3.
 
     Args:
-        class_name: as a file or an object spells it; a ``Package>`` prefix is kept, for it says that
+        class_name: as a file or an object spells it; a ``Package>`` prefix is kept, for it means that
             the class is not Keras's own.
         config: its settings.
 
@@ -130,7 +130,7 @@ def quantization_mode(config: Mapping[str, Any]) -> str | None:
     """Return how a layer's kernel is quantized (``int8``, ``int4``, ``float8`` …), or None.
 
     Args:
-        config: the layer's settings; the dtype policy among them tells.
+        config: the layer's settings, among them the dtype policy.
 
     Source: ``keras/src/dtype_policies/dtype_policy.py``: a quantized policy is named
     ``<mode>_from_<policy>`` and has a ``mode``.

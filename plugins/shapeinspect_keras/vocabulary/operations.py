@@ -101,8 +101,8 @@ _REDUCE = {
     "CountNonzero": "count_nonzero", "Norm": "norm",
 }  # fmt: skip
 
-#: The class of each operation: its kind and the reader of its settings. What a call alone tells (the
-#: key of ``GetItem``, the second operand) is no setting.
+#: The class of each operation: its kind and the reader of its settings. What depends on the call (the
+#: key of ``GetItem``, the second operand) is not a setting.
 OPERATIONS: dict[str, tuple[str, _Reader]] = {
     **{name: ("activation", _fixed(function=function)) for name, function in _ACTIVATIONS.items()},
     **{name: ("elementwise", _fixed(op=op)) for name, op in _ELEMENTWISE.items()},
@@ -133,7 +133,7 @@ OPERATIONS: dict[str, tuple[str, _Reader]] = {
     "TakeAlongAxis": ("take_along", _take(axis="axis")),
     "OneHot": ("one_hot", _take(depth="num_classes", axis="axis")),
     "TopK": ("topk", lambda config: {"k": config.get("k"), "axis": -1}),
-    # Of these, only a call tells what they do: ``shapeinspect_keras.calls.by_call``.
+    # What these do depends on the call: see ``shapeinspect_keras.calls.by_call``.
     **dict.fromkeys(("GetItem", "Dot", "Tensordot", "Conv", "MaxPool", "AveragePool"), ("unknown", _nothing)),
     "Resize": ("resize", _resize),
     "LayerNorm": ("layer_norm", _take(axis="axis", eps="epsilon")),

@@ -268,7 +268,7 @@ def logical_count(class_name: str, config: Mapping[str, Any], role: str, shape: 
     return outputs * other if isinstance(outputs, int) and isinstance(other, int) else None
 
 
-#: The setting that says how many outputs a packed weight has.
+#: The setting that holds the number of outputs of a packed weight.
 _OUTPUTS = {
     ("Dense", "kernel"): "units",
     ("Dense", "quantized_kernel"): "units",
