@@ -1,4 +1,4 @@
-"""The archive of torch.export: its weights, its graph, and what its symbols stand for.
+"""The archive of torch.export: its weights, its graph, and the ranges of its symbols.
 
 Source: ``torch/export/pt2_archive/_package.py`` and ``_package_weights.py`` (since 2.7), and
 ``torch/export/__init__.py`` (``save`` before that): below one root directory
@@ -33,7 +33,7 @@ _MAX_JSON = 256 << 20
 _MAX_FACT = 64
 _OLD = "serialized_exported_program.json"
 _SHOWN = 8
-#: Kinds of entries of a signature that are stored tensors, and where each keeps its name.
+#: Kinds of signature entries that are stored tensors, and the field with their name.
 _STORED = {
     "parameter": "parameter_name",
     "buffer": "buffer_name",
@@ -42,7 +42,7 @@ _STORED = {
 
 
 def read_export(source: Source) -> Model:
-    """Read a program that ``torch.export.save`` wrote.
+    """Read a program saved by ``torch.export.save``.
 
     Args:
         source: the file.
@@ -53,7 +53,7 @@ def read_export(source: Source) -> Model:
     try:
         return _Program(source).model()
     except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        # A field that is missing or of another type than the format's.
+        # A field is missing or has the wrong type.
         raise UnreadableFileError(
             source.label, f"its description of the program is malformed: {type(error).__name__} {error}"
         ) from None
@@ -65,8 +65,8 @@ class _Weights:
 
     Args:
         found: the tensors.
-        buffers: the names of those that no optimizer changes.
-        notes: what has to be said of them.
+        buffers: the names of those that are not trained.
+        notes: notes about them.
     """
 
     found: dict[str, Weight] = field(default_factory=dict)
@@ -119,10 +119,10 @@ class _Program:
             config = f"{folder}/{model}_{group}_config.json"
             pickled = f"{folder}/{model}.pt"
             if config in archive.members:
-                told = parse_object(
+                index = parse_object(
                     archive.read(config, _MAX_JSON), self._source.label, f"its list of {group}"
                 )
-                for name, entry in told["config"].items():
+                for name, entry in index["config"].items():
                     key = f"{folder}/{entry['path_name']}"
                     if key not in archive.members:
                         self._fail(f"the archive holds no {key!r}, where {name!r} should be")
@@ -153,9 +153,9 @@ class _Program:
 
         keys = shared(tensors.values())
         for name, tensor in tensors.items():
-            made = to_weight(Named(name, tensor), values, keys)
-            if made is not None:
-                weights.found[name] = made
+            weight = to_weight(Named(name, tensor), values, keys)
+            if weight is not None:
+                weights.found[name] = weight
         views = overlapping(tensors.values())
         if views:
             weights.notes.append(Note(f"{views:,} weights are different views of storage that they share"))
@@ -170,7 +170,7 @@ class _Program:
         return weights
 
     def _add_pickled(self, window: Window, member: Member, weights: _Weights) -> None:
-        """Add the tensors of a checkpoint that lies in the archive as it is."""
+        """Add the tensors of a checkpoint inside the archive."""
         start = payload(window, member)
         if not member.size:
             return
@@ -183,18 +183,18 @@ class _Program:
             weights.found[weight.name] = replace(weight, storage=storage)
 
     def model(self) -> Model:
-        """Put the program together."""
-        told = self._told["graph_module"]
-        signature = told["signature"]
+        """Return the program as a model."""
+        module = self._told["graph_module"]
+        signature = module["signature"]
         stored, buffers = _stored(signature["input_specs"], self._weights)
-        tensors = told["graph"]["tensor_values"]
+        tensors = module["graph"]["tensor_values"]
         for name, full in stored.items():
             if full not in self._weights.found:
                 self._weights.found[full] = self._bare(full, tensors[name], full in buffers)
-        modules = [str(entry["fqn"]) for entry in told["module_call_graph"]]
+        modules = [str(entry["fqn"]) for entry in module["module_call_graph"]]
         ends = _ends(signature["input_specs"], "user_input"), _ends(signature["output_specs"], "user_output")
-        graph = read_graph(told["graph"], stored, modules, ends, self._lengths, self._source.label)
-        layers, said = _with_weights(graph, self._weights.found, buffers)
+        graph = read_graph(module["graph"], stored, modules, ends, self._lengths, self._source.label)
+        layers, unused = _with_weights(graph, self._weights.found, buffers)
         return Model(
             self._source.label,
             "torch-export",
@@ -204,16 +204,16 @@ class _Program:
             tuple(graph.calls),
             Frozen(graph.values),
             *ends,
-            (*self._notes, *self._weights.notes, *self._said(signature["output_specs"]), *said),
+            (*self._notes, *self._weights.notes, *self._said(signature["output_specs"]), *unused),
             Frozen(self._facts()),
         )
 
-    def _bare(self, name: str, told: Any, buffer: bool) -> Weight:
-        tensor = self._lengths.stored(name, told, name)._replace(parameter=not buffer)
-        made = to_weight(Named(name, tensor), lambda _tensor: None, {})
-        if made is None:
+    def _bare(self, name: str, meta: Any, buffer: bool) -> Weight:
+        tensor = self._lengths.stored(name, meta, name)._replace(parameter=not buffer)
+        weight = to_weight(Named(name, tensor), lambda _tensor: None, {})
+        if weight is None:
             self._fail(f"weight {name!r} has no shape")
-        return made
+        return weight
 
     def _facts(self) -> dict[str, str]:
         facts = {"torch.version": str(self._told.get("torch_version", ""))[:_MAX_FACT]}
@@ -223,24 +223,24 @@ class _Program:
         return {name: text for name, text in facts.items() if text}
 
     def _ranges(self) -> list[tuple[str, str]]:
-        found = []
-        for name, told in (self._told.get("range_constraints") or {}).items():
-            ends = [told.get(side) for side in ("min_val", "max_val")]
-            low, high = (str(end) if type(end) is int else None for end in ends)
+        ranges = []
+        for name, bounds in (self._told.get("range_constraints") or {}).items():
+            limits = [bounds.get(side) for side in ("min_val", "max_val")]
+            low, high = (str(end) if type(end) is int else None for end in limits)
             text = f"{low} to {high}" if low and high else f"at least {low}" if low else f"at most {high}"
             if high is None and low is None:
                 text = "any length"
             hint = self._lengths.hints.get(name)
-            found.append((str(name), text if hint is None else f"{text} ({hint} in the example)"))
-        return found
+            ranges.append((str(name), text if hint is None else f"{text} ({hint} in the example)"))
+        return ranges
 
     def _said(self, specs: Sequence[Mapping[str, Any]]) -> list[Note]:
         notes = []
         ranges = self._ranges()
         if ranges:
-            told = "; ".join(f"{name}: {text}" for name, text in ranges[:_SHOWN])
+            listed = "; ".join(f"{name}: {text}" for name, text in ranges[:_SHOWN])
             more = f" and {len(ranges) - _SHOWN} more" if len(ranges) > _SHOWN else ""
-            notes.append(Note(f"lengths that may vary are {told}{more}"))
+            notes.append(Note(f"lengths that may vary are {listed}{more}"))
         unread = self._lengths.unread
         if unread:
             shown = unread[0][:120]
@@ -275,7 +275,7 @@ def _ends(specs: Sequence[Mapping[str, Any]], kind: str) -> tuple[str, ...]:
 def _with_weights(
     graph: Graph, weights: Mapping[str, Weight], buffers: set[str]
 ) -> tuple[tuple[Layer, ...], tuple[Note, ...]]:
-    """Give every weight to the layer that owns it; those of layers that are not called come last."""
+    """Assign every weight to the layer that owns it; layers that are not called come last."""
     root = next(iter(graph.layers))
     owned: dict[str, list[Weight]] = {}
     rest = []
@@ -302,10 +302,10 @@ def _with_weights(
         replace(layer, weights=tuple(owned[path])) if path in owned else layer
         for path, layer in graph.layers.items()
     ]
-    unused, said = layers_of(rest)
+    unused, notes = layers_of(rest)
     taken = set(graph.layers)
     named = [replace(layer, path=_free(layer.path, taken)) for layer in unused]
-    # Of tied weights torch keeps one in the graph, whichever it likes.
+    # Of tied weights the graph keeps one, in no particular order.
     read = {weights[name].storage for name in graph.read if name in weights} - {None}
     idle = [
         name
@@ -314,8 +314,8 @@ def _with_weights(
     ]
     if idle:
         more = f" and {len(idle) - _SHOWN:,} more" if len(idle) > _SHOWN else ""
-        said = (Note(f"no op of the program reads {', '.join(idle[:_SHOWN])}{more}"), *said)
-    return (*layers, *named), said
+        notes = (Note(f"no op of the program reads {', '.join(idle[:_SHOWN])}{more}"), *notes)
+    return (*layers, *named), notes
 
 
 def _owner(name: str, graph: Graph, root: str) -> tuple[str | None, str]:

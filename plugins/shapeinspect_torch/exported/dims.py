@@ -12,17 +12,17 @@ _MAX_POWER = 8
 
 
 class _NotADimError(Exception):
-    """The text is no expression that a dimension can hold."""
+    """The text is not an expression that a dimension can represent."""
 
 
 def read_dim(text: str) -> Dim:
     """Read an expression, in SymPy's own spelling (``Add(Symbol('s0'), ...)``) or an ordinary one.
 
     Args:
-        text: what the file says.
+        text: the expression in the file.
 
     Returns:
-        The dimension; UNKNOWN for what is none, such as a maximum or a fraction.
+        The dimension; UNKNOWN for an expression that is none, such as a maximum or a fraction.
 
     Source:
         ``torch/_export/serde/serialize.py`` (``serialize_sym_int``: ``sympy.printing.repr.srepr``,

@@ -1,8 +1,8 @@
 """The graph of a torch.export program as layers and calls.
 
-Every op that makes a tensor becomes a call. An op that is all a module of ``torch.nn`` does (or its
-main part, such as the convolution behind a circular padding) is that module's; every other one is
-a layer of its own inside the module that called it.
+Every op that returns a tensor becomes a call. The only op of a ``torch.nn`` module (or its main op,
+such as the convolution after a circular padding) is the call of that module; every other op is a layer
+of its own inside the module that called it.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from shapeinspect_torch.vocabulary.kinds import describe, is_known
 
 _MAX_DEPTH = 100
 _MAX_NESTED = 8
-#: Ops with graphs inside whose operands are just what these graphs are given.
+#: Ops with subgraphs whose operands are the inputs of these subgraphs.
 _PASSED_ON = frozenset({"cond", "wrap_with_set_grad_enabled", "wrap_with_autocast", "strict_mode"})
 
 
 class Scope(NamedTuple):
-    """A module that is being executed, or an op with a graph inside.
+    """A module that is being executed, or an op with a subgraph.
 
     Args:
-        key: tells one execution from the next.
+        key: distinguishes executions.
         path: the module's path; None for an op.
         type: its class with the module that defines it, or the op's name.
     """
@@ -41,7 +41,7 @@ class Scope(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Op:
-    """One node of the graph that makes a tensor."""
+    """One node of the graph that returns a tensor."""
 
     name: str
     type: str
@@ -55,7 +55,7 @@ class Op:
 
 @dataclass(slots=True, eq=False)
 class Run:
-    """One execution of a module: the ops in it, and the executions of modules inside."""
+    """One execution of a module: its ops, and the executions of its submodules."""
 
     scope: Scope
     inner: list[Op | Run] = field(default_factory=list)
@@ -65,14 +65,14 @@ class Run:
 
 @dataclass(slots=True)
 class Graph:
-    """What the graph of a program holds.
+    """The content of a program's graph.
 
     Args:
         layers: its layers without weights, in the order of execution.
         types: the class of each module that is executed, with the module that defines it.
         calls: its calls.
         values: its values.
-        uses: for each weight of the graph the nn class and role that an op's use of it proves, and
+        uses: for each weight of the graph the nn class and role that its use by an op proves, and
             the lengths of parts of composite axes.
         read: the full names of all weights that an op reads.
     """
@@ -86,7 +86,7 @@ class Graph:
 
 
 def read_graph(
-    told: Mapping[str, Any],
+    raw: Mapping[str, Any],
     weights: Mapping[str, str],
     modules: Iterable[str],
     ends: tuple[tuple[str, ...], tuple[str, ...]],
@@ -96,8 +96,8 @@ def read_graph(
     """Read a graph.
 
     Args:
-        told: what the file says of it.
-        weights: the full name of each weight, by the name of the input that it is.
+        raw: the graph as the file has it.
+        weights: the full name of each weight, by the name of its graph input.
         modules: the paths of all modules.
         ends: the names of the model's inputs and outputs.
         lengths: reads lengths.
@@ -108,8 +108,8 @@ def read_graph(
     """
     reader = _Reader(weights, lengths, label)
     root = Run(Scope("", "", ""))
-    env = reader.inputs(told)
-    reader.graph(told, env, root, (), "", 0)
+    env = reader.inputs(raw)
+    reader.graph(raw, env, root, (), "", 0)
     writer = _Writer(reader, root, frozenset(modules))
     writer.write(ends)
     graph = writer.graph
@@ -127,7 +127,7 @@ def _value(argument: Argument) -> Value:
 
 
 class _Reader:
-    """Takes nodes apart and sorts them into the executions of modules."""
+    """Reads nodes and assigns them to the executions of modules."""
 
     def __init__(self, weights: Mapping[str, str], lengths: Lengths, label: str) -> None:
         self.weights = weights
@@ -139,30 +139,30 @@ class _Reader:
         self._label = label
         self.count = 0
 
-    def inputs(self, told: Mapping[str, Any]) -> dict[str, Argument]:
-        """Return every tensor of the outermost graph by its name there."""
-        return self._tensors(told, "")
+    def inputs(self, raw: Mapping[str, Any]) -> dict[str, Argument]:
+        """Return every tensor of the outermost graph by its name in it."""
+        return self._tensors(raw, "")
 
     def graph(
         self,
-        told: Mapping[str, Any],
+        raw: Mapping[str, Any],
         env: dict[str, Argument],
         home: Run,
         stack: tuple[Scope, ...],
         prefix: str,
         depth: int,
     ) -> None:
-        """Sort the nodes of one graph into the execution it belongs to."""
+        """Assign the nodes of one graph to the executions they belong to."""
         if depth > _MAX_NESTED:
             self.fail(f"its graphs are nested deeper than {_MAX_NESTED}")
-        symbols = told.get("sym_int_values") or {}
+        symbols = raw.get("sym_int_values") or {}
         open_: list[Run] = [home]
 
         def tensor(name: str) -> Argument | None:
-            found = env.get(name)
-            if found is None:
+            argument = env.get(name)
+            if argument is None:
                 self.fail(f"the graph names a tensor {name!r} that it does not describe")
-            return found
+            return argument
 
         def number(value: Any) -> Dim:
             name = value.get("as_name") if isinstance(value, dict) else None
@@ -170,18 +170,20 @@ class _Reader:
                 return self.lengths.expression(value)
             return self.lengths.expression(symbols[name]) if name in symbols else UNKNOWN
 
-        for node in told["nodes"]:
+        for node in raw["nodes"]:
             outputs = list(_flat(decode(entry, tensor, number) for entry in node["outputs"]))
             if not outputs:
                 continue
             target = str(node["target"])
-            given = [(str(entry["name"]), entry["arg"]) for entry in node["inputs"]]
+            operands = [(str(entry["name"]), entry["arg"]) for entry in node["inputs"]]
             inner = self._stack(node.get("metadata") or {}, stack)
             if len(stack) + len(inner) > _MAX_DEPTH:
                 self.fail(f"its modules are nested deeper than {_MAX_DEPTH}")
             run = self._enter(open_, inner)
-            graphs = [arg["as_graph"] for _, arg in given if isinstance(arg, dict) and "as_graph" in arg]
-            arguments = {name or str(at): decode(arg, tensor, number) for at, (name, arg) in enumerate(given)}
+            graphs = [arg["as_graph"] for _, arg in operands if isinstance(arg, dict) and "as_graph" in arg]
+            arguments = {
+                name or str(at): decode(arg, tensor, number) for at, (name, arg) in enumerate(operands)
+            }
             if graphs:
                 self._nested(target, graphs, arguments, outputs, run, (*stack, *inner), prefix, depth)
             else:
@@ -205,18 +207,18 @@ class _Reader:
         here = Run(Scope(f"{prefix}{outputs[0].name}", None, name))
         here.given = (reads, tuple(out.name for out in outputs))
         run.inner.append(here)
-        for held in graphs:
-            told, called = held["graph"], str(held["name"])
+        for nested in graphs:
+            raw, called = nested["graph"], str(nested["name"])
             within = f"{prefix}{outputs[0].name}.{called}."
-            env = self._tensors(told, within)
-            inputs = [_name(entry) for entry in told["inputs"]]
+            env = self._tensors(raw, within)
+            inputs = [_name(entry) for entry in raw["inputs"]]
             tensors = [entry for entry in inputs if entry in env]
             if name in _PASSED_ON and len(tensors) == len(operands):
                 env.update(zip(tensors, operands, strict=True))
             branch = Run(Scope(within, None, called))
             here.inner.append(branch)
-            self.graph(told, env, branch, stack, within, depth + 1)
-            ends = [[env[entry] for entry in map(_name, told[side]) if entry in env]
+            self.graph(raw, env, branch, stack, within, depth + 1)
+            ends = [[env[entry] for entry in map(_name, raw[side]) if entry in env]
                     for side in ("inputs", "outputs")]  # fmt: skip
             self._remember(*ends)
             branch.given = (
@@ -228,39 +230,39 @@ class _Reader:
             name, name, "module", {}, list(reads), [out.name for out in outputs], outputs[0].name, self.count
         )
 
-    def _tensors(self, told: Mapping[str, Any], prefix: str) -> dict[str, Argument]:
-        values = told["tensor_values"]
-        found = {name: self.lengths.argument(f"{prefix}{name}", meta) for name, meta in values.items()}
+    def _tensors(self, raw: Mapping[str, Any], prefix: str) -> dict[str, Argument]:
+        values = raw["tensor_values"]
+        arguments = {name: self.lengths.argument(f"{prefix}{name}", meta) for name, meta in values.items()}
         if not prefix:
-            self.seen.update(found)
-        return found
+            self.seen.update(arguments)
+        return arguments
 
     def _op(self, target: str, arguments: dict[str, Any], outputs: list[Argument]) -> Op:
         name = _short(target)
-        made = describe_op(name, arguments, outputs[0])
-        given = list(_flat(arguments.values()))
-        self.read.update(self.weights[part.name] for part in given if part.name in self.weights)
+        described = describe_op(name, arguments, outputs[0])
+        operands = list(_flat(arguments.values()))
+        self.read.update(self.weights[part.name] for part in operands if part.name in self.weights)
         skipped = set()
-        for use, weight in made.weights.items():
+        for use, weight in described.weights.items():
             if isinstance(weight, Argument) and weight.name in self.weights:
                 skipped.add(weight.name)
                 kind, role = use.split()
-                groups = made.attributes.get("groups")
+                groups = described.attributes.get("groups")
                 sizes = {"g": groups} if isinstance(groups, int) else {}
                 self.uses.setdefault(self.weights[weight.name], (kind, role, sizes))
         if name in _WITH_PARAMS:
             skipped |= {
                 part.name for part in _flat(arguments.get("params") or ()) if part.name in self.weights
             }
-        read = [part for part in given if part.name not in skipped]
+        read = [part for part in operands if part.name not in skipped]
         self._remember(read, outputs)
         self.count += 1
         shown = target.removeprefix("torch.ops.")
         return Op(
             name,
             shown.rpartition(".")[0] or shown,
-            made.kind,
-            made.attributes,
+            described.kind,
+            described.attributes,
             [part.name for part in read],
             [part.name for part in outputs],
             outputs[0].name,
@@ -273,11 +275,11 @@ class _Reader:
                 self.seen[argument.name] = argument
 
     def _stack(self, metadata: Mapping[str, Any], outer: tuple[Scope, ...]) -> tuple[Scope, ...]:
-        """The modules that a node stands in, below those of an op that holds its graph."""
-        told = metadata.get("nn_module_stack")
-        if not isinstance(told, str):
+        """The modules around a node, below those of the op that has its graph."""
+        text = metadata.get("nn_module_stack")
+        if not isinstance(text, str):
             return ()
-        entries = [entry.split(",", 2) for entry in told.split(";")]
+        entries = [entry.split(",", 2) for entry in text.split(";")]
         scopes = [
             Scope(entry[0], _plain_path(entry[1]), entry[2])
             for entry in entries
@@ -315,8 +317,8 @@ def _flat(values: Iterable[Any]) -> Iterator[Argument]:
             yield from _flat(value)
 
 
-def _name(told: Any) -> str:
-    inner = told.get("as_tensor") if isinstance(told, dict) else None
+def _name(argument: Any) -> str:
+    inner = argument.get("as_tensor") if isinstance(argument, dict) else None
     return str(inner.get("name")) if isinstance(inner, dict) else ""
 
 
@@ -329,12 +331,12 @@ def _short(target: str) -> str:
 
 
 def _plain_path(text: str) -> str:
-    # Before 2.5 a path was written as Python would: L['self'].conv
+    # Before 2.5 a path was a Python expression: L['self'].conv
     return text.replace("L['self']", "").replace("L__self__", "").lstrip(".")
 
 
 class _Writer:
-    """Writes the executions down as layers and calls."""
+    """Turns the executions into layers and calls."""
 
     def __init__(self, reader: _Reader, root: Run, modules: frozenset[str]) -> None:
         self.graph = Graph()
@@ -344,7 +346,7 @@ class _Writer:
         self._main = {path: op for path, runs in reader.runs.items() if path and (op := _main(runs))}
         self._made: dict[str, int] = {}
         self._last: dict[str, int] = {}
-        # By execution and not by Run: metadata may leave gaps in the middle of one.
+        # By execution and not by Run: metadata may be missing in the middle of one.
         self._used: dict[str, Counter[str]] = {}
 
     def write(self, ends: tuple[tuple[str, ...], tuple[str, ...]]) -> None:
@@ -434,7 +436,7 @@ class _Writer:
         self.graph.calls.append(call)
 
     def _ends(self, run: Run) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """What an execution reads of others, and what it makes that others read."""
+        """The values that an execution reads from others, and those that others read from it."""
         ops = list(_ops(run))
         if not ops:
             return (), ()
@@ -450,7 +452,7 @@ class _Writer:
         return tuple(reads), tuple(makes)
 
 
-#: The path of a model whose class is not named.
+#: The path of a model whose class has no name.
 ROOT = "(root)"
 
 
@@ -465,10 +467,10 @@ def _ops(run: Run) -> Iterator[Op]:
 
 
 def _main(runs: list[Run]) -> Op | None:
-    """The op that does what a module of torch.nn is for, if each of its executions has just one."""
-    found = [_main_of(run) for run in runs]
-    first = found[0]
-    if first is None or any(op is None or (op.kind, op.type) != (first.kind, first.type) for op in found):
+    """The main op of a torch.nn module, if each of its executions has exactly one."""
+    ops = [_main_of(run) for run in runs]
+    first = ops[0]
+    if first is None or any(op is None or (op.kind, op.type) != (first.kind, first.type) for op in ops):
         return None
     return first
 
@@ -481,8 +483,8 @@ def _main_of(run: Run) -> Op | None:
     if len(ops) != len(run.inner):
         return None
     kind, _ = describe(type_, {})
-    mine = [op for op in ops if op.kind == kind]
-    return mine[0] if len(mine) == 1 else None
+    candidates = [op for op in ops if op.kind == kind]
+    return candidates[0] if len(candidates) == 1 else None
 
 
 def _differing(first: Mapping[str, Any], now: Mapping[str, Any]) -> Frozen[Any]:

@@ -1,4 +1,4 @@
-"""What torch.export's JSON says of tensors: element types, lengths, and the arguments of ops.
+"""Tensors in torch.export's JSON: element types, lengths, and the arguments of ops.
 
 Source: ``torch/_export/serde/schema.py`` (``ScalarType``, ``TensorMeta``, ``SymInt``, ``Argument``).
 """
@@ -15,7 +15,7 @@ from shapeinspect_torch.pickles.tensors import Storage, Tensor
 from shapeinspect_torch.vocabulary.aten import Argument
 from shapeinspect_torch.vocabulary.dtypes import BITS
 
-#: The schema's numbers of element types.
+#: The schema's codes of element types.
 DTYPES = {
     1: "uint8",
     2: "int8",
@@ -44,7 +44,7 @@ _MAX_LENGTH = 2**63 - 1
 
 
 class Lengths:
-    """Reads lengths; each expression once.
+    """Reads lengths, each expression once.
 
     Args:
         label: the file, for errors.
@@ -53,41 +53,41 @@ class Lengths:
     def __init__(self, label: str) -> None:
         self._label = label
         self._known: dict[str, Dim] = {}
-        #: For each symbol the length that the example inputs gave it.
+        #: The length of each symbol in the example inputs.
         self.hints: dict[str, int] = {}
 
     @property
     def unread(self) -> list[str]:
-        """The expressions that no dimension holds."""
+        """The expressions that no dimension can represent."""
         return [text for text, dim in self._known.items() if dim == UNKNOWN]
 
-    def length(self, told: Any) -> Dim:
+    def length(self, field: Any) -> Dim:
         """Read one length: ``{"as_int": 3}`` or ``{"as_expr": {"expr_str": ...}}``.
 
         Args:
-            told: what the file says.
+            field: the length in the file.
 
         Raises:
             UnreadableFileError: if it is neither, or below 0.
         """
-        if isinstance(told, dict) and type(told.get("as_int")) is int:
-            if not 0 <= told["as_int"] <= _MAX_LENGTH:
-                raise UnreadableFileError(self._label, f"a length is {told['as_int']}"[:200])
-            return int(told["as_int"])
-        return self.expression(told)
+        if isinstance(field, dict) and type(field.get("as_int")) is int:
+            if not 0 <= field["as_int"] <= _MAX_LENGTH:
+                raise UnreadableFileError(self._label, f"a length is {field['as_int']}"[:200])
+            return int(field["as_int"])
+        return self.expression(field)
 
-    def expression(self, told: Any) -> Dim:
-        """Read a number of any sign, or an expression.
+    def expression(self, field: Any) -> Dim:
+        """Read an integer of any sign, or an expression.
 
         Args:
-            told: what the file says.
+            field: the length in the file.
 
         Raises:
             UnreadableFileError: if it is neither.
         """
-        if isinstance(told, dict) and type(told.get("as_int")) is int:
-            return int(told["as_int"])
-        inner = told.get("as_expr") if isinstance(told, dict) else None
+        if isinstance(field, dict) and type(field.get("as_int")) is int:
+            return int(field["as_int"])
+        inner = field.get("as_expr") if isinstance(field, dict) else None
         text = inner.get("expr_str") if isinstance(inner, dict) else None
         if not isinstance(text, str):
             raise UnreadableFileError(self._label, "a length in it is neither a number nor an expression")
@@ -99,34 +99,34 @@ class Lengths:
                 self.hints.setdefault(str(known), hint["as_int"])
         return known
 
-    def argument(self, name: str, told: Any) -> Argument:
+    def argument(self, name: str, meta: Any) -> Argument:
         """Read the description of a tensor of the graph.
 
         Args:
             name: its name.
-            told: what the file says.
+            meta: its description in the file.
 
         Raises:
-            UnreadableFileError: if its shape is none.
+            UnreadableFileError: if it has no shape.
         """
-        sizes = told.get("sizes") if isinstance(told, dict) else None
+        sizes = meta.get("sizes") if isinstance(meta, dict) else None
         if not isinstance(sizes, list) or len(sizes) > _MAX_RANK:
             raise UnreadableFileError(self._label, f"tensor {name!r} has no shape")
-        return Argument(name, tuple(map(self.length, sizes)), dtype_of(told))
+        return Argument(name, tuple(map(self.length, sizes)), dtype_of(meta))
 
-    def stored(self, name: str, told: Any, key: str) -> Tensor:
-        """Read the description of a stored tensor, whose lengths are all numbers.
+    def stored(self, name: str, meta: Any, key: str) -> Tensor:
+        """Read the description of a stored tensor, whose lengths are all integers.
 
         Args:
             name: its name.
-            told: what the file says.
-            key: what its storage is called.
+            meta: its description in the file.
+            key: the name of its storage.
 
         Raises:
             UnreadableFileError: if they are not.
         """
-        argument = self.argument(name, told)
-        steps, offset = told.get("strides"), told.get("storage_offset")
+        argument = self.argument(name, meta)
+        steps, offset = meta.get("strides"), meta.get("storage_offset")
         if not isinstance(steps, list) or len(steps) != len(argument.shape):
             raise UnreadableFileError(self._label, f"tensor {name!r} has a shape without strides")
         numbers = [*argument.shape, *map(self.length, steps), self.length(offset)]
@@ -137,43 +137,43 @@ class Lengths:
             )
         rank = len(argument.shape)
         storage = None if argument.dtype is None else Storage(key, argument.dtype, 0)
-        grad = told.get("requires_grad") is True
+        grad = meta.get("requires_grad") is True
         return Tensor(shape[:rank], argument.dtype, shape[rank:-1], shape[-1], storage, False, grad)
 
 
-def dtype_of(told: Any) -> str | None:
+def dtype_of(meta: Any) -> str | None:
     """Return the element type of a tensor's description, or None for one that is not known.
 
     Args:
-        told: what the file says.
+        meta: its description in the file.
 
     Example:
         >>> dtype_of({"dtype": 13})
         'bfloat16'
     """
-    number = told.get("dtype")
-    found = DTYPES.get(number) if type(number) is int else None
-    return found if found in BITS else None
+    number = meta.get("dtype")
+    dtype = DTYPES.get(number) if type(number) is int else None
+    return dtype if dtype in BITS else None
 
 
-def decode(told: Any, tensor: Callable[[str], Argument | None], number: Callable[[Any], Any]) -> Any:
+def decode(argument: Any, tensor: Callable[[str], Argument | None], number: Callable[[Any], Any]) -> Any:
     """Read one argument of an op: a plain value, a tensor, a length, or a list of these.
 
     Args:
-        told: what the file says, such as ``{"as_ints": [2, 2]}``.
-        tensor: finds a tensor by its name.
+        argument: the argument in the file, such as ``{"as_ints": [2, 2]}``.
+        tensor: returns a tensor by its name.
         number: reads a symbolic number.
 
     Returns:
-        The value; None for what is none or is of no use here (devices, layouts, objects).
+        The value; None for None and for what is not used (devices, layouts, objects).
 
     Example:
         >>> decode({"as_ints": [2, 2]}, lambda _: None, int)
         [2, 2]
     """
-    if not isinstance(told, dict) or len(told) != 1:
+    if not isinstance(argument, dict) or len(argument) != 1:
         return None
-    ((form, value),) = told.items()
+    ((form, value),) = argument.items()
     if form in _PLAIN:
         return value
     read = _FORMS.get(form)

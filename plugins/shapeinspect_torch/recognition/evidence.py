@@ -1,4 +1,4 @@
-"""What names and shapes prove about a PyTorch layer; nothing but rows.
+"""What names and shapes prove about a PyTorch layer: a table.
 
 Source: the parameters and buffers that each class of ``torch.nn`` registers; those of quantized
 linear layers as bitsandbytes, GPTQ and AWQ name them; those of adapters as PEFT and kohya's scripts
@@ -23,21 +23,21 @@ _RECURRENT = Frozen(input_size="i", hidden_size="h")
 def _adapter(a: str, b: str, conv: str = "") -> Evidence:
     # The update of a convolution keeps its kernel in A alone.
     ones = " 1" * {"": 0, "k": 1, "kh kw": 2}[conv]
-    # DoRA has the length of each output's weight vector beside the pair.
+    # DoRA also stores the norm of each output's weight vector.
     dora = f"lora_magnitude_vector?: {'1 ' if conv else ''}o{ones}"
     named = dora.replace("?", ".default.weight?" if ".default" in a else "?")
     roles = f"{a}: r i {conv}; {b}: o r{ones}; alpha?:; {named}"
     return Evidence("lora", "LoRA", roles, Frozen(in_features="i", out_features="o", rank="r"))
 
 
-#: A quantized tensor's state dict has its scale and zero point beside it.
+#: A quantized tensor's state dict also has its scale and zero point.
 _QUANTIZED = "scale?:; zero_point?:"
 
 EVIDENCE: tuple[Evidence, ...] = (
     Evidence("batch_norm", "BatchNorm2d", f"weight: C; bias: C; {_STATISTICS}", Frozen(num_features="C")),
     Evidence("batch_norm", "BatchNorm2d", _STATISTICS, Frozen(num_features="C")),
     Evidence("conv", "Conv2d", f"weight: o i *k; bias?: o; {_QUANTIZED}", _CONV),
-    # The bias has every output channel, the weight's second axis those of one group.
+    # The bias has all output channels, the weight's second axis those of one group.
     Evidence("conv_transpose", "ConvTranspose2d", "weight: (g i) o *k; bias?: (g o)", _TRANSPOSED),
     Evidence("bilinear", "Bilinear", "weight: o i j; bias?: o"),
     Evidence("linear", "Linear", "weight: o i; bias?: o", _LINEAR),
@@ -71,14 +71,14 @@ EVIDENCE: tuple[Evidence, ...] = (
         Frozen(embed_dim="E", kdim="K", vdim="L"),
         Frozen(qkv=3),
     ),
-    # torch.ao's own: weight and bias packed for the kernel, listed as the two that they are.
+    # torch.ao's: weight and bias packed for the kernel, listed separately.
     Evidence(
         "linear",
         "Linear",
         f"_packed_params._packed_params.0: o i; _packed_params._packed_params.1?: o; {_QUANTIZED}",
         _LINEAR,
     ),
-    # bitsandbytes: eight bits and one scale for each output; "weight_format" says how rows are tiled.
+    # bitsandbytes: eight bits and one scale for each output; "weight_format" is the tiling of the rows.
     Evidence(
         "linear",
         "Linear8bitLt",
@@ -95,7 +95,7 @@ EVIDENCE: tuple[Evidence, ...] = (
         )
         for conv in ("", "k", "kh kw")
     ),
-    # AdaLoRA: between the factors, one number for each rank.
+    # AdaLoRA: a vector over the ranks between the factors.
     *(
         Evidence(
             "lora",
@@ -113,20 +113,20 @@ EVIDENCE: tuple[Evidence, ...] = (
     ),
 )
 
-#: A linear layer stored the other way round, as GPT-2's; considered where a bias alone proves it.
+#: A linear layer stored transposed, as in GPT-2; considered only where a bias proves it.
 TURNED = Evidence("linear", "Conv1D", "weight: i o; bias: o", _LINEAR)
 
 
 @dataclass(frozen=True, slots=True)
 class Guise:
-    """A weight kept under other names: normalized, pruned, or otherwise parametrized.
+    """A weight stored under other names: normalized, pruned, or otherwise parametrized.
 
     Args:
-        name: what was done to it.
-        weight: the name under which the weight's own values are kept.
-        extras: the weights beside it that must be there.
-        optional: those that may be.
-        buffers: whether those beside it are buffers and not parameters.
+        name: the parametrization.
+        weight: the name of the weight's own values.
+        extras: the weights that must accompany it.
+        optional: the weights that may accompany it.
+        buffers: whether these are buffers and not parameters.
     """
 
     name: str
@@ -154,7 +154,7 @@ GUISES: tuple[Guise, ...] = (
     Guise("parametrized", "parametrizations.weight.original", (), ("parametrizations.weight.0.base",)),
 )
 
-#: Parts of names with which a role of several parts begins.
+#: First parts of roles that have several parts.
 INNER = (
     "parametrizations",
     "_packed_params",
@@ -174,7 +174,7 @@ INNER = (
     "weight.quant_state",
 )
 
-#: State that torch (or a quantizer) registers as a buffer and no optimizer changes.
+#: State that torch (or a quantizer) registers as a buffer, which is not trained.
 BUFFERS = frozenset({
     "running_mean", "running_var", "num_batches_tracked", "weight_mask", "bias_mask",
     "SCB", "weight_format", "qzeros", "g_idx", "zero_point",

@@ -1,4 +1,4 @@
-"""What the configurations of known model families say of each weight matrix; nothing but rows.
+"""The configurations of known model families and the weight matrices that follow: a table.
 
 Source: ``transformers/models/<family>/configuration_<family>.py`` (the names of settings and their
 defaults) and ``modeling_<family>.py`` (the layers and the sizes they are given).
@@ -13,14 +13,14 @@ from shapeinspect.ir import Frozen
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What a family's configuration says of the layers whose path ends so.
+    """What a family's configuration implies for layers of one name.
 
     Args:
         ending: the end of the path, after a dot.
         kind: the kind that family, name and shape prove.
         type: the class of ``torch.nn`` whose layouts the weights have.
         axes: the axes of its weight, each a product of the letters of :class:`Family`.
-        letters: attributes that are a setting: the attribute and its letter.
+        letters: the letter of each attribute that is a setting.
     """
 
     ending: str
@@ -36,11 +36,11 @@ class Family:
 
     Args:
         types: the ``model_type`` of each member, separated by spaces.
-        settings: the letter of each length and the setting that gives it; a second name is taken
-            where the first is not there, ``A/B`` is a quotient.
-        facts: what is known of the layers, those with longer endings first.
-        blocks: what stands before the number of a block in a path.
-        depth: the setting that says how many blocks there are.
+        settings: the setting that defines each letter; a second name applies where the first is
+            missing, ``A/B`` is a quotient.
+        facts: what is known of the layers, longer endings first.
+        blocks: the part of a path before the number of a block.
+        depth: the setting with the number of blocks.
     """
 
     types: str
@@ -55,8 +55,8 @@ def linear(ending: str, axes: str, **letters: str) -> Fact:
 
     Args:
         ending: the end of its path.
-        axes: those of its weight, out first.
-        letters: attributes that are a setting.
+        axes: those of its weight, the output axis first.
+        letters: the letter of each attribute that is a setting.
     """
     return Fact(ending, "linear", "Linear", axes, Frozen(letters))
 
@@ -72,7 +72,7 @@ def embedding(ending: str, axes: str) -> Fact:
 
 
 def norms(kind: str, axes: str, *endings: str) -> tuple[Fact, ...]:
-    """Return the facts of normalizations of one length.
+    """Return the facts of normalization layers over one length.
 
     Args:
         kind: their kind.
@@ -85,7 +85,7 @@ def norms(kind: str, axes: str, *endings: str) -> tuple[Fact, ...]:
 
 _QUERY = {"num_heads": "a", "head_dim": "d"}
 _KEY = {"num_kv_heads": "k", "head_dim": "d"}
-#: Of keys and values that have as many heads as the queries.
+#: Keys and values with as many heads as queries.
 _ALL_HEADS = {"num_kv_heads": "a", "head_dim": "d"}
 
 _DECODER = (
@@ -109,12 +109,12 @@ _DECODER_SETTINGS = Frozen(
     V="vocab_size",
 )
 
-#: A query, key and value in one matrix.
+#: Query, key and value in one matrix.
 _FUSED = linear("query_key_value", "3*H H", **_QUERY)
 _BLOCK = (linear("mlp.dense_h_to_4h", "I H"), linear("mlp.dense_4h_to_h", "H I"))
 _ATTENTION = tuple(fact for fact in _DECODER if fact.ending.startswith("self_attn."))
 _ENDS = (embedding("embed_tokens", "V H"), linear("lm_head", "V H"))
-#: Of a block that attends to itself and to an encoder.
+#: The norms of a decoder block with self-attention and cross-attention.
 _NORMS_OF_TWO = ("self_attn_layer_norm", "encoder_attn_layer_norm", "final_layer_norm")
 
 FAMILIES: tuple[Family, ...] = (
@@ -409,7 +409,7 @@ FAMILIES: tuple[Family, ...] = (
         "layer",
         "n_layers",
     ),
-    # Encoder and decoder may differ in heads and inner lengths: what they share is told.
+    # Encoder and decoder may differ in heads and inner lengths: only what they share is listed.
     Family(
         "bart mbart marian pegasus",
         Frozen(H="d_model", V="vocab_size"),

@@ -1,8 +1,8 @@
-"""What ``config.json`` beside a model's weights says of them: kinds, heads, ties, contradictions.
+"""Reads kinds, heads and ties from the ``config.json`` next to a model's weights.
 
-The configuration is believed only where the file agrees: a layer gets a kind or heads from it when
-its name and the shape of its weight are what the configuration says. Where they are not, a note
-says so and the layer stays as the file has it.
+The configuration is used only where the file agrees with it: a layer gets a kind or heads from it if
+its name and the shape of its weight follow from the configuration. Otherwise a note reports the
+contradiction, and the layer stays as the file has it.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from shapeinspect_torch.vocabulary.layouts import bind
 
 _MAX_TEXT = 80
 _MAX_NOTES = 8
-#: Settings that are shown among the facts of the source.
+#: Settings that are shown in the metadata.
 _SHOWN = (
     "model_type", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
     "head_dim", "intermediate_size", "vocab_size", "tie_word_embeddings", "torch_dtype", "dtype",
 )  # fmt: skip
 _HEADS = ("lm_head.weight", "output.weight", "embed_out.weight")
 _INPUTS = ("embed_tokens.weight", "wte.weight", "shared.weight", "word_embeddings.weight")
-#: The attributes that the axes of a weight are, by kind.
+#: The attribute that each axis of a weight is, by kind.
 _AXES = {
     "linear": ("out_features", "in_features"),
     "embedding": ("num_embeddings", "embedding_dim"),
@@ -41,10 +41,10 @@ class _Finding:
 
 
 def with_config(model: Model, config: Mapping[str, Any]) -> Model:
-    """Add to a model what its configuration says.
+    """Add the information of a configuration to a model.
 
     Args:
-        model: the model as its weights alone tell it.
+        model: the model as read from its weights alone.
         config: the configuration.
 
     Example:
@@ -54,7 +54,7 @@ def with_config(model: Model, config: Mapping[str, Any]) -> Model:
         >>> with_config(Model("m", "f", "torch", "a", (layer,)), config).layers[0].kind
         'embedding'
     """
-    found = {str(fact): text for fact, text in _facts(config)}
+    facts = {str(fact): text for fact, text in _facts(config)}
     family = _family(config)
     notes = list(_ties(model.layers, config))
     layers = model.layers
@@ -69,10 +69,10 @@ def with_config(model: Model, config: Mapping[str, Any]) -> Model:
         ]
     before: list[Note] = []
     for note in model.notes:
-        # What the weights alone left open, the configuration may have closed.
+        # The configuration may have proven kinds that the weights alone do not.
         before += about_kinds(layers) if note.text.startswith(UNPROVEN) else (note,)
     return replace(
-        model, layers=layers, notes=(*before, *notes), metadata=Frozen({**model.metadata, **found})
+        model, layers=layers, notes=(*before, *notes), metadata=Frozen({**model.metadata, **facts})
     )
 
 
@@ -103,15 +103,15 @@ def _setting(config: Mapping[str, Any], name: str) -> int | None:
 
 
 def _sizes(family: Family, config: Mapping[str, Any]) -> dict[str, tuple[int, str]]:
-    """Each letter's length, and what the configuration calls it."""
-    found = {}
+    """The length of each letter, and its name in the configuration."""
+    sizes = {}
     for letter, names in family.settings.items():
         for name in names.split():
             value = _setting(config, name)
             if value is not None:
-                found[letter] = value, name
+                sizes[letter] = value, name
                 break
-    return found
+    return sizes
 
 
 def _judge(
@@ -127,11 +127,13 @@ def _judge(
     axes = fact.axes.split()
     expected = [_length(axis, sizes) for axis in axes]
     if len(shape) != len(expected) or any(
-        want is not None and have != want for have, want in zip(shape, expected, strict=True)
+        want is not None and length != want for length, want in zip(shape, expected, strict=True)
     ):
-        told = ", ".join(_told(axis, sizes) for axis in axes)
-        have = ", ".join(map(str, shape))
-        return layer, _Finding(layer.path, f"config.json makes its weight ({told}), the file has ({have})")
+        wanted_text = ", ".join(_told(axis, sizes) for axis in axes)
+        length = ", ".join(map(str, shape))
+        return layer, _Finding(
+            layer.path, f"config.json makes its weight ({wanted_text}), the file has ({length})"
+        )
     if None in expected:
         return layer, None
     kinds = (layer.kind, *layer.candidates)
@@ -148,17 +150,19 @@ def _judge(
 
 
 def _packed(layer: Layer, fact: Fact, sizes: Mapping[str, tuple[int, str]]) -> tuple[Layer, _Finding | None]:
-    """A linear layer whose weight is quantized and packed: its attributes have the lengths."""
-    have = [layer.attributes.get(name) for name in _AXES["linear"]]
-    if layer.kind != "linear" or fact.kind != "linear" or None in have:
+    """A linear layer whose weight is quantized and packed: its lengths are in the attributes."""
+    actual = [layer.attributes.get(name) for name in _AXES["linear"]]
+    if layer.kind != "linear" or fact.kind != "linear" or None in actual:
         return layer, None
     axes = fact.axes.split() if fact.type == "Linear" else fact.axes.split()[::-1]
     expected = [_length(axis, sizes) for axis in axes]
     if None in expected:
         return layer, None
-    if have != expected:
-        told = ", ".join(_told(axis, sizes) for axis in axes)
-        return layer, _Finding(layer.path, f"config.json makes its weight ({told}), the file has {have}")
+    if actual != expected:
+        wanted_text = ", ".join(_told(axis, sizes) for axis in axes)
+        return layer, _Finding(
+            layer.path, f"config.json makes its weight ({wanted_text}), the file has {actual}"
+        )
     return replace(layer, attributes=Frozen({**layer.attributes, **_heads(fact, sizes)})), None
 
 
@@ -166,8 +170,8 @@ def _attributes(fact: Fact, shape: Sequence[Any]) -> dict[str, Any]:
     if fact.kind in ("layer_norm", "rms_norm"):
         return {"normalized_shape": tuple(shape)}
     ends = tuple(reversed(shape)) if fact.type == "Conv1D" else shape
-    found = dict(zip(_AXES[fact.kind], ends, strict=False))
-    return {**found, "kernel_size": tuple(shape[2:])} if fact.kind == "conv" else found
+    attributes = dict(zip(_AXES[fact.kind], ends, strict=False))
+    return {**attributes, "kernel_size": tuple(shape[2:])} if fact.kind == "conv" else attributes
 
 
 def _heads(fact: Fact, sizes: Mapping[str, tuple[int, str]]) -> dict[str, int]:
@@ -197,23 +201,23 @@ def _told(axis: str, sizes: Mapping[str, tuple[int, str]]) -> str:
 
 
 def _contradictions(findings: Sequence[_Finding]) -> list[Note]:
-    notes = [Note(found.text, found.path) for found in findings[:_MAX_NOTES]]
+    notes = [Note(finding.text, finding.path) for finding in findings[:_MAX_NOTES]]
     if len(findings) > _MAX_NOTES:
         notes.append(Note(f"config.json contradicts {len(findings) - _MAX_NOTES:,} more layers"))
     return notes
 
 
 def _depth(layers: Sequence[Layer], family: Family, config: Mapping[str, Any]) -> list[Note]:
-    said = _setting(config, family.depth)
+    depth = _setting(config, family.depth)
     number = re.compile(rf"(?:^|\.){re.escape(family.blocks)}\.(\d{{1,6}})(?:\.|$)")
-    blocks = {found.group(1) for layer in layers if (found := number.search(layer.path)) is not None}
-    if said is None or not blocks or len(blocks) == said:
+    blocks = {match.group(1) for layer in layers if (match := number.search(layer.path)) is not None}
+    if depth is None or not blocks or len(blocks) == depth:
         return []
-    return [Note(f"config.json has {family.depth} {said}, the file has {len(blocks):,} blocks")]
+    return [Note(f"config.json has {family.depth} {depth}, the file has {len(blocks):,} blocks")]
 
 
 def _ties(layers: Sequence[Layer], config: Mapping[str, Any]) -> list[Note]:
-    """A head that is not in the file: tied, if the configuration says so."""
+    """A head that is missing in the file: tied, if the configuration says so."""
     names = [weight.name for layer in layers for weight in layer.weights]
     classes = config.get("architectures")
     generates = isinstance(classes, list) and any(

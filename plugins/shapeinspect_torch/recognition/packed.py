@@ -1,4 +1,4 @@
-"""Linear layers whose weights quantizers have packed several to an integer."""
+"""Linear layers whose weights a quantizer packed, several to an integer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _WORD = 32
 
 
 def packed_linear(group: Group) -> Layer | None:
-    """Return the layer of a group that GPTQ, AWQ or bitsandbytes (four bits) packed, or None.
+    """Return the linear layer of weights packed by GPTQ, AWQ or bitsandbytes (4-bit), or None.
 
     Args:
         group: the weights.

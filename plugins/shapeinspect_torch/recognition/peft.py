@@ -1,4 +1,4 @@
-"""Adapters of PEFT: what ``adapter_config.json`` says of the low-rank pairs beside it.
+"""Reads the scale of PEFT's low-rank pairs from ``adapter_config.json``.
 
 Source: ``peft/tuners/lora/config.py`` (``r``, ``lora_alpha``, ``rank_pattern``, ``alpha_pattern``,
 ``use_rslora``) and ``peft/utils/save_and_load.py`` (the names of the weights).
@@ -18,15 +18,15 @@ _MAX_TEXT = 200
 _MAX_NOTES = 8
 _PREFIX = "base_model.model."
 _ENDS = re.compile(r"^\^|\$$")
-#: Parts of a layer's path, from its end, that a pattern may name.
+#: The most parts of a layer's path, from its end, that a pattern may name.
 _MAX_PARTS = 64
 
 
 def with_adapter(model: Model, config: Mapping[str, Any]) -> Model:
-    """Add to an adapter's layers the scale that its configuration gives them.
+    """Add the scale in an adapter's configuration to its layers.
 
     Args:
-        model: the model as its weights alone tell it.
+        model: the model as read from its weights alone.
         config: the configuration.
 
     Example:
@@ -46,10 +46,10 @@ def with_adapter(model: Model, config: Mapping[str, Any]) -> Model:
     notes += _contradictions(layers, config, ranks)
     pairs = sum(layer.kind == "lora" for layer in layers)
     base = config.get("base_model_name_or_path")
-    told = f" of {base[:_MAX_TEXT]}" if isinstance(base, str) and base else ""
+    base_name = f" of {base[:_MAX_TEXT]}" if isinstance(base, str) and base else ""
     if pairs:
         notes.append(
-            Note(f"{pairs:,} low-rank updates of layers{told}, whose own weights are not in the file")
+            Note(f"{pairs:,} low-rank updates of layers{base_name}, whose own weights are not in the file")
         )
     rank_name = "init_r" if method == "ADALORA" else "r"
     facts = {
@@ -88,12 +88,12 @@ def _scaled(layer: Layer, config: Mapping[str, Any], alphas: _Patterns) -> Layer
 
 
 class _Patterns:
-    """Patterns of layers' names; each is a text or the end of a path, never code."""
+    """Patterns of layer names; each is a text or the end of a path, never code."""
 
-    def __init__(self, told: Any) -> None:
+    def __init__(self, patterns: Any) -> None:
         self._values: dict[str, tuple[int, Any]] = {}
-        for place, (pattern, value) in enumerate(told.items() if isinstance(told, dict) else ()):
-            self._values.setdefault(_ENDS.sub("", pattern), (place, value))
+        for order, (pattern, value) in enumerate(patterns.items() if isinstance(patterns, dict) else ()):
+            self._values.setdefault(_ENDS.sub("", pattern), (order, value))
 
     def of(self, path: str) -> Any:
         """The entry of the first pattern that names this layer, or None."""
@@ -101,20 +101,20 @@ class _Patterns:
             return None
         ends = path.removeprefix(_PREFIX).split(".")[-_MAX_PARTS:]
         names = (".".join(ends[at:]) for at in range(len(ends)))
-        found = [self._values[name] for name in names if name in self._values]
-        return min(found, key=lambda entry: entry[0])[1] if found else None
+        entries = [self._values[name] for name in names if name in self._values]
+        return min(entries, key=lambda entry: entry[0])[1] if entries else None
 
 
 def _contradictions(layers: Sequence[Layer], config: Mapping[str, Any], ranks: _Patterns) -> list[Note]:
-    found = []
+    notes = []
     for layer in layers:
         rank = layer.attributes.get("rank") if layer.kind == "lora" else None
-        said = _number(ranks.of(layer.path))
-        said = _number(config.get("r")) if said is None else said
-        # AdaLoRA takes ranks away, down from init_r; its "r" is a default that nothing reads.
+        configured = _number(ranks.of(layer.path))
+        configured = _number(config.get("r")) if configured is None else configured
+        # AdaLoRA removes ranks, starting from init_r; its "r" is a default that is never read.
         free = bool(config.get("rank_pattern")) or config.get("peft_type") == "ADALORA"
-        if rank is not None and said is not None and rank != said and not free:
-            found.append(Note(f"adapter_config.json says rank {said}, the file has {rank}", layer.path))
-    if len(found) > _MAX_NOTES:
-        return [*found[:_MAX_NOTES], Note(f"{len(found) - _MAX_NOTES:,} more layers have another rank")]
-    return found
+        if rank is not None and configured is not None and rank != configured and not free:
+            notes.append(Note(f"adapter_config.json says rank {configured}, the file has {rank}", layer.path))
+    if len(notes) > _MAX_NOTES:
+        return [*notes[:_MAX_NOTES], Note(f"{len(notes) - _MAX_NOTES:,} more layers have another rank")]
+    return notes

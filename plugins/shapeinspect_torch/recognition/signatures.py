@@ -1,8 +1,8 @@
-"""Pickled modules of other people's classes: which class of ``torch.nn`` their settings and weights show.
+"""Recognizes the ``torch.nn`` base of pickled modules of custom classes by settings and weights.
 
-A pickle names a class and not what it inherits from. Settings say it: a subclass of ``nn.Conv2d`` has all
-that ``nn.Conv2d.__init__`` sets, and its weight the shape that follows. A class's own name alone proves
-nothing: anybody's class may be called ``Linear``.
+A pickle names a class and not its bases. Its settings reveal them: a subclass of ``nn.Conv2d`` has all
+attributes that ``nn.Conv2d.__init__`` sets, and a weight of the shape that follows. The name of a class
+proves nothing: any class may be called ``Linear``.
 
 Source: ``__init__`` of each class of ``torch.nn.modules``.
 """
@@ -22,11 +22,12 @@ _Shapes: TypeAlias = "Mapping[str, Shape]"
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """How a module shows that it is of a class or inherits from it.
+    """How an instance of a class, or of a subclass, is recognized.
 
     Args:
         settings: the attributes that the class sets.
-        native: the class's name, given settings, shapes and its own name; None where it cannot be.
+        native: returns the class of ``torch.nn`` from settings, shapes and the module's class name, or
+            None.
     """
 
     settings: str
@@ -54,7 +55,7 @@ def _linear(a: _Settings, shapes: _Shapes, _name: str) -> str | None:
 
 
 def _batch_norm(a: _Settings, shapes: _Shapes, name: str) -> str | None:
-    # An instance norm sets the same; it seldom keeps statistics, and then its name says what it is.
+    # An instance norm sets the same; it rarely keeps statistics, and then only its name identifies it.
     fits = shapes.get("running_mean") == (a["num_features"],) == shapes.get("running_var")
     return "BatchNorm2d" if fits and "Instance" not in name else None
 
@@ -71,12 +72,12 @@ def _group_norm(a: _Settings, shapes: _Shapes, _name: str) -> str | None:
 
 
 def _recurrent(a: _Settings, shapes: _Shapes, _name: str) -> str | None:
-    found = {"LSTM": ("LSTM", 4), "GRU": ("GRU", 3), "RNN_TANH": ("RNN", 1), "RNN_RELU": ("RNN", 1)}.get(
+    cell = {"LSTM": ("LSTM", 4), "GRU": ("GRU", 3), "RNN_TANH": ("RNN", 1), "RNN_RELU": ("RNN", 1)}.get(
         a["mode"]
     )
-    if found is None or shapes.get("weight_ih_l0") != (found[1] * a["hidden_size"], a["input_size"]):
+    if cell is None or shapes.get("weight_ih_l0") != (cell[1] * a["hidden_size"], a["input_size"]):
         return None
-    return found[0]
+    return cell[0]
 
 
 SIGNATURES: tuple[Signature, ...] = (
@@ -123,17 +124,20 @@ def recognize(class_name: str, settings: _Settings, shapes: _Shapes) -> tuple[st
             return *_described(native, settings), native
     if own.endswith("RMSNorm") and list(map(len, shapes.values())) == [1] and "weight" in shapes:
         eps = settings.get("eps", settings.get("variance_epsilon"))
-        told = {"normalized_shape": shapes["weight"], **({"eps": eps} if isinstance(eps, float) else {})}
-        return "rms_norm", told, "RMSNorm"
+        attributes = {
+            "normalized_shape": shapes["weight"],
+            **({"eps": eps} if isinstance(eps, float) else {}),
+        }
+        return "rms_norm", attributes, "RMSNorm"
     if own == "Conv1D" and shapes.get("weight") == (settings.get("nx"), settings.get("nf")):
-        # GPT-2's linear layer, whose weight is stored as in × out.
+        # GPT-2's linear layer, whose weight is in × out.
         ends = {"in_features": settings["nx"], "out_features": settings["nf"]}
         return "linear", ends, "Conv1D"
     return "unknown", {}, own
 
 
 def is_of_torch(class_name: str) -> bool:
-    """Tell whether a class is torch's own; a name without a module may be.
+    """Tell whether a class may be torch's own, which a name without a module leaves open.
 
     Args:
         class_name: a class with the module that defines it.
@@ -145,5 +149,5 @@ def _described(class_name: str, settings: _Settings) -> tuple[str, dict[str, Any
     try:
         return describe(class_name, settings)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-        # Settings that no such class has: the file names a class and gives it other attributes.
+        # Settings that no such class has: the file gives a class of torch other attributes.
         return "unknown", {}

@@ -1,4 +1,4 @@
-"""Stacked recurrent layers, proven by the ratio of the two axes of their weights."""
+"""Recognizes stacked recurrent layers by the ratio of the two axes of their weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PROJECTED = (
 
 
 def recurrent(shapes: Mapping[str, Shape]) -> Match | None:
-    """Return what proves an LSTM, GRU or RNN of any number of layers and directions, or None.
+    """Return the match of an LSTM, GRU or RNN of any number of layers and directions, or None.
 
     Args:
         shapes: every weight of a group by its role.
@@ -33,10 +33,10 @@ def recurrent(shapes: Mapping[str, Shape]) -> Match | None:
     """
     cells: dict[tuple[int, bool], dict[str, Shape]] = {}
     for role, shape in shapes.items():
-        found = _ROLE.fullmatch(role)
-        if found is None:
+        parsed = _ROLE.fullmatch(role)
+        if parsed is None:
             return None
-        cells.setdefault((int(found.group(2)), found.group(3) is not None), {})[found.group(1)] = shape
+        cells.setdefault((int(parsed.group(2)), parsed.group(3) is not None), {})[parsed.group(1)] = shape
     directions = 2 if any(reverse for _, reverse in cells) else 1
     depth = len(cells) // directions
     expected = {(at, reverse) for at in range(depth) for reverse in (False, True)[:directions]}
@@ -59,10 +59,10 @@ def _stack(
         return None
     width = first["p"] if projected else first["h"]
     for (at, _), cell in cells.items():
-        found = row.fit(cell)
-        # Every layer but the first reads the outputs of both directions of the one before.
+        fitted = row.fit(cell)
+        # Every layer but the first reads the outputs of both directions of the previous layer.
         reads = first["i"] if at == 0 else directions * int(str(width))
-        if found is None or found["h"] != first["h"] or found["i"] != reads:
+        if fitted is None or fitted["h"] != first["h"] or fitted["i"] != reads:
             return None
     attributes = {
         "input_size": first["i"],

@@ -1,4 +1,4 @@
-"""From the names and shapes of a state dict to layers, each kind only where it is proven."""
+"""Groups the weights of a state dict into layers, whose kinds are given only where proven."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shapeinspect_torch.vocabulary.layouts import bind
 
 #: The path of weights whose names have no prefix.
 ROOT = "(root)"
-#: How the note begins that counts what was not concluded.
+#: The beginning of the note that counts layers of unproven kinds.
 UNPROVEN = "names and shapes do not prove the kind"
 
 _NAMED = 3
@@ -28,10 +28,10 @@ def layers_of(
 
     Args:
         weights: the weights by their full names, in the order of the file.
-        evident: whether the names follow PyTorch's conventions; if not, no kind is concluded.
+        evident: whether the names follow PyTorch's conventions; if not, all kinds are unknown.
 
     Returns:
-        The layers, and what has to be said about them.
+        The layers, and notes about them.
 
     Example:
         >>> made, _ = layers_of([Weight("fc.weight", "", (3, 5)), Weight("fc.bias", "", (3,))])
@@ -40,26 +40,26 @@ def layers_of(
         >>> layers_of([Weight("wte.weight", "", (3, 5))])[0][0].candidates
         ('linear', 'embedding')
     """
-    found = groups(map(_integers_aside, weights), inner=INNER)
-    court = _Court(found, evident)
-    made = tuple(court.layer(group) for group in found)
-    return made, _notes(made)
+    weight_groups = groups(map(_integers_aside, weights), inner=INNER)
+    court = _Court(weight_groups, evident)
+    layers = tuple(court.layer(group) for group in weight_groups)
+    return layers, _notes(layers)
 
 
 def _integers_aside(weight: Weight) -> Weight:
     # "Only Tensors of floating point and complex dtype can require gradients": positions, indices and
-    # masks are buffers. Narrower integers may be a weight that was quantized.
+    # masks are buffers. Narrower integers may be a quantized weight.
     if weight.dtype in ("int64", "bool") and not weight.buffer:
         return replace(weight, buffer=True, trainable=False)
     return weight
 
 
 class _Court:
-    """Judges the groups of one file; equal groups are judged once."""
+    """Determines the kinds of a file's groups; equal groups are examined once."""
 
-    def __init__(self, found: Sequence[Group], evident: bool) -> None:
-        self._paths = {group.path for group in found}
-        turned = any(len(group.weights) == 2 and _is_turned(group.shapes) for group in found)
+    def __init__(self, groups: Sequence[Group], evident: bool) -> None:
+        self._paths = {group.path for group in groups}
+        turned = any(len(group.weights) == 2 and _is_turned(group.shapes) for group in groups)
         self._rows = () if not evident else (*EVIDENCE, TURNED) if turned else EVIDENCE
         self._evident = evident
         self._known: dict[object, Verdict] = {}
@@ -115,22 +115,22 @@ def _undressed(shapes: Mapping[str, Shape], guise: Guise | None) -> Mapping[str,
     }
 
 
-def about_kinds(made: Sequence[Layer]) -> tuple[Note, ...]:
-    """Say how many layers have no proven kind.
+def about_kinds(layers: Sequence[Layer]) -> tuple[Note, ...]:
+    """Return a note with the number of layers without a proven kind.
 
     Args:
-        made: the layers.
+        layers: the layers.
     """
-    unproven = sum(item.kind == "unknown" for item in made)
+    unproven = sum(item.kind == "unknown" for item in layers)
     if not unproven:
         return ()
-    text = f"{UNPROVEN} of {unproven:,} of {len(made):,} layers; what they could be is listed as candidates"
+    text = f"{UNPROVEN} of {unproven:,} of {len(layers):,} layers; what they could be is listed as candidates"
     return (Note(text),)
 
 
-def _notes(made: Sequence[Layer]) -> tuple[Note, ...]:
-    notes = list(about_kinds(made))
-    sideways = [item.path for item in made if item.kind == "linear" and _is_square(item)]
+def _notes(layers: Sequence[Layer]) -> tuple[Note, ...]:
+    notes = list(about_kinds(layers))
+    sideways = [item.path for item in layers if item.kind == "linear" and _is_square(item)]
     if sideways:
         more = f" and {len(sideways) - _NAMED:,} more" if len(sideways) > _NAMED else ""
         notes.append(

@@ -1,4 +1,4 @@
-"""What TorchScript's code says about its classes, read as text and never run."""
+"""The classes in TorchScript's code, read as text and never run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Source:
     """The code of one archive.
 
     Args:
-        read: returns the text of a file in ``code/``, or None if there is none.
+        read: returns the text of a file in ``code/``, or None where it is missing.
     """
 
     def __init__(self, read: Callable[[str], str | None]) -> None:
@@ -35,11 +35,11 @@ class Source:
             name: the class, with the module that defines it, without ``__torch__``.
         """
         if name not in self._roles:
-            found = self._roles[name] = {}
+            by_name = self._roles[name] = {}
             for which, names in _LIST.findall(self._class(name)):
                 listed = _literal(names)
                 if isinstance(listed, list):
-                    found.update({str(item): which == "buffers" for item in listed})
+                    by_name.update({str(item): which == "buffers" for item in listed})
         return self._roles[name]
 
     def constants(self, name: str) -> Mapping[str, object]:

@@ -1,7 +1,7 @@
-"""The order in which TorchScript's forward calls its layers, followed through the text of its code.
+"""The order in which TorchScript's forward calls its layers, read from the text of its code.
 
 Nothing is run: names stand for layers, tensors, weights, plain numbers or the unknown. A condition
-on plain numbers (``training``) is decided; where one depends on the input, both ways are followed.
+on plain numbers (``training``) is decided; where it depends on the input, both branches are followed.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from shapeinspect_torch.script.values import (
     RETURNS,
     Draft,
     Followed,
-    Made,
     Module,
     Name,
+    Outputs,
     Return,
     Scope,
     Tensor,
@@ -40,10 +40,10 @@ from shapeinspect_torch.vocabulary.aten import Argument, Described
 from shapeinspect_torch.vocabulary.kinds import is_known
 
 _MAX_STEPS = 200_000
-_MAX_WORK = 300_000  # parts of values that are looked at: a tuple may hold the same one twice, and again
+_MAX_WORK = 300_000  # parts of values that are visited: a tuple may contain the same tuple twice, and so on
 _MAX_DEPTH = 100
 _MAX_ROUNDS = 256
-#: A second trace of a layer's forward, or an overload of it, has a number behind its name.
+#: A second trace of a layer's forward, or an overload of it, has a numbered name.
 _FORWARD = re.compile(r"forward(?:_{0,2}\d{1,4})?")
 _FUNCTIONAL = "torch.nn.functional."
 _Settings: TypeAlias = "Mapping[str, Mapping[str, object]]"
@@ -55,13 +55,13 @@ def follow(
     """Follow the forward of the outermost module.
 
     Args:
-        layers: the modules, containers before what they hold.
-        settings: for each layer's path its plain attributes, ``training`` among them.
+        layers: the modules, containers before their children.
+        settings: the plain attributes of each layer, ``training`` among them, by its path.
         code: the code of their classes.
-        constants: the tensors that the code names itself.
+        constants: the constant tensors of the code, by name.
 
     Returns:
-        The calls, or None if the code is none that can be followed.
+        The calls, or None if the code cannot be followed.
     """
     try:
         return _Walker(layers, settings, code, constants).follow()
@@ -85,7 +85,7 @@ class _Walker:
         self._order: dict[str, None] = {}
         self._calls: list[Draft] = []
         self._values: dict[str, None] = {}
-        self._probe: list[tuple[Described, Made]] | None = None
+        self._probe: list[tuple[Described, Outputs]] | None = None
         self._steps = self._work = self._depth = self._branches = self._loops = 0
         self._again: Counter[str] = Counter()
         self._roles: dict[str, dict[str, Weight]] = {}
@@ -104,7 +104,7 @@ class _Walker:
         return Followed(
             in_order(list(self._modules.values()), self._added, self._order, self._told),
             tuple(
-                Call(draft.layer, tuple(draft.inputs), tuple(draft.made.outputs), draft.attributes)
+                Call(draft.layer, tuple(draft.inputs), tuple(draft.outputs.names), draft.attributes)
                 for draft in self._calls
             ),
             Frozen({name: described(name, self._stored.get(name)) for name in self._values}),
@@ -137,21 +137,21 @@ class _Walker:
         if key not in self._inner:
             settings, self._inner[key] = self._inside(path, layer, name)
             self._told.setdefault(layer.path, settings)
-        made = self._call(layer.path, inputs, Frozen())
+        outputs = self._call(layer.path, inputs, Frozen())
         shape = self._inner[key]
-        return self._filled(RETURNS.get(layer.kind, 0) if shape is None else shape, made)
+        return self._filled(RETURNS.get(layer.kind, 0) if shape is None else shape, outputs)
 
-    def _filled(self, shape: Any, made: Made) -> Any:
+    def _filled(self, shape: Any, outputs: Outputs) -> Any:
         self._spend()
         if isinstance(shape, tuple):
-            return tuple(self._filled(part, made) for part in shape)
-        return Tensor(self._nth(made, shape))
+            return tuple(self._filled(part, outputs) for part in shape)
+        return Tensor(self._nth(outputs, shape))
 
     def _inside(self, path: str, layer: Layer, name: str) -> tuple[dict[str, Any], Any]:
-        """What the code of a layer's forward spells out: settings, and which outputs it hands on how.
+        """The settings in the code of a layer's forward, and which outputs it returns in which form.
 
-        In a traced layer that is all there is; where the code of a scripted one is too long to tell,
-        nothing is lost.
+        A traced layer has nothing else; where the code of a scripted layer is too long to follow, its own
+        attributes remain.
         """
         function = self._functions.find(self._class(path), name, 2)
         if function is None or self._probe is not None:
@@ -165,22 +165,22 @@ class _Walker:
         except CodeError:
             pass
         finally:
-            found, self._probe = self._probe, None
+            calls, self._probe = self._probe, None
             self._branches, self._loops, self._depth = saved
-        same = [(made, outputs) for made, outputs in found if made.kind == layer.kind]
+        same = [(described, outputs) for described, outputs in calls if described.kind == layer.kind]
         if len(same) != 1:
             return {}, None
-        made, outputs = same[0]
-        self._flat([result])  # it is no longer than may be looked at
-        return made.attributes, places(result, outputs)
+        described, outputs = same[0]
+        self._flat([result])  # it is within the bounds
+        return described.attributes, places(result, outputs)
 
     def _container(self, path: str, function: Function, args: list[Any], kwargs: dict[str, Any]) -> Any:
         inputs = self._names(*args, *kwargs.values())
-        # Its code is followed, and it is what its calls are.
+        # Its code is followed; it consists of its calls.
         self._modules[path] = replace(self._modules[path], kind="module", attributes=Frozen())
-        made = self._call(self._modules[path].path, inputs, Frozen())
+        outputs = self._call(self._modules[path].path, inputs, Frozen())
         result = self._run(function, [Module(path), *args], kwargs, path, Counter())
-        made.outputs[:] = self._names(result)
+        outputs.names[:] = self._names(result)
         return result
 
     def _run(
@@ -245,7 +245,7 @@ class _Walker:
             return
         names = names[1:]
         self._spend(len(names))
-        if isinstance(value, Made):
+        if isinstance(value, Outputs):
             value = [Tensor(self._nth(value, at)) for at in range(len(names))]
         if not isinstance(value, list | tuple) or len(value) != len(names):
             value = [UNKNOWN] * len(names)
@@ -261,7 +261,7 @@ class _Walker:
         left, scope.env = scope.env, before
         second = self._block(statement.other, scope)
         if first is RAISED or second is RAISED:
-            # What only raises an error is no way that the forward goes.
+            # A branch that only raises an error is not followed.
             if second is RAISED:
                 scope.env = left
                 return first
@@ -289,7 +289,7 @@ class _Walker:
             return UNKNOWN
         if type(left) is type(right) and left == right:
             return left
-        tensors = Tensor, Made, Argument
+        tensors = Tensor, Outputs, Argument
         if isinstance(left, tensors) and isinstance(right, tensors):
             return Tensor(self._fresh("either"))
         return UNKNOWN
@@ -338,8 +338,8 @@ class _Walker:
 
     def _attribute(self, owner: Any, name: str) -> Any:
         if isinstance(owner, Name):
-            held = self._constants.get(f"{owner.text}.{name}")
-            return Name(f"{owner.text}.{name}") if held is None else argument(held)
+            constant = self._constants.get(f"{owner.text}.{name}")
+            return Name(f"{owner.text}.{name}") if constant is None else argument(constant)
         if not isinstance(owner, Module):
             return UNKNOWN
         path = f"{owner.path}.{name}" if owner.path else name
@@ -359,7 +359,7 @@ class _Walker:
         key = keys[0] if len(keys) == 1 else UNKNOWN
         if isinstance(owner, list | tuple) and type(key) is int and -len(owner) <= key < len(owner):
             return owner[key]
-        if isinstance(owner, Made) and type(key) is int and 0 <= key < _MAX_ROUNDS:
+        if isinstance(owner, Outputs) and type(key) is int and 0 <= key < _MAX_ROUNDS:
             return Tensor(self._nth(owner, key))
         return UNKNOWN
 
@@ -418,21 +418,23 @@ class _Walker:
             return compute(name, args)
         plain = [self._plain(arg) for arg in args]
         named = {key: self._plain(value) for key, value in kwargs.items()}
-        made = describe_script(name, plain, named, python)
+        described = describe_script(name, plain, named, python)
         if self._probe is not None:
-            self._probe.append((made, Made([])))
+            self._probe.append((described, Outputs([])))
             return self._probe[-1][1]
-        weights = {value.name for value in made.weights.values() if isinstance(value, Argument)}
+        weights = {value.name for value in described.weights.values() if isinstance(value, Argument)}
         params = {part.name for part in tensors if isinstance(part, Argument)}
-        skipped = params & weights | (params if made.kind in ("lstm", "gru", "rnn") else set())
+        skipped = params & weights | (params if described.kind in ("lstm", "gru", "rnn") else set())
         inputs = [part.name for part in tensors if part.name not in skipped]
-        path = self._place(name.strip("_") or name, made, type_, scope)
+        path = self._place(name.strip("_") or name, described, type_, scope)
         if not self._added[path].weights:
-            self._added[path] = with_weights(self._added[path], made, plain, self._constants)
-        differing = {k: v for k, v in made.attributes.items() if self._added[path].attributes.get(k) != v}
+            self._added[path] = with_weights(self._added[path], described, plain, self._constants)
+        differing = {
+            k: v for k, v in described.attributes.items() if self._added[path].attributes.get(k) != v
+        }
         return self._call(path, inputs, Frozen(differing))
 
-    def _place(self, name: str, made: Described, type_: str, scope: Scope) -> str:
+    def _place(self, name: str, described: Described, type_: str, scope: Scope) -> str:
         prefix = f"{scope.module}." if scope.module else ""
         while True:
             self._spend()
@@ -445,26 +447,26 @@ class _Walker:
                 continue
             if there is None:
                 parts = (*(scope.module.split(".") if scope.module else ()), last)
-                self._added[path] = Layer(path, made.kind, type_, parts, Frozen(made.attributes))
+                self._added[path] = Layer(path, described.kind, type_, parts, Frozen(described.attributes))
                 return path
-            if (there.kind, there.type) == (made.kind, type_):
+            if (there.kind, there.type) == (described.kind, type_):
                 return path
 
-    def _call(self, layer: str, inputs: list[str], attributes: Frozen[Any]) -> Made:
-        made = Made([])
+    def _call(self, layer: str, inputs: list[str], attributes: Frozen[Any]) -> Outputs:
+        outputs = Outputs([])
         if self._probe is None:
             self._order.setdefault(layer, None)
             self._values.update(dict.fromkeys(inputs))
-            self._calls.append(Draft(layer, inputs, made, attributes))
-        return made
+            self._calls.append(Draft(layer, inputs, outputs, attributes))
+        return outputs
 
     # Tensors
 
-    def _nth(self, made: Made, at: int) -> str:
-        while len(made.outputs) <= at:
-            probed = f"probed {id(made)} {len(made.outputs)}"
-            made.outputs.append(probed if self._probe is not None else self._fresh(f"v{len(self._values)}"))
-        return made.outputs[at]
+    def _nth(self, value: Outputs, at: int) -> str:
+        while len(value.names) <= at:
+            probed = f"probed {id(value)} {len(value.names)}"
+            value.names.append(probed if self._probe is not None else self._fresh(f"v{len(self._values)}"))
+        return value.names[at]
 
     def _fresh(self, name: str) -> str:
         first = name
@@ -476,23 +478,23 @@ class _Walker:
         return name
 
     def _flat(self, values: Any) -> list[Tensor | Argument]:
-        found: list[Tensor | Argument] = []
+        flat: list[Tensor | Argument] = []
         for value in values:
             self._spend()
-            if isinstance(value, Made):
-                found.append(Tensor(self._nth(value, 0)))
+            if isinstance(value, Outputs):
+                flat.append(Tensor(self._nth(value, 0)))
             elif isinstance(value, Tensor | Argument):
-                found.append(value)
+                flat.append(value)
             elif isinstance(value, list | tuple):
-                found += self._flat(value)
-        return found
+                flat += self._flat(value)
+        return flat
 
     def _names(self, *values: Any) -> list[str]:
         return [part.name for part in self._flat(values)]
 
     def _plain(self, value: Any) -> Any:
         self._spend()
-        if isinstance(value, Made):
+        if isinstance(value, Outputs):
             return Tensor(self._nth(value, 0))
         if isinstance(value, list | tuple):
             return type(value)(map(self._plain, value))

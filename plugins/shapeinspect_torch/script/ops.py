@@ -1,4 +1,4 @@
-"""What the functions that TorchScript's code calls are in the vocabulary, and which give no tensor."""
+"""The functions that TorchScript's code calls, in terms of the vocabulary; some return no tensor."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _POOL = "self kernel_size stride padding dilation ceil_mode"
 _AVERAGE = "self kernel_size stride padding ceil_mode count_include_pad"
 _STACK = "input hx params has_biases num_layers dropout train bidirectional batch_first"
 
-#: The names of arguments, in order, where they are not those of torch's function of that name.
+#: The names of arguments, in order, where they differ from torch's function of that name.
 #: Source: ``aten/src/ATen/native/native_functions.yaml``.
 _POSITIONAL: dict[str, str] = {
     "_convolution": "input weight bias stride padding dilation transposed output_padding groups",
@@ -51,10 +51,10 @@ _POSITIONAL: dict[str, str] = {
     ),
 }  # fmt: skip
 _SPELLED = {"_convolution": "convolution"}
-#: Functions whose settings follow from the rank of their input, which the code does not tell.
+#: Functions whose settings follow from the rank of their input, which is not in the code.
 _BY_RANK = frozenset({"t", "T", "numpy_T", "H", "interpolate", "upsample", "hstack"})
 
-#: Functions that give numbers, texts or flags and no tensor.
+#: Functions that return numbers, texts or flags and no tensor.
 NO_TENSORS = frozenset({
     "size", "dim", "numel", "len", "item", "Int", "Float", "Bool", "IntImplicit", "FloatImplicit",
     "ScalarImplicit", "is_floating_point", "is_complex", "is_grad_enabled", "format", "stride", "device",
@@ -62,7 +62,7 @@ NO_TENSORS = frozenset({
     "storage_offset", "is_contiguous", "manual_seed", "percentFormat", "join", "index_of",
 })  # fmt: skip
 
-#: Functions of plain numbers that decide which way the code goes.
+#: Functions of plain numbers that decide conditions.
 NUMBERS: Mapping[str, Callable[..., Any]] = {
     "gt": operator.gt, "lt": operator.lt, "ge": operator.ge, "le": operator.le, "eq": operator.eq,
     "ne": operator.ne, "add": operator.add, "sub": operator.sub, "mul": operator.mul, "neg": operator.neg,
@@ -78,7 +78,7 @@ def describe_script(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], p
         name: the function's own name.
         args: its arguments.
         kwargs: its named arguments.
-        python: whether it is a function of ``torch.nn.functional``, with the arguments of that one.
+        python: whether it is a function of ``torch.nn.functional``, with that function's arguments.
 
     Example:
         >>> describe_script("flatten", [None, 1], {}, python=False).attributes
@@ -93,6 +93,6 @@ def describe_script(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], p
             return describe_op(_SPELLED.get(plain, plain), {**named, **kwargs}, None)
         kind, attributes, weights = describe_call(plain_name(name.lstrip("_")), tuple(args), kwargs, 0)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-        # Arguments whose shapes nothing tells, or a form of the function that the table does not know.
+        # Arguments of unknown shapes, or a signature that the table does not know.
         return Described("unknown", {}, {})
     return Described(kind, attributes, {use: value for use, value in weights.items() if value is not None})

@@ -1,6 +1,6 @@
-"""The code of TorchScript as small trees: split into tokens, parsed, never compiled and never run.
+"""Parses the code of TorchScript into small trees; it is never compiled and never run.
 
-Source: ``torch/csrc/jit/serialization/python_print.cpp``, which writes it: assignments, ``if``,
+Source: ``torch/csrc/jit/serialization/python_print.cpp``, the writer of the code: assignments, ``if``,
 ``for``, ``while`` and ``return``, and expressions of calls, attributes, subscripts and literals.
 """
 
@@ -22,7 +22,7 @@ _SIMPLE = {"pass", "break", "continue"}
 
 
 class CodeError(Exception):
-    """The code is not what TorchScript writes, or is too deep to follow."""
+    """The code is not TorchScript's, or is nested too deeply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Expr:
         form: ``name``, ``literal``, ``list``, ``tuple``, ``attribute``, ``call``, ``item``, ``keyword``
             or ``other``.
         text: the name, attribute or keyword.
-        parts: the expressions inside, the one that is called or looked into first.
+        parts: the expressions inside; the callee or container comes first.
         value: a literal's value.
     """
 
@@ -45,12 +45,12 @@ class Expr:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A statement and what stands indented below it.
+    """A statement and the statements indented below it.
 
     Args:
         form: ``assign``, ``do``, ``return``, ``if``, ``for``, ``while`` or ``pass``.
-        names: the names that are assigned, or the one that a loop gives values to.
-        expr: its expression: the value, the condition, what is looped over.
+        names: the names that are assigned, or the loop variable.
+        expr: its expression: the value, the condition, or the iterable of a loop.
         body: the statements inside.
         other: those of ``else``.
     """
@@ -76,23 +76,23 @@ class Function:
 
 
 def starts(text: str, indent: int) -> dict[str, int]:
-    r"""Find where the parameters of every function of a class or file begin.
+    r"""Return the offset of the parameters of every function of a class or file.
 
     Args:
         text: the code of the class, or of the file.
-        indent: how far each ``def`` is indented.
+        indent: the indentation of each ``def``.
 
     Example:
         >>> starts("def f(x):\n  return x\n", 0)
         {'f': 6}
     """
-    found = re.finditer(rf"^{' ' * indent}def (\w+)\(", text, re.MULTILINE)
-    every = [(match[1], match.end()) for match in found]
-    return dict(reversed(every))  # the first of each name
+    definitions = re.finditer(rf"^{' ' * indent}def (\w+)\(", text, re.MULTILINE)
+    every = [(match[1], match.end()) for match in definitions]
+    return dict(reversed(every))  # the first function of each name
 
 
 class Functions:
-    """The functions of one archive, each looked for and parsed once.
+    """The functions of one archive, each parsed once.
 
     Args:
         code: the code of its classes.
@@ -109,7 +109,7 @@ class Functions:
         Args:
             class_name: the class, with the module that defines it.
             name: the function's name.
-            indent: how far its ``def`` is indented: 2 for a method, 0 for a function.
+            indent: the indentation of its ``def``: 2 for a method, 0 for a function.
 
         Raises:
             CodeError: if it cannot be parsed.
@@ -131,8 +131,8 @@ def find_function(
     Args:
         text: the code of the class, or of the file.
         name: the function's name.
-        indent: how far its ``def`` is indented.
-        known: what :func:`starts` tells of the text, where that is known already.
+        indent: the indentation of its ``def``.
+        known: the result of :func:`starts` for the text, where it was called before.
 
     Raises:
         CodeError: if it cannot be parsed.
@@ -147,7 +147,7 @@ def find_function(
     if start is None:
         return None
     end = text.find(":\n", start, start + _MAX_LINE)
-    # The signature's own colons are followed by a type and never by the end of a line; it holds no other.
+    # Colons in the signature are followed by a type, never by the end of a line.
     if end < 0 or f"\n{space}def " in text[start:end]:
         raise CodeError
     parameters = _parameters(text[start:end])
@@ -158,13 +158,13 @@ def find_function(
 
 
 def _parameters(text: str) -> list[tuple[str, bool]]:
-    found = []
+    parameters = []
     for part in _split(text.rpartition(")")[0] if ")" in text else text):
         name, _, type_ = part.partition(":")
         kind = type_.partition("=")[0].strip()
         if name.strip():
-            found.append((name.strip(), kind in ("Tensor", "Optional[Tensor]", "")))
-    return found
+            parameters.append((name.strip(), kind in ("Tensor", "Optional[Tensor]", "")))
+    return parameters
 
 
 def _split(text: str) -> list[str]:
@@ -178,10 +178,10 @@ def _split(text: str) -> list[str]:
 
 
 def _block(lines: list[str], indent: int, depth: int) -> tuple[Statement, ...]:
-    """Parse the lines of one indentation; they are taken off the end of the list."""
+    """Parse the lines of one indentation; they are popped from the end of the list."""
     if depth > _MAX_DEPTH:
         raise CodeError
-    made: list[Statement] = []
+    statements: list[Statement] = []
     while lines:
         line = lines[-1]
         here = len(line) - len(line.lstrip(" "))
@@ -190,8 +190,8 @@ def _block(lines: list[str], indent: int, depth: int) -> tuple[Statement, ...]:
         if here > indent or len(line) > _MAX_LINE:
             raise CodeError
         lines.pop()
-        made.append(_statement(line.strip(), lines, indent, depth))
-    return tuple(made)
+        statements.append(_statement(line.strip(), lines, indent, depth))
+    return tuple(statements)
 
 
 def _statement(text: str, lines: list[str], indent: int, depth: int) -> Statement:
@@ -201,11 +201,11 @@ def _statement(text: str, lines: list[str], indent: int, depth: int) -> Statemen
     if word in ("if", "while") and text.endswith(":"):
         condition = _expression(text[len(word) : -1])
         body = _block(lines, indent + 2, depth + 1)
-        other: tuple[Statement, ...] = ()
+        otherwise: tuple[Statement, ...] = ()
         if word == "if" and lines and lines[-1] == " " * indent + "else:":
             lines.pop()
-            other = _block(lines, indent + 2, depth + 1)
-        return Statement(word, expr=condition, body=body, other=other)
+            otherwise = _block(lines, indent + 2, depth + 1)
+        return Statement(word, expr=condition, body=body, other=otherwise)
     if word == "for" and text.endswith(":"):
         name, middle, rest = text[4:-1].partition(" in ")
         if not middle:
@@ -225,14 +225,14 @@ _SETTING = re.compile(r"[A-Za-z_]\w*(?:\.\w+)+ ?=(?!=)")
 def _assignment(text: str) -> Statement:
     if _SETTING.match(text):
         return Statement("do", expr=_expression(text.partition("=")[2]))
-    found = _TARGETS.match(text)
-    if found is None:
+    match = _TARGETS.match(text)
+    if match is None:
         return Statement("do", expr=_expression(text))
-    written = found.group(1)
+    written = match.group(1)
     names = tuple(name.strip() for name in written.split(",") if name.strip())
-    # "a, = x" takes a tuple of one apart, "a = x" does not.
+    # "a, = x" unpacks a tuple of one, "a = x" does not.
     several = ("unpack",) if "," in written else ()
-    value = _expression(text[found.end() :], several=bool(several))
+    value = _expression(text[match.end() :], several=bool(several))
     return Statement("assign", (*several, *names) if several else names, value)
 
 
@@ -240,19 +240,19 @@ def _expression(text: str, *, several: bool = False) -> Expr:
     tokens: list[tuple[int, str]] = []
     at, end = 0, len(text.rstrip())
     while at < end:
-        found = _TOKEN.match(text, at)
-        if found is None:
+        match = _TOKEN.match(text, at)
+        if match is None:
             raise CodeError
-        tokens.append((found.lastindex or 0, found.group(found.lastindex or 0)))
-        at = found.end()
+        tokens.append((match.lastindex or 0, match.group(match.lastindex or 0)))
+        at = match.end()
     tokens.reverse()
     parser = _Parser(tokens)
-    made = [parser.expression(0)]
+    expressions = [parser.expression(0)]
     while several and parser.take(","):
-        made.append(parser.expression(0))
+        expressions.append(parser.expression(0))
     if parser.tokens:
         raise CodeError
-    return made[0] if len(made) == 1 else Expr("tuple", parts=tuple(made))
+    return expressions[0] if len(expressions) == 1 else Expr("tuple", parts=tuple(expressions))
 
 
 class _Parser:
@@ -288,16 +288,16 @@ class _Parser:
         return self._postfix(depth)
 
     def _postfix(self, depth: int) -> Expr:
-        made = self._atom(depth)
+        expression = self._atom(depth)
         while True:
             if self.take("."):
-                made = Expr("attribute", self._name(), (made,))
+                expression = Expr("attribute", self._name(), (expression,))
             elif self.take("("):
-                made = Expr("call", parts=(made, *self._items(")", depth)))
+                expression = Expr("call", parts=(expression, *self._items(")", depth)))
             elif self.take("["):
-                made = Expr("item", parts=(made, *self._items("]", depth)))
+                expression = Expr("item", parts=(expression, *self._items("]", depth)))
             else:
-                return made
+                return expression
 
     def _name(self) -> str:
         if not self.tokens or self.tokens[-1][0] != 3:
@@ -305,22 +305,22 @@ class _Parser:
         return self.tokens.pop()[1]
 
     def _items(self, close: str, depth: int) -> Sequence[Expr]:
-        found: list[Expr] = []
+        items: list[Expr] = []
         while not self.take(close):
             if self.take(":"):  # in a dict or a slice: both sides are kept
                 continue
             item = self.expression(depth + 1)
             if item.form == "name" and self.take("="):
                 item = Expr("keyword", item.text, (self.expression(depth + 1),))
-            found.append(item)
+            items.append(item)
             if not self.take(",", ":") and not (self.tokens and self.tokens[-1] == (4, close)):
                 raise CodeError
-        return found
+        return items
 
     def _atom(self, depth: int) -> Expr:
         if self.take("("):
             items = self._items(")", depth)
-            # "(x)" and "(x,)" are told apart by what uses them: a method is called on the first.
+            # "(x)" and "(x,)" differ in their use: a method is called on the first.
             return items[0] if len(items) == 1 else Expr("tuple", parts=tuple(items))
         if self.take("["):
             return Expr("list", parts=tuple(self._items("]", depth)))

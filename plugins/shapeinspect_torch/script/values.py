@@ -1,4 +1,4 @@
-"""What the names in TorchScript's code stand for while its forward is followed."""
+"""The values of names in TorchScript's code while its forward is followed."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ class Module:
 
 
 @dataclass(slots=True, eq=False)
-class Made:
-    """What one call makes: a tensor, or as many as the code takes out of it.
+class Outputs:
+    """The outputs of one call: as many as the code uses.
 
     Args:
-        outputs: their names.
+        names: their names.
     """
 
-    outputs: list[str]
+    names: list[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A tensor of the forward; its shape is not known, so it has none.
+    """A tensor of the forward; its shape is unknown.
 
     Args:
         name: the name of its value.
-        dtype: its element type, which is not known either.
+        dtype: its element type, which is unknown too.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A name that the code does not give a value, such as ``torch.relu``.
+    """A name without a value in the code, such as ``torch.relu``.
 
     Args:
         text: the name.
@@ -63,7 +63,7 @@ class Return:
     """The end of a function.
 
     Args:
-        value: what it gives back.
+        value: the return value.
     """
 
     value: Any
@@ -75,18 +75,18 @@ RAISED = Return(None)
 
 @dataclass(slots=True)
 class Draft:
-    """A call that is being written down.
+    """A call that is being recorded.
 
     Args:
         layer: the path of the layer.
         inputs: the names of the values it reads.
-        made: what it makes.
+        outputs: its outputs.
         attributes: settings of this call alone.
     """
 
     layer: str
     inputs: list[str]
-    made: Made
+    outputs: Outputs
     attributes: Frozen[Any]
 
 
@@ -95,9 +95,9 @@ class Scope:
     """One execution of a function.
 
     Args:
-        module: the path of the module whose code it is, None where nothing is written down.
-        env: what its names stand for.
-        used: how many ops of each name there are in the module so far.
+        module: the path of the module whose code it is, None where nothing is recorded.
+        env: the values of its names.
+        used: the number of ops of each name in the module so far.
     """
 
     module: str | None
@@ -107,7 +107,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """A forward as its code tells it.
+    """A forward, as read from its code.
 
     Args:
         layers: the layers, in the order in which they are first called.
@@ -115,7 +115,7 @@ class Followed:
         values: the values they name; no shape is known.
         inputs: the names of the forward's inputs.
         outputs: the names of its outputs.
-        notes: what has to be said of it.
+        notes: notes about it.
     """
 
     layers: tuple[Layer, ...]
@@ -126,36 +126,36 @@ class Followed:
     notes: tuple[Note, ...]
 
 
-#: Which of its outputs a layer hands on, and how, where its code does not say it simply.
+#: Which outputs a layer returns, and in which form, where its code is not simple.
 RETURNS: dict[str, Any] = {
     "lstm": (0, (1, 2)),
     **dict.fromkeys(("gru", "rnn", "lstm_cell", "attention"), (0, 1)),
 }
 
 
-def places(result: Any, made: Made) -> Any:
-    """Return which outputs of a call a result consists of; None where it holds anything else.
+def places(result: Any, outputs: Outputs) -> Any:
+    """Return which outputs of a call a result consists of; None where it contains anything else.
 
     Args:
         result: the result, with tuples as the code builds them.
-        made: the call.
+        outputs: the call.
 
     Example:
-        >>> places((Tensor("y"), (Tensor("h"),)), Made(["y", "h"]))
+        >>> places((Tensor("y"), (Tensor("h"),)), Outputs(["y", "h"]))
         (0, (1,))
     """
-    if result is made:
+    if result is outputs:
         return 0
     if isinstance(result, Tensor):
-        return made.outputs.index(result.name) if result.name in made.outputs else None
+        return outputs.names.index(result.name) if result.name in outputs.names else None
     if not isinstance(result, tuple):
         return None
-    parts = tuple(places(part, made) for part in result)
+    parts = tuple(places(part, outputs) for part in result)
     return None if None in parts else parts
 
 
 def compute(name: str, args: list[Any]) -> Any:
-    """Return what a function of plain numbers gives; UNKNOWN where one of them is not known.
+    """Return the result of a function of plain numbers; UNKNOWN where an argument is unknown.
 
     Args:
         name: the function's name.
@@ -177,24 +177,24 @@ def compute(name: str, args: list[Any]) -> Any:
 
 
 def identical(left: Any, right: Any) -> Any:
-    """Tell whether one of two values is None, where the other one is compared with it.
+    """Compare two values with ``is`` where one of them is None; UNKNOWN where that cannot be decided.
 
     Args:
         left: a value.
-        right: another one.
+        right: another value.
 
     Example:
         >>> identical(None, 3), identical(None, None)
         (False, True)
     """
     if left is None or right is None:
-        other = right if left is None else left
-        return UNKNOWN if other is UNKNOWN else other is None
+        value = right if left is None else left
+        return UNKNOWN if value is UNKNOWN else value is None
     return UNKNOWN
 
 
 def described(name: str, weight: Weight | None) -> Value:
-    """Return the value of a name: of a stored tensor all that is known, of any other nothing.
+    """Return the value of a name, with the shape and dtype of the stored tensor of that name.
 
     Args:
         name: its name.
@@ -211,15 +211,15 @@ def in_order(
     modules: Sequence[Layer],
     added: Mapping[str, Layer],
     order: Iterable[str],
-    told: Mapping[str, Mapping[str, Any]],
+    attributes: Mapping[str, Mapping[str, Any]],
 ) -> tuple[Layer, ...]:
-    """Return the layers in the order in which they are first called, what holds them before them.
+    """Return the layers in the order in which they are first called, containers before their children.
 
     Args:
         modules: the modules.
         added: the ops between them, by their paths.
-        order: the paths of what is called.
-        told: settings that the code spells out, by path; a module's own come first.
+        order: the paths of the calls.
+        attributes: settings in the code, by path; a module's own take precedence.
 
     Example:
         >>> a, b = Layer("a", "linear", "Linear"), Layer("b", "linear", "Linear")
@@ -227,29 +227,29 @@ def in_order(
         ['b', 'a']
     """
     every = {layer.path: layer for layer in modules}
-    found: dict[str, Layer] = {}
+    ordered: dict[str, Layer] = {}
     for path in order:
         layer = every.get(path) or added[path]
         for depth in range(1, len(layer.parts)):
             outer = ".".join(layer.parts[:depth])
             if outer in every:
-                found.setdefault(outer, every[outer])
-        found.setdefault(path, layer)
-    found.update({path: layer for path, layer in every.items() if path not in found})
+                ordered.setdefault(outer, every[outer])
+        ordered.setdefault(path, layer)
+    ordered.update({path: layer for path, layer in every.items() if path not in ordered})
     return tuple(
-        replace(layer, attributes=Frozen({**told[layer.path], **layer.attributes}))
-        if layer.path in told
+        replace(layer, attributes=Frozen({**attributes[layer.path], **layer.attributes}))
+        if layer.path in attributes
         else layer
-        for layer in found.values()
+        for layer in ordered.values()
     )
 
 
 def notes_of(branches: int, loops: int) -> tuple[Note, ...]:
-    """Say what a forward that was followed does not tell.
+    """Return notes about what could not be followed in a forward.
 
     Args:
-        branches: how many conditions depend on the input.
-        loops: how many loops are of unknown length.
+        branches: the number of conditions that depend on the input.
+        loops: the number of loops of unknown length.
 
     Example:
         >>> len(notes_of(0, 2))

@@ -1,10 +1,10 @@
-"""The shapes of the commonest functions by our own arithmetic; torch answers for all others.
+"""Shapes of the most common functions by the core's own rules; torch computes all others.
 
 Since torch's shape functions are written in Python, the first one that runs imports its compiler
-and a computer algebra system (a second, 800 modules). Most networks need none of them: what stands
-in this table is answered by ``shapeinspect.rules``, and only where the arguments are plain (one
-floating dtype, contiguous activations, weights that fit). Anything else, errors above all, is
-left to torch, so that its own words reach the user.
+and a computer algebra system (a second, 800 modules). Most networks need none of them: the
+functions of this table are computed by ``shapeinspect.rules``, and only where the arguments are plain
+(one floating dtype, contiguous activations, weights that fit). Anything else, errors above all, is
+left to torch, so that the user sees torch's own messages.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _KINDS = frozenset((
     "dropout", "matmul", "reduce", "embedding", "attention", "resize", "channel_shuffle",
     "pixel_shuffle", "glu",
 ))  # fmt: skip
-#: Functions whose result has the dtype and shape that the kind alone says.
+#: Functions whose result has the dtype and shape that follow from the kind alone.
 _OPS = frozenset((
     "add", "sub", "mul", "div", "pow", "neg", "abs", "exp", "log", "sqrt", "rsqrt", "square", "sin", "cos",
     "maximum", "minimum", "mean", "sum", "amax", "amin",
@@ -33,30 +33,30 @@ _RANKS = {"bmm": 3, "mm": 2}
 _REFUSED = ("out", "dtype", "return_indices", "correction", "scale_grad_by_freq", "alpha")
 
 
-def quick(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], found: list[Any]) -> Any:
-    """Return what a function gives, or None where torch has to say.
+def quick(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], tensors: list[Any]) -> Any:
+    """Return the outputs of a function, or None where torch has to compute them.
 
     Args:
         name: its own name, such as ``add_``.
         args: positional arguments.
         kwargs: named arguments.
-        found: all tensors among them; on meta, all of them.
+        tensors: all tensors among them; on meta, all of them.
     """
     import torch
 
-    if torch.is_grad_enabled() or torch.is_autocast_enabled() or not found or _is_special(args, kwargs):
+    if torch.is_grad_enabled() or torch.is_autocast_enabled() or not tensors or _is_special(args, kwargs):
         return None
     plain = plain_name(name)
-    if name in _RANKS and any(one.dim() != _RANKS[name] for one in found):
+    if name in _RANKS and any(tensor.dim() != _RANKS[name] for tensor in tensors):
         return None  # it does not broadcast, as matmul does
-    if plain in ("max", "min"):  # with an axis they give the places too
+    if plain in ("max", "min"):  # with an axis they return the indices too
         return None
     try:
-        kind, attributes, weights = describe_call(plain, args, kwargs, found[0].dim())
+        kind, attributes, weights = describe_call(plain, args, kwargs, tensors[0].dim())
         if kind not in _KINDS or (kind in ("elementwise", "reduce") and attributes["op"] not in _OPS):
             return None
-        data = [tensor for tensor in found if not any(tensor is weight for weight in weights.values())]
-        if not _is_plain(kind, data, weights, args, found):
+        data = [tensor for tensor in tensors if not any(tensor is weight for weight in weights.values())]
+        if not _is_plain(kind, data, weights, args, tensors):
             return None
         if kind == "attention":
             return _attended(data, args, kwargs)
@@ -64,7 +64,7 @@ def quick(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], found: li
             return None
         shape = RULES[kind].outputs(attributes, tuple(tuple(tensor.shape) for tensor in data))[0]
     except (ShapeInspectError, KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError):
-        return None  # torch says it in its own words
+        return None  # torch raises the error itself
     if shape is None or not all(isinstance(dim, int) and dim >= 0 for dim in shape):
         return None
     if _in_place(name, kind, args, kwargs):
@@ -76,12 +76,12 @@ def quick(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], found: li
 
 
 def _is_plain(
-    kind: str, data: list[Any], weights: Mapping[str, Any], args: tuple[Any, ...], found: list[Any]
+    kind: str, data: list[Any], weights: Mapping[str, Any], args: tuple[Any, ...], tensors: list[Any]
 ) -> bool:
-    first = found[-1] if kind == "embedding" else data[0]
-    if not first.is_floating_point() or any(t.dtype != first.dtype for t in found if t.is_floating_point()):
+    first = tensors[-1] if kind == "embedding" else data[0]
+    if not first.is_floating_point() or any(t.dtype != first.dtype for t in tensors if t.is_floating_point()):
         return False
-    if kind != "embedding" and not all(tensor.is_floating_point() for tensor in found):
+    if kind != "embedding" and not all(tensor.is_floating_point() for tensor in tensors):
         return False
     if any(isinstance(arg, (bool, complex)) for arg in args[1:2]) and kind == "elementwise":
         return False
@@ -93,18 +93,18 @@ def _is_plain(
 
 
 def _weights_fit(kind: str, data: list[Any], weights: Mapping[str, Any]) -> bool:
-    """Check what the rule of the kind does not see: biases, scales and statistics."""
-    given = {role: tuple(weight.shape) for role, weight in weights.items() if weight is not None}
+    """Check what the rule of the kind does not check: biases, scales and statistics."""
+    shapes = {role: tuple(weight.shape) for role, weight in weights.items() if weight is not None}
     if kind in ("conv", "linear", "conv_transpose"):
-        kernel = given["weight"]
+        kernel = shapes["weight"]
         if kind == "linear":
-            return len(kernel) == 2 and given.get("bias", kernel[:1]) == kernel[:1]
-        channels = kernel[:1] if kind == "conv" else given.get("bias", ())
-        return given.get("bias", channels) == channels and data[0].dim() == len(kernel)
+            return len(kernel) == 2 and shapes.get("bias", kernel[:1]) == kernel[:1]
+        channels = kernel[:1] if kind == "conv" else shapes.get("bias", ())
+        return shapes.get("bias", channels) == channels and data[0].dim() == len(kernel)
     if kind in ("batch_norm", "instance_norm", "group_norm"):
-        return data[0].dim() > 1 and all(shape == (data[0].shape[1],) for shape in given.values())
+        return data[0].dim() > 1 and all(shape == (data[0].shape[1],) for shape in shapes.values())
     if kind in ("layer_norm", "rms_norm"):
-        return all(shape == tuple(data[0].shape[-len(shape) :]) for shape in given.values())
+        return all(shape == tuple(data[0].shape[-len(shape) :]) for shape in shapes.values())
     return True
 
 
@@ -133,5 +133,5 @@ def _attended(data: list[Any], args: tuple[Any, ...], kwargs: Mapping[str, Any])
     if grouped or not (same and fits and query.dim() == 4):
         return None
     batch, heads, steps, _ = query.shape
-    # The fused kernels lay their result out with the heads beside their features.
+    # The fused kernels store their result with the heads next to their features.
     return query.new_empty((batch, steps, heads, value.shape[-1])).transpose(1, 2)

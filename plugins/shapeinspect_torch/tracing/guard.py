@@ -1,4 +1,4 @@
-"""Leaves the process as it was: random state, grad mode, and the hooks on every module."""
+"""Restores the state of the process: random state, grad mode, and the global module hooks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _GLOBAL_HOOKS = (
 
 @contextmanager
 def undisturbed(grad: bool) -> Iterator[None]:
-    """Run the body without the user's global hooks, and put random state and grad mode back.
+    """Run the body without the user's global hooks; restore random state and grad mode afterwards.
 
     Args:
         grad: whether gradients are recorded, which a forward that differentiates needs.
@@ -34,20 +34,20 @@ def undisturbed(grad: bool) -> Iterator[None]:
     causal = transformer._detect_is_causal_mask
     try:
         for name in _GLOBAL_HOOKS:
-            found = getattr(module, name, None)
-            if found:
-                hooks.append((found, dict(found)))
-                found.clear()
+            callbacks = getattr(module, name, None)
+            if callbacks:
+                hooks.append((callbacks, dict(callbacks)))
+                callbacks.clear()
         # It compares the mask's numbers, and only to choose a faster kernel.
         transformer._detect_is_causal_mask = _is_causal
         with warnings.catch_warnings(), torch.inference_mode(False), torch.set_grad_enabled(grad):
-            warnings.simplefilter("ignore")  # they are about a run, and this is none
+            warnings.simplefilter("ignore")  # they are about a real run, and this is not one
             yield
     finally:
         transformer._detect_is_causal_mask = causal
-        for found, saved in hooks:
-            found.clear()
-            found.update(saved)
+        for callbacks, saved in hooks:
+            callbacks.clear()
+            callbacks.update(saved)
         random.setstate(state)
         torch.set_rng_state(torch_state)
         if numpy is not None:

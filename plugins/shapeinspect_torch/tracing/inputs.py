@@ -1,4 +1,4 @@
-"""From what the user says about the inputs to the arguments of a forward, without numbers."""
+"""Builds the arguments of a forward from the user's input specification, without data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Inputs:
     Args:
         args: the positional ones.
         kwargs: the named ones.
-        names: each tensor in them with its name, in order.
+        names: the name of each tensor in them, and the tensor, in order.
     """
 
     args: tuple[Any, ...]
@@ -33,8 +33,8 @@ def prepare(source: Source, model: Any, shadow: Shadow, whole: frozenset[str]) -
     Args:
         source: the request.
         model: the user's module.
-        shadow: copies real examples.
-        whole: the names of inputs that are to hold whole numbers where the user gave no dtype.
+        shadow: copies example tensors.
+        whole: the names of inputs that hold integers where the user gave no dtype.
 
     Raises:
         UsageError: if they do not fit the forward.
@@ -64,16 +64,16 @@ def signature_of(model: Any) -> inspect.Signature | None:
 def arguments_from_specs(
     specs: tuple[InputSpec, ...], model: Any, signature: inspect.Signature | None, whole: frozenset[str]
 ) -> tuple[list[Any], dict[str, Any]]:
-    """Return arguments without numbers of the shapes that the user asked for, by position and by name.
+    """Return meta tensors of the shapes that the user asked for, by position and by name.
 
     Args:
         specs: the shapes and dtypes.
         model: the module; inputs have the dtype of its weights where none is asked for.
         signature: the signature of its forward.
-        whole: the names of inputs that are to hold whole numbers where the user gave no dtype.
+        whole: the names of inputs that hold integers where the user gave no dtype.
 
     Raises:
-        UsageError: if a length is no number, or an input is given twice.
+        UsageError: if a length is not an integer, or an input is given twice.
     """
     import torch
 
@@ -136,11 +136,11 @@ def _bound(
             got=", ".join(given) or "nothing",
             hint="name each input: --input name=1,3,224,224",
         ) from None
-    found: list[tuple[str, Any]] = []
+    named: list[tuple[str, Any]] = []
     for name, value in bound.arguments.items():
         kind = signature.parameters[name].kind
         if kind is inspect.Parameter.VAR_KEYWORD:
-            found.extend(value.items())
+            named.extend(value.items())
         else:
-            found.append((name, value))
-    return found
+            named.append((name, value))
+    return named

@@ -1,7 +1,7 @@
-"""What torch refuses on real tensors and lets pass on meta ones, or cannot do there at all.
+"""Checks that torch makes on real tensors only, and functions that meta tensors lack.
 
-Without it a run without numbers would pass where the real one fails, and a fix would be called tried
-that does not work.
+Without them a run on meta tensors would pass where the real one fails, and a fix that does not work
+would be reported as tried.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _TRANSPOSED = re.compile(r"conv_transpose(?P<space>[123])d")
-#: Functions whose tensors all have one dtype, by how many of their arguments are meant.
+#: Functions whose tensors all have one dtype, and how many of their arguments that concerns.
 _ONE_DTYPE = {
     "linear": 2, "matmul": 2, "__matmul__": 2, "mm": 2, "bmm": 2, "addmm": 3, "baddbmm": 3,
     **{f"conv{n}d": 2 for n in (1, 2, 3)}, **{f"conv_transpose{n}d": 2 for n in (1, 2, 3)},
@@ -35,7 +35,7 @@ class OtherTypeError(RuntimeError):
 
 
 def refuse(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-    """Refuse the shapes that only torch's real kernels refuse.
+    """Raise for shapes that only torch's real kernels refuse.
 
     Args:
         name: the function's own name.
@@ -43,7 +43,7 @@ def refuse(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         kwargs: named arguments.
 
     Returns:
-        What the function gives, where torch has no shape function for it; else None.
+        The outputs of the function, where torch has no shape function for it; else None.
 
     Raises:
         RuntimeError: if the shapes do not fit.
@@ -51,8 +51,10 @@ def refuse(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     Source: ``aten/src/ATen/native/Convolution.cpp``, ``check_shape_forward``; ``LossCTC.cpp``,
     ``ctc_loss_allocate_outputs``.
     """
-    if (found := _TRANSPOSED.fullmatch(name)) and len(args) > 1:
-        channels = args[0].shape[-1 - int(found["space"])] if args[0].dim() > int(found["space"]) else None
+    if (transposed := _TRANSPOSED.fullmatch(name)) and len(args) > 1:
+        channels = (
+            args[0].shape[-1 - int(transposed["space"])] if args[0].dim() > int(transposed["space"]) else None
+        )
         if channels is not None and channels != args[1].shape[0]:
             raise RuntimeError(
                 f"expected input to have {args[1].shape[0]} channels, but got {channels} channels instead"
@@ -77,7 +79,7 @@ def _ctc(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
 
 
 def refuse_types(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-    """Refuse the dtypes that only torch's real kernels refuse.
+    """Raise for dtypes that only torch's real kernels refuse.
 
     Args:
         name: the function's own name.
@@ -92,8 +94,8 @@ def refuse_types(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) ->
     if torch.is_autocast_enabled() or torch.is_autocast_enabled("cpu"):
         return
     if name in _ONE_DTYPE:
-        found = args[: _ONE_DTYPE[name]]
-        _one_dtype(found if all(hasattr(one, "dtype") for one in found) else ())
+        operands = args[: _ONE_DTYPE[name]]
+        _one_dtype(operands if all(hasattr(operand, "dtype") for operand in operands) else ())
     target: Any = args[1] if len(args) > 1 else kwargs.get("target")
     if not args or not hasattr(args[0], "dtype") or not hasattr(target, "dtype"):
         return
@@ -104,15 +106,19 @@ def refuse_types(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) ->
         raise OtherTypeError(1, _name(args[0]), _name(target))
 
 
-def _one_dtype(found: tuple[Any, ...]) -> None:
-    if len({one.dtype for one in found}) < 2:
+def _one_dtype(operands: tuple[Any, ...]) -> None:
+    if len({operand.dtype for operand in operands}) < 2:
         return
-    # A weight decides; else whichever holds fractions.
-    wants = next((one for one in found if type(one).__name__ == "Parameter"), None)
-    wants = wants if wants is not None else next((one for one in found if one.is_floating_point()), found[0])
-    for operand, one in enumerate(found):
-        if one.dtype != wants.dtype:
-            raise OtherTypeError(operand, _name(wants), _name(one))
+    # The weight decides; without one, the first floating-point tensor.
+    wants = next((operand for operand in operands if type(operand).__name__ == "Parameter"), None)
+    wants = (
+        wants
+        if wants is not None
+        else next((operand for operand in operands if operand.is_floating_point()), operands[0])
+    )
+    for index, operand in enumerate(operands):
+        if operand.dtype != wants.dtype:
+            raise OtherTypeError(index, _name(wants), _name(operand))
 
 
 def _name(tensor: Any) -> str:

@@ -1,11 +1,11 @@
-"""A copy of a model whose tensors have shapes and no numbers, so that running it computes nothing.
+"""Copies a model onto meta tensors, which have shapes and no data, so that running it computes nothing.
 
 Why meta tensors in a structural copy, and not FakeTensorMode or swapped parameters: the user's
 objects are never touched, so there is nothing to restore, even after an exception; a meta tensor
 costs ten microseconds an op and no memory; and torch's fake tensors pull in the whole compiler
-(a second of imports). What they add, the pretence of a real device, ``_mode`` gives as well.
-``copy.deepcopy`` is not used: it would copy every weight, stops at tensors that have a history,
-and lets a bound method or a hook of the copy act on the user's model.
+(a second of imports). What they add, a real-looking device, ``dispatch_mode`` provides as well.
+``copy.deepcopy`` is not used: it would copy every weight, fails on tensors with a history, and
+would let a bound method or a hook of the copy act on the user's model.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import types
 from collections import OrderedDict, defaultdict, deque
 from typing import Any
 
-#: Tensors of whole numbers up to this many elements keep their numbers: sizes, flags, lengths.
+#: Integer tensors of up to this many elements keep their values: sizes, flags, lengths.
 TINY = 64
 
 _ATOMS = (str, bytes, int, float, complex, type(None), type, types.FunctionType, types.BuiltinFunctionType)
@@ -27,24 +27,24 @@ _LAZY_HOOKS = ("_initialize_hook", "_load_hook")
 
 
 class Shadow:
-    """Copies modules and what they hold; the same object is copied once, so ties stay ties.
+    """Copies modules and what they contain; each object is copied once, so shared weights stay shared.
 
     Args:
-        numbers: whether the copies have the numbers too; no memory is shared then either.
+        numbers: whether the copies have the data too; no memory is shared then either.
     """
 
     def __init__(self, numbers: bool = False) -> None:
         self._numbers = numbers
         self._copies: dict[int, Any] = {}
         self._alive: list[Any] = []
-        #: Modules on which hooks of the user's own were left out.
+        #: Modules whose custom hooks were left out.
         self.hooked: list[Any] = []
 
     def of(self, thing: Any) -> Any:
-        """Return the copy of a module, a tensor or anything that may hold them.
+        """Return the copy of a module, a tensor or any object that may contain them.
 
         Args:
-            thing: what to copy; what cannot hold a tensor is returned as it is.
+            thing: what to copy; an object that cannot contain a tensor is returned as it is.
         """
         import torch
         from torch.utils.hooks import RemovableHandle
@@ -78,7 +78,7 @@ class Shadow:
         return self._remember(thing, new)
 
     def real(self, copied: Any) -> Any:
-        """Return the user's object that a copy was made of, or None.
+        """Return the user's object behind a copy, or None.
 
         Args:
             copied: the copy.
@@ -86,7 +86,7 @@ class Shadow:
         return next((thing for thing in self._alive if self._copies[id(thing)] is copied), None)
 
     def outside(self, registered: list[Any]) -> list[Any]:
-        """Return the user's modules that were copied and are not reached from registered ones.
+        """Return the user's modules that were copied and cannot be reached from registered ones.
 
         Args:
             registered: the modules of the tree.
@@ -157,8 +157,8 @@ class Shadow:
             owner = getattr(hook, "__self__", None)
             home = str(getattr(hook, "__module__", None) or type(hook).__module__)
             if owner is module and getattr(hook, "__name__", "") == "_infer_parameters":
-                continue  # a lazy module's: see _record
-            # torch's own (weight_norm, spectral_norm, pruning) make the weight; others may do anything.
+                continue  # a lazy module's: see ``recorder``
+            # torch's own hooks (weight_norm, spectral_norm, pruning) compute the weight; others do anything.
             if home.startswith("torch.nn.utils."):
                 new.__dict__[name][key] = self.of(hook)
             else:
@@ -169,7 +169,8 @@ class Shadow:
         new = copy.copy(optimizer)
         new.state = defaultdict(dict)
         new.param_groups = [
-            {**group, "params": [self.of(one) for one in group["params"]]} for group in optimizer.param_groups
+            {**group, "params": [self.of(weight) for weight in group["params"]]}
+            for group in optimizer.param_groups
         ]
         return new
 
@@ -194,7 +195,7 @@ class Shadow:
 
 
 def without_numbers(tensor: Any) -> Any:
-    """Return a meta tensor of the same shape, strides and dtype; tiny whole numbers are kept.
+    """Return a meta tensor of the same shape, strides and dtype; few integers keep their values.
 
     Args:
         tensor: any tensor; it is not changed.
@@ -211,7 +212,7 @@ def without_numbers(tensor: Any) -> Any:
 
 
 def is_tiny(tensor: Any) -> bool:
-    """Tell whether a tensor is a short row of whole numbers or flags, on a device that has them.
+    """Tell whether a tensor has few elements, integers or flags, on a device that holds data.
 
     Args:
         tensor: any tensor.

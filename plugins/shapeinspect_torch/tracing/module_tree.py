@@ -1,4 +1,4 @@
-"""The module tree: each module with its path, its row, and whether it is looked into."""
+"""The module tree: each module with its path, its row, and whether its children are shown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shapeinspect_torch.tracing.recorder import Draft
 from shapeinspect_torch.vocabulary.kinds import describe, is_known, native_name
 
 _TORCH = ("torch.nn.", "torch.ao.nn.", "torch.ao.quantization.", "torch.nn.quantized.", "torch.jit.")
-#: Modules that stand around another one and do what it does.
+#: Modules that wrap another module and do the same.
 WRAPPERS = {
     "OptimizedModule": "_orig_mod",
     "DataParallel": "module",
@@ -20,14 +20,14 @@ WRAPPERS = {
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One place in the tree.
+    """One node of the tree: a module at a path.
 
     Args:
         draft: its row.
         real: the user's module; its copy is ``shadow.of(real)``.
-        native: the class of torch's that it is or derives from, or an empty text.
+        native: the class of torch that it is or derives from; empty for none.
         leaf: whether it is shown as one layer.
-        first: the path of the first place of the same module.
+        first: the first path of the same module.
     """
 
     draft: Draft
@@ -38,13 +38,13 @@ class Node:
 
 
 def unwrap(module: Any) -> tuple[Any, str | None]:
-    """Take off what torch.compile or a parallel wrapper put around a model.
+    """Remove what torch.compile or a parallel wrapper put around a model.
 
     Args:
         module: the user's model.
 
     Returns:
-        The model inside, and the name of what was taken off.
+        The model inside, and the name of the wrapper, or None.
     """
     taken = None
     while type(module).__name__ in WRAPPERS and str(type(module).__module__).startswith("torch."):
@@ -54,7 +54,7 @@ def unwrap(module: Any) -> tuple[Any, str | None]:
 
 
 def walk(root: Any) -> list[Node]:
-    """Return every place of the tree, containers before what they hold.
+    """Return every node of the tree, containers before their children.
 
     Args:
         root: the model.
@@ -73,7 +73,7 @@ def _children(
     module: Any, outer: tuple[str, ...], nodes: list[Node], seen: dict[int, str], above: tuple[int, ...]
 ) -> None:
     for name, child in module._modules.items():
-        # A parametrization belongs to its layer; a module that holds itself would never end.
+        # A parametrization belongs to its layer; a module that contains itself would never end.
         if child is None or name == "parametrizations" or id(child) in above:
             continue
         parts = (*outer, name)
@@ -96,7 +96,7 @@ def _node(module: Any, path: str, parts: tuple[str, ...], seen: dict[int, str]) 
 
 
 def _of_weight(kind: str, module: Any, attributes: dict[str, Any]) -> dict[str, Any]:
-    """Return the sizes that a layer's weight has, which may be another than the one it was built with."""
+    """Return the sizes of a layer's weight, which may have been replaced since the layer was built."""
     weight = module._parameters.get("weight")
     groups = attributes.get("groups") or 1
     if weight is None or kind not in _SIZES or hasattr(weight, "materialize") or weight.dim() < 2:
@@ -105,7 +105,7 @@ def _of_weight(kind: str, module: Any, attributes: dict[str, Any]) -> dict[str, 
     return {name: size for name, size in sizes.items() if name in attributes}
 
 
-#: The settings that a weight's shape is, by kind: from the shape and the groups.
+#: The settings that follow from a weight's shape and the groups, by kind.
 _SIZES: dict[str, Callable[[tuple[int, ...], int], dict[str, int]]] = {
     "linear": lambda shape, _: {"out_features": shape[0], "in_features": shape[1]},
     "embedding": lambda shape, _: {"num_embeddings": shape[0], "embedding_dim": shape[1]},
@@ -115,7 +115,7 @@ _SIZES: dict[str, Callable[[tuple[int, ...], int], dict[str, int]]] = {
 
 
 def _native(module: Any) -> str:
-    """Return the nearest class of torch's that the table knows, with what tells it from its namesakes."""
+    """Return the nearest class of torch that the table knows, qualified where classes share its name."""
     if _is_script(module):
         return str(module.original_name) if is_known(str(module.original_name)) else ""
     kind = _native_class(module)
@@ -152,7 +152,7 @@ def _type_name(module: Any, native: str) -> str:
 
 
 def _runs_as_torch_wrote_it(module: Any) -> bool:
-    """Tell whether the forward is that of torch's own layer: not overridden, patched, or a fused pair's."""
+    """Tell whether the forward is torch's own: neither overridden, nor patched, nor that of a fused pair."""
     if _is_script(module):
         return True
     kind = _native_class(module)

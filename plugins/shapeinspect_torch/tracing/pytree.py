@@ -1,4 +1,4 @@
-"""Walks and rebuilds what a forward takes and gives: tensors in any nest of plain containers."""
+"""Walks and rebuilds the arguments and results of a forward: tensors in nested containers."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ _ATOMS = (str, bytes, int, float, complex, bool, type(None), type)
 
 
 def tensors(tree: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield every tensor of a nest with its dotted name, in order.
+    """Yield every tensor of nested containers with its dotted name, in order.
 
     Args:
         tree: a tensor, or dicts, tuples, lists, sets, named tuples, dataclasses and plain objects.
-        name: what the nest itself is called.
+        name: the name of the outermost container.
     """
     yield from _walk(tree, name, ())
 
 
 def rebuild(tree: Any, change: Callable[[Any], Any]) -> Any:
-    """Return a nest of the same form with every tensor changed; nothing of the old one is touched.
+    """Return containers of the same structure with every tensor replaced; the old ones stay as they are.
 
     Args:
         tree: as for :func:`tensors`.
@@ -49,7 +49,7 @@ def _parts(tree: Any) -> Iterator[tuple[Any, Any]]:
     if isinstance(tree, Mapping):
         yield from tree.items()
     elif type(tree).__name__ == "PackedSequence":
-        yield "data", tree.data  # the rest says how it is packed
+        yield "data", tree.data  # the other fields describe the packing
     elif isinstance(tree, tuple) and hasattr(tree, "_fields"):
         yield from zip(tree._fields, tree, strict=True)
     elif isinstance(tree, (list, tuple, set, frozenset)):

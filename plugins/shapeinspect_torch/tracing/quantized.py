@@ -7,7 +7,7 @@ from typing import Any
 
 _CONV = "in_channels out_channels kernel_size stride padding dilation groups padding_mode"
 _RECURRENT = "input_size hidden_size num_layers bias batch_first dropout bidirectional"
-#: Kinds whose float class is built, with the settings it takes from the quantized one.
+#: Kinds whose float class is built, with the settings it takes from the quantized layer.
 _BUILT = {
     "conv": _CONV,
     "conv_transpose": f"{_CONV} output_padding",
@@ -24,12 +24,12 @@ _FUSED = {"ConvReLU": "Conv", "ConvAdd": "Conv", "ConvAddReLU": "Conv", "LinearR
 
 
 def float_forward(module: Any, kind: str, native: str) -> Callable[..., Any]:
-    """Return the forward of the float layer of the same settings, on tensors without numbers.
+    """Return the forward of a float layer of the same settings on the meta device.
 
     Args:
         module: the copy of a quantized module.
         kind: its kind.
-        native: its class's name, such as ``Conv2d`` or ``ConvReLU2d``.
+        native: the name of its class, such as ``Conv2d`` or ``ConvReLU2d``.
     """
     import torch
 

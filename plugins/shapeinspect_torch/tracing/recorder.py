@@ -1,4 +1,4 @@
-"""Writes down what a traced forward does: layers as they are first entered, calls, and values."""
+"""Records a traced forward: layers in the order of their first call, calls, and values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from shapeinspect_torch.vocabulary.indexing import index_steps
 
 #: The packages whose lines are not the user's; see ``shapeinspect.plugin_api.frames``.
 PACKAGES = ("torch", "shapeinspect_torch")
-#: Functions that say something about a tensor, or give it back as it is: no layers.
+#: Functions that describe a tensor, or return it as it is: no layers.
 _SILENT = frozenset((
     "contiguous", "detach", "clone", "requires_grad_", "clone_", "data", "grad", "real", "is_same_size",
     "size", "dim", "stride", "numel", "__len__", "__hash__", "__repr__", "__format__", "__deepcopy__",
@@ -32,7 +32,7 @@ _CASTS = frozenset((
     "to", "float", "half", "double", "bfloat16", "int", "long", "bool", "type", "type_as", "short",
     "char", "byte",
 ))  # fmt: skip
-#: Methods that share their name with a function and do something else.
+#: Methods with the name of a function that does something else.
 _ALONE = frozenset({"Tensor.unfold"})
 _MAKERS = frozenset((
     "zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like", "randint_like",
@@ -45,10 +45,10 @@ _MAKERS = frozenset((
 
 
 class NeedsIntegersError(RuntimeError):
-    """An embedding is given floating-point numbers.
+    """An embedding gets floating-point indices.
 
     Args:
-        value: the name of the value that holds them.
+        value: the name of the value with these indices.
         layer: the path of the embedding.
     """
 
@@ -60,7 +60,7 @@ class NeedsIntegersError(RuntimeError):
 
 @dataclass(slots=True)
 class Draft:
-    """A layer as the trace found it; its weights are added later."""
+    """A layer of the trace; its weights are added later."""
 
     path: str
     kind: str
@@ -72,7 +72,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Where an exception came from: the innermost layer, and what it was given."""
+    """The origin of an exception: the innermost layer, and its inputs."""
 
     layer: Draft | None
     inputs: tuple[str, ...]
@@ -86,11 +86,11 @@ class _Scope:
 
 
 class Recorder:
-    """Takes down one forward pass.
+    """Records one forward pass.
 
     Args:
-        root: the model itself; its path is left out of those of the layers inside.
-        taken: the paths of all modules, which no function may get.
+        root: the model itself; the paths of its layers do not include its own.
+        taken: the paths of all modules, which no function may be given.
         weights: the full name of each parameter and buffer of the copy, by ``id``.
     """
 
@@ -101,7 +101,7 @@ class Recorder:
         self.values: dict[str, Value] = {}
         self.inputs: list[str] = []
         self.failure: Failure | None = None
-        #: The nn class and role that a function's use of a weight proves, by the weight's name.
+        #: The nn class and role that the use of a weight by a function proves, by the weight's name.
         self.uses: dict[str, tuple[str, str, dict[str, int]]] = {}
         self._taken = taken
         self._weights = weights
@@ -111,17 +111,17 @@ class Recorder:
         self._silent = False
 
     def add_input(self, name: str, tensor: Any) -> None:
-        """Name an input of the model; to be called before the forward.
+        """Register an input of the model; call it before the forward.
 
         Args:
-            name: what it is called.
-            tensor: the tensor, by identity.
+            name: the input's name.
+            tensor: the tensor; it is recognized by identity.
         """
         self._bind(tensor, self._free(name))
         self.inputs.append(self._names[id(tensor)])
 
     def name_of(self, tensor: Any) -> str:
-        """Return the name of a tensor's value; a tensor that was not seen before gets a new one.
+        """Return the name of a tensor's value; a new tensor gets a new name.
 
         Args:
             tensor: any tensor of the forward.
@@ -133,10 +133,10 @@ class Recorder:
         return name
 
     def module(self, draft: Draft, forward: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
-        """Run a module's forward and record it; a leaf is not looked into.
+        """Run a module's forward and record it; the calls inside a leaf are not recorded.
 
         Args:
-            draft: what the module is.
+            draft: the module's row.
             forward: its forward.
             args: positional arguments.
             kwargs: named arguments.
@@ -161,7 +161,7 @@ class Recorder:
         return result
 
     def quietly(self, forward: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
-        """Run something of which nothing is to be recorded, such as a parametrization.
+        """Run a function without recording it, such as a parametrization.
 
         Args:
             forward: what to run.
@@ -180,32 +180,32 @@ class Recorder:
         """Run one of torch's functions and record it, if it is a step of the model.
 
         Args:
-            func: the function, as torch hands it over.
+            func: the function, as torch passes it to ``__torch_function__``.
             args: positional arguments.
             kwargs: named arguments.
             run: runs it.
 
         Raises:
-            NeedsIntegersError: if it looks up what is no integer.
+            NeedsIntegersError: if an embedding gets floating-point indices.
         """
         raw = function_name(func)
         if self._silent:
             return run()
         if raw in _SILENT:
             return self._same(args, run())
-        found = [tensor for _, tensor in tensors((args, kwargs))]
+        operands = [tensor for _, tensor in tensors((args, kwargs))]
         name = plain_name(raw)
         if raw in _CASTS:
-            return self._cast(found, run)
+            return self._cast(operands, run)
         spelled = _spelled(func, raw)
         kind, attributes, weights = (
-            ("unknown", {}, {}) if spelled in _ALONE else self._described(name, args, kwargs, found)
+            ("unknown", {}, {}) if spelled in _ALONE else self._described(name, args, kwargs, operands)
         )
         shown = Draft("", kind, spelled, ())
-        inputs = [self.name_of(tensor) for tensor in self._but(weights, found)]
+        inputs = [self.name_of(tensor) for tensor in self._but(weights, operands)]
         for use, weight in weights.items():
             self._used(use, weight, attributes)
-        if kind == "embedding" and found[0].is_floating_point():
+        if kind == "embedding" and operands[0].is_floating_point():
             self._failed(shown, inputs)
             raise NeedsIntegersError(inputs[0], self._scopes[-1].draft.path)
         try:
@@ -215,17 +215,17 @@ class Recorder:
             shown.attributes = attributes
             self._failed(shown, inputs)
             raise
-        made = [args[0]] if raw == "__setitem__" else [tensor for _, tensor in tensors(result)]
-        if not made:
+        results = [args[0]] if raw == "__setitem__" else [tensor for _, tensor in tensors(result)]
+        if not results:
             return result
         if raw == "__getitem__" and self._item(spelled, args, result):
             return result
-        outputs = [self._bind(tensor, self._fresh()) for tensor in made]
+        outputs = [self._bind(tensor, self._fresh()) for tensor in results]
         self._write(name, shown, attributes, inputs, outputs)
         return result
 
     def _item(self, spelled: str, args: tuple[Any, ...], result: Any) -> bool:
-        """Record an index that is several steps, each of them as a call; tell whether it was one.
+        """Record an index that is several steps, each of them as a call; return whether it was one.
 
         The steps between have no tensors: their shapes are those that the rules give, and the last
         shape has to be the result's.
@@ -257,26 +257,26 @@ class Recorder:
         return True
 
     def operands(self, raw: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
-        """Return the tensors that a call reads, without those that are its own weights.
+        """Return the tensors that a call reads, without its own weights.
 
         Args:
             raw: the function's name, or the path of a module.
             args: positional arguments.
             kwargs: named arguments.
         """
-        found = [tensor for _, tensor in tensors((args, kwargs))]
-        return self._but(self._described(plain_name(raw), args, kwargs, found)[2], found)
+        read = [tensor for _, tensor in tensors((args, kwargs))]
+        return self._but(self._described(plain_name(raw), args, kwargs, read)[2], read)
 
-    def _but(self, weights: Mapping[str, Any], found: list[Any]) -> list[Any]:
+    def _but(self, weights: Mapping[str, Any], operands: list[Any]) -> list[Any]:
         skipped = {id(weight) for weight in weights.values() if id(weight) in self._weights}
-        return [tensor for tensor in found if id(tensor) not in skipped]
+        return [tensor for tensor in operands if id(tensor) not in skipped]
 
     def finished(self) -> tuple[Call, ...]:
-        """Return the calls that came to their end, in the order in which they began."""
+        """Return the completed calls, in the order in which they began."""
         return tuple(call for call in self.calls if call is not None)
 
     def input_behind(self, value: str) -> str | None:
-        """Return the model's input that a value is a rearrangement of, or None.
+        """Return the model input that a value is a rearrangement of, or None.
 
         Args:
             value: the name of a value.
@@ -299,7 +299,7 @@ class Recorder:
         at: int,
     ) -> Any:
         with _plain():
-            given = {id(tensor): tensor._version for _, tensor in tensors((args, kwargs))}
+            versions = {id(tensor): tensor._version for _, tensor in tensors((args, kwargs))}
             first = next((tensor for _, tensor in tensors((args, kwargs))), None)
         if draft.kind in ("embedding", "embedding_bag") and first is not None:
             with _plain():
@@ -315,10 +315,10 @@ class Recorder:
         finally:
             self._silent = False
         with _plain():
-            if any(given.get(id(tensor)) == tensor._version for _, tensor in tensors(result)):
-                # Given back untouched (an Identity): another object for the same tensor, so that what
-                # reads this layer's output is told from what reads its input.
-                result = rebuild(result, lambda t: t.view_as(t) if given.get(id(t)) == t._version else t)
+            if any(versions.get(id(tensor)) == tensor._version for _, tensor in tensors(result)):
+                # Returned as it is (an Identity): another object for the same tensor, so that what
+                # reads this layer's output is distinguished from what reads its input.
+                result = rebuild(result, lambda t: t.view_as(t) if versions.get(id(t)) == t._version else t)
             outputs = tuple(self._bind(tensor, self._fresh()) for _, tensor in tensors(result))
         self.calls[at] = Call(draft.path, tuple(inputs), outputs, Frozen(_of_this_call(args, kwargs)))
         return result
@@ -329,34 +329,34 @@ class Recorder:
         return len(self.calls) - 1
 
     def _described(
-        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], found: list[Any]
+        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], operands: list[Any]
     ) -> tuple[str, dict[str, Any], dict[str, Any]]:
         if name in _MAKERS:
             return "constant", counted(args, kwargs) if name == "arange" else {}, {}
         try:
-            return describe_call(name, args, kwargs, found[0].dim() if found else 0)
+            return describe_call(name, args, kwargs, operands[0].dim() if operands else 0)
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
-            # Arguments that the function itself will refuse, or a form of it that the table does not know.
+            # Arguments that the function itself will refuse, or a signature that the table does not know.
             return "unknown", {}, {}
 
     def _same(self, args: tuple[Any, ...], result: Any) -> Any:
-        # contiguous, detach and their like: another object for the same value.
+        # contiguous, detach and the like: another object for the same value.
         source = args[0] if args else None
         if hasattr(result, "dim") and hasattr(source, "dim") and id(result) not in self._names:
             self._bind(result, self.name_of(source))
         return result
 
-    def _cast(self, found: list[Any], run: Callable[[], Any]) -> Any:
+    def _cast(self, operands: list[Any], run: Callable[[], Any]) -> Any:
         result = run()
-        made = [tensor for _, tensor in tensors(result)]
-        if not made or not found or made[0] is found[0]:
+        results = [tensor for _, tensor in tensors(result)]
+        if not results or not operands or results[0] is operands[0]:
             return result
-        if made[0].dtype == found[0].dtype:
-            self._bind(made[0], self.name_of(found[0]))
+        if results[0].dtype == operands[0].dtype:
+            self._bind(results[0], self.name_of(operands[0]))
             return result
-        source, dtype = self.name_of(found[0]), _dtype(made[0])
+        source, dtype = self.name_of(operands[0]), _dtype(results[0])
         shown = Draft("", "cast", "Tensor.to", ())
-        self._write("to", shown, {"dtype": dtype}, [source], [self._bind(made[0], self._fresh())])
+        self._write("to", shown, {"dtype": dtype}, [source], [self._bind(results[0], self._fresh())])
         return result
 
     def _write(
@@ -429,7 +429,7 @@ def _dtype(tensor: Any) -> str:
 
 
 def _plain() -> Any:
-    # Our own look at tensors is no call of the model's.
+    # Our own use of tensors is not a call of the model.
     import torch
 
     return torch._C.DisableTorchFunction()

@@ -1,4 +1,4 @@
-"""Recurrent layers without a walk over time: one step is run, and its output is lengthened."""
+"""Recurrent layers without a loop over time: one step is run, and its output is expanded."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ RECURRENT = frozenset(("lstm", "gru", "rnn_tanh", "rnn_relu"))
 
 
 def one_step(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Run a recurrent function on one time step and give its output the length of the input.
+    """Run a recurrent function on one time step and expand its output to the length of the input.
 
-    torch's own shape function steps through time; the shapes of its results do not depend on it.
+    torch's own shape function loops over time; the shapes of its results do not depend on the length.
 
     Args:
         func: ``torch.lstm``, ``torch.gru``, ``torch.rnn_tanh`` or ``torch.rnn_relu``.
@@ -38,13 +38,13 @@ def _packed(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
     data, _, state = args[:3]
     batch = (state[0] if isinstance(state, (list, tuple)) else state).shape[1]
-    one = torch.tensor([batch], dtype=torch.int64, device="cpu")
-    sequence, *states = func(data[:batch], one, *args[2:], **kwargs)
+    batch_sizes = torch.tensor([batch], dtype=torch.int64, device="cpu")
+    sequence, *states = func(data[:batch], batch_sizes, *args[2:], **kwargs)
     return (sequence.new_empty((data.shape[0], sequence.shape[1])), *states)
 
 
 def _on_meta(arg: Any) -> Any:
-    # A small initial state of zeros is made with its numbers.
+    # A small initial state of zeros keeps its data.
     if isinstance(arg, (list, tuple)):
         return type(arg)(_on_meta(part) for part in arg)
     return arg.to("meta") if hasattr(arg, "is_floating_point") else arg

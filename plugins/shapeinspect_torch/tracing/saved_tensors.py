@@ -1,4 +1,4 @@
-"""Finds writes in place into tensors that autograd keeps for backward, without computing anything.
+"""Finds in-place writes to tensors that autograd saved for backward, without computing anything.
 
 A copy of the model runs once on meta tensors with gradients on; a tensor that has changed its version
 at the end since autograd saved it was overwritten, and ``backward`` would refuse it.
@@ -16,7 +16,7 @@ from shapeinspect_torch.tracing.meta_copy import Shadow
 from shapeinspect_torch.tracing.recorder import Draft, Recorder
 from shapeinspect_torch.tracing.versions import Overwritten, Saved, Site, VersionWatcher, Write
 
-#: What torch calls ``x += y`` and the like.
+#: The names that torch gives to ``x += y`` and the like.
 _SIGNS = {"add_": "+", "sub_": "-", "mul_": "*", "div_": "/", "__iadd__": "+", "__isub__": "-"}
 _SIGNS |= {"__imul__": "*", "__itruediv__": "/"}
 _ASSIGNMENTS = frozenset(("__setitem__", "__ifloordiv__", "__imod__", "__ipow__", "__imatmul__")) | set(
@@ -31,7 +31,7 @@ def notes(source: Source, model: Any, recorder: Recorder, whole: frozenset[str])
         source: the request.
         model: the user's module.
         recorder: the trace of its forward.
-        whole: the inputs that hold whole numbers.
+        whole: the inputs that hold integers.
     """
     writes = [draft for draft in recorder.drafts.values() if _in_place(draft.type)]
     if not writes or not any(parameter.requires_grad for parameter in model.parameters()):
@@ -75,7 +75,7 @@ def _overwritten(source: Source, model: Any, whole: frozenset[str]) -> list[tupl
     import torch
 
     kept: list[Saved] = []
-    # Running statistics change too, and autograd allows for that.
+    # Running statistics change too, which autograd permits.
     watcher = VersionWatcher(counts=_in_place)
     with undisturbed(grad=True):
         shadow = Shadow()

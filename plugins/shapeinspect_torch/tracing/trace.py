@@ -1,10 +1,10 @@
 """Reads a live nn.Module: its tree and weights, and the shapes of one forward pass without numbers.
 
-The user's model is never run: a copy on meta tensors is (``_shadow``), under a mode that sees
-every call (``_mode``), and what it does is written down (``_record``). The copy keeps the
-training flags of the model, so that what a model does only in training is what is shown; batch
+The user's model is never run: a copy on meta tensors is (``meta_copy``), under a mode that intercepts
+every call (``dispatch_mode``), and its calls are recorded (``recorder``). The copy keeps the
+training flags of the model, so that the calls shown are those of that mode; batch
 normalization layers alone are set to eval on the copy, because in training they refuse a batch
-of one, which says nothing about shapes.
+of one, which has nothing to do with shapes.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from shapeinspect_torch.tracing.weights import own_tensors, ties, weights_of
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What one run of a copy without numbers recorded.
+    """What was recorded of one run on meta tensors.
 
     Args:
         recorder: its calls and values.
         outputs: the name of each output, and of the value that it is; empty where the run stopped.
-        stop: why it could not go on without numbers, or None.
+        stop: why the run could not continue without data, or None.
     """
 
     recorder: Recorder
@@ -81,7 +81,7 @@ def read_module(source: Source) -> Model:
 
 
 class _AgainError(Exception):
-    """An input has to hold whole numbers."""
+    """An input has to hold integers."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -170,7 +170,7 @@ def new_recorder(nodes: list[Node], shadow: Shadow) -> Recorder:
 
     Args:
         nodes: the modules, the model itself first.
-        shadow: what holds their copies.
+        shadow: has their copies.
     """
     names: dict[int, str] = {}
     for node in nodes:
@@ -186,7 +186,7 @@ def wrap_copies(copy: Any, nodes: list[Node], shadow: Shadow, recorder: Recorder
     Args:
         copy: the copy of the model.
         nodes: the user's modules.
-        shadow: what holds their copies.
+        shadow: has their copies.
         recorder: where the calls are reported.
     """
     import torch
@@ -206,8 +206,8 @@ def wrap_copies(copy: Any, nodes: list[Node], shadow: Shadow, recorder: Recorder
         for hooks in (module._forward_pre_hooks, module._forward_hooks):
             for key, hook in hooks.items():
                 hooks[key] = _quiet(hook, recorder)
-        made = module._modules.get("parametrizations")
-        for part in made.modules() if made is not None else ():
+        parametrizations = module._modules.get("parametrizations")
+        for part in parametrizations.modules() if parametrizations is not None else ():
             part.__dict__["forward"] = _quiet(part.forward, recorder)
 
 
@@ -252,10 +252,10 @@ def _may_be_whole(source: Source, name: str, whole: frozenset[str]) -> bool:
 
 
 def limit_text(error: Exception) -> str | None:
-    """Say why the trace cannot go on, if that is a limit of tracing and no fault of the model.
+    """Return why a trace cannot continue, if the limit is that of tracing and not a fault of the model.
 
     Args:
-        error: what a run without numbers raised.
+        error: the exception of a run on meta tensors.
     """
     if isinstance(error, NeedsNumbersError):
         return f"{error.operation} needs the numbers of a tensor, and none are computed"
@@ -289,24 +289,24 @@ def _refused(source: Source, recorder: Recorder, error: Exception) -> ModelCodeE
         f"{name} {recorder.values[name].shape} {recorder.values[name].dtype}"
         for name in (failure.inputs if failure is not None else ())
     ]
-    given = [f"{name} {recorder.values[name].shape}" for name in recorder.inputs]
+    inputs = [f"{name} {recorder.values[name].shape}" for name in recorder.inputs]
     return ModelCodeError(
         what,
         got="\n".join(shown) or None,
         where=_line(error),
-        hint=f"the inputs were {', '.join(given)}" if given else None,
+        hint=f"the inputs were {', '.join(inputs)}" if inputs else None,
     )
 
 
 def assemble(
     source: Source, nodes: list[Node], shadow: Shadow, trace: Trace | None, notes: list[Note]
 ) -> Model:
-    """Return the model that modules and a trace of them make.
+    """Return the model from its modules and their trace.
 
     Args:
         source: the request.
         nodes: the modules.
-        shadow: what holds their copies.
+        shadow: has their copies.
         trace: what was recorded, or None if nothing ran.
         notes: the notes to begin with.
     """
@@ -337,13 +337,13 @@ def assemble(
 
 
 def _output_names(trace: Trace) -> dict[str, str]:
-    """Give outputs the names under which the forward returns them (keys and fields, not places)."""
-    found: dict[str, str] = {}
+    """Name outputs as the forward returns them (by key or field, not by index)."""
+    names: dict[str, str] = {}
     for name, value in trace.outputs:
         spoken = name and not name[0].isdigit() and name not in trace.recorder.values
-        if spoken and value not in trace.recorder.inputs and name not in found.values():
-            found.setdefault(value, name)
-    return found
+        if spoken and value not in trace.recorder.inputs and name not in names.values():
+            names.setdefault(value, name)
+    return names
 
 
 def _renamed(call: Call, names: dict[str, str]) -> Call:
@@ -372,8 +372,8 @@ def _notes(nodes: list[Node], shadow: Shadow, trace: Trace) -> list[Note]:
         and not _holds_called(node, called)
     ]
     if idle:
-        said = "never called in this forward" if trace.stop is None else "not reached, or never called"
-        notes.append(Note(f"{said}: {_listed(idle)}"))
+        state = "never called in this forward" if trace.stop is None else "not reached, or never called"
+        notes.append(Note(f"{state}: {_listed(idle)}"))
     outside = shadow.outside([node.real for node in nodes])
     if outside:
         kinds = ", ".join(sorted({type(module).__name__ for module in outside}))
@@ -408,7 +408,7 @@ def _holds_called(node: Node, called: set[str]) -> bool:
 
 
 def _layers(nodes: list[Node], shadow: Shadow, trace: Trace | None) -> tuple[Layer, ...]:
-    """Order the rows as they were first entered, each after its containers; the idle ones last."""
+    """Order the rows by their first call, each after its containers; those never called come last."""
     recorder = trace.recorder if trace is not None else None
     by_path = {node.draft.path: node for node in nodes[1:]}
     uses = recorder.uses if recorder is not None else {}

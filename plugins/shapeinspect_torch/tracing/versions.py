@@ -42,8 +42,8 @@ class Write:
 
     Args:
         function: the function that wrote.
-        site: the user's line; None where none of the user's runs.
-        module: the module of torch's own with ``inplace=True`` that wrote, or None.
+        site: the user's line; None where no code of the user's is running.
+        module: torch's own module with ``inplace=True`` that wrote, or None.
         storage: what identifies the memory that was written to.
         version: the memory's version after it.
     """
@@ -63,7 +63,7 @@ class Saved:
         tensor: the tensor.
         version: its version then.
         function: the function that saved it.
-        site: the user's line.
+        site: the user's line, or None.
     """
 
     tensor: Any
@@ -147,7 +147,7 @@ class VersionWatcher:
             return Saved(tensor, tensor._version, function, running_site())
 
     def overwritten(self, saved: Saved) -> Overwritten | None:
-        """Return what happened to a saved tensor; None if it is still as it was.
+        """Return how a saved tensor was overwritten; None if it has not changed.
 
         Args:
             saved: what :meth:`save` returned.
@@ -159,7 +159,9 @@ class VersionWatcher:
             if tensor._version == saved.version:
                 return None
             storage = tensor.untyped_storage()._cdata
-            after = (one for one in self.writes if one.storage == storage and one.version > saved.version)
+            after = (
+                write for write in self.writes if write.storage == storage and write.version > saved.version
+            )
             return Overwritten(saved.function, saved.site, tuple(tensor.shape), storage, next(after, None))
 
 
@@ -207,8 +209,8 @@ def _writing_module() -> Any:
 def _tensors(args: Any) -> Iterator[Any]:
     import torch
 
-    for one in args:
-        if isinstance(one, torch.Tensor):
-            yield one
-        elif isinstance(one, (list, tuple)):
-            yield from _tensors(one)
+    for argument in args:
+        if isinstance(argument, torch.Tensor):
+            yield argument
+        elif isinstance(argument, (list, tuple)):
+            yield from _tensors(argument)

@@ -1,4 +1,4 @@
-"""Lists the weights of a module: names, shapes, ties, layouts, and how to read their numbers."""
+"""Lists the weights of a module: names, shapes, ties, layouts, and how to read their values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shapeinspect_torch.vocabulary.layouts import bind
 if TYPE_CHECKING:
     import numpy as np
 
-#: How a weight was used in the forward: the nn class and role whose layout that proves, and sizes.
+#: How a weight was used in the forward: the nn class and role that this proves, and sizes.
 Use = tuple[str, str, dict[str, int]]
 
 
@@ -22,11 +22,11 @@ def own_tensors(module: Any, deep: bool) -> Iterator[tuple[str, Any]]:
 
     Args:
         module: a module or its copy.
-        deep: whether the modules inside it have no rows of their own.
+        deep: whether the modules inside it have no row of their own.
     """
     yield from _registered(module, "")
     for name, child in module._modules.items():
-        # A parametrization holds what the module's own weight is made from.
+        # A parametrization holds the tensors that the module's weight is computed from.
         if child is not None and (deep or name == "parametrizations"):
             for role, tensor in own_tensors(child, deep=True):
                 yield f"{name}.{role}", tensor
@@ -50,10 +50,10 @@ def weights_of(
 
     Args:
         path: the module's path; empty for the model itself.
-        kind: the nn class whose layouts hold, or an empty text.
+        kind: the nn class whose layouts apply; empty for none.
         attributes: the layer's attributes.
         pairs: role, the user's tensor, and the copy's.
-        uses: the layouts that functions proved, by the weight's name.
+        uses: the uses by functions that prove a layout, by the weight's name.
         ties: the storage key of each tied tensor of the user's, by ``id``.
     """
     return tuple(
@@ -152,10 +152,10 @@ def _key(tensor: Any) -> Any:
 
 
 def reader(tensor: Any) -> Callable[[], np.ndarray[Any, Any]]:
-    """Return what reads the numbers of a live tensor.
+    """Return a function that reads the values of a live tensor.
 
     Args:
-        tensor: a tensor with numbers: none on the meta device, none without a shape.
+        tensor: a tensor with data: not on the meta device, and with a shape.
     """
 
     def read() -> np.ndarray[Any, Any]:
