@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Generic, Literal, NoReturn, TypeAlias, TypeVar
 
 T = TypeVar("T")
@@ -61,7 +62,7 @@ class Step:
     arguments: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Expression:
     """A compiled text.
 
@@ -79,12 +80,12 @@ class Expression:
         """
         return tuple(step.value for step in self.steps if step.kind == kind)
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The names that it holds, each as often as it stands there."""
         return tuple(map(str, self.values("name")))
 
-    @property
+    @cached_property
     def only_name(self) -> str | None:
         """The name, if the expression is nothing else."""
         return self.names[0] if len(self.steps) == 1 and self.names else None
@@ -156,14 +157,16 @@ class Language(Generic[T]):
             if step.kind == "name":
                 stack.append(name(str(step.value)))
                 continue
+            if step.kind == "operator":
+                right = stack.pop()
+                stack.append(self.operators[str(step.value)](stack.pop(), right))
+                continue
             arguments = stack[len(stack) - step.arguments :]
             del stack[len(stack) - step.arguments :]
             stack.append(self._function(step)(*arguments))
         return stack.pop()
 
     def _function(self, step: Step) -> Callable[..., T]:
-        if step.kind == "operator":
-            return self.operators[str(step.value)]
         if step.kind == "negative" and self.negative is not None:
             return self.negative
         return self.functions[str(step.value)][1]

@@ -63,9 +63,12 @@ def value(length: Expression, names: Mapping[str, Dim | Shape]) -> Dim | Fractio
     if only is not None and only in names:
         bound = names[only]
         return None if isinstance(bound, tuple) else bound
-    integers = {name: number for name in length.names if isinstance(number := names.get(name), int)}
-    if not all(name in integers for name in length.names):
-        return None
+    integers: dict[str, int] = {}
+    for name in length.names:
+        number = names.get(name)
+        if not isinstance(number, int):
+            return None
+        integers[name] = number
     try:
         result = _LENGTHS.evaluate(length, lambda name: Fraction(integers[name]))
     except ZeroDivisionError:

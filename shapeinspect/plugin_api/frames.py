@@ -32,9 +32,13 @@ def traceback_frames(traceback: TracebackType | None) -> list[Place]:
     return frames
 
 
-def running_frames() -> Iterator[Place]:
-    """Yield the frames that are running now, the innermost first."""
-    frame: FrameType | None = sys._getframe(1)
+def running_frames(frame: FrameType | None = None) -> Iterator[Place]:
+    """Yield a frame and its callers, the innermost first.
+
+    Args:
+        frame: the frame to begin with; by default the one that is running now.
+    """
+    frame = sys._getframe(1) if frame is None else frame
     while frame is not None:
         yield frame, frame.f_lineno
         frame = frame.f_back
@@ -86,11 +90,16 @@ def user_place(frames: Iterable[Place], packages: tuple[str, ...]) -> Place | No
 def user_line(frames: list[Place], packages: tuple[str, ...]) -> str | None:
     """Return the user's own line that is nearest to a failure, with its source.
 
+    A traceback begins where the exception is handled: where none of its frames is the user's, the line that
+    called the outermost one is returned, such as ``debug(model, x)``.
+
     Args:
         frames: what :func:`traceback_frames` returned.
         packages: as for :func:`is_library`.
     """
     place = user_place(reversed(frames), packages)
+    if place is None and frames:
+        place = user_place(running_frames(frames[0][0]), packages)
     return None if place is None else source_line(*place)
 
 

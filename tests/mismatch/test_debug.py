@@ -97,6 +97,13 @@ def test_nothing_is_watched_while_all_goes_well() -> None:
     assert not any(seen)
 
 
+def test_the_line_is_that_of_the_call_of_debug_where_the_user_has_no_other() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        shapeinspect.debug(lenet(), torch.randn(1, 1, 28, 28))
+    line = caught.traceback[0].lineno + 1
+    assert f"at        test_debug.py:{line}  shapeinspect.debug(lenet(), " in noted(caught.value)
+
+
 def test_without_notes_the_message_carries_the_text(capsys: pytest.CaptureFixture[str]) -> None:
     """Exceptions of Python 3.10 have no notes."""
     from shapeinspect.api.debugging import add_diagnosis
