@@ -78,9 +78,9 @@ def _run(session: Any, feed: dict[str, Any], message: str, where: str | None) ->
     if source is None:
         return None
     fed = {name: tuple(value.shape) for name, value in feed.items() if hasattr(value, "shape")}
-    found = _recorded(source, fed, message, where, contract=False)
-    fact = feeding.looked_up(message, feed, found.model)
-    return replace(found, fact=fact, confirm=functools.partial(runs_on_zeros, session, feed))
+    recorded = _recorded(source, fed, message, where, contract=False)
+    fact = feeding.looked_up(message, feed, recorded.model)
+    return replace(recorded, fact=fact, confirm=functools.partial(runs_on_zeros, session, feed))
 
 
 def _recorded(

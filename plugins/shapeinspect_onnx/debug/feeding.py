@@ -31,14 +31,14 @@ def retyped(session: Any, feed: Mapping[str, Any], message: str, where: str | No
         message: onnxruntime's words.
         where: the user's source line.
     """
-    declared = {one.name: _TYPES.get(one.type) for one in session.get_inputs()}
-    for name, wanted in declared.items():
+    declared = {argument.name: _TYPES.get(argument.type) for argument in session.get_inputs()}
+    for name, declared_type in declared.items():
         value = feed.get(name)
         has = str(getattr(value, "dtype", ""))
-        if wanted is None or value is None or not has or has == wanted:
+        if declared_type is None or value is None or not has or has == declared_type:
             continue
         values = {name: Value(name, tuple(value.shape), has)}
-        fact = OtherType(wanted, f"{has} in an array of {tuple(value.shape)}")
+        fact = OtherType(declared_type, f"{has} in an array of {tuple(value.shape)}")
 
         def passes(changes: Sequence[Change]) -> bool:
             new = dict(feed)
@@ -62,7 +62,7 @@ def missing(session: Any, feed: Mapping[str, Any], message: str, where: str | No
     """
     import numpy as np
 
-    declared = {one.name: one for one in session.get_inputs()}
+    declared = {argument.name: argument for argument in session.get_inputs()}
     fed = {name: tuple(value.shape) for name, value in feed.items() if hasattr(value, "shape")}
     absent = [name for name in declared if name not in feed]
     if not absent or len(fed) != len(feed) or any(declared[name].type not in _TYPES for name in absent):
@@ -79,8 +79,10 @@ def missing(session: Any, feed: Mapping[str, Any], message: str, where: str | No
         for change in changes:
             if not isinstance(change, OnInput):
                 return False
-            step, given = change.steps[0]
-            new[change.name] = feed[given] if step == "named" else np.ones(given, types[change.name])
+            step, argument_value = change.steps[0]
+            new[change.name] = (
+                feed[argument_value] if step == "named" else np.ones(argument_value, types[change.name])
+            )
         return runs(session, new)
 
     return Retried(_refused(absent[0], values, message, where, fact), passes, spell)
@@ -94,18 +96,18 @@ def looked_up(message: str, feed: Mapping[str, Any], model: Model) -> IndexOutsi
         feed: what the session was fed.
         model: the session's graph.
     """
-    found = _INDEX.search(message)
-    if found is None:
+    match = _INDEX.search(message)
+    if match is None:
         return None
-    index, size = int(found["index"]), int(found["size"])
+    index, size = int(match["index"]), int(match["size"])
     tables = [layer.path for layer in model.layers if layer.attributes.get("num_embeddings") == size]
-    path = found["node"] if found["node"] in tables else next(iter(tables), None)
+    path = match["node"] if match["node"] in tables else next(iter(tables), None)
     if path is None:
         return None
     read = {name for call in model.calls if call.layer == path for name in call.inputs}
     numbers = [feed[name] for name in read if name in feed]
-    largest = max((int(one.max()) for one in numbers if one.size), default=index)
-    smallest = min((int(one.min()) for one in numbers if one.size), default=index)
+    largest = max((int(indices.max()) for indices in numbers if indices.size), default=index)
+    smallest = min((int(indices.min()) for indices in numbers if indices.size), default=index)
     return IndexOutside(largest, smallest, size, path)
 
 

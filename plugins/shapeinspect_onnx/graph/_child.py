@@ -17,10 +17,10 @@ _MEMORY = 4 << 30
 
 
 def main(folder: str) -> None:
-    """Read a model from stdin, infer, and write it to stdout behind a byte that says how it went.
+    """Read a model from stdin, infer, and write it to stdout after a status byte.
 
     Args:
-        folder: where the package onnx is installed.
+        folder: the folder of the package onnx.
     """
     infer = _load(Path(folder))
     data = sys.stdin.buffer.read()
@@ -33,7 +33,7 @@ def main(folder: str) -> None:
 
 
 def seconds(size: int) -> int:
-    """Return how many seconds of computing a model of some bytes may take.
+    """Return the seconds of computing that a model of some size may take.
 
     Args:
         size: the bytes of the model without its weights.

@@ -1,4 +1,4 @@
-"""Finds a graph's constant tensors, and what passes them on unchanged to the nodes that use them."""
+"""Finds a graph's constant tensors, and the nodes that pass them on unchanged."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shapeinspect_onnx.reading.subgraphs import subgraphs
 from shapeinspect_onnx.vocabulary import ops
 
 _FLOAT, _INT, _STRING = 1, 7, 8
-#: The attributes of a Constant node that hold plain numbers or texts, and their element types.
+#: The attributes of a Constant node with plain numbers or texts, and their element types.
 _LISTS = {
     "value_float": _FLOAT,
     "value_floats": _FLOAT,
@@ -25,7 +25,7 @@ _LISTS = {
     "value_string": _STRING,
     "value_strings": _STRING,
 }
-#: Ops that hand a constant on as it is, or as a weight that its user sees.
+#: Ops that return a constant as it is, or as the weight that its reader sees.
 _PASSING = frozenset({"Identity", "DequantizeLinear", "Cast"})
 _MAX_MADE_RANK = 8
 
@@ -35,9 +35,9 @@ class Constants:
     """The constants that the nodes of one graph may use.
 
     Args:
-        held: every constant by its name in the file, the outer graphs' included; None where a value of
-            this graph hides one of those.
-        silent: the outputs of nodes that are no layers, for their constants go to their users.
+        held: every constant by its name in the file, those of the outer graphs included; None where a
+            value of this graph shadows one of those.
+        silent: the outputs of nodes that are not layers, since their constants belong to their readers.
     """
 
     held: ChainMap[str, Held | None] = field(default_factory=ChainMap)
@@ -50,40 +50,40 @@ def collect(graph: Any, outer: ChainMap[str, Held | None], store: Store, prefix:
     Args:
         graph: the GraphProto.
         outer: the constants of the graphs around it.
-        store: makes constants of TensorProtos.
-        prefix: begins the keys, so that two branches' tensors of one name stay two.
+        store: turns TensorProtos into constants.
+        prefix: the prefix of the keys, which keeps equal names of two branches distinct.
     """
-    found = Constants(outer.new_child())
-    found.held.update(dict.fromkeys(entry.name for entry in graph.input))
+    constants = Constants(outer.new_child())
+    constants.held.update(dict.fromkeys(entry.name for entry in graph.input))
     for tensor in graph.initializer:
-        found.held[tensor.name] = store.hold(tensor, prefix + tensor.name)
+        constants.held[tensor.name] = store.hold(tensor, prefix + tensor.name)
     for sparse in graph.sparse_initializer:
-        found.held[sparse.values.name] = store.hold_sparse(sparse, prefix + sparse.values.name)
+        constants.held[sparse.values.name] = store.hold_sparse(sparse, prefix + sparse.values.name)
     lazy: set[str] = set()
     for node in graph.node:
         if len(node.output) != 1 or node.domain not in (*ops.DEFAULT_DOMAINS, "com.microsoft"):
             continue
         name = node.output[0]
         with Blame(store.source.label, node):
-            held = _made(node, found.held, store, prefix)
-        if held is None:
-            found.held[name] = None
+            constant = _made(node, constants.held, store, prefix)
+        if constant is None:
+            constants.held[name] = None
             continue
-        found.held[name] = held
-        (lazy if held.made or held.transposed else found.silent).add(name)
+        constants.held[name] = constant
+        (lazy if constant.made or constant.transposed else constants.silent).add(name)
     if lazy:
-        needed = _needed(graph, found.held, lazy)
+        needed = _needed(graph, constants.held, lazy)
         for name in needed:
-            found.held[name] = None
-        found.silent.update(lazy - needed)
-    return found
+            constants.held[name] = None
+        constants.silent.update(lazy - needed)
+    return constants
 
 
-def _made(node: Any, held: Mapping[str, Held | None], store: Store, prefix: str) -> Held | None:
-    """Return the constant that a node makes, if it makes one without arithmetic."""
+def _made(node: Any, constants: Mapping[str, Held | None], store: Store, prefix: str) -> Held | None:
+    """Return the constant that a node returns, if no arithmetic is needed."""
     if node.op_type == "Constant":
         return _constant(node, store, prefix)
-    first = held.get(node.input[0]) if node.input else None
+    first = constants.get(node.input[0]) if node.input else None
     if first is None:
         return None
     if node.op_type == "ConstantOfShape":
@@ -96,9 +96,9 @@ def _made(node: Any, held: Mapping[str, Held | None], store: Store, prefix: str)
     if node.op_type not in _PASSING:
         return None
     if node.op_type == "DequantizeLinear":
-        rest = [held.get(name) if name else None for name in (*node.input[1:], "")[:2]]
+        rest = [constants.get(name) if name else None for name in (*node.input[1:], "")[:2]]
         if rest[0] is None or any(part is not None and part.scale is not None for part in (first, *rest)):
-            return None  # a scale that is scaled itself, and again: twice as many weights at each
+            return None  # a scale that is scaled itself, and so on, would double the weights at each node
         settings = attributes(node)
         axis, block = int(settings.get("axis", 1)), int(settings.get("block_size", 0))
         return replace(first, scale=rest[0], zero=rest[1], axis=axis, block=block)
@@ -109,16 +109,16 @@ def _constant(node: Any, store: Store, prefix: str) -> Held | None:
     name = node.output[0]
     for attribute, value in attributes(node).items():
         if attribute == "value":
-            held = store.hold(value, prefix + name, name)
+            constant = store.hold(value, prefix + name, name)
         elif attribute == "sparse_value":
             return store.hold_sparse(value, prefix + name, name)
         elif attribute in _LISTS:
             many = attribute.endswith("s")
             numbers = list(value) if many else [value]
-            held = store.hold(_tensor(name, attribute, numbers, many), prefix + name)
+            constant = store.hold(_tensor(name, attribute, numbers, many), prefix + name)
         else:
             continue
-        return replace(held, scalar_node=not held.dims)
+        return replace(constant, scalar_node=not constant.dims)
     return None
 
 
@@ -148,57 +148,57 @@ def _filled(node: Any, shape: Held) -> Held | None:
         import numpy as np
         from onnx import numpy_helper
 
-        one = numpy_helper.to_array(value).reshape(-1)[0] if value is not None else np.float32(0)
-        return np.full(lengths, one)
+        number = numpy_helper.to_array(value).reshape(-1)[0] if value is not None else np.float32(0)
+        return np.full(lengths, number)
 
     return Held(name, lengths, code, 0, name, values=fill, made=True)
 
 
-def _needed(graph: Any, held: Mapping[str, Held | None], lazy: set[str]) -> set[str]:
-    """Find which of the lazy constants some user cannot take as its weight."""
-    found = {entry.name for entry in graph.output} & lazy
+def _needed(graph: Any, constants: Mapping[str, Held | None], lazy: set[str]) -> set[str]:
+    """Return the lazy constants that some reader cannot take as its weight."""
+    needed = {entry.name for entry in graph.output} & lazy
     for node in graph.node:
         op = ops.find(node.domain, node.op_type)
-        found.update(
+        needed.update(
             name
             for slot, name in enumerate(node.input)
             if name in lazy
-            and (constant := held.get(name)) is not None
+            and (constant := constants.get(name)) is not None
             and not _absorbs(node.op_type, op, slot, constant)
         )
         for _, inner in subgraphs(node):
-            found |= _needed(inner, held, lazy)
-    return found
+            needed |= _needed(inner, constants, lazy)
+    return needed
 
 
-def _absorbs(op_type: str, op: ops.Op, slot: int, held: Held) -> bool:
-    if held.transposed:
+def _absorbs(op_type: str, op: ops.Op, slot: int, constant: Held) -> bool:
+    if constant.transposed:
         return op_type in ("Gemm", "MatMul") and slot == 1
     return slot in op.params
 
 
-def is_weight(held: Held, op: ops.Op, slot: int, kind: str) -> bool:
-    """Tell a weight from a setting or a number that the graph computes shapes with.
+def is_weight(constant: Held, op: ops.Op, slot: int, kind: str) -> bool:
+    """Tell whether a constant is a weight, and not a setting or an integer that shapes are computed with.
 
     Args:
-        held: the constant.
+        constant: the constant.
         op: the operator that uses it.
-        slot: in which input slot.
-        kind: what kind of layer it is.
+        slot: the input slot.
+        kind: the kind of the layer.
     """
     if slot in op.params:
         return True
-    if slot in op.fixed or held.code == 8:
+    if slot in op.fixed or constant.code == 8:
         return False
-    if held.is_integer:
-        return prod(held.dims) > 64
-    return not (held.scalar_node and kind in ("elementwise", "activation"))
+    if constant.is_integer:
+        return prod(constant.dims) > 64
+    return not (constant.scalar_node and kind in ("elementwise", "activation"))
 
 
-def dtype_of(held: Held) -> str | None:
-    """Return the element type that a constant's user sees.
+def dtype_of(constant: Held) -> str | None:
+    """Return the element type that a constant's reader sees.
 
     Args:
-        held: the constant.
+        constant: the constant.
     """
-    return dtypes.name(held.scale.code if held.scale is not None else held.code)
+    return dtypes.name(constant.scale.code if constant.scale is not None else constant.code)

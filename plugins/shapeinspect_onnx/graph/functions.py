@@ -15,20 +15,20 @@ _Key: TypeAlias = "tuple[str, str, str]"
 
 MAX_DEPTH = 32
 MAX_NODES = 200_000
-#: Bytes that bodies and the paths before names may become, and characters of one path.
+#: The most bytes of expanded bodies and prefixed names, and the most characters of one path.
 MAX_BYTES = 128 << 20
 MAX_PATH = 8192
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A call that became its body.
+    """A call that was expanded.
 
     Args:
         path: the call's path.
         type: the function's name.
-        inputs: the names of what it is given.
-        outputs: the names of what it makes.
+        inputs: the names of its inputs.
+        outputs: the names of its outputs.
     """
 
     path: str
@@ -39,15 +39,15 @@ class Container:
 
 @dataclass(slots=True)
 class Expansion:
-    """The state of one expansion, and what came of it.
+    """The state and the results of one expansion.
 
     Args:
         label: the file, for errors.
         functions: the functions by domain, name and overload.
         origins: the name in the file of every node whose path differs.
-        openings: for the first node of each body (by its path) the calls that it stands in.
+        openings: for the first node of each body (by its path) the calls around it.
         empty: the paths of calls of functions without a body.
-        versions: opsets that functions bring, by domain.
+        versions: the opsets of functions, by domain.
     """
 
     label: str
@@ -59,10 +59,10 @@ class Expansion:
     spent: int = 0
 
     def spend(self, count: int) -> None:
-        """Pay for bytes that are made of what the file says once.
+        """Count bytes that expansion adds to those in the file.
 
         Args:
-            count: how many.
+            count: their number.
 
         Raises:
             UnreadableFileError: if there are too many in all.
@@ -82,7 +82,7 @@ def name_and_expand(model: Any, label: str) -> Expansion:
         label: the file, for errors.
 
     Raises:
-        UnreadableFileError: if functions call themselves, or expand beyond measure.
+        UnreadableFileError: if functions call themselves, or expand beyond the bounds.
     """
     functions = {(_domain(f.domain), f.name, f.overload): f for f in model.functions}
     state = Expansion(label, functions, {})
@@ -105,7 +105,7 @@ def _key(node: Any) -> _Key:
 
 
 def _count(nodes: Iterable[Any], state: Expansion, known: dict[_Key, int], depth: int) -> int:
-    """Return how many nodes the calls among these become, before anything is made."""
+    """Return the number of nodes after expansion, before anything is expanded."""
     total = 0
     for node in nodes:
         key = _key(node)
@@ -128,14 +128,14 @@ def _graph(graph: Any, prefix: str, state: Expansion, depth: int) -> None:
     names = len(graph.node) + len(graph.input) + len(graph.initializer)
     state.spend(len(prefix) * (names + sum(len(node.output) for node in graph.node)))
     name_nodes(graph.node, prefix, state.origins)
-    nodes = [made for node in graph.node for made in _expand(node, state, depth)]
+    nodes = [expanded for node in graph.node for expanded in _expand(node, state, depth)]
     if len(nodes) != len(graph.node) or state.functions:
         del graph.node[:]
         graph.node.extend(nodes)
 
 
 def _expand(node: Any, state: Expansion, depth: int) -> list[Any]:
-    """Return what one named node becomes."""
+    """Return the nodes that a named node is expanded to."""
     function = state.functions.get(_key(node))
     if function is None:
         for name, graph in subgraphs(node):
@@ -150,41 +150,45 @@ def _expand(node: Any, state: Expansion, depth: int) -> list[Any]:
         return [node]
     for entry in function.opset_import:
         state.versions.setdefault(_domain(entry.domain), entry.version)
-    # What the names in the body stand for outside it; an input that is left out stands for none.
+    # The outer names of the names in the body; a missing input has none.
     names = {**dict.fromkeys(function.input, ""), **dict(zip(function.input, node.input, strict=False))}
     names.update({formal: own for formal, own in zip(function.output, node.output, strict=False) if own})
-    given = {attribute.name: attribute for attribute in function.attribute_proto}
-    given.update({attribute.name: attribute for attribute in node.attribute})
+    attributes = {attribute.name: attribute for attribute in function.attribute_proto}
+    attributes.update({attribute.name: attribute for attribute in node.attribute})
     body = []
     handed = sum(len(name) for name in (*node.input, *node.output, node.name))
     for inner in function.node:
         state.spend(2 * inner.ByteSize() + handed * (len(inner.input) + len(inner.output) + 1))
-        state.spend(2 * sum(attribute.ByteSize() for attribute in _referred(inner, given)))
+        state.spend(2 * sum(attribute.ByteSize() for attribute in _referred(inner, attributes)))
         copy = type(inner)()
         copy.CopyFrom(inner)
-        _rename(copy, names, node.name, given)
+        _rename(copy, names, node.name, attributes)
         body.append(copy)
     name_nodes(body, f"{node.name}/", state.origins)
-    made = [piece for copy in body for piece in _expand(copy, state, depth + 1)]
+    expanded = [piece for copy in body for piece in _expand(copy, state, depth + 1)]
     container = Container(node.name, node.op_type, tuple(node.input), tuple(node.output))
-    state.openings.setdefault(made[0].name, []).insert(0, container)
-    return made
+    state.openings.setdefault(expanded[0].name, []).insert(0, container)
+    return expanded
 
 
-def _referred(node: Any, given: dict[str, Any]) -> list[Any]:
-    """The call's attributes that a node of the body asks for, those in its subgraphs too."""
-    own = [given[one.ref_attr_name] for one in node.attribute if one.ref_attr_name in given]
+def _referred(node: Any, attributes: dict[str, Any]) -> list[Any]:
+    """The attributes of the call that a node of the body refers to, those in its subgraphs too."""
+    own = [
+        attributes[own_attribute.ref_attr_name]
+        for own_attribute in node.attribute
+        if own_attribute.ref_attr_name in attributes
+    ]
     inner = (part for _, graph in subgraphs(node) for part in graph.node)
-    return [*own, *(found for part in inner for found in _referred(part, given))]
+    return [*own, *(referred for part in inner for referred in _referred(part, attributes))]
 
 
-def _rename(node: Any, known: dict[str, str], path: str, given: dict[str, Any]) -> None:
+def _rename(node: Any, known: dict[str, str], path: str, attributes: dict[str, Any]) -> None:
     node.input[:] = [_name(name, known, path) for name in node.input]
     node.output[:] = [_name(name, known, path) for name in node.output]
     resolved = []
     for attribute in node.attribute:
         if attribute.ref_attr_name:
-            actual = given.get(attribute.ref_attr_name)
+            actual = attributes.get(attribute.ref_attr_name)
             if actual is not None:
                 copy = type(attribute)()
                 copy.CopyFrom(actual)
@@ -196,16 +200,16 @@ def _rename(node: Any, known: dict[str, str], path: str, given: dict[str, Any]) 
     del node.attribute[:]
     node.attribute.extend(copies)
     for _, graph in subgraphs(node):
-        _rename_graph(graph, known, path, given)
+        _rename_graph(graph, known, path, attributes)
 
 
-def _rename_graph(graph: Any, known: dict[str, str], path: str, given: dict[str, Any]) -> None:
-    """Rename what a subgraph takes from the function around it; its own names stay."""
+def _rename_graph(graph: Any, known: dict[str, str], path: str, attributes: dict[str, Any]) -> None:
+    """Rename the outer values that a subgraph reads; its own names stay."""
     own = {entry.name for entry in (*graph.input, *graph.initializer)}
     own.update(name for node in graph.node for name in node.output)
     inner = {**known, **{name: name for name in own}}
     for node in graph.node:
-        _rename(node, inner, path, given)
+        _rename(node, inner, path, attributes)
     for entry in graph.output:
         entry.name = _name(entry.name, inner, path)
 

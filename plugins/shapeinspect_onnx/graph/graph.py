@@ -1,4 +1,4 @@
-"""Walks the graphs of a small model and makes layers, calls and values of their nodes."""
+"""Walks the graphs of a small model and turns their nodes into layers, calls and values."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from shapeinspect_onnx.vocabulary.layouts import LAYOUTS
 _RECURRENT = frozenset({"RNN", "LSTM", "GRU"})
 #: The opset since which a group norm has a scale for each channel.
 _SCALED_BY_CHANNEL = 21
-#: Ops that hold graphs of their own.
+#: Ops with subgraphs.
 _BLOCKS = frozenset({"If", "Loop", "Scan", "SequenceMap"})
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What the nodes of one graph can see.
+    """The names that the nodes of one graph can read.
 
     Args:
         constants: the constants, by their names in the file.
         names: the model's name for each value of this graph and the ones around it.
         types: the TypeProto of each value, by its name in the file.
-        values: begins the model's names of this graph's own values.
+        values: the prefix of the model's names of this graph's own values.
     """
 
     constants: Constants
@@ -46,10 +46,10 @@ class Scope:
 
 @dataclass(slots=True)
 class Walk:
-    """The state of one walk over a model, and what came of it.
+    """The state and the results of one walk over a model.
 
     Args:
-        store: makes constants of TensorProtos.
+        store: turns TensorProtos into constants.
         shapes: turns types into values.
         versions: the opset of each domain.
         openings: the function calls that begin at a node.
@@ -74,12 +74,12 @@ class Walk:
 
         Args:
             proto: the GraphProto.
-            outer: what the graph around it can see; None for the model's own.
-            path: begins the names of this graph's values; empty for the model's own.
+            outer: the scope of the graph around it; None for the model's own.
+            path: the prefix of the names of this graph's values; empty for the model's own.
         """
-        held: ChainMap[str, Held | None] = outer.constants.held if outer else ChainMap()
-        constants = collect(proto, held, self.store, path)
-        # What the graphs around it hold is looked up there: copies would cost all of it for each graph.
+        known: ChainMap[str, Held | None] = outer.constants.held if outer else ChainMap()
+        constants = collect(proto, known, self.store, path)
+        # Names of outer graphs are looked up in them: copying would cost all of them for each graph.
         names: ChainMap[str, str] = outer.names.new_child() if outer else ChainMap()
         types: ChainMap[str, Any] = outer.types.new_child() if outer else ChainMap()
         own = [entry.name for entry in (*proto.input, *proto.initializer)]
@@ -101,7 +101,7 @@ class Walk:
         return scope
 
     def value(self, name: str, scope: Scope) -> str:
-        """Enter a value that a call, an input or an output names; return its name in the model.
+        """Add a value that a call, an input or an output names; return its name in the model.
 
         Args:
             name: its name in the file, or an empty one.
@@ -111,14 +111,14 @@ class Walk:
             return ""
         full = scope.names.get(name, name)
         if full not in self.values:
-            held = scope.constants.held.get(name)
+            constant = scope.constants.held.get(name)
             self.values[full] = (
                 self.shapes.value(full, scope.types.get(name))
-                if held is None
-                else _constant(full, held, self.shapes.dtype(scope.types.get(name)))
+                if constant is None
+                else _constant(full, constant, self.shapes.dtype(scope.types.get(name)))
             )
-            if held is not None:
-                self.used.add(held.key)
+            if constant is not None:
+                self.used.add(constant.key)
         return full
 
     def _node(self, node: Any, scope: Scope) -> None:
@@ -126,8 +126,8 @@ class Walk:
             self._container(container.path, container.type, node, container.inputs, container.outputs, scope)
         outputs = [name for name in node.output if name]
         if outputs and all(name in scope.constants.silent for name in outputs):
-            held = map(scope.constants.held.get, node.input)
-            self.used.update(constant.key for constant in held if constant is not None)
+            constants = map(scope.constants.held.get, node.input)
+            self.used.update(constant.key for constant in constants if constant is not None)
             return
         path = node.name
         if node.op_type in _BLOCKS and node.domain in ops.DEFAULT_DOMAINS:
@@ -139,21 +139,21 @@ class Walk:
             self.graph(inner, scope, f"{path}/{name}/")
 
     def _container(self, path: str, kind: str, node: Any, inputs: Any, outputs: Any, scope: Scope) -> None:
-        """Enter what holds other layers: a function call, or an op with subgraphs."""
-        held = [(index, scope.constants.held.get(name)) for index, name in enumerate(inputs)]
+        """Add a layer that contains others: a function call, or an op with subgraphs."""
+        slots = [(index, scope.constants.held.get(name)) for index, name in enumerate(inputs)]
         block = kind in _BLOCKS and path == node.name
         weights = tuple(
             part
-            for index, constant in held
+            for index, constant in slots
             if block and constant is not None and not constant.is_integer
             for part in self._weights(constant, _role(node, index, self.versions), None)
         )
-        given = tuple(
-            "" if constant is not None else self.value(inputs[index], scope) for index, constant in held
+        read = tuple(
+            "" if constant is not None else self.value(inputs[index], scope) for index, constant in slots
         )
-        made = tuple(self.value(name, scope) for name in outputs)
+        written = tuple(self.value(name, scope) for name in outputs)
         self.layers.append(Layer(path, "module", kind, weights=weights, origin=self.origins.get(path)))
-        self.calls.append(Call(path, given, made))
+        self.calls.append(Call(path, read, written))
         self.parts[path] = parts_of(node) if block else path_parts(path)
 
     def _layer(self, node: Any, path: str, scope: Scope) -> None:
@@ -168,25 +168,25 @@ class Walk:
             node.input[slot] and view.constant(slot) is None for slot in op.fixed if slot < len(node.input)
         )
         for slot, name in enumerate(node.input):
-            held = view.held[slot]
-            if held is None:
+            constant = view.held[slot]
+            if constant is None:
                 read[slot] = self.value(name, scope)
-            elif is_weight(held, op, slot, kind):
+            elif is_weight(constant, op, slot, kind):
                 role = _role(node, slot, self.versions)
                 sizes = {"g": view.get("group", 1)}
                 if view.op == "MatMulNBits" and view.get("N"):
                     sizes["o"] = view.get("N")
-                layout = _layout(node, held, role, sizes, kind, view)
-                weights += self._weights(held, role, layout, _logical(node.op_type, slot, view))
-                # In the place of an activation, so that the others keep theirs; a table has no such place.
+                layout = _layout(node, constant, role, sizes, kind, view)
+                weights += self._weights(constant, role, layout, _logical(node.op_type, slot, view))
+                # An empty input keeps the positions of the others; a table has no position.
                 if slot not in op.params and kind != "embedding":
                     read[slot] = ""
-            elif slot in op.fixed and placed and _whole(held) is None:
-                self.used.add(held.key)
+            elif slot in op.fixed and placed and _whole(constant) is None:
+                self.used.add(constant.key)
                 read[slot] = ""
             elif slot in op.fixed and not placed:
-                self.used.add(held.key)
-                settings |= _fixed(node, held, slot, settings, self.versions)
+                self.used.add(constant.key)
+                settings |= _fixed(node, constant, slot, settings, self.versions)
             else:
                 read[slot] = self.value(name, scope)
         inputs = [read.pop(slot) for slot in op.operands if slot in read]
@@ -209,15 +209,15 @@ class Walk:
         self.parts[path] = parts_of(node)
 
     def _view(self, node: Any, scope: Scope) -> Node:
-        held = tuple(scope.constants.held.get(name) if name else None for name in node.input)
+        constants = tuple(scope.constants.held.get(name) if name else None for name in node.input)
         return Node(
             node.op_type,
             self.versions.get("" if node.domain in ops.DEFAULT_DOMAINS else node.domain, 1),
             attributes(node),
-            held,
+            constants,
             tuple(
                 constant.shape if constant is not None else self._shape(name, scope)
-                for name, constant in zip(node.input, held, strict=True)
+                for name, constant in zip(node.input, constants, strict=True)
             ),
             tuple(map(bool, node.input)),
             tuple(node.output),
@@ -228,12 +228,12 @@ class Walk:
         return self.values[self.value(name, scope)].shape if name else None
 
     def _weights(
-        self, held: Held, role: str, layout: Layout | None, count: int | None = None
+        self, constant: Held, role: str, layout: Layout | None, count: int | None = None
     ) -> tuple[Weight, ...]:
-        for part in (held, held.scale, held.zero):
+        for part in (constant, constant.scale, constant.zero):
             if part is not None:
                 self.used.add(part.key)
-        return held.weights(role, layout, count)
+        return constant.weights(role, layout, count)
 
     def finish(self) -> tuple[Layer, ...]:
         """Return the layers with tidy parts, and storage keys only where weights are tied."""
@@ -252,20 +252,24 @@ class Walk:
         )
 
 
-def _whole(held: Held) -> tuple[int, ...] | None:
-    """Return the numbers of a small constant where all are whole, as those that shapes are made of."""
-    numbers = held.numbers()
+def _whole(constant: Held) -> tuple[int, ...] | None:
+    """Return the values of a small constant if all are integers, as those of shapes."""
+    numbers = constant.numbers()
     if numbers is None or len(numbers) > 64:
         return None
-    if not all(isinstance(one, int) or (isinstance(one, float) and one.is_integer()) for one in numbers):
+    if not all(
+        isinstance(number, int) or (isinstance(number, float) and number.is_integer()) for number in numbers
+    ):
         return None
     return tuple(map(int, numbers))
 
 
-def _constant(name: str, held: Held, dtype: str | None) -> Value:
-    whole = _whole(held)
-    single = whole is not None and not held.dims and len(whole) == 1
-    return Value(name, held.shape, dtype or dtype_of(held), None, whole[0] if single and whole else whole)
+def _constant(name: str, constant: Held, dtype: str | None) -> Value:
+    whole = _whole(constant)
+    single = whole is not None and not constant.dims and len(whole) == 1
+    return Value(
+        name, constant.shape, dtype or dtype_of(constant), None, whole[0] if single and whole else whole
+    )
 
 
 def _role(node: Any, slot: int, versions: Mapping[str, int]) -> str:
@@ -277,30 +281,30 @@ def _role(node: Any, slot: int, versions: Mapping[str, int]) -> str:
 
 
 def _layout(
-    node: Any, held: Held, role: str, sizes: Mapping[str, int], kind: str, view: Node
+    node: Any, constant: Held, role: str, sizes: Mapping[str, int], kind: str, view: Node
 ) -> Layout | None:
     """Find the row for a weight; a variant of the type is spelled in parentheses."""
     native = node.op_type
     if native == "Gather" and kind != "embedding":
         return None
     if native in ("Gemm", "FusedGemm") and role == "B":
-        if bool(view.get("transB", 0)) != held.transposed:
+        if bool(view.get("transB", 0)) != constant.transposed:
             native += "(transB)"
     elif native == "QGemm" and view.get("transB", 0):
         native += "(transB)"
-    elif held.transposed:
+    elif constant.transposed:
         native += "(transposed)"
     elif native in _RECURRENT and view.get("direction", "forward") != "forward":
         native += f"({view.get('direction')})"
     elif native == "GroupNormalization" and view.version < _SCALED_BY_CHANNEL:
         native += "(groups)"
-    if len(set(view.get("qkv_hidden_sizes") or ())) > 1:  # the three lie side by side, unequal
+    if len(set(view.get("qkv_hidden_sizes") or ())) > 1:  # the three are concatenated with unequal widths
         return None
-    if native == "PRelu" and any(dim != 1 for dim in held.dims[1:]):
+    if native == "PRelu" and any(dim != 1 for dim in constant.dims[1:]):
         return None
-    if role == "C" and len(held.dims) == 2 and held.dims[0] != 1:
+    if role == "C" and len(constant.dims) == 2 and constant.dims[0] != 1:
         return None
-    return LAYOUTS.bind(native, role, len(held.dims), sizes)
+    return LAYOUTS.bind(native, role, len(constant.dims), sizes)
 
 
 def _logical(op: str, slot: int, view: Node) -> int | None:
@@ -312,14 +316,14 @@ def _logical(op: str, slot: int, view: Node) -> int | None:
 
 
 def _fixed(
-    node: Any, held: Held, slot: int, settings: Mapping[str, Any], versions: Mapping[str, int]
+    node: Any, constant: Held, slot: int, settings: Mapping[str, Any], versions: Mapping[str, int]
 ) -> dict[str, Any]:
     """Show a setting that the table does not read under the name of its input."""
     names = input_names(node.op_type, versions.get(node.domain, 1), node.domain)
-    numbers = held.numbers()
+    numbers = constant.numbers()
     if slot >= len(names) or names[slot] in settings or numbers is None or len(numbers) > 16:
         return {}
     plain = ops.find(node.domain, node.op_type).settings is ops.no_settings
     if not plain and not names[slot].endswith(("scale", "zero_point")):
         return {}
-    return {names[slot]: numbers[0] if not held.dims and numbers else tuple(numbers)}
+    return {names[slot]: numbers[0] if not constant.dims and numbers else tuple(numbers)}

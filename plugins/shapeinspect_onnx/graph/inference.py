@@ -1,4 +1,4 @@
-"""Asks onnx for the shapes: the inputs as the user wants them, then shape inference."""
+"""Runs onnx's shape inference on the inputs that the user asks for."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from shapeinspect_onnx.reading import guards
 from shapeinspect_onnx.reading.subgraphs import subgraphs
 from shapeinspect_onnx.vocabulary.ops import DEFAULT_DOMAINS
 
-#: The names that onnx's data propagation makes up for lengths that it does not know.
+#: The names that onnx's data propagation invents for unknown lengths.
 _MADE_UP = re.compile(r"unk__\d+")
-#: What exporters write for any length that is open: two of them need not be the same.
+#: What exporters write for any variable length: two of them need not be equal.
 _NAMELESS = frozenset({"?", "-1", "None"})
 
 
@@ -36,7 +36,7 @@ def real_inputs(graph: Any) -> list[Any]:
 
 
 def set_inputs(graph: Any, specs: Iterable[InputSpec]) -> None:
-    """Give the graph's inputs the asked-for shapes and forget the recorded ones, in place.
+    """Set the asked-for shapes of the graph's inputs and drop the recorded ones, in place.
 
     Args:
         graph: the small GraphProto.
@@ -90,7 +90,7 @@ def _set(tensor: Any, shape: Shape) -> None:
 
 
 def _forget(graph: Any) -> None:
-    """Drop every recorded shape but the inputs'."""
+    """Drop every recorded shape except those of the inputs."""
     del graph.value_info[:]
     for entry in graph.output:
         if entry.type.HasField("tensor_type"):
@@ -101,7 +101,7 @@ def _forget(graph: Any) -> None:
 
 
 def mend(graph: Any) -> bool:
-    """Make unknown what odd exporters wrote for an unknown batch: 0, or a negative length.
+    """Clear lengths of 0 or below, which some exporters write for an unknown batch.
 
     Args:
         graph: the small GraphProto, changed in place.
@@ -109,17 +109,19 @@ def mend(graph: Any) -> bool:
     Returns:
         whether anything was changed.
     """
-    found = False
+    changed = False
     for entry in graph.input:
         lengths = entry.type.tensor_type.shape.dim
         for axis, dim in enumerate(lengths):
-            empty = dim.dim_value == 0 and axis == 0 and len(lengths) > 1  # a list may well be empty
+            empty = (
+                dim.dim_value == 0 and axis == 0 and len(lengths) > 1
+            )  # a one-dimensional tensor may be empty
             if dim.HasField("dim_value") and (dim.dim_value < 0 or empty):
                 dim.Clear()
-                found = True
-    if found:
+                changed = True
+    if changed:
         _forget(graph)
-    return found
+    return changed
 
 
 def infer(model: Any, worker: Worker) -> tuple[Any, tuple[Note, ...]]:
@@ -130,14 +132,14 @@ def infer(model: Any, worker: Worker) -> tuple[Any, tuple[Note, ...]]:
         worker: the process that does it.
 
     Returns:
-        the model with shapes, and a note if inference gave up.
+        the model with shapes, and a note if inference failed.
     """
     hidden = guards.hide(model.graph)
     named = {entry.domain for entry in model.opset_import}
     for domain in sorted(
         _domains(model.graph) - named - (DEFAULT_DOMAINS if named & DEFAULT_DOMAINS else set())
     ):
-        model.opset_import.add(domain=domain, version=1)  # inference gives up where one is missing
+        model.opset_import.add(domain=domain, version=1)  # inference fails where one is missing
     answer, problem = worker.infer(model.SerializeToString())
     notes: tuple[Note, ...] = ()
     if answer is not None:
@@ -152,8 +154,8 @@ def infer(model: Any, worker: Worker) -> tuple[Any, tuple[Note, ...]]:
 
 def _domains(graph: Any) -> set[str]:
     """Return the domains of all nodes."""
-    found = {node.domain for node in graph.node}
-    return found.union(*(_domains(inner) for node in graph.node for _, inner in subgraphs(node)))
+    domains = {node.domain for node in graph.node}
+    return domains.union(*(_domains(inner) for node in graph.node for _, inner in subgraphs(node)))
 
 
 class Shapes:
@@ -183,7 +185,7 @@ class Shapes:
         return Value(name, shape, dtype_name(tensor.elem_type))
 
     def dtype(self, kind: Any) -> str | None:
-        """Return the element type that a TypeProto of a tensor gives.
+        """Return the element type in the TypeProto of a tensor.
 
         Args:
             kind: the TypeProto, or None.
@@ -206,7 +208,7 @@ def read_symbol(text: str) -> Dim:
     """Read a symbolic length: a name, a formula, or any other text as it is.
 
     Args:
-        text: what the file writes.
+        text: the text in the file.
 
     Example:
         >>> read_symbol("batch"), read_symbol("2*H + 1"), read_symbol("Addout_dim_0 / 2"), read_symbol("?")
@@ -216,5 +218,5 @@ def read_symbol(text: str) -> Dim:
         return dims.UNKNOWN
     if text.isidentifier() or len(text) > 1000:
         return dims.symbol(text)
-    found = formula(text)
-    return dims.symbol(text) if found is None else found
+    length = formula(text)
+    return dims.symbol(text) if length is None else length

@@ -1,7 +1,7 @@
-"""The names of the operators' inputs, which are the roles of the weights that stand there.
+"""The names of the operators' inputs, which are the roles of the weights in them.
 
 Source: the operators' own pages, https://onnx.ai/onnx/operators/; the tests compare every row with
-``onnx.defs``. The table spares importing that for the usual operators; it is asked for the others.
+``onnx.defs``. With the table it is imported for uncommon operators only.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from shapeinspect_onnx.vocabulary import ops
 
-#: The newest names; older opsets have the first of them.
+#: The latest names; older opsets have the first of them.
 _ROWS = {
     "data_0": "Max Mean Min Sum",
     "inputs": "Concat",
@@ -56,7 +56,7 @@ _ROWS = {
 }
 _NAMES = {op: tuple(names.split()) for names, listed in _ROWS.items() for op in listed.split()}
 
-#: What was renamed: the opset since which the second names hold.
+#: Renamed inputs: the opset since which the second names apply.
 _RENAMED = {
     "BatchNormalization": (14, "X scale B mean var", "X scale B input_mean input_var"),
     "Resize": (11, "X scales", "X roi scales sizes"),
@@ -66,11 +66,11 @@ _RENAMED = {
 
 @lru_cache(maxsize=4096)
 def names(op: str, version: int, domain: str) -> tuple[str, ...]:
-    """Return the names of an operator's inputs in its own documentation; none if it has no page.
+    """Return the names of an operator's inputs in its own documentation; none if it has no documentation.
 
     Args:
         op: its op type.
-        version: the opset that its domain is read by.
+        version: the opset of its domain.
         domain: its domain.
 
     Example:

@@ -1,9 +1,9 @@
 """Runs onnx's shape inference in a child process.
 
-The C++ library reads a stranger's graph and is not safe against it: with onnx 1.23, bytes changed
+The C++ library is not safe with untrusted graphs: with onnx 1.23, bytes changed
 at random in its own node models crash it (an ``axis`` far out of range, an input of unknown type)
-or make it compute for ever (an Einsum equation). The child is started first and gets ready while
-this process reads the file, so that it costs next to nothing.
+or make it compute forever (an Einsum equation). The child is started first and initializes
+while this process reads the file, so that it costs almost nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from types import TracebackType
 from shapeinspect_onnx.graph import _child
 from shapeinspect_onnx.reading.messages import folder
 
-#: The wall clock runs this many times slower than the child's own on a busy machine.
+#: On a busy machine the child's computing takes up to this many times as long by the wall clock.
 _PATIENCE = 10
 
 
@@ -54,7 +54,7 @@ class Worker:
             if pipe is not None and not pipe.closed:
                 try:
                     pipe.close()
-                except OSError:  # the child is gone, and what was not yet written with it
+                except OSError:  # the child has ended before everything was written
                     continue
         process.wait()
 
@@ -65,7 +65,7 @@ class Worker:
             model: the small ModelProto's bytes.
 
         Returns:
-            the model with shapes, or None and what went wrong.
+            the model with shapes, or None and the error.
         """
         process = self._process
         if process is None:

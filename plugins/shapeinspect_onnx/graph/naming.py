@@ -1,4 +1,4 @@
-"""Gives every node a unique path, and takes it apart into the containers that exporters wrote."""
+"""Gives every node a unique path, and splits it into the containers that exporters wrote."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-#: Parts of a path; what a longer one names beyond them stays in one.
+#: The most parts of a path; the rest of a longer one stays in one part.
 _DEEPEST = 64
 #: Where PyTorch's exporter writes the modules around a node.
 _SCOPES = "pkg.torch.onnx.name_scopes"
@@ -18,8 +18,8 @@ def name_nodes(nodes: Iterable[Any], prefix: str, origins: dict[str, str]) -> No
 
     Args:
         nodes: the NodeProtos of one graph.
-        prefix: begins every path, such as ``"loop/body/"``.
-        origins: gets the name in the file for every path that differs from it.
+        prefix: the prefix of every path, such as ``"loop/body/"``.
+        origins: receives the name in the file for every path that differs from it.
     """
     nodes = list(nodes)
     counts = Counter(node.name for node in nodes)
@@ -36,12 +36,12 @@ def name_nodes(nodes: Iterable[Any], prefix: str, origins: dict[str, str]) -> No
 
 
 def parts_of(node: Any) -> tuple[str, ...]:
-    """Take a node's path apart, outermost first.
+    """Return the parts of a node's path, outermost first.
 
     Args:
         node: a NodeProto whose name is its path.
     """
-    if "/" not in node.name:  # inside a function or a branch the path tells more
+    if "/" not in node.name:  # inside a function or a branch the path says more
         scopes = next((entry.value for entry in node.metadata_props if entry.key == _SCOPES), None)
         modules = _scopes(scopes) if scopes else None
         if modules:
@@ -50,7 +50,7 @@ def parts_of(node: Any) -> tuple[str, ...]:
 
 
 def path_parts(path: str) -> tuple[str, ...]:
-    """Take a path apart at its slashes.
+    """Split a path at its slashes.
 
     Args:
         path: a node's unique name.
@@ -76,19 +76,19 @@ def _scopes(text: str) -> tuple[str, ...] | None:
 
 
 def _shorten(parts: Iterable[str]) -> tuple[str, ...]:
-    """Drop from each part what repeats the ones before it: ``layer1``, ``layer1.0`` is ``0`` inside."""
-    found: list[str] = []
+    """Remove from each part what repeats the parts before it: ``layer1/layer1.0`` is ``layer1/0``."""
+    parts_left: list[str] = []
     spelled = ""
     for part in parts:
-        found.append(part[len(spelled) + 1 :] if spelled and part.startswith(spelled + ".") else part)
+        parts_left.append(part[len(spelled) + 1 :] if spelled and part.startswith(spelled + ".") else part)
         spelled = part
-    if len(found) > _DEEPEST:
-        return (*found[: _DEEPEST - 1], "/".join(found[_DEEPEST - 1 :]))
-    return tuple(found)
+    if len(parts_left) > _DEEPEST:
+        return (*parts_left[: _DEEPEST - 1], "/".join(parts_left[_DEEPEST - 1 :]))
+    return tuple(parts_left)
 
 
 def tidy(paths: dict[str, tuple[str, ...]], types: dict[str, str]) -> dict[str, tuple[str, ...]]:
-    """Let an op that is alone in its container stand for it: ``conv1/Conv`` becomes ``conv1``.
+    """Replace a container by its only op: ``conv1/Conv`` becomes ``conv1``.
 
     Args:
         paths: the parts of every layer, by its path.
@@ -96,12 +96,12 @@ def tidy(paths: dict[str, tuple[str, ...]], types: dict[str, str]) -> dict[str, 
     """
     inside = Counter(parts[:depth] for parts in paths.values() for depth in range(1, len(parts)))
     taken = Counter(paths.values())
-    found: dict[str, tuple[str, ...]] = {}
+    tidied: dict[str, tuple[str, ...]] = {}
     for path, parts in paths.items():
         around, leaf = parts[:-1], parts[-1]
         alone = bool(around) and inside[around] == 1 and not taken[around]
-        found[path] = around if alone and (leaf == path or _is_type(leaf, types[path])) else parts
-    return found
+        tidied[path] = around if alone and (leaf == path or _is_type(leaf, types[path])) else parts
+    return tidied
 
 
 def _is_type(leaf: str, native: str) -> bool:

@@ -1,4 +1,4 @@
-"""From a request to a Model: strip, parse, name, expand, infer, walk."""
+"""Reads a request into a Model: strip, parse, name, expand, infer, walk."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def read(source: Source) -> Model:
         source: the request.
 
     Raises:
-        UnreadableFileError: if the file is cut off, corrupt, hostile or no ONNX model.
+        UnreadableFileError: if the file is truncated, corrupt, hostile or not an ONNX model.
         UsageError: if an asked-for input does not exist.
     """
     stripped = None if source.is_live else _strip(source)
@@ -124,11 +124,11 @@ def _domain(text: str) -> str:
 
 
 def _notes(walk: Walk, expansion: Expansion) -> list[Note]:
-    """Say what could not be known; one sentence a matter."""
+    """Return notes about what is unknown, one sentence each."""
     notes = []
-    unused = [held for held in walk.unused.values() if held.key not in walk.used]
+    unused = [constant for constant in walk.unused.values() if constant.key not in walk.used]
     if unused:
-        names = _list([held.name for held in unused])
+        names = _list([constant.name for constant in unused])
         notes.append(Note(f"{_count(len(unused), 'stored tensor')} used by no node: {names}"))
     outside = {
         (weight.where, weight.storage): weight.nbytes or 0
@@ -163,7 +163,7 @@ def _list(names: list[str]) -> str:
 
 
 def _metadata(model: Any) -> dict[str, str]:
-    found = {
+    metadata = {
         "producer": " ".join(filter(None, (model.producer_name, model.producer_version))),
         "ir_version": str(model.ir_version),
         "opset": ", ".join(f"{entry.domain or 'ai.onnx'} {entry.version}" for entry in model.opset_import),
@@ -171,5 +171,5 @@ def _metadata(model: Any) -> dict[str, str]:
         "domain": model.domain,
         "model_version": str(model.model_version or ""),
     }
-    found.update({entry.key: entry.value[:_LONG] for entry in model.metadata_props})
-    return {key: value for key, value in found.items() if value}
+    metadata.update({entry.key: entry.value[:_LONG] for entry in model.metadata_props})
+    return {key: value for key, value in metadata.items() if value}

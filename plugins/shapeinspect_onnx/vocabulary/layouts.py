@@ -1,4 +1,4 @@
-"""How ONNX stores the weights of each operator: nothing but rows.
+"""How ONNX stores the weights of each operator: a table.
 
 Source: the operators' own pages, https://onnx.ai/onnx/operators/ ; a type in parentheses is a
 variant that a node's attributes choose.
@@ -73,7 +73,7 @@ LAYOUTS = Table(
         _weight("QGemm", "B", "i o", "o i"),
         _weight("QGemm(transB)", "B", "o i", "o i"),
         _bias("QGemm QGemm(transB)", "C"),
-        # One number for the whole weight, or one for each of its outputs.
+        # One value for the whole weight, or one for each of its outputs.
         *(
             Row(types, role, native, native, slot=slot)
             for types, prefix in (
@@ -84,7 +84,7 @@ LAYOUTS = Table(
             for role, slot in ((f"{prefix}_scale", "scale"), (f"{prefix}_zero_point", "zero_point"))
             for native in ("", "o")
         ),
-        # The matrix itself is packed; its scales are one for each block of inputs.
+        # The matrix itself is packed; it has a scale for each block of inputs.
         Row("MatMulNBits", "scales", "o block", "o block", slot="scale"),
         Row("MatMulNBits", "scales", "(o block)", "o block", slot="scale"),
         *(
@@ -108,7 +108,7 @@ LAYOUTS = Table(
         Row("RMSNormalization SimplifiedLayerNormalization", "scale", "*n", "*n", slot="weight"),
         Row("SkipLayerNormalization SkipSimplifiedLayerNormalization", "gamma", "C", "C", slot="weight"),
         Row("SkipLayerNormalization", "beta", "C", "C", slot="bias"),
-        # What is added to the input before it is normalized.
+        # The bias that is added to the input before normalization.
         Row("SkipLayerNormalization SkipSimplifiedLayerNormalization", "bias", "C", "C", slot="skip.bias"),
         *(Row("PRelu", "slope", f"C{ones}", "C", slot="weight") for ones in ("", " 1", " 1 1", " 1 1 1")),
         Row("Attention", "weights", "i (qkv o)", "qkv o i", Frozen(qkv=3),

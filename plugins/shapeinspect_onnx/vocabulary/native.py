@@ -1,4 +1,4 @@
-"""The operator of ONNX for each kind of layer, and the inputs that hold its weights; nothing but rows.
+"""The operator of ONNX for each kind of layer, and the inputs for its weights: a table.
 
 Source: the operators' own pages, https://onnx.ai/onnx/operators/ .
 """
@@ -26,11 +26,11 @@ def _at(layer: int, _reverse: bool, _bidirectional: bool, layers: int) -> str:
 
 
 def _bind(kind: str, role: str, ndim: int, sizes: Mapping[str, int]) -> Layout | None:
-    found = _PLACE.fullmatch(role)
-    if found is None or found[1] is None:
+    match = _PLACE.fullmatch(role)
+    if match is None or match[1] is None:
         return LAYOUTS.bind(kind, role, ndim, sizes)
-    layout = LAYOUTS.bind(kind, found[2], ndim, sizes)
-    return layout and at(layout, int(found[1]))
+    layout = LAYOUTS.bind(kind, match[2], ndim, sizes)
+    return layout and at(layout, int(match[1]))
 
 
 NATIVE = NativeTable(

@@ -17,7 +17,7 @@ from shapeinspect_onnx.vocabulary import settings_shape as shape
 
 
 def no_settings(node: Node) -> dict[str, Any]:
-    """Read nothing: the operator has no settings that bear on shapes.
+    """Read nothing: the operator has no settings that affect shapes.
 
     Args:
         node: the node.
@@ -27,14 +27,14 @@ def no_settings(node: Node) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Op:
-    """What one operator is.
+    """An operator in terms of the vocabulary.
 
     Args:
-        kind: its canonical kind, or what tells it for a node.
+        kind: its canonical kind, or a function that returns it for a node.
         settings: reads a node's settings.
         params: the input slots for trained parameters.
-        fixed: the input slots for settings, whose constants are no weights.
-        operands: the input slots that the kind counts first, where others stand between them.
+        fixed: the input slots for settings, whose constants are not weights.
+        operands: the input slots of the kind's operands, where others lie between them.
     """
 
     kind: str | Callable[[Node], str]
@@ -45,7 +45,7 @@ class Op:
 
     @property
     def placed(self) -> bool:
-        """Whether its settings are told apart by their places among the inputs that a graph computes."""
+        """Whether its settings are identified by their positions among the inputs that a graph computes."""
         return self.kind in _PLACED
 
     def kind_of(self, node: Node) -> str:
@@ -63,7 +63,7 @@ def _op(kind: Any, settings: Any = no_settings, params: str = "", fixed: str = "
 
 
 def _named(kind: str, attribute: str, name: str, fixed: str = "") -> Op:
-    """Return an operator whose only setting is what it computes."""
+    """Return an operator whose only setting names its function."""
     return _op(kind, lambda node: {attribute: name}, fixed=fixed)
 
 
@@ -80,7 +80,7 @@ UNKNOWN = Op("unknown")
 #: Kinds that read several settings from inputs.
 _PLACED = frozenset({"slice", "pad", "resize", "constant"})
 
-#: Activations and what they are called.
+#: Activations and their names.
 _ACTIVATIONS = {
     "Relu": "relu", "LeakyRelu": "leaky_relu", "Elu": "elu", "Selu": "selu", "Celu": "celu",
     "Sigmoid": "sigmoid", "HardSigmoid": "hard_sigmoid", "HardSwish": "hard_swish", "Tanh": "tanh",
@@ -88,7 +88,7 @@ _ACTIVATIONS = {
     "Gelu": "gelu", "Mish": "mish", "Swish": "swish", "Shrink": "shrink",
 }  # fmt: skip
 
-#: Ops that broadcast their inputs, or keep the shape of their only one.
+#: Ops that broadcast their inputs, or keep the shape of a single one.
 _ELEMENTWISE = """
     Abs Acos Acosh Add And Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Ceil
     Cos Cosh Div Equal Erf Exp Floor Greater GreaterOrEqual IsInf IsNaN Less LessOrEqual Log Max Mean Min
@@ -211,7 +211,7 @@ STANDARD: dict[str, Op] = {
     "MelWeightMatrix": _op("constant", fixed="0 1 2 3 4"),
 }
 
-#: ONNX Runtime's own operators; the names of their inputs give the weights' roles.
+#: ONNX Runtime's own operators; the names of their inputs are the roles of the weights.
 MICROSOFT: dict[str, tuple[str, Op]] = {
     "FusedConv": ("X W B Z", _op("conv", conv.conv_at(1), params="1 2")),
     "QLinearConv": (
@@ -270,12 +270,12 @@ MICROSOFT: dict[str, tuple[str, Op]] = {
     "GroupNorm": ("X gamma beta", _op("group_norm", conv.group_norm, params="1 2")),
 }
 
-#: What the empty domain is also called.
+#: The spellings of the default domain.
 DEFAULT_DOMAINS = frozenset({"", "ai.onnx"})
 
 
 def find(domain: str, op: str) -> Op:
-    """Return what an operator is; one that is not listed is of unknown kind.
+    """Return the row of an operator; one that is not listed is of unknown kind.
 
     Args:
         domain: its domain.

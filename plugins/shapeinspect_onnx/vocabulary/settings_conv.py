@@ -38,7 +38,7 @@ def _window(node: Node, kernel: Shape | None) -> Settings:
 
 
 def conv_at(slot: int) -> Any:
-    """Return the reader for a convolution whose kernel stands in an input slot.
+    """Return the reader for a convolution whose kernel is in an input slot.
 
     Args:
         slot: the kernel's input slot.
@@ -46,10 +46,10 @@ def conv_at(slot: int) -> Any:
 
     def read(node: Node) -> Settings:
         kernel, groups = node.shape(slot), node.get("group", 1)
-        found = {**_window(node, kernel[2:] if kernel else None), "groups": groups}
+        settings = {**_window(node, kernel[2:] if kernel else None), "groups": groups}
         if kernel and len(kernel) > 2:
-            found |= {"out_channels": kernel[0], "in_channels": kernel[1] * groups}
-        return found
+            settings |= {"out_channels": kernel[0], "in_channels": kernel[1] * groups}
+        return settings
 
     return read
 
@@ -61,16 +61,16 @@ def conv_transpose(node: Node) -> Settings:
         node: the node.
     """
     kernel, groups = node.shape(1), node.get("group", 1)
-    found = {**_window(node, kernel[2:] if kernel else None), "groups": groups}
+    settings = {**_window(node, kernel[2:] if kernel else None), "groups": groups}
     if kernel and len(kernel) > 2:
-        found |= {"in_channels": kernel[0], "out_channels": kernel[1] * groups}
-    space = len(found.get("kernel_size", ()))
-    found["output_padding"] = node.get("output_padding") or (0,) * space
-    if found.get("padding") == "valid":  # ONNX adds nothing here where Keras may
-        found["padding"] = ((0, 0),) * space
+        settings |= {"in_channels": kernel[0], "out_channels": kernel[1] * groups}
+    space = len(settings.get("kernel_size", ()))
+    settings["output_padding"] = node.get("output_padding") or (0,) * space
+    if settings.get("padding") == "valid":  # ONNX adds nothing here where Keras may
+        settings["padding"] = ((0, 0),) * space
     if node.get("output_shape"):
-        found["output_shape"] = tuple(node.get("output_shape"))[-space:]
-    return found
+        settings["output_shape"] = tuple(node.get("output_shape"))[-space:]
+    return settings
 
 
 def pool(node: Node) -> Settings:
@@ -79,16 +79,16 @@ def pool(node: Node) -> Settings:
     Args:
         node: the node.
     """
-    found = {**_window(node, None), "ceil_mode": bool(node.get("ceil_mode", 0))}
+    settings = {**_window(node, None), "ceil_mode": bool(node.get("ceil_mode", 0))}
     if node.op == "AveragePool":
-        found["count_include_pad"] = bool(node.get("count_include_pad", 0))
+        settings["count_include_pad"] = bool(node.get("count_include_pad", 0))
     if node.op == "MaxPool":
-        found["return_indices"] = len([name for name in node.outputs if name]) > 1
-    return found
+        settings["return_indices"] = len([name for name in node.outputs if name]) > 1
+    return settings
 
 
 def global_pool(node: Node) -> Settings:
-    """Read a pool over all of space: it has no settings in ONNX.
+    """Read a global pool, which has no settings in ONNX.
 
     Args:
         node: the node.
@@ -103,8 +103,8 @@ def is_linear(node: Node, slot: int) -> bool:
         node: the node.
         slot: the matrix's input slot.
     """
-    held = node.constant(slot)
-    return held is not None and len(held.dims) == 2
+    constant = node.constant(slot)
+    return constant is not None and len(constant.dims) == 2
 
 
 def matmul_at(slot: int) -> Any:
@@ -115,10 +115,10 @@ def matmul_at(slot: int) -> Any:
     """
 
     def read(node: Node) -> Settings:
-        held = node.constant(slot)
-        if held is None or len(held.dims) != 2:
+        constant = node.constant(slot)
+        if constant is None or len(constant.dims) != 2:
             return {}
-        return {"in_features": held.shape[0], "out_features": held.shape[1]}
+        return {"in_features": constant.shape[0], "out_features": constant.shape[1]}
 
     return read
 
@@ -129,15 +129,15 @@ def gemm(node: Node) -> Settings:
     Args:
         node: the node.
     """
-    held, trans_a, trans_b = node.constant(1), bool(node.get("transA", 0)), bool(node.get("transB", 0))
-    if held is None or len(held.dims) != 2 or trans_a:
+    constant, trans_a, trans_b = node.constant(1), bool(node.get("transA", 0)), bool(node.get("transB", 0))
+    if constant is None or len(constant.dims) != 2 or trans_a:
         return {"trans_a": trans_a, "trans_b": trans_b}
-    into, out = held.shape[::-1] if trans_b else held.shape
+    into, out = constant.shape[::-1] if trans_b else constant.shape
     return {"in_features": into, "out_features": out}
 
 
 def gemm_kind(node: Node) -> str:
-    """Tell a linear layer from a product of two activations.
+    """Return ``linear`` where the matrix is stored, else the kind of a product of two activations.
 
     Args:
         node: the node.
@@ -194,12 +194,12 @@ def layer_norm(node: Node) -> Settings:
         node: the node.
     """
     axis, scale, shape = node.get("axis", -1), node.shape(1), node.shape(0)
-    found = {"eps": node.get("epsilon", 1e-5), "axis": axis}
+    settings = {"eps": node.get("epsilon", 1e-5), "axis": axis}
     if shape is not None and -len(shape) <= axis < len(shape):
-        found["normalized_shape"] = shape[axis:]
+        settings["normalized_shape"] = shape[axis:]
     elif scale is not None:
-        found["normalized_shape"] = scale
-    return found
+        settings["normalized_shape"] = scale
+    return settings
 
 
 def skip_layer_norm(node: Node) -> Settings:
@@ -209,8 +209,8 @@ def skip_layer_norm(node: Node) -> Settings:
         node: the node.
     """
     gamma = node.shape(2) if "Simplified" not in node.op or node.has(2) else None
-    found: Settings = {"eps": node.get("epsilon", 1e-12), "axis": -1}
-    return {**found, "normalized_shape": gamma} if gamma else found
+    settings: Settings = {"eps": node.get("epsilon", 1e-12), "axis": -1}
+    return {**settings, "normalized_shape": gamma} if gamma else settings
 
 
 def group_norm(node: Node) -> Settings:
@@ -220,14 +220,14 @@ def group_norm(node: Node) -> Settings:
         node: the node.
     """
     shape = node.shape(0)
-    found = {
+    settings = {
         "num_groups": node.get("num_groups", node.get("groups")),
         "eps": node.get("epsilon", 1e-5),
         "data_format": "channels_last" if node.get("channels_last", 0) else "channels_first",
     }
     if shape and len(shape) > 1:
-        found["num_channels"] = shape[-1 if node.get("channels_last", 0) else 1]
-    return found
+        settings["num_channels"] = shape[-1 if node.get("channels_last", 0) else 1]
+    return settings
 
 
 def recurrent(node: Node) -> Settings:
@@ -238,7 +238,7 @@ def recurrent(node: Node) -> Settings:
     """
     weight, inner = node.shape(1), node.shape(2)
     hidden: Dim | None = node.get("hidden_size") or (inner[2] if inner and len(inner) == 3 else None)
-    found: Settings = {
+    settings: Settings = {
         "hidden_size": hidden,
         "num_layers": 1,
         "direction": node.get("direction", "forward"),
@@ -250,43 +250,48 @@ def recurrent(node: Node) -> Settings:
         "initial_states": 2 if node.has(6) else int(node.has(5)),
     }
     if weight and len(weight) == 3:
-        found["input_size"] = weight[2]
+        settings["input_size"] = weight[2]
     if node.op == "GRU":
-        found["reset_after"] = bool(node.get("linear_before_reset", 0))
-    return found
+        settings["reset_after"] = bool(node.get("linear_before_reset", 0))
+    return settings
 
 
 def attention(node: Node) -> Settings:
-    """Read an attention of separate query, key and value, which projects nothing.
+    """Read an attention of separate query, key and value, without projections.
 
     Args:
         node: the node.
 
     Source: https://onnx.ai/onnx/operators/onnx__Attention.html; for 3 axes ``N T (head d)``, for 4
-        ``N head T d``. ONNX Runtime's own ones may pack the three into the first input.
+        ``N head T d``. Those of ONNX Runtime may pack the three into the first input.
     """
     query, key, value = node.shape(0), node.shape(1), node.shape(2)
     heads = node.get("q_num_heads", node.get("num_heads"))
     kv_heads = node.get("kv_num_heads", heads)
-    found: Settings = {"num_heads": heads, "num_kv_heads": kv_heads, "batch_first": True, "projected": False}
+    settings: Settings = {
+        "num_heads": heads,
+        "num_kv_heads": kv_heads,
+        "batch_first": True,
+        "projected": False,
+    }
     if query and len(query) == 4:
-        found |= {"num_heads": query[1], "head_dim": query[3]}
+        settings |= {"num_heads": query[1], "head_dim": query[3]}
         if key and len(key) == 4:
-            found["num_kv_heads"] = key[1]
+            settings["num_kv_heads"] = key[1]
     elif query and len(query) == 3 and heads:
         packed = not node.has(1)
         width = query[2] // (heads + 2 * kv_heads if packed else heads)
-        found |= {"embed_dim": width * heads, "head_dim": width}
+        settings |= {"embed_dim": width * heads, "head_dim": width}
         if packed:
-            found["out_features"] = width * heads
+            settings["out_features"] = width * heads
         elif value and len(value) == 3:
-            found["value_head_dim"] = value[2] // kv_heads
+            settings["value_head_dim"] = value[2] // kv_heads
         elif value and len(value) == 4:
-            found |= {"value_head_dim": value[3], "out_features": value[3] * heads}
-    return {name: value for name, value in {**found, **_past(node)}.items() if value is not None}
+            settings |= {"value_head_dim": value[3], "out_features": value[3] * heads}
+    return {name: value for name, value in {**settings, **_past(node)}.items() if value is not None}
 
 
-#: In which input slot an attention takes the keys of earlier calls, ``N head T d``.
+#: The input slot for the keys of earlier calls, ``N head T d``.
 _PAST_SLOT = {"Attention": 4, "MultiHeadAttention": 6, "GroupQueryAttention": 3}
 
 
@@ -295,7 +300,7 @@ def _past(node: Node) -> Settings:
     if not node.has(slot):
         return {}
     past = node.shape(slot)
-    # GroupQueryAttention's buffer may be longer than what it holds.
+    # GroupQueryAttention's buffer may be longer than its content.
     known = past is not None and len(past) == 4 and node.op != "GroupQueryAttention"
     return {"past_length": past[2] if known and past is not None else UNKNOWN}
 
@@ -303,7 +308,7 @@ def _past(node: Node) -> Settings:
 def packed_attention(node: Node) -> Settings:
     """Read ONNX Runtime's attention with one matrix ``i (qkv o)`` for query, key and value.
 
-    It has no projection of what comes out, and may keep positions of earlier calls.
+    It has no output projection, and may keep positions of earlier calls.
 
     Args:
         node: the node.
@@ -311,19 +316,19 @@ def packed_attention(node: Node) -> Settings:
     Source: com.microsoft.Attention in ONNX Runtime's docs/ContribOperators.md.
     """
     weight, heads, past = node.shape(1), node.get("num_heads"), node.shape(4)
-    found: Settings = {"num_heads": heads, "num_kv_heads": heads, "batch_first": True}
-    found |= {"one_input": True, "output_projected": False}
+    settings: Settings = {"num_heads": heads, "num_kv_heads": heads, "batch_first": True}
+    settings |= {"one_input": True, "output_projected": False}
     if weight and len(weight) == 2:
-        found["embed_dim"] = weight[0]
+        settings["embed_dim"] = weight[0]
         sizes = node.get("qkv_hidden_sizes") or (weight[1] // 3,) * 3
-        found |= {
+        settings |= {
             "head_dim": sizes[0] // heads,
             "value_head_dim": sizes[2] // heads,
             "out_features": sizes[2],
         }
     if node.has(4):  # keys and values of earlier calls: two, N, head, T, d
-        found["past_length"] = past[3] if past is not None and len(past) == 5 else UNKNOWN
-    return found
+        settings["past_length"] = past[3] if past is not None and len(past) == 5 else UNKNOWN
+    return settings
 
 
 def roi(node: Node) -> Settings:
@@ -349,10 +354,10 @@ def max_unpool(node: Node) -> Settings:
 
 
 def prelu(node: Node) -> Settings:
-    """Read a PRelu: as many parameters as its slope holds.
+    """Read a PRelu: the number of parameters is that of its slope.
 
     Args:
         node: the node.
     """
-    held = node.constant(1)
-    return {"num_parameters": prod(held.shape)} if held is not None else {}
+    constant = node.constant(1)
+    return {"num_parameters": prod(constant.shape)} if constant is not None else {}

@@ -1,4 +1,4 @@
-"""Settings of the ops that move, cut, join and combine values.
+"""Settings of the ops that reshape, slice, join and combine values.
 
 Source: the operators' own pages, https://onnx.ai/onnx/operators/
 """
@@ -31,7 +31,7 @@ def reshape(node: Node) -> Settings:
 
 
 def flatten(node: Node) -> Settings:
-    """Read a Flatten, which always makes two axes.
+    """Read a Flatten, whose output always has two axes.
 
     Args:
         node: the node.
@@ -79,7 +79,7 @@ def concat(node: Node) -> Settings:
 
 
 def split(node: Node) -> Settings:
-    """Read a Split; without sizes the axis is shared out, the last part may be smaller.
+    """Read a Split; without sizes the parts are equal, except for a smaller last one.
 
     Args:
         node: the node.
@@ -138,28 +138,28 @@ def resize(node: Node) -> Settings:
     """
     mode = node.get("mode", "nearest")
     aligned = node.get("coordinate_transformation_mode") == "align_corners"
-    found: Settings = {"mode": mode, "align_corners": aligned, "data_format": "channels_first"}
+    settings: Settings = {"mode": mode, "align_corners": aligned, "data_format": "channels_first"}
     rank = node.rank()
     if "height_scale" in node.attributes:  # Upsample-1
-        return {**found, "scale_factor": (node.get("height_scale"), node.get("width_scale"))}
+        return {**settings, "scale_factor": (node.get("height_scale"), node.get("width_scale"))}
     if node.op == "Upsample" or node.version < 11:
         scales, sizes = node.numbers("scales", 1), None
     else:
         scales, sizes = node.numbers("", 2), node.numbers("", 3)
     axes = node.get("axes")
     if node.get("keep_aspect_ratio_policy", "stretch") != "stretch":
-        return found
+        return settings
     if sizes:
         spatial = _spatial(sizes, axes, rank, None if node.shape(0) is None else node.shape(0))
-        return {**found, **_known(size=spatial)}
+        return {**settings, **_known(size=spatial)}
     if scales:
         spatial = _spatial(scales, axes, rank, (1.0, 1.0))
-        return {**found, **_known(scale_factor=spatial)}
-    return found
+        return {**settings, **_known(scale_factor=spatial)}
+    return settings
 
 
 def _spatial(numbers: tuple[Any, ...], axes: Any, rank: int | None, outer: Any) -> tuple[Any, ...] | None:
-    """Take the entries for the spatial axes if the batch and the channels stay as they are."""
+    """Return the entries of the spatial axes if the batch and the channels stay as they are."""
     if axes:
         if rank is None or sorted(axis % rank for axis in axes) != list(range(2, rank)):
             return None
@@ -175,8 +175,8 @@ def block(node: Node) -> Settings:
     Args:
         node: the node.
     """
-    found = {"factor": node.get("blocksize"), "data_format": "channels_first"}
-    return {**found, "mode": node.get("mode", "DCR")} if node.op == "DepthToSpace" else found
+    settings = {"factor": node.get("blocksize"), "data_format": "channels_first"}
+    return {**settings, "mode": node.get("mode", "DCR")} if node.op == "DepthToSpace" else settings
 
 
 def reduce(node: Node) -> Settings:
@@ -185,16 +185,16 @@ def reduce(node: Node) -> Settings:
     Args:
         node: the node.
     """
-    found: Settings = {
+    settings: Settings = {
         "op": node.op.removeprefix("Reduce").lower(),
         "keepdims": bool(node.get("keepdims", 1)),
     }
     axes = node.numbers("axes", 1)
     if not axes and node.get("noop_with_empty_axes", 0) and (axes is not None or not node.has(1)):
-        return {**found, "axes": ()}
+        return {**settings, "axes": ()}
     if axes is None and node.has(1):
-        return {**found, "axes": UNKNOWN}
-    return {**found, "axes": axes or None}
+        return {**settings, "axes": UNKNOWN}
+    return {**settings, "axes": axes or None}
 
 
 def arg(node: Node) -> Settings:
@@ -207,7 +207,7 @@ def arg(node: Node) -> Settings:
 
 
 def is_embedding(node: Node) -> bool:
-    """Tell a look-up in a stored table of numbers from other gathers.
+    """Tell whether a gather looks up rows of a stored table of real numbers.
 
     Args:
         node: the node.
@@ -223,7 +223,7 @@ def is_embedding(node: Node) -> bool:
 
 
 def gather_kind(node: Node) -> str:
-    """Tell an embedding, the choice of one index, and a gather by activations apart.
+    """Return ``embedding``, ``index`` for the selection of one entry, or ``gather``.
 
     Args:
         node: the node.
@@ -248,14 +248,14 @@ def gather(node: Node) -> Settings:
 
 
 def softmax(node: Node) -> Settings:
-    """Read a softmax; before opset 13 its axis was 1 by default and all behind it took part.
+    """Read a softmax; before opset 13 its axis was 1 by default, and all axes after it were included.
 
     Args:
         node: the node.
     """
     axis = node.get("axis", -1 if node.version >= 13 else 1)
-    found: Settings = {"axis": axis, "log": node.op == "LogSoftmax"}
-    return found if node.version >= 13 else {**found, "flattened": True}
+    settings: Settings = {"axis": axis, "log": node.op == "LogSoftmax"}
+    return settings if node.version >= 13 else {**settings, "flattened": True}
 
 
 def expand(node: Node) -> Settings:
@@ -307,7 +307,7 @@ def cast(node: Node) -> Settings:
 
 
 def constant(node: Node) -> Settings:
-    """Read what makes a value from nothing.
+    """Read an op without inputs, or of a shape alone.
 
     Args:
         node: the node.
@@ -318,7 +318,7 @@ def constant(node: Node) -> Settings:
 
 
 def _fill(tensor: Any) -> int | None:
-    """Return the whole number that a ConstantOfShape is filled with; without a value it is 0.0."""
+    """Return the integer that a ConstantOfShape is filled with; the default is 0.0."""
     if tensor is None or tensor.data_type not in _WHOLE:
         return None
     if tensor.raw_data:
@@ -346,7 +346,7 @@ def clip(node: Node) -> Settings:
 
 
 def shape_of(node: Node) -> Settings:
-    """Read a Shape, which opset 15 taught to take a part.
+    """Read a Shape, which takes a range of axes since opset 15.
 
     Args:
         node: the node.
@@ -420,7 +420,7 @@ def grid_sample(node: Node) -> Settings:
 
 
 def loss(node: Node) -> Settings:
-    """Read a loss of classes: unreduced it has one number for each target.
+    """Read a classification loss; unreduced it has a value for each target.
 
     Args:
         node: the node.

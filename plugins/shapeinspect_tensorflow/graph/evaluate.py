@@ -1,4 +1,4 @@
-"""Works out the whole numbers that a graph computes shapes with, as far as the file tells them."""
+"""Evaluates the integer tensors that a graph computes shapes with, as far as they are known."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any, Generic, TypeVar
 from shapeinspect.dims import Shape
 
 Numbers = tuple["int | None", ...]
-#: How a graph names its values.
+#: The type of the names of a graph's values.
 K = TypeVar("K", bound=Hashable)
 
 _MAX_DEPTH = 40
-#: More numbers than this are no shape.
+#: A tensor of more elements is not a shape.
 _MAX_NUMBERS = 1024
 _ARITHMETIC: Mapping[str, Callable[[int, int], int]] = {
     "Add": add, "AddV2": add, "Sub": sub, "Mul": mul, "FloorDiv": floordiv, "Maximum": max, "Minimum": min,
@@ -23,10 +23,10 @@ _ARITHMETIC: Mapping[str, Callable[[int, int], int]] = {
 
 @dataclass(frozen=True, slots=True)
 class Source(Generic[K]):
-    """What computes a value.
+    """The operator that computes a value.
 
     Args:
-        op: the operator, as TensorFlow spells it.
+        op: the operator, by TensorFlow's name.
         inputs: what it reads.
         attributes: its settings.
         numbers: the value itself, where it is stored.
@@ -42,7 +42,7 @@ class Evaluator(Generic[K]):
     """Evaluates the small integer tensors of one graph.
 
     Args:
-        source_of: tells what computes a value.
+        source_of: returns the operator that computes a value.
         shape_of: returns the shape of a value, or None.
 
     Example:
@@ -58,14 +58,14 @@ class Evaluator(Generic[K]):
         self._known: dict[K, Numbers | None] = {}
 
     def numbers(self, ref: K, depth: int = 0) -> Numbers | None:
-        """Return the numbers of a value, None for each that only the run tells.
+        """Return the elements of a value, None for each that is known only at run time.
 
         Args:
             ref: the value.
-            depth: how many values lead here.
+            depth: the number of values on the path to this one.
 
         Returns:
-            None if not even their count is known.
+            None if their number is unknown.
         """
         if depth > _MAX_DEPTH:
             return None
@@ -121,7 +121,7 @@ def _combined(operation: Callable[[int, int], int], parts: list[Numbers | None])
 
 
 def _cut(step: Source[K], parts: list[Numbers | None]) -> Numbers | None:
-    """Cut a one-dimensional value."""
+    """Slice a one-dimensional value."""
     if len(parts) != 4 or any(part is None for part in parts):
         return None
     whole, *cuts = [part for part in parts if part is not None]

@@ -1,4 +1,4 @@
-"""What flows where: function calls are looked through, and the nodes put in the order of execution."""
+"""Resolves the inputs of nodes through function calls, and orders the nodes by execution."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _MAX_STEPS = 1_000_000
 _MAX_CALLS = 10_000
 _MAX_DEPTH = 100
 CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall", "RemoteCall"})
-#: Nodes that hand on their input.
+#: Nodes that return their input.
 _ALIASES = frozenset(
     {"Identity", "StopGradient", "PreventGradient", "CheckNumerics", "Snapshot", "EnsureShape"}
 )
 
 VARIABLES = frozenset({"VarHandleOp", "VariableV2", "Variable"})
 
-#: The names of the outputs, for operators that have more than one.
+#: The names of the outputs of operators with more than one.
 _OUTPUTS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(
         ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"),
@@ -55,13 +55,13 @@ class Scope:
 
     Args:
         nodes: its nodes by name.
-        prefix: what stands before their names.
-        arguments: for a function, which input of the call each argument is.
+        prefix: the prefix of their names.
+        arguments: for a function, the index of the call's input for each argument.
         call: the node that calls it.
-        outer: where that node stands.
-        outputs: what the function returns.
-        depth: how many calls lead here.
-        inner: the calls in it that were looked into.
+        outer: the scope of that node.
+        outputs: the outputs of the function.
+        depth: the number of calls around it.
+        inner: the calls in it that were resolved.
     """
 
     nodes: Mapping[str, Node]
@@ -76,11 +76,11 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """One output of one node; equal for all who read it.
+    """One output of one node; equal for all its readers.
 
     Args:
         path: the node's unique name.
-        index: which of its outputs; -1 where its name is not known to be one.
+        index: the index of the output; -1 where its name is unknown.
     """
 
     path: str
@@ -94,7 +94,7 @@ class Step:
     Args:
         path: its unique name.
         node: the node.
-        inputs: what it reads; None for what leads nowhere.
+        inputs: the values it reads; None for one that cannot be resolved.
     """
 
     path: str
@@ -103,7 +103,7 @@ class Step:
 
 
 class Flow:
-    """Finds the steps behind outputs.
+    """Finds the steps that outputs are computed by.
 
     Args:
         graph: the graph and its functions.
@@ -127,7 +127,7 @@ class Flow:
             text: ``node``, ``node:1``, or in a function ``node:output:1`` or an argument.
 
         Raises:
-            UnreadableFileError: if the calls lead on without end.
+            UnreadableFileError: if the calls never end.
         """
         for _ in range(_MAX_CALLS):
             name, output, index = _split(text)
@@ -175,7 +175,7 @@ class Flow:
         return scope.inner[node.name]
 
     def _path(self, scope: Scope, node: Node) -> str:
-        """Give a node a unique name: its own where that is free, else with the call's before it."""
+        """Return a unique name for a node: its own if that is free, else one with the call's prefix."""
         key = (id(scope), node.name)
         if key not in self._paths:
             path = variable_path(node.name) if node.op in VARIABLES else node.name
@@ -192,8 +192,8 @@ class Flow:
 
         Args:
             outputs: the outputs.
-            settings: for each operator, the inputs that are settings; a computation that only they
-                need is left out.
+            settings: for each operator, the inputs that are settings; what is computed only for them
+                is left out.
         """
         done: dict[str, Step] = {}
         order: list[Step] = []
@@ -228,7 +228,7 @@ class Flow:
 
 
 def variable_path(name: str) -> str:
-    """Return the unique name of a variable's node, apart from those of operators.
+    """Return the unique name of a variable's node, distinct from those of operators.
 
     Args:
         name: the node's name.

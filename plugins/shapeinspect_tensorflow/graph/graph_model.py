@@ -22,10 +22,10 @@ from shapeinspect_tensorflow.vocabulary import dtypes
 from shapeinspect_tensorflow.vocabulary.layouts import TABLE
 
 PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2", "PlaceholderWithDefault", "_Arg"})
-#: What reads a stored tensor without changing it.
+#: Operators that read a stored tensor without changing it.
 _READS = frozenset({"ReadVariableOp", "Cast", "Enter", "RefEnter"})
 _RESHAPES = frozenset({"Reshape", "Squeeze", "ExpandDims"})
-#: Kinds whose weights alone stand for the stored tensors they read; of others these are inputs, too.
+#: Kinds whose stored tensors are weights only; those of other kinds are inputs as well.
 _OWN = frozenset(
     {"conv", "conv_transpose", "linear", "batch_norm", "embedding", "elementwise", "concat", "unary"}
 )
@@ -37,7 +37,7 @@ _DTYPES = ("DstT", "dtype", "output_type", "out_type", "T", "Tparams")
 
 @dataclass(slots=True)
 class Parts:
-    """What a graph becomes.
+    """The parts of the model that a graph becomes.
 
     Args:
         layers: in the order of execution.
@@ -45,8 +45,8 @@ class Parts:
         values: every value by name.
         inputs: the names of the inputs.
         outputs: the names of the outputs.
-        notes: what could not be known.
-        variables: the names of the variables that were met.
+        notes: notes about what is unknown.
+        variables: the names of the variables that occur.
     """
 
     layers: list[Layer] = field(default_factory=list)
@@ -60,14 +60,14 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a graph from elsewhere in its file.
+    """What other parts of the file say about a graph.
 
     Args:
-        names: the names of inputs and outputs that stand in a signature.
-        shapes: the shapes that stand there.
+        names: the names of inputs and outputs in a signature.
+        shapes: the shapes in the signature.
         trainable: whether a variable is trained, by the path of its node.
         variables: a variable's own name, by the path of its node.
-        reader: returns what reads a constant's numbers.
+        reader: returns a function that reads the values of a constant.
     """
 
     names: Mapping[Ref, str] = field(default_factory=dict)
@@ -81,10 +81,10 @@ def build(flow: Flow, inputs: Sequence[Ref], outputs: Sequence[Ref], facts: Fact
     """Turn everything that outputs are computed from into layers.
 
     Args:
-        flow: what follows the inputs of nodes.
+        flow: resolves the inputs of nodes.
         inputs: the graph's inputs, in order.
         outputs: the graph's outputs, in order.
-        facts: what else the file says.
+        facts: what other parts of the file say.
     """
     return _Builder(flow, facts).build(inputs, outputs)
 
@@ -133,7 +133,7 @@ class _Builder:
             self._layer(step)
 
     def _input(self, step: Step, place: int = 0, count: int = 0) -> None:
-        """Add an input; its open lengths become symbols."""
+        """Add an input; its unknown lengths become symbols."""
         ref = Ref(step.path)
         shape = self._facts.shapes.get(ref, self._recorded(step, 0))
         if shape is None and "shape" in step.node.attributes:
@@ -145,7 +145,7 @@ class _Builder:
         self._parts.values[name] = Value(name, shape, dtypes.name(code) if isinstance(code, int) else None)
 
     def _hold(self, step: Step) -> Held | None:
-        """Return the stored tensor that a node is, or hands on as it is."""
+        """Return the stored tensor that a node is, or returns as it is."""
         node, first = step.node, step.inputs[0] if step.inputs else None
         if node.op == "Const":
             tensor = node.attributes.get("value")
@@ -169,7 +169,7 @@ class _Builder:
             made = output_shapes(OPS[node.op].kind_of(view), OPS[node.op].read(view), (held.used,))[0]
         except ShapeMismatchError:
             return None
-        # Axes of length 1 in front change nothing where a tensor is broadcast.
+        # Leading axes of length 1 change nothing where a tensor is broadcast.
         same = made is not None and known(made) and _trimmed(made) == _trimmed(held.used)
         return replace(held, used=made) if same and made is not None else None
 
@@ -201,7 +201,7 @@ class _Builder:
         )
 
     def _recorded(self, step: Step, index: int) -> Shape | None:
-        """Return the shape that the file records for an output."""
+        """Return the recorded shape of an output."""
         found = step.node.attributes.get("_output_shapes")
         if not isinstance(found, tuple) or not 0 <= index < len(found):
             return None
@@ -225,7 +225,7 @@ class _Builder:
         self._parts.calls.append(Call(step.path, tuple(names), tuple(outputs)))
 
     def _operands(self, step: Step, op: Op, view: View, kind: str) -> tuple[list[str], list[Weight]]:
-        """Tell what a node reads: values, and stored tensors as weights or settings."""
+        """Return what a node reads: values, and stored tensors as weights or settings."""
         names: list[str] = []
         weights: list[Weight] = []
         count = len(step.inputs)
@@ -278,7 +278,7 @@ class _Builder:
         weights: Sequence[Weight],
         count: int,
     ) -> list[Shape | None]:
-        """Work out the output shapes for the settings that later nodes read from them."""
+        """Compute the output shapes for the settings that later nodes read from them."""
         nothing: list[Shape | None] = [None] * count
         if not has_rule(kind):
             return nothing
@@ -291,7 +291,7 @@ class _Builder:
         return [made[index] if index < len(made) else None for index in range(count)]
 
     def _value(self, ref: Ref) -> str:
-        """Return the name of a value, which the signature may give; every name is a value's."""
+        """Return the name of a value, which may be that of the signature; names are unique."""
         name = self._facts.names.get(ref)
         if name is None:
             name = ref.path if ref.index == 0 else f"{ref.path}:{ref.index if ref.index > 0 else '?'}"

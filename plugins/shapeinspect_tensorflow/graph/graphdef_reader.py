@@ -1,4 +1,4 @@
-"""A frozen graph as a model."""
+"""Reads a frozen graph as a model."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from shapeinspect_tensorflow.vocabulary import dtypes
 
 _HEAD = 4096
 
-#: What reads and writes checkpoints.
+#: Operators that read and write checkpoints.
 _SAVER = frozenset(
     {"SaveV2", "Save", "SaveSlices", "RestoreV2", "Restore", "RestoreSlice", "ShardedFilename"}
     | {"MergeV2Checkpoints", "StringJoin"}
 )
-#: What stands at the end of a graph and is no result: bookkeeping, and stored tensors nobody reads.
+#: Operators at the end of a graph that are not results: bookkeeping, and unread stored tensors.
 _NO_RESULT = frozenset(
     {"NoOp", "Assert", "Const", "SaveV2", "Save", "RestoreV2", "MergeV2Checkpoints", "Assign", "Print"}
     | {"AssignVariableOp", "AssignAddVariableOp", "AssignAdd", "ReadVariableOp", "VarIsInitializedOp"}
@@ -40,7 +40,7 @@ def read(source: Source) -> Model:
         source: the file.
 
     Raises:
-        UnreadableFileError: if it is cut off, corrupt or no graph.
+        UnreadableFileError: if it is truncated, corrupt or not a graph.
     """
     with Window.open(source) as window:
         graph = Graph(window, *_extent(window))
@@ -71,7 +71,7 @@ def read(source: Source) -> Model:
 
 
 def _extent(window: Window) -> tuple[int, int]:
-    """Find the graph in the file: the whole of it, or the second part of a MetaGraphDef.
+    """Return the extent of the graph: the whole file, or the second field of a MetaGraphDef.
 
     A GraphDef begins with a node, whose second field is the name of an operator; a MetaGraphDef with the
     facts about it, whose second field, if any, is the list of the operators it needs: a message.
@@ -87,14 +87,14 @@ def _extent(window: Window) -> tuple[int, int]:
 
 
 def _of_the_saver(graph: Graph) -> set[str]:
-    """Find the placeholders that only saving and restoring read: the name of the file."""
+    """Return the placeholders that only saving and restoring read, such as the file name."""
     readers: dict[str, set[str]] = {}
     for name, node in graph.nodes.items():
         for one in node.inputs:
             if not one.startswith("^"):
                 readers.setdefault(one.partition(":")[0], set()).add(name)
     found: set[str] = set()
-    for name in reversed(graph.nodes):  # what reads a node stands behind it
+    for name in reversed(graph.nodes):  # readers come after the nodes they read
         ends = [graph.nodes[reader] for reader in readers.get(name, ())]
         if graph.nodes[name].op in PLACEHOLDERS and ends:
             aside = (end.name in found or end.op in _SAVER or end.op == "Identity" for end in ends)
@@ -104,7 +104,7 @@ def _of_the_saver(graph: Graph) -> set[str]:
 
 
 def _outputs(graph: Graph, flow: Flow) -> list[Ref]:
-    """Find the values that nothing reads."""
+    """Return the values that no node reads."""
     read_by_some = {one.partition(":")[0] for node in graph.nodes.values() for one in node.inputs}
     found: dict[Ref, None] = {}
     for name, node in graph.nodes.items():
@@ -117,10 +117,10 @@ def _outputs(graph: Graph, flow: Flow) -> list[Ref]:
 
 
 def reader(source: Source) -> Callable[[Tensor], Callable[[], Any] | None]:
-    """Return what makes the readers of constants' numbers.
+    """Return a function that returns readers of the values of constants.
 
     Args:
-        source: the file that holds them.
+        source: the file that contains them.
     """
 
     def of(tensor: Tensor) -> Callable[[], Any] | None:

@@ -1,4 +1,4 @@
-"""Symbols for the lengths that a model's inputs leave open."""
+"""Symbols for the unknown lengths of a model's inputs."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from shapeinspect.dims import Shape, Unknown, symbol
 
 
 def opened(shape: Shape | None, number: int, count: int) -> Shape | None:
-    """Name the free lengths of an input: ``N`` for the first axis, ``d1`` and so on for the others.
+    """Name the unknown lengths of an input: ``N`` for the first axis, ``d1`` and so on for the others.
 
-    Nothing proves that two inputs have the same free length, so each of several has symbols of its own.
+    Nothing proves that two inputs share a length, so each of several inputs has symbols of its own.
 
     Args:
         shape: the input's lengths.
-        number: which input it is.
-        count: how many inputs there are.
+        number: the index of the input.
+        count: the number of inputs.
 
     Example:
         >>> from shapeinspect.dims import UNKNOWN

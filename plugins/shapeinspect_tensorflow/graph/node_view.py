@@ -1,4 +1,4 @@
-"""One node as the tables of settings see it."""
+"""A node and what is known of its inputs, as the tables of settings read it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Held:
     Args:
         name: its name in the file.
         shape: its lengths, as stored.
-        used: its lengths as its user sees them, which may have more or fewer axes of length 1.
+        used: its lengths as its reader sees them, with more or fewer axes of length 1.
         dtype: the code of its element type.
-        variable: whether it is a variable and no constant.
-        trainable: whether an optimizer changes it.
+        variable: whether it is a variable and not a constant.
+        trainable: whether it is trained.
         tensor: the constant itself.
     """
 
@@ -34,7 +34,7 @@ class Held:
 
     @property
     def numbers(self) -> tuple[int, ...] | None:
-        """Its numbers, where they are few integers."""
+        """Its values, where they are few integers."""
         return None if self.tensor is None else self.tensor.numbers
 
 
@@ -47,8 +47,8 @@ class View:
         attributes: its settings.
         held: the stored tensor in each input slot, or None.
         shapes: the shape in each input slot, or None.
-        evaluate: returns the whole numbers that a slot's value is made of, as far as they are known.
-        outputs: how many outputs are in use.
+        evaluate: returns the integers in a slot, as far as they are known.
+        outputs: the number of outputs in use.
     """
 
     op: str
@@ -63,7 +63,7 @@ class View:
 
         Args:
             name: its name.
-            default: what stands for it where it is left out.
+            default: its value where it is missing.
         """
         value = self.attributes.get(name)
         return default if value is None else value
@@ -88,7 +88,7 @@ class View:
         return self.held[slot] if -len(self.held) <= slot < len(self.held) else None
 
     def partly(self, slot: int) -> tuple[int | None, ...] | None:
-        """Return the numbers in an input slot; None for each that only the run tells.
+        """Return the integers in an input slot; None for each that is known only at run time.
 
         Args:
             slot: the slot's number; negative ones count from the end.
@@ -97,7 +97,7 @@ class View:
         return self.evaluate(slot) if 0 <= slot < len(self.held) else None
 
     def numbers(self, slot: int) -> tuple[int, ...] | None:
-        """Return the numbers in an input slot, if all are known.
+        """Return the integers in an input slot, if all are known.
 
         Args:
             slot: the slot's number; negative ones count from the end.
@@ -108,7 +108,7 @@ class View:
         return tuple(number for number in found if number is not None)
 
     def number(self, slot: int) -> int | None:
-        """Return the one number in an input slot.
+        """Return the integer in an input slot, if it has exactly one.
 
         Args:
             slot: the slot's number; negative ones count from the end.

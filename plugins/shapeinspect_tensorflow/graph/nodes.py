@@ -1,4 +1,4 @@
-"""The nodes of a GraphDef and of its functions, read off the wire without their weights.
+"""Reads the nodes of a GraphDef and of its functions, without their weights.
 
 Source: tensorflow/core/framework/{graph,node_def,attr_value,tensor,function,op_def}.proto
 """
@@ -30,12 +30,12 @@ from shapeinspect_tensorflow.vocabulary import dtypes
 
 _MAX_NODES = 1_000_000
 _MAX_ATTRIBUTES = 5_000_000
-#: A list of more entries says nothing about shapes.
+#: A list of more entries does not concern shapes.
 _MAX_LIST = 100_000
-#: Integer tensors of up to this many values may be settings; their numbers are read.
+#: Integer tensors of up to this many elements may be settings; their values are read.
 _FEW = 1024
 _INTEGERS = {3: "i", 4: "B", 5: "h", 6: "b", 9: "q", 10: "?", 17: "H", 22: "I", 23: "Q"}
-#: The types of the attributes that are read; one of another type is that of another operator.
+#: The types of the attributes that are read; one of another type belongs to another operator.
 _TYPES: dict[str, type] = {
     **dict.fromkeys(("T", "dtype", "DstT", "output_type", "out_type", "Tparams"), int),
     **dict.fromkeys(("axis", "num_split", "num", "N", "batch_dims", "depth_radius", "block_size"), int),
@@ -45,21 +45,21 @@ _TYPES: dict[str, type] = {
     "epsilon": float,
 }
 _LISTS = frozenset({"strides", "dilations", "ksize", "explicit_paddings", "squeeze_dims"})
-#: The fields that hold a tensor's values outside ``tensor_content``, for integers.
+#: The fields of integer values outside ``tensor_content``.
 _VALUES = frozenset({7, 10, 11, 16, 17})
 _CONTENT = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A constant of the graph; its numbers stay in the file.
+    """A constant of the graph; its values stay in the file.
 
     Args:
         dtype: the code of its element type.
         shape: its lengths.
-        start: the first byte of its numbers in the file.
-        end: the byte behind them; ``start`` if they are not stored in one piece.
-        numbers: its numbers, where it is small and of integers.
+        start: the first byte of its values in the file.
+        end: the byte after them; ``start`` if they are not contiguous.
+        numbers: its values, where they are few integers.
     """
 
     dtype: int
@@ -70,7 +70,7 @@ class Tensor:
 
     @property
     def nbytes(self) -> int | None:
-        """The bytes that its values take."""
+        """The size of its values in bytes."""
         return dtypes.nbytes(self.dtype, prod(self.shape))
 
 
@@ -88,7 +88,7 @@ class Node:
     Args:
         name: its name there.
         op: its operator.
-        inputs: what it reads, as it spells it, without control inputs.
+        inputs: the names of its inputs, without control inputs.
         attributes: its settings; shapes, numbers, texts, :class:`Tensor`, :class:`Function`, tuples.
     """
 
@@ -105,7 +105,7 @@ class Body:
     Args:
         name: its name.
         arguments: the names of its inputs.
-        outputs: what it returns, as its nodes spell it, in order.
+        outputs: the names of its outputs, in order.
         nodes: its nodes by name.
     """
 
@@ -116,12 +116,12 @@ class Body:
 
 
 class Graph:
-    """A GraphDef: its nodes, and its functions, which are read when they are asked for.
+    """A GraphDef: its nodes, and its functions, which are read on demand.
 
     Args:
         window: the file.
         start: the message's first byte.
-        end: the byte behind it.
+        end: the byte after it.
 
     Raises:
         UnreadableFileError: if it is malformed.
@@ -235,7 +235,7 @@ class Graph:
         return Node(name, op, tuple(inputs), attributes)
 
     def _value(self, outer: Field) -> Any:
-        """Read an AttrValue; None for what is of no interest here."""
+        """Read an AttrValue; None for one that is not used."""
         found = None
         for field in fields(self._window, outer.start, outer.end):
             if field.number == 1:
@@ -263,7 +263,7 @@ class Graph:
 
 
 def _fits(name: str, value: Any) -> bool:
-    """Tell whether an attribute that is read here has the type that it is read as."""
+    """Tell whether an attribute has the expected type."""
     if name in _TYPES:
         return type(value) is _TYPES[name]
     if name in _LISTS:
@@ -278,7 +278,7 @@ def _fits(name: str, value: Any) -> bool:
 
 
 def pair(window: Window, outer: Field) -> tuple[str, Field | None]:
-    """Read an entry of a map: its key, and the field that holds its value.
+    """Read an entry of a map: its key, and the field of its value.
 
     Args:
         window: the file.
@@ -305,7 +305,7 @@ def _first_text(window: Window, outer: Field) -> str:
 
 
 def _text(window: Window, field: Field) -> str | None:
-    # Texts may be whole serialized programs; those are left alone.
+    # Texts may be whole serialized programs, which are not read.
     return text(window, field) if field.end - field.start <= 4096 else None
 
 
@@ -369,7 +369,7 @@ def _tensor(window: Window, outer: Field) -> Tensor:
 
 
 def _spread(window: Window, values: list[Field], count: int) -> tuple[int, ...] | None:
-    """Read integers that are listed one by one; the last stands for all that follow."""
+    """Read a list of integers; the last one stands for all that follow."""
     found: list[int] = []
     for field in values:
         found.extend(integers(window, field, 10 * _FEW))

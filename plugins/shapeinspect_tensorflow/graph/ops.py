@@ -1,4 +1,4 @@
-"""What each of TensorFlow's operators is in the vocabulary.
+"""TensorFlow's operators in terms of the vocabulary.
 
 Source: the operators' own pages, https://www.tensorflow.org/api_docs/python/tf/raw_ops
 """
@@ -19,9 +19,9 @@ class Op:
     """An operator.
 
     Args:
-        kind: its kind, or what tells it for one node.
+        kind: its kind, or a function that returns it for a node.
         read: reads its settings.
-        params: the role of a stored tensor in each slot that holds a weight.
+        params: the role of a stored tensor in each slot for a weight.
         fixed: the slots whose values are settings; negative ones count from the end.
     """
 
@@ -45,12 +45,12 @@ def op_row(
     params: str = "",
     fixed: tuple[int, ...] = (),
 ) -> Op:
-    """Return a row.
+    """Return the row of an operator.
 
     Args:
-        kind: its kind, or what tells it for one node.
+        kind: its kind, or a function that returns it for a node.
         read: reads its settings.
-        params: the roles of the slots in order, separated by spaces; ``-`` for what is no weight.
+        params: the roles of the slots in order, separated by spaces; ``-`` for a slot without a weight.
         fixed: the slots whose values are settings; negative ones count from the end.
     """
     roles = {slot: role for slot, role in enumerate(params.split()) if role != "-"}
@@ -58,7 +58,7 @@ def op_row(
 
 
 def named(kind: str, key: str, name: str) -> Op:
-    """Return a row whose one setting is the name of what it computes.
+    """Return the row of an operator whose only setting names its function.
 
     Args:
         kind: its kind.
@@ -68,7 +68,7 @@ def named(kind: str, key: str, name: str) -> Op:
     return Op(kind, lambda _view: {key: name})
 
 
-#: Both act on the last axis, which the operators leave no choice of.
+#: Both always act on the last axis.
 SOFTMAX = Op("softmax", lambda _view: {"axis": -1, "log": False})
 LOG_SOFTMAX = Op("softmax", lambda _view: {"axis": -1, "log": True})
 
@@ -77,7 +77,7 @@ _ACTIVATIONS = {
     "Sigmoid": "sigmoid", "Tanh": "tanh", "Softplus": "softplus", "Softsign": "softsign",
 }  # fmt: skip
 
-#: Operators that broadcast their inputs, or keep the shape of their only one, and what they do.
+#: Operators that broadcast their inputs, or keep the shape of a single one, and their functions.
 _ELEMENTWISE = {
     "Add": "add", "AddV2": "add", "AddN": "add", "Sub": "sub", "Mul": "mul", "Div": "div", "RealDiv": "div",
     "DivNoNan": "div", "FloorDiv": "floor_div", "FloorMod": "mod", "Mod": "mod", "Maximum": "max",
@@ -93,7 +93,7 @@ _ELEMENTWISE = {
     "Xlogy": "xlogy", "BitwiseAnd": "bitwise_and", "BitwiseOr": "bitwise_or",
 }  # fmt: skip
 
-#: What makes booleans of its inputs.
+#: Operators whose outputs are booleans.
 COMPARISONS = frozenset({
     "Equal", "NotEqual", "Less", "LessEqual", "Greater", "GreaterEqual", "LogicalAnd", "LogicalOr",
     "LogicalNot", "IsNan", "IsInf", "IsFinite", "Any", "All",
@@ -104,7 +104,7 @@ _BIAS = "- bias"
 
 
 def _bias_kind(view: View) -> str:
-    # Its length meets the channels even where they are not last.
+    # Its length is that of the channels even where they are not last.
     return "unary" if conv.data_format(view) == "channels_first" else "elementwise"
 
 
@@ -184,7 +184,7 @@ OPS: dict[str, Op] = {
     },
 }
 
-#: The setting slots of each operator; what only they need is no part of the network.
+#: The setting slots of each operator; what is computed only for them is not part of the network.
 SETTINGS = {name: op.fixed for name, op in OPS.items() if op.fixed}
 
 UNKNOWN_OP = Op()

@@ -1,4 +1,4 @@
-"""A SavedModel as a model: the graph of one signature, and the variables."""
+"""Reads a SavedModel as a model: the graph of one signature, and the variables."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def read(source: Source) -> Model:
         source: its directory, or the ``saved_model.pb`` in it.
 
     Raises:
-        UnreadableFileError: if the file is cut off, corrupt or no SavedModel.
+        UnreadableFileError: if the file is truncated, corrupt or not a SavedModel.
     """
     file = source.sibling(_FILE) if source.is_directory else source
     notes: list[Note] = []
@@ -69,7 +69,7 @@ def read(source: Source) -> Model:
 
 
 def _apart(unused: tuple[Layer, ...], parts: Parts) -> list[Layer]:
-    """Give the layers of unused variables paths that no operator has."""
+    """Return the layers of unused variables under paths that no operator has."""
     taken = {layer.path for layer in parts.layers}
     found = []
     for layer in unused:
@@ -98,7 +98,7 @@ def _value_text(name: str, info: TensorInfo) -> str:
 
 
 def _variables(window: Window, meta: Meta, notes: list[Note]) -> dict[int, Variable]:
-    """Return the variables by the numbers of their objects; a second copy is the first one again."""
+    """Return the variables by the numbers of their objects; a copy is replaced by its original."""
     named, optimizer = objects.names(window, meta.nodes)
     kept = [number for number in meta.variables if str(number) in named]
     kept.sort(key={int(key): place for place, key in enumerate(named)}.__getitem__)
@@ -128,7 +128,7 @@ def _size(dtype: int, shape: Shape) -> int | None:
 
 
 def _copies(meta: Meta, named: Mapping[str, objects.Named], kept: list[int]) -> dict[int, int]:
-    """Find the variables that Keras's export stores a second time."""
+    """Return the variables that Keras's export stores a second time."""
 
     def identity(number: int) -> tuple[object, ...]:
         one = meta.variables[number]
@@ -188,7 +188,7 @@ def _graph(
 
 
 def _bound(graph: Graph, meta: Meta, variables: Mapping[int, Variable]) -> dict[str, Variable]:
-    """Find the variable behind each handle of the graph: functions list the objects they capture."""
+    """Return the variable of each handle in the graph; functions list the objects they capture."""
     found: dict[str, Variable] = {}
     by_name = {one.name: variables[number] for number, one in meta.variables.items() if number in variables}
     for name, node in graph.nodes.items():

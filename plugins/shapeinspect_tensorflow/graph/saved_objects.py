@@ -1,4 +1,4 @@
-"""What a SavedModel's file holds besides its graph: variables, captured inputs, signatures.
+"""The objects in a SavedModel's file: variables, captured inputs, signatures.
 
 Source: tensorflow/core/protobuf/{saved_model,meta_graph,saved_object_graph}.proto
 """
@@ -37,7 +37,7 @@ class TensorInfo:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A named way to call the model.
+    """A signature: a named function of the model.
 
     Args:
         inputs: by name.
@@ -56,7 +56,7 @@ class SavedVariable:
         name: its own name.
         dtype: the code of its element type.
         shape: its lengths.
-        trainable: whether an optimizer changes it.
+        trainable: whether it is trained.
     """
 
     name: str
@@ -70,13 +70,13 @@ class Meta:
     """One of the graphs of a SavedModel.
 
     Args:
-        graph: where its GraphDef stands.
-        tags: what it is for.
-        version: the TensorFlow that wrote it.
-        signatures: the ways to call it.
+        graph: the extent of its GraphDef.
+        tags: its purposes.
+        version: the version of TensorFlow that wrote it.
+        signatures: its signatures.
         nodes: its objects.
         variables: the variables among them, by number.
-        captured: for each function the objects that it reads beside its arguments.
+        captured: for each function the objects that it reads besides its arguments.
     """
 
     graph: Field | None = None
@@ -89,7 +89,7 @@ class Meta:
 
 
 def read(window: Window) -> tuple[Meta, tuple[str, ...]]:
-    """Read the graph that serves, or the first one.
+    """Read the graph for serving, or else the first one.
 
     Args:
         window: the file.
@@ -98,7 +98,7 @@ def read(window: Window) -> tuple[Meta, tuple[str, ...]]:
         the graph, and the tags of the others.
 
     Raises:
-        UnreadableFileError: if the file is malformed, or no SavedModel.
+        UnreadableFileError: if the file is malformed, or not a SavedModel.
     """
     found = []
     for one in fields(window, 0, window.size):

@@ -15,7 +15,7 @@ Settings = dict[str, Any]
 
 
 def data_format(view: View) -> str:
-    """Return where the channels are; TensorFlow's default is last.
+    """Return the position of the channels; TensorFlow's default is last.
 
     Args:
         view: the node.
@@ -24,7 +24,7 @@ def data_format(view: View) -> str:
 
 
 def _spatial(view: View, values: tuple[Any, ...] | None) -> tuple[Any, ...]:
-    """Take the spatial entries out of one for each axis."""
+    """Return the entries of the spatial axes."""
     if values is None or len(values) < 3:
         return ()
     return tuple(values[2:] if data_format(view) == "channels_first" else values[1:-1])
@@ -44,12 +44,12 @@ def _padding(view: View, space: int) -> str | tuple[tuple[int, int], ...] | None
 
 def _window(view: View, kernel: tuple[Any, ...]) -> Settings:
     space = len(kernel)
-    found: Settings = {"kernel_size": kernel, "data_format": data_format(view)}
+    settings: Settings = {"kernel_size": kernel, "data_format": data_format(view)}
     for name, key in (("strides", "stride"), ("dilations", "dilation")):
         values = _spatial(view, view.get(name))
-        found[key] = values if len(values) == space else (1,) * space
+        settings[key] = values if len(values) == space else (1,) * space
     padding = _padding(view, space)
-    return found if padding is None else {**found, "padding": padding}
+    return settings if padding is None else {**settings, "padding": padding}
 
 
 def _channels(view: View, slot: int) -> Any:
@@ -71,7 +71,7 @@ def conv(view: View) -> Settings:
 
 
 def groups(channels: Any, group: Any) -> Settings:
-    """Return in how many groups a convolution reads its channels; nothing where that is not known.
+    """Return the channels and groups of a convolution; nothing where they are unknown.
 
     Args:
         channels: the length of the input's channel axis.
@@ -92,12 +92,12 @@ def depthwise(view: View) -> Settings:
     if kernel is None or len(kernel) < 3:
         return {}
     channels, multiplier = kernel[-2:]
-    found = {**_window(view, kernel[:-2]), "in_channels": channels, "groups": channels}
-    return {**found, "out_channels": channels * multiplier}
+    settings = {**_window(view, kernel[:-2]), "in_channels": channels, "groups": channels}
+    return {**settings, "out_channels": channels * multiplier}
 
 
 def conv_transpose_kind(view: View) -> str:
-    """Tell a transposed convolution, whose filter is stored, from the gradient of another.
+    """Return ``conv_transpose`` where the filter is stored; else it is the gradient of a convolution.
 
     Args:
         view: the node.
@@ -114,17 +114,17 @@ def conv_transpose(view: View) -> Settings:
     kernel = view.shape(1)
     if kernel is None or len(kernel) < 3:
         return {}
-    found = {**_window(view, kernel[:-2]), "in_channels": kernel[-1], "out_channels": kernel[-2]}
-    return {**found, **output_shape(_spatial(view, view.partly(0)), len(found["kernel_size"]))}
+    settings = {**_window(view, kernel[:-2]), "in_channels": kernel[-1], "out_channels": kernel[-2]}
+    return {**settings, **output_shape(_spatial(view, view.partly(0)), len(settings["kernel_size"]))}
 
 
 def output_shape(sizes: tuple[int | None, ...], space: int) -> Settings:
-    """Return the spatial lengths that a transposed convolution is to have.
+    """Return the spatial lengths of the output of a transposed convolution.
 
-    The formula leaves a choice among as many lengths as the stride; the graph makes it.
+    Stride many lengths lead to the same input; the graph says which one is meant.
 
     Args:
-        sizes: those that the graph gives, as far as they are known.
+        sizes: the lengths in the graph, as far as they are known.
         space: the number of spatial axes.
     """
     if len(sizes) != space:
@@ -142,15 +142,15 @@ def pool(view: View) -> Settings:
     kernel = _spatial(view, sizes)
     if not kernel:
         return {}
-    found = {**_window(view, kernel), "ceil_mode": False}
+    settings = {**_window(view, kernel), "ceil_mode": False}
     if view.op == "MaxPoolV2":
         strides = _spatial(view, view.numbers(2))
         if len(strides) != len(kernel):
             return {}
-        found["stride"] = strides
+        settings["stride"] = strides
     if view.op.startswith("Avg"):
-        found["count_include_pad"] = False
-    return found
+        settings["count_include_pad"] = False
+    return settings
 
 
 def is_whole(view: View) -> bool:
@@ -181,8 +181,8 @@ def is_linear(view: View) -> bool:
     Args:
         view: the node.
     """
-    held = view.stored(1)
-    return held is not None and len(held.shape) == 2 == len(held.used) and not product_flags(view)[0]
+    stored = view.stored(1)
+    return stored is not None and len(stored.shape) == 2 == len(stored.used) and not product_flags(view)[0]
 
 
 def product_kind(view: View) -> str:
@@ -221,12 +221,12 @@ def batch_norm(view: View) -> Settings:
     Args:
         view: the node.
     """
-    found: Settings = {
+    settings: Settings = {
         "eps": view.get("epsilon", 1e-4),
         "axis": 1 if data_format(view) == "channels_first" else -1,
     }
     scale = view.shape(1)
-    return {**found, "num_features": scale[0]} if scale else found
+    return {**settings, "num_features": scale[0]} if scale else settings
 
 
 def local_response_norm(view: View) -> Settings:
@@ -263,10 +263,10 @@ def gather_kind(view: View) -> str:
     Args:
         view: the node.
     """
-    held, axis = view.stored(0), _gather_axis(view)
+    table, axis = view.stored(0), _gather_axis(view)
     if axis is None:
         return "unknown"
-    return "embedding" if held is not None and len(held.shape) == 2 and axis == 0 else "gather"
+    return "embedding" if table is not None and len(table.shape) == 2 and axis == 0 else "gather"
 
 
 Reader = Callable[[View], Settings]

@@ -1,4 +1,4 @@
-"""Settings of the operators that move, cut, join and reduce values.
+"""Settings of the operators that reshape, slice, join and reduce values.
 
 Source: the operators' own pages, https://www.tensorflow.org/api_docs/python/tf/raw_ops
 """
@@ -19,19 +19,19 @@ def _known(**settings: Any) -> Settings:
 
 
 def target(view: View) -> Settings:
-    """Read a Reshape; the one length that only the run tells is what is left of the others.
+    """Read a Reshape; a single unknown length becomes -1.
 
     Args:
         view: the node.
     """
-    found = view.partly(1)
-    if found is None or sum(number in (None, -1) for number in found) > 1:
+    lengths = view.partly(1)
+    if lengths is None or sum(number in (None, -1) for number in lengths) > 1:
         return {}
-    return {"shape": tuple(-1 if number is None else number for number in found)}
+    return {"shape": tuple(-1 if number is None else number for number in lengths)}
 
 
 def permute_kind(view: View) -> str:
-    """Tell a Transpose whose order of axes only the run tells, of which nothing is known.
+    """Return ``unknown`` for a Transpose with a non-constant ``perm``.
 
     Args:
         view: the node.
@@ -104,15 +104,15 @@ def pad(view: View) -> Settings:
     Args:
         view: the node.
     """
-    found = view.numbers(1)
-    if not found or len(found) % 2:
+    amounts = view.numbers(1)
+    if not amounts or len(amounts) % 2:
         return {}
     mode = str(view.get("mode", "constant")).lower()
-    return {"padding": tuple(zip(found[::2], found[1::2], strict=True)), "mode": mode}
+    return {"padding": tuple(zip(amounts[::2], amounts[1::2], strict=True)), "mode": mode}
 
 
 def slices(view: View) -> Settings:
-    """Read a Slice: beginnings and sizes, a size of -1 for the rest.
+    """Read a Slice: starts and sizes; a size of -1 extends to the end.
 
     Args:
         view: the node.
@@ -125,7 +125,7 @@ def slices(view: View) -> Settings:
 
 
 def strided_kind(view: View) -> str:
-    """Tell a slice from the picking of one entry, and both from what has no kind.
+    """Return ``slice``, ``index`` for the selection of one entry, or ``unknown``.
 
     Args:
         view: a StridedSlice.
@@ -139,18 +139,18 @@ def _plain(view: View) -> bool:
 
 
 def _dropped(view: View) -> int | None:
-    """Return the one axis of which a single entry is taken, if the others stay whole."""
+    """Return the axis of which a single entry is selected, if the others are complete."""
     shrink = view.get("shrink_axis_mask", 0)
     if view.get("ellipsis_mask", 0) or view.get("new_axis_mask", 0) or shrink <= 0 or shrink & (shrink - 1):
         return None
     place, cuts = int(shrink).bit_length() - 1, _cuts(view)
-    whole = all(cut == (None, None, 1) for other, cut in enumerate(cuts) if other != place)
+    whole = all(cut == (None, None, 1) for axis, cut in enumerate(cuts) if axis != place)
     return place if place < len(cuts) and whole else None
 
 
 def _cuts(view: View) -> list[tuple[int | None, int | None, int]]:
     starts, ends, steps = (view.numbers(slot) for slot in (1, 2, 3))
-    if view.get("offset"):  # TFLite may count the ends from the beginnings
+    if view.get("offset"):  # TFLite may count the ends from the starts
         return []
     if starts is None or ends is None or steps is None or not len(starts) == len(ends) == len(steps):
         return []
@@ -182,9 +182,9 @@ def reduce(view: View) -> Settings:
     Args:
         view: the node.
     """
-    found = {"op": view.op.lower(), "keepdims": bool(view.get("keep_dims", False))}
+    settings = {"op": view.op.lower(), "keepdims": bool(view.get("keep_dims", False))}
     axes = view.numbers(1)
-    return {**found, "axes": UNKNOWN if axes is None else axes}
+    return {**settings, "axes": UNKNOWN if axes is None else axes}
 
 
 def arg(view: View) -> Settings:
@@ -198,14 +198,18 @@ def arg(view: View) -> Settings:
 
 
 def resize(view: View) -> Settings:
-    """Read a resize of pictures, whose channels are last.
+    """Read a resize of images with channels last.
 
     Args:
         view: the node.
     """
     modes = {"ResizeBilinear": "bilinear", "ResizeNearestNeighbor": "nearest", "ResizeBicubic": "bicubic"}
-    found = {"mode": modes.get(view.op, "area"), "data_format": "channels_last"}
-    return {**found, "align_corners": bool(view.get("align_corners", False)), **_known(size=view.numbers(1))}
+    settings = {"mode": modes.get(view.op, "area"), "data_format": "channels_last"}
+    return {
+        **settings,
+        "align_corners": bool(view.get("align_corners", False)),
+        **_known(size=view.numbers(1)),
+    }
 
 
 def block(view: View) -> Settings:

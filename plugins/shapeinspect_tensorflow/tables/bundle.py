@@ -1,4 +1,4 @@
-"""The variables that a checkpoint's index names: their types, shapes and places.
+"""Reads the index of a checkpoint: the types, shapes and positions of its variables.
 
 Source: tensorflow/core/protobuf/tensor_bundle.proto and tensorflow/core/util/tensor_bundle/naming.cc.
 """
@@ -28,10 +28,10 @@ class Entry:
         key: its name in the index.
         dtype: the code of its element type.
         shape: its lengths.
-        shard: the number of the data file that holds it.
-        offset: its first byte there.
-        nbytes: the bytes it takes there; 0 where it is cut into slices.
-        slices: into how many pieces it is cut; 0 for a whole one.
+        shard: the number of its data file.
+        offset: its first byte in that file.
+        nbytes: its size in that file; 0 where it is split into slices.
+        slices: the number of slices; 0 for a tensor that is not split.
     """
 
     key: str
@@ -44,17 +44,17 @@ class Entry:
 
     @property
     def is_string(self) -> bool:
-        """Whether it holds texts and not numbers."""
+        """Whether it contains texts."""
         return self.dtype == dtypes.STRING
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What an index holds.
+    """The content of an index.
 
     Args:
-        shards: how many data files there are.
-        big_endian: whether the numbers are stored high byte first.
+        shards: the number of data files.
+        big_endian: whether values are stored with the high byte first.
         entries: the tensors in the order of their keys.
     """
 
@@ -83,7 +83,7 @@ def read(source: Source) -> Bundle:
         source: the ``.index`` file.
 
     Raises:
-        UnreadableFileError: if it is cut off or corrupt.
+        UnreadableFileError: if it is truncated or corrupt.
     """
     with Window.open(source) as window:
         shards, big_endian, found = 0, False, []
@@ -93,7 +93,7 @@ def read(source: Source) -> Bundle:
                 shards, big_endian = _header(inner)
             elif shards == 0:
                 raise window.fail("its first entry is no header")
-            elif not key.startswith(b"\0"):  # the slices of a tensor that is cut into pieces
+            elif not key.startswith(b"\0"):  # the slices of a tensor
                 found.append(_entry(inner, key.decode("utf-8", "replace"), shards))
         if shards == 0:
             raise window.fail("it holds no header")

@@ -1,4 +1,4 @@
-"""A checkpoint as a model: its variables by their real names, and what else it keeps."""
+"""Reads a checkpoint as a model: its variables by their original names, and its other contents."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from shapeinspect_tensorflow.vocabulary import dtypes
 
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 _SLOT = "/.OPTIMIZER_SLOT/"
-#: A graph of objects that is longer than this is not read for the names.
+#: An object graph of more bytes than this is not read for names.
 _MAX_GRAPH = 32 << 20
 _COUNTERS = frozenset({"save_counter", "global_step"})
-#: The state that TensorFlow 1 optimizers keep beside a variable, and by themselves.
+#: The state that TensorFlow 1 optimizers store for a variable, and on their own.
 _SLOTS = frozenset(
     {"Adam", "AdaMax", "Adagrad", "Adadelta", "Momentum", "RMSProp", "Ftrl", "LAMB"}
     | {"LARSOptimizer", "AdamWeightDecay", "adam_m", "adam_v"}
 )
-#: A second and third state of one variable is numbered.
+#: The second and third state of a variable are numbered.
 _SLOT_NUMBER = re.compile(r"_[12]$")
 _POWERS = frozenset({"beta1_power", "beta2_power"})
 
@@ -39,7 +39,7 @@ def read(source: Source) -> Model:
         source: the ``.index`` file, or a directory of checkpoints.
 
     Raises:
-        UnreadableFileError: if the index is cut off, corrupt or hostile.
+        UnreadableFileError: if the index is truncated, corrupt or hostile.
     """
     notes: list[Note] = []
     index = _choose(source, notes) if source.is_directory else source
@@ -72,7 +72,7 @@ def _size(entry: Entry) -> int:
 
 
 def _choose(source: Source, notes: list[Note]) -> Source:
-    """Pick the checkpoint of a directory: the one its ``checkpoint`` file names, else the last."""
+    """Return the checkpoint of a directory: that in its ``checkpoint`` file, else the last."""
     stems = sorted((entry[:-6] for entry in source.entries if entry.endswith(".index")), key=natural)
     chosen = None
     if "checkpoint" in source.entries:
@@ -103,14 +103,14 @@ def _latest(state: Source) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class _Shard:
-    """A data file: its name, and its length if it is there."""
+    """A data file: its name, and its size if it exists."""
 
     name: str
     size: int | None
 
 
 def _shards(index: Source, found: Bundle, notes: list[Note]) -> Mapping[int, _Shard]:
-    """Look at the data files that the index needs, without opening them."""
+    """Check the data files that the index needs, without opening them."""
     ends: dict[int, int] = {}
     for entry in found.entries:
         ends[entry.shard] = max(ends.get(entry.shard, 0), entry.offset + entry.nbytes)
@@ -140,7 +140,7 @@ def _bytes_of(index: Source, name: str) -> int | None:
 
 
 def _open(index: Source, shard: _Shard) -> Source | None:
-    """Return a data file, if it lies beside the index or in the blobs of a model cache."""
+    """Return a data file, if it is next to the index or among the blobs of a model cache."""
     if index.path is None:
         return index.sibling(shard.name) if shard.size is not None else None
     folder = index.path.parent
@@ -158,7 +158,7 @@ _Graph = tuple[dict[str, objects.Named], frozenset[str]]
 
 
 def _graph(index: Source, found: Bundle, shards: Mapping[int, _Shard], notes: list[Note]) -> _Graph | None:
-    """Read the graph of objects from its data file, if there is one of a sensible length."""
+    """Read the object graph from its data file, if there is one within the size limit."""
     entry = next((one for one in found.entries if one.key == OBJECT_GRAPH), None)
     if entry is None:
         return None
@@ -181,7 +181,7 @@ def _graph(index: Source, found: Bundle, shards: Mapping[int, _Shard], notes: li
 def _sort(
     entries: Sequence[Entry], graph: _Graph | None
 ) -> tuple[list[Entry], list[Entry], list[Entry], list[Entry]]:
-    """Tell the model's variables from an optimizer's, counters, and texts."""
+    """Separate the model's variables from those of an optimizer, counters, and texts."""
     keys = {entry.key: entry.shape for entry in entries}
     trackers = {key.partition("/_iterations/")[0] for key in keys if "/_iterations/" in key}
     kept: list[Entry] = []
@@ -206,7 +206,7 @@ def _is_state(key: str, keys: Mapping[str, object], trackers: set[str]) -> bool:
     if _SLOT in key:
         return True
     if any(key.startswith(f"{tracker}/") for tracker in trackers):
-        # Keras 3's optimizers track the model's own variables beside their state.
+        # Keras 3's optimizers track the model's variables as well as their own state.
         return "/_trainable_variables/" not in key
     base, _, last = key.rpartition("/")
     return (
@@ -234,7 +234,7 @@ def _plain(key: str) -> str:
 
 
 def _once(kept: list[Entry], graph: _Graph | None, notes: list[Note]) -> list[Entry]:
-    """Drop the second copies that Keras's export makes of all variables."""
+    """Drop the copies that Keras's export adds of all variables."""
     if graph is None:
         return kept
     copies, firsts = [], set()
@@ -256,7 +256,7 @@ def _once(kept: list[Entry], graph: _Graph | None, notes: list[Note]) -> list[En
 
 
 def _in_order(kept: list[Entry], graph: _Graph | None) -> list[Entry]:
-    """Put the variables in the order of the objects, or of the numbers in their names."""
+    """Sort the variables by the objects, or by the numbers in their names."""
     if graph is None:
         return sorted(kept, key=lambda entry: natural(entry.key))
     places = {key: place for place, key in enumerate(graph[0])}
@@ -264,7 +264,7 @@ def _in_order(kept: list[Entry], graph: _Graph | None) -> list[Entry]:
 
 
 def _names(kept: Sequence[Entry], graph: _Graph | None) -> dict[str, tuple[tuple[str, ...], str]]:
-    """Give each variable its layer's path and its role, in the order of the layers."""
+    """Assign each variable its layer's path and its role, in the order of the layers."""
     named = graph[0] if graph is not None else {}
     full = [named[entry.key].full_name for entry in kept if entry.key in named]
     if len(full) == len(kept) == len(set(full)) and all("/" in name.strip("/") for name in full):
@@ -278,7 +278,7 @@ def _names(kept: Sequence[Entry], graph: _Graph | None) -> dict[str, tuple[tuple
 
 
 def _values(index: Source, shard: _Shard, entry: Entry, big_endian: bool) -> Callable[[], Any] | None:
-    """Return what reads a variable's numbers when it is called."""
+    """Return a function that reads the values of a variable."""
     spelled = dtypes.name(entry.dtype)
     readable = spelled in dtypes.NUMPY or spelled == "bfloat16"
     if entry.slices or not readable or shard.size is None or entry.offset + entry.nbytes > shard.size:

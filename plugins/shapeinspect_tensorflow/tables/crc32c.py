@@ -1,4 +1,4 @@
-"""CRC-32C, with the mask that LevelDB's tables put over it.
+"""CRC-32C, with the mask of LevelDB's tables.
 
 Source: polynomial 0x1EDC6F41, bits reversed, of RFC 3720 appendix B.4; the mask is ``crc32c::Mask``
 of tensorflow/core/lib/hash/crc32c.h.

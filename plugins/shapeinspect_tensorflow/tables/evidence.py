@@ -1,6 +1,6 @@
-"""What the names and shapes of a layer's variables prove about its kind.
+"""Recognizes the kind of a layer by the names and shapes of its variables.
 
-Source: the ``build`` methods of Keras's layers, whose variables' names these are, and for
+Source: the ``build`` methods of Keras's layers, which name the variables, and for
 ``weights`` and ``biases`` those of TF-Slim.
 """
 
@@ -22,12 +22,12 @@ _Shapes = Mapping[str, tuple[int, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What is known of a layer.
+    """The known kind and attributes of a layer.
 
     Args:
         kind: its kind, or ``"unknown"``.
-        type: the Keras class that stores its variables like this, or an empty text.
-        attributes: what the shapes tell.
+        type: the Keras class that stores its variables in this form; empty for none.
+        attributes: the attributes that follow from the shapes.
         candidates: the kinds that remain possible where it is unknown.
 
     Example:
@@ -42,7 +42,7 @@ class Proof:
 
 
 def role(name: str) -> str:
-    """Return what a variable does in its layer in Keras's spelling.
+    """Return the role of a variable in its layer, by Keras's name.
 
     Args:
         name: the last part of its name.

@@ -1,4 +1,4 @@
-"""The graph of objects that a checkpoint keeps: the real names of its variables.
+"""Reads the object graph of a checkpoint, which has the original names of its variables.
 
 Source: tensorflow/core/protobuf/trackable_object_graph.proto
 """
@@ -13,9 +13,9 @@ from shapeinspect.binary.window import Window
 
 _MAX_NODES = 2_000_000
 _MAX_NAMES = 20_000_000
-#: Of a longer path only the end is shown.
+#: The most parts of a path; of a longer one only the end is shown.
 _MAX_DEPTH = 100
-#: What Keras's optimizers track; no model does.
+#: Children of Keras's optimizers that no model has.
 _OPTIMIZER = (frozenset({"_iterations", "_variables"}), frozenset({"_iterations", "_learning_rate"}))
 
 
@@ -24,9 +24,9 @@ class Node:
     """One object.
 
     Args:
-        children: the objects in it: name and number.
-        attributes: its tensors: full name and key in the checkpoint.
-        has_slots: whether it keeps state for other variables, as optimizers do.
+        children: the names and numbers of its objects.
+        attributes: the full names of its tensors, and their keys in the checkpoint.
+        has_slots: whether it has state for other variables, as optimizers do.
     """
 
     children: list[tuple[str, int]] = field(default_factory=list)
@@ -42,10 +42,10 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """One variable as the objects name it.
+    """The names of a variable in the object graph.
 
     Args:
-        path: the names of the objects that lead to it, outermost first.
+        path: the names of the objects on the path to it, outermost first.
         full_name: its own name, such as ``dense/kernel``; may be empty.
     """
 
@@ -57,9 +57,9 @@ def parse(window: Window, start: int, end: int) -> list[Node]:
     """Read a TrackableObjectGraph.
 
     Args:
-        window: what holds it.
+        window: the bytes around it.
         start: the message's first byte.
-        end: the byte behind it.
+        end: the byte after it.
 
     Raises:
         UnreadableFileError: if it is malformed.
@@ -94,7 +94,7 @@ def child(window: Window, outer: Field) -> tuple[str, int]:
 
     Args:
         window: the file.
-        outer: the field that holds it.
+        outer: the field around it.
 
     Raises:
         UnreadableFileError: if it is malformed.
@@ -110,18 +110,18 @@ def child(window: Window, outer: Field) -> tuple[str, int]:
 
 
 def names(window: Window, nodes: Sequence[Node]) -> tuple[dict[str, Named], frozenset[str]]:
-    """Find the shortest path to every variable, apart from those of optimizers.
+    """Return the shortest path to every variable that does not belong to an optimizer.
 
     Args:
-        window: what holds the objects, for errors.
+        window: the file, for errors.
         nodes: the objects; the first is the root.
 
     Returns:
         the model's variables by their keys, in the order of the walk, and the keys that only
-        optimizers hold.
+        optimizers have.
 
     Raises:
-        UnreadableFileError: if the paths together are longer than those of any model.
+        UnreadableFileError: if the paths together exceed the limit.
 
     Example:
         >>> nodes = [Node([("dense", 1)]), Node([], [("dense/kernel", "dense/kernel/.ATTRIBUTES/V")])]

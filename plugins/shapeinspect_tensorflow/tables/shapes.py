@@ -1,4 +1,4 @@
-"""TensorShapeProto on the wire."""
+"""Reads TensorShapeProto."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def shape(window: Window, start: int, end: int) -> Shape | None:
     Args:
         window: the file.
         start: the message's first byte.
-        end: the byte behind it.
+        end: the byte after it.
 
     Raises:
         UnreadableFileError: if it is malformed, or has too many axes or a negative length.

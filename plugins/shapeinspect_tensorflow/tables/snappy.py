@@ -1,4 +1,4 @@
-"""The decoder of a snappy block, for tables that were written with compression.
+"""Decodes snappy blocks of compressed tables.
 
 Source: https://github.com/google/snappy/blob/main/format_description.txt
 """
@@ -12,7 +12,7 @@ MAX_LENGTH = 64 << 20
 
 
 def decode(data: bytes) -> bytes:
-    r"""Return the bytes that a compressed block stands for.
+    r"""Decompress a block.
 
     Args:
         data: the block.
@@ -71,7 +71,7 @@ def _take(data: bytes, at: int, size: int) -> bytes:
 
 
 def _copy(out: bytearray, offset: int, size: int) -> None:
-    """Repeat what was written ``offset`` bytes before; the copy may overlap itself."""
+    """Copy the output from ``offset`` bytes before; the copy may overlap itself."""
     if not 0 < offset <= len(out):
         raise ValueError(f"it copies from {offset:,} bytes back where {len(out):,} were written")
     piece = bytes(out[len(out) - offset :][:size])

@@ -1,4 +1,4 @@
-"""The entries of a LevelDB table, the format of a checkpoint's ``.index``.
+"""Reads LevelDB tables, the format of a checkpoint's ``.index``.
 
 Source: tensorflow/core/lib/io/table_format.txt, format.h and block.cc.
 """
@@ -20,12 +20,12 @@ _PLAIN, _SNAPPY = 0, 1
 #: TensorFlow writes blocks of 256 KiB.
 _MAX_BLOCK = 16 << 20
 _MAX_ENTRIES = 2_000_000
-#: All keys together: prefixes are shared, so a small file could spell out very many bytes.
+#: The most bytes of all keys: they share prefixes, so that a small file could expand to very many.
 _MAX_KEYS = 512 << 20
 
 
 def is_footer(tail: bytes) -> bool:
-    """Tell whether the last bytes of a file are those of a table.
+    """Tell whether a file ends like a table.
 
     Args:
         tail: at least the last eight.
@@ -44,7 +44,7 @@ def entries(window: Window) -> Iterator[tuple[bytes, bytes]]:
         window: the file.
 
     Raises:
-        UnreadableFileError: if it is no table, or is cut off or corrupt.
+        UnreadableFileError: if it is not a table, or is truncated or corrupt.
     """
     if window.size < FOOTER:
         raise window.fail("it is too short for a checkpoint's index", window.size)
@@ -70,7 +70,7 @@ def entries(window: Window) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _handle(window: Window, data: bytes, at: int, end: int) -> tuple[int, int, int]:
-    """Read where a block is: its offset and length, and the byte behind the handle itself."""
+    """Read a block's handle: its offset and size, and the byte after the handle itself."""
     offset, at = _varint(window, data, at)
     size, at = _varint(window, data, at)
     if size > _MAX_BLOCK:

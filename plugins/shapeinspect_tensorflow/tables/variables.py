@@ -1,4 +1,4 @@
-"""Variables as layers: grouped by their names, with a kind where names and shapes prove one."""
+"""Groups variables into layers by their names, with a kind where names and shapes prove it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from shapeinspect_tensorflow.tables.evidence import Proof, prove, role
 from shapeinspect_tensorflow.vocabulary import dtypes
 from shapeinspect_tensorflow.vocabulary.layouts import TABLE
 
-#: No optimizer changes these, whatever the layer.
+#: Roles that are never trained.
 _FROZEN = frozenset({"moving_mean", "moving_variance"})
-#: The state of a random number generator, which Keras keeps as a variable and does not count.
+#: The state of a random number generator, a variable that Keras does not count.
 _STATE = "seed_generator_state"
 _NUMBER = re.compile(r"(\d+)")
 
@@ -30,11 +30,11 @@ class Variable:
         role: its own name in that layer.
         dtype: the code of its element type.
         shape: its lengths.
-        nbytes: the bytes it takes, or None if unknown.
-        trainable: whether an optimizer changes it, or None if nothing says so.
-        where: the file that holds it.
-        storage: what tied variables share.
-        values: reads its numbers.
+        nbytes: its size in bytes, or None if unknown.
+        trainable: whether it is trained, or None if unknown.
+        where: its file.
+        storage: the key that tied variables share.
+        values: reads its values.
     """
 
     name: str
@@ -69,7 +69,7 @@ def layers(variables: Iterable[Variable]) -> tuple[Layer, ...]:
     """Group variables into layers.
 
     Args:
-        variables: in the order in which their layers are to stand.
+        variables: the variables, in the order of the layers to be returned.
     """
     groups: dict[tuple[str, ...], list[Variable]] = {}
     for variable in variables:

@@ -1,6 +1,6 @@
-"""The contents of a TFLite file, checked, without its weights.
+"""Reads and checks the contents of a TFLite file, without its weights.
 
-Source: tensorflow/compiler/mlir/lite/schema/schema.fbs; the slots are the fields' places there.
+Source: tensorflow/compiler/mlir/lite/schema/schema.fbs; the slots are the positions of the fields in it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _NUMBERS = {"int32": "i", "int64": "q"}
 
 @dataclass(frozen=True, slots=True)
 class Quantization:
-    """How whole numbers stand for real ones: real = scale · (stored - zero point).
+    """How integers represent real numbers: real = scale · (stored - zero point).
 
     Args:
         scale: one for the tensor, or one for each entry of an axis.
@@ -43,15 +43,15 @@ class Tensor:
     Args:
         name: its name.
         shape: its lengths as stored; None for an unknown rank.
-        signature: its lengths with -1 for those that are free; empty where it is not said.
+        signature: its lengths with -1 for variable ones; empty where it is missing.
         dtype: its element type in numpy's spelling.
         buffer: the number of the buffer that holds its values.
         start: their first byte; 0 for a tensor that is computed.
-        nbytes: how many bytes they take.
-        variable: whether it keeps its values from run to run.
-        quantization: what its numbers stand for.
+        nbytes: their size in bytes.
+        variable: whether it keeps its values between runs.
+        quantization: how its values are quantized.
         sparse: whether only some of its values are stored.
-        external: whether its values stand in another file.
+        external: whether its values are in another file.
         numbers: its values, where they are few integers.
     """
 
@@ -70,7 +70,7 @@ class Tensor:
 
     @property
     def stored(self) -> bool:
-        """Whether its values stand in a file."""
+        """Whether its values are stored."""
         return self.start > 0 or self.external
 
 
@@ -79,10 +79,10 @@ class Operator:
     """One operator of a subgraph.
 
     Args:
-        op: its name, ``CUSTOM`` for one of another maker.
-        custom: that maker's name for it.
-        inputs: the numbers of the tensors it reads; -1 for one that is left out.
-        outputs: the numbers of those it makes.
+        op: its name, ``CUSTOM`` for a custom operator.
+        custom: the name of the custom operator.
+        inputs: the numbers of the tensors it reads; -1 for a missing one.
+        outputs: the numbers of its outputs.
         options: its settings; None where they are those of another operator.
     """
 
@@ -110,9 +110,9 @@ class LiteFile:
 
     Args:
         version: of the format.
-        description: what its maker says of it.
+        description: its description.
         subgraphs: the first is the network.
-        signatures: the named ways to call it, and the number of the subgraph of each.
+        signatures: the names of its signatures, and the number of the subgraph of each.
     """
 
     version: int
@@ -146,7 +146,7 @@ class _Reader:
         self._buffers = [self._data(table) for table in root.tables(4)]
 
     def _code(self, table: Table) -> tuple[str, str]:
-        # Codes above 127 came later, in a field of their own.
+        # Codes above 127 were added later, in a field of their own.
         code = max(table.number(0, "b"), table.number(3, "i"))
         if not 0 <= code < len(OPERATORS):
             return f"OPERATOR_{code}", ""
@@ -154,11 +154,11 @@ class _Reader:
 
     def _data(self, table: Table) -> tuple[int, int]:
         """Return the first byte of a buffer and its length; 0, 0 for an empty one."""
-        found = table.vector(0, 1)
-        if found is not None and found[1]:
-            return found
+        extent = table.vector(0, 1)
+        if extent is not None and extent[1]:
+            return extent
         offset, size = table.number(1, "Q"), table.number(2, "Q")
-        if offset > 1 and size:  # data behind the flatbuffer itself
+        if offset > 1 and size:  # data after the flatbuffer itself
             if offset + size > self._window.size:
                 raise self._window.fail(f"a buffer of {size:,} bytes at {offset:,} leads outside", table.at)
             return offset, size
@@ -174,10 +174,10 @@ class _Reader:
                 raise self._window.fail(f"tensor {number} of {len(tensors)} is named", table.at)
         if any(number < 0 for number in (*inputs, *outputs)):
             raise self._window.fail("an input or output is left out", table.at)
-        made = [number for one in operators for number in one.outputs if number >= 0]
-        if len(set(made)) != len(made):
+        written = [number for one in operators for number in one.outputs if number >= 0]
+        if len(set(written)) != len(written):
             raise self._window.fail("two operators make the same tensor", table.at)
-        waiting = set(made)
+        waiting = set(written)
         for one in operators:
             if not waiting.isdisjoint(one.inputs):
                 raise self._window.fail("an operator reads what is made after it", table.at)
@@ -210,7 +210,7 @@ class _Reader:
             reason = f"tensor {name!r} takes {size:,} bytes, its shape makes {(whole * bits + 7) // 8:,}"
             raise self._window.fail(reason, table.at)
         if not shape and not start and not table.number(8, "?"):
-            shape = None  # neither lengths nor the word that there are none
+            shape = None  # neither lengths nor a flag that there are none
         numbers = None
         if start and dtype in _NUMBERS and whole <= _FEW and not sparse:
             numbers = struct.unpack(f"<{whole}{_NUMBERS[dtype]}", self._window.span(start, start + size))
@@ -232,14 +232,14 @@ class _Reader:
             raise self._window.fail(f"operator code {index} of {len(self._codes)} is named", table.at)
         op, custom = self._codes[index]
         number, fields = OPTIONS.get(op, (0, ()))
-        given = table.table(4) if fields and table.number(3, "B") == number else None
-        options: dict[str, Any] | None = {} if not fields or given is not None else None
-        if given is not None and options is not None:
+        options_table = table.table(4) if fields and table.number(3, "B") == number else None
+        options: dict[str, Any] | None = {} if not fields or options_table is not None else None
+        if options_table is not None and options is not None:
             for field in fields:
                 if field.type == "[i]":
-                    options[field.name] = given.integers(field.slot)
+                    options[field.name] = options_table.integers(field.slot)
                 else:
-                    options[field.name] = given.number(field.slot, field.type, field.default)
+                    options[field.name] = options_table.number(field.slot, field.type, field.default)
             for name, words in (("padding", PADDINGS), ("fused", FUSED)):
                 if name in options:
                     code = options.pop(name)

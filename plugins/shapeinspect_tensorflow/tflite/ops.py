@@ -1,4 +1,4 @@
-"""What each of TFLite's operators is in the vocabulary.
+"""TFLite's operators in terms of the vocabulary.
 
 Source: https://www.tensorflow.org/mlir/tfl_ops
 """
@@ -112,5 +112,5 @@ OPS: dict[str, Op] = {
     **{op: op_row("reduce", _as(name, shape.reduce), fixed=(1,)) for op, name in _REDUCTIONS.items()},
 }  # fmt: skip
 
-#: The setting slots of each operator; what only they need is no part of the network.
+#: The setting slots of each operator; what is computed only for them is not part of the network.
 SETTINGS = {name: op.fixed for name, op in OPS.items() if op.fixed}

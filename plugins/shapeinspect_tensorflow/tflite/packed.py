@@ -1,7 +1,7 @@
-"""Hands weights that are stored packed to the operators that use them.
+"""Assigns packed weights to the operators that use them.
 
-A model whose weights are 16-bit floats, or sparse, holds an operator for each weight that unpacks it. These
-compute nothing of the network's: the weight belongs to the convolution behind them.
+A model whose weights are 16-bit floats, or sparse, has an operator for each weight that unpacks it. These
+are not part of the network: the weight belongs to the convolution that follows.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from shapeinspect_tensorflow.tflite.file import Subgraph
 
-#: The operators that change how a weight is held and nothing else.
+#: The operators that only change how a weight is stored.
 #: Source: https://ai.google.dev/edge/litert/models/post_training_quantization, float16 quantization, and
 #: https://www.tensorflow.org/mlir/tfl_ops#tfldensify_tfldensifyop
 _UNPACKS = frozenset({"DEQUANTIZE", "DENSIFY"})
@@ -28,22 +28,23 @@ def unpacked(graph: Subgraph) -> Subgraph:
     """
     stored: dict[int, int] = {}
     kept = []
-    for one in graph.operators:
-        if one.op in _UNPACKS and len(one.inputs) == len(one.outputs) == 1:
-            (index,), (made,) = one.inputs, one.outputs
+    for operator in graph.operators:
+        if operator.op in _UNPACKS and len(operator.inputs) == len(operator.outputs) == 1:
+            (index,), (output,) = operator.inputs, operator.outputs
             packed = stored.get(index, index)
             constant = packed >= 0 and graph.tensors[packed].stored and packed not in graph.inputs
-            if constant and made not in graph.outputs and _alike(graph, packed, made):
-                stored[made] = packed
+            if constant and output not in graph.outputs and _alike(graph, packed, output):
+                stored[output] = packed
                 continue
-        kept.append(one)
+        kept.append(operator)
     if not stored:
         return graph
     operators = tuple(
-        replace(one, inputs=tuple(stored.get(index, index) for index in one.inputs)) for one in kept
+        replace(operator, inputs=tuple(stored.get(index, index) for index in operator.inputs))
+        for operator in kept
     )
     return replace(graph, operators=operators)
 
 
-def _alike(graph: Subgraph, packed: int, made: int) -> bool:
-    return graph.tensors[packed].shape == graph.tensors[made].shape
+def _alike(graph: Subgraph, packed: int, output: int) -> bool:
+    return graph.tensors[packed].shape == graph.tensors[output].shape

@@ -1,4 +1,4 @@
-"""A TFLite file as a model."""
+"""Reads a TFLite file as a model."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from shapeinspect_tensorflow.tflite.packed import unpacked
 from shapeinspect_tensorflow.vocabulary import dtypes
 from shapeinspect_tensorflow.vocabulary.layouts import TABLE
 
-#: Kinds whose weights alone stand for the stored tensors they read; of others these are inputs, too.
+#: Kinds whose stored tensors are weights only; those of other kinds are inputs as well.
 _OWN = frozenset({"conv", "conv_transpose", "linear", "embedding", "elementwise", "concat", "prelu", "lstm"})
 #: The operators that shapes are computed with.
 _TENSORFLOW = {
@@ -64,35 +64,37 @@ def read(source: Source) -> Model:
 
 
 def _metadata(file: LiteFile) -> dict[str, str]:
-    found = {"version": str(file.version)}
+    metadata = {"version": str(file.version)}
     if file.description:
-        found["description"] = file.description
+        metadata["description"] = file.description
     if file.signatures:
-        found["signatures"] = ", ".join(name for name, _ in file.signatures)
+        metadata["signatures"] = ", ".join(name for name, _ in file.signatures)
     main = file.subgraphs[0]
     for word, numbers in (("input", main.inputs), ("output", main.outputs)):
         for number in numbers:
             tensor = main.tensors[number]
             if tensor.quantization is not None:
                 scale, zero = tensor.quantization.scale, tensor.quantization.zero_point
-                found[f"{word} {tensor.name}"] = f"scale {scale[0]:.9g}, zero point {zero[0] if zero else 0}"
-    return found
+                metadata[f"{word} {tensor.name}"] = (
+                    f"scale {scale[0]:.9g}, zero point {zero[0] if zero else 0}"
+                )
+    return metadata
 
 
 @dataclass(slots=True)
 class _Names:
-    """Hands out names, each only once."""
+    """Gives out unique names."""
 
     taken: set[str] = field(default_factory=set)
     counts: dict[str, int] = field(default_factory=dict)
 
     def unique(self, name: str) -> str:
-        found = name
-        while found in self.taken:
+        candidate = name
+        while candidate in self.taken:
             self.counts[name] = self.counts.get(name, 0) + 1
-            found = f"{name}#{self.counts[name]}"
-        self.taken.add(found)
-        return found
+            candidate = f"{name}#{self.counts[name]}"
+        self.taken.add(candidate)
+        return candidate
 
 
 class _Builder:
@@ -126,9 +128,9 @@ class _Builder:
         evaluator = Evaluator(_sources(graph), shapes.__getitem__)
         left_out = _shape_computations(graph)
         self._left_out += len(left_out)
-        for place, one in enumerate(graph.operators):
+        for place, operator in enumerate(graph.operators):
             if place not in left_out:
-                self._layer(graph, one, prefix, names, shapes, evaluator)
+                self._layer(graph, operator, prefix, names, shapes, evaluator)
 
     def ends(self, numbers: tuple[int, ...]) -> tuple[str, ...]:
         """Return the names of the network's inputs or outputs."""
@@ -137,20 +139,22 @@ class _Builder:
     def _layer(
         self,
         graph: Subgraph,
-        one: Operator,
+        operator: Operator,
         prefix: str,
         names: tuple[str, ...],
         shapes: list[Shape | None],
         evaluator: Evaluator[int],
     ) -> None:
-        tensors = [graph.tensors[index] if index >= 0 else None for index in one.inputs]
-        view = _view(one, tensors, [shapes[index] if index >= 0 else None for index in one.inputs], evaluator)
-        op = OPS.get(one.op, UNKNOWN_OP)
+        tensors = [graph.tensors[index] if index >= 0 else None for index in operator.inputs]
+        view = _view(
+            operator, tensors, [shapes[index] if index >= 0 else None for index in operator.inputs], evaluator
+        )
+        op = OPS.get(operator.op, UNKNOWN_OP)
         kind, attributes = op.kind_of(view), dict(op.read(view))
-        path = self._paths.unique(prefix + _path(one, graph))
+        path = self._paths.unique(prefix + _path(operator, graph))
         inputs: list[str] = []
         weights: list[Weight] = []
-        for slot, (index, tensor) in enumerate(zip(one.inputs, tensors, strict=True)):
+        for slot, (index, tensor) in enumerate(zip(operator.inputs, tensors, strict=True)):
             if {slot, slot - len(tensors)} & op.fixed:
                 continue
             role = op.params.get(slot)
@@ -158,31 +162,36 @@ class _Builder:
                 if role is None:
                     inputs.append("")
                 continue
-            held = tensor.stored and index not in graph.inputs
-            weight = held and (role is not None or not _is_setting(tensor))
+            stored = tensor.stored and index not in graph.inputs
+            weight = stored and (role is not None or not _is_setting(tensor))
             if weight:
-                weights.append(self._weight(one, op, slot, tensor, view))
-            number = held and not weight and bool(tensor.shape)  # its axes count where it is an operand
-            if (not held and not (role and tensor.variable)) or (held and kind not in _OWN) or number:
+                weights.append(self._weight(operator, op, slot, tensor, view))
+            number = stored and not weight and bool(tensor.shape)  # its axes count where it is an operand
+            if (not stored and not (role and tensor.variable)) or (stored and kind not in _OWN) or number:
                 inputs.append(names[index])
                 self.values.setdefault(names[index], Value(names[index], shapes[index], tensor.dtype))
-        outputs = [names[index] if index >= 0 else "" for index in one.outputs]
-        for index in one.outputs:
+        outputs = [names[index] if index >= 0 else "" for index in operator.outputs]
+        for index in operator.outputs:
             if index >= 0:
                 self.values[names[index]] = Value(names[index], shapes[index], graph.tensors[index].dtype)
-        quantized = _quantization(weights, one, tensors, op)
+        quantized = _quantization(weights, operator, tensors, op)
         if quantized:
             attributes["quantization"] = quantized
         while inputs and not inputs[-1]:
             inputs.pop()
         self.layers.append(
             Layer(
-                path, kind, one.custom or one.op, tuple(path.split("/")), Frozen(attributes), tuple(weights)
+                path,
+                kind,
+                operator.custom or operator.op,
+                tuple(path.split("/")),
+                Frozen(attributes),
+                tuple(weights),
             )
         )
         self.calls.append(Call(path, tuple(inputs), tuple(outputs)))
 
-    def _weight(self, one: Operator, op: Op, slot: int, tensor: Tensor, view: View) -> Weight:
+    def _weight(self, operator: Operator, op: Op, slot: int, tensor: Tensor, view: View) -> Weight:
         role = op.params.get(slot) or f"input{slot}"
         shape = tensor.shape or ()
         if tensor.external:
@@ -190,89 +199,90 @@ class _Builder:
         self._sparse += tensor.sparse
         return Weight(
             tensor.name, role, shape, tensor.dtype, tensor.nbytes if not tensor.external else None, False,
-            _layout(one, role, shape, view), storage=None if tensor.external else f"buffer {tensor.buffer}",
+            _layout(operator, role, shape, view),
+            storage=None if tensor.external else f"buffer {tensor.buffer}",
             values=_values(self._source, tensor),
         )  # fmt: skip
 
     def notes(self) -> list[Note]:
-        """Say what is not shown."""
-        found = []
+        """Return notes about what is not shown."""
+        texts = []
         others = sorted({layer.type for layer in self.layers if layer.kind == "unknown"} - _LOOPS)
         if others:
             shown = ", ".join(others[:8]) + (" and others" if len(others) > 8 else "")
-            found.append(Note(f"operators without a kind here: {shown}"))
+            texts.append(Note(f"operators without a kind here: {shown}"))
         if any(layer.type in _LOOPS for layer in self.layers):
-            found.append(Note("the work inside loops and branches is counted once"))
+            texts.append(Note("the work inside loops and branches is counted once"))
         if self._left_out:
-            found.append(Note(f"left out: {many(self._left_out, 'operator')} that only compute shapes"))
+            texts.append(Note(f"left out: {many(self._left_out, 'operator')} that only compute shapes"))
         if self._external:
-            found.append(Note(f"the values of {many(len(self._external), 'tensor')} stand in other files"))
+            texts.append(Note(f"the values of {many(len(self._external), 'tensor')} stand in other files"))
         if self._sparse:
-            found.append(
+            texts.append(
                 Note(f"of {many(self._sparse, 'tensor')} only the values that are not zero are stored")
             )
-        return found
+        return texts
 
 
 def _shape(tensor: Tensor) -> Shape | None:
     if tensor.shape is None:
         return None
     free = tensor.signature or tensor.shape
-    return tuple(UNKNOWN if want < 0 else have for want, have in zip(free, tensor.shape, strict=True))
+    return tuple(UNKNOWN if want < 0 else length for want, length in zip(free, tensor.shape, strict=True))
 
 
-def _path(one: Operator, graph: Subgraph) -> str:
-    """Name an operator by what it makes: converters join the names of all that went into it."""
-    first = next((graph.tensors[index].name for index in one.outputs if index >= 0), "")
-    return first.partition(";")[0] or one.op.lower()
+def _path(operator: Operator, graph: Subgraph) -> str:
+    """Return the name of an operator's output; converters join the names of all fused operators."""
+    first = next((graph.tensors[index].name for index in operator.outputs if index >= 0), "")
+    return first.partition(";")[0] or operator.op.lower()
 
 
 def _view(
-    one: Operator, tensors: list[Tensor | None], shapes: list[Shape | None], evaluator: Evaluator[int]
+    operator: Operator, tensors: list[Tensor | None], shapes: list[Shape | None], evaluator: Evaluator[int]
 ) -> View:
-    held = tuple(
+    stored = tuple(
         Held(tensor.name, tensor.shape or (), tensor.shape or (), 0)
         if tensor is not None and tensor.stored else None
         for tensor in tensors
     )  # fmt: skip
 
     def evaluate(slot: int) -> tuple[int | None, ...] | None:
-        return None if tensors[slot] is None else evaluator.numbers(one.inputs[slot])
+        return None if tensors[slot] is None else evaluator.numbers(operator.inputs[slot])
 
-    return View(one.op, one.options or {}, held, tuple(shapes), evaluate, len(one.outputs))
+    return View(operator.op, operator.options or {}, stored, tuple(shapes), evaluate, len(operator.outputs))
 
 
 def _sources(graph: Subgraph) -> Callable[[int], Origin[int]]:
-    """Tell what computes each tensor, in TensorFlow's names."""
-    made = {index: one for one in graph.operators for index in one.outputs}
+    """Return a function for the operator that computes a tensor, by TensorFlow's name."""
+    producers = {index: operator for operator in graph.operators for index in operator.outputs}
 
     def of(index: int) -> Origin[int]:
-        numbers, one = graph.tensors[index].numbers, made.get(index)
-        if numbers is not None or one is None:
+        numbers, operator = graph.tensors[index].numbers, producers.get(index)
+        if numbers is not None or operator is None:
             return Origin("", numbers=numbers)
-        inputs = tuple(number if number >= 0 else None for number in one.inputs)
-        if one.op == "CONCATENATION":
-            inputs = (*inputs, None)  # the axis, which here is an option
-        return Origin(_TENSORFLOW.get(one.op, ""), inputs, one.options or {})
+        inputs = tuple(number if number >= 0 else None for number in operator.inputs)
+        if operator.op == "CONCATENATION":
+            inputs = (*inputs, None)  # the axis, which is an option in TFLite
+        return Origin(_TENSORFLOW.get(operator.op, ""), inputs, operator.options or {})
 
     return of
 
 
 def _shape_computations(graph: Subgraph) -> frozenset[int]:
-    """Find the operators whose results are read as settings alone."""
-    made = {index: place for place, one in enumerate(graph.operators) for index in one.outputs}
+    """Return the operators whose outputs are only read as settings."""
+    producers = {index: place for place, operator in enumerate(graph.operators) for index in operator.outputs}
     read: set[int] = set()
-    needed = {made[index] for index in graph.outputs if index in made}
-    for one in graph.operators:
-        read.update(one.inputs)
-    # What nothing reads is no setting either.
-    needed |= {place for place, one in enumerate(graph.operators) if read.isdisjoint(one.outputs)}
+    needed = {producers[index] for index in graph.outputs if index in producers}
+    for operator in graph.operators:
+        read.update(operator.inputs)
+    # An output that is not read is not a setting either.
+    needed |= {place for place, operator in enumerate(graph.operators) if read.isdisjoint(operator.outputs)}
     stack = list(needed)
     while stack:
-        one = graph.operators[stack.pop()]
-        fixed, count = SETTINGS.get(one.op, frozenset()), len(one.inputs)
-        for slot, index in enumerate(one.inputs):
-            place = made.get(index)
+        operator = graph.operators[stack.pop()]
+        fixed, count = SETTINGS.get(operator.op, frozenset()), len(operator.inputs)
+        for slot, index in enumerate(operator.inputs):
+            place = producers.get(index)
             if place is not None and place not in needed and not {slot, slot - count} & fixed:
                 needed.add(place)
                 stack.append(place)
@@ -283,14 +293,14 @@ def _is_setting(tensor: Tensor) -> bool:
     return tensor.numbers is not None or prod(tensor.shape or ()) <= 1
 
 
-def _layout(one: Operator, role: str, shape: tuple[int, ...], view: View) -> Any:
-    kind, sizes = one.op, {}
-    if one.op == "FULLY_CONNECTED" and view.get("weights_format"):
+def _layout(operator: Operator, role: str, shape: tuple[int, ...], view: View) -> Any:
+    kind, sizes = operator.op, {}
+    if operator.op == "FULLY_CONNECTED" and view.get("weights_format"):
         return None  # shuffled for one processor
-    if one.op == "BATCH_MATMUL":
+    if operator.op == "BATCH_MATMUL":
         kind = "BatchMatMul:transpose_b" if product_flags(view)[1] else "BatchMatMul"
-    if one.op == "DEPTHWISE_CONV_2D" and role == "filter":
-        channels = (OPS[one.op].read(view)).get("groups")
+    if operator.op == "DEPTHWISE_CONV_2D" and role == "filter":
+        channels = (OPS[operator.op].read(view)).get("groups")
         if not channels:
             return None
         sizes = {"c": channels}
@@ -298,21 +308,21 @@ def _layout(one: Operator, role: str, shape: tuple[int, ...], view: View) -> Any
 
 
 def _quantization(
-    weights: list[Weight], one: Operator, tensors: list[Tensor | None], op: Op
+    weights: list[Weight], operator: Operator, tensors: list[Tensor | None], op: Op
 ) -> Mapping[str, Any] | None:
     """Return scale, zero point and axis of each weight, by role."""
-    found = {}
+    by_role = {}
     roles = {weight.role for weight in weights}
     for slot, tensor in enumerate(tensors):
         role = op.params.get(slot) or f"input{slot}"
         if tensor is None or tensor.quantization is None or role not in roles:
             continue
-        given = tensor.quantization
-        facts: dict[str, Any] = {"scale": given.scale, "zero_point": given.zero_point}
-        if len(given.scale) > 1:
-            facts["axis"] = given.axis
-        found[role] = Frozen(facts)
-    return Frozen(found) if found else None
+        quantization = tensor.quantization
+        facts: dict[str, Any] = {"scale": quantization.scale, "zero_point": quantization.zero_point}
+        if len(quantization.scale) > 1:
+            facts["axis"] = quantization.axis
+        by_role[role] = Frozen(facts)
+    return Frozen(by_role) if by_role else None
 
 
 def _values(source: Source, tensor: Tensor) -> Callable[[], Any] | None:

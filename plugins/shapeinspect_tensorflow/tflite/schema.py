@@ -1,4 +1,4 @@
-"""The numbers of TFLite's operators and element types, and the options that tell shapes.
+"""The codes of TFLite's operators and element types, and the options that determine shapes.
 
 Source: tensorflow/compiler/mlir/lite/schema/schema.fbs
 """
@@ -51,7 +51,7 @@ TYPES: tuple[tuple[str, int | None], ...] = (
 )  # fmt: skip
 
 PADDINGS = ("SAME", "VALID")
-#: What is fused into an operator, by the code of ``ActivationFunctionType``.
+#: The fused activation, by the code of ``ActivationFunctionType``.
 FUSED = ("", "relu", "relu_n1_to_1", "relu6", "tanh", "sign_bit")
 
 _POOL = "5 padding:0:b:0 stride_w:1:i:0 stride_h:2:i:0 filter_w:3:i:0 filter_h:4:i:0 fused:5:b:0"
@@ -114,10 +114,10 @@ class Option:
     """One field of an operator's options.
 
     Args:
-        name: what it is called here.
-        slot: its place in the table.
+        name: its name here.
+        slot: its position in the table.
         type: ``b`` for int8, ``i`` for int32, ``?`` for a boolean, ``[i]`` for a list of int32.
-        default: its value where it is left out.
+        default: its value where it is missing.
     """
 
     name: str
@@ -128,8 +128,8 @@ class Option:
 
 def _parse(text: str) -> tuple[int, tuple[Option, ...]]:
     number, *rest = text.split()
-    found = (part.split(":") for part in rest)
-    return int(number), tuple(Option(name, int(slot), kind, int(low)) for name, slot, kind, low in found)
+    fields = (part.split(":") for part in rest)
+    return int(number), tuple(Option(name, int(slot), kind, int(low)) for name, slot, kind, low in fields)
 
 
 #: For each operator the number of its options' table and the fields that are read.

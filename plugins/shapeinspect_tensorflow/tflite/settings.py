@@ -80,13 +80,13 @@ def depthwise(view: View) -> Settings:
     kernel = view.shape(1)
     if kernel is None or len(kernel) != 4:
         return {}
-    found = {**_window(view, kernel[1:3]), "out_channels": kernel[3]}
+    settings = {**_window(view, kernel[1:3]), "out_channels": kernel[3]}
     channels = _channels(view)
     if not isinstance(channels, int) and view.get("depth_multiplier"):
         channels = kernel[3] // view.get("depth_multiplier")
     if not isinstance(channels, int) or not channels or kernel[3] % channels:
-        return {}  # nothing proves the groups
-    return {**found, "in_channels": channels, "groups": channels}
+        return {}  # the groups are not known
+    return {**settings, "in_channels": channels, "groups": channels}
 
 
 def conv_transpose(view: View) -> Settings:
@@ -100,8 +100,8 @@ def conv_transpose(view: View) -> Settings:
         return {}
     flat = len(kernel) == 4
     space, into, out = (kernel[1:3], kernel[3], kernel[0]) if flat else (kernel[:3], kernel[4], kernel[3])
-    found = {**_window(view, space), "in_channels": into, "out_channels": out, "groups": 1}
-    return {**found, **output_shape((view.partly(0) or ())[1:-1], len(space))}
+    settings = {**_window(view, space), "in_channels": into, "out_channels": out, "groups": 1}
+    return {**settings, **output_shape((view.partly(0) or ())[1:-1], len(space))}
 
 
 def pool(view: View) -> Settings:
@@ -113,12 +113,12 @@ def pool(view: View) -> Settings:
     kernel = (view.get("filter_h"), view.get("filter_w"))
     if None in kernel:
         return {}
-    found = {**_window(view, kernel), "ceil_mode": False}
-    return {**found, "count_include_pad": False} if view.op == "AVERAGE_POOL_2D" else found
+    settings = {**_window(view, kernel), "ceil_mode": False}
+    return {**settings, "count_include_pad": False} if view.op == "AVERAGE_POOL_2D" else settings
 
 
 def linear_kind(view: View) -> str:
-    """Tell whether FULLY_CONNECTED acts on the last axis; with more axes it flattens first.
+    """Return ``linear`` where FULLY_CONNECTED acts on the last axis; with more axes it flattens first.
 
     Args:
         view: the node.
@@ -146,7 +146,7 @@ def linear(view: View) -> Settings:
 
 
 def lstm(view: View) -> Settings:
-    """Read UNIDIRECTIONAL_SEQUENCE_LSTM, whose matrices stand apart for each gate.
+    """Read UNIDIRECTIONAL_SEQUENCE_LSTM, which has separate matrices for each gate.
 
     Args:
         view: the node.
@@ -154,11 +154,11 @@ def lstm(view: View) -> Settings:
     matrix, project = view.shape(2), view.shape(16)
     if matrix is None or len(matrix) != 2:
         return {}
-    found = {
+    settings = {
         "hidden_size": matrix[0], "input_size": matrix[1], "num_layers": 1, "bidirectional": False,
         "batch_first": not view.get("time_major"), "return_sequences": True, "return_state": False,
     }  # fmt: skip
-    return {**found, "proj_size": project[0]} if project else found
+    return {**settings, "proj_size": project[0]} if project else settings
 
 
 def reshape(view: View) -> Settings:
@@ -169,8 +169,8 @@ def reshape(view: View) -> Settings:
     """
     if len(view.held) > 1:
         return target(view)
-    given = view.get("new_shape")
-    return {"shape": tuple(given)} if given else {}
+    shape = view.get("new_shape")
+    return {"shape": tuple(shape)} if shape else {}
 
 
 def gather(view: View) -> Settings:
@@ -186,20 +186,20 @@ def gather(view: View) -> Settings:
 
 
 def gather_kind(view: View) -> str:
-    """Tell an embedding, whose table is stored, from other ways of picking.
+    """Return ``embedding`` where the table is stored, else ``gather`` or ``unknown``.
 
     Args:
         view: the node.
     """
-    held = view.stored(1 if view.op == "EMBEDDING_LOOKUP" else 0)
+    table = view.stored(1 if view.op == "EMBEDDING_LOOKUP" else 0)
     if view.get("batch_dims"):
         return "unknown"
-    stored = held is not None and len(held.shape) == 2 and not view.get("axis", 0)
+    stored = table is not None and len(table.shape) == 2 and not view.get("axis", 0)
     return "embedding" if stored else "unknown" if view.op == "EMBEDDING_LOOKUP" else "gather"
 
 
 def prelu(view: View) -> Settings:
-    """Read a PRELU: as many parameters as its slope holds.
+    """Read a PRELU: the number of parameters is that of its slope.
 
     Args:
         view: the node.

@@ -1,4 +1,4 @@
-"""What is known of a backward that fails because a saved tensor was overwritten, and how to learn more."""
+"""Explains a backward that fails because a saved tensor was overwritten."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WORDS = re.compile(
     r"\[(?P<type>[\w.]+) \[(?P<shape>[\d, ]*)\]\](?:, which is output \d+ of (?P<maker>\w+),)?"
     r" is at version (?P<now>\d+); expected version (?P<then>\d+)"
 )
-#: The graph is searched no further than this.
+#: The most nodes of a graph that are searched.
 _NODES = 200_000
 
 
@@ -30,10 +30,10 @@ def overwritten(
     frames: Sequence[tuple[FrameType, int]],
     model: Any,
 ) -> Rerun | None:
-    """Find who saved and who wrote: from the user's statements, else from the calls that were seen.
+    """Find where the tensor was saved and overwritten, by the user's statements or the watched calls.
 
     Args:
-        message: torch's words.
+        message: torch's message.
         where: the user's line at which backward failed.
         users: the user's frames and lines.
         frames: all frames and lines.
@@ -48,35 +48,35 @@ def overwritten(
         found = InPlace(message, call=call)
         if found.locate():
             return found
-    return _Told(message, where, frames, model)
+    return _FromMessage(message, where, frames, model)
 
 
-class _Told(Rerun):
-    """What torch's words and the graph of the loss tell where nothing can be run again."""
+class _FromMessage(Rerun):
+    """What torch's message and the graph of the loss tell where nothing can be run again."""
 
     def __init__(
         self, message: str, where: str | None, frames: Sequence[tuple[FrameType, int]], model: Any
     ) -> None:
-        said = _WORDS.search(message)
-        shape = tuple(int(one) for one in said["shape"].split(",") if one.strip()) if said else ()
-        versions = (int(said["then"]), int(said["now"])) if said else None
+        words = _WORDS.search(message)
+        shape = tuple(int(one) for one in words["shape"].split(",") if one.strip()) if words else ()
+        versions = (int(words["then"]), int(words["now"])) if words else None
         node = next(_stumbling(frames), None)
         saved_by = _plain(node.name()) if node is not None else None
         weight = _weight(
             node, shape, [model, *(one for frame, _ in frames for one in frame.f_locals.values())]
         )
-        name = weight or saved_by or _plain((said and said["maker"]) or "") or "backward"
+        name = weight or saved_by or _plain((words and words["maker"]) or "") or "backward"
         layer = Layer(name.rpartition(".")[0] if weight else name, "unknown", saved_by or "backward")
         fact = Overwritten(shape, saved_by, versions=versions, weight=weight, hint=_HINT[bool(weight)])
         self.failure = Failure(Model("", "live", "torch", "torch-live"), layer, (), message, where, fact=fact)
 
     def attempt(self, changes: Sequence[Change]) -> Failure | None:
-        """Refuse: there is nothing to run."""
+        """Return the failure: there is nothing to run."""
         del changes
         return self.failure
 
     def spell(self, change: Wording, name: str) -> str:
-        """Say nothing: there is no fix."""
+        """Return an empty text: there is no fix."""
         del change, name
         return ""
 
@@ -131,7 +131,7 @@ def _flat(value: Any) -> Sequence[Any]:
 
 
 def _weight(node: Any, shape: tuple[int, ...], owners: Sequence[Any]) -> str | None:
-    """Return the name of the weight that a node saved, if it is one that fits the words."""
+    """Return the name of the weight that a node saved, if one has the shape in the message."""
     import torch
 
     weights = {}

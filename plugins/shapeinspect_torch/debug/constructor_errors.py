@@ -1,4 +1,4 @@
-"""What fails outside of every model: a constructor, and the collection of samples to a batch."""
+"""Errors outside of every model: in a constructor, and in collating samples into a batch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shapeinspect.plugin_api.rerun import Failure, Rerun, Retried
 from shapeinspect_torch.tracing.recorder import PACKAGES
 from shapeinspect_torch.vocabulary.kinds import describe
 
-#: What has to divide what, by the beginning of the class's name.
+#: The setting that has to divide others, by the prefix of the class's name.
 _DIVIDES: dict[str, tuple[str, tuple[str, ...]]] = {
     "Conv": ("groups", ("in_channels", "out_channels")),
     "GroupNorm": ("num_groups", ("num_channels",)),
@@ -27,52 +27,62 @@ _SIZES = re.compile(r"got \[(?P<first>[\d, ]*)\] at entry \d+ and \[(?P<other>[\
 
 
 def building(message: str, where: str | None, frames: Sequence[Place]) -> Rerun | None:
-    """Find the layer whose settings do not divide.
+    """Find the layer whose settings are not divisible.
 
     Args:
-        message: torch's words.
+        message: torch's message.
         where: the user's source line.
-        frames: those of the traceback, with their lines.
+        frames: the frames of the traceback, with their lines.
     """
     import torch
 
     for frame, _ in frames:
-        made = frame.f_locals.get("self")
-        if frame.f_code.co_name != "__init__" or not isinstance(made, torch.nn.Module):
+        layer_object = frame.f_locals.get("self")
+        if frame.f_code.co_name != "__init__" or not isinstance(layer_object, torch.nn.Module):
             continue
-        name = type(made).__name__
+        name = type(layer_object).__name__
         row = next((row for start, row in _DIVIDES.items() if name.startswith(start)), None)
         if row is None or not is_library(frame.f_code.co_filename, PACKAGES):
             continue
-        given = {key: one for key, one in constructor_arguments(frame).items() if key != "device"}
+        arguments = {
+            key: argument for key, argument in constructor_arguments(frame).items() if key != "device"
+        }
         setting, wholes = row
-        lengths = {key: value for key in wholes if isinstance(value := given.get(key), int) and value > 0}
-        value = given.get(setting)
+        lengths = {key: value for key in wholes if isinstance(value := arguments.get(key), int) and value > 0}
+        value = arguments.get(setting)
         if len(lengths) < len(wholes) or not isinstance(value, int) or value <= 0:
             return None
         kind = describe(name, {})[0]
         path = _target(where) or name
-        attributes = {**{key: one for key, one in given.items() if isinstance(one, (int, bool))}}
+        attributes = {
+            **{key: argument for key, argument in arguments.items() if isinstance(argument, (int, bool))}
+        }
         layer = Layer(path, kind, name, (path,), Frozen(attributes))
         fact = Indivisible(setting, Frozen(lengths))
         model = Model("", "live", "torch", "torch-live", (layer,))
         passes = "the layer can be built with it"
         failure = Failure(model, layer, (), message, where, fact=fact, passes=passes)
-        return Retried(failure, functools.partial(_builds, type(made), given), _spell)
+        return Retried(failure, functools.partial(_builds, type(layer_object), arguments), _spell)
     return None
 
 
-def _builds(kind: Any, given: dict[str, Any], changes: Sequence[Change]) -> bool:
+def _builds(kind: Any, arguments: dict[str, Any], changes: Sequence[Change]) -> bool:
     settings = [change.attributes for change in changes if isinstance(change, OnLayer)]
     try:
-        kind(**{**given, **{key: value for one in settings for key, value in one.items()}, "device": "meta"})
+        kind(
+            **{
+                **arguments,
+                **{key: value for setting in settings for key, value in setting.items()},
+                "device": "meta",
+            }
+        )
     except (ValueError, TypeError, AssertionError, RuntimeError):
         return False
     return bool(settings)
 
 
 def _target(where: str | None) -> str | None:
-    """Return the name that the user's line gives to what it makes: ``self.conv = ...``."""
+    """Return the name that the user's line assigns: ``self.conv = ...``."""
     try:
         statement = ast.parse((where or "").partition("  ")[2]).body[0]
     except (SyntaxError, IndexError):
@@ -88,24 +98,24 @@ def _target(where: str | None) -> str | None:
 
 
 def collating(message: str, where: str | None) -> Rerun | None:
-    """Read the shapes of two samples that do not make one batch; the words have them, from a worker too.
+    """Read the shapes of two samples that do not fit one batch; the message has them, also from a worker.
 
     Args:
-        message: torch's words.
+        message: torch's message.
         where: the user's source line.
     """
-    found = _SIZES.search(message)
-    if found is None:
+    match = _SIZES.search(message)
+    if match is None:
         return None
-    first, other = (
-        tuple(int(part) for part in found[name].split(",") if part.strip()) for name in ("first", "other")
+    first, second = (
+        tuple(int(part) for part in match[name].split(",") if part.strip()) for name in ("first", "other")
     )
     layer = Layer("stack", "stack", "torch.stack", ("stack",))
-    values = {"sample": Value("sample", first), "sample:1": Value("sample:1", other)}
+    values = {"sample": Value("sample", first), "sample:1": Value("sample:1", second)}
     model = Model("", "live", "torch", "torch-live", (layer,), (), Frozen(values), tuple(values))
-    fact, passes = RaggedBatch(first, other), "the two samples make a batch with it"
+    fact, passes = RaggedBatch(first, second), "the two samples make a batch with it"
     failure = Failure(model, layer, tuple(values), message, where, fact=fact, passes=passes)
-    return Retried(failure, lambda changes: _stacks((first, other), changes), _spell)
+    return Retried(failure, lambda changes: _stacks((first, second), changes), _spell)
 
 
 def _stacks(shapes: Sequence[tuple[int, ...]], changes: Sequence[Change]) -> bool:
@@ -117,7 +127,7 @@ def _stacks(shapes: Sequence[tuple[int, ...]], changes: Sequence[Change]) -> boo
     try:
         for change in changes:
             if isinstance(change, OnInput) and change.steps[0][0] == "interpolate":
-                samples = [interpolate(one[None], size=change.steps[0][1])[0] for one in samples]
+                samples = [interpolate(sample[None], size=change.steps[0][1])[0] for sample in samples]
             elif isinstance(change, PaddedBatch):
                 samples = list(pad_sequence(samples, batch_first=True))
         torch.stack(samples)
@@ -132,6 +142,6 @@ def _spell(change: Wording, name: str) -> str:
     if isinstance(change, PaddedBatch):
         return "collate_fn=lambda samples: pad_sequence(samples, batch_first=True)"
     if isinstance(change, OnLayer):
-        said = ", ".join(f"{key}={value}" for key, value in change.attributes.items())
-        return f'{said} in "{change.path}"'
+        settings = ", ".join(f"{key}={value}" for key, value in change.attributes.items())
+        return f'{settings} in "{change.path}"'
     return str(change)

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from shapeinspect_torch.debug.rerun import TorchRerun
 
 _CALLS = ("_wrapped_call_impl", "_call_impl")
-#: What torch raises where shapes, sizes or indices do not fit; a user's own types are none of these.
+#: The exceptions that torch raises for shapes, sizes and indices; a user's own types do not count.
 _TYPES = (RuntimeError, ValueError, IndexError, TypeError, AssertionError)
-#: An error about shapes names one of these, or a number.
+#: A message about shapes contains one of these, or a digit.
 _OF_SHAPES = re.compile(
     r"\d|[Ss]ize|[Ss]hape|[Dd]im|batch|[Cc]hannel|[Ll]ength|[Tt]ype|[Tt]ensor|index|element|mask|view|stride"
     r"|[Ee]xpect|match|equal|number|divisible"
@@ -42,8 +42,8 @@ _LOADING = "loading state_dict"
 class TorchDebugger(Debugger):
     """Reads the modules and their arguments from the frames of a traceback.
 
-    Nothing is watched while all goes well: a module that is called stands, with its arguments, in
-    a frame of ``torch.nn.Module.__call__``.
+    Nothing is watched before an error: a module that was called is in a frame of
+    ``torch.nn.Module.__call__``, with its arguments.
     """
 
     packages = ("torch",)
@@ -69,9 +69,9 @@ class TorchDebugger(Debugger):
 
             return building(place.message, place.where, frames)
         if not place.called or place.is_loss():
-            found = place.statement()
-            if found is not None:
-                return found
+            statement = place.statement()
+            if statement is not None:
+                return statement
         return place.reproduced() or place.looked_up()
 
     def watch(self, model: object) -> AbstractContextManager[Any]:
@@ -83,7 +83,7 @@ class TorchDebugger(Debugger):
         return watching(model) if isinstance(model, torch.nn.Module) else nullcontext()
 
     def examine(self, source: Source) -> Rerun | Recorded | None:
-        """Run a live module without numbers; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        """Run a live module on meta tensors; see ``shapeinspect.plugin_api.rerun.Debugger``."""
         return _examined(source)
 
 
@@ -99,20 +99,20 @@ def _examined(source: Source) -> Rerun | None:
         if source.example is not None:
             args, kwargs = source.example
         else:
-            given = arguments_from_specs(source.inputs, model, signature_of(model), whole)
-            args, kwargs = tuple(given[0]), given[1]
+            arguments = arguments_from_specs(source.inputs, model, signature_of(model), whole)
+            args, kwargs = tuple(arguments[0]), arguments[1]
         rerun = TorchRerun(model, args, kwargs)
-        ended = rerun.reproduce("", None)
-        if isinstance(ended, UsageError):
-            raise ended
-        if isinstance(ended, NeedsIntegersError) and not whole and source.example is None:
+        error = rerun.reproduce("", None)
+        if isinstance(error, UsageError):
+            raise error
+        if isinstance(error, NeedsIntegersError) and not whole and source.example is None:
             whole = frozenset(rerun.failure.model.inputs)
             continue
-        return None if ended is None or rerun.is_limit(ended) or not _is_op(rerun) else rerun
+        return None if error is None or rerun.is_limit(error) or not _is_op(rerun) else rerun
 
 
 class _Place:
-    """Where an exception was raised, taken apart."""
+    """The frames of an exception."""
 
     def __init__(self, error: BaseException, frames: list[Place], model: object | None) -> None:
         self.message, self.model = str(error), model
@@ -132,50 +132,50 @@ class _Place:
         self.users = users
 
     def is_loss(self) -> bool:
-        """Tell whether the outermost module is a loss, and no model."""
+        """Tell whether the outermost module is a loss and not a model."""
         from shapeinspect_torch.tracing.module_tree import walk
 
         return walk(self.called[0].f_locals["self"])[0].draft.kind == "loss"
 
     def reproduced(self) -> Rerun | None:
-        """Run the outermost call again, or the next one inside where that one needs numbers."""
+        """Run the outermost call again, or the next one inside if it needs data."""
         from shapeinspect_torch.debug.rerun import TorchRerun
 
         for frame in self.called:
             root = frame.f_locals["self"]
             rerun = TorchRerun(root, *passed_arguments(frame), self._path(root))
             try:
-                ended = rerun.reproduce(self.message, self.where)
-            except UsageError:  # the forward takes other arguments, which Python itself has said
+                error = rerun.reproduce(self.message, self.where)
+            except UsageError:  # the forward takes other arguments, which Python has reported itself
                 return None
-            if ended is None:
+            if error is None:
                 return None
-            if not rerun.is_limit(ended):
+            if not rerun.is_limit(error):
                 inside = self.called[-1].f_locals["self"]
                 return self._named(rerun) if _is_op(rerun) and rerun.ended_in(inside) else None
         return None
 
     def statement(self) -> Rerun | None:
-        """Run the user's statement again, with the lines that made what it reads."""
+        """Run the user's statement again, with the lines that computed what it reads."""
         from shapeinspect_torch.debug.index_errors import LargestIndex
         from shapeinspect_torch.debug.rerun import TorchRerun
         from shapeinspect_torch.debug.user_statement import step_of
 
-        found = step_of(*self.users[-1]) if self.users else None
-        if found is None:
+        recovered = step_of(*self.users[-1]) if self.users else None
+        if recovered is None:
             return None
-        step, inputs = found
+        step, inputs = recovered
         rerun = TorchRerun(step, (), inputs)
-        ended = rerun.reproduce(self.message, self.where)
-        if ended is not None:
-            return self._named(rerun) if not rerun.is_limit(ended) and _is_op(rerun) else None
+        error = rerun.reproduce(self.message, self.where)
+        if error is not None:
+            return self._named(rerun) if not rerun.is_limit(error) and _is_op(rerun) else None
         inside = self.called[-1].f_locals["self"] if self.called else None
-        given = passed_arguments(self.called[-1]) if self.called else (_compared(self.frames), {})
+        arguments = passed_arguments(self.called[-1]) if self.called else (_compared(self.frames), {})
         labels = LargestIndex(step, (), inputs, "")
-        return labels if labels.locate(inside, given, self.message, self.where) else None
+        return labels if labels.locate(inside, arguments, self.message, self.where) else None
 
     def _named(self, rerun: TorchRerun) -> TorchRerun:
-        """Let the fixes call the tensors as the user's line does."""
+        """Name the tensors in fixes as the user's line does."""
         from shapeinspect_torch.debug.user_names import names_of
 
         place = user_place(reversed(self.frames), PACKAGES)
@@ -188,23 +188,23 @@ class _Place:
         return rerun
 
     def looked_up(self) -> Rerun | None:
-        """Find what only the numbers tell: an index that is out of its table."""
+        """Find an index outside its table, which only the data shows."""
         from shapeinspect_torch.debug.index_errors import LargestIndex
 
         if not isinstance(self.error, IndexError | RuntimeError) or not self.called:
             return None
         innermost, outermost = self.called[-1], self.called[0]
         root = outermost.f_locals["self"]
-        found = LargestIndex(root, *passed_arguments(outermost), self._path(root))
+        index = LargestIndex(root, *passed_arguments(outermost), self._path(root))
         inside = innermost.f_locals["self"]
         try:
-            located = found.locate(inside, passed_arguments(innermost), self.message, self.where)
+            located = index.locate(inside, passed_arguments(innermost), self.message, self.where)
         except UsageError:
             return None
-        return found if located else None
+        return index if located else None
 
     def overwritten(self) -> Rerun | None:
-        """Find the operation in place that a gradient stumbles over."""
+        """Find the in-place operation behind a failed backward."""
         from shapeinspect_torch.debug.backward import overwritten
 
         return overwritten(self.message, self.where, self.users, self.frames, self.model)
@@ -230,7 +230,7 @@ def _is_call(frame: FrameType) -> bool:
 
 
 def _compared(frames: list[Place]) -> tuple[Any, ...]:
-    """Return what a loss of ``torch.nn.functional`` was given."""
+    """Return the arguments of a loss of ``torch.nn.functional``."""
     for frame, _ in frames:
         ours = in_packages(frame.f_code.co_filename, PACKAGES)
         if frame.f_code.co_name in ("cross_entropy", "nll_loss") and ours:

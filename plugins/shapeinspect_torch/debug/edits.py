@@ -1,4 +1,4 @@
-"""Changes a copy of a model, or a tensor without numbers, as a debugger's fix asks for it."""
+"""Applies the fixes of a diagnosis to a copy of a model, or to a meta tensor."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shapeinspect.plugin_api.changes import Step, reshaped
 
 
 def stepped(tensor: Any, steps: tuple[Step, ...]) -> Any:
-    """Return a tensor after some steps; they are no calls of the model's.
+    """Return a tensor after some steps, which are not recorded as calls of the model.
 
     Args:
         tensor: a tensor of the copy.
@@ -30,32 +30,32 @@ def stepped(tensor: Any, steps: tuple[Step, ...]) -> Any:
 def _step(tensor: Any, step: Step) -> Any:
     import torch
 
-    name, given = step
+    name, argument = step
     if name == "contiguous":
         return tensor.contiguous()
     if name == "shift":
         return tensor.clone()
     if name == "dtype":
-        return tensor.to(getattr(torch, given))
+        return tensor.to(getattr(torch, argument))
     shape = reshaped(step, tuple(tensor.shape))
     if name == "argmax":
         return tensor.new_empty(shape, dtype=torch.int64)
     if name == "permute":
-        return tensor.permute(given)
+        return tensor.permute(argument)
     if name == "crop":
         return tensor[tuple(slice(length) for length in shape)]
     return tensor.new_empty(shape)
 
 
 def _reorder(module: Any, batch_first: bool) -> None:
-    """Set what is a plain attribute of a layer and of each part of it."""
+    """Set a plain attribute of a layer and of each of its parts."""
     for part in module.modules():
         if hasattr(part, "batch_first"):
             part.__dict__["batch_first"] = batch_first
 
 
 def rebuild_layer(module: Any, native: str, attributes: Mapping[str, Any]) -> None:
-    """Give a module of the copy other settings, and the weights that belong to them.
+    """Set other settings of a module of the copy, and replace its weights accordingly.
 
     Args:
         module: a leaf of the copy.

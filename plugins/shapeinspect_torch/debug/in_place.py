@@ -1,12 +1,12 @@
-"""The operation in place that overwrote what a gradient needs: who saved it, who wrote, and what mends it.
+"""Explains a backward that fails because an in-place operation overwrote a saved tensor, and fixes it.
 
-Autograd itself tells what it saves (``torch.autograd.graph.saved_tensors_hooks``), and a tensor's
-version tells whether it was written to since. So the failed statements are run once more on copies,
-and the first saved tensor that backward finds changed names both lines. A fix is an edit of the
-user's own statement, compiled into the copy; it is offered only if backward passes with it and gives
-the loss and the gradients that come out where every saved tensor is a copy of its own.
+Autograd reports what it saves (``torch.autograd.graph.saved_tensors_hooks``), and a tensor's version
+changes with every write. So the failed statements are run once more on copies, and the first saved
+tensor that backward finds changed identifies both lines. A fix is an edit of the
+user's own statement, compiled into the copy; it is offered only if backward passes with it and returns
+the loss and the gradients of a run in which every saved tensor is a copy.
 (``torch.autograd.graph.allow_mutation_on_saved_tensors`` would be that, but overlooks views: torch
-2.13 gives other gradients than ``gradcheck`` where a slice of a saved tensor is written to.)
+2.13 returns other gradients than ``gradcheck`` where a slice of a saved tensor is written to.)
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ from shapeinspect_torch.tracing.module_tree import walk
 from shapeinspect_torch.tracing.pytree import tensors
 from shapeinspect_torch.tracing.versions import Overwritten, Site, overwrites
 
-#: Models of more numbers than this are run again without numbers.
+#: Models of more elements than this are run again on meta tensors.
 _NUMBERS = 30_000_000
-#: A run with numbers that takes longer than this is the last one with numbers.
+#: After a run with data that takes longer than this, all others are on meta tensors.
 _SECONDS = 2.0
-#: So many statements may have to be mended at once.
+#: The most statements that are edited at once.
 _AT_ONCE = 4
 
 _Edit = Callable[[Shadow], None]
 
 
 @dataclass(frozen=True, slots=True)
-class _Mend:
-    """One way out.
+class _Candidate:
+    """A candidate edit.
 
     Args:
-        text: what to write.
-        statements: the user's statements in their new form; None if these stay.
-        edit: what is done to the copy besides.
-        same: whether the gradients are to stay the same.
+        text: the edit in words.
+        statements: the user's statements after the edit; None if they stay as they are.
+        edit: a further change of the copy.
+        same: whether the gradients have to stay the same.
     """
 
     text: str
@@ -59,8 +59,8 @@ class _Mend:
 
 
 @dataclass(slots=True)
-class _Ran:
-    """How a run ended."""
+class _Result:
+    """The outcome of a run."""
 
     error: Exception | None = None
     loss: Any = None
@@ -79,8 +79,8 @@ class InPlace(Rerun):
 
     Args:
         replay: the user's statements; or
-        call: a module, its arguments by place and by name, from whose outputs a backward starts.
-        message: torch's words.
+        call: a module and its arguments, by position and by name; backward starts from its outputs.
+        message: torch's message.
     """
 
     def __init__(
@@ -89,12 +89,12 @@ class InPlace(Rerun):
         self._message, self._replay, self._call = message, replay, call
         self._statements: tuple[ast.stmt, ...] = replay.statements if replay is not None else ()
         self._edits: tuple[_Edit, ...] = ()
-        self._mends: list[tuple[_Mend, ...]] = []
+        self._fixes: list[tuple[_Candidate, ...]] = []
         self._numbers = self._count() <= _NUMBERS
         self.compared = False
 
     def locate(self) -> bool:
-        """Find who saved and who wrote; tell whether that succeeded."""
+        """Find where the tensor was saved and where it was overwritten; return whether that succeeded."""
         first = self._run(self._statements)
         if not first.refused() and self._replay is not None and self._replay.again:
             self._statements = (*self._replay.statements, *self._replay.again)
@@ -103,24 +103,26 @@ class InPlace(Rerun):
             return False
         self._numbers = self._numbers and first.seconds < _SECONDS
         seen = self._run(self._statements, watch=True)
-        found = seen.overwritten
-        if found is None or found.write is None or seen.shadow is None:
+        overwritten = seen.overwritten
+        if overwritten is None or overwritten.write is None or seen.shadow is None:
             return False
-        layer = self._layer(found, seen.shadow)
+        layer = self._layer(overwritten, seen.shadow)
         root = self._root(self._statements)
         nodes = walk(root)
         model = Model("", "live", "torch", "torch-live", tuple(_plain(node) for node in nodes))
-        self._mend(found, seen.shadow)
-        edits = len(self._mends)
-        saved_at, where = _text(found.saved_at) or None, _text(found.write.site) or None
-        fact = facts.Overwritten(found.shape, found.saved_by, saved_at, found.write.function, edits=edits)
+        self._try_candidates(overwritten, seen.shadow)
+        edits = len(self._fixes)
+        saved_at, where = _text(overwritten.saved_at) or None, _text(overwritten.write.site) or None
+        fact = facts.Overwritten(
+            overwritten.shape, overwritten.saved_by, saved_at, overwritten.write.function, edits=edits
+        )
         self.failure = Failure(model, layer, (), self._message, where, fact=fact)
         return True
 
     def attempt(self, changes: Sequence[Change]) -> Failure | None:
-        """Take the fix that a number names: it was run when it was found."""
+        """Accept a fix by its number: it was tried when it was found."""
         for change in changes:
-            if isinstance(change, OutOfPlace) and change.edit < len(self._mends):
+            if isinstance(change, OutOfPlace) and change.edit < len(self._fixes):
                 return None
         return self.failure
 
@@ -128,17 +130,21 @@ class InPlace(Rerun):
         """Write the statement out of place."""
         del name
         return (
-            ", ".join(one.text for one in self._mends[change.edit]) if isinstance(change, OutOfPlace) else ""
+            ", ".join(candidate.text for candidate in self._fixes[change.edit])
+            if isinstance(change, OutOfPlace)
+            else ""
         )
 
     def _count(self) -> int:
-        given = (self._replay.modules, self._replay.inputs) if self._replay is not None else self._call
-        found = {id(tensor): tensor.numel() for _, tensor in tensors(given)}
+        read = (self._replay.modules, self._replay.inputs) if self._replay is not None else self._call
+        sizes = {id(tensor): tensor.numel() for _, tensor in tensors(read)}
         modules = self._replay.modules.values() if self._replay is not None else [(self._call or (None,))[0]]
         for module in modules:
             if module is not None:
-                found.update({id(one): one.numel() for one in (*module.parameters(), *module.buffers())})
-        return sum(found.values())
+                sizes.update(
+                    {id(tensor): tensor.numel() for tensor in (*module.parameters(), *module.buffers())}
+                )
+        return sum(sizes.values())
 
     def _given(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         if self._replay is not None:
@@ -156,13 +162,13 @@ class InPlace(Rerun):
         edits: Sequence[_Edit] = (),
         watch: bool = False,
         around: Callable[[], AbstractContextManager[Any]] = nullcontext,
-    ) -> _Ran:
+    ) -> _Result:
         import torch
 
-        ended, begin = _Ran(), time.monotonic()
+        result, begin = _Result(), time.monotonic()
         with undisturbed(True):
             torch.manual_seed(0)
-            shadow = ended.shadow = Shadow(self._numbers)
+            shadow = result.shadow = Shadow(self._numbers)
             root = self._root(statements)
             copy = shadow.of(root)
             args, kwargs = (
@@ -175,33 +181,33 @@ class InPlace(Rerun):
             watching: Any = overwrites() if watch else nullcontext([])
             try:
                 with device, around(), watching as overwritten:
-                    ended.loss = copy(*args, **kwargs)
+                    result.loss = copy(*args, **kwargs)
                     if self._replay is None:
-                        ends = [one for _, one in tensors(ended.loss) if one.requires_grad]
-                        ended.loss = sum(one.float().sum() for one in ends)
-                        ended.loss.backward()
+                        ends = [tensor for _, tensor in tensors(result.loss) if tensor.requires_grad]
+                        result.loss = sum(tensor.float().sum() for tensor in ends)
+                        result.loss.backward()
             except Exception as error:  # noqa: BLE001  # the user's own statements may raise anything
-                ended.error = error
-            ended.overwritten = next(iter(overwritten or ()), None)
-            ended.gradients = {
-                name: one.grad for name, one in copy.named_parameters() if one.grad is not None
+                result.error = error
+            result.overwritten = next(iter(overwritten or ()), None)
+            result.gradients = {
+                name: tensor.grad for name, tensor in copy.named_parameters() if tensor.grad is not None
             }
-            ended.gradients |= {
-                name: one.grad
-                for name, one in tensors((args, kwargs))
-                if one.is_leaf and one.grad is not None
+            result.gradients |= {
+                name: tensor.grad
+                for name, tensor in tensors((args, kwargs))
+                if tensor.is_leaf and tensor.grad is not None
             }
-        ended.seconds = time.monotonic() - begin
-        return ended
+        result.seconds = time.monotonic() - begin
+        return result
 
-    def _layer(self, found: Overwritten, shadow: Shadow) -> Layer:
-        """Name the layer whose weight was changed, the module that wrote, or the operation."""
+    def _layer(self, overwritten: Overwritten, shadow: Shadow) -> Layer:
+        """Return the layer whose weight was changed, the module that wrote, or the operation."""
         root = self._root(self._statements)
-        write = found.write
+        write = overwritten.write
         for node in walk(root):
             copy = shadow.of(node.real)
-            own = [one.untyped_storage()._cdata for one in copy.parameters(recurse=False)]
-            if found.storage in own or (write is not None and write.module is copy):
+            own = [weight.untyped_storage()._cdata for weight in copy.parameters(recurse=False)]
+            if overwritten.storage in own or (write is not None and write.module is copy):
                 return _plain(node)
         name = write.function if write is not None else "write"
         plain = (
@@ -212,31 +218,37 @@ class InPlace(Rerun):
         kind = "activation" if "relu" in plain else "elementwise"
         return Layer(plain, kind, f"Tensor.{name}")
 
-    def _mend(self, found: Overwritten, shadow: Shadow) -> None:
-        """Try every way out, and the ways out of what then still fails."""
-        right = self._run(self._statements, around=_kept_apart)
+    def _try_candidates(self, overwritten: Overwritten, shadow: Shadow) -> None:
+        """Try each candidate; where another in-place error follows, extend it until backward passes."""
+        right = self._run(self._statements, around=_saving_copies)
         self.compared = right.error is None and self._numbers
-        for mend in self._ways(found, shadow, self._statements):
-            done, statements, edits = [mend], mend.statements or self._statements, _edits([mend])
-            ended = self._run(statements, edits)
-            while ended.refused() and len(done) < _AT_ONCE and self._numbers:
+        for candidate in self._candidates(overwritten, shadow, self._statements):
+            done, statements, edits = (
+                [candidate],
+                candidate.statements or self._statements,
+                _edits([candidate]),
+            )
+            result = self._run(statements, edits)
+            while result.refused() and len(done) < _AT_ONCE and self._numbers:
                 seen = self._run(statements, edits, watch=True)
                 further = (
                     seen.overwritten
                     and seen.shadow
-                    and next(iter(self._ways(seen.overwritten, seen.shadow, statements)), None)
+                    and next(iter(self._candidates(seen.overwritten, seen.shadow, statements)), None)
                 )
                 if not further:
                     break
                 done.append(further)
                 statements, edits = further.statements or statements, _edits(done)
-                ended = self._run(statements, edits)
-            same = not self.compared or not all(one.same for one in done) or _equal(ended, right)
-            if ended.error is None and same:
-                self._mends.append(tuple(done))
+                result = self._run(statements, edits)
+            same = not self.compared or not all(one.same for one in done) or _equal(result, right)
+            if result.error is None and same:
+                self._fixes.append(tuple(done))
 
-    def _ways(self, found: Overwritten, shadow: Shadow, statements: Sequence[ast.stmt]) -> Sequence[_Mend]:
-        write = found.write
+    def _candidates(
+        self, overwritten: Overwritten, shadow: Shadow, statements: Sequence[ast.stmt]
+    ) -> Sequence[_Candidate]:
+        write = overwritten.write
         if write is None:
             return ()
         if write.module is not None:
@@ -250,50 +262,54 @@ class InPlace(Rerun):
             if _is_step(statement):
                 return tuple(self._stepped(statement, statements))
             return tuple(
-                _Mend(new.text, tuple(source.replaced(statements, site.line, new)))
+                _Candidate(new.text, tuple(source.replaced(statements, site.line, new)))
                 for new in source.out_of_place(statement)
             )
         return tuple(_in_function(site, shadow))
 
-    def _flag(self, module: Any, shadow: Shadow) -> tuple[_Mend, ...]:
+    def _flag(self, module: Any, shadow: Shadow) -> tuple[_Candidate, ...]:
         for node in walk(self._root(self._statements)):
             if shadow.of(node.real) is module:
 
-                def edit(other: Shadow, real: Any = node.real) -> None:
-                    other.of(real).__dict__["inplace"] = False
+                def edit(copies: Shadow, real: Any = node.real) -> None:
+                    copies.of(real).__dict__["inplace"] = False
 
-                return (_Mend(f'inplace=False in "{node.draft.path}"', edit=edit),)
+                return (_Candidate(f'inplace=False in "{node.draft.path}"', edit=edit),)
         return ()
 
-    def _stepped(self, step: ast.stmt, statements: Sequence[ast.stmt]) -> Sequence[_Mend]:
-        """Move the optimizer's step behind the backward, or part the graph of the step before."""
-        step = next((one for one in statements if one.lineno == step.lineno), step)
+    def _stepped(self, step: ast.stmt, statements: Sequence[ast.stmt]) -> Sequence[_Candidate]:
+        """Move the optimizer's step after the backward, or detach the graph of the previous step."""
+        step = next((statement for statement in statements if statement.lineno == step.lineno), step)
         again = self._replay is not None and len(statements) > len(self._replay.statements)
         if not again:
-            moved = tuple(one for one in statements if one is not step)
+            moved = tuple(statement for statement in statements if statement is not step)
             last = ast.unparse(_without_loss(statements[-1]))
-            return [_Mend(f"{ast.unparse(step)} after {last}", (*moved, step))]
-        found = []
+            return [_Candidate(f"{ast.unparse(step)} after {last}", (*moved, step))]
+        candidates = []
         first, second = self._replay.statements, self._replay.again  # type: ignore[union-attr]  # there is a replay
         for name in _carried(second):
             value = (self._replay.outer | self._replay.inputs).get(name)  # type: ignore[union-attr]  # as above
             text = f"{name} = {name}.detach()"
             if isinstance(value, (tuple, list)):
                 text = f"{name} = tuple(one.detach() for one in {name})"
-            reader = next(one for one in second if name in _names(one, ast.Load))
+            reader = next(statement for statement in second if name in _names(statement, ast.Load))
             parted = ast.parse(text).body
-            body = [new for one in second for new in ((*parted, one) if one is reader else (one,))]
-            said = f"{text} before {ast.unparse(_without_loss(reader))}"
-            found.append(_Mend(said, (*first, *body), same=False))
-        return found
+            body = [
+                new
+                for statement in second
+                for new in ((*parted, statement) if statement is reader else (statement,))
+            ]
+            edit = f"{text} before {ast.unparse(_without_loss(reader))}"
+            candidates.append(_Candidate(edit, (*first, *body), same=False))
+        return candidates
 
 
 def _text(site: Site | None) -> str:
     return "" if site is None else site.text
 
 
-def _kept_apart() -> AbstractContextManager[Any]:
-    """Let autograd save copies, which no write reaches."""
+def _saving_copies() -> AbstractContextManager[Any]:
+    """Let autograd save copies, which are never written to."""
     import torch
 
     def pack(tensor: Any) -> Any:
@@ -303,7 +319,7 @@ def _kept_apart() -> AbstractContextManager[Any]:
     return torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor)  # type: ignore[no-any-return]  # torch is read as Any
 
 
-def _in_function(site: Site, shadow: Shadow) -> Sequence[_Mend]:
+def _in_function(site: Site, shadow: Shadow) -> Sequence[_Candidate]:
     """Rewrite a statement of a method of a module."""
     import torch
 
@@ -318,20 +334,20 @@ def _in_function(site: Site, shadow: Shadow) -> Sequence[_Mend]:
     real = shadow.real(owner)
     if function.__code__ is not code or statement is None or real is None:
         return ()
-    found = []
+    candidates = []
     for new in source.out_of_place(statement):
-        made = source.rewritten(function, tree, site.line, new)
+        rewritten = source.rewritten(function, tree, site.line, new)
 
-        def edit(other: Shadow, made: FunctionType = made) -> None:
-            copy = other.of(real)
-            copy.__dict__[code.co_name] = MethodType(made, copy)
+        def edit(copies: Shadow, rewritten: FunctionType = rewritten) -> None:
+            copy = copies.of(real)
+            copy.__dict__[code.co_name] = MethodType(rewritten, copy)
 
-        found.append(_Mend(new.text, edit=edit))
-    return found
+        candidates.append(_Candidate(new.text, edit=edit))
+    return candidates
 
 
-def _edits(mends: Sequence[_Mend]) -> tuple[_Edit, ...]:
-    return tuple(one.edit for one in mends if one.edit is not None)
+def _edits(candidates: Sequence[_Candidate]) -> tuple[_Edit, ...]:
+    return tuple(candidate.edit for candidate in candidates if candidate.edit is not None)
 
 
 def _plain(node: Any) -> Layer:
@@ -345,7 +361,7 @@ def _is_step(statement: ast.stmt) -> bool:
 
 
 def _without_loss(statement: ast.stmt) -> ast.stmt:
-    """Write a statement as the user did, without the name that its loss got."""
+    """Return a statement as the user wrote it, without the name that was given to its loss."""
     text = ast.unparse(ast.fix_missing_locations(statement))
     tree = ast.parse(text)
 
@@ -363,26 +379,27 @@ def _names(statement: ast.AST, kind: type[ast.expr_context]) -> list[str]:
 
 
 def _carried(body: Sequence[ast.stmt]) -> list[str]:
-    """Return the names that a pass of a loop reads before it makes them, and makes: what is carried over."""
-    made: set[str] = set()
-    found: list[str] = []
-    stored = {name for one in body for name in _names(one, ast.Store)}
+    """Return the names that an iteration reads before it assigns them: they are carried over."""
+    stored_before: set[str] = set()
+    carried: list[str] = []
+    stored = {name for part in body for name in _names(part, ast.Store)}
     for statement in body:
-        found += [name for name in _names(statement, ast.Load) if name in stored and name not in made]
-        made.update(_names(statement, ast.Store))
-    return list(dict.fromkeys(found))
+        carried += [
+            name for name in _names(statement, ast.Load) if name in stored and name not in stored_before
+        ]
+        stored_before.update(_names(statement, ast.Store))
+    return list(dict.fromkeys(carried))
 
 
-def _equal(one: _Ran, other: _Ran) -> bool:
+def _equal(left: _Result, right: _Result) -> bool:
     """Compare loss and gradients."""
     import torch
 
-    if (one.loss is None) != (other.loss is None) or one.gradients.keys() != other.gradients.keys():
+    if (left.loss is None) != (right.loss is None) or left.gradients.keys() != right.gradients.keys():
         return False
-    pairs = [(one.gradients[name], other.gradients[name]) for name in one.gradients]
-    if isinstance(one.loss, torch.Tensor) and isinstance(other.loss, torch.Tensor):
-        pairs.append((one.loss, other.loss))
+    pairs = [(left.gradients[name], right.gradients[name]) for name in left.gradients]
+    if isinstance(left.loss, torch.Tensor) and isinstance(right.loss, torch.Tensor):
+        pairs.append((left.loss, right.loss))
     return all(
-        left.shape == right.shape and torch.allclose(left, right, rtol=1e-4, atol=1e-6, equal_nan=True)
-        for left, right in pairs
+        a.shape == b.shape and torch.allclose(a, b, rtol=1e-4, atol=1e-6, equal_nan=True) for a, b in pairs
     )

@@ -1,4 +1,4 @@
-"""Failures that only the numbers tell: an index or a label outside its table."""
+"""Errors that only the data shows: an index or a label outside its table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shapeinspect_torch.tracing.pytree import tensors
 
 
 class LargestIndex(Rerun):
-    """A module call that fails because of one index, which a run without numbers does not see.
+    """A module call that fails because of one index, which a run on meta tensors does not show.
 
     Args:
         root: the module.
@@ -29,20 +29,20 @@ class LargestIndex(Rerun):
         self._root, self._prefix = root, prefix
 
     def locate(
-        self, inside: Any, given: tuple[tuple[Any, ...], dict[str, Any]], message: str, where: str | None
+        self, inside: Any, arguments: tuple[tuple[Any, ...], dict[str, Any]], message: str, where: str | None
     ) -> bool:
-        """Find the table and the largest index; tell whether that is what was wrong.
+        """Find the table and the largest index; return whether that was the error.
 
         Args:
             inside: the innermost module that was called.
-            given: its arguments.
-            message: the framework's words.
+            arguments: its arguments.
+            message: the framework's message.
             where: the user's source line.
         """
-        found = _table(inside, given)
-        if found is None or self._rerun.reproduce(message, where) is not None:
+        table = _table(inside, arguments)
+        if table is None or self._rerun.reproduce(message, where) is not None:
             return False
-        size, indices = found
+        size, indices = table
         if not indices.numel():
             return False
         self._fact = IndexOutside(int(indices.max()), int(indices.min()), size)
@@ -64,7 +64,7 @@ class LargestIndex(Rerun):
         return "cross_entropy" if node is None else self._rerun.full_path(node.draft.path, node is nodes[0])
 
     def attempt(self, changes: Sequence[Change]) -> Failure | None:
-        """Run the call again; a table passes that holds the largest index, and no negative one."""
+        """Run the call again; it passes with a table that has the largest index, if none is negative."""
         size, shift = self._fact.size, 0
         for change in changes:
             if isinstance(change, OnLayer):
@@ -78,19 +78,25 @@ class LargestIndex(Rerun):
         return self._rerun.spell(change, name)
 
 
-#: The losses whose targets are looked up among the outputs.
+#: The losses whose targets are class indices.
 _OF_CLASSES = ("CrossEntropyLoss", "NLLLoss", "MultiMarginLoss")
 _SIZES = ("num_embeddings", "out_features", "out_channels")
 
 
-def _table(inside: Any, given: tuple[tuple[Any, ...], dict[str, Any]]) -> tuple[int, Any] | None:
-    """Return how many entries the table has, and what is looked up in it."""
-    found = [tensor for _, tensor in tensors(given)]
-    indices = next((tensor for tensor in found if not tensor.is_floating_point()), None)
+def _table(inside: Any, arguments: tuple[tuple[Any, ...], dict[str, Any]]) -> tuple[int, Any] | None:
+    """Return the number of entries of the table, and the indices."""
+    operands = [tensor for _, tensor in tensors(arguments)]
+    indices = next((tensor for tensor in operands if not tensor.is_floating_point()), None)
     if indices is None:
         return None
     size = getattr(inside, "num_embeddings", None)
     of_classes = inside is None or type(inside).__name__ in _OF_CLASSES
-    if size is None and of_classes and len(found) > 1 and found[0].is_floating_point() and found[0].dim() > 1:
-        size = found[0].shape[1]  # the classes stand on axis 1
+    if (
+        size is None
+        and of_classes
+        and len(operands) > 1
+        and operands[0].is_floating_point()
+        and operands[0].dim() > 1
+    ):
+        size = operands[0].shape[1]  # the classes are on axis 1
     return None if size is None else (int(size), indices)

@@ -1,8 +1,8 @@
-"""Takes the user's statements that led to a failed backward, as one module to run again.
+"""Collects the user's statements that led to a failed backward into a module that runs them again.
 
-From the statement that calls ``backward`` up, every statement is taken that makes, or writes to, a
-tensor that the loss depends on, as long as it calls nothing but modules, optimizers and torch. What
-is left out is read from the user's frame as it stands.
+From the statement that calls ``backward`` up, every statement is taken that computes, or writes to, a
+tensor that the loss depends on, as long as it calls only modules, optimizers and torch. The values
+of all others are read from the user's frame.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _FORBIDDEN = (
     ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Global, ast.Nonlocal, ast.Try, ast.Delete,
 )  # fmt: skip
 _COMPOUND = (ast.For, ast.While, ast.If, ast.With)
-#: The name that the failed statement's loss gets.
+#: The name given to the loss of the failed statement.
 LOSS = "__loss"
 
 
@@ -36,11 +36,11 @@ class Replay:
 
     Args:
         statements: the statements; the last of them fails.
-        again: the body of the loop that they stand in, with what follows the failed one; empty for none.
-        outer: what they read that is no tensor, by name.
+        again: the next iteration of the loop around them, up to the failed statement; empty for none.
+        outer: what they read besides tensors, by name.
         inputs: the tensors that they read.
         modules: the modules that they call, by name.
-        file: where they stand.
+        file: the file they are in.
     """
 
     statements: tuple[ast.stmt, ...]
@@ -51,24 +51,24 @@ class Replay:
     file: str
 
     def module(self, statements: Sequence[ast.stmt]) -> Any:
-        """Return a module that runs some statements on its keyword arguments, and gives the loss.
+        """Return a module that runs some statements on its keyword arguments, and returns the loss.
 
         Args:
-            statements: what to run, these or an edited form of them.
+            statements: the statements to run, possibly edited.
         """
         return step_module(statements, self.file, LOSS, self.outer, self.modules)
 
 
 def replay_of(frame: FrameType, line: int) -> Replay | None:
-    """Return the statements that lead to a line, with what they read.
+    """Return the statements that lead to a line, and what they read.
 
     Args:
         frame: the user's frame.
         line: the line at which the statement failed.
 
     Returns:
-        The statements; None where the source is not at hand, or the failed statement does more than
-        torch does.
+        The statements; None where the source is not available, or the failed statement calls other
+        functions than torch's.
     """
     tree = syntax_tree(frame.f_code, frame.f_globals)
     if tree is None:
@@ -103,18 +103,30 @@ def _body(tree: ast.Module, frame: FrameType) -> list[ast.stmt]:
 
 
 def _levels(body: list[ast.stmt], line: int) -> Iterator[tuple[list[ast.stmt], int, bool]]:
-    """Yield the blocks around a line, the outermost first: the block, the place in it, whether it loops."""
+    """Yield the blocks around a line, outermost first: block, index in it, whether it loops."""
     loops = False
     while True:
         at = next(
-            (at for at, one in enumerate(body) if one.lineno <= line <= (one.end_lineno or one.lineno)), None
+            (
+                at
+                for at, inner_block in enumerate(body)
+                if inner_block.lineno <= line <= (inner_block.end_lineno or inner_block.lineno)
+            ),
+            None,
         )
         if at is None:
             return
         yield body, at, loops
         inner = body[at]
         blocks = [getattr(inner, name, []) for name in ("body", "orelse", "finalbody")]
-        body = next((one for one in blocks if one and one[0].lineno <= line <= _end(one)), [])
+        body = next(
+            (
+                inner_block
+                for inner_block in blocks
+                if inner_block and inner_block[0].lineno <= line <= _end(inner_block)
+            ),
+            [],
+        )
         loops = isinstance(inner, (ast.For, ast.While))
         if not body:
             return
@@ -125,7 +137,7 @@ def _end(block: list[ast.stmt]) -> int:
 
 
 def _with_loss(statement: ast.stmt) -> ast.stmt:
-    """Keep what ``backward`` is called on, under a name of our own."""
+    """Assign what ``backward`` is called on to a name."""
     for node in ast.walk(statement):
         if (
             isinstance(node, ast.Call)
@@ -150,11 +162,15 @@ class _Slicer:
 
     def above(self, statements: list[ast.stmt]) -> list[ast.stmt]:
         """Return those of the statements that matter, in their order."""
-        kept = [one for one in reversed(statements) if self._matters(one) and self.take(one)]
+        kept = [
+            statement
+            for statement in reversed(statements)
+            if self._matters(statement) and self.take(statement)
+        ]
         return kept[::-1]
 
     def take(self, statement: ast.stmt) -> bool:
-        """Tell whether a statement can be run again; note what it reads."""
+        """Tell whether a statement can be run again; record what it reads."""
         names = [node for node in ast.walk(statement) if isinstance(node, ast.Name)]
         own = {node.id for node in names if isinstance(node.ctx, ast.Store)}
         for node in ast.walk(statement):
@@ -169,9 +185,9 @@ class _Slicer:
     def _matters(self, statement: ast.stmt) -> bool:
         if isinstance(statement, _COMPOUND):
             inside = [
-                one for one in ast.walk(statement) if isinstance(one, ast.stmt) and one is not statement
+                part for part in ast.walk(statement) if isinstance(part, ast.stmt) and part is not statement
             ]
-            return any(self._matters(one) for one in inside if not isinstance(one, _COMPOUND))
+            return any(self._matters(part) for part in inside if not isinstance(part, _COMPOUND))
         if isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
             targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
             for target in targets:
@@ -184,7 +200,7 @@ class _Slicer:
         return any(self._writes(node) for node in ast.walk(statement.value) if isinstance(node, ast.Call))
 
     def _writes(self, call: ast.Call) -> bool:
-        """Tell whether a call changes something that is needed: a tensor, a list of them, or weights."""
+        """Tell whether a call changes something needed: a tensor, a list of tensors, or weights."""
         function = call.func
         name = getattr(function, "attr", getattr(function, "id", ""))
         if name in ("step", "zero_grad") and isinstance(function, ast.Attribute):
@@ -215,14 +231,14 @@ class _Slicer:
     def _may_call(self, function: ast.expr, own: set[str]) -> bool:
         import torch
 
-        if isinstance(function, ast.Call):  # a layer that is made and called at once
+        if isinstance(function, ast.Call):  # a layer that is built and called at once
             function = function.func
-        found = value_of(function, self.names)
-        if isinstance(found, torch.nn.Module):
+        called = value_of(function, self.names)
+        if isinstance(called, torch.nn.Module):
             if isinstance(function, ast.Attribute) and not isinstance(
                 value_of(function.value, self.names), torch.nn.Module
             ):
-                self.modules.setdefault(ast.unparse(function), found)
+                self.modules.setdefault(ast.unparse(function), called)
             return True
         if isinstance(function, ast.Attribute):
             owner = value_of(function.value, self.names)
@@ -230,8 +246,8 @@ class _Slicer:
                 return True
             if _is_optimizer(owner):
                 return function.attr in ("step", "zero_grad")
-        if found is not UNKNOWN:
-            return is_harmless(found, _BUILTINS)
+        if called is not UNKNOWN:
+            return is_harmless(called, _BUILTINS)
         if isinstance(function, ast.Attribute):
             return hasattr(torch.Tensor, function.attr) or function.attr in _CONTAINERS
         return isinstance(function, ast.Name) and function.id in own and function.id not in self.names
@@ -247,13 +263,13 @@ def _is_optimizer(value: Any) -> bool:
 
 
 def _has_grown(value: Any) -> bool:
-    """Tell whether a value was computed from others with gradients, so that it has to be made again."""
+    """Tell whether a value was computed with gradients, so that it has to be computed again."""
     import torch
 
     if isinstance(value, torch.Tensor):
         return value.grad_fn is not None
     if isinstance(value, (list, tuple)):
-        return any(_has_grown(one) for one in value)
+        return any(_has_grown(item) for item in value)
     if isinstance(value, dict):
-        return any(_has_grown(one) for one in value.values())
+        return any(_has_grown(item) for item in value.values())
     return value is _MISSING

@@ -1,4 +1,4 @@
-"""Runs one failed call of a module again on a copy without numbers, with changes."""
+"""Runs a failed call of a module again on a meta copy, with changes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ from shapeinspect_torch.tracing.trace import (
     wrap_copies,
 )
 
-#: How torch says that a dtype is not the one it takes.
+#: Messages of torch about a wrong dtype.
 _OF_TYPES = re.compile(r"dtype|scalar type|Input type|should be the same")
 #: What containers that compare shapes themselves take where their first two inputs differ in width.
 _TAKEN = {"Transformer": Refusal("features", "src and tgt of the same features, d_model on the last axis")}
@@ -66,27 +66,27 @@ _OF_TUPLES, _OF_ONE = "not tuple", "more than 1"
 #: A line of the user's, and the module whose forward runs it.
 _Site = tuple[str, int, str]
 
-#: How torch says that a place to unpool to lies outside.
+#: The message of torch about an unpooling index out of range.
 _OF_PLACES = "invalid max index"
 
 
 @dataclass(slots=True)
 class _Trial:
-    """One run: what was recorded, how it ended, and at which place."""
+    """One run: what was recorded, and where it failed."""
 
     nodes: list[Node]
     shadow: Shadow
     recorder: Recorder
     error: Exception | None = None
-    #: The place in the recorder's calls, and the function's name or the module's path.
+    #: The index in the recorder's calls, and the function's name or the module's path.
     failed: tuple[int, str] | None = None
-    #: The user's line that failed, and the module that it stands in.
+    #: The user's line that failed, and the module around it.
     site: _Site | None = None
-    #: The shape that was pooled, by the ``id`` of the places of the largest numbers in it.
+    #: The input shape of a pool, by the ``id`` of the indices that it returned.
     pooled: dict[int, tuple[int, ...]] = field(default_factory=dict)
 
     def fail(self, at: int, name: str) -> None:
-        """Note where it failed first."""
+        """Record where it failed first."""
         if self.failed is None:
             self.failed, self.site = (at, name), _site(self.recorder)
 
@@ -97,7 +97,7 @@ class TorchRerun(Rerun):
     Args:
         root: the module.
         args: its positional arguments.
-        kwargs: its named ones.
+        kwargs: its named arguments.
         prefix: the path of the module in the model that is debugged; empty for the model itself.
     """
 
@@ -108,30 +108,30 @@ class TorchRerun(Rerun):
         self._places: list[int] = []
         self._failed: tuple[int, str] | None = None
         self._site: _Site | None = None
-        #: Torch's own words.
+        #: Torch's own message.
         self._message = ""
-        #: Whether torch spoke of dtypes, so that they are compared as well.
+        #: Whether torch's message is about dtypes, so that they are compared as well.
         self._typed = False
-        #: The path of the module, or the name of the function, that each place of the recorder is.
+        #: The path of the module, or the name of the function, of each call of the recorder.
         self._entered: dict[int, str] = {}
 
     def reproduce(self, message: str, where: str | None) -> Exception | None:
         """Run the call as it was; fill in ``failure`` if it fails.
 
         Args:
-            message: the framework's own words.
+            message: the framework's own message.
             where: the user's source line.
 
         Returns:
-            The exception that it ended with, or None if it came to its end.
+            The exception that it ended with, or None if it succeeded.
         """
         self._message = message
         self._typed = _OF_TYPES.search(message) is not None
         trial = self._run(())
         model = self._model(trial)
         self._failed, self._site = trial.failed, trial.site
-        found = self._found(trial)
-        self.failure = replace(found, model=model, message=message, where=where) if found else Failure(
+        failure = self._found(trial)
+        self.failure = replace(failure, model=model, message=message, where=where) if failure else Failure(
             model, Layer("", "module", ""), (), message, where
         )  # fmt: skip
         return trial.error
@@ -151,10 +151,10 @@ class TorchRerun(Rerun):
         return spell(change, name, self.failure)
 
     def is_limit(self, error: Exception) -> bool:
-        """Tell whether a run ended at something that cannot be done without numbers.
+        """Tell whether a run failed because of something that needs data.
 
         Args:
-            error: what it ended with.
+            error: the exception that it ended with.
         """
         return limit_text(error) is not None
 
@@ -194,7 +194,7 @@ class TorchRerun(Rerun):
     def _watch(
         self, node: Node, module: Any, trial: _Trial, changes: tuple[Change, ...], evaluating: bool
     ) -> None:
-        """Let a leaf keep its training mode, note where it fails, and edit what goes into it."""
+        """Keep the training mode of a leaf, record where it fails, and edit its inputs."""
         import torch
 
         if not node.leaf or node.first != node.draft.path or isinstance(module, torch.jit.ScriptModule):
@@ -213,10 +213,10 @@ class TorchRerun(Rerun):
             try:
                 if node.draft.kind in ("batch_norm", "instance_norm"):
                     _refuse_one_value(node.draft.kind, module, args)
-                made = turn(forward(*args, **kwargs))
+                outputs = turn(forward(*args, **kwargs))
                 if _OF_PLACES in self._message:
-                    _refuse_places(trial.pooled, args, made)
-                return made
+                    _refuse_places(trial.pooled, args, outputs)
+                return outputs
             except Exception:
                 edited = self._again(at, path, args, kwargs, trial, changes)
                 outputs = _retried(trial, edited, lambda args, kwargs: forward(*args, **kwargs))
@@ -285,7 +285,7 @@ class TorchRerun(Rerun):
     def _turned(
         self, at: int, name: str, args: Any, recorder: Recorder, changes: tuple[Change, ...]
     ) -> tuple[Any, Callable[[Any], Any]]:
-        """Permute what a layer reads, and give back how its result is turned again."""
+        """Permute the input of a layer; return it and the inverse permutation of the output."""
         asked = next((change for change in changes if isinstance(change, Around | Exchanged)), None)
         if asked is None or not args or not self._is_at(None, at, name, recorder):
             return args, lambda outputs: outputs
@@ -314,9 +314,11 @@ class TorchRerun(Rerun):
         for edit in edits:
             for step, item in edit.steps:
                 if step == "item":  # a layer was given all outputs of another
-                    return tuple(one[item] if isinstance(one, tuple) else one for one in args), kwargs
-        found = recorder.operands(name, args, kwargs)
-        new = {id(found[edit.operand]): stepped(found[edit.operand], edit.steps) for edit in edits}
+                    return tuple(
+                        argument[item] if isinstance(argument, tuple) else argument for argument in args
+                    ), kwargs
+        operands = recorder.operands(name, args, kwargs)
+        new = {id(operands[edit.operand]): stepped(operands[edit.operand], edit.steps) for edit in edits}
         return (
             rebuild(tuple(args), lambda tensor: new.get(id(tensor), tensor)),
             rebuild(dict(kwargs), lambda tensor: new.get(id(tensor), tensor)),
@@ -326,7 +328,9 @@ class TorchRerun(Rerun):
         if call is None:
             if self._failed is None or self._failed[1] != name or at <= self._failed[0]:
                 return self._failed == (at, name)
-            return self._site is not None and _site(recorder) == self._site  # a loop comes by again
+            return (
+                self._site is not None and _site(recorder) == self._site
+            )  # the same line in a later iteration
         return call < len(self._places) and self._places[call] == at
 
     def _settings(
@@ -341,25 +345,25 @@ class TorchRerun(Rerun):
         return args, kwargs
 
     def fails_at(self, call: int) -> None:
-        """Say which call is the failed one, where a run without numbers does not fail.
+        """Set the failed call, where a run on meta tensors does not fail.
 
         Args:
-            call: its place in the model's calls.
+            call: its index in the model's calls.
         """
         at = self._places[call]
         self._failed = (at, self._entered.get(at, ""))
 
     def ended_in(self, module: Any) -> bool:
-        """Tell whether the run without numbers failed in the layer that the real one failed in.
+        """Tell whether the run on meta tensors failed in the same layer as the real one.
 
         Args:
-            module: the innermost module of the real one; a container proves nothing.
+            module: the innermost module of the real run; a container proves nothing.
         """
         nodes = walk(self._root)
         paths = [
-            self.full_path(one.draft.path, one is nodes[0])
-            for one in nodes
-            if one.real is module and one.leaf
+            self.full_path(node.draft.path, node is nodes[0])
+            for node in nodes
+            if node.real is module and node.leaf
         ]
         return not paths or self.failure.layer.path in paths
 
@@ -384,7 +388,7 @@ class TorchRerun(Rerun):
         root = trial.nodes[0].draft
         if draft is None:
             path = self.full_path(failure.scope, failure.scope == root.path)
-            real = next((one.real for one in trial.nodes if one.draft.path == failure.scope), None)
+            real = next((node.real for node in trial.nodes if node.draft.path == failure.scope), None)
             own = type(real).__name__ if type(real).__module__.startswith("torch.nn.") else ""
             widths = {shape[-1] for value in list(values.values())[:2] if (shape := value.shape)}
             layer = Layer(
@@ -432,7 +436,7 @@ _FAILED = object()
 
 
 def _retried(trial: _Trial, edited: tuple[Any, Any] | None, call: Callable[[Any, Any], Any]) -> Any:
-    """Run a failed call on edited arguments; return its outputs, or _FAILED and the failure as it was."""
+    """Run a failed call on edited arguments; return its outputs, or _FAILED with the failure unchanged."""
     recorder = trial.recorder
     if edited is None or trial.failed is not None:
         return _FAILED
@@ -458,7 +462,7 @@ def _fact_of(error: Exception, layer: Layer, dtypes: Sequence[str | None]) -> Fa
 
 
 def _order_of(container: Any) -> Frozen[Any]:
-    """Return where a Transformer reads the batch, as its attention layers have it."""
+    """Return the batch axis of a Transformer, which its attention layers define."""
     orders = [part.batch_first for part in container.modules() if hasattr(part, "batch_first")]
     return Frozen(batch_first=orders[0]) if orders else Frozen()
 
@@ -477,24 +481,24 @@ def _fed(inputs: Inputs, changes: tuple[Change, ...]) -> Inputs:
 
 
 def _site(recorder: Recorder) -> _Site:
-    """Return the user's line that runs, and the module whose forward it stands in."""
+    """Return the user's line that is running, and the module around it."""
     place = user_place(running_frames(), PACKAGES)
     scope = recorder._scopes[-1].draft.path
     return ("", 0, scope) if place is None else (place[0].f_code.co_filename, place[1], scope)
 
 
-def _refuse_places(pooled: dict[int, tuple[int, ...]], args: Any, made: Any) -> None:
-    """Refuse to unpool into less space than was pooled; the places are numbers, which are not there."""
-    if isinstance(made, tuple) and len(made) == 2 and args and hasattr(args[0], "shape"):
-        pooled[id(made[1])] = tuple(args[0].shape)  # a pool that gives the places too
+def _refuse_places(pooled: dict[int, tuple[int, ...]], args: Any, outputs: Any) -> None:
+    """Raise for unpooling into a smaller shape than was pooled; the indices themselves have no data."""
+    if isinstance(outputs, tuple) and len(outputs) == 2 and args and hasattr(args[0], "shape"):
+        pooled[id(outputs[1])] = tuple(args[0].shape)  # a pool that returns indices too
     elif len(args) > 1 and id(args[1]) in pooled:
-        before, after = pooled[id(args[1])], tuple(made.shape)
-        if any(one > other for one, other in zip(before[2:], after[2:], strict=False)):
+        before, after = pooled[id(args[1])], tuple(outputs.shape)
+        if any(a > b for a, b in zip(before[2:], after[2:], strict=False)):
             raise RuntimeError(f"{_OF_PLACES}: places in {before[2:]}, and {after[2:]} are made")
 
 
 def _refuse_one_value(kind: str, module: Any, args: tuple[Any, ...]) -> None:
-    """Refuse what normalization over one value refuses in training; the trace itself lets it pass."""
+    """Raise for normalization over one value in training, which the trace itself accepts."""
     if not args or not (module.training or getattr(module, "running_mean", None) is None):
         return
     shape = tuple(args[0].shape)

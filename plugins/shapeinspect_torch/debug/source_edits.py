@@ -1,4 +1,4 @@
-"""The ways to write a statement out of place: what to say, and the statements themselves."""
+"""Rewrites in-place statements out of place: the edited statements, and the edit in words."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from shapeinspect.plugin_api.frames import syntax_tree
 
 @dataclass(frozen=True, slots=True)
 class Rewriting:
-    """Another form of one statement.
+    """Another form of a statement.
 
     Args:
-        text: what to write.
-        statements: what stands in its place.
+        text: the edit in words.
+        statements: the statements that replace it.
     """
 
     text: str
@@ -26,7 +26,7 @@ class Rewriting:
 
 
 def out_of_place(statement: ast.stmt) -> Iterator[Rewriting]:
-    """Yield the forms of a statement that write nothing in place, the likeliest first.
+    """Yield the forms of a statement that write nothing in place, the most likely first.
 
     Args:
         statement: the statement that writes.
@@ -37,15 +37,17 @@ def out_of_place(statement: ast.stmt) -> Iterator[Rewriting]:
         >>> [one.text for one in out_of_place(ast.parse("x[m] = 0").body[0])]
         ['x = x.masked_fill(m, 0) instead of x[m] = 0', 'x = x.clone() before x[m] = 0']
     """
-    said = ast.unparse(statement)
+    original = ast.unparse(statement)
     if isinstance(statement, ast.AugAssign) and not isinstance(statement.target, ast.Subscript):
         old = _parsed(ast.unparse(statement.target))
         new = ast.Assign([statement.target], ast.BinOp(old, statement.op, statement.value))
-        yield _rewriting(statement, [new], f"{ast.unparse(ast.fix_missing_locations(new))} instead of {said}")
+        yield _rewriting(
+            statement, [new], f"{ast.unparse(ast.fix_missing_locations(new))} instead of {original}"
+        )
     elif isinstance(statement, (ast.Assign, ast.AugAssign)):
         target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
         if isinstance(target, ast.Subscript):
-            yield from _written_to(statement, target, said)
+            yield from _written_to(statement, target, original)
     plain = _Plain()
     new_statement = plain.visit(copy.deepcopy(statement))
     if plain.changed:
@@ -56,21 +58,21 @@ def out_of_place(statement: ast.stmt) -> Iterator[Rewriting]:
                 return
             new_statement = ast.Assign([_stored(owner)], value)
         text = ast.unparse(ast.fix_missing_locations(ast.copy_location(new_statement, statement)))
-        yield _rewriting(statement, [new_statement], f"{text} instead of {said}")
+        yield _rewriting(statement, [new_statement], f"{text} instead of {original}")
 
 
-def _written_to(statement: ast.stmt, target: ast.Subscript, said: str) -> Iterator[Rewriting]:
+def _written_to(statement: ast.stmt, target: ast.Subscript, original: str) -> Iterator[Rewriting]:
     owner = ast.unparse(target.value)
     if isinstance(statement, ast.Assign) and isinstance(target.slice, (ast.Name, ast.Compare, ast.UnaryOp)):
         mask, value = ast.unparse(target.slice), ast.unparse(statement.value)
         text = f"{owner} = {owner}.masked_fill({mask}, {value})"
-        yield _rewriting(statement, ast.parse(text).body, f"{text} instead of {said}")
+        yield _rewriting(statement, ast.parse(text).body, f"{text} instead of {original}")
     text = f"{owner} = {owner}.clone()"
-    yield _rewriting(statement, [*ast.parse(text).body, statement], f"{text} before {said}")
+    yield _rewriting(statement, [*ast.parse(text).body, statement], f"{text} before {original}")
 
 
 class _Plain(ast.NodeTransformer):
-    """Takes the functions that make a new tensor."""
+    """Replaces functions by those that return a new tensor."""
 
     def __init__(self) -> None:
         self.changed = False
@@ -91,7 +93,7 @@ _NAMESPACES = ("F", "torch", "functional")
 
 
 def _owner(call: ast.Call) -> ast.expr | None:
-    """Return what a call of its own writes to: ``x.add_(1)``, ``F.relu_(x)``."""
+    """Return the target of a call that writes in place: ``x.add_(1)``, ``F.relu_(x)``."""
     owner = call.func.value if isinstance(call.func, ast.Attribute) else None
     if owner is not None and ast.unparse(owner).rpartition(".")[2] in _NAMESPACES and call.args:
         owner = call.args[0]
@@ -117,14 +119,14 @@ def _rewriting(old: ast.stmt, new: Sequence[ast.stmt], text: str) -> Rewriting:
 
 
 def replaced(statements: Sequence[ast.stmt], line: int, new: Rewriting) -> list[ast.stmt]:
-    """Return statements in which those at a line have another form.
+    """Return statements with those at a line replaced.
 
     Args:
-        statements: they stay as they are.
-        line: where the old one stands.
-        new: what stands there instead.
+        statements: the statements; they are not changed.
+        line: the line of the old one.
+        new: its replacement.
     """
-    return [ast.fix_missing_locations(_Replacing(line, new).visit(copy.deepcopy(one))) for one in
+    return [ast.fix_missing_locations(_Replacing(line, new).visit(copy.deepcopy(statement))) for statement in
             _flat(statements, line, new)]  # fmt: skip
 
 
@@ -142,7 +144,7 @@ def _is_at(statement: ast.AST, line: int) -> bool:
 
 
 class _Replacing(ast.NodeTransformer):
-    """Puts the new form into every block that holds the line."""
+    """Inserts the new form into every block with the line."""
 
     def __init__(self, line: int, new: Rewriting) -> None:
         self._line, self._new = line, new
@@ -159,7 +161,7 @@ def statement_at(statements: Sequence[ast.stmt], line: int) -> ast.stmt | None:
     """Return the innermost simple statement at a line.
 
     Args:
-        statements: where to look.
+        statements: the statements to search.
         line: the line.
     """
     for statement in statements:
@@ -170,7 +172,7 @@ def statement_at(statements: Sequence[ast.stmt], line: int) -> ast.stmt | None:
 
 
 def definition(code: CodeType) -> ast.FunctionDef | None:
-    """Return the source of a function as a tree, or None where it is not at hand.
+    """Return the source of a function as a tree, or None where it is not available.
 
     Args:
         code: its code.
@@ -205,21 +207,21 @@ def rewritten(function: FunctionType, source: ast.FunctionDef, line: int, new: R
     outer = ast.parse(text)
     outer.body[0].body.insert(0, own)  # type: ignore[attr-defined]  # it is a function
     code = compile(ast.fix_missing_locations(outer), function.__code__.co_filename, "exec")
-    inner = next(one for one in _codes(code) if one.co_name == function.__name__)
+    inner = next(code_object for code_object in _codes(code) if code_object.co_name == function.__name__)
     cells: dict[str, CellType] = dict(zip(free, function.__closure__ or (), strict=True))
-    made = FunctionType(
+    result = FunctionType(
         inner,
         function.__globals__,
         function.__name__,
         function.__defaults__,
         tuple(cells[name] for name in inner.co_freevars),
     )
-    made.__kwdefaults__ = function.__kwdefaults__
-    return made
+    result.__kwdefaults__ = function.__kwdefaults__
+    return result
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
-    for one in code.co_consts:
-        if isinstance(one, CodeType):
-            yield one
-            yield from _codes(one)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield constant
+            yield from _codes(constant)

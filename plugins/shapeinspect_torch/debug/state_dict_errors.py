@@ -22,7 +22,7 @@ def loading(message: str, where: str | None, frames: Sequence[FrameType]) -> Rer
     """Find the module and the state_dict of a load that was refused because of sizes.
 
     Args:
-        message: torch's words.
+        message: torch's message.
         where: the user's source line.
         frames: those of the traceback.
     """
@@ -31,8 +31,8 @@ def loading(message: str, where: str | None, frames: Sequence[FrameType]) -> Rer
     for frame in reversed(frames):
         model, state = frame.f_locals.get("self"), frame.f_locals.get("state_dict")
         if frame.f_code.co_name == "load_state_dict" and isinstance(model, torch.nn.Module):
-            found = _Loading(model, state) if isinstance(state, Mapping) else None
-            return found if found is not None and found.locate(message, where) else None
+            rerun = _Loading(model, state) if isinstance(state, Mapping) else None
+            return rerun if rerun is not None and rerun.locate(message, where) else None
     return None
 
 
@@ -51,10 +51,14 @@ class _Loading(Rerun):
         differing = [
             (
                 layer.path,
-                tuple((one.role, self._stored[one.name]) for one in layer.weights if self._differs(one)),
+                tuple(
+                    (weight.role, self._stored[weight.name])
+                    for weight in layer.weights
+                    if self._differs(weight)
+                ),
             )
             for layer in model.layers
-            if any(self._differs(one) for one in layer.weights)
+            if any(self._differs(weight) for weight in layer.weights)
         ]
         if not differing:
             return False
@@ -100,10 +104,12 @@ class _Loading(Rerun):
             if shapes.get(name, shape) == shape
         }
         try:
-            ended = copy.load_state_dict(kept, strict=False)
+            result = copy.load_state_dict(kept, strict=False)
         except RuntimeError:
             return False
-        return set(ended.missing_keys) == shapes.keys() - kept.keys() and kept.keys() & shapes.keys() != set()
+        return (
+            set(result.missing_keys) == shapes.keys() - kept.keys() and kept.keys() & shapes.keys() != set()
+        )
 
     def spell(self, change: Wording, name: str) -> str:
         """Write a change in torch's words."""

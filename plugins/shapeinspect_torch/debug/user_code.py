@@ -1,4 +1,4 @@
-"""What the user's own code names, and a module that runs a part of it again."""
+"""Resolves names in the user's code, and runs parts of it again as a module."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ def step_module(
     """Return a module that runs statements on its keyword arguments, and returns one of their names.
 
     Args:
-        statements: what to run.
-        file: where they stand.
+        statements: the statements to run.
+        file: the file they are in.
         result: the name whose value is returned; None where it has none.
-        outer: what they read that is no tensor, by name.
+        outer: what they read besides tensors, by name.
         modules: the modules that they call, by name.
     """
     import torch

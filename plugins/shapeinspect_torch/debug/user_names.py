@@ -1,4 +1,4 @@
-"""Finds out what the user's own line calls the tensors that the failed call reads."""
+"""Finds the expressions of the user's line for the tensors that the failed call reads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OPERATORS: dict[str, tuple[type[ast.operator], ...]] = {
     "add": (ast.Add,), "sub": (ast.Sub,), "mul": (ast.Mult,), "div": (ast.Div,), "matmul": (ast.MatMult,),
     "pow": (ast.Pow,), "rsub": (ast.Sub,), "mm": (ast.MatMult,),
 }  # fmt: skip
-#: A longer expression says less than the name of the layer that it comes from.
+#: A longer expression is less clear than the name of the layer that it comes from.
 _LONGEST = 40
 _SIMPLE = (ast.Name, ast.Attribute, ast.Call, ast.Subscript)
 
@@ -29,13 +29,13 @@ def names_of(
 
     Args:
         path: the failed layer; its last part names the function or the attribute that was called.
-        native: the function as torch calls it, such as ``torch.bmm``.
-        shapes: the shapes of what it reads.
+        native: the function by torch's name, such as ``torch.bmm``.
+        shapes: the shapes of its inputs.
         frame: the user's frame that is nearest to the failure.
         line: the line that it runs.
 
     Returns:
-        One expression for each; nothing where the line does not tell.
+        One expression for each; empty where the line is ambiguous.
     """
     tree = syntax_tree(frame.f_code, frame.f_globals)
     if tree is None:
@@ -48,14 +48,16 @@ def names_of(
     ]
     statement = max(around, key=lambda node: node.lineno, default=None)
     called = {re.sub(r"_\d+$", "", path.rpartition(".")[2]), native.rpartition(".")[2].rstrip("_")}
-    found = [] if statement is None else [node for node in ast.walk(statement) if _is_called(node, called)]
-    if len(found) != 1:
+    calls = [] if statement is None else [node for node in ast.walk(statement) if _is_called(node, called)]
+    if len(calls) != 1:
         return ()
     seen = {**frame.f_globals, **frame.f_locals}
-    told = [one for one in _operands(found[0], seen) if not _is_plain(one, seen)]
-    if len(told) != len(shapes) or not all(map(lambda one, shape: _agrees(one, shape, seen), told, shapes)):
+    operands = [operand for operand in _operands(calls[0], seen) if not _is_plain(operand, seen)]
+    if len(operands) != len(shapes) or not all(
+        map(lambda operand, shape: _agrees(operand, shape, seen), operands, shapes)
+    ):
         return ()
-    return tuple(_written(one) for one in told)
+    return tuple(_written(operand) for operand in operands)
 
 
 def _is_called(node: ast.AST, names: set[str]) -> bool:
@@ -78,12 +80,12 @@ def _operands(node: Any, names: dict[str, Any]) -> Iterator[ast.expr]:
         owner = value_of(node.func.value, names) if isinstance(node.func, ast.Attribute) else None
         if isinstance(node.func, ast.Attribute) and not isinstance(owner, (ModuleType, torch.nn.Module)):
             yield node.func.value
-        for one in (*node.args, *(keyword.value for keyword in node.keywords)):
-            yield from one.elts if isinstance(one, (ast.List, ast.Tuple)) else (one,)
+        for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
+            yield from argument.elts if isinstance(argument, (ast.List, ast.Tuple)) else (argument,)
 
 
 def _is_plain(node: ast.expr, names: dict[str, Any]) -> bool:
-    """Tell whether an argument is certainly no tensor."""
+    """Tell whether an argument is certainly not a tensor."""
     import torch
 
     try:

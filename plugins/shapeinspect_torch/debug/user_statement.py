@@ -1,8 +1,8 @@
-"""Takes the user's failed statement, and the calls that made what it reads, as one module to run again.
+"""Turns the user's failed statement, and the calls that computed what it reads, into a module.
 
-A loss, a sum or a product outside of every module has no frame of torch's that holds its arguments.
-What it read still stands in the user's frame, and how that was made in the lines above. These lines
-are run again, on copies without numbers, if they do nothing but call modules and torch.
+A loss, a sum or a product outside of every module has no frame of torch with its arguments. What it
+read is still in the user's frame, and the lines above show how that was computed. These lines are run
+again, on meta copies, if they only call modules and torch.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ def step_of(frame: FrameType, line: int) -> tuple[Any, dict[str, Any]] | None:
 
 
 def _statement(tree: ast.AST, line: int) -> ast.stmt | None:
-    found = [
+    statements = [
         node
         for node in ast.walk(tree)
         if isinstance(node, (ast.Assign, ast.AnnAssign, ast.Expr, ast.Return, ast.AugAssign))
         and node.lineno <= line <= (node.end_lineno or node.lineno)
     ]
-    return min(found, key=lambda node: (node.end_lineno or 0) - node.lineno, default=None)
+    return min(statements, key=lambda node: (node.end_lineno or 0) - node.lineno, default=None)
 
 
 def _expression(statement: ast.stmt) -> ast.expr | None:
-    """Return what the statement computes; of a backward, what it starts from."""
+    """Return the expression of a statement; of a backward, that which it starts from."""
     value: ast.expr | None = getattr(statement, "value", None)
     if isinstance(statement, ast.AugAssign):
         return ast.BinOp(_loaded(statement.target), statement.op, statement.value)
@@ -72,7 +72,7 @@ def _loaded(target: ast.expr) -> ast.expr:
 
 
 class _Writer:
-    """Collects the statements that make what an expression reads."""
+    """Collects the statements that compute what an expression reads."""
 
     def __init__(self, tree: ast.AST, names: dict[str, Any]) -> None:
         self._names = names
@@ -109,13 +109,13 @@ class _Writer:
 
         value = self._names.get(name, getattr(builtins, name, None))
         if isinstance(value, torch.Tensor) or (name not in self._names and name not in dir(builtins)):
-            made = self._made(name, line)
-            if made is not None and self._calls_module(made, set()):
-                self._kept[made.lineno] = made
-                source = made.value
-                below = made.lineno
+            assignment = self._made(name, line)
+            if assignment is not None and self._calls_module(assignment, set()):
+                self._kept[assignment.lineno] = assignment
+                source = assignment.value
+                below = assignment.lineno
                 kept = self.takes(source, below)
-                return kept and (not isinstance(made, ast.AugAssign) or self._name(name, below))
+                return kept and (not isinstance(assignment, ast.AugAssign) or self._name(name, below))
             if not isinstance(value, torch.Tensor):
                 return False
             self._inputs[name] = value
@@ -126,9 +126,9 @@ class _Writer:
         return True
 
     def _made(self, name: str, line: int) -> ast.Assign | ast.AugAssign | None:
-        """Return the last assignment above a line that makes a name."""
-        found = [node for node in self._assigned if node.lineno < line and name in _targets(node)]
-        return max(found, key=lambda node: node.lineno, default=None)
+        """Return the last assignment of a name above a line."""
+        assignments = [node for node in self._assigned if node.lineno < line and name in _targets(node)]
+        return max(assignments, key=lambda node: node.lineno, default=None)
 
     def _calls_module(self, statement: ast.Assign | ast.AugAssign, seen: set[int]) -> bool:
         import torch
@@ -144,22 +144,22 @@ class _Writer:
             if isinstance(node, ast.Call) and isinstance(value_of(node.func, self._names), torch.nn.Module):
                 return True
         for name in names:
-            made = self._made(name, statement.lineno)
-            if made is not None and self._calls_module(made, seen):
+            assignment = self._made(name, statement.lineno)
+            if assignment is not None and self._calls_module(assignment, seen):
                 return True
         return False
 
     def _may_call(self, function: ast.expr) -> bool:
         import torch
 
-        if isinstance(function, ast.Call):  # a layer that is made and called at once
+        if isinstance(function, ast.Call):  # a layer that is built and called at once
             return self._may_call(function.func)
-        found = value_of(function, self._names)
-        if isinstance(found, torch.nn.Module):
-            self._modules.setdefault(ast.unparse(function), found)
+        called = value_of(function, self._names)
+        if isinstance(called, torch.nn.Module):
+            self._modules.setdefault(ast.unparse(function), called)
             return True
-        if found is not UNKNOWN:
-            return is_harmless(found, _BUILTINS)
+        if called is not UNKNOWN:
+            return is_harmless(called, _BUILTINS)
         return isinstance(function, ast.Attribute) and hasattr(torch.Tensor, function.attr)
 
 

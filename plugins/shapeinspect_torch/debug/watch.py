@@ -1,4 +1,4 @@
-"""Keeps the last arguments of the model that is debugged: a failed backward has no frame that holds them."""
+"""Keeps the last arguments of the debugged model, which no frame of a failed backward has."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-#: So many calls are kept; a step of two models calls one of them twice or three times.
+#: The number of calls that are kept: a step may call one of two models two or three times.
 _KEPT = 4
 
 _SEEN: weakref.WeakKeyDictionary[Any, deque[tuple[tuple[Any, ...], dict[str, Any]]]] = (
@@ -38,7 +38,7 @@ def watching(model: Any) -> Iterator[None]:
 
 
 def calls_of(model: Any) -> tuple[tuple[Any, tuple[Any, ...], dict[str, Any]], ...]:
-    """Return the last calls of a model that is watched, the latest first.
+    """Return the last calls of a watched model, the latest first.
 
     Args:
         model: the module, or None.
