@@ -91,8 +91,8 @@ class Node:
         if name in self.attributes:
             value = self.attributes[name]
             return tuple(value) if isinstance(value, list | tuple) else (value,)
-        held = self.constant(slot) if slot >= 0 else None
-        numbers = held.numbers() if held is not None else None
+        constant = self.constant(slot) if slot >= 0 else None
+        numbers = constant.numbers() if constant is not None else None
         return None if numbers is None else tuple(numbers)
 
     def number(self, name: str, slot: int) -> Any:
@@ -140,21 +140,21 @@ def attributes(proto: Any) -> dict[str, Any]:
     Args:
         proto: the NodeProto.
     """
-    found: dict[str, Any] = {}
+    decoded: dict[str, Any] = {}
     for attribute in proto.attribute:
         field = _FIELDS.get(attribute.type) or _untyped(attribute)
         if field is None or attribute.ref_attr_name:
             continue
         value = getattr(attribute, field)
         if field in ("t", "sparse_tensor"):
-            found[attribute.name] = value
+            decoded[attribute.name] = value
         elif field == "s":
-            found[attribute.name] = value.decode("utf-8", "replace")
+            decoded[attribute.name] = value.decode("utf-8", "replace")
         elif field == "strings":
-            found[attribute.name] = tuple(text.decode("utf-8", "replace") for text in value)
+            decoded[attribute.name] = tuple(text.decode("utf-8", "replace") for text in value)
         else:
-            found[attribute.name] = tuple(value) if field in ("ints", "floats") else value
-    return found
+            decoded[attribute.name] = tuple(value) if field in ("ints", "floats") else value
+    return decoded
 
 
 def _untyped(attribute: Any) -> str | None:

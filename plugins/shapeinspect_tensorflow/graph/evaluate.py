@@ -71,8 +71,8 @@ class Evaluator(Generic[K]):
             return None
         if ref not in self._known:
             self._known[ref] = None  # for a value that is computed from itself
-            found = self._compute(self._source_of(ref), depth)
-            self._known[ref] = found if found is None or len(found) <= _MAX_NUMBERS else None
+            computed = self._compute(self._source_of(ref), depth)
+            self._known[ref] = computed if computed is None or len(computed) <= _MAX_NUMBERS else None
         return self._known[ref]
 
     def _compute(self, step: Source[K], depth: int) -> Numbers | None:
@@ -97,12 +97,12 @@ class Evaluator(Generic[K]):
 
 
 def _joined(parts: list[Numbers | None]) -> Numbers | None:
-    found: list[int | None] = []
+    joined: list[int | None] = []
     for part in parts:
         if part is None:
             return None
-        found.extend(part)
-    return tuple(found)
+        joined.extend(part)
+    return tuple(joined)
 
 
 def _combined(operation: Callable[[int, int], int], parts: list[Numbers | None]) -> Numbers | None:

@@ -206,7 +206,7 @@ class Flow:
             if path in done:
                 continue
             scope, node = self._found[path]
-            step = done[path] = Step(path, node, tuple(self.resolve(scope, one) for one in node.inputs))
+            step = done[path] = Step(path, node, tuple(self.resolve(scope, source) for source in node.inputs))
             stack.append((path, True))
             skipped = settings.get(node.op, frozenset())
             count = len(step.inputs)
@@ -224,7 +224,7 @@ class Flow:
             ref: what :meth:`resolve` returned.
         """
         scope, node = self._found[ref.path]
-        return Step(ref.path, node, tuple(self.resolve(scope, one) for one in node.inputs))
+        return Step(ref.path, node, tuple(self.resolve(scope, source) for source in node.inputs))
 
 
 def variable_path(name: str) -> str:

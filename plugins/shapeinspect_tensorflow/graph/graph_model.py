@@ -126,9 +126,9 @@ class _Builder:
         if op in PLACEHOLDERS:
             self._input(step)
             return
-        held = self._hold(step)
-        if held is not None:
-            self._held[ref] = held
+        stored = self._hold(step)
+        if stored is not None:
+            self._held[ref] = stored
         else:
             self._layer(step)
 
@@ -159,19 +159,19 @@ class _Builder:
             name = self._facts.variables.get(step.path) or node.attributes.get("shared_name") or node.name
             trainable = self._facts.trainable.get(step.path)
             return Held(name, shape, shape, code if isinstance(code, int) else 0, True, trainable)
-        held = self._held.get(first) if first is not None else None
-        if held is None or node.op not in _READS | _RESHAPES:
+        stored = self._held.get(first) if first is not None else None
+        if stored is None or node.op not in _READS | _RESHAPES:
             return None
         if node.op in _READS:
-            return held
+            return stored
         view = self._view(step)
         try:
-            made = output_shapes(OPS[node.op].kind_of(view), OPS[node.op].read(view), (held.used,))[0]
+            reshaped = output_shapes(OPS[node.op].kind_of(view), OPS[node.op].read(view), (stored.used,))[0]
         except ShapeMismatchError:
             return None
         # Leading axes of length 1 change nothing where a tensor is broadcast.
-        same = made is not None and known(made) and _trimmed(made) == _trimmed(held.used)
-        return replace(held, used=made) if same and made is not None else None
+        same = reshaped is not None and known(reshaped) and _trimmed(reshaped) == _trimmed(stored.used)
+        return replace(stored, used=reshaped) if same and reshaped is not None else None
 
     def _view(self, step: Step) -> View:
         inputs = step.inputs
@@ -202,10 +202,10 @@ class _Builder:
 
     def _recorded(self, step: Step, index: int) -> Shape | None:
         """Return the recorded shape of an output."""
-        found = step.node.attributes.get("_output_shapes")
-        if not isinstance(found, tuple) or not 0 <= index < len(found):
+        shapes = step.node.attributes.get("_output_shapes")
+        if not isinstance(shapes, tuple) or not 0 <= index < len(shapes):
             return None
-        shape: Shape | None = found[index]
+        shape: Shape | None = shapes[index]
         return shape
 
     def _layer(self, step: Step) -> None:
@@ -214,12 +214,12 @@ class _Builder:
         names, weights = self._operands(step, op, view, kind)
         count = self._count(step, kind, attributes)
         outputs = [self._value(Ref(step.path, index)) for index in range(count)]
-        given = [self._recorded(step, index) for index in range(count)]
-        made = self._computed(kind, attributes, names, weights, count)
+        recorded = [self._recorded(step, index) for index in range(count)]
+        computed = self._computed(kind, attributes, names, weights, count)
         for index, name in enumerate(outputs):
-            shape = made[index] if given[index] is None else given[index]
+            shape = computed[index] if recorded[index] is None else recorded[index]
             self._shapes[Ref(step.path, index)] = self._named[name] = shape
-            self._parts.values[name] = Value(name, given[index], _dtype(step))
+            self._parts.values[name] = Value(name, recorded[index], _dtype(step))
         layer = Layer(step.path, kind, step.node.op, _parts(step.path), Frozen(attributes), tuple(weights))
         self._parts.layers.append(layer)
         self._parts.calls.append(Call(step.path, tuple(names), tuple(outputs)))
@@ -232,40 +232,42 @@ class _Builder:
         for slot, ref in enumerate(step.inputs):
             if ref is None or {slot, slot - count} & op.fixed:
                 continue
-            held = view.held[slot]
-            if held is None:
+            stored = view.held[slot]
+            if stored is None:
                 names.append(self._value(ref))
                 continue
             role = op.params.get(slot)
-            setting = not held.variable and (held.numbers is not None or prod(_integers(held.shape)) <= 1)
+            setting = not stored.variable and (
+                stored.numbers is not None or prod(_integers(stored.shape)) <= 1
+            )
             if role is not None or not setting:
-                weights.append(self._weight(step, held, role or f"input{slot}", view))
+                weights.append(self._weight(step, stored, role or f"input{slot}", view))
             if kind not in _OWN:
                 names.append(self._value(ref))
-                self._named[names[-1]] = held.used
+                self._named[names[-1]] = stored.used
         return names, weights
 
-    def _weight(self, step: Step, held: Held, role: str, view: View) -> Weight:
+    def _weight(self, step: Step, stored: Held, role: str, view: View) -> Weight:
         kind = step.node.op
         if role == "b" and product_flags(view)[1]:
             kind = f"{'MatMul' if kind == 'MatMul' else 'BatchMatMul'}:transpose_b"
-        if held.variable:
-            self._parts.variables.add(held.name)
-        size = prod(_integers(held.shape)) if known(held.shape) else None
+        if stored.variable:
+            self._parts.variables.add(stored.name)
+        size = prod(_integers(stored.shape)) if known(stored.shape) else None
         return Weight(
-            held.name, role, held.shape, dtypes.name(held.dtype),
-            None if size is None else dtypes.nbytes(held.dtype, size), held.trainable,
-            TABLE.bind(kind, role, len(held.shape)), storage=held.name,
-            values=None if held.tensor is None else self._facts.reader(held.tensor),
+            stored.name, role, stored.shape, dtypes.name(stored.dtype),
+            None if size is None else dtypes.nbytes(stored.dtype, size), stored.trainable,
+            TABLE.bind(kind, role, len(stored.shape)), storage=stored.name,
+            values=None if stored.tensor is None else self._facts.reader(stored.tensor),
         )  # fmt: skip
 
     def _count(self, step: Step, kind: str, attributes: Mapping[str, Any]) -> int:
         count = self._used.get(step.path, 0) + 1
         if kind in ("split", "unstack"):
-            given = step.node.attributes.get("num_split") or step.node.attributes.get("num")
+            declared = step.node.attributes.get("num_split") or step.node.attributes.get("num")
             recorded = step.node.attributes.get("_output_shapes")
-            if isinstance(given, int) and isinstance(recorded, tuple) and given == len(recorded):
-                count = max(count, given)
+            if isinstance(declared, int) and isinstance(recorded, tuple) and declared == len(recorded):
+                count = max(count, declared)
             elif "sizes" in attributes:
                 count = max(count, len(attributes["sizes"]))
         return min(count, 10_000)
@@ -282,22 +284,22 @@ class _Builder:
         nothing: list[Shape | None] = [None] * count
         if not has_rule(kind):
             return nothing
-        given = [self._named.get(name) for name in names]
+        shapes = [self._named.get(name) for name in names]
         stored = [weight.shape for weight in weights] if kind in ("elementwise", "concat") else []
         try:
-            made = output_shapes(kind, attributes, (*given, *stored))
+            outputs = output_shapes(kind, attributes, (*shapes, *stored))
         except ShapeMismatchError:
             return nothing
-        return [made[index] if index < len(made) else None for index in range(count)]
+        return [outputs[index] if index < len(outputs) else None for index in range(count)]
 
     def _value(self, ref: Ref) -> str:
         """Return the name of a value, which may be that of the signature; names are unique."""
         name = self._facts.names.get(ref)
         if name is None:
             name = ref.path if ref.index == 0 else f"{ref.path}:{ref.index if ref.index > 0 else '?'}"
-        held = self._held.get(ref)
-        if held is not None:
-            self._parts.values.setdefault(name, Value(name, held.used, dtypes.name(held.dtype)))
+        stored = self._held.get(ref)
+        if stored is not None:
+            self._parts.values.setdefault(name, Value(name, stored.used, dtypes.name(stored.dtype)))
         self._parts.values.setdefault(name, Value(name))
         return name
 
@@ -335,5 +337,5 @@ def _dtype(step: Step) -> str | None:
         return "bool"
     if step.node.op in ("ArgMax", "ArgMin"):
         return dtypes.name(step.node.attributes.get("output_type", 9))
-    found = (step.node.attributes.get(name) for name in _DTYPES)
-    return next((dtypes.name(code) for code in found if isinstance(code, int)), None)
+    codes = (step.node.attributes.get(name) for name in _DTYPES)
+    return next((dtypes.name(code) for code in codes if isinstance(code, int)), None)

@@ -81,7 +81,7 @@ def _extent(window: Window) -> tuple[int, int]:
     if is_graph(window.span(0, min(window.size, _HEAD)), window.size):
         return 0, window.size
     first = list(islice(fields(window, 0, window.size), 2))
-    if [(one.number, one.wire) for one in first] == [(1, BYTES), (2, BYTES)]:
+    if [(field.number, field.wire) for field in first] == [(1, BYTES), (2, BYTES)]:
         return first[1].start, first[1].end
     return 0, window.size
 
@@ -90,30 +90,30 @@ def _of_the_saver(graph: Graph) -> set[str]:
     """Return the placeholders that only saving and restoring read, such as the file name."""
     readers: dict[str, set[str]] = {}
     for name, node in graph.nodes.items():
-        for one in node.inputs:
-            if not one.startswith("^"):
-                readers.setdefault(one.partition(":")[0], set()).add(name)
-    found: set[str] = set()
+        for source in node.inputs:
+            if not source.startswith("^"):
+                readers.setdefault(source.partition(":")[0], set()).add(name)
+    saver: set[str] = set()
     for name in reversed(graph.nodes):  # readers come after the nodes they read
         ends = [graph.nodes[reader] for reader in readers.get(name, ())]
         if graph.nodes[name].op in PLACEHOLDERS and ends:
-            aside = (end.name in found or end.op in _SAVER or end.op == "Identity" for end in ends)
-            if all(aside) and any(end.name in found or end.op in _SAVER for end in ends):
-                found.add(name)
-    return found
+            aside = (end.name in saver or end.op in _SAVER or end.op == "Identity" for end in ends)
+            if all(aside) and any(end.name in saver or end.op in _SAVER for end in ends):
+                saver.add(name)
+    return saver
 
 
 def _outputs(graph: Graph, flow: Flow) -> list[Ref]:
     """Return the values that no node reads."""
-    read_by_some = {one.partition(":")[0] for node in graph.nodes.values() for one in node.inputs}
-    found: dict[Ref, None] = {}
+    read_by_some = {source.partition(":")[0] for node in graph.nodes.values() for source in node.inputs}
+    refs: dict[Ref, None] = {}
     for name, node in graph.nodes.items():
         if name in read_by_some or node.op in _NO_RESULT or node.op in PLACEHOLDERS:
             continue
         ref = flow.resolve(flow.root, name)
         if ref is not None and not node.op.startswith("Restore"):
-            found[ref] = None
-    return list(found)
+            refs[ref] = None
+    return list(refs)
 
 
 def reader(source: Source) -> Callable[[Tensor], Callable[[], Any] | None]:

@@ -76,8 +76,8 @@ class View:
         """
         if not -len(self.held) <= slot < len(self.held):
             return None
-        held = self.held[slot]
-        return held.used if held is not None else self.shapes[slot]
+        stored = self.held[slot]
+        return stored.used if stored is not None else self.shapes[slot]
 
     def stored(self, slot: int) -> Held | None:
         """Return the stored tensor in an input slot.
@@ -102,10 +102,10 @@ class View:
         Args:
             slot: the slot's number; negative ones count from the end.
         """
-        found = self.partly(slot)
-        if found is None or any(number is None for number in found):
+        integers = self.partly(slot)
+        if integers is None or any(number is None for number in integers):
             return None
-        return tuple(number for number in found if number is not None)
+        return tuple(number for number in integers if number is not None)
 
     def number(self, slot: int) -> int | None:
         """Return the integer in an input slot, if it has exactly one.
@@ -113,5 +113,5 @@ class View:
         Args:
             slot: the slot's number; negative ones count from the end.
         """
-        found = self.numbers(slot)
-        return found[0] if found is not None and len(found) == 1 else None
+        integers = self.numbers(slot)
+        return integers[0] if integers is not None and len(integers) == 1 else None

@@ -200,7 +200,7 @@ class Graph:
             elif field.number == 4:
                 key, value = pair(window, field)
                 returned[key] = text(window, value) if value else ""
-        return Body(name, tuple(arguments), tuple(returned.get(one, "") for one in order), nodes)
+        return Body(name, tuple(arguments), tuple(returned.get(argument, "") for argument in order), nodes)
 
     def _add(self, nodes: dict[str, Node], field: Field) -> None:
         need(self._window, field)
@@ -222,44 +222,44 @@ class Graph:
                 op = text(window, field)
             elif field.number == 3:
                 self._attributes.spend()
-                one = text(window, field)
-                if not one.startswith("^"):
-                    inputs.append(one)
+                source = text(window, field)
+                if not source.startswith("^"):
+                    inputs.append(source)
             elif field.number == 5:
                 self._attributes.spend()
                 key, value = pair(window, field)
                 if value is not None:
-                    found = self._value(value)
-                    if _fits(key, found):
-                        attributes[key] = found
+                    decoded = self._value(value)
+                    if _fits(key, decoded):
+                        attributes[key] = decoded
         return Node(name, op, tuple(inputs), attributes)
 
     def _value(self, outer: Field) -> Any:
         """Read an AttrValue; None for one that is not used."""
-        found = None
+        decoded = None
         for field in fields(self._window, outer.start, outer.end):
             if field.number == 1:
                 need(self._window, field)
-                found = self._list(field)
+                decoded = self._list(field)
             elif field.number in _READERS:
-                found = _READERS[field.number](self._window, field)
-        return found
+                decoded = _READERS[field.number](self._window, field)
+        return decoded
 
     def _list(self, outer: Field) -> tuple[Any, ...]:
         window = self._window
-        found: list[Any] = []
+        items: list[Any] = []
         for field in fields(window, outer.start, outer.end):
             if field.number in (3, 5, 6):
-                found.extend(integers(window, field))
+                items.extend(integers(window, field))
             elif field.number == 4 and field.wire == BYTES:
                 data = window.span(field.start, min(field.end, field.start + 4 * _MAX_LIST))
-                found.extend(struct.unpack(f"<{len(data) // 4}f", data[: len(data) // 4 * 4]))
+                items.extend(struct.unpack(f"<{len(data) // 4}f", data[: len(data) // 4 * 4]))
             elif field.number in _READERS:
-                found.append(_READERS[field.number](window, field))
-            if len(found) > _MAX_LIST:
+                items.append(_READERS[field.number](window, field))
+            if len(items) > _MAX_LIST:
                 raise window.fail(f"an attribute lists more than {_MAX_LIST:,} values", outer.start)
-        self._attributes.spend(len(found))
-        return tuple(found)
+        self._attributes.spend(len(items))
+        return tuple(items)
 
 
 def _fits(name: str, value: Any) -> bool:
@@ -344,9 +344,9 @@ def _tensor(window: Window, outer: Field) -> Tensor:
             need(window, field, VARINT)
             dtype = field.value
         elif field.number == 2:
-            found = _shape(window, field)
-            dims = () if found is None else tuple(dim for dim in found if isinstance(dim, int))
-            if found is None or len(dims) != len(found):
+            lengths = _shape(window, field)
+            dims = () if lengths is None else tuple(dim for dim in lengths if isinstance(dim, int))
+            if lengths is None or len(dims) != len(lengths):
                 raise window.fail("a constant without a whole shape", field.start)
         elif field.number == _CONTENT:
             need(window, field)
@@ -370,13 +370,13 @@ def _tensor(window: Window, outer: Field) -> Tensor:
 
 def _spread(window: Window, values: list[Field], count: int) -> tuple[int, ...] | None:
     """Read a list of integers; the last one stands for all that follow."""
-    found: list[int] = []
+    listed: list[int] = []
     for field in values:
-        found.extend(integers(window, field, 10 * _FEW))
-    if len(found) > count:
+        listed.extend(integers(window, field, 10 * _FEW))
+    if len(listed) > count:
         return None
-    last = found[-1] if found else 0
-    return (*found, *(last for _ in range(count - len(found))))
+    last = listed[-1] if listed else 0
+    return (*listed, *(last for _ in range(count - len(listed))))
 
 
 _READERS: dict[int, Callable[[Window, Field], Any]] = {

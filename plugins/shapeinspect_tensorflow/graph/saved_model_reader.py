@@ -53,13 +53,13 @@ def read(source: Source) -> Model:
             graph = Graph(window, meta.graph.start, meta.graph.end)
             parts = _graph(Flow(graph, file.label), graph, meta, meta.signatures[chosen], variables, file)
     notes.extend(parts.notes)
-    rest = [one for one in variables.values() if one.name not in parts.variables]
+    rest = [item for item in variables.values() if item.name not in parts.variables]
     unused = layers(dict.fromkeys(rest))
     if unused and parts.layers:
         notes.append(
             Note(f"the signature {chosen!r} has no use for {many(len(set(rest)), 'variable')}, shown last")
         )
-    metadata = {f"signature {name}": _text(one) for name, one in meta.signatures.items() if name != _INIT}
+    metadata = {f"signature {name}": _text(item) for name, item in meta.signatures.items() if name != _INIT}
     metadata |= {"tensorflow": meta.version} if meta.version else {}
     return Model(
         source.label, "tensorflow-saved-model", "tensorflow", "tensorflow-saved-model",
@@ -71,20 +71,20 @@ def read(source: Source) -> Model:
 def _apart(unused: tuple[Layer, ...], parts: Parts) -> list[Layer]:
     """Return the layers of unused variables under paths that no operator has."""
     taken = {layer.path for layer in parts.layers}
-    found = []
+    renamed = []
     for layer in unused:
         path, inner = layer.path, layer.parts
         while path in taken:
             path, inner = f"variables/{path}", ("variables", *inner)
         taken.add(path)
-        found.append(replace(layer, path=path, parts=inner))
-    return found
+        renamed.append(replace(layer, path=path, parts=inner))
+    return renamed
 
 
 def _choose(signatures: Mapping[str, Signature]) -> str | None:
     if _DEFAULT in signatures:
         return _DEFAULT
-    return next((name for name, one in signatures.items() if name != _INIT and one.outputs), None)
+    return next((name for name, signature in signatures.items() if name != _INIT and signature.outputs), None)
 
 
 def _text(signature: Signature) -> str:
@@ -112,15 +112,20 @@ def _variables(window: Window, meta: Meta, notes: list[Note]) -> dict[int, Varia
     kept = [number for number in kept if number not in same]
     full = [meta.variables[number].name for number in kept]
     good = len(set(full)) == len(full) and all("/" in name.strip("/") for name in full)
-    found: dict[int, Variable] = {}
+    by_number: dict[int, Variable] = {}
     for number in kept:
-        one, path = meta.variables[number], named[str(number)].path
-        split = tuple(one.name.split("/")) if good else path
-        found[number] = Variable(
-            one.name if good else "/".join(path), split[:-1], split[-1] if split else one.name, one.dtype,
-            one.shape, _size(one.dtype, one.shape), one.trainable,
-        )  # fmt: skip
-    return {**found, **{copy: found[first] for copy, first in same.items()}}
+        stored, path = meta.variables[number], named[str(number)].path
+        split = tuple(stored.name.split("/")) if good else path
+        by_number[number] = Variable(
+            stored.name if good else "/".join(path),
+            split[:-1],
+            split[-1] if split else stored.name,
+            stored.dtype,
+            stored.shape,
+            _size(stored.dtype, stored.shape),
+            stored.trainable,
+        )
+    return {**by_number, **{copy: by_number[first] for copy, first in same.items()}}
 
 
 def _size(dtype: int, shape: Shape) -> int | None:
@@ -131,8 +136,8 @@ def _copies(meta: Meta, named: Mapping[str, objects.Named], kept: list[int]) -> 
     """Return the variables that Keras's export stores a second time."""
 
     def identity(number: int) -> tuple[object, ...]:
-        one = meta.variables[number]
-        return (one.name, one.dtype, one.shape)
+        variable = meta.variables[number]
+        return (variable.name, variable.dtype, variable.shape)
 
     roots = {number: named[str(number)].path[:1] for number in kept}
     firsts = [number for number in kept if roots[number] == (_FIRST,)]
@@ -155,8 +160,8 @@ def _graph(
 ) -> Parts:
     inputs = {key: flow.resolve(flow.root, info.name) for key, info in signature.inputs.items()}
     outputs = {key: flow.resolve(flow.root, info.name) for key, info in signature.outputs.items()}
-    found = [ref for ref in outputs.values() if ref is not None]
-    paths = {step.path for step in flow.steps(found, {})}
+    refs = [ref for ref in outputs.values() if ref is not None]
+    paths = {step.path for step in flow.steps(refs, {})}
     names: dict[Ref, str] = {}
     for side, word in ((inputs, "input"), (outputs, "output")):
         for key, ref in side.items():
@@ -168,12 +173,12 @@ def _graph(
         names,
         {ref: info.shape for (key, info), ref in zip(signature.inputs.items(), inputs.values(), strict=True)
          if ref is not None and info.shape is not None},
-        {path: bool(one.trainable) for path, one in bound.items()},
-        {path: one.name for path, one in bound.items()},
+        {path: bool(variable.trainable) for path, variable in bound.items()},
+        {path: variable.name for path, variable in bound.items()},
         reader(file),
     )  # fmt: skip
     parts = build(
-        flow, list(dict.fromkeys(ref for ref in inputs.values() if ref)), list(dict.fromkeys(found)), facts
+        flow, list(dict.fromkeys(ref for ref in inputs.values() if ref)), list(dict.fromkeys(refs)), facts
     )
     for info, ref in zip(signature.outputs.values(), outputs.values(), strict=True):
         name = names.get(ref) if ref is not None else None
@@ -189,12 +194,14 @@ def _graph(
 
 def _bound(graph: Graph, meta: Meta, variables: Mapping[int, Variable]) -> dict[str, Variable]:
     """Return the variable of each handle in the graph; functions list the objects they capture."""
-    found: dict[str, Variable] = {}
-    by_name = {one.name: variables[number] for number, one in meta.variables.items() if number in variables}
+    handles: dict[str, Variable] = {}
+    by_name = {
+        variable.name: variables[number] for number, variable in meta.variables.items() if number in variables
+    }
     for name, node in graph.nodes.items():
         shared = node.attributes.get("shared_name")
         if node.op == "VarHandleOp" and shared in by_name:
-            found[variable_path(name)] = by_name[shared]
+            handles[variable_path(name)] = by_name[shared]
     for node in graph.nodes.values():
         function = node.attributes.get("f")
         if node.op not in CALLS or not isinstance(function, Function) or not graph.has(function.name):
@@ -205,5 +212,5 @@ def _bound(graph: Graph, meta: Meta, variables: Mapping[int, Variable]) -> dict[
             continue
         for number, text in zip(captured, node.inputs[count - len(captured) :], strict=True):
             if number in variables:
-                found[variable_path(text.partition(":")[0])] = variables[number]
-    return found
+                handles[variable_path(text.partition(":")[0])] = variables[number]
+    return handles

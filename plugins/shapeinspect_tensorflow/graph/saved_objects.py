@@ -100,77 +100,81 @@ def read(window: Window) -> tuple[Meta, tuple[str, ...]]:
     Raises:
         UnreadableFileError: if the file is malformed, or not a SavedModel.
     """
-    found = []
-    for one in fields(window, 0, window.size):
-        if one.number == 2:
-            need(window, one)
-            found.append((one, _tags(window, one)))
-    if not found:
+    graphs = []
+    for entry in fields(window, 0, window.size):
+        if entry.number == 2:
+            need(window, entry)
+            graphs.append((entry, _tags(window, entry)))
+    if not graphs:
         raise window.fail("it holds no graph of a SavedModel")
-    chosen = next((pair for pair in found if _SERVE in pair[1]), found[0])
-    return _meta(window, chosen[0]), tuple(", ".join(tags) for place, tags in found if place is not chosen[0])
+    chosen = next((pair for pair in graphs if _SERVE in pair[1]), graphs[0])
+    return _meta(window, chosen[0]), tuple(
+        ", ".join(tags) for extent, tags in graphs if extent is not chosen[0]
+    )
 
 
 def _tags(window: Window, outer: Field) -> list[str]:
     for info in fields(window, outer.start, outer.end):
         if info.number == 1:
             need(window, info)
-            return [text(window, one) for one in fields(window, info.start, info.end) if one.number == 4]
+            return [
+                text(window, entry) for entry in fields(window, info.start, info.end) if entry.number == 4
+            ]
     return []
 
 
 def _meta(window: Window, outer: Field) -> Meta:
     meta = Meta(tags=_tags(window, outer))
-    for one in fields(window, outer.start, outer.end):
-        if one.number == 1:
-            versions = [part for part in fields(window, one.start, one.end) if part.number == 5]
+    for entry in fields(window, outer.start, outer.end):
+        if entry.number == 1:
+            versions = [part for part in fields(window, entry.start, entry.end) if part.number == 5]
             meta.version = text(window, versions[0]) if versions else ""
-        elif one.number == 2:
-            need(window, one)
-            meta.graph = one
-        elif one.number == 5:
-            key, value = pair(window, one)
+        elif entry.number == 2:
+            need(window, entry)
+            meta.graph = entry
+        elif entry.number == 5:
+            key, value = pair(window, entry)
             if value is not None:
                 meta.signatures[key] = _signature(window, value)
             if len(meta.signatures) > _MAX_SIGNATURES:
-                raise window.fail(f"it claims more than {_MAX_SIGNATURES:,} signatures", one.start)
-        elif one.number == 7:
-            need(window, one)
-            _objects(window, one, meta)
+                raise window.fail(f"it claims more than {_MAX_SIGNATURES:,} signatures", entry.start)
+        elif entry.number == 7:
+            need(window, entry)
+            _objects(window, entry, meta)
     return meta
 
 
 def _signature(window: Window, outer: Field) -> Signature:
     sides: tuple[dict[str, TensorInfo], dict[str, TensorInfo]] = ({}, {})
-    for one in fields(window, outer.start, outer.end):
-        if one.number in (1, 2):
-            key, value = pair(window, one)
-            sides[one.number - 1][key] = _info(window, value) if value is not None else TensorInfo()
+    for entry in fields(window, outer.start, outer.end):
+        if entry.number in (1, 2):
+            key, value = pair(window, entry)
+            sides[entry.number - 1][key] = _info(window, value) if value is not None else TensorInfo()
     return Signature(*sides)
 
 
 def _info(window: Window, outer: Field) -> TensorInfo:
     name, dtype, dims = "", 0, None
-    for one in fields(window, outer.start, outer.end):
-        if one.number == 1:
-            name = text(window, one)
-        elif one.number == 2:
-            dtype = one.value
-        elif one.number == 3:
-            need(window, one)
-            dims = shape(window, one.start, one.end)
+    for entry in fields(window, outer.start, outer.end):
+        if entry.number == 1:
+            name = text(window, entry)
+        elif entry.number == 2:
+            dtype = entry.value
+        elif entry.number == 3:
+            need(window, entry)
+            dims = shape(window, entry.start, entry.end)
     return TensorInfo(name, dtype, dims)
 
 
 def _objects(window: Window, outer: Field, meta: Meta) -> None:
     budget = Budget(window, "objects", _MAX_OBJECTS)
-    for one in fields(window, outer.start, outer.end):
-        need(window, one)
+    for entry in fields(window, outer.start, outer.end):
+        need(window, entry)
         budget.spend()
-        if one.number == 1:
-            _object(window, one, meta)
-        elif one.number == 2:
-            key, value = pair(window, one)
+        if entry.number == 1:
+            _object(window, entry, meta)
+        elif entry.number == 2:
+            key, value = pair(window, entry)
             if value is not None:
                 meta.captured[key] = tuple(
                     number
@@ -182,31 +186,31 @@ def _objects(window: Window, outer: Field, meta: Meta) -> None:
 
 def _object(window: Window, outer: Field, meta: Meta) -> None:
     node, number = objects.Node(), len(meta.nodes)
-    for one in fields(window, outer.start, outer.end):
-        if one.number == 1:
-            node.children.append(objects.child(window, one))
-        elif one.number == 3:
+    for entry in fields(window, outer.start, outer.end):
+        if entry.number == 1:
+            node.children.append(objects.child(window, entry))
+        elif entry.number == 3:
             node.has_slots = True
-        elif one.number == 7:
-            need(window, one)
-            found = _variable(window, one)
-            if found is not None:
-                meta.variables[number] = found
-                node.attributes.append((found.name, str(number)))
+        elif entry.number == 7:
+            need(window, entry)
+            variable = _variable(window, entry)
+            if variable is not None:
+                meta.variables[number] = variable
+                node.attributes.append((variable.name, str(number)))
     meta.nodes.append(node)
 
 
 def _variable(window: Window, outer: Field) -> SavedVariable | None:
     name, dtype, trainable = "", 0, False
     dims: Shape | None = ()
-    for one in fields(window, outer.start, outer.end):
-        if one.number == 1:
-            dtype = one.value
-        elif one.number == 2:
-            need(window, one)
-            dims = shape(window, one.start, one.end)
-        elif one.number == 3:
-            trainable = bool(one.value)
-        elif one.number == 6:
-            name = text(window, one)
+    for entry in fields(window, outer.start, outer.end):
+        if entry.number == 1:
+            dtype = entry.value
+        elif entry.number == 2:
+            need(window, entry)
+            dims = shape(window, entry.start, entry.end)
+        elif entry.number == 3:
+            trainable = bool(entry.value)
+        elif entry.number == 6:
+            name = text(window, entry)
     return None if dims is None else SavedVariable(name, dtype, dims, trainable)

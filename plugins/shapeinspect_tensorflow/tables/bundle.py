@@ -86,7 +86,7 @@ def read(source: Source) -> Bundle:
         UnreadableFileError: if it is truncated or corrupt.
     """
     with Window.open(source) as window:
-        shards, big_endian, found = 0, False, []
+        shards, big_endian, tensors = 0, False, []
         for key, value in entries(window):
             inner = Window.over(value, source.label)
             if not key:
@@ -94,10 +94,10 @@ def read(source: Source) -> Bundle:
             elif shards == 0:
                 raise window.fail("its first entry is no header")
             elif not key.startswith(b"\0"):  # the slices of a tensor
-                found.append(_entry(inner, key.decode("utf-8", "replace"), shards))
+                tensors.append(_entry(inner, key.decode("utf-8", "replace"), shards))
         if shards == 0:
             raise window.fail("it holds no header")
-    return Bundle(shards, big_endian, tuple(found))
+    return Bundle(shards, big_endian, tuple(tensors))
 
 
 def _header(window: Window) -> tuple[int, bool]:
@@ -132,10 +132,10 @@ def _entry(window: Window, key: str, shards: int) -> Entry:
             slices += 1
     if dims is None or not known(dims):
         raise window.fail(f"variable {key!r} has no whole shape")
-    found = Entry(key, dtype, dims, shard, offset, nbytes, slices)
+    entry = Entry(key, dtype, dims, shard, offset, nbytes, slices)
     if shard >= shards or offset < 0 or nbytes < 0:
         raise window.fail(f"variable {key!r} stands in shard {shard} of {shards} at byte {offset}")
-    expected = dtypes.nbytes(found.dtype, prod(dim for dim in found.shape if isinstance(dim, int)))
-    if expected is not None and not found.slices and expected != found.nbytes:
-        raise window.fail(f"variable {key!r} takes {found.nbytes:,} bytes, its shape makes {expected:,}")
-    return found
+    expected = dtypes.nbytes(entry.dtype, prod(dim for dim in entry.shape if isinstance(dim, int)))
+    if expected is not None and not entry.slices and expected != entry.nbytes:
+        raise window.fail(f"variable {key!r} takes {entry.nbytes:,} bytes, its shape makes {expected:,}")
+    return entry

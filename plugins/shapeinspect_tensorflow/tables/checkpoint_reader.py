@@ -43,10 +43,10 @@ def read(source: Source) -> Model:
     """
     notes: list[Note] = []
     index = _choose(source, notes) if source.is_directory else source
-    found = bundle.read(index)
-    shards = _shards(index, found, notes)
-    graph = _graph(index, found, shards, notes)
-    kept, optimizer, counters, texts = _sort(found.entries, graph)
+    contents = bundle.read(index)
+    shards = _shards(index, contents, notes)
+    graph = _graph(index, contents, shards, notes)
+    kept, optimizer, counters, texts = _sort(contents.entries, graph)
     notes.extend(_apart(optimizer, counters, texts))
     kept = _in_order(_once(kept, graph, notes), graph)
     named = _names(kept, graph)
@@ -54,13 +54,13 @@ def read(source: Source) -> Model:
         Variable(
             entry.key, named[entry.key][0], named[entry.key][1], entry.dtype, entry.shape,
             dtypes.nbytes(entry.dtype, _size(entry)), None, shards[entry.shard].name,
-            values=_values(index, shards[entry.shard], entry, found.big_endian),
+            values=_values(index, shards[entry.shard], entry, contents.big_endian),
         )
         for entry in kept
     ]  # fmt: skip
     return Model(
         source.label, "tensorflow-checkpoint", "tensorflow", "tensorflow-checkpoint", layers(variables),
-        notes=tuple(notes), metadata=Frozen(shards=str(found.shards)),
+        notes=tuple(notes), metadata=Frozen(shards=str(contents.shards)),
     )  # fmt: skip
 
 
@@ -109,15 +109,15 @@ class _Shard:
     size: int | None
 
 
-def _shards(index: Source, found: Bundle, notes: list[Note]) -> Mapping[int, _Shard]:
+def _shards(index: Source, contents: Bundle, notes: list[Note]) -> Mapping[int, _Shard]:
     """Check the data files that the index needs, without opening them."""
     ends: dict[int, int] = {}
-    for entry in found.entries:
+    for entry in contents.entries:
         ends[entry.shard] = max(ends.get(entry.shard, 0), entry.offset + entry.nbytes)
     shards: dict[int, _Shard] = {}
     missing: list[str] = []
     for number, end in sorted(ends.items()):
-        name = found.shard_name(index.name, number)
+        name = contents.shard_name(index.name, number)
         size = _bytes_of(index, name)
         if size is None:
             missing.append(name)
@@ -157,9 +157,9 @@ def _open(index: Source, shard: _Shard) -> Source | None:
 _Graph = tuple[dict[str, objects.Named], frozenset[str]]
 
 
-def _graph(index: Source, found: Bundle, shards: Mapping[int, _Shard], notes: list[Note]) -> _Graph | None:
+def _graph(index: Source, contents: Bundle, shards: Mapping[int, _Shard], notes: list[Note]) -> _Graph | None:
     """Read the object graph from its data file, if there is one within the size limit."""
-    entry = next((one for one in found.entries if one.key == OBJECT_GRAPH), None)
+    entry = next((candidate for candidate in contents.entries if candidate.key == OBJECT_GRAPH), None)
     if entry is None:
         return None
     shard = shards[entry.shard]

@@ -95,14 +95,14 @@ def _recurrent(shapes: _Shapes) -> Proof:
     kernel, inner, bias = shapes["kernel"], shapes["recurrent_kernel"], shapes.get("bias")
     if len(kernel) != 2 or len(inner) != 2 or kernel[1] != inner[1] or not inner[0] or inner[1] % inner[0]:
         return Proof()
-    found = _GATES.get(inner[1] // inner[0])
-    fits = bias is None or bias == inner[1:] or (bias == (2, inner[1]) and found == _GATES[3])
-    if found is None or not fits:
+    cell = _GATES.get(inner[1] // inner[0])
+    fits = bias is None or bias == inner[1:] or (bias == (2, inner[1]) and cell == _GATES[3])
+    if cell is None or not fits:
         return Proof()
     attributes = {"input_size": kernel[0], "hidden_size": inner[0]}
-    if found[0] == "gru" and bias is not None:
+    if cell[0] == "gru" and bias is not None:
         attributes["reset_after"] = len(bias) == 2
-    return Proof(*found, Frozen(attributes))
+    return Proof(*cell, Frozen(attributes))
 
 
 def _depthwise(shapes: _Shapes) -> Proof:

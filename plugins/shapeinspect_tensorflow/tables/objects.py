@@ -129,7 +129,7 @@ def names(window: Window, nodes: Sequence[Node]) -> tuple[dict[str, Named], froz
         ('dense',)
     """
     budget = Budget(window, "names of objects", _MAX_NAMES)
-    found: dict[str, Named] = {}
+    variables: dict[str, Named] = {}
     above: dict[int, tuple[int, str]] = {}
     level = [0] if nodes else []
     above.update(dict.fromkeys(level, (-1, "")))
@@ -142,21 +142,21 @@ def names(window: Window, nodes: Sequence[Node]) -> tuple[dict[str, Named], froz
             for full_name, key in node.attributes:
                 path = _path(number, above)
                 budget.spend(len(path))
-                found.setdefault(key, Named(path, full_name))
+                variables.setdefault(key, Named(path, full_name))
             for name, index in node.children:
                 if index < len(nodes) and index not in above:
                     above[index] = (number, name)
                     below.append(index)
         level = below
     every = {key for node in nodes for _, key in node.attributes}
-    return found, frozenset(every - set(found))
+    return variables, frozenset(every - set(variables))
 
 
 def _path(number: int, above: dict[int, tuple[int, str]]) -> tuple[str, ...]:
-    found = []
+    parts = []
     while number:
         number, name = above[number]
-        found.append(name)
-        if len(found) > _MAX_DEPTH:
+        parts.append(name)
+        if len(parts) > _MAX_DEPTH:
             break
-    return tuple(reversed(found))
+    return tuple(reversed(parts))

@@ -23,7 +23,7 @@ def shape(window: Window, start: int, end: int) -> Shape | None:
 
     Source: tensorflow/core/framework/tensor_shape.proto
     """
-    found: list[Dim] = []
+    lengths: list[Dim] = []
     unknown_rank = False
     for field in fields(window, start, end):
         if field.number == 2:
@@ -35,9 +35,9 @@ def shape(window: Window, start: int, end: int) -> Shape | None:
                     size = signed(part.value)
             if size < -1:
                 raise window.fail(f"an axis of length {size}", field.start)
-            found.append(UNKNOWN if size < 0 else size)
+            lengths.append(UNKNOWN if size < 0 else size)
         elif field.number == 3:
             unknown_rank = bool(field.value)
-        if len(found) > MAX_RANK:
+        if len(lengths) > MAX_RANK:
             raise window.fail(f"a shape of more than {MAX_RANK} axes", start)
-    return None if unknown_rank else tuple(found)
+    return None if unknown_rank else tuple(lengths)

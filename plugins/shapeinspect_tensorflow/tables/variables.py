@@ -78,11 +78,11 @@ def layers(variables: Iterable[Variable]) -> tuple[Layer, ...]:
 
 
 def _layer(path: tuple[str, ...], group: Sequence[Variable]) -> Layer:
-    shapes = {role(one.role): _whole(one.shape) for one in group}
+    shapes = {role(variable.role): _whole(variable.shape) for variable in group}
     proof = Proof()
-    if len(shapes) == len(group) and all(known(one.shape) for one in group):
+    if len(shapes) == len(group) and all(known(variable.shape) for variable in group):
         proof = prove(shapes)
-    weights = tuple(_weight(one, proof.type) for one in group)
+    weights = tuple(_weight(variable, proof.type) for variable in group)
     text = "/".join(path)
     return Layer(text or "(root)", proof.kind, proof.type, path or ("(root)",), proof.attributes, weights,
                  proof.candidates)  # fmt: skip

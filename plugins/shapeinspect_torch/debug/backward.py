@@ -41,13 +41,13 @@ def overwritten(
     """
     for frame, line in reversed(users):
         replay = replay_of(frame, line)
-        found = None if replay is None else InPlace(message, replay=replay)
-        if found is not None and found.locate():
-            return found
+        rerun = None if replay is None else InPlace(message, replay=replay)
+        if rerun is not None and rerun.locate():
+            return rerun
     for call in calls_of(model):
-        found = InPlace(message, call=call)
-        if found.locate():
-            return found
+        rerun = InPlace(message, call=call)
+        if rerun.locate():
+            return rerun
     return _FromMessage(message, where, frames, model)
 
 
@@ -58,12 +58,12 @@ class _FromMessage(Rerun):
         self, message: str, where: str | None, frames: Sequence[tuple[FrameType, int]], model: Any
     ) -> None:
         words = _WORDS.search(message)
-        shape = tuple(int(one) for one in words["shape"].split(",") if one.strip()) if words else ()
+        shape = tuple(int(value) for value in words["shape"].split(",") if value.strip()) if words else ()
         versions = (int(words["then"]), int(words["now"])) if words else None
         node = next(_stumbling(frames), None)
         saved_by = _plain(node.name()) if node is not None else None
         weight = _weight(
-            node, shape, [model, *(one for frame, _ in frames for one in frame.f_locals.values())]
+            node, shape, [model, *(value for frame, _ in frames for value in frame.f_locals.values())]
         )
         name = weight or saved_by or _plain((words and words["maker"]) or "") or "backward"
         layer = Layer(name.rpartition(".")[0] if weight else name, "unknown", saved_by or "backward")
@@ -98,17 +98,17 @@ def _stumbling(frames: Sequence[tuple[FrameType, int]]) -> Iterator[Any]:
     import torch
 
     roots = [
-        one
+        value
         for frame, _ in frames
         if frame.f_code.co_name in ("backward", "grad")
-        for one in (
+        for value in (
             frame.f_locals.get("self"),
             *_flat(frame.f_locals.get("tensors")),
             *_flat(frame.f_locals.get("outputs")),
         )
-        if isinstance(one, torch.Tensor)
+        if isinstance(value, torch.Tensor)
     ]
-    waiting = [one.grad_fn for one in roots if one.grad_fn is not None]
+    waiting = [value.grad_fn for value in roots if value.grad_fn is not None]
     seen: set[Any] = set()
     while waiting and len(seen) < _NODES:
         node = waiting.pop(0)
@@ -123,7 +123,7 @@ def _stumbling(frames: Sequence[tuple[FrameType, int]]) -> Iterator[Any]:
                     if "inplace operation" in str(error):
                         yield node
                         break
-        waiting.extend(one for one, _ in node.next_functions if one is not None)
+        waiting.extend(value for value, _ in node.next_functions if value is not None)
 
 
 def _flat(value: Any) -> Sequence[Any]:
@@ -141,7 +141,10 @@ def _weight(node: Any, shape: tuple[int, ...], owners: Sequence[Any]) -> str | N
             weight = getattr(last, "variable", None)
             if weight is not None and tuple(weight.shape) in (shape, shape[::-1]) and weight.dim() > 1:
                 weights[id(weight)] = weight
-            last = next((one for one, _ in getattr(last, "next_functions", ()) if one is not None), None)
+            last = next(
+                (following for following, _ in getattr(last, "next_functions", ()) if following is not None),
+                None,
+            )
     for owner in owners:
         if isinstance(owner, torch.nn.Module):
             for name, parameter in owner.named_parameters():

@@ -241,7 +241,7 @@ class InPlace(Rerun):
                 done.append(further)
                 statements, edits = further.statements or statements, _edits(done)
                 result = self._run(statements, edits)
-            same = not self.compared or not all(one.same for one in done) or _equal(result, right)
+            same = not self.compared or not all(part.same for part in done) or _equal(result, right)
             if result.error is None and same:
                 self._fixes.append(tuple(done))
 

@@ -96,7 +96,7 @@ def _body(tree: ast.Module, frame: FrameType) -> list[ast.stmt]:
     name, first = frame.f_code.co_name, frame.f_code.co_firstlineno
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef) and node.name == name:
-            starts = {node.lineno, *(one.lineno for one in node.decorator_list)}
+            starts = {node.lineno, *(decorator.lineno for decorator in node.decorator_list)}
             if first in starts:
                 return node.body
     return tree.body

@@ -411,7 +411,7 @@ class TorchRerun(Rerun):
         ]
         root = trial.nodes[0].draft.path
         failure = trial.recorder.failure
-        wanted = {name: trial.recorder.values[name] for name in (failure.inputs if failure else ())}
+        inputs = {name: trial.recorder.values[name] for name in (failure.inputs if failure else ())}
         return replace(
             model,
             layers=tuple(self._renamed(layer, root) for layer in model.layers),
@@ -421,7 +421,7 @@ class TorchRerun(Rerun):
                 )
                 for call in model.calls
             ),
-            values=Frozen({**model.values, **wanted}),
+            values=Frozen({**model.values, **inputs}),
             notes=(),
         )
 

@@ -73,10 +73,10 @@ def spell(change: Wording, name: str, failure: Failure) -> str:
     if isinstance(change, OnLayer | OnCall):
         if isinstance(change, OnCall) and "shape" in change.attributes:
             return f"{name}.{failure.layer.type.rpartition('.')[2]}{change.attributes['shape']}"
-        said = ", ".join(
+        settings = ", ".join(
             f"{_ARGUMENTS.get(key, key)}={_plain(value)}" for key, value in change.attributes.items()
         )
-        return f'{said} in "{change.path}"' if isinstance(change, OnLayer) else said
+        return f'{settings} in "{change.path}"' if isinstance(change, OnLayer) else settings
     return _sentence(change)
 
 
@@ -119,8 +119,8 @@ def _shortened(done: tuple[Step, ...], failure: Failure, value: str) -> tuple[St
     known = failure.model.values.get(value)
     shape = (known.shape if known is not None else None) or ()
     return tuple(
-        (name, _cut(given, shape) if name == "crop" and len(shape) == len(given) else given)
-        for name, given in done
+        (name, _cut(argument, shape) if name == "crop" and len(shape) == len(argument) else argument)
+        for name, argument in done
     )
 
 
@@ -137,6 +137,6 @@ def _swap(axes: tuple[int, ...]) -> tuple[int, int] | None:
 
 
 def _plain(value: Any) -> str:
-    if isinstance(value, tuple) and value and all(one == value[0] for one in value):
+    if isinstance(value, tuple) and value and all(item == value[0] for item in value):
         return str(value[0])
     return str(value)

@@ -34,9 +34,9 @@ def value_of(node: ast.expr, names: Mapping[str, Any]) -> Any:
     stores = [getattr(owner, "__dict__", {})]
     if isinstance(owner, torch.nn.Module):
         stores += [owner._parameters, owner._buffers, owner._modules]
-    found = next((store[node.attr] for store in stores if node.attr in store), UNKNOWN)
+    held = next((store[node.attr] for store in stores if node.attr in store), UNKNOWN)
     # Modules of Python load some of their names on demand.
-    return getattr(owner, node.attr, UNKNOWN) if isinstance(owner, ModuleType) else found
+    return getattr(owner, node.attr, UNKNOWN) if isinstance(owner, ModuleType) else held
 
 
 def is_harmless(function: Any, allowed: Collection[str]) -> bool:

@@ -82,10 +82,10 @@ def describe_op(name: str, arguments: _Arguments, result: Argument | None) -> De
     try:
         if name in _READERS:
             kind, attributes = _READERS[name](arguments, rank)
-            found = {key: value for key, value in attributes.items() if value is not None}
+            known = {key: value for key, value in attributes.items() if value is not None}
             rows = _convolution_weights(arguments) if name == "convolution" else _WEIGHTS.get(name, {})
             weights = {use: arguments[role] for role, use in rows.items() if arguments.get(role)}
-            return Described(kind, found, weights)
+            return Described(kind, known, weights)
         if name in _CASTS:
             return _cast(first, result)
         plain = plain_name(name)
@@ -139,19 +139,19 @@ def _unflatten(a: _Arguments, _rank: int) -> tuple[str, dict[str, Any]]:
 
 def _index(a: _Arguments, _rank: int) -> tuple[str, dict[str, Any]]:
     """One tensor of positions along one axis is a gather; of several, or of booleans, no rule tells."""
-    given = [(axis, index) for axis, index in enumerate(a["indices"]) if index is not None]
-    if len(given) == 1 and given[0][1].dtype != "bool":
-        return "gather", {"axis": given[0][0]}
+    indexed = [(axis, index) for axis, index in enumerate(a["indices"]) if index is not None]
+    if len(indexed) == 1 and indexed[0][1].dtype != "bool":
+        return "gather", {"axis": indexed[0][0]}
     return "unknown", {}
 
 
 def _upsample(mode: str, space: int, align: bool | None = None) -> _Reader:
     def read(a: _Arguments, _rank: int) -> tuple[str, dict[str, Any]]:
-        found: dict[str, Any] = {"mode": mode, "align_corners": a.get("align_corners", align)}
+        settings: dict[str, Any] = {"mode": mode, "align_corners": a.get("align_corners", align)}
         size, scale = a.get("output_size"), a.get("scale_factors")
         if size is not None:
-            return "resize", {**found, "size": per_axis(size, space)}
-        return "resize", {**found, "scale_factor": per_axis(scale, space)}
+            return "resize", {**settings, "size": per_axis(size, space)}
+        return "resize", {**settings, "scale_factor": per_axis(scale, space)}
 
     return read
 
@@ -178,7 +178,7 @@ def _recurrent(kind: str, gates: int) -> _Reader:
         # weight_ih is (gates·hidden) × input, weight_hh (gates·hidden) × what is passed on.
         first, width = a["params"][0].shape, a["params"][1].shape[1]
         hidden = first[0] // gates
-        found = {
+        settings = {
             "input_size": first[1],
             "hidden_size": hidden,
             "num_layers": a["num_layers"],
@@ -188,7 +188,7 @@ def _recurrent(kind: str, gates: int) -> _Reader:
             "return_sequences": True,
             "return_state": True,
         }
-        return kind, {**found, "reset_after": True} if kind == "gru" else found
+        return kind, {**settings, "reset_after": True} if kind == "gru" else settings
 
     return read
 
@@ -196,8 +196,8 @@ def _recurrent(kind: str, gates: int) -> _Reader:
 def _cell(kind: str, gates: int) -> _Reader:
     def read(a: _Arguments, _rank: int) -> tuple[str, dict[str, Any]]:
         first = a["w_ih"].shape
-        found = {"input_size": first[1], "hidden_size": first[0] // gates}
-        return kind, {**found, "reset_after": True} if kind == "gru_cell" else found
+        settings = {"input_size": first[1], "hidden_size": first[0] // gates}
+        return kind, {**settings, "reset_after": True} if kind == "gru_cell" else settings
 
     return read
 
