@@ -27,10 +27,10 @@ def settings_text(kind: str) -> str:
 
     Example:
         >>> print(settings_text("glu"))
-        axis (int, -1 by default): the axis that is halved
+        axis: the axis that is halved (int; -1 by default)
     """
     return "\n".join(
-        f"{one.name} ({_plain(one.form)}, {_default(one.default)}): {_plain(one.meaning)}"
+        f"{one.name}: {_plain(one.meaning)} ({_plain(one.form)}; {_default(one.default)})"
         for one in KINDS[kind].attributes
     )
 

@@ -37,7 +37,10 @@ PADDING_MODE: Final = Attribute(
 )
 GROUPS: Final = Attribute("groups", "int", "1", "groups of channels that do not see one another")
 DEPTH_MULTIPLIER: Final = Attribute(
-    "depth_multiplier", "int", "1", "filters of each input channel where every channel is filtered by itself"
+    "depth_multiplier",
+    "int",
+    "none",
+    "filters of each input channel where every channel is filtered by itself; it stands for groups",
 )
 CONV: Final = (
     *(IN_CHANNELS, OUT_CHANNELS, KERNEL_SIZE, STRIDE, PADDING, DILATION, GROUPS, PADDING_MODE, DATA_FORMAT),
@@ -64,7 +67,7 @@ MOMENTUM: Final = Attribute("momentum", "float", "unknown", "how fast the stored
 NUM_FEATURES: Final = Attribute("num_features", "int", "as the input", "channels that are normalized")
 AFFINE: Final = Attribute("affine", "bool", "true", "learned scale and shift for each channel")
 RETURN_SEQUENCES: Final = Attribute(
-    "return_sequences", "bool", REQUIRED, "every step is an output, not the last one alone"
+    "return_sequences", "bool", "false", "every step is an output, not the last one alone"
 )
 RETURN_STATE: Final = Attribute("return_state", "bool", "false", "the last states are outputs too")
 HIDDEN_SIZE: Final = Attribute("hidden_size", "int", REQUIRED, "units")
@@ -81,7 +84,7 @@ MERGE_MODE: Final = Attribute(
     "how two directions join; None: two outputs",
 )
 EMBEDDING: Final = (
-    Attribute("num_embeddings", "int", REQUIRED, "rows of the table: how many ids there are"),
+    Attribute("num_embeddings", "int", "unknown", "rows of the table: how many ids there are"),
     Attribute("embedding_dim", "int", REQUIRED, "numbers of one row"),
 )
 ALIGN_CORNERS: Final = Attribute(

@@ -7,6 +7,7 @@ import math
 import re
 import shlex
 from collections.abc import Callable
+from contextlib import suppress
 from fractions import Fraction
 from typing import Any
 
@@ -18,6 +19,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import shapeinspect
 from shapeinspect.commands.explain import run as explain_run
+from shapeinspect.errors import ShapeMismatchError
+from shapeinspect.explanation.calculator import single_layer
 from shapeinspect.rules import KINDS as ROWS
 from shapeinspect.rules.registry import calculated
 
@@ -329,3 +332,31 @@ def test_the_api_takes_the_same_settings() -> None:
     assert layer.numbers.result == 4 * 5 * (3 + 5 + 1 + 1)
     moved = shapeinspect.explain("movedim", input=(2, 3, 5), source=1, destination=-1)[0]
     assert moved.calls[0].outputs[0].shape == (2, 5, 3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_required_settings_are_those_that_the_rule_cannot_do_without(
+    kind: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models: list[Any] = []
+
+    def keep(*arguments: Any) -> Any:
+        models.append(single_layer(*arguments))
+        return models[-1]
+
+    monkeypatch.setattr("shapeinspect.api.answers.single_layer", keep)
+    assert run("explain", kind, *shlex.split(ROWS[kind].example))[0] == 0
+    (model,) = models
+    attributes = model.layers[0].attributes
+    inputs = tuple(model.values[name].shape for name in model.inputs)
+    required = {one.name for one in ROWS[kind].attributes if one.default == "required"}
+    assert required <= set(attributes)
+    for name in attributes:
+        default = ROWS[kind].settings[name].default
+        rest = {key: value for key, value in attributes.items() if key != name}
+        if name in required:
+            with pytest.raises(KeyError):
+                ROWS[kind].outputs(rest, inputs)
+        elif not default.startswith(("by ", "from ", "none")) and default != "out_channels":
+            with suppress(ShapeMismatchError):  # the default may not fit the example
+                assert ROWS[kind].outputs(rest, inputs)

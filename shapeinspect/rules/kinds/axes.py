@@ -17,7 +17,7 @@ from shapeinspect.rules.rule import Attributes, Naming, Shapes, first, mismatch,
 
 
 def _order(attributes: Attributes, rank: int) -> tuple[int, ...]:
-    if "axis0" in attributes:
+    if "axis0" in attributes or "axis1" in attributes:
         one, other = normalize_axis(attributes["axis0"], rank), normalize_axis(attributes["axis1"], rank)
         swapped = {one: other, other: one}
         return tuple(swapped.get(axis, axis) for axis in range(rank))

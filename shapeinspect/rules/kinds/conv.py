@@ -15,6 +15,7 @@ from shapeinspect.rules.attributes import (
     GATE_FUNCTION,
     HIDDEN_SIZE,
     MERGE_MODE,
+    OUT_CHANNELS,
     RETURN_SEQUENCES,
     RETURN_STATE,
 )
@@ -384,6 +385,10 @@ def _patches_detail(attributes: Attributes) -> str:
     return f"each input position writes a {_size(attributes)} patch into each of {out} output channels"
 
 
+def _with_out_channels(default: str) -> tuple[Attribute, ...]:
+    return tuple(replace(one, default=default) if one is OUT_CHANNELS else one for one in CONV)
+
+
 _ARGUMENTS = (*CONV, DEPTH_MULTIPLIER)
 
 KINDS = (
@@ -441,7 +446,10 @@ KINDS = (
         "separable_conv",
         "filters over space for each channel alone, then a 1×1 convolution over channels",
         "--input 9,11 --kernel 3 --in 3 --out 8 --set depth_multiplier=2",
-        _ARGUMENTS,
+        (
+            *_with_out_channels("in_channels × depth_multiplier"),
+            replace(DEPTH_MULTIPLIER, default="1", meaning="filters over space of each input channel"),
+        ),
         _conv,
         _conv_axes,
         _conv_lines,
@@ -454,9 +462,9 @@ KINDS = (
         "an LSTM whose products are convolutions: each step reads a map and the state before it",
         "--input 2,5,3,9,11 --kernel 3,3 --hidden-size 7 --set return_sequences=true",
         (
-            *CONV,
-            HIDDEN_SIZE,
-            replace(RETURN_SEQUENCES, default="false"),
+            *_with_out_channels("hidden_size"),
+            replace(HIDDEN_SIZE, default="out_channels"),
+            RETURN_SEQUENCES,
             RETURN_STATE,
             BIDIRECTIONAL,
             DIRECTION,

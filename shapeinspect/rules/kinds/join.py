@@ -288,7 +288,7 @@ KINDS = (
         "cuts an axis into pieces",
         "--input 2,7 --axis 1 --set chunks=3",
         (
-            replace(AXIS, default="0", meaning="the axis that is cut"),
+            replace(AXIS, meaning="the axis that is cut"),
             Attribute("sizes", "tuple, one entry a piece", "none", "the length of each piece"),
             Attribute("chunk", "int", "none", "the length of every piece; the last may be shorter"),
             Attribute("chunks", "int", "none", "how many pieces; the last may be shorter"),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from shapeinspect.dims import Shape
-from shapeinspect.rules.attributes import AFFINE, DATA_FORMAT, EPS, MOMENTUM, NUM_FEATURES, REQUIRED
+from shapeinspect.rules.attributes import AFFINE, DATA_FORMAT, EPS, MOMENTUM, NUM_FEATURES
 from shapeinspect.rules.fields import ALL_BUT_CHANNELS, NORMALIZED_AXES, SAME_POSITION, Field
 from shapeinspect.rules.formula_text import Weights
 from shapeinspect.rules.kind import NO_WORK, Attribute, Kind, no_lines, no_weights
@@ -178,7 +178,7 @@ KINDS = (
         "normalizes over the space and the channels of a group; the shape stays",
         "--input 2,6,5,7 --set num_groups=3",
         (
-            Attribute("num_groups", "int", REQUIRED, "groups of channels that are normalized together"),
+            Attribute("num_groups", "int", "unknown", "groups of channels that are normalized together"),
             Attribute("num_channels", "int", "as the input", "channels of the input"),
             *(EPS, MOMENTUM, _CHANNEL_AXIS, AFFINE, DATA_FORMAT),
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from shapeinspect.dims import UNKNOWN, Dim, Shape
@@ -382,11 +382,15 @@ _ATTRIBUTES = (
         "proj_size",
         "int",
         "none",
-        "features that the state is projected to, 0 for none; given, states are torch's, `(layers dir) N o`; "
-        "not given, Keras's, `N o` for each direction",
+        "features that the state is projected to, 0 for none; given, or without return_sequences, the "
+        "states are torch's, `(layers dir) N o`; else Keras's, `N o` for each direction",
     ),
     Attribute("batch_first", "bool", "true for Keras, else false", "`N T i`, not `T N i`"),
-    RETURN_SEQUENCES,
+    replace(
+        RETURN_SEQUENCES,
+        default="none",
+        meaning="every step is an output, not the last one alone (Keras); not given, the outputs are torch's",
+    ),
     RETURN_STATE,
     Attribute("layout", "str", "none", "`onnx` for `T dir N o` outputs"),
     Attribute("packed", "bool", "false", "torch's packed sequences, `(N T) i`"),

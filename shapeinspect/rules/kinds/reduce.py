@@ -161,7 +161,7 @@ KINDS = (
         "--input 2,3,5 --input 2,1,5 --axis 2",
         (
             Attribute("function", "str", "unknown", "the distance: `cosine`, `p`"),
-            replace(AXIS, meaning="the axis of the vectors"),
+            replace(AXIS, default="1", meaning="the axis of the vectors"),
             KEEPDIMS,
         ),
         _distance,
