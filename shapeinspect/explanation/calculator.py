@@ -172,50 +172,50 @@ def _input(kind: str, shape: Shape, given: Mapping[str, Any]) -> tuple[Shape, in
 
 
 def _attributes(kind: str, given: Mapping[str, Any], space: int, shape: Shape) -> dict[str, Any]:
-    found = dict(given)
+    result = dict(given)
     if kind in _WINDOWS:
         for name in _TUPLES:
-            if isinstance(found.get(name), int | float):
-                found[name] = (found[name],) * space
-        padding = found.get("padding")
+            if isinstance(result.get(name), int | float):
+                result[name] = (result[name],) * space
+        padding = result.get("padding")
         if isinstance(padding, int):
-            found["padding"] = ((padding, padding),) * space
+            result["padding"] = ((padding, padding),) * space
         elif isinstance(padding, tuple | list) and padding and isinstance(padding[0], int):
-            found["padding"] = tuple((one, one) for one in padding)
+            result["padding"] = tuple((one, one) for one in padding)
     if kind in _CONVS:
-        last = found.get("data_format") == "channels_last"
+        last = result.get("data_format") == "channels_last"
         channels = shape[-1] if last else shape[-space - 1]
-        found.setdefault("in_channels", channels)
-        found.setdefault("out_channels", symbol("o"))
+        result.setdefault("in_channels", channels)
+        result.setdefault("out_channels", symbol("o"))
     if kind == "linear":
-        found.setdefault("in_features", shape[-1] if shape else None)
-        found.setdefault("out_features", symbol("o"))
+        result.setdefault("in_features", shape[-1] if shape else None)
+        result.setdefault("out_features", symbol("o"))
     if kind in ("embedding", "embedding_bag"):
-        found.setdefault("num_embeddings", symbol("V"))
-        found.setdefault("embedding_dim", symbol("E"))
-    if kind == "einsum" and "sizes" in found:
-        found["sizes"] = _letters(found["sizes"])
+        result.setdefault("num_embeddings", symbol("V"))
+        result.setdefault("embedding_dim", symbol("E"))
+    if kind == "einsum" and "sizes" in result:
+        result["sizes"] = _letters(result["sizes"])
     else:
-        found |= {name: (found[name],) for name in _LISTS if isinstance(found.get(name), int)}
-    if isinstance(found.get("axes"), int) and kind in ("slice", "permute", "batch_dot"):
-        found["axes"] = (found["axes"],) * (2 if kind == "batch_dot" else 1)
-    if kind in ("pad", "crop") and isinstance(found.get("padding"), int | tuple):
-        sides = found["padding"] if isinstance(found["padding"], tuple) else (found["padding"],)
-        found["padding"] = tuple(one if isinstance(one, tuple) else (one, one) for one in sides)
-    return found
+        result |= {name: (result[name],) for name in _LISTS if isinstance(result.get(name), int)}
+    if isinstance(result.get("axes"), int) and kind in ("slice", "permute", "batch_dot"):
+        result["axes"] = (result["axes"],) * (2 if kind == "batch_dot" else 1)
+    if kind in ("pad", "crop") and isinstance(result.get("padding"), int | tuple):
+        sides = result["padding"] if isinstance(result["padding"], tuple) else (result["padding"],)
+        result["padding"] = tuple(one if isinstance(one, tuple) else (one, one) for one in sides)
+    return result
 
 
 def _letters(sizes: Any) -> Mapping[str, int]:
     """Read the lengths of an equation's letters: ``o:7`` or ``("o:7", "p:3")``, or a mapping."""
     if isinstance(sizes, Mapping):
         return sizes
-    found = {}
+    result = {}
     for one in sizes if isinstance(sizes, tuple | list) else (sizes,):
         letter, colon, length = str(one).partition(":")
         if not colon or not length.isdigit():
             raise _refused("einsum", f"sizes={one} gives no length", expected="such as --set sizes=o:7")
-        found[letter] = int(length)
-    return Frozen(found)
+        result[letter] = int(length)
+    return Frozen(result)
 
 
 def _weight(role: str, pattern: str, shape: Shape) -> Weight:

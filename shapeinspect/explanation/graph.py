@@ -39,8 +39,8 @@ class Graph:
             layer = layers.get(call.layer)
             if layer is None or layer.kind in ("module", "input"):
                 continue
-            for place, name in enumerate(call.outputs):
-                producers.setdefault(name, (call, place))
+            for index, name in enumerate(call.outputs):
+                producers.setdefault(name, (call, index))
         object.__setattr__(self, "layers", layers)
         object.__setattr__(self, "_producers", producers)
 
@@ -141,12 +141,12 @@ class Graph:
             a few words, such as "the 32 filters of "body""; empty where nothing tells.
         """
         for _ in range(_DEEPEST):
-            found = self.producer(name)
-            if found is None:
-                told = name in self.model.inputs and self.model.format != CALCULATOR
-                return f'the model\'s input "{name}"' if told else ""
-            call, place = found
-            back = self._carried(call, place, axis, name)
+            result = self.producer(name)
+            if result is None:
+                text = name in self.model.inputs and self.model.format != CALCULATOR
+                return f'the model\'s input "{name}"' if text else ""
+            call, index = result
+            back = self._carried(call, index, axis, name)
             if back is None:
                 return self._set_by(call, name, axis)
             name, axis = back
@@ -157,12 +157,12 @@ class Graph:
         shape, sources, inputs = self.shape(name), self.sources(call), self.inputs(call)
         if shape is None or axis >= len(shape):
             return None
-        for source, one, output, other in self.naming(call).links:
-            if (output, other) != (place, axis) or source >= len(sources):
+        for source, source_axis, output, output_axis in self.naming(call).links:
+            if (output, output_axis) != (place, axis) or source >= len(sources):
                 continue
             given = inputs[source]
-            if given is not None and one < len(given) and given[one] == shape[axis]:
-                return sources[source], one
+            if given is not None and source_axis < len(given) and given[source_axis] == shape[axis]:
+                return sources[source], source_axis
         return None
 
     def _set_by(self, call: Call, name: str, axis: int) -> str:

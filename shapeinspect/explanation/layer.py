@@ -42,11 +42,11 @@ def explain_layer(graph: Graph, fields: Fields, layer: Layer) -> LayerExplanatio
     facts = [call_fact(graph, fields, call) for call in calls]
     distinct = tuple(dict.fromkeys(facts))
     weights = weight_facts(graph, layer, first)
-    said = remarks(graph, layer, first, distinct[0].windows if distinct else ())
+    sentences = remarks(graph, layer, first, distinct[0].windows if distinct else ())
     biases = [weight for weight in weights if weight.role.rpartition("/")[2].rpartition(".")[2] in _BIASES]
     if biases and len(biases[0].axes) == 1 and layer.kind in ("conv", "conv_transpose", "linear"):
         whole = "output channel" if layer.kind != "linear" else "output"
-        said = (*said, f"One bias for each {whole}: {biases[0].axes[0].length} in all.")
+        sentences = (*sentences, f"One bias for each {whole}: {biases[0].axes[0].length} in all.")
     shape = graph.inputs(first)[0] if first is not None and graph.inputs(first) else None
     notes = tuple(note.text for note in graph.model.notes if note.about == layer.path)
     if not calls:
@@ -58,7 +58,7 @@ def explain_layer(graph: Graph, fields: Fields, layer: Layer) -> LayerExplanatio
         summary(layer, first, graph),
         weights,
         distinct,
-        said,
+        sentences,
         readings(layer, weights, shape),
         findings(graph, layer, first),
         tuple(dict.fromkeys(notes)),
@@ -93,7 +93,7 @@ def call_fact(graph: Graph, fields: Fields, call: Call) -> CallFact:
     attributes, inputs, outputs = graph.attributes(call), graph.inputs(call), graph.outputs(call)
     return CallFact(
         tuple(_input(graph, name) for name in graph.sources(call) if name),
-        tuple(_output(graph, call, place) for place in range(len(call.outputs)) if call.outputs[place]),
+        tuple(_output(graph, call, index) for index in range(len(call.outputs)) if call.outputs[index]),
         work(layer.kind, attributes, inputs, outputs),
         fields.of(call.outputs[0]) if call.outputs else (),
         windows(layer.kind, attributes, inputs, outputs),
@@ -126,11 +126,11 @@ def _output(graph: Graph, call: Call, place: int) -> TensorFact:
     if shape is None:
         return TensorFact(name, None)
     inputs = graph.inputs(call)
-    found = axis_formulas(layer.kind, graph.attributes(call), inputs, graph.outputs(call))
+    result = axis_formulas(layer.kind, graph.attributes(call), inputs, graph.outputs(call))
     carried = _carried(graph, call, place, shape)
     axes = []
     for axis, length in enumerate(shape):
-        formula = found.get((place, axis))
+        formula = result.get((place, axis))
         meaning = ""
         if formula is None or formula.plain:
             meaning = carried.get(axis, "") or _made(graph, call, axis, shape)
@@ -151,23 +151,23 @@ def _source(formula: Formula, names: tuple[str, ...]) -> str:
 def _carried(graph: Graph, call: Call, place: int, shape: Shape) -> dict[int, str]:
     """Say which output axes are input axes with the same length, and which are several in one."""
     naming, inputs, sources = graph.naming(call), graph.inputs(call), graph.sources(call)
-    found: dict[int, str] = {}
+    result: dict[int, str] = {}
     for source, axis, output, other in naming.links:
         given = inputs[source] if source < len(inputs) else None
-        if output != place or other in found or given is None or other >= len(shape):
+        if output != place or other in result or given is None or other >= len(shape):
             continue
         if axis < len(given) and given[axis] == shape[other]:
             which = "what goes in" if len(sources) < 2 else f'"{sources[source]}"'
             same = axis == other and len(sources) < 2
-            found[other] = "as it goes in" if same else f"axis {axis} of {which}"
+            result[other] = "as it goes in" if same else f"axis {axis} of {which}"
     for source, merged, output, other in naming.merges:
         given = inputs[source]
         if output == place and given is not None:
             letters = [graph.letter(sources[source], axis) for axis in merged]
-            found[other] = (
+            result[other] = (
                 f"axes {', '.join(map(str, merged))} in one: {product_text(letters, given, merged)}"
             )
-    return found
+    return result
 
 
 def _made(graph: Graph, call: Call, axis: int, shape: Shape) -> str:

@@ -34,12 +34,12 @@ def axis_formulas(kind: str, attributes: Attributes, inputs: Shapes, outputs: Sh
         >>> found[0, 2].written, found[0, 2].substituted
         ('n − k + 1', '300 − 5 + 1')
     """
-    found = {}
-    for (place, axis), (text, values) in axis_lines(kind, attributes, inputs, outputs).items():
-        out = outputs[place] if place < len(outputs) else None
+    result = {}
+    for (index, axis), (text, values) in axis_lines(kind, attributes, inputs, outputs).items():
+        out = outputs[index] if index < len(outputs) else None
         if out is not None and axis < len(out) and holds(text, dict(values), out[axis]):
-            found[place, axis] = Formula(text, values, out[axis])
-    return found
+            result[index, axis] = Formula(text, values, out[axis])
+    return result
 
 
 def windows(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shapes) -> tuple[WindowFact, ...]:
@@ -67,7 +67,7 @@ def windows(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shapes) 
     space, axes, kernel, stride, dilation = window_settings(attributes, shape)
     sides = paddings(attributes, space, kernel)
     labels = names(len(space))[2:]
-    found = []
+    result = []
     for label, axis, n, k, s, side, d in zip(
         labels, axes, space, kernel, stride, sides, dilation, strict=True
     ):
@@ -80,8 +80,8 @@ def windows(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shapes) 
             continue
         places = range(min(n if crossed else length, _SHOWN))
         taps = tuple(tuple(t * s - before + tap * d for tap in range(k)) for t in places)
-        found.append(WindowFact(label, n, length, before, after, taps, transposed=crossed))
-    return tuple(found)
+        result.append(WindowFact(label, n, length, before, after, taps, transposed=crossed))
+    return tuple(result)
 
 
 def _adaptive_windows(attributes: Attributes, shape: Shape, out: Shape) -> tuple[WindowFact, ...]:
@@ -90,7 +90,7 @@ def _adaptive_windows(attributes: Attributes, shape: Shape, out: Shape) -> tuple
     if isinstance(size, tuple | list):
         count = len(size)
     last = is_last(attributes)
-    found = []
+    result = []
     for label, axis in zip(names(count)[2:], space_axes(len(shape), count, last), strict=True):
         n, length = shape[axis], out[axis]
         if isinstance(n, int) and isinstance(length, int):
@@ -98,5 +98,5 @@ def _adaptive_windows(attributes: Attributes, shape: Shape, out: Shape) -> tuple
                 tuple(range(adaptive_start(t, n, length), adaptive_end(t, n, length)))
                 for t in range(min(length, _SHOWN))
             )
-            found.append(WindowFact(label, n, length, 0, 0, taps, ragged=True))
-    return tuple(found)
+            result.append(WindowFact(label, n, length, 0, 0, taps, ragged=True))
+    return tuple(result)

@@ -62,8 +62,8 @@ def worth(text: str, values: Mapping[str, Any]) -> Any:
         >>> worth("floor((n - k) / s) + 1", {"n": 7, "k": 2, "s": 2})
         3
     """
-    found = _worth(ast.parse(text, mode="eval").body, values)
-    return int(found) if found == int(found) else found
+    result = _worth(ast.parse(text, mode="eval").body, values)
+    return int(result) if result == int(result) else result
 
 
 def _worth(node: ast.expr, values: Mapping[str, Any]) -> Any:

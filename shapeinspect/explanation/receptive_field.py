@@ -114,13 +114,13 @@ class Fields:
     ) -> tuple[_Fields, frozenset[_Key]]:
         """Return what runs along the axes of an output, and what it sees as a whole."""
         known = bool(op.inputs) and op.inputs[0] is not None
-        found, carried = self._carried(sources, sees, op, known)
+        result, carried = self._carried(sources, sees, op, known)
         linked = {axis for _, _, output, axis in op.naming.links if output == op.output}
         rest = [axis for axis, n in enumerate(op.shape) if axis not in linked and n != 1]
         if sees.regroups and rest:
-            self._spread(sources, carried, rest, found)
-            return found, frozenset()
-        return found, self._gone(sources, carried)
+            self._spread(sources, carried, rest, result)
+            return result, frozenset()
+        return result, self._gone(sources, carried)
 
     def _carried(
         self, sources: tuple[str, ...], sees: Field, op: Operation, known: bool
@@ -128,7 +128,7 @@ class Fields:
         """Return what runs along the output axes that inputs are carried to, and those input axes."""
         own = sees.reaches(op) if known or sees is JOINED else {}
         blocked = sees.whole(op) if known else frozenset()
-        found: _Fields = {}
+        result: _Fields = {}
         carried: set[tuple[int, int]] = set()
         for source, axis, output, to in op.naming.links:
             if output != op.output or source >= len(sources) or to >= len(op.shape):
@@ -142,9 +142,9 @@ class Fields:
                 continue  # one number of the whole axis
             step = own.get((source, axis), SAME if same else None)
             entries = tuple((key, _behind(reach, step)) for key, reach in before)
-            found[to] = _met(found[to], entries) if to in found else entries
+            result[to] = _met(result[to], entries) if to in result else entries
             carried.add((source, axis))
-        return found, carried
+        return result, carried
 
     def _spread(
         self, sources: tuple[str, ...], carried: set[tuple[int, int]], rest: list[int], found: _Fields
@@ -192,13 +192,13 @@ class Fields:
         length = shape[axis]
         if isinstance(index, int) and index < 0:
             index = index + length if isinstance(length, int) else None
-        found: _Places = {}
+        result: _Places = {}
         for (source, one), reach in self._found.get(name, {}).get(axis, ()):
             end = (self._graph.shape(source) or ())[one]
             if reach is not None and isinstance(index, int) and isinstance(end, int):
                 low, high = reach.range(index)
-                found[source, one] = (max(low, 0), min(high, end - 1))
-        return found
+                result[source, one] = (max(low, 0), min(high, end - 1))
+        return result
 
 
 def _behind(reach: Reach | None, step: Reach | None) -> Reach | None:
@@ -207,8 +207,8 @@ def _behind(reach: Reach | None, step: Reach | None) -> Reach | None:
 
 def _met(left: tuple[_Entry, ...], right: tuple[_Entry, ...]) -> tuple[_Entry, ...]:
     """Join what two branches run along on one axis."""
-    found = dict(left)
+    result = dict(left)
     for key, reach in right:
-        have = found.get(key, reach)
-        found[key] = None if reach is None or have is None else union(have, reach)
-    return tuple(found.items())
+        have = result.get(key, reach)
+        result[key] = None if reach is None or have is None else union(have, reach)
+    return tuple(result.items())

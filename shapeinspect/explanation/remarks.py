@@ -38,28 +38,30 @@ def remarks(
     """
     attributes = graph.attributes(call) if call is not None else layer.attributes
     shape = graph.inputs(call)[0] if call is not None and graph.inputs(call) else None
-    said: list[str] = []
+    sentences: list[str] = []
     if layer.kind == "conv":
-        said += _of_conv(attributes)
+        sentences += _of_conv(attributes)
     if attributes.get("ceil_mode") and layer.kind.endswith("_pool"):
-        said.append(
+        sentences.append(
             "ceil_mode: a last window that hangs over the end counts too, unless it starts in the padding "
             "behind."
         )
     if isinstance(attributes.get("padding"), str):
-        said += _of_padding(attributes["padding"], windows)
+        sentences += _of_padding(attributes["padding"], windows)
     if layer.kind in ("softmax", "argmax") and call is not None and shape is not None:
-        said += _of_softmax(graph, layer, call, shape)
+        sentences += _of_softmax(graph, layer, call, shape)
     if _writes_in_place(layer.type):
-        said.append("It writes into its first input in place: every name for that tensor sees the change.")
+        sentences.append(
+            "It writes into its first input in place: every name for that tensor sees the change."
+        )
     if layer.kind == "linear" and layer.weights:
-        said.append("It works on the last axis; every other axis is carried along.")
+        sentences.append("It works on the last axis; every other axis is carried along.")
     ragged = layer.kind == "resize" and attributes.get("mode") == "area"
     if ragged or layer.kind in ("adaptive_avg_pool", "adaptive_max_pool"):
-        said += _of_area(ragged, windows)
+        sentences += _of_area(ragged, windows)
     if layer.kind in ("global_max_pool", "global_avg_pool"):
-        said.append("It keeps one number for each channel and removes the length: any length fits.")
-    return tuple(said)
+        sentences.append("It keeps one number for each channel and removes the length: any length fits.")
+    return tuple(sentences)
 
 
 def _writes_in_place(native: str) -> bool:
@@ -75,31 +77,31 @@ def _of_conv(attributes: Attributes) -> list[str]:
         return []
     taps = prod(per_axis(kernel, 1)) if isinstance(kernel, int) else prod(kernel)
     per_group = into // groups
-    said = []
+    sentences = []
     if taps == 1 and groups == 1:
-        said.append(
+        sentences.append(
             f"A 1×1 kernel mixes channels at each position: {into}·{out} = {into * out} weights, "
             "shared by all positions; not one set for each position."
         )
     elif groups == 1:
         size = f"{taps} positions" if isinstance(kernel, int) or len(kernel) == 1 else f"{taps} taps"
-        said.append(
+        sentences.append(
             f"One filter spans all {into} input channels: {taps}·{per_group} = {taps * per_group} "
             f"numbers ({size} × {per_group} channels), so there are {out} filters and {out} output "
             f"channels in all, not {into}·{out}."
         )
     elif groups == into:
         each = "one filter" if out == into else f"{out // groups} filters"
-        said.append(
+        sentences.append(
             f"Depthwise, groups = {into}: each input channel has {each} of its own, of {taps} numbers, and "
             "no filter sees a second channel."
         )
     else:
-        said.append(
+        sentences.append(
             f"{groups} groups: every {out // groups} filters share {per_group} of the {into} input channels "
             f"and see no others, so a filter has {taps}·{per_group} = {taps * per_group} numbers."
         )
-    return said
+    return sentences
 
 
 def _of_padding(name: str, windows: tuple[WindowFact, ...]) -> list[str]:
@@ -118,7 +120,7 @@ def _of_softmax(graph: Graph, layer: Layer, call: Call, shape: Shape) -> list[st
     axis %= len(shape)
     letter = graph.letter(call.inputs[0], axis)
     length = shape[axis]
-    places = "·".join(str(n) for place, n in enumerate(shape) if place != axis)
+    places = "·".join(str(n) for index, n in enumerate(shape) if index != axis)
     what = f"axis {axis}" + (
         f" = {letter} = {length}, {_AXIS_WORDS.get(letter, 'the ' + letter)}"
         if letter
@@ -142,33 +144,33 @@ def _less(length: Dim) -> Dim:
 def _of_area(resize: bool, windows: tuple[WindowFact, ...]) -> list[str]:
     if not windows:
         return []
-    said = []
+    sentences = []
     if resize:
-        said.append(
+        sentences.append(
             'mode="area" is adaptive average pooling: output i is the mean of the inputs '
             "floor(i·in/out) to ceil((i+1)·in/out), the end not included."
         )
     for one in windows:
         if one.out > _MOST_WINDOWS:
             continue
-        starts = [adaptive_start(place, one.n, one.out) for place in range(one.out)]
-        ends = [adaptive_end(place, one.n, one.out) for place in range(one.out)]
+        starts = [adaptive_start(index, one.n, one.out) for index in range(one.out)]
+        ends = [adaptive_end(index, one.n, one.out) for index in range(one.out)]
         sizes = sorted({end - start for start, end in zip(starts, ends, strict=True)})
         shared = sum(end - start for start, end in zip(starts[1:], ends, strict=False))
         overlap = f"and overlap at {shared} inputs" if shared else "and do not overlap"
-        said.append(f"On {one.axis} windows are {' or '.join(map(str, sizes))} long {overlap}.")
+        sentences.append(f"On {one.axis} windows are {' or '.join(map(str, sizes))} long {overlap}.")
     if not resize:
-        return said
+        return sentences
     if any(one.out < one.n for one in windows):
-        said.append(
+        sentences.append(
             "The mean over a window is a low-pass filter before sampling: it removes detail that the "
             "smaller picture cannot hold (aliasing)."
         )
-    said.append(
+    sentences.append(
         "It helps only when shrinking: windows that enlarge are 1 or 2 long, so they repeat or mix "
         "neighbors and average nothing away."
     )
-    return said
+    return sentences
 
 
 def findings(graph: Graph, layer: Layer, call: Call | None) -> tuple[str, ...]:
@@ -231,22 +233,22 @@ def readings(layer: Layer, weights: tuple[WeightFact, ...], shape: Shape | None)
     if shape is not None and isinstance(shape[-2 if last else -1], int):
         n = shape[-2 if last else -1]
     length = "n" if n is None else str(n)
-    made = f"n − {k} + 1" if n is None else str(n - k + 1)
+    positions = f"n − {k} + 1" if n is None else str(n - k + 1)
 
     def pair(places: str, channels: Dim) -> str:
         return f"({places}, {channels})" if last else f"({channels}, {places})"
 
-    stored = next((one for one in weights if len(one.axes) > 1), None)
-    other: str | None = None
+    stored = next((left for left in weights if len(left.axes) > 1), None)
+    right: str | None = None
     if stored is not None and stored.axes:
-        other = "(" + ", ".join("1" if axis.name == "i" else str(axis.length) for axis in stored.axes) + ")"
+        right = "(" + ", ".join("1" if axis.name == "i" else str(axis.length) for axis in stored.axes) + ")"
     rows = [
         Reading(f"two readings of {into}", (f"{into} channels: this layer", f"{into} positions, 1 channel")),
         Reading("input", (pair(length, into), pair(str(into), 1))),
-        Reading("output", (pair(made, out), pair(str(into - k + 1), out))),
+        Reading("output", (pair(positions, out), pair(str(into - k + 1), out))),
         Reading("numbers in a filter", (f"{k}·{into} = {k * into}", f"{k}·1 = {k}")),
         Reading("filters", (str(out), str(out))),
     ]
-    if stored is not None and other is not None:
-        rows.insert(2, Reading("weights", ("(" + ", ".join(str(a.length) for a in stored.axes) + ")", other)))
+    if stored is not None and right is not None:
+        rows.insert(2, Reading("weights", ("(" + ", ".join(str(a.length) for a in stored.axes) + ")", right)))
     return tuple(rows)

@@ -52,12 +52,12 @@ def _weight(graph: Graph, layer: Layer, call: Call | None, weight: Weight) -> We
         axes = tuple(AxisFact(None, length) for length in weight.shape)
         return WeightFact(weight.name, weight.role, axes, weight.size)
     native, common = parse(layout.native), parse(layout.common)
-    found = lengths(native, weight.shape, layout.sizes)
+    result = lengths(native, weight.shape, layout.sizes)
     single = len(native.axes) == 1
     axes = tuple(
-        AxisFact(label, length, "; ".join(_meaning(graph, layer, call, name, found, layout, single)
+        AxisFact(label, length, "; ".join(_meaning(graph, layer, call, name, result, layout, single)
                                           for name in (parts or ("1",)))
-                 if len(parts) < 2 else _composite(graph, layer, call, parts, found, layout))
+                 if len(parts) < 2 else _composite(graph, layer, call, parts, result, layout))
         for label, parts, length in zip(native.labels, native.axes, weight.shape, strict=True)
     )  # fmt: skip
     shown = None

@@ -161,5 +161,5 @@ class _Classes:
         rank = self._rank.get(name)
         if rank is None:
             return None
-        found = tuple([self._label(self._start[name] + axis) for axis in range(rank)])
-        return found if any(found) else None
+        result = tuple([self._label(self._start[name] + axis) for axis in range(rank)])
+        return result if any(result) else None

@@ -47,7 +47,7 @@ def compose_inputs(
     """
     flattened = _flattened(facts, shapes, axes)
     producers = {name: call for call in model.calls for name in call.outputs if name}
-    found: dict[str, dict[str, int]] = {}
+    result: dict[str, dict[str, int]] = {}
     notes: dict[Note, None] = {}
     origins: dict[str, str | None] = {}
     for call in model.calls:
@@ -61,10 +61,10 @@ def compose_inputs(
         if parts is None:
             notes[unknown_order(call.layer)] = None
         elif len(parts) > 1:
-            found[call.layer] = parts
+            result[call.layer] = parts
     changed = tuple(
-        replace(layer, weights=tuple(_composed(weight, found[layer.path]) for weight in layer.weights))
-        if layer.path in found
+        replace(layer, weights=tuple(_composed(weight, result[layer.path]) for weight in layer.weights))
+        if layer.path in result
         else layer
         for layer in model.layers
     )
@@ -93,7 +93,7 @@ def _flattened(
     axes: Mapping[str, Axes | None],
 ) -> dict[str, dict[str, int] | None]:
     """Return the values whose last axis was flattened, with the names and lengths of its parts."""
-    found: dict[str, dict[str, int] | None] = {}
+    result: dict[str, dict[str, int] | None] = {}
     for one in facts:
         for source, merged, output, axis in one.naming.merges:
             shape = one.outputs[output] if output < len(one.outputs) else None
@@ -102,8 +102,8 @@ def _flattened(
             name, read = one.call.outputs[output], one.names[source]
             parts = _parts(shapes.get(read), axes.get(read), merged)
             if parts is not None or len(shape) == _FLAT:
-                found[name] = parts
-    return found
+                result[name] = parts
+    return result
 
 
 def _parts(shape: Shape | None, axes: Axes | None, merged: tuple[int, ...]) -> dict[str, int] | None:

@@ -42,19 +42,19 @@ def attributes_of(layer: Layer, call: Call, values: Mapping[str, Value]) -> Attr
         >>> attributes_of(Layer("p", "permute", "Permute"), Call("p", ("x",), ("y",)), {})
         {}
     """
-    found: Attributes = layer.attributes
+    result: Attributes = layer.attributes
     if call.attributes:
-        found = {**layer.attributes, **call.attributes}
+        result = {**layer.attributes, **call.attributes}
     if layer.kind not in TARGETS or not values:
-        return found
+        return result
     read = [values.get(name) for name in call.inputs]
     first = read[0].shape if read and read[0] is not None else None
-    counted = found.get("op") == "range"  # of numbers of any type
+    counted = result.get("op") == "range"  # of numbers of any type
     numbers = tuple(
         [None if value is None or not (counted or _counts(value)) else value.constant for value in read]
     )
-    more = targeted(layer.kind, found, numbers, None if first is None else len(first))
-    return {**found, **more} if more else found
+    more = targeted(layer.kind, result, numbers, None if first is None else len(first))
+    return {**result, **more} if more else result
 
 
 def _counts(value: Value) -> bool:

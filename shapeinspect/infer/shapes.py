@@ -52,15 +52,15 @@ def fill_shapes(
         read.update(call.inputs)
         before = [values.get(name) for name in call.outputs]
         try:
-            made = output_shapes(layer.kind, one.attributes, one.inputs)
+            outputs = output_shapes(layer.kind, one.attributes, one.inputs)
         except ShapeMismatchError as error:
             notes[_refused(layer, error)] = None
             continue
-        odd = next((shape for shape in made if shape and not all(map(_is_length, shape))), None)
+        odd = next((shape for shape in outputs if shape and not all(map(_is_length, shape))), None)
         if odd is not None:
             notes[Note(f"its settings give {show(odd)}, which is no shape", layer.path)] = None
             continue
-        for name, shape in zip(call.outputs, made, strict=False):
+        for name, shape in zip(call.outputs, outputs, strict=False):
             if name and name in shapes:
                 notes.update(dict.fromkeys(_fill(shapes, name, shape, call, given_names)))
                 if shapes[name] != values[name].shape:
@@ -84,17 +84,17 @@ def _compute(one: CallFacts, values: dict[str, Value], numbers: dict[str, Any]) 
     """Keep the numbers that a call makes of numbers."""
     call = one.call
     name = call.outputs[0] if len(call.outputs) == 1 else ""
-    made = values.get(name)
-    if made is None or made.constant is not None:
+    output = values.get(name)
+    if output is None or output.constant is not None:
         return
     read = tuple([numbers.get(source) for source in one.names])
-    found = contents(one.layer.kind, one.attributes, one.inputs, read, made.dtype)
-    if found is None:
+    result = contents(one.layer.kind, one.attributes, one.inputs, read, output.dtype)
+    if result is None:
         return
-    numbers[name] = found
-    entries = found if isinstance(found, tuple) else (found,)
+    numbers[name] = result
+    entries = result if isinstance(result, tuple) else (result,)
     if all(isinstance(n, int | Expr | Unknown) and not isinstance(n, bool) for n in entries):
-        values[name] = replace(made, constant=found)
+        values[name] = replace(output, constant=result)
 
 
 def _is_length(dim: object) -> bool:

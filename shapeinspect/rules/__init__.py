@@ -216,20 +216,20 @@ def axis_lines(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shape
     if rule is None:
         return {}
     try:
-        found = dict(rule.lines(attributes, inputs, outputs))
+        result = dict(rule.lines(attributes, inputs, outputs))
     except (KeyError, ShapeMismatchError, *_UNUSABLE):
-        found = {}
+        result = {}
     for source, axis, output, other in axis_names(kind, attributes, inputs, outputs).links:
         shape = inputs[source] if source < len(inputs) else None
         out = outputs[output] if output < len(outputs) else None
         if shape is not None and out is not None and other < len(out) and shape[axis] == out[other]:
-            found.setdefault((output, other), carried(source, axis, shape))
-    for place, out in enumerate(outputs[1:], 1):  # a second output of the first one's shape
+            result.setdefault((output, other), carried(source, axis, shape))
+    for index, out in enumerate(outputs[1:], 1):  # a second output of the first one's shape
         if out is not None and out == outputs[0]:
             for axis in range(len(out)):
-                if (0, axis) in found:
-                    found.setdefault((place, axis), found[0, axis])
-    return found
+                if (0, axis) in result:
+                    result.setdefault((index, axis), result[0, axis])
+    return result
 
 
 def work_line(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Text | None:

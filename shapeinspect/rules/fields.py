@@ -146,11 +146,11 @@ def all_of(text: str, axes: Callable[[Attributes, Shape], Sequence[int] | None])
     """
 
     def whole(op: Operation) -> frozenset[InputAxis]:
-        rank, found = len(op.first), axes(op.attributes, op.first)
-        if found is None:
+        rank, result = len(op.first), axes(op.attributes, op.first)
+        if result is None:
             every = enumerate(op.inputs)
             return frozenset((source, axis) for source, one in every for axis in range(len(one or ())))
-        return frozenset((0, axis % rank) for axis in found if rank)
+        return frozenset((0, axis % rank) for axis in result if rank)
 
     return Field(text, whole=whole)
 
@@ -224,12 +224,12 @@ def _transposed(attributes: Attributes, shape: Shape, _out: Shape) -> _OwnReache
 
 def _adaptive(attributes: Attributes, shape: Shape, out: Shape) -> _OwnReaches:
     count = space_of(attributes, "output_size") or len(shape) - 2
-    found: _OwnReaches = {}
+    result: _OwnReaches = {}
     for axis in space_axes(len(shape), count, is_last(attributes)):
         n, length = shape[axis], out[axis]
         known = isinstance(n, int) and isinstance(length, int) and length
-        found[axis] = adaptive(n, length) if known else None  # type: ignore[arg-type]  # both are integers
-    return found
+        result[axis] = adaptive(n, length) if known else None  # type: ignore[arg-type]  # both are integers
+    return result
 
 
 def _ratio(attributes: Attributes, axis: int, rank: int) -> Fraction | None:
@@ -287,7 +287,7 @@ def _sliced(attributes: Attributes, shape: Shape, _out: Shape) -> _OwnReaches:
     starts = attributes["starts"]
     axes = attributes.get("axes") or tuple(range(len(starts)))
     steps = attributes.get("steps") or (1,) * len(starts)
-    found: _OwnReaches = {}
+    result: _OwnReaches = {}
     for start, axis, step in zip(starts, axes, steps, strict=True):
         n = shape[axis]
         begin = 0 if start is None else start
@@ -295,8 +295,8 @@ def _sliced(attributes: Attributes, shape: Shape, _out: Shape) -> _OwnReaches:
             begin = begin + n if isinstance(n, int) else None
         known = isinstance(begin, int) and isinstance(step, int) and step > 0
         first = min(begin, n) if known and isinstance(n, int) else begin
-        found[axis % len(shape)] = moved(first, step) if known else None
-    return found
+        result[axis % len(shape)] = moved(first, step) if known else None
+    return result
 
 
 def _blocks(make: Callable[[int], Reach]) -> Callable[[Attributes, Shape, Shape], _OwnReaches]:
@@ -316,13 +316,13 @@ def _joined(op: Operation) -> Reaches:
     """Return how far each input of a concatenation is moved along the axis it is joined on."""
     rank = len(op.shape)
     axis = op.attributes["axis"] % max(rank, 1)
-    found: dict[InputAxis, Reach | None] = {}
+    result: dict[InputAxis, Reach | None] = {}
     start: int | None = 0
     for source, shape in enumerate(op.inputs):
-        found[source, axis] = None if start is None else moved(-start)
+        result[source, axis] = None if start is None else moved(-start)
         length = shape[axis] if shape is not None and len(shape) == rank else None
         start = start + length if isinstance(length, int) and start is not None else None
-    return found
+    return result
 
 
 def _piece(op: Operation) -> Reaches:
@@ -352,15 +352,15 @@ def _steps(op: Operation) -> dict[InputAxis, Reach | None]:
 
 def _steps_of_maps(op: Operation) -> Reaches:
     """Return what a convolutional recurrent layer sees: its window widens with every step."""
-    found, shape = _steps(op), op.first
+    result, shape = _steps(op), op.first
     steps = shape[1]
     inner = _window({**op.attributes, "out_channels": 1}, (shape[0], *shape[2:]))
     kernel = per_axis(op.attributes["kernel_size"], len(inner))
     for (axis, reach), taps in zip(sorted(inner.items()), kernel, strict=True):
         wide = (taps - 1) * (steps - 1) + 1 if isinstance(steps, int) else None
         state = None if wide is None else sliding(wide, before=(taps - 1) // 2 * (steps - 1))
-        found[0, axis + 1] = None if reach is None or state is None else through(reach, state)
-    return found
+        result[0, axis + 1] = None if reach is None or state is None else through(reach, state)
+    return result
 
 
 def _all_steps(op: Operation) -> frozenset[InputAxis]:

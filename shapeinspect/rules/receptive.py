@@ -170,8 +170,8 @@ def nearest(n: int, out: int, exact: bool = False, ratio: Fraction | None = None
 
     step = Fraction(n, out) if ratio is None else ratio
     half = Fraction(1, 2) if exact else 0
-    found = tuple(floor((t + half) * step) for t in range(step.denominator))
-    return Reach(found, found, step.numerator)
+    result = tuple(floor((t + half) * step) for t in range(step.denominator))
+    return Reach(result, result, step.numerator)
 
 
 def linear(
@@ -307,4 +307,4 @@ def _shortest(reach: Reach) -> Reach:
 
 def _repeats(places: tuple[int, ...], period: int, step: int) -> bool:
     shifted: Callable[[int], int] = lambda t: places[t % period] + t // period * step  # noqa: E731  # one use
-    return all(place == shifted(t) for t, place in enumerate(places))
+    return all(index == shifted(t) for t, index in enumerate(places))

@@ -73,14 +73,14 @@ def contents(
     if len(given) < len(inputs) or (attributes.get("op") == "div" and not whole):
         return None
     try:
-        made = make(attributes, given, shapes)
+        outputs = make(attributes, given, shapes)
     except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError):
         return None  # a setting from a file may be anything
-    if made is None or len(made.flat) > MOST:
+    if outputs is None or len(outputs.flat) > MOST:
         return None
-    if kind in ("elementwise", "reduce") and not all(map(_meant, made.flat)):
+    if kind in ("elementwise", "reduce") and not all(map(_meant, outputs.flat)):
         return None
-    return made.flat if made.shape else made.flat[0]
+    return outputs.flat if outputs.shape else outputs.flat[0]
 
 
 def _meant(length: Any) -> bool:
@@ -106,14 +106,14 @@ def _whole(one: Tensor) -> tuple[int, ...]:
 
 def _index(attributes: Attributes, given: list[Tensor], _shapes: Any) -> Tensor:
     axis = attributes["axis"] % len(given[0].shape)
-    found = given[0].taken(axis, (attributes["index"],))
-    return Tensor((*found.shape[:axis], *found.shape[axis + 1 :]), found.flat)
+    result = given[0].taken(axis, (attributes["index"],))
+    return Tensor((*result.shape[:axis], *result.shape[axis + 1 :]), result.flat)
 
 
 def _gather(attributes: Attributes, given: list[Tensor], _shapes: Any) -> Tensor:
     axis = attributes.get("axis", 0) % len(given[0].shape)
-    found = given[0].taken(axis, _whole(given[1]))
-    return Tensor((*found.shape[:axis], *given[1].shape, *found.shape[axis + 1 :]), found.flat)
+    result = given[0].taken(axis, _whole(given[1]))
+    return Tensor((*result.shape[:axis], *given[1].shape, *result.shape[axis + 1 :]), result.flat)
 
 
 def _slice(attributes: Attributes, given: list[Tensor], _shapes: Any) -> Tensor:
@@ -140,10 +140,10 @@ def _shaped(kind: str) -> _Make:
     """Return what rearranges the axes of contents as the rule of the kind does."""
 
     def make(attributes: Attributes, given: list[Tensor], shapes: Any) -> Tensor:
-        made: Any = output_shapes(kind, attributes, shapes[:1])[0]
-        if prod(made) > MOST:
+        outputs: Any = output_shapes(kind, attributes, shapes[:1])[0]
+        if prod(outputs) > MOST:
             raise ValueError("too many numbers")
-        return given[0].spread(made) if kind == "expand" else Tensor(made, given[0].flat)
+        return given[0].spread(outputs) if kind == "expand" else Tensor(outputs, given[0].flat)
 
     return make
 
@@ -279,22 +279,22 @@ def targeted(
         >>> targeted("pad", {}, (None, (0, 1, 2, 3)), 2)
         {'padding': ((0, 2), (1, 3))}
     """
-    found: dict[str, Any] = {}
-    for place, name in TARGETS.get(kind, {}).items():
-        value = inputs[place] if place < len(inputs) else None
-        if name in attributes or not isinstance(value, tuple) or name in found:
+    result: dict[str, Any] = {}
+    for index, name in TARGETS.get(kind, {}).items():
+        value = inputs[index] if index < len(inputs) else None
+        if name in attributes or not isinstance(value, tuple) or name in result:
             continue
-        found[name] = value
+        result[name] = value
     if kind == "constant" and attributes.get("op") == "range":
         return _counted(inputs)
     if kind == "resize":
-        every = len(found.get("size", ())) == rank and "scale_factor" not in attributes
-        return found if every else {}
-    if kind == "topk" and len(found.get("k", ())) == 1:
-        return {"k": found["k"][0]}
+        every = len(result.get("size", ())) == rank and "scale_factor" not in attributes
+        return result if every else {}
+    if kind == "topk" and len(result.get("k", ())) == 1:
+        return {"k": result["k"][0]}
     if kind == "pad":
-        return _padding(found, rank)
-    return found
+        return _padding(result, rank)
+    return result
 
 
 def _counted(inputs: tuple[Any, ...]) -> Mapping[str, Any]:
@@ -315,6 +315,6 @@ def _padding(found: dict[str, Any], rank: int | None) -> Mapping[str, Any]:
     if len(axes) != half or not all(isinstance(axis, int) and -rank <= axis < rank for axis in axes):
         return {}
     every: list[tuple[Any, Any]] = [(0, 0)] * rank
-    for place, axis in enumerate(axes):
-        every[axis] = (pads[place], pads[half + place])
+    for index, axis in enumerate(axes):
+        every[axis] = (pads[index], pads[half + index])
     return {"padding": tuple(every)}

@@ -349,7 +349,7 @@ def paddings(attributes: Attributes, space: Shape, kernel: Any) -> tuple[tuple[D
         return pairs(padding, count)
     if padding == "valid":
         return ((0, 0),) * count
-    found: list[tuple[Dim, Dim]] = []
+    result: list[tuple[Dim, Dim]] = []
     for n, k, s, d in zip(
         space,
         per_axis(kernel, count),
@@ -358,12 +358,12 @@ def paddings(attributes: Attributes, space: Shape, kernel: Any) -> tuple[tuple[D
         strict=True,
     ):
         if padding == "causal":
-            found.append((causal_padding(k, d), 0))
+            result.append((causal_padding(k, d), 0))
             continue
         total = same_padding(n, k, s, d)
         less, more = total // 2, total - total // 2
-        found.append((more, less) if padding == "same_lower" else (less, more))
-    return tuple(found)
+        result.append((more, less) if padding == "same_lower" else (less, more))
+    return tuple(result)
 
 
 def window_lines(
@@ -428,14 +428,14 @@ def conv_transpose_lines(attributes: Attributes, shape: Shape) -> dict[int, Text
         return {axis: literal("output_shape", n) for axis, n in zip(axes, asked, strict=True)}
     sides = ((0, 0),) * len(space) if isinstance(padding, str) else pairs(padding, len(space))
     extras = per_axis(attributes.get("output_padding"), len(space))
-    found = {}
+    result = {}
     for axis, n, k, s, side, d, extra in zip(
         axes, space, kernel, stride, sides, dilation, extras, strict=True
     ):
         if padding in ("same", "same_lower"):
-            found[axis] = conv_transpose_same_text(n, s, None if extra is None else d * (k - 1) + 1 + extra)
+            result[axis] = conv_transpose_same_text(n, s, None if extra is None else d * (k - 1) + 1 + extra)
         elif padding == "valid":
-            found[axis] = conv_transpose_valid_text(n, k, s, d)
+            result[axis] = conv_transpose_valid_text(n, k, s, d)
         else:
-            found[axis] = conv_transpose_text(n, k, s, side[0], side[1], d, extra or 0)
-    return found
+            result[axis] = conv_transpose_text(n, k, s, side[0], side[1], d, extra or 0)
+    return result

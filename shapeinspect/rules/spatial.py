@@ -55,8 +55,8 @@ def names(space: int, last: bool = False, batch: bool = True) -> tuple[str, ...]
         >>> names(2), names(1, last=True)
         (('N', 'C', 'H', 'W'), ('N', 'L', 'C'))
     """
-    found = _NAMES.get(space, tuple(f"S{axis}" for axis in range(space)))
-    return (("N",) if batch else ()) + ((*found, "C") if last else ("C", *found))
+    result = _NAMES.get(space, tuple(f"S{axis}" for axis in range(space)))
+    return (("N",) if batch else ()) + ((*result, "C") if last else ("C", *result))
 
 
 def is_last(attributes: Attributes) -> bool:
@@ -131,9 +131,9 @@ def pairs(value: Any, space: int) -> tuple[tuple[Any, Any], ...]:
         >>> pairs(((1, 2),), 1), pairs(3, 2), pairs(None, 1)
         (((1, 2),), ((3, 3), (3, 3)), ((0, 0),))
     """
-    found = per_axis(value, space, 0)
+    result = per_axis(value, space, 0)
     return tuple(
-        (entry[0], entry[1]) if isinstance(entry, tuple | list) else (entry, entry) for entry in found
+        (entry[0], entry[1]) if isinstance(entry, tuple | list) else (entry, entry) for entry in result
     )
 
 

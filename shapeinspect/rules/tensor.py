@@ -47,9 +47,9 @@ class Tensor:
             (6, 4)
         """
         length = self.shape[axis]
-        axis, found = axis % len(self.shape), [range(length)[place] for place in places]
-        shape = (*self.shape[:axis], len(found), *self.shape[axis + 1 :])
-        return self._made(shape, lambda p: (*p[:axis], found[p[axis]], *p[axis + 1 :]))
+        axis, result = axis % len(self.shape), [range(length)[index] for index in places]
+        shape = (*self.shape[:axis], len(result), *self.shape[axis + 1 :])
+        return self._made(shape, lambda p: (*p[:axis], result[p[axis]], *p[axis + 1 :]))
 
     def moved(self, axes: Sequence[int]) -> Tensor:
         """Return it with its axes in another order.
@@ -96,8 +96,8 @@ class Tensor:
         shape = (*self.shape[:axis], length + other.shape[axis], *self.shape[axis + 1 :])
         flat = []
         for p in product(*map(range, shape)):
-            one, place = (
+            one, index = (
                 (self, p) if p[axis] < length else (other, (*p[:axis], p[axis] - length, *p[axis + 1 :]))
             )
-            flat.append(one.flat[sum(i * prod(one.shape[at + 1 :]) for at, i in enumerate(place))])
+            flat.append(one.flat[sum(i * prod(one.shape[at + 1 :]) for at, i in enumerate(index))])
         return Tensor(shape, tuple(flat))

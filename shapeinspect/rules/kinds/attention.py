@@ -175,12 +175,12 @@ def _attention_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> 
     links = tuple((0, axis, 0, axis) for axis in range(len(query) - 1))
     if not _is_layer(attributes):
         return Naming(links=links)
-    found = [_names(attributes, shape) for shape in (query, *inputs[1:3])]
+    result = [_names(attributes, shape) for shape in (query, *inputs[1:3])]
     weights: list[Axes | None] = []
     if len(outputs) > 1 and outputs[1] is not None:
         rank = len(outputs[1])
         weights = [(*(("N",) if len(query) == 3 else ()), *((None,) * (rank - len(query))), "T", "T")]
-    return Naming(tuple(found), (_names(attributes, out), *weights), links)
+    return Naming(tuple(result), (_names(attributes, out), *weights), links)
 
 
 def attention_text(queries: Text, keys: Text, heads: Text, head_dim: Text, value_dim: Text) -> Text:
@@ -297,12 +297,12 @@ def _attention_weights(attributes: Attributes, inputs: Shapes) -> Weights:
     values_width = attributes.get("value_head_dim") or width
     out = attributes.get("out_features") or attributes["embed_dim"]
     rows = (("q", heads * width, query), ("k", shared * width, key), ("v", shared * values_width, value))
-    found: list[tuple[str, str, Shape]] = []
-    for letter, made, shape in rows:
-        found += [(f"{letter}.weight", "o i", (made, shape[-1])), (f"{letter}.bias", "o", (made,))]
+    result: list[tuple[str, str, Shape]] = []
+    for letter, outputs, shape in rows:
+        result += [(f"{letter}.weight", "o i", (outputs, shape[-1])), (f"{letter}.bias", "o", (outputs,))]
     if not attributes.get("output_projected", True):
-        return tuple(found)
-    return (*found, ("out.weight", "o i", (out, heads * values_width)), ("out.bias", "o", (out,)))
+        return tuple(result)
+    return (*result, ("out.weight", "o i", (out, heads * values_width)), ("out.bias", "o", (out,)))
 
 
 _ATTRIBUTES = (

@@ -18,8 +18,8 @@ from shapeinspect.rules.rule import Attributes, Naming, Shapes, first, mismatch,
 
 def _order(attributes: Attributes, rank: int) -> tuple[int, ...]:
     if "axis0" in attributes or "axis1" in attributes:
-        one, other = normalize_axis(attributes["axis0"], rank), normalize_axis(attributes["axis1"], rank)
-        swapped = {one: other, other: one}
+        left, right = normalize_axis(attributes["axis0"], rank), normalize_axis(attributes["axis1"], rank)
+        swapped = {left: right, right: left}
         return tuple(swapped.get(axis, axis) for axis in range(rank))
     axes = attributes.get("axes")
     if axes is None:
@@ -43,7 +43,7 @@ def _permute_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Na
     if shape is None or out is None or len(shape) != len(out):
         return Naming()
     return Naming(
-        links=tuple((0, axis, 0, place) for place, axis in enumerate(_order(attributes, len(shape))))
+        links=tuple((0, axis, 0, index) for index, axis in enumerate(_order(attributes, len(shape))))
     )
 
 
@@ -51,8 +51,8 @@ def _moved(attributes: Attributes, rank: int) -> tuple[int, ...]:
     sources = [normalize_axis(axis, rank) for axis in _tuple(attributes["source"])]
     places = [normalize_axis(axis, rank) for axis in _tuple(attributes["destination"])]
     order = [axis for axis in range(rank) if axis not in sources]
-    for place, axis in sorted(zip(places, sources, strict=True)):
-        order.insert(place, axis)
+    for index, axis in sorted(zip(places, sources, strict=True)):
+        order.insert(index, axis)
     return tuple(order)
 
 
@@ -66,7 +66,7 @@ def _movedim_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Na
     if shape is None or out is None or len(shape) != len(out):
         return Naming()
     return Naming(
-        links=tuple((0, axis, 0, place) for place, axis in enumerate(_moved(attributes, len(shape))))
+        links=tuple((0, axis, 0, index) for index, axis in enumerate(_moved(attributes, len(shape))))
     )
 
 
@@ -102,7 +102,7 @@ def _squeeze_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Na
     if shape is None or out is None or dropped is None:
         return Naming()
     kept = [axis for axis in range(len(shape)) if axis not in dropped]
-    return Naming(links=tuple((0, axis, 0, place) for place, axis in enumerate(kept)))
+    return Naming(links=tuple((0, axis, 0, index) for index, axis in enumerate(kept)))
 
 
 def _unsqueeze(attributes: Attributes, inputs: Shapes) -> Shapes:
@@ -128,7 +128,7 @@ def _unsqueeze_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> 
         return Naming()
     added = _added(attributes, len(shape))
     kept = [axis for axis in range(len(out)) if axis not in added]
-    return Naming(links=tuple((0, axis, 0, place) for axis, place in enumerate(kept[: len(shape)])))
+    return Naming(links=tuple((0, axis, 0, index) for axis, index in enumerate(kept[: len(shape)])))
 
 
 def _unsqueeze_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:

@@ -215,8 +215,8 @@ def _conv_lstm_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> 
     by_rank = {len(step): step, len(whole): whole}
     named = [by_rank.get(len(shape)) if shape is not None else None for shape in (*inputs[:1], *outputs)]
     links = [
-        (0, whole.index(letter), place, axis)
-        for place, letters in enumerate(named[1:])
+        (0, whole.index(letter), index, axis)
+        for index, letters in enumerate(named[1:])
         for axis, letter in enumerate(letters or ())
         if letter != "C" and named[0] == whole
     ]
@@ -295,8 +295,8 @@ def _conv_lstm_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) ->
     }
     whole = {0: step[0], 1: carried(0, 1, shape)} | {axis + 1: step[axis] for axis in step if axis}
     return {
-        (place, axis): text
-        for place, out in enumerate(outputs)
+        (index, axis): text
+        for index, out in enumerate(outputs)
         for axis, text in (whole if out is not None and len(out) == len(shape) else step).items()
     }
 
@@ -327,8 +327,8 @@ def _conv_transpose_weights(attributes: Attributes, inputs: Shapes) -> Weights:
 
 def _local_weights(attributes: Attributes, inputs: Shapes) -> Weights:
     # As Keras 2 has it: weights and a bias of its own at every place.
-    made = first(_conv(attributes, inputs))
-    places = take_apart(made or (), space_of(attributes, "kernel_size"), is_last(attributes))
+    outputs = first(_conv(attributes, inputs))
+    places = take_apart(outputs or (), space_of(attributes, "kernel_size"), is_last(attributes))
     numbers = product(_kernel(attributes, inputs)) * _channels(attributes, inputs)
     kernel = (product(places.space), numbers, places.channels)
     return (("weight", "", kernel), ("bias", "", (product(places.space), places.channels)))

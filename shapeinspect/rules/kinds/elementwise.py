@@ -194,9 +194,9 @@ def broadcast_lines(_attributes: Attributes, inputs: Shapes, outputs: Shapes) ->
     lines: dict[tuple[int, int], Text] = {}
     for axis, length in enumerate(out):
         met = [
-            carried(source, place, shape)
+            carried(source, index, shape)
             for source, shape in enumerate(inputs)
-            if shape is not None and (place := axis - len(out) + len(shape)) >= 0
+            if shape is not None and (index := axis - len(out) + len(shape)) >= 0
         ]
         if length != 0 and len(met) > 1:
             lines[0, axis] = (f"max({', '.join(text for text, _ in met)})", values(*met))

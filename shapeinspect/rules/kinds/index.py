@@ -123,10 +123,10 @@ def _slice(attributes: Attributes, inputs: Shapes) -> Shapes:
     steps = attributes.get("steps") or (1,) * len(starts)
     out = list(shape)
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
-        place = normalize_axis(axis, len(shape))
+        index = normalize_axis(axis, len(shape))
         if step == 0:
             raise mismatch("a step other than 0", "0")
-        out[place] = _length(shape[place], start, end, step)
+        out[index] = _length(shape[index], start, end, step)
     return (tuple(out),)
 
 
@@ -149,7 +149,7 @@ def _index_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Nami
         return Naming()
     axis = normalize_axis(attributes["axis"], len(shape))
     kept = [one for one in range(len(shape)) if one != axis]
-    return Naming(links=tuple((0, one, 0, place) for place, one in enumerate(kept)))
+    return Naming(links=tuple((0, one, 0, index) for index, one in enumerate(kept)))
 
 
 def _gather(attributes: Attributes, inputs: Shapes) -> Shapes:

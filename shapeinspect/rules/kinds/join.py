@@ -242,7 +242,7 @@ def _split_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lin
     shape = first(inputs) or ()
     axis = normalize_axis(attributes["axis"], len(shape))
     n = shape[axis]
-    return {(place, axis): _piece(attributes, n, place) for place in range(len(outputs))}
+    return {(index, axis): _piece(attributes, n, index) for index in range(len(outputs))}
 
 
 def _piece(attributes: Attributes, n: Dim, place: int) -> Text:

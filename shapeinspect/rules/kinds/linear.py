@@ -171,8 +171,10 @@ def _gemm_macs(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Dim |
 
 def _gemm_axes(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Naming:
     if attributes.get("added_first"):
-        found = _gemm_axes({**attributes, "added_first": False}, inputs[1:], _outputs)
-        return Naming(links=tuple((one + 1, axis, output, place) for one, axis, output, place in found.links))
+        result = _gemm_axes({**attributes, "added_first": False}, inputs[1:], _outputs)
+        return Naming(
+            links=tuple((one + 1, axis, output, index) for one, axis, output, index in result.links)
+        )
     if len(inputs) < 2 or any(shape is None or len(shape) != 2 for shape in inputs[:2]):
         return Naming()
     row, column = (1 if attributes.get("trans_a") else 0), (0 if attributes.get("trans_b") else 1)

@@ -53,9 +53,9 @@ def _batch_norm_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) ->
     links = keep_axes(rank, rank).links if outputs and outputs[0] is not None else ()
     if axis not in (1, rank - 1):
         return Naming(links=links)
-    found = names(rank - 2, last=axis == rank - 1 and rank > 2)
+    result = names(rank - 2, last=axis == rank - 1 and rank > 2)
     # Two or three axes may as well be features or a sequence: only the usual names then.
-    usual = found if rank > 3 else tuple(name if name == "N" else f"{name}?" for name in found)
+    usual = result if rank > 3 else tuple(name if name == "N" else f"{name}?" for name in result)
     return Naming((usual,), links=links)
 
 

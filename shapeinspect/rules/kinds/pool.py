@@ -227,11 +227,11 @@ def _global_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Nam
     if shape is None or out is None:
         return Naming()
     last = is_last(attributes)
-    found = names(len(shape) - 2, last)
+    result = names(len(shape) - 2, last)
     if len(out) == len(shape):
-        return Naming((found,), (found,), window_links(shape, out, None, last, channels=True))
+        return Naming((result,), (result,), window_links(shape, out, None, last, channels=True))
     channels = len(shape) - 1 if last else 1
-    return Naming((found,), (("N", "C"),), ((0, 0, 0, 0), (0, channels, 0, 1)))
+    return Naming((result,), (("N", "C"),), ((0, 0, 0, 0), (0, channels, 0, 1)))
 
 
 def _pool_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:

@@ -191,16 +191,16 @@ def _whole_axes(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shap
     order = (("N", "T") if settings.batch_first else ("T", "N")) if len(shape) == 3 else ("T",)
     source: Axes = (*order, "C?")
     places = {name: axis for axis, name in enumerate(source)}
-    found: list[Axes | None] = [
+    result: list[Axes | None] = [
         _output_names(settings, out, source, number) for number, out in enumerate(outputs)
     ]
     links = [
         (0, places[name], number, axis)
-        for number, axes in enumerate(found)
+        for number, axes in enumerate(result)
         for axis, name in enumerate(axes or ())
         if name in ("N", "T") and name in places
     ]
-    return Naming((source,), tuple(found), tuple(links))
+    return Naming((source,), tuple(result), tuple(links))
 
 
 def _output_names(settings: _Settings, out: Shape | None, source: Axes, number: int) -> Axes | None:
@@ -270,26 +270,26 @@ def _whole_lines(kind: str, attributes: Attributes, inputs: Shapes, outputs: Sha
     directions, layers = literal("directions", settings.directions), literal("num_layers", settings.layers)
     state = "proj_size" if settings.state != settings.hidden else "hidden_size"
     lines: dict[tuple[int, int], Text] = {}
-    for place, out in enumerate(outputs):
+    for index, out in enumerate(outputs):
         rank = len(out or ())
-        cell = place == 2 or settings.onnx
+        cell = index == 2 or settings.onnx
         last = literal("hidden_size", settings.hidden) if cell else literal(state, settings.state)
-        sequence = place == 0 and not settings.onnx
+        sequence = index == 0 and not settings.onnx
         merged = settings.merged and (sequence or (settings.keras and out == outputs[0]))
-        lines[place, rank - 1] = product_text(directions, last) if merged and out == outputs[0] else last
+        lines[index, rank - 1] = product_text(directions, last) if merged and out == outputs[0] else last
         if settings.onnx:
-            axis = (2 if settings.batch_first else 1) if place == 0 else (1 if settings.batch_first else 0)
-            lines[place, axis] = literal("directions", settings.directions)
-        elif place and not settings.keras:
-            lines[place, 0] = directions if settings.layers == 1 else product_text(directions, layers)
-            lines[place, 0] = number(1) if lines[place, 0][0] == "1" else lines[place, 0]
+            axis = (2 if settings.batch_first else 1) if index == 0 else (1 if settings.batch_first else 0)
+            lines[index, axis] = literal("directions", settings.directions)
+        elif index and not settings.keras:
+            lines[index, 0] = directions if settings.layers == 1 else product_text(directions, layers)
+            lines[index, 0] = number(1) if lines[index, 0][0] == "1" else lines[index, 0]
     if settings.keras and len(shape) == 3:
-        for place, out in enumerate(outputs):
-            lines[place, 0] = literal("n0", shape[0])
+        for index, out in enumerate(outputs):
+            lines[index, 0] = literal("n0", shape[0])
             if out is not None and len(out) == 3:
-                lines[place, 1] = literal("n1", shape[1])
-            if place and out is not None and out[-1] == settings.state:
-                lines[place, len(out) - 1] = literal(state, settings.state)
+                lines[index, 1] = literal("n1", shape[1])
+            if index and out is not None and out[-1] == settings.state:
+                lines[index, len(out) - 1] = literal(state, settings.state)
     return lines
 
 
@@ -310,14 +310,14 @@ def _whole_work(kind: str, attributes: Attributes, inputs: Shapes, _outputs: Sha
 def _whole_weights(kind: str, attributes: Attributes, inputs: Shapes) -> Weights:
     settings, shape = _settings(kind, attributes), first(inputs) or ()
     gates = (_GATES[kind],) if _GATES[kind] > 1 else ()
-    found: list[tuple[str, str, Shape]] = []
+    result: list[tuple[str, str, Shape]] = []
     for layer in range(settings.layers):
         into: Dim = shape[-1] if layer == 0 else settings.state * settings.directions
         for direction in range(settings.directions):
             end = f"_l{layer}" + ("_reverse" if direction else "")
             one_bias = settings.keras and not attributes.get("reset_after")
-            found += _one(kind, end, (into, settings.hidden, settings.state), gates, one_bias)
-    return tuple(found)
+            result += _one(kind, end, (into, settings.hidden, settings.state), gates, one_bias)
+    return tuple(result)
 
 
 def _one(
@@ -326,17 +326,17 @@ def _one(
     into, hidden, state = sizes
     head = "gate " if gates else ""
     biases = ("bias",) if one_bias else ("bias_ih", "bias_hh")
-    found: list[tuple[str, str, Shape]] = [
+    result: list[tuple[str, str, Shape]] = [
         (f"weight_ih{end}", f"{head}o i", (*gates, hidden, into)),
         (f"weight_hh{end}", f"{head}o h", (*gates, hidden, state)),
         *((f"{bias}{end}", f"{head}o", (*gates, hidden)) for bias in biases),
     ]
-    return [*found, (f"weight_hr{end}", "p o", (state, hidden))] if state != hidden else found
+    return [*result, (f"weight_hr{end}", "p o", (state, hidden))] if state != hidden else result
 
 
 def _cell_lines(_kind: str, attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
     last = len(first(inputs) or ()) - 1
-    return {(place, last): literal("hidden_size", attributes["hidden_size"]) for place in range(len(outputs))}
+    return {(index, last): literal("hidden_size", attributes["hidden_size"]) for index in range(len(outputs))}
 
 
 def _cell_work(kind: str, attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Text:

@@ -71,7 +71,7 @@ def _reduce_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Nam
     kept = [axis for axis in range(len(shape)) if axis not in gone]
     if len(kept) != len(out):
         return Naming()
-    return Naming(links=tuple((0, axis, 0, place) for place, axis in enumerate(kept)))
+    return Naming(links=tuple((0, axis, 0, index) for index, axis in enumerate(kept)))
 
 
 def _distance(attributes: Attributes, inputs: Shapes) -> Shapes:

@@ -48,10 +48,10 @@ def _repeat(attributes: Attributes, inputs: Shapes) -> Shapes:
     if shape is None:
         return (None,)
     if attributes.get("new_axis"):
-        place = normalize_axis(axis, len(shape) + 1)
-        return ((*shape[:place], count, *shape[place:]),)
-    place = normalize_axis(axis, len(shape))
-    return ((*shape[:place], shape[place] * count, *shape[place + 1 :]),)
+        index = normalize_axis(axis, len(shape) + 1)
+        return ((*shape[:index], count, *shape[index:]),)
+    index = normalize_axis(axis, len(shape))
+    return ((*shape[:index], shape[index] * count, *shape[index + 1 :]),)
 
 
 def _repeat_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:

@@ -143,14 +143,14 @@ def _groups(source: Shape, target: Shape) -> list[tuple[tuple[int, ...], tuple[i
     """
     ins = [axis for axis, n in enumerate(source) if n != 1]
     outs = [axis for axis, n in enumerate(target) if n != 1]
-    found: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
+    result: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
     while ins and outs:
         i, o = 1, 1
         left, right = source[ins[0]], target[outs[0]]
         while left != right:
             # Only integers are ordered; with symbols the shorter list of axes grows till it fits.
             if isinstance(left, Unknown) or isinstance(right, Unknown):
-                return found
+                return result
             grow_left = left < right if isinstance(left, int) and isinstance(right, int) else i <= o
             if grow_left and i < len(ins):
                 left, i = left * source[ins[i]], i + 1
@@ -159,12 +159,12 @@ def _groups(source: Shape, target: Shape) -> list[tuple[tuple[int, ...], tuple[i
             elif not grow_left and i < len(ins) and not isinstance(right, int):
                 left, i = left * source[ins[i]], i + 1
             else:
-                return found
+                return result
         if isinstance(left, Unknown):
-            return found
-        found.append((tuple(ins[:i]), tuple(outs[:o])))
+            return result
+        result.append((tuple(ins[:i]), tuple(outs[:o])))
         ins, outs = ins[i:], outs[o:]
-    return found
+    return result
 
 
 def _regroup_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:

@@ -191,8 +191,8 @@ def _shuffle_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Na
     if shape is None or out is None or len(shape) not in (3, 4):
         return Naming()
     last = is_last(attributes)
-    found = names(2, last, batch=len(shape) == 4)
-    return Naming((found,), (found,), window_links(shape, out, 2, last, channels=False))
+    result = names(2, last, batch=len(shape) == 4)
+    return Naming((result,), (result,), window_links(shape, out, 2, last, channels=False))
 
 
 def _channel_shuffle(attributes: Attributes, inputs: Shapes) -> Shapes:
@@ -218,9 +218,9 @@ def _grid_sample(_attributes: Attributes, inputs: Shapes) -> Shapes:
 def _grid_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
     shape, out = first(inputs), first(outputs)
     named = None if shape is None or len(shape) < 3 else names(len(shape) - 2)
-    made = None if out is None or len(out) < 3 else names(len(out) - 2)
-    links = ((0, 0, 0, 0), (0, 1, 0, 1)) if named and made else ()
-    return Naming((named,), (made,), links)
+    computed = None if out is None or len(out) < 3 else names(len(out) - 2)
+    links = ((0, 0, 0, 0), (0, 1, 0, 1)) if named and computed else ()
+    return Naming((named,), (computed,), links)
 
 
 def _resize_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:

@@ -81,7 +81,7 @@ def _unfold_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Li
     channels = literal("C", take_apart(shape, len(kernel)).channels)
     return {
         (0, rank - 2): product_text(channels, _taps(kernel)),
-        (0, rank - 1): product_text(*(numbered(text, str(place)) for place, text in enumerate(places, 1))),
+        (0, rank - 1): product_text(*(numbered(text, str(index)) for index, text in enumerate(places, 1))),
     }
 
 
