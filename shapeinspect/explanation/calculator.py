@@ -9,7 +9,7 @@ from typing import Any
 from shapeinspect.dims import Dim, Shape, Unknown, symbol
 from shapeinspect.errors import ShapeMismatchError, UsageError
 from shapeinspect.explanation.examples import command, settings_text
-from shapeinspect.explanation.graph import CALCULATOR
+from shapeinspect.explanation.graph import CALCULATOR, FILTERS
 from shapeinspect.infer import infer
 from shapeinspect.ir import Call, Frozen, Layer, Layout, Model, Value, Weight
 from shapeinspect.layout import normalize
@@ -17,8 +17,7 @@ from shapeinspect.layout.pattern import expand_to
 from shapeinspect.rules import KINDS, Attribute, output_shapes, weights_of
 from shapeinspect.rules.kind import NO_EXAMPLE
 
-_CONVS = frozenset({"conv", "conv_transpose", "separable_conv", "local_conv"})
-_WINDOWS = _CONVS | {
+_WINDOWS = FILTERS | {
     *("max_pool", "avg_pool", "lp_pool", "adaptive_avg_pool", "adaptive_max_pool", "max_unpool"),
     *("resize", "unfold", "global_avg_pool", "global_max_pool", "global_lp_pool", "fractional_max_pool"),
 }
@@ -165,7 +164,7 @@ def _input(kind: str, shape: Shape, given: Mapping[str, Any]) -> tuple[Shape, in
         space = 2
     if len(shape) != space:
         return shape, space
-    channels: Dim = given.get("in_channels", symbol("i" if kind in _CONVS else "C"))
+    channels: Dim = given.get("in_channels", symbol("i" if kind in FILTERS else "C"))
     last = given.get("data_format") == "channels_last"
     batch: Shape = (symbol("N"),) if kind in _BATCHED else ()
     return (*batch, *shape, channels) if last else (*batch, channels, *shape), space
@@ -182,7 +181,7 @@ def _attributes(kind: str, given: Mapping[str, Any], space: int, shape: Shape) -
             result["padding"] = ((padding, padding),) * space
         elif isinstance(padding, tuple | list) and padding and isinstance(padding[0], int):
             result["padding"] = tuple((one, one) for one in padding)
-    if kind in _CONVS:
+    if kind in FILTERS:
         last = result.get("data_format") == "channels_last"
         channels = shape[-1] if last else shape[-space - 1]
         result.setdefault("in_channels", channels)

@@ -8,16 +8,21 @@ from dataclasses import dataclass, field
 from shapeinspect.dims import Dim, Shape
 from shapeinspect.infer.settings import attributes_of, input_names, inputs_of
 from shapeinspect.ir import Axes, Call, Layer, Model
-from shapeinspect.rules import Attributes, Naming, Shapes, axis_names
+from shapeinspect.rules import KINDS, Attributes, Naming, Shapes, axis_names
+from shapeinspect.rules.fields import TRANSPOSED_WINDOW, WINDOW
 
 #: The format of a model that is one layer worked out by itself: its input is what a user typed.
 CALCULATOR = "calculator"
 
 _DEEPEST = 10_000
 #: Kinds whose features are units.
-RECURRENT = frozenset({"rnn", "lstm", "gru", "rnn_cell", "lstm_cell", "gru_cell", "conv_lstm"})
+RECURRENT = frozenset(name for name, kind in KINDS.items() if "hidden_size" in kind.settings)
 #: Kinds whose output channels are filters.
-FILTERS = frozenset({"conv", "conv_transpose", "separable_conv", "local_conv"})
+FILTERS = frozenset(
+    name
+    for name, kind in KINDS.items()
+    if "out_channels" in kind.settings and kind.sees in (WINDOW, TRANSPOSED_WINDOW)
+)
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from shapeinspect.dims import Shape
 from shapeinspect.explanation.notation import holds
 from shapeinspect.explanation.values import Formula, WindowFact
-from shapeinspect.rules import Attributes, Shapes, adaptive_end, adaptive_start, axis_lines
+from shapeinspect.rules import KINDS, Attributes, Shapes, adaptive_end, adaptive_start, axis_lines
+from shapeinspect.rules.fields import ADAPTIVE_WINDOW, POOL_WINDOW, WINDOW
 from shapeinspect.rules.sliding import paddings, window_settings
 from shapeinspect.rules.spatial import is_last, names, space_axes
 
 #: The formulas of the output axes: (which output, which of its axes) and the formula.
 Formulas = dict[tuple[int, int], Formula]
 
-SLIDING = frozenset({"conv", "local_conv", "separable_conv", "max_pool", "avg_pool", "lp_pool"})
-ADAPTIVE = frozenset({"adaptive_avg_pool", "adaptive_max_pool"})
+SLIDING = frozenset(name for name, kind in KINDS.items() if kind.sees in (WINDOW, POOL_WINDOW))
+ADAPTIVE = frozenset(name for name, kind in KINDS.items() if kind.sees is ADAPTIVE_WINDOW)
 _SHOWN = 64
 
 

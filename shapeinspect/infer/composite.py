@@ -54,7 +54,7 @@ def compose_inputs(
         layer = layers.get(call.layer)
         if layer is None or layer.kind != "linear" or not layer.weights or not call.inputs:
             continue
-        origin = _origin(call.inputs[0], producers, shapes, flattened, origins)
+        origin = flattened_origin(call.inputs[0], producers, shapes, flattened, origins)
         if origin is None:
             continue
         parts = flattened[origin]
@@ -122,7 +122,7 @@ def _parts(shape: Shape | None, axes: Axes | None, merged: tuple[int, ...]) -> d
     return parts
 
 
-def _origin(
+def flattened_origin(
     name: str,
     producers: Mapping[str, Call],
     shapes: Mapping[str, Shape | None],
@@ -131,7 +131,15 @@ def _origin(
 ) -> str | None:
     """Walk back through ops that keep the shape of their one input, to where it was flattened.
 
-    What is found holds for every value on the way, and is kept in ``origins``.
+    Args:
+        name: the value to start from.
+        producers: the call that makes each value.
+        shapes: the shape of every value.
+        flattened: the values that a flatten makes.
+        origins: the results so far; what is found holds for every value on the way, and is kept here.
+
+    Returns:
+        the flattened value, or None if the way ends elsewhere.
     """
     passed: list[str] = []
     origin: str | None = None

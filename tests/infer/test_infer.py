@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from shapeinspect.dims import UNKNOWN, symbol
 from shapeinspect.infer import infer
+from shapeinspect.infer.composite import flattened_origin
 from shapeinspect.ir import Call, Frozen, Layer, Model, Value, Weight
 
 Chain = Callable[..., Model]
@@ -166,3 +167,38 @@ def test_a_model_without_a_graph_is_returned_as_it_is() -> None:
 def test_importing_it_brings_no_numpy() -> None:
     code = "import shapeinspect.infer, shapeinspect.rules, sys; sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_call_before_the_one_it_reads_from_counts_what_that_one_makes(chain: Chain) -> None:
+    # A graph with a loop: "b" is read first and computed afterwards.
+    settings = {"out_channels": 2, "kernel_size": (3,)}
+    model = infer(
+        chain(
+            [("conv", "b", "c", settings), ("unsqueeze", "x", "b", {"axes": (0,)})],
+            {"x": (5, 11), "c": (1, 2, 9)},
+        )
+    )
+    assert model.values["b"].shape == (1, 5, 11)
+    assert model.calls[0].macs == 1 * 2 * 9 * 5 * 3
+    assert model.values["c"].axes == ("N", "C", "L")
+
+
+def test_the_origin_of_a_linear_layer_is_followed_in_one_pass(chain: Chain) -> None:
+    # 3000 layers that keep their width, and none behind a flatten: as many steps as layers.
+    rows = [("linear", f"v{i}", f"v{i + 1}", {"in_features": 7, "out_features": 7}) for i in range(3000)]
+    model = chain(rows, {"v0": (2, 7)}, inputs=("v0",))
+    asked = 0
+
+    class Counted(dict[str, object]):
+        def __contains__(self, key: object) -> bool:
+            nonlocal asked
+            asked += 1
+            return super().__contains__(key)
+
+    flattened = Counted()
+    shapes = dict.fromkeys(model.values, (2, 7))
+    producers = {call.outputs[0]: call for call in model.calls}
+    origins: dict[str, str | None] = {}
+    for call in model.calls:
+        assert flattened_origin(call.inputs[0], producers, shapes, flattened, origins) is None
+    assert asked == 3000
