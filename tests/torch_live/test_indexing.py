@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -45,6 +46,9 @@ KEYS: list[tuple[Any, list[str]]] = [
     ((slice(None), [2, 0]), ["gather"]),
     ((slice(None), [[2, 0], [1, 1]]), ["gather"]),
     ([1, 0, 1], ["gather"]),
+    (np.array([1, 0, 1]), ["gather"]),
+    ((slice(None), np.int64(2)), ["index"]),
+    ((slice(None), range(1, 3)), ["gather"]),
     ((..., Z), ["gather"]),
     ((..., Z, slice(None), 0), ["index", "gather"]),
     ((0, slice(None), ROW), ["index", "gather"]),

@@ -234,7 +234,7 @@ class Recorder:
 
         with _plain():
             steps = index_steps(args[1], args[0].dim())
-            if len(steps) == 1 and not any(isinstance(one, (list, range)) for one in steps[0].tensors):
+            if len(steps) == 1 and all(isinstance(one, torch.Tensor) for one in steps[0].tensors):
                 return False
             positions = [tuple(map(torch.as_tensor, step.tensors)) for step in steps]
             shapes = [tuple(args[0].shape)]

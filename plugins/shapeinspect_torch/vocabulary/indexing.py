@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any
 
 _MASKS = ("torch.bool", "torch.uint8", "bool", "uint8")
@@ -100,7 +101,9 @@ def _number(value: Any, default: int | None) -> int | None:
 
 
 def _is_tensor(part: Any) -> bool:
-    return hasattr(part, "dtype") or isinstance(part, (list, range))
+    # A whole number of NumPy has a dtype, too.
+    has_dtype = hasattr(part, "dtype") and not isinstance(part, Integral)
+    return has_dtype or isinstance(part, (list, range))
 
 
 def _is_number(part: Any) -> bool:
