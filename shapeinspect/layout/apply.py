@@ -18,7 +18,7 @@ def to_common(layout: Layout, array: Array) -> Array:
 
     Args:
         layout: its native and common axes, orders and flips.
-        array: the numbers in the native order; anything that einops accepts and lists index.
+        array: the values in the native order; any array that einops and list indexing accept.
 
     Raises:
         LayoutError: if the array's shape does not fit the native pattern.
@@ -36,7 +36,7 @@ def to_native(layout: Layout, array: Array, shape: Shape | None = None) -> Array
 
     Args:
         layout: its native and common axes, orders and flips.
-        array: the numbers in the common order.
+        array: the values in the common order.
         shape: the native lengths; needed where the common pattern merges axes, ``(head d) i``, that
             the native one keeps apart.
 
@@ -48,19 +48,19 @@ def to_native(layout: Layout, array: Array, shape: Shape | None = None) -> Array
         >>> to_native(Layout("kh kw i o", "o i kh kw"), np.zeros((11, 3, 5, 7))).shape
         (5, 7, 3, 11)
     """
-    told: Mapping[str, Any] = layout.sizes
+    sizes: Mapping[str, Any] = layout.sizes
     if shape is not None:
-        told = lengths(parse(layout.native), shape, layout.sizes)
-    return _move(layout, array, layout.common, layout.native, told, back=True)
+        sizes = lengths(parse(layout.native), shape, layout.sizes)
+    return _move(layout, array, layout.common, layout.native, sizes, back=True)
 
 
 def _move(
-    layout: Layout, array: Array, source: str, target: str, told: Mapping[str, Any], *, back: bool
+    layout: Layout, array: Array, source: str, target: str, known: Mapping[str, Any], *, back: bool
 ) -> Array:
     from einops import rearrange
 
     shape = tuple(int(length) for length in array.shape)  # type: ignore[attr-defined]  # every array has one
-    sizes = {str(name): int(size) for name, size in lengths(parse(source), shape, told).items()}  # type: ignore[arg-type]  # of integers come integers
+    sizes = {str(name): int(size) for name, size in lengths(parse(source), shape, known).items()}  # type: ignore[arg-type]  # the lengths are integers
     moved: Array
     if not layout.orders and not layout.flips:
         moved = rearrange(array, f"{source} -> {target}", **sizes)

@@ -1,9 +1,9 @@
 """From bare names and shapes to layers: grouping by prefix, and kinds only where they are proven.
 
-The mechanics know no framework. What proves a kind is data that a plug-in hands in: rows of
-:class:`Evidence`, each naming the weights that a kind of layer has and the axes each one has. A row
-fits a group of weights if it accounts for every one of them and one length can be given to every
-axis name. One kind among the rows that fit proves it; several are candidates.
+This module knows no framework. The evidence is data from a plug-in: rows of :class:`Evidence`, each
+with the weights that a kind of layer has and the axes of each weight. A row fits a group of weights
+if it accounts for all of them and every axis name can have one length. If all rows that fit are of
+one kind, it is proven; several kinds are candidates.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from shapeinspect.layout.pattern import KERNEL_AXES, lengths, parse
 
 #: Looks up the layout of a weight: native type, role, rank, lengths of parts of composite axes.
 Bind: TypeAlias = "Callable[[str, str, int, Mapping[str, int]], Layout | None]"
-#: The length that each axis name was found to have; for a starred name all of its lengths.
-Found: TypeAlias = "dict[str, int | tuple[int, ...]]"
+#: The length of each axis name; for a starred name all of its lengths.
+Sizes: TypeAlias = "dict[str, int | tuple[int, ...]]"
 
 _AXIS = re.compile(r"\(([^)]*)\)|(\S+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What one kind of layer looks like where nothing but names and shapes is left of it.
+    """What one kind of layer looks like in a file of bare names and shapes.
 
     Args:
-        kind: the kind that it is evidence for.
-        type: the native layer type whose layouts its weights then have.
+        kind: the kind that it proves.
+        type: the native layer type whose layouts its weights have.
         roles: its weights and the axes of each, such as ``"weight: o i *k; bias?: o"``. A name
             with ``?`` may be missing, an axis name has the same length wherever it stands, ``*k``
             stands for one to three axes and any other starred name for one or more.
@@ -57,7 +57,7 @@ class Evidence:
     sizes: Frozen[int] = Frozen()
     constants: Frozen[object] = Frozen()
 
-    def fit(self, shapes: Mapping[str, Shape]) -> Found | None:
+    def fit(self, shapes: Mapping[str, Shape]) -> Sizes | None:
         """Return the length of each axis name if these weights can be this kind's, else None.
 
         Args:
@@ -76,9 +76,9 @@ class Match:
     """One row of evidence that fits a group.
 
     Args:
-        kind: the kind it speaks for.
+        kind: the kind of the row.
         type: the native layer type.
-        attributes: what the shapes tell of the layer's settings.
+        attributes: the settings that follow from the shapes.
         sizes: the length of each axis name.
     """
 
@@ -94,7 +94,7 @@ class Group:
 
     Args:
         path: the prefix, without the separator.
-        parts: the prefix taken apart.
+        parts: the parts of the prefix.
         weights: its own weights by role.
 
     Example:
@@ -116,13 +116,13 @@ def groups(weights: Iterable[Weight], separator: str = ".", inner: Sequence[str]
     """Group weights by the prefixes of their names, in the order in which each first appears.
 
     Args:
-        weights: the weights, no two of one name; the role of each is what follows its prefix.
+        weights: the weights, with unique names; the role of each is what follows its prefix.
         separator: what stands between the parts of a name.
-        inner: parts of names with which a role of several parts begins, such as ``"lora_A"``.
+        inner: the first parts of roles that have several parts, such as ``"lora_A"``.
 
     Example:
-        >>> found = groups([Weight("q.lora_A.weight", "", (8, 64))], inner=("lora_A",))
-        >>> found[0].path, list(found[0].weights)
+        >>> grouped = groups([Weight("q.lora_A.weight", "", (8, 64))], inner=("lora_A",))
+        >>> grouped[0].path, list(grouped[0].weights)
         ('q', ['lora_A.weight'])
     """
     weights = tuple(weights)
@@ -141,9 +141,9 @@ def groups(weights: Iterable[Weight], separator: str = ".", inner: Sequence[str]
 def _split(name: str, separator: str, marks: tuple[str, ...]) -> tuple[str, str]:
     for mark in marks:
         whole = f"{separator}{name}{separator}"
-        at = whole.find(mark)
-        if at >= 0:
-            return whole[len(separator) : at], name[at:]
+        start = whole.find(mark)
+        if start >= 0:
+            return whole[len(separator) : start], name[start:]
     path, _, role = name.rpartition(separator)
     return path, role
 
@@ -163,23 +163,23 @@ def prove(shapes: Mapping[str, Shape], rows: Iterable[Evidence]) -> tuple[Match,
     """
     matches = []
     for row in rows:
-        found = row.fit(shapes)
-        if found is not None:
-            attributes = {name: _length(axes, found) for name, axes in row.attributes.items()}
+        fitted = row.fit(shapes)
+        if fitted is not None:
+            attributes = {name: _length(axes, fitted) for name, axes in row.attributes.items()}
             known = {name: value for name, value in attributes.items() if value is not None}
-            sizes = {name: size for name, size in found.items() if isinstance(size, int)}
+            sizes = {name: size for name, size in fitted.items() if isinstance(size, int)}
             matches.append(Match(row.kind, row.type, Frozen({**row.constants, **known}), Frozen(sizes)))
     return tuple(matches)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What evidence concludes about every group of the same roles and shapes.
+    """The conclusion about every group of the same roles and shapes.
 
     Args:
         kind: the proven kind, or ``"unknown"``.
-        candidates: the kinds that stay possible where none is proven.
-        attributes: what the shapes tell of the layer's settings.
+        candidates: the possible kinds where none is proven.
+        attributes: the settings that follow from the shapes.
         layouts: the layout of each weight, by role; None where nothing proves one.
         buffers: the roles that are buffers.
     """
@@ -192,11 +192,11 @@ class Verdict:
 
 
 def judge(shapes: Mapping[str, Shape], matches: Sequence[Match], bind: Bind) -> Verdict:
-    """Conclude from the evidence that fits a group what all of it agrees on.
+    """Conclude what all rows of evidence that fit a group agree on.
 
     Args:
         shapes: every weight of the group by its role.
-        matches: what fits them; none leaves the kind ``"unknown"``.
+        matches: the rows that fit; without any the kind is ``"unknown"``.
         bind: looks up layouts by native type.
 
     Example:
@@ -207,8 +207,8 @@ def judge(shapes: Mapping[str, Shape], matches: Sequence[Match], bind: Bind) -> 
     proven = len(kinds) == 1
     layouts: dict[str, Layout | None] = {}
     for role, shape in shapes.items():
-        found = {_bound(role, shape, match, bind) for match in matches}
-        layouts[role] = found.pop() if len(found) == 1 else None
+        bound = {_bound(role, shape, match, bind) for match in matches}
+        layouts[role] = bound.pop() if len(bound) == 1 else None
     return Verdict(
         kinds[0] if proven else "unknown",
         () if proven else kinds,
@@ -222,7 +222,7 @@ def layer(group: Group, verdict: Verdict, *, path: str | None = None) -> Layer:
 
     Args:
         group: the weights.
-        verdict: what is concluded about them.
+        verdict: the conclusion about them.
         path: the layer's path, where it is not the group's.
 
     Example:
@@ -273,10 +273,10 @@ def _bound(role: str, shape: Shape, match: Match, bind: Bind) -> Layout | None:
     return replace(layout, sizes=Frozen({n: size for n, size in layout.sizes.items() if n in composite}))
 
 
-def _length(axes: str, found: Found) -> int | tuple[int, ...] | None:
+def _length(axes: str, sizes: Sizes) -> int | tuple[int, ...] | None:
     total = 1
     for name in axes.split():
-        value = found.get(name)
+        value = sizes.get(name)
         if not isinstance(value, int):
             return value
         total *= value
@@ -299,17 +299,17 @@ def _compiled(roles: str) -> dict[str, tuple[bool, _Axes]]:
 
 
 def _axes(text: str) -> _Axes:
-    # "(gate h) h 1" -> (("gate", "h"), ("h",), ()): unlike a layout, a name may stand twice.
-    found = (group.split() if group else single.split() for group, single in _AXIS.findall(text))
-    return tuple(() if axis == ["1"] else tuple(axis) for axis in found)
+    # "(gate h) h 1" -> (("gate", "h"), ("h",), ()): unlike in a layout, a name may occur twice.
+    axes = (group.split() if group else single.split() for group, single in _AXIS.findall(text))
+    return tuple(() if axis == ["1"] else tuple(axis) for axis in axes)
 
 
-def _solve(weights: list[tuple[_Axes, Shape]], sizes: Mapping[str, int]) -> Found | None:
+def _solve(weights: list[tuple[_Axes, Shape]], sizes: Mapping[str, int]) -> Sizes | None:
     """Give every axis name one length, or None where no lengths fit."""
-    found: Found = dict(sizes)
+    solved: Sizes = dict(sizes)
     pending: list[tuple[tuple[str, ...], int]] = []
     for axes, shape in weights:
-        spread = _spread(axes, shape, found)
+        spread = _spread(axes, shape, solved)
         if spread is None:
             return None
         pending += spread
@@ -318,7 +318,7 @@ def _solve(weights: list[tuple[_Axes, Shape]], sizes: Mapping[str, int]) -> Foun
         for names, length in pending:
             known, missing = 1, ""
             for name in names:
-                value = found.get(name)
+                value = solved.get(name)
                 if isinstance(value, int):
                     known *= value
                 else:
@@ -328,23 +328,23 @@ def _solve(weights: list[tuple[_Axes, Shape]], sizes: Mapping[str, int]) -> Foun
             elif length % known or (not missing and length != known):
                 return None
             elif missing:
-                found[missing] = length // known
+                solved[missing] = length // known
         if len(rest) == len(pending):
-            break  # several unknown parts in each axis left: some lengths always fit
+            break  # every axis left has several unknown parts: some lengths always fit
         pending = rest
-    return found
+    return solved
 
 
-def _spread(axes: _Axes, shape: Shape, found: Found) -> list[tuple[tuple[str, ...], int]] | None:
-    """Pair the axes of one weight with its lengths, and give a starred name the lengths left over."""
+def _spread(axes: _Axes, shape: Shape, solved: Sizes) -> list[tuple[tuple[str, ...], int]] | None:
+    """Pair the axes of one weight with its lengths, and assign the remaining lengths to a starred name."""
     plain = [length for length in shape if isinstance(length, int) and length > 0]
-    star = next((at for at, names in enumerate(axes) if names and names[0].startswith("*")), None)
+    star = next((index for index, names in enumerate(axes) if names and names[0].startswith("*")), None)
     if len(plain) != len(shape):
         return None
     if star is None:
         return list(zip(axes, plain, strict=True)) if len(axes) == len(plain) else None
     name, count = axes[star][0], len(plain) - len(axes) + 1
     rest = tuple(plain[star : star + count])
-    if count < 1 or (name == "*k" and count not in KERNEL_AXES) or found.setdefault(name, rest) != rest:
+    if count < 1 or (name == "*k" and count not in KERNEL_AXES) or solved.setdefault(name, rest) != rest:
         return None
     return list(zip(axes[:star] + axes[star + 1 :], plain[:star] + plain[star + count :], strict=True))

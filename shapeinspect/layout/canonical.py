@@ -1,8 +1,8 @@
-"""A layer's weights as every framework has them: one tensor a slot, and back into any layout.
+"""A layer's weights in a form common to all frameworks: one tensor a slot, and back into any layout.
 
-Frameworks cut the same numbers differently: torch keeps the projections of an attention in one
+Frameworks group the same values differently: torch keeps the projections of an attention in one
 tensor, ONNX both directions of a recurrent layer, Keras the sum of the two biases. A *slot* is the
-smallest piece that all of them agree on.
+smallest part that all of them have.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 
-#: One entry of a slot's first axis, stored by itself: ``weight_ih.l0[2]``.
+#: One entry of a slot's first axis, stored as a separate weight: ``weight_ih.l0[2]``.
 _ENTRY = re.compile(r"(.+)\[(\d{1,3})\]")
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One slot, and where it stands in a weight of the common convention.
+    """One slot, and its position in a weight of the common convention.
 
     Args:
         slot: its name; names joined by ``+`` for a weight that holds their sum.
-        pattern: its axes in the common convention, those of ``splits`` left out.
+        pattern: its axes in the common convention, without those of ``splits``.
         shape: its lengths.
-        index: which entry of each split axis it is, by the axis's place in the common pattern.
+        index: which entry of each split axis it is, by the axis's index in the common pattern.
 
     Example:
         >>> weight = Weight("w", "in_proj_weight", (9, 5), layout=Layout(
@@ -59,12 +59,12 @@ class Piece:
         Args:
             array: the whole weight in the common convention.
         """
-        place: list[Any] = [slice(None)] * array.ndim
+        index: list[Any] = [slice(None)] * array.ndim
         for axis, entry in self.index:
-            place[axis] = entry
-        whole = (*place, ...)
-        taken: Array = array[whole]  # the dots keep a view, also of a single number
-        return taken
+            index[axis] = entry
+        position = (*index, ...)
+        piece: Array = array[position]  # the ellipsis keeps a view, even of a single value
+        return piece
 
 
 def pieces(weight: Weight) -> tuple[Piece, ...]:
@@ -79,14 +79,14 @@ def pieces(weight: Weight) -> tuple[Piece, ...]:
     layout = weight.layout
     if layout is None or not layout.slot:
         return ()
-    found = lengths(parse(layout.native), weight.shape, layout.sizes)
+    sizes = lengths(parse(layout.native), weight.shape, layout.sizes)
     common = parse(layout.common)
     shape = common_shape(layout, weight.shape)
     places = []
     for axis, names in layout.splits:
-        if (axis,) not in common.axes or found[axis] != len(names):
+        if (axis,) not in common.axes or sizes[axis] != len(names):
             raise LayoutError(
-                f"axis {axis} of layout {layout.common!r} holds {found.get(axis, 'no')} slots",
+                f"axis {axis} of layout {layout.common!r} holds {sizes.get(axis, 'no')} slots",
                 expected=", ".join(names),
             )
         places.append((common.axes.index((axis,)), axis, names))
@@ -106,11 +106,11 @@ def pieces(weight: Weight) -> tuple[Piece, ...]:
 
 
 def at(layout: Layout, layer: int, *, reverse: bool = False) -> Layout:
-    """Say which layer and direction of a recurrent stack a weight belongs to.
+    """Name the layer and direction of a recurrent stack that a weight belongs to.
 
     Args:
         layout: a row of the first layer's forward direction, whose slot says ``.l0``; one without
-            that is returned as it is.
+            that is returned unchanged.
         layer: the layer, counted from 0.
         reverse: whether it reads the sequence from the end.
 
@@ -118,8 +118,8 @@ def at(layout: Layout, layer: int, *, reverse: bool = False) -> Layout:
         >>> at(Layout("o i", "o i", slot="weight_ih.l0"), 1, reverse=True).slot
         'weight_ih.l1.reverse'
     """
-    place = f".l{layer}.reverse" if reverse else f".l{layer}"
-    return replace(layout, slot=layout.slot.replace(".l0", place))
+    suffix = f".l{layer}.reverse" if reverse else f".l{layer}"
+    return replace(layout, slot=layout.slot.replace(".l0", suffix))
 
 
 def slots(weights: Iterable[Weight]) -> dict[str, tuple[Weight, Piece]]:
@@ -136,7 +136,7 @@ def slots(weights: Iterable[Weight]) -> dict[str, tuple[Weight, Piece]]:
 
 
 def entries(weights: Iterable[Weight]) -> dict[str, tuple[tuple[Weight, Piece], ...]]:
-    """Return the slots whose entries are all there and stored one by one, with their entries in order.
+    """Return the slots that are stored as separate entries, if complete, with the entries in order.
 
     Args:
         weights: the layer's weights.
@@ -146,36 +146,36 @@ def entries(weights: Iterable[Weight]) -> dict[str, tuple[tuple[Weight, Piece], 
         >>> [weight.name for weight, _ in entries(bias)["bias"]], entries(bias[:1])
         (['0', '1'], {})
     """
-    found: dict[str, dict[int, tuple[Weight, Piece]]] = {}
-    for slot, held in slots(weights).items():
+    by_slot: dict[str, dict[int, tuple[Weight, Piece]]] = {}
+    for slot, stored in slots(weights).items():
         entry = _ENTRY.fullmatch(slot)
         if entry is not None:
-            found.setdefault(entry.group(1), {})[int(entry.group(2))] = held
+            by_slot.setdefault(entry.group(1), {})[int(entry.group(2))] = stored
     return {
         slot: tuple(parts[index] for index in range(len(parts)))
-        for slot, parts in found.items()
+        for slot, parts in by_slot.items()
         if set(parts) == set(range(len(parts))) and len({piece.shape for _, piece in parts.values()}) == 1
     }
 
 
 def read(weights: Iterable[Weight]) -> dict[str, Callable[[], Array]]:
-    """Return a reader for the numbers of every slot, in the common convention.
+    """Return a reader for the values of every slot, in the common convention.
 
-    The entries of a slot that are stored one by one (``weight_ih.l0[0]``, ``weight_ih.l0[1]`` …, a gate
-    each) are stacked into one.
+    Entries of a slot that are stored separately (``weight_ih.l0[0]``, ``weight_ih.l0[1]`` …, one a
+    gate) are stacked.
 
     Args:
         weights: the layer's weights; those whose values cannot be read are left out.
     """
-    held = [weight for weight in weights if weight.values is not None]
-    found = {
+    readable = [weight for weight in weights if weight.values is not None]
+    readers = {
         slot: _reader(weight, piece)
-        for slot, (weight, piece) in slots(held).items()
+        for slot, (weight, piece) in slots(readable).items()
         if _ENTRY.fullmatch(slot) is None
     }
-    for slot, parts in entries(held).items():
-        found[slot] = _stacked([_reader(weight, piece) for weight, piece in parts])
-    return found
+    for slot, parts in entries(readable).items():
+        readers[slot] = _stacked([_reader(weight, piece) for weight, piece in parts])
+    return readers
 
 
 def _stacked(readers: list[Callable[[], Array]]) -> Callable[[], Array]:
@@ -192,14 +192,14 @@ def _reader(weight: Weight, piece: Piece) -> Callable[[], Array]:
 
 
 def write(layout: Layout, shape: tuple[int, ...], values: Mapping[str, Array]) -> Array:
-    """Put slots together into one weight of a native layout.
+    """Assemble slots into one weight of a native layout.
 
-    A slot that is missing counts as zeros where the weight holds a sum, and is an error elsewhere.
+    A missing slot counts as zeros where the weight holds a sum, and is an error elsewhere.
 
     Args:
-        layout: the native layout to make.
-        shape: the native shape to make.
-        values: the numbers of each slot, in the common convention.
+        layout: the native layout.
+        shape: the native shape.
+        values: the values of each slot, in the common convention.
 
     Raises:
         LayoutError: if a slot is missing or has another shape.
@@ -213,7 +213,7 @@ def write(layout: Layout, shape: tuple[int, ...], values: Mapping[str, Array]) -
 
     wanted = pieces(Weight("", "", shape, layout=layout))
     parts = [_sum(piece.slot, values) for piece in wanted]
-    whole = np.empty(tuple(int(length) for length in common_shape(layout, shape)), parts[0].dtype)  # type: ignore[arg-type]  # of integers come integers
+    whole = np.empty(tuple(int(length) for length in common_shape(layout, shape)), parts[0].dtype)  # type: ignore[arg-type]  # the lengths are integers
     for piece, part in zip(wanted, parts, strict=True):
         if part.shape != piece.shape:
             raise LayoutError(
@@ -228,12 +228,12 @@ def _sum(slot: str, values: Mapping[str, Array]) -> Array:
         return values[slot]
     entry = _ENTRY.fullmatch(slot)
     if entry is not None:
-        one: Array = _sum(entry.group(1), values)[int(entry.group(2))]
-        return one
+        part: Array = _sum(entry.group(1), values)[int(entry.group(2))]
+        return part
     parts = [values[name] for name in slot.split("+") if name in values]
     whole = next((names for names in values if "+" in names and slot in names.split("+")), None)
     if whole is not None and "+" not in slot:
-        # The source holds only the sum: the first of its slots takes it all, the others are zero.
+        # The source holds only the sum: its first slot gets all of it, the others are zero.
         return values[whole] if whole.split("+")[0] == slot else values[whole] * 0
     if not parts:
         raise LayoutError(f"no slot is named {slot}", got=", ".join(values) or "none")

@@ -1,4 +1,4 @@
-"""From native axes to the common convention: shapes, permutations, and the line to paste."""
+"""From native axes to the common convention: shapes, permutations, and einops expressions."""
 
 from __future__ import annotations
 

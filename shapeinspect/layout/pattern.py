@@ -68,10 +68,10 @@ def parse(text: str) -> Pattern:
     group: list[str] | None = None
     at = 0
     while at < len(text.rstrip()):
-        found = _TOKEN.match(text, at)
-        if found is None:
+        match = _TOKEN.match(text, at)
+        if match is None:
             raise LayoutError(f"{text!r} is not a layout pattern", got=repr(text[at:]))
-        token, at = found.group(1), found.end()
+        token, at = match.group(1), match.end()
         if token == "(" and group is None:
             group = []
         elif token == ")" and group is not None:
@@ -124,7 +124,7 @@ def expand_to(text: str, rank: int) -> str:
         >>> expand_to("o i *k", 3)
         'o i kd kh kw'
     """
-    return re.sub(r"\*(\w+)", lambda found: " ".join(_star(found.group(1), rank)), text).strip()
+    return re.sub(r"\*(\w+)", lambda match: " ".join(_star(match.group(1), rank)), text).strip()
 
 
 def _star(name: str, rank: int) -> tuple[str, ...]:
@@ -134,7 +134,7 @@ def _star(name: str, rank: int) -> tuple[str, ...]:
 
 
 def lengths(pattern: Pattern, shape: Shape, sizes: Mapping[str, int]) -> dict[str, Dim]:
-    """Find the length of every elementary axis.
+    """Solve for the length of every elementary axis.
 
     Args:
         pattern: the axes.
@@ -153,11 +153,11 @@ def lengths(pattern: Pattern, shape: Shape, sizes: Mapping[str, int]) -> dict[st
             f"layout {pattern.text!r} has {len(pattern.axes)} axes",
             got=f"a tensor of {len(shape)}: ({', '.join(map(str, shape))})",
         )
-    found: dict[str, Dim] = {}
+    solved: dict[str, Dim] = {}
     for axis, length in zip(pattern.axes, shape, strict=True):
         open_names = [name for name in axis if name not in sizes]
         if len(axis) == 1:
-            found[axis[0]] = length
+            solved[axis[0]] = length
             continue
         if len(open_names) > 1:
             raise LayoutError(
@@ -171,22 +171,22 @@ def lengths(pattern: Pattern, shape: Shape, sizes: Mapping[str, int]) -> dict[st
                 f"axis {_label(axis)} of layout {pattern.text!r} has length {length}",
                 expected=f"a multiple of {known}" if open_names else str(known),
             )
-        found.update({name: sizes[name] if name in sizes else length // known for name in axis})
-    return found
+        solved.update({name: sizes[name] if name in sizes else length // known for name in axis})
+    return solved
 
 
-def compose(pattern: Pattern, found: Mapping[str, Dim]) -> Shape:
+def compose(pattern: Pattern, sizes: Mapping[str, Dim]) -> Shape:
     """Build a shape from the lengths of its elementary axes.
 
     Args:
         pattern: the axes.
-        found: the length of each elementary axis.
+        sizes: the length of each elementary axis.
 
     Example:
         >>> compose(parse("(g o) i"), {"g": 2, "o": 3, "i": 5})
         (6, 5)
     """
-    return tuple(product(found[name] for name in axis) for axis in pattern.axes)
+    return tuple(product(sizes[name] for name in axis) for axis in pattern.axes)
 
 
 def lengths_text(shape: Shape, pattern: str | None) -> str:

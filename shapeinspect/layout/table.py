@@ -47,7 +47,7 @@ class Table:
     """All rows of one plug-in.
 
     Args:
-        rows: the rows; a later row for the same type, role and rank loses to an earlier one.
+        rows: the rows; of several rows for the same type, role and rank the first one counts.
         slots: the slot of each role whose row does not name one; a role that is not among them is
             its own slot.
 
@@ -63,15 +63,15 @@ class Table:
     def __init__(self, rows: Iterable[Row], slots: Mapping[str, str] | None = None) -> None:
         self.rows = tuple(rows)
         self.slots = dict(slots or {})
-        self._found: dict[tuple[str, str], list[Row]] = {}
+        self._rows: dict[tuple[str, str], list[Row]] = {}
         for row in self.rows:
             if set(parse(row.native).names) != set(parse(row.common).names):
                 raise LayoutError(f"row {row.types} {row.role}: {row.native!r} and {row.common!r} differ")
             for kind in row.types.split():
-                self._found.setdefault((kind, row.role), []).append(row)
+                self._rows.setdefault((kind, row.role), []).append(row)
 
     def bind(self, kind: str, role: str, ndim: int, sizes: Mapping[str, int] | None = None) -> Layout | None:
-        """Return the layout of one weight, or None if no row fits its type, role and rank.
+        """Return the layout of one weight, or None if no row matches its type, role and rank.
 
         Args:
             kind: the native layer type.
@@ -84,7 +84,7 @@ class Table:
             ...     "LSTM", "kernel", 2).sizes["gate"]
             4
         """
-        for row in self._found.get((kind, role), ()):
+        for row in self._rows.get((kind, role), ()):
             try:
                 native = expand(row.native, ndim)
             except LayoutError:

@@ -21,7 +21,7 @@ def from_import_string(text: str) -> Source:
         text: ``package.module:attribute``.
 
     Raises:
-        UsageError: if there is no such module or attribute.
+        UsageError: if the module or attribute does not exist.
         ModelCodeError: if the module or the factory raises.
 
     Example:
@@ -33,7 +33,7 @@ def from_import_string(text: str) -> Source:
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
-        found: object = importlib.import_module(module_name)
+        target: object = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name is None or not (module_name == error.name or module_name.startswith(error.name + ".")):
             raise ModelCodeError(
@@ -46,33 +46,31 @@ def from_import_string(text: str) -> Source:
             hint="run from the directory that contains it, or pass a file's path",
         ) from None
     except Exception as error:
-        raise ModelCodeError(f'importing "{module_name}" failed: {_said(error)}') from error
+        raise ModelCodeError(f'importing "{module_name}" failed: {_text(error)}') from error
     for name in attribute.split("."):
         try:
-            found = getattr(found, name)
+            target = getattr(target, name)
         except AttributeError:
             raise UsageError(
-                f'"{module_name}" has no attribute "{attribute}"', hint=_close(found, name)
+                f'"{module_name}" has no attribute "{attribute}"', hint=_close(target, name)
             ) from None
-    if inspect.isclass(found) or inspect.isroutine(found) or isinstance(found, functools.partial):
-        found = _build(text, found)
-    return from_object(found, text)
+    if inspect.isclass(target) or inspect.isroutine(target) or isinstance(target, functools.partial):
+        target = _build(text, target)
+    return from_object(target, text)
 
 
 def _build(text: str, factory: object) -> object:
     try:
-        return factory()  # type: ignore[operator]  # the caller has seen that it is callable
+        return factory()  # type: ignore[operator]  # the caller has checked that it is callable
     except Exception as error:
         needs_arguments = isinstance(error, TypeError) and "argument" in str(error)
         raise ModelCodeError(
-            f'calling "{text}" failed: {_said(error)}',
-            hint="write a function without arguments that returns the model, and name that"
-            if needs_arguments
-            else None,
+            f'calling "{text}" failed: {_text(error)}',
+            hint="name a function that takes no arguments and returns the model" if needs_arguments else None,
         ) from error
 
 
-def _said(error: Exception) -> str:
+def _text(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
@@ -80,4 +78,4 @@ def _close(owner: object, name: str) -> str | None:
     import difflib
 
     close = difflib.get_close_matches(name, dir(owner), n=3)
-    return "did you mean " + " or ".join(f'"{found}"' for found in close) + "?" if close else None
+    return "did you mean " + " or ".join(f'"{match}"' for match in close) + "?" if close else None

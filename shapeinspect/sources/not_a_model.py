@@ -1,4 +1,4 @@
-"""What is often found where a model is expected: pointers, web pages, packed files; nothing but rows."""
+"""Files that are often found in place of a model: pointers, web pages, archives; nothing but rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shapeinspect.sources.source import HEAD, Source
 
 _DOWNLOAD = "download the file itself; a login or license page is often saved in its place"
 _MAX_TITLE = 60
-#: White space, and the mark that some editors begin a file with.
+#: White space, and the byte order mark.
 _MARK = rb"\s*(?:\xef\xbb\xbf)?"
 _TITLE = re.compile(
     rb"<title[^>]*>([^<]{1,200})|<code>([^<]{1,200})|\"(?:error|message)\": ?\"([^\"]{1,200})", re.I
@@ -20,13 +20,13 @@ _TITLE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """One kind of file that is no model.
+    """One kind of file that is not a model.
 
     Args:
-        begins: what its first bytes match.
-        what: what it is.
-        hint: what to do.
-        always: whether no model of any format begins so.
+        begins: a pattern of its first bytes.
+        what: the description of the file.
+        hint: what the user can do.
+        always: whether no model of any format begins like this.
     """
 
     begins: re.Pattern[bytes]
@@ -43,13 +43,13 @@ def _packed(begins: bytes, what: str, command: str) -> Foreign:
     return _row(begins, f"it is packed with {what}", f"unpack it first: {command}")
 
 
-#: The first row that fits is taken.
+#: The first row that matches is taken.
 FOREIGN: tuple[Foreign, ...] = (
     _row(rb"version https://git-lfs", "it is a Git LFS pointer, not the file itself", "git lfs pull"),
     _row(_MARK + rb"(?:<!doctype html|<html|<head|<body)", "it is a web page, not a model", _DOWNLOAD),
     _row(_MARK + rb"<(?:\?xml|error>)", "it is XML, such as a server's error response", _DOWNLOAD),
     _row(rb"\s*\{\s*\"(?:error|detail)\"", "it is a server's response, not a model", _DOWNLOAD),
-    # Its ninth byte keeps it apart from a safetensors header of 559,903 bytes.
+    # The ninth byte distinguishes it from a safetensors header of 559,903 bytes.
     _packed(rb"\x1f\x8b\x08.{5}[\x00\x02\x04]", "gzip", "gzip -dc FILE > MODEL, or tar xf FILE"),
     _packed(rb"BZh[1-9]1AY&SY", "bzip2", "bzip2 -dc FILE > MODEL, or tar xf FILE"),
     _packed(rb"\xfd7zXZ\x00", "xz", "xz -dc FILE > MODEL, or tar xf FILE"),
@@ -74,11 +74,11 @@ FOREIGN: tuple[Foreign, ...] = (
 
 
 def foreign(source: Source, *, unknown: bool = False) -> UnreadableFileError | None:
-    r"""Return why a file is no model at all, or None if it may be one.
+    r"""Return why a file cannot be a model, or None if it may be one.
 
     Args:
         source: the file.
-        unknown: whether no adapter knows it.
+        unknown: whether no adapter recognized it.
 
     Example:
         >>> from pathlib import Path
@@ -91,7 +91,7 @@ def foreign(source: Source, *, unknown: bool = False) -> UnreadableFileError | N
         return None
     for row in _possible(FOREIGN, unknown):
         if row.begins.match(source.head) is not None:
-            return UnreadableFileError(source.label, f"{row.what}{_said(source.head)}", hint=row.hint)
+            return UnreadableFileError(source.label, f"{row.what}{_title(source.head)}", hint=row.hint)
     if unknown and _is_text(source.head):
         return UnreadableFileError(
             source.label,
@@ -105,12 +105,12 @@ def _possible(rows: Sequence[Foreign], unknown: bool) -> Sequence[Foreign]:
     return rows if unknown else [row for row in rows if row.always]
 
 
-def _said(head: bytes) -> str:
-    """What the page or answer itself says."""
-    found = _TITLE.search(head) if head.lstrip()[:1] in (b"<", b"{") else None
-    text = next((part for part in found.groups() if part), b"") if found is not None else b""
-    told = " ".join(text.decode("utf-8", "replace").split())[:_MAX_TITLE]
-    return f': "{told}"' if told else ""
+def _title(head: bytes) -> str:
+    """Return the title of a page or the message of a response, as the end of a sentence."""
+    match = _TITLE.search(head) if head.lstrip()[:1] in (b"<", b"{") else None
+    text = next((part for part in match.groups() if part), b"") if match is not None else b""
+    title = " ".join(text.decode("utf-8", "replace").split())[:_MAX_TITLE]
+    return f': "{title}"' if title else ""
 
 
 def _is_text(head: bytes) -> bool:

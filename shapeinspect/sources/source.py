@@ -1,4 +1,4 @@
-"""What was asked for: a path, an import string or a live object, with the head bytes read once."""
+"""The request: a path, an import string or a live object, with its head bytes read once."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ HEAD = 4096
 _IMPORT = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 _DTYPE = re.compile(r"(?:bool|bfloat16|complex(?:64|128)|float(?:16|32|64)|u?int(?:8|16|32|64))")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-#: What file systems allow in bytes.
+#: The longest names and paths that file systems allow, in bytes.
 _LONGEST_NAME, _LONGEST_PATH = 255, 2048
-#: A model cache keeps every file once, under its hash, and links to it.
+#: A model cache stores every file once, under its hash, and links to it.
 _CACHE_LINK = re.compile(r"(?:\.\./){1,8}blobs/[0-9A-Za-z_-]{8,128}")
 _DIM = re.compile(r"\d+|[^\W\d]\w*|\?")
 _NAMES = "a path, or package.module:attribute for a model in Python code"
@@ -53,7 +53,7 @@ class InputSpec:
             text: lengths separated by ``,`` or ``x``; ``?`` is an unknown length, a word a symbol.
 
         Raises:
-            UsageError: if the text is no shape.
+            UsageError: if the text is not a shape.
 
         Example:
             >>> InputSpec.parse("1x3xHxW").shape
@@ -86,7 +86,7 @@ def _dim(text: str) -> Dim:
 
 
 class Opener(Protocol):
-    """What opens a file that is not on this machine, as ``shapeinspect.sources.remote`` makes it."""
+    """Opens a file that is not on this machine; ``shapeinspect.sources.remote`` implements it."""
 
     @property
     def name(self) -> str:
@@ -115,17 +115,17 @@ class Source:
     """One request, before any adapter has looked at it.
 
     Args:
-        label: what was asked for, as the user named it.
+        label: the source, as the user named it.
         path: the file or directory on this machine; None for anything else.
         head: the first ``HEAD`` bytes of a file.
         size: the file's length in bytes; None for anything else.
         entries: the names in a directory, sorted.
         target: the live object; None for a file.
-        inputs: the shapes asked for with ``--input``, in order.
+        inputs: the input shapes given with ``--input``, in order.
         example: real example inputs: ``(args, kwargs)``; None if there are none.
         opener: opens a file that is elsewhere; None for one on this machine.
-        findings: whether an adapter is to look for mistakes that the shapes alone do not show, at the
-            price of a second look.
+        findings: whether an adapter should look for mistakes that the shapes alone do not show, which
+            takes a second pass.
 
     Example:
         >>> Source("model", target=object()).is_live
@@ -195,7 +195,7 @@ class Source:
         if self.opener is not None:
             return self.opener.open()
         if self.path is None:
-            raise UsageError(f'"{self.label}" is no file')
+            raise UsageError(f'"{self.label}" is not a file')
         try:
             return io.BufferedReader(io.FileIO(self.path, "r"))
         except OSError as error:
@@ -220,14 +220,14 @@ class Source:
             check_inside(name, self.label)
             return self.opener.sibling(name)
         if self.path is None:
-            raise UsageError(f'"{self.label}" is no file')
+            raise UsageError(f'"{self.label}" is not a file')
         check_inside(name, self.label)
         folder = self.path if self.is_directory else self.path.parent
         _check_links(folder, name, self.label)
         return from_path(folder / name)
 
     def local(self, purpose: str) -> Path:
-        """Return the path, for what can read files on this machine only.
+        """Return the path, for readers that need a file on this machine.
 
         Args:
             purpose: what needs it, for the error.
@@ -244,7 +244,7 @@ class Source:
 
 
 def check_inside(name: str, label: str) -> None:
-    """Refuse a path from a file that could lead anywhere but below that file's directory, or nowhere.
+    """Refuse a path from a file that could lead outside that file's directory, or that no file can have.
 
     The check is lexical: nothing is looked up.
 
@@ -274,13 +274,13 @@ def check_inside(name: str, label: str) -> None:
 
 
 def _check_links(folder: Path, name: str, label: str) -> None:
-    # What a link says is looked at, and not what it leads to.
-    at = folder
+    # Only the text of a link is read; its target is not looked up.
+    path = folder
     for part in name.split("/"):
-        at /= part
-        if not os.path.islink(at):
+        path /= part
+        if not os.path.islink(path):
             continue
-        target = os.readlink(at)
+        target = os.readlink(path)
         if not _CACHE_LINK.fullmatch(target) and (os.path.isabs(target) or ".." in PurePath(target).parts):
             raise UnreadableFileError(
                 label,
@@ -297,7 +297,7 @@ def from_path(path: str | os.PathLike[str], label: str | None = None) -> Source:
         label: how errors and tables name it; the path itself by default.
 
     Raises:
-        UsageError: if there is nothing there.
+        UsageError: if it does not exist.
         UnreadableFileError: if it cannot be read.
     """
     if path == "":
@@ -348,7 +348,7 @@ def from_object(target: object, label: str | None = None) -> Source:
     """Wrap a live object.
 
     Args:
-        target: a model, or what makes one.
+        target: a model, or a factory of one.
         label: how tables name it; its class's name by default.
 
     Example:
@@ -359,7 +359,7 @@ def from_object(target: object, label: str | None = None) -> Source:
 
 
 def with_inputs(source: Source, inputs: Any) -> Source:
-    """Add what the user said about the inputs.
+    """Add the user's input shapes or example inputs.
 
     Args:
         source: the request so far.
@@ -396,11 +396,11 @@ def with_inputs(source: Source, inputs: Any) -> Source:
 def _specs_of(value: Any, name: str | None) -> Iterator[InputSpec]:
     """Yield the shapes of the tensors in an argument; a mapping names them."""
     if isinstance(value, Mapping):
-        for key, one in value.items():
-            yield from _specs_of(one, str(key))
+        for key, item in value.items():
+            yield from _specs_of(item, str(key))
     elif isinstance(value, list | tuple):
-        for one in value:
-            yield from _specs_of(one, name)
+        for item in value:
+            yield from _specs_of(item, name)
     elif hasattr(value, "shape"):
         yield InputSpec(tuple(UNKNOWN if length is None else int(length) for length in value.shape), name)
 

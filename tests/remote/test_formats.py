@@ -135,7 +135,7 @@ def test_a_name_that_leads_outside(memory) -> None:
 
 
 def test_nothing_there_through_fsspec(memory) -> None:
-    with pytest.raises(UsageError, match="no file"):
+    with pytest.raises(UsageError, match="no such file"):
         inspect("memory://bucket/none.onnx")
 
 

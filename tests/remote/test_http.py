@@ -127,18 +127,18 @@ REFUSED = {
     "an unknown size": (_reply(Content_Range=f"bytes 0-{BLOCK - 1}/*"), "Content-Range"),
     "a size of thirty digits": (_reply(Content_Range=f"bytes 0-{BLOCK - 1}/{10**30}"), "Content-Range"),
     "another length": (_reply(**{**TOLD, "Content_Length": "10"}), "announces"),
-    "a compressed body": (_reply(**TOLD, Content_Encoding="gzip"), "compresses"),
-    "a body that ends early": (_cut, "cuts off|IncompleteRead"),
-    "fewer bytes in chunks": (_chunked(BLOCK - 1), "cuts off"),
-    "more bytes in chunks": (_chunked(BLOCK + 1), "more than was asked"),
+    "a compressed body": (_reply(**TOLD, Content_Encoding="gzip"), "compressed"),
+    "a body that ends early": (_cut, "ends after|IncompleteRead"),
+    "fewer bytes in chunks": (_chunked(BLOCK - 1), "ends after"),
+    "more bytes in chunks": (_chunked(BLOCK + 1), "more than was requested"),
     "another host": (_reply(302, b"", Location="http://localhost:9/m.safetensors"), "localhost:9"),
     "another port": (_reply(301, b"", Location="http://127.0.0.1:9/m.safetensors"), "127.0.0.1:9"),
     "another scheme": (_reply(307, b"", Location="file:///etc/passwd"), "redirects"),
-    "a user's name": (_reply(308, b"", Location="http://a:b@127.0.0.1/m"), "no address"),
+    "a user's name": (_reply(308, b"", Location="http://a:b@127.0.0.1/m"), "without an address"),
     "no place": (_reply(303, b""), "redirects more than"),
     "a circle": (_reply(302, b"", Location="/m.safetensors"), "redirects more than"),
-    "no HTTP": (lambda handler: handler.wfile.write(b"SSH-2.0-x\r\n"), "cannot be asked"),
-    "nothing": (lambda handler: setattr(handler, "close_connection", True), "cannot be asked"),
+    "no HTTP": (lambda handler: handler.wfile.write(b"SSH-2.0-x\r\n"), "request failed"),
+    "nothing": (lambda handler: setattr(handler, "close_connection", True), "request failed"),
 }
 
 
@@ -194,7 +194,7 @@ def test_a_file_that_changes_is_refused(server) -> None:
 
 
 def test_nothing_there(server) -> None:
-    with pytest.raises(UsageError, match="no file"):
+    with pytest.raises(UsageError, match="no such file"):
         inspect(f"{server.url}/m.safetensors")
 
 
@@ -207,10 +207,10 @@ def test_an_empty_file(server) -> None:
 def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "TIMEOUT", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        with pytest.raises(UnreadableFileError, match="silent"):
+        with pytest.raises(UnreadableFileError, match="sent nothing"):
             from_url(f"http://127.0.0.1:{silent.getsockname()[1]}/m.onnx")
         port = silent.getsockname()[1]
-    with pytest.raises(UnreadableFileError, match="cannot be asked"):
+    with pytest.raises(UnreadableFileError, match="request failed"):
         from_url(f"http://127.0.0.1:{port}/m.onnx")
 
 
@@ -227,7 +227,7 @@ def test_an_answer_that_never_ends(server, monkeypatch: pytest.MonkeyPatch) -> N
             time.sleep(0.05)
 
     server.odd["/m.onnx"] = drip
-    with pytest.raises(UnreadableFileError, match="needs over"):
+    with pytest.raises(UnreadableFileError, match="took over"):
         from_url(f"{server.url}/m.onnx")
 
 
@@ -277,5 +277,5 @@ def test_blocks_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_short_answer_is_an_error() -> None:
-    with pytest.raises(UnreadableFileError, match="came for"):
+    with pytest.raises(UnreadableFileError, match="instead of"):
         Blocks("m", 10 * BLOCK, lambda start, end: b"x", Budget()).read(0, 5)

@@ -66,7 +66,7 @@ def test_sharded(client) -> None:
 
 def test_nothing_there(client) -> None:
     for url in ("s3://models/none.pt", "s3://none-such/m.pt"):
-        with pytest.raises(UsageError, match="no file"):
+        with pytest.raises(UsageError, match="no such file"):
             inspect(url)
 
 

@@ -78,7 +78,7 @@ def test_a_file_that_was_replaced_is_read_anew(store) -> None:
 def test_nothing_there(store) -> None:
     folder, url, _ = store
     shard(folder / "m.safetensors", ["one.weight"])
-    with pytest.raises(UsageError, match="no file") as missing:
+    with pytest.raises(UsageError, match="no such file") as missing:
         inspect(f"{url}/none.safetensors")
     assert f"{url}/none.safetensors" in str(missing.value)
 
@@ -207,7 +207,7 @@ def test_a_hub_that_sends_nowhere(hf, place: str) -> None:
 def test_a_revision(hf) -> None:
     shard(hf.root / "me" / "net" / "m.safetensors", ["one.weight"])
     assert len(inspect(f"hf://me/net@{stores.COMMIT}/m.safetensors")) == 1
-    with pytest.raises(UsageError, match="no file"):
+    with pytest.raises(UsageError, match="no such file"):
         inspect("hf://me/net@nightly/m.safetensors")
 
 

@@ -1,4 +1,4 @@
-"""Files that are elsewhere: ranges of bytes over HTTP, and over fsspec for everything else."""
+"""Remote files: ranges of bytes over HTTP, and over fsspec for every other protocol."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LOCAL = frozenset({"file", "local"})
 
 
 def is_url(text: str) -> bool:
-    """Tell whether a text is the URL of something.
+    """Tell whether a text is a URL.
 
     Args:
         text: what the user typed.
@@ -28,7 +28,7 @@ def is_url(text: str) -> bool:
 
 
 def from_url(url: str) -> Source:
-    """Look at a file elsewhere: its head bytes and its size, or the entries of a directory.
+    """Look at a remote file: its head bytes and its size, or the entries of a directory.
 
     Only ranges are read, of this file and of those that it names beside it; the first costs one
     request. ``http`` and ``https`` need nothing more; any other protocol goes through fsspec.
@@ -37,16 +37,16 @@ def from_url(url: str) -> Source:
         url: where it is.
 
     Raises:
-        UsageError: if there is nothing there, or the URL is none.
+        UsageError: if the file does not exist, or the URL is invalid.
         UnreadableFileError: if it cannot be read in ranges.
         MissingDependencyError: if the package for its protocol is not installed.
     """
-    found = _URL.match(url)
-    if found is None:
+    match = _URL.match(url)
+    if match is None:
         raise UsageError(f"{without_secrets(url)!r} is not a URL")
-    protocol = found[1].lower()
+    protocol = match[1].lower()
     if protocol in _LOCAL:
-        return from_path(url[found.end() :])
+        return from_path(url[match.end() :])
     if protocol in ("http", "https"):
         from shapeinspect.sources.remote.http import from_http
 

@@ -20,12 +20,12 @@ TIMEOUT, DEADLINE = 20.0, 120.0
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """What stands between this machine and a web server.
+    """A proxy between this machine and a web server.
 
     Args:
         host: its name.
         port: its port.
-        headers: what it is told: the user's name and password there.
+        headers: the headers for the proxy alone: its user name and password.
     """
 
     host: str
@@ -34,16 +34,16 @@ class Proxy:
 
     @classmethod
     def of(cls, url: SplitResult) -> Proxy | None:
-        """Return the proxy for an address; None where there is none.
+        """Return the proxy for an address, or None.
 
         Args:
             url: the address.
 
         Raises:
-            UsageError: if the environment names one that is not spoken to by HTTP.
+            UsageError: if the environment names a proxy that is not an HTTP proxy.
 
         Source: ``urllib.request.getproxies``: ``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY`` and
-        ``NO_PROXY``, in small letters too, and the system's settings.
+        ``NO_PROXY``, also in lower case, and the system's settings.
         """
         from urllib.request import getproxies, proxy_bypass
 
@@ -73,14 +73,14 @@ def _connect(url: SplitResult, proxy: Proxy | None) -> http.client.HTTPConnectio
     kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
     if proxy is None:
         return kind(url.hostname or "", url.port, timeout=TIMEOUT)
-    made = kind(proxy.host, proxy.port, timeout=TIMEOUT)
+    connection = kind(proxy.host, proxy.port, timeout=TIMEOUT)
     if url.scheme == "https":
-        made.set_tunnel(url.hostname or "", url.port or 443, headers=proxy.headers)
-    return made
+        connection.set_tunnel(url.hostname or "", url.port or 443, headers=proxy.headers)
+    return connection
 
 
 class Connection:
-    """The connections that are kept open, one to each host, and used one at a time."""
+    """The open connections, one to each host, used one at a time."""
 
     def __init__(self) -> None:
         self._kept: dict[tuple[str, str], http.client.HTTPConnection] = {}
@@ -113,11 +113,11 @@ class Connection:
                 raise TimeoutError
 
     def get(self, url: SplitResult, headers: dict[str, str]) -> http.client.HTTPResponse:
-        """Ask once; where the server has closed a connection that was kept, ask once more.
+        """Send a request; repeat it once where the server has closed a kept connection.
 
         Args:
             url: the address.
-            headers: what to say with it.
+            headers: the headers of the request.
         """
         self._to = (url.scheme, url.netloc)
         kept = self._to in self._kept
@@ -136,14 +136,14 @@ class Connection:
             held = self._kept[self._to] = _connect(url, proxy)
         target = url.path + (f"?{url.query}" if url.query else "")
         if proxy is not None and url.scheme == "http":
-            # In the clear a proxy is asked for the whole address; else it only passes bytes on.
+            # Without TLS a proxy gets the whole address; with TLS it only forwards bytes.
             target = f"http://{url.netloc}{target}"
             headers = {**headers, **proxy.headers}
         held.request("GET", target, headers=headers)
         return held.getresponse()
 
     def close(self) -> None:
-        """Give up the connection that was used last."""
+        """Close the connection that was used last."""
         held = self._kept.pop(self._to, None)
         if held is not None:
             held.close()

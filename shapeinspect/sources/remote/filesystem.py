@@ -23,7 +23,7 @@ _GS = (
     "credentials come from gcloud auth application-default login, or GOOGLE_APPLICATION_CREDENTIALS; for a "
     "public bucket set FSSPEC_GS_TOKEN=anon"
 )
-#: The package that brings a protocol, where fsspec does not do it itself, and what may read there.
+#: The package of a protocol that fsspec does not implement itself, and where credentials come from.
 _STORES = {
     "s3": ("s3fs", _S3),
     "s3a": ("s3fs", _S3),
@@ -31,7 +31,7 @@ _STORES = {
     "gcs": ("gcsfs", _GS),
     "hf": ("huggingface_hub", HUB),
 }
-#: What a library calls it, in its class or its message, where the user's credentials do not do.
+#: The words in a library's error that mean missing or insufficient credentials.
 _REFUSED = re.compile(
     r"Credential|Permission|Forbidden|Unauthorized|Access ?Denied|Gated|DefaultCredentials|\b40[13]\b"
 )
@@ -45,7 +45,7 @@ def from_filesystem(url: str) -> Source:
         url: where it is.
 
     Raises:
-        UsageError: if there is nothing there, or the protocol is none.
+        UsageError: if the file does not exist, or the protocol is unknown.
         UnreadableFileError: if it cannot be read.
         MissingDependencyError: if fsspec or the package for its protocol is not installed.
     """
@@ -70,7 +70,7 @@ def from_filesystem(url: str) -> Source:
         named = _NAMED.search(str(error))
         package = _STORES[protocol][0] if protocol in _STORES else named[1] if named else protocol
         raise MissingDependencyError(package, f"{protocol} URLs", extra="remote") from None
-    except Exception as error:  # noqa: BLE001  # a file system of someone else's may raise anything
+    except Exception as error:  # noqa: BLE001  # a third party's file system may raise anything
         raise _unreadable(without_secrets(url), error) from None
     return _Remote(system, protocol, path, Budget(), Connection()).source()
 
@@ -78,11 +78,11 @@ def from_filesystem(url: str) -> Source:
 def _opened(url: str, protocol: str) -> tuple[Any, str]:
     """Return the file system and the path in it, as the environment sets it up.
 
-    It is an instance of its own: what another one remembers of a file may be older than the file.
+    It is a new instance: the cache of another instance may be older than the file.
     """
     if protocol in ("gs", "gcs"):
-        # The class that gcsfs registers asks a gRPC service for the kind of every bucket first; this
-        # one keeps to HTTP. Its session asks no proxy unless it is told to.
+        # The class that gcsfs registers first asks a gRPC service for the kind of every bucket; this
+        # one uses HTTP only. Its session ignores proxies unless trust_env is set.
         from gcsfs.core import GCSFileSystem
 
         settings = {"session_kwargs": {"trust_env": True}}
@@ -94,7 +94,7 @@ def _opened(url: str, protocol: str) -> tuple[Any, str]:
 
 
 def _unreadable(label: str, error: Exception) -> ShapeInspectError:
-    """Say what a library says, and where the user's credentials do not do, what may read it."""
+    """Turn a library's error into ours, with a hint where the user's credentials are the problem."""
     lines = without_secrets(str(error)).strip().splitlines() or ["no reason given"]
     text, kind = lines[0], type(error).__name__
     protocol = label.partition("://")[0]
@@ -124,12 +124,12 @@ class _Remote:
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """What the file system says of the path; asked for once."""
+        """The file system's facts about the path, requested once."""
         try:
             self.budget.spend(self.label, 0)
             return dict(self.system.info(self.path))
         except FileNotFoundError:
-            hint = "a private or gated repository looks absent without a token: " + HUB
+            hint = "without a token, a private or gated repository looks as if it did not exist: " + HUB
             raise UsageError(
                 f'no such file: "{self.label}"', hint=hint if self.protocol == "hf" else None
             ) from None
@@ -147,12 +147,12 @@ class _Remote:
     def _entries(self) -> tuple[str, ...]:
         try:
             self.budget.spend(self.label, 0)
-            found = self.system.ls(self.path, detail=False)
+            paths = self.system.ls(self.path, detail=False)
         except Exception as error:  # noqa: BLE001  # as above
             raise _unreadable(self.label, error) from None
-        if len(found) > _MAX_ENTRIES:
-            raise UnreadableFileError(self.label, f"the directory has {len(found):,} entries")
-        return tuple(sorted(str(path).rstrip("/").rpartition("/")[2] for path in found))
+        if len(paths) > _MAX_ENTRIES:
+            raise UnreadableFileError(self.label, f"the directory has {len(paths):,} entries")
+        return tuple(sorted(str(path).rstrip("/").rpartition("/")[2] for path in paths))
 
     @cached_property
     def blocks(self) -> Blocks:
@@ -160,11 +160,11 @@ class _Remote:
             return self._on_hub()
         size = self.facts.get("size")
         if type(size) is not int or size < 0:
-            raise UnreadableFileError(self.label, "its length is not known")
+            raise UnreadableFileError(self.label, "its size is unknown")
         return Blocks(self.label, size, self._fetch, self.budget)
 
     def _on_hub(self) -> Blocks:
-        """Ask the hub for ranges strictly; its own reader takes a whole file for the answer to one."""
+        """Request ranges from the hub strictly; the library's own reader accepts a whole file for a range."""
         try:
             from huggingface_hub.utils import build_hf_headers
 
@@ -176,9 +176,9 @@ class _Remote:
 
     def _fetch(self, start: int, end: int) -> bytes:
         try:
-            if getattr(self.system, "async_impl", False):  # it asks for just this range
+            if getattr(self.system, "async_impl", False):  # it requests just this range
                 return bytes(self.system.cat_file(self.path, start=start, end=end))
-            # No cache of its own: what is asked for is what is read.
+            # Without a cache of its own it reads just this range.
             with self.system.open(self.path, "rb", cache_type="none") as file:
                 file.seek(start)
                 return bytes(file.read(end - start))

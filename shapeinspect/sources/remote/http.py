@@ -1,4 +1,4 @@
-"""Ranges over HTTP, strictly: what was asked for and nothing else, from the host that was named.
+"""Ranges over HTTP, strictly: exactly the requested bytes, from the host that was named.
 
 Source: RFC 9110, sections 14 (range requests) and 15.3.7 (206 Partial Content).
 """
@@ -26,11 +26,11 @@ _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
 _NOT_ALLOWED = frozenset({401, 403, 407})
 _EMPTY = re.compile(r"bytes \*/0+")
 _PIECE = 64 << 10
-#: A hub may answer with a whole file of so many bytes: an index, a configuration.
+#: The largest file that a hub may send whole in response to a range: an index, a configuration.
 _WHOLE = 16 << 20
-#: A model on Hugging Face, by its address for browsers.
+#: The browser's address of a model on Hugging Face.
 _HUB_FILE = re.compile(r"/((?:datasets/)?[\w.-]+/[\w.-]+)/(?:resolve|blob)/([\w.-]+)/(.+)")
-#: What to do where the hub refuses.
+#: The hint where the hub denies access.
 HUB = "set HF_TOKEN (huggingface.co/settings/tokens), and accept the model's conditions on its page"
 
 
@@ -41,21 +41,21 @@ def from_http(url: str) -> Source:
         url: its address.
 
     Raises:
-        UsageError: if there is nothing there, or the address is none.
-        UnreadableFileError: if the server does not answer a request for a range as it should.
+        UsageError: if the file does not exist, or the address is invalid.
+        UnreadableFileError: if the server does not answer a range request correctly.
     """
     return WebFile(_split(url), Connection(), Budget()).source()
 
 
 def on_hub(url: str, name: str, headers: Mapping[str, str], connection: Connection, budget: Budget) -> Blocks:
-    """Return the blocks of a file whose host may send to another one for its bytes.
+    """Return the blocks of a file whose host may redirect to another host for its bytes.
 
     Args:
         url: its address on the hub.
         name: how errors name it.
-        headers: what the hub alone is told with every request: the user's credentials.
-        connection: what asks.
-        budget: what may still be spent.
+        headers: the headers of every request to the hub alone: the user's credentials.
+        connection: the connections.
+        budget: the requests and bytes that may still be spent.
     """
     return WebFile(_split(url), connection, budget, Frozen(headers), name).blocks
 
@@ -83,32 +83,32 @@ def _host(url: SplitResult) -> tuple[str, str]:
 
 
 def redirect_hint(url: SplitResult) -> str:
-    """Say how to read a file that a redirect to another host leads to.
+    """Return a hint how to read a file that is redirected to another host.
 
     Args:
-        url: the address that was asked for; a hub's for browsers has one for programs, too.
+        url: the requested address.
     """
-    found = _HUB_FILE.fullmatch(unquote(url.path)) if url.hostname in ("huggingface.co", "hf.co") else None
-    if found is None:
-        return "if you trust that host, name the file by its address there; or copy it to this machine"
-    at = "" if found[2] == "main" else f"@{found[2]}"
-    return f"hf://{found[1]}{at}/{found[3]}"
+    match = _HUB_FILE.fullmatch(unquote(url.path)) if url.hostname in ("huggingface.co", "hf.co") else None
+    if match is None:
+        return "if you trust that host, use the file's address there; or copy it to this machine"
+    revision = "" if match[2] == "main" else f"@{match[2]}"
+    return f"hf://{match[1]}{revision}/{match[3]}"
 
 
 @dataclass
 class WebFile:
-    """One address, and where its host keeps the file.
+    """One address, and the place to which its host redirects.
 
     Args:
         url: the address.
-        connection: what asks.
-        budget: what may still be spent.
-        private: what that host alone is told; with it, a redirect to another host is followed.
+        connection: the connections.
+        budget: the requests and bytes that may still be spent.
+        private: headers for that host alone; with them, redirects to other hosts are followed.
         shown: how errors name the file; its address without the query by default.
-        tag: which version of the file has been read so far.
-        size: its length, as soon as the server has told it.
-        moved: where the host has sent us.
-        whole: the file, where a hub has sent all of it.
+        tag: the version of the file that has been read so far.
+        size: its size, as soon as the server has sent it.
+        moved: the target of the host's redirect.
+        whole: the content, where a hub has sent all of it.
     """
 
     url: SplitResult
@@ -124,7 +124,7 @@ class WebFile:
     @property
     def label(self) -> str:
         """How errors name it."""
-        # A query may be a signature that nobody else is to see.
+        # A query may be a signature, which must not be shown.
         return self.shown or urlunsplit((*self.url[:3], "", ""))
 
     @property
@@ -163,32 +163,32 @@ class WebFile:
         return self._fetch(start, end)
 
     def _fetch(self, start: int, end: int) -> bytes:
-        """Ask for one range and take nothing else for an answer."""
+        """Request one range and accept nothing else."""
         if self.whole is not None:
             return self.whole[start:end]
-        fine = False
+        complete = False
         try:
             with self.connection.deadline():
                 response = self._ask(start, end)
                 data = self._body(response, start, end)
-            fine = response.isclosed()  # nothing of it is left over
+            complete = response.isclosed()  # nothing is left to read
             return data
         except TimeoutError:
             raise UnreadableFileError(
-                self.label, f"the server is silent for {TIMEOUT:.0f} s, or needs over {DEADLINE:.0f} s"
+                self.label, f"the server sent nothing for {TIMEOUT:.0f} s, or took over {DEADLINE:.0f} s"
             ) from None
         except (OSError, http.client.HTTPException, ValueError) as error:
             reason = without_secrets(str(error)) or type(error).__name__
             raise UnreadableFileError(self.label, f"the request failed: {reason}") from None
         finally:
-            if not fine:
+            if not complete:
                 self.connection.close()
 
     def _ask(self, start: int, end: int) -> http.client.HTTPResponse:
         known = self.moved is not None
         response = self._follow(start, end)
         if known and response.status in _NOT_ALLOWED:
-            # The place that was good for the ranges before may be signed for minutes only.
+            # The redirect of earlier ranges may have been signed for minutes only.
             self.connection.close()
             self.moved = None
             self.budget.spend(self.label, 0)
@@ -202,36 +202,36 @@ class WebFile:
             "User-Agent": "shapeinspect",
         }
         for _ in range(_REDIRECTS + 1):
-            at = self.moved or self.url
-            own = self.private if self.private and _host(at) == _host(self.url) else {}
-            response = self.connection.get(at, {**headers, **own})
+            url = self.moved or self.url
+            own = self.private if self.private and _host(url) == _host(self.url) else {}
+            response = self.connection.get(url, {**headers, **own})
             if response.status not in _MOVED:
                 return response
             target = response.getheader("Location") or ""
             response.read(_PIECE)
-            if not response.isclosed():  # a long page goes with the redirect
+            if not response.isclosed():  # the redirect has a long body
                 self.connection.close()
-            self.moved = self._target(at, target)
+            self.moved = self._target(url, target)
         raise UnreadableFileError(self.label, f"the server redirects more than {_REDIRECTS} times")
 
-    def _target(self, at: SplitResult, target: str) -> SplitResult:
-        """Return where a redirect leads: to the same host, or to any that keeps what a hub lists."""
+    def _target(self, url: SplitResult, target: str) -> SplitResult:
+        """Return the target of a redirect: the same host, or any host where a hub redirects."""
         try:
-            found = _split(urljoin(urlunsplit(at), target))
+            parts = _split(urljoin(urlunsplit(url), target))
         except (UsageError, ValueError):
             raise UnreadableFileError(self.label, "the server redirects without an address") from None
-        if _host(found) == _host(self.url):
-            return found
-        there = f"{found.scheme}://{found.netloc}"
+        if _host(parts) == _host(self.url):
+            return parts
+        host = f"{parts.scheme}://{parts.netloc}"
         if self.private is None:
             raise UnreadableFileError(
                 self.label,
-                f"the server redirects to {there}; redirects to other hosts are not followed",
+                f"the server redirects to {host}; redirects to other hosts are not followed",
                 hint=redirect_hint(self.url),
             )
-        if found.scheme not in ("http", "https") or (self.url.scheme == "https" != found.scheme):
-            raise UnreadableFileError(self.label, f"the server redirects to {there}, which is not encrypted")
-        return found
+        if parts.scheme not in ("http", "https") or (self.url.scheme == "https" != parts.scheme):
+            raise UnreadableFileError(self.label, f"the server redirects to {host}, which is not encrypted")
+        return parts
 
     def _body(self, response: http.client.HTTPResponse, start: int, end: int) -> bytes:
         if response.status in (404, 410):
@@ -244,22 +244,22 @@ class WebFile:
                 if self.private is not None
                 else "copy the file to this machine with a tool that is allowed to read it",
             )
-        told = response.getheader("Content-Range") or ""
-        if response.status == 416 and start == 0 and _EMPTY.fullmatch(told):
+        content_range = response.getheader("Content-Range") or ""
+        if response.status == 416 and start == 0 and _EMPTY.fullmatch(content_range):
             self.size = 0
             return b""
         if response.status == 200 and self.private is not None:
             return self._all(response)[start:end]
         if response.status == 200:
-            raise self._refused("the server answers a range request with the whole file (200)", start)
+            raise self._refused("the server sends the whole file (200)", start)
         if response.status != 206:
-            raise self._refused(f"it answers {response.status} {response.reason}", start)
+            raise self._refused(f"the server answers {response.status} {response.reason}", start)
         if response.getheader("Content-Encoding", "identity").lower() != "identity":
             raise self._refused("the response is compressed", start)
-        end = self._checked(told, start, end)
+        end = self._checked(content_range, start, end)
         length = response.getheader("Content-Length")
         if length is not None and length != str(end - start):
-            raise self._refused(f"it announces {length} bytes for a range of {end - start:,}", start)
+            raise self._refused(f"the server announces {length} bytes for a range of {end - start:,}", start)
         self._check_tag(response)
         return self._take(response, end - start, start)
 
@@ -270,35 +270,35 @@ class WebFile:
         self.tag = tag
 
     def _why(self, response: http.client.HTTPResponse) -> str:
-        """Return what a hub says beside the status."""
+        """Return a hub's own error message, as the end of a sentence."""
         text = response.getheader("X-Error-Message") if self.private is not None else None
         return f": {without_secrets(text)[:200]}" if text else ""
 
     def _all(self, response: http.client.HTTPResponse) -> bytes:
-        """Take a whole file for the answer: a hub sends its small ones so, if it likes."""
-        told = response.getheader("Content-Length") or ""
-        length = int(told) if told.isascii() and told.isdecimal() and len(told) < 20 else None
+        """Accept a whole file: a hub may send its small files like this."""
+        header = response.getheader("Content-Length") or ""
+        length = int(header) if header.isascii() and header.isdecimal() and len(header) < 20 else None
         if (
             length is None
             or length > _WHOLE
             or response.getheader("Content-Encoding", "identity") != "identity"
         ):
-            raise self._refused("the server answers a range request with the whole file (200)", 0)
+            raise self._refused("the server sends the whole file (200)", 0)
         self.budget.spend(self.label, length)
         self._check_tag(response)
         self.size, self.whole = length, self._take(response, length, 0)
         return self.whole
 
-    def _checked(self, told: str, start: int, end: int) -> int:
-        """Return where the range ends that the server says it sends."""
-        found = _CONTENT_RANGE.fullmatch(told)
-        if found is None:
-            raise self._refused(f"its answer has the Content-Range {told!r}", start)
-        first, last, size = (int(number) for number in found.groups())
+    def _checked(self, content_range: str, start: int, end: int) -> int:
+        """Check the Content-Range, and return where the range ends."""
+        match = _CONTENT_RANGE.fullmatch(content_range)
+        if match is None:
+            raise self._refused(f"the response has the Content-Range {content_range!r}", start)
+        first, last, size = (int(number) for number in match.groups())
         if self.size is not None and size != self.size:
-            raise self._refused(f"it says the file has {size:,} bytes, and said {self.size:,} before", start)
+            raise self._refused(f"the file's size is {size:,} bytes, and was {self.size:,} before", start)
         if first != start or last + 1 != min(end, size):
-            raise self._refused(f"it sends bytes {first:,} to {last:,} of {size:,} instead", start)
+            raise self._refused(f"the server sends bytes {first:,} to {last:,} of {size:,} instead", start)
         self.size = size
         return last + 1
 
@@ -307,17 +307,17 @@ class WebFile:
         while missing:
             part = response.read1(min(missing, _PIECE))
             if not part:
-                raise self._refused(f"it cuts off after {count - missing:,} of {count:,} bytes", start)
+                raise self._refused(f"the response ends after {count - missing:,} of {count:,} bytes", start)
             parts.append(part)
             missing -= len(part)
-        if response.read(1):  # of an answer in chunks, which announces no length
+        if response.read(1):  # of a chunked response, which has no Content-Length
             raise self._refused("the server sends more than was requested", start)
         return b"".join(parts)
 
     def _refused(self, reason: str, start: int) -> UnreadableFileError:
         return UnreadableFileError(
             self.label,
-            f"the server does not support range requests: {reason}",
+            f"range request failed: {reason}",
             offset=start,
             hint="copy the file to this machine first",
         )

@@ -24,7 +24,7 @@ MAX_REQUESTS, MAX_BYTES = 10_000, 1 << 30
 
 @dataclass(slots=True)
 class Budget:
-    """What one model may still cost; the files that it names draw on the same one.
+    """The requests and bytes that one model may still cost, shared by all its files.
 
     Args:
         requests: how many more requests.
@@ -35,7 +35,7 @@ class Budget:
     bytes: int = MAX_BYTES
 
     def spend(self, label: str, count: int) -> None:
-        """Take one request off, and the bytes that it asks for.
+        """Spend one request, and the bytes that it requests.
 
         Args:
             label: the file, for the error.
@@ -49,7 +49,7 @@ class Budget:
         if self.requests < 0 or self.bytes < 0:
             raise UnreadableFileError(
                 label,
-                f"more than {MAX_REQUESTS:,} requests or {MAX_BYTES >> 20:,} MiB would be needed to read it",
+                f"more than {MAX_REQUESTS:,} requests or {MAX_BYTES >> 20:,} MiB are needed to read it",
                 hint="copy it to this machine first",
             )
 
@@ -84,7 +84,7 @@ class Blocks:
 
     @property
     def size(self) -> int:
-        """The file's length."""
+        """The file's size in bytes."""
         return self._size
 
     def put(self, data: bytes) -> None:
@@ -124,7 +124,7 @@ class Blocks:
         return b"".join(parts)[first : first + end - start]
 
     def _load(self, first: int, last: int) -> None:
-        """Fetch a run of blocks that are not held, in one request."""
+        """Fetch a run of missing blocks in one request."""
         straight_on = first == self._next
         self._ahead = min(max(2 * self._ahead, 1), AHEAD // BLOCK) if straight_on else 0
         stop = first + 1
@@ -135,7 +135,7 @@ class Blocks:
         data = self._fetch(begin, end)
         if len(data) != end - begin:
             raise UnreadableFileError(
-                self._label, f"{len(data):,} bytes came for {end - begin:,}", offset=begin
+                self._label, f"got {len(data):,} bytes instead of {end - begin:,}", offset=begin
             )
         for at in range(0, len(data), BLOCK):
             self._held[(begin + at) // BLOCK] = data[at : at + BLOCK]
@@ -144,12 +144,12 @@ class Blocks:
             self._held.popitem(last=False)
 
     def open(self) -> BinaryIO:
-        """Return a reader of its own position."""
+        """Return a reader with its own position."""
         return io.BufferedReader(_Reader(self))
 
 
 class _Reader(io.RawIOBase):
-    """Reads the blocks as a file that can be sought in."""
+    """Reads the blocks as a seekable file."""
 
     def __init__(self, blocks: Blocks) -> None:
         super().__init__()
@@ -165,7 +165,7 @@ class _Reader(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._blocks.size}[whence]
         if base + offset < 0:
-            raise OSError(22, "negative seek position")  # as a file on disk answers
+            raise OSError(22, "negative seek position")  # the same error as for a file on disk
         self._at = base + offset
         return self._at
 
