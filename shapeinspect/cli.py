@@ -1,4 +1,4 @@
-"""The command line: one of the commands of ``shapeinspect.commands``, its errors and its exit codes."""
+"""The command line: runs one of ``shapeinspect.commands``, prints errors, sets the exit code."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def _root(
 
 
 def _app(words: Sequence[str]) -> typer.Typer:
-    """Build the command that is asked for; all of them where none is, for the help page and for typos.
+    """Build the requested command; all commands for the help page, or where the name is unknown.
 
-    Reading the options of every command takes as long as reading many a file.
+    Reading the options of every command takes longer than reading a small file.
     """
     app = typer.Typer(
         help=_HELP,
@@ -58,7 +58,7 @@ def _app(words: Sequence[str]) -> typer.Typer:
 
 
 def _check_command(words: Sequence[str]) -> None:
-    """Say what to write where a model or a script stands in the place of the command."""
+    """Refuse a model or a script in place of the command, with a hint."""
     word = words[0] if words else ""
     if not word or word.startswith("-") or word in _COMMANDS:
         return
@@ -72,10 +72,10 @@ def _check_command(words: Sequence[str]) -> None:
 
 
 def program() -> None:
-    """Run the command line as a process of its own, which ends without taking its values apart.
+    """Run the command line as its own process, which exits without freeing its memory.
 
     Raises:
-        SystemExit: with the exit code, where the process cannot end at once.
+        SystemExit: with the exit code, where the process cannot exit at once.
 
     Example:
         >>> from shapeinspect.cli import program  # what the console script calls
@@ -93,9 +93,9 @@ def program() -> None:
         code = 2
     if not isinstance(code, int) or threading.active_count() > 1:
         raise SystemExit(code)
-    # Freeing a large model and every module takes longer than reading many a file.
-    atexit._run_exitfuncs()  # what libraries want done at the end is done
-    with suppress(OSError):  # a reader that went away was dealt with where it was written to
+    # Freeing a large model and all modules may take longer than reading the file.
+    atexit._run_exitfuncs()  # the exit handlers of libraries
+    with suppress(OSError):  # a closed pipe has been handled by the writer
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(code)
@@ -119,7 +119,7 @@ def main(arguments: list[str] | None = None) -> None:
     words = sys.argv[1:] if arguments is None else arguments
     output.spell_plainly()
     try:
-        with uncollected(), bar():  # the process ends before collecting would pay
+        with uncollected(), bar():  # the process exits before a collection would pay off
             _check_command(words)
             _app(words)(words, standalone_mode=True, prog_name="shapeinspect")
     except ShapeInspectError as error:

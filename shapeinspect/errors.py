@@ -1,4 +1,4 @@
-"""Errors that carry their data: what, expected, got, where from, and what to do."""
+"""Errors that carry their data: what, expected, got, where, and a hint."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ class ShapeInspectError(Exception):
     """Base of every error that shapeinspect raises on purpose.
 
     Args:
-        what: the sentence that says what went wrong, naming the thing.
-        expected: what would have been right.
-        got: what was there instead.
-        where: where it comes from (a file and offset, a weight, a line).
-        hint: what to do about it.
+        what: one sentence on what went wrong, which names the object.
+        expected: what was expected.
+        got: what was found instead.
+        where: the origin (a file and offset, a weight, a line).
+        hint: what the user can do.
 
     Example:
         >>> print(UsageError("invalid value '1,x,3' for '--input'", expected="integers", got="'x'"))
@@ -43,7 +43,7 @@ class ShapeInspectError(Exception):
         super().__init__(what)
 
     def facts(self) -> tuple[tuple[str, str], ...]:
-        """Return the label and text of each fact that is known, in the order of reading."""
+        """Return the label and text of each known fact, in the order of printing."""
         pairs = (
             ("expected", self.expected),
             ("got", self.got),
@@ -63,7 +63,7 @@ class ShapeInspectError(Exception):
 
 
 class UsageError(ShapeInspectError):
-    """The request itself cannot be understood or met (exit code 2).
+    """The request is invalid or cannot be met (exit code 2).
 
     Example:
         >>> print(UsageError("invalid value 'x' for '--depth'", expected="an integer", hint="--depth 2"))
@@ -80,7 +80,7 @@ class UnreadableFileError(ShapeInspectError):
         path: the file, as the user named it.
         reason: what is wrong with it, in one clause.
         offset: the byte at which that was found.
-        hint: what to do about it.
+        hint: what the user can do.
 
     Example:
         >>> print(UnreadableFileError("m.pt", "the archive has no end record", offset=12))
@@ -127,7 +127,7 @@ class MissingDependencyError(ShapeInspectError):
 
 
 class UnknownLayerError(ShapeInspectError, KeyError):
-    """A layer is asked for by a path that the model does not have (exit code 2).
+    """The model has no layer with the requested path (exit code 2).
 
     Example:
         >>> import shapeinspect
@@ -140,7 +140,7 @@ class UnknownLayerError(ShapeInspectError, KeyError):
 
 
 class LayerIndexError(UnknownLayerError, IndexError):
-    """A layer is asked for by an index that the model does not have (exit code 2).
+    """The model has no layer with the requested index (exit code 2).
 
     Example:
         >>> import shapeinspect

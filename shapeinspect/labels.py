@@ -21,7 +21,7 @@ def label_image(
     image: Any = None,
     alpha: float = 0.5,
 ) -> Array:
-    """Turn class scores or labels into a picture to look at.
+    """Turn class scores or labels into a color image.
 
     Args:
         scores_or_labels: scores ``(C, H, W)``, of which each pixel's largest wins, or labels ``(H, W)``
@@ -130,8 +130,8 @@ def _voc(count: int) -> Array:
 
     numbers = np.arange(count)
     colors = np.zeros((count, 3), dtype=np.uint8)
-    for place in range(8):
+    for bit_index in range(8):
         for channel in range(3):
-            bit = (numbers >> (3 * place + channel)) & 1
-            colors[:, channel] |= (bit << (7 - place)).astype(np.uint8)
+            bit = (numbers >> (3 * bit_index + channel)) & 1
+            colors[:, channel] |= (bit << (7 - bit_index)).astype(np.uint8)
     return colors

@@ -1,4 +1,4 @@
-"""Keeps the garbage collector from walking the many values that are about to be made and kept."""
+"""Pauses the garbage collector while many long-lived values are created."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import TypeAlias, TypeVar
 
 T = TypeVar("T")
 
-#: Is told how many of how many things are done, and what they are.
+#: Called with how many items are done, how many there are, and what they are.
 Listener: TypeAlias = "Callable[[int, int, str], None]"
 
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
@@ -23,11 +23,11 @@ def counted(items: Sequence[T], what: str) -> Iterator[T]:
         what: what they are, in the plural.
 
     Example:
-        >>> told = []
-        >>> with listening(lambda done, total, what: told.append((done, total, what))):
+        >>> calls = []
+        >>> with listening(lambda done, total, what: calls.append((done, total, what))):
         ...     list(counted(["a", "b"], "files"))
         ['a', 'b']
-        >>> told
+        >>> calls
         [(0, 2, 'files'), (1, 2, 'files'), (2, 2, 'files')]
     """
     listener = _listener.get()
@@ -42,10 +42,10 @@ def counted(items: Sequence[T], what: str) -> Iterator[T]:
 
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Have a listener told while something is done.
+    """Report progress to a listener inside a block.
 
     Args:
-        listener: what is to be told.
+        listener: the function to call.
     """
     token = _listener.set(listener)
     try:

@@ -1,4 +1,4 @@
-"""Finds the installed adapters by their entry points and picks one for a source."""
+"""Finds the installed adapters through their entry points, and chooses one for a source."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """One entry point and what came of loading it.
+    """One entry point and the result of loading it.
 
     Args:
         point: the entry point.
@@ -44,16 +44,16 @@ class Installed:
 
     @property
     def origin(self) -> str:
-        """The distribution that brings it, and its version; empty where no distribution does.
+        """The distribution that provides it, and its version; empty without a distribution.
 
-        It is read when it is asked for: a distribution's metadata holds its whole description.
+        It is read on demand: a distribution's metadata includes its whole description.
         """
         dist = self.point.dist
         return f"{dist.name} {dist.version}" if dist else ""
 
 
 def installed() -> tuple[Installed, ...]:
-    """Load every installed adapter; a broken one becomes a row that says why.
+    """Load every installed adapter; a broken one becomes a row with the reason.
 
     Example:
         >>> "onnx" in [row.name for row in installed()]
@@ -66,7 +66,7 @@ def installed() -> tuple[Installed, ...]:
 def _load(point: EntryPoint) -> Installed:
     try:
         adapter = point.load()
-    except Exception as error:  # noqa: BLE001  # a stranger's module may raise anything; it becomes a row
+    except Exception as error:  # noqa: BLE001  # a third party's module may raise anything; it becomes a row
         return Installed(point, None, f"{type(error).__name__}: {error}")
     if not isinstance(adapter, Adapter):
         return Installed(point, None, f"{point.value} is not an Adapter: {type(adapter).__name__}")
@@ -81,8 +81,8 @@ def choose(source: Source, candidates: tuple[Installed, ...] | None = None) -> A
         candidates: the adapters to choose from; the installed ones by default.
 
     Raises:
-        UnreadableFileError: if the source is a file and no adapter knows it.
-        UsageError: if the source is an object and no adapter knows it.
+        UnreadableFileError: if the source is a file that no adapter recognizes.
+        UsageError: if the source is an object that no adapter recognizes.
     """
     if (refused := foreign(source)) is not None:
         raise refused
@@ -123,46 +123,46 @@ def _unmatched(source: Source, rows: tuple[Installed, ...]) -> UsageError | Unre
 
 
 def _no_directory(source: Source, adapters: list[Adapter], hint: str) -> UnreadableFileError:
-    """Why a directory is no model; what lies in it may be some."""
+    """Return why a directory is not a model, and name the models in it."""
     if not source.entries:
         return UnreadableFileError(source.label, "the directory is empty")
-    found = _inside(source, adapters, _MAX_DEPTH)
-    if not found:
+    models = _inside(source, adapters, _MAX_DEPTH)
+    if not models:
         return UnreadableFileError(
             source.label, "the directory contains no model of a known format", hint=hint
         )
-    told = ", ".join(found[:_SHOWN])
-    more = f" and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
+    names = ", ".join(models[:_SHOWN])
+    more = f" and {len(models) - _SHOWN:,} more" if len(models) > _SHOWN else ""
     return UnreadableFileError(
         source.label,
         "the directory itself is not a model",
-        hint=f"name one of the models in it: {told}{more}",
+        hint=f"name one of the models in it: {names}{more}",
     )
 
 
 def _inside(source: Source, adapters: list[Adapter], depth: int) -> list[str]:
-    """The models in a directory and, where none are, in the directories in it."""
-    found: list[str] = []
+    """Return the models in a directory or, if it has none, in its subdirectories."""
+    models: list[str] = []
     folders = []
-    # What is hidden is a cache and no answer; elsewhere every look would be a request.
-    seen = [name for name in source.entries if not name.startswith(".")]
-    for name in seen[:_MAX_LOOKED_INTO] if source.path is not None else ():
+    # Hidden entries are caches; a remote directory is not searched, which would take a request each.
+    visible = [name for name in source.entries if not name.startswith(".")]
+    for name in visible[:_MAX_LOOKED_INTO] if source.path is not None else ():
         try:
             inside = source.sibling(name)
         except (UsageError, UnreadableFileError):
             continue
         inside = replace(inside, label=f"{source.label.rstrip('/')}/{name}")
         if any(adapter.match(inside) > 0 for adapter in adapters) and foreign(inside) is None:
-            found.append(inside.label)
+            models.append(inside.label)
         elif inside.is_directory:
             folders.append(inside)
-    if not found and depth > 1:
-        found = [label for folder in folders for label in _inside(folder, adapters, depth - 1)]
-    return found
+    if not models and depth > 1:
+        models = [label for folder in folders for label in _inside(folder, adapters, depth - 1)]
+    return models
 
 
 def native_tables() -> dict[str, str]:
-    """Return where each framework's table of native layouts is, as its adapter says.
+    """Return where each framework's table of native layouts is, as its adapter names it.
 
     Example:
         >>> native_tables()["torch"]
