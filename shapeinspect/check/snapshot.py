@@ -171,9 +171,9 @@ def _rows(snapshot: str) -> dict[str, _Row]:
     lines = [line for line in snapshot.splitlines() if line.strip() and not line.startswith("#")]
     heads: list[tuple[str, int, int | None]] = []
     if lines and lines[0].split()[:2] == ["layer", "kind"]:
-        found = [(match.group(), match.start()) for match in re.finditer(r"\S+", lines.pop(0))]
-        ends = [start for _, start in found[1:]]
-        heads = [(name, start, end) for (name, start), end in zip(found, [*ends, None], strict=True)]
+        words = [(match.group(), match.start()) for match in re.finditer(r"\S+", lines.pop(0))]
+        ends = [start for _, start in words[1:]]
+        heads = [(name, start, end) for (name, start), end in zip(words, [*ends, None], strict=True)]
     rows: dict[str, _Row] = {}
     for line in lines:
         row: _Row = tuple((name, line[start:end].strip()) for name, start, end in heads)

@@ -53,32 +53,32 @@ def run(
 
     source = locate(model)
     # Weights without a graph have no calls to check, but assertions on them are possible.
-    found = fits(source, given, graph=asked is None)
-    walked = found.read is None or bool(found.read.calls)
-    failures = _failures(asked, found, with_inputs(source, given)) if asked is not None else ()
+    result = fits(source, given, graph=asked is None)
+    walked = result.read is None or bool(result.read.calls)
+    failures = _failures(asked, result, with_inputs(source, given)) if asked is not None else ()
     if format == "json":
-        data: dict[str, Any] = {"schema": SCHEMA, **(to_dict(found.diagnosis) if walked else {"fits": None})}
+        data: dict[str, Any] = {"schema": SCHEMA, **(to_dict(result.diagnosis) if walked else {"fits": None})}
         if asked is not None:
             data["failures"] = None if failures is None else [_plain(failure) for failure in failures]
         output.write_json(data)
     else:
-        texts = [describe(found.diagnosis)] if found.diagnosis is not None else []
-        if walked and found.diagnosis is None:
-            texts.append(fitting(found.model, found.unchecked))
+        texts = [describe(result.diagnosis)] if result.diagnosis is not None else []
+        if walked and result.diagnosis is None:
+            texts.append(fitting(result.model, result.unchecked))
         if asked is not None:
             texts.append(_verdict(failures, asked))
         output.write([((line, ""),) for text in texts for line in text.split("\n")])
-    if found.diagnosis is not None or failures:
+    if result.diagnosis is not None or failures:
         raise typer.Exit(1)
 
 
-def _failures(asked: Spec, found: Fit, request: Source) -> tuple[Failure, ...] | None:
+def _failures(asked: Spec, result: Fit, request: Source) -> tuple[Failure, ...] | None:
     """Check the model against a specification; None where its input was refused."""
     from shapeinspect.api.report import analyze
 
-    if found.read is not None:
-        return asked.failures(analyze(found.read, request).model)
-    return asked.failures(found.model) if found.diagnosis is None else None
+    if result.read is not None:
+        return asked.failures(analyze(result.read, request).model)
+    return asked.failures(result.model) if result.diagnosis is None else None
 
 
 def _verdict(failures: Sequence[Failure] | None, asked: Spec) -> str:

@@ -49,7 +49,7 @@ def run(
     from shapeinspect.api.diff import diff
     from shapeinspect.render.diff import diff_table
 
-    found = diff(
+    result = diff(
         a,
         b,
         values,
@@ -60,8 +60,8 @@ def run(
         input_b=input_specs(input_b),
     )
     if format == "json":
-        output.write_json(found.to_dict())
+        output.write_json(result.to_dict())
     else:
-        output.write(diff_table(found.comparison, width or output.width(), everything=everything))
-    if not found.same:
+        output.write(diff_table(result.comparison, width or output.width(), everything=everything))
+    if not result.same:
         raise typer.Exit(1)

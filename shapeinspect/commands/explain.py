@@ -127,17 +127,17 @@ def run(
         if not equals:
             raise UsageError(f"invalid value {text!r} for '--set'", expected="--set name=value")
         settings[name] = _READERS.get(name, value)(rest)
-    found = explain(model, layer, input_specs(inputs), **settings)
+    result = explain(model, layer, input_specs(inputs), **settings)
     if svg is not None:
         try:
-            svg.write_text(found.to_svg(), encoding="utf-8")
+            svg.write_text(result.to_svg(), encoding="utf-8")
         except OSError as error:
             raise UsageError(f'cannot write "{svg}"', got=error.strerror or str(error)) from None
     if format == "json":
-        output.write_json(found.to_dict())
+        output.write_json(result.to_dict())
     else:
-        output.write(found.lines(width or min(output.width(), 100)))
-    if found.findings:
+        output.write(result.lines(width or min(output.width(), 100)))
+    if result.findings:
         raise typer.Exit(1)
 
 

@@ -21,8 +21,8 @@ def run(
     check_format(format)
     from shapeinspect.api.answers import fit
 
-    found = fit(model, input_specs(inputs))
+    result = fit(model, input_specs(inputs))
     if format == "json":
-        output.write_json(found.to_dict())
+        output.write_json(result.to_dict())
     else:
-        output.write(found.lines(width or min(output.width(), 100)))
+        output.write(result.lines(width or min(output.width(), 100)))

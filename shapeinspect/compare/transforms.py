@@ -90,8 +90,8 @@ def _entries(layout: Layout, piece: Piece) -> list[tuple[str, str]]:
 
 def _sizes(layout: Layout, pattern: str) -> str:
     composite = [name for axis in parse(pattern).axes if len(axis) > 1 for name in axis]
-    found = [f"{name}={layout.sizes[name]}" for name in composite if name in layout.sizes]
-    return f" ({', '.join(found)})" if found else ""
+    parts = [f"{name}={layout.sizes[name]}" for name in composite if name in layout.sizes]
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def _single(layout_a: Layout, layout_b: Layout, a: Slot, b: Slot) -> tuple[str, ...] | None:

@@ -90,10 +90,10 @@ def pieces(weight: Weight) -> tuple[Piece, ...]:
                 expected=", ".join(names),
             )
         places.append((common.axes.index((axis,)), axis, names))
-    split = {place for place, _, _ in places}
-    kept = [place for place in range(len(shape)) if place not in split]
-    pattern = " ".join(common.labels[place] for place in kept)
-    rest = tuple(shape[place] for place in kept)
+    split = {index for index, _, _ in places}
+    kept = [index for index in range(len(shape)) if index not in split]
+    pattern = " ".join(common.labels[index] for index in kept)
+    rest = tuple(shape[index] for index in kept)
     return tuple(
         Piece(
             layout.slot.format(**{axis: names[entry] for (_, axis, names), entry in zip(places, entries)}),  # noqa: B905  # one entry a place

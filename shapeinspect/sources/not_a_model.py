@@ -65,7 +65,8 @@ FOREIGN: tuple[Foreign, ...] = (
         "tar xf FILE, and name a file or directory in it", always=False,
     ),
     _row(
-        rb"\s*[{\[]", "it is JSON, which may describe a model but holds no weights",
+        rb"\s*(?:\{\s*[\"}]|\[\s*[\[{\"\d\]-])",
+        "it is JSON, which may describe a model but holds no weights",
         "name the weights file beside it, or the directory that contains both", always=False,
     ),
     _row(rb"\x00{64}", "it begins with zeros: it was never written, or the download was cut off",

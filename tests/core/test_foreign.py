@@ -48,6 +48,7 @@ def holding(data: bytes) -> Callable[[Path], None]:
     (holding(b'{"model_type": "bert"}'), "JSON, which may describe a model", "directory"),
     (holding(bytes(100)), "begins with zeros", "again"),
     (holding(b"to do:\n- train"), "a text file that begins with 'to do:'", "weights"),
+    (holding(b"[model]\nlayers = 3"), "a text file that begins with '[model]'", "weights"),
     (holding(b""), "empty", "again"),
 ])  # fmt: skip
 @pytest.mark.parametrize("name", ["model.dat", "model.bin"])
