@@ -192,7 +192,7 @@ def test_arrays_of_texts_and_objects_are_no_weights() -> None:
 
 @pytest.mark.parametrize("held", [{}, {"lr": 0.1}, {"model": {"epoch": 3}}, [torch.zeros(3)]])
 def test_what_holds_no_tensor_is_no_state_dict(held: object) -> None:
-    with pytest.raises(UsageError, match="no model that an installed adapter reads") as caught:
+    with pytest.raises(UsageError, match="no installed adapter reads") as caught:
         shapeinspect.inspect(held)
     assert "a live state dict" in (caught.value.hint or "")
 
