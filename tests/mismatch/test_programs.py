@@ -56,3 +56,20 @@ def test_screens_fit_80_columns(results) -> None:
     for one in results:
         for line in one.note.split("\n"):
             assert len(line) <= 80 or " " not in line.strip(), (one.name, line)
+
+
+def test_a_name_prints_the_diagnosis_of_one_program(capsys: pytest.CaptureFixture[str]) -> None:
+    score.main(["torch_color_into_gray_net"])
+    out = capsys.readouterr().out
+    assert out.startswith("torch_color_into_gray_net.py\n")
+    assert out.count("shapeinspect: layer") == 1
+    assert out.splitlines()[-3:-1] == [
+        "cause: channels",
+        f"first fix: {_wanted('torch_color_into_gray_net')}",
+    ]
+    with pytest.raises(SystemExit, match="no program has the name no_such_program"):
+        score.main(["no_such_program"])
+
+
+def _wanted(name: str) -> str:
+    return str(score.constants((score.HERE / "programs" / f"{name}.py").read_text())["FIX"])
