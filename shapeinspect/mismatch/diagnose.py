@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -18,10 +17,11 @@ from shapeinspect.mismatch.repairs.proposals import proposals
 from shapeinspect.mismatch.repairs.ranks import SETTINGS_FROM, SIZES_FROM
 from shapeinspect.mismatch.repairs.sizes import search
 from shapeinspect.mismatch.requirements import Problem, problem_of
+from shapeinspect.plugin_api import clock
 from shapeinspect.plugin_api.changes import Change, OnCall, OnInput, OnOperand, Wording
 from shapeinspect.plugin_api.rerun import Failure, Rerun
 
-#: A diagnosis takes at most so many seconds, and so many runs.
+#: A diagnosis takes at most so many seconds of `plugin_api.clock`, and so many runs.
 _SECONDS = 4.0
 _RUNS = 160
 #: A run that imports so many modules says nothing about how long the next one takes.
@@ -115,13 +115,13 @@ class _Budget:
 
     def __init__(self, rerun: Rerun) -> None:
         self._rerun = rerun
-        self._end = time.monotonic() + _SECONDS
+        self._end = clock.now() + _SECONDS
         self._longest = 0.0
         self.runs = 0
 
     def attempt(self, changes: tuple[Change, ...]) -> Failure | None:
         """Run the call again, unless the budget is spent."""
-        begin, imported = time.monotonic(), len(sys.modules)
+        begin, imported = clock.now(), len(sys.modules)
         # The next run may take as long as the longest so far.
         if self.runs >= _RUNS or begin + self._longest > self._end:
             raise _SpentError
@@ -129,7 +129,7 @@ class _Budget:
         try:
             return self._rerun.attempt(changes)
         finally:
-            took = time.monotonic() - begin
+            took = clock.now() - begin
             if len(sys.modules) - imported >= _MODULES:  # a framework's shape functions, once a process
                 self._end += took
             else:

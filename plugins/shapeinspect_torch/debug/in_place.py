@@ -12,7 +12,6 @@ the loss and the gradients of a run in which every saved tensor is a copy.
 from __future__ import annotations
 
 import ast
-import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from shapeinspect.ir import Frozen, Layer, Model
-from shapeinspect.plugin_api import facts
+from shapeinspect.plugin_api import clock, facts
 from shapeinspect.plugin_api.changes import Change, OutOfPlace, Wording
 from shapeinspect.plugin_api.rerun import Failure, Rerun
 from shapeinspect_torch.debug import source_edits as source
@@ -165,7 +164,7 @@ class InPlace(Rerun):
     ) -> _Result:
         import torch
 
-        result, begin = _Result(), time.monotonic()
+        result, begin = _Result(), clock.now()
         with undisturbed(True):
             torch.manual_seed(0)
             shadow = result.shadow = Shadow(self._numbers)
@@ -197,7 +196,7 @@ class InPlace(Rerun):
                 for name, tensor in tensors((args, kwargs))
                 if tensor.is_leaf and tensor.grad is not None
             }
-        result.seconds = time.monotonic() - begin
+        result.seconds = clock.now() - begin
         return result
 
     def _layer(self, overwritten: Overwritten, shadow: Shadow) -> Layer:
