@@ -218,7 +218,7 @@ class Recorder:
         results = [args[0]] if raw == "__setitem__" else [tensor for _, tensor in tensors(result)]
         if not results:
             return result
-        if raw == "__getitem__" and self._item(spelled, args, result):
+        if raw == "__getitem__" and kind in ("unknown", "gather") and self._item(spelled, args, result):
             return result
         outputs = [self._bind(tensor, self._fresh()) for tensor in results]
         self._write(name, shown, attributes, inputs, outputs)
