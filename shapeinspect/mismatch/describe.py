@@ -10,7 +10,7 @@ from shapeinspect.ir import Axes, Layer, Model, Value, Weight
 from shapeinspect.mismatch import fact_text
 from shapeinspect.mismatch.causes import CAUSES
 from shapeinspect.mismatch.diagnose import Diagnosis
-from shapeinspect.mismatch.loss_shapes import counts, is_loss, weights_of_classes
+from shapeinspect.mismatch.loss_shapes import counts, is_loss, targets_of, weights_of_classes
 from shapeinspect.mismatch.repairs.states import unfit
 from shapeinspect.mismatch.requirements import channel_axis
 from shapeinspect.plugin_api.facts import Overwritten
@@ -143,14 +143,14 @@ def _targets(diagnosis: Diagnosis) -> list[str]:
     weighted = weights_of_classes(diagnosis.failure)
     if diagnosis.cause == "class-weights" and weighted is not None:
         return [f"a weight for each of {weighted[1]} classes; the loss has {weighted[0]} weights"]
-    name = diagnosis.layer.type.lower().replace("_", "")
-    if "ctc" in name:
+    form = targets_of(diagnosis.layer)
+    if form == "lengths":
         return ["outputs of T N C, and a length for each of the N samples"]
-    if "sparse" in name:
+    if form == "sparse":
         return [f"targets of {show(shape[:-1])}, a class index each"]
-    if "binary" in name or "bce" in name or "entropy" not in name:
+    if form == "same":
         return [f"targets of {show(shape)}, like the outputs"]
-    if "categorical" in name:
+    if form == "one-hot":
         return [f"targets of {show(shape)}, one-hot"]
     indices = (*shape[:1], *shape[2:])
     return [f"targets of {show(indices)}, a class index each: axis 1 of {show(shape)} holds the classes"]

@@ -24,6 +24,34 @@ def is_loss(layer: Layer) -> bool:
     return layer.kind == "loss" or "loss" in name or "entropy" in name or name.endswith("kl_div")
 
 
+#: Which targets a loss takes, by parts of its name in lower case, without underscores; the first row counts.
+_TARGETS: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("ctc",), "lengths"),
+    (("binary", "bce", "gaussian", "poisson"), "same"),
+    (("sparse",), "sparse"),
+    (("categorical",), "one-hot"),
+    (("entropy", "nllloss", "multimargin"), "indices"),
+)
+
+
+def targets_of(layer: Layer) -> str:
+    """Return which targets a loss takes.
+
+    Args:
+        layer: the loss, its type as the framework spells it.
+
+    Returns:
+        ``lengths`` of sequences beside the targets, the ``same`` shape as the outputs, class indices without
+        the last axis (``sparse``) or without axis 1 (``indices``), or ``one-hot`` rows.
+
+    Example:
+        >>> [targets_of(Layer("l", "loss", name)) for name in ("BCELoss", "NLLLoss", "sparse_loss")]
+        ['same', 'indices', 'sparse']
+    """
+    name = layer.type.lower().replace("_", "")
+    return next((form for parts, form in _TARGETS if any(part in name for part in parts)), "same")
+
+
 def loss_fits(layer: Layer, shapes: tuple[Shape | None, ...]) -> None:
     """Refuse outputs and targets that a loss does not accept together.
 
@@ -43,7 +71,7 @@ def loss_fits(layer: Layer, shapes: tuple[Shape | None, ...]) -> None:
     if len(shapes) < 2 or shapes[0] is None or shapes[1] is None:
         return
     outputs, targets = shapes[0], shapes[1]
-    if layer.attributes.get("sparse", "sparse" in layer.type.lower()):
+    if layer.attributes.get("sparse", targets_of(layer) == "sparse"):
         wanted: tuple[Shape, ...] = (outputs[:-1], (*outputs[:-1], 1))
     else:
         wanted = (outputs,)

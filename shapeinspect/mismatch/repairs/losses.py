@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from math import prod
 
 from shapeinspect.ir import Layer
-from shapeinspect.mismatch.loss_shapes import is_loss
+from shapeinspect.mismatch.loss_shapes import is_loss, targets_of
 from shapeinspect.mismatch.repairs.ranks import Rung
 from shapeinspect.plugin_api.changes import Step
-
-#: The losses that take classes, by parts of their names in lower case.
-_CLASSES = ("crossentropy", "cross_entropy", "nllloss", "nll_loss", "multimargin", "multi_margin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +43,11 @@ def losses(layer: Layer, shapes: tuple[tuple[int, ...], ...]) -> Iterator[LossSt
         return
     outputs, targets = shapes[0], shapes[1]
     yield from _resized(layer, outputs, targets)
-    name = layer.type.lower().replace("sparsecategorical", "")
-    binary = "binary" in name or "bce" in name
-    if "ctc" in name:
+    form = targets_of(layer)
+    if form == "lengths":
         if len(outputs) == 3 and outputs[0] == targets[0]:
             yield LossSteps("batch-first", ((0, (("permute", (1, 0, 2)),)),), Rung.LOSS_TIME_FIRST)
-    elif any(part in name for part in _CLASSES) and not binary:
+    elif form != "same":
         if outputs == targets and len(outputs) > 1:
             yield LossSteps("targets", ((1, (("argmax", 1),)),), Rung.TARGETS_ARGMAX)
         yield from _classes(outputs, targets)
@@ -61,7 +57,7 @@ def losses(layer: Layer, shapes: tuple[tuple[int, ...], ...]) -> Iterator[LossSt
 
 def _resized(layer: Layer, outputs: tuple[int, ...], targets: tuple[int, ...]) -> Iterator[LossSteps]:
     """Resize the outputs to the targets, where the channels are last."""
-    sparse = "sparse" in layer.type.lower() and len(targets) == len(outputs) - 1
+    sparse = targets_of(layer) == "sparse" and len(targets) == len(outputs) - 1
     space = targets[1:] if sparse else targets[1:-1]
     same = outputs[:1] == targets[:1] and (sparse or outputs[-1:] == targets[-1:])
     if len(outputs) == 4 and len(space) == 2 and same and outputs[1:-1] != space:
