@@ -90,8 +90,8 @@ def keeps_first(kind: str, attributes: Mapping[str, Any], rank: int) -> bool:
     if kind in _KEEPING:
         return True
     if kind == "permute":
-        axes = attributes.get("axes") or (None,)
-        return axes[0] in (0, -rank)
+        axes = attributes.get("axes")
+        return isinstance(axes, tuple) and axes[:1] in ((0,), (-rank,))
     if kind in _RANKS:
         return rank >= _RANKS[kind]
     if kind not in _ACTING:

@@ -103,13 +103,36 @@ def _conv(
         return None
     *kernel, inner, outer = shapes[1]
     settings = read.conv({**config, "filters": outer, "kernel_size": kernel}, len(kernel))
+    if not isinstance(settings["padding"], str):
+        return None
     channels = shapes[0][1 if settings["data_format"] == "channels_first" else -1]
     groups = channels // inner if isinstance(channels, int) and isinstance(inner, int) and inner else 1
     return (("conv", {**settings, "groups": groups, "in_channels": channels}),)
 
 
+def _pad(
+    config: Mapping[str, Any], _arguments: Arguments, shapes: Sequence[Shape]
+) -> tuple[Step, ...] | None:
+    """Give each axis its pair. Source: ``_process_pad_width`` of keras/src/ops/numpy.py, 3.15."""
+    width = config.get("pad_width")
+    if isinstance(width, int):
+        width = ((width, width),)
+    elif isinstance(width, list | tuple) and width and isinstance(width[0], int):
+        width = (width,)
+    pairs = tuple(tuple(pair) * (2 if len(pair) == 1 else 1) for pair in width or ())
+    pairs = pairs * len(shapes[0]) if len(pairs) == 1 else pairs
+    whole = all(len(pair) == 2 and all(type(count) is int for count in pair) for pair in pairs)
+    return (("pad", {"padding": pairs}),) if whole and len(pairs) == len(shapes[0]) else None
+
+
 def _pool(kind: str) -> _Reader:
-    return lambda config, _arguments, shapes: ((kind, read.pool(config, len(shapes[0]) - 2)),)
+    def pool(
+        config: Mapping[str, Any], _arguments: Arguments, shapes: Sequence[Shape]
+    ) -> tuple[Step, ...] | None:
+        settings = read.pool(config, len(shapes[0]) - 2)
+        return ((kind, settings),) if isinstance(settings["padding"], str) else None
+
+    return pool
 
 
 _READERS: dict[str, _Reader] = {
@@ -117,6 +140,7 @@ _READERS: dict[str, _Reader] = {
     "Dot": _dot,
     "Tensordot": _tensordot,
     "Conv": _conv,
+    "Pad": _pad,
     "MaxPool": _pool("max_pool"),
     "AveragePool": _pool("avg_pool"),
 }

@@ -28,10 +28,12 @@ def output_count(kind: str, attributes: Mapping[str, Any], shapes: Sequence[Shap
         5
     """
     if kind == "split":
-        return _bounded(attributes.get("sections", len(attributes.get("indices") or ()) + 1))
+        indices = attributes.get("indices")
+        return _bounded(attributes.get("sections", len(indices) + 1 if isinstance(indices, tuple) else 1))
     if kind == "unstack":
         shape, axis = shapes[0] if shapes else None, attributes.get("axis", 0)
-        return _bounded(shape[axis] if shape and -len(shape) <= axis < len(shape) else 1)
+        inside = shape is not None and isinstance(axis, int) and -len(shape) <= axis < len(shape)
+        return _bounded(shape[axis]) if shape is not None and inside else 1
     if kind == "topk":
         return 2
     if kind.endswith("_cell"):

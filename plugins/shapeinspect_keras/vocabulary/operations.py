@@ -53,6 +53,11 @@ def _axis(config: Settings) -> dict[str, Any]:
     return {"axis": config.get("axis", 0)}
 
 
+def _transpose(config: Settings) -> dict[str, Any]:
+    axes = config.get("axes")
+    return {"axes": tuple(axes)} if isinstance(axes, list | tuple) else {}
+
+
 def _reshape(config: Settings) -> dict[str, Any]:
     # An open length, such as that of ``ops.shape(x)[0]``, is left to be worked out.
     shape = config.get("newshape")
@@ -63,10 +68,6 @@ def _reshape(config: Settings) -> dict[str, Any]:
 def _resize(config: Settings) -> dict[str, Any]:
     size = _take(size="size", mode="interpolation")(config)
     return {**size, "data_format": config.get("data_format") or "channels_last"}
-
-
-def _pad(config: Settings) -> dict[str, Any]:
-    return {"padding": _plain(config.get("pad_width"))}
 
 
 #: Operations of one value that keep its shape.
@@ -113,7 +114,7 @@ OPERATIONS: dict[str, tuple[str, _Reader]] = {
     "Argmin": ("argmax", _take(axis="axis", keepdims="keepdims")),
     "Reshape": ("reshape", _reshape),
     "Ravel": ("reshape", _fixed(shape=(-1,))),
-    "Transpose": ("permute", _take(axes="axes")),
+    "Transpose": ("permute", _transpose),
     "Moveaxis": ("movedim", _take(source="source", destination="destination")),
     "Swapaxes": ("transpose2", _take(axis0="axis1", axis1="axis2")),
     "ExpandDims": ("unsqueeze", _axes),
@@ -122,7 +123,6 @@ OPERATIONS: dict[str, tuple[str, _Reader]] = {
     "Stack": ("stack", _take(axis="axis")),
     "Split": ("split", _split),
     "Unstack": ("unstack", _axis),
-    "Pad": ("pad", _pad),
     "Repeat": ("repeat", _take(axis="axis", count="repeats")),
     "Tile": ("tile", _take(repeats="repeats")),
     "BroadcastTo": ("expand", _take(shape="shape")),
@@ -134,7 +134,9 @@ OPERATIONS: dict[str, tuple[str, _Reader]] = {
     "OneHot": ("one_hot", _take(depth="num_classes", axis="axis")),
     "TopK": ("topk", lambda config: {"k": config.get("k"), "axis": -1}),
     # What these do depends on the call: see ``shapeinspect_keras.calls.by_call``.
-    **dict.fromkeys(("GetItem", "Dot", "Tensordot", "Conv", "MaxPool", "AveragePool"), ("unknown", _nothing)),
+    **dict.fromkeys(
+        ("GetItem", "Dot", "Tensordot", "Conv", "Pad", "MaxPool", "AveragePool"), ("unknown", _nothing)
+    ),
     "Resize": ("resize", _resize),
     "LayerNorm": ("layer_norm", _take(axis="axis", eps="epsilon")),
     "RMSNorm": ("rms_norm", _take(axis="axis", eps="epsilon")),
