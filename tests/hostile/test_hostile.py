@@ -71,7 +71,7 @@ def formats() -> tuple[str, ...]:
     """Every form of the output that the command offers, as it says itself."""
     words = [sys.executable, "-m", "shapeinspect", "show", str(LENET), "--format", "none of them"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
-    offered = re.search(r"expected +(.*)", done.stderr)
+    offered = re.search(r"expected +one of: (.*)", done.stderr)
     assert offered, done.stderr
     found = tuple(offered[1].split(", "))
     assert set(found) <= set(FORMS), "every form has its check"
