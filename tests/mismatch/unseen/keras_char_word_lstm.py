@@ -3,7 +3,7 @@ import keras
 import numpy as np
 from keras import layers
 
-max_words, max_chars, n_chars, n_tags = 20, 12, 70, 9
+max_words, max_chars, n_chars, n_tags = 8, 12, 70, 9
 
 word_chars = keras.Input(shape=(max_words, max_chars), dtype="int32", name="chars")
 word_ids = keras.Input(shape=(max_words,), dtype="int32", name="words")

@@ -61,7 +61,9 @@ def run(text: str, name: str, *prefix: str) -> tuple[int, str, str]:
 
 def last_error(stderr: str) -> str:
     """The exception's line and what follows it, without the traceback before."""
-    found = list(re.finditer(r"^[\w.]*(?:Error|Exception|Fail|InvalidArgument|InvalidGraph)\b.*", stderr, re.MULTILINE))
+    found = list(
+        re.finditer(r"^[\w.]*(?:Error|Exception|Fail|InvalidArgument|InvalidGraph)\b.*", stderr, re.MULTILINE)
+    )
     return stderr[found[-1].start() :] if found else ""
 
 

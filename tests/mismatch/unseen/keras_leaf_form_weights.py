@@ -1,4 +1,4 @@
-# Moves the weights of a classifier with 10 classes to one with 25.
+# Tells plants by the form of their leaves: weights of five forms are loaded for four.
 import os
 import tempfile
 
@@ -24,13 +24,13 @@ def build(num_classes):
 
 rng = np.random.default_rng(0)
 with tempfile.TemporaryDirectory() as folder:
-    path = os.path.join(folder, "pretrained.weights_v1.h5")
-    first = build(10)
-    first.fit(rng.random((16, 32, 32, 3)), rng.integers(0, 10, 16), epochs=1, verbose=0)
+    path = os.path.join(folder, "leafForm.hdf5")
+    first = build(5)
+    first.fit(rng.random((16, 32, 32, 3)), rng.integers(0, 5, 16), epochs=1, verbose=0)
     first.save(path)
 
-    second = build(25)
-    second.load_weights(path, skip_mismatch=True)
+    second = build(4)
+    second.load_weights(path)
 
-second.fit(rng.random((16, 32, 32, 3)), rng.integers(0, 25, 16), epochs=1, verbose=0)
-print("kernel kept", np.allclose(second.get_layer("block1_conv").get_weights()[0].shape, (3, 3, 3, 16)))
+habm_labels = second.predict(rng.random((6, 32, 32, 3)), verbose=0).argmax(-1)
+print(habm_labels)

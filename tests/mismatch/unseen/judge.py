@@ -1,0 +1,435 @@
+"""Run each program under the debugger, paste the first fix that is printed, and run it again.
+
+    python judge.py NAME ...                    these programs
+    python judge.py all                         every program
+    python judge.py --screens FOLDER all        keep the screens there, and read them again where they are
+
+For each program one JSON line: the layer that the screen names and whether it is the expected one, the first
+fix, how it was pasted, and whether the script then runs to its end. What nothing here can paste counts as not
+working. Whether the cause is right, and whether a claim is false, is for a reader of the screens to say.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+import verify  # noqa: E402  # it lies beside this file, which is no package
+
+Text = str | None
+
+# Runs a script and says where in it each layer was made, and which forward the error went through first.
+PROBE = """
+import json, sys, traceback, types, weakref
+script, out = sys.argv[1:3]
+made, paths, forwards = {}, {}, []
+
+def line_of(frame):
+    while frame is not None:
+        if frame.f_code.co_filename == script:
+            return frame.f_lineno
+        frame = frame.f_back
+    return None
+
+def watch(cls, kind):
+    before = cls.__init__
+    def init(self, *args, **kwargs):
+        if id(self) not in made:
+            made[id(self)] = (kind, weakref.ref(self) if kind == "torch" else self, line_of(sys._getframe(1)))
+        before(self, *args, **kwargs)
+    cls.__init__ = init
+
+text = open(script).read()
+if "torch" in text:
+    import torch
+    watch(torch.nn.Module, "torch")
+if "keras" in text:
+    import keras
+    watch(keras.layers.Layer, "keras")
+sys.argv = [script]
+main = types.ModuleType("__main__")
+main.__file__ = script
+sys.modules["__main__"] = main
+try:
+    exec(compile(text, script, "exec"), main.__dict__)
+except BaseException as error:
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        code = frame.f_code
+        if code.co_filename == script and code.co_name in ("forward", "call"):
+            forwards.append(code.co_firstlineno)
+    frames = [f for f, _ in traceback.walk_tb(error.__traceback__) if f.f_code.co_filename == script]
+    roots = list(main.__dict__.values()) + [v for f in frames for v in f.f_locals.values()]
+    for v in list(roots):
+        roots += list(getattr(v, "__dict__", {}).values()) if type(v).__module__ == "__main__" else []
+    for root in roots:
+        if "torch" in sys.modules and isinstance(root, sys.modules["torch"].nn.Module):
+            for name, module in root.named_modules():
+                if id(module) in made:
+                    paths.setdefault(name, (made[id(module)][2], type(module).__name__))
+    for kind, layer, line in made.values():
+        if kind == "keras":
+            paths.setdefault(layer.name, (line, type(layer).__name__))
+json.dump({"paths": paths, "forwards": forwards}, open(out, "w"))
+"""
+
+
+class Screen(NamedTuple):
+    """What the debugger printed, taken apart."""
+
+    layer: Text
+    text: str
+    at: int | None
+    inputs: dict[str, tuple[str, tuple[int | None, ...]]]
+    fixes: list[str]
+
+
+def read(stderr: str, name: str) -> Screen:
+    """The first diagnosis on the screen."""
+    start = stderr.find("shapeinspect:")
+    if start < 0:
+        return Screen(None, "", None, {}, [])
+    text = stderr[start:]
+    flat = re.sub(r"\s*\n\s+", " ", text.split("\n  fix ")[0])
+    layer = re.search(r'layer "([^"]*)"', flat)
+    at = re.search(rf"{name}\.py:(\d+)", text)
+    inputs = {}
+    for row in re.finditer(r"(\S+) +input +(?:([^=\n]*?) ?= )?\(([\d?, ]*)\)", re.sub(r"\n {14}", " ", text)):
+        sizes = tuple(int(s) if s.strip().isdigit() else None for s in row[3].split(",") if s.strip())
+        inputs.setdefault(row[1], (row[2] or "", sizes))
+    return Screen(layer[1] if layer else None, text, int(at[1]) if at else None, inputs, fixes_of(text))
+
+
+def fixes_of(text: str) -> list[str]:
+    """The fixes in their order, wrapped lines joined."""
+    found = re.search(
+        r"^  fix {7}(.*?)(?=^            \((?:it|each|\w+ (?:of|was))|^  \S|^\S|\Z)", text, re.M | re.S
+    )
+    if not found:
+        return []
+    joined = re.sub(r"\n {14}(?=\S)", " ", found[1]).strip()
+    return [re.sub(r"\s+", " ", one).strip() for one in re.split(r"\n {12}or ", joined)]
+
+
+def source(text: str, node: ast.AST) -> str:
+    """The text of a node."""
+    return ast.get_source_segment(text, node) or ""
+
+
+def replaced(text: str, node: Any, new: str) -> str:
+    """The text with a node's own text replaced."""
+    lines = text.splitlines(keepends=True)
+    starts = [0]
+    for line in lines:
+        starts.append(starts[-1] + len(line.encode()))
+    raw = text.encode()
+    a = starts[node.lineno - 1] + node.col_offset
+    b = starts[node.end_lineno - 1] + node.end_col_offset
+    return (raw[:a] + new.encode() + raw[b:]).decode()
+
+
+def statement_at(tree: ast.Module, line: int) -> Any:
+    """The innermost statement that covers a line."""
+    covering = [
+        n for n in ast.walk(tree) if isinstance(n, ast.stmt) and n.lineno <= line <= (n.end_lineno or 0)
+    ]
+    return max(covering, key=lambda n: (n.lineno, -(n.end_lineno or 0)), default=None)
+
+
+def insert(text: str, line: int, new: str) -> str:
+    """The text with a line put before this one, indented as it is."""
+    lines = text.splitlines()
+    indent = re.match(r"\s*", lines[line - 1])
+    lines.insert(line - 1, (indent[0] if indent else "") + new)
+    return "\n".join(lines) + "\n"
+
+
+def signature(cls: str, kind: str) -> list[str]:
+    """The names of a layer's positional arguments."""
+    import importlib
+    import inspect
+
+    for module in ("torch.nn", "torch.utils.data") if kind != "keras" else ("keras.layers",):
+        found = getattr(importlib.import_module(module), cls, None)
+        if found is not None:
+            return [p for p in inspect.signature(found.__init__).parameters if p != "self"]
+    return []
+
+
+def with_argument(text: str, call: ast.Call, name: str, value: str, kind: str) -> str:
+    """The text with one argument of a call set, whether it stands there by name, by place or not at all."""
+    for keyword in call.keywords:
+        if keyword.arg == name:
+            return replaced(text, keyword.value, value)
+    cls = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    names = signature(cls, kind)
+    if name in names and names.index(name) < len(call.args):
+        return replaced(text, call.args[names.index(name)], value)
+    if not isinstance(call.func, ast.Name | ast.Attribute):
+        return text
+    written = source(text, call)
+    inner = written.rstrip()[:-1].rstrip().rstrip(",")
+    return replaced(text, call, f"{inner}{'' if inner.endswith('(') else ', '}{name}={value})")
+
+
+def call_name(call: ast.Call) -> str:
+    """The last part of what is called."""
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
+class Paste(NamedTuple):
+    """A program, its screen, and what the probe found."""
+
+    text: str
+    screen: Screen
+    probe: dict[str, Any]
+    kind: str
+
+    @property
+    def tree(self) -> ast.Module:
+        """The program as a tree."""
+        return ast.parse(self.text)
+
+
+def argument(p: Paste, fix: str) -> Iterator[str]:
+    """`in_features=48 in "conv2.lin"`, several of them joined by commas."""
+    parts = re.findall(r'(\w+)=((?:\([^)]*\)|"[^"]*"|[^,(\s])+) in ((?:"[^"]+"(?:, | and )?)+)', fix)
+    if not parts:
+        return
+    text = p.text
+    for name, value, layers in parts:
+        for layer in re.findall(r'"([^"]+)"', layers):
+            line, cls = p.probe["paths"].get(layer, (None, None))
+            if line is None:
+                return
+            calls = [
+                n
+                for n in ast.walk(ast.parse(text))
+                if isinstance(n, ast.Call) and call_name(n) == cls and n.lineno <= line <= (n.end_lineno or 0)
+            ]
+            if not calls:
+                return
+            text = with_argument(text, calls[0], name, value, p.kind)
+    yield text
+
+
+def setting(p: Paste, fix: str) -> Iterator[str]:
+    """`loss="categorical_crossentropy"` or `collate_fn=...`: an argument of compile or of a DataLoader."""
+    found = re.fullmatch(r"(\w+)=(.+)", fix)
+    if not found or " in " in found[2].replace(" in [", ""):
+        return
+    goal = "DataLoader" if found[1] in ("collate_fn", "drop_last", "batch_size") else "compile"
+    for call in (n for n in ast.walk(p.tree) if isinstance(n, ast.Call) and call_name(n) == goal):
+        text = with_argument(p.text, call, found[1], found[2], p.kind)
+        if "pad_sequence" in fix:
+            text = "from torch.nn.utils.rnn import pad_sequence\n" + text
+        yield text
+        return
+
+
+def sizes(p: Paste, fix: str) -> Iterator[str]:
+    """`feed 128×128`, `feed x of shape (…)`: the old sizes become the new ones, where they are numbers."""
+    old: list[int | None]
+    new: list[int | None]
+    pair = re.match(r"feed (\d+(?:×\d+)*)(?: |$|,)", fix)
+    whole = re.match(r"feed (\S+) of shape \(([\d?, ]+)\)", fix)
+    if pair:
+        new = [int(s) for s in pair[1].split("×")]
+        for letters, shape in p.screen.inputs.values():
+            axes = [i for i, a in enumerate(letters.split()) if a in "DHWLT"] if letters else []
+            if len(axes) != len(new):
+                axes = list(range(len(shape)))[-len(new) :]
+            if len(shape) > len(new):
+                old = [shape[i] for i in axes]
+                break
+        else:
+            return
+    elif whole and whole[1] in p.screen.inputs:
+        new = [int(s) if s.strip().isdigit() else None for s in whole[2].split(",") if s.strip()]
+        old = list(p.screen.inputs[whole[1]][1])
+    else:
+        return
+    change = {a: b for a, b in zip(old, new, strict=False) if a != b and a is not None and b is not None}
+    if not change:
+        return
+    bodies = [s for s in p.tree.body if not isinstance(s, ast.FunctionDef | ast.ClassDef)]
+    bodies += [
+        s for c in p.tree.body if isinstance(c, ast.ClassDef) for s in c.body if isinstance(s, ast.Assign)
+    ]
+    constants = [
+        n
+        for s in bodies
+        for n in ast.walk(s)
+        if isinstance(n, ast.Constant) and type(n.value) is int and n.value in change
+    ]
+    if not constants:
+        return
+    text = p.text
+    for node in sorted(constants, key=lambda n: (n.lineno, n.col_offset), reverse=True):
+        text = replaced(text, node, str(change[node.value]))
+    yield text
+    for node in constants:
+        yield replaced(p.text, node, str(change[node.value]))
+
+
+def swap(p: Paste, fix: str) -> Iterator[str]:
+    """`x = x + 1 instead of x += 1`, at the line that is named."""
+    found = re.match(r"(.+?) instead of (.+)", fix)
+    if not found:
+        return
+    for n in ast.walk(p.tree):
+        if isinstance(n, ast.stmt | ast.expr) and re.sub(r"\s", "", source(p.text, n)) == re.sub(
+            r"\s", "", found[2]
+        ):
+            yield replaced(p.text, n, found[1])
+
+
+def expression(p: Paste, fix: str) -> Iterator[str]:
+    """`feed x.unsqueeze(0)`, `pass y.squeeze(1)`, `mask.t() before "layer"`."""
+    found = re.match(r'(?:feed |pass )?(.+?)(?: before "[^"]+"| for "[^"]+"|)$', fix)
+    try:
+        goal = ast.parse(found[1] if found else "", mode="eval").body
+    except SyntaxError:
+        return
+    names = {n.id for n in ast.walk(goal) if isinstance(n, ast.Name)} - {
+        "F",
+        "nn",
+        "torch",
+        "layers",
+        "keras",
+        "tf",
+    }
+    new = ast.unparse(goal)
+    tree = p.tree
+    statement = statement_at(tree, p.screen.at) if p.screen.at else None
+    if fix.startswith("feed") and len(names) == 1:
+        name = next(iter(names))
+        for line in p.probe["forwards"][:1]:
+            for function in (
+                n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.lineno == line
+            ):
+                if name in [a.arg for a in function.args.args]:
+                    yield insert(p.text, function.body[0].lineno, f"{name} = {new}")
+        # Keras calls an array by the name of its input, or x: it is the first argument of the call
+        if p.kind != "torch" and (name == "x" or [*p.screen.inputs][:1] == [name]) and statement is not None:
+            for call in (n for n in ast.walk(statement) if isinstance(n, ast.Call) and n.args):
+                if call_name(call) in ("fit", "predict", "evaluate") or not isinstance(
+                    call.func, ast.Attribute
+                ):
+                    written = source(p.text, call.args[0])
+                    yield replaced(p.text, call.args[0], re.sub(rf"\b{name}\b", f"({written})", new))
+                    return
+    if statement is None:
+        return
+    parts = sorted((n for n in ast.walk(goal) if isinstance(n, ast.expr)), key=lambda n: -len(ast.dump(n)))
+    for part in parts:
+        if isinstance(part, ast.Constant) or (isinstance(part, ast.Name) and part.id not in names):
+            continue
+        # the value alone counts, not whether it is read or written
+        there = [
+            n for n in ast.walk(statement) if isinstance(n, ast.expr) and ast.unparse(n) == ast.unparse(part)
+        ]
+        there = [n for n in there if not isinstance(getattr(n, "ctx", ast.Load()), ast.Store)]
+        if there:
+            yield replaced(p.text, there[0], new)
+            return
+
+
+PASTERS: tuple[Callable[[Paste, str], Iterator[str]], ...] = (argument, setting, sizes, swap, expression)
+
+
+def layer_named(screen: Screen, expected: dict[str, Any]) -> bool:
+    """Whether the screen names the layer or the statement that fails."""
+    for wanted in (expected["layer"], *expected.get("also", ())):
+        line = re.match(r"line (\d+): ", wanted)
+        if line:
+            if screen.layer is not None and screen.at == int(line[1]):
+                return True
+        elif screen.layer is not None and (screen.layer + ".").startswith(wanted + "."):
+            return True
+    return False
+
+
+def probed(text: str, name: str) -> dict[str, Any]:
+    """Where the script makes its layers."""
+    import subprocess
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        script, probe, out = (Path(folder) / n for n in (f"{name}.py", "probe.py", "out.json"))
+        script.write_text(text)
+        probe.write_text(PROBE)
+        subprocess.run(
+            [sys.executable, str(probe), str(script), str(out)],
+            cwd=folder,
+            env=verify.environment(),
+            capture_output=True,
+            timeout=verify.LIMIT,
+            check=False,
+        )
+        found: dict[str, Any] = json.loads(out.read_text()) if out.exists() else {"paths": {}, "forwards": []}
+        return found
+
+
+def judged(name: str, expected: dict[str, Any], screens: Path | None) -> dict[str, Any]:
+    """One program's layer and first fix."""
+    text = (HERE / f"{name}.py").read_text()
+    kept = screens / f"{name}.json" if screens else None
+    if kept and kept.exists():
+        stderr = json.loads(kept.read_text())["stderr"]
+    else:
+        code, stdout, stderr = verify.run(text, name, "-m", "shapeinspect")
+        if kept:
+            kept.write_text(json.dumps({"code": code, "stdout": stdout, "stderr": stderr}))
+    screen = read(stderr, name)
+    result: dict[str, Any] = {
+        "layer": layer_named(screen, expected),
+        "named": screen.layer,
+        "first_fix": screen.fixes[0] if screen.fixes else None,
+        "works": False,
+    }
+    if not screen.fixes:
+        return result | {"pasted": "no fix is printed"}
+    paste = Paste(text, screen, probed(text, name), name.split("_", maxsplit=1)[0])
+    result["pasted"] = "could not be pasted"
+    for paster in PASTERS:
+        for new in paster(paste, screen.fixes[0]):
+            if new == text:
+                continue
+            code, _, error = verify.run(new, name)
+            result["pasted"] = paster.__name__
+            result["works"] = code == 0
+            if code == 0:
+                return result
+            result["then"] = verify.last_error(error)[:300] or error[-300:]
+        if result["pasted"] != "could not be pasted":
+            return result
+    return result
+
+
+def main(arguments: list[str]) -> int:
+    """Judge the named programs and print one JSON line for each."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="+")
+    parser.add_argument("--screens", type=Path)
+    chosen = parser.parse_args(arguments)
+    expected = json.loads((HERE / "expected.json").read_text())
+    if chosen.screens:
+        chosen.screens.mkdir(exist_ok=True)
+    for name in sorted(expected) if chosen.names == ["all"] else chosen.names:
+        print(json.dumps({"name": name} | judged(name, expected[name], chosen.screens)), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
