@@ -200,25 +200,71 @@ class Paste(NamedTuple):
 
 
 def argument(p: Paste, fix: str) -> Iterator[str]:
-    """`in_features=48 in "conv2.lin"`, several of them joined by commas."""
+    """`in_features=48 in "conv2.lin"`, several of them joined by commas.
+
+    Where the layer is made from an argument of its block, that argument of the block is set as well: the line
+    that makes the layer may be shared by other blocks.
+    """
     parts = re.findall(r'(\w+)=((?:\([^)]*\)|"[^"]*"|[^,(\s])+) in ((?:"[^"]+"(?:, | and )?)+)', fix)
     if not parts:
         return
-    text = p.text
-    for name, value, layers in parts:
-        for layer in re.findall(r'"([^"]+)"', layers):
-            line, cls = p.probe["paths"].get(layer, (None, None))
-            if line is None:
-                return
-            calls = [
-                n
-                for n in ast.walk(ast.parse(text))
-                if isinstance(n, ast.Call) and call_name(n) == cls and n.lineno <= line <= (n.end_lineno or 0)
-            ]
-            if not calls:
-                return
-            text = with_argument(text, calls[0], name, value, p.kind)
-    yield text
+    for through_block in (False, True):
+        text: Text = p.text
+        for name, value, layers in parts:
+            for layer in re.findall(r'"([^"]+)"', layers):
+                if text is not None:
+                    text = argument_set(p, text, layer, name, value, through_block)
+        if text is not None:
+            yield text
+
+
+def argument_set(p: Paste, text: str, layer: str, name: str, value: str, through_block: bool) -> Text:
+    """The text with one argument set where one layer is made, or where its block is."""
+    line, cls = p.probe["paths"].get(layer, (None, None))
+    call = made_at(text, line, cls)
+    if call is None:
+        return None
+    if not through_block:
+        return with_argument(text, call, name, value, p.kind)
+    positions = signature(call_name(call), p.kind)
+    given = next((k.value for k in call.keywords if k.arg == name), None)
+    if given is None and name in positions and positions.index(name) < len(call.args):
+        given = call.args[positions.index(name)]
+    classes = {n.name: n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.ClassDef)}
+    path = layer
+    while path := path.rpartition(".")[0]:
+        above, block = p.probe["paths"].get(path, (None, None))
+        if block in classes:
+            break
+    outer = made_at(text, above, block) if path else None
+    if not isinstance(given, ast.Name) or outer is None:
+        return None
+    for function in (
+        n for n in classes[block].body if isinstance(n, ast.FunctionDef) and n.name == "__init__"
+    ):
+        arguments = [a.arg for a in function.args.args][1:]
+        same = {
+            n.targets[0].id: n.value.id
+            for n in ast.walk(function)
+            if isinstance(n, ast.Assign)
+            and isinstance(n.targets[0], ast.Name)
+            and isinstance(n.value, ast.Name)
+        }
+        origin = given.id if given.id in arguments else same.get(given.id)
+        if origin in arguments:
+            place = arguments.index(origin)
+            if place < len(outer.args):
+                return replaced(text, outer.args[place], value)
+            return with_argument(text, outer, origin, value, p.kind)
+    return None
+
+
+def made_at(text: str, line: int | None, cls: str | None) -> ast.Call | None:
+    """The call of a class on a line."""
+    if line is None:
+        return None
+    calls = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call) and call_name(n) == cls]
+    return next((n for n in calls if n.lineno <= line <= (n.end_lineno or 0)), None)
 
 
 def setting(p: Paste, fix: str) -> Iterator[str]:
@@ -292,9 +338,29 @@ def swap(p: Paste, fix: str) -> Iterator[str]:
             yield replaced(p.text, n, found[1])
 
 
+def fed(p: Paste, fix: str) -> Iterator[str]:
+    """`feed input.1.squeeze(1)`: an input of a session, whose value stands in the dictionary of its feeds."""
+    if p.kind != "onnx" or not fix.startswith("feed ") or not p.screen.at:
+        return
+    tree = p.tree
+    statement = statement_at(tree, p.screen.at)
+    found = fix.removeprefix("feed ")
+    for name in (n for n in p.screen.inputs if re.search(rf"(?<![\w.]){re.escape(n)}(?!\w)", found)):
+        for feeds in (n for n in ast.walk(statement) if isinstance(n, ast.Dict)):
+            for key, value in zip(feeds.keys, feeds.values, strict=True):
+                if len(feeds.keys) == 1 or (isinstance(key, ast.Constant) and key.value == name):
+                    yield replaced(p.text, value, found.replace(name, f"({source(p.text, value)})"))
+                    return
+        for call in (n for n in ast.walk(statement) if isinstance(n, ast.Call) and call_name(n) == "run"):
+            if len(call.args) == 2 and isinstance(call.args[1], ast.Name):
+                entry = f'{call.args[1].id}["{name}"]'
+                yield insert(p.text, statement.lineno, f"{entry} = {found.replace(name, entry)}")
+                return
+
+
 def expression(p: Paste, fix: str) -> Iterator[str]:
-    """`feed x.unsqueeze(0)`, `pass y.squeeze(1)`, `mask.t() before "layer"`."""
-    found = re.match(r'(?:feed |pass )?(.+?)(?: before "[^"]+"| for "[^"]+"|)$', fix)
+    """`feed x.unsqueeze(0)`, `pass y.squeeze(1)`, `set kernel.T in "layer"`, `mask.t() before "layer"`."""
+    found = re.match(r'(?:feed |pass |set )?(.+?)(?: (?:before|for|in) "[^"]+"|)$', fix)
     try:
         goal = ast.parse(found[1] if found else "", mode="eval").body
     except SyntaxError:
@@ -331,7 +397,7 @@ def expression(p: Paste, fix: str) -> Iterator[str]:
         return
     parts = sorted((n for n in ast.walk(goal) if isinstance(n, ast.expr)), key=lambda n: -len(ast.dump(n)))
     for part in parts:
-        if isinstance(part, ast.Constant) or (isinstance(part, ast.Name) and part.id not in names):
+        if not names & {n.id for n in ast.walk(part) if isinstance(n, ast.Name)}:
             continue
         # the value alone counts, not whether it is read or written
         there = [
@@ -343,7 +409,7 @@ def expression(p: Paste, fix: str) -> Iterator[str]:
             return
 
 
-PASTERS: tuple[Callable[[Paste, str], Iterator[str]], ...] = (argument, setting, sizes, swap, expression)
+PASTERS: tuple[Callable[[Paste, str], Iterator[str]], ...] = (argument, setting, sizes, swap, fed, expression)
 
 
 def layer_named(screen: Screen, expected: dict[str, Any]) -> bool:

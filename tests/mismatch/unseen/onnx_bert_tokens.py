@@ -1,6 +1,5 @@
 # A text classifier as an ONNX file, fed with the tokens of one sentence.
 import os
-import tempfile
 import warnings
 
 import numpy as np
@@ -14,15 +13,15 @@ warnings.filterwarnings("ignore")
 class BertForClassification(nn.Module):
     def __init__(self, vocab=1500, hidden=48, heads=4, labels=31):
         super().__init__()
-        self.word, self.type, self.pos = nn.Embedding(vocab, hidden), nn.Embedding(2, hidden), nn.Embedding(64, hidden)
+        self.word, self.segment, self.pos = nn.Embedding(vocab, hidden), nn.Embedding(2, hidden), nn.Embedding(64, hidden)
         self.heads, self.hidden = heads, hidden
         self.qkv, self.out = nn.Linear(hidden, hidden * 3), nn.Linear(hidden, hidden)
         self.norm = nn.LayerNorm(hidden)
         self.classifier = nn.Linear(hidden, labels)
 
     def forward(self, attention_mask, input_ids, token_type_ids):
-        positions = torch.arange(64, dtype=torch.int32)[: input_ids.shape[1]]
-        x = self.norm(self.word(input_ids) + self.type(token_type_ids) + self.pos(positions))
+        pos = self.pos.weight[: input_ids.size(1)]
+        x = self.norm(self.word(input_ids) + self.segment(token_type_ids) + pos)
         q, k, v = self.qkv(x).chunk(3, dim=-1)
         scores = q @ k.transpose(1, 2) / self.hidden ** 0.5
         scores = scores + (1.0 - attention_mask.float()).unsqueeze(1) * -1e9
@@ -45,11 +44,10 @@ def tokenize(sentence):
     return {"input_ids": ids, "token_type_ids": [0] * len(ids), "attention_mask": [1] * len(ids)}
 
 
-with tempfile.TemporaryDirectory() as folder:
-    path = os.path.join(folder, "bert.onnx")
-    export(path)
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    encoded = tokenize("I can feel the magic can you")
-    inputs_onnx = {name: np.array(values) for name, values in encoded.items()}
-    results = session.run(None, inputs_onnx)
-    print("label", int(results[0].argmax()))
+path = "bert.onnx"
+export(path)
+session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+encoded = tokenize("I can feel the magic can you")
+inputs_onnx = {name: np.array(values) for name, values in encoded.items()}
+results = session.run(None, inputs_onnx)
+print("label", int(results[0].argmax()))

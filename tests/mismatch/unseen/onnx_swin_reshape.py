@@ -1,6 +1,4 @@
 # Compares two pictures with an exported transformer, at another resolution than it was traced at.
-import os
-import tempfile
 import warnings
 
 import numpy as np
@@ -52,19 +50,18 @@ class Matcher(nn.Module):
 
 torch.manual_seed(0)
 TRACED = (64, 64)
-with tempfile.TemporaryDirectory() as folder:
-    path = os.path.join(folder, "best.onnx")
-    torch.onnx.export(
-        Matcher().eval(),
-        (torch.randn(1, 3, *TRACED), torch.randn(1, 3, *TRACED)),
-        path,
-        input_names=["input0", "input1"],
-        output_names=["output"],
-        dynamic_axes={"input0": {0: "batch", 2: "height", 3: "width"}, "input1": {0: "batch", 2: "height", 3: "width"},
-                      "output": {0: "batch"}},
-        dynamo=False,
-    )
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    left = np.random.rand(2, 3, 96, 80).astype(np.float32)
-    right = np.random.rand(2, 3, 96, 80).astype(np.float32)
-    print(session.run(None, {"input0": left, "input1": right})[0])
+path = "best.onnx"
+torch.onnx.export(
+    Matcher().eval(),
+    (torch.randn(1, 3, *TRACED), torch.randn(1, 3, *TRACED)),
+    path,
+    input_names=["input0", "input1"],
+    output_names=["output"],
+    dynamic_axes={"input0": {0: "batch", 2: "height", 3: "width"}, "input1": {0: "batch", 2: "height", 3: "width"},
+                  "output": {0: "batch"}},
+    dynamo=False,
+)
+session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+left = np.random.rand(2, 3, 96, 80).astype(np.float32)
+right = np.random.rand(2, 3, 96, 80).astype(np.float32)
+print(session.run(None, {"input0": left, "input1": right})[0])

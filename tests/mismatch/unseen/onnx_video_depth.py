@@ -1,6 +1,4 @@
 # Depth of video frames for a 3D player: an exported network that looks at a window of frames.
-import os
-import tempfile
 import warnings
 
 import numpy as np
@@ -48,10 +46,9 @@ class DepthEstimator:
 
 
 torch.manual_seed(0)
-with tempfile.TemporaryDirectory() as folder:
-    path = os.path.join(folder, "video_depth_small.onnx")
-    torch.onnx.export(VideoDepth().eval(), (torch.randn(1, 1, 3, 96, 96),), path, input_names=["input"],
-                      output_names=["depth"], dynamo=False)
-    estimator = DepthEstimator(path)
-    video = np.random.default_rng(0).integers(0, 256, (4, 180, 240, 3), dtype=np.uint8)
-    print([round(float(estimator.estimate(frame).mean()), 3) for frame in video])
+path = "video_depth_small.onnx"
+torch.onnx.export(VideoDepth().eval(), (torch.randn(1, 1, 3, 96, 96),), path, input_names=["input"],
+                  output_names=["depth"], dynamo=False)
+estimator = DepthEstimator(path)
+video = np.random.default_rng(0).integers(0, 256, (4, 180, 240, 3), dtype=np.uint8)
+print([round(float(estimator.estimate(frame).mean()), 3) for frame in video])
