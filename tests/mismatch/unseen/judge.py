@@ -33,9 +33,10 @@ import json, sys, traceback, types, weakref
 script, out = sys.argv[1:3]
 made, paths, forwards = {}, {}, []
 
-def line_of(frame):
+def line_of(frame, layer):
     while frame is not None:
-        if frame.f_code.co_filename == script:
+        own = frame.f_code.co_name == "__init__" and any(v is layer for v in [*frame.f_locals.values()][:1])
+        if frame.f_code.co_filename == script and not own:
             return frame.f_lineno
         frame = frame.f_back
     return None
@@ -43,8 +44,9 @@ def line_of(frame):
 def watch(cls, kind):
     before = cls.__init__
     def init(self, *args, **kwargs):
-        if id(self) not in made:
-            made[id(self)] = (kind, weakref.ref(self) if kind == "torch" else self, line_of(sys._getframe(1)))
+        if id(self) not in made or kind == "torch" and made[id(self)][1]() is not self:
+            kept = weakref.ref(self) if kind == "torch" else self
+            made[id(self)] = (kind, kept, line_of(sys._getframe(1), self))
         before(self, *args, **kwargs)
     cls.__init__ = init
 
@@ -82,6 +84,10 @@ json.dump({"paths": paths, "forwards": forwards}, open(out, "w"))
 """
 
 
+# Names in an expression that are no values of the program.
+MODULES = {"F", "nn", "np", "torch", "layers", "keras", "tf"}
+
+
 class Screen(NamedTuple):
     """What the debugger printed, taken apart."""
 
@@ -102,7 +108,10 @@ def read(stderr: str, name: str) -> Screen:
     layer = re.search(r'layer "([^"]*)"', flat)
     at = re.search(rf"{name}\.py:(\d+)", text)
     inputs = {}
-    for row in re.finditer(r"(\S+) +input +(?:([^=\n]*?) ?= )?\(([\d?, ]*)\)", re.sub(r"\n {14}", " ", text)):
+    rows = re.sub(r"\n {14}(?=\S)", " ", text)
+    for row in re.finditer(
+        r"^(?:  came by   | {12})(\S+) +input +(?:([^=\n]*?) ?= )?\(([\d?, ]*)\)", rows, re.MULTILINE
+    ):
         sizes = tuple(int(s) if s.strip().isdigit() else None for s in row[3].split(",") if s.strip())
         inputs.setdefault(row[1], (row[2] or "", sizes))
     return Screen(layer[1] if layer else None, text, int(at[1]) if at else None, inputs, fixes_of(text))
@@ -243,13 +252,14 @@ def argument_set(p: Paste, text: str, layer: str, name: str, value: str, through
         n for n in classes[block].body if isinstance(n, ast.FunctionDef) and n.name == "__init__"
     ):
         arguments = [a.arg for a in function.args.args][1:]
-        same = {
-            n.targets[0].id: n.value.id
-            for n in ast.walk(function)
-            if isinstance(n, ast.Assign)
-            and isinstance(n.targets[0], ast.Name)
-            and isinstance(n.value, ast.Name)
-        }
+        same: dict[str, str] = {}
+        for n in ast.walk(function):
+            if (
+                isinstance(n, ast.Assign)
+                and isinstance(n.targets[0], ast.Name)
+                and isinstance(n.value, ast.Name)
+            ):
+                same.setdefault(n.targets[0].id, n.value.id)
         origin = given.id if given.id in arguments else same.get(given.id)
         if origin in arguments:
             place = arguments.index(origin)
@@ -293,7 +303,7 @@ def sizes(p: Paste, fix: str) -> Iterator[str]:
             axes = [i for i, a in enumerate(letters.split()) if a in "DHWLT"] if letters else []
             if len(axes) != len(new):
                 axes = list(range(len(shape)))[-len(new) :]
-            if len(shape) > len(new):
+            if len(shape) > len(new) and axes[-1] < len(shape):
                 old = [shape[i] for i in axes]
                 break
         else:
@@ -365,14 +375,7 @@ def expression(p: Paste, fix: str) -> Iterator[str]:
         goal = ast.parse(found[1] if found else "", mode="eval").body
     except SyntaxError:
         return
-    names = {n.id for n in ast.walk(goal) if isinstance(n, ast.Name)} - {
-        "F",
-        "nn",
-        "torch",
-        "layers",
-        "keras",
-        "tf",
-    }
+    names = {n.id for n in ast.walk(goal) if isinstance(n, ast.Name)} - MODULES
     new = ast.unparse(goal)
     tree = p.tree
     statement = statement_at(tree, p.screen.at) if p.screen.at else None
