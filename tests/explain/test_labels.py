@@ -54,7 +54,7 @@ def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(UsageError, match="does not match the labels") as refused:
         label_image(np.array([[0, 1]]), image=np.zeros((3, 5, 7)))
     assert refused.value.expected == "(1, 2), (1, 2, 3) or (3, 1, 2)"
-    with pytest.raises(UsageError, match="share of the color"):
+    with pytest.raises(UsageError, match="invalid alpha"):
         label_image(np.array([[0]]), image=np.zeros((1, 1)), alpha=2)
-    with pytest.raises(UsageError, match="no list of colors"):
+    with pytest.raises(UsageError, match="invalid palette"):
         label_image(np.array([[0]]), [(1, 2)])

@@ -1,6 +1,8 @@
 """What the settings of a Keras layer are called in the common vocabulary: a row a setting, a reader a family.
 
-Every reader takes the settings of one layer, in the spelling of Keras 3, and the number of its spatial axes.
+Every reader takes:
+    config: the settings of one layer, in the spelling of Keras 3.
+    rank: the number of spatial axes of the layer.
 """
 
 from __future__ import annotations
