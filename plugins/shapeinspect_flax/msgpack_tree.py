@@ -81,8 +81,8 @@ class _Walk:
         if count is None:
             raise cursor.refuse("the file does not begin with a map of names")
         self._map(count, ())
-        if cursor.left:
-            raise cursor.refuse(f"{cursor.left:,} bytes follow the end of the tree")
+        if cursor.remaining:
+            raise cursor.refuse(f"{cursor.remaining:,} bytes follow the end of the tree")
 
     def _value(self, parts: tuple[str, ...]) -> None:
         cursor = self._cursor
@@ -153,8 +153,8 @@ class _Walk:
         cursor = self._cursor
         length = cursor.number(_EXTENSIONS[first]) if first in _EXTENSIONS else 1 << (first - 0xD4)
         code = cursor.byte()
-        if length > cursor.left:
-            raise cursor.refuse(f"a value claims {length:,} bytes and {cursor.left:,} are left")
+        if length > cursor.remaining:
+            raise cursor.refuse(f"a value claims {length:,} bytes and {cursor.remaining:,} are left")
         if code in (1, 3):
             self._add(self._array(length, parts))
         else:
@@ -242,9 +242,9 @@ class _Walk:
         return self._cursor.number(_TEXTS[first]) if first in _TEXTS else None
 
     def _bounded(self, count: int, least: int) -> int:
-        if count * least > self._cursor.left:
+        if count * least > self._cursor.remaining:
             raise self._cursor.refuse(
-                f"the file claims {count:,} values and {self._cursor.left:,} bytes are left"
+                f"the file claims {count:,} values and {self._cursor.remaining:,} bytes are left"
             )
         return count
 

@@ -133,8 +133,8 @@ def read_header(source: Source) -> Header:
             ("metadata fields", fields, 8 + 4 + 1, _MOST_FIELDS),
             ("tensors", tensors, 8 + 4 + 4 + 8, _MOST_TENSORS),
         ):
-            if count * least > cursor.left or count > most:
-                raise cursor.refuse(f"it claims {count:,} {what} and {cursor.left:,} bytes are left")
+            if count * least > cursor.remaining or count > most:
+                raise cursor.refuse(f"it claims {count:,} {what} and {cursor.remaining:,} bytes are left")
         metadata = _unique(cursor, fields, "metadata key", _field)
         alignment = _alignment(cursor, metadata)
         entries = _unique(cursor, tensors, "tensor name", _entry)
@@ -192,8 +192,8 @@ def _field(cursor: Cursor, name: str) -> Field:
 
 def _text(cursor: Cursor, what: str) -> Text:
     length = cursor.number("Q", what)
-    if length > cursor.left:
-        raise cursor.refuse(f"{what} takes {length:,} bytes and {cursor.left:,} are left")
+    if length > cursor.remaining:
+        raise cursor.refuse(f"{what} takes {length:,} bytes and {cursor.remaining:,} are left")
     start = cursor.take(min(length, _KEPT_TEXT), what)
     cursor.skip(length - len(start), what)
     # A text that is cut may end inside a character, which is left off.
@@ -207,7 +207,7 @@ def _array(cursor: Cursor, what: str, depth: int) -> Array:
         return Array("string", count, None)
     if code == _ARRAY:
         # The shortest array: a type and a count. ggml itself refuses arrays of arrays.
-        if depth == _MOST_NESTED or count * 12 > cursor.left or count > _MOST_FIELDS:
+        if depth == _MOST_NESTED or count * 12 > cursor.remaining or count > _MOST_FIELDS:
             raise cursor.refuse(f"{what} claims {count:,} arrays {depth + 1} deep")
         for _ in range(count):
             _array(cursor, what, depth + 1)
@@ -223,8 +223,8 @@ def _array(cursor: Cursor, what: str, depth: int) -> Array:
 
 def _skip_strings(cursor: Cursor, count: int, what: str) -> None:
     """Step over strings, each a length of 8 bytes and its text, without making objects of them."""
-    if count * 8 > cursor.left or count > _MOST_STRINGS:
-        raise cursor.refuse(f"{what} claims {count:,} strings and {cursor.left:,} bytes are left")
+    if count * 8 > cursor.remaining or count > _MOST_STRINGS:
+        raise cursor.refuse(f"{what} claims {count:,} strings and {cursor.remaining:,} bytes are left")
     length = Struct(cursor.order + "Q").unpack_from
     while count:
         buffer = cursor.ahead(8, what)
@@ -232,7 +232,7 @@ def _skip_strings(cursor: Cursor, count: int, what: str) -> None:
         while count and at <= last:
             at += 8 + length(buffer, at)[0]
             count -= 1
-        if at > cursor.left:
+        if at > cursor.remaining:
             raise cursor.refuse(f"{what} holds a string that is longer than the file")
         cursor.skip(at, what)
 

@@ -27,7 +27,7 @@ def names(data: bytes) -> list[str]:
         >>> names(b"\x80\x04\x8c\x02os\x8c\x06system\x93.")
         ['os.system']
         >>> names(b"\x80\x04N\x8c\x06system\x93.")
-        ['(a name that is computed)']
+        ['(a computed name)']
     """
     found, stopped = names_in(data, opcodes=_MOST_OPCODES)
     listed = [str(name) if name.module else name.name for name in found]

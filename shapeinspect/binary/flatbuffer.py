@@ -2,8 +2,8 @@
 
 The plug-ins for formats that are flatbuffers share it. The generated accessors for Python verify
 nothing: an offset may lead anywhere, a vector may claim any length, and the errors are those of
-``struct``, ``numpy`` and recursion. Tables, vectors and scalars are all that is needed here, and with
-the check in one place they are less code than a wrapper around every accessor.
+``struct``, ``numpy`` and recursion. Only tables, vectors and scalars are needed here, and with all checks
+in one module they take less code than a wrapper around every accessor.
 
 Source: https://flatbuffers.dev/internals/
 """
@@ -15,34 +15,34 @@ from typing import Protocol
 
 from shapeinspect.errors import UnreadableFileError
 
-#: More entries of lists, characters and tables than this are not read.
+#: The most list entries, characters and tables that are read.
 MAX_ENTRIES = 5_000_000
-#: A text of more bytes is no name.
+#: The longest name in bytes.
 MAX_TEXT = 1 << 16
 _SIZES = {"b": 1, "B": 1, "?": 1, "h": 2, "H": 2, "i": 4, "I": 4, "f": 4, "q": 8, "Q": 8, "d": 8}
 
 
 class Bytes(Protocol):
-    """A file as a plug-in sees it."""
+    """The bytes of a file, as a plug-in provides them."""
 
     @property
     def size(self) -> int:
         """Its length in bytes."""
 
     def span(self, start: int, end: int) -> bytes:
-        """Read the bytes from ``start`` up to ``end``, which lie inside the file.
+        """Read the bytes from ``start`` up to ``end``, which are inside the file.
 
         Args:
             start: the first byte.
-            end: the one behind the last.
+            end: the byte after the last one.
         """
 
     def fail(self, reason: str, offset: int) -> UnreadableFileError:
-        """Return the error that names the file and an offset.
+        """Return an error that names the file and an offset.
 
         Args:
             reason: what is wrong.
-            offset: where that was found.
+            offset: the offset of the error.
         """
 
 
@@ -67,98 +67,98 @@ class Buffer:
         self._vtables: dict[int, tuple[int, ...]] = {}
 
     def root(self) -> Table:
-        """Return the table that holds all others.
+        """Return the root table, which holds all others.
 
         Raises:
-            UnreadableFileError: if the file is cut off or the table stands outside.
+            UnreadableFileError: if the file is cut off or the table is outside it.
         """
         return Table(self, self.number("I", 0))
 
-    def number(self, kind: str, at: int) -> int:
+    def number(self, kind: str, offset: int) -> int:
         """Read one whole number.
 
         Args:
             kind: its type, as ``struct`` spells it.
-            at: its first byte.
+            offset: its first byte.
 
         Raises:
-            UnreadableFileError: if it stands outside the file.
+            UnreadableFileError: if it is outside the file.
         """
-        return int(struct.unpack(f"<{kind}", self.span(at, at + _SIZES[kind]))[0])
+        return int(struct.unpack(f"<{kind}", self.span(offset, offset + _SIZES[kind]))[0])
 
-    def real(self, at: int) -> float:
+    def real(self, offset: int) -> float:
         """Read one 32-bit float.
 
         Args:
-            at: its first byte.
+            offset: its first byte.
 
         Raises:
-            UnreadableFileError: if it stands outside the file.
+            UnreadableFileError: if it is outside the file.
         """
-        return float(struct.unpack("<f", self.span(at, at + 4))[0])
+        return float(struct.unpack("<f", self.span(offset, offset + 4))[0])
 
     def span(self, start: int, end: int) -> bytes:
         """Read the bytes from ``start`` up to ``end``.
 
         Args:
             start: the first byte.
-            end: the one behind the last.
+            end: the byte after the last one.
 
         Raises:
             UnreadableFileError: if the file has no such bytes.
         """
         window = self.window
         if not 0 <= start <= end <= window.size:
-            reason = f"bytes {start:,} to {end:,} are asked for, it has {window.size:,}"
+            reason = f"bytes {start:,} to {end:,} were requested, but it has {window.size:,}"
             raise window.fail(reason, max(min(start, window.size), 0))
         return window.span(start, end)
 
-    def spend(self, count: int, at: int) -> None:
-        """Count what is read, and refuse more than any model has.
+    def spend(self, count: int, offset: int) -> None:
+        """Count the entries read, and refuse more than any model has.
 
         Args:
-            count: how many entries more.
-            at: where they stand.
+            count: how many entries are added.
+            offset: their offset, for the error.
 
         Raises:
-            UnreadableFileError: if they are now too many.
+            UnreadableFileError: if the limit is exceeded.
         """
         self._entries += count
         if self._entries > MAX_ENTRIES:
-            raise self.window.fail(f"it holds more than {MAX_ENTRIES:,} entries in its lists", at)
+            raise self.window.fail(f"it holds more than {MAX_ENTRIES:,} entries in its lists", offset)
 
     def text(self, start: int, count: int) -> str:
         """Read one text.
 
         Args:
             start: its first byte.
-            count: how many bytes it takes.
+            count: its length in bytes.
 
         Raises:
             UnreadableFileError: if it is longer than any name.
         """
         if count > MAX_TEXT:
-            raise self.window.fail(f"a name of {count:,} bytes", start)
+            raise self.window.fail(f"a name has {count:,} bytes", start)
         self.spend(count, start)
         return self.span(start, start + count).decode("utf-8", "replace")
 
-    def vtable(self, at: int) -> tuple[int, ...]:
-        """Return the places of a table's fields, counted from the table's beginning.
+    def vtable(self, offset: int) -> tuple[int, ...]:
+        """Return a table's size and the offsets of its fields, counted from the table's beginning.
 
         Args:
-            at: the first byte of the list.
+            offset: the first byte of the vtable.
 
         Raises:
-            UnreadableFileError: if it stands outside the file.
+            UnreadableFileError: if it is outside the file.
         """
-        found = self._vtables.get(at)
-        if found is None:
-            size = self.number("H", at)
+        fields = self._vtables.get(offset)
+        if fields is None:
+            size = self.number("H", offset)
             if size < 4 or size % 2:
-                raise self.window.fail(f"a table's list of fields takes {size} bytes", at)
-            places = struct.unpack(f"<{size // 2}H", self.span(at, at + size))
-            found = self._vtables[at] = places[1:]
-        return found
+                raise self.window.fail(f"a table's list of fields takes {size} bytes", offset)
+            entries = struct.unpack(f"<{size // 2}H", self.span(offset, offset + size))
+            fields = self._vtables[offset] = entries[1:]
+        return fields
 
 
 class Table:
@@ -169,94 +169,96 @@ class Table:
         at: its first byte.
 
     Raises:
-        UnreadableFileError: if it stands outside the file.
+        UnreadableFileError: if it is outside the file.
     """
 
-    __slots__ = ("_at", "_buffer", "_places", "_size")
+    __slots__ = ("_buffer", "_fields", "_offset", "_size")
 
-    def __init__(self, buffer: Buffer, at: int) -> None:
-        self._buffer, self._at = buffer, at
-        places = buffer.vtable(at - buffer.number("i", at))
-        self._size, self._places = places[0], places[1:]
+    def __init__(self, buffer: Buffer, offset: int) -> None:
+        self._buffer, self._offset = buffer, offset
+        entries = buffer.vtable(offset - buffer.number("i", offset))
+        self._size, self._fields = entries[0], entries[1:]
 
     @property
-    def at(self) -> int:
+    def offset(self) -> int:
         """Its first byte."""
-        return self._at
+        return self._offset
 
-    def _place(self, slot: int, size: int) -> int | None:
-        """Return where a field stands; None where it is left out."""
-        offset = self._places[slot] if slot < len(self._places) else 0
+    def _field_offset(self, slot: int, size: int) -> int | None:
+        """Return the offset of a field; None where it is left out."""
+        offset = self._fields[slot] if slot < len(self._fields) else 0
         if not offset:
             return None
         if offset + size > self._size:
             raise self._buffer.window.fail(
-                f"a field of a table of {self._size} bytes leads outside", self._at
+                f"a field is outside its table of {self._size} bytes", self._offset
             )
-        return self._at + offset
+        return self._offset + offset
 
     def number(self, slot: int, kind: str, default: int = 0) -> int:
         """Return a whole number or boolean.
 
         Args:
-            slot: the field's place in the table's definition.
+            slot: the field's index in the table's definition.
             kind: its type, as ``struct`` spells it.
-            default: what stands for it where it is left out.
+            default: its value where it is left out.
         """
-        place = self._place(slot, _SIZES[kind])
-        return default if place is None else self._buffer.number(kind, place)
+        offset = self._field_offset(slot, _SIZES[kind])
+        return default if offset is None else self._buffer.number(kind, offset)
 
     def real(self, slot: int) -> float:
         """Return a 32-bit float; 0 where it is left out.
 
         Args:
-            slot: the field's place in the table's definition.
+            slot: the field's index in the table's definition.
         """
-        place = self._place(slot, 4)
-        return 0.0 if place is None else self._buffer.real(place)
+        offset = self._field_offset(slot, 4)
+        return 0.0 if offset is None else self._buffer.real(offset)
 
-    def _behind(self, slot: int) -> int | None:
-        place = self._place(slot, 4)
-        return None if place is None else place + self._buffer.number("I", place)
+    def _target(self, slot: int) -> int | None:
+        offset = self._field_offset(slot, 4)
+        return None if offset is None else offset + self._buffer.number("I", offset)
 
     def table(self, slot: int) -> Table | None:
         """Return a table, or None where it is left out.
 
         Args:
-            slot: the field's place in the table's definition.
+            slot: the field's index in the table's definition.
         """
-        at = self._behind(slot)
-        return None if at is None else Table(self._buffer, at)
+        offset = self._target(slot)
+        return None if offset is None else Table(self._buffer, offset)
 
     def vector(self, slot: int, size: int) -> tuple[int, int] | None:
-        """Return where a list stands: its first entry's first byte, and its count.
+        """Return the offset of a list's first entry, and the number of entries.
 
         Args:
-            slot: the field's place in the table's definition.
+            slot: the field's index in the table's definition.
             size: the bytes of one entry.
 
         Raises:
-            UnreadableFileError: if the list leads outside the file.
+            UnreadableFileError: if the list reaches beyond the file.
         """
-        at = self._behind(slot)
-        if at is None:
+        offset = self._target(slot)
+        if offset is None:
             return None
-        window, count = self._buffer.window, self._buffer.number("I", at)
-        if count * size > window.size - at - 4:
-            raise window.fail(f"a list of {count:,} entries has only {window.size - at - 4:,} bytes left", at)
-        return at + 4, count
+        window, count = self._buffer.window, self._buffer.number("I", offset)
+        if count * size > window.size - offset - 4:
+            raise window.fail(
+                f"a list of {count:,} entries has only {window.size - offset - 4:,} bytes left", offset
+            )
+        return offset + 4, count
 
     def numbers(self, slot: int, kind: str) -> tuple[int | float, ...]:
         """Return a list of numbers; an empty one where it is left out.
 
         Args:
-            slot: the field's place in the table's definition.
+            slot: the field's index in the table's definition.
             kind: the type of each, as ``struct`` spells it.
         """
-        found = self.vector(slot, _SIZES[kind])
-        if found is None:
+        span = self.vector(slot, _SIZES[kind])
+        if span is None:
             return ()
-        start, count = found
+        start, count = span
         self._buffer.spend(count, start)
         data = self._buffer.span(start, start + count * _SIZES[kind])
         numbers: tuple[int | float, ...] = struct.unpack(f"<{count}{kind}", data)
@@ -266,7 +268,7 @@ class Table:
         """Return a list of whole numbers.
 
         Args:
-            slot: the field's place in the table's definition.
+            slot: the field's index in the table's definition.
             kind: the type of each, as ``struct`` spells it.
         """
         return tuple(int(number) for number in self.numbers(slot, kind))
@@ -275,43 +277,43 @@ class Table:
         """Return a list of tables.
 
         Args:
-            slot: the field's place in the table's definition.
+            slot: the field's index in the table's definition.
         """
-        return [Table(self._buffer, at) for at in self._each(slot)]
+        return [Table(self._buffer, offset) for offset in self._targets(slot)]
 
-    def _each(self, slot: int) -> list[int]:
-        """Return where each entry of a list of tables or texts stands."""
-        found = self.vector(slot, 4)
-        if found is None:
+    def _targets(self, slot: int) -> list[int]:
+        """Return the offset of each table or text in a list."""
+        span = self.vector(slot, 4)
+        if span is None:
             return []
-        return [found[0] + 4 * place + ahead for place, ahead in enumerate(self.integers(slot, "I"))]
+        return [span[0] + 4 * index + distance for index, distance in enumerate(self.integers(slot, "I"))]
 
     def text(self, slot: int) -> str:
         """Return a text; an empty one where it is left out.
 
         Args:
-            slot: the field's place in the table's definition.
+            slot: the field's index in the table's definition.
 
         Raises:
             UnreadableFileError: if it is longer than any name.
         """
-        found = self.vector(slot, 1)
-        if found is None:
+        span = self.vector(slot, 1)
+        if span is None:
             return ""
-        start, count = found
+        start, count = span
         return self._buffer.text(start, count)
 
     def texts(self, slot: int) -> list[str]:
         """Return a list of texts.
 
         Args:
-            slot: the field's place in the table's definition.
+            slot: the field's index in the table's definition.
 
         Raises:
             UnreadableFileError: if one is longer than any name.
         """
-        buffer, found = self._buffer, []
-        for at in self._each(slot):
-            count = buffer.number("I", at)
-            found.append(buffer.text(at + 4, count))
-        return found
+        buffer, result = self._buffer, []
+        for offset in self._targets(slot):
+            count = buffer.number("I", offset)
+            result.append(buffer.text(offset + 4, count))
+        return result

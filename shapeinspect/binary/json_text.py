@@ -1,7 +1,6 @@
-"""Reads JSON from files that may lie: bounded before it is parsed, and nothing in it that surprises later.
+"""Reads JSON from untrusted files: its size is bounded before it is parsed, and odd values are refused.
 
-What is refused, and what a number becomes that no computation should meet, is in the table of
-:mod:`shapeinspect.binary`.
+The table of :mod:`shapeinspect.binary` lists what is refused, and what non-finite numbers become.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from shapeinspect.sources.source import Source
 MAX_BYTES = 256 << 20
 #: Levels of nesting; a nested model takes about four.
 MAX_DEPTH = 200
-# JSON grows when it is read: so many containers and commas are as much as a text may spell out.
+# Parsed JSON takes more memory than its text: the most containers and commas of one text.
 _MAX_CONTAINERS = 4_000_000
 _MAX_COMMAS = 12_000_000
 _MAX_BITS = 64
-#: An integer of more bits than that has at least so many digits.
+#: An integer of more bits than that has at least this many digits.
 _LONG = b"0" * 20
 _DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
 _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b'"\\[]{}')
@@ -35,13 +34,13 @@ def read_file(source: Source, what: str, *, limit: int = MAX_BYTES) -> Any:
     Args:
         source: the file.
         what: what the text is, for errors.
-        limit: the most bytes it may have.
+        limit: its maximum size in bytes.
 
     Raises:
         UnreadableFileError: if it is larger, or as :func:`parse` raises.
     """
     if source.size is None or source.size > limit:
-        raise UnreadableFileError(source.label, f"{what} is no file of at most {limit:,} bytes")
+        raise UnreadableFileError(source.label, f"{what} is not a file of at most {limit:,} bytes")
     with source.open() as file:
         return parse(file.read(limit), source.label, what)
 
@@ -56,11 +55,11 @@ def parse_object(text: bytes | str, label: str, what: str, *, long_integers: boo
         long_integers: whether integers of more than 64 bits are allowed.
 
     Raises:
-        UnreadableFileError: if it is no object, or as :func:`parse` raises.
+        UnreadableFileError: if it is not an object, or as :func:`parse` raises.
     """
     value = parse(text, label, what, long_integers=long_integers)
     if not isinstance(value, dict):
-        raise UnreadableFileError(label, f"{what} is no JSON object")
+        raise UnreadableFileError(label, f"{what} is not a JSON object")
     return value
 
 
@@ -80,14 +79,14 @@ def parse(
         label: the file it comes from, for errors.
         what: what it is, for errors, such as ``config.json``.
         offset: where it begins in the file, for errors.
-        strict: whether ``NaN``, the infinities and half characters are refused, as a format's own
-            reader does; the numbers become texts otherwise.
-        long_integers: whether integers of more than 64 bits are allowed, as in settings that a
-            tokenizer left there.
+        strict: whether ``NaN``, the infinities and lone surrogates are refused, as a format's own
+            reader does; otherwise the numbers become strings.
+        long_integers: whether integers of more than 64 bits are allowed, as in settings written by a
+            tokenizer.
 
     Raises:
-        UnreadableFileError: if it is no JSON in UTF-8, too large or too deep, has a key twice, or
-            holds what is not allowed.
+        UnreadableFileError: if it is not JSON in UTF-8, is too large or too deep, has a key twice, or
+            holds a value that is not allowed.
 
     Example:
         >>> parse(b'{"pool_size": [2, 3], "mask_value": NaN}', "m.keras", "config.json")
@@ -101,8 +100,8 @@ def parse(
         value = dict(pairs)
         if len(value) != len(pairs):
             seen: set[str] = set()
-            twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]  # set.add is None: false
-            raise refuse(f"has the key {twice[:80]!r} twice")
+            duplicate = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]  # set.add is None: false
+            raise refuse(f"has the key {duplicate[:80]!r} twice")
         return value
 
     def constant(word: str) -> str:
@@ -114,16 +113,16 @@ def parse(
     if len(raw) > MAX_BYTES:
         raise refuse(f"is larger than {MAX_BYTES:,} bytes")
     if raw.count(b"[") + raw.count(b"{") > _MAX_CONTAINERS or raw.count(b",") > _MAX_COMMAS:
-        raise refuse("describes more than can be")
+        raise refuse("has too many entries")
     try:
         plain = text if isinstance(text, str) else text.decode("utf-8")
         value = json.loads(plain, object_pairs_hook=unique, parse_constant=constant, parse_float=_float)
-        if strict and b"\\u" in raw:  # half a character, which UTF-8 cannot hold, may be spelled as an escape
+        if strict and b"\\u" in raw:  # a lone surrogate, which UTF-8 cannot hold, may be written as an escape
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except ValueError as error:
-        raise refuse(f"is no JSON: {str(error)[:120]}") from None
+        raise refuse(f"is not JSON: {str(error)[:120]}") from None
     except RecursionError:
-        raise refuse("is nested too deep") from None
+        raise refuse("is nested too deeply") from None
     long = not long_integers and _LONG in raw.translate(_DIGITS)
     if long or not _is_shallow(raw):
         _check(value, refuse, long)
@@ -136,19 +135,19 @@ def _float(text: str) -> float | str:
 
 
 def _is_shallow(raw: bytes) -> bool:
-    """Tell whether a text is surely not too deep: its brackets alone say so if none stands in a string."""
+    """Tell whether a text is certainly not too deep; its brackets decide if no string contains one."""
     brackets = raw.translate(_BRACES, _NO_BRACKETS).replace(b'""', b"")
     if b'"' in brackets or b"\\" in brackets:
         return False
     for _ in range(MAX_DEPTH):
         if not brackets:
             return True
-        brackets = brackets.replace(b"[]", b"")  # each pass takes off the innermost level
+        brackets = brackets.replace(b"[]", b"")  # each pass removes the innermost level
     return not brackets
 
 
 def _check(value: Any, refuse: Callable[[str], UnreadableFileError], long: bool) -> None:
-    """Look at every value, level by level, for what the text alone does not rule out."""
+    """Check every value, level by level, for what the text alone does not rule out."""
     level: list[Any] = [value]
     depth = 0
     while level:

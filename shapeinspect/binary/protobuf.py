@@ -1,7 +1,7 @@
-"""The walk over a protobuf message that reads keys and lengths and leaves long contents alone.
+"""Walks over a protobuf message: reads keys and lengths and leaves long contents alone.
 
-It does not recurse: each reader of a message walks into the fields that it knows, so the depth is
-that of the readers. A reader whose messages hold themselves stops at :data:`MAX_DEPTH`.
+It does not recurse: each reader of a message descends into the fields that it knows, so the depth is
+that of the readers. A reader of recursive messages stops at :data:`MAX_DEPTH`.
 
 Source: https://protobuf.dev/programming-guides/encoding/
 """
@@ -15,13 +15,13 @@ from shapeinspect.binary.window import Window
 from shapeinspect.errors import UnreadableFileError
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
-#: The deepest that a reader follows messages in messages.
+#: The maximum depth to which a reader follows nested messages.
 MAX_DEPTH = 100
 _FIXED = {FIXED64: 8, FIXED32: 4}
 _CHUNK = 4096
-#: The longest key and length together.
+#: The longest key and length together, in bytes.
 _MARGIN = 20
-#: Names, types and other texts are at most this long.
+#: The longest name, type or other text, in bytes.
 _TEXT = 1 << 16
 
 
@@ -33,7 +33,7 @@ class Field(NamedTuple):
         wire: its wire type.
         value: a varint's value; else 0.
         start: the first byte of its contents.
-        end: the byte behind them.
+        end: the byte after them.
         key: the first byte of the field itself.
     """
 
@@ -51,16 +51,16 @@ def fields(window: Window, start: int, end: int) -> Iterator[Field]:
     Args:
         window: the file.
         start: the message's first byte.
-        end: the byte behind it.
+        end: the byte after it.
 
     Raises:
-        UnreadableFileError: for a key or a length that is cut off, too long or leads outside.
+        UnreadableFileError: for a key or a length that is cut off, too long or out of bounds.
     """
-    data, base, at = b"", start, start
-    while at < end:
-        index = at - base
+    data, base, position = b"", start, start
+    while position < end:
+        index = position - base
         if index + _MARGIN > len(data) and (base + len(data) < end or index >= len(data)):
-            data, base, index = window.span(at, min(at + _CHUNK, end)), at, 0
+            data, base, index = window.span(position, min(position + _CHUNK, end)), position, 0
         key = data[index]
         if key < 0x80:  # the common case, without a call
             index += 1
@@ -68,10 +68,10 @@ def fields(window: Window, start: int, end: int) -> Iterator[Field]:
             key, index = _varint(window, data, index, base)
         number, wire, value = key >> 3, key & 7, 0
         if number == 0 or number >= 1 << 29:
-            raise window.fail(f"{number} is no field number", at)
+            raise window.fail(f"{number} is not a valid field number", position)
         if wire == VARINT:
-            value, behind = _varint(window, data, index, base)
-            length = behind - index
+            value, next_index = _varint(window, data, index, base)
+            length = next_index - index
         elif wire == BYTES:
             length = data[index] if index < len(data) else 0x80
             if length < 0x80:
@@ -81,12 +81,12 @@ def fields(window: Window, start: int, end: int) -> Iterator[Field]:
         elif wire in _FIXED:
             length = _FIXED[wire]
         else:
-            raise window.fail(f"wire type {wire} is not in use", at)
-        first = base + index
-        if length > end - first:
-            raise window.fail(f"a field of {length:,} bytes has only {end - first:,} left", at)
-        yield Field(number, wire, value, first, first + length, at)
-        at = first + length
+            raise window.fail(f"wire type {wire} does not exist", position)
+        content = base + index
+        if length > end - content:
+            raise window.fail(f"a field of {length:,} bytes has only {end - content:,} left", position)
+        yield Field(number, wire, value, content, content + length, position)
+        position = content + length
 
 
 def _varint(window: Window, data: bytes, index: int, base: int) -> tuple[int, int]:
@@ -100,26 +100,26 @@ def _varint(window: Window, data: bytes, index: int, base: int) -> tuple[int, in
     raise window.fail("a number is cut off" if shift < 70 else "a number is over ten bytes long", start)
 
 
-def varint(data: bytes, at: int, longest: int = 10) -> tuple[int, int]:
+def varint(data: bytes, start: int, longest: int = 10) -> tuple[int, int]:
     r"""Read one unsigned integer from bytes in memory.
 
     Args:
         data: the bytes.
-        at: its first one.
-        longest: how many it may take.
+        start: the index of the integer's first byte.
+        longest: the most bytes that it may take.
 
     Returns:
-        The integer, and the place behind it, which is negative where there is none.
+        The integer, and the index after it, which is -1 where the integer is cut off.
 
     Example:
         >>> varint(b"\x96\x01", 0), varint(b"\x96", 0)
         ((150, 2), (0, -1))
     """
     value = 0
-    for index, byte in enumerate(data[at : at + longest]):
+    for index, byte in enumerate(data[start : start + longest]):
         value |= (byte & 0x7F) << 7 * index
         if byte < 0x80:
-            return value & 0xFFFFFFFFFFFFFFFF, at + index + 1
+            return value & 0xFFFFFFFFFFFFFFFF, start + index + 1
     return 0, -1
 
 
@@ -142,7 +142,7 @@ def spelled(value: int) -> bytes:
 
 
 def signed(value: int) -> int:
-    """Turn a varint into the int64 that it stands for.
+    """Convert a varint to the int64 that it encodes.
 
     Args:
         value: 0 to 2⁶⁴ - 1.
@@ -162,27 +162,27 @@ def text(window: Window, field: Field) -> str:
         field: a field of bytes.
 
     Raises:
-        UnreadableFileError: if it is no field of bytes, or longer than any name.
+        UnreadableFileError: if it is not a field of bytes, or longer than any name.
     """
     need(window, field)
     if field.end - field.start > _TEXT:
-        raise window.fail(f"a name of {field.end - field.start:,} bytes", field.start)
+        raise window.fail(f"a name has {field.end - field.start:,} bytes", field.start)
     return window.span(field.start, field.end).decode("utf-8", "replace")
 
 
 def need(window: Window, field: Field, wire: int = BYTES) -> None:
-    """Refuse a field of another wire type than its message's definition gives it.
+    """Refuse a field whose wire type is not the one in its message's definition.
 
     Args:
         window: the file.
         field: the field.
-        wire: what it has to be.
+        wire: the wire type that it must have.
 
     Raises:
-        UnreadableFileError: if it is another one.
+        UnreadableFileError: if it has a different one.
     """
     if field.wire != wire:
-        raise window.fail(f"field {field.number} has wire type {field.wire} in place of {wire}", field.start)
+        raise window.fail(f"field {field.number} has wire type {field.wire} instead of {wire}", field.start)
 
 
 def integers(window: Window, field: Field, limit: int = 1 << 16) -> tuple[int, ...]:
@@ -191,7 +191,7 @@ def integers(window: Window, field: Field, limit: int = 1 << 16) -> tuple[int, .
     Args:
         window: the file.
         field: one field of it.
-        limit: bytes that it may take.
+        limit: the most bytes that it may take.
 
     Raises:
         UnreadableFileError: if it is longer, or cut off.
@@ -200,34 +200,34 @@ def integers(window: Window, field: Field, limit: int = 1 << 16) -> tuple[int, .
         return (signed(field.value),)
     need(window, field)
     if field.end - field.start > limit:
-        raise window.fail(f"{field.end - field.start:,} bytes of numbers where a few are due", field.start)
-    data, index, found = window.span(field.start, field.end), 0, []
+        raise window.fail(f"a short list of numbers takes {field.end - field.start:,} bytes", field.start)
+    data, index, values = window.span(field.start, field.end), 0, []
     while index < len(data):
         value, index = _varint(window, data, index, field.start)
-        found.append(signed(value))
-    return tuple(found)
+        values.append(signed(value))
+    return tuple(values)
 
 
 class Budget:
-    """Counts what a file makes us keep, and refuses more than any model has.
+    """Counts what is kept of a file, and refuses more than any model has.
 
     Args:
         window: the file.
-        what: what is counted.
-        limit: how many there may be.
+        what: what is counted, for the error.
+        limit: the maximum count.
     """
 
     def __init__(self, window: Window, what: str, limit: int) -> None:
         self._window, self._what, self._limit, self._count = window, what, limit, 0
 
     def spend(self, count: int = 1) -> None:
-        """Count some more.
+        """Add to the count.
 
         Args:
-            count: how many.
+            count: how many are added.
 
         Raises:
-            UnreadableFileError: if they are now too many.
+            UnreadableFileError: if the limit is exceeded.
         """
         self._count += count
         if self._count > self._limit:

@@ -1,4 +1,4 @@
-"""A file, or a part of one, seen through small pages, so that what is skipped is never read."""
+"""A file, or a part of one, read in small pages, so that skipped bytes are never read."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import BinaryIO
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.sources.source import Source
 
-#: The bytes of a page, how many are kept, and how many are read at once by whoever goes straight on.
+#: The bytes of a page, how many pages are kept, and how many a sequential reader gets at once.
 _PAGE, _PAGES, _MOST_AHEAD = 1 << 12, 1024, 16
-#: No single piece that is read for its structure is longer than this.
+#: The longest single read of structural data.
 MAX_SPAN = 256 << 20
 
 
 class Window:
-    """Reads spans of a file at given offsets, every one checked against the file's length.
+    """Reads spans of a file at given offsets, each checked against the file's length.
 
-    The pages go through an ordinary file object and not through a memory map: a map of a file that
-    becomes shorter while it is read ends the process.
+    The pages come from an ordinary file object and not from a memory map: if a mapped file shrinks
+    while it is read, the process dies.
 
     Args:
         file: the open file, or bytes in memory; it is closed with the window.
-        size: the length in bytes of what is seen.
+        size: the window's length in bytes.
         label: how errors name it.
-        base: where in the file the first byte is; offsets count from there, those of errors do not.
+        base: the window's offset in the file; offsets count from it, except those in errors.
 
     Example:
         >>> with Window(io.BytesIO(b"abc"), 3, "m") as window:
@@ -54,39 +54,39 @@ class Window:
         return cls(source.open(), source.size or 0, source.label)
 
     @classmethod
-    def over(cls, data: bytes, label: str) -> Window:
-        """Look at bytes that are in memory already; offsets count from their beginning.
+    def from_bytes(cls, data: bytes, label: str) -> Window:
+        """Wrap bytes in memory; offsets count from their beginning.
 
         Args:
             data: the bytes.
-            label: the file that they come from.
+            label: the file they come from.
         """
         return cls(io.BytesIO(data), len(data), label)
 
     def part(self, start: int, size: int, label: str | None = None) -> Window:
-        """Look at a part as if it were a file of its own; it ends with this window.
+        """Return a window over a part of this one; it becomes unusable when this window is closed.
 
         Args:
             start: the part's first byte.
-            size: how many it has.
-            label: how errors name it; as the whole by default.
+            size: its length in bytes.
+            label: how errors name it; like the whole by default.
 
         Raises:
             UnreadableFileError: if it reaches beyond the end.
         """
         if not 0 <= start <= start + size <= self.size:
-            reason = f"{size:,} bytes are claimed where {self.size:,} end"
+            reason = f"a part of {size:,} bytes reaches beyond the end at {self.size:,}"
             raise self.fail(reason, max(min(start, self.size), 0))
         return Window(self._file, size, label or self.label, self.base + start)
 
     @classmethod
     def bytes_of(cls, source: Source, start: int, count: int) -> bytes:
-        """Read a tensor's bytes out of a file that is not open.
+        """Open a file and read a tensor's bytes.
 
         Args:
             source: the file.
             start: the first byte.
-            count: how many.
+            count: the number of bytes.
 
         Raises:
             UnreadableFileError: if the file has no such bytes, or cannot be opened.
@@ -107,29 +107,29 @@ class Window:
 
         Args:
             reason: what is wrong.
-            offset: where that was found.
+            offset: the offset of the error in this window.
             hint: what to do about it.
         """
-        at = None if offset is None else self.base + offset
-        return UnreadableFileError(self.label, reason, offset=at, hint=hint)
+        position = None if offset is None else self.base + offset
+        return UnreadableFileError(self.label, reason, offset=position, hint=hint)
 
     def span(self, start: int, end: int) -> bytes:
         """Read the bytes from ``start`` up to ``end``.
 
         Args:
             start: the first byte.
-            end: the one behind the last.
+            end: the byte after the last one.
 
         Raises:
             UnreadableFileError: if the file has no such bytes, or they are too many.
         """
         if not 0 <= start <= end <= self.size:
             raise self.fail(
-                f"bytes {start:,} to {end:,} are asked for, it has {self.size:,}",
+                f"bytes {start:,} to {end:,} were requested, but it has {self.size:,}",
                 max(min(start, self.size), 0),
             )
         if end - start > MAX_SPAN:
-            raise self.fail(f"a piece of {end - start:,} bytes is too long to be read", start)
+            raise self.fail(f"{end - start:,} bytes are too many to read at once", start)
         number = start // _PAGE
         low = number * _PAGE
         if end > low + 2 * _PAGE:
@@ -144,19 +144,20 @@ class Window:
 
         Args:
             start: the first byte.
-            end: the one behind the last.
+            end: the byte after the last one.
 
         Raises:
             UnreadableFileError: if the file has no such bytes.
         """
         if not 0 <= start <= end <= self.size:
             raise self.fail(
-                f"a tensor's bytes end at {end:,}, the file at {self.size:,}", max(min(start, self.size), 0)
+                f"a tensor's bytes end at {end:,}, but the file ends at {self.size:,}",
+                max(min(start, self.size), 0),
             )
         return self._read(start, end)
 
     def _load(self, number: int) -> bytes:
-        """Read a page, and those behind it where that was asked for before; a jump begins small again."""
+        """Read a page and, in sequential access, twice as many as before; a jump starts small again."""
         low = number * _PAGE
         if low >= self.size:
             return b""
@@ -165,8 +166,8 @@ class Window:
         self._next = number + self._ahead
         if len(self._pages) + self._ahead > _PAGES:
             self._pages.clear()
-        for at in range(0, len(data), _PAGE):
-            self._pages[number + at // _PAGE] = data[at : at + _PAGE]
+        for offset in range(0, len(data), _PAGE):
+            self._pages[number + offset // _PAGE] = data[offset : offset + _PAGE]
         return data[:_PAGE]
 
     def _read(self, start: int, end: int) -> bytes:
@@ -176,5 +177,5 @@ class Window:
         except OSError as error:
             raise self.fail(error.strerror or str(error), start) from None
         if len(data) != end - start:
-            raise self.fail("the file became shorter while it was read", start + len(data))
+            raise self.fail("the file shrank while it was being read", start + len(data))
         return data

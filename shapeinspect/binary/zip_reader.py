@@ -1,7 +1,7 @@
 """A zip archive read by its central directory alone, with members found by offset and never extracted.
 
-Unlike ``zipfile`` it never chooses between two answers: an archive that different readers would
-read differently (duplicate or overlapping members, a local header that says otherwise) is refused.
+Unlike ``zipfile`` it never resolves ambiguity: an archive that different readers would read differently
+(duplicate or overlapping members, a local header that contradicts the directory) is refused.
 
 Source: PKWARE APPNOTE.TXT 6.3.10, sections 4.3.7 (local header), 4.3.12 (central directory),
 4.3.14 to 4.3.16 (end records), 4.5.3 (zip64 extra field).
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from shapeinspect.binary.window import Window
 
-#: How an archive begins whose first member is at its beginning.
+#: The first bytes of an archive whose first member is at offset 0.
 MAGIC = b"PK\x03\x04"
 #: The most bytes that one deflated member is inflated to.
 MAX_INFLATED = 4 << 30
@@ -26,10 +26,10 @@ _LOCATOR64 = Struct("<4sLQL")
 _CENTRAL = Struct("<4s6H3L5H2L")
 _LOCAL = Struct("<4s5H3L2H")
 _TAG = Struct("<2H")
-#: Parts of some length without a backslash, a colon or a NUL, and at most one slash at the end.
+#: Nonempty parts without a backslash, a colon or a NUL, and at most one slash at the end.
 _INSIDE = re.compile(rb"[^/\\:\0]+(?:/[^/\\:\0]+)*/?")
 _MAX_NAME = 4096
-#: So many bytes are read through the window's pages, which hold the local header already.
+#: Shorter reads go through the window's pages, which already hold the local header.
 _SMALL = 4096
 _MAX_COMMENT = 65_535
 _MAX_DIRECTORY = 64 << 20
@@ -44,10 +44,10 @@ class Member(NamedTuple):
 
     Args:
         name: its full name.
-        raw: the same as the archive spells it.
-        header: where its local header begins.
-        stored: bytes it takes in the archive.
-        size: bytes it has when taken out.
+        raw: the same name as the archive spells it.
+        header: the offset of its local header.
+        stored: its size in the archive, in bytes.
+        size: its uncompressed size, in bytes.
         deflated: whether it is compressed.
     """
 
@@ -77,8 +77,8 @@ class Archive:
 
     Args:
         window: the archive, which stays open as long as members are read.
-        keys: whether names are the keys of a mapping, as in an ``.npz``, where any text is one; a name
-            that would lead outside a directory is refused otherwise.
+        keys: whether names are the keys of a mapping, as in an ``.npz``, where any text is valid; otherwise
+            a name that would lead outside a directory is refused.
 
     Raises:
         UnreadableFileError: if it is cut off, encrypted, split, ambiguous or malformed.
@@ -88,14 +88,14 @@ class Archive:
         self.window = window
         self._keys = keys
         size = window.size
-        # The end of the file holds the end records, and the directory of all but large archives.
+        # The end of the file holds the end records and, except in large archives, the directory.
         self._tail_at = max(0, size - _MAX_COMMENT - _END.size)
         self._tail = window.span(self._tail_at, size)
         self.members: Mapping[str, Member] = self._directory(*self._end())
         self._tail = b""
 
     def root(self) -> str:
-        """Return the one directory in which all members are.
+        """Return the directory that contains all members.
 
         Raises:
             UnreadableFileError: if there are several, or none.
@@ -103,13 +103,11 @@ class Archive:
         roots = {name.partition("/")[0] for name in self.members}
         if len(roots) != 1:
             shown = ", ".join(repr(name) for name in sorted(roots)[:3])
-            raise self.window.fail(
-                f"the archive has {len(roots)} root directories ({shown}), where one is written"
-            )
+            raise self.window.fail(f"the archive has {len(roots)} root directories ({shown}), not one")
         return roots.pop()
 
     def read(self, name: str, limit: int) -> bytes:
-        """Take a member out.
+        """Return the contents of a member.
 
         Args:
             name: its full name.
@@ -128,10 +126,10 @@ class Archive:
         raw = self.window.span(start, start + member.stored)
         if not member.deflated:
             return raw
-        # One byte more than promised is enough to see that the promise is broken.
+        # One byte more than stated is enough to see that the stated size is wrong.
         data = _inflate(self.window, member, raw, member.size + 1)
         if len(data) != member.size:
-            reason = f"member {name!r} does not inflate to the {member.size:,} bytes promised"
+            reason = f"member {name!r} does not inflate to its stated {member.size:,} bytes"
             raise self.window.fail(reason, start)
         return data
 
@@ -139,15 +137,15 @@ class Archive:
         """Return the first bytes of a member, or all of a shorter one.
 
         Args:
-            member: which one.
-            count: how many.
+            member: the member.
+            count: the number of bytes.
 
         Raises:
             UnreadableFileError: if it is damaged.
         """
         return contents(self.window, member, 0, min(count, member.size))
 
-    def _at(self, offset: int, size: int) -> bytes:
+    def _bytes(self, offset: int, size: int) -> bytes:
         if size > self.window.size - offset:
             raise self.window.fail("the archive is cut off", offset)
         if offset >= self._tail_at:
@@ -157,71 +155,73 @@ class Archive:
     def _end(self) -> tuple[int, int, int]:
         """Return the count, offset and length of the central directory."""
         size, fail, tail = self.window.size, self.window.fail, self._tail
-        found = tail.rfind(b"PK\x05\x06")
-        if found < 0 or found + _END.size > len(tail):
-            reason = "the archive has no end record; it is cut off or no zip"
+        index = tail.rfind(b"PK\x05\x06")
+        if index < 0 or index + _END.size > len(tail):
+            reason = "the archive has no end record; it is cut off or not a zip file"
             raise fail(reason, size, hint="copy or download it again")
-        at = self._tail_at + found
-        _, *fields, comment = _END.unpack_from(tail, found)
-        if at + _END.size + comment != size:
-            raise fail("bytes follow the end of the archive", at)
-        wide = self._end64(at)
+        position = self._tail_at + index
+        _, *fields, comment = _END.unpack_from(tail, index)
+        if position + _END.size + comment != size:
+            raise fail("bytes follow the end of the archive", position)
+        wide = self._end64(position)
         if wide is None:
-            values, end = tuple(fields), at
+            values, end = tuple(fields), position
         else:
-            # torch's writer always adds the zip64 records; both must say the same.
+            # torch's writer always adds the zip64 records; both must agree.
             values, end = wide
             for small, large in zip(fields, values, strict=True):
                 if small not in (large, 0xFFFF, _WIDE):
-                    raise fail("the two end records of the archive contradict each other", at)
-        disk, first_disk, here, count, length, offset = values
-        if disk or first_disk or here != count:
-            raise fail("the archive is split into several files", at)
+                    raise fail("the two end records of the archive contradict each other", position)
+        disk, first_disk, disk_count, count, length, offset = values
+        if disk or first_disk or disk_count != count:
+            raise fail("the archive is split into several files", position)
         if offset + length != end:
-            raise fail("the central directory does not end where the archive says", at)
+            raise fail("the central directory does not end where the archive says", position)
         return count, offset, length
 
-    def _end64(self, at: int) -> tuple[tuple[int, ...], int] | None:
-        """Return the fields of the zip64 end record and where it begins, if there is one."""
-        if at < _LOCATOR64.size + _END64.size:
+    def _end64(self, end: int) -> tuple[tuple[int, ...], int] | None:
+        """Return the fields and the offset of the zip64 end record, if there is one."""
+        if end < _LOCATOR64.size + _END64.size:
             return None
-        signature, _, where, _ = _LOCATOR64.unpack(self._at(at - _LOCATOR64.size, _LOCATOR64.size))
+        signature, _, start, _ = _LOCATOR64.unpack(self._bytes(end - _LOCATOR64.size, _LOCATOR64.size))
         if signature != b"PK\x06\x07":
             return None
-        if where != at - _LOCATOR64.size - _END64.size:
-            raise self.window.fail("the zip64 end record is not where the archive says", at)
-        fields = _END64.unpack(self._at(where, _END64.size))
+        if start != end - _LOCATOR64.size - _END64.size:
+            raise self.window.fail("the zip64 end record is not where the archive says", end)
+        fields = _END64.unpack(self._bytes(start, _END64.size))
         if fields[0] != b"PK\x06\x06":
-            raise self.window.fail("the archive has no zip64 end record", where)
-        return fields[4:], where
+            raise self.window.fail("the archive has no zip64 end record", start)
+        return fields[4:], start
 
     def _directory(self, count: int, offset: int, length: int) -> dict[str, Member]:
         fail = self.window.fail
         if length > _MAX_DIRECTORY or count * _CENTRAL.size > length:
             raise fail(f"the central directory cannot hold {count:,} members in {length:,} bytes", offset)
-        data = self._at(offset, length)
+        data = self._bytes(offset, length)
         members: dict[str, Member] = {}
-        at = 0
+        position = 0
         for _ in range(count):
-            if at + _CENTRAL.size > length:
-                raise fail("the central directory is cut off", offset + at)
-            fields = _CENTRAL.unpack_from(data, at)
+            if position + _CENTRAL.size > length:
+                raise fail("the central directory is cut off", offset + position)
+            fields = _CENTRAL.unpack_from(data, position)
             names, extras, comments = fields[10:13]
-            start = at + _CENTRAL.size
-            at = start + names + extras + comments
-            if fields[0] != b"PK\x01\x02" or at > length:
+            start = position + _CENTRAL.size
+            position = start + names + extras + comments
+            if fields[0] != b"PK\x01\x02" or position > length:
                 raise fail("the central directory is damaged", offset + start)
-            member = self._member(fields, data[start : start + names], data[start + names : at - comments])
+            member = self._member(
+                fields, data[start : start + names], data[start + names : position - comments]
+            )
             if member.name in members:
-                raise fail(f"member {member.name!r} is there twice", offset + start)
+                raise fail(f"member {member.name!r} occurs twice", offset + start)
             members[member.name] = member
-        if at != length:
-            raise fail("the central directory is longer than its members", offset + at)
+        if position != length:
+            raise fail("the central directory is longer than its members", offset + position)
         self._check_apart(members.values(), offset)
         return members
 
     def _check_apart(self, members: Iterable[Member], end: int) -> None:
-        """Refuse members that share bytes, as in a bomb that needs no nesting."""
+        """Refuse members that share bytes, as in a zip bomb without nesting."""
         for member in sorted(members, key=lambda member: member.header, reverse=True):
             if member.header + _LOCAL.size + len(member.raw) + member.stored > end:
                 raise self.window.fail(f"member {member.name!r} overlaps what follows it", member.header)
@@ -232,7 +232,7 @@ class Archive:
         flags, method, stored, size, header = fields[3], fields[4], fields[8], fields[9], fields[16]
         if _WIDE in (stored, size, header):
             size, stored, header = _widen(size, stored, header, extra)
-        # torch writes UTF-8 without saying so; what is no UTF-8 is the zip format's own code page.
+        # torch writes UTF-8 without the flag; what is not UTF-8 is in the zip format's own code page.
         try:
             name = raw.decode("utf-8")
         except UnicodeDecodeError:
@@ -240,7 +240,7 @@ class Archive:
         if flags & _ENCRYPTED:
             raise fail(f"member {name!r} is encrypted", header)
         if method not in (_STORED, _DEFLATED) or (method == _STORED and stored != size):
-            reason = f"member {name!r} is compressed in a way that is not known (method {method})"
+            reason = f"member {name!r} uses an unknown compression method ({method})"
             raise fail(reason, header)
         if len(raw) > _MAX_NAME:
             raise fail(f"member {name[:40]!r}… has a name of {len(raw):,} bytes", header)
@@ -252,69 +252,69 @@ class Archive:
 
 
 def payload(window: Window, member: Member) -> int:
-    """Return where a member's bytes begin, by its own local header.
+    """Return the offset of a member's bytes, according to its local header.
 
     Args:
         window: the archive.
         member: the member.
 
     Raises:
-        UnreadableFileError: if the local header is missing or says otherwise.
+        UnreadableFileError: if the local header is missing or contradicts the central directory.
     """
-    at, names = member.header, len(member.raw)
-    head = window.span(at, min(at + _LOCAL.size + names, window.size))
+    offset, names = member.header, len(member.raw)
+    head = window.span(offset, min(offset + _LOCAL.size + names, window.size))
     if len(head) < _LOCAL.size or not head.startswith(MAGIC):
-        raise window.fail(f"there is no local header of member {member.name!r}", at)
+        raise window.fail(f"member {member.name!r} has no local header", offset)
     _, _, flags, method, _, _, _, stored, size, length, extra = _LOCAL.unpack_from(head)
     sizes = (stored, size)
-    told = flags & _SIZES_FOLLOW or _WIDE in sizes or sizes == (member.stored, member.size)
+    sizes_agree = flags & _SIZES_FOLLOW or _WIDE in sizes or sizes == (member.stored, member.size)
     if (
         flags & _ENCRYPTED
         or method != (_DEFLATED if member.deflated else _STORED)
         or length != names
         or head[_LOCAL.size :] != member.raw
-        or not told
+        or not sizes_agree
     ):
-        raise window.fail(f"the local header of member {member.name!r} says otherwise", at)
-    start: int = at + _LOCAL.size + names + extra
+        raise window.fail(f"the local header of member {member.name!r} contradicts the directory", offset)
+    start: int = offset + _LOCAL.size + names + extra
     if start + member.stored > window.size:
         raise window.fail(f"member {member.name!r} reaches beyond the end of the file", start)
     return start
 
 
 def contents(window: Window, member: Member, first: int, count: int) -> bytes:
-    """Return bytes of a member, such as the numbers of a tensor, without the others where it is stored.
+    """Return a range of a member's bytes, such as one tensor; of a stored member, only these are read.
 
     Args:
         window: the archive.
         member: the member.
         first: the first byte.
-        count: how many.
+        count: the number of bytes.
 
     Raises:
         UnreadableFileError: if it has no such bytes, or is damaged.
     """
     start = payload(window, member)
     if first + count > member.size:
-        reason = f"bytes {first:,} to {first + count:,} of member {member.name!r} are asked for, it has"
+        reason = f"bytes {first:,} to {first + count:,} of member {member.name!r} were requested, but it has"
         raise window.fail(f"{reason} {member.size:,}", start)
     if not member.deflated:
         read = window.span if count < _SMALL else window.whole
         return read(start + first, start + first + count)
     if first + count > MAX_INFLATED:
         raise window.fail(f"member {member.name!r} is too large to inflate", start)
-    # Deflate makes no more than about a thousandth out of what it cannot compress.
+    # Deflate adds at most about a thousandth to data that it cannot compress.
     packed = min(member.stored, first + count + (first + count) // 1000 + 1024)
     data = _inflate(window, member, window.whole(start, start + packed), first + count)[first:]
     if len(data) != count:
         raise window.fail(
-            f"member {member.name!r} does not inflate to the {member.size:,} bytes promised", start
+            f"member {member.name!r} does not inflate to its stated {member.size:,} bytes", start
         )
     return data
 
 
 def _inflate(window: Window, member: Member, data: bytes, most: int) -> bytes:
-    """Inflate the beginning of a member; what comes out is bounded by bytes really inflated."""
+    """Inflate at most ``most`` bytes from the beginning of a member."""
     import zlib
 
     try:
@@ -325,14 +325,14 @@ def _inflate(window: Window, member: Member, data: bytes, most: int) -> bytes:
 
 
 def _widen(size: int, stored: int, header: int, extra: bytes) -> tuple[int, int, int]:
-    # The zip64 extra field (id 1) holds those of the three that do not fit, in this order.
-    at = 0
-    while at + 4 <= len(extra):
-        tag, length = _TAG.unpack_from(extra, at)
+    # The zip64 extra field (id 1) holds, in this order, those of the three that do not fit.
+    position = 0
+    while position + 4 <= len(extra):
+        tag, length = _TAG.unpack_from(extra, position)
         if tag == 1:
-            body = extra[at + 4 : at + 4 + length]
+            body = extra[position + 4 : position + 4 + length]
             wide = iter([int.from_bytes(body[i : i + 8], "little") for i in range(0, len(body) - 7, 8)])
             values = [next(wide, value) if value == _WIDE else value for value in (size, stored, header)]
             return values[0], values[1], values[2]
-        at += 4 + length
+        position += 4 + length
     return size, stored, header

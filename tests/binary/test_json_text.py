@@ -63,15 +63,15 @@ def test_a_key_twice_is_refused_however_it_is_spelled(text: bytes) -> None:
 def test_half_a_character_is_refused_where_a_format_refuses_it() -> None:
     assert json_text.parse(b'["\\ud83d\\ude00"]', "m", "it", strict=True) == ["\U0001f600"]
     assert json_text.parse(b'["\\ud800"]', "m", "it") == ["\ud800"]
-    assert "no JSON" in refused(b'["\\ud800"]', strict=True)
+    assert "not JSON" in refused(b'["\\ud800"]', strict=True)
 
 
 @pytest.mark.parametrize("text", ['{"a": 1}'.encode("utf-16"), b"\xef\xbb\xbf{}", b'"\xff"'])
 def test_another_encoding_is_refused(text: bytes) -> None:
-    assert "no JSON" in refused(text)
+    assert "not JSON" in refused(text)
 
 
 def test_counts_are_bounded_before_anything_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_text.json, "loads", None)
-    assert "more than can be" in refused(b"[" * 4_000_001)
-    assert "more than can be" in refused(b"," * 12_000_001)
+    assert "too many entries" in refused(b"[" * 4_000_001)
+    assert "too many entries" in refused(b"," * 12_000_001)

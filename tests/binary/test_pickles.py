@@ -43,7 +43,7 @@ def test_pieces(number: int, protocol: int, first: int, monkeypatch: pytest.Monk
     monkeypatch.setattr(machine, "_MOST", 2 * first)
     data = pickle.dumps(VALUES[number], protocol)
     whole = reader.read_pickle(data, "m", base=11)
-    with Window.over(b"-" * 11 + data + b"more", "m") as window:
+    with Window.from_bytes(b"-" * 11 + data + b"more", "m") as window:
         found = reader.read_pickle_at(window, 11, 11 + len(data))
         assert found.end == 11 + whole.end == 11 + len(data)
         assert found.globals == whole.globals
@@ -77,7 +77,7 @@ def test_an_opcode_without_its_values_is_refused_after_one_piece(monkeypatch: py
     asked: list[int] = []
     span = Window.span
     monkeypatch.setattr(Window, "span", lambda w, a, b: asked.append(b - a) or span(w, a, b))
-    window = Window.over(b"N0" * 20 + b"a" + b"N" * 1_000_000, "m")
+    window = Window.from_bytes(b"N0" * 20 + b"a" + b"N" * 1_000_000, "m")
     with pytest.raises(UnreadableFileError, match="more than the stack holds"):
         reader.read_pickle_at(window, 0, window.size)
     assert sum(asked) < 1000

@@ -27,7 +27,7 @@ class Counting(io.BytesIO):
 def test_spans(part: tuple[int, int]) -> None:
     start, size = part
     draw = random.Random(5)
-    with Window.over(DATA, "m") as whole:
+    with Window.from_bytes(DATA, "m") as whole:
         window = whole.part(start, size)
         for _ in range(1000):
             at = draw.randrange(size + 1)
@@ -51,7 +51,7 @@ def test_a_jump_reads_one_page_and_going_on_reads_more_at_once() -> None:
 
 @pytest.mark.parametrize(("start", "end"), [(-1, 3), (0, 11), (5, 4), (11, 11), (2**63, 2**63 + 1)])
 def test_what_is_outside_is_refused_at_its_place_in_the_file(start: int, end: int) -> None:
-    with Window.over(DATA, "m") as whole:
+    with Window.from_bytes(DATA, "m") as whole:
         part = whole.part(100, 10)
         for read in (part.span, part.whole):
             with pytest.raises(UnreadableFileError) as caught:
@@ -64,5 +64,5 @@ def test_what_is_outside_is_refused_at_its_place_in_the_file(start: int, end: in
 
 def test_a_file_that_becomes_shorter_is_refused() -> None:
     window = Window(io.BytesIO(b"abc"), 10, "m")
-    with pytest.raises(UnreadableFileError, match="became shorter"):
+    with pytest.raises(UnreadableFileError, match="shrank"):
         window.span(0, 4)

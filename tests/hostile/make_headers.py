@@ -33,7 +33,7 @@ TENSORS = {
     "a header of 100,000,001": tensors({"a": F}, bytes(8), "memory ahead of the bytes", "claims",
         100_000_001),
     "a header longer than the file": tensors({"a": F}, bytes(8), "bytes that are not there", "cut off", 4000),
-    "a header without end": tensors({"a": F}, bytes(8), "half a header", "no JSON", 9),
+    "a header without end": tensors({"a": F}, bytes(8), "half a header", "not JSON", 9),
     "an overlap": tensors({"a": F, "b": entry([2], 4, 12)}, bytes(12), "the same bytes twice", "overlaps"),
     "a hole": tensors({"a": F, "b": entry([2], 12, 20)}, bytes(20), "bytes that nobody sees",
         "leaves a hole"),
@@ -52,7 +52,7 @@ TENSORS = {
         bytes(8), "two answers", "the key 'a' twice"),
     "many containers": one(
         "m.safetensors", lambda: safetensors(b'{"a":[' + b"[],[]," * 2_500_000 + b"[]]}"),
-        "JSON that swells to gigabytes", "more than can be"),
+        "JSON that swells to gigabytes", "too many entries"),
 }  # fmt: skip
 
 
@@ -248,9 +248,9 @@ def orbax(shape: list[int]) -> bytes:
 
 OTHERS = {
     "tflite: a place outside": one("m.tflite", LITE + bytes(40), "a pointer out of the file",
-        "are asked for"),
+        "were requested"),
     "tflite: nothing but its mark": one("m.tflite", b"\x1c\0\0\0TFL3" + bytes(8), "a table beyond the end",
-        "are asked for"),
+        "were requested"),
     "tensorflow: an index of no table": one(
         "ck.index", bytes(40) + struct.pack("<Q", 0xDB4775248B80FB57), "a block beyond the end", "ck.index"),
     "tensorflow: a block of 2^40": one(

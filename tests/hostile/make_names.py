@@ -193,7 +193,7 @@ ERRORS = {
         bytes(Gguf().head(2, 0).tensor(EVIL.encode(), (1,)).tensor(EVIL.encode(), (1,), 0, 32).pad(36)),
             "m.gguf",
         "twice"),
-    "error: json": told(safetensors(b'{"\x1b[31m'), "m.safetensors", "no JSON"),
+    "error: json": told(safetensors(b'{"\x1b[31m'), "m.safetensors", "not JSON"),
     "error: a name without end": told(
         safetensors({"n" * 100_000: {}}), "m.safetensors", "has 100,000 characters"),
 }  # fmt: skip

@@ -203,7 +203,7 @@ WIRE = {
         "has only 0 left"),
     "a group": wire(START + GRAPH + b"\x0b", "a form of long ago", "wire type 3"),
     "wire type 7": wire(START + GRAPH + b"\x0f", "a form that is none", "wire type 7"),
-    "field 0": wire(START + GRAPH + b"\x00\x00", "a field that is none", "no field number"),
+    "field 0": wire(START + GRAPH + b"\x00\x00", "a field that is none", "not a valid field number"),
     "a graph that is a number": wire(START + b"\x38\x01", "another type", "has wire type 0"),
     "a child longer than its parent": wire(START + b"\x3a\x02\x0a\x05" + b"x" * 10, "bytes twice",
         "has only 0 left"),

@@ -153,7 +153,7 @@ INERT = {
     "GLOBAL": b"cos\nsystem\n", "NEXT_BUFFER": b"\x97", "READONLY_BUFFER": b"\x97\x98",
 }  # fmt: skip
 
-_NAME = "it names a class by something that is no text"
+_NAME = "a class name in it is not text"
 #: What is put where a name belongs.
 ODD = {
     "a number": (b"K\x01", _NAME), "nothing": (b"N", _NAME), "a list": (b"]", _NAME), "bytes": (b"C\x02os",
@@ -190,7 +190,7 @@ MALFORMED = {
     "nothing to stop with": (b".", "cut off"),
     "tuple of too few": (b"K\x01\x87NNNN.", "takes more than the stack holds"),
     "no mark": (b"K\x01tNNNN.", "takes more than the stack holds"),
-    "memo never set": (b"h\x05.", "what was never put there"),
+    "memo never set": (b"h\x05.", "that was never stored"),
     "get of no number": (b"gx\n.", "malformed"),
     "key without value": (b"}(K\x01u.", "key"),
     "append to a number": (b"K\x01K\x02a.", "append"),
@@ -332,7 +332,7 @@ CONTAINERS = {
         "a name that no list shows", Read({"m": (1,)}, "os.system"), "m.npy"),
     "in an array of objects, behind a name that is no text": Case(
         file(lambda home: objects(home, b"\x80\x04N\x8c\x06system\x93."), "m.npy"),
-        "a name that no list shows", Read({"m": (1,)}, "a name that is computed"), "m.npy"),
+        "a name that no list shows", Read({"m": (1,)}, "a computed name"), "m.npy"),
     "in the constants of TorchScript": Case(
         file(lambda home: packed({"m/constants.pkl": b"\x80\x02" + dumped(home, 2) + b".",
                                   "m/data.pkl": b"\x80\x02}" + text("w") + TENSOR + b"s.",

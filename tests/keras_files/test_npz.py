@@ -159,7 +159,7 @@ def test_nothing_in_a_pickle_is_run(protocol: int, tmp_path: Path, monkeypatch) 
         (b"\x80\x02Q.", "cut off"),
         (b"\x80\x02" + b"(" * 2000 + b".", "nested deeper than 1,000"),
         (b"\x80\x02]" + b"2" * 10 + b".", "no array of one object"),
-        (b"\x80\x02h\x07.", "never put there"),
+        (b"\x80\x02h\x07.", "never stored"),
         (b"\x80\x02R.", "cut off"),
         (b"\x80\x02NN\x93.", "no text"),
         (b"\x80\x02}", "cut off"),

@@ -252,7 +252,7 @@ HOSTILE = {
     "a group": (b"\x08\x08" + GRAPH + b"\x0b", "wire type 3", 4),
     "wire type 6": (b"\x08\x08" + GRAPH + b"\x0e", "wire type 6", 4),
     "wire type 7": (b"\x08\x08" + GRAPH + b"\x0f", "wire type 7", 4),
-    "field 0": (b"\x08\x08" + GRAPH + b"\x00\x00", "no field number", 4),
+    "field 0": (b"\x08\x08" + GRAPH + b"\x00\x00", "not a valid field number", 4),
     "a graph that is a number": (b"\x08\x08" + b"\x38\x01", "has wire type 0", 2),
     "no graph": (b"\x08\x08" + field(2, b"tests"), "holds no ONNX graph", None),
     "a negative length": (

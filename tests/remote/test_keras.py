@@ -118,7 +118,7 @@ def test_a_file_that_is_cut_off(server) -> None:
         ("out.write(b'?' + struct.pack('<QQ', 0, 2**40))", "past the end"),
         ("out.write(b'?' + struct.pack('<QQ', 2**63, 8))", "past the end"),
         ("out.write(b'?' + struct.pack('<QQ', 2**64 - 8, 16))", "past the end"),
-        ("out.write(b'?123')", "no JSON"),
+        ("out.write(b'?123')", "not JSON"),
         ("out.write(b'?' + struct.pack('<QQ', 0, 8)); out.flush(); sys.stdin.close(); os.abort()", "signal"),
     ],
 )

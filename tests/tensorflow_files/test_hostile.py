@@ -122,7 +122,7 @@ def test_a_tflite_file_of_a_gigabyte_is_not_read(
 
 
 def window(data: bytes) -> Window:
-    return Window.over(data, "m.bin")
+    return Window.from_bytes(data, "m.bin")
 
 
 @pytest.mark.parametrize(

@@ -218,7 +218,7 @@ def test_options_stand_where_the_schema_puts_them(op: str) -> None:
     builder = flatbuffers.Builder(64)
     builder.Finish(written.Pack(builder))
     data = bytes(builder.Output())
-    with Window.over(data, "options") as window:
+    with Window.from_bytes(data, "options") as window:
         root = Buffer(window).root()
         for option in options:
             found = (

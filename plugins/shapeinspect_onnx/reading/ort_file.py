@@ -91,12 +91,12 @@ class _Reader:
             model.metadata_props.add(key=entry.text(0), value=entry.text(1))
         self.graph(graph, model.graph, 1)
         if not model.graph.node and not model.graph.output:
-            raise self.window.fail("it holds no graph", graph.at)
+            raise self.window.fail("it holds no graph", graph.offset)
         return model
 
     def graph(self, table: Table, graph: Any, depth: int) -> None:
         if depth > MAX_DEPTH:
-            raise self.window.fail(f"graphs are nested deeper than {MAX_DEPTH}", table.at)
+            raise self.window.fail(f"graphs are nested deeper than {MAX_DEPTH}", table.offset)
         for entry in table.tables(0):
             self.tensor(entry, graph.initializer.add())
         for entry in table.tables(7):
@@ -117,7 +117,7 @@ class _Reader:
         nodes = [(self.node(entry, depth), entry.texts(12)) for entry in table.tables(2)]
         ordered = sort(nodes)
         if ordered is None:
-            raise self.window.fail("its nodes wait for one another in a circle", table.at)
+            raise self.window.fail("its nodes wait for one another in a circle", table.offset)
         graph.node.extend(ordered)
 
     def node(self, table: Table, depth: int) -> Any:
@@ -167,7 +167,7 @@ class _Reader:
         """Copy a tensor; the numbers of a large one stay in the file."""
         dims, code = table.integers(2, "q"), table.number(3, "i")
         if any(dim < 0 for dim in dims) or len(dims) > 1000:
-            raise self.window.fail(f"a tensor has the lengths {dims[:8]}", table.at)
+            raise self.window.fail(f"a tensor has the lengths {dims[:8]}", table.offset)
         tensor.name, tensor.data_type = table.text(0), code
         tensor.dims.extend(dims)
         if code == _STRING:
@@ -191,7 +191,7 @@ class _Reader:
         for slot, tensor in ((0, sparse.values), (1, sparse.indices)):
             one = table.table(slot)
             if one is None:
-                raise self.window.fail("a sparse tensor lacks its values or indices", table.at)
+                raise self.window.fail("a sparse tensor lacks its values or indices", table.offset)
             self.tensor(one, tensor)
         sparse.dims.extend(table.integers(2, "q"))
 

@@ -88,7 +88,7 @@ def read(source: Source) -> Bundle:
     with Window.open(source) as window:
         shards, big_endian, tensors = 0, False, []
         for key, value in entries(window):
-            inner = Window.over(value, source.label)
+            inner = Window.from_bytes(value, source.label)
             if not key:
                 shards, big_endian = _header(inner)
             elif shards == 0:

@@ -125,7 +125,7 @@ def names(window: Window, nodes: Sequence[Node]) -> tuple[dict[str, Named], froz
 
     Example:
         >>> nodes = [Node([("dense", 1)]), Node([], [("dense/kernel", "dense/kernel/.ATTRIBUTES/V")])]
-        >>> names(Window.over(b"", "m"), nodes)[0]["dense/kernel/.ATTRIBUTES/V"].path
+        >>> names(Window.from_bytes(b"", "m"), nodes)[0]["dense/kernel/.ATTRIBUTES/V"].path
         ('dense',)
     """
     budget = Budget(window, "names of objects", _MAX_NAMES)

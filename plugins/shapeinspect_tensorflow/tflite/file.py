@@ -160,7 +160,9 @@ class _Reader:
         offset, size = table.number(1, "Q"), table.number(2, "Q")
         if offset > 1 and size:  # data after the flatbuffer itself
             if offset + size > self._window.size:
-                raise self._window.fail(f"a buffer of {size:,} bytes at {offset:,} leads outside", table.at)
+                raise self._window.fail(
+                    f"a buffer of {size:,} bytes at {offset:,} leads outside", table.offset
+                )
             return offset, size
         return 0, 0
 
@@ -171,16 +173,16 @@ class _Reader:
         named = [number for one in operators for number in (*one.inputs, *one.outputs)]
         for number in (*inputs, *outputs, *named):
             if not -1 <= number < len(tensors):
-                raise self._window.fail(f"tensor {number} of {len(tensors)} is named", table.at)
+                raise self._window.fail(f"tensor {number} of {len(tensors)} is named", table.offset)
         if any(number < 0 for number in (*inputs, *outputs)):
-            raise self._window.fail("an input or output is left out", table.at)
+            raise self._window.fail("an input or output is left out", table.offset)
         written = [number for one in operators for number in one.outputs if number >= 0]
         if len(set(written)) != len(written):
-            raise self._window.fail("two operators make the same tensor", table.at)
+            raise self._window.fail("two operators make the same tensor", table.offset)
         waiting = set(written)
         for one in operators:
             if not waiting.isdisjoint(one.inputs):
-                raise self._window.fail("an operator reads what is made after it", table.at)
+                raise self._window.fail("an operator reads what is made after it", table.offset)
             waiting.difference_update(one.outputs)
         return Subgraph(table.text(4), tensors, inputs, outputs, operators)
 
@@ -194,10 +196,10 @@ class _Reader:
             or any(dim < 0 for dim in shape or ())
             or any(dim < -1 for dim in signature)
         ):
-            raise self._window.fail(f"tensor {name!r} has the lengths {shape}", table.at)
+            raise self._window.fail(f"tensor {name!r} has the lengths {shape}", table.offset)
         if buffer >= max(len(self._buffers), 1):
             raise self._window.fail(
-                f"tensor {name!r} stands in buffer {buffer} of {len(self._buffers)}", table.at
+                f"tensor {name!r} stands in buffer {buffer} of {len(self._buffers)}", table.offset
             )
         start, size = self._buffers[buffer] if buffer and buffer < len(self._buffers) else (0, 0)
         sparse, variable, external = (
@@ -208,7 +210,7 @@ class _Reader:
         whole = prod(shape or ())
         if start and bits is not None and not sparse and (whole * bits + 7) // 8 != size:
             reason = f"tensor {name!r} takes {size:,} bytes, its shape makes {(whole * bits + 7) // 8:,}"
-            raise self._window.fail(reason, table.at)
+            raise self._window.fail(reason, table.offset)
         if not shape and not start and not table.number(8, "?"):
             shape = None  # neither lengths nor a flag that there are none
         numbers = None
@@ -229,7 +231,7 @@ class _Reader:
     def _operator(self, table: Table) -> Operator:
         index = table.number(0, "I")
         if index >= len(self._codes):
-            raise self._window.fail(f"operator code {index} of {len(self._codes)} is named", table.at)
+            raise self._window.fail(f"operator code {index} of {len(self._codes)} is named", table.offset)
         op, custom = self._codes[index]
         number, fields = OPTIONS.get(op, (0, ()))
         options_table = table.table(4) if fields and table.number(3, "B") == number else None

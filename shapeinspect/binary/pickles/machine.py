@@ -1,4 +1,4 @@
-"""The state of one pickle's interpretation: stack, marks, memo, and the limits that hold."""
+"""The state of one pickle's interpretation: stack, marks, memo, and limits."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ MAX_LINE = 1 << 16
 #: Longer bytes and texts stay in the file and become a Blob.
 MAX_BYTES_KEPT = 1 << 12
 MAX_TEXT_KEPT = 1 << 20
-#: Bytes of a window that are read at first, and at most at a time.
+#: Bytes of a window in the first read, and at most in any read.
 _FIRST, _MOST = 1 << 16, 4 << 20
-#: Stands for a name that is put together from something that is no text.
-COMPUTED = Global("", "(a name that is computed)")
+#: Stands for a name that is computed from something other than text.
+COMPUTED = Global("", "(a computed name)")
 
 _SCALARS = frozenset({str, bytes, int, float, bool, type(None), Global, Blob})
 _LENGTH = {1: Struct("<B").unpack_from, 4: Struct("<I").unpack_from, 8: Struct("<Q").unpack_from}
@@ -37,15 +37,15 @@ class Machine:
     """The stack, the marks and the memo of one run.
 
     Args:
-        data: the bytes at hand.
+        data: the bytes in memory.
         label: the file, for errors.
         start: where in ``data`` the pickle begins.
         base: where in the file ``data`` begins, for errors and blobs.
     """
 
     __slots__ = (
-        "base", "data", "end", "globals", "keep", "label", "lenient", "made", "marks", "memo", "offset",
-        "op", "ordered", "outside", "pos", "stack", "window",
+        "base", "data", "end", "globals", "keep", "label", "lenient", "marks", "memo", "object_count",
+        "offset", "op", "ordered", "outside", "pos", "stack", "window",
     )  # fmt: skip
 
     def __init__(self, data: bytes, label: str, start: int, base: int) -> None:
@@ -53,7 +53,7 @@ class Machine:
         self.label = label
         self.pos = self.op = start
         self.base = base
-        # Where the pickle ends at the latest, counted as pos is; beyond data if a window has more.
+        # The latest end of the pickle, counted like pos; beyond data if a window has more.
         self.end = len(data)
         self.window: Window | None = None
         self.offset = 0
@@ -65,26 +65,26 @@ class Machine:
         self.globals: dict[tuple[str, str], Global] = {}
         self.ordered = Global("collections", "OrderedDict")
         self.outside: list[Persistent] = []
-        self.made = 0
+        self.object_count = 0
 
     @classmethod
-    def over(cls, window: Window, start: int, end: int) -> Machine:
-        """Run over a window, of which no more than the opcodes is read.
+    def from_window(cls, window: Window, start: int, end: int) -> Machine:
+        """Run over a window, from which only the opcodes are read.
 
         Args:
             window: the file.
-            start: where the pickle begins.
-            end: where it ends at the latest.
+            start: the offset of the pickle.
+            end: the latest offset at which it may end.
         """
         machine = cls(b"", window.label, 0, window.base + start)
         machine.window, machine.offset, machine.end = window, start, end - start
         return machine
 
     def refill(self) -> bool:
-        """Read on from the opcode that the bytes at hand end in; tells whether there are more."""
+        """Read more, starting at the opcode that is cut off; return whether there was more to read."""
         if self.window is None or len(self.data) >= self.end:
             return False
-        # Whoever goes straight on is read ahead of; behind a long blob it begins small again.
+        # Sequential reads grow; after a long blob they start small again.
         size = min(4 * len(self.data), _MOST) if self.op <= len(self.data) else 0
         size = max(size, _FIRST, 4 * len(self.data) if self.op == 0 else 0)
         self.offset += self.op
@@ -94,17 +94,19 @@ class Machine:
         self.pos = self.op = 0
         return True
 
-    def fail(self, reason: str, at: int | None = None) -> NoReturn:
+    def fail(self, reason: str, position: int | None = None) -> NoReturn:
         """Refuse the pickle, naming the byte.
 
         Args:
             reason: what is wrong with it.
-            at: the byte, counted from where ``data`` begins; where the run stands by default.
+            position: the byte, counted from the beginning of ``data``; the current one by default.
 
         Raises:
             UnreadableFileError: always.
         """
-        raise UnreadableFileError(self.label, reason, offset=self.base + (self.pos if at is None else at))
+        raise UnreadableFileError(
+            self.label, reason, offset=self.base + (self.pos if position is None else position)
+        )
 
     def truncated(self) -> TruncatedPickleError:
         """The error for bytes that end too early."""
@@ -113,7 +115,7 @@ class Machine:
         )
 
     def take(self, size: int) -> bytes:
-        """The next ``size`` bytes; checked against what is left before anything is made of them.
+        """The next ``size`` bytes; checked against what is left before anything is allocated.
 
         Args:
             size: how many bytes.
@@ -128,7 +130,7 @@ class Machine:
         return self.data[start : start + size]
 
     def skip(self, size: int) -> Blob:
-        """Pass over ``size`` bytes and remember where they are.
+        """Skip ``size`` bytes and return a record of where they are.
 
         Args:
             size: how many bytes.
@@ -153,7 +155,7 @@ class Machine:
         return value
 
     def line(self) -> bytes:
-        """The bytes up to the next newline, which is passed over.
+        """The bytes up to the next newline, which is skipped.
 
         Raises:
             TruncatedPickleError: if the bytes end first.
@@ -167,13 +169,13 @@ class Machine:
         return self.data[start:end]
 
     def marked(self) -> list[Node]:
-        """Everything above the last mark, which is taken off."""
+        """Everything above the last mark, which is removed."""
         items = self.stack
         self.stack = self.marks.pop()
         return items
 
     def name(self, module: Node, name: Node) -> Global:
-        """The one Global of that name in this pickle.
+        """The unique Global of that name in this pickle.
 
         Args:
             module: the module, as the pickle names it.
@@ -182,22 +184,24 @@ class Machine:
         if type(module) is not str or type(name) is not str:
             if self.lenient:
                 return self.globals.setdefault(("", COMPUTED.name), COMPUTED)
-            self.fail("it names a class by something that is no text")
-        known = self.globals.get((module, name))
-        if known is None:
-            known = self.ordered if (module, name) == ("collections", "OrderedDict") else Global(module, name)
-            self.globals[module, name] = known
+            self.fail("a class name in it is not text")
+        result = self.globals.get((module, name))
+        if result is None:
+            result = (
+                self.ordered if (module, name) == ("collections", "OrderedDict") else Global(module, name)
+            )
+            self.globals[module, name] = result
             if len(self.globals) > MAX_NAMES:
                 self.fail(f"it names more than {MAX_NAMES:,} classes and functions")
-        return known
+        return result
 
     def keep_outside(self, pid: Node) -> None:
-        """Push the record of something that the pickle keeps outside itself.
+        """Push the record of an object that the pickle stores outside itself.
 
         Args:
-            pid: the persistent id, which says what it is.
+            pid: the persistent id, which identifies it.
         """
-        self.made += 1
+        self.object_count += 1
         self.outside.append(Persistent(pid))
         self.stack.append(self.outside[-1])
 
@@ -208,28 +212,28 @@ class Machine:
             func: what the pickle calls.
             args: what it is called with: a tuple, or a reference to one.
         """
-        self.made += 1
-        if func is self.ordered and (made := _ordered(args)) is not None:
-            self.stack.append(made)
+        self.object_count += 1
+        if func is self.ordered and (mapping := _ordered(args)) is not None:
+            self.stack.append(mapping)
         else:
             self.stack.append(Reduce(func, args))
 
 
 def _ordered(args: Node) -> Ordered | None:
     # OrderedDict() or, from Python 2, OrderedDict([[key, value], ...]).
-    made = Ordered()
+    result = Ordered()
     if type(args) is not tuple or len(args) > 1:
         return None
     pairs = args[0] if args else []
     if type(pairs) is not list or any(type(pair) not in (list, tuple) or len(pair) != 2 for pair in pairs):
         return None
     for key, value in pairs:
-        made[key_of(key)] = value
-    return made
+        result[key_of(key)] = value
+    return result
 
 
 def key_of(node: Node) -> Node:
-    """What stands for ``node`` as a dict key: a scalar itself, else its identity.
+    """Return the dict key for ``node``: a scalar itself, else its identity.
 
     Args:
         node: a value of the pickle.

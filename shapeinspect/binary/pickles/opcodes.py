@@ -1,6 +1,6 @@
 """What each pickle opcode does, as a table of small functions over a Machine.
 
-The few that a checkpoint is mostly made of are done by the loop in ``reader`` itself.
+The most frequent opcodes of a checkpoint are handled by the loop in ``reader`` itself.
 
 Source: CPython's ``Lib/pickletools.py`` (the opcodes and their arguments) and ``Lib/pickle.py``
 (what each does to the stack and the memo), protocols 0 to 5.
@@ -67,7 +67,7 @@ def _decimal(m: Machine, text: bytes) -> int:
     return int(text)
 
 
-def _long_of(size: int, m: Machine) -> None:
+def _push_long(size: int, m: Machine) -> None:
     if size > MAX_LONG:
         m.fail(f"an integer in it has {size:,} bytes")
     m.stack.append(int.from_bytes(m.take(size), "little", signed=True))
@@ -75,12 +75,12 @@ def _long_of(size: int, m: Machine) -> None:
 
 @_op(0x8A)  # LONG1
 def _long1(m: Machine) -> None:
-    _long_of(m.count(1), m)
+    _push_long(m.count(1), m)
 
 
 @_op(0x8B)  # LONG4
 def _long4(m: Machine) -> None:
-    _long_of(m.count(4), m)
+    _push_long(m.count(4), m)
 
 
 @_op(0x46)  # FLOAT
@@ -140,7 +140,7 @@ def _old_text(width: int) -> Step:
 
 
 def _python2(raw: bytes) -> str | bytes:
-    # Python 2 wrote text and bytes alike; what is no text stays bytes.
+    # Python 2 wrote text and bytes alike; what is not UTF-8 stays bytes.
     try:
         return str(raw, "utf-8")
     except UnicodeDecodeError:
@@ -186,13 +186,13 @@ def _readonly_buffer(m: Machine) -> None:
 
 @_op(0x5D)  # EMPTY_LIST
 def _empty_list(m: Machine) -> None:
-    m.made += 1
+    m.object_count += 1
     m.stack.append([])
 
 
 @_op(0x7D)  # EMPTY_DICT
 def _empty_dict(m: Machine) -> None:
-    m.made += 1
+    m.object_count += 1
     m.stack.append({})
 
 
@@ -203,36 +203,36 @@ def _empty_tuple(m: Machine) -> None:
 
 @_op(0x8F)  # EMPTY_SET
 def _empty_set(m: Machine) -> None:
-    m.made += 1
+    m.object_count += 1
     m.stack.append(SetOf([]))
 
 
 @_op(0x6C)  # LIST
 def _list(m: Machine) -> None:
-    m.made += 1
+    m.object_count += 1
     items = m.marked()
     m.stack.append(items)
 
 
 @_op(0x91)  # FROZENSET
 def _frozenset(m: Machine) -> None:
-    m.made += 1
+    m.object_count += 1
     items = m.marked()
     m.stack.append(SetOf(items))
 
 
 @_op(0x64)  # DICT
 def _dict(m: Machine) -> None:
-    m.made += 1
+    m.object_count += 1
     items = m.marked()
-    made: dict[Node, Node] = {}
-    m.stack.append(made)
-    _set(m, made, items)
+    result: dict[Node, Node] = {}
+    m.stack.append(result)
+    _set(m, result, items)
 
 
-def _tuple_of(size: int) -> Step:
+def _build_tuple(size: int) -> Step:
     def step(m: Machine) -> None:
-        m.made += 1
+        m.object_count += 1
         stack = m.stack
         if len(stack) < size:
             raise IndexError
@@ -241,9 +241,9 @@ def _tuple_of(size: int) -> Step:
     return step
 
 
-STEPS[0x85] = _tuple_of(1)
-STEPS[0x86] = _tuple_of(2)
-STEPS[0x87] = _tuple_of(3)
+STEPS[0x85] = _build_tuple(1)
+STEPS[0x86] = _build_tuple(2)
+STEPS[0x87] = _build_tuple(3)
 
 
 @_op(0x61)  # APPEND
@@ -298,8 +298,8 @@ def _set(m: Machine, target: Node, items: list[Node]) -> None:
         target = target.pairs
     elif type(target) is not dict and type(target) is not Ordered:
         m.fail(f"it sets an item of a {type(target).__name__}")
-    for at in range(0, len(items), 2):
-        target[key_of(items[at])] = items[at + 1]
+    for index in range(0, len(items), 2):
+        target[key_of(items[index])] = items[index + 1]
 
 
 # --- the stack and the memo ------------------------------------------------------------------------
@@ -365,7 +365,7 @@ def _stack_global(m: Machine) -> None:
 
 
 def _extension(width: int) -> Step:
-    # A number that copyreg.add_extension gave a class: which one only that program knows.
+    # A number that copyreg.add_extension assigned to a class; only that program knows which.
     def step(m: Machine) -> None:
         m.stack.append(m.name("copyreg", f"extension {m.count(width)}"))
 
@@ -394,7 +394,7 @@ STEPS[0x81] = _reduce  # NEWOBJ: cls.__new__(cls, *args)
 @_op(0x92)  # NEWOBJ_EX
 def _newobj_ex(m: Machine) -> None:
     kwargs, args, cls = m.stack.pop(), m.stack.pop(), m.stack.pop()
-    m.made += 1
+    m.object_count += 1
     m.stack.append(Reduce(cls, args, kwargs))
 
 
@@ -438,7 +438,7 @@ def _binpersid(m: Machine) -> None:
 def _proto(m: Machine) -> None:
     version = m.count(1)
     if version > _HIGHEST_PROTOCOL:
-        m.fail(f"it is of pickle protocol {version}; the highest known is {_HIGHEST_PROTOCOL}")
+        m.fail(f"it uses pickle protocol {version}; the highest supported is {_HIGHEST_PROTOCOL}")
 
 
 @_op(0x95)  # FRAME

@@ -22,7 +22,7 @@ from shapeinspect.binary.window import Window
 from shapeinspect.errors import UnreadableFileError
 
 _UINT4 = Struct("<I").unpack_from
-#: After so many opcodes the limits are looked at.
+#: The limits are checked after this many opcodes.
 _CHUNK = 4096
 
 
@@ -34,7 +34,7 @@ class Pickle:
         value: what it builds, as plain values and inert records.
         end: the position after its last byte.
         globals: every class and function it names, in the order of the file.
-        outside: everything it keeps outside itself, in the order of the file.
+        outside: everything it stores outside itself, in the order of the file.
     """
 
     value: Node
@@ -68,14 +68,14 @@ def read_pickle(data: bytes, label: str, *, start: int = 0, base: int = 0) -> Pi
 def read_pickle_at(
     window: Window, start: int, end: int, *, keep: int = MAX_BYTES_KEPT, opcodes: int = MAX_OPCODES
 ) -> Pickle:
-    """Interpret a pickle where it lies in a file; long bytes in it are stepped over.
+    """Interpret a pickle inside a file; long bytes in it are skipped.
 
     Args:
         window: the file.
-        start: where the pickle begins.
-        end: where it ends at the latest.
+        start: the offset of the pickle.
+        end: the latest offset at which it may end.
         keep: longer bytes become a Blob.
-        opcodes: the most there may be.
+        opcodes: the maximum number of opcodes.
 
     Returns:
         The pickle; its end is counted from the beginning of the window.
@@ -84,20 +84,20 @@ def read_pickle_at(
         TruncatedPickleError: if it does not end before ``end``.
         UnreadableFileError: if it is malformed or exceeds a limit.
     """
-    machine = Machine.over(window, start, end)
+    machine = Machine.from_window(window, start, end)
     machine.keep = keep
     return _interpret(machine, opcodes)
 
 
 def names_in(data: bytes, *, opcodes: int = MAX_OPCODES) -> tuple[tuple[Global, ...], int | None]:
-    r"""List what a pickle names, also where it is damaged or puts a name together.
+    r"""List what a pickle names, even where it is damaged or computes a name.
 
     Args:
         data: its bytes, or the first part of them.
-        opcodes: how many are looked at.
+        opcodes: how many are read.
 
     Returns:
-        The names in their order, and the place where it stopped before the pickle's end.
+        The names in their order, and the offset where reading stopped before the pickle's end, or None.
 
     Example:
         >>> names_in(b"\x80\x04\x8c\x02os\x8c\x06system\x93")
@@ -123,7 +123,7 @@ def _interpret(machine: Machine, opcodes: int) -> Pickle:
     except StructError:
         raise machine.truncated() from None
     except KeyError:
-        machine.fail("it reads from the memo what was never put there")
+        machine.fail("it reads a memo entry that was never stored")
     except (ValueError, OverflowError):
         machine.fail("a number or text in it is malformed")
     end = machine.offset + machine.pos
@@ -139,7 +139,7 @@ def _run(machine: Machine, opcodes: int) -> Node:
             if underflow or not machine.refill():
                 raise
             continue
-        if machine.made > MAX_OBJECTS:
+        if machine.object_count > MAX_OBJECTS:
             machine.fail(f"the pickle builds more than {MAX_OBJECTS:,} objects")
         if len(machine.memo) > MAX_MEMO:
             machine.fail(f"the pickle remembers more than {MAX_MEMO:,} objects")
@@ -149,13 +149,13 @@ def _run(machine: Machine, opcodes: int) -> Node:
 
 
 def _advance(machine: Machine) -> bool:  # noqa: PLR0912, PLR0915  # a call costs more than most opcodes
-    """Interpret the next opcodes; tells whether the pickle is at its end."""
+    """Interpret the next opcodes; return whether the pickle has ended."""
     data, memo, stack, marks = machine.data, machine.memo, machine.stack, machine.marks
     ordered, pos = machine.ordered, machine.pos
     try:
         for _ in range(_CHUNK):
             op = data[pos]
-            # The opcodes that a checkpoint has most of are done here, the others in the table.
+            # The most frequent opcodes of a checkpoint are handled here, the others in the table.
             if op == 0x72:  # LONG_BINPUT
                 memo[_UINT4(data, pos + 1)[0]] = stack[-1]
                 pos += 5
@@ -175,12 +175,12 @@ def _advance(machine: Machine) -> bool:  # noqa: PLR0912, PLR0915  # a call cost
                 items = tuple(stack)
                 machine.stack = stack = marks.pop()
                 stack.append(items)
-                machine.made += 1
+                machine.object_count += 1
                 pos += 1
             elif op == 0x86:  # TUPLE2
                 second = stack.pop()
                 stack[-1] = (stack[-1], second)
-                machine.made += 1
+                machine.object_count += 1
                 pos += 1
             elif op == 0x58 and (end := pos + 5 + _UINT4(data, pos + 1)[0]) <= len(data):  # BINUNICODE
                 if end - pos > MAX_TEXT_KEPT:
@@ -192,7 +192,7 @@ def _advance(machine: Machine) -> bool:  # noqa: PLR0912, PLR0915  # a call cost
             elif op == 0x52 and (stack[-2] is not ordered or stack[-1] == ()):  # REDUCE
                 args, func = stack.pop(), stack[-1]
                 stack[-1] = Ordered() if func is ordered else Reduce(func, args)
-                machine.made += 1
+                machine.object_count += 1
                 pos += 1
             elif op == 0x2E:  # STOP
                 pos += 1

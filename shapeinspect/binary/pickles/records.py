@@ -1,4 +1,4 @@
-"""What a pickle names and asks for, as inert records: nothing is resolved, nothing is called."""
+"""What a pickle names and calls, as inert records: nothing is resolved, nothing is called."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Global:
 def spelled(node: Node) -> str:
     """Return the dotted name of a Global, and an empty text for anything else.
 
-    What a pickle builds is never written out whole: a tuple that holds the same one twice, forty times
-    over, takes a hundred bytes in the file and a terabyte as text.
+    What a pickle builds is never written out whole: a tuple that holds another one twice, forty levels
+    deep, takes a hundred bytes in the file and a terabyte as text.
 
     Args:
-        node: what may be a Global.
+        node: any record or value.
 
     Example:
         >>> spelled(Global("torch", "Size")), spelled(((), ()))
@@ -58,7 +58,7 @@ def key_name(key: Node) -> str:
     """Return how a key of a dict is spelled in a path.
 
     Args:
-        key: the key, as the reader keeps it.
+        key: the key, as the reader represents it.
 
     Example:
         >>> key_name("fc"), key_name(0), key_name(Identity((1,)))
@@ -72,10 +72,10 @@ _SCALARS = frozenset({str, bytes, int, float, bool, type(None)})
 
 @dataclass(slots=True, eq=False, repr=False)
 class Reduce:
-    """An object that a real unpickler would make by calling ``func``; here it is only described.
+    """An object that a real unpickler would create by calling ``func``; here it is only described.
 
     Args:
-        func: what would be called: a Global, or whatever else the pickle put there.
+        func: what would be called: a Global, or any other value that the pickle puts there.
         args: the arguments of the call.
         kwargs: its keyword arguments, where the pickle gives any.
         state: what ``__setstate__`` or ``__dict__`` would be given.
@@ -113,7 +113,7 @@ class SetOf:
 
 @dataclass(slots=True, eq=False, repr=False)
 class Persistent:
-    """Something the pickle keeps outside itself, such as a storage."""
+    """An object that the pickle stores outside itself, such as a storage."""
 
     pid: Node
 
@@ -133,11 +133,11 @@ class Blob:
 
 @dataclass(frozen=True, slots=True)
 class OutOfBand:
-    """A buffer of protocol 5 that the file does not hold."""
+    """A buffer of protocol 5 that the file does not contain."""
 
 
 class Identity:
-    """A dict key that is no scalar; equal to itself alone, so that nothing nested is ever hashed.
+    """A dict key that is not a scalar; equal only to itself, so that nothing nested is ever hashed.
 
     Example:
         >>> Identity((1,)) == Identity((1,))
