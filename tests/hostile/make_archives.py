@@ -209,9 +209,9 @@ def tricks(kind: str) -> dict[str, Case]:
 #: One reader reads them all: what it says where a format's own first look does not come before it.
 REASONS: dict[str, str | dict] = {
     "twice": "occurs twice", "other": "contradicts the directory", "encrypted": "is encrypted",
-    "method": "method 12", "beyond": "beyond the end", "size": "beyond the end", "count": "cannot hold",
+    "method": "method (12)", "beyond": "beyond the end", "size": "beyond the end", "count": "cannot hold",
     "directory": "does not end where", "split": "split into several files",
-    "swells": "does not inflate to the 100 bytes", "cut": "cut off",
+    "swells": "does not inflate to its stated 100 bytes", "cut": "cut off",
 }  # fmt: skip
 SAID: dict[str, dict[str, str | dict]] = {
     "torch": REASONS,

@@ -38,7 +38,7 @@ def sparse(layout: bytes, *parts: bytes) -> bytes:
 
 ARRAY = b"cnumpy.core.multiarray\n_reconstruct\n)R(K\x01K\x03K\x05\x86"
 LINEAR = b"ctorch.nn\nLinear\n)\x81}(" + text("_modules") + b"}" + text("_parameters")
-NO_SHAPE, NO_LENGTH = "no tuple of lengths", "a length that is none"
+NO_SHAPE, NO_LENGTH = "not a tuple of lengths", "an invalid length"
 
 
 def written_out(odd: bytes) -> dict[str, Case]:
@@ -48,7 +48,7 @@ def written_out(odd: bytes) -> dict[str, Case]:
         "as a length": trap(shaped(odd + b"K\x05\x86"), "a text without end", Refused(NO_LENGTH)),
         "as what makes a shape": trap(shaped(odd + b")R"), "a text without end", Refused(NO_SHAPE)),
         "as a layout": trap(
-            sparse(odd, TENSOR, TENSOR), "a text without end", Refused("built from something that is none")),
+            sparse(odd, TENSOR, TENSOR), "a text without end", Refused("that is not a tensor")),
         "as an element type": trap(
             ARRAY + odd + b")R\x89" + text("x") + b"tb", "a text without end", Read(W)),
         "as the class of a setting": Case(
@@ -103,7 +103,7 @@ def doubled_parts() -> bytes:
 
 HUGE = (b"(" + b"\x8a\x08" + bytes(7) + b"\x40") + b"\x8a\x08" + bytes(7) + b"\x40" + b"t"
 FACTS = {
-    "tensors of tensors": trap(doubled_parts, "a sum of 2^60 steps", Refused("made of more than 64 others")),
+    "tensors of tensors": trap(doubled_parts, "a sum of 2^60 steps", Refused("more than 64 others")),
     "a nested tensor of 2^62 axes": trap(
         rebuilt("torch._utils\n_rebuild_nested_tensor", TENSOR,
                 shaped(b"K\x00\x8a\x08" + bytes(7) + b"\x40\x86"), TENSOR, TENSOR),

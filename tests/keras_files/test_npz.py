@@ -158,10 +158,10 @@ def test_nothing_in_a_pickle_is_run(protocol: int, tmp_path: Path, monkeypatch) 
         (b"\x80\x02r\xff\xff\xff\x1f.", "more than the stack holds"),
         (b"\x80\x02Q.", "cut off"),
         (b"\x80\x02" + b"(" * 2000 + b".", "nested deeper than 1,000"),
-        (b"\x80\x02]" + b"2" * 10 + b".", "no array of one object"),
+        (b"\x80\x02]" + b"2" * 10 + b".", "not an array of one object"),
         (b"\x80\x02h\x07.", "never stored"),
         (b"\x80\x02R.", "cut off"),
-        (b"\x80\x02NN\x93.", "no text"),
+        (b"\x80\x02NN\x93.", "not text"),
         (b"\x80\x02}", "cut off"),
     ],
 )
@@ -176,7 +176,7 @@ def test_hostile_pickles(content: bytes, reason: str, tmp_path: Path) -> None:
 
 def test_what_is_no_such_npz(tmp_path: Path) -> None:
     refused(pack(tmp_path / "a.keras", layers__dense=np.zeros((3, 5))), "stores a dict")
-    refused(wrap(tmp_path / "b.keras", b"no zip at all"), "no zip")
+    refused(wrap(tmp_path / "b.keras", b"no zip at all"), "not a zip")
     raw = io.BytesIO()
     np.savez(raw, **{"layers/dense": {"0": np.zeros((3, 5))}})
     refused(wrap(tmp_path / "c.keras", raw.getvalue(), compress_type=zipfile.ZIP_DEFLATED), "compressed")

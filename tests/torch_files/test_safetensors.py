@@ -268,7 +268,7 @@ def test_findings_in_a_set(tmp_path: Path, read, weights) -> None:
     assert any("model-00002-of-00002.safetensors is missing" in note.text for note in model.notes)
     assert "0.weight" not in weights(model)
     (tmp_path / "model-00001-of-00002.safetensors").unlink()
-    with pytest.raises(UnreadableFileError, match="none of the files it names"):
+    with pytest.raises(UnreadableFileError, match="all files that it names"):
         read(index)
 
 

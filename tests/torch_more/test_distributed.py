@@ -150,13 +150,13 @@ def test_chunks_of_several_files(tmp_path: Path) -> None:
     (tmp_path / "__1_0.distcp").unlink()
     assert "missing from the directory: __1_0.distcp" in texts(read(tmp_path))
     (tmp_path / "__1_0.distcp").write_bytes(b"short")
-    assert "cut off before the end of what they should hold: __1_0.distcp" in texts(read(tmp_path))
+    assert "cut off before the end of their contents: __1_0.distcp" in texts(read(tmp_path))
 
 
 def test_parts_that_are_nowhere(tmp_path: Path) -> None:
     chunk = ((0, 0), (4, 5), "__0_0.distcp", 0, 0)
     model = read(describe(tmp_path, {"fc.weight": [chunk]}, {"fc.weight": (7, 5)}))
-    assert "parts of these weights are nowhere, or there twice: fc.weight" in texts(model)
+    assert "parts of these weights are missing or stored twice: fc.weight" in texts(model)
     assert weights(model)["fc.weight"].values is None
 
 

@@ -1,4 +1,4 @@
-"""From an opened checkpoint to a Model: choose the model in it, build its layers, say what is left out."""
+"""Turns an opened checkpoint into a Model: finds the model, builds its layers, notes what is left out."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SHOWN = 8
 #: Containers that every pickled module has, under the names of Python 2 and 3.
 _CONTAINERS = frozenset({"__builtin__.set", "builtins.set"})
 _COMPILED = "__torch__."
-#: Python's own modules, those of Python 2 among them: where what runs commands and opens files is.
+#: Python's own modules, including those of Python 2: they can run commands and open files.
 _LIBRARY = sys.stdlib_module_names | {"__builtin__", "commands", "exceptions", "copy_reg"}
 
 
@@ -53,8 +53,8 @@ def read_checkpoint(source: Source) -> Model:
 
 
 def _model(label: str, shard: Shard, layers: tuple[Layer, ...], followed: Followed | None = None) -> Model:
-    bare, said = layers_of(shard.weights)
-    notes = shard.notes + ((Note(BARE),) if bare else ()) + said
+    bare, recognized = layers_of(shard.weights)
+    notes = shard.notes + ((Note(BARE),) if bare else ()) + recognized
     model = Model(
         label, shard.format, "torch", "torch", (*layers, *bare), notes=notes, metadata=shard.metadata
     )
@@ -73,16 +73,16 @@ def _model(label: str, shard: Shard, layers: tuple[Layer, ...], followed: Follow
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What one file holds.
+    """The contents of one file.
 
     Args:
-        format: which format it is of.
+        format: its format.
         tensors: its tensors outside any module, with their names.
         layers: the layers of the modules in it.
-        notes: what has to be said of it.
+        notes: remarks for the user.
         metadata: facts about it.
-        values: makes a tensor's values readable.
-        followed: the forward, as far as code in the file tells it.
+        values: returns a reader of a tensor's values.
+        followed: the forward pass, as far as code in the file describes it.
     """
 
     format: str
@@ -96,10 +96,10 @@ class Loaded:
     def shard(self) -> Shard:
         """Return its tensors outside any module as weights."""
         keys = collect.shared(item.tensor for item in self.tensors)
-        made = (
+        converted = (
             collect.to_weight(item, self.values, keys, item.name.rpartition(".")[2]) for item in self.tensors
         )
-        weights = tuple(weight for weight in made if weight is not None)
+        weights = tuple(weight for weight in converted if weight is not None)
         return Shard(self.format, weights, self.notes, self.metadata)
 
 
@@ -130,7 +130,7 @@ def loaded(source: Source, container: Container) -> Loaded:
     """Find the model in an opened container.
 
     Args:
-        source: the file that it is or that it lies in.
+        source: the file that is the container or contains it.
         container: the container.
 
     Raises:
@@ -141,56 +141,60 @@ def loaded(source: Source, container: Container) -> Loaded:
     survey = contents.Survey(top, tensors)
     chosen = contents.choose(top, tensors, survey)
     budget = collect.Budget(source.label, container.size)
-    found = collect.collect(chosen.node, chosen.skipped, tensors, survey, budget)
-    collect.unique(found.tensors, source.label)
-    walked = [modules.walk(path, node, tensors, budget, container.code) for path, node in found.modules]
+    collected = collect.collect(chosen.node, chosen.skipped, tensors, survey, budget)
+    collect.unique(collected.tensors, source.label)
+    walked = [modules.walk(path, node, tensors, budget, container.code) for path, node in collected.modules]
 
     def values(tensor: Tensor) -> Callable[[], object] | None:
         if container.values is not None:
             return container.values(tensor)
         if tensor.storage is None:
             return None
-        return reader(source, container.place(tensor.storage), tensor)
+        return reader(source, container.locate(tensor.storage), tensor)
 
     inside = [tensor for tree in walked for module in tree for _, tensor, _ in module.weights]
-    every = [*(item.tensor for item in found.tensors), *inside]
-    held = constants(container.constants, tensors)
-    keys = collect.shared(every)
+    all_tensors = [*(item.tensor for item in collected.tensors), *inside]
+    code_tensors = constants(container.constants, tensors)
+    keys = collect.shared(all_tensors)
     layers = tuple(layer for tree in walked for layer in modules.layers(tree, values, keys))
     beside = container.constants.globals if container.constants is not None else ()
     names = beyond((*container.pickle.globals, *container.named, *beside), container.plain)
     metadata = {**container.metadata, **({"globals": ", ".join(names)} if names else {})}
     notes: tuple[Note, ...] = (
         *_about_choice(chosen, container.holder),
-        *_about_tensors([*every, *held.values()], survey[top].tensors, container.holder),
+        *_about_tensors([*all_tensors, *code_tensors.values()], survey[top].tensors, container.holder),
         *_about_names(names),
     )
     followed = None
-    if container.format == "torchscript" and len(walked) == 1 and found.modules[0][0] == "":
+    if container.format == "torchscript" and len(walked) == 1 and collected.modules[0][0] == "":
         settings = {layer.path: module.attributes for layer, module in zip(layers, walked[0], strict=True)}
-        from shapeinspect_torch.script.forward import follow  # a tenth of the time that a small file takes
+        from shapeinspect_torch.script.forward import (
+            follow,
+        )  # the import takes a tenth of a small file's time
 
-        weights = as_weights(held, values)
+        weights = as_weights(code_tensors, values)
         followed = follow(layers, settings, container.code, weights)
         if followed is None:
             notes = (*notes, Note("the order of its calls could not be followed through its code"))
         notes = (*notes, *notes_of(layers if followed is None else followed.layers, weights))
-    return Loaded(container.format, tuple(found.tensors), layers, notes, Frozen(metadata), values, followed)
+    return Loaded(
+        container.format, tuple(collected.tensors), layers, notes, Frozen(metadata), values, followed
+    )
 
 
 def _about_choice(chosen: contents.Chosen, holder: str) -> list[Note]:
     notes = []
-    where = f'"{".".join(chosen.path)}"' if chosen.path else "the model"
+    shown = f'"{".".join(chosen.path)}"' if chosen.path else "the model"
     full = [entry for entry in chosen.rest if entry.tally.tensors]
     empty = [entry for entry in chosen.rest if not entry.tally.tensors]
     if full:
-        told = [f'"{".".join(entry.path)}" ({_amount(entry.tally)})' for entry in full]
-        notes.append(Note(f"shown is {where}; the {holder} also holds {_list(told)}"))
+        listed = [f'"{".".join(entry.path)}" ({_amount(entry.tally)})' for entry in full]
+        notes.append(Note(f"shown is {shown}; the {holder} also holds {_list(listed)}"))
     elif chosen.path:
-        notes.append(Note(f"shown is {where}"))
+        notes.append(Note(f"shown is {shown}"))
     if empty:
-        told = [f'"{".".join(entry.path)}"' for entry in empty]
-        notes.append(Note(f"without tensors, and not shown: {_list(told)}"))
+        listed = [f'"{".".join(entry.path)}"' for entry in empty]
+        notes.append(Note(f"without tensors, and not shown: {_list(listed)}"))
     return notes
 
 
@@ -203,35 +207,35 @@ def _about_tensors(tensors: Sequence[Tensor], counted: int, holder: str) -> list
     if not tensors:
         aside = many(counted, "tensor")
         notes.append(
-            Note(f"no parameters and no buffers; its objects hold {aside} of another use")
+            Note(f"no parameters and no buffers; its objects hold {aside} for other uses")
             if counted
             else Note(f"the {holder} holds no tensors")
         )
     views = collect.overlapping(tensors)
     if views:
         notes.append(Note(f"{views:,} weights are different views of storage that they share"))
-    told = (
+    explained = (
         ("meta", f"on the meta device: the {holder} holds shapes and no values"),
         ("nested", "nested: lengths are part of the values"),
         ("uninitialized", "not initialized yet: there is no shape"),
     )
     forms = Counter(tensor.form for tensor in tensors)
-    for form, text in told:
+    for form, text in explained:
         if forms[form]:
             notes.append(Note(f"{many(forms[form], 'weight')} {'is' if forms[form] == 1 else 'are'} {text}"))
-    special = sorted(forms.keys() - {"strided", *(form for form, _ in told)})
+    special = sorted(forms.keys() - {"strided", *(form for form, _ in explained)})
     if special:
-        notes.append(Note(f"some weights are kept in another form: {_list(special)}"))
+        notes.append(Note(f"some weights are stored in a special form: {_list(special)}"))
     return notes
 
 
 def _about_names(names: Sequence[str]) -> list[Note]:
-    # Few are shown, so what could do anything at all comes before the layers of a network.
+    # Few are shown, so names that could do anything come before the layers of a network.
     ranked = sorted((name for name in names if not name.startswith(_COMPILED)), key=_harmless)
-    own = len(names) - len(ranked)
-    if own:
-        # TorchScript names each class of its own code, many of them once for every layer.
-        ranked[_SHOWN - 1 : _SHOWN - 1] = [f"{many(own, 'name')} in its own code"]
+    compiled = len(names) - len(ranked)
+    if compiled:
+        # TorchScript names each class of its code, often once per layer.
+        ranked[_SHOWN - 1 : _SHOWN - 1] = [f"{many(compiled, 'name')} in its own code"]
     return [Note(f"not executed; globals referenced: {_list(ranked)}")] if names else []
 
 

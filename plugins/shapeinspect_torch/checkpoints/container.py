@@ -1,4 +1,4 @@
-"""What every container of a checkpoint gives: the pickle, and where each storage's bytes are."""
+"""The common form of an opened checkpoint: its pickle, and where each storage's bytes are."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from shapeinspect.binary.pickles.reader import Pickle
 from shapeinspect.binary.pickles.records import Global
 from shapeinspect_torch.pickles.tensors import Storage, Tensor
-from shapeinspect_torch.pickles.values import Place
+from shapeinspect_torch.pickles.values import Extent
 from shapeinspect_torch.script.code import Source as Code
 
 
@@ -21,24 +21,24 @@ class Container:
     """An opened checkpoint.
 
     Args:
-        format: which format it is of.
+        format: its format.
         pickle: the pickle that describes the object.
         size: the length of that pickle in bytes.
-        place: finds the bytes of a storage, and refuses one that the file does not hold.
-        loose: tensors that a persistent id alone names (legacy tar files).
+        locate: finds the bytes of a storage, and refuses one that the file does not hold.
+        loose: tensors named by a persistent id alone (legacy tar files).
         code: the code of TorchScript's classes.
-        constants: the pickle of the tensors that this code names, or None.
+        constants: the pickle of the tensors that this code uses, or None.
         metadata: facts about the container.
-        named: what its other pickles name.
-        plain: what every such container names besides tensors.
-        holder: what it is, for notes.
-        values: makes a tensor's values readable where they are no bytes of a file.
+        named: the globals that its other pickles name.
+        plain: the globals that every such container names besides tensors.
+        holder: what the container is called in notes.
+        values: returns a reader of a tensor's values where they are not bytes of a file.
     """
 
     format: str
     pickle: Pickle
     size: int
-    place: Callable[[Storage], Place]
+    locate: Callable[[Storage], Extent]
     loose: dict[str, Tensor] = field(default_factory=dict)
     code: Code = field(default_factory=lambda: Code(_no_code))
     constants: Pickle | None = None

@@ -1,4 +1,4 @@
-"""Directories of several files: which one is the model, what else is there, and what its config says."""
+"""Reads directories of several files: picks the model, lists the other files, applies its config."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from shapeinspect_torch.recognition.model_config import with_config
 from shapeinspect_torch.recognition.peft import with_adapter
 
 _BIN_INDEX = "pytorch_model.bin.index.json"
-#: The names that are chosen whatever else there is, the best first.
+#: The names that are chosen whatever else there is, in order of preference.
 _BEST = (
     "model" + INDEX, "model" + SUFFIX, _BIN_INDEX, "pytorch_model.bin",
     "diffusion_pytorch_model" + INDEX, "diffusion_pytorch_model" + SUFFIX, "diffusion_pytorch_model.bin",
     "adapter_model" + SUFFIX, "adapter_model.bin",
 )  # fmt: skip
-#: Endings of weights; a set of shards has too many to name.
+#: File endings of weights.
 _WEIGHTS = (SUFFIX, ".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx", ".gguf", INDEX, _BIN_INDEX)
 _SHOWN = 5
 _MAX_CONFIG = 4 << 20
@@ -36,16 +36,16 @@ def read_directory(source: Source) -> Model:
 
     Raises:
         UnreadableFileError: if its weights or its configuration are malformed, or a name leads outside.
-        UsageError: if it holds several models and none is named as the one.
+        UsageError: if it holds several models and nothing tells which one to read.
     """
     chosen, notes = pick(source, _BEST, (INDEX, SUFFIX))
     name = chosen.name
     model = _read(chosen, name)
-    told = {weight.where for layer in model.layers for weight in layer.weights}
+    read = {weight.where for layer in model.layers for weight in layer.weights}
     others = [
         entry
         for entry in source.entries
-        if entry.endswith(_WEIGHTS) and entry != name and entry not in told and entry not in _SIDE
+        if entry.endswith(_WEIGHTS) and entry != name and entry not in read and entry not in _SIDE
     ]
     if others:
         more = f" and {len(others) - _SHOWN:,} more" if len(others) > _SHOWN else ""
@@ -58,7 +58,7 @@ def read_directory(source: Source) -> Model:
     return model
 
 
-#: Files with such an ending that hold no weights of the model.
+#: Files with such an ending that do not hold weights of the model.
 _SIDE = frozenset({
     "training_args.bin", "optimizer.pt", "optimizer.bin", "scheduler.pt", "scheduler.bin", "rng_state.pth",
 })  # fmt: skip

@@ -27,13 +27,13 @@ from shapeinspect_torch.dcp_names import INDEX
 from shapeinspect_torch.pickles.collect import Budget
 from shapeinspect_torch.pickles.rebuild import Rebuilder
 from shapeinspect_torch.pickles.tensors import Storage, Tensor, product
-from shapeinspect_torch.pickles.values import Place
+from shapeinspect_torch.pickles.values import Extent
 from shapeinspect_torch.recognition.state_dict import layers_of
 
 if TYPE_CHECKING:
     import numpy as np
 
-#: What every such file names besides its tensors.
+#: The globals that every such file names besides its tensors.
 _PLAIN = frozenset({
     *(f"torch.distributed.checkpoint.metadata.{name}" for name in (
         "Metadata", "MetadataIndex", "TensorStorageMetadata", "BytesStorageMetadata", "ChunkStorageMetadata",
@@ -52,11 +52,11 @@ class Chunk:
     """A part of a tensor.
 
     Args:
-        offsets: where it begins on each axis.
+        offsets: its start index on each axis.
         sizes: its lengths.
-        file: the file that holds it; empty where nothing says.
-        start: its first byte there.
-        length: how many bytes it takes there.
+        file: the file that holds it; empty where it is unknown.
+        start: its first byte in that file.
+        length: its size in that file, in bytes.
         packed: whether those bytes are transformed (compressed).
     """
 
@@ -91,7 +91,7 @@ def read_distributed(source: Source) -> Model:
     try:
         return _Checkpoint(source.label, file).model()
     except (AttributeError, IndexError, KeyError, TypeError) as error:
-        # A record that is missing or of another type than the format's.
+        # A record that is missing or of the wrong type.
         raise UnreadableFileError(
             source.label, f"its {INDEX} is malformed: {type(error).__name__} {error}"
         ) from None
@@ -113,36 +113,36 @@ class _Checkpoint:
         self._chunks: dict[str, tuple[Chunk, ...]] = {}
 
     def model(self) -> Model:
-        """Find the model among the tensors, and say which file holds what."""
+        """Find the model among the tensors, and note which file holds which weight."""
         paths = self._state.get("planner_data")
         paths = paths if isinstance(paths, dict) else {}
         loose: dict[str, Tensor] = {}
         tree: dict[Node, Node] = {}
-        for name, told in self._state["state_dict_metadata"].items():
+        for name, entry in self._state["state_dict_metadata"].items():
             if type(name) is not str:
-                self._fail("a tensor's name is no text")
-            if _class(told) == "BytesStorageMetadata":
+                self._fail("a tensor's name is not text")
+            if _class(entry) == "BytesStorageMetadata":
                 _put(tree, paths.get(name), name, "bytes")
                 continue
-            loose[name] = self._tensor(name, told)
+            loose[name] = self._tensor(name, entry)
             _put(tree, paths.get(name), name, Persistent(name))
         pickle = Pickle(tree, self._size, self._pickle.globals, ())
         inside = Container(
-            "torch-distributed", pickle, self._size, lambda _: Place(0, 0), loose, plain=_PLAIN
+            "torch-distributed", pickle, self._size, lambda _: Extent(0, 0), loose, plain=_PLAIN
         )
-        found = loaded(replace(self._file, label=self._label), inside)
-        homes = {item.name: item.tensor.storage.key for item in found.tensors if item.tensor.storage}
-        shard = found.shard()
-        weights = [self._placed(weight, homes[weight.name]) for weight in shard.weights]
-        layers, said = layers_of(weights)
-        notes = (*shard.notes, *self._said(tuple(homes.values())), Note(BARE), *said)
+        result = loaded(replace(self._file, label=self._label), inside)
+        keys = {item.name: item.tensor.storage.key for item in result.tensors if item.tensor.storage}
+        shard = result.shard()
+        weights = [self._located(weight, keys[weight.name]) for weight in shard.weights]
+        layers, recognized = layers_of(weights)
+        notes = (*shard.notes, *self._file_notes(tuple(keys.values())), Note(BARE), *recognized)
         return Model(
             self._label, "torch-distributed", "torch", "torch-distributed", layers, notes=notes,
             metadata=shard.metadata,
         )  # fmt: skip
 
-    def _tensor(self, name: str, told: Node) -> Tensor:
-        state = self._attributes(told, "TensorStorageMetadata")
+    def _tensor(self, name: str, entry: Node) -> Tensor:
+        state = self._attributes(entry, "TensorStorageMetadata")
         properties = state["properties"].state
         kind = properties["dtype"] if isinstance(properties, dict) else properties[0]
         dtype = self._tensors.dtype(kind)
@@ -151,14 +151,15 @@ class _Checkpoint:
             self._fail(f"the shape of {name!r} overflows: {shape}")
         chunks = state["chunks"]
         if type(chunks) is not list:
-            self._fail(f"the chunks of {name!r} are no list")
+            self._fail(f"the chunks of {name!r} are not a list")
         for _ in chunks:
             self._budget.spend(name, 0)
         infos = self._infos.get(name, [])
-        byplace = {info.offsets: info for info in infos}
-        byindex = {info.index: info for info in infos if info.offsets is None}
+        by_offsets = {info.offsets: info for info in infos}
+        by_index = {info.index: info for info in infos if info.offsets is None}
         self._chunks[name] = tuple(
-            self._chunk(name, shape, chunk, byplace, byindex.get(at)) for at, chunk in enumerate(chunks)
+            self._chunk(name, shape, chunk, by_offsets, by_index.get(index))
+            for index, chunk in enumerate(chunks)
         )
         return Tensor(shape, dtype, storage=Storage(name, dtype or "uint8", 0))
 
@@ -166,58 +167,58 @@ class _Checkpoint:
         self,
         name: str,
         shape: tuple[int, ...],
-        told: Node,
-        byplace: Mapping[tuple[int, ...] | None, _Info],
-        other: _Info | None,
+        entry: Node,
+        by_offsets: Mapping[tuple[int, ...] | None, _Info],
+        fallback: _Info | None,
     ) -> Chunk:
-        state = self._attributes(told, "ChunkStorageMetadata")
+        state = self._attributes(entry, "ChunkStorageMetadata")
         offsets, sizes = self._tensors.lengths(state["offsets"]), self._tensors.lengths(state["sizes"])
         fits = len(offsets) == len(sizes) == len(shape) and all(
             start + length <= whole for start, length, whole in zip(offsets, sizes, shape, strict=True)
         )
         if not fits:
             self._fail(f"a chunk of {name!r} at {offsets} of {sizes} reaches beyond its shape {shape}")
-        info = byplace.get(offsets) or other
+        info = by_offsets.get(offsets) or fallback
         if info is None:
             return Chunk(offsets, sizes)
         return Chunk(offsets, sizes, info.file, info.start, info.length, info.packed)
 
-    def _storage(self, told: Node) -> dict[str, list[_Info]]:
-        found: dict[str, list[_Info]] = {}
-        for key, value in told.items() if isinstance(told, dict) else ():
+    def _storage(self, entries: Node) -> dict[str, list[_Info]]:
+        infos: dict[str, list[_Info]] = {}
+        for key, value in entries.items() if isinstance(entries, dict) else ():
             index = self._attributes(key.key if type(key) is Identity else key, "MetadataIndex")
             state = self._attributes(value, "_StorageInfo")
             file, start, length = state["relative_path"], state["offset"], state["length"]
             if type(file) is not str or type(start) is not int or type(length) is not int:
-                self._fail("a place of a chunk is malformed")
+                self._fail("the location of a chunk is malformed")
             check_inside(file, self._label)
             if start < 0 or length < 0:
                 self._fail(f"a chunk in {file!r} begins at {start} and has {length} bytes"[:200])
-            offset, at = index.get("offset"), index.get("index")
+            offset, number = index.get("offset"), index.get("index")
             info = _Info(
                 None if offset is None else self._tensors.lengths(offset),
-                at if type(at) is int else None,
+                number if type(number) is int else None,
                 file,
                 start,
                 length,
                 bool(state.get("transform_descriptors")),
             )
             if type(index["fqn"]) is not str:
-                self._fail("a chunk belongs to something that is no text")
-            found.setdefault(index["fqn"], []).append(info)
-        return found
+                self._fail("the tensor name of a chunk is not text")
+            infos.setdefault(index["fqn"], []).append(info)
+        return infos
 
-    def _placed(self, weight: Weight, name: str) -> Weight:
+    def _located(self, weight: Weight, name: str) -> Weight:
         chunks = self._chunks[name]
         files = list(dict.fromkeys(chunk.file for chunk in chunks if chunk.file))
         more = f" and {len(files) - _MAX_NAMED:,} more" if len(files) > _MAX_NAMED else ""
-        where = ", ".join(files[:_MAX_NAMED]) + more
+        location = ", ".join(files[:_MAX_NAMED]) + more
         whole = sum(product(chunk.sizes) for chunk in chunks) == weight.size
         readable = whole and weight.dtype is not None and all(c.file and not c.packed for c in chunks)
         values = partial(_assemble, self._file, weight, chunks) if readable else None
-        return replace(weight, where=where or None, values=values, storage=None)
+        return replace(weight, where=location or None, values=values, storage=None)
 
-    def _said(self, shown: Sequence[str]) -> list[Note]:
+    def _file_notes(self, shown: Sequence[str]) -> list[Note]:
         sizes: dict[str, int | None] = {}
         for name in shown:
             sizes.update((chunk.file, None) for chunk in self._chunks[name] if chunk.file)
@@ -230,29 +231,29 @@ class _Checkpoint:
         missing = sorted(file for file, size in sizes.items() if size is None)
         if missing:
             notes.append(Note(f"missing from the directory: {_list(missing)}"))
-        partly, cut = [], set()
+        incomplete, cut = [], set()
         for name in shown:
-            held = self._chunks[name]
-            whole = sum(product(chunk.sizes) for chunk in held)
-            if whole != product(self._shape(name)) or not all(chunk.file for chunk in held):
-                partly.append(name)
-            for chunk in held:
+            chunks = self._chunks[name]
+            whole = sum(product(chunk.sizes) for chunk in chunks)
+            if whole != product(self._shape(name)) or not all(chunk.file for chunk in chunks):
+                incomplete.append(name)
+            for chunk in chunks:
                 size = sizes.get(chunk.file)
                 if size is not None and chunk.start + chunk.length > size:
                     cut.add(chunk.file)
-        if partly:
-            notes.append(Note(f"parts of these weights are nowhere, or there twice: {_list(partly)}"))
+        if incomplete:
+            notes.append(Note(f"parts of these weights are missing or stored twice: {_list(incomplete)}"))
         if cut:
-            notes.append(Note(f"cut off before the end of what they should hold: {_list(sorted(cut))}"))
+            notes.append(Note(f"cut off before the end of their contents: {_list(sorted(cut))}"))
         return notes
 
     def _shape(self, name: str) -> tuple[int, ...]:
-        told = self._state["state_dict_metadata"][name]
-        return self._tensors.lengths(told.state["size"])
+        entry = self._state["state_dict_metadata"][name]
+        return self._tensors.lengths(entry.state["size"])
 
     def _attributes(self, node: Node, expected: str) -> Mapping[str, Any]:
         if _class(node) != expected or not isinstance(node.state, dict):
-            self._fail(f"its {INDEX} holds no {expected} where one should be")
+            self._fail(f"its {INDEX} lacks a {expected}")
         state: Mapping[str, Any] = node.state
         return state
 
@@ -266,17 +267,17 @@ def _class(node: Node) -> str:
 
 
 def _put(tree: dict[Node, Node], path: Node, name: str, leaf: Node) -> None:
-    """Put a leaf where the keys of the saved state dict lead, or at the top under its whole name."""
+    """Insert a leaf under the keys of the saved state dict, or at the top under its full name."""
     fits = type(path) is tuple and 0 < len(path) <= _MAX_KEYS and all(type(key) in (str, int) for key in path)
     keys = path if fits else (name,)
-    at = tree
+    node = tree
     for key in keys[:-1]:
-        inner = at.setdefault(key, {})
+        inner = node.setdefault(key, {})
         if type(inner) is not dict:
-            keys, at = (name,), tree
+            keys, node = (name,), tree
             break
-        at = inner
-    at[keys[-1]] = leaf
+        node = inner
+    node[keys[-1]] = leaf
 
 
 def _list(names: Sequence[str]) -> str:
@@ -304,10 +305,10 @@ def _assemble(source: Source, weight: Weight, chunks: Sequence[Chunk]) -> np.nda
 def _part(source: Source, chunk: Chunk) -> np.ndarray[Any, Any]:
     from shapeinspect_torch.checkpoints.nested import read_nested
 
-    held = source.sibling(chunk.file)
-    with Window.open(held) as window:
-        shard = read_nested(held, window, chunk.start, chunk.length, chunk.file)
+    file = source.sibling(chunk.file)
+    with Window.open(file) as window:
+        shard = read_nested(file, window, chunk.start, chunk.length, chunk.file)
     values: Callable[[], np.ndarray[Any, Any]] | None = shard.weights[0].values if shard.weights else None
     if values is None:
-        raise UnreadableFileError(source.label, f"a chunk in {chunk.file!r} is no plain tensor")
+        raise UnreadableFileError(source.label, f"a chunk in {chunk.file!r} is not a plain tensor")
     return values()

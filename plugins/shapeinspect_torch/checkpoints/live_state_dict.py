@@ -1,4 +1,4 @@
-"""A state dict in memory, read as a checkpoint that holds the same; no number is copied."""
+"""Reads a state dict in memory like a checkpoint with the same contents; no values are copied."""
 
 from __future__ import annotations
 
@@ -34,11 +34,12 @@ def read_state_dict(source: Source) -> Model:
     """Read the tensors of a state dict, or of a checkpoint that holds one.
 
     Args:
-        source: the mapping from names to tensors or arrays; the model in a nested one is found as in a file.
+        source: the mapping from names to tensors or arrays; a nested one is searched for the model, as in
+            a file.
 
     Raises:
-        UsageError: if it is nested too deep.
-        UnreadableFileError: if two tensors have one name, or it holds itself.
+        UsageError: if it is nested too deeply.
+        UnreadableFileError: if two tensors have the same name, or it contains itself.
     """
     tree = _Tree(source.label)
     top = tree.node(source.target)
@@ -46,24 +47,24 @@ def read_state_dict(source: Source) -> Model:
         "state-dict",
         Pickle(top, 0, (), ()),
         16 * len(tree.tensors),
-        _no_place,
+        _no_extent,
         loose=tree.tensors,
         holder="state dict",
         values=tree.values,
     )
-    found = loaded(source, container)
-    layers, said = layers_of(found.shard().weights)
+    result = loaded(source, container)
+    layers, recognized = layers_of(result.shard().weights)
     unnamed = (Note(UNNAMED),) if tree.only_arrays else ()
-    notes = (*found.notes, *unnamed, Note(BARE), *said)
-    return Model(source.label, found.format, "torch", "torch", layers, notes=notes)
+    notes = (*result.notes, *unnamed, Note(BARE), *recognized)
+    return Model(source.label, result.format, "torch", "torch", layers, notes=notes)
 
 
-def _no_place(storage: Storage) -> NoReturn:
+def _no_extent(storage: Storage) -> NoReturn:
     raise AssertionError(f"the values of {storage.key} are in memory")
 
 
 class _Tree:
-    """The containers of a live object, with a record in the place of each tensor.
+    """The containers of a live object, with a record instead of each tensor.
 
     Args:
         label: what the object is called, for errors.
@@ -77,29 +78,29 @@ class _Tree:
 
     @property
     def only_arrays(self) -> bool:
-        """Whether no tensor of torch's is among them."""
+        """Whether none of them is a torch tensor."""
         return not any(map(is_tensor, self._live.values()))
 
     def values(self, tensor: Tensor) -> Callable[[], np.ndarray[Any, Any]] | None:
-        """Return what reads a tensor's numbers, or None where there are none.
+        """Return a reader of a tensor's values, or None where there are none.
 
         Args:
-            tensor: what is known of it.
+            tensor: its description.
         """
         live = self._live.get(tensor)
         if live is None or tensor.storage is None:
             return None
         if is_array(live):
             return lambda: live
-        # A subclass computes what it holds, and may hold no numbers at all.
+        # A subclass computes its values, and may have none at all.
         return None if live.is_meta or tensor.form == type(live).__name__ else reader(live)
 
     def node(self, value: Any, depth: int = 0) -> Node:
-        """Return what the readers of checkpoints know in the place of a value.
+        """Convert a value to a node that the readers of checkpoints understand.
 
         Args:
             value: anything that a dict may hold.
-            depth: how many containers it lies in.
+            depth: the number of containers around it.
         """
         if id(value) in self._nodes:
             return self._nodes[id(value)]
@@ -108,14 +109,20 @@ class _Tree:
         if isinstance(value, Mapping):
             entries: dict[Node, Node] = {}
             self._nodes[id(value)] = entries
-            entries.update((str(key), self.node(held, depth + 1)) for key, held in value.items())
+            entries.update((str(key), self.node(item, depth + 1)) for key, item in value.items())
             return entries
         if isinstance(value, list | tuple):
             items: list[Node] = []
             self._nodes[id(value)] = items
-            items.extend(self.node(held, depth + 1) for held in value)
+            items.extend(self.node(item, depth + 1) for item in value)
             return items
-        facts = _of_torch(value) if is_tensor(value) else _of_numpy(value) if is_array(value) else None
+        facts = (
+            _describe_tensor(value)
+            if is_tensor(value)
+            else _describe_array(value)
+            if is_array(value)
+            else None
+        )
         if facts is None:
             return value if isinstance(value, bool | int | float | str) else None
         key = str(len(self.tensors))
@@ -125,8 +132,8 @@ class _Tree:
         return record
 
 
-def _of_numpy(array: Any) -> Tensor | None:
-    """Describe an array; None for one of objects or texts, which is no weight."""
+def _describe_array(array: Any) -> Tensor | None:
+    """Describe an array; None for one of objects or texts, which is not a weight."""
     dtype = array.dtype.name
     if dtype not in BITS:
         return None
@@ -134,7 +141,7 @@ def _of_numpy(array: Any) -> Tensor | None:
     return Tensor(array.shape, dtype, contiguous(array.shape), storage=storage)
 
 
-def _of_torch(tensor: Any) -> Tensor:
+def _describe_tensor(tensor: Any) -> Tensor:
     import torch
 
     parameter = isinstance(tensor, torch.nn.Parameter)
@@ -142,7 +149,7 @@ def _of_torch(tensor: Any) -> Tensor:
     if torch.nn.parameter.is_lazy(tensor):
         return Tensor(None, None, parameter=parameter, requires_grad=trainable, form="uninitialized")
     dtype = str(tensor.dtype).removeprefix("torch.")
-    parts = tuple(_of_torch(part) for part in _parts(tensor))
+    parts = tuple(_describe_tensor(part) for part in _parts(tensor))
     if tensor.is_nested:
         lengths = (tensor.size(0), *(UNKNOWN for _ in range(tensor.dim() - 1)))
         return Tensor(lengths, dtype, requires_grad=trainable, form="nested", parts=parts)
@@ -162,16 +169,16 @@ def _of_torch(tensor: Any) -> Tensor:
 
 
 def _storage(tensor: Any, dtype: str) -> Storage | None:
-    """Describe what tied tensors share; None for a subclass without storage of its own."""
+    """Describe the storage that tied tensors share; None for a subclass without its own storage."""
     try:
-        held = tensor.untyped_storage()
-        return Storage(f"storage {held._cdata}", dtype, held.nbytes() // tensor.element_size())
+        storage = tensor.untyped_storage()
+        return Storage(f"storage {storage._cdata}", dtype, storage.nbytes() // tensor.element_size())
     except (AttributeError, NotImplementedError, RuntimeError):
         return None
 
 
 def _parts(tensor: Any) -> Iterator[Any]:
-    """Yield the tensors that one without plain storage is made of, in the order in which they are saved."""
+    """Yield the parts of a tensor without plain storage, in the order in which they are saved."""
     import torch
 
     if tensor.is_nested:

@@ -1,4 +1,4 @@
-"""What ``load_state_dict`` would refuse, key by key, and the likely causes.
+"""Predicts what ``load_state_dict`` would refuse, key by key, and the likely causes.
 
 Source: ``Module._load_from_state_dict`` and ``Module.load_state_dict`` in torch/nn/modules/module.py.
 """
@@ -13,7 +13,7 @@ from shapeinspect.ir import Model, Weight
 from shapeinspect.layout.pattern import lengths_text
 from shapeinspect.plugin_api.loader import Loader, Refusal, SizeMismatch
 
-#: What wrappers put in front of every key, and who does it.
+#: The prefixes that wrappers put in front of every key, and their origin.
 _WRAPPERS = {
     "module.": "DataParallel and DistributedDataParallel",
     "_orig_mod.": "torch.compile",
@@ -26,7 +26,7 @@ _WRAPPERS = {
 }  # fmt: skip
 
 #: A counter that torch fills in by itself: a missing one is refused only where the checkpoint's own
-#: metadata gives that very layer a version of 2, and then the checkpoint has the counter, too.
+#: metadata gives that layer version 2, and such a checkpoint contains the counter.
 #: Source: ``_NormBase._load_from_state_dict`` in torch/nn/modules/batchnorm.py.
 _TOLERATED = "num_batches_tracked"
 
@@ -35,7 +35,7 @@ class LoadStateDict(Loader):
     """Predicts ``Module.load_state_dict(strict=True)``."""
 
     def refusal(self, checkpoint: Model, model: Model, renamed: Sequence[tuple[str, str]]) -> Refusal:
-        """Return what it refuses, and the likely causes; see ``shapeinspect.plugin_api.loader.Loader``."""
+        """Return the refused keys and the likely causes; see ``shapeinspect.plugin_api.loader.Loader``."""
         have, want = _keys(checkpoint), _keys(model)
         mismatched = tuple(
             SizeMismatch(key, _shape(have[key]), _shape(want[key]))
@@ -53,7 +53,7 @@ class LoadStateDict(Loader):
 def _causes(
     have: Mapping[str, Weight], want: Mapping[str, Weight], renamed: Sequence[tuple[str, str]]
 ) -> tuple[str, ...]:
-    """Explain a prefix first, and then what is left without it."""
+    """Explain a prefix first, and then the differences that remain without it."""
     texts, prefix_have, prefix_want = _prefixed(have, want)
     old = {key.removeprefix(prefix_have): weight for key, weight in have.items()}
     new = {key.removeprefix(prefix_want): weight for key, weight in want.items()}
@@ -69,7 +69,7 @@ def _keys(model: Model) -> dict[str, Weight]:
 
 
 def _fits(a: Weight, b: Weight) -> bool:
-    # A checkpoint of torch 0.3 stores a scalar as one entry: load_state_dict takes it.
+    # A checkpoint of torch 0.3 stores a scalar as one entry: load_state_dict accepts it.
     return a.shape == b.shape or (b.shape == () and len(a.shape) == 1)
 
 
@@ -78,7 +78,7 @@ def _shape(weight: Weight) -> str:
 
 
 def _prefixed(have: Mapping[str, Weight], want: Mapping[str, Weight]) -> tuple[list[str], str, str]:
-    """Find a prefix that nearly all keys of one side have, and without which they are the other side's."""
+    """Find a prefix that most keys of one side have and whose removal makes them match the other side."""
     prefix = _prefix(have, want)
     if prefix:
         fix = f"load {{k.removeprefix({prefix!r}): v for k, v in state_dict.items()}}"
@@ -111,7 +111,7 @@ def _prefix(keys: Iterable[str], others: Mapping[str, Weight]) -> str:
             with_prefix[prefix] += 1
             explained[prefix] += key.removeprefix(prefix) in others
     best = max(explained, key=lambda prefix: (explained[prefix], -len(prefix)), default="")
-    # Most keys have it, and some of them are known without it; others may be renamed besides.
+    # Most keys have it, and some of them match without it; others may be renamed as well.
     return best if best and explained[best] and with_prefix[best] * 2 > len(extra) else ""
 
 
@@ -130,7 +130,7 @@ def _tied(missing: Sequence[str], want: Mapping[str, Weight], have: Mapping[str,
 
 
 def _renamed(keys: Iterable[tuple[str, str]]) -> list[str]:
-    """Find what differs in the keys of matched weights, and how many keys each renaming explains."""
+    """Return how the keys of matched weights differ, and how many keys each renaming explains."""
     counted = Counter(_change(old, new) for old, new in keys)
     return [
         f'"{old}" was renamed to "{new}": {count} key{"s" if count > 1 else ""}'
@@ -140,15 +140,15 @@ def _renamed(keys: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def _change(old: str, new: str) -> tuple[str, str]:
-    """Return the parts in which two keys differ, their numbers left open."""
-    left, right = old.split("."), new.split(".")
-    while left and right and left[-1] == right[-1]:
-        left.pop()
-        right.pop()
-    while left and right and left[0] == right[0]:
-        left.pop(0)
-        right.pop(0)
-    return _open(left), _open(right)
+    """Return the parts in which two keys differ, with their numbers replaced by ``#``."""
+    old_parts, new_parts = old.split("."), new.split(".")
+    while old_parts and new_parts and old_parts[-1] == new_parts[-1]:
+        old_parts.pop()
+        new_parts.pop()
+    while old_parts and new_parts and old_parts[0] == new_parts[0]:
+        old_parts.pop(0)
+        new_parts.pop(0)
+    return _open(old_parts), _open(new_parts)
 
 
 def _open(parts: Iterable[str]) -> str:
@@ -156,7 +156,7 @@ def _open(parts: Iterable[str]) -> str:
 
 
 def _head(changed: Sequence[tuple[str, Weight, Weight]]) -> list[str]:
-    """Say that only one layer's outputs differ."""
+    """Report that only one layer's number of outputs differs."""
     layers = {key.rpartition(".")[0] for key, _, _ in changed}
     if len(layers) != 1:
         return []

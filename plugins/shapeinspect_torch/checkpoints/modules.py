@@ -1,4 +1,4 @@
-"""Whole pickled modules: their tree, class names, settings and weights, with no class imported."""
+"""Reads whole pickled modules: their tree, class names, settings and weights; no class is imported."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Module:
         path: its path; empty for the outermost one.
         name: its class, with the module that defines it.
         attributes: its plain settings.
-        weights: its own tensors by role, and whether each is a buffer (None: not known).
+        weights: its own tensors by role, and whether each is a buffer (None if unknown).
     """
 
     path: str
@@ -36,34 +36,34 @@ class Module:
 
 
 def walk(path: str, top: Node, tensors: Rebuilder, budget: Budget, code: Code) -> list[Module]:
-    """List a module and all modules inside it, containers before what they hold.
+    """List a module and all modules inside it, parents before children.
 
     Args:
         path: its path.
         top: its record.
-        tensors: what knows a tensor's record.
-        budget: how many rows there may be.
-        code: what TorchScript says about its classes.
+        tensors: rebuilds tensors from records.
+        budget: the limit on rows.
+        code: the TorchScript code of its classes.
 
     Raises:
         UnreadableFileError: for a cycle, or too many rows.
     """
-    found: list[Module] = []
-    # A module that stands in many places is taken apart once.
-    known: dict[int, tuple[Module, list[tuple[str, Node]]]] = {}
+    modules: list[Module] = []
+    # A module that occurs several times is read once.
+    seen: dict[int, tuple[Module, list[tuple[str, Node]]]] = {}
     waiting = [(path, top, 0)]
     while waiting:
-        at, node, depth = waiting.pop()
-        budget.spend(at, depth)
-        if id(node) not in known:
-            known[id(node)] = _module(at, node, tensors, code)
-        module, inner = known[id(node)]
-        found.append(module if module.path == at else replace(module, path=at))
-        prefix = f"{at}." if at else ""
+        current, node, depth = waiting.pop()
+        budget.spend(current, depth)
+        if id(node) not in seen:
+            seen[id(node)] = _module(current, node, tensors, code)
+        module, inner = seen[id(node)]
+        modules.append(module if module.path == current else replace(module, path=current))
+        prefix = f"{current}." if current else ""
         waiting.extend((f"{prefix}{key}", child, depth + 1) for key, child in reversed(inner))
         for role, _, _ in module.weights:
             budget.spend(role, depth)
-    return found
+    return modules
 
 
 def _module(path: str, node: Reduce, tensors: Rebuilder, code: Code) -> tuple[Module, list[tuple[str, Node]]]:
@@ -72,11 +72,11 @@ def _module(path: str, node: Reduce, tensors: Rebuilder, code: Code) -> tuple[Mo
     if is_script(node):
         roles = code.roles(name)
         named = [(key_name(key), value) for key, value in state.items()]
-        held = [(key, tensors.tensor(value), roles.get(key)) for key, value in named]
+        members = [(key, tensors.tensor(value), roles.get(key)) for key, value in named]
         inner = [(key, value) for key, value in named if is_module(value)]
         settings = {**_plain(state), **code.constants(name)}
     else:
-        held = [
+        members = [
             (key_name(key), tensors.tensor(value), group == "_buffers")
             for group in ("_parameters", "_buffers")
             for key, value in _items(state.get(group))
@@ -85,14 +85,14 @@ def _module(path: str, node: Reduce, tensors: Rebuilder, code: Code) -> tuple[Mo
         settings = _plain(state)
     for key, value in state.items():
         packed = tensors.inside(value, 0) if _is_packed(value) else ()
-        held += [(f"{key}.{at}", tensor, False) for at, tensor in enumerate(packed)]
-    weights = tuple((role, tensor, buffer) for role, tensor, buffer in held if tensor is not None)
+        members += [(f"{key}.{index}", tensor, False) for index, tensor in enumerate(packed)]
+    weights = tuple((role, tensor, buffer) for role, tensor, buffer in members if tensor is not None)
     return Module(path, name, settings, weights), inner
 
 
 def _is_packed(node: Node) -> bool:
-    """Tell whether an object holds a weight and its bias as a quantized kernel wants them."""
-    # As a pickle of modules and as TorchScript names it.
+    """Tell whether an object holds a weight and its bias, packed for a quantized kernel."""
+    # The name in a pickle of modules, and that in TorchScript.
     named = spelled(node.func) if type(node) is Reduce else ""
     return named.startswith(("torch.ScriptObject", "__torch__.torch.classes."))
 
@@ -113,33 +113,33 @@ def class_name(node: Reduce) -> str:
     if spelled(cls) in ("copyreg._reconstructor", "copy_reg._reconstructor"):
         cls = node.args[0] if type(node.args) is tuple and node.args else None
     if type(cls) is Persistent and type(cls.pid) is tuple and len(cls.pid) > 1:
-        # ("module", class, file, source) of the legacy format; without the first in its tar.
+        # ("module", class, file, source) in the legacy format; its tar omits "module".
         cls = cls.pid[0] if type(cls.pid[0]) is Global else cls.pid[1]
     return str(cls).removeprefix("__torch__.") if type(cls) is Global else "?"
 
 
 def _plain(state: Mapping[Node, Node]) -> dict[str, object]:
-    """The settings among a module's attributes: numbers, texts, and tuples of them."""
-    found = {}
+    """Return the settings among a module's attributes: numbers, texts, and tuples of them."""
+    settings = {}
     for key, value in state.items():
         if type(value) is Reduce and spelled(value.func) == "torch.Size" and type(value.args) is tuple:
             value = value.args[0] if value.args else ()  # noqa: PLW2901  # a torch.Size is the tuple in it
-        kept = type(value) in (int, float, bool, str, type(None)) or (
+        plain = type(value) in (int, float, bool, str, type(None)) or (
             type(value) in (tuple, list)
             and len(value) <= _MAX_TUPLE
             and all(type(part) in (int, float, str, type(None)) for part in value)
         )
-        if type(key) is str and kept:
-            found[key] = value
-    return found
+        if type(key) is str and plain:
+            settings[key] = value
+    return settings
 
 
 def layers(tree: Sequence[Module], values: Values, keys: dict[Tensor, str]) -> list[Layer]:
     """Turn the modules of one tree into layers.
 
     Args:
-        tree: a module and all inside it, as :func:`walk` lists them.
-        values: makes a tensor's values readable.
+        tree: a module and all modules inside it, as :func:`walk` lists them.
+        values: returns a reader of a tensor's values.
         keys: the key of each tensor that occurs twice.
     """
     holders = {module.path.rpartition(".")[0] for module in tree if module.path}
@@ -157,10 +157,10 @@ def _layer(module: Module, values: Values, keys: dict[Tensor, str], has_inner: b
     prefix = f"{module.path}." if module.path else ""
     weights = []
     for role, tensor, buffer in module.weights:
-        made = to_weight(Named(f"{prefix}{role}", tensor), values, keys, role)
-        if made is not None:
-            layout = bind(native, role, len(made.shape), sizes)
-            weights.append(_marked(replace(made, layout=layout), buffer))
+        converted = to_weight(Named(f"{prefix}{role}", tensor), values, keys, role)
+        if converted is not None:
+            layout = bind(native, role, len(converted.shape), sizes)
+            weights.append(_marked(replace(converted, layout=layout), buffer))
     path = module.path or short
     return Layer(
         path,

@@ -1,4 +1,4 @@
-"""Checkpoints that lie inside another file, as they are."""
+"""Reads checkpoints that are stored uncompressed inside another file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shapeinspect_torch.checkpoints.checkpoint import loaded
 from shapeinspect_torch.checkpoints.shards import Shard
 from shapeinspect_torch.checkpoints.torch_zip import open_zip
 from shapeinspect_torch.pickles.tensors import Storage
-from shapeinspect_torch.pickles.values import Place
+from shapeinspect_torch.pickles.values import Extent
 
 
 def read_nested(source: Source, window: Window, start: int, size: int, name: str) -> Shard:
@@ -18,10 +18,10 @@ def read_nested(source: Source, window: Window, start: int, size: int, name: str
 
     Args:
         source: the file.
-        window: the same, open.
-        start: where the archive begins.
-        size: how many bytes it has.
-        name: what it is called, for errors.
+        window: the same file, open.
+        start: the offset of the archive.
+        size: its length in bytes.
+        name: its name, for errors.
 
     Raises:
         UnreadableFileError: if it is cut off, corrupt or hostile.
@@ -30,11 +30,11 @@ def read_nested(source: Source, window: Window, start: int, size: int, name: str
         raise window.fail(f"{name} reaches beyond the end of the file", start)
     container = open_zip(window.part(start, size, f"{source.label}: {name}"))
 
-    def place(storage: Storage) -> Place:
-        # Values are read from the file itself, where the archive's offsets are further on.
-        found = container.place(storage)
-        if found.member is None:
-            return found
-        return found._replace(member=found.member._replace(header=found.member.header + start))
+    def locate(storage: Storage) -> Extent:
+        # Values are read from the outer file, so the archive's offset is added.
+        extent = container.locate(storage)
+        if extent.member is None:
+            return extent
+        return extent._replace(member=extent.member._replace(header=extent.member.header + start))
 
-    return loaded(source, replace(container, place=place)).shard()
+    return loaded(source, replace(container, locate=locate)).shard()

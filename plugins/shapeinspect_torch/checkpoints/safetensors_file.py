@@ -1,8 +1,8 @@
-"""The header of a safetensors file, checked as the reference reader checks it, and duplicates refused.
+"""Reads the header of a safetensors file, with the checks of the reference reader; refuses duplicates.
 
 Source: https://huggingface.co/docs/safetensors/index#format and ``safetensors/src/tensor.rs``
 (``Metadata::validate``): an 8-byte little-endian length, a JSON object of at most 100,000,000 bytes,
-then tensors that follow each other without a hole, without overlap, up to the end of the file.
+then tensors that follow each other without gaps or overlaps, up to the end of the file.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from shapeinspect.sources.source import Source
 from shapeinspect_torch.checkpoints.shards import BARE, Shard, is_index, read_index
 from shapeinspect_torch.file_names import MAX_HEADER
 from shapeinspect_torch.pickles.tensors import Tensor, contiguous
-from shapeinspect_torch.pickles.values import Place, read
+from shapeinspect_torch.pickles.values import Extent, read
 from shapeinspect_torch.recognition.state_dict import layers_of
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ _DIGITS = re.compile(r"\d+")
 _MAX_KEYS = 100_000
 _WHOLE = frozenset({int})
 _FACTS = frozenset({"dtype", "shape", "data_offsets"})
-#: What the metadata key "format" says where the names follow PyTorch's conventions.
+#: The value of the metadata key "format" where the names follow PyTorch's conventions.
 _TORCH = "pt"
 _FRAMEWORKS = {"pt": "torch", "tf": "tensorflow", "flax": "flax", "mlx": "mlx", "np": "numpy"}
 
@@ -68,20 +68,20 @@ def read_safetensors(source: Source) -> Model:
         source: the file.
 
     Raises:
-        UnreadableFileError: if a header is malformed or lies, or a shard is missing.
+        UnreadableFileError: if a header is malformed or wrong, or a shard is missing.
     """
     label = source.label
     shard = read_index(source, load) if is_index(source) else load(source)
     named = shard.metadata.get("format")
     weights = sorted(shard.weights, key=_reading_order)
-    layers, said = layers_of(weights, evident=named in (None, _TORCH))
-    notes = shard.notes + _about_framework(named) + ((Note(BARE),) if layers else ()) + said
+    layers, recognized = layers_of(weights, evident=named in (None, _TORCH))
+    notes = shard.notes + _about_framework(named) + ((Note(BARE),) if layers else ()) + recognized
     framework = "torch" if named is None else _FRAMEWORKS.get(named, "unknown")
     return Model(label, "safetensors", framework, "safetensors", layers, notes=notes, metadata=shard.metadata)
 
 
 def _reading_order(weight: Weight) -> tuple[object, ...]:
-    # The weights of a layer together, those called weight before those called bias.
+    # The weights of a layer stay together; "weight" comes before "bias".
     path, _, role = weight.name.rpartition(".")
     return natural(path), "weight" not in role, _KEYS[role]
 
@@ -90,12 +90,14 @@ def _about_framework(named: str | None) -> tuple[Note, ...]:
     if named is None:
         return (Note("the file names no framework; names and axes are read as PyTorch's"),)
     if named != _TORCH:
-        return (Note(f'the weights are of the framework "{named}", whose axes the file does not tell'),)
+        return (
+            Note(f'the weights belong to the framework "{named}", whose axis order the file does not state'),
+        )
     return ()
 
 
 def natural(name: str) -> str:
-    """Return a key that sorts numbers in names by their value; a header's own order means nothing.
+    """Return a key that sorts numbers in names by value; a header's own order has no meaning.
 
     Args:
         name: a weight's name.
@@ -108,18 +110,18 @@ def natural(name: str) -> str:
 
 
 class _Keys(dict[str, str]):
-    """Remembers the keys of parts of names, of which a file with many names has few."""
+    """Caches the sort keys of parts of names; even a file with many names has few distinct parts."""
 
     def __missing__(self, part: str) -> str:
-        # A number comes before every letter, after its length: shorter ones are smaller.
+        # A number sorts before every letter, and by its length first: shorter ones are smaller.
         key = self[part] = _DIGITS.sub(_number, part)
         if len(self) > _MAX_KEYS:
             self.clear()
         return key
 
 
-def _number(found: re.Match[str]) -> str:
-    digits = found.group().lstrip("0")
+def _number(match: re.Match[str]) -> str:
+    digits = match.group().lstrip("0")
     return f"\0{chr(len(digits))}{digits}"
 
 
@@ -131,7 +133,7 @@ def load(source: Source, where: str | None = None) -> Shard:
 
     Args:
         source: the file.
-        where: its name in the index that names it.
+        where: its name in the index.
 
     Raises:
         UnreadableFileError: if the header is malformed, or does not describe the file.
@@ -143,14 +145,14 @@ def load(source: Source, where: str | None = None) -> Shard:
     if size - 8 < length <= MAX_HEADER and source.head[8:9] == b"{":
         raise UnreadableFileError(
             source.label,
-            f"the file is cut off: of its header's {length:,} bytes {size - 8:,} are there",
+            f"the file is cut off: it has {size - 8:,} of its header's {length:,} bytes",
             offset=size,
             hint="copy or download it again",
         )
     if length > MAX_HEADER or length > size - 8:
         raise UnreadableFileError(
             source.label,
-            f"the header claims {length:,} bytes, where there are {size - 8:,} and at most {MAX_HEADER:,}"
+            f"the header claims {length:,} bytes, but the file has {size - 8:,} and at most {MAX_HEADER:,}"
             " are allowed",
             offset=0,
         )
@@ -170,50 +172,50 @@ class _Header:
             self._fail("the header is cut off")
         entries = json_text.parse(raw, source.label, "the header", offset=8, strict=True)
         if not isinstance(entries, dict):
-            self._fail("the header is no JSON object")
+            self._fail("the header is not a JSON object")
         self._entries: dict[str, Any] = entries
 
     def shard(self) -> Shard:
         """Check every entry and turn it into a weight."""
-        told = self._entries.pop("__metadata__", None) or {}
-        if not isinstance(told, dict) or not all(isinstance(text, str) for text in told.values()):
-            self._fail("its metadata is no mapping of texts to texts")
+        metadata = self._entries.pop("__metadata__", None) or {}
+        if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
+            self._fail("its metadata does not map strings to strings")
         spans = [(*self._span(name, entry), name) for name, entry in self._entries.items()]
-        at = 0
+        position = 0
         for start, end, name in sorted(spans):
-            if start != at:
-                what = "overlaps the one before" if start < at else "leaves a hole before it"
-                self._fail(f"tensor {name!r} {what} (bytes {start:,} to {end:,})", self._start + start)
-            at = end
-        held = (self._source.size or 0) - self._start
-        if held < at:
+            if start != position:
+                problem = "overlaps the previous one" if start < position else "leaves a gap before it"
+                self._fail(f"tensor {name!r} {problem} (bytes {start:,} to {end:,})", self._start + start)
+            position = end
+        available = (self._source.size or 0) - self._start
+        if available < position:
             raise UnreadableFileError(
                 self._source.label,
-                f"the file is cut off: of {at:,} bytes of weights {held:,} are there",
+                f"the file is cut off: it has {available:,} of {position:,} bytes of weights",
                 offset=self._source.size,
                 hint="copy or download it again",
             )
-        if self._start + at != self._source.size:
+        if self._start + position != self._source.size:
             self._fail(
-                f"the header describes {at:,} bytes of weights, where the file holds {held:,}",
+                f"the header describes {position:,} bytes of weights, but the file holds {available:,}",
                 self._start,
             )
         weights = tuple(self._weight(name, entry) for name, entry in self._entries.items())
-        return Shard("safetensors", weights, (), Frozen(told))
+        return Shard("safetensors", weights, (), Frozen(metadata))
 
     def _span(self, name: str, entry: Any) -> tuple[int, int]:
-        """The bytes of one tensor, once everything its entry says has been checked."""
+        """Check everything in a tensor's entry, and return the range of its bytes."""
         if len(name) > _MAX_NAME:
             self._fail(f"a tensor's name has {len(name):,} characters")
         if not isinstance(entry, dict) or not entry.keys() >= _FACTS:
             self._fail(f"the entry of tensor {name!r} lacks its dtype, shape or data_offsets")
         kind = entry["dtype"]
         if not isinstance(kind, str) or kind not in DTYPES:
-            self._fail(f"tensor {name!r} is of an unknown dtype {kind!r}")
+            self._fail(f"tensor {name!r} has an unknown dtype {kind!r}")
         shape = self._numbers(name, "shape", entry["shape"])
         offsets = self._numbers(name, "data_offsets", entry["data_offsets"])
         if len(offsets) != 2 or offsets[0] > offsets[1]:
-            self._fail(f"the data_offsets of tensor {name!r} are no beginning and end")
+            self._fail(f"the data_offsets of tensor {name!r} are not a start and an end")
         bits = DTYPES[kind][1]
         for length in shape:
             bits *= length
@@ -221,25 +223,25 @@ class _Header:
                 self._fail(f"the shape of tensor {name!r} overflows: {shape}")
         if bits % 8 or offsets[1] - offsets[0] != bits // 8:
             self._fail(
-                f"tensor {name!r} of dtype {kind} and shape {tuple(shape)} takes {bits:,} bits, where its "
+                f"tensor {name!r} of dtype {kind} and shape {tuple(shape)} takes {bits:,} bits, but its "
                 f"data_offsets span {offsets[1] - offsets[0]:,} bytes"
             )
         return offsets[0], offsets[1]
 
-    def _numbers(self, name: str, what: str, found: Any) -> list[int]:
+    def _numbers(self, name: str, field: str, value: Any) -> list[int]:
         if (
-            not isinstance(found, list)
-            or len(found) > _MAX_RANK
-            or not _WHOLE.issuperset(map(type, found))
-            or (found and not (min(found) >= 0 and max(found) <= _MAX_NUMBER))
+            not isinstance(value, list)
+            or len(value) > _MAX_RANK
+            or not _WHOLE.issuperset(map(type, value))
+            or (value and not (min(value) >= 0 and max(value) <= _MAX_NUMBER))
         ):
-            self._fail(f"the {what} of tensor {name!r} is no list of lengths")
-        return found
+            self._fail(f"the {field} of tensor {name!r} is not a list of lengths")
+        return value
 
     def _weight(self, name: str, entry: dict[str, Any]) -> Weight:
         dtype, bits = DTYPES[entry["dtype"]]
         shape = tuple(entry["shape"])
-        shape = self._shapes.setdefault(shape, shape)  # a file has few different ones
+        shape = self._shapes.setdefault(shape, shape)  # a file has few distinct shapes
         start, end = entry["data_offsets"]
         values = None
         if bits % 8 == 0:
@@ -253,4 +255,4 @@ class _Header:
 def _values(
     source: Source, offset: int, size: int, shape: tuple[int, ...], dtype: str
 ) -> np.ndarray[Any, Any]:
-    return read(source, Place(offset, size), Tensor(shape, dtype, contiguous(shape)))
+    return read(source, Extent(offset, size), Tensor(shape, dtype, contiguous(shape)))

@@ -1,4 +1,4 @@
-"""Sets of weight files: an index that says which file holds what, and directories of files.
+"""Sets of weight files: an index that maps weights to files, and directories of files.
 
 Source: ``huggingface_hub/serialization/_base.py`` and ``transformers/modeling_utils.py``: an index is
 ``{"metadata": {"total_size": bytes}, "weight_map": {weight: file}}``, its files beside it.
@@ -22,7 +22,7 @@ from shapeinspect.text import many
 _MAX_INDEX = 64 << 20
 _MAX_FILES = 10_000
 _SHOWN = 5
-#: How the files of a sharded set are called.
+#: The file names of a sharded set.
 _PART = re.compile(r"(?P<stem>.+)-\d{1,6}-of-(?P<count>\d{1,6})(?P<ending>\.\w+)")
 
 BARE = (
@@ -36,10 +36,10 @@ class Shard:
     """The weights of one file.
 
     Args:
-        format: which format it is of.
-        weights: its weights, their roles not known yet.
-        notes: what has to be said of it.
-        metadata: what it says about itself.
+        format: its format.
+        weights: its weights; their roles are not known yet.
+        notes: remarks for the user.
+        metadata: its own metadata.
     """
 
     format: str
@@ -62,19 +62,19 @@ def pick(source: Source, best: Sequence[str], endings: Sequence[str]) -> tuple[S
 
     Args:
         source: the directory.
-        best: names that are chosen whatever else there is, the best first.
-        endings: endings of names of which one alone is chosen, the best first.
+        best: names that are chosen whatever else there is, in order of preference.
+        endings: endings by which a name is chosen if it is the only one, in order of preference.
 
     Returns:
-        The file, and a note that names it and what was passed over.
+        The file, and a note that names it.
 
     Raises:
-        UsageError: if there are several and none is the best.
+        UsageError: if there are several candidates, or none.
     """
-    found = next((name for name in best if name in source.entries), None)
+    chosen = next((name for name in best if name in source.entries), None)
     for ending in endings:
         named = [name for name in source.entries if name.endswith(ending)]
-        if found is None and len(named) > 1:
+        if chosen is None and len(named) > 1:
             _refuse_set(source, named)
             more = f" and {len(named) - _SHOWN} more" if len(named) > _SHOWN else ""
             raise UsageError(
@@ -82,21 +82,21 @@ def pick(source: Source, best: Sequence[str], endings: Sequence[str]) -> tuple[S
                 got=", ".join(named[:_SHOWN]) + more,
                 hint=f'name one, such as "{source.label}/{named[0]}"',
             )
-        found = found or (named[0] if named else None)
-    if found is None:
+        chosen = chosen or (named[0] if named else None)
+    if chosen is None:
         raise UsageError(f'the directory "{source.label}" holds no such model')
-    return source.sibling(found), (Note(f"read from {found} in the directory"),)
+    return source.sibling(chosen), (Note(f"read from {chosen} in the directory"),)
 
 
 def _refuse_set(source: Source, names: Sequence[str]) -> None:
-    """Say so where the files are parts of one model and the index is what is missing."""
-    parts = [found for name in names if (found := _PART.fullmatch(name)) is not None]
-    sets = {(found["stem"], found["count"], found["ending"]) for found in parts}
+    """Raise an error if the files are parts of one model whose index is missing."""
+    parts = [match for name in names if (match := _PART.fullmatch(name)) is not None]
+    sets = {(match["stem"], match["count"], match["ending"]) for match in parts}
     if len(parts) == len(names) and len(sets) == 1:
         ((stem, count, ending),) = sets
         raise UsageError(
             f'the directory "{source.label}" holds {len(names)} of the {int(count)} files of one model, '
-            "and not their index",
+            "but not their index",
             expected=f"{stem}{ending}.index.json, which says which weight is in which file",
             hint=f'add it, or name one file, such as "{source.label}/{names[0]}"',
         )
@@ -110,7 +110,7 @@ def read_index(source: Source, load: Callable[[Source, str], Shard]) -> Shard:
         load: reads one file; the second argument is its name in the index.
 
     Raises:
-        UnreadableFileError: if the index is malformed, a name leads outside, or no file is there.
+        UnreadableFileError: if the index is malformed, a name leads outside, or all files are missing.
     """
     index = _Index(source)
     shards: dict[str, dict[str, Weight]] = {}
@@ -133,7 +133,7 @@ def read_index(source: Source, load: Callable[[Source, str], Shard]) -> Shard:
         format_ = shard.format
     if not shards:
         raise UnreadableFileError(
-            source.label, f"none of the files it names is there, such as {next(iter(missing))!r}"
+            source.label, f"all files that it names are missing, such as {next(iter(missing))!r}"
         )
     weights, more = _gather(index, shards, missing)
     return Shard(format_, tuple(weights), (*notes, *more), Frozen(metadata))
@@ -158,16 +158,23 @@ def _gather(
     if missing:
         lost = many(len(homeless), "weight")
         notes.append(
-            Note(f"{_list([*missing])} is missing: nothing is known of {lost} in it")
+            Note(f"{_list([*missing])} is missing: nothing is known about {lost} in it")
             if len(missing) == 1
-            else Note(f"{_list([*missing])} are missing: nothing is known of {lost} in them")
+            else Note(f"{_list([*missing])} are missing: nothing is known about {lost} in them")
         )
     if absent:
         notes.append(Note(f"the index names weights that their files do not hold: {_list(absent)}"))
-    spare = [name for held in shards.values() for name in held if name not in index.weight_map]
+    spare = [
+        name
+        for weights_by_name in shards.values()
+        for name in weights_by_name
+        if name not in index.weight_map
+    ]
     if spare:
         notes.append(Note(f"the files hold weights that the index does not name: {_list(spare)}"))
-    total = sum(weight.nbytes or 0 for held in shards.values() for weight in held.values())
+    total = sum(
+        weight.nbytes or 0 for weights_by_name in shards.values() for weight in weights_by_name.values()
+    )
     if index.total is not None and index.total != total and not missing:
         notes.append(
             Note(f"the index says the set has {index.total:,} bytes of weights; its files have {total:,}")
@@ -181,23 +188,23 @@ def _list(names: Sequence[str]) -> str:
 
 
 class _Index:
-    """An index file: which weight is in which file, and how many bytes all take."""
+    """An index file: which weight is in which file, and their total size in bytes."""
 
     def __init__(self, source: Source) -> None:
         self._label = source.label
-        told = read_file(source, "the index", limit=_MAX_INDEX)
-        found = told.get("weight_map") if isinstance(told, dict) else None
-        if not isinstance(found, dict) or not all(isinstance(file, str) for file in found.values()):
+        content = read_file(source, "the index", limit=_MAX_INDEX)
+        weight_map = content.get("weight_map") if isinstance(content, dict) else None
+        if not isinstance(weight_map, dict) or not all(isinstance(file, str) for file in weight_map.values()):
             self._fail("the index has no weight_map of names to files")
-        self.weight_map: dict[str, str] = found
-        self.files = sorted(set(found.values()))
+        self.weight_map: dict[str, str] = weight_map
+        self.files = sorted(set(weight_map.values()))
         if not self.files or len(self.files) > _MAX_FILES:
             self._fail(f"the index names {len(self.files):,} files")
         for name in self.files:
             check_inside(name, self._label)
-        facts = told.get("metadata")
+        facts = content.get("metadata")
         total = facts.get("total_size") if isinstance(facts, dict) else None
-        # Some writers keep it as a text or a float.
+        # Some writers store it as a float.
         self.total = int(total) if isinstance(total, int | float) and total == total // 1 else None
 
     def _fail(self, reason: str) -> NoReturn:

@@ -16,11 +16,11 @@ from shapeinspect.binary.zip_reader import Archive
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect_torch.checkpoints.container import Container
 from shapeinspect_torch.pickles.tensors import Storage
-from shapeinspect_torch.pickles.values import Place
+from shapeinspect_torch.pickles.values import Extent
 from shapeinspect_torch.script.code import Source as Code
 from shapeinspect_torch.script.constants import FOLDER
 
-#: Bytes of code in one file, and in all that are looked at.
+#: The most bytes of code in one file, and in all files together.
 _MAX_CODE, _MAX_CODES = 4 << 20, 32 << 20
 _MAX_FACT = 64
 _MODELS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".onnx", ".h5", ".keras")
@@ -34,14 +34,14 @@ def open_zip(window: Window) -> Container:
         window: the file.
 
     Raises:
-        UnreadableFileError: if it is no archive of torch's, or damaged.
+        UnreadableFileError: if it is not a torch archive, or damaged.
     """
     label = window.label
     archive = Archive(window)
     root = archive.root()
     pickled = f"{root}/data.pkl"
     if pickled not in archive.members:
-        raise UnreadableFileError(label, *_other(archive, root))
+        raise UnreadableFileError(label, _foreign_archive(archive, root))
     data = archive.read(pickled, MAX_BYTES)
     facts = {
         name: archive.read(f"{root}/{name}", _MAX_FACT).decode("ascii", "replace").strip()
@@ -50,9 +50,9 @@ def open_zip(window: Window) -> Container:
     }
     order = facts.get("byteorder", "little")
     if order not in ("little", "big"):
-        raise UnreadableFileError(label, f"its byte order is neither little nor big but {order!r}")
+        raise UnreadableFileError(label, f"its byte order is {order!r}, not little or big")
 
-    def place(storage: Storage) -> Place:
+    def locate(storage: Storage) -> Extent:
         folder = "" if storage.key.startswith(FOLDER) else "data/"
         member = archive.members.get(f"{root}/{folder}{storage.key}")
         if member is None:
@@ -63,7 +63,7 @@ def open_zip(window: Window) -> Container:
                 f"storage {storage.key!r} has {member.size:,} bytes, not {storage.nbytes:,}",
                 offset=member.header,
             )
-        return Place(0, member.size, order == "big", member)
+        return Extent(0, member.size, order == "big", member)
 
     inflated = 0
 
@@ -79,27 +79,28 @@ def open_zip(window: Window) -> Container:
         return archive.read(member.name, _MAX_CODE).decode("utf-8", "replace")
 
     script = f"{root}/constants.pkl" in archive.members
-    held = archive.read(f"{root}/constants.pkl", MAX_BYTES) if script else b""
+    constants = archive.read(f"{root}/constants.pkl", MAX_BYTES) if script else b""
     return Container(
         "torchscript" if script else "torch-zip",
         read_pickle(data, label),
         len(data),
-        place,
+        locate,
         code=Code(code),
-        constants=read_pickle(held, label) if held else None,
+        constants=read_pickle(constants, label) if constants else None,
         metadata={
             f"torch.{key.lstrip('.')}": text for key, text in facts.items() if _VERSION.fullmatch(text)
         },
     )
 
 
-def _other(archive: Archive, root: str) -> tuple[str]:
+def _foreign_archive(archive: Archive, root: str) -> str:
+    """Say what an archive without a pickle is, and what to do with it."""
     if any(name.startswith(f"{root}/models/") for name in archive.members) or (
         f"{root}/serialized_exported_program.json" in archive.members
     ):
-        return ("it is an archive of torch.export with the ending of a checkpoint; name it .pt2",)
+        return "it is a torch.export archive with a checkpoint's file extension; rename it to .pt2"
     models = [name for name in archive.members if name.endswith(_MODELS)]
     if models:
         shown = ", ".join(models[:3])
-        return (f"a zip archive with {shown} in it; unzip it, and name one of its files or directories",)
-    return ("the archive has no data.pkl; it is no checkpoint of torch's",)
+        return f"a zip archive with {shown} in it; unzip it, and name one of its files or directories"
+    return "the archive has no data.pkl; it is not a torch checkpoint"

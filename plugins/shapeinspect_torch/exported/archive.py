@@ -24,7 +24,7 @@ from shapeinspect_torch.exported.graph import Graph, read_graph
 from shapeinspect_torch.exported.tensors import Lengths
 from shapeinspect_torch.pickles.collect import Named, overlapping, shared, to_weight
 from shapeinspect_torch.pickles.tensors import Tensor
-from shapeinspect_torch.pickles.values import Place, reader
+from shapeinspect_torch.pickles.values import Extent, reader
 from shapeinspect_torch.recognition.state_dict import layers_of
 from shapeinspect_torch.vocabulary.kinds import native_name
 from shapeinspect_torch.vocabulary.layouts import bind
@@ -64,12 +64,12 @@ class _Weights:
     """The stored tensors by their full names.
 
     Args:
-        found: the tensors.
+        by_name: the tensors.
         buffers: the names of those that are not trained.
         notes: notes about them.
     """
 
-    found: dict[str, Weight] = field(default_factory=dict)
+    by_name: dict[str, Weight] = field(default_factory=dict)
     buffers: set[str] = field(default_factory=set)
     notes: list[Note] = field(default_factory=list)
 
@@ -84,12 +84,12 @@ class _Program:
             names = archive.members
             if _OLD in names:
                 raw = archive.read(_OLD, _MAX_JSON)
-                self._told = parse_object(raw, source.label, "its program")
+                self._document = parse_object(raw, source.label, "its program")
                 self._weights = self._old_weights(archive)
             else:
                 root, model = self._choose(archive)
                 raw = archive.read(f"{root}/models/{model}.json", _MAX_JSON)
-                self._told = parse_object(raw, source.label, "its program")
+                self._document = parse_object(raw, source.label, "its program")
                 self._weights = self._new_weights(archive, root, model)
 
     def _choose(self, archive: Archive) -> tuple[str, str]:
@@ -149,13 +149,13 @@ class _Program:
                 self._fail(
                     f"{member.name!r} has {member.size:,} bytes, where a tensor takes {tensor.nbytes:,}"
                 )
-            return reader(self._source, Place(0, member.size, False, member), tensor)
+            return reader(self._source, Extent(0, member.size, False, member), tensor)
 
         keys = shared(tensors.values())
         for name, tensor in tensors.items():
             weight = to_weight(Named(name, tensor), values, keys)
             if weight is not None:
-                weights.found[name] = weight
+                weights.by_name[name] = weight
         views = overlapping(tensors.values())
         if views:
             weights.notes.append(Note(f"{views:,} weights are different views of storage that they share"))
@@ -180,21 +180,21 @@ class _Program:
         shard = read_nested(self._source, window, start, member.size, member.name)
         for weight in shard.weights:
             storage = f"{member.name}: {weight.storage}" if weight.storage is not None else None
-            weights.found[weight.name] = replace(weight, storage=storage)
+            weights.by_name[weight.name] = replace(weight, storage=storage)
 
     def model(self) -> Model:
         """Return the program as a model."""
-        module = self._told["graph_module"]
+        module = self._document["graph_module"]
         signature = module["signature"]
         stored, buffers = _stored(signature["input_specs"], self._weights)
         tensors = module["graph"]["tensor_values"]
         for name, full in stored.items():
-            if full not in self._weights.found:
-                self._weights.found[full] = self._bare(full, tensors[name], full in buffers)
+            if full not in self._weights.by_name:
+                self._weights.by_name[full] = self._bare(full, tensors[name], full in buffers)
         modules = [str(entry["fqn"]) for entry in module["module_call_graph"]]
         ends = _ends(signature["input_specs"], "user_input"), _ends(signature["output_specs"], "user_output")
         graph = read_graph(module["graph"], stored, modules, ends, self._lengths, self._source.label)
-        layers, unused = _with_weights(graph, self._weights.found, buffers)
+        layers, unused = _with_weights(graph, self._weights.by_name, buffers)
         return Model(
             self._source.label,
             "torch-export",
@@ -216,15 +216,15 @@ class _Program:
         return weight
 
     def _facts(self) -> dict[str, str]:
-        facts = {"torch.version": str(self._told.get("torch_version", ""))[:_MAX_FACT]}
-        for name, count in sorted((self._told.get("opset_version") or {}).items())[:_SHOWN]:
+        facts = {"torch.version": str(self._document.get("torch_version", ""))[:_MAX_FACT]}
+        for name, count in sorted((self._document.get("opset_version") or {}).items())[:_SHOWN]:
             facts[f"opset.{name}"] = str(count)[:_MAX_FACT]
         facts.update({f"symbol.{name}": text for name, text in self._ranges()})
         return {name: text for name, text in facts.items() if text}
 
     def _ranges(self) -> list[tuple[str, str]]:
         ranges = []
-        for name, bounds in (self._told.get("range_constraints") or {}).items():
+        for name, bounds in (self._document.get("range_constraints") or {}).items():
             limits = [bounds.get(side) for side in ("min_val", "max_val")]
             low, high = (str(end) if type(end) is int else None for end in limits)
             text = f"{low} to {high}" if low and high else f"at least {low}" if low else f"at most {high}"

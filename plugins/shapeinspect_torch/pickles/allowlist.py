@@ -1,7 +1,7 @@
-"""Which names in a pickle are nothing but tensors, containers and numbers; all others are told.
+"""Allowlist of harmless pickle globals (tensors, containers, numbers); every other global is reported.
 
-The names are whole: no module is plain as such, for ``torch.load``, ``torch.storage._load_from_bytes``
-and, in protocol 4, ``pathlib.os.system`` run what they are given.
+It lists full names and never whole modules, because ``torch.load``, ``torch.storage._load_from_bytes``
+and, in protocol 4, ``pathlib.os.system`` execute their arguments.
 
 Source: ``torch/_weights_only_unpickler.py``, ``_get_allowed_globals``.
 """
@@ -21,8 +21,8 @@ _SCHEMES = (
 PLAIN = frozenset({
     *FUNCTIONS,
     *(f"torch.{name}" for name in (*DTYPES, *_SCHEMES, "Size", "Tensor", "device")),
-    *(f"torch.{place}{name}" for place in ("", "cuda.") for name in STORAGES),
-    *(f"torch.{place}{name.replace('Storage', 'Tensor')}" for place in ("", "cuda.") for name in STORAGES),
+    *(f"torch.{device}{name}" for device in ("", "cuda.") for name in STORAGES),
+    *(f"torch.{device}{name.replace('Storage', 'Tensor')}" for device in ("", "cuda.") for name in STORAGES),
     *(f"torch.storage.{name}Storage" for name in ("Typed", "_Typed", "Untyped", "_Untyped")),
     "torch.serialization._get_layout", "torch.nn.parameter.Buffer",
     "collections.OrderedDict", "collections.defaultdict", "collections.Counter",
@@ -31,11 +31,11 @@ PLAIN = frozenset({
 
 
 def beyond(names: Iterable[Global], more: frozenset[str] = frozenset()) -> list[str]:
-    """List what pickles name beyond tensors, each once, in their order.
+    """List the globals that are not on the allowlist, each once, in order.
 
     Args:
-        names: everything they name.
-        more: further names that are plain where they come from.
+        names: all globals that the pickles name.
+        more: further names that are harmless in this kind of file.
 
     Example:
         >>> beyond([Global("torch", "Size"), Global("torch", "load"), Global("torch", "load")])

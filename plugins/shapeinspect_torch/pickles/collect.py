@@ -1,4 +1,4 @@
-"""Collects the weights and modules below a node under the names that their keys spell."""
+"""Collects the weights and modules below a node, named by their keys."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from shapeinspect_torch.pickles.tensors import Tensor
 from shapeinspect_torch.vocabulary.dtypes import PACKED_VALUES
 
 MAX_NAME = 4096
-#: A pickle of so many bytes a row may spell out what it holds once and refers to again.
+#: A file may become one row for this many bytes of its pickle, beyond the free ones.
 _BYTES_A_ROW = 16
 _FREE_ROWS = 20_000
 
-#: Makes the values of a tensor readable.
+#: Returns a reader of a tensor's values.
 Values = Callable[[Tensor], "Callable[[], object] | None"]
 
 
@@ -29,7 +29,7 @@ class Named(NamedTuple):
 
     Args:
         name: the full name.
-        tensor: what is known of it.
+        tensor: its description.
     """
 
     name: str
@@ -37,11 +37,11 @@ class Named(NamedTuple):
 
 
 @dataclass(slots=True)
-class Found:
-    """What stands below a node.
+class Collected:
+    """The tensors and modules below a node.
 
     Args:
-        tensors: those outside any module.
+        tensors: the tensors outside any module.
         modules: pickled modules, each with its path.
     """
 
@@ -50,7 +50,7 @@ class Found:
 
 
 class Budget:
-    """How many rows one file may become: what is shared is listed for each path, up to this.
+    """Limits the rows that one file may become; shared items are listed once for each path.
 
     Args:
         label: the file, for errors.
@@ -62,14 +62,14 @@ class Budget:
         self._left = _FREE_ROWS + size // _BYTES_A_ROW
 
     def spend(self, name: str, depth: int) -> None:
-        """Pay for one row.
+        """Count one row.
 
         Args:
             name: its name.
-            depth: how deep it stands.
+            depth: its depth.
 
         Raises:
-            UnreadableFileError: if there are too many, or its name or depth is beyond reason.
+            UnreadableFileError: if there are too many rows, or its name or depth exceeds a limit.
         """
         self._left -= 1
         if self._left < 0:
@@ -80,38 +80,40 @@ class Budget:
             raise UnreadableFileError(self._label, f"a name in it has more than {MAX_NAME:,} characters")
 
 
-def collect(top: Node, skipped: frozenset[str], tensors: Rebuilder, survey: Survey, budget: Budget) -> Found:
+def collect(
+    top: Node, skipped: frozenset[str], tensors: Rebuilder, survey: Survey, budget: Budget
+) -> Collected:
     """Walk everything below a node that leads to a tensor or module.
 
     Args:
         top: the outermost node.
         skipped: keys of ``top`` to leave out.
-        tensors: what knows a tensor's record.
-        survey: how much stands where; what leads to no tensor is not walked.
-        budget: how many rows there may be.
+        tensors: rebuilds tensors from records.
+        survey: the number of tensors below each node; nodes without any are skipped.
+        budget: the limit on rows.
 
     Raises:
         UnreadableFileError: for a cycle, or too many rows.
     """
-    found = Found()
+    result = Collected()
     alone = tensors.tensor(top)
     if alone is not None:
-        found.tensors.append(Named("tensor", alone))
-        return found
+        result.tensors.append(Named("tensor", alone))
+        return result
     if is_module(top):
-        found.modules.append(("", top))
-        return found
-    # What holds a tensor or module is looked for once, however often a node is reached.
-    known: dict[int, list[tuple[str, Node]]] = {}
+        result.modules.append(("", top))
+        return result
+    # The children that lead to tensors or modules, cached: a node may be reached repeatedly.
+    cache: dict[int, list[tuple[str, Node]]] = {}
 
     def fruitful(node: Node) -> list[tuple[str, Node]]:
-        if id(node) not in known:
-            known[id(node)] = [
+        if id(node) not in cache:
+            cache[id(node)] = [
                 (key, child)
                 for key, child in children(node)
                 if tensors.tensor(child) is not None or survey[child].tensors or is_module(child)
             ]
-        return known[id(node)]
+        return cache[id(node)]
 
     walk: list[tuple[str, Iterator[tuple[str, Node]]]] = [
         ("", (pair for pair in fruitful(top) if pair[0] not in skipped))
@@ -123,27 +125,27 @@ def collect(top: Node, skipped: frozenset[str], tensors: Rebuilder, survey: Surv
             name = f"{prefix}{key}"
             budget.spend(name, len(walk))
             if tensor is not None:
-                found.tensors.append(Named(name, tensor))
+                result.tensors.append(Named(name, tensor))
             elif is_module(child):
-                found.modules.append((name, child))
+                result.modules.append((name, child))
             else:
                 walk.append((f"{name}.", iter(fruitful(child))))
                 break
         else:
             walk.pop()
-    return found
+    return result
 
 
 def shared(tensors: Iterable[Tensor]) -> dict[Tensor, str]:
-    """Give a key to each tensor that occurs twice: the same elements of the same storage.
+    """Give a key to each tensor that occurs more than once: the same elements of the same storage.
 
     Args:
-        tensors: all of the model's.
+        tensors: all tensors of the model.
     """
     tensors = _in_shared_storage(tensors)
-    times = Counter(tensors)
+    counts = Counter(tensors)
     keys: dict[Tensor, str] = {}
-    for tensor, count in times.items():
+    for tensor, count in counts.items():
         if count > 1:
             spot = "" if tensor.offset == 0 else f"+{tensor.offset}"
             shape, stride = (" ".join(map(str, lengths or ())) for lengths in (tensor.shape, tensor.stride))
@@ -152,10 +154,10 @@ def shared(tensors: Iterable[Tensor]) -> dict[Tensor, str]:
 
 
 def overlapping(tensors: Iterable[Tensor]) -> int:
-    """Count the tensors that are different views of a storage that others view too.
+    """Count the distinct views of storages that have more than one.
 
     Args:
-        tensors: all of the model's.
+        tensors: all tensors of the model.
     """
     views = Counter(map(_key, set(_in_shared_storage(tensors))))
     return sum(count for count in views.values() if count > 1)
@@ -166,20 +168,20 @@ def _key(tensor: Tensor) -> str | None:
 
 
 def _in_shared_storage(tensors: Iterable[Tensor]) -> list[Tensor]:
-    """The tensors whose storage another one has, too: mostly none, which is quick to see."""
+    """Return the tensors that share a storage; there are usually none, which is quick to check."""
     stored = [tensor for tensor in tensors if tensor.storage is not None]
-    times = Counter(map(_key, stored))
-    return [tensor for tensor in stored if times[_key(tensor)] > 1] if len(times) < len(stored) else []
+    counts = Counter(map(_key, stored))
+    return [tensor for tensor in stored if counts[_key(tensor)] > 1] if len(counts) < len(stored) else []
 
 
 def to_weight(item: Named, values: Values, keys: dict[Tensor, str], role: str = "") -> Weight | None:
-    """Turn a tensor's facts into a weight; None for a parameter whose shape is not fixed yet.
+    """Convert a tensor to a weight; None for a parameter whose shape is not fixed yet.
 
     Args:
         item: the tensor and its name.
-        values: makes its values readable.
-        keys: the key of each tensor that occurs twice.
-        role: what it does in its layer, where that is known.
+        values: returns a reader of its values.
+        keys: the key of each tensor that occurs more than once.
+        role: its role in its layer, where known.
     """
     tensor = item.tensor
     if tensor.shape is None:
@@ -203,7 +205,7 @@ def to_weight(item: Named, values: Values, keys: dict[Tensor, str], role: str = 
 
 
 def unique(items: Sequence[Named], label: str) -> None:
-    """Refuse two tensors of one name.
+    """Refuse two tensors of the same name.
 
     Args:
         items: the tensors.

@@ -1,4 +1,4 @@
-"""Finds the model among everything that a checkpoint holds, by what the entries are."""
+"""Finds the model in a checkpoint by the names and contents of its entries."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ from shapeinspect_torch.pickles.rebuild import Rebuilder
 
 #: Keys under which training scripts keep the model itself.
 _MODEL = ("state_dict", "model_state_dict", "model", "module")
-#: Keys that may as well be a part of it.
+#: Keys that may hold the model or only a part of it.
 _PERHAPS = ("net", "network", "params", "weights", "params_ema", "model_ema", "ema", "student", "teacher")
-#: What a second set of the same weights is called.
+#: Names of a second set of the same weights.
 _AVERAGE = re.compile(r"ema|swa|avg|average|best|shadow|teacher|target|momentum")
 _MOST = 2**63
-#: How deep what a checkpoint holds may be nested, and how many keys may lead to the model.
+#: The maximum depth of a checkpoint's entries, and the most keys that may lead to the model.
 _MAX_OPEN = 200_000
 MAX_DEPTH = 100
 
 
 @dataclass(slots=True)
 class Tally:
-    """How much stands in a node and below it, in tensors and in their elements."""
+    """The number of tensors, and of their elements, in a node and below it."""
 
     tensors: int = 0
     values: int = 0
 
-    def add(self, other: Tally) -> None:
-        """Add what stands in a child; a child that is there many times may count without end.
+    def add(self, child: Tally) -> None:
+        """Add the tally of a child; it is capped, because shared children are counted repeatedly.
 
         Args:
-            other: what stands in the child.
+            child: the tally of the child.
         """
-        self.tensors = min(self.tensors + other.tensors, _MOST)
-        self.values = min(self.values + other.values, _MOST)
+        self.tensors = min(self.tensors + child.tensors, _MOST)
+        self.values = min(self.values + child.values, _MOST)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Something that stands beside the model in its file.
+    """Something in the file besides the model.
 
     Args:
         path: its keys, outermost first.
-        tally: how much it holds.
+        tally: the number of tensors and elements in it.
     """
 
     path: tuple[str, ...]
@@ -58,8 +58,8 @@ class Chosen:
     Args:
         path: the keys that lead to it.
         node: the state dict, module, tensor or collection of these.
-        rest: what stands beside it.
-        skipped: the keys of ``node`` itself that are no part of the model.
+        rest: everything else in the file.
+        skipped: the keys of ``node`` itself that are not part of the model.
     """
 
     path: tuple[str, ...]
@@ -89,31 +89,31 @@ def is_script(node: Node) -> bool:
 
 
 def children(node: Node) -> Iterator[tuple[str, Node]]:
-    """List what a container or object holds, each with the name it has there.
+    """Yield the items of a container or object with their names.
 
     Args:
         node: any record or value.
     """
     if type(node) is Reduce:
-        for held in (node.pairs, node.items, node.state):
-            if held is not None and type(held) is not Reduce:
-                yield from children(held)
+        for part in (node.pairs, node.items, node.state):
+            if part is not None and type(part) is not Reduce:
+                yield from children(part)
     elif isinstance(node, dict):
         for key, value in node.items():
             yield (key if type(key) is str else key_name(key)), value
     elif isinstance(node, SetOf):
         yield from children(node.items)
     elif isinstance(node, list | tuple):
-        for at, value in enumerate(node):
-            yield str(at), value
+        for index, value in enumerate(node):
+            yield str(index), value
 
 
 class Survey:
-    """Counts the tensors below every node, each node once however often it is reached.
+    """Counts the tensors below every node; a node that is reached repeatedly is counted once.
 
     Args:
         top: the outermost node.
-        tensors: what knows a tensor's record.
+        tensors: rebuilds tensors from records.
     """
 
     def __init__(self, top: Node, tensors: Rebuilder) -> None:
@@ -146,7 +146,7 @@ class Survey:
                     path[-1][2].add(tally)
 
     def _open(self, node: Node) -> bool:
-        """Begin to count a node; tells whether anything stands below it."""
+        """Start counting a node; return whether it can have children."""
         tensor = self._tensors.tensor(node)
         self._known[id(node)] = Tally() if tensor is None else Tally(1, tensor.numel)
         return tensor is None
@@ -160,9 +160,9 @@ def choose(top: Node, tensors: Rebuilder, survey: Survey) -> Chosen:
     """Follow the keys that lead to the model.
 
     Args:
-        top: what the file holds.
-        tensors: what knows a tensor's record.
-        survey: how much stands where.
+        top: the outermost node of the file.
+        tensors: rebuilds tensors from records.
+        survey: the number of tensors below each node.
 
     Raises:
         UnreadableFileError: if too many keys lead to it.
@@ -173,13 +173,15 @@ def choose(top: Node, tensors: Rebuilder, survey: Survey) -> Chosen:
     path: tuple[str, ...] = ()
     rest: list[Entry] = []
     node = top
-    seen: set[int] = set()
-    while id(node) not in seen and not is_module(node) and tensors.tensor(node) is None:
+    visited: set[int] = set()
+    while id(node) not in visited and not is_module(node) and tensors.tensor(node) is None:
         if len(path) > MAX_DEPTH:
             tensors.refuse(f"its entries are nested deeper than {MAX_DEPTH}")
-        seen.add(id(node))
-        held = list(children(node))
-        full = [(key, child) for key, child in held if type(child) not in _LEAVES and survey[child].tensors]
+        visited.add(id(node))
+        entries = list(children(node))
+        full = [
+            (key, child) for key, child in entries if type(child) not in _LEAVES and survey[child].tensors
+        ]
         single: list[tuple[str, Node]] = []
         nested: list[tuple[str, Node]] = []
         for key, child in full:
@@ -190,22 +192,22 @@ def choose(top: Node, tensors: Rebuilder, survey: Survey) -> Chosen:
         models = [(key, child) for key, child in nested if key not in aside]
         aside |= _copies(models)
         models = [(key, child) for key, child in models if key not in aside]
-        found = _inner(models, all(survey[child].values <= 1 for _, child in single), survey)
-        if found is None:
+        inner = _inner(models, all(survey[child].values <= 1 for _, child in single), survey)
+        if inner is None:
             rest += [Entry((*path, key), survey[child]) for key, child in full if key in aside]
             return Chosen(path, node, tuple(rest), frozenset(aside))
-        rest += [Entry((*path, key), survey[child]) for key, child in held if key != found[0]]
-        path, node = (*path, found[0]), found[1]
+        rest += [Entry((*path, key), survey[child]) for key, child in entries if key != inner[0]]
+        path, node = (*path, inner[0]), inner[1]
     return Chosen(path, node, tuple(rest), frozenset())
 
 
 def _inner(models: list[tuple[str, Node]], alone: bool, survey: Survey) -> tuple[str, Node] | None:
-    """The entry that is the model, if this node is not the model itself."""
+    """Return the entry that is the model, or None if this node is the model itself."""
     for names in (_MODEL, _PERHAPS):
         named = [(key, child) for key, child in models if key in names]
         if named and (names is _MODEL or (len(models) == 1 and alone)):
             return max(named, key=lambda entry: (survey[entry[1]].values, -names.index(entry[0])))
-    # A key with dots is a weight's name in a state dict: what it holds is a packed weight.
+    # A key with dots is a weight's name in a state dict: its value is a packed weight.
     return models[0] if len(models) == 1 and alone and "." not in models[0][0] else None
 
 
@@ -218,11 +220,13 @@ def _is_optimizer(key: str, node: Node) -> bool:
 
 
 def _copies(models: list[tuple[str, Node]]) -> set[str]:
-    """The keys of state dicts that are called an average (or the like) of one of the same names."""
+    """Return the keys of averaged (or similar) copies: state dicts with the same names as another one."""
     if not any(_AVERAGE.search(key.lower()) for key, _ in models):
         return set()
-    nodes = {id(node): node for _, node in models if isinstance(node, dict)}  # one may have many keys
-    sets = {at: frozenset(name for name in node if type(name) is str) for at, node in nodes.items()}
+    nodes = {id(node): node for _, node in models if isinstance(node, dict)}  # a node may have several keys
+    sets = {key_id: frozenset(name for name in node if type(name) is str) for key_id, node in nodes.items()}
     names = {key: sets[id(node)] for key, node in models if isinstance(node, dict)}
-    originals = {held for key, held in names.items() if not _AVERAGE.search(key.lower())}
-    return {key for key, held in names.items() if _AVERAGE.search(key.lower()) and held in originals}
+    originals = {key_names for key, key_names in names.items() if not _AVERAGE.search(key.lower())}
+    return {
+        key for key, key_names in names.items() if _AVERAGE.search(key.lower()) and key_names in originals
+    }

@@ -1,4 +1,4 @@
-"""From the records of a pickle to facts about tensors: what each rebuild function would have made.
+"""Describes the tensors that torch's rebuild functions would build from the records of a pickle.
 
 Source: ``torch/_utils.py`` (the ``_rebuild_*`` functions and their arguments), ``torch/_tensor.py``
 (``_rebuild_from_type_v2``), ``torch/serialization.py`` (persistent ids), and numpy's
@@ -20,8 +20,8 @@ from shapeinspect_torch.vocabulary.dtypes import BITS, STORAGES, named
 
 _MAX_RANK = 64  # torch's own limit for a TensorIterator
 _MAX_LENGTH = 2**63 - 1
-_MAX_WRAPPED = 8  # a Parameter of a subclass of a tensor …
-_MAX_PARTS = 64  # of a sparse or nested tensor, or a subclass: those of its parts, too
+_MAX_WRAPPED = 8  # levels, such as a Parameter around a subclass around a tensor
+_MAX_PARTS = 64  # of a sparse or nested tensor, or a subclass, including the parts of its parts
 
 
 class Rebuilder:
@@ -29,16 +29,16 @@ class Rebuilder:
 
     Args:
         label: the file, for errors.
-        loose: tensors and storages that a persistent id alone names (legacy tar files).
+        loose: tensors and storages named by a persistent id alone (legacy tar files).
 
     Raises:
-        UnreadableFileError: from its methods, for arguments that no torch would accept.
+        UnreadableFileError: from its methods, for arguments that torch would not accept.
     """
 
     def __init__(self, label: str, loose: dict[str, Tensor] | None = None) -> None:
         self._label = label
         self._loose = loose or {}
-        # By identity; each record is kept, lest another one take its place.
+        # By id(); each record is kept alive so that its id is not reused.
         self._known: dict[int, tuple[Reduce, Tensor | None]] = {}
         self._storages: dict[int, Storage] = {}
         self._functions: dict[int, _Rebuild] = {}
@@ -48,7 +48,7 @@ class Rebuilder:
 
         Args:
             node: any record or value.
-            depth: how many wrappers lead to it.
+            depth: the number of wrappers around it.
         """
         kind = type(node)
         if kind is Persistent:
@@ -62,26 +62,26 @@ class Rebuilder:
         func = node.func
         rebuild = self._functions.get(id(func))
         if rebuild is None and type(func) is Global and (rebuild := FUNCTIONS.get(str(func))) is not None:
-            # The reader keeps one Global for each name, as long as the file is looked at.
+            # The reader keeps one Global for each name while the file is read.
             self._functions[id(func)] = rebuild
-        made = None
+        result = None
         if rebuild is not None:
             if type(node.args) is not tuple:
-                self.refuse(f"{node.func} is not given a tuple")
+                self.refuse(f"the arguments of {node.func} are not a tuple")
             try:
-                made = rebuild(self, node, depth)
+                result = rebuild(self, node, depth)
             except (AttributeError, LookupError, TypeError, ValueError):
-                self.refuse(f"{node.func} is given {len(node.args)} arguments that do not fit")
-            if made is not None:
-                self._check(made)
-        self._known[id(node)] = (node, made)
-        return made
+                self.refuse(f"{node.func} has {len(node.args)} arguments that it does not accept")
+            if result is not None:
+                self._check(result)
+        self._known[id(node)] = (node, result)
+        return result
 
-    def _check(self, made: Tensor) -> None:
-        if made.parts and _size(made) > _MAX_PARTS:
-            self.refuse(f"a tensor is made of more than {_MAX_PARTS} others")
-        if made.shape is not None and product(made.shape) > _MAX_LENGTH:
-            self.refuse(f"a tensor of {len(made.shape)} axes claims more elements than 64 bits count")
+    def _check(self, tensor: Tensor) -> None:
+        if tensor.parts and _size(tensor) > _MAX_PARTS:
+            self.refuse(f"a tensor consists of more than {_MAX_PARTS} others")
+        if tensor.shape is not None and product(tensor.shape) > _MAX_LENGTH:
+            self.refuse(f"a tensor of {len(tensor.shape)} axes claims more elements than 64 bits count")
 
     def storage(self, node: Node) -> Storage:
         """Return the storage that a persistent id describes.
@@ -93,19 +93,19 @@ class Rebuilder:
             node = next((arg for arg in _flat(node) if type(arg) is Persistent), node)
         if type(node) is not Persistent:
             self.refuse("a tensor has no storage")
-        known = self._storages.get(id(node))
-        if known is None:
-            known = self._storages[id(node)] = self._new_storage(node.pid)
-        return known
+        result = self._storages.get(id(node))
+        if result is None:
+            result = self._storages[id(node)] = self._new_storage(node.pid)
+        return result
 
     def _new_storage(self, pid: Node) -> Storage:
         if type(pid) is not tuple or len(pid) not in (5, 6) or _text(pid[0]) != "storage":
-            self.refuse("a persistent id names no storage")
+            self.refuse("a persistent id does not name a storage")
         _, kind, key, location, size = pid[:5]
         dtype = STORAGES.get(kind.name) if type(kind) is Global else None
         key = _text(key) if not isinstance(key, int) else str(key)
         if dtype is None or key is None:
-            self.refuse(f"storage {key} is of an unknown type")
+            self.refuse(f"storage {key} has an unknown type")
         start = 0
         view = pid[5] if len(pid) == 6 else None
         if type(view) is tuple and len(view) == 3:
@@ -131,15 +131,15 @@ class Rebuilder:
         if type(node) is Reduce and spelled(node.func) == "torch.Size" and len(node.args) == 1:
             node = node.args[0]
         if type(node) not in (tuple, list) or len(node) > _MAX_RANK:
-            self.refuse("a tensor's shape is no tuple of lengths")
+            self.refuse("a tensor's shape is not a tuple of lengths")
         for length in node:
             if type(length) is not int or not 0 <= length <= _MAX_LENGTH:
-                self.refuse(f"a tensor's shape has a length that is none: {brief(length)}"[:200])
+                self.refuse(f"a tensor's shape has an invalid length: {brief(length)}"[:200])
         return tuple(node)
 
     def _length(self, value: Node) -> int:
         if type(value) is not int or not 0 <= value <= _MAX_LENGTH:
-            self.refuse("a length or offset is no number that fits")
+            self.refuse("a length or offset is not a valid number")
         return value
 
     def strided(
@@ -149,8 +149,8 @@ class Rebuilder:
 
         Args:
             node: the call's record.
-            dtype: its element type where the storage does not say it.
-            flag: the position of ``requires_grad`` among the arguments.
+            dtype: its element type where the storage does not state it.
+            flag: the index of ``requires_grad`` among the arguments.
             form: its quantization scheme, where it has one.
         """
         source, offset, size, stride = node.args[:4]
@@ -158,7 +158,7 @@ class Rebuilder:
         shape, steps = self.lengths(size), self.lengths(stride)
         offset = self._length(offset)
         if len(steps) != len(shape):
-            self.refuse(f"a tensor's shape {shape} and stride {steps} do not fit")
+            self.refuse(f"a tensor's shape {shape} and stride {steps} differ in rank")
         kind = dtype or storage.dtype
         spans = storage.start + offset + reach(shape, steps)
         if 0 not in shape and spans * BITS[kind] > 8 * storage.nbytes:
@@ -166,36 +166,36 @@ class Rebuilder:
         grad = self.flag(node.args, flag)
         return Tensor(shape, kind, steps, storage.start + offset, storage, False, grad, form)
 
-    def flag(self, args: tuple[Node, ...], at: int) -> bool | None:
+    def flag(self, args: tuple[Node, ...], index: int) -> bool | None:
         """Return a boolean argument, or None where there is none.
 
         Args:
             args: the arguments.
-            at: its position.
+            index: its index.
         """
-        return bool(args[at]) if len(args) > at and isinstance(args[at], bool | int) else None
+        return bool(args[index]) if len(args) > index and isinstance(args[index], bool | int) else None
 
     def inner(self, node: Node, depth: int) -> Tensor:
-        """Return the tensor that another one is built from.
+        """Return the tensor from which another one is built.
 
         Args:
             node: its record.
-            depth: how many wrappers lead to it.
+            depth: the number of wrappers around it.
         """
-        found = self.tensor(node, depth + 1)
-        if found is None:
-            self.refuse("a tensor is built from something that is none")
-        return found
+        tensor = self.tensor(node, depth + 1)
+        if tensor is None:
+            self.refuse("a tensor is built from something that is not a tensor")
+        return tensor
 
     def inside(self, node: Node, depth: int) -> tuple[Tensor, ...]:
-        """Return the tensors among the first records that a record holds.
+        """Return the tensors among the first records inside a record.
 
         Args:
             node: the record.
-            depth: how many wrappers lead to it.
+            depth: the number of wrappers around it.
         """
-        found = (self.tensor(part, depth + 1) for part in _flat(node))
-        return tuple(dict.fromkeys(islice((tensor for tensor in found if tensor is not None), _MAX_PARTS)))
+        tensors = (self.tensor(part, depth + 1) for part in _flat(node))
+        return tuple(dict.fromkeys(islice((tensor for tensor in tensors if tensor is not None), _MAX_PARTS)))
 
     def refuse(self, reason: str) -> NoReturn:
         """Refuse the file.
@@ -213,14 +213,14 @@ _Rebuild: TypeAlias = Callable[[Rebuilder, Reduce, int], "Tensor | None"]
 
 
 def _text(node: Node) -> str | None:
-    # Python 2 left bytes where text belongs.
+    # Python 2 wrote bytes where text belongs.
     if isinstance(node, bytes):
         return node.decode("ascii", "replace")
     return node if isinstance(node, str) else None
 
 
 def _flat(node: Node, limit: int = 256) -> Iterator[Node]:
-    """The first records inside a record, its containers opened."""
+    """Yield the first records inside a record and its containers."""
     queue = deque([node.args, node.state, node.pairs] if type(node) is Reduce else [node])
     for _ in range(limit):
         if not queue:
@@ -235,7 +235,7 @@ def _flat(node: Node, limit: int = 256) -> Iterator[Node]:
 
 
 def _size(tensor: Tensor) -> int:
-    # Each part was measured when it was built, so that this takes no more steps than it may count.
+    # Each part was checked when it was built, so that the number of steps is bounded by _MAX_PARTS.
     return 1 + sum(map(_size, tensor.parts))
 
 
@@ -245,27 +245,27 @@ def _v2(r: Rebuilder, node: Reduce, _depth: int) -> Tensor:
 
 def _v3(r: Rebuilder, node: Reduce, _depth: int) -> Tensor:
     dtype = r.dtype(node.args[6])
-    if dtype is None:  # a type that torch has learned since
+    if dtype is None:  # a type that torch has added since
         return Tensor(r.lengths(node.args[2]), None, requires_grad=r.flag(node.args, 4))
     return r.strided(node, dtype)
 
 
 def _parameter(r: Rebuilder, node: Reduce, depth: int) -> Tensor:
-    made = r.inner(node.args[0], depth)._replace(parameter=True)
+    tensor = r.inner(node.args[0], depth)._replace(parameter=True)
     flag = r.flag(node.args, 1)
-    return made if flag is None else made._replace(requires_grad=flag)
+    return tensor if flag is None else tensor._replace(requires_grad=flag)
 
 
-def _of_type(r: Rebuilder, node: Reduce, depth: int) -> Tensor:
+def _subclass(r: Rebuilder, node: Reduce, depth: int) -> Tensor:
     func, cls, args, state = node.args
-    made = r.inner(Reduce(func, args), depth)
+    tensor = r.inner(Reduce(func, args), depth)
     if type(cls) is Global and cls.module == "torch.nn.parameter":
-        made = made._replace(parameter=True)
-    elif type(cls) is Global and cls.name != "Tensor" and made.form in ("strided", "wrapper"):
-        made = made._replace(form=cls.name)
-    if made.storage is None and not made.parts and made.form != "meta":
-        made = made._replace(parts=r.inside(state, depth))
-    return made
+        tensor = tensor._replace(parameter=True)
+    elif type(cls) is Global and cls.name != "Tensor" and tensor.form in ("strided", "wrapper"):
+        tensor = tensor._replace(form=cls.name)
+    if tensor.storage is None and not tensor.parts and tensor.form != "meta":
+        tensor = tensor._replace(parts=r.inside(state, depth))
+    return tensor
 
 
 def _quantized(r: Rebuilder, node: Reduce, _depth: int) -> Tensor:
@@ -279,13 +279,13 @@ def _sparse(r: Rebuilder, node: Reduce, depth: int) -> Tensor:
     inner = layout.args[0] if type(layout) is Reduce and layout.args else layout
     form = (inner.name if type(inner) is Global else _text(inner) or "").removeprefix("torch.")
     # (indices, values, size[, is_coalesced]), or (compressed, plain, values, size).
-    at = 1 if form == "sparse_coo" else 2
-    parts = tuple(r.inner(part, depth) for part in data[: at + 1])
-    return Tensor(r.lengths(data[at + 1]), parts[at].dtype, form=form, parts=parts)
+    last = 1 if form == "sparse_coo" else 2
+    parts = tuple(r.inner(part, depth) for part in data[: last + 1])
+    return Tensor(r.lengths(data[last + 1]), parts[last].dtype, form=form, parts=parts)
 
 
 def _nested(r: Rebuilder, node: Reduce, depth: int) -> Tensor:
-    # The lengths are values of the tensor `sizes`, one row a member: the rank alone is in the pickle.
+    # The lengths are values of the tensor `sizes`, one row per member: only the rank is in the pickle.
     parts = tuple(r.inner(part, depth) for part in node.args)
     rows, columns = parts[1].shape or (UNKNOWN, 0)
     if isinstance(columns, int) and columns >= _MAX_RANK:
@@ -316,7 +316,7 @@ def _uninitialized(r: Rebuilder, node: Reduce, _depth: int) -> Tensor:
 
 
 def _numpy_dtype(node: Node) -> str | None:
-    # numpy.dtype('f4', False, True), its byte order in the second field of its state.
+    # numpy.dtype('f4', False, True), with its byte order in the second field of its state.
     if type(node) is not Reduce or spelled(node.func) != "numpy.dtype" or not node.args:
         return None
     code = _text(node.args[0]) or ""
@@ -363,10 +363,10 @@ FUNCTIONS: dict[str, _Rebuild] = {
     "torch._utils._rebuild_xla_tensor": _device,
     "torch._utils._rebuild_device_tensor_from_numpy": _device,
     "torch._utils._rebuild_device_tensor_from_cpu_tensor": _device,
-    "torch._tensor._rebuild_from_type_v2": _of_type,
-    "torch._tensor._rebuild_from_type": _of_type,
-    # What they were called when they lived in another module.
-    "torch.tensor._rebuild_from_type": _of_type,
+    "torch._tensor._rebuild_from_type_v2": _subclass,
+    "torch._tensor._rebuild_from_type": _subclass,
+    # Their names when they were in another module.
+    "torch.tensor._rebuild_from_type": _subclass,
     "torch.nn.parameter.Parameter": _parameter,
     "torch.nn.parameter.UninitializedParameter": _uninitialized,
     "torch.nn.parameter.UninitializedBuffer": _uninitialized,

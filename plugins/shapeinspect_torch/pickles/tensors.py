@@ -11,13 +11,13 @@ from shapeinspect_torch.vocabulary.dtypes import BITS
 
 
 class Storage(NamedTuple):
-    """A run of elements that the file holds outside its pickle.
+    """A run of elements that the file stores outside its pickle.
 
     Args:
         key: its name in the file.
         dtype: its element type.
-        size: how many elements it has; of types that pack several into a byte, how many bytes.
-        start: for a view of a larger storage, the element at which it begins there.
+        size: its number of elements; for types that pack several into a byte, its number of bytes.
+        start: for a view of a larger storage, the index of its first element there.
         location: the device it was saved from.
     """
 
@@ -34,20 +34,20 @@ class Storage(NamedTuple):
 
 
 class Tensor(NamedTuple):
-    """What a file says about one tensor.
+    """What a file states about one tensor.
 
     Args:
         shape: its lengths; UNKNOWN where they are themselves weight data (nested tensors); None for
             a parameter that has not been initialized.
-        dtype: its element type, or None if the file does not say.
+        dtype: its element type, or None if unknown.
         stride: elements between neighbors along each axis; None where it has no plain storage.
-        offset: the element of the storage at which it begins.
-        storage: what holds its elements; None where the file holds none.
+        offset: the index of its first element in the storage.
+        storage: the storage of its elements; None where the file has none.
         parameter: whether it is an ``nn.Parameter``.
-        requires_grad: whether it takes part in training; None if the file does not say.
+        requires_grad: whether it is trained; None if unknown.
         form: ``strided``, or the name of another form (``sparse_coo``, ``nested``, ``meta``,
             ``per_tensor_affine``, a tensor subclass).
-        parts: the tensors it is made of where it has no storage of its own.
+        parts: the tensors it consists of where it has no storage of its own.
         blob: its bytes in the pickle itself, for a numpy array.
     """
 
@@ -64,14 +64,14 @@ class Tensor(NamedTuple):
 
     @property
     def numel(self) -> int:
-        """How many elements it has; 0 if that is not known."""
+        """The number of elements; 0 if unknown."""
         if self.form == "nested":
             return self.parts[0].numel
         return 0 if self.shape is None else product(self.shape)
 
     @property
     def nbytes(self) -> int | None:
-        """Bytes its elements take where they are stored; None if that is not known.
+        """The stored size of its elements in bytes; None if unknown.
 
         Elements that several positions share (an expanded axis has stride 0) count once.
         """
@@ -88,7 +88,7 @@ class Tensor(NamedTuple):
         return (count * BITS[self.dtype] + 7) // 8
 
 
-@lru_cache(maxsize=1024)  # of the same few shapes a network is made
+@lru_cache(maxsize=1024)  # a network has few distinct shapes
 def reach(shape: Shape, stride: tuple[int, ...]) -> int:
     """Return how many elements a strided tensor spans in its storage.
 
@@ -110,7 +110,7 @@ def reach(shape: Shape, stride: tuple[int, ...]) -> int:
 
 
 def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the strides of a tensor whose last axis is the densest.
+    """Return the strides of a contiguous tensor in row-major order.
 
     Args:
         shape: its lengths.

@@ -1,4 +1,4 @@
-"""Reads the numbers of one tensor when they are asked for, and nothing else of its file."""
+"""Reads the values of one tensor on request, and nothing else of its file."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _EXTENDED = frozenset({
 _STORED_AS = {"qint8": "int8", "quint8": "uint8", "qint32": "int32"}
 
 
-class Place(NamedTuple):
-    """Where the bytes of one storage are.
+class Extent(NamedTuple):
+    """The range of a file that holds the bytes of one storage.
 
     Args:
-        offset: their first byte in the file; for a zip member it is found when they are read.
-        size: how many bytes there are.
+        offset: the first byte in the file; for a zip member it is determined when they are read.
+        size: the number of bytes.
         big: whether the most significant byte comes first.
         member: the zip member that holds them, or None.
     """
@@ -41,21 +41,21 @@ class Place(NamedTuple):
     member: Member | None = None
 
 
-def reader(source: Source, place: Place, tensor: Tensor) -> Callable[[], np.ndarray[Any, Any]] | None:
-    """Return what reads a tensor's numbers, or None if they are no plain strided elements.
+def reader(source: Source, extent: Extent, tensor: Tensor) -> Callable[[], np.ndarray[Any, Any]] | None:
+    """Return a reader of a tensor's values, or None if they are not plain strided elements.
 
     Args:
         source: the file.
-        place: the bytes of its storage.
+        extent: the bytes of its storage.
         tensor: its shape, stride, offset and element type.
     """
     if tensor.parts or tensor.stride is None or tensor.dtype is None or BITS[tensor.dtype] % 8:
         return None
-    return partial(read, source, place, tensor)
+    return partial(read, source, extent, tensor)
 
 
 def element_type(name: str) -> np.dtype[Any]:
-    """Return numpy's element type of that name.
+    """Return numpy's element type for a name.
 
     Args:
         name: in numpy's spelling, such as ``float32`` or ``bfloat16``.
@@ -73,23 +73,23 @@ def element_type(name: str) -> np.dtype[Any]:
         if name in _EXTENDED:
             import ml_dtypes
 
-            found: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name))
+            dtype: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name))
         else:
-            found = np.dtype(_STORED_AS.get(name, name))
+            dtype = np.dtype(_STORED_AS.get(name, name))
     except (ImportError, AttributeError, TypeError):
         raise UsageError(
             f"values of type {name} cannot be read here",
             hint="pip install ml_dtypes" if name in _EXTENDED else None,
         ) from None
-    return found
+    return dtype
 
 
-def read(source: Source, place: Place, tensor: Tensor) -> np.ndarray[Any, Any]:
-    """Read a tensor's numbers.
+def read(source: Source, extent: Extent, tensor: Tensor) -> np.ndarray[Any, Any]:
+    """Read a tensor's values.
 
     Args:
         source: the file.
-        place: the bytes of its storage.
+        extent: the bytes of its storage.
         tensor: its shape, stride, offset and element type, all known.
 
     Raises:
@@ -99,26 +99,26 @@ def read(source: Source, place: Place, tensor: Tensor) -> np.ndarray[Any, Any]:
     import numpy as np
 
     dtype = element_type(str(tensor.dtype))
-    if place.big:
+    if extent.big:
         dtype = dtype.newbyteorder(">")
     shape = tuple(int(str(length)) for length in tensor.shape or ())
     stride = tensor.stride or ()
     count = reach(shape, stride)
-    first = tensor.offset * dtype.itemsize
-    raw = _bytes(source, place, first, count * dtype.itemsize)
+    start = tensor.offset * dtype.itemsize
+    raw = _bytes(source, extent, start, count * dtype.itemsize)
     if count == 0:
         return np.empty(shape, dtype)
-    # Moved as bytes without a meaning: as_strided does not know the types of ml_dtypes.
+    # Viewed as raw bytes: as_strided does not know the types of ml_dtypes.
     flat = np.frombuffer(raw, f"V{dtype.itemsize}")
     strides = tuple(step * dtype.itemsize for step in stride)
     strided: np.ndarray[Any, Any] = np.lib.stride_tricks.as_strided(flat, shape, strides).copy()
     return strided.view(dtype)
 
 
-def _bytes(source: Source, place: Place, first: int, size: int) -> bytes:
-    if first + size > place.size:
-        raise UnreadableFileError(source.label, "a tensor reaches beyond its storage", offset=place.offset)
-    if place.member is None:
-        return Window.bytes_of(source, place.offset + first, size)
+def _bytes(source: Source, extent: Extent, start: int, size: int) -> bytes:
+    if start + size > extent.size:
+        raise UnreadableFileError(source.label, "a tensor reaches beyond its storage", offset=extent.offset)
+    if extent.member is None:
+        return Window.bytes_of(source, extent.offset + start, size)
     with Window.open(source) as window:
-        return contents(window, place.member, first, size)
+        return contents(window, extent.member, start, size)

@@ -80,7 +80,7 @@ class _Walker:
         self._settings = settings
         self._functions = Functions(code)
         self._added: dict[str, Layer] = {}
-        self._told: dict[str, dict[str, Any]] = {}
+        self._call_settings: dict[str, dict[str, Any]] = {}
         self._inner: dict[tuple[str, str], Any] = {}
         self._order: dict[str, None] = {}
         self._calls: list[Draft] = []
@@ -102,7 +102,7 @@ class _Walker:
         result = self._method("", "forward", args, {}, Scope(None, {}))
         outputs = tuple(self._names(result))
         return Followed(
-            in_order(list(self._modules.values()), self._added, self._order, self._told),
+            in_order(list(self._modules.values()), self._added, self._order, self._call_settings),
             tuple(
                 Call(draft.layer, tuple(draft.inputs), tuple(draft.outputs.names), draft.attributes)
                 for draft in self._calls
@@ -136,7 +136,7 @@ class _Walker:
         key = path, name
         if key not in self._inner:
             settings, self._inner[key] = self._inside(path, layer, name)
-            self._told.setdefault(layer.path, settings)
+            self._call_settings.setdefault(layer.path, settings)
         outputs = self._call(layer.path, inputs, Frozen())
         shape = self._inner[key]
         return self._filled(RETURNS.get(layer.kind, 0) if shape is None else shape, outputs)
