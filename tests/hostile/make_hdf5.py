@@ -191,7 +191,7 @@ def case(change: Callable[[Any, Path], None], tries: str, must: str | dict, says
 
 
 NOT_READ = "not read"
-BROKE, CIRCLES = "the HDF5 library broke down on it", "takes too long"
+BROKE, CIRCLES = "the HDF5 library crashed on it", "takes too long"
 
 CASES: dict[str, Case] = {
     "sound": case(lambda *_: None, "nothing", BOTH),

@@ -94,7 +94,7 @@ def test_a_file_cut_off_anywhere(ending, tmp_path):
 def test_weights_cut_off_inside_a_whole_archive(tmp_path):
     content = weights()
     error = refused(pack(tmp_path / "m.keras", {**whole(), "model.weights.h5": content[: len(content) // 2]}))
-    assert f"{len(content) // 2:,} bytes of {len(content):,}" in str(error)
+    assert f"{len(content) // 2:,} of {len(content):,} bytes" in str(error)
 
 
 @pytest.mark.parametrize("ending", ["keras", "h5"])

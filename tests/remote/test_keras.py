@@ -146,7 +146,7 @@ def test_a_child_that_never_ends(server, tmp_path: Path, monkeypatch) -> None:
         "    sys.stdin.buffer.read(8)\n"
     )
     monkeypatch.setattr(hdf5_process, "_CHILD", child)
-    monkeypatch.setattr(hdf5_process, "CLOCK_ELSEWHERE", 0.3)
+    monkeypatch.setattr(hdf5_process, "CLOCK_REMOTE", 0.3)
     with pytest.raises(UnreadableFileError, match="took over"):
         inspect(f"{server.url}/m.weights.h5")
 

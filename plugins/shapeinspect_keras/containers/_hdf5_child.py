@@ -1,9 +1,9 @@
-"""A program of its own: lists an HDF5 file's groups, datasets and a few attributes as JSON.
+"""A separate program that lists an HDF5 file's groups, datasets and a few attributes as JSON.
 
-It runs in a child process because libhdf5 is not memory-safe: a damaged file may crash it, and
-then only the child is gone. Run it as ``python -I _hdf5_child.py REQUEST`` where the request is a
-JSON object ``{"path", "offset", "size", "search", "memory", "seconds", "objects"}``. Without a path
-the file is elsewhere: the parent is asked for its ranges on stdout, and they come on stdin.
+It runs in a child process because libhdf5 is not memory-safe: if a damaged file crashes it, only the
+child dies. Run it as ``python -I _hdf5_child.py REQUEST`` where the request is a JSON object
+``{"path", "offset", "size", "search", "memory", "seconds", "objects"}``. Without a path the file is
+remote: the child requests ranges from the parent on stdout, and receives them on stdin.
 
 It follows hard links only, never reads a dataset, and never asks a virtual dataset for its shape,
 which would open other files.
@@ -21,9 +21,9 @@ from typing import Any
 
 SKIPPED = frozenset({b"optimizer", b"optimizer_weights"})
 LISTS = ("layer_names", "weight_names")
-#: The most that is asked for at once, and what a small request of libhdf5 brings along.
+#: The largest request in bytes, and the read-ahead of a small read by libhdf5.
 RANGE, AHEAD = 16 << 20, 1 << 12
-#: Fills a view with the bytes from a place on, and says how many there were.
+#: Fills a view with the bytes from an offset on, and returns how many there were.
 Fetch = Callable[[int, memoryview], int]
 TEXTS = ("name", "model_config", "keras_version", "backend", "dtype")
 
@@ -39,23 +39,23 @@ def local(path: str, offset: int) -> Fetch:
     return fetch
 
 
-def elsewhere(start: int, view: memoryview) -> int:
-    """Read what the parent sends of a file that is elsewhere."""
+def remote(start: int, view: memoryview) -> int:
+    """Read a remote file through the parent."""
     view = view[:RANGE]
     sys.stdout.buffer.write(b"?" + struct.pack("<QQ", start, len(view)))
     sys.stdout.buffer.flush()
     data = sys.stdin.buffer.read(len(view))
     if len(data) != len(view):
-        raise OSError("nothing more comes")
+        raise OSError("the parent sends no more data")
     view[:] = data
     return len(data)
 
 
 class Window(io.RawIOBase):
-    """A file of which ``fetch`` reads the bytes."""
+    """A file whose bytes ``fetch`` reads."""
 
     def __init__(self, fetch: Fetch, size: int) -> None:
-        self._fetch, self._size, self._at = fetch, size, 0
+        self._fetch, self._size, self._position = fetch, size, 0
 
     def readable(self) -> bool:
         return True
@@ -64,22 +64,22 @@ class Window(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        self._at = max(start + offset, 0)
-        return self._at
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = max(start + offset, 0)
+        return self._position
 
     def tell(self) -> int:
-        return self._at
+        return self._position
 
     def readinto(self, buffer: Any) -> int:
-        view = memoryview(buffer).cast("B")[: max(self._size - self._at, 0)]
-        count = self._fetch(self._at, view) if view else 0
-        self._at += count
+        view = memoryview(buffer).cast("B")[: max(self._size - self._position, 0)]
+        count = self._fetch(self._position, view) if view else 0
+        self._position += count
         return count
 
 
 def limit(memory: int, seconds: float) -> None:
-    """Bound this process's address space and the processor time from now on, where the platform can."""
+    """Limit this process's address space and CPU time from now on, where the platform can."""
     try:
         import resource
         import signal
@@ -105,36 +105,36 @@ def text(value: Any) -> str:
 
 
 class Lister:
-    """Walks one file and collects what it holds."""
+    """Walks one file and lists its contents."""
 
     def __init__(self, h5py: Any, objects: int) -> None:
         self.h5py = h5py
-        self.left = objects
+        self.remaining = objects
         self.seen: set[Any] = set()
         self.groups: dict[str, dict[str, Any]] = {}
         self.datasets: dict[str, dict[str, Any]] = {}
         self.skipped: dict[str, str] = {}
 
     def attributes(self, oid: Any) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        result: dict[str, Any] = {}
         if self.h5py.h5a.get_num_attrs(oid) == 0:
-            return found
+            return result
         manager = self.h5py.AttributeManager(_Holder(oid))
         for name in TEXTS:
             if name in manager:
                 value = manager[name]
                 if isinstance(value, (str, bytes)):
-                    found[name] = text(value)
+                    result[name] = text(value)
         for name in LISTS:
             if name in manager:
-                found[name] = texts(manager[name])
+                result[name] = texts(manager[name])
             elif f"{name}0" in manager:
-                found[name] = []
+                result[name] = []
                 chunk = 0
                 while f"{name}{chunk}" in manager:
-                    found[name] += texts(manager[f"{name}{chunk}"])
+                    result[name] += texts(manager[f"{name}{chunk}"])
                     chunk += 1
-        return found
+        return result
 
     def walk(self, root: Any) -> None:
         stack = [("", root)]
@@ -146,8 +146,8 @@ class Lister:
                 self.skipped[path] = "a second link to an object listed before"
                 continue
             self.seen.add(key)
-            self.left -= 1
-            if self.left < 0:
+            self.remaining -= 1
+            if self.remaining < 0:
                 raise ValueError("it holds too many objects")
             if isinstance(oid, self.h5py.h5d.DatasetID):
                 self.dataset(path, oid)
@@ -156,7 +156,7 @@ class Lister:
                 stack.extend(self.children(path, oid))
 
     def children(self, path: str, group: Any) -> list[tuple[str, Any]]:
-        found = []
+        result = []
         for name in list(group):
             if not path and name in SKIPPED:
                 continue
@@ -165,8 +165,8 @@ class Lister:
             if kind != self.h5py.h5l.TYPE_HARD:
                 self.skipped[below] = "a link that is not followed"
                 continue
-            found.append((below, self.h5py.h5o.open(group, name)))
-        return found[::-1]
+            result.append((below, self.h5py.h5o.open(group, name)))
+        return result[::-1]
 
     def dataset(self, path: str, oid: Any) -> None:
         h5d = self.h5py.h5d
@@ -178,7 +178,7 @@ class Lister:
         external = plan.get_external_count() > 0
         dtype = oid.dtype
         attributes = self.attributes(oid)
-        # Keras stores bfloat16 as opaque bytes, and an attribute says what they are.
+        # Keras stores bfloat16 as opaque bytes with an attribute that names the type.
         opaque = (
             dtype.kind == "V" and dtype.names is None and dtype.subdtype is None and "dtype" in attributes
         )
@@ -194,7 +194,7 @@ class Lister:
 
 
 class _Holder:
-    """What h5py's attribute manager asks of its object."""
+    """The interface that h5py's attribute manager needs of an object."""
 
     def __init__(self, oid: Any) -> None:
         self.id = oid
@@ -210,11 +210,11 @@ def main() -> None:
 
 
 def respond(h5py: Any, request: dict[str, Any]) -> str:
-    """Do what is requested, within its limits."""
+    """Answer the request within its limits."""
     limit(request["memory"], request["seconds"])
     path, size = request["path"], request["size"]
     if path is None:
-        file: Any = io.BufferedReader(Window(elsewhere, size), AHEAD)
+        file: Any = io.BufferedReader(Window(remote, size), AHEAD)
     else:
         file = Window(local(path, request["offset"]), size)
     return answer(h5py, file, request["objects"])
@@ -232,7 +232,7 @@ def answer(h5py: Any, file: Any, objects: int) -> str:
 
 
 def failed(error: Exception) -> str:
-    """Make an answer of what is wrong with a file."""
+    """Return an answer that describes an error."""
     return json.dumps({"error": f"{type(error).__name__}: {error}"[:300]})
 
 

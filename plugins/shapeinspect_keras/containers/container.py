@@ -24,14 +24,14 @@ _FACTS = ("keras_version", "backend", "date_saved")
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a container holds, before anything is made of it.
+    """The raw contents of a container, before any layers are built.
 
     Args:
         format: ``keras`` or ``keras-h5``.
         config: the parsed configuration; None in a file of weights alone.
         tree: the listed weights.
         metadata: facts about the file.
-        notes: what is missing.
+        notes: remarks about what is missing.
     """
 
     format: str
@@ -68,12 +68,12 @@ def open_archive(source: Source) -> Contents:
         source: the file.
 
     Raises:
-        UnreadableFileError: if it cannot be read, or is no Keras archive.
+        UnreadableFileError: if it cannot be read, or is not a Keras archive.
     """
     with Window.open(source) as window:
         archive = Archive(window)
         if "config.json" not in archive.members:
-            raise UnreadableFileError(source.label, "no Keras model: the archive holds no config.json")
+            raise UnreadableFileError(source.label, "not a Keras model: the archive has no config.json")
         config = _json(archive, "config.json")
         facts: Mapping[str, Any] = {}
         if "metadata.json" in archive.members:
@@ -103,7 +103,7 @@ def _arrays(window: Window, member: Member) -> tuple[hdf5.Tree, tuple[Note, ...]
 
     tree, named = npz.listing(window.part(_plain(window, member), member.size))
     notes = [Note("its weights are pickled into an .npz, which Keras itself no longer loads")]
-    others = sorted(f"{one.module}.{one.name}" for one in named - npz.EXPECTED)
+    others = sorted(f"{name.module}.{name.name}" for name in named - npz.EXPECTED)
     if others:
         more = f" and {len(others) - _NAMED:,} more" if len(others) > _NAMED else ""
         notes.append(Note(f"not executed; globals referenced: {', '.join(others[:_NAMED])}{more}"))
@@ -111,10 +111,10 @@ def _arrays(window: Window, member: Member) -> tuple[hdf5.Tree, tuple[Note, ...]
 
 
 def _plain(window: Window, member: Member) -> int:
-    """Return where the bytes of a member begin that is not compressed."""
+    """Return the offset of the bytes of an uncompressed member."""
     start = payload(window, member)
     if member.deflated:
-        reason = f"{member.name} is compressed, and Keras stores it plain"
+        reason = f"{member.name} is compressed, but Keras stores it uncompressed"
         raise window.fail(reason, start, hint="repack the archive without compression (zip -0)")
     return start
 
@@ -124,24 +124,24 @@ def _listed(source: Source, archive: Archive, member: Member) -> hdf5.Tree:
 
 
 def _shards(source: Source, archive: Archive) -> hdf5.Tree:
-    """List every shard inside an archive and put them together."""
+    """List every shard inside an archive and merge them."""
 
     def listed(name: str) -> hdf5.Tree:
         if name not in archive.members:
             raise UnreadableFileError(source.label, f"its shard {name!r} is not in the archive")
         return _listed(source, archive, archive.members[name])
 
-    return _together(source, _json(archive, _SHARDS), _SHARDS, listed)
+    return _merged(source, _json(archive, _SHARDS), _SHARDS, listed)
 
 
 def open_index(source: Source) -> Contents:
-    """List the shards that an ``X.weights.json`` names beside it.
+    """List the shards next to an ``X.weights.json`` that it names.
 
     Args:
         source: the index.
 
     Raises:
-        UnreadableFileError: if it or a shard cannot be read, or a shard is not there.
+        UnreadableFileError: if it or a shard cannot be read, or a shard is missing.
     """
 
     def listed(name: str) -> hdf5.Tree:
@@ -150,15 +150,15 @@ def open_index(source: Source) -> Contents:
         except UsageError:
             raise UnreadableFileError(source.label, f"its shard {name!r} is not beside it") from None
         tree = hdf5.listing(shard, 0, shard.size or 0)
-        datasets = {path: replace(one, file=shard) for path, one in tree.datasets.items()}
+        datasets = {path: replace(dataset, file=shard) for path, dataset in tree.datasets.items()}
         return replace(tree, datasets=datasets)
 
     index = json_text.read_file(source, source.name)
-    return Contents("keras-h5", None, _together(source, index, source.name, listed), {})
+    return Contents("keras-h5", None, _merged(source, index, source.name, listed), {})
 
 
-def _together(source: Source, index: Any, what: str, listed: Callable[[str], hdf5.Tree]) -> hdf5.Tree:
-    """List the shards that an index names and put them together.
+def _merged(source: Source, index: Any, what: str, listed: Callable[[str], hdf5.Tree]) -> hdf5.Tree:
+    """List the shards that an index names and merge them.
 
     Source: ``ShardedH5IOStore`` of keras/src/saving/saving_lib.py, 3.15.
     """

@@ -1,4 +1,4 @@
-"""What an HDF5 file holds, listed by a child process, and its values read lazily without libhdf5."""
+"""Lists an HDF5 file with a child process, and reads its values lazily without libhdf5."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from shapeinspect_keras.containers.hdf5_process import ask
 if TYPE_CHECKING:
     import numpy as np
 
-#: The child's limits: bytes of address space, seconds of processor time for the listing (a damaged file
-#: may send libhdf5 in circles, and a small one is to be given up soon), objects in the file.
+#: The child's limits: bytes of address space, seconds of CPU time for the listing (a damaged file may
+#: trap libhdf5 in a loop; a small file gets less time), objects in the file.
 MEMORY = 2 * 1024**3
 SECONDS = 30.0
 SECONDS_AT_LEAST = 1.0
@@ -38,12 +38,12 @@ class Dataset:
     """One stored array.
 
     Args:
-        path: where it stands in the file.
+        path: its path in the file.
         shape: its lengths.
-        dtype: its element type in numpy's spelling, or None if it holds no plain numbers.
-        offset: where its bytes begin in the file on disk; None if they are not in one piece.
-        raw: the type of the stored bytes, byte order included, such as ``<f4``.
-        file: the file that holds it, where that is not the one that was asked for.
+        dtype: its element type in numpy's spelling, or None if it does not hold plain numbers.
+        offset: the offset of its bytes in the file on disk; None if they are not contiguous.
+        raw: the type of the stored bytes including the byte order, such as ``<f4``.
+        file: the file that holds it, if that is not the requested one.
 
     Example:
         >>> Dataset("layers/dense/vars/0", (3, 5), "float32", 2048, "<f4").nbytes
@@ -59,7 +59,7 @@ class Dataset:
 
     @property
     def nbytes(self) -> int | None:
-        """Bytes of its values, or None where they are no plain numbers."""
+        """Bytes of its values, or None where they are not plain numbers."""
         if self.raw is None:
             return None
         total = int(self.raw[2:])
@@ -70,12 +70,12 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """Everything that was listed of one HDF5 file.
+    """The listing of one HDF5 file.
 
     Args:
         groups: the path of each group and its attributes; the root's path is empty.
         datasets: every dataset by its path.
-        skipped: what was not followed, and why.
+        skipped: the paths that were not followed, and why.
     """
 
     groups: Mapping[str, Mapping[str, Any]]
@@ -87,12 +87,12 @@ EMPTY = Tree({}, {}, {})
 
 
 def listing(source: Source, offset: int, size: int) -> Tree:
-    """List the HDF5 file that stands at an offset of the source's file.
+    """List the HDF5 file at an offset of the source's file.
 
     Args:
         source: the request.
-        offset: where the HDF5 file begins in it.
-        size: how long it is.
+        offset: the offset of the HDF5 file in it.
+        size: the length of the HDF5 file in bytes.
 
     Raises:
         UnreadableFileError: if libhdf5 refuses the file, crashes on it, or takes too long.
@@ -112,7 +112,7 @@ def listing(source: Source, offset: int, size: int) -> Tree:
     }
     answer = json_text.parse(ask(source, json.dumps(request), offset, size), source.label, "the HDF5 listing")
     if not isinstance(answer, dict) or "error" in answer:
-        reason = jsontext.text(jsontext.mapping(answer).get("error"), "no listing came back")
+        reason = jsontext.text(jsontext.mapping(answer).get("error"), "there was no listing")
         raise UnreadableFileError(source.label, f"its HDF5 cannot be read: {reason}", hint="was it cut off?")
     return Tree(
         jsontext.mapping(answer.get("groups")),
@@ -124,65 +124,65 @@ def listing(source: Source, offset: int, size: int) -> Tree:
     )
 
 
-#: Where a superblock of each version says how long the file is.
+#: The position of the file's length in each version of the superblock.
 #: Source: HDF5 File Format Specification 3.0, II.A, "Level 0A - Format Signature and Superblock".
 _END_OF_FILE = {0: 40, 1: 44, 2: 28, 3: 28}
 
 
 def _check_length(source: Source, offset: int, size: int) -> None:
-    """Refuse a file that is shorter than its superblock says, before a child is started for it."""
+    """Refuse a file that is shorter than its superblock states, before a child is started for it."""
     with source.open() as file:
         file.seek(offset)
         head = file.read(min(size, 64))
     if len(head) < 64:
         raise UnreadableFileError(source.label, "its HDF5 is cut off in the first 64 bytes", offset=offset)
-    at = _END_OF_FILE.get(head[8])
+    position = _END_OF_FILE.get(head[8])
     eight_bytes = head[13 if head[8] < 2 else 9] == 8
-    if at is None or not eight_bytes:
+    if position is None or not eight_bytes:
         return
-    length = int.from_bytes(head[at : at + 8], "little")
+    length = int.from_bytes(head[position : position + 8], "little")
     if length > size:
         raise UnreadableFileError(
-            source.label, f"its HDF5 is cut off: {size:,} bytes of {length:,}", offset=offset + size
+            source.label, f"its HDF5 is cut off: it has {size:,} of {length:,} bytes", offset=offset + size
         )
 
 
 def _home_of_h5py() -> list[str]:
-    """Find where h5py is installed without importing it: an isolated child may not look there."""
+    """Find h5py's directory without importing it: an isolated child may not search there by itself."""
     from importlib.util import find_spec
 
     spec = find_spec("h5py")
     if spec is None or not spec.submodule_search_locations:
         raise MissingDependencyError("h5py", "Keras files", extra="keras")
-    return [os.path.dirname(place) for place in spec.submodule_search_locations]
+    return [os.path.dirname(location) for location in spec.submodule_search_locations]
 
 
 def _dataset(source: Source, path: str, row: Any, start: int, size: int) -> Dataset:
     fields = jsontext.mapping(row)
     shape = tuple(jsontext.sequence(fields.get("shape")))
     if len(shape) > _RANK or not all(type(length) is int and 0 <= length < 2**63 for length in shape):
-        raise UnreadableFileError(source.label, f"dataset {path!r} has no possible shape")
+        raise UnreadableFileError(source.label, f"dataset {path!r} has an impossible shape")
     raw = jsontext.text(fields.get("dtype")) or None
     if raw is not None and not _TYPE.fullmatch(raw):
         raw = None
-    where = fields.get("offset")
+    position = fields.get("offset")
     stored = Dataset(path, shape, None, None, raw)
-    if type(where) is int:
-        if where < 0 or where + (stored.nbytes or 0) > size:
+    if type(position) is int:
+        if position < 0 or position + (stored.nbytes or 0) > size:
             raise UnreadableFileError(
-                source.label, f"dataset {path!r} leads past the end", offset=start + where
+                source.label, f"dataset {path!r} reaches beyond the end", offset=start + position
             )
-        where += start
+        position += start
     marked = jsontext.text(jsontext.mapping(fields.get("attrs")).get("dtype"))
     dtype = marked if _DTYPE.fullmatch(marked) else spelled(raw)
-    return Dataset(path, shape, dtype, where if type(where) is int else None, raw)
+    return Dataset(path, shape, dtype, position if type(position) is int else None, raw)
 
 
 _NAMES = {"b": "bool", "i": "int", "u": "uint", "f": "float", "c": "complex"}
 
 
 def spelled(raw: str | None) -> str | None:
-    """Name the type of stored bytes.
+    """Return the name of a stored type.
 
     Args:
         raw: its spelling in numpy with the byte order, or None.
@@ -198,11 +198,11 @@ def spelled(raw: str | None) -> str | None:
 
 
 def values(source: Source, dataset: Dataset) -> Callable[[], np.ndarray[Any, Any]] | None:
-    """Return a function that reads a dataset's numbers, or None if they are not in one piece.
+    """Return a function that reads a dataset's values, or None if they are not contiguous.
 
     Args:
         source: the request whose file holds it.
-        dataset: what to read.
+        dataset: the dataset.
     """
     if dataset.offset is None or dataset.raw is None:
         return None

@@ -1,4 +1,4 @@
-"""Runs the child process that lists an HDF5 file, and hands it ranges of a file that is elsewhere."""
+"""Runs the child process that lists an HDF5 file, and sends it ranges of a remote file."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from shapeinspect.binary.json_text import MAX_BYTES
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.sources.source import Source
 
-#: Seconds on the clock for a listing, here and elsewhere; bytes of the answer and of one range.
-CLOCK, CLOCK_ELSEWHERE = 120, 900
+#: Wall-clock seconds for a listing, of a local and a remote file; bytes of the answer and of one range.
+CLOCK, CLOCK_REMOTE = 120, 900
 ANSWER = MAX_BYTES
 RANGE = 16 << 20
 
-#: The signals that end a child whose processor time is over, where the platform has them.
+#: The signals that end a child whose CPU time is used up, where the platform has them.
 OVER_TIME = frozenset(getattr(signal, name, None) for name in ("SIGPROF", "SIGXCPU"))
 _CHILD = Path(__file__).with_name("_hdf5_child.py")
-#: One thread is enough to list, and no filter of a file loads a plug-in.
+#: One thread is enough to list, and HDF5 filter plug-ins are disabled.
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "HDF5_PLUGIN_PRELOAD": "::"}
-#: A request for a range: this byte, where it begins, how many bytes. An answer begins with a brace.
-_ASKS, _WHERE = b"?", struct.Struct("<QQ")
+#: A request for a range: this byte, its offset, its length. An answer begins with a brace.
+_ASKS, _REQUEST = b"?", struct.Struct("<QQ")
 
 
 def ask(source: Source, request: str, offset: int, size: int) -> bytes:
     """Run the child on a request and return its answer.
 
     Args:
-        source: the file; a child opens none that is elsewhere, and asks for ranges of it.
-        request: what the child is told.
-        offset: where the HDF5 file begins in it.
-        size: how long it is.
+        source: the file; the child does not open a remote one, but asks for ranges of it.
+        request: the request, as JSON.
+        offset: the offset of the HDF5 file in it.
+        size: the length of the HDF5 file in bytes.
 
     Raises:
-        UnreadableFileError: if the child dies, takes too long, or says too much, or a range cannot be read.
+        UnreadableFileError: if the child dies, takes too long or answers too much, or a range cannot be read.
     """
     far = source.path is None
     try:
@@ -52,9 +52,9 @@ def ask(source: Source, request: str, offset: int, size: int) -> bytes:
             env={**os.environ, **ENVIRONMENT},
         )
     except (OSError, ValueError) as error:
-        raise UnreadableFileError(source.label, f"no process to read its HDF5: {error}") from None
-    # A timer ends a child that hangs: waiting on the pipe returns at once when the answer is whole.
-    clock, late = CLOCK_ELSEWHERE if far else CLOCK, threading.Event()
+        raise UnreadableFileError(source.label, f"cannot start a process to read its HDF5: {error}") from None
+    # A timer ends a child that hangs; reading the pipe returns as soon as the answer is complete.
+    clock, late = CLOCK_REMOTE if far else CLOCK, threading.Event()
 
     def end() -> None:
         late.set()
@@ -65,7 +65,7 @@ def ask(source: Source, request: str, offset: int, size: int) -> bytes:
     try:
         with child:
             try:
-                answer = _served(source, child, offset, size) if far else _said(child)
+                answer = _served(source, child, offset, size) if far else _answer(child)
             except BaseException:
                 child.kill()
                 raise
@@ -82,11 +82,11 @@ def ask(source: Source, request: str, offset: int, size: int) -> bytes:
 
 
 def check(label: str, code: int) -> None:
-    """Refuse the answer of a child that did not end by itself.
+    """Refuse the answer of a child that failed.
 
     Args:
         label: the file, for the error.
-        code: its exit code, or the number of a signal with a minus.
+        code: its exit code, or the negated number of the signal that ended it.
 
     Raises:
         UnreadableFileError: unless the code is 0.
@@ -94,38 +94,38 @@ def check(label: str, code: int) -> None:
     if code and -code in OVER_TIME:
         raise UnreadableFileError(label, "listing its HDF5 takes too long", hint="is it damaged?")
     if code:
-        how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        raise UnreadableFileError(label, f"the HDF5 library broke down on it ({how})")
+        ending = f"signal {-code}" if code < 0 else f"exit code {code}"
+        raise UnreadableFileError(label, f"the HDF5 library crashed on it ({ending})")
 
 
-def _said(child: subprocess.Popen[bytes]) -> bytes:
+def _answer(child: subprocess.Popen[bytes]) -> bytes:
     return child.stdout.read(ANSWER + 1) if child.stdout is not None else b""
 
 
 def _served(source: Source, child: subprocess.Popen[bytes], offset: int, size: int) -> bytes:
-    """Answer the child's requests until it says something else."""
+    """Serve the child's requests until it sends anything else."""
     if child.stdout is None or child.stdin is None:
         return b""
     with source.open() as file:
-        while (first := child.stdout.read(1)) == _ASKS:
-            where = child.stdout.read(_WHERE.size)
-            if len(where) < _WHERE.size:
+        while (head := child.stdout.read(1)) == _ASKS:
+            request = child.stdout.read(_REQUEST.size)
+            if len(request) < _REQUEST.size:
                 return b""
             try:
-                start, count = _WHERE.unpack(where)
+                start, count = _REQUEST.unpack(request)
                 child.stdin.write(_range(source, file, start, count, offset, size))
                 child.stdin.flush()
-            except (BrokenPipeError, ConnectionError):  # the child is gone; its exit code tells why
+            except (BrokenPipeError, ConnectionError):  # the child has died; its exit code says why
                 with suppress(OSError):
                     child.stdin.close()
                 return b""
-    return first + child.stdout.read(ANSWER)
+    return head + child.stdout.read(ANSWER)
 
 
 def _range(source: Source, file: BinaryIO, start: int, count: int, offset: int, size: int) -> bytes:
-    # A child that a file has taken over reads nothing else by this.
+    # Even a child that a hostile file has taken over can read only that file.
     if count > RANGE or start > size or count > size - start:
-        raise UnreadableFileError(source.label, "the HDF5 library broke down on it (it reads past the end)")
+        raise UnreadableFileError(source.label, "the HDF5 library crashed on it (it reads past the end)")
     file.seek(offset + start)
     data = file.read(count)
     if len(data) != count:

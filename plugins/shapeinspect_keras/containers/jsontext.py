@@ -1,4 +1,4 @@
-"""What a value from parsed JSON is, or an empty one of the type that was expected."""
+"""Returns a value from parsed JSON, or an empty one of the expected type."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def text(value: Any, default: str = "") -> str:
 
     Args:
         value: a value from a parsed text.
-        default: what stands in for anything but a string.
+        default: the result for anything but a string.
 
     Example:
         >>> text("relu"), text(3, "?")

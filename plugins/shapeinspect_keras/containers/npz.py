@@ -1,8 +1,8 @@
-"""The weights of a ``.keras`` archive where they are an ``.npz``: one pickled dict a layer.
+"""Reads the weights of a ``.keras`` archive that stores them as an ``.npz``: one pickled dict per layer.
 
 Source: ``NpzIOStore`` and ``save_own_variables`` of keras/src/saving/saving_lib.py and
-keras/src/layers/layer.py, 3.15: ``np.savez`` of a dict of each layer's variables by their numbers, which
-numpy pickles; a variable is a pickled ``keras.Variable`` or, where it is converted first, an array.
+keras/src/layers/layer.py, 3.15: ``np.savez`` of a dict from numbers to variables for each layer, which
+numpy pickles; a variable is a pickled ``keras.Variable`` or, if it was converted first, an array.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _DTYPE = re.compile(r"[a-z][a-z0-9_]{2,20}")
 _RANK = 32
 #: The most opcodes of one pickle: a layer's variables take a few hundred.
 _OPCODES = 1_000_000
-#: What pickled weights name.
+#: The globals that pickled weights name.
 EXPECTED = frozenset({
     Global("numpy", "ndarray"), Global("numpy", "dtype"),
     Global("numpy._core.multiarray", "_reconstruct"), Global("numpy.core.multiarray", "_reconstruct"),
@@ -58,45 +58,45 @@ def listing(window: Window) -> tuple[Tree, frozenset[Global]]:
         if member.deflated:
             skipped[path] = "it is compressed"
             continue
-        value, found = _pickle(window, member)
-        named |= found
-        place = "vars" if path == _ROOT else f"{path}/vars"
-        groups[place] = {}
-        for number, one in value.items() if isinstance(value, dict) else ():
+        value, listed_globals = _pickle(window, member)
+        named |= listed_globals
+        group = "vars" if path == _ROOT else f"{path}/vars"
+        groups[group] = {}
+        for number, variable in value.items() if isinstance(value, dict) else ():
             if type(number) not in (str, int):
                 continue
-            full = f"{place}/{number}"
-            dataset = _dataset(full, one)
+            full = f"{group}/{number}"
+            dataset = _dataset(full, variable)
             if dataset is None:
-                skipped[full] = "its pickle tells no shape"
+                skipped[full] = "its pickle does not state a shape"
             else:
                 datasets[full] = dataset
     return Tree(groups, datasets, skipped), frozenset(named)
 
 
 def _pickle(window: Window, member: Member) -> tuple[Any, frozenset[Global]]:
-    """Return the one object of an array of objects."""
-    at = payload(window, member)
-    end = at + member.size
-    start = window.span(at, min(at + 12, end))
-    found = _HEADER.match(start)
-    if found is None:
-        raise window.fail(f"{member.name!r} is no array", at)
-    before = 10 if found["version"] == b"\x01" else 12
-    length = int.from_bytes(start[8:before], "little")
-    if length > min(_LONGEST_HEADER, member.size - before):
-        raise window.fail(f"{member.name!r} is cut off", at)
-    if _OBJECTS.fullmatch(window.span(at + before, at + before + length)) is None:
+    """Return the object in an array of one object, and the globals that its pickle names."""
+    offset = payload(window, member)
+    end = offset + member.size
+    start = window.span(offset, min(offset + 12, end))
+    header = _HEADER.match(start)
+    if header is None:
+        raise window.fail(f"{member.name!r} is not an array", offset)
+    prefix = 10 if header["version"] == b"\x01" else 12
+    length = int.from_bytes(start[8:prefix], "little")
+    if length > min(_LONGEST_HEADER, member.size - prefix):
+        raise window.fail(f"{member.name!r} is cut off", offset)
+    if _OBJECTS.fullmatch(window.span(offset + prefix, offset + prefix + length)) is None:
         raise window.fail(
-            f"{member.name!r} is an array, and Keras stores a dict of each layer's variables", at
+            f"{member.name!r} is a plain array, but Keras stores a dict of each layer's variables", offset
         )
-    # The numbers are found by their place in the file, however few they are.
-    pickle = read_pickle_at(window, at + before + length, end, keep=-1, opcodes=_OPCODES)
+    # All values, even short ones, stay in the file and are located by their offset.
+    pickle = read_pickle_at(window, offset + prefix + length, end, keep=-1, opcodes=_OPCODES)
     array = pickle.value if isinstance(pickle.value, Reduce) else Reduce(None, ())
     state = array.state if isinstance(array.state, tuple) else ()
     items = state[4] if len(state) == 5 and isinstance(state[4], list) else []
     if len(items) != 1:
-        raise window.fail(f"the pickle of {member.name!r} holds no array of one object", at)
+        raise window.fail(f"the pickle of {member.name!r} is not an array of one object", offset)
     return items[0], frozenset(pickle.globals)
 
 
@@ -117,11 +117,11 @@ def _dataset(path: str, value: Any) -> Dataset | None:
     )
 
 
-def _value(held: Any) -> Any:
-    """Find the array in what a variable holds: TensorFlow's are made anew from their initial value."""
-    state = getattr(getattr(held, "func", None), "state", None)
+def _value(content: Any) -> Any:
+    """Return the array of a variable; one of TensorFlow's is rebuilt from its initial value."""
+    state = getattr(getattr(content, "func", None), "state", None)
     settings = state[2] if isinstance(state, tuple) and len(state) == 4 else None
-    return settings.get("initial_value") if isinstance(settings, dict) else held
+    return settings.get("initial_value") if isinstance(settings, dict) else content
 
 
 def _array(path: str, value: Any) -> Dataset | None:
@@ -135,21 +135,21 @@ def _array(path: str, value: Any) -> Dataset | None:
         return None
     raw = _type(state[2])
     dtype = spelled(raw) if raw != "|V2" else "bfloat16"
-    found = Dataset(path, state[1], dtype, None, raw)
-    plain = isinstance(state[4], Blob) and state[4].size == found.nbytes and state[3] is False
-    return replace(found, offset=state[4].offset) if plain else found
+    dataset = Dataset(path, state[1], dtype, None, raw)
+    plain = isinstance(state[4], Blob) and state[4].size == dataset.nbytes and state[3] is False
+    return replace(dataset, offset=state[4].offset) if plain else dataset
 
 
 def _type(dtype: Any) -> str | None:
-    """Spell a pickled dtype as numpy does, such as ``<f4``; bfloat16 is two raw bytes."""
-    told = (dtype.args, dtype.state) if isinstance(dtype, Reduce) else ()
-    if not all(isinstance(one, tuple) and len(one) > 1 for one in told) or not told:
+    """Return numpy's spelling of a pickled dtype, such as ``<f4``; bfloat16 is two raw bytes."""
+    facts = (dtype.args, dtype.state) if isinstance(dtype, Reduce) else ()
+    if not all(isinstance(fact, tuple) and len(fact) > 1 for fact in facts) or not facts:
         return None
-    code, order = told[0][0], told[1][1]
+    code, order = facts[0][0], facts[1][1]
     if code == Global("ml_dtypes", "bfloat16"):
         return "|V2"
-    known = isinstance(code, str) and _TYPE.fullmatch(code) and order in ("<", ">", "|")
-    return f"{order}{code}" if known else None
+    valid = isinstance(code, str) and _TYPE.fullmatch(code) and order in ("<", ">", "|")
+    return f"{order}{code}" if valid else None
 
 
 def _is_shape(shape: Any) -> TypeGuard[tuple[int, ...]]:
