@@ -9,9 +9,9 @@ from math import prod
 from typing import Any
 
 from shapeinspect_onnx import dtypes
-from shapeinspect_onnx.reading.constant_tensors import Held, Store
+from shapeinspect_onnx.reading.constant_tensors import ConstantTensor, Store
 from shapeinspect_onnx.reading.messages import messages
-from shapeinspect_onnx.reading.node import Blame, attributes
+from shapeinspect_onnx.reading.node import AttributeErrors, attributes
 from shapeinspect_onnx.reading.subgraphs import subgraphs
 from shapeinspect_onnx.vocabulary import ops
 
@@ -35,16 +35,16 @@ class Constants:
     """The constants that the nodes of one graph may use.
 
     Args:
-        held: every constant by its name in the file, those of the outer graphs included; None where a
+        tensors: every constant by its name in the file, those of the outer graphs included; None where a
             value of this graph shadows one of those.
         silent: the outputs of nodes that are not layers, since their constants belong to their readers.
     """
 
-    held: ChainMap[str, Held | None] = field(default_factory=ChainMap)
+    tensors: ChainMap[str, ConstantTensor | None] = field(default_factory=ChainMap)
     silent: set[str] = field(default_factory=set)
 
 
-def collect(graph: Any, outer: ChainMap[str, Held | None], store: Store, prefix: str) -> Constants:
+def collect(graph: Any, outer: ChainMap[str, ConstantTensor | None], store: Store, prefix: str) -> Constants:
     """Find the constants of one graph.
 
     Args:
@@ -54,32 +54,34 @@ def collect(graph: Any, outer: ChainMap[str, Held | None], store: Store, prefix:
         prefix: the prefix of the keys, which keeps equal names of two branches distinct.
     """
     constants = Constants(outer.new_child())
-    constants.held.update(dict.fromkeys(entry.name for entry in graph.input))
+    constants.tensors.update(dict.fromkeys(entry.name for entry in graph.input))
     for tensor in graph.initializer:
-        constants.held[tensor.name] = store.hold(tensor, prefix + tensor.name)
+        constants.tensors[tensor.name] = store.constant(tensor, prefix + tensor.name)
     for sparse in graph.sparse_initializer:
-        constants.held[sparse.values.name] = store.hold_sparse(sparse, prefix + sparse.values.name)
+        constants.tensors[sparse.values.name] = store.sparse_constant(sparse, prefix + sparse.values.name)
     lazy: set[str] = set()
     for node in graph.node:
         if len(node.output) != 1 or node.domain not in (*ops.DEFAULT_DOMAINS, "com.microsoft"):
             continue
         name = node.output[0]
-        with Blame(store.source.label, node):
-            constant = _made(node, constants.held, store, prefix)
+        with AttributeErrors(store.source.label, node):
+            constant = _made(node, constants.tensors, store, prefix)
         if constant is None:
-            constants.held[name] = None
+            constants.tensors[name] = None
             continue
-        constants.held[name] = constant
-        (lazy if constant.made or constant.transposed else constants.silent).add(name)
+        constants.tensors[name] = constant
+        (lazy if constant.generated or constant.transposed else constants.silent).add(name)
     if lazy:
-        needed = _needed(graph, constants.held, lazy)
+        needed = _needed(graph, constants.tensors, lazy)
         for name in needed:
-            constants.held[name] = None
+            constants.tensors[name] = None
         constants.silent.update(lazy - needed)
     return constants
 
 
-def _made(node: Any, constants: Mapping[str, Held | None], store: Store, prefix: str) -> Held | None:
+def _made(
+    node: Any, constants: Mapping[str, ConstantTensor | None], store: Store, prefix: str
+) -> ConstantTensor | None:
     """Return the constant that a node returns, if no arithmetic is needed."""
     if node.op_type == "Constant":
         return _constant(node, store, prefix)
@@ -88,7 +90,7 @@ def _made(node: Any, constants: Mapping[str, Held | None], store: Store, prefix:
         return None
     if node.op_type == "ConstantOfShape":
         return _filled(node, first)
-    if first.made or first.transposed:
+    if first.generated or first.transposed:
         return None
     if node.op_type == "Transpose" and len(first.dims) == 2:
         perm = attributes(node).get("perm") or (1, 0)
@@ -105,17 +107,17 @@ def _made(node: Any, constants: Mapping[str, Held | None], store: Store, prefix:
     return first
 
 
-def _constant(node: Any, store: Store, prefix: str) -> Held | None:
+def _constant(node: Any, store: Store, prefix: str) -> ConstantTensor | None:
     name = node.output[0]
     for attribute, value in attributes(node).items():
         if attribute == "value":
-            constant = store.hold(value, prefix + name, name)
+            constant = store.constant(value, prefix + name, name)
         elif attribute == "sparse_value":
-            return store.hold_sparse(value, prefix + name, name)
+            return store.sparse_constant(value, prefix + name, name)
         elif attribute in _LISTS:
             many = attribute.endswith("s")
             numbers = list(value) if many else [value]
-            constant = store.hold(_tensor(name, attribute, numbers, many), prefix + name)
+            constant = store.constant(_tensor(name, attribute, numbers, many), prefix + name)
         else:
             continue
         return replace(constant, scalar_node=not constant.dims)
@@ -132,7 +134,7 @@ def _tensor(name: str, attribute: str, numbers: list[Any], many: bool) -> Any:
     return tensor
 
 
-def _filled(node: Any, shape: Held) -> Held | None:
+def _filled(node: Any, shape: ConstantTensor) -> ConstantTensor | None:
     numbers = shape.numbers()
     if (
         numbers is None
@@ -151,10 +153,10 @@ def _filled(node: Any, shape: Held) -> Held | None:
         number = numpy_helper.to_array(value).reshape(-1)[0] if value is not None else np.float32(0)
         return np.full(lengths, number)
 
-    return Held(name, lengths, code, 0, name, values=fill, made=True)
+    return ConstantTensor(name, lengths, code, 0, name, values=fill, generated=True)
 
 
-def _needed(graph: Any, constants: Mapping[str, Held | None], lazy: set[str]) -> set[str]:
+def _needed(graph: Any, constants: Mapping[str, ConstantTensor | None], lazy: set[str]) -> set[str]:
     """Return the lazy constants that some reader cannot take as its weight."""
     needed = {entry.name for entry in graph.output} & lazy
     for node in graph.node:
@@ -171,13 +173,13 @@ def _needed(graph: Any, constants: Mapping[str, Held | None], lazy: set[str]) ->
     return needed
 
 
-def _absorbs(op_type: str, op: ops.Op, slot: int, constant: Held) -> bool:
+def _absorbs(op_type: str, op: ops.Op, slot: int, constant: ConstantTensor) -> bool:
     if constant.transposed:
         return op_type in ("Gemm", "MatMul") and slot == 1
     return slot in op.params
 
 
-def is_weight(constant: Held, op: ops.Op, slot: int, kind: str) -> bool:
+def is_weight(constant: ConstantTensor, op: ops.Op, slot: int, kind: str) -> bool:
     """Tell whether a constant is a weight, and not a setting or an integer that shapes are computed with.
 
     Args:
@@ -195,7 +197,7 @@ def is_weight(constant: Held, op: ops.Op, slot: int, kind: str) -> bool:
     return not (constant.scalar_node and kind in ("elementwise", "activation"))
 
 
-def dtype_of(constant: Held) -> str | None:
+def dtype_of(constant: ConstantTensor) -> str | None:
     """Return the element type that a constant's reader sees.
 
     Args:

@@ -14,8 +14,8 @@ from shapeinspect_onnx.graph.functions import Container
 from shapeinspect_onnx.graph.inference import Shapes
 from shapeinspect_onnx.graph.inputs import names as input_names
 from shapeinspect_onnx.graph.naming import parts_of, path_parts, tidy
-from shapeinspect_onnx.reading.constant_tensors import Held, Store
-from shapeinspect_onnx.reading.node import Blame, Node, attributes
+from shapeinspect_onnx.reading.constant_tensors import ConstantTensor, Store
+from shapeinspect_onnx.reading.node import AttributeErrors, Node, attributes
 from shapeinspect_onnx.reading.subgraphs import subgraphs
 from shapeinspect_onnx.vocabulary import ops
 from shapeinspect_onnx.vocabulary.layouts import LAYOUTS
@@ -67,7 +67,7 @@ class Walk:
     values: dict[str, Value] = field(default_factory=dict)
     parts: dict[str, tuple[str, ...]] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
-    unused: dict[str, Held] = field(default_factory=dict)
+    unused: dict[str, ConstantTensor] = field(default_factory=dict)
 
     def graph(self, proto: Any, outer: Scope | None, path: str) -> Scope:
         """Walk one graph, and the graphs inside its nodes.
@@ -77,7 +77,7 @@ class Walk:
             outer: the scope of the graph around it; None for the model's own.
             path: the prefix of the names of this graph's values; empty for the model's own.
         """
-        known: ChainMap[str, Held | None] = outer.constants.held if outer else ChainMap()
+        known: ChainMap[str, ConstantTensor | None] = outer.constants.tensors if outer else ChainMap()
         constants = collect(proto, known, self.store, path)
         # Names of outer graphs are looked up in them: copying would cost all of them for each graph.
         names: ChainMap[str, str] = outer.names.new_child() if outer else ChainMap()
@@ -91,7 +91,7 @@ class Walk:
                 types[entry.name] = entry.type
         scope = Scope(constants, names, types, path)
         for tensor in proto.initializer:
-            stored = constants.held[tensor.name]
+            stored = constants.tensors[tensor.name]
             if stored is not None:
                 self.unused[path + tensor.name] = stored
         for node in proto.node:
@@ -111,7 +111,7 @@ class Walk:
             return ""
         full = scope.names.get(name, name)
         if full not in self.values:
-            constant = scope.constants.held.get(name)
+            constant = scope.constants.tensors.get(name)
             self.values[full] = (
                 self.shapes.value(full, scope.types.get(name))
                 if constant is None
@@ -126,21 +126,21 @@ class Walk:
             self._container(container.path, container.type, node, container.inputs, container.outputs, scope)
         outputs = [name for name in node.output if name]
         if outputs and all(name in scope.constants.silent for name in outputs):
-            constants = map(scope.constants.held.get, node.input)
+            constants = map(scope.constants.tensors.get, node.input)
             self.used.update(constant.key for constant in constants if constant is not None)
             return
         path = node.name
         if node.op_type in _BLOCKS and node.domain in ops.DEFAULT_DOMAINS:
             self._container(path, node.op_type, node, node.input, node.output, scope)
         else:
-            with Blame(self.store.source.label, node):
+            with AttributeErrors(self.store.source.label, node):
                 self._layer(node, path, scope)
         for name, inner in subgraphs(node):
             self.graph(inner, scope, f"{path}/{name}/")
 
     def _container(self, path: str, kind: str, node: Any, inputs: Any, outputs: Any, scope: Scope) -> None:
         """Add a layer that contains others: a function call, or an op with subgraphs."""
-        slots = [(index, scope.constants.held.get(name)) for index, name in enumerate(inputs)]
+        slots = [(index, scope.constants.tensors.get(name)) for index, name in enumerate(inputs)]
         block = kind in _BLOCKS and path == node.name
         weights = tuple(
             part
@@ -168,7 +168,7 @@ class Walk:
             node.input[slot] and view.constant(slot) is None for slot in op.fixed if slot < len(node.input)
         )
         for slot, name in enumerate(node.input):
-            constant = view.held[slot]
+            constant = view.constants[slot]
             if constant is None:
                 read[slot] = self.value(name, scope)
             elif is_weight(constant, op, slot, kind):
@@ -209,7 +209,7 @@ class Walk:
         self.parts[path] = parts_of(node)
 
     def _view(self, node: Any, scope: Scope) -> Node:
-        constants = tuple(scope.constants.held.get(name) if name else None for name in node.input)
+        constants = tuple(scope.constants.tensors.get(name) if name else None for name in node.input)
         return Node(
             node.op_type,
             self.versions.get("" if node.domain in ops.DEFAULT_DOMAINS else node.domain, 1),
@@ -228,7 +228,7 @@ class Walk:
         return self.values[self.value(name, scope)].shape if name else None
 
     def _weights(
-        self, constant: Held, role: str, layout: Layout | None, count: int | None = None
+        self, constant: ConstantTensor, role: str, layout: Layout | None, count: int | None = None
     ) -> tuple[Weight, ...]:
         for part in (constant, constant.scale, constant.zero):
             if part is not None:
@@ -252,7 +252,7 @@ class Walk:
         )
 
 
-def _whole(constant: Held) -> tuple[int, ...] | None:
+def _whole(constant: ConstantTensor) -> tuple[int, ...] | None:
     """Return the values of a small constant if all are integers, as those of shapes."""
     numbers = constant.numbers()
     if numbers is None or len(numbers) > 64:
@@ -264,7 +264,7 @@ def _whole(constant: Held) -> tuple[int, ...] | None:
     return tuple(map(int, numbers))
 
 
-def _constant(name: str, constant: Held, dtype: str | None) -> Value:
+def _constant(name: str, constant: ConstantTensor, dtype: str | None) -> Value:
     whole = _whole(constant)
     single = whole is not None and not constant.dims and len(whole) == 1
     return Value(
@@ -281,7 +281,7 @@ def _role(node: Any, slot: int, versions: Mapping[str, int]) -> str:
 
 
 def _layout(
-    node: Any, constant: Held, role: str, sizes: Mapping[str, int], kind: str, view: Node
+    node: Any, constant: ConstantTensor, role: str, sizes: Mapping[str, int], kind: str, view: Node
 ) -> Layout | None:
     """Find the row for a weight; a variant of the type is spelled in parentheses."""
     native = node.op_type
@@ -316,7 +316,7 @@ def _logical(op: str, slot: int, view: Node) -> int | None:
 
 
 def _fixed(
-    node: Any, constant: Held, slot: int, settings: Mapping[str, Any], versions: Mapping[str, int]
+    node: Any, constant: ConstantTensor, slot: int, settings: Mapping[str, Any], versions: Mapping[str, int]
 ) -> dict[str, Any]:
     """Show a setting that the table does not read under the name of its input."""
     names = input_names(node.op_type, versions.get(node.domain, 1), node.domain)

@@ -1,4 +1,4 @@
-"""Constant tensors: initializers, Constant nodes, and what is made of them without arithmetic."""
+"""Constant tensors: initializers, Constant nodes, and what is derived from them without arithmetic."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from shapeinspect_onnx import dtypes
 from shapeinspect_onnx.reading.numbers import numbers
 from shapeinspect_onnx.reading.wire import KEEP_INTEGERS, Stored
 
-#: More values than this are not read to learn a setting.
+#: Tensors with more values than this are not read for settings.
 FEW = KEEP_INTEGERS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Held:
-    """One constant tensor that nodes may use as a weight or a setting.
+class ConstantTensor:
+    """A constant tensor that nodes may use as a weight or a setting.
 
     Args:
         name: its name in the file.
         dims: its lengths, as stored.
         code: its element type's code.
-        nbytes: the bytes it takes, or None if unknown.
-        key: the same for all uses of the same numbers.
+        nbytes: its size in bytes, or None if unknown.
+        key: a key shared by all uses of the same values.
         where: the file that holds it, if not the model's own.
-        values: reads its numbers; None if they cannot be read.
-        tensor: the TensorProto that still has its numbers, or None.
-        scalar_node: whether it is a single number written as a Constant node.
-        made: whether ConstantOfShape makes it, so that it is stored nowhere.
-        transposed: whether a Transpose stands between it and its user.
-        scale: what a DequantizeLinear between it and its user multiplies it with.
-        zero: what that subtracts before.
-        axis: along which axis of the stored tensor both have a number each, where they have several.
-        block: how many places of that axis share a number; 0 for one.
+        values: reads its values; None if they cannot be read.
+        tensor: the TensorProto that still has its values, or None.
+        scalar_node: whether it is a single number in a Constant node.
+        generated: whether ConstantOfShape creates it, so that it is not stored.
+        transposed: whether there is a Transpose between it and its user.
+        scale: the scale of a DequantizeLinear between it and its user.
+        zero: the zero point of that DequantizeLinear.
+        axis: the axis of the stored tensor along which scale and zero point vary, if they are not scalars.
+        block: the number of indices on that axis that share a scale; 0 if they do not come in blocks.
     """
 
     name: str
@@ -51,10 +51,10 @@ class Held:
     values: Callable[[], Any] | None = None
     tensor: Any = None
     scalar_node: bool = False
-    made: bool = False
+    generated: bool = False
     transposed: bool = False
-    scale: Held | None = None
-    zero: Held | None = None
+    scale: ConstantTensor | None = None
+    zero: ConstantTensor | None = None
     axis: int = 1
     block: int = 0
 
@@ -65,11 +65,11 @@ class Held:
 
     @property
     def is_integer(self) -> bool:
-        """Whether it holds whole numbers or booleans as its user sees it."""
+        """Whether it holds integers or booleans as its user sees it."""
         return self.code in dtypes.INTEGERS and self.scale is None
 
     def numbers(self) -> list[Any] | None:
-        """Return its numbers if they are at hand and few."""
+        """Return its values if they are in memory and few."""
         if self.tensor is None or prod(self.dims) > FEW or self.scale is not None:
             return None
         return numbers(self.tensor)
@@ -78,9 +78,9 @@ class Held:
         """Return it as a layer's weight, with its scale and zero point if it is quantized.
 
         Args:
-            role: what it does in its layer.
+            role: its role in its layer.
             layout: its axes.
-            count: how many logical values it holds if that is not the product of its lengths.
+            count: the number of its logical values if that is not the product of its lengths.
         """
         weight = Weight(
             self.name, role, self.dims, dtypes.name(self.code), self.nbytes, None, layout,
@@ -89,17 +89,17 @@ class Held:
         more = ((self.scale, "scale"), (self.zero, "zero_point"))
         extra = [
             part
-            for held, text in more
-            if held
-            for part in held.weights(f"{role}_{text}", self._along(layout, held.dims, text))
+            for part_tensor, text in more
+            if part_tensor
+            for part in part_tensor.weights(f"{role}_{text}", self._along(layout, part_tensor.dims, text))
         ]
         return (weight, *extra)
 
     def _along(self, layout: Layout | None, dims: tuple[int, ...], text: str) -> Layout | None:
-        """Return the axes of a scale or zero point: those of the tensor that it is for.
+        """Return the axes of a scale or zero point, named after those of its tensor.
 
-        Source: https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html : one number, one for each place
-        of ``axis``, or the tensor's own rank with one for each block of that axis.
+        Source: https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html : a scalar, one value for each
+        index of ``axis``, or the tensor's own rank with one value for each block of that axis.
         """
         if layout is None or layout.orders or layout.flips or layout.splits:
             return None
@@ -116,8 +116,8 @@ class Held:
         if self.block and len(dims) == len(native) and sorted(native) == sorted(common):
             blocks = {label: "block"}
             return Layout(
-                " ".join(blocks.get(one, one) for one in native),
-                " ".join(blocks.get(one, one) for one in common),
+                " ".join(blocks.get(axis, axis) for axis in native),
+                " ".join(blocks.get(axis, axis) for axis in common),
                 layout.sizes,
                 slot=slot,
             )
@@ -126,11 +126,11 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """What turns a TensorProto of the small model into a :class:`Held`.
+    """Turns a TensorProto of the small model into a :class:`ConstantTensor`.
 
     Args:
-        source: the request, for files beside it and for errors.
-        stored: the tensors of a file that lost their numbers, by their mark.
+        source: the request, for external data files and for errors.
+        stored: the tensors of a file that were stripped of their values, by their mark.
         tensors: the same for a live model.
     """
 
@@ -138,13 +138,13 @@ class Store:
     stored: Mapping[str, Stored]
     tensors: Mapping[str, Any]
 
-    def hold(self, tensor: Any, key: str, name: str | None = None) -> Held:
-        """Take one tensor.
+    def constant(self, tensor: Any, key: str, name: str | None = None) -> ConstantTensor:
+        """Describe a tensor.
 
         Args:
             tensor: the TensorProto.
-            key: what its uses share.
-            name: its name, where that is not the tensor's own.
+            key: a key shared by its uses.
+            name: its name, if that is not the tensor's own.
 
         Raises:
             UnreadableFileError: if it names a file outside the model's directory.
@@ -152,26 +152,26 @@ class Store:
         dims, code = tuple(tensor.dims), tensor.data_type
         if any(dim < 0 for dim in dims):
             raise UnreadableFileError(self.source.label, f"tensor {tensor.name!r} has the lengths {dims}")
-        held = Held(name or tensor.name, dims, code, dtypes.nbytes(code, prod(dims)), key)
+        constant = ConstantTensor(name or tensor.name, dims, code, dtypes.nbytes(code, prod(dims)), key)
         if tensor.data_location == 1:
-            return self._external(held, tensor)
+            return self._external(constant, tensor)
         record = self.stored.get(tensor.doc_string)
         if record is not None:
-            return replace(held, values=lambda: _read(self.source, record))
+            return replace(constant, values=lambda: _read(self.source, record))
         whole = self.tensors.get(tensor.doc_string)
         if whole is not None:
-            return replace(held, values=lambda: _array(whole))
-        return replace(held, values=lambda: _array(tensor), tensor=tensor)
+            return replace(constant, values=lambda: _array(whole))
+        return replace(constant, values=lambda: _array(tensor), tensor=tensor)
 
-    def hold_sparse(self, sparse: Any, key: str, name: str | None = None) -> Held:
-        """Take one sparse tensor; its bytes are those of its values and indices.
+    def sparse_constant(self, sparse: Any, key: str, name: str | None = None) -> ConstantTensor:
+        """Describe a sparse tensor; its size is that of its values and indices.
 
         Args:
             sparse: the SparseTensorProto.
-            key: what its uses share.
-            name: its name, where that is not the name of its values.
+            key: a key shared by its uses.
+            name: its name, if that is not the name of its values.
         """
-        values, indices = self.hold(sparse.values, key), self.hold(sparse.indices, key)
+        values, indices = self.constant(sparse.values, key), self.constant(sparse.indices, key)
         dims = tuple(sparse.dims)
         return replace(
             values,
@@ -182,17 +182,18 @@ class Store:
             tensor=None,
         )
 
-    def _external(self, held: Held, tensor: Any) -> Held:
+    def _external(self, constant: ConstantTensor, tensor: Any) -> ConstantTensor:
         entries = {entry.key: entry.value for entry in tensor.external_data}
         location = entries.get("location", "")
         check_inside(location, self.source.label)
         for field in ("offset", "length"):
             if field in entries and not (entries[field].isdecimal() and len(entries[field]) < 20):
-                reason = f"tensor {held.name!r} has the external {field} {entries[field]!r}"
+                reason = f"tensor {constant.name!r} has the external {field} {entries[field]!r}"
                 raise UnreadableFileError(self.source.label, reason)
-        offset, length = int(entries.get("offset", 0)), int(entries.get("length", held.nbytes or 0))
-        if held.nbytes is not None and length not in (0, held.nbytes):
-            reason = f"tensor {held.name!r} takes {held.nbytes:,} bytes, its external data has {length:,}"
+        offset, length = int(entries.get("offset", 0)), int(entries.get("length", constant.nbytes or 0))
+        if constant.nbytes is not None and length not in (0, constant.nbytes):
+            reason = f"tensor {constant.name!r} takes {constant.nbytes:,} bytes"
+            reason = f"{reason}, but its external data has {length:,}"
             raise UnreadableFileError(self.source.label, reason)
         reader = None
         if self.source.path is not None:
@@ -204,9 +205,12 @@ class Store:
                 return _array(tensor, read(source, location, offset, length))
 
         return replace(
-            held, nbytes=length, where=location, values=reader, key=f"{location}@{offset}+{length}" if length
-            else held.key,
-        )  # fmt: skip
+            constant,
+            nbytes=length,
+            where=location,
+            values=reader,
+            key=f"{location}@{offset}+{length}" if length else constant.key,
+        )
 
 
 def _array(tensor: Any, raw: bytes | None = None) -> Any:
@@ -231,12 +235,12 @@ def _read(source: Source, record: Stored) -> Any:
         raise UnreadableFileError(source.label, f"a tensor's bytes: {error}", offset=record.offset) from None
 
 
-def _dense(dims: tuple[int, ...], values: Held, indices: Held) -> Any:
+def _dense(dims: tuple[int, ...], values: ConstantTensor, indices: ConstantTensor) -> Any:
     import numpy as np
 
     numbers = values.values() if values.values else np.zeros(0)
-    places = indices.values() if indices.values else np.zeros(0, np.int64)
+    positions = indices.values() if indices.values else np.zeros(0, np.int64)
     dense = np.zeros(dims, numbers.dtype)
-    flat = places if places.ndim == 1 else np.ravel_multi_index(tuple(places.T), dims)
+    flat = positions if positions.ndim == 1 else np.ravel_multi_index(tuple(positions.T), dims)
     dense.reshape(-1)[flat] = numbers
     return dense

@@ -1,4 +1,4 @@
-"""Reads a tensor's numbers from the file beside the model, only when they are asked for."""
+"""Reads a tensor's values on request from a data file next to the model."""
 
 from __future__ import annotations
 
@@ -11,26 +11,28 @@ from shapeinspect.sources.source import Source
 def read(source: Source, location: str, offset: int, length: int) -> bytes:
     """Read a span of a data file.
 
-    The path was checked by its text before; here what it leads to is checked too: it must lie in
-    the model's directory, or in the ``blobs`` folder of a model cache whose snapshot this is.
+    The text of the path has been checked before. Here its target is checked too: it must be in the model's
+    directory, or in the ``blobs`` folder of a model cache if the model is one of its snapshots.
 
     Args:
         source: the model's file.
-        location: the data file as the model names it.
+        location: the path of the data file in the model.
         offset: the first byte.
-        length: how many.
+        length: the number of bytes.
 
     Raises:
-        UnreadableFileError: if the file is missing, too short or somewhere else.
+        UnreadableFileError: if the file is missing, too short or outside these directories.
     """
     folder = Path(source.label).parent if source.path is None else source.path.parent
     try:
         real = (folder / location).resolve(strict=True)
         home = folder.resolve(strict=True)
         cache = [above.parent / "blobs" for above in home.parents if above.name == "snapshots"]
-        inside = any(real.is_relative_to(place) for place in (home, *cache))
+        inside = any(real.is_relative_to(allowed) for allowed in (home, *cache))
         if not inside or not real.is_file():
-            raise UnreadableFileError(source.label, f"the data file {location!r} leads outside its directory")
+            raise UnreadableFileError(
+                source.label, f"the data file {location!r} is outside the model's directory"
+            )
         with real.open("rb") as file:
             file.seek(offset)
             data = file.read(length)

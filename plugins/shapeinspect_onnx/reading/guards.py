@@ -1,7 +1,7 @@
-"""Hides from onnx's inference the nodes that crash it in a model that may be quite in order.
+"""Hides nodes from onnx's shape inference that crash it although the model may be valid.
 
-Source: found with onnx 1.23 by giving every operator an input of unknown type, as behind an operator
-of a custom domain: these read that type without asking whether there is one.
+Source: tested with onnx 1.23 by giving every operator an input of unknown type, as after an operator
+of a custom domain: these operators read that type without checking whether there is one.
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ _HIDDEN = "shapeinspect.hidden."
 _TRUSTING = frozenset({"EyeLike", "RegexFullMatch", "DictVectorizer", "LabelEncoder"})
 
 
-def hide(graph: Any, known: tuple[frozenset[str], ...] = ()) -> bool:
-    """Move such nodes into a domain that inference does not know, in place.
+def hide(graph: Any, outer: tuple[frozenset[str], ...] = ()) -> bool:
+    """Move such nodes in place into a domain that inference does not know.
 
     Args:
         graph: the GraphProto.
-        known: the values of each graph around it whose types are recorded.
+        outer: the names of the values with a known type in each outer graph.
 
     Returns:
-        whether there are any.
+        Whether any nodes were moved.
     """
-    own = {entry.name for entry in (*graph.input, *graph.value_info) if entry.HasField("type")}
-    typed = (frozenset(own | {tensor.name for tensor in graph.initializer}), *known)
-    found = False
+    typed_here = {entry.name for entry in (*graph.input, *graph.value_info) if entry.HasField("type")}
+    typed = (frozenset(typed_here | {tensor.name for tensor in graph.initializer}), *outer)
+    any_hidden = False
     for node in graph.node:
         if node.op_type in _TRUSTING and not (node.input and any(node.input[0] in names for names in typed)):
             node.domain = _HIDDEN + node.domain
-            found = True
+            any_hidden = True
         for _, inner in subgraphs(node):
-            found |= hide(inner, typed)
-    return found
+            any_hidden |= hide(inner, typed)
+    return any_hidden
 
 
 def show(graph: Any) -> None:
-    """Undo :func:`hide`, in place.
+    """Undo :func:`hide` in place.
 
     Args:
         graph: the GraphProto.

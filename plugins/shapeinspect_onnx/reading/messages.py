@@ -13,11 +13,11 @@ _GENERATED = "onnx_ml_pb2"
 
 @cache
 def messages() -> Any:
-    """Return the module that holds ``ModelProto``, ``TensorProto`` and the like.
+    """Return the module that defines ``ModelProto``, ``TensorProto`` and the like.
 
-    ``import onnx`` brings numpy and more, several times what reading a graph takes; the generated
-    module needs protobuf alone and is loaded by its path. protobuf keeps one class for each message,
-    so these are the very classes that a later ``import onnx`` gives, and those of an earlier one.
+    ``import onnx`` also imports numpy and more, which takes several times as long as reading a graph; the
+    generated module needs only protobuf and is loaded by its path. protobuf keeps one class for each
+    message, so these are the same classes as those of an earlier or later ``import onnx``.
 
     Raises:
         ImportError: if the generated module cannot be loaded.
@@ -40,10 +40,10 @@ def messages() -> Any:
 
 @cache
 def folder() -> Path:
-    """Return where the package onnx is installed.
+    """Return the directory of the package onnx.
 
     Raises:
-        ModuleNotFoundError: if it is not.
+        ModuleNotFoundError: if it is not installed.
     """
     spec = importlib.util.find_spec("onnx")
     if spec is None or not spec.submodule_search_locations:

@@ -1,4 +1,4 @@
-"""One node as the tables of settings see it."""
+"""A node in the form that the tables of settings read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from shapeinspect.dims import Shape
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect_onnx.reading.constant_tensors import Held
+from shapeinspect_onnx.reading.constant_tensors import ConstantTensor
 
 #: The attribute's field for each AttributeProto.AttributeType that holds plain values.
 _FIELDS = {1: "f", 2: "i", 3: "s", 4: "t", 6: "floats", 7: "ints", 8: "strings", 11: "sparse_tensor"}
@@ -17,15 +17,15 @@ _FIELDS = {1: "f", 2: "i", 3: "s", 4: "t", 6: "floats", 7: "ints", 8: "strings",
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
-    """A node with what is known of its inputs.
+    """A node with what is known about its inputs.
 
     Args:
         op: its op type.
-        version: the opset that its domain is read by.
+        version: the opset version of its domain.
         attributes: its plain attributes.
-        held: the constant tensor in each input slot, or None.
+        constants: the constant tensor in each input slot, or None.
         shapes: the shape in each input slot, or None.
-        given: for each input slot, whether anything is given there.
+        connected: for each input slot, whether it has an input.
         outputs: the names of its outputs.
         output_shapes: their shapes.
     """
@@ -33,9 +33,9 @@ class Node:
     op: str
     version: int
     attributes: Mapping[str, Any]
-    held: tuple[Held | None, ...] = ()
+    constants: tuple[ConstantTensor | None, ...] = ()
     shapes: tuple[Shape | None, ...] = ()
-    given: tuple[bool, ...] = ()
+    connected: tuple[bool, ...] = ()
     outputs: tuple[str, ...] = ()
     output_shapes: tuple[Shape | None, ...] = ()
 
@@ -44,25 +44,25 @@ class Node:
 
         Args:
             name: its name.
-            default: what stands for it if it is not set.
+            default: the result if it is not set.
         """
         return self.attributes.get(name, default)
 
-    def constant(self, slot: int) -> Held | None:
+    def constant(self, slot: int) -> ConstantTensor | None:
         """Return the constant tensor in an input slot, or None.
 
         Args:
             slot: the input's index.
         """
-        return self.held[slot] if slot < len(self.held) else None
+        return self.constants[slot] if slot < len(self.constants) else None
 
     def has(self, slot: int) -> bool:
-        """Tell whether anything is given in an input slot.
+        """Tell whether an input slot has an input.
 
         Args:
             slot: the input's index.
         """
-        return slot < len(self.given) and self.given[slot]
+        return slot < len(self.connected) and self.connected[slot]
 
     def shape(self, slot: int) -> Shape | None:
         """Return the shape in an input slot, or None.
@@ -82,7 +82,7 @@ class Node:
         return None if shape is None else len(shape)
 
     def numbers(self, name: str, slot: int) -> tuple[Any, ...] | None:
-        """Return a list that older opsets hold in an attribute and newer ones take as an input.
+        """Return a list that is an attribute in older opsets and an input in newer ones.
 
         Args:
             name: the attribute.
@@ -106,8 +106,8 @@ class Node:
         return numbers[0] if numbers else None
 
 
-class Blame:
-    """Turns what an attribute of another type than its operator takes breaks into the one error.
+class AttributeErrors:
+    """Turns the exceptions caused by an attribute of the wrong type into one error about its node.
 
     Args:
         label: the file.
@@ -130,7 +130,7 @@ class Blame:
     ) -> None:
         if isinstance(error, TypeError | ValueError | LookupError | AttributeError | ArithmeticError):
             node = self._proto
-            reason = f"the attributes of node {node.name!r} are not such as {node.op_type!r} takes"
+            reason = f"the attributes of node {node.name!r} are not valid for {node.op_type!r}"
             raise UnreadableFileError(self._label, reason) from error
 
 
@@ -158,7 +158,7 @@ def attributes(proto: Any) -> dict[str, Any]:
 
 
 def _untyped(attribute: Any) -> str | None:
-    """Find the field of an attribute that IR version 1 wrote without a type."""
+    """Return the field of an attribute that was written by IR version 1, which has no types."""
     if attribute.type != 0:
         return None
     return next((field.name for field, _ in attribute.ListFields() if field.name in _FIELDS.values()), None)

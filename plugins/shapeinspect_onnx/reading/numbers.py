@@ -1,4 +1,4 @@
-"""The numbers of small tensors, read without numpy.
+"""Reads the values of small tensors without numpy.
 
 Source: the fields of ``TensorProto`` in https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
 """
@@ -9,7 +9,7 @@ import struct
 from math import prod
 from typing import Any
 
-#: For each element type's code its letter in ``struct`` and the field that holds it where not raw.
+#: For the code of each element type, its letter in ``struct`` and its field for data that is not raw.
 _READ = {
     1: ("f", "float_data"),
     2: ("B", "int32_data"),
@@ -27,29 +27,29 @@ _BOOL, _STRING = 9, 8
 
 
 def numbers(tensor: Any) -> list[Any] | None:
-    """Return a tensor's numbers in their stored order, or None if its bytes do not make up its lengths.
+    """Return a tensor's values in their stored order, or None if their number does not match its shape.
 
     Args:
         tensor: the TensorProto.
     """
     count, code = prod(tensor.dims), tensor.data_type
     if code == _STRING:
-        found: list[Any] = [text.decode("utf-8", "replace") for text in tensor.string_data]
+        values: list[Any] = [text.decode("utf-8", "replace") for text in tensor.string_data]
     elif code not in _READ:
         return _rare(tensor)
     elif tensor.HasField("raw_data"):
         layout = struct.Struct(f"<{count}{_READ[code][0]}")
         if layout.size != len(tensor.raw_data):
             return None
-        found = list(layout.unpack(tensor.raw_data))
+        values = list(layout.unpack(tensor.raw_data))
     else:
-        found = list(getattr(tensor, _READ[code][1]))
-        found = [bool(number) for number in found] if code == _BOOL else found
-    return found if len(found) == count else None
+        values = list(getattr(tensor, _READ[code][1]))
+        values = [bool(number) for number in values] if code == _BOOL else values
+    return values if len(values) == count else None
 
 
 def _rare(tensor: Any) -> list[Any] | None:
-    """Leave types of a few bits, 16-bit and complex numbers to onnx."""
+    """Read sub-byte, 16-bit and complex numbers with onnx."""
     from onnx import numpy_helper
 
     try:

@@ -1,4 +1,4 @@
-"""Puts nodes into an order in which every one finds its inputs made."""
+"""Sorts nodes so that each comes after the nodes that produce its inputs."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 
 def sort(nodes: Sequence[tuple[Any, Iterable[str]]]) -> list[Any] | None:
-    """Sort the nodes of one graph; those that need not move keep their order.
+    """Sort the nodes of one graph; nodes that do not have to move keep their order.
 
-    ONNX Runtime's optimizations put a new node behind the others, wherever it belongs.
+    ONNX Runtime's optimizations append new nodes at the end, wherever they belong.
 
     Args:
-        nodes: each NodeProto with the names that graphs inside it read.
+        nodes: each NodeProto with the names that its subgraphs read.
 
     Returns:
-        the nodes, or None if some wait for one another in a circle.
+        The nodes, or None if some depend on one another in a cycle.
     """
     makers = {name: index for index, (node, _) in enumerate(nodes) for name in node.output if name}
     waiting: list[int] = []

@@ -1,7 +1,7 @@
-"""Turns ONNX Runtime's own format into a ModelProto without its weights.
+"""Converts ONNX Runtime's own format to a ModelProto without its weights.
 
-The format is a flatbuffer whose tables hold what ONNX's messages hold; each slot below is the place
-of a field in its table.
+The format is a flatbuffer whose tables correspond to ONNX's messages; each slot below is the index of
+a field in its table.
 
 Source: https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/core/flatbuffers/schema/ort.fbs
 """
@@ -22,7 +22,7 @@ from shapeinspect_onnx.reading.messages import messages
 from shapeinspect_onnx.reading.order import sort
 from shapeinspect_onnx.reading.wire import KEEP_BYTES, KEEP_INTEGERS, KEEP_OTHERS, Stored
 
-#: What stands for the file with a tensor's numbers, which the format does not name.
+#: Stands for the file with a tensor's values, which the format does not name.
 ELSEWHERE = "a file that the model does not name"
 _SESSION_MODEL = 1
 _TENSOR, _SEQUENCE, _MAP = 1, 2, 3
@@ -44,13 +44,13 @@ _ATTRIBUTES = {
 
 
 def load(source: Source) -> tuple[Any, dict[str, Stored]]:
-    """Read everything of a file but the numbers of its large tensors.
+    """Read everything in a file except the values of its large tensors.
 
     Args:
         source: the file.
 
     Returns:
-        the ModelProto, and where the numbers stand that it has lost, by the mark in ``doc_string``.
+        The ModelProto, and the ranges of the values that it lacks, by the mark in ``doc_string``.
 
     Raises:
         UnreadableFileError: if the file is cut off, corrupt, or holds no model.
@@ -117,7 +117,7 @@ class _Reader:
         nodes = [(self.node(entry, depth), entry.texts(12)) for entry in table.tables(2)]
         ordered = sort(nodes)
         if ordered is None:
-            raise self.window.fail("its nodes wait for one another in a circle", table.offset)
+            raise self.window.fail("its nodes depend on one another in a cycle", table.offset)
         graph.node.extend(ordered)
 
     def node(self, table: Table, depth: int) -> Any:
@@ -133,38 +133,38 @@ class _Reader:
         return node
 
     def attribute(self, table: Table, attribute: Any, depth: int) -> None:
-        found = _ATTRIBUTES.get(attribute.type)
-        if found is None:
+        row = _ATTRIBUTES.get(attribute.type)
+        if row is None:
             return
-        slot, how, field = found
-        if how == "real":
+        slot, form, field = row
+        if form == "real":
             attribute.f = table.real(slot)
-        elif how == "number":
+        elif form == "number":
             attribute.i = table.number(slot, "q")
-        elif how == "text":
+        elif form == "text":
             attribute.s = table.text(slot).encode()
-        elif how == "reals":
+        elif form == "reals":
             attribute.floats.extend(table.numbers(slot, "f"))
-        elif how == "numbers":
+        elif form == "numbers":
             attribute.ints.extend(table.integers(slot, "q"))
-        elif how == "texts":
+        elif form == "texts":
             attribute.strings.extend(text.encode() for text in table.texts(slot))
-        elif how.endswith("s"):
+        elif form.endswith("s"):
             for entry in table.tables(slot):
-                self._inner(entry, getattr(attribute, field).add(), how, depth)
+                self._inner(entry, getattr(attribute, field).add(), form, depth)
         else:
-            one = table.table(slot)
-            if one is not None:
-                self._inner(one, getattr(attribute, field), how, depth)
+            inner = table.table(slot)
+            if inner is not None:
+                self._inner(inner, getattr(attribute, field), form, depth)
 
-    def _inner(self, table: Table, message: Any, how: str, depth: int) -> None:
-        if how.startswith("graph"):
+    def _inner(self, table: Table, message: Any, form: str, depth: int) -> None:
+        if form.startswith("graph"):
             self.graph(table, message, depth + 1)
         else:
             self.tensor(table, message)
 
     def tensor(self, table: Table, tensor: Any) -> None:
-        """Copy a tensor; the numbers of a large one stay in the file."""
+        """Copy a tensor; the values of a large one stay in the file."""
         dims, code = table.integers(2, "q"), table.number(3, "i")
         if any(dim < 0 for dim in dims) or len(dims) > 1000:
             raise self.window.fail(f"a tensor has the lengths {dims[:8]}", table.offset)
@@ -173,11 +173,11 @@ class _Reader:
         if code == _STRING:
             tensor.string_data.extend(text.encode() for text in table.texts(5))
             return
-        away = table.number(6, "q", -1)
+        external_offset = table.number(6, "q", -1)
         start, nbytes = table.vector(4, 1) or (0, 0)
-        if away >= 0:
+        if external_offset >= 0:
             tensor.data_location = 1
-            for key, value in (("location", ELSEWHERE), ("offset", str(away))):
+            for key, value in (("location", ELSEWHERE), ("offset", str(external_offset))):
                 tensor.external_data.add(key=key, value=value)
         elif prod(dims) <= (KEEP_INTEGERS if code in INTEGERS else KEEP_OTHERS) and nbytes <= KEEP_BYTES:
             tensor.raw_data = self.window.span(start, start + nbytes)
@@ -189,35 +189,35 @@ class _Reader:
 
     def sparse(self, table: Table, sparse: Any) -> None:
         for slot, tensor in ((0, sparse.values), (1, sparse.indices)):
-            one = table.table(slot)
-            if one is None:
+            inner = table.table(slot)
+            if inner is None:
                 raise self.window.fail("a sparse tensor lacks its values or indices", table.offset)
-            self.tensor(one, tensor)
+            self.tensor(inner, tensor)
         sparse.dims.extend(table.integers(2, "q"))
 
     def type(self, table: Table, kind: Any, depth: int) -> None:
-        """Copy the type of a value; what a map holds has no shape that we show."""
-        value, which = table.table(2), table.number(1, "B")
+        """Copy the type of a value; the contents of a map have no shape to show."""
+        value, type_code = table.table(2), table.number(1, "B")
         if value is None or depth > MAX_DEPTH:
             return
-        if which == _TENSOR:
+        if type_code == _TENSOR:
             kind.tensor_type.elem_type = value.number(0, "i")
             shape = value.table(1)
             if shape is not None:
                 self.lengths(shape, kind.tensor_type.shape)
-        elif which == _SEQUENCE:
+        elif type_code == _SEQUENCE:
             inner = value.table(0)
             if inner is not None:
                 self.type(inner, kind.sequence_type.elem_type, depth + 1)
-        elif which == _MAP:
+        elif type_code == _MAP:
             kind.map_type.key_type = value.number(0, "i")
 
     def lengths(self, table: Table, shape: Any) -> None:
         shape.SetInParent()
         for entry in table.tables(0):
             dim, value = shape.dim.add(), entry.table(0)
-            which = 0 if value is None else value.number(0, "b")
-            if value is not None and which == _VALUE:
+            dim_code = 0 if value is None else value.number(0, "b")
+            if value is not None and dim_code == _VALUE:
                 dim.dim_value = value.number(1, "q")
-            elif value is not None and which == _PARAMETER:
+            elif value is not None and dim_code == _PARAMETER:
                 dim.dim_param = value.text(2)

@@ -1,21 +1,21 @@
-"""A copy of a live ModelProto without its weights; the user's object is only read."""
+"""Copies a live ModelProto without its weights; the user's object is only read."""
 
 from __future__ import annotations
 
 from typing import Any
 
 _INTO = frozenset({"GraphProto", "FunctionProto", "NodeProto", "AttributeProto", "SparseTensorProto"})
-#: A message of fewer bytes is copied whole.
+#: Messages of up to this many bytes are copied whole.
 _SMALL = 4096
 
 
 def slim(message: Any, mark: str, tensors: dict[str, Any]) -> Any:
-    """Copy a message without the numbers of the large tensors in it.
+    """Copy a message without the values of the large tensors in it.
 
     Args:
         message: a ModelProto, or a message inside one.
-        mark: begins the ``doc_string`` of every tensor that lost its numbers.
-        tensors: gets the tensor itself for each such ``doc_string``.
+        mark: the prefix of the ``doc_string`` of every tensor that is copied without its values.
+        tensors: receives the original tensor for each such ``doc_string``.
     """
     copy = type(message)()
     if message.DESCRIPTOR.name == "TensorProto":

@@ -1,4 +1,4 @@
-"""Tells an ONNX file by its first bytes, without onnx and without reading further."""
+"""Recognizes an ONNX file by its first bytes, without onnx and without reading further."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MESSAGES = frozenset({7, 8, 14, 20, 25, 26})
 
 
 def is_ort(head: bytes) -> bool:
-    """Tell ONNX Runtime's own flatbuffer by its identifier.
+    """Tell whether the bytes begin ONNX Runtime's own flatbuffer, by its identifier.
 
     Args:
         head: the first bytes of the file.
@@ -28,12 +28,12 @@ def is_ort(head: bytes) -> bool:
 def is_model(head: bytes, size: int) -> bool:
     r"""Tell whether the bytes begin an ONNX ModelProto.
 
-    A TensorFlow SavedModel begins alike, but its second field is a message and it has no graph in
-    field 7, so a graph, an opset or a readable text that runs out of sight must be seen.
+    A TensorFlow SavedModel begins the same way, but its second field is a message and it has no graph in
+    field 7. Therefore the bytes must show a graph, an opset or a readable text that continues beyond them.
 
     Args:
         head: the first bytes of the file.
-        size: the file's length.
+        size: the file's length in bytes.
 
     Example:
         >>> is_model(b"\x08\x08\x12\x04onnx\x3a\x02\x0a\x00", 12)
@@ -41,25 +41,25 @@ def is_model(head: bytes, size: int) -> bool:
         >>> is_model(b"hello, world", 12)
         False
     """
-    at, first = 0, True
-    while at < min(len(head), HEAD):
-        key, behind = varint(head, at)
+    position, is_first = 0, True
+    while position < min(len(head), HEAD):
+        key, value_index = varint(head, position)
         number, wire = key >> 3, key & 7
-        value, at = varint(head, behind)
-        if min(behind, at) < 0 or (first and (number != 1 or not 0 < value < 1000)):
+        value, position = varint(head, value_index)
+        if min(value_index, position) < 0 or (is_first and (number != 1 or not 0 < value < 1000)):
             return False
-        first = False
+        is_first = False
         if number in _NUMBERS and wire == 0:
             continue
-        if wire != 2 or value > size - at:
+        if wire != 2 or value > size - position:
             return False
         if number in _MESSAGES:
             return True
-        text = head[at : at + value]
-        if number not in _STRINGS or not _is_text(text, cut=at + value > len(head)):
+        text = head[position : position + value]
+        if number not in _STRINGS or not _is_text(text, cut=position + value > len(head)):
             return False
-        at += value
-        if at > len(head):
+        position += value
+        if position > len(head):
             return number == 6
     return False
 
@@ -78,7 +78,7 @@ def is_text(head: bytes) -> bool:
 
 
 def reason(source: Source) -> tuple[str, str | None] | None:
-    """Say why a file that is named like an ONNX model is none, and what to do; None if it may be one.
+    """Return why a file named like an ONNX model is not one, and what to do; None if it may be one.
 
     Args:
         source: the file.

@@ -11,9 +11,9 @@ def subgraphs(node: Any) -> list[tuple[str, Any]]:
     Args:
         node: the NodeProto.
     """
-    found = []
+    pairs = []
     for attribute in node.attribute:
         if attribute.HasField("g"):
-            found.append((attribute.name, attribute.g))
-        found.extend((f"{attribute.name}_{index}", graph) for index, graph in enumerate(attribute.graphs))
-    return sorted(found, key=lambda pair: pair[0] != "then_branch")
+            pairs.append((attribute.name, attribute.g))
+        pairs.extend((f"{attribute.name}_{index}", graph) for index, graph in enumerate(attribute.graphs))
+    return sorted(pairs, key=lambda pair: pair[0] != "then_branch")

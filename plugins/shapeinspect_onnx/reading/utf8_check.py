@@ -1,4 +1,4 @@
-"""Refuses names that are no text: protobuf hands them on as bytes."""
+"""Refuses names that are not text: protobuf returns them as bytes."""
 
 from __future__ import annotations
 

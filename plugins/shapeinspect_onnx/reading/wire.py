@@ -1,7 +1,7 @@
-"""The walk over a file's protobuf wire that leaves the weights where they are.
+"""Walks over a file's protobuf encoding without reading the weights.
 
-The result is a small, valid ModelProto whose large tensors have lost their numbers, and a record
-of each such tensor: cost follows the graph, not the weights.
+The result is a small, valid ModelProto without the values of its large tensors, and a record of each
+such tensor: the cost depends on the graph, not on the weights.
 
 Source: the encoding is https://protobuf.dev/programming-guides/encoding/, the field numbers are
 those of ``onnx.proto`` (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto).
@@ -22,21 +22,21 @@ from shapeinspect_onnx.dtypes import nbytes as nbytes_of
 
 MAX_FIELDS = 5_000_000
 MAX_KEPT = 256 << 20
-#: Tensors of up to this many values keep them, for shape inference reads some.
+#: Tensors of up to this many values keep them, because shape inference reads some.
 KEEP_INTEGERS = 1024
 KEEP_OTHERS = 64
 KEEP_BYTES = 1 << 16
-#: A node of fewer bytes is copied as it is: its tensors are small.
+#: A node of up to this many bytes is copied as it is: its tensors are small.
 _SMALL_NODE = 4096
 
-#: The bytes of a tensor's list of lengths.
+#: The most bytes of a tensor's list of lengths.
 _MAX_LENGTHS = 10_000
-#: The field of a tensor that holds its numbers as they lie in memory.
+#: The field of a tensor that holds its values in their memory layout.
 _RAW = 9
 _KEEP, _DROP = "keep", "drop"
 
-#: For each message the known fields: what becomes of them (a name: walk into that message).
-#: Documentation and training information is left out; it may be large and says nothing of shapes.
+#: The known fields of each message: their names, and the action (a message name: walk into it).
+#: Documentation and training information is dropped; it may be large and does not concern shapes.
 MESSAGES: dict[str, dict[int, tuple[str, str]]] = {
     "ModelProto": {
         1: ("ir_version", _KEEP),
@@ -133,16 +133,16 @@ MESSAGES: dict[str, dict[int, tuple[str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Where the numbers of one tensor stand that the small model has lost.
+    """The position of a tensor whose values the small model does not have.
 
     Args:
         dims: its lengths.
         data_type: its element type's code.
-        start: the first byte of its whole TensorProto, or of its numbers alone.
-        end: the byte behind the last.
-        offset: the first byte of its numbers.
-        nbytes: how many bytes they take there.
-        raw: whether ``start`` and ``end`` enclose the numbers alone.
+        start: the first byte of its whole TensorProto, or of its values alone.
+        end: the byte after the last one.
+        offset: the first byte of its values.
+        nbytes: the size of its values in bytes.
+        raw: whether ``start`` and ``end`` enclose the values alone.
     """
 
     dims: tuple[int, ...]
@@ -160,7 +160,7 @@ class Stripped:
 
     Args:
         model: the small message, to be parsed.
-        stored: the record of every tensor that lost its numbers, by the ``doc_string`` it got.
+        stored: the record of every tensor without its values, by the ``doc_string`` assigned to it.
     """
 
     model: bytes
@@ -168,13 +168,13 @@ class Stripped:
 
 
 def strip(source: Source) -> Stripped:
-    """Copy everything of an ONNX file but the numbers of its large tensors.
+    """Copy everything in an ONNX file except the values of its large tensors.
 
     Args:
         source: the file.
 
     Raises:
-        UnreadableFileError: if it is cut off, corrupt or no ONNX model.
+        UnreadableFileError: if it is cut off, corrupt or not an ONNX model.
     """
     with Window.open(source) as window:
         return _Walk(window).model()
@@ -188,50 +188,50 @@ class _Walk:
         self.stored: dict[str, Stored] = {}
         self.fields = Budget(window, "fields", MAX_FIELDS)
         self.kept = 0
-        # A mark that no file can know, so that no doc_string of its own is taken for ours.
+        # A mark that no file can know, so that none of its own doc_strings is mistaken for ours.
         self.mark = os.urandom(8).hex()
 
     def model(self) -> Stripped:
-        found: set[int] = set()
-        model = self.message("ModelProto", 0, self.window.size, 1, found)
-        if 7 not in found:
+        numbers: set[int] = set()
+        model = self.message("ModelProto", 0, self.window.size, 1, numbers)
+        if 7 not in numbers:
             raise UnreadableFileError(self.window.label, "it holds no ONNX graph")
         return Stripped(model, self.stored)
 
-    def message(self, name: str, start: int, end: int, depth: int, found: set[int] | None = None) -> bytes:
-        """Copy one message; runs of kept fields are copied in one piece."""
+    def message(self, name: str, start: int, end: int, depth: int, numbers: set[int] | None = None) -> bytes:
+        """Copy one message; runs of consecutive kept fields are copied at once."""
         if depth > MAX_DEPTH:
             raise self.window.fail(f"messages are nested deeper than {MAX_DEPTH}", start)
-        known = MESSAGES[name]
+        actions = MESSAGES[name]
         out = bytearray()
-        at = run = start
-        for number, wire, _, value_at, at, key_at in fields(self.window, start, end):
+        position = run = start
+        for number, wire, _, value_start, position, key_start in fields(self.window, start, end):
             self.fields.spend()
-            row = known.get(number)
-            if found is not None:
-                found.add(number)
+            row = actions.get(number)
+            if numbers is not None:
+                numbers.add(number)
             action = row[1] if row else _DROP
-            if action == _KEEP or (action == "NodeProto" and at - value_at <= _SMALL_NODE):
+            if action == _KEEP or (action == "NodeProto" and position - value_start <= _SMALL_NODE):
                 continue
-            if run < key_at:
-                out += self.copy(run, key_at)
-            run = at
+            if run < key_start:
+                out += self.copy(run, key_start)
+            run = position
             if action == _DROP:
                 continue
             if wire != BYTES:
-                raise self.window.fail(f"{name}.{row[0] if row else number} has wire type {wire}", key_at)
+                raise self.window.fail(f"{name}.{row[0] if row else number} has wire type {wire}", key_start)
             child = (
-                self.tensor(value_at, at, depth + 1)
+                self.tensor(value_start, position, depth + 1)
                 if action == "TensorProto"
-                else self.message(action, value_at, at, depth + 1)
+                else self.message(action, value_start, position, depth + 1)
             )
             out += spelled(number << 3 | BYTES) + spelled(len(child)) + child
-        if run < at:
-            out += self.copy(run, at)
+        if run < position:
+            out += self.copy(run, position)
         return bytes(out)
 
     def tensor(self, start: int, end: int, depth: int) -> bytes:
-        """Copy one tensor, without its numbers if they are many."""
+        """Copy one tensor, without its values if they are many."""
         if depth > MAX_DEPTH:
             raise self.window.fail(f"messages are nested deeper than {MAX_DEPTH}", start)
         dims: list[int] = []
@@ -240,23 +240,23 @@ class _Walk:
         data: list[tuple[int, int]] = []
         for field in fields(self.window, start, end):
             self.fields.spend()
-            number, value_at, behind = field.number, field.start, field.end
+            number, value_start, value_end = field.number, field.start, field.end
             action = MESSAGES["TensorProto"].get(number, ("", _DROP))[1]
             if action == "data":
-                offset = offset if data else value_at
-                nbytes += behind - value_at
-                data.append((field.key, behind))
+                offset = offset if data else value_start
+                nbytes += value_end - value_start
+                data.append((field.key, value_end))
             elif action == _KEEP:
-                keep.append((field.key, behind))
+                keep.append((field.key, value_end))
             if number == 1:
                 dims.extend(integers(self.window, field, limit=_MAX_LENGTHS))
             elif number == 2:
                 data_type = field.value
             elif number == _RAW:
-                raw = behind - value_at
+                raw = value_end - value_start
         if any(dim < 0 for dim in dims) or len(dims) > 1000:
             raise self.window.fail(f"a tensor has the lengths {dims[:8]}", start)
-        # Some writers leave the numbers out and the field in, with nothing in it.
+        # Some writers leave the field empty instead of omitting it.
         expected = nbytes_of(data_type, prod(dims)) if raw else None
         if expected not in (None, raw):
             shape = "×".join(map(str, dims)) or "no axes"
@@ -275,5 +275,5 @@ class _Walk:
     def copy(self, start: int, end: int) -> bytes:
         self.kept += end - start
         if self.kept > MAX_KEPT:
-            raise self.window.fail(f"without the weights it is still over {MAX_KEPT >> 20} MiB", start)
+            raise self.window.fail(f"even without the weights it has more than {MAX_KEPT >> 20} MiB", start)
         return self.window.span(start, end)
