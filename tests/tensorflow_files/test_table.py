@@ -176,5 +176,5 @@ def test_a_variable_of_a_gigabyte_is_not_read(tmp_path: Path, counted: Callable[
     with data.open("r+b") as file:
         file.truncate((1 << 30) - 7)
     assert [note.text for note in ADAPTER.read(from_path(path)).notes] == [
-        'the data file "big.data-00000-of-00001" ends 7 bytes before its last variable does'
+        'the data file "big.data-00000-of-00001" is 7 bytes too short for its last variable'
     ]

@@ -1,4 +1,4 @@
-"""The adapter of TensorFlow checkpoints; it matches by bytes and opens nothing until it reads."""
+"""The adapter of TensorFlow checkpoints; it matches by the first bytes and opens files only to read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shapeinspect.sources.source import HEAD, Source
 _MAGIC = 0xDB4775248B80FB57.to_bytes(8, "little")
 #: A table begins with its first entry: no shared prefix, and the empty name of the header.
 _FIRST = b"\0\0"
-#: The files with the values beside it.
+#: The data files next to the index.
 _DATA = re.compile(r"(.+)\.data-\d{5}-of-\d{5}")
 
 
@@ -30,13 +30,13 @@ class Checkpoint(Adapter):
     formats = ("TensorFlow checkpoint (.index)",)
 
     def match(self, source: Source) -> int:
-        """Say how surely this is a checkpoint's index, or a directory of checkpoints.
+        """Rate how likely this is a checkpoint's index, or a directory of checkpoints.
 
         Args:
             source: the request.
 
         Returns:
-            2 where the bytes or the directory's files say so, 1 for the ending alone, else 0.
+            2 if the bytes or the directory's files show it, 1 for the file ending alone, else 0.
         """
         if source.is_live:
             return 0

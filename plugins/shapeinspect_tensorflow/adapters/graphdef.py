@@ -1,4 +1,4 @@
-"""The adapter of frozen GraphDefs; it matches by bytes and opens nothing until it reads."""
+"""The adapter of frozen GraphDefs; it matches by the first bytes and opens files only to read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from shapeinspect_tensorflow.sniff import is_graph
 
 
 class GraphDef(Adapter):
-    """Reads a TensorFlow graph with its constants, as freezing leaves it.
+    """Reads a frozen TensorFlow graph with its constants.
 
     Example:
         >>> GraphDef().match(Source("m.txt", head=b"hello"))
@@ -21,13 +21,13 @@ class GraphDef(Adapter):
     formats = ("TensorFlow frozen GraphDef (.pb)", "TensorFlow MetaGraphDef (.meta)")
 
     def match(self, source: Source) -> int:
-        """Say how surely this is a GraphDef, from its first node and its ending.
+        """Rate how likely this is a GraphDef, by its first node and its file ending.
 
         Args:
             source: the request.
 
         Returns:
-            2 where the first node says so, 1 for the ending alone, else 0.
+            2 if the first node shows it, 1 for the file ending alone, else 0.
         """
         if source.is_live or source.is_directory:
             return 0

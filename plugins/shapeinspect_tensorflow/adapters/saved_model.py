@@ -1,4 +1,4 @@
-"""The adapter of SavedModels; it matches by bytes and opens nothing until it reads."""
+"""The adapter of SavedModels; it matches by the first bytes and opens files only to read."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from shapeinspect.plugin_api.adapter import Adapter
 from shapeinspect.sources.source import Source
 
 _FILE = "saved_model.pb"
-#: The version of the format, which is 1, and then a graph.
+#: The version of the format, which is 1, followed by a graph.
 _HEAD = b"\x08\x01\x12"
 
 
 class SavedModel(Adapter):
-    """Reads a SavedModel: its variables, its signatures, and the graph of the one that serves.
+    """Reads a SavedModel: its variables, its signatures, and the graph of its serving signature.
 
     Example:
         >>> from pathlib import Path
@@ -25,7 +25,7 @@ class SavedModel(Adapter):
     formats = ("TensorFlow SavedModel (directory)",)
 
     def match(self, source: Source) -> int:
-        """Say how surely this is a SavedModel.
+        """Rate how likely this is a SavedModel.
 
         Args:
             source: the request.

@@ -1,4 +1,4 @@
-"""The adapter of TFLite files; it matches by bytes and opens nothing until it reads."""
+"""The adapter of TFLite files; it matches by the first bytes and opens files only to read."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class TFLite(Adapter):
     formats = ("TFLite (.tflite, .lite)",)
 
     def match(self, source: Source) -> int:
-        """Say how surely this is a TFLite file, from its identifier and its ending.
+        """Rate how likely this is a TFLite file, by its identifier and its file ending.
 
         Args:
             source: the request.
 
         Returns:
-            2 where the identifier says so, 1 for the ending alone, else 0.
+            2 if the identifier shows it, 1 for the file ending alone, else 0.
         """
         if source.is_directory:
             return 0

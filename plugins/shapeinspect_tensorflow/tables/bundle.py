@@ -92,11 +92,11 @@ def read(source: Source) -> Bundle:
             if not key:
                 shards, big_endian = _header(inner)
             elif shards == 0:
-                raise window.fail("its first entry is no header")
+                raise window.fail("its first entry is not a header")
             elif not key.startswith(b"\0"):  # the slices of a tensor
                 tensors.append(_entry(inner, key.decode("utf-8", "replace"), shards))
         if shards == 0:
-            raise window.fail("it holds no header")
+            raise window.fail("it has no header")
     return Bundle(shards, big_endian, tuple(tensors))
 
 
@@ -131,11 +131,11 @@ def _entry(window: Window, key: str, shards: int) -> Entry:
         elif field.number == 7:
             slices += 1
     if dims is None or not known(dims):
-        raise window.fail(f"variable {key!r} has no whole shape")
+        raise window.fail(f"variable {key!r} has no complete shape")
     entry = Entry(key, dtype, dims, shard, offset, nbytes, slices)
     if shard >= shards or offset < 0 or nbytes < 0:
-        raise window.fail(f"variable {key!r} stands in shard {shard} of {shards} at byte {offset}")
+        raise window.fail(f"variable {key!r} is in shard {shard} of {shards} at byte {offset}")
     expected = dtypes.nbytes(entry.dtype, prod(dim for dim in entry.shape if isinstance(dim, int)))
     if expected is not None and not entry.slices and expected != entry.nbytes:
-        raise window.fail(f"variable {key!r} takes {entry.nbytes:,} bytes, its shape makes {expected:,}")
+        raise window.fail(f"variable {key!r} takes {entry.nbytes:,} bytes, but its shape needs {expected:,}")
     return entry

@@ -1,4 +1,4 @@
-"""Reads a checkpoint as a model: its variables by their original names, and its other contents."""
+"""Reads a checkpoint as a model: its variables by their original names, and notes on other contents."""
 
 from __future__ import annotations
 
@@ -46,17 +46,17 @@ def read(source: Source) -> Model:
     contents = bundle.read(index)
     shards = _shards(index, contents, notes)
     graph = _graph(index, contents, shards, notes)
-    kept, optimizer, counters, texts = _sort(contents.entries, graph)
-    notes.extend(_apart(optimizer, counters, texts))
-    kept = _in_order(_once(kept, graph, notes), graph)
-    named = _names(kept, graph)
+    entries, optimizer, counters, texts = _sort(contents.entries, graph)
+    notes.extend(_other_contents(optimizer, counters, texts))
+    entries = _in_order(_once(entries, graph, notes), graph)
+    named = _names(entries, graph)
     variables = [
         Variable(
             entry.key, named[entry.key][0], named[entry.key][1], entry.dtype, entry.shape,
             dtypes.nbytes(entry.dtype, _size(entry)), None, shards[entry.shard].name,
             values=_values(index, shards[entry.shard], entry, contents.big_endian),
         )
-        for entry in kept
+        for entry in entries
     ]  # fmt: skip
     return Model(
         source.label, "tensorflow-checkpoint", "tensorflow", "tensorflow-checkpoint", layers(variables),
@@ -72,7 +72,7 @@ def _size(entry: Entry) -> int:
 
 
 def _choose(source: Source, notes: list[Note]) -> Source:
-    """Return the checkpoint of a directory: that in its ``checkpoint`` file, else the last."""
+    """Return the checkpoint that a directory's ``checkpoint`` file names, else the last one."""
     stems = sorted((entry[:-6] for entry in source.entries if entry.endswith(".index")), key=natural)
     chosen = None
     if "checkpoint" in source.entries:
@@ -118,13 +118,13 @@ def _shards(index: Source, contents: Bundle, notes: list[Note]) -> Mapping[int, 
     missing: list[str] = []
     for number, end in sorted(ends.items()):
         name = contents.shard_name(index.name, number)
-        size = _bytes_of(index, name)
+        size = _file_size(index, name)
         if size is None:
             missing.append(name)
         shards[number] = _Shard(name, size)
         if size is not None and size < end:
             notes.append(
-                Note(f'the data file "{name}" ends {end - size:,} bytes before its last variable does')
+                Note(f'the data file "{name}" is {end - size:,} bytes too short for its last variable')
             )
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
@@ -132,7 +132,7 @@ def _shards(index: Source, contents: Bundle, notes: list[Note]) -> Mapping[int, 
     return shards
 
 
-def _bytes_of(index: Source, name: str) -> int | None:
+def _file_size(index: Source, name: str) -> int | None:
     try:
         return index.sibling(name).size if index.path is None else (index.path.parent / name).stat().st_size
     except (OSError, UsageError):
@@ -149,7 +149,7 @@ def _open(index: Source, shard: _Shard) -> Source | None:
     except (OSError, RuntimeError):
         return None
     cache = [above.parent / "blobs" for above in home.parents if above.name == "snapshots"]
-    if not any(real.is_relative_to(place) for place in (home, *cache)) or not real.is_file():
+    if not any(real.is_relative_to(allowed) for allowed in (home, *cache)) or not real.is_file():
         return None
     return from_path(real, shard.name)
 
@@ -166,7 +166,7 @@ def _graph(index: Source, contents: Bundle, shards: Mapping[int, _Shard], notes:
     end = entry.offset + entry.nbytes
     data = _open(index, shard) if shard.size is not None and end <= shard.size else None
     if data is None or not 4 < entry.nbytes <= _MAX_GRAPH:
-        notes.append(Note("the variables' real names are not at hand: these are the keys of the index"))
+        notes.append(Note("the variables' real names are unavailable: these are the keys of the index"))
         return None
     with Window.open(data) as window:
         # A text is stored as its length, a checksum of the length, and its bytes.
@@ -184,7 +184,7 @@ def _sort(
     """Separate the model's variables from those of an optimizer, counters, and texts."""
     keys = {entry.key: entry.shape for entry in entries}
     trackers = {key.partition("/_iterations/")[0] for key in keys if "/_iterations/" in key}
-    kept: list[Entry] = []
+    model: list[Entry] = []
     optimizer: list[Entry] = []
     counters: list[Entry] = []
     texts: list[Entry] = []
@@ -198,8 +198,8 @@ def _sort(
         elif (graph is not None and entry.key in graph[1]) or _is_state(entry.key, keys, trackers):
             optimizer.append(entry)
         else:
-            kept.append(entry)
-    return kept, optimizer, counters, texts
+            model.append(entry)
+    return model, optimizer, counters, texts
 
 
 def _is_state(key: str, keys: Mapping[str, object], trackers: set[str]) -> bool:
@@ -216,7 +216,7 @@ def _is_state(key: str, keys: Mapping[str, object], trackers: set[str]) -> bool:
     )
 
 
-def _apart(optimizer: list[Entry], counters: list[Entry], texts: list[Entry]) -> list[Note]:
+def _other_contents(optimizer: list[Entry], counters: list[Entry], texts: list[Entry]) -> list[Note]:
     notes = []
     if optimizer:
         size = sum(entry.nbytes for entry in optimizer)
@@ -233,12 +233,12 @@ def _plain(key: str) -> str:
     return key.removesuffix(_VALUE)
 
 
-def _once(kept: list[Entry], graph: _Graph | None, notes: list[Note]) -> list[Entry]:
+def _once(entries: list[Entry], graph: _Graph | None, notes: list[Note]) -> list[Entry]:
     """Drop the copies that Keras's export adds of all variables."""
     if graph is None:
-        return kept
+        return entries
     copies, firsts = [], set()
-    for entry in kept:
+    for entry in entries:
         named = graph[0].get(entry.key)
         if named is None:
             continue
@@ -252,27 +252,27 @@ def _once(kept: list[Entry], graph: _Graph | None, notes: list[Note]) -> list[En
         notes.append(
             Note(f"{many(len(dropped), 'variable')} stored twice, as Keras's export does, count once")
         )
-    return [entry for entry in kept if entry.key not in dropped]
+    return [entry for entry in entries if entry.key not in dropped]
 
 
-def _in_order(kept: list[Entry], graph: _Graph | None) -> list[Entry]:
+def _in_order(entries: list[Entry], graph: _Graph | None) -> list[Entry]:
     """Sort the variables by the objects, or by the numbers in their names."""
     if graph is None:
-        return sorted(kept, key=lambda entry: natural(entry.key))
-    places = {key: place for place, key in enumerate(graph[0])}
-    return sorted(kept, key=lambda entry: places.get(entry.key, len(places)))
+        return sorted(entries, key=lambda entry: natural(entry.key))
+    positions = {key: position for position, key in enumerate(graph[0])}
+    return sorted(entries, key=lambda entry: positions.get(entry.key, len(positions)))
 
 
-def _names(kept: Sequence[Entry], graph: _Graph | None) -> dict[str, tuple[tuple[str, ...], str]]:
+def _names(entries: Sequence[Entry], graph: _Graph | None) -> dict[str, tuple[tuple[str, ...], str]]:
     """Assign each variable its layer's path and its role, in the order of the layers."""
     named = graph[0] if graph is not None else {}
-    full = [named[entry.key].full_name for entry in kept if entry.key in named]
-    if len(full) == len(kept) == len(set(full)) and all("/" in name.strip("/") for name in full):
-        parts = {entry.key: tuple(named[entry.key].full_name.split("/")) for entry in kept}
+    full = [named[entry.key].full_name for entry in entries if entry.key in named]
+    if len(full) == len(entries) == len(set(full)) and all("/" in name.strip("/") for name in full):
+        parts = {entry.key: tuple(named[entry.key].full_name.split("/")) for entry in entries}
     else:
         parts = {
             entry.key: named[entry.key].path if entry.key in named else tuple(_plain(entry.key).split("/"))
-            for entry in kept
+            for entry in entries
         }
     return {key: (part[:-1], part[-1] if part else key) for key, part in parts.items()}
 
@@ -289,9 +289,7 @@ def _values(index: Source, shard: _Shard, entry: Entry, big_endian: bool) -> Cal
 
         data = _open(index, shard)
         if data is None:
-            raise UnreadableFileError(
-                index.label, f'the data file "{shard.name}" leads outside its directory'
-            )
+            raise UnreadableFileError(index.label, f'the data file "{shard.name}" is outside its directory')
         with Window.open(data) as window:
             raw = window.whole(entry.offset, entry.offset + entry.nbytes)
         order: Literal["<", ">"] = ">" if big_endian else "<"

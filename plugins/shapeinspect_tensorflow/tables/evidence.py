@@ -1,7 +1,7 @@
 """Recognizes the kind of a layer by the names and shapes of its variables.
 
-Source: the ``build`` methods of Keras's layers, which name the variables, and for
-``weights`` and ``biases`` those of TF-Slim.
+Source: the ``build`` methods of Keras's layers, which name the variables; the names ``weights`` and
+``biases`` are TF-Slim's.
 """
 
 from __future__ import annotations

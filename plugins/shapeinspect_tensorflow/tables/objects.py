@@ -1,4 +1,4 @@
-"""Reads the object graph of a checkpoint, which has the original names of its variables.
+"""Reads the object graph of a checkpoint, which contains the original names of its variables.
 
 Source: tensorflow/core/protobuf/trackable_object_graph.proto
 """
@@ -26,7 +26,7 @@ class Node:
     Args:
         children: the names and numbers of its objects.
         attributes: the full names of its tensors, and their keys in the checkpoint.
-        has_slots: whether it has state for other variables, as optimizers do.
+        has_slots: whether it stores state for other variables, as optimizers do.
     """
 
     children: list[tuple[str, int]] = field(default_factory=list)
@@ -37,7 +37,7 @@ class Node:
     def is_optimizer(self) -> bool:
         """Whether it is an optimizer."""
         names = {name for name, _ in self.children}
-        return self.has_slots or any(known <= names for known in _OPTIMIZER)
+        return self.has_slots or any(children <= names for children in _OPTIMIZER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def names(window: Window, nodes: Sequence[Node]) -> tuple[dict[str, Named], froz
         nodes: the objects; the first is the root.
 
     Returns:
-        the model's variables by their keys, in the order of the walk, and the keys that only
+        The model's variables by their keys, in the order of the walk, and the keys that only
         optimizers have.
 
     Raises:
@@ -148,8 +148,8 @@ def names(window: Window, nodes: Sequence[Node]) -> tuple[dict[str, Named], froz
                     above[index] = (number, name)
                     below.append(index)
         level = below
-    every = {key for node in nodes for _, key in node.attributes}
-    return variables, frozenset(every - set(variables))
+    all_keys = {key for node in nodes for _, key in node.attributes}
+    return variables, frozenset(all_keys - set(variables))
 
 
 def _path(number: int, above: dict[int, tuple[int, str]]) -> tuple[str, ...]:

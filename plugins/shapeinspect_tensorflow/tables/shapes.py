@@ -34,10 +34,10 @@ def shape(window: Window, start: int, end: int) -> Shape | None:
                     need(window, part, 0)
                     size = signed(part.value)
             if size < -1:
-                raise window.fail(f"an axis of length {size}", field.start)
+                raise window.fail(f"an axis has the length {size}", field.start)
             lengths.append(UNKNOWN if size < 0 else size)
         elif field.number == 3:
             unknown_rank = bool(field.value)
         if len(lengths) > MAX_RANK:
-            raise window.fail(f"a shape of more than {MAX_RANK} axes", start)
+            raise window.fail(f"a shape has more than {MAX_RANK} axes", start)
     return None if unknown_rank else tuple(lengths)

@@ -24,24 +24,24 @@ def decode(data: bytes) -> bytes:
         >>> decode(b"\x09\x08abc\x09\x03")
         b'abcabcabc'
     """
-    length, at = _length(data)
+    length, position = _length(data)
     out = bytearray()
-    while at < len(data):
-        tag = data[at]
-        at += 1
+    while position < len(data):
+        tag = data[position]
+        position += 1
         if tag & 3 == 0:
             size = tag >> 2
             extra = max(size - 59, 0)
             if extra:
-                size = int.from_bytes(_take(data, at, extra), "little")
-                at += extra
-            out += _take(data, at, size + 1)
-            at += size + 1
+                size = int.from_bytes(_take(data, position, extra), "little")
+                position += extra
+            out += _take(data, position, size + 1)
+            position += size + 1
         else:
             # One byte of offset and a short length, or two or four bytes of offset.
             extra = (0, 1, 2, 4)[tag & 3]
-            offset = int.from_bytes(_take(data, at, extra), "little")
-            at += extra
+            offset = int.from_bytes(_take(data, position, extra), "little")
+            position += extra
             size = tag >> 2
             if tag & 3 == 1:
                 offset |= tag >> 5 << 8
@@ -50,29 +50,29 @@ def decode(data: bytes) -> bytes:
         if len(out) > length:
             raise ValueError(f"it unpacks to more than the {length:,} bytes it claims")
     if len(out) != length:
-        raise ValueError(f"it unpacks to {len(out):,} bytes and claims {length:,}")
+        raise ValueError(f"it unpacks to {len(out):,} bytes, but claims {length:,}")
     return bytes(out)
 
 
 def _length(data: bytes) -> tuple[int, int]:
-    value, at = varint(data, 0, longest=5)
-    if at < 0:
+    value, position = varint(data, 0, longest=5)
+    if position < 0:
         raise ValueError("its length is cut off")
     if value > MAX_LENGTH:
         raise ValueError(f"it claims {value:,} bytes")
-    return value, at
+    return value, position
 
 
-def _take(data: bytes, at: int, size: int) -> bytes:
-    piece = data[at : at + size]
+def _take(data: bytes, start: int, size: int) -> bytes:
+    piece = data[start : start + size]
     if len(piece) != size:
         raise ValueError("it is cut off")
     return piece
 
 
 def _copy(out: bytearray, offset: int, size: int) -> None:
-    """Copy the output from ``offset`` bytes before; the copy may overlap itself."""
+    """Repeat output from ``offset`` bytes back; the source may overlap the copy."""
     if not 0 < offset <= len(out):
-        raise ValueError(f"it copies from {offset:,} bytes back where {len(out):,} were written")
+        raise ValueError(f"it copies from {offset:,} bytes back, but only {len(out):,} were written")
     piece = bytes(out[len(out) - offset :][:size])
     out += (piece * (size // len(piece) + 1))[:size]

@@ -20,7 +20,7 @@ _PLAIN, _SNAPPY = 0, 1
 #: TensorFlow writes blocks of 256 KiB.
 _MAX_BLOCK = 16 << 20
 _MAX_ENTRIES = 2_000_000
-#: The most bytes of all keys: they share prefixes, so that a small file could expand to very many.
+#: The most bytes of all keys: they share prefixes, so a small file could expand to very many.
 _MAX_KEYS = 512 << 20
 
 
@@ -28,7 +28,7 @@ def is_footer(tail: bytes) -> bool:
     """Tell whether a file ends like a table.
 
     Args:
-        tail: at least the last eight.
+        tail: at least its last eight bytes.
 
     Example:
         >>> is_footer(MAGIC.to_bytes(8, "little"))
@@ -48,19 +48,19 @@ def entries(window: Window) -> Iterator[tuple[bytes, bytes]]:
     """
     if window.size < FOOTER:
         raise window.fail("it is too short for a checkpoint's index", window.size)
-    footer_at = window.size - FOOTER
-    footer = window.span(footer_at, window.size)
+    footer_start = window.size - FOOTER
+    footer = window.span(footer_start, window.size)
     if not is_footer(footer):
-        raise window.fail("it does not end as a checkpoint's index ends", window.size - 8)
-    _, _, at = _handle(window, footer, 0, footer_at)
-    offset, size, _ = _handle(window, footer, at, footer_at)
+        raise window.fail("it does not end like a checkpoint's index", window.size - 8)
+    _, _, position = _handle(window, footer, 0, footer_start)
+    offset, size, _ = _handle(window, footer, position, footer_start)
     count, keys = Budget(window, "entries", _MAX_ENTRIES), Budget(window, "bytes of names", _MAX_KEYS)
-    behind, last = 0, b""
+    last_end, last = 0, b""
     for _, handle in _block(window, offset, size, keys):
-        start, length, _ = _handle(window, handle, 0, footer_at)
-        if start < behind:  # else one block could be listed a million times
+        start, length, _ = _handle(window, handle, 0, footer_start)
+        if start < last_end:  # else one block could be listed a million times
             raise window.fail("its blocks overlap", start)
-        behind = start + length + _TRAILER
+        last_end = start + length + _TRAILER
         for key, value in _block(window, start, length, keys):
             count.spend()
             if key <= last and last:
@@ -69,22 +69,22 @@ def entries(window: Window) -> Iterator[tuple[bytes, bytes]]:
             yield key, value
 
 
-def _handle(window: Window, data: bytes, at: int, end: int) -> tuple[int, int, int]:
+def _handle(window: Window, data: bytes, position: int, end: int) -> tuple[int, int, int]:
     """Read a block's handle: its offset and size, and the byte after the handle itself."""
-    offset, at = _varint(window, data, at)
-    size, at = _varint(window, data, at)
+    offset, position = _varint(window, data, position)
+    size, position = _varint(window, data, position)
     if size > _MAX_BLOCK:
         raise window.fail(f"a block of {size:,} bytes is too long", offset)
     if offset + size + _TRAILER > end:
-        raise window.fail(f"a block of {size:,} bytes at {offset:,} leads outside", offset)
-    return offset, size, at
+        raise window.fail(f"a block of {size:,} bytes at {offset:,} is outside the file", offset)
+    return offset, size, position
 
 
-def _varint(window: Window, data: bytes, at: int) -> tuple[int, int]:
-    value, behind = varint(data, at)
-    if behind < 0:
+def _varint(window: Window, data: bytes, position: int) -> tuple[int, int]:
+    value, next_position = varint(data, position)
+    if next_position < 0:
         raise window.fail("a number in the index is cut off")
-    return value, behind
+    return value, next_position
 
 
 def _block(window: Window, offset: int, size: int, keys: Budget) -> Iterator[tuple[bytes, bytes]]:
@@ -99,20 +99,20 @@ def _block(window: Window, offset: int, size: int, keys: Budget) -> Iterator[tup
         except ValueError as error:
             raise window.fail(f"a compressed block: {error}", offset) from None
     elif compression != _PLAIN:
-        raise window.fail(f"{compression} is no known compression", offset + size)
+        raise window.fail(f"{compression} is not a known compression", offset + size)
     restarts = int.from_bytes(data[-4:], "little")
     end = len(data) - 4 - 4 * restarts
     if end < 0:
         raise window.fail(f"a block of {len(data):,} bytes claims {restarts:,} restarts", offset)
-    at, key = 0, b""
-    while at < end:
-        shared, at = _varint(window, data, at)
-        fresh, at = _varint(window, data, at)
-        length, at = _varint(window, data, at)
-        if shared > len(key) or fresh + length > end - at:
-            raise window.fail("an entry leads outside its block", offset)
-        key = key[:shared] + data[at : at + fresh]
-        at += fresh
+    position, key = 0, b""
+    while position < end:
+        shared, position = _varint(window, data, position)
+        fresh, position = _varint(window, data, position)
+        length, position = _varint(window, data, position)
+        if shared > len(key) or fresh + length > end - position:
+            raise window.fail("an entry reaches beyond its block", offset)
+        key = key[:shared] + data[position : position + fresh]
+        position += fresh
         keys.spend(len(key))
-        yield key, data[at : at + length]
-        at += length
+        yield key, data[position : position + length]
+        position += length
