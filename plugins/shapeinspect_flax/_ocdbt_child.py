@@ -1,6 +1,6 @@
-"""Reads small values of an OCDBT store; a program of its own, so that a hostile store kills only it.
+"""Reads small values of an OCDBT store in a separate program, so that a hostile store kills only it.
 
-It is given a directory and, on its standard input, a JSON list of keys; it answers with a JSON list
+Its argument is a directory and its standard input a JSON list of keys; it answers with a JSON list
 of their texts, null where there is none.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 
-#: Seconds of work, bytes of address space, and the longest value that is handed back.
+#: Seconds of CPU time, bytes of address space, and the longest value that is returned.
 CPU, SPACE, MOST = 60, 8 << 30, 1 << 20
 
 
@@ -18,9 +18,9 @@ def _bound() -> None:
         import resource
     except ImportError:  # Windows has no such limits
         return
-    for what, most in ((resource.RLIMIT_CPU, CPU), (resource.RLIMIT_AS, SPACE)):
-        _, hard = resource.getrlimit(what)
-        resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+    for kind, most in ((resource.RLIMIT_CPU, CPU), (resource.RLIMIT_AS, SPACE)):
+        _, hard = resource.getrlimit(kind)
+        resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 def main() -> None:

@@ -8,16 +8,16 @@ from shapeinspect.ir import Model, Note
 from shapeinspect.plugin_api.adapter import Adapter
 from shapeinspect.sources.source import Source
 
-#: A map of at least one text key: how a tree of names begins.
+#: A map with at least one text key: the beginning of a tree of names.
 _TREE = re.compile(rb"(?:[\x81-\x8f]|\xde..|\xdf....)[\xa0-\xbf\xd9-\xdb]", re.DOTALL)
-#: An extension of type 1 or 3 that holds a triple which begins with a shape: an array as Flax packs it.
+#: An extension of type 1 or 3 with a triple that begins with a shape: an array as Flax packs it.
 _ARRAY = re.compile(rb"(?:\xc7.|\xc8..|\xc9....|[\xd4-\xd8])[\x01\x03]\x93(?:[\x90-\x9f]|\xdc..)", re.DOTALL)
 _INDEX = ".msgpack.index.json"
 _CHUNKED = b"\xb9__msgpack_chunked_array__"
 
 
 class FlaxAdapter(Adapter):
-    """Reads names and shapes; nothing is executed and no numbers are loaded."""
+    """Reads names and shapes; nothing is executed and no values are loaded."""
 
     name = "flax"
     framework = "flax"
@@ -51,12 +51,12 @@ class FlaxAdapter(Adapter):
         from shapeinspect_flax.tree import layers_of
 
         orbax = source.is_directory and _is_orbax(source.entries)
-        said: tuple[Note, ...] = ()
+        choice: tuple[Note, ...] = ()
         file = source
         if source.is_directory and not orbax:
             from shapeinspect_flax.shards import pick
 
-            file, said = pick(source)
+            file, choice = pick(source)
         if orbax:
             from shapeinspect_flax.orbax import read_checkpoint
 
@@ -71,7 +71,7 @@ class FlaxAdapter(Adapter):
             leaves, notes = read_leaves(file), ()
         layers, more = layers_of(leaves, file)
         kind = "orbax" if orbax else "flax-msgpack"
-        return Model(source.label, kind, self.framework, self.name, layers, notes=(*said, *notes, *more))
+        return Model(source.label, kind, self.framework, self.name, layers, notes=(*choice, *notes, *more))
 
 
 def _match_directory(entries: tuple[str, ...]) -> int:
@@ -83,7 +83,7 @@ def _match_directory(entries: tuple[str, ...]) -> int:
 def _is_orbax(entries: tuple[str, ...]) -> bool:
     if "_METADATA" in entries or "_CHECKPOINT_METADATA" in entries:
         return True
-    # The directory of a CheckpointManager: nothing but numbered steps.
+    # The directory of a CheckpointManager: only numbered steps.
     shown = [entry for entry in entries if not entry.startswith(".") and entry != "metadata"]
     return bool(shown) and all(entry.isascii() and entry.isdecimal() for entry in shown)
 

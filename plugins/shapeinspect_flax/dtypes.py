@@ -1,6 +1,6 @@
-"""The element types that JAX saves: bytes an element, and how numpy reads them.
+"""The element types that JAX saves: bytes per element, and how numpy reads them.
 
-Source: ``jax.numpy`` and ``ml_dtypes``; the sub-byte types take a whole byte where they are saved.
+Source: ``jax.numpy`` and ``ml_dtypes``; the sub-byte types are saved as one byte per element.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _PLAIN = {
     "complex128": 16,
 }
 
-#: Bytes an element, by numpy's name of the type.
+#: Bytes per element, by numpy's name of the type.
 SIZES: dict[str, int] = {
     **_PLAIN,
     "bfloat16": 2,

@@ -1,6 +1,6 @@
-"""What names and shapes prove about a Flax layer; nothing but rows.
+"""What names and shapes prove about a Flax layer, as a table.
 
-Source: the parameters and statistics that each class of ``flax.linen`` and ``flax.nnx.nn`` makes.
+Source: the parameters and statistics that each class of ``flax.linen`` and ``flax.nnx.nn`` creates.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ EVIDENCE: tuple[Evidence, ...] = (
     Evidence("conv", "Conv", "kernel: *k i o; bias?: o", _CONV),
     Evidence("conv_transpose", "ConvTranspose", "kernel: *k i o; bias?: o", _TRANSPOSED),
     Evidence("conv_transpose", "ConvTransposeTurned", "kernel: *k o i; bias?: o", _TRANSPOSED),
-    # DenseGeneral with one axis in and two out, and the other way round.
+    # DenseGeneral with one input and two output axes, and the reverse.
     Evidence(
         "linear", "DenseGeneral", "kernel: i o p; bias?: o p", Frozen(in_features="i", out_features="o p")
     ),
@@ -45,7 +45,7 @@ EVIDENCE: tuple[Evidence, ...] = (
     Evidence("prelu", "PReLU", "negative_slope:", constants=Frozen(num_parameters=1)),
 )
 
-#: The layers of multi-head attention, named by it: query, key and value lead in, ``out`` leads out.
+#: The layers of multi-head attention by name: query, key and value are inputs, ``out`` is the output.
 INWARD, OUTWARD = ("query", "key", "value"), "out"
 ATTENTION: dict[str, Evidence] = {
     "in": Evidence(
@@ -62,7 +62,7 @@ ATTENTION: dict[str, Evidence] = {
     ),
 }
 
-#: The layers inside a recurrent cell; where all of them stand side by side, they are the cell's.
+#: The layers inside a recurrent cell; if all of them are siblings, they belong to a cell.
 CELLS: tuple[frozenset[str], ...] = (
     frozenset(["ii", "if", "ig", "io", "hi", "hf", "hg", "ho"]),
     frozenset(["ir", "iz", "in", "hr", "hz", "hn"]),
@@ -70,5 +70,5 @@ CELLS: tuple[frozenset[str], ...] = (
 
 #: Statistics, which an optimizer does not change.
 BUFFERS = frozenset(("mean", "var"))
-#: The last keys of weights, behind which nnx puts one more: ``value``.
+#: The last keys of weights; nnx appends one more, ``value``.
 ROLES = frozenset(("kernel", "bias", "scale", "embedding", "mean", "var", "negative_slope"))

@@ -1,4 +1,4 @@
-"""How Flax stores the weights of each layer type; nothing but rows, and the look-up by role.
+"""How Flax stores the weights of each layer type: a table, and the lookup by role.
 
 Source: ``flax/linen/linear.py``, ``normalization.py``, ``recurrent.py``, ``attention.py`` and
 ``flax/nnx/nn/``; the kernels of convolutions have jax.lax's axes, ``HWIO``.
@@ -18,13 +18,13 @@ _CELLS = (("LSTMCell", "ii if ig io hi hf hg ho"), ("GRUCell", "ir iz in hr hz h
 ROWS: tuple[Row, ...] = (
     Row("Dense", "kernel", "i o", "o i"),
     Row("Conv", "kernel", "*k i o", "o i *k"),
-    # jax.lax.conv_transpose applies its kernel unflipped, which is back to front for the common
-    # convention, where a transposed convolution is the gradient of a convolution.
+    # jax.lax.conv_transpose applies its kernel unflipped. In the common convention, where a transposed
+    # convolution is the gradient of a convolution, the same kernel is flipped.
     Row("ConvTranspose", "kernel", "*k i o", "o i *k", flips=("*k",)),
-    # The same with transpose_kernel=True: lax swaps the axes and turns the kernel itself.
+    # The same with transpose_kernel=True: lax itself swaps the axes and flips the kernel.
     Row("ConvTransposeTurned", "kernel", "*k o i", "o i *k"),
     Row("Dense Conv ConvTranspose ConvTransposeTurned", "bias", "o", "o"),
-    # A dense layer over several axes: two out, two in, and the same named as attention names them.
+    # A dense layer over several axes: two output axes, two input axes, and the same with attention's names.
     Row("DenseGeneral", "kernel", "i o p", "(o p) i"),
     Row("DenseGeneral", "bias", "o p", "(o p)"),
     Row("DenseGeneralJoin", "kernel", "i j o", "o (i j)"),

@@ -1,4 +1,4 @@
-"""What a checkpoint holds at the ends of its tree."""
+"""The leaves of a checkpoint's tree."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from shapeinspect.sources.source import Source
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of a file that holds numbers.
+    """A range of a file that holds values.
 
     Args:
-        offset: where it begins.
-        nbytes: how long it is.
+        offset: its first byte.
+        nbytes: its length in bytes.
     """
 
     offset: int
@@ -29,10 +29,10 @@ class Leaf:
         parts: the keys that lead to it.
         shape: its lengths; None if not even the rank is known.
         dtype: its element type in numpy's spelling, or None.
-        nbytes: how many bytes its numbers take, or None.
-        array: whether it is an array; a plain number or text is none.
-        pieces: where its numbers are, in order; none if that is not known.
-        home: the file that holds it, where the model has several.
+        nbytes: the size of its values in bytes, or None.
+        array: whether it is an array; a plain number or text is not.
+        pieces: the ranges of its values, in order; empty if unknown.
+        home: the file that holds it, if the model has several files.
     """
 
     parts: tuple[str, ...]

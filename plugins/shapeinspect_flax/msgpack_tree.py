@@ -1,4 +1,4 @@
-"""Walks a Flax msgpack file: names, shapes and element types; the numbers are stepped over.
+"""Walks a Flax msgpack file: reads names, shapes and element types, and skips the values.
 
 Source: the MessagePack specification, "Formats"; ``flax/serialization.py``: extension 1 is an array
 and 3 a numpy scalar, each the packed triple (shape, dtype, bytes); 2 is a complex number; an array
@@ -17,18 +17,18 @@ from shapeinspect_flax.leaves import Leaf, Piece
 #: The deepest tree, the most values, the longest key, the most axes: far above what any model has.
 _DEEPEST, _MOST, _KEY, _AXES = 64, 2_000_000, 65_535, 64
 _LARGEST = (1 << 63) - 1
-#: The longest name of an element type, and the bytes in which the shape and type of any array end.
+#: The longest name of an element type, and the most bytes that an array's shape and type take.
 _TYPE = 64
 _HEAD = 1 + 3 + 9 * _AXES + 2 + _TYPE + 5
 _CHUNKED = "__msgpack_chunked_array__"
 
-#: The first byte of a value whose length follows, and the length's form as ``struct`` spells it.
+#: The first byte of a value whose length follows, and the length's format as ``struct`` spells it.
 _TEXTS = {0xD9: "B", 0xDA: "H", 0xDB: "I"}
 _BYTES = {0xC4: "B", 0xC5: "H", 0xC6: "I"}
 _ARRAYS = {0xDC: "H", 0xDD: "I"}
 _MAPS = {0xDE: "H", 0xDF: "I"}
 _EXTENSIONS = {0xC7: "B", 0xC8: "H", 0xC9: "I"}
-#: The first byte of an integer without a sign, and its form.
+#: The first byte of an unsigned integer, and its format.
 _NUMBERS = {0xCC: "B", 0xCD: "H", 0xCE: "I", 0xCF: "Q"}
 _WIDTHS = {0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8}
 #: Values of a fixed length, and their element type.
@@ -50,7 +50,7 @@ _FIXED = {
 
 
 def read_leaves(source: Source) -> list[Leaf]:
-    """List what the file holds.
+    """List the values of a file.
 
     Args:
         source: the file.
@@ -69,7 +69,7 @@ class _Walk:
 
     def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
-        # A tree has few different ones.
+        # Interned: a tree has few distinct keys and shapes.
         self._keys: dict[bytes, str] = {}
         self._shapes: dict[tuple[int, ...], tuple[int, ...]] = {}
         self.leaves: list[Leaf] = []
@@ -88,27 +88,27 @@ class _Walk:
         cursor = self._cursor
         if len(parts) > _DEEPEST:
             raise cursor.refuse(f"the tree is over {_DEEPEST} keys deep")
-        first = cursor.byte()
-        entries = self._count(first, 0x80, _MAPS)
+        head = cursor.byte()
+        entries = self._count(head, 0x80, _MAPS)
         if entries is not None:
             self._map(entries, parts)
             return
-        items = self._count(first, 0x90, _ARRAYS)
+        items = self._count(head, 0x90, _ARRAYS)
         if items is not None:
             for index in range(self._bounded(items, 1)):
                 self._value((*parts, str(index)))
             return
-        if first in _EXTENSIONS or 0xD4 <= first <= 0xD8:
-            self._extension(first, parts)
+        if head in _EXTENSIONS or 0xD4 <= head <= 0xD8:
+            self._extension(head, parts)
             return
-        self._add(self._plain(first, parts))
+        self._add(self._plain(head, parts))
 
     def _map(self, entries: int, parts: tuple[str, ...]) -> None:
         seen: set[str] = set()
         for index in range(self._bounded(entries, 2)):
             key = self._key()
             if key in seen:
-                raise self._cursor.refuse(f"the key {key!r} stands twice in {'/'.join(parts)!r}")
+                raise self._cursor.refuse(f"the key {key!r} occurs twice in {'/'.join(parts)!r}")
             seen.add(key)
             if index == 0 and key == _CHUNKED:
                 self._chunked(entries, parts)
@@ -117,44 +117,44 @@ class _Walk:
 
     def _key(self) -> str:
         cursor = self._cursor
-        first = cursor.byte()
-        if first < 0x80:
-            return str(first)  # a small integer
-        length = self._length(first)
+        head = cursor.byte()
+        if head < 0x80:
+            return str(head)  # a small integer
+        length = self._length(head)
         if length is None or length > _KEY:
-            raise cursor.refuse("a key of the tree is no text")
+            raise cursor.refuse("a key of the tree is not text")
         raw = cursor.take(length)
-        known = self._keys.get(raw)
-        if known is None:
+        key = self._keys.get(raw)
+        if key is None:
             try:
-                known = self._keys[raw] = raw.decode()
+                key = self._keys[raw] = raw.decode()
             except UnicodeDecodeError:
                 raise cursor.refuse("a key of the tree is not UTF-8") from None
-        return known
+        return key
 
-    def _plain(self, first: int, parts: tuple[str, ...]) -> Leaf:
+    def _plain(self, head: int, parts: tuple[str, ...]) -> Leaf:
         cursor = self._cursor
-        if first < 0x80 or first >= 0xE0:
+        if head < 0x80 or head >= 0xE0:
             return Leaf(parts, (), "int8", None, array=False)
-        length = self._length(first)
+        length = self._length(head)
         if length is not None:
             cursor.skip(length)
             return Leaf(parts, (), "text", None, array=False)
-        if first in _BYTES:
-            cursor.skip(cursor.number(_BYTES[first]))
+        if head in _BYTES:
+            cursor.skip(cursor.number(_BYTES[head]))
             return Leaf(parts, (), "bytes", None, array=False)
-        if first not in _FIXED:
-            raise cursor.refuse(f"no value begins with the byte {first:#x}")
-        width, dtype = _FIXED[first]
+        if head not in _FIXED:
+            raise cursor.refuse(f"no value begins with the byte {head:#x}")
+        width, dtype = _FIXED[head]
         cursor.skip(width)
         return Leaf(parts, (), dtype, None, array=False)
 
-    def _extension(self, first: int, parts: tuple[str, ...]) -> None:
+    def _extension(self, head: int, parts: tuple[str, ...]) -> None:
         cursor = self._cursor
-        length = cursor.number(_EXTENSIONS[first]) if first in _EXTENSIONS else 1 << (first - 0xD4)
+        length = cursor.number(_EXTENSIONS[head]) if head in _EXTENSIONS else 1 << (head - 0xD4)
         code = cursor.byte()
         if length > cursor.remaining:
-            raise cursor.refuse(f"a value claims {length:,} bytes and {cursor.remaining:,} are left")
+            raise cursor.refuse(f"a value claims {length:,} bytes, but {cursor.remaining:,} are left")
         if code in (1, 3):
             self._add(self._array(length, parts))
         else:
@@ -166,18 +166,18 @@ class _Walk:
         start = cursor.position
         head = cursor.take(min(length, _HEAD))
         try:
-            shape, dtype, nbytes, at = _triple(head)
+            shape, dtype, nbytes, data_start = _triple(head)
         except (ValueError, IndexError) as error:
             reason = str(error) if isinstance(error, ValueError) else "ends inside its shape or type"
             raise cursor.refuse(f"the array {'/'.join(parts)!r} {reason}") from None
-        if at + nbytes != length:
+        if data_start + nbytes != length:
             raise cursor.refuse(
-                f"the array {'/'.join(parts)!r} has {nbytes:,} bytes where {length - at:,} fit"
+                f"the array {'/'.join(parts)!r} has {nbytes:,} bytes, but {length - data_start:,} fit"
             )
         self._check(parts, shape, dtype, nbytes)
         shape = self._shapes.setdefault(shape, shape)
         cursor.skip(length - len(head))
-        return Leaf(parts, shape, dtype, nbytes, pieces=(Piece(start + at, nbytes),))
+        return Leaf(parts, shape, dtype, nbytes, pieces=(Piece(start + data_start, nbytes),))
 
     def _chunked(self, entries: int, parts: tuple[str, ...]) -> None:
         """Read an array in chunks: a true value, then the maps "shape" and "chunks"."""
@@ -185,7 +185,7 @@ class _Walk:
         name = "/".join(parts)
         marked, keys = cursor.byte(), (self._key(), self._count(cursor.byte(), 0x80, _MAPS))
         if entries != 3 or marked != 0xC3 or keys[0] != "shape" or keys[1] is None or keys[1] > _AXES:
-            raise cursor.refuse(f"the array {name!r} in chunks does not begin with its shape")
+            raise cursor.refuse(f"the chunked array {name!r} does not begin with its shape")
         shape = []
         for index in range(keys[1]):
             if self._key() != str(index):
@@ -196,15 +196,15 @@ class _Walk:
             raise cursor.refuse(f"the array {name!r} has no chunks")
         chunks: list[Leaf] = []
         for index in range(self._bounded(count, 2)):
-            first = cursor.byte() if self._key() == str(index) else -1
-            if first not in _EXTENSIONS and not 0xD4 <= first <= 0xD8:
-                raise cursor.refuse(f"a chunk of the array {name!r} is none")
-            self._extension(first, parts)
+            head = cursor.byte() if self._key() == str(index) else -1
+            if head not in _EXTENSIONS and not 0xD4 <= head <= 0xD8:
+                raise cursor.refuse(f"a chunk of the array {name!r} is malformed")
+            self._extension(head, parts)
             chunks.append(self.leaves.pop())
         nbytes = sum(chunk.nbytes or 0 for chunk in chunks)
         dtype = chunks[0].dtype
         if any(chunk.dtype != dtype or not chunk.array for chunk in chunks) or dtype is None:
-            raise cursor.refuse(f"the chunks of the array {name!r} are not of one type")
+            raise cursor.refuse(f"the chunks of the array {name!r} differ in type")
         self._check(parts, tuple(shape), dtype, nbytes)
         pieces = tuple(piece for chunk in chunks for piece in chunk.pieces)
         self._add(Leaf(parts, tuple(shape), dtype, nbytes, pieces=pieces))
@@ -216,35 +216,35 @@ class _Walk:
         size = SIZES.get(dtype)
         if size is not None and total * size != nbytes:
             raise self._cursor.refuse(
-                f"the array {'/'.join(parts)!r} {shape} of {dtype} takes {total * size:,} bytes and has "
+                f"the array {'/'.join(parts)!r} {shape} of {dtype} takes {total * size:,} bytes, but has "
                 f"{nbytes:,}"
             )
 
     def _integer(self) -> int:
         """Return a length."""
-        first = self._cursor.byte()
-        if first < 0x80:
-            return first
-        if first in _NUMBERS:
-            return int(self._cursor.number(_NUMBERS[first]))
-        raise self._cursor.refuse("a length of a shape is no whole number")
+        head = self._cursor.byte()
+        if head < 0x80:
+            return head
+        if head in _NUMBERS:
+            return int(self._cursor.number(_NUMBERS[head]))
+        raise self._cursor.refuse("a length in a shape is not an integer")
 
-    def _count(self, first: int, short: int, long: dict[int, str]) -> int | None:
-        """Return how many items a map or list has, or None if it is no such thing."""
-        if short <= first < short + 16:
-            return first - short
-        return self._cursor.number(long[first]) if first in long else None
+    def _count(self, head: int, short: int, long: dict[int, str]) -> int | None:
+        """Return the number of items of a map or list, or None if the value is neither."""
+        if short <= head < short + 16:
+            return head - short
+        return self._cursor.number(long[head]) if head in long else None
 
-    def _length(self, first: int) -> int | None:
-        """Return how long a text is, or None if it is no text."""
-        if 0xA0 <= first < 0xC0:
-            return first - 0xA0
-        return self._cursor.number(_TEXTS[first]) if first in _TEXTS else None
+    def _length(self, head: int) -> int | None:
+        """Return the length of a text, or None if the value is not a text."""
+        if 0xA0 <= head < 0xC0:
+            return head - 0xA0
+        return self._cursor.number(_TEXTS[head]) if head in _TEXTS else None
 
     def _bounded(self, count: int, least: int) -> int:
         if count * least > self._cursor.remaining:
             raise self._cursor.refuse(
-                f"the file claims {count:,} values and {self._cursor.remaining:,} bytes are left"
+                f"the file claims {count:,} values, but {self._cursor.remaining:,} bytes are left"
             )
         return count
 
@@ -255,48 +255,48 @@ class _Walk:
 
 
 def _triple(head: bytes) -> tuple[tuple[int, ...], str, int, int]:
-    """Take the beginning of an array apart.
+    """Parse the beginning of an array.
 
     Args:
         head: its first bytes: all of it, or more than its shape and type take.
 
     Returns:
-        Its shape, its element type, how many bytes its numbers take, and where they begin.
+        Its shape, its element type, the size of its values in bytes, and the index of their first byte.
 
     Raises:
-        ValueError: if it is none.
-        IndexError: if it ends inside.
+        ValueError: if it is malformed.
+        IndexError: if it is cut off.
     """
     if head[0] != 0x93:
         raise ValueError("does not begin with its shape")
-    rank, at = head[1] - 0x90, 2
+    rank, index = head[1] - 0x90, 2
     if head[1] == 0xDC:
-        rank, at = int.from_bytes(head[2:4], "big"), 4
+        rank, index = int.from_bytes(head[2:4], "big"), 4
     if not 0 <= rank <= _AXES or (rank > 15 and head[1] != 0xDC):
         raise ValueError("does not begin with its shape")
     shape = []
     for _ in range(rank):
-        first = head[at]
-        at += 1
-        if first >= 0x80:
-            width = _WIDTHS.get(first)
+        value = head[index]
+        index += 1
+        if value >= 0x80:
+            width = _WIDTHS.get(value)
             if width is None:
-                raise ValueError("has a length in its shape that is no whole number")
-            first = int.from_bytes(head[at : at + width], "big")
-            at += width
-        shape.append(first)
-    length = head[at] - 0xA0
-    at += 1
-    if head[at - 1] == 0xD9:
-        length = head[at]
-        at += 1
-    if not 0 <= length <= _TYPE or (length > 31 and head[at - 2] != 0xD9):
+                raise ValueError("has a length in its shape that is not an integer")
+            value = int.from_bytes(head[index : index + width], "big")
+            index += width
+        shape.append(value)
+    length = head[index] - 0xA0
+    index += 1
+    if head[index - 1] == 0xD9:
+        length = head[index]
+        index += 1
+    if not 0 <= length <= _TYPE or (length > 31 and head[index - 2] != 0xD9):
         raise ValueError("does not name its element type")
-    dtype = head[at : at + length].decode("utf-8", "replace")
-    at += length
-    width = {0xC4: 1, 0xC5: 2, 0xC6: 4}.get(head[at])
+    dtype = head[index : index + length].decode("utf-8", "replace")
+    index += length
+    width = {0xC4: 1, 0xC5: 2, 0xC6: 4}.get(head[index])
     if width is None:
         raise ValueError("has no bytes")
-    end = at + 1 + width
+    end = index + 1 + width
     head[end - 1]  # the number of bytes is there too
-    return tuple(shape), dtype, int.from_bytes(head[at + 1 : end], "big"), end
+    return tuple(shape), dtype, int.from_bytes(head[index + 1 : end], "big"), end

@@ -1,4 +1,4 @@
-"""Asks a process of its own, which has tensorstore, for the array headers inside an OCDBT store."""
+"""Asks a child process that uses tensorstore for the array headers inside an OCDBT store."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CLOCK = 120
 
 
 def is_available() -> bool:
-    """Tell whether tensorstore is installed; it is not imported."""
+    """Tell whether tensorstore is installed, without importing it."""
     return find_spec("tensorstore") is not None
 
 
@@ -26,7 +26,7 @@ def read_texts(folder: Path, keys: Sequence[str], label: str) -> list[str | None
 
     Args:
         folder: the directory of the store.
-        keys: what to look up.
+        keys: the keys to look up.
         label: how errors name the checkpoint.
 
     Raises:
@@ -45,5 +45,5 @@ def read_texts(folder: Path, keys: Sequence[str], label: str) -> list[str | None
         raise UnreadableFileError(label, f"reading its OCDBT store took over {_CLOCK} s") from None
     if done.returncode:
         raise UnreadableFileError(label, "tensorstore cannot read its OCDBT store")
-    texts: list[str | None] = json_text.parse(done.stdout, label, "what the OCDBT store answered")
+    texts: list[str | None] = json_text.parse(done.stdout, label, "the answer about the OCDBT store")
     return texts

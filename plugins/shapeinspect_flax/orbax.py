@@ -1,9 +1,9 @@
-"""Reads an Orbax checkpoint directory: the tree, and each array's shape as far as it is told.
+"""Reads an Orbax checkpoint directory: the tree, and each array's shape where it is known.
 
-``_METADATA`` names every value. The true shape and element type stand in each array's own header
-(``.zarray``, ``zarr.json``), which is a file of its own, or inside the OCDBT store, which takes
-tensorstore to read. Without it, a shape is known where an array was written by one device alone:
-``write_shape`` is then all of it; otherwise it is the part that one process wrote.
+``_METADATA`` names every value. The true shape and element type are in each array's own header
+(``.zarray``, ``zarr.json``), which is a separate file, or inside the OCDBT store, which only
+tensorstore can read. Without it, a shape is known only if a single device wrote the array:
+``write_shape`` is then the whole shape; otherwise it is the part that one process wrote.
 
 Source: ``orbax/checkpoint/_src/metadata/{tree,array_metadata,value_metadata_entry}.py``.
 """
@@ -27,11 +27,11 @@ from shapeinspect_flax.dtypes import SIZES
 from shapeinspect_flax.leaves import Leaf
 
 TREE, CHECKPOINT, STORE = "_METADATA", "_CHECKPOINT_METADATA", "manifest.ocdbt"
-#: The most axes, the most entries of a directory looked at.
+#: The most axes, and the most directory entries that are read.
 _AXES, _ENTRIES = 64, 4096
 _LARGEST = (1 << 63) - 1
 
-#: What ``value_metadata.value_type`` says; anything else is an array.
+#: The values of ``value_metadata.value_type``; anything else is an array.
 _NOTHING = frozenset(("None", "Dict", "List", "Tuple", "NamedTuple"))
 _PLAIN = frozenset(("scalar", "string", "int", "float", "bool"))
 _TYPESTR = re.compile(r"[<>|=]?([biufc])(\d{1,2})")
@@ -51,7 +51,7 @@ class _Value:
 
 
 def read_checkpoint(source: Source) -> tuple[list[Leaf], tuple[Note, ...]]:
-    """List what a checkpoint holds.
+    """List the values of a checkpoint.
 
     Args:
         source: the directory of one item, of one step with its items, or of several steps.
@@ -67,12 +67,12 @@ def read_checkpoint(source: Source) -> tuple[list[Leaf], tuple[Note, ...]]:
         (entry for entry in source.entries if is_step(entry)), key=lambda entry: (len(entry), entry)
     )
     for step in reversed(steps[-_ENTRIES:]):
-        found = source.sibling(step)
-        if found.is_directory and (TREE in found.entries or CHECKPOINT in found.entries):
-            leaves, notes = read_checkpoint(found)
+        directory = source.sibling(step)
+        if directory.is_directory and (TREE in directory.entries or CHECKPOINT in directory.entries):
+            leaves, notes = read_checkpoint(directory)
             if len(steps) == 1:
                 return leaves, notes
-            return leaves, (Note(f"of {len(steps):,} steps the last one, {step}, was read"), *notes)
+            return leaves, (Note(f"of {len(steps):,} steps, the last one, {step}, was read"), *notes)
     raise UnreadableFileError(source.label, f"none of its directories holds {TREE} or {CHECKPOINT}")
 
 
@@ -93,24 +93,24 @@ def _items(source: Source) -> tuple[list[Leaf], tuple[Note, ...]]:
     items, others = {}, []
     for entry in source.entries[:_ENTRIES]:
         try:
-            found = source.sibling(entry)
+            directory = source.sibling(entry)
         except ShapeInspectError:
             continue
-        if found.is_directory and TREE in found.entries:
-            items[entry] = found
-        elif found.is_directory:
+        if directory.is_directory and TREE in directory.entries:
+            items[entry] = directory
+        elif directory.is_directory:
             others.append(entry)
     if not items:
         raise UnreadableFileError(source.label, f"none of its items holds {TREE}")
     leaves: list[Leaf] = []
     notes: list[Note] = []
     for name, item in items.items():
-        inside, said = _item(item)
+        inside, item_notes = _item(item)
         prefix = (name,) if len(items) > 1 else ()
         leaves += [
             Leaf((*prefix, *leaf.parts), leaf.shape, leaf.dtype, leaf.nbytes, leaf.array) for leaf in inside
         ]
-        notes += said
+        notes += item_notes
     if others:
         notes.append(Note(f"items without a tree of arrays were left out: {', '.join(others[:8])}"))
     return leaves, tuple(dict.fromkeys(notes))
@@ -120,7 +120,7 @@ def _item(source: Source) -> tuple[list[Leaf], tuple[Note, ...]]:
     metadata = _json(source.sibling(TREE))
     tree = metadata.get("tree_metadata") if isinstance(metadata, dict) else None
     if not isinstance(tree, dict):
-        raise UnreadableFileError(source.label, f"{TREE} holds no tree_metadata")
+        raise UnreadableFileError(source.label, f"{TREE} has no tree_metadata")
     values = [_value(name, entry, source) for name, entry in tree.items()]
     values = [value for value in values if value.type not in _NOTHING]
     arrays = [value for value in values if value.type not in _PLAIN]
@@ -149,7 +149,7 @@ def _value(name: str, entry: Any, source: Source) -> _Value:
 
 
 def _headers(source: Source, arrays: Sequence[_Value], third: bool) -> tuple[dict[str, Any], bool]:
-    """Return the header of each array that has one, and whether some are out of reach."""
+    """Return the header of each array that has one, and whether some cannot be read."""
     suffix = "zarr.json" if third else ".zarray"
     keys = [value.key for value in arrays]
     if STORE in source.entries:
@@ -160,7 +160,7 @@ def _headers(source: Source, arrays: Sequence[_Value], third: bool) -> tuple[dic
         return {
             key: json_text.parse(text, source.label, f"the header of {key!r}") for key, text in pairs
         }, len(pairs) < len(keys)
-    found = {}
+    headers = {}
     for key in keys:
         # A key that leads outside is refused by sibling before anything is looked up.
         try:
@@ -169,13 +169,13 @@ def _headers(source: Source, arrays: Sequence[_Value], third: bool) -> tuple[dic
             raise
         except ShapeInspectError:
             continue
-        found[key] = _json(header)
-    return found, len(found) < len(keys)
+        headers[key] = _json(header)
+    return headers, len(headers) < len(keys)
 
 
 def _array(value: _Value, header: Any, source: Source) -> Leaf:
     if not isinstance(header, dict):
-        raise UnreadableFileError(source.label, f"the header of {value.key!r} is no JSON object")
+        raise UnreadableFileError(source.label, f"the header of {value.key!r} is not a JSON object")
     shape = _lengths(header.get("shape"), source, value.key)
     stated = header.get("data_type", header.get("dtype"))
     dtype = stated if isinstance(stated, str) else None
@@ -193,23 +193,25 @@ def _lengths(value: Any, source: Source, name: str) -> tuple[int, ...]:
         or any(type(length) is not int or length < 0 for length in value)
         or prod(value) > _LARGEST
     ):
-        raise UnreadableFileError(source.label, f"the shape of {name!r} is none: {str(value)[:80]}")
+        raise UnreadableFileError(source.label, f"the shape of {name!r} is invalid: {str(value)[:80]}")
     return tuple(value)
 
 
 def _whole(source: Source) -> frozenset[str]:
-    """Return the keys of the arrays that one device held alone, so that they were written whole."""
+    """Return the keys of the arrays that were on a single device, so that they were written whole."""
     if "_sharding" not in source.entries:
         return frozenset()
     shardings = _json(source.sibling("_sharding"))
-    found = set()
+    keys = set()
     for key, text in shardings.items() if isinstance(shardings, dict) else ():
         if isinstance(text, str) and '"SingleDeviceSharding"' in text[:200]:
             try:
-                found.add(base64.b64decode(key, validate=True).decode())
+                keys.add(base64.b64decode(key, validate=True).decode())
             except ValueError:
-                raise UnreadableFileError(source.label, f"_sharding names an array {key!r}") from None
-    return frozenset(found)
+                raise UnreadableFileError(
+                    source.label, f"_sharding has an invalid array name {key!r}"
+                ) from None
+    return frozenset(keys)
 
 
 def _written(value: _Value, whole: frozenset[str]) -> Shape | None:
@@ -222,11 +224,11 @@ def _partial(leaves: Sequence[Leaf], missing: bool) -> tuple[Note, ...]:
     if not missing:
         return ()
     arrays = [leaf for leaf in leaves if leaf.array]
-    told = sum(leaf.shape is not None and UNKNOWN not in leaf.shape for leaf in arrays)
+    known = sum(leaf.shape is not None and UNKNOWN not in leaf.shape for leaf in arrays)
     hint = "" if ocdbt.is_available() else "; pip install 'shapeinspect[orbax]' reads them all"
     return (
         Note(
-            f"partial: element types and all but {told:,} of {len(arrays):,} shapes stand only inside the "
+            f"partial: element types and all but {known:,} of {len(arrays):,} shapes are only inside the "
             f"store{hint}"
         ),
     )

@@ -1,8 +1,8 @@
-"""Sets of msgpack files: an index says which array is in which file, and all are one tree.
+"""Sets of msgpack files: an index maps arrays to files, and all files form one tree.
 
 Source: ``transformers/modeling_flax_utils.py``, ``flax_shard_checkpoint``: the index is
-``{"metadata": {"total_size": bytes}, "weight_map": {array: file}}``; an array's name is its keys with
-slashes, and each file is a tree of its own arrays.
+``{"metadata": {"total_size": bytes}, "weight_map": {array: file}}``; an array's name is its keys joined
+with slashes, and each file is a tree of its own arrays.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from shapeinspect.text import many
 from shapeinspect_flax.leaves import Leaf
 from shapeinspect_flax.msgpack_tree import read_leaves
 
-#: How the name of an index ends, and that of one file.
+#: The file endings of an index and of one file.
 INDEX, SUFFIX = ".msgpack.index.json", ".msgpack"
 _MOST_INDEX, _MOST_FILES, _MOST_NAMED = 64 << 20, 10_000, 5
 
@@ -50,19 +50,19 @@ def pick(source: Source) -> tuple[Source, tuple[Note, ...]]:
 
 
 def read_shards(source: Source) -> tuple[list[Leaf], tuple[Note, ...]]:
-    """List what all files of a set hold.
+    """List the arrays of all files of a set.
 
     Args:
         source: the index.
 
     Raises:
         UnreadableFileError: if the index or a file is cut off, corrupt or hostile, a name leads outside,
-            or an array stands in two files.
+            or an array is in two files.
     """
     homes = _read_index(source)
     files = sorted(set(homes.values()))
     leaves: list[Leaf] = []
-    seen: dict[str, str] = {}
+    files_by_name: dict[str, str] = {}
     missing = []
     for name in counted(files, "files"):
         try:
@@ -71,25 +71,25 @@ def read_shards(source: Source) -> tuple[list[Leaf], tuple[Note, ...]]:
             missing.append(name)
             continue
         for leaf in read_leaves(file):
-            if leaf.name in seen:
-                where = f"{seen[leaf.name]} and {name}"
-                raise UnreadableFileError(source.label, f"the array {leaf.name!r} stands in {where}")
-            seen[leaf.name] = name
+            if leaf.name in files_by_name:
+                both = f"{files_by_name[leaf.name]} and {name}"
+                raise UnreadableFileError(source.label, f"the array {leaf.name!r} is in both {both}")
+            files_by_name[leaf.name] = name
             leaves.append(replace(leaf, home=file))
     if len(missing) == len(files):
-        raise UnreadableFileError(source.label, f"none of the files it names is there, such as {files[0]!r}")
-    return leaves, _notes(homes, seen, missing)
+        raise UnreadableFileError(source.label, f"all files that it names are missing, such as {files[0]!r}")
+    return leaves, _notes(homes, files_by_name, missing)
 
 
-def _notes(homes: dict[str, str], seen: dict[str, str], missing: Sequence[str]) -> tuple[Note, ...]:
+def _notes(homes: dict[str, str], files_by_name: dict[str, str], missing: Sequence[str]) -> tuple[Note, ...]:
     texts = [f"the set has {many(len(set(homes.values())), 'file')}"]
     if missing:
         lost = many(sum(file in missing for file in homes.values()), "array")
         texts.append(f"missing: {_list(missing)}, and with that {lost}")
-    absent = [name for name, file in homes.items() if file not in missing and seen.get(name) != file]
+    absent = [name for name, file in homes.items() if file not in missing and files_by_name.get(name) != file]
     if absent:
         texts.append(f"the index names arrays that their files do not hold: {_list(absent)}")
-    spare = [name for name in seen if name not in homes]
+    spare = [name for name in files_by_name if name not in homes]
     if spare:
         texts.append(f"the files hold arrays that the index does not name: {_list(spare)}")
     return tuple(Note(text) for text in texts)
@@ -97,16 +97,16 @@ def _notes(homes: dict[str, str], seen: dict[str, str], missing: Sequence[str]) 
 
 def _read_index(source: Source) -> dict[str, str]:
     """Return the file of every array."""
-    told = read_file(source, "the index", limit=_MOST_INDEX)
-    found = told.get("weight_map") if isinstance(told, dict) else None
-    if not isinstance(found, dict) or not all(isinstance(file, str) for file in found.values()):
+    content = read_file(source, "the index", limit=_MOST_INDEX)
+    weight_map = content.get("weight_map") if isinstance(content, dict) else None
+    if not isinstance(weight_map, dict) or not all(isinstance(file, str) for file in weight_map.values()):
         raise UnreadableFileError(source.label, "the index has no weight_map of names to files")
-    files = set(found.values())
+    files = set(weight_map.values())
     if not files or len(files) > _MOST_FILES:
         raise UnreadableFileError(source.label, f"the index names {many(len(files), 'file')}")
     for name in files:
         check_inside(name, source.label)
-    return found
+    return weight_map
 
 
 def _list(names: Sequence[str]) -> str:

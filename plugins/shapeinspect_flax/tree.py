@@ -1,4 +1,4 @@
-"""Builds the layers from the leaves of a tree: the model's own, not the optimizer's."""
+"""Builds layers from the leaves of a tree: those of the model, not of the optimizer."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from shapeinspect_flax.leaves import Leaf
 
 #: The path of weights whose names have no prefix.
 ROOT = "(root)"
-#: Collections of a model's variables, how deep they are looked for, and what an optimizer keeps.
+#: Collections of a model's variables, the depth to which they are searched, and an optimizer's keys.
 _PARAMS, _STATISTICS, _DEEP = "params", "batch_stats", 4
 _OPTIMIZER = frozenset(("opt_state", "opt_states", "optimizer", "optimizer_state"))
-#: The name that flax.linen gives to a layer that has none: its class and a number.
+#: The default name of a layer in flax.linen: its class and a number.
 _AUTOMATIC = re.compile(r"([A-Z]\w*)_\d+")
-#: Types of the table that are one class of flax.linen with another setting.
+#: Types of the table that are a class of flax.linen with a different setting.
 _CLASSES = {"ConvTransposeTurned": "ConvTranspose", "DenseGeneralJoin": "DenseGeneral"}
 _NORMALIZED = frozenset(("layer_norm", "rms_norm"))
 _MOST_NAMED = 8
@@ -42,31 +42,31 @@ class _Member:
 
 @dataclass(slots=True)
 class _Gathered:
-    """One layer to be: its weights, and whether the shapes of some are not told."""
+    """The weights of one future layer, and whether the shapes of some are unknown."""
 
     weights: dict[str, Weight] = field(default_factory=dict)
-    untold: bool = False
+    incomplete: bool = False
 
 
 def layers_of(leaves: Iterable[Leaf], source: Source) -> tuple[tuple[Layer, ...], tuple[Note, ...]]:
-    """Group the model's weights into layers, each kind only where it is proven.
+    """Group the model's weights into layers; a kind is assigned only where it is proven.
 
     Args:
         leaves: all values of the checkpoint.
-        source: where their numbers are.
+        source: the file of their values.
 
     Returns:
-        The layers, and what has to be said about them.
+        The layers, and notes about them.
     """
     members, rest = _sort(list(leaves))
     gathered = _gather(members, source)
-    made = _Maker(gathered).layers()
-    return made, (*_notes(made), *_left_out(rest))
+    layers = _Builder(gathered).layers()
+    return layers, (*_notes(layers), *_left_out(rest))
 
 
 def _sort(leaves: Sequence[Leaf]) -> tuple[list[_Member], list[Leaf]]:
-    """Tell the model's weights from the rest."""
-    named = [(_apart(leaf.parts), leaf) for leaf in leaves]
+    """Separate the model's weights from the rest."""
+    named = [(_split_paths(leaf.parts), leaf) for leaf in leaves]
     collected = any(_collection(parts) is not None for parts, leaf in named if leaf.array)
     members, rest = [], []
     for parts, leaf in named:
@@ -77,8 +77,8 @@ def _sort(leaves: Sequence[Leaf]) -> tuple[list[_Member], list[Leaf]]:
     return members, rest
 
 
-def _apart(parts: tuple[str, ...]) -> tuple[str, ...]:
-    """Take keys that are paths themselves apart."""
+def _split_paths(parts: tuple[str, ...]) -> tuple[str, ...]:
+    """Split keys that are themselves paths."""
     for part in parts:
         if "/" in part:
             return tuple("/".join(parts).split("/"))
@@ -86,25 +86,25 @@ def _apart(parts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _member(parts: tuple[str, ...], leaf: Leaf) -> _Member:
-    at = _collection(parts)
-    statistics = at is not None and parts[at] == _STATISTICS
-    if at is not None:
-        after = at + 1
-        while after < len(parts) - 1 and parts[after] == parts[at]:
-            after += 1  # a TrainState whose params are all variables: params/params
-        parts = parts[:at] + parts[after:]
+    index = _collection(parts)
+    statistics = index is not None and parts[index] == _STATISTICS
+    if index is not None:
+        next_index = index + 1
+        while next_index < len(parts) - 1 and parts[next_index] == parts[index]:
+            next_index += 1  # a TrainState whose params are all variables: params/params
+        parts = parts[:index] + parts[next_index:]
     if len(parts) > 1 and parts[-1] == "value" and parts[-2] in ROLES:
         parts = parts[:-1]
     return _Member(parts[:-1], parts[-1], leaf, statistics)
 
 
 def _collection(parts: tuple[str, ...]) -> int | None:
-    """Return where a collection of the model's variables is named, or None."""
-    for at, part in enumerate(parts[:_DEEP]):
+    """Return the index of the key that names a collection of the model's variables, or None."""
+    for index, part in enumerate(parts[:_DEEP]):
         if part in _OPTIMIZER:
             return None
-        if part in (_PARAMS, _STATISTICS) and at < len(parts) - 1:
-            return at
+        if part in (_PARAMS, _STATISTICS) and index < len(parts) - 1:
+            return index
     return None
 
 
@@ -113,19 +113,19 @@ def _gather(members: Sequence[_Member], source: Source) -> dict[tuple[str, ...],
     for member in members:
         if member.parts:
             children.setdefault(member.parts[:-1], set()).add(member.parts[-1])
-    found: dict[tuple[str, ...], _Gathered] = {}
+    groups: dict[tuple[str, ...], _Gathered] = {}
     for member in members:
         parts, role = member.parts, member.role
         if parts and len(parts) > 1 and frozenset(children[parts[:-1]]) in CELLS:
             parts, role = parts[:-1], f"{parts[-1]}/{role}"
-        group = found.setdefault(parts, _Gathered())
+        group = groups.setdefault(parts, _Gathered())
         if role in group.weights:
-            raise UnreadableFileError(source.label, f"two weights are called {'/'.join((*parts, role))!r}")
+            raise UnreadableFileError(source.label, f"two weights are named {'/'.join((*parts, role))!r}")
         if member.leaf.shape is None:
-            group.untold = True
+            group.incomplete = True
         else:
             group.weights[role] = _weight(member, role, member.leaf.shape, source)
-    return found
+    return groups
 
 
 def _weight(member: _Member, role: str, shape: Shape, source: Source) -> Weight:
@@ -145,8 +145,8 @@ def _weight(member: _Member, role: str, shape: Shape, source: Source) -> Weight:
     )
 
 
-class _Maker:
-    """Proves the kinds of the layers of one tree; equal ones are proven once."""
+class _Builder:
+    """Builds the layers of one tree; the kind of equal layers is proven only once."""
 
     def __init__(self, gathered: dict[tuple[str, ...], _Gathered]) -> None:
         self._gathered = gathered
@@ -154,38 +154,38 @@ class _Maker:
 
     def layers(self) -> tuple[Layer, ...]:
         paths: set[str] = set()
-        made = []
+        result = []
         for parts, group in self._gathered.items():
             path = "/".join(parts) or ROOT
             while path in paths:
-                path += "'"  # a key that is written as a path, or called as the root is
+                path += "'"  # a key that looks like a path, or like the name of the root
             paths.add(path)
-            made.append(self._layer(Group(path, parts, group.weights), group.untold))
-        return tuple(made)
+            result.append(self._layer(Group(path, parts, group.weights), group.incomplete))
+        return tuple(result)
 
-    def _layer(self, group: Group, untold: bool) -> Layer:
-        # A scale below "kernel" is that of a weight normalization, and no layer.
-        unclear = untold or (bool(group.parts) and group.parts[-1] in ROLES)
+    def _layer(self, group: Group, incomplete: bool) -> Layer:
+        # A scale below "kernel" belongs to weight normalization and is not a layer.
+        unclear = incomplete or (bool(group.parts) and group.parts[-1] in ROLES)
         shapes = {} if unclear else group.shapes
-        place = self._place(group.parts)
+        side = self._attention_side(group.parts)
         automatic = _AUTOMATIC.fullmatch(group.parts[-1]) if group.parts else None
-        key = (tuple(shapes.items()), place, automatic and automatic[1])
-        known = self._known.get(key)
-        if known is None:
-            matches, type_ = _matches(shapes, place, automatic[1] if automatic else "")
+        key = (tuple(shapes.items()), side, automatic and automatic[1])
+        proven = self._known.get(key)
+        if proven is None:
+            matches, type_ = _matches(shapes, side, automatic[1] if automatic else "")
             verdict = judge(shapes, matches, bind)
             layouts = {role: _invertible(layout, shapes[role]) for role, layout in verdict.layouts.items()}
-            known = self._known[key] = replace(verdict, layouts=layouts), type_
-        verdict, type_ = known
-        made = layer(group, verdict)
-        attributes = made.attributes
-        if made.kind in _NORMALIZED:
-            attributes = Frozen({**attributes, "normalized_shape": made.weights[0].shape})
-        # Spelt out, at half the price of dataclasses.replace.
-        return Layer(made.path, made.kind, type_, made.parts, attributes, made.weights, made.candidates)
+            proven = self._known[key] = replace(verdict, layouts=layouts), type_
+        verdict, type_ = proven
+        built = layer(group, verdict)
+        attributes = built.attributes
+        if built.kind in _NORMALIZED:
+            attributes = Frozen({**attributes, "normalized_shape": built.weights[0].shape})
+        # Written out, which takes half the time of dataclasses.replace.
+        return Layer(built.path, built.kind, type_, built.parts, attributes, built.weights, built.candidates)
 
-    def _place(self, parts: tuple[str, ...]) -> str:
-        """Return ``in`` or ``out`` for a layer of multi-head attention, else an empty text."""
+    def _attention_side(self, parts: tuple[str, ...]) -> str:
+        """Return ``in`` or ``out`` for a layer of multi-head attention, else an empty string."""
         if not parts or parts[-1] not in (*INWARD, OUTWARD):
             return ""
         shapes = [self._kernel((*parts[:-1], name)) for name in (*INWARD, OUTWARD)]
@@ -201,31 +201,33 @@ class _Maker:
 
 
 def _invertible(layout: Layout | None, shape: Shape) -> Layout | None:
-    """Keep the lengths that take a joined axis of the common convention apart again."""
+    """Keep the lengths that are needed to split a joined axis of the common convention again."""
     if layout is None:
         return None
     joined = {name for axis in parse(layout.common).axes if len(axis) > 1 for name in axis}
-    found = lengths(parse(layout.native), shape, layout.sizes)
-    sizes = {name: length for name, length in found.items() if name in joined and isinstance(length, int)}
+    known_lengths = lengths(parse(layout.native), shape, layout.sizes)
+    sizes = {
+        name: length for name, length in known_lengths.items() if name in joined and isinstance(length, int)
+    }
     return replace(layout, sizes=Frozen(sizes)) if sizes else layout
 
 
-def _matches(shapes: dict[str, Shape], place: str, automatic: str) -> tuple[tuple[Match, ...], str]:
-    """Return the evidence that fits, and the class of the layer where its name tells it."""
+def _matches(shapes: dict[str, Shape], side: str, automatic: str) -> tuple[tuple[Match, ...], str]:
+    """Return the evidence that fits, and the class of the layer where its name reveals it."""
     if not shapes:
         return (), ""
-    if place:
-        return prove(shapes, (ATTENTION[place],)), ""
+    if side:
+        return prove(shapes, (ATTENTION[side],)), ""
     matches = prove(shapes, EVIDENCE)
     exact = tuple(match for match in matches if _CLASSES.get(match.type, match.type) == automatic)
     return (exact, automatic) if exact else (matches, "")
 
 
-def _notes(made: Sequence[Layer]) -> tuple[Note, ...]:
-    unproven = [item for item in made if item.kind == "unknown" and item.weights]
+def _notes(layers: Sequence[Layer]) -> tuple[Note, ...]:
+    unproven = [item for item in layers if item.kind == "unknown" and item.weights]
     if not unproven:
         return ()
-    count, total = len(unproven), len(made)
+    count, total = len(unproven), len(layers)
     return (Note(f"names and shapes do not prove the kind of {count:,} of {total:,} layers"),)
 
 
@@ -241,7 +243,7 @@ def _left_out(rest: Sequence[Leaf]) -> tuple[Note, ...]:
     if arrays:
         named = [f"{name} ({count:,})" for name, count in list(arrays.items())[:_MOST_NAMED]]
         listed = ", ".join(named) + (" …" if len(arrays) > _MOST_NAMED else "")
-        notes.append(Note(f"arrays that are no part of the model were left out: {listed}"))
+        notes.append(Note(f"arrays that are not part of the model were left out: {listed}"))
     if plain:
         listed = ", ".join(plain[:_MOST_NAMED]) + (" …" if len(plain) > _MOST_NAMED else "")
         notes.append(Note(f"plain values were left out: {listed}"))

@@ -1,4 +1,4 @@
-"""Reads the numbers of one array when they are asked for."""
+"""Reads the values of one array on request."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 
 def read(source: Source, leaf: Leaf) -> np.ndarray[Any, Any]:
-    """Return the numbers of an array; bfloat16 as float32.
+    """Return the values of an array; bfloat16 as float32.
 
     Args:
         source: the file.
-        leaf: which array.
+        leaf: the array.
 
     Raises:
-        UnreadableFileError: if the file has become shorter.
+        UnreadableFileError: if the file has shrunk.
 
-    Source: ``flax/serialization.py``, ``_ndarray_to_bytes``: C order, the byte order of the machine
-    that wrote it, which is taken to be little-endian.
+    Source: ``flax/serialization.py``, ``_ndarray_to_bytes``: C order, in the byte order of the machine
+    that wrote it, which is assumed to be little-endian.
     """
     import numpy as np
 

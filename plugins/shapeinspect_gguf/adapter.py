@@ -1,4 +1,4 @@
-"""The adapter of GGUF files, also of models split into several."""
+"""The adapter of GGUF files, including models that are split into several files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shapeinspect.text import many
 #: How llama.cpp names the parts of a split model.
 _PART = re.compile(r"(.*)-(\d{5})-of-(\d{5})\.gguf", re.DOTALL)
 _MOST_PARTS = 1000
-#: ``general.type`` of a model; anything else (a LoRA adapter, a projector) is no whole network.
+#: ``general.type`` of a model; anything else (a LoRA adapter, a projector) is not a whole network.
 _MODEL = "model"
 
 
@@ -46,41 +46,41 @@ class GgufAdapter(Adapter):
         """
         from shapeinspect_gguf.facts import Facts, metadata
         from shapeinspect_gguf.findings import findings
-        from shapeinspect_gguf.model import Held, layers
+        from shapeinspect_gguf.model import StoredTensor, layers
         from shapeinspect_gguf.reader import read_header
 
         header = read_header(source)
-        held = [Held(tensor, source, header.order, None) for tensor in header.tensors]
+        tensors = [StoredTensor(tensor, source, header.order, None) for tensor in header.tensors]
         count = header.fields.get("split.count", 1)
         parts, notes = _other_parts(source, count if type(count) is int else 1)
-        seen = {tensor.name for tensor in header.tensors}
+        names = {tensor.name for tensor in header.tensors}
         fields = dict(header.fields)
         for part in counted(parts, "files"):
-            other = read_header(part)
-            fields = {**other.fields, **fields}
-            where = part.path.name if part.path is not None else part.label
-            for tensor in other.tensors:
-                if tensor.name in seen:
-                    raise UnreadableFileError(part.label, f"tensor {tensor.name!r} stands in two parts")
-                seen.add(tensor.name)
-                held.append(Held(tensor, part, other.order, where))
+            part_header = read_header(part)
+            fields = {**part_header.fields, **fields}
+            name = part.path.name if part.path is not None else part.label
+            for tensor in part_header.tensors:
+                if tensor.name in names:
+                    raise UnreadableFileError(part.label, f"tensor {tensor.name!r} is in two parts")
+                names.add(tensor.name)
+                tensors.append(StoredTensor(tensor, part, part_header.order, name))
         facts = Facts(fields)
-        found = layers(held, facts)
+        built = layers(tensors, facts)
         whole = not notes and facts.text("general.type") in (None, _MODEL)
-        if held:
-            notes += findings(found, facts, whole)
+        if tensors:
+            notes += findings(built, facts, whole)
         else:
             notes += (Note("the file holds metadata and no tensors"),)
-        unknown = sorted({row.tensor.code for row in held if row.tensor.block is None})
+        unknown = sorted({row.tensor.code for row in tensors if row.tensor.block is None})
         if unknown:
             listed = ", ".join(map(str, unknown[:8]))
-            notes += (Note(f"tensors of the types {listed} are not known, and neither are their bytes"),)
+            notes += (Note(f"the tensor types {listed} are unknown, and so are the sizes of their tensors"),)
         return Model(
             source.label,
             "gguf",
             self.framework,
             self.name,
-            found,
+            built,
             notes=notes,
             metadata=Frozen(metadata(header, fields)),
         )
@@ -92,7 +92,7 @@ def _other_parts(source: Source, count: int) -> tuple[tuple[Source, ...], tuple[
     named = _PART.fullmatch(source.name)
     if named is None or int(named[3]) != count or count > _MOST_PARTS:
         return (), (
-            Note(f"this is one part of a model in {count:,}, and its name does not lead to the others"),
+            Note(f"this is one of {count:,} parts of a model, and its file name does not lead to the others"),
         )
     parts, missing = [], []
     for number in range(1, count + 1):
@@ -105,8 +105,8 @@ def _other_parts(source: Source, count: int) -> tuple[tuple[Source, ...], tuple[
             missing.append(name)
     if missing:
         verb = "is" if len(missing) == 1 else "are"
-        said = f"of {many(count, 'part')} {len(missing):,} {verb} missing, such as {missing[0]}"
-        return tuple(parts), (Note(said),)
+        message = f"of {many(count, 'part')} {len(missing):,} {verb} missing, such as {missing[0]}"
+        return tuple(parts), (Note(message),)
     return tuple(parts), ()
 
 

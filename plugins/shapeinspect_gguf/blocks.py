@@ -1,4 +1,4 @@
-"""The element types of GGUF tensors: how many values stand in a block, and how many bytes it takes.
+"""The element types of GGUF tensors: values per block and bytes per block.
 
 Source: ``enum ggml_type`` and the ``block_*`` structures of ``ggml/src/ggml-common.h``.
 """
@@ -14,8 +14,8 @@ class Block:
 
     Args:
         dtype: its name: numpy's spelling for plain types, ggml's own for quantized ones.
-        values: how many values stand in one block.
-        nbytes: how many bytes one block takes.
+        values: the number of values in a block.
+        nbytes: the size of a block in bytes.
 
     Example:
         >>> BLOCKS[2].nbytes
@@ -27,7 +27,7 @@ class Block:
     nbytes: int
 
 
-#: The code in the file, the type's name, values a block, bytes a block.
+#: The code in the file, the type's name, values per block, bytes per block.
 _ROWS = (
     (0, "float32", 1, 4),
     (1, "float16", 1, 2),

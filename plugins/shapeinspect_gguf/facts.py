@@ -1,4 +1,4 @@
-"""What the metadata states of an architecture, as plain values and as text."""
+"""What the metadata states about an architecture, as plain values and as text."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from math import isfinite
 
 from shapeinspect_gguf.reader import Array, Field, Header, Single, Text
 
-#: The template is a program; it is named and never shown.
+#: The template is a program; it is mentioned but never shown.
 _TEMPLATE = "tokenizer.chat_template"
-#: A text of the tokenizer, or any text longer than the reader keeps, is named by its length.
+#: Longer texts of the tokenizer, and any text longer than the reader keeps, are described by their length.
 _LONG = 200
 _MOST_SHOWN = 1000
 
@@ -57,9 +57,9 @@ class Facts:
         Args:
             key: the key without the architecture's name.
         """
-        return self.at(key, None)
+        return self.block_number(key, None)
 
-    def at(self, key: str, block: int | None) -> int | None:
+    def block_number(self, key: str, block: int | None) -> int | None:
         """Return an integer that may differ from block to block, or None.
 
         Args:
@@ -104,10 +104,10 @@ class Facts:
 
 
 def metadata(header: Header, fields: Mapping[str, Field]) -> dict[str, str]:
-    """Return the metadata as text, long values named by their length.
+    """Return the metadata as text; long values are described by their length.
 
     Args:
-        header: what the file says of its own form.
+        header: the header of the file.
         fields: the metadata of all parts.
 
     Example:

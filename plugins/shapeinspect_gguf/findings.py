@@ -1,4 +1,4 @@
-"""Says where metadata and tensors contradict each other, and what the file does not hold."""
+"""Notes where metadata and tensors contradict each other, and what the file lacks."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from shapeinspect.ir import Layer, Note
 from shapeinspect_gguf.facts import Facts
 from shapeinspect_gguf.model import HEADS, block_of, head_dim
 
-#: Where one of these is stated, heads differ from layer to layer or are compressed: no check fits all.
+#: If one of these is stated, heads differ between layers or are compressed, so no single check applies.
 _OTHER_HEADS = (
     "attention.key_length_swa",
     "attention.key_length_mla",
     "attention.kv_lora_rank",
     "attention.q_lora_rank",
 )
-#: At most so many contradictions are listed one by one.
+#: The most contradictions that are listed individually.
 _MOST = 8
 
 
@@ -33,21 +33,23 @@ def findings(layers: Sequence[Layer], facts: Facts, complete: bool) -> tuple[Not
         return (
             Note("the metadata names no architecture with a block count, so the tensor names prove no kinds"),
         )
-    found = [*_widths(layers, facts), *_attention(layers, facts)]
-    notes = found[:_MOST]
-    if len(found) > _MOST:
-        notes.append(Note(f"{len(found) - _MOST} more tensors contradict the metadata in the same way"))
+    contradictions = [*_widths(layers, facts), *_attention(layers, facts)]
+    notes = contradictions[:_MOST]
+    if len(contradictions) > _MOST:
+        notes.append(
+            Note(f"{len(contradictions) - _MOST} more tensors contradict the metadata in the same way")
+        )
     if complete:
         notes.extend(_whole(layers, facts))
     return tuple(notes)
 
 
 def _differs(layer: Layer, name: str, key: str, stated: int | None, facts: Facts) -> Iterator[Note]:
-    got = layer.attributes.get(name)
-    if stated is not None and got is not None and got != stated:
+    actual = layer.attributes.get(name)
+    if stated is not None and actual is not None and actual != stated:
         yield Note(
             f"the metadata states {stated:,} ({facts.architecture}.{key}), "
-            f"and the tensor has {name} = {got:,}",
+            f"but the tensor has {name} = {actual:,}",
             layer.path,
         )
 
@@ -61,11 +63,11 @@ def _widths(layers: Sequence[Layer], facts: Facts) -> Iterator[Note]:
             words, rows = facts.count("tokenizer.ggml.tokens"), layer.attributes.get("num_embeddings")
             if words is not None and rows is not None and words != rows:
                 yield Note(
-                    f"the tokenizer lists {words:,} tokens, and the table has {rows:,} rows", layer.path
+                    f"the tokenizer lists {words:,} tokens, but the table has {rows:,} rows", layer.path
                 )
         block = block_of(layer)
         if block is not None and layer.type in ("ffn_gate", "ffn_up") and layer.kind == "linear":
-            stated = facts.at("feed_forward_length", block)
+            stated = facts.block_number("feed_forward_length", block)
             fused = stated is not None and layer.attributes.get("out_features") == 2 * stated
             if not (fused and layer.type == "ffn_up"):
                 yield from _differs(layer, "out_features", "feed_forward_length", stated, facts)
@@ -79,7 +81,7 @@ def _attention(layers: Sequence[Layer], facts: Facts) -> Iterator[Note]:
         if block is None or layer.kind != "linear":
             continue
         if layer.type == "attn_output":
-            heads = facts.at("attention.head_count", block)
+            heads = facts.block_number("attention.head_count", block)
             width = head_dim(facts, "attention.value_length", block)
             if heads and width:
                 yield from _differs(
@@ -89,7 +91,7 @@ def _attention(layers: Sequence[Layer], facts: Facts) -> Iterator[Note]:
             continue
         name, count_key, _ = HEADS[layer.type]
         heads, width = layer.attributes.get(name), layer.attributes.get("head_dim")
-        # Some architectures keep a gate beside the query, which doubles it.
+        # Some architectures store a gate with the query, which doubles its size.
         allowed = (1, 2) if layer.type == "attn_q" else (1,)
         if heads and width and layer.attributes["out_features"] not in [heads * width * n for n in allowed]:
             yield from _differs(layer, "out_features", f"{count_key} × head width", heads * width, facts)
@@ -101,7 +103,7 @@ def _whole(layers: Sequence[Layer], facts: Facts) -> Iterator[Note]:
     if blocks and stated is not None and (len(blocks), max(blocks)) != (stated, stated - 1):
         yield Note(
             f"the metadata states {stated:,} blocks ({facts.architecture}.block_count), "
-            f"and the file holds {len(blocks):,}, numbered up to {max(blocks):,}"
+            f"but the file holds {len(blocks):,}, numbered up to {max(blocks):,}"
         )
     paths = {layer.path for layer in layers}
     encoder = (

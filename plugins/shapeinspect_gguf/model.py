@@ -1,4 +1,4 @@
-"""Builds the layers: tensors grouped by name, kinds where the standard names prove them."""
+"""Builds the layers: groups tensors by name, with kinds where the standard names prove them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shapeinspect_gguf.facts import Facts
 from shapeinspect_gguf.reader import Tensor
 
 _RMS, _LAYER = "attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon"
-#: Which projections make heads, and the keys that state how many and how wide.
+#: The projections that form heads, and the metadata keys of the number of heads and their size.
 HEADS = {
     "attn_q": ("num_heads", "attention.head_count", "attention.key_length"),
     "attn_k": ("num_kv_heads", "attention.head_count_kv", "attention.key_length"),
@@ -21,19 +21,19 @@ HEADS = {
 }
 
 
-#: What a weight of rank 4 may be where its name proves nothing.
+#: The possible kinds of a weight of rank 4 whose name proves nothing.
 _CONVOLUTIONS = ("conv", "conv_transpose")
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class StoredTensor:
     """A tensor and the file that holds it.
 
     Args:
         tensor: the tensor.
         source: the file.
         order: the byte order of its data.
-        where: the file's name where it is not the one that was asked for.
+        where: the file's name, if it is not the requested one.
     """
 
     tensor: Tensor
@@ -42,24 +42,24 @@ class Held:
     where: str | None
 
 
-def layers(tensors: Iterable[Held], facts: Facts) -> tuple[Layer, ...]:
-    """Group tensors into layers, in the order of execution as far as the names give it.
+def layers(tensors: Iterable[StoredTensor], facts: Facts) -> tuple[Layer, ...]:
+    """Group tensors into layers, in the order of execution where the names reveal it.
 
     Args:
         tensors: all tensors of all files.
         facts: the metadata.
     """
-    grouped: dict[str, list[tuple[str, Held]]] = {}
-    for held in tensors:
-        path, role = names.split(held.tensor.name)
-        grouped.setdefault(path, []).append((role, held))
+    grouped: dict[str, list[tuple[str, StoredTensor]]] = {}
+    for stored in tensors:
+        path, role = names.split(stored.tensor.name)
+        grouped.setdefault(path, []).append((role, stored))
     standard = facts.named_by_standard
     ordered = sorted(grouped, key=names.order) if standard else list(grouped)
     return tuple([_layer(path, grouped[path], facts, standard) for path in ordered])
 
 
 def block_of(layer: Layer) -> int | None:
-    """Return the number of the decoder block that a layer stands in, or None.
+    """Return the number of the decoder block that contains a layer, or None.
 
     Args:
         layer: a layer of :func:`layers`.
@@ -78,23 +78,23 @@ def _block(parts: tuple[str, ...]) -> int | None:
 
 
 def head_dim(facts: Facts, key: str, block: int | None) -> int | None:
-    """Return how wide a head is, or None if the metadata does not fix it.
+    """Return the size of a head, or None if the metadata does not determine it.
 
     Args:
         facts: the metadata.
-        key: the key that states it; without it, the embedding is shared out among the heads.
+        key: the key that states it; without it, the embedding is divided among the heads.
         block: the number of the block.
 
     Source: ``src/llama-model.cpp``, ``load_hparams``: ``n_embd_head_k = n_embd / n_head``.
     """
     if facts.holds(key):
-        return facts.at(key, block)
-    heads, width = facts.at("attention.head_count", block), facts.number("embedding_length")
+        return facts.block_number(key, block)
+    heads, width = facts.block_number("attention.head_count", block), facts.number("embedding_length")
     return width // heads if heads and width and width % heads == 0 else None
 
 
-def _layer(path: str, members: list[tuple[str, Held]], facts: Facts, standard: bool) -> Layer:
-    shapes = {role: held.tensor.shape for role, held in members}
+def _layer(path: str, members: list[tuple[str, StoredTensor]], facts: Facts, standard: bool) -> Layer:
+    shapes = {role: stored.tensor.shape for role, stored in members}
     main = shapes.get("weight")
     use = names.use_of(path) if standard else None
     if use is not None and (main is None or names.bind(use, "weight", len(main)) is None):
@@ -103,7 +103,7 @@ def _layer(path: str, members: list[tuple[str, Held]], facts: Facts, standard: b
     if lora:
         use = "lora"
     parts = tuple(path.split("."))
-    weights = tuple([_weight(role, held, use) for role, held in members])
+    weights = tuple([_weight(role, stored, use) for role, stored in members])
     type_, kind = parts[-1], "unknown"
     candidates: tuple[str, ...] = ()
     attributes: dict[str, Attribute] = {}
@@ -118,8 +118,8 @@ def _layer(path: str, members: list[tuple[str, Held]], facts: Facts, standard: b
     return Layer(path, kind, type_, parts, Frozen(attributes), weights, candidates)
 
 
-def _weight(role: str, held: Held, use: str | None) -> Weight:
-    tensor = held.tensor
+def _weight(role: str, stored: StoredTensor, use: str | None) -> Weight:
+    tensor = stored.tensor
     dtype = tensor.block.dtype if tensor.block is not None else None
     return Weight(
         tensor.name,
@@ -128,8 +128,8 @@ def _weight(role: str, held: Held, use: str | None) -> Weight:
         dtype,
         tensor.nbytes,
         layout=names.bind(use, role, len(tensor.shape)),
-        where=held.where,
-        values=partial(values.read, held.source, held.order, tensor) if dtype in values.PLAIN else None,
+        where=stored.where,
+        values=partial(values.read, stored.source, stored.order, tensor) if dtype in values.PLAIN else None,
     )
 
 
@@ -138,10 +138,10 @@ def _attributes(use: str, shape: tuple[int, ...]) -> dict[str, Attribute]:
         return {"num_embeddings": shape[0], "embedding_dim": shape[1]}
     if use == "conv":
         return {"in_channels": shape[1], "out_channels": shape[0], "kernel_size": shape[2:], "groups": 1}
-    found: dict[str, Attribute] = {"in_features": shape[-1], "out_features": shape[-2]}
+    result: dict[str, Attribute] = {"in_features": shape[-1], "out_features": shape[-2]}
     if use == "experts":
-        found["num_experts"] = shape[0]
-    return found
+        result["num_experts"] = shape[0]
+    return result
 
 
 def _heads(parts: tuple[str, ...], facts: Facts) -> dict[str, Attribute]:
@@ -149,10 +149,10 @@ def _heads(parts: tuple[str, ...], facts: Facts) -> dict[str, Attribute]:
     if block is None:
         return {}
     name, count_key, width_key = HEADS[parts[-1]]
-    count, width = facts.at(count_key, block), head_dim(facts, width_key, block)
+    count, width = facts.block_number(count_key, block), head_dim(facts, width_key, block)
     if count is None and not facts.holds(count_key):
-        # Without a count of their own, keys and values have as many heads as queries.
-        count = facts.at("attention.head_count", block)
+        # Without their own count, keys and values have as many heads as queries.
+        count = facts.block_number("attention.head_count", block)
     stated = {name: count, "head_dim": width}
     return {key: value for key, value in stated.items() if value is not None}
 
@@ -160,7 +160,7 @@ def _heads(parts: tuple[str, ...], facts: Facts) -> dict[str, Attribute]:
 def _norm(
     weights: tuple[Weight, ...], shape: tuple[int, ...], facts: Facts
 ) -> tuple[str, tuple[str, ...], dict[str, Attribute]]:
-    """Return the kind of a norm, what it may be where that is not known, and its settings."""
+    """Return the kind of a norm, its possible kinds where that is unknown, and its settings."""
     rms, centered = facts.holds(_RMS), facts.holds(_LAYER)
     biased = any(weight.role == "bias" for weight in weights)
     attributes: dict[str, Attribute] = {"normalized_shape": shape}
@@ -177,6 +177,6 @@ def _lora(shapes: dict[str, tuple[int, ...]], facts: Facts) -> dict[str, Attribu
     down, up = shapes.get("weight.lora_a", ()), shapes.get("weight.lora_b", ())
     if len(shapes) != 2 or len(down) != 2 or len(up) != 2 or down[0] != up[1]:
         return {}
-    found: dict[str, Attribute] = {"in_features": down[1], "out_features": up[0], "rank": down[0]}
+    result: dict[str, Attribute] = {"in_features": down[1], "out_features": up[0], "rank": down[0]}
     alpha = facts.real("adapter.lora.alpha", full=True)
-    return found if alpha is None else {**found, "alpha": alpha}
+    return result if alpha is None else {**result, "alpha": alpha}

@@ -1,7 +1,7 @@
-"""What the standard tensor names of GGUF prove; nothing but rows, and the look-up.
+"""What the standard tensor names of GGUF prove: a table, and the lookup.
 
 llama.cpp gives every tensor of an architecture the same name, whatever the model was converted
-from. A name of the table is taken as proof only together with the rank that its use demands.
+from. A name in the table counts as proof only together with the rank that its use requires.
 
 Source: ``ggml/docs/gguf.md``, "Standardized tensor names"; ``src/llama-arch.cpp``,
 ``LLM_TENSOR_NAMES`` and ``LLM_TENSOR_INFOS`` (which operation each tensor is for).
@@ -29,14 +29,14 @@ _LINEAR = (
     "channel_mix_key channel_mix_value channel_mix_receptance "
     "shortconv.in_proj shortconv.out_proj nextn.eh_proj nextn.shared_head_head"
 )
-#: One matrix an expert (``ggml_mul_mat_id``).
+#: One matrix per expert (``ggml_mul_mat_id``).
 _EXPERTS = (
     "ffn_gate_exps ffn_up_exps ffn_down_exps ffn_gate_up_exps ffn_gate_chexps ffn_up_chexps ffn_down_chexps"
 )
 #: Rows that are looked up (``ggml_get_rows``).
 _EMBEDDING_TOP = "token_embd position_embd token_types per_layer_token_embd v.position_embd"
 _EMBEDDING = "nextn.embed_tokens"
-#: A factor a feature after a division by a norm.
+#: A factor per feature after a division by a norm.
 _NORM_TOP = "token_embd_norm output_norm enc.output_norm dec.output_norm cls.norm v.pre_ln v.post_ln"
 _NORM = (
     "attn_norm attn_norm_2 attn_q_norm attn_k_norm attn_output_norm post_attention_norm attn_sub_norm "
@@ -89,7 +89,7 @@ KINDS = {"linear": "linear", "experts": "linear", "embedding": "embedding", "con
 ROLES = frozenset(("weight", "bias", "scale", "input_scale", "lora_a", "lora_b"))
 
 _NUMBER = re.compile(r"(?<=\.)\d+(?=\.|$)")
-#: The order of execution of what stands at the top; anything else comes between blocks and output.
+#: The order of execution of top-level layers; anything else runs between blocks and output.
 _STAGES = {
     **dict.fromkeys(("v", "a"), 0),
     "mm": 1,
@@ -106,7 +106,7 @@ _AFTER = frozenset(("enc.output_norm", "dec.output_norm", "v.post_ln", "a.post_l
 
 
 def use_of(path: str) -> str | None:
-    """Return what the tensors of a layer are for, or None if its name is no standard one.
+    """Return what the tensors of a layer are used for, or None if its name is not standard.
 
     Args:
         path: the layer's path: a tensor's name without its last part.
@@ -121,7 +121,7 @@ def use_of(path: str) -> str | None:
 
 
 def split(name: str) -> tuple[str, str]:
-    """Take a tensor's name apart into its layer's path and its role.
+    """Split a tensor's name into its layer's path and its role.
 
     Args:
         name: the tensor's name.
@@ -143,7 +143,7 @@ def bind(use: str | None, role: str, ndim: int) -> Layout | None:
     """Return the axes of one tensor, or None if nothing proves them.
 
     Args:
-        use: what its layer is for.
+        use: the use of its layer.
         role: its role in the layer.
         ndim: its rank.
 
@@ -165,7 +165,7 @@ def order(path: str) -> tuple[int, bool, int]:
         ['token_embd', 'blk.9.ffn_up', 'blk.10.attn_q', 'output']
     """
     stage = _STAGES.get(path.partition(".")[0], _LAST)
-    found = _NUMBER.search(path)
-    if found is None:
+    match = _NUMBER.search(path)
+    if match is None:
         return stage, path in _AFTER, 0
-    return stage, False, int(found.group()[:18]) + 1
+    return stage, False, int(match.group()[:18]) + 1

@@ -1,4 +1,4 @@
-"""Reads the header of a GGUF file: metadata and the list of tensors, never their data.
+"""Reads the header of a GGUF file: the metadata and the list of tensors, never their data.
 
 Source: the GGUF specification (``ggml/docs/gguf.md``) and ``ggml/src/gguf.cpp`` for the limits.
 """
@@ -21,7 +21,7 @@ _PLAIN = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q
 
 #: Longest name, most tensors, most metadata fields: far above what any model has.
 _MOST_NAME, _MOST_TENSORS, _MOST_FIELDS = 65_535, 1_000_000, 100_000
-#: How much of a value is kept: bytes of a text, numbers of an array. The rest is stepped over.
+#: How much of a value is kept: bytes of a text, numbers of an array. The rest is skipped.
 _KEPT_TEXT, _KEPT_ITEMS = 1000, 1024
 _MOST_NESTED, _MOST_STRINGS = 4, 5_000_000
 _MOST_DIMS = 4
@@ -34,7 +34,7 @@ class Text:
 
     Args:
         start: its first characters.
-        nbytes: how long all of it is.
+        nbytes: the length of the whole text in bytes.
     """
 
     start: str
@@ -43,11 +43,11 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Array:
-    """An array, of which short numeric ones are kept.
+    """An array; the items of short numeric arrays are kept.
 
     Args:
-        item: what its items are: ``number``, ``string`` or ``array``.
-        count: how many there are.
+        item: the type of its items: ``number``, ``string`` or ``array``.
+        count: the number of items.
         items: the numbers, or None if they are not kept.
     """
 
@@ -58,7 +58,7 @@ class Array:
 
 @dataclass(frozen=True, slots=True)
 class Single:
-    """A float of 32 bits; its text is rounded to what 32 bits hold.
+    """A 32-bit float; its text is rounded to 32-bit precision.
 
     Args:
         value: the number.
@@ -77,11 +77,11 @@ class Tensor:
 
     Args:
         name: its name.
-        shape: its lengths, outermost first (the file holds them the other way round).
+        shape: its lengths, outermost first (the file stores them in reverse).
         code: its type's number in the file.
-        block: its type, or None if the number is not known.
-        offset: where its data begins in the file.
-        nbytes: how many bytes its data takes, or None if its type is not known.
+        block: its type, or None if the number is unknown.
+        offset: the offset of its data in the file.
+        nbytes: the size of its data in bytes, or None if its type is unknown.
     """
 
     name: str
@@ -94,7 +94,7 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a GGUF file says before its data begins.
+    """The header of a GGUF file.
 
     Args:
         version: the version of the format.
@@ -110,7 +110,7 @@ class Header:
 
 
 def read_header(source: Source) -> Header:
-    """Read metadata and tensor list of one file.
+    """Read the metadata and the tensor list of one file.
 
     Args:
         source: the file.
@@ -134,14 +134,14 @@ def read_header(source: Source) -> Header:
             ("tensors", tensors, 8 + 4 + 4 + 8, _MOST_TENSORS),
         ):
             if count * least > cursor.remaining or count > most:
-                raise cursor.refuse(f"it claims {count:,} {what} and {cursor.remaining:,} bytes are left")
+                raise cursor.refuse(f"it claims {count:,} {what}, but {cursor.remaining:,} bytes are left")
         metadata = _unique(cursor, fields, "metadata key", _field)
         alignment = _alignment(cursor, metadata)
         entries = _unique(cursor, tensors, "tensor name", _entry)
         start = cursor.position + -cursor.position % alignment
-        found = tuple(_place(entry, start, alignment, cursor) for entry in entries.values())
-        _check_apart(found, source)
-        return Header(version, cursor.order, metadata, found)
+        located = tuple(_locate(entry, start, alignment, cursor) for entry in entries.values())
+        _check_apart(located, source)
+        return Header(version, cursor.order, metadata, located)
 
 
 def _version(cursor: Cursor) -> int:
@@ -150,26 +150,26 @@ def _version(cursor: Cursor) -> int:
         cursor.order = ">"
         version = int.from_bytes(version.to_bytes(4, "little"), "big")
     if version == 1:
-        raise cursor.refuse("GGUF version 1 was given up by llama.cpp in 2023; convert the model anew")
+        raise cursor.refuse("llama.cpp dropped GGUF version 1 in 2023; convert the model again")
     if version not in (2, 3):
-        raise cursor.refuse(f"GGUF version {version} is not known (2 and 3 are)")
+        raise cursor.refuse(f"GGUF version {version} is unknown (2 and 3 are supported)")
     return version
 
 
 def _unique(cursor: Cursor, count: int, what: str, read: Callable[[Cursor, str], _T]) -> dict[str, _T]:
-    found: dict[str, _T] = {}
+    result: dict[str, _T] = {}
     for _ in range(count):
         name = _name(cursor, what)
-        if name in found:
-            raise cursor.refuse(f"the {what} {name!r} stands there twice")
-        found[name] = read(cursor, name)
-    return found
+        if name in result:
+            raise cursor.refuse(f"the {what} {name!r} occurs twice")
+        result[name] = read(cursor, name)
+    return result
 
 
 def _name(cursor: Cursor, what: str) -> str:
     length = cursor.number("Q", f"the length of a {what}")
     if not 0 < length <= _MOST_NAME:
-        raise cursor.refuse(f"a {what} of {length:,} bytes is no name")
+        raise cursor.refuse(f"a {what} of {length:,} bytes is not allowed")
     try:
         return cursor.take(length, f"a {what}").decode()
     except UnicodeDecodeError:
@@ -185,7 +185,7 @@ def _field(cursor: Cursor, name: str) -> Field:
         return _array(cursor, what, 0)
     form = _PLAIN.get(code)
     if form is None:
-        raise cursor.refuse(f"{what} is of type {code}, which is not known")
+        raise cursor.refuse(f"{what} has an unknown type {code}")
     value = cursor.number(form, what)
     return Single(value) if form == "f" else value
 
@@ -193,10 +193,10 @@ def _field(cursor: Cursor, name: str) -> Field:
 def _text(cursor: Cursor, what: str) -> Text:
     length = cursor.number("Q", what)
     if length > cursor.remaining:
-        raise cursor.refuse(f"{what} takes {length:,} bytes and {cursor.remaining:,} are left")
+        raise cursor.refuse(f"{what} takes {length:,} bytes, but {cursor.remaining:,} are left")
     start = cursor.take(min(length, _KEPT_TEXT), what)
     cursor.skip(length - len(start), what)
-    # A text that is cut may end inside a character, which is left off.
+    # A truncated text may end inside a character, which is dropped.
     return Text(start.decode(errors="ignore" if length > len(start) else "replace"), length)
 
 
@@ -214,7 +214,7 @@ def _array(cursor: Cursor, what: str, depth: int) -> Array:
         return Array("array", count, None)
     form = _PLAIN.get(code)
     if form is None:
-        raise cursor.refuse(f"{what} is an array of type {code}, which is not known")
+        raise cursor.refuse(f"{what} is an array of an unknown type {code}")
     if count > _KEPT_ITEMS:
         cursor.skip(count * calcsize("<" + form), what)
         return Array("number", count, None)
@@ -222,25 +222,25 @@ def _array(cursor: Cursor, what: str, depth: int) -> Array:
 
 
 def _skip_strings(cursor: Cursor, count: int, what: str) -> None:
-    """Step over strings, each a length of 8 bytes and its text, without making objects of them."""
+    """Skip strings, each an 8-byte length and its text, without creating objects for them."""
     if count * 8 > cursor.remaining or count > _MOST_STRINGS:
-        raise cursor.refuse(f"{what} claims {count:,} strings and {cursor.remaining:,} bytes are left")
+        raise cursor.refuse(f"{what} claims {count:,} strings, but {cursor.remaining:,} bytes are left")
     length = Struct(cursor.order + "Q").unpack_from
     while count:
         buffer = cursor.ahead(8, what)
-        at, last = 0, len(buffer) - 8
-        while count and at <= last:
-            at += 8 + length(buffer, at)[0]
+        position, last = 0, len(buffer) - 8
+        while count and position <= last:
+            position += 8 + length(buffer, position)[0]
             count -= 1
-        if at > cursor.remaining:
+        if position > cursor.remaining:
             raise cursor.refuse(f"{what} holds a string that is longer than the file")
-        cursor.skip(at, what)
+        cursor.skip(position, what)
 
 
 def _alignment(cursor: Cursor, fields: dict[str, Field]) -> int:
     alignment = fields.get("general.alignment", 32)
     if type(alignment) is not int or alignment <= 0 or alignment & (alignment - 1):
-        raise cursor.refuse(f"the alignment {alignment!r} is no power of two")
+        raise cursor.refuse(f"the alignment {alignment!r} is not a power of two")
     return alignment
 
 
@@ -256,7 +256,7 @@ def _entry(cursor: Cursor, name: str) -> _Entry:
     what = f"tensor {name!r}"
     rank = cursor.number("I", what)
     if rank > _MOST_DIMS:
-        raise cursor.refuse(f"{what} has {rank:,} axes, and {_MOST_DIMS} is the most")
+        raise cursor.refuse(f"{what} has {rank:,} axes, more than {_MOST_DIMS}")
     *dims, code, offset = cursor.unpack("Q" * rank + "IQ", what)
     shape = tuple(reversed(dims))
     total = 1
@@ -267,7 +267,7 @@ def _entry(cursor: Cursor, name: str) -> _Entry:
     return _Entry(name, shape, code, offset)
 
 
-def _place(entry: _Entry, start: int, alignment: int, cursor: Cursor) -> Tensor:
+def _locate(entry: _Entry, start: int, alignment: int, cursor: Cursor) -> Tensor:
     what = f"tensor {entry.name!r}"
     block = BLOCKS.get(entry.code)
     nbytes = None
@@ -275,14 +275,16 @@ def _place(entry: _Entry, start: int, alignment: int, cursor: Cursor) -> Tensor:
         nbytes = block.nbytes
         row = entry.shape[-1] if entry.shape else 1
         if row % block.values:
-            raise cursor.refuse(f"{what} has rows of {row:,}, which blocks of {block.values} do not fill")
+            raise cursor.refuse(
+                f"{what} has rows of {row:,} values, not a multiple of its block of {block.values}"
+            )
         for length in (*entry.shape[:-1], row // block.values):
             nbytes *= length
     if entry.offset % alignment:
-        raise cursor.refuse(f"{what} begins at {entry.offset:,}, no multiple of {alignment}")
+        raise cursor.refuse(f"{what} begins at {entry.offset:,}, not a multiple of {alignment}")
     if start + entry.offset + (nbytes or 0) > cursor.end:
         raise cursor.refuse(
-            f"{what} of {nbytes or 0:,} bytes at {start + entry.offset:,} ends after the file"
+            f"{what} of {nbytes or 0:,} bytes at {start + entry.offset:,} reaches beyond the end of the file"
         )
     return Tensor(entry.name, entry.shape, entry.code, block, start + entry.offset, nbytes)
 

@@ -1,4 +1,4 @@
-"""Reads the numbers of one tensor when they are asked for; plain types only."""
+"""Reads the values of one tensor on request; plain types only."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ PLAIN = {
 
 
 def read(source: Source, order: str, tensor: Tensor) -> np.ndarray[Any, Any]:
-    """Return the numbers of a tensor of a plain type; bfloat16 as float32.
+    """Return the values of a tensor of a plain type; bfloat16 as float32.
 
     Args:
         source: the file.
         order: its byte order, ``"<"`` or ``">"``.
-        tensor: which tensor.
+        tensor: the tensor.
 
     Raises:
-        UnreadableFileError: if the file has become shorter.
+        UnreadableFileError: if the file has shrunk.
 
     Source: ``ggml/docs/gguf.md``, "Tensor data".
     """

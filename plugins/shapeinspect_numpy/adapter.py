@@ -21,7 +21,7 @@ _SHOWN = 8
 
 
 class NumpyAdapter(Adapter):
-    """Reads the headers of arrays; objects are never unpickled and no numbers are loaded."""
+    """Reads the headers of arrays; objects are never unpickled and no values are loaded."""
 
     name = "numpy"
     framework = "numpy"
@@ -49,14 +49,14 @@ class NumpyAdapter(Adapter):
         Raises:
             UnreadableFileError: if it is cut off, corrupt or hostile.
         """
-        from shapeinspect_numpy.arrays import of_archive, of_array
+        from shapeinspect_numpy.arrays import read_archive, read_single
 
         single = source.head[:6] == _ARRAY or (source.suffix == ".npy" and source.head[:4] != MAGIC)
         if single:
-            weight, named = of_array(source)
+            weight, named = read_single(source)
             weights, others = [weight], 0
         else:
-            weights, others, named = of_archive(source)
+            weights, others, named = read_archive(source)
         return Model(
             source.label,
             "npy" if single else "npz",
@@ -73,17 +73,17 @@ def _layers(weights: Sequence[Weight]) -> tuple[Layer, ...]:
 
     # Names are paths with slashes, or with dots; one that has both is a path with slashes.
     separator = "/" if any("/" in weight.name for weight in weights) else "."
-    found = groups(weights, separator)
-    root = "" if any(group.path == _ROOT for group in found) else _ROOT
+    grouped = groups(weights, separator)
+    root = "" if any(group.path == _ROOT for group in grouped) else _ROOT
     return tuple(
-        layer(group, judge(group.shapes, (), lambda *_: None), path=group.path or root) for group in found
+        layer(group, judge(group.shapes, (), lambda *_: None), path=group.path or root) for group in grouped
     )
 
 
 def _notes(weights: Sequence[Weight], others: int, named: Sequence[str]) -> tuple[Note, ...]:
     notes = []
     if weights:
-        notes.append(Note("names and shapes alone prove no kinds: the file names no framework"))
+        notes.append(Note("names and shapes alone prove no kinds: the file does not name a framework"))
     else:
         notes.append(Note("the archive holds no arrays"))
     objects = [weight.name for weight in weights if weight.dtype == "object"]

@@ -1,4 +1,4 @@
-"""Turns arrays into weights: of an archive, or a single one."""
+"""Converts the arrays of an archive, or a single array, to weights."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 _SUFFIX = ".npy"
 
 
-def of_archive(source: Source) -> tuple[list[Weight], int, list[str]]:
+def read_archive(source: Source) -> tuple[list[Weight], int, list[str]]:
     """Read the headers of an archive's arrays.
 
     Args:
         source: the archive.
 
     Returns:
-        The arrays in the order of the archive, how many other files it holds, and what the pickles of
-        arrays of objects name.
+        The arrays in the order of the archive, the number of other files in it, and the globals that the
+        pickles of object arrays name.
 
     Raises:
         UnreadableFileError: if it is cut off, corrupt or hostile.
     """
     weights: list[Weight] = []
     named: list[str] = []
-    others, left = 0, LIMIT
+    others, budget = 0, LIMIT
     with Window.open(source) as window:
         archive = Archive(window, keys=True)
         for member in archive.members.values():
@@ -45,26 +45,26 @@ def of_archive(source: Source) -> tuple[list[Weight], int, list[str]]:
                 continue
             header = read_header(partial(archive.begin, member), source.label, member.name)
             if header.length + (header.nbytes or 0) > member.size:
-                reason = f"{member.name!r} claims {header.nbytes:,} bytes of data and has {member.size:,}"
+                reason = f"{member.name!r} claims {header.nbytes:,} bytes of data, but has {member.size:,}"
                 raise window.fail(reason, member.header)
             if header.itemsize is None:
-                data = archive.begin(member, header.length + left)
+                data = archive.begin(member, header.length + budget)
                 named += names(data[header.length :])
-                left -= min(member.size - header.length, left)
+                budget -= min(member.size - header.length, budget)
             weights.append(
                 _weight(member.name.removesuffix(_SUFFIX), header, partial(_member, source, member))
             )
     return weights, others, list(dict.fromkeys(named))
 
 
-def of_array(source: Source) -> tuple[Weight, list[str]]:
+def read_single(source: Source) -> tuple[Weight, list[str]]:
     """Read the header of a single array, which is named after its file.
 
     Args:
         source: the file.
 
     Returns:
-        The array, and what the pickle of an array of objects names.
+        The array, and the globals that the pickle of an object array names.
 
     Raises:
         UnreadableFileError: if it is cut off, corrupt or hostile.
@@ -79,7 +79,7 @@ def of_array(source: Source) -> tuple[Weight, list[str]]:
 
     header = read_header(more, source.label, name)
     if header.length + (header.nbytes or 0) > (source.size or 0):
-        reason = f"the array claims {header.nbytes:,} bytes of data and the file ends before"
+        reason = f"the array claims {header.nbytes:,} bytes of data, but the file ends earlier"
         raise UnreadableFileError(source.label, reason, offset=source.size)
     named = names(more(header.length + LIMIT)[header.length :]) if header.itemsize is None else []
     return _weight(name, header, partial(_file, source)), named
@@ -105,7 +105,7 @@ def _read(file: BinaryIO, source: Source) -> np.ndarray[Any, Any]:
     from numpy.lib.format import read_array
 
     try:
-        found: np.ndarray[Any, Any] = read_array(file, allow_pickle=False)
+        array: np.ndarray[Any, Any] = read_array(file, allow_pickle=False)
     except ValueError as error:
         raise UnreadableFileError(source.label, str(error)) from None
-    return found
+    return array

@@ -1,4 +1,4 @@
-"""What the element type that a .npy header states is called, and how many bytes it takes.
+"""Names and sizes of the element types in .npy headers.
 
 Source: ``numpy/lib/_format_impl.py``, ``descr_to_dtype``, and numpy's array interface, "typestr".
 """
@@ -10,7 +10,7 @@ from math import prod
 
 _DESCR = re.compile(r"[<>|=]?([biufcSUVO?])(\d{0,9})")
 _TIME = re.compile(r"[<>|=]?([Mm])8(\[\w{1,20}(?:/\d{1,9})?\])?")
-#: A letter of the element type, numpy's name for it and the sizes it comes in.
+#: The letter of an element type, numpy's name for it and its possible sizes.
 _NUMBERS = {
     "b": ("bool", (1,)),
     "i": ("int", (1, 2, 4, 8)),
@@ -23,15 +23,15 @@ _NESTED = 16
 
 
 def parse(descr: object, depth: int = 0) -> tuple[str, int | None] | None:
-    """Return the name of an element type and its bytes, or None if it is not known.
+    """Return the name of an element type and its size in bytes, or None if it is unknown.
 
     Args:
-        descr: what the header states: a text, a list of fields, or a pair of a type and a shape.
-        depth: how deep it is nested.
+        descr: the header's description: a text, a list of fields, or a pair of a type and a shape.
+        depth: its nesting depth.
 
     Returns:
-        numpy's name (``structured`` for fields) and the bytes of one element; no bytes for Python
-        objects, which are pickled.
+        numpy's name (``structured`` for fields) and the bytes of one element; None instead of the bytes
+        for Python objects, which are pickled.
 
     Example:
         >>> parse("<f4"), parse("|O"), parse("<x3")
@@ -72,10 +72,10 @@ def _plain(descr: str) -> tuple[str, int | None] | None:
     time = _TIME.fullmatch(descr)
     if time is not None:
         return ("datetime64" if time[1] == "M" else "timedelta64") + (time[2] or ""), 8
-    found = _DESCR.fullmatch(descr)
-    if found is None:
+    match = _DESCR.fullmatch(descr)
+    if match is None:
         return None
-    letter, count = found[1], int(found[2] or 0)
+    letter, count = match[1], int(match[2] or 0)
     if letter == "O":
         return "object", None
     if letter == "?":

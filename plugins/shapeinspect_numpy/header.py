@@ -1,4 +1,4 @@
-"""Reads the header of a .npy array: its shape, its element type, its order.
+"""Reads the header of a .npy array: its shape and its element type.
 
 Source: NEP 1, "A Simple File Format for NumPy Arrays", and ``numpy/lib/_format_impl.py``.
 """
@@ -21,7 +21,7 @@ _MOST = 65_536
 _LARGEST = (1 << 63) - 1
 
 _STRING = re.compile(r"""u?'(?:[^'\\\n]|\\.)*'|u?"(?:[^"\\\n]|\\.)*\"""")
-# A run of digits is taken whole: pieces of it could be put together in exponentially many ways.
+# A run of digits matches as a whole: splitting it would allow exponentially many matches.
 _REST = re.compile(r"(?:True|False|None|\d{1,30}(?!\d)L?|[\s(){}\[\],:])*")
 _LONG = re.compile(r"(?<=\d)L")
 _SHALLOW = 16
@@ -29,13 +29,13 @@ _SHALLOW = 16
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What an array says of itself.
+    """The header of an array.
 
     Args:
         shape: its lengths.
         dtype: the name of its element type as numpy spells it; ``structured`` for records.
-        itemsize: bytes an element; None for Python objects, which are pickled.
-        length: how many bytes the header takes, the data follows.
+        itemsize: bytes per element; None for Python objects, which are pickled.
+        length: the length of the header in bytes; the data follows it.
 
     Example:
         >>> Header((2, 3), "float32", 4, 128).nbytes
@@ -49,7 +49,7 @@ class Header:
 
     @property
     def nbytes(self) -> int | None:
-        """How many bytes the data takes, or None for Python objects."""
+        """The size of the data in bytes, or None for Python objects."""
         return None if self.itemsize is None else prod(self.shape) * self.itemsize
 
 
@@ -57,12 +57,12 @@ def read_header(more: Callable[[int], bytes], label: str, name: str) -> Header:
     """Read a header.
 
     Args:
-        more: returns at least so many first bytes of the array, or all there are.
+        more: returns at least the given number of first bytes of the array, or all of them.
         label: how errors name the file.
         name: how errors name the array.
 
     Raises:
-        UnreadableFileError: if it is no header, or an unreasonable one.
+        UnreadableFileError: if it is not a header, or an unreasonable one.
 
     Example:
         >>> text = b"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }"
@@ -71,10 +71,10 @@ def read_header(more: Callable[[int], bytes], label: str, name: str) -> Header:
     """
     begin = more(12)
     if begin[:6] != MAGIC or len(begin) < 12:
-        raise UnreadableFileError(label, f"{name!r} is no array: it does not begin as one")
+        raise UnreadableFileError(label, f"{name!r} is not an array: its first bytes are wrong")
     version = (begin[6], begin[7])
     if version not in ((1, 0), (2, 0), (3, 0)):
-        raise UnreadableFileError(label, f"{name!r} is of version {begin[6]}.{begin[7]}, which is not known")
+        raise UnreadableFileError(label, f"{name!r} has an unknown version {begin[6]}.{begin[7]}")
     width = 2 if version == (1, 0) else 4
     length = int.from_bytes(begin[8 : 8 + width], "little")
     if length > _MOST:
@@ -88,12 +88,12 @@ def read_header(more: Callable[[int], bytes], label: str, name: str) -> Header:
         raise UnreadableFileError(
             label, f"the header of {name!r} does not state descr, fortran_order and shape"
         )
-    shape, order, found = facts["shape"], facts["fortran_order"], dtypes.parse(facts["descr"])
+    shape, order, element = facts["shape"], facts["fortran_order"], dtypes.parse(facts["descr"])
     if not isinstance(shape, tuple) or not dtypes.is_shape(shape) or not isinstance(order, bool):
-        raise UnreadableFileError(label, f"the header of {name!r} states no shape and order")
-    if found is None:
-        raise UnreadableFileError(label, f"the element type of {name!r} is not known: {facts['descr']!r}")
-    dtype, itemsize = found
+        raise UnreadableFileError(label, f"the header of {name!r} states no valid shape and order")
+    if element is None:
+        raise UnreadableFileError(label, f"the element type of {name!r} is unknown: {facts['descr']!r}")
+    dtype, itemsize = element
     if prod(shape) * max(itemsize or 1, 1) > _LARGEST:
         raise UnreadableFileError(label, f"{name!r} claims more values than 64 bits count: {shape}")
     return Header(shape, dtype, itemsize, 8 + width + length)
@@ -101,11 +101,11 @@ def read_header(more: Callable[[int], bytes], label: str, name: str) -> Header:
 
 @lru_cache(maxsize=1024)
 def _literal(text: str) -> object:
-    """Return the value of a header's text; only what headers consist of ever reaches the parser."""
+    """Return the value of a header's text; only what may occur in a header reaches the parser."""
     # Python 2 wrote lengths as 3L; texts are left as they are.
-    pieces, at, depth = [], 0, 0
-    for found in (*_STRING.finditer(text), None):
-        rest = text[at : found.start() if found else len(text)]
+    pieces, position, depth = [], 0, 0
+    for match in (*_STRING.finditer(text), None):
+        rest = text[position : match.start() if match else len(text)]
         if not _REST.fullmatch(rest):
             return None
         for char in rest:
@@ -113,9 +113,9 @@ def _literal(text: str) -> object:
             if depth > _SHALLOW:
                 return None
         pieces.append(_LONG.sub("", rest))
-        if found:
-            pieces.append(found.group())
-            at = found.end()
+        if match:
+            pieces.append(match.group())
+            position = match.end()
     try:
         value: object = ast.literal_eval("".join(pieces).strip())
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):

@@ -1,4 +1,4 @@
-"""What the pickle of an array of objects names; nothing of it is done.
+"""Lists the globals in the pickle of an array of objects; nothing is executed.
 
 Source: NEP 1: an array of objects is a header and a pickle.
 """
@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from shapeinspect.binary.pickles.reader import names_in
 
-#: How much of a pickle is looked at: bytes and opcodes.
+#: How much of a pickle is read: bytes and opcodes.
 LIMIT, _MOST_OPCODES = 16 << 20, 300_000
-#: What the pickle of any array names.
+#: The globals that the pickle of any array names.
 _PLAIN = frozenset({
     "numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct", "numpy.ndarray",
     "numpy.dtype",
@@ -18,7 +18,7 @@ _PLAIN = frozenset({
 
 
 def names(data: bytes) -> list[str]:
-    r"""List what a pickle names beyond plain arrays, each once, in its order.
+    r"""List the globals of a pickle except those of plain arrays, each once, in order.
 
     Args:
         data: its bytes, or the first :data:`LIMIT` of them.
@@ -29,8 +29,8 @@ def names(data: bytes) -> list[str]:
         >>> names(b"\x80\x04N\x8c\x06system\x93.")
         ['(a computed name)']
     """
-    found, stopped = names_in(data, opcodes=_MOST_OPCODES)
-    listed = [str(name) if name.module else name.name for name in found]
+    listed_globals, stopped = names_in(data, opcodes=_MOST_OPCODES)
+    listed = [str(name) if name.module else name.name for name in listed_globals]
     if stopped is not None:
         listed.append(f"(and what follows byte {stopped:,})")
     return [name for name in listed if name not in _PLAIN]

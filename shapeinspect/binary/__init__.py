@@ -56,7 +56,7 @@ messages in messages                               no recursion here; a reader o
                                                    messages stops at a depth of 100
 more fields or entries than any model has          each reader's :class:`~.protobuf.Budget`     ``protobuf``
 **flatbuffer**
-a table, field or list that leads outside          refused                                      ``flatbuffer``
+a table, field or list outside the file            refused                                      ``flatbuffer``
 over 5,000,000 entries in all, a name of over      refused                                      ``flatbuffer``
 64 KiB
 =================================================  ===========================================  ==============

@@ -1,4 +1,4 @@
-"""A zip archive read by its central directory alone, with members found by offset and never extracted.
+"""Reads a zip archive by its central directory alone; members are located by offset, never extracted.
 
 Unlike ``zipfile`` it never resolves ambiguity: an archive that different readers would read differently
 (duplicate or overlapping members, a local header that contradicts the directory) is refused.

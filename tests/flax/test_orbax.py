@@ -56,7 +56,7 @@ def test_the_last_of_several_steps_is_read(data: Path, facts: dict[str, Any]) ->
     model = ADAPTER.read(steps)
     assert _listed(model) == _arrays(facts)
     texts = [note.text for note in model.notes]
-    assert texts[0] == "of 2 steps the last one, 12, was read"
+    assert texts[0] == "of 2 steps, the last one, 12, was read"
     assert texts[1] == "items without a tree of arrays were left out: config"
     assert _listed(_read(data / "steps" / "5")) == _arrays(facts)
     assert _listed(_read(data / "steps" / "5" / "state")) == _arrays(facts)
@@ -75,7 +75,7 @@ def test_without_tensorstore_it_is_partial(data: Path, form: str) -> None:
     assert "params/table/embedding" not in weights
     assert [layer.path for layer in model.layers] == ["fc", "table", "wide"]
     assert model.notes[0].text == (
-        "partial: element types and all but 2 of 4 shapes stand only inside the store; "
+        "partial: element types and all but 2 of 4 shapes are only inside the store; "
         "pip install 'shapeinspect[orbax]' reads them all"
     )
 

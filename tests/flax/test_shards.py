@@ -73,7 +73,7 @@ def test_a_missing_file(folder: Path) -> None:
     assert [layer.path for layer in report] == ["encoder/dense"]
     assert f"missing: {SECOND}, and with that 2 arrays" in [note.text for note in report.notes]
     (folder / FIRST).unlink()
-    with pytest.raises(UnreadableFileError, match="none of the files"):
+    with pytest.raises(UnreadableFileError, match="all files that it names"):
         inspect(folder)
 
 
@@ -87,7 +87,7 @@ def test_an_index_that_contradicts_its_files(folder: Path) -> None:
 
 def test_an_array_in_two_files(folder: Path, pack: Pack) -> None:
     pack({"encoder": {"dense": {"kernel": KERNEL}}}).rename(folder / SECOND)
-    with pytest.raises(UnreadableFileError, match="stands in"):
+    with pytest.raises(UnreadableFileError, match="is in both"):
         inspect(folder)
 
 

@@ -72,11 +72,11 @@ def test_tensors_lie_inside_the_file_apart_and_aligned(read: Read, raw: type[Any
 
     assert len(read(two((8,), 64)).layers) == 2
     for data, reason in (
-        (two((8,), 96), "ends after the file"),
+        (two((8,), 96), "reaches beyond the end of the file"),
         (two((17,), 32), "overlap"),
         (two((8,), 0), "overlap"),
-        (two((8,), 33), "no multiple of 32"),
-        (two((8,), 32, code=2), "do not fill"),
+        (two((8,), 33), "not a multiple of 32"),
+        (two((8,), 32, code=2), "not a multiple of its block"),
         (two((2**32, 2**31), 32), "more values than 64 bits"),
         (two((2, 3, 5, 7, 11), 32), "5 axes"),
     ):
@@ -95,7 +95,7 @@ def test_names_stand_once_and_are_text(read: Read, raw: type[Any]) -> None:
     twice = raw().head(2, 0).tensor(b"a", (1,), 0, 0).tensor(b"a", (1,), 0, 32).pad(64)
     with pytest.raises(UnreadableFileError, match="twice"):
         read(twice)
-    for name, reason in ((b"\xff\xfe", "UTF-8"), (b"", "no name"), (b"n" * 65_536, "no name")):
+    for name, reason in ((b"\xff\xfe", "UTF-8"), (b"", "is not allowed"), (b"n" * 65_536, "is not allowed")):
         with pytest.raises(UnreadableFileError, match=reason):
             read(raw().head(1, 0).tensor(name, (1,), 0, 0).pad(32))
     again = raw().head(0, 2)

@@ -210,7 +210,7 @@ def test_blocks_stand_in_the_order_of_their_numbers(llama: Callable[..., Path]) 
     ]
     assert not [note for note in model.notes if "tied" in note.text]
     assert [note.text for note in model.notes] == [
-        "the metadata states 1 blocks (llama.block_count), and the file holds 3, numbered up to 10"
+        "the metadata states 1 blocks (llama.block_count), but the file holds 3, numbered up to 10"
     ]
 
 
@@ -340,7 +340,7 @@ def test_a_split_model_is_read_from_any_part(tmp_path: Path) -> None:
     assert len(model.layers) == 3
     assert "of 3 parts 1 is missing, such as m-00002-of-00003.gguf" in [note.text for note in model.notes]
     moved = parts[0].rename(tmp_path / "first.gguf")
-    assert "one part of a model in 3" in _read(moved).notes[0].text
+    assert "one of 3 parts of a model" in _read(moved).notes[0].text
 
 
 def test_a_file_of_metadata_alone(write: Callable[..., Path]) -> None:

@@ -1,8 +1,8 @@
 """The ``.metadata`` of a distributed checkpoint: its tensors, their chunks, and the files that hold them.
 
 Source: ``torch/distributed/checkpoint/metadata.py`` (``Metadata``, ``TensorStorageMetadata``,
-``ChunkStorageMetadata``, ``MetadataIndex``) and ``filesystem.py`` (``_StorageInfo``): a chunk is a
-file of ``torch.save`` of its own, at an offset of one of the files beside ``.metadata``.
+``ChunkStorageMetadata``, ``MetadataIndex``) and ``filesystem.py`` (``_StorageInfo``): each chunk
+is a complete ``torch.save`` file at an offset in one of the files next to ``.metadata``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Sets of weight files: an index that maps weights to files, and directories of files.
 
 Source: ``huggingface_hub/serialization/_base.py`` and ``transformers/modeling_utils.py``: an index is
-``{"metadata": {"total_size": bytes}, "weight_map": {weight: file}}``, its files beside it.
+``{"metadata": {"total_size": bytes}, "weight_map": {weight: file}}``, with its files next to it.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ def open_zip(window: Window) -> Container:
 
 
 def _foreign_archive(archive: Archive, root: str) -> str:
-    """Say what an archive without a pickle is, and what to do with it."""
+    """Describe an archive without a pickle, and how to proceed."""
     if any(name.startswith(f"{root}/models/") for name in archive.members) or (
         f"{root}/serialized_exported_program.json" in archive.members
     ):

@@ -118,7 +118,7 @@ class Machine:
         """The next ``size`` bytes; checked against what is left before anything is allocated.
 
         Args:
-            size: how many bytes.
+            size: the number of bytes.
 
         Raises:
             TruncatedPickleError: if fewer are left.
@@ -133,7 +133,7 @@ class Machine:
         """Skip ``size`` bytes and return a record of where they are.
 
         Args:
-            size: how many bytes.
+            size: the number of bytes.
 
         Raises:
             TruncatedPickleError: if fewer are left.
@@ -148,7 +148,7 @@ class Machine:
         """A little-endian length.
 
         Args:
-            width: how many bytes it takes: 1, 4 or 8.
+            width: its width in bytes: 1, 4 or 8.
         """
         value: int = _LENGTH[width](self.data, self.pos)[0]
         self.pos += width
@@ -210,7 +210,7 @@ class Machine:
 
         Args:
             func: what the pickle calls.
-            args: what it is called with: a tuple, or a reference to one.
+            args: its arguments: a tuple, or a reference to one.
         """
         self.object_count += 1
         if func is self.ordered and (mapping := _ordered(args)) is not None:
