@@ -27,7 +27,7 @@ _TUPLES = (
     *("kernel_size", "stride", "dilation", "output_padding", "output_size", "size", "output_ratio"),
     "scale_factor",
 )
-#: Settings of which each number counts something that is there.
+#: Settings whose numbers count something, so that each is at least 1.
 _COUNTS = frozenset(
     {
         *("kernel_size", "stride", "dilation", "groups", "in_channels", "out_channels", "in_features"),
@@ -35,7 +35,7 @@ _COUNTS = frozenset(
         *("num_embeddings", "hidden_size", "num_layers", "num_groups"),
     }
 )
-#: Settings that are a list even where one number is given.
+#: Settings that stay a list even if one number is given.
 _LISTS = ("starts", "ends", "steps", "sizes", "indices", "repeats", "shape", "normalized_shape")
 
 
@@ -63,7 +63,7 @@ def single_layer(kind: str, inputs: Sequence[Shape], settings: Mapping[str, Any]
 
     Args:
         kind: a name of the vocabulary.
-        inputs: the input shapes; for an op that slides over space, its one to three lengths will do.
+        inputs: the input shapes; for an op that slides over space, its one to three lengths suffice.
         settings: attributes as the vocabulary names them; one number holds for every spatial axis.
 
     Raises:
@@ -85,9 +85,9 @@ def single_layer(kind: str, inputs: Sequence[Shape], settings: Mapping[str, Any]
         raise _refused(kind, f"{kind} needs an input", expected=expected)
     for name, value in given.items():
         if isinstance(value, str) and not _takes_words(KINDS[kind].settings[name]):
-            raise _refused(kind, f"{name}={value} is no number", expected=f"a number for {name}")
+            raise _refused(kind, f"{name}={value} is not a number", expected=f"a number for {name}")
     for name in _COUNTS & set(given):
-        if any(isinstance(one, int) and one < 1 for one in _listed(given[name])):
+        if any(isinstance(weight, int) and weight < 1 for weight in _listed(given[name])):
             raise _refused(kind, f"{name}={given[name]} is too small", expected=f"{name} of at least 1")
     if kind == "attention" and "embed_dim" in given and "num_heads" not in given:
         raise _refused(kind, "attention needs num_heads", expected="--heads, or --set num_heads=…")
@@ -97,7 +97,7 @@ def single_layer(kind: str, inputs: Sequence[Shape], settings: Mapping[str, Any]
     outputs = _outputs(kind, attributes, shapes)
     input_names = [f"x{i}" if len(shapes) > 1 else "x" for i in range(len(shapes))]
     output_names = ["y" if len(outputs) == 1 else f"y{i}" for i in range(len(outputs))]
-    weights = tuple(_weight(*one) for one in weights_of(kind, attributes, shapes))
+    weights = tuple(_weight(*weight) for weight in weights_of(kind, attributes, shapes))
     layer = Layer(kind, kind, "", attributes=Frozen(attributes), weights=weights)
     values = {name: Value(name, shape) for name, shape in zip(input_names, shapes, strict=True)}
     values |= {name: Value(name, shape) for name, shape in zip(output_names, outputs, strict=True)}
@@ -117,12 +117,12 @@ def single_layer(kind: str, inputs: Sequence[Shape], settings: Mapping[str, Any]
 
 
 def _takes_words(setting: Attribute) -> bool:
-    """Tell whether a setting takes text: a word, or a mapping that is written as text."""
+    """Tell whether a setting takes text: a word, or a mapping written as text."""
     return setting.form in ("str", "mapping") or setting.form.startswith("`") or '`"' in setting.form
 
 
 def _refused(kind: str, text: str, wrong: str = "", expected: str = "") -> UsageError:
-    """Make the error of a request that the calculator cannot meet: what it takes, and one that works."""
+    """Return the error of a request that the calculator cannot answer, with what it takes and an example."""
     settings = sorted(KINDS[kind].settings)
     takes = ", ".join(settings) or "no settings, only inputs"
     close = get_close_matches(wrong, settings, 1) if wrong else []
@@ -149,7 +149,7 @@ def _outputs(kind: str, attributes: Mapping[str, Any], shapes: tuple[Shape, ...]
                 kind, f"{kind} cannot use these settings: {shown}", expected=f"others ({error.got})"
             ) from None
     if all(shape is None or (shape and all(isinstance(n, Unknown) for n in shape)) for shape in outputs):
-        text = f"what is given does not settle the shape that {kind} makes"
+        text = f"the given settings do not determine the output shape of {kind}"
         raise _refused(kind, text)
     return outputs
 
@@ -180,7 +180,7 @@ def _attributes(kind: str, given: Mapping[str, Any], space: int, shape: Shape) -
         if isinstance(padding, int):
             result["padding"] = ((padding, padding),) * space
         elif isinstance(padding, tuple | list) and padding and isinstance(padding[0], int):
-            result["padding"] = tuple((one, one) for one in padding)
+            result["padding"] = tuple((item, item) for item in padding)
     if kind in FILTERS:
         last = result.get("data_format") == "channels_last"
         channels = shape[-1] if last else shape[-space - 1]
@@ -200,7 +200,7 @@ def _attributes(kind: str, given: Mapping[str, Any], space: int, shape: Shape) -
         result["axes"] = (result["axes"],) * (2 if kind == "batch_dot" else 1)
     if kind in ("pad", "crop") and isinstance(result.get("padding"), int | tuple):
         sides = result["padding"] if isinstance(result["padding"], tuple) else (result["padding"],)
-        result["padding"] = tuple(one if isinstance(one, tuple) else (one, one) for one in sides)
+        result["padding"] = tuple(side if isinstance(side, tuple) else (side, side) for side in sides)
     return result
 
 
@@ -209,10 +209,10 @@ def _letters(sizes: Any) -> Mapping[str, int]:
     if isinstance(sizes, Mapping):
         return sizes
     result = {}
-    for one in sizes if isinstance(sizes, tuple | list) else (sizes,):
-        letter, colon, length = str(one).partition(":")
+    for entry in sizes if isinstance(sizes, tuple | list) else (sizes,):
+        letter, colon, length = str(entry).partition(":")
         if not colon or not length.isdigit():
-            raise _refused("einsum", f"sizes={one} gives no length", expected="such as --set sizes=o:7")
+            raise _refused("einsum", f"sizes={entry} gives no length", expected="such as --set sizes=o:7")
         result[letter] = int(length)
     return Frozen(result)
 

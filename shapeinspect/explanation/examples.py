@@ -30,8 +30,8 @@ def settings_text(kind: str) -> str:
         axis: the axis that is halved (int; -1 by default)
     """
     return "\n".join(
-        f"{one.name}: {_plain(one.meaning)} ({_plain(one.form)}; {_default(one.default)})"
-        for one in KINDS[kind].attributes
+        f"{row.name}: {_plain(row.meaning)} ({_plain(row.form)}; {_default(row.default)})"
+        for row in KINDS[kind].attributes
     )
 
 

@@ -1,4 +1,4 @@
-"""A model's graph, looked at from one call: what it reads, what it makes, and who set a length."""
+"""A model's graph as seen from one call: its inputs and outputs, and what set each length."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shapeinspect.ir import Axes, Call, Layer, Model
 from shapeinspect.rules import KINDS, Attributes, Naming, Shapes, axis_names
 from shapeinspect.rules.fields import TRANSPOSED_WINDOW, WINDOW
 
-#: The format of a model that is one layer worked out by itself: its input is what a user typed.
+#: The format of a model made of a single calculated layer: its input is what a user typed.
 CALCULATOR = "calculator"
 
 _DEEPEST = 10_000
@@ -27,7 +27,7 @@ FILTERS = frozenset(
 
 @dataclass(frozen=True)
 class Graph:
-    """A model with its layers and the producers of its values at hand.
+    """A model with its layers by path and the producer of each value.
 
     Args:
         model: a model that went through ``infer``.
@@ -50,7 +50,7 @@ class Graph:
         object.__setattr__(self, "_producers", producers)
 
     def producer(self, name: str) -> tuple[Call, int] | None:
-        """Return the call that makes a value, and which of its outputs it is.
+        """Return the call that produces a value, and the index of the output.
 
         Args:
             name: the value's name.
@@ -117,7 +117,7 @@ class Graph:
         return None if value is None else value.axes
 
     def naming(self, call: Call) -> Naming:
-        """Return what a call proves about its axes.
+        """Return what a call proves about the axes of its inputs and outputs.
 
         Args:
             call: the call.
@@ -136,14 +136,14 @@ class Graph:
         return axes[axis] if axes is not None and -len(axes) <= axis < len(axes) else None
 
     def origin(self, name: str, axis: int) -> str:
-        """Say what set the length of an axis: walk back to the call that made it, or to an input.
+        """Describe what set the length of an axis: the call that created the axis, or an input.
 
         Args:
             name: the value's name.
             axis: which axis, from 0.
 
         Returns:
-            a few words, such as "the 32 filters of "body""; empty where nothing tells.
+            a few words, such as "the 32 filters of "body""; empty if unknown.
         """
         for _ in range(_DEEPEST):
             result = self.producer(name)
@@ -157,13 +157,13 @@ class Graph:
             name, axis = back
         return ""
 
-    def _carried(self, call: Call, place: int, axis: int, name: str) -> tuple[str, int] | None:
-        """Return the input axis that an output axis is carried over from with the same length."""
+    def _carried(self, call: Call, index: int, axis: int, name: str) -> tuple[str, int] | None:
+        """Return the input axis that an output axis keeps with the same length."""
         shape, sources, inputs = self.shape(name), self.sources(call), self.inputs(call)
         if shape is None or axis >= len(shape):
             return None
         for source, source_axis, output, output_axis in self.naming(call).links:
-            if (output, output_axis) != (place, axis) or source >= len(sources):
+            if (output, output_axis) != (index, axis) or source >= len(sources):
                 continue
             given = inputs[source]
             if given is not None and source_axis < len(given) and given[source_axis] == shape[axis]:
@@ -190,7 +190,7 @@ class Graph:
             given = self.inputs(call)[source]
             if target == axis and given is not None:
                 return f"{where} flattens {product_text(self._letters(call, source, merged), given, merged)}"
-        return f"made by {where}, {_a(layer.kind)}"
+        return f"from {where}, {_a(layer.kind)}"
 
     def _letters(self, call: Call, source: int, axes: tuple[int, ...]) -> list[str | None]:
         return [self.letter(self.sources(call)[source], axis) for axis in axes]
@@ -216,11 +216,11 @@ def _a(kind: str) -> str:
 
 
 def product_text(letters: list[str | None], shape: Shape, axes: tuple[int, ...]) -> str:
-    """Write the axes that become one: ``C·H·W = 16·5·5``.
+    """Write the axes that are merged into one: ``C·H·W = 16·5·5``.
 
     Args:
         letters: the name of each, None where it has none.
-        shape: the lengths they stand in.
+        shape: the shape that they are axes of.
         axes: which of them.
 
     Example:

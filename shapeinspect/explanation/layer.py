@@ -1,4 +1,4 @@
-"""Puts together everything that there is to say about one layer."""
+"""Builds the complete explanation of one layer."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def explain_layer(graph: Graph, fields: Fields, layer: Layer) -> LayerExplanatio
     shape = graph.inputs(first)[0] if first is not None and graph.inputs(first) else None
     notes = tuple(note.text for note in graph.model.notes if note.about == layer.path)
     if not calls:
-        notes = (*notes, "the source records no graph, so what goes in is not known")
+        notes = (*notes, "the source records no graph, so the input is not known")
     return LayerExplanation(
         layer.path,
         layer.kind,
@@ -67,7 +67,7 @@ def explain_layer(graph: Graph, fields: Fields, layer: Layer) -> LayerExplanatio
 
 
 def summary(layer: Layer, call: Call | None, graph: Graph) -> str:
-    """Say in one sentence what a layer does.
+    """Describe in one sentence what a layer does.
 
     Args:
         layer: the layer.
@@ -101,10 +101,10 @@ def call_fact(graph: Graph, fields: Fields, call: Call) -> CallFact:
 
 
 def _input(graph: Graph, name: str) -> TensorFact:
-    found = graph.producer(name)
+    producer = graph.producer(name)
     source = (
-        f'"{found[0].layer}"'
-        if found is not None
+        f'"{producer[0].layer}"'
+        if producer is not None
         else "the model's input"
         if name in graph.model.inputs
         else ""
@@ -114,26 +114,26 @@ def _input(graph: Graph, name: str) -> TensorFact:
         return TensorFact(name, None, source)
     axes = []
     for axis, length in enumerate(shape):
-        letter, came = graph.letter(name, axis), graph.origin(name, axis)
+        letter, origin = graph.letter(name, axis), graph.origin(name, axis)
         meaning = _NAMES.get(letter or "", "")
-        axes.append(AxisFact(letter, length, ", ".join(text for text in (meaning, came) if text)))
+        axes.append(AxisFact(letter, length, ", ".join(text for text in (meaning, origin) if text)))
     return TensorFact(name, tuple(axes), source)
 
 
-def _output(graph: Graph, call: Call, place: int) -> TensorFact:
-    layer, name = graph.layers[call.layer], call.outputs[place]
+def _output(graph: Graph, call: Call, index: int) -> TensorFact:
+    layer, name = graph.layers[call.layer], call.outputs[index]
     shape = graph.shape(name)
     if shape is None:
         return TensorFact(name, None)
     inputs = graph.inputs(call)
     result = axis_formulas(layer.kind, graph.attributes(call), inputs, graph.outputs(call))
-    carried = _carried(graph, call, place, shape)
+    carried = _carried(graph, call, index, shape)
     axes = []
     for axis, length in enumerate(shape):
-        formula = result.get((place, axis))
+        formula = result.get((index, axis))
         meaning = ""
         if formula is None or formula.plain:
-            meaning = carried.get(axis, "") or _made(graph, call, axis, shape)
+            meaning = carried.get(axis, "") or _meaning_of_new_axis(graph, call, axis, shape)
         if formula is not None and not meaning:
             meaning = _source(formula, graph.sources(call))
         axes.append(AxisFact(graph.letter(name, axis), length, meaning, formula))
@@ -141,20 +141,20 @@ def _output(graph: Graph, call: Call, place: int) -> TensorFact:
 
 
 def _source(formula: Formula, names: tuple[str, ...]) -> str:
-    """Say which axis a name such as ``m1`` stands for, where there are several inputs."""
-    found = re.fullmatch(r"([nm])(\d+)", formula.text)
-    if found is None or len(names) < 2:
+    """Return the axis that a name such as ``m1`` refers to, where there are several inputs."""
+    match = re.fullmatch(r"([nm])(\d+)", formula.text)
+    if match is None or len(names) < 2:
         return ""
-    return f'axis {found[2]} of "{names["nm".index(found[1])]}"'
+    return f'axis {match[2]} of "{names["nm".index(match[1])]}"'
 
 
-def _carried(graph: Graph, call: Call, place: int, shape: Shape) -> dict[int, str]:
-    """Say which output axes are input axes with the same length, and which are several in one."""
+def _carried(graph: Graph, call: Call, index: int, shape: Shape) -> dict[int, str]:
+    """Describe the output axes that are unchanged input axes, and those that merge several."""
     naming, inputs, sources = graph.naming(call), graph.inputs(call), graph.sources(call)
     result: dict[int, str] = {}
     for source, axis, output, other in naming.links:
         given = inputs[source] if source < len(inputs) else None
-        if output != place or other in result or given is None or other >= len(shape):
+        if output != index or other in result or given is None or other >= len(shape):
             continue
         if axis < len(given) and given[axis] == shape[other]:
             which = "what goes in" if len(sources) < 2 else f'"{sources[source]}"'
@@ -162,15 +162,15 @@ def _carried(graph: Graph, call: Call, place: int, shape: Shape) -> dict[int, st
             result[other] = "as it goes in" if same else f"axis {axis} of {which}"
     for source, merged, output, other in naming.merges:
         given = inputs[source]
-        if output == place and given is not None:
+        if output == index and given is not None:
             letters = [graph.letter(sources[source], axis) for axis in merged]
             result[other] = (
-                f"axes {', '.join(map(str, merged))} in one: {product_text(letters, given, merged)}"
+                f"axes {', '.join(map(str, merged))} merged: {product_text(letters, given, merged)}"
             )
     return result
 
 
-def _made(graph: Graph, call: Call, axis: int, shape: Shape) -> str:
+def _meaning_of_new_axis(graph: Graph, call: Call, axis: int, shape: Shape) -> str:
     layer, attributes = graph.layers[call.layer], graph.attributes(call)
     if layer.kind in RECURRENT and axis == len(shape) - 1:
         hidden = attributes.get("hidden_size")
@@ -183,7 +183,7 @@ def _made(graph: Graph, call: Call, axis: int, shape: Shape) -> str:
     if layer.kind == "embedding" and axis == len(shape) - 1:
         return "the numbers of one id"
     if layer.kind in ADAPTIVE or (layer.kind == "resize" and attributes.get("size") is not None):
-        return "the size that is asked for"
+        return "the requested size"
     if layer.kind in ("global_max_pool", "global_avg_pool", "global_lp_pool"):
         return "one number for the whole axis"
     return ""

@@ -21,7 +21,7 @@ _SHOWN = 64
 def axis_formulas(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Formulas:
     """Return the formulas of the axes of every output.
 
-    A formula whose numbers do not give the length that the rule found is left out.
+    A formula that does not evaluate to the rule's length is left out.
 
     Args:
         kind: a name of the vocabulary.
@@ -72,15 +72,15 @@ def windows(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shapes) 
     for label, axis, n, k, s, side, d in zip(
         labels, axes, space, kernel, stride, sides, dilation, strict=True
     ):
-        if not all(isinstance(one, int) for one in (n, out[axis], *side)) or k < 1:
+        if not all(isinstance(item, int) for item in (n, out[axis], *side)) or k < 1:
             continue
         before, after = int(side[0]), int(side[1])
         length = int(out[axis])
         crossed = kind == "conv_transpose"
         if crossed and isinstance(attributes.get("padding"), str):
             continue
-        places = range(min(n if crossed else length, _SHOWN))
-        taps = tuple(tuple(t * s - before + tap * d for tap in range(k)) for t in places)
+        positions = range(min(n if crossed else length, _SHOWN))
+        taps = tuple(tuple(t * s - before + tap * d for tap in range(k)) for t in positions)
         result.append(WindowFact(label, n, length, before, after, taps, transposed=crossed))
     return tuple(result)
 

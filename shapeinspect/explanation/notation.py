@@ -1,4 +1,4 @@
-"""Formulas in Python's spelling, written the way people write them."""
+"""Formulas in Python syntax, written in mathematical notation."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 
 def write(text: str, values: Mapping[str, Dim] | None = None) -> str:
-    """Write a formula for people, its names replaced by numbers where these are given.
+    """Write a formula in mathematical notation, with names replaced by the given numbers.
 
     Args:
         text: an expression of names, integers, ``+ - * /`` and ``floor, ceil, max, min``.
         values: the number of each name.
 
     Raises:
-        ValueError: if the expression holds anything else.
+        ValueError: if the expression contains anything else.
 
     Example:
         >>> write("floor((n + 2*p - k) / s) + 1")
@@ -49,14 +49,14 @@ def write(text: str, values: Mapping[str, Dim] | None = None) -> str:
 
 
 def worth(text: str, values: Mapping[str, Any]) -> Any:
-    """Work a formula out; whole numbers are divided exactly.
+    """Evaluate a formula; integers are divided exactly.
 
     Args:
         text: as for ``write``.
         values: the number of each name.
 
     Raises:
-        ValueError: if the expression holds anything else.
+        ValueError: if the expression contains anything else.
 
     Example:
         >>> worth("floor((n - k) / s) + 1", {"n": 7, "k": 2, "s": 2})
@@ -70,7 +70,7 @@ def _worth(node: ast.expr, values: Mapping[str, Any]) -> Any:
     if isinstance(node, ast.BinOp) and type(node.op) in _WORKED_OUT:
         return _WORKED_OUT[type(node.op)](_worth(node.left, values), _worth(node.right, values))
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS:
-        return _FUNCTIONS[node.func.id](*(_worth(one, values) for one in node.args))
+        return _FUNCTIONS[node.func.id](*(_worth(arg, values) for arg in node.args))
     if isinstance(node, ast.Name) and node.id in values:
         value = values[node.id]
         return Fraction(value) if isinstance(value, int) else value
@@ -80,7 +80,7 @@ def _worth(node: ast.expr, values: Mapping[str, Any]) -> Any:
 
 
 def holds(text: str, values: Mapping[str, Any], result: Dim) -> bool:
-    """Tell whether a formula gives a result; where symbols stand in it, nothing speaks against it.
+    """Tell whether a formula evaluates to a result; true for a formula with symbols.
 
     Args:
         text: as for ``write``.
@@ -91,7 +91,7 @@ def holds(text: str, values: Mapping[str, Any], result: Dim) -> bool:
         >>> holds("n - k + 1", {"n": 300, "k": 5}, 296), holds("n - k", {"n": 300, "k": 5}, 296)
         (True, False)
     """
-    if not isinstance(result, int) or not all(isinstance(one, int | float) for one in values.values()):
+    if not isinstance(result, int) or not all(isinstance(value, int | float) for value in values.values()):
         return True
     try:
         return bool(worth(text, values) == result)
@@ -100,14 +100,14 @@ def holds(text: str, values: Mapping[str, Any], result: Dim) -> bool:
 
 
 def _write(node: ast.expr, values: Mapping[str, Dim]) -> tuple[str, int]:
-    """Return the text and how tightly its outermost sign binds."""
+    """Return the text and the precedence of its outermost operator."""
     if isinstance(node, ast.BinOp) and type(node.op) in _SIGNS:
         sign, level = _SIGNS[type(node.op)]
         right_level = level + isinstance(node.op, ast.Sub | ast.Div)
         left, right = _inside(node.left, level, values), _inside(node.right, right_level, values)
         return f"{left}{sign}{right}", level
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        inside = ", ".join(_write(one, values)[0] for one in node.args)
+        inside = ", ".join(_write(arg, values)[0] for arg in node.args)
         opening, closing = _BRACKETS.get(node.func.id, (f"{node.func.id}(", ")"))
         return f"{opening}{inside}{closing}", _ATOM
     if isinstance(node, ast.Name):

@@ -1,4 +1,4 @@
-"""Receptive field of a single op, as the registry of kinds has it for its kind."""
+"""Receptive field of a single op, from the registry of kinds."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def field_of(kind: str) -> Field:
 
 
 def followed(graph: Graph, call: Call, known: Sequence[bool]) -> bool:
-    """Tell whether the positions that a call reads can be followed.
+    """Tell whether the positions that a call reads are known.
 
     Args:
         graph: the graph.

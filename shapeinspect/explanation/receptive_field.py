@@ -1,8 +1,8 @@
-"""Receptive fields over the whole graph: what one place of a value sees of the model's inputs.
+"""Receptive fields over the whole graph: what one position of a value sees of the model's inputs.
 
 An op that mixes an axis (a softmax, a mean, attention, the statistics of a layer, group or instance
-norm) sees all of it. A batch norm does not: in use it has stored statistics. Where an op reads at places
-that are numbers of the data (a gather, RoI extraction), nothing is said of what lies behind it.
+norm) sees all of it. A batch norm does not: at inference it uses stored statistics. Where an op reads at
+positions that depend on the data (a gather, RoI extraction), the fields after it are unknown.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ class Fields:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._found: dict[str, _Fields] = {}
+        self._fields: dict[str, _Fields] = {}
         self._whole: dict[str, frozenset[_Key]] = {}
         self._fixed: dict[str, _Places] = {}
         self._open: set[str] = set()
         for name in graph.model.inputs:
             shape = graph.shape(name)
             if shape is not None:
-                self._found[name] = {
+                self._fields[name] = {
                     axis: (((name, axis), SAME),)
                     for axis in range(len(shape))
                     if graph.letter(name, axis) in _SPATIAL
@@ -55,7 +55,7 @@ class Fields:
                 self._walk(call, field_of(layer.kind))
 
     def of(self, name: str) -> tuple[FieldFact, ...]:
-        """Return what one place of a value sees, an entry for each axis of the model's inputs.
+        """Return what one position of a value sees, one entry for each axis of the model's inputs.
 
         Args:
             name: the value's name.
@@ -76,7 +76,7 @@ class Fields:
         return tuple(facts[key] for key in sorted(facts))
 
     def _entries(self, name: str) -> list[_Entry]:
-        return [entry for entries in self._found.get(name, {}).values() for entry in entries]
+        return [entry for entries in self._fields.get(name, {}).values() for entry in entries]
 
     def _fact(
         self, key: _Key, size: int | None, jump: str | None, start: int | None, least: int | None
@@ -106,13 +106,13 @@ class Fields:
             op = Operation(attributes, inputs, outputs, index, naming)
             fields, gone = self._output(sources, sees, op)
             fixed, both = self._one_place(call, fields)
-            self._found[name], self._fixed[name] = fields, fixed
+            self._fields[name], self._fixed[name] = fields, fixed
             self._whole[name] = whole | both | (gone - frozenset(fixed))
 
     def _output(
         self, sources: tuple[str, ...], sees: Field, op: Operation
     ) -> tuple[_Fields, frozenset[_Key]]:
-        """Return what runs along the axes of an output, and what it sees as a whole."""
+        """Return the input axes that run along the axes of an output, and those seen as a whole."""
         known = bool(op.inputs) and op.inputs[0] is not None
         result, carried = self._carried(sources, sees, op, known)
         linked = {axis for _, _, output, axis in op.naming.links if output == op.output}
@@ -120,12 +120,12 @@ class Fields:
         if sees.regroups and rest:
             self._spread(sources, carried, rest, result)
             return result, frozenset()
-        return result, self._gone(sources, carried)
+        return result, self._lost_axes(sources, carried)
 
     def _carried(
         self, sources: tuple[str, ...], sees: Field, op: Operation, known: bool
     ) -> tuple[_Fields, set[tuple[int, int]]]:
-        """Return what runs along the output axes that inputs are carried to, and those input axes."""
+        """Return what runs along the output axes that keep an input axis, and those input axes."""
         own = sees.reaches(op) if known or sees is JOINED else {}
         blocked = sees.whole(op) if known else frozenset()
         result: _Fields = {}
@@ -133,13 +133,13 @@ class Fields:
         for source, axis, output, to in op.naming.links:
             if output != op.output or source >= len(sources) or to >= len(op.shape):
                 continue
-            before = self._found.get(sources[source], {}).get(axis)
+            before = self._fields.get(sources[source], {}).get(axis)
             given = op.inputs[source] if source < len(op.inputs) else None
             if before is None or given is None or (source, axis) in blocked:
                 continue
             same = given[axis] == op.shape[to]
             if not same and op.shape[to] == 1 and (source, axis) not in own:
-                continue  # one number of the whole axis
+                continue  # one number for the whole axis
             step = own.get((source, axis), SAME if same else None)
             entries = tuple((key, _behind(reach, step)) for key, reach in before)
             result[to] = _met(result[to], entries) if to in result else entries
@@ -147,22 +147,22 @@ class Fields:
         return result, carried
 
     def _spread(
-        self, sources: tuple[str, ...], carried: set[tuple[int, int]], rest: list[int], found: _Fields
+        self, sources: tuple[str, ...], carried: set[tuple[int, int]], rest: list[int], result: _Fields
     ) -> None:
-        """Note that what is not carried runs along the regrouped axes in a way that is not followed."""
+        """Mark the reach of axes that are not kept as unknown along the regrouped axes."""
         for source, name in enumerate(sources):
-            for axis, entries in self._found.get(name, {}).items():
+            for axis, entries in self._fields.get(name, {}).items():
                 if (source, axis) in carried:
                     continue
                 vague = tuple((key, None) for key, _ in entries)
                 for to in rest:
-                    found[to] = _met(found.get(to, ()), vague)
+                    result[to] = _met(result.get(to, ()), vague)
 
-    def _gone(self, sources: tuple[str, ...], carried: set[tuple[int, int]]) -> frozenset[_Key]:
-        """Return the model's axes that no axis of the output runs along any more."""
+    def _lost_axes(self, sources: tuple[str, ...], carried: set[tuple[int, int]]) -> frozenset[_Key]:
+        """Return the input axes that no axis of the output runs along any more."""
         gone: set[_Key] = set()
         for source, name in enumerate(sources):
-            fields = self._found.get(name, {})
+            fields = self._fields.get(name, {})
             for axis, entries in fields.items():
                 if (source, axis) in carried:
                     continue
@@ -173,7 +173,7 @@ class Fields:
         return frozenset(gone)
 
     def _one_place(self, call: Call, fields: _Fields) -> tuple[_Places, frozenset[_Key]]:
-        """Return the axes that are seen at fixed places only, and those that are so no longer."""
+        """Return the axes that are seen at fixed positions only, and those that no longer are."""
         graph, sources = self._graph, self._graph.sources(call)
         fixed: _Places = {}
         for name in sources:
@@ -181,23 +181,23 @@ class Fields:
                 have = fixed.get(key, (low, high))
                 fixed[key] = (min(have[0], low), max(have[1], high))
         if field_of(graph.layers[call.layer].kind).one_entry and len(sources) == 1:
-            fixed |= self._taken(graph.attributes(call), graph.inputs(call)[0] or (), sources[0])
+            fixed |= self._indexed(graph.attributes(call), graph.inputs(call)[0] or (), sources[0])
         running = {key for entries in fields.values() for key, _ in entries}
         both = frozenset(key for key in fixed if key in running)
-        return {key: places for key, places in fixed.items() if key not in both}, both
+        return {key: positions for key, positions in fixed.items() if key not in both}, both
 
-    def _taken(self, attributes: Attributes, shape: Shape, name: str) -> _Places:
-        """Return what the one entry sees that an index takes."""
+    def _indexed(self, attributes: Attributes, shape: Shape, name: str) -> _Places:
+        """Return what the single entry selected by an index sees."""
         index, axis = attributes.get("index"), attributes["axis"] % max(len(shape), 1)
         length = shape[axis]
         if isinstance(index, int) and index < 0:
             index = index + length if isinstance(length, int) else None
         result: _Places = {}
-        for (source, one), reach in self._found.get(name, {}).get(axis, ()):
-            end = (self._graph.shape(source) or ())[one]
+        for (source, source_axis), reach in self._fields.get(name, {}).get(axis, ()):
+            end = (self._graph.shape(source) or ())[source_axis]
             if reach is not None and isinstance(index, int) and isinstance(end, int):
                 low, high = reach.range(index)
-                result[source, one] = (max(low, 0), min(high, end - 1))
+                result[source, source_axis] = (max(low, 0), min(high, end - 1))
         return result
 
 
@@ -206,7 +206,7 @@ def _behind(reach: Reach | None, step: Reach | None) -> Reach | None:
 
 
 def _met(left: tuple[_Entry, ...], right: tuple[_Entry, ...]) -> tuple[_Entry, ...]:
-    """Join what two branches run along on one axis."""
+    """Combine what two branches run along on one axis."""
     result = dict(left)
     for key, reach in right:
         have = result.get(key, reach)

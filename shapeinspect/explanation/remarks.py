@@ -1,4 +1,4 @@
-"""What people ask of a kind of layer, answered with this layer's numbers; and what is a mistake."""
+"""Answers to common questions about a kind of layer, with this layer's numbers, and likely mistakes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MOST_WINDOWS = 1 << 16
 def remarks(
     graph: Graph, layer: Layer, call: Call | None, windows: tuple[WindowFact, ...]
 ) -> tuple[str, ...]:
-    """Return the sentences that answer what is asked of a layer of this kind.
+    """Return sentences that answer common questions about a layer of this kind.
 
     Args:
         graph: the model's graph.
@@ -43,7 +43,7 @@ def remarks(
         sentences += _of_conv(attributes)
     if attributes.get("ceil_mode") and layer.kind.endswith("_pool"):
         sentences.append(
-            "ceil_mode: a last window that hangs over the end counts too, unless it starts in the padding "
+            "ceil_mode: a last window that extends past the end counts too, unless it starts in the padding "
             "behind."
         )
     if isinstance(attributes.get("padding"), str):
@@ -55,7 +55,7 @@ def remarks(
             "It writes into its first input in place: every name for that tensor sees the change."
         )
     if layer.kind == "linear" and layer.weights:
-        sentences.append("It works on the last axis; every other axis is carried along.")
+        sentences.append("It works on the last axis; all other axes are unchanged.")
     ragged = layer.kind == "resize" and attributes.get("mode") == "area"
     if ragged or layer.kind in ("adaptive_avg_pool", "adaptive_max_pool"):
         sentences += _of_area(ragged, windows)
@@ -65,7 +65,7 @@ def remarks(
 
 
 def _writes_in_place(native: str) -> bool:
-    """Tell torch's in-place functions by their names: ``Tensor.add_``, ``Tensor.__setitem__``."""
+    """Recognize torch's in-place functions by their names: ``Tensor.add_``, ``Tensor.__setitem__``."""
     name = native.rpartition(".")[2]
     return name == "__setitem__" or (native != name and name.endswith("_") and not name.endswith("__"))
 
@@ -105,10 +105,10 @@ def _of_conv(attributes: Attributes) -> list[str]:
 
 
 def _of_padding(name: str, windows: tuple[WindowFact, ...]) -> list[str]:
-    sides = [f"{one.axis} {one.before} before and {one.after} behind" for one in windows]
-    if name == "valid" or not sides or not any(one.before or one.after for one in windows):
+    sides = [f"{window.axis} {window.before} before and {window.after} behind" for window in windows]
+    if name == "valid" or not sides or not any(window.before or window.after for window in windows):
         return []
-    odd = any(one.before != one.after for one in windows) and name.startswith("same")
+    odd = any(window.before != window.after for window in windows) and name.startswith("same")
     end = "; the odd one goes last" if odd and name == "same" else "; the odd one goes first" if odd else ""
     return [f'padding "{name}" adds on {", ".join(sides)}{end}.']
 
@@ -120,7 +120,7 @@ def _of_softmax(graph: Graph, layer: Layer, call: Call, shape: Shape) -> list[st
     axis %= len(shape)
     letter = graph.letter(call.inputs[0], axis)
     length = shape[axis]
-    places = "·".join(str(n) for index, n in enumerate(shape) if index != axis)
+    positions = "·".join(str(n) for index, n in enumerate(shape) if index != axis)
     what = f"axis {axis}" + (
         f" = {letter} = {length}, {_AXIS_WORDS.get(letter, 'the ' + letter)}"
         if letter
@@ -128,16 +128,16 @@ def _of_softmax(graph: Graph, layer: Layer, call: Call, shape: Shape) -> list[st
     )
     if layer.kind == "argmax":
         return [
-            f"It takes the largest along {what}: one label, 0 to {_less(length)}, "
-            f"for each of {places} places."
+            f"It takes the largest along {what}: one label, 0 to {_minus_one(length)}, "
+            f"for each of {positions} positions."
         ]
     return [
-        f"It runs over {what}: the {length} values of one place sum to 1.",
-        f"There are {places} such places, and as many outputs as inputs: {'·'.join(map(str, shape))}.",
+        f"It runs over {what}: the {length} values of one position sum to 1.",
+        f"There are {positions} such positions, and as many outputs as inputs: {'·'.join(map(str, shape))}.",
     ]
 
 
-def _less(length: Dim) -> Dim:
+def _minus_one(length: Dim) -> Dim:
     return length - 1
 
 
@@ -150,25 +150,25 @@ def _of_area(resize: bool, windows: tuple[WindowFact, ...]) -> list[str]:
             'mode="area" is adaptive average pooling: output i is the mean of the inputs '
             "floor(i·in/out) to ceil((i+1)·in/out), the end not included."
         )
-    for one in windows:
-        if one.out > _MOST_WINDOWS:
+    for item in windows:
+        if item.out > _MOST_WINDOWS:
             continue
-        starts = [adaptive_start(index, one.n, one.out) for index in range(one.out)]
-        ends = [adaptive_end(index, one.n, one.out) for index in range(one.out)]
+        starts = [adaptive_start(index, item.n, item.out) for index in range(item.out)]
+        ends = [adaptive_end(index, item.n, item.out) for index in range(item.out)]
         sizes = sorted({end - start for start, end in zip(starts, ends, strict=True)})
         shared = sum(end - start for start, end in zip(starts[1:], ends, strict=False))
         overlap = f"and overlap at {shared} inputs" if shared else "and do not overlap"
-        sentences.append(f"On {one.axis} windows are {' or '.join(map(str, sizes))} long {overlap}.")
+        sentences.append(f"On {item.axis} windows are {' or '.join(map(str, sizes))} long {overlap}.")
     if not resize:
         return sentences
-    if any(one.out < one.n for one in windows):
+    if any(window.out < window.n for window in windows):
         sentences.append(
             "The mean over a window is a low-pass filter before sampling: it removes detail that the "
-            "smaller picture cannot hold (aliasing)."
+            "smaller image cannot hold (aliasing)."
         )
     sentences.append(
         "It helps only when shrinking: windows that enlarge are 1 or 2 long, so they repeat or mix "
-        "neighbors and average nothing away."
+        "neighbors and average nothing out."
     )
     return sentences
 
@@ -212,7 +212,7 @@ def findings(graph: Graph, layer: Layer, call: Call | None) -> tuple[str, ...]:
 
 
 def readings(layer: Layer, weights: tuple[WeightFact, ...], shape: Shape | None) -> tuple[Reading, ...]:
-    """Set two readings of a 1-D convolution's input size side by side: channels, or length.
+    """Compare two readings of a 1-D convolution's input size: channels, or length.
 
     Args:
         layer: the layer.
@@ -235,8 +235,8 @@ def readings(layer: Layer, weights: tuple[WeightFact, ...], shape: Shape | None)
     length = "n" if n is None else str(n)
     positions = f"n − {k} + 1" if n is None else str(n - k + 1)
 
-    def pair(places: str, channels: Dim) -> str:
-        return f"({places}, {channels})" if last else f"({channels}, {places})"
+    def pair(indices: str, channels: Dim) -> str:
+        return f"({indices}, {channels})" if last else f"({channels}, {indices})"
 
     stored = next((left for left in weights if len(left.axes) > 1), None)
     right: str | None = None

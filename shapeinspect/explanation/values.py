@@ -1,4 +1,4 @@
-"""What an explanation is made of: facts first, all frozen; every text is built from them."""
+"""The parts of an explanation: frozen facts, from which every text is built."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from shapeinspect.explanation.notation import write
 
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """A formula in Python's spelling, and the numbers that go into it.
+    """A formula in Python syntax, and the numbers that go into it.
 
     Args:
         text: an expression of names, integers, ``+ - * /`` and ``floor, ceil, max, min``.
         values: the number of each name.
-        result: what comes out, worked out by the rule of the op and not by this text.
+        result: the result, computed by the rule of the op and not by this text.
 
     Example:
         >>> Formula("n - k + 1", (("n", 300), ("k", 5)), 296).substituted
@@ -28,29 +28,29 @@ class Formula:
 
     @property
     def written(self) -> str:
-        """The formula as people write it."""
+        """The formula in mathematical notation."""
         return write(self.text)
 
     @property
     def plain(self) -> bool:
-        """Whether nothing is worked out: a single name, or a number."""
+        """Whether nothing is computed: a single name, or a number."""
         return self.text.isidentifier() or self.text.isdigit()
 
     @property
     def substituted(self) -> str:
-        """The formula with its numbers in the place of the names."""
+        """The formula with numbers in place of names."""
         return write(self.text, dict(self.values))
 
 
 @dataclass(frozen=True, slots=True)
 class AxisFact:
-    """One axis of a tensor: its letter, its length, what it is and what set the length.
+    """One axis of a tensor: its letter, its length, its meaning and the origin of the length.
 
     Args:
         name: the axis's letter, such as ``C`` or ``kh``; None where nothing proves one.
         length: how long it is.
         meaning: what the axis is, and where its length comes from, in a few words.
-        formula: how the length is worked out, where it is.
+        formula: how the length is computed, if it is.
 
     Example:
         >>> AxisFact("C", 3, "input channels").length
@@ -65,7 +65,7 @@ class AxisFact:
 
 @dataclass(frozen=True, slots=True)
 class TensorFact:
-    """A tensor that goes in or comes out, axis by axis.
+    """An input or output tensor, axis by axis.
 
     Args:
         name: the value's name.
@@ -98,7 +98,7 @@ class WeightFact:
         count: how many numbers it holds; None if unknown.
         common: the letter and length of each axis in the common convention; None if not proven.
         transform: the einops expression from the stored to the common order, or None.
-        remark: what is worth saying of it.
+        remark: a remark about it.
 
     Example:
         >>> WeightFact("w", "weight", (AxisFact("o", 2),), 2).common is None
@@ -139,12 +139,12 @@ class FieldFact:
         input: the model input's name.
         axis: the axis's letter, or its number where it has none.
         size: how many positions, from the first to the last; None for the whole axis.
-        jump: how far two neighboring outputs lie apart on the input, as a fraction's text.
+        jump: the distance on the input between neighboring outputs, as a fraction's text.
         start: the first position that output 0 sees; negative where that is padding.
         least: the size for outputs that see less than others, else the same.
         length: the input axis's length.
         last: the last position that output 0 sees, where it sees all that come before.
-        followed: false where nobody can tell which positions it sees.
+        followed: false where the positions that it sees depend on the data.
 
     Example:
         >>> FieldFact("x", "H", 3, "1", -1, 3, 32).size
@@ -210,7 +210,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class CallFact:
-    """One execution of the layer: what goes in, what comes out, the work.
+    """One execution of the layer: inputs, outputs and work.
 
     Args:
         inputs: the tensors that go in.
@@ -233,7 +233,7 @@ class CallFact:
 
 @dataclass(frozen=True, slots=True)
 class LayerExplanation:
-    """Everything that there is to say about one layer.
+    """The complete explanation of one layer.
 
     Args:
         path: the layer's path.
@@ -242,11 +242,11 @@ class LayerExplanation:
         summary: one sentence.
         weights: its weights.
         calls: its executions; one for a layer whose input is not known.
-        remarks: sentences that answer what people ask of this kind.
+        remarks: sentences that answer common questions about this kind.
         readings: the two readings of a size that is easily mistaken, a heading first, then row by row.
-        findings: what is probably a mistake.
+        findings: likely mistakes.
         notes: what could not be known.
-        numbers: how many numbers the weights hold together, as a formula; None where that is unknown.
+        numbers: the total number of values in the weights, as a formula; None if unknown.
 
     Example:
         >>> LayerExplanation("fc", "linear", "Dense", "a layer").findings

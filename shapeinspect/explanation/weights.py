@@ -12,7 +12,7 @@ from shapeinspect.layout.normalize import transform
 from shapeinspect.layout.pattern import lengths, parse
 from shapeinspect.rules.spatial import is_last, space_of
 
-#: What an axis is, where neither the kind of the layer nor its input has more to say.
+#: The meaning of an axis where neither the kind of the layer nor its input gives more.
 _MEANINGS = {
     "kl": "kernel length: how many neighboring positions a filter sees",
     "kh": "kernel height",
@@ -79,18 +79,18 @@ def _composite(
     layer: Layer,
     call: Call | None,
     parts: tuple[str, ...],
-    found: dict[str, Dim],
+    sizes: dict[str, Dim],
     layout: Layout,
 ) -> str:
-    if found[parts[0]] == 1 and parts[0] == "g":  # one group is no group
+    if sizes[parts[0]] == 1 and parts[0] == "g":  # a single group means no grouping
         return "; ".join(
-            _meaning(graph, layer, call, name, found, layout, single=False) for name in parts[1:]
+            _meaning(graph, layer, call, name, sizes, layout, single=False) for name in parts[1:]
         )
-    numbers = "·".join(str(found[name]) for name in parts)
+    numbers = "·".join(str(sizes[name]) for name in parts)
     if set(parts) <= set("CDHWLT"):
-        came = _input_origin(graph, layer, call)
-        return f"inputs: {numbers}, {'·'.join(parts)} in this order" + (f"; {came}" if came else "")
-    texts = [_meaning(graph, layer, call, name, found, layout, single=False) for name in parts]
+        source = _input_origin(graph, layer, call)
+        return f"inputs: {numbers}, {'·'.join(parts)} in this order" + (f"; {source}" if source else "")
+    texts = [_meaning(graph, layer, call, name, sizes, layout, single=False) for name in parts]
     return f"{numbers}: " + "; ".join(f"{name} {text}" for name, text in zip(parts, texts, strict=True))
 
 
@@ -99,32 +99,35 @@ def _meaning(
     layer: Layer,
     call: Call | None,
     name: str,
-    found: dict[str, Dim],
+    sizes: dict[str, Dim],
     layout: Layout,
     single: bool,
 ) -> str:
     if name == "o":
-        return _outputs(layer, found[name], single)
+        return _outputs(layer, sizes[name], single)
     if name == "i":
-        return _inputs(graph, layer, call, found[name])
+        return _inputs(graph, layer, call, sizes[name])
     if name == "c" or (name == "C" and single):
-        came = _input_origin(graph, layer, call)
-        return ("one number for each channel" if single else "input channels") + (f": {came}" if came else "")
+        source = _input_origin(graph, layer, call)
+        return ("one number for each channel" if single else "input channels") + (
+            f": {source}" if source else ""
+        )
     if name == "gate":
         order = next((native for axis, native, _ in layout.orders if axis == "gate"), None)
-        order = order or {4: "i f g o", 3: "r z n"}.get(found[name] if isinstance(found[name], int) else 0)  # type: ignore[arg-type]  # an integer, or no key
+        gates = sizes[name]
+        order = order or {4: "i f g o", 3: "r z n"}.get(gates if isinstance(gates, int) else 0)
         return f"gates {order}" if order else "gates"
     if name == "j" and layer.kind == "bilinear":
         return "the layer's second inputs"
     if layer.kind in ("layer_norm", "rms_norm"):
-        return "one number for each place of an axis that is normalized over"
+        return "one number for each position of a normalized axis"
     return _MEANINGS.get(name, "")
 
 
 def _outputs(layer: Layer, length: Dim, single: bool) -> str:
     if single:
-        one = "filter" if layer.kind in FILTERS else "unit" if layer.kind in RECURRENT else "output"
-        return f"one number for each {one}, {length} in all"
+        item = "filter" if layer.kind in FILTERS else "unit" if layer.kind in RECURRENT else "output"
+        return f"one number for each {item}, {length} in all"
     if layer.kind in RECURRENT:
         return "units"
     return "filters: one output channel each" if layer.kind in FILTERS else "outputs of the layer"
@@ -136,13 +139,13 @@ def _inputs(graph: Graph, layer: Layer, call: Call | None, length: Dim) -> str:
     what = "the layer's inputs" if features else "the layer's input channels"
     if groups != 1 and isinstance(length, int) and layer.kind != "conv_transpose":
         what = f"input channels of one group: {length * groups} / {groups} groups"
-    came = _input_origin(graph, layer, call)
-    return f"{what}, {came}" if came else what
+    source = _input_origin(graph, layer, call)
+    return f"{what}, {source}" if source else what
 
 
 def _input_origin(graph: Graph, layer: Layer, call: Call | None) -> str:
-    """Say what set the number of channels (or features) of the layer's input."""
-    name = next((one for one in call.inputs if one), "") if call is not None else ""
+    """Describe what set the number of channels (or features) of the layer's input."""
+    name = next((item for item in call.inputs if item), "") if call is not None else ""
     shape = graph.shape(name)
     if not shape:
         return ""
@@ -177,6 +180,6 @@ def _remark(layer: Layer, weight: Weight, layout: Layout) -> str:
     if layer.kind == "linear" and len(native.axes) == 2:
         return "stored outputs first: a batch of rows X computes X·Wᵀ"
     if layer.kind in FILTERS and ("o",) in native.axes and len(native.axes) > 2:
-        place = ", ".join("j" if axis == ("o",) else "0" if not axis else ":" for axis in native.axes)
-        return f"filter j is {weight.role}[{place}]"
+        index = ", ".join("j" if axis == ("o",) else "0" if not axis else ":" for axis in native.axes)
+        return f"filter j is {weight.role}[{index}]"
     return ""

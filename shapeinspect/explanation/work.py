@@ -10,7 +10,7 @@ from shapeinspect.rules import Attributes, Shapes, macs, work_line
 def work(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Work | None:
     """Return the multiplications of one call, or None if they cannot be known.
 
-    The total is the rule's; its formula is shown only if its numbers give that total.
+    The total comes from the rule; its formula is shown only if it evaluates to that total.
 
     Args:
         kind: a name of the vocabulary.
@@ -32,7 +32,7 @@ def work(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shapes) -> 
 
 
 def numbers(weights: tuple[WeightFact, ...]) -> Formula | None:
-    """Return how many numbers a layer's weights hold together, or None if one is not known.
+    """Return the total number of values in a layer's weights, or None if one is unknown.
 
     Args:
         weights: the weights, axis by axis.
@@ -47,7 +47,7 @@ def numbers(weights: tuple[WeightFact, ...]) -> Formula | None:
     names: dict[str, object] = {}
     clear = True
     for weight in weights:
-        for axis in (one for one in weight.axes if one.length != 1):
+        for axis in (axis for axis in weight.axes if axis.length != 1):
             name = axis.name or ""
             clear &= name.isidentifier() and names.setdefault(name, axis.length) == axis.length
     total = sum(weight.count or 0 for weight in weights)

@@ -1,6 +1,6 @@
-"""The kinds whose rules take arrays of lengths as they are, and what those rules then leave unsaid.
+"""Kinds whose rules also work on arrays of lengths, and the checks that their rules make on integers only.
 
-A rule refuses integers only; what it would refuse of an array is said here, once for each family.
+A rule refuses integers only; the conditions for arrays are stated here, once for each family.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _FREE = frozenset(
 
 
 def run_fast(kind: str, attributes: Any, inputs: tuple[tuple[Any, ...], ...]) -> tuple[_Made, Any] | None:
-    """Run a rule on arrays, if it takes them in this place.
+    """Run a rule on arrays, if it accepts them for these inputs.
 
     Args:
         kind: a name of the vocabulary.
@@ -44,7 +44,7 @@ def run_fast(kind: str, attributes: Any, inputs: tuple[tuple[Any, ...], ...]) ->
         inputs: the input shapes, each length an int or an array of candidates.
 
     Returns:
-        the output shapes and which candidates fit; None where the rule must be run one by one.
+        the output shapes and which candidates fit; None if the rule must be run for each candidate.
     """
     if not any(isinstance(n, np.ndarray) for shape in inputs for n in shape):
         return None
@@ -59,16 +59,16 @@ def run_fast(kind: str, attributes: Any, inputs: tuple[tuple[Any, ...], ...]) ->
     if kind == "concat":
         return _concat(attributes.get("axis", 0), inputs)
     try:
-        made: Any = RULES[kind].outputs(attributes, inputs)
-    except Exception:  # noqa: BLE001  # run one by one it is refused, with its reason
+        outputs: Any = RULES[kind].outputs(attributes, inputs)
+    except Exception:  # noqa: BLE001  # run for each candidate, the rule gives the reason
         return None
-    if any(shape is None or any(not isinstance(n, int | np.ndarray) for n in shape) for shape in made):
+    if any(shape is None or any(not isinstance(n, int | np.ndarray) for n in shape) for shape in outputs):
         return None
     fits: Any = np.True_
     if kind in _WINDOWS:
-        for n in (n for shape in made for n in shape if isinstance(n, np.ndarray)):
+        for n in (n for shape in outputs for n in shape if isinstance(n, np.ndarray)):
             fits = fits & (n >= 1)
-    return made, fits
+    return outputs, fits
 
 
 def _varies(value: Any) -> bool:
@@ -84,8 +84,8 @@ def _channels_fixed(attributes: Any, inputs: Any) -> bool:
     last = attributes.get("data_format") == "channels_last"
     kernel = attributes.get("kernel_size")
     rank = len(shape) - 2 if not isinstance(kernel, tuple | list) else len(kernel)
-    place = len(shape) - 1 if last else len(shape) - 1 - rank
-    return 0 <= place < len(shape) and not _varies(shape[place])
+    index = len(shape) - 1 if last else len(shape) - 1 - rank
+    return 0 <= index < len(shape) and not _varies(shape[index])
 
 
 def _normed(attributes: Any, inputs: Any) -> bool:
@@ -103,7 +103,7 @@ def _last_fixed(_attributes: Any, inputs: Any) -> bool:
 
 
 def _stretched(inputs: Any) -> tuple[Any, ...] | None:
-    """Return the broadcast shape where all lengths of an axis but those that are 1 are certainly the same."""
+    """Return the broadcast shape; None unless all lengths of an axis other than 1 are certainly equal."""
     rank = max(map(len, inputs))
     out = []
     for axis in range(-rank, 0):
@@ -115,9 +115,10 @@ def _stretched(inputs: Any) -> tuple[Any, ...] | None:
     return tuple(out)
 
 
-def _equal(one: Any, other: Any) -> bool:
-    return len(one) == len(other) and all(
-        a is b or (type(a) is type(b) and bool(np.array_equal(a, b))) for a, b in zip(one, other, strict=True)
+def _equal(left: Any, right: Any) -> bool:
+    return len(left) == len(right) and all(
+        a is b or (type(a) is type(b) and bool(np.array_equal(a, b)))
+        for a, b in zip(left, right, strict=True)
     )
 
 
@@ -127,13 +128,13 @@ def _joinable(attributes: Any, inputs: Any) -> bool:
 
 
 def _concat(axis: int, inputs: tuple[tuple[Any, ...], ...]) -> tuple[_Made, Any]:
-    """Add the lengths up on one axis; on every other one they have to be equal."""
+    """Add up the lengths on the concat axis; all other axes must be equal."""
     joined = axis % len(inputs[0])
     fits: Any = np.True_
     for shape in inputs[1:]:
-        for place, (one, other) in enumerate(zip(inputs[0], shape, strict=True)):
-            if place != joined and one is not other:
-                fits = fits & (np.asarray(one) == other)
+        for index, (a, b) in enumerate(zip(inputs[0], shape, strict=True)):
+            if index != joined and a is not b:
+                fits = fits & (np.asarray(a) == b)
     total = sum(shape[joined] for shape in inputs)
     return ((*inputs[0][:joined], total, *inputs[0][joined + 1 :]),), fits
 

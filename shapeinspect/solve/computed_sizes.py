@@ -1,8 +1,8 @@
-"""Sizes that a network's own code computes from its input's: found from several traces, worked out anew.
+"""Sizes that a network's own code computes from its input's, inferred from several traces.
 
-A trace records ``F.pad(y, [dx // 2, dx - dx // 2])`` with two numbers. The forms below are those that
-such code has: a length with something added or taken off, a part or a multiple of it, what is missing
-to a multiple, and the sum, difference or product of two lengths, or half of it.
+A trace records ``F.pad(y, [dx // 2, dx - dx // 2])`` with two numbers. The forms below are the ones that
+such code uses: a length plus or minus a constant, a fraction or a multiple of it, the distance to the next
+multiple, and the sum, difference or product of two lengths, or half of it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Lengths: TypeAlias = "tuple[int, ...]"
 _JOIN: dict[str, Any] = {"": lambda a, _b: a, "+": add, "-": sub, "*": mul}
 _PARTS = range(2, 65)
 _MOST_LENGTHS = 48
-#: So many traces are needed before a form is believed that has a number of its own.
+#: The number of traces needed before a form with a constant of its own is accepted.
 _EVIDENCE = 3
 
 
@@ -29,14 +29,14 @@ _EVIDENCE = 3
 class FromAxes:
     """A setting that a trace recorded as a number, and that follows from the lengths of axes.
 
-    It is ``(factor · (one op other) % modulus + offset) // divisor``.
+    It is ``(factor · (first op second) % modulus + offset) // divisor``.
 
     Args:
-        one: a value and which of its axes.
+        first: a value and which of its axes.
         op: ``+``, ``-`` or ``*``; empty without another length.
-        other: another value and axis.
+        second: another value and axis.
         factor: what the length is multiplied by.
-        modulus: what the remainder is taken of; 0 for none.
+        modulus: the divisor of the remainder; 0 for no remainder.
         offset: what is added.
         divisor: what it is divided by, rounded down.
 
@@ -47,39 +47,39 @@ class FromAxes:
         3
     """
 
-    one: Axis
+    first: Axis
     op: str = ""
-    other: Axis | None = None
+    second: Axis | None = None
     factor: int = 1
     modulus: int = 0
     offset: int = 0
     divisor: int = 1
 
     def of(self, shapes: Mapping[str, Any]) -> Any:
-        """Work the number out.
+        """Compute the number.
 
         Args:
             shapes: the shape of every value: each length an int or an array of candidates.
         """
-        name, axis = self.one
-        found = shapes[name][axis]
-        if self.other is not None:
-            name, axis = self.other
-            found = _JOIN[self.op](found, shapes[name][axis])
-        return self.change(found)
+        name, axis = self.first
+        length = shapes[name][axis]
+        if self.second is not None:
+            name, axis = self.second
+            length = _JOIN[self.op](length, shapes[name][axis])
+        return self.change(length)
 
     def change(self, length: Any) -> Any:
-        """Do to a length, or to two that are joined, what the form says.
+        """Apply the form to a length, or to two combined lengths.
 
         Args:
             length: an int or an array of candidates.
         """
-        found = length * self.factor
-        return ((found % self.modulus if self.modulus else found) + self.offset) // self.divisor
+        product = length * self.factor
+        return ((product % self.modulus if self.modulus else product) + self.offset) // self.divisor
 
 
 def worked_out(numbers: Lengths, lengths: Iterable[tuple[Lengths, Axis]]) -> FromAxes | None:
-    """Find how a number that differs from trace to trace follows from the lengths of axes.
+    """Express a number that differs between traces through the lengths of axes.
 
     Args:
         numbers: the number in every trace.
@@ -89,7 +89,7 @@ def worked_out(numbers: Lengths, lengths: Iterable[tuple[Lengths, Axis]]) -> Fro
         the simplest form that gives every number; None if none does.
 
     Example:
-        >>> worked_out((8, 12), [((16, 24), ("x", 2)), ((8, 12), ("y", 2))]).one
+        >>> worked_out((8, 12), [((16, 24), ("x", 2)), ((8, 12), ("y", 2))]).first
         ('y', 2)
         >>> found = worked_out((3, 2, 0), [((13, 14, 16), ("x", 1))])
         >>> found.factor, found.modulus
@@ -103,27 +103,29 @@ def worked_out(numbers: Lengths, lengths: Iterable[tuple[Lengths, Axis]]) -> Fro
     if len(numbers) < _EVIDENCE:
         return None
     near = list(distinct.items())[:_MOST_LENGTHS]
-    return next(_fitting(numbers, near), None)
+    return next(_candidates(numbers, near), None)
 
 
-def _fitting(numbers: Lengths, near: list[tuple[Lengths, Axis]]) -> Iterator[FromAxes]:
+def _candidates(numbers: Lengths, near: list[tuple[Lengths, Axis]]) -> Iterator[FromAxes]:
     for vector, axis in near:
-        yield from _true(numbers, vector, (FromAxes(axis, offset=numbers[0] - vector[0]),))
-        yield from _true(numbers, vector, _multiples(axis, numbers[0], vector[0]))
-    # The same axis of two values is likelier than an axis of one and another axis of the other.
+        yield from _agreeing(numbers, vector, (FromAxes(axis, offset=numbers[0] - vector[0]),))
+        yield from _agreeing(numbers, vector, _multiples(axis, numbers[0], vector[0]))
+    # The same axis of two values is likelier than different axes of two values.
     both = sorted(product(near, near), key=lambda pair: pair[0][1][1] != pair[1][1][1])
-    pairs = [(op, one, other) for op in "-+*" for one, other in both]
+    pairs = [(op, a, b) for op in "-+*" for a, b in both]
     for half in (False, True):
-        for op, (vector, axis), (twin, other) in pairs:
-            yield from _true(numbers, tuple(map(_JOIN[op], vector, twin)), _joined(axis, op, other, half))
+        for op, (vector, axis), (twin, second) in pairs:
+            yield from _agreeing(
+                numbers, tuple(map(_JOIN[op], vector, twin)), _joined(axis, op, second, half)
+            )
         if not half:
             for vector, axis in near:
-                yield from _true(numbers, vector, _parts(axis))
+                yield from _agreeing(numbers, vector, _parts(axis))
     for vector, axis in near:
-        yield from _true(numbers, vector, _remainders(axis, numbers[0], vector[0]))
+        yield from _agreeing(numbers, vector, _remainders(axis, numbers[0], vector[0]))
 
 
-def _true(numbers: Lengths, vector: Lengths, forms: Iterable[FromAxes]) -> Iterator[FromAxes]:
+def _agreeing(numbers: Lengths, vector: Lengths, forms: Iterable[FromAxes]) -> Iterator[FromAxes]:
     for form in forms:
         if all(form.change(length) == number for length, number in zip(vector, numbers, strict=True)):
             yield form
@@ -134,14 +136,14 @@ def _multiples(axis: Axis, number: int, length: int) -> Iterator[FromAxes]:
         yield FromAxes(axis, factor=number // length)
 
 
-def _joined(axis: Axis, op: str, other: Axis, half: bool) -> Iterator[FromAxes]:
+def _joined(axis: Axis, op: str, second: Axis, half: bool) -> Iterator[FromAxes]:
     if not half:
-        yield FromAxes(axis, op, other)
+        yield FromAxes(axis, op, second)
     elif op != "*":
-        # Rounded down or up; with the sign turned, as a crop by F.pad takes it.
+        # Rounded down or up; with the sign reversed, as for a crop by F.pad.
         for factor in (1, -1):
-            yield FromAxes(axis, op, other, factor, offset=0, divisor=2)
-            yield FromAxes(axis, op, other, factor, offset=1, divisor=2)
+            yield FromAxes(axis, op, second, factor, offset=0, divisor=2)
+            yield FromAxes(axis, op, second, factor, offset=1, divisor=2)
 
 
 def _parts(axis: Axis) -> Iterator[FromAxes]:
@@ -151,7 +153,7 @@ def _parts(axis: Axis) -> Iterator[FromAxes]:
 
 
 def _remainders(axis: Axis, number: int, length: int) -> Iterator[FromAxes]:
-    """Return what is over or missing to a multiple, something added to it, and half of that."""
+    """Return the excess over a multiple or the distance to it, plus a constant, and half of that."""
     for part in _PARTS:
         for factor in (1, -1):
             rest = factor * length % part

@@ -99,7 +99,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one accepted size gives at the end.
+    """The outputs at one accepted size.
 
     Args:
         sizes: the length of every free axis.
@@ -125,10 +125,10 @@ class Solution:
         together: the accepted sizes where all free axes have one length; None for a single axis.
         independent: whether every combination of the answers fits, as far as was tried.
         refusals: the layers that rule sizes out.
-        samples: what accepted sizes give at the end.
-        unsolved: layers of which the arithmetic cannot tell what they accept or make, and why; no name
+        samples: the outputs at accepted sizes.
+        unsolved: layers whose accepted sizes or outputs the arithmetic cannot determine, and why; no name
             where it is the network's own code.
-        notes: what a reader has to know.
+        notes: what a reader should know.
 
     Example:
         >>> Solution("m", (), (), None, True).refusals
@@ -161,7 +161,7 @@ def variables(model: Model) -> tuple[Variable, ...]:
         >>> [one.name for one in variables(Model("m", "f", "f", "f", values=Frozen(x=x), inputs=("x",)))]
         ['H', 'W']
     """
-    found: dict[Any, Variable] = {}
+    variables_by_key: dict[Any, Variable] = {}
     for name in model.inputs:
         value = model.values.get(name)
         if value is None or value.shape is None:
@@ -172,21 +172,21 @@ def variables(model: Model) -> tuple[Variable, ...]:
                 continue
             symbol = str(length) if isinstance(length, Expr) and len(symbols(length)) == 1 else None
             key: Any = symbol if symbol is not None else (name, axis)
-            have = found.get(key)
+            have = variables_by_key.get(key)
             if have is not None:
-                found[key] = replace(have, places=(*have.places, (name, axis)))
+                variables_by_key[key] = replace(have, places=(*have.places, (name, axis)))
                 continue
             label = letter if len(model.inputs) == 1 else f"{name}.{letter}"
             base = length if isinstance(length, int) else None
-            found[key] = Variable(str(label), ((name, axis),), base, symbol)
-    if not found:
-        told = ", ".join(name for name in model.inputs) or "none"
+            variables_by_key[key] = Variable(str(label), ((name, axis),), base, symbol)
+    if not variables_by_key:
+        inputs = ", ".join(name for name in model.inputs) or "none"
         raise UsageError(
-            "no axis of the inputs is known to be space or time, so there is no size to fit",
+            "no input axis is known to be spatial or temporal, so there is no size to solve for",
             expected="a model with a graph whose inputs have axes such as H, W, L or T",
-            got=f"inputs: {told}",
+            got=f"inputs: {inputs}",
         )
-    return tuple(found.values())
+    return tuple(variables_by_key.values())
 
 
 def inputs_for(
@@ -202,10 +202,12 @@ def inputs_for(
         lengths: the length of each, by its name: an int or an array.
 
     Raises:
-        UsageError: if an input has a length that nothing tells.
+        UsageError: if an input has an unknown length.
     """
-    places = {place: lengths[one.name] for one in free for place in one.places}
-    known: dict[str, Any] = {one.symbol: lengths[one.name] for one in free if one.symbol is not None}
+    by_axis = {place: lengths[variable.name] for variable in free for place in variable.places}
+    known: dict[str, Any] = {
+        variable.symbol: lengths[variable.name] for variable in free if variable.symbol is not None
+    }
     shapes: dict[str, Any] = {}
     for name in model.inputs:
         value = model.values.get(name)
@@ -213,8 +215,8 @@ def inputs_for(
             continue
         shape: list[Any] = []
         for axis, length in enumerate(value.shape):
-            if (name, axis) in places:
-                shape.append(places[name, axis])
+            if (name, axis) in by_axis:
+                shape.append(by_axis[name, axis])
             elif isinstance(length, Expr) and len(symbols(length)) == 1:
                 shape.append(known.setdefault(str(length), 1))
             elif isinstance(length, int):
@@ -251,7 +253,7 @@ class Solver:
         return self.program.run(shapes, known)
 
     def accepted(self, name: str, base: Mapping[str, int], limit: int = LIMIT) -> list[int]:
-        """Return the lengths that one axis accepts, the others held still.
+        """Return the lengths that one axis accepts while the others stay fixed.
 
         Args:
             name: the axis.
@@ -259,8 +261,8 @@ class Solver:
             limit: the largest length that is tried.
         """
         sizes = np.arange(1, limit + 1, dtype=np.int64)
-        found: list[int] = sizes[self.run({**base, name: sizes}).accepted].tolist()
-        return found
+        result: list[int] = sizes[self.run({**base, name: sizes}).accepted].tolist()
+        return result
 
     def solve(self, limit: int = LIMIT) -> Solution:
         """Find every accepted size.
@@ -269,13 +271,13 @@ class Solver:
             limit: the largest size that is tried.
         """
         sizes = np.arange(1, limit + 1, dtype=np.int64)
-        names = [one.name for one in self.free]
+        names = [item.name for item in self.free]
         square = self.run(dict.fromkeys(names, sizes))
         base = self._base(square, sizes)
         alone, outcomes = {}, {}
-        for one in self.free:
-            outcome = self.run({**base, one.name: sizes}) if len(self.free) > 1 else square
-            alone[one.name], outcomes[one.name] = outcome.accepted, outcome
+        for variable in self.free:
+            outcome = self.run({**base, variable.name: sizes}) if len(self.free) > 1 else square
+            alone[variable.name], outcomes[variable.name] = outcome.accepted, outcome
         independent = len(self.free) == 1 or self._independent(alone, square.accepted, limit)
         answers = self._answers(alone) if independent else self._dependent(alone, base, limit)
         together = None
@@ -290,30 +292,30 @@ class Solver:
             independent,
             self._refusals(square, sizes, tuple(names)),
             self._samples(square, alone, base, sizes, independent),
-            tuple((model.calls[place].layer, why) for place, why in sorted(square.unsolved.items())),
+            tuple((model.calls[index].layer, why) for index, why in sorted(square.unsolved.items())),
             self._notes(independent, limit),
         )
 
     def _notes(self, independent: bool, limit: int) -> tuple[str, ...]:
-        found = []
-        fixed = ", ".join(f"{one.name} = {one.base}" for one in self.free if one.base is not None)
+        results = []
+        fixed = ", ".join(f"{item.name} = {item.base}" for item in self.free if item.base is not None)
         if fixed and self.program.model.format != "live":
-            found.append(
-                f"the file records {fixed}: its layers take what is said here, but a runtime that checks "
-                "the recorded size refuses every other one"
+            results.append(
+                f"the file records {fixed}: its layers accept the sizes above, but a runtime that checks "
+                "the recorded size rejects all others"
             )
         if not independent:
-            found.append(f"the axes depend on one another; pairs were tried up to {min(limit, _GRID)}")
-        return tuple(found)
+            results.append(f"the axes depend on one another; pairs were tried up to {min(limit, _GRID)}")
+        return tuple(results)
 
     def _shown(self, name: str) -> tuple[Any, ...]:
         shape = self.program.model.values[name].shape or ()
-        letters = {place: one.name for one in self.free for place in one.places}
+        letters = {place: item.name for item in self.free for place in item.places}
         return tuple(letters.get((name, axis), length) for axis, length in enumerate(shape))
 
     def _base(self, square: Outcome, sizes: Any) -> dict[str, int]:
-        """Return lengths to hold still while another axis is varied: those of the source, if they fit."""
-        recorded = {one.name: one.base for one in self.free}
+        """Return the fixed lengths used while another axis varies: those of the source, if they fit."""
+        recorded = {item.name: item.base for item in self.free}
         if all(length is not None for length in recorded.values()):
             known: dict[str, int] = {name: int(length or 1) for name, length in recorded.items()}
             if bool(self.run(known).accepted.all()):
@@ -325,17 +327,17 @@ class Solver:
         return dict.fromkeys(recorded, middle)
 
     def _independent(self, alone: Mapping[str, Any], square: Any, limit: int) -> bool:
-        """Try drawn combinations: whether each fits exactly if every one of its lengths does."""
+        """Try random combinations: does each fit exactly when all of its lengths fit alone?"""
         random = np.random.default_rng(7)
         points: dict[str, Any] = {}
         for name, accepted in alone.items():
             good = np.flatnonzero(accepted) + 1
             drawn = random.integers(1, limit + 1, _DRAWN)
             if len(good):
-                # Half of the drawn lengths fit by themselves, a quarter of them small.
+                # Half of the random lengths fit by themselves, a quarter of them are small.
                 drawn[: _DRAWN // 2] = random.choice(good, _DRAWN // 2)
                 drawn[: _DRAWN // 8] = random.choice(good[: max(len(good) // 32, 4)], _DRAWN // 8)
-            # A product that has to come out (a flatten) is met by small lengths, if by any.
+            # A product that must match (a flatten) is reached by small lengths, if at all.
             drawn[-_DRAWN // 4 :] = np.exp(random.uniform(0, np.log(min(limit, 160) + 1), _DRAWN // 4))
             points[name] = drawn
         outcome = self.run(points)
@@ -351,7 +353,7 @@ class Solver:
         return tuple(_answer(tuple(names), masks[text]) for text, names in groups.items())
 
     def _dependent(self, alone: Mapping[str, Any], base: Mapping[str, int], limit: int) -> tuple[Answer, ...]:
-        """Say the sizes of axes that depend on one another."""
+        """Describe the sizes of axes that depend on one another."""
         names = list(alone)
         if len(names) != 2:
             return tuple(
@@ -359,36 +361,36 @@ class Solver:
                 for name in names
             )
         edge = min(limit, _GRID)
-        one, other = np.meshgrid(np.arange(1, edge + 1), np.arange(1, edge + 1), indexing="ij")
-        outcome = self.run({names[0]: one.ravel(), names[1]: other.ravel()})
+        a, b = np.meshgrid(np.arange(1, edge + 1), np.arange(1, edge + 1), indexing="ij")
+        outcome = self.run({names[0]: a.ravel(), names[1]: b.ravel()})
         table = outcome.accepted.reshape(edge, edge)
         groups: dict[bytes, list[int]] = {}
         for row in range(edge):
             if table[row].any():
                 groups.setdefault(table[row].tobytes(), []).append(row)
-        found = []
+        results = []
         for rows in list(groups.values())[:_MOST_GROUPS]:
             mask = np.zeros(edge, dtype=bool)
             mask[rows] = True
             text = f"{describe(mask)} with {names[1]} {describe(table[rows[0]])}"
-            found.append(Answer((names[0],), text, progressions(mask)))
-        return tuple(found)
+            results.append(Answer((names[0],), text, progressions(mask)))
+        return tuple(results)
 
     def _refusals(self, outcome: Outcome, sizes: Any, axes: tuple[str, ...]) -> tuple[Refusal, ...]:
-        found = []
+        results = []
         model = self.program.model
         layers = {layer.path: layer for layer in model.layers}
         smallest = int(np.argmax(outcome.accepted)) if outcome.accepted.any() else 0
         _, known = inputs_for(model, self.free, dict.fromkeys(axes, sizes))
-        for place in dict.fromkeys(outcome.refused[outcome.refused >= 0].tolist()):
-            mask = outcome.refused == place
-            # The nearest to what fits: the last of those below the smallest that fits, else the first.
-            places = np.flatnonzero(mask)
-            below = places[places < smallest]
-            example = int(below[-1] if len(below) else places[0])
-            error = self.program.error_at(place, outcome, example, known)
-            layer = layers[model.calls[place].layer]
-            found.append(
+        for index in dict.fromkeys(outcome.refused[outcome.refused >= 0].tolist()):
+            mask = outcome.refused == index
+            # The nearest to a size that fits: the last one below the smallest fitting size, else the first.
+            positions = np.flatnonzero(mask)
+            below = positions[positions < smallest]
+            example = int(below[-1] if len(below) else positions[0])
+            error = self.program.error_at(index, outcome, example, known)
+            layer = layers[model.calls[index].layer]
+            results.append(
                 Refusal(
                     layer.path,
                     layer.kind,
@@ -399,7 +401,7 @@ class Solver:
                     error.got if error is not None else None,
                 )
             )
-        return tuple(sorted(found, key=lambda one: one.example))
+        return tuple(sorted(results, key=lambda item: item.example))
 
     def _samples(
         self,
@@ -412,22 +414,22 @@ class Solver:
         picks: list[dict[str, int]] = []
         if independent:
             good = {name: np.flatnonzero(accepted) for name, accepted in alone.items()}
-            if all(len(one) for one in good.values()):
-                picks.append({name: int(sizes[one[0]]) for name, one in good.items()})
-                picks.append({name: int(sizes[one[min(1, len(one) - 1)]]) for name, one in good.items()})
+            if all(len(item) for item in good.values()):
+                picks.append({name: int(sizes[item[0]]) for name, item in good.items()})
+                picks.append({name: int(sizes[item[min(1, len(item) - 1)]]) for name, item in good.items()})
         else:
             picks.extend(
-                dict.fromkeys(alone, int(sizes[place])) for place in np.flatnonzero(square.accepted)[:2]
+                dict.fromkeys(alone, int(sizes[index])) for index in np.flatnonzero(square.accepted)[:2]
             )
         picks.append(dict(base))
-        found: dict[Sample, None] = {}
+        result: dict[Sample, None] = {}
         for pick in picks:
             outcome = self.run(pick)
             if not bool(outcome.accepted.all()):
                 continue
             outputs = tuple((name, _plain(outcome.shapes.get(name))) for name in self.program.model.outputs)
-            found[Sample(tuple(pick.items()), outputs)] = None
-        return tuple(found)
+            result[Sample(tuple(pick.items()), outputs)] = None
+        return tuple(result)
 
 
 def _plain(shape: Any) -> tuple[Dim, ...] | None:

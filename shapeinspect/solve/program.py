@@ -1,8 +1,8 @@
 """A model's calls, run on many candidate sizes at once by the rules' arithmetic.
 
 A length is an ``int`` or a numpy array with one entry a candidate. Kinds whose formulas take arrays run
-on the arrays; every other kind runs its rule once for each different combination of lengths, which are
-few behind the first strides. Both give what the rule gives for each candidate alone.
+on the arrays; every other kind runs its rule once for each different combination of lengths, which are few
+after the first strides. Both give the same result as running the rule on each candidate.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ Array: TypeAlias = "np.ndarray[Any, Any]"
 #: A length is an int or an array of candidates.
 Lengths: TypeAlias = "tuple[Any, ...]"
 
-#: More different combinations of lengths than this are not worked out one by one.
+#: The most different combinations of lengths for which a rule is run.
 MOST = 1 << 17
 _PASSED_OVER = frozenset({"module", "input"})
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of every candidate.
+    """The result for every candidate.
 
     Args:
         refused: the number of the call that refuses each candidate; -1 for those accepted.
-        unsolved: the calls of which the arithmetic does not know what they make, with the reason.
-        shapes: the shape of every value that was worked out; lengths of refused candidates mean nothing.
+        unsolved: the calls whose outputs the arithmetic cannot compute, with the reason.
+        shapes: the shape of every computed value; lengths of refused candidates are meaningless.
         numbers: the contents of the small tensors with which the graph computes shapes.
         ids: the largest number of each value that the network's own code counts up.
     """
@@ -54,8 +54,8 @@ class Outcome:
     @property
     def accepted(self) -> Array:
         """Which candidates every call accepts."""
-        found: Array = self.refused < 0
-        return found
+        result: Array = self.refused < 0
+        return result
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Program:
     Args:
         model: a model that went through ``infer``.
         settings: for calls whose recorded settings depend on the input's size, these settings.
-        frozen: the calls whose settings were worked out by the source for one size only.
+        frozen: the calls whose settings the source computed for one size only.
     """
 
     model: Model
@@ -73,12 +73,12 @@ class Program:
     frozen: Mapping[int, str] = field(default_factory=dict)
 
     def steps(self) -> Iterator[tuple[int, Call, Layer]]:
-        """Return the calls that compute, with their places and layers."""
+        """Return the calls that compute, with their indices and layers."""
         layers = {layer.path: layer for layer in self.model.layers}
-        for place, call in enumerate(self.model.calls):
+        for index, call in enumerate(self.model.calls):
             layer = layers.get(call.layer)
             if layer is not None and layer.kind not in _PASSED_OVER:
-                yield place, call, layer
+                yield index, call, layer
 
     def run(self, inputs: Mapping[str, Lengths], known: Mapping[str, Any] | None = None) -> Outcome:
         """Run the calls on the shapes of the inputs.
@@ -104,21 +104,21 @@ class Program:
             for name, value in self.model.values.items()
             if _plain_numbers(value.constant) and self._is_constant(name)
         }
-        for place, call, layer in self.steps():
+        for index, call, layer in self.steps():
             reads = [name for name in call.inputs if name]
             if any(name in lost for name in reads):
                 lost.update(call.outputs)
                 continue
-            if not any(name in live for name in reads) and place not in self.settings:
+            if not any(name in live for name in reads) and index not in self.settings:
                 continue
-            made = self._step(place, call, layer, shapes, bound, outcome)
-            if made is None:
+            outputs = self._step(index, call, layer, shapes, bound, outcome)
+            if outputs is None:
                 lost.update(call.outputs)
                 continue
-            for name, shape in zip(call.outputs, made, strict=False):
+            for name, shape in zip(call.outputs, outputs, strict=False):
                 live.add(name)
                 shapes[name] = shape
-            for name in call.outputs[len(made) :]:
+            for name in call.outputs[len(outputs) :]:
                 lost.add(name)
         for name in lost:
             shapes[name] = None
@@ -126,60 +126,60 @@ class Program:
 
     def _step(
         self,
-        place: int,
+        index: int,
         call: Call,
         layer: Layer,
         shapes: Mapping[str, Any],
         bound: Mapping[str, Any],
         outcome: Outcome,
     ) -> tuple[Lengths, ...] | None:
-        if place in self.frozen:
-            outcome.unsolved[place] = self.frozen[place]
+        if index in self.frozen:
+            outcome.unsolved[index] = self.frozen[index]
             return None
         if not has_rule(layer.kind):
-            outcome.unsolved[place] = f"nothing is known of what a {layer.kind} makes"
+            outcome.unsolved[index] = f"the output of a {layer.kind} is not known"
             return None
-        attributes = self._attributes(place, call, layer, outcome)
-        given = _given(layer, call, shapes)
+        attributes = self._attributes(index, call, layer, outcome)
+        given = _input_shapes(layer, call, shapes)
         if any(shape is None for shape in given):
-            outcome.unsolved[place] = "the shape of an input is not known"
+            outcome.unsolved[index] = "the shape of an input is unknown"
             return None
         settled, arrays = _settled(attributes, shapes, bound)
-        found = contents(
+        contents_of_output = contents(
             layer.kind, settled, given, tuple(outcome.numbers.get(name) for name in call.inputs if name)
         )
-        if found is not None and call.outputs:
-            outcome.numbers[call.outputs[0]] = found
-        _refuse(outcome, place, runs_out(layer.kind, settled, call, outcome.ids))
+        if contents_of_output is not None and call.outputs:
+            outcome.numbers[call.outputs[0]] = contents_of_output
+        _refuse(outcome, index, runs_out(layer.kind, settled, call, outcome.ids))
         fast = None if arrays else run_fast(layer.kind, settled, given)
-        made: tuple[Lengths, ...] | None
+        outputs: tuple[Lengths, ...] | None
         if fast is not None:
-            made, fits = fast
-            _refuse(outcome, place, ~fits)
+            outputs, fits = fast
+            _refuse(outcome, index, ~fits)
         else:
-            made = _one_by_one(place, layer.kind, settled, given, outcome)
-        top = largest_id(layer.kind, settled, call, made, outcome.ids)
+            outputs = _run_each_combination(index, layer.kind, settled, given, outcome)
+        top = largest_id(layer.kind, settled, call, outputs, outcome.ids)
         if top is not None and call.outputs:
             outcome.ids[call.outputs[0]] = top
-        return made
+        return outputs
 
     def error_at(
-        self, place: int, outcome: Outcome, candidate: int, known: Mapping[str, Any]
+        self, index: int, outcome: Outcome, candidate: int, known: Mapping[str, Any]
     ) -> ShapeMismatchError | None:
-        """Return the error with which a call refuses one candidate.
+        """Return the error that a call raises for one candidate.
 
         Args:
-            place: the call.
+            index: the call.
             outcome: of a run.
             candidate: which candidate.
             known: the value of every symbol, as ``run`` took it.
         """
-        call = self.model.calls[place]
+        call = self.model.calls[index]
         layer = next(layer for path, layer in self._layers() if path == call.layer)
-        attributes = self._attributes(place, call, layer, outcome)
-        given = _given(layer, call, outcome.shapes)
+        attributes = self._attributes(index, call, layer, outcome)
+        given = _input_shapes(layer, call, outcome.shapes)
         settled, _ = _settled(attributes, outcome.shapes, known)
-        ids = {name: _at(top, candidate) for name, top in outcome.ids.items()}
+        ids = {name: _for_candidate(top, candidate) for name, top in outcome.ids.items()}
         if runs_out(layer.kind, settled, call, ids):
             rows = settled["num_embeddings"]
             return ShapeMismatchError(
@@ -190,59 +190,61 @@ class Program:
             )
         try:
             output_shapes(
-                layer.kind, _at(settled, candidate), tuple(_at(shape, candidate) for shape in given)
+                layer.kind,
+                _for_candidate(settled, candidate),
+                tuple(_for_candidate(shape, candidate) for shape in given),
             )
         except ShapeMismatchError as error:
             return error
         return None
 
-    def _attributes(self, place: int, call: Call, layer: Layer, outcome: Outcome) -> dict[str, Any]:
+    def _attributes(self, index: int, call: Call, layer: Layer, outcome: Outcome) -> dict[str, Any]:
         """Return a call's settings, with those that it reads from numbers that the graph computes."""
-        found = {**attributes_of(layer, call, {}), **self.settings.get(place, {})}
+        attributes = {**attributes_of(layer, call, {}), **self.settings.get(index, {})}
         if layer.kind in TARGETS:
             first = outcome.shapes.get(call.inputs[0]) if call.inputs else None
             numbers = tuple(outcome.numbers.get(name) for name in call.inputs)
             rank = None if first is None else len(first)
-            found.update(targeted(layer.kind, found, numbers, rank))
-        return found
+            attributes.update(targeted(layer.kind, attributes, numbers, rank))
+        return attributes
 
     def _is_constant(self, name: str) -> bool:
-        """Tell whether no call makes a value: its recorded numbers hold for every size."""
-        return name not in self._made
+        """Tell whether no call computes a value, so that its recorded numbers hold for every size."""
+        return name not in self._outputs
 
     @cached_property
-    def _made(self) -> frozenset[str]:
+    def _outputs(self) -> frozenset[str]:
         return frozenset(name for call in self.model.calls for name in call.outputs)
 
     def _layers(self) -> Iterator[tuple[str, Layer]]:
         return ((layer.path, layer) for layer in self.model.layers)
 
 
-def _given(layer: Layer, call: Call, shapes: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return the shapes of a call's inputs; of one that reads its target from the others, the first alone."""
+def _input_shapes(layer: Layer, call: Call, shapes: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return the shapes of a call's inputs; only the first if the call reads its target from the others."""
     given: tuple[Any, ...] = inputs_of(layer, call, shapes)
     return given[:1] if layer.kind in TARGETS else given
 
 
 def _plain_numbers(value: Any) -> bool:
     entries = value if isinstance(value, tuple) else (value,)
-    return all(isinstance(one, int) for one in entries)
+    return all(isinstance(entry, int) for entry in entries)
 
 
-def _refuse(outcome: Outcome, place: int, refuses: Any) -> None:
-    outcome.refused[(outcome.refused < 0) & refuses] = place
+def _refuse(outcome: Outcome, index: int, refuses: Any) -> None:
+    outcome.refused[(outcome.refused < 0) & refuses] = index
 
 
 def _bound(shape: Shape | None, known: Mapping[str, Any]) -> Any:
-    """Replace the symbols of a recorded shape; a shape of unknown lengths is of no use."""
+    """Replace the symbols of a recorded shape; None if a length stays unknown."""
     if shape is None:
         return None
-    found = tuple(_number(dim, known) if isinstance(dim, Expr) else dim for dim in shape)
-    return None if any(isinstance(dim, Expr | Unknown) for dim in found) else found
+    results = tuple(_number(dim, known) if isinstance(dim, Expr) else dim for dim in shape)
+    return None if any(isinstance(dim, Expr | Unknown) for dim in results) else results
 
 
 def _number(dim: Expr, known: Mapping[str, Any]) -> Any:
-    """Work an expression out, on arrays if a symbol stands for one."""
+    """Evaluate an expression, on arrays if a symbol is bound to one."""
     names = symbols(dim)
     if not names <= set(known):
         return dim
@@ -264,7 +266,7 @@ def _number(dim: Expr, known: Mapping[str, Any]) -> Any:
 def _settled(
     attributes: Mapping[str, Any], shapes: Mapping[str, Any], known: Mapping[str, Any]
 ) -> tuple[dict[str, Any], bool]:
-    """Replace what settings take from symbols and from other values; tell whether arrays came of it."""
+    """Replace what settings take from symbols and other values; also tell whether that produced arrays."""
     seen: list[bool] = []
 
     def settle(value: Any) -> Any:
@@ -289,19 +291,19 @@ def _columns(value: Any) -> Iterator[Array]:
             yield from _columns(entry)
 
 
-def _at(value: Any, candidate: int) -> Any:
-    """Return a setting or a shape as one candidate has it."""
+def _for_candidate(value: Any, candidate: int) -> Any:
+    """Return a setting or a shape for one candidate."""
     if isinstance(value, np.ndarray):
         return int(value[candidate])
     if isinstance(value, tuple):
-        return tuple(_at(entry, candidate) for entry in value)
+        return tuple(_for_candidate(entry, candidate) for entry in value)
     if isinstance(value, dict):
-        return {name: _at(entry, candidate) for name, entry in value.items()}
+        return {name: _for_candidate(entry, candidate) for name, entry in value.items()}
     return value
 
 
-def _one_by_one(
-    place: int, kind: str, attributes: dict[str, Any], given: tuple[Any, ...], outcome: Outcome
+def _run_each_combination(
+    index: int, kind: str, attributes: dict[str, Any], given: tuple[Any, ...], outcome: Outcome
 ) -> tuple[Lengths, ...] | None:
     """Run a rule once for each different combination of lengths."""
     columns = _different(_columns((given, tuple(attributes.values()))))
@@ -309,7 +311,7 @@ def _one_by_one(
     rows = np.stack([column[alive] for column in columns], axis=1) if columns else np.zeros((1, 0), np.int64)
     firsts, back = _distinct(rows)
     if len(firsts) > MOST:
-        outcome.unsolved[place] = "too many different lengths meet here"
+        outcome.unsolved[index] = "too many different combinations of lengths"
         return None
     results = [_result(kind, attributes, given, int(alive[first])) for first in firsts]
     accepted = [result for result in results if result is not None]
@@ -318,11 +320,11 @@ def _one_by_one(
         if columns:
             marks[:] = False
             marks[alive] = np.array([result is None for result in results])[back]
-        _refuse(outcome, place, marks)
+        _refuse(outcome, index, marks)
     if not accepted:
         return ()
     if not _are_settled(accepted):
-        outcome.unsolved[place] = "its settings and shapes do not tell what it makes"
+        outcome.unsolved[index] = "its output does not follow from its settings and shapes"
         return None
     return tuple(
         _gathered(results, number, len(shape or ()), back, alive, len(outcome.refused), bool(columns))
@@ -353,14 +355,16 @@ def _result(
     """Return the output shapes for one candidate, or None if it is refused."""
     try:
         return output_shapes(
-            kind, _at(attributes, candidate), tuple(_at(shape, candidate) for shape in given)
+            kind,
+            _for_candidate(attributes, candidate),
+            tuple(_for_candidate(shape, candidate) for shape in given),
         )
     except ShapeMismatchError:
         return None
 
 
 def _are_settled(accepted: list[tuple[Shape | None, ...]]) -> bool:
-    """Tell whether all results have the same ranks and nothing but whole numbers in them."""
+    """Tell whether all results have the same ranks and only integers in them."""
     ranks = {tuple(None if shape is None else len(shape) for shape in shapes) for shapes in accepted}
     return len(ranks) == 1 and all(
         shape is not None and all(isinstance(n, int) for n in shape)
@@ -370,7 +374,7 @@ def _are_settled(accepted: list[tuple[Shape | None, ...]]) -> bool:
 
 
 def _distinct(rows: Array) -> tuple[Array, Array]:
-    """Return the place of the first of each different row, and for each row which one it is."""
+    """Return the index of the first occurrence of each distinct row, and for each row its number."""
     if rows.shape[1] == 0:
         return np.zeros(1, dtype=np.int64), np.zeros(len(rows), dtype=np.int64)
     key = rows[:, 0]
@@ -386,13 +390,14 @@ def _gathered(
 ) -> Lengths:
     lengths: list[Any] = []
     for axis in range(rank):
-        column = [0 if one is None else int(one[number][axis]) for one in results]
+        column = [0 if result is None else int(result[number][axis]) for result in results]
         if (
             not varied
-            or len({length for length, one in zip(column, results, strict=True) if one is not None}) == 1
+            or len({length for length, result in zip(column, results, strict=True) if result is not None})
+            == 1
         ):
             lengths.append(
-                next(length for length, one in zip(column, results, strict=True) if one is not None)
+                next(length for length, result in zip(column, results, strict=True) if result is not None)
             )
             continue
         filled = np.ones(count, dtype=np.int64)

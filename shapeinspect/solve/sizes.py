@@ -1,4 +1,4 @@
-"""A set of sizes said in words: "any", "≥ 32 and divisible by 32", "32 to 35"."""
+"""A set of sizes in words: "any", "≥ 32 and divisible by 32", "32 to 35"."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 
 _LONGEST_PERIOD = 512
 _MOST_RUNS = 6
-#: So many ranges may stand before those that come again and again.
+#: The most single ranges before the periodic ones.
 _MOST_ALONE = 3
 
 
 def describe(accepted: np.ndarray[Any, Any]) -> str:
-    """Say which sizes a mask accepts.
+    """Describe the sizes that a mask accepts.
 
     Args:
         accepted: one truth value a size, from size 1 on.
@@ -29,23 +29,23 @@ def describe(accepted: np.ndarray[Any, Any]) -> str:
         >>> describe((sizes < 3) | (sizes > 6) & (sizes % 8 > 4))
         '1 to 2, ≥ 7 and 5 to 7 more than a multiple of 8'
     """
-    found = runs(accepted)
-    if not found:
+    ranges = runs(accepted)
+    if not ranges:
         return "none"
     limit = len(accepted)
-    if found == [(1, limit)]:
+    if ranges == [(1, limit)]:
         return "any"
-    if found[-1] == (found[0][0], limit):
-        return f"≥ {found[0][0]}"
-    for alone, (first, last) in enumerate(found[:_MOST_ALONE]):
+    if ranges[-1] == (ranges[0][0], limit):
+        return f"≥ {ranges[0][0]}"
+    for alone, (first, last) in enumerate(ranges[:_MOST_ALONE]):
         period = _period(accepted, first) if last < limit else None
         if period is not None:
-            texts = [_run(low, high, limit) for low, high in found[:alone]]
+            texts = [_run(low, high, limit) for low, high in ranges[:alone]]
             return ", ".join([*texts, _periodic(accepted, first, period, always=not texts)])
-    texts = [_run(low, high, limit) for low, high in found[:_MOST_RUNS]]
-    if len(found) <= _MOST_RUNS:
+    texts = [_run(low, high, limit) for low, high in ranges[:_MOST_RUNS]]
+    if len(ranges) <= _MOST_RUNS:
         return ", ".join(texts)
-    return ", ".join(texts) + f" and {len(found) - _MOST_RUNS} more ranges"
+    return ", ".join(texts) + f" and {len(ranges) - _MOST_RUNS} more ranges"
 
 
 def runs(accepted: np.ndarray[Any, Any]) -> list[tuple[int, int]]:
@@ -73,17 +73,17 @@ def progressions(accepted: np.ndarray[Any, Any]) -> tuple[tuple[int, int, int], 
         >>> progressions((sizes >= 32) & (sizes <= 35)), progressions(sizes % 32 == 0)
         (((32, 35, 1),), ((32, 192, 32),))
     """
-    found = runs(accepted)
-    for alone, (first, _) in enumerate(found[: min(_MOST_ALONE, len(found) - 1)]):
+    results = runs(accepted)
+    for alone, (first, _) in enumerate(results[: min(_MOST_ALONE, len(results) - 1)]):
         period = _period(accepted, first)
         if period is None:
             continue
         good = np.flatnonzero(accepted[first - 1 :]) + first
         phases = [good[good % period == rest] for rest in sorted(set((good % period).tolist()))]
-        rows = [(int(one[0]), int(one[-1]), period) for one in phases]
-        if len(rows) < len(found) - alone:
-            return (*((low, high, 1) for low, high in found[:alone]), *sorted(rows))
-    return tuple((low, high, 1) for low, high in found)
+        rows = [(int(phase[0]), int(phase[-1]), period) for phase in phases]
+        if len(rows) < len(results) - alone:
+            return (*((low, high, 1) for low, high in results[:alone]), *sorted(rows))
+    return tuple((low, high, 1) for low, high in results)
 
 
 def _run(low: int, high: int, limit: int) -> str:

@@ -288,14 +288,14 @@ def test_what_is_missing_is_told_with_an_example_that_works(kind: str, run: Run)
     [
         (("conv", "-i", "300", "--set", "kernl_size=3"), "perhaps kernel_size?"),
         (("lstm", "-i", "7,2,3"), "lstm needs hidden_size"),
-        (("lstm", "-i", "7,2,3", "--hidden-size", "many"), "hidden_size=many is no number"),
+        (("lstm", "-i", "7,2,3", "--hidden-size", "many"), "hidden_size=many is not a number"),
         (("attention", "-i", "2,7,12", "--embed-dim", "12"), "attention needs num_heads"),
         (("einsum", "-i", "2,3", "--equation", "ij,jk->ik", "--sizes", "k"), "sizes=k gives no length"),
-        (("matmul", "-i", "2,3"), "does not settle the shape that matmul makes"),
+        (("matmul", "-i", "2,3"), "do not determine the output shape of matmul"),
         (("conv", "-i", "300", "-k", "5", "--set", "stride"), "invalid value 'stride' for '--set'"),
         (("conv", "-i", "300", "-k", "0"), "kernel_size of at least 1"),
         (("conv", "-i", "30,28", "-k", "3", "-s", "2,0"), "stride of at least 1"),
-        (("resize", "-i", "1,3,8,9"), "does not settle the shape that resize makes"),
+        (("resize", "-i", "1,3,8,9"), "do not determine the output shape of resize"),
     ],
 )
 def test_wrong_settings_are_plain_errors(words: tuple[str, ...], said: str, run: Run) -> None:

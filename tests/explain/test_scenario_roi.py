@@ -67,7 +67,7 @@ def test_an_in_place_sum(at_models: Path) -> None:
     assert len(notes) == 1
     assert "writes in place (add_) into" in notes[0]
     assert "that tanh at networks.py:" in notes[0]
-    assert "x = x + y in the place of x += y" in notes[0]
+    assert "x = x + y instead of x += y" in notes[0]
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         model(torch.rand(INPUT)).sum().backward()
     model = network("ResidualThatWorks")()

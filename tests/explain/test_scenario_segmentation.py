@@ -27,7 +27,7 @@ def test_the_softmax_runs_over_the_classes(run: Run, at_models: Path) -> None:
     code, out, _ = run("explain", "networks:Segmentation", "softmax", *INPUT)
     assert code == 0
     assert "axis 1 = C = 21" in out
-    assert "1·20·24 such places" in out
+    assert "1·20·24 such positions" in out
     assert "1·21·20·24" in out
     from networks import Segmentation  # type: ignore[import-not-found]  # written by the fixture
 
@@ -36,7 +36,7 @@ def test_the_softmax_runs_over_the_classes(run: Run, at_models: Path) -> None:
     assert tuple(shares.shape) == (1, 21, 20, 24)
     torch.testing.assert_close(shares.sum(dim=1), torch.ones(1, 20, 24), rtol=0, atol=1e-6)
     code, out, _ = run("explain", "networks:Segmentation", "argmax", *INPUT)
-    assert "one label, 0 to 20, for each of 1·20·24 places" in out.replace("\n", " ")
+    assert "one label, 0 to 20, for each of 1·20·24 positions" in out.replace("\n", " ")
     labels = shares[0].argmax(0)
     assert np.array_equal(shapeinspect.label_image(shares), shapeinspect.label_image(labels))
     assert shapeinspect.label_image(shares, image=torch.rand(3, 20, 24)).shape == (20, 24, 3)

@@ -278,7 +278,7 @@ def test_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_what_cannot_be_asked(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(UsageError, match="no axis of the inputs is known to be space or time"):
+    with pytest.raises(UsageError, match="no input axis is known to be spatial or temporal"):
         shapeinspect.fit(nn.Linear(3, 4), (2, 3))
     with pytest.raises(UsageError, match="has no graph"):
         shapeinspect.fit(nn.Conv2d(1, 2, 3))
