@@ -1,6 +1,6 @@
 """Fills in the shapes, axis names and work that the source did not give.
 
-Nothing that the source gave is changed; what nothing proves stays unknown.
+Nothing that the source gave is changed; what is not proven stays unknown.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ __all__ = ["infer", "with_input_shapes"]
 def infer(model: Model) -> Model:
     """Fill in unknown shapes, the names of axes, and the multiply-accumulates of every call.
 
-    A shape that the source recorded stays; where the arithmetic contradicts it, or an op refuses its
-    input, a note says so and the walk goes on. A length that the source only gives a name is worked out
+    A shape that the source recorded stays; where the arithmetic contradicts it, or an op refuses its input,
+    a note is added and inference continues. A length that the source records only as a symbol is computed
     where it follows from the lengths of the inputs.
 
     Args:

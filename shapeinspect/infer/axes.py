@@ -3,7 +3,7 @@
 Every axis of every value is a node. Ops link nodes of the same role (an activation, each axis of its
 input to the same axis of its output; a convolution, the batch and the space), linked nodes form a
 class, and the best proof in a class names it all: forward, backward and across branches in one pass.
-A flattened axis is named after the axes it is made of, as in ``(C H W)``.
+A flattened axis is named after the axes it merges, as in ``(C H W)``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _BATCH_SYMBOLS = frozenset({"N", "batch", "batch_size"})
 def name_axes(
     model: Model, facts: Iterable[CallFacts], shapes: Mapping[str, Shape | None]
 ) -> dict[str, Axes | None]:
-    """Return the names of the axes of every value; None for an axis that nothing proves.
+    """Return the names of the axes of every value; None for an axis without proof.
 
     Names that the source gave stay as they are.
 
@@ -49,23 +49,23 @@ def name_axes(
         if shape and isinstance(shape[0], Expr) and str(shape[0]) in _BATCH_SYMBOLS:
             classes.seed(name, ("N",) + (None,) * (len(shape) - 1), _PROVEN)
     merges = []
-    for one in facts:
-        outputs = one.call.outputs
-        classes.add(one.naming, one.names, outputs)
-        for source, merged, output, axis in one.naming.merges:
-            nodes = [classes.node(_name(one.names, source), part) for part in merged]
+    for fact in facts:
+        outputs = fact.call.outputs
+        classes.add(fact.naming, fact.names, outputs)
+        for source, merged, output, axis in fact.naming.merges:
+            nodes = [classes.node(_name(fact.names, source), part) for part in merged]
             merges.append((nodes, classes.node(_name(outputs, output), axis)))
     for nodes, target in merges:
         classes.merge(nodes, target)
-    return {name: _kept(value.axes, classes.names(name)) for name, value in model.values.items()}
+    return {name: _prefer_given(value.axes, classes.names(name)) for name, value in model.values.items()}
 
 
-def _kept(given: Axes | None, found: Axes | None) -> Axes | None:
-    if given is None or found is None:
-        return found if given is None else given
-    if len(given) != len(found):
-        return found
-    return tuple(have or new for have, new in zip(given, found, strict=True))
+def _prefer_given(given: Axes | None, result: Axes | None) -> Axes | None:
+    if given is None or result is None:
+        return result if given is None else given
+    if len(given) != len(result):
+        return result
+    return tuple(have or new for have, new in zip(given, result, strict=True))
 
 
 def _name(names: tuple[str, ...], index: int) -> str:
@@ -92,7 +92,7 @@ class _Classes:
         return self._start[name] + axis if 0 <= axis < self._rank.get(name, 0) else None
 
     def root(self, node: int) -> int:
-        """Return the number that stands for a node's whole class."""
+        """Return the representative of a node's class."""
         parent = self._parent
         while parent[node] != node:
             parent[node] = parent[parent[node]]
@@ -100,7 +100,7 @@ class _Classes:
         return node
 
     def seed(self, name: str, axes: Axes | None, level: int) -> None:
-        """Put names on the axes of a value, as proofs of a level."""
+        """Name the axes of a value, with proofs of one level."""
         if axes is None or self._rank.get(name) != len(axes):
             return
         for axis, label in enumerate(axes):
@@ -118,7 +118,7 @@ class _Classes:
             self._best[root] = proof
 
     def add(self, naming: Naming, sources: tuple[str, ...], outputs: tuple[str, ...]) -> None:
-        """Take in what one call proves."""
+        """Add what one call proves."""
         for name, axes in zip(sources, naming.inputs, strict=False):
             self.seed(name, axes, _PROVEN)
         for name, axes in zip(outputs, naming.outputs, strict=False):
@@ -141,7 +141,7 @@ class _Classes:
             self._best[low] = proof
 
     def merge(self, nodes: list[int | None], target: int | None) -> None:
-        """Name a flattened axis after the axes it is made of, unless something better is proven."""
+        """Name a flattened axis after the axes it merges, unless something better is proven."""
         if target is None or None in nodes:
             return
         best = self._best[self.root(target)]
@@ -157,7 +157,7 @@ class _Classes:
         return None if best is None else best[2]
 
     def names(self, name: str) -> Axes | None:
-        """Return the names of a value's axes, or None if not one is known."""
+        """Return the names of a value's axes, or None if none is known."""
         rank = self._rank.get(name)
         if rank is None:
             return None

@@ -1,6 +1,6 @@
-"""Finds linear layers whose input axis is several axes in one, and says so in their layouts.
+"""Finds linear layers whose input axis merges several axes, and records that in their layouts.
 
-Behind a flatten, a linear layer's input axis is ``(C H W)`` where channels come first and ``(H W C)``
+After a flatten, a linear layer's input axis is ``(C H W)`` where channels come first and ``(H W C)``
 where they come last: the same numbers in another order. The layout of its weight then names the parts,
 and the common convention, ``(C H W)``, puts them in one order for all frameworks.
 """
@@ -21,7 +21,7 @@ _ORDER = ("C", "D", "H", "W", "L", "T", "E")
 # A feature map that is flattened becomes a batch of vectors; heads that are joined keep their time axis.
 _FLAT = 2
 
-#: What a composite input axis is called in a layout, where ``i`` stood.
+#: The names that replace ``i`` in a layout for a composite input axis.
 _INPUT = "i"
 
 
@@ -42,8 +42,8 @@ def compose_inputs(
         axes: the axis names of every value.
 
     Returns:
-        the layers in their order, and a note for each linear layer behind a flatten whose parts are
-        not known.
+        the layers in their order, and a note for each linear layer after a flatten whose parts are not
+        known.
     """
     flattened = _flattened(facts, shapes, axes)
     producers = {name: call for call in model.calls for name in call.outputs if name}
@@ -72,7 +72,7 @@ def compose_inputs(
 
 
 def unknown_order(path: str) -> Note:
-    """Return the note about a linear layer whose flattened input axis is of unknown parts.
+    """Return the note about a linear layer whose flattened input axis has unknown parts.
 
     Args:
         path: the layer's path.
@@ -81,9 +81,7 @@ def unknown_order(path: str) -> Note:
         >>> unknown_order("fc").about
         'fc'
     """
-    text = (
-        "its input was flattened, and the order of what was flattened is not known: no transform permutes it"
-    )
+    text = "its input was flattened in an unknown axis order: no transform permutes it"
     return Note(text, path)
 
 
@@ -94,12 +92,12 @@ def _flattened(
 ) -> dict[str, dict[str, int] | None]:
     """Return the values whose last axis was flattened, with the names and lengths of its parts."""
     result: dict[str, dict[str, int] | None] = {}
-    for one in facts:
-        for source, merged, output, axis in one.naming.merges:
-            shape = one.outputs[output] if output < len(one.outputs) else None
-            if shape is None or axis != len(shape) - 1 or source >= len(one.names):
+    for fact in facts:
+        for source, merged, output, axis in fact.naming.merges:
+            shape = fact.outputs[output] if output < len(fact.outputs) else None
+            if shape is None or axis != len(shape) - 1 or source >= len(fact.names):
                 continue
-            name, read = one.call.outputs[output], one.names[source]
+            name, read = fact.call.outputs[output], fact.names[source]
             parts = _parts(shapes.get(read), axes.get(read), merged)
             if parts is not None or len(shape) == _FLAT:
                 result[name] = parts
@@ -136,10 +134,10 @@ def flattened_origin(
         producers: the call that makes each value.
         shapes: the shape of every value.
         flattened: the values that a flatten makes.
-        origins: the results so far; what is found holds for every value on the way, and is kept here.
+        origins: the results so far; the result holds for every value on the path, and is stored here.
 
     Returns:
-        the flattened value, or None if the way ends elsewhere.
+        the flattened value, or None if the path ends elsewhere.
     """
     passed: list[str] = []
     origin: str | None = None

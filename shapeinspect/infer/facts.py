@@ -1,4 +1,4 @@
-"""What the stages ask of one call, worked out once and handed from stage to stage."""
+"""The facts of one call that the stages need, computed once and passed from stage to stage."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class CallFacts:
         attributes: its settings.
         inputs: the shapes of its inputs.
         outputs: the shapes of its outputs; empty until all shapes are filled in.
-        naming: what it proves about its axes; nothing until all shapes are filled in.
+        naming: what it proves about its axes; empty until all shapes are filled in.
     """
 
     call: Call
@@ -34,7 +34,7 @@ class CallFacts:
     naming: Naming = field(default_factory=Naming)
 
     def finish(self, shapes: Mapping[str, Shape | None]) -> None:
-        """Take in the shapes of the outputs, and what they prove.
+        """Add the shapes of the outputs, and what they prove.
 
         Args:
             shapes: the shape of every value.
@@ -46,7 +46,7 @@ class CallFacts:
 def facts_of(
     layer: Layer, call: Call, values: Mapping[str, Value], shapes: Mapping[str, Shape | None]
 ) -> CallFacts:
-    """Return the facts of one call as far as its inputs tell.
+    """Return the facts of one call that follow from its inputs.
 
     Args:
         layer: its layer.

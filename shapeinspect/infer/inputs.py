@@ -14,9 +14,9 @@ from shapeinspect.sources.source import InputSpec
 
 
 def with_input_shapes(model: Model, specs: tuple[InputSpec, ...]) -> Model:
-    """Set the shapes of the model's inputs, and forget what was recorded for other ones.
+    """Set the shapes of the model's inputs, and drop what was recorded for other shapes.
 
-    Symbols that an asked-for length settles are replaced everywhere. Where a recorded length is
+    Symbols that a requested length determines are replaced everywhere. Where a recorded length is
     changed, the shapes of everything computed from that input become unknown. ``infer``, called on
     the result, fills them in again.
 
@@ -68,9 +68,7 @@ def _assign(model: Model, specs: tuple[InputSpec, ...]) -> dict[str, InputSpec]:
         free = [name for name in have if name not in asked and all(other.name != name for other in specs)]
         if (spec.name is None and not free) or (spec.name is not None and spec.name not in have):
             what = (
-                "one input more than the model has"
-                if spec.name is None
-                else f'there is no input "{spec.name}"'
+                "more inputs than the model has" if spec.name is None else f'there is no input "{spec.name}"'
             )
             raise UsageError(what, expected=_listing(model, have), got=show(spec.shape))
         name = free[0] if spec.name is None else spec.name
@@ -120,7 +118,7 @@ def _changes(old: Dim, new: Dim) -> bool:
 
 
 def _downstream(model: Model, changed: set[str]) -> set[str]:
-    """Return the values that calls compute from changed inputs; calls stand in their order."""
+    """Return the values that calls compute from changed inputs; calls are in execution order."""
     reached = set(changed)
     if changed:
         for call in model.calls:

@@ -1,4 +1,4 @@
-"""What one call gives the arithmetic: its settings and its shapes."""
+"""The settings and shapes of one call, as the arithmetic needs them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from shapeinspect.ir import Call, Layer, Value
 from shapeinspect.rules import Attributes, Shapes
 from shapeinspect.rules.shape_values import TARGETS, targeted
 
-# Ops for which an input that is left out is no input at all.
+# Ops for which an omitted input does not count as an input.
 _VARIADIC = frozenset({"elementwise", "concat", "stack"})
 # Ops whose operands may be stored with the model, as weights.
 _WITH_WEIGHTS = frozenset({"elementwise", "concat"})
-# Ops that may move a stored tensor, and nothing else.
+# Ops that only rearrange a stored tensor.
 _MOVES = frozenset(
     {
         "cast",
@@ -58,14 +58,14 @@ def attributes_of(layer: Layer, call: Call, values: Mapping[str, Value]) -> Attr
 
 
 def _counts(value: Value) -> bool:
-    """Tell whether a value's numbers may be lengths: factors of a resize are not."""
+    """Tell whether a value's numbers may be lengths; factors of a resize are not."""
     return value.dtype is None or value.dtype.lstrip("u").startswith("int")
 
 
 def input_names(layer: Layer, call: Call) -> tuple[str, ...]:
     """Return the names of a call's inputs as its rule counts them.
 
-    Inputs left out at the end are none; of an op that takes any number, those in between neither.
+    Omitted trailing inputs do not count; for an op that takes any number of inputs, no omitted input counts.
 
     Args:
         layer: the layer.
@@ -92,7 +92,7 @@ def inputs_of(
         layer: the layer.
         call: one of its calls.
         shapes: the shape of every value.
-        names: what ``input_names`` returns for them, where that is at hand.
+        names: the result of ``input_names`` for them, if already computed.
 
     Example:
         >>> inputs_of(Layer("p", "permute", "P"), Call("p", ("x", ""), ("y",)), {"x": (2, 3)})

@@ -25,7 +25,7 @@ def fill_shapes(
         layers: its layers by path.
 
     Returns:
-        the values by name, the facts of every call whose kind has arithmetic, and notes on what does not fit.
+        the values by name, the facts of every call whose kind has arithmetic, and notes on mismatches.
 
     Example:
         >>> fill_shapes(Model("m", "onnx", "onnx", "onnx"), {})
@@ -42,53 +42,53 @@ def fill_shapes(
     notes: dict[Note, None] = {}
     facts: list[CallFacts] = []
     read: set[str] = set()
-    late: set[str] = set()  # what a call read before another one changed it, as in a loop
+    late: set[str] = set()  # inputs that were read before another call changed them, as in a loop
     for call in model.calls:
         layer = layers.get(call.layer)
         if layer is None or not has_rule(layer.kind):
             continue
-        one = facts_of(layer, call, values, shapes)
-        facts.append(one)
+        item = facts_of(layer, call, values, shapes)
+        facts.append(item)
         read.update(call.inputs)
         before = [values.get(name) for name in call.outputs]
         try:
-            outputs = output_shapes(layer.kind, one.attributes, one.inputs)
+            outputs = output_shapes(layer.kind, item.attributes, item.inputs)
         except ShapeMismatchError as error:
             notes[_refused(layer, error)] = None
             continue
         odd = next((shape for shape in outputs if shape and not all(map(_is_length, shape))), None)
         if odd is not None:
-            notes[Note(f"its settings give {show(odd)}, which is no shape", layer.path)] = None
+            notes[Note(f"its settings give {show(odd)}, which is not a shape", layer.path)] = None
             continue
         for name, shape in zip(call.outputs, outputs, strict=False):
             if name and name in shapes:
                 notes.update(dict.fromkeys(_fill(shapes, name, shape, call, given_names)))
                 if shapes[name] != values[name].shape:
                     values[name] = replace(values[name], shape=shapes[name])
-        _compute(one, values, numbers)
+        _compute(item, values, numbers)
         for name, old in zip(call.outputs, before, strict=True):
             if name in read and values.get(name) is not old:
                 late.add(name)
     if late:
         facts = [
-            facts_of(one.layer, one.call, values, shapes) if late.intersection(one.call.inputs) else one
-            for one in facts
+            facts_of(fact.layer, fact.call, values, shapes) if late.intersection(fact.call.inputs) else fact
+            for fact in facts
         ]
-    for one in facts:
-        one.finish(shapes)
+    for item in facts:
+        item.finish(shapes)
     have = set(model.notes)
     return values, tuple(facts), tuple(note for note in notes if note not in have)
 
 
-def _compute(one: CallFacts, values: dict[str, Value], numbers: dict[str, Any]) -> None:
-    """Keep the numbers that a call makes of numbers."""
-    call = one.call
+def _compute(fact: CallFacts, values: dict[str, Value], numbers: dict[str, Any]) -> None:
+    """Store the numbers that a call computes from numbers."""
+    call = fact.call
     name = call.outputs[0] if len(call.outputs) == 1 else ""
     output = values.get(name)
     if output is None or output.constant is not None:
         return
-    read = tuple([numbers.get(source) for source in one.names])
-    result = contents(one.layer.kind, one.attributes, one.inputs, read, output.dtype)
+    read = tuple([numbers.get(source) for source in fact.names])
+    result = contents(fact.layer.kind, fact.attributes, fact.inputs, read, output.dtype)
     if result is None:
         return
     numbers[name] = result
@@ -105,28 +105,29 @@ def _is_length(dim: object) -> bool:
 
 
 def _fill(
-    shapes: dict[str, Shape | None], name: str, made: Shape | None, call: Call, given: frozenset[str]
+    shapes: dict[str, Shape | None], name: str, shape: Shape | None, call: Call, given: frozenset[str]
 ) -> Iterable[Note]:
     have = shapes[name]
-    if made is None:
+    if shape is None:
         return ()
     if have is None:
-        shapes[name] = made
+        shapes[name] = shape
         return ()
-    if len(have) != len(made) or any(map(unlike, have, made)):
+    if len(have) != len(shape) or any(map(unlike, have, shape)):
         return (
             Note(
-                f"the source records the output as {show(have)}, its settings give {show(made)}", call.layer
+                f"the source records the output as {show(have)}, its settings give {show(shape)}",
+                call.layer,
             ),
         )
     shapes[name] = tuple(
-        new if _tells_more(new, old, given) else old for old, new in zip(have, made, strict=True)
+        new if _tells_more(new, old, given) else old for old, new in zip(have, shape, strict=True)
     )
     return ()
 
 
 def _tells_more(new: Dim, old: Dim, given: frozenset[str]) -> bool:
-    """Tell whether a length is worked out that the source leaves open, or only gives a name."""
+    """Tell whether a length is computed that the source leaves open or records as a symbol."""
     if isinstance(old, Unknown):
         return True
     return (

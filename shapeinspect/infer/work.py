@@ -13,7 +13,7 @@ from shapeinspect.rules import macs
 def count_work(model: Model, facts: Iterable[CallFacts]) -> tuple[Call, ...]:
     """Return the calls with their multiply-accumulates; None where they cannot be known.
 
-    A container counts nothing of its own: the calls inside it do.
+    A container counts nothing itself: the calls inside it do.
 
     Args:
         model: the model.
@@ -23,12 +23,12 @@ def count_work(model: Model, facts: Iterable[CallFacts]) -> tuple[Call, ...]:
         >>> count_work(Model("m", "onnx", "onnx", "onnx"), ())
         ()
     """
-    by_call = {id(one.call): one for one in facts}
+    by_call = {id(fact.call): fact for fact in facts}
     counted = []
     for call in model.calls:
-        one = by_call.get(id(call))
+        item = by_call.get(id(call))
         work = None
-        if call.macs is None and one is not None:
-            work = macs(one.layer.kind, one.attributes, one.inputs, one.outputs)
+        if call.macs is None and item is not None:
+            work = macs(item.layer.kind, item.attributes, item.inputs, item.outputs)
         counted.append(call if work is None else replace(call, macs=work))
     return tuple(counted)

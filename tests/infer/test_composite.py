@@ -53,4 +53,4 @@ def test_axes_of_length_1_play_no_part() -> None:
 def test_where_the_graph_cannot_tell_it_is_said_and_nothing_is_permuted() -> None:
     model = _model("i o", (30, 7), None, (N, 5, 2, 3))
     assert _layout(model) == Layout("i o", "o i", slot="weight")
-    assert [(note.about, "not known" in note.text) for note in model.notes] == [("fc", True)]
+    assert [(note.about, "unknown axis order" in note.text) for note in model.notes] == [("fc", True)]

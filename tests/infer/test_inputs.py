@@ -91,7 +91,7 @@ def test_a_size_that_a_layer_refuses_is_noted(network: Model) -> None:
 @pytest.mark.parametrize(("specs", "words"), [
     ((InputSpec((1,), "z"),), 'no input "z"'),
     ((InputSpec((1, 3, 9)),), "4 axes, not 3"),
-    ((InputSpec((1, 3, 9, 11)), InputSpec((1,))), "more than the model has"),
+    ((InputSpec((1, 3, 9, 11)), InputSpec((1,))), "more inputs than the model has"),
     ((InputSpec((1, 3, 9, 11), "x"), InputSpec((1, 3, 9, 11), "x")), "twice"),
 ])  # fmt: skip
 def test_what_cannot_be_is_refused_with_the_list_of_inputs(
