@@ -44,7 +44,7 @@ def arrangements(layer: Layer, shape: tuple[int, ...]) -> Iterator[Arrangement]:
     if family is None:
         return
     for arrangement in family(layer, shape):
-        # A batch of unknown length is a number of its own class: it is not missing.
+        # A batch of unknown length is a distinct object: it is not missing.
         if arrangement.cause != "no-batch" or type(shape[0]) is int:
             yield arrangement
 
@@ -72,7 +72,7 @@ def _conv(layer: Layer, shape: tuple[int, ...]) -> Iterator[Arrangement]:
 
 
 def _channels_elsewhere(shape: tuple[int, ...], channels: int, last: bool) -> Iterator[Arrangement]:
-    """Move the channels to where the layer reads them, or make as many of them."""
+    """Move the channels to where the layer reads them, or change their number."""
     rank = len(shape)
     axis, elsewhere = (rank - 1, 1) if last else (1, rank - 1)
     if shape[axis] == channels:

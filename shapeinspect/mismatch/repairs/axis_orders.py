@@ -1,4 +1,4 @@
-"""Fixes for inputs or axes that stand in another order than a single layer reads them."""
+"""Fixes for inputs or axes whose order differs from the one that a single layer reads."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def exchanged(failure: Failure) -> Iterator[Fix]:
 
 
 def permuted_around(failure: Failure, rank: int, axis: int, position: int) -> Iterator[Fix]:
-    """Yield a permutation that moves the channels to where a norm reads them, and back behind it.
+    """Yield a permutation that moves the channels to where a norm reads them, and back after it.
 
     Args:
         failure: where the run ended.
@@ -44,7 +44,7 @@ def permuted_around(failure: Failure, rank: int, axis: int, position: int) -> It
 
 
 def squeezed(failure: Failure) -> Iterator[Fix]:
-    """Yield a flatten that keeps the batch, in the place of a squeeze that removed it.
+    """Yield a flatten that keeps the batch, instead of a squeeze that removed it.
 
     Args:
         failure: where the run ended.

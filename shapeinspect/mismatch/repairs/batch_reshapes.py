@@ -15,7 +15,7 @@ from shapeinspect.plugin_api.rerun import Failure
 
 
 def shifted(failure: Failure) -> Iterator[Fix]:
-    """Yield targets without their first step, where the outputs come without the last one.
+    """Yield targets without their first step, where the outputs lack the last one.
 
     Args:
         failure: where the run ended.
@@ -41,7 +41,7 @@ def shifted(failure: Failure) -> Iterator[Fix]:
 
 
 def mixed(failure: Failure) -> Iterator[Fix]:
-    """Yield a flatten of all axes but the batch, and a layer behind it that takes its features.
+    """Yield a flatten of all axes but the batch, and a layer after it that takes its features.
 
     Args:
         failure: where the run ended.

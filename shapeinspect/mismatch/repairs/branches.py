@@ -13,10 +13,10 @@ from shapeinspect.plugin_api.changes import OnLayer
 from shapeinspect.plugin_api.rerun import Failure
 from shapeinspect.rules.spatial import pairs, per_axis
 
-#: At most so many layers are padded.
+#: The most layers that are padded.
 _PADDED = 4
 _SLIDING = frozenset({"conv", "max_pool", "avg_pool"})
-#: What keeps the spatial sizes, so that the branch is followed through it.
+#: Kinds that keep the spatial sizes, so that the branch is traced through them.
 _THROUGH = frozenset({
     "activation", "dropout", "identity", "batch_norm", "group_norm", "instance_norm", "transpose2", "permute",
     "unary", "softmax",

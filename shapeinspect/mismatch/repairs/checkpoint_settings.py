@@ -9,7 +9,7 @@ from shapeinspect.layout import parse
 from shapeinspect.plugin_api.changes import OnLayer
 from shapeinspect.plugin_api.facts import OtherWeights
 
-#: Which setting the length of an axis is, by the letter of the axis; the first that a layer has.
+#: The settings that fix the length of an axis, by its letter; the first that a layer has is used.
 _SETTINGS: dict[str, tuple[str, ...]] = {
     "o": ("out_features", "out_channels", "num_features"),
     "i": ("in_features", "in_channels", "input_size"),

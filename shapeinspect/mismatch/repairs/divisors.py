@@ -17,7 +17,7 @@ _TRIED = 3
 
 
 def divisors(failure: Failure) -> Iterator[Fix]:
-    """Yield the settings nearest to the refused one that divide what they have to.
+    """Yield the nearest settings to the refused one that divide the required lengths.
 
     Args:
         failure: where the run ended.
@@ -68,7 +68,7 @@ def _blocks(failure: Failure) -> Iterator[Fix]:
                 yield Fix("channels", (change,), Rung.SHUFFLE_CHANNELS + nth)
 
 
-#: What may keep the number of channels or features; the caller compares it with what arrives.
+#: Kinds that may keep the number of channels or features; the caller compares it with the input's.
 _KEEPING = frozenset({
     "activation", "dropout", "identity", "batch_norm", "group_norm", "instance_norm", "layer_norm", "flatten",
     "permute", "transpose2", "max_pool", "avg_pool", "adaptive_avg_pool", "adaptive_max_pool", "pad",
@@ -77,7 +77,7 @@ _KEEPING = frozenset({
 
 
 def producer(failure: Failure, name: str) -> Layer | None:
-    """Return the layer with weights that produced a value, looking through what keeps the channels.
+    """Return the layer with weights that produced a value, looking through kinds that keep the channels.
 
     Args:
         failure: where the run ended.

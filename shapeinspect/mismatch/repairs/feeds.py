@@ -16,7 +16,7 @@ from shapeinspect.rules.rule import show
 
 
 def feeds(failure: Failure) -> Iterator[Fix]:
-    """Yield what makes a feed fit the declared input, or a declared shape fit the computed one.
+    """Yield changes that make a feed fit the declared input, or a declared shape fit the computed one.
 
     Args:
         failure: where the run ended.
@@ -54,7 +54,7 @@ def _as_declared(failure: Failure) -> Iterator[Fix]:
     if not declares:
         return
     stateful = isinstance(failure.fact, Refusal) and failure.fact.cause == "stateful"
-    # Images are resized; a table has the columns that it has.
+    # Images can be resized; the columns of a table cannot.
     images = max(map(len, declares.values())) >= 4
     changes = tuple(OnInput(name, (("resize", shape),)) for name, shape in declares.items())
     shapes = " and ".join(f"{name} of shape {show(shape)}" for name, shape in declares.items())
@@ -63,7 +63,7 @@ def _as_declared(failure: Failure) -> Iterator[Fix]:
 
 
 def _absent(failure: Failure, fact: NotFed) -> Iterator[Fix]:
-    """Propose to feed what is missing, or to feed an array under its own name."""
+    """Propose to feed a missing input, or to feed an array under its correct name."""
     if fact.renamed is not None:
         name, fed = fact.renamed
         yield Fix("misnamed", (OnInput(name, (("named", fed),)),), Rung.RENAMED_INPUT)

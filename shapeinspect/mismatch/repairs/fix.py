@@ -1,4 +1,4 @@
-"""One proposal of what to change."""
+"""A single proposed fix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fixes for outputs and targets that a loss does not accept together."""
+"""Fixes for outputs and targets that do not fit a loss."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class LossSteps:
 
 
 def losses(layer: Layer, shapes: tuple[tuple[int, ...], ...]) -> Iterator[LossSteps]:
-    """Yield the steps that could make outputs and targets fit.
+    """Yield the steps that could make outputs and targets match.
 
     Args:
         layer: the loss.
@@ -52,11 +52,11 @@ def losses(layer: Layer, shapes: tuple[tuple[int, ...], ...]) -> Iterator[LossSt
             yield LossSteps("targets", ((1, (("argmax", 1),)),), Rung.TARGETS_ARGMAX)
         yield from _classes(outputs, targets)
     else:
-        yield from _same(outputs, targets)
+        yield from _equal(outputs, targets)
 
 
 def _resized(layer: Layer, outputs: tuple[int, ...], targets: tuple[int, ...]) -> Iterator[LossSteps]:
-    """Resize the outputs to the targets, where the channels are last."""
+    """Resize the outputs to the targets, with channels last."""
     sparse = targets_of(layer) == "sparse" and len(targets) == len(outputs) - 1
     space = targets[1:] if sparse else targets[1:-1]
     same = outputs[:1] == targets[:1] and (sparse or outputs[-1:] == targets[-1:])
@@ -88,7 +88,7 @@ def _classes(outputs: tuple[int, ...], targets: tuple[int, ...]) -> Iterator[Los
 
 
 def _one_class_a_sample(outputs: tuple[int, ...]) -> Iterator[LossSteps]:
-    """Give the outputs two axes, where there is a single target for each sample."""
+    """Reduce the outputs to two axes, for a single target per sample."""
     for axis, length in enumerate(outputs):
         if length == 1 and axis:
             yield LossSteps("extra-axis", ((0, (("squeeze", axis),)),), Rung.LOSS_EXTRA_AXIS)
@@ -96,7 +96,7 @@ def _one_class_a_sample(outputs: tuple[int, ...]) -> Iterator[LossSteps]:
     yield LossSteps("not-flattened", ((0, (("flatten", 1),)),), Rung.LOSS_ALL_STEPS)
 
 
-def _same(outputs: tuple[int, ...], targets: tuple[int, ...]) -> Iterator[LossSteps]:
+def _equal(outputs: tuple[int, ...], targets: tuple[int, ...]) -> Iterator[LossSteps]:
     if len(outputs) > 2 and len(targets) == 1 and outputs[0] == prod(outputs) == targets[0]:
         yield LossSteps("targets", ((0, (("flatten", 0),)),), Rung.LOSS_FLATTENED)
     for operand, shape, other in ((0, outputs, targets), (1, targets, outputs)):

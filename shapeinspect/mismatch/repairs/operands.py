@@ -53,7 +53,7 @@ def joins(
 def _fitted(
     operand: int, shape: _Shape, other: _Shape, along: int | None, last: bool
 ) -> Iterator[OperandSteps]:
-    """Yield what could make an operand fit another one."""
+    """Yield changes that could make an operand fit another."""
     if len(shape) == len(other):
         pair = _Pair.of(operand, shape, other, along, last)
         if pair.differing:
@@ -104,7 +104,7 @@ class _Pair:
 
     @property
     def only_space(self) -> bool:
-        """Whether nothing but spatial axes differs."""
+        """Whether only spatial axes differ."""
         return all(axis in self.space for axis in self.differing)
 
     def adopted(self) -> _Shape:
@@ -114,7 +114,7 @@ class _Pair:
         )
 
     def projected(self, channels: int) -> Step:
-        """The 1×1 convolution to so many channels and to the other's space."""
+        """The 1×1 convolution to the other operand's channels and spatial size."""
         if self.last:
             return "project_last", (channels, self.stride, len(self.space))
         return "project", (channels, self.stride)
@@ -141,7 +141,7 @@ def _expanded(pair: _Pair) -> Iterator[OperandSteps]:
 
 
 def _resized(pair: _Pair) -> Iterator[OperandSteps]:
-    """Stride the shortcut where a stride leads to the other's space, else crop or interpolate."""
+    """Stride the shortcut where a stride gives the other's spatial size, else crop or interpolate."""
     if len(pair.shape) < 4 or not pair.only_space:
         return
     if len(pair.shape) == 4 and pair.along is None and pair.stride not in (None, 1):
@@ -171,7 +171,7 @@ def _projected(pair: _Pair) -> Iterator[OperandSteps]:
         yield OperandSteps("features", pair.operand, (pair.projected(wanted),), rank)
 
 
-#: What could make an operand fit another one of the same rank.
+#: Changes that could make an operand fit another of the same rank.
 _SAME_RANK: tuple[Callable[[_Pair], Iterator[OperandSteps]], ...] = (
     _permuted,
     _expanded,
@@ -195,7 +195,7 @@ def _repeated(operand: int, shape: _Shape, other: _Shape, along: int) -> Iterato
 
 
 def _ranks(operand: int, shape: _Shape, other: _Shape) -> Iterator[OperandSteps]:
-    """Give an operand as many axes as the other has."""
+    """Give an operand the rank of the other."""
     if len(shape) == len(other) - 1:
         for axis in range(len(shape) + 1):
             single = axis < len(other) and other[axis] == 1
@@ -210,7 +210,7 @@ def _ranks(operand: int, shape: _Shape, other: _Shape) -> Iterator[OperandSteps]
 
 
 def _stride(space: _Shape, other: _Shape) -> int | None:
-    """Return the stride of a 1×1 convolution that turns one space into the other."""
+    """Return the stride of a 1×1 convolution that turns one spatial size into the other."""
     for stride in (1, 2, 4):
         if tuple(-(-length // stride) for length in space) == other:
             return stride
@@ -218,7 +218,7 @@ def _stride(space: _Shape, other: _Shape) -> int | None:
 
 
 def _spread(shapes: tuple[_Shape, ...]) -> Iterator[OperandSteps]:
-    """Give a vector of channels the axes that it spreads over."""
+    """Give a vector of channels the axes that it broadcasts over."""
     rank = max(map(len, shapes))
     for operand, shape in enumerate(shapes):
         missing = rank - len(shape)

@@ -1,4 +1,4 @@
-"""Fixes for a flatten whose features follow the input size: a pool before it makes them one number."""
+"""Fixes for a flatten whose feature count follows the input size: a pool before it makes it constant."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shapeinspect.mismatch.requirements import demand_of
 from shapeinspect.plugin_api.changes import OnOperand
 from shapeinspect.plugin_api.rerun import Failure
 
-#: What may stand between the flatten and the layer behind it.
+#: Kinds allowed between the flatten and the layer after it.
 _BETWEEN = frozenset({"dropout", "activation", "identity", "flatten"})
 
 

@@ -51,7 +51,7 @@ from shapeinspect.plugin_api.rerun import Failure
 
 
 def proposals(failure: Failure, problem: Problem) -> tuple[Fix, ...]:
-    """Return what is worth trying, the likeliest first.
+    """Return the fixes worth trying, the likeliest first.
 
     Args:
         failure: where the run ended.
@@ -106,7 +106,7 @@ def entry(failure: Failure, name: str) -> Layer | None:
     return failure.layer if failure.inputs and failure.inputs[0] in names else None
 
 
-#: What keeps the axes in their order, so that the layer behind it decides how they are read.
+#: Kinds that keep the order of axes, so that the layer after them decides how they are read.
 _PASSING = frozenset({
     "module", "shape_of", "identity", "dropout", "cast", "unary", "activation", "pad", "normalize", "augment",
     "elementwise", "constant", "quantize", "dequantize",
@@ -167,7 +167,7 @@ def _ragged(failure: Failure) -> Iterator[Fix]:
 
 
 def _operands(failure: Failure, problem: Problem) -> Iterator[Fix]:
-    """Propose to rearrange what the failed call reads, where that is not an input of the model."""
+    """Propose to rearrange the failed call's input, where that is not an input of the model."""
     layer = failure.layer
     for operand, name in enumerate(failure.inputs):
         shape = lengths_of(failure, name)
@@ -203,7 +203,7 @@ def _operands(failure: Failure, problem: Problem) -> Iterator[Fix]:
 
 
 def _channels_in_place(layer: Layer, arrangement: Arrangement, problem: Problem) -> bool:
-    """Tell whether the channels already stand where a convolution reads them, whatever their number."""
+    """Tell whether the channels are already where a convolution reads them, whatever their number."""
     axes = problem.axes[0] if problem.axes else None
     moved = arrangement.cause in ("channels-last", "swapped-axes") and "conv" in layer.kind
     channels = None if axes is None else channel_axis(layer.attributes, len(axes))
@@ -221,7 +221,7 @@ def _batched(failure: Failure, shape: tuple[int, ...]) -> bool:
 
 
 def _batch_flattened(failure: Failure, shape: tuple[int, ...]) -> Iterator[Fix]:
-    """Propose to split the samples again, where all elements are as many as the batch's features."""
+    """Propose to restore the samples, where the total number of elements equals the batch's features."""
     wanted = failure.layer.attributes.get("in_features")
     for name in failure.model.inputs:
         given = lengths_of(failure, name)
@@ -232,7 +232,7 @@ def _batch_flattened(failure: Failure, shape: tuple[int, ...]) -> Iterator[Fix]:
 
 
 def _too_long(failure: Failure) -> Iterator[Fix]:
-    """Propose to cut an input that is longer than a stored table."""
+    """Propose to crop an input that is longer than a stored table."""
     shapes = [lengths_of(failure, name) for name in failure.inputs[:2]]
     if failure.layer.kind != "elementwise" or len(shapes) < 2 or not shapes[0] or not shapes[1]:
         return
@@ -263,7 +263,7 @@ def _one_hot(failure: Failure) -> Iterator[Fix]:
 
 
 def _loaded(failure: Failure) -> Iterator[Fix]:
-    """Propose the sizes of the checkpoint, or to load all but what differs."""
+    """Propose the sizes of the checkpoint, or to load only the weights that fit."""
     fact = failure.fact
     if not isinstance(fact, OtherWeights):
         return
@@ -289,7 +289,7 @@ def _retyped(failure: Failure) -> Iterator[Fix]:
 
 
 def _ordered(failure: Failure) -> Iterator[Fix]:
-    """Propose the other order of batch and time for a container that compares its inputs itself."""
+    """Propose to swap batch and time for a container that compares its inputs itself."""
     layer = failure.layer
     if layer.kind == "module" and "batch_first" in layer.attributes:
         for first in (True, False):

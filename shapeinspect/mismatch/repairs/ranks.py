@@ -1,8 +1,8 @@
 """The ladder of fixes: the one table from which their order is read.
 
-A fix on a higher rung (a smaller place) is tried first and shown first. Rungs of one place keep the order in
-which ``proposals`` yields them. Where a family of fixes has several candidates (the nearest divisor, the
-second nearest), they stand on consecutive places: ``Rung.DIVISOR + 1``.
+A fix on a higher rung (a smaller rank) is tried first and shown first. Rungs of equal rank keep the order
+in which ``proposals`` yields them. Where a family of fixes has several candidates (the nearest divisor, the
+second nearest), they take consecutive ranks: ``Rung.DIVISOR + 1``.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from enum import Enum
 
 
 class Rung(int, Enum):
-    """One rung of the ladder: its place, and what the fix on it does."""
+    """One rung of the ladder: its rank, and what the fix on it does."""
 
     meaning: str
 
-    def __new__(cls, place: int, meaning: str) -> Rung:
-        """Make a number of the place; the meaning keeps rungs of one place apart."""
-        rung = int.__new__(cls, place)
-        rung._value_ = (place, meaning)
+    def __new__(cls, index: int, meaning: str) -> Rung:
+        """Turn the rank into a number; the meaning distinguishes rungs of equal rank."""
+        rung = int.__new__(cls, index)
+        rung._value_ = (index, meaning)
         rung.meaning = meaning
         return rung
 
-    # What is wrong is beyond doubt: the framework, the file or the numbers say it.
+    # The cause is certain: the framework, the file or the numbers prove it.
     SQUEEZE_KEEPS_BATCH = 4, "replace a squeeze that removed the batch axis"
     TRANSPOSED_VALUE = 4, "transpose a weight that the user sets"
     RENAMED_INPUT = 4, "feed an array under the input's own name"
@@ -39,17 +39,17 @@ class Rung(int, Enum):
     LAST_STEP = 5, "let a recurrent layer return its last step"
     SPARSE_LOSS = 5, "choose the loss for class indices, or the one for one-hot rows"
     CONTIGUOUS = 5, "copy a tensor before a view"
-    LARGER_TABLE = 5, "build a table that holds the largest index"
+    LARGER_TABLE = 5, "build a table that includes the largest index"
     LABELS_FROM_ZERO = 5, "count labels from 0"
     DECLARED_SHAPE = 5, "declare the shape that the layers produce"
     PADDED_SAMPLES = 6, "pad the samples of a batch to one size"
     MORE_SAMPLES = 6, "feed batches of two samples or more"
     PARTIAL_LOAD = 6, "leave out the weights that do not fit"
-    MORE_CLASSES = 6, "build a last layer that has the largest label"
-    MISSING_INPUT = 6, "feed what is not fed"
+    MORE_CLASSES = 6, "build a last layer that includes the largest label"
+    MISSING_INPUT = 6, "feed the missing inputs"
     EVALUATION = 7, "switch to evaluation mode"
 
-    # One array or state is arranged otherwise than it is read; nothing else explains the lengths so exactly.
+    # One array or state has another axis order than its reader; nothing else explains the lengths so well.
     TRANSPOSED_MASK = 8, "transpose a mask"
     FED_STATES = 8, "feed states of the layer's own shape"
     SPLIT_SAMPLES = 8, "split the samples that were flattened together"
@@ -62,7 +62,7 @@ class Rung(int, Enum):
     PLAIN_BATCH = 9, "add the batch axis: all other axes fit"
     EXTRA_STEP_AXIS = 9, "remove an axis of length 1 from a sequence"
 
-    # Rearrangements that make every length fit. One of what a layer in the middle reads: see BELOW_INPUTS.
+    # Rearrangements that make every length fit. For inputs of a layer in the middle: see BELOW_INPUTS.
     CHANNELS_MOVED = 10, "move the channels to where the layer reads them"
     CHANNEL_ADDED = 10, "add the channel axis"
     CHANNELS_MOVED_BATCH_ADDED = 10, "move the channels and add the batch axis"
@@ -97,7 +97,7 @@ class Rung(int, Enum):
     SEQUENCE_AXIS = 12, "add the axis of a single step"
     NORM_FLATTENED = 12, "flatten to what the norm takes"
     PRODUCT_CHANNELS = 12, "move the channels of the left operand of a product"
-    PRODUCT_MATRICES = 12, "make matrices of the vectors of a product"
+    PRODUCT_MATRICES = 12, "turn the vectors of a product into matrices"
     EINSUM_SWAPPED = 12, "permute an operand to the letters of an einsum"
     LOSS_MERGED = 12, "merge axes, so that outputs and targets are equally many"
     FEED_BATCH_AND_CHANNEL = 12, "add the batch axis and the channel axis to a feed"
@@ -174,7 +174,7 @@ class Rung(int, Enum):
     PROJECTED_DOWN = 39, "project the operand with more channels"
     OWN_WIDTH = 40, "build the layer for the width that it gets"
     OPERAND_WIDTH = 41, "build the layer that produced an operand for the width of the other"
-    OTHER_OPERAND_WIDTH = 42, "the same of the targets of a loss"
+    OTHER_OPERAND_WIDTH = 42, "build the last layer for the width of the targets of a loss"
     WIDTH_BEFORE = 42, "build the layer before for the width that the next one takes"
     BATCH_AND_REST = 42, "reshape to the batch and the rest"
     STORED_MATRIX = 43, "store a matrix of another size"
@@ -182,16 +182,16 @@ class Rung(int, Enum):
     SWAPPED_RESHAPE = 44, "reshape to the lengths in the other order"
     POOLED = 45, "pool to one size before the flatten"
 
-    # Two branches differ in space: something is built in between.
+    # Two branches differ in spatial size: a layer is inserted.
     STRIDED_SHORTCUT = 50, "stride the shortcut"
     CROPPED = 52, "crop the larger operand"
     INTERPOLATED = 54, "resize one operand to the other"
 
 
-#: A rearrangement of what a layer in the middle reads stands so far below one of the model's own input.
+#: How far a rearrangement of an inner layer's input ranks below one of the model's own input.
 BELOW_INPUTS = 2
-#: From this place on, a fix is tried only after input sizes were searched, which stand on this place.
+#: From this rank on, a fix is tried only after the search for input sizes, which has this rank.
 SIZES_FROM = Rung.INPUT_SIZE
-#: From this place on, a fix changes the model to suit an input; where one before SIZES_FROM helps, it is
-#: left out.
+#: From this rank on, a fix changes the model to suit an input; if one before SIZES_FROM helps, it is
+#: omitted.
 SETTINGS_FROM = Rung.CUT_OPERAND

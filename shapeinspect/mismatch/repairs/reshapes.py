@@ -18,8 +18,8 @@ def reshapes(failure: Failure, target: tuple[object, ...], shape: tuple[int, ...
 
     Args:
         failure: where the run ended.
-        target: the shape that is asked for.
-        shape: the shape of what is reshaped.
+        target: the requested shape.
+        shape: the shape of the reshaped tensor.
     """
     yield from _filled(failure, target, shape)
     yield Fix("not-contiguous", (OnOperand(None, 0, (("contiguous", None),)),), Rung.CONTIGUOUS)
@@ -45,7 +45,7 @@ def reshapes(failure: Failure, target: tuple[object, ...], shape: tuple[int, ...
 
 
 def _filled(failure: Failure, target: tuple[object, ...], shape: tuple[int, ...]) -> Iterator[Fix]:
-    """Propose that the layer before produces as many features as the reshape asks for."""
+    """Propose that the layer before produces the number of features that the reshape needs."""
     before = producer(failure, failure.inputs[0])
     lengths = [length for length in target if isinstance(length, int)]
     if before is None or len(shape) < 2 or len(lengths) != len(target):

@@ -29,7 +29,7 @@ def settings(failure: Failure, problem: Problem) -> Iterator[Fix]:
     layers = failure.model.layers
     own = {other.path for other in layers if other.weights}
     tied = {other.path for other in layers if any(weight.storage for weight in other.weights)}
-    if demand is not None and layer.path in tied:  # another size would untie it
+    if demand is not None and layer.path in tied:  # another size would break the tie
         yield from _narrowed(failure, demand.wanted, demand.had)
     elif demand is not None and layer.path in own:
         cause = "channels" if "conv" in layer.kind else "features"

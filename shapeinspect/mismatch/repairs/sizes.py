@@ -1,4 +1,4 @@
-"""Searches for an input size with which the whole model passes, by running it at other sizes."""
+"""Searches for an input size at which the whole model passes, by running it at other sizes."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def search(rerun: Rerun, problem: Problem, attempt: Attempt) -> Fix | None:
         attempt: runs the call again; raises when no more may be spent.
 
     Returns:
-        The fix, tried, or None. Arithmetic alone searches first; what it finds is then run.
+        The fix, tried, or None. Arithmetic alone searches first; its result is then run.
     """
     runs = [run for run in (predicted(rerun.failure), attempt) if run is not None]
     for image in _images(rerun.failure):
@@ -67,12 +67,12 @@ def search(rerun: Rerun, problem: Problem, attempt: Attempt) -> Fix | None:
     return None
 
 
-#: The fix, and further changes that have to pass if its text is true.
+#: The fix, and further changes that must pass for its text to be true.
 _Size = tuple[Fix, tuple[tuple[Change, ...], ...]]
 
 
 def predicted(failure: Failure) -> Attempt | None:
-    """Return a run by arithmetic alone, which costs almost nothing; None if it does not fail likewise.
+    """Return a run by arithmetic alone, which costs almost nothing; None if it does not fail the same way.
 
     Args:
         failure: the failed call.
@@ -98,7 +98,7 @@ def _images(failure: Failure) -> Iterator[_Image]:
         shape = tuple(length for length in value.shape if isinstance(length, int))
         space = _space(layer)
         if space is None and layer.kind == "reshape" and len(value.shape) == 4:
-            space = 2  # a network that cuts its images into patches itself
+            space = 2  # a network that splits its images into patches itself
         if space is None or len(shape) != len(value.shape) or len(shape) != space + 2:
             continue
         first = 1 if layer.attributes.get("data_format") == "channels_last" else 2
@@ -162,12 +162,12 @@ def _grown(image: _Image, attempt: Attempt) -> _Size | None:
 
 
 def _to(present: tuple[int, ...], length: int) -> tuple[int, ...]:
-    """Return lengths in which none is below ``length`` and none shrinks."""
+    """Return the lengths, each raised to at least ``length``."""
     return tuple(max(old, length) for old in present)
 
 
 def _rounded(image: _Image, attempt: Attempt) -> _Size | None:
-    """Round the lengths up to a multiple of a power of two; the multiple below has to fit as well."""
+    """Round the lengths up to a multiple of a power of two; the multiple below must fit as well."""
     present = tuple(image.shape[axis] for axis in image.axes)
     for factor in (2, 4, 8, 16, 32, 64, 128):
         above = tuple(-(-length // factor) * factor for length in present)
@@ -183,7 +183,7 @@ def _rounded(image: _Image, attempt: Attempt) -> _Size | None:
 
 
 def _matched(failure: Failure, image: _Image, attempt: Attempt) -> _Size | None:
-    """Find the lengths with which the refused axis has the length that the layer's settings fix."""
+    """Find input lengths for which the refused axis has the length fixed by the layer's settings."""
     target = _target(failure)
     if target is None:
         return None
@@ -191,7 +191,7 @@ def _matched(failure: Failure, image: _Image, attempt: Attempt) -> _Size | None:
     present = tuple(image.shape[axis] for axis in image.axes)
 
     def excess(lengths: tuple[int, ...]) -> int | None:
-        """Compare: below 0 too few, above 0 too many, 0 all fits, None something else is wrong."""
+        """Return the difference: below 0 too few, above 0 too many, 0 fits; None if something else fails."""
         ended = attempt(image.resized(lengths))
         if ended is None:
             return 0
@@ -228,19 +228,19 @@ def _bisected(
     """Return the smallest and the largest length whose excess is 0; the excess grows with the length."""
     # Far below the present length an axis of 1 might broadcast by accident: upwards first.
     low, high = 0, start
-    while (over := excess(vary(high))) is not None and over < 0:
+    while (surplus := excess(vary(high))) is not None and surplus < 0:
         low, high = high, high * 2
         if high > _LARGEST:
             return None
-    if over is None:
+    if surplus is None:
         return None
     top = high
     while high - low > 1:
         middle = (low + high) // 2
-        over = excess(vary(middle))
-        if over is None:
+        surplus = excess(vary(middle))
+        if surplus is None:
             return None
-        low, high = (middle, high) if over < 0 else (low, middle)
+        low, high = (middle, high) if surplus < 0 else (low, middle)
     smallest = high
     if excess(vary(smallest)) != 0:
         return None
@@ -257,7 +257,7 @@ def _bisected(
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """A length that something stored fixes.
+    """A length fixed by a stored tensor.
 
     Args:
         operand: which input of the failed call has to have it.
@@ -298,7 +298,7 @@ def _target(failure: Failure) -> _Target | None:
 
 
 def _beside_a_weight(failure: Failure, shapes: tuple[tuple[int, ...] | None, ...]) -> _Target | None:
-    """Find the length of a stored operand (a table of positions) that the computed one does not have."""
+    """Find the length of a stored operand (a position table) that differs from the computed one."""
     computed = {name for call in failure.model.calls for name in call.outputs} | set(failure.model.inputs)
     if failure.layer.kind not in ("elementwise", "concat") or len(shapes) != 2:
         return None

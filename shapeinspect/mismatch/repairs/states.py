@@ -1,4 +1,4 @@
-"""Fixes for a recurrent layer whose initial state has another shape than its own."""
+"""Fixes for a recurrent layer whose initial state has the wrong shape."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _is_stack(layer: Layer) -> bool:
 
 
 def _fed(failure: Failure) -> Iterator[Fix]:
-    """Propose to feed states of the layer's own shape, or a layer for states of the given width."""
+    """Propose to feed states of the expected shape, or a layer for states of the given width."""
     differing = unfit(failure)
     if not differing:
         return
@@ -114,7 +114,7 @@ def _fed(failure: Failure) -> Iterator[Fix]:
 def unfit(failure: Failure) -> list[tuple[str, tuple[int, ...], tuple[int, ...]]]:
     """List the states that differ: their values' names, the shapes wanted and those given.
 
-    What a stack of layers keeps in one tensor is told by ``requirements.wanted_states``.
+    ``requirements.wanted_states`` gives the states that a stack of layers keeps in one tensor.
 
     Args:
         failure: where the run ended.
