@@ -1,1 +1,1 @@
-"""What an adapter builds on."""
+"""The interfaces that an adapter builds on."""

@@ -1,4 +1,4 @@
-"""What a plug-in implements: an Adapter that recognises its sources cheaply and reads them."""
+"""The interface of a plug-in: an Adapter that recognizes its sources cheaply and reads them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Adapter(ABC):
     name: str
     #: The framework whose models it reads.
     framework: str
-    #: What it reads, for people: one short text a format.
+    #: What it reads, in words: one short text per format.
     formats: tuple[str, ...]
     #: The package that must be importable for live models; None for an adapter of files.
     requires: str | None = None
@@ -36,13 +36,13 @@ class Adapter(ABC):
 
     @abstractmethod
     def match(self, source: Source) -> int:
-        """Say how surely this adapter reads the source, without opening anything.
+        """Return how certain it is that this adapter reads the source, without opening anything.
 
         Args:
             source: the request.
 
         Returns:
-            0 for no; 1 where only the name's ending says so; 2 where bytes or classes prove it.
+            0 for no; 1 if only the file name's suffix suggests it; 2 if bytes or classes prove it.
         """
 
     @abstractmethod
@@ -53,7 +53,7 @@ class Adapter(ABC):
             source: a request for which ``match`` was above 0.
 
         Raises:
-            UnreadableFileError: if the file is cut off, corrupt or hostile.
+            UnreadableFileError: if the file is truncated, corrupt or hostile.
             UsageError: if the request does not fit the model.
             MissingDependencyError: if a live model's framework is missing.
         """

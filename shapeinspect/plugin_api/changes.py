@@ -1,4 +1,4 @@
-"""What a fix changes: values that a plug-in's debugger carries out, and writes in its framework's words."""
+"""The changes of a fix: values that a plug-in's debugger applies, and spells in its framework's terms."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Step: TypeAlias = "tuple[str, Any]"
 
 @dataclass(frozen=True, slots=True)
 class OnInput:
-    """Feed another tensor: the steps are done to one input of the model.
+    """Feed another tensor: the steps are applied to one input of the model.
 
     Args:
         name: the input's value.
-        steps: what is done to it, in order.
+        steps: the edits applied to it, in order.
     """
 
     name: str
@@ -42,12 +42,12 @@ class OnLayer:
 
 @dataclass(frozen=True, slots=True)
 class OnOperand:
-    """Do steps to a tensor just before a call reads it.
+    """Apply steps to a tensor just before a call reads it.
 
     Args:
-        call: the place of the call in the model's calls; None for the call that failed.
+        call: the index of the call in the model's calls; None for the call that failed.
         operand: which of its inputs.
-        steps: what is done to it, in order.
+        steps: the edits applied to it, in order.
     """
 
     call: int | None
@@ -57,7 +57,7 @@ class OnOperand:
 
 @dataclass(frozen=True, slots=True)
 class OnCall:
-    """Give the failed call other settings.
+    """Run the failed call with other settings.
 
     Args:
         attributes: the settings that change, as the vocabulary of kinds names them.
@@ -86,12 +86,12 @@ class Around:
 
 @dataclass(frozen=True, slots=True)
 class Exchanged:
-    """Give the failed call its first two inputs in the other order."""
+    """Swap the first two inputs of the failed call."""
 
 
 @dataclass(frozen=True, slots=True)
 class OnDeclaration:
-    """Let the file declare another shape for a value.
+    """Declare another shape for a value in the file.
 
     Args:
         value: the value's name.
@@ -128,12 +128,12 @@ class Unstacked:
 
 @dataclass(frozen=True, slots=True)
 class PaddedBatch:
-    """Pad the samples to one shape where they are put together into a batch."""
+    """Pad the samples to one shape where they are collated into a batch."""
 
 
 @dataclass(frozen=True, slots=True)
 class TransposedWeight:
-    """Permute the axes of a stored weight before the layer gets it.
+    """Permute the axes of a stored weight before the layer loads it.
 
     Args:
         path: the layer.
@@ -157,7 +157,7 @@ class PartialLoad:
 
 @dataclass(frozen=True, slots=True)
 class OutOfPlace:
-    """Make one of the edits of the user's code that the debugger found, so that nothing is overwritten.
+    """Apply one of the edits of the user's code that the debugger found, so that nothing is overwritten.
 
     Args:
         edit: its number, from 0.
@@ -171,7 +171,7 @@ class Evaluating:
     """Run the model in evaluation mode."""
 
 
-#: What a debugger carries out.
+#: The changes that a debugger applies.
 Change: TypeAlias = (
     OnInput
     | OnLayer
@@ -192,11 +192,10 @@ Change: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class InsteadOf:
-    """Another operation in the place of one.
+    """A replacement for an operation.
 
     Args:
-        path: the operation that goes.
-        steps: what is done instead to the tensor that it reads.
+        path: the operation that is replaced. steps: the edits applied to its input instead.
     """
 
     path: str
@@ -205,10 +204,10 @@ class InsteadOf:
 
 @dataclass(frozen=True, slots=True)
 class MoreSamples:
-    """More samples in a batch: the loader is to leave out a last batch that has fewer.
+    """More samples in a batch: the loader should drop a smaller last batch.
 
     Args:
-        count: how many there have to be.
+        count: the smallest number of samples.
     """
 
     count: int
@@ -225,7 +224,7 @@ class FewerStates:
     batch: int
 
 
-#: What a debugger writes: a change, or what says better what a change amounts to.
+#: What a debugger spells: a change, or a value that describes its effect better.
 Wording: TypeAlias = Change | InsteadOf | MoreSamples | FewerStates
 
 
@@ -269,13 +268,13 @@ def _permuted(shape: _Lengths, axes: _Lengths) -> _Lengths:
 
 
 def _unsqueezed(shape: _Lengths, axis: int) -> _Lengths:
-    at = axis % (len(shape) + 1)
-    return (*shape[:at], 1, *shape[at:])
+    position = axis % (len(shape) + 1)
+    return (*shape[:position], 1, *shape[position:])
 
 
 def _without(shape: _Lengths, axis: int) -> _Lengths:
-    at = axis % len(shape)
-    return (*shape[:at], *shape[at + 1 :])
+    position = axis % len(shape)
+    return (*shape[:position], *shape[position + 1 :])
 
 
 def _squeezed(shape: _Lengths, axis: int) -> _Lengths:
@@ -293,10 +292,10 @@ def _refilled(shape: _Lengths, target: _Lengths) -> _Lengths:
     known, total = prod(length for length in target if length >= 0), prod(shape)
     if known == 0 or total % known or target.count(-1) > 1:
         raise ValueError(f"{target} of {shape}")
-    made = tuple(total // known if length < 0 else length for length in target)
-    if prod(made) != total:
+    filled = tuple(total // known if length < 0 else length for length in target)
+    if prod(filled) != total:
         raise ValueError(f"{target} of {shape}")
-    return made
+    return filled
 
 
 def _cropped(shape: _Lengths, lengths: _Lengths) -> _Lengths:
@@ -314,8 +313,8 @@ def _expanded(shape: _Lengths, lengths: _Lengths) -> _Lengths:
 
 
 def _with_channels(shape: _Lengths, given: tuple[int, int, int, int]) -> _Lengths:
-    at = given[0] % len(shape)
-    return (*shape[:at], given[1], *shape[at + 1 :])
+    position = given[0] % len(shape)
+    return (*shape[:position], given[1], *shape[position + 1 :])
 
 
 def _projected(shape: _Lengths, given: tuple[int, int]) -> _Lengths:

@@ -1,18 +1,18 @@
-"""The clock of budgets: what a run costs, whatever else the machine is doing."""
+"""The clock of budgets: the cost of a run, whatever else the machine is doing."""
 
 from __future__ import annotations
 
 import time
 
-#: How much a second of waiting counts, where a second of work counts as one.
+#: The weight of a second of waiting, relative to a second of work.
 _WAITING = 0.1
 
 
 def now() -> float:
-    """Return seconds since some moment: the processor time of this thread, and a part of its waiting.
+    """Return seconds since a fixed moment: the processor time of this thread plus a fraction of its waiting.
 
-    On an idle machine a run takes as many seconds as by any clock. On a busy one, where each run waits
-    for its turn, a budget still holds about as many runs; a run that only sleeps still comes to its end.
+    On an idle machine this agrees with other clocks. On a busy machine, where each run waits for its turn,
+    a budget still allows about as many runs; a run that only sleeps still ends.
 
     Example:
         >>> now() <= now()

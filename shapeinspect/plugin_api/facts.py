@@ -1,4 +1,4 @@
-"""What a debugger knows of a failure beyond its shapes: one frozen value for each kind of failure.
+"""What a debugger knows about a failure beyond its shapes: one frozen value for each kind of failure.
 
 A plug-in's debugger fills in one of these, from the framework's message or from the real numbers; the core
 reads its fields and never the message. ``Failure.fact`` holds it.
@@ -41,11 +41,11 @@ class IndexOutside:
 
 @dataclass(frozen=True, slots=True)
 class Indivisible:
-    """A setting does not divide the lengths that it has to divide.
+    """A setting does not divide the lengths that it must divide.
 
     Args:
         setting: its name, such as ``groups``; the layer's attributes hold its value.
-        lengths: what it has to divide, by name, such as ``in_channels``.
+        lengths: the lengths that it must divide, by name, such as ``in_channels``.
     """
 
     setting: str
@@ -94,7 +94,7 @@ class TupleGiven:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The framework itself says what the layer takes.
+    """The framework itself states what the layer takes.
 
     Args:
         cause: what is wrong, a key of the core's causes, such as ``rank``.
@@ -109,11 +109,11 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class OtherType:
-    """The elements of a tensor have another dtype than the call takes.
+    """The dtype of a tensor is not the one that the call takes.
 
     Args:
         wants: the dtype that the call takes.
-        has: the dtype that the tensor has, and where that helps its shape.
+        has: the dtype of the tensor, with its shape where that helps.
         operand: which input of the call it is.
     """
 
@@ -139,7 +139,7 @@ class NotFed:
 
 @dataclass(frozen=True, slots=True)
 class UndeclaredShape:
-    """An input is fed another shape than the model declares for it.
+    """An input is fed a shape other than the declared one.
 
     Args:
         declared: the shape that the model declares.
@@ -169,7 +169,7 @@ class OtherWeights:
 
     Args:
         stored: the layers that differ: the path, and the stored shape of each role that differs.
-        given: whether the user's own code gives them; else a checkpoint holds them.
+        given: whether the user's own code sets them; else they come from a checkpoint.
         transposed: the axes whose permutation makes the stored weight fit, or None.
     """
 
@@ -184,11 +184,11 @@ class Overwritten:
 
     Args:
         shape: the tensor's shape.
-        saved_by: the operation that saved it; None where nobody knows.
+        saved_by: the operation that saved it; None if unknown.
         saved_at: the user's source line of that operation.
         wrote: the operation that wrote into it.
         versions: how often it had been written to when it was saved, and when backward read it.
-        weight: the name of the weight that it is.
+        weight: its name, if it is a weight.
         hint: what to do, where no edit could be tried.
         edits: how many edits of the user's code the debugger has tried with success.
     """
@@ -205,7 +205,7 @@ class Overwritten:
 
 @dataclass(frozen=True, slots=True)
 class OneValuePerChannel:
-    """A normalization has a single value per channel to work with, in training."""
+    """A normalization gets a single value per channel in training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +215,7 @@ class RowsCompared:
 
 @dataclass(frozen=True, slots=True)
 class BatchedMatrices:
-    """The product takes a batch of matrices on each side, and no vectors."""
+    """The product takes a batch of matrices on each side, not vectors."""
 
 
 Fact: TypeAlias = (

@@ -12,7 +12,7 @@ from functools import lru_cache
 from types import CodeType, FrameType, TracebackType
 from typing import Any, TypeAlias
 
-#: A frame, and the number of the line that it runs.
+#: A frame, and the number of the line that it executes.
 Place: TypeAlias = "tuple[FrameType, int]"
 
 _PYTHON = os.path.dirname(os.__file__) + os.sep
@@ -97,14 +97,14 @@ def user_line(frames: list[Place], packages: tuple[str, ...]) -> str | None:
         frames: what :func:`traceback_frames` returned.
         packages: as for :func:`is_library`.
     """
-    place = user_place(reversed(frames), packages)
-    if place is None and frames:
-        place = user_place(running_frames(frames[0][0]), packages)
-    return None if place is None else source_line(*place)
+    site = user_place(reversed(frames), packages)
+    if site is None and frames:
+        site = user_place(running_frames(frames[0][0]), packages)
+    return None if site is None else source_line(*site)
 
 
 def source_line(frame: FrameType, line: int) -> str:
-    """Write a line with its place: ``file.py:12  code``.
+    """Return a line with its location: ``file.py:12 code``.
 
     Args:
         frame: a frame that runs it.
@@ -115,7 +115,7 @@ def source_line(frame: FrameType, line: int) -> str:
 
 
 def place_of(frame: FrameType, line: int) -> str:
-    """Write where a line stands: ``file.py:12``.
+    """Return the location of a line: ``file.py:12``.
 
     Args:
         frame: a frame that runs it.
@@ -130,8 +130,8 @@ def running_place(packages: tuple[str, ...]) -> str | None:
     Args:
         packages: as for :func:`is_library`.
     """
-    place = user_place(running_frames(), packages)
-    return None if place is None else place_of(*place)
+    site = user_place(running_frames(), packages)
+    return None if site is None else place_of(*site)
 
 
 def passed_arguments(frame: FrameType) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -156,7 +156,7 @@ def constructor_arguments(frame: FrameType) -> dict[str, Any]:
 
 
 def syntax_tree(code: CodeType, names: dict[str, Any] | None = None) -> ast.Module | None:
-    """Parse the file that a code object stands in; None where its source is not at hand.
+    """Parse the file that a code object comes from; None if its source is not available.
 
     Args:
         code: the code object.

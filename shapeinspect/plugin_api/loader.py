@@ -1,4 +1,4 @@
-"""What a framework's own loader refuses where a checkpoint's keys and shapes do not fit a model."""
+"""What a framework's own loader refuses when a checkpoint's keys and shapes do not fit a model."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Refusal:
     """What a framework's strict loading of one model's weights into another refuses.
 
     Args:
-        call: the framework's own name of the call that loads, for people.
+        call: the framework's own name of the loading call.
         checkpoint: the source that is loaded.
         model: the source that is loaded into.
-        missing: keys that the model has and the checkpoint has not.
-        unexpected: keys that the checkpoint has and the model has not.
+        missing: keys in the model that the checkpoint does not have.
+        unexpected: keys in the checkpoint that the model does not have.
         mismatched: keys that both have, with different shapes.
         causes: the likely causes, one sentence each.
     """
@@ -48,7 +48,7 @@ class Refusal:
 
     @property
     def refused(self) -> int:
-        """How many keys are refused."""
+        """The number of refused keys."""
         return len(self.missing) + len(self.unexpected) + len(self.mismatched)
 
 

@@ -1,4 +1,4 @@
-"""How a framework would store a layer that comes from another one: rows that a plug-in owns."""
+"""How a framework would store a layer from another framework: rows that a plug-in owns."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class NativeRow:
         type: the native type in the framework's own tables of layouts; ``{k}`` stands for the number
             of kernel axes.
         roles: the weights and their ranks, separated by spaces: ``weight:k+2 bias:1``; ``n`` is the
-            rank of the slot itself. A role whose slots the layer does not have is left out. In a
+            rank of the slot itself. A role whose slots the layer does not have is skipped. In a
             stack ``{at}`` stands for the layer and direction, ``{layer}`` for the layer alone.
         when: the attributes that choose this row; the first row that fits is taken.
         only: attributes that must have one value where the layer has them, and why, as a sentence.
@@ -41,7 +41,7 @@ class NativeTable:
 
     Args:
         framework: its name.
-        separator: what stands between the parts of a weight's name.
+        separator: the separator between the parts of a weight's name.
         rows: the native type of each kind.
         bind: looks up a layout: native type, role, rank, lengths of parts of composite axes.
         at: the text of ``{at}`` and ``{layer}``: from the layer, whether it reads from the end,

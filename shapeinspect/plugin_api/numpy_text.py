@@ -1,4 +1,4 @@
-"""Writes changes in NumPy's words, for a model that is fed arrays."""
+"""Spells changes in NumPy, for a model that is fed arrays."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from shapeinspect.plugin_api.changes import (
     Wording,
 )
 
-#: How NumPy writes the steps that it has words for.
+#: The steps that NumPy has an expression for.
 IN_NUMPY: dict[str, Callable[[str, Any], str]] = {
     "permute": lambda x, axes: f"{x}.transpose{axes}",
     "unsqueeze": lambda x, axis: f"np.expand_dims({x}, {axis})",
@@ -38,7 +38,7 @@ IN_NUMPY: dict[str, Callable[[str, Any], str]] = {
 
 
 def in_numpy(change: Wording, name: str) -> str:
-    """Write a change as NumPy does, and settings by their names in the vocabulary of kinds.
+    """Spell a change in NumPy, and settings by their names in the vocabulary of kinds.
 
     Args:
         change: the change.

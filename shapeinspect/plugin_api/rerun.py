@@ -1,4 +1,4 @@
-"""What a plug-in's debugger is: it finds the failed call behind an exception, and runs it again changed."""
+"""The interface of a plug-in's debugger: it finds a failed call and reruns it with changes."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from shapeinspect.sources.source import Source
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Where a run ended, and everything that led there.
+    """Where a run ended, and everything before it.
 
     Args:
         model: the layers, the calls that returned, and their values, in the source's layout.
         layer: the layer or op that refused; its path is that of the innermost container where no
             single op did.
-        inputs: the names of the values it was given.
+        inputs: the names of its input values.
         message: the framework's own message.
         where: the user's own source line, such as ``train.py:12  y = self.fc(x)``.
-        fact: what is known beyond the shapes, from the real numbers or from the message; None for nothing.
+        fact: further facts from the real numbers or from the message; None for none.
         names: what the user's line calls the inputs, one expression each; empty where it does not say.
         declares: the shapes that the model declares for inputs that are fed other ones, by name.
         passes: what passes with a fix, as a clause; empty for the whole call.
@@ -48,7 +48,7 @@ class Failure:
 class Rerun(ABC):
     """One failed call of a model that can be run again, without numbers and with changes."""
 
-    #: How it went wrong.
+    #: The failure of the original run.
     failure: Failure
 
     @abstractmethod
@@ -58,28 +58,27 @@ class Rerun(ABC):
         Args:
             changes: what is different this time; none of them touches the user's own objects.
 
-        Returns:
-            None if it comes to its end, else where it ended now. Only ``layer``, ``inputs`` and the
-            values of these inputs have to be filled in.
+        Returns: None if it passes, else where it ended now. Only ``layer``, ``inputs`` and the
+            values of these inputs need to be filled in.
         """
 
     @abstractmethod
     def spell(self, change: Wording, name: str) -> str:
-        """Write a change in the framework's own words.
+        """Spell a change in the framework's own terms.
 
         Args:
-            change: the change, or the wording of one.
-            name: what the tensor is called that it is about.
+            change: the change, or a value that describes one.
+            name: the name of the changed tensor.
         """
 
 
 class Retried(Rerun):
-    """A failure outside of every model, such as a constructor's: one function tells whether a change helps.
+    """A failure outside of every model, such as in a constructor: one function tells whether a change helps.
 
     Args:
-        failure: how it went wrong; its ``passes`` says what passes with a fix.
-        passes: does what failed once more with changes, in earnest, and tells whether it comes to its end.
-        spell: writes a change in the framework's words, as ``Rerun.spell`` does.
+        failure: the failure; its ``passes`` says what passes with a fix.
+        passes: repeats the failed action with changes, for real, and tells whether it passes.
+        spell: spells a change as ``Rerun.spell`` does.
     """
 
     def __init__(
@@ -92,11 +91,11 @@ class Retried(Rerun):
         self._passes, self._spell = passes, spell
 
     def attempt(self, changes: Sequence[Change]) -> Failure | None:
-        """Do it again; see :class:`Rerun`."""
+        """Run it again; see :class:`Rerun`."""
         return None if self._passes(changes) else self.failure
 
     def spell(self, change: Wording, name: str) -> str:
-        """Write a change; see :class:`Rerun`."""
+        """Spell a change; see :class:`Rerun`."""
         return self._spell(change, name)
 
 
@@ -106,10 +105,10 @@ class Recorded:
 
     Args:
         model: the graph in its own layout, the failed call included.
-        fed: what each input was given, by its name; the declared shape where a name is missing.
+        fed: the shape fed to each input, by name; the declared shape if a name is missing.
         message: the framework's own message.
         where: the user's source line.
-        spell: writes a change in the framework's words, as ``Rerun.spell`` does.
+        spell: spells a change as ``Rerun.spell`` does.
         contract: whether the shapes that the model declares are to be compared with the computed ones.
         refuses: what the framework refuses before any layer sees it: a feed of another ``shape`` than
             the declared one, or only of another ``rank``; empty for nothing.
@@ -141,9 +140,9 @@ class Recorded:
 
 
 class Debugger(ABC):
-    """Knows how a framework's exceptions look; an adapter names one in ``Adapter.debugger``."""
+    """Understands a framework's exceptions; an adapter names one in ``Adapter.debugger``."""
 
-    #: The packages whose exceptions it knows; it is asked only if one of them is imported.
+    #: The packages whose exceptions it understands; it is used only if one of them is imported.
     packages: tuple[str, ...]
 
     @abstractmethod
@@ -156,14 +155,13 @@ class Debugger(ABC):
             error: the exception, with its traceback.
             model: the model that the user is debugging, or None where it is not known.
 
-        Returns:
-            What can be run again, or None where the exception is not about shapes; where several calls
-            may have been the one, all of them, the likeliest first: the first that does not fit is taken.
+        Returns: The call to rerun, or None if the exception is not about shapes; if several calls may have
+            failed, all of them, the likeliest first: the first that does not fit is used.
         """
 
     @abstractmethod
     def watch(self, model: object) -> AbstractContextManager[Any]:
-        """Keep what a later exception will have lost, at no cost that a training step would feel.
+        """Record what a later exception no longer contains, without noticeable cost per training step.
 
         Args:
             model: the model that the user is debugging; one of another framework is left alone.
@@ -174,13 +172,13 @@ class Debugger(ABC):
 
     @abstractmethod
     def examine(self, source: Source) -> Rerun | Recorded | None:
-        """Look at a saved or live model before anything has failed.
+        """Examine a saved or live model before anything has failed.
 
         Args:
             source: the model, and the input shapes that are asked for.
 
         Returns:
-            A graph to be walked, a call that fails on these inputs, or None where the call passes.
+            A graph to walk, a call that fails on these inputs, or None if the call passes.
 
         Raises:
             UsageError: if the request does not fit the model.

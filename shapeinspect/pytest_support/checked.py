@@ -22,7 +22,7 @@ _LABEL = 9
 
 
 class Length(int):
-    """One of several lengths, with its place; the message of a failed comparison names it.
+    """One of several lengths, with its index; the message of a failed comparison names it.
 
     Example:
         >>> Length(3, "kernel_size[0] of conv1") == 3
@@ -62,13 +62,13 @@ class Lengths(tuple[Any, ...]):
         """The name, as messages write it."""
         return f"{self.name} of {self.of}"
 
-    def __getitem__(self, at: Any) -> Any:
-        item = super().__getitem__(at)
-        if isinstance(at, slice):
-            ends = ":".join("" if end is None else str(end) for end in (at.start, at.stop))
-            step = "" if at.step is None else f":{at.step}"
+    def __getitem__(self, position: Any) -> Any:
+        item = super().__getitem__(position)
+        if isinstance(position, slice):
+            ends = ":".join("" if end is None else str(end) for end in (position.start, position.stop))
+            step = "" if position.step is None else f":{position.step}"
             return Lengths(item, f"{self.name}[{ends}{step}]", self.of)
-        return Length(item, f"{self.name}[{at}] of {self.of}") if type(item) is int else item
+        return Length(item, f"{self.name}[{position}] of {self.of}") if type(item) is int else item
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +133,7 @@ class Checked:
         return Match(pattern, result.shape, None, result.bindings, result.where)
 
     def failure_text(self, failed: Match) -> str:
-        """Write why a match fails: the shape, the names, and the call where shape and pattern diverge.
+        """Explain why a match fails: the shape, the names, and the call where shape and pattern diverge.
 
         Args:
             failed: the match.
@@ -153,7 +153,7 @@ class Checked:
         return "\n".join(lines + (stages or self._call_lines()))
 
     def _call_lines(self) -> list[str]:
-        """Write the call that the value belongs to, or why there is none."""
+        """Return the call that the value belongs to, or the reason why there is none."""
         model, name = self.model, self.value.name
         if not model.calls:
             return _fact("at", ["no call is known", "pass the shape of the model's input"])
@@ -165,7 +165,7 @@ class Checked:
         return _fact("at", [named(call, layer)]) + _fact("", [ends(model, call)])
 
     def axis_lines(self, axis: int, expected: Dim | None) -> list[str]:
-        """Write the lengths of an axis from call to call, and the call that changed the expected one.
+        """Return the lengths of an axis from call to call, and the call that changed the expected one.
 
         Args:
             axis: the index of the axis.
@@ -201,7 +201,7 @@ def _by_origin(match: Match, scope: Scope, what: str) -> dict[str, str]:
 
 
 def _fact(label: str, parts: Sequence[str]) -> list[str]:
-    """Write a fact after its label, wrapped between its parts."""
+    """Return a fact after its label, wrapped between its parts."""
     lines = [""]
     for part in parts:
         joined = f"{lines[-1]}, {part}" if lines[-1] else part
@@ -210,7 +210,7 @@ def _fact(label: str, parts: Sequence[str]) -> list[str]:
             lines.append(part)
         else:
             lines[-1] = joined
-    return [f"  {label if at == 0 else '':<{_LABEL}} {line}" for at, line in enumerate(lines)]
+    return [f"  {label if position == 0 else '':<{_LABEL}} {line}" for position, line in enumerate(lines)]
 
 
 @dataclass(frozen=True)
@@ -252,7 +252,8 @@ class CheckedCall:
     def _ends(self, what: str, names: tuple[str, ...]) -> tuple[Checked, ...]:
         given = [name for name in names if name]
         return tuple(
-            self._end(f"{what} {at}" if at > 1 else what, name) for at, name in enumerate(given, start=1)
+            self._end(f"{what} {position}" if position > 1 else what, name)
+            for position, name in enumerate(given, start=1)
         )
 
     def _end(self, what: str, name: str) -> Checked:
@@ -363,7 +364,8 @@ class CheckedReport:
     def _ends(self, what: str, values: tuple[Value, ...]) -> tuple[Checked, ...]:
         several = len(values) > 1
         return tuple(
-            self._end(f"{what} {at}" if several else what, value) for at, value in enumerate(values, start=1)
+            self._end(f"{what} {position}" if several else what, value)
+            for position, value in enumerate(values, start=1)
         )
 
     def _end(self, what: str, value: Value) -> Checked:

@@ -29,9 +29,9 @@ def assertion_text(error: AssertionError, statement: str, scope: Scope) -> str |
         return None
     match, message = scope.failed
     text = error.args[0] if error.args and isinstance(error.args[0], str) else ""
-    at = text.find(_SHOWN)
-    if at >= 0 and text[at:].startswith(f"assert {match!r}"[:_BEGINNING]):
-        return text[:at] + message
+    position = text.find(_SHOWN)
+    if position >= 0 and text[position:].startswith(f"assert {match!r}"[:_BEGINNING]):
+        return text[:position] + message
     # Unless pytest rewrites assertions, the error has no message.
     return message if not error.args and ".matches(" in statement else None
 
@@ -70,8 +70,8 @@ def _value(left: Checked, right: Any) -> list[str] | None:
     lines = _axes(left.shape, right, left.value.axes or ())
     lines += [
         line
-        for at in _different(left.shape, right)[:1]
-        for line in map(_dedent, left.axis_lines(at, right[at]))
+        for position in _different(left.shape, right)[:1]
+        for line in map(_dedent, left.axis_lines(position, right[position]))
     ]
     names = [line for what in whose for line in _wrapped(what)]
     return [f"{written(left.shape)} == {_shown(right)}", *names, *lines]
@@ -88,7 +88,7 @@ def _shown(right: Any) -> str:
 def _different(left: Any, right: Any) -> list[int]:
     if len(left) != len(right):
         return []
-    return [at for at, (a, b) in enumerate(zip(left, right, strict=True)) if a != b]
+    return [position for position, (a, b) in enumerate(zip(left, right, strict=True)) if a != b]
 
 
 def _axes(left: Any, right: Any, names: Any) -> list[str]:
@@ -97,7 +97,10 @@ def _axes(left: Any, right: Any, names: Any) -> list[str]:
     letters = (
         [f" ({name})" if name else "" for name in names] if len(names) == len(left) else [""] * len(left)
     )
-    return [f"axis {at}{letters[at]} is {left[at]}, not {right[at]}" for at in _different(left, right)]
+    return [
+        f"axis {position}{letters[position]} is {left[position]}, not {right[position]}"
+        for position in _different(left, right)
+    ]
 
 
 def _wrapped(text: str) -> list[str]:

@@ -163,7 +163,7 @@ class Shapes:
 
 
 def _users(traceback: TracebackType | None) -> TracebackType | None:
-    """Leave out the frames of shapeinspect and of installed packages."""
+    """Remove the frames of shapeinspect and of installed packages."""
     if traceback is None:
         return None
     after = _users(traceback.tb_next)
@@ -175,7 +175,7 @@ def _users(traceback: TracebackType | None) -> TracebackType | None:
 
 
 def _write(path: Path, content: str) -> None:
-    """Write a file atomically, so that tests that run in parallel never see half of it."""
+    """Write a file atomically, so that tests that run in parallel never see a partial file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
     with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -56,7 +56,7 @@ class Scope:
 
         Args:
             match: a match that holds.
-            what: the value that it is of, as text.
+            what: the value that was matched, as text.
         """
         for name in match.bindings:
             self.origins.setdefault(name, what)
@@ -83,7 +83,7 @@ def is_result_discarded() -> bool:
 
 
 def block_message(failures: list[str]) -> str:
-    """Write the failures of a block.
+    """Return the failures of a block as text.
 
     Args:
         failures: the message of each.
