@@ -65,8 +65,8 @@ def _check_command(words: Sequence[str]) -> None:
     from shapeinspect.sources.source import is_import_string
 
     if word.endswith(".py"):
-        found = f'"{word}" is not a command' if os.path.exists(word) else f'no such file: "{word}"'
-        raise UsageError(found, hint="python -m shapeinspect SCRIPT.py runs a script")
+        problem = f'"{word}" is not a command' if os.path.exists(word) else f'no such file: "{word}"'
+        raise UsageError(problem, hint="python -m shapeinspect SCRIPT.py runs a script")
     if os.path.exists(word) or is_import_string(word):
         raise UsageError(f'"{word}" is not a command', hint=f"shapeinspect show {word}")
 

@@ -1,7 +1,7 @@
 """Dimensions: integers, symbols, expressions of symbols, and the unknown.
 
 An expression is a polynomial with integer coefficients over *atoms*; an atom is a symbol or a
-floor division or remainder that could not be worked out. Equal expressions of that form compare
+floor division or remainder that could not be evaluated. Equal expressions of that form compare
 equal, so ``(H - 1)//2 + 1 == (H + 1)//2``.
 """
 
@@ -26,14 +26,14 @@ class Atom:
     args: tuple[tuple[tuple[tuple[Atom, ...], int], ...], ...] = ()
 
 
-#: An expression that grows beyond these says nothing any more, and may grow without end: it is unknown.
+#: Limits of an expression; beyond them it is useless and might grow without end, so it becomes unknown.
 _MAX_TERMS, _MAX_DEGREE, _MAX_TEXT = 500, 64, 4000
 _Terms: TypeAlias = "tuple[tuple[tuple[Atom, ...], int], ...]"
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A length that nothing tells; every sum and product with it is unknown too."""
+    """An unknown length; every sum and product with it is unknown too."""
 
     def _absorb(self, _other: object) -> Unknown:
         return self
@@ -51,7 +51,7 @@ class Unknown:
 
 
 UNKNOWN = Unknown()
-#: No length of a real network has as many terms or factors.
+#: More terms or factors than any length of a real network has.
 _MANY = 64
 
 
@@ -188,8 +188,8 @@ def _divide(left: Dim, right: Dim) -> Dim:
 
 
 def _divide_nested(left: Dim, right: int) -> Dim:
-    """Work out ``(x//a + c) // b = (x + a·c) // (a·b)`` and cancel common factors."""
-    terms = _terms(left)  # type: ignore[arg-type]  # the caller has dealt with the unknown
+    """Apply ``(x//a + c) // b = (x + a·c) // (a·b)`` and cancel common factors."""
+    terms = _terms(left)  # type: ignore[arg-type]  # the caller has handled the unknown
     symbols = [term for term in terms if term[0]]
     constant = sum(factor for atoms, factor in terms if not atoms)
     if len(symbols) == 1 and symbols[0][1] == 1 and len(symbols[0][0]) == 1:
@@ -205,7 +205,7 @@ def _divide_nested(left: Dim, right: int) -> Dim:
 
 
 def _divide_exactly(terms: _Terms, divisor: Expr) -> Dim | None:
-    """Divide by a single product (``2*H*W``) where every term holds it."""
+    """Divide by a single product (``2*H*W``) that every term contains."""
     if len(divisor.terms) != 1:
         return None
     atoms, factor = divisor.terms[0]
@@ -290,13 +290,13 @@ def parse(text: str) -> Dim:
         return _EXPRESSIONS.evaluate(_EXPRESSIONS.read(text), symbol)
     except ExpressionError as error:
         shown = text if len(text) < 60 else f"{text[:59]}…"
-        raise UsageError(f"{shown!r} is no dimension", got=str(error)) from None
+        raise UsageError(f"{shown!r} is not a dimension", got=str(error)) from None
     except ZeroDivisionError:
         raise UsageError(f"{text!r} divides by zero") from None
 
 
 def small(dim: Dim) -> bool:
-    """Tell whether a dimension is one that a graph means: a formula of a file may grow without end.
+    """Tell whether a dimension is within the limits; a formula in a file may grow without end.
 
     Args:
         dim: the length.
@@ -336,7 +336,7 @@ def known(shape: Iterable[Dim] | None) -> bool:
     """Tell whether every length of a shape is an integer.
 
     Args:
-        shape: the lengths, or None for a shape of which not even the rank is known.
+        shape: the lengths, or None for a shape of unknown rank.
 
     Example:
         >>> known((1, 3)), known((1, UNKNOWN)), known(None)
@@ -346,7 +346,7 @@ def known(shape: Iterable[Dim] | None) -> bool:
 
 
 def symbols(dim: Dim) -> frozenset[str]:
-    """Return the names of all symbols that a dimension holds.
+    """Return the names of all symbols in a dimension.
 
     Args:
         dim: the length.
@@ -357,7 +357,7 @@ def symbols(dim: Dim) -> frozenset[str]:
     """
     if not isinstance(dim, Expr):
         return frozenset()
-    found: set[str] = set()
+    result: set[str] = set()
     stack = [dim.terms]
     while stack:
         for atoms, _ in stack.pop():
@@ -365,8 +365,8 @@ def symbols(dim: Dim) -> frozenset[str]:
                 if atom.op:
                     stack.extend(atom.args)
                 else:
-                    found.add(atom.text)
-    return frozenset(found)
+                    result.add(atom.text)
+    return frozenset(result)
 
 
 def substitute(dim: Dim, values: Mapping[str, Dim]) -> Dim:

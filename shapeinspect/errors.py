@@ -1,4 +1,4 @@
-"""Errors that carry their data: what, expected, got, where, and a hint."""
+"""Errors that carry their data: what happened, expected, got, where, and a hint."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from shapeinspect.text import printable
 
 
 class ShapeInspectError(Exception):
-    """Base of every error that shapeinspect raises on purpose.
+    """Base of every error that shapeinspect raises deliberately.
 
     Args:
         what: one sentence on what went wrong, which names the object.
@@ -74,12 +74,12 @@ class UsageError(ShapeInspectError):
 
 
 class UnreadableFileError(ShapeInspectError):
-    """A file is cut off, corrupt, hostile or of no known format (exit code 3).
+    """A file is truncated, corrupt, hostile or of an unknown format (exit code 3).
 
     Args:
         path: the file, as the user named it.
         reason: what is wrong with it, in one clause.
-        offset: the byte at which that was found.
+        offset: the position of the problem, in bytes.
         hint: what the user can do.
 
     Example:
@@ -109,7 +109,7 @@ class MissingDependencyError(ShapeInspectError):
     Args:
         package: the package to be imported.
         purpose: what it is needed for.
-        extra: the extra of shapeinspect that brings it.
+        extra: the extra of shapeinspect that installs it.
 
     Example:
         >>> print(MissingDependencyError("torch", "live PyTorch models", extra="torch"))
@@ -173,7 +173,7 @@ class ShapeMismatchError(ShapeInspectError):
         layer: the path of the layer or op that refuses its input.
         kind: its kind.
         expected: what it takes.
-        got: what it was given.
+        got: what it received.
         where: what fixes the expectation.
         hint: what to change.
 

@@ -28,18 +28,18 @@ _TOKEN = re.compile(
     r"(?P<space>\s*)(?:(?P<number>\d+)|(?P<name>[^\W\d][\w.]*)|'(?P<quoted>[\w.]{1,100})'"
     r"|(?P<sign>\*\*|//|[-+*/%(),=]))"
 )
-#: What binds more tightly has a higher number; a leading minus stands between products and powers.
+#: Tighter binding has a higher number; a leading minus is between products and powers.
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "//": 2, "%": 2, "**": 3}
 _OPERANDS = ("number", "name", "quoted")
 
 
 class ExpressionError(ValueError):
-    """A text is no expression of a language.
+    """A text is not an expression of a language.
 
     Args:
         reason: why; the text of the error adds the position.
-        position: the index of the character at which that shows.
-        expected: what could stand there.
+        position: the index of the offending character.
+        expected: what would be valid there.
     """
 
     def __init__(self, reason: str, position: int, expected: str = "") -> None:
@@ -54,7 +54,7 @@ class Step:
     Args:
         kind: what it does.
         value: the number, or the name of the symbol, the operator or the function.
-        arguments: how many values it takes.
+        arguments: the number of values it takes.
     """
 
     kind: Literal["number", "name", "operator", "negative", "function"]
@@ -82,7 +82,7 @@ class Expression:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """The names that it holds, each as often as it stands there."""
+        """The names in it, each as often as it occurs."""
         return tuple(map(str, self.values("name")))
 
     @cached_property
@@ -96,7 +96,7 @@ _Token: TypeAlias = "tuple[str, str, int]"
 
 @dataclass(frozen=True)
 class Language(Generic[T]):
-    """What the texts of one source may hold, and what it computes.
+    """The syntax of one source's expressions, and what it computes.
 
     Args:
         number: turns an integer into a value.
@@ -138,12 +138,12 @@ class Language(Generic[T]):
             start: the index of the character at which the expression begins.
 
         Raises:
-            ExpressionError: if it is no expression of this language.
+            ExpressionError: if it is not an expression of this language.
         """
         return _Reader(self, text, start).read()
 
     def evaluate(self, expression: Expression, name: Callable[[str], T]) -> T:
-        """Compute what an expression stands for.
+        """Evaluate an expression.
 
         Args:
             expression: what :meth:`read` returned.
@@ -173,14 +173,14 @@ class Language(Generic[T]):
 
 
 class _Reader(Generic[T]):
-    """Reads by the precedence of operators; the steps come out in the order of evaluation."""
+    """Reads by operator precedence; the steps are in the order of evaluation."""
 
     def __init__(self, language: Language[T], text: str, start: int) -> None:
         self._language = language
         self._end = len(text)
         self._steps: list[Step] = []
         self._depth = 0
-        #: What is left to read, the next one last.
+        #: The tokens left to read, the next one last.
         self._tokens = _tokens(language, text, start)[::-1]
 
     def read(self) -> Expression:
@@ -220,7 +220,7 @@ class _Reader(Generic[T]):
             self._steps.append(Step("operator", sign, 2))
 
     def _nested(self, position: int, lowest: int) -> None:
-        """Read an expression that stands within another one."""
+        """Read an expression nested in another one."""
         self._depth += 1
         if self._depth > _DEPTH:
             raise ExpressionError(f"more than {_DEPTH} levels", position)
@@ -273,7 +273,7 @@ class _Reader(Generic[T]):
         self._steps.append(Step("function", function, count))
 
     def _named(self) -> None:
-        """Read ``'s0', positive=True)``: what is assumed of a symbol says nothing of its value."""
+        """Read ``'s0', positive=True)``: the assumptions about a symbol do not affect its value."""
         if not self._tokens or self._tokens[-1][0] != "quoted":
             self._refuse()
         self._steps.append(Step("name", self._tokens.pop()[1]))
@@ -288,11 +288,11 @@ def _tokens(language: Language[T], text: str, start: int) -> list[_Token]:
     if len(text) > _CHARACTERS:
         raise ExpressionError("too long", _CHARACTERS)
     tokens: list[_Token] = []
-    at, end = start, len(text.rstrip())
-    while at < end:
-        match = _TOKEN.match(text, at)
+    index, end = start, len(text.rstrip())
+    while index < end:
+        match = _TOKEN.match(text, index)
         if match is None:
-            position = at + len(text[at:end]) - len(text[at:end].lstrip())
+            position = index + len(text[index:end]) - len(text[index:end].lstrip())
             signs = " ".join((*language.operators, "(", ")"))
             raise ExpressionError(f"unexpected {text[position]!r}", position, signs)
         kind = str(match.lastgroup)
@@ -306,7 +306,7 @@ def _tokens(language: Language[T], text: str, start: int) -> list[_Token]:
         tokens.append((kind, *token))
         if len(tokens) > language.tokens:
             raise ExpressionError(f"more than {language.tokens} names and signs", token[1])
-        at = match.end()
+        index = match.end()
     return tokens
 
 

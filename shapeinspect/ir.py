@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 V = TypeVar("V")
 
-#: The names of a tensor's axes, one for each; None where nothing proves a name.
+#: The names of a tensor's axes, one for each; None for an axis without a proven name.
 Axes: TypeAlias = "tuple[str | None, ...]"
 
 
 class Frozen(Mapping[str, V], Generic[V]):
-    """A mapping that cannot be changed, and can be hashed if its values can.
+    """An immutable mapping, hashable if its values are.
 
     Args:
         items: what it holds.
@@ -52,7 +52,7 @@ class Frozen(Mapping[str, V], Generic[V]):
         return repr(self._items)
 
 
-#: What an attribute may be: plain values and tuples of them, nothing of a framework.
+#: The allowed attribute values: plain values and tuples of them, no framework objects.
 Attribute: TypeAlias = Any
 
 
@@ -96,7 +96,7 @@ class Weight:
         role: what it does in its layer, in the source's spelling (``weight``, ``kernel``, ``W``).
         shape: its lengths in the stored order.
         dtype: its element type in numpy's spelling (``float32``, ``bfloat16``, ``int4``), or None.
-        nbytes: bytes it takes where it is stored, or None if unknown.
+        nbytes: its stored size in bytes, or None if unknown.
         trainable: whether an optimizer would change it; None if the source does not say.
         layout: its native and common axes; None where they are not proven.
         common_shape: its lengths in the common convention, filled by ``layout.normalize``.
@@ -129,7 +129,7 @@ class Weight:
 
     @property
     def size(self) -> int | None:
-        """How many values it holds, or None if a length is not an integer."""
+        """The number of values, or None if a length is not an integer."""
         if self.count is not None:
             return self.count
         total = 1
@@ -171,7 +171,7 @@ class Layer:
 
     @property
     def depth(self) -> int:
-        """How many containers it stands in."""
+        """The number of containers around it."""
         return max(len(self.parts) - 1, 0)
 
 
@@ -204,9 +204,9 @@ class Call:
 
     Args:
         layer: the path of the layer.
-        inputs: the names of the values it reads (activations, not its own weights); ``""`` for an
-            optional input that is left out.
-        outputs: the names of the values it makes.
+        inputs: the names of the values it reads (activations, not its own weights); ``""`` for an omitted
+            optional input.
+        outputs: the names of the values it produces.
         attributes: settings of this call alone, added to the layer's.
         macs: multiply-accumulate operations, filled by ``infer``; None if unknown.
 
@@ -224,7 +224,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something a reader has to know: what could not be found out and why, or a finding.
+    """Something a reader should know: what could not be determined and why, or a finding.
 
     Args:
         text: one sentence.
@@ -241,7 +241,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A whole model as one source tells it.
+    """A whole model as read from one source.
 
     Args:
         source: what was asked for, as the user named it.

@@ -1,4 +1,4 @@
-"""Pictures of segmentations: class scores or labels as colors, and laid over the image."""
+"""Pictures of segmentations: class scores or labels as colors, optionally over the image."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def label_image(
 
     Args:
         scores_or_labels: scores ``(C, H, W)``, of which each pixel's largest wins, or labels ``(H, W)``
-            of integers; a batch axis of length 1 may stand in front. A numpy array, a torch tensor, or
+            of integers; a leading batch axis of length 1 is allowed. A numpy array, a torch tensor, or
             what numpy reads.
         palette: a color ``(red, green, blue)`` from 0 to 255 for each class; by default the one of the
             PASCAL VOC data set, in which class 0 is black.

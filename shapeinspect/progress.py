@@ -1,4 +1,4 @@
-"""Tells whoever wants to know how far a long reading has come."""
+"""Reports the progress of a long read to a listener."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import TypeAlias, TypeVar
 
 T = TypeVar("T")
 
-#: Called with how many items are done, how many there are, and what they are.
+#: Called with the number of items done, the total, and the plural noun of the items.
 Listener: TypeAlias = "Callable[[int, int, str], None]"
 
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
 def counted(items: Sequence[T], what: str) -> Iterator[T]:
-    """Go through things one by one, and tell how many are done.
+    """Iterate over items and report how many are done.
 
     Args:
-        items: what to go through.
-        what: what they are, in the plural.
+        items: the items.
+        what: the noun for the items, in the plural.
 
     Example:
         >>> calls = []

@@ -78,12 +78,12 @@ def _file_name(node: pytest.Item) -> str:
     classes = [part for part in node.nodeid.partition("::")[2].split("[")[0].split("::")[:-1] if part]
     name = ".".join([*classes, node.name])
     kept = re.sub(r"[^\w .,=+@\[\]-]", "_", name, flags=re.ASCII)[:_LONGEST]
-    # Without these characters two names may be equal: a checksum of the whole name tells them apart.
+    # Without these characters two names may be equal: a checksum of the whole name distinguishes them.
     return kept if kept == name else f"{kept}-{zlib.crc32(name.encode()):08x}"
 
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
-    """Name the lengths that differ, and the axis.
+    """Explain a failed comparison: the lengths that differ, and the axis.
 
     Args:
         op: the operator.
@@ -105,7 +105,7 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Record which modules run as a whole: only of these is it known which snapshots are unused.
+    """Record which modules run completely: only for these are the unused snapshots known.
 
     Args:
         session: pytest's.

@@ -188,7 +188,7 @@ def native_table(framework: str) -> NativeTable | None:
 
 
 def loader(framework: str) -> Loader | None:
-    """Return what predicts a framework's loading by key; None if no adapter names one.
+    """Return the predictor of a framework's loading by key; None if no adapter names one.
 
     Args:
         framework: its name.

@@ -1,6 +1,6 @@
 """For tests: the type of the ``shapes`` fixture, and the contract that every adapter passes.
 
-``Shapes`` is what the pytest fixture ``shapes`` is an instance of; annotate a test's argument with it. Its
+``Shapes`` is the type of the pytest fixture ``shapes``; annotate a test's argument with it. Its
 call returns a ``CheckedReport``, whose layers are ``CheckedLayer`` and whose values are ``Checked``.
 ``AdapterContract`` is inherited by the tests of an adapter, a third party's like the ones that come with
 shapeinspect.
@@ -68,7 +68,7 @@ class Case:
     Args:
         source: the source.
         params: the number of its parameters as its framework counts them, tied ones once.
-        state: for a live object: returns everything that reading must not change, comparable by
+        state: for a live object: returns all state that reading must not change, comparable by
             ``==``; None for a file, whose bytes are compared.
 
     Example:
@@ -167,7 +167,7 @@ class AdapterContract(ABC):
             _equal(layout.normalize(model).notes, model.notes, "notes about layouts that do not fit")
 
     def test_counts_what_the_framework_counts(self, tmp_path: Path) -> None:
-        """The number of parameters is that of the framework, tied ones counted once."""
+        """The number of parameters equals the framework's, tied ones counted once."""
         for case in self.cases(tmp_path):
             model = _adapter(self).read(case.source)
             _equal(of_model(model).params, case.params, f"{case.source.label}: params")
@@ -186,7 +186,7 @@ class AdapterContract(ABC):
             _equal(text.isprintable(), True, f"{case.source.label}: printable")
 
     def test_refuses_what_is_cut_off(self, tmp_path: Path) -> None:
-        """A truncated file is refused with an error, or read as far as it goes; nothing else happens."""
+        """A truncated file is refused with an error, or read as far as possible; nothing else happens."""
         adapter = _adapter(self)
         folder = tmp_path / "whole"
         folder.mkdir()

@@ -1,4 +1,4 @@
-"""The one place that makes names, paths and messages from a file fit to print."""
+"""Makes names, paths and messages from a file safe to print."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def printable(text: object, limit: int = 400) -> str:
-    r"""Return ``text`` with everything that a terminal could act on turned into visible escapes.
+    r"""Return ``text`` with everything that a terminal could interpret turned into visible escapes.
 
     Args:
-        text: what is to be printed; anything but a ``str`` is put through ``str`` first.
+        text: what is to be printed; anything but a ``str`` is converted first.
         limit: characters kept before the text is cut with an ellipsis.
 
     Example:

@@ -1,4 +1,4 @@
-"""Counts and bytes written for people."""
+"""Human-readable counts and byte sizes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def short(number: int, unit: str = "") -> str:
     if abs(number) >= 10**300:  # more than a float holds, and than any machine computes
         digits = len(f"{abs(number):x}") * 1.2041  # a hexadecimal digit is log10(16) decimal ones
         return f"over 1e{digits - 2:.0f} {unit}".rstrip()
-    # 999,999 would be written 1.00e+03 k: a number is put under the prefix that it rounds up to.
+    # 999,999 would be written 1.00e+03 k: a number gets the prefix that it rounds up to.
     for size, prefix in _DECIMAL:
         if abs(number) >= size * 0.9995:
             text = f"{number / size:#.3g}".rstrip(".")
