@@ -68,7 +68,7 @@ def test_shapes_are_named_by_the_forwards_parameters(read: Any) -> None:
     assert found.inputs == ("ids", "image")
     assert (found.values["ids"].dtype, found.values["image"].dtype) == ("int64", "float32")
     assert [note.text for note in found.notes] == [
-        '"ids" goes to an embedding, so int64 was taken where no dtype was given'
+        '"ids" goes to an embedding, so int64 is assumed where no dtype was given'
     ]
     found = read(TwoInputs().double(), {"image": (2, 5), "scale": (1,), "ids": "2,7:int32"})
     assert found.values["ids"].dtype == "int32"
@@ -77,7 +77,7 @@ def test_shapes_are_named_by_the_forwards_parameters(read: Any) -> None:
 
 
 def test_a_dtype_that_an_embedding_cannot_take_is_refused(read: Any) -> None:
-    with pytest.raises(ModelCodeError, match="whole numbers"):
+    with pytest.raises(ModelCodeError, match="takes integers"):
         read(TwoInputs(), ["2,7:float32", "2,5"])
 
 

@@ -113,9 +113,7 @@ def test_torchscript_is_shown_and_not_run(read: Any) -> None:
 def test_torchscript_inside_a_model_is_run_and_not_looked_into(read: Any) -> None:
     found = read(nn.Sequential(torch.jit.script(nn.Linear(4, 5)), nn.ReLU()), (3, 4))
     assert found.values[found.outputs[0]].shape == (3, 5)
-    assert [note.text for note in found.notes] == [
-        'TorchScript is not looked into, and its calls are not seen: "0"'
-    ]
+    assert [note.text for note in found.notes] == ['calls inside TorchScript modules are not recorded: "0"']
 
 
 def test_a_module_that_holds_itself_ends(read: Any) -> None:
@@ -166,7 +164,7 @@ def test_modules_in_a_plain_list_are_followed(read: Any) -> None:
 
     found = read(Net(), (3, 4))
     assert [layer.type for layer in found.layers] == ["F.linear", "F.linear"]
-    assert found.notes[0].text.startswith("2 modules (Linear) are held in a plain list")
+    assert found.notes[0].text.startswith("2 modules (Linear) are kept in a plain list")
     assert found.values[found.outputs[0]].shape == (3, 6)
 
 

@@ -162,7 +162,7 @@ def test_ways(tmp_path: Path) -> None:
     assert "relu" not in called
     assert [path for path in called if path in ("a", "b", "c")] == ["a", "b", "c"]
     said = [note.text for note in model.notes]
-    assert any("ways that depend on the input are listed both: 1 of them" in text for text in said)
+    assert any("branches that depend on the input are both listed: 1 of them" in text for text in said)
     assert any("1 loops of unknown length" in text for text in said)
 
 

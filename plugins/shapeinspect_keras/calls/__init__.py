@@ -1,1 +1,1 @@
-"""What one call of a layer or an operation does, the same for a live model and a saved one."""
+"""The meaning of one call of a layer or an operation, shared by live and saved models."""

@@ -44,7 +44,7 @@ Operand: TypeAlias = "Given | Array"
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """The arguments of one call, in plain values and the structures that they came in.
+    """The arguments of one call, as plain values in their original structures.
 
     Args:
         args: positional arguments: numbers, slices, tuples, lists, mappings, :class:`Given`, :class:`Array`.
@@ -85,7 +85,7 @@ class Arguments:
         return tuple(item.name for item in _operands(argument) if isinstance(item, Given))
 
     def get(self, position: int, name: str) -> Any:
-        """Return one argument, None where it is left out.
+        """Return one argument, None if it is omitted.
 
         Args:
             position: its place among the positional ones.
@@ -94,7 +94,7 @@ class Arguments:
         return self.args[position] if position < len(self.args) else (self.kwargs or {}).get(name)
 
     def operands(self, operation: str) -> tuple[Operand, ...]:
-        """List what an operation of ``keras.ops`` reads: values, and arrays of numbers.
+        """List the operands of an operation of ``keras.ops``: values, and arrays of numbers.
 
         Args:
             operation: its class.
@@ -146,13 +146,13 @@ def _operands(value: Any) -> Iterator[Operand]:
 
 
 def _array(value: Any) -> Any:
-    """Take plain whole numbers for the array that they become."""
+    """Convert plain integers to the array that they become."""
     lengths = rectangle(value)
     return value if lengths is None else Array(lengths, "int32")
 
 
 def rectangle(value: Any) -> tuple[int, ...] | None:
-    """Return the lengths of nested lists of numbers, or None where they are ragged or hold anything else.
+    """Return the lengths of nested lists of numbers, or None if they are ragged or contain anything else.
 
     Args:
         value: a number, or lists of numbers.

@@ -10,24 +10,24 @@ from shapeinspect.dims import Dim, Expr, Shape, Unknown, symbol
 #: The batch axis of every Keras model.
 BATCH = symbol("N")
 
-#: Kinds of operations that leave the first axis alone whatever their settings.
+#: Kinds of operations that keep the first axis whatever their settings.
 _KEEPING = frozenset(
     {"activation", "avg_pool", "cast", "conv", "dropout", "elementwise", "identity", "layer_norm", "max_pool",
      "normalize", "rms_norm", "softmax"}
 )  # fmt: skip
-#: Kinds that act on the axes that their settings name; the inserting ones add them.
+#: Kinds that act on the axes named in their settings; some insert them.
 _INSERTING = frozenset({"one_hot", "stack", "unsqueeze"})
 _ACTING = _INSERTING | {
     "argmax", "concat", "gather", "index", "reduce", "repeat", "slice", "split", "squeeze", "topk",
     "transpose2", "unstack",
 }  # fmt: skip
-#: Kinds that keep the first axis from a rank on: below, it is an axis that they act on.
+#: Kinds that keep the first axis from some rank on; below that rank they act on it.
 _RANKS = {"matmul": 3, "resize": 4}
 _AXES = ("axis", "axes", "axis0", "axis1")
 
 
 def open_batch(shape: Shape) -> Shape:
-    """Call an open first length of an input the batch.
+    """Name an open first axis of an input the batch.
 
     Args:
         shape: the input's lengths.
@@ -51,7 +51,7 @@ def kept_batch(
     """Return the batch that stays the first axis of a call's outputs, or None.
 
     Args:
-        kind: the kind of what is called.
+        kind: the kind of the layer or operation.
         attributes: its settings.
         shapes: the shape of each input.
         operation: whether it is an operation of ``keras.ops``; a layer always keeps the batch.
@@ -67,7 +67,7 @@ def kept_batch(
     if not operation:
         first = known[0][0]
         return first if isinstance(first, Expr) and all(shape[0] == first for shape in known) else None
-    # The operand of the highest rank has the batch; another is broadcast to it.
+    # The operand of the highest rank has the batch; the others are broadcast to it.
     widest = max(known, key=len)
     batch = widest[0] if keeps_first(kind, attributes, len(widest)) else None
     return batch if isinstance(batch, Expr) else None

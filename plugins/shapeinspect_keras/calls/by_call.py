@@ -1,4 +1,4 @@
-"""Operations that their settings do not determine: the arguments and shapes of the call do."""
+"""Operations determined by the arguments and shapes of the call, not by their settings."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def call_steps(
         shapes: the shape of each operand.
 
     Returns:
-        Kinds and attributes, one after another; None for an operation that its settings determine.
+        Kinds and attributes, in sequence; None for an operation that its settings determine.
 
     Example:
         >>> call_steps("Dot", {}, Arguments(), [(2, 3, 5), (5, 7)])
@@ -69,7 +69,7 @@ def _dot(
 def _tensordot(
     config: Mapping[str, Any], _arguments: Arguments, shapes: Sequence[Shape]
 ) -> tuple[Step, ...] | None:
-    """Sum over the last axes of the left and the first of the right, or over those that are named.
+    """Sum over the last axes of the left and the first of the right, or over the named axes.
 
     Source: ``numpy.tensordot``.
     """
@@ -113,7 +113,7 @@ def _conv(
 def _pad(
     config: Mapping[str, Any], _arguments: Arguments, shapes: Sequence[Shape]
 ) -> tuple[Step, ...] | None:
-    """Give each axis its pair. Source: ``_process_pad_width`` of keras/src/ops/numpy.py, 3.15."""
+    """Return the pair of each axis. Source: ``_process_pad_width`` of keras/src/ops/numpy.py, 3.15."""
     width = config.get("pad_width")
     if isinstance(width, int):
         width = ((width, width),)

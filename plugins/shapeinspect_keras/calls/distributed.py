@@ -1,4 +1,4 @@
-"""What a ``TimeDistributed`` does around the layer inside it: batch and time become one axis and back."""
+"""The steps of a ``TimeDistributed`` around its layer: batch and time are merged, then split."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from shapeinspect.dims import UNKNOWN, Dim, Shape
 
-#: The names of the two steps, below the layer.
+#: The names of the two steps, under the layer's path.
 FOLD, UNFOLD = "(fold time into batch)", "(unfold)"
 FOLD_SETTINGS: dict[str, Any] = {"start_axis": 0, "end_axis": 1}
 
@@ -25,7 +25,7 @@ def folded(shape: Shape | None) -> Shape | None:
 
 
 def unfold_settings(shape: Shape | None, batch: Dim) -> dict[str, Any]:
-    """Return the settings of the step that takes the two axes apart.
+    """Return the settings of the step that splits the two axes.
 
     Args:
         shape: the shape that the ``TimeDistributed`` is called on.

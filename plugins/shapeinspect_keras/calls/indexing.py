@@ -1,4 +1,4 @@
-"""What ``x[key]`` does: a slice, an index, a new axis, or several of these one after another."""
+"""``x[key]`` as steps: a slice, an index, a new axis, or several of these in sequence."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _END = 2**63 - 1
 
 
 def item_steps(key: Any, rank: int) -> tuple[Step, ...] | None:
-    """Take ``x[key]`` apart into operations of the common vocabulary.
+    """Decompose ``x[key]`` into operations of the common vocabulary.
 
     Args:
         key: whole numbers, slices, None and an ellipsis, one or a tuple of them.
@@ -54,25 +54,25 @@ def item_steps(key: Any, rank: int) -> tuple[Step, ...] | None:
             axis, output = axis + 1, output + 1
     steps: list[Step] = []
     if cuts or not (numbers or added):
-        axes, starts, ends, strides = (tuple(cut[place] for cut in cuts) for place in range(4))
+        axes, starts, ends, strides = (tuple(cut[index] for cut in cuts) for index in range(4))
         steps.append(("slice", {"axes": axes, "starts": starts, "ends": ends, "steps": strides}))
-    steps += [("index", {"axis": place, "index": number}) for place, number in reversed(numbers)]
+    steps += [("index", {"axis": index, "index": number}) for index, number in reversed(numbers)]
     return (*steps, ("unsqueeze", {"axes": tuple(added)})) if added else tuple(steps)
 
 
 def _written_out(spelled: list[Any], rank: int) -> list[Any] | None:
-    """Put whole slices in the place of an ellipsis; None for more entries than axes."""
-    dots = [place for place, entry in enumerate(spelled) if entry is Ellipsis]
+    """Replace an ellipsis by full slices; None for more entries than axes."""
+    dots = [index for index, entry in enumerate(spelled) if entry is Ellipsis]
     missing = rank - sum(entry is not None and entry is not Ellipsis for entry in spelled)
     if missing < 0 or len(dots) > 1:
         return None
-    for place in dots:
-        spelled[place : place + 1] = [slice(None)] * missing
+    for position in dots:
+        spelled[position : position + 1] = [slice(None)] * missing
     return spelled
 
 
 def _limits(entry: Any) -> tuple[int, int, int] | None:
-    """Return the start, end and step of a slice of plain whole numbers, or None."""
+    """Return the start, end and step of a slice of plain integers, or None."""
     if not isinstance(entry, slice):
         return None
     step = 1 if entry.step is None else entry.step

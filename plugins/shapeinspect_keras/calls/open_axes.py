@@ -1,4 +1,4 @@
-"""Names for the open axes of a model's inputs, where what reads them proves what they are."""
+"""Names for the open axes of a model's inputs, where their readers prove them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _SPATIAL = frozenset(
      "adaptive_max_pool", "global_avg_pool", "global_max_pool", "resize", "pad", "crop"}
 )  # fmt: skip
 _SEQUENCE = frozenset({"rnn", "lstm", "gru", "conv_lstm", "attention", "embedding"})
-#: Kinds that leave every axis what it was.
+#: Kinds that keep the meaning of every axis.
 _PASSING = frozenset(
     {"activation", "batch_norm", "normalize", "dropout", "identity", "augment", "elementwise"}
 )
-#: Values that are looked at behind one input.
+#: The most values examined after one input.
 _MOST = 10_000
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Hashable, Sequence
 
 
 def running_order(outputs: Sequence[Hashable], needs: Sequence[Collection[Hashable]]) -> list[int]:
-    """Order calls so that each comes after those that it reads, else as they are listed.
+    """Order calls so that each comes after those it reads, otherwise as listed.
 
     Args:
         outputs: what each call returns, in the order in which Keras lists them.

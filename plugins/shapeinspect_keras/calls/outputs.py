@@ -1,4 +1,4 @@
-"""The outputs of a call, where a file records neither how many there are nor their shapes."""
+"""The outputs of a call, where a file records neither their number nor their shapes."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Any
 
 from shapeinspect.dims import Shape
 
-#: The states of recurrent layers. A cell hands its states on, a layer only where it returns them.
+#: The states of recurrent layers. A cell always returns its states, a layer only if asked to.
 _STATES = {"rnn": 1, "gru": 1, "lstm": 2, "conv_lstm": 2}
-#: Pieces of one value; a file may ask for any number.
+#: The most pieces of one value; a file may request any number.
 _MOST = 10_000
 
 
 def output_count(kind: str, attributes: Mapping[str, Any], shapes: Sequence[Shape | None] = ()) -> int:
-    """Return how many outputs a call has at least.
+    """Return the smallest number of outputs of a call.
 
     Args:
-        kind: the kind of what is called.
+        kind: the kind of the layer or operation.
         attributes: its settings.
         shapes: the shape of each input.
 
@@ -48,10 +48,10 @@ def _bounded(count: Any) -> int:
 
 
 def output_shape(kind: str, attributes: Mapping[str, Any], shapes: Sequence[Shape | None]) -> Shape | None:
-    """Return the shape of every output of a recurrent cell, None for what the core's arithmetic knows.
+    """Return the shape of every output of a recurrent cell, None where the core's arithmetic gives them.
 
     Args:
-        kind: the kind of what is called.
+        kind: the kind of the layer or operation.
         attributes: its settings.
         shapes: the shape of each input.
 

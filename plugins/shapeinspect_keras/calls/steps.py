@@ -1,4 +1,4 @@
-"""A call that does several things one after another, as layers and calls of their own."""
+"""A call that consists of several steps, as separate layers and calls."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def chained(
     outputs: tuple[str, ...],
     values: Values,
 ) -> Iterator[tuple[tuple[str, ...], str, Mapping[str, Any], Call]]:
-    """Lay out the steps of a call.
+    """Add the steps of a call as layers and calls.
 
     Args:
         path: the path of what is called, as parts.

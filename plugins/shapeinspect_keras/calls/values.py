@@ -12,11 +12,11 @@ from shapeinspect_keras.calls.arguments import Given, Operand
 
 @dataclass(slots=True)
 class Values:
-    """The values of a model, each under a name of its own.
+    """The values of a model, each under a unique name.
 
     Args:
         by_name: every value.
-        counts: how many values have had a name so far.
+        counts: how often each name has been used so far.
 
     Example:
         >>> values = Values()
@@ -54,7 +54,7 @@ class Values:
         return self.by_name[name].shape
 
     def reshape(self, name: str, shape: Shape) -> None:
-        """Give a value another shape.
+        """Change the shape of a value.
 
         Args:
             name: the value.
@@ -63,7 +63,7 @@ class Values:
         self.by_name[name] = replace(self.by_name[name], shape=shape)
 
     def refine(self, name: str, shape: Shape | None, dtype: str | None) -> None:
-        """Add to a value what is not known of it yet.
+        """Fill in the unknown parts of a value's shape.
 
         Args:
             name: the value.
@@ -75,7 +75,7 @@ class Values:
         self.by_name[name] = replace(value, shape=known, dtype=value.dtype or dtype)
 
     def operands(self, path: str, operands: Sequence[Operand]) -> tuple[str, ...]:
-        """Name what an operation reads; an array of numbers becomes a value of its own.
+        """Name the operands of an operation; an array of numbers becomes a separate value.
 
         Args:
             path: the path of the operation.

@@ -1,1 +1,1 @@
-"""Why a Keras call failed."""
+"""Finds out why a Keras call failed."""

@@ -37,11 +37,11 @@ class Confirm:
     def __call__(self, changes: Sequence[Change]) -> bool | None:
         """Return whether Keras accepts the changes; None if that cannot be tried."""
         try:
-            return self._taken(changes)
+            return self._accepted(changes)
         except (TypeError, ValueError, KeyError):
-            return None  # the change is not possible, such as to an open length
+            return None  # the change is impossible, for example for an open length
 
-    def _taken(self, changes: Sequence[Change]) -> bool | None:
+    def _accepted(self, changes: Sequence[Change]) -> bool | None:
         import keras
 
         shapes = dict(self.shapes)

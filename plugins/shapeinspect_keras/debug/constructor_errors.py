@@ -1,4 +1,4 @@
-"""What fails outside of every Keras model: a constructor, a batch of tf.data, too few targets."""
+"""Errors outside of every Keras model: in a constructor, a batch of tf.data, or too few targets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from shapeinspect_keras.vocabulary.kinds import describe
 _SIZES = re.compile(
     r"First element had shape \[(?P<first>[\d,]*)\] and element \d+ had shape \[(?P<other>[\d,]*)\]"
 )
-#: Keras's names of the settings that have to divide each other.
+#: Keras's names of the settings that must divide each other.
 _NAMES = {"groups": "groups", "filters": "out_channels"}
 
 
@@ -63,7 +63,7 @@ def _builds(kind: Any, given: dict[str, Any], changes: Sequence[Change]) -> bool
 
 
 def batching(message: str, where: str | None) -> Rerun | None:
-    """Read the shapes of two samples that do not make one batch of ``tf.data``.
+    """Read the shapes of two samples that do not fit one batch of ``tf.data``.
 
     Args:
         message: TensorFlow's words.
@@ -131,7 +131,7 @@ _INPUTS = re.compile(r"expects (\d+) (?:named )?input\(s\).*but it received 1 in
 
 
 def stacked(model: Any, x: Any, message: str, where: str | None) -> Rerun | None:
-    """Find a model of several inputs that is given them as one array.
+    """Find a model of several inputs that receives them as one array.
 
     Args:
         model: the model.

@@ -1,16 +1,16 @@
-"""The data passed to ``fit`` and the like: arrays, or a ``tf.data`` pipeline that knows a batch's shapes."""
+"""The data passed to ``fit`` and similar methods: arrays, or a ``tf.data`` pipeline of known shapes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-#: The parameters of ``fit``, ``evaluate``, ``train_on_batch`` and the others that hold data, in their order.
+#: The data parameters of ``fit``, ``evaluate``, ``train_on_batch`` and the others, in order.
 _POSITIONS = ("x", "y")
 
 
 def given(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
-    """Yield inputs and targets: those to train on, then those to validate with.
+    """Yield inputs and targets: the training data, then the validation data.
 
     Args:
         args: positional arguments.
@@ -26,7 +26,7 @@ def given(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterator[tuple[Any,
 
 
 def _parts(x: Any, y: Any) -> tuple[Any, Any]:
-    """Split a pipeline's specification as Keras splits what it yields."""
+    """Split a pipeline's specification as Keras splits its elements."""
     spec = getattr(x, "element_spec", None)
     if spec is None:
         return x, y

@@ -25,7 +25,7 @@ _PACKAGES = ("keras", "tensorflow", "torch", "jax", "numpy", "shapeinspect_keras
 
 
 class KerasDebugger(Debugger):
-    """Reads the layer and its arguments from the one frame of Keras that its traceback filter leaves."""
+    """Reads the layer and its arguments from the only Keras frame that the traceback filter leaves."""
 
     packages = ("keras", "tensorflow")
 
@@ -96,7 +96,7 @@ class KerasDebugger(Debugger):
         return None
 
     def _runs(self, owner: Any, data: Iterator[tuple[Any, Any]], raised: Raised) -> Iterator[Recorded]:
-        """Find a run on data, by what it was given or by the layer that Keras names."""
+        """Find a run on data, by its arguments or by the layer that Keras names."""
         from shapeinspect_keras.debug import refused_call as refusal
 
         for x, y in data:
@@ -108,7 +108,7 @@ class KerasDebugger(Debugger):
             yield named
 
     def watch(self, model: object) -> AbstractContextManager[Any]:
-        """Keep nothing: the traceback holds everything; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        """Keep nothing: the traceback contains everything; see ``shapeinspect.plugin_api.rerun.Debugger``."""
         del model
         return nullcontext()
 
@@ -129,7 +129,7 @@ class KerasDebugger(Debugger):
             return None
         raised = refusal.Raised("", None)
         refused = refusal.of_call(source.target, entrance.args, dict(entrance.kwargs), raised)
-        # On symbols Keras compares less than on numbers: a graph is walked by arithmetic, too.
+        # Keras checks less on symbols than on numbers, so a graph is also checked by arithmetic.
         return refused or refusal.whole(source.target, entrance.args, raised)
 
 

@@ -1,4 +1,4 @@
-"""The inputs that a Keras layer declares: how many axes, and which batch it keeps states for."""
+"""The inputs that a Keras layer declares: the number of axes, and the batch size of a stateful layer."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 from shapeinspect.plugin_api.facts import Refusal
 
-#: Layers that declare it only in their exceptions: the fewest axes they take.
+#: The fewest axes of layers that declare them only in their exceptions.
 #: Source: keras/src/layers, 3.15.
 _FEWEST = {"TimeDistributed": 3}
 
 
 def wanted(operation: Any, symbols: Sequence[Any]) -> Refusal | None:
-    """Return what a layer takes if it refuses inputs of these shapes, else None.
+    """Return the inputs that a layer expects if it refuses these shapes, else None.
 
     Args:
         operation: the layer or operation.
@@ -40,7 +40,7 @@ def wanted(operation: Any, symbols: Sequence[Any]) -> Refusal | None:
 
 
 def _batch(operation: Any, symbols: Sequence[Any]) -> Refusal | None:
-    """Return the refusal of a layer that keeps states for a batch of another size."""
+    """Return the refusal of a stateful layer that was built for another batch size."""
     states = getattr(operation, "states", None) if getattr(operation, "stateful", False) else None
     if not states or not symbols or not symbols[0].shape:
         return None

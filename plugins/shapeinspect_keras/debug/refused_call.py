@@ -62,7 +62,7 @@ def of_call(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], raise
     looked_up = _looked_up(operation, args, raised)
     if looked_up is not None:
         return looked_up
-    with untouched(_held(operation)):
+    with untouched(_variables(operation)):
         refused = _innermost(operation, args, kwargs)
         if refused is None:
             return None
@@ -87,7 +87,7 @@ def of_run(model: Any, x: Any, y: Any, raised: Raised) -> Recorded | None:
     looked_up = _looked_up(model, args, raised) or _labelled(model, args[0], y, raised)
     if looked_up is not None:
         return looked_up
-    with untouched(_held(model)):
+    with untouched(_variables(model)):
         refused = _innermost(model, args, kwargs)
         if refused is not None and graphs.functional(model) is not None:
             return _pointed(_recorded(_Refused(model, args, kwargs), model, raised, data=True), refused)
@@ -109,7 +109,7 @@ _NAMED = re.compile(
 
 
 def of_words(model: Any, raised: Raised) -> Recorded | None:
-    """Recover the call of a layer that Keras names, where it is unknown what the model was run on.
+    """Recover the call of a layer that Keras names, where the model's data is unknown.
 
     Args:
         model: the model.
@@ -131,7 +131,7 @@ def of_words(model: Any, raised: Raised) -> Recorded | None:
 
 
 def _pointed(graph: Recorded, refused: _Refused) -> Recorded:
-    """Add which layer of a whole model refused, and what it takes."""
+    """Add the layer of a whole model that refused, and the input it expects."""
     takes = wanted(refused.operation, _symbols(refused.args, refused.kwargs))
     name = str(refused.operation.name)
     paths = [layer.path for layer in graph.model.layers if layer.path.rpartition("/")[2] == name]
@@ -148,13 +148,13 @@ def _symbolic(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any,
             return value
         return keras.KerasTensor(tuple(value.shape), dtype=keras.backend.standardize_dtype(value.dtype))
 
-    with untouched(()):  # symbols are counted
+    with untouched(()):  # symbols have counters
         symbols = keras.tree.map_structure(convert, [list(args), kwargs])
     return tuple(symbols[0]), symbols[1]
 
 
 def whole(model: Any, args: tuple[Any, ...], raised: Raised) -> Recorded | None:
-    """Recover the call of a model that keeps its graph, whether it was refused or not.
+    """Recover the call of a functional model, whether it was refused or not.
 
     Args:
         model: the model.
@@ -163,7 +163,7 @@ def whole(model: Any, args: tuple[Any, ...], raised: Raised) -> Recorded | None:
     """
     if graphs.functional(model) is None:
         return None
-    with untouched(_held(model)):
+    with untouched(_variables(model)):
         return _recorded(_Refused(model, args, {}), model, raised, data=True)
 
 
@@ -176,7 +176,7 @@ def _symbols(args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> lis
 
 
 def _innermost(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Refused | None:
-    """Call on symbols with the whole traceback kept; return the innermost operation that refuses."""
+    """Call on symbols with the full traceback; return the innermost operation that refuses."""
     import keras
 
     filtered = keras.config.is_traceback_filtering_enabled()
@@ -188,7 +188,7 @@ def _innermost(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     except Exception as error:  # noqa: BLE001  # the user's own code may raise anything; its frames show where
         calls = list(_called(error))
         if len(calls) > 1 and calls[-1].operation is graphs.functional(calls[-2].operation):
-            calls.pop()  # what a Sequential keeps inside
+            calls.pop()  # the functional model inside a Sequential
         return calls[-1] if calls else _Refused(operation, args, kwargs)
     finally:
         if filtered:
@@ -206,15 +206,15 @@ def refuses(model: Any, symbols: tuple[Any, ...]) -> bool:
     return _innermost(model, symbols if len(symbols) == 1 else (list(symbols),), {}) is not None
 
 
-def _held(operation: Any) -> list[Any]:
-    """List what a call could write to."""
+def _variables(operation: Any) -> list[Any]:
+    """List the variables that a call could write to."""
     import keras
 
     return touchable(operation) if isinstance(operation, keras.Layer) else []
 
 
 def _call(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """Call on symbols; a layer of the user's own by its ``call``, so that those inside see symbols too."""
+    """Call on symbols; a user's own layer by its ``call``, so that the layers inside also get symbols."""
     import keras
 
     own = isinstance(operation, keras.Layer) and graphs.keras_class(operation) is None
@@ -247,11 +247,11 @@ def _recorded(refused: _Refused, owner: Any, raised: Raised, data: bool) -> Reco
 
 
 def _whole_graph(model: Any, operation: Any, symbols: Sequence[Any], raised: Raised, data: bool) -> Recorded:
-    """Record the graph that a functional model keeps, with what it was called on."""
+    """Record the graph of a functional model, with the inputs of the call."""
     inner = read_model(Source(str(model.name), target=model))
     fed = dict(zip(inner.inputs, [lengths(tuple(symbol.shape)) for symbol in symbols], strict=False))
     called_on = dict(zip(inner.inputs, [tuple(symbol.shape) for symbol in symbols], strict=False))
-    confirm = Confirm(operation, called_on, _held(operation), refuses) if data else None
+    confirm = Confirm(operation, called_on, _variables(operation), refuses) if data else None
     return Recorded(
         inner,
         Frozen(fed),
@@ -288,7 +288,7 @@ def _one_call(refused: _Refused, owner: Any, symbols: Sequence[Any], raised: Rai
         symbols,
         [read.index(names[id(symbol)]) if names[id(symbol)] in read else None for symbol in symbols],
         dict(zip(inputs, sources, strict=True)),
-        [*_held(owner), *_held(refused.operation)],
+        [*_variables(owner), *_variables(refused.operation)],
     )
     takes = wanted(refused.operation, symbols)
     return Recorded(
@@ -305,7 +305,7 @@ def _one_call(refused: _Refused, owner: Any, symbols: Sequence[Any], raised: Rai
 
 
 def _source(walk: Walk, symbol: Any, index: int) -> Tensor:
-    """Add the value of a symbol at which a graph begins, named after its layer."""
+    """Add the value of a symbol where a graph begins, named after its layer."""
     history = getattr(symbol, "_keras_history", None)
     maker = history.operation if history is not None else None
     name = str(maker.name) if maker is not None else f"x{index or ''}"
@@ -318,7 +318,7 @@ def _is_output(tensor: Any) -> bool:
 
 
 def _forget_inputs(walk: Walk, operation: Any) -> None:
-    """Remove the input sizes of a layer that has no weights yet: it would take any."""
+    """Remove the input sizes of a layer that has no weights yet: it accepts any."""
     path = walk.first_paths[id(operation)]
     layer, keys = walk.layers[path]
     if layer.weights:
@@ -331,7 +331,7 @@ _OF_INPUTS = frozenset({"in_features", "in_channels", "input_size", "num_feature
 
 
 def _sources(tensors: Sequence[Any]) -> Iterator[Any]:
-    """Yield the tensors at which the graph behind some tensors begins."""
+    """Yield the tensors where the graph of some tensors begins."""
     seen: set[int] = set()
     stack = list(reversed(tensors))
     while stack:
@@ -347,7 +347,7 @@ def _sources(tensors: Sequence[Any]) -> Iterator[Any]:
 
 
 def _compared(model: Any, x: Any, y: Any, raised: Raised) -> Recorded | None:
-    """Add the loss behind the model."""
+    """Add the loss after the model."""
     loss = getattr(model, "loss", None)
     if not hasattr(x, "shape"):
         return None
@@ -380,7 +380,7 @@ _LABEL = re.compile(r"label value of (-?\d+) which is outside the valid range of
 
 
 def _labelled(model: Any, x: Any, y: Any, raised: Raised) -> Recorded | None:
-    """Find the loss whose classes a label is outside of; the message holds the numbers."""
+    """Find the loss with a label outside its classes; the message contains the numbers."""
     match = _LABEL.search(raised.message)
     compared = _compared(model, x, y, raised) if match is not None and hasattr(y, "shape") else None
     if match is None or compared is None:
@@ -393,7 +393,7 @@ _INDEX = re.compile(r"indices\[.*?\] = (-?\d+) is not in \[0, (\d+)\)")
 
 
 def _looked_up(model: Any, args: tuple[Any, ...], raised: Raised) -> Recorded | None:
-    """Find the table that an index is outside of; the message holds the numbers."""
+    """Find the table with an index outside of it; the message contains the numbers."""
     import keras
 
     match = _INDEX.search(raised.message)

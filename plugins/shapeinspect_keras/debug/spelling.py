@@ -1,4 +1,4 @@
-"""Writes a debugger's changes as a line of Keras, or of NumPy where they are about data."""
+"""Spells a debugger's changes in Keras, or in NumPy where they concern data."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ _LAYERS: dict[str, _Write] = {
         else f"layers.Dense({given[0]})({x})"
     ),
 }  # fmt: skip
-#: Settings of the vocabulary that Keras calls otherwise.
+#: Settings of the vocabulary with another name in Keras.
 _SETTINGS = {
     "out_features": "units", "out_channels": "filters", "num_embeddings": "input_dim",
     "embedding_dim": "output_dim", "hidden_size": "units", "shape": "target_shape", "stride": "strides",
@@ -69,7 +69,7 @@ _INPUTS = frozenset({"in_features", "in_channels", "input_size"})
 
 
 def after(step: Step, shape: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return the shape that a step makes of a symbol, whose batch may be open and stays.
+    """Return a symbol's shape after a step; its batch may be open and stays.
 
     Args:
         step: as for ``shapeinspect.plugin_api.changes.reshaped``.
@@ -85,7 +85,7 @@ def after(step: Step, shape: tuple[Any, ...]) -> tuple[Any, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Speller:
-    """Writes changes to one call.
+    """Spells changes to one call.
 
     Args:
         data: whether the inputs are data (NumPy arrays) and not symbols.
@@ -96,7 +96,7 @@ class Speller:
     shapes: Mapping[str, Any]
 
     def __call__(self, change: Wording, name: str) -> str:
-        """Write one change; see ``shapeinspect.plugin_api.rerun.Rerun.spell``."""
+        """Spell one change; see ``shapeinspect.plugin_api.rerun.Rerun.spell``."""
         if isinstance(change, OnInput | OnOperand):
             is_data = self.data and isinstance(change, OnInput)
             if isinstance(change, OnInput) and not self.data:
@@ -119,14 +119,14 @@ class Speller:
             given = next((shape for shape in self.shapes.values() if shape), None)
             if given is not None and given[-1] == count:
                 return f"keras.Input(shape={tuple(given[1:])})"
-            # It is no setting: a layer takes what it is first called on, or what its model declares.
+            # This is not a setting: it follows from the first call, or from the declared input.
             what = "channels" if "in_channels" in change.attributes else "features"
             return "" if "/" in change.path else f'{count} input {what} for "{change.path}"'
         text = ", ".join(self._setting(key, value) for key, value in change.attributes.items())
         return f'{text} in "{change.path}"' if isinstance(change, OnLayer) else text
 
     def _after(self, change: OnInput) -> tuple[Any, ...]:
-        """Return the shape that steps make of an input, without its batch."""
+        """Return an input's shape after some steps, without its batch."""
         shape: Any = (1, *(self.shapes.get(change.name) or (1,))[1:])
         for step in change.steps:
             shape = after(step, shape)
@@ -143,7 +143,7 @@ class Speller:
 
 
 def _sentence(change: Wording) -> str:
-    """Write what needs no name of a tensor."""
+    """Spell a change that needs no tensor name."""
     if isinstance(change, InsteadOf):
         name = "x"
         for step, argument in change.steps:

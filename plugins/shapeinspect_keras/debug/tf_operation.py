@@ -22,7 +22,7 @@ _KERAS = f"{os.sep}keras{os.sep}src{os.sep}"
 
 @dataclass(frozen=True, slots=True)
 class _Operation:
-    """An operation, as its function or the exception names it.
+    """An operation, named by its function or by the exception.
 
     Args:
         name: what it is called.
@@ -62,7 +62,7 @@ def operation(error: BaseException, where: str | None) -> Recorded | None:
     model = Model("", "live", "tensorflow", "keras-live", (layer,), (call,), Frozen(values))
     passes = "the operation itself passes with it"
     spell = Speller(data=False, shapes={})
-    # What Keras does inside of its own layers is not the user's to change.
+    # The user cannot change what Keras does inside its own layers.
     guessed = refused.kind == "concat" and bool(refused.scope)
     steps = frozenset() if (own or owner is None) and not guessed else frozenset({"none"})
     return Recorded(model, Frozen(), str(error), where, spell, passes=passes, steps=steps)
@@ -76,7 +76,7 @@ _COMPARED = re.compile(
 
 
 def _comparison(match: re.Match[str], message: str, where: str | None) -> Recorded:
-    """Recover the loss or metric whose message names the shapes that it was given."""
+    """Recover the loss or metric whose message names the shapes of its inputs."""
     pair = [_lengths(match[key]) for key in ("one", "other")]
     loss = match["first"] == "target"
     target, output = pair if loss else pair[::-1]
@@ -98,7 +98,7 @@ def _lengths(text: str) -> Shape:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an exception and those that it was raised from, the first cause last."""
+    """Yield an exception and its causes, the first cause last."""
     for _ in range(12):
         if error is None:
             return
@@ -107,7 +107,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _owner(error: BaseException) -> Any:
-    """Return the innermost Keras layer whose call is under way, or None."""
+    """Return the innermost Keras layer that is being called, or None."""
     import keras
 
     result = None
@@ -122,7 +122,7 @@ def _owner(error: BaseException) -> Any:
 
 
 def _inside(owner: Any, scope: str) -> Any:
-    """Return the innermost layer of a model that a scope names; a layer called again has a number there."""
+    """Return the innermost layer of a model that a scope names; a repeated call has a number there."""
     if owner is None:
         return None
     layers = {str(layer.name): layer for layer in owner._flatten_layers()}
@@ -134,16 +134,16 @@ def _inside(owner: Any, scope: str) -> Any:
 
 
 def _of_frames(error: BaseException) -> _Operation | None:
-    """Read the arguments of the innermost function of TensorFlow that is known."""
+    """Read the arguments of the innermost known TensorFlow function."""
     for item in reversed(list(_chain(error))):
         frames = [frame for frame, _ in traceback_frames(item.__traceback__)]
-        for at in range(len(frames) - 1, -1, -1):
-            frame = frames[at]
+        for position in range(len(frames) - 1, -1, -1):
+            frame = frames[position]
             if not frame.f_code.co_filename.endswith(_HERE):
                 continue
             name = _name(frame.f_locals.get("fn"))
             if name in _FUNCTIONS:
-                outer = [item for item in frames[:at] if _TENSORFLOW not in item.f_code.co_filename]
+                outer = [item for item in frames[:position] if _TENSORFLOW not in item.f_code.co_filename]
                 caller = outer[-1].f_locals if outer else {}
                 args, kwargs = frame.f_locals.get("args", ()), frame.f_locals.get("kwargs", {})
                 result: _Operation | None = _FUNCTIONS[name](name, args, kwargs, caller)
@@ -153,7 +153,7 @@ def _of_frames(error: BaseException) -> _Operation | None:
 
 
 def _name(function: Any) -> str:
-    """Return the name of one of TensorFlow's functions, which is inside of what dispatches it."""
+    """Return the name of a TensorFlow function, unwrapped from its dispatcher."""
     names = getattr(getattr(function, "__code__", None), "co_freevars", ())
     cells = [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]
     target = dict(zip(names, cells, strict=True)).get("dispatch_target", function)
@@ -163,12 +163,12 @@ def _name(function: Any) -> str:
 def _operands(tensors: Sequence[Any], caller: Mapping[str, Any]) -> tuple[tuple[str, Shape], ...] | None:
     """Name tensors after the variables of the function that uses them."""
     result: list[tuple[str, Shape]] = []
-    for place, tensor in enumerate(tensors):
+    for index, tensor in enumerate(tensors):
         shape: Any = getattr(tensor, "shape", None)
         if shape is None or getattr(shape, "rank", 0) is None:
             return None
-        name = next((key for key, value in caller.items() if value is tensor), f"operand {place}")
-        name = name if name not in dict(result) else f"{name}:{place}"
+        name = next((key for key, value in caller.items() if value is tensor), f"operand {index}")
+        name = name if name not in dict(result) else f"{name}:{index}"
         result.append((name, tuple(UNKNOWN if length is None else int(length) for length in shape)))
     return tuple(result) or None
 
@@ -216,7 +216,7 @@ def _lettered(name: str, args: Sequence[Any], _kwargs: Mapping[str, Any], caller
 
 
 _Reader = Callable[[str, Sequence[Any], Mapping[str, Any], Mapping[str, Any]], Any]
-#: TensorFlow's functions, and what reads their arguments.
+#: TensorFlow's functions, and the readers of their arguments.
 _FUNCTIONS: dict[str, _Reader] = {
     **dict.fromkeys(
         (
@@ -237,7 +237,7 @@ def _plain(name: str) -> str:
     return {"binary_op_wrapper": "add", "r_binary_op_wrapper": "add", "add_v2": "add"}.get(name, name)
 
 
-#: TensorFlow's names of its operations, and the kinds that they are.
+#: TensorFlow's operation names and their kinds.
 _OPS = {
     **dict.fromkeys(
         (
@@ -256,7 +256,7 @@ _TURNED = re.compile(r"(?:transpose|adj)_(?:b|y)=true")
 
 
 def _of_words(message: str) -> _Operation | None:
-    """Read the operation and the shapes that TensorFlow's own words hold."""
+    """Read the operation and the shapes from TensorFlow's message."""
     match = _NODE.search(message) or _EAGER.search(message)
     kind = None if match is None else _OPS.get(match["op"])
     if match is None or kind is None:
@@ -270,7 +270,7 @@ def _of_words(message: str) -> _Operation | None:
         return None
     if kind == "matmul" and _TURNED.search(named.get("settings") or ""):
         shapes[1] = (*shapes[1][:-2], *shapes[1][:-3:-1])
-    operands = tuple((f"operand {place}", shape) for place, shape in enumerate(shapes))
+    operands = tuple((f"operand {index}", shape) for index, shape in enumerate(shapes))
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", match["op"].removesuffix("V2")).lower()
     known: dict[str, dict[str, Any]] = {"elementwise": {"op": name}, "concat": {"axis": -1}}
     attributes = known.get(kind, {})

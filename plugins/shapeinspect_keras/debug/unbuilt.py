@@ -15,7 +15,7 @@ from shapeinspect_keras.tracing.guard import untouched
 
 @dataclass(frozen=True, slots=True)
 class Redrawn:
-    """Traces the graph that leads to a call again, on fresh symbols and with fresh layers.
+    """Retraces the graph that leads to a call, with new symbols and new layers.
 
     Args:
         operation: what refused.
@@ -78,8 +78,8 @@ class Redrawn:
             returned = keras.tree.flatten(self._fresh(node.operation, settings)(*args, **kwargs))
             known |= {id(old): new for old, new in zip(node.outputs, returned, strict=True)}
         given = {
-            id(item): _moved(known[id(item)], () if place is None else operands.get(place, ()))
-            for place, item in zip(self.places, self.operands, strict=True)
+            id(item): _moved(known[id(item)], () if index is None else operands.get(index, ()))
+            for index, item in zip(self.places, self.operands, strict=True)
         }
         filled = keras.tree.map_structure(
             lambda item: given.get(id(item), item), [list(self.args), dict(self.kwargs)]
@@ -87,7 +87,7 @@ class Redrawn:
         return filled[0], filled[1]
 
     def _fresh(self, operation: Any, settings: Mapping[str, Mapping[str, Any]]) -> Callable[..., Any]:
-        """Create a layer again, so that it takes the width that it is first called on."""
+        """Recreate a layer, so that its first call determines its width."""
         import keras
 
         if not isinstance(operation, keras.Layer):
@@ -99,7 +99,7 @@ class Redrawn:
 
 
 def _moved(symbol: Any, steps: tuple[Step, ...]) -> Any:
-    """Return a symbol of the shape that the steps lead to."""
+    """Return a symbol of the shape after the steps."""
     import keras
 
     shape = tuple(symbol.shape)

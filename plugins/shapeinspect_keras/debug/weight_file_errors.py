@@ -1,4 +1,4 @@
-"""A weights file that does not fit a Keras model: which layer differs, and what would fit it."""
+"""A weights file that does not fit a Keras model: the layer that differs, and changes that make it fit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SIZES = re.compile(
 _NAMES = {"out_features": "units", "out_channels": "filters", "num_embeddings": "input_dim",
           "embedding_dim": "output_dim", "hidden_size": "units", "kernel_size": "kernel_size"}  # fmt: skip
 
-#: What a layer takes from the input that it is built for.
+#: The setting that a layer takes from the input it is built for.
 _WIDTHS = ("in_features", "in_channels", "input_size")
 
 
@@ -53,7 +53,7 @@ def _lengths(text: str) -> tuple[int, ...]:
 
 
 def of_setting(frames: Sequence[tuple[FrameType, int]], raised: Raised) -> Rerun | None:
-    """Find the layer that is given a weight of another size by ``set_weights``.
+    """Find the layer that ``set_weights`` gives a weight of another size.
 
     Args:
         frames: those of the traceback, with their lines.
@@ -73,7 +73,7 @@ def of_setting(frames: Sequence[tuple[FrameType, int]], raised: Raised) -> Rerun
 
 
 class _Loading(Rerun):
-    """A model, one of its variables, and the shape that the file has for it."""
+    """A model, one of its variables, and its shape in the file."""
 
     def __init__(self, model: Any, variable: str, stored: tuple[int, ...], given: bool = False) -> None:
         self._model, self._variable, self._stored, self._given = model, variable, stored, given
@@ -95,7 +95,7 @@ class _Loading(Rerun):
         return False
 
     def _transposed(self, layer: Layer, role: str) -> tuple[int, ...] | None:
-        """Return the permutation with which a given weight fits, if its axes are in torch's order."""
+        """Return the permutation that makes a given weight fit, if its axes are in torch's order."""
         if not self._given:
             return None
         have = next((item.shape for item in layer.weights if item.role == role), ())
@@ -132,7 +132,7 @@ class _Loading(Rerun):
         return any(item.name == role and tuple(item.shape) == self._stored for item in new.weights)
 
     def spell(self, change: Wording, name: str) -> str:
-        """Write a change in Keras's words."""
+        """Spell a change in Keras."""
         if isinstance(change, TransposedWeight):
             role = self._variable.rpartition("/")[2]
             value = f"{role}.T" if len(change.axes) == 2 else f"np.transpose({role}, {change.axes})"
@@ -142,7 +142,7 @@ class _Loading(Rerun):
         return Speller(data=True, shapes=self._declared(change))(change, name)
 
     def _declared(self, change: Wording) -> dict[str, Any]:
-        """Return the input shape of a model whose first layer has to take another width."""
+        """Return the input shape of a model whose first layer needs another width."""
         name = change.path.rpartition("/")[2] if isinstance(change, OnLayer) else ""
         layer = next((item for item in self._model._flatten_layers() if item.name == name), None)
         built = (layer.get_build_config() or {}).get("input_shape") if layer is not None else None

@@ -16,7 +16,7 @@ def arguments(call: Inbound, values: Sequence[str]) -> Arguments:
     """Decode the arguments of a call.
 
     Args:
-        call: the call as the file has it.
+        call: the call in the file.
         values: the value that each tensor of the call is.
 
     Example:
@@ -31,7 +31,7 @@ def arguments(call: Inbound, values: Sequence[str]) -> Arguments:
 
 
 def _positional(call: Inbound, values: Sequence[str]) -> Arguments:
-    """Put the tensors of Keras 2, or of a sequential model, into their places: one, or a list of several."""
+    """Arrange the tensors of Keras 2, or of a sequential model, as arguments: one, or a list of several."""
     pairs = list(zip(call.tensors, values, strict=True))
     listed = [Given(value) for tensor, value in pairs if tensor.slot.isdecimal()]
     named = {tensor.slot: Given(value) for tensor, value in pairs if not tensor.slot.isdecimal()}
@@ -39,7 +39,7 @@ def _positional(call: Inbound, values: Sequence[str]) -> Arguments:
 
 
 def _decoded(value: Any, names: Mapping[tuple[str, int, int], str]) -> Any:
-    """Decode one argument; lists become tuples, all else stays as it is."""
+    """Decode one argument; lists become tuples, everything else stays unchanged."""
     if isinstance(value, list):
         return tuple(_decoded(item, names) for item in value)
     if not isinstance(value, dict):

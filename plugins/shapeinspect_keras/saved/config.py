@@ -16,13 +16,13 @@ Recorded: TypeAlias = "tuple[int | None, ...]"
 #: Where Keras's own classes live; a class from anywhere else is the user's, whatever its name.
 _KERAS = ("keras", "tf_keras", "tensorflow.keras", "tensorflow.python.keras", "keras_core")
 _LARGEST = 2**63
-#: Calls of one layer, and outputs of one call.
+#: The most calls of one layer, and the most outputs of one call.
 _MOST = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A tensor that a layer is called on, named by where it comes from.
+    """An input tensor of a layer's call, named by its origin.
 
     Args:
         slot: the argument that it fills: a position (``"0"``) or a name (``"key"``).
@@ -42,7 +42,7 @@ class Tensor:
 
     @property
     def source(self) -> tuple[str, int, int]:
-        """The layer, its call and the output that it is."""
+        """The layer, its call and the output index."""
         return self.layer, self.node, self.index
 
 
@@ -96,7 +96,7 @@ class Node:
 
     @property
     def is_input(self) -> bool:
-        """Whether it only stands for an input of its model."""
+        """Whether it only represents an input of its model."""
         return self.own and self.class_name == "InputLayer"
 
 

@@ -1,4 +1,4 @@
-"""What the names and shapes of weights prove about a layer whose class the file does not record."""
+"""Evidence from the names and shapes of weights about a layer whose class the file does not record."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KERNEL = {
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What is known about a layer.
+    """The known facts about a layer.
 
     Args:
         kind: its kind, ``unknown`` without proof.

@@ -22,9 +22,9 @@ from shapeinspect_keras.saved.config import Inbound, Node, Recorded, Tensor, dty
 from shapeinspect_keras.saved.node_kinds import Described, described
 from shapeinspect_keras.saved.weight_lists import Path
 
-#: How many calls repeated nested models may expand to: repeats multiply.
+#: The most calls that repeated nested models may expand to: repeats multiply.
 _REPEATS = 100_000
-#: Characters of the path that stands before the names of everything in a model.
+#: The most characters of the path that prefixes all names in a model.
 _LONGEST_PATH = 8192
 
 
@@ -75,7 +75,7 @@ def build(model: Node, label: str) -> Graph:
 
 
 class _Walk:
-    """Fills a graph; one method a form of node."""
+    """Fills a graph; one method per form of node."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -178,7 +178,7 @@ class _Walk:
         return outputs
 
     def stepped(self, path: Path, layer: Described, steps: tuple[Step, ...] | None) -> Described:
-        """Describe an operation by what one call of it does."""
+        """Describe an operation by one of its calls."""
         if steps is None:
             return layer
         kind, attributes = steps[0] if len(steps) == 1 else ("module", {})
@@ -193,7 +193,7 @@ class _Walk:
         inputs: tuple[str, ...],
         outputs: tuple[str, ...],
     ) -> None:
-        """Add what a call does one after another, and the call itself."""
+        """Add the steps of a call, and the call itself."""
         for inner, kind, attributes, call in chained(path, steps, inputs, outputs, self.graph.values):
             self.graph.layers.setdefault(inner, replace(layer, kind=kind, attributes=attributes))
             self.graph.calls.append(call)
@@ -223,7 +223,7 @@ class _Walk:
         return self.graph.layers[path]
 
     def bounded(self, path: Path) -> None:
-        """Refuse a path that is too long to stand before many names."""
+        """Refuse a path that is too long to prefix many names."""
         if sum(map(len, path)) > _LONGEST_PATH:
             raise UnreadableFileError(
                 self.graph.label, f"the path of a nested model has more than {_LONGEST_PATH:,} characters"
@@ -237,7 +237,7 @@ class _Walk:
             self.idle(child, (*path, child.name))
 
     def fits(self, shape: Recorded | None, value: str) -> bool:
-        """Return whether a value has the shape that a model was built for, ignoring open axes."""
+        """Tell whether a value has the shape that a model was built for, ignoring open axes."""
         have = self.graph.values.shape(value)
         if shape is None or have is None or len(shape) != len(have):
             return False
@@ -247,7 +247,7 @@ class _Walk:
         )
 
     def kept(self, layer: Described, shapes: Sequence[Shape | None]) -> Dim | None:
-        """Return the batch that a call hands on, or None."""
+        """Return the batch that a call passes on, or None."""
         default = None if self.folded else self.batch
         return kept_batch(layer.kind, layer.attributes, shapes, operation=layer.operation, default=default)
 
@@ -258,7 +258,7 @@ class _Walk:
         outs: Mapping[int, tuple[Recorded | None, str | None]],
         layer: Described,
     ) -> None:
-        """Give a nested model's outputs the shapes that the outer model records for them."""
+        """Set a nested model's output shapes to those that the outer model records."""
         kept = self.kept(layer, self.shapes(inputs))
         for index, (shape, dtype) in outs.items():
             if index < len(outputs):
@@ -266,7 +266,7 @@ class _Walk:
 
 
 def _opened(shape: Recorded | None, batch: Dim | None) -> Shape | None:
-    """Take a recorded shape for lengths; an open first one is the batch, if that is kept."""
+    """Convert a recorded shape to lengths; an open first one is the batch, if that is kept."""
     if shape is None:
         return None
     lengths = tuple(UNKNOWN if length is None else length for length in shape)
@@ -319,10 +319,10 @@ class _Functional:
         order = running_order([(child.name, number) for child, number in calls], needs)
         if len(order) < len(calls):
             raise UnreadableFileError(self.walk.graph.label, "the calls of its layers form a cycle")
-        for place in order:
-            child, number = calls[place]
+        for index in order:
+            child, number = calls[index]
             tensors = child.inbound[number].tensors
-            inputs = [self._value(tensor, key) for tensor, key in zip(tensors, needs[place], strict=True)]
+            inputs = [self._value(tensor, key) for tensor, key in zip(tensors, needs[index], strict=True)]
             outs = self.shapes.get((child.name, number), {})
             where = (*self.path, child.name)
             self.returned[child.name, number] = self.walk.call(

@@ -14,7 +14,7 @@ from shapeinspect_keras.vocabulary.operations import OPERATIONS
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A layer as the vocabulary has it.
+    """A layer in the common vocabulary.
 
     Args:
         node: the layer as the configuration has it.
@@ -30,7 +30,7 @@ class Described:
 
     @property
     def operation(self) -> bool:
-        """Whether it is an operation of ``keras.ops`` and no layer."""
+        """Whether it is an operation of ``keras.ops`` and not a layer."""
         if not self.node.own:
             return False
         if self.node.module:

@@ -9,7 +9,7 @@ from shapeinspect_keras.containers.hdf5 import Dataset
 from shapeinspect_keras.saved.config import Node
 from shapeinspect_keras.vocabulary.layouts import NON_TRAINABLE
 
-#: A layer's path taken apart, the outermost model's own name left out.
+#: A layer's path as parts, without the outermost model's own name.
 Path = tuple[str, ...]
 
 SEEDS = "seed_generator"
@@ -33,7 +33,7 @@ class Stored:
 
     @property
     def trainable(self) -> bool | None:
-        """Whether it is a parameter and no statistic; None where its role is not known."""
+        """Whether it is a parameter and not a statistic; None if its role is unknown."""
         tail = self.role.rpartition("/")[2]
         return None if tail.isdecimal() else tail not in NON_TRAINABLE
 
@@ -91,7 +91,7 @@ def tie(assigned: Assignment, missing: Mapping[Path, Node], known: Mapping[Path,
 
 
 def _alike(left: Node, right: Node) -> bool:
-    # Settings that are objects (initializers, policies) carry numbers of their own.
+    # Settings that are objects (initializers, policies) have counters of their own.
     plain = [key for key in left.config.keys() | right.config.keys() if not _is_object(left, right, key)]
     return all(left.config.get(key) == right.config.get(key) for key in plain)
 

@@ -66,19 +66,19 @@ def _tail(name: str) -> str:
 
 
 def _share(child: Node, arrays: Sequence[tuple[str, Dataset]], assigned: Assignment) -> None:
-    """Divide a group's arrays among the layers that stand in it."""
+    """Divide a group's arrays among the layers inside it."""
     below = dict(leaves(child, (child.name,)))
     own: dict[Path, list[tuple[str, Dataset]]] = {}
     for name, array in arrays:
         own.setdefault(_owner(name, below, own), []).append((name, array))
-    for path, mine in own.items():
+    for path, entries in own.items():
         node = below.get(path)
         if node is None:
-            assigned.below[path] = [Stored(_tail(name), array, name) for name, array in mine]
+            assigned.below[path] = [Stored(_tail(name), array, name) for name, array in entries]
         else:
-            roles = _roles(node, path[-1], [name for name, _ in mine])
+            roles = _roles(node, path[-1], [name for name, _ in entries])
             assigned.weights[path] = [
-                Stored(role, array, name) for role, (name, array) in zip(roles, mine, strict=True)
+                Stored(role, array, name) for role, (name, array) in zip(roles, entries, strict=True)
             ]
 
 
@@ -89,14 +89,14 @@ def _owner(name: str, below: Mapping[Path, Node], own: Mapping[Path, list[tuple[
     spelled = f"/{name}"
     best: tuple[tuple[int, int, bool], Path] | None = None
     for path in below:
-        at = spelled.rfind(f"/{path[-1]}/")
-        if at < 0:
-            at = 0 if "/" not in name and name.startswith(f"{path[-1]}_") else -1
-        if at < 0:
+        position = spelled.rfind(f"/{path[-1]}/")
+        if position < 0:
+            position = 0 if "/" not in name and name.startswith(f"{path[-1]}_") else -1
+        if position < 0:
             continue
         above = sum(f"/{part}/" in spelled for part in path[:-1])
         taken = any(other == name for other, _ in own.get(path, ()))
-        rank = (at + len(path[-1]), above, not taken)
+        rank = (position + len(path[-1]), above, not taken)
         if best is None or rank > best[0]:
             best = (rank, path)
     return best[1] if best is not None else (next(iter(below))[0], name)
@@ -121,7 +121,7 @@ def _expected(node: Node) -> list[str]:
 
 
 def _after(name: str, layer: str) -> str:
-    """Return what stands behind the layer's name: ``query/kernel`` of ``mha/query/kernel``."""
+    """Return the part after the layer's name: ``query/kernel`` of ``mha/query/kernel``."""
     short = name.removesuffix(":0")
     _, separator, tail = f"/{short}".rpartition(f"/{layer}/")
     return tail if separator else _tail(name).removeprefix(f"{layer}_")

@@ -22,7 +22,7 @@ _WORD = re.compile(r"(?<=.)(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])")
 
 
 def snake(class_name: str) -> str:
-    """Spell a class's name as the groups of a weight file do.
+    """Spell a class's name like the groups of a weight file.
 
     Args:
         class_name: the class.
@@ -90,7 +90,7 @@ def assign(model: Node | None, tree: Tree) -> Assignment:
         known = dict(leaves(model))
         _Walk(holders, assigned, used).model(model, "", ())
         tie(assigned, {path: node for path, node in known.items() if path not in assigned.weights}, known)
-    _rest(holders, assigned, used, "", ())
+    _remaining(holders, assigned, used, "", ())
     return assigned
 
 
@@ -140,7 +140,7 @@ class _Walk:
         weights = self.assigned.weights.setdefault(path, [])
         if not node.own:
             weights += _plain(self.holders, holder)
-            _rest(self.holders, self.assigned, self.used, holder, path)
+            _remaining(self.holders, self.assigned, self.used, holder, path)
             return
         inside = {_bare(sub.removeprefix(holder).strip("/")): sub for sub in self.holders.below(holder)}
         inside[""] = holder
@@ -151,7 +151,7 @@ class _Walk:
             self.used.add(sub)
             arrays = self.holders.arrays[sub]
             roles = part_roles(part, len(arrays)) or tuple(f"{part.prefix}{number}" for number, _ in arrays)
-            # A weight that two parts hold is stored for each of them.
+            # A weight shared by two parts is stored for each of them.
             known = {weight.role for weight in weights}
             stored = [Stored(role, array) for role, (_, array) in zip(roles, arrays, strict=True)]
             weights += [weight for weight in stored if weight.role not in known]
@@ -167,8 +167,8 @@ def _plain(holders: Holders, holder: str) -> list[Stored]:
     return [Stored(str(number), dataset) for number, dataset in holders.arrays.get(holder, ())]
 
 
-def _rest(holders: Holders, assigned: Assignment, used: set[str], prefix: str, path: Path) -> None:
-    """List the holders that no configuration knows as layers of their own, each under its own name."""
+def _remaining(holders: Holders, assigned: Assignment, used: set[str], prefix: str, path: Path) -> None:
+    """List the holders that are not layers in any configuration, each under its own name."""
     names: dict[str, Path] = {prefix: path}
     for holder in holders.below(prefix) if prefix else holders.order:
         if holder in used or _is_seed(holders, holder):
@@ -193,7 +193,7 @@ def _is_seed(holders: Holders, holder: str) -> bool:
 
 
 def _bare(path: str) -> str:
-    """Drop the underscores that some versions put before an attribute's name."""
+    """Remove the leading underscores that some versions put in an attribute's name."""
     return "/".join(part.lstrip("_") for part in path.split("/"))
 
 

@@ -1,1 +1,1 @@
-"""Why a torch call failed."""
+"""Finds out why a torch call failed."""

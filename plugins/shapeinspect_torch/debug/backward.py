@@ -19,7 +19,7 @@ _WORDS = re.compile(
     r"\[(?P<type>[\w.]+) \[(?P<shape>[\d, ]*)\]\](?:, which is output \d+ of (?P<maker>\w+),)?"
     r" is at version (?P<now>\d+); expected version (?P<then>\d+)"
 )
-#: The most nodes of a graph that are searched.
+#: The most graph nodes that are searched.
 _NODES = 200_000
 
 
@@ -52,7 +52,7 @@ def overwritten(
 
 
 class _FromMessage(Rerun):
-    """What torch's message and the graph of the loss tell where nothing can be run again."""
+    """The facts in torch's message and the loss's graph, for a backward that cannot be rerun."""
 
     def __init__(
         self, message: str, where: str | None, frames: Sequence[tuple[FrameType, int]], model: Any
@@ -82,8 +82,8 @@ class _FromMessage(Rerun):
 
 
 _HINT = {
-    True: "a weight changes in optimizer.step(): call it after every backward that goes through the old "
-    "weights, and detach() what is carried over from the step before",
+    True: "a weight changes in optimizer.step(): call it after every backward through the old "
+    "weights, and detach() values carried over from the previous step",
     False: "run forward and backward inside `with shapeinspect.debug(model):` to get the line that wrote",
 }
 

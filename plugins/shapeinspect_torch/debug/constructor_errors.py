@@ -16,7 +16,7 @@ from shapeinspect.plugin_api.rerun import Failure, Rerun, Retried
 from shapeinspect_torch.tracing.recorder import PACKAGES
 from shapeinspect_torch.vocabulary.kinds import describe
 
-#: The setting that has to divide others, by the prefix of the class's name.
+#: The setting that must divide others, by the prefix of the class's name.
 _DIVIDES: dict[str, tuple[str, tuple[str, ...]]] = {
     "Conv": ("groups", ("in_channels", "out_channels")),
     "GroupNorm": ("num_groups", ("num_channels",)),

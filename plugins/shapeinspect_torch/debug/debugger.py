@@ -53,26 +53,26 @@ class TorchDebugger(Debugger):
         if not isinstance(error, _TYPES) or not _OF_SHAPES.search(str(error)):
             return None
         frames = traceback_frames(error.__traceback__)
-        place = _Place(error, frames, model)
+        failed = _Place(error, frames, model)
         if _LOADING in str(error):
             from shapeinspect_torch.debug.state_dict_errors import loading
 
-            return loading(place.message, place.where, [frame for frame, _ in frames])
+            return loading(failed.message, failed.where, [frame for frame, _ in frames])
         if _IN_PLACE in str(error):
-            return place.overwritten()
-        if "equal size" in str(error) and not place.called:
+            return failed.overwritten()
+        if "equal size" in str(error) and not failed.called:
             from shapeinspect_torch.debug.constructor_errors import collating
 
-            return place.statement() or collating(place.message, place.where)
+            return failed.statement() or collating(failed.message, failed.where)
         if (frames and frames[-1][0].f_code.co_name) == "__init__":
             from shapeinspect_torch.debug.constructor_errors import building
 
-            return building(place.message, place.where, frames)
-        if not place.called or place.is_loss():
-            statement = place.statement()
+            return building(failed.message, failed.where, frames)
+        if not failed.called or failed.is_loss():
+            statement = failed.statement()
             if statement is not None:
                 return statement
-        return place.reproduced() or place.looked_up()
+        return failed.reproduced() or failed.looked_up()
 
     def watch(self, model: object) -> AbstractContextManager[Any]:
         """Keep the arguments of a module's last calls; see ``shapeinspect.plugin_api.rerun.Debugger``."""
@@ -178,12 +178,12 @@ class _Place:
         """Name the tensors in fixes as the user's line does."""
         from shapeinspect_torch.debug.user_names import names_of
 
-        place = user_place(reversed(self.frames), PACKAGES)
+        site = user_place(reversed(self.frames), PACKAGES)
         failure = rerun.failure
-        if place is not None and failure.inputs:
+        if site is not None and failure.inputs:
             values = failure.model.values
             shapes = [values[name].shape if name in values else None for name in failure.inputs]
-            names = names_of(failure.layer.path, failure.layer.type, shapes, *place)
+            names = names_of(failure.layer.path, failure.layer.type, shapes, *site)
             rerun.failure = replace(failure, names=names)
         return rerun
 

@@ -10,7 +10,7 @@ from shapeinspect.plugin_api.changes import Step, reshaped
 
 
 def stepped(tensor: Any, steps: tuple[Step, ...]) -> Any:
-    """Return a tensor after some steps, which are not recorded as calls of the model.
+    """Apply steps to a tensor, without recording them as calls of the model.
 
     Args:
         tensor: a tensor of the copy.
@@ -55,7 +55,7 @@ def _reorder(module: Any, batch_first: bool) -> None:
 
 
 def rebuild_layer(module: Any, native: str, attributes: Mapping[str, Any]) -> None:
-    """Set other settings of a module of the copy, and replace its weights accordingly.
+    """Change settings of a module of the copy, and replace its weights accordingly.
 
     Args:
         module: a leaf of the copy.

@@ -30,7 +30,7 @@ from shapeinspect_torch.tracing.module_tree import walk
 from shapeinspect_torch.tracing.pytree import tensors
 from shapeinspect_torch.tracing.versions import Overwritten, Site, overwrites
 
-#: Models of more elements than this are run again on meta tensors.
+#: Models with more elements than this are rerun on meta tensors.
 _NUMBERS = 30_000_000
 #: After a run with data that takes longer than this, all others are on meta tensors.
 _SECONDS = 2.0
@@ -119,14 +119,14 @@ class InPlace(Rerun):
         return True
 
     def attempt(self, changes: Sequence[Change]) -> Failure | None:
-        """Accept a fix by its number: it was tried when it was found."""
+        """Accept a fix by its number: it has been tried already."""
         for change in changes:
             if isinstance(change, OutOfPlace) and change.edit < len(self._fixes):
                 return None
         return self.failure
 
     def spell(self, change: Wording, name: str) -> str:
-        """Write the statement out of place."""
+        """Spell the out-of-place statement."""
         del name
         return (
             ", ".join(candidate.text for candidate in self._fixes[change.edit])
@@ -145,7 +145,7 @@ class InPlace(Rerun):
                 )
         return sum(sizes.values())
 
-    def _given(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def _arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         if self._replay is not None:
             return (), dict(self._replay.inputs)
         return () if self._call is None else self._call[1], {} if self._call is None else dict(self._call[2])
@@ -308,7 +308,7 @@ def _text(site: Site | None) -> str:
 
 
 def _saving_copies() -> AbstractContextManager[Any]:
-    """Let autograd save copies, which are never written to."""
+    """Make autograd save copies, which are never written to."""
     import torch
 
     def pack(tensor: Any) -> Any:
@@ -360,7 +360,7 @@ def _is_step(statement: ast.stmt) -> bool:
 
 
 def _without_loss(statement: ast.stmt) -> ast.stmt:
-    """Return a statement as the user wrote it, without the name that was given to its loss."""
+    """Return a statement as the user wrote it, without the name given to its loss."""
     text = ast.unparse(ast.fix_missing_locations(statement))
     tree = ast.parse(text)
 

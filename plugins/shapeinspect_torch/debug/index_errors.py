@@ -31,7 +31,7 @@ class LargestIndex(Rerun):
     def locate(
         self, inside: Any, arguments: tuple[tuple[Any, ...], dict[str, Any]], message: str, where: str | None
     ) -> bool:
-        """Find the table and the largest index; return whether that was the error.
+        """Find the table and the largest index; return whether they explain the error.
 
         Args:
             inside: the innermost module that was called.
@@ -50,12 +50,12 @@ class LargestIndex(Rerun):
             return False
         whole, path = self._rerun.failure.model, self._path(inside)
         layer = next((layer for layer in whole.layers if layer.path == path), None)
-        at = next((at for at, call in enumerate(whole.calls) if call.layer == path), None)
-        if layer is None or at is None:
+        index = next((position for position, call in enumerate(whole.calls) if call.layer == path), None)
+        if layer is None or index is None:
             return False
-        model = replace(whole, calls=whole.calls[:at])
-        self.failure = Failure(model, layer, whole.calls[at].inputs, message, where, fact=self._fact)
-        self._rerun.fails_at(at)
+        model = replace(whole, calls=whole.calls[:index])
+        self.failure = Failure(model, layer, whole.calls[index].inputs, message, where, fact=self._fact)
+        self._rerun.fails_at(index)
         return True
 
     def _path(self, inside: Any) -> str:
@@ -64,7 +64,7 @@ class LargestIndex(Rerun):
         return "cross_entropy" if node is None else self._rerun.full_path(node.draft.path, node is nodes[0])
 
     def attempt(self, changes: Sequence[Change]) -> Failure | None:
-        """Run the call again; it passes with a table that has the largest index, if none is negative."""
+        """Run the call again; it passes with a table that includes the largest index, if none is negative."""
         size, shift = self._fact.size, 0
         for change in changes:
             if isinstance(change, OnLayer):
@@ -74,7 +74,7 @@ class LargestIndex(Rerun):
         return self._rerun.attempt(changes) if self._fact.fits(size, shift) else self.failure
 
     def spell(self, change: Wording, name: str) -> str:
-        """Write a change in torch's words."""
+        """Spell a change in torch."""
         return self._rerun.spell(change, name)
 
 

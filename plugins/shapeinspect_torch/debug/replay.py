@@ -32,7 +32,7 @@ LOSS = "__loss"
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """Statements of the user's that can be run again.
+    """The user's statements that can be run again.
 
     Args:
         statements: the statements; the last of them fails.
@@ -76,16 +76,16 @@ def replay_of(frame: FrameType, line: int) -> Replay | None:
     levels = list(_levels(_body(tree, frame), line))
     if not levels:
         return None
-    block, at, _ = levels[-1]
+    block, position, _ = levels[-1]
     slicer = _Slicer({**frame.f_globals, **frame.f_locals})
-    if not slicer.take(block[at]):
+    if not slicer.take(block[position]):
         return None
-    kept = [_with_loss(block[at])]
-    for statements, place, _ in reversed(levels):
-        kept[:0] = slicer.above(statements[:place])
+    kept = [_with_loss(block[position])]
+    for statements, index, _ in reversed(levels):
+        kept[:0] = slicer.above(statements[:index])
     again: list[ast.stmt] = []
     if levels[-1][2]:
-        again = [*slicer.above(block[at + 1 :]), *slicer.above(block[:at]), kept[-1]]
+        again = [*slicer.above(block[position + 1 :]), *slicer.above(block[:position]), kept[-1]]
     return Replay(
         tuple(kept), tuple(again), slicer.outer, slicer.inputs, slicer.modules, frame.f_code.co_filename
     )
@@ -106,18 +106,18 @@ def _levels(body: list[ast.stmt], line: int) -> Iterator[tuple[list[ast.stmt], i
     """Yield the blocks around a line, outermost first: block, index in it, whether it loops."""
     loops = False
     while True:
-        at = next(
+        index = next(
             (
-                at
-                for at, inner_block in enumerate(body)
+                position
+                for position, inner_block in enumerate(body)
                 if inner_block.lineno <= line <= (inner_block.end_lineno or inner_block.lineno)
             ),
             None,
         )
-        if at is None:
+        if index is None:
             return
-        yield body, at, loops
-        inner = body[at]
+        yield body, index, loops
+        inner = body[index]
         blocks = [getattr(inner, name, []) for name in ("body", "orelse", "finalbody")]
         body = next(
             (
@@ -161,7 +161,7 @@ class _Slicer:
     modules: dict[str, Any] = field(default_factory=dict)
 
     def above(self, statements: list[ast.stmt]) -> list[ast.stmt]:
-        """Return those of the statements that matter, in their order."""
+        """Return the statements that matter, in order."""
         kept = [
             statement
             for statement in reversed(statements)
@@ -208,11 +208,11 @@ class _Slicer:
         if name == "backward":
             return True
         read = {node.id for node in ast.walk(call) if isinstance(node, ast.Name)}
-        places = name in ("append", "extend", "insert")
+        positions = name in ("append", "extend", "insert")
         in_place = (name.endswith("_") and not name.endswith("__")) or any(
             keyword.arg == "inplace" for keyword in call.keywords
         )
-        return (places or in_place) and not read.isdisjoint(self.needed)
+        return (positions or in_place) and not read.isdisjoint(self.needed)
 
     def _read(self, name: str) -> None:
         import torch
@@ -231,7 +231,7 @@ class _Slicer:
     def _may_call(self, function: ast.expr, own: set[str]) -> bool:
         import torch
 
-        if isinstance(function, ast.Call):  # a layer that is built and called at once
+        if isinstance(function, ast.Call):  # a layer that is built and called in one expression
             function = function.func
         called = value_of(function, self.names)
         if isinstance(called, torch.nn.Module):

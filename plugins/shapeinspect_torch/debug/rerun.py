@@ -52,18 +52,19 @@ from shapeinspect_torch.tracing.trace import (
 
 #: Messages of torch about a wrong dtype.
 _OF_TYPES = re.compile(r"dtype|scalar type|Input type|should be the same")
-#: What containers that compare shapes themselves take where their first two inputs differ in width.
+#: The expected inputs of containers that compare the widths of their first two inputs themselves.
 _TAKEN = {"Transformer": Refusal("features", "src and tgt of the same features, d_model on the last axis")}
-#: What is known of a call by the function that it is.
+#: Facts about a call that follow from its function.
 _OF_FUNCTIONS: dict[str, Fact] = {
     "bmm": BatchedMatrices(),
     "cdist": RowsCompared(),
     "pairwise_distance": RowsCompared(),
 }
-#: How torch says that a layer is given all outputs of another one, and that a norm has one value per channel.
+#: torch's messages for a layer that gets all outputs of another one, and for a norm with one value per
+#: channel.
 _OF_TUPLES, _OF_ONE = "not tuple", "more than 1"
 
-#: A line of the user's, and the module whose forward runs it.
+#: A user's line, and the module whose forward runs it.
 _Site = tuple[str, int, str]
 
 #: The message of torch about an unpooling index out of range.
@@ -85,10 +86,10 @@ class _Trial:
     #: The input shape of a pool, by the ``id`` of the indices that it returned.
     pooled: dict[int, tuple[int, ...]] = field(default_factory=dict)
 
-    def fail(self, at: int, name: str) -> None:
+    def fail(self, position: int, name: str) -> None:
         """Record where it failed first."""
         if self.failed is None:
-            self.failed, self.site = (at, name), _site(self.recorder)
+            self.failed, self.site = (position, name), _site(self.recorder)
 
 
 class TorchRerun(Rerun):
@@ -116,7 +117,7 @@ class TorchRerun(Rerun):
         self._entered: dict[int, str] = {}
 
     def reproduce(self, message: str, where: str | None) -> Exception | None:
-        """Run the call as it was; fill in ``failure`` if it fails.
+        """Run the call unchanged; set ``failure`` if it fails.
 
         Args:
             message: the framework's own message.
@@ -130,7 +131,7 @@ class TorchRerun(Rerun):
         trial = self._run(())
         model = self._model(trial)
         self._failed, self._site = trial.failed, trial.site
-        failure = self._found(trial)
+        failure = self._failure_of(trial)
         self.failure = replace(failure, model=model, message=message, where=where) if failure else Failure(
             model, Layer("", "module", ""), (), message, where
         )  # fmt: skip
@@ -144,7 +145,7 @@ class TorchRerun(Rerun):
             return self.failure  # the change itself does not fit
         if trial.error is None:
             return None
-        return self._found(trial) or self.failure
+        return self._failure_of(trial) or self.failure
 
     def spell(self, change: Wording, name: str) -> str:
         """Write a change in torch's words; see ``shapeinspect.plugin_api.rerun.Rerun``."""
@@ -206,10 +207,10 @@ class TorchRerun(Rerun):
         def run(*args: Any, **kwargs: Any) -> Any:
             if recorder._silent:
                 return forward(*args, **kwargs)
-            at = len(recorder.calls)
-            self._entered[at] = path
-            args, kwargs = self._operands(at, path, args, kwargs, recorder, changes)
-            args, turn = self._turned(at, path, args, recorder, changes)
+            position = len(recorder.calls)
+            self._entered[position] = path
+            args, kwargs = self._operands(position, path, args, kwargs, recorder, changes)
+            args, turn = self._turned(position, path, args, recorder, changes)
             try:
                 if node.draft.kind in ("batch_norm", "instance_norm"):
                     _refuse_one_value(node.draft.kind, module, args)
@@ -218,13 +219,13 @@ class TorchRerun(Rerun):
                     _refuse_places(trial.pooled, args, outputs)
                 return outputs
             except Exception:
-                edited = self._again(at, path, args, kwargs, trial, changes)
+                edited = self._again(position, path, args, kwargs, trial, changes)
                 outputs = _retried(trial, edited, lambda args, kwargs: forward(*args, **kwargs))
                 if outputs is not _FAILED:
                     return outputs
                 if trial.failed is None:
-                    trial.fail(at, path)
-                    recorder._failed(node.draft, recorder._seen((args, kwargs)))
+                    trial.fail(position, path)
+                    recorder._failed(node.draft, recorder._recorded((args, kwargs)))
                 raise
 
         module.__dict__["forward"] = run
@@ -237,17 +238,17 @@ class TorchRerun(Rerun):
                 if self._typed:
                     refuse_types(function_name(func), args, kwargs)
                 return recorder.function(func, args, kwargs, run)
-            at, name = len(recorder.calls), function_name(func)
-            self._entered[at] = name
-            new_args, new_kwargs = self._operands(at, name, args, kwargs, recorder, changes)
-            new_args, new_kwargs = self._settings(at, name, new_args, new_kwargs, recorder, changes)
+            position, name = len(recorder.calls), function_name(func)
+            self._entered[position] = name
+            new_args, new_kwargs = self._operands(position, name, args, kwargs, recorder, changes)
+            new_args, new_kwargs = self._settings(position, name, new_args, new_kwargs, recorder, changes)
             if new_args is not args or new_kwargs is not kwargs:
                 args, kwargs = new_args, new_kwargs
                 run = lambda: func(*args, **kwargs)  # noqa: E731  # a name of its own would say no more
             try:
                 return recorder.function(func, args, kwargs, self._checked(name, args, kwargs, run))
             except Exception:
-                edited = self._again(at, name, args, kwargs, trial, changes)
+                edited = self._again(position, name, args, kwargs, trial, changes)
                 outputs = _retried(
                     trial,
                     edited,
@@ -255,7 +256,7 @@ class TorchRerun(Rerun):
                 )
                 if outputs is not _FAILED:
                     return outputs
-                trial.fail(at, name)
+                trial.fail(position, name)
                 raise
 
         return listen
@@ -273,21 +274,27 @@ class TorchRerun(Rerun):
         return checked
 
     def _operands(
-        self, at: int, name: str, args: Any, kwargs: Any, recorder: Recorder, changes: tuple[Change, ...]
+        self,
+        position: int,
+        name: str,
+        args: Any,
+        kwargs: Any,
+        recorder: Recorder,
+        changes: tuple[Change, ...],
     ) -> tuple[Any, Any]:
         edits = [
             change
             for change in changes
-            if isinstance(change, OnOperand) and self._is_at(change.call, at, name, recorder)
+            if isinstance(change, OnOperand) and self._is_at(change.call, position, name, recorder)
         ]
         return self._edited(edits, name, args, kwargs, recorder) if edits else (args, kwargs)
 
     def _turned(
-        self, at: int, name: str, args: Any, recorder: Recorder, changes: tuple[Change, ...]
+        self, position: int, name: str, args: Any, recorder: Recorder, changes: tuple[Change, ...]
     ) -> tuple[Any, Callable[[Any], Any]]:
         """Permute the input of a layer; return it and the inverse permutation of the output."""
         asked = next((change for change in changes if isinstance(change, Around | Exchanged)), None)
-        if asked is None or not args or not self._is_at(None, at, name, recorder):
+        if asked is None or not args or not self._is_at(None, position, name, recorder):
             return args, lambda outputs: outputs
         if isinstance(asked, Exchanged):
             return (args[1], args[0], *args[2:]), lambda outputs: outputs
@@ -295,12 +302,12 @@ class TorchRerun(Rerun):
         return (turned, *args[1:]), lambda outputs: stepped(outputs, (("permute", back),))
 
     def _again(
-        self, at: int, name: str, args: Any, kwargs: Any, trial: _Trial, changes: tuple[Change, ...]
+        self, position: int, name: str, args: Any, kwargs: Any, trial: _Trial, changes: tuple[Change, ...]
     ) -> tuple[Any, Any] | None:
         """Edit what fails at the line that failed first, in another layer of the same code."""
         recorder = trial.recorder
         edits = [change for change in changes if isinstance(change, OnOperand) and change.call is None]
-        if not edits or self._failed is None or at <= self._failed[0]:
+        if not edits or self._failed is None or position <= self._failed[0]:
             return None
         if name.rpartition(".")[2] != self._failed[1].rpartition(".")[2]:
             return None
@@ -313,7 +320,7 @@ class TorchRerun(Rerun):
     ) -> tuple[Any, Any]:
         for edit in edits:
             for step, item in edit.steps:
-                if step == "item":  # a layer was given all outputs of another
+                if step == "item":  # a layer got all outputs of another
                     return tuple(
                         argument[item] if isinstance(argument, tuple) else argument for argument in args
                     ), kwargs
@@ -324,20 +331,26 @@ class TorchRerun(Rerun):
             rebuild(dict(kwargs), lambda tensor: new.get(id(tensor), tensor)),
         )
 
-    def _is_at(self, call: int | None, at: int, name: str, recorder: Recorder) -> bool:
+    def _is_at(self, call: int | None, position: int, name: str, recorder: Recorder) -> bool:
         if call is None:
-            if self._failed is None or self._failed[1] != name or at <= self._failed[0]:
-                return self._failed == (at, name)
+            if self._failed is None or self._failed[1] != name or position <= self._failed[0]:
+                return self._failed == (position, name)
             return (
                 self._site is not None and _site(recorder) == self._site
             )  # the same line in a later iteration
-        return call < len(self._places) and self._places[call] == at
+        return call < len(self._places) and self._places[call] == position
 
     def _settings(
-        self, at: int, name: str, args: Any, kwargs: Any, recorder: Recorder, changes: tuple[Change, ...]
+        self,
+        position: int,
+        name: str,
+        args: Any,
+        kwargs: Any,
+        recorder: Recorder,
+        changes: tuple[Change, ...],
     ) -> tuple[Any, Any]:
         for change in changes:
-            if isinstance(change, OnCall) and self._is_at(None, at, name, recorder):
+            if isinstance(change, OnCall) and self._is_at(None, position, name, recorder):
                 if "axis" in change.attributes:
                     return args[:1], {**kwargs, "dim": change.attributes["axis"]}
                 if "shape" in change.attributes:
@@ -350,8 +363,8 @@ class TorchRerun(Rerun):
         Args:
             call: its index in the model's calls.
         """
-        at = self._places[call]
-        self._failed = (at, self._entered.get(at, ""))
+        position = self._places[call]
+        self._failed = (position, self._entered.get(position, ""))
 
     def ended_in(self, module: Any) -> bool:
         """Tell whether the run on meta tensors failed in the same layer as the real one.
@@ -378,7 +391,7 @@ class TorchRerun(Rerun):
             return path
         return self._prefix if root else f"{self._prefix}.{path}"
 
-    def _found(self, trial: _Trial) -> Failure | None:
+    def _failure_of(self, trial: _Trial) -> Failure | None:
         failure = trial.recorder.failure
         if failure is None or trial.error is None:
             return None
@@ -407,7 +420,9 @@ class TorchRerun(Rerun):
         model = assemble(source, trial.nodes, trial.shadow, trace, [])
         shown = {layer.path for layer in model.layers}
         self._places = [
-            at for at, call in enumerate(trial.recorder.calls) if call is not None and call.layer in shown
+            position
+            for position, call in enumerate(trial.recorder.calls)
+            if call is not None and call.layer in shown
         ]
         root = trial.nodes[0].draft.path
         failure = trial.recorder.failure
@@ -449,7 +464,7 @@ def _retried(trial: _Trial, edited: tuple[Any, Any] | None, call: Callable[[Any,
 
 
 def _fact_of(error: Exception, layer: Layer, dtypes: Sequence[str | None]) -> Fact | None:
-    """Say what the exception tells beyond shapes: the dtype that was wanted, a tuple, a single value."""
+    """Return the facts in the exception beyond shapes: the expected dtype, a tuple, a single value."""
     if isinstance(error, OtherTypeError):
         return OtherType(error.wants, error.has, error.operand)
     if isinstance(error, NeedsIntegersError) and dtypes:
@@ -482,9 +497,9 @@ def _fed(inputs: Inputs, changes: tuple[Change, ...]) -> Inputs:
 
 def _site(recorder: Recorder) -> _Site:
     """Return the user's line that is running, and the module around it."""
-    place = user_place(running_frames(), PACKAGES)
+    site = user_place(running_frames(), PACKAGES)
     scope = recorder._scopes[-1].draft.path
-    return ("", 0, scope) if place is None else (place[0].f_code.co_filename, place[1], scope)
+    return ("", 0, scope) if site is None else (site[0].f_code.co_filename, site[1], scope)
 
 
 def _refuse_places(pooled: dict[int, tuple[int, ...]], args: Any, outputs: Any) -> None:
@@ -494,7 +509,7 @@ def _refuse_places(pooled: dict[int, tuple[int, ...]], args: Any, outputs: Any) 
     elif len(args) > 1 and id(args[1]) in pooled:
         before, after = pooled[id(args[1])], tuple(outputs.shape)
         if any(a > b for a, b in zip(before[2:], after[2:], strict=False)):
-            raise RuntimeError(f"{_OF_PLACES}: places in {before[2:]}, and {after[2:]} are made")
+            raise RuntimeError(f"{_OF_PLACES}: indices into {before[2:]}, but the output is {after[2:]}")
 
 
 def _refuse_one_value(kind: str, module: Any, args: tuple[Any, ...]) -> None:

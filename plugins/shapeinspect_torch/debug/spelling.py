@@ -1,4 +1,4 @@
-"""Writes a debugger's changes as a line of torch."""
+"""Spells a debugger's changes in torch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from shapeinspect.plugin_api.changes import (
 )
 from shapeinspect.plugin_api.rerun import Failure
 
-#: Attributes of the vocabulary that torch calls otherwise.
+#: Attributes of the vocabulary with another name in torch.
 _ARGUMENTS = {"axis": "dim"}
 
 _CASTS = {"int64": "long", "float32": "float", "float64": "double", "float16": "half"}
@@ -53,12 +53,12 @@ def _channels(name: str, axis: int, length: int, before: int, rank: int) -> str:
     if length == 1:
         return f"{name}.mean({axis}, keepdim=True)"
     if before == 1:
-        return f"{name}.expand({', '.join(str(length) if at == axis else '-1' for at in range(rank))})"
+        return f"{name}.expand({', '.join(str(length) if i == axis else '-1' for i in range(rank))})"
     return f"{name}[{':, ' * axis}:{length}]"
 
 
 def spell(change: Wording, name: str, failure: Failure) -> str:
-    """Write a change as torch spells it.
+    """Spell a change in torch.
 
     Args:
         change: the change.
@@ -81,7 +81,7 @@ def spell(change: Wording, name: str, failure: Failure) -> str:
 
 
 def _sentence(change: Wording) -> str:
-    """Write what needs no name of a tensor."""
+    """Spell a change that needs no tensor name."""
     if isinstance(change, Evaluating):
         return "model.eval()"
     if isinstance(change, InsteadOf):
@@ -103,7 +103,7 @@ def _sentence(change: Wording) -> str:
 
 
 def steps(done: tuple[Step, ...], name: str) -> str:
-    """Write steps as one expression.
+    """Spell steps as one expression.
 
     Args:
         done: the steps.
@@ -115,7 +115,7 @@ def steps(done: tuple[Step, ...], name: str) -> str:
 
 
 def _shortened(done: tuple[Step, ...], failure: Failure, value: str) -> tuple[Step, ...]:
-    """Leave out the lengths of a crop that stay as they are."""
+    """Omit the lengths of a crop that do not change."""
     known = failure.model.values.get(value)
     shape = (known.shape if known is not None else None) or ()
     return tuple(
@@ -132,7 +132,7 @@ def _cut(lengths: tuple[int, ...], shape: tuple[Any, ...]) -> tuple[int | None, 
 
 
 def _swap(axes: tuple[int, ...]) -> tuple[int, int] | None:
-    moved = [at for at, axis in enumerate(axes) if at != axis]
+    moved = [position for position, axis in enumerate(axes) if position != axis]
     return (moved[0], moved[1]) if len(moved) == 2 else None
 
 

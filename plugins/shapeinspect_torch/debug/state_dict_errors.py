@@ -37,7 +37,7 @@ def loading(message: str, where: str | None, frames: Sequence[FrameType]) -> Rer
 
 
 class _Loading(Rerun):
-    """A module and the state that it refuses."""
+    """A module and the state_dict that it refuses."""
 
     def __init__(self, model: Any, state: Mapping[str, Any]) -> None:
         self._model = model
@@ -94,7 +94,7 @@ class _Loading(Rerun):
         return None if fits else self.failure
 
     def _loads(self, copy: Any) -> bool:
-        """Load what does not differ into a copy without numbers, and see that only that is missing."""
+        """Load the matching weights into a copy without values; check that only the others are missing."""
         import torch
 
         shapes = {name: tuple(tensor.shape) for name, tensor in copy.state_dict(keep_vars=True).items()}
@@ -112,7 +112,7 @@ class _Loading(Rerun):
         )
 
     def spell(self, change: Wording, name: str) -> str:
-        """Write a change in torch's words."""
+        """Spell a change in torch."""
         if isinstance(change, PartialLoad):
             paths = ", ".join(f'"{path}"' for path in change.skipped[:3])
             return f"leave {paths} out of the state and load the rest with strict=False"

@@ -8,12 +8,12 @@ from collections.abc import Collection, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-#: What :func:`value_of` returns where the names lead nowhere.
+#: The result of :func:`value_of` for names that cannot be resolved.
 UNKNOWN = object()
 
 
 def value_of(node: ast.expr, names: Mapping[str, Any]) -> Any:
-    """Return what a plain name, or the attributes after it, stand for; no code of the user's runs.
+    """Resolve a plain name and the attributes after it; no user code runs.
 
     Args:
         node: the expression.

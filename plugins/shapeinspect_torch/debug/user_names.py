@@ -12,7 +12,7 @@ from shapeinspect.dims import Shape
 from shapeinspect.plugin_api.frames import syntax_tree
 from shapeinspect_torch.debug.user_code import UNKNOWN, value_of
 
-#: The operators that torch's functions are written as.
+#: The operators for torch's functions.
 _OPERATORS: dict[str, tuple[type[ast.operator], ...]] = {
     "add": (ast.Add,), "sub": (ast.Sub,), "mul": (ast.Mult,), "div": (ast.Div,), "matmul": (ast.MatMult,),
     "pow": (ast.Pow,), "rsub": (ast.Sub,), "mm": (ast.MatMult,),
@@ -57,7 +57,7 @@ def names_of(
         map(lambda operand, shape: _agrees(operand, shape, seen), operands, shapes)
     ):
         return ()
-    return tuple(_written(operand) for operand in operands)
+    return tuple(_expression(operand) for operand in operands)
 
 
 def _is_called(node: ast.AST, names: set[str]) -> bool:
@@ -101,7 +101,7 @@ def _agrees(node: ast.expr, shape: Shape | None, names: dict[str, Any]) -> bool:
     return value is UNKNOWN or shape is None or tuple(value.shape) == shape
 
 
-def _written(node: ast.expr) -> str:
+def _expression(node: ast.expr) -> str:
     text = ast.unparse(node)
     if len(text) > _LONGEST:
         return ""

@@ -21,7 +21,7 @@ _RESULT = "__result"
 
 
 def step_of(frame: FrameType, line: int) -> tuple[Any, dict[str, Any]] | None:
-    """Return a module that does what the statement does, and its inputs by name.
+    """Return a module equivalent to the statement, and its inputs by name.
 
     Args:
         frame: the user's frame.
@@ -54,7 +54,7 @@ def _statement(tree: ast.AST, line: int) -> ast.stmt | None:
 
 
 def _expression(statement: ast.stmt) -> ast.expr | None:
-    """Return the expression of a statement; of a backward, that which it starts from."""
+    """Return the expression of a statement; for a backward, the expression it is called on."""
     value: ast.expr | None = getattr(statement, "value", None)
     if isinstance(statement, ast.AugAssign):
         return ast.BinOp(_loaded(statement.target), statement.op, statement.value)
@@ -109,7 +109,7 @@ class _Writer:
 
         value = self._names.get(name, getattr(builtins, name, None))
         if isinstance(value, torch.Tensor) or (name not in self._names and name not in dir(builtins)):
-            assignment = self._made(name, line)
+            assignment = self._assignment(name, line)
             if assignment is not None and self._calls_module(assignment, set()):
                 self._kept[assignment.lineno] = assignment
                 source = assignment.value
@@ -125,7 +125,7 @@ class _Writer:
             self._modules.setdefault(name, value)
         return True
 
-    def _made(self, name: str, line: int) -> ast.Assign | ast.AugAssign | None:
+    def _assignment(self, name: str, line: int) -> ast.Assign | ast.AugAssign | None:
         """Return the last assignment of a name above a line."""
         assignments = [node for node in self._assigned if node.lineno < line and name in _targets(node)]
         return max(assignments, key=lambda node: node.lineno, default=None)
@@ -144,7 +144,7 @@ class _Writer:
             if isinstance(node, ast.Call) and isinstance(value_of(node.func, self._names), torch.nn.Module):
                 return True
         for name in names:
-            assignment = self._made(name, statement.lineno)
+            assignment = self._assignment(name, statement.lineno)
             if assignment is not None and self._calls_module(assignment, seen):
                 return True
         return False
@@ -152,7 +152,7 @@ class _Writer:
     def _may_call(self, function: ast.expr) -> bool:
         import torch
 
-        if isinstance(function, ast.Call):  # a layer that is built and called at once
+        if isinstance(function, ast.Call):  # a layer that is built and called in one expression
             return self._may_call(function.func)
         called = value_of(function, self._names)
         if isinstance(called, torch.nn.Module):

@@ -1,4 +1,4 @@
-"""Keeps the last arguments of the debugged model, which no frame of a failed backward has."""
+"""Keeps the last arguments of the debugged model, which no frame of a failed backward contains."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-#: The number of calls that are kept: a step may call one of two models two or three times.
+#: The number of calls kept: one training step may call a model two or three times.
 _KEPT = 4
 
 _SEEN: weakref.WeakKeyDictionary[Any, deque[tuple[tuple[Any, ...], dict[str, Any]]]] = (

@@ -1,4 +1,4 @@
-"""The classes in TorchScript's code, read as text and never run."""
+"""The classes in TorchScript's code, read as text and never executed."""
 
 from __future__ import annotations
 

@@ -34,18 +34,18 @@ def constants(pickle: Pickle | None, tensors: Rebuilder) -> dict[str, Tensor]:
     """
     pickled = pickle.value if pickle is not None else ()
     named = {}
-    for at, node in enumerate(pickled if isinstance(pickled, tuple) else ()):
+    for position, node in enumerate(pickled if isinstance(pickled, tuple) else ()):
         tensor = tensors.tensor(node)
         if tensor is not None:
             storage = tensor.storage
             if storage is not None:
                 tensor = tensor._replace(storage=storage._replace(key=f"{FOLDER}{storage.key}"))
-            named[f"CONSTANTS.c{at}"] = tensor
+            named[f"CONSTANTS.c{position}"] = tensor
     return named
 
 
 def as_weights(tensors: Mapping[str, Tensor], values: Values) -> dict[str, Weight]:
-    """Turn constants into weights for the layers that use them.
+    """Turn constants into weights of the layers that use them.
 
     Args:
         tensors: the constants by name.
@@ -113,7 +113,9 @@ def _stack(class_name: str, described: Described, operands: Sequence[object]) ->
     each = len(params) // (layers * len(ends))
     if each not in (2, 4):
         return {}
-    spelled = [f"{stem}_l{at}{end}" for at in range(layers) for end in ends for stem in _STEMS[:each]]
+    spelled = [
+        f"{stem}_l{position}{end}" for position in range(layers) for end in ends for stem in _STEMS[:each]
+    ]
     return {f"{class_name} {role}": part.name for role, part in zip(spelled, params, strict=True)}
 
 

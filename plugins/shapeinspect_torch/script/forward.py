@@ -40,7 +40,7 @@ from shapeinspect_torch.vocabulary.aten import Argument, Described
 from shapeinspect_torch.vocabulary.kinds import is_known
 
 _MAX_STEPS = 200_000
-_MAX_WORK = 300_000  # parts of values that are visited: a tuple may contain the same tuple twice, and so on
+_MAX_WORK = 300_000  # parts of values that are visited: tuples may repeat one tuple at every level
 _MAX_DEPTH = 100
 _MAX_ROUNDS = 256
 #: A second trace of a layer's forward, or an overload of it, has a numbered name.
@@ -148,7 +148,7 @@ class _Walker:
         return Tensor(self._nth(outputs, shape))
 
     def _inside(self, path: str, layer: Layer, name: str) -> tuple[dict[str, Any], Any]:
-        """The settings in the code of a layer's forward, and which outputs it returns in which form.
+        """The settings in the code of a layer's forward, and the structure of its outputs.
 
         A traced layer has nothing else; where the code of a scripted layer is too long to follow, its own
         attributes remain.
@@ -171,7 +171,7 @@ class _Walker:
         if len(same) != 1:
             return {}, None
         described, outputs = same[0]
-        self._flat([result])  # it is within the bounds
+        self._flat([result])  # it is within the limits
         return described.attributes, places(result, outputs)
 
     def _container(self, path: str, function: Function, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -229,7 +229,7 @@ class _Walker:
         if expr is None:
             raise CodeError
         if form == "if":
-            return self._either(statement, expr, scope)
+            return self._follow_both(statement, expr, scope)
         if form in ("for", "while"):
             return self._loop(statement, expr, scope)
         value = self._value(expr, scope)
@@ -246,12 +246,12 @@ class _Walker:
         names = names[1:]
         self._spend(len(names))
         if isinstance(value, Outputs):
-            value = [Tensor(self._nth(value, at)) for at in range(len(names))]
+            value = [Tensor(self._nth(value, position)) for position in range(len(names))]
         if not isinstance(value, list | tuple) or len(value) != len(names):
             value = [UNKNOWN] * len(names)
         scope.env.update(zip(names, value, strict=True))
 
-    def _either(self, statement: Statement, expr: Expr, scope: Scope) -> Return | None:
+    def _follow_both(self, statement: Statement, expr: Expr, scope: Scope) -> Return | None:
         condition = self._value(expr, scope)
         if isinstance(condition, bool | int | float):
             return self._block(statement.body if condition else statement.other, scope)
@@ -295,11 +295,15 @@ class _Walker:
         return UNKNOWN
 
     def _loop(self, statement: Statement, expr: Expr, scope: Scope) -> Return | None:
-        over = self._value(expr, scope)
+        iterable = self._value(expr, scope)
         rounds: Sequence[Any]
-        if statement.form == "for" and isinstance(over, range | list | tuple) and len(over) <= _MAX_ROUNDS:
-            rounds = over
-        elif over is False:
+        if (
+            statement.form == "for"
+            and isinstance(iterable, range | list | tuple)
+            and len(iterable) <= _MAX_ROUNDS
+        ):
+            rounds = iterable
+        elif iterable is False:
             return None
         else:
             self._loops += 1
@@ -426,7 +430,7 @@ class _Walker:
         params = {part.name for part in tensors if isinstance(part, Argument)}
         skipped = params & weights | (params if described.kind in ("lstm", "gru", "rnn") else set())
         inputs = [part.name for part in tensors if part.name not in skipped]
-        path = self._place(name.strip("_") or name, described, type_, scope)
+        path = self._path_of(name.strip("_") or name, described, type_, scope)
         if not self._added[path].weights:
             self._added[path] = with_weights(self._added[path], described, plain, self._constants)
         differing = {
@@ -434,7 +438,7 @@ class _Walker:
         }
         return self._call(path, inputs, Frozen(differing))
 
-    def _place(self, name: str, described: Described, type_: str, scope: Scope) -> str:
+    def _path_of(self, name: str, described: Described, type_: str, scope: Scope) -> str:
         prefix = f"{scope.module}." if scope.module else ""
         while True:
             self._spend()
@@ -442,14 +446,14 @@ class _Walker:
             scope.used[name] += 1
             last = f"{name}_{count}" if count else name
             path = f"{prefix}{last}"
-            there = self._added.get(path)
+            existing = self._added.get(path)
             if path in self._modules or path == self._root.path:
                 continue
-            if there is None:
+            if existing is None:
                 parts = (*(scope.module.split(".") if scope.module else ()), last)
                 self._added[path] = Layer(path, described.kind, type_, parts, Frozen(described.attributes))
                 return path
-            if (there.kind, there.type) == (described.kind, type_):
+            if (existing.kind, existing.type) == (described.kind, type_):
                 return path
 
     def _call(self, layer: str, inputs: list[str], attributes: Frozen[Any]) -> Outputs:
@@ -462,11 +466,11 @@ class _Walker:
 
     # Tensors
 
-    def _nth(self, value: Outputs, at: int) -> str:
-        while len(value.names) <= at:
+    def _nth(self, value: Outputs, position: int) -> str:
+        while len(value.names) <= position:
             probed = f"probed {id(value)} {len(value.names)}"
             value.names.append(probed if self._probe is not None else self._fresh(f"v{len(self._values)}"))
-        return value.names[at]
+        return value.names[position]
 
     def _fresh(self, name: str) -> str:
         first = name

@@ -100,7 +100,7 @@ class Functions:
 
     def __init__(self, code: Code) -> None:
         self._code = code
-        self._found: dict[tuple[str, str], Function | None] = {}
+        self._functions: dict[tuple[str, str], Function | None] = {}
         self._starts: dict[tuple[str, int], Mapping[str, int]] = {}
 
     def find(self, class_name: str, name: str, indent: int) -> Function | None:
@@ -115,12 +115,12 @@ class Functions:
             CodeError: if it cannot be parsed.
         """
         key = class_name, name
-        if key not in self._found:
+        if key not in self._functions:
             text = self._code.text(class_name) if indent else self._code.module(class_name)
             if (class_name, indent) not in self._starts:
                 self._starts[class_name, indent] = starts(text, indent)
-            self._found[key] = find_function(text, name, indent, self._starts[class_name, indent])
-        return self._found[key]
+            self._functions[key] = find_function(text, name, indent, self._starts[class_name, indent])
+        return self._functions[key]
 
 
 def find_function(
@@ -169,11 +169,11 @@ def _parameters(text: str) -> list[tuple[str, bool]]:
 
 def _split(text: str) -> list[str]:
     parts, depth, start = [], 0, 0
-    for at, char in enumerate(text):
+    for position, char in enumerate(text):
         depth += (char in "[(") - (char in "])")
         if char == "," and depth == 0:
-            parts.append(text[start:at])
-            start = at + 1
+            parts.append(text[start:position])
+            start = position + 1
     return [*parts, text[start:]]
 
 
@@ -238,13 +238,13 @@ def _assignment(text: str) -> Statement:
 
 def _expression(text: str, *, several: bool = False) -> Expr:
     tokens: list[tuple[int, str]] = []
-    at, end = 0, len(text.rstrip())
-    while at < end:
-        match = _TOKEN.match(text, at)
+    position, end = 0, len(text.rstrip())
+    while position < end:
+        match = _TOKEN.match(text, position)
         if match is None:
             raise CodeError
         tokens.append((match.lastindex or 0, match.group(match.lastindex or 0)))
-        at = match.end()
+        position = match.end()
     tokens.reverse()
     parser = _Parser(tokens)
     expressions = [parser.expression(0)]
@@ -278,7 +278,7 @@ class _Parser:
         if self.take("-"):
             inner = self._postfix(depth)
             if inner.form == "literal" and type(inner.value) in (int, float):
-                return Expr("literal", value=-inner.value)  # type: ignore[operator]  # a number, as was just seen
+                return Expr("literal", value=-inner.value)  # type: ignore[operator]  # a number, as checked
             return Expr("other", parts=(inner,))
         if self.take("~"):
             return Expr("other", parts=(self._postfix(depth),))

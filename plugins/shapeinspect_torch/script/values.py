@@ -126,7 +126,7 @@ class Followed:
     notes: tuple[Note, ...]
 
 
-#: Which outputs a layer returns, and in which form, where its code is not simple.
+#: The structure of a layer's outputs, where its code is not simple.
 RETURNS: dict[str, Any] = {
     "lstm": (0, (1, 2)),
     **dict.fromkeys(("gru", "rnn", "lstm_cell", "attention"), (0, 1)),
@@ -257,7 +257,7 @@ def notes_of(branches: int, loops: int) -> tuple[Note, ...]:
     """
     notes = ["the order of calls is read from the code; shapes follow from an input: name one with --input"]
     if branches:
-        notes.append(f"ways that depend on the input are listed both: {branches:,} of them")
+        notes.append(f"branches that depend on the input are both listed: {branches:,} of them")
     if loops:
         notes.append(f"{loops:,} loops of unknown length are listed once")
     return tuple(Note(text) for text in notes)

@@ -1,4 +1,4 @@
-"""The view of torch that a traced forward gets: no numbers, the device it expects, every call seen."""
+"""The mode in which a forward is traced: no values, the expected device, every call intercepted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shapeinspect_torch.tracing.recurrent import RECURRENT, one_step
 
 
 class NeedsNumbersError(RuntimeError):
-    """The forward asks for the numbers of a tensor that has none.
+    """The forward reads the values of a tensor that has none.
 
     Args:
         operation: what asked for them, such as ``Tensor.item``.
@@ -24,7 +24,7 @@ class NeedsNumbersError(RuntimeError):
         super().__init__(f"{operation} needs the numbers of a tensor")
 
 
-#: Is called with each call that the user's code makes: the function, its arguments, and how to run it.
+#: Called for each call in the user's code, with the function, its arguments, and a way to run it.
 Listener = Callable[[Any, tuple[Any, ...], dict[str, Any], Callable[[], Any]], Any]
 
 _NUMBERS = frozenset((
@@ -43,7 +43,7 @@ _FACTORIES = frozenset((
     "empty_permuted", "tril_indices", "triu_indices", "complex", "bartlett_window", "blackman_window",
     "hamming_window", "hann_window", "kaiser_window", "fftfreq", "rfftfreq", "from_numpy", "vander",
 ))  # fmt: skip
-# These read lengths, which are real, beside activations, which are not.
+# These read lengths, which are real, together with activations, which are not.
 _UNMIXED = frozenset(("_pack_padded_sequence", "_pad_packed_sequence", *RECURRENT))
 
 
@@ -94,7 +94,7 @@ _NO_ANSWER = object()
 
 
 def _device_answer(func: Any, name: str, args: tuple[Any, ...], device: Any) -> Any:
-    """Answer what depends on the device alone, or a text; ``_NO_ANSWER`` for every other call."""
+    """Answer calls about the device or a text; ``_NO_ANSWER`` for every other call."""
     if _is_getter(func):
         if name == "device":
             return device
@@ -169,7 +169,7 @@ def _is_getter(func: Any) -> bool:
 
 
 def _all_tensors(args: Any) -> list[Any]:
-    """Return the tensors in arguments, however deep in lists and mappings."""
+    """Return the tensors in arguments, at any depth of lists and mappings."""
     import torch
 
     tensors: list[Any] = []

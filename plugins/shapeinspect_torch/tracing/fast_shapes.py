@@ -22,7 +22,7 @@ _KINDS = frozenset((
     "dropout", "matmul", "reduce", "embedding", "attention", "resize", "channel_shuffle",
     "pixel_shuffle", "glu",
 ))  # fmt: skip
-#: Functions whose result has the dtype and shape that follow from the kind alone.
+#: Functions whose output dtype and shape follow from the kind alone.
 _OPS = frozenset((
     "add", "sub", "mul", "div", "pow", "neg", "abs", "exp", "log", "sqrt", "rsqrt", "square", "sin", "cos",
     "maximum", "minimum", "mean", "sum", "amax", "amin",
@@ -34,7 +34,7 @@ _REFUSED = ("out", "dtype", "return_indices", "correction", "scale_grad_by_freq"
 
 
 def quick(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], tensors: list[Any]) -> Any:
-    """Return the outputs of a function, or None where torch has to compute them.
+    """Return the outputs of a function, or None where torch must compute them.
 
     Args:
         name: its own name, such as ``add_``.
@@ -93,7 +93,7 @@ def _is_plain(
 
 
 def _weights_fit(kind: str, data: list[Any], weights: Mapping[str, Any]) -> bool:
-    """Check what the rule of the kind does not check: biases, scales and statistics."""
+    """Check what the kind's rule does not: biases, scales and statistics."""
     shapes = {role: tuple(weight.shape) for role, weight in weights.items() if weight is not None}
     if kind in ("conv", "linear", "conv_transpose"):
         kernel = shapes["weight"]

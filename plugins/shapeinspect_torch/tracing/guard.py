@@ -41,7 +41,7 @@ def undisturbed(grad: bool) -> Iterator[None]:
         # It compares the mask's numbers, and only to choose a faster kernel.
         transformer._detect_is_causal_mask = _is_causal
         with warnings.catch_warnings(), torch.inference_mode(False), torch.set_grad_enabled(grad):
-            warnings.simplefilter("ignore")  # they are about a real run, and this is not one
+            warnings.simplefilter("ignore")  # they concern real runs, and this is not one
             yield
     finally:
         transformer._detect_is_causal_mask = causal
@@ -51,7 +51,7 @@ def undisturbed(grad: bool) -> Iterator[None]:
         random.setstate(state)
         torch.set_rng_state(torch_state)
         if numpy is not None:
-            numpy.random.set_state(numpy_state)  # the user's is put back
+            numpy.random.set_state(numpy_state)  # the user's is restored
 
 
 def _is_causal(_mask: Any, is_causal: bool | None = None, _size: int | None = None) -> bool:

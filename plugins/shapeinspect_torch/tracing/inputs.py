@@ -50,7 +50,7 @@ def prepare(source: Source, model: Any, shadow: Shadow, whole: frozenset[str]) -
 
 
 def signature_of(model: Any) -> inspect.Signature | None:
-    """Return the signature of a model's forward; None where Python knows none.
+    """Return the signature of a model's forward; None where Python has none.
 
     Args:
         model: the module.
@@ -92,7 +92,7 @@ def arguments_from_specs(
         if spec.name is not None:
             kwargs[name] = tensor
         elif name in named or (len(args) < len(order) and order[len(args)] in named):
-            raise UsageError(f'input "{name}" is given twice: once by name, once by its place')
+            raise UsageError(f'input "{name}" is given twice: by name and by position')
         else:
             args.append(tensor)
     return args, kwargs
@@ -124,11 +124,11 @@ def _bound(
     signature: inspect.Signature | None, args: tuple[Any, ...], kwargs: dict[str, Any], model: Any
 ) -> list[tuple[str, Any]]:
     if signature is None:
-        return [*((f"input{at}", arg) for at, arg in enumerate(args)), *kwargs.items()]
+        return [*((f"input{position}", arg) for position, arg in enumerate(args)), *kwargs.items()]
     try:
         bound = signature.bind(*args, **kwargs)
     except TypeError as error:
-        given = [f"{len(args)} by place"] if args else []
+        given = [f"{len(args)} by position"] if args else []
         given += [f'"{name}"' for name in kwargs]
         raise UsageError(
             f"the inputs do not fit the forward of {type(model).__name__}: {error}",

@@ -157,8 +157,9 @@ class Shadow:
             owner = getattr(hook, "__self__", None)
             home = str(getattr(hook, "__module__", None) or type(hook).__module__)
             if owner is module and getattr(hook, "__name__", "") == "_infer_parameters":
-                continue  # a lazy module's: see ``recorder``
-            # torch's own hooks (weight_norm, spectral_norm, pruning) compute the weight; others do anything.
+                continue  # the hooks of a lazy module: see ``recorder``
+            # torch's own hooks (weight_norm, spectral_norm, pruning) compute the weight; others may do
+            # anything.
             if home.startswith("torch.nn.utils."):
                 new.__dict__[name][key] = self.of(hook)
             else:

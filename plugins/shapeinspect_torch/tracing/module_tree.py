@@ -10,7 +10,7 @@ from shapeinspect_torch.tracing.recorder import Draft
 from shapeinspect_torch.vocabulary.kinds import describe, is_known, native_name
 
 _TORCH = ("torch.nn.", "torch.ao.nn.", "torch.ao.quantization.", "torch.nn.quantized.", "torch.jit.")
-#: Modules that wrap another module and do the same.
+#: Modules that wrap another module without changing its behavior.
 WRAPPERS = {
     "OptimizedModule": "_orig_mod",
     "DataParallel": "module",

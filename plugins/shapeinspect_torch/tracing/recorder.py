@@ -17,7 +17,7 @@ from shapeinspect_torch.vocabulary.indexing import index_steps
 
 #: The packages whose lines are not the user's; see ``shapeinspect.plugin_api.frames``.
 PACKAGES = ("torch", "shapeinspect_torch")
-#: Functions that describe a tensor, or return it as it is: no layers.
+#: Functions that describe a tensor or return it unchanged: not layers.
 _SILENT = frozenset((
     "contiguous", "detach", "clone", "requires_grad_", "clone_", "data", "grad", "real", "is_same_size",
     "size", "dim", "stride", "numel", "__len__", "__hash__", "__repr__", "__format__", "__deepcopy__",
@@ -32,7 +32,7 @@ _CASTS = frozenset((
     "to", "float", "half", "double", "bfloat16", "int", "long", "bool", "type", "type_as", "short",
     "char", "byte",
 ))  # fmt: skip
-#: Methods with the name of a function that does something else.
+#: Methods that share a name with a function that does something else.
 _ALONE = frozenset({"Tensor.unfold"})
 _MAKERS = frozenset((
     "zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like", "randint_like",
@@ -45,7 +45,7 @@ _MAKERS = frozenset((
 
 
 class NeedsIntegersError(RuntimeError):
-    """An embedding gets floating-point indices.
+    """An embedding receives floating-point indices.
 
     Args:
         value: the name of the value with these indices.
@@ -55,7 +55,7 @@ class NeedsIntegersError(RuntimeError):
     def __init__(self, value: str, layer: str) -> None:
         self.value = value
         self.layer = layer
-        super().__init__(f'layer "{layer}" takes whole numbers, and value "{value}" holds others')
+        super().__init__(f'layer "{layer}" takes integers, but value "{value}" is not an integer tensor')
 
 
 @dataclass(slots=True)
@@ -144,10 +144,10 @@ class Recorder:
         if self._silent:
             return forward(*args, **kwargs)
         with _plain():
-            inputs = self._seen((args, kwargs))
-            at = self._enter(draft)
+            inputs = self._recorded((args, kwargs))
+            position = self._enter(draft)
         if draft.kind != "module":
-            return self._leaf(draft, forward, args, kwargs, inputs, at)
+            return self._leaf(draft, forward, args, kwargs, inputs, position)
         self._scopes.append(_Scope(draft))
         try:
             result = forward(*args, **kwargs)
@@ -157,7 +157,7 @@ class Recorder:
         finally:
             self._scopes.pop()
         with _plain():
-            self.calls[at] = Call(draft.path, tuple(inputs), tuple(self._seen(result)))
+            self.calls[position] = Call(draft.path, tuple(inputs), tuple(self._recorded(result)))
         return result
 
     def quietly(self, forward: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
@@ -202,7 +202,7 @@ class Recorder:
             ("unknown", {}, {}) if spelled in _ALONE else self._described(name, args, kwargs, operands)
         )
         shown = Draft("", kind, spelled, ())
-        inputs = [self.name_of(tensor) for tensor in self._but(weights, operands)]
+        inputs = [self.name_of(tensor) for tensor in self._without(weights, operands)]
         for use, weight in weights.items():
             self._used(use, weight, attributes)
         if kind == "embedding" and operands[0].is_floating_point():
@@ -211,7 +211,7 @@ class Recorder:
         try:
             result = run()
         except Exception:
-            shown.path, shown.parts = self._place(name, shown)
+            shown.path, shown.parts = self._path_of(name, shown)
             shown.attributes = attributes
             self._failed(shown, inputs)
             raise
@@ -225,7 +225,7 @@ class Recorder:
         return result
 
     def _item(self, spelled: str, args: tuple[Any, ...], result: Any) -> bool:
-        """Record an index that is several steps, each of them as a call; return whether it was one.
+        """Record an index that consists of several steps, each as a call; return whether it did.
 
         The steps between have no tensors: their shapes are those that the rules give, and the last
         shape has to be the result's.
@@ -234,12 +234,12 @@ class Recorder:
 
         with _plain():
             steps = index_steps(args[1], args[0].dim())
-            if len(steps) == 1 and all(isinstance(one, torch.Tensor) for one in steps[0].tensors):
+            if len(steps) == 1 and all(isinstance(tensor, torch.Tensor) for tensor in steps[0].tensors):
                 return False
             positions = [tuple(map(torch.as_tensor, step.tensors)) for step in steps]
             shapes = [tuple(args[0].shape)]
             for step, tensors in zip(steps, positions, strict=True):
-                given = (shapes[-1], *(tuple(one.shape) for one in tensors))
+                given = (shapes[-1], *(tuple(tensor.shape) for tensor in tensors))
                 shape = output_shapes(step.kind, step.attributes, given)[0]
                 shapes.append(tuple(result.shape) if shape is None else shape)
             if shapes[-1] != tuple(result.shape):
@@ -265,9 +265,9 @@ class Recorder:
             kwargs: named arguments.
         """
         read = [tensor for _, tensor in tensors((args, kwargs))]
-        return self._but(self._described(plain_name(raw), args, kwargs, read)[2], read)
+        return self._without(self._described(plain_name(raw), args, kwargs, read)[2], read)
 
-    def _but(self, weights: Mapping[str, Any], operands: list[Any]) -> list[Any]:
+    def _without(self, weights: Mapping[str, Any], operands: list[Any]) -> list[Any]:
         skipped = {id(weight) for weight in weights.values() if id(weight) in self._weights}
         return [tensor for tensor in operands if id(tensor) not in skipped]
 
@@ -296,7 +296,7 @@ class Recorder:
         args: Any,
         kwargs: dict[str, Any],
         inputs: list[str],
-        at: int,
+        position: int,
     ) -> Any:
         with _plain():
             versions = {id(tensor): tensor._version for _, tensor in tensors((args, kwargs))}
@@ -320,7 +320,7 @@ class Recorder:
                 # reads this layer's output is distinguished from what reads its input.
                 result = rebuild(result, lambda t: t.view_as(t) if versions.get(id(t)) == t._version else t)
             outputs = tuple(self._bind(tensor, self._fresh()) for _, tensor in tensors(result))
-        self.calls[at] = Call(draft.path, tuple(inputs), outputs, Frozen(_of_this_call(args, kwargs)))
+        self.calls[position] = Call(draft.path, tuple(inputs), outputs, Frozen(_of_this_call(args, kwargs)))
         return result
 
     def _enter(self, draft: Draft) -> int:
@@ -336,7 +336,7 @@ class Recorder:
         try:
             return describe_call(name, args, kwargs, operands[0].dim() if operands else 0)
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
-            # Arguments that the function itself will refuse, or a signature that the table does not know.
+            # Arguments that the function itself refuses, or a signature that the table does not know.
             return "unknown", {}, {}
 
     def _same(self, args: tuple[Any, ...], result: Any) -> Any:
@@ -362,16 +362,16 @@ class Recorder:
     def _write(
         self, name: str, shown: Draft, attributes: dict[str, Any], inputs: list[str], outputs: list[str]
     ) -> None:
-        path, parts = self._place(name, shown)
+        path, parts = self._path_of(name, shown)
         self._scopes[-1].used[name] += 1
         draft = self.drafts.get(path)
         if draft is None:
             draft = Draft(path, shown.kind, shown.type, parts, attributes, running_place(PACKAGES))
         differing = {key: value for key, value in attributes.items() if draft.attributes.get(key) != value}
-        at = self._enter(draft)
-        self.calls[at] = Call(path, tuple(inputs), tuple(outputs), Frozen(differing))
+        position = self._enter(draft)
+        self.calls[position] = Call(path, tuple(inputs), tuple(outputs), Frozen(differing))
 
-    def _place(self, name: str, shown: Draft) -> tuple[str, tuple[str, ...]]:
+    def _path_of(self, name: str, shown: Draft) -> tuple[str, tuple[str, ...]]:
         scope = self._scopes[-1]
         outer = () if scope.draft is self.root else scope.draft.parts
         prefix = "" if scope.draft is self.root else f"{scope.draft.path}."
@@ -379,9 +379,9 @@ class Recorder:
             count = scope.used[name]
             last = f"{name}_{count}" if count else name
             path = prefix + last
-            there = self.drafts.get(path)
+            existing = self.drafts.get(path)
             free = path not in self._taken and (
-                there is None or (there.kind, there.type) == (shown.kind, shown.type)
+                existing is None or (existing.kind, existing.type) == (shown.kind, shown.type)
             )
             if free:
                 return path, (*outer, last)
@@ -398,7 +398,7 @@ class Recorder:
         if self.failure is None:
             self.failure = Failure(draft, tuple(inputs), self._scopes[-1].draft.path)
 
-    def _seen(self, tree: Any) -> list[str]:
+    def _recorded(self, tree: Any) -> list[str]:
         return [self.name_of(tensor) for _, tensor in tensors(tree)]
 
     def _bind(self, tensor: Any, name: str) -> str:

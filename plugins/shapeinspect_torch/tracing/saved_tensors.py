@@ -37,10 +37,10 @@ def notes(source: Source, model: Any, recorder: Recorder, whole: frozenset[str])
     if not writes or not any(parameter.requires_grad for parameter in model.parameters()):
         return []
     try:
-        found = _overwritten(source, model, whole)
+        results = _overwritten(source, model, whole)
     except Exception:  # noqa: BLE001  # a forward that does not run without numbers is not judged
         return []
-    return list(dict.fromkeys(_note(saved, write, writes) for saved, write in found))
+    return list(dict.fromkeys(_note(saved, write, writes) for saved, write in results))
 
 
 def _in_place(spelled: str) -> bool:
@@ -49,16 +49,16 @@ def _in_place(spelled: str) -> bool:
 
 
 def _note(saved: Overwritten, write: Write, writes: list[Draft]) -> Note:
-    line, saved_at = _place(write.site), _place(saved.saved_at)
+    line, saved_at = _place_text(write.site), _place_text(saved.saved_at)
     about = next((draft.path for draft in writes if draft.origin == line), None)
     shape = ", ".join(map(str, saved.shape))
     name = write.function
     if name == "__setitem__":
         form = "x = x.clone() before the write"
     elif name in _SIGNS:
-        form = f"x = x {_SIGNS[name]} y in the place of x {_SIGNS[name]}= y"
+        form = f"x = x {_SIGNS[name]} y instead of x {_SIGNS[name]}= y"
     else:
-        form = f"y = x.{name.rstrip('_')}(…) in the place of x.{name}(…)"
+        form = f"y = x.{name.rstrip('_')}(…) instead of x.{name}(…)"
     return Note(
         f"{line} writes in place ({name}) into the ({shape}) tensor that "
         f"{saved.saved_by} at {saved_at} saved for backward: backward() would fail with "
@@ -67,7 +67,7 @@ def _note(saved: Overwritten, write: Write, writes: list[Draft]) -> Note:
     )
 
 
-def _place(site: Site | None) -> str | None:
+def _place_text(site: Site | None) -> str | None:
     return None if site is None else site.place
 
 
@@ -92,5 +92,5 @@ def _overwritten(source: Source, model: Any, whole: frozenset[str]) -> list[tupl
             watcher.mode(),
         ):
             copy(*inputs.args, **inputs.kwargs)
-    found = [overwritten for saved in kept if (overwritten := watcher.overwritten(saved)) is not None]
-    return [(overwritten, overwritten.write) for overwritten in found if overwritten.write is not None]
+    results = [overwritten for saved in kept if (overwritten := watcher.overwritten(saved)) is not None]
+    return [(overwritten, overwritten.write) for overwritten in results if overwritten.write is not None]

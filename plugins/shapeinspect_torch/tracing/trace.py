@@ -32,7 +32,7 @@ from shapeinspect_torch.tracing.weights import own_tensors, ties, weights_of
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What was recorded of one run on meta tensors.
+    """The record of one run on meta tensors.
 
     Args:
         recorder: its calls and values.
@@ -62,7 +62,7 @@ def read_module(source: Source) -> Model:
         notes.append(Note(_ask_for_input(nodes)))
         return assemble(source, nodes, Shadow(), None, notes)
     if hasattr(model, "_c"):
-        notes.append(Note("TorchScript is shown and not run, so no shapes of values are known"))
+        notes.append(Note("TorchScript is shown but not run, so no shapes of values are known"))
         return assemble(source, nodes, Shadow(), None, notes)
     whole: frozenset[str] = frozenset()
     while True:
@@ -74,14 +74,14 @@ def read_module(source: Source) -> Model:
             continue
         if whole:
             shown = " and ".join(f'"{name}"' for name in sorted(whole))
-            notes.append(Note(f"{shown} goes to an embedding, so int64 was taken where no dtype was given"))
+            notes.append(Note(f"{shown} goes to an embedding, so int64 is assumed where no dtype was given"))
         if source.findings:
             notes.extend(saved_tensors.notes(source, model, trace.recorder, whole))
         return assemble(source, nodes, shadow, trace, notes)
 
 
 class _AgainError(Exception):
-    """An input has to hold integers."""
+    """An input must contain integers."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -137,7 +137,7 @@ def _traced(
             if not grad and "does not require grad" in str(error):
                 pass
             elif (reason := limit_text(error)) is not None:
-                return Trace(recorder, (), _where(error, recorder) + reason)
+                return Trace(recorder, (), _scope_and_line(error, recorder) + reason)
             else:
                 raise _refused(source, recorder, error) from error
     return _traced(source, model, nodes, Shadow(), whole, grad=True)
@@ -181,7 +181,7 @@ def new_recorder(nodes: list[Node], shadow: Shadow) -> Recorder:
 
 
 def wrap_copies(copy: Any, nodes: list[Node], shadow: Shadow, recorder: Recorder) -> None:
-    """Let every module of the copy report its calls; nothing of the user's is touched.
+    """Make every module of the copy report its calls; the user's objects are not touched.
 
     Args:
         copy: the copy of the model.
@@ -229,7 +229,7 @@ def _reporting(draft: Draft, module: Any, forward: Any, recorder: Recorder) -> A
 
 
 def _initialize(module: Any, draft: Draft, args: Any, kwargs: Any) -> None:
-    # What nn.LazyX does in a hook before its first call.
+    # The initialization that nn.LazyX does in a hook before its first call.
     from shapeinspect_torch.vocabulary.kinds import describe
 
     module.initialize_parameters(*args, **kwargs)
@@ -252,28 +252,28 @@ def _may_be_whole(source: Source, name: str, whole: frozenset[str]) -> bool:
 
 
 def limit_text(error: Exception) -> str | None:
-    """Return why a trace cannot continue, if the limit is that of tracing and not a fault of the model.
+    """Return why a trace cannot continue, if tracing is the limit and the model is not at fault.
 
     Args:
         error: the exception of a run on meta tensors.
     """
     if isinstance(error, NeedsNumbersError):
-        return f"{error.operation} needs the numbers of a tensor, and none are computed"
+        return f"{error.operation} needs the values of a tensor, and a trace computes none"
     text = str(error)
     if "meta tensor" in text.lower() or "meta kernel" in text.lower() or "Tensor.item()" in text:
         return f"an operation there has no shape function ({text.splitlines()[0][:200]})"
     return None
 
 
-def _where(error: Exception, recorder: Recorder) -> str:
+def _scope_and_line(error: Exception, recorder: Recorder) -> str:
     scope = recorder.failure.scope if recorder.failure is not None else recorder.root.path
     line = _line(error)
     return f'the trace stops in "{scope}"' + (f" at {line}: " if line else ": ")
 
 
 def _line(error: BaseException) -> str | None:
-    place = user_place(reversed(traceback_frames(error.__traceback__)), PACKAGES)
-    return None if place is None else f"{place[0].f_code.co_filename}:{place[1]}"
+    site = user_place(reversed(traceback_frames(error.__traceback__)), PACKAGES)
+    return None if site is None else f"{site[0].f_code.co_filename}:{site[1]}"
 
 
 def _refused(source: Source, recorder: Recorder, error: Exception) -> ModelCodeError:
@@ -362,7 +362,7 @@ def _notes(nodes: list[Node], shadow: Shadow, trace: Trace) -> list[Note]:
         node.draft.path for node in nodes[1:] if hasattr(node.real, "_c") and node.draft.path not in called
     ]
     if script:
-        notes.append(Note(f"TorchScript is not looked into, and its calls are not seen: {_listed(script)}"))
+        notes.append(Note(f"calls inside TorchScript modules are not recorded: {_listed(script)}"))
     idle = [
         node.draft.path
         for node in nodes[1:]
@@ -379,7 +379,7 @@ def _notes(nodes: list[Node], shadow: Shadow, trace: Trace) -> list[Note]:
         kinds = ", ".join(sorted({type(module).__name__ for module in outside}))
         notes.append(
             Note(
-                f"{len(outside)} modules ({kinds}) are held in a plain list or object and not registered, "
+                f"{len(outside)} modules ({kinds}) are kept in a plain list or object and not registered, "
                 "so their weights are not the model's; nn.ModuleList registers them"
             )
         )
@@ -408,7 +408,7 @@ def _holds_called(node: Node, called: set[str]) -> bool:
 
 
 def _layers(nodes: list[Node], shadow: Shadow, trace: Trace | None) -> tuple[Layer, ...]:
-    """Order the rows by their first call, each after its containers; those never called come last."""
+    """Order the rows by their first call, each after its containers; those never called are last."""
     recorder = trace.recorder if trace is not None else None
     by_path = {node.draft.path: node for node in nodes[1:]}
     uses = recorder.uses if recorder is not None else {}
@@ -467,6 +467,10 @@ def _layers(nodes: list[Node], shadow: Shadow, trace: Trace | None) -> tuple[Lay
         if node.draft.path not in rows:
             add(node.draft)
             outer = ".".join(node.draft.parts[:-1])
-            inside = [at for at, path in enumerate(order) if path == outer or path.startswith(f"{outer}.")]
+            inside = [
+                position
+                for position, path in enumerate(order)
+                if path == outer or path.startswith(f"{outer}.")
+            ]
             order.insert(inside[-1] + 1 if outer and inside else len(order), node.draft.path)
     return tuple(rows[path] for path in order)

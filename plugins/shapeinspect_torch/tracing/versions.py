@@ -1,6 +1,6 @@
 """Follows the versions of tensors: what autograd saves for backward, and who writes into it afterwards.
 
-Autograd says itself what it saves (``torch.autograd.graph.saved_tensors_hooks``). A tensor whose version
+Autograd itself reports what it saves (``torch.autograd.graph.saved_tensors_hooks``). A tensor whose version
 has changed since then was overwritten, and ``backward`` refuses it.
 """
 
@@ -19,7 +19,7 @@ from shapeinspect_torch.tracing.recorder import PACKAGES
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A line of the user's that ran.
+    """A line of user code that ran.
 
     Args:
         place: where it stands, as ``file.py:12``.
@@ -38,7 +38,7 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One write in place.
+    """One in-place write.
 
     Args:
         function: the function that wrote.
@@ -92,7 +92,7 @@ class Overwritten:
 
 
 class VersionWatcher:
-    """Knows which function of torch runs, and lists the writes in place.
+    """Tracks the running torch function, and lists the in-place writes.
 
     Args:
         counts: which functions' writes are listed, by their names; all of them by default.
@@ -104,7 +104,7 @@ class VersionWatcher:
         self._running: list[str] = []
 
     def mode(self) -> Any:
-        """Return the mode of torch under which the calls are seen."""
+        """Return the torch mode that intercepts the calls."""
         import torch
         from torch.overrides import TorchFunctionMode
 
@@ -171,26 +171,26 @@ def overwrites() -> Iterator[list[Overwritten]]:
     import torch
 
     watcher = VersionWatcher()
-    found: list[Overwritten] = []
+    results: list[Overwritten] = []
 
     def unpack(saved: Saved) -> Any:
         overwritten = watcher.overwritten(saved)
         if overwritten is not None:
-            found.append(overwritten)
+            results.append(overwritten)
         return saved.tensor
 
     with torch.autograd.graph.saved_tensors_hooks(watcher.save, unpack), watcher.mode():
-        yield found
+        yield results
 
 
 def running_site() -> Site | None:
     """Return the user's line that runs now."""
-    place = frames.user_place(frames.running_frames(), PACKAGES)
-    if place is None:
+    site = frames.user_place(frames.running_frames(), PACKAGES)
+    if site is None:
         return None
-    frame, line = place
+    frame, line = site
     owner = frame.f_locals.get("self")
-    return Site(frames.place_of(*place), frames.source_line(*place), frame.f_code, line, owner)
+    return Site(frames.place_of(*site), frames.source_line(*site), frame.f_code, line, owner)
 
 
 def _writing_module() -> Any:

@@ -115,7 +115,7 @@ def _is_lazy(tensor: Any) -> bool:
 
 
 def _lazy_shape(kind: str, role: str, attributes: Mapping[str, Any]) -> tuple[Dim, ...]:
-    """Return what is known of a lazy weight's shape before its first call."""
+    """Return the known part of a lazy weight's shape before its first call."""
     out = attributes.get("out_features", attributes.get("out_channels", UNKNOWN))
     if role == "bias" and out is not UNKNOWN:
         return (out,)

@@ -1,1 +1,1 @@
-"""What torch calls things: kinds, functions, layouts, dtypes."""
+"""Torch's names: kinds, functions, layouts, dtypes."""

@@ -1,7 +1,7 @@
-"""What the ops of ATen are in the vocabulary: where their arguments are named otherwise than torch's.
+"""ATen ops in the vocabulary: only those whose argument names differ from torch's.
 
-An op that is not listed here has the name and the arguments of the function of torch that it stands
-behind. Source: ``aten/src/ATen/native/native_functions.yaml`` (names and defaults of arguments).
+An op that is not listed here has the name and the arguments of the torch function that it implements.
+Source: ``aten/src/ATen/native/native_functions.yaml`` (names and defaults of arguments).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from shapeinspect_torch.vocabulary.kinds import last_axes_pairs, pairs, per_axis
 
 _Arguments: TypeAlias = "Mapping[str, Any]"
 _Reader: TypeAlias = "Callable[[_Arguments, int], tuple[str, dict[str, Any]]]"
-#: What a slice without an end is given as its end.
+#: The end of a slice without an end.
 _NO_END = 2**63 - 1
 
 
@@ -35,7 +35,7 @@ class Argument:
     dtype: str | None
 
     def numel(self) -> int:
-        """Return how many elements it has.
+        """Return the number of elements.
 
         Raises:
             TypeError: if a length is not an integer.
@@ -43,13 +43,13 @@ class Argument:
         total = 1
         for length in self.shape:
             if not isinstance(length, int):
-                raise TypeError(f"{length} is no number")
+                raise TypeError(f"{length} is not a number")
             total *= length
         return total
 
 
 class Described(NamedTuple):
-    """What an op is.
+    """The description of an op.
 
     Args:
         kind: its kind; ``"unknown"`` where nothing tells.
@@ -68,7 +68,7 @@ def describe_op(name: str, arguments: _Arguments, result: Argument | None) -> De
     Args:
         name: the op's name without namespace and overload, such as ``conv2d``.
         arguments: those that the file gives, by their names; tensors as :class:`Argument`.
-        result: the first tensor that it makes.
+        result: its first output tensor.
 
     Example:
         >>> x = Argument("x", (2, 3, 8, 8), "float32")
@@ -96,7 +96,7 @@ def describe_op(name: str, arguments: _Arguments, result: Argument | None) -> De
         attributes = {**attributes, **more}
         return Described(kind, attributes, {use: value for use, value in uses.items() if value is not None})
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-        # Arguments that no such op takes, or a form of it that the table does not know.
+        # Arguments that the op does not take, or an overload that the table does not know.
         return Described("unknown", {}, {})
 
 
@@ -119,7 +119,7 @@ def _always(kind: str, **attributes: Any) -> _Reader:
 
 
 def _reshape(name: str) -> _Reader:
-    # aten.view.dtype has no size: it looks at the same bytes as another type.
+    # aten.view.dtype has no size: it reinterprets the same bytes.
     return lambda a, _rank: ("reshape", {"shape": tuple(a[name])}) if name in a else ("cast", {})
 
 
@@ -138,7 +138,7 @@ def _unflatten(a: _Arguments, _rank: int) -> tuple[str, dict[str, Any]]:
 
 
 def _index(a: _Arguments, _rank: int) -> tuple[str, dict[str, Any]]:
-    """One tensor of positions along one axis is a gather; of several, or of booleans, no rule tells."""
+    """One index tensor along one axis is a gather; for several, or booleans, there is no rule."""
     indexed = [(axis, index) for axis, index in enumerate(a["indices"]) if index is not None]
     if len(indexed) == 1 and indexed[0][1].dtype != "bool":
         return "gather", {"axis": indexed[0][0]}
@@ -281,7 +281,7 @@ _READERS: dict[str, _Reader] = {
     "dequantize_per_tensor": _always("dequantize"),
     "dequantize_per_channel": _always("dequantize"),
     "dequantize": _always("dequantize"),
-    # Sliding windows along one axis, turned planes, and sums of products: no row has their shapes.
+    # Sliding windows along one axis, rotated planes, and sums of products: no row computes their shapes.
     **dict.fromkeys(
         ("unfold", "unfold_copy", "rot90", "baddbmm", "addbmm", "addmv", "copy", "copy_",
          "tensor_split", "var_mean", "std_mean", "batch_norm_update_stats", "norm"),
@@ -329,7 +329,7 @@ _RENAMED: dict[str, tuple[str, dict[str, str], dict[str, Any]]] = {
     "_scaled_dot_product_attention_math": ("scaled_dot_product_attention", {}, {}),
 }
 
-#: Settings that the functions' rows leave out, because a module tells them better where there is one.
+#: Settings that the functions' rows omit, because a module provides them better.
 _SETTINGS = {"batch_norm": ("eps", "momentum"), "instance_norm": ("eps",), "group_norm": ("eps",)}
 
 _CASTS = frozenset({

@@ -30,7 +30,7 @@ Reader: TypeAlias = "Callable[[Arguments, int], dict[str, Any]]"
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One function as the vocabulary knows it.
+    """One function in the vocabulary.
 
     Args:
         kind: its kind.
@@ -56,12 +56,12 @@ def _several(value: Any) -> Any:
 
 
 def squeezed(a: Arguments, _rank: int) -> dict[str, Any]:
-    """Return the axes that go: of those that are asked for, torch leaves the longer ones as they are."""
+    """Return the removed axes: torch ignores requested axes longer than 1."""
     axes, shape = _several(a.get("dim")), getattr(a["input"], "shape", None)
     if axes is None or shape is None:
         return {"axes": axes}
     rank = len(shape)
-    return {"axes": tuple(one for one in axes if not -rank <= one < rank or shape[one] == 1)}
+    return {"axes": tuple(item for item in axes if not -rank <= item < rank or shape[item] == 1)}
 
 
 def shape(value: Any) -> Any:
@@ -99,7 +99,7 @@ def reduction(op: str) -> Function:
 
 
 def conv(space: int) -> Function:
-    """Return the row of a convolution over so many spatial axes."""
+    """Return the row of a convolution over a number of spatial axes."""
 
     def read(a: Arguments, _rank: int) -> dict[str, Any]:
         weight, groups = a["weight"].shape, a.get("groups", 1)
@@ -119,7 +119,7 @@ def conv(space: int) -> Function:
 
 
 def conv_transpose(space: int) -> Function:
-    """Return the row of a transposed convolution over so many spatial axes."""
+    """Return the row of a transposed convolution over a number of spatial axes."""
 
     def read(a: Arguments, _rank: int) -> dict[str, Any]:
         weight, groups = a["weight"].shape, a.get("groups", 1)
@@ -140,7 +140,7 @@ def conv_transpose(space: int) -> Function:
 
 
 def pool(kind: str, parameters: str, space: int) -> Function:
-    """Return the row of a pooling over so many spatial axes."""
+    """Return the row of a pooling over a number of spatial axes."""
 
     def read(a: Arguments, _rank: int) -> dict[str, Any]:
         stride = a.get("stride")
@@ -161,7 +161,7 @@ def pool(kind: str, parameters: str, space: int) -> Function:
 
 
 def unpool(space: int) -> Function:
-    """Return the row of an unpooling over so many spatial axes."""
+    """Return the row of an unpooling over a number of spatial axes."""
 
     def read(a: Arguments, _rank: int) -> dict[str, Any]:
         stride, size = a.get("stride"), a.get("output_size")
@@ -187,7 +187,7 @@ def columns(a: Arguments, _rank: int) -> dict[str, Any]:
 
 
 def adaptive(kind: str, space: int) -> Function:
-    """Return the row of an adaptive pooling over so many spatial axes."""
+    """Return the row of an adaptive pooling over a number of spatial axes."""
     return Function(
         kind, "input output_size", lambda a, _rank: {"output_size": per_axis(a["output_size"], space)}
     )
@@ -215,7 +215,7 @@ def attention(a: Arguments, _rank: int) -> dict[str, Any]:
 
 
 def split(a: Arguments, _rank: int) -> dict[str, Any]:
-    """Read the lengths of a split, or the one that all pieces have."""
+    """Read the lengths of a split, or the common length of all pieces."""
     axis, sizes = a.get("dim", 0), a.get("split_size_or_sections", a.get("split_size"))
     return {"axis": axis, "sizes" if isinstance(sizes, (list, tuple)) else "chunk": axes(sizes)}
 
@@ -238,9 +238,9 @@ def window(a: Arguments, _rank: int) -> dict[str, Any]:
 
 def normalized(a: Arguments, _rank: int) -> dict[str, Any]:
     """Read the arguments of a normalization over the last axes."""
-    over = shape(a["normalized_shape"])
-    axes = -1 if len(over) == 1 else tuple(range(-len(over), 0))
-    return {"normalized_shape": over, "eps": a.get("eps"), "axis": axes}
+    normalized_axes = shape(a["normalized_shape"])
+    axes = -1 if len(normalized_axes) == 1 else tuple(range(-len(normalized_axes), 0))
+    return {"normalized_shape": normalized_axes, "eps": a.get("eps"), "axis": axes}
 
 
 def index(a: Arguments, _rank: int) -> dict[str, Any]:
@@ -260,7 +260,7 @@ def _index_text(index: Any) -> str:
 
 
 def axis_pair(a: Arguments, _rank: int) -> dict[str, Any]:
-    """Read the two axes that a transposition exchanges."""
+    """Read the two axes that a transpose swaps."""
     return {"axis0": a.get("dim0", a.get("axis0")), "axis1": a.get("dim1", a.get("axis1"))}
 
 

@@ -1,6 +1,6 @@
-"""What torch's functions and tensor methods are in the vocabulary: one table.
+"""Torch's functions and tensor methods in the vocabulary: one table.
 
-A row says the kind, the names of the parameters in their order (``*dims`` takes the rest, spread
+A row lists the kind, the names of the parameters in their order (``*dims`` takes the rest, spread
 or in one sequence), how the arguments become attributes, and which arguments are weights.
 Source: https://docs.pytorch.org/docs/stable/torch.html and .../nn.functional.html
 """
@@ -48,7 +48,7 @@ def describe_call(
 
 
 def counted(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return where ``torch.arange`` starts and how far its numbers lie apart, if these are integers.
+    """Return the start and step of ``torch.arange``, if they are integers.
 
     Args:
         args: the positional arguments.
@@ -64,7 +64,7 @@ def counted(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def plain_name(name: str) -> str:
-    """Return the name of what a function computes: in-place and reflected forms share it.
+    """Return the canonical name of a function: in-place and reflected forms share it.
 
     Args:
         name: ``add_``, ``__radd__``, ``add`` …

@@ -1,4 +1,4 @@
-"""What ``x[key]`` is in the vocabulary: slices, indexes, new axes and gathers, one after another."""
+"""``x[key]`` in the vocabulary: slices, indices, new axes and gathers, in sequence."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class IndexStep:
 
 
 def index_steps(key: Any, rank: int) -> tuple[IndexStep, ...]:
-    """Take an index apart into steps that give the same when they are made one after another.
+    """Decompose an index into steps that give the same result in sequence.
 
     torch cuts, drops and adds axes first and looks up positions last, so a number beside a tensor
     drops its axis, where NumPy would broadcast it.
@@ -59,7 +59,7 @@ def _spread(key: Any, rank: int) -> list[Any]:
     """Return one part for each axis, and None for each new one."""
     parts = list(key) if isinstance(key, tuple) else [key]
     used = sum(part is not None and part is not Ellipsis and not isinstance(part, bool) for part in parts)
-    dots = [place for place, part in enumerate(parts) if part is Ellipsis]
+    dots = [index for index, part in enumerate(parts) if part is Ellipsis]
     if not dots:
         dots = [len(parts)]
         parts.append(Ellipsis)
@@ -83,7 +83,7 @@ def _steps(parts: list[Any]) -> Iterator[IndexStep]:
             },
         )
     numbers = [(axis, part) for axis, part in enumerate(old) if _is_number(part)]
-    for axis, part in reversed(numbers):  # from the last, so that the others keep their places
+    for axis, part in reversed(numbers):  # from the last, so that the others keep their positions
         yield IndexStep("index", {"axis": axis, "index": operator.index(part)})
     left = [part for part in parts if part is None or not _is_number(part)]
     added = tuple(axis for axis, part in enumerate(left) if part is None)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 _Attributes: TypeAlias = "dict[str, Any]"
-#: Reads a module's plain attributes, given the number of spatial axes (0 where the name tells none).
+#: Reads a module's plain attributes, given the number of spatial axes (0 if the name gives none).
 _Reader: TypeAlias = "Callable[[Mapping[str, Any], int], _Attributes]"
 _Row: TypeAlias = "tuple[str, _Reader, _Attributes]"
 
@@ -17,7 +17,7 @@ _RANK = re.compile(r"([123])d$")
 def describe(class_name: str, attributes: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """Return the kind of an nn class and its settings in the vocabulary's terms.
 
-    What the attributes do not tell is left out.
+    Settings that the attributes do not contain are omitted.
 
     Args:
         class_name: the class's own name, such as ``Conv2d``; a dotted prefix is ignored.
@@ -40,8 +40,8 @@ def describe(class_name: str, attributes: Mapping[str, Any]) -> tuple[str, dict[
     if row is None:
         return "unknown", {}
     kind, reader, constants = row
-    found = _RANK.search(name)
-    read = reader(attributes, int(found.group(1)) if found else 0)
+    match = _RANK.search(name)
+    read = reader(attributes, int(match.group(1)) if match else 0)
     if class_name.rpartition(".")[2].startswith("Lazy"):
         read = {key: value for key, value in read.items() if value != 0 or key not in _LAZY_SIZES}
     return kind, {**read, **constants}
@@ -51,7 +51,7 @@ def native_name(class_name: str) -> str:
     """Return the name under which the table (and the table of layouts) knows a class.
 
     Args:
-        class_name: a class's name; a dotted prefix, ``Lazy`` and ``Parametrized`` are taken off.
+        class_name: a class's name; a dotted prefix, ``Lazy`` and ``Parametrized`` are removed.
 
     Example:
         >>> native_name("LazyConv2d"), native_name("quantized.dynamic.Linear")
@@ -94,7 +94,7 @@ def per_axis(value: Any, rank: int) -> Any:
 
 
 def pairs(value: Any, rank: int) -> Any:
-    """Write a symmetric padding as ``(before, after)`` pairs; a text such as ``"same"`` stays.
+    """Convert a symmetric padding to ``(before, after)`` pairs; a text such as ``"same"`` stays.
 
     Args:
         value: a number, or one for each axis.
@@ -125,7 +125,7 @@ def last_axes_pairs(flat: Any, rank: int = 0) -> tuple[tuple[int, int], ...]:
     """
     if not isinstance(flat, (list, tuple)):
         return ((flat, flat),) * rank
-    return tuple((flat[at], flat[at + 1]) for at in range(len(flat) - 2, -1, -2))
+    return tuple((flat[position], flat[position + 1]) for position in range(len(flat) - 2, -1, -2))
 
 
 def _take(attributes: Mapping[str, Any], names: str) -> _Attributes:
@@ -238,7 +238,7 @@ def _unflatten(attributes: Mapping[str, Any], _rank: int) -> _Attributes:
     return {"axis": attributes.get("dim"), "sizes": plain}
 
 
-def _nothing(_attributes: Mapping[str, Any], _rank: int) -> _Attributes:
+def _no_attributes(_attributes: Mapping[str, Any], _rank: int) -> _Attributes:
     return {}
 
 
@@ -246,7 +246,7 @@ def _activation(function: str, settings: str = "") -> _Row:
     return "activation", _plain(settings), {"function": function}
 
 
-#: Sizes that a lazy module does not know before its first call; it stores 0.
+#: Sizes that are unknown before a lazy module's first call; it stores 0.
 _LAZY_SIZES = ("in_channels", "in_features", "num_features")
 
 #: Classes that differ from another one in what they compute, not in shapes, settings or weights.
@@ -259,9 +259,9 @@ _LINEAR: _Row = ("linear", _plain("in_features out_features"), {})
 _BATCH_NORM: _Row = ("batch_norm", _plain("num_features eps momentum"), {"axis": 1})
 _INSTANCE_NORM: _Row = ("instance_norm", _plain("num_features eps momentum"), {})
 _LOSS: _Row = ("loss", _plain("reduction"), {})
-_DROPOUT: _Row = ("dropout", _nothing, {})
-_MODULE: _Row = ("module", _nothing, {})
-_IDENTITY: _Row = ("identity", _nothing, {})
+_DROPOUT: _Row = ("dropout", _no_attributes, {})
+_MODULE: _Row = ("module", _no_attributes, {})
+_IDENTITY: _Row = ("identity", _no_attributes, {})
 _CELL = _plain("input_size hidden_size")
 
 
@@ -312,7 +312,7 @@ _TABLE: dict[str, _Row] = {
     "Softmax": ("softmax", _renamed(axis="dim"), {"log": False}),
     "Softmin": ("softmax", _renamed(axis="dim"), {"log": False}),
     "LogSoftmax": ("softmax", _renamed(axis="dim"), {"log": True}),
-    "Softmax2d": ("softmax", _nothing, {"axis": -3, "log": False}),
+    "Softmax2d": ("softmax", _no_attributes, {"axis": -3, "log": False}),
     "GLU": ("glu", _renamed(axis="dim"), {}),
     "PReLU": ("prelu", _plain("num_parameters"), {}),
     "CELU": _activation("celu", "alpha"),
@@ -356,8 +356,8 @@ _TABLE: dict[str, _Row] = {
     **_rows("ConvBn1d ConvBn2d ConvBn3d ConvBnReLU1d ConvBnReLU2d ConvBnReLU3d", ("conv", _conv, {})),
     **_rows("LinearReLU LinearLeakyReLU LinearTanh LinearBn1d", _LINEAR),
     **_rows("BNReLU2d BNReLU3d", _BATCH_NORM),
-    "Quantize": ("quantize", _nothing, {}),
-    "DeQuantize": ("dequantize", _nothing, {}),
+    "Quantize": ("quantize", _no_attributes, {}),
+    "DeQuantize": ("dequantize", _no_attributes, {}),
     **_rows("QuantStub DeQuantStub FakeQuantize FusedMovingAvgObsFakeQuantize", _IDENTITY),
     **_rows("FloatFunctional QFunctional FXFloatFunctional QuantWrapper", _MODULE),
 }

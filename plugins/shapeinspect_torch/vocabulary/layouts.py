@@ -1,4 +1,4 @@
-"""How PyTorch stores the weights of each layer type; nothing but rows, and the look-up by role.
+"""How PyTorch stores the weights of each layer type; only rows, and the lookup by role.
 
 Source: the ``Shape`` and ``Variables`` sections of ``torch.nn``'s own pages, and
 ``torch/nn/modules/{linear,conv,rnn,activation,sparse,batchnorm,normalization}.py``.
@@ -25,9 +25,9 @@ _BATCH_NORM = (
 )
 _GATED = (("LSTM LSTMCell", 4), ("GRU GRUCell", 3))
 
-#: The name under which a weight itself is kept, and what it is: under weight normalization, old and
+#: The name under which a weight itself is stored, and its meaning: under weight normalization, old and
 #: new, it is a direction and a magnitude; under spectral normalization, pruning and any other
-#: parametrization it is what the weight is made from.
+#: parametrization it is the tensor that the weight is computed from.
 _WEIGHT = (
     ("weight", "weight"),
     ("weight_v", "weight.direction"),
@@ -36,7 +36,7 @@ _WEIGHT = (
     ("parametrizations.weight.original", "weight.original"),
 )
 _MAGNITUDE = ("weight_g", "parametrizations.weight.original0")
-#: How the two factors of a low-rank update are called.
+#: The names of the two factors of a low-rank update.
 _LORA_A = ("lora_A", "lora_A.default", "lora_A.weight", "lora_A.default.weight", "lora_down.weight")
 _LORA_B = ("lora_B", "lora_B.default", "lora_B.weight", "lora_B.default.weight", "lora_up.weight")
 _MAGNITUDES = ("lora_magnitude_vector", "lora_magnitude_vector.default.weight")
@@ -89,7 +89,7 @@ ROWS: tuple[Row, ...] = (
     # The matrix itself is packed; it has one scale for each output and block of inputs.
     Row("Linear(gptq) Linear(awq)", "scales", "block o", "o block"),
     Row("Linear(gptq) Linear(awq)", "bias", "o", "o"),
-    # transformers.pytorch_utils.Conv1D, of GPT-2: a linear layer stored the other way round.
+    # transformers.pytorch_utils.Conv1D, of GPT-2: a linear layer stored transposed.
     Row("Conv1D", "weight", "i o", "o i"),
     Row("Conv1D", "bias", "o", "o"),
     Row("Bilinear", "weight", "o i j", "o i j"),
@@ -99,7 +99,7 @@ ROWS: tuple[Row, ...] = (
     *(Row("GroupNorm", role, "C", "C") for role in ("weight", "bias")),
     *(Row("LayerNorm RMSNorm", role, "*n", "*n") for role in ("weight", "bias")),
     Row("PReLU", "weight", "C", "C"),
-    # Gates stand in the common order: i f g o (LSTM), r z n (GRU).
+    # Gates are in the common order: i f g o (LSTM), r z n (GRU).
     *(
         Row(types, role, native, common, Frozen(gate=gates))
         for types, gates in _GATED
@@ -154,8 +154,8 @@ def bind(kind: str, role: str, ndim: int, sizes: Mapping[str, int] | None = None
         >>> bind("LSTM", "weight_ih_l1_reverse", 2).slot
         'weight_ih.l1.reverse'
     """
-    place = _STACKED.search(role)
-    if place is None:
+    match = _STACKED.search(role)
+    if match is None:
         return TABLE.bind(kind, role, ndim, sizes)
-    layout = TABLE.bind(kind, role[: place.start()], ndim, sizes)
-    return layout and at(layout, int(place.group(1)), reverse=place.group(2) is not None)
+    layout = TABLE.bind(kind, role[: match.start()], ndim, sizes)
+    return layout and at(layout, int(match.group(1)), reverse=match.group(2) is not None)

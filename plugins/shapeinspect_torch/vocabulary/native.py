@@ -1,4 +1,4 @@
-"""The class of ``torch.nn`` for each kind of layer, and what it stores; nothing but rows.
+"""The class of ``torch.nn`` for each kind of layer, and what it stores; only rows.
 
 Source: the ``Variables`` sections of ``torch.nn``'s own pages.
 """
@@ -14,7 +14,7 @@ _STACK = "weight_ih{at}:2 weight_hh{at}:2 bias_ih{at}:1 bias_hh{at}:1 weight_hr{
 _CELL = "weight_ih:2 weight_hh:2 bias_ih:1 bias_hh:1"
 
 
-def _at(layer: int, reverse: bool, _bidirectional: bool, _layers: int) -> str:
+def _axes_text(layer: int, reverse: bool, _bidirectional: bool, _layers: int) -> str:
     return f"_l{layer}_reverse" if reverse else f"_l{layer}"
 
 
@@ -48,7 +48,7 @@ NATIVE = NativeTable(
         ),
     ),
     bind,
-    _at,
+    _axes_text,
     implied=(
         ("gru", "reset_after", True),
         *(
