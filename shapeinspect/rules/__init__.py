@@ -94,12 +94,12 @@ __all__ = [
     "work_line",
 ]
 
-# What a setting of a wrong type or value raises inside a formula: files may hold any.
+# The exceptions of a formula for a setting of a wrong type or value; files may contain any.
 _UNUSABLE = (TypeError, ValueError, IndexError, AttributeError, ArithmeticError)
 
 
 def has_rule(kind: str) -> bool:
-    """Tell whether the arithmetic of a kind is known.
+    """Tell whether a kind has shape arithmetic.
 
     Args:
         kind: a name of the vocabulary.
@@ -112,7 +112,7 @@ def has_rule(kind: str) -> bool:
 
 
 def output_shapes(kind: str, attributes: Attributes, inputs: Shapes) -> Shapes:
-    """Return the shapes of an op's outputs, as far as its settings and inputs tell.
+    """Return the shapes of an op's outputs, as far as they follow from its settings and inputs.
 
     Args:
         kind: a name of the vocabulary.
@@ -147,7 +147,7 @@ def output_shapes(kind: str, attributes: Attributes, inputs: Shapes) -> Shapes:
 
 
 def macs(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Dim | None:
-    """Return how many multiply-accumulates one call of an op takes.
+    """Return the number of multiply-accumulates of one call of an op.
 
     Args:
         kind: a name of the vocabulary.
@@ -173,7 +173,7 @@ def macs(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shapes) -> 
 
 
 def axis_names(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
-    """Return what one call proves about the names of the axes it reads and makes.
+    """Return what one call proves about the names of its input and output axes.
 
     Args:
         kind: a name of the vocabulary.
@@ -195,7 +195,7 @@ def axis_names(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shape
 
 
 def axis_lines(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
-    """Return the formula of every output axis: of those an op makes, and of those it carries over.
+    """Return the formula of every output axis: of those an op computes, and of those it keeps.
 
     Args:
         kind: a name of the vocabulary.
@@ -224,7 +224,7 @@ def axis_lines(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shape
         out = outputs[output] if output < len(outputs) else None
         if shape is not None and out is not None and other < len(out) and shape[axis] == out[other]:
             result.setdefault((output, other), carried(source, axis, shape))
-    for index, out in enumerate(outputs[1:], 1):  # a second output of the first one's shape
+    for index, out in enumerate(outputs[1:], 1):  # a second output with the shape of the first
         if out is not None and out == outputs[0]:
             for axis in range(len(out)):
                 if (0, axis) in result:
@@ -253,7 +253,7 @@ def work_line(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shapes
 
 
 def weights_of(kind: str, attributes: Attributes, inputs: Shapes) -> Weights:
-    """Return the weights that a kind's settings and inputs fix, biases included.
+    """Return the weights that follow from a kind's settings and inputs, biases included.
 
     Args:
         kind: a name of the vocabulary.

@@ -93,7 +93,7 @@ ALIGN_CORNERS: Final = Attribute(
 
 INDEX_TEXT: Final = Attribute("index", "str", "unknown", "what stands between the brackets, as text")
 
-#: What a layer of any kind may have.
+#: Attributes that a layer of any kind may have.
 OF_ANY_KIND: Final = (
     Attribute("activation", "str", "none", "the function that is fused into the layer"),
     Attribute(

@@ -1,6 +1,6 @@
 """Receptive fields of single ops: what one output position sees of the op's own inputs.
 
-Along an axis that a call only carries over (its naming links it) an output sees its own position. A
+Along an axis that a call keeps (its naming links it), an output sees its own position. A
 :class:`Field` tells what is different: a window, a step, a whole axis, or positions that depend on data.
 """
 
@@ -31,16 +31,16 @@ from shapeinspect.rules.spatial import is_last, pairs, per_axis, space_axes, spa
 if TYPE_CHECKING:
     from fractions import Fraction
 
-#: Which input, and which of its axes.
+#: An input's index and one of its axes.
 InputAxis: TypeAlias = "tuple[int, int]"
-#: What an output sees along each axis; None where that cannot be followed.
+#: What an output sees along each axis; None if that is not known.
 Reaches: TypeAlias = "Mapping[InputAxis, Reach | None]"
 _OwnReaches: TypeAlias = "dict[int, Reach | None]"
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One output of one call, as its receptive field depends on it.
+    """One output of one call: everything its receptive field depends on.
 
     Args:
         attributes: the settings.
@@ -62,7 +62,7 @@ class Operation:
 
     @property
     def first(self) -> Shape:
-        """The first input's shape; it has to be known."""
+        """The first input's shape; it must be known."""
         return self.inputs[0] or ()
 
     @property
@@ -84,9 +84,9 @@ class Field:
     """What one output position of a kind sees of its inputs.
 
     Args:
-        text: the same for people.
-        reaches: what it sees along axes that it does not simply carry over.
-        whole: the axes of which it sees everything.
+        text: the description.
+        reaches: what it sees along axes that it does not simply keep.
+        whole: the axes that it sees as a whole.
         by_data: of how many inputs, from the first, it reads positions that depend on numbers.
         regroups: whether the elements are counted out to other axes.
         one_entry: whether it sees one fixed entry of the axis that it drops.
@@ -108,7 +108,7 @@ class Field:
     traced: bool = True
 
     def followed(self, known: Sequence[bool]) -> bool:
-        """Tell whether the positions that the op reads can be followed.
+        """Tell whether the positions that the op reads are known.
 
         Args:
             known: for each input, whether it depends on positions of the model's inputs.
@@ -120,7 +120,7 @@ def of_first(text: str, read: Callable[[Attributes, Shape, Shape], _OwnReaches])
     """Return the field of an op that sees windows or steps of its first input.
 
     Args:
-        text: the same for people.
+        text: the description.
         read: what an output sees along the axes of the first input, for attributes, input and output.
 
     Example:
@@ -137,7 +137,7 @@ def all_of(text: str, axes: Callable[[Attributes, Shape], Sequence[int] | None])
     """Return the field of an op that sees whole axes of its first input.
 
     Args:
-        text: the same for people.
+        text: the description.
         axes: which ones, for attributes and the input's shape; None for every axis of every input.
 
     Example:
@@ -149,7 +149,7 @@ def all_of(text: str, axes: Callable[[Attributes, Shape], Sequence[int] | None])
         rank, result = len(op.first), axes(op.attributes, op.first)
         if result is None:
             every = enumerate(op.inputs)
-            return frozenset((source, axis) for source, one in every for axis in range(len(one or ())))
+            return frozenset((source, axis) for source, item in every for axis in range(len(item or ())))
         return frozenset((0, axis % rank) for axis in result if rank)
 
     return Field(text, whole=whole)
@@ -210,9 +210,9 @@ def _transposed(attributes: Attributes, shape: Shape, _out: Shape) -> _OwnReache
     kernel = per_axis(attributes["kernel_size"], count)
     stride, dilation = (per_axis(attributes.get(name), count, 1) for name in ("stride", "dilation"))
     if padding in ("same", "same_lower"):
-        # What the kernel hangs over is taken off, the odd one behind (same_lower: in front).
-        over = [max(d * (k - 1) + 1 - s, 0) for k, s, d in zip(kernel, stride, dilation, strict=True)]
-        fronts = [one - one // 2 if padding == "same_lower" else one // 2 for one in over]
+        # The overhang of the kernel is cropped, the odd position at the end (same_lower: at the start).
+        overhangs = [max(d * (k - 1) + 1 - s, 0) for k, s, d in zip(kernel, stride, dilation, strict=True)]
+        fronts = [item - item // 2 if padding == "same_lower" else item // 2 for item in overhangs]
     else:
         fronts = [side[0] for side in pairs(None if padding == "valid" else padding, count)]
     axes = space_axes(len(shape), count, parts.last)
@@ -233,7 +233,7 @@ def _adaptive(attributes: Attributes, shape: Shape, out: Shape) -> _OwnReaches:
 
 
 def _ratio(attributes: Attributes, axis: int, rank: int) -> Fraction | None:
-    """Return how far two outputs lie apart on the input where a factor, not a size, is given."""
+    """Return the distance of neighboring outputs on the input, where a factor and not a size is given."""
     from fractions import Fraction  # takes longer than all rules together
 
     scale = attributes.get("scale_factor")
@@ -313,7 +313,7 @@ def _copied(attributes: Attributes, shape: Shape, _out: Shape) -> _OwnReaches:
 
 
 def _joined(op: Operation) -> Reaches:
-    """Return how far each input of a concatenation is moved along the axis it is joined on."""
+    """Return the offset of each input of a concatenation along the concat axis."""
     rank = len(op.shape)
     axis = op.attributes["axis"] % max(rank, 1)
     result: dict[InputAxis, Reach | None] = {}
@@ -335,19 +335,19 @@ def _piece(op: Operation) -> Reaches:
     return {(0, axis): moved(start)}
 
 
-def _times(op: Operation) -> list[int]:
-    """Return the axes of the first input that are its time."""
+def _time_axes(op: Operation) -> list[int]:
+    """Return the time axes of the first input."""
     named = op.naming.inputs
     return [axis for axis, letter in enumerate((named[0] if named else None) or ()) if letter == "T"]
 
 
 def _steps(op: Operation) -> dict[InputAxis, Reach | None]:
-    """Return what a recurrent layer sees: along the time everything up to its own position.
+    """Return what a recurrent layer sees: along time, everything up to its own position.
 
-    One that reads from the end sees what comes after, which no Reach says.
+    One that reads from the end sees all later positions, which a Reach cannot express.
     """
     backwards = op.attributes.get("direction") == "reverse"
-    return {(0, axis): None if backwards else CAUSAL for axis in _times(op)}
+    return {(0, axis): None if backwards else CAUSAL for axis in _time_axes(op)}
 
 
 def _steps_of_maps(op: Operation) -> Reaches:
@@ -365,12 +365,12 @@ def _steps_of_maps(op: Operation) -> Reaches:
 
 def _all_steps(op: Operation) -> frozenset[InputAxis]:
     whole = op.output or op.attributes.get("bidirectional")
-    return frozenset((0, axis) for axis in _times(op) if whole)
+    return frozenset((0, axis) for axis in _time_axes(op) if whole)
 
 
 def _attended(op: Operation) -> frozenset[InputAxis]:
     alone = len(op.inputs) < 2 or op.attributes.get("one_input")
-    return frozenset((0, axis) for axis in _times(op) or [len(op.first) - 2] if alone)
+    return frozenset((0, axis) for axis in _time_axes(op) or [len(op.first) - 2] if alone)
 
 
 def _own_axes(op: Operation) -> Reaches:
@@ -404,9 +404,9 @@ TO_LENGTH = all_of("all of `axis`", _to_length)
 STEPS = Field("all steps up to its own; all of them if bidirectional", _steps, _all_steps)
 STEPS_OF_MAPS = Field("a window that widens with every step before", _steps_of_maps, _all_steps)
 ATTENDED = Field("all of the time", whole=_attended)
-#: Where it reads depends on numbers, so nothing is said of it and of what lies behind.
+#: The read positions depend on the data, so its field and later fields are unknown.
 BY_DATA = Field("depends on the data", by_data=Field.EVERY_INPUT)
-#: The indices may depend on the input: only what they are taken from is not followed.
+#: The indices may depend on the input: only the indexed input is not traced.
 BY_INDICES = Field("depends on the indices", by_data=1)
 NOTHING = Field("nothing", traced=False)
 UNKNOWN_FIELD = Field("unknown", by_data=Field.EVERY_INPUT)

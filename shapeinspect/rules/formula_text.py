@@ -1,4 +1,4 @@
-"""How a formula is written: its text in Python's spelling, and the number of each of its names."""
+"""The text of a formula: an expression in Python syntax, and the number of each of its names."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def literal(name: str, value: Dim) -> Text:
 
 
 def number(value: int) -> Text:
-    """Write a number that stands in the formula itself.
+    """Write a literal number.
 
     Args:
         value: the number.
@@ -63,7 +63,7 @@ def carried(source: int, axis: int, shape: Shape) -> Text:
 
 
 def product_text(*parts: Text) -> Text:
-    """Write a product; a plain factor of 1 is left out.
+    """Write a product; a plain factor of 1 is omitted.
 
     Args:
         parts: the factors.
@@ -93,7 +93,7 @@ def sum_text(*parts: Text) -> Text:
 
 
 def quotient_text(part: Text, divisor: Text) -> Text:
-    """Write a division that leaves nothing over; a plain divisor of 1 is left out.
+    """Write an exact division; a plain divisor of 1 is omitted.
 
     Args:
         part: what is divided.
@@ -122,11 +122,11 @@ def values(*parts: Text) -> tuple[tuple[str, Dim], ...]:
 
 
 def numbered(part: Text, ending: str) -> Text:
-    """Give every name of a formula an ending, so that two axes can stand in one formula.
+    """Add a suffix to every name of a formula, so that one formula can contain two axes.
 
     Args:
         part: the formula.
-        ending: what is put behind each name.
+        ending: the suffix of each name.
 
     Example:
         >>> numbered(("floor(n / s)", (("n", 5), ("s", 2))), "1")[0]
@@ -152,7 +152,7 @@ def sum_of(lengths: Sequence[Dim]) -> Text:
 
 
 def product_of(lengths: Mapping[str, Dim]) -> Text:
-    """Write a product of named lengths, those of 1 too.
+    """Write a product of named lengths, including those of 1.
 
     Args:
         lengths: the name and number of each factor.

@@ -1,7 +1,7 @@
-"""One row of the registry: everything that is known of one kind of layer.
+"""One row of the registry: everything about one kind of layer.
 
-A part that a row leaves out has the default of :class:`Kind`, which says *unknown* and counts as
-missing. Where nothing is to be said, a row says so: ``NO_WORK``, ``no_lines``, ``no_names`` …
+A part that a row omits has the default of :class:`Kind`, which means *unknown* and counts as missing. Where
+nothing is to be said, a row says so: ``NO_WORK``, ``no_lines``, ``no_names`` …
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class Attribute:
 
     Args:
         name: its name, the same for every framework.
-        form: which values it takes.
-        default: what holds where it is left out; ``required`` where the output shape needs it.
+        form: the values it takes.
+        default: the value if it is omitted; ``required`` where the output shape needs it.
         meaning: what it sets.
 
     Example:
@@ -54,9 +54,9 @@ class Work:
     formula: Callable[[Attributes, Shapes, Shapes], Text | None]
 
 
-#: Pools, norms, activations, look-ups and everything that moves data: no products are summed.
+#: Pools, norms, activations, lookups and everything that moves data: no products are summed.
 NO_WORK: Final = Work(lambda *_: 0, lambda *_: ("0", ()))
-#: Nothing tells how much work it is.
+#: The work is unknown.
 UNKNOWN_WORK: Final = Work(lambda *_: None, lambda *_: None)
 
 
@@ -90,7 +90,7 @@ def no_names(_attributes: Attributes, _inputs: Shapes, _outputs: Shapes) -> Nami
 
 
 def no_lines(_attributes: Attributes, _inputs: Shapes, _outputs: Shapes) -> Lines:
-    """Return no formula: every axis is carried over from an input, as the naming tells.
+    """Return no formula: every axis is kept from an input, as the naming shows.
 
     Args:
         _attributes: not looked at.
@@ -119,7 +119,7 @@ def no_weights(_attributes: Attributes, _inputs: Shapes) -> Weights:
 
 
 def no_detail(_attributes: Attributes) -> str:
-    """Return that the summary has no numbers in it.
+    """Return an empty detail: the summary has no numbers.
 
     Args:
         _attributes: not looked at.
@@ -151,13 +151,13 @@ def _unstated_weights(_attributes: Attributes, _inputs: Shapes) -> Weights:
 _UNSTATED_WORK: Final = Work(lambda *_: None, lambda *_: None)
 _UNSTATED_FIELD: Final = Field("unknown", by_data=Field.EVERY_INPUT)
 _UNSTATED_ATTRIBUTES: Final = (Attribute("", "", "", ""),)
-#: What a kind has for an example that the calculator does not work out.
+#: The example of a kind that the calculator does not compute.
 NO_EXAMPLE: Final = "none"
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Everything that is known of one kind of layer.
+    """Everything about one kind of layer.
 
     Args:
         name: its name in the vocabulary.
@@ -194,7 +194,7 @@ class Kind:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """The parts that the row leaves out."""
+        """The parts that the row omits."""
         return tuple(
             part.name
             for part in fields(self)

@@ -1,4 +1,4 @@
-"""Integer arithmetic that ints, numpy arrays and dims share, and where symbols stop.
+"""Integer arithmetic for ints, numpy arrays and dims, and its limits with symbols.
 
 A formula of ``rules`` works on every *length*: an ``int``, a numpy integer array (many candidate
 sizes at once), a ``dims.Expr`` (symbols) or ``dims.UNKNOWN``. It uses ``+ - * // %`` alone, and for a
@@ -68,7 +68,7 @@ def smaller(a: Length, b: Length) -> Length:
 
 
 def never_negative(dim: Dim) -> bool:
-    """Tell whether a dimension is at least 0 whatever its symbols stand for (each at least 1).
+    """Tell whether a dimension is at least 0 for all values of its symbols (each at least 1).
 
     Args:
         dim: an integer, an expression or UNKNOWN.
@@ -98,7 +98,7 @@ def _lowest(terms: tuple[tuple[tuple[Atom, ...], int], ...]) -> int | None:
             total += factor * (bound - 1)
             continue
         for atom in atoms:
-            least = _least(atom)
+            least = _least_value(atom)
             if least is None:
                 return None
             low *= least
@@ -106,7 +106,7 @@ def _lowest(terms: tuple[tuple[tuple[Atom, ...], int], ...]) -> int | None:
     return total
 
 
-def _least(atom: Atom) -> int | None:
+def _least_value(atom: Atom) -> int | None:
     if not atom.op:
         return 1
     bound, inner = _divisor(atom), _lowest(atom.args[0])
@@ -116,7 +116,7 @@ def _least(atom: Atom) -> int | None:
 
 
 def _divisor(atom: Atom) -> int | None:
-    """Return what an atom divides by, if that is a positive integer."""
+    """Return the divisor of an atom, if it is a positive integer."""
     terms = atom.args[1]
     constant = len(terms) == 1 and not terms[0][0] and terms[0][1] > 0
     return terms[0][1] if constant else None

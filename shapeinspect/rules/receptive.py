@@ -21,7 +21,7 @@ from shapeinspect.rules.lengths import ceil_div
 if TYPE_CHECKING:
     from fractions import Fraction
 
-#: A period longer than this is not followed any further.
+#: The longest period that is traced.
 LONGEST = 1 << 14
 
 
@@ -43,28 +43,28 @@ class Reach:
     highs: tuple[int, ...]
     advance: int
 
-    def range(self, place: int) -> tuple[int, int]:
+    def range(self, index: int) -> tuple[int, int]:
         """Return the first and the last input position that an output position sees.
 
         Args:
-            place: the output position.
+            index: the output position.
         """
-        turn, phase = divmod(place, len(self.lows))
+        turn, phase = divmod(index, len(self.lows))
         return self.lows[phase] + turn * self.advance, self.highs[phase] + turn * self.advance
 
     @property
     def size(self) -> int:
-        """How many input positions the widest output sees, from its first to its last."""
+        """The number of input positions the widest output sees, from its first to its last."""
         return max(high - low + 1 for low, high in zip(self.lows, self.highs, strict=True))
 
     @property
     def least(self) -> int:
-        """How many input positions the narrowest output sees."""
+        """The number of input positions the narrowest output sees."""
         return min(high - low + 1 for low, high in zip(self.lows, self.highs, strict=True))
 
     @property
     def jump(self) -> Fraction:
-        """How far on the input two neighboring outputs lie apart."""
+        """The distance on the input between two neighboring outputs."""
         from fractions import Fraction  # not at every start
 
         return Fraction(self.advance, len(self.lows))
@@ -75,13 +75,13 @@ class Reach:
         return self.lows[0]
 
 
-#: The first position of what is open to the front: all that comes before.
+#: The first position of a field that is open at the start: everything before.
 OPEN = -(1 << 60)
 
-#: Every output sees the one input at its own place.
+#: Every output sees the input at its own position.
 SAME = Reach((0,), (0,), 1)
 
-#: Every output sees the input at its own place and all before it, as a step of a recurrent layer does.
+#: Every output sees the input at its own position and all before it, as a step of a recurrent layer does.
 CAUSAL = Reach((OPEN,), (0,), 1)
 
 
@@ -120,10 +120,10 @@ def transposed(kernel: int, stride: int = 1, before: int = 0, dilation: int = 1)
         >>> transposed(3, stride=2, before=1).highs, transposed(3, stride=2, before=1).jump
         ((0, 1), Fraction(1, 2))
     """
-    places = range(stride)
+    positions = range(stride)
     return Reach(
-        tuple(ceil_div(t + before - dilation * (kernel - 1), stride) for t in places),
-        tuple((t + before) // stride for t in places),
+        tuple(ceil_div(t + before - dilation * (kernel - 1), stride) for t in positions),
+        tuple((t + before) // stride for t in positions),
         1,
     )
 
@@ -177,7 +177,7 @@ def nearest(n: int, out: int, exact: bool = False, ratio: Fraction | None = None
 def linear(
     n: int, out: int, align_corners: bool = False, taps: int = 2, ratio: Fraction | None = None
 ) -> Reach:
-    """Return what each output of linear (or cubic) interpolation reads, the clamped ends left out.
+    """Return what each output of linear (or cubic) interpolation reads, without the clamped ends.
 
     Args:
         n: the input's length.
@@ -202,11 +202,11 @@ def linear(
         shift = (ratio - 1) / 2
     if ratio == 0:  # one input position for every output
         return Reach((0,), (0,), 0)
-    places = [t * ratio + shift for t in range(ratio.denominator)]
+    positions = [t * ratio + shift for t in range(ratio.denominator)]
     side = taps // 2
     return Reach(
-        tuple(floor(x) if x.denominator == 1 else floor(x) - side + 1 for x in places),
-        tuple(floor(x) if x.denominator == 1 else floor(x) + side for x in places),
+        tuple(floor(x) if x.denominator == 1 else floor(x) - side + 1 for x in positions),
+        tuple(floor(x) if x.denominator == 1 else floor(x) + side for x in positions),
         ratio.numerator,
     )
 
@@ -239,7 +239,7 @@ def moved(offset: int, step: int = 1) -> Reach:
 
 
 def through(inner: Reach, outer: Reach) -> Reach | None:
-    """Put an op behind others: what its outputs see of the first input.
+    """Compose an op with the ones before it: what its outputs see of the first input.
 
     Args:
         inner: what the op's input sees.
@@ -305,6 +305,6 @@ def _shortest(reach: Reach) -> Reach:
     return reach
 
 
-def _repeats(places: tuple[int, ...], period: int, step: int) -> bool:
-    shifted: Callable[[int], int] = lambda t: places[t % period] + t // period * step  # noqa: E731  # one use
-    return all(index == shifted(t) for t, index in enumerate(places))
+def _repeats(positions: tuple[int, ...], period: int, step: int) -> bool:
+    shifted: Callable[[int], int] = lambda t: positions[t % period] + t // period * step  # noqa: E731  # one use
+    return all(index == shifted(t) for t, index in enumerate(positions))

@@ -54,7 +54,7 @@ def calculated() -> tuple[str, ...]:
 
 
 def unregistered(kind: str, names: frozenset[str]) -> frozenset[str] | None:
-    """Return the attributes that the registry does not have for a kind.
+    """Return the attributes of a kind that the registry does not know.
 
     Args:
         kind: the kind of a layer.

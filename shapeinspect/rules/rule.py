@@ -1,4 +1,4 @@
-"""The types that every formula shares, and the helpers that check and print shapes."""
+"""The types shared by all formulas, and helpers that check and print shapes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shapeinspect.dims import Dim, Shape
 from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.ir import Axes
 
-#: The shapes of a call's inputs or outputs, in order; None where not even the rank is known.
+#: The shapes of a call's inputs or outputs, in order; None if the rank is unknown.
 Shapes: TypeAlias = "tuple[Shape | None, ...]"
 #: A layer's attributes, as the vocabulary of kinds names them.
 Attributes: TypeAlias = "Mapping[str, Any]"
@@ -18,9 +18,9 @@ Attributes: TypeAlias = "Mapping[str, Any]"
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """What one call proves about the names of the axes it reads and makes.
+    """What one call proves about the names of its input and output axes.
 
-    A name that ends in ``?`` is only the usual one: it gives way to every other proof.
+    A name that ends in ``?`` is only a default: every other proof overrides it.
 
     Args:
         inputs: the names of each input's axes; None for an input of which nothing is proven.
@@ -42,7 +42,7 @@ class Naming:
 def mismatch(
     expected: str, got: str, *, where: str | None = None, hint: str | None = None
 ) -> ShapeMismatchError:
-    """Make the error of shapes that do not fit; ``output_shapes`` adds the kind, the caller the layer.
+    """Return the error for mismatched shapes; ``output_shapes`` adds the kind, the caller the layer.
 
     Args:
         expected: what the op takes, in named axes.
@@ -58,7 +58,7 @@ def mismatch(
 
 
 def show(shape: Iterable[Dim], names: str = "") -> str:
-    """Write a shape for people, its axes named if names are given.
+    """Write a shape, with axis names if given.
 
     Args:
         shape: the lengths.
@@ -123,7 +123,7 @@ def unlike(a: Dim, b: Dim) -> bool:
 
 
 def agree(a: Dim, b: Dim) -> Dim:
-    """Join what is known of one length from two places.
+    """Combine what two sources know about one length.
 
     Args:
         a: a length.
@@ -140,7 +140,7 @@ def agree(a: Dim, b: Dim) -> Dim:
 
 
 def keep_axes(rank_in: int, rank_out: int, source: int = 0, output: int = 0) -> Naming:
-    """Link each axis of an input to the same axis of an output, aligned at the last.
+    """Link each axis of an input to the same axis of an output, aligned from the last axis.
 
     Args:
         rank_in: axes of the input.

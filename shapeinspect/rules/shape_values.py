@@ -1,4 +1,4 @@
-"""The numbers of small tensors with which a graph computes shapes: what ``shape_of`` gives, and on.
+"""The values of small tensors with which a graph computes shapes, starting from ``shape_of``.
 
 Contents are a length (a scalar) or a tuple of lengths in row-major order, whatever the tensor's rank. A
 length is an int, an array of candidates, an expression of symbols or unknown.
@@ -18,7 +18,7 @@ from shapeinspect.rules.tensor import Tensor
 
 _Make: TypeAlias = "Callable[[Attributes, list[Tensor], Any], Tensor | None]"
 
-#: Of the kinds that read a target from an input: the setting it gives, by the input's place.
+#: The kinds that read a target from an input: the setting it provides, by the input's index.
 TARGETS: dict[str, dict[int, str]] = {
     "reshape": {1: "shape"},
     "expand": {1: "shape"},
@@ -30,7 +30,7 @@ TARGETS: dict[str, dict[int, str]] = {
     "slice": {1: "starts", 2: "ends", 3: "axes", 4: "steps"},
 }
 
-#: A tensor with more numbers than this is no shape.
+#: A tensor with more values than this is not a shape.
 MOST = 64
 
 
@@ -41,7 +41,7 @@ def contents(
     inputs: tuple[Any, ...],
     dtype: str | None = None,
 ) -> Any:
-    """Return the numbers that a call makes of numbers, or None where they are not known.
+    """Return the values that a call computes from values, or None if they are unknown.
 
     Args:
         kind: a name of the vocabulary.
@@ -69,26 +69,26 @@ def contents(
         inputs = inputs[:1]
     if len(inputs) > len(shapes) or (kind == "elementwise" and len(inputs) != len(shapes)):
         return None
-    given = [one for one in map(_tensor, inputs, shapes) if one is not None]
+    given = [item for item in map(_tensor, inputs, shapes) if item is not None]
     if len(given) < len(inputs) or (attributes.get("op") == "div" and not whole):
         return None
     try:
         outputs = make(attributes, given, shapes)
     except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError):
-        return None  # a setting from a file may be anything
+        return None  # a setting in a file may be anything
     if outputs is None or len(outputs.flat) > MOST:
         return None
-    if kind in ("elementwise", "reduce") and not all(map(_meant, outputs.flat)):
+    if kind in ("elementwise", "reduce") and not all(map(_within_limits, outputs.flat)):
         return None
     return outputs.flat if outputs.shape else outputs.flat[0]
 
 
-def _meant(length: Any) -> bool:
+def _within_limits(length: Any) -> bool:
     return not isinstance(length, int | Expr) or small(length)
 
 
 def _tensor(numbers: Any, shape: Any) -> Tensor | None:
-    """Give contents their shape; None if either is not known, or they are not of it."""
+    """Return contents with their shape; None if either is unknown, or they do not match."""
     if numbers is None or shape is None:
         return None
     entries = numbers if isinstance(numbers, tuple) else (numbers,)
@@ -97,22 +97,22 @@ def _tensor(numbers: Any, shape: Any) -> Tensor | None:
     return Tensor(tuple(shape), entries)
 
 
-def _whole(one: Tensor) -> tuple[int, ...]:
-    """Return numbers that have to be known."""
-    if not all(isinstance(entry, int) for entry in one.flat):
+def _known_numbers(tensor: Tensor) -> tuple[int, ...]:
+    """Return the numbers of a tensor, all of which must be known."""
+    if not all(isinstance(entry, int) for entry in tensor.flat):
         raise ValueError("the numbers are not known")
-    return one.flat
+    return tensor.flat
 
 
 def _index(attributes: Attributes, given: list[Tensor], _shapes: Any) -> Tensor:
     axis = attributes["axis"] % len(given[0].shape)
-    result = given[0].taken(axis, (attributes["index"],))
+    result = given[0].select(axis, (attributes["index"],))
     return Tensor((*result.shape[:axis], *result.shape[axis + 1 :]), result.flat)
 
 
 def _gather(attributes: Attributes, given: list[Tensor], _shapes: Any) -> Tensor:
     axis = attributes.get("axis", 0) % len(given[0].shape)
-    result = given[0].taken(axis, _whole(given[1]))
+    result = given[0].select(axis, _known_numbers(given[1]))
     return Tensor((*result.shape[:axis], *given[1].shape, *result.shape[axis + 1 :]), result.flat)
 
 
@@ -121,15 +121,15 @@ def _slice(attributes: Attributes, given: list[Tensor], _shapes: Any) -> Tensor:
     axes = attributes.get("axes") or range(len(starts))
     steps = attributes.get("steps") or (1,) * len(starts)
     for axis, *bounds in zip(axes, starts, ends, steps, strict=True):
-        if not all(one is None or isinstance(one, int) for one in bounds):
+        if not all(bound is None or isinstance(bound, int) for bound in bounds):
             raise ValueError("the bounds are not known")
-        values = values.taken(axis, range(values.shape[axis])[slice(*bounds)])
+        values = values.select(axis, range(values.shape[axis])[slice(*bounds)])
     return values
 
 
 def _concat(attributes: Attributes, given: list[Tensor], _shapes: Any) -> Tensor:
     axis = attributes.get("axis", 0)
-    return reduce(lambda one, other: one.joined(other, axis), given)
+    return reduce(lambda a, b: a.joined(b, axis), given)
 
 
 def _keep(_attributes: Attributes, given: list[Tensor], _shapes: Any) -> Tensor:
@@ -137,7 +137,7 @@ def _keep(_attributes: Attributes, given: list[Tensor], _shapes: Any) -> Tensor:
 
 
 def _shaped(kind: str) -> _Make:
-    """Return what rearranges the axes of contents as the rule of the kind does."""
+    """Return the function that rearranges the axes of contents like the kind's rule."""
 
     def make(attributes: Attributes, given: list[Tensor], shapes: Any) -> Tensor:
         outputs: Any = output_shapes(kind, attributes, shapes[:1])[0]
@@ -154,7 +154,7 @@ def _permute(attributes: Attributes, given: list[Tensor], _shapes: Any) -> Tenso
 
 def _filled(attributes: Attributes, given: list[Tensor], _shapes: Any) -> Tensor | None:
     if attributes.get("op") == "range":
-        start, limit, delta = (_whole(one)[0] for one in given)
+        start, limit, delta = (_known_numbers(item)[0] for item in given)
         numbers = range(start, limit, delta)
         return Tensor((len(numbers),), tuple(numbers)) if len(numbers) <= MOST else None
     shape, fill = tuple(attributes["shape"]), attributes["fill"]
@@ -170,7 +170,7 @@ def _fold(work: Callable[[Any, Any], Any], empty: Any) -> Callable[[list[Any]], 
         total = entries[0]
         for entry in entries[1:]:
             total = work(total, entry)
-            if not _meant(total):
+            if not _within_limits(total):
                 return UNKNOWN
         return total
 
@@ -194,7 +194,7 @@ def _reduce(attributes: Attributes, given: list[Tensor], _shapes: Any) -> Tensor
 
 
 def _divide(a: Any, b: Any) -> Any:
-    """Divide whole numbers; floor and truncation agree where neither is negative."""
+    """Divide integers; floor and truncation agree if neither is negative."""
     if not isinstance(b, int) or b < 1 or not _counts(a):
         return UNKNOWN
     return a // b
@@ -241,9 +241,9 @@ def _elementwise(attributes: Attributes, given: list[Tensor], _shapes: Any) -> T
     if work is None or len(given) != count:
         return None
     shape: Any = given[0].shape
-    for one in given[1:]:
-        shape = broadcast(shape, one.shape)
-    lined = [one.spread(shape).flat for one in given]
+    for entry in given[1:]:
+        shape = broadcast(shape, entry.shape)
+    lined = [item.spread(shape).flat for item in given]
     return Tensor(shape, tuple(work(*entries) for entries in zip(*lined, strict=True)))
 
 
@@ -298,16 +298,16 @@ def targeted(
 
 
 def _counted(inputs: tuple[Any, ...]) -> Mapping[str, Any]:
-    """Return how many numbers a range has."""
+    """Return the number of values in a range."""
     start, limit, delta = inputs if len(inputs) == 3 else (None, None, None)
     if start is None or limit is None or not isinstance(delta, int) or delta < 1:
         return {}
     return {"shape": (larger(ceil_div(limit - start, delta), 0),)}
 
 
-def _padding(found: dict[str, Any], rank: int | None) -> Mapping[str, Any]:
-    """Pair what ONNX lists as all that goes before, then all that goes after."""
-    pads, axes = found.get("padding"), found.get("axes")
+def _padding(result: dict[str, Any], rank: int | None) -> Mapping[str, Any]:
+    """Pair ONNX's padding, which lists all amounts before, then all amounts after."""
+    pads, axes = result.get("padding"), result.get("axes")
     if pads is None or rank is None or len(pads) % 2:
         return {}
     half = len(pads) // 2

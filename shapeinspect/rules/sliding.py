@@ -1,4 +1,4 @@
-"""Sliding windows and transposed ones on one axis: the formulas, and how they are written."""
+"""Sliding and transposed windows on one axis: the formulas and their text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shapeinspect.rules.spatial import is_last, pairs, per_axis, space_axes, spa
 def conv_size(
     n: Length, kernel: Length, stride: Length = 1, before: Length = 0, after: Length = 0, dilation: Length = 1
 ) -> Length:
-    """Return how many places a sliding window has on one axis.
+    """Return the number of positions of a sliding window on one axis.
 
     Args:
         n: the input's length.
@@ -110,7 +110,7 @@ def same_text(n: Dim, stride: int) -> Text:
 def same_padding(n: Length, kernel: Length, stride: Length = 1, dilation: Length = 1) -> Length:
     """Return the total padding that ``same`` adds to one axis.
 
-    Half of it, rounded down, goes in front; the odd pixel goes behind (``same_lower``: in front).
+    Half of it, rounded down, is added at the start; the odd pixel at the end (``same_lower``: at the start).
 
     Args:
         n: the input's length.
@@ -129,7 +129,7 @@ def same_padding(n: Length, kernel: Length, stride: Length = 1, dilation: Length
 
 
 def causal_padding(kernel: Length, dilation: Length = 1) -> Length:
-    """Return the padding in front that keeps an output from seeing what comes later.
+    """Return the padding at the start that keeps an output from seeing later positions.
 
     Args:
         kernel: the window's taps.
@@ -276,7 +276,7 @@ def conv_transpose_valid_text(n: Dim, kernel: int, stride: int, dilation: int) -
 
 
 def window_space(space: Shape, kernel: Any, attributes: Attributes) -> Shape:
-    """Return the output's space of a convolution, whichever way its padding is given.
+    """Return the spatial sizes after a convolution, for every form of padding.
 
     Args:
         space: the input's spatial lengths.
@@ -333,7 +333,7 @@ def window_needs(kernel: Any, attributes: Attributes, count: int) -> tuple[Any, 
 
 
 def paddings(attributes: Attributes, space: Shape, kernel: Any) -> tuple[tuple[Dim, Dim], ...]:
-    """Return the padding before and after each spatial axis, in numbers, whatever way it is given.
+    """Return the padding before and after each spatial axis, in numbers, for every form of padding.
 
     Args:
         attributes: ``padding, stride, dilation`` of the vocabulary.
@@ -392,7 +392,7 @@ def window_lines(
 
 
 def window_settings(attributes: Attributes, shape: Shape) -> tuple[Any, ...]:
-    """Take apart what a window needs: the space, its axes, kernels, strides and dilations.
+    """Return the parts of a window: the space, its axes, kernels, strides and dilations.
 
     Args:
         attributes: ``kernel_size, stride, dilation, data_format`` of the vocabulary.

@@ -1,4 +1,4 @@
-"""Where batch, channels and space stand in a shape, and settings with one entry a spatial axis."""
+"""The positions of batch, channels and space in a shape, and settings with one entry per spatial axis."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NAMES = {0: (), 1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A shape taken apart by role.
+    """A shape split by role.
 
     Args:
         batch: the lengths before channels and space: one, or none for an unbatched input.
@@ -60,7 +60,7 @@ def names(space: int, last: bool = False, batch: bool = True) -> tuple[str, ...]
 
 
 def is_last(attributes: Attributes) -> bool:
-    """Tell whether the channels stand last.
+    """Tell whether the channels are last.
 
     Args:
         attributes: the layer's.
@@ -73,7 +73,7 @@ def is_last(attributes: Attributes) -> bool:
 
 
 def take_apart(shape: Shape, space: int | None, last: bool = False) -> Parts:
-    """Take a shape apart into batch, channels and space.
+    """Split a shape into batch, channels and space.
 
     Args:
         shape: ``N C *space`` or ``N *space C``; without ``N`` for an unbatched input.
@@ -97,7 +97,7 @@ def take_apart(shape: Shape, space: int | None, last: bool = False) -> Parts:
 
 
 def per_axis(value: Any, space: int, default: int | None = None) -> tuple[Any, ...]:
-    """Return a setting with one entry a spatial axis.
+    """Return a setting with one entry per spatial axis.
 
     Args:
         value: a tuple, or one number for all axes, or None for the default.
@@ -121,7 +121,7 @@ def per_axis(value: Any, space: int, default: int | None = None) -> tuple[Any, .
 
 
 def pairs(value: Any, space: int) -> tuple[tuple[Any, Any], ...]:
-    """Return a padding as one ``(before, after)`` pair a spatial axis.
+    """Return a padding as one ``(before, after)`` pair per spatial axis.
 
     Args:
         value: pairs, or numbers that hold for both sides, or one number, or None for no padding.
@@ -158,7 +158,7 @@ def feature_axes(shape: Shape | None, space: int | None, last: bool) -> Axes | N
 
 
 def space_of(attributes: Attributes, key: str) -> int | None:
-    """Return how many spatial axes a setting speaks of, or None if it is one number for all.
+    """Return the number of spatial axes that a setting lists, or None if it is one number for all.
 
     Args:
         attributes: the layer's.
@@ -173,7 +173,7 @@ def space_of(attributes: Attributes, key: str) -> int | None:
 
 
 def channels_fit(parts: Parts, wanted: Any, shape: Shape) -> None:
-    """Refuse an input whose number of channels is certainly another.
+    """Refuse an input whose number of channels certainly differs.
 
     Args:
         parts: the input taken apart.
@@ -205,7 +205,7 @@ def _channel_hint(parts: Parts, wanted: int) -> str:
 
 
 def space_fits(out: Shape, parts: Parts, needs: tuple[Any, ...]) -> None:
-    """Refuse a window that does not fit into its padded input.
+    """Refuse a window that is larger than its padded input.
 
     Args:
         out: the computed spatial lengths.
@@ -231,7 +231,7 @@ def space_fits(out: Shape, parts: Parts, needs: tuple[Any, ...]) -> None:
 
 
 def channel_place(rank: int, space: int, last: bool) -> int:
-    """Return where the channels stand in a shape.
+    """Return the index of the channels in a shape.
 
     Args:
         rank: how many axes the shape has.
@@ -248,7 +248,7 @@ def channel_place(rank: int, space: int, last: bool) -> int:
 def window_links(
     shape: Shape | None, out: Shape | None, space: int | None, last: bool, channels: bool
 ) -> tuple[tuple[int, int, int, int], ...]:
-    """Link batch and space (and the channels where they stay) of a feature map to its output's.
+    """Link batch and space (and unchanged channels) of a feature map to its output's.
 
     Args:
         shape: the input's shape.
@@ -269,7 +269,7 @@ def window_links(
 
 
 def space_axes(rank: int, count: int, last: bool) -> tuple[int, ...]:
-    """Return where the spatial axes stand in a shape.
+    """Return the indices of the spatial axes in a shape.
 
     Args:
         rank: how many axes the shape has.

@@ -1,4 +1,4 @@
-"""A small tensor of lengths: what moving, cutting and joining do to its entries."""
+"""A small tensor of lengths that can be permuted, sliced and joined."""
 
 from __future__ import annotations
 
@@ -25,31 +25,31 @@ class Tensor:
     shape: tuple[int, ...]
     flat: tuple[Any, ...]
 
-    def _made(self, shape: Iterable[int], source: Callable[[tuple[int, ...]], Sequence[int]]) -> Tensor:
-        """Return the tensor whose entry at each place is this one's entry at the source of the place."""
+    def _gathered(self, shape: Iterable[int], source: Callable[[tuple[int, ...]], Sequence[int]]) -> Tensor:
+        """Return a tensor of another shape; ``source`` maps each of its indices to one of this tensor."""
         shape, steps = tuple(shape), [prod(self.shape[axis + 1 :]) for axis in range(len(self.shape))]
-        places = product(*map(range, shape))
-        flat = [self.flat[sum(i * step for i, step in zip(source(p), steps, strict=True))] for p in places]
+        positions = product(*map(range, shape))
+        flat = [self.flat[sum(i * step for i, step in zip(source(p), steps, strict=True))] for p in positions]
         return Tensor(shape, tuple(flat))
 
-    def taken(self, axis: int, places: Sequence[int]) -> Tensor:
-        """Return the entries at some places of one axis.
+    def select(self, axis: int, positions: Sequence[int]) -> Tensor:
+        """Return the entries at some indices of one axis.
 
         Args:
             axis: which axis, from 0.
-            places: the places, which may count from the end.
+            positions: the indices; negative ones count from the end.
 
         Raises:
-            IndexError: if there is no such axis or place.
+            IndexError: if there is no such axis or index.
 
         Example:
-            >>> Tensor((3,), (4, 5, 6)).taken(0, (2, -3)).flat
+            >>> Tensor((3,), (4, 5, 6)).select(0, (2, -3)).flat
             (6, 4)
         """
         length = self.shape[axis]
-        axis, result = axis % len(self.shape), [range(length)[index] for index in places]
+        axis, result = axis % len(self.shape), [range(length)[index] for index in positions]
         shape = (*self.shape[:axis], len(result), *self.shape[axis + 1 :])
-        return self._made(shape, lambda p: (*p[:axis], result[p[axis]], *p[axis + 1 :]))
+        return self._gathered(shape, lambda p: (*p[:axis], result[p[axis]], *p[axis + 1 :]))
 
     def moved(self, axes: Sequence[int]) -> Tensor:
         """Return it with its axes in another order.
@@ -61,7 +61,7 @@ class Tensor:
             >>> Tensor((1, 2), (7, 8)).moved((1, 0)).shape
             (2, 1)
         """
-        return self._made(
+        return self._gathered(
             [self.shape[axis] for axis in axes], lambda p: [p[axes.index(i)] for i in range(len(p))]
         )
 
@@ -76,15 +76,15 @@ class Tensor:
             (7, 7, 8, 8)
         """
         lead = len(shape) - len(self.shape)
-        return self._made(
+        return self._gathered(
             shape, lambda p: [0 if n == 1 else i for n, i in zip(self.shape, p[lead:], strict=True)]
         )
 
     def joined(self, other: Tensor, axis: int) -> Tensor:
-        """Return it with another one behind it.
+        """Return it concatenated with another one.
 
         Args:
-            other: of the same shape but for the axis.
+            other: a tensor of the same shape except on the axis.
             axis: along which axis.
 
         Example:
@@ -96,8 +96,8 @@ class Tensor:
         shape = (*self.shape[:axis], length + other.shape[axis], *self.shape[axis + 1 :])
         flat = []
         for p in product(*map(range, shape)):
-            one, index = (
+            a, index = (
                 (self, p) if p[axis] < length else (other, (*p[:axis], p[axis] - length, *p[axis + 1 :]))
             )
-            flat.append(one.flat[sum(i * prod(one.shape[at + 1 :]) for at, i in enumerate(index))])
+            flat.append(a.flat[sum(i * prod(a.shape[n + 1 :]) for n, i in enumerate(index))])
         return Tensor(shape, tuple(flat))

@@ -1,6 +1,6 @@
 """The vocabulary of kinds and attributes as the tables of ``plugins/README.md``.
 
-``python -m shapeinspect.rules.vocabulary plugins/README.md`` writes them again, between two markers.
+``python -m shapeinspect.rules.vocabulary plugins/README.md`` rewrites them, between two markers.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def vocabulary() -> str:
 
 
 def with_vocabulary(text: str) -> str:
-    r"""Return a document with the tables between its markers written again.
+    r"""Return a document with the tables between its markers rewritten.
 
     Args:
         text: the document.

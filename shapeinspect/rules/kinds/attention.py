@@ -23,7 +23,7 @@ from shapeinspect.rules.rule import Attributes, Naming, Shapes, first, mismatch,
 def attention_macs(
     queries: Length, keys: Length, heads: Length, head_dim: Length, value_dim: Length | None = None
 ) -> Length:
-    """Return the multiply-accumulates of the scores and of the weighted sum, projections left out.
+    """Return the multiply-accumulates of the scores and of the weighted sum, without projections.
 
     Args:
         queries: positions that ask.
@@ -56,7 +56,7 @@ def _is_layer(attributes: Attributes) -> bool:
 
 
 def _is_folded(attributes: Attributes, query: Shape) -> bool:
-    """Tell whether several heads lie side by side in the features of inputs that are not projected."""
+    """Tell whether the features of unprojected inputs contain several heads."""
     return attributes.get("projected") is False and len(query) == 3 and "num_heads" in attributes
 
 
@@ -123,7 +123,7 @@ def _dot_product(query: Shape, key: Shape | None, value: Shape | None) -> Shapes
         raise mismatch("at least 2 axes: T E", f"{show(query)} and {show(value)}")
     if key is not None and unlike(key[-1], query[-1]):
         raise mismatch(f"keys of {query[-1]} features", f"{show(key)}")
-    if len(query) == len(value) and len(query) == 4:  # heads may be shared by groups of queries
+    if len(query) == len(value) and len(query) == 4:  # groups of queries may share heads
         batch = (*broadcast(query[:1], value[:1]), query[1])
     else:
         batch = broadcast(query[:-2], value[:-2])
@@ -217,7 +217,7 @@ def _attention_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) ->
     elif not _is_layer(attributes) or (len(query) == 4 and "embed_dim" not in attributes):
         lines[0, rank - 1] = _named("v", value, len(value) - 1)
         for axis, length in enumerate(out[:-2]):
-            if query[axis - rank] != length:  # stretched by the values
+            if query[axis - rank] != length:  # broadcast to the values
                 lines[0, axis] = _named("v", value, axis - rank + len(value))
     else:
         names = [name for name in ("out_features", "embed_dim") if attributes.get(name)]

@@ -49,9 +49,9 @@ def _permute_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Na
 
 def _moved(attributes: Attributes, rank: int) -> tuple[int, ...]:
     sources = [normalize_axis(axis, rank) for axis in _tuple(attributes["source"])]
-    places = [normalize_axis(axis, rank) for axis in _tuple(attributes["destination"])]
+    positions = [normalize_axis(axis, rank) for axis in _tuple(attributes["destination"])]
     order = [axis for axis in range(rank) if axis not in sources]
-    for index, axis in sorted(zip(places, sources, strict=True)):
+    for index, axis in sorted(zip(positions, sources, strict=True)):
         order.insert(index, axis)
     return tuple(order)
 

@@ -163,10 +163,10 @@ def _separable_macs(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> 
     if shape is None or out is None:
         return None
     space, last = space_of(attributes, "kernel_size"), is_last(attributes)
-    places = take_apart(out, space, last)
+    parts = take_apart(out, space, last)
     middle = take_apart(shape, space, last).channels * attributes.get("depth_multiplier", 1)
-    taps = product(per_axis(attributes["kernel_size"], len(places.space)))
-    return product(places.batch) * product(places.space) * middle * (taps + attributes["out_channels"])
+    taps = product(per_axis(attributes["kernel_size"], len(parts.space)))
+    return product(parts.batch) * product(parts.space) * middle * (taps + attributes["out_channels"])
 
 
 def _conv_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
@@ -250,8 +250,8 @@ def _conv_transpose_lines(attributes: Attributes, inputs: Shapes, _outputs: Shap
     return {(0, axis): text for axis, text in lines.items()}
 
 
-def _places(attributes: Attributes, shape: Shape | None) -> tuple[Text, Text, Text, Text]:
-    """Write the samples, the places, the taps and the channels of a feature map."""
+def _work_factors(attributes: Attributes, shape: Shape | None) -> tuple[Text, Text, Text, Text]:
+    """Write the samples, the positions, the taps and the channels of a feature map."""
     parts = take_apart(shape or (), space_of(attributes, "kernel_size"), is_last(attributes))
     taps = product(per_axis(attributes["kernel_size"], len(parts.space)))
     return (
@@ -263,15 +263,15 @@ def _places(attributes: Attributes, shape: Shape | None) -> tuple[Text, Text, Te
 
 
 def _conv_work(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Text:
-    samples, positions, taps, filters = _places(attributes, first(outputs))
-    channels = _places(attributes, first(inputs))[-1]
+    samples, positions, taps, filters = _work_factors(attributes, first(outputs))
+    channels = _work_factors(attributes, first(inputs))[-1]
     group = quotient_text(channels, literal("groups", attributes.get("groups") or 1))
     filters = literal("filters", filters[1][0][1])
     return product_text(samples, positions, taps, *(() if _is_depthwise(attributes) else (group,)), filters)
 
 
 def _conv_transpose_work(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Text:
-    samples, positions, taps, channels = _places(attributes, first(inputs))
+    samples, positions, taps, channels = _work_factors(attributes, first(inputs))
     filters = quotient_text(
         literal("filters", attributes["out_channels"]), literal("groups", attributes.get("groups") or 1)
     )
@@ -279,8 +279,8 @@ def _conv_transpose_work(attributes: Attributes, inputs: Shapes, _outputs: Shape
 
 
 def _separable_work(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Text:
-    samples, positions, taps, filters = _places(attributes, first(outputs))
-    channels, multiplier = _places(attributes, first(inputs))[-1], attributes.get("depth_multiplier", 1)
+    samples, positions, taps, filters = _work_factors(attributes, first(outputs))
+    channels, multiplier = _work_factors(attributes, first(inputs))[-1], attributes.get("depth_multiplier", 1)
     each = sum_text(taps, literal("filters", filters[1][0][1]))
     return product_text(samples, positions, channels, literal("multiplier", multiplier), each)
 
@@ -304,8 +304,11 @@ def _conv_lstm_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) ->
 def _conv_lstm_work(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Text:
     shape, out = first(inputs) or (), first(outputs) or ()
     step = (out[0], *out[2:]) if len(out) == len(shape) else out
-    samples, positions, taps, _ = _places(attributes, step)
-    channels, units = _places(attributes, (shape[0], *shape[2:]))[-1], literal("units", _hidden(attributes))
+    samples, positions, taps, _ = _work_factors(attributes, step)
+    channels, units = (
+        _work_factors(attributes, (shape[0], *shape[2:]))[-1],
+        literal("units", _hidden(attributes)),
+    )
     return product_text(
         samples, literal("steps", shape[1]), positions, number(4), units, taps, sum_text(channels, units)
     )
@@ -326,12 +329,12 @@ def _conv_transpose_weights(attributes: Attributes, inputs: Shapes) -> Weights:
 
 
 def _local_weights(attributes: Attributes, inputs: Shapes) -> Weights:
-    # As Keras 2 has it: weights and a bias of its own at every place.
+    # As in Keras 2: separate weights and a separate bias at every position.
     outputs = first(_conv(attributes, inputs))
-    places = take_apart(outputs or (), space_of(attributes, "kernel_size"), is_last(attributes))
+    parts = take_apart(outputs or (), space_of(attributes, "kernel_size"), is_last(attributes))
     numbers = product(_kernel(attributes, inputs)) * _channels(attributes, inputs)
-    kernel = (product(places.space), numbers, places.channels)
-    return (("weight", "", kernel), ("bias", "", (product(places.space), places.channels)))
+    kernel = (product(parts.space), numbers, parts.channels)
+    return (("weight", "", kernel), ("bias", "", (product(parts.space), parts.channels)))
 
 
 def _separable_weights(attributes: Attributes, inputs: Shapes) -> Weights:
@@ -373,9 +376,9 @@ def _filters_detail(attributes: Attributes) -> str:
     out, into, groups = (attributes.get(name) for name in ("out_channels", "in_channels", "groups"))
     if out is None:
         return ""
-    over = "" if into is None else f" over {into} channels"
-    apart = f" in {groups} groups" if over and groups not in (None, 0, 1) else ""
-    return f"{out} filters of {_size(attributes)} slide{over}{apart}"
+    channels_text = "" if into is None else f" over {into} channels"
+    groups_text = f" in {groups} groups" if channels_text and groups not in (None, 0, 1) else ""
+    return f"{out} filters of {_size(attributes)} slide{channels_text}{groups_text}"
 
 
 def _patches_detail(attributes: Attributes) -> str:
@@ -386,7 +389,7 @@ def _patches_detail(attributes: Attributes) -> str:
 
 
 def _with_out_channels(default: str) -> tuple[Attribute, ...]:
-    return tuple(replace(one, default=default) if one is OUT_CHANNELS else one for one in CONV)
+    return tuple(replace(item, default=default) if item is OUT_CHANNELS else item for item in CONV)
 
 
 _ARGUMENTS = (*CONV, DEPTH_MULTIPLIER)

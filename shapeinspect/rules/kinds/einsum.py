@@ -1,4 +1,4 @@
-"""Products that an einsum equation spells."""
+"""Products described by an einsum equation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shapeinspect.rules.rule import Attributes, Naming, Shapes, agree, first, mi
 
 
 def einsum_terms(equation: str) -> tuple[tuple[str, ...], str]:
-    """Take an einsum equation apart into the letters of each operand and of the result.
+    """Split an einsum equation into the letters of each operand and of the result.
 
     Args:
         equation: such as ``"bij,bjk->bik"``; without an arrow the result is the letters that occur
@@ -53,7 +53,7 @@ def _lengths(attributes: Attributes, inputs: Shapes) -> tuple[dict[str, Dim], st
         own: dict[str, Dim] = {}
         for letter, length in zip(_axes_of(term, len(shape)), shape, strict=True):
             have = sizes.get(letter, UNKNOWN)
-            # Across operands an axis of 1 is stretched; within one it is not.
+            # Across operands an axis of 1 is broadcast; within one it is not.
             twice = unlike(own.setdefault(letter, length), length)
             if twice or (unlike(have, length) and 1 not in (have, length)):
                 expected = own[letter] if twice else have
@@ -91,13 +91,13 @@ def _einsum_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Nam
     out = first(outputs)
     if out is None:
         return Naming()
-    places = {name: axis for axis, name in enumerate(_axes_of(result, len(out)))}
+    positions = {name: axis for axis, name in enumerate(_axes_of(result, len(out)))}
     links = [
-        (source, axis, 0, places[name])
+        (source, axis, 0, positions[name])
         for source, (term, shape) in enumerate(zip(operands, inputs, strict=False))
         if shape is not None
         for axis, name in enumerate(_axes_of(term, len(shape)))
-        if name in places
+        if name in positions
     ]
     return Naming(links=tuple(links))
 

@@ -44,14 +44,14 @@ def broadcast_size(a: Dim, b: Dim) -> Dim:
         return b
     if isinstance(a, int) and isinstance(b, int):
         raise mismatch("equal lengths, or 1", f"{a} and {b}")
-    # Of a length above 1 and an unknown one, the unknown one is 1 or the same.
+    # Next to a length above 1, an unknown length is 1 or equal to it.
     if isinstance(a, int):
         return a
     return b if isinstance(b, int) else UNKNOWN
 
 
 def broadcast(*shapes: Shape) -> Shape:
-    """Return the shape that shapes broadcast to, aligned at the last axis.
+    """Return the broadcast shape of several shapes, aligned from the last axis.
 
     Args:
         shapes: the shapes.
@@ -84,7 +84,7 @@ def _broadcast(_attributes: Attributes, inputs: Shapes) -> Shapes:
 
 
 def broadcast_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
-    """Link the axes of every input to the output's, but for those that are stretched.
+    """Link the axes of every input to the output's, except for broadcast axes.
 
     Args:
         _attributes: not looked at.
@@ -179,7 +179,7 @@ def _activation(attributes: Attributes, inputs: Shapes) -> Shapes:
 
 
 def broadcast_lines(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
-    """Write the axes of the shape that inputs broadcast to: the longest of those that meet there.
+    """Write the axes of the broadcast shape: the longest of the aligned axes.
 
     Args:
         _attributes: not looked at.
@@ -220,14 +220,14 @@ def _prelu_weights(attributes: Attributes, _inputs: Shapes) -> Weights:
 
 
 def _along(attributes: Attributes, inputs: Shapes) -> Shapes:
-    """Keep the shape of what works along one axis, which has to be there."""
+    """Keep the shape of an op along one axis, which must exist."""
     shape, axis = first(inputs), attributes.get("axis")
     if shape is not None and isinstance(axis, int):
         normalize_axis(axis, max(len(shape), 1))
     return inputs[:1]
 
 
-def _kept(name: str, summary: str, *attributes: Attribute, example: str = "--input 2,3,5") -> Kind:
+def _same_shape(name: str, summary: str, *attributes: Attribute, example: str = "--input 2,3,5") -> Kind:
     return Kind(
         name,
         summary,
@@ -242,7 +242,7 @@ def _kept(name: str, summary: str, *attributes: Attribute, example: str = "--inp
     )
 
 
-#: Functions that keep the shape and move entries along an axis, so that positions cannot be followed.
+#: Functions that keep the shape but move entries along an axis, so that positions are not traced.
 MOVING_FUNCTIONS = frozenset(
     {
         *("flip", "fliplr", "flipud", "roll", "rot90", "sort", "argsort", "cumsum", "cumprod", "cummax"),
@@ -293,17 +293,17 @@ KINDS = (
         no_weights,
         ALL_OF_AXIS,
     ),
-    _kept("dropout", "sets some numbers to 0 in training; the shape stays"),
-    _kept("identity", "the input itself"),
-    _kept(
+    _same_shape("dropout", "sets some numbers to 0 in training; the shape stays"),
+    _same_shape("identity", "the input itself"),
+    _same_shape(
         "cast",
         "another type of number; the shape stays",
         Attribute("dtype", "str", "unknown", "the type, in numpy's spelling"),
     ),
-    _kept("quantize", "the nearest of a few whole numbers; the shape stays"),
-    _kept("dequantize", "small whole numbers back to the numbers they stand for; the shape stays"),
-    _kept("unary", "changes its entries or their order; the shape stays"),
-    _kept("augment", "changes pictures and keeps their shape"),
+    _same_shape("quantize", "the nearest of a few whole numbers; the shape stays"),
+    _same_shape("dequantize", "small whole numbers back to the numbers they stand for; the shape stays"),
+    _same_shape("unary", "changes its entries or their order; the shape stays"),
+    _same_shape("augment", "changes pictures and keeps their shape"),
     Kind(
         "scatter",
         "writes into the first input; the shape stays",

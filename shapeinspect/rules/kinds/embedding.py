@@ -1,4 +1,4 @@
-"""Tables that ids are looked up in."""
+"""Lookup tables of ids."""
 
 from __future__ import annotations
 

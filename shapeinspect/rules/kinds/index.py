@@ -1,4 +1,4 @@
-"""Taking out a part: slices, single entries, look-ups, the largest ones, regions."""
+"""Selecting a part: slices, single entries, lookups, the largest entries, regions."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from shapeinspect.rules.kinds.elementwise import keep_names, keep_names_in_each
 from shapeinspect.rules.lengths import Length, ceil_div, larger, smaller
 from shapeinspect.rules.rule import Attributes, Naming, Shapes, first, mismatch, normalize_axis, show, unlike
 
-# What sources write for "to the end": their largest integer.
+# The end of a slice in sources that write "to the end" as their largest integer.
 _END = 2**31 - 1
 
 
 def slice_size(n: Length, start: Length, end: Length, step: int = 1) -> Length:
-    """Return how many elements a slice with bounds inside the axis takes.
+    """Return the number of elements in a slice with bounds inside the axis.
 
     Args:
         n: the axis's length.
@@ -46,7 +46,7 @@ def slice_size(n: Length, start: Length, end: Length, step: int = 1) -> Length:
 
 
 def backward_slice_size(n: Length, start: Length, end: Length, step: int = 1) -> Length:
-    """Return how many elements a slice from a place back towards the first one takes.
+    """Return the number of elements in a slice with a negative step.
 
     Args:
         n: the axis's length.
@@ -148,8 +148,8 @@ def _index_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Nami
     if shape is None or out is None or len(out) != len(shape) - 1:
         return Naming()
     axis = normalize_axis(attributes["axis"], len(shape))
-    kept = [one for one in range(len(shape)) if one != axis]
-    return Naming(links=tuple((0, one, 0, index) for index, one in enumerate(kept)))
+    kept = [kept_axis for kept_axis in range(len(shape)) if kept_axis != axis]
+    return Naming(links=tuple((0, kept_axis, 0, index) for index, kept_axis in enumerate(kept)))
 
 
 def _gather(attributes: Attributes, inputs: Shapes) -> Shapes:
@@ -168,8 +168,12 @@ def _gather_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Nam
     axis = normalize_axis(attributes.get("axis", 0), rank)
     if len(out) != rank - 1 + wide:
         return Naming()
-    data = [(0, one, 0, one + (wide - 1 if one > axis else 0)) for one in range(rank) if one != axis]
-    return Naming(links=(*data, *((1, one, 0, axis + one) for one in range(wide))))
+    data = [
+        (0, source_axis, 0, source_axis + (wide - 1 if source_axis > axis else 0))
+        for source_axis in range(rank)
+        if source_axis != axis
+    ]
+    return Naming(links=(*data, *((1, source_axis, 0, axis + source_axis) for source_axis in range(wide))))
 
 
 def _take_along(_attributes: Attributes, inputs: Shapes) -> Shapes:
@@ -244,10 +248,10 @@ def _slice_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Li
     shape, starts = first(inputs) or (), attributes["starts"]
     axes = attributes.get("axes") or tuple(range(len(starts)))
     steps = attributes.get("steps") or (1,) * len(starts)
-    places = [normalize_axis(axis, len(shape)) for axis in axes]
+    positions = [normalize_axis(axis, len(shape)) for axis in axes]
     return {
         (0, axis): slice_text(shape[axis], start, end, step)
-        for start, end, axis, step in zip(starts, attributes["ends"], places, steps, strict=True)
+        for start, end, axis, step in zip(starts, attributes["ends"], positions, steps, strict=True)
     }
 
 

@@ -1,4 +1,4 @@
-"""Putting tensors together along an axis, and taking them apart."""
+"""Joining tensors along an axis, and splitting them."""
 
 from __future__ import annotations
 
@@ -57,27 +57,27 @@ def piece_sizes(n: int, length: int) -> tuple[int, ...]:
     return (length,) * full + ((rest,) if rest else ())
 
 
-def piece_text(n: Dim, length: Text, place: int) -> Text:
-    """Write the length of one piece of an axis: a whole one, or what is left for the last.
+def piece_text(n: Dim, length: Text, index: int) -> Text:
+    """Write the length of one piece of an axis: a full one, or the remainder for the last.
 
     Args:
         n: the axis's length.
         length: the formula of a whole piece.
-        place: which piece, from 0.
+        index: which piece, from 0.
 
     Example:
         >>> piece_text(7, literal("chunk", 2), 3)[0]
         'min(chunk, n - 3*chunk)'
     """
     text = length[0]
-    if place == 0:
+    if index == 0:
         return f"min({text}, n)", values(length, literal("n", n))
     whole = text if text.isidentifier() or text.startswith("ceil") else f"({text})"
-    return f"min({text}, n - {place}*{whole})", values(length, literal("n", n))
+    return f"min({text}, n - {index}*{whole})", values(length, literal("n", n))
 
 
 def concat_size(lengths: tuple[Length, ...]) -> Length:
-    """Return the length of pieces put one after another.
+    """Return the total length of joined pieces.
 
     Args:
         lengths: the pieces' lengths.
@@ -99,20 +99,21 @@ def _same_rank(inputs: Shapes) -> int | None:
     return next(iter(ranks), None)
 
 
-def _common(inputs: Shapes, rank: int, but: int | None) -> list[Dim]:
+def _common(inputs: Shapes, rank: int, except_axis: int | None) -> list[Dim]:
     lengths: list[Dim] = [UNKNOWN] * rank
     for shape in inputs:
         for axis, n in enumerate(shape or ()):
-            if axis != but and unlike(lengths[axis], n):
-                shown = " and ".join(show(one) for one in inputs if one is not None)
-                raise mismatch(f"equal lengths on every axis{'' if but is None else f' but {but}'}", shown,
+            if axis != except_axis and unlike(lengths[axis], n):
+                shown = " and ".join(show(item) for item in inputs if item is not None)
+                exception = "" if except_axis is None else f" but {except_axis}"
+                raise mismatch(f"equal lengths on every axis{exception}", shown,
                                hint=f"axis {axis} differs: {lengths[axis]} and {n}")  # fmt: skip
             lengths[axis] = agree(lengths[axis], n)
     return lengths
 
 
 def _concat(attributes: Attributes, inputs: Shapes) -> Shapes:
-    # PyTorch lets an empty vector stand in any concatenation.
+    # PyTorch accepts an empty vector in any concatenation.
     real = tuple(shape for shape in inputs if shape != (0,)) or inputs
     rank = _same_rank(real)
     if rank is None:
@@ -216,11 +217,11 @@ def _unstack_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Na
     return Naming(links=tuple(links))
 
 
-def _cut(n: Dim, cuts: tuple[int, ...], place: int) -> Text:
+def _cut(n: Dim, cuts: tuple[int, ...], index: int) -> Text:
     if not isinstance(n, int):
         return "end - start", (("end", UNKNOWN), ("start", UNKNOWN))
     edges = (0, *(slice(None, cut).indices(n)[1] for cut in cuts), n)
-    start, end = edges[place], edges[place + 1]
+    start, end = edges[index], edges[index + 1]
     text = "end - start" if end >= start else "max(end - start, 0)"
     return text, (("end", end), ("start", start))
 
@@ -245,16 +246,16 @@ def _split_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lin
     return {(index, axis): _piece(attributes, n, index) for index in range(len(outputs))}
 
 
-def _piece(attributes: Attributes, n: Dim, place: int) -> Text:
+def _piece(attributes: Attributes, n: Dim, index: int) -> Text:
     sizes, chunk, chunks = attributes.get("sizes"), attributes.get("chunk"), attributes.get("chunks")
     if sizes is not None:
-        return literal(f"size{place}", sizes[place])
+        return literal(f"size{index}", sizes[index])
     if chunk is not None:
-        return piece_text(n, literal("chunk", chunk), place)
+        return piece_text(n, literal("chunk", chunk), index)
     if "indices" in attributes:
-        return _cut(n, tuple(attributes["indices"]), place)
+        return _cut(n, tuple(attributes["indices"]), index)
     if chunks is not None:
-        return piece_text(n, ("ceil(n / chunks)", (("n", n), ("chunks", chunks))), place)
+        return piece_text(n, ("ceil(n / chunks)", (("n", n), ("chunks", chunks))), index)
     return quotient_text(literal("n", n), literal("sections", attributes["sections"]))
 
 

@@ -129,14 +129,14 @@ def _batch_dot(attributes: Attributes, inputs: Shapes) -> Shapes:
     if len(inputs) < 2 or inputs[0] is None or inputs[1] is None:
         return (None,)
     left, right = inputs[0], inputs[1]
-    one, other = (
+    a, b = (
         normalize_axis(attributes["axes"][0], len(left)),
         normalize_axis(attributes["axes"][1], len(right)),
     )
-    if unlike(left[one], right[other]):
-        raise mismatch(f"equal lengths on axes {one} and {other}", f"{show(left)} and {show(right)}")
-    rest = [n for axis, n in enumerate(right) if axis not in (0, other)]
-    out = (*left[:one], *left[one + 1 :], *rest)
+    if unlike(left[a], right[b]):
+        raise mismatch(f"equal lengths on axes {a} and {b}", f"{show(left)} and {show(right)}")
+    rest = [n for axis, n in enumerate(right) if axis not in (0, b)]
+    out = (*left[:a], *left[a + 1 :], *rest)
     return ((*out, 1) if len(out) == 1 else out,)
 
 
@@ -146,7 +146,7 @@ def _batch_dot_macs(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> 
 
 
 def _factors(attributes: Attributes, inputs: Shapes) -> Shapes:
-    # torch's addmm names what is added before the product.
+    # torch's addmm takes the summand before the product.
     return inputs[1:] if attributes.get("added_first") else inputs
 
 
@@ -173,7 +173,7 @@ def _gemm_axes(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Nami
     if attributes.get("added_first"):
         result = _gemm_axes({**attributes, "added_first": False}, inputs[1:], _outputs)
         return Naming(
-            links=tuple((one + 1, axis, output, index) for one, axis, output, index in result.links)
+            links=tuple((item + 1, axis, output, index) for item, axis, output, index in result.links)
         )
     if len(inputs) < 2 or any(shape is None or len(shape) != 2 for shape in inputs[:2]):
         return Naming()
@@ -226,7 +226,7 @@ def _matmul_lines(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> L
 
 
 def _inner(axis: Callable[[Attributes], int]) -> Callable[[Attributes, Shapes, Shapes], Text]:
-    """Make the writer of the work of a product over one axis of the first input."""
+    """Return the function that writes the work of a product over one axis of the first input."""
 
     def write(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Text:
         shape = first(inputs) or ()
@@ -239,12 +239,12 @@ def _inner(axis: Callable[[Attributes], int]) -> Callable[[Attributes, Shapes, S
 
 def _batch_dot_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
     left, right = inputs[0] or (), inputs[1] or ()
-    one, other = (
+    a, b = (
         normalize_axis(attributes["axes"][0], len(left)),
         normalize_axis(attributes["axes"][1], len(right)),
     )
-    texts = [carried(0, axis, left) for axis in range(len(left)) if axis != one]
-    texts += [carried(1, axis, right) for axis in range(1, len(right)) if axis != other]
+    texts = [carried(0, axis, left) for axis in range(len(left)) if axis != a]
+    texts += [carried(1, axis, right) for axis in range(1, len(right)) if axis != b]
     texts += [number(1)] * (len(first(outputs) or ()) - len(texts))
     return {(0, axis): text for axis, text in enumerate(texts)}
 

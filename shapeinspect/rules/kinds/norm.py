@@ -1,4 +1,4 @@
-"""Normalization layers: they keep their input's shape, and know how many channels it has."""
+"""Normalization layers: they keep their input's shape, and fix its number of channels."""
 
 from __future__ import annotations
 
@@ -66,10 +66,10 @@ def _layer_norm(attributes: Attributes, inputs: Shapes) -> Shapes:
     wanted = tuple(wanted) if isinstance(wanted, tuple | list) else (wanted,)
     axes = tuple(axis) if isinstance(axis, tuple | list) else tuple(range(-len(wanted), 0))
     if (isinstance(axis, int) and axis not in (-1, len(shape) - 1)) or len(axes) != len(wanted):
-        return (shape,)  # the axis is where normalizing starts, or the source lists them otherwise
+        return (shape,)  # the axis is where normalizing starts, or the source lists the axes differently
     if len(wanted) > len(shape):
         raise mismatch(f"at least {len(wanted)} axes ending in {show(wanted)}", show(shape))
-    have = tuple(shape[normalize_axis(one, len(shape))] for one in axes)
+    have = tuple(shape[normalize_axis(axis, len(shape))] for axis in axes)
     if any(map(unlike, have, wanted)):
         raise mismatch(f"{show(wanted)} on the normalized axes", f"{show(have)} of {show(shape)}",
                        where="normalized_shape")  # fmt: skip
@@ -91,7 +91,7 @@ def _group_norm(attributes: Attributes, inputs: Shapes) -> Shapes:
 
 
 def _affine(*roles: str) -> Callable[[Attributes, Shapes], Weights]:
-    """Make the weights of a norm: for every role one number a channel."""
+    """Return the weights of a norm: for every role one number per channel."""
 
     def weights(attributes: Attributes, inputs: Shapes) -> Weights:
         if not attributes.get("affine", True):
@@ -105,7 +105,7 @@ def _affine(*roles: str) -> Callable[[Attributes, Shapes], Weights]:
 
 
 def _normalized(*roles: str) -> Callable[[Attributes, Shapes], Weights]:
-    """Make the weights of a layer norm: for every role one number a normalized element."""
+    """Return the weights of a layer norm: for every role one number per normalized element."""
 
     def weights(attributes: Attributes, inputs: Shapes) -> Weights:
         wanted = attributes.get("normalized_shape", (first(inputs) or ())[-1:])
@@ -116,7 +116,7 @@ def _normalized(*roles: str) -> Callable[[Attributes, Shapes], Weights]:
 
 
 def _instance_weights(attributes: Attributes, inputs: Shapes) -> Weights:
-    # torch's has none unless it is asked for.
+    # torch's has none by default.
     return _affine("weight", "bias")({"affine": False, **attributes}, inputs)
 
 
@@ -151,7 +151,7 @@ KINDS = (
         (NUM_FEATURES, EPS, MOMENTUM, _CHANNEL_AXIS, AFFINE, DATA_FORMAT),
         _batch_norm,
         _affine("weight", "bias"),
-        # In use it has stored statistics, so an output sees its own position alone.
+        # At inference it uses stored statistics, so an output sees its own position alone.
         SAME_POSITION,
         _batch_norm_axes,
     ),

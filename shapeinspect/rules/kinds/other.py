@@ -1,4 +1,4 @@
-"""Kinds without arithmetic: inputs, containers, and what nothing is known of."""
+"""Kinds without arithmetic: inputs, containers and unknown ops."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from shapeinspect.rules.rule import Attributes, Shapes
 
 
 def _input(_attributes: Attributes, _inputs: Shapes) -> Shapes:
-    """Leave an input the shape that the source gives it."""
+    """Keep the shape that the source gives an input."""
     return (None,)
 
 

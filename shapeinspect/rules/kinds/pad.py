@@ -1,4 +1,4 @@
-"""Adding to the ends of axes, and taking off them."""
+"""Padding and cropping the ends of axes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _REUSE = {"reflect": -1, "circular": 0, "symmetric": 0}
 
 
 def pad_size(n: Length, before: Length, after: Length) -> Length:
-    """Return the length with padding at both ends; negative padding takes off.
+    """Return the length with padding at both ends; negative padding crops.
 
     Args:
         n: the input's length.
@@ -55,7 +55,7 @@ def padded_text(n: Dim, before: int, after: int) -> Text:
     return text, tuple(values)
 
 
-def _places(attributes: Attributes, rank: int, count: int) -> tuple[int, ...]:
+def _padded_axes(attributes: Attributes, rank: int, count: int) -> tuple[int, ...]:
     if count > rank:
         raise mismatch(f"at least {count} axes", f"{rank}")
     if is_last(attributes) and count == rank - 2:
@@ -66,12 +66,12 @@ def _places(attributes: Attributes, rank: int, count: int) -> tuple[int, ...]:
 def _padded(attributes: Attributes, shape: Shape, sign: int) -> Shape:
     pairs: Any = attributes["padding"] if "padding" in attributes else attributes["crop"]
     out = list(shape)
-    for axis, (before, after) in zip(_places(attributes, len(shape), len(pairs)), pairs, strict=True):
+    for axis, (before, after) in zip(_padded_axes(attributes, len(shape), len(pairs)), pairs, strict=True):
         n = shape[axis]
         length: Dim = pad_size(n, sign * before, sign * after)
         out[axis] = length
         if not isinstance(before, int) or not isinstance(after, int):
-            continue  # an amount that is computed from the input
+            continue  # an amount computed from the input
         reuse = _REUSE.get(attributes.get("mode", ""))
         if reuse is not None and isinstance(n, int) and max(before, after) > n + reuse:
             raise mismatch(
@@ -99,7 +99,7 @@ def _lines(attributes: Attributes, shape: Shape, sign: int) -> Lines:
     pairs: Any = attributes["padding"] if "padding" in attributes else attributes["crop"]
     return {
         (0, axis): padded_text(shape[axis], sign * before, sign * after)
-        for axis, (before, after) in zip(_places(attributes, len(shape), len(pairs)), pairs, strict=True)
+        for axis, (before, after) in zip(_padded_axes(attributes, len(shape), len(pairs)), pairs, strict=True)
         if isinstance(before, int) and isinstance(after, int) and (before or after)
     }
 

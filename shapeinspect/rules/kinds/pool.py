@@ -54,9 +54,9 @@ def pool_size(
     dilation: Length = 1,
     ceil_mode: bool = False,
 ) -> Length:
-    """Return how many windows a pool has on one axis.
+    """Return the number of windows of a pool on one axis.
 
-    With ``ceil_mode`` a last window may hang over the end, as long as it starts inside the input or
+    With ``ceil_mode`` a last window may extend past the end, as long as it starts inside the input or
     the padding in front of it. Both bounds are floors over the stride, so that the smaller one is
     taken of settings and never of the length: ``ceil((n + before + after - extent) / stride)`` and
     ``floor((n + before - 1) / stride)``.
@@ -78,8 +78,8 @@ def pool_size(
     """
     if not ceil_mode:
         return conv_size(n, kernel, stride, before, after, dilation)
-    over = smaller(after - dilation * (kernel - 1) - 1 + stride, 0)
-    return (n + before - 1 + over) // stride + 1
+    partial = smaller(after - dilation * (kernel - 1) - 1 + stride, 0)
+    return (n + before - 1 + partial) // stride + 1
 
 
 def ceiled_text(n: Dim, kernel: int, stride: int, before: Dim, after: Dim, dilation: int) -> Text:
@@ -158,7 +158,7 @@ def _adaptive(attributes: Attributes, inputs: Shapes) -> Shapes:
 
 
 def unpool_size(n: Length, kernel: Length, stride: Length, before: Length = 0, after: Length = 0) -> Length:
-    """Return the length that undoing a pool gives where the pooled length is not told.
+    """Return the length after unpooling where the pooled length is not recorded.
 
     Args:
         n: the input's length.
@@ -240,8 +240,8 @@ def _pool_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lin
     return {(0, axis): text for axis, text in window_lines(settings, first(inputs) or (), write).items()}
 
 
-def _asked(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
-    """Write the lengths that an adaptive pool is asked for; None stands for the input's."""
+def _adaptive_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
+    """Write the requested lengths of an adaptive pool; None means the input's."""
     shape = first(inputs) or ()
     count = space_of(attributes, "output_size") or len(shape) - 2
     axes = space_axes(len(shape), count, is_last(attributes))
@@ -262,7 +262,7 @@ def _unpool_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> L
 
 def _fractional_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
     if attributes.get("output_size") is not None:
-        return _asked(attributes, inputs, outputs)
+        return _adaptive_lines(attributes, inputs, outputs)
     shape = first(inputs) or ()
     count = space_of(attributes, "kernel_size") or len(shape) - 2
     ratios = per_axis(attributes["output_ratio"], count)
@@ -314,7 +314,7 @@ def _adaptive_kind(name: str, what: str) -> Kind:
         (OUTPUT_SIZE, RETURN_INDICES, DATA_FORMAT),
         _adaptive,
         _pool_axes,
-        _asked,
+        _adaptive_lines,
         NO_WORK,
         no_weights,
         ADAPTIVE_WINDOW,

@@ -51,7 +51,7 @@ def step_macs(inputs: Length, hidden: Length, gates: int, state: Length | None =
 
 @dataclass(frozen=True, slots=True)
 class _Settings:
-    """What the attributes say, and where time and batch stand."""
+    """The settings of a recurrent layer, and the positions of time and batch."""
 
     kind: str
     hidden: int
@@ -86,7 +86,7 @@ def _settings(kind: str, attributes: Attributes) -> _Settings:
     )
 
 
-def _whole(kind: str, attributes: Attributes, inputs: Shapes) -> Shapes:
+def _layer_outputs(kind: str, attributes: Attributes, inputs: Shapes) -> Shapes:
     settings, shape = _settings(kind, attributes), first(inputs)
     if shape is None:
         return (None,) * (1 + (2 if kind == "lstm" else 1))
@@ -108,7 +108,7 @@ def _whole(kind: str, attributes: Attributes, inputs: Shapes) -> Shapes:
 
 
 def initial_states(kind: str, attributes: Attributes, sequence: Shape) -> tuple[Shape, ...]:
-    """Return the shapes of the states that a recurrent layer begins with.
+    """Return the shapes of a recurrent layer's initial states.
 
     Args:
         kind: ``rnn``, ``lstm`` or ``gru``.
@@ -130,14 +130,14 @@ def _states(settings: _Settings, attributes: Attributes, batch: Shape) -> tuple[
         return ((*batch, *tail) if settings.batch_first else (tail[0], *batch, tail[1]),) * count
     if settings.keras:
         return ((*batch, settings.hidden),) * (count * settings.directions)
-    if attributes.get("packed"):  # all sequences in one axis: the shapes do not tell how many there are
+    if attributes.get("packed"):  # all sequences on one axis: their number does not follow from the shapes
         batch = (UNKNOWN,)
     stacked = (settings.directions * settings.layers, *batch)
     return ((*stacked, settings.state), (*stacked, settings.hidden))[:count]
 
 
 def _check_states(settings: _Settings, attributes: Attributes, batch: Shape, given: Shapes) -> None:
-    """Compare the states that a layer is given; other optional inputs have other numbers of axes."""
+    """Check the initial states; other optional inputs have other numbers of axes."""
     wanted = _states(settings, attributes, batch)
     given = given[: attributes.get("initial_states", len(given))]
     states = [shape for shape in given if shape is not None and len(shape) == len(wanted[0])]
@@ -178,10 +178,12 @@ def _whole_macs(kind: str, attributes: Attributes, inputs: Shapes, _outputs: Sha
         return None
     time, batch = _time_batch(shape, settings)
     state = settings.state if settings.state != settings.hidden else None
-    one: Dim = step_macs(shape[-1], settings.hidden, _GATES[kind], state)
+    per_step: Dim = step_macs(shape[-1], settings.hidden, _GATES[kind], state)
     for _ in range(settings.layers - 1):
-        one = one + step_macs(settings.state * settings.directions, settings.hidden, _GATES[kind], state)
-    return one * settings.directions * time * (batch[0] if batch else 1)
+        per_step = per_step + step_macs(
+            settings.state * settings.directions, settings.hidden, _GATES[kind], state
+        )
+    return per_step * settings.directions * time * (batch[0] if batch else 1)
 
 
 def _whole_axes(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
@@ -190,15 +192,15 @@ def _whole_axes(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shap
         return Naming()
     order = (("N", "T") if settings.batch_first else ("T", "N")) if len(shape) == 3 else ("T",)
     source: Axes = (*order, "C?")
-    places = {name: axis for axis, name in enumerate(source)}
+    positions = {name: axis for axis, name in enumerate(source)}
     result: list[Axes | None] = [
         _output_names(settings, out, source, number) for number, out in enumerate(outputs)
     ]
     links = [
-        (0, places[name], number, axis)
+        (0, positions[name], number, axis)
         for number, axes in enumerate(result)
         for axis, name in enumerate(axes or ())
-        if name in ("N", "T") and name in places
+        if name in ("N", "T") and name in positions
     ]
     return Naming((source,), tuple(result), tuple(links))
 
@@ -316,11 +318,11 @@ def _whole_weights(kind: str, attributes: Attributes, inputs: Shapes) -> Weights
         for direction in range(settings.directions):
             end = f"_l{layer}" + ("_reverse" if direction else "")
             one_bias = settings.keras and not attributes.get("reset_after")
-            result += _one(kind, end, (into, settings.hidden, settings.state), gates, one_bias)
+            result += _direction_weights(kind, end, (into, settings.hidden, settings.state), gates, one_bias)
     return tuple(result)
 
 
-def _one(
+def _direction_weights(
     kind: str, end: str, sizes: tuple[Dim, Dim, Dim], gates: tuple[int, ...], one_bias: bool
 ) -> list[tuple[str, str, Shape]]:
     into, hidden, state = sizes
@@ -349,11 +351,13 @@ def _cell_work(kind: str, attributes: Attributes, inputs: Shapes, _outputs: Shap
 
 def _cell_weights(kind: str, attributes: Attributes, inputs: Shapes) -> Weights:
     hidden, gates = attributes["hidden_size"], (_GATES[kind],) if _GATES[kind] > 1 else ()
-    return tuple(_one(kind, "", ((first(inputs) or ())[-1], hidden, hidden), gates, one_bias=False))
+    return tuple(
+        _direction_weights(kind, "", ((first(inputs) or ())[-1], hidden, hidden), gates, one_bias=False)
+    )
 
 
 def units_detail(attributes: Attributes) -> str:
-    """Return how many units a recurrent layer has, as a sentence.
+    """Describe the units of a recurrent layer in a sentence.
 
     Args:
         attributes: `hidden_size` of the vocabulary.
@@ -408,7 +412,7 @@ def _kind(kind: str, summary: str) -> Kind:
         summary,
         "--input 7,2,3 --hidden-size 5",
         _ATTRIBUTES,
-        partial(_whole, kind),
+        partial(_layer_outputs, kind),
         partial(_whole_axes, kind),
         partial(_whole_lines, kind),
         Work(partial(_whole_macs, kind), partial(_whole_work, kind)),

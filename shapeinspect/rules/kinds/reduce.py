@@ -31,13 +31,13 @@ def reduce_shape(shape: Shape, axes: tuple[int, ...] | None, keepdims: bool) -> 
         >>> reduce_shape((2, 3, 5), (1,), keepdims=False)
         (2, 5)
     """
-    gone = _gone(axes, len(shape))
+    gone = _reduced(axes, len(shape))
     if keepdims:
         return tuple(1 if axis in gone else n for axis, n in enumerate(shape))
     return tuple(n for axis, n in enumerate(shape) if axis not in gone)
 
 
-def _gone(axes: tuple[int, ...] | None, rank: int) -> frozenset[int]:
+def _reduced(axes: tuple[int, ...] | None, rank: int) -> frozenset[int]:
     return frozenset(range(rank) if axes is None else (normalize_axis(axis, rank) for axis in axes))
 
 
@@ -67,7 +67,7 @@ def _reduce_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Nam
     elif isinstance(axes, Unknown):
         return Naming()
     else:
-        gone = _gone(axes, len(shape))
+        gone = _reduced(axes, len(shape))
     kept = [axis for axis in range(len(shape)) if axis not in gone]
     if len(kept) != len(out):
         return Naming()
@@ -83,7 +83,7 @@ def _distance(attributes: Attributes, inputs: Shapes) -> Shapes:
 
 
 def _loss(attributes: Attributes, inputs: Shapes) -> Shapes:
-    # Unreduced losses differ in what they keep: only a setting tells.
+    # Unreduced losses keep different shapes: only a setting tells which.
     kept = inputs[1] if attributes.get("a_target") and len(inputs) > 1 else None
     loss = () if attributes["reduction"] in ("mean", "sum", "batchmean") else kept
     return (loss, first(inputs)) if attributes.get("log_probabilities") else (loss,)
@@ -93,7 +93,7 @@ def _reduce_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Li
     shape, out, axes = first(inputs) or (), first(outputs) or (), _axes(attributes)
     if isinstance(axes, Unknown) or len(out) != len(shape):
         return {}
-    return {(0, axis): number(1) for axis in _gone(axes, len(shape))}
+    return {(0, axis): number(1) for axis in _reduced(axes, len(shape))}
 
 
 def _distance_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
@@ -103,7 +103,7 @@ def _distance_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) ->
     lines = broadcast_lines({}, inputs[:2], (both,))
     if attributes.get("keepdims"):
         return {**lines, (0, gone): number(1)}
-    return {(0, one - (one > gone)): text for (_, one), text in lines.items() if one != gone}
+    return {(0, item - (item > gone)): text for (_, item), text in lines.items() if item != gone}
 
 
 def _loss_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:

@@ -25,7 +25,7 @@ from shapeinspect.rules.rule import (
 
 
 def tile_shape(shape: Shape, repeats: Shape) -> Shape:
-    """Return the shape of a tensor laid out several times along its axes, aligned at the last.
+    """Return the shape of a tensor tiled along its axes, aligned from the last axis.
 
     Args:
         shape: the lengths.

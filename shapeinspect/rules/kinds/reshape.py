@@ -1,4 +1,4 @@
-"""Ops that count the same elements out to other axes: flatten, reshape, unflatten."""
+"""Ops that regroup the same elements into other axes: flatten, reshape, unflatten."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from shapeinspect.rules.rule import Attributes, Naming, Shapes, first, mismatch,
 
 
 def flatten_shape(shape: Shape, start: int = 1, end: int = -1) -> Shape:
-    """Return the shape with a run of axes multiplied into one.
+    """Return the shape with a run of axes merged into one.
 
     Args:
         shape: the lengths.
@@ -61,7 +61,7 @@ def _flatten(attributes: Attributes, inputs: Shapes) -> Shapes:
 
 
 def reshape_shape(shape: Shape | None, target: Shape, zero_copies: bool = False) -> Shape:
-    """Return the shape that a reshape makes; one target of -1 takes what is left.
+    """Return the shape after a reshape; one target of -1 takes the rest.
 
     Args:
         shape: the lengths; None if even their number is unknown.
@@ -95,7 +95,7 @@ def reshape_shape(shape: Shape | None, target: Shape, zero_copies: bool = False)
 
 
 def _hole(asked: Shape, target: Shape, copied: set[int]) -> int | None:
-    """Return the axis whose length the number of elements settles: the -1, or a single unknown one."""
+    """Return the axis whose length follows from the number of elements: the -1, or a single unknown one."""
     holes = [axis for axis, n in enumerate(asked) if n == -1]
     if len(holes) > 1:
         raise mismatch("at most one -1", show(target))
@@ -111,7 +111,7 @@ def _divides(part: int, total: int, *, exactly: bool) -> bool:
 
 
 def _cancel(left: list[Dim], right: list[Dim]) -> tuple[list[Dim], list[Dim]]:
-    """Take equal symbols and, where something is unknown, nothing else out of both products."""
+    """Cancel equal symbols in both products; nothing else if a length is unknown."""
     for dim in list(right):
         if isinstance(dim, Expr) and dim in left:
             left.remove(dim)
@@ -137,9 +137,9 @@ def _reshape(attributes: Attributes, inputs: Shapes) -> Shapes:
 
 
 def _groups(source: Shape, target: Shape) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """Match runs of axes of two shapes that hold the same elements in row-major order.
+    """Match runs of axes of two shapes with the same elements in row-major order.
 
-    Axes of length 1 hold nothing and are left out.
+    Axes of length 1 are skipped.
     """
     ins = [axis for axis, n in enumerate(source) if n != 1]
     outs = [axis for axis, n in enumerate(target) if n != 1]
@@ -148,7 +148,7 @@ def _groups(source: Shape, target: Shape) -> list[tuple[tuple[int, ...], tuple[i
         i, o = 1, 1
         left, right = source[ins[0]], target[outs[0]]
         while left != right:
-            # Only integers are ordered; with symbols the shorter list of axes grows till it fits.
+            # Only integers are ordered; with symbols the shorter list of axes grows until it fits.
             if isinstance(left, Unknown) or isinstance(right, Unknown):
                 return result
             grow_left = left < right if isinstance(left, int) and isinstance(right, int) else i <= o
@@ -228,8 +228,12 @@ def _unflatten_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> 
     if shape is None or out is None:
         return Naming()
     axis, more = normalize_axis(attributes["axis"], len(shape)), len(out) - len(shape)
-    kept = [one for one in range(len(shape)) if one != axis]
-    return Naming(links=tuple((0, one, 0, one + (more if one > axis else 0)) for one in kept))
+    kept = [source_axis for source_axis in range(len(shape)) if source_axis != axis]
+    return Naming(
+        links=tuple(
+            (0, source_axis, 0, source_axis + (more if source_axis > axis else 0)) for source_axis in kept
+        )
+    )
 
 
 def _flatten_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
@@ -260,7 +264,7 @@ def _reshape_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> 
 
 
 def _sized(shape: Shape | None, target: Shape, lead: int, zero_copies: bool = False) -> list[Text]:
-    """Write each length that is asked for, and what is left for -1 (or for the only unknown one)."""
+    """Write each requested length, and the rest for -1 (or for the only unknown one)."""
     copied = [zero_copies and n == 0 for n in target]
     asked = [
         carried(0, axis, shape) if copies and shape is not None else literal(f"s{axis + lead}", n)
@@ -279,11 +283,11 @@ def _unflatten_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -
     shape = first(inputs) or ()
     axis = normalize_axis(attributes["axis"], len(shape))
     sizes = tuple(attributes["sizes"])
-    asked = [literal(f"s{place}", size) for place, size in enumerate(sizes)]
+    asked = [literal(f"s{index}", size) for index, size in enumerate(sizes)]
     if sizes.count(-1) == 1:
         rest = [text for text, size in zip(asked, sizes, strict=True) if size != -1]
         asked[sizes.index(-1)] = quotient_text(literal("n", shape[axis]), product_text(*rest))
-    return {(0, axis + place): text for place, text in enumerate(asked)}
+    return {(0, axis + index): text for index, text in enumerate(asked)}
 
 
 def _kind(

@@ -88,7 +88,7 @@ def _to_single(value: float) -> float:
 
 
 def shuffled_channels(channels: Length, factor: Length, axes: int = 2) -> Length:
-    """Return the channels left when blocks of them become space.
+    """Return the channels that remain when blocks of them become space.
 
     Args:
         channels: the input's channels.
@@ -139,7 +139,7 @@ def _resize_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Na
 
 
 def _spatial_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
-    """Link the axes and, where only the spatial ones are set, name them as they usually are."""
+    """Link the axes; if only the spatial ones are resized, give them their usual names."""
     linked, shape = _resize_axes(attributes, inputs, outputs), first(inputs)
     given = attributes.get("size") or attributes.get("scale_factor")
     spatial = isinstance(given, tuple | list) and shape is not None and len(given) == len(shape) - 2
@@ -234,8 +234,8 @@ def _resize_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> L
         return {}
     single = bool(attributes.get("single_precision"))
     return {
-        (0, axis): literal("size", one) if size is not None else scaled_text(shape[axis], one, single)
-        for axis, one in zip(axes, per_axis(given, len(axes)), strict=True)
+        (0, axis): literal("size", entry) if size is not None else scaled_text(shape[axis], entry, single)
+        for axis, entry in zip(axes, per_axis(given, len(axes)), strict=True)
     }
 
 

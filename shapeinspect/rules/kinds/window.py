@@ -1,4 +1,4 @@
-"""Cutting a feature map into columns of windows, and adding such columns up again."""
+"""Unfolding a feature map into columns of windows, and folding such columns back."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def _fold(attributes: Attributes, inputs: Shapes) -> Shapes:
     taps, (columns, length) = product(kernel), shape[-2:]
     if isinstance(columns, int) and columns % taps:
         raise mismatch(f"(C kh kw) divisible by {taps}", f"(C kh kw) = {columns}")
-    places = product(window_space(size, kernel, attributes))
-    if unlike(places, length):
-        raise mismatch(f"L = {places}", f"L = {length}", where=f"output_size {show(size)} and the kernel")
+    positions = product(window_space(size, kernel, attributes))
+    if unlike(positions, length):
+        raise mismatch(f"L = {positions}", f"L = {length}", where=f"output_size {show(size)} and the kernel")
     return ((*shape[:-2], columns // taps, *size),)
 
 
@@ -71,17 +71,17 @@ def _batch(inputs: Shapes, rank: int) -> tuple[tuple[int, int, int, int], ...]:
 
 
 def _taps(kernel: Shape) -> Text:
-    return product_text(*(literal(f"k{place}", taps) for place, taps in enumerate(kernel, 1)))
+    return product_text(*(literal(f"k{index}", taps) for index, taps in enumerate(kernel, 1)))
 
 
 def _unfold_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
     shape, kernel = first(inputs) or (), _window(attributes["kernel_size"])
-    places = window_lines({**attributes, "kernel_size": kernel, "data_format": None}, shape).values()
+    positions = window_lines({**attributes, "kernel_size": kernel, "data_format": None}, shape).values()
     rank = len(first(outputs) or ())
     channels = literal("C", take_apart(shape, len(kernel)).channels)
     return {
         (0, rank - 2): product_text(channels, _taps(kernel)),
-        (0, rank - 1): product_text(*(numbered(text, str(index)) for index, text in enumerate(places, 1))),
+        (0, rank - 1): product_text(*(numbered(text, str(index)) for index, text in enumerate(positions, 1))),
     }
 
 
