@@ -13,7 +13,7 @@ DATA_FORMAT: Final = Attribute(
     "data_format",
     '`"channels_first"` or `"channels_last"`',
     "channels_first",
-    "where the channels stand",
+    "position of the channels",
 )
 IN_CHANNELS: Final = Attribute(
     "in_channels", "int", "as the input", "channels of the input, which are checked"
@@ -35,7 +35,7 @@ PADDING_MODE: Final = Attribute(
     "zeros",
     "what the padding is filled with",
 )
-GROUPS: Final = Attribute("groups", "int", "1", "groups of channels that do not see one another")
+GROUPS: Final = Attribute("groups", "int", "1", "groups of channels that are convolved separately")
 DEPTH_MULTIPLIER: Final = Attribute(
     "depth_multiplier",
     "int",
@@ -49,25 +49,25 @@ CEIL_MODE: Final = Attribute(
     "ceil_mode",
     "bool",
     "false",
-    "count a last window that hangs over the end, unless it starts in the padding",
+    "count a last window that extends past the end, unless it starts in the padding",
 )
 RETURN_INDICES: Final = Attribute(
-    "return_indices", "bool", "false", "a second output: where each largest number stood"
+    "return_indices", "bool", "false", "a second output: the index of each maximum"
 )
 OUTPUT_SIZE: Final = Attribute(
     "output_size",
     "tuple, one entry a spatial axis; None as the input",
     REQUIRED,
-    "lengths of the output's space",
+    "spatial lengths of the output",
 )
 AXIS: Final = Attribute("axis", "int", REQUIRED, "which axis")
-KEEPDIMS: Final = Attribute("keepdims", "bool", "false", "keep the axes that go, with length 1")
+KEEPDIMS: Final = Attribute("keepdims", "bool", "false", "keep the reduced axes, with length 1")
 EPS: Final = Attribute("eps", "float", "unknown", "added to the variance")
-MOMENTUM: Final = Attribute("momentum", "float", "unknown", "how fast the stored statistics follow")
+MOMENTUM: Final = Attribute("momentum", "float", "unknown", "update rate of the stored statistics")
 NUM_FEATURES: Final = Attribute("num_features", "int", "as the input", "channels that are normalized")
 AFFINE: Final = Attribute("affine", "bool", "true", "learned scale and shift for each channel")
 RETURN_SEQUENCES: Final = Attribute(
-    "return_sequences", "bool", "false", "every step is an output, not the last one alone"
+    "return_sequences", "bool", "false", "every step is an output, not only the last"
 )
 RETURN_STATE: Final = Attribute("return_state", "bool", "false", "the last states are outputs too")
 HIDDEN_SIZE: Final = Attribute("hidden_size", "int", REQUIRED, "units")
@@ -81,17 +81,17 @@ MERGE_MODE: Final = Attribute(
     "merge_mode",
     "`concat`, `sum`, `mul`, `ave`, None",
     "concat",
-    "how two directions join; None: two outputs",
+    "how the two directions are merged; None: two outputs",
 )
 EMBEDDING: Final = (
     Attribute("num_embeddings", "int", "unknown", "rows of the table: how many ids there are"),
     Attribute("embedding_dim", "int", REQUIRED, "numbers of one row"),
 )
 ALIGN_CORNERS: Final = Attribute(
-    "align_corners", "bool", "false", "the first and last positions of input and output fall together"
+    "align_corners", "bool", "false", "the first and last positions of input and output are aligned"
 )
 
-INDEX_TEXT: Final = Attribute("index", "str", "unknown", "what stands between the brackets, as text")
+INDEX_TEXT: Final = Attribute("index", "str", "unknown", "the index expression, as text")
 
 #: Attributes that a layer of any kind may have.
 OF_ANY_KIND: Final = (
@@ -112,6 +112,6 @@ OF_ANY_KIND: Final = (
         "parametrization",
         "str",
         "none",
-        "what a weight is computed by: `weight_norm`, `spectral_norm`, `pruned`",
+        "how a weight is computed: `weight_norm`, `spectral_norm`, `pruned`",
     ),
 )

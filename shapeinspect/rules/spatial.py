@@ -20,7 +20,7 @@ class Parts:
         batch: the lengths before channels and space: one, or none for an unbatched input.
         channels: the number of channels.
         space: the spatial lengths.
-        last: whether the channels stand last.
+        last: whether the channels are last.
 
     Example:
         >>> Parts((1,), 3, (32, 33), last=True).join((16, 16), 8)
@@ -48,7 +48,7 @@ def names(space: int, last: bool = False, batch: bool = True) -> tuple[str, ...]
 
     Args:
         space: how many spatial axes.
-        last: whether the channels stand last.
+        last: whether the channels are last.
         batch: whether there is a batch axis.
 
     Example:
@@ -78,7 +78,7 @@ def take_apart(shape: Shape, space: int | None, last: bool = False) -> Parts:
     Args:
         shape: ``N C *space`` or ``N *space C``; without ``N`` for an unbatched input.
         space: how many spatial axes; None where only batched inputs have a meaning.
-        last: whether the channels stand last.
+        last: whether the channels are last.
 
     Raises:
         ShapeMismatchError: if the rank fits neither.
@@ -143,7 +143,7 @@ def feature_axes(shape: Shape | None, space: int | None, last: bool) -> Axes | N
     Args:
         shape: its shape.
         space: how many spatial axes; None where it is always batched.
-        last: whether the channels stand last.
+        last: whether the channels are last.
 
     Example:
         >>> feature_axes((3, 8, 9), 2, last=False)
@@ -200,8 +200,8 @@ def channels_fit(parts: Parts, wanted: Any, shape: Shape) -> None:
 def _channel_hint(parts: Parts, wanted: int) -> str:
     edge = parts.space[0] if parts.last and parts.space else parts.space[-1] if parts.space else None
     if edge == wanted:
-        return "the channels seem to stand at the other end: move that axis"
-    return f"give it {wanted} channels, or make the layer with {parts.channels}"
+        return "the channels seem to be at the other end: move that axis"
+    return f"give it {wanted} channels, or build the layer with {parts.channels}"
 
 
 def space_fits(out: Shape, parts: Parts, needs: tuple[Any, ...]) -> None:
@@ -236,7 +236,7 @@ def channel_place(rank: int, space: int, last: bool) -> int:
     Args:
         rank: how many axes the shape has.
         space: how many of them are spatial.
-        last: whether the channels stand last.
+        last: whether the channels are last.
 
     Example:
         >>> channel_place(4, 2, last=False), channel_place(4, 2, last=True)
@@ -254,7 +254,7 @@ def window_links(
         shape: the input's shape.
         out: the output's shape.
         space: how many spatial axes; None where it is always batched.
-        last: whether the channels stand last.
+        last: whether the channels are last.
         channels: whether the channels stay the same ones.
 
     Example:
@@ -274,7 +274,7 @@ def space_axes(rank: int, count: int, last: bool) -> tuple[int, ...]:
     Args:
         rank: how many axes the shape has.
         count: how many of them are spatial.
-        last: whether the channels stand last.
+        last: whether the channels are last.
 
     Example:
         >>> space_axes(4, 2, last=True), space_axes(4, 2, last=False)

@@ -311,7 +311,7 @@ _ATTRIBUTES = (
         "num_heads",
         "int",
         "by the input",
-        "heads; without projections they stand side by side in `N T (head d)`",
+        "heads; without projections they are packed in `N T (head d)`",
     ),
     Attribute("num_kv_heads", "int", "num_heads", "heads of keys and values"),
     Attribute("head_dim", "int", "embed_dim / num_heads", "features of one head"),
@@ -327,7 +327,7 @@ _ATTRIBUTES = (
     Attribute("projected", "bool", "true", "query, key and value are projected first"),
     Attribute("output_projected", "bool", "true", "a projection follows"),
     Attribute("past_length", "int", "0", "positions kept from earlier calls"),
-    Attribute("one_input", "bool", "false", "the first input alone gives query, key and value"),
+    Attribute("one_input", "bool", "false", "query, key and value all come from the first input"),
     Attribute(
         "scaled_dot_product", "bool", "false", "the product alone, as torch's function: no projections"
     ),
@@ -336,7 +336,7 @@ _ATTRIBUTES = (
 KINDS = (
     Kind(
         "attention",
-        "every query takes a mean of the values, weighted by how well their keys fit it",
+        "each query averages the values, weighted by how well their keys match it",
         "--input 2,7,12 --set embed_dim=12 --heads 3 --set batch_first=true",
         _ATTRIBUTES,
         _attention,

@@ -118,7 +118,7 @@ def _added(attributes: Attributes, rank: int) -> frozenset[int]:
     axes = _tuple(attributes["axes"])
     added = frozenset(normalize_axis(axis, rank + len(axes)) for axis in axes)
     if len(added) != len(axes):
-        raise mismatch("new axes at different places", str(axes))
+        raise mismatch("new axes at different positions", str(axes))
     return added
 
 
@@ -148,7 +148,7 @@ def _kind(
     return Kind(name, summary, example, attributes, outputs, naming, lines, NO_WORK, no_weights, sees)
 
 
-_REORDERED = "the axes in another order, the elements with them"
+_REORDERED = "permutes the axes"
 
 KINDS = (
     _kind(
@@ -161,7 +161,7 @@ KINDS = (
     ),
     _kind(
         "transpose2",
-        "two axes change places, the elements with them",
+        "swaps two axes",
         "--input 2,3,5 --set axis0=1 --set axis1=2",
         (
             replace(AXIS, name="axis0", meaning="one axis"),
@@ -176,21 +176,21 @@ KINDS = (
         "--input 2,3,5,7 --set source=1 --set destination=-1",
         (
             Attribute("source", "int or tuple", REQUIRED, "the axes that move"),
-            Attribute("destination", "int or tuple", REQUIRED, "where they stand afterwards"),
+            Attribute("destination", "int or tuple", REQUIRED, "their new positions"),
         ),
         _movedim,
         _movedim_axes,
     ),
     _kind(
         "squeeze",
-        "drops axes of length 1",
+        "removes axes of length 1",
         "--input 2,1,5 --axes 1",
         (
             Attribute(
                 "axes",
                 "int or tuple; None for all of length 1; `UNKNOWN` where the graph computes them",
                 "all of length 1",
-                "the axes that are dropped",
+                "the removed axes",
             ),
         ),
         _squeeze,
@@ -198,9 +198,9 @@ KINDS = (
     ),
     _kind(
         "unsqueeze",
-        "puts in axes of length 1",
+        "inserts axes of length 1",
         "--input 2,5 --axes 1",
-        (Attribute("axes", "int or tuple", REQUIRED, "where the new axes stand in the output"),),
+        (Attribute("axes", "int or tuple", REQUIRED, "positions of the new axes in the output"),),
         _unsqueeze,
         _unsqueeze_axes,
         _unsqueeze_lines,

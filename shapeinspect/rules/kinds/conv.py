@@ -462,7 +462,7 @@ KINDS = (
     ),
     Kind(
         "conv_lstm",
-        "an LSTM whose products are convolutions: each step reads a map and the state before it",
+        "an LSTM whose products are convolutions: each step reads a feature map and the previous state",
         "--input 2,5,3,9,11 --kernel 3,3 --hidden-size 7 --set return_sequences=true",
         (
             *_with_out_channels("hidden_size"),

@@ -132,7 +132,7 @@ def _einsum_weights(attributes: Attributes, inputs: Shapes) -> Weights:
 KINDS = (
     Kind(
         "einsum",
-        "the letters that are missing on the right are summed over",
+        "letters missing on the right are summed",
         "--input 2,3,5 --input 2,5,7 --equation bij,bjk->bik",
         (
             Attribute("equation", "str", REQUIRED, "the letters of each operand and of the result"),

@@ -73,7 +73,9 @@ def broadcast(*shapes: Shape) -> Shape:
             tail = tuple(map(broadcast_size, longer[ahead:], shorter))
         except ShapeMismatchError:
             shown = " and ".join(map(show, shapes))
-            raise mismatch("axes that are equal or 1, aligned at the last", shown) from None
+            raise mismatch(
+                "shapes that broadcast: aligned from the last axis, sizes equal or 1", shown
+            ) from None
         out = (*longer[:ahead], *tail)
     return out
 
@@ -253,7 +255,7 @@ MOVING_FUNCTIONS = frozenset(
 KINDS = (
     Kind(
         "elementwise",
-        "works element by element; axes of length 1 are stretched",
+        "works element by element; axes of length 1 are broadcast",
         "--input 2,1,5 --input 3,1",
         (Attribute("op", "str", "unknown", "the operation: `add`, `mul` …"),),
         _broadcast,
@@ -297,18 +299,18 @@ KINDS = (
     _same_shape("identity", "the input itself"),
     _same_shape(
         "cast",
-        "another type of number; the shape stays",
-        Attribute("dtype", "str", "unknown", "the type, in numpy's spelling"),
+        "converts to another dtype; the shape stays",
+        Attribute("dtype", "str", "unknown", "the dtype, in numpy's spelling"),
     ),
-    _same_shape("quantize", "the nearest of a few whole numbers; the shape stays"),
-    _same_shape("dequantize", "small whole numbers back to the numbers they stand for; the shape stays"),
+    _same_shape("quantize", "rounds to a few integer levels; the shape stays"),
+    _same_shape("dequantize", "converts quantized integers back to real numbers; the shape stays"),
     _same_shape("unary", "changes its entries or their order; the shape stays"),
-    _same_shape("augment", "changes pictures and keeps their shape"),
+    _same_shape("augment", "changes images and keeps their shape"),
     Kind(
         "scatter",
         "writes into the first input; the shape stays",
         "--input 2,9,5 --input 2,4,5 --axis 1",
-        (replace(AXIS, default="unknown", meaning="the axis that the indices count along"), INDEX_TEXT),
+        (replace(AXIS, default="unknown", meaning="the axis that the indices refer to"), INDEX_TEXT),
         keep,
         keep_names,
         no_lines,
@@ -349,7 +351,7 @@ KINDS = (
     ),
     Kind(
         "prelu",
-        "scales what is below 0 by a learned number; the shape stays",
+        "scales values below 0 by a learned number; the shape stays",
         "--input 2,3,5 --set num_parameters=3",
         (Attribute("num_parameters", "int", "1", "learned numbers: 1, or one a channel"),),
         keep,

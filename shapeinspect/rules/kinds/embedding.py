@@ -65,7 +65,7 @@ def _embedding_lines(attributes: Attributes, _inputs: Shapes, outputs: Shapes) -
 KINDS = (
     Kind(
         "embedding",
-        "a look-up: each id gives one row of numbers",
+        "a lookup: each id gives one row of numbers",
         "--input 2,7 --set num_embeddings=50 --set embedding_dim=5",
         EMBEDDING,
         _embedding,
@@ -77,11 +77,11 @@ KINDS = (
     ),
     Kind(
         "embedding_bag",
-        "a look-up: the rows of a bag of ids become one",
+        "a lookup: the rows of a bag of ids are combined into one",
         "--input 2,7 --set num_embeddings=50 --set embedding_dim=5",
         (
             *EMBEDDING,
-            Attribute("mode", "str", "mean", "how a bag's rows become one: `mean`, `sum`, `max`"),
+            Attribute("mode", "str", "mean", "how a bag's rows are combined: `mean`, `sum`, `max`"),
             Attribute("include_last_offset", "bool", "false", "the last offset is the end of the last bag"),
         ),
         _embedding_bag,

@@ -230,7 +230,7 @@ def _roi_align(attributes: Attributes, inputs: Shapes) -> Shapes:
     if len(shape) != 4:
         raise mismatch("4 axes: N C H W", f"{len(shape)} axes: {show(shape)}")
     if boxes and len(boxes) > 1 and unlike(boxes[-1], 4) and unlike(boxes[-1], 5):
-        raise mismatch("boxes of 4 numbers, or 5 with the picture's index", show(boxes))
+        raise mismatch("boxes of 4 numbers, or 5 with the image's index", show(boxes))
     return ((regions, shape[1], height, width),)
 
 
@@ -319,10 +319,10 @@ KINDS = (
     ),
     _kind(
         "index",
-        "takes one entry of an axis, which is dropped",
+        "selects one entry of an axis and removes the axis",
         "--input 2,3,5 --axis 1 --set index=0",
         (
-            replace(AXIS, meaning="the axis that is dropped"),
+            replace(AXIS, meaning="the removed axis"),
             Attribute("index", "int", "unknown", "which entry; negative from the end"),
         ),
         _index,
@@ -332,7 +332,7 @@ KINDS = (
     ),
     _kind(
         "gather",
-        "a look-up along one axis: each index of the second input gives one entry",
+        "a lookup along one axis: each index of the second input gives one entry",
         "--input 50,5 --input 2,7 --axis 0",
         (replace(AXIS, default="0", meaning="the axis that is looked up"),),
         _gather,
@@ -342,9 +342,9 @@ KINDS = (
     ),
     _kind(
         "take_along",
-        "takes the entries that the indices name along one axis; the output has the indices' shape",
+        "selects entries by index along one axis; the output has the indices' shape",
         "--input 2,9 --input 2,4 --axis 1",
-        (replace(AXIS, default="unknown", meaning="the axis that the indices count along"),),
+        (replace(AXIS, default="unknown", meaning="the axis that the indices refer to"),),
         _take_along,
         no_names,
         _take_along_lines,
@@ -352,7 +352,7 @@ KINDS = (
     ),
     _kind(
         "topk",
-        "the k largest along one axis, and where they stand",
+        "the k largest along one axis, and their indices",
         "--input 2,9 --axis 1 --set k=4",
         (
             replace(AXIS, default="-1", meaning="the axis that is searched"),
@@ -365,11 +365,11 @@ KINDS = (
     ),
     _kind(
         "one_hot",
-        "each index becomes an axis of zeros and a one",
+        "each index becomes a vector of zeros with a single one",
         "--input 2,7 --set depth=11",
         (
             Attribute("depth", "int", "unknown", "the length of the new axis"),
-            replace(AXIS, default="-1", meaning="where the new axis stands"),
+            replace(AXIS, default="-1", meaning="position of the new axis"),
         ),
         _one_hot,
         _one_hot_axes,

@@ -262,9 +262,9 @@ def _piece(attributes: Attributes, n: Dim, index: int) -> Text:
 KINDS = (
     Kind(
         "concat",
-        "puts its inputs one after another along one axis",
+        "concatenates its inputs along one axis",
         "--input 1,4,7 --input 1,5,7 --axis 1",
-        (replace(AXIS, meaning="the axis they are joined along"),),
+        (replace(AXIS, meaning="the concat axis"),),
         _concat,
         _concat_axes,
         _concat_lines,
@@ -274,9 +274,9 @@ KINDS = (
     ),
     Kind(
         "stack",
-        "puts its inputs beside each other along a new axis",
+        "stacks its inputs along a new axis",
         "--input 2,3 --input 2,3 --axis 1",
-        (replace(AXIS, meaning="where the new axis stands"),),
+        (replace(AXIS, meaning="position of the new axis"),),
         _stack,
         _stack_axes,
         _stack_lines,
@@ -286,7 +286,7 @@ KINDS = (
     ),
     Kind(
         "split",
-        "cuts an axis into pieces",
+        "splits an axis into pieces",
         "--input 2,7 --axis 1 --set chunks=3",
         (
             replace(AXIS, meaning="the axis that is cut"),
@@ -305,9 +305,9 @@ KINDS = (
     ),
     Kind(
         "unstack",
-        "takes an axis apart into single entries",
+        "splits an axis into single entries",
         "--input 3,2,5 --axis 0",
-        (replace(AXIS, default="0", meaning="the axis that is taken apart"),),
+        (replace(AXIS, default="0", meaning="the axis that is split"),),
         _unstack,
         _unstack_axes,
         no_lines,

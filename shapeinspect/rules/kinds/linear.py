@@ -321,7 +321,7 @@ KINDS = (
         "batch_dot",
         "one product of vectors for each pair of rows, sample by sample",
         "--input 2,3,5 --input 2,7,5 --axes 2,2",
-        (Attribute("axes", "pair", REQUIRED, "the axis of each input that is summed over"),),
+        (Attribute("axes", "pair", REQUIRED, "the summed axis of each input"),),
         _batch_dot,
         no_names,
         _batch_dot_lines,
@@ -336,7 +336,7 @@ KINDS = (
         (
             Attribute("trans_a", "bool", "false", "the first matrix is transposed"),
             Attribute("trans_b", "bool", "false", "the second matrix is transposed"),
-            Attribute("added_first", "bool", "false", "what is added stands before the product"),
+            Attribute("added_first", "bool", "false", "the summand comes before the product"),
         ),
         _gemm,
         _gemm_axes,

@@ -136,11 +136,9 @@ def _kind(
 _MAP = "--input 2,3,5,7"
 _CHANNEL_AXIS = Attribute("axis", "int", "by data_format", "the axis of the channels")
 _NORMALIZED = (
-    Attribute(
-        "normalized_shape", "tuple", "the last axis", "lengths of the last axes, which are normalized over"
-    ),
+    Attribute("normalized_shape", "tuple", "the last axis", "lengths of the last axes, which are normalized"),
     EPS,
-    Attribute("axis", "int or tuple", "by normalized_shape", "the axes that are normalized over"),
+    Attribute("axis", "int or tuple", "by normalized_shape", "the normalized axes"),
 )
 
 KINDS = (

@@ -53,6 +53,6 @@ KINDS = (
         Attribute("num_bins", "int", "unknown", "bands that the frequencies are summed up to"),
         Attribute("mode", "str", "unknown", "what is given of each frequency"),
     ),
-    _kind("lambda", "a function of the user's own: nothing is known of what it does", UNKNOWN_FIELD),
+    _kind("lambda", "a user's own function, whose effect is unknown", UNKNOWN_FIELD),
     _kind("unknown", "nothing is known of what it does", UNKNOWN_FIELD),
 )

@@ -79,7 +79,7 @@ def _padded(attributes: Attributes, shape: Shape, sign: int) -> Shape:
             )
         cut = min(before, 0) + min(after, 0) if sign > 0 else 0
         if isinstance(n, int) and n + cut < 0:
-            raise mismatch(f"at least {-cut} on axis {axis} to take off", f"{n} of {show(shape)}")
+            raise mismatch(f"at least {-cut} on axis {axis} to crop", f"{n} of {show(shape)}")
         if isinstance(length, int) and length < (1 if sign < 0 else 0):
             raise mismatch(f"axis {axis} to keep a length", f"{length} left of {show(shape)}")
     return tuple(out)
@@ -124,10 +124,10 @@ _FORM = "tuple of `(before, after)` pairs, for the last axes or for all"
 KINDS = (
     _kind(
         "pad",
-        "adds to the ends of axes",
+        "pads the ends of axes",
         1,
         PADDED,
-        Attribute("padding", _FORM, REQUIRED, "how much each end gets; a negative number takes off"),
+        Attribute("padding", _FORM, REQUIRED, "the amount at each end; a negative number crops"),
         Attribute(
             "mode", '`"constant"`, `"reflect"`, `"edge"` …', "constant", "what the padding is filled with"
         ),
@@ -135,10 +135,10 @@ KINDS = (
     ),
     _kind(
         "crop",
-        "takes off the ends of axes",
+        "crops the ends of axes",
         -1,
         CROPPED,
-        Attribute("padding", _FORM, "by crop", "how much each end loses"),
+        Attribute("padding", _FORM, "by crop", "the amount removed at each end"),
         Attribute("crop", _FORM, "by padding", "the same under Keras's name"),
     ),
 )

@@ -309,7 +309,7 @@ def _sliding(name: str, what: str, *more: Attribute) -> Kind:
 def _adaptive_kind(name: str, what: str) -> Kind:
     return Kind(
         name,
-        f"cuts the space into as many windows as outputs are asked for: {what} of each",
+        f"splits the space into as many windows as outputs: {what} of each",
         "--input 15,17 --output-size 10,11",
         (OUTPUT_SIZE, RETURN_INDICES, DATA_FORMAT),
         _adaptive,
@@ -369,7 +369,7 @@ KINDS = (
     ),
     Kind(
         "max_unpool",
-        "puts every number back where a max pool found it",
+        "puts each value back at its index from the max pool",
         "--input 3,4,5 --kernel 2,2",
         (KERNEL_SIZE, POOL_STRIDE, PADDING, replace(OUTPUT_SIZE, default="what undoes the pool")),
         _unpool,

@@ -364,10 +364,10 @@ def units_detail(attributes: Attributes) -> str:
 
     Example:
         >>> units_detail({"hidden_size": 5})
-        '5 units; each reads the input and the state of the step before'
+        '5 units; each reads the input and the previous state'
     """
     hidden = attributes.get("hidden_size")
-    return "" if hidden is None else f"{hidden} units; each reads the input and the state of the step before"
+    return "" if hidden is None else f"{hidden} units; each reads the input and the previous state"
 
 
 _RESET_AFTER = Attribute("reset_after", "bool", "false", "the reset gate is applied after the product (gru)")
@@ -393,16 +393,14 @@ _ATTRIBUTES = (
     replace(
         RETURN_SEQUENCES,
         default="none",
-        meaning="every step is an output, not the last one alone (Keras); not given, the outputs are torch's",
+        meaning="every step is an output, not only the last (Keras); not given, the outputs are torch's",
     ),
     RETURN_STATE,
     Attribute("layout", "str", "none", "`onnx` for `T dir N o` outputs"),
     Attribute("packed", "bool", "false", "torch's packed sequences, `(N T) i`"),
     _RESET_AFTER,
     MERGE_MODE,
-    Attribute(
-        "initial_states", "int", "all others", "how many of the inputs behind the first one are states"
-    ),
+    Attribute("initial_states", "int", "all others", "how many of the inputs after the first are states"),
 )
 
 
@@ -439,9 +437,9 @@ def _cell_kind(kind: str, summary: str, *more: Attribute) -> Kind:
 
 
 KINDS = (
-    _kind("rnn", "units that read the input and their own state of the step before"),
-    _kind("lstm", "units with a cell and 4 gates that read the input and their state of the step before"),
-    _kind("gru", "units with 3 gates that read the input and their state of the step before"),
+    _kind("rnn", "units that read the input and their own previous state"),
+    _kind("lstm", "units with a cell and 4 gates that read the input and their previous state"),
+    _kind("gru", "units with 3 gates that read the input and their previous state"),
     _cell_kind("rnn", "one step of an rnn"),
     _cell_kind("lstm", "one step of an lstm"),
     _cell_kind("gru", "one step of a gru", _RESET_AFTER),

@@ -126,18 +126,18 @@ def _kind(
 
 
 _AXES = Attribute(
-    "axes", "int or tuple; None for all; `UNKNOWN` where the graph computes them", "all", "the axes that go"
+    "axes", "int or tuple; None for all; `UNKNOWN` where the graph computes them", "all", "the reduced axes"
 )
 
 KINDS = (
     _kind(
         "reduce",
-        "makes one number of all along the axes that go",
+        "combines all numbers along the reduced axes into one",
         "--input 2,3,5,7 --axes 2,3 --set op=mean",
         (
             Attribute("op", "str", "unknown", "the operation: `mean`, `sum` …"),
             _AXES,
-            replace(AXIS, default="by axes", meaning="the only axis that goes"),
+            replace(AXIS, default="by axes", meaning="the only reduced axis"),
             KEEPDIMS,
         ),
         _reduce,
@@ -175,7 +175,7 @@ KINDS = (
         "--input 2,5 --input 2 --set reduction=none --set a_target=true",
         (
             Attribute(
-                "reduction", '`"mean"`, `"sum"`, `"none"`', REQUIRED, "whether one number is made of all"
+                "reduction", '`"mean"`, `"sum"`, `"none"`', REQUIRED, "whether all are reduced to one number"
             ),
             Attribute("a_target", "bool", "false", "unreduced it has the shape of the second input"),
             Attribute("log_probabilities", "bool", "false", "a second output like the first input"),

@@ -160,8 +160,8 @@ KINDS = (
         "--input 2,3 --axis 1 --set count=4",
         (
             replace(AXIS, meaning="the axis that is repeated"),
-            Attribute("count", "int", REQUIRED, "how often each entry comes"),
-            Attribute("new_axis", "bool", "false", "the axis is made by the repetition"),
+            Attribute("count", "int", REQUIRED, "how often each entry is repeated"),
+            Attribute("new_axis", "bool", "false", "the axis is created by the repetition"),
         ),
         _repeat,
         _repeat_axes,
@@ -180,17 +180,13 @@ KINDS = (
         _tile,
         _tile_axes,
         _tile_lines,
-        Field("the position it copies: not followed along axes that grow"),
+        Field("the position it copies: not traced along axes that grow"),
     ),
     _kind(
         "expand",
         "stretches axes of length 1",
         "--input 2,1,5 --shape 2,3,5",
-        (
-            Attribute(
-                "shape", "tuple; −1 as the input", "from the second input", "the lengths that are asked for"
-            ),
-        ),
+        (Attribute("shape", "tuple; −1 as the input", "from the second input", "the requested lengths"),),
         _expand,
         lambda attributes, inputs, outputs: broadcast_axes(attributes, inputs[:1], outputs),
         _expand_lines,

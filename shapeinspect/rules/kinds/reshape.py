@@ -65,7 +65,7 @@ def reshape_shape(shape: Shape | None, target: Shape, zero_copies: bool = False)
 
     Args:
         shape: the lengths; None if even their number is unknown.
-        target: the lengths asked for, -1 for at most one.
+        target: the requested lengths, -1 for at most one.
         zero_copies: whether 0 stands for the input's length on that axis, as in ONNX.
 
     Raises:
@@ -306,7 +306,7 @@ def _kind(
 KINDS = (
     _kind(
         "flatten",
-        "multiplies a run of axes into one, the last axis running fastest",
+        "merges a run of axes into one, in row-major order",
         "--input 1,16,5,7",
         (
             Attribute("start_axis", "int", "1", "the first axis of the run"),
@@ -315,7 +315,7 @@ KINDS = (
             replace(
                 DATA_FORMAT,
                 default="unknown",
-                meaning="Keras: where the channels stand; first, they are moved last before flattening",
+                meaning="Keras: position of the channels; first, they are moved last before flattening",
             ),
         ),
         _flatten,
@@ -325,11 +325,11 @@ KINDS = (
     ),
     _kind(
         "reshape",
-        "the same elements in the same order, counted out to other axes",
+        "the same elements in the same order, on other axes",
         "--input 2,3,8 --shape 4,-1",
         (
             Attribute(
-                "shape", "tuple; one −1 takes what is left", "from the second input", "the lengths asked for"
+                "shape", "tuple; one −1 takes the rest", "from the second input", "the requested lengths"
             ),
             Attribute("zero_copies", "bool", "false", "0 stands for the input's length on that axis (ONNX)"),
             Attribute("batch_kept", "bool", "false", "the shape is without the batch, which stays (Keras)"),
@@ -341,11 +341,11 @@ KINDS = (
     ),
     _kind(
         "unflatten",
-        "one axis is counted out to several",
+        "splits one axis into several",
         "--input 2,12 --axis 1 --sizes 3,-1",
         (
-            replace(AXIS, meaning="the axis that becomes several"),
-            Attribute("sizes", "tuple; one −1 takes what is left", REQUIRED, "the lengths it becomes"),
+            replace(AXIS, meaning="the axis to split"),
+            Attribute("sizes", "tuple; one −1 takes the rest", REQUIRED, "the lengths it becomes"),
         ),
         _unflatten,
         _unflatten_axes,

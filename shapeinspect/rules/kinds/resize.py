@@ -286,7 +286,7 @@ _MODE = Attribute("mode", "str", "unknown", "the interpolation: `nearest`, `bili
 KINDS = (
     Kind(
         "resize",
-        "makes the space larger or smaller; channels stay",
+        "resizes the space; channels stay",
         "--input 15,17 --scale 0.5 --mode bilinear",
         (
             Attribute("size", "tuple, one entry a spatial axis", "by scale_factor", "lengths of the output"),
