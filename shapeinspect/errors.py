@@ -13,7 +13,7 @@ class ShapeInspectError(Exception):
     Args:
         what: one sentence on what went wrong, which names the object.
         expected: what was expected.
-        got: what was found instead.
+        got: the actual value.
         where: the origin (a file and offset, a weight, a line).
         hint: what the user can do.
 

@@ -153,7 +153,7 @@ class Layer:
         attributes: its settings in the field's standard terms (see ``shapeinspect.rules``).
         weights: its own weights, not those of layers inside it.
         candidates: the kinds that names and shapes leave possible where ``kind`` is unknown.
-        origin: where it stands in the source (a file and line, a node's name), if that helps.
+        origin: its location in the source (a file and line, a node's name), if that helps.
 
     Example:
         >>> Layer("block.conv", "conv", "Conv2d", parts=("block", "conv")).depth
@@ -244,7 +244,7 @@ class Model:
     """A whole model as read from one source.
 
     Args:
-        source: what was asked for, as the user named it.
+        source: the requested model, as the user named it.
         format: the format it was read from (``onnx``, ``keras``, ``torch-zip``, ``live`` …).
         framework: the framework whose conventions its weights follow, or ``unknown``.
         adapter: the name of the adapter that read it.
@@ -255,7 +255,7 @@ class Model:
         outputs: the names of the model's output values.
         notes: what could not be known, and why.
         metadata: further facts of the source as plain text, such as a producer's name.
-        asked: whether the adapter itself has called the model on the shapes that were asked for.
+        asked: whether the adapter itself has called the model on the requested shapes.
 
     Example:
         >>> Model("m.onnx", "onnx", "onnx", "onnx").layers

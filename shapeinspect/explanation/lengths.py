@@ -30,9 +30,9 @@ def axis_formulas(kind: str, attributes: Attributes, inputs: Shapes, outputs: Sh
         outputs: the output shapes.
 
     Example:
-        >>> found = axis_formulas("conv", {"kernel_size": (5,), "out_channels": 8},
+        >>> result = axis_formulas("conv", {"kernel_size": (5,), "out_channels": 8},
         ...     ((1, 3, 300),), ((1, 8, 296),))
-        >>> found[0, 2].written, found[0, 2].substituted
+        >>> result[0, 2].written, result[0, 2].substituted
         ('n − k + 1', '300 − 5 + 1')
     """
     result = {}

@@ -70,7 +70,7 @@ class TensorFact:
     Args:
         name: the value's name.
         axes: its axes; None if not even their number is known.
-        source: what made it.
+        source: the layer that produced it.
 
     Example:
         >>> TensorFact("x", (AxisFact("C", 3),)).shape

@@ -239,7 +239,7 @@ def reshaped(step: Step, shape: tuple[int, ...]) -> tuple[int, ...]:
             ``project`` (channels, stride), ``last`` axis (its last entry), ``dtype`` name,
             ``interpolate_last``, ``adaptive_pool_last`` and ``project_last`` (channels, stride, spatial
             axes) the same with the channels last, ``one_hot`` classes, ``contiguous`` (nothing moves),
-            ``shift`` by (added to every number), ``argmax`` axis, ``item`` (of several outputs that stand in
+            ``shift`` by (added to every number), ``argmax`` axis, ``item`` (of several outputs in
             the tensor's place), ``named`` (the array that is fed under this name).
         shape: the tensor's shape.
 

@@ -175,7 +175,7 @@ class Debugger(ABC):
         """Examine a saved or live model before anything has failed.
 
         Args:
-            source: the model, and the input shapes that are asked for.
+            source: the model, and the requested input shapes.
 
         Returns:
             A graph to walk, a call that fails on these inputs, or None if the call passes.

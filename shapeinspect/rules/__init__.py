@@ -207,9 +207,9 @@ def axis_lines(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shape
         the formula of each axis whose length is known to come from the settings and inputs.
 
     Example:
-        >>> found = axis_lines("conv", {"kernel_size": (5,), "out_channels": 8},
+        >>> result = axis_lines("conv", {"kernel_size": (5,), "out_channels": 8},
         ...     ((1, 3, 300),), ((1, 8, 296),))
-        >>> [found[0, axis][0] for axis in range(3)]
+        >>> [result[0, axis][0] for axis in range(3)]
         ['n0', 'out_channels', 'n - k + 1']
     """
     rule = RULES.get(kind)

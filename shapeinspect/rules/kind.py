@@ -169,7 +169,7 @@ class Kind:
             neither layer nor kind, where they do not fit, and KeyError for an attribute it needs.
         naming: what a call proves about axis names.
         lines: the formulas of the output axes that are not carried over from an input with their
-            length; it stands beside the function that computes the same.
+            length; it is next to the function that computes the same.
         work: the multiply-accumulates of a call.
         weights: the weights that the settings and inputs fix, biases included.
         sees: what one output position sees of the inputs.

@@ -23,7 +23,7 @@ class Naming:
     A name that ends in ``?`` is only a default: every other proof overrides it.
 
     Args:
-        inputs: the names of each input's axes; None for an input of which nothing is proven.
+        inputs: the names of each input's axes; None for an input without any proof.
         outputs: the names of each output's axes.
         links: ``(input, axis, output, axis)`` of axes that play the same role.
         merges: ``(input, its axes in order, output, axis)`` of axes flattened into one.

@@ -91,8 +91,8 @@ def worked_out(numbers: Lengths, lengths: Iterable[tuple[Lengths, Axis]]) -> Fro
     Example:
         >>> worked_out((8, 12), [((16, 24), ("x", 2)), ((8, 12), ("y", 2))]).first
         ('y', 2)
-        >>> found = worked_out((3, 2, 0), [((13, 14, 16), ("x", 1))])
-        >>> found.factor, found.modulus
+        >>> result = worked_out((3, 2, 0), [((13, 14, 16), ("x", 1))])
+        >>> result.factor, result.modulus
         (-1, 4)
     """
     distinct: dict[Lengths, Axis] = {}

@@ -30,7 +30,7 @@ class Variable:
         name: its letter; with the input's name where several inputs have such an axis.
         places: the inputs and axes that have this length.
         base: the length that the source records, or None.
-        symbol: the symbol that stands for it, or None.
+        symbol: its symbol, or None.
 
     Example:
         >>> Variable("H", (("x", 2),), 224).base

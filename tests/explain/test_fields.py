@@ -161,7 +161,7 @@ def test_what_moves_along_an_axis(name: str) -> None:
     assert {fact.axis for fact in facts} == {"H", "W"}
     out = net(torch.rand(MAP, dtype=torch.float64))
     widest = {"H": 0, "W": 0}
-    fields = Fields(Graph(model))._found[model.outputs[0]]
+    fields = Fields(Graph(model))._fields[model.outputs[0]]
     for turn in range(max(out.shape[2:])):  # every row and every column once: the axes are independent
         place = (0, 1, *(turn % length for length in out.shape[2:]))
         hits = seen(net, MAP, place)

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 Step: TypeAlias = "tuple[str, dict[str, Any]]"
 
-#: What stands for "to the end" and "through the first element" in a slice.
+#: The bounds that mean "to the end" and "through the first element" in a slice.
 _END = 2**63 - 1
 
 

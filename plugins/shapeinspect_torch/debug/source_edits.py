@@ -197,7 +197,7 @@ def rewritten(function: FunctionType, source: ast.FunctionDef, line: int, new: R
     Args:
         function: the function.
         source: its tree.
-        line: where the statement stands.
+        line: the line of the statement.
         new: its new form.
     """
     own = copy.deepcopy(source)

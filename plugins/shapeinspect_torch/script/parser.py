@@ -138,8 +138,8 @@ def find_function(
         CodeError: if it cannot be parsed.
 
     Example:
-        >>> made = find_function("def f(x: Tensor) -> Tensor:\n  return torch.relu(x)\n", "f", 0)
-        >>> made.parameters, made.body[0].expr.form
+        >>> function = find_function("def f(x: Tensor) -> Tensor:\n  return torch.relu(x)\n", "f", 0)
+        >>> function.parameters, function.body[0].expr.form
         ([('x', True)], 'call')
     """
     space = " " * indent

@@ -16,7 +16,7 @@ class NeedsNumbersError(RuntimeError):
     """The forward reads the values of a tensor that has none.
 
     Args:
-        operation: what asked for them, such as ``Tensor.item``.
+        operation: the operation that reads them, such as ``Tensor.item``.
     """
 
     def __init__(self, operation: str) -> None:
@@ -60,7 +60,7 @@ def function_name(func: Any) -> str:
 
 
 def without_numbers_mode(device: Any, listener: Listener) -> AbstractContextManager[Any]:
-    """Return the mode under which a copy made by ``meta_copy`` is to run.
+    """Return the mode under which a copy from ``meta_copy`` is to run.
 
     Factory functions make meta tensors, tensors pretend to be on the model's device, tiny
     constants keep their numbers, and what needs numbers raises ``NeedsNumbersError``.

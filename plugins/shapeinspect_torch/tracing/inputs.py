@@ -64,11 +64,11 @@ def signature_of(model: Any) -> inspect.Signature | None:
 def arguments_from_specs(
     specs: tuple[InputSpec, ...], model: Any, signature: inspect.Signature | None, whole: frozenset[str]
 ) -> tuple[list[Any], dict[str, Any]]:
-    """Return meta tensors of the shapes that the user asked for, by position and by name.
+    """Return meta tensors of the requested shapes, by position and by name.
 
     Args:
         specs: the shapes and dtypes.
-        model: the module; inputs have the dtype of its weights where none is asked for.
+        model: the module; inputs have the dtype of its weights by default.
         signature: the signature of its forward.
         whole: the names of inputs that hold integers where the user gave no dtype.
 

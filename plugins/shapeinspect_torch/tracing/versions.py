@@ -22,9 +22,9 @@ class Site:
     """A line of user code that ran.
 
     Args:
-        place: where it stands, as ``file.py:12``.
+        place: its location, as ``file.py:12``.
         text: the same with its source.
-        code: the code that it stands in.
+        code: the code that contains it.
         line: its number.
         owner: the ``self`` of that code, or None.
     """

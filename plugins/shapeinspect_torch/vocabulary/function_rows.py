@@ -13,7 +13,7 @@ What is given everywhere:
     row: the row that they share.
     op: the operation in the vocabulary's words.
     function: the activation in the vocabulary's words.
-    index: what stands between the brackets.
+    index: the index expression.
 """
 
 from __future__ import annotations

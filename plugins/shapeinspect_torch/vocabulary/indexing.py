@@ -34,7 +34,7 @@ def index_steps(key: Any, rank: int) -> tuple[IndexStep, ...]:
     drops its axis, where NumPy would broadcast it.
 
     Args:
-        key: what stands between the brackets.
+        key: the index expression.
         rank: how many axes the tensor has.
 
     Raises:

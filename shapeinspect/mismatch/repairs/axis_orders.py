@@ -35,7 +35,7 @@ def permuted_around(failure: Failure, rank: int, axis: int, position: int) -> It
     Args:
         failure: where the run ended.
         rank: how many axes the norm is given.
-        axis: where the channels stand.
+        axis: the index of the channels.
         position: where the norm reads them.
     """
     rest = [other for other in range(rank) if other != axis]

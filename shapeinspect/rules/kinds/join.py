@@ -29,7 +29,7 @@ def chunk_sizes(n: int, chunks: int) -> tuple[int, ...]:
 
     Args:
         n: the axis's length.
-        chunks: how many pieces are asked for; fewer come out where the length is used up.
+        chunks: the requested number of pieces; fewer result if the length is used up.
 
     Source: ``torch.chunk``; ONNX Split with ``num_outputs``.
 
