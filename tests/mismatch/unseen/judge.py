@@ -350,7 +350,7 @@ def swap(p: Paste, fix: str) -> Iterator[str]:
 
 def fed(p: Paste, fix: str) -> Iterator[str]:
     """`feed input.1.squeeze(1)`: an input of a session, whose value stands in the dictionary of its feeds."""
-    if p.kind != "onnx" or not fix.startswith("feed ") or not p.screen.at:
+    if p.kind != "onnx" or not fix.startswith("feed ") or " of shape " in fix or not p.screen.at:
         return
     tree = p.tree
     statement = statement_at(tree, p.screen.at)
