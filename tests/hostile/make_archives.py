@@ -215,7 +215,7 @@ REASONS: dict[str, str | dict] = {
 }  # fmt: skip
 SAID: dict[str, dict[str, str | dict]] = {
     "torch": REASONS,
-    "numpy": {**REASONS, "swells": "bytes of data and has 100"},
+    "numpy": {**REASONS, "swells": "bytes of data, but has 100"},
     "keras": REASONS,
 }
 
@@ -257,7 +257,7 @@ OTHERS = {
     "torch: a link": case(file(linked), "torch", "a member that is a symbolic link", {"w": (3, 5)}),
     "torch: behind other bytes": case(
         file(lambda: b"#!/bin/sh\nexit 0\n" + packed(TORCH)), "torch", "a script that is an archive",
-            "no known format"),
+            "unknown format"),
     "torch: zip inside zip": case(
         file(lambda: packed({"m/data.pkl": beside(b"N")})), "torch", "an archive as the pickle", "malformed"),
     "numpy: one array in another": case(file(overlapping, "m.npz"), "numpy", "the same bytes twice",

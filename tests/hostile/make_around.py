@@ -116,10 +116,10 @@ CASES: dict[str, Case] = {
     **{f"beside {name}": shadowed(name) for name in ("m.safetensors", "m.pt", "m.onnx", "m.h5")},
     "a server that ignores ranges": served(Whole, "as many bytes as it likes", "range"),
     "a server that sends elsewhere": served(Elsewhere, "a request to another host",
-        "no other host is followed"),
+        "redirects to other hosts are not followed"),
     "a server that sends to a file": served(Local, "a file of this machine", "redirects"),
     "a server that lies about the length": served(Liar, "a size that is none",
-        "cannot be read from in ranges"),
+        "range request failed"),
     "an author's paths": Case(
         exported, "nothing: the author's paths stand in it",
         Read({"fc.weight": (3, 5), "fc.bias": (3,)}, hides=str(Path(__file__).parent)), "m.pt2", PRIVACY),

@@ -100,7 +100,7 @@ def keras(tries: str, must: str | dict, batch_shape: object = (None, 3), **setti
     return Case(PLACES["keras"][0](json.dumps(told).encode()), tries, said, "m.keras", JSON)
 
 
-LENGTH = "no list of lengths"
+LENGTH = "not a list of lengths"
 VALUES = {
     "safetensors: NaN": header(b"[NaN, 5]", "a number that equals nothing", "holds NaN"),
     "safetensors: Infinity": header(b"[Infinity, 5]", "a number beyond all", "holds Infinity"),
