@@ -20,27 +20,22 @@ from shapeinspect.plugin_api.changes import (
     Wording,
 )
 from shapeinspect.plugin_api.facts import (
-    BatchedMatrices,
     Fact,
-    OneValuePerChannel,
-    OtherType,
-    Refusal,
-    RowsCompared,
-    TupleGiven,
 )
 from shapeinspect.plugin_api.frames import running_frames, user_place
 from shapeinspect.plugin_api.rerun import Failure, Rerun
 from shapeinspect.sources.source import Source
 from shapeinspect_torch.debug.edits import rebuild_layer, stepped
+from shapeinspect_torch.debug.error_facts import CONTAINERS, axis_order, fact_of
 from shapeinspect_torch.debug.spelling import spell
 from shapeinspect_torch.tracing.dispatch_mode import function_name
 from shapeinspect_torch.tracing.guard import undisturbed
 from shapeinspect_torch.tracing.inputs import Inputs, prepare
-from shapeinspect_torch.tracing.meta_checks import OtherTypeError, refuse_types
+from shapeinspect_torch.tracing.meta_checks import refuse_types
 from shapeinspect_torch.tracing.meta_copy import Shadow
 from shapeinspect_torch.tracing.module_tree import Node, unwrap, walk
 from shapeinspect_torch.tracing.pytree import rebuild
-from shapeinspect_torch.tracing.recorder import PACKAGES, NeedsIntegersError, Recorder
+from shapeinspect_torch.tracing.recorder import PACKAGES, Recorder
 from shapeinspect_torch.tracing.trace import (
     Trace,
     assemble,
@@ -52,18 +47,6 @@ from shapeinspect_torch.tracing.trace import (
 
 #: Messages of torch about a wrong dtype.
 _OF_TYPES = re.compile(r"dtype|scalar type|Input type|should be the same")
-#: The expected inputs of containers that compare the widths of their first two inputs themselves.
-_TAKEN = {"Transformer": Refusal("features", "src and tgt of the same features, d_model on the last axis")}
-#: Facts about a call that follow from its function.
-_OF_FUNCTIONS: dict[str, Fact] = {
-    "bmm": BatchedMatrices(),
-    "cdist": RowsCompared(),
-    "pairwise_distance": RowsCompared(),
-}
-#: torch's messages for a layer that gets all outputs of another one, and for a norm with one value per
-#: channel.
-_OF_TUPLES, _OF_ONE = "not tuple", "more than 1"
-
 #: A user's line, and the module whose forward runs it.
 _Site = tuple[str, int, str]
 
@@ -405,13 +388,16 @@ class TorchRerun(Rerun):
             own = type(real).__name__ if type(real).__module__.startswith("torch.nn.") else ""
             widths = {shape[-1] for value in list(values.values())[:2] if (shape := value.shape)}
             layer = Layer(
-                path, "module", own, attributes=_order_of(real) if own.startswith("Transformer") else Frozen()
+                path,
+                "module",
+                own,
+                attributes=axis_order(real) if own.startswith("Transformer") else Frozen(),
             )
-            fact: Fact | None = _TAKEN.get(own) if len(widths) > 1 else None
+            fact: Fact | None = CONTAINERS.get(own) if len(widths) > 1 else None
             return Failure(model, layer, failure.inputs, str(trial.error), fact=fact)
         path = self.full_path(draft.path, draft is root)
         layer = Layer(path, draft.kind, draft.type, tuple(path.split(".")), Frozen(draft.attributes))
-        fact = _fact_of(trial.error, layer, [values[name].dtype for name in failure.inputs])
+        fact = fact_of(trial.error, layer, [values[name].dtype for name in failure.inputs])
         return Failure(model, layer, failure.inputs, str(trial.error), fact=fact)
 
     def _model(self, trial: _Trial) -> Model:
@@ -461,25 +447,6 @@ def _retried(trial: _Trial, edited: tuple[Any, Any] | None, call: Callable[[Any,
     except Exception:  # noqa: BLE001  # it fails with the edit as well, so it fails
         recorder.failure = before
         return _FAILED
-
-
-def _fact_of(error: Exception, layer: Layer, dtypes: Sequence[str | None]) -> Fact | None:
-    """Return the facts in the exception beyond shapes: the expected dtype, a tuple, a single value."""
-    if isinstance(error, OtherTypeError):
-        return OtherType(error.wants, error.has, error.operand)
-    if isinstance(error, NeedsIntegersError) and dtypes:
-        return OtherType("int64", str(dtypes[0]))
-    if _OF_TUPLES in str(error):
-        return TupleGiven()
-    if _OF_ONE in str(error) and layer.kind in ("batch_norm", "instance_norm"):
-        return OneValuePerChannel()
-    return _OF_FUNCTIONS.get(layer.type.rpartition(".")[2])
-
-
-def _order_of(container: Any) -> Frozen[Any]:
-    """Return the batch axis of a Transformer, which its attention layers define."""
-    orders = [part.batch_first for part in container.modules() if hasattr(part, "batch_first")]
-    return Frozen(batch_first=orders[0]) if orders else Frozen()
 
 
 def _fed(inputs: Inputs, changes: tuple[Change, ...]) -> Inputs:

@@ -1,0 +1,62 @@
+"""What an exception of torch says beyond shapes, as the facts of the core."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from shapeinspect.ir import Frozen, Layer
+from shapeinspect.plugin_api.facts import (
+    BatchedMatrices,
+    Fact,
+    OneValuePerChannel,
+    OtherType,
+    Refusal,
+    RowsCompared,
+    TupleGiven,
+)
+from shapeinspect_torch.tracing.meta_checks import OtherTypeError
+from shapeinspect_torch.tracing.recorder import NeedsIntegersError
+
+#: The expected inputs of containers that compare the widths of their first two inputs themselves.
+CONTAINERS = {
+    "Transformer": Refusal("features", "src and tgt of the same features, d_model on the last axis")
+}
+#: Facts about a call that follow from its function.
+_OF_FUNCTIONS: dict[str, Fact] = {
+    "bmm": BatchedMatrices(),
+    "cdist": RowsCompared(),
+    "pairwise_distance": RowsCompared(),
+}
+#: torch's messages for a layer that gets all outputs of another one, and for a norm with one value per
+#: channel.
+_OF_TUPLES, _OF_ONE = "not tuple", "more than 1"
+
+
+def fact_of(error: Exception, layer: Layer, dtypes: Sequence[str | None]) -> Fact | None:
+    """Return the fact in an exception beyond shapes: the expected dtype, a tuple, a single value.
+
+    Args:
+        error: what torch or the run without numbers raised.
+        layer: the layer that refused.
+        dtypes: the dtypes of its inputs.
+    """
+    if isinstance(error, OtherTypeError):
+        return OtherType(error.wants, error.has, error.operand)
+    if isinstance(error, NeedsIntegersError) and dtypes:
+        return OtherType("int64", str(dtypes[0]))
+    if _OF_TUPLES in str(error):
+        return TupleGiven()
+    if _OF_ONE in str(error) and layer.kind in ("batch_norm", "instance_norm"):
+        return OneValuePerChannel()
+    return _OF_FUNCTIONS.get(layer.type.rpartition(".")[2])
+
+
+def axis_order(container: Any) -> Frozen[Any]:
+    """Return the batch axis of a Transformer, which its attention layers define.
+
+    Args:
+        container: the module.
+    """
+    orders = [part.batch_first for part in container.modules() if hasattr(part, "batch_first")]
+    return Frozen(batch_first=orders[0]) if orders else Frozen()
