@@ -52,8 +52,12 @@ def _app(words: Sequence[str]) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(invoke_without_command=True)(_root)
-    for name in words[:1] if words and words[0] in _COMMANDS else _COMMANDS:
-        app.command(name)(import_module(f"shapeinspect.commands.{name}").run)
+    requested = words[:1] if words and words[0] in _COMMANDS else ()
+    for name in requested or _COMMANDS:
+        module = import_module(f"shapeinspect.commands.{name}")
+        # A page that is put together at run time costs the overview nothing.
+        page = module.help_text() if requested and hasattr(module, "help_text") else None
+        app.command(name, help=page)(module.run)
     return app
 
 

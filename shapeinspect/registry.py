@@ -8,14 +8,17 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
 from shapeinspect.errors import UnreadableFileError, UsageError
 from shapeinspect.plugin_api.adapter import Adapter
-from shapeinspect.plugin_api.loader import Loader
-from shapeinspect.plugin_api.native import NativeTable
-from shapeinspect.plugin_api.rerun import Debugger
 from shapeinspect.sources.not_a_model import foreign
 from shapeinspect.sources.source import Source
+
+if TYPE_CHECKING:
+    from shapeinspect.plugin_api.loader import Loader
+    from shapeinspect.plugin_api.native import NativeTable
+    from shapeinspect.plugin_api.rerun import Debugger
 
 GROUP = "shapeinspect.adapters"
 _MAX_LOOKED_INTO = 32
@@ -183,6 +186,8 @@ def native_table(framework: str) -> NativeTable | None:
         >>> table.separator
         '/'
     """
+    from shapeinspect.plugin_api.native import NativeTable
+
     table = _import(native_tables().get(framework))
     return table if isinstance(table, NativeTable) else None
 
@@ -197,6 +202,8 @@ def loader(framework: str) -> Loader | None:
         >>> loader("onnx") is None
         True
     """
+    from shapeinspect.plugin_api.loader import Loader
+
     adapters = [row.adapter for row in installed() if row.adapter is not None]
     names = [adapter.loader for adapter in adapters if adapter.framework == framework and adapter.loader]
     instance = _import(names[0] if names else None)
@@ -227,6 +234,8 @@ def debugger(name: str) -> Debugger:
     Raises:
         TypeError: if that is not a Debugger.
     """
+    from shapeinspect.plugin_api.rerun import Debugger
+
     instance = _import(name)
     if not isinstance(instance, Debugger):
         raise TypeError(f"{name} is not a Debugger")

@@ -13,7 +13,6 @@ import typer
 from shapeinspect.commands import output
 from shapeinspect.commands.options import Format, Inputs, Traceback, Width, check_format, input_specs
 from shapeinspect.errors import UsageError
-from shapeinspect.rules.registry import calculated
 
 
 def _option(*names: str, text: str) -> Any:
@@ -141,13 +140,17 @@ def run(
         raise typer.Exit(1)
 
 
-# The help page lists what the registry has.
-run.__doc__ = (run.__doc__ or "").replace("{kinds}", ", ".join(calculated()))
+def help_text() -> str:
+    """Return the help page of the command, which lists the kinds of the registry."""
+    from shapeinspect.rules.registry import calculated
+
+    return (run.__doc__ or "").replace("{kinds}", ", ".join(calculated()))
 
 
 def _known(name: str) -> None:
     """Refuse a word that names neither a kind nor anything on the disk, with the kinds there are."""
     from shapeinspect.explanation.examples import command
+    from shapeinspect.rules.registry import calculated
 
     kinds = calculated()
     if not name.isidentifier() or name in kinds or os.path.exists(name):
