@@ -1,4 +1,4 @@
-"""The values every stage works on, all frozen: Model, Layer, Weight, Call, Value.
+"""The values every stage works on, all frozen: Model, Layer, Weight, Quantization, Call, Value.
 
 An adapter builds a :class:`Model` in the source's own layout; every later stage returns a new one.
 """
@@ -88,25 +88,104 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
+class Packing:
+    """How the file stores a quantized weight whose values are narrower than an element.
+
+    Args:
+        shape: the stored lengths.
+        dtype: the element type that the values are packed into, in numpy's spelling.
+        axis: the axis of the logical shape along which neighbors share an element; None where they are
+            packed in the order of the flattened weight.
+        values: how many values ``elements`` elements hold together; the last ones may be padding.
+        elements: 1, except where a value may cross the border of an element.
+
+    Example:
+        >>> gptq_3_bit = Packing((12, 48), "int32", 0, values=32, elements=3)  # of logical shape (128, 48)
+        >>> gptq_3_bit.shape[0] // gptq_3_bit.elements * gptq_3_bit.values
+        128
+    """
+
+    shape: Shape
+    dtype: str
+    axis: int | None
+    values: int
+    elements: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Quantization:
+    """How a quantized weight represents its numbers; the weight's own ``shape`` is the logical one.
+
+    Args:
+        scheme: who or what defines it, as the field calls it: ``gptq``, ``awq``, ``bitsandbytes``,
+            ``mxfp4``, ``ggml``, ``qdq`` …
+        element: the type of one quantized value: ``int4``, ``uint4``, ``nf4``, ``float8_e4m3fn``,
+            ``Q4_K``; empty if the source does not say.
+        bits: the bits of one quantized value, or None if the source does not say.
+        block: how many values share one scale along each axis of the logical shape, None for a whole
+            axis: ``(None, None)`` is per tensor, ``(1, None)`` per channel of axis 0, ``(1, 128)`` in groups
+            of 128 along axis 1. A single entry for a weight of several axes counts along the flattened
+            weight. None as a whole if the source does not say.
+        packing: how the values are stored, or None where each has an element of its own, in the
+            logical shape.
+        scales: the names of the weights that hold its scales; empty where they are inside the weight's own
+            bytes or the source's metadata.
+        zero_points: the names of the weights that hold its zero points or minima.
+        state: the names of further weights that only describe it (group indices, code books, shapes).
+
+    Example:
+        >>> Quantization("gptq", "int4", 4, (128, 1), Packing((64, 48), "int32", 0, 8)).label
+        'int4 g128'
+        >>> Quantization("fp8", "float8_e4m3fn", 8, (128, 128)).label
+        'float8_e4m3fn 128×128'
+    """
+
+    scheme: str
+    element: str = ""
+    bits: int | None = None
+    block: tuple[int | None, ...] | None = None
+    packing: Packing | None = None
+    scales: tuple[str, ...] = ()
+    zero_points: tuple[str, ...] = ()
+    state: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """Its element type, with the size of a group where there are groups."""
+        name = self.element or (f"{self.bits}-bit" if self.bits else "unknown bits")
+        lengths = [length for length in self.block or () if length not in (None, 1)]
+        if not lengths:
+            return name
+        return f"{name} g{lengths[0]}" if len(lengths) == 1 else f"{name} {'×'.join(map(str, lengths))}"
+
+    @property
+    def companions(self) -> tuple[str, ...]:
+        """The names of all weights that belong to it and hold no parameters."""
+        return (*self.scales, *self.zero_points, *self.state)
+
+
+@dataclass(frozen=True, slots=True)
 class Weight:
     """One stored tensor of a layer: a parameter, a running statistic or a constant.
 
     Args:
         name: its full name in the source.
         role: what it does in its layer, in the source's spelling (``weight``, ``kernel``, ``W``).
-        shape: its lengths in the stored order.
-        dtype: its element type in numpy's spelling (``float32``, ``bfloat16``, ``int4``), or None.
+        shape: its lengths in the stored order; those of a quantized weight are the logical ones, however
+            it is packed, and ``UNKNOWN`` where its packing hides them.
+        dtype: its stored element type in numpy's spelling (``float32``, ``bfloat16``, ``int4``), or None.
         nbytes: its stored size in bytes, or None if unknown.
         trainable: whether an optimizer would change it; None if the source does not say.
         layout: its native and common axes; None where they are not proven.
         common_shape: its lengths in the common convention, filled by ``layout.normalize``.
         storage: a key that tied weights share; None for a weight with storage of its own.
-        count: how many logical values it holds where that differs from the product of ``shape``
-            (packed quantized weights), else None.
+        count: how many logical values it holds where ``shape`` does not tell, else None.
         where: the file or code that holds it, if that is not the source itself.
         buffer: whether it is state that its framework does not count as a parameter (torch's
-            running statistics).
-        values: reads the numbers, in the stored order, when called; None if they cannot be read.
+            running statistics; the scales of a quantized weight).
+        values: reads the numbers, in the order of ``shape``, when called; those of a quantized weight are
+            dequantized. None if they cannot be read.
+        quantization: how it is quantized, or None.
 
     Example:
         >>> Weight("fc.weight", "weight", (2, 3), "float32", 24).size
@@ -126,6 +205,18 @@ class Weight:
     where: str | None = None
     buffer: bool = False
     values: Callable[[], np.ndarray[Any, Any]] | None = field(default=None, compare=False, repr=False)
+    quantization: Quantization | None = None
+
+    @property
+    def stored_shape(self) -> Shape:
+        """Its lengths as the source stores it, packed."""
+        packing = self.quantization.packing if self.quantization is not None else None
+        return self.shape if packing is None else packing.shape
+
+    @property
+    def type(self) -> str | None:
+        """Its element type as people read it: ``int4 g128`` for a quantized weight, else its dtype."""
+        return self.dtype if self.quantization is None else self.quantization.label
 
     @property
     def size(self) -> int | None:

@@ -13,7 +13,7 @@ import json
 import subprocess
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from shapeinspect import layout
 from shapeinspect.dims import Expr, Shape, Unknown
 from shapeinspect.errors import ShapeInspectError
 from shapeinspect.infer import infer
-from shapeinspect.ir import Model
+from shapeinspect.ir import Model, Weight
 from shapeinspect.plugin_api.adapter import Adapter
 from shapeinspect.pytest_support import Checked, CheckedCall, CheckedLayer, CheckedReport, Shapes
 from shapeinspect.registry import installed
@@ -86,7 +86,7 @@ class AdapterContract(ABC):
 
     Example:
         >>> len([name for name in vars(AdapterContract) if name.startswith("test_")])
-        12
+        13
     """
 
     @abstractmethod
@@ -165,6 +165,14 @@ class AdapterContract(ABC):
             for weight in (weight for layer in model.layers for weight in layer.weights):
                 _check_shape(weight.shape, weight.name)
             _equal(layout.normalize(model).notes, model.notes, "notes about layouts that do not fit")
+
+    def test_quantized_weights_are_whole(self, tmp_path: Path) -> None:
+        """What belongs to a quantized weight is in the model and no parameter; its numbers fit its shape."""
+        for case in self.cases(tmp_path):
+            model = _adapter(self).read(case.source)
+            weights = {weight.name: weight for layer in model.layers for weight in layer.weights}
+            for weight in weights.values():
+                _check_quantization(weight, weights)
 
     def test_counts_what_the_framework_counts(self, tmp_path: Path) -> None:
         """The number of parameters equals the framework's, tied ones counted once."""
@@ -261,6 +269,20 @@ def _check_shape(shape: Shape | None, name: str) -> None:
         wrong = isinstance(dim, bool) or not isinstance(dim, int | Expr | Unknown)
         if wrong or (isinstance(dim, int) and dim < 0):
             raise AssertionError(f"{name}: {dim!r} is not a dimension")
+
+
+def _check_quantization(weight: Weight, weights: Mapping[str, Weight]) -> None:
+    how = weight.quantization
+    if how is None:
+        return
+    for name in how.companions:
+        _equal(name in weights and weights[name].buffer, True, f"{weight.name}: {name} is a buffer")
+    if how.block is not None and len(how.block) != len(weight.shape):
+        _equal(len(how.block), 1, f"{weight.name}: entries of its block")
+    if weight.values is not None:
+        numbers = weight.values()
+        _equal(numbers.shape, weight.shape, f"{weight.name}: shape of its values")
+        _equal(numbers.dtype.kind, "f", f"{weight.name}: kind of its values")
 
 
 def _read_or_refuse(adapter: Adapter, source: Source) -> None:

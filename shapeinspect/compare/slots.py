@@ -132,7 +132,7 @@ def units_of(model: Model, *, joined: bool = False, halved: bool = False) -> lis
         joined: whether to join separate projections into one attention.
         halved: whether to split a separable convolution into two layers.
     """
-    layers = _with_parts(_with_biases(model))
+    layers = _without_companions(_with_parts(_with_biases(model)))
     layers, members_of = group_projections(layers) if joined else (layers, {})
     units: list[Unit] = []
     for layer in layers:
@@ -185,6 +185,18 @@ def _with_biases(model: Model) -> list[Layer]:
             merged[layer.path] = replace(layer, weights=(*layer.weights, bias))
             merged[adding.path] = replace(adding, weights=())
     return [merged.get(layer.path, layer) for layer in model.layers]
+
+
+def _without_companions(layers: list[Layer]) -> list[Layer]:
+    """Leave out the scales and the like of quantized weights: dequantizing has used them up."""
+    how = [weight.quantization for layer in layers for weight in layer.weights]
+    beside = {name for quantization in how if quantization is not None for name in quantization.companions}
+    if not beside:
+        return layers
+    return [
+        replace(layer, weights=tuple(weight for weight in layer.weights if weight.name not in beside))
+        for layer in layers
+    ]
 
 
 def _named(call: Call) -> list[str]:

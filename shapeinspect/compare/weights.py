@@ -90,7 +90,7 @@ def stored(slots: Sequence[Slot]) -> Stored:
         tuple(name for slot in slots for name in slot.names),
         lengths_text(first.weight.shape, layout.native if layout else None),
         lengths_text(first.shape, first.piece.pattern) if first.piece else "",
-        first.weight.dtype,
+        first.weight.type,
         to_common(first),
     )
 
@@ -157,14 +157,17 @@ def _values(
         return "ambiguous", None, ["the order of its axes is not proven, so its values are not compared"]
     left, right = values.numbers(a), values.numbers(b)
     figures = values.compare(left, right, options.rtol, options.atol)
+    quantized = any(slot.weight.quantization is not None for slot in (*a, *b))
+    values_text = "dequantized values" if quantized else "values"
     if status == "ambiguous":
         return _decided(a[0], b[0], figures, options)
     if figures.max_abs == 0:
         return status, figures, []
     if figures.close:
-        return status, figures, [f"its values are within {figures.max_abs:.2g} of each other"]
+        return status, figures, [f"its {values_text} are within {figures.max_abs:.2g} of each other"]
     how = reordering(a[0], b[0], left, right, options.rtol, options.atol) if len(a) == len(b) == 1 else ""
-    return "differs", figures, [f"its values differ by up to {figures.max_abs:.3g}{how and f': {how}'}"]
+    text = f"its {values_text} differ by up to {figures.max_abs:.3g}"
+    return "differs", figures, [f"{text}: {how}" if how else text]
 
 
 def _one_axis(shape: Shape) -> bool:

@@ -159,12 +159,12 @@ def _common(unit: Unit, stem: str, kept: list[_Entry], refused: dict[str, str]) 
         for piece in cut:
             name = _named(stem, ".", piece.slot)
             tensor = Tensor(
-                name, str(weight.dtype), _whole(piece.shape), _reader([Slot(piece.slot, weight, piece)])
+                name, _dtype(weight), _whole(piece.shape), _reader([Slot(piece.slot, weight, piece)])
             )
             yield _Entry(tensor, {**facts, "common": piece.pattern, "slot": piece.slot})
         if not cut:
             shape = _whole(common_shape(layout, weight.shape))
-            tensor = Tensor(_named(stem, ".", weight.role), str(weight.dtype), shape, _moved(weight, layout))
+            tensor = Tensor(_named(stem, ".", weight.role), _dtype(weight), shape, _moved(weight, layout))
             yield _Entry(tensor, {**facts, "common": layout.common, "slot": ""})
 
 
@@ -189,7 +189,7 @@ def _native(
     for target in targets:
         sources = [unit.slots[name] for name in target.slots]
         name = _named(stem, table.separator, target.role)
-        tensor = Tensor(name, str(sources[0].weight.dtype), target.shape, _writer(target, sources))
+        tensor = Tensor(name, _dtype(sources[0].weight), target.shape, _writer(target, sources))
         facts = {
             "kind": unit.layer.kind,
             "from": list(dict.fromkeys(name for slot in sources for name in slot.names)),
@@ -214,10 +214,15 @@ def _extra(layout: Layout) -> dict[str, Any]:
 
 def _copied(weight: Weight, unit: Unit) -> _Entry:
     values = weight.values or _unreadable
-    tensor = Tensor(weight.name, str(weight.dtype), _whole(weight.shape), values)
+    tensor = Tensor(weight.name, _dtype(weight), _whole(weight.shape), values)
     return _Entry(
         tensor, {"kind": unit.layer.kind, "from": [weight.name], "native": None, "common": None, "slot": ""}
     )
+
+
+def _dtype(weight: Weight) -> str:
+    """Return the element type to write: a quantized weight is dequantized."""
+    return "float32" if weight.quantization is not None else str(weight.dtype)
 
 
 def _unreadable() -> Array:

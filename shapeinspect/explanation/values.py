@@ -99,6 +99,7 @@ class WeightFact:
         common: the letter and length of each axis in the common convention; None if not proven.
         transform: the einops expression from the stored to the common order, or None.
         remark: a remark about it.
+        quantized: how it is quantized, in words; empty for one that is not.
 
     Example:
         >>> WeightFact("w", "weight", (AxisFact("o", 2),), 2).common is None
@@ -112,6 +113,7 @@ class WeightFact:
     common: tuple[tuple[str, Dim], ...] | None = None
     transform: str | None = None
     remark: str = ""
+    quantized: str = ""
 
 
 @dataclass(frozen=True, slots=True)

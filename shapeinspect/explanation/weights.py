@@ -6,6 +6,7 @@ from typing import Any
 
 from shapeinspect.dims import Dim
 from shapeinspect.explanation.graph import FILTERS, RECURRENT, Graph
+from shapeinspect.explanation.quantization import told
 from shapeinspect.explanation.values import AxisFact, WeightFact
 from shapeinspect.ir import Call, Layer, Layout, Weight
 from shapeinspect.layout.normalize import transform
@@ -50,7 +51,7 @@ def _weight(graph: Graph, layer: Layer, call: Call | None, weight: Weight) -> We
     layout = weight.layout
     if layout is None:
         axes = tuple(AxisFact(None, length) for length in weight.shape)
-        return WeightFact(weight.name, weight.role, axes, weight.size)
+        return WeightFact(weight.name, weight.role, axes, weight.size, quantized=told(weight))
     native, common = parse(layout.native), parse(layout.common)
     result = lengths(native, weight.shape, layout.sizes)
     single = len(native.axes) == 1
@@ -71,6 +72,7 @@ def _weight(graph: Graph, layer: Layer, call: Call | None, weight: Weight) -> We
         shown,
         transform(layout) if layout.native != layout.common or layout.orders or layout.flips else None,
         _remark(layer, weight, layout),
+        told(weight),
     )
 
 

@@ -84,12 +84,19 @@ def pattern_axes(pattern: str) -> tuple[str, ...]:
 
 
 def native(weight: Weight) -> str:
-    """Write a weight's stored shape.
+    """Write a weight's shape in its own order, and how it is quantized.
 
     Args:
         weight: the weight.
+
+    Example:
+        >>> from shapeinspect.ir import Quantization
+        >>> how = Quantization("gptq", "int4", 4, (128, 1))
+        >>> native(Weight("q", "qweight", (512, 48), "int32", quantization=how))
+        '512×48 int4 g128'
     """
-    return shape(weight.shape, pattern_axes(weight.layout.native) if weight.layout else None)
+    lengths = shape(weight.shape, pattern_axes(weight.layout.native) if weight.layout else None)
+    return lengths if weight.quantization is None else f"{lengths} {printable(weight.quantization.label, 40)}"
 
 
 def common(weight: Weight) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from shapeinspect.dims import Dim, Expr, Shape, Unknown
-from shapeinspect.ir import Axes, Call, Layer, Model, Value, Weight
+from shapeinspect.ir import Axes, Call, Layer, Model, Packing, Quantization, Value, Weight
 from shapeinspect.layout import transform
 from shapeinspect.render.cells import pattern_axes
 from shapeinspect.render.totals import of_model, weigh
@@ -177,6 +177,34 @@ def _weight(weight: Weight, first: dict[str, str]) -> dict[str, Any]:
         "transform": transform(layout) if layout else None,
         "tied_to": tied if tied != weight.name else None,
         "where": weight.where,
+        "quantization": _quantization(weight.quantization),
+    }
+
+
+def _quantization(how: Quantization | None) -> dict[str, Any] | None:
+    if how is None:
+        return None
+    return {
+        "scheme": how.scheme,
+        "element": how.element,
+        "bits": how.bits,
+        "block": None if how.block is None else list(how.block),
+        "packing": _packing(how.packing),
+        "scales": list(how.scales),
+        "zero_points": list(how.zero_points),
+        "state": list(how.state),
+    }
+
+
+def _packing(packing: Packing | None) -> dict[str, Any] | None:
+    if packing is None:
+        return None
+    return {
+        "shape": _shape(packing.shape),
+        "dtype": packing.dtype,
+        "axis": packing.axis,
+        "values": packing.values,
+        "elements": packing.elements,
     }
 
 

@@ -163,8 +163,11 @@ def _weight(weight: WeightFact, above: tuple[WeightFact, ...], limit: int) -> li
         None,
     )
     if like is not None:
-        return _labeled("weight", f"{weight.name} {native}{count}; same axes as {like}", limit)
+        lines = _labeled("weight", f"{weight.name} {native}{count}; same axes as {like}", limit)
+        return lines + (_paragraph(f"  {weight.quantized}", limit, "") if weight.quantized else [])
     lines = _labeled("weight", f"{weight.name} {native}{count}", limit)
+    if weight.quantized:
+        lines += _paragraph(f"  {weight.quantized}", limit, "")
     lines += _axes(weight.axes, limit)
     if weight.common is not None and len(weight.axes) > 1:
         letters = " ".join(name for name, _ in weight.common)

@@ -257,7 +257,7 @@ class _Texts:
         """Return the weights; those of equal shape and layout are grouped under the first one's name."""
         groups: dict[object, tuple[Weight, int]] = {}
         for weight in self.node.layer.weights if self.node.layer else ():
-            key = (weight.shape, weight.layout, weight.dtype)
+            key = (weight.shape, weight.layout, weight.type)
             first, more = groups.get(key, (weight, -1))
             groups[key] = (first, more + 1)
         return [(f"{w.role} +{more}" if more else w.role, w) for w, more in groups.values()]

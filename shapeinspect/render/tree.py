@@ -135,7 +135,7 @@ def _facts(node: Node, model: Model) -> object:
 
 
 def _stored(w: Weight) -> tuple[object, ...]:
-    return w.role, w.shape, w.dtype, w.nbytes, w.layout, w.trainable, w.buffer, w.count
+    return w.role, w.shape, w.type, w.nbytes, w.layout, w.trainable, w.buffer, w.count
 
 
 def _shapes(names: Sequence[str], model: Model) -> tuple[object, ...]:

@@ -70,11 +70,12 @@ def _keys(model: Model) -> dict[str, Weight]:
 
 def _fits(a: Weight, b: Weight) -> bool:
     # A checkpoint of torch 0.3 stores a scalar as one entry: load_state_dict accepts it.
-    return a.shape == b.shape or (b.shape == () and len(a.shape) == 1)
+    return a.stored_shape == b.stored_shape or (b.shape == () and len(a.stored_shape) == 1)
 
 
 def _shape(weight: Weight) -> str:
-    return lengths_text(weight.shape, weight.layout.native if weight.layout else None)
+    packed = weight.stored_shape is not weight.shape
+    return lengths_text(weight.stored_shape, weight.layout.native if weight.layout and not packed else None)
 
 
 def _prefixed(have: Mapping[str, Weight], want: Mapping[str, Weight]) -> tuple[list[str], str, str]:
