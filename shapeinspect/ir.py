@@ -347,6 +347,7 @@ class Model:
         notes: what could not be known, and why.
         metadata: further facts of the source as plain text, such as a producer's name.
         asked: whether the adapter itself has called the model on the requested shapes.
+        stopped: the path of the layer in which the calls end, where they end before the model does.
 
     Example:
         >>> Model("m.onnx", "onnx", "onnx", "onnx").layers
@@ -365,3 +366,4 @@ class Model:
     notes: tuple[Note, ...] = ()
     metadata: Frozen[str] = Frozen()
     asked: bool = False
+    stopped: str | None = None

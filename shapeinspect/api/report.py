@@ -332,8 +332,9 @@ class LayerReport(LayerSettings):
 
     @property
     def macs(self) -> Dim | None:
-        """Multiply-accumulates of all its calls; None if unknown."""
-        return weigh((), self.calls).macs
+        """Multiply-accumulates of all its calls; None if those of one are unknown."""
+        sums = weigh((), self.calls)
+        return None if sums.macs_unknown else sums.macs
 
     @property
     def input(self) -> Value:

@@ -17,7 +17,7 @@ from shapeinspect.dims import Dim, substitute
 from shapeinspect.errors import UsageError
 from shapeinspect.ir import Layer, Model, Value
 from shapeinspect.render.cells import BATCH, channels
-from shapeinspect.render.totals import of_model
+from shapeinspect.render.totals import Totals, of_model
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le,
@@ -179,12 +179,25 @@ def _several(paths: list[str]) -> str:
 def _total(model: Model, line: str, name: str, op: str, number: str, scale: str) -> Iterable[Failure]:
     totals = of_model(model)
     limit = float(number.replace("_", "")) * _SCALE[scale]
+    missing, of = _missing(totals, name)
     actual: Dim | None = getattr(totals, name)
     if actual is not None:
         actual = substitute(actual, dict.fromkeys(BATCH, 1))
     if not isinstance(actual, int):
-        return [Failure(line, "", f"{name} is unknown")]
+        return [Failure(line, "", f"{name} is unknown{f': {of}' if missing else ''}")]
+    if missing:  # a lower bound proves what holds of everything above it
+        proven = op in (">", ">=") and _COMPARE[op](actual, limit)
+        return [] if proven else [Failure(line, "", f"{name} is at least {actual:,}: {of}")]
     return [] if _COMPARE[op](actual, limit) else [Failure(line, "", f"{name} is {actual:,}")]
+
+
+def _missing(totals: Totals, name: str) -> tuple[int, str]:
+    """Return how many parts a total lacks, and what they are."""
+    if name == "macs":
+        paths = totals.macs_unknown
+        return len(paths), f"the work of {_several([path or 'the model' for path in paths])} is unknown"
+    number = totals.bytes_unknown if name == "bytes" else totals.unknown
+    return number, f"{number:,} {'weight has' if number == 1 else 'weights have'} an unknown size"
 
 
 def _layers(

@@ -245,6 +245,20 @@ def macs(amount: Dim | None) -> str:
     return short(value) if isinstance(value, int) else printable(str(value), 40)
 
 
+def at_least(amount: str, missing: int) -> str:
+    """Write an amount that may lack parts.
+
+    Args:
+        amount: the amount, written; ``?`` if nothing of it is known.
+        missing: how many parts it lacks.
+
+    Example:
+        >>> at_least("118 M", 2), at_least("118 M", 0), at_least("?", 2)
+        ('≥ 118 M', '118 M', '?')
+    """
+    return f"≥ {amount}" if missing and amount != "?" else amount
+
+
 def several(texts: Iterable[str], most: int = 3) -> str:
     """Join texts, equal neighbors written once with their count.
 

@@ -93,6 +93,9 @@ def _after(model: Model) -> dict[str, Any]:
             "bytes": totals.bytes,
             "bytes_by_dtype": dict(totals.bytes_by_dtype),
             "macs": _dim(totals.macs),
+            "params_unknown": totals.unknown,
+            "bytes_unknown": totals.bytes_unknown,
+            "macs_unknown": list(totals.macs_unknown),
         },
         "notes": [{"text": note.text, "about": note.about} for note in model.notes],
     }

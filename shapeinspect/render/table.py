@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Literal, TypeAlias
 
-from shapeinspect.dims import Dim, symbols
+from shapeinspect.dims import symbols
 from shapeinspect.errors import UsageError
 from shapeinspect.ir import Call, Model, Value, Weight
 from shapeinspect.render import cells
@@ -36,6 +36,9 @@ COLUMNS: dict[str, Column] = {
 }
 
 SORTS = ("params", "bytes", "macs", "path")
+
+#: How many types of layers whose work is unknown are named below the table.
+_MOST_TYPES = 4
 
 LayoutChoice: TypeAlias = Literal["both", "native", "common"]
 
@@ -99,7 +102,7 @@ def table(model: Model, view: View) -> list[Line]:
         lines += draw(_columns(view, bool(model.calls)), rows, view.width)
     if view.filter is not None:
         lines += [(), ((f"{shown} of {len(model.layers)} layers match {view.filter!r}", "dim"),)]
-    lines += [(), *_sums(of_model(model), bool(model.calls), letters)]
+    lines += [(), *_sums(of_model(model), model, letters)]
     for note in model.notes:
         about = f"{printable(note.about)}: " if note.about else ""
         lines += _wrap(f"note  {about}{printable(note.text, 2000)}", view.width, "      ")
@@ -270,17 +273,18 @@ class _Texts:
 
     def params(self) -> list[str]:
         sums = self._sums()
-        return [count(sums.params)] if sums.params else []
+        return [cells.at_least(count(sums.params), sums.unknown)] if sums.params or sums.unknown else []
 
     def bytes(self) -> list[str]:
         sums = self._sums()
-        return [short(sums.bytes, "B")] if sums.bytes else []
+        missing = sums.bytes_unknown
+        return [cells.at_least(short(sums.bytes, "B"), missing)] if sums.bytes or missing else []
 
     def macs(self) -> list[str]:
         sums = self._sums()
-        return (
-            [cells.macs(self.letters.amount(sums.macs))] if self._working_calls() and sums.macs != 0 else []
-        )
+        if not self._working_calls() or (sums.macs == 0 and not sums.macs_unknown):
+            return []
+        return [cells.at_least(cells.macs(self.letters.amount(sums.macs)), len(sums.macs_unknown))]
 
     def _sums(self) -> Totals:
         below = self.node.walk() if self.whole else iter([self.node])
@@ -295,23 +299,46 @@ class _Texts:
 _CELLS: dict[str, Callable[[_Texts], list[str]]] = {name: getattr(_Texts, name) for name in COLUMNS}
 
 
-def _sums(totals: Totals, has_calls: bool, letters: Letters) -> Iterator[Line]:
-    text = count(totals.params)
+def _sums(totals: Totals, model: Model, letters: Letters) -> Iterator[Line]:
+    text = cells.at_least(count(totals.params), totals.unknown)
     if totals.trainable is not None:
         text += f"  ({count(totals.trainable)} trainable, {count(totals.params - totals.trainable)} not)"
     if totals.buffers:
         text += f", and {count(totals.buffers)} values in buffers"
     if totals.unknown:
-        text += f", and {totals.unknown} weights of unknown size"
+        text += f"  ({_weights(totals.unknown)} of unknown shape)"
     yield (("parameters  ", "dim"), (text, ""))
     kinds = ", ".join(f"{printable(dtype)} {short(size, 'B')}" for dtype, size in totals.bytes_by_dtype)
-    yield (("bytes       ", "dim"), (f"{short(totals.bytes, 'B')}" + (f"  ({kinds})" if kinds else ""), ""))
-    if has_calls:
-        yield (("MACs        ", "dim"), (_work(letters.amount(totals.macs)), ""))
+    text = cells.at_least(short(totals.bytes, "B"), totals.bytes_unknown) + (f"  ({kinds})" if kinds else "")
+    if totals.bytes_unknown:
+        text += f"  ({_weights(totals.bytes_unknown)} of unknown size)"
+    yield (("bytes       ", "dim"), (text, ""))
+    if model.calls:
+        yield (("MACs        ", "dim"), (_work(letters, totals) + _lacking(totals, model), ""))
 
 
-def _work(amount: Dim | None) -> str:
-    text = cells.macs(amount)
+def _weights(number: int) -> str:
+    return "1 weight" if number == 1 else f"{count(number)} weights"
+
+
+def _lacking(totals: Totals, model: Model) -> str:
+    """Say which layers' work a total lacks: by their types, for the layers may be many."""
+    lacking = [path for path in totals.macs_unknown if path != model.stopped]
+    types = {layer.path: layer.type or layer.path for layer in model.layers}
+    named = list(dict.fromkeys(types.get(path, path) for path in lacking))
+    shown = ", ".join(printable(name, 40) for name in named[:_MOST_TYPES])
+    more = f" and {len(named) - _MOST_TYPES} more" if len(named) > _MOST_TYPES else ""
+    layers = f"{count(len(lacking))} {'layer' if len(lacking) == 1 else 'layers'} unknown: {shown}{more}"
+    texts = [layers] if lacking else []
+    if model.stopped is not None:
+        where = printable(model.stopped, 60)
+        texts.append(f'the calls end in "{where}"' if where else "the calls end before the model does")
+    return f"  ({'; '.join(texts)})" if texts else ""
+
+
+def _work(letters: Letters, totals: Totals) -> str:
+    amount = letters.amount(totals.macs)
+    text = cells.at_least(cells.macs(amount), len(totals.macs_unknown))
     if amount is None or isinstance(amount, int):
         return text
     if not text.endswith("…"):

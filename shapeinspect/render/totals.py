@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from shapeinspect.dims import Dim
+from shapeinspect.dims import Dim, Unknown
 from shapeinspect.ir import Call, Model, Weight
 
 
@@ -19,8 +19,11 @@ class Totals:
         buffers: how many values buffers hold.
         bytes: bytes of parameters and buffers.
         bytes_by_dtype: the same, by element type.
-        macs: multiply-accumulates of all calls; None if one is unknown or there are none.
-        unknown: how many weights have an unknown shape.
+        macs: multiply-accumulates of the calls whose work is known; None if there are none, or none is known.
+        unknown: how many weights have an unknown shape: ``params`` is at least what it says.
+        bytes_unknown: how many weights have an unknown size in bytes, which ``bytes`` does not count.
+        macs_unknown: the paths of the layers whose work is not known, at least for one call: with any,
+            ``macs`` is a lower bound. Where the calls end before the model does, the layer where they end.
     """
 
     params: int
@@ -30,6 +33,8 @@ class Totals:
     bytes_by_dtype: tuple[tuple[str, int], ...]
     macs: Dim | None
     unknown: int
+    bytes_unknown: int = 0
+    macs_unknown: tuple[str, ...] = ()
 
 
 def weigh(weights: Iterable[Weight], calls: Iterable[Call]) -> Totals:
@@ -45,7 +50,7 @@ def weigh(weights: Iterable[Weight], calls: Iterable[Call]) -> Totals:
         6
     """
     seen: set[str] = set()
-    params = trainable = buffers = unknown = 0
+    params = trainable = buffers = unknown = bytes_unknown = 0
     undecided = False
     by_dtype: dict[str, int] = {}
     for weight in weights:
@@ -56,6 +61,8 @@ def weigh(weights: Iterable[Weight], calls: Iterable[Call]) -> Totals:
         if weight.nbytes is not None:
             dtype = weight.dtype or "unknown"
             by_dtype[dtype] = by_dtype.get(dtype, 0) + weight.nbytes
+        else:
+            bytes_unknown += 1
         size = weight.size
         if size is None:
             unknown += 1
@@ -66,32 +73,44 @@ def weigh(weights: Iterable[Weight], calls: Iterable[Call]) -> Totals:
             undecided |= weight.trainable is None
             trainable += size if weight.trainable else 0
     ordered = tuple(sorted(by_dtype.items(), key=lambda item: (-item[1], item[0])))
+    macs, macs_unknown = work(calls)
     return Totals(
         params,
         None if undecided else trainable,
         buffers,
         sum(by_dtype.values()),
         ordered,
-        work(calls),
+        macs,
         unknown,
+        bytes_unknown,
+        macs_unknown,
     )
 
 
-def work(calls: Iterable[Call]) -> Dim | None:
+def work(calls: Iterable[Call]) -> tuple[Dim | None, tuple[str, ...]]:
     """Add up the multiply-accumulates of calls.
 
     Args:
         calls: those of layers and ops, not of containers.
 
     Returns:
-        None if there are no calls or the work of one is unknown.
+        the sum of what is known, and the layers of the calls that it lacks. The sum is None if there are no
+        calls, or if the work of some is unknown and that of all others nothing.
+
+    Example:
+        >>> work([Call("fc", ("x",), ("y",), macs=15), Call("unique", ("y",), ("z",))])
+        (15, ('unique',))
     """
     total: Dim | None = None
+    lacking: dict[str, None] = {}
     for call in calls:
-        if call.macs is None:
-            return None
-        total = call.macs if total is None else total + call.macs
-    return total
+        amount = call.macs
+        more: Dim | None = amount if total is None or amount is None else total + amount
+        if more is None or isinstance(more, Unknown):
+            lacking[call.layer] = None
+        else:
+            total = more
+    return (None if lacking and total == 0 else total), tuple(lacking)
 
 
 def of_model(model: Model) -> Totals:
@@ -101,7 +120,10 @@ def of_model(model: Model) -> Totals:
         model: the model.
     """
     containers = {layer.path for layer in model.layers if layer.kind == "module"}
-    return weigh(
+    totals = weigh(
         (weight for layer in model.layers for weight in layer.weights),
         (call for call in model.calls if call.layer not in containers),
     )
+    if model.stopped is None or model.stopped in totals.macs_unknown:
+        return totals
+    return replace(totals, macs_unknown=(*totals.macs_unknown, model.stopped))

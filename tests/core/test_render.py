@@ -204,7 +204,7 @@ def test_trainable_is_unknown_where_the_source_does_not_say() -> None:
 def test_a_weight_of_unknown_size_is_counted_apart() -> None:
     lazy = Weight("w", "weight", (3, UNKNOWN))
     totals = of_model(Model("m", "f", "f", "a", (Layer("l", "linear", "", weights=(lazy,)),)))
-    assert (totals.params, totals.unknown) == (0, 1)
+    assert (totals.params, totals.unknown, totals.bytes_unknown) == (0, 1, 1)
 
 
 def test_the_data_of_a_layer(model: Model) -> None:

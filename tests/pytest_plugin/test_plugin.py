@@ -216,7 +216,8 @@ SAID: list[tuple[str, list[str]]] = [
         "r.width == 3",
         [
             "AttributeError: a report has no attribute 'width'; its totals are params, trainable, "
-            "buffers, bytes, bytes_by_dtype, macs, unknown, and its layers report['name']"
+            "buffers, bytes, bytes_by_dtype, macs, unknown, bytes_unknown, macs_unknown, and its layers "
+            "report['name']"
         ],
     ),
 ]

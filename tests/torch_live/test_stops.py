@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+import shapeinspect
 from shapeinspect.errors import ModelCodeError
 
 
@@ -138,3 +139,9 @@ def test_a_forward_that_differentiates_is_followed(read: Any) -> None:
 
     found = read(Force(), (5, 3))
     assert found.values[found.outputs[0]].shape == (5, 3)
+
+
+def test_the_work_of_a_trace_that_stops_is_a_lower_bound() -> None:
+    report = shapeinspect.inspect(Stops(lambda x: x.sum().item()), (2, 5))
+    assert report.totals.macs == 2 * 5 * 6
+    assert report.totals.macs_unknown == ("inner",)

@@ -38,11 +38,13 @@ class Trace:
         recorder: its calls and values.
         outputs: the name of each output, and of the value that it is; empty where the run stopped.
         stop: why the run could not continue without data, or None.
+        stopped: the path of the module in which it stopped, or None.
     """
 
     recorder: Recorder
     outputs: tuple[tuple[str, str], ...]
     stop: str | None
+    stopped: str | None = None
 
 
 def read_module(source: Source) -> Model:
@@ -137,7 +139,8 @@ def _traced(
             if not grad and "does not require grad" in str(error):
                 pass
             elif (reason := limit_text(error)) is not None:
-                return Trace(recorder, (), _scope_and_line(error, recorder) + reason)
+                scope = _scope(recorder)
+                return Trace(recorder, (), _scope_and_line(error, scope) + reason, scope)
             else:
                 raise _refused(source, recorder, error) from error
     return _traced(source, model, nodes, Shadow(), whole, grad=True)
@@ -265,8 +268,11 @@ def limit_text(error: Exception) -> str | None:
     return None
 
 
-def _scope_and_line(error: Exception, recorder: Recorder) -> str:
-    scope = recorder.failure.scope if recorder.failure is not None else recorder.root.path
+def _scope(recorder: Recorder) -> str:
+    return recorder.failure.scope if recorder.failure is not None else recorder.root.path
+
+
+def _scope_and_line(error: Exception, scope: str) -> str:
     line = _line(error)
     return f'the trace stops in "{scope}"' + (f" at {line}: " if line else ": ")
 
@@ -333,6 +339,7 @@ def assemble(
         outputs,
         tuple(notes),
         asked=True,
+        stopped=trace.stopped,
     )
 
 
