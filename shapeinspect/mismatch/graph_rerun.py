@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from shapeinspect.dims import Shape, Unknown, known
+from shapeinspect.dims import Dim, Shape, Unknown, known, substitute
 from shapeinspect.errors import ShapeMismatchError, UsageError
 from shapeinspect.infer.settings import attributes_of, input_names, inputs_of
-from shapeinspect.ir import Call, Frozen, Layer, Model, Value
+from shapeinspect.ir import Call, Frozen, Layer, Model, Note, Value
 from shapeinspect.mismatch.loss_shapes import is_loss, loss_fits
 from shapeinspect.mismatch.open_batch import batch_of, counted, marked, opened
 from shapeinspect.mismatch.requirements import space_rank
@@ -31,6 +31,8 @@ from shapeinspect.rules.rule import mismatch, show, unlike
 from shapeinspect.rules.shape_values import TARGETS, contents
 from shapeinspect.sources.source import InputSpec
 
+#: How the note about a rule begins that contradicts the framework's own record.
+DOUBT = "our rule is in doubt"
 # What a step or a formula raises on lengths that it does not fit.
 _UNFIT = (ValueError, TypeError, KeyError, IndexError, ArithmeticError)
 
@@ -57,7 +59,7 @@ def walked_model(recorded: Recorded) -> Model:
     values = {
         name: replace(value, shape=shapes.get(name, value.shape)) for name, value in model.values.items()
     }
-    return replace(model, values=Frozen(values))
+    return replace(model, values=Frozen(values), notes=(*model.notes, *rerun.doubts()))
 
 
 def unchecked(model: Model) -> tuple[str, ...]:
@@ -134,6 +136,16 @@ class Walked(Rerun):
         self._failed: int | None = None
         self._batch = batch_of(
             recorded.fed.get(name, self._model.values[name].shape) for name in self._model.inputs
+        )
+        self._recorded_batch = batch_of(self._model.values[name].shape for name in self._model.inputs).dim
+        self._doubted = self._doubts()
+
+    def doubts(self) -> tuple[Note, ...]:
+        """Return a note for each layer whose rule contradicts what the framework computed."""
+        return tuple(
+            Note(f"{DOUBT}: {self._doubted[index]}", call.layer)
+            for index, call in enumerate(self._model.calls)
+            if index in self._doubted
         )
 
     def reproduce(self) -> bool:
@@ -224,6 +236,10 @@ class Walked(Rerun):
             if layer.path in settings:
                 layer = replace(layer, attributes=Frozen({**layer.attributes, **settings[layer.path]}))
             given = self._given(index, layer, call, run, changes)
+            if index in self._doubted and layer.path not in settings:
+                self._fill(call, self._as_recorded(call, given), run, changed=True)
+                run.done.append(call)
+                continue
             try:
                 outputs = self._outputs(layer, call, given, changes, run)
             except ShapeMismatchError as error:
@@ -236,6 +252,44 @@ class Walked(Rerun):
             self._fill(call, outputs, run, bool(changes))
             run.done.append(call)
         return None
+
+    def _doubts(self) -> dict[int, str]:
+        """Find the calls whose rule contradicts what the framework computed, and say how.
+
+        The rule is tried on the very shapes that the framework recorded: one that agrees there may refuse
+        other inputs.
+        """
+        doubts: dict[int, str] = {}
+        shapes = {name: value.shape for name, value in self._model.values.items()}
+        for index, call in enumerate(self._model.calls if self._recorded.computed else ()):
+            layer = self._layers.get(call.layer)
+            wanted = [shapes.get(name) for name in call.outputs if name]
+            if layer is None or not has_rule(layer.kind) or not wanted or None in wanted:
+                continue
+            attributes = attributes_of(layer, call, self._model.values)
+            try:
+                outputs = output_shapes(layer.kind, attributes, inputs_of(layer, call, shapes))
+            except ShapeMismatchError as error:
+                doubts[index] = f"{layer.kind} expects {error.expected}, got {error.got}"
+                outputs = ()
+            for want, have in zip(wanted, outputs, strict=False):
+                if want and have is not None and (len(want) != len(have) or any(map(unlike, want, have))):
+                    doubts[index] = f"{layer.kind} gives {show(have)}"
+            recorded = " and ".join(show(shape) for shape in wanted if shape is not None)
+            if index in doubts:
+                doubts[index] += f"; the record of the framework stands, {recorded}"
+        return doubts
+
+    def _as_recorded(self, call: Call, given: tuple[Shape | None, ...]) -> tuple[Shape | None, ...]:
+        """Return the recorded outputs of a call, for the inputs that they were recorded for."""
+        values, layer = self._model.values, self._layers[call.layer]
+        recorded = inputs_of(layer, call, {name: value.shape for name, value in values.items()})
+        batch = given[0][0] if given and given[0] else self._batch
+        fed = {str(self._recorded_batch): batch}
+        same = list(given) == [_at(shape, fed) for shape in recorded]
+        return tuple(
+            _at(values[name].shape, fed) if same and name in values else None for name in call.outputs
+        )
 
     def _start(self, changes: tuple[Change, ...]) -> dict[str, Shape | None]:
         shapes: dict[str, Shape | None] = {}
@@ -387,6 +441,11 @@ class Walked(Rerun):
                     new if isinstance(new, int) else old for old, new in zip(fed, declared, strict=True)
                 )
         return Frozen(declares)
+
+
+def _at(shape: Shape | None, lengths: Mapping[str, Dim]) -> Shape | None:
+    """Put lengths in the place of symbols."""
+    return None if shape is None else tuple(substitute(dim, lengths) for dim in shape)
 
 
 def _with_weights(model: Model) -> Model:

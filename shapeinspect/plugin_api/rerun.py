@@ -110,6 +110,8 @@ class Recorded:
         where: the user's source line.
         spell: spells a change as ``Rerun.spell`` does.
         contract: whether the shapes that the model declares are to be compared with the computed ones.
+        computed: whether the framework itself computed the shapes that the model records. Where a rule
+            contradicts it, the record stands, and the rule is in doubt.
         refuses: what the framework refuses before any layer sees it: a feed of another ``shape`` than
             the declared one, or only of another ``rank``; empty for nothing.
         batched: whether every convolution and pool needs a batch axis.
@@ -129,6 +131,7 @@ class Recorded:
     where: str | None
     spell: Callable[[Wording, str], str]
     contract: bool = False
+    computed: bool = False
     refuses: str = ""
     batched: bool = False
     fact: Fact | None = None

@@ -6,13 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-#: The layers that are called as ``layer(query, value, key)`` or on a list of the three.
-#: Source: ``call`` of keras/src/layers/attention/multi_head_attention.py, grouped_query_attention.py and
-#: attention.py, 3.15.
-_ATTENTION = frozenset(
-    {"MultiHeadAttention", "GroupedQueryAttention", "GroupQueryAttention", "Attention", "AdditiveAttention"}
-)
-_ORDER = ("query", "value", "key")
+from shapeinspect_keras.calls.signatures import ASIDE, LISTED, SIGNATURES
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,31 +100,54 @@ class Arguments:
             return (*_operands(self.get(0, "x")), *_operands(_array(indices)))
         return tuple(_operands((list(self.args), self.kwargs)))
 
+    def by_role(self, layer: str) -> dict[str, Any]:
+        """Return the arguments of a layer's call under the names that its signature gives them.
+
+        Args:
+            layer: its class, one with a row in ``SIGNATURES``.
+
+        Example:
+            >>> Arguments((Given("x"), None, Given("m"))).by_role("LSTM")
+            {'sequences': Given(name='x'), 'mask': Given(name='m')}
+        """
+        order, args = SIGNATURES[layer].order, tuple(self.args)
+        if order[: len(LISTED)] == LISTED and len(args) == 1 and isinstance(args[0], list | tuple):
+            args = tuple(args[0])
+        elif order[: len(LISTED)] == LISTED and args and isinstance(args[0], list | tuple):
+            args = (*args[0], *(None,) * (len(LISTED) - len(args[0])), *args[1:])
+        named = {**dict(zip(order, args, strict=False)), **(self.kwargs or {})}
+        return {name: value for name, value in named.items() if value is not None}
+
     def inputs(self, layer: str) -> tuple[str, ...]:
-        """List the values that a layer reads; those of an attention as query, key and value.
+        """List the values that a layer computes its outputs from, each in its role.
 
         Args:
             layer: its class.
+
+        Returns:
+            The values in the order of the vocabulary: a sequence before its initial states; query, key,
+            value. Masks change no shape and are left out.
 
         Example:
             >>> Arguments((Given("q"), Given("v"))).inputs("MultiHeadAttention")
             ('q', 'v', 'v')
             >>> Arguments(([Given("q"), Given("v"), Given("k")],)).inputs("Attention")
             ('q', 'k', 'v')
+            >>> Arguments((Given("x"),), {"mask": Given("m"), "initial_state": [Given("h")]}).inputs("GRU")
+            ('x', 'h')
         """
-        args = self.args
-        if layer not in _ATTENTION:
-            return self.given
-        if len(args) == 1 and isinstance(args[0], list | tuple):
-            args = args[0]
-        kwargs = self.kwargs or {}
-        named = {name: kwargs[name] for name in _ORDER if kwargs.get(name) is not None}
-        result = {**dict(zip(_ORDER, args, strict=False)), **named}
-        query, value = result.get("query"), result.get("value")
-        key = value if result.get("key") is None else result["key"]
-        if isinstance(query, Given) and isinstance(key, Given) and isinstance(value, Given):
-            return query.name, key.name, value.name
-        return self.given
+        signature = SIGNATURES.get(layer)
+        if signature is None:
+            kwargs = {name: value for name, value in (self.kwargs or {}).items() if name not in ASIDE}
+            return tuple(
+                item.name for item in _operands((list(self.args), kwargs)) if isinstance(item, Given)
+            )
+        roles = self.by_role(layer)
+        for missing, stand_in in signature.defaults:
+            if missing not in roles and stand_in in roles:
+                roles[missing] = roles[stand_in]
+        read = [roles[name] for name in signature.inputs if name in roles]
+        return tuple(item.name for item in _operands(read) if isinstance(item, Given))
 
 
 def _operands(value: Any) -> Iterator[Operand]:

@@ -34,7 +34,7 @@ def output_count(kind: str, attributes: Mapping[str, Any], shapes: Sequence[Shap
         shape, axis = shapes[0] if shapes else None, attributes.get("axis", 0)
         inside = shape is not None and isinstance(axis, int) and -len(shape) <= axis < len(shape)
         return _bounded(shape[axis]) if shape is not None and inside else 1
-    if kind == "topk":
+    if kind == "topk" or (kind == "attention" and attributes.get("need_weights")):
         return 2
     if kind.endswith("_cell"):
         return 1 + _STATES.get(kind.removesuffix("_cell"), 0)

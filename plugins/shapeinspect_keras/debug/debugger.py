@@ -120,7 +120,7 @@ class KerasDebugger(Debugger):
             model = read(replace(source, inputs=()))
             shapes = {name: model.values[name].shape for name in model.inputs if name in model.values}
             spell = Speller(data=True, shapes=shapes)
-            return Recorded(model, Frozen(), "", None, spell, refuses="rank", batched=True)
+            return Recorded(model, Frozen(), "", None, spell, computed=True, refuses="rank", batched=True)
         from shapeinspect_keras.debug import refused_call as refusal
         from shapeinspect_keras.tracing.inputs import arguments
 

@@ -258,6 +258,7 @@ def _whole_graph(model: Any, operation: Any, symbols: Sequence[Any], raised: Rai
         raised.message,
         raised.where,
         Speller(data, fed),
+        computed=True,
         refuses="rank",
         batched=True,
         confirm=confirm,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from shapeinspect.dims import UNKNOWN, Dim, Shape
 from shapeinspect.errors import UnreadableFileError
@@ -11,6 +12,7 @@ from shapeinspect.ir import Call, Frozen
 from shapeinspect_keras.calls import distributed
 from shapeinspect_keras.calls.batch import BATCH, kept_batch, open_batch
 from shapeinspect_keras.calls.by_call import call_steps
+from shapeinspect_keras.calls.call_settings import call_settings
 from shapeinspect_keras.calls.indexing import Step
 from shapeinspect_keras.calls.open_axes import named_axes
 from shapeinspect_keras.calls.order import running_order
@@ -146,11 +148,12 @@ class _Walk:
         layer = self.register(node, path)
         name = "/".join(path)
         given = arguments(inbound, inputs)
+        settings: dict[str, Any] = {}
         if node.form in ("functional", "sequential"):
             entering = given.entering([ref.slot for ref in node.inputs], [ref.layer for ref in node.inputs])
             outputs = self.model(node, path, entering)
-            self.refine(outputs, inputs, outs, layer)
-            self.graph.calls.append(Call(name, tuple(inputs), outputs))
+            self.refine(outputs, entering, outs, layer)
+            self.graph.calls.append(Call(name, entering, outputs))
             return outputs
         steps = None
         if layer.operation:
@@ -159,9 +162,11 @@ class _Walk:
             layer = self.stepped(path, layer, steps)
         else:
             operands = given.inputs(node.class_name) if node.own else tuple(inputs)
+            settings = call_settings(node.class_name, given) if node.own else {}
         shapes = self.shapes(operands)
         kept = self.kept(layer, shapes)
-        count = max(1, output_count(layer.kind, layer.attributes, shapes), *(index + 1 for index in outs))
+        attributes = {**layer.attributes, **settings}
+        count = max(1, output_count(layer.kind, attributes, shapes), *(index + 1 for index in outs))
         outputs = tuple(
             self.value(
                 path, _opened(shape, kept) or output_shape(layer.kind, layer.attributes, shapes), dtype, i
@@ -173,8 +178,8 @@ class _Walk:
         elif steps is not None and len(steps) > 1:
             self.chain(path, layer, steps, operands, outputs)
         else:
-            attributes = Frozen(layer.attributes) if steps else Frozen()
-            self.graph.calls.append(Call(name, operands, outputs, attributes))
+            called = Frozen(layer.attributes if steps else settings)
+            self.graph.calls.append(Call(name, operands, outputs, called))
         return outputs
 
     def stepped(self, path: Path, layer: Described, steps: tuple[Step, ...] | None) -> Described:

@@ -12,6 +12,7 @@ from shapeinspect_keras.calls import distributed
 from shapeinspect_keras.calls.arguments import Arguments, Array, Given
 from shapeinspect_keras.calls.batch import kept_batch
 from shapeinspect_keras.calls.by_call import call_steps
+from shapeinspect_keras.calls.call_settings import call_settings
 from shapeinspect_keras.calls.indexing import Step
 from shapeinspect_keras.calls.steps import chained
 from shapeinspect_keras.calls.values import Values
@@ -183,8 +184,11 @@ class Walk:
             if inner is not None:
                 return inner
         steps: tuple[Step, ...] | None = None
+        settings: Mapping[str, Any] = {}
         if isinstance(operation, keras.Layer):
-            operands = arguments.inputs(name or "")
+            operands = arguments.inputs(name or "") if name else arguments.given
+            shapes = [self.values.shape(operand) for operand in operands]
+            settings = call_settings(name or "", arguments)
         else:
             operands = self.values.operands(path, arguments.operands(name or ""))
             shapes = [self.values.shape(operand) for operand in operands]
@@ -201,7 +205,7 @@ class Walk:
                 step = Layer(call.layer, kind, layer.type, inner_parts, Frozen(attributes))
                 self.layers.setdefault(call.layer, (step, ()))
                 self.calls.append(call)
-        attributes = layer.attributes if steps and len(steps) == 1 else {}
+        attributes = layer.attributes if steps and len(steps) == 1 else settings
         self.calls.append(Call(path, operands, names, Frozen(attributes)))
         return tensors
 
@@ -231,7 +235,8 @@ class Walk:
             outputs: the symbols that the call returned.
         """
         model = graphs.functional(operation)
-        if type(operation).__name__ == "TimeDistributed":
+        distributed_layer = type(operation).__name__ == "TimeDistributed"
+        if distributed_layer:
             tensors = self.distributed(operation, layer, given, outputs)
         elif model is not None:
             inner = self.graph(graphs.of_functional(model), layer.parts, entering(model, given))
@@ -240,7 +245,12 @@ class Walk:
             tensors = self.followed(operation, layer.parts, given)
         if tensors is not None:
             names = tuple(tensor.name for tensor in tensors)
-            self.calls.append(Call(layer.path, tuple(tensor.name for tensor in given.inputs), names))
+            read = [tensor.name for tensor in given.inputs]
+            if model is not None:
+                read = [tensor.name for tensor in entering(model, given)]
+            elif distributed_layer:
+                read = read[:1]
+            self.calls.append(Call(layer.path, tuple(read), names))
         return tensors
 
     def followed(self, operation: Any, parts: tuple[str, ...], given: SymbolicCall) -> list[Tensor] | None:
@@ -460,4 +470,10 @@ def config_of(operation: Any) -> Mapping[str, Any] | None:
         config = operation.get_config()
     except Exception:  # noqa: BLE001  # a user's layer may fail here; its settings stay unknown
         return None
-    return config if isinstance(config, Mapping) else None
+    if not isinstance(config, Mapping):
+        return None
+    if "data_format" in config and config["data_format"] is None:  # the global default stands for it
+        import keras
+
+        return {**config, "data_format": keras.config.image_data_format()}
+    return config

@@ -68,7 +68,8 @@ def _attention(attributes: Attributes, inputs: Shapes) -> Shapes:
     if _is_folded(attributes, query):
         return (_folded(attributes, query, key, value),)
     if not _is_layer(attributes) or (len(query) == 4 and "embed_dim" not in attributes):
-        return _dot_product(query, key, value)
+        product = _dot_product(query, key, value)
+        return (*product, _weights(attributes, query, key)) if wants_weights else product
     _check(attributes, query, key, value)
     width = attributes.get("out_features") or attributes.get("embed_dim") or query[-1]
     out = (*query[:-1], width)
@@ -94,10 +95,32 @@ def _check(attributes: Attributes, query: Shape, key: Shape | None, value: Shape
 def _weights(attributes: Attributes, query: Shape, key: Shape | None) -> Shape | None:
     if key is None:
         return None
+    if not _is_layer(attributes):
+        return (*query[:-1], key[-2])
+    heads = () if attributes.get("average_weights", True) else (attributes["num_heads"],)
+    if len(query) > 3:
+        attended = _attended(attributes, query)
+        rest = tuple(length for axis, length in enumerate(query[:-1]) if axis not in attended)
+        return (*rest, *heads, *(query[axis] for axis in attended), *(key[axis] for axis in attended))
     time = -2 if attributes.get("batch_first") or len(query) == 2 else 0
     batch = () if len(query) == 2 else (query[0] if time == -2 else query[1],)
-    heads = () if attributes.get("average_weights", True) else (attributes["num_heads"],)
     return (*batch, *heads, query[time], key[time])
+
+
+def _attended(attributes: Attributes, query: Shape) -> tuple[int, ...]:
+    """Return the axes of the positions that attend to each other, where there may be several."""
+    axes = attributes.get("attention_axes")
+    return tuple(range(1, len(query) - 1)) if axes is None else tuple(axis % len(query) for axis in axes)
+
+
+def _positions(attributes: Attributes, query: Shape, shape: Shape) -> tuple[Dim, Dim]:
+    """Return the samples and the positions of a shape; the query says which axes are positions."""
+    if len(query) > 3:
+        attended = _attended(attributes, query)
+        rest = [length for axis, length in enumerate(shape[:-1]) if axis not in attended]
+        return product(rest), product(shape[axis] for axis in attended)
+    time = -2 if attributes.get("batch_first") or len(query) == 2 else 0
+    return (1 if len(query) == 2 else (query[0] if time == -2 else query[1])), shape[time]
 
 
 def _folded(attributes: Attributes, query: Shape, key: Shape | None, value: Shape | None) -> Shape | None:
@@ -144,20 +167,19 @@ def _attention_macs(attributes: Attributes, inputs: Shapes, _outputs: Shapes) ->
     if not _is_layer(attributes) or (len(query) == 4 and "embed_dim" not in attributes):
         heads = product(query[:-2])
         return attention_macs(query[-2], key[-2] + past, heads, query[-1], value[-1])
-    time = -2 if attributes.get("batch_first") or len(query) == 2 else 0
-    batch: Dim = 1 if len(query) == 2 else (query[0] if time == -2 else query[1])
+    batch, queries = _positions(attributes, query, query)
+    keys = _positions(attributes, query, key)[1]
     heads = attributes["num_heads"]
     width = attributes.get("head_dim") or attributes["embed_dim"] // heads
     values_width = attributes.get("value_head_dim") or width
     shared = attributes.get("num_kv_heads") or heads
     out = attributes.get("out_features") or attributes.get("embed_dim") or query[-1]
     projections: Dim = (
-        query[time] * query[-1] * heads * width
-        + key[time] * (key[-1] * width + value[-1] * values_width) * shared
+        queries * query[-1] * heads * width + keys * (key[-1] * width + value[-1] * values_width) * shared
     )
     if attributes.get("output_projected", True):
-        projections = projections + query[time] * heads * values_width * out
-    return batch * (projections + attention_macs(query[time], key[time] + past, heads, width, values_width))
+        projections = projections + queries * heads * values_width * out
+    return batch * (projections + attention_macs(queries, keys + past, heads, width, values_width))
 
 
 def _names(attributes: Attributes, shape: Shape | None) -> Axes | None:
@@ -179,7 +201,8 @@ def _attention_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> 
     weights: list[Axes | None] = []
     if len(outputs) > 1 and outputs[1] is not None:
         rank = len(outputs[1])
-        weights = [(*(("N",) if len(query) == 3 else ()), *((None,) * (rank - len(query))), "T", "T")]
+        if len(query) <= 3:
+            weights = [(*(("N",) if len(query) == 3 else ()), *((None,) * (rank - len(query))), "T", "T")]
     return Naming(tuple(result), (_names(attributes, out), *weights), links)
 
 
@@ -223,12 +246,30 @@ def _attention_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) ->
         names = [name for name in ("out_features", "embed_dim") if attributes.get(name)]
         last = literal(names[0], attributes[names[0]]) if names else _named("q", query, rank - 1)
         lines[0, rank - 1] = last
-        if len(outputs) > 1 and outputs[1] is not None:
-            lines |= _weight_lines(attributes, query, key, len(outputs[1]))
+    if len(outputs) > 1 and outputs[1] is not None:
+        lines |= _weight_lines(attributes, query, key, len(outputs[1]))
     return lines
 
 
 def _weight_lines(attributes: Attributes, query: Shape, key: Shape, rank: int) -> dict[tuple[int, int], Text]:
+    if not _is_layer(attributes):
+        texts = [
+            *(_named("q", query, axis) for axis in range(len(query) - 1)),
+            _named("k", key, len(key) - 2),
+        ]
+        return {(1, axis): text for axis, text in enumerate(texts[:rank])}
+    if len(query) > 3:
+        attended = _attended(attributes, query)
+        heads = (
+            [] if attributes.get("average_weights", True) else [literal("num_heads", attributes["num_heads"])]
+        )
+        texts = [
+            *(_named("q", query, axis) for axis in range(len(query) - 1) if axis not in attended),
+            *heads,
+            *(_named("q", query, axis) for axis in attended),
+            *(_named("k", key, axis) for axis in attended),
+        ]
+        return {(1, axis): text for axis, text in enumerate(texts[:rank])}
     time = len(query) - 2 if attributes.get("batch_first") or len(query) == 2 else 0
     texts = [] if len(query) == 2 else [_named("q", query, 0 if time else 1)]
     if not attributes.get("average_weights", True):
@@ -244,14 +285,11 @@ def _named(letter: str, shape: Shape, axis: int) -> Text:
 def _attention_work(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Text:
     query, key, value = (shape or () for shape in _three(attributes, inputs))
     is_layer = _is_layer(attributes) and not (len(query) == 4 and "embed_dim" not in attributes)
-    time = -2 if is_layer and (attributes.get("batch_first") or len(query) == 2) else 0 if is_layer else -2
+    batch, asking = _positions(attributes, query, query) if is_layer else (1, query[-2])
+    asked = _positions(attributes, query, key)[1] if is_layer else key[-2]
     past = attributes.get("past_length", 0)
-    keys = (
-        literal("keys", key[time])
-        if not past
-        else sum_text(literal("keys", key[time]), literal("past", past))
-    )
-    queries = literal("queries", query[time])
+    keys = literal("keys", asked) if not past else sum_text(literal("keys", asked), literal("past", past))
+    queries = literal("queries", asking)
     if _is_folded(attributes, query):
         heads = attributes["num_heads"]
         shared = attributes.get("num_kv_heads") or heads
@@ -268,7 +306,7 @@ def _attention_work(attributes: Attributes, inputs: Shapes, _outputs: Shapes) ->
     out = attributes.get("out_features") or attributes.get("embed_dim") or query[-1]
     many, d, e = _heads(heads, width, values_width)
     few = many if shared == heads else literal("kv_heads", shared)
-    fresh = literal("keys", key[time])
+    fresh = literal("keys", asked)
     parts = [
         product_text(queries, literal("q_in", query[-1]), many, d),
         product_text(fresh, literal("k_in", key[-1]), few, d),
@@ -277,9 +315,7 @@ def _attention_work(attributes: Attributes, inputs: Shapes, _outputs: Shapes) ->
     ]
     if attributes.get("output_projected", True):
         parts.append(product_text(queries, many, e, literal("out", out)))
-    steps = sum_text(*parts)
-    batch: Dim = 1 if len(query) == 2 else (query[0] if time == -2 else query[1])
-    return product_text(literal("samples", batch), steps)
+    return product_text(literal("samples", batch), sum_text(*parts))
 
 
 def _heads(heads: Dim, width: Dim, values_width: Dim) -> tuple[Text, Text, Text]:
@@ -322,8 +358,12 @@ _ATTRIBUTES = (
         "out_features", "int", "embed_dim", "features of the output; of the input where it holds all three"
     ),
     Attribute("batch_first", "bool", "false", "`N T E`, not `T N E`"),
+    Attribute(
+        "attention_axes", "tuple", "all between batch and features", "the axes of the positions (Keras)"
+    ),
     Attribute("need_weights", "bool", "false", "a second output: the weights of the mean"),
     Attribute("average_weights", "bool", "true", "these weights are averaged over the heads"),
+    Attribute("causal", "bool", "false", "a query sees no later positions than its own"),
     Attribute("projected", "bool", "true", "query, key and value are projected first"),
     Attribute("output_projected", "bool", "true", "a projection follows"),
     Attribute("past_length", "int", "0", "positions kept from earlier calls"),

@@ -190,7 +190,20 @@ def _conv_lstm(attributes: Attributes, inputs: Shapes) -> Shapes:
         )
     step = _conv({**attributes, "out_channels": hidden}, ((shape[0], *shape[2:]),))[0] or ()
     main = (step[0], shape[1], *step[1:]) if attributes.get("return_sequences") else step
-    return (main, step, step) if attributes.get("return_state") else (main,)
+    states = (step, step) * _directions(attributes) if attributes.get("return_state") else ()
+    if _directions(attributes) == 2 and attributes.get("merge_mode", "concat") is None:
+        return (main, main, *states)
+    # Source: ``call`` of keras/src/layers/rnn/bidirectional.py: both are joined along the last axis.
+    return ((*main[:-1], main[-1] * _joined(attributes)), *states)
+
+
+def _directions(attributes: Attributes) -> int:
+    return 2 if attributes.get("bidirectional") else 1
+
+
+def _joined(attributes: Attributes) -> int:
+    """Return how many directions are joined along the last axis of the output."""
+    return _directions(attributes) if attributes.get("merge_mode", "concat") == "concat" else 1
 
 
 def _hidden(attributes: Attributes) -> Any:
@@ -206,7 +219,8 @@ def _conv_lstm_macs(attributes: Attributes, inputs: Shapes, _outputs: Shapes) ->
     inner = (shape[0], *shape[2:])
     step = _conv({**attributes, "out_channels": hidden}, (inner,))[0] or ()
     channels = take_apart(inner, len(attributes["kernel_size"]), last).channels
-    return product(step) * shape[1] * 4 * (channels + hidden) * product(attributes["kernel_size"])
+    products = product(step) * shape[1] * 4 * (channels + hidden) * product(attributes["kernel_size"])
+    return products * _directions(attributes)
 
 
 def _conv_lstm_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
@@ -294,24 +308,31 @@ def _conv_lstm_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) ->
         channel: literal("hidden_size", hidden),
     }
     whole = {0: step[0], 1: carried(0, 1, shape)} | {axis + 1: step[axis] for axis in step if axis}
-    return {
+    lines = {
         (index, axis): text
         for index, out in enumerate(outputs)
         for axis, text in (whole if out is not None and len(out) == len(shape) else step).items()
     }
+    if _joined(attributes) == 2:
+        last = len(first(outputs) or ()) - 1
+        lines[0, last] = product_text(literal("directions", 2), lines[0, last])
+    return lines
 
 
 def _conv_lstm_work(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Text:
     shape, out = first(inputs) or (), first(outputs) or ()
+    out = (*out[:-1], out[-1] // _joined(attributes)) if out else out
     step = (out[0], *out[2:]) if len(out) == len(shape) else out
     samples, positions, taps, _ = _work_factors(attributes, step)
     channels, units = (
         _work_factors(attributes, (shape[0], *shape[2:]))[-1],
         literal("units", _hidden(attributes)),
     )
-    return product_text(
+    factors = (
         samples, literal("steps", shape[1]), positions, number(4), units, taps, sum_text(channels, units)
-    )
+    )  # fmt: skip
+    directions = _directions(attributes)
+    return product_text(*factors, *([literal("directions", 2)] if directions == 2 else []))
 
 
 def _conv_weights(attributes: Attributes, inputs: Shapes) -> Weights:
@@ -351,10 +372,14 @@ def _conv_lstm_weights(attributes: Attributes, inputs: Shapes) -> Weights:
     shape, hidden = first(inputs) or (), _hidden(attributes)
     inner = ((shape[0], *shape[2:]),)
     kernel, channels = _kernel(attributes, inner), _channels(attributes, inner)
-    return (
-        ("weight_ih", "gate o i *k", (4, hidden, channels, *kernel)),
-        ("weight_hh", "gate o h *k", (4, hidden, hidden, *kernel)),
-        ("bias", "gate o", (4, hidden)),
+    return tuple(
+        row
+        for end in ("", "_reverse")[: _directions(attributes)]
+        for row in (
+            (f"weight_ih{end}", "gate o i *k", (4, hidden, channels, *kernel)),
+            (f"weight_hh{end}", "gate o h *k", (4, hidden, hidden, *kernel)),
+            (f"bias{end}", "gate o", (4, hidden)),
+        )
     )
 
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from shapeinspect.dims import UNKNOWN
+from shapeinspect.dims import UNKNOWN, Dim, product
 from shapeinspect.rules.attributes import EMBEDDING
 from shapeinspect.rules.fields import OWN_AXES, SAME_POSITION
-from shapeinspect.rules.formula_text import Lines, Weights, carried, literal
-from shapeinspect.rules.kind import NO_WORK, Attribute, Kind
+from shapeinspect.rules.formula_text import Lines, Text, Weights, carried, literal, product_text
+from shapeinspect.rules.kind import NO_WORK, Attribute, Kind, Work
 from shapeinspect.rules.rule import Attributes, Naming, Shapes, first, mismatch, show
 
 
 def _embedding(attributes: Attributes, inputs: Shapes) -> Shapes:
     shape = first(inputs)
+    if attributes.get("reverse"):
+        return (None if shape is None else (*shape[:-1], attributes["num_embeddings"]),)
     return (None if shape is None else (*shape, attributes["embedding_dim"]),)
 
 
-def _embedding_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+def _embedding_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
     shape, out = first(inputs), first(outputs)
+    if attributes.get("reverse") and shape is not None:
+        return Naming(links=tuple((0, axis, 0, axis) for axis in range(len(shape) - 1)))
     if shape is None or out is None or len(out) != len(shape) + 1:
         return Naming()
     ids = ("N", "T") if len(shape) == 2 else (None,) * len(shape)
@@ -59,7 +63,24 @@ def _bag_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Line
 
 
 def _embedding_lines(attributes: Attributes, _inputs: Shapes, outputs: Shapes) -> Lines:
-    return {(0, len(first(outputs) or ()) - 1): literal("embedding_dim", attributes["embedding_dim"])}
+    last = "num_embeddings" if attributes.get("reverse") else "embedding_dim"
+    return {(0, len(first(outputs) or ()) - 1): literal(last, attributes[last])}
+
+
+def _embedding_macs(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Dim | None:
+    if not attributes.get("reverse"):
+        return 0
+    shape = first(inputs)
+    return None if shape is None else product(shape) * attributes["num_embeddings"]
+
+
+def _embedding_work(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Text:
+    if not attributes.get("reverse"):
+        return ("0", ())
+    shape = first(inputs) or ()
+    rows = literal("rows", product(shape[:-1]))
+    features = literal("embedding_dim", shape[-1] if shape else UNKNOWN)
+    return product_text(rows, features, literal("num_embeddings", attributes["num_embeddings"]))
 
 
 KINDS = (
@@ -67,11 +88,16 @@ KINDS = (
         "embedding",
         "a lookup: each id gives one row of numbers",
         "--input 2,7 --set num_embeddings=50 --set embedding_dim=5",
-        EMBEDDING,
+        (
+            *EMBEDDING,
+            Attribute(
+                "reverse", "bool", "false", "the product with the table: from features back to ids (Keras)"
+            ),
+        ),
         _embedding,
         _embedding_axes,
         _embedding_lines,
-        NO_WORK,
+        Work(_embedding_macs, _embedding_work),
         _embedding_weights,
         OWN_AXES,
     ),

@@ -20,6 +20,7 @@ from shapeinspect.rules.formula_text import (
 )
 from shapeinspect.rules.kind import NO_WORK, Attribute, Kind, no_lines, no_weights
 from shapeinspect.rules.rule import Attributes, Naming, Shapes, first, mismatch, normalize_axis, show
+from shapeinspect.rules.spatial import names
 
 
 def flatten_shape(shape: Shape, start: int = 1, end: int = -1) -> Shape:
@@ -206,13 +207,21 @@ def _flatten_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Na
     if len(runs) != len(out):
         return Naming()
     links, merges = [], []
+    first_channels = axis is None and attributes.get("data_format") == "channels_first" and rank > 2
+    if first_channels:  # Keras moves the channels last before it merges
+        runs = [(*run[1:], 1) if run[:1] == (1,) else run for run in runs]
     for target, run in enumerate(runs):
         real = tuple(i for i in run if shape[i] != 1) or run[:1]
         if len(real) == 1:
             links.append((0, real[0], 0, target))
         elif real:
             merges.append((0, real, 0, target))
-    return Naming(links=tuple(links), merges=tuple(merges))
+    named = (names(rank - 2),) if first_channels and rank <= _LARGEST_MAP else ()
+    return Naming(named, links=tuple(links), merges=tuple(merges))
+
+
+#: The axes of a map with depth, height and width.
+_LARGEST_MAP = 5
 
 
 def _unflatten(attributes: Attributes, inputs: Shapes) -> Shapes:
