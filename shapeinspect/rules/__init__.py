@@ -9,8 +9,11 @@ the weighted sum. Everything else (pools, norms, activations, biases, look-ups) 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from shapeinspect.dims import Dim
 from shapeinspect.errors import ShapeMismatchError
+from shapeinspect.rules import signature
 from shapeinspect.rules.adaptive import adaptive_end, adaptive_start
 from shapeinspect.rules.formula_text import Lines, Text, Weights, carried
 from shapeinspect.rules.kind import Attribute, Kind
@@ -133,7 +136,12 @@ def output_shapes(kind: str, attributes: Attributes, inputs: Shapes) -> Shapes:
     if rule is None:
         return (None,)
     try:
-        return rule.outputs(attributes, inputs)
+        given = attributes.get("signature")
+        result = (
+            rule.outputs(attributes, inputs) if given is None else signature.shapes(given, attributes, inputs)
+        )
+        more = attributes.get("further_outputs")
+        return result if more is None else (*result[:1], *signature.shapes(more, attributes, inputs))
     except KeyError:
         return (None,)
     except ShapeMismatchError as error:
@@ -166,6 +174,8 @@ def macs(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shapes) -> 
     if rule is None:
         return None
     try:
+        if "work" in attributes:
+            return signature.count(attributes["work"], attributes, inputs, attributes.get("signature"))
         total = rule.work.count(attributes, inputs, outputs)
     except (KeyError, ShapeMismatchError, *_UNUSABLE):
         return None
@@ -189,7 +199,15 @@ def axis_names(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shape
     if rule is None:
         return Naming()
     try:
-        return rule.naming(attributes, inputs, outputs)
+        given, more = attributes.get("signature"), attributes.get("further_outputs")
+        if given is not None:
+            own = signature.naming(given, attributes, inputs, outputs)
+        else:
+            own = rule.naming(attributes, inputs, outputs)
+        if more is None:
+            return own
+        rest = signature.naming(more, attributes, inputs, outputs, 1)
+        return replace(own, links=(*own.links, *rest.links))
     except (KeyError, ShapeMismatchError, *_UNUSABLE):
         return Naming()
 
@@ -216,7 +234,13 @@ def axis_lines(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shape
     if rule is None:
         return {}
     try:
-        result = dict(rule.lines(attributes, inputs, outputs))
+        given, more = attributes.get("signature"), attributes.get("further_outputs")
+        if given is not None:
+            result = dict(signature.lines(given, attributes, inputs, outputs))
+        else:
+            result = dict(rule.lines(attributes, inputs, outputs))
+        if more is not None:
+            result |= signature.lines(more, attributes, inputs, outputs, 1)
     except (KeyError, ShapeMismatchError, *_UNUSABLE):
         result = {}
     for source, axis, output, other in axis_names(kind, attributes, inputs, outputs).links:
@@ -247,6 +271,8 @@ def work_line(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shapes
     """
     rule = RULES.get(kind)
     try:
+        if rule is not None and "work" in attributes:
+            return signature.count_text(attributes["work"], attributes, inputs, attributes.get("signature"))
         return None if rule is None else rule.work.formula(attributes, inputs, outputs)
     except (KeyError, ShapeMismatchError, *_UNUSABLE):
         return None

@@ -114,4 +114,17 @@ OF_ANY_KIND: Final = (
         "none",
         "how a weight is computed: `weight_norm`, `spectral_norm`, `pruned`",
     ),
+    Attribute("bits", "int", "none", "bits of a packed weight"),
+    Attribute("block_size", "int", "none", "inputs that share a scale of a packed weight"),
+    Attribute(
+        "signature",
+        "str",
+        "none",
+        "the letters of the inputs' axes and the lengths of the outputs': `N T i -> N T o; N`",
+    ),
+    Attribute(
+        "further_outputs", "str", "none", "a signature of the outputs behind the first: `N T E -> N T 1`"
+    ),
+    Attribute("lengths", "mapping", "none", "the lengths of the letters of a signature that no input has"),
+    Attribute("work", "str", "by the kind", "the multiply-accumulates in the letters of the signature"),
 )

@@ -25,13 +25,14 @@ from shapeinspect.rules.kinds import (
     repeat,
     reshape,
     resize,
+    special,
     window,
 )
 
 #: The families, in the order in which the vocabulary lists them.
 FAMILIES: Final = (
     *(conv, linear, einsum, embedding, norm, recurrent, attention, pool, elementwise),
-    *(reshape, axes, join, pad, resize, window, reduce, index, repeat, other),
+    *(reshape, axes, join, pad, resize, window, reduce, index, repeat, special, other),
 )
 
 #: Every kind of the vocabulary by its name.

@@ -14,6 +14,7 @@ from shapeinspect_onnx.reading.messages import messages
 from shapeinspect_onnx.reading.node import AttributeErrors, attributes
 from shapeinspect_onnx.reading.subgraphs import subgraphs
 from shapeinspect_onnx.vocabulary import ops
+from shapeinspect_onnx.vocabulary.row import Op
 
 _FLOAT, _INT, _STRING = 1, 7, 8
 #: The attributes of a Constant node with plain numbers or texts, and their element types.
@@ -173,13 +174,13 @@ def _needed(graph: Any, constants: Mapping[str, ConstantTensor | None], lazy: se
     return needed
 
 
-def _absorbs(op_type: str, op: ops.Op, slot: int, constant: ConstantTensor) -> bool:
+def _absorbs(op_type: str, op: Op, slot: int, constant: ConstantTensor) -> bool:
     if constant.transposed:
         return op_type in ("Gemm", "MatMul") and slot == 1
     return slot in op.params
 
 
-def is_weight(constant: ConstantTensor, op: ops.Op, slot: int, kind: str) -> bool:
+def is_weight(constant: ConstantTensor, op: Op, slot: int, kind: str) -> bool:
     """Tell whether a constant is a weight, and not a setting or an integer that shapes are computed with.
 
     Args:

@@ -19,6 +19,7 @@ from shapeinspect_onnx.reading.node import AttributeErrors, Node, attributes
 from shapeinspect_onnx.reading.subgraphs import subgraphs
 from shapeinspect_onnx.vocabulary import ops
 from shapeinspect_onnx.vocabulary.layouts import LAYOUTS
+from shapeinspect_onnx.vocabulary.row import Stored, no_settings
 
 _RECURRENT = frozenset({"RNN", "LSTM", "GRU"})
 #: The opset since which a group norm has a scale for each channel.
@@ -170,7 +171,8 @@ class Walk:
         for slot, name in enumerate(node.input):
             constant = view.constants[slot]
             if constant is None:
-                read[slot] = self.value(name, scope)
+                if name or slot not in op.params:
+                    read[slot] = self.value(name, scope)
             elif is_weight(constant, op, slot, kind):
                 role = _role(node, slot, self.versions)
                 sizes = {"g": view.get("group", 1)}
@@ -189,8 +191,9 @@ class Walk:
                 settings |= _fixed(node, constant, slot, settings, self.versions)
             else:
                 read[slot] = self.value(name, scope)
+        weights += [part for row in op.stored for part in _stored(row, view, path)]
         inputs = [read.pop(slot) for slot in op.operands if slot in read]
-        inputs += read.values()
+        inputs += [] if op.alone else read.values()
         while inputs and not inputs[-1]:
             inputs.pop()
         outputs = tuple(self.value(name, scope) for name in node.output)
@@ -252,6 +255,22 @@ class Walk:
         )
 
 
+def _stored(row: Stored, node: Node, path: str) -> tuple[Weight, ...]:
+    """Return the numbers that a node keeps in an attribute as a weight."""
+    numbers, shape = node.get(row.attribute), row.shape(node)
+    if not numbers or shape is None:
+        return ()
+
+    def read() -> Any:
+        import numpy as np
+
+        return np.asarray(numbers, np.float32).reshape(shape)
+
+    layout = LAYOUTS.bind(node.op, row.attribute, len(shape), {})
+    name = f"{path}.{row.attribute}"
+    return (Weight(name, row.attribute, shape, "float32", 4 * len(numbers), layout=layout, values=read),)
+
+
 def _whole(constant: ConstantTensor) -> tuple[int, ...] | None:
     """Return the values of a small constant if all are integers, as those of shapes."""
     numbers = constant.numbers()
@@ -294,6 +313,8 @@ def _layout(
         native += "(transB)"
     elif constant.transposed:
         native += "(transposed)"
+    elif "MatMul" in native and view.get("transB", 0):
+        native += "(transB)"
     elif native in _RECURRENT and view.get("direction", "forward") != "forward":
         native += f"({view.get('direction')})"
     elif native == "GroupNormalization" and view.version < _SCALED_BY_CHANNEL:
@@ -323,7 +344,7 @@ def _fixed(
     numbers = constant.numbers()
     if slot >= len(names) or names[slot] in settings or numbers is None or len(numbers) > 16:
         return {}
-    plain = ops.find(node.domain, node.op_type).settings is ops.no_settings
+    plain = ops.find(node.domain, node.op_type).settings is no_settings
     if not plain and not names[slot].endswith(("scale", "zero_point")):
         return {}
     return {names[slot]: numbers[0] if not constant.dims and numbers else tuple(numbers)}

@@ -77,8 +77,9 @@ def names(op: str, version: int, domain: str) -> tuple[str, ...]:
         >>> names("Conv", 17, "")
         ('X', 'W', 'B')
     """
-    if domain == "com.microsoft" and op in ops.MICROSOFT:
-        return tuple(ops.MICROSOFT[op][0].split())
+    row = ops.roles(domain, op)
+    if row is not None:
+        return tuple(row[0].split())
     if not domain and op in _NAMES:
         return _NAMES[op]
     if not domain and op in _RENAMED:

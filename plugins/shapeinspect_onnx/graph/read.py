@@ -146,7 +146,11 @@ def _notes(walk: Walk, expansion: Expansion) -> list[Note]:
     blind: dict[str, list[str]] = {}
     for layer, call in zip(walk.layers, walk.calls, strict=True):
         domain = layer.type.rpartition(".")[0]
-        if domain and any(values[name].shape is None for name in call.outputs if name):
+        if (
+            domain
+            and layer.kind == "unknown"
+            and any(values[name].shape is None for name in call.outputs if name)
+        ):
             blind.setdefault(domain, []).append(layer.path)
     for domain, paths in blind.items():
         notes.append(Note(f'onnx does not infer the shapes of domain "{domain}": {_list(paths)}'))

@@ -13,11 +13,14 @@ _LSTM = (("gate", "i o f g", "i f g o"),)
 _PEEPHOLE = (("gate", "i o f", "i f o"),)
 _GRU = (("gate", "z r n", "r z n"),)
 _BATCH_NORM = "BatchNormalization"
-_NORMS = f"{_BATCH_NORM} InstanceNormalization GroupNormalization GroupNorm"
+_NORMS = f"{_BATCH_NORM} InstanceNormalization GroupNormalization GroupNorm SkipGroupNorm"
 _GEMM = "Gemm FusedGemm Gemm(transB) FusedGemm(transB)"
 _BIASES = ("two", ("bias_ih", "bias_hh"))
 _QKV = (("qkv", ("q", "k", "v")),)
-_PACKED = "Attention MultiHeadAttention"
+_PACKED = "Attention PackedAttention DecoderMaskedSelfAttention"
+_PACKED_BIASES = f"{_PACKED} QAttention MultiHeadAttention PackedMultiHeadAttention"
+#: Products of ONNX Runtime that may transpose the stored matrix.
+_FUSED = ("FusedMatMul", "FusedMatMulActivation", "TransposeMatMul", "SparseToDenseMatMul")
 #: The directions of a recurrent operator, by the variant of its type.
 _DIRECTIONS = (("", ("",)), ("(reverse)", (".reverse",)), ("(bidirectional)", ("", ".reverse")))
 
@@ -110,9 +113,32 @@ LAYOUTS = Table(
         Row("SkipLayerNormalization", "beta", "C", "C", slot="bias"),
         # The bias that is added to the input before normalization.
         Row("SkipLayerNormalization SkipSimplifiedLayerNormalization", "bias", "C", "C", slot="skip.bias"),
+        *(_weight(name, "B", "i o", "o i") for name in _FUSED),
+        *(_weight(f"{name}(transB)", "B", "o i", "o i") for name in _FUSED),
+        _weight("GemmFastGelu", "W", "i o", "o i"),
+        _bias("GemmFastGelu BiasGelu FastGelu", "bias"),
+        _weight("NhwcConv NhwcFusedConv", "W", "o i *k", "o i *k"),
+        _bias("NhwcConv NhwcFusedConv", "B"),
+        _weight("ConvTransposeWithDynamicPads", "W", "(g i) o *k", "(g o) i *k"),
+        _bias("ConvTransposeWithDynamicPads", "B"),
+        _weight("CausalConvWithState", "weight", "o i *k", "o i *k"),
+        _bias("CausalConvWithState", "bias"),
+        Row("EmbedLayerNormalization", "word_embedding", "V E", "V E", slot="word.weight"),
+        Row("EmbedLayerNormalization", "position_embedding", "V E", "V E", slot="position.weight"),
+        Row("EmbedLayerNormalization", "segment_embedding", "V E", "V E", slot="segment.weight"),
+        Row("EmbedLayerNormalization", "gamma", "C", "C", slot="norm.weight"),
+        Row("EmbedLayerNormalization", "beta", "C", "C", slot="norm.bias"),
+        _weight("LinearClassifier LinearRegressor", "coefficients", "o i", "o i"),
+        _bias("LinearClassifier LinearRegressor", "intercepts"),
+        _weight("TorchEmbedding", "weight", "V E", "V E"),
+        *(
+            Row("MoE", f"fc{index}_experts_{role}", native, native, slot=f"fc{index}.{slot}")
+            for index in (1, 2, 3)
+            for role, native, slot in (("weights", "expert o i", "weight"), ("bias", "expert o", "bias"))
+        ),
         *(Row("PRelu", "slope", f"C{ones}", "C", slot="weight") for ones in ("", " 1", " 1 1", " 1 1 1")),
-        Row("Attention", "weights", "i (qkv o)", "qkv o i", Frozen(qkv=3),
+        Row(_PACKED, "weights", "i (qkv o)", "qkv o i", Frozen(qkv=3),
             slot="{qkv}.weight", splits=_QKV),
-        Row(_PACKED, "bias", "(qkv o)", "qkv o", Frozen(qkv=3), slot="{qkv}.bias", splits=_QKV),
+        Row(_PACKED_BIASES, "bias", "(qkv o)", "qkv o", Frozen(qkv=3), slot="{qkv}.bias", splits=_QKV),
     ]
 )  # fmt: skip

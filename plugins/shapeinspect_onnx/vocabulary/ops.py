@@ -7,64 +7,15 @@ https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
-
 from shapeinspect_onnx.reading.node import Node
+from shapeinspect_onnx.vocabulary import settings_attention as attend
 from shapeinspect_onnx.vocabulary import settings_conv as conv
 from shapeinspect_onnx.vocabulary import settings_shape as shape
-
-
-def no_settings(node: Node) -> dict[str, Any]:
-    """Read nothing: the operator has no settings that affect shapes.
-
-    Args:
-        node: the node.
-    """
-    return {}
-
-
-@dataclass(frozen=True, slots=True)
-class Op:
-    """An operator in terms of the vocabulary.
-
-    Args:
-        kind: its canonical kind, or a function that returns it for a node.
-        settings: reads a node's settings.
-        params: the input slots for trained parameters.
-        fixed: the input slots for settings, whose constants are not weights.
-        operands: the input slots of the kind's operands, where others lie between them.
-    """
-
-    kind: str | Callable[[Node], str]
-    settings: Callable[[Node], dict[str, Any]] = no_settings
-    params: frozenset[int] = field(default=frozenset())
-    fixed: frozenset[int] = field(default=frozenset())
-    operands: tuple[int, ...] = ()
-
-    @property
-    def placed(self) -> bool:
-        """Whether its settings are identified by their positions among the inputs that a graph computes."""
-        return self.kind in _PLACED
-
-    def kind_of(self, node: Node) -> str:
-        """Return the kind for one node.
-
-        Args:
-            node: the node.
-        """
-        return self.kind if isinstance(self.kind, str) else self.kind(node)
-
-
-def _op(kind: Any, settings: Any = no_settings, params: str = "", fixed: str = "", operands: str = "") -> Op:
-    slots = [tuple(map(int, text.split())) for text in (params, fixed, operands)]
-    return Op(kind, settings, frozenset(slots[0]), frozenset(slots[1]), slots[2])
-
-
-def _named(kind: str, attribute: str, name: str, fixed: str = "") -> Op:
-    """Return an operator whose only setting names its function."""
-    return _op(kind, lambda node: {attribute: name}, fixed=fixed)
+from shapeinspect_onnx.vocabulary.learning import LEARNING
+from shapeinspect_onnx.vocabulary.microsoft import ANYWHERE, MICROSOFT, NCHWC
+from shapeinspect_onnx.vocabulary.row import UNKNOWN, Op
+from shapeinspect_onnx.vocabulary.row import named as _named
+from shapeinspect_onnx.vocabulary.row import op as _op
 
 
 def _matmul(node: Node) -> str:
@@ -74,11 +25,6 @@ def _matmul(node: Node) -> str:
 def _qmatmul(node: Node) -> str:
     return "linear" if conv.is_linear(node, 3) else "matmul"
 
-
-UNKNOWN = Op("unknown")
-
-#: Kinds that read several settings from inputs.
-_PLACED = frozenset({"slice", "pad", "resize", "constant"})
 
 #: Activations and their names.
 _ACTIVATIONS = {
@@ -155,7 +101,7 @@ STANDARD: dict[str, Op] = {
     "RNN": _op("rnn", conv.recurrent, params="1 2 3", fixed="4", operands="0 5 6"),
     "LSTM": _op("lstm", conv.recurrent, params="1 2 3 7", fixed="4", operands="0 5 6"),
     "GRU": _op("gru", conv.recurrent, params="1 2 3", fixed="4", operands="0 5 6"),
-    "Attention": _op("attention", conv.attention),
+    "Attention": _op("attention", attend.attention),
     # shapes
     "Reshape": _op("reshape", shape.reshape, fixed="1"),
     "Flatten": _op("flatten", shape.flatten),
@@ -206,68 +152,16 @@ STANDARD: dict[str, Op] = {
     "RandomUniform": _op("constant", shape.constant),
     "RandomNormalLike": _op("constant"),
     "RandomUniformLike": _op("constant"),
-    "Range": _named("constant", "op", "range", fixed="0 1 2"),
+    "Range": _op("constant", shape.counted, fixed="0 1 2"),
     **{op: _op("constant", fixed="0") for op in ("BlackmanWindow", "HammingWindow", "HannWindow")},
     "MelWeightMatrix": _op("constant", fixed="0 1 2 3 4"),
 }
 
-#: ONNX Runtime's own operators; the names of their inputs are the roles of the weights.
-MICROSOFT: dict[str, tuple[str, Op]] = {
-    "FusedConv": ("X W B Z", _op("conv", conv.conv_at(1), params="1 2")),
-    "QLinearConv": (
-        "x x_scale x_zero_point w w_scale w_zero_point y_scale y_zero_point B",
-        _op("conv", conv.conv_at(3), params="3 4 5 8", fixed="1 2 6 7"),
-    ),
-    "FusedGemm": ("A B C", _op(conv.gemm_kind, conv.gemm, params="1 2")),
-    "MatMulNBits": (
-        "A B scales zero_points g_idx bias",
-        _op("linear", conv.matmul_nbits, params="1 2 3 4 5"),
-    ),
-    "MatMulBnb4": ("A B absmax", _op("linear", conv.matmul_nbits, params="1 2")),
-    "MatMulIntegerToFloat": (
-        "A B a_scale b_scale a_zero_point b_zero_point bias",
-        _op(_matmul, conv.matmul_at(1), params="1 3 5 6", fixed="2 4"),
-    ),
-    "DynamicQuantizeMatMul": (
-        "A B b_scale b_zero_point bias",
-        _op(_matmul, conv.matmul_at(1), params="1 2 3 4"),
-    ),
-    "QGemm": (
-        "A a_scale a_zero_point B b_scale b_zero_point C y_scale y_zero_point",
-        _op("unknown", params="3 4 5 6", fixed="1 2 7 8"),
-    ),
-    "QuantizeLinear": ("x y_scale y_zero_point", _op("quantize", shape.affine_axis, fixed="1 2")),
-    "DequantizeLinear": ("x x_scale x_zero_point", _op("dequantize", shape.affine_axis, fixed="1 2")),
-    "QLinearAdd": (
-        "A A_scale A_zero_point B B_scale B_zero_point C_scale C_zero_point",
-        _op("unknown", fixed="1 2 4 5 6 7"),
-    ),
-    "Attention": (
-        "input weights bias mask_index past attention_bias past_sequence_length",
-        _op("attention", conv.packed_attention, params="1 2", fixed="6"),
-    ),
-    "MultiHeadAttention": (
-        "query key value bias key_padding_mask attention_bias past_key past_value",
-        _op("attention", conv.attention, params="3"),
-    ),
-    "GroupQueryAttention": (
-        "query key value past_key past_value seqlens_k total_sequence_length cos_cache sin_cache",
-        _op("attention", conv.attention, fixed="5 6"),
-    ),
-    "Gelu": ("X", _op("activation", lambda node: {"function": "gelu"})),
-    "FastGelu": ("X bias", _op("activation", lambda node: {"function": "gelu"}, params="1")),
-    "BiasGelu": ("A B", _op("activation", lambda node: {"function": "gelu"}, params="1")),
-    "QuickGelu": ("X", _op("activation", lambda node: {"function": "quick_gelu"})),
-    "SkipLayerNormalization": (
-        "input skip gamma beta bias",
-        _op("layer_norm", conv.skip_layer_norm, params="2 3 4"),
-    ),
-    "SkipSimplifiedLayerNormalization": (
-        "input skip gamma bias",
-        _op("rms_norm", conv.skip_layer_norm, params="2 3"),
-    ),
-    "SimplifiedLayerNormalization": ("X scale", _op("rms_norm", conv.layer_norm, params="1")),
-    "GroupNorm": ("X gamma beta", _op("group_norm", conv.group_norm, params="1 2")),
+#: The tables of the other domains: the names of an operator's inputs, and its row.
+DOMAINS: dict[str, dict[str, tuple[str, Op]]] = {
+    "com.microsoft": MICROSOFT,
+    "com.microsoft.nchwc": NCHWC,
+    "ai.onnx.ml": LEARNING,
 }
 
 #: The spellings of the default domain.
@@ -285,8 +179,21 @@ def find(domain: str, op: str) -> Op:
         >>> find("", "Relu").kind, find("my.domain", "Relu").kind
         ('activation', 'unknown')
     """
-    if domain in DEFAULT_DOMAINS:
-        return STANDARD.get(op, UNKNOWN)
-    if domain == "com.microsoft" and op in MICROSOFT:
-        return MICROSOFT[op][1]
-    return UNKNOWN
+    if domain in DEFAULT_DOMAINS and op in STANDARD:
+        return STANDARD[op]
+    row = roles(domain, op)
+    return UNKNOWN if row is None else row[1]
+
+
+def roles(domain: str, op: str) -> tuple[str, Op] | None:
+    """Return the names of the inputs and the row of an operator outside the default domain.
+
+    Args:
+        domain: its domain.
+        op: its op type.
+
+    Example:
+        >>> roles("com.microsoft", "CDist")[0], roles("", "Relu")
+        ('A B', None)
+    """
+    return DOMAINS.get(domain, {}).get(op) or (MICROSOFT[op] if op in ANYWHERE else None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from shapeinspect.dims import UNKNOWN, Dim, Shape
+from shapeinspect.dims import Dim, Shape
 from shapeinspect_onnx.reading.node import Node
 
 Settings = dict[str, Any]
@@ -256,79 +256,13 @@ def recurrent(node: Node) -> Settings:
     return settings
 
 
-def attention(node: Node) -> Settings:
-    """Read an attention of separate query, key and value, without projections.
+def epsilon(node: Node) -> Settings:
+    """Read a norm of the last axis of which only the summand of the variance is an attribute.
 
     Args:
         node: the node.
-
-    Source: https://onnx.ai/onnx/operators/onnx__Attention.html; for 3 axes ``N T (head d)``, for 4
-        ``N head T d``. Those of ONNX Runtime may pack the three into the first input.
     """
-    query, key, value = node.shape(0), node.shape(1), node.shape(2)
-    heads = node.get("q_num_heads", node.get("num_heads"))
-    kv_heads = node.get("kv_num_heads", heads)
-    settings: Settings = {
-        "num_heads": heads,
-        "num_kv_heads": kv_heads,
-        "batch_first": True,
-        "projected": False,
-    }
-    if query and len(query) == 4:
-        settings |= {"num_heads": query[1], "head_dim": query[3]}
-        if key and len(key) == 4:
-            settings["num_kv_heads"] = key[1]
-    elif query and len(query) == 3 and heads:
-        packed = not node.has(1)
-        width = query[2] // (heads + 2 * kv_heads if packed else heads)
-        settings |= {"embed_dim": width * heads, "head_dim": width}
-        if packed:
-            settings["out_features"] = width * heads
-        elif value and len(value) == 3:
-            settings["value_head_dim"] = value[2] // kv_heads
-        elif value and len(value) == 4:
-            settings |= {"value_head_dim": value[3], "out_features": value[3] * heads}
-    return {name: value for name, value in {**settings, **_past(node)}.items() if value is not None}
-
-
-#: The input slot for the keys of earlier calls, ``N head T d``.
-_PAST_SLOT = {"Attention": 4, "MultiHeadAttention": 6, "GroupQueryAttention": 3}
-
-
-def _past(node: Node) -> Settings:
-    slot = _PAST_SLOT[node.op]
-    if not node.has(slot):
-        return {}
-    past = node.shape(slot)
-    # GroupQueryAttention's buffer may be longer than its content.
-    known = past is not None and len(past) == 4 and node.op != "GroupQueryAttention"
-    return {"past_length": past[2] if known and past is not None else UNKNOWN}
-
-
-def packed_attention(node: Node) -> Settings:
-    """Read ONNX Runtime's attention with one matrix ``i (qkv o)`` for query, key and value.
-
-    It has no output projection, and may keep positions of earlier calls.
-
-    Args:
-        node: the node.
-
-    Source: com.microsoft.Attention in ONNX Runtime's docs/ContribOperators.md.
-    """
-    weight, heads, past = node.shape(1), node.get("num_heads"), node.shape(4)
-    settings: Settings = {"num_heads": heads, "num_kv_heads": heads, "batch_first": True}
-    settings |= {"one_input": True, "output_projected": False}
-    if weight and len(weight) == 2:
-        settings["embed_dim"] = weight[0]
-        sizes = node.get("qkv_hidden_sizes") or (weight[1] // 3,) * 3
-        settings |= {
-            "head_dim": sizes[0] // heads,
-            "value_head_dim": sizes[2] // heads,
-            "out_features": sizes[2],
-        }
-    if node.has(4):  # keys and values of earlier calls: two, N, head, T, d
-        settings["past_length"] = past[3] if past is not None and len(past) == 5 else UNKNOWN
-    return settings
+    return {"eps": node.get("epsilon", 1e-5)}
 
 
 def roi(node: Node) -> Settings:

@@ -5,6 +5,7 @@ Source: the operators' own pages, https://onnx.ai/onnx/operators/
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
 
 from shapeinspect.dims import UNKNOWN
@@ -315,6 +316,21 @@ def constant(node: Node) -> Settings:
     if node.op != "ConstantOfShape":
         return _known(shape=node.numbers("shape", -1))
     return _known(shape=node.numbers("shape", 0), fill=_fill(node.get("value")))
+
+
+def counted(node: Node) -> Settings:
+    """Read a Range: numbers from the first input up to the second in steps of the third.
+
+    Args:
+        node: the node.
+
+    Source: https://onnx.ai/onnx/operators/onnx__Range.html
+    """
+    numbers = [node.number("", slot) for slot in range(3)]
+    start, limit, step = numbers[0], numbers[1], 1 if not node.has(2) else numbers[2]
+    if not step or start is None or limit is None:
+        return {"op": "range"}
+    return {"op": "range", "shape": (max(ceil((limit - start) / step), 0),)}
 
 
 def _fill(tensor: Any) -> int | None:

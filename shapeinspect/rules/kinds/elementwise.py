@@ -304,7 +304,11 @@ KINDS = (
     ),
     _same_shape("quantize", "rounds to a few integer levels; the shape stays"),
     _same_shape("dequantize", "converts quantized integers back to real numbers; the shape stays"),
-    _same_shape("unary", "changes its entries or their order; the shape stays"),
+    _same_shape(
+        "unary",
+        "changes its entries or their order; the shape stays",
+        Attribute("op", "str", "unknown", "the operation: `reverse`, `rotate` …"),
+    ),
     _same_shape("augment", "changes images and keeps their shape"),
     Kind(
         "scatter",

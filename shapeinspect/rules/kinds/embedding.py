@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from shapeinspect.dims import UNKNOWN, Dim, product
-from shapeinspect.rules.attributes import EMBEDDING
+from shapeinspect.rules.attributes import EMBEDDING, EPS
 from shapeinspect.rules.fields import OWN_AXES, SAME_POSITION
 from shapeinspect.rules.formula_text import Lines, Text, Weights, carried, literal, product_text
 from shapeinspect.rules.kind import NO_WORK, Attribute, Kind, Work
@@ -90,6 +92,7 @@ KINDS = (
         "--input 2,7 --set num_embeddings=50 --set embedding_dim=5",
         (
             *EMBEDDING,
+            replace(EPS, default="none", meaning="added to the variance of a norm that follows"),
             Attribute(
                 "reverse", "bool", "false", "the product with the table: from features back to ids (Keras)"
             ),

@@ -104,25 +104,38 @@ def matmul_shape(left: Shape, right: Shape) -> Shape:
     return (*batch, *left[-2:-1], *(right[-1:] if len(right) > 1 else ()))
 
 
-def _matmul(_attributes: Attributes, inputs: Shapes) -> Shapes:
+def _turned(shape: Shape, turn: object) -> Shape:
+    return (*shape[:-2], *shape[:-3:-1]) if turn and len(shape) > 1 else shape
+
+
+def _matmul(attributes: Attributes, inputs: Shapes) -> Shapes:
     if len(inputs) < 2 or inputs[0] is None or inputs[1] is None:
         return (None,)
-    return (matmul_shape(inputs[0], inputs[1]),)
+    left, right = inputs[0], inputs[1]
+    return (
+        matmul_shape(_turned(left, attributes.get("trans_a")), _turned(right, attributes.get("trans_b"))),
+    )
 
 
-def _matmul_macs(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Dim | None:
+def _matmul_inner(attributes: Attributes) -> int:
+    return -2 if attributes.get("trans_a") else -1
+
+
+def _matmul_macs(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Dim | None:
     left, out = first(inputs), first(outputs)
-    return None if not left or out is None else product(out) * left[-1]
+    return None if not left or out is None else product(out) * left[_matmul_inner(attributes)]
 
 
-def _matmul_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+def _matmul_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
     out = first(outputs)
     if out is None or len(inputs) < 2 or any(shape is None or len(shape) < 2 for shape in inputs[:2]):
         return Naming()
     left, right = inputs[0] or (), inputs[1] or ()
     batch = broadcast_axes({}, (left[:-2], right[:-2]), (out[:-2],)).links
     rank = len(out)
-    return Naming(links=(*batch, (0, len(left) - 2, 0, rank - 2), (1, len(right) - 1, 0, rank - 1)))
+    row = len(left) - (1 if attributes.get("trans_a") else 2)
+    column = len(right) - (2 if attributes.get("trans_b") else 1)
+    return Naming(links=(*batch, (0, row, 0, rank - 2), (1, column, 0, rank - 1)))
 
 
 def _batch_dot(attributes: Attributes, inputs: Shapes) -> Shapes:
@@ -213,15 +226,15 @@ def _bilinear_weights(attributes: Attributes, _inputs: Shapes) -> Weights:
     )
 
 
-def _matmul_lines(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
+def _matmul_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
     left, right, out = inputs[0] or (), inputs[1] or (), first(outputs) or ()
     rows, columns = len(left) > 1, len(right) > 1
     batch = len(out) - rows - columns
     lines = dict(broadcast_lines({}, (left[:-2], right[:-2]), (out[:batch],)))
     if rows:
-        lines[0, batch] = carried(0, len(left) - 2, left)
+        lines[0, batch] = carried(0, len(left) - (1 if attributes.get("trans_a") else 2), left)
     if columns:
-        lines[0, len(out) - 1] = carried(1, len(right) - 1, right)
+        lines[0, len(out) - 1] = carried(1, len(right) - (2 if attributes.get("trans_b") else 1), right)
     return lines
 
 
@@ -268,6 +281,11 @@ _IN_FEATURES = Attribute(
 )
 _OUT_FEATURES = Attribute("out_features", "int", REQUIRED, "features of the output's last axis")
 
+_TRANSPOSED = (
+    Attribute("trans_a", "bool", "false", "the first matrix is transposed"),
+    Attribute("trans_b", "bool", "false", "the second matrix is transposed"),
+)
+
 KINDS = (
     Kind(
         "linear",
@@ -309,11 +327,11 @@ KINDS = (
         "matmul",
         "a matrix product of two inputs, batched and broadcast: every output is a row times a column",
         "--input 8,2,3 --input 3,5",
-        (),
+        _TRANSPOSED,
         _matmul,
         _matmul_axes,
         _matmul_lines,
-        Work(_matmul_macs, _inner(lambda _: -1)),
+        Work(_matmul_macs, _inner(_matmul_inner)),
         no_weights,
         PRODUCT,
     ),
@@ -334,8 +352,7 @@ KINDS = (
         "a matrix product of two matrices: every output is a row times a column",
         "--input 3,2 --input 3,5 --set trans_a=true",
         (
-            Attribute("trans_a", "bool", "false", "the first matrix is transposed"),
-            Attribute("trans_b", "bool", "false", "the second matrix is transposed"),
+            *_TRANSPOSED,
             Attribute("added_first", "bool", "false", "the summand comes before the product"),
         ),
         _gemm,

@@ -320,7 +320,7 @@ KINDS = (
         "grid_sample",
         "reads the input at the positions of its second input, `N *space` and one number a spatial axis",
         "--input 2,3,9,11 --input 2,5,7,2",
-        (_MODE, ALIGN_CORNERS),
+        (_MODE, ALIGN_CORNERS, DATA_FORMAT),
         _grid_sample,
         _grid_axes,
         _grid_lines,
