@@ -13,6 +13,7 @@ from shapeinspect.ir import Call, Frozen, Layer, Note, Value, Weight
 from shapeinspect.rules import has_rule, output_shapes
 from shapeinspect_tensorflow.graph.evaluate import Evaluator, Source
 from shapeinspect_tensorflow.graph.flow import VARIABLES, Flow, Ref, Step
+from shapeinspect_tensorflow.graph.folding import folded
 from shapeinspect_tensorflow.graph.input_symbols import opened
 from shapeinspect_tensorflow.graph.node_view import Held, View
 from shapeinspect_tensorflow.graph.nodes import Tensor
@@ -102,7 +103,7 @@ class _Builder:
 
     def build(self, inputs: Sequence[Ref], outputs: Sequence[Ref]) -> Parts:
         parts = self._parts
-        steps = self._flow.steps(outputs, SETTINGS)
+        steps = folded(self._flow.steps(outputs, SETTINGS), outputs)
         for step in steps:
             for ref in step.inputs:
                 if ref is not None:
@@ -242,7 +243,8 @@ class _Builder:
             )
             if role is not None or not setting:
                 weights.append(self._weight(step, stored, role or f"input{slot}", view))
-            if kind not in _OWN:
+            if kind not in _OWN or (kind == "elementwise" and stored.used != stored.shape):
+                # An operand with further axes of length 1 adds them to the result.
                 names.append(self._value(ref))
                 self._named[names[-1]] = stored.used
         return names, weights

@@ -45,6 +45,10 @@ _TYPES: dict[str, type] = {
     "epsilon": float,
 }
 _LISTS = frozenset({"strides", "dilations", "ksize", "explicit_paddings", "squeeze_dims"})
+#: The floating-point types, and the formats of their values.
+_FLOATS = {1: "f", 2: "d", 19: "e"}
+#: The fields of ``float_val`` and ``double_val``, and their formats.
+_FLOAT_VALUES = {5: "f", 6: "d"}
 #: The fields of integer values outside ``tensor_content``.
 _VALUES = frozenset({7, 10, 11, 16, 17})
 _CONTENT = 4
@@ -60,6 +64,7 @@ class Tensor:
         start: the first byte of its values in the file.
         end: the byte after them; ``start`` if they are not contiguous.
         numbers: its values, where they are few integers.
+        scalar: its value, where it is one floating-point number.
     """
 
     dtype: int
@@ -67,6 +72,7 @@ class Tensor:
     start: int = 0
     end: int = 0
     numbers: tuple[int, ...] | None = None
+    scalar: float | None = None
 
     @property
     def nbytes(self) -> int | None:
@@ -339,6 +345,7 @@ def _tensor(window: Window, outer: Field) -> Tensor:
     dims: tuple[int, ...] = ()
     content: Field | None = None
     values: list[Field] = []
+    scalar: float | None = None
     for field in fields(window, outer.start, outer.end):
         if field.number == 1:
             need(window, field, VARINT)
@@ -355,7 +362,9 @@ def _tensor(window: Window, outer: Field) -> Tensor:
             values.append(field)
             if len(values) > _FEW and prod(dims) <= _FEW:
                 raise window.fail("a constant holds more values than its shape", field.start)
-    tensor = Tensor(dtype, dims)
+        elif field.number in _FLOAT_VALUES and not dims:
+            scalar = _single(window, field, _FLOAT_VALUES[field.number])
+    tensor = Tensor(dtype, dims, scalar=scalar)
     few = dtype in _INTEGERS and prod(dims) <= _FEW
     if content is None:
         return Tensor(dtype, dims, numbers=_spread(window, values, prod(dims))) if few else tensor
@@ -365,7 +374,16 @@ def _tensor(window: Window, outer: Field) -> Tensor:
     numbers = None
     if few:
         numbers = struct.unpack(f"<{prod(dims)}{_INTEGERS[dtype]}", window.span(content.start, content.end))
-    return Tensor(dtype, dims, content.start, content.end, numbers)
+    if not dims and dtype in _FLOATS:
+        scalar = float(struct.unpack(f"<{_FLOATS[dtype]}", window.span(content.start, content.end))[0])
+    return Tensor(dtype, dims, content.start, content.end, numbers, scalar)
+
+
+def _single(window: Window, field: Field, code: str) -> float | None:
+    """Read the only floating-point number of a list, packed or not; None if there are others."""
+    if field.end - field.start != struct.calcsize(code):
+        return None
+    return float(struct.unpack(f"<{code}", window.span(field.start, field.end))[0])
 
 
 def _spread(window: Window, values: list[Field], count: int) -> tuple[int, ...] | None:

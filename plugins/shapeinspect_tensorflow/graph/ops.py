@@ -11,6 +11,7 @@ from typing import Any
 
 from shapeinspect_tensorflow.graph import settings_conv as conv
 from shapeinspect_tensorflow.graph import settings_shape as shape
+from shapeinspect_tensorflow.graph.folding import BATCH_NORM
 from shapeinspect_tensorflow.graph.node_view import View
 
 
@@ -143,6 +144,7 @@ OPS: dict[str, Op] = {
     "FusedBatchNorm": op_row("batch_norm", conv.batch_norm, _NORM),
     "FusedBatchNormV2": op_row("batch_norm", conv.batch_norm, _NORM),
     "FusedBatchNormV3": op_row("batch_norm", conv.batch_norm, _NORM),
+    BATCH_NORM: op_row("batch_norm", conv.batch_norm, _NORM),
     "LRN": op_row("local_response_norm", conv.local_response_norm),
     # picking
     "Gather": op_row(conv.gather_kind, conv.embedding, "params"),

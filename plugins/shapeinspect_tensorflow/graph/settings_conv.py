@@ -225,8 +225,8 @@ def batch_norm(view: View) -> Settings:
         "eps": view.get("epsilon", 1e-4),
         "axis": 1 if data_format(view) == "channels_first" else -1,
     }
-    scale = view.shape(1)
-    return {**settings, "num_features": scale[0]} if scale else settings
+    variance = view.shape(4)
+    return {**settings, "num_features": variance[-1]} if variance else settings
 
 
 def local_response_norm(view: View) -> Settings:

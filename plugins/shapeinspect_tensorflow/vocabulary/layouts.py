@@ -16,7 +16,7 @@ _CONV = "Conv1D Conv2D Conv3D"
 _TRANSPOSE = "Conv1DTranspose Conv2DTranspose Conv3DTranspose"
 _DEPTHWISE = "DepthwiseConv1D DepthwiseConv2D"
 _SEPARABLE = "SeparableConv1D SeparableConv2D"
-_NORM_OPS = "FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3"
+_NORM_OPS = "FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3 BatchNorm"
 
 #: The slot of every role whose row names none.
 SLOTS = {

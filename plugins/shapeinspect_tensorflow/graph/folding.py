@@ -1,0 +1,165 @@
+"""Puts the steps that one layer was taken apart into back together.
+
+Source: https://www.tensorflow.org/api_docs/python/tf/nn/batch_normalization: one step each for the sum with
+epsilon, the root, the scale, the two products and the two sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from shapeinspect_tensorflow.graph.flow import VARIABLES, Ref, Step
+from shapeinspect_tensorflow.graph.nodes import Node, Tensor
+
+#: The name of the operator that stands for a batch norm that was put together.
+BATCH_NORM = "BatchNorm"
+
+_ADDS = frozenset({"Add", "AddV2"})
+#: What may stand between a stored tensor and the step that uses it.
+_CARRIES = frozenset({"ReadVariableOp", "Cast", "Enter", "RefEnter", "Reshape", "ExpandDims", "Squeeze"})
+
+
+def folded(steps: Sequence[Step], kept: Iterable[Ref]) -> list[Step]:
+    """Return the steps with every batch norm as one step, which has the path of its last one.
+
+    Args:
+        steps: in the order of execution.
+        kept: the values that have to stay, such as the outputs of the graph.
+
+    Example:
+        >>> folded([], [])
+        []
+    """
+    finder = _Finder(steps, kept)
+    replaced: dict[str, Step | None] = {}
+    for step in steps:
+        found = finder.batch_norm(step)
+        if found is not None:
+            one, inner = found
+            replaced.update(dict.fromkeys(inner))
+            replaced[step.path] = one
+    if not replaced:
+        return list(steps)
+    kept_steps = (replaced.get(step.path, step) for step in steps)
+    return [step for step in kept_steps if step is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Factor:
+    """What each value is multiplied by, and the paths of the steps that compute it."""
+
+    scale: Ref | None
+    variance: Ref | None
+    epsilon: float
+    inner: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shift:
+    """What is added to each product, and the paths of the steps that compute it."""
+
+    offset: Ref | None
+    mean: Ref | None
+    inner: frozenset[str]
+
+
+class _Finder:
+    def __init__(self, steps: Sequence[Step], kept: Iterable[Ref]) -> None:
+        self._steps = {step.path: step for step in steps}
+        self._readers: dict[str, set[str]] = {}
+        self._kept = {ref.path for ref in kept}
+        for step in steps:
+            for ref in step.inputs:
+                if ref is not None:
+                    self._readers.setdefault(ref.path, set()).add(step.path)
+
+    def _made(self, ref: Ref | None, ops: Iterable[str]) -> Step | None:
+        """Return the step that makes a value, if it is one of these operators with one or two inputs."""
+        step = None if ref is None else self._steps.get(ref.path)
+        return step if step is not None and step.node.op in ops and 0 < len(step.inputs) <= 2 else None
+
+    def _stored(self, ref: Ref | None) -> bool:
+        """Tell whether a value is a stored tensor, as it is or with other axes of length 1."""
+        for _ in range(16):
+            step = None if ref is None else self._steps.get(ref.path)
+            if step is None:
+                return False
+            if step.node.op == "Const" or step.node.op in VARIABLES:
+                return True
+            if step.node.op not in _CARRIES or not step.inputs:
+                return False
+            ref = step.inputs[0]
+        return False
+
+    def batch_norm(self, last: Step) -> tuple[Step, set[str]] | None:
+        """Return the batch norm that ends in a step, and the paths of its other steps."""
+        for moved, rest in self._sides(last, _ADDS):
+            product, shift = self._made(moved, ("Mul",)), self._made(rest, ("Sub", "Mul"))
+            for data, factor in self._sides(product, ("Mul",)):
+                scaled, shifted = self._factor(factor), self._shift(shift, factor)
+                if scaled is None or shifted is None or self._stored(data):
+                    continue
+                inner = {*scaled.inner, *shifted.inner, *(one.path for one in (product, shift) if one)}
+                if self._only_inside(inner, last.path):
+                    attributes = {**last.node.attributes, "epsilon": scaled.epsilon}
+                    node = Node(last.node.name, BATCH_NORM, last.node.inputs, attributes)
+                    inputs = (data, scaled.scale, shifted.offset, shifted.mean, scaled.variance)
+                    return replace(last, node=node, inputs=inputs), inner
+        return None
+
+    def _shift(self, shift: Step | None, factor: Ref | None) -> _Shift | None:
+        """Take apart ``offset - mean * factor``, or ``-mean * factor`` where there is no offset."""
+        if shift is None:
+            return None
+        if shift.node.op == "Sub":
+            offset, product = shift.inputs[0], self._made(shift.inputs[-1], ("Mul",))
+            means = [one for one, other in self._sides(product, ("Mul",)) if other == factor]
+            if product is None or len(means) != 1 or not self._stored(means[0]) or not self._stored(offset):
+                return None
+            return _Shift(offset, means[0], frozenset({product.path}))
+        turned = [self._made(one, ("Neg",)) for one, other in self._sides(shift, ("Mul",)) if other == factor]
+        negative = turned[0] if len(turned) == 1 else None
+        if negative is None or not self._stored(negative.inputs[0]):
+            return None
+        return _Shift(None, negative.inputs[0], frozenset({negative.path}))
+
+    def _factor(self, ref: Ref | None) -> _Factor | None:
+        """Take apart ``rsqrt(variance + epsilon) * scale``."""
+        inner: set[str] = set()
+        scale: Ref | None = None
+        product = self._made(ref, ("Mul",))
+        if product is not None:
+            sides = [pair for pair in self._sides(product, ("Mul",)) if self._made(pair[0], ("Rsqrt",))]
+            if len(sides) != 1 or not self._stored(sides[0][1]):
+                return None
+            (ref, scale), inner = sides[0], {product.path}
+        root = self._made(ref, ("Rsqrt",))
+        total = None if root is None else self._made(root.inputs[0], _ADDS)
+        if root is None or total is None:
+            return None
+        for variance, epsilon in self._sides(total, _ADDS):
+            number = None if epsilon is None else self._scalar(epsilon)
+            if number is not None and self._stored(variance):
+                return _Factor(scale, variance, number, frozenset({*inner, root.path, total.path}))
+        return None
+
+    def _scalar(self, ref: Ref) -> float | None:
+        step = self._steps.get(ref.path)
+        tensor = None if step is None else step.node.attributes.get("value")
+        if step is None or step.node.op != "Const" or not isinstance(tensor, Tensor) or tensor.shape:
+            return None
+        return tensor.scalar
+
+    def _sides(self, step: Step | None, ops: Iterable[str]) -> list[tuple[Ref | None, Ref | None]]:
+        """Return the two inputs of a commutative step, in both orders."""
+        if step is None or step.node.op not in ops or len(step.inputs) != 2:
+            return []
+        one, other = step.inputs
+        return [(one, other), (other, one)]
+
+    def _only_inside(self, inner: set[str], last: str) -> bool:
+        """Tell whether nothing else reads what the steps of a layer make."""
+        return inner.isdisjoint(self._kept) and all(
+            self._readers.get(path, set()) <= inner | {last} for path in inner
+        )

@@ -1,0 +1,87 @@
+"""Batch norms that TensorFlow takes apart into sums, roots and products are one layer, as Keras counts it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shapeinspect import inspect
+from shapeinspect.api.debugging import fits
+
+
+def _disagreements(report: Any) -> list[str]:
+    words = ("does not fit", "the source records")
+    return [note.text for note in report.model.notes if any(word in note.text for word in words)]
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    """A small Keras network with batch norms of every kind of setting, behind convolutions and matrices."""
+    import keras
+    from keras import layers as k
+
+    network = keras.Sequential(
+        [
+            keras.Input((13, 11, 3)),
+            k.Conv2D(5, (3, 2), name="c1"),
+            k.BatchNormalization(name="plain", epsilon=0.125),
+            k.Conv2D(7, 2, name="c2"),
+            k.BatchNormalization(name="unscaled", scale=False),
+            k.GlobalAveragePooling2D(),
+            k.Dense(6, name="d1"),
+            k.BatchNormalization(name="uncentered", center=False),
+            k.Dense(4, name="d2"),
+            k.BatchNormalization(name="bare", scale=False, center=False),
+        ]
+    )
+    folder = tmp_path_factory.mktemp("norms") / "export"
+    network.export(str(folder), verbose=False)
+    return folder, network
+
+
+def test_a_batch_norm_is_one_layer_with_the_weights_that_keras_counts(exported: tuple[Path, Any]) -> None:
+    folder, network = exported
+    report = inspect(str(folder))
+    norms = [layer for layer in report.model.layers if layer.kind == "batch_norm"]
+    kept = [layer for layer in network.layers if type(layer).__name__ == "BatchNormalization"]
+    assert len(norms) == len(kept) == 4
+    for ours, theirs in zip(norms, kept, strict=True):
+        want = {"gamma": "scale", "beta": "offset", "moving_mean": "mean", "moving_variance": "variance"}
+        roles = [want[weight.path.rsplit("/", 1)[-1]] for weight in theirs.weights]
+        assert sorted(weight.role for weight in ours.weights) == sorted(roles)
+        assert ours.attributes["eps"] == pytest.approx(theirs.epsilon)
+        assert sum(weight.size or 0 for weight in ours.weights) == theirs.count_params()
+        output = next(call.outputs[0] for call in report.model.calls if call.layer == ours.path)
+        assert (report.model.values[output].shape or ())[1:] == theirs.output.shape[1:]
+    assert report.totals.params == network.count_params()
+    assert _disagreements(report) == []
+    assert fits(str(folder), (4, 13, 11, 3)).diagnosis is None
+
+
+def test_operands_with_further_axes_of_length_one_keep_them(tmp_path: Path) -> None:
+    """A stored vector that is reshaped to ``1 1 1 C`` makes four axes also where nothing else is an input."""
+    import tensorflow as tf
+
+    class Module(tf.Module):  # type: ignore[misc]  # tensorflow has no types
+        def __init__(self) -> None:
+            super().__init__()
+            self.one = tf.Variable(tf.ones((5,)), name="one")
+            self.two = tf.Variable(tf.ones((5,)), name="two")
+
+        @tf.function(input_signature=[tf.TensorSpec((None, 3, 4, 5), tf.float32)])  # type: ignore[misc]  # the same
+        def __call__(self, x: Any) -> Any:
+            factor = tf.reshape(self.one, (1, 1, 1, 5)) * tf.reshape(self.two, (1, 1, 1, 5))
+            return x * tf.exp(factor)
+
+    module = Module()
+    tf.saved_model.save(module, str(tmp_path / "module"), signatures=module.__call__)
+    report = inspect(str(tmp_path / "module"))
+    shapes = {call.layer: report.model.values[call.outputs[0]].shape for call in report.model.calls}
+    graph = module.__call__.get_concrete_function().graph
+    for path, shape in shapes.items():
+        want = graph.get_operation_by_name(path).outputs[0].shape.as_list()
+        assert [dim if isinstance(dim, int) else None for dim in shape or ()] == want
+    assert _disagreements(report) == []
+    assert report.totals.params == 10
