@@ -48,6 +48,18 @@ def _close(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
     return SettingPair(name, _text(value_a), _text(value_b))
 
 
+def _option(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
+    """Compare a setting that a layer has only where it is used; that one reader found none tells, too."""
+    value_a, value_b = a.setting(name), b.setting(name)
+    if value_a is not None and value_b is not None:
+        return (_close if isinstance(value_a, float) else _exact)(name, a, b)
+    alike = a.layer.type == b.layer.type != "" and a.side.model.adapter == b.side.model.adapter
+    if not alike or (value_a is None and value_b is None):
+        return None
+    text_a, text_b = ("not set" if value is None else _text(value) for value in (value_a, value_b))
+    return SettingPair(name, text_a, text_b)
+
+
 def _momentum(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
     """Compare the weights of the running average: a framework's momentum is that, or 1 − that.
 
@@ -207,14 +219,38 @@ SETTINGS: dict[str, Comparer] = {
     "approximate": _exact,
     "negative_slope": _close,
     "alpha": _close,
+    "min_val": _close,
+    "max_val": _close,
+    "lambd": _close,
+    "beta": _close,
+    "threshold": _close,
+    "value": _close,
+    "lower": _close,
+    "upper": _close,
+    "k": _close,
+    "size": _exact,
+    "track_running_stats": _exact,
     "align_corners": _exact,
+    "antialias": _option,
+    "recompute_scale_factor": _option,
     "mode": _exact,
     "scale_factor": _exact,
     "output_size": _exact,
     "kernel_size": _exact,
     "ceil_mode": _exact,
     "count_include_pad": _exact,
+    "divisor_override": _option,
+    "norm_type": _option,
+    "max_norm": _option,
+    "padding_idx": _option,
+    "include_last_offset": _exact,
+    "add_zero_attn": _exact,
+    "is_causal": _option,
+    "scale": _option,
     "log": _exact,
+    "negated": _option,
+    "norm_first": _option,
+    "p": _close,
 }
 
 

@@ -62,6 +62,13 @@ OUTPUT_SIZE: Final = Attribute(
 )
 AXIS: Final = Attribute("axis", "int", REQUIRED, "which axis")
 KEEPDIMS: Final = Attribute("keepdims", "bool", "false", "keep the reduced axes, with length 1")
+MIN_VAL: Final = Attribute("min_val", "float", "unknown", "the lower limit")
+MAX_VAL: Final = Attribute("max_val", "float", "unknown", "the upper limit")
+TRACK_RUNNING_STATS: Final = Attribute(
+    "track_running_stats", "bool", "true", "stored statistics are used at inference, not those of the input"
+)
+MAX_NORM: Final = Attribute("max_norm", "float", "none", "longer rows are scaled down to this length")
+MAX_NORM_TYPE: Final = Attribute("norm_type", "float", "2", "the p of the length that max_norm limits")
 EPS: Final = Attribute("eps", "float", "unknown", "added to the variance")
 MOMENTUM: Final = Attribute("momentum", "float", "unknown", "update rate of the stored statistics")
 NUM_FEATURES: Final = Attribute("num_features", "int", "as the input", "channels that are normalized")

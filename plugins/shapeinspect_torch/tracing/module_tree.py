@@ -90,7 +90,8 @@ def _node(module: Any, path: str, parts: tuple[str, ...], seen: dict[int, str]) 
     if leaf and not _is_script(module):
         attributes = {**attributes, **_of_weight(kind, module, attributes)}
     if not leaf:
-        kind, attributes = "module", {}
+        as_torch = kind == "module" and bool(native) and _runs_as_torch_wrote_it(module)
+        kind, attributes = "module", attributes if as_torch else {}
     draft = Draft(path, kind, _type_name(module, native), parts, attributes)
     return Node(draft, module, native_name(native) if leaf else "", leaf, seen.setdefault(id(module), path))
 
@@ -162,7 +163,7 @@ def _runs_as_torch_wrote_it(module: Any) -> bool:
 
 def _plain_attributes(module: Any) -> dict[str, Any]:
     if not _is_script(module):
-        return dict(module.__dict__)
+        return {**module.__dict__, **module._modules}
     names = (name for name in dir(module) if not name.startswith("_"))
     return {name: value for name in names if isinstance(value := _get(module, name), _PLAIN)}
 

@@ -92,8 +92,6 @@ def describe_op(name: str, arguments: _Arguments, result: Argument | None) -> De
         function, names, defaults = _RENAMED.get(plain, (plain, {}, {}))
         named = {names.get(key, key): value for key, value in {**defaults, **arguments}.items()}
         kind, attributes, uses = describe_call(function, (), named, rank)
-        more = {key: named[key] for key in _SETTINGS.get(kind, ()) if named.get(key) is not None}
-        attributes = {**attributes, **more}
         return Described(kind, attributes, {use: value for use, value in uses.items() if value is not None})
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         # Arguments that the op does not take, or an overload that the table does not know.
@@ -145,9 +143,13 @@ def _index(a: _Arguments, _rank: int) -> tuple[str, dict[str, Any]]:
     return "unknown", {}
 
 
-def _upsample(mode: str, space: int, align: bool | None = None) -> _Reader:
+def _upsample(mode: str, space: int, antialias: bool | None = None) -> _Reader:
     def read(a: _Arguments, _rank: int) -> tuple[str, dict[str, Any]]:
-        settings: dict[str, Any] = {"mode": mode, "align_corners": a.get("align_corners", align)}
+        settings: dict[str, Any] = {
+            "mode": mode,
+            "align_corners": a.get("align_corners"),
+            "antialias": antialias,
+        }
         size, scale = a.get("output_size"), a.get("scale_factors")
         if size is not None:
             return "resize", {**settings, "size": per_axis(size, space)}
@@ -173,7 +175,7 @@ def _convolution(a: _Arguments, rank: int) -> tuple[str, dict[str, Any]]:
     return "conv", read
 
 
-def _recurrent(kind: str, gates: int) -> _Reader:
+def _recurrent(kind: str, gates: int, function: str | None = None) -> _Reader:
     def read(a: _Arguments, _rank: int) -> tuple[str, dict[str, Any]]:
         # weight_ih is (gates·hidden) × input, weight_hh (gates·hidden) × what is passed on.
         first, width = a["params"][0].shape, a["params"][1].shape[1]
@@ -187,32 +189,30 @@ def _recurrent(kind: str, gates: int) -> _Reader:
             "batch_first": a["batch_first"],
             "return_sequences": True,
             "return_state": True,
+            "cell_function": function,
         }
         return kind, {**settings, "reset_after": True} if kind == "gru" else settings
 
     return read
 
 
-def _cell(kind: str, gates: int) -> _Reader:
+def _cell(kind: str, gates: int, function: str | None = None) -> _Reader:
     def read(a: _Arguments, _rank: int) -> tuple[str, dict[str, Any]]:
         first = a["w_ih"].shape
-        settings = {"input_size": first[1], "hidden_size": first[0] // gates}
+        settings: dict[str, Any] = {"input_size": first[1], "hidden_size": first[0] // gates}
+        settings["cell_function"] = function
         return kind, {**settings, "reset_after": True} if kind == "gru_cell" else settings
 
     return read
 
 
-def _bag(a: _Arguments, _rank: int) -> tuple[str, dict[str, Any]]:
-    rows, width = a["weight"].shape
-    mode = ("sum", "mean", "max")[a.get("mode", 0)]
-    return "embedding_bag", {"num_embeddings": rows, "embedding_dim": width, "mode": mode}
-
-
 def _pad(mode: str) -> _Reader:
-    return lambda a, _rank: (
-        "pad",
-        {"padding": last_axes_pairs(tuple(a["pad"] if "pad" in a else a["padding"])), "mode": mode},
-    )
+    def read(a: _Arguments, _rank: int) -> tuple[str, dict[str, Any]]:
+        padding = last_axes_pairs(tuple(a["pad"] if "pad" in a else a["padding"]))
+        value = a.get("value", 0) if mode == "constant" else None
+        return "pad", {"padding": padding, "mode": mode, "value": value}
+
+    return read
 
 
 def _fractional(a: _Arguments, _rank: int) -> tuple[str, dict[str, Any]]:
@@ -256,21 +256,19 @@ _READERS: dict[str, _Reader] = {
     **{f"_upsample_nearest_exact{name}": _upsample("nearest-exact", space) for space, name in _SPACES},
     "upsample_linear1d": _upsample("linear", 1),
     "upsample_bilinear2d": _upsample("bilinear", 2),
-    "_upsample_bilinear2d_aa": _upsample("bilinear", 2),
+    "_upsample_bilinear2d_aa": _upsample("bilinear", 2, antialias=True),
     "upsample_bicubic2d": _upsample("bicubic", 2),
-    "_upsample_bicubic2d_aa": _upsample("bicubic", 2),
+    "_upsample_bicubic2d_aa": _upsample("bicubic", 2, antialias=True),
     "upsample_trilinear3d": _upsample("trilinear", 3),
     "convolution": _convolution,
     "lstm": _recurrent("lstm", 4),
     "gru": _recurrent("gru", 3),
-    "rnn_tanh": _recurrent("rnn", 1),
-    "rnn_relu": _recurrent("rnn", 1),
+    "rnn_tanh": _recurrent("rnn", 1, "tanh"),
+    "rnn_relu": _recurrent("rnn", 1, "relu"),
     "lstm_cell": _cell("lstm_cell", 4),
     "gru_cell": _cell("gru_cell", 3),
-    "rnn_tanh_cell": _cell("rnn_cell", 1),
-    "rnn_relu_cell": _cell("rnn_cell", 1),
-    "embedding_bag": _bag,
-    "_embedding_bag": _bag,
+    "rnn_tanh_cell": _cell("rnn_cell", 1, "tanh"),
+    "rnn_relu_cell": _cell("rnn_cell", 1, "relu"),
     "constant_pad_nd": _pad("constant"),
     **{f"reflection_pad{name}": _pad("reflect") for _, name in _SPACES},
     **{f"replication_pad{name}": _pad("replicate") for _, name in _SPACES},
@@ -289,12 +287,9 @@ _READERS: dict[str, _Reader] = {
     ),
 }  # fmt: skip
 
-_BAG = {"weight": "EmbeddingBag weight"}
 _RNN_CELL = {name: f"RNNCell {role}" for name, role in _CELLS.items()}
 #: The weights of the ops above.
 _WEIGHTS: dict[str, dict[str, str]] = {
-    "embedding_bag": _BAG,
-    "_embedding_bag": _BAG,
     "lstm_cell": {name: f"LSTMCell {role}" for name, role in _CELLS.items()},
     "gru_cell": {name: f"GRUCell {role}" for name, role in _CELLS.items()},
     "rnn_tanh_cell": _RNN_CELL,
@@ -305,7 +300,13 @@ _WEIGHTS: dict[str, dict[str, str]] = {
 _RENAMED: dict[str, tuple[str, dict[str, str], dict[str, Any]]] = {
     "layer_norm": ("layer_norm", {}, {"eps": 1e-5}),
     "native_layer_norm": ("layer_norm", {}, {}),
-    "group_norm": ("group_norm", {}, {"eps": 1e-5}),
+    "native_group_norm": ("group_norm", {}, {}),
+    "embedding": ("embedding", {"indices": "input"}, {}),
+    "embedding_bag": ("embedding_bag", {"indices": "input"}, {"mode": 0}),
+    "_embedding_bag": ("embedding_bag", {"indices": "input"}, {"mode": 0}),
+    "grid_sampler": ("grid_sample", {"interpolation_mode": "mode"}, {}),
+    "grid_sampler_2d": ("grid_sample", {"interpolation_mode": "mode"}, {}),
+    "grid_sampler_3d": ("grid_sample", {"interpolation_mode": "mode"}, {}),
     "_softmax": ("softmax", {}, {}),
     "_safe_softmax": ("softmax", {}, {}),
     "_log_softmax": ("log_softmax", {}, {}),
@@ -313,13 +314,12 @@ _RENAMED: dict[str, tuple[str, dict[str, str], dict[str, Any]]] = {
     "_adaptive_avg_pool3d": ("adaptive_avg_pool3d", {}, {}),
     "_native_batch_norm_legit": ("batch_norm", {}, {}),
     "_native_batch_norm_legit_functional": ("batch_norm", {}, {}),
-    "_native_batch_norm_legit_no_training": ("batch_norm", {}, {}),
+    "_native_batch_norm_legit_no_training": ("batch_norm", {}, {"training": False}),
     "native_batch_norm": ("batch_norm", {}, {}),
     "_prelu_kernel": ("prelu", {}, {}),
     "log_sigmoid": ("logsigmoid", {}, {}),
     "im2col": ("unfold", {}, {}),
     "col2im": ("fold", {}, {}),
-    "linalg_vector_norm": ("norm", {}, {}),
     "split": ("split", {"split_sizes": "split_size_or_sections"}, {}),
     "numpy_T": ("T", {}, {}),
     "_fused_rms_norm": ("rms_norm", {}, {}),
@@ -328,9 +328,6 @@ _RENAMED: dict[str, tuple[str, dict[str, str], dict[str, Any]]] = {
     "_scaled_dot_product_efficient_attention": ("scaled_dot_product_attention", {}, {}),
     "_scaled_dot_product_attention_math": ("scaled_dot_product_attention", {}, {}),
 }
-
-#: Settings that the functions' rows omit, because a module provides them better.
-_SETTINGS = {"batch_norm": ("eps", "momentum"), "instance_norm": ("eps",), "group_norm": ("eps",)}
 
 _CASTS = frozenset({
     "to", "_to_copy", "type_as", "float", "half", "double", "bfloat16", "int", "long", "bool", "type",

@@ -84,9 +84,20 @@ def shape_of_other(a: Arguments, _rank: int) -> dict[str, Any]:
     return {"shape": shape(tuple(a["other"].shape))}
 
 
-def function(function: str) -> Function:
-    """Return the row of an activation function."""
-    return Function("activation", "input", lambda _a, _rank: {"function": function})
+def options(**defaults: Any) -> Reader:
+    """Return a reader of settings that keep their names, each with what torch takes where it is not given."""
+    return lambda a, _rank: {name: a.get(name, default) for name, default in defaults.items()}
+
+
+def both(*readers: Reader) -> Reader:
+    """Return a reader of what several readers read."""
+    return lambda a, rank: {key: value for reader in readers for key, value in reader(a, rank).items()}
+
+
+def function(function: str, **defaults: Any) -> Function:
+    """Return the row of an activation function and its settings, in the order of the arguments."""
+    read = both(lambda _a, _rank: {"function": function}, options(**defaults))
+    return Function("activation", " ".join(("input", *defaults)), read)
 
 
 def reduction(op: str) -> Function:
@@ -96,6 +107,95 @@ def reduction(op: str) -> Function:
         return {"op": op, "axes": _several(a.get("dim")), "keepdims": bool(a.get("keepdim", False))}
 
     return Function("reduce", "input dim keepdim", read)
+
+
+def spread(op: str) -> Function:
+    """Return the row of `std` or `var`; an overload has the old `unbiased` in front of the axes or behind."""
+
+    def read(a: Arguments, _rank: int) -> dict[str, Any]:
+        dim: Any = a.get("dim")
+        correction: Any = a.get("correction")
+        if isinstance(dim, bool):
+            dim, correction = None, int(dim)
+        if a.get("unbiased") is not None:
+            correction = int(bool(a["unbiased"]))
+        correction = 1 if correction is None else correction
+        more = {"keepdims": bool(a.get("keepdim", False)), "correction": correction}
+        return {"op": op, "axes": _several(dim), **more}
+
+    return Function("reduce", "input dim unbiased keepdim", read)
+
+
+def norm(a: Arguments, _rank: int) -> dict[str, Any]:
+    """Read a norm: its p, and the axes."""
+    p = a.get("p", a.get("ord", 2))
+    more = {"keepdims": bool(a.get("keepdim", False)), "p": 2 if p in (None, "fro") else p}
+    return {"op": "norm", "axes": _several(a.get("dim")), **more}
+
+
+def embedding(a: Arguments, _rank: int) -> dict[str, Any]:
+    """Read the rows of a table, and the length that they are limited to."""
+    rows, width = a["weight"].shape
+    read = {"num_embeddings": rows, "embedding_dim": width}
+    return read if a.get("max_norm") is None else {**read, **options(max_norm=None, norm_type=2.0)(a, 0)}
+
+
+def bag(a: Arguments, _rank: int) -> dict[str, Any]:
+    """Read an embedding bag; ATen counts its modes."""
+    mode = a.get("mode", "mean")
+    padding = a.get("padding_idx")
+    return {
+        **embedding(a, 0),
+        "mode": mode if isinstance(mode, str) else ("sum", "mean", "max")[mode],
+        "include_last_offset": bool(a.get("include_last_offset", False)),
+        "padding_idx": None if padding is None or padding < 0 else padding,
+    }
+
+
+def batch_norm(a: Arguments, _rank: int) -> dict[str, Any]:
+    """Read a batch normalization: in training, and without running statistics, the input's own are taken."""
+    own = bool(a.get("training", False)) or a.get("running_mean") is None
+    return {**_normed(a, own), "num_features": a["input"].shape[1], "axis": 1}
+
+
+def instance_norm(a: Arguments, _rank: int) -> dict[str, Any]:
+    """Read an instance normalization."""
+    return {**_normed(a, bool(a.get("use_input_stats", True))), "num_features": a["input"].shape[1]}
+
+
+def _normed(a: Arguments, own: bool) -> dict[str, Any]:
+    affine = a.get("weight") is not None
+    return {**options(eps=1e-5, momentum=0.1)(a, 0), "affine": affine, "track_running_stats": not own}
+
+
+def group_norm(a: Arguments, _rank: int) -> dict[str, Any]:
+    """Read a group normalization."""
+    channels = a["input"].shape[1]
+    read = {"num_groups": a.get("num_groups", a.get("group")), "num_channels": channels}
+    return {**read, "eps": a.get("eps", 1e-5), "affine": a.get("weight") is not None}
+
+
+def grid(a: Arguments, _rank: int) -> dict[str, Any]:
+    """Read the arguments of `grid_sample`; ATen counts the modes."""
+    mode, padding = a.get("mode", "bilinear"), a.get("padding_mode", "zeros")
+    return {
+        "mode": mode if isinstance(mode, str) else ("bilinear", "nearest", "bicubic")[mode],
+        "padding_mode": padding if isinstance(padding, str) else ("zeros", "border", "reflection")[padding],
+        "align_corners": bool(a.get("align_corners", False)),
+    }
+
+
+def loss(a: Arguments, _rank: int) -> dict[str, Any]:
+    """Read a loss; ATen counts the reductions."""
+    how = a.get("reduction", "mean")
+    read = {name: a[name] for name in _LOSS_OPTIONS if a.get(name) is not None}
+    return {"reduction": how if isinstance(how, str) else ("none", "mean", "sum")[how], **read}
+
+
+_LOSS_OPTIONS = (
+    *("ignore_index", "label_smoothing", "margin", "p", "delta", "beta", "eps", "blank", "zero_infinity"),
+    *("full", "log_input", "log_target", "swap"),
+)
 
 
 def conv(space: int) -> Function:
@@ -155,6 +255,9 @@ def pool(kind: str, parameters: str, space: int) -> Function:
             read["return_indices"] = bool(a.get("return_indices", False))
         if kind == "avg_pool":
             read["count_include_pad"] = bool(a.get("count_include_pad", True))
+            read["divisor_override"] = a.get("divisor_override")
+        if kind == "lp_pool":
+            read["norm_type"] = float(a["norm_type"])
         return read
 
     return Function(kind, f"input {parameters}", read)
@@ -202,6 +305,9 @@ def linear(a: Arguments, _rank: int) -> dict[str, Any]:
 def resize(a: Arguments, rank: int) -> dict[str, Any]:
     """Read the arguments of `interpolate`."""
     read = {"mode": a.get("mode", "nearest"), "align_corners": a.get("align_corners")}
+    read["recompute_scale_factor"] = a.get("recompute_scale_factor")
+    if a.get("antialias"):
+        read["antialias"] = True
     for name in ("size", "scale_factor"):
         if a.get(name) is not None:
             read[name] = per_axis(a[name], rank - 2)
@@ -211,7 +317,10 @@ def resize(a: Arguments, rank: int) -> dict[str, Any]:
 def attention(a: Arguments, _rank: int) -> dict[str, Any]:
     """Read the arguments of scaled dot-product attention."""
     query, key, value = (a[name].shape for name in ("query", "key", "value"))
-    return {"head_dim": query[-1], "kdim": key[-1], "vdim": value[-1], "scaled_dot_product": True}
+    read = {"head_dim": query[-1], "kdim": key[-1], "vdim": value[-1], "scaled_dot_product": True}
+    if a.get("is_causal"):
+        read["is_causal"] = True
+    return {**read, "scale": a.get("scale")}
 
 
 def split(a: Arguments, _rank: int) -> dict[str, Any]:
@@ -222,7 +331,12 @@ def split(a: Arguments, _rank: int) -> dict[str, Any]:
 
 def pad(a: Arguments, _rank: int) -> dict[str, Any]:
     """Read the arguments of `pad`, whose pairs begin at the last axis."""
-    return {"padding": last_axes_pairs(tuple(a["pad"])), "mode": a.get("mode", "constant")}
+    value = a.get("value")
+    return {
+        "padding": last_axes_pairs(tuple(a["pad"])),
+        "mode": a.get("mode", "constant"),
+        "value": 0 if value is None and a.get("mode", "constant") == "constant" else value,
+    }
 
 
 def window(a: Arguments, _rank: int) -> dict[str, Any]:
@@ -273,6 +387,27 @@ def elementwise(names: str) -> dict[str, Function]:
     """Return a row for each elementwise operation named."""
 
     def row(op: str) -> Function:
-        return Function("elementwise", "input other", lambda _a, _rank: {"op": op})
+        return Function("elementwise", "input other", lambda a, _rank: {"op": op, **_operand(a)})
 
     return {name: row(name) for name in names.split()}
+
+
+def _operand(a: Arguments) -> dict[str, Any]:
+    """Read what else an elementwise operation computes with: a number, and the options of some."""
+    read = {name: a[name] for name in ("rounding_mode",) if a.get(name) is not None}
+    if a.get("alpha", 1) != 1:
+        read["alpha"] = a["alpha"]
+    for name in ("input", "other", "exponent", "value"):
+        operand = a.get(name)
+        if isinstance(operand, (int, float)):
+            read["operand"] = operand
+    return read
+
+
+def clamp(a: Arguments, _rank: int) -> dict[str, Any]:
+    """Read the limits of `clamp`, where they are numbers."""
+    limits = {"min_val": a.get("min"), "max_val": a.get("max")}
+    return {
+        "op": "clamp",
+        **{key: value for key, value in limits.items() if isinstance(value, (int, float))},
+    }

@@ -115,7 +115,9 @@ _TABLE: dict[str, Function] = {
         for n in (1, 2, 3)
     },
     **{
-        f"avg_pool{n}d": rows.pool("avg_pool", "kernel_size stride padding ceil_mode count_include_pad", n)
+        f"avg_pool{n}d": rows.pool(
+            "avg_pool", "kernel_size stride padding ceil_mode count_include_pad divisor_override", n
+        )
         for n in (1, 2, 3)
     },
     **{f"lp_pool{n}d": rows.pool("lp_pool", "norm_type kernel_size stride ceil_mode", n) for n in (1, 2, 3)},
@@ -132,50 +134,59 @@ _TABLE: dict[str, Function] = {
     ),
     "embedding": Function(
         "embedding",
-        "input weight",
-        lambda a, _rank: dict(zip(("num_embeddings", "embedding_dim"), a["weight"].shape, strict=True)),
+        "input weight padding_idx max_norm norm_type",
+        rows.embedding,
         {"weight": "Embedding"},
     ),
     "embedding_bag": Function(
         "embedding_bag",
-        "input weight offsets",
-        lambda a, _rank: dict(zip(("num_embeddings", "embedding_dim"), a["weight"].shape, strict=True)),
+        "input weight offsets max_norm norm_type scale_grad_by_freq mode sparse per_sample_weights "
+        "include_last_offset padding_idx",
+        rows.bag,
         {"weight": "EmbeddingBag"},
     ),
     "batch_norm": Function(
         "batch_norm",
-        "input running_mean running_var weight bias",
-        lambda a, _rank: {"num_features": a["input"].shape[1], "axis": 1},
+        "input running_mean running_var weight bias training momentum eps",
+        rows.batch_norm,
         _BATCH_NORM,
     ),
     "instance_norm": Function(
         "instance_norm",
-        "input running_mean running_var weight bias",
-        lambda a, _rank: {"num_features": a["input"].shape[1]},
+        "input running_mean running_var weight bias use_input_stats momentum eps",
+        rows.instance_norm,
         _BATCH_NORM,
     ),
     "group_norm": Function(
         "group_norm",
         "input num_groups weight bias eps",
-        lambda a, _rank: {"num_groups": a["num_groups"], "num_channels": a["input"].shape[1]},
+        rows.group_norm,
         {"weight": "GroupNorm", "bias": "GroupNorm"},
     ),
     "layer_norm": Function(
         "layer_norm", "input normalized_shape weight bias eps", rows.normalized, _LAYER_NORM),
     "rms_norm": Function(
         "rms_norm", "input normalized_shape weight eps", rows.normalized, {"weight": "RMSNorm"}),
-    "local_response_norm": Function("local_response_norm", "input size", rows.given("size")),
+    "local_response_norm": Function(
+        "local_response_norm",
+        "input size alpha beta k",
+        rows.options(size=None, alpha=1e-4, beta=0.75, k=1.0),
+    ),
     "prelu": Function(
         "prelu",
         "input weight",
         lambda a, _rank: {"num_parameters": a["weight"].numel()},
         {"weight": "PReLU"},
     ),
-    "scaled_dot_product_attention": Function("attention", "query key value", rows.attention),
-    "interpolate": Function("resize", "input size scale_factor mode align_corners", rows.resize),
+    "scaled_dot_product_attention": Function(
+        "attention", "query key value attn_mask dropout_p is_causal", rows.attention),
+    "interpolate": Function(
+        "resize",
+        "input size scale_factor mode align_corners recompute_scale_factor antialias",
+        rows.resize,
+    ),
     "upsample": Function("resize", "input size scale_factor mode align_corners", rows.resize),
-    "grid_sample": Function("grid_sample", "input grid mode padding_mode align_corners", lambda a, _rank: {
-        "mode": a.get("mode", "bilinear"), "align_corners": a.get("align_corners")}),
+    "grid_sample": Function("grid_sample", "input grid mode padding_mode align_corners", rows.grid),
     **{f"max_unpool{n}d": rows.unpool(n) for n in (1, 2, 3)},
     "pixel_shuffle": Function(
         "pixel_shuffle", "input upscale_factor", lambda a, _rank: {"factor": a["upscale_factor"]}
@@ -186,7 +197,7 @@ _TABLE: dict[str, Function] = {
     "channel_shuffle": Function("channel_shuffle", "input groups", lambda a, _rank: {"groups": a["groups"]}),
     "unfold": Function("unfold", "input kernel_size dilation padding stride", rows.window),
     "fold": Function("fold", "input output_size kernel_size dilation padding stride", rows.window),
-    "pad": Function("pad", "input pad mode", rows.pad),
+    "pad": Function("pad", "input pad mode value", rows.pad),
     "matmul": Function("matmul", "input other"),
     "addmm": Function("gemm", "input mat1 mat2", lambda _a, _rank: {"added_first": True}),
     "outer": Function("einsum", "input vec2", lambda _a, _rank: {"equation": "i,j->ij"}),
@@ -237,41 +248,66 @@ _TABLE: dict[str, Function] = {
     "tile": Function("tile", "input *dims", lambda a, _rank: {"repeats": rows.shape(a["dims"])}),
     "repeat_interleave": Function("repeat", "input repeats dim", lambda a, _rank: {
         "axis": a.get("dim"), "count": a["repeats"] if isinstance(a["repeats"], int) else None}),
-    **rows.same("flip roll rot90 sort cumsum cumprod logcumsumexp tril triu fftshift ifftshift normalize",
-            Function("unary")),
+    **rows.same("cumsum cumprod logcumsumexp", Function("unary", _WITH_DIM, rows.axis())),
+    **rows.same("fftshift ifftshift", Function("unary", _WITH_DIM, lambda a, _rank: {
+        "axes": rows.axes(a.get("dim"))})),
+    "sort": Function("unary", "input dim descending", lambda a, _rank: {
+        "axis": a.get("dim", -1), "descending": bool(a.get("descending", False))}),
+    "flip": Function("unary", "input *dims", lambda a, _rank: {"axes": rows.shape(a["dims"])}),
+    "roll": Function("unary", "input shifts dims", lambda a, _rank: {
+        "shifts": rows.shape(a["shifts"]), "axes": rows.shape(a["dims"]) if a.get("dims") else None}),
+    "rot90": Function("unary", "input k dims", lambda a, _rank: {
+        "turns": a.get("k", 1), "axes": rows.shape(a.get("dims", (0, 1)))}),
+    **rows.same("tril triu", Function("unary", "input diagonal", rows.options(diagonal=0))),
+    "normalize": Function("normalize", "input p dim eps", lambda a, _rank: {
+        "axis": a.get("dim", 1), **rows.options(p=2.0, eps=1e-12)(a, 0)}),
     "softmax": Function("softmax", _WITH_DIM, rows.axis(None, log=False)),
     "softmin": Function("softmax", _WITH_DIM, rows.axis(None, log=False)),
     "gumbel_softmax": Function("softmax", "logits tau hard eps dim", rows.axis(-1, log=False)),
     "log_softmax": Function("softmax", _WITH_DIM, rows.axis(None, log=True)),
     "glu": Function("glu", _WITH_DIM, rows.axis(-1)),
-    **{name: Function("loss", "input target", lambda a, _rank: {"reduction": a.get("reduction", "mean")})
-       for name in _LOSSES},
-    "cosine_similarity": Function("distance", "x1 x2 dim", lambda a, _rank: {
-        "function": "cosine", "axis": a.get("dim", 1), "keepdims": False}),
+    **{name: Function("loss", "input target", rows.loss) for name in _LOSSES},
+    "cosine_similarity": Function("distance", "x1 x2 dim eps", lambda a, _rank: {
+        "function": "cosine", "axis": a.get("dim", 1), "keepdims": False, "eps": a.get("eps", 1e-8)}),
     "pairwise_distance": Function("distance", "x1 x2 p eps keepdim", lambda a, _rank: {
-        "function": "p", "axis": -1, "keepdims": bool(a.get("keepdim", False))}),
+        "function": "p", "axis": -1, "keepdims": bool(a.get("keepdim", False)),
+        **rows.options(p=2.0, eps=1e-6)(a, 0)}),
     "one_hot": Function("one_hot", "input num_classes", lambda a, _rank: {
         "depth": a["num_classes"], "axis": -1}),
     "topk": Function("topk", "input k dim", lambda a, _rank: {"k": a["k"], "axis": a.get("dim", -1)}),
     **rows.same("argmax argmin", Function("argmax", "input dim keepdim", lambda a, _rank: {
         "axis": a.get("dim"), "keepdims": bool(a.get("keepdim", False))})),
     **{name: rows.reduction(name) for name in (
-        "mean", "sum", "prod", "amax", "amin", "std", "var", "logsumexp", "norm", "all", "any", "median",
+        "mean", "sum", "prod", "amax", "amin", "logsumexp", "all", "any", "median",
         "nansum", "nanmean", "count_nonzero")},
+    **{name: rows.spread(name) for name in ("std", "var")},
+    "norm": Function("reduce", "input p dim keepdim", rows.norm),
+    "linalg_norm": Function("reduce", "input ord dim keepdim", rows.norm),
+    "linalg_vector_norm": Function("reduce", "input ord dim keepdim", rows.norm),
     **rows.same("dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout",
                 Function("dropout")),
     **{name: rows.function(name) for name in (
-        "relu", "relu6", "gelu", "silu", "elu", "celu", "selu", "mish", "sigmoid", "tanh", "softplus",
-        "softsign", "hardswish", "hardsigmoid", "hardtanh", "hardshrink", "softshrink", "tanhshrink",
-        "leaky_relu", "rrelu", "threshold", "logsigmoid")},
+        "relu", "relu6", "silu", "selu", "mish", "sigmoid", "tanh", "softsign", "hardswish", "hardsigmoid",
+        "tanhshrink", "logsigmoid")},
+    "gelu": rows.function("gelu", approximate="none"),
+    "elu": rows.function("elu", alpha=1.0),
+    "celu": rows.function("celu", alpha=1.0),
+    "softplus": rows.function("softplus", beta=1.0, threshold=20.0),
+    "hardtanh": rows.function("hardtanh", min_val=-1.0, max_val=1.0),
+    "hardshrink": rows.function("hardshrink", lambd=0.5),
+    "softshrink": rows.function("softshrink", lambd=0.5),
+    "leaky_relu": rows.function("leaky_relu", negative_slope=0.01),
+    "rrelu": rows.function("rrelu", lower=1 / 8, upper=1 / 3),
+    "threshold": rows.function("threshold", threshold=None, value=None),
+    "clamp": Function("elementwise", "input min max", rows.clamp),
     **rows.elementwise(
         "add sub mul div floordiv mod floor_divide remainder fmod pow maximum minimum atan2 hypot where lerp "
-        "addcmul addcdiv clamp masked_fill fmin fmax float_power copysign xlogy "
+        "addcmul addcdiv masked_fill fmin fmax float_power copysign xlogy "
         "eq ne lt le gt ge logical_and logical_or logical_xor logical_not isclose "
         "and or xor invert bitwise_and bitwise_or bitwise_xor bitwise_not lshift rshift "
         "neg abs exp exp2 expm1 log log2 log10 log1p sqrt rsqrt square sin cos tan asin acos atan sinh cosh "
         "sign floor ceil round trunc frac reciprocal erf erfc lgamma digamma isnan isinf isfinite nan_to_num "
-        "angle conj sinc sgn clip"
+        "angle conj sinc sgn"
     ),
     **rows.same("to float half double bfloat16 int long bool type type_as short char byte", Function("cast")),
 }  # fmt: skip
@@ -283,7 +319,7 @@ _SAME_AS = {
     "truediv": "div", "absolute": "abs", "negative": "neg", "bmm": "matmul", "mm": "matmul", "mv": "matmul",
     "dot": "matmul", "reshape_as": "view_as", "special_expit": "sigmoid",
     "greater": "gt", "less": "lt", "not_equal": "ne", "greater_equal": "ge", "less_equal": "le", "H": "mT",
-    "rsub": "sub", "clamp_min": "clamp", "clamp_max": "clamp", "split_with_sizes": "split",
+    "rsub": "sub", "clip": "clamp", "clamp_min": "clamp", "clamp_max": "clamp", "split_with_sizes": "split",
     "special_erf": "erf",
     "arctan2": "atan2", "adjoint": "mT",
 }  # fmt: skip

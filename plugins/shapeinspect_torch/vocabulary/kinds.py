@@ -132,6 +132,52 @@ def _take(attributes: Mapping[str, Any], names: str) -> _Attributes:
     return {name: attributes[name] for name in names.split() if name in attributes}
 
 
+def _given(attributes: Mapping[str, Any], names: str) -> _Attributes:
+    """Take what is set: None is how torch says that an option is not used."""
+    return {name: value for name, value in _take(attributes, names).items() if value is not None}
+
+
+def _norm(names: str) -> _Reader:
+    """Read a norm; a momentum of None says that running statistics are the mean of all batches."""
+    return _plain(f"{names} eps momentum affine track_running_stats")
+
+
+def _table_of_rows(attributes: Mapping[str, Any], _rank: int) -> _Attributes:
+    read = _take(attributes, "num_embeddings embedding_dim mode include_last_offset")
+    if "mode" in read:  # in a lookup of single rows the padding has no effect on the result
+        read.update(_given(attributes, "padding_idx"))
+    if attributes.get("max_norm") is not None:
+        read.update(_take(attributes, "max_norm norm_type"))
+    return read
+
+
+def _loss(attributes: Mapping[str, Any], _rank: int) -> _Attributes:
+    read = _take(attributes, _LOSS_OPTIONS)
+    distance = attributes.get("distance_function")
+    if distance is not None:
+        read["function"] = getattr(distance, "__name__", type(distance).__name__)
+    return read
+
+
+def _container(attributes: Mapping[str, Any], _rank: int) -> _Attributes:
+    """Read what a container itself does with its parts; their own settings stand at the parts."""
+    read = {name: value for name, value in _take(attributes, "norm_first").items() if value}
+    activation = attributes.get("activation")
+    if activation is not None and "norm_first" in attributes:
+        read["activation"] = activation if isinstance(activation, str) else _function_name(activation)
+    if isinstance(attributes.get("cutoffs"), (list, tuple)):
+        read["cutoffs"] = tuple(attributes["cutoffs"])
+    return read
+
+
+def _function_name(function: Any) -> str:
+    kind, read = describe(type(function).__name__, getattr(function, "__dict__", {}))
+    if kind == "activation":
+        return str(read["function"])
+    name = str(getattr(function, "__name__", "") or getattr(function, "name", ""))
+    return name.rpartition(".")[2] or type(function).__name__
+
+
 def _plain(names: str) -> _Reader:
     return lambda attributes, _rank: _take(attributes, names)
 
@@ -167,6 +213,7 @@ def _pool(attributes: Mapping[str, Any], rank: int) -> _Attributes:
         read["stride"] = per_axis(stride, rank)
     read["padding"] = pairs(attributes.get("padding", 0), rank)
     read.update(_take(attributes, "ceil_mode count_include_pad return_indices norm_type"))
+    read.update(_given(attributes, "divisor_override"))
     return read
 
 
@@ -183,7 +230,7 @@ def _fractional(attributes: Mapping[str, Any], rank: int) -> _Attributes:
 def _pad(attributes: Mapping[str, Any], rank: int) -> _Attributes:
     if "padding" not in attributes:
         return {}
-    return {"padding": last_axes_pairs(attributes["padding"], rank)}
+    return {"padding": last_axes_pairs(attributes["padding"], rank), **_take(attributes, "value")}
 
 
 def _windows(attributes: Mapping[str, Any], _rank: int) -> _Attributes:
@@ -207,11 +254,20 @@ def _resize(attributes: Mapping[str, Any], rank: int) -> _Attributes:
 
 def _recurrent(attributes: Mapping[str, Any], _rank: int) -> _Attributes:
     names = "input_size hidden_size num_layers bidirectional proj_size batch_first"
-    return {**_take(attributes, names), "return_sequences": True, "return_state": True}
+    always = {"return_sequences": True, "return_state": True}
+    return {**_take(attributes, names), **_cell_function(attributes), **always}
+
+
+def _cell_function(attributes: Mapping[str, Any]) -> _Attributes:
+    """Read the nonlinearity of an RNN; a file from before it was kept names it in the mode."""
+    name = attributes.get("nonlinearity")
+    if name is None and str(attributes.get("mode", "")).startswith("RNN_"):
+        name = attributes["mode"].removeprefix("RNN_").lower()
+    return {} if name is None else {"cell_function": name}
 
 
 def _attention(attributes: Mapping[str, Any], _rank: int) -> _Attributes:
-    read = _take(attributes, "embed_dim num_heads head_dim kdim vdim batch_first")
+    read = _take(attributes, "embed_dim num_heads head_dim kdim vdim batch_first add_zero_attn")
     if "num_heads" in read:
         read["num_kv_heads"] = read["num_heads"]
     if "embed_dim" in read:
@@ -256,13 +312,20 @@ _SAME_AS = {
 }
 
 _LINEAR: _Row = ("linear", _plain("in_features out_features"), {})
-_BATCH_NORM: _Row = ("batch_norm", _plain("num_features eps momentum"), {"axis": 1})
-_INSTANCE_NORM: _Row = ("instance_norm", _plain("num_features eps momentum"), {})
-_LOSS: _Row = ("loss", _plain("reduction"), {})
+_BATCH_NORM: _Row = ("batch_norm", _norm("num_features"), {"axis": 1})
+_INSTANCE_NORM: _Row = ("instance_norm", _norm("num_features"), {})
+_LOSS_OPTIONS = (
+    "reduction ignore_index label_smoothing margin p delta beta eps blank zero_infinity full log_input "
+    "log_target swap"
+)
+_LOSS: _Row = ("loss", _loss, {})
 _DROPOUT: _Row = ("dropout", _no_attributes, {})
-_MODULE: _Row = ("module", _no_attributes, {})
+_MODULE: _Row = ("module", _container, {})
 _IDENTITY: _Row = ("identity", _no_attributes, {})
-_CELL = _plain("input_size hidden_size")
+
+
+def _cell(attributes: Mapping[str, Any], _rank: int) -> _Attributes:
+    return {**_take(attributes, "input_size hidden_size"), **_cell_function(attributes)}
 
 
 def _rows(names: str, row: _Row) -> dict[str, _Row]:
@@ -274,20 +337,20 @@ _TABLE: dict[str, _Row] = {
     **_rows("ConvTranspose1d ConvTranspose2d ConvTranspose3d", ("conv_transpose", _conv_transpose, {})),
     "Linear": _LINEAR,
     **_rows("Bilinear", ("bilinear", _plain("in1_features in2_features out_features"), {})),
-    **_rows("Embedding", ("embedding", _plain("num_embeddings embedding_dim"), {})),
-    **_rows("EmbeddingBag", ("embedding_bag", _plain("num_embeddings embedding_dim mode"), {})),
+    **_rows("Embedding", ("embedding", _table_of_rows, {})),
+    **_rows("EmbeddingBag", ("embedding_bag", _table_of_rows, {})),
     **_rows("BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm", _BATCH_NORM),
     **_rows("InstanceNorm1d InstanceNorm2d InstanceNorm3d", _INSTANCE_NORM),
     **_rows("LayerNorm", ("layer_norm", _normalized, {})),
     **_rows("RMSNorm", ("rms_norm", _normalized, {})),
-    **_rows("GroupNorm", ("group_norm", _plain("num_groups num_channels eps"), {})),
-    **_rows("LocalResponseNorm CrossMapLRN2d", ("local_response_norm", _plain("size"), {})),
+    **_rows("GroupNorm", ("group_norm", _plain("num_groups num_channels eps affine"), {})),
+    **_rows("LocalResponseNorm CrossMapLRN2d", ("local_response_norm", _plain("size alpha beta k"), {})),
     **_rows("RNN", ("rnn", _recurrent, {})),
     **_rows("LSTM", ("lstm", _recurrent, {})),
     **_rows("GRU", ("gru", _recurrent, {"reset_after": True})),
-    **_rows("RNNCell", ("rnn_cell", _CELL, {})),
-    **_rows("LSTMCell", ("lstm_cell", _CELL, {})),
-    **_rows("GRUCell", ("gru_cell", _CELL, {"reset_after": True})),
+    **_rows("RNNCell", ("rnn_cell", _cell, {})),
+    **_rows("LSTMCell", ("lstm_cell", _cell, {})),
+    **_rows("GRUCell", ("gru_cell", _cell, {"reset_after": True})),
     **_rows("MultiheadAttention", ("attention", _attention, {})),
     **_rows("MaxPool1d MaxPool2d MaxPool3d", ("max_pool", _pool, {})),
     **_rows("AvgPool1d AvgPool2d AvgPool3d", ("avg_pool", _pool, {})),
@@ -310,7 +373,7 @@ _TABLE: dict[str, _Row] = {
     "Flatten": ("flatten", _renamed(start_axis="start_dim", end_axis="end_dim"), {}),
     "Unflatten": ("unflatten", _unflatten, {}),
     "Softmax": ("softmax", _renamed(axis="dim"), {"log": False}),
-    "Softmin": ("softmax", _renamed(axis="dim"), {"log": False}),
+    "Softmin": ("softmax", _renamed(axis="dim"), {"log": False, "negated": True}),
     "LogSoftmax": ("softmax", _renamed(axis="dim"), {"log": True}),
     "Softmax2d": ("softmax", _no_attributes, {"axis": -3, "log": False}),
     "GLU": ("glu", _renamed(axis="dim"), {}),
@@ -318,7 +381,7 @@ _TABLE: dict[str, _Row] = {
     "CELU": _activation("celu", "alpha"),
     "ELU": _activation("elu", "alpha"),
     "GELU": _activation("gelu", "approximate"),
-    "Hardshrink": _activation("hardshrink"),
+    "Hardshrink": _activation("hardshrink", "lambd"),
     "Hardsigmoid": _activation("hardsigmoid"),
     "Hardswish": _activation("hardswish"),
     "Hardtanh": _activation("hardtanh", "min_val max_val"),
@@ -327,20 +390,28 @@ _TABLE: dict[str, _Row] = {
     "Mish": _activation("mish"),
     "ReLU": _activation("relu"),
     "ReLU6": _activation("relu6"),
-    "RReLU": _activation("rrelu"),
+    "RReLU": _activation("rrelu", "lower upper"),
     "SELU": _activation("selu"),
     "Sigmoid": _activation("sigmoid"),
     "SiLU": _activation("silu"),
-    "Softplus": _activation("softplus"),
-    "Softshrink": _activation("softshrink"),
+    "Softplus": _activation("softplus", "beta threshold"),
+    "Softshrink": _activation("softshrink", "lambd"),
     "Softsign": _activation("softsign"),
     "Tanh": _activation("tanh"),
     "Tanhshrink": _activation("tanhshrink"),
-    "Threshold": _activation("threshold"),
+    "Threshold": _activation("threshold", "threshold value"),
     **_rows("Dropout Dropout1d Dropout2d Dropout3d AlphaDropout FeatureAlphaDropout", _DROPOUT),
     "Identity": _IDENTITY,
-    "CosineSimilarity": ("distance", _renamed(axis="dim"), {"function": "cosine", "keepdims": False}),
-    "PairwiseDistance": ("distance", _renamed(keepdims="keepdim"), {"function": "p", "axis": -1}),
+    "CosineSimilarity": (
+        "distance",
+        _renamed(axis="dim", eps="eps"),
+        {"function": "cosine", "keepdims": False},
+    ),
+    "PairwiseDistance": (
+        "distance",
+        _renamed(keepdims="keepdim", p="norm", eps="eps"),
+        {"function": "p", "axis": -1},
+    ),
     **_rows("BCELoss BCEWithLogitsLoss CTCLoss CosineEmbeddingLoss CrossEntropyLoss GaussianNLLLoss", _LOSS),
     **_rows("HingeEmbeddingLoss HuberLoss KLDivLoss L1Loss LinearCrossEntropyLoss MSELoss NLLLoss", _LOSS),
     **_rows("MarginRankingLoss MultiLabelMarginLoss MultiLabelSoftMarginLoss MultiMarginLoss", _LOSS),

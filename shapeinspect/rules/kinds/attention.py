@@ -362,6 +362,9 @@ _ATTRIBUTES = (
         "attention_axes", "tuple", "all between batch and features", "the axes of the positions (Keras)"
     ),
     Attribute("need_weights", "bool", "false", "a second output: the weights of the mean"),
+    Attribute("add_zero_attn", "bool", "false", "a position of zeros is added to keys and values"),
+    Attribute("is_causal", "bool", "false", "a position sees none behind it"),
+    Attribute("scale", "float", "1 / sqrt(head_dim)", "the factor of the products"),
     Attribute("average_weights", "bool", "true", "these weights are averaged over the heads"),
     Attribute("causal", "bool", "false", "a query sees no later positions than its own"),
     Attribute("projected", "bool", "true", "query, key and value are projected first"),

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from shapeinspect.dims import UNKNOWN, Dim, Shape
 from shapeinspect.errors import ShapeMismatchError
-from shapeinspect.rules.attributes import AXIS, INDEX_TEXT
+from shapeinspect.rules.attributes import AXIS, INDEX_TEXT, MAX_VAL, MIN_VAL
 from shapeinspect.rules.fields import ALL_OF_AXIS, BY_DATA, SAME_POSITION, SOFTMAX_AXIS, TO_LENGTH
 from shapeinspect.rules.formula_text import Lines, Text, Weights, carried, values
 from shapeinspect.rules.kind import NO_WORK, Attribute, Kind, no_lines, no_weights
@@ -257,7 +257,14 @@ KINDS = (
         "elementwise",
         "works element by element; axes of length 1 are broadcast",
         "--input 2,1,5 --input 3,1",
-        (Attribute("op", "str", "unknown", "the operation: `add`, `mul` …"),),
+        (
+            Attribute("op", "str", "unknown", "the operation: `add`, `mul` …"),
+            Attribute("operand", "float", "none", "the other operand, where it is a number and no input"),
+            Attribute("alpha", "float", "1", "the other operand of `add` and `sub` is multiplied by it"),
+            Attribute("rounding_mode", "str", "none", "`floor` or `trunc`: how a quotient is rounded"),
+            replace(MIN_VAL, meaning="the lower limit of `clamp`"),
+            replace(MAX_VAL, meaning="the upper limit of `clamp`"),
+        ),
         _broadcast,
         broadcast_axes,
         broadcast_lines,
@@ -273,8 +280,21 @@ KINDS = (
             Attribute("function", "str", "unknown", "the function: `relu`, `gelu` …"),
             Attribute("axis", "int", "-1", "the axis that `glu` halves"),
             Attribute("approximate", "str", "none", "`tanh` where gelu is approximated by it"),
-            Attribute("min_val", "float", "unknown", "the lower limit of a hardtanh"),
-            Attribute("max_val", "float", "unknown", "the upper limit of a hardtanh"),
+            replace(MIN_VAL, meaning="the lower limit of a hardtanh"),
+            replace(MAX_VAL, meaning="the upper limit of a hardtanh"),
+            Attribute("negative_slope", "float", "unknown", "the factor below 0"),
+            Attribute("alpha", "float", "unknown", "the limit of an elu or a celu far below 0, negated"),
+            Attribute("lambd", "float", "unknown", "a shrink is 0 between -lambd and lambd"),
+            Attribute("beta", "float", "unknown", "a softplus divides by it, and its input is multiplied"),
+            Attribute(
+                "threshold",
+                "float",
+                "unknown",
+                "up to it a threshold gives `value`; above it a softplus is the input itself",
+            ),
+            Attribute("value", "float", "unknown", "what a threshold gives up to `threshold`"),
+            Attribute("lower", "float", "unknown", "the least factor below 0 of an rrelu"),
+            Attribute("upper", "float", "unknown", "the greatest factor below 0 of an rrelu"),
         ),
         _activation,
         keep_names,
@@ -308,6 +328,14 @@ KINDS = (
         "unary",
         "changes its entries or their order; the shape stays",
         Attribute("op", "str", "unknown", "the operation: `reverse`, `rotate` …"),
+        replace(AXIS, default="unknown", meaning="the axis that it works along"),
+        Attribute("axes", "tuple; None for all", "unknown", "the axes that it works along"),
+        Attribute("shifts", "tuple, one entry an axis", "unknown", "how far entries are rolled"),
+        Attribute("diagonal", "int", "0", "the diagonal that a triangle ends at"),
+        Attribute("descending", "bool", "false", "the largest is the first"),
+        Attribute("turns", "int", "1", "how many quarters a plane is rotated by"),
+        Attribute("exclusive", "bool", "false", "a running sum does not hold the entry itself"),
+        Attribute("reverse", "bool", "false", "a running sum begins at the end"),
     ),
     _same_shape("augment", "changes images and keeps their shape"),
     Kind(
@@ -329,6 +357,7 @@ KINDS = (
         (
             replace(AXIS, default="unknown", meaning="the axis whose shares sum to 1"),
             Attribute("log", "bool", "false", "the logarithm of the shares"),
+            Attribute("negated", "bool", "false", "the scores are negated first"),
         ),
         _along,
         keep_names,
@@ -345,6 +374,8 @@ KINDS = (
             replace(
                 AXIS, default="unknown", meaning="the axis that gets unit length, or has stored statistics"
             ),
+            Attribute("p", "float", "2", "the p of the length"),
+            Attribute("eps", "float", "unknown", "the least length that is divided by"),
         ),
         _along,
         keep_names,

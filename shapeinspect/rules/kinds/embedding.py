@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from shapeinspect.dims import UNKNOWN, Dim, product
-from shapeinspect.rules.attributes import EMBEDDING, EPS
+from shapeinspect.rules.attributes import EMBEDDING, EPS, MAX_NORM, MAX_NORM_TYPE
 from shapeinspect.rules.fields import OWN_AXES, SAME_POSITION
 from shapeinspect.rules.formula_text import Lines, Text, Weights, carried, literal, product_text
 from shapeinspect.rules.kind import NO_WORK, Attribute, Kind, Work
@@ -92,6 +92,8 @@ KINDS = (
         "--input 2,7 --set num_embeddings=50 --set embedding_dim=5",
         (
             *EMBEDDING,
+            MAX_NORM,
+            MAX_NORM_TYPE,
             replace(EPS, default="none", meaning="added to the variance of a norm that follows"),
             Attribute(
                 "reverse", "bool", "false", "the product with the table: from features back to ids (Keras)"
@@ -112,6 +114,9 @@ KINDS = (
             *EMBEDDING,
             Attribute("mode", "str", "mean", "how a bag's rows are combined: `mean`, `sum`, `max`"),
             Attribute("include_last_offset", "bool", "false", "the last offset is the end of the last bag"),
+            Attribute("padding_idx", "int", "none", "the id that a bag does not count"),
+            MAX_NORM,
+            MAX_NORM_TYPE,
         ),
         _embedding_bag,
         _embedding_bag_axes,

@@ -6,7 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from shapeinspect.dims import Shape
-from shapeinspect.rules.attributes import AFFINE, DATA_FORMAT, EPS, MOMENTUM, NUM_FEATURES
+from shapeinspect.rules.attributes import (
+    AFFINE,
+    DATA_FORMAT,
+    EPS,
+    MOMENTUM,
+    NUM_FEATURES,
+    TRACK_RUNNING_STATS,
+)
 from shapeinspect.rules.fields import ALL_BUT_CHANNELS, NORMALIZED_AXES, SAME_POSITION, Field
 from shapeinspect.rules.formula_text import Weights
 from shapeinspect.rules.kind import NO_WORK, Attribute, Kind, no_lines, no_weights
@@ -146,7 +153,7 @@ KINDS = (
         "batch_norm",
         "shifts and scales each channel by statistics of its own; the shape stays",
         _MAP,
-        (NUM_FEATURES, EPS, MOMENTUM, _CHANNEL_AXIS, AFFINE, DATA_FORMAT),
+        (NUM_FEATURES, EPS, MOMENTUM, _CHANNEL_AXIS, AFFINE, TRACK_RUNNING_STATS, DATA_FORMAT),
         _batch_norm,
         _affine("weight", "bias"),
         # At inference it uses stored statistics, so an output sees its own position alone.
@@ -188,7 +195,10 @@ KINDS = (
         "instance_norm",
         "normalizes over the space, each channel by itself; the shape stays",
         _MAP,
-        (NUM_FEATURES, EPS, MOMENTUM, _CHANNEL_AXIS, replace(AFFINE, default="false"), DATA_FORMAT),
+        (
+            *(NUM_FEATURES, EPS, MOMENTUM, _CHANNEL_AXIS, replace(AFFINE, default="false")),
+            *(replace(TRACK_RUNNING_STATS, default="false"), DATA_FORMAT),
+        ),
         keep,
         _instance_weights,
         ALL_BUT_CHANNELS,
@@ -197,7 +207,13 @@ KINDS = (
         "local_response_norm",
         "divides by the neighboring channels; the shape stays",
         _MAP,
-        (Attribute("size", "int", "unknown", "neighboring channels that count"), DATA_FORMAT),
+        (
+            Attribute("size", "int", "unknown", "neighboring channels that count"),
+            Attribute("alpha", "float", "unknown", "the factor of their mean square"),
+            Attribute("beta", "float", "unknown", "the exponent of the divisor"),
+            Attribute("k", "float", "unknown", "added in the divisor"),
+            DATA_FORMAT,
+        ),
         keep,
         no_weights,
         SAME_POSITION,

@@ -42,7 +42,13 @@ KINDS = (
         no_weights,
         NOTHING,
     ),
-    _kind("module", "a container of other layers, which do the work", NOTHING),
+    _kind(
+        "module",
+        "a container of other layers, which do the work",
+        NOTHING,
+        Attribute("norm_first", "bool", "false", "a transformer's layer normalizes first"),
+        Attribute("cutoffs", "tuple", "none", "where an adaptive softmax splits its classes"),
+    ),
     _kind(
         "spectrogram",
         "the strength of frequencies in short pieces of a signal",

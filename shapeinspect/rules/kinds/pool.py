@@ -280,6 +280,7 @@ _NORM_TYPE = Attribute("norm_type", "float", "unknown", "the p of the norm")
 _POOL = (
     *(KERNEL_SIZE, POOL_STRIDE, PADDING, DILATION, CEIL_MODE),
     Attribute("count_include_pad", "bool", "unknown", "the padding counts in a mean"),
+    Attribute("divisor_override", "int", "none", "a mean divides by it, not by the number of positions"),
     RETURN_INDICES,
     DATA_FORMAT,
 )

@@ -129,6 +129,23 @@ _AXES = Attribute(
     "axes", "int or tuple; None for all; `UNKNOWN` where the graph computes them", "all", "the reduced axes"
 )
 
+_LOSS = (
+    Attribute("function", "str", "unknown", "the function of a distance of the user's own"),
+    Attribute("ignore_index", "int", "none", "the class that is not counted"),
+    Attribute("label_smoothing", "float", "0", "the share that is spread over all classes"),
+    Attribute("margin", "float", "unknown", "the difference that is asked for"),
+    Attribute("p", "float", "unknown", "the exponent, or the p of the distance"),
+    Attribute("delta", "float", "unknown", "where the square becomes a line"),
+    Attribute("beta", "float", "unknown", "where the square becomes a line"),
+    Attribute("eps", "float", "unknown", "the least variance, or what is added before a logarithm"),
+    Attribute("blank", "int", "unknown", "the class that stands for no label"),
+    Attribute("zero_infinity", "bool", "false", "infinite losses are 0"),
+    Attribute("full", "bool", "false", "the constant term is added"),
+    Attribute("log_input", "bool", "unknown", "the prediction is a logarithm"),
+    Attribute("log_target", "bool", "false", "the target is a logarithm"),
+    Attribute("swap", "bool", "false", "the distance swap"),
+)
+
 KINDS = (
     _kind(
         "reduce",
@@ -136,6 +153,8 @@ KINDS = (
         "--input 2,3,5,7 --axes 2,3 --set op=mean",
         (
             Attribute("op", "str", "unknown", "the operation: `mean`, `sum` …"),
+            Attribute("p", "float", "2", "the p of a `norm`"),
+            Attribute("correction", "int", "1", "subtracted in the divisor of `std` and `var`"),
             _AXES,
             replace(AXIS, default="by axes", meaning="the only reduced axis"),
             KEEPDIMS,
@@ -161,6 +180,8 @@ KINDS = (
         "--input 2,3,5 --input 2,1,5 --axis 2",
         (
             Attribute("function", "str", "unknown", "the distance: `cosine`, `p`"),
+            Attribute("p", "float", "2", "the p of the distance"),
+            Attribute("eps", "float", "unknown", "added to the difference, or the least product of lengths"),
             replace(AXIS, default="1", meaning="the axis of the vectors"),
             KEEPDIMS,
         ),
@@ -178,6 +199,7 @@ KINDS = (
                 "reduction", '`"mean"`, `"sum"`, `"none"`', REQUIRED, "whether all are reduced to one number"
             ),
             Attribute("a_target", "bool", "false", "unreduced it has the shape of the second input"),
+            *_LOSS,
             Attribute("log_probabilities", "bool", "false", "a second output like the first input"),
         ),
         _loss,

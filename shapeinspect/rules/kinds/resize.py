@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import struct
+from dataclasses import replace
 from typing import Any
 
 from shapeinspect.dims import UNKNOWN, Dim, Expr, Shape, Unknown
-from shapeinspect.rules.attributes import ALIGN_CORNERS, DATA_FORMAT, REQUIRED
+from shapeinspect.rules.attributes import ALIGN_CORNERS, DATA_FORMAT, PADDING_MODE, REQUIRED
 from shapeinspect.rules.fields import BLOCK_TO_SPACE, BY_DATA, RESIZED, SAME_POSITION, SPACE_TO_BLOCK
 from shapeinspect.rules.formula_text import Lines, Text, carried, literal, product_text, quotient_text
 from shapeinspect.rules.kind import NO_WORK, Attribute, Kind, no_lines, no_weights
@@ -295,6 +296,7 @@ KINDS = (
             ),
             _MODE,
             ALIGN_CORNERS,
+            Attribute("antialias", "bool", "false", "where the space shrinks, all of it is averaged"),
             DATA_FORMAT,
             Attribute(
                 "recompute_scale_factor",
@@ -320,7 +322,16 @@ KINDS = (
         "grid_sample",
         "reads the input at the positions of its second input, `N *space` and one number a spatial axis",
         "--input 2,3,9,11 --input 2,5,7,2",
-        (_MODE, ALIGN_CORNERS, DATA_FORMAT),
+        (
+            _MODE,
+            replace(
+                PADDING_MODE,
+                form='`"zeros"`, `"border"`, `"reflection"`',
+                meaning="what is outside the input",
+            ),
+            ALIGN_CORNERS,
+            DATA_FORMAT,
+        ),
         _grid_sample,
         _grid_axes,
         _grid_lines,
