@@ -23,12 +23,14 @@ from shapeinspect.dims import Expr, Shape, Unknown
 from shapeinspect.errors import ShapeInspectError
 from shapeinspect.infer import infer
 from shapeinspect.ir import Model, Weight
+from shapeinspect.layer_names import find, row_label
 from shapeinspect.plugin_api.adapter import Adapter
 from shapeinspect.pytest_support import Checked, CheckedCall, CheckedLayer, CheckedReport, Shapes
 from shapeinspect.registry import installed
 from shapeinspect.render.data import to_dict
 from shapeinspect.render.table import View, table
 from shapeinspect.render.totals import of_model
+from shapeinspect.render.tree import build, fold, shorten
 from shapeinspect.rules.registry import unregistered
 from shapeinspect.sources.source import Source, from_path
 
@@ -192,6 +194,15 @@ class AdapterContract(ABC):
             lines = table(_finished(_adapter(self).read(case.source)), View(width=80))
             text = "".join(piece for line in lines for piece, _ in line)
             _equal(text.isprintable(), True, f"{case.source.label}: printable")
+
+    def test_every_shown_name_finds_its_layer(self, tmp_path: Path) -> None:
+        """What a row of the table is called names its layer, alone or among those that it lists."""
+        for case in self.cases(tmp_path):
+            model = _finished(_adapter(self).read(case.source))
+            for node in shorten(fold(build(model), model)).walk():
+                if node.layer is not None:
+                    found = find(model, row_label(node.name)).layers
+                    _equal(node.layer in found, True, f"{case.source.label}: {row_label(node.name)}")
 
     def test_refuses_what_is_cut_off(self, tmp_path: Path) -> None:
         """A truncated file is refused with an error, or read as far as possible; nothing else happens."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from shapeinspect import registry
+from shapeinspect import layer_names, registry
 from shapeinspect.api.report import Report, analyze, inspect, locate
 from shapeinspect.errors import ModelCodeError, UsageError
 from shapeinspect.explanation import LayerExplanation, explain_model
@@ -114,7 +114,8 @@ def explain(source: Any, /, layer: str | None = None, input: Any = None, **setti
     Args:
         source: what ``inspect`` takes, a ``Report``, or the name of a kind (``"conv"``) for a
             layer without a model.
-        layer: the path of a layer; by default, every layer that changes a shape.
+        layer: the name of a layer or of a container, as a table shows it, or a path; by default, every
+            layer that changes a shape.
         input: the shapes of the inputs, as for ``inspect``; for a kind, its input: ``300``, ``(28, 28)``
             or ``(1, 3, 28, 28)``, or a list of shapes.
         **settings: for a kind, its attributes in the field's standard terms: ``kernel_size=5``.
@@ -137,9 +138,14 @@ def explain(source: Any, /, layer: str | None = None, input: Any = None, **setti
             expected='such as explain("conv", input=300, kernel_size=5)',
         )
     report = source if isinstance(source, Report) else inspect(replace(locate(source), findings=True), input)
-    if layer is not None:
-        layer = report[layer].path  # raises the error with close names
-    return Explanation(report.model.source, explain_model(report.model, layer), layer is not None)
+    model = report.model
+    if layer is None:
+        return Explanation(model.source, explain_model(model), single=False)
+    found = layer_names.find(model, layer)
+    if found.together and len(found.layers) > 1:  # a container, or rows that are folded into one
+        inside = {each.path for each in found.layers}
+        return Explanation(model.source, explain_model(model, among=inside), single=False)
+    return Explanation(model.source, explain_model(model, report[layer].path), single=True)
 
 
 def _shapes(given: Any) -> list[tuple[Any, ...]]:

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, overload
 
-from shapeinspect import infer, layout, registry
+from shapeinspect import infer, layer_names, layout, registry
 from shapeinspect.api.layer_settings import LayerSettings, Setting
 from shapeinspect.dims import Dim, Shape
 from shapeinspect.errors import LayerIndexError, UnknownLayerError, UsageError
@@ -103,9 +103,10 @@ class Report:
 
     It is a mapping from the path of a layer to the layer: ``report["layer1.0.conv1"]``, ``keys``,
     ``values``, ``items``, ``get``, ``in`` and ``len`` work as those of a dict, in the model's order. It
-    differs from a dict in two ways: iterating over it gives the layers, not their paths
-    (``for layer in report``; ``report.keys()`` gives the paths), and an integer is an index into the
-    layers: ``report[0]`` is the first one, ``report[-1]`` the last. It is therefore no
+    differs from a dict in three ways: iterating over it gives the layers, not their paths
+    (``for layer in report``; ``report.keys()`` gives the paths); an integer is an index into the
+    layers: ``report[0]`` is the first one, ``report[-1]`` the last; and what the table shows for one
+    layer, such as the end of its path, names it, too. It is therefore no
     ``collections.abc.Mapping``; ``dict(report)`` makes an ordinary dict of it.
 
     Args:
@@ -138,18 +139,19 @@ class Report:
         return tuple(self._by_path.values())
 
     def __getitem__(self, layer: str | SupportsIndex) -> LayerReport:
-        """Return the layer at a path, or at an index into the layers.
+        """Return the layer of a name, or at an index into the layers.
+
+        A name is a path, or what the table shows for one layer: ``report["conv1"]`` is the layer
+        ``/block/conv1/Conv`` where no other one is shown as ``conv1``.
 
         Raises:
-            UnknownLayerError: if there is no such path; it names close ones. It is a KeyError.
+            UnknownLayerError: if no layer or several have that name; it lists close ones. It is a KeyError.
             LayerIndexError: if the index is out of range. It is an UnknownLayerError and an IndexError.
             UsageError: if it is neither a path nor an integer.
         """
         if isinstance(layer, str):
-            try:
-                return self._by_path[layer]
-            except KeyError:
-                raise self._unknown(layer) from None
+            known = self._by_path.get(layer)
+            return self._by_path[layer_names.resolve(self.model, layer).path] if known is None else known
         try:
             index = operator.index(layer)
         except TypeError:
@@ -166,13 +168,6 @@ class Report:
                 f"no layer has the index {index}", expected=expected, where=self.model.source
             )
         return self._in_order[index]
-
-    def _unknown(self, path: str) -> UnknownLayerError:
-        import difflib
-
-        close = difflib.get_close_matches(path, self._by_path, n=3, cutoff=0.4)
-        hint = "did you mean " + " or ".join(f'"{name}"' for name in close) + "?" if close else None
-        return UnknownLayerError(f'no layer is named "{path}"', where=self.model.source, hint=hint)
 
     @overload
     def get(self, layer: str | SupportsIndex) -> LayerReport | None: ...
@@ -205,7 +200,9 @@ class Report:
     def __contains__(self, layer: object) -> bool:
         if isinstance(layer, LayerReport):
             return self._by_path.get(layer.path) == layer
-        return layer in self._by_path
+        if not isinstance(layer, str):
+            return False
+        return layer in self._by_path or len(layer_names.find(self.model, layer).layers) == 1
 
     def __iter__(self) -> Iterator[LayerReport]:
         return iter(self._in_order)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from textwrap import indent
 from typing import Any
 
@@ -16,6 +14,7 @@ from shapeinspect.check.pattern import Bindings, match
 from shapeinspect.dims import Dim, substitute
 from shapeinspect.errors import UsageError
 from shapeinspect.ir import Layer, Model, Value
+from shapeinspect.layer_names import matching, similar
 from shapeinspect.render.cells import BATCH, channels
 from shapeinspect.render.totals import Totals, of_model
 
@@ -112,8 +111,9 @@ def expect(model: Model, lines: Iterable[str], bindings: Bindings | None = None)
 
     Args:
         model: a model after every stage.
-        lines: one expectation a line: ``GLOB: [kind] [setting=value …] [-> pattern]``,
-            ``params < 26M`` (also trainable, bytes, macs for one sample), or ``no layer: GLOB``.
+        lines: one expectation a line: ``GLOB: [kind] [setting=value …] [-> pattern]``, where a layer's
+            shown name or the end of its path will do as well; ``params < 26M`` (also trainable, bytes,
+            macs for one sample); or ``no layer: GLOB``.
             Empty lines and those that begin with ``#`` are skipped.
         bindings: the values of names in patterns; a name bound by one line holds in the next.
 
@@ -154,7 +154,7 @@ def _check(model: Model, line: str, names: Bindings) -> Iterable[Failure]:
         return _total(model, line, *total.groups())
     absent = _NO_LAYER.fullmatch(line)
     if absent is not None:
-        paths = [layer.path for layer in _matching(model, absent.group(1))]
+        paths = [layer.path for layer in matching(model, absent.group(1)).layers]
         return [Failure(line, "", _present(paths))] if paths else []
     parts = _LAYER.fullmatch(line)
     if parts is None:
@@ -211,11 +211,10 @@ def _layers(
                 got=repr(word),
                 expected="a kind or setting=value, separated by spaces",
             )
-    layers = _matching(model, glob)
-    if not layers:
-        close = difflib.get_close_matches(glob, [layer.path for layer in model.layers], n=3)
-        hint = f"; did you mean {', '.join(close)}?" if close else ""
-        return [Failure(line, "", f"no layer matches {glob}{hint}")]
+    found = matching(model, glob)
+    layers = found.layers
+    if not layers or (len(layers) > 1 and not found.together):
+        return [Failure(line, "", _unnamed(model, glob, layers))]
     failures = []
     for layer in layers:
         for word in words:
@@ -227,10 +226,13 @@ def _layers(
     return failures
 
 
-def _matching(model: Model, glob: str) -> list[Layer]:
-    """Return the layer of this very path, or those that match the glob: a path may contain its characters."""
-    exact = [layer for layer in model.layers if layer.path == glob]
-    return exact or [layer for layer in model.layers if fnmatchcase(layer.path, glob)]
+def _unnamed(model: Model, glob: str, layers: tuple[Layer, ...]) -> str:
+    """Return the problem of a name that no layer has, or that is the end of several paths."""
+    if layers:
+        return f"{glob} is the name of {len(layers)} layers: {_several([layer.path for layer in layers])}"
+    close = similar(model, glob)
+    hint = f"; did you mean {', '.join(close)}?" if close else ""
+    return f"no layer matches {glob}{hint}"
 
 
 def _outputs(model: Model, line: str, layer: Layer, shape: str, names: Bindings) -> Iterable[Failure]:

@@ -33,7 +33,7 @@ def run(
         str | None,
         typer.Argument(
             metavar="[LAYER]",
-            help="The layer's path; all that change a shape by default.",
+            help="The layer's name or path; all that change a shape by default.",
             show_default=False,
         ),
     ] = None,

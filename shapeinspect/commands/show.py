@@ -21,20 +21,30 @@ def run(
         str | None,
         typer.Option(
             help="Which columns, separated by commas: layer, kind, type, input, output, settings, weights, "
-            "common, params, bytes, macs. By default as many as fit; bytes, type, common, input, weights, "
-            "MACs and settings are dropped in this order.",
+            "common, params, bytes, macs. By default as many as fit; bytes, type, common, input, MACs, "
+            "weights and settings are dropped in this order.",
             show_default=False,
         ),
     ] = None,
     filter: Annotated[  # noqa: A002  # the option's name
         str | None,
-        typer.Option(help="Only layers whose path matches this glob.", metavar="GLOB", show_default=False),
+        typer.Option(
+            help="Only layers of this name, or whose path matches this glob.",
+            metavar="GLOB",
+            show_default=False,
+        ),
     ] = None,
     layout: Annotated[str, typer.Option(help="Layout of the weights: both, native or common.")] = "both",
     sort: Annotated[
         str | None,
         typer.Option(help="A flat list sorted by params, bytes, macs or path.", show_default=False),
     ] = None,
+    order: Annotated[
+        str,
+        typer.Option(
+            help="tree, the layers in their containers, or calls, a row for every call as they run."
+        ),
+    ] = "tree",
     unfold: Annotated[bool, typer.Option("--unfold", help="List repeated blocks one by one.")] = False,
     width: Width = None,
     traceback: Traceback = False,
@@ -52,12 +62,13 @@ def run(
         filter=filter,
         layout=layout,  # type: ignore[arg-type]  # View refuses what is not one of its three
         sort=sort,
+        order=order,  # type: ignore[arg-type]  # as above
         unfold=unfold,
     )
     report = inspect(model, input_specs(inputs))
     if format == "json":
         from shapeinspect.render.data import to_json
 
-        output.write_text(to_json(report.model))
+        output.write_text(to_json(report.model, order))
     else:
         output.write(table(report.model, view))

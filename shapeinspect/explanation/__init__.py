@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from shapeinspect.explanation.graph import Graph
 from shapeinspect.explanation.layer import explain_layer
 from shapeinspect.explanation.receptive_field import Fields
@@ -34,12 +36,16 @@ __all__ = [
 ]
 
 
-def explain_model(model: Model, path: str | None = None) -> tuple[LayerExplanation, ...]:
+def explain_model(
+    model: Model, path: str | None = None, among: Container[str] | None = None
+) -> tuple[LayerExplanation, ...]:
     """Explain one layer, or every layer that changes a shape.
 
     Args:
         model: a model that went through ``infer``.
         path: the layer's path; None for all that change a shape.
+        among: the paths of the layers to choose those from, or all of these where none changes a shape;
+            None for all.
 
     Example:
         >>> from shapeinspect.ir import Layer
@@ -50,10 +56,14 @@ def explain_model(model: Model, path: str | None = None) -> tuple[LayerExplanati
     fields = Fields(graph)
     if path is not None:
         return (explain_layer(graph, fields, graph.layers[path]),)
+    wanted = graph.layers.keys() if among is None else among
     chosen = dict.fromkeys(call.layer for call in model.calls if _changes(graph, call.layer))
     if not model.calls:
         chosen = dict.fromkeys(layer.path for layer in model.layers if layer.weights)
-    return tuple(explain_layer(graph, fields, graph.layers[layer]) for layer in chosen)
+    paths = [path for path in chosen if path in wanted]
+    if among is not None and not paths:  # asked for, and none changes a shape
+        paths = [layer.path for layer in model.layers if layer.path in among]
+    return tuple(explain_layer(graph, fields, graph.layers[path]) for path in paths)
 
 
 def _changes(graph: Graph, path: str) -> bool:

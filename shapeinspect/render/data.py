@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from shapeinspect.dims import Dim, Expr, Shape, Unknown
@@ -32,13 +33,14 @@ def to_dict(model: Model) -> dict[str, Any]:
     return {**_before(model), "layers": list(_layers(model)), **_after(model)}
 
 
-def to_json(model: Model) -> Iterator[str]:
+def to_json(model: Model, order: str = "tree") -> Iterator[str]:
     r"""Write what :func:`to_dict` returns as JSON, piece by piece, with one layer a line.
 
     Neither the whole text nor all the data is ever in memory.
 
     Args:
         model: a model that went through ``layout.normalize`` and ``infer``.
+        order: ``tree`` for the layers in the model's order, ``calls`` for that of their first calls.
 
     Example:
         >>> text = "".join(to_json(Model("m.onnx", "onnx", "onnx", "onnx")))
@@ -52,7 +54,7 @@ def to_json(model: Model) -> Iterator[str]:
         yield f" {encode(name)}: {encode(value)},\n"
     yield ' "layers": ['
     comma = ""
-    for layer in _layers(model):
+    for layer in _layers(_ordered(model) if order == "calls" else model):
         yield f"{comma}\n  {encode(layer)}"
         comma = ","
     yield "\n ]"
@@ -72,6 +74,15 @@ def _before(model: Model) -> dict[str, Any]:
         "inputs": [_value(model, name) for name in model.inputs],
         "outputs": [_value(model, name) for name in model.outputs],
     }
+
+
+def _ordered(model: Model) -> Model:
+    """Return a model whose layers are in the order of their first calls; what is never called comes last."""
+    first: dict[str, int] = {}
+    for place, call in enumerate(model.calls):
+        first.setdefault(call.layer, place)
+    last = len(model.calls)
+    return replace(model, layers=tuple(sorted(model.layers, key=lambda layer: first.get(layer.path, last))))
 
 
 def _layers(model: Model) -> Iterator[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import TypeAlias
@@ -58,7 +58,8 @@ def draw(columns: Sequence[Column], rows: Sequence[Sequence[str]], limit: int) -
     """Lay out rows under their headings, within a width.
 
     Columns without any text are left out. Where the rest is too wide, columns are dropped by their
-    rank; texts of elastic columns are cut only when nothing else helps.
+    rank, and come back by it where the others leave room; texts of elastic columns are cut only when
+    nothing else helps.
 
     Args:
         columns: the columns, left to right.
@@ -75,26 +76,81 @@ def draw(columns: Sequence[Column], rows: Sequence[Sequence[str]], limit: int) -
         ─────  ──────
         fc         12
     """
-    texts = [[row[index] for row in rows] for index in range(len(columns))]
-    kept = [index for index, column in enumerate(texts) if any(column)]
-    widths = {index: max(width(columns[index].name), *map(width, set(texts[index]))) for index in kept}
-    while len(kept) > 1 and _total(kept, widths) > limit:
+    return measure(columns, rows, limit).lines()
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Rows under their headings, measured and fitted into a width.
+
+    Args:
+        columns: the columns, left to right.
+        texts: the texts of each column.
+        widths: the width of each column that is kept, by its index.
+        hidden: the names of the columns with texts for which there was no room.
+    """
+
+    columns: tuple[Column, ...]
+    texts: tuple[tuple[str, ...], ...]
+    widths: Mapping[int, int]
+    hidden: tuple[str, ...]
+
+    def is_short_of(self, name: str) -> bool:
+        """Tell whether a column's texts are hidden or cut.
+
+        Args:
+            name: the column's heading.
+        """
+        for index, column in enumerate(self.columns):
+            if column.name == name:
+                return max(map(width, set(self.texts[index])), default=0) > self.widths.get(index, 0)
+        return False
+
+    def lines(self) -> list[Line]:
+        """Draw the heading, a rule, and a line a row."""
+        heading, rule, drawn = [], [], []
+        kept = sorted(self.widths)
+        for index in kept:
+            column, wide, last = self.columns[index], self.widths[index], index == kept[-1]
+            gap = "" if index == kept[0] else _GAP
+            heading.append((gap + _fit(column.name, wide, column.right, last), "heading"))
+            rule.append((gap + "─" * wide, "rule"))
+            # Most texts occur in many rows.
+            fitted = {text: gap + _fit(text, wide, column.right, last) for text in set(self.texts[index])}
+            drawn.append([(fitted[text], column.style) for text in self.texts[index]])
+        full = map(any, zip(*(self.texts[index] for index in kept), strict=True))
+        return [tuple(heading), tuple(rule), *compress(zip(*drawn, strict=True), full)]
+
+
+def measure(columns: Sequence[Column], rows: Sequence[Sequence[str]], limit: int) -> Grid:
+    """Fit rows into a width: see :func:`draw`.
+
+    Args:
+        columns: the columns, left to right.
+        rows: one text a column.
+        limit: the width in terminal cells.
+
+    Example:
+        >>> measure([Column("layer"), Column("bytes", rank=1)], [["encoder", "48 B"]], 10).hidden
+        ('bytes',)
+    """
+    texts = tuple(tuple(row[index] for row in rows) for index in range(len(columns)))
+    full = [index for index, column in enumerate(texts) if any(column)]
+    wanted = {index: max(width(columns[index].name), *map(width, set(texts[index]))) for index in full}
+    kept = list(full)
+    while len(kept) > 1 and _total(kept, wanted) > limit:
         worst = max(kept, key=lambda index: columns[index].rank)
         if columns[worst].rank == 0:
             break
         kept.remove(worst)
-    _squeeze(columns, kept, widths, limit)
-    heading, rule, drawn = [], [], []
-    for index in kept:
-        column, wide, last = columns[index], widths[index], index == kept[-1]
-        gap = "" if index == kept[0] else _GAP
-        heading.append((gap + _fit(column.name, wide, column.right, last), "heading"))
-        rule.append((gap + "─" * wide, "rule"))
-        # Most texts occur in many rows.
-        fitted = {text: gap + _fit(text, wide, column.right, last) for text in set(texts[index])}
-        drawn.append([(fitted[text], column.style) for text in texts[index]])
-    full = map(any, zip(*(texts[index] for index in kept), strict=True))
-    return [tuple(heading), tuple(rule), *compress(zip(*drawn, strict=True), full)]
+    gone = [index for index in full if index not in kept]
+    for index in sorted(gone, key=lambda index: columns[index].rank):
+        if _total([*kept, index], wanted) <= limit:
+            kept.append(index)
+    widths = {index: wanted[index] for index in sorted(kept)}
+    _squeeze(columns, list(widths), widths, limit)
+    hidden = tuple(columns[index].name for index in full if index not in widths)
+    return Grid(tuple(columns), texts, widths, hidden)
 
 
 def _total(kept: Sequence[int], widths: dict[int, int]) -> int:

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from typing import Literal, TypeAlias
 
 from shapeinspect.dims import symbols
 from shapeinspect.errors import UsageError
-from shapeinspect.ir import Call, Model, Value, Weight
-from shapeinspect.render import cells
-from shapeinspect.render.grid import Column, Line, draw
+from shapeinspect.ir import Call, Layer, Model, Value
+from shapeinspect.layer_names import matching, row_label, similar
+from shapeinspect.render import cells, listing, roles
+from shapeinspect.render.grid import Column, Grid, Line, measure
 from shapeinspect.render.letters import Letters
 from shapeinspect.render.totals import Totals, of_model, weigh
-from shapeinspect.render.tree import Node, build, fold
-from shapeinspect.text import printable
+from shapeinspect.render.tree import Node, build, fold, shorten
+from shapeinspect.text import many, printable
 from shapeinspect.units import count, short
 
 #: The columns, left to right. Where the terminal is too narrow, columns are dropped by rank, the highest
-#: first: bytes, type, common, input, weights, MACs, settings. Where the source has only weights, their
-#: column stays.
+#: first: bytes, type, common, input, MACs, weights, settings; those for which there is room again come
+#: back. Where the source has only weights, their column stays.
 COLUMNS: dict[str, Column] = {
     "layer": Column("layer", style="path", elastic=True),
     "kind": Column("kind", style="kind", elastic=True),
@@ -28,19 +28,21 @@ COLUMNS: dict[str, Column] = {
     "input": Column("input", rank=4, elastic=True),
     "output": Column("output", elastic=True),
     "settings": Column("settings", rank=1, elastic=True),
-    "weights": Column("weights", rank=3, elastic=True),
+    "weights": Column("weights", rank=2, elastic=True),
     "common": Column("common", style="common", rank=5, elastic=True),
     "params": Column("params", right=True, style="number"),
     "bytes": Column("bytes", right=True, style="number", rank=7),
-    "macs": Column("MACs", right=True, style="number", rank=2),
+    "macs": Column("MACs", right=True, style="number", rank=3),
 }
 
 SORTS = ("params", "bytes", "macs", "path")
 
 #: How many types of layers whose work is unknown are named below the table.
 _MOST_TYPES = 4
+ORDERS = ("tree", "calls")
 
 LayoutChoice: TypeAlias = Literal["both", "native", "common"]
+Order: TypeAlias = Literal["tree", "calls"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class View:
         filter: a glob on paths; None for all.
         layout: both weight layouts, or only one.
         sort: a column of ``SORTS`` to sort a flat list by; None for the order of the model.
+        order: ``tree`` for the layers in their containers, ``calls`` for a flat list in the order of
+            execution, a row for every call.
         unfold: whether equal blocks are listed one by one.
 
     Example:
@@ -67,6 +71,7 @@ class View:
     filter: str | None = None
     layout: LayoutChoice = "both"
     sort: str | None = None
+    order: Order = "tree"
     unfold: bool = False
 
     def __post_init__(self) -> None:
@@ -78,6 +83,10 @@ class View:
         if self.sort is not None and self.sort not in SORTS:
             raise UsageError(
                 f"invalid value {self.sort!r} for '--sort'", expected=f"one of: {', '.join(SORTS)}"
+            )
+        if self.order not in ORDERS:
+            raise UsageError(
+                f"invalid value {self.order!r} for '--order'", expected=f"one of: {', '.join(ORDERS)}"
             )
         if self.layout not in ("both", "native", "common"):
             raise UsageError(
@@ -96,12 +105,14 @@ def table(model: Model, view: View) -> list[Line]:
         styled lines without line ends.
     """
     letters = Letters(model)
-    lines = [_title(model), *_ends(model, letters), ()]
-    rows, shown = _rows(model, view, letters)
-    if rows:
-        lines += draw(_columns(view, bool(model.calls)), rows, view.width)
-    if view.filter is not None:
-        lines += [(), ((f"{shown} of {len(model.layers)} layers match {view.filter!r}", "dim"),)]
+    lines = [_title(model), *_ends(model, letters)]
+    chosen = None if view.filter is None else matching(model, view.filter).layers
+    pairs = list(_pairs(model, view, chosen))
+    if pairs:
+        grid = _fitted(model, view, letters, pairs)
+        lines += [*_hidden(grid), (), *grid.lines()]
+    if view.filter is not None and chosen is not None:
+        lines += [(), *_wrap(_matches(model, view.filter, len(chosen)), view.width, "  ", "dim")]
     lines += [(), *_sums(of_model(model), model, letters)]
     for note in model.notes:
         about = f"{printable(note.about)}: " if note.about else ""
@@ -124,6 +135,12 @@ def _ends(model: Model, letters: Letters) -> Iterator[Line]:
             yield ((f"{label:<6}", "dim"), (text, ""), (f"  {printable(value.dtype or '')}".rstrip(), "dim"))
 
 
+def _hidden(grid: Grid) -> Iterator[Line]:
+    """Name the columns for which there was no room."""
+    if grid.hidden:
+        yield ((f"hidden: {', '.join(grid.hidden)}", "dim"),)
+
+
 def _columns(view: View, has_calls: bool) -> list[Column]:
     columns = [COLUMNS[name] for name in _names(view)]
     if not has_calls:
@@ -141,14 +158,38 @@ def _names(view: View) -> list[str]:
     return [name for name in COLUMNS if name not in hidden]
 
 
-def _rows(model: Model, view: View, letters: Letters) -> tuple[list[list[str]], int]:
+def _matches(model: Model, pattern: str, number: int) -> str:
+    text = f"{number:,} of {many(len(model.layers), 'layer')} match {pattern!r}"
+    close = [] if number else similar(model, pattern)
+    return f"{text}; did you mean {' or '.join(close)}?" if close else text
+
+
+def _fitted(model: Model, view: View, letters: Letters, pairs: Sequence[tuple[str, Node]]) -> Grid:
+    """Fit the rows into the width; where the weights do not, without the source's words for their roles."""
+    columns = _columns(view, bool(model.calls))
+    grid = measure(columns, _rows(model, view, letters, pairs), view.width)
+    if grid.is_short_of(COLUMNS["weights"].name):
+        grid = measure(columns, _rows(model, view, letters, pairs, brief=True), view.width)
+    return grid
+
+
+def _pairs(model: Model, view: View, chosen: tuple[Layer, ...] | None) -> Iterable[tuple[str, Node]]:
+    """Return the rows, each with its label."""
     root = build(model)
-    if view.filter is not None:
-        root.children = _matching(root.children, view.filter)
-    elif not view.unfold and view.sort is None:
+    if chosen is not None:
+        root.children = _kept(root.children, {layer.path for layer in chosen})
+    elif not view.unfold and view.sort is None and view.order == "tree":
         fold(root, model)
-    shown = sum(node.count for node in root.walk() if node.layer is not None)
-    pairs = _sorted(root, view.sort) if view.sort else _indented(root.children, 0, view.depth)
+    if view.sort is not None:
+        return listing.ranked(root, view.sort)
+    if view.order == "calls":
+        return listing.executed(root, model)
+    return _indented(shorten(root).children, 0, view.depth)
+
+
+def _rows(
+    model: Model, view: View, letters: Letters, pairs: Sequence[tuple[str, Node]], *, brief: bool = False
+) -> list[list[str]]:
     names = _names(view)
     rows: list[list[str]] = []
     drawn: dict[int, list[list[str]]] = {}
@@ -156,14 +197,14 @@ def _rows(model: Model, view: View, letters: Letters) -> tuple[list[list[str]], 
         known = drawn.get(node.signature)
         if known is None:
             whole = node.children == [] or _cut_off(label, node, view)
-            known = _Texts(model, node, whole, letters).rows(names)
+            known = _Texts(model, node, whole, letters, brief).rows(names)
             if _alike(node):
                 drawn[node.signature] = known
         first = known[0].copy()
         if "layer" in names:
             first[names.index("layer")] = label
         rows += [first, *known[1:]]
-    return rows, shown
+    return rows
 
 
 def _alike(node: Node) -> bool:
@@ -174,15 +215,17 @@ def _alike(node: Node) -> bool:
 
 
 def _cut_off(label: str, node: Node, view: View) -> bool:
+    if view.sort is not None or view.order != "tree":
+        return False
     depth = (len(label) - len(label.lstrip(" "))) // 2
-    return bool(node.children) and view.depth is not None and depth >= view.depth and view.sort is None
+    return bool(node.children) and view.depth is not None and depth >= view.depth
 
 
-def _matching(nodes: Iterable[Node], pattern: str) -> list[Node]:
+def _kept(nodes: Iterable[Node], paths: Container[str]) -> list[Node]:
     kept = []
     for node in nodes:
-        node.children = _matching(node.children, pattern)
-        if node.children or (node.layer is not None and fnmatchcase(node.layer.path, pattern)):
+        node.children = _kept(node.children, paths)
+        if node.children or (node.layer is not None and node.layer.path in paths):
             kept.append(node)
     return kept
 
@@ -191,26 +234,10 @@ def _indented(nodes: Iterable[Node], level: int, depth: int | None) -> Iterator[
     stack = [(node, level) for node in reversed(list(nodes))]
     while stack:
         node, level = stack.pop()
-        name = printable(node.name, 120) or "(model)"
+        name = row_label(node.name)
         yield "  " * level + (f"{name} ×{node.count}" if node.count > 1 else name), node
         if node.children and (depth is None or level < depth):
             stack.extend((child, level + 1) for child in reversed(node.children))
-
-
-def _sorted(root: Node, key: str) -> list[tuple[str, Node]]:
-    nodes = [node for node in root.walk() if node.layer is not None and node.layer.kind != "module"]
-    sums = {id(node): _own(node) for node in nodes}
-
-    def amount(node: Node) -> tuple[int, str]:
-        path = node.layer.path if node.layer else ""
-        value = 0 if key == "path" else getattr(sums[id(node)], key)
-        return (-value if isinstance(value, int) else 0, path)
-
-    return [(printable(node.layer.path, 120), node) for node in sorted(nodes, key=amount) if node.layer]
-
-
-def _own(node: Node) -> Totals:
-    return weigh(node.layer.weights if node.layer else (), node.calls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +248,7 @@ class _Texts:
     node: Node
     whole: bool
     letters: Letters
+    brief: bool
 
     def rows(self, names: Sequence[str]) -> list[list[str]]:
         columns = [_CELLS[name](self) for name in names]
@@ -256,20 +284,18 @@ class _Texts:
         values = [self.model.values.get(name, Value(name)) for name in names if name]
         return cells.several(cells.shape(self.letters.shape(value.shape), value.axes) for value in values)
 
-    def _weights(self) -> list[tuple[str, Weight]]:
-        """Return the weights; those of equal shape and layout are grouped under the first one's name."""
-        groups: dict[object, tuple[Weight, int]] = {}
-        for weight in self.node.layer.weights if self.node.layer else ():
-            key = (weight.shape, weight.layout, weight.type)
-            first, more = groups.get(key, (weight, -1))
-            groups[key] = (first, more + 1)
-        return [(f"{w.role} +{more}" if more else w.role, w) for w, more in groups.values()]
+    def _weights(self) -> list[roles.Row]:
+        return roles.rows(self.node.layer.weights if self.node.layer else (), brief=self.brief)
 
     def weights(self) -> list[str]:
-        return [f"{printable(name, 40)} {cells.native(weight)}" for name, weight in self._weights()]
+        return [
+            f"{printable(row.name, 48)} {cells.native(row.weight)}"
+            + (f" ×{row.count}" if row.count > 1 else "")
+            for row in self._weights()
+        ]
 
     def common(self) -> list[str]:
-        return [cells.common(weight) for _, weight in self._weights()]
+        return [cells.common(row.weight) for row in self._weights()]
 
     def params(self) -> list[str]:
         sums = self._sums()
@@ -346,7 +372,7 @@ def _work(letters: Letters, totals: Totals) -> str:
     return f"depend on {', '.join(sorted(symbols(amount) - set(cells.BATCH)))}: set with --input"
 
 
-def _wrap(text: str, width: int, indent: str) -> list[Line]:
+def _wrap(text: str, width: int, indent: str, style: str = "note") -> list[Line]:
     import textwrap
 
-    return [((line, "note"),) for line in textwrap.wrap(text, max(width, 20), subsequent_indent=indent)]
+    return [((line, style),) for line in textwrap.wrap(text, max(width, 20), subsequent_indent=indent)]

@@ -120,6 +120,36 @@ def fold(root: Node, model: Model) -> Node:
     return root
 
 
+def shorten(root: Node) -> Node:
+    """Write a container that holds nothing but one node as one row with it: ``encoder/conv``.
+
+    Args:
+        root: the tree, folded or not; it is changed in place.
+
+    Returns:
+        the same root.
+
+    Example:
+        >>> layers = (Layer("a/b/c", "relu", "ReLU", ("a", "b", "c")),)
+        >>> [node.name for node in shorten(build(Model("m", "f", "f", "a", layers))).walk()]
+        ['', 'a/b/c']
+    """
+    nodes = list(root.walk())
+    for node in reversed(nodes[1:]):
+        if node.layer is None and len(node.children) == 1:
+            only = node.children[0]
+            node.name = f"{node.name}{_separator(only)}{only.name}"
+            node.count *= only.count
+            node.layer, node.calls, node.children = only.layer, only.calls, only.children
+            node.signature = only.signature
+    return root
+
+
+def _separator(node: Node) -> str:
+    path = next((each.layer.path for each in node.walk() if each.layer is not None), "")
+    return "/" if "/" in path else "."
+
+
 def _facts(node: Node, model: Model) -> object:
     layer = node.layer
     if layer is None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from itertools import pairwise
 
 import pytest
 
+from shapeinspect.api.report import inspect
 from shapeinspect.dims import UNKNOWN, symbol
 from shapeinspect.errors import UsageError
 from shapeinspect.ir import Call, Frozen, Layer, Layout, Model, Note, Value, Weight
@@ -83,18 +83,16 @@ def test_the_table_at_200_columns(model: Model) -> None:
         "output  small  N H31 W11 C13  float32",
         "",
     ]
-    assert [re.split(r"  +", line.strip()) for line in lines[6:13]] == [
+    assert [re.split(r"  +", line.strip()) for line in lines[6:11]] == [
         ["conv", "conv", "Conv2D", "N H31 W41 C3", "N H31 W21 C13", "3→13 k5×7 s1×2 p2×3",
          "kernel kh5 kw7 i3 o13", "o13 i3 kh5 kw7", "1,378", "5.51 kB", "1.35 M"],
         ["N H31 W21 C13", "N H31 W11 C13", "bias o13", "o13"],
-        ["blocks"],
-        ["0–3 ×4"],
-        ["conv", "conv", "Conv2D", "13→17 k5×7 s1×2 p2×3",
+        ["blocks.0–3.conv ×4", "conv", "Conv2D", "13→17 k5×7 s1×2 p2×3",
          "kernel kh5 kw7 i13 o17", "o17 i13 kh5 kw7", "7,752", "31.0 kB"],
         ["bias o17", "o17"],
         ["odd", "linear or embedding?", "weight 11×19", "209", "418 B"],
     ]  # fmt: skip
-    assert lines[13:] == [
+    assert lines[11:] == [
         "",
         "parameters  32,595",  # 1,378 + 4 · 7,752 + 209
         "bytes       130 kB  (float32 130 kB, float16 418 B)",
@@ -111,13 +109,84 @@ def test_every_text_stands_under_its_heading(model: Model) -> None:
             assert row[start - 2 : start].strip() == "", row
 
 
+def _shown(model: Model, columns: int) -> tuple[list[str], list[str], int]:
+    """Return the columns that are shown, those that the header names as hidden, and the rule's width."""
+    lines = _text(model, width=columns)
+    at = next(number for number, line in enumerate(lines) if line.startswith("layer"))
+    hidden = next((line for line in lines if line.startswith("hidden: ")), "hidden: ").removeprefix(
+        "hidden: "
+    )
+    heading = lines[at].split()
+    shown = [name for name in COLUMNS if COLUMNS[name].name in heading]
+    return shown, [name.casefold() for name in hidden.split(", ") if name], len(lines[at + 1])
+
+
 def test_columns_go_in_the_stated_order(model: Model) -> None:
-    seen = []
+    lost: dict[str, None] = {}
     for columns in range(200, 30, -1):
-        heading = next(line for line in _text(model, width=columns) if line.startswith("layer"))
-        seen.append([name for name in COLUMNS if COLUMNS[name].name in heading.split()])
-    lost = [name for wide, narrow in pairwise(seen) for name in wide if name not in narrow]
-    assert lost == ["bytes", "type", "common", "input", "weights", "macs", "settings"]
+        shown, hidden, _ = _shown(model, columns)
+        assert sorted(shown + hidden) == sorted(COLUMNS)
+        lost.update(dict.fromkeys(sorted(hidden, key=lambda name: -COLUMNS[name].rank)))
+    assert list(lost) == ["bytes", "type", "common", "input", "macs", "weights", "settings"]
+
+
+def test_a_column_comes_back_where_there_is_room(model: Model) -> None:
+    rules = _text(model, width=200)[5].split("  ")
+    needs = dict(zip(COLUMNS, map(len, rules), strict=True))
+    returned = set()
+    for columns in range(200, 60, -1):
+        shown, hidden, taken = _shown(model, columns)
+        assert all(taken + 2 + needs[name] > columns for name in hidden)
+        returned.update(
+            name for name in shown for other in hidden if COLUMNS[name].rank > COLUMNS[other].rank > 0
+        )
+    assert returned
+
+
+def test_weights_are_called_by_their_role_first() -> None:
+    rows = str(inspect("tests/data/lenet.onnx")).splitlines()
+    conv, fc = (next(at for at, row in enumerate(rows) if row.startswith(name)) for name in ("conv1", "fc1"))
+    assert "  weight (W) o6 i1 kh5 kw5  " in rows[conv]
+    assert "  bias (B) o6  " in rows[conv + 1]
+    assert "  weight (B) o120 (C H W)=400  " in rows[fc]
+    assert "  bias (C) o120  " in rows[fc + 1]
+
+
+@pytest.mark.parametrize(
+    ("words", "shown", "brief"),
+    [
+        ("weight=weight bias=bias running_mean=mean running_var=variance num_batches_tracked=",
+         "weight bias running_mean running_var C11 ×4", "weight bias mean var C11 ×4"),
+        ("gamma=weight beta=bias moving_mean=mean moving_variance=variance",
+         "gamma beta mean var C11 ×4", "gamma beta mean var C11 ×4"),
+        ("scale=weight B=bias input_mean=mean input_var=variance",
+         "scale bias mean var C11 ×4", "scale bias mean var C11 ×4"),
+        ("gamma=weight beta=bias", "gamma beta C11 ×2", "gamma beta C11 ×2"),
+        ("gamma=weight", "weight (gamma) C11", "weight C11"),
+    ],
+)  # fmt: skip
+def test_the_vectors_of_a_layer_share_a_row(words: str, shown: str, brief: str) -> None:
+    weights = []
+    for word in words.split():
+        role, _, slot = word.partition("=")
+        counter = not slot
+        weights.append(
+            Weight(
+                f"bn.{role}",
+                role,
+                () if counter else (11,),
+                "int64" if counter else "float32",
+                8,
+                layout=None if counter else Layout("C", "C", slot=slot),
+                buffer=counter or "mean" in role,
+            )
+        )
+    layer = Layer("bn", "batch_norm", "BN", weights=tuple(weights))
+    model = normalize(Model("m", "f", "f", "a", (layer,)))
+    wide = _text(model, columns=("layer", "weights"))[4:6]
+    assert wide == [f"bn     {shown}", ""]
+    narrow = _text(model, columns=("layer", "weights"), width=7 + len(brief))[4:6]
+    assert narrow == [f"bn     {brief}", ""]
 
 
 @pytest.mark.parametrize("columns", [40, 60, 80, 120, 200])
@@ -131,10 +200,10 @@ def test_equal_blocks_fold_and_unfold(model: Model) -> None:
     folded = [
         line.split("  ")[0] if line[:1].strip() else line.strip().split("  ")[0] for line in _text(model)
     ]
-    assert "0–3 ×4" in folded
+    assert "blocks.0–3.conv ×4" in folded
     unfolded = "\n".join(_text(model, unfold=True))
     assert "0–3" not in unfolded
-    assert [f"\n  {number}\n" in unfolded for number in range(4)] == [True] * 4
+    assert [f"\n  {number}.conv " in unfolded for number in range(4)] == [True] * 4
 
 
 def test_a_block_that_differs_in_one_weight_is_not_folded() -> None:
@@ -162,9 +231,7 @@ def test_depth_sums_up_what_it_hides(model: Model) -> None:
 def test_filter_and_sort(model: Model) -> None:
     lines = _text(model, filter="blocks.[12].*", columns=("layer", "params"))
     assert "2 of 6 layers match 'blocks.[12].*'" in lines
-    assert [line.strip() for line in lines[6:12]] == [
-        "blocks", "1", "conv   7,752", "2", "conv   7,752", ""
-    ]  # fmt: skip
+    assert [line.strip() for line in lines[6:10]] == ["blocks", "1.conv   7,752", "2.conv   7,752", ""]
     by_params = [line.split()[0] for line in _text(model, sort="params", columns=("layer",))[6:12]]
     assert by_params == [*(f"blocks.{n}.conv" for n in range(4)), "conv", "odd"]
 

@@ -275,6 +275,19 @@ def test_the_names_of_exporters_become_a_tree(build, read):
     assert model.layers[0].path == "/layer1/layer1.0/conv1/Conv"
 
 
+def test_scaffolding_and_fused_names_make_no_tree(build, read):
+    build.node("Relu", ["x"], "a", name="net/act/Relu;net/norm/Mul;net/conv")
+    build.node("Relu", ["a"], "b", name="node_relu")
+    entry = build.nodes[-1].metadata_props.add()
+    entry.key = "pkg.torch.onnx.name_scopes"
+    entry.value = "['', '_empty_nn_module_stack_from_metadata_hook', 'node_relu']"
+    model = read(build.model({"x": (2, 3)}, ["b"]))
+    assert [layer.parts for layer in model.layers] == [
+        ("net/act/Relu;net/norm/Mul;net/conv",),
+        ("node_relu",),
+    ]
+
+
 def test_asked_for_inputs_flow_through_the_model(build, read):
     build.node("Conv", ["x", build.weight("w", 5, 3, 3, 3)], "a")
     build.node("Add", ["a", "y"], "b")

@@ -11,6 +11,10 @@ from typing import Any
 _DEEPEST = 64
 #: Where PyTorch's exporter writes the modules around a node.
 _SCOPES = "pkg.torch.onnx.name_scopes"
+#: What PyTorch's exporter calls a module where it has lost the name.
+_NO_MODULE = "_empty_nn_module_stack_from_metadata_hook"
+#: What stands between the names of nodes that a converter has fused into one.
+_FUSED = ";"
 
 
 def name_nodes(nodes: Iterable[Any], prefix: str, origins: dict[str, str]) -> None:
@@ -50,7 +54,7 @@ def parts_of(node: Any) -> tuple[str, ...]:
 
 
 def path_parts(path: str) -> tuple[str, ...]:
-    """Split a path at its slashes.
+    """Split a path at its slashes, unless it is several names in one.
 
     Args:
         path: a node's unique name.
@@ -58,8 +62,12 @@ def path_parts(path: str) -> tuple[str, ...]:
     Example:
         >>> path_parts("/layer1/layer1.0/conv1/Conv")
         ('layer1', '0', 'conv1', 'Conv')
+        >>> path_parts("conv/BiasAdd;conv/Conv2D")
+        ('conv/BiasAdd;conv/Conv2D',)
     """
-    return _shorten(part for part in path.split("/") if part) or (path,)
+    if _FUSED in path:
+        return (path,)
+    return _shorten(part for part in path.split("/") if part not in ("", _NO_MODULE)) or (path,)
 
 
 def _scopes(text: str) -> tuple[str, ...] | None:
@@ -72,7 +80,7 @@ def _scopes(text: str) -> tuple[str, ...] | None:
         return None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         return None
-    return tuple(name for name in names[:-1] if name)
+    return tuple(name for name in names[:-1] if name not in ("", _NO_MODULE))
 
 
 def _shorten(parts: Iterable[str]) -> tuple[str, ...]:

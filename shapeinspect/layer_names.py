@@ -1,0 +1,231 @@
+"""The names of a model's layers: what a table shows, a path, a pattern; one place that finds the layers.
+
+A table shows ``blocks``, below it ``0–2 ×3`` and below that ``fc``, where the source says
+``/blocks/blocks.0/fc/Gemm``. Every one of these texts names layers, and so does the end of a path.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase, translate
+
+from shapeinspect.errors import UnknownLayerError
+from shapeinspect.ir import Layer, Model
+from shapeinspect.text import many, printable
+
+#: How the row of a layer without a name is called.
+_NAMELESS = "(model)"
+_LONGEST = 120
+
+_SHOWN = 3
+#: Similar names are looked for among so many at most.
+_COMPARED = 20_000
+#: A folded row: the first number, the last one, and how many rows it stands for.
+_RANGE = re.compile(r"(\d{1,9})[–-](\d{1,9})(?=[./]|$)")
+_COUNT = re.compile(r"\s+[×x]\d+$")
+
+
+def row_label(name: str) -> str:
+    """Write a name as the label of a row.
+
+    Args:
+        name: a path or a part of one.
+
+    Example:
+        >>> row_label("conv1"), row_label("")
+        ('conv1', '(model)')
+    """
+    return printable(name, _LONGEST) or _NAMELESS
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The layers that a text names.
+
+    Args:
+        layers: the layers, in the model's order.
+        together: whether the text names them all at once, as a container and a folded row do; otherwise
+            it is the end of several paths.
+    """
+
+    layers: tuple[Layer, ...] = ()
+    together: bool = False
+
+
+def find(model: Model, text: str) -> Found:
+    """Return the layers that a text names: a path, a row of the table, a container, the end of a path.
+
+    Args:
+        model: the model.
+        text: the name, as a user wrote it or copied it from a table.
+
+    Example:
+        >>> layers = [Layer(f"/b/b.{n}/Conv", "conv", "Conv", ("b", str(n))) for n in (0, 1)]
+        >>> model = Model("m", "f", "f", "a", tuple(layers))
+        >>> [len(find(model, name).layers) for name in ("b.0", "b/1", "Conv", "b", "b.0–1 ×2", "c")]
+        [1, 1, 2, 2, 2, 0]
+    """
+    exact = tuple(layer for layer in model.layers if layer.path == text)
+    if exact:
+        return Found(exact[:1])
+    body = _COUNT.sub("", text.strip())
+    whole = _Pattern(re.escape(_spelled("" if body == _NAMELESS else body)))
+    found = _search(model.layers, whole)
+    if not found.layers and (_RANGE.search(body) or "…" in body):
+        found = _search(model.layers, _folded(body))
+    return found
+
+
+def resolve(model: Model, text: str) -> Layer:
+    """Return the one layer that a text names.
+
+    Args:
+        model: the model.
+        text: see :func:`find`.
+
+    Raises:
+        UnknownLayerError: if it names none or several; it lists those, or similar names.
+    """
+    found = find(model, text).layers
+    if len(found) == 1:
+        return found[0]
+    raise refusal(model, text)
+
+
+def refusal(model: Model, text: str) -> UnknownLayerError:
+    """Return the error for a text that does not name one layer.
+
+    Args:
+        model: the model.
+        text: see :func:`find`.
+    """
+    found = find(model, text)
+    if not found.layers:
+        close = [f'"{name}"' for name in similar(model, text)]
+        hint = f"did you mean {' or '.join(close)}?" if close else None
+        return UnknownLayerError(f'no layer is named "{text}"', where=model.source, hint=hint)
+    number = many(len(found.layers), "layer")
+    what = f'"{text}" stands for {number}' if found.together else f'"{text}" is the name of {number}'
+    return UnknownLayerError(what, where=model.source, hint=f"name one of them: {_listed(found.layers)}")
+
+
+def matching(model: Model, pattern: str) -> Found:
+    """Return the layers that a glob names: by their paths, else by the names that a table shows.
+
+    Args:
+        model: the model.
+        pattern: a glob, or a name as for :func:`find`.
+
+    Example:
+        >>> layers = [Layer(f"/b/b.{n}/Conv", "conv", "Conv", ("b", str(n))) for n in (0, 1)]
+        >>> len(matching(Model("m", "f", "f", "a", tuple(layers)), "b.*").layers)
+        2
+    """
+    exact = tuple(layer for layer in model.layers if layer.path == pattern)
+    if exact:
+        return Found(exact)
+    globs = tuple(layer for layer in model.layers if fnmatchcase(layer.path, pattern))
+    if globs:
+        return Found(globs, together=True)
+    found = find(model, pattern)
+    if found.layers or not any(sign in pattern for sign in "*?["):
+        return found
+    glob = translate(_spelled(pattern)).removesuffix(r"\Z").removesuffix(r"\z")
+    return Found(_search(model.layers, _Pattern(glob)).layers, together=True)
+
+
+def similar(model: Model, text: str) -> list[str]:
+    """Return names of layers that look like a text, each of which names one layer.
+
+    Args:
+        model: the model.
+        text: a name that no layer has.
+
+    Example:
+        >>> similar(Model("m", "f", "f", "a", (Layer("/c1/Conv", "conv", "Conv", ("c1",)),)), "c2")
+        ['c1']
+    """
+    import difflib
+
+    named: dict[str, list[tuple[str, Layer]]] = {}
+    for layer in model.layers[:_COMPARED]:
+        parts = layer.parts or (layer.path,)
+        for name in dict.fromkeys((layer.path, ".".join(parts), parts[-1])):
+            named.setdefault(name.casefold(), []).append((name, layer))
+    close = difflib.get_close_matches(text.casefold(), named, n=3 * _SHOWN, cutoff=0.4)
+    chosen: dict[str, str] = {}
+    for key in close:
+        name, layer = named[key][0]
+        if len({each.path for _, each in named[key]}) == 1 and layer.path not in chosen:
+            chosen[layer.path] = name
+    return list(chosen.values())[:_SHOWN]
+
+
+def _listed(layers: Sequence[Layer]) -> str:
+    shown = ", ".join(f'"{layer.path}"' for layer in layers[:_SHOWN])
+    more = len(layers) - _SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _spelled(name: str) -> str:
+    """Write a name with one separator, as frameworks differ in theirs."""
+    return name.replace("/", ".").strip(".")
+
+
+def _spellings(layer: Layer) -> tuple[str, ...]:
+    parts = layer.parts or (layer.path,)
+    rows = _spelled(".".join(parts))
+    return tuple(dict.fromkeys((rows, printable(rows, 10_000), _spelled(layer.path))))
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """A regular expression of a name, and the ranges that its numbers have to be in."""
+
+    text: str
+    ranges: tuple[tuple[int, int], ...] = ()
+
+    def test(self, before: str, after: str) -> re.Pattern[str]:
+        return re.compile(f"{before}{self.text}{after}", re.DOTALL)
+
+    def holds(self, match: re.Match[str] | None) -> bool:
+        return match is not None and all(
+            low <= int(match[f"n{index}"]) <= high for index, (low, high) in enumerate(self.ranges)
+        )
+
+
+def _folded(name: str) -> _Pattern:
+    """Read the name of a folded row, such as ``b.0–11``, or one that was cut in the middle."""
+    name = name.strip("/.")
+    pieces: list[str] = []
+    ranges: list[tuple[int, int]] = []
+    end = 0
+    for match in _RANGE.finditer(name):
+        pieces.append(_literal(name[end : match.start()]) + rf"(?P<n{len(ranges)}>\d{{1,18}})")
+        ranges.append((int(match[1]), int(match[2])))
+        end = match.end()
+    pieces.append(_literal(name[end:]))
+    return _Pattern("".join(pieces), tuple(ranges))
+
+
+def _literal(name: str) -> str:
+    return ".*".join(re.escape(piece.replace("/", ".")) for piece in name.split("…"))
+
+
+#: What may stand before and behind the name in that of a layer, from the closest reading to the widest:
+#: the layer itself, a container, the end of a path, a container anywhere.
+_READINGS = (("", "", False), ("", r"\..*", True), (r".*\.", "", False), (r".*\.", r"\..*", True))
+
+
+def _search(layers: Iterable[Layer], pattern: _Pattern) -> Found:
+    spelled = [(layer, _spellings(layer)) for layer in layers]
+    for before, after, container in _READINGS:
+        test = pattern.test(before, after)
+        found = tuple(
+            layer for layer, names in spelled if any(pattern.holds(test.fullmatch(name)) for name in names)
+        )
+        if found:
+            return Found(found, together=container or bool(pattern.ranges))
+    return Found()
