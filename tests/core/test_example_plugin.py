@@ -40,7 +40,7 @@ def test_it_passes_the_contract(python: Path) -> None:
     options = ["-q", "-p", "no:cacheprovider", "--noconftest", "-c", str(EXAMPLE / "pyproject.toml")]
     done = _run(python, "-m", "pytest", *options, str(EXAMPLE / "check_example.py"))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "13 passed" in done.stdout
+    assert "14 passed" in done.stdout
 
 
 def test_it_is_listed_and_used(python: Path, tmp_path: Path) -> None:
