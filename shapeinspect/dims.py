@@ -1,7 +1,7 @@
 """Dimensions: integers, symbols, expressions of symbols, and the unknown.
 
-An expression is a polynomial with integer coefficients over *atoms*; an atom is a symbol or a
-floor division or remainder that could not be evaluated. Equal expressions of that form compare
+An expression is a polynomial with integer coefficients over *atoms*; an atom is a symbol, or a floor
+division, remainder, minimum or maximum that could not be evaluated. Equal expressions of that form compare
 equal, so ``(H - 1)//2 + 1 == (H + 1)//2``.
 """
 
@@ -19,7 +19,7 @@ from shapeinspect.expression import ExpressionError, Language
 
 @dataclass(frozen=True, slots=True, order=True)
 class Atom:
-    """A symbol, or a floor division (``//``) or remainder (``%``) of two expressions."""
+    """A symbol, or the ``//``, ``%``, ``min`` or ``max`` of two expressions."""
 
     text: str
     op: str = ""
@@ -244,10 +244,66 @@ def _atom(op: str, left: _Terms, right: _Terms) -> Dim:
     return Expr((((Atom(text, op, (left, right)),), 1),))
 
 
+def minimum(left: Dim, right: Dim) -> Dim:
+    """Return the smaller of two dimensions.
+
+    Args:
+        left: a length.
+        right: another one.
+
+    Example:
+        >>> minimum(symbol("T"), 64), minimum(minimum(64, symbol("T")), 32), minimum(7, 5)
+        (min(T, 64), min(T, 32), 5)
+    """
+    return _extreme("min", min, left, right)
+
+
+def maximum(left: Dim, right: Dim) -> Dim:
+    """Return the larger of two dimensions.
+
+    Args:
+        left: a length.
+        right: another one.
+
+    Example:
+        >>> maximum(symbol("T") - 5, 0)
+        max(T - 5, 0)
+    """
+    return _extreme("max", max, left, right)
+
+
+def _extreme(op: str, of_integers: Callable[[int, int], int], left: Dim, right: Dim) -> Dim:
+    if isinstance(left, Unknown) or isinstance(right, Unknown):
+        return UNKNOWN
+    if isinstance(left, int) and isinstance(right, int):
+        return of_integers(left, right)
+    if left == right:
+        return left
+    # Expressions before integers, so that equal ones have one form.
+    left, right = sorted((left, right), key=lambda dim: (isinstance(dim, int), str(dim)))
+    inner = _only_atom(left)
+    if isinstance(right, int) and inner is not None and inner.op == op:
+        first, second = (_build(dict(terms)) for terms in inner.args)
+        if isinstance(second, int):
+            return _extreme(op, of_integers, first, of_integers(second, right))
+    text = f"{op}({left}, {right})"
+    if len(text) > _MAX_TEXT:
+        return UNKNOWN
+    return Expr((((Atom(text, op, (_terms(left), _terms(right))),), 1),))
+
+
+def _only_atom(dim: Dim) -> Atom | None:
+    """Return the atom that an expression consists of, if it is one."""
+    if not isinstance(dim, Expr) or len(dim.terms) != 1:
+        return None
+    atoms, factor = dim.terms[0]
+    return atoms[0] if factor == 1 and len(atoms) == 1 else None
+
+
 def _show(terms: _Terms, inside: bool = False) -> str:
     parts: list[str] = []
     for atoms, factor in terms:
-        names = [f"({atom.text})" if atom.op and (len(atoms) > 1 or factor != 1) else atom.text
+        names = [f"({atom.text})" if atom.op in _INFIX and (len(atoms) > 1 or factor != 1) else atom.text
                  for atom in atoms]  # fmt: skip
         if abs(factor) != 1 or not atoms:
             names.insert(0, str(abs(factor)))
@@ -255,9 +311,12 @@ def _show(terms: _Terms, inside: bool = False) -> str:
         parts.append(f" {sign} {'*'.join(names)}" if parts else ("-" if factor < 0 else "") + "*".join(names))
     text = "".join(parts) or "0"
     simple = len(terms) <= 1 and (not terms or len(terms[0][0]) + (abs(terms[0][1]) != 1) <= 1)
-    return f"({text})" if inside and not ((simple and text.isidentifier()) or text.isdigit()) else text
+    closed = simple and bool(terms) and all(atom.op and atom.op not in _INFIX for atom in terms[0][0])
+    bare = (simple and text.isidentifier()) or text.isdigit() or (closed and not text.startswith("-"))
+    return f"({text})" if inside and not bare else text
 
 
+_INFIX = ("//", "%")
 _EXPRESSIONS: Language[Dim] = Language(
     number=lambda number: number,
     operators={
@@ -268,6 +327,7 @@ _EXPRESSIONS: Language[Dim] = Language(
         "%": _remainder,
     },
     negative=lambda dim: -dim,
+    functions={"min": (2, minimum), "max": (2, maximum)},
 )
 
 
@@ -275,7 +335,7 @@ def parse(text: str) -> Dim:
     """Read a dimension back from the text that :class:`Expr` prints.
 
     Args:
-        text: an integer, ``?``, or an expression with ``+ - * // %`` and parentheses.
+        text: an integer, ``?``, or an expression with ``+ - * // %``, ``min``, ``max`` and parentheses.
 
     Raises:
         UsageError: if the text is none of these.
@@ -391,7 +451,7 @@ def substitute(dim: Dim, values: Mapping[str, Dim]) -> Dim:
     return total
 
 
-_OPS: dict[str, Callable[[Dim, Dim], Dim]] = {"//": _divide, "%": _remainder}
+_OPS: dict[str, Callable[[Dim, Dim], Dim]] = {"//": _divide, "%": _remainder, "min": minimum, "max": maximum}
 
 
 def _value(atom: Atom, values: Mapping[str, Dim]) -> Dim:

@@ -276,6 +276,8 @@ class Value:
         dtype: its element type in numpy's spelling, or None.
         axes: the name of each axis; None if none is known yet.
         constant: its numbers, where the graph computes with shapes and they are few.
+        inferred_by: who says the shape, where it is not the framework's own record of what it computed (such
+            as ``"onnx's shape inference"``): our rules come before it.
 
     Example:
         >>> Value("x", (1, 3, 224, 224), "float32", ("N", "C", "H", "W")).axes[1]
@@ -287,6 +289,7 @@ class Value:
     dtype: str | None = None
     axes: Axes | None = None
     constant: tuple[Dim, ...] | Dim | None = None
+    inferred_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,10 @@ __all__ = ["infer", "with_input_shapes"]
 def infer(model: Model) -> Model:
     """Fill in unknown shapes, the names of axes, and the multiply-accumulates of every call.
 
-    A shape that the source recorded stays; where the arithmetic contradicts it, or an op refuses its input,
-    a note is added and inference continues. A length that the source records only as a symbol is computed
-    where it follows from the lengths of the inputs.
+    A shape that the framework computed and recorded stays; one that was only inferred gives way to our own
+    rules. Where the two contradict each other, or an op refuses its input, a note is added and inference
+    continues. A length that the source records only as a symbol is computed where it follows from the lengths
+    of the inputs.
 
     Args:
         model: the model as an adapter read it.

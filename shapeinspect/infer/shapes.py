@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from shapeinspect.dims import Dim, Expr, Shape, Unknown, symbols
 from shapeinspect.errors import ShapeMismatchError
+from shapeinspect.infer.doubts import Doubts, contradicts, is_recorded
 from shapeinspect.infer.facts import CallFacts, facts_of
 from shapeinspect.ir import Call, Layer, Model, Note, Value
-from shapeinspect.rules import has_rule, output_shapes
-from shapeinspect.rules.rule import show, unlike
+from shapeinspect.rules import Shapes, has_rule, output_shapes
+from shapeinspect.rules.kinds.elementwise import taken_equal
+from shapeinspect.rules.rule import show
 from shapeinspect.rules.shape_values import contents
 
 
@@ -31,70 +33,134 @@ def fill_shapes(
         >>> fill_shapes(Model("m", "onnx", "onnx", "onnx"), {})
         ({}, (), ())
     """
-    values = dict(model.values)
-    shapes = {name: value.shape for name, value in values.items()}
-    numbers: dict[str, Any] = {
-        name: value.constant for name, value in values.items() if value.constant is not None
-    }
-    given_names = frozenset().union(
-        *(symbols(dim) for name in model.inputs if name in values for dim in values[name].shape or ())
-    )
-    notes: dict[Note, None] = {}
+    walk = _Walk(model)
     facts: list[CallFacts] = []
     read: set[str] = set()
     late: set[str] = set()  # inputs that were read before another call changed them, as in a loop
+    values = walk.values
     for call in model.calls:
+        walk.distrust(call)
         layer = layers.get(call.layer)
         if layer is None or not has_rule(layer.kind):
             continue
-        item = facts_of(layer, call, values, shapes)
+        item = facts_of(layer, call, values, walk.shapes)
         facts.append(item)
         read.update(call.inputs)
         before = [values.get(name) for name in call.outputs]
-        try:
-            outputs = output_shapes(layer.kind, item.attributes, item.inputs)
-        except ShapeMismatchError as error:
-            notes[_refused(layer, error)] = None
+        outputs = walk.outputs(item)
+        if outputs is None:
             continue
-        odd = next((shape for shape in outputs if shape and not all(map(_is_length, shape))), None)
-        if odd is not None:
-            notes[Note(f"its settings give {show(odd)}, which is not a shape", layer.path)] = None
-            continue
-        for name, shape in zip(call.outputs, outputs, strict=False):
-            if name and name in shapes:
-                notes.update(dict.fromkeys(_fill(shapes, name, shape, call, given_names)))
-                if shapes[name] != values[name].shape:
-                    values[name] = replace(values[name], shape=shapes[name])
-        _compute(item, values, numbers)
+        walk.fill(item, outputs)
+        walk.compute(item)
         for name, old in zip(call.outputs, before, strict=True):
             if name in read and values.get(name) is not old:
                 late.add(name)
     if late:
         facts = [
-            facts_of(fact.layer, fact.call, values, shapes) if late.intersection(fact.call.inputs) else fact
+            facts_of(fact.layer, fact.call, values, walk.shapes)
+            if late.intersection(fact.call.inputs)
+            else fact
             for fact in facts
         ]
     for item in facts:
-        item.finish(shapes)
+        item.finish(walk.shapes)
     have = set(model.notes)
-    return values, tuple(facts), tuple(note for note in notes if note not in have)
+    return values, tuple(facts), tuple(note for note in walk.all_notes() if note not in have)
 
 
-def _compute(fact: CallFacts, values: dict[str, Value], numbers: dict[str, Any]) -> None:
-    """Store the numbers that a call computes from numbers."""
-    call = fact.call
-    name = call.outputs[0] if len(call.outputs) == 1 else ""
-    output = values.get(name)
-    if output is None or output.constant is not None:
-        return
-    read = tuple([numbers.get(source) for source in fact.names])
-    result = contents(fact.layer.kind, fact.attributes, fact.inputs, read, output.dtype)
-    if result is None:
-        return
-    numbers[name] = result
-    entries = result if isinstance(result, tuple) else (result,)
-    if all(isinstance(n, int | Expr | Unknown) and not isinstance(n, bool) for n in entries):
-        values[name] = replace(output, constant=result)
+class _Walk:
+    """The shapes, numbers and notes so far."""
+
+    def __init__(self, model: Model) -> None:
+        self.values = dict(model.values)
+        self.shapes = {name: value.shape for name, value in self.values.items()}
+        self._numbers: dict[str, Any] = {
+            name: value.constant for name, value in self.values.items() if value.constant is not None
+        }
+        self._declared = frozenset(model.outputs)
+        self._given = frozenset().union(
+            *(symbols(dim) for name in model.inputs if name in self.values for dim in self.shapes[name] or ())
+        )
+        self._notes: dict[Note, None] = {}
+        self._doubts = Doubts()
+        self._doubtful: set[str] = set()  # what an inference said wrongly, and what it computed from that
+        self._equal: dict[frozenset[Dim], Note] = {}  # what broadcasts take to be equal, each noted once
+
+    def distrust(self, call: Call) -> None:
+        """Forget what an inference says of the outputs of a call that reads what it was wrong about."""
+        if self._doubtful.isdisjoint(call.inputs):
+            return
+        for name in call.outputs:
+            value = self.values.get(name)
+            if value is not None and value.inferred_by is not None and value.shape is not None:
+                self.values[name], self.shapes[name] = replace(value, shape=None), None
+                self._doubtful.add(name)
+
+    def outputs(self, fact: CallFacts) -> Shapes | None:
+        """Return the shapes that a call's rule gives, or None, with a note, where it gives none."""
+        layer = fact.layer
+        try:
+            outputs = output_shapes(layer.kind, fact.attributes, fact.inputs)
+        except ShapeMismatchError as error:
+            if is_recorded(fact.call, self.values):
+                self._doubts.refused(layer, error)
+            else:
+                self._notes[_refused(layer, error)] = None
+            return None
+        odd = next((shape for shape in outputs if shape and not all(map(_is_length, shape))), None)
+        if odd is not None:
+            self._notes[Note(f"its settings give {show(odd)}, which is not a shape", layer.path)] = None
+            return None
+        for pair in taken_equal(fact.inputs) if layer.kind == "elementwise" else ():
+            text = f"it fits only where {pair[0]} = {pair[1]}"
+            self._equal.setdefault(frozenset(pair), Note(text, layer.path))
+        return outputs
+
+    def fill(self, fact: CallFacts, outputs: Shapes) -> None:
+        """Decide between what a rule gives and what is said of each output."""
+        for name, shape in zip(fact.call.outputs, outputs, strict=False):
+            if not name or name not in self.shapes:
+                continue
+            value = self.values[name]
+            if shape is not None and self._contradicted(value, shape):
+                self._doubts.contradicted(value, shape, fact.layer)
+                self._doubtful.add(name)
+            self.shapes[name] = _decided(value, shape, self._given)
+            if self.shapes[name] != value.shape:
+                self.values[name] = replace(value, shape=self.shapes[name])
+
+    def _contradicted(self, value: Value, ours: Shape) -> bool:
+        """Tell whether a rule contradicts a shape, or shows that a length declared as fixed is not."""
+        told = value.shape
+        if told is None:
+            return False
+        if contradicts(told, ours):
+            return True
+        fixed = value.inferred_by is not None and value.name in self._declared
+        return fixed and any(
+            isinstance(a, int) and isinstance(b, Expr) and symbols(b) <= self._given
+            for a, b in zip(told, ours, strict=True)
+        )
+
+    def compute(self, fact: CallFacts) -> None:
+        """Store the numbers that a call computes from numbers."""
+        call = fact.call
+        name = call.outputs[0] if len(call.outputs) == 1 else ""
+        output = self.values.get(name)
+        if output is None or output.constant is not None:
+            return
+        read = tuple([self._numbers.get(source) for source in fact.names])
+        result = contents(fact.layer.kind, fact.attributes, fact.inputs, read, output.dtype)
+        if result is None:
+            return
+        self._numbers[name] = result
+        entries = result if isinstance(result, tuple) else (result,)
+        if all(isinstance(n, int | Expr | Unknown) and not isinstance(n, bool) for n in entries):
+            self.values[name] = replace(output, constant=result)
+
+    def all_notes(self) -> tuple[Note, ...]:
+        """Return what does not fit, what is in doubt, and what is taken for granted."""
+        return (*self._notes, *self._doubts.notes(), *self._equal.values())
 
 
 def _is_length(dim: object) -> bool:
@@ -104,26 +170,21 @@ def _is_length(dim: object) -> bool:
     )
 
 
-def _fill(
-    shapes: dict[str, Shape | None], name: str, shape: Shape | None, call: Call, given: frozenset[str]
-) -> Iterable[Note]:
-    have = shapes[name]
-    if shape is None:
-        return ()
-    if have is None:
-        shapes[name] = shape
-        return ()
-    if len(have) != len(shape) or any(map(unlike, have, shape)):
-        return (
-            Note(
-                f"the source records the output as {show(have)}, its settings give {show(shape)}",
-                call.layer,
-            ),
-        )
-    shapes[name] = tuple(
-        new if _tells_more(new, old, given) else old for old, new in zip(have, shape, strict=True)
-    )
-    return ()
+def _decided(value: Value, ours: Shape | None, given: frozenset[str]) -> Shape | None:
+    """Return the shape that counts: the framework's record, then our rule, then what was inferred."""
+    told = value.shape
+    if ours is None or told is None:
+        return told if ours is None else ours
+    inferred = value.inferred_by is not None
+    if contradicts(told, ours):
+        return ours if inferred else told
+    tells_more = _comes_first if inferred else _tells_more
+    return tuple(new if tells_more(new, old, given) else old for old, new in zip(told, ours, strict=True))
+
+
+def _comes_first(new: Dim, old: Dim, given: frozenset[str]) -> bool:
+    """Tell whether a length that our rule computes comes before one that was inferred."""
+    return isinstance(old, Unknown) or (isinstance(new, int | Expr) and symbols(new) <= given)
 
 
 def _tells_more(new: Dim, old: Dim, given: frozenset[str]) -> bool:

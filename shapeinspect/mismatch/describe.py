@@ -10,7 +10,6 @@ from shapeinspect.ir import Axes, Layer, Model, Value, Weight
 from shapeinspect.mismatch import fact_text
 from shapeinspect.mismatch.causes import CAUSES
 from shapeinspect.mismatch.diagnose import Diagnosis
-from shapeinspect.mismatch.graph_rerun import DOUBT
 from shapeinspect.mismatch.loss_shapes import counts, is_loss, targets_of, weights_of_classes
 from shapeinspect.mismatch.repairs.states import unfit
 from shapeinspect.mismatch.requirements import channel_axis
@@ -72,8 +71,7 @@ def fitting(model: Model, unchecked: tuple[str, ...]) -> str:
         lines[-1] = f"the shapes of {calls - len(unchecked)} of {calls} calls fit"
         lines += _wrapped("unknown", f"the outputs of {named}{more}")
     for note in model.notes:
-        if note.text.startswith(DOUBT):
-            lines += _wrapped("note", f"{note.about}: {note.text}")
+        lines += _wrapped("note", f"{note.about}: {note.text}")
     return "\n".join(lines)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from shapeinspect.dims import Dim, Shape, Unknown, known, substitute
 from shapeinspect.errors import ShapeMismatchError, UsageError
+from shapeinspect.infer.doubts import Doubts, contradicts, is_recorded
 from shapeinspect.infer.settings import attributes_of, input_names, inputs_of
 from shapeinspect.ir import Call, Frozen, Layer, Model, Note, Value
 from shapeinspect.mismatch.loss_shapes import is_loss, loss_fits
@@ -59,7 +60,7 @@ def walked_model(recorded: Recorded) -> Model:
     values = {
         name: replace(value, shape=shapes.get(name, value.shape)) for name, value in model.values.items()
     }
-    return replace(model, values=Frozen(values), notes=(*model.notes, *rerun.doubts()))
+    return replace(model, values=Frozen(values), notes=rerun.doubts())
 
 
 def unchecked(model: Model) -> tuple[str, ...]:
@@ -115,6 +116,8 @@ class _Run:
 
     shapes: dict[str, Shape | None]
     done: list[Call] = field(default_factory=list)
+    #: Whether what was inferred of other values still counts: nothing of it was wrong so far.
+    inferred: bool = True
     numbers: dict[str, Any] = field(default_factory=dict)
 
 
@@ -139,14 +142,16 @@ class Walked(Rerun):
         )
         self._recorded_batch = batch_of(self._model.values[name].shape for name in self._model.inputs).dim
         self._doubted = self._doubts()
+        self._overruled = Doubts()
 
     def doubts(self) -> tuple[Note, ...]:
-        """Return a note for each layer whose rule contradicts what the framework computed."""
-        return tuple(
+        """Return notes on rules that contradict what the framework computed, and on who was overruled."""
+        in_doubt = (
             Note(f"{DOUBT}: {self._doubted[index]}", call.layer)
             for index, call in enumerate(self._model.calls)
             if index in self._doubted
         )
+        return (*in_doubt, *self._overruled.notes())
 
     def reproduce(self) -> bool:
         """Walk the graph as it is; fill in ``failure`` and tell whether it ends in one."""
@@ -264,7 +269,7 @@ class Walked(Rerun):
         for index, call in enumerate(self._model.calls if self._recorded.computed else ()):
             layer = self._layers.get(call.layer)
             wanted = [shapes.get(name) for name in call.outputs if name]
-            if layer is None or not has_rule(layer.kind) or not wanted or None in wanted:
+            if layer is None or not has_rule(layer.kind) or not is_recorded(call, self._model.values):
                 continue
             attributes = attributes_of(layer, call, self._model.values)
             try:
@@ -273,7 +278,7 @@ class Walked(Rerun):
                 doubts[index] = f"{layer.kind} expects {error.expected}, got {error.got}"
                 outputs = ()
             for want, have in zip(wanted, outputs, strict=False):
-                if want and have is not None and (len(want) != len(have) or any(map(unlike, want, have))):
+                if want and have is not None and contradicts(want, have):
                     doubts[index] = f"{layer.kind} gives {show(have)}"
             recorded = " and ".join(show(shape) for shape in wanted if shape is not None)
             if index in doubts:
@@ -385,9 +390,9 @@ class Walked(Rerun):
             value = self._model.values.get(name)
             if value is None or value.shape is None or shape is None or shape in agreed:
                 continue
-            if moved and name not in self._model.outputs:
+            if name not in self._recorded.contract or (moved and name not in self._model.outputs):
                 continue  # between the layers, what is declared may only have been computed before
-            if len(value.shape) == len(shape) and not any(map(unlike, value.shape, shape)):
+            if not contradicts(value.shape, shape):
                 continue
             failure = self._failure(layer, call, inputs_of(layer, call, run.shapes), run, "")
             fact = Contradiction(name, value.shape, shape)
@@ -400,9 +405,20 @@ class Walked(Rerun):
                 continue
             shape = outputs[index] if index < len(outputs) else None
             value = self._model.values.get(name)
-            if shape is None and not changed and value is not None and not self._recorded.fed:
-                shape = value.shape
+            if value is not None and not changed and not self._recorded.fed:
+                shape = self._or_told(call, value, shape, run)
             run.shapes[name] = shape
+
+    def _or_told(self, call: Call, value: Value, shape: Shape | None, run: _Run) -> Shape | None:
+        """Take what is said of a value that no rule knows, unless an inference was wrong before."""
+        if value.shape is None or (shape is None and value.inferred_by is None):
+            return value.shape if shape is None else shape
+        if shape is None:
+            return value.shape if run.inferred else None
+        if value.inferred_by is not None and contradicts(value.shape, shape):
+            self._overruled.contradicted(value, opened(shape, self._batch) or (), self._layers[call.layer])
+            run.inferred = False
+        return shape
 
     def _failure(
         self, layer: Layer, call: Call, given: tuple[Shape | None, ...], run: _Run, message: str

@@ -109,7 +109,7 @@ class Recorded:
         message: the framework's own message.
         where: the user's source line.
         spell: spells a change as ``Rerun.spell`` does.
-        contract: whether the shapes that the model declares are to be compared with the computed ones.
+        contract: the values whose declared shapes the framework compares with the computed ones, and refuses.
         computed: whether the framework itself computed the shapes that the model records. Where a rule
             contradicts it, the record stands, and the rule is in doubt.
         refuses: what the framework refuses before any layer sees it: a feed of another ``shape`` than
@@ -130,7 +130,7 @@ class Recorded:
     message: str
     where: str | None
     spell: Callable[[Wording, str], str]
-    contract: bool = False
+    contract: frozenset[str] = frozenset()
     computed: bool = False
     refuses: str = ""
     batched: bool = False

@@ -7,7 +7,8 @@ after the first strides. Both give the same result as running the rule on each c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -243,6 +244,14 @@ def _bound(shape: Shape | None, known: Mapping[str, Any]) -> Any:
     return None if any(isinstance(dim, Expr | Unknown) for dim in results) else results
 
 
+_OPS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "//": operator.floordiv,
+    "%": operator.mod,
+    "min": np.minimum,
+    "max": np.maximum,
+}
+
+
 def _number(dim: Expr, known: Mapping[str, Any]) -> Any:
     """Evaluate an expression, on arrays if a symbol is bound to one."""
     names = symbols(dim)
@@ -258,7 +267,7 @@ def _number(dim: Expr, known: Mapping[str, Any]) -> Any:
                 part = part * known[atom.text]
                 continue
             left, right = (_number(Expr(terms), known) if terms else 0 for terms in atom.args)
-            part = part * (left // right if atom.op == "//" else left % right)
+            part = part * _OPS[atom.op](left, right)
         total = total + part
     return total
 

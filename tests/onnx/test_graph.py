@@ -7,7 +7,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from shapeinspect.dims import UNKNOWN, symbol
+from shapeinspect.dims import symbol
 from shapeinspect.errors import UsageError
 from shapeinspect_onnx.vocabulary import ops
 
@@ -229,18 +229,17 @@ def test_symbolic_lengths(build, read):
     build.node("Relu", ["z"], "r")
     dims = {"x": ("batch", "2*H + 1", None), "z": ("a b", 3, 5)}
     model = read(build.model(dims, ["y", "r"]))
-    assert out(model, "x") == (symbol("batch"), 2 * symbol("H") + 1, UNKNOWN)
+    assert out(model, "x") == (symbol("batch"), 2 * symbol("H") + 1, symbol("x_dim_2"))
     assert out(model, "z") == (symbol("a b"), 3, 5)
     assert out(model, "r") == out(model, "z")
     assert out(model, "y")[0] == symbol("batch")
-    assert out(model, "y")[2] == UNKNOWN
+    assert out(model, "y")[2] == symbol("x_dim_2")
 
 
-def test_odd_exporters_lengths_become_unknown(build, read):
+def test_odd_exporters_lengths_become_symbols(build, read):
     build.node("Relu", ["x"], "y")
     model = read(build.model({"x": (0, 3, -1)}, ["y"]))
-    assert out(model, "x") == (UNKNOWN, 3, UNKNOWN)
-    assert out(model, "y") == (UNKNOWN, 3, UNKNOWN)
+    assert out(model, "x") == out(model, "y") == (symbol("x_dim_0"), 3, symbol("x_dim_2"))
     assert any("0 or below" in note.text for note in model.notes)
 
 

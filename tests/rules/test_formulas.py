@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shapeinspect import rules
-from shapeinspect.dims import UNKNOWN, Expr, substitute, symbol
+from shapeinspect.dims import UNKNOWN, Expr, parse, substitute, symbol
 
 # Each formula of one length n, with drawn settings; the last says from which n on it has a meaning.
 FORMULAS: dict[str, Callable[..., Any]] = {
@@ -53,14 +53,30 @@ def test_the_same_on_integers_arrays_and_symbols(name: str, a: int, b: int, c: i
     assert formula(UNKNOWN, a, b, c) in (UNKNOWN, *one_by_one[:1])
 
 
-def test_what_depends_on_the_symbol_is_unknown_and_not_guessed() -> None:
+def test_what_depends_on_the_symbol_is_written_and_not_guessed() -> None:
     n = symbol("n")
-    assert rules.slice_size(n, 0, 10) == UNKNOWN
-    assert rules.slice_size(n, 2, n) == UNKNOWN  # nothing says that n is at least 2
-    assert rules.same_padding(n, 2, 3) == UNKNOWN
+    assert str(rules.slice_size(n, 0, 10)) == "min(n, 10)"
+    assert str(rules.slice_size(n, 2, n)) == "max(n - 2, 0)"  # nothing says that n is at least 2
+    assert str(rules.slice_size(n, 2, 10)) == "max(min(n, 10) - 2, 0)"
     assert rules.scaled_size(n, 0.29) == UNKNOWN
-    assert rules.larger(n, 3) == UNKNOWN
+    assert str(rules.larger(n, 3)) == "max(n, 3)"
     assert rules.larger(n, 1) == n
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    start=st.integers(-9, 9) | st.none(),
+    end=st.integers(-9, 9) | st.sampled_from((None, 10**9, 2**31 - 1, 2**63 - 1)),
+    step=st.integers(1, 3),
+    n=st.integers(1, 12),
+)
+def test_a_slice_of_a_symbol_is_right_for_every_value(
+    start: int | None, end: int | None, step: int, n: int
+) -> None:
+    settings_ = {"starts": (start,), "ends": (end,), "steps": (step,)}
+    ((found,),) = rules.output_shapes("slice", settings_, ((symbol("n"),),))
+    assert substitute(found, {"n": n}) == len(range(n)[start:end:step])
+    assert parse(str(found)) == found
 
 
 @settings(max_examples=200, deadline=None)
@@ -68,9 +84,9 @@ def test_what_depends_on_the_symbol_is_unknown_and_not_guessed() -> None:
 def test_larger_of_symbols_is_right_for_every_value(factor: int, shift: int, divisor: int, n: int) -> None:
     left, right = (factor * symbol("n") + shift) // divisor, symbol("n") // 2 + 1
     found = rules.larger(left, right)
-    if found != UNKNOWN:
-        values = {"n": n}
-        assert substitute(found, values) == max(substitute(left, values), substitute(right, values))
+    values = {"n": n}
+    assert substitute(found, values) == max(substitute(left, values), substitute(right, values))
+    assert parse(str(found)) == found
 
 
 @settings(max_examples=300, deadline=None)

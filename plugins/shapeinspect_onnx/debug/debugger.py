@@ -53,7 +53,7 @@ class OnnxDebugger(Debugger):
 
     def examine(self, source: Source) -> Rerun | Recorded | None:
         """Read the graph as it is declared; see ``shapeinspect.plugin_api.rerun.Debugger``."""
-        return _recorded(replace(source, inputs=()), {}, "", None, contract=not source.inputs)
+        return _recorded(replace(source, inputs=()), {}, "", None, contract=False)
 
 
 #: The names under which onnx reports shapes that do not fit; a permutation's length is a type to it.
@@ -86,15 +86,18 @@ def _run(session: Any, feed: dict[str, Any], message: str, where: str | None) ->
 def _recorded(
     source: Source, fed: dict[str, Shape], message: str, where: str | None, contract: bool
 ) -> Recorded:
+    from shapeinspect_onnx.graph.inference import DECLARED, VALUE_INFO
     from shapeinspect_onnx.graph.read import read
 
+    model = read(source)
+    stated = (name for name, value in model.values.items() if value.inferred_by in (DECLARED, VALUE_INFO))
     return Recorded(
-        read(source),
+        model,
         Frozen(fed),
         message,
         where,
         spell,
-        contract,
+        frozenset(stated if contract else ()),
         refuses="shape",
         batched=True,
         steps=frozenset(IN_NUMPY),

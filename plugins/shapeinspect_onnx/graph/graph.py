@@ -114,7 +114,7 @@ class Walk:
         if full not in self.values:
             constant = scope.constants.tensors.get(name)
             self.values[full] = (
-                self.shapes.value(full, scope.types.get(name))
+                self.shapes.value(full, scope.types.get(name), name)
                 if constant is None
                 else _constant(full, constant, self.shapes.dtype(scope.types.get(name)))
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from shapeinspect import dims
@@ -21,7 +21,7 @@ from shapeinspect_onnx.vocabulary.ops import DEFAULT_DOMAINS
 #: The names that onnx's data propagation invents for unknown lengths.
 _MADE_UP = re.compile(r"unk__\d+")
 #: What exporters write for any variable length: two of them need not be equal.
-_NAMELESS = frozenset({"?", "-1", "None"})
+_NAMELESS = frozenset({"?", "-1", "none", "dynamic", "unknown", "unk", "undefined", "any", "*"})
 
 
 def real_inputs(graph: Any) -> list[Any]:
@@ -124,6 +124,26 @@ def mend(graph: Any) -> bool:
     return changed
 
 
+def name_lengths(graph: Any) -> None:
+    """Give each input length that the file leaves open a symbol of its own, in place.
+
+    Args:
+        graph: the small GraphProto.
+    """
+    inputs = real_inputs(graph)
+    taken = {dim.dim_param for entry in graph.input for dim in entry.type.tensor_type.shape.dim}
+    for entry in inputs:
+        for axis, dim in enumerate(entry.type.tensor_type.shape.dim):
+            if dim.HasField("dim_value") or (dim.dim_param and dim.dim_param.lower() not in _NAMELESS):
+                continue
+            name = f"{re.sub(r'[^0-9A-Za-z_]', '_', entry.name)}_dim_{axis}"
+            name = name if name.isidentifier() else f"input_{name}"
+            while name in taken:
+                name += "_"
+            taken.add(name)
+            dim.dim_param = name
+
+
 def infer(model: Any, worker: Worker) -> tuple[Any, tuple[Note, ...]]:
     """Run onnx's shape inference with data propagation.
 
@@ -158,22 +178,56 @@ def _domains(graph: Any) -> set[str]:
     return domains.union(*(_domains(inner) for node in graph.node for _, inner in subgraphs(node)))
 
 
-class Shapes:
-    """Turns recorded types into values, reading each symbolic length once."""
+#: Who says a shape that the file does not state.
+ONNX_INFERENCE = "onnx's shape inference"
+#: Who says the shapes that the file states: exporters mostly wrote down what onnx inferred, and onnxruntime
+#: computes its own.
+VALUE_INFO, DECLARED = "the file's value_info", "the file's declaration"
 
-    def __init__(self, inputs: Iterable[Any]) -> None:
+
+def stated(graph: Any) -> dict[str, str]:
+    """Return who says the shape of each value that a file states, by its name.
+
+    Args:
+        graph: the small GraphProto, before inference.
+    """
+    told = {
+        entry.name: who
+        for who, entries in ((VALUE_INFO, graph.value_info), (DECLARED, graph.output))
+        for entry in entries
+        if entry.type.tensor_type.HasField("shape")
+    }
+    for node in graph.node:
+        for _, inner in subgraphs(node):
+            told = {**stated(inner), **told}
+    return told
+
+
+class Shapes:
+    """Turns types into values, reading each symbolic length once.
+
+    Args:
+        inputs: the graph's inputs, whose shapes are what the framework is given.
+        told: who says the shape of each value that the file states.
+    """
+
+    def __init__(self, inputs: Iterable[Any], told: Mapping[str, str]) -> None:
+        self._told = told
         self._seen: dict[str, Dim] = {}
+        inputs = list(inputs)
+        self._inputs = frozenset(entry.name for entry in inputs)
         for entry in inputs:
             for dim in entry.type.tensor_type.shape.dim:
                 if dim.dim_param:
                     self._seen[dim.dim_param] = read_symbol(dim.dim_param)
 
-    def value(self, name: str, kind: Any) -> Value:
+    def value(self, name: str, kind: Any, own: str) -> Value:
         """Return the value that a TypeProto describes.
 
         Args:
             name: its name in the model.
             kind: the TypeProto, or None.
+            own: its name in the file.
         """
         if kind is None:
             return Value(name)
@@ -182,7 +236,8 @@ class Shapes:
             return Value(name)
         tensor = getattr(kind, field)
         shape = tuple(map(self._dim, tensor.shape.dim)) if tensor.HasField("shape") else None
-        return Value(name, shape, dtype_name(tensor.elem_type))
+        by = None if name in self._inputs else self._told.get(own, ONNX_INFERENCE)
+        return Value(name, shape, dtype_name(tensor.elem_type), inferred_by=by)
 
     def dtype(self, kind: Any) -> str | None:
         """Return the element type in the TypeProto of a tensor.
@@ -214,7 +269,7 @@ def read_symbol(text: str) -> Dim:
         >>> read_symbol("batch"), read_symbol("2*H + 1"), read_symbol("Addout_dim_0 / 2"), read_symbol("?")
         (batch, 2*H + 1, Addout_dim_0 / 2, ?)
     """
-    if text in _NAMELESS:
+    if text.lower() in _NAMELESS:
         return dims.UNKNOWN
     if text.isidentifier() or len(text) > 1000:
         return dims.symbol(text)

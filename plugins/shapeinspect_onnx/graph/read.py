@@ -10,7 +10,15 @@ from shapeinspect.ir import Frozen, Model, Note
 from shapeinspect.sources.source import Source
 from shapeinspect_onnx.graph.functions import Expansion, name_and_expand
 from shapeinspect_onnx.graph.graph import Walk
-from shapeinspect_onnx.graph.inference import Shapes, infer, mend, real_inputs, set_inputs
+from shapeinspect_onnx.graph.inference import (
+    Shapes,
+    infer,
+    mend,
+    name_lengths,
+    real_inputs,
+    set_inputs,
+    stated,
+)
 from shapeinspect_onnx.graph.isolated import Worker
 from shapeinspect_onnx.reading import sniff
 from shapeinspect_onnx.reading.constant_tensors import Store
@@ -65,14 +73,16 @@ def _model(source: Source, small: Any, store: Store, worker: Worker, form: str, 
     if mend(small.graph):
         notes.append(Note("the file gives input lengths of 0 or below; they are read as unknown"))
     set_inputs(small.graph, source.inputs)
+    name_lengths(small.graph)
     inputs = [entry.name for entry in real_inputs(small.graph)]
     metadata = _metadata(small)
     if not small.opset_import:
         notes.append(Note("the file names no opset, so its nodes are read by the first one"))
+    told = stated(small.graph)
     small, gave_up = infer(small, worker)
     notes += gave_up
     versions = {_domain(entry.domain): entry.version for entry in small.opset_import}
-    walk = Walk(store, Shapes(small.graph.input), versions, expansion.openings, expansion.origins)
+    walk = Walk(store, Shapes(small.graph.input, told), versions, expansion.openings, expansion.origins)
     try:
         scope = walk.graph(small.graph, None, "")
         graph_inputs = tuple(walk.value(name, scope) for name in inputs)

@@ -30,7 +30,7 @@ def formula(text: str) -> Dim | None:
     Args:
         text: what the file writes.
 
-    Source: how SymPy prints ``+ - * / ** floor ceiling Mod``; ``a//b`` and ``a % b`` are read too.
+    Source: how SymPy prints ``+ - * / ** floor ceiling Mod Min Max``; ``a//b`` and ``a % b`` are read too.
 
     Example:
         >>> formula("floor(H/2 - 1/2) + 1"), formula("ceiling(x.1/4)"), formula("H/2"), formula("f(H)")
@@ -91,7 +91,7 @@ def _ceiling(value: _Ratio) -> _Ratio:
 
 def _of_integers(work: Callable[[Dim, Dim], Dim]) -> Callable[[_Ratio, _Ratio], _Ratio]:
     def call(left: _Ratio, right: _Ratio) -> _Ratio:
-        if left.divisor != 1 or right.divisor != 1 or right.length == 0:
+        if left.divisor != 1 or right.divisor != 1:
             raise _NoFormulaError
         return _ratio(work(left.length, right.length))
 
@@ -111,5 +111,11 @@ _FORMULAS: Language[_Ratio] = Language(
         "**": _power,
     },
     negative=_negative,
-    functions={"floor": (1, _floor), "ceiling": (1, _ceiling), "Mod": (2, _remainder)},
+    functions={
+        "floor": (1, _floor),
+        "ceiling": (1, _ceiling),
+        "Mod": (2, _remainder),
+        **{name: (2, _of_integers(dims.minimum)) for name in ("Min", "min")},
+        **{name: (2, _of_integers(dims.maximum)) for name in ("Max", "max")},
+    },
 )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shapeinspect.dims import UNKNOWN, Dim, Shape
+from shapeinspect.dims import UNKNOWN, Dim, Expr, Shape, Unknown, symbols
 from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.rules.attributes import AXIS, INDEX_TEXT, MAX_VAL, MIN_VAL
 from shapeinspect.rules.fields import ALL_OF_AXIS, BY_DATA, SAME_POSITION, SOFTMAX_AXIS, TO_LENGTH
 from shapeinspect.rules.formula_text import Lines, Text, Weights, carried, values
 from shapeinspect.rules.kind import NO_WORK, Attribute, Kind, no_lines, no_weights
+from shapeinspect.rules.lengths import larger
 from shapeinspect.rules.rule import (
     Attributes,
     Naming,
@@ -32,11 +33,16 @@ def broadcast_size(a: Dim, b: Dim) -> Dim:
     Raises:
         ShapeMismatchError: if they are two different integers and neither is 1.
 
+    Two expressions of one symbol are taken to be equal: where they are not, most often nothing fits.
+
     Source: the page "Broadcasting" of NumPy's user guide; PyTorch, Keras and ONNX name it.
 
     Example:
         >>> broadcast_size(1, 5), broadcast_size(UNKNOWN, 5), broadcast_size(UNKNOWN, 1)
         (5, 5, ?)
+        >>> h = symbol("H")
+        >>> broadcast_size((h + 1) // 2, 2 * ((h + 3) // 4)), broadcast_size(h, symbol("W"))
+        ((H + 1)//2, max(H, W))
     """
     if b in (a, 1):
         return a
@@ -47,7 +53,33 @@ def broadcast_size(a: Dim, b: Dim) -> Dim:
     # Next to a length above 1, an unknown length is 1 or equal to it.
     if isinstance(a, int):
         return a
-    return b if isinstance(b, int) else UNKNOWN
+    if isinstance(b, int) or isinstance(a, Unknown) or isinstance(b, Unknown):
+        return b if isinstance(b, int) else UNKNOWN
+    return a if symbols(a) & symbols(b) else larger(a, b)
+
+
+def taken_equal(inputs: Shapes) -> tuple[tuple[Dim, Dim], ...]:
+    """Return the pairs of lengths that a broadcast takes to be equal without proof.
+
+    Args:
+        inputs: the input shapes.
+
+    Example:
+        >>> h = symbol("H")
+        >>> taken_equal(((2, h), (h + 1,)))
+        ((H, H + 1),)
+    """
+    pairs = []
+    known = [shape for shape in inputs if shape is not None]
+    for axis in range(1, max(map(len, known), default=0) + 1):
+        lengths = [shape[-axis] for shape in known if len(shape) >= axis]
+        symbolic = [length for length in lengths if isinstance(length, Expr)]
+        pairs += [
+            (symbolic[0], other)
+            for other in symbolic[1:]
+            if other != symbolic[0] and symbols(other) & symbols(symbolic[0])
+        ]
+    return tuple(pairs)
 
 
 def broadcast(*shapes: Shape) -> Shape:

@@ -22,8 +22,8 @@ from shapeinspect.rules.kinds.elementwise import keep_names, keep_names_in_each
 from shapeinspect.rules.lengths import Length, ceil_div, larger, smaller
 from shapeinspect.rules.rule import Attributes, Naming, Shapes, first, mismatch, normalize_axis, show, unlike
 
-# The end of a slice in sources that write "to the end" as their largest integer.
-_END = 2**31 - 1
+# No axis is so long: sources write "to the end" as this, or as their largest integer.
+_END = 10**9
 
 
 def slice_size(n: Length, start: Length, end: Length, step: int = 1) -> Length:
@@ -41,7 +41,7 @@ def slice_size(n: Length, start: Length, end: Length, step: int = 1) -> Length:
         >>> slice_size(10, 2, 100, 3)
         3
     """
-    low, high = smaller(larger(start, 0), n), smaller(larger(end, 0), n)
+    low, high = larger(start, 0), smaller(larger(end, 0), n)
     return ceil_div(larger(high - low, 0), step)
 
 
@@ -97,12 +97,16 @@ def slice_text(n: Dim, start: Dim | None, end: Dim | None, step: int) -> Text:
 def _bound(value: Dim | None, n: Dim, default: Dim) -> Dim:
     if value is None or (isinstance(value, int) and value >= _END):
         return default
+    if isinstance(value, int) and value <= -_END:
+        return 0
     return n + value if isinstance(value, int) and value < 0 else value
 
 
 def _length(n: Dim, start: Dim | None, end: Dim | None, step: int) -> Dim:
     length: Dim
-    if step > 0:
+    if step > 0 and isinstance(start, int) and -_END < start < 0 and _bound(end, n, n) is n:
+        length = ceil_div(smaller(n, -start), step)  # the last ones
+    elif step > 0:
         length = slice_size(n, _bound(start, n, 0), _bound(end, n, n), step)
     else:
         length = backward_slice_size(n, _bound(start, n, n - 1), _before(end, n), -step)
