@@ -25,7 +25,13 @@ from shapeinspect.rules import KINDS as ROWS
 from shapeinspect.rules.registry import calculated
 
 Run = Callable[..., tuple[int, str, str]]
-KINDS = sorted(name for name, row in ROWS.items() if row.has_arithmetic and name != "input")
+#: Kinds whose shapes only a signature of the source's own operator gives: the calculator does not take them.
+BY_SIGNATURE = {
+    *("fft", "generation", "linear_attention", "moe", "operation", "select", "svm", "tree_ensemble"),
+}
+KINDS = sorted(
+    name for name, row in ROWS.items() if row.has_arithmetic and name not in {"input", *BY_SIGNATURE}
+)
 FUNCTIONS = {"floor": math.floor, "ceil": math.ceil, "min": min, "max": max, "Fraction": Fraction}
 
 # An input with as many symbols as the screen shows (N, C) is computed with these.
@@ -127,6 +133,7 @@ SAME: dict[str, Any] = {
     "unstack": lambda x: x.unbind(0),
     "slice": lambda x: x[:, 2:9:3],
     "index": lambda x: x[:, 0],
+    "gather_nd": lambda x, at: x[at[:, 0].long(), at[:, 1].long()],
     "gather": lambda x, at: x[torch.zeros_like(at, dtype=torch.int64)],
     "take_along": lambda x, at: x.gather(1, torch.zeros_like(at, dtype=torch.int64)),
     "scatter": lambda x, y: x.scatter(1, torch.zeros_like(y, dtype=torch.int64), y),
