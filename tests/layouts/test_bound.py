@@ -18,12 +18,11 @@ from torch.nn import functional as F
 
 from shapeinspect.ir import Weight
 from shapeinspect.layout import canonical
-from shapeinspect.layout.bare import groups
 from shapeinspect.sources.source import from_object
 from shapeinspect_keras.adapters.live import ADAPTER as KERAS
 from shapeinspect_onnx.adapters.adapter import ADAPTER as ONNX
 from shapeinspect_torch.adapters.live import ADAPTER as TORCH
-from shapeinspect_torch.recognition.packed import packed_linear
+from shapeinspect_torch.recognition.state_dict import layers_of
 from shapeinspect_torch.vocabulary.layouts import bind
 
 Close = Callable[[Any, Any], None]
@@ -220,16 +219,16 @@ def test_a_bilinear_weight(close: Close) -> None:
 @pytest.mark.parametrize(
     ("rows", "columns", "name"), [(8, 48, "gptq"), (64, 6, "awq")]
 )  # 4 bits, 8 to a word: 64 in, 48 out
-def test_packed_linear_layers_tell_their_logical_count(rows: int, columns: int, name: str) -> None:
+def test_packed_linear_layers_have_their_logical_shape(rows: int, columns: int, name: str) -> None:
     shapes = {"qweight": (rows, columns), "qzeros": (2, 6), "scales": (2, 48), "bias": (48,)}
-    (group,) = groups([Weight(f"q.{role}", "", shape, "int32") for role, shape in shapes.items()])
-    layer = packed_linear(group)
-    assert layer is not None
+    (layer,), _ = layers_of(Weight(f"q.{role}", "", shape, "int32") for role, shape in shapes.items())
     weights = {weight.role: weight for weight in layer.weights}
     assert weights["qweight"].size == 64 * 48
-    assert weights["qweight"].layout is None
-    slots = canonical.slots(layer.weights)
-    assert {slot: piece.shape for slot, (_, piece) in slots.items()} == {"scale": (48, 2), "bias": (48,)}
+    assert weights["qweight"].shape == (64, 48)
+    assert weights["qweight"].stored_shape == (rows, columns)
+    assert [weights[role].buffer for role in ("qzeros", "scales", "bias")] == [True, True, False]
+    slots = {slot: piece.shape for slot, (_, piece) in canonical.slots(layer.weights).items()}
+    assert slots == {"weight": (48, 64), "scale": (48, 2), "bias": (48,)}
 
 
 def test_keras_tells_the_logical_count_of_four_bits() -> None:

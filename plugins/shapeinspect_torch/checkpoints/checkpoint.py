@@ -21,6 +21,7 @@ from shapeinspect_torch.pickles.allowlist import beyond
 from shapeinspect_torch.pickles.rebuild import Rebuilder
 from shapeinspect_torch.pickles.tensors import Tensor
 from shapeinspect_torch.pickles.values import reader
+from shapeinspect_torch.quantized.declared import NOTHING, Declared
 from shapeinspect_torch.recognition.state_dict import layers_of
 from shapeinspect_torch.script.constants import as_weights, constants, notes_of
 
@@ -36,24 +37,27 @@ _COMPILED = "__torch__."
 _LIBRARY = sys.stdlib_module_names | {"__builtin__", "commands", "exceptions", "copy_reg"}
 
 
-def read_checkpoint(source: Source) -> Model:
+def read_checkpoint(source: Source, declared: Declared = NOTHING) -> Model:
     """Read a file that ``torch.save`` or TorchScript wrote.
 
     Args:
         source: the file, or the index of a sharded set.
+        declared: what a configuration says about quantization.
 
     Raises:
         UnreadableFileError: if it is cut off, corrupt or hostile.
     """
     label = source.label
     if is_index(source):
-        return _model(label, read_index(source, lambda file, _: load(file).shard()), ())
+        return _model(label, read_index(source, lambda file, _: load(file).shard()), (), None, declared)
     loaded = load(source)
-    return _model(label, loaded.shard(), loaded.layers, loaded.followed)
+    return _model(label, loaded.shard(), loaded.layers, loaded.followed, declared)
 
 
-def _model(label: str, shard: Shard, layers: tuple[Layer, ...], followed: Followed | None = None) -> Model:
-    bare, recognized = layers_of(shard.weights)
+def _model(
+    label: str, shard: Shard, layers: tuple[Layer, ...], followed: Followed | None, declared: Declared
+) -> Model:
+    bare, recognized = layers_of(shard.weights, declared=declared)
     notes = shard.notes + ((Note(BARE),) if bare else ()) + recognized
     model = Model(
         label, shard.format, "torch", "torch", (*layers, *bare), notes=notes, metadata=shard.metadata

@@ -12,6 +12,7 @@ from shapeinspect.sources.not_a_model import foreign
 from shapeinspect.sources.source import Source
 from shapeinspect_torch.checkpoints.shards import pick
 from shapeinspect_torch.file_names import INDEX, SUFFIX
+from shapeinspect_torch.quantized.declared import FILES, Declared, declared
 from shapeinspect_torch.recognition.model_config import with_config
 from shapeinspect_torch.recognition.peft import with_adapter
 
@@ -40,7 +41,8 @@ def read_directory(source: Source) -> Model:
     """
     chosen, notes = pick(source, _BEST, (INDEX, SUFFIX))
     name = chosen.name
-    model = _read(chosen, name)
+    configs = {file: _config(source, file) for file, _ in FILES if file in source.entries}
+    model = _read(chosen, name, declared(configs))
     read = {weight.where for layer in model.layers for weight in layer.weights}
     others = [
         entry
@@ -54,7 +56,7 @@ def read_directory(source: Source) -> Model:
     if name.startswith("adapter_model") and "adapter_config.json" in source.entries:
         return with_adapter(model, _config(source, "adapter_config.json"))
     if "config.json" in source.entries:
-        return with_config(model, _config(source, "config.json"))
+        return with_config(model, configs["config.json"])
     return model
 
 
@@ -64,16 +66,16 @@ _SIDE = frozenset({
 })  # fmt: skip
 
 
-def _read(chosen: Source, name: str) -> Model:
+def _read(chosen: Source, name: str, told: Declared) -> Model:
     if (refused := foreign(chosen)) is not None:
         raise refused
     if name.endswith((INDEX, SUFFIX)):
         from shapeinspect_torch.checkpoints.safetensors_file import read_safetensors
 
-        return read_safetensors(chosen)
+        return read_safetensors(chosen, told)
     from shapeinspect_torch.checkpoints.checkpoint import read_checkpoint
 
-    return read_checkpoint(chosen)
+    return read_checkpoint(chosen, told)
 
 
 def _config(source: Source, name: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ then tensors that follow each other without gaps or overlaps, up to the end of t
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -19,6 +20,7 @@ from shapeinspect_torch.checkpoints.shards import BARE, Shard, is_index, read_in
 from shapeinspect_torch.file_names import MAX_HEADER
 from shapeinspect_torch.pickles.tensors import Tensor, contiguous
 from shapeinspect_torch.pickles.values import Extent, read
+from shapeinspect_torch.quantized.declared import NOTHING, Declared
 from shapeinspect_torch.recognition.state_dict import layers_of
 
 if TYPE_CHECKING:
@@ -61,11 +63,12 @@ _TORCH = "pt"
 _FRAMEWORKS = {"pt": "torch", "tf": "tensorflow", "flax": "flax", "mlx": "mlx", "np": "numpy"}
 
 
-def read_safetensors(source: Source) -> Model:
+def read_safetensors(source: Source, declared: Declared = NOTHING) -> Model:
     """Read a safetensors file, or the index of a sharded set.
 
     Args:
         source: the file.
+        declared: what a configuration says about quantization.
 
     Raises:
         UnreadableFileError: if a header is malformed or wrong, or a shard is missing.
@@ -74,7 +77,8 @@ def read_safetensors(source: Source) -> Model:
     shard = read_index(source, load) if is_index(source) else load(source)
     named = shard.metadata.get("format")
     weights = sorted(shard.weights, key=_reading_order)
-    layers, recognized = layers_of(weights, evident=named in (None, _TORCH))
+    told = replace(declared, metadata=shard.metadata)
+    layers, recognized = layers_of(weights, evident=named in (None, _TORCH), declared=told)
     notes = shard.notes + _about_framework(named) + ((Note(BARE),) if layers else ()) + recognized
     framework = "torch" if named is None else _FRAMEWORKS.get(named, "unknown")
     return Model(label, "safetensors", framework, "safetensors", layers, notes=notes, metadata=shard.metadata)

@@ -12,7 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from shapeinspect.dims import UNKNOWN
 from shapeinspect.ir import Frozen, Layer, Model, Note
+from shapeinspect_torch.quantized.roles import plain_role
 from shapeinspect_torch.recognition.families import FAMILIES, Fact, Family
 from shapeinspect_torch.recognition.state_dict import UNPROVEN, about_kinds
 from shapeinspect_torch.vocabulary.layouts import bind
@@ -118,23 +120,24 @@ def _judge(
     layer: Layer, family: Family, sizes: Mapping[str, tuple[int, str]]
 ) -> tuple[Layer, _Finding | None]:
     fact = next((f for f in family.facts if f".{layer.path}".endswith(f".{f.ending}")), None)
-    weights = {weight.role: weight for weight in layer.weights}
+    weights = {plain_role(weight.role, weight): weight for weight in layer.weights}
     shape = weights["weight"].shape if "weight" in weights else None
     if fact is None:
         return layer, None
-    if shape is None:
+    if shape is None or layer.attributes.get("quantizer", "").startswith(("gptq", "awq")):
         return _packed(layer, fact, sizes)
     axes = fact.axes.split()
     expected = [_length(axis, sizes) for axis in axes]
     if len(shape) != len(expected) or any(
-        want is not None and length != want for length, want in zip(shape, expected, strict=True)
+        want is not None and length not in (want, UNKNOWN)
+        for length, want in zip(shape, expected, strict=True)
     ):
         wanted_text = ", ".join(_told(axis, sizes) for axis in axes)
         length = ", ".join(map(str, shape))
         return layer, _Finding(
             layer.path, f"config.json makes its weight ({wanted_text}), the file has ({length})"
         )
-    if None in expected:
+    if None in expected or UNKNOWN in shape:
         return layer, None
     kinds = (layer.kind, *layer.candidates)
     if layer.kind not in ("unknown", fact.kind):
@@ -143,7 +146,10 @@ def _judge(
         return layer, None
     attributes = {**layer.attributes, **_attributes(fact, shape), **_heads(fact, sizes)}
     bound = tuple(
-        replace(weight, layout=bind(fact.type, weight.role, len(weight.shape)) or weight.layout)
+        replace(
+            weight,
+            layout=bind(fact.type, plain_role(weight.role, weight), len(weight.shape)) or weight.layout,
+        )
         for weight in layer.weights
     )
     return replace(layer, kind=fact.kind, attributes=Frozen(attributes), weights=bound, candidates=()), None

@@ -1,75 +1,67 @@
-"""Linear layers whose weights a quantizer packed, several to an integer."""
+"""Layers whose weights a quantizer wrote: their kind is that of the weights they stand for."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from shapeinspect.ir import Frozen, Layer, Weight
-from shapeinspect.layout.bare import Group
-from shapeinspect_torch.recognition.evidence import BUFFERS
+from shapeinspect.layout.bare import Evidence, Group, judge, layer, prove
+from shapeinspect_torch.quantized.roles import plain_role
 from shapeinspect_torch.vocabulary.layouts import bind
 
-_WORD = 32
+#: Schemes that store a matrix inputs first.
+_TURNED = ("gptq", "awq")
+#: Schemes that only linear layers have.
+_LINEAR = (*_TURNED, "hqq")
 
 
-def packed_linear(group: Group) -> Layer | None:
-    """Return the linear layer of weights packed by GPTQ, AWQ or bitsandbytes (4-bit), or None.
+def quantized_layer(group: Group, path: str, rows: Sequence[Evidence]) -> Layer:
+    """Return the layer of a group that holds a quantized weight.
 
     Args:
-        group: the weights.
-
-    Source:
-        AutoGPTQ ``QuantLinear`` (``qweight`` i·bits/32 × o, ``qzeros`` groups × o·bits/32, ``scales``
-        groups × o), AutoAWQ ``WQLinear_GEMM`` (``qweight`` i × o·bits/32), bitsandbytes
-        ``Params4bit`` (``weight`` n/2 × 1 with ``weight.absmax`` and ``weight.quant_map``).
+        group: the weights, folded.
+        path: the layer's path.
+        rows: the evidence; without any its kind is unknown.
 
     Example:
         >>> from shapeinspect.layout.bare import groups
-        >>> shapes = {"qweight": (8, 48), "qzeros": (2, 6), "scales": (2, 48)}
-        >>> made = packed_linear(groups(Weight(f"q.{n}", "", s, "int32") for n, s in shapes.items())[0])
+        >>> from shapeinspect_torch.quantized.fold import fold
+        >>> from shapeinspect_torch.recognition.evidence import EVIDENCE
+        >>> stored = {"qweight": (8, 48), "qzeros": (2, 6), "scales": (2, 48)}
+        >>> folded = fold(Weight(f"q.{name}", "", shape, "int32") for name, shape in stored.items())
+        >>> made = quantized_layer(groups(folded)[0], "q", EVIDENCE)
         >>> made.attributes["in_features"], made.attributes["quantizer"]
         (64, 'gptq 4-bit')
     """
-    members = group.weights
-    if "qweight" not in members and "weight.absmax" not in members:
-        return None
-    if {"weight", "weight.absmax", "weight.quant_map"} <= members.keys():
-        weight = members["weight"]
-        counts = {"weight": 2 * weight.size} if weight.dtype == "uint8" and weight.size is not None else {}
-        return _layer(group, "unknown", ("linear", "embedding"), {}, "bitsandbytes 4-bit", counts)
-    if not {"qweight", "qzeros", "scales"} <= members.keys():
-        return None
-    shapes = [members[role].shape for role in ("qweight", "qzeros", "scales")]
-    if any(len(shape) != 2 or not all(isinstance(n, int) and n for n in shape) for shape in shapes):
-        return None
-    ((rows, columns), (_, zeros), (_, outputs)) = ([int(str(n)) for n in shape] for shape in shapes)
-    bits, rest = divmod(_WORD * zeros, outputs)
-    if rest or not bits:
-        return None
-    if columns == outputs and not _WORD * rows % bits:
-        inputs, name = _WORD * rows // bits, "gptq"
-    elif columns * _WORD == outputs * bits:
-        inputs, name = rows, "awq"
-    else:
-        return None
-    sizes = {"in_features": inputs, "out_features": outputs}
-    return _layer(group, "linear", (), sizes, f"{name} {bits}-bit", {"qweight": inputs * outputs})
+    # Scales and the like prove nothing about the kind.
+    roles = {role: plain_role(role, weight) for role, weight in group.weights.items() if not weight.buffer}
+    main = next(weight for weight in group.weights.values() if weight.quantization is not None)
+    how = main.quantization
+    scheme = how.scheme if how is not None else ""
+    shapes = {plain: group.weights[role].shape for role, plain in roles.items()}
+    if scheme in _TURNED and len(shapes.get("weight", ())) == 2:
+        shapes["weight"] = shapes["weight"][::-1]
+    matches = prove(shapes, rows)
+    if scheme in _LINEAR or "SCB" in group.weights:
+        matches = tuple(match for match in matches if match.kind == "linear")
+    verdict = judge(shapes, matches, bind)
+    layouts = {role: verdict.layouts.get(plain) for role, plain in roles.items()}
+    if scheme in _TURNED and verdict.kind == "linear":
+        ranks = {role: len(weight.shape) for role, weight in group.weights.items()}
+        layouts = {role: bind(f"Linear({scheme})", roles.get(role, role), n) for role, n in ranks.items()}
+    candidates = verdict.candidates
+    if rows and not matches and len(main.shape) == 2 and "weight" in shapes:
+        candidates = ("linear",) if scheme in _LINEAR else ("linear", "embedding")
+    named = replace(verdict, layouts=layouts, candidates=candidates)
+    made = layer(group, named, path=path)
+    return replace(made, attributes=Frozen({**made.attributes, "quantizer": _quantizer(main)}))
 
 
-def _layer(
-    group: Group,
-    kind: str,
-    candidates: tuple[str, ...],
-    sizes: dict[str, int],
-    name: str,
-    counts: dict[str, int],
-) -> Layer:
-    def marked(role: str, weight: Weight) -> Weight:
-        if role in BUFFERS or role.startswith("weight.quant_state"):
-            return replace(weight, role=role, buffer=True, trainable=False)
-        layout = bind(f"Linear({name.partition(' ')[0]})", role, len(weight.shape))
-        return replace(weight, role=role, layout=layout, count=counts.get(role, weight.count))
-
-    weights = tuple(marked(role, weight) for role, weight in group.weights.items())
-    attributes = Frozen[object]({**sizes, "quantizer": name})
-    return Layer(group.path, kind, "", group.parts or (group.path,), attributes, weights, candidates)
+def _quantizer(weight: Weight) -> str:
+    how = weight.quantization
+    if how is None or not how.bits:
+        return "" if how is None else f"{how.scheme}, unknown bits"
+    if how.bits < 8 and how.element.startswith(("int", "nf", "fp")):
+        return f"{how.scheme} {how.bits}-bit"
+    return f"{how.scheme} {how.element}"

@@ -8,8 +8,10 @@ from dataclasses import replace
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Frozen, Layer, Note, Weight
 from shapeinspect.layout.bare import Group, Verdict, groups, judge, layer, prove
+from shapeinspect_torch.quantized.declared import NOTHING, Declared
+from shapeinspect_torch.quantized.fold import fold
 from shapeinspect_torch.recognition.evidence import BUFFERS, EVIDENCE, GUISES, INNER, TURNED, Guise
-from shapeinspect_torch.recognition.packed import packed_linear
+from shapeinspect_torch.recognition.packed import quantized_layer
 from shapeinspect_torch.recognition.stacks import recurrent
 from shapeinspect_torch.vocabulary.layouts import bind
 
@@ -22,13 +24,14 @@ _NAMED = 3
 
 
 def layers_of(
-    weights: Iterable[Weight], *, evident: bool = True
+    weights: Iterable[Weight], *, evident: bool = True, declared: Declared = NOTHING
 ) -> tuple[tuple[Layer, ...], tuple[Note, ...]]:
     """Group bare weights into layers.
 
     Args:
         weights: the weights by their full names, in the order of the file.
         evident: whether the names follow PyTorch's conventions; if not, all kinds are unknown.
+        declared: what a configuration says about quantization.
 
     Returns:
         The layers, and notes about them.
@@ -40,7 +43,7 @@ def layers_of(
         >>> layers_of([Weight("wte.weight", "", (3, 5))])[0][0].candidates
         ('linear', 'embedding')
     """
-    weight_groups = groups(map(_integers_aside, weights), inner=INNER)
+    weight_groups = groups(map(_integers_aside, fold(weights, declared)), inner=INNER)
     court = _Court(weight_groups, evident)
     layers = tuple(court.layer(group) for group in weight_groups)
     return layers, _notes(layers)
@@ -65,9 +68,8 @@ class _Court:
         self._known: dict[object, Verdict] = {}
 
     def layer(self, group: Group) -> Layer:
-        packed = packed_linear(group) if self._evident else None
-        if packed is not None:
-            return packed
+        if any(weight.quantization is not None for weight in group.weights.values()):
+            return quantized_layer(group, group.path or ROOT, self._rows)
         shapes = group.shapes
         beside = "in_proj_weight" in shapes and f"{group.path}.out_proj" in self._paths
         key = (tuple(shapes.items()), beside)

@@ -86,7 +86,8 @@ ROWS: tuple[Row, ...] = (
     Row(_LINEAR, "_packed_params._packed_params.1", "o", "o"),
     # One scale for each output (bitsandbytes, eight bits).
     Row("Linear8bitLt", "SCB", "o", "o"),
-    # The matrix itself is packed; it has one scale for each output and block of inputs.
+    # Inputs first; there is one scale for each output and block of inputs.
+    Row("Linear(gptq) Linear(awq)", "weight", "i o", "o i"),
     Row("Linear(gptq) Linear(awq)", "scales", "block o", "o block"),
     Row("Linear(gptq) Linear(awq)", "bias", "o", "o"),
     # transformers.pytorch_utils.Conv1D, of GPT-2: a linear layer stored transposed.

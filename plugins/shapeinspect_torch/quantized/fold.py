@@ -1,0 +1,104 @@
+"""Finds what quantizers wrote among bare weights: one logical weight for what is stored as several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from shapeinspect.ir import Weight
+from shapeinspect_torch.quantized import (
+    bitsandbytes,
+    hqq,
+    microscaling,
+    mlx,
+    packed_integers,
+    scaled,
+    torchao,
+)
+from shapeinspect_torch.quantized.declared import NOTHING, Declared
+from shapeinspect_torch.quantized.parts import Reader
+
+#: The ending of one weight of each scheme, whether a dot (or nothing) stands before it, and its reader.
+_SCHEMES: tuple[tuple[str, bool, Reader], ...] = (
+    ("qweight", True, packed_integers.read),
+    ("W_q", True, hqq.read),
+    ("scales", True, mlx.read),
+    ("SCB", True, bitsandbytes.read_eight_bits),
+    (".absmax", False, bitsandbytes.read_four_bits),
+    ("_blocks", False, microscaling.read),
+    ("_packed", False, scaled.read_packed),
+    ("_scale", False, partial(scaled.read_scaled, "_scale")),
+    ("_scale_inv", False, partial(scaled.read_scaled, "_scale_inv")),
+    ("qdata", False, torchao.read),
+    ("scale", True, scaled.read_beside),
+)
+_ENDINGS = tuple(ending for ending, _, _ in _SCHEMES)
+#: What a layer with a quantized weight also keeps: how its activations were scaled.
+_ACTIVATIONS = frozenset({
+    "input_scale", "input_zero_point", "input_global_scale", "output_scale", "activation_scale", "act_scale",
+    "k_scale", "v_scale", "q_scale", "prob_output_scale", "input_scale_ub", "input_amax",
+})  # fmt: skip
+
+
+def fold(weights: Iterable[Weight], declared: Declared = NOTHING) -> tuple[Weight, ...]:
+    """Return weights as they were before they were quantized, with what belongs to them marked as buffers.
+
+    Args:
+        weights: the weights by their full names, in the order of the file.
+        declared: what a configuration says.
+
+    Example:
+        >>> stored = {"qweight": (8, 48), "qzeros": (2, 6), "scales": (2, 48)}
+        >>> main, zeros, _ = fold(Weight(f"q.{n}", "", shape, "int32") for n, shape in stored.items())
+        >>> main.shape, main.quantization.label, zeros.buffer
+        ((64, 48), 'int4 g32', True)
+    """
+    weights = tuple(weights)
+    hints = [weight.name for weight in weights if weight.name.endswith(_ENDINGS)]
+    if not hints:
+        return weights
+    by_name = {weight.name: weight for weight in weights}
+    made: dict[str, Weight] = {}
+    for name in hints:
+        for ending, whole, read in _SCHEMES:
+            if not name.endswith(ending):
+                continue
+            prefix = name.removesuffix(ending)
+            if whole and prefix and not prefix.endswith("."):
+                continue
+            weight = read(prefix, by_name, declared)
+            if weight is not None:
+                made.setdefault(weight.name, weight)
+    if not made:
+        return weights
+    made = _with_activations(made, weights)
+    beside = {
+        name for weight in made.values() if weight.quantization for name in weight.quantization.companions
+    }
+    return tuple(
+        made[weight.name]
+        if weight.name in made
+        else replace(weight, buffer=True, trainable=False)
+        if weight.name in beside or _is_activation(weight)
+        else weight
+        for weight in weights
+    )
+
+
+def _is_activation(weight: Weight) -> bool:
+    return weight.name.rpartition(".")[2] in _ACTIVATIONS and weight.size == 1
+
+
+def _with_activations(made: Mapping[str, Weight], weights: Sequence[Weight]) -> dict[str, Weight]:
+    """Add how a layer's activations were scaled to the state of its quantized weight."""
+    owners: dict[str, str] = {}
+    for name in made:
+        owners.setdefault(name.rpartition(".")[0], name)
+    result = dict(made)
+    for weight in filter(_is_activation, weights):
+        owner = result.get(owners.get(weight.name.rpartition(".")[0], ""))
+        if owner is not None and owner.quantization is not None:
+            how = replace(owner.quantization, state=(*owner.quantization.state, weight.name))
+            result[owner.name] = replace(owner, quantization=how)
+    return result

@@ -1,0 +1,83 @@
+"""HQQ: groups of the reshaped weight, packed from its first rows and later ones together.
+
+Source: ``hqq/core/quantize.py`` (``HQQLinear.state_dict``, ``Quantizer.dequantize``: ``(q - zero) * scale``,
+reshaped) and ``hqq/core/bitpack.py`` (the highest bits of an element hold a value of the first rows).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from shapeinspect.dims import UNKNOWN
+from shapeinspect.ir import Packing, Quantization, Weight
+from shapeinspect_torch.quantized.declared import Declared
+from shapeinspect_torch.quantized.parts import folded, lengths, number, present, small
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+_STATE = (
+    "nbits", "group_size", "shape", "axis", "packing", "unpack_view_dtype", "view_as_float", "quant_scale",
+    "quant_zero", "compute_dtype", "offload_meta", "encoded_state_dict", "stores_quant_config",
+    "channel_wise", "optimize", "round_zero",
+)  # fmt: skip
+
+
+def read(prefix: str, weights: Mapping[str, Weight], declared: Declared) -> Weight | None:
+    """Read a weight that HQQ packed.
+
+    Args:
+        prefix: the layer's path and a dot.
+        weights: all weights by name.
+        declared: the configuration.
+    """
+    main, scale = weights.get(f"{prefix}W_q"), weights.get(f"{prefix}scale")
+    stored = lengths(main)
+    if main is None or stored is None or len(stored) != 2:
+        return None
+    part = {role: weights.get(prefix + role) for role in ("nbits", "group_size", "axis", "shape", "zero")}
+    path = prefix.removesuffix(".")
+    bits = number(part["nbits"]) or declared.whole("bits", path)
+    group = number(part["group_size"]) or declared.whole("group_size", path)
+    axis = number(part["axis"])
+    array = small(part["shape"])
+    shape = tuple(int(n) for n in array) if array is not None and array.ndim == 1 and array.size < 9 else ()
+    each = 10 if bits == 3 else 8 // bits if bits in (1, 2, 4, 8) else 0
+    values = each * prod(stored)
+    fits = bool(shape) and all(n > 0 for n in shape) and prod(shape) <= values
+    fits = fits and (values - prod(shape) < 10 * stored[1] if bits == 3 else values == prod(shape))
+    block: tuple[int | None, ...] | None = None
+    if fits and group and axis == 1:
+        block = (1, group) if len(shape) == 2 and shape[1] % group == 0 else (group,)
+    how = Quantization(
+        "hqq",
+        f"int{bits}" if each else "",
+        bits if each else None,
+        block,
+        Packing(stored, main.dtype or "uint8", None, each) if each > 1 else None,
+        present(weights, prefix, "scale"),
+        present(weights, prefix, "zero"),
+        present(weights, prefix, *_STATE),
+    )
+    if not fits or bits is None:
+        return folded(main, (UNKNOWN, UNKNOWN), how, None)
+    usual = main.dtype in ("uint8", "int32") and scale is not None and part["zero"] is not None
+    return folded(
+        main, shape, how, partial(_values, bits, shape) if usual else None, main, scale, part["zero"]
+    )
+
+
+def _values(bits: int, shape: tuple[int, ...], stored: Array, scale: Array, zero: Array) -> Array:
+    import numpy as np
+
+    each = 10 if bits == 3 else 8 // bits
+    shifts = [bits * (each - 1 - part) for part in range(each)]
+    rows = np.concatenate([(stored >> shift) & ((1 << bits) - 1) for shift in shifts])
+    rows = rows[: prod(shape) // stored.shape[1]].astype(np.float32)
+    numbers: Array = ((rows - zero.astype(np.float32)) * scale.astype(np.float32)).reshape(shape)
+    return numbers
