@@ -27,6 +27,9 @@ class Naming:
         outputs: the names of each output's axes.
         links: ``(input, axis, output, axis)`` of axes that play the same role.
         merges: ``(input, its axes in order, output, axis)`` of axes flattened into one.
+        splits: ``(input, axis, output, its axes in order)`` of an axis taken apart.
+        joins: ``(each input with its axis, output, axis)`` of axes put one behind the other, which are
+            linked as well: they share plain names, not those of flattened axes.
 
     Example:
         >>> Naming(outputs=(("N", "C"),)).links
@@ -37,6 +40,8 @@ class Naming:
     outputs: tuple[Axes | None, ...] = ()
     links: tuple[tuple[int, int, int, int], ...] = ()
     merges: tuple[tuple[int, tuple[int, ...], int, int], ...] = ()
+    splits: tuple[tuple[int, int, int, tuple[int, ...]], ...] = ()
+    joins: tuple[tuple[tuple[tuple[int, int], ...], int, int], ...] = ()
 
 
 def mismatch(

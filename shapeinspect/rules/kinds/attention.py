@@ -185,9 +185,10 @@ def _attention_macs(attributes: Attributes, inputs: Shapes, _outputs: Shapes) ->
 def _names(attributes: Attributes, shape: Shape | None) -> Axes | None:
     if shape is None or len(shape) not in (2, 3):
         return None
+    # A sequence of anything, such as of the patches of a picture: what it was before says more.
     if len(shape) == 2:
-        return ("T", "E")
-    return ("N", "T", "E") if attributes.get("batch_first") else ("T", "N", "E")
+        return ("T?", "E?")
+    return ("N", "T?", "E?") if attributes.get("batch_first") else ("T?", "N", "E?")
 
 
 def _attention_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
@@ -202,7 +203,7 @@ def _attention_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> 
     if len(outputs) > 1 and outputs[1] is not None:
         rank = len(outputs[1])
         if len(query) <= 3:
-            weights = [(*(("N",) if len(query) == 3 else ()), *((None,) * (rank - len(query))), "T", "T")]
+            weights = [(*(("N",) if len(query) == 3 else ()), *((None,) * (rank - len(query))), "T?", "T?")]
     return Naming(tuple(result), (_names(attributes, out), *weights), links)
 
 

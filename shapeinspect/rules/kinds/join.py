@@ -124,17 +124,14 @@ def _concat(attributes: Attributes, inputs: Shapes) -> Shapes:
     return (tuple(lengths),)
 
 
-def _concat_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+def _concat_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
     out = first(outputs)
     if out is None:
         return Naming()
-    links = [
-        (source, axis, 0, axis)
-        for source, shape in enumerate(inputs)
-        if shape is not None and len(shape) == len(out)
-        for axis in range(len(out))
-    ]
-    return Naming(links=tuple(links))
+    along = normalize_axis(attributes["axis"], len(out))
+    sources = [source for source, shape in enumerate(inputs) if shape is not None and len(shape) == len(out)]
+    links = tuple((source, axis, 0, axis) for source in sources for axis in range(len(out)))
+    return Naming(links=links, joins=((tuple((source, along) for source in sources), 0, along),))
 
 
 def _stack(attributes: Attributes, inputs: Shapes) -> Shapes:

@@ -228,10 +228,14 @@ def _global_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Nam
         return Naming()
     last = is_last(attributes)
     result = names(len(shape) - 2, last)
+    feature = "C"
+    if len(shape) == 3:  # as well the mean of a sequence
+        result = tuple(name if name == "N" else f"{name}?" for name in result)
+        feature = "C?"
     if len(out) == len(shape):
         return Naming((result,), (result,), window_links(shape, out, None, last, channels=True))
     channels = len(shape) - 1 if last else 1
-    return Naming((result,), (("N", "C"),), ((0, 0, 0, 0), (0, channels, 0, 1)))
+    return Naming((result,), (("N", feature),), ((0, 0, 0, 0), (0, channels, 0, 1)))
 
 
 def _pool_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:

@@ -172,19 +172,21 @@ def _regroup_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> N
     shape, out = first(inputs), first(outputs)
     if shape is None or out is None:
         return Naming()
-    links, merges = [], []
+    links, merges, splits = [], [], []
     lead = 0
     while lead < min(len(shape), len(out)) and shape[lead] == out[lead]:
         links.append((0, lead, 0, lead))
         lead += 1
     for source, target in _groups(shape[lead:], out[lead:]):
         if len(target) != 1:
+            if len(source) == 1:
+                splits.append((0, source[0] + lead, 0, tuple(axis + lead for axis in target)))
             continue
         if len(source) == 1:
             links.append((0, source[0] + lead, 0, target[0] + lead))
         else:
             merges.append((0, tuple(axis + lead for axis in source), 0, target[0] + lead))
-    return Naming(links=tuple(links), merges=tuple(merges))
+    return Naming(links=tuple(links), merges=tuple(merges), splits=tuple(splits))
 
 
 def _flatten_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
@@ -241,7 +243,8 @@ def _unflatten_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> 
     return Naming(
         links=tuple(
             (0, source_axis, 0, source_axis + (more if source_axis > axis else 0)) for source_axis in kept
-        )
+        ),
+        splits=((0, axis, 0, tuple(range(axis, axis + more + 1))),),
     )
 
 
