@@ -108,7 +108,7 @@ def has_rule(kind: str) -> bool:
         kind: a name of the vocabulary.
 
     Example:
-        >>> has_rule("conv"), has_rule("lambda")
+        >>> has_rule("conv"), has_rule("module")
         (True, False)
     """
     return kind in RULES

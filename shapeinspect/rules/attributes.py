@@ -82,7 +82,14 @@ CELL_FUNCTION: Final = Attribute("cell_function", "str", "unknown", "the functio
 GATE_FUNCTION: Final = Attribute("gate_function", "str", "unknown", "the function of the gates: `sigmoid` …")
 BIDIRECTIONAL: Final = Attribute("bidirectional", "bool", "false", "a second direction reads from the end")
 DIRECTION: Final = Attribute(
-    "direction", "str", "forward", "`reverse` where one direction reads from the end"
+    "direction",
+    "str",
+    "forward",
+    "`reverse` where one direction, or the first of two, reads from the end",
+)
+STATEFUL: Final = Attribute("stateful", "bool", "false", "the next batch begins with the last states")
+ZERO_OUTPUT: Final = Attribute(
+    "zero_output_for_mask", "bool", "false", "a masked step gives 0, not the output before it"
 )
 MERGE_MODE: Final = Attribute(
     "merge_mode",

@@ -25,6 +25,7 @@ from shapeinspect.rules.kinds import (
     repeat,
     reshape,
     resize,
+    signal,
     special,
     window,
 )
@@ -32,7 +33,7 @@ from shapeinspect.rules.kinds import (
 #: The families, in the order in which the vocabulary lists them.
 FAMILIES: Final = (
     *(conv, linear, einsum, embedding, norm, recurrent, attention, pool, elementwise),
-    *(reshape, axes, join, pad, resize, window, reduce, index, repeat, special, other),
+    *(reshape, axes, join, pad, resize, window, reduce, index, repeat, signal, special, other),
 )
 
 #: Every kind of the vocabulary by its name.

@@ -80,7 +80,7 @@ def test_the_masks_and_the_scores_of_an_attention(tmp_path: Path) -> None:
     model.save(tmp_path / "model.keras")
     call = shapeinspect.inspect(model)["mha"].calls[0]
     assert len(call.inputs) == 3
-    assert call.attributes["causal"]
+    assert call.attributes["is_causal"]
     found = fits(model)
     assert found.diagnosis is None
     assert [found.model.values[name].shape for name in call.outputs] == [(N, 11, 5), (N, *scores.shape[1:])]

@@ -125,6 +125,149 @@ def _pad(
     return (("pad", {"padding": pairs}),) if whole and len(pairs) == len(shapes[0]) else None
 
 
+def _depthwise(
+    config: Mapping[str, Any], _arguments: Arguments, shapes: Sequence[Shape]
+) -> tuple[Step, ...] | None:
+    """Convolve every channel by itself; the kernel is ``*k c m``."""
+    if len(shapes) != 2 or len(shapes[1]) < 3 or len(shapes[0]) != len(shapes[1]):
+        return None
+    *kernel, channels, multiplier = shapes[1]
+    settings = read.depthwise({**config, "kernel_size": kernel, "depth_multiplier": multiplier}, len(kernel))
+    groups = {"groups": channels, "in_channels": channels, "out_channels": channels * multiplier}
+    return (("conv", {**settings, **groups}),)
+
+
+def _separable(
+    config: Mapping[str, Any], _arguments: Arguments, shapes: Sequence[Shape]
+) -> tuple[Step, ...] | None:
+    if len(shapes) != 3 or len(shapes[1]) < 3 or len(shapes[0]) != len(shapes[1]):
+        return None
+    *kernel, channels, multiplier = shapes[1]
+    sizes = {"kernel_size": kernel, "depth_multiplier": multiplier, "filters": shapes[2][-1]}
+    settings = read.separable({**config, **sizes}, len(kernel))
+    return (("separable_conv", {**settings, "in_channels": channels}),)
+
+
+def _conv_transpose(
+    config: Mapping[str, Any], _arguments: Arguments, shapes: Sequence[Shape]
+) -> tuple[Step, ...] | None:
+    if len(shapes) != 2 or len(shapes[1]) < 3 or len(shapes[0]) != len(shapes[1]):
+        return None
+    *kernel, outer, inner = shapes[1]
+    settings = read.conv_transpose({**config, "filters": outer, "kernel_size": kernel}, len(kernel))
+    return (("conv_transpose", {**settings, "in_channels": inner}),)
+
+
+def _adaptive(kind: str) -> _Reader:
+    def pool(
+        config: Mapping[str, Any], _arguments: Arguments, shapes: Sequence[Shape]
+    ) -> tuple[Step, ...] | None:
+        return ((kind, read.adaptive_pool(config, len(shapes[0]) - 2)),)
+
+    return pool
+
+
+def _ends(
+    config: Mapping[str, Any], shape: Shape, ending: str, *, grows: bool
+) -> tuple[tuple[tuple[Any, Any], tuple[Any, Any]], str] | None:
+    """Return what ``pad_images`` or ``crop_images`` changes at both ends of the height and the width.
+
+    Source: ``_pad_images`` and ``_crop_images`` of keras/src/ops/image.py, 3.15: of the two ends and the
+    target, two are given on each axis.
+    """
+    layout = config.get("data_format") or "channels_last"
+    first = -2 if layout == "channels_first" else -3
+    pairs = []
+    for axis, (near, far, target) in enumerate((("top", "bottom", "height"), ("left", "right", "width"))):
+        before, after = config.get(f"{near}_{ending}"), config.get(f"{far}_{ending}")
+        size = config.get(f"target_{target}")
+        if size is not None:
+            change = size - shape[first + axis] if grows else shape[first + axis] - size
+            before = change - after if before is None else before
+            after = change - before if after is None else after
+        if before is None or after is None:
+            return None
+        pairs.append((before, after))
+    return (pairs[0], pairs[1]), layout
+
+
+def _pad_images(
+    config: Mapping[str, Any], _arguments: Arguments, shapes: Sequence[Shape]
+) -> tuple[Step, ...] | None:
+    result = _ends(config, shapes[0], "padding", grows=True)
+    if result is None or len(shapes[0]) not in (3, 4):
+        return None
+    batch = ((0, 0),) * (len(shapes[0]) - 3)
+    inner = ((0, 0), *result[0]) if result[1] == "channels_first" else (*result[0], (0, 0))
+    return (("pad", {"padding": (*batch, *inner)}),)
+
+
+def _crop_images(
+    config: Mapping[str, Any], _arguments: Arguments, shapes: Sequence[Shape]
+) -> tuple[Step, ...] | None:
+    result = _ends(config, shapes[0], "cropping", grows=False)
+    if result is None or len(shapes[0]) not in (3, 4):
+        return None
+    (top, bottom), (left, right) = result[0]
+    first = len(shapes[0]) - (2 if result[1] == "channels_first" else 3)
+    ends = tuple(shapes[0][first + axis] - cut for axis, cut in enumerate((bottom, right)))
+    starts = (top, left)
+    whole = all(type(number) is int for number in (*starts, *ends))
+    return (
+        (("slice", {"axes": (first, first + 1), "starts": starts, "ends": ends, "steps": (1, 1)}),)
+        if whole
+        else None
+    )
+
+
+def _append(
+    config: Mapping[str, Any], _arguments: Arguments, _shapes: Sequence[Shape]
+) -> tuple[Step, ...] | None:
+    axis = config.get("axis")
+    return (("concat", {"axis": axis}),) if type(axis) is int else None
+
+
+def _array_split(
+    config: Mapping[str, Any], _arguments: Arguments, shapes: Sequence[Shape]
+) -> tuple[Step, ...] | None:
+    """Split into pieces that differ by one at most, the longer first. Source: ``numpy.array_split``."""
+    count, axis = config.get("indices_or_sections"), config.get("axis", 0)
+    length = shapes[0][axis]
+    if type(count) is not int or not isinstance(length, int) or not 0 < count <= _MOST:
+        return None
+    sizes = tuple(length // count + (index < length % count) for index in range(count))
+    return (("split", {"axis": axis, "sizes": sizes}),)
+
+
+#: The most pieces of one value; a file may request any number.
+_MOST = 10_000
+
+
+def _slice(
+    config: Mapping[str, Any], arguments: Arguments, shapes: Sequence[Shape]
+) -> tuple[Step, ...] | None:
+    """Take a part of given lengths. Source: ``slice`` of keras/src/ops/core.py, 3.15."""
+    starts, lengths = arguments.get(1, "start_indices"), config.get("shape")
+    numbers = isinstance(starts, list | tuple) and all(type(start) is int for start in starts)
+    if not numbers or not isinstance(lengths, list | tuple) or len(lengths) != len(starts) != 0:
+        return None
+    if not all(type(length) is int for length in lengths) or len(lengths) != len(shapes[0]):
+        return None
+    ends = tuple(start + length for start, length in zip(starts, lengths, strict=True))
+    axes = tuple(range(len(lengths)))
+    return (("slice", {"axes": axes, "starts": tuple(starts), "ends": ends, "steps": (1,) * len(axes)}),)
+
+
+def _quantile(
+    config: Mapping[str, Any], arguments: Arguments, _shapes: Sequence[Shape]
+) -> tuple[Step, ...] | None:
+    axis = config.get("axis")
+    if not isinstance(arguments.get(1, "q"), int | float):
+        return None  # several add an axis
+    axes = None if axis is None else tuple(axis) if isinstance(axis, list | tuple) else (axis,)
+    return (("reduce", {"op": "quantile", "axes": axes, "keepdims": bool(config.get("keepdims"))}),)
+
+
 def _pool(kind: str) -> _Reader:
     def pool(
         config: Mapping[str, Any], _arguments: Arguments, shapes: Sequence[Shape]
@@ -141,6 +284,17 @@ _READERS: dict[str, _Reader] = {
     "Tensordot": _tensordot,
     "Conv": _conv,
     "Pad": _pad,
+    **dict.fromkeys(("Quantile", "Percentile", "Nanquantile", "Nanpercentile"), _quantile),
+    "DepthwiseConv": _depthwise,
+    "SeparableConv": _separable,
+    "ConvTranspose": _conv_transpose,
+    "AdaptiveAveragePool": _adaptive("adaptive_avg_pool"),
+    "AdaptiveMaxPool": _adaptive("adaptive_max_pool"),
+    "PadImages": _pad_images,
+    "CropImages": _crop_images,
+    "Append": _append,
+    "ArraySplit": _array_split,
+    "Slice": _slice,
     "MaxPool": _pool("max_pool"),
     "AveragePool": _pool("avg_pool"),
 }

@@ -11,7 +11,7 @@ from shapeinspect_keras.calls.signatures import SIGNATURES
 #: For each argument that is set: the settings of the vocabulary.
 _SET: Mapping[str, Mapping[str, Any]] = {
     "return_attention_scores": {"need_weights": True, "average_weights": False},
-    "use_causal_mask": {"causal": True},
+    "use_causal_mask": {"is_causal": True},
     "reverse": {"reverse": True},
 }
 

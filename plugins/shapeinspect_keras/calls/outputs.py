@@ -38,6 +38,9 @@ def output_count(kind: str, attributes: Mapping[str, Any], shapes: Sequence[Shap
         return 2
     if kind.endswith("_cell"):
         return 1 + _STATES.get(kind.removesuffix("_cell"), 0)
+    if kind == "stacked_rnn":
+        kinds = attributes.get("kinds", ())
+        return 1 + (sum(_STATES.get(item, 1) for item in kinds) if attributes.get("return_state") else 0)
     directions = 2 if attributes.get("bidirectional") else 1
     sequences = directions if attributes.get("merge_mode", "concat") is None else 1
     return sequences + (_STATES.get(kind, 0) * directions if attributes.get("return_state") else 0)

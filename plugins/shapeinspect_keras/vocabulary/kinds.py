@@ -50,34 +50,37 @@ _LAYERS: dict[str, tuple[str, Reader, int]] = {
     **_all("Embedding ReversibleEmbedding", "embedding", read.embedding),
     "BatchNormalization": ("batch_norm", read.batch_norm, 0),
     "LayerNormalization": ("layer_norm", read.axes_norm, 0),
-    "RMSNormalization": ("rms_norm", read.axes_norm, 0),
+    "RMSNormalization": ("rms_norm", read.rms_norm, 0),
     "GroupNormalization": ("group_norm", read.group_norm, 0),
-    **_all("Normalization UnitNormalization", "normalize", read.feature_axes),
+    "Normalization": ("normalize", read.normalization, 0),
+    "UnitNormalization": ("normalize", read.unit_norm, 0),
     "SimpleRNN": ("rnn", read.recurrent, 0),
     **_all("LSTM CuDNNLSTM", "lstm", read.recurrent),
     "GRU": ("gru", read.gru, 0),
     "CuDNNGRU": ("gru", read.cudnn_gru, 0),
     "SimpleRNNCell": ("rnn_cell", read.cell, 0),
     "LSTMCell": ("lstm_cell", read.cell, 0),
-    "GRUCell": ("gru_cell", read.cell, 0),
+    "GRUCell": ("gru_cell", read.gru_cell, 0),
     "MultiHeadAttention": ("attention", read.multi_head, 0),
     "GroupedQueryAttention": ("attention", read.grouped_query, 0),
-    **_all("Attention AdditiveAttention", "attention", read.plain_attention),
+    "Attention": ("attention", read.plain_attention, 0),
+    "AdditiveAttention": ("attention", read.additive_attention, 0),
     **_ranks("MaxPooling", "max_pool", read.pool),
     **_ranks("AveragePooling", "avg_pool", read.pool),
     **_ranks("AdaptiveAveragePooling", "adaptive_avg_pool", read.adaptive_pool),
     **_ranks("AdaptiveMaxPooling", "adaptive_max_pool", read.adaptive_pool),
     **_ranks("GlobalAveragePooling", "global_avg_pool", read.global_pool),
     **_ranks("GlobalMaxPooling", "global_max_pool", read.global_pool),
-    "ReLU": ("activation", read.named("relu"), 0),
-    "LeakyReLU": ("activation", read.named("leaky_relu"), 0),
-    "ELU": ("activation", read.named("elu"), 0),
-    "ThresholdedReLU": ("activation", read.named("thresholded_relu"), 0),
-    "PReLU": ("prelu", read.nothing, 0),
+    "ReLU": ("activation", read.relu, 0),
+    "LeakyReLU": ("activation", read.leaky_relu, 0),
+    "ELU": ("activation", read.elu, 0),
+    "ThresholdedReLU": ("activation", read.thresholded_relu, 0),
+    "PReLU": ("prelu", read.prelu, 0),
     "Softmax": ("softmax", read.softmax, 0),
     **_all("Dropout SpatialDropout1D SpatialDropout2D SpatialDropout3D AlphaDropout GaussianDropout "
            "GaussianNoise", "dropout"),
-    **_all("Identity Masking ActivityRegularization", "identity"),
+    **_all("Identity ActivityRegularization", "identity"),
+    "Masking": ("identity", read.masking, 0),
     "Add": ("elementwise", read.elementwise("add"), 0),
     "Subtract": ("elementwise", read.elementwise("sub"), 0),
     "Multiply": ("elementwise", read.elementwise("mul"), 0),
@@ -85,7 +88,7 @@ _LAYERS: dict[str, tuple[str, Reader, int]] = {
     "Maximum": ("elementwise", read.elementwise("max"), 0),
     "Minimum": ("elementwise", read.elementwise("min"), 0),
     "LayerScale": ("elementwise", read.elementwise("mul"), 0),  # keras.applications.ConvNeXt
-    "Rescaling": ("elementwise", read.elementwise("rescale"), 0),
+    "Rescaling": ("elementwise", read.rescaling, 0),
     "Concatenate": ("concat", read.concat, 0),
     "Dot": ("batch_dot", read.dot, 0),
     "Flatten": ("flatten", read.flatten, 0),
@@ -97,8 +100,10 @@ _LAYERS: dict[str, tuple[str, Reader, int]] = {
     **_ranks("UpSampling", "resize", read.upsampling),
     "Resizing": ("resize", read.resizing, 2),
     **_all("CenterCrop RandomCrop", "resize", read.cut),
-    **_all("AugMix AutoContrast ContrastLimitedAdaptiveHistogramEqualization CutMix Equalization MixUp "
-           "RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast "
+    "AutoContrast": ("augment", read.augment("auto_contrast"), 0),
+    "ContrastLimitedAdaptiveHistogramEqualization": ("augment", read.augment("clahe"), 0),
+    **_all("AugMix CutMix Equalization MixUp RandAugment RandomBrightness RandomColorDegeneration "
+           "RandomColorJitter RandomContrast "
            "RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHue "
            "RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation "
            "RandomSharpness RandomShear RandomTranslation RandomZoom RandomHeight RandomWidth "
@@ -107,7 +112,8 @@ _LAYERS: dict[str, tuple[str, Reader, int]] = {
            "lookup", read.lookup),
     "CategoryEncoding": ("lookup", read.encoding, 0),
     **_all("STFTSpectrogram MelSpectrogram", "spectrogram", read.spectrogram),
-    **_all("Lambda TFOpLambda SlicingOpLambda TensorFlowOpLayer", "lambda"),
+    "Lambda": ("lambda", read.lambda_layer, 0),
+    **_all("TFOpLambda SlicingOpLambda TensorFlowOpLayer", "lambda"),
 }  # fmt: skip
 
 #: The modes of Keras 1's ``Merge``.
@@ -138,6 +144,8 @@ def describe(class_name: str, config: Mapping[str, Any], module: str = "") -> tu
     if class_name in OPERATIONS and _is_operation(class_name, config, module):
         kind, reader = OPERATIONS[class_name]
         return kind, _known(reader(config))
+    if ".ops." in f"{module}.":
+        return "unknown", {}  # a layer of the same name does something else
     name, settings = modern(class_name, config)
     if name in _BY_SETTINGS:
         return _BY_SETTINGS[name](settings)
@@ -221,12 +229,11 @@ def _both_directions(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     kind, attributes = _wrapped(settings)
     if kind not in ("rnn", "lstm", "gru", "conv_lstm"):
         return "unknown", {}
-    attributes = {key: value for key, value in attributes.items() if key != "direction"}
     return kind, attributes | {"bidirectional": True, "merge_mode": settings.get("merge_mode", "concat")}
 
 
 def _recurrence(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Describe an ``RNN`` by its cell, or by its cells where all are alike."""
+    """Describe an ``RNN`` by its cell, or by its cells: a stack where they are not alike."""
     cell = nested(settings, "cell")
     if cell is None:
         return "unknown", {}
@@ -234,16 +241,24 @@ def _recurrence(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     if modern(*cell)[0] == "StackedRNNCells":
         cells = [item for item in (nested({"cell": c}, "cell") for c in cell[1].get("cells") or ()) if item]
     result = [describe(*item) for item in cells]
-    sizes = [
-        (kind, {key: value for key, value in facts.items() if key not in _INSIDE}) for kind, facts in result
-    ]
-    if not result or not result[0][0].endswith("_cell") or any(item != sizes[0] for item in sizes):
+    if not result or not all(kind.endswith("_cell") and "hidden_size" in facts for kind, facts in result):
         return "unknown", {}
     layer = f"{modern(*cells[0])[0].removesuffix('Cell')}"
     kind, attributes = describe(layer, {**cells[0][1], **_outputs(settings)})
-    if any(item != result[0] for item in result):  # their functions differ, and there is one setting for all
-        attributes = {key: value for key, value in attributes.items() if key not in _INSIDE}
+    if any(item != result[0] for item in result):
+        shared = {key: attributes[key] for key in _OF_THE_LAYER if key in attributes}
+        names = ("kind", "hidden_size", *_INSIDE, "reset_after")
+        found = [{"kind": kind.removesuffix("_cell"), **facts} for kind, facts in result]
+        each = {f"{name}s": tuple(item.get(name) for item in found) for name in names}
+        return "stacked_rnn", shared | {
+            name: values for name, values in each.items() if any(value is not None for value in values)
+        }
     return kind, attributes | {"num_layers": len(cells)}
+
+
+#: What an ``RNN`` itself sets, whatever its cells.
+_OUTPUTS = ("return_sequences", "return_state", "go_backwards", "stateful", "zero_output_for_mask")
+_OF_THE_LAYER = ("return_sequences", "return_state", "direction", "stateful", "zero_output_for_mask")
 
 
 #: Layers whose settings decide what kind they are.
@@ -257,7 +272,7 @@ _BY_SETTINGS: dict[str, Callable[[Mapping[str, Any]], tuple[str, dict[str, Any]]
 
 
 def _outputs(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: settings[key] for key in ("return_sequences", "return_state") if key in settings}
+    return {key: settings[key] for key in _OUTPUTS if key in settings}
 
 
 def complete(

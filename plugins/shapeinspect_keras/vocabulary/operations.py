@@ -77,7 +77,8 @@ _ACTIVATIONS = {
     "Silu": "silu", "Gelu": "gelu", "Elu": "elu", "Selu": "selu", "Celu": "celu",
     "LeakyRelu": "leaky_relu", "HardSigmoid": "hard_sigmoid", "HardSilu": "hard_silu",
     "HardTanh": "hard_tanh", "LogSigmoid": "log_sigmoid", "TanhShrink": "tanh_shrink",
-    "Threshold": "threshold", "SquarePlus": "squareplus",
+    "Threshold": "threshold", "SquarePlus": "squareplus", "Squareplus": "squareplus",
+    "SparsePlus": "sparse_plus", "Sparsemax": "sparsemax",
 }  # fmt: skip
 
 #: Operations that broadcast their operands, or take one value at a time.
@@ -93,14 +94,55 @@ _ELEMENTWISE = {
     "LogicalXor": "xor", "Isnan": "isnan", "Isinf": "isinf", "Isfinite": "isfinite",
     "ZerosLike": "zeros_like", "OnesLike": "ones_like", "Flip": "flip", "Roll": "roll",
     "Cumsum": "cumsum", "Cumprod": "cumprod",
-    "Arctan2": "atan2", "Logaddexp": "logaddexp", "StopGradient": "stop_gradient",
+    **{name: name.lower() for name in (
+        "Angle", "BitwiseAnd", "BitwiseInvert", "BitwiseNot", "BitwiseOr", "BitwiseXor", "BitwiseLeftShift",
+        "BitwiseRightShift", "LeftShift", "RightShift", "Cbrt", "Conjugate", "Conj", "Copy", "Cosh",
+        "Deg2rad", "Rad2deg", "EmptyLike", "Exp2", "FullLike", "Gcd", "Heaviside", "Hypot", "I0", "Imag",
+        "Isclose",
+        "Isneginf", "Isposinf", "Isreal", "Lcm", "Ldexp", "Logaddexp2", "NanToNum", "Nextafter", "Real",
+        "Signbit", "Sinc", "Sinh", "Erfc", "Erfinv", "Digitize", "Fmax", "Fmin", "Fmod",
+    )},
+    "Arccos": "acos", "Arccosh": "acosh", "Arcsin": "asin", "Arcsinh": "asinh", "Arctan": "atan",
+    "Arctanh": "atanh", "Fabs": "abs", "Trunc": "trunc", "DivideNoNan": "div", "Nancumsum": "cumsum",
+    "Nancumprod": "cumprod", "Fliplr": "fliplr", "Flipud": "flipud", "Sort": "sort", "Argsort": "argsort",
+    "Tril": "tril", "Triu": "triu", "Arctan2": "atan2", "Logaddexp": "logaddexp",
+    "StopGradient": "stop_gradient",
 }  # fmt: skip
 
 _REDUCE = {
     "Mean": "mean", "Sum": "sum", "Max": "max", "Min": "min", "Prod": "prod", "Amax": "max", "Amin": "min",
     "Std": "std", "Var": "var", "Any": "any", "All": "all", "Logsumexp": "logsumexp", "Median": "median",
-    "CountNonzero": "count_nonzero", "Norm": "norm",
+    "CountNonzero": "count_nonzero", "Norm": "norm", "Average": "mean", "Nanmax": "max", "Nanmean": "mean",
+    "Nanmedian": "median", "Nanmin": "min", "Nanprod": "prod", "Nanstd": "std", "Nansum": "sum",
+    "Nanvar": "var", "Ptp": "ptp",
 }  # fmt: skip
+
+
+def _activation(function: str, **names: str) -> _Reader:
+    """Return a reader of a function and its parameters."""
+    return lambda config: {"function": function, **_take(**names)(config)}
+
+
+def _gelu(config: Settings) -> dict[str, Any]:
+    return {"function": "gelu", **({"approximate": "tanh"} if config.get("approximate", True) else {})}
+
+
+def _blocks(config: Settings) -> dict[str, Any]:
+    return {"factor": config.get("block_size"), "data_format": config.get("data_format") or "channels_last"}
+
+
+def _unfold(config: Settings) -> dict[str, Any]:
+    def both(value: Any) -> tuple[Any, ...]:
+        return tuple(value) if isinstance(value, list | tuple) else (value, value)
+
+    names = ("kernel_size", "dilation", "padding", "stride")
+    return {name: both(config[name]) for name in names if name in config}
+
+
+def _grayscale(config: Settings) -> dict[str, Any]:
+    first = config.get("data_format") == "channels_first"
+    return {"op": "grayscale", "axes": (-3 if first else -1,), "keepdims": True}
+
 
 #: The class of each operation: its kind and the reader of its settings. What depends on the call (the
 #: key of ``GetItem``, the second operand) is not a setting.
@@ -108,6 +150,27 @@ OPERATIONS: dict[str, tuple[str, _Reader]] = {
     **{name: ("activation", _fixed(function=function)) for name, function in _ACTIVATIONS.items()},
     **{name: ("elementwise", _fixed(op=op)) for name, op in _ELEMENTWISE.items()},
     **{name: ("reduce", _reduce(op)) for name, op in _REDUCE.items()},
+    "LeakyRelu": ("activation", _activation("leaky_relu", negative_slope="negative_slope")),
+    "Elu": ("activation", _activation("elu", alpha="alpha")),
+    "Celu": ("activation", _activation("celu", alpha="alpha")),
+    "Threshold": ("activation", _activation("threshold", threshold="threshold")),
+    "Gelu": ("activation", _gelu),
+    "Glu": ("glu", _take(axis="axis")),
+    "DepthToSpace": ("depth_to_space", _blocks),
+    "SpaceToDepth": ("space_to_depth", _blocks),
+    "Unfold": ("unfold", _unfold),
+    "RGBToGrayscale": ("reduce", _grayscale),
+    "BatchNorm": ("batch_norm", _take(axis="axis", eps="epsilon")),
+    "MultiHot": ("lookup", lambda config: {"output_mode": "multi_hot", "depth": config.get("num_classes")}),
+    "SaturateCast": ("cast", _take(dtype="dtype")),
+    "ConvertToTensor": ("identity", _nothing),
+    "Nanargmax": ("argmax", _take(axis="axis", keepdims="keepdims")),
+    "Nanargmin": ("argmax", _take(axis="axis", keepdims="keepdims")),
+    "Vstack": ("concat", _fixed(axis=0)),
+    "Hstack": ("concat", _fixed(axis=1)),
+    "Dstack": ("concat", _fixed(axis=2)),
+    "Clip": ("elementwise", lambda config: {"op": "clip", **_take(min_val="x_min", max_val="x_max")(config)}),
+    "Norm": ("reduce", lambda config: {**_reduce("norm")(config), **_take(p="ord")(config)}),
     "Softmax": ("softmax", _softmax(log=False)),
     "LogSoftmax": ("softmax", _softmax(log=True)),
     "Argmax": ("argmax", _take(axis="axis", keepdims="keepdims")),
@@ -135,10 +198,25 @@ OPERATIONS: dict[str, tuple[str, _Reader]] = {
     "TopK": ("topk", lambda config: {"k": config.get("k"), "axis": -1}),
     # What these do depends on the call: see ``shapeinspect_keras.calls.by_call``.
     **dict.fromkeys(
-        ("GetItem", "Dot", "Tensordot", "Conv", "Pad", "MaxPool", "AveragePool"), ("unknown", _nothing)
+        (
+            *(
+                "GetItem",
+                "Dot",
+                "Tensordot",
+                "Conv",
+                "Pad",
+                "MaxPool",
+                "AveragePool",
+                "PadImages",
+                "CropImages",
+            ),
+            *("DepthwiseConv", "SeparableConv", "ConvTranspose", "AdaptiveMaxPool", "AdaptiveAveragePool"),
+            *("Append", "ArraySplit", "Slice", "Quantile", "Percentile", "Nanquantile", "Nanpercentile"),
+        ),
+        ("unknown", _nothing),
     ),
     "Resize": ("resize", _resize),
     "LayerNorm": ("layer_norm", _take(axis="axis", eps="epsilon")),
     "RMSNorm": ("rms_norm", _take(axis="axis", eps="epsilon")),
-    "Normalize": ("normalize", _take(axis="axis")),
+    "Normalize": ("normalize", _take(axis="axis", p="order", eps="epsilon")),
 }

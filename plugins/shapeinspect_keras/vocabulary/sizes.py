@@ -126,6 +126,9 @@ READERS: dict[str, SizeReader] = {
     "rms_norm": _layer_norm,
     "group_norm": _group_norm,
     **dict.fromkeys(("rnn", "lstm", "gru", "rnn_cell", "lstm_cell", "gru_cell"), _recurrent),
+    "stacked_rnn": lambda _found, weights, shape: {
+        "input_size": _axis(weights.get("cells/0/kernel"), 0) or _axis(shape, -1)
+    },
     "attention": _attention,
     "prelu": _prelu,
     "embedding": _embedding,

@@ -359,15 +359,15 @@ _ATTRIBUTES = (
         "out_features", "int", "embed_dim", "features of the output; of the input where it holds all three"
     ),
     Attribute("batch_first", "bool", "false", "`N T E`, not `T N E`"),
-    Attribute(
-        "attention_axes", "tuple", "all between batch and features", "the axes of the positions (Keras)"
-    ),
+    Attribute("attention_axes", "tuple", "all between batch and features", "the axes of the positions"),
     Attribute("need_weights", "bool", "false", "a second output: the weights of the mean"),
     Attribute("add_zero_attn", "bool", "false", "a position of zeros is added to keys and values"),
     Attribute("is_causal", "bool", "false", "a position sees none behind it"),
     Attribute("scale", "float", "1 / sqrt(head_dim)", "the factor of the products"),
     Attribute("average_weights", "bool", "true", "these weights are averaged over the heads"),
-    Attribute("causal", "bool", "false", "a query sees no later positions than its own"),
+    Attribute("score_mode", "`dot`, `concat`, `additive`", "dot", "how a query is compared with a key"),
+    Attribute("sliding_window", "int", "none", "a position sees only so many others around it"),
+    Attribute("gated", "bool", "false", "the output is multiplied by a gate of the query"),
     Attribute("projected", "bool", "true", "query, key and value are projected first"),
     Attribute("output_projected", "bool", "true", "a projection follows"),
     Attribute("past_length", "int", "0", "positions kept from earlier calls"),

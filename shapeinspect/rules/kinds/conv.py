@@ -18,6 +18,8 @@ from shapeinspect.rules.attributes import (
     OUT_CHANNELS,
     RETURN_SEQUENCES,
     RETURN_STATE,
+    STATEFUL,
+    ZERO_OUTPUT,
 )
 from shapeinspect.rules.fields import STEPS_OF_MAPS, TRANSPOSED_WINDOW, WINDOW
 from shapeinspect.rules.formula_text import (
@@ -497,6 +499,8 @@ KINDS = (
             BIDIRECTIONAL,
             DIRECTION,
             MERGE_MODE,
+            STATEFUL,
+            ZERO_OUTPUT,
             CELL_FUNCTION,
             GATE_FUNCTION,
         ),

@@ -296,6 +296,8 @@ KINDS = (
             Attribute("rounding_mode", "str", "none", "`floor` or `trunc`: how a quotient is rounded"),
             replace(MIN_VAL, meaning="the lower limit of `clamp`"),
             replace(MAX_VAL, meaning="the upper limit of `clamp`"),
+            Attribute("scale", "float, or one a channel", "none", "the factor of `rescale`"),
+            Attribute("offset", "float, or one a channel", "0", "what `rescale` adds"),
         ),
         _broadcast,
         broadcast_axes,
@@ -348,7 +350,11 @@ KINDS = (
         ALL_OF_AXIS,
     ),
     _same_shape("dropout", "sets some numbers to 0 in training; the shape stays"),
-    _same_shape("identity", "the input itself"),
+    _same_shape(
+        "identity",
+        "the input itself",
+        Attribute("mask_value", "float", "none", "the layers behind leave out steps of this value"),
+    ),
     _same_shape(
         "cast",
         "converts to another dtype; the shape stays",
@@ -369,7 +375,17 @@ KINDS = (
         Attribute("exclusive", "bool", "false", "a running sum does not hold the entry itself"),
         Attribute("reverse", "bool", "false", "a running sum begins at the end"),
     ),
-    _same_shape("augment", "changes images and keeps their shape"),
+    _same_shape(
+        "augment",
+        "changes images and keeps their shape",
+        Attribute("function", "str", "by its type", "what also changes them at inference"),
+        Attribute("value_range", "tuple", "unknown", "the least and the greatest value of a pixel"),
+        Attribute("bins", "int", "unknown", "steps of a histogram"),
+        Attribute("clip_limit", "float", "unknown", "the greatest count of a histogram, over the mean"),
+        Attribute(
+            "tile_grid_size", "tuple", "unknown", "the pieces of an image that have their own histogram"
+        ),
+    ),
     Kind(
         "scatter",
         "writes into the first input; the shape stays",
@@ -404,10 +420,16 @@ KINDS = (
         "--input 2,3,5 --axis 1",
         (
             replace(
-                AXIS, default="unknown", meaning="the axis that gets unit length, or has stored statistics"
+                AXIS,
+                form="int or tuple",
+                default="unknown",
+                meaning="the axis that gets unit length, or has stored statistics",
             ),
             Attribute("p", "float", "2", "the p of the length"),
             Attribute("eps", "float", "unknown", "the least length that is divided by"),
+            Attribute("inverted", "bool", "false", "the statistics are put back in"),
+            Attribute("mean", "float, or one a channel", "by the weights", "a fixed mean"),
+            Attribute("variance", "float, or one a channel", "by the weights", "a fixed variance"),
         ),
         _along,
         keep_names,
@@ -420,7 +442,10 @@ KINDS = (
         "prelu",
         "scales values below 0 by a learned number; the shape stays",
         "--input 2,3,5 --set num_parameters=3",
-        (Attribute("num_parameters", "int", "1", "learned numbers: 1, or one a channel"),),
+        (
+            Attribute("num_parameters", "int", "1", "learned numbers: 1, or one a channel"),
+            Attribute("shared_axes", "tuple", "by the weight", "the axes that share a number"),
+        ),
         keep,
         keep_names,
         no_lines,

@@ -95,9 +95,9 @@ KINDS = (
             MAX_NORM,
             MAX_NORM_TYPE,
             replace(EPS, default="none", meaning="added to the variance of a norm that follows"),
-            Attribute(
-                "reverse", "bool", "false", "the product with the table: from features back to ids (Keras)"
-            ),
+            Attribute("reverse", "bool", "false", "the product with the table: from features back to ids"),
+            Attribute("mask_zero", "bool", "false", "the layers behind leave out the positions of id 0"),
+            Attribute("logit_soft_cap", "float", "none", "the limit of the product with the table"),
         ),
         _embedding,
         _embedding_axes,

@@ -213,14 +213,21 @@ def _one_hot_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Na
 
 
 def _lookup(attributes: Attributes, inputs: Shapes) -> Shapes:
+    # As a run of Keras gives them; its symbolic shapes differ for more than two axes.
     shape, mode, length = first(inputs), attributes.get("output_mode", "int"), attributes.get("length")
     if shape is None:
         return (None,)
+    if "split" in attributes:  # a text becomes a row of tokens
+        shape = shape[:-1] if len(shape) > 1 and shape[-1] == 1 else shape
+        shape = (*shape, UNKNOWN if length is None else length)
+    elif length is not None and mode == "int":
+        shape = (*shape[:1], length)
     if mode == "int":
-        return (shape if length is None else (*shape[:1], length),)
-    if mode in ("multi_hot", "count", "tf_idf") and len(shape) > 1:
-        return ((*shape[:-1], attributes.get("depth", UNKNOWN)),)
-    return (None,)
+        return (shape,)
+    depth = attributes.get("depth", UNKNOWN)
+    if mode == "one_hot":
+        return ((*(shape[:-1] if len(shape) > 1 and shape[-1] == 1 else shape), depth),)
+    return ((*shape[:1], *shape[2:], depth) if len(shape) > 1 else (depth,),)
 
 
 def _roi_align(attributes: Attributes, inputs: Shapes) -> Shapes:
@@ -276,10 +283,16 @@ def _one_hot_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> 
 
 def _lookup_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
     shape, out = first(inputs) or (), first(outputs) or ()
-    name = "length" if attributes.get("output_mode", "int") == "int" else "depth"
-    lines = {(0, axis): carried(0, axis, shape) for axis in range(len(out))}
-    if name in attributes and out:
-        lines[0, len(out) - 1] = literal(name, attributes[name])
+    mode = attributes.get("output_mode", "int")
+    name = "length" if mode == "int" else "depth"
+    counts_all = mode not in ("int", "one_hot")
+    lines = {
+        (0, axis): carried(0, axis + 1 if counts_all and axis else axis, shape)
+        for axis in range(len(out))
+        if (axis + 1 if counts_all and axis else axis) < len(shape)
+    }
+    if out and (mode != "int" or name in attributes or len(out) > len(shape)):
+        lines[0, len(out) - 1] = literal(name, attributes.get(name, UNKNOWN))
     return lines
 
 
@@ -390,6 +403,23 @@ KINDS = (
             ),
             Attribute("depth", "int", "unknown", "the length of a code"),
             Attribute("length", "int", "as the input", "the length that sequences are cut or filled to"),
+            Attribute("vocabulary", "str", "unknown", "how many tokens there are, and their check sum"),
+            Attribute("boundaries", "tuple", "unknown", "the limits of the bins"),
+            Attribute("num_oov_indices", "int", "1", "ids of tokens that are not in the vocabulary"),
+            Attribute("oov_token", "str or int", "unknown", "the token that stands for these"),
+            Attribute("oov_method", "str", "unknown", "how such a token finds its id"),
+            Attribute("mask_token", "str or int", "none", "the token that is masked"),
+            Attribute("mask_value", "str or int", "none", "the value that is masked"),
+            Attribute("salt", "int or tuple", "none", "the key of the hash"),
+            Attribute("inverted", "bool", "false", "ids become tokens"),
+            Attribute("idf_weights", "str", "none", "how many weights `tf_idf` has, and their check sum"),
+            Attribute("pad_to_max_tokens", "bool", "false", "the code is as long as the largest vocabulary"),
+            Attribute("sparse", "bool", "false", "the code is a sparse tensor"),
+            Attribute("ragged", "bool", "false", "the rows have lengths of their own"),
+            Attribute("standardize", "str", "none", "how a text is cleaned first"),
+            Attribute("split", "str", "none", "how a text is split into tokens"),
+            Attribute("ngrams", "int or tuple", "none", "how many tokens in a row become one"),
+            Attribute("encoding", "str", "unknown", "the encoding of the text"),
         ),
         _lookup,
         no_names,

@@ -339,7 +339,10 @@ KINDS = (
         "batch_dot",
         "one product of vectors for each pair of rows, sample by sample",
         "--input 2,3,5 --input 2,7,5 --axes 2,2",
-        (Attribute("axes", "pair", REQUIRED, "the summed axis of each input"),),
+        (
+            Attribute("axes", "pair", REQUIRED, "the summed axis of each input"),
+            Attribute("normalize", "bool", "false", "the vectors get unit length first"),
+        ),
         _batch_dot,
         no_names,
         _batch_dot_lines,

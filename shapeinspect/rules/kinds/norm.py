@@ -164,7 +164,7 @@ KINDS = (
         "layer_norm",
         "normalizes over the last axes; the shape stays",
         "--input 2,3,5 --set normalized_shape=5",
-        _NORMALIZED,
+        (*_NORMALIZED, Attribute("rms_scaling", "bool", "false", "the mean is not subtracted")),
         _layer_norm,
         _normalized("weight", "bias"),
         NORMALIZED_AXES,

@@ -1,8 +1,10 @@
-"""Kinds without arithmetic: inputs, containers and unknown ops."""
+"""Kinds with little or no arithmetic: inputs, containers, a user's functions and unknown ops."""
 
 from __future__ import annotations
 
+from shapeinspect.dims import UNKNOWN
 from shapeinspect.rules.fields import NOTHING, UNKNOWN_FIELD, Field
+from shapeinspect.rules.formula_text import Lines, carried, literal
 from shapeinspect.rules.kind import (
     NO_EXAMPLE,
     NO_WORK,
@@ -15,12 +17,30 @@ from shapeinspect.rules.kind import (
     no_names,
     no_weights,
 )
-from shapeinspect.rules.rule import Attributes, Shapes
+from shapeinspect.rules.rule import Attributes, Shapes, first
 
 
 def _input(_attributes: Attributes, _inputs: Shapes) -> Shapes:
     """Keep the shape that the source gives an input."""
     return (None,)
+
+
+def _lambda(attributes: Attributes, inputs: Shapes) -> Shapes:
+    """Return the shape that the user names.
+
+    Source: ``compute_output_shape`` of keras/src/layers/core/lambda_layer.py, 3.15.
+    """
+    shape, named = first(inputs), attributes.get("output_shape")
+    if named is None:
+        return (None,)
+    lengths = tuple(UNKNOWN if length is None else length for length in named)
+    return ((shape[0] if shape else UNKNOWN, *lengths),)
+
+
+def _lambda_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
+    shape = first(inputs) or (UNKNOWN,)
+    lengths = [literal("output_shape", UNKNOWN if n is None else n) for n in attributes["output_shape"]]
+    return {(0, axis): text for axis, text in enumerate((carried(0, 0, shape), *lengths))}
 
 
 def _kind(name: str, summary: str, sees: Field, *attributes: Attribute, work: Work = UNKNOWN_WORK) -> Kind:
@@ -49,16 +69,24 @@ KINDS = (
         Attribute("norm_first", "bool", "false", "a transformer's layer normalizes first"),
         Attribute("cutoffs", "tuple", "none", "where an adaptive softmax splits its classes"),
     ),
-    _kind(
-        "spectrogram",
-        "the strength of frequencies in short pieces of a signal",
+    Kind(
+        "lambda",
+        "a user's own function, whose effect is unknown",
+        NO_EXAMPLE,
+        (
+            Attribute(
+                "output_shape",
+                "tuple, None for an open length",
+                "unknown",
+                "lengths behind the batch",
+            ),
+        ),
+        _lambda,
+        no_names,
+        _lambda_lines,
+        UNKNOWN_WORK,
+        no_weights,
         UNKNOWN_FIELD,
-        Attribute("frame_length", "int", "unknown", "the length of a piece"),
-        Attribute("stride", "int", "unknown", "the step between two pieces"),
-        Attribute("fft_length", "int", "frame_length", "the length of the transform"),
-        Attribute("num_bins", "int", "unknown", "bands that the frequencies are summed up to"),
-        Attribute("mode", "str", "unknown", "what is given of each frequency"),
     ),
-    _kind("lambda", "a user's own function, whose effect is unknown", UNKNOWN_FIELD),
     _kind("unknown", "nothing is known of what it does", UNKNOWN_FIELD),
 )

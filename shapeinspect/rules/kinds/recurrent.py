@@ -14,8 +14,11 @@ from shapeinspect.rules.attributes import (
     GATE_FUNCTION,
     HIDDEN_SIZE,
     MERGE_MODE,
+    REQUIRED,
     RETURN_SEQUENCES,
     RETURN_STATE,
+    STATEFUL,
+    ZERO_OUTPUT,
 )
 from shapeinspect.rules.fields import SAME_POSITION, STEPS
 from shapeinspect.rules.formula_text import Lines, Text, Weights, literal, number, product_text, sum_text
@@ -400,6 +403,8 @@ _ATTRIBUTES = (
     Attribute("packed", "bool", "false", "torch's packed sequences, `(N T) i`"),
     _RESET_AFTER,
     MERGE_MODE,
+    STATEFUL,
+    ZERO_OUTPUT,
     Attribute("initial_states", "int", "all others", "how many of the inputs after the first are states"),
 )
 
@@ -436,6 +441,102 @@ def _cell_kind(kind: str, summary: str, *more: Attribute) -> Kind:
     )
 
 
+def _stack(attributes: Attributes, inputs: Shapes) -> Shapes:
+    shape, kinds, sizes = first(inputs), attributes["kinds"], attributes["hidden_sizes"]
+    count = sum(2 if kind == "lstm" else 1 for kind in kinds) if attributes.get("return_state") else 0
+    if shape is None:
+        return (None,) * (1 + count)
+    if len(shape) != 3:
+        raise mismatch("3 axes: N T C", f"{len(shape)} axes: {show(shape)}")
+    if unlike(shape[-1], attributes.get("input_size") or shape[-1]):
+        raise mismatch(f"C = {attributes['input_size']}", f"C = {shape[-1]}", where="input_size")
+    main = (*(shape[:2] if attributes.get("return_sequences") else shape[:1]), sizes[-1])
+    states = [
+        (shape[0], size) for kind, size in zip(kinds, sizes, strict=True) for _ in range(1 + (kind == "lstm"))
+    ]
+    return (main, *states[:count])
+
+
+def _stack_inputs(attributes: Attributes, shape: Shape) -> list[tuple[str, Dim, int]]:
+    """Return the kind, the features of the input and the units of each cell."""
+    sizes = attributes["hidden_sizes"]
+    return list(zip(attributes["kinds"], (shape[-1], *sizes[:-1]), sizes, strict=True))
+
+
+def _stack_macs(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Length | None:
+    shape = first(inputs)
+    if shape is None or len(shape) != 3:
+        return None
+    total: Dim = 0
+    for kind, into, units in _stack_inputs(attributes, shape):
+        total = total + step_macs(into, units, _GATES[kind])
+    return shape[0] * shape[1] * total
+
+
+def _stack_work(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Text:
+    shape = first(inputs) or ()
+    steps = [
+        step_text(literal(f"inputs{index}", into), number(_GATES[kind]), literal(f"units{index}", units))
+        for index, (kind, into, units) in enumerate(_stack_inputs(attributes, shape))
+    ]
+    return product_text(literal("samples", shape[0]), literal("steps", shape[1]), sum_text(*steps))
+
+
+def _stack_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    shape = first(inputs)
+    if shape is None or len(shape) != 3:
+        return Naming()
+    whole: Axes = ("N", "T", "C?")
+    named = [whole if out is not None and len(out) == 3 else ("N", "C?") for out in outputs]
+    links = [(0, axis, index, axis) for index, axes in enumerate(named) for axis in range(len(axes) - 1)]
+    return Naming((whole,), tuple(named), tuple(links))
+
+
+def _stack_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
+    shape = first(inputs) or ()
+    lines: dict[tuple[int, int], Text] = {}
+    for index, out in enumerate(outputs):
+        for axis, length in enumerate(out or ()):
+            last = axis == len(out or ()) - 1
+            lines[index, axis] = literal(
+                "hidden_size" if last else f"n{axis}", length if last else shape[axis]
+            )
+    return lines
+
+
+def _stack_weights(attributes: Attributes, inputs: Shapes) -> Weights:
+    result: list[tuple[str, str, Shape]] = []
+    for index, (kind, into, units) in enumerate(_stack_inputs(attributes, first(inputs) or ())):
+        gates = (_GATES[kind],) if _GATES[kind] > 1 else ()
+        result += _direction_weights(kind, f"_l{index}", (into, units, units), gates, one_bias=True)
+    return tuple(result)
+
+
+_STACK = Kind(
+    "stacked_rnn",
+    "recurrent cells of several kinds or sizes, one above the other in every step",
+    "--input 7,2,3 --set kinds=lstm,gru --set hidden_sizes=5,4",
+    (
+        Attribute("kinds", "tuple of `rnn`, `lstm`, `gru`", REQUIRED, "the kind of each cell"),
+        Attribute("hidden_sizes", "tuple", REQUIRED, "the units of each cell"),
+        Attribute("input_size", "int", "as the input", "features of the input"),
+        Attribute("cell_functions", "tuple", "unknown", "the function of the new state of each cell"),
+        Attribute("gate_functions", "tuple", "unknown", "the function of the gates of each cell"),
+        Attribute("reset_afters", "tuple", "unknown", "whether the reset gate comes after the product"),
+        RETURN_SEQUENCES,
+        RETURN_STATE,
+        DIRECTION,
+        STATEFUL,
+        ZERO_OUTPUT,
+    ),
+    _stack,
+    _stack_axes,
+    _stack_lines,
+    Work(_stack_macs, _stack_work),
+    _stack_weights,
+    STEPS,
+)
+
 KINDS = (
     _kind("rnn", "units that read the input and their own previous state"),
     _kind("lstm", "units with a cell and 4 gates that read the input and their previous state"),
@@ -443,4 +544,5 @@ KINDS = (
     _cell_kind("rnn", "one step of an rnn"),
     _cell_kind("lstm", "one step of an lstm"),
     _cell_kind("gru", "one step of a gru", _RESET_AFTER),
+    _STACK,
 )
