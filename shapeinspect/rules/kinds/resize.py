@@ -310,7 +310,6 @@ KINDS = (
                 "false",
                 "the scaled length is rounded to 32 bits first (onnxruntime)",
             ),
-            Attribute("antialias", "bool", "false", "where the space shrinks, all of it is averaged"),
             Attribute("crop_to_aspect_ratio", "bool", "false", "what does not fit is cut off first"),
             Attribute("pad_to_aspect_ratio", "bool", "false", "what is missing is filled first"),
             Attribute("fill_mode", "str", "unknown", "what is filled in"),
