@@ -14,6 +14,7 @@ from shapeinspect.ir import Frozen, Layer, Model, Note
 from shapeinspect.sources.source import Source
 from shapeinspect.text import many
 from shapeinspect_torch.checkpoints import modules
+from shapeinspect_torch.checkpoints.configurations import beside, with_beside
 from shapeinspect_torch.checkpoints.container import Container
 from shapeinspect_torch.checkpoints.shards import BARE, Shard, is_index, read_index
 from shapeinspect_torch.pickles import collect, contents
@@ -21,7 +22,8 @@ from shapeinspect_torch.pickles.allowlist import beyond
 from shapeinspect_torch.pickles.rebuild import Rebuilder
 from shapeinspect_torch.pickles.tensors import Tensor
 from shapeinspect_torch.pickles.values import reader
-from shapeinspect_torch.quantized.declared import NOTHING, Declared
+from shapeinspect_torch.quantized.declared import Declared, declared
+from shapeinspect_torch.quantized.fold import quantized
 from shapeinspect_torch.recognition.state_dict import layers_of
 from shapeinspect_torch.script.constants import as_weights, constants, notes_of
 
@@ -37,27 +39,39 @@ _COMPILED = "__torch__."
 _LIBRARY = sys.stdlib_module_names | {"__builtin__", "commands", "exceptions", "copy_reg"}
 
 
-def read_checkpoint(source: Source, declared: Declared = NOTHING) -> Model:
+def read_checkpoint(source: Source, told: Declared | None = None) -> Model:
     """Read a file that ``torch.save`` or TorchScript wrote.
 
     Args:
         source: the file, or the index of a sharded set.
-        declared: what a configuration says about quantization.
+        told: what a configuration says about quantization; None to look for one beside the file.
 
     Raises:
         UnreadableFileError: if it is cut off, corrupt or hostile.
     """
-    label = source.label
     if is_index(source):
-        return _model(label, read_index(source, lambda file, _: load(file).shard()), (), None, declared)
+        shard = read_index(source, lambda file, _: load(file).shard())
+        return _with_configuration(source, shard, (), None, told)
     loaded = load(source)
-    return _model(label, loaded.shard(), loaded.layers, loaded.followed, declared)
+    return _with_configuration(source, loaded.shard(), loaded.layers, loaded.followed, told)
+
+
+def _with_configuration(
+    source: Source,
+    shard: Shard,
+    layers: tuple[Layer, ...],
+    followed: Followed | None,
+    told: Declared | None,
+) -> Model:
+    configs = beside(source) if told is None and quantized(shard.weights) else {}
+    known = declared(configs) if told is None else told
+    return with_beside(_model(source.label, shard, layers, followed, known), configs)
 
 
 def _model(
-    label: str, shard: Shard, layers: tuple[Layer, ...], followed: Followed | None, declared: Declared
+    label: str, shard: Shard, layers: tuple[Layer, ...], followed: Followed | None, known: Declared
 ) -> Model:
-    bare, recognized = layers_of(shard.weights, declared=declared)
+    bare, recognized = layers_of(shard.weights, declared=known)
     notes = shard.notes + ((Note(BARE),) if bare else ()) + recognized
     model = Model(
         label, shard.format, "torch", "torch", (*layers, *bare), notes=notes, metadata=shard.metadata

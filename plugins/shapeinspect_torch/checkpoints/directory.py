@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
-from shapeinspect.binary.json_text import parse_object
-from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Model, Note
 from shapeinspect.sources.not_a_model import foreign
 from shapeinspect.sources.source import Source
+from shapeinspect_torch.checkpoints.configurations import configuration
 from shapeinspect_torch.checkpoints.shards import pick
 from shapeinspect_torch.file_names import INDEX, SUFFIX
 from shapeinspect_torch.quantized.declared import FILES, Declared, declared
@@ -26,7 +24,6 @@ _BEST = (
 #: File endings of weights.
 _WEIGHTS = (SUFFIX, ".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx", ".gguf", INDEX, _BIN_INDEX)
 _SHOWN = 5
-_MAX_CONFIG = 4 << 20
 
 
 def read_directory(source: Source) -> Model:
@@ -41,7 +38,7 @@ def read_directory(source: Source) -> Model:
     """
     chosen, notes = pick(source, _BEST, (INDEX, SUFFIX))
     name = chosen.name
-    configs = {file: _config(source, file) for file, _ in FILES if file in source.entries}
+    configs = {file: configuration(source, file) for file, _ in FILES if file in source.entries}
     model = _read(chosen, name, declared(configs))
     read = {weight.where for layer in model.layers for weight in layer.weights}
     others = [
@@ -54,7 +51,7 @@ def read_directory(source: Source) -> Model:
         notes += (Note(f"not read: {', '.join(others[:_SHOWN])}{more}"),)
     model = replace(model, source=source.label, notes=(*notes, *model.notes))
     if name.startswith("adapter_model") and "adapter_config.json" in source.entries:
-        return with_adapter(model, _config(source, "adapter_config.json"))
+        return with_adapter(model, configuration(source, "adapter_config.json"))
     if "config.json" in source.entries:
         return with_config(model, configs["config.json"])
     return model
@@ -76,11 +73,3 @@ def _read(chosen: Source, name: str, told: Declared) -> Model:
     from shapeinspect_torch.checkpoints.checkpoint import read_checkpoint
 
     return read_checkpoint(chosen, told)
-
-
-def _config(source: Source, name: str) -> dict[str, Any]:
-    file = source.sibling(name)
-    if (file.size or 0) > _MAX_CONFIG:
-        raise UnreadableFileError(source.label, f"its {name} has more than {_MAX_CONFIG:,} bytes")
-    with file.open() as opened:
-        return parse_object(opened.read(_MAX_CONFIG), source.label, f"its {name}", long_integers=True)

@@ -16,11 +16,13 @@ from shapeinspect.binary import json_text
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Frozen, Model, Note, Weight
 from shapeinspect.sources.source import Source
+from shapeinspect_torch.checkpoints.configurations import beside, with_beside
 from shapeinspect_torch.checkpoints.shards import BARE, Shard, is_index, read_index
 from shapeinspect_torch.file_names import MAX_HEADER
 from shapeinspect_torch.pickles.tensors import Tensor, contiguous
 from shapeinspect_torch.pickles.values import Extent, read
-from shapeinspect_torch.quantized.declared import NOTHING, Declared
+from shapeinspect_torch.quantized.declared import Declared, declared
+from shapeinspect_torch.quantized.fold import quantized
 from shapeinspect_torch.recognition.state_dict import layers_of
 
 if TYPE_CHECKING:
@@ -63,12 +65,12 @@ _TORCH = "pt"
 _FRAMEWORKS = {"pt": "torch", "tf": "tensorflow", "flax": "flax", "mlx": "mlx", "np": "numpy"}
 
 
-def read_safetensors(source: Source, declared: Declared = NOTHING) -> Model:
+def read_safetensors(source: Source, told: Declared | None = None) -> Model:
     """Read a safetensors file, or the index of a sharded set.
 
     Args:
         source: the file.
-        declared: what a configuration says about quantization.
+        told: what a configuration says about quantization; None to look for one beside the file.
 
     Raises:
         UnreadableFileError: if a header is malformed or wrong, or a shard is missing.
@@ -77,11 +79,15 @@ def read_safetensors(source: Source, declared: Declared = NOTHING) -> Model:
     shard = read_index(source, load) if is_index(source) else load(source)
     named = shard.metadata.get("format")
     weights = sorted(shard.weights, key=_reading_order)
-    told = replace(declared, metadata=shard.metadata)
-    layers, recognized = layers_of(weights, evident=named in (None, _TORCH), declared=told)
+    configs = beside(source) if told is None and quantized(weights) else {}
+    known = replace(declared(configs) if told is None else told, metadata=shard.metadata)
+    layers, recognized = layers_of(weights, evident=named in (None, _TORCH), declared=known)
     notes = shard.notes + _about_framework(named) + ((Note(BARE),) if layers else ()) + recognized
     framework = "torch" if named is None else _FRAMEWORKS.get(named, "unknown")
-    return Model(label, "safetensors", framework, "safetensors", layers, notes=notes, metadata=shard.metadata)
+    model = Model(
+        label, "safetensors", framework, "safetensors", layers, notes=notes, metadata=shard.metadata
+    )
+    return with_beside(model, configs)
 
 
 def _reading_order(weight: Weight) -> tuple[object, ...]:

@@ -41,6 +41,19 @@ _ACTIVATIONS = frozenset({
 })  # fmt: skip
 
 
+def quantized(weights: Iterable[Weight]) -> bool:
+    """Tell whether a quantizer wrote some of the weights.
+
+    Args:
+        weights: the weights.
+
+    Example:
+        >>> quantized([Weight("q.weight", "", (64, 48)), Weight("q.scale", "", (64,))])
+        False
+    """
+    return any(weight.quantization is not None for weight in fold(weights))
+
+
 def fold(weights: Iterable[Weight], declared: Declared = NOTHING) -> tuple[Weight, ...]:
     """Return weights as they were before they were quantized, with what belongs to them marked as buffers.
 

@@ -1,7 +1,7 @@
 """Weights beside their scales: compressed-tensors, DeepSeek's and other FP8, TensorRT Model Optimizer's.
 
 Source: ``compressed_tensors/compressors`` (``pack_to_int32``: a stream of bits along the last axis, values
-plus half their range, zero points packed along the first axis; ``nvfp4``: divided by ``weight_global_scale``),
+plus half their range, zero points packed along the first axis; ``nvfp4``: over ``weight_global_scale``),
 ``transformers/integrations/finegrained_fp8.py`` (``weight_scale_inv`` multiplies), the unified checkpoints of
 TensorRT Model Optimizer (``weight_scale``, ``weight_scale_2``).
 """

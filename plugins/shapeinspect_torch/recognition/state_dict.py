@@ -88,6 +88,9 @@ class _Court:
         buffers = BUFFERS.intersection(shapes)
         if guise is not None and guise.buffers:
             buffers |= {*guise.extras, *guise.optional} & set(shapes)
+        if shapes.get("scale") == shapes.get("zero_point") == ():
+            # torch.ao: how a layer's outputs, or its whole weight, are quantized.
+            buffers |= {"scale", "zero_point"}
         attributes = verdict.attributes
         if guise is not None and matches:
             attributes = Frozen({**attributes, "parametrization": guise.name})
