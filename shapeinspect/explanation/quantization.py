@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from shapeinspect.ir import Packing, Quantization, Weight
 from shapeinspect.layout.pattern import lengths_text, parse
@@ -10,17 +10,18 @@ from shapeinspect.layout.pattern import lengths_text, parse
 _NAMED = 3
 
 
-def told(weight: Weight) -> str:
+def told(weight: Weight, beside: Sequence[Weight] = ()) -> str:
     """Say how a weight is quantized; empty for one that is not.
 
     Args:
         weight: the weight.
+        beside: the weights of the same layer, whose shapes and types are told where they belong to it.
 
     Example:
         >>> from shapeinspect.ir import Layout
         >>> how = Quantization("gptq", "int4", 4, (128, 1), Packing((64, 48), "int32", 0, 8), ("s",))
         >>> told(Weight("q", "qweight", (512, 48), "int32", layout=Layout("i o", "o i"), quantization=how))
-        'int4 (gptq), 128 values of i to a scale; 8 values to an int32 along i, stored as 64×48; scales: s'
+        'int4 (gptq), 128 values of i to a scale; 8 values to an int32 along i, stored as 64×48; scales in s'
     """
     how = weight.quantization
     if how is None:
@@ -30,8 +31,9 @@ def told(weight: Weight) -> str:
     parts = [", ".join((f"{name} ({how.scheme})", *_shared(how, labels)))]
     if how.packing is not None:
         parts.append(_packed(how.packing, labels))
-    held = (("scales", how.scales), ("zero points", how.zero_points), ("with it", how.state))
-    parts += [f"{title}: {_listed(names)}" for title, names in held if names]
+    held = (("scales in", how.scales), ("zero points in", how.zero_points), ("also", how.state))
+    known = {other.name: other for other in beside}
+    parts += [f"{title} {_listed(names, known)}" for title, names in held if names]
     return "; ".join(parts)
 
 
@@ -56,7 +58,7 @@ def _shared(how: Quantization, labels: Sequence[str]) -> tuple[str, ...]:
 
 
 def _packed(packing: Packing, labels: Sequence[str]) -> str:
-    to = f"an {packing.dtype}" if packing.dtype[0] in "aeiou" else f"a {packing.dtype}"
+    to = f"an {packing.dtype}" if packing.dtype.startswith("i") else f"a {packing.dtype}"
     if packing.elements != 1:
         to = f"{packing.elements} of {packing.dtype}"
     along = "" if packing.axis is None else f" along {_axis(labels, packing.axis)}"
@@ -68,6 +70,14 @@ def _axis(labels: Sequence[str], index: int) -> str:
     return labels[index] if index < len(labels) and labels[index] else f"axis {index}"
 
 
-def _listed(names: Sequence[str]) -> str:
+def _listed(names: Sequence[str], known: Mapping[str, Weight]) -> str:
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
+    return ", ".join(_described(name, known.get(name)) for name in names[:_NAMED]) + more
+
+
+def _described(name: str, weight: Weight | None) -> str:
+    if weight is None:
+        return name
+    return f"{weight.role or name} ({lengths_text(weight.shape, None)} {weight.dtype or ''})".replace(
+        " )", ")"
+    )

@@ -37,21 +37,23 @@ _MEANINGS = {
 
 
 def weight_facts(graph: Graph, layer: Layer, call: Call | None) -> tuple[WeightFact, ...]:
-    """Return a layer's weights.
+    """Return a layer's weights; what belongs to a quantized one is told with it.
 
     Args:
         graph: the model's graph.
         layer: the layer.
         call: the execution whose input sets the lengths; None where there is none.
     """
-    return tuple(_weight(graph, layer, call, weight) for weight in layer.weights)
+    how = (weight.quantization for weight in layer.weights)
+    beside = {name for quantization in how if quantization is not None for name in quantization.companions}
+    return tuple(_weight(graph, layer, call, weight) for weight in layer.weights if weight.name not in beside)
 
 
 def _weight(graph: Graph, layer: Layer, call: Call | None, weight: Weight) -> WeightFact:
     layout = weight.layout
     if layout is None:
         axes = tuple(AxisFact(None, length) for length in weight.shape)
-        return WeightFact(weight.name, weight.role, axes, weight.size, quantized=told(weight))
+        return WeightFact(weight.name, weight.role, axes, weight.size, quantized=told(weight, layer.weights))
     native, common = parse(layout.native), parse(layout.common)
     result = lengths(native, weight.shape, layout.sizes)
     single = len(native.axes) == 1
@@ -72,7 +74,7 @@ def _weight(graph: Graph, layer: Layer, call: Call | None, weight: Weight) -> We
         shown,
         transform(layout) if layout.native != layout.common or layout.orders or layout.flips else None,
         _remark(layer, weight, layout),
-        told(weight),
+        told(weight, layer.weights),
     )
 
 

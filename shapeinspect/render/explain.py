@@ -73,6 +73,10 @@ def _paragraph(text: str, limit: int, style: str) -> list[Line]:
     return [((line, style),) for line in _wrapped(text, limit)] if text else []
 
 
+def _indented(text: str, limit: int) -> list[Line]:
+    return [(("  " + line, ""),) for line in _wrapped(text, limit - 2)]
+
+
 def _labeled(label: str, text: str, limit: int, style: str = "heading") -> list[Line]:
     first, *rest = _wrapped(text, limit - _LABEL)
     lines: list[Line] = [((label.ljust(_LABEL), style), (first, ""))]
@@ -164,10 +168,10 @@ def _weight(weight: WeightFact, above: tuple[WeightFact, ...], limit: int) -> li
     )
     if like is not None:
         lines = _labeled("weight", f"{weight.name} {native}{count}; same axes as {like}", limit)
-        return lines + (_paragraph(f"  {weight.quantized}", limit, "") if weight.quantized else [])
+        return lines + (_indented(weight.quantized, limit) if weight.quantized else [])
     lines = _labeled("weight", f"{weight.name} {native}{count}", limit)
     if weight.quantized:
-        lines += _paragraph(f"  {weight.quantized}", limit, "")
+        lines += _indented(weight.quantized, limit)
     lines += _axes(weight.axes, limit)
     if weight.common is not None and len(weight.axes) > 1:
         letters = " ".join(name for name, _ in weight.common)

@@ -60,7 +60,8 @@ def role(weight: Weight, *, brief: bool = False) -> str:
 def rows(weights: Iterable[Weight], *, brief: bool = False) -> list[Row]:
     """Group weights into rows: vectors of one length, and others of equal shape and layout, share one.
 
-    Counters, which are single integers that are no parameters, have no row.
+    Counters, which are single integers that are no parameters, have no row; neither have the scales and the
+    like of a quantized weight.
 
     Args:
         weights: the weights of one layer.
@@ -75,8 +76,11 @@ def rows(weights: Iterable[Weight], *, brief: bool = False) -> list[Row]:
         [('gamma beta mean', 3)]
     """
     groups: dict[object, list[Weight]] = {}
+    weights = tuple(weights)
+    how = (weight.quantization for weight in weights)
+    beside = {name for quantization in how if quantization is not None for name in quantization.companions}
     for weight in weights:
-        if not _is_counter(weight):
+        if not _is_counter(weight) and weight.name not in beside:
             groups.setdefault(_alike(weight), []).append(weight)
     return [Row(_name(group, brief), group[0], len(group)) for group in groups.values()]
 

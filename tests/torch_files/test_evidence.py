@@ -249,7 +249,7 @@ def test_packed_linear_layers() -> None:
 
 
 def test_other_frameworks_prove_nothing() -> None:
-    made, _ = layers_of([Weight("m.weight", "", (3, 5)), Weight("m.bias", "", (3,))], evident=False)
+    made, _ = layers_of([Weight("m.weight", "", (3, 5)), Weight("m.bias", "", (3,))], rows=())
     assert (made[0].kind, made[0].candidates) == ("unknown", ())
 
 

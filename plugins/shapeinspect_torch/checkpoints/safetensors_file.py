@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from shapeinspect.binary import json_text
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect.ir import Frozen, Model, Note, Weight
+from shapeinspect.ir import Frozen, Layer, Model, Note, Weight
 from shapeinspect.sources.source import Source
 from shapeinspect_torch.checkpoints.configurations import beside, with_beside
 from shapeinspect_torch.checkpoints.shards import BARE, Shard, is_index, read_index
@@ -23,6 +23,7 @@ from shapeinspect_torch.pickles.tensors import Tensor, contiguous
 from shapeinspect_torch.pickles.values import Extent, read
 from shapeinspect_torch.quantized.declared import Declared, declared
 from shapeinspect_torch.quantized.fold import quantized
+from shapeinspect_torch.recognition.evidence import EVIDENCE, FLAT
 from shapeinspect_torch.recognition.state_dict import layers_of
 
 if TYPE_CHECKING:
@@ -61,7 +62,9 @@ _MAX_KEYS = 100_000
 _WHOLE = frozenset({int})
 _FACTS = frozenset({"dtype", "shape", "data_offsets"})
 #: The value of the metadata key "format" where the names follow PyTorch's conventions.
-_TORCH = "pt"
+_TORCH, _MLX = "pt", "mlx"
+#: What names and shapes prove, by framework: MLX's layers store as torch's do, all but convolutions.
+_EVIDENT = {None: EVIDENCE, _TORCH: EVIDENCE, _MLX: FLAT}
 _FRAMEWORKS = {"pt": "torch", "tf": "tensorflow", "flax": "flax", "mlx": "mlx", "np": "numpy"}
 
 
@@ -81,8 +84,9 @@ def read_safetensors(source: Source, told: Declared | None = None) -> Model:
     weights = sorted(shard.weights, key=_reading_order)
     configs = beside(source) if told is None and quantized(weights) else {}
     known = replace(declared(configs) if told is None else told, metadata=shard.metadata)
-    layers, recognized = layers_of(weights, evident=named in (None, _TORCH), declared=known)
-    notes = shard.notes + _about_framework(named) + ((Note(BARE),) if layers else ()) + recognized
+    rows = _EVIDENT.get(named, ())
+    layers, recognized = layers_of(weights, rows=rows, declared=known)
+    notes = shard.notes + _about_framework(named, layers) + ((Note(BARE),) if layers else ()) + recognized
     framework = "torch" if named is None else _FRAMEWORKS.get(named, "unknown")
     model = Model(
         label, "safetensors", framework, "safetensors", layers, notes=notes, metadata=shard.metadata
@@ -96,9 +100,12 @@ def _reading_order(weight: Weight) -> tuple[object, ...]:
     return natural(path), "weight" not in role, _KEYS[role]
 
 
-def _about_framework(named: str | None) -> tuple[Note, ...]:
+def _about_framework(named: str | None, layers: tuple[Layer, ...]) -> tuple[Note, ...]:
     if named is None:
         return (Note("the file names no framework; names and axes are read as PyTorch's"),)
+    ranks = [len(weight.shape) for layer in layers for weight in layer.weights if weight.quantization is None]
+    if named == _MLX and max(ranks, default=0) <= 2:
+        return ()
     if named != _TORCH:
         return (
             Note(f'the weights belong to the framework "{named}", whose axis order the file does not state'),

@@ -113,6 +113,9 @@ EVIDENCE: tuple[Evidence, ...] = (
     ),
 )
 
+#: What does not depend on where the channels stand: all but convolutions.
+FLAT = tuple(row for row in EVIDENCE if row.kind not in ("conv", "conv_transpose", "bilinear"))
+
 #: A linear layer stored transposed, as in GPT-2; considered only where a bias proves it.
 TURNED = Evidence("linear", "Conv1D", "weight: i o; bias: o", _LINEAR)
 

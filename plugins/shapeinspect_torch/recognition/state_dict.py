@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Frozen, Layer, Note, Weight
-from shapeinspect.layout.bare import Group, Verdict, groups, judge, layer, prove
+from shapeinspect.layout.bare import Evidence, Group, Verdict, groups, judge, layer, prove
 from shapeinspect_torch.quantized.declared import NOTHING, Declared
 from shapeinspect_torch.quantized.fold import fold
 from shapeinspect_torch.recognition.evidence import BUFFERS, EVIDENCE, GUISES, INNER, TURNED, Guise
@@ -24,13 +24,13 @@ _NAMED = 3
 
 
 def layers_of(
-    weights: Iterable[Weight], *, evident: bool = True, declared: Declared = NOTHING
+    weights: Iterable[Weight], *, rows: Sequence[Evidence] = EVIDENCE, declared: Declared = NOTHING
 ) -> tuple[tuple[Layer, ...], tuple[Note, ...]]:
     """Group bare weights into layers.
 
     Args:
         weights: the weights by their full names, in the order of the file.
-        evident: whether the names follow PyTorch's conventions; if not, all kinds are unknown.
+        rows: what names and shapes prove; all kinds are unknown without any.
         declared: what a configuration says about quantization.
 
     Returns:
@@ -44,7 +44,7 @@ def layers_of(
         ('linear', 'embedding')
     """
     weight_groups = groups(map(_integers_aside, fold(weights, declared)), inner=INNER)
-    court = _Court(weight_groups, evident)
+    court = _Court(weight_groups, rows)
     layers = tuple(court.layer(group) for group in weight_groups)
     return layers, _notes(layers)
 
@@ -60,11 +60,11 @@ def _integers_aside(weight: Weight) -> Weight:
 class _Court:
     """Determines the kinds of a file's groups; equal groups are examined once."""
 
-    def __init__(self, groups: Sequence[Group], evident: bool) -> None:
+    def __init__(self, groups: Sequence[Group], rows: Sequence[Evidence]) -> None:
         self._paths = {group.path for group in groups}
         turned = any(len(group.weights) == 2 and _is_turned(group.shapes) for group in groups)
-        self._rows = () if not evident else (*EVIDENCE, TURNED) if turned else EVIDENCE
-        self._evident = evident
+        self._torch = rows is EVIDENCE
+        self._rows = (*rows, TURNED) if turned and self._torch else rows
         self._known: dict[object, Verdict] = {}
 
     def layer(self, group: Group) -> Layer:
@@ -80,7 +80,7 @@ class _Court:
 
     def _judge(self, shapes: Mapping[str, Shape], beside: bool) -> Verdict:
         guise = _guise(shapes)
-        stack = recurrent(shapes) if self._evident else None
+        stack = recurrent(shapes) if self._torch else None
         matches = prove(_undressed(shapes, guise), self._rows) if stack is None else (stack,)
         if "in_proj_weight" in shapes and not beside:
             matches = tuple(match for match in matches if match.kind != "attention")
