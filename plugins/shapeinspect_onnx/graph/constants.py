@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,7 @@ from math import prod
 from typing import Any
 
 from shapeinspect_onnx import dtypes
+from shapeinspect_onnx.graph.integer_products import scales
 from shapeinspect_onnx.reading.constant_tensors import ConstantTensor, Store
 from shapeinspect_onnx.reading.messages import messages
 from shapeinspect_onnx.reading.node import AttributeErrors, attributes
@@ -27,8 +29,13 @@ _LISTS = {
     "value_strings": _STRING,
 }
 #: Ops that return a constant as it is, or as the weight that its reader sees.
-_PASSING = frozenset({"Identity", "DequantizeLinear", "Cast"})
+_PASSING = frozenset({"Identity", "DequantizeLinear", "QuantizeLinear", "Cast"})
 _MAX_MADE_RANK = 8
+_RECURRENT = frozenset({"rnn", "lstm", "gru"})
+#: The names that exporters make up for constants: ``onnx::Mul_7``, ``/attn/Constant_output_0``, ``val_3``.
+_FOLDED = re.compile(r"onnx::|/|^_|^val_\d|scalar_tensor|[Cc]onst")
+#: The most numbers of an initial state that are looked at.
+_MAX_STATE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +46,12 @@ class Constants:
         tensors: every constant by its name in the file, those of the outer graphs included; None where a
             value of this graph shadows one of those.
         silent: the outputs of nodes that are not layers, since their constants belong to their readers.
+        scales: the names of scales of weights that a multiplication reads.
     """
 
     tensors: ChainMap[str, ConstantTensor | None] = field(default_factory=ChainMap)
     silent: set[str] = field(default_factory=set)
+    scales: set[str] = field(default_factory=set)
 
 
 def collect(graph: Any, outer: ChainMap[str, ConstantTensor | None], store: Store, prefix: str) -> Constants:
@@ -72,6 +81,13 @@ def collect(graph: Any, outer: ChainMap[str, ConstantTensor | None], store: Stor
             continue
         constants.tensors[name] = constant
         (lazy if constant.generated or constant.transposed else constants.silent).add(name)
+    for found in list(scales(graph, constants.tensors)):
+        weight, scale = constants.tensors[found.weight], constants.tensors[found.scale]
+        if weight is None or scale is None or not weight.is_integer or scale.scale is not None:
+            continue
+        zero = constants.tensors[found.zero] if found.zero else None
+        constants.tensors[found.weight] = replace(weight, scale=scale, zero=zero, axis=found.axis)
+        constants.scales.add(found.scale)
     if lazy:
         needed = _needed(graph, constants.tensors, lazy)
         for name in needed:
@@ -98,10 +114,14 @@ def _made(
         return replace(first, transposed=True) if tuple(perm) == (1, 0) else None
     if node.op_type not in _PASSING:
         return None
+    if node.op_type == "QuantizeLinear":
+        return first if first.scale is None and dtypes.is_float(first.code) else None
     if node.op_type == "DequantizeLinear":
         rest = [constants.get(name) if name else None for name in (*node.input[1:], "")[:2]]
         if rest[0] is None or any(part is not None and part.scale is not None for part in (first, *rest)):
             return None  # a scale that is scaled itself, and so on, would double the weights at each node
+        if dtypes.is_float(first.code):
+            return first  # it is quantized in this graph only to be dequantized again
         settings = attributes(node)
         axis, block = int(settings.get("axis", 1)), int(settings.get("block_size", 0))
         return replace(first, scale=rest[0], zero=rest[1], axis=axis, block=block)
@@ -180,14 +200,18 @@ def _absorbs(op_type: str, op: Op, slot: int, constant: ConstantTensor) -> bool:
     return slot in op.params
 
 
-def is_weight(constant: ConstantTensor, op: Op, slot: int, kind: str) -> bool:
+def is_weight(constant: ConstantTensor, op: Op, slot: int, kind: str, *, learned: bool = False) -> bool:
     """Tell whether a constant is a weight, and not a setting or an integer that shapes are computed with.
+
+    A single number beside activations is what a constant was folded to. Only where an exporter keeps the
+    names of parameters can it be told from a learned one. An initial state of zeros is no parameter either.
 
     Args:
         constant: the constant.
         op: the operator that uses it.
         slot: the input slot.
         kind: the kind of the layer.
+        learned: whether the file's exporter keeps the names of parameters.
     """
     if slot in op.params:
         return True
@@ -195,7 +219,18 @@ def is_weight(constant: ConstantTensor, op: Op, slot: int, kind: str) -> bool:
         return False
     if constant.is_integer:
         return prod(constant.dims) > 64
-    return not (constant.scalar_node and kind in ("elementwise", "activation"))
+    if kind in _RECURRENT:
+        return not _zeros(constant)
+    if constant.dims or kind not in ("elementwise", "activation"):
+        return True
+    return learned and not constant.scalar_node and _FOLDED.search(constant.name) is None
+
+
+def _zeros(constant: ConstantTensor) -> bool:
+    """Tell whether a small tensor in the file itself holds nothing but zeros."""
+    if constant.values is None or constant.where is not None or prod(constant.dims) > _MAX_STATE:
+        return False
+    return not constant.values().any()
 
 
 def dtype_of(constant: ConstantTensor) -> str | None:

@@ -16,12 +16,13 @@ from shapeinspect_onnx.graph.inputs import names as input_names
 from shapeinspect_onnx.graph.naming import parts_of, path_parts, tidy
 from shapeinspect_onnx.reading.constant_tensors import ConstantTensor, Store
 from shapeinspect_onnx.reading.node import AttributeErrors, Node, attributes
+from shapeinspect_onnx.reading.quantized import Coded, bias
 from shapeinspect_onnx.reading.subgraphs import subgraphs
 from shapeinspect_onnx.vocabulary import ops
 from shapeinspect_onnx.vocabulary.layouts import LAYOUTS
-from shapeinspect_onnx.vocabulary.row import Stored, no_settings
+from shapeinspect_onnx.vocabulary.row import Op, Stored, no_settings
 
-_RECURRENT = frozenset({"RNN", "LSTM", "GRU"})
+_RECURRENT = frozenset({"RNN", "LSTM", "GRU", "DynamicQuantizeLSTM"})
 #: The opset since which a group norm has a scale for each channel.
 _SCALED_BY_CHANNEL = 21
 #: Ops with subgraphs.
@@ -56,6 +57,7 @@ class Walk:
         openings: the function calls that begin at a node.
         origins: the name in the file of every node whose path differs.
         used: the keys of the constants that some node uses.
+        learned: whether single numbers keep the names of parameters, as PyTorch's exporters write them.
     """
 
     store: Store
@@ -68,6 +70,7 @@ class Walk:
     values: dict[str, Value] = field(default_factory=dict)
     parts: dict[str, tuple[str, ...]] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    learned: bool = False
     unused: dict[str, ConstantTensor] = field(default_factory=dict)
 
     def graph(self, proto: Any, outer: Scope | None, path: str) -> Scope:
@@ -163,34 +166,7 @@ class Walk:
         view = self._view(node, scope)
         kind = op.kind_of(view)
         settings = {key: value for key, value in op.settings(view).items() if value is not None}
-        weights: list[Weight] = []
-        read: dict[int, str] = {}
-        placed = op.placed and any(
-            node.input[slot] and view.constant(slot) is None for slot in op.fixed if slot < len(node.input)
-        )
-        for slot, name in enumerate(node.input):
-            constant = view.constants[slot]
-            if constant is None:
-                if name or slot not in op.params:
-                    read[slot] = self.value(name, scope)
-            elif is_weight(constant, op, slot, kind):
-                role = _role(node, slot, self.versions)
-                sizes = {"g": view.get("group", 1)}
-                if view.op == "MatMulNBits" and view.get("N"):
-                    sizes["o"] = view.get("N")
-                layout = _layout(node, constant, role, sizes, kind, view)
-                weights += self._weights(constant, role, layout, _logical(node.op_type, slot, view))
-                # An empty input keeps the positions of the others; a table has no position.
-                if slot not in op.params and kind != "embedding":
-                    read[slot] = ""
-            elif slot in op.fixed and placed and _whole(constant) is None:
-                self.used.add(constant.key)
-                read[slot] = ""
-            elif slot in op.fixed and not placed:
-                self.used.add(constant.key)
-                settings |= _fixed(node, constant, slot, settings, self.versions)
-            else:
-                read[slot] = self.value(name, scope)
+        read, weights = self._operands(node, op, view, kind, settings, scope)
         weights += [part for row in op.stored for part in _stored(row, view, path)]
         inputs = [read.pop(slot) for slot in op.operands if slot in read]
         inputs += [] if op.alone else read.values()
@@ -211,6 +187,55 @@ class Walk:
         self.calls.append(Call(path, tuple(inputs), outputs))
         self.parts[path] = parts_of(node)
 
+    def _operands(
+        self, node: Any, op: Op, view: Node, kind: str, settings: dict[str, Any], scope: Scope
+    ) -> tuple[dict[int, str], list[Weight]]:
+        """Return the values that a node reads, by slot, and its weights; add settings among its inputs."""
+        weights: list[Weight] = []
+        read: dict[int, str] = {}
+        coded = _coded(op, view)
+        companions = {slot for slots in op.quantized if slots.weight in coded for slot in slots.companions}
+        placed = op.placed and any(
+            node.input[slot] and view.constant(slot) is None for slot in op.fixed if slot < len(node.input)
+        )
+        for slot, name in enumerate(node.input):
+            constant = view.constants[slot]
+            if constant is None and not name and slot in op.params:
+                continue
+            if constant is None or name in scope.constants.scales:
+                read[slot] = self.value(name, scope)
+            elif slot in companions or is_weight(constant, op, slot, kind, learned=self.learned):
+                found = self._parameter(node, constant, slot, kind, view, coded.get(slot))
+                # A scale or zero point is no parameter.
+                weights += [replace(part, buffer=True) for part in found] if slot in companions else found
+                # An empty input keeps the positions of the others; a table has no position.
+                if slot not in op.params and slot not in companions and kind != "embedding":
+                    read[slot] = ""
+            elif slot in op.fixed and (not placed or _whole(constant) is None):
+                self.used.add(constant.key)
+                if placed:
+                    read[slot] = ""
+                else:
+                    settings |= _fixed(node, constant, slot, settings, self.versions)
+            else:
+                read[slot] = self.value(name, scope)
+        return read, weights
+
+    def _parameter(
+        self, node: Any, constant: ConstantTensor, slot: int, kind: str, view: Node, coded: Coded | None
+    ) -> tuple[Weight, ...]:
+        """Return a stored input as a weight, behind it the scale and zero point of a DequantizeLinear."""
+        role = _role(node, slot, self.versions)
+        sizes = {"g": view.get("group", 1)}
+        if view.op.startswith("MatMulNBits") and view.get("N"):
+            sizes["o"] = view.get("N")
+        dims = constant.dims if coded is None else coded.shape
+        layout = _layout(node, constant, dims, role, sizes, kind, view)
+        weight, *rest = self._weights(constant, role, layout)
+        if coded is not None:
+            weight = replace(weight, shape=coded.shape, quantization=coded.how, values=coded.values)
+        return (weight, *rest)
+
     def _view(self, node: Any, scope: Scope) -> Node:
         constants = tuple(scope.constants.tensors.get(name) if name else None for name in node.input)
         return Node(
@@ -230,13 +255,11 @@ class Walk:
     def _shape(self, name: str, scope: Scope) -> Shape | None:
         return self.values[self.value(name, scope)].shape if name else None
 
-    def _weights(
-        self, constant: ConstantTensor, role: str, layout: Layout | None, count: int | None = None
-    ) -> tuple[Weight, ...]:
+    def _weights(self, constant: ConstantTensor, role: str, layout: Layout | None) -> tuple[Weight, ...]:
         for part in (constant, constant.scale, constant.zero):
             if part is not None:
                 self.used.add(part.key)
-        return constant.weights(role, layout, count)
+        return constant.weights(role, layout)
 
     def finish(self) -> tuple[Layer, ...]:
         """Return the layers with tidy parts, and storage keys only where weights are tied."""
@@ -300,7 +323,13 @@ def _role(node: Any, slot: int, versions: Mapping[str, int]) -> str:
 
 
 def _layout(
-    node: Any, constant: ConstantTensor, role: str, sizes: Mapping[str, int], kind: str, view: Node
+    node: Any,
+    constant: ConstantTensor,
+    dims: tuple[int, ...],
+    role: str,
+    sizes: Mapping[str, int],
+    kind: str,
+    view: Node,
 ) -> Layout | None:
     """Find the row for a weight; a variant of the type is spelled in parentheses."""
     native = node.op_type
@@ -325,15 +354,14 @@ def _layout(
         return None
     if role == "C" and len(constant.dims) == 2 and constant.dims[0] != 1:
         return None
-    return LAYOUTS.bind(native, role, len(constant.dims), sizes)
+    return LAYOUTS.bind(native, role, len(dims), sizes)
 
 
-def _logical(op: str, slot: int, view: Node) -> int | None:
-    """Count the values that ONNX Runtime packs into the bytes of a matrix."""
-    into, out = view.get("K"), view.get("N")
-    if op not in ("MatMulNBits", "MatMulBnb4") or slot != 1 or not into or not out:
-        return None
-    return int(into) * int(out)
+def _coded(op: Op, view: Node) -> dict[int, Coded]:
+    """Return what is known of the quantized weights of a node, by their input slots."""
+    found: dict[int, Coded | None] = {slots.weight: slots.read(view) for slots in op.quantized}
+    found |= {slot: bias(view, slot, product) for slot, product in op.biases}
+    return {slot: coded for slot, coded in found.items() if coded is not None}
 
 
 def _fixed(

@@ -82,7 +82,9 @@ def _model(source: Source, small: Any, store: Store, worker: Worker, form: str, 
     small, gave_up = infer(small, worker)
     notes += gave_up
     versions = {_domain(entry.domain): entry.version for entry in small.opset_import}
-    walk = Walk(store, Shapes(small.graph.input, told), versions, expansion.openings, expansion.origins)
+    learned = small.producer_name.lower().startswith("pytorch")
+    shapes = Shapes(small.graph.input, told)
+    walk = Walk(store, shapes, versions, expansion.openings, expansion.origins, learned=learned)
     try:
         scope = walk.graph(small.graph, None, "")
         graph_inputs = tuple(walk.value(name, scope) for name in inputs)

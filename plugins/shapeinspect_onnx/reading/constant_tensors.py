@@ -14,6 +14,7 @@ from shapeinspect.layout.pattern import parse
 from shapeinspect.sources.source import Source, check_inside
 from shapeinspect_onnx import dtypes
 from shapeinspect_onnx.reading.numbers import numbers
+from shapeinspect_onnx.reading.quantized import affine, block_of
 from shapeinspect_onnx.reading.wire import KEEP_INTEGERS, Stored
 
 #: Tensors with more values than this are not read for settings.
@@ -86,6 +87,10 @@ class ConstantTensor:
             self.name, role, self.dims, dtypes.name(self.code), self.nbytes, None, layout,
             storage=self.key, count=count, where=self.where, values=self.values,
         )  # fmt: skip
+        if self.scale is not None:
+            block = block_of(self.dims, self.scale.dims, (self.axis,), self.block)
+            coded = affine(self, self.scale, self.zero, block)
+            weight = replace(weight, quantization=coded.how, values=coded.values)
         more = ((self.scale, "scale"), (self.zero, "zero_point"))
         extra = [
             part
@@ -93,7 +98,7 @@ class ConstantTensor:
             if part_tensor
             for part in part_tensor.weights(f"{role}_{text}", self._along(layout, part_tensor.dims, text))
         ]
-        return (weight, *extra)
+        return (weight, *(replace(part, buffer=True) for part in extra))
 
     def _along(self, layout: Layout | None, dims: tuple[int, ...], text: str) -> Layout | None:
         """Return the axes of a scale or zero point, named after those of its tensor.

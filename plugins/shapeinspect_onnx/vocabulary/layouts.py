@@ -52,6 +52,16 @@ def _directed(variant: str, names: tuple[str, ...]) -> list[Row]:
         ),
         Row(lstm, "P", "dir (gate o)", "dir gate o", Frozen(gate=3), _PEEPHOLE,
             slot="peephole.l0{dir}", splits=(ends,)),
+        *(
+            Row(f"DynamicQuantizeLSTM{variant}", role, native, common, Frozen(gate=4), _LSTM,
+                slot=f"{slot}.l0{{dir}}", splits=(ends,))
+            for role, native, common, slot in (
+                ("W", "dir i (gate o)", "dir gate o i", "weight_ih"),
+                ("R", "dir h (gate o)", "dir gate o h", "weight_hh"),
+            )
+        ),
+        Row(f"DynamicQuantizeLSTM{variant}", "B", "dir (two gate o)", "dir two gate o",
+            Frozen(two=2, gate=4), _LSTM, slot="{two}.l0{dir}", splits=(ends, _BIASES)),
         Row(rnn, "W", "dir o i", "dir o i", slot="weight_ih.l0{dir}", splits=(ends,)),
         Row(rnn, "R", "dir o h", "dir o h", slot="weight_hh.l0{dir}", splits=(ends,)),
         Row(rnn, "B", "dir (two o)", "dir two o", Frozen(two=2),
@@ -71,6 +81,12 @@ LAYOUTS = Table(
         _bias(_GEMM, "C", "1 o"),
         _weight("MatMul MatMulInteger MatMulIntegerToFloat DynamicQuantizeMatMul", "B", "i o", "o i"),
         _weight("MatMul(transposed)", "B", "o i", "o i"),
+        _weight("MatMulNBits MatMulBnb4 MatMulNBitsQLoRA", "B", "o i", "o i"),
+        _weight("GatherBlockQuantized", "data", "V E", "V E"),
+        *(
+            Row("QMoE", f"fc{index}_experts_weights", "expert o i", "expert o i", slot=f"fc{index}.weight")
+            for index in (1, 2, 3)
+        ),
         _bias("MatMulNBits MatMulIntegerToFloat DynamicQuantizeMatMul", "bias"),
         _weight("QLinearMatMul", "b", "i o", "o i"),
         _weight("QGemm", "B", "i o", "o i"),

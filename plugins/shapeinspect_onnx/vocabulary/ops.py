@@ -7,12 +7,15 @@ https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from shapeinspect_onnx.reading.node import Node
 from shapeinspect_onnx.vocabulary import settings_attention as attend
 from shapeinspect_onnx.vocabulary import settings_conv as conv
 from shapeinspect_onnx.vocabulary import settings_shape as shape
 from shapeinspect_onnx.vocabulary.learning import LEARNING
 from shapeinspect_onnx.vocabulary.microsoft import ANYWHERE, MICROSOFT, NCHWC
+from shapeinspect_onnx.vocabulary.quantized import with_slots
 from shapeinspect_onnx.vocabulary.row import UNKNOWN, Op
 from shapeinspect_onnx.vocabulary.row import named as _named
 from shapeinspect_onnx.vocabulary.row import op as _op
@@ -179,10 +182,15 @@ def find(domain: str, op: str) -> Op:
         >>> find("", "Relu").kind, find("my.domain", "Relu").kind
         ('activation', 'unknown')
     """
+    return _find(domain, op)
+
+
+@lru_cache(maxsize=1024)
+def _find(domain: str, op: str) -> Op:
     if domain in DEFAULT_DOMAINS and op in STANDARD:
-        return STANDARD[op]
+        return with_slots(op, STANDARD[op])
     row = roles(domain, op)
-    return UNKNOWN if row is None else row[1]
+    return UNKNOWN if row is None else with_slots(op, row[1])
 
 
 def roles(domain: str, op: str) -> tuple[str, Op] | None:

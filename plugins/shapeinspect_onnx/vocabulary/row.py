@@ -9,6 +9,7 @@ from typing import Any
 
 from shapeinspect.dims import Dim
 from shapeinspect_onnx.reading.node import Node
+from shapeinspect_onnx.reading.quantized import Slots
 
 Settings = dict[str, Any]
 Reader = Callable[[Node], Settings]
@@ -48,6 +49,8 @@ class Op:
         operands: the input slots of the kind's operands, where others lie between them.
         stored: the attributes that hold trained parameters.
         alone: whether only the operands are inputs of the call, since its kind takes any number of them.
+        quantized: the slots of its quantized weights.
+        biases: the slots of its 32-bit biases, each with the slots of the scales whose product is its own.
     """
 
     kind: str | Callable[[Node], str]
@@ -57,6 +60,8 @@ class Op:
     operands: tuple[int, ...] = ()
     stored: tuple[Stored, ...] = ()
     alone: bool = False
+    quantized: tuple[Slots, ...] = ()
+    biases: tuple[tuple[int, tuple[int, int]], ...] = ()
 
     @property
     def placed(self) -> bool:
