@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from shapeinspect.dims import UNKNOWN, Expr, Unknown, product, small
 from shapeinspect.rules import Attributes, broadcast, output_shapes
+from shapeinspect.rules.kinds.index import regrouped
 from shapeinspect.rules.lengths import ceil_div, larger, never_negative, smaller
 from shapeinspect.rules.tensor import Tensor
 
@@ -27,6 +28,7 @@ TARGETS: dict[str, dict[int, str]] = {
     "tile": {1: "repeats"},
     "pad": {1: "padding", 3: "axes"},
     "topk": {1: "k"},
+    "conv_transpose": {1: "output_shape"},
     "slice": {1: "starts", 2: "ends", 3: "axes", 4: "steps"},
 }
 
@@ -124,7 +126,16 @@ def _slice(attributes: Attributes, given: list[Tensor], _shapes: Any) -> Tensor:
         if not all(bound is None or isinstance(bound, int) for bound in bounds):
             raise ValueError("the bounds are not known")
         values = values.select(axis, range(values.shape[axis])[slice(*bounds)])
+    if "dropped" in attributes or "inserted" in attributes:
+        lengths: Any = regrouped(values.shape, attributes)
+        return Tensor(lengths, values.flat)
     return values
+
+
+def _stack(attributes: Attributes, given: list[Tensor], _shapes: Any) -> Tensor:
+    if any(tensor.shape for tensor in given) or attributes.get("axis", 0) not in (0, -1):
+        raise ValueError("only single numbers are stacked")
+    return Tensor((len(given),), tuple(tensor.flat[0] for tensor in given))
 
 
 def _concat(attributes: Attributes, given: list[Tensor], _shapes: Any) -> Tensor:
@@ -252,6 +263,7 @@ _MAKERS: dict[str, _Make] = {
     "gather": _gather,
     "slice": _slice,
     "concat": _concat,
+    "stack": _stack,
     "identity": _keep,
     "cast": _keep,
     "elementwise": _elementwise,
@@ -282,19 +294,41 @@ def targeted(
     result: dict[str, Any] = {}
     for index, name in TARGETS.get(kind, {}).items():
         value = inputs[index] if index < len(inputs) else None
-        if name in attributes or not isinstance(value, tuple) or name in result:
+        if not isinstance(value, tuple) or name in result:
             continue
-        result[name] = value
+        if name in attributes:
+            result.update(_completed(name, attributes, value))
+        elif kind != "conv_transpose":  # its input may be a filter
+            result[name] = value
     if kind == "constant" and attributes.get("op") == "range":
         return _counted(inputs)
     if kind == "resize":
-        every = len(result.get("size", ())) == rank and "scale_factor" not in attributes
+        # TensorFlow's sizes are those of height and width, ONNX's those of every axis.
+        count = rank - 2 if rank is not None and attributes.get("data_format") == "channels_last" else rank
+        every = len(result.get("size", ())) == count and "scale_factor" not in attributes
         return result if every else {}
     if kind == "topk" and len(result.get("k", ())) == 1:
         return {"k": result["k"][0]}
-    if kind == "pad":
+    if kind == "pad" and "padding" not in attributes:
         return _padding(result, rank)
     return result
+
+
+def _completed(name: str, attributes: Attributes, value: tuple[Any, ...]) -> Mapping[str, Any]:
+    """Fill in the entries of a setting that are unknown: the input holds them in the same order."""
+    have = attributes[name]
+    flat = name == "padding"
+    if not isinstance(have, tuple):
+        return {}
+    entries = tuple(entry for pair in have for entry in pair) if flat else have
+    if not any(isinstance(entry, Unknown) for entry in entries):
+        return {}
+    if name == "output_shape" and len(value) == len(entries) + 2:
+        value = value[1:-1] if attributes.get("data_format") == "channels_last" else value[2:]
+    if len(value) != len(entries):
+        return {}
+    full = tuple(new if isinstance(old, Unknown) else old for old, new in zip(entries, value, strict=True))
+    return {name: tuple(zip(full[::2], full[1::2], strict=True)) if flat else full}
 
 
 def _counted(inputs: tuple[Any, ...]) -> Mapping[str, Any]:

@@ -95,11 +95,13 @@ class Step:
         path: its unique name.
         node: the node.
         inputs: the values it reads; None for one that cannot be resolved.
+        instead: the steps that it stands for, where they were put together.
     """
 
     path: str
     node: Node
     inputs: tuple[Ref | None, ...]
+    instead: tuple[Step, ...] = ()
 
 
 class Flow:

@@ -1,7 +1,9 @@
 """Puts the steps that one layer was taken apart into back together.
 
 Source: https://www.tensorflow.org/api_docs/python/tf/nn/batch_normalization: one step each for the sum with
-epsilon, the root, the scale, the two products and the two sums.
+epsilon, the root, the scale, the two products and the two sums. A convolution with a dilation stands between
+https://www.tensorflow.org/api_docs/python/tf/raw_ops/SpaceToBatchND and ``BatchToSpaceND``; a product of more
+axes than two with a matrix, https://www.tensorflow.org/api_docs/python/tf/tensordot, between two reshapes.
 """
 
 from __future__ import annotations
@@ -12,8 +14,10 @@ from dataclasses import dataclass, replace
 from shapeinspect_tensorflow.graph.flow import VARIABLES, Ref, Step
 from shapeinspect_tensorflow.graph.nodes import Node, Tensor
 
-#: The name of the operator that stands for a batch norm that was put together.
+#: The names of the operators that stand for what was put together.
+TENSORDOT = "Tensordot"
 BATCH_NORM = "BatchNorm"
+DILATED = {"Conv2D": "DilatedConv2D", "Conv3D": "DilatedConv3D", "DepthwiseConv2dNative": "DilatedDepthwise"}
 
 _ADDS = frozenset({"Add", "AddV2"})
 #: What may stand between a stored tensor and the step that uses it.
@@ -21,7 +25,9 @@ _CARRIES = frozenset({"ReadVariableOp", "Cast", "Enter", "RefEnter", "Reshape", 
 
 
 def folded(steps: Sequence[Step], kept: Iterable[Ref]) -> list[Step]:
-    """Return the steps with every batch norm as one step, which has the path of its last one.
+    """Return the steps with each batch norm, dilated convolution and product with a matrix as one step.
+
+    It has the path of the last one of the steps that it stands for, which it keeps.
 
     Args:
         steps: in the order of execution.
@@ -34,11 +40,11 @@ def folded(steps: Sequence[Step], kept: Iterable[Ref]) -> list[Step]:
     finder = _Finder(steps, kept)
     replaced: dict[str, Step | None] = {}
     for step in steps:
-        found = finder.batch_norm(step)
+        found = finder.batch_norm(step) or finder.dilated(step) or finder.tensordot(step)
         if found is not None:
             one, inner = found
             replaced.update(dict.fromkeys(inner))
-            replaced[step.path] = one
+            replaced[step.path] = replace(one, instead=(*(s for s in steps if s.path in inner), step))
     if not replaced:
         return list(steps)
     kept_steps = (replaced.get(step.path, step) for step in steps)
@@ -107,6 +113,42 @@ class _Finder:
                     inputs = (data, scaled.scale, shifted.offset, shifted.mean, scaled.variance)
                     return replace(last, node=node, inputs=inputs), inner
         return None
+
+    def dilated(self, last: Step) -> tuple[Step, set[str]] | None:
+        """Return the convolution that ends in a BatchToSpaceND, and the paths of its other steps."""
+        if last.node.op != "BatchToSpaceND" or len(last.inputs) != 3:
+            return None
+        data, blocks, crops = last.inputs
+        conv = self._made(data, DILATED)
+        first = None if conv is None or conv.inputs[0] is None else self._steps.get(conv.inputs[0].path)
+        if conv is None or first is None or first.node.op != "SpaceToBatchND" or len(first.inputs) != 3:
+            return None
+        inner = {conv.path, first.path}
+        if not self._only_inside(inner, last.path):
+            return None
+        attributes = {**conv.node.attributes, "_output_shapes": last.node.attributes.get("_output_shapes")}
+        node = Node(last.node.name, DILATED[conv.node.op], last.node.inputs, attributes)
+        inputs = (first.inputs[0], conv.inputs[1], first.inputs[1], first.inputs[2], blocks, crops)
+        return replace(last, node=node, inputs=inputs), inner
+
+    def tensordot(self, last: Step) -> tuple[Step, set[str]] | None:
+        """Return the product that ends in a Reshape, and the paths of its other steps."""
+        product = self._made(last.inputs[0] if last.inputs else None, ("MatMul",))
+        if last.node.op != "Reshape" or product is None or len(last.inputs) != 2:
+            return None
+        flat = self._made(product.inputs[0], ("Reshape",))
+        flags = (product.node.attributes.get(name) for name in ("transpose_a", "transpose_b"))
+        if flat is None or any(flags) or not self._stored(product.inputs[1]):
+            return None
+        inner, data, order = {product.path, flat.path}, flat.inputs[0], None
+        moved = self._made(data, ("Transpose",))
+        if moved is not None and self._only_inside({moved.path}, flat.path):
+            data, order, inner = moved.inputs[0], moved.inputs[1], inner | {moved.path}
+        if not self._only_inside(inner, last.path) or self._stored(data):
+            return None
+        node = Node(last.node.name, TENSORDOT, last.node.inputs, last.node.attributes)
+        inputs = (data, product.inputs[1], flat.inputs[1], last.inputs[1], order)
+        return replace(last, node=node, inputs=inputs), inner
 
     def _shift(self, shift: Step | None, factor: Ref | None) -> _Shift | None:
         """Take apart ``offset - mean * factor``, or ``-mean * factor`` where there is no offset."""

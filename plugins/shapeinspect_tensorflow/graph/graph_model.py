@@ -11,11 +11,12 @@ from shapeinspect.dims import Dim, Shape, known
 from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.ir import Call, Frozen, Layer, Note, Value, Weight
 from shapeinspect.rules import has_rule, output_shapes
+from shapeinspect.rules.shape_values import MOST
 from shapeinspect_tensorflow.graph.evaluate import Evaluator, Source
 from shapeinspect_tensorflow.graph.flow import VARIABLES, Flow, Ref, Step
 from shapeinspect_tensorflow.graph.folding import folded
 from shapeinspect_tensorflow.graph.input_symbols import opened
-from shapeinspect_tensorflow.graph.node_view import Held, View
+from shapeinspect_tensorflow.graph.node_view import Held, View, merged, put_at
 from shapeinspect_tensorflow.graph.nodes import Tensor
 from shapeinspect_tensorflow.graph.ops import COMPARISONS, OPS, SETTINGS, UNKNOWN_OP, Op
 from shapeinspect_tensorflow.graph.settings_conv import product_flags
@@ -127,6 +128,10 @@ class _Builder:
         if op in PLACEHOLDERS:
             self._input(step)
             return
+        if step.instead and OPS[op].kind_of(self._view(step)) == "unknown":
+            for one in step.instead:
+                self._step(one)
+            return
         stored = self._hold(step)
         if stored is not None:
             self._held[ref] = stored
@@ -177,7 +182,7 @@ class _Builder:
     def _view(self, step: Step) -> View:
         inputs = step.inputs
 
-        def evaluate(slot: int) -> tuple[int | None, ...] | None:
+        def evaluate(slot: int) -> tuple[Dim, ...] | None:
             ref = inputs[slot]
             return None if ref is None else self._evaluator.numbers(ref)
 
@@ -212,18 +217,48 @@ class _Builder:
     def _layer(self, step: Step) -> None:
         op, view = OPS.get(step.node.op, UNKNOWN_OP), self._view(step)
         kind, attributes = op.kind_of(view), dict(op.read(view))
+        places = op.computed(kind, attributes, view)
+        for slot in places:
+            self._compute(step.inputs[slot])
         names, weights = self._operands(step, op, view, kind)
+        put_at(
+            names, {place: self._value(ref) for slot, place in places.items() if (ref := step.inputs[slot])}
+        )
         count = self._count(step, kind, attributes)
         outputs = [self._value(Ref(step.path, index)) for index in range(count)]
         recorded = [self._recorded(step, index) for index in range(count)]
         computed = self._computed(kind, attributes, names, weights, count)
         for index, name in enumerate(outputs):
-            shape = computed[index] if recorded[index] is None else recorded[index]
+            shape = merged(recorded[index], computed[index])
             self._shapes[Ref(step.path, index)] = self._named[name] = shape
             self._parts.values[name] = Value(name, recorded[index], _dtype(step))
         layer = Layer(step.path, kind, step.node.op, _parts(step.path), Frozen(attributes), tuple(weights))
         self._parts.layers.append(layer)
         self._parts.calls.append(Call(step.path, tuple(names), tuple(outputs)))
+
+    def _compute(self, target: Ref | None) -> None:
+        """Add the steps that compute a setting, which nothing else reads."""
+        if target is None:
+            return
+        stack: list[tuple[Ref, bool]] = [(target, False)]
+        seen: set[str] = set()
+        while stack:
+            ref, ready = stack.pop()
+            if ready:
+                self._step(self._flow.step(ref))
+            elif (
+                ref.path not in seen and Ref(ref.path) not in self._held and Ref(ref.path) not in self._shapes
+            ):
+                seen.add(ref.path)
+                step = self._flow.step(ref)
+                fixed, count = SETTINGS.get(step.node.op, frozenset()), len(step.inputs)
+                self._used[ref.path] = max(self._used.get(ref.path, 0), ref.index)
+                stack.append((ref, True))
+                stack.extend(
+                    (source, False)
+                    for slot, source in enumerate(step.inputs)
+                    if source is not None and not {slot, slot - count} & fixed
+                )
 
     def _operands(self, step: Step, op: Op, view: View, kind: str) -> tuple[list[str], list[Weight]]:
         """Return what a node reads: values, and stored tensors as weights or settings."""
@@ -243,8 +278,9 @@ class _Builder:
             )
             if role is not None or not setting:
                 weights.append(self._weight(step, stored, role or f"input{slot}", view))
-            if kind not in _OWN or (kind == "elementwise" and stored.used != stored.shape):
-                # An operand with further axes of length 1 adds them to the result.
+            operand = kind in ("elementwise", "concat") and (setting or stored.used != stored.shape)
+            if kind not in _OWN or operand:
+                # Further axes of length 1 count in the result, as do numbers that lengths are made of.
                 names.append(self._value(ref))
                 self._named[names[-1]] = stored.used
         return names, weights
@@ -301,7 +337,8 @@ class _Builder:
             name = ref.path if ref.index == 0 else f"{ref.path}:{ref.index if ref.index > 0 else '?'}"
         stored = self._held.get(ref)
         if stored is not None:
-            self._parts.values.setdefault(name, Value(name, stored.used, dtypes.name(stored.dtype)))
+            dtype = dtypes.name(stored.dtype)
+            self._parts.values.setdefault(name, Value(name, stored.used, dtype, constant=_constant(stored)))
         self._parts.values.setdefault(name, Value(name))
         return name
 
@@ -313,6 +350,14 @@ class _Builder:
         if others:
             shown = ", ".join(others[:8]) + (" and others" if len(others) > 8 else "")
             self._parts.notes.append(Note(f"operators without a kind here: {shown}"))
+
+
+def _constant(stored: Held) -> tuple[int, ...] | int | None:
+    """Return the numbers of a stored tensor that lengths may be computed with."""
+    numbers = stored.numbers
+    if numbers is None or len(numbers) > MOST or len(stored.used) > 1:
+        return None
+    return numbers if stored.used else numbers[0]
 
 
 def _unknown_ops(parts: Parts) -> frozenset[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from shapeinspect.dims import Shape
+from shapeinspect.dims import Dim, Shape, Unknown
 from shapeinspect_tensorflow.graph.nodes import Tensor
 
 
@@ -55,7 +55,7 @@ class View:
     attributes: Mapping[str, Any]
     held: tuple[Held | None, ...] = ()
     shapes: tuple[Shape | None, ...] = ()
-    evaluate: Callable[[int], tuple[int | None, ...] | None] = field(default=lambda _slot: None)
+    evaluate: Callable[[int], tuple[Dim, ...] | None] = field(default=lambda _slot: None)
     outputs: int = 1
 
     def get(self, name: str, default: Any = None) -> Any:
@@ -87,8 +87,8 @@ class View:
         """
         return self.held[slot] if -len(self.held) <= slot < len(self.held) else None
 
-    def partly(self, slot: int) -> tuple[int | None, ...] | None:
-        """Return the integers in an input slot; None for each that is known only at run time.
+    def lengths(self, slot: int) -> tuple[Dim, ...] | None:
+        """Return the integers in an input slot; those that follow from the inputs' lengths are expressions.
 
         Args:
             slot: the slot's number; negative ones count from the end.
@@ -102,10 +102,10 @@ class View:
         Args:
             slot: the slot's number; negative ones count from the end.
         """
-        integers = self.partly(slot)
-        if integers is None or any(number is None for number in integers):
+        integers = self.lengths(slot)
+        if integers is None or not all(isinstance(number, int) for number in integers):
             return None
-        return tuple(number for number in integers if number is not None)
+        return tuple(number for number in integers if isinstance(number, int))
 
     def number(self, slot: int) -> int | None:
         """Return the integer in an input slot, if it has exactly one.
@@ -115,3 +115,40 @@ class View:
         """
         integers = self.numbers(slot)
         return integers[0] if integers is not None and len(integers) == 1 else None
+
+
+def merged(recorded: Shape | None, computed: Shape | None) -> Shape | None:
+    """Return what is recorded, with computed lengths where those are open.
+
+    Args:
+        recorded: the lengths in the file; None if it has none.
+        computed: the lengths that follow from the settings; None if nothing follows.
+
+    Example:
+        >>> from shapeinspect.dims import UNKNOWN, symbol
+        >>> merged((UNKNOWN, 3), (symbol("N"), 4))
+        (N, 3)
+    """
+    if recorded is None or computed is None or len(recorded) != len(computed):
+        return computed if recorded is None else recorded
+    return tuple(
+        new if isinstance(old, Unknown) else old for old, new in zip(recorded, computed, strict=True)
+    )
+
+
+def put_at(names: list[str], places: Mapping[int, str]) -> None:
+    """Put the inputs of a call that are settings where the arithmetic looks for them.
+
+    Args:
+        names: the other inputs; what is missing in between is filled with empty names.
+        places: the further inputs by their places.
+
+    Example:
+        >>> names = ["x"]
+        >>> put_at(names, {2: "ends"})
+        >>> names
+        ['x', '', 'ends']
+    """
+    for place, name in sorted(places.items()):
+        names.extend([""] * (place - len(names)))
+        names[place:] = [name]

@@ -9,9 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from shapeinspect.dims import UNKNOWN, Unknown
+from shapeinspect.rules.shape_values import TARGETS
 from shapeinspect_tensorflow.graph import settings_conv as conv
 from shapeinspect_tensorflow.graph import settings_shape as shape
-from shapeinspect_tensorflow.graph.folding import BATCH_NORM
+from shapeinspect_tensorflow.graph.folding import BATCH_NORM, DILATED, TENSORDOT
 from shapeinspect_tensorflow.graph.node_view import View
 
 
@@ -24,12 +26,15 @@ class Op:
         read: reads its settings.
         params: the role of a stored tensor in each slot for a weight.
         fixed: the slots whose values are settings; negative ones count from the end.
+        targets: for a slot in ``fixed`` whose value a graph may compute, the place of that input in a call,
+            as ``shapeinspect.rules.shape_values`` counts them.
     """
 
     kind: str | Callable[[View], str] = "unknown"
     read: Callable[[View], Mapping[str, Any]] = field(default=lambda _view: {})
     params: Mapping[int, str] = field(default_factory=dict)
     fixed: frozenset[int] = frozenset()
+    targets: Mapping[int, int] = field(default_factory=dict)
 
     def kind_of(self, view: View) -> str:
         """Return the kind of one node.
@@ -39,12 +44,41 @@ class Op:
         """
         return self.kind if isinstance(self.kind, str) else self.kind(view)
 
+    def computed(self, kind: str, attributes: Mapping[str, Any], view: View) -> dict[int, int]:
+        """Return the slots whose settings only the graph's own numbers tell, with their places in a call.
+
+        Args:
+            kind: the kind of the node.
+            attributes: its settings as far as they were read.
+            view: the node.
+        """
+        names = TARGETS.get(kind, {})
+        return {
+            slot: place
+            for slot, place in self.targets.items()
+            if place in names
+            and slot < len(view.held)
+            and view.stored(slot) is None
+            and _is_open(names[place], attributes)
+        }
+
+
+def _is_open(name: str, attributes: Mapping[str, Any]) -> bool:
+    """Tell whether a setting, or one of its entries, was not read."""
+    if name not in attributes:
+        # A transposed convolution has none where its length is the usual one.
+        return name != "output_shape"
+    setting = attributes[name]
+    entries = setting if isinstance(setting, tuple) else (setting,)
+    return any(isinstance(one, Unknown) or (isinstance(one, tuple) and UNKNOWN in one) for one in entries)
+
 
 def op_row(
     kind: str | Callable[[View], str],
     read: Callable[[View], Mapping[str, Any]] = lambda _view: {},
     params: str = "",
     fixed: tuple[int, ...] = (),
+    targets: Mapping[int, int] | None = None,
 ) -> Op:
     """Return the row of an operator.
 
@@ -53,9 +87,10 @@ def op_row(
         read: reads its settings.
         params: the roles of the slots in order, separated by spaces; ``-`` for a slot without a weight.
         fixed: the slots whose values are settings; negative ones count from the end.
+        targets: the places in a call of settings that a graph may compute.
     """
     roles = {slot: role for slot, role in enumerate(params.split()) if role != "-"}
-    return Op(kind, read, roles, frozenset(fixed))
+    return Op(kind, read, roles, frozenset(fixed), targets or {})
 
 
 def named(kind: str, key: str, name: str) -> Op:
@@ -123,9 +158,15 @@ OPS: dict[str, Op] = {
     "Conv2D": op_row("conv", conv.conv, "- filter"),
     "_FusedConv2D": op_row("conv", conv.conv, "- filter bias"),
     "Conv3D": op_row("conv", conv.conv, "- filter"),
+    **{op: op_row(conv.dilated_kind, conv.dilated, "- filter", (2, 3, 4, 5)) for op in DILATED.values()},
     "DepthwiseConv2dNative": op_row("conv", conv.depthwise, "- filter"),
-    "Conv2DBackpropInput": op_row(conv.conv_transpose_kind, conv.conv_transpose, "- filter", (0,)),
-    "Conv3DBackpropInputV2": op_row(conv.conv_transpose_kind, conv.conv_transpose, "- filter", (0,)),
+    "Conv2DBackpropInput": op_row(
+        conv.conv_transpose_kind, conv.conv_transpose, "- filter", (0,), targets={0: 1}
+    ),
+    "Conv3DBackpropInputV2": op_row(
+        conv.conv_transpose_kind, conv.conv_transpose, "- filter", (0,), targets={0: 1}
+    ),
+    TENSORDOT: op_row(conv.tensordot_kind, conv.tensordot, "- b", (2, 3, 4)),
     "MatMul": op_row(conv.product_kind, conv.product, "a b"),
     **{
         op: op_row(conv.product_kind, conv.product, "a b")
@@ -134,6 +175,8 @@ OPS: dict[str, Op] = {
     "BiasAdd": op_row(_bias_kind, lambda _view: {"op": "add"}, _BIAS),
     "BiasAddV1": op_row("elementwise", lambda _view: {"op": "add"}, _BIAS),
     "Einsum": op_row("einsum", shape.einsum),
+    "SpaceToBatchND": op_row("unknown", fixed=(1, 2)),
+    "BatchToSpaceND": op_row("unknown", fixed=(1, 2)),
     # pools
     "MaxPool": op_row(_pool_kind("max_pool"), conv.pool),
     "MaxPoolV2": op_row(_pool_kind("max_pool"), conv.pool, fixed=(1, 2)),
@@ -151,11 +194,11 @@ OPS: dict[str, Op] = {
     "GatherV2": op_row(conv.gather_kind, conv.embedding, "params", (2,)),
     "ResourceGather": op_row(conv.gather_kind, conv.embedding, "params"),
     "OneHot": op_row("one_hot", shape.one_hot, fixed=(1, 2, 3)),
-    "TopKV2": op_row("topk", shape.topk, fixed=(1,)),
+    "TopKV2": op_row("topk", shape.topk, fixed=(1,), targets={1: 1}),
     "ArgMax": op_row("argmax", shape.arg, fixed=(1,)),
     "ArgMin": op_row("argmax", shape.arg, fixed=(1,)),
     # shapes
-    "Reshape": op_row("reshape", shape.target, fixed=(1,)),
+    "Reshape": op_row("reshape", shape.target, fixed=(1,), targets={1: 1}),
     "Transpose": op_row(shape.permute_kind, shape.permute, fixed=(1,)),
     "Squeeze": op_row("squeeze", shape.squeeze),
     "ExpandDims": op_row("unsqueeze", shape.expand_dims, fixed=(1,)),
@@ -165,19 +208,21 @@ OPS: dict[str, Op] = {
     "Unpack": op_row("unstack", shape.axis),
     "Split": op_row("split", shape.split, fixed=(0,)),
     "SplitV": op_row("split", shape.split, fixed=(1, 2)),
-    "Pad": op_row("pad", shape.pad, fixed=(1,)),
-    "PadV2": op_row("pad", shape.pad, fixed=(1, 2)),
-    "MirrorPad": op_row("pad", shape.pad, fixed=(1,)),
-    "Slice": op_row("slice", shape.slices, fixed=(1, 2)),
-    "StridedSlice": op_row(shape.strided_kind, shape.strided, fixed=(1, 2, 3)),
-    "Tile": op_row("tile", shape.tile, fixed=(1,)),
-    "BroadcastTo": op_row("expand", shape.expand, fixed=(1,)),
-    "Fill": op_row("constant", shape.constant, fixed=(0, 1)),
+    "Pad": op_row("pad", shape.pad, fixed=(1,), targets={1: 1}),
+    "PadV2": op_row("pad", shape.pad, fixed=(1, 2), targets={1: 1}),
+    "MirrorPad": op_row("pad", shape.pad, fixed=(1,), targets={1: 1}),
+    "Slice": op_row(shape.slice_kind, shape.slices, fixed=(1, 2), targets={2: 2}),
+    "StridedSlice": op_row(shape.strided_kind, shape.strided, fixed=(1, 2, 3), targets={1: 1, 2: 2, 3: 4}),
+    "Tile": op_row("tile", shape.tile, fixed=(1,), targets={1: 1}),
+    "BroadcastTo": op_row("expand", shape.expand, fixed=(1,), targets={1: 1}),
+    "Fill": op_row("constant", shape.constant, fixed=(0, 1), targets={0: 0}),
     "Shape": op_row("shape_of"),
+    "Size": op_row("reduce", lambda _view: {"op": "size", "axes": None}),
+    "Range": op_row("constant", lambda _view: {"op": "range"}),
     "DepthToSpace": op_row("depth_to_space", shape.block),
     "SpaceToDepth": op_row("space_to_depth", shape.block),
     **{
-        op: op_row("resize", shape.resize, fixed=(1,))
+        op: op_row("resize", shape.resize, fixed=(1,), targets={1: 1})
         for op in ("ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic", "ResizeArea")
     },
     **{

@@ -5,10 +5,12 @@ Source: the operators' own pages, https://www.tensorflow.org/api_docs/python/tf/
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from shapeinspect.dims import UNKNOWN
+from shapeinspect.dims import UNKNOWN, Dim, Expr, Shape
+from shapeinspect.errors import ShapeMismatchError
+from shapeinspect.rules import output_shapes
 from shapeinspect_tensorflow.graph.node_view import View
 
 Settings = dict[str, Any]
@@ -96,6 +98,51 @@ def depthwise(view: View) -> Settings:
     return {**settings, "out_channels": channels * multiplier}
 
 
+def dilated_kind(view: View) -> str:
+    """Return ``conv`` where the padding and the dilation follow from the blocks, else ``unknown``.
+
+    Args:
+        view: a convolution between SpaceToBatchND and BatchToSpaceND: the data, the filter, the blocks and
+            paddings of the one, the blocks and crops of the other.
+    """
+    return "unknown" if _dilation(view) is None else "conv"
+
+
+def _dilation(view: View) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]] | None:
+    """Return the dilation and the padding.
+
+    What is cropped behind was only added to fill the last block; the stride is 1 in such a convolution.
+    """
+    blocks, pads, again, crops = (view.lengths(slot) for slot in (2, 3, 4, 5))
+    kernel = view.shape(1)
+    if kernel is None or blocks is None or pads is None or crops is None or blocks != again:
+        return None
+    count = len(kernel) - 2
+    strides = _spatial(view, view.get("strides"))
+    plain = view.get("padding") == "VALID" and all(stride == 1 for stride in strides)
+    if not plain or len(blocks) != count or not len(pads) == len(crops) == 2 * count:
+        return None
+    sides = tuple(pad - crop for pad, crop in zip(pads, crops, strict=True))
+    if not all(isinstance(number, int) and number >= 0 for number in (*sides, *blocks)):
+        return None
+    numbers = [number for number in sides if isinstance(number, int)]
+    dilation = tuple(number for number in blocks if isinstance(number, int))
+    return dilation, tuple(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+def dilated(view: View) -> Settings:
+    """Read a convolution between SpaceToBatchND and BatchToSpaceND.
+
+    Args:
+        view: the node; see :func:`dilated_kind`.
+    """
+    found = _dilation(view)
+    if found is None:
+        return {}
+    settings = depthwise(view) if view.op == "DilatedDepthwise" else conv(view)
+    return {**settings, "dilation": found[0], "padding": found[1]} if settings else {}
+
+
 def conv_transpose_kind(view: View) -> str:
     """Return ``conv_transpose`` where the filter is stored; else it is the gradient of a convolution.
 
@@ -115,21 +162,43 @@ def conv_transpose(view: View) -> Settings:
     if kernel is None or len(kernel) < 3:
         return {}
     settings = {**_window(view, kernel[:-2]), "in_channels": kernel[-1], "out_channels": kernel[-2]}
-    return {**settings, **output_shape(_spatial(view, view.partly(0)), len(settings["kernel_size"]))}
+    sizes = _spatial(view, view.lengths(0))
+    return {**settings, **output_shape(sizes, len(settings["kernel_size"]), settings, view.shape(2))}
 
 
-def output_shape(sizes: tuple[int | None, ...], space: int) -> Settings:
+def output_shape(
+    sizes: tuple[Dim, ...], space: int, settings: Mapping[str, Any], shape: Shape | None
+) -> Settings:
     """Return the spatial lengths of the output of a transposed convolution.
 
-    Stride many lengths lead to the same input; the graph says which one is meant.
+    Stride many lengths lead to the same input; the graph says which one is meant. Nothing is returned where
+    it is the one that Keras takes, as an expression of the input's lengths.
 
     Args:
         sizes: the lengths in the graph, as far as they are known.
         space: the number of spatial axes.
+        settings: the other settings.
+        shape: the lengths of the input.
     """
     if len(sizes) != space:
         return {"output_shape": (UNKNOWN,) * space}
-    return {"output_shape": tuple(UNKNOWN if size is None else size for size in sizes)}
+    if all(isinstance(size, int) for size in sizes):
+        return {"output_shape": sizes}
+    usual = _usual(settings, shape)
+    if usual == sizes and all(isinstance(size, int | Expr) for size in sizes):
+        return {}
+    return {"output_shape": tuple(size if isinstance(size, int) else UNKNOWN for size in sizes)}
+
+
+def _usual(settings: Mapping[str, Any], shape: Shape | None) -> Shape | None:
+    """Return the spatial lengths that Keras gives to the output of a transposed convolution."""
+    try:
+        outputs = output_shapes("conv_transpose", settings, (shape,))[0]
+    except ShapeMismatchError:
+        return None
+    if outputs is None:
+        return None
+    return outputs[2:] if settings.get("data_format") == "channels_first" else outputs[1:-1]
 
 
 def pool(view: View) -> Settings:
@@ -213,6 +282,39 @@ def product(view: View) -> Settings:
     if left or right:
         return {"equation": f"...{'ji' if left else 'ij'},...{'kj' if right else 'jk'}->...ik"}
     return {}
+
+
+def tensordot_kind(view: View) -> str:
+    """Return ``linear`` where the two reshapes around a product only join the leading axes, else ``unknown``.
+
+    Args:
+        view: the data, the matrix, the lengths of the first and of the second reshape, and the order of a
+            permutation before them.
+    """
+    shape, matrix = view.shape(0), view.shape(1)
+    flat, full = view.lengths(2), view.lengths(3)
+    if shape is None or matrix is None or len(matrix) != 2 or flat is None or full is None:
+        return "unknown"
+    if view.held[1] is None or len(view.held[1].shape) != 2 or not all(map(_is_known, (*shape, *full))):
+        return "unknown"
+    order = view.lengths(4) if view.held[4] is not None else None
+    straight = order is None or order == tuple(range(len(shape)))
+    joined = len(flat) == 2 and flat[1] == matrix[0] == shape[-1]
+    return "linear" if straight and joined and full == (*shape[:-1], matrix[1]) else "unknown"
+
+
+def _is_known(length: Dim) -> bool:
+    return isinstance(length, int | Expr)
+
+
+def tensordot(view: View) -> Settings:
+    """Read a product of the last axis with a matrix.
+
+    Args:
+        view: the node; see :func:`tensordot_kind`.
+    """
+    rows, columns = view.shape(1) or (None, None)
+    return {"in_features": rows, "out_features": columns}
 
 
 def batch_norm(view: View) -> Settings:

@@ -5,9 +5,10 @@ Source: the operators' own pages, https://www.tensorflow.org/api_docs/python/tf/
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from shapeinspect.dims import UNKNOWN
+from shapeinspect.dims import UNKNOWN, Dim, Expr, Unknown
 from shapeinspect_tensorflow.graph.node_view import View
 from shapeinspect_tensorflow.graph.settings_conv import data_format
 
@@ -19,15 +20,21 @@ def _known(**settings: Any) -> Settings:
 
 
 def target(view: View) -> Settings:
-    """Read a Reshape; a single unknown length becomes -1.
+    """Read a Reshape whose lengths are numbers, or numbers behind the batch of its input.
+
+    A single length that is known only at run time becomes -1.
 
     Args:
         view: the node.
     """
-    lengths = view.partly(1)
-    if lengths is None or sum(number in (None, -1) for number in lengths) > 1:
+    lengths, shape = view.lengths(1), view.shape(0)
+    if lengths is None or sum(number == -1 or isinstance(number, Unknown) for number in lengths) > 1:
         return {}
-    return {"shape": tuple(-1 if number is None else number for number in lengths)}
+    wanted = tuple(-1 if isinstance(number, Unknown) else number for number in lengths)
+    if shape and wanted and isinstance(wanted[0], Expr) and wanted[0] == shape[0]:
+        rest = {"shape": wanted[1:], "batch_kept": True}
+        return rest if all(isinstance(number, int) for number in wanted[1:]) else {}
+    return {"shape": wanted} if all(isinstance(number, int) for number in wanted) else {}
 
 
 def permute_kind(view: View) -> str:
@@ -104,9 +111,10 @@ def pad(view: View) -> Settings:
     Args:
         view: the node.
     """
-    amounts = view.numbers(1)
+    amounts = view.lengths(1)
     if not amounts or len(amounts) % 2:
         return {}
+    amounts = _numbers(amounts)
     mode = str(view.get("mode", "constant")).lower()
     return {"padding": tuple(zip(amounts[::2], amounts[1::2], strict=True)), "mode": mode}
 
@@ -117,11 +125,37 @@ def slices(view: View) -> Settings:
     Args:
         view: the node.
     """
-    starts, sizes = view.numbers(1), view.numbers(2)
+    starts, sizes = view.lengths(1), view.lengths(2)
     if starts is None or sizes is None or len(starts) != len(sizes):
         return {}
-    ends = tuple(2**63 - 1 if size == -1 else start + size for start, size in zip(starts, sizes, strict=True))
-    return {"starts": starts, "ends": ends, "axes": tuple(range(len(starts))), "steps": (1,) * len(starts)}
+    ends = tuple(_end(start, size) for start, size in zip(starts, sizes, strict=True))
+    axes, steps = tuple(range(len(starts))), (1,) * len(starts)
+    return {"starts": _numbers(starts), "ends": ends, "axes": axes, "steps": steps}
+
+
+def slice_kind(view: View) -> str:
+    """Return ``slice``, or ``unknown`` where an end is the sum of a start and a size from the graph.
+
+    Args:
+        view: a Slice.
+    """
+    starts, sizes = view.lengths(1), view.lengths(2)
+    if starts is None or sizes is None or len(starts) != len(sizes):
+        return "unknown"
+    # From the first entry on, the size is the end.
+    pairs = zip(starts, sizes, strict=True)
+    plain = all((isinstance(start, int) and (isinstance(size, int) or start == 0)) for start, size in pairs)
+    return "slice" if plain else "unknown"
+
+
+def _end(start: Dim, size: Dim) -> Dim:
+    if size == -1:
+        return 2**63 - 1
+    return start + size if isinstance(start, int) and isinstance(size, int) else UNKNOWN
+
+
+def _numbers(lengths: tuple[Dim, ...]) -> tuple[Dim, ...]:
+    return tuple(length if isinstance(length, int) else UNKNOWN for length in lengths)
 
 
 def strided_kind(view: View) -> str:
@@ -130,35 +164,58 @@ def strided_kind(view: View) -> str:
     Args:
         view: a StridedSlice.
     """
-    return "slice" if _plain(view) else "index" if _dropped(view) is not None else "unknown"
+    cuts = _cuts(view)
+    return "unknown" if not cuts else "index" if _single(cuts) is not None else "slice"
 
 
-def _plain(view: View) -> bool:
-    masks = ("ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
-    return not any(view.get(mask, 0) for mask in masks) and bool(_cuts(view))
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """What is taken of one axis of the input; or a new axis of length 1."""
+
+    start: Dim | None = None
+    end: Dim | None = None
+    step: Dim = 1
+    dropped: bool = False
+    new: bool = False
+
+    @property
+    def whole(self) -> bool:
+        return (self.start, self.end, self.step) == (None, None, 1) and not self.dropped and not self.new
 
 
-def _dropped(view: View) -> int | None:
+def _single(cuts: list[_Cut]) -> int | None:
     """Return the axis of which a single entry is selected, if the others are complete."""
-    shrink = view.get("shrink_axis_mask", 0)
-    if view.get("ellipsis_mask", 0) or view.get("new_axis_mask", 0) or shrink <= 0 or shrink & (shrink - 1):
-        return None
-    place, cuts = int(shrink).bit_length() - 1, _cuts(view)
-    whole = all(cut == (None, None, 1) for axis, cut in enumerate(cuts) if axis != place)
-    return place if place < len(cuts) and whole else None
+    odd = [axis for axis, cut in enumerate(cuts) if not cut.whole]
+    return odd[0] if len(odd) == 1 and cuts[odd[0]].dropped else None
 
 
-def _cuts(view: View) -> list[tuple[int | None, int | None, int]]:
-    starts, ends, steps = (view.numbers(slot) for slot in (1, 2, 3))
+def _cuts(view: View) -> list[_Cut]:
+    """Return what is taken of each axis, in the order of the specification.
+
+    Source: ``StridedSlice`` in tensorflow/core/ops/ops.pbtxt, for the masks.
+    """
+    starts, ends, steps = (view.lengths(slot) for slot in (1, 2, 3))
+    shape, wide = view.shape(0), view.get("ellipsis_mask", 0)
     if view.get("offset"):  # TFLite may count the ends from the starts
         return []
     if starts is None or ends is None or steps is None or not len(starts) == len(ends) == len(steps):
         return []
+    if wide & (wide - 1) or (wide and shape is None):
+        return []
+    new, drop = view.get("new_axis_mask", 0), view.get("shrink_axis_mask", 0)
     begin, end = view.get("begin_mask", 0), view.get("end_mask", 0)
-    return [
-        (None if begin >> place & 1 else first, None if end >> place & 1 else last, step)
-        for place, (first, last, step) in enumerate(zip(starts, ends, steps, strict=True))
-    ]
+    taken = sum(not (wide | new) >> place & 1 for place in range(len(starts)))
+    cuts: list[_Cut] = []
+    for place, (first, last, step) in enumerate(zip(starts, ends, steps, strict=True)):
+        if wide >> place & 1:
+            cuts.extend(_Cut() for _ in range(len(shape or ()) - taken))
+        elif new >> place & 1:
+            cuts.append(_Cut(new=True))
+        elif drop >> place & 1:
+            cuts.append(_Cut(0 if begin >> place & 1 else first, None, 1, dropped=True))
+        else:
+            cuts.append(_Cut(None if begin >> place & 1 else first, None if end >> place & 1 else last, step))
+    return cuts
 
 
 def strided(view: View) -> Settings:
@@ -167,13 +224,35 @@ def strided(view: View) -> Settings:
     Args:
         view: the node.
     """
-    cuts, place = _cuts(view), _dropped(view)
-    if place is not None:
-        return _known(axis=place, index=cuts[place][0])
-    if not _plain(view):
+    cuts = _cuts(view)
+    axis = _single(cuts)
+    if axis is not None:
+        index = cuts[axis].start
+        return _known(axis=axis, index=index if isinstance(index, int) else None)
+    if not cuts:
         return {}
-    starts, ends, steps = zip(*cuts, strict=True)
-    return {"starts": starts, "ends": ends, "axes": tuple(range(len(cuts))), "steps": steps}
+    old = [cut for cut in cuts if not cut.new]
+    dropped = tuple(axis for axis, cut in enumerate(old) if cut.dropped)
+    kept = [cut for cut in cuts if not cut.dropped]
+    inserted = tuple(axis for axis, cut in enumerate(kept) if cut.new)
+    settings = {
+        "starts": tuple(_number(cut.start) for cut in old),
+        "ends": tuple(_after(cut) if cut.dropped else _number(cut.end) for cut in old),
+        "axes": tuple(range(len(old))),
+        "steps": tuple(_number(cut.step) for cut in old),
+    }
+    return {**settings, **{key: axes for key, axes in (("dropped", dropped), ("inserted", inserted)) if axes}}
+
+
+def _number(length: Dim | None) -> Dim | None:
+    return length if length is None or isinstance(length, int) else UNKNOWN
+
+
+def _after(cut: _Cut) -> Dim | None:
+    """Return the end of a cut that takes a single entry."""
+    if not isinstance(cut.start, int):
+        return UNKNOWN
+    return None if cut.start == -1 else cut.start + 1
 
 
 def reduce(view: View) -> Settings:

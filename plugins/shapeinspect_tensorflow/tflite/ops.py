@@ -51,6 +51,8 @@ _REDUCTIONS = {
     "REDUCE_ANY": "Any", "REDUCE_ALL": "All",
 }  # fmt: skip
 
+_RESIZES = {"RESIZE_BILINEAR": "ResizeBilinear", "RESIZE_NEAREST_NEIGHBOR": "ResizeNearestNeighbor"}
+
 
 def _elementwise(name: str) -> Op:
     return Op("elementwise", lambda view: {"op": name, **lite.fused(view)})
@@ -72,8 +74,10 @@ OPS: dict[str, Op] = {
     "CONV_2D": op_row("conv", lite.conv, "- filter bias"),
     "CONV_3D": op_row("conv", lite.conv_3d, "- filter bias"),
     "DEPTHWISE_CONV_2D": op_row("conv", lite.depthwise, "- filter bias"),
-    "TRANSPOSE_CONV": op_row("conv_transpose", lite.conv_transpose, "- filter - bias", (0,)),
-    "CONV_3D_TRANSPOSE": op_row("conv_transpose", lite.conv_transpose, "- filter - bias", (0,)),
+    **{
+        op: op_row("conv_transpose", lite.conv_transpose, "- filter - bias", (0,), targets={0: 1})
+        for op in ("TRANSPOSE_CONV", "CONV_3D_TRANSPOSE")
+    },
     "FULLY_CONNECTED": op_row(lite.linear_kind, lite.linear, "- filter bias"),
     "BATCH_MATMUL": op_row(conv.product_kind, conv.product, "a b"),
     "AVERAGE_POOL_2D": Op("avg_pool", lite.pool),
@@ -84,10 +88,10 @@ OPS: dict[str, Op] = {
     "EMBEDDING_LOOKUP": op_row(lite.gather_kind, lite.gather, "- params"),
     "GATHER": op_row(lite.gather_kind, lite.gather, "params"),
     "ONE_HOT": op_row("one_hot", shape.one_hot, fixed=(1, 2, 3)),
-    "TOPK_V2": op_row("topk", shape.topk, fixed=(1,)),
+    "TOPK_V2": op_row("topk", shape.topk, fixed=(1,), targets={1: 1}),
     "ARG_MAX": op_row("argmax", shape.arg, fixed=(1,)),
     "ARG_MIN": op_row("argmax", shape.arg, fixed=(1,)),
-    "RESHAPE": op_row("reshape", lite.reshape, fixed=(1,)),
+    "RESHAPE": op_row("reshape", lite.reshape, fixed=(1,), targets={1: 1}),
     "TRANSPOSE": op_row(shape.permute_kind, shape.permute, fixed=(1,)),
     "SQUEEZE": Op("squeeze", shape.squeeze),
     "EXPAND_DIMS": op_row("unsqueeze", shape.expand_dims, fixed=(1,)),
@@ -96,19 +100,21 @@ OPS: dict[str, Op] = {
     "UNPACK": Op("unstack", shape.axis),
     "SPLIT": op_row("split", shape.split, fixed=(0,)),
     "SPLIT_V": op_row("split", _as("SplitV", shape.split), fixed=(1, 2)),
-    "PAD": op_row("pad", shape.pad, fixed=(1,)),
-    "PADV2": op_row("pad", shape.pad, fixed=(1, 2)),
-    "MIRROR_PAD": op_row("pad", lite.mirror_pad, fixed=(1,)),
-    "SLICE": op_row("slice", shape.slices, fixed=(1, 2)),
-    "STRIDED_SLICE": op_row(shape.strided_kind, shape.strided, fixed=(1, 2, 3)),
-    "TILE": op_row("tile", shape.tile, fixed=(1,)),
-    "BROADCAST_TO": op_row("expand", shape.expand, fixed=(1,)),
-    "FILL": op_row("constant", shape.constant, fixed=(0, 1)),
+    "PAD": op_row("pad", shape.pad, fixed=(1,), targets={1: 1}),
+    "PADV2": op_row("pad", shape.pad, fixed=(1, 2), targets={1: 1}),
+    "MIRROR_PAD": op_row("pad", lite.mirror_pad, fixed=(1,), targets={1: 1}),
+    "SLICE": op_row(shape.slice_kind, shape.slices, fixed=(1, 2), targets={2: 2}),
+    "STRIDED_SLICE": op_row(shape.strided_kind, shape.strided, fixed=(1, 2, 3), targets={1: 1, 2: 2, 3: 4}),
+    "TILE": op_row("tile", shape.tile, fixed=(1,), targets={1: 1}),
+    "BROADCAST_TO": op_row("expand", shape.expand, fixed=(1,), targets={1: 1}),
+    "FILL": op_row("constant", shape.constant, fixed=(0, 1), targets={0: 0}),
     "SHAPE": Op("shape_of"),
     "DEPTH_TO_SPACE": Op("depth_to_space", shape.block),
     "SPACE_TO_DEPTH": Op("space_to_depth", shape.block),
-    "RESIZE_BILINEAR": op_row("resize", _as("ResizeBilinear", shape.resize), fixed=(1,)),
-    "RESIZE_NEAREST_NEIGHBOR": op_row("resize", _as("ResizeNearestNeighbor", shape.resize), fixed=(1,)),
+    **{
+        op: op_row("resize", _as(name, shape.resize), fixed=(1,), targets={1: 1})
+        for op, name in _RESIZES.items()
+    },
     **{op: op_row("reduce", _as(name, shape.reduce), fixed=(1,)) for op, name in _REDUCTIONS.items()},
 }  # fmt: skip
 

@@ -8,14 +8,17 @@ from math import prod
 from typing import Any
 
 from shapeinspect.binary.window import Window
-from shapeinspect.dims import UNKNOWN, Shape
+from shapeinspect.dims import UNKNOWN, Dim, Shape
+from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.ir import Call, Frozen, Layer, Model, Note, Value, Weight
+from shapeinspect.rules import has_rule, output_shapes
+from shapeinspect.rules.shape_values import MOST
 from shapeinspect.sources.source import Source
 from shapeinspect.text import many
 from shapeinspect_tensorflow.graph.evaluate import Evaluator
 from shapeinspect_tensorflow.graph.evaluate import Source as Origin
 from shapeinspect_tensorflow.graph.input_symbols import opened
-from shapeinspect_tensorflow.graph.node_view import Held, View
+from shapeinspect_tensorflow.graph.node_view import Held, View, merged, put_at
 from shapeinspect_tensorflow.graph.ops import UNKNOWN_OP, Op
 from shapeinspect_tensorflow.graph.settings_conv import product_flags
 from shapeinspect_tensorflow.tflite import file as lite_file
@@ -31,7 +34,7 @@ _OWN = frozenset({"conv", "conv_transpose", "linear", "embedding", "elementwise"
 _TENSORFLOW = {
     "PACK": "Pack", "SHAPE": "Shape", "STRIDED_SLICE": "StridedSlice", "CONCATENATION": "ConcatV2",
     "CAST": "Cast", "RESHAPE": "Reshape", "ADD": "Add", "SUB": "Sub", "MUL": "Mul", "FLOOR_DIV": "FloorDiv",
-    "MAXIMUM": "Maximum", "MINIMUM": "Minimum",
+    "MAXIMUM": "Maximum", "MINIMUM": "Minimum", "FLOOR_MOD": "FloorMod",
 }  # fmt: skip
 _LOOPS = frozenset({"WHILE", "IF", "CALL_ONCE", "STABLEHLO_WHILE", "STABLEHLO_CASE"})
 
@@ -97,6 +100,64 @@ class _Names:
         return candidate
 
 
+@dataclass(slots=True)
+class _Part:
+    """One graph of the file while it is read; ``computed`` holds shapes with open lengths worked out."""
+
+    graph: Subgraph
+    prefix: str
+    names: tuple[str, ...]
+    shapes: list[Shape | None]
+    computed: dict[int, Shape | None]
+    evaluator: Evaluator[int]
+    hidden: set[int]
+
+    def shape(self, index: int) -> Shape | None:
+        return self.computed.get(index, self.shapes[index])
+
+    def view(self, operator: Operator) -> View:
+        tensors = [self.graph.tensors[index] if index >= 0 else None for index in operator.inputs]
+        shapes = [self.shape(index) if index >= 0 else None for index in operator.inputs]
+        return _view(operator, tensors, shapes, self.evaluator)
+
+    def computing(self, index: int) -> list[int]:
+        """Return the operators that compute a setting and are not shown yet, in their order."""
+        producers = {output: place for place in self.hidden for output in self.graph.operators[place].outputs}
+        found: set[int] = set()
+        stack = [index]
+        while stack:
+            place = producers.get(stack.pop())
+            if place is not None and place not in found:
+                found.add(place)
+                operator = self.graph.operators[place]
+                fixed, count = SETTINGS.get(operator.op, frozenset()), len(operator.inputs)
+                stack.extend(
+                    source for slot, source in enumerate(operator.inputs) if not {slot, slot - count} & fixed
+                )
+        return sorted(found)
+
+    def fill(self, operator: Operator) -> None:
+        """Compute the open lengths of an operator's outputs, which later operators read settings from."""
+        op, view = OPS.get(operator.op, UNKNOWN_OP), self.view(operator)
+        kind, attributes = op.kind_of(view), op.read(view)
+        if not has_rule(kind):
+            return
+        kept = kind in ("elementwise", "concat")
+        given = tuple(
+            view.shape(slot)
+            for slot, index in enumerate(operator.inputs)
+            if not {slot, slot - len(operator.inputs)} & op.fixed
+            and (kept or not (index >= 0 and self.graph.tensors[index].stored and slot in op.params))
+        )
+        try:
+            outputs = output_shapes(kind, attributes, given)
+        except ShapeMismatchError:
+            return
+        for index, shape in zip(operator.outputs, outputs, strict=False):
+            if index >= 0:
+                self.computed[index] = merged(self.shapes[index], shape)
+
+
 class _Builder:
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -125,33 +186,31 @@ class _Builder:
             self.values[names[index]] = Value(names[index], shapes[index], graph.tensors[index].dtype)
         if not number:
             self._main = names
-        evaluator = Evaluator(_sources(graph), shapes.__getitem__)
-        left_out = _shape_computations(graph)
-        self._left_out += len(left_out)
+        computed: dict[int, Shape | None] = {}
+        evaluator = Evaluator(_sources(graph), lambda index: computed.get(index, shapes[index]))
+        part = _Part(graph, prefix, names, shapes, computed, evaluator, set(_shape_computations(graph)))
         for place, operator in enumerate(graph.operators):
-            if place not in left_out:
-                self._layer(graph, operator, prefix, names, shapes, evaluator)
+            if place in part.hidden:
+                part.fill(operator)
+            else:
+                self._layer(part, operator)
+        self._left_out += len(part.hidden)
 
     def ends(self, numbers: tuple[int, ...]) -> tuple[str, ...]:
         """Return the names of the network's inputs or outputs."""
         return tuple(self._main[number] for number in numbers)
 
-    def _layer(
-        self,
-        graph: Subgraph,
-        operator: Operator,
-        prefix: str,
-        names: tuple[str, ...],
-        shapes: list[Shape | None],
-        evaluator: Evaluator[int],
-    ) -> None:
+    def _layer(self, part: _Part, operator: Operator) -> None:
+        graph, names, shapes = part.graph, part.names, part.shapes
         tensors = [graph.tensors[index] if index >= 0 else None for index in operator.inputs]
-        view = _view(
-            operator, tensors, [shapes[index] if index >= 0 else None for index in operator.inputs], evaluator
-        )
-        op = OPS.get(operator.op, UNKNOWN_OP)
+        op, view = OPS.get(operator.op, UNKNOWN_OP), part.view(operator)
         kind, attributes = op.kind_of(view), dict(op.read(view))
-        path = self._paths.unique(prefix + _path(operator, graph))
+        places = op.computed(kind, attributes, view)
+        for slot in places:
+            for place in part.computing(operator.inputs[slot]):
+                part.hidden.discard(place)
+                self._layer(part, graph.operators[place])
+        path = self._paths.unique(part.prefix + _path(operator, graph))
         inputs: list[str] = []
         weights: list[Weight] = []
         for slot, (index, tensor) in enumerate(zip(operator.inputs, tensors, strict=True)):
@@ -166,14 +225,19 @@ class _Builder:
             weight = stored and (role is not None or not _is_setting(tensor))
             if weight:
                 weights.append(self._weight(operator, op, slot, tensor, view))
-            number = stored and not weight and bool(tensor.shape)  # its axes count where it is an operand
+            # The axes of an operand count, and so does a number that lengths are computed with.
+            number = stored and not weight and (bool(tensor.shape) or tensor.numbers is not None)
             if (not stored and not (role and tensor.variable)) or (stored and kind not in _OWN) or number:
                 inputs.append(names[index])
-                self.values.setdefault(names[index], Value(names[index], shapes[index], tensor.dtype))
+                value = Value(names[index], shapes[index], tensor.dtype, constant=_constant(tensor))
+                self.values.setdefault(names[index], value)
+        put_at(inputs, {place: names[operator.inputs[slot]] for slot, place in places.items()})
         outputs = [names[index] if index >= 0 else "" for index in operator.outputs]
-        for index in operator.outputs:
-            if index >= 0:
-                self.values[names[index]] = Value(names[index], shapes[index], graph.tensors[index].dtype)
+        made = (index for index in operator.outputs if index >= 0)
+        self.values.update(
+            (names[index], Value(names[index], shapes[index], graph.tensors[index].dtype)) for index in made
+        )
+        part.fill(operator)
         quantized = _quantization(weights, operator, tensors, op)
         if quantized:
             attributes["quantization"] = quantized
@@ -224,6 +288,14 @@ class _Builder:
         return texts
 
 
+def _constant(tensor: Tensor) -> tuple[int, ...] | int | None:
+    """Return the numbers of a stored tensor that lengths may be computed with."""
+    numbers = tensor.numbers
+    if numbers is None or len(numbers) > MOST or tensor.shape is None or len(tensor.shape) > 1:
+        return None
+    return numbers if tensor.shape else numbers[0]
+
+
 def _shape(tensor: Tensor) -> Shape | None:
     if tensor.shape is None:
         return None
@@ -246,7 +318,7 @@ def _view(
         for tensor in tensors
     )  # fmt: skip
 
-    def evaluate(slot: int) -> tuple[int | None, ...] | None:
+    def evaluate(slot: int) -> tuple[Dim, ...] | None:
         return None if tensors[slot] is None else evaluator.numbers(operator.inputs[slot])
 
     return View(operator.op, operator.options or {}, stored, tuple(shapes), evaluate, len(operator.outputs))

@@ -60,10 +60,10 @@ TABLE = Table(
         Row("GRU", "bias", "(gate o)", "gate o", Frozen(gate=3), _ZRN, slot=_SUM),
         Row("GRU", "bias", "two (gate o)", "two gate o", Frozen(gate=3), _ZRN, slot="{two}.l0", splits=_TWO),
         # Operators of a graph, by the names of their arguments.
-        Row("Conv2D Conv3D _FusedConv2D", "filter", "*k i o", "o i *k"),
-        Row("DepthwiseConv2dNative", "filter", "kh kw c m", "(c m) 1 kh kw"),
+        Row("Conv2D Conv3D _FusedConv2D DilatedConv2D DilatedConv3D", "filter", "*k i o", "o i *k"),
+        Row("DepthwiseConv2dNative DilatedDepthwise", "filter", "kh kw c m", "(c m) 1 kh kw"),
         Row("Conv2DBackpropInput Conv3DBackpropInputV2", "filter", "*k o i", "o i *k"),
-        Row("MatMul", "b", "i o", "o i"),
+        Row("MatMul Tensordot", "b", "i o", "o i"),
         Row("MatMul:transpose_b", "b", "o i", "o i"),
         Row("BatchMatMul BatchMatMulV2 BatchMatMulV3", "b", "i o", "o i"),
         Row("BatchMatMul:transpose_b", "b", "o i", "o i"),

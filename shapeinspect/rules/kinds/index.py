@@ -130,8 +130,46 @@ def _slice(attributes: Attributes, inputs: Shapes) -> Shapes:
         index = normalize_axis(axis, len(shape))
         if step == 0:
             raise mismatch("a step other than 0", "0")
-        out[index] = _length(shape[index], start, end, step)
-    return (tuple(out),)
+        out[index] = _length(shape[index], start, end, step) if isinstance(step, int) else UNKNOWN
+        if isinstance(start, int) and index in attributes.get("dropped", ()) and unlike(out[index], 1):
+            raise mismatch(
+                f"more than {start if start >= 0 else -start - 1} entries on axis {index}",
+                f"{shape[index]} of {show(shape)}",
+            )
+    return (regrouped(tuple(out), attributes),)
+
+
+def regrouped(shape: Shape, attributes: Attributes) -> Shape:
+    """Return the shape of a slice without the axes that it drops, and with those that it inserts.
+
+    Args:
+        shape: the lengths after the cuts.
+        attributes: ``dropped`` counts the axes of the input, ``inserted`` those of the output.
+
+    Example:
+        >>> regrouped((2, 1, 7), {"dropped": (1,), "inserted": (0,)})
+        (1, 2, 7)
+    """
+    lengths = [shape[axis] for axis in _kept_axes(len(shape), attributes)]
+    for axis in sorted(attributes.get("inserted", ())):
+        lengths.insert(axis, 1)
+    return tuple(lengths)
+
+
+def _kept_axes(rank: int, attributes: Attributes) -> list[int]:
+    return [axis for axis in range(rank) if axis not in attributes.get("dropped", ())]
+
+
+def _slice_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
+    shape, out = first(inputs), first(outputs)
+    if shape is None or out is None or not ("dropped" in attributes or "inserted" in attributes):
+        return keep_names(attributes, inputs, outputs)
+    new = attributes.get("inserted", ())
+    places = [axis for axis in range(len(out)) if axis not in new]
+    kept = _kept_axes(len(shape), attributes)
+    if len(kept) != len(places):
+        return Naming()
+    return Naming(links=tuple((0, axis, 0, place) for axis, place in zip(kept, places, strict=True)))
 
 
 def _index(attributes: Attributes, inputs: Shapes) -> Shapes:
@@ -260,9 +298,13 @@ def _slice_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Li
     axes = attributes.get("axes") or tuple(range(len(starts)))
     steps = attributes.get("steps") or (1,) * len(starts)
     positions = [normalize_axis(axis, len(shape)) for axis in axes]
+    new = attributes.get("inserted", ())
+    places = (axis for axis in range(len(shape) + len(new)) if axis not in new)
+    place_of = dict(zip(_kept_axes(len(shape), attributes), places, strict=False))
     return {
-        (0, axis): slice_text(shape[axis], start, end, step)
+        (0, place_of[axis]): slice_text(shape[axis], start, end, step)
         for start, end, axis, step in zip(starts, attributes["ends"], positions, steps, strict=True)
+        if axis in place_of and isinstance(step, int)
     }
 
 
@@ -328,9 +370,11 @@ KINDS = (
             Attribute("ends", _PER_CUT, "from the third input", "the entry before which it stops"),
             Attribute("axes", "tuple", "the first ones", "the axes that are cut"),
             Attribute("steps", _PER_CUT, "1", "the step between two entries"),
+            Attribute("dropped", "tuple", "none", "the axes of the input of which one entry is taken"),
+            Attribute("inserted", "tuple", "none", "the axes of the output that are new, of length 1"),
         ),
         _slice,
-        keep_names,
+        _slice_axes,
         _slice_lines,
         SLICED,
     ),
