@@ -29,11 +29,13 @@ class Quantization:
         scale: one for the tensor, or one for each entry of an axis.
         zero_point: as many.
         axis: that axis.
+        further: whether the file describes it in another way, such as blocks with scales of their own.
     """
 
     scale: tuple[float, ...]
     zero_point: tuple[int, ...]
     axis: int
+    further: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +228,8 @@ class _Reader:
             return None
         scale = tuple(float(number) for number in table.numbers(2, "f"))
         zero = table.integers(3, "q")
-        return Quantization(scale, zero, table.number(6, "i")) if scale else None
+        further = table.number(4, "B") != 0
+        return Quantization(scale, zero, table.number(6, "i"), further) if scale or further else None
 
     def _operator(self, table: Table) -> Operator:
         index = table.number(0, "I")

@@ -25,7 +25,7 @@ from shapeinspect_tensorflow.tflite import file as lite_file
 from shapeinspect_tensorflow.tflite.file import LiteFile, Operator, Subgraph, Tensor
 from shapeinspect_tensorflow.tflite.ops import OPS, SETTINGS
 from shapeinspect_tensorflow.tflite.packed import unpacked
-from shapeinspect_tensorflow.vocabulary import dtypes
+from shapeinspect_tensorflow.tflite.quantized import quantization, values
 from shapeinspect_tensorflow.vocabulary.layouts import TABLE
 
 #: Kinds whose stored tensors are weights only; those of other kinds are inputs as well.
@@ -76,7 +76,7 @@ def _metadata(file: LiteFile) -> dict[str, str]:
     for word, numbers in (("input", main.inputs), ("output", main.outputs)):
         for number in numbers:
             tensor = main.tensors[number]
-            if tensor.quantization is not None:
+            if tensor.quantization is not None and tensor.quantization.scale:
                 scale, zero = tensor.quantization.scale, tensor.quantization.zero_point
                 metadata[f"{word} {tensor.name}"] = (
                     f"scale {scale[0]:.9g}, zero point {zero[0] if zero else 0}"
@@ -265,7 +265,7 @@ class _Builder:
             tensor.name, role, shape, tensor.dtype, tensor.nbytes if not tensor.external else None, False,
             _layout(operator, role, shape, view),
             storage=None if tensor.external else f"buffer {tensor.buffer}",
-            values=_values(self._source, tensor),
+            values=values(self._source, tensor), quantization=quantization(tensor),
         )  # fmt: skip
 
     def notes(self) -> list[Note]:
@@ -387,25 +387,11 @@ def _quantization(
     roles = {weight.role for weight in weights}
     for slot, tensor in enumerate(tensors):
         role = op.params.get(slot) or f"input{slot}"
-        if tensor is None or tensor.quantization is None or role not in roles:
+        given = None if tensor is None else tensor.quantization
+        if given is None or role not in roles:
             continue
-        quantization = tensor.quantization
-        facts: dict[str, Any] = {"scale": quantization.scale, "zero_point": quantization.zero_point}
-        if len(quantization.scale) > 1:
-            facts["axis"] = quantization.axis
+        facts: dict[str, Any] = {"scale": given.scale, "zero_point": given.zero_point}
+        if len(given.scale) > 1:
+            facts["axis"] = given.axis
         by_role[role] = Frozen(facts)
     return Frozen(by_role) if by_role else None
-
-
-def _values(source: Source, tensor: Tensor) -> Callable[[], Any] | None:
-    if tensor.external or tensor.sparse or tensor.dtype not in dtypes.NUMPY:
-        return None
-
-    def values() -> Any:
-        import numpy as np
-
-        with Window.open(source) as window:
-            raw = window.whole(tensor.start, tensor.start + tensor.nbytes)
-        return np.frombuffer(raw, np.dtype(tensor.dtype)).reshape(tensor.shape or ())
-
-    return values
