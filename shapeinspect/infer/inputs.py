@@ -57,7 +57,8 @@ def with_input_shapes(model: Model, specs: tuple[InputSpec, ...]) -> Model:
         calls = tuple(_bound_call(call, bound) for call in calls)
         layers = tuple(replace(layer, attributes=_bound_all(layer.attributes, bound)) for layer in layers)
     if changed:
-        calls = tuple(replace(call, macs=None) for call in calls)
+        # An op that the source knows to sum no products sums none at any size.
+        calls = tuple(replace(call, macs=0 if call.macs == 0 else None) for call in calls)
     return replace(model, values=Frozen(values), calls=calls, layers=layers)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, NoReturn
 
 from shapeinspect.dims import UNKNOWN, Dim
@@ -17,7 +17,9 @@ from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Call, Frozen, Layer, Value
 from shapeinspect_torch.exported.tensors import Lengths, decode
 from shapeinspect_torch.vocabulary.aten import Argument, describe_op
+from shapeinspect_torch.vocabulary.functions import plain_name
 from shapeinspect_torch.vocabulary.kinds import describe, is_known
+from shapeinspect_torch.vocabulary.work import work_of
 
 _MAX_DEPTH = 100
 _MAX_NESTED = 8
@@ -413,6 +415,12 @@ class _Writer:
             layer = Layer(path, op.kind, op.type, (*parts, last), Frozen(op.attributes), origin=op.node)
             self.graph.layers[path] = layer
         self._call(path, op.inputs, op.outputs, _differing(layer.attributes, op.attributes))
+        if op.kind == "unknown":
+            call = self.graph.calls[-1]
+            shapes = [
+                [self.graph.values[name].shape for name in side] for side in (call.inputs, call.outputs)
+            ]
+            self.graph.calls[-1] = replace(call, macs=work_of(plain_name(op.name), *shapes))
 
     def _place(self, name: str, kind: str, type_: str, prefix: str, used: Counter[str]) -> tuple[str, str]:
         while True:

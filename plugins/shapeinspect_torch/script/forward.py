@@ -37,7 +37,9 @@ from shapeinspect_torch.script.values import (
     places,
 )  # fmt: skip
 from shapeinspect_torch.vocabulary.aten import Argument, Described
+from shapeinspect_torch.vocabulary.functions import plain_name
 from shapeinspect_torch.vocabulary.kinds import is_known
+from shapeinspect_torch.vocabulary.work import work_of
 
 _MAX_STEPS = 200_000
 _MAX_WORK = 300_000  # parts of values that are visited: tuples may repeat one tuple at every level
@@ -67,6 +69,13 @@ def follow(
         return _Walker(layers, settings, code, constants).follow()
     except (CodeError, RecursionError):
         return None
+
+
+def _padding(kind: str, padded: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Read the padding of a convolution whose code pads its input first, as all modes but zeros do."""
+    if kind != "conv" or len(padded) != 1 or padded[0].get("mode", "constant") == "constant":
+        return {}
+    return {"padding": padded[0]["padding"], "padding_mode": padded[0]["mode"]}
 
 
 class _Walker:
@@ -104,7 +113,9 @@ class _Walker:
         return Followed(
             in_order(list(self._modules.values()), self._added, self._order, self._call_settings),
             tuple(
-                Call(draft.layer, tuple(draft.inputs), tuple(draft.outputs.names), draft.attributes)
+                Call(
+                    draft.layer, tuple(draft.inputs), tuple(draft.outputs.names), draft.attributes, draft.macs
+                )
                 for draft in self._calls
             ),
             Frozen({name: described(name, self._stored.get(name)) for name in self._values}),
@@ -172,7 +183,8 @@ class _Walker:
             return {}, None
         described, outputs = same[0]
         self._flat([result])  # it is within the limits
-        return described.attributes, places(result, outputs)
+        padded = [found.attributes for found, _ in calls if found.kind == "pad"]
+        return {**described.attributes, **_padding(layer.kind, padded)}, places(result, outputs)
 
     def _container(self, path: str, function: Function, args: list[Any], kwargs: dict[str, Any]) -> Any:
         inputs = self._names(*args, *kwargs.values())
@@ -436,7 +448,10 @@ class _Walker:
         differing = {
             k: v for k, v in described.attributes.items() if self._added[path].attributes.get(k) != v
         }
-        return self._call(path, inputs, Frozen(differing))
+        outputs = self._call(path, inputs, Frozen(differing))
+        if described.kind == "unknown" and work_of(plain_name(name), (), ()) == 0:
+            self._calls[-1].macs = 0
+        return outputs
 
     def _path_of(self, name: str, described: Described, type_: str, scope: Scope) -> str:
         prefix = f"{scope.module}." if scope.module else ""

@@ -10,7 +10,7 @@ from shapeinspect_torch.vocabulary.aten import Described, describe_op
 from shapeinspect_torch.vocabulary.functions import describe_call, plain_name
 
 _POOL = "self kernel_size stride padding dilation ceil_mode"
-_AVERAGE = "self kernel_size stride padding ceil_mode count_include_pad"
+_AVERAGE = "self kernel_size stride padding ceil_mode count_include_pad divisor_override"
 _STACK = "input hx params has_biases num_layers dropout train bidirectional batch_first"
 
 #: The names of arguments, in order, where they differ from torch's function of that name.
@@ -24,7 +24,9 @@ _POSITIONAL: dict[str, str] = {
     "instance_norm": "input weight bias running_mean running_var use_input_stats momentum eps",
     "layer_norm": "input normalized_shape weight bias eps",
     "group_norm": "input num_groups weight bias eps",
-    "embedding": "weight indices",
+    "embedding": "weight indices padding_idx scale_grad_by_freq sparse",
+    "norm": "self p dim keepdim",
+    "baddbmm": "self batch1 batch2",
     "view": "self size",
     "reshape": "self shape",
     "expand": "self size",
@@ -46,7 +48,7 @@ _POSITIONAL: dict[str, str] = {
     **dict.fromkeys(
         ("to", "dropout", "dropout_", "contiguous", "clone", "detach", "zeros", "ones", "full", "arange",
          "empty", "zeros_like", "ones_like", "rand", "randn", "linspace", "eye", "unfold", "rot90", "addmm",
-         "baddbmm", "norm", "feature_dropout", "alpha_dropout"),
+         "feature_dropout", "alpha_dropout"),
         "self",
     ),
 }  # fmt: skip

@@ -82,12 +82,14 @@ class Draft:
         inputs: the names of the values it reads.
         outputs: its outputs.
         attributes: settings of this call alone.
+        macs: its multiply-accumulates, where the op has no kind and sums no products; else None.
     """
 
     layer: str
     inputs: list[str]
     outputs: Outputs
     attributes: Frozen[Any]
+    macs: int | None = None
 
 
 @dataclass(slots=True)

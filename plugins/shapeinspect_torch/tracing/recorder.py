@@ -14,6 +14,7 @@ from shapeinspect_torch.tracing.dispatch_mode import function_name
 from shapeinspect_torch.tracing.pytree import rebuild, tensors
 from shapeinspect_torch.vocabulary.functions import counted, describe_call, plain_name
 from shapeinspect_torch.vocabulary.indexing import index_steps
+from shapeinspect_torch.vocabulary.work import work_of
 
 #: The packages whose lines are not the user's; see ``shapeinspect.plugin_api.frames``.
 PACKAGES = ("torch", "shapeinspect_torch")
@@ -369,7 +370,12 @@ class Recorder:
             draft = Draft(path, shown.kind, shown.type, parts, attributes, running_place(PACKAGES))
         differing = {key: value for key, value in attributes.items() if draft.attributes.get(key) != value}
         position = self._enter(draft)
-        self.calls[position] = Call(path, tuple(inputs), tuple(outputs), Frozen(differing))
+        work = None
+        if draft.kind == "unknown":
+            work = work_of(
+                name, *([self.values[value].shape for value in side] for side in (inputs, outputs))
+            )
+        self.calls[position] = Call(path, tuple(inputs), tuple(outputs), Frozen(differing), work)
 
     def _path_of(self, name: str, shown: Draft) -> tuple[str, tuple[str, ...]]:
         scope = self._scopes[-1]

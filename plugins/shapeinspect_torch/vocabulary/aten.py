@@ -281,8 +281,8 @@ _READERS: dict[str, _Reader] = {
     "dequantize": _always("dequantize"),
     # Sliding windows along one axis, rotated planes, and sums of products: no row computes their shapes.
     **dict.fromkeys(
-        ("unfold", "unfold_copy", "rot90", "baddbmm", "addbmm", "addmv", "copy", "copy_",
-         "tensor_split", "var_mean", "std_mean", "batch_norm_update_stats", "norm"),
+        ("unfold", "unfold_copy", "rot90", "addbmm", "addmv", "var_mean", "std_mean",
+         "batch_norm_update_stats"),
         _always("unknown"),
     ),
 }  # fmt: skip
@@ -320,6 +320,7 @@ _RENAMED: dict[str, tuple[str, dict[str, str], dict[str, Any]]] = {
     "log_sigmoid": ("logsigmoid", {}, {}),
     "im2col": ("unfold", {}, {}),
     "col2im": ("fold", {}, {}),
+    "tensordot": ("tensordot", {"self": "a", "other": "b"}, {}),
     "split": ("split", {"split_sizes": "split_size_or_sections"}, {}),
     "numpy_T": ("T", {}, {}),
     "_fused_rms_norm": ("rms_norm", {}, {}),

@@ -18,11 +18,12 @@ What is given everywhere:
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from shapeinspect_torch.vocabulary.kinds import last_axes_pairs, pairs, per_axis
+from shapeinspect_torch.vocabulary.kinds import SMOOTH_MODES, last_axes_pairs, pairs, per_axis
 
 Arguments: TypeAlias = "dict[str, Any]"
 Reader: TypeAlias = "Callable[[Arguments, int], dict[str, Any]]"
@@ -155,12 +156,22 @@ def bag(a: Arguments, _rank: int) -> dict[str, Any]:
 def batch_norm(a: Arguments, _rank: int) -> dict[str, Any]:
     """Read a batch normalization: in training, and without running statistics, the input's own are taken."""
     own = bool(a.get("training", False)) or a.get("running_mean") is None
-    return {**_normed(a, own), "num_features": a["input"].shape[1], "axis": 1}
+    return {**_normed(a, own), "num_features": _channels(a), "axis": 1}
 
 
 def instance_norm(a: Arguments, _rank: int) -> dict[str, Any]:
     """Read an instance normalization."""
-    return {**_normed(a, bool(a.get("use_input_stats", True))), "num_features": a["input"].shape[1]}
+    return {**_normed(a, bool(a.get("use_input_stats", True))), "num_features": _channels(a)}
+
+
+def _channels(a: Arguments) -> Any:
+    """Return the channels that are normalized; in TorchScript's code only the weights have shapes."""
+    for name in ("weight", "running_mean", "bias"):
+        shape = getattr(a.get(name), "shape", None)
+        if shape is not None:
+            return shape[0]
+    shape = getattr(a["input"], "shape", None)
+    return None if shape is None else shape[1]
 
 
 def _normed(a: Arguments, own: bool) -> dict[str, Any]:
@@ -170,8 +181,7 @@ def _normed(a: Arguments, own: bool) -> dict[str, Any]:
 
 def group_norm(a: Arguments, _rank: int) -> dict[str, Any]:
     """Read a group normalization."""
-    channels = a["input"].shape[1]
-    read = {"num_groups": a.get("num_groups", a.get("group")), "num_channels": channels}
+    read = {"num_groups": a.get("num_groups", a.get("group")), "num_channels": _channels(a)}
     return {**read, "eps": a.get("eps", 1e-5), "affine": a.get("weight") is not None}
 
 
@@ -306,6 +316,8 @@ def resize(a: Arguments, rank: int) -> dict[str, Any]:
     """Read the arguments of `interpolate`."""
     read = {"mode": a.get("mode", "nearest"), "align_corners": a.get("align_corners")}
     read["recompute_scale_factor"] = a.get("recompute_scale_factor")
+    if read["align_corners"] is None and read["mode"] in SMOOTH_MODES:
+        read["align_corners"] = False
     if a.get("antialias"):
         read["antialias"] = True
     for name in ("size", "scale_factor"):
@@ -327,6 +339,40 @@ def split(a: Arguments, _rank: int) -> dict[str, Any]:
     """Read the lengths of a split, or the common length of all pieces."""
     axis, sizes = a.get("dim", 0), a.get("split_size_or_sections", a.get("split_size"))
     return {"axis": axis, "sizes" if isinstance(sizes, (list, tuple)) else "chunk": axes(sizes)}
+
+
+def tensor_split(a: Arguments, rank: int) -> dict[str, Any]:
+    """Read the lengths of a `tensor_split`: pieces that differ by at most one, or the cuts.
+
+    Raises:
+        TypeError: if the cuts are a tensor, or the length that they cut is not a number.
+    """
+    axis = a.get("dim", 0)
+    cuts = next(a[key] for key in ("indices_or_sections", "sections", "indices") if key in a)
+    length = a["input"].shape[axis]
+    if isinstance(cuts, int):
+        pieces = tuple(length // cuts + (at < length % cuts) for at in range(cuts))
+        return {"axis": axis, "sizes": pieces}
+    ends = [0, *(min(cut + length if cut < 0 else cut, length) for cut in cuts), length]
+    return {"axis": axis, "sizes": tuple(max(end - start, 0) for start, end in itertools.pairwise(ends))}
+
+
+def tensordot(a: Arguments, _rank: int) -> dict[str, Any]:
+    """Write a `tensordot` as the equation that it stands for."""
+    left, right = len(a["a"].shape), len(a["b"].shape)
+    dims = a.get("dims", 2)
+    if isinstance(dims, int):
+        pairs = [(left - dims + at, at) for at in range(dims)]
+    else:
+        pairs = [(one % left, two % right) for one, two in zip(*dims, strict=True)]
+    letters = iter("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    of_left = [next(letters) for _ in range(left)]
+    of_right = [next(letters) for _ in range(right)]
+    for one, two in pairs:
+        of_right[two] = of_left[one]
+    summed = {of_left[one] for one, _ in pairs}
+    kept = [letter for letter in (*of_left, *of_right) if letter not in summed]
+    return {"equation": f"{''.join(of_left)},{''.join(of_right)}->{''.join(kept)}"}
 
 
 def pad(a: Arguments, _rank: int) -> dict[str, Any]:

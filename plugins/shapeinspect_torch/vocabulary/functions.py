@@ -80,7 +80,14 @@ def plain_name(name: str) -> str:
                 name = name[1:]
     elif name.endswith("_"):
         name = name.rstrip("_")
-    return _SAME_AS.get(name, name)
+    name = _SAME_AS.get(name, name)
+    if name not in _TABLE:
+        for prefix in ("special_", "linalg_", "unsafe_", "fft_"):
+            if name.startswith(prefix) and name.removeprefix(prefix) in _TABLE:
+                return name.removeprefix(prefix)
+        if name.removesuffix("_copy") in _TABLE:
+            return name.removesuffix("_copy")
+    return name
 
 
 def _arguments(row: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> rows.Arguments:
@@ -102,6 +109,9 @@ def _arguments(row: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any]) 
 _WITH_DIM = "input dim"
 _LOSSES = (
     *("cross_entropy", "nll_loss", "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "kl_div"),
+    *("cosine_embedding_loss", "gaussian_nll_loss", "hinge_embedding_loss", "margin_ranking_loss"),
+    *("multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss", "triplet_margin_loss"),
+    *("triplet_margin_with_distance_loss", "ctc_loss"),
     *("binary_cross_entropy", "binary_cross_entropy_with_logits", "poisson_nll_loss", "soft_margin_loss"),
 )
 _BATCH_NORM = dict.fromkeys(("running_mean", "running_var", "weight", "bias"), "BatchNorm2d")
@@ -199,6 +209,10 @@ _TABLE: dict[str, Function] = {
     "fold": Function("fold", "input output_size kernel_size dilation padding stride", rows.window),
     "pad": Function("pad", "input pad mode value", rows.pad),
     "matmul": Function("matmul", "input other"),
+    "baddbmm": Function("gemm", "input batch1 batch2", lambda _a, _rank: {"added_first": True}),
+    "tensordot": Function("einsum", "a b dims", rows.tensordot),
+    "ravel": Function("flatten", "input", lambda _a, _rank: {"start_axis": 0, "end_axis": -1}),
+    "tensor_split": Function("split", "input indices_or_sections dim", rows.tensor_split),
     "addmm": Function("gemm", "input mat1 mat2", lambda _a, _rank: {"added_first": True}),
     "outer": Function("einsum", "input vec2", lambda _a, _rank: {"equation": "i,j->ij"}),
     "einsum": Function("einsum", "equation *operands", lambda a, _rank: {"equation": a["equation"]}),
@@ -233,6 +247,7 @@ _TABLE: dict[str, Function] = {
     "unbind": Function("unstack", _WITH_DIM, rows.axis(0)),
     "getitem": Function("unknown", "input index"),
     "setitem": Function("scatter", "input index value", rows.index),
+    **rows.same("copy", Function("scatter", "input value")),
     **rows.same("scatter scatter_add index_add index_copy index_fill masked_scatter scatter_reduce index_put",
             Function("scatter", "input dim index", rows.axis())),
     "select": Function("index", "input dim index", lambda a, _rank: {"axis": a["dim"], "index": a["index"]}),
@@ -241,6 +256,7 @@ _TABLE: dict[str, Function] = {
         "steps": (1,)}),
     "index_select": Function("gather", "input dim index", rows.axis(0)),
     "gather": Function("take_along", "input dim index", rows.axis(0)),
+    "take_along_dim": Function("take_along", "input indices dim", rows.axis()),
     "expand": Function("expand", "input *sizes", lambda a, _rank: {"shape": rows.shape(a["sizes"])}),
     "expand_as": Function("expand", "input other", rows.shape_of_other),
     "broadcast_to": Function("expand", "input *size", lambda a, _rank: {"shape": rows.shape(a["size"])}),
@@ -251,6 +267,15 @@ _TABLE: dict[str, Function] = {
     **rows.same("cumsum cumprod logcumsumexp", Function("unary", _WITH_DIM, rows.axis())),
     **rows.same("fftshift ifftshift", Function("unary", _WITH_DIM, lambda a, _rank: {
         "axes": rows.axes(a.get("dim"))})),
+    "zero": Function("unary"),
+    "fill": Function("unary"),
+    "cummax": Function("unary", _WITH_DIM, rows.axis()),
+    "cummin": Function("unary", _WITH_DIM, rows.axis()),
+    "argsort": Function("unary", "input dim descending", lambda a, _rank: {
+        "axis": a.get("dim", -1), "descending": bool(a.get("descending", False))}),
+    "fliplr": Function("unary", "input", lambda _a, _rank: {"axes": (1,)}),
+    "flipud": Function("unary", "input", lambda _a, _rank: {"axes": (0,)}),
+    "bucketize": Function("unary"),
     "sort": Function("unary", "input dim descending", lambda a, _rank: {
         "axis": a.get("dim", -1), "descending": bool(a.get("descending", False))}),
     "flip": Function("unary", "input *dims", lambda a, _rank: {"axes": rows.shape(a["dims"])}),
@@ -307,7 +332,10 @@ _TABLE: dict[str, Function] = {
         "and or xor invert bitwise_and bitwise_or bitwise_xor bitwise_not lshift rshift "
         "neg abs exp exp2 expm1 log log2 log10 log1p sqrt rsqrt square sin cos tan asin acos atan sinh cosh "
         "sign floor ceil round trunc frac reciprocal erf erfc lgamma digamma isnan isinf isfinite nan_to_num "
-        "angle conj sinc sgn"
+        "angle conj sinc sgn acosh asinh atanh logit logaddexp logaddexp2 deg2rad rad2deg erfinv gcd lcm "
+        "heaviside igamma igammac isneginf isposinf isreal signbit nextafter ldexp positive polygamma "
+        "mvlgamma i0 bitwise_left_shift bitwise_right_shift entr erfcx gammainc gammaincc gammaln i0e i1 i1e "
+        "log_ndtr ndtr ndtri psi xlog1py zeta airy_ai bessel_j0 bessel_j1 bessel_y0 bessel_y1 conj_physical"
     ),
     **rows.same("to float half double bfloat16 int long bool type type_as short char byte", Function("cast")),
 }  # fmt: skip
@@ -321,5 +349,7 @@ _SAME_AS = {
     "greater": "gt", "less": "lt", "not_equal": "ne", "greater_equal": "ge", "less_equal": "le", "H": "mT",
     "rsub": "sub", "clip": "clamp", "clamp_min": "clamp", "clamp_max": "clamp", "split_with_sizes": "split",
     "special_erf": "erf",
-    "arctan2": "atan2", "adjoint": "mT",
+    "arctan2": "atan2", "adjoint": "mT", "_threshold": "threshold", "log_sigmoid": "logsigmoid",
+    **{f"arc{name}": f"a{name}" for name in ("cos", "sin", "tan", "cosh", "sinh", "tanh")},
+    "ger": "outer", "fix": "trunc",
 }  # fmt: skip

@@ -211,7 +211,8 @@ def _pool(attributes: Mapping[str, Any], rank: int) -> _Attributes:
         stride = attributes.get("kernel_size")
     if stride is not None:
         read["stride"] = per_axis(stride, rank)
-    read["padding"] = pairs(attributes.get("padding", 0), rank)
+    if "padding" in attributes or "kernel_size" in attributes:  # a traced layer's are in its code alone
+        read["padding"] = pairs(attributes.get("padding", 0), rank)
     read.update(_take(attributes, "ceil_mode count_include_pad return_indices norm_type"))
     read.update(_given(attributes, "divisor_override"))
     return read
@@ -240,8 +241,14 @@ def _windows(attributes: Mapping[str, Any], _rank: int) -> _Attributes:
     return read
 
 
+#: The modes of a resize that align corners or do not; where nothing is said, they do not.
+SMOOTH_MODES = ("linear", "bilinear", "bicubic", "trilinear")
+
+
 def _resize(attributes: Mapping[str, Any], rank: int) -> _Attributes:
     read = _take(attributes, "mode align_corners recompute_scale_factor")
+    if read.get("align_corners", True) is None and read.get("mode") in SMOOTH_MODES:
+        read["align_corners"] = False
     read.update(
         {
             key: per_axis(value, rank)

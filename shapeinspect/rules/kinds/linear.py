@@ -168,28 +168,32 @@ def _gemm(attributes: Attributes, inputs: Shapes) -> Shapes:
     if len(inputs) < 2 or inputs[0] is None or inputs[1] is None:
         return (None,)
     left, right = inputs[0], inputs[1]
-    if len(left) != 2 or len(right) != 2:
+    # torch's baddbmm has a batch in front, and its summand before the product; Gemm of ONNX has matrices.
+    if {len(left), len(right)} != {2} and not (
+        attributes.get("added_first") and len(left) == len(right) == 3
+    ):
         raise mismatch("2 axes on both sides", f"{show(left)} and {show(right)}")
-    left = left[::-1] if attributes.get("trans_a") else left
-    right = right[::-1] if attributes.get("trans_b") else right
+    left = (*left[:-2], left[-1], left[-2]) if attributes.get("trans_a") else left
+    right = (*right[:-2], right[-1], right[-2]) if attributes.get("trans_b") else right
     return (matmul_shape(left, right),)
 
 
 def _gemm_macs(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Dim | None:
     left, out = first(_factors(attributes, inputs)), first(outputs)
-    if left is None or len(left) != 2 or out is None:
+    if left is None or len(left) < 2 or out is None:
         return None
-    return product(out) * left[0 if attributes.get("trans_a") else 1]
+    return product(out) * left[-2 if attributes.get("trans_a") else -1]
 
 
-def _gemm_axes(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Naming:
+def _gemm_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
     if attributes.get("added_first"):
-        result = _gemm_axes({**attributes, "added_first": False}, inputs[1:], _outputs)
+        result = _gemm_axes({**attributes, "added_first": False}, inputs[1:], outputs)
         return Naming(
             links=tuple((item + 1, axis, output, index) for item, axis, output, index in result.links)
         )
     if len(inputs) < 2 or any(shape is None or len(shape) != 2 for shape in inputs[:2]):
-        return Naming()
+        plain = not attributes.get("trans_a") and not attributes.get("trans_b")
+        return _matmul_axes(attributes, inputs, outputs) if plain else Naming()
     row, column = (1 if attributes.get("trans_a") else 0), (0 if attributes.get("trans_b") else 1)
     return Naming(links=((0, row, 0, 0), (1, column, 0, 1)))
 
@@ -267,7 +271,7 @@ def _linear_lines(attributes: Attributes, _inputs: Shapes, outputs: Shapes) -> L
 
 
 def _gemm_work(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Text:
-    axis = 0 if attributes.get("trans_a") else 1
+    axis = -2 if attributes.get("trans_a") else -1
     return _inner(lambda _: axis)(attributes, _factors(attributes, inputs), outputs)
 
 
