@@ -44,6 +44,20 @@ def many(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
+def plural(count: object, noun: str) -> str:
+    """Write a number or an expression as it stands in a formula, with its noun.
+
+    Args:
+        count: how many.
+        noun: in the singular.
+
+    Example:
+        >>> plural(1, "channel"), plural(1024, "channel"), plural("N", "row")
+        ('1 channel', '1024 channels', 'N rows')
+    """
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
 def _visible(char: str) -> str:
     if unicodedata.category(char) not in _UNPRINTABLE:
         return char

@@ -11,11 +11,12 @@ from typing import Any
 
 from shapeinspect.check.axis_trace import called, divergence, trace
 from shapeinspect.check.pattern import Bindings, match
-from shapeinspect.dims import Dim, substitute
+from shapeinspect.dims import substitute
 from shapeinspect.errors import UsageError
 from shapeinspect.ir import Layer, Model, Value
 from shapeinspect.layer_names import matching, similar
 from shapeinspect.render.cells import BATCH, channels
+from shapeinspect.render.letters import Letters
 from shapeinspect.render.totals import Totals, of_model
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
@@ -180,7 +181,7 @@ def _total(model: Model, line: str, name: str, op: str, number: str, scale: str)
     totals = of_model(model)
     limit = float(number.replace("_", "")) * _SCALE[scale]
     missing, of = _missing(totals, name)
-    actual: Dim | None = getattr(totals, name)
+    actual = Letters(model).amount(getattr(totals, name))
     if actual is not None:
         actual = substitute(actual, dict.fromkeys(BATCH, 1))
     if not isinstance(actual, int):

@@ -10,6 +10,7 @@ from shapeinspect.infer.settings import attributes_of, input_names, inputs_of
 from shapeinspect.ir import Axes, Call, Layer, Model
 from shapeinspect.rules import KINDS, Attributes, Naming, Shapes, axis_names
 from shapeinspect.rules.fields import TRANSPOSED_WINDOW, WINDOW
+from shapeinspect.text import plural
 
 #: The format of a model made of a single calculated layer: its input is what a user typed.
 CALCULATOR = "calculator"
@@ -177,13 +178,13 @@ class Graph:
             return ""
         length, letter = shape[axis], self.letter(name, axis)
         if layer.kind in FILTERS and letter == "C":
-            return f"the {length} filters of {where}"
+            return f"the {plural(length, 'filter')} of {where}"
         if layer.kind == "linear" and axis == len(shape) - 1:
-            return f"the {length} outputs of {where}"
+            return f"the {plural(length, 'output')} of {where}"
         if layer.kind in ("embedding", "embedding_bag") and axis == len(shape) - 1:
             return f"the embedding size of {where}"
         if layer.kind in RECURRENT and axis == len(shape) - 1:
-            return f"the {length} units of {where}"
+            return f"the {plural(length, 'unit')} of {where}"
         if layer.kind == "concat" and (parts := self._joined(call, axis)):
             return f"{where} joins {parts}"
         for source, merged, _output, target in self.naming(call).merges:

@@ -15,6 +15,7 @@ from shapeinspect.explanation.work import numbers, work
 from shapeinspect.ir import Call, Layer
 from shapeinspect.rules import KINDS
 from shapeinspect.rules.kind import no_arithmetic
+from shapeinspect.text import plural
 
 _BIASES = frozenset({"bias", "b", "B"})
 _NAMES = {
@@ -175,7 +176,7 @@ def _meaning_of_new_axis(graph: Graph, call: Call, axis: int, shape: Shape) -> s
     if layer.kind in RECURRENT and axis == len(shape) - 1:
         hidden = attributes.get("hidden_size")
         both = attributes.get("bidirectional") and shape[axis] != hidden
-        return f"{hidden} units in 2 directions" if both else "one number for each unit"
+        return f"{plural(hidden, 'unit')} in 2 directions" if both else "one number for each unit"
     if attributes.get("out_channels") == shape[axis] and graph.letter(call.outputs[0], axis) == "C":
         return "one channel for each filter"
     if layer.kind == "linear" and axis == len(shape) - 1:

@@ -10,6 +10,7 @@ from shapeinspect.explanation.values import Reading, WeightFact, WindowFact
 from shapeinspect.ir import Call, Layer
 from shapeinspect.rules import Attributes, adaptive_end, adaptive_start
 from shapeinspect.rules.spatial import is_last, per_axis
+from shapeinspect.text import plural
 
 _AXIS_WORDS = {
     "N": "the batch",
@@ -84,22 +85,27 @@ def _of_conv(attributes: Attributes) -> list[str]:
             "shared by all positions; not one set for each position."
         )
     elif groups == 1:
-        size = f"{taps} positions" if isinstance(kernel, int) or len(kernel) == 1 else f"{taps} taps"
+        size = plural(taps, "position" if isinstance(kernel, int) or len(kernel) == 1 else "tap")
+        channels = "the one input channel" if into == 1 else f"all {into} input channels"
+        there = "there is 1 filter" if out == 1 else f"there are {out} filters"
         sentences.append(
-            f"One filter spans all {into} input channels: {taps}·{per_group} = {taps * per_group} "
-            f"numbers ({size} × {per_group} channels), so there are {out} filters and {out} output "
-            f"channels in all, not {into}·{out}."
+            f"One filter spans {channels}: {taps}·{per_group} = {plural(taps * per_group, 'number')} "
+            f"({size} × {plural(per_group, 'channel')}), so {there} and {plural(out, 'output channel')} in "
+            f"all{'' if into == 1 else f', not {into}·{out}'}."
         )
     elif groups == into:
         each = "one filter" if out == into else f"{out // groups} filters"
         sentences.append(
-            f"Depthwise, groups = {into}: each input channel has {each} of its own, of {taps} numbers, and "
-            "no filter sees a second channel."
+            f"Depthwise, groups = {into}: each input channel has {each} of its own, of "
+            f"{plural(taps, 'number')}, and no filter sees a second channel."
         )
     else:
+        per_filter = plural(taps * per_group, "number")
+        have = "each filter has" if out == groups else f"every {out // groups} filters share"
+        see = "sees" if out == groups else "see"
         sentences.append(
-            f"{groups} groups: every {out // groups} filters share {per_group} of the {into} input channels "
-            f"and see no others, so a filter has {taps}·{per_group} = {taps * per_group} numbers."
+            f"{groups} groups: {have} {per_group} of the {into} input channels and {see} no others, "
+            f"so a filter has {taps}·{per_group} = {per_filter}."
         )
     return sentences
 
@@ -129,11 +135,12 @@ def _of_softmax(graph: Graph, layer: Layer, call: Call, shape: Shape) -> list[st
     if layer.kind == "argmax":
         return [
             f"It takes the largest along {what}: one label, 0 to {_minus_one(length)}, "
-            f"for each of {positions} positions."
+            f"for {f'each of {positions} positions' if positions != '1' else 'the one position'}."
         ]
+    there = f"There are {positions} such positions" if positions != "1" else "There is one such position"
     return [
-        f"It runs over {what}: the {length} values of one position sum to 1.",
-        f"There are {positions} such positions, and as many outputs as inputs: {'·'.join(map(str, shape))}.",
+        f"It runs over {what}: the {plural(length, 'value')} of one position sum to 1.",
+        f"{there}, and as many outputs as inputs: {'·'.join(map(str, shape))}.",
     ]
 
 
@@ -157,7 +164,7 @@ def _of_area(resize: bool, windows: tuple[WindowFact, ...]) -> list[str]:
         ends = [adaptive_end(index, item.n, item.out) for index in range(item.out)]
         sizes = sorted({end - start for start, end in zip(starts, ends, strict=True)})
         shared = sum(end - start for start, end in zip(starts[1:], ends, strict=False))
-        overlap = f"and overlap at {shared} inputs" if shared else "and do not overlap"
+        overlap = f"and overlap at {plural(shared, 'input')}" if shared else "and do not overlap"
         sentences.append(f"On {item.axis} windows are {' or '.join(map(str, sizes))} long {overlap}.")
     if not resize:
         return sentences
@@ -243,7 +250,10 @@ def readings(layer: Layer, weights: tuple[WeightFact, ...], shape: Shape | None)
     if stored is not None and stored.axes:
         right = "(" + ", ".join("1" if axis.name == "i" else str(axis.length) for axis in stored.axes) + ")"
     rows = [
-        Reading(f"two readings of {into}", (f"{into} channels: this layer", f"{into} positions, 1 channel")),
+        Reading(
+            f"two readings of {into}",
+            (f"{plural(into, 'channel')}: this layer", f"{plural(into, 'position')}, 1 channel"),
+        ),
         Reading("input", (pair(length, into), pair(str(into), 1))),
         Reading("output", (pair(positions, out), pair(str(into - k + 1), out))),
         Reading("numbers in a filter", (f"{k}·{into} = {k * into}", f"{k}·1 = {k}")),

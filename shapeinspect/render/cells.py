@@ -8,7 +8,7 @@ from typing import Any
 from shapeinspect.dims import Dim, Expr, Shape, Unknown, substitute
 from shapeinspect.ir import Axes, Layer, Weight
 from shapeinspect.layout import parse
-from shapeinspect.text import printable
+from shapeinspect.text import plural, printable
 from shapeinspect.units import short
 
 #: The symbols of a batch: work is counted for one sample.
@@ -161,8 +161,8 @@ _SETTINGS: tuple[tuple[str, Callable[[Any], str]], ...] = (
     ("dilation", _unless(1, "d")),
     ("groups", _unless(1, "g")),
     ("ceil_mode", lambda value: "ceil" if value else ""),
-    ("num_groups", lambda value: f"{value} groups"),
-    ("num_heads", lambda value: f"{value} heads"),
+    ("num_groups", lambda value: plural(value, "group")),
+    ("num_heads", lambda value: plural(value, "head")),
     ("num_kv_heads", lambda value: f"{value} kv"),
     ("num_layers", _unless(1, "×")),
     ("bidirectional", lambda value: "bidirectional" if value else ""),

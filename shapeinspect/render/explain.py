@@ -12,7 +12,7 @@ from shapeinspect.explanation import CallFact, Formula, LayerExplanation, Tensor
 from shapeinspect.explanation.values import AxisFact, FieldFact, Reading, WindowFact, Work
 from shapeinspect.render.drawing import draw_text, list_text
 from shapeinspect.render.grid import Line, width
-from shapeinspect.text import printable
+from shapeinspect.text import plural, printable
 
 _LABEL = 10
 _NARROWEST = 48
@@ -186,8 +186,8 @@ def _weight(weight: WeightFact, above: tuple[WeightFact, ...], limit: int) -> li
     return lines
 
 
-def _counted(number: Dim) -> str:
-    return f"{number:,}" if isinstance(number, int) else str(number)
+def _counted(number: Dim, noun: str) -> str:
+    return plural(f"{number:,}" if isinstance(number, int) and number != 1 else number, noun)
 
 
 def _work(work: Work | None, limit: int) -> list[Line]:
@@ -196,10 +196,11 @@ def _work(work: Work | None, limit: int) -> list[Line]:
     if work.total == 0:
         return [(), *_labeled("work", "0 multiplications: it adds up no products", limit)]
     if work.formula is None:
-        return [(), *_labeled("work", f"{_counted(work.total)} multiplications", limit)]
+        return [(), *_labeled("work", _counted(work.total, "multiplication"), limit)]
     names, numbers = work.formula.written, work.formula.substituted
-    tail = "" if numbers == str(work.total) else f" = {_counted(work.total)}"
-    return [(), *_labeled("work", names, limit), *_labeled("", f"= {numbers}{tail} multiplications", limit)]
+    total = _counted(work.total, "multiplication")
+    result = f"= {total}" if numbers == str(work.total) else f"= {numbers} = {total}"
+    return [(), *_labeled("work", names, limit), *_labeled("", result, limit)]
 
 
 def _numbers(formula: Formula | None, limit: int) -> list[Line]:
@@ -207,7 +208,7 @@ def _numbers(formula: Formula | None, limit: int) -> list[Line]:
         return []
     written, numbers = formula.written, formula.substituted
     start = "" if written == numbers else f"{written} = "
-    return [(), *_labeled("weights", f"{start}{numbers} = {_counted(formula.result)} numbers", limit)]
+    return [(), *_labeled("weights", f"{start}{numbers} = {_counted(formula.result, 'number')}", limit)]
 
 
 def _fields(fields: tuple[FieldFact, ...], limit: int) -> list[Line]:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from shapeinspect.dims import Dim, Expr, Shape, substitute, symbol, symbols
 from shapeinspect.ir import Model
 
+_BATCH = "N"
+
 
 class Letters:
     """Writes the symbols of the inputs' lengths as the letters of their axes.
@@ -32,6 +34,7 @@ class Letters:
             for length, letter in zip(value.shape or (), value.axes or (), strict=False)
             if letter and letter.isalpha() and isinstance(length, Expr) and length == symbol(str(length))
         }
+        self._batch: Mapping[str, Dim] = {name: symbol(_BATCH) for name, letter in pairs if letter == _BATCH}
         names, letters = [name for name, _ in pairs], [letter for _, letter in pairs]
         clear = {n: c for n, c in pairs if names.count(n) == 1 and letters.count(c) == 1 and n != c}
         taken = _symbols(model) if clear else frozenset()
@@ -52,12 +55,19 @@ class Letters:
         return pair[1]
 
     def amount(self, amount: Dim | None) -> Dim | None:
-        """Return an amount of work in letters.
+        """Return an amount of work in letters: the batch is ``N`` whatever the inputs call it.
 
         Args:
             amount: the work; None if it is not known.
+
+        Example:
+            >>> from shapeinspect.ir import Frozen, Value
+            >>> values = {n: Value(n, (symbol(f"{n}_0"), 3), None, ("N", "C")) for n in ("ids", "mask")}
+            >>> model = Model("m", "onnx", "onnx", "onnx", values=Frozen(values), inputs=tuple(values))
+            >>> Letters(model).amount(2 * symbol("ids_0") + 3 * symbol("mask_0"))
+            5*N
         """
-        return None if amount is None else self._length(amount)
+        return None if amount is None else self._length(substitute(amount, self._batch))
 
     def _length(self, length: Dim) -> Dim:
         return substitute(length, self._names) if self._names else length

@@ -368,7 +368,7 @@ def _work(letters: Letters, totals: Totals) -> str:
     if amount is None or isinstance(amount, int):
         return text
     if not text.endswith("…"):
-        return f"{text} for each N"
+        return f"{text} for each N" if symbols(amount) & set(cells.BATCH) else text
     return f"depend on {', '.join(sorted(symbols(amount) - set(cells.BATCH)))}: set with --input"
 
 

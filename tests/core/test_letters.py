@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from shapeinspect.dims import Dim, symbol
-from shapeinspect.ir import Frozen, Model, Value
+from shapeinspect.ir import Call, Frozen, Layer, Model, Value
 from shapeinspect.render.letters import Letters
+from shapeinspect.render.table import View, table
 
 B, H, W = symbol("batch"), symbol("x.1"), symbol("width")
 
@@ -44,3 +45,22 @@ def test_a_letter_that_is_the_name_of_something_else_is_not_used() -> None:
 def test_a_formula_is_no_name() -> None:
     letters = Letters(model({"x": image(2 * B, 3, H + 1, W)}))
     assert letters.shape((2 * B, H + 1, W)) == (2 * B, H + 1, symbol("W"))
+
+
+def _total(work: Dim, *symbols: Dim) -> str:
+    values = {f"x{n}": Value(f"x{n}", (size, 3), None, ("N", "C")) for n, size in enumerate(symbols)}
+    calls = (Call("fc", tuple(values), ("y",), macs=work),)
+    of = Model(
+        "m", "onnx", "onnx", "onnx", (Layer("fc", "linear", "FC"),), calls, Frozen(values), tuple(values)
+    )
+    lines = ["".join(text for text, _ in line) for line in table(of, View())]
+    return next(line for line in lines if line.startswith("MACs")).removeprefix("MACs").strip()
+
+
+def test_work_is_for_each_n_only_where_the_batch_is_in_it() -> None:
+    first, second = symbol("N1"), symbol("N2")
+    assert _total(7 * B, B) == "7 for each N"
+    assert _total(7 * first + 4 * second, first, second) == "11 for each N"
+    assert _total(7 * symbol("T"), B) == "7*T"
+    assert _total(7 * symbol("T") * B, B) == "7*T for each N"
+    assert _total(symbol("T") - symbol("T") + 7, B) == "7"

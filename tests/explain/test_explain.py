@@ -205,3 +205,22 @@ def test_an_input_that_is_read_several_times_is_written_once() -> None:
     text = shapeinspect.explain(Attends(), "inner", input=(2, 7, 12)).to_text()
     assert text.count("goes in   x (2, 7, 12)") == 1
     assert text.count("goes in   x again") == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "texts"),
+    [
+        (
+            {"in_channels": 1, "out_channels": 4},
+            ("4 filters of 5 slide over 1 channel\n", "the one input channel"),
+        ),
+        (
+            {"in_channels": 3, "out_channels": 1},
+            ("1 filter of 5 slides over 3 channels\n", "there is 1 filter and 1 "),
+        ),
+    ],
+)
+def test_one_is_singular(settings: dict[str, int], texts: tuple[str, ...]) -> None:
+    text = shapeinspect.explain("conv", input=30, kernel_size=5, **settings).to_text(400)
+    assert [part for part in texts if part not in text] == []
+    assert re.search(r"\b1 (?:channels|filters|numbers|inputs|outputs|positions|taps)\b", text) is None

@@ -59,6 +59,7 @@ from shapeinspect.rules.spatial import (
     take_apart,
     window_links,
 )
+from shapeinspect.text import plural
 
 
 def _conv(attributes: Attributes, inputs: Shapes) -> Shapes:
@@ -403,16 +404,18 @@ def _filters_detail(attributes: Attributes) -> str:
     out, into, groups = (attributes.get(name) for name in ("out_channels", "in_channels", "groups"))
     if out is None:
         return ""
-    channels_text = "" if into is None else f" over {into} channels"
-    groups_text = f" in {groups} groups" if channels_text and groups not in (None, 0, 1) else ""
-    return f"{out} filters of {_size(attributes)} slide{channels_text}{groups_text}"
+    channels_text = "" if into is None else f" over {plural(into, 'channel')}"
+    groups_text = f" in {plural(groups, 'group')}" if channels_text and groups not in (None, 0, 1) else ""
+    slide = "1 filter of {} slides" if out == 1 else f"{out} filters of {{}} slide"
+    return slide.format(_size(attributes)) + channels_text + groups_text
 
 
 def _patches_detail(attributes: Attributes) -> str:
     out = attributes.get("out_channels")
     if out is None:
         return ""
-    return f"each input position writes a {_size(attributes)} patch into each of {out} output channels"
+    channels = "the output channel" if out == 1 else f"each of {out} output channels"
+    return f"each input position writes a {_size(attributes)} patch into {channels}"
 
 
 def _with_out_channels(default: str) -> tuple[Attribute, ...]:

@@ -277,7 +277,10 @@ def _gemm_work(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Text:
 
 def _linear_detail(attributes: Attributes) -> str:
     features = attributes.get("in_features")
-    return "" if features is None else f"every output is a sum over all {features} inputs: a matrix product"
+    if features is None:
+        return ""
+    inputs = "the one input" if features == 1 else f"all {features} inputs"
+    return f"every output is a sum over {inputs}: a matrix product"
 
 
 _IN_FEATURES = Attribute(

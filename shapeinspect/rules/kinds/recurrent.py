@@ -25,6 +25,7 @@ from shapeinspect.rules.formula_text import Lines, Text, Weights, literal, numbe
 from shapeinspect.rules.kind import Attribute, Kind, Work
 from shapeinspect.rules.lengths import Length
 from shapeinspect.rules.rule import Attributes, Naming, Shapes, first, mismatch, show, unlike
+from shapeinspect.text import plural
 
 _GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 
@@ -370,7 +371,7 @@ def units_detail(attributes: Attributes) -> str:
         '5 units; each reads the input and the previous state'
     """
     hidden = attributes.get("hidden_size")
-    return "" if hidden is None else f"{hidden} units; each reads the input and the previous state"
+    return "" if hidden is None else f"{plural(hidden, 'unit')}; each reads the input and the previous state"
 
 
 _RESET_AFTER = Attribute("reset_after", "bool", "false", "the reset gate is applied after the product (gru)")
