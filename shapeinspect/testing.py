@@ -88,7 +88,7 @@ class AdapterContract(ABC):
 
     Example:
         >>> len([name for name in vars(AdapterContract) if name.startswith("test_")])
-        13
+        14
     """
 
     @abstractmethod
