@@ -15,7 +15,8 @@ from shapeinspect_keras.saved.node_kinds import Described
 from shapeinspect_keras.saved.weight_lists import Assignment, Path, Stored
 from shapeinspect_keras.vocabulary.kinds import complete
 from shapeinspect_keras.vocabulary.old_names import UNEXPECTED_FORM
-from shapeinspect_keras.vocabulary.parts import bind, logical_count
+from shapeinspect_keras.vocabulary.parts import bind
+from shapeinspect_keras.vocabulary.quantized import folded
 
 _CODE = frozenset({"Lambda", "TFSMLayer", "TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer",
                    "TorchModuleWrapper", "JaxLayer", "FlaxLayer"})  # fmt: skip
@@ -138,7 +139,9 @@ class _Assembly:
         stored = self.assigned.weights.get(path, [])
         node = layer.node
         shapes = tuple(self.graph.values.shape(name) for name in inputs if name)
-        roles = {item.role: item.dataset.shape for item in stored}
+        weights = tuple(self.weight(path, item, node) for item in stored)
+        weights = folded(weights, node.class_name, node.config) if node.own else weights
+        roles = {weight.role: weight.shape for weight in weights}
         try:
             attributes = complete(layer.kind, layer.attributes, roles, shapes)
         except UNEXPECTED_FORM:
@@ -153,7 +156,7 @@ class _Assembly:
             node.class_name,
             path,
             Frozen(attributes),
-            tuple(self.weight(path, item, node) for item in stored),
+            weights,
         )
 
     def unlisted(self, path: Path) -> Layer:
@@ -179,12 +182,12 @@ class _Assembly:
 
     def weight(self, path: Path, stored: Stored, node: Node | None, kind: str = "") -> Weight:
         dataset = stored.dataset
-        layout = count = None
+        layout = None
         config = node.config if node is not None else {}
         if kind or (node is not None and node.own):
             weight = (node.class_name if node else kind, config, stored.role, dataset.shape)
             try:
-                layout, count = bind(*weight, self.backend), logical_count(*weight)
+                layout = bind(*weight, self.backend)
             except UNEXPECTED_FORM:
                 layout = None
         frozen = any(path[:end] in self.frozen for end in range(1, len(path) + 1))
@@ -197,6 +200,5 @@ class _Assembly:
             False if frozen else stored.trainable,
             layout,
             storage=dataset.path if stored.tied else None,
-            count=count,
             values=hdf5.values(self.source, dataset),
         )

@@ -8,7 +8,8 @@ from typing import Any
 
 from shapeinspect.ir import Layer, Weight
 from shapeinspect_keras.tracing.graph import keras_class
-from shapeinspect_keras.vocabulary.parts import bind, logical_count, part_roles, parts
+from shapeinspect_keras.vocabulary.parts import bind, part_roles, parts
+from shapeinspect_keras.vocabulary.quantized import folded
 
 #: What Keras calls a variable that is given no name.
 _UNNAMED = "variable"
@@ -93,7 +94,10 @@ def weights(
         config: its settings.
         result: its variables by role.
     """
-    return tuple((_weight(path, layer, config, item), id(item.variable)) for item in result)
+    listed = tuple(_weight(path, layer, config, item) for item in result)
+    name = keras_class(layer)
+    listed = folded(listed, name, config or {}) if name else listed
+    return tuple((weight, id(item.variable)) for weight, item in zip(listed, result, strict=True))
 
 
 def _weight(path: str, layer: Any, config: Mapping[str, Any] | None, item: Held) -> Weight:
@@ -115,7 +119,6 @@ def _weight(path: str, layer: Any, config: Mapping[str, Any] | None, item: Held)
         (count * _bits(dtype) + 7) // 8,
         bool(variable.trainable),
         layout,
-        count=logical_count(name, config or {}, item.role, shape) if name else None,
         values=(lambda: keras.ops.convert_to_numpy(variable)) if variable._value is not None else None,
     )
 

@@ -126,11 +126,12 @@ def nested(config: Mapping[str, Any], key: str) -> tuple[str, Mapping[str, Any]]
     return inner["class_name"], settings if isinstance(settings, Mapping) else {}
 
 
-def quantization_mode(config: Mapping[str, Any]) -> str | None:
+def quantization_mode(config: Mapping[str, Any], *, whole: bool = False) -> str | None:
     """Return how a layer's kernel is quantized (``int8``, ``int4``, ``float8`` …), or None.
 
     Args:
         config: the layer's settings, among them the dtype policy.
+        whole: whether the settings of the mode are wanted, too: ``int4/128``.
 
     Source: ``keras/src/dtype_policies/dtype_policy.py``: a quantized policy is named
     ``<mode>_from_<policy>`` and has a ``mode``.
@@ -146,8 +147,9 @@ def quantization_mode(config: Mapping[str, Any]) -> str | None:
             return None
         mode = inner.get("mode")
         if isinstance(mode, str):
-            return mode.partition("/")[0]
+            return mode if whole else mode.partition("/")[0]
         dtype = inner.get("name")
     if isinstance(dtype, str) and "_from_" in dtype:
-        return dtype.partition("_from_")[0].partition("/")[0]
+        mode = dtype.partition("_from_")[0]
+        return mode if whole else mode.partition("/")[0]
     return None

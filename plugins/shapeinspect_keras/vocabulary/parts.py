@@ -244,38 +244,6 @@ def _bind_own(
     return TABLE.bind(variant, role, rank) or (TABLE.bind(name, role, rank) if rank == 1 else None)
 
 
-def logical_count(class_name: str, config: Mapping[str, Any], role: str, shape: Shape) -> int | None:
-    """Return how many values a packed kernel holds, or None for one that is not packed.
-
-    Args:
-        class_name: the layer's class.
-        config: its settings.
-        role: the weight's role.
-        shape: its stored lengths.
-
-    Source: ``_int4_build``, ``_gptq_build`` and ``_awq_build`` of keras/src/layers/core/dense.py and
-    ``_int4_build`` of embedding.py, 3.15: four bits stand by twos along the outputs, an odd one padded.
-
-    Example:
-        >>> logical_count("Dense", {"units": 5, "dtype": "int4_from_float32"}, "kernel", (7, 3))
-        35
-    """
-    name, settings = modern(class_name, config)
-    mode, setting = quantization_mode(settings), _OUTPUTS.get((name, role))
-    if mode not in _PACKED or setting is None or len(shape) != 2:
-        return None
-    outputs, other = settings.get(setting), shape[0] if mode == "int4" else shape[1]
-    return outputs * other if isinstance(outputs, int) and isinstance(other, int) else None
-
-
-#: The setting that holds the number of outputs of a packed weight.
-_OUTPUTS = {
-    ("Dense", "kernel"): "units",
-    ("Dense", "quantized_kernel"): "units",
-    ("Embedding", "embeddings"): "output_dim",
-}
-
-
 def _variant(name: str, settings: Mapping[str, Any], role: str, shape: Shape) -> str:
     """Name the variant of a layer type that stores a weight in an order of its own."""
     if name == "PReLU" and len(shape) > 1:
