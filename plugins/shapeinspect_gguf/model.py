@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 
-from shapeinspect.ir import Attribute, Frozen, Layer, Weight
+from shapeinspect.ir import Attribute, Frozen, Layer, Packing, Quantization, Weight
 from shapeinspect.sources.source import Source
 from shapeinspect_gguf import names, values
 from shapeinspect_gguf.facts import Facts
@@ -129,8 +128,21 @@ def _weight(role: str, stored: StoredTensor, use: str | None) -> Weight:
         tensor.nbytes,
         layout=names.bind(use, role, len(tensor.shape)),
         where=stored.where,
-        values=partial(values.read, stored.source, stored.order, tensor) if dtype in values.PLAIN else None,
+        values=values.reader(stored.source, stored.order, tensor),
+        quantization=_quantization(tensor),
     )
+
+
+def _quantization(tensor: Tensor) -> Quantization | None:
+    block = tensor.block
+    if block is None or block.values == 1:
+        return None
+    bits = next((int(sign) for sign in block.dtype if sign.isdigit()), None)
+    rows, last = tensor.shape[:-1], tensor.shape[-1]
+    shape = (*rows, last // block.values * block.nbytes)
+    packing = Packing(shape, "uint8", len(rows), block.values, block.nbytes)
+    # The scales are inside the blocks, and the name of the type says how many there are.
+    return Quantization("ggml", block.dtype, bits, None, packing)
 
 
 def _attributes(use: str, shape: tuple[int, ...]) -> dict[str, Attribute]:

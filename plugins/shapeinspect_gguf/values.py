@@ -1,11 +1,15 @@
-"""Reads the values of one tensor on request; plain types only."""
+"""Reads the values of one tensor on request, dequantized."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from shapeinspect.binary.window import Window
 from shapeinspect.sources.source import Source
+from shapeinspect_gguf.blocks import BLOCKS
+from shapeinspect_gguf.dequantize import DEQUANTIZE
 from shapeinspect_gguf.reader import Tensor
 
 if TYPE_CHECKING:
@@ -22,6 +26,31 @@ PLAIN = {
     "int32": "i4",
     "int64": "i8",
 }
+
+
+def reader(source: Source, order: str, tensor: Tensor) -> Callable[[], np.ndarray[Any, Any]] | None:
+    """Return a reader of a tensor's values, or None for a type that it does not know.
+
+    Args:
+        source: the file.
+        order: its byte order, ``"<"`` or ``">"``.
+        tensor: the tensor.
+    """
+    dtype = tensor.block.dtype if tensor.block is not None else ""
+    if dtype in PLAIN:
+        return partial(read, source, order, tensor)
+    return partial(_dequantized, source, order, tensor) if dtype in DEQUANTIZE else None
+
+
+def _dequantized(source: Source, order: str, tensor: Tensor) -> np.ndarray[Any, Any]:
+    import numpy as np
+
+    data = Window.bytes_of(source, tensor.offset, tensor.nbytes or 0)
+    block = tensor.block or BLOCKS[0]
+    blocks = np.frombuffer(data, np.uint8).reshape(-1, block.nbytes)
+    with np.errstate(all="ignore"):
+        numbers: np.ndarray[Any, Any] = DEQUANTIZE[block.dtype](blocks, order).astype(np.float32, copy=False)
+    return numbers.reshape(tensor.shape)
 
 
 def read(source: Source, order: str, tensor: Tensor) -> np.ndarray[Any, Any]:

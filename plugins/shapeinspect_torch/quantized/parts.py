@@ -113,7 +113,11 @@ class _Computed:
         self._values, self._readers = values, readers
 
     def __call__(self) -> Array:
-        return self._values(*(reader() if reader is not None else None for reader in self._readers))
+        import numpy as np
+
+        parts = [reader() if reader is not None else None for reader in self._readers]
+        with np.errstate(all="ignore"):
+            return self._values(*parts)
 
 
 def hidden(main: Weight, scheme: str, scales: Sequence[str], state: Sequence[str] = ()) -> Weight:
