@@ -11,7 +11,6 @@ import pytest
 import shapeinspect
 from shapeinspect_gguf.dequantize import DEQUANTIZE
 
-
 #: Where a block has its 16-bit floats: a random one would often be no number.
 SCALES = {
     "Q4_1": (0, 2), "Q5_1": (0, 2), "Q2_K": (80, 82), "Q3_K": (108,), "Q4_K": (0, 2), "Q5_K": (0, 2),
