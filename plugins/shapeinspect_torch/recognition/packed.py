@@ -14,6 +14,8 @@ from shapeinspect_torch.vocabulary.layouts import bind
 _TURNED = ("gptq", "awq")
 #: Schemes that only linear layers have.
 _LINEAR = (*_TURNED, "hqq")
+#: What quantizers add to the role of a weight.
+_ADDED = ("_packed", "_qdata", "_blocks")
 
 
 def quantized_layer(group: Group, path: str, rows: Sequence[Evidence]) -> Layer:
@@ -55,7 +57,14 @@ def quantized_layer(group: Group, path: str, rows: Sequence[Evidence]) -> Layer:
         candidates = ("linear",) if scheme in _LINEAR else ("linear", "embedding")
     named = replace(verdict, layouts=layouts, candidates=candidates)
     made = layer(group, named, path=path)
-    return replace(made, attributes=Frozen({**made.attributes, "quantizer": _quantizer(main)}))
+    weights = tuple(
+        replace(weight, role=roles[weight.role])
+        if weight.quantization is not None and weight.role.endswith(_ADDED)
+        else weight
+        for weight in made.weights
+    )
+    attributes = Frozen({**made.attributes, "quantizer": _quantizer(main)})
+    return replace(made, attributes=attributes, weights=weights)
 
 
 def _quantizer(weight: Weight) -> str:

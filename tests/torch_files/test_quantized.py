@@ -1,0 +1,208 @@
+"""What quantizers wrote, against their own dequantized matrices: see ``tests/data/quantized/write.py``."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+import shapeinspect
+from shapeinspect.ir import Model, Weight
+from shapeinspect.render.totals import of_model
+
+FOLDER = Path("tests/data/quantized").resolve()
+PLAIN = FOLDER / "plain.safetensors"
+CASES = sorted(path.name for path in FOLDER.iterdir() if path.is_dir())
+#: Each case's label, and its scheme.
+LABELS = {
+    "bnb_fp4": "fp4 g64", "bnb_int8": "int8", "bnb_nf4_nested": "nf4 g64",
+    "ct_float8": "float8_e4m3fn", "ct_int3": "int3", "ct_int4": "int4 g32", "ct_int4_zeros": "int4 g32",
+    "ct_int8": "int8", "ct_mxfp4": "float4_e2m1fn g32", "ct_nvfp4": "float4_e2m1fn g16",
+    "hqq_2_axis1": "int2 g32", "hqq_3_axis1": "int3 g32", "hqq_4_axis0": "int4", "hqq_4_axis1": "int4 g32",
+    "mlx_3_affine": "int3 g32", "mlx_4_affine": "int4 g32", "mlx_8_affine": "int8 g32",
+    "mlx_4_mxfp4": "float4_e2m1fn g32", "mlx_4_nvfp4": "float4_e2m1fn g16",
+    "mlx_8_mxfp8": "float8_e4m3fn g32", "mxfp4": "float4_e2m1fn g32",
+    "torchao_float8": "float8_e4m3fn", "torchao_int4": "int4 g32", "torchao_int8": "int8",
+}  # fmt: skip
+#: The quantizer computes these in 16 bits.
+ROUNDED = ("ct_nvfp4", "ct_mxfp4")
+
+
+def quantized(model: Model) -> dict[str, Weight]:
+    """The quantized weights, by the part of their name that the quantizer did not add."""
+    found = {}
+    for weight in (weight for layer in model.layers for weight in layer.weights):
+        if weight.quantization is not None:
+            path, _, role = weight.name.rpartition(".")
+            found[f"{path}.{role.removesuffix('_blocks')}" if "_blocks" in role else path] = weight
+    return found
+
+
+def numbers(weight: Weight) -> np.ndarray:
+    assert weight.values is not None
+    return weight.values()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_numbers_are_those_of_the_quantizer(case: str) -> None:
+    model = shapeinspect.inspect(FOLDER / case).model
+    expected = load_file(FOLDER / case / "expected.safetensors")
+    found = quantized(model)
+    assert found.keys() == expected.keys()
+    for name, matrix in expected.items():
+        assert found[name].shape == matrix.shape
+        close = {"rtol": 2**-7, "atol": 1e-4} if case in ROUNDED else {"rtol": 1e-5, "atol": 1e-7}
+        np.testing.assert_allclose(numbers(found[name]), matrix, **close)
+    biases = 30 if case == "mxfp4" else 0
+    assert of_model(model).params == sum(matrix.size for matrix in expected.values()) + biases
+    assert of_model(model).unknown == 0
+    assert {weight.quantization.label for weight in found.values() if weight.quantization} == {LABELS[case]}
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case != "mxfp4"])
+def test_it_is_compared_and_written_by_its_numbers(case: str, tmp_path: Path) -> None:
+    plain, expected = load_file(PLAIN), load_file(FOLDER / case / "expected.safetensors")
+    for layer in shapeinspect.diff(PLAIN, FOLDER / case, values=True).layers:
+        (pair,) = layer.weights
+        largest = float(np.abs(plain[f"{layer.a}.weight"] - expected[str(layer.a)]).max())
+        assert pair.figures is not None
+        assert pair.figures.max_abs == pytest.approx(largest, rel=2**-6 if case in ROUNDED else 1e-5)
+        assert any(why.startswith("its dequantized values differ by up to") for why in pair.why)
+    output = tmp_path / "plain.safetensors"
+    shapeinspect.normalize(FOLDER / case, output, keep_unknown=True)
+    written = load_file(output)
+    assert len(written) == len(expected)
+    assert {tensor.dtype.name for tensor in written.values()} == {"float32"}
+    assert sorted(tensor.shape for tensor in written.values()) == sorted(m.shape for m in expected.values())
+
+
+def test_a_file_is_read_with_the_configuration_beside_it(tmp_path: Path) -> None:
+    alone = shutil.copy(FOLDER / "mlx_4_affine" / "model.safetensors", tmp_path)
+    hidden = shapeinspect.inspect(alone).model
+    assert (of_model(hidden).params, of_model(hidden).unknown) == (0, 2)
+    shutil.copy(FOLDER / "mlx_4_affine" / "config.json", tmp_path)
+    told = shapeinspect.inspect(alone).model
+    assert (of_model(told).params, of_model(told).unknown) == (16 * 64 + 24 * 128, 0)
+    assert any("config.json beside the file" in note.text for note in told.notes)
+
+
+def test_settings_of_single_layers_come_first(tmp_path: Path) -> None:
+    three = load_file(FOLDER / "mlx_3_affine" / "model.safetensors")
+    four = load_file(FOLDER / "mlx_4_affine" / "model.safetensors")
+    mixed = {name: (three if name.startswith("up") else four)[name] for name in four}
+    save_file(mixed, tmp_path / "model.safetensors", {"format": "mlx"})
+    how = {"bits": 4, "group_size": 32, "up": {"bits": 3, "group_size": 32}}
+    (tmp_path / "config.json").write_text(json.dumps({"quantization": how}))
+    found = quantized(shapeinspect.inspect(tmp_path).model)
+    labels = {name: weight.quantization.label for name, weight in found.items() if weight.quantization}
+    assert labels == {"up": "int3 g32", "down": "int4 g32"}
+    assert {name: weight.shape for name, weight in found.items()} == {"up": (16, 64), "down": (24, 128)}
+
+
+def packed_rows(codes: np.ndarray, bits: int) -> np.ndarray:
+    """Pack codes along the first axis into words of 32 bits, the lowest bits first."""
+    stream = (codes[:, None, :] >> np.arange(bits)[:, None]) & 1
+    words = stream.reshape(-1, 32, codes.shape[1]).astype(np.int64) << np.arange(32)[:, None]
+    return words.sum(1).astype(np.uint32).view(np.int32)
+
+
+@pytest.mark.parametrize(("bits", "group"), [(4, 32), (4, 128), (3, 64), (2, 32), (8, None)])
+@pytest.mark.parametrize("version", ["gptq", "gptq_v2"])
+@pytest.mark.parametrize("ordered", [True, False])
+def test_gptq(bits: int, group: int | None, version: str, ordered: bool, tmp_path: Path) -> None:
+    inputs, outputs, draw = 192, 32, np.random.default_rng(bits)
+    size = group or inputs
+    count = -(-inputs // size)
+    codes = draw.integers(0, 1 << bits, (inputs, outputs))
+    zeros = draw.integers(1, 1 << bits, (count, outputs))
+    scales = draw.uniform(0.01, 0.02, (count, outputs)).astype(np.float16)
+    groups = np.arange(inputs) // size
+    groups = groups if ordered else draw.permutation(groups)
+    stored = zeros - 1 if version == "gptq" else zeros
+    tensors = {
+        "q.qweight": packed_rows(codes, bits), "q.qzeros": packed_rows(stored.T, bits).T.copy(),
+        "q.scales": scales, "q.g_idx": groups.astype(np.int32), "q.bias": np.ones(outputs, np.float16),
+    }  # fmt: skip
+    save_file(tensors, tmp_path / "model.safetensors")
+    how = {"quant_method": "gptq", "bits": bits, "group_size": group or -1, "checkpoint_format": version}
+    (tmp_path / "quantize_config.json").write_text(json.dumps(how))
+    model = shapeinspect.inspect(tmp_path).model
+    assert of_model(model).params == inputs * outputs + outputs
+    (layer,) = model.layers
+    assert (layer.kind, layer.attributes["in_features"]) == ("linear", inputs)
+    weight = layer.weights[0]
+    assert weight.type == (f"int{bits} g{group}" if group else f"int{bits}")
+    wanted = (codes - zeros[groups]) * scales.astype(np.float32)[groups]
+    np.testing.assert_allclose(numbers(weight), wanted, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(64, 24), (96, 40)])
+def test_awq(inputs: int, outputs: int, tmp_path: Path) -> None:
+    draw = np.random.default_rng(inputs)
+    codes = draw.integers(0, 16, (inputs, outputs))
+    zeros = draw.integers(0, 16, (inputs // 32, outputs))
+    scales = draw.uniform(0.01, 0.02, (inputs // 32, outputs)).astype(np.float16)
+
+    def packed(values: np.ndarray) -> np.ndarray:
+        eights = values.reshape(len(values), -1, 8)[:, :, [0, 2, 4, 6, 1, 3, 5, 7]].astype(np.uint32)
+        return (eights << np.arange(0, 32, 4, dtype=np.uint32)).sum(2, dtype=np.uint32).view(np.int32)
+
+    tensors = {"q.qweight": packed(codes), "q.qzeros": packed(zeros), "q.scales": scales}
+    save_file(tensors, tmp_path / "model.safetensors")
+    (layer,) = shapeinspect.inspect(tmp_path).model.layers
+    weight = layer.weights[0]
+    assert (weight.shape, weight.type) == ((inputs, outputs), "int4 g32")
+    rows = np.arange(inputs) // 32
+    wanted = (codes - zeros[rows]) * scales.astype(np.float32)[rows]
+    np.testing.assert_allclose(numbers(weight), wanted, rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(576, 256), (3, 192, 320)])
+def test_float8_in_blocks_that_do_not_divide(shape: tuple[int, ...], tmp_path: Path) -> None:
+    import ml_dtypes
+    import torch
+    from safetensors.torch import save_file as save
+
+    draw = np.random.default_rng(len(shape))
+    codes = draw.standard_normal(shape).astype(ml_dtypes.float8_e4m3fn)
+    grid = (*shape[:-2], *(-(-length // 128) for length in shape[-2:]))
+    scales = draw.uniform(0.5, 2, grid).astype(np.float32)
+    stored = torch.from_numpy(codes.view(np.uint8)).view(torch.float8_e4m3fn)
+    name = "mlp.down.weight" if len(shape) == 2 else "mlp.experts.gate_up_proj"
+    save({name: stored, f"{name}_scale_inv": torch.from_numpy(scales)}, tmp_path / "model.safetensors")
+    how = {"quant_method": "fp8", "weight_block_size": [128, 128]}
+    (tmp_path / "config.json").write_text(json.dumps({"quantization_config": how}))
+    model = shapeinspect.inspect(tmp_path).model
+    assert of_model(model).params == codes.size
+    ((weight),) = quantized(model).values()
+    assert weight.type == "float8_e4m3fn 128×128"
+    wide = np.repeat(np.repeat(scales, 128, -2), 128, -1)[..., : shape[-2], : shape[-1]]
+    np.testing.assert_allclose(numbers(weight), codes.astype(np.float32) * wide, rtol=1e-6)
+
+
+def test_what_does_not_fit_is_unknown_and_never_counted_as_it_is_packed(tmp_path: Path) -> None:
+    tensors = {
+        "a.qweight": np.zeros((5, 7), np.int32), "a.scales": np.zeros((2, 48), np.float16),
+        "a.qzeros": np.zeros((2, 9), np.int32),
+        "b.weight": np.zeros((6, 8), np.uint32), "b.scales": np.zeros((6, 2), np.float16),
+        "b.biases": np.zeros((6, 2), np.float16),
+        "c.weight_packed": np.zeros((6, 8), np.int32), "c.weight_scale": np.zeros((6, 3), np.float16),
+        "c.weight_shape": np.asarray([-4, 1 << 40]),
+    }  # fmt: skip
+    save_file(tensors, tmp_path / "model.safetensors")
+    model = shapeinspect.inspect(tmp_path).model
+    totals = of_model(model)
+    assert (totals.params, totals.unknown) == (0, 3)
+    assert all(weight.values is None for weight in quantized(model).values())
+
+
+def test_a_state_of_a_layer_that_torch_quantized_is_no_parameter(tmp_path: Path) -> None:
+    import torch
+
+    state = {"fc.weight": torch.ones(5, 7), "fc.scale": torch.tensor(1.0), "fc.zero_point": torch.tensor(0)}
+    torch.save(state, tmp_path / "net.pt")
+    assert of_model(shapeinspect.inspect(tmp_path / "net.pt").model).params == 35
