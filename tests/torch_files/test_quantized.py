@@ -206,3 +206,13 @@ def test_a_state_of_a_layer_that_torch_quantized_is_no_parameter(tmp_path: Path)
     state = {"fc.weight": torch.ones(5, 7), "fc.scale": torch.tensor(1.0), "fc.zero_point": torch.tensor(0)}
     torch.save(state, tmp_path / "net.pt")
     assert of_model(shapeinspect.inspect(tmp_path / "net.pt").model).params == 35
+
+
+@pytest.mark.parametrize("case", ["torchao_float8", "torchao_int4", "torchao_int8"])
+def test_a_pickled_subclass_is_read_by_its_parts(case: str) -> None:
+    expected = load_file(FOLDER / case / "expected.safetensors")
+    found = quantized(shapeinspect.inspect(FOLDER / case / "model.pt").model)
+    assert found.keys() == expected.keys()
+    for name, matrix in expected.items():
+        assert found[name].type == LABELS[case]
+        np.testing.assert_allclose(numbers(found[name]), matrix, rtol=1e-5, atol=1e-7)

@@ -288,7 +288,7 @@ def _list(names: Sequence[str]) -> str:
 def _assemble(source: Source, weight: Weight, chunks: Sequence[Chunk]) -> np.ndarray[Any, Any]:
     import numpy as np
 
-    from shapeinspect_torch.pickles.values import element_type
+    from shapeinspect_torch.vocabulary.element_types import element_type
 
     whole = np.empty(tuple(int(str(length)) for length in weight.shape), element_type(str(weight.dtype)))
     for chunk in chunks:

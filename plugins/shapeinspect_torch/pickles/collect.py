@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from shapeinspect.binary.pickles.records import Node
@@ -13,6 +13,7 @@ from shapeinspect.ir import Weight
 from shapeinspect_torch.pickles.contents import MAX_DEPTH, Survey, children, is_module
 from shapeinspect_torch.pickles.rebuild import Rebuilder
 from shapeinspect_torch.pickles.tensors import Tensor
+from shapeinspect_torch.quantized.torchao import quantized
 from shapeinspect_torch.vocabulary.dtypes import PACKED_VALUES
 
 MAX_NAME = 4096
@@ -191,7 +192,7 @@ def to_weight(item: Named, values: Values, keys: dict[Tensor, str], role: str = 
         count = PACKED_VALUES[tensor.dtype] * tensor.numel
     elif tensor.form == "nested":
         count = tensor.numel
-    return Weight(
+    weight = Weight(
         item.name,
         role,
         tensor.shape,
@@ -202,6 +203,23 @@ def to_weight(item: Named, values: Values, keys: dict[Tensor, str], role: str = 
         count=count,
         values=values(tensor),  # type: ignore[arg-type]  # numpy's types are not imported here
     )
+    return _quantized(weight, tensor, values) if "qdata" in tensor.names else weight
+
+
+def _quantized(weight: Weight, tensor: Tensor, values: Values) -> Weight:
+    """Read a subclass of quantized tensors, whose parts are in the file as attributes."""
+    parts = {
+        name: Weight(name, name, part.shape or (), part.dtype, part.nbytes, values=values(part))  # type: ignore[arg-type]  # as above
+        for name, part in zip(tensor.names, tensor.parts, strict=True)
+    }
+    if parts["qdata"].values is None:
+        return weight
+    facts = {name: list(fact) if isinstance(fact, tuple) else fact for name, fact in tensor.facts}
+    read = quantized(
+        parts["qdata"], tensor.form, {"shape": list(tensor.shape or ()), **facts}, parts, ((), (), ())
+    )
+    how = read.quantization
+    return replace(weight, dtype=read.dtype, values=read.values, quantization=how, count=None)
 
 
 def unique(items: Sequence[Named], label: str) -> None:

@@ -197,6 +197,18 @@ class Rebuilder:
         tensors = (self.tensor(part, depth + 1) for part in _flat(node))
         return tuple(dict.fromkeys(islice((tensor for tensor in tensors if tensor is not None), _MAX_PARTS)))
 
+    def members(self, node: Node, depth: int) -> dict[str, Tensor]:
+        """Return the tensors that a dictionary holds directly, by their keys.
+
+        Args:
+            node: the record.
+            depth: the number of wrappers around it.
+        """
+        if type(node) is not dict:
+            return {}
+        pairs = ((key, self.tensor(value, depth + 1)) for key, value in islice(node.items(), _MAX_PARTS))
+        return {key: tensor for key, tensor in pairs if type(key) is str and tensor is not None}
+
     def refuse(self, reason: str) -> NoReturn:
         """Refuse the file.
 
@@ -264,8 +276,26 @@ def _subclass(r: Rebuilder, node: Reduce, depth: int) -> Tensor:
     elif type(cls) is Global and cls.name != "Tensor" and tensor.form in ("strided", "wrapper"):
         tensor = tensor._replace(form=cls.name)
     if tensor.storage is None and not tensor.parts and tensor.form != "meta":
-        tensor = tensor._replace(parts=r.inside(state, depth))
+        tensor = tensor._replace(parts=r.inside(state, depth), facts=_facts(state))
+        named_parts = r.members(state, depth)
+        if tuple(named_parts.values()) == tensor.parts:
+            tensor = tensor._replace(names=tuple(named_parts))
     return tensor
+
+
+def _facts(state: Node) -> tuple[tuple[str, str | tuple[int, ...]], ...]:
+    """Return the attributes that are types or lengths, as a subclass of quantized tensors has them."""
+    facts: list[tuple[str, str | tuple[int, ...]]] = []
+    for key, value in islice(state.items(), _MAX_PARTS) if type(state) is dict else ():
+        if type(value) is Reduce and spelled(value.func) == "torch.Size" and len(value.args) == 1:
+            value = value.args[0]  # noqa: PLW2901  # a torch.Size is the tuple in it
+        if type(key) is not str:
+            continue
+        if type(value) is Global and value.module == "torch":
+            facts.append((key, value.name))
+        elif type(value) in (tuple, list) and 0 < len(value) <= _MAX_RANK and {int} == {*map(type, value)}:
+            facts.append((key, tuple(value)))
+    return tuple(facts)
 
 
 def _quantized(r: Rebuilder, node: Reduce, _depth: int) -> Tensor:

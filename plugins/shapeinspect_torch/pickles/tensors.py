@@ -49,6 +49,8 @@ class Tensor(NamedTuple):
             ``per_tensor_affine``, a tensor subclass).
         parts: the tensors it consists of where it has no storage of its own.
         blob: its bytes in the pickle itself, for a numpy array.
+        names: the attributes that its parts are, where each is one of a subclass.
+        facts: further attributes of a subclass: names of types, and lengths.
     """
 
     shape: Shape | None
@@ -61,6 +63,8 @@ class Tensor(NamedTuple):
     form: str = "strided"
     parts: tuple[Tensor, ...] = ()
     blob: Blob | bytes | None = None
+    names: tuple[str, ...] = ()
+    facts: tuple[tuple[str, str | tuple[int, ...]], ...] = ()
 
     @property
     def numel(self) -> int:

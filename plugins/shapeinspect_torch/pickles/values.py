@@ -7,22 +7,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapeinspect.binary.window import Window
 from shapeinspect.binary.zip_reader import Member, contents
-from shapeinspect.errors import UnreadableFileError, UsageError
+from shapeinspect.errors import UnreadableFileError
 from shapeinspect.sources.source import Source
 from shapeinspect_torch.pickles.tensors import Tensor, reach
 from shapeinspect_torch.vocabulary.dtypes import BITS
+from shapeinspect_torch.vocabulary.element_types import element_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import numpy as np
-
-#: Element types that numpy has no name for and ml_dtypes has.
-_EXTENDED = frozenset({
-    "bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu",
-})  # fmt: skip
-#: Quantized element types, read as the integers that are stored.
-_STORED_AS = {"qint8": "int8", "quint8": "uint8", "qint32": "int32"}
 
 
 class Extent(NamedTuple):
@@ -52,36 +46,6 @@ def reader(source: Source, extent: Extent, tensor: Tensor) -> Callable[[], np.nd
     if tensor.parts or tensor.stride is None or tensor.dtype is None or BITS[tensor.dtype] % 8:
         return None
     return partial(read, source, extent, tensor)
-
-
-def element_type(name: str) -> np.dtype[Any]:
-    """Return numpy's element type for a name.
-
-    Args:
-        name: in numpy's spelling, such as ``float32`` or ``bfloat16``.
-
-    Raises:
-        UsageError: if neither numpy nor ml_dtypes has it.
-
-    Example:
-        >>> element_type("float32").itemsize
-        4
-    """
-    import numpy as np
-
-    try:
-        if name in _EXTENDED:
-            import ml_dtypes
-
-            dtype: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name))
-        else:
-            dtype = np.dtype(_STORED_AS.get(name, name))
-    except (ImportError, AttributeError, TypeError):
-        raise UsageError(
-            f"values of type {name} cannot be read here",
-            hint="pip install ml_dtypes" if name in _EXTENDED else None,
-        ) from None
-    return dtype
 
 
 def read(source: Source, extent: Extent, tensor: Tensor) -> np.ndarray[Any, Any]:

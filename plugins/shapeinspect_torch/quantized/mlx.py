@@ -106,7 +106,7 @@ def _floats(main: Weight, scales: Weight, stored: tuple[int, ...], many: tuple[i
 def _scaled(name: str, bits: int, block: tuple[int, ...], words: Array, scales: Array) -> Array:
     import numpy as np
 
-    from shapeinspect_torch.pickles.values import element_type
+    from shapeinspect_torch.vocabulary.element_types import element_type
 
     codes = unpack(words, bits, words.ndim - 1)
     if bits == 4:
