@@ -323,6 +323,7 @@ class Note:
     Args:
         text: one sentence.
         about: the path of the layer it is about, or None for the whole model.
+        fault: whether what runs the file refuses it for this.
 
     Example:
         >>> Note("the file records no shapes").about is None
@@ -331,6 +332,7 @@ class Note:
 
     text: str
     about: str | None = None
+    fault: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from shapeinspect.ir import Layer, Note
 from shapeinspect_gguf.facts import Facts
@@ -15,6 +16,14 @@ _OTHER_HEADS = (
     "attention.kv_lora_rank",
     "attention.q_lora_rank",
 )
+#: Architectures whose tensors have exactly these shapes; llama.cpp refuses others.
+#: Source: ``llama-model.cpp``, ``load_tensors``, and ``check_tensor_dims`` of ``llama-model-loader.cpp``.
+_PLAIN = ("llama", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "mistral3", "internlm2")
+_NORMS, _READING = (
+    ("attn_norm", "ffn_norm", "output_norm"),
+    ("attn_q", "attn_k", "attn_v", "ffn_gate", "ffn_up"),
+)
+_WRITING = ("attn_output", "ffn_down")
 #: The most contradictions that are listed individually.
 _MOST = 8
 
@@ -34,14 +43,41 @@ def findings(layers: Sequence[Layer], facts: Facts, complete: bool) -> tuple[Not
             Note("the metadata names no architecture with a block count, so the tensor names prove no kinds"),
         )
     contradictions = [*_widths(layers, facts), *_attention(layers, facts)]
+    if facts.architecture in _PLAIN:
+        contradictions = [replace(note, fault=True) for note in (*contradictions, *_stream(layers, facts))]
     notes = contradictions[:_MOST]
     if len(contradictions) > _MOST:
         notes.append(
-            Note(f"{len(contradictions) - _MOST} more tensors contradict the metadata in the same way")
+            Note(
+                f"{len(contradictions) - _MOST} more tensors contradict the metadata in the same way",
+                fault=contradictions[0].fault,
+            )
         )
     if complete:
         notes.extend(_whole(layers, facts))
     return tuple(notes)
+
+
+def _stream(layers: Sequence[Layer], facts: Facts) -> Iterator[Note]:
+    """Compare what reads and writes the residual stream with its width, and the inner width with its own."""
+    width = facts.number("embedding_length")
+    for layer in layers:
+        block = block_of(layer)
+        inner = None if block is None else facts.block_number("feed_forward_length", block)
+        if layer.kind == "rms_norm" and layer.type in _NORMS and width is not None:
+            shape = layer.attributes.get("normalized_shape")
+            if shape != (width,):
+                yield Note(
+                    f"the metadata states {width:,} ({facts.architecture}.embedding_length), "
+                    f"but the tensor has {' × '.join(map(str, shape or ()))}",
+                    layer.path,
+                )
+        elif layer.kind == "linear" and (layer.type in _READING or layer.path == "output"):
+            yield from _differs(layer, "in_features", "embedding_length", width, facts)
+        elif layer.kind == "linear" and layer.type in _WRITING:
+            yield from _differs(layer, "out_features", "embedding_length", width, facts)
+            if layer.type == "ffn_down":
+                yield from _differs(layer, "in_features", "feed_forward_length", inner, facts)
 
 
 def _differs(layer: Layer, name: str, key: str, stated: int | None, facts: Facts) -> Iterator[Note]:

@@ -49,15 +49,19 @@ def run(
     asked = load(spec) if spec is not None else None
     given = input_specs(inputs or (list(asked.inputs) if asked is not None else None))
     from shapeinspect.api.debugging import fits
-    from shapeinspect.mismatch import describe, fitting, to_dict
+    from shapeinspect.mismatch import contradicting, describe, fitting, to_dict
 
     source = locate(model)
     # Weights without a graph have no calls to check, but assertions on them are possible.
     result = fits(source, given, graph=asked is None)
     walked = result.read is None or bool(result.read.calls)
+    faults = [note for note in result.read.notes if note.fault] if result.read is not None else []
     failures = _failures(asked, result, with_inputs(source, given)) if asked is not None else ()
     if format == "json":
-        data: dict[str, Any] = {"schema": SCHEMA, **(to_dict(result.diagnosis) if walked else {"fits": None})}
+        fits_or_not = to_dict(result.diagnosis) if walked else {"fits": False if faults else None}
+        data: dict[str, Any] = {"schema": SCHEMA, **fits_or_not}
+        if faults:
+            data["faults"] = [{"layer": note.about, "text": note.text} for note in faults]
         if asked is not None:
             data["failures"] = None if failures is None else [_plain(failure) for failure in failures]
         output.write_json(data)
@@ -65,10 +69,12 @@ def run(
         texts = [describe(result.diagnosis)] if result.diagnosis is not None else []
         if walked and result.diagnosis is None:
             texts.append(fitting(result.model, result.unchecked))
+        if faults and result.read is not None:
+            texts.append(contradicting(result.read.source, faults))
         if asked is not None:
             texts.append(_verdict(failures, asked))
         output.write([((line, ""),) for text in texts for line in text.split("\n")])
-    if result.diagnosis is not None or failures:
+    if result.diagnosis is not None or failures or faults:
         raise typer.Exit(1)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shapeinspect.mismatch.as_dict import to_dict
 from shapeinspect.mismatch.causes import CAUSES
-from shapeinspect.mismatch.describe import describe, fitting
+from shapeinspect.mismatch.describe import contradicting, describe, fitting
 from shapeinspect.mismatch.diagnose import Diagnosis, Tried, diagnose
 
-__all__ = ["CAUSES", "Diagnosis", "Tried", "describe", "diagnose", "fitting", "to_dict"]
+__all__ = ["CAUSES", "Diagnosis", "Tried", "contradicting", "describe", "diagnose", "fitting", "to_dict"]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from shapeinspect.dims import Shape
-from shapeinspect.ir import Axes, Layer, Model, Value, Weight
+from shapeinspect.ir import Axes, Layer, Model, Note, Value, Weight
 from shapeinspect.mismatch import fact_text
 from shapeinspect.mismatch.causes import CAUSES
 from shapeinspect.mismatch.diagnose import Diagnosis
@@ -72,6 +72,24 @@ def fitting(model: Model, unchecked: tuple[str, ...]) -> str:
         lines += _wrapped("unknown", f"the outputs of {named}{more}")
     for note in model.notes:
         lines += _wrapped("note", f"{note.about}: {note.text}")
+    return "\n".join(lines)
+
+
+def contradicting(source: str, faults: Sequence[Note]) -> str:
+    """Return the text for weights that contradict what their own file states.
+
+    Args:
+        source: the file, as the user named it.
+        faults: each contradiction.
+
+    Example:
+        >>> print(contradicting("m.gguf", [Note("it has 3 rows, its metadata states 5", "token_embd", True)]))
+        "m.gguf" contradicts itself: what runs it refuses it
+          at        token_embd: it has 3 rows, its metadata states 5
+    """
+    lines = [f'"{printable(source, 200)}" contradicts itself: what runs it refuses it']
+    for fault in faults:
+        lines += _wrapped("at", fault.text if fault.about is None else f"{fault.about}: {fault.text}")
     return "\n".join(lines)
 
 

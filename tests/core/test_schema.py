@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import gguf
 import jsonschema
 import keras
 import numpy as np
@@ -270,6 +271,24 @@ def test_weights_alone_are_checked_against_a_specification(
         main(["check", str(tmp_path / "net.pt"), "--spec", str(tmp_path / "spec.toml"), "--format", "json"])
     data = json.loads(capsys.readouterr().out)
     assert data["fits"] is None
+    held("check", data)
+
+
+def test_a_file_that_contradicts_itself(
+    held: Held, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    writer = gguf.GGUFWriter(tmp_path / "m.gguf", "llama")
+    writer.add_block_count(1)
+    writer.add_embedding_length(40)
+    writer.add_tensor("token_embd.weight", np.zeros((90, 32), np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    with pytest.raises(SystemExit):
+        main(["check", str(tmp_path / "m.gguf"), "--format", "json"])
+    data = json.loads(capsys.readouterr().out)
+    assert (data["fits"], len(data["faults"])) == (False, 1)
     held("check", data)
 
 
