@@ -302,7 +302,9 @@ class Call:
             optional input.
         outputs: the names of the values it produces.
         attributes: settings of this call alone, added to the layer's.
-        macs: multiply-accumulate operations, filled by ``infer``; None if unknown.
+        macs: multiply-accumulate operations, filled by ``infer``; None if unknown. In a loop they are
+            those of all its rounds.
+        spare: whether it stands in a branch that totals leave out, since another one counts.
 
     Example:
         >>> Call("conv1", ("x",), ("y",)).outputs
@@ -314,6 +316,62 @@ class Call:
     outputs: tuple[str, ...]
     attributes: Frozen[Attribute] = Frozen()
     macs: Dim | None = None
+    spare: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A graph inside a layer; its calls stand among the model's own.
+
+    Args:
+        path: what begins the path of every layer in it, without the slash behind.
+        inputs: the names of the values that it is given.
+        outputs: the names of the values that it gives back.
+
+    Example:
+        >>> Body("loop/body", ("loop/body/i",), ("loop/body/y",)).path
+        'loop/body'
+    """
+
+    path: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A layer that runs graphs of its own: one of several, or one for several rounds.
+
+    Args:
+        layer: its path.
+        kind: ``if``, ``loop`` or ``scan``.
+        bodies: its graphs; of an ``if`` that of the true condition first.
+        inputs: the names of what it reads: the condition of an ``if``; the number of rounds, the condition
+            and the states of a ``loop`` (``""`` for one that is left out); the states and the scanned
+            values of a ``scan``. The body of a ``loop`` reads the round, the condition and the states, and
+            gives back the condition, the states and what is stacked; that of a ``scan`` the states and one
+            entry of each scanned value.
+        outputs: the names of what it makes: the states, then what all rounds made.
+        states: how many values are carried from round to round.
+        input_axes: the axis of each scanned value.
+        output_axes: the axis along which each output of a ``scan`` is stacked; those of a ``loop`` are
+            stacked along axis 0.
+        counted: whether a ``loop`` runs as many rounds as it is told, since its condition stays true.
+
+    Example:
+        >>> Block("choice", "if", (), ("condition",), ("y",)).states
+        0
+    """
+
+    layer: str
+    kind: str
+    bodies: tuple[Body, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    states: int = 0
+    input_axes: tuple[int, ...] = ()
+    output_axes: tuple[int, ...] = ()
+    counted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,6 +411,7 @@ class Model:
         metadata: further facts of the source as plain text, such as a producer's name.
         asked: whether the adapter itself has called the model on the requested shapes.
         stopped: the path of the layer in which the calls end, where they end before the model does.
+        blocks: the layers that run graphs of their own, outer ones before those inside them.
 
     Example:
         >>> Model("m.onnx", "onnx", "onnx", "onnx").layers
@@ -372,3 +431,4 @@ class Model:
     metadata: Frozen[str] = Frozen()
     asked: bool = False
     stopped: str | None = None
+    blocks: tuple[Block, ...] = ()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from shapeinspect.infer.axes import name_axes
+from shapeinspect.infer.blocks import MAX_WALKS, Blocks, count_rounds
 from shapeinspect.infer.composite import compose_inputs
 from shapeinspect.infer.inputs import with_input_shapes
 from shapeinspect.infer.shapes import fill_shapes
@@ -39,7 +40,11 @@ def infer(model: Model) -> Model:
     if not model.calls:
         return model
     layers = {layer.path: layer for layer in model.layers}
-    filled, facts, notes = fill_shapes(model, layers)
+    blocks = Blocks(model)
+    for _ in range(MAX_WALKS):
+        filled, facts, notes = fill_shapes(model, layers, blocks)
+        if not blocks.again():
+            break
     shapes = {name: value.shape for name, value in filled.items()}
     model = replace(model, values=Frozen(filled))
     axes = name_axes(model, facts, shapes)
@@ -47,12 +52,12 @@ def infer(model: Model) -> Model:
         name: value if value.axes == axes.get(name) else replace(value, axes=axes.get(name))
         for name, value in filled.items()
     }
-    calls = count_work(model, facts)
+    calls, branches = count_rounds(count_work(model, facts), blocks)
     composed, unclear = compose_inputs(model, layers, facts, shapes, axes)
     return replace(
         model,
         layers=composed,
         values=Frozen(values),
         calls=calls,
-        notes=(*model.notes, *notes, *unclear),
+        notes=(*model.notes, *notes, *unclear, *branches),
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from shapeinspect.dims import Dim, Expr, Shape, Unknown, symbols
 from shapeinspect.errors import ShapeMismatchError
+from shapeinspect.infer.blocks import Blocks
 from shapeinspect.infer.doubts import Doubts, contradicts, is_recorded
 from shapeinspect.infer.facts import CallFacts, facts_of
 from shapeinspect.ir import Call, Layer, Model, Note, Value
@@ -18,13 +19,14 @@ from shapeinspect.rules.shape_values import contents
 
 
 def fill_shapes(
-    model: Model, layers: Mapping[str, Layer]
+    model: Model, layers: Mapping[str, Layer], blocks: Blocks | None = None
 ) -> tuple[dict[str, Value], tuple[CallFacts, ...], tuple[Note, ...]]:
     """Return every value with its shape, and its numbers where the graph computes shapes with them.
 
     Args:
         model: the model.
         layers: its layers by path.
+        blocks: what is known of its branches and loops; None for a model without any.
 
     Returns:
         the values by name, the facts of every call whose kind has arithmetic, and notes on mismatches.
@@ -38,7 +40,9 @@ def fill_shapes(
     read: set[str] = set()
     late: set[str] = set()  # inputs that were read before another call changed them, as in a loop
     values = walk.values
-    for call in model.calls:
+    for index, call in enumerate(model.calls):
+        if blocks is not None:
+            blocks.before(index, walk)
         walk.distrust(call)
         layer = layers.get(call.layer)
         if layer is None or not has_rule(layer.kind):
@@ -55,6 +59,8 @@ def fill_shapes(
         for name, old in zip(call.outputs, before, strict=True):
             if name in read and values.get(name) is not old:
                 late.add(name)
+    if blocks is not None:
+        blocks.before(len(model.calls), walk)
     if late:
         facts = [
             facts_of(fact.layer, fact.call, values, walk.shapes)
@@ -141,6 +147,25 @@ class _Walk:
             isinstance(a, int) and isinstance(b, Expr) and symbols(b) <= self._given
             for a, b in zip(told, ours, strict=True)
         )
+
+    def shape(self, name: str) -> Shape | None:
+        """Return the shape of a value so far."""
+        return self.shapes.get(name)
+
+    def number(self, name: str) -> Any:
+        """Return the numbers of a value so far, or None."""
+        return self._numbers.get(name)
+
+    def settle(self, name: str, shape: Shape | None, numbers: Any = None) -> None:
+        """Take what follows for a value, unless the framework records it."""
+        value = self.values.get(name)
+        if value is None:
+            return
+        self.shapes[name] = _decided(value, shape, self._given)
+        if self.shapes[name] != value.shape:
+            self.values[name] = replace(value, shape=self.shapes[name])
+        if numbers is not None:
+            self._numbers.setdefault(name, numbers)
 
     def compute(self, fact: CallFacts) -> None:
         """Store the numbers that a call computes from numbers."""

@@ -319,7 +319,9 @@ class _Texts:
 
     def _working_calls(self) -> list[Call]:
         below = self.node.walk() if self.whole else iter([self.node])
-        return [call for node in below if node.layer and node.layer.kind != "module" for call in node.calls]
+        calls = [call for node in below if node.layer and node.layer.kind != "module" for call in node.calls]
+        # Of several branches one counts; a row of another one tells its own work.
+        return [call for call in calls if not call.spare] if self.node.children else calls
 
 
 _CELLS: dict[str, Callable[[_Texts], list[str]]] = {name: getattr(_Texts, name) for name in COLUMNS}

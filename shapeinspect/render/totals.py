@@ -122,7 +122,7 @@ def of_model(model: Model) -> Totals:
     containers = {layer.path for layer in model.layers if layer.kind == "module"}
     totals = weigh(
         (weight for layer in model.layers for weight in layer.weights),
-        (call for call in model.calls if call.layer not in containers),
+        (call for call in model.calls if call.layer not in containers and not call.spare),
     )
     if model.stopped is None or model.stopped in totals.macs_unknown:
         return totals

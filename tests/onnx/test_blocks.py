@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+import shapeinspect
 from shapeinspect.errors import UnreadableFileError
 
 FLOAT = TensorProto.FLOAT
@@ -128,3 +130,130 @@ def test_functions_that_call_themselves_are_refused(build, read):
     build.node("Self", ["x"], "y", domain="my")
     with pytest.raises(UnreadableFileError, match="calls itself"):
         read(build.model({"x": (2, 3)}, ["y"], functions=[endless], domains={"my": 1}))
+
+
+def _ports(*names, shape=None, dtype=FLOAT):
+    return [helper.make_tensor_value_info(name, dtype, shape) for name in names]
+
+
+def _loop(build, *, trips, growing=True):
+    """A loop that multiplies a state by a matrix, stacks it, and joins it to a second state."""
+    nodes = [
+        helper.make_node("MatMul", ["state", "w"], ["next"], name="fc"),
+        helper.make_node("Concat", ["all", "next"], ["more"], name="grow", axis=0),
+        helper.make_node("Identity", ["go"], ["go_on"]),
+        helper.make_node("Identity", ["next"], ["kept"]),
+    ]
+    body = helper.make_graph(
+        nodes,
+        "body",
+        [
+            *_ports("i", shape=(), dtype=TensorProto.INT64),
+            *_ports("go", shape=(), dtype=TensorProto.BOOL),
+            *_ports("state", "all"),
+        ],
+        [*_ports("go_on", shape=(), dtype=TensorProto.BOOL), *_ports("next", "more", "kept")],
+    )
+    build.weight("w", 7, 7)
+    if trips is not None:
+        build.tensor("times", np.int64(trips))
+    build.node("Loop", ["times", "", "x", "x"], "last", "joined", "stacked", name="loop", body=body)
+    inputs = {"x": (2, 7), **({"times": ()} if trips is None else {})}
+    return build.model(inputs, ["last", "joined", "stacked"], dtypes={"times": TensorProto.INT64})
+
+
+def _held(model, feed):
+    """Return our shapes after they were held against what onnxruntime computes."""
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    real = [tuple(array.shape) for array in session.run(None, feed)]
+    report = shapeinspect.inspect(model)
+    ours = [tuple(value["shape"]) for value in report.to_dict()["outputs"]]
+    assert ours == real
+    assert not report.notes
+    return report
+
+
+def test_a_loop_of_known_rounds_has_the_shapes_of_onnxruntime(build):
+    report = _held(_loop(build, trips=5), {"x": np.zeros((2, 7), np.float32)})
+    assert report["loop/body/fc"].macs == report.totals.macs == 5 * 2 * 7 * 7
+    grown = report["loop/body/grow"].output.shape
+    assert [str(length) for length in grown] == ["all_0 + 2", "7"]
+
+
+def test_a_loop_of_unknown_rounds_leaves_open_what_they_decide(build):
+    report = shapeinspect.inspect(_loop(build, trips=None))
+    assert [value["shape"] for value in report.to_dict()["outputs"]] == [[2, 7], [None, 7], [None, 2, 7]]
+    totals = report.to_dict()["totals"]
+    assert (totals["macs"], totals["macs_unknown"]) == (None, ["loop/body/fc"])
+
+
+def test_a_state_that_doubles_is_unknown(build):
+    body = helper.make_graph(
+        [
+            helper.make_node("Concat", ["s", "s"], ["t"], name="twice", axis=1),
+            helper.make_node("Identity", ["go"], ["go_on"]),
+        ],
+        "body",
+        [
+            *_ports("i", shape=(), dtype=TensorProto.INT64),
+            *_ports("go", shape=(), dtype=TensorProto.BOOL),
+            *_ports("s"),
+        ],
+        [*_ports("go_on", shape=(), dtype=TensorProto.BOOL), *_ports("t")],
+    )
+    build.tensor("times", np.int64(3))
+    build.node("Loop", ["times", "", "x"], "y", name="loop", body=body)
+    report = shapeinspect.inspect(build.model({"x": (2, 3)}, ["y"]))
+    assert report.to_dict()["outputs"][0]["shape"] == [2, None]
+
+
+def test_a_scan_runs_once_for_each_entry(build):
+    body = helper.make_graph(
+        [
+            helper.make_node("Add", ["state", "entry"], ["sum"], name="add"),
+            helper.make_node("MatMul", ["sum", "w"], ["made"], name="fc"),
+        ],
+        "body",
+        _ports("state", "entry"),
+        _ports("sum", "made"),
+    )
+    build.weight("w", 4, 6)
+    build.node(
+        "Scan", ["s", "x"], "last", "all", name="scan",
+        body=body, num_scan_inputs=1, scan_input_axes=[1], scan_output_axes=[2],
+    )  # fmt: skip
+    model = build.model({"s": (2, 4), "x": (2, 5, 4)}, ["last", "all"])
+    feed = {"s": np.zeros((2, 4), np.float32), "x": np.zeros((2, 5, 4), np.float32)}
+    report = _held(model, feed)
+    assert report.totals.macs == 5 * 2 * 4 * 6
+
+
+def _choice(build, *, fixed):
+    """An If whose branches have outputs of different ranks."""
+    squeezed = helper.make_graph(
+        [helper.make_node("Squeeze", ["x", "axis"], ["t"], name="squeeze")], "t", [], _ports("t")
+    )
+    wide = helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["e"], name="fc")], "e", [], _ports("e"))
+    build.tensor("axis", np.array([1], np.int64))
+    build.weight("w", 5, 3)
+    if fixed:
+        build.tensor("one", np.array([1], np.int64))
+        build.node("Shape", ["x"], "length", start=1, end=2)
+        build.node("Equal", ["length", "one"], "same")
+    build.node("If", ["same"], "y", name="choice", then_branch=squeezed, else_branch=wide)
+    inputs = {"x": (2, 1, 5), **({} if fixed else {"same": ()})}
+    return build.model(inputs, ["y"], dtypes={"same": TensorProto.BOOL})
+
+
+def test_the_branch_that_lengths_decide_is_taken(build):
+    report = _held(_choice(build, fixed=True), {"x": np.zeros((2, 1, 5), np.float32)})
+    assert report.totals.macs == 0
+
+
+def test_of_two_branches_that_with_more_work_counts_and_is_named(build):
+    report = shapeinspect.inspect(_choice(build, fixed=False))
+    assert report.to_dict()["outputs"][0]["shape"] is None
+    assert report.totals.macs == 2 * 5 * 3
+    assert [(note.about, note.text) for note in report.notes] == [
+        ("choice", "totals count one branch, else_branch, which does more work")
+    ]

@@ -226,11 +226,20 @@ def is_weight(constant: ConstantTensor, op: Op, slot: int, kind: str, *, learned
     return learned and not constant.scalar_node and _FOLDED.search(constant.name) is None
 
 
+def is_state(constant: ConstantTensor) -> bool:
+    """Tell whether a constant that a loop begins with is a weight: real numbers that are not all zero.
+
+    Args:
+        constant: the constant.
+    """
+    return not constant.is_integer and bool(constant.dims) and not _zeros(constant)
+
+
 def _zeros(constant: ConstantTensor) -> bool:
     """Tell whether a small tensor in the file itself holds nothing but zeros."""
     if constant.values is None or constant.where is not None or prod(constant.dims) > _MAX_STATE:
         return False
-    return not constant.values().any()
+    return not bool(constant.values().any())
 
 
 def dtype_of(constant: ConstantTensor) -> str | None:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from shapeinspect.dims import Shape
-from shapeinspect.ir import Call, Frozen, Layer, Layout, Value, Weight
-from shapeinspect_onnx.graph.constants import Constants, collect, dtype_of, is_weight
+from shapeinspect.ir import Block, Call, Frozen, Layer, Layout, Value, Weight
+from shapeinspect_onnx.graph.blocks import block_of_node, body_of
+from shapeinspect_onnx.graph.constants import Constants, collect, dtype_of, is_state, is_weight
 from shapeinspect_onnx.graph.functions import Container
 from shapeinspect_onnx.graph.inference import Shapes
 from shapeinspect_onnx.graph.inputs import names as input_names
@@ -57,6 +58,7 @@ class Walk:
         openings: the function calls that begin at a node.
         origins: the name in the file of every node whose path differs.
         used: the keys of the constants that some node uses.
+        blocks: the nodes that run graphs of their own.
         learned: whether single numbers keep the names of parameters, as PyTorch's exporters write them.
     """
 
@@ -70,6 +72,7 @@ class Walk:
     values: dict[str, Value] = field(default_factory=dict)
     parts: dict[str, tuple[str, ...]] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    blocks: list[Block] = field(default_factory=list)
     learned: bool = False
     unused: dict[str, ConstantTensor] = field(default_factory=dict)
 
@@ -134,13 +137,22 @@ class Walk:
             self.used.update(constant.key for constant in constants if constant is not None)
             return
         path = node.name
+        place = len(self.blocks)
         if node.op_type in _BLOCKS and node.domain in ops.DEFAULT_DOMAINS:
             self._container(path, node.op_type, node, node.input, node.output, scope)
         else:
             with AttributeErrors(self.store.source.label, node):
                 self._layer(node, path, scope)
-        for name, inner in subgraphs(node):
-            self.graph(inner, scope, f"{path}/{name}/")
+        bodies = [
+            body_of(self.graph(inner, scope, f"{path}/{name}/"), f"{path}/{name}", inner)
+            for name, inner in subgraphs(node)
+        ]
+        if bodies and node.domain in ops.DEFAULT_DOMAINS:
+            names = [self.value(name, scope) for name in node.input]
+            outputs = [self.value(name, scope) for name in node.output]
+            block = block_of_node(node, bodies, names, outputs, scope.constants.tensors)
+            if block is not None:
+                self.blocks.insert(place, block)
 
     def _container(self, path: str, kind: str, node: Any, inputs: Any, outputs: Any, scope: Scope) -> None:
         """Add a layer that contains others: a function call, or an op with subgraphs."""
@@ -149,7 +161,7 @@ class Walk:
         weights = tuple(
             part
             for index, constant in slots
-            if block and constant is not None and not constant.is_integer
+            if block and constant is not None and is_state(constant)
             for part in self._weights(constant, _role(node, index, self.versions), None)
         )
         read = tuple(

@@ -104,6 +104,7 @@ def _model(source: Source, small: Any, store: Store, worker: Worker, form: str, 
         outputs,
         tuple(notes),
         Frozen(metadata),
+        blocks=tuple(walk.blocks),
     )
 
 

@@ -1,0 +1,107 @@
+"""Reads the nodes that run graphs of their own: If, Loop and Scan.
+
+Source: https://onnx.ai/onnx/operators/onnx__Loop.html , https://onnx.ai/onnx/operators/onnx__Scan.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from shapeinspect.ir import Block, Body
+from shapeinspect_onnx.reading.node import attributes
+
+if TYPE_CHECKING:
+    from shapeinspect_onnx.graph.graph import Scope
+
+_PASSING = frozenset({"Identity", "Cast"})
+
+
+def body_of(scope: Scope, path: str, graph: Any) -> tuple[Body, Any]:
+    """Describe a graph inside a node, and hand its proto on.
+
+    Args:
+        scope: its names.
+        path: its path.
+        graph: the GraphProto.
+    """
+    inputs = tuple(scope.names.get(entry.name, entry.name) for entry in graph.input)
+    outputs = tuple(scope.names.get(entry.name, entry.name) for entry in graph.output)
+    return Body(path, inputs, outputs), graph
+
+
+def block_of_node(
+    node: Any,
+    bodies: Sequence[tuple[Body, Any]],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    constants: Mapping[str, Any],
+) -> Block | None:
+    """Describe how a node runs its graphs; None where that is not known.
+
+    Args:
+        node: the NodeProto.
+        bodies: its graphs.
+        inputs: the model's names of what it reads.
+        outputs: the model's names of what it makes.
+        constants: the constants around it.
+    """
+    path, first = node.name, tuple(body for body, _ in bodies)
+    if node.op_type == "If" and inputs and len(bodies) == 2:
+        return Block(path, "if", first, tuple(inputs), tuple(outputs))
+    if len(bodies) != 1:
+        return None
+    body, graph = bodies[0]
+    if node.op_type == "Loop" and len(body.inputs) >= 2 and body.outputs:
+        given = (*inputs, "", "")[: max(len(inputs), 2)]
+        states = len(body.inputs) - 2
+        stays = _stays_true(graph, node, constants)
+        return Block(path, "loop", first, given, tuple(outputs), states, counted=stays)
+    settings = attributes(node)
+    scanned = settings.get("num_scan_inputs")
+    if node.op_type != "Scan" or not scanned or len(inputs) != len(body.inputs):
+        return None  # the first version has a batch axis and may have lengths
+    states = len(inputs) - scanned
+    return Block(
+        path,
+        "scan",
+        first,
+        tuple(inputs),
+        tuple(outputs),
+        states,
+        tuple(settings.get("scan_input_axes") or (0,) * scanned),
+        tuple(settings.get("scan_output_axes") or (0,) * (len(outputs) - states)),
+    )
+
+
+def _stays_true(graph: Any, node: Any, constants: Mapping[str, Any]) -> bool:
+    """Tell whether the condition of a loop is true from the first round to the last."""
+    begins = node.input[1] if len(node.input) > 1 else ""
+    if begins and not _true(constants.get(begins)):
+        return False
+    makers = {name: maker for maker in graph.node for name in maker.output}
+    name = graph.output[0].name
+    for _ in range(len(makers) + 1):
+        if name == graph.input[1].name:
+            return True
+        maker = makers.get(name)
+        if maker is None:
+            return any(_true_tensor(tensor) for tensor in graph.initializer if tensor.name == name) or _true(
+                constants.get(name)
+            )
+        if maker.op_type == "Constant":
+            return any(_true_tensor(part.t) for part in maker.attribute if part.name == "value")
+        if maker.op_type not in _PASSING:
+            return False
+        name = maker.input[0]
+    return False
+
+
+def _true(constant: Any) -> bool:
+    numbers = constant.numbers() if constant is not None else None
+    return numbers is not None and len(numbers) > 0 and all(numbers)
+
+
+def _true_tensor(tensor: Any) -> bool:
+    """Tell whether a tensor of booleans in the file holds True."""
+    return any(tensor.raw_data) or any(tensor.int32_data)

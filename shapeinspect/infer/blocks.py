@@ -1,0 +1,321 @@
+"""Carries shapes into and out of the graphs inside a layer: branches, loops, scans.
+
+The calls of such a graph stand among the model's own, behind the call of the layer. What a loop carries from
+round to round may grow: a first walk takes it to stay as it is, and where a round proves otherwise the length
+becomes a symbol, so that the next walk finds by how much each round adds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from shapeinspect.dims import UNKNOWN, Dim, Expr, Shape, Unknown, symbol, symbols
+from shapeinspect.ir import Block, Call, Model, Note
+
+#: The most walks until what a loop carries is settled: as it is, growing by a length, unknown.
+MAX_WALKS = 4
+
+
+class Walk(Protocol):
+    """What a walk over the calls offers."""
+
+    def shape(self, name: str) -> Shape | None:
+        """Return the shape of a value so far."""
+
+    def number(self, name: str) -> Any:
+        """Return the numbers of a value so far, or None."""
+
+    def settle(self, name: str, shape: Shape | None, numbers: Any = None) -> None:
+        """Take what follows for a value, unless the source records it."""
+
+
+@dataclass(slots=True)
+class _Carried:
+    """One state of a loop: what a round reads, and the symbols of the lengths that grow."""
+
+    shape: Shape | None = None
+    settled: bool = False
+    letters: dict[int, str] = field(default_factory=dict)
+    steps: dict[int, Dim] = field(default_factory=dict)
+
+
+class Blocks:
+    """The blocks of one model, with what is known of them after each walk.
+
+    Args:
+        model: the model.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._enter: dict[int, list[Block]] = {}
+        self._leave: dict[int, list[Block]] = {}
+        self._carried: dict[tuple[str, int], _Carried] = {}
+        self._grew = False
+        #: How many rounds each loop or scan runs; the branch that each If is known to take.
+        self.rounds: dict[str, Dim] = {}
+        self.taken: dict[str, int] = {}
+        self.blocks = model.blocks
+        if not self.blocks:
+            return
+        starts: dict[str, int] = {}
+        ends: dict[str, int] = {}
+        for index, call in enumerate(model.calls):
+            starts.setdefault(call.layer, index)
+            for block in self.blocks:
+                if any(call.layer.startswith(f"{body.path}/") for body in block.bodies):
+                    ends[block.layer] = index + 1
+        for block in self.blocks:
+            if block.layer in starts:
+                start = starts[block.layer]
+                self._enter.setdefault(start, []).append(block)
+                # A block inside another one stands behind it, and ends first.
+                self._leave.setdefault(ends.get(block.layer, start + 1), []).insert(0, block)
+
+    def again(self) -> bool:
+        """Tell whether the last walk showed that another one is needed, and forget it."""
+        grew, self._grew = self._grew, False
+        return grew
+
+    def before(self, index: int, walk: Walk) -> None:
+        """Leave the blocks that end before a call, and enter those that it begins.
+
+        Args:
+            index: the call's; the number of calls for the end.
+            walk: the walk.
+        """
+        for block in self._leave.get(index, ()):
+            _LEAVE[block.kind](self, block, walk)
+        for block in self._enter.get(index, ()):
+            _ENTER[block.kind](self, block, walk)
+
+    def enter_if(self, block: Block, walk: Walk) -> None:
+        """Read the condition, where the graph computes it from lengths."""
+        condition = walk.number(block.inputs[0])
+        if isinstance(condition, tuple) and len(condition) == 1:
+            condition = condition[0]
+        if isinstance(condition, bool | int):
+            self.taken[block.layer] = 0 if condition else 1
+
+    def leave_if(self, block: Block, walk: Walk) -> None:
+        """Give each output the shape of the branch that is taken, or what all branches agree on."""
+        taken = self.taken.get(block.layer)
+        for index, name in enumerate(block.outputs):
+            made = [body.outputs[index] for body in block.bodies if index < len(body.outputs)]
+            if taken is not None and taken < len(made):
+                walk.settle(name, walk.shape(made[taken]), walk.number(made[taken]))
+            else:
+                walk.settle(name, _common([walk.shape(source) for source in made]))
+
+    def enter_loop(self, block: Block, walk: Walk) -> None:
+        """Give the body of a loop what its first round reads."""
+        body = block.bodies[0]
+        for name in body.inputs[:2]:
+            walk.settle(name, ())
+        for index, (outer, inner) in enumerate(zip(block.inputs[2:], body.inputs[2:], strict=False)):
+            walk.settle(inner, self._read(block, index, walk.shape(outer)))
+
+    def leave_loop(self, block: Block, walk: Walk) -> None:
+        """Give the outputs of a loop what its last round and all rounds made."""
+        body, states = block.bodies[0], block.states
+        rounds = self._rounds_of_loop(block, walk)
+        own: set[str] = set()
+        for index in range(states):
+            self._compare(
+                block, index, walk.shape(body.inputs[2 + index]), walk.shape(body.outputs[1 + index])
+            )
+            own.update(self._carried[block.layer, index].letters.values())
+        for index, name in enumerate(block.outputs[:states]):
+            start = walk.shape(block.inputs[2 + index])
+            walk.settle(
+                name, self._after(block, index, start, walk.shape(body.outputs[1 + index]), rounds, own)
+            )
+        for source, name in zip(body.outputs[1 + states :], block.outputs[states:], strict=False):
+            shape = walk.shape(source)
+            walk.settle(name, None if shape is None else (rounds, *_without(shape, own)))
+
+    def enter_scan(self, block: Block, walk: Walk) -> None:
+        """Give the body of a scan its states, and one entry of each scanned input."""
+        body, states = block.bodies[0], block.states
+        for index, (outer, inner) in enumerate(zip(block.inputs, body.inputs, strict=False)):
+            shape = walk.shape(outer)
+            if index >= states and shape is not None:
+                axis = _axis(block.input_axes, index - states) % max(len(shape), 1)
+                walk.settle(inner, (*shape[:axis], *shape[axis + 1 :]))
+                self.rounds[block.layer] = shape[axis] if shape else UNKNOWN
+            elif index < states:
+                walk.settle(inner, shape)
+
+    def leave_scan(self, block: Block, walk: Walk) -> None:
+        """Give the outputs of a scan its last states, and what all rounds made."""
+        body, states = block.bodies[0], block.states
+        rounds = self.rounds.get(block.layer, UNKNOWN)
+        for index, (source, name) in enumerate(zip(body.outputs, block.outputs, strict=False)):
+            shape = walk.shape(source)
+            if index >= states and shape is not None:
+                axis = _axis(block.output_axes, index - states) % (len(shape) + 1)
+                shape = (*shape[:axis], rounds, *shape[axis:])
+            walk.settle(name, shape)
+
+    def _rounds_of_loop(self, block: Block, walk: Walk) -> Dim:
+        number = walk.number(block.inputs[0]) if block.inputs[0] else None
+        if isinstance(number, tuple) and len(number) == 1:
+            number = number[0]
+        rounds: Dim = UNKNOWN
+        if block.counted and isinstance(number, int | Expr) and not isinstance(number, bool):
+            rounds = number
+        self.rounds[block.layer] = rounds
+        return rounds
+
+    def _read(self, block: Block, index: int, start: Shape | None) -> Shape | None:
+        carried = self._carried.setdefault((block.layer, index), _Carried())
+        if not carried.settled:
+            carried.shape = start
+        return carried.shape
+
+    def _compare(self, block: Block, index: int, read: Shape | None, made: Shape | None) -> None:
+        """Compare what a round reads with what it hands on."""
+        carried = self._carried.setdefault((block.layer, index), _Carried())
+        if read is None or made is None or read == made:
+            return
+        if len(read) != len(made):
+            self._grew |= carried.shape is not None
+            carried.shape, carried.settled = None, True
+            return
+        shape = list(read)
+        for axis, (old, new) in enumerate(zip(read, made, strict=True)):
+            letter = carried.letters.get(axis)
+            if old == new or isinstance(old, Unknown):
+                continue
+            if letter is None:
+                carried.letters[axis] = letter = _letter(block.bodies[0].inputs[2 + index], axis)
+                shape[axis] = symbol(letter)
+                self._grew = True
+                continue
+            step = new - old
+            if isinstance(step, Unknown) or (isinstance(step, Expr) and letter in symbols(step)):
+                del carried.letters[axis]
+                shape[axis] = UNKNOWN
+                self._grew = True
+            else:
+                carried.steps[axis] = step
+        carried.shape, carried.settled = tuple(shape), True
+
+    def _after(
+        self,
+        block: Block,
+        index: int,
+        start: Shape | None,
+        made: Shape | None,
+        rounds: Dim,
+        own: set[str],
+    ) -> Shape | None:
+        """Return the shape of a state after the last round."""
+        carried = self._carried[block.layer, index]
+        if made is None or (carried.settled and carried.shape is None):
+            return None
+        result = []
+        for axis, length in enumerate(_without(made, own)):
+            step = carried.steps.get(axis)
+            if axis in carried.letters and step is not None and start is not None and len(start) == len(made):
+                grown = not isinstance(step, int) and symbols(step) & own
+                result.append(UNKNOWN if grown else start[axis] + rounds * step)
+                continue
+            result.append(length)
+        return tuple(result)
+
+
+def _common(shapes: list[Shape | None]) -> Shape | None:
+    first = shapes[0] if shapes else None
+    if first is None or any(shape is None or len(shape) != len(first) for shape in shapes):
+        return None
+    return tuple(
+        length if all(shape is not None and shape[axis] == length for shape in shapes) else UNKNOWN
+        for axis, length in enumerate(first)
+    )
+
+
+def _without(shape: Shape, own: Iterable[str]) -> Shape:
+    """Return a shape without the lengths that change from round to round."""
+    letters = frozenset(own)
+    return tuple(UNKNOWN if not isinstance(n, int | Unknown) and symbols(n) & letters else n for n in shape)
+
+
+def _axis(axes: tuple[int, ...], index: int) -> int:
+    return axes[index] if index < len(axes) else 0
+
+
+def _letter(name: str, axis: int) -> str:
+    return f"{re.sub(r'[^A-Za-z0-9_]', '_', name.rpartition('/')[2]) or 'state'}_{axis}"
+
+
+_ENTER = {"if": Blocks.enter_if, "loop": Blocks.enter_loop, "scan": Blocks.enter_scan}
+_LEAVE = {"if": Blocks.leave_if, "loop": Blocks.leave_loop, "scan": Blocks.leave_scan}
+
+
+def count_rounds(calls: tuple[Call, ...], blocks: Blocks) -> tuple[tuple[Call, ...], tuple[Note, ...]]:
+    """Multiply the work of the calls in each loop by its rounds, and set aside all branches but one.
+
+    Args:
+        calls: the calls, each with the work of one round.
+        blocks: the blocks after the last walk.
+
+    Returns:
+        the calls, and a note for each If of whose branches the one with more work counts.
+    """
+    notes: list[Note] = []
+    for block in reversed(blocks.blocks):
+        if block.kind == "if":
+            calls, note = _one_branch(calls, block, blocks.taken.get(block.layer))
+            notes += note
+        else:
+            rounds = blocks.rounds.get(block.layer, UNKNOWN)
+            inside = f"{block.bodies[0].path}/"
+            calls = tuple(_times(call, rounds) if call.layer.startswith(inside) else call for call in calls)
+    return calls, tuple(notes)
+
+
+def _times(call: Call, rounds: Dim) -> Call:
+    if call.macs is None or call.macs == 0:
+        return call
+    return replace(call, macs=None if isinstance(rounds, Unknown) else call.macs * rounds)
+
+
+def _one_branch(
+    calls: tuple[Call, ...], block: Block, taken: int | None
+) -> tuple[tuple[Call, ...], tuple[Note, ...]]:
+    def inside(index: int) -> list[Call]:
+        return [call for call in calls if call.layer.startswith(f"{block.bodies[index].path}/")]
+
+    sums = [_sum(call for call in inside(index) if not call.spare) for index in range(len(block.bodies))]
+    notes: tuple[Note, ...] = ()
+    if taken is None:
+        taken = _larger(sums)
+        if sums[0] != sums[-1]:
+            name = block.bodies[taken].path.rpartition("/")[2]
+            notes = (Note(f"totals count one branch, {name}, which does more work", block.layer),)
+    spare = {f"{body.path}/" for index, body in enumerate(block.bodies) if index != taken}
+    return tuple(
+        replace(call, spare=True) if call.layer.startswith(tuple(spare)) else call for call in calls
+    ), notes
+
+
+def _sum(calls: Iterable[Call]) -> Dim:
+    total: Dim = 0
+    for call in calls:
+        more = 0 if call.macs is None else total + call.macs
+        total = total if isinstance(more, Unknown) or call.macs is None else more
+    return total
+
+
+def _larger(sums: list[Dim]) -> int:
+    """Return which branch does the most work; of symbols all are taken to be equally long."""
+
+    def size(amount: Dim) -> int:
+        if isinstance(amount, int):
+            return amount
+        return sum(factor for _, factor in amount.terms) if isinstance(amount, Expr) else -1
+
+    return max(range(len(sums)), key=lambda index: size(sums[index]))
