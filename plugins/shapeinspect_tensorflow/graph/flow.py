@@ -62,6 +62,7 @@ class Scope:
         outputs: the outputs of the function.
         depth: the number of calls around it.
         inner: the calls in it that were resolved.
+        own: for the body of a loop, the values of the arguments that change in it.
     """
 
     nodes: Mapping[str, Node]
@@ -72,6 +73,7 @@ class Scope:
     outputs: tuple[str, ...] = ()
     depth: int = 0
     inner: dict[str, Scope] = field(default_factory=dict)
+    own: Mapping[str, Ref] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,21 @@ class Step:
     instead: tuple[Step, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """The body of a loop.
+
+    Args:
+        outputs: what one step makes for each value of the loop.
+        values: each value at the start of a step; None for one that never changes.
+        name: the name of what the loop belongs to; empty if it has none.
+    """
+
+    outputs: tuple[Ref | None, ...]
+    values: tuple[Ref | None, ...]
+    name: str
+
+
 class Flow:
     """Finds the steps that outputs are computed by.
 
@@ -133,6 +150,8 @@ class Flow:
         """
         for _ in range(_MAX_CALLS):
             name, output, index = _split(text)
+            if name in scope.own:
+                return scope.own[name]
             place = scope.arguments.get(name)
             if place is not None and name not in scope.nodes:
                 if scope.call is None or scope.outer is None or place >= len(scope.call.inputs):
@@ -154,6 +173,44 @@ class Flow:
             path = self._path(scope, node)
             return Ref(path, _index(node, output, index))
         raise UnreadableFileError(self._label, f"{text!r} leads through more than {_MAX_CALLS:,} nodes")
+
+    def loop(self, path: str) -> Loop | None:
+        """Return the body of a loop; None if it has none that can be read.
+
+        Args:
+            path: the loop's unique name.
+
+        Raises:
+            UnreadableFileError: if the calls never end.
+        """
+        scope, node = self._found[path]
+        function = node.attributes.get("body")
+        if not isinstance(function, Function) or not self._graph.has(function.name):
+            return None
+        body = self._graph.body(function.name)
+        self._size += len(body.nodes)
+        if self._size > _MAX_STEPS or scope.depth >= _MAX_DEPTH:
+            raise UnreadableFileError(self._label, f"it holds more than {_MAX_STEPS:,} nodes")
+        if not len(body.arguments) == len(body.outputs) == len(node.inputs):
+            return None
+        places = {name: place for place, name in enumerate(body.arguments)}
+        changing = {
+            name: Ref(f"{path}/{name} (loop)")
+            for name, output in zip(body.arguments, body.outputs, strict=True)
+            if _carried(body.nodes, output) != name
+        }
+        inner = Scope(
+            body.nodes, f"{scope.prefix}{node.name}/", places, node, scope, body.outputs, scope.depth + 1,
+            own=changing,
+        )  # fmt: skip
+        named = f"{scope.call.name}/{node.name}" if scope.call is not None and "/" not in node.name else path
+        return Loop(
+            tuple(self.resolve(inner, output) for output in body.outputs),
+            tuple(changing.get(name) for name in body.arguments),
+            named.rpartition("/")[0]
+            .removesuffix("/PartitionedCall")
+            .removesuffix("/StatefulPartitionedCall"),
+        )
 
     def _inside(self, scope: Scope, node: Node) -> Scope | None:
         function = node.attributes.get("f") if node.op in CALLS else Function(node.op)
@@ -227,6 +284,17 @@ class Flow:
         """
         scope, node = self._found[ref.path]
         return Step(ref.path, node, tuple(self.resolve(scope, source) for source in node.inputs))
+
+
+def _carried(nodes: Mapping[str, Node], text: str) -> str:
+    """Return the name that an output of a function leads to through nodes that return their input."""
+    for _ in range(_MAX_DEPTH):
+        name, _, _ = _split(text)
+        node = nodes.get(name)
+        if node is None or node.op not in _ALIASES or not node.inputs:
+            return name
+        text = node.inputs[0]
+    return ""
 
 
 def variable_path(name: str) -> str:

@@ -19,6 +19,7 @@ from shapeinspect_tensorflow.graph.input_symbols import opened
 from shapeinspect_tensorflow.graph.node_view import Held, View, merged, put_at
 from shapeinspect_tensorflow.graph.nodes import Tensor
 from shapeinspect_tensorflow.graph.ops import COMPARISONS, OPS, SETTINGS, UNKNOWN_OP, Op
+from shapeinspect_tensorflow.graph.recurrent import Unrolled, recurrent
 from shapeinspect_tensorflow.graph.settings_conv import product_flags
 from shapeinspect_tensorflow.vocabulary import dtypes
 from shapeinspect_tensorflow.vocabulary.layouts import TABLE
@@ -30,6 +31,7 @@ _RESHAPES = frozenset({"Reshape", "Squeeze", "ExpandDims"})
 #: Kinds whose stored tensors are weights only; those of other kinds are inputs as well.
 _OWN = frozenset(
     {"conv", "conv_transpose", "linear", "batch_norm", "embedding", "elementwise", "concat", "unary"}
+    | {"lstm", "gru", "rnn"}
 )
 _LOOPS = frozenset(
     {"While", "StatelessWhile", "If", "StatelessIf", "Case", "StatelessCase", "Enter", "Switch"}
@@ -100,11 +102,18 @@ class _Builder:
         self._shapes: dict[Ref, Shape | None] = {}
         self._named: dict[str, Shape | None] = {}
         self._used: dict[str, int] = {}
+        self._names = dict(facts.names)
+        self._unrolled = Unrolled([])
         self._evaluator = Evaluator(self._source, self._shape)
 
     def build(self, inputs: Sequence[Ref], outputs: Sequence[Ref]) -> Parts:
         parts = self._parts
-        steps = folded(self._flow.steps(outputs, SETTINGS), outputs)
+        unrolled = recurrent(self._flow, self._flow.steps(outputs, SETTINGS), outputs)
+        self._unrolled, outputs = unrolled, [unrolled.at(ref) for ref in outputs]
+        for old, new in unrolled.alias.items():
+            if old in self._facts.names:
+                self._names[new] = self._facts.names[old]
+        steps = folded(unrolled.steps, outputs)
         for step in steps:
             for ref in step.inputs:
                 if ref is not None:
@@ -112,7 +121,7 @@ class _Builder:
         for ref in outputs:
             self._used[ref.path] = max(self._used.get(ref.path, 0), ref.index)
         for place, ref in enumerate(inputs):
-            self._input(self._flow.step(ref), place, len(inputs))
+            self._input(self._at(ref), place, len(inputs))
         for step in steps:
             self._step(step)
         parts.inputs = tuple(self._value(ref) for ref in inputs)
@@ -193,8 +202,12 @@ class _Builder:
             evaluate, self._used.get(step.path, 0) + 1,
         )  # fmt: skip
 
+    def _at(self, ref: Ref) -> Step:
+        made = self._unrolled.made.get(ref.path)
+        return self._unrolled.renamed(self._flow.step(ref)) if made is None else made
+
     def _source(self, ref: Ref) -> Source[Ref]:
-        step = self._flow.step(ref)
+        step = self._at(ref)
         tensor = step.node.attributes.get("value") if step.node.op == "Const" else None
         numbers = tensor.numbers if isinstance(tensor, Tensor) else None
         return Source(step.node.op, step.inputs, step.node.attributes, numbers)
@@ -202,9 +215,7 @@ class _Builder:
     def _shape(self, ref: Ref) -> Shape | None:
         if ref in self._held:
             return self._held[ref].used
-        return (
-            self._shapes.get(ref) if ref in self._shapes else self._recorded(self._flow.step(ref), ref.index)
-        )
+        return self._shapes.get(ref) if ref in self._shapes else self._recorded(self._at(ref), ref.index)
 
     def _recorded(self, step: Step, index: int) -> Shape | None:
         """Return the recorded shape of an output."""
@@ -245,12 +256,12 @@ class _Builder:
         while stack:
             ref, ready = stack.pop()
             if ready:
-                self._step(self._flow.step(ref))
+                self._step(self._at(ref))
             elif (
                 ref.path not in seen and Ref(ref.path) not in self._held and Ref(ref.path) not in self._shapes
             ):
                 seen.add(ref.path)
-                step = self._flow.step(ref)
+                step = self._at(ref)
                 fixed, count = SETTINGS.get(step.node.op, frozenset()), len(step.inputs)
                 self._used[ref.path] = max(self._used.get(ref.path, 0), ref.index)
                 stack.append((ref, True))
@@ -332,7 +343,7 @@ class _Builder:
 
     def _value(self, ref: Ref) -> str:
         """Return the name of a value, which may be that of the signature; names are unique."""
-        name = self._facts.names.get(ref)
+        name = self._names.get(ref)
         if name is None:
             name = ref.path if ref.index == 0 else f"{ref.path}:{ref.index if ref.index > 0 else '?'}"
         stored = self._held.get(ref)

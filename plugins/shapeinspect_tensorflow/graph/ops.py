@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from shapeinspect.dims import UNKNOWN, Unknown
@@ -189,6 +190,11 @@ OPS: dict[str, Op] = {
     "FusedBatchNormV3": op_row("batch_norm", conv.batch_norm, _NORM),
     BATCH_NORM: op_row("batch_norm", conv.batch_norm, _NORM),
     "LRN": op_row("local_response_norm", conv.local_response_norm),
+    # loops that were put together
+    **{
+        op: op_row(kind, partial(conv.recurrent, gates=gates), "- kernel recurrent_kernel bias")
+        for op, (kind, gates) in {"LSTM": ("lstm", 4), "GRU": ("gru", 3), "SimpleRNN": ("rnn", 1)}.items()
+    },
     # picking
     "Gather": op_row(conv.gather_kind, conv.embedding, "params"),
     "GatherV2": op_row(conv.gather_kind, conv.embedding, "params", (2,)),

@@ -1,0 +1,244 @@
+"""Tells from the terms of one step of a loop which recurrent cell it is, and where its weights are.
+
+Source: ``LSTMCell.call``, ``GRUCell.call`` and ``SimpleRNNCell.call`` of Keras, whose gates are stored in the
+order ``i f c o`` and ``z r h``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shapeinspect_tensorflow.graph.flow import Ref
+from shapeinspect_tensorflow.graph.terms import Term, inside
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A recurrent cell.
+
+    Args:
+        op: ``LSTM``, ``GRU`` or ``SimpleRNN``.
+        data: the list that it takes one entry of in each step.
+        weights: the matrix on the input, that on the state, and the bias, if there is one.
+        states: its states at the start of a step, that which is its output first.
+        settings: its functions, and for a GRU where the reset gate stands.
+    """
+
+    op: str
+    data: Ref
+    weights: tuple[Ref, Ref, Ref | None]
+    states: tuple[Ref, ...]
+    settings: tuple[tuple[str, object], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """The two products of a cell, and what is added to them."""
+
+    data: Ref
+    kernel: Ref
+    recurrent: Ref
+    biases: tuple[Term, ...]
+
+
+def cell(output: Term, states: Sequence[tuple[Ref, Term]]) -> Cell | None:
+    """Return the cell that makes an output from its states, or None if it is none that is known.
+
+    Args:
+        output: the output of one step.
+        states: the values that change in the loop, and what a step makes of them.
+    """
+    own = [(ref, term) for ref, term in states if term == output]
+    others = [(ref, term) for ref, term in states if term != output]
+    for state, _ in own:
+        found = _simple(output, state) or _gru(output, state)
+        if found is not None:
+            return found
+        for memory, term in others:
+            found = _lstm(output, state, term, memory)
+            if found is not None:
+                return found
+    return None
+
+
+def _value(term: Term) -> Ref | None:
+    return term[1] if len(term) == 2 and term[0] == "value" and isinstance(term[1], Ref) else None
+
+
+def _function(term: Term) -> tuple[str, Term]:
+    """Return the function of a term and what it is applied to; a term without one is linear."""
+    if term[0] == "function" and isinstance(term[1], str):
+        return term[1], inside(term)[0]
+    return "linear", term
+
+
+def _part(term: Term) -> tuple[int, Term] | None:
+    if term[0] == "part" and isinstance(term[1], int):
+        return term[1], inside(term)[0]
+    return None
+
+
+def _summands(term: Term) -> list[Term]:
+    return inside(term) if term[0] == "sum" else [term]
+
+
+def _sides(term: Term, state: Term) -> _Sides | None:
+    """Take apart the sum of a product with the input, one with the state, and a bias."""
+    data, recurrent, biases = None, None, []
+    for part in _summands(term):
+        factors = inside(part) if part[0] == "matrix" else []
+        if not factors:
+            biases.append(part)
+        elif factors[0] == state and recurrent is None:
+            recurrent = _value(factors[1])
+        elif factors[0][0] == "element" and data is None:
+            data = _value(inside(factors[0])[0]), _value(factors[1])
+        else:
+            return None
+    if data is None or data[0] is None or data[1] is None or recurrent is None or len(biases) > 1:
+        return None
+    return _Sides(data[0], data[1], recurrent, tuple(biases))
+
+
+def _bias(biases: Sequence[Term], rows: bool = False) -> tuple[bool, Ref | None]:
+    """Return whether the biases are those of one stored vector, or of the two rows of one, and which."""
+    if not biases:
+        return True, None
+    if not rows:
+        stored = _value(biases[0])
+        return stored is not None and len(biases) == 1, stored
+    found = {_value(inside(one)[0]) for one in biases if one[0] == "row"}
+    numbers = [one[1] for one in biases if one[0] == "row"]
+    stored = next(iter(found)) if len(found) == 1 else None
+    return stored is not None and numbers == [0, 1], stored
+
+
+def _simple(output: Term, state: Ref) -> Cell | None:
+    name, whole = _function(output)
+    sides = _sides(whole, ("value", state))
+    if sides is None:
+        return None
+    good, bias = _bias(sides.biases)
+    settings = (("cell_function", name),)
+    weights = (sides.kernel, sides.recurrent, bias)
+    return Cell("SimpleRNN", sides.data, weights, (state,), settings) if good else None
+
+
+def _lstm(output: Term, state: Ref, memory: Term, previous: Ref) -> Cell | None:
+    """Match ``c' = f * c + i * g`` and ``h' = o * function(c')``."""
+    products = [inside(part) for part in _summands(memory) if part[0] == "product"]
+    kept = [factors for factors in products if ("value", previous) in factors]
+    added = [factors for factors in products if ("value", previous) not in factors]
+    if len(products) != 2 or len(kept) != 1 or output[0] != "product" or len(_summands(memory)) != 2:
+        return None
+    forget = next(factor for factor in kept[0] if factor != ("value", previous))
+    out = [factor for factor in inside(output) if _function(factor)[1] != memory]
+    if len(out) != 1 or len(inside(output)) != 2 or len(added[0]) != 2:
+        return None
+    gates = [(name, _part(inner)) for name, inner in map(_function, (forget, *out, *added[0]))]
+    if any(part is None for _, part in gates):
+        return None
+    named = {part[0]: (name, part[1]) for name, part in gates if part is not None}
+    if sorted(named) != [0, 1, 2, 3] or [part[0] for _, part in gates[:2] if part is not None] != [1, 3]:
+        return None
+    wholes = {repr(whole) for _, whole in named.values()}
+    sides = _sides(named[0][1], ("value", state))
+    if len(wholes) != 1 or sides is None or len({named[place][0] for place in (0, 1, 3)}) != 1:
+        return None
+    good, bias = _bias(sides.biases)
+    settings = (("cell_function", named[2][0]), ("gate_function", named[0][0]))
+    weights = (sides.kernel, sides.recurrent, bias)
+    return Cell("LSTM", sides.data, weights, (state, previous), settings) if good else None
+
+
+def _gru(output: Term, state: Ref) -> Cell | None:
+    """Match ``h' = z * h + (1 - z) * candidate``."""
+    here: Term = ("value", state)
+    products = [inside(part) for part in _summands(output) if part[0] == "product"]
+    if len(products) != 2 or len(_summands(output)) != 2:
+        return None
+    kept = [factor for factors in products if here in factors for factor in factors if factor != here]
+    mixed = [factors for factors in products if here not in factors]
+    if len(kept) != 1 or len(mixed) != 1 or ("rest", kept[0]) not in mixed[0] or len(mixed[0]) != 2:
+        return None
+    candidate = next(factor for factor in mixed[0] if factor != ("rest", kept[0]))
+    gate, update = _function(kept[0])
+    name, inner = _function(candidate)
+    for reset in _resets(inner):
+        function, total = _function(reset)
+        if function != gate:
+            continue
+        parts = [_gate_parts(update, 0), _gate_parts(total, 1)]
+        found = _reset_after(inner, reset, here, parts) or _reset_before(inner, reset, here, parts)
+        if found is not None:
+            sides, bias, after = found
+            settings = (("cell_function", name), ("gate_function", gate), ("reset_after", after))
+            return Cell("GRU", sides.data, (sides.kernel, sides.recurrent, bias), (state,), settings)
+    return None
+
+
+def _resets(candidate: Term) -> list[Term]:
+    """Return what may be the reset gate: a factor inside the candidate."""
+    found = []
+    for part in _summands(candidate):
+        inner = inside(part)[0] if part[0] == "matrix" else part
+        if inner[0] == "product":
+            found.extend(inside(inner))
+    return found
+
+
+def _gate_parts(term: Term, place: int) -> list[Term] | None:
+    """Return the two sums that a gate is cut out of."""
+    parts = [_part(part) for part in _summands(term)]
+    if len(parts) != 2 or any(part is None or part[0] != place for part in parts):
+        return None
+    return [part[1] for part in parts if part is not None]
+
+
+def _reset_after(
+    inner: Term, reset: Term, here: Term, gates: list[list[Term] | None]
+) -> tuple[_Sides, Ref | None, bool] | None:
+    """Match a candidate in which the reset gate multiplies the product with the state."""
+    plain = [part for part in map(_part, _summands(inner)) if part is not None and part[0] == 2]
+    scaled = [inside(part) for part in _summands(inner) if part[0] == "product" and reset in inside(part)]
+    if len(plain) != 1 or len(scaled) != 1 or len(_summands(inner)) != 2:
+        return None
+    other = [_part(factor) for factor in scaled[0] if factor != reset]
+    if len(other) != 1 or other[0] is None or other[0][0] != 2:
+        return None
+    wholes = [plain[0][1], other[0][1]]
+    if any(gate is None or sorted(map(repr, gate)) != sorted(map(repr, wholes)) for gate in gates):
+        return None
+    first, second = wholes
+    sides = _sides(
+        ("sum", *(part for part in _summands(first) + _summands(second) if part[0] == "matrix")), here
+    )
+    biases = [part for part in _summands(first) + _summands(second) if part[0] != "matrix"]
+    good, bias = _bias(biases, rows=True)
+    return (sides, bias, True) if sides is not None and good else None
+
+
+def _reset_before(
+    inner: Term, reset: Term, here: Term, gates: list[list[Term] | None]
+) -> tuple[_Sides, Ref | None, bool] | None:
+    """Match a candidate in which the reset gate multiplies the state."""
+    plain = [part for part in map(_part, _summands(inner)) if part is not None and part[0] == 2]
+    products = [inside(part) for part in _summands(inner) if part[0] == "matrix"]
+    if len(plain) != 1 or len(products) != 1 or len(_summands(inner)) != 2:
+        return None
+    state, columns = products[0][0], _part(products[0][1])
+    scaled = state[0] == "product" and sorted(map(repr, inside(state))) == sorted(map(repr, (reset, here)))
+    recurrent = None if columns is None or columns[0] != 2 else columns[1]
+    if not scaled or recurrent is None:
+        return None
+    # The other gates are the first columns of the matrix on the state.
+    head: Term = ("matrix", here, ("part", 0, recurrent))
+    wanted = sorted(map(repr, (plain[0][1], head)))
+    if any(gate is None or sorted(map(repr, gate)) != wanted for gate in gates):
+        return None
+    biases = [part for part in _summands(plain[0][1]) if part[0] != "matrix"]
+    matrices = [part for part in _summands(plain[0][1]) if part[0] == "matrix"]
+    sides = _sides(("sum", *matrices, ("matrix", here, recurrent)), here)
+    good, bias = _bias(biases)
+    return (sides, bias, False) if sides is not None and good else None

@@ -1,0 +1,232 @@
+"""Puts loops that are recurrent layers, with the lists that they read and write, together as one step.
+
+Source: https://www.tensorflow.org/api_docs/python/tf/raw_ops: ``While``, ``TensorListFromTensor``,
+``TensorListStack``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from shapeinspect_tensorflow.graph.cells import Cell, cell
+from shapeinspect_tensorflow.graph.flow import Flow, Loop, Ref, Step
+from shapeinspect_tensorflow.graph.nodes import Node, Tensor
+from shapeinspect_tensorflow.graph.terms import Term, Terms, inside
+
+LOOPS = frozenset({"While", "StatelessWhile"})
+_ZEROS = frozenset({"Fill", "ZerosLike", "Const", "Tile", "ExpandDims", "BroadcastTo", "Cast"})
+
+
+@dataclass(slots=True)
+class Unrolled:
+    """The steps with each recurrent layer as one.
+
+    Args:
+        steps: in the order of execution.
+        alias: for a value that a replaced step makes, the same value of the layer.
+        made: the layers by their paths.
+    """
+
+    steps: list[Step]
+    alias: dict[Ref, Ref] = field(default_factory=dict)
+    made: dict[str, Step] = field(default_factory=dict)
+
+    def at(self, ref: Ref) -> Ref:
+        """Return the value that stands for another one."""
+        return self.alias.get(ref, ref)
+
+    def renamed(self, step: Step) -> Step:
+        """Return a step that reads what stands for its inputs."""
+        inputs = tuple(None if ref is None else self.at(ref) for ref in step.inputs)
+        return step if inputs == step.inputs else replace(step, inputs=inputs)
+
+
+def recurrent(flow: Flow, steps: Sequence[Step], outputs: Iterable[Ref]) -> Unrolled:
+    """Find the loops that are recurrent layers.
+
+    Args:
+        flow: resolves the inputs of nodes.
+        steps: in the order of execution.
+        outputs: the outputs of the graph.
+    """
+    result = Unrolled(list(steps))
+    loops = [step for step in steps if step.node.op in LOOPS]
+    if not loops:
+        return result
+    finder = _Finder(flow, steps, outputs)
+    for loop in loops:
+        found = finder.layer(loop, result.made)
+        if found is not None:
+            layer, alias = found
+            result.made[layer.path] = layer
+            result.alias.update(alias)
+            result.steps[[step.path for step in result.steps].index(loop.path)] = layer
+    if result.made:
+        result.steps = _needed([result.renamed(step) for step in result.steps], map(result.at, outputs))
+        result.made = {step.path: step for step in result.steps if step.path in result.made}
+    return result
+
+
+def _needed(steps: list[Step], outputs: Iterable[Ref]) -> list[Step]:
+    """Return the steps that outputs are computed from."""
+    by_path = {step.path: step for step in steps}
+    needed: set[str] = set()
+    stack = [ref.path for ref in outputs]
+    while stack:
+        path = stack.pop()
+        if path in by_path and path not in needed:
+            needed.add(path)
+            stack.extend(ref.path for ref in by_path[path].inputs if ref is not None)
+    return [step for step in steps if step.path in needed]
+
+
+class _Finder:
+    def __init__(self, flow: Flow, steps: Sequence[Step], outputs: Iterable[Ref]) -> None:
+        self._flow = flow
+        self._steps = {step.path: step for step in steps}
+        self._kept = {ref.path for ref in outputs}
+        self._readers: dict[Ref, list[Step]] = {}
+        for step in steps:
+            for ref in step.inputs:
+                if ref is not None:
+                    self._readers.setdefault(ref, []).append(step)
+
+    def layer(self, loop: Step, taken: dict[str, Step]) -> tuple[Step, dict[Ref, Ref]] | None:
+        """Return the layer that a loop is, and the values that it makes."""
+        body = self._flow.loop(loop.path)
+        found = None if body is None else self._cell(body)
+        if body is None or found is None:
+            return None
+        unit, place = found
+        start, states = (
+            loop.inputs[body.values.index(unit.data)] if unit.data in body.values else unit.data,
+            [],
+        )
+        for ref in unit.states:
+            states.append(body.values.index(ref))
+        source = None if start is None else self._steps.get(start.path)
+        if source is None or source.node.op != "TensorListFromTensor" or source.inputs[0] is None:
+            return None
+        path = body.name or loop.path
+        while path in self._steps or path in taken:
+            path += "'"
+        alias = {Ref(loop.path, state): Ref(path, 1 + number) for number, state in enumerate(states)}
+        ends = self._ends(Ref(loop.path, place), path)
+        if ends is None:
+            return None
+        settings: dict[str, object] = dict(unit.settings)
+        data = source.inputs[0]
+        swapped = self._swapped(data)
+        if ends.swapped and swapped is not None:
+            data = swapped[0]
+            settings |= {"batch_first": True, **({"direction": "reverse"} if swapped[1] else {})}
+        elif ends.swapped and ends.whole:
+            return None
+        else:
+            settings["batch_first"] = False
+        settings |= {"return_sequences": ends.whole, "return_state": True}
+        used = [ref for ref in alias if ref in self._readers or ref.path in self._kept]
+        if not used:
+            settings["return_state"] = False
+        given = [ref for ref in (loop.inputs[state] for state in states) if ref is not None]
+        initial = given if not all(map(self._is_zero, given)) else []
+        shapes = (ends.shape, *(self._recorded(Ref(loop.path, state)) for state in states))
+        attributes = {**settings, "_output_shapes": shapes, "T": loop.node.attributes.get("T")}
+        node = Node(loop.node.name, unit.op, loop.node.inputs, attributes)
+        return Step(path, node, (data, *unit.weights, *initial)), {**alias, **ends.alias}
+
+    def _cell(self, body: Loop) -> tuple[Cell, int] | None:
+        """Return the cell of a loop, and the place of the list of its outputs."""
+        own = frozenset(ref for ref in body.values if ref is not None)
+        terms = Terms(self._flow.step, own)
+        states: list[tuple[Ref, Term]] = []
+        lists: list[tuple[int, Term]] = []
+        for place, (value, output) in enumerate(zip(body.values, body.outputs, strict=True)):
+            term = terms.of(output)
+            if value is not None and term[0] == "written":
+                lists.append((place, inside(term)[1]))
+            elif value is not None:
+                states.append((value, term))
+        for place, made in lists:
+            found = cell(made, states)
+            if found is not None:
+                return found, place
+        return None
+
+    def _swapped(self, ref: Ref) -> tuple[Ref, bool] | None:
+        """Return what has the batch before the time, and whether its order is turned."""
+        step, turned = self._steps.get(ref.path), False
+        if step is not None and step.node.op == "ReverseV2" and step.inputs[0] is not None:
+            if self._numbers(step.inputs[1]) != (0,):
+                return None
+            step, turned = self._steps.get(step.inputs[0].path), True
+        if step is None or step.node.op != "Transpose" or step.inputs[0] is None:
+            return None
+        return (step.inputs[0], turned) if self._numbers(step.inputs[1]) == (1, 0, 2) else None
+
+    def _numbers(self, ref: Ref | None) -> tuple[int, ...] | None:
+        step = None if ref is None else self._flow.step(ref)
+        value = None if step is None else step.node.attributes.get("value")
+        return value.numbers if isinstance(value, Tensor) else None
+
+    def _ends(self, listed: Ref, path: str) -> _Ends | None:
+        """Return what is read of the list of outputs."""
+        stacks = self._readers.get(listed, [])
+        if any(step.node.op != "TensorListStack" for step in stacks) or listed.path in self._kept:
+            return None
+        ends = _Ends()
+        for stack in stacks:
+            for reader in self._readers.get(Ref(stack.path), []):
+                op, numbers = (
+                    reader.node.op,
+                    self._numbers(reader.inputs[1] if len(reader.inputs) > 1 else None),
+                )
+                if op == "Transpose" and numbers == (1, 0, 2):
+                    ends.whole = ends.swapped = True
+                    ends.alias[Ref(reader.path)] = Ref(path)
+                    ends.shape = self._recorded(Ref(reader.path))
+                elif (
+                    op == "StridedSlice"
+                    and numbers == (-1,)
+                    and reader.node.attributes.get("shrink_axis_mask") == 1
+                ):
+                    ends.last.append(Ref(reader.path))
+                else:
+                    return None
+            if stack.path in self._kept:
+                return None
+        if ends.last and ends.whole:
+            return None
+        if ends.last:
+            ends.swapped = True
+            ends.alias = {ref: Ref(path) for ref in ends.last}
+            ends.shape = self._recorded(ends.last[0])
+        ends.swapped = ends.swapped or not stacks
+        return ends
+
+    def _recorded(self, ref: Ref) -> object:
+        step = self._steps.get(ref.path)
+        shapes = None if step is None else step.node.attributes.get("_output_shapes")
+        return shapes[ref.index] if isinstance(shapes, tuple) and ref.index < len(shapes) else None
+
+    def _is_zero(self, ref: Ref) -> bool:
+        for _ in range(8):
+            step = self._steps.get(ref.path)
+            if step is None or step.node.op not in _ZEROS:
+                return False
+            if step.node.op in ("Fill", "ZerosLike", "Const") or step.inputs[0] is None:
+                return True
+            ref = step.inputs[0]
+        return False
+
+
+@dataclass(slots=True)
+class _Ends:
+    """What is read of the outputs of a loop."""
+
+    whole: bool = False
+    swapped: bool = False
+    shape: object = None
+    alias: dict[Ref, Ref] = field(default_factory=dict)
+    last: list[Ref] = field(default_factory=list)

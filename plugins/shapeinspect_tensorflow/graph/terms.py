@@ -1,0 +1,184 @@
+"""What the body of a loop computes, as terms that are equal where they compute the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from shapeinspect_tensorflow.graph.flow import VARIABLES, Ref, Step
+from shapeinspect_tensorflow.graph.nodes import Tensor
+
+#: The name of an operation, and what it is applied to.
+Term: TypeAlias = "tuple[object, ...]"
+
+_MAX_DEPTH = 200
+_SAME = frozenset({"ReadVariableOp", "Cast", "Enter", "Identity", "Squeeze"})
+_SUMS = frozenset({"Add", "AddV2", "BiasAdd", "AddN"})
+_FUNCTIONS: Mapping[str, str] = {
+    "Sigmoid": "sigmoid", "Tanh": "tanh", "Relu": "relu", "Elu": "elu", "Selu": "selu",
+    "Softplus": "softplus", "Softsign": "softsign",
+}  # fmt: skip
+#: A value that says nothing: zeros, ones and the like.
+CONSTANT: Term = ("constant",)
+
+
+@dataclass(slots=True)
+class Terms:
+    """Writes values as terms.
+
+    Args:
+        step_of: returns the step that makes a value.
+        loop: the values that change in the loop.
+    """
+
+    step_of: Callable[[Ref], Step]
+    loop: frozenset[Ref]
+    known: dict[Ref, Term] = field(default_factory=dict)
+
+    def of(self, ref: Ref | None, depth: int = 0) -> Term:
+        """Return the term of a value.
+
+        Args:
+            ref: the value.
+            depth: the number of terms around it.
+        """
+        if ref is None or depth > _MAX_DEPTH:
+            return ("unknown", ref)
+        if ref not in self.known:
+            self.known[ref] = ("value", ref)
+            self.known[ref] = self._term(ref, depth + 1)
+        return self.known[ref]
+
+    def _term(self, ref: Ref, depth: int) -> Term:
+        if ref in self.loop:
+            return ("value", ref)
+        step = self.step_of(ref)
+        op = step.node.op
+        if op in VARIABLES or op == "Const":
+            tensor = step.node.attributes.get("value")
+            small = isinstance(tensor, Tensor) and not tensor.shape
+            return (*CONSTANT, tensor.scalar) if small and isinstance(tensor, Tensor) else ("value", ref)
+        if op in _SAME and step.inputs:
+            return self.of(step.inputs[0], depth)
+        make = _MAKERS.get(op)
+        if make is None:
+            return ("value", ref)
+        return make(step, ref.index, [self.of(source, depth) for source in step.inputs], self._numbers(step))
+
+    def _numbers(self, step: Step) -> list[tuple[int, ...] | None]:
+        found = []
+        for ref in step.inputs:
+            constant = None if ref is None or ref in self.loop else self.step_of(ref)
+            value = None if constant is None else constant.node.attributes.get("value")
+            found.append(value.numbers if isinstance(value, Tensor) else None)
+        return found
+
+
+def inside(term: Term) -> list[Term]:
+    """Return the terms that an operation is applied to.
+
+    Args:
+        term: what the operation makes.
+
+    Example:
+        >>> inside(("sum", ("constant", 1.0), ("constant", 2.0)))
+        [('constant', 1.0), ('constant', 2.0)]
+    """
+    return [part for part in term[1:] if isinstance(part, tuple)]
+
+
+_Make: TypeAlias = "Callable[[Step, int, list[Term], list[tuple[int, ...] | None]], Term]"
+
+
+def _sum(_step: Step, _index: int, parts: list[Term], _numbers: object) -> Term:
+    flat: list[Term] = []
+    for part in parts:
+        flat.extend(inside(part) if part[0] == "sum" else (part,))
+    return ("sum", *sorted(flat, key=repr))
+
+
+def _product(_step: Step, _index: int, parts: list[Term], _numbers: object) -> Term:
+    return ("product", *sorted(parts, key=repr))
+
+
+def _difference(step: Step, _index: int, parts: list[Term], _numbers: object) -> Term:
+    return ("rest", parts[1]) if parts[0] == (*CONSTANT, 1.0) else ("difference", step.path)
+
+
+def _matrix(step: Step, _index: int, parts: list[Term], _numbers: object) -> Term:
+    turned = any(step.node.attributes.get(name) for name in ("transpose_a", "transpose_b"))
+    return ("difference", step.path) if turned else ("matrix", *parts)
+
+
+def _function(step: Step, _index: int, parts: list[Term], _numbers: object) -> Term:
+    return ("function", _FUNCTIONS[step.node.op], parts[0])
+
+
+def _select(_step: Step, _index: int, parts: list[Term], _numbers: object) -> Term:
+    """A masked step keeps what was there before, or makes zeros."""
+    return parts[1] if parts[2][0] in ("value", "constant") else ("select", *parts)
+
+
+def _split(step: Step, index: int, parts: list[Term], numbers: list[tuple[int, ...] | None]) -> Term:
+    count, axis = step.node.attributes.get("num_split"), numbers[0]
+    if not isinstance(count, int) or count < 1 or axis is None or len(axis) != 1:
+        return ("difference", step.path, index)
+    if axis[0] == 0:
+        return ("row", index, parts[1])
+    return ("part", index, parts[1])
+
+
+def _split_by_sizes(step: Step, index: int, parts: list[Term], numbers: list[tuple[int, ...] | None]) -> Term:
+    sizes, axis = numbers[1:3] if len(numbers) == 3 else (None, None)
+    if sizes is None or axis not in ((1,), (-1,)) or index >= len(sizes) or -1 in sizes[: index + 1]:
+        return ("difference", step.path, index)
+    before = sum(sizes[:index])
+    if sizes[index] < 1 or before % sizes[index]:
+        return ("difference", step.path, index)
+    return ("part", before // sizes[index], parts[0])
+
+
+def _row(_step: Step, index: int, parts: list[Term], _numbers: object) -> Term:
+    return ("row", index, parts[0])
+
+
+def _written(_step: Step, _index: int, parts: list[Term], _numbers: object) -> Term:
+    return ("written", parts[0], parts[2])
+
+
+def _element(_step: Step, _index: int, parts: list[Term], _numbers: object) -> Term:
+    return ("element", parts[0])
+
+
+def _constant(_step: Step, _index: int, _parts: list[Term], _numbers: object) -> Term:
+    return CONSTANT
+
+
+def _slice(step: Step, index: int, parts: list[Term], numbers: list[tuple[int, ...] | None]) -> Term:
+    """Take columns of a matrix: the part of that number, counted in parts of the result's width."""
+    starts, ends, steps = numbers[1:4] if len(numbers) == 4 else (None, None, None)
+    masks, places = step.node.attributes, step.node.attributes.get("_output_shapes")
+    other: Term = ("difference", step.path, index)
+    if starts is None or ends is None or steps != (1, 1) or len(starts) != 2 or not isinstance(places, tuple):
+        return other
+    if masks.get("shrink_axis_mask") or masks.get("new_axis_mask") or masks.get("ellipsis_mask"):
+        return other
+    begin, end = masks.get("begin_mask") or 0, masks.get("end_mask") or 0
+    if not begin & 1 or not end & 1 or not places or not places[0] or len(places[0]) != 2:
+        return other
+    width = places[0][1]
+    first = 0 if begin & 2 else starts[1]
+    if not isinstance(width, int) or width < 1 or first < 0 or first % width:
+        return other
+    return ("part", first // width, parts[0])
+
+
+_MAKERS: Mapping[str, _Make] = {
+    **dict.fromkeys(_SUMS, _sum),
+    **dict.fromkeys(_FUNCTIONS, _function),
+    **dict.fromkeys(("Select", "SelectV2"), _select),
+    **dict.fromkeys(("Fill", "ZerosLike"), _constant),
+    "Mul": _product, "Sub": _difference, "MatMul": _matrix, "Split": _split, "SplitV": _split_by_sizes,
+    "Unpack": _row, "TensorListSetItem": _written, "TensorListGetItem": _element, "StridedSlice": _slice,
+}  # fmt: skip
