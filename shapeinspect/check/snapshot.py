@@ -1,17 +1,21 @@
-"""Snapshots: the layers with weights as readable text, the same for every framework.
+"""Snapshots: the layers as readable text, those with weights the same for every framework.
 
-They contain only what frameworks agree on: shapes in the common convention, the batch as ``N``, each
-weight by its slot. So a port can be compared with the original's snapshot.
+Of layers with weights they contain what frameworks agree on: shapes in the common convention, the batch as
+``N``, each weight by its slot, and every setting that changes numbers or shapes. So a port can be compared
+with the original's snapshot. The other layers follow in the terms of their framework, and are compared within
+the same framework alone.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TypeAlias
 
-from shapeinspect.dims import Shape, symbol
+from shapeinspect.check.snapshot_settings import settings, word
+from shapeinspect.compare.sides import ModelSide
+from shapeinspect.dims import Dim, Shape, symbol
 from shapeinspect.ir import Axes, Call, Frozen, Layer, Model, Value
 from shapeinspect.layout.canonical import slots
+from shapeinspect.registry import native_table
 from shapeinspect.render import cells
 from shapeinspect.render.grid import Column, draw
 
@@ -28,13 +32,10 @@ _PLAIN = frozenset({"(g o)", "(g i)", "(c m)", "(head d)", "1"})
 
 _BIAS = re.compile(r"bias_[ih]h(\.l\d+(?:\.reverse)?)")
 
-#: A slot of weights, before its axes.
-_SLOT = re.compile(r"[a-z][a-z_0-9.]* \S")
-
-#: The cells of a layer, each with its column's name.
-_Row: TypeAlias = "tuple[tuple[str, str], ...]"
-
-_HEADER = "# layers with weights, in the common convention"
+#: The first line; behind it stands the source of the settings, which snapshots once did not hold.
+HEADER = "# layers with weights, in the common convention"
+#: The line before the other layers.
+OTHERS = "# other layers"
 
 
 def text(model: Model) -> str:
@@ -45,28 +46,87 @@ def text(model: Model) -> str:
 
     Example:
         >>> print(text(Model("m", "onnx", "onnx", "onnx")), end="")
+        # layers with weights, in the common convention, of a model of onnx (onnx)
+    """
+    side = ModelSide(model, native_table(model.framework))
+    batch, padded = _batch(model), _padded(model, side)
+    with_weights, others = [], []
+    for layer in model.layers:
+        weights = _weights(layer)
+        before = padded.get(layer.path, ())
+        row = [layer.path.replace("/", "."), layer.kind, settings(side.layer(layer), batch, before)]
+        row.append(cells.several(_output(model, layer, call) for call in side.calls.get(layer.path, ())))
+        if weights:
+            with_weights.append([*row, weights])
+        elif row[2] or layer.weights:
+            # Weights without a slot, such as the classes' of a loss, stand among the settings.
+            more = (f"{weight.role}={word(weight.shape)}" for weight in layer.weights)
+            others.append([*row[:2], " ".join((*row[2].split(), *more)), row[3]])
+    lines = [f"{HEADER}, of a model of {model.framework} ({model.format})"]
+    lines += _table(("layer", "kind", "settings", "output", "weights"), with_weights)
+    if others:
+        lines += [OTHERS, *_table(("layer", "kind", "settings", "output"), others)]
+    return "\n".join(lines) + "\n"
+
+
+def text_without_settings(model: Model) -> str:
+    """Write the snapshot of a model as it was before snapshots held every setting.
+
+    Args:
+        model: a model after every stage.
+
+    Example:
+        >>> print(text_without_settings(Model("m", "onnx", "onnx", "onnx")), end="")
         # layers with weights, in the common convention
     """
-    calls: dict[str, list[Call]] = {}
-    for call in model.calls:
-        calls.setdefault(call.layer, []).append(call)
+    side = ModelSide(model)
     rows = []
     for layer in model.layers:
         weights = _weights(layer)
         if weights:
-            outputs = [_output(model, layer, call) for call in calls.get(layer.path, ())]
-            path = layer.path.replace("/", ".")
-            rows.append([path, layer.kind, _settings(layer), cells.several(outputs), weights])
-    lines = [_HEADER]
-    if rows:
-        columns = [Column(name) for name in ("layer", "kind", "settings", "output", "weights")]
-        drawn = draw(columns, rows, 10_000)
-        lines += ["".join(piece for piece, _ in line).rstrip() for at, line in enumerate(drawn) if at != 1]
-    return "\n".join(lines) + "\n"
+            outputs = cells.several(_output(model, layer, call) for call in side.calls.get(layer.path, ()))
+            rows.append([layer.path.replace("/", "."), layer.kind, _channels(layer), outputs, weights])
+    return "\n".join([HEADER, *_table(("layer", "kind", "settings", "output", "weights"), rows)]) + "\n"
 
 
-def _settings(layer: Layer) -> str:
-    """Write the settings that mean the same in every framework."""
+def _table(names: tuple[str, ...], rows: list[list[str]]) -> list[str]:
+    if not rows:
+        return []
+    drawn = draw([Column(name) for name in names], rows, 10_000)
+    return ["".join(piece for piece, _ in line).rstrip() for at, line in enumerate(drawn) if at != 1]
+
+
+def _batch(model: Model) -> Dim | None:
+    """Return the length of the batch: of the axis N of an input."""
+    for name in model.inputs:
+        value = model.values.get(name, Value(name))
+        for axis, length in zip(value.axes or (), value.shape or (), strict=False):
+            if axis == "N":
+                return length
+    return None
+
+
+def _padded(model: Model, side: ModelSide) -> dict[str, tuple[tuple[int, int], ...]]:
+    """Return the zeros that a layer of its own adds in front of a convolution, as many ports do."""
+    made = {name: call.layer for call in model.calls for name in call.outputs}
+    found: dict[str, tuple[tuple[int, int], ...]] = {}
+    for call in model.calls:
+        layer = side.layers.get(call.layer)
+        pad = side.layers.get(made.get(next(iter(call.inputs), ""), ""))
+        if layer is None or pad is None or layer.kind != "conv" or pad.kind != "pad":
+            continue
+        zeros = pad.attributes.get("mode", "constant") == "constant" and not pad.attributes.get("value")
+        pairs, rank = pad.attributes.get("padding"), len(layer.attributes.get("kernel_size") or ())
+        if zeros and isinstance(pairs, tuple) and pairs:
+            last = layer.attributes.get("data_format") == "channels_last"
+            spatial = pairs if len(pairs) <= rank else pairs[1:-1] if last else pairs[2:]
+            if len(spatial) == rank and all(isinstance(end, int) for pair in spatial for end in pair):
+                found[layer.path] = spatial
+    return found
+
+
+def _channels(layer: Layer) -> str:
+    """Write the settings that snapshots held at first: channels, kernel and groups."""
     into, out = cells.channels(layer.attributes)
     kept = {name: layer.attributes[name] for name in ("kernel_size", "groups") if name in layer.attributes}
     if layer.kind == "batch_norm":
@@ -112,109 +172,3 @@ def _letters(pattern: str) -> tuple[str, ...]:
     if axes == ("n0",):
         return ("C",)
     return tuple("oi"[at] if at < 2 and axis in _PLAIN else axis for at, axis in enumerate(axes))
-
-
-def difference(before: str, after: str) -> str:
-    r"""Write how two snapshots differ, layer by layer, whatever their order.
-
-    Layers are found by their names: a port may run parallel branches in another order.
-
-    Args:
-        before: the kept snapshot.
-        after: the new one.
-
-    Returns:
-        The layers that differ, with their neighbors, and below a changed layer what changed; an empty
-        text if the snapshots are equal apart from spacing.
-
-    Example:
-        >>> print(difference("fc  linear  3→5\n", "fc  linear  3→7\n"))
-        - fc  linear  3→5
-        + fc  linear  3→7
-              3→5 changed to 3→7
-    """
-    old, new = _rows(before), _rows(after)
-    names = _merged(list(old), list(new))
-    changed = [at for at, name in enumerate(names) if old.get(name) != new.get(name)]
-    shown = sorted({near for at in changed for near in (at - 1, at, at + 1) if 0 <= near < len(names)})
-    lines: list[str] = []
-    for last, at in zip([-1, *shown], shown, strict=False):
-        if at > last + 1:
-            lines.append("  …")
-        was, now = old.get(names[at]), new.get(names[at])
-        if was == now:
-            lines += [f"  {_line(now)}"]
-            continue
-        lines += [f"- {_line(was)}"] if was else []
-        lines += [f"+ {_line(now)}"] if now else []
-        lines += _cells(was, now) if was and now else []
-    if lines and shown[-1] < len(names) - 1:
-        lines.append("  …")
-    return "\n".join(lines)
-
-
-def _line(row: _Row | None) -> str:
-    return "  ".join(cell for _, cell in row or () if cell)
-
-
-def _merged(old: list[str], new: list[str]) -> list[str]:
-    """Return all names in the old order, each new name after the one that it follows."""
-    names = list(old)
-    for at, name in enumerate(new):
-        if name not in names:
-            names.insert(names.index(new[at - 1]) + 1 if at else 0, name)
-    return names
-
-
-def _rows(snapshot: str) -> dict[str, _Row]:
-    """Read a snapshot: the cells of each layer, with their columns."""
-    lines = [line for line in snapshot.splitlines() if line.strip() and not line.startswith("#")]
-    heads: list[tuple[str, int, int | None]] = []
-    if lines and lines[0].split()[:2] == ["layer", "kind"]:
-        words = [(match.group(), match.start()) for match in re.finditer(r"\S+", lines.pop(0))]
-        ends = [start for _, start in words[1:]]
-        heads = [(name, start, end) for (name, start), end in zip(words, [*ends, None], strict=True)]
-    rows: dict[str, _Row] = {}
-    for line in lines:
-        row: _Row = tuple((name, line[start:end].strip()) for name, start, end in heads)
-        if not heads:
-            row = tuple(("", cell) for cell in re.split(r" {2,}", line.strip()))
-        rows[row[0][1]] = row
-    return rows
-
-
-def _cells(was: _Row, now: _Row) -> list[str]:
-    """Write the axes and settings that differ, column by column."""
-    lines = []
-    before, after = dict(enumerate(was)), dict(enumerate(now))
-    for index in range(max(len(before), len(after))):
-        name, old = before.get(index, ("", ""))
-        name, new = after.get(index, (name, ""))
-        if old != new:
-            head = f"{name:<8}  " if name else ""
-            lines += [f"      {head}{change}" for change in _changes(old, new)]
-    return lines
-
-
-def _changes(old: str, new: str) -> list[str]:
-    """Return how two cells differ: by an axis of a weight, or a setting."""
-    before, after = _pieces(old), _pieces(new)
-    removed = [f"{name} was removed" for name in before if name and name not in after]
-    added = [f"{name} is new: {' '.join(after[name])}" for name in after if name and name not in before]
-    changed = []
-    for name in before:
-        if name not in after or before[name] == after[name]:
-            continue
-        left, right, of = before[name], after[name], f"{name} " if name else ""
-        if len(left) == len(right):
-            changed += [f"{of}{a} changed to {b}" for a, b in zip(left, right, strict=True) if a != b]
-        else:
-            changed.append(f"{of}{' '.join(left) or 'nothing'} changed to {' '.join(right) or 'nothing'}")
-    return changed + removed + added
-
-
-def _pieces(cell: str) -> dict[str, list[str]]:
-    """Split a cell: the axes of each weight by its slot, or the words of any other cell."""
-    if _SLOT.match(cell):
-        return {part.split()[0]: part.split()[1:] for part in cell.split(", ")}
-    return {"": cell.split()}

@@ -53,11 +53,28 @@ def _option(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
     value_a, value_b = a.setting(name), b.setting(name)
     if value_a is not None and value_b is not None:
         return (_close if isinstance(value_a, float) else _exact)(name, a, b)
-    alike = a.layer.type == b.layer.type != "" and a.side.model.adapter == b.side.model.adapter
-    if not alike or (value_a is None and value_b is None):
+    if not _alike(a, b) or (value_a is None and value_b is None):
         return None
     text_a, text_b = ("not set" if value is None else _text(value) for value in (value_a, value_b))
     return SettingPair(name, text_a, text_b)
+
+
+def _alike(a: LayerSide, b: LayerSide) -> bool:
+    """Tell whether one reader has read two layers of one type: then all their settings mean the same."""
+    return a.layer.type == b.layer.type != "" and a.side.model.adapter == b.side.model.adapter
+
+
+#: Settings that follow from the weights or the input, or say how one framework stores a layer.
+_FOLLOWING = frozenset(
+    {
+        *("in_channels", "out_channels", "in_features", "out_features", "in1_features", "in2_features"),
+        *("num_features", "num_channels", "num_embeddings", "embedding_dim", "num_parameters", "affine"),
+        *("input_size", "hidden_size", "embed_dim", "head_dim", "value_head_dim", "kdim", "vdim", "rank"),
+        *("normalized_shape", "depth_multiplier", "data_format", "layout", "packed", "initial_states"),
+        *("quantization", "quantizer", "bits", "block_size", "signature", "further_outputs", "lengths"),
+        *("work", "shape", "past_length"),
+    }
+)
 
 
 def _momentum(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
@@ -94,7 +111,7 @@ def _padding(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
     if value_a is None or value_b is None or value_a == value_b:
         return None
     space = a.space or b.space
-    pairs_a, pairs_b = _pairs(value_a, a, space), _pairs(value_b, b, space)
+    pairs_a, pairs_b = padding_pairs(value_a, a, space), padding_pairs(value_b, b, space)
     if pairs_a is None or pairs_b is None:
         why = '"same" pads asymmetrically at some input sizes, and the size is not known'
         return SettingPair(name, _padding_text(value_a), _padding_text(value_b), why)
@@ -128,8 +145,17 @@ def _ends(item: Any) -> tuple[int, int]:
     return (item[0], item[1]) if isinstance(item, list | tuple) else (item, item)
 
 
-def _pairs(value: Any, side: LayerSide, space: tuple[int, ...] | None) -> _Pairs | None:
-    """Write a padding as the pixels before and after each axis; None if the size decides and is unknown."""
+def padding_pairs(value: Any, side: LayerSide, space: tuple[int, ...] | None) -> _Pairs | None:
+    """Write a padding as the pixels before and after each axis.
+
+    Args:
+        value: the setting: a word such as ``same``, or numbers.
+        side: the layer, whose kernel, stride and dilation a word goes by.
+        space: the lengths of the input's spatial axes; None if they are not known.
+
+    Returns:
+        a pair for each axis; None if the size decides and is not known.
+    """
     attributes = side.layer.attributes
     kernel = tuple(attributes.get("kernel_size") or ())
     if not isinstance(value, str):
@@ -271,9 +297,10 @@ def differing(a: LayerSide, b: LayerSide, skip: frozenset[str] = frozenset()) ->
         >>> differing(side.layer(a), side.layer(b))
         (SettingPair(name='eps', a='1e-05', b='0.001', why=''),)
     """
-    pairs = (
-        compare(name, a, b)
-        for name, compare in SETTINGS.items()
-        if name not in skip and (name in a.layer.attributes or name in b.layer.attributes)
-    )
+    have = a.layer.attributes.keys() | b.layer.attributes.keys()
+    comparers = {name: compare for name, compare in SETTINGS.items() if name in have}
+    if _alike(a, b):
+        lone = {name for name in have if (a.setting(name) is None) != (b.setting(name) is None)}
+        comparers |= dict.fromkeys(sorted((have - SETTINGS.keys() | lone) - _FOLLOWING), _option)
+    pairs = (compare(name, a, b) for name, compare in comparers.items() if name not in skip)
     return tuple(pair for pair in pairs if pair is not None)

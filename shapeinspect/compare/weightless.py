@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 from shapeinspect.compare.result import LayerPair, SettingPair, Status
 from shapeinspect.compare.settings import differing
@@ -52,7 +52,8 @@ def compare_weightless(a: ModelSide, b: ModelSide, pairs: Iterable[tuple[str, st
     """Compare the pools and resizing layers that follow the same layers.
 
     They are found in the graph: both follow paired layers, or such a pair themselves. What only one side
-    has is not reported, since frameworks write the same op in several ways.
+    has is not reported, since frameworks write the same op in several ways. Within one framework, layers of
+    one name are compared, too.
 
     Args:
         a: the first model.
@@ -73,7 +74,21 @@ def compare_weightless(a: ModelSide, b: ModelSide, pairs: Iterable[tuple[str, st
                 settings = differing(a.layer(a.layers[path_a]), b.layer(b.layers[path_b]))
                 status: Status = "differs" if settings else "same"
                 compared.append(LayerPair(path_a, path_b, kind, status, "structure", (), settings))
-    return tuple(compared)
+    return (*compared, *_of_one_name(a, b, partner.keys() | {pair.a for pair in compared}))
+
+
+def _of_one_name(a: ModelSide, b: ModelSide, known: Set[str | None]) -> Iterator[LayerPair]:
+    """Compare the other layers that one framework gives one name; those that are the same are not listed."""
+    if a.model.adapter != b.model.adapter:
+        return
+    skipped = known | {layer.path for layer in functions(a.model).values()}
+    for path, layer in a.layers.items():
+        other = b.layers.get(path)
+        if other is None or other.kind != layer.kind or layer.weights or other.weights or path in skipped:
+            continue
+        settings = differing(a.layer(layer), b.layer(other))
+        if settings:
+            yield LayerPair(path, path, layer.kind, "differs", "name", (), settings)
 
 
 def _behind(model: Model, owners: set[str]) -> dict[str, list[str]]:

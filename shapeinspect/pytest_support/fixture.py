@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,8 @@ from types import TracebackType
 from typing import Any
 
 from shapeinspect.api.report import Report, inspect
-from shapeinspect.check.snapshot import difference, text
+from shapeinspect.check.snapshot import text, text_without_settings
+from shapeinspect.check.snapshot_difference import difference, source
 from shapeinspect.errors import ShapeInspectError, UsageError
 from shapeinspect.pytest_support.checked import CheckedReport
 from shapeinspect.pytest_support.scope import Scope, block_message
@@ -136,10 +138,18 @@ class Shapes:
         # A snapshot that two tests share is rewritten by the first; the second is compared with it.
         update = self.update and str(path) not in self.used
         self.used.add(str(path))
-        now = text(self(model, input).report.model)
+        seen = self(model, input).report.model
+        now = text(seen)
         before = path.read_text(encoding="utf-8") if path.exists() else None
-        changed = difference(before, now) if before is not None else ""
-        if before is not None and not changed:
+        changed = ""
+        if before is not None and source(before) is None:  # it is from before snapshots held the settings
+            changed = difference(before, text_without_settings(seen))
+            if not changed and not update:
+                _warn_of_an_old(path)
+        elif before is not None:
+            changed = difference(before, now)
+        rewritten = update and not self.frozen and before is not None and source(before) is None
+        if before is not None and not changed and not rewritten:
             return
         if before is not None and not update:
             self.scope.fail(f"{path.name} differs from the model; --shapes-update rewrites it\n{changed}")
@@ -160,6 +170,14 @@ class Shapes:
 
     def __repr__(self) -> str:
         return f"<shapes of {self.name}>"
+
+
+def _warn_of_an_old(path: Path) -> None:
+    warnings.warn(
+        f"{path.name} is from before snapshots held settings such as padding and eps, which are not "
+        "compared: --shapes-update adds them",
+        stacklevel=3,
+    )
 
 
 def _users(traceback: TracebackType | None) -> TracebackType | None:

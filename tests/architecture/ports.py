@@ -9,6 +9,9 @@ import torch
 from keras import layers as K
 from torch import nn
 
+#: What torch's batch norms are built with.
+NORM = {"epsilon": 1e-5, "momentum": 0.9}
+
 
 def unet(height: int, width: int) -> keras.Model:
     """The U-Net of the questions: two pools down, two transposed convolutions up, skips joined."""
@@ -29,17 +32,17 @@ def resnet(height: int, width: int) -> keras.Model:
         return K.Conv2D(filters, kernel, stride, use_bias=False, name=name)(x)
 
     def block(x: Any, path: str, filters: int, stride: int) -> Any:
-        y = K.ReLU()(K.BatchNormalization(name=f"{path}.bn1")(conv(x, f"{path}.conv1", filters, 1)))
+        y = K.ReLU()(K.BatchNormalization(**NORM, name=f"{path}.bn1")(conv(x, f"{path}.conv1", filters, 1)))
         y = conv(y, f"{path}.conv2", filters, 3, stride)
-        y = K.ReLU()(K.BatchNormalization(name=f"{path}.bn2")(y))
-        y = K.BatchNormalization(name=f"{path}.bn3")(conv(y, f"{path}.conv3", 4 * filters, 1))
+        y = K.ReLU()(K.BatchNormalization(**NORM, name=f"{path}.bn2")(y))
+        y = K.BatchNormalization(**NORM, name=f"{path}.bn3")(conv(y, f"{path}.conv3", 4 * filters, 1))
         if stride != 1 or x.shape[-1] != 4 * filters:
             x = conv(x, f"{path}.shortcut.0", 4 * filters, 1, stride)
-            x = K.BatchNormalization(name=f"{path}.shortcut.1")(x)
+            x = K.BatchNormalization(**NORM, name=f"{path}.shortcut.1")(x)
         return K.ReLU()(K.Add()([y, x]))
 
     image = keras.Input((height, width, 3))
-    x = K.ReLU()(K.BatchNormalization(name="bn1")(conv(image, "conv1", 8, 7, 2)))
+    x = K.ReLU()(K.BatchNormalization(**NORM, name="bn1")(conv(image, "conv1", 8, 7, 2)))
     x = K.MaxPooling2D(3, 2)(K.ZeroPadding2D(1)(x))
     x = block(x, "layers.0.0", 8, 1)
     x = block(block(x, "layers.1.0", 16, 2), "layers.1.1", 16, 1)

@@ -12,7 +12,7 @@ import keras
 def port(out=11):
     image = keras.Input((13, 17, 3))
     x = keras.layers.Conv2D(8, (5, 7), padding="same", name="conv")(image)
-    x = keras.layers.BatchNormalization(name="norm")(x)
+    x = keras.layers.BatchNormalization(epsilon=1e-5, momentum=0.9, name="norm")(x)
     x = keras.layers.GlobalAveragePooling2D()(x)
     return keras.Model(image, keras.layers.Dense(out, name="head")(x))
 """
@@ -20,7 +20,18 @@ def port(out=11):
 pytestmark = pytest.mark.usefixtures("imported", "outside_ci")
 
 
-SNAPSHOT = """# layers with weights, in the common convention
+SNAPSHOT = """# layers with weights, in the common convention, of a model of torch (live)
+layer  kind        settings                                                     output        weights
+conv   conv        3→8 k5×7 p2×3                                                N C8 H13 W17  bias o8, weight o8 i3 kh5 kw7
+norm   batch_norm  eps=1e-05 momentum=0.1 track_running_stats=true              N C8 H13 W17  bias C8, mean C8, variance C8, weight C8
+head   linear      8→11                                                         N C11         bias o11, weight o11 i8
+# other layers
+layer  kind    settings                                                         output
+mean   reduce  axes=2×3 op=mean                                                 N C8
+"""  # noqa: E501  # a table
+
+#: The same as snapshots were before they held every setting.
+OLD = """# layers with weights, in the common convention
 layer  kind        settings   output         weights
 conv   conv        3→8 k5×7   N C8 H13 W17   bias o8, weight o8 i3 kh5 kw7
 norm   batch_norm             N C8 H13 W17   bias C8, mean C8, variance C8, weight C8
@@ -48,7 +59,8 @@ def test_a_difference_names_layer_and_axis_and_is_rewritten_on_request(pytester:
     assert failures(result) == [
         "AssertionError: net.txt differs from the model; --shapes-update rewrites it",
         "  …",
-        "  norm  batch_norm  N C8 H13 W17  bias C8, mean C8, variance C8, weight C8",
+        "  norm  batch_norm  eps=1e-05 momentum=0.1 track_running_stats=true  N C8 H13 W17  "
+        "bias C8, mean C8, variance C8, weight C8",
         "- head  linear  8→11  N C11  bias o11, weight o11 i8",
         "+ head  linear  8→12  N C12  bias o12, weight o12 i8",
         "      settings  8→11 changed to 8→12",
@@ -201,3 +213,77 @@ def test_workers_of_xdist_share_their_snapshots(pytester: pytest.Pytester) -> No
         assert "unused" not in result.stdout.str()
     names = sorted(path.name for path in pytester.path.glob("__shapes__/*/*"))
     assert names == ["shared.txt", *(f"test_many[{number}].txt" for number in range(4))]
+
+
+TWO = """
+from torch import nn
+
+def first():
+    return nn.Sequential(nn.Conv2d(3, 8, 3, padding=2, dilation=2), nn.GroupNorm(2, 8), nn.LeakyReLU(0.1))
+
+def second():
+    conv = nn.Conv2d(3, 8, 3, padding=1, padding_mode="reflect")
+    return nn.Sequential(conv, nn.GroupNorm(4, 8, eps=1e-2), nn.LeakyReLU(0.2))
+"""
+
+
+def test_a_setting_that_leaves_all_shapes_as_they_were_fails(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(two_nets=TWO)
+    test = """
+        import two_nets
+
+        def test_net(shapes):
+            shapes.snapshot(two_nets.{which}(), (2, 3, 16, 20))
+        """
+    pytester.makepyfile(test_net=test.format(which="first"))
+    pytester.runpytest_inprocess("-q").assert_outcomes(passed=1)
+    pytester.runpytest_inprocess("-q").assert_outcomes(passed=1)
+    pytester.makepyfile(test_net=test.format(which="second"))
+    result = pytester.runpytest_inprocess("-q")
+    result.assert_outcomes(failed=1)
+    changes = [line.strip() for line in failures(result) if " changed to " in line or " is new" in line]
+    assert changes == [
+        "settings  padding 2 changed to 1",
+        "settings  dilation 2 changed to 1",
+        "settings  padding_mode is new: reflect",
+        "settings  eps 1e-05 changed to 0.01",
+        "settings  num_groups 2 changed to 4",
+        "settings  negative_slope 0.1 changed to 0.2",
+    ]
+
+
+def test_a_port_with_other_settings_fails(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(tiny_port=KERAS.replace("epsilon=1e-5, momentum=0.9, ", ""))
+    pytester.makepyfile(
+        test_net="""
+        import tiny_port
+
+        def test_port(shapes):
+            shapes.snapshot(tiny_port.port(), name="net")
+        """
+    )
+    kept = pytester.path / "__shapes__" / "test_net" / "net.txt"
+    kept.parent.mkdir(parents=True)
+    kept.write_text(SNAPSHOT)
+    result = pytester.runpytest_inprocess("-q")
+    result.assert_outcomes(failed=1)
+    changes = [line.strip() for line in failures(result) if " changed to " in line]
+    # Keras's default of 0.99 is the weight of the old average: a hundredth is the new batch's.
+    assert changes == ["settings  eps 1e-05 changed to 0.001", "settings  momentum 0.1 changed to 0.01"]
+
+
+def test_a_snapshot_from_before_the_settings_is_still_compared(pytester: pytest.Pytester) -> None:
+    torch_project(pytester)
+    kept = pytester.path / "__shapes__" / "test_net" / "net.txt"
+    kept.parent.mkdir(parents=True)
+    kept.write_text(OLD)
+    result = pytester.runpytest_inprocess("-q")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*net.txt is from before snapshots held settings*"])
+    assert kept.read_text() == OLD
+    pytester.runpytest_inprocess("-q", "--shapes-update").assert_outcomes(passed=1)
+    assert "eps=1e-05" in kept.read_text()
+    kept.write_text(OLD.replace("k5×7", "k5×5"))
+    result = pytester.runpytest_inprocess("-q")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E*settings  kernel_size 5×5 changed to 5×7"])

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 import shapeinspect
+from shapeinspect.check.snapshot import text
 
 _CONV = {"in_channels": 6, "out_channels": 9, "kernel_size": 5}
 _ENCODER, _DECODER = nn.TransformerEncoderLayer(12, 2), nn.TransformerDecoderLayer(12, 2)
@@ -208,8 +209,7 @@ def _other(name: str, option: str, now: Any) -> Any:
     raise AssertionError(f"give another value of {option} of {name} (now {now!r})")
 
 
-def _seen(module: nn.Module) -> Any:
-    report = shapeinspect.inspect(nn.Sequential(module).eval())
+def _seen(report: shapeinspect.Report) -> Any:
     return [
         (
             layer.path,
@@ -243,4 +243,10 @@ def test_an_option_is_read(name: str, option: str) -> None:
     changed = {**base, option: _other(name, option, now)}
     if option in WITHOUT and option not in base:
         changed.pop(WITHOUT[option], None)
-    assert _seen(_built(name, base)) != _seen(_built(name, changed))
+    before, after = (
+        shapeinspect.inspect(nn.Sequential(_built(name, settings)).eval()) for settings in (base, changed)
+    )
+    assert _seen(before) != _seen(after)
+    if option != "return_indices":  # an output more, which a model without an input does not show
+        assert text(before.model) != text(after.model)
+    assert not shapeinspect.diff(before, after).same
