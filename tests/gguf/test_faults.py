@@ -20,9 +20,7 @@ SHAPES = {
     "blk.0.attn_norm": (WIDTH,), "blk.0.ffn_norm": (WIDTH,),
     "blk.0.attn_q": (4 * HEAD, WIDTH), "blk.0.attn_k": (2 * HEAD, WIDTH), "blk.0.attn_v": (2 * HEAD, WIDTH),
     "blk.0.attn_output": (WIDTH, 4 * HEAD), "blk.0.ffn_gate": (INNER, WIDTH), "blk.0.ffn_up": (INNER, WIDTH),
-    "blk.0.ffn_down": (Run = Callable[..., tuple[int, str, str]]
-
-WIDTH, INNER),
+    "blk.0.ffn_down": (WIDTH, INNER),
 }  # fmt: skip
 
 
