@@ -216,3 +216,32 @@ def test_a_pickled_subclass_is_read_by_its_parts(case: str) -> None:
     for name, matrix in expected.items():
         assert found[name].type == LABELS[case]
         np.testing.assert_allclose(numbers(found[name]), matrix, rtol=1e-5, atol=1e-7)
+
+
+def test_schemes_whose_numbers_are_not_computed_tell_their_logical_shape(tmp_path: Path) -> None:
+    tensors = {
+        "a.q_weight": np.zeros((14, 48), np.int32), "a.q_scale": np.zeros((2, 6), np.int32),
+        "a.q_scale_max": np.zeros(2, np.float16), "a.q_groups": np.zeros(4, np.int16),
+        "a.q_invperm": np.zeros(96, np.int32),
+        "b.codes": np.zeros((40, 7, 2), np.int16), "b.codebooks": np.zeros((2, 256, 1, 8), np.float16),
+        "b.scales": np.zeros((40, 1, 1, 1), np.float16),
+        "c.B": np.zeros((8, 96), np.int32), "c.s": np.zeros((1, 48), np.float16),
+        "d.weight": np.zeros((56, 24), np.int8), "d.weight_scales": np.zeros(24, np.float16),
+        "e.weight._data": np.zeros((10, 36), np.int8), "e.weight._scale": np.zeros((10, 1), np.float16),
+    }  # fmt: skip
+    save_file(tensors, tmp_path / "model.safetensors")
+    model = shapeinspect.inspect(tmp_path / "model.safetensors").model
+    found = {layer.path: next(w for w in layer.weights if w.quantization) for layer in model.layers}
+    shapes = {"a": (96, 48), "b": (40, 56), "c": (128, 48), "d": (56, 24), "e": (10, 36)}
+    assert {path: weight.shape for path, weight in found.items()} == shapes
+    assert of_model(model).params == sum(rows * columns for rows, columns in shapes.values())
+    assert {layer.kind for layer in model.layers if layer.path in "abcd"} == {"linear"}
+
+
+def test_integers_of_a_method_that_is_not_known_are_unknown(tmp_path: Path) -> None:
+    tensors = {"a.indices": np.zeros((12, 7), np.int32), "a.bias": np.zeros(24, np.float16)}
+    save_file(tensors, tmp_path / "model.safetensors")
+    assert of_model(shapeinspect.inspect(tmp_path).model).params == 12 * 7 + 24
+    (tmp_path / "config.json").write_text(json.dumps({"quantization_config": {"quant_method": "vptq"}}))
+    totals = of_model(shapeinspect.inspect(tmp_path).model)
+    assert (totals.params, totals.unknown) == (24, 1)

@@ -12,6 +12,7 @@ from shapeinspect_torch.quantized import (
     hqq,
     microscaling,
     mlx,
+    opaque,
     packed_integers,
     scaled,
     torchao,
@@ -32,6 +33,12 @@ _SCHEMES: tuple[tuple[str, bool, Reader], ...] = (
     ("_scale_inv", False, partial(scaled.read_scaled, "_scale_inv")),
     ("qdata", False, torchao.read),
     ("scale", True, scaled.read_beside),
+    ("q_weight", True, opaque.read_exl2),
+    ("codes", True, opaque.read_aqlm),
+    ("Qidxs", True, opaque.read_quip),
+    ("B", True, opaque.read_marlin),
+    ("weight_scales", True, opaque.read_eetq),
+    ("._scale", False, opaque.read_quanto),
 )
 _ENDINGS = tuple(ending for ending, _, _ in _SCHEMES)
 #: What a layer with a quantized weight also keeps: how its activations were scaled.
@@ -69,7 +76,7 @@ def fold(weights: Iterable[Weight], declared: Declared = NOTHING) -> tuple[Weigh
     """
     weights = tuple(weights)
     hints = [weight.name for weight in weights if weight.name.endswith(_ENDINGS)]
-    if not hints:
+    if not hints and not declared.method:
         return weights
     by_name = {weight.name: weight for weight in weights}
     made: dict[str, Weight] = {}
@@ -83,12 +90,16 @@ def fold(weights: Iterable[Weight], declared: Declared = NOTHING) -> tuple[Weigh
             weight = read(prefix, by_name, declared)
             if weight is not None:
                 made.setdefault(weight.name, weight)
+    beside = _companions(made.values())
+    for weight in weights if declared.method else ():
+        if weight.name not in made and weight.name not in beside:
+            unexplained = opaque.read_declared(weight, declared)
+            if unexplained is not None:
+                made[weight.name] = unexplained
     if not made:
         return weights
     made = _with_activations(made, weights)
-    beside = {
-        name for weight in made.values() if weight.quantization for name in weight.quantization.companions
-    }
+    beside = _companions(made.values())
     return tuple(
         made[weight.name]
         if weight.name in made
@@ -97,6 +108,10 @@ def fold(weights: Iterable[Weight], declared: Declared = NOTHING) -> tuple[Weigh
         else weight
         for weight in weights
     )
+
+
+def _companions(folded: Iterable[Weight]) -> set[str]:
+    return {name for weight in folded if weight.quantization for name in weight.quantization.companions}
 
 
 def _is_activation(weight: Weight) -> bool:

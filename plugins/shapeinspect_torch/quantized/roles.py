@@ -6,7 +6,7 @@ import re
 
 from shapeinspect.ir import Weight
 
-_NAMED = {"qweight": "weight", "W_q": "weight"}
+_NAMED = dict.fromkeys(("qweight", "q_weight", "W_q", "codes", "Qidxs", "B", "weight._data"), "weight")
 _ENDED = re.compile(r"_(?P<wrapped>.+)_qdata|(?P<stem>.+)_(?:blocks|packed)")
 
 

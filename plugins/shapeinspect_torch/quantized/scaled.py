@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 _WORD = 32
+#: The group of all of compressed-tensors' presets that pack integers.
+#: Source: ``compressed_tensors/quantization/quant_scheme.py``, ``PRESET_SCHEMES``.
+_GROUP = 128
 _BESIDE = ("_shape", "_g_idx", "_global_scale", "_scale_2", "_zero_point_2")
 _ZEROS = ("_zero_point",)
 
@@ -92,6 +95,9 @@ def _sizes(
         if bits not in fitting:
             bits = fitting[0] if len(fitting) == 1 and bits is None else None
             inputs = inputs if fitting else None
+    elif bits is None and len(many) == len(stored) and many[-1] > 1:
+        bits, rest = divmod(stored[-1] * _WORD, many[-1] * _GROUP)
+        bits, inputs = (bits, many[-1] * _GROUP) if not rest and 2 <= bits <= 8 else (None, None)
     elif bits is not None and bits in (1, 2, 4, 8) and len(many) == len(stored) and many[-1] > 1:
         # As many groups divide it, it has no padding of a whole word.
         inputs = stored[-1] * _WORD // bits

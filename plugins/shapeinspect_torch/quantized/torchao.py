@@ -85,8 +85,10 @@ def quantized(
     """
     stored = lengths(main)
     block = _numbers(facts.get("block_size"))
-    plain = main.dtype == "int8" or (main.dtype or "").startswith("float8_e4") or main.dtype == "float8_e5m2"
-    shape = _numbers(facts.get("shape")) or (stored if plain else None)
+    bytewise = (
+        main.dtype == "int8" or (main.dtype or "").startswith("float8_e4") or main.dtype == "float8_e5m2"
+    )
+    shape = _numbers(facts.get("shape")) or (stored if bytewise else None)
     element, bits = _element(main, kind, facts)
     if stored is None or shape is None:
         return folded(
@@ -105,7 +107,7 @@ def quantized(
     how = Quantization("torchao", element, bits, spans, packing, *names)
     compute = None
     if stored == shape and spans is not None:
-        compute = partial(_plain, spans)
+        compute = partial(plain, spans)
     elif kind == "Int4Tensor" and packing is not None and packing.axis is not None and spans is not None:
         compute = partial(_fours, spans)
     return folded(main, shape, how, compute, main, parts.get("scale"), parts.get("zero_point"))
@@ -131,7 +133,15 @@ def _element(main: Weight, kind: str, facts: Mapping[str, Any]) -> tuple[str, in
     return (main.dtype or "", 8) if main.dtype and main.dtype not in ("uint8", "int32") else ("", None)
 
 
-def _plain(block: tuple[int | None, ...], codes: Array, scales: Array, zeros: Array | None) -> Array:
+def plain(block: tuple[int | None, ...], codes: Array, scales: Array, zeros: Array | None) -> Array:
+    """Return the numbers of a weight that has an element for each value.
+
+    Args:
+        block: how many values share a scale along each axis.
+        codes: the elements.
+        scales: one for each block.
+        zeros: the codes that stand for zero, or None.
+    """
     scales = scales.reshape((1,) * codes.ndim) if scales.size == 1 else scales
     if zeros is not None and zeros.size == 1:
         zeros = zeros.reshape((1,) * codes.ndim)

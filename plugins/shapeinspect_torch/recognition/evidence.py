@@ -175,6 +175,9 @@ INNER = (
     "weight.nested_absmax",
     "weight.nested_quant_map",
     "weight.quant_state",
+    "weight._data",
+    "weight._scale",
+    "weight._shift",
 )
 
 #: State that torch (or a quantizer) registers as a buffer, which is not trained.

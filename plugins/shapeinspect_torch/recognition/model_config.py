@@ -16,6 +16,7 @@ from shapeinspect.dims import UNKNOWN
 from shapeinspect.ir import Frozen, Layer, Model, Note
 from shapeinspect_torch.quantized.roles import plain_role
 from shapeinspect_torch.recognition.families import FAMILIES, Fact, Family
+from shapeinspect_torch.recognition.packed import TURNED
 from shapeinspect_torch.recognition.state_dict import UNPROVEN, about_kinds
 from shapeinspect_torch.vocabulary.layouts import bind
 
@@ -124,7 +125,7 @@ def _judge(
     shape = weights["weight"].shape if "weight" in weights else None
     if fact is None:
         return layer, None
-    if shape is None or layer.attributes.get("quantizer", "").startswith(("gptq", "awq")):
+    if shape is None or layer.attributes.get("quantizer", "").startswith(TURNED):
         return _packed(layer, fact, sizes)
     axes = fact.axes.split()
     expected = [_length(axis, sizes) for axis in axes]

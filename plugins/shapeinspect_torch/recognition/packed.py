@@ -11,9 +11,9 @@ from shapeinspect_torch.quantized.roles import plain_role
 from shapeinspect_torch.vocabulary.layouts import bind
 
 #: Schemes that store a matrix inputs first.
-_TURNED = ("gptq", "awq")
+TURNED = ("gptq", "awq", "exl2", "marlin", "eetq")
 #: Schemes that only linear layers have.
-_LINEAR = (*_TURNED, "hqq")
+_LINEAR = (*TURNED, "hqq", "aqlm", "quip")
 #: What quantizers add to the role of a weight.
 _ADDED = ("_packed", "_qdata", "_blocks")
 
@@ -42,14 +42,14 @@ def quantized_layer(group: Group, path: str, rows: Sequence[Evidence]) -> Layer:
     how = main.quantization
     scheme = how.scheme if how is not None else ""
     shapes = {plain: group.weights[role].shape for role, plain in roles.items()}
-    if scheme in _TURNED and len(shapes.get("weight", ())) == 2:
+    if scheme in TURNED and len(shapes.get("weight", ())) == 2:
         shapes["weight"] = shapes["weight"][::-1]
     matches = prove(shapes, rows)
     if scheme in _LINEAR or "SCB" in group.weights:
         matches = tuple(match for match in matches if match.kind == "linear")
     verdict = judge(shapes, matches, bind)
     layouts = {role: verdict.layouts.get(plain) for role, plain in roles.items()}
-    if scheme in _TURNED and verdict.kind == "linear":
+    if scheme in TURNED and verdict.kind == "linear":
         ranks = {role: len(weight.shape) for role, weight in group.weights.items()}
         layouts = {role: bind(f"Linear({scheme})", roles.get(role, role), n) for role, n in ranks.items()}
     candidates = verdict.candidates

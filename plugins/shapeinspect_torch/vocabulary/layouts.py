@@ -87,9 +87,9 @@ ROWS: tuple[Row, ...] = (
     # One scale for each output (bitsandbytes, eight bits).
     Row("Linear8bitLt", "SCB", "o", "o"),
     # Inputs first; there is one scale for each output and block of inputs.
-    Row("Linear(gptq) Linear(awq)", "weight", "i o", "o i"),
+    Row("Linear(gptq) Linear(awq) Linear(exl2) Linear(marlin) Linear(eetq)", "weight", "i o", "o i"),
     Row("Linear(gptq) Linear(awq)", "scales", "block o", "o block"),
-    Row("Linear(gptq) Linear(awq)", "bias", "o", "o"),
+    Row("Linear(gptq) Linear(awq) Linear(exl2) Linear(marlin) Linear(eetq)", "bias", "o", "o"),
     # transformers.pytorch_utils.Conv1D, of GPT-2: a linear layer stored transposed.
     Row("Conv1D", "weight", "i o", "o i"),
     Row("Conv1D", "bias", "o", "o"),
