@@ -278,6 +278,8 @@ class Value:
         constant: its numbers, where the graph computes with shapes and they are few.
         inferred_by: who says the shape, where it is not the framework's own record of what it computed (such
             as ``"onnx's shape inference"``): our rules come before it.
+        element: of a sequence or an optional, which have no shape, what the shapes of its tensors have in
+            common.
 
     Example:
         >>> Value("x", (1, 3, 224, 224), "float32", ("N", "C", "H", "W")).axes[1]
@@ -290,6 +292,7 @@ class Value:
     axes: Axes | None = None
     constant: tuple[Dim, ...] | Dim | None = None
     inferred_by: str | None = None
+    element: Shape | None = None
 
 
 @dataclass(frozen=True, slots=True)

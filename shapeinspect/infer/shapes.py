@@ -11,6 +11,7 @@ from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.infer.blocks import Blocks
 from shapeinspect.infer.doubts import Doubts, contradicts, is_recorded
 from shapeinspect.infer.facts import CallFacts, facts_of
+from shapeinspect.infer.sequences import Sequences
 from shapeinspect.ir import Call, Layer, Model, Note, Value
 from shapeinspect.rules import Shapes, has_rule, output_shapes
 from shapeinspect.rules.kinds.elementwise import taken_equal
@@ -36,6 +37,7 @@ def fill_shapes(
         ({}, (), ())
     """
     walk = _Walk(model)
+    sequences = Sequences(model)
     facts: list[CallFacts] = []
     read: set[str] = set()
     late: set[str] = set()  # inputs that were read before another call changed them, as in a loop
@@ -54,7 +56,7 @@ def fill_shapes(
         outputs = walk.outputs(item)
         if outputs is None:
             continue
-        walk.fill(item, outputs)
+        walk.fill(item, sequences.outputs(item, outputs, walk.number))
         walk.compute(item)
         for name, old in zip(call.outputs, before, strict=True):
             if name in read and values.get(name) is not old:
@@ -70,6 +72,7 @@ def fill_shapes(
         ]
     for item in facts:
         item.finish(walk.shapes)
+    values.update(sequences.values(values))
     have = set(model.notes)
     return values, tuple(facts), tuple(note for note in walk.all_notes() if note not in have)
 

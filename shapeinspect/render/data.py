@@ -135,6 +135,7 @@ def _value(model: Model, name: str) -> dict[str, Any]:
         "shape": _shape(value.shape),
         "axes": _axes(value.axes, value.shape),
         "dtype": value.dtype,
+        **({} if value.element is None else {"element": _shape(value.element)}),
     }
 
 

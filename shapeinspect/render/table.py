@@ -282,7 +282,12 @@ class _Texts:
 
     def _shapes(self, names: Sequence[str]) -> str:
         values = [self.model.values.get(name, Value(name)) for name in names if name]
-        return cells.several(cells.shape(self.letters.shape(value.shape), value.axes) for value in values)
+        return cells.several(map(self._shape, values))
+
+    def _shape(self, value: Value) -> str:
+        if value.element is not None:
+            return f"list of {cells.shape(self.letters.shape(value.element), None)}"
+        return cells.shape(self.letters.shape(value.shape), value.axes)
 
     def _weights(self) -> list[roles.Row]:
         return roles.rows(self.node.layer.weights if self.node.layer else (), brief=self.brief)

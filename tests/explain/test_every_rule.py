@@ -27,7 +27,17 @@ from shapeinspect.rules.registry import calculated
 Run = Callable[..., tuple[int, str, str]]
 #: Kinds whose shapes only a signature of the source's own operator gives: the calculator does not take them.
 BY_SIGNATURE = {
-    *("fft", "generation", "linear_attention", "moe", "operation", "select", "svm", "tree_ensemble"),
+    *(
+        "fft",
+        "generation",
+        "linear_attention",
+        "moe",
+        "operation",
+        "select",
+        "sequence",
+        "svm",
+        "tree_ensemble",
+    ),
 }
 KINDS = sorted(
     name for name, row in ROWS.items() if row.has_arithmetic and name not in {"input", *BY_SIGNATURE}

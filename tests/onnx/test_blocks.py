@@ -257,3 +257,34 @@ def test_of_two_branches_that_with_more_work_counts_and_is_named(build):
     assert [(note.about, note.text) for note in report.notes] == [
         ("choice", "totals count one branch, else_branch, which does more work")
     ]
+
+
+def test_a_sequence_knows_its_tensors(build):
+    build.tensor("sizes", np.array([2, 3, 4], np.int64))
+    build.tensor("second", np.int64(1))
+    build.node("SplitToSequence", ["x", "sizes"], "pieces", name="split", axis=1)
+    build.node("SequenceAt", ["pieces", "second"], "piece", name="at")
+    build.node("SequenceInsert", ["pieces", "piece"], "four", name="insert")
+    build.node("SequenceLength", ["four"], "count", name="count")
+    build.node("ConcatFromSequence", ["four"], "joined", name="join", axis=1)
+    build.node("SequenceConstruct", ["piece", "piece"], "pair", name="pair")
+    build.node("ConcatFromSequence", ["pair"], "stacked", name="stack", axis=0, new_axis=1)
+    model = build.model({"x": (5, 9, 7)}, ["piece", "joined", "stacked", "count"])
+    model.graph.output[3].type.tensor_type.elem_type = TensorProto.INT64
+    report = _held(model, {"x": np.zeros((5, 9, 7), np.float32)})
+    made = report.to_dict()["layers"][0]["calls"][0]["outputs"][0]
+    assert (made["shape"], made["element"]) == (None, [5, None, 7])
+    assert made["dtype"] == "sequence(float32)"
+    assert report.totals.macs == 0
+
+
+def test_an_optional_input_has_the_shape_of_what_it_holds(build):
+    held = helper.make_optional_type_proto(helper.make_tensor_type_proto(FLOAT, (5, 4)))
+    build.weight("w", 4, 3)
+    build.node("OptionalGetElement", ["o"], "x", name="get")
+    build.node("MatMul", ["x", "w"], "y", name="fc")
+    model = build.model({}, ["y"], opset=18)
+    model.graph.input.append(helper.make_value_info("o", held))
+    report = shapeinspect.inspect(model)
+    assert report.to_dict()["outputs"][0]["shape"] == [5, 3]
+    assert report.to_dict()["inputs"][0]["dtype"] == "optional(float32)"

@@ -18,6 +18,8 @@ from shapeinspect_onnx.reading import guards
 from shapeinspect_onnx.reading.subgraphs import subgraphs
 from shapeinspect_onnx.vocabulary.ops import DEFAULT_DOMAINS
 
+#: The most types within each other that are read.
+_DEEPEST = 8
 #: The names that onnx's data propagation invents for unknown lengths.
 _MADE_UP = re.compile(r"unk__\d+")
 #: What exporters write for any variable length: two of them need not be equal.
@@ -233,11 +235,29 @@ class Shapes:
             return Value(name)
         field = kind.WhichOneof("value")
         if field not in ("tensor_type", "sparse_tensor_type"):
-            return Value(name)
+            return self._container(name, kind)
         tensor = getattr(kind, field)
         shape = tuple(map(self._dim, tensor.shape.dim)) if tensor.HasField("shape") else None
         by = None if name in self._inputs else self._told.get(own, ONNX_INFERENCE)
         return Value(name, shape, dtype_name(tensor.elem_type), inferred_by=by)
+
+    def _container(self, name: str, kind: Any) -> Value:
+        """Return the value of a sequence, an optional or a map: its type, and the shape of what it holds."""
+        inner, text = kind, "{}"
+        for _ in range(_DEEPEST):
+            field = inner.WhichOneof("value")
+            if field not in ("sequence_type", "optional_type"):
+                break
+            text = text.format(f"{field.removesuffix('_type')}({{}})")
+            inner = getattr(inner, field).elem_type
+        field = inner.WhichOneof("value")
+        if field == "map_type":
+            key = dtype_name(inner.map_type.key_type)
+            return Value(name, dtype=text.format(f"map({key}, {self.dtype(inner.map_type.value_type)})"))
+        if field != "tensor_type":
+            return Value(name)
+        held = self.value(name, inner, name)
+        return Value(name, dtype=text.format(held.dtype), element=held.shape)
 
     def dtype(self, kind: Any) -> str | None:
         """Return the element type in the TypeProto of a tensor.

@@ -12,11 +12,13 @@ from functools import lru_cache
 from shapeinspect_onnx.reading.node import Node
 from shapeinspect_onnx.vocabulary import settings_attention as attend
 from shapeinspect_onnx.vocabulary import settings_conv as conv
+from shapeinspect_onnx.vocabulary import settings_fused as fused
+from shapeinspect_onnx.vocabulary import settings_rare as rare
 from shapeinspect_onnx.vocabulary import settings_shape as shape
 from shapeinspect_onnx.vocabulary.learning import LEARNING
 from shapeinspect_onnx.vocabulary.microsoft import ANYWHERE, MICROSOFT, NCHWC
 from shapeinspect_onnx.vocabulary.quantized import with_slots
-from shapeinspect_onnx.vocabulary.row import UNKNOWN, Op
+from shapeinspect_onnx.vocabulary.row import UNKNOWN, Op, signed
 from shapeinspect_onnx.vocabulary.row import named as _named
 from shapeinspect_onnx.vocabulary.row import op as _op
 
@@ -50,16 +52,17 @@ _RENAMED = {
 }
 
 #: Ops whose shapes onnx infers and that have no kind of their own, with their slots for settings.
-_OTHERS = {
-    "AffineGrid": "1", "CausalConvWithState": "", "CenterCropPad": "1", "Compress": "",
-    "ConcatFromSequence": "", "DFT": "1 2", "DeformConv": "", "Det": "", "GatherND": "", "If": "",
-    "ImageDecoder": "", "LinearAttention": "", "Loop": "0 1", "Multinomial": "",
-    "NonMaxSuppression": "2 3 4", "NonZero": "", "Optional": "", "OptionalGetElement": "",
-    "OptionalHasElement": "", "RegexFullMatch": "", "STFT": "1 3", "Scan": "", "SequenceAt": "1",
-    "SequenceConstruct": "", "SequenceEmpty": "", "SequenceErase": "1", "SequenceInsert": "2",
-    "SequenceLength": "", "SequenceMap": "", "SplitToSequence": "1", "StringNormalizer": "",
-    "StringSplit": "", "TfIdfVectorizer": "", "Unique": "",
+_OTHERS = {"DFT": "1 2", "If": "", "Loop": "0 1", "STFT": "1 3", "Scan": "", "SequenceMap": ""}
+
+#: Ops on sequences and optionals, with what they do.
+_SEQUENCES = {
+    "ConcatFromSequence": "concat", "Optional": "optional", "OptionalGetElement": "get",
+    "OptionalHasElement": "has", "SequenceAt": "at", "SequenceConstruct": "construct",
+    "SequenceEmpty": "empty", "SequenceErase": "erase", "SequenceInsert": "insert",
+    "SequenceLength": "length", "SplitToSequence": "split",
 }  # fmt: skip
+#: Their slots for positions and sizes.
+_PLACES = {"SequenceAt": "1", "SequenceErase": "1", "SequenceInsert": "2", "SplitToSequence": "1"}
 
 _REDUCTIONS = ("L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "Sum", "SumSquare")
 
@@ -67,6 +70,10 @@ STANDARD: dict[str, Op] = {
     **{op: _named("activation", "function", name) for op, name in _ACTIVATIONS.items()},
     **{op: _named("elementwise", "op", _RENAMED.get(op, op.lower())) for op in _ELEMENTWISE.split()},
     **{op: _op("unknown", fixed=fixed) for op, fixed in _OTHERS.items()},
+    **{
+        op: _op("sequence", rare.sequence(name, _PLACES.get(op)), fixed=_PLACES.get(op, ""))
+        for op, name in _SEQUENCES.items()
+    },
     "CumSum": _named("elementwise", "op", "cumsum", fixed="1"),
     "CumProd": _named("elementwise", "op", "cumprod", fixed="1"),
     "Trilu": _named("elementwise", "op", "trilu", fixed="1"),
@@ -144,7 +151,7 @@ STANDARD: dict[str, Op] = {
     "DequantizeLinear": _op("dequantize", shape.affine_axis, fixed="1 2"),
     "DynamicQuantizeLinear": _op("quantize"),
     "TopK": _op("topk", shape.topk, fixed="1"),
-    "OneHot": _op("one_hot", shape.one_hot, fixed="1 2"),
+    "OneHot": _op("one_hot", rare.one_hot, fixed="1 2"),
     "ArgMax": _op("argmax", shape.arg),
     "ArgMin": _op("argmax", shape.arg),
     **{f"Reduce{op}": _op("reduce", shape.reduce, fixed="1") for op in _REDUCTIONS},
@@ -156,8 +163,28 @@ STANDARD: dict[str, Op] = {
     "RandomNormalLike": _op("constant"),
     "RandomUniformLike": _op("constant"),
     "Range": _op("constant", shape.counted, fixed="0 1 2"),
-    **{op: _op("constant", fixed="0") for op in ("BlackmanWindow", "HammingWindow", "HannWindow")},
-    "MelWeightMatrix": _op("constant", fixed="0 1 2 3 4"),
+    **{
+        op: _op("constant", rare.window, fixed="0")
+        for op in ("BlackmanWindow", "HammingWindow", "HannWindow")
+    },
+    "MelWeightMatrix": _op("constant", rare.mel, fixed="0 1 2 3 4"),
+    "AffineGrid": _op("operation", rare.affine_grid, fixed="1"),
+    "CausalConvWithState": _op("conv", fused.causal_conv, params="1 2", operands="0 3"),
+    "CenterCropPad": _op("operation", rare.center_crop_pad, fixed="1"),
+    "Compress": _op("select", rare.selected("compress")),
+    "DeformConv": _op("conv", rare.deform_conv, params="1 3", operands="0 2 4"),
+    "Det": signed("operation", "... n _ -> ..."),
+    "GatherND": _op("gather_nd", fused.gather_nd),
+    "ImageDecoder": _op("operation", rare.picture),
+    "LinearAttention": _op("linear_attention", attend.linear_attention),
+    "Multinomial": signed("operation", "N C -> N s", "s=sample_size:1"),
+    "NonMaxSuppression": _op("select", rare.selected("boxes"), fixed="2 3 4"),
+    "NonZero": _op("select", rare.selected("nonzero")),
+    "RegexFullMatch": _named("elementwise", "op", "match"),
+    "StringNormalizer": _op("operation", rare.normalized_text),
+    "StringSplit": signed("select", "... -> ... ?; ..."),
+    "TfIdfVectorizer": signed("operation", "N _ -> N V | _ -> V", settings=rare.n_grams),
+    "Unique": _op("select", rare.selected("unique")),
 }
 
 #: The tables of the other domains: the names of an operator's inputs, and its row.

@@ -286,15 +286,6 @@ def topk(node: Node) -> Settings:
     return _known(axis=node.get("axis", -1), k=node.number("k", 1))
 
 
-def one_hot(node: Node) -> Settings:
-    """Read a OneHot.
-
-    Args:
-        node: the node.
-    """
-    return _known(axis=node.get("axis", -1), depth=node.number("", 1))
-
-
 def cast(node: Node) -> Settings:
     """Read a Cast; opset 1 named the type by a text.
 

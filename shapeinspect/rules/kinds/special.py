@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from shapeinspect.dims import UNKNOWN, Shape
+from shapeinspect.dims import UNKNOWN, Dim, Shape, product
+from shapeinspect.rules.attributes import KEEPDIMS
 from shapeinspect.rules.fields import ATTENDED, BY_DATA, BY_INDICES, UNKNOWN_FIELD, Field
 from shapeinspect.rules.formula_text import Lines, carried
 from shapeinspect.rules.kind import (
@@ -67,6 +68,7 @@ def _select(attributes: Attributes, inputs: Shapes) -> Shapes:
         return ((UNKNOWN, 3),)
     if op not in ("compress", "unique") or (shape is None and axis is not None):
         return (None,)
+    place = 0
     if axis is None:
         kept: Shape = (UNKNOWN,)
     else:
@@ -74,7 +76,8 @@ def _select(attributes: Attributes, inputs: Shapes) -> Shapes:
         kept = tuple(UNKNOWN if at == place else length for at, length in enumerate(shape or ()))
     if op == "compress":
         return (kept,)
-    return (kept, (UNKNOWN,), (UNKNOWN,), (UNKNOWN,))
+    whole: Dim = UNKNOWN if shape is None else product(shape) if axis is None else shape[place]
+    return (kept, (UNKNOWN,), (whole,), (UNKNOWN,))
 
 
 def _signed(name: str, summary: str, sees: Field, *attributes: Attribute, work: Work = NO_WORK) -> Kind:
@@ -158,6 +161,17 @@ KINDS = (
         NO_WORK,
         no_weights,
         BY_INDICES,
+    ),
+    _signed(
+        "sequence",
+        "works on a list of tensors, or on what may be absent",
+        UNKNOWN_FIELD,
+        Attribute("op", "str", "unknown", "`construct`, `insert`, `at`, `split`, `concat`, `get` …"),
+        Attribute("axis", "int", "0", "the axis along which tensors are split or joined"),
+        Attribute("index", "int", "the last", "the position in the list"),
+        Attribute("split", "int or tuple", "1", "the length of each piece, or of all"),
+        KEEPDIMS,
+        Attribute("new_axis", "bool", "false", "tensors are stacked along a new axis"),
     ),
     _signed(
         "operation", "an operation of its framework alone; its signature gives the shapes", UNKNOWN_FIELD

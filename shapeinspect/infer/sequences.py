@@ -1,0 +1,228 @@
+"""Follows the tensors of sequences and optionals, which have no shape of their own.
+
+Of a sequence of a known number of tensors every one is followed, so that pieces of unequal lengths join
+again; of any other what all of them have in common.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from shapeinspect.dims import UNKNOWN, Dim, Shape, Unknown
+from shapeinspect.infer.facts import CallFacts
+from shapeinspect.ir import Model, Value
+from shapeinspect.rules import Shapes
+
+#: Longer sequences are followed by what their tensors have in common.
+_MANY: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """The tensors of a sequence or an optional.
+
+    Args:
+        each: the shape of every one; None if their number is not known.
+        common: what all of them have in common.
+    """
+
+    each: tuple[Shape | None, ...] | None
+    common: Shape | None
+
+
+def common(shapes: tuple[Shape | None, ...]) -> Shape | None:
+    """Return what some shapes have in common: the lengths that agree; None where their ranks differ.
+
+    Args:
+        shapes: the shapes.
+
+    Example:
+        >>> common(((2, 3), (2, 5)))
+        (2, ?)
+    """
+    first = shapes[0] if shapes else None
+    if first is None or any(shape is None or len(shape) != len(first) for shape in shapes):
+        return None
+    return tuple(
+        length if all(shape is not None and shape[axis] == length for shape in shapes) else UNKNOWN
+        for axis, length in enumerate(first)
+    )
+
+
+def _of(shapes: tuple[Shape | None, ...]) -> Items:
+    return Items(shapes if len(shapes) <= _MANY else None, common(shapes))
+
+
+class Sequences:
+    """What is known of the tensors of every sequence so far.
+
+    Args:
+        model: the model.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.items: dict[str, Items] = {
+            name: Items(None, value.element)
+            for name, value in model.values.items()
+            if value.element is not None
+        }
+
+    def values(self, values: Mapping[str, Value]) -> dict[str, Value]:
+        """Return the values that are sequences, with what their tensors have in common.
+
+        Args:
+            values: the values by name.
+        """
+        return {
+            name: replace(values[name], element=items.common)
+            for name, items in self.items.items()
+            if name in values
+        }
+
+    def outputs(self, fact: CallFacts, rule: Shapes, numbers: Callable[[str], Any]) -> Shapes:
+        """Run one op if it works on sequences; return the shapes of what it makes.
+
+        Args:
+            fact: the call.
+            rule: the shapes that its rule gives.
+            numbers: returns the numbers of a value, or None.
+        """
+        if fact.layer.kind == "identity":
+            self._pass(fact)
+        if fact.layer.kind != "sequence":
+            return rule
+        work = _WORK.get(str(fact.attributes.get("op")))
+        result = work(self, fact, numbers) if work is not None else None
+        if isinstance(result, Items) and fact.call.outputs:
+            self.items[fact.call.outputs[0]] = result
+            return (None,)
+        return (None,) if isinstance(result, Items) else (result,)
+
+    def _pass(self, fact: CallFacts) -> None:
+        """Hand on the tensors of a sequence that a call passes unchanged."""
+        if fact.names and fact.call.outputs and fact.names[0] in self.items:
+            self.items[fact.call.outputs[0]] = self.items[fact.names[0]]
+
+    def _read(self, fact: CallFacts, slot: int = 0) -> Items:
+        name = fact.names[slot] if slot < len(fact.names) else ""
+        return self.items.get(name, Items(None, None))
+
+    def construct(self, fact: CallFacts, _numbers: Callable[[str], Any]) -> Items:
+        """Make a sequence of some tensors."""
+        return _of(fact.inputs)
+
+    def empty(self, _fact: CallFacts, _numbers: Callable[[str], Any]) -> Items:
+        """Make a sequence of none."""
+        return Items((), None)
+
+    def insert(self, fact: CallFacts, numbers: Callable[[str], Any]) -> Items:
+        """Insert a tensor, at the end if no position is given."""
+        read, tensor = self._read(fact), fact.inputs[1] if len(fact.inputs) > 1 else None
+        place = _position(fact, 2, numbers)
+        if read.each is None:
+            return Items(None, common((read.common, tensor)))
+        if place is None:
+            return (
+                _of((*read.each, tensor))
+                if len(fact.names) < 3 and "index" not in fact.attributes
+                else Items(None, common((*read.each, tensor)))
+            )
+        at = place if place >= 0 else place + len(read.each)
+        return _of((*read.each[:at], tensor, *read.each[at:]))
+
+    def erase(self, fact: CallFacts, numbers: Callable[[str], Any]) -> Items:
+        """Erase a tensor, the last one if no position is given."""
+        read, place = self._read(fact), _position(fact, 1, numbers)
+        if read.each is None or not read.each:
+            return Items(None, read.common)
+        if place is None:
+            return _of(read.each[:-1]) if len(fact.names) < 2 else Items(None, read.common)
+        at = place % len(read.each)
+        return _of((*read.each[:at], *read.each[at + 1 :]))
+
+    def at(self, fact: CallFacts, numbers: Callable[[str], Any]) -> Shape | None:
+        """Take one tensor."""
+        read, place = self._read(fact), _position(fact, 1, numbers)
+        if read.each is not None and place is not None and -len(read.each) <= place < len(read.each):
+            return read.each[place]
+        return read.common
+
+    def number(self, _fact: CallFacts, _numbers: Callable[[str], Any]) -> Shape | None:
+        """Make a single number."""
+        return ()
+
+    def split(self, fact: CallFacts, numbers: Callable[[str], Any]) -> Items:
+        """Split a tensor along one axis."""
+        shape, attributes = fact.inputs[0] if fact.inputs else None, fact.attributes
+        if shape is None or not shape:
+            return Items(None, None)
+        axis = attributes.get("axis", 0) % len(shape)
+        sizes = attributes.get("split", numbers(fact.names[1]) if len(fact.names) > 1 else None)
+        length, rest = shape[axis], shape[axis + 1 :]
+        if sizes is None and len(fact.names) < 2:
+            piece = (*shape[:axis], *((1,) if attributes.get("keepdims", True) else ()), *rest)
+            return (
+                _of((piece,) * length) if isinstance(length, int) and length <= _MANY else Items(None, piece)
+            )
+        if isinstance(sizes, int) and sizes > 0:
+            if not isinstance(length, int):
+                return Items(None, (*shape[:axis], 1 if sizes == 1 else UNKNOWN, *rest))
+            sizes = tuple(min(sizes, length - start) for start in range(0, length, sizes))
+        if not isinstance(sizes, tuple | list):
+            return Items(None, (*shape[:axis], UNKNOWN, *rest))
+        return _of(tuple((*shape[:axis], size, *rest) for size in sizes))
+
+    def concat(self, fact: CallFacts, _numbers: Callable[[str], Any]) -> Shape | None:
+        """Join all tensors along one axis, or along a new one."""
+        read, new = self._read(fact), fact.attributes.get("new_axis")
+        shared = read.common
+        if shared is None:
+            return None
+        axis = fact.attributes.get("axis", 0) % (len(shared) + (1 if new else 0))
+        if new:
+            count: Dim = UNKNOWN if read.each is None else len(read.each)
+            return (*shared[:axis], count, *shared[axis:])
+        total: Dim = UNKNOWN if read.each is None else 0
+        for shape in read.each or ():
+            total = total + (UNKNOWN if shape is None else shape[axis])
+        return (*shared[:axis], total, *shared[axis + 1 :])
+
+    def get(self, fact: CallFacts, _numbers: Callable[[str], Any]) -> Shape | Items | None:
+        """Take what an optional holds: a tensor or a sequence; a tensor itself is handed on."""
+        if fact.attributes.get("of_sequence"):
+            return self._read(fact)
+        if fact.names and fact.names[0] in self.items:
+            return self._read(fact).common
+        return fact.inputs[0] if fact.inputs else None
+
+    def optional(self, fact: CallFacts, _numbers: Callable[[str], Any]) -> Items:
+        """Make an optional of a tensor or a sequence."""
+        if fact.names and fact.names[0] in self.items:
+            return self._read(fact)
+        return _of(fact.inputs[:1]) if fact.inputs else Items(None, None)
+
+
+def _position(fact: CallFacts, slot: int, numbers: Callable[[str], Any]) -> int | None:
+    place = fact.attributes.get("index")
+    if place is None and slot < len(fact.names):
+        place = numbers(fact.names[slot])
+    if isinstance(place, tuple) and len(place) == 1:
+        place = place[0]
+    return place if isinstance(place, int) and not isinstance(place, Unknown | bool) else None
+
+
+_WORK: Mapping[str, Callable[[Sequences, CallFacts, Callable[[str], Any]], Any]] = {
+    "construct": Sequences.construct,
+    "empty": Sequences.empty,
+    "insert": Sequences.insert,
+    "erase": Sequences.erase,
+    "at": Sequences.at,
+    "length": Sequences.number,
+    "has": Sequences.number,
+    "split": Sequences.split,
+    "concat": Sequences.concat,
+    "get": Sequences.get,
+    "optional": Sequences.optional,
+}
