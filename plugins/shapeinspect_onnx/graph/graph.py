@@ -216,7 +216,11 @@ class Walk:
                 continue
             if constant is None or name in scope.constants.scales:
                 read[slot] = self.value(name, scope)
-            elif slot in companions or is_weight(constant, op, slot, kind, learned=self.learned):
+            elif (
+                slot in companions
+                or (slot in coded and constant.dims)
+                or is_weight(constant, op, slot, kind, learned=self.learned)
+            ):
                 found = self._parameter(node, constant, slot, kind, view, coded.get(slot))
                 # A scale or zero point is no parameter.
                 weights += [replace(part, buffer=True) for part in found] if slot in companions else found
