@@ -458,4 +458,6 @@ def _value(atom: Atom, values: Mapping[str, Dim]) -> Dim:
     if not atom.op:
         return values.get(atom.text, Expr((((atom,), 1),)))
     left, right = (substitute(_build(dict(terms)), values) for terms in atom.args)
+    if right == 0 and atom.op in _INFIX:
+        return UNKNOWN
     return _OPS[atom.op](left, right)

@@ -290,7 +290,7 @@ class Value:
     shape: Shape | None = None
     dtype: str | None = None
     axes: Axes | None = None
-    constant: tuple[Dim, ...] | Dim | None = None
+    constant: tuple[Dim | float, ...] | Dim | float | None = None
     inferred_by: str | None = None
     element: Shape | None = None
 

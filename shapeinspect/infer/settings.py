@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Call, Layer, Value
@@ -20,10 +21,13 @@ _MOVES = frozenset(
         "expand",
         "flatten",
         "identity",
+        "pad",
         "permute",
         "reshape",
+        "resize",
         "slice",
         "squeeze",
+        "tile",
         "transpose2",
         "unsqueeze",
     }
@@ -49,10 +53,14 @@ def attributes_of(layer: Layer, call: Call, values: Mapping[str, Value]) -> Attr
         return result
     read = [values.get(name) for name in call.inputs]
     first = read[0].shape if read and read[0] is not None else None
+    if _moves_weight(layer, call.inputs):
+        first = layer.weights[0].shape
     counted = result.get("op") == "range"  # of numbers of any type
     numbers = tuple(
         [None if value is None or not (counted or _counts(value)) else value.constant for value in read]
     )
+    if layer.kind == "resize":
+        numbers = _factors(read, numbers)
     more = targeted(layer.kind, result, numbers, None if first is None else len(first))
     return {**result, **more} if more else result
 
@@ -60,6 +68,13 @@ def attributes_of(layer: Layer, call: Call, values: Mapping[str, Value]) -> Attr
 def _counts(value: Value) -> bool:
     """Tell whether a value's numbers may be lengths; factors of a resize are not."""
     return value.dtype is None or value.dtype.lstrip("u").startswith("int")
+
+
+def _factors(read: list[Value | None], numbers: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Put the real numbers that a resize reads, its factors, behind its four inputs."""
+    real = (value.constant for value in read[1:] if value is not None and not _counts(value))
+    factors = next((found for found in real if isinstance(found, tuple) and found), None)
+    return (*numbers, *(None,) * (4 - len(numbers)), factors)
 
 
 def input_names(layer: Layer, call: Call) -> tuple[str, ...]:
@@ -102,6 +117,10 @@ def inputs_of(
     given = tuple([shapes.get(name) for name in names])
     if layer.kind in _WITH_WEIGHTS and layer.weights:
         return given + tuple([weight.shape for weight in layer.weights])
-    if layer.kind in _MOVES and len(layer.weights) == 1 and (not names or not names[0]):
+    if _moves_weight(layer, names):
         return (layer.weights[0].shape, *given[1:])
     return given
+
+
+def _moves_weight(layer: Layer, names: tuple[str, ...]) -> bool:
+    return layer.kind in _MOVES and len(layer.weights) == 1 and (not names or not names[0])

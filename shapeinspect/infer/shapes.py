@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from shapeinspect.dims import Dim, Expr, Shape, Unknown, symbols
+from shapeinspect.dims import UNKNOWN, Dim, Expr, Shape, Unknown, symbols
 from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.infer.blocks import Blocks
 from shapeinspect.infer.doubts import Doubts, contradicts, is_recorded
@@ -15,6 +15,7 @@ from shapeinspect.infer.sequences import Sequences
 from shapeinspect.ir import Call, Layer, Model, Note, Value
 from shapeinspect.rules import Shapes, has_rule, output_shapes
 from shapeinspect.rules.kinds.elementwise import taken_equal
+from shapeinspect.rules.rounding import Product
 from shapeinspect.rules.rule import show
 from shapeinspect.rules.shape_values import contents
 
@@ -182,13 +183,17 @@ class _Walk:
         if result is None:
             return
         self._numbers[name] = result
-        entries = result if isinstance(result, tuple) else (result,)
-        if all(isinstance(n, int | Expr | Unknown) and not isinstance(n, bool) for n in entries):
-            self.values[name] = replace(output, constant=result)
+        kept = tuple(map(_number, result)) if isinstance(result, tuple) else _number(result)
+        if not any(isinstance(n, bool) for n in (kept if isinstance(kept, tuple) else (kept,))):
+            self.values[name] = replace(output, constant=kept)
 
     def all_notes(self) -> tuple[Note, ...]:
         """Return what does not fit, what is in doubt, and what is taken for granted."""
         return (*self._notes, *self._doubts.notes(), *self._equal.values())
+
+
+def _number(value: Any) -> Any:
+    return value if isinstance(value, int | float | Expr | Product) else UNKNOWN
 
 
 def _is_length(dim: object) -> bool:

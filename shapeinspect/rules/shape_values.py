@@ -1,11 +1,14 @@
 """The values of small tensors with which a graph computes shapes, starting from ``shape_of``.
 
 Contents are a length (a scalar) or a tuple of lengths in row-major order, whatever the tensor's rank. A
-length is an int, an array of candidates, an expression of symbols or unknown.
+length is an int, an array of candidates, an expression of symbols or unknown; between a conversion to real
+numbers and one back it is a float, or a product of a symbol and a factor.
 """
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Callable, Mapping
 from functools import reduce
 from math import prod
@@ -15,6 +18,7 @@ from shapeinspect.dims import UNKNOWN, Expr, Unknown, product, small
 from shapeinspect.rules import Attributes, broadcast, output_shapes
 from shapeinspect.rules.kinds.index import regrouped
 from shapeinspect.rules.lengths import ceil_div, larger, never_negative, smaller
+from shapeinspect.rules.rounding import Product, over, rounded, times, to_integer
 from shapeinspect.rules.tensor import Tensor
 
 _Make: TypeAlias = "Callable[[Attributes, list[Tensor], Any], Tensor | None]"
@@ -23,7 +27,7 @@ _Make: TypeAlias = "Callable[[Attributes, list[Tensor], Any], Tensor | None]"
 TARGETS: dict[str, dict[int, str]] = {
     "reshape": {1: "shape"},
     "expand": {1: "shape"},
-    "resize": {3: "size", 1: "size"},
+    "resize": {3: "size", 2: "size", 1: "size", 4: "scale_factor"},
     "constant": {0: "shape"},
     "tile": {1: "repeats"},
     "pad": {1: "padding", 3: "axes"},
@@ -58,7 +62,6 @@ def contents(
         >>> contents("index", {"axis": 0, "index": 1}, ((3,),), ((1, 3, 8),))
         3
     """
-    whole = dtype is not None and dtype.lstrip("u").startswith("int")
     first = shapes[0] if shapes else None
     if kind == "shape_of":
         return None if first is None else tuple(first[slice(attributes.get("start"), attributes.get("end"))])
@@ -69,13 +72,16 @@ def contents(
         return None
     if kind in TARGETS and kind != "constant":
         inputs = inputs[:1]
-    if len(inputs) > len(shapes) or (kind == "elementwise" and len(inputs) != len(shapes)):
+    if len(inputs) > len(shapes) or (kind in ("elementwise", "concat") and len(inputs) != len(shapes)):
         return None
     given = [item for item in map(_tensor, inputs, shapes) if item is not None]
-    if len(given) < len(inputs) or (attributes.get("op") == "div" and not whole):
+    if len(given) < len(inputs):
         return None
     try:
-        outputs = make(attributes, given, shapes)
+        if kind in ("elementwise", "cast"):
+            outputs = _elementwise(attributes, given, dtype) if kind == "elementwise" else _cast(given, dtype)
+        else:
+            outputs = make(attributes, given, shapes)
     except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError):
         return None  # a setting in a file may be anything
     if outputs is None or len(outputs.flat) > MOST:
@@ -147,6 +153,26 @@ def _keep(_attributes: Attributes, given: list[Tensor], _shapes: Any) -> Tensor:
     return given[0]
 
 
+def _is_whole(dtype: str | None) -> bool:
+    return dtype is not None and dtype.lstrip("u").startswith("int")
+
+
+def _cast(given: list[Tensor], dtype: str | None) -> Tensor:
+    """Convert between integers and real numbers; lengths are far below the integers that lose digits."""
+    entries = given[0].flat
+    if _is_whole(dtype):
+        entries = tuple(int(n) if isinstance(n, int | float) else to_integer(n) for n in entries)
+    elif dtype is not None and dtype.startswith("float"):
+        entries = tuple(_converted(n, dtype) for n in entries)
+    return Tensor(given[0].shape, entries)
+
+
+def _converted(number: Any, dtype: str) -> Any:
+    if isinstance(number, float):
+        return rounded(number, dtype)
+    return UNKNOWN if isinstance(number, Product) and number.dtype != dtype else number
+
+
 def _shaped(kind: str) -> _Make:
     """Return the function that rearranges the axes of contents like the kind's rule."""
 
@@ -206,9 +232,23 @@ def _reduce(attributes: Attributes, given: list[Tensor], _shapes: Any) -> Tensor
 
 def _divide(a: Any, b: Any) -> Any:
     """Divide integers; floor and truncation agree if neither is negative."""
-    if not isinstance(b, int) or b < 1 or not _counts(a):
-        return UNKNOWN
-    return a // b
+    if isinstance(a, int) and isinstance(b, int) and b:
+        return abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)
+    return a // b if _is_divisor(b) and _counts(a) else UNKNOWN
+
+
+def _is_divisor(b: Any) -> bool:
+    """Tell whether a number is above 0, or at least where the graph can divide by it."""
+    return isinstance(b, int | Expr) and b != 0 and never_negative(b)
+
+
+def _floor_divide(a: Any, b: Any) -> Any:
+    return a // b if isinstance(b, int) and b else UNKNOWN
+
+
+def _modulo(a: Any, b: Any) -> Any:
+    """Return the remainder that has the divisor's sign, as that of ONNX without ``fmod``."""
+    return a % b if _is_divisor(b) else UNKNOWN
 
 
 def _counts(a: Any) -> bool:
@@ -236,7 +276,8 @@ _OPS: dict[str, tuple[int, Callable[..., Any]]] = {
     "sub": (2, lambda a, b: a - b),
     "mul": (2, lambda a, b: a * b),
     "div": (2, _divide),
-    "floor_div": (2, _divide),
+    "floor_div": (2, _floor_divide),
+    "mod": (2, _modulo),
     "max": (2, larger),
     "min": (2, smaller),
     "maximum": (2, larger),
@@ -247,15 +288,53 @@ _OPS: dict[str, tuple[int, Callable[..., Any]]] = {
 }
 
 
-def _elementwise(attributes: Attributes, given: list[Tensor], _shapes: Any) -> Tensor | None:
-    count, work = _OPS.get(attributes.get("op", ""), (0, None))
-    if work is None or len(given) != count:
+def _real(work: Callable[[float, float], float]) -> Callable[[Any, Any, str], Any]:
+    """Compute with numbers alone, rounded to the type of the result, and with expressions of integers."""
+
+    def compute(a: Any, b: Any, dtype: str) -> Any:
+        if isinstance(a, int | float) and isinstance(b, int | float):
+            return rounded(work(a, b), dtype)
+        a, b = (int(n) if isinstance(n, float) and n.is_integer() else n for n in (a, b))
+        return work(a, b) if all(isinstance(n, int | Expr) for n in (a, b)) else UNKNOWN
+
+    return compute
+
+
+#: What is computed with real numbers, each with the type of its result.
+_REAL_OPS: dict[str, tuple[int, Callable[..., Any]]] = {
+    "add": (2, _real(operator.add)),
+    "sub": (2, _real(operator.sub)),
+    "mul": (2, times),
+    "div": (2, over),
+    "max": (2, _real(larger)),
+    "min": (2, _real(smaller)),
+    "floor": (1, lambda a, _: to_integer(a)),
+    "ceil": (1, lambda a, _: to_integer(a, up=True)),
+    "round": (
+        1,
+        lambda a, _: float(round(a)) if isinstance(a, float) else UNKNOWN if isinstance(a, Product) else a,
+    ),
+    "sqrt": (1, lambda a, dtype: rounded(math.sqrt(a), dtype) if isinstance(a, int | float) else UNKNOWN),
+    "neg": (1, lambda a, _: -a if isinstance(a, int | float | Expr) else UNKNOWN),
+    "where": (3, lambda condition, a, b, _: _where(condition, a, b)),
+}
+
+
+def _elementwise(attributes: Attributes, given: list[Tensor], dtype: str | None) -> Tensor | None:
+    """Compute entry by entry: with real numbers where the result is one, or of unknown type."""
+    op = attributes.get("op", "")
+    real = dtype is not None and dtype.startswith("float")
+    count, work = (_REAL_OPS if real else _OPS).get(op, (0, None))
+    if work is None or len(given) != count or (op == "div" and dtype is None):
+        return None
+    if not real and any(isinstance(n, float | Product) for item in given for n in item.flat):
         return None
     shape: Any = given[0].shape
     for entry in given[1:]:
         shape = broadcast(shape, entry.shape)
     lined = [item.spread(shape).flat for item in given]
-    return Tensor(shape, tuple(work(*entries) for entries in zip(*lined, strict=True)))
+    more = (dtype,) if real else ()
+    return Tensor(shape, tuple(work(*entries, *more) for entries in zip(*lined, strict=True)))
 
 
 _MAKERS: dict[str, _Make] = {
@@ -266,7 +345,7 @@ _MAKERS: dict[str, _Make] = {
     "stack": _stack,
     "identity": _keep,
     "cast": _keep,
-    "elementwise": _elementwise,
+    "elementwise": _keep,
     "permute": _permute,
     "reduce": _reduce,
     "constant": _filled,
@@ -305,8 +384,11 @@ def targeted(
     if kind == "resize":
         # TensorFlow's sizes are those of height and width, ONNX's those of every axis.
         count = rank - 2 if rank is not None and attributes.get("data_format") == "channels_last" else rank
-        every = len(result.get("size", ())) == count and "scale_factor" not in attributes
-        return result if every else {}
+        if "scale_factor" in attributes:
+            return {}
+        return {
+            name: given for name, given in result.items() if len(given) == (count if name == "size" else rank)
+        }
     if kind == "topk" and len(result.get("k", ())) == 1:
         return {"k": result["k"][0]}
     if kind == "pad" and "padding" not in attributes:

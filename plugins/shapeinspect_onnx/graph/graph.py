@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import ChainMap, Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from typing import Any
 
 from shapeinspect.dims import Shape
@@ -28,6 +29,16 @@ _RECURRENT = frozenset({"RNN", "LSTM", "GRU", "DynamicQuantizeLSTM"})
 _SCALED_BY_CHANNEL = 21
 #: Ops with subgraphs.
 _BLOCKS = frozenset({"If", "Loop", "Scan", "SequenceMap"})
+
+#: Ops that measure lengths, and ops that compute lengths from lengths.
+_MEASURES = frozenset({"Shape", "Size"})
+_COUNTS = frozenset(
+    {
+        *("Abs", "Add", "Cast", "Ceil", "Concat", "Div", "Equal", "Flatten", "Floor", "Gather", "Greater"),
+        *("Identity", "Less", "Max", "Min", "Mod", "Mul", "Neg", "ReduceMax", "ReduceMin", "ReduceProd"),
+        *("ReduceSum", "Reshape", "Round", "Slice", "Split", "Sqrt", "Squeeze", "Sub", "Unsqueeze", "Where"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,7 @@ class Walk:
         versions: the opset of each domain.
         openings: the function calls that begin at a node.
         origins: the name in the file of every node whose path differs.
+        lengths: the values that are computed from the lengths of others alone.
         used: the keys of the constants that some node uses.
         blocks: the nodes that run graphs of their own.
         learned: whether single numbers keep the names of parameters, as PyTorch's exporters write them.
@@ -71,6 +83,7 @@ class Walk:
     calls: list[Call] = field(default_factory=list)
     values: dict[str, Value] = field(default_factory=dict)
     parts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    lengths: set[str] = field(default_factory=set)
     used: set[str] = field(default_factory=set)
     blocks: list[Block] = field(default_factory=list)
     learned: bool = False
@@ -206,6 +219,7 @@ class Walk:
         weights: list[Weight] = []
         read: dict[int, str] = {}
         coded = _coded(op, view)
+        counts = self._counts(node, view, scope) and node.op_type in _COUNTS
         companions = {slot for slots in op.quantized if slots.weight in coded for slot in slots.companions}
         placed = op.placed and any(
             node.input[slot] and view.constant(slot) is None for slot in op.fixed if slot < len(node.input)
@@ -219,7 +233,7 @@ class Walk:
             elif (
                 slot in companions
                 or (slot in coded and constant.dims)
-                or is_weight(constant, op, slot, kind, learned=self.learned)
+                or (not counts and is_weight(constant, op, slot, kind, learned=self.learned))
             ):
                 found = self._parameter(node, constant, slot, kind, view, coded.get(slot))
                 # A scale or zero point is no parameter.
@@ -251,6 +265,14 @@ class Walk:
         if coded is not None:
             weight = replace(weight, shape=coded.shape, quantization=coded.how, values=coded.values)
         return (weight, *rest)
+
+    def _counts(self, node: Any, view: Node, scope: Scope) -> bool:
+        """Tell whether a node computes lengths from lengths, so that its constants are no weights."""
+        names = [name for slot, name in enumerate(node.input) if name and view.constants[slot] is None]
+        known = bool(names) and all(scope.names.get(name, name) in self.lengths for name in names)
+        if node.op_type in _MEASURES or (known and node.op_type in _COUNTS):
+            self.lengths.update(scope.names.get(name, name) for name in node.output)
+        return known
 
     def _view(self, node: Any, scope: Scope) -> Node:
         constants = tuple(scope.constants.tensors.get(name) if name else None for name in node.input)
@@ -323,10 +345,20 @@ def _whole(constant: ConstantTensor) -> tuple[int, ...] | None:
 
 
 def _constant(name: str, constant: ConstantTensor, dtype: str | None) -> Value:
-    whole = _whole(constant)
-    single = whole is not None and not constant.dims and len(whole) == 1
-    return Value(
-        name, constant.shape, dtype or dtype_of(constant), None, whole[0] if single and whole else whole
+    few = _few(constant)
+    single = few is not None and not constant.dims and len(few) == 1
+    return Value(name, constant.shape, dtype or dtype_of(constant), None, few[0] if single and few else few)
+
+
+def _few(constant: ConstantTensor) -> tuple[int | float, ...] | None:
+    """Return the values of a small constant if they may be lengths or factors of lengths."""
+    numbers = constant.numbers()
+    if numbers is None or len(numbers) > 64:
+        return None
+    if not all(isinstance(number, int | float) and isfinite(number) for number in numbers):
+        return None
+    return tuple(
+        int(number) if isinstance(number, int) or number.is_integer() else number for number in numbers
     )
 
 

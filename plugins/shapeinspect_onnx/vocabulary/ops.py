@@ -15,6 +15,7 @@ from shapeinspect_onnx.vocabulary import settings_conv as conv
 from shapeinspect_onnx.vocabulary import settings_fused as fused
 from shapeinspect_onnx.vocabulary import settings_rare as rare
 from shapeinspect_onnx.vocabulary import settings_shape as shape
+from shapeinspect_onnx.vocabulary import settings_signal as signal
 from shapeinspect_onnx.vocabulary.learning import LEARNING
 from shapeinspect_onnx.vocabulary.microsoft import ANYWHERE, MICROSOFT, NCHWC
 from shapeinspect_onnx.vocabulary.quantized import with_slots
@@ -52,7 +53,7 @@ _RENAMED = {
 }
 
 #: Ops whose shapes onnx infers and that have no kind of their own, with their slots for settings.
-_OTHERS = {"DFT": "1 2", "If": "", "Loop": "0 1", "STFT": "1 3", "Scan": "", "SequenceMap": ""}
+_OTHERS = {"If": "", "Loop": "0 1", "Scan": "", "SequenceMap": ""}
 
 #: Ops on sequences and optionals, with what they do.
 _SEQUENCES = {
@@ -74,6 +75,8 @@ STANDARD: dict[str, Op] = {
         op: _op("sequence", rare.sequence(name, _PLACES.get(op)), fixed=_PLACES.get(op, ""))
         for op, name in _SEQUENCES.items()
     },
+    "DFT": _op("fft", signal.dft, fixed="1 2", operands="0"),
+    "STFT": _op("fft", signal.stft, fixed="1 3", operands="0"),
     "CumSum": _named("elementwise", "op", "cumsum", fixed="1"),
     "CumProd": _named("elementwise", "op", "cumprod", fixed="1"),
     "Trilu": _named("elementwise", "op", "trilu", fixed="1"),

@@ -140,6 +140,7 @@ def resize(node: Node) -> Settings:
     mode = node.get("mode", "nearest")
     aligned = node.get("coordinate_transformation_mode") == "align_corners"
     settings: Settings = {"mode": mode, "align_corners": aligned, "data_format": "channels_first"}
+    settings["single_precision"] = True
     rank = node.rank()
     if "height_scale" in node.attributes:  # Upsample-1
         return {**settings, "scale_factor": (node.get("height_scale"), node.get("width_scale"))}
@@ -148,10 +149,14 @@ def resize(node: Node) -> Settings:
     else:
         scales, sizes = node.numbers("", 2), node.numbers("", 3)
     axes = node.get("axes")
-    if node.get("keep_aspect_ratio_policy", "stretch") != "stretch":
-        return settings
     if sizes:
         spatial = _spatial(sizes, axes, rank, None if node.shape(0) is None else node.shape(0))
+        policy = node.get("keep_aspect_ratio_policy", "stretch")
+        if policy != "stretch":
+            # Sizes of all axes count the batch and the channels among those that are kept in proportion.
+            of_space = spatial is not None and axes
+            settings["keep_aspect_ratio"] = policy
+            spatial = spatial if of_space or rank is None else (UNKNOWN,) * (rank - 2)
         return {**settings, **_known(size=spatial)}
     if scales:
         spatial = _spatial(scales, axes, rank, (1.0, 1.0))
@@ -165,9 +170,10 @@ def _spatial(numbers: tuple[Any, ...], axes: Any, rank: int | None, outer: Any) 
         if rank is None or sorted(axis % rank for axis in axes) != list(range(2, rank)):
             return None
         return tuple(number for _, number in sorted(zip((a % rank for a in axes), numbers, strict=False)))
-    if len(numbers) < 3 or outer is None or tuple(numbers[:2]) != tuple(outer[:2]):
+    if len(numbers) < 3:
         return None
-    return tuple(numbers[2:])
+    kept = outer is not None and tuple(numbers[:2]) == tuple(outer[:2])
+    return tuple(numbers[2:] if kept else numbers)
 
 
 def block(node: Node) -> Settings:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import struct
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +12,7 @@ from shapeinspect.rules.fields import BLOCK_TO_SPACE, BY_DATA, RESIZED, SAME_POS
 from shapeinspect.rules.formula_text import Lines, Text, carried, literal, product_text, quotient_text
 from shapeinspect.rules.kind import NO_WORK, Attribute, Kind, no_lines, no_weights
 from shapeinspect.rules.lengths import Length
+from shapeinspect.rules.rounding import Product, rounded
 from shapeinspect.rules.rule import (
     Attributes,
     Naming,
@@ -35,11 +35,11 @@ from shapeinspect.rules.spatial import (
 )
 
 
-def scaled_size(n: Length, scale: float, single: bool = False) -> Length:
+def scaled_size(n: Length, scale: Any, single: bool = False) -> Length:
     """Return the length after resizing by a factor.
 
-    A symbol is scaled where the factor is a whole number or a small binary fraction (0.5, 0.75);
-    for other factors the result depends on rounding, and is UNKNOWN.
+    A symbol is scaled where the factor is a whole number or a fraction whose rounding shows nowhere (0.5,
+    1.7); for other factors the result depends on rounding, and is UNKNOWN.
 
     Args:
         n: the input's length.
@@ -53,15 +53,25 @@ def scaled_size(n: Length, scale: float, single: bool = False) -> Length:
         >>> scaled_size(15, 0.5), scaled_size(100, 0.29), scaled_size(7, 3)
         (7, 28, 21)
     """
+    if not isinstance(scale, int | float) or isinstance(n, Unknown):
+        # A graph computes the factor.
+        return (
+            n * scale
+            if isinstance(scale, Expr)
+            else scale.scaled(n)
+            if isinstance(scale, Product)
+            else UNKNOWN
+        )
     above, below = float(scale).as_integer_ratio()
     if below == 1:
         return n * above
-    if isinstance(n, Unknown) or (isinstance(n, Expr) and below > 64):
-        return UNKNOWN
     if below <= 64:
         return (n * above) // below
+    dtype = "float32" if single else "float64"
+    if isinstance(n, Expr):
+        return Product(n, float(scale), dtype=dtype).floor()
     if isinstance(n, int):
-        return math.floor(_to_single(n * scale) if single else n * scale)
+        return math.floor(rounded(n * rounded(scale, dtype), dtype))
     exact = n * scale
     return ((exact.astype("float32") if single else exact) // 1).astype(n.dtype)
 
@@ -78,14 +88,10 @@ def scaled_text(n: Dim, scale: Any, single: bool = False) -> Text:
         >>> scaled_text(15, 0.5)[0], scaled_text(15, 2)[0], scaled_text(15, 0.3, single=True)[0]
         ('floor(n*scale)', 'n*scale', 'floor(single(n*scale))')
     """
-    whole = float(scale).is_integer()
+    whole = isinstance(scale, int | float) and float(scale).is_integer()
     product = "single(n*scale)" if single else "n*scale"
     text = "n*scale" if whole else f"floor({product})"
     return text, (("n", n), ("scale", int(scale) if whole else scale))
-
-
-def _to_single(value: float) -> float:
-    return float(struct.unpack("f", struct.pack("f", value))[0])
 
 
 def shuffled_channels(channels: Length, factor: Length, axes: int = 2) -> Length:
@@ -118,12 +124,27 @@ def _resize(attributes: Attributes, inputs: Shapes) -> Shapes:
     parts = take_apart(shape, None, is_last(attributes))
     count = len(parts.space)
     if size is not None:
-        return (parts.join(per_axis(size, count)),)
+        asked, policy = per_axis(size, count), attributes.get("keep_aspect_ratio")
+        return (parts.join(_in_proportion(parts.space, asked, policy) if policy else asked),)
     single = bool(attributes.get("single_precision"))
     out = tuple(scaled_size(n, s, single) for n, s in zip(parts.space, per_axis(scale, count), strict=True))
     if any(isinstance(n, int) and n < 1 for n in out):
         raise mismatch("lengths of at least 1 after scaling", show(out), hint="take a larger factor or input")
     return (parts.join(out),)
+
+
+def _in_proportion(space: Shape, size: Shape, policy: str) -> Shape:
+    """Scale all axes by one factor, the smallest or the largest that the sizes ask for.
+
+    Source: ``keep_aspect_ratio_policy`` of ONNX Resize; onnxruntime computes it with 32 bits.
+    """
+    lengths = [n for n in space if isinstance(n, int) and n]
+    asked = [n for n in size if isinstance(n, int) and n]
+    if len(lengths) < len(space) or len(asked) < len(size):
+        return (UNKNOWN,) * len(space)
+    factors = [rounded(a / b, "float32") for a, b in zip(asked, lengths, strict=True)]
+    factor = min(factors) if policy == "not_larger" else max(factors)
+    return tuple(math.floor(rounded(factor * n, "float32") + 0.5) for n in lengths)
 
 
 def _resize_all(shape: Shape, size: Any, scale: Any, single: bool) -> Shape:
@@ -303,6 +324,12 @@ KINDS = (
                 "bool",
                 "false",
                 "positions follow from the two sizes, not from scale_factor",
+            ),
+            Attribute(
+                "keep_aspect_ratio",
+                '`"not_larger"` or `"not_smaller"`',
+                "none",
+                "one factor for all axes, so that no length is larger, or smaller, than asked",
             ),
             Attribute(
                 "single_precision",
