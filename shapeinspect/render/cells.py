@@ -172,6 +172,7 @@ _SETTINGS: tuple[tuple[str, Callable[[Any], str]], ...] = (
     ("mode", str),
     ("function", str),
     ("op", str),
+    ("activation", str),
     ("axis", lambda value: f"axis {_repeat(value)}"),
     ("axes", lambda value: f"axes {value if isinstance(value, Unknown) else ','.join(map(str, value))}"),
 )  # fmt: skip

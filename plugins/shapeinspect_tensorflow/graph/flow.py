@@ -164,6 +164,9 @@ class Flow:
             if node.op in _ALIASES and node.inputs:
                 text = node.inputs[0]
                 continue
+            if node.op == "IdentityN" and index < len(node.inputs):
+                text = node.inputs[index]
+                continue
             inside = self._inside(scope, node)
             if inside is not None:
                 if not 0 <= index < len(inside.outputs):

@@ -39,12 +39,14 @@ _INTEGERS = {3: "i", 4: "B", 5: "h", 6: "b", 9: "q", 10: "?", 17: "H", 22: "I", 
 _TYPES: dict[str, type] = {
     **dict.fromkeys(("T", "dtype", "DstT", "output_type", "out_type", "Tparams"), int),
     **dict.fromkeys(("axis", "num_split", "num", "N", "batch_dims", "depth_radius", "block_size"), int),
+    **dict.fromkeys(("window_size", "stride", "dct_coefficient_count"), int),
+    **dict.fromkeys(("pad_per_class", "pad_to_max_output_size", "exclusive", "reverse"), bool),
     **dict.fromkeys(("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask"), int),
     **dict.fromkeys(("transpose_a", "transpose_b", "adj_x", "adj_y", "keep_dims", "align_corners"), bool),
     **dict.fromkeys(("padding", "data_format", "mode", "equation", "shared_name"), str),
-    "epsilon": float,
+    **dict.fromkeys(("epsilon", "alpha", "beta", "bias"), float),
 }
-_LISTS = frozenset({"strides", "dilations", "ksize", "explicit_paddings", "squeeze_dims"})
+_LISTS = frozenset({"strides", "dilations", "ksize", "ksizes", "rates", "explicit_paddings", "squeeze_dims"})
 #: The floating-point types, and the formats of their values.
 _FLOATS = {1: "f", 2: "d", 19: "e"}
 #: The fields of ``float_val`` and ``double_val``, and their formats.

@@ -14,6 +14,7 @@ from shapeinspect.dims import UNKNOWN, Unknown
 from shapeinspect.rules.shape_values import TARGETS
 from shapeinspect_tensorflow.graph import settings_conv as conv
 from shapeinspect_tensorflow.graph import settings_shape as shape
+from shapeinspect_tensorflow.graph import settings_signature as sign
 from shapeinspect_tensorflow.graph.folding import BATCH_NORM, DILATED, TENSORDOT
 from shapeinspect_tensorflow.graph.node_view import View
 
@@ -110,7 +111,7 @@ SOFTMAX = Op("softmax", lambda _view: {"axis": -1, "log": False})
 LOG_SOFTMAX = Op("softmax", lambda _view: {"axis": -1, "log": True})
 
 _ACTIVATIONS = {
-    "Relu": "relu", "Relu6": "relu6", "Elu": "elu", "Selu": "selu", "LeakyRelu": "leaky_relu",
+    "Relu": "relu", "Relu6": "relu6", "Elu": "elu", "Selu": "selu",
     "Sigmoid": "sigmoid", "Tanh": "tanh", "Softplus": "softplus", "Softsign": "softsign",
 }  # fmt: skip
 
@@ -127,7 +128,19 @@ _ELEMENTWISE = {
     "Greater": "greater", "GreaterEqual": "greater_equal", "LogicalAnd": "and", "LogicalOr": "or",
     "LogicalNot": "not", "SelectV2": "where", "ClipByValue": "clip", "ZerosLike": "zeros_like",
     "OnesLike": "ones_like", "IsNan": "isnan", "IsInf": "isinf", "IsFinite": "isfinite", "Xdivy": "xdivy",
-    "Xlogy": "xlogy", "BitwiseAnd": "bitwise_and", "BitwiseOr": "bitwise_or",
+    "Xlogy": "xlogy", "BitwiseAnd": "bitwise_and", "BitwiseOr": "bitwise_or", "Asin": "asin", "Acos": "acos",
+    "Sinh": "sinh", "Cosh": "cosh", "Asinh": "asinh", "Acosh": "acosh", "Atanh": "atanh", "Lgamma": "lgamma",
+    "Digamma": "digamma", "TruncateDiv": "div", "TruncateMod": "mod", "BitwiseXor": "bitwise_xor",
+    "Invert": "invert", "LeftShift": "left_shift", "RightShift": "right_shift", "MulNoNan": "mul",
+    "Complex": "complex", "Real": "real", "Imag": "imag", "ComplexAbs": "abs", "Angle": "angle",
+    "Conj": "conj",
+    "Erfinv": "erfinv", "Ndtri": "ndtri", "ApproximateEqual": "equal", "SigmoidGrad": "sigmoid_grad",
+    "AdjustContrastv2": "adjust_contrast", "AdjustHue": "adjust_hue", "AdjustSaturation": "adjust_saturation",
+    "RGBToHSV": "rgb_to_hsv", "HSVToRGB": "hsv_to_rgb", "StringLower": "lower", "StringUpper": "upper",
+    "StringStrip": "strip", "StaticRegexReplace": "replace", "RegexReplace": "replace",
+    "StringToHashBucketFast": "hash", "StringToHashBucketStrong": "hash", "StringToHashBucket": "hash",
+    "StringToNumber": "number", "AsString": "text", "Bucketize": "bucketize", "FFT": "fft", "IFFT": "ifft",
+    "FFT2D": "fft", "IFFT2D": "ifft", "FakeQuantWithMinMaxVars": "fake_quant",
 }  # fmt: skip
 
 #: Operators whose outputs are booleans.
@@ -149,15 +162,53 @@ def _pool_kind(kind: str) -> Callable[[View], str]:
     return lambda view: kind if conv.is_whole(view) else "unknown"
 
 
+def _signed_kind(view: View) -> str:
+    """Return ``operation`` where the settings that its signature needs are known."""
+    return "operation" if OPS[view.op].read(view) else "unknown"
+
+
+_SIGNATURES = {
+    "MatrixDiag": "... n -> ... n n", "BatchMatrixDiag": "... n -> ... n n",
+    "MatrixDiagPart": "... n n -> ... n", "Rank": "* -> ", "L2Loss": "* -> ",
+    "Cholesky": "... n n -> ... n n", "MatrixInverse": "... n n -> ... n n",
+    "MatrixDeterminant": "... n n -> ...", "StringLength": "... -> ...", "DecodeJpeg": "* -> ? ? ?",
+    "DecodeImage": "* -> ? ? ?", "LinSpace": "* -> ?", "ListDiff": "* -> ?; ?", "Unique": "n -> ?; n",
+    "UniqueV2": "n, * -> ?; n", "InTopKV2": "n c, n -> n", "Bincount": "* -> ?",
+    "SparseSoftmaxCrossEntropyWithLogits": "n c, n -> n; n c",
+    "SoftmaxCrossEntropyWithLogits": "n c, n c -> n; n c",
+    **dict.fromkeys(("NonMaxSuppression", "NonMaxSuppressionV2", "NonMaxSuppressionV3"), "b 4, b -> ?"),
+}  # fmt: skip
+#: The slots of settings among them.
+_SIGNED_SETTINGS = {name: (2, 3, 4) for name in _SIGNATURES if name.startswith("NonMax")}
+#: Operators along one axis, which the second input names.
+_ALONG = {
+    "ReverseV2": "reverse", "Cumsum": "cumsum", "Cumprod": "cumprod", "CumulativeLogsumexp": "logcumsumexp"
+}  # fmt: skip
+#: Operators that keep the shape of their first input, and their settings among the others.
+_KEPT: dict[str, tuple[str, tuple[int, ...]]] = {
+    "ReverseSequence": ("reverse", ()), "MatrixBandPart": ("band", (1, 2)),
+    "MatrixSetDiag": ("diagonal", ()), "MatrixSetDiagV3": ("diagonal", (2,)),
+    "InvertPermutation": ("argsort", ()), "RandomShuffle": ("shuffle", ()),
+}  # fmt: skip
+_SCATTERS = frozenset(
+    {"TensorScatterUpdate", "TensorScatterAdd", "TensorScatterSub", "TensorScatterMax", "TensorScatterMin"}
+)
+_RANDOM = frozenset(
+    {"RandomUniform", "RandomStandardNormal", "TruncatedNormal", "RandomUniformInt", "StatelessRandomUniform",
+     "StatelessRandomNormal", "StatelessRandomUniformV2", "StatelessRandomNormalV2",
+     "StatelessTruncatedNormalV2", "StatelessRandomUniformFullIntV2"}
+)  # fmt: skip
+
 OPS: dict[str, Op] = {
     **{op: named("activation", "function", name) for op, name in _ACTIVATIONS.items()},
     **{op: named("elementwise", "op", name) for op, name in _ELEMENTWISE.items()},
+    "LeakyRelu": op_row("activation", conv.leaky_relu),
     "Softmax": SOFTMAX,
     "LogSoftmax": LOG_SOFTMAX,
     "Cast": op_row("cast"),
     # convolutions and products
     "Conv2D": op_row("conv", conv.conv, "- filter"),
-    "_FusedConv2D": op_row("conv", conv.conv, "- filter bias"),
+    "_FusedConv2D": op_row("conv", conv.fused, "- filter bias"),
     "Conv3D": op_row("conv", conv.conv, "- filter"),
     **{op: op_row(conv.dilated_kind, conv.dilated, "- filter", (2, 3, 4, 5)) for op in DILATED.values()},
     "DepthwiseConv2dNative": op_row("conv", conv.depthwise, "- filter"),
@@ -176,8 +227,36 @@ OPS: dict[str, Op] = {
     "BiasAdd": op_row(_bias_kind, lambda _view: {"op": "add"}, _BIAS),
     "BiasAddV1": op_row("elementwise", lambda _view: {"op": "add"}, _BIAS),
     "Einsum": op_row("einsum", shape.einsum),
-    "SpaceToBatchND": op_row("unknown", fixed=(1, 2)),
-    "BatchToSpaceND": op_row("unknown", fixed=(1, 2)),
+    "SpaceToBatchND": op_row(_signed_kind, sign.space_to_batch, fixed=(1, 2)),
+    "BatchToSpaceND": op_row(_signed_kind, sign.batch_to_space, fixed=(1, 2)),
+    **{op: op_row(_signed_kind, sign.real_fft, fixed=(1,)) for op in ("RFFT", "RFFT2D", "IRFFT", "IRFFT2D")},
+    "AudioSpectrogram": op_row(_signed_kind, sign.audio_spectrogram),
+    "Mfcc": op_row("operation", sign.mfcc),
+    "CropAndResize": op_row("operation", sign.crop_and_resize, fixed=(3,)),
+    "ExtractImagePatches": op_row(_signed_kind, sign.spread_patches),
+    "CombinedNonMaxSuppression": op_row("operation", sign.combined_suppression, fixed=(2, 3, 4, 5)),
+    **{
+        op: op_row("operation", sign.padded_suppression, fixed=(2, 3, 4, 5))
+        for op in ("NonMaxSuppressionV4", "NonMaxSuppressionV5")
+    },
+    **{
+        op: op_row("operation", sign.signed(text), fixed=_SIGNED_SETTINGS.get(op, ()))
+        for op, text in _SIGNATURES.items()
+    },
+    # order, and what keeps the shape of its first input
+    **{op: op_row("unary", partial(shape.moved, name=name), fixed=(1,)) for op, name in _ALONG.items()},
+    **{
+        op: op_row("unary", partial(shape.kept, name=name), fixed=fixed)
+        for op, (name, fixed) in _KEPT.items()
+    },
+    **{op: Op("scatter") for op in _SCATTERS},
+    **{
+        op: op_row("lookup", shape.looked_up, fixed=(0, 2)) for op in ("LookupTableFind", "LookupTableFindV2")
+    },
+    **{op: op_row("constant", shape.constant, fixed=(0, *range(1, 4)), targets={0: 0}) for op in _RANDOM},
+    "Where": op_row("select", lambda _view: {"op": "argwhere"}),
+    "GatherNd": op_row("gather_nd"),
+    "MaxPoolWithArgmax": op_row(_pool_kind("max_pool"), conv.pool_with_places),
     # pools
     "MaxPool": op_row(_pool_kind("max_pool"), conv.pool),
     "MaxPoolV2": op_row(_pool_kind("max_pool"), conv.pool, fixed=(1, 2)),

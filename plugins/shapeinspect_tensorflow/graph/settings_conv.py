@@ -222,6 +222,15 @@ def pool(view: View) -> Settings:
     return settings
 
 
+def pool_with_places(view: View) -> Settings:
+    """Read a MaxPoolWithArgmax, which also gives the places of the largest.
+
+    Args:
+        view: the node.
+    """
+    return {**pool(view), "return_indices": True}
+
+
 def is_whole(view: View) -> bool:
     """Tell whether a pool's window touches batch and channels not at all, as in every common network.
 
@@ -323,6 +332,12 @@ _RECURRENT = (
 )  # fmt: skip
 
 
+_FUSED = {
+    "Relu": "relu", "Relu6": "relu6", "Elu": "elu", "LeakyRelu": "leaky_relu", "Sigmoid": "sigmoid",
+    "Tanh": "tanh",
+}  # fmt: skip
+
+
 def recurrent(view: View, gates: int) -> Settings:
     """Read a recurrent layer: the matrices are ``i (gate o)`` and ``h (gate o)``.
 
@@ -361,7 +376,30 @@ def local_response_norm(view: View) -> Settings:
     Args:
         view: the node.
     """
-    return {"size": 2 * int(view.get("depth_radius", 5)) + 1}
+    size = 2 * int(view.get("depth_radius", 5)) + 1
+    alpha, beta, k = (
+        view.get(name, default) for name, default in (("alpha", 1.0), ("beta", 0.5), ("bias", 1.0))
+    )
+    return {"size": size, "alpha": size * alpha, "beta": beta, "k": k}
+
+
+def leaky_relu(view: View) -> Settings:
+    """Read a LeakyRelu.
+
+    Args:
+        view: the node.
+    """
+    return {"function": "leaky_relu", "negative_slope": view.get("alpha", 0.2)}
+
+
+def fused(view: View) -> Settings:
+    """Read a _FusedConv2D: a convolution, and what is fused behind its bias.
+
+    Args:
+        view: the node.
+    """
+    behind = [_FUSED[name] for name in view.get("fused_ops", ()) if name in _FUSED]
+    return {**conv(view), **({"activation": behind[-1]} if behind else {})}
 
 
 def embedding(view: View) -> Settings:
@@ -374,6 +412,7 @@ def embedding(view: View) -> Settings:
     if gather_kind(view) == "embedding" and table is not None:
         return {"num_embeddings": table[0], "embedding_dim": table[1]}
     axis = _gather_axis(view)
+    axis = _along(view) if axis is None else axis
     return {} if axis is None else {"axis": axis}
 
 
@@ -391,8 +430,20 @@ def gather_kind(view: View) -> str:
     """
     table, axis = view.stored(0), _gather_axis(view)
     if axis is None:
-        return "unknown"
+        return "take_along" if _along(view) is not None else "unknown"
     return "embedding" if table is not None and len(table.shape) == 2 and axis == 0 else "gather"
+
+
+def _along(view: View) -> int | None:
+    """Return the axis of a Gather that picks in each row by itself."""
+    shape, axis, batch = (
+        view.shape(0),
+        view.number(2) if len(view.held) > 2 else None,
+        view.get("batch_dims", 0),
+    )
+    if shape is None or axis is None or len(shape) != batch + 1:
+        return None
+    return batch if axis % len(shape) == batch else None
 
 
 Reader = Callable[[View], Settings]

@@ -352,3 +352,29 @@ def einsum(view: View) -> Settings:
         view: the node.
     """
     return _known(equation=view.get("equation"))
+
+
+def moved(view: View, name: str) -> Settings:
+    """Read an operator along the axes that its second input names; the shape stays.
+
+    Args:
+        view: the node.
+        name: what it does.
+    """
+    axes = view.numbers(1)
+    flags = {key: True for key in ("exclusive", "reverse") if view.get(key)}
+    return {"op": name, **flags, **({} if axes is None else {"axes": axes})}
+
+
+def kept(_view: View, name: str) -> Settings:
+    """Read an operator that keeps the shape of its first input.
+
+    Args:
+        name: what it does.
+    """
+    return {"op": name}
+
+
+def looked_up(_view: View) -> Settings:
+    """Read a lookup of keys in a table, which gives one entry for each."""
+    return {"output_mode": "int"}

@@ -243,6 +243,8 @@ class _Reader:
             for field in fields:
                 if field.type == "[i]":
                     options[field.name] = options_table.integers(field.slot)
+                elif field.type == "f":
+                    options[field.name] = options_table.real(field.slot)
                 else:
                     options[field.name] = options_table.number(field.slot, field.type, field.default)
             for name, words in (("padding", PADDINGS), ("fused", FUSED)):

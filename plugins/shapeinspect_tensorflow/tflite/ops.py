@@ -11,8 +11,9 @@ from typing import Any
 
 from shapeinspect_tensorflow.graph import settings_conv as conv
 from shapeinspect_tensorflow.graph import settings_shape as shape
+from shapeinspect_tensorflow.graph import settings_signature as sign
 from shapeinspect_tensorflow.graph.node_view import View
-from shapeinspect_tensorflow.graph.ops import LOG_SOFTMAX, SOFTMAX, Op, named, op_row
+from shapeinspect_tensorflow.graph.ops import LOG_SOFTMAX, Op, named, op_row
 from shapeinspect_tensorflow.tflite import settings as lite
 
 _Reader = Callable[[View], Mapping[str, Any]]
@@ -25,7 +26,7 @@ def _as(name: str, read: _Reader) -> _Reader:
 
 _ACTIVATIONS = {
     "RELU": "relu", "RELU6": "relu6", "RELU_N1_TO_1": "relu_n1_to_1", "RELU_0_TO_1": "relu_0_to_1",
-    "LOGISTIC": "sigmoid", "TANH": "tanh", "ELU": "elu", "LEAKY_RELU": "leaky_relu", "GELU": "gelu",
+    "LOGISTIC": "sigmoid", "TANH": "tanh", "ELU": "elu",
     "HARD_SWISH": "hard_swish",
 }  # fmt: skip
 
@@ -33,6 +34,7 @@ _ELEMENTWISE = """
     ADD ADD_N SUB MUL DIV FLOOR_DIV FLOOR_MOD MAXIMUM MINIMUM POW SQUARED_DIFFERENCE ABS NEG EXP LOG SQRT
     RSQRT SQUARE SIN COS ATAN2 FLOOR CEIL ROUND SIGN EQUAL NOT_EQUAL LESS LESS_EQUAL GREATER GREATER_EQUAL
     LOGICAL_AND LOGICAL_OR LOGICAL_NOT SELECT SELECT_V2 ZEROS_LIKE L2_NORMALIZATION BITWISE_XOR RIGHT_SHIFT
+    REAL IMAG COMPLEX_ABS
 """
 
 _GATES = "input forget cell output"
@@ -58,15 +60,47 @@ def _elementwise(name: str) -> Op:
     return Op("elementwise", lambda view: {"op": name, **lite.fused(view)})
 
 
+def _signed_kind(view: View) -> str:
+    """Return ``operation`` where the settings that its signature needs are known."""
+    return "operation" if OPS[view.op].read(view) else "unknown"
+
+
+_SIGNATURES = {
+    "MATRIX_DIAG": "... n -> ... n n",
+    "RANK": "* -> ",
+    "UNIQUE": "n -> ?; n",
+    "BUCKETIZE": "... -> ...",
+}
+
 OPS: dict[str, Op] = {
     **{op: named("activation", "function", name) for op, name in _ACTIVATIONS.items()},
     **{op: _elementwise(op.lower()) for op in _ELEMENTWISE.split()},
+    **{op: op_row("operation", sign.signed(text)) for op, text in _SIGNATURES.items()},
+    "SPACE_TO_BATCH_ND": op_row(_signed_kind, sign.space_to_batch, fixed=(1, 2)),
+    "BATCH_TO_SPACE_ND": op_row(_signed_kind, sign.batch_to_space, fixed=(1, 2)),
+    "RFFT2D": op_row(_signed_kind, sign.real_fft, fixed=(1,)),
+    **{
+        op: op_row("operation", sign.padded_suppression, fixed=(2, 3, 4, 5))
+        for op in ("NON_MAX_SUPPRESSION_V4", "NON_MAX_SUPPRESSION_V5")
+    },
+    "WHERE": op_row("select", lambda _view: {"op": "argwhere"}),
+    "GATHER_ND": Op("gather_nd"),
+    "DYNAMIC_UPDATE_SLICE": Op("scatter"),
+    "REVERSE_SEQUENCE": named("unary", "op", "reverse"),
+    "FAKE_QUANT": named("unary", "op", "fake_quant"),
+    "HASHTABLE_FIND": op_row("lookup", shape.looked_up, fixed=(0, 2)),
+    **{
+        op: op_row("constant", shape.constant, fixed=(0,), targets={0: 0})
+        for op in ("RANDOM_UNIFORM", "RANDOM_STANDARD_NORMAL")
+    },
     "CUMSUM": op_row("elementwise", lambda _view: {"op": "cumsum"}, fixed=(1,)),
     "DENSIFY": named("unary", "op", "densify"),
     "REVERSE_V2": op_row("unary", lambda _view: {"op": "reverse"}, fixed=(1,)),
     "RANGE": named("constant", "op", "range"),
     "PRELU": op_row("prelu", lite.prelu, "- alpha"),
-    "SOFTMAX": SOFTMAX,
+    "LEAKY_RELU": Op("activation", lite.leaky_relu),
+    "GELU": Op("activation", lite.gelu),
+    "SOFTMAX": Op("softmax", lite.softmax),
     "LOG_SOFTMAX": LOG_SOFTMAX,
     "CAST": Op("cast"),
     "QUANTIZE": Op("quantize"),

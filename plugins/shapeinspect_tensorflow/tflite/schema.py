@@ -72,7 +72,11 @@ _OPTIONS = {
     "FULLY_CONNECTED": "8 fused:0:b:0 weights_format:1:b:0 keep_num_dims:2:?:0",
     "CONCATENATION": "10 axis:0:i:0 fused:1:b:0",
     "ADD": "11 fused:0:b:0",
-    "LOCAL_RESPONSE_NORMALIZATION": "13 radius:0:i:0",
+    "LOCAL_RESPONSE_NORMALIZATION": "13 radius:0:i:0 bias:1:f:0 alpha:2:f:0 beta:3:f:0",
+    "SOFTMAX": "9 beta:0:f:0",
+    "LEAKY_RELU": "75 alpha:0:f:0",
+    "GELU": "116 approximate:0:?:0",
+    "L2_NORMALIZATION": "12 fused:0:b:0",
     "RESHAPE": "17 new_shape:0:[i]:0",
     "SPACE_TO_DEPTH": "19 block_size:0:i:0",
     "MUL": "21 fused:0:b:0",
@@ -116,7 +120,8 @@ class Option:
     Args:
         name: its name here.
         slot: its position in the table.
-        type: ``b`` for int8, ``i`` for int32, ``?`` for a boolean, ``[i]`` for a list of int32.
+        type: ``b`` for int8, ``i`` for int32, ``f`` for float32, ``?`` for a boolean, ``[i]`` for a list of
+            int32.
         default: its value where it is missing.
     """
 

@@ -157,6 +157,7 @@ def lstm(view: View) -> Settings:
     settings = {
         "hidden_size": matrix[0], "input_size": matrix[1], "num_layers": 1, "bidirectional": False,
         "batch_first": not view.get("time_major"), "return_sequences": True, "return_state": False,
+        "cell_function": view.get("fused") or "linear", "gate_function": "sigmoid",
     }  # fmt: skip
     return {**settings, "proj_size": project[0]} if project else settings
 
@@ -225,7 +226,40 @@ def local_response_norm(view: View) -> Settings:
     Args:
         view: the node.
     """
-    return {} if view.get("radius") is None else {"size": 2 * view.get("radius") + 1}
+    if view.get("radius") is None:
+        return {}
+    size = 2 * view.get("radius") + 1
+    return {"size": size, "alpha": size * view.get("alpha"), "beta": view.get("beta"), "k": view.get("bias")}
+
+
+def leaky_relu(view: View) -> Settings:
+    """Read a LEAKY_RELU.
+
+    Args:
+        view: the node.
+    """
+    slope = view.get("alpha")
+    return {"function": "leaky_relu", **({} if slope is None else {"negative_slope": slope})}
+
+
+def gelu(view: View) -> Settings:
+    """Read a GELU, exact or approximated.
+
+    Args:
+        view: the node.
+    """
+    exact = view.get("approximate")
+    return {"function": "gelu", **({} if exact is None else {"approximate": "tanh" if exact else "none"})}
+
+
+def softmax(view: View) -> Settings:
+    """Read a SOFTMAX of the last axis, whose scores are multiplied by beta.
+
+    Args:
+        view: the node.
+    """
+    beta = view.get("beta", 1.0)
+    return {"axis": -1, "log": False, **({} if beta == 1 else {"beta": beta})}
 
 
 def mirror_pad(view: View) -> Settings:

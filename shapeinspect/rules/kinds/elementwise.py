@@ -406,6 +406,7 @@ KINDS = (
             replace(AXIS, default="unknown", meaning="the axis whose shares sum to 1"),
             Attribute("log", "bool", "false", "the logarithm of the shares"),
             Attribute("negated", "bool", "false", "the scores are negated first"),
+            Attribute("beta", "float", "1", "the scores are multiplied by it first"),
         ),
         _along,
         keep_names,

@@ -64,6 +64,8 @@ def _select(attributes: Attributes, inputs: Shapes) -> Shapes:
     shape, op, axis = first(inputs), attributes.get("op"), attributes.get("axis")
     if op == "nonzero":
         return ((UNKNOWN if shape is None else max(len(shape), 1), UNKNOWN),)
+    if op == "argwhere":  # as NumPy's: one row for each entry
+        return ((UNKNOWN, UNKNOWN if shape is None else len(shape)),)
     if op == "boxes":
         return ((UNKNOWN, 3),)
     if op not in ("compress", "unique") or (shape is None and axis is not None):
