@@ -12,7 +12,7 @@ from shapeinspect.api.debugging import fits
 
 
 def _disagreements(report: Any) -> list[str]:
-    words = ("does not fit", "the source records")
+    words = ("does not fit", "the source records", "in doubt")
     return [note.text for note in report.model.notes if any(word in note.text for word in words)]
 
 
@@ -85,3 +85,28 @@ def test_operands_with_further_axes_of_length_one_keep_them(tmp_path: Path) -> N
         assert [dim if isinstance(dim, int) else None for dim in shape or ()] == want
     assert _disagreements(report) == []
     assert report.totals.params == 10
+
+
+def test_a_norm_in_training_has_no_statistics_of_its_own(tmp_path: Path) -> None:
+    """Keras 2 writes a layer norm as a batch norm in training, with vectors as long as batch and time."""
+    import tensorflow as tf
+
+    class Module(tf.Module):  # type: ignore[misc]  # tensorflow has no types
+        @tf.function(input_signature=[tf.TensorSpec((None, 7, 12), tf.float32)])  # type: ignore[misc]  # the same
+        def __call__(self, x: Any) -> Any:
+            rows = tf.shape(x)[0] * 7
+            flat = tf.reshape(x, (1, rows, 12, 1))
+            ones, zeros = tf.fill([rows], 1.0), tf.fill([rows], 0.0)
+            norm = tf.raw_ops.FusedBatchNormV3(
+                x=flat, scale=ones, offset=zeros, mean=tf.zeros((0,)), variance=tf.zeros((0,)),
+                data_format="NCHW", is_training=True,
+            )  # fmt: skip
+            return tf.reshape(norm.y, tf.shape(x))
+
+    module = Module()
+    tf.saved_model.save(module, str(tmp_path / "module"), signatures=module.__call__)
+    report = inspect(str(tmp_path / "module"), (3, 7, 12))
+    (norm,) = [layer for layer in report.model.layers if layer.kind == "batch_norm"]
+    assert norm.weights == ()
+    assert _disagreements(report) == []
+    assert fits(str(tmp_path / "module"), (3, 7, 12)).diagnosis is None

@@ -69,7 +69,7 @@ def _matched(sizes: Sequence[Shape], declared: Sequence[Sequence[int]]) -> list[
 
 
 def _remarks(report: Any) -> list[str]:
-    words = ("does not fit", "the source records")
+    words = ("does not fit", "the source records", "in doubt")
     return [note.text for note in report.model.notes if any(word in note.text for word in words)]
 
 

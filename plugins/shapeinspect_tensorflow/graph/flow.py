@@ -44,9 +44,27 @@ _OUTPUTS: dict[str, tuple[str, ...]] = {
     "NonMaxSuppressionV4": ("selected_indices", "valid_outputs"),
     "NonMaxSuppressionV5": ("selected_indices", "selected_scores", "valid_outputs"),
     "CombinedNonMaxSuppression": ("nmsed_boxes", "nmsed_scores", "nmsed_classes", "valid_detections"),
+    "StringSplit": ("indices", "values", "shape"),
+    "StringSplitV2": ("indices", "values", "shape"),
+    "SparseReshape": ("output_indices", "output_shape"),
+    "SparseFillEmptyRows": (
+        "output_indices",
+        "output_values",
+        "empty_row_indicator",
+        "reverse_index_map",
+    ),
+    "UniqueWithCounts": ("y", "idx", "count"),
+    "LookupTableExport": ("keys", "values"),
     "SoftmaxCrossEntropyWithLogits": ("loss", "backprop"),
     "SparseSoftmaxCrossEntropyWithLogits": ("loss", "backprop"),
 }
+
+
+#: Operators with a list of outputs under one name.
+_LISTS = CALLS | {
+    "Split", "SplitV", "Unpack", "IdentityN", "ShapeN", "ConcatOffset", "DynamicPartition", "While", "If",
+    "Case", "StatelessWhile", "StatelessIf", "StatelessCase", "BoostedTreesBucketize", "QuantileBucketize",
+}  # fmt: skip
 
 
 @dataclass(slots=True, eq=False)
@@ -321,6 +339,10 @@ def _split(text: str) -> tuple[str, str, int]:
 
 def _index(node: Node, output: str, index: int) -> int:
     names = _OUTPUTS.get(node.op)
-    if not output or names is None:
+    if not output:
         return index
+    if names is None:
+        shapes = node.attributes.get("_output_shapes")
+        several = isinstance(shapes, tuple) and len(shapes) > 1 and node.op not in _LISTS
+        return -1 if several else index
     return names.index(output) if output in names else -1

@@ -287,6 +287,8 @@ class _Builder:
             setting = not stored.variable and (
                 stored.numbers is not None or prod(_integers(stored.shape)) <= 1
             )
+            if role is not None and 0 in stored.shape:
+                continue  # it stands for nothing, such as the statistics of a norm in training
             if role is not None or not setting:
                 weights.append(self._weight(step, stored, role or f"input{slot}", view))
             operand = kind in ("elementwise", "concat") and (setting or stored.used != stored.shape)

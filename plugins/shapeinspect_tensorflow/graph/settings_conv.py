@@ -366,8 +366,10 @@ def batch_norm(view: View) -> Settings:
         "eps": view.get("epsilon", 1e-4),
         "axis": 1 if data_format(view) == "channels_first" else -1,
     }
-    variance = view.shape(4)
-    return {**settings, "num_features": variance[-1]} if variance else settings
+    # In training, mean and variance are those of the batch, and empty here.
+    lengths = (shape[-1] for shape in map(view.shape, (1, 2, 3, 4)) if shape)
+    features = next((length for length in lengths if isinstance(length, int) and length), None)
+    return settings if features is None else {**settings, "num_features": features}
 
 
 def local_response_norm(view: View) -> Settings:
