@@ -308,6 +308,8 @@ class Call:
         macs: multiply-accumulate operations, filled by ``infer``; None if unknown. In a loop they are
             those of all its rounds.
         spare: whether it stands in a branch that totals leave out, since another one counts.
+        conditional: whether the source makes it only for some inputs, so that one that does not fit proves
+            nothing against the model.
 
     Example:
         >>> Call("conv1", ("x",), ("y",)).outputs
@@ -320,6 +322,7 @@ class Call:
     attributes: Frozen[Attribute] = Frozen()
     macs: Dim | None = None
     spare: bool = False
+    conditional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

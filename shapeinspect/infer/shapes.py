@@ -112,6 +112,8 @@ class _Walk:
         try:
             outputs = output_shapes(layer.kind, fact.attributes, fact.inputs)
         except ShapeMismatchError as error:
+            if fact.call.conditional:
+                return None
             if is_recorded(fact.call, self.values):
                 self._doubts.refused(layer, error)
             else:

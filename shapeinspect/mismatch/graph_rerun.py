@@ -248,6 +248,10 @@ class Walked(Rerun):
             try:
                 outputs = self._outputs(layer, call, given, changes, run)
             except ShapeMismatchError as error:
+                if call.conditional:  # it may be a branch that this input does not take
+                    self._fill(call, (None,) * len(call.outputs), run, bool(changes))
+                    run.done.append(call)
+                    continue
                 if not changes:
                     self._failed = index
                 return self._failure(layer, call, given, run, str(error))

@@ -137,6 +137,9 @@ class Program:
         if index in self.frozen:
             outcome.unsolved[index] = self.frozen[index]
             return None
+        if call.conditional:
+            outcome.unsolved[index] = "whether it is called depends on the input"
+            return None
         if not has_rule(layer.kind):
             outcome.unsolved[index] = f"the output of a {layer.kind} is not known"
             return None

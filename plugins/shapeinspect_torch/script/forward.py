@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from shapeinspect.dims import UNKNOWN
-from shapeinspect.ir import Call, Frozen, Layer, Weight
+from shapeinspect.ir import Frozen, Layer, Weight
 from shapeinspect_torch.script.code import Source as Code
 from shapeinspect_torch.script.constants import argument, with_weights
 from shapeinspect_torch.script.ops import NO_TENSORS, NUMBERS, describe_script
@@ -30,6 +30,7 @@ from shapeinspect_torch.script.values import (
     Scope,
     Tensor,
     compute,
+    counted,
     described,
     identical,
     in_order,
@@ -95,7 +96,9 @@ class _Walker:
         self._calls: list[Draft] = []
         self._values: dict[str, None] = {}
         self._probe: list[tuple[Described, Outputs]] | None = None
-        self._steps = self._work = self._depth = self._branches = self._loops = 0
+        self._steps = self._work = self._depth = self._branches = self._loops = self._undecided = 0
+        #: What the code has assigned to a module's attribute, by the module's path and the name.
+        self._state: dict[tuple[str, str], Any] = {}
         self._again: Counter[str] = Counter()
         self._roles: dict[str, dict[str, Weight]] = {}
 
@@ -112,12 +115,7 @@ class _Walker:
         outputs = tuple(self._names(result))
         return Followed(
             in_order(list(self._modules.values()), self._added, self._order, self._call_settings),
-            tuple(
-                Call(
-                    draft.layer, tuple(draft.inputs), tuple(draft.outputs.names), draft.attributes, draft.macs
-                )
-                for draft in self._calls
-            ),
+            tuple(draft.call() for draft in self._calls),
             Frozen({name: described(name, self._stored.get(name)) for name in self._values}),
             tuple(inputs),
             outputs,
@@ -249,6 +247,12 @@ class _Walker:
             return value
         if form == "assign":
             self._assign(statement.names, value, scope)
+        elif form == "set":
+            owner = scope.env.get(statement.names[0])
+            for name in statement.names[1:-1]:
+                owner = self._attribute(owner, name)
+            if isinstance(owner, Module):
+                self._state[owner.path, statement.names[-1]] = value
         return None
 
     def _assign(self, names: tuple[str, ...], value: Any, scope: Scope) -> None:
@@ -267,11 +271,19 @@ class _Walker:
         condition = self._value(expr, scope)
         if isinstance(condition, bool | int | float):
             return self._block(statement.body if condition else statement.other, scope)
-        self._spend(len(scope.env))
-        before = dict(scope.env)
+        self._spend(len(scope.env) + len(self._state))
+        before, state = dict(scope.env), dict(self._state)
+        self._undecided += 1
         first = self._block(statement.body, scope)
         left, scope.env = scope.env, before
+        changed, self._state = self._state, state
         second = self._block(statement.other, scope)
+        self._undecided -= 1
+        # What attributes hold behind two branches, of which one that raises an error does not count.
+        if second is RAISED:
+            self._state = changed
+        elif first is not RAISED:
+            self._state = self._both(changed, self._state)
         if first is RAISED or second is RAISED:
             # A branch that only raises an error is not followed.
             if second is RAISED:
@@ -282,14 +294,15 @@ class _Walker:
         if first is not None and second is not None:
             return Return(self._merged(first.value, second.value))
         if first is None and second is None:
-            right = scope.env
-            scope.env = {
-                name: self._merged(left.get(name, UNKNOWN), right.get(name, UNKNOWN))
-                for name in {**left, **right}
-            }
+            scope.env = self._both(left, scope.env)
         elif first is None:
             scope.env = left
         return None
+
+    def _both(self, left: Mapping[Any, Any], right: Mapping[Any, Any]) -> dict[Any, Any]:
+        return {
+            key: self._merged(left.get(key, UNKNOWN), right.get(key, UNKNOWN)) for key in {**left, **right}
+        }
 
     def _merged(self, left: Any, right: Any) -> Any:
         self._spend()
@@ -358,6 +371,8 @@ class _Walker:
             return Name(f"{owner.text}.{name}") if constant is None else argument(constant)
         if not isinstance(owner, Module):
             return UNKNOWN
+        if (owner.path, name) in self._state:
+            return self._state[owner.path, name]
         path = f"{owner.path}.{name}" if owner.path else name
         if path in self._modules:
             return Module(path)
@@ -400,6 +415,8 @@ class _Walker:
             return self._attribute(args[0], args[1]) if type(args[1]) is str else UNKNOWN
         if name in ("annotate", "unchecked_cast") and len(args) == 2:
             return args[1]
+        if name in ("bool", "int", "float") and len(args) == 1 and type(args[0]) in (bool, int, float):
+            return {"bool": bool, "int": int, "float": float}[name](args[0])
         if name == "range" and args and all(type(arg) is int and abs(arg) < 2**31 for arg in args):
             return range(*args) if len(args) <= 3 and args[2:] != [0] else UNKNOWN
         if name == "ops.prim.RaiseException":
@@ -428,8 +445,7 @@ class _Walker:
             args[0].append(args[1])
             return args[0]
         if name in NO_TENSORS:
-            known = name == "len" and len(args) == 1 and isinstance(args[0], list | tuple)
-            return len(args[0]) if known else UNKNOWN
+            return counted(args[0]) if name == "len" and len(args) == 1 else UNKNOWN
         if not tensors and name in NUMBERS:
             return compute(name, args)
         plain = [self._plain(arg) for arg in args]
@@ -476,7 +492,7 @@ class _Walker:
         if self._probe is None:
             self._order.setdefault(layer, None)
             self._values.update(dict.fromkeys(inputs))
-            self._calls.append(Draft(layer, inputs, outputs, attributes))
+            self._calls.append(Draft(layer, inputs, outputs, attributes, self._undecided > 0))
         return outputs
 
     # Tensors

@@ -48,7 +48,7 @@ class Statement:
     """A statement and the statements indented below it.
 
     Args:
-        form: ``assign``, ``do``, ``return``, ``if``, ``for``, ``while`` or ``pass``.
+        form: ``assign``, ``set`` (an attribute), ``do``, ``return``, ``if``, ``for``, ``while`` or ``pass``.
         names: the names that are assigned, or the loop variable.
         expr: its expression: the value, the condition, or the iterable of a loop.
         body: the statements inside.
@@ -224,7 +224,8 @@ _SETTING = re.compile(r"[A-Za-z_]\w*(?:\.\w+)+ ?=(?!=)")
 
 def _assignment(text: str) -> Statement:
     if _SETTING.match(text):
-        return Statement("do", expr=_expression(text.partition("=")[2]))
+        target, _, given = text.partition("=")
+        return Statement("set", tuple(target.strip().split(".")), _expression(given))
     match = _TARGETS.match(text)
     if match is None:
         return Statement("do", expr=_expression(text))

@@ -10,6 +10,7 @@ from typing import Any
 from shapeinspect.dims import UNKNOWN
 from shapeinspect.ir import Call, Frozen, Layer, Note, Value, Weight
 from shapeinspect_torch.script.ops import NUMBERS
+from shapeinspect_torch.vocabulary.aten import Argument
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class Draft:
         inputs: the names of the values it reads.
         outputs: its outputs.
         attributes: settings of this call alone.
+        conditional: whether it stands in a branch that the code takes only for some inputs.
         macs: its multiply-accumulates, where the op has no kind and sums no products; else None.
     """
 
@@ -89,7 +91,13 @@ class Draft:
     inputs: list[str]
     outputs: Outputs
     attributes: Frozen[Any]
+    conditional: bool
     macs: int | None = None
+
+    def call(self) -> Call:
+        """Return the call, as it ended."""
+        ends = tuple(self.inputs), tuple(self.outputs.names)
+        return Call(self.layer, *ends, self.attributes, self.macs, self.conditional)
 
 
 @dataclass(slots=True)
@@ -192,6 +200,23 @@ def identical(left: Any, right: Any) -> Any:
     if left is None or right is None:
         value = right if left is None else left
         return UNKNOWN if value is UNKNOWN else value is None
+    return UNKNOWN
+
+
+def counted(value: Any) -> Any:
+    """Return the length of a list, or of a stored tensor, which it has until something is assigned.
+
+    Args:
+        value: the list or the tensor.
+
+    Example:
+        >>> counted([3, 5]), counted(Argument("state", (0,), None)), counted(3)
+        (2, 0, ?)
+    """
+    if isinstance(value, list | tuple):
+        return len(value)
+    if isinstance(value, Argument) and value.shape and isinstance(value.shape[0], int):
+        return value.shape[0]
     return UNKNOWN
 
 
