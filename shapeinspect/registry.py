@@ -10,9 +10,10 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
-from shapeinspect.errors import UnreadableFileError, UsageError
+from shapeinspect.errors import ShapeInspectError, UnreadableFileError, UsageError
 from shapeinspect.plugin_api.adapter import Adapter
-from shapeinspect.sources.not_a_model import foreign
+from shapeinspect.sources.not_a_model import foreign, foreign_directory, foreign_object
+from shapeinspect.sources.not_a_model.tools import MODELS
 from shapeinspect.sources.source import Source
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ GROUP = "shapeinspect.adapters"
 _MAX_LOOKED_INTO = 32
 _MAX_DEPTH = 3
 _SHOWN = 5
+_SHOWN_IN_ZIP = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +108,11 @@ def _unmatched(source: Source, rows: tuple[Installed, ...]) -> UsageError | Unre
         hint += "\nadapters that failed to load: " + "; ".join(broken)
     if source.is_live:
         kind = type(source.target)
-        return UsageError(
-            f'no installed adapter reads "{source.label}"',
-            got=f"an object of class {kind.__module__}.{kind.__qualname__}",
-            hint=hint,
-        )
+        got = f"an object of class {kind.__module__}.{kind.__qualname__}"
+        told = foreign_object(source.modules)
+        if told is not None:
+            got, hint = f"{told[0]}: {got}", told[1]
+        return UsageError(f'no installed adapter reads "{source.label}"', got=got, hint=hint)
     if source.is_directory:
         return _no_directory(source, [row.adapter for row in rows if row.adapter is not None], hint)
     if source.size == 0:
@@ -119,10 +121,30 @@ def _unmatched(source: Source, rows: tuple[Installed, ...]) -> UsageError | Unre
         )
     refused = foreign(source, unknown=True)
     if refused is not None:
-        return refused
+        inside = _in_zip(source)
+        if not inside:
+            return refused
+        return UnreadableFileError(
+            source.label, refused.reason, hint=f"unzip it, and name {' or '.join(inside)}"
+        )
     return UnreadableFileError(
         source.label, f"unknown format; the file begins with {source.head[:8]!r}", hint=hint
     )
+
+
+def _in_zip(source: Source) -> tuple[str, ...]:
+    """Return the names of some models in a zip archive, by their endings."""
+    from shapeinspect.binary.window import Window
+    from shapeinspect.binary.zip_reader import MAGIC, Archive
+
+    if not source.head.startswith(MAGIC):
+        return ()
+    try:
+        with Window.open(source) as window:
+            names = [name for name in Archive(window).members if MODELS.search(name.lower())]
+    except ShapeInspectError:
+        return ()
+    return tuple(sorted(names, key=lambda name: (name.count("/"), name))[:_SHOWN_IN_ZIP])
 
 
 def _no_directory(source: Source, adapters: list[Adapter], hint: str) -> UnreadableFileError:
@@ -131,6 +153,9 @@ def _no_directory(source: Source, adapters: list[Adapter], hint: str) -> Unreada
         return UnreadableFileError(source.label, "the directory is empty")
     models = _inside(source, adapters, _MAX_DEPTH)
     if not models:
+        refused = foreign_directory(source)
+        if refused is not None:
+            return refused
         return UnreadableFileError(
             source.label, "the directory contains no model of a known format", hint=hint
         )

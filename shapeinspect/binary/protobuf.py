@@ -24,6 +24,8 @@ _MARGIN = 20
 #: The longest name, type or other text, in bytes.
 _TEXT = 1 << 16
 
+_CUT_OFF = "the file is cut off: copy or download it again"
+
 
 class Field(NamedTuple):
     """One field of a message.
@@ -84,7 +86,10 @@ def fields(window: Window, start: int, end: int) -> Iterator[Field]:
             raise window.fail(f"wire type {wire} does not exist", position)
         content = base + index
         if length > end - content:
-            raise window.fail(f"a field of {length:,} bytes has only {end - content:,} left", position)
+            hint = _CUT_OFF if end == window.size else None
+            raise window.fail(
+                f"a field of {length:,} bytes has only {end - content:,} left", position, hint=hint
+            )
         yield Field(number, wire, value, content, content + length, position)
         position = content + length
 

@@ -24,6 +24,9 @@ FRAMEWORK = re.compile(
 #: Files in which the name of a framework is data, each with its reason.
 DATA = {
     "shapeinspect/testing.py",  # the packages that reading a file must not import
+    # The tools whose files and objects are told apart, and what converts them.
+    "shapeinspect/sources/not_a_model/objects.py",
+    "shapeinspect/sources/not_a_model/tools.py",
     # The vocabulary: the meaning of an attribute says where frameworks differ.
     "shapeinspect/rules/kinds/attention.py",
     "shapeinspect/rules/kinds/conv.py",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from shapeinspect.errors import UnreadableFileError
@@ -22,6 +23,7 @@ from shapeinspect_onnx.graph.inference import (
 from shapeinspect_onnx.graph.isolated import Worker
 from shapeinspect_onnx.reading import sniff
 from shapeinspect_onnx.reading.constant_tensors import Store
+from shapeinspect_onnx.reading.external import lacking
 from shapeinspect_onnx.reading.messages import messages
 from shapeinspect_onnx.reading.utf8_check import check
 from shapeinspect_onnx.reading.wire import Stripped, strip
@@ -91,7 +93,7 @@ def _model(source: Source, small: Any, store: Store, worker: Worker, form: str, 
         outputs = tuple(walk.value(entry.name, scope) for entry in small.graph.output)
     except RecursionError:
         raise UnreadableFileError(source.label, "its graphs are nested too deeply") from None
-    notes += _notes(walk, expansion)
+    notes += _notes(walk, expansion, source)
     return Model(
         source.label,
         form,
@@ -136,7 +138,17 @@ def _domain(text: str) -> str:
     return "" if text in ops.DEFAULT_DOMAINS else text
 
 
-def _notes(walk: Walk, expansion: Expansion) -> list[Note]:
+def _lacking(source: Source, outside: Mapping[tuple[str, str | None], int]) -> list[str]:
+    """Return what is wrong with the data files, of which a key names the place and the span."""
+    needed: dict[str, int] = {}
+    for (where, key), _ in outside.items():
+        offset, _, length = (key or "").rpartition("@")[2].partition("+")
+        if where and offset.isdecimal() and length.isdecimal():
+            needed[where] = max(needed.get(where, 0), int(offset) + int(length))
+    return [text for where, most in needed.items() if (text := lacking(source, where, most)) is not None]
+
+
+def _notes(walk: Walk, expansion: Expansion, source: Source) -> list[Note]:
     """Return notes about what is unknown, one sentence each."""
     notes = []
     unused = [constant for constant in walk.unused.values() if constant.key not in walk.used]
@@ -153,7 +165,7 @@ def _notes(walk: Walk, expansion: Expansion) -> list[Note]:
         places = _list(sorted({where for where, _ in outside if where}))
         total = sum(outside.values())
         text = f"{_count(len(outside), 'weight')} of {total:,} bytes in external data, not opened: {places}"
-        notes.append(Note(text))
+        notes.append(Note("; ".join([text, *_lacking(source, outside)])))
     notes += [Note("the function has no body", path) for path in expansion.empty]
     values = walk.values
     blind: dict[str, list[str]] = {}

@@ -8,6 +8,34 @@ from shapeinspect.errors import UnreadableFileError
 from shapeinspect.sources.source import Source
 
 
+def lacking(source: Source, location: str, needed: int) -> str | None:
+    """Return what is wrong with a data file, without opening it: it is missing, or too short.
+
+    Args:
+        source: the model's file; a remote one is not asked.
+        location: the path of the data file in the model.
+        needed: the bytes that the model's tensors need of it.
+    """
+    if source.path is None:
+        return None
+    try:
+        real = _inside(source.path.parent, location)
+        size = needed if real is None else real.stat().st_size
+    except FileNotFoundError:
+        return f"{location} is missing"
+    except OSError:
+        return None  # what is wrong with it is said where it is read
+    return None if size >= needed else f"{location} is cut off, it has {size:,} of {needed:,} bytes"
+
+
+def _inside(folder: Path, location: str) -> Path | None:
+    """Return where a data file is, or None if that is not in the model's directory or its cache's blobs."""
+    real = (folder / location).resolve(strict=True)
+    home = folder.resolve(strict=True)
+    cache = [above.parent / "blobs" for above in home.parents if above.name == "snapshots"]
+    return real if any(real.is_relative_to(allowed) for allowed in (home, *cache)) else None
+
+
 def read(source: Source, location: str, offset: int, length: int) -> bytes:
     """Read a span of a data file.
 
@@ -25,11 +53,8 @@ def read(source: Source, location: str, offset: int, length: int) -> bytes:
     """
     folder = Path(source.label).parent if source.path is None else source.path.parent
     try:
-        real = (folder / location).resolve(strict=True)
-        home = folder.resolve(strict=True)
-        cache = [above.parent / "blobs" for above in home.parents if above.name == "snapshots"]
-        inside = any(real.is_relative_to(allowed) for allowed in (home, *cache))
-        if not inside or not real.is_file():
+        real = _inside(folder, location)
+        if real is None or not real.is_file():
             raise UnreadableFileError(
                 source.label, f"the data file {location!r} is outside the model's directory"
             )

@@ -133,7 +133,9 @@ def read_index(source: Source, load: Callable[[Source, str], Shard]) -> Shard:
         format_ = shard.format
     if not shards:
         raise UnreadableFileError(
-            source.label, f"all files that it names are missing, such as {next(iter(missing))!r}"
+            source.label,
+            f"all files that it names are missing, such as {next(iter(missing))!r}",
+            hint="it is only the list of the weights' files: put them into its directory",
         )
     weights, more = _gather(index, shards, missing)
     return Shard(format_, tuple(weights), (*notes, *more), Frozen(metadata))
