@@ -266,25 +266,35 @@ def summary_lines(layers: tuple[LayerExplanation, ...], limit: int = 80) -> list
     second = min(max(width(row[1]) for row in rows), limits[1] + 8)
     lines: list[Line] = []
     for index, (path, shapes, reason) in enumerate(rows):
-        why = reason + _reads(layers, index)
-        name = path if width(path) <= first else "…" + path[-(first - 1) :]
+        why = reason + _reads(layers, index, first)
         rest = max(limit - first - second - 4, 20)
         parts = _wrapped(why, rest)
-        lines.append(((name.ljust(first), "path"), (f"  {shapes.ljust(second)}", ""), (f"  {parts[0]}", "")))
+        lengths = _end(shapes, max(limit - first - 2, 20))
+        if width(lengths) > second:  # the reason begins below them
+            parts.insert(0, "")
+        name = _end(path, first).ljust(first)
+        lines.append(((name, "path"), (f"  {lengths.ljust(second)}  {parts[0]}", "")))
         lines += [((" " * (first + second + 4) + part, ""),) for part in parts[1:]]
         for text in layer_findings(layers, path):
             lines += _labeled("  finding", text, limit, "error")
     return lines
 
 
-def _reads(layers: tuple[LayerExplanation, ...], index: int) -> str:
+def _end(text: str, limit: int) -> str:
+    """Return a text, or its end where it is too long."""
+    return text if width(text) <= limit else "…" + text[-(limit - 1) :]
+
+
+def _reads(layers: tuple[LayerExplanation, ...], index: int, limit: int) -> str:
     """Name the sources of a layer, unless its only source is the layer above it."""
     call = layers[index].calls[0] if layers[index].calls else None
-    sources = [tensor.source.strip('"') for tensor in call.inputs] if call is not None else []
+    named = [tensor.source.strip('"') for tensor in call.inputs] if call is not None else []
+    sources = list(filter(None, named))
     listed = {layer.path for layer in layers[:index]}
     above = layers[index - 1].path if index else ""
     aside = len(sources) == 1 and sources[0] in listed and sources[0] != above
-    return f"; reads {', '.join(sources)}" if aside or len(sources) > 1 else ""
+    shown = ", ".join(_end(source, limit) for source in sources)
+    return f"; reads {shown}" if aside or len(sources) > 1 else ""
 
 
 def layer_findings(layers: tuple[LayerExplanation, ...], path: str) -> tuple[str, ...]:
@@ -308,13 +318,15 @@ def _in_out(layer: LayerExplanation) -> tuple[str]:
 def _letters(tensor: TensorFact) -> str:
     if tensor.axes is None:
         return "?"
+    if not tensor.axes:
+        return "scalar"
     texts = []
     for axis in tensor.axes:
         if axis.name == "N" and (axis.length == 1 or not isinstance(axis.length, int)):
             continue
         plain = axis.name is not None and axis.name.isalpha()
         texts.append(f"{axis.name}{axis.length}" if plain else str(axis.length))
-    return " ".join(texts)
+    return " ".join(texts) or "N"
 
 
 def _why(layer: LayerExplanation) -> str:
@@ -329,7 +341,9 @@ def _why(layer: LayerExplanation) -> str:
         f"{' '.join(name for name in names if name)} = {text}".removeprefix(" = ")
         for text, names in formulas.items()
     ]
-    return "; ".join(texts) if texts else layer.summary or layer.kind
+    if texts:
+        return "; ".join(texts)
+    return layer.summary or ("its kind is not proven" if layer.kind == "unknown" else layer.kind)
 
 
 def to_data(value: Any) -> Any:

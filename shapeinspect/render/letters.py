@@ -47,12 +47,21 @@ class Letters:
         Args:
             shape: the lengths; None if not even the rank is known.
         """
-        if not self._names or shape is None or not any(isinstance(length, Expr) for length in shape):
+        if not self._batch and not self._names:
+            return shape
+        if shape is None or not any(isinstance(length, Expr) for length in shape):
             return shape
         pair = self._seen.get(id(shape))
         if pair is None:  # the shape itself is kept, so that no other shape can get its id
-            pair = self._seen[id(shape)] = (shape, tuple(map(self._length, shape)))
+            pair = self._seen[id(shape)] = (shape, self._written(shape))
         return pair[1]
+
+    def _written(self, shape: Shape) -> Shape:
+        found = {name for length in shape if isinstance(length, Expr) for name in symbols(length)}
+        batch = found & self._batch.keys()
+        if len(batch) == 1 and _BATCH not in found - batch:  # the batch of one input: any other is elsewhere
+            shape = tuple(substitute(length, self._batch) for length in shape)
+        return tuple(map(self._length, shape))
 
     def amount(self, amount: Dim | None) -> Dim | None:
         """Return an amount of work in letters: the batch is ``N`` whatever the inputs call it.

@@ -113,7 +113,10 @@ def table(model: Model, view: View) -> list[Line]:
         lines += [*_hidden(grid), (), *grid.lines()]
     if view.filter is not None and chosen is not None:
         lines += [(), *_wrap(_matches(model, view.filter, len(chosen)), view.width, "  ", "dim")]
-    lines += [(), *_sums(of_model(model), model, letters)]
+    lines += [
+        (),
+        *(part for line in _sums(of_model(model), model, letters) for part in _fit(line, view.width)),
+    ]
     for note in model.notes:
         about = f"{printable(note.about)}: " if note.about else ""
         lines += _wrap(f"note  {about}{printable(note.text, 2000)}", view.width, "      ")
@@ -377,6 +380,15 @@ def _work(letters: Letters, totals: Totals) -> str:
     if not text.endswith("…"):
         return f"{text} for each N" if symbols(amount) & set(cells.BATCH) else text
     return f"depend on {', '.join(sorted(symbols(amount) - set(cells.BATCH)))}: set with --input"
+
+
+def _fit(line: Line, width: int) -> Iterable[Line]:
+    """Continue a line that is too long below its text."""
+    (label, style), (text, _) = line
+    if len(label) + len(text) <= width:
+        return (line,)
+    first, *rest = _wrap(text, width - len(label), "", "")
+    return [((label, style), *first), *(((" " * len(label), ""), *more) for more in rest)]
 
 
 def _wrap(text: str, width: int, indent: str, style: str = "note") -> list[Line]:

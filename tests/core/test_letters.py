@@ -64,3 +64,13 @@ def test_work_is_for_each_n_only_where_the_batch_is_in_it() -> None:
     assert _total(7 * symbol("T"), B) == "7*T"
     assert _total(7 * symbol("T") * B, B) == "7*T for each N"
     assert _total(symbol("T") - symbol("T") + 7, B) == "7"
+
+
+def test_the_batches_of_several_inputs_are_one_letter_where_they_do_not_meet() -> None:
+    first, second = symbol("N1"), symbol("N2")
+    values = {"a": Value("a", (first, 3), None, ("N", "C")), "b": Value("b", (second, 4), None, ("N", "C"))}
+    letters = Letters(model(values))
+    assert str(letters.shape((first, 7))) == "(N, 7)"
+    assert str(letters.shape((7, 2 * second))) == "(7, 2*N)"
+    assert letters.shape((first, second)) == (first, second)
+    assert letters.shape((first, symbol("N"))) == (first, symbol("N"))

@@ -224,3 +224,19 @@ def test_one_is_singular(settings: dict[str, int], texts: tuple[str, ...]) -> No
     text = shapeinspect.explain("conv", input=30, kernel_size=5, **settings).to_text(400)
     assert [part for part in texts if part not in text] == []
     assert re.search(r"\b1 (?:channels|filters|numbers|inputs|outputs|positions|taps)\b", text) is None
+
+
+def test_a_summary_keeps_to_the_width_whatever_the_names_are() -> None:
+    class Net(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a_name_that_is_long_enough_for_any_screen_of_a_terminal = torch.nn.Conv2d(3, 5, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = self.a_name_that_is_long_enough_for_any_screen_of_a_terminal(x)
+            return torch.cat([y, y.flip(2), y], 1).sum() * 2 + y.mean()
+
+    text = shapeinspect.explain(Net(), input=(2, 3, 31, 33)).to_text(80)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "→ scalar" in text
+    assert "reads ," not in text
