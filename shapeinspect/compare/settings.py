@@ -77,6 +77,14 @@ _FOLLOWING = frozenset(
 )
 
 
+def _axis(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
+    """Compare the axes of layers that one reader read; one counted from the end is another word for some."""
+    value_a, value_b = a.setting(name), b.setting(name)
+    if not _alike(a, b) or not isinstance(value_a, int) or not isinstance(value_b, int):
+        return None
+    return None if (value_a < 0) != (value_b < 0) else _exact(name, a, b)
+
+
 def _momentum(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
     """Compare the weights of the running average: a framework's momentum is that, or 1 − that.
 
@@ -243,13 +251,13 @@ SETTINGS: dict[str, Comparer] = {
     "cell_function": _function,
     "gate_function": _function,
     "approximate": _exact,
-    "negative_slope": _close,
-    "alpha": _close,
-    "min_val": _close,
-    "max_val": _close,
+    "negative_slope": _option,
+    "alpha": _option,
+    "min_val": _option,
+    "max_val": _option,
     "lambd": _close,
     "beta": _close,
-    "threshold": _close,
+    "threshold": _option,
     "value": _close,
     "lower": _close,
     "upper": _close,
@@ -277,6 +285,7 @@ SETTINGS: dict[str, Comparer] = {
     "negated": _option,
     "norm_first": _option,
     "p": _close,
+    "axis": _axis,
 }
 
 

@@ -27,6 +27,11 @@ _KINDS = frozenset(
     )
 )
 
+#: Further kinds, of which only a difference is told: frameworks write them in more than one way.
+_MORE = frozenset(
+    ("softmax", "elementwise", "identity", "normalize", "lookup", "spectrogram", "augment", "pad", "crop")
+)
+
 #: How many ops are followed from a layer to its activation.
 _MOST_STEPS = 8
 
@@ -73,6 +78,8 @@ def compare_weightless(a: ModelSide, b: ModelSide, pairs: Iterable[tuple[str, st
             for path_a, path_b in zip(left, right, strict=True):
                 settings = differing(a.layer(a.layers[path_a]), b.layer(b.layers[path_b]))
                 status: Status = "differs" if settings else "same"
+                if kind in _MORE and not settings:
+                    continue
                 compared.append(LayerPair(path_a, path_b, kind, status, "structure", (), settings))
     return (*compared, *_of_one_name(a, b, partner.keys() | {pair.a for pair in compared}))
 
@@ -104,7 +111,7 @@ def _behind(model: Model, owners: set[str]) -> dict[str, list[str]]:
         origin = last.get(names[0]) if len(names) >= 1 else None
         if layer.path in owners:
             origin = layer.path
-        elif layer.kind in _KINDS and origin is not None and layer.path not in behind[origin]:
+        elif layer.kind in _KINDS | _MORE and origin is not None and layer.path not in behind[origin]:
             behind[origin].append(layer.path)
         if origin is not None:
             last.update(dict.fromkeys(call.outputs, origin))

@@ -13,7 +13,7 @@ _SPATIAL = frozenset(
     {"conv", "conv_transpose", "separable_conv", "local_conv", "max_pool", "avg_pool", "adaptive_avg_pool",
      "adaptive_max_pool", "global_avg_pool", "global_max_pool", "resize", "pad", "crop"}
 )  # fmt: skip
-_SEQUENCE = frozenset({"rnn", "lstm", "gru", "conv_lstm", "attention", "embedding"})
+_SEQUENCE = frozenset({"rnn", "lstm", "gru", "stacked_rnn", "conv_lstm", "attention", "embedding"})
 #: Kinds that keep the meaning of every axis.
 _PASSING = frozenset(
     {"activation", "batch_norm", "normalize", "dropout", "identity", "augment", "elementwise"}
@@ -46,8 +46,8 @@ def named_axes(
 
     Returns:
         The inputs' shapes. Rank 4 read by a layer with a data format has H and W; rank 2 or 3 read by a
-        recurrent layer, an embedding or an attention has T. Where several inputs have open axes, the
-        input's name follows.
+        recurrent layer, an embedding or an attention has T. An axis that nothing names is called after
+        its place: d1. Where several inputs have open axes, the input's name follows.
     """
     readers: dict[str, list[Call]] = {}
     for call in calls:
@@ -58,9 +58,10 @@ def named_axes(
     for name, shape in shapes.items():
         axes = _axes(name, len(shape), readers, layers) if UNKNOWN in shape[1:] else ()
         suffix = f"_{name}" if several else ""
+        named = (*axes, *[""] * len(shape))
         result[name] = tuple(
-            symbol(axis + suffix) if axis and isinstance(dim, Unknown) else dim
-            for dim, axis in zip(shape, (*axes, *[""] * len(shape)), strict=False)
+            symbol((named[place] or f"d{place}") + suffix) if place and isinstance(dim, Unknown) else dim
+            for place, dim in enumerate(shape)
         )
     return result
 

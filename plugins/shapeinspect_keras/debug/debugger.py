@@ -115,9 +115,12 @@ class KerasDebugger(Debugger):
     def examine(self, source: Source) -> Rerun | Recorded | None:
         """Read a saved graph, or call a live model on symbols; see ``shapeinspect.plugin_api.rerun``."""
         if not source.is_live:
+            from shapeinspect_keras.debug.edited_config import contradicted
             from shapeinspect_keras.saved.reader import read
 
             model = read(replace(source, inputs=()))
+            if (edited := contradicted(model)) is not None:
+                return edited
             shapes = {name: model.values[name].shape for name in model.inputs if name in model.values}
             spell = Speller(data=True, shapes=shapes)
             return Recorded(model, Frozen(), "", None, spell, computed=True, refuses="rank", batched=True)

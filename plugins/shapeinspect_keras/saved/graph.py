@@ -308,7 +308,18 @@ class _Functional:
             where = (*path, child.name)
             walk.register(child, where)
             walk.graph.calls.append(Call("/".join(where), (), (value,)))
+        self.trusted = self.trusted and self._input_records_fit()
         self.shapes = self._recorded()
+
+    def _input_records_fit(self) -> bool:
+        """Tell whether those who read the inputs record the shapes that these have: a file may be edited."""
+        return all(
+            self.walk.fits(tensor.shape, self.returned[tensor.layer, 0][0])
+            for child in self.node.children
+            for call in child.inbound
+            for tensor in call.tensors
+            if tensor.shape is not None and (tensor.layer, 0) in self.returned
+        )
 
     def run(self) -> tuple[str, ...]:
         calls = [

@@ -117,7 +117,7 @@ def _expected(node: Node) -> list[str]:
     for part in parts(node.class_name, node.config):
         result = (part_roles(part, count) for count in range(1, _MOST))
         roles += next((item for item in result if item), ())
-    return roles
+    return list(dict.fromkeys(roles))  # a weight of two parts is stored once
 
 
 def _after(name: str, layer: str) -> str:

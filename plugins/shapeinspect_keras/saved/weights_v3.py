@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
+from dataclasses import replace
 
 from shapeinspect_keras.containers.hdf5 import Dataset, Tree
 from shapeinspect_keras.containers.jsontext import text
@@ -91,7 +92,26 @@ def assign(model: Node | None, tree: Tree) -> Assignment:
         _Walk(holders, assigned, used).model(model, "", ())
         tie(assigned, {path: node for path, node in known.items() if path not in assigned.weights}, known)
     _remaining(holders, assigned, used, "", ())
+    _tie_normalized(assigned)
     return assigned
+
+
+def _tie_normalized(assigned: Assignment) -> None:
+    """Tie the kernel of a ``SpectralNormalization`` to that of the layer inside it: both store it.
+
+    Source: ``build`` of keras/src/layers/normalization/spectral_normalization.py, 3.15: the wrapper keeps the
+    kernel and a vector of one row, with an entry for each output.
+    """
+    for path, outer in assigned.below.items():
+        if len(outer) != 2 or outer[1].dataset.shape != (1, *outer[0].dataset.shape[-1:]):
+            continue
+        inside = [item for item in assigned.below if item[:-1] == path and assigned.below[item]]
+        kernels = [item for item in inside if assigned.below[item][0].dataset.shape == outer[0].dataset.shape]
+        if len(kernels) == len(inside) == 1:
+            inner = assigned.below[kernels[0]]
+            kernel = replace(inner[0], tied=True)
+            assigned.below[path] = [replace(kernel, role=outer[0].role), outer[1]]
+            assigned.below[kernels[0]] = [kernel, *inner[1:]]
 
 
 class _Walk:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from shapeinspect.dims import UNKNOWN, Dim, Shape, Unknown
+from shapeinspect.dims import UNKNOWN, Dim, Expr, Shape, Unknown
 from shapeinspect.ir import Call, Frozen, Layer, Note
 from shapeinspect_keras.calls import distributed
 from shapeinspect_keras.calls.arguments import Arguments, Array, Given
@@ -22,6 +22,8 @@ from shapeinspect_keras.tracing.weights import held, weights
 from shapeinspect_keras.vocabulary.kinds import complete, describe
 
 _MODULE = "module"
+#: Two batches that an operation is asked about.
+_PROBES = (3, 7)
 
 
 @dataclass(slots=True)
@@ -196,6 +198,8 @@ class Walk:
             layer = self.stepped(layer, steps)
         is_operation = not isinstance(operation, keras.Layer)
         kept = kept_batch(layer.kind, layer.attributes, shapes, operation=is_operation)
+        if kept is None and is_operation:
+            kept = self.probed(operation, given, outputs)
         tensors = [self.output(path, tensor, index, kept) for index, tensor in enumerate(outputs)]
         names = tuple(tensor.name for tensor in tensors)
         if steps is not None and len(steps) > 1:
@@ -208,6 +212,39 @@ class Walk:
         attributes = layer.attributes if steps and len(steps) == 1 else settings
         self.calls.append(Call(path, operands, names, Frozen(attributes)))
         return tensors
+
+    def probed(self, operation: Any, given: SymbolicCall, outputs: Sequence[Any]) -> Dim | None:
+        """Ask an operation for its outputs on two batches; return what its first axis makes of the batch.
+
+        Args:
+            operation: the operation.
+            given: the arguments of the call.
+            outputs: the symbols that it returned.
+        """
+        import keras
+
+        shapes = [self.values.shape(tensor.name) for tensor in given.inputs]
+        batches = {shape[0] for shape in shapes if shape}
+        batch = batches.pop() if len(batches) == 1 else None
+        open_ones = [item for item in outputs if item is not None and item.shape and item.shape[0] is None]
+        if not isinstance(batch, Expr) or len(open_ones) != len(outputs):
+            return None
+
+        def run(length: int) -> set[int | None]:
+            def sized(value: Any) -> Any:
+                if not isinstance(value, keras.KerasTensor) or not value.shape or value.shape[0] is not None:
+                    return value
+                return keras.KerasTensor((length, *value.shape[1:]), dtype=value.dtype)
+
+            args, kwargs = keras.tree.map_structure(sized, (list(given.args), dict(given.kwargs)))
+            result = keras.tree.flatten(operation.compute_output_spec(*args, **kwargs))
+            return {item.shape[0] for item in result}
+
+        try:
+            first, second = run(_PROBES[0]), run(_PROBES[1])
+        except Exception:  # noqa: BLE001  # an operation may refuse it; its batch stays unknown
+            return None
+        return batch if first == {_PROBES[0]} and second == {_PROBES[1]} else None
 
     def stepped(self, layer: Layer, steps: tuple[Step, ...] | None) -> Layer:
         """Describe an operation by what one call of it does.

@@ -347,7 +347,7 @@ def relu(config: Mapping[str, Any], rank: int) -> Attributes:
     settings = (Setting("max_val", "max_value"), Setting("negative_slope"), Setting("threshold"))
     result = {name: value for name, value in reader(*settings)(config, rank).items() if value}
     if result == {"max_val": 6}:
-        return {"function": "relu6"}
+        return {"function": "relu6", **result}
     return {"function": "leaky_relu" if set(result) == {"negative_slope"} else "relu", **result}
 
 

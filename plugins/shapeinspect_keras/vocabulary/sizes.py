@@ -107,9 +107,10 @@ def _prelu(_found: Mapping[str, Any], weights: _Weights, _shape: Shape | None) -
     return {"num_parameters": product(weights["alpha"])} if "alpha" in weights else {}
 
 
-def _embedding(_found: Mapping[str, Any], weights: _Weights, _shape: Shape | None) -> _Sizes:
+def _embedding(attributes: Mapping[str, Any], weights: _Weights, _shape: Shape | None) -> _Sizes:
     table = weights.get("embeddings", weights.get("W"))
-    return {"num_embeddings": _axis(table, 0, 2), "embedding_dim": _axis(table, 1, 2)}
+    sizes = {"num_embeddings": _axis(table, 0, 2), "embedding_dim": _axis(table, 1, 2)}
+    return {name: length for name, length in sizes.items() if name not in attributes}
 
 
 #: One reader a kind: attributes so far, weights by role, the first input's shape.

@@ -66,7 +66,8 @@ def _attention(attributes: Attributes, inputs: Shapes) -> Shapes:
     if query is None:
         return (None, None) if wants_weights else (None,)
     if _is_folded(attributes, query):
-        return (_folded(attributes, query, key, value),)
+        folded = _folded(attributes, query, key, value)
+        return (folded, _folded_weights(attributes, query, key)) if wants_weights else (folded,)
     if not _is_layer(attributes) or (len(query) == 4 and "embed_dim" not in attributes):
         product = _dot_product(query, key, value)
         return (*product, _weights(attributes, query, key)) if wants_weights else product
@@ -105,6 +106,12 @@ def _weights(attributes: Attributes, query: Shape, key: Shape | None) -> Shape |
     time = -2 if attributes.get("batch_first") or len(query) == 2 else 0
     batch = () if len(query) == 2 else (query[0] if time == -2 else query[1],)
     return (*batch, *heads, query[time], key[time])
+
+
+def _folded_weights(attributes: Attributes, query: Shape, key: Shape | None) -> Shape | None:
+    if key is None or attributes["num_heads"] != 1:
+        return None
+    return (*query[:2], key[1])
 
 
 def _attended(attributes: Attributes, query: Shape) -> tuple[int, ...]:
