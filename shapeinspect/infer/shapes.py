@@ -11,6 +11,7 @@ from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.infer.blocks import Blocks
 from shapeinspect.infer.doubts import Doubts, contradicts, is_recorded
 from shapeinspect.infer.facts import CallFacts, facts_of
+from shapeinspect.infer.kernels import check_kernel
 from shapeinspect.infer.sequences import Sequences
 from shapeinspect.ir import Call, Layer, Model, Note, Value
 from shapeinspect.rules import Shapes, has_rule, output_shapes
@@ -110,6 +111,7 @@ class _Walk:
         """Return the shapes that a call's rule gives, or None, with a note, where it gives none."""
         layer = fact.layer
         try:
+            check_kernel(layer)
             outputs = output_shapes(layer.kind, fact.attributes, fact.inputs)
         except ShapeMismatchError as error:
             if fact.call.conditional:

@@ -26,6 +26,7 @@ CAUSES: dict[str, str] = {
     "index-range": "an index is out of range for the table",
     "inner": "the inner dimensions of the product differ",
     "input-size": "the input size does not lead to the number of features that the layer expects",
+    "kernel": "the stored kernel has another size than the settings say",
     "length": "the sequence lengths do not match",
     "mask": "the mask does not match the sequence lengths",
     "missing-axis": "the input has one axis too few",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from shapeinspect.infer.kernels import misfit
 from shapeinspect.mismatch.loss_shapes import counts, is_loss, weights_of_classes
 from shapeinspect.mismatch.repairs.states import unfit
 from shapeinspect.mismatch.requirements import Problem, space_rank, wanted_masks, wanted_states
@@ -79,6 +80,8 @@ def _by_loss(failure: Failure, problem: Problem) -> str:
 
 def _by_shapes(failure: Failure, problem: Problem) -> str:
     layer, shapes = failure.layer, problem.shapes
+    if misfit(layer) is not None:
+        return "kernel"
     if unfit(failure) or (wanted_states(layer, shapes) and problem.demand is None):
         return "state"
     if any(shapes[operand] != shape for operand, shape in wanted_masks(layer, shapes).items()):

@@ -9,6 +9,7 @@ from typing import Any
 from shapeinspect.dims import Dim, Shape, Unknown, known, substitute
 from shapeinspect.errors import ShapeMismatchError, UsageError
 from shapeinspect.infer.doubts import Doubts, contradicts, is_recorded
+from shapeinspect.infer.kernels import check_kernel
 from shapeinspect.infer.settings import attributes_of, input_names, inputs_of
 from shapeinspect.ir import Call, Frozen, Layer, Model, Note, Value
 from shapeinspect.mismatch.loss_shapes import is_loss, loss_fits
@@ -356,6 +357,7 @@ class Walked(Rerun):
             return ((),)
         if self._recorded.batched:
             _check_batch(layer, given)
+        check_kernel(layer)
         if not has_rule(layer.kind):
             return (None,)
         if len(call.outputs) == 1:

@@ -8,6 +8,7 @@ from typing import Any
 
 from shapeinspect.dims import Shape
 from shapeinspect.errors import ShapeMismatchError
+from shapeinspect.infer.kernels import check_kernel
 from shapeinspect.ir import Axes, Layer
 from shapeinspect.plugin_api.rerun import Failure
 from shapeinspect.rules import initial_states, output_shapes
@@ -84,6 +85,7 @@ def problem_of(failure: Failure) -> Problem:
     demand = demand_of(layer, shapes)
     expected = got = None
     try:
+        check_kernel(layer)
         output_shapes(layer.kind, layer.attributes, shapes)
     except ShapeMismatchError as error:
         expected, got = error.expected, error.got

@@ -174,3 +174,20 @@ def test_fourier_transforms(build, opset: int, settings: dict[str, Any], oneside
     build.node("DFT", ["x"], "y", onesided=onesided, **settings)
     model = build.model({"x": ("N", "H", "W", 1)}, ["y"], opset=opset)
     assert exact(compare(model, [{"x": np.zeros((2, h, w, 1), np.float32)} for h, w in ((8, 15), (9, 4))]))
+
+
+@pytest.mark.parametrize("opset", [12, 22])
+@pytest.mark.parametrize("auto_pad", ["SAME_UPPER", "SAME_LOWER", "VALID", "NOTSET"])
+@pytest.mark.parametrize("ceil_mode", [0, 1])
+def test_pools_of_every_padding(build, opset: int, auto_pad: str, ceil_mode: int) -> None:
+    """onnx pads a dilated window otherwise than onnxruntime, and counts other windows with ``ceil_mode``."""
+    names = []
+    for at, (kernel, stride, dilation) in enumerate(((3, 2, 2), (2, 3, 2), (3, 2, 1), (5, 1, 1), (3, 1, 3))):
+        settings = {"kernel_shape": [kernel] * 2, "strides": [stride] * 2, "dilations": [dilation] * 2}
+        padding = {"auto_pad": auto_pad, "ceil_mode": ceil_mode}
+        names.append(build.node("MaxPool", ["x"], f"y{at}", **settings, **padding))
+    fixed = build.model({"x": (2, 3, 20, 17)}, names, opset=opset)
+    assert exact(held(fixed, sizes=((2, 20, 17),)))
+    score = held(build.model({"x": ("N", 3, "H", "W")}, names, opset=opset), sizes=((2, 20, 17), (1, 21, 26)))
+    assert score.wrong == []
+    assert ceil_mode or not score.unknown

@@ -86,6 +86,21 @@ def test_what_is_declared_is_no_reason_to_refuse(build, declared: tuple[Any, ...
         assert [note.text for note in checked.model.notes] == [report.notes[0].text]
 
 
+def test_a_stored_kernel_of_another_size_is_refused(build, tmp_path: Path) -> None:
+    build.node("Conv", ["x", build.weight("w", 4, 6, 5, 3)], "y", name="conv", kernel_shape=[3, 3])
+    path = tmp_path / "kernel.onnx"
+    onnx.save(build.model({"x": ("N", 6, 9, 11)}, ["y"]), path)
+    with pytest.raises(Exception, match="kernel_shape is not compatible with W shape"):
+        session(str(path)).run(None, {"x": np.zeros((2, 6, 9, 11), np.float32)})
+    diagnosis = fits(str(path)).diagnosis
+    assert diagnosis is not None
+    assert (diagnosis.layer.path, diagnosis.cause) == ("conv", "kernel")
+    assert (diagnosis.problem.expected, diagnosis.problem.got) == (
+        "a kernel of (3, 3)",
+        '(5, 3) in the weight "w" of (4, 6, 5, 3)',
+    )
+
+
 def test_a_slice_to_a_large_end_keeps_an_open_batch(build, tmp_path: Path) -> None:
     """Exporters write "to the end" as 1,000,000,000, too: the check must not take it for a length."""
     bounds = [build.tensor(name, np.array([n])) for name, n in (("s", 0), ("e", 10**9), ("a", 0))]

@@ -80,6 +80,8 @@ def pool(node: Node) -> Settings:
         node: the node.
     """
     settings = {**_window(node, None), "ceil_mode": bool(node.get("ceil_mode", 0))}
+    if node.get("auto_pad", "NOTSET").startswith("SAME") and any(n != 1 for n in node.get("dilations") or ()):
+        settings["dilated_padding"] = False
     if node.op == "AveragePool":
         settings["count_include_pad"] = bool(node.get("count_include_pad", 0))
     if node.op == "MaxPool":

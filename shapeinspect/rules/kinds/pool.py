@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from shapeinspect.dims import Dim, Shape
+from shapeinspect.dims import UNKNOWN, Dim, Shape
 from shapeinspect.rules.attributes import (
     CEIL_MODE,
     DATA_FORMAT,
@@ -119,6 +119,16 @@ def _pool(attributes: Attributes, inputs: Shapes) -> Shapes:
 
 def _pool_space(space: Shape, kernel: Any, settings: Attributes) -> Shape:
     padding = settings.get("padding")
+    if _of_taps(settings):
+        count = len(space)
+        sizes = zip(
+            space,
+            per_axis(kernel, count),
+            per_axis(settings["stride"], count),
+            per_axis(settings.get("dilation"), count, 1),
+            strict=True,
+        )
+        return tuple(_undilated_size(n, k, s, d, settings) for n, k, s, d in sizes)
     if not settings.get("ceil_mode") or padding in ("same", "same_lower"):
         return window_space(space, kernel, settings)
     count = len(space)
@@ -133,6 +143,26 @@ def _pool_space(space: Shape, kernel: Any, settings: Attributes) -> Shape:
             strict=True,
         )
     )
+
+
+def _of_taps(settings: Attributes) -> bool:
+    return settings.get("padding") in ("same", "same_lower") and settings.get("dilated_padding") is False
+
+
+def _undilated_size(n: Any, kernel: int, stride: int, dilation: int, settings: Attributes) -> Any:
+    """Return the number of windows where ``same`` pads for the taps alone, not for the steps between them.
+
+    Source: onnxruntime's pools: ``trunc((in + pad - dilation*(k - 1) - 1) / stride) + 1``, where the padding
+        is that of a window that is not dilated.
+    """
+    whole, short = -(-n // stride), (dilation - 1) * (kernel - 1)
+    if not settings.get("ceil_mode"):
+        return whole - (short + stride - 1) // stride
+    if not isinstance(n, int):
+        return UNKNOWN
+    windows, padding = whole - short // stride, (whole - 1) * stride + kernel - n
+    front = padding // 2 if settings["padding"] == "same" else (padding + 1) // 2
+    return windows - ((windows - 1) * stride >= n + front)
 
 
 def _pool_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
@@ -240,6 +270,8 @@ def _global_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Nam
 
 def _pool_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
     settings = {**attributes, "stride": attributes.get("stride") or attributes["kernel_size"]}
+    if _of_taps(attributes):
+        return {}
     write = ceiled_text if attributes.get("ceil_mode") else None
     return {(0, axis): text for axis, text in window_lines(settings, first(inputs) or (), write).items()}
 
@@ -283,6 +315,12 @@ def _global_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> L
 _NORM_TYPE = Attribute("norm_type", "float", "unknown", "the p of the norm")
 _POOL = (
     *(KERNEL_SIZE, POOL_STRIDE, PADDING, DILATION, CEIL_MODE),
+    Attribute(
+        "dilated_padding",
+        "bool",
+        "true",
+        '`"same"` pads for the steps between taps, too (not in onnxruntime)',
+    ),
     Attribute("count_include_pad", "bool", "unknown", "the padding counts in a mean"),
     Attribute("divisor_override", "int", "none", "a mean divides by it, not by the number of positions"),
     RETURN_INDICES,
