@@ -7,6 +7,7 @@ Source: https://onnx.ai/onnx/operators/index.html#ai-onnx-ml
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from shapeinspect.ir import Frozen
@@ -146,6 +147,23 @@ def tree_regressor(node: Node) -> Settings:
     return {**_trees(node), "signature": "N i -> N o | i -> 1 o", "work": "0", "lengths": lengths}
 
 
+def extracted(node: Node) -> Settings:
+    """Read a choice of columns: as many as there are indices, however these are shaped.
+
+    Args:
+        node: the node.
+    """
+    indices = node.constant(1)
+    if indices is not None:
+        count = prod(indices.dims)
+        return {"axis": -1, "signature": f"_ -> 1 {count} | ... _ -> ... {count}"}
+    return {
+        "axis": -1,
+        "signature": "_, -> 1 1 | _, k -> 1 k | _, a b -> 1 a*b | ... _, -> ... 1"
+        " | ... _, k -> ... k | ... _, a b -> ... a*b",
+    }
+
+
 def _vocabulary(*names: str) -> Any:
     def read(node: Node) -> Settings:
         size = max((len(node.get(name) or ()) for name in names), default=0)
@@ -168,11 +186,7 @@ _LINEAR = (Stored("coefficients", _coefficients), _whole("intercepts"))
 
 #: ``ai.onnx.ml``, with the names of the inputs.
 LEARNING: dict[str, tuple[str, Op]] = {
-    "ArrayFeatureExtractor": (
-        "X Y",
-        signed("gather", "C, k -> 1 k | C, _ k -> 1 k | ... C, k -> ... k | ... C, _ k -> ... k",
-               "k=@1.-1", fixed="1"),
-    ),
+    "ArrayFeatureExtractor": ("X Y", op("gather", extracted, fixed="1")),
     "Binarizer": ("X", named("elementwise", "op", "binarize")),
     "CastMap": ("X", signed("cast", "* -> 1 ?")),
     "CategoryMapper": ("X", op("lookup")),
