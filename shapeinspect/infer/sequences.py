@@ -167,7 +167,7 @@ class Sequences:
                 _of((piece,) * length) if isinstance(length, int) and length <= _MANY else Items(None, piece)
             )
         if isinstance(sizes, int) and sizes > 0:
-            if not isinstance(length, int):
+            if not isinstance(length, int) or length > _MANY * sizes:
                 return Items(None, (*shape[:axis], 1 if sizes == 1 else UNKNOWN, *rest))
             sizes = tuple(min(sizes, length - start) for start in range(0, length, sizes))
         if not isinstance(sizes, tuple | list):

@@ -164,6 +164,8 @@ def _cast(given: list[Tensor], dtype: str | None) -> Tensor:
         entries = tuple(int(n) if isinstance(n, int | float) else to_integer(n) for n in entries)
     elif dtype is not None and dtype.startswith("float"):
         entries = tuple(_converted(n, dtype) for n in entries)
+    elif dtype == "bool":
+        entries = tuple(bool(n) if isinstance(n, int | float) else UNKNOWN for n in entries)
     return Tensor(given[0].shape, entries)
 
 
@@ -255,6 +257,15 @@ def _counts(a: Any) -> bool:
     return never_negative(a) if isinstance(a, int | Expr | Unknown) else bool((a >= 0).all())
 
 
+def _of_numbers(work: Callable[..., bool]) -> Callable[..., Any]:
+    """Return what compares numbers, and leaves open what depends on symbols."""
+
+    def compare(*entries: Any) -> Any:
+        return work(*entries) if all(isinstance(entry, int | float) for entry in entries) else UNKNOWN
+
+    return compare
+
+
 def _equal(a: Any, b: Any) -> Any:
     if isinstance(a, int) and isinstance(b, int):
         return a == b
@@ -283,6 +294,14 @@ _OPS: dict[str, tuple[int, Callable[..., Any]]] = {
     "maximum": (2, larger),
     "minimum": (2, smaller),
     "equal": (2, _equal),
+    "not": (1, _of_numbers(operator.not_)),
+    "and": (2, _of_numbers(lambda a, b: bool(a and b))),
+    "or": (2, _of_numbers(lambda a, b: bool(a or b))),
+    "xor": (2, _of_numbers(lambda a, b: bool(a) != bool(b))),
+    "less": (2, _of_numbers(operator.lt)),
+    "greater": (2, _of_numbers(operator.gt)),
+    "lessorequal": (2, _of_numbers(operator.le)),
+    "greaterorequal": (2, _of_numbers(operator.ge)),
     "where": (3, _where),
     "neg": (1, lambda a: -a),
 }

@@ -288,3 +288,29 @@ def test_an_optional_input_has_the_shape_of_what_it_holds(build):
     report = shapeinspect.inspect(model)
     assert report.to_dict()["outputs"][0]["shape"] == [5, 3]
     assert report.to_dict()["inputs"][0]["dtype"] == "optional(float32)"
+
+
+def test_a_branch_that_is_not_taken_is_not_blamed(build):
+    """A converter writes both branches for all inputs: one of them need not fit."""
+    squeezed = helper.make_graph(
+        [helper.make_node("Squeeze", ["x", "axis"], ["t"], name="squeeze")], "t", [], _ports("t")
+    )
+    kept = helper.make_graph([helper.make_node("Identity", ["x"], ["e"], name="keep")], "e", [], _ports("e"))
+    build.tensor("axis", np.array([1], np.int64))
+    build.tensor("first", np.array(0, np.int64))
+    build.tensor("many", np.array(2, np.int64))
+    build.node("Shape", ["flag"], "lengths")
+    build.node("Gather", ["lengths", "first"], "length")
+    build.node("Less", ["length", "many"], "few")
+    build.node("Not", ["few"], "enough")
+    build.node("Cast", ["enough"], "decided", to=TensorProto.BOOL)
+    build.node("If", ["decided"], "y", name="choice", then_branch=squeezed, else_branch=kept)
+    model = build.model({"x": (2, "n", 5), "flag": ("m",)}, ["y"])
+    report = shapeinspect.inspect(model, input={"x": (2, 3, 5), "flag": (1,)})
+    assert report.to_dict()["outputs"][0]["shape"] == [2, 3, 5]
+    assert not report.notes
+    feed = {"x": np.zeros((2, 3, 5), np.float32), "flag": np.zeros((1,), np.float32)}
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    assert session.run(None, feed)[0].shape == (2, 3, 5)
+    undecided = shapeinspect.inspect(model, input={"x": (2, 3, 5)})
+    assert not [note for note in undecided.notes if "does not fit" in note.text]

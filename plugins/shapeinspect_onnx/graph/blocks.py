@@ -59,7 +59,7 @@ def block_of_node(
         return Block(path, "loop", first, given, tuple(outputs), states, counted=stays)
     settings = attributes(node)
     scanned = settings.get("num_scan_inputs")
-    if node.op_type != "Scan" or not scanned or len(inputs) != len(body.inputs):
+    if node.op_type != "Scan" or not scanned or not 0 < scanned <= len(inputs) == len(body.inputs):
         return None  # the first version has a batch axis and may have lengths
     states = len(inputs) - scanned
     return Block(
@@ -91,7 +91,7 @@ def _stays_true(graph: Any, node: Any, constants: Mapping[str, Any]) -> bool:
             )
         if maker.op_type == "Constant":
             return any(_true_tensor(part.t) for part in maker.attribute if part.name == "value")
-        if maker.op_type not in _PASSING:
+        if maker.op_type not in _PASSING or not maker.input:
             return False
         name = maker.input[0]
     return False

@@ -71,6 +71,7 @@ class Walk:
         lengths: the values that are computed from the lengths of others alone.
         used: the keys of the constants that some node uses.
         blocks: the nodes that run graphs of their own.
+        conditional: whether the walk is in a branch that may not be taken.
         learned: whether single numbers keep the names of parameters, as PyTorch's exporters write them.
     """
 
@@ -87,6 +88,7 @@ class Walk:
     used: set[str] = field(default_factory=set)
     blocks: list[Block] = field(default_factory=list)
     learned: bool = False
+    conditional: bool = False
     unused: dict[str, ConstantTensor] = field(default_factory=dict)
 
     def graph(self, proto: Any, outer: Scope | None, path: str) -> Scope:
@@ -156,14 +158,17 @@ class Walk:
         else:
             with AttributeErrors(self.store.source.label, node):
                 self._layer(node, path, scope)
+        around, self.conditional = self.conditional, self.conditional or node.op_type == "If"
         bodies = [
             body_of(self.graph(inner, scope, f"{path}/{name}/"), f"{path}/{name}", inner)
             for name, inner in subgraphs(node)
         ]
+        self.conditional = around
         if bodies and node.domain in ops.DEFAULT_DOMAINS:
             names = [self.value(name, scope) for name in node.input]
             outputs = [self.value(name, scope) for name in node.output]
-            block = block_of_node(node, bodies, names, outputs, scope.constants.tensors)
+            with AttributeErrors(self.store.source.label, node):
+                block = block_of_node(node, bodies, names, outputs, scope.constants.tensors)
             if block is not None:
                 self.blocks.insert(place, block)
 
@@ -209,7 +214,7 @@ class Walk:
                 origin=self.origins.get(path),
             )
         )
-        self.calls.append(Call(path, tuple(inputs), outputs))
+        self.calls.append(Call(path, tuple(inputs), outputs, conditional=self.conditional))
         self.parts[path] = parts_of(node)
 
     def _operands(

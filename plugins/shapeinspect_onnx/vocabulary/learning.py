@@ -24,7 +24,7 @@ def _classes(node: Node) -> int:
 
 def _rows(node: Node) -> int:
     """Return how many linear functions there are: one for each class, or one for two classes."""
-    return len(node.get("intercepts") or ()) or node.get("targets", 0) or _classes(node) or 1
+    return len(node.get("intercepts") or ()) or max(node.get("targets", 0), 0) or _classes(node) or 1
 
 
 def _coefficients(node: Node) -> tuple[int, ...] | None:
@@ -67,7 +67,7 @@ def linear_regressor(node: Node) -> Settings:
 
 def _vectors(node: Node) -> int:
     counted = sum(node.get("vectors_per_class") or ()) or node.get("n_supports", 0)
-    return int(counted)
+    return max(int(counted), 0)
 
 
 def _support_vectors(node: Node) -> tuple[int, ...] | None:
