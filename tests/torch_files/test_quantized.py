@@ -245,3 +245,24 @@ def test_integers_of_a_method_that_is_not_known_are_unknown(tmp_path: Path) -> N
     (tmp_path / "config.json").write_text(json.dumps({"quantization_config": {"quant_method": "vptq"}}))
     totals = of_model(shapeinspect.inspect(tmp_path).model)
     assert (totals.params, totals.unknown) == (24, 1)
+
+
+def test_parts_that_do_not_fit_are_an_error_of_the_file(tmp_path: Path) -> None:
+    tensors = load_file(FOLDER / "bnb_nf4_nested" / "model.safetensors")
+    tensors["up.weight.absmax"] = tensors["up.weight.absmax"][:-1]
+    save_file(tensors, tmp_path / "model.safetensors")
+    found = quantized(shapeinspect.inspect(tmp_path).model)
+    with pytest.raises(shapeinspect.ShapeInspectError, match="scales do not fit"):
+        numbers(found["up"])
+    assert numbers(found["down"]).shape == found["down"].shape
+
+
+def test_a_shape_that_the_bytes_cannot_hold_is_not_believed(tmp_path: Path) -> None:
+    told = {
+        "_type": "Int4TilePackedTo4dTensor",
+        "_data": {"block_size": [1, 32], "shape": [1 << 40, 1 << 20]},
+    }
+    tensors = {"q._weight_qdata": np.zeros((2, 3, 32, 4), np.int32), "q._weight_scale": np.zeros((2, 48))}
+    save_file(tensors, tmp_path / "model.safetensors", {"q.weight": json.dumps(told)})
+    totals = of_model(shapeinspect.inspect(tmp_path / "model.safetensors").model)
+    assert (totals.params, totals.unknown) == (0, 1)

@@ -14,7 +14,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapeinspect.binary.json_text import parse_object
-from shapeinspect.binary.quantized import affine, unpack
+from shapeinspect.binary.quantized import affine, spread, unpack
 from shapeinspect.dims import UNKNOWN
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Packing, Quantization, Weight
@@ -109,10 +109,9 @@ def _four_bits(
     codes = unpack(np.frombuffer(stored.tobytes(), np.uint8), 4, 0, high_first=True)[:count]
     largest = absmax.reshape(-1).astype(np.float32)
     if nested is not None and nested_book is not None:
-        steps = nested.reshape(-1).astype(np.float32)
         largest = nested_book.astype(np.float32)[absmax.reshape(-1)]
-        largest = largest * np.repeat(steps, inner)[: largest.size] + np.float32(offset)
-    numbers = book.astype(np.float32)[codes] * np.repeat(largest, size)[:count]
+        largest = largest * spread(nested.reshape(-1), largest.shape, (inner,)) + np.float32(offset)
+    numbers = book.astype(np.float32)[codes] * spread(largest, (count,), (size,))
     result: Array = numbers.reshape(shape)
     return result
 

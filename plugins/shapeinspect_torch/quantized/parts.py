@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from shapeinspect.dims import UNKNOWN, Shape
-from shapeinspect.errors import ShapeInspectError
+from shapeinspect.errors import ShapeInspectError, UsageError
 from shapeinspect.ir import Quantization, Weight
 from shapeinspect_torch.quantized.declared import Declared
 
@@ -100,7 +100,7 @@ def folded(
     missing = any(weight is not None and reader is None for weight, reader in zip(read, readers, strict=True))
     compute: Values = None
     if known and not missing and values is not None:
-        compute = _Computed(values, readers)
+        compute = _Computed(main.name, values, readers)
     return replace(
         main, shape=shape, quantization=how, values=compute, layout=None, count=None, trainable=main.trainable
     )
@@ -109,15 +109,21 @@ def folded(
 class _Computed:
     """Reads the parts of a weight and computes its numbers, when called."""
 
-    def __init__(self, values: Callable[..., Array], readers: Sequence[Values]) -> None:
-        self._values, self._readers = values, readers
+    def __init__(self, name: str, values: Callable[..., Array], readers: Sequence[Values]) -> None:
+        self._name, self._values, self._readers = name, values, readers
 
     def __call__(self) -> Array:
         import numpy as np
 
         parts = [reader() if reader is not None else None for reader in self._readers]
-        with np.errstate(all="ignore"):
-            return self._values(*parts)
+        try:
+            with np.errstate(all="ignore"):
+                return self._values(*parts)
+        except (ValueError, IndexError, TypeError) as error:
+            raise UsageError(
+                f'the numbers of "{self._name}" cannot be computed: its scales do not fit it',
+                got=", ".join(str(part.shape) for part in parts if part is not None),
+            ) from error
 
 
 def hidden(main: Weight, scheme: str, scales: Sequence[str], state: Sequence[str] = ()) -> Weight:

@@ -85,6 +85,14 @@ def _sizes(
     """Return the bits and the last length of a packed weight, each None where nothing tells it."""
     bits, size = declared.whole("bits", path), declared.whole("group_size", path)
     bits = bits if bits is not None and bits <= 8 else None
+    grouped = size is not None and len(many) == len(stored) and many[-1] > 1
+    if (
+        bits is not None
+        and size is not None
+        and grouped
+        and -(-many[-1] * size * bits // _WORD) == stored[-1]
+    ):
+        return bits, many[-1] * size  # whole groups: the shape need not be read
     array = small(told)
     shape = tuple(int(n) for n in array) if array is not None and array.ndim == 1 else ()
     inputs = shape[-1] if shape[:-1] == stored[:-1] and shape[-1] > 0 else None

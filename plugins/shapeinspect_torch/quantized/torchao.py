@@ -90,6 +90,8 @@ def quantized(
     )
     shape = _numbers(facts.get("shape")) or (stored if bytewise else None)
     element, bits = _element(main, kind, facts)
+    if shape is not None and prod(shape) * (bits or 1) > 8 * (main.nbytes or 0):
+        shape = None  # more values than its bytes can hold
     if stored is None or shape is None:
         return folded(
             main,
