@@ -122,7 +122,7 @@ def _with_activations(made: Mapping[str, Weight], weights: Sequence[Weight]) -> 
     """Add how a layer's activations were scaled to the state of its quantized weight."""
     owners: dict[str, str] = {}
     for name in made:
-        owners.setdefault(name.rpartition(".")[0], name)
+        owners.setdefault(name.rpartition(".")[0].removesuffix(".weight"), name)
     result = dict(made)
     for weight in filter(_is_activation, weights):
         owner = result.get(owners.get(weight.name.rpartition(".")[0], ""))
