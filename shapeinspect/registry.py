@@ -87,7 +87,8 @@ def choose(source: Source, candidates: tuple[Installed, ...] | None = None) -> A
 
     Raises:
         UnreadableFileError: if the source is a file that no adapter recognizes.
-        UsageError: if the source is an object that no adapter recognizes.
+        UsageError: if the source is an object that no adapter recognizes, or a signature is asked for of a
+            model that has none.
     """
     if (refused := foreign(source)) is not None:
         raise refused
@@ -95,6 +96,12 @@ def choose(source: Source, candidates: tuple[Installed, ...] | None = None) -> A
     adapters = [row.adapter for row in rows if row.adapter is not None]
     ranked = sorted(((adapter.match(source), adapter) for adapter in adapters), key=lambda pair: -pair[0])
     if ranked and ranked[0][0] > 0:
+        if source.signature and not ranked[0][1].signatures:
+            raise UsageError(
+                f'there is no signature "{source.signature}"',
+                expected="a SavedModel or a TFLite file: models of other formats have one graph",
+                where=source.label,
+            )
         return ranked[0][1]
     raise _unmatched(source, rows)
 

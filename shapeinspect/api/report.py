@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import os
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, overload
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def inspect(source: Any, input: Any = None) -> Report:  # noqa: A002  # the field's word for it
+def inspect(source: Any, input: Any = None, *, signature: str | None = None) -> Report:  # noqa: A002  # the field's word for it
     """Read a model and infer its layers, layouts and shapes.
 
     Args:
@@ -40,9 +40,10 @@ def inspect(source: Any, input: Any = None) -> Report:  # noqa: A002  # the fiel
         input: the shapes of the inputs, where the model does not fix them: a shape such as
             ``(1, 3, 224, 224)``, a text such as ``"ids=2,17:int64"``, a mapping of names to these,
             a sequence of them, or example tensors.
+        signature: which signature of a SavedModel or TFLite file; its default one if there is none.
 
     Raises:
-        UsageError: if there is no such source, or the input does not fit it.
+        UsageError: if there is no such source or signature, or the input does not fit it.
         UnreadableFileError: if a file is cut off, corrupt or of no known format.
         ModelCodeError: if the user's own code raises.
         MissingDependencyError: if a live model's framework is missing.
@@ -53,6 +54,8 @@ def inspect(source: Any, input: Any = None) -> Report:  # noqa: A002  # the fiel
         (5, 5)
     """
     request = with_inputs(locate(source), input)
+    if signature:
+        request = replace(request, signature=signature)
     adapter = registry.choose(request)
     if request.is_live:  # the user's own code runs: its garbage is not ours to keep
         return analyze(adapter.read(request), request)

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from shapeinspect.commands import output
-from shapeinspect.commands.options import Format, Inputs, Model, Traceback, check_format, input_specs
+from shapeinspect.commands.options import (
+    Format,
+    Inputs,
+    Model,
+    Signature,
+    Traceback,
+    check_format,
+    input_specs,
+    signed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +33,7 @@ SCHEMA = 1
 def run(
     model: Model,
     inputs: Inputs = None,
+    signature: Signature = None,
     spec: Annotated[
         Path | None,
         typer.Option(
@@ -51,7 +61,7 @@ def run(
     from shapeinspect.api.debugging import fits
     from shapeinspect.mismatch import contradicting, describe, fitting, to_dict
 
-    source = locate(model)
+    source = locate(signed(model, signature))
     # Weights without a graph have no calls to check, but assertions on them are possible.
     result = fits(source, given, graph=asked is None)
     walked = result.read is None or bool(result.read.calls)

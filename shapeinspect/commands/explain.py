@@ -11,7 +11,16 @@ from typing import Annotated, Any
 import typer
 
 from shapeinspect.commands import output
-from shapeinspect.commands.options import Format, Inputs, Traceback, Width, check_format, input_specs
+from shapeinspect.commands.options import (
+    Format,
+    Inputs,
+    Signature,
+    Traceback,
+    Width,
+    check_format,
+    input_specs,
+    signed,
+)
 from shapeinspect.errors import UsageError
 
 
@@ -38,6 +47,7 @@ def run(
         ),
     ] = None,
     inputs: Inputs = None,
+    signature: Signature = None,
     kernel: Annotated[str | None, _option("--kernel", "-k", text="kernel_size, 5 or 3,3.")] = None,
     stride: Annotated[str | None, _option("--stride", "-s", text="stride, 2 or 2,1.")] = None,
     padding: Annotated[
@@ -126,7 +136,7 @@ def run(
         if not equals:
             raise UsageError(f"invalid value {text!r} for '--set'", expected="--set name=value")
         settings[name] = _READERS.get(name, value)(rest)
-    result = explain(model, layer, input_specs(inputs), **settings)
+    result = explain(signed(model, signature), layer, input_specs(inputs), **settings)
     if svg is not None:
         try:
             svg.write_text(result.to_svg(), encoding="utf-8")

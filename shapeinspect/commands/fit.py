@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from shapeinspect.commands import output
-from shapeinspect.commands.options import Format, Inputs, Model, Traceback, Width, check_format, input_specs
+from shapeinspect.commands.options import (
+    Format,
+    Inputs,
+    Model,
+    Signature,
+    Traceback,
+    Width,
+    check_format,
+    input_specs,
+    signed,
+)
 
 
 def run(
     model: Model,
     inputs: Inputs = None,
+    signature: Signature = None,
     format: Format = "table",  # noqa: A002  # the option's name
     width: Width = None,
     traceback: Traceback = False,
@@ -21,7 +32,7 @@ def run(
     check_format(format)
     from shapeinspect.api.answers import fit
 
-    result = fit(model, input_specs(inputs))
+    result = fit(signed(model, signature), input_specs(inputs))
     if format == "json":
         output.write_json(result.to_dict())
     else:

@@ -9,7 +9,7 @@ import typer
 from shapeinspect.errors import UsageError
 
 if TYPE_CHECKING:
-    from shapeinspect.sources.source import InputSpec
+    from shapeinspect.sources.source import InputSpec, Source
 
 Model = Annotated[
     str,
@@ -26,6 +26,14 @@ Inputs = Annotated[
         "-i",
         help="The shape of an input: 1,3,224,224, or name=2,17:int64. Repeat it for more inputs.",
         metavar="SHAPE",
+        show_default=False,
+    ),
+]
+Signature = Annotated[
+    str | None,
+    typer.Option(
+        help="Which signature of a SavedModel or TFLite file; by default its serving or first one.",
+        metavar="NAME",
         show_default=False,
     ),
 ]
@@ -50,6 +58,25 @@ def check_format(chosen: str, *possible: str) -> None:
     known = possible or ("table", "json")
     if chosen not in known:
         raise UsageError(f"invalid value {chosen!r} for '--format'", expected=f"one of: {', '.join(known)}")
+
+
+def signed(model: str, signature: str | None) -> str | Source:
+    """Return the model as the API takes it, with the signature that was asked for.
+
+    Args:
+        model: the model, as the user named it.
+        signature: the value of ``--signature``; None where there is none.
+
+    Raises:
+        UsageError: if a signature is asked for of what is not there.
+    """
+    if not signature:
+        return model
+    from dataclasses import replace
+
+    from shapeinspect.api.report import locate
+
+    return replace(locate(model), signature=signature)
 
 
 def input_specs(texts: list[str] | None) -> list[InputSpec] | None:

@@ -7,12 +7,23 @@ from typing import Annotated
 import typer
 
 from shapeinspect.commands import output
-from shapeinspect.commands.options import Format, Inputs, Model, Traceback, Width, check_format, input_specs
+from shapeinspect.commands.options import (
+    Format,
+    Inputs,
+    Model,
+    Signature,
+    Traceback,
+    Width,
+    check_format,
+    input_specs,
+    signed,
+)
 
 
 def run(
     model: Model,
     inputs: Inputs = None,
+    signature: Signature = None,
     format: Format = "table",  # noqa: A002  # the option's name
     depth: Annotated[
         int | None, typer.Option(help="Summarize containers deeper than this.", min=0, show_default=False)
@@ -65,7 +76,7 @@ def run(
         order=order,  # type: ignore[arg-type]  # as above
         unfold=unfold,
     )
-    report = inspect(model, input_specs(inputs))
+    report = inspect(signed(model, signature), input_specs(inputs))
     if format == "json":
         from shapeinspect.render.data import to_json
 

@@ -33,6 +33,8 @@ class Adapter(ABC):
     #: Its ``shapeinspect.plugin_api.rerun.Debugger`` as ``package.module:NAME``, imported only when a call
     #: has failed; None where it has none.
     debugger: str | None = None
+    #: Whether its models may have several signatures, of which ``source.signature`` names one.
+    signatures: bool = False
 
     @abstractmethod
     def match(self, source: Source) -> int:

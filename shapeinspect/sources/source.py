@@ -126,6 +126,7 @@ class Source:
         opener: opens a file that is elsewhere; None for one on this machine.
         findings: whether an adapter should look for mistakes that the shapes alone do not show, which
             takes a second pass.
+        signature: the signature that was asked for, of a model that has several; empty for its default.
 
     Example:
         >>> Source("model", target=object()).is_live
@@ -142,6 +143,7 @@ class Source:
     example: tuple[tuple[Any, ...], dict[str, Any]] | None = field(default=None, repr=False)
     opener: Opener | None = field(default=None, repr=False)
     findings: bool = False
+    signature: str = ""
 
     @property
     def is_live(self) -> bool:

@@ -23,6 +23,7 @@ class SavedModel(Adapter):
     name = "tensorflow-saved-model"
     framework = "tensorflow"
     formats = ("TensorFlow SavedModel (directory)",)
+    signatures = True
 
     def match(self, source: Source) -> int:
         """Rate how likely this is a SavedModel.

@@ -20,6 +20,7 @@ class TFLite(Adapter):
     name = "tflite"
     framework = "tflite"
     formats = ("TFLite (.tflite, .lite)",)
+    signatures = True
 
     def match(self, source: Source) -> int:
         """Rate how likely this is a TFLite file, by its identifier and its file ending.

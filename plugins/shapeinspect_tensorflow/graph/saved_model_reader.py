@@ -18,6 +18,7 @@ from shapeinspect_tensorflow.graph.graph_model import Facts, Parts, build
 from shapeinspect_tensorflow.graph.graphdef_reader import reader
 from shapeinspect_tensorflow.graph.nodes import Function, Graph
 from shapeinspect_tensorflow.graph.saved_objects import Meta, Signature, TensorInfo
+from shapeinspect_tensorflow.signature_names import asked_signature, further_signatures
 from shapeinspect_tensorflow.tables import objects
 from shapeinspect_tensorflow.tables.variables import Variable, layers
 from shapeinspect_tensorflow.vocabulary import dtypes
@@ -45,13 +46,16 @@ def read(source: Source) -> Model:
         if others:
             notes.append(Note("it holds further graphs, with the tags: " + "; ".join(map(repr, others))))
         variables = _variables(window, meta, notes)
-        chosen = _choose(meta.signatures)
+        chosen = _choose(meta.signatures, source)
         parts = Parts()
         if chosen is None:
             notes.append(Note("it holds no signature, so only its variables are shown"))
         elif meta.graph is not None:
             graph = Graph(window, meta.graph.start, meta.graph.end)
             parts = _graph(Flow(graph, file.label), graph, meta, meta.signatures[chosen], variables, file)
+    further = [name for name in meta.signatures if name not in (_INIT, chosen)]
+    if further and chosen is not None:
+        notes.append(further_signatures(chosen, further))
     notes.extend(parts.notes)
     rest = [item for item in variables.values() if item.name not in parts.variables]
     unused = layers(dict.fromkeys(rest))
@@ -81,7 +85,9 @@ def _apart(unused: tuple[Layer, ...], parts: Parts) -> list[Layer]:
     return renamed
 
 
-def _choose(signatures: Mapping[str, Signature]) -> str | None:
+def _choose(signatures: Mapping[str, Signature], source: Source) -> str | None:
+    if source.signature:
+        return asked_signature(source, [name for name in signatures if name != _INIT])
     if _DEFAULT in signatures:
         return _DEFAULT
     return next((name for name, signature in signatures.items() if name != _INIT and signature.outputs), None)

@@ -21,6 +21,7 @@ from shapeinspect_tensorflow.graph.input_symbols import opened
 from shapeinspect_tensorflow.graph.node_view import Held, View, merged, put_at
 from shapeinspect_tensorflow.graph.ops import UNKNOWN_OP, Op
 from shapeinspect_tensorflow.graph.settings_conv import product_flags
+from shapeinspect_tensorflow.signature_names import asked_signature, further_signatures
 from shapeinspect_tensorflow.tflite import file as lite_file
 from shapeinspect_tensorflow.tflite.file import LiteFile, Operator, Subgraph, Tensor
 from shapeinspect_tensorflow.tflite.ops import OPS, SETTINGS
@@ -36,6 +37,8 @@ _TENSORFLOW = {
     "CAST": "Cast", "RESHAPE": "Reshape", "ADD": "Add", "SUB": "Sub", "MUL": "Mul", "FLOOR_DIV": "FloorDiv",
     "MAXIMUM": "Maximum", "MINIMUM": "Minimum", "FLOOR_MOD": "FloorMod",
 }  # fmt: skip
+#: The options that name another graph.
+_BODIES = ("cond", "body", "then_branch", "else_branch", "init")
 _LOOPS = frozenset({"WHILE", "IF", "CALL_ONCE", "STABLEHLO_WHILE", "STABLEHLO_CASE"})
 
 
@@ -50,29 +53,55 @@ def read(source: Source) -> Model:
     """
     with Window.open(source) as window:
         file = lite_file.read(window)
-    builder = _Builder(source)
-    for number, graph in enumerate(file.subgraphs):
-        builder.add(graph, number)
+    builder, first = _Builder(source), _first(source, file)
+    called = _called(file, first)
+    for number in called:
+        builder.add(file.subgraphs[number], 0 if number == first else number or len(file.subgraphs))
     notes = builder.notes()
-    if len(file.subgraphs) > 1:
-        notes.append(
-            Note(f"it holds {len(file.subgraphs)} graphs: the first is the network, the others follow it")
-        )
-    main = file.subgraphs[0]
+    if len(called) > 1:
+        notes.append(Note(f"it holds {len(called)} graphs: the first is the network, the others follow it"))
+    shown = next((name for name, number in file.signatures if number == first), "")
+    further = [name for name, number in file.signatures if number != first]
+    if further:
+        notes.append(further_signatures(shown, further))
+    main = file.subgraphs[first]
     return Model(
         source.label, "tflite", "tflite", "tflite", tuple(builder.layers), tuple(builder.calls),
         Frozen(builder.values), builder.ends(main.inputs), builder.ends(main.outputs), tuple(notes),
-        Frozen(_metadata(file)),
+        Frozen(_metadata(file, main)),
     )  # fmt: skip
 
 
-def _metadata(file: LiteFile) -> dict[str, str]:
+def _first(source: Source, file: LiteFile) -> int:
+    """Return the number of the graph that is asked for; the first one by default."""
+    if not source.signature:
+        return 0
+    numbers = dict(file.signatures)
+    number = numbers[asked_signature(source, list(numbers))]
+    return number if number < len(file.subgraphs) else 0
+
+
+def _called(file: LiteFile, first: int) -> list[int]:
+    """Return the graphs that a graph runs, itself first; those of other signatures are not among them."""
+    found, stack = [first], [first]
+    while stack:
+        for operator in file.subgraphs[stack.pop()].operators:
+            for name in _BODIES:
+                number = (operator.options or {}).get(name)
+                if isinstance(number, int) and 0 <= number < len(file.subgraphs) and number not in found:
+                    found.append(number)
+                    stack.append(number)
+    if len(file.signatures) < 2:  # a graph that nothing names is shown, too
+        found.extend(number for number in range(len(file.subgraphs)) if number not in found)
+    return found
+
+
+def _metadata(file: LiteFile, main: Subgraph) -> dict[str, str]:
     metadata = {"version": str(file.version)}
     if file.description:
         metadata["description"] = file.description
     if file.signatures:
         metadata["signatures"] = ", ".join(name for name, _ in file.signatures)
-    main = file.subgraphs[0]
     for word, numbers in (("input", main.inputs), ("output", main.outputs)):
         for number in numbers:
             tensor = main.tensors[number]
