@@ -99,7 +99,7 @@ def choose(source: Source, candidates: tuple[Installed, ...] | None = None) -> A
         if source.signature and not ranked[0][1].signatures:
             raise UsageError(
                 f'there is no signature "{source.signature}"',
-                expected="a SavedModel or a TFLite file: models of other formats have one graph",
+                expected="a model of a format with signatures: this one has a single graph",
                 where=source.label,
             )
         return ranked[0][1]

@@ -40,7 +40,7 @@ def inspect(source: Any, input: Any = None, *, signature: str | None = None) -> 
         input: the shapes of the inputs, where the model does not fix them: a shape such as
             ``(1, 3, 224, 224)``, a text such as ``"ids=2,17:int64"``, a mapping of names to these,
             a sequence of them, or example tensors.
-        signature: which signature of a SavedModel or TFLite file; its default one if there is none.
+        signature: which signature of a model that has several; its default one where None.
 
     Raises:
         UsageError: if there is no such source or signature, or the input does not fit it.

@@ -32,7 +32,7 @@ Inputs = Annotated[
 Signature = Annotated[
     str | None,
     typer.Option(
-        help="Which signature of a SavedModel or TFLite file; by default its serving or first one.",
+        help="Which signature of a model that has several; by default the one it serves, or its first.",
         metavar="NAME",
         show_default=False,
     ),
