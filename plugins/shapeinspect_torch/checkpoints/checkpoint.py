@@ -191,7 +191,7 @@ def loaded(source: Source, container: Container) -> Loaded:
         )  # the import takes a tenth of a small file's time
 
         weights = as_weights(code_tensors, values)
-        followed = follow(layers, settings, container.code, weights)
+        followed = follow(layers, settings, container.code, weights, source.inputs)
         if followed is None:
             notes = (*notes, Note("the order of its calls could not be followed through its code"))
         notes = (*notes, *notes_of(layers if followed is None else followed.layers, weights))

@@ -14,8 +14,10 @@ from typing import Any, TypeAlias
 
 from shapeinspect.dims import UNKNOWN
 from shapeinspect.ir import Frozen, Layer, Weight
+from shapeinspect.sources.source import InputSpec
 from shapeinspect_torch.script.code import Source as Code
 from shapeinspect_torch.script.constants import argument, with_weights
+from shapeinspect_torch.script.lengths import Known, fed, shapes_of
 from shapeinspect_torch.script.ops import NO_TENSORS, NUMBERS, describe_script
 from shapeinspect_torch.script.parser import CodeError, Expr, Function, Functions, Statement
 from shapeinspect_torch.script.values import (
@@ -53,7 +55,11 @@ _Settings: TypeAlias = "Mapping[str, Mapping[str, object]]"
 
 
 def follow(
-    layers: Sequence[Layer], settings: _Settings, code: Code, constants: Mapping[str, Weight]
+    layers: Sequence[Layer],
+    settings: _Settings,
+    code: Code,
+    constants: Mapping[str, Weight],
+    inputs: Sequence[InputSpec] = (),
 ) -> Followed | None:
     """Follow the forward of the outermost module.
 
@@ -62,12 +68,13 @@ def follow(
         settings: the plain attributes of each layer, ``training`` among them, by its path.
         code: the code of their classes.
         constants: the constant tensors of the code, by name.
+        inputs: the shapes of the inputs that are asked for.
 
     Returns:
         The calls, or None if the code cannot be followed.
     """
     try:
-        return _Walker(layers, settings, code, constants).follow()
+        return _Walker(layers, settings, code, constants).follow(inputs)
     except (CodeError, RecursionError):
         return None
 
@@ -97,19 +104,22 @@ class _Walker:
         self._values: dict[str, None] = {}
         self._probe: list[tuple[Described, Outputs]] | None = None
         self._steps = self._work = self._depth = self._branches = self._loops = self._undecided = 0
+        self._known = Known(self._stored, constants)
         #: What the code has assigned to a module's attribute, by the module's path and the name.
         self._state: dict[tuple[str, str], Any] = {}
         self._again: Counter[str] = Counter()
         self._roles: dict[str, dict[str, Weight]] = {}
 
-    def follow(self) -> Followed | None:
+    def follow(self, specs: Sequence[InputSpec]) -> Followed | None:
         function = self._functions.find(self._class(""), "forward", 2)
         if function is None:
             return None
         inputs = []
         args: list[Any] = []
+        named = [name for name, is_tensor in function.parameters[1:] if is_tensor]
+        self._known.shapes.update(fed(named, specs))
         for name, is_tensor in function.parameters[1:]:
-            args.append(Tensor(self._fresh(name)) if is_tensor else UNKNOWN)
+            args.append(self._known.tensor(self._fresh(name)) if is_tensor else UNKNOWN)
             inputs += [args[-1].name] if is_tensor else []
         result = self._method("", "forward", args, {}, Scope(None, {}))
         outputs = tuple(self._names(result))
@@ -130,7 +140,9 @@ class _Walker:
     def _method(self, path: str, name: str, args: list[Any], kwargs: dict[str, Any], scope: Scope) -> Any:
         layer = self._modules[path]
         forward = _FORWARD.fullmatch(name) is not None
-        if forward and layer.kind not in ("module", "unknown") and is_known(layer.type):
+        # A traced attention has no settings: which axis is the batch, and what it returns, is in its code.
+        bare = layer.kind == "attention" and "num_heads" not in layer.attributes
+        if forward and layer.kind not in ("module", "unknown") and is_known(layer.type) and not bare:
             return self._leaf(path, layer, name, args, kwargs)
         function = self._functions.find(self._class(path), name, 2)
         if function is None:
@@ -147,6 +159,8 @@ class _Walker:
             settings, self._inner[key] = self._inside(path, layer, name)
             self._call_settings.setdefault(layer.path, settings)
         outputs = self._call(layer.path, inputs, Frozen())
+        own = {**self._call_settings.get(layer.path, {}), **layer.attributes}
+        self._fill(outputs, layer.kind, own, inputs)
         shape = self._inner[key]
         return self._filled(RETURNS.get(layer.kind, 0) if shape is None else shape, outputs)
 
@@ -154,7 +168,7 @@ class _Walker:
         self._spend()
         if isinstance(shape, tuple):
             return tuple(self._filled(part, outputs) for part in shape)
-        return Tensor(self._nth(outputs, shape))
+        return self._known.tensor(self._nth(outputs, shape))
 
     def _inside(self, path: str, layer: Layer, name: str) -> tuple[dict[str, Any], Any]:
         """The settings in the code of a layer's forward, and the structure of its outputs.
@@ -262,7 +276,7 @@ class _Walker:
         names = names[1:]
         self._spend(len(names))
         if isinstance(value, Outputs):
-            value = [Tensor(self._nth(value, position)) for position in range(len(names))]
+            value = [self._known.tensor(self._nth(value, position)) for position in range(len(names))]
         if not isinstance(value, list | tuple) or len(value) != len(names):
             value = [UNKNOWN] * len(names)
         scope.env.update(zip(names, value, strict=True))
@@ -316,7 +330,9 @@ class _Walker:
             return left
         tensors = Tensor, Outputs, Argument
         if isinstance(left, tensors) and isinstance(right, tensors):
-            return Tensor(self._fresh("either"))
+            name = self._fresh("either")
+            self._known.join(name, self._plain(left), self._plain(right))
+            return self._known.tensor(name)
         return UNKNOWN
 
     def _loop(self, statement: Statement, expr: Expr, scope: Scope) -> Return | None:
@@ -391,7 +407,7 @@ class _Walker:
         if isinstance(owner, list | tuple) and type(key) is int and -len(owner) <= key < len(owner):
             return owner[key]
         if isinstance(owner, Outputs) and type(key) is int and 0 <= key < _MAX_ROUNDS:
-            return Tensor(self._nth(owner, key))
+            return self._known.tensor(self._nth(owner, key))
         return UNKNOWN
 
     def _called(self, expr: Expr, scope: Scope) -> Any:
@@ -421,6 +437,8 @@ class _Walker:
             return range(*args) if len(args) <= 3 and args[2:] != [0] else UNKNOWN
         if name == "ops.prim.RaiseException":
             return RAISED
+        if name == "ops.prim.NumToTensor" and len(args) == 1:
+            return args[0] if type(args[0]) in (int, float, bool) else UNKNOWN
         if space == "torch" or (space.startswith("ops.") and space != "ops.prim"):
             return self._op(name, short, args, kwargs, scope, python=False)
         if name.startswith("__torch__."):
@@ -444,13 +462,18 @@ class _Walker:
         if name == "append" and len(args) == 2 and isinstance(args[0], list):
             args[0].append(args[1])
             return args[0]
+        if self._probe is None:
+            told = self._known.told(name, [self._plain(arg) for arg in args], kwargs)
+            if told is not UNKNOWN:
+                return told
         if name in NO_TENSORS:
             return counted(args[0]) if name == "len" and len(args) == 1 else UNKNOWN
         if not tensors and name in NUMBERS:
             return compute(name, args)
         plain = [self._plain(arg) for arg in args]
         named = {key: self._plain(value) for key, value in kwargs.items()}
-        described = describe_script(name, plain, named, python)
+        first = next((self._known.of(part) for part in tensors), None)
+        described = describe_script(name, plain, named, python, None if first is None else len(first))
         if self._probe is not None:
             self._probe.append((described, Outputs([])))
             return self._probe[-1][1]
@@ -465,9 +488,17 @@ class _Walker:
             k: v for k, v in described.attributes.items() if self._added[path].attributes.get(k) != v
         }
         outputs = self._call(path, inputs, Frozen(differing))
+        self._fill(outputs, described.kind, described.attributes, inputs)
         if described.kind == "unknown" and work_of(plain_name(name), (), ()) == 0:
             self._calls[-1].macs = 0
         return outputs
+
+    def _fill(
+        self, outputs: Outputs, kind: str, attributes: Mapping[str, Any], inputs: Sequence[str]
+    ) -> None:
+        """Find the shapes of a call's outputs from those of its inputs."""
+        if self._probe is None and self._known.shapes:
+            outputs.shapes = shapes_of(kind, attributes, [self._known.shape(name) for name in inputs])
 
     def _path_of(self, name: str, described: Described, type_: str, scope: Scope) -> str:
         prefix = f"{scope.module}." if scope.module else ""
@@ -501,6 +532,7 @@ class _Walker:
         while len(value.names) <= position:
             probed = f"probed {id(value)} {len(value.names)}"
             value.names.append(probed if self._probe is not None else self._fresh(f"v{len(self._values)}"))
+            self._known.add(value.names[-1], value.shapes, len(value.names) - 1)
         return value.names[position]
 
     def _fresh(self, name: str) -> str:
@@ -517,7 +549,7 @@ class _Walker:
         for value in values:
             self._spend()
             if isinstance(value, Outputs):
-                flat.append(Tensor(self._nth(value, 0)))
+                flat.append(self._known.tensor(self._nth(value, 0)))
             elif isinstance(value, Tensor | Argument):
                 flat.append(value)
             elif isinstance(value, list | tuple):
@@ -530,7 +562,7 @@ class _Walker:
     def _plain(self, value: Any) -> Any:
         self._spend()
         if isinstance(value, Outputs):
-            return Tensor(self._nth(value, 0))
+            return self._known.tensor(self._nth(value, 0))
         if isinstance(value, list | tuple):
             return type(value)(map(self._plain, value))
         return UNKNOWN if isinstance(value, Name | Module) else value

@@ -73,7 +73,9 @@ NUMBERS: Mapping[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
-def describe_script(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], python: bool) -> Described:
+def describe_script(
+    name: str, args: Sequence[Any], kwargs: Mapping[str, Any], python: bool, rank: int | None = None
+) -> Described:
     """Return the kind of a function that the code calls, its settings and its weights.
 
     Args:
@@ -81,19 +83,22 @@ def describe_script(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], p
         args: its arguments.
         kwargs: its named arguments.
         python: whether it is a function of ``torch.nn.functional``, with that function's arguments.
+        rank: the rank of its first tensor, None where it is not known.
 
     Example:
         >>> describe_script("flatten", [None, 1], {}, python=False).attributes
         {'start_axis': 1, 'end_axis': -1}
     """
     plain = name if name in _POSITIONAL else plain_name(name)
-    if plain in _BY_RANK:
+    if plain in _BY_RANK and rank is None:
         return Described("unknown", {}, {})
     try:
         if not python and plain in _POSITIONAL:
             named = dict(zip(_POSITIONAL[plain].split(), args, strict=False))
             return describe_op(_SPELLED.get(plain, plain), {**named, **kwargs}, None)
-        kind, attributes, weights = describe_call(plain_name(name.lstrip("_")), tuple(args), kwargs, 0)
+        kind, attributes, weights = describe_call(
+            plain_name(name.lstrip("_")), tuple(args), kwargs, rank or 0
+        )
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         # Arguments of unknown shapes, or a signature that the table does not know.
         return Described("unknown", {}, {})

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from shapeinspect.dims import UNKNOWN
+from shapeinspect.dims import UNKNOWN, Shape
 from shapeinspect.ir import Call, Frozen, Layer, Note, Value, Weight
 from shapeinspect_torch.script.ops import NUMBERS
 from shapeinspect_torch.vocabulary.aten import Argument
@@ -30,22 +30,26 @@ class Outputs:
 
     Args:
         names: their names.
+        shapes: their shapes, as far as they are known.
     """
 
     names: list[str]
+    shapes: tuple[Shape | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A tensor of the forward; its shape is unknown.
+    """A tensor of the forward.
 
     Args:
         name: the name of its value.
-        dtype: its element type, which is unknown too.
+        dtype: its element type, which is unknown.
+        shape: its shape, where the shapes of the inputs are named and rules give it.
     """
 
     name: str
     dtype: str | None = None
+    shape: Shape | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,241 @@
+"""The lengths that TorchScript's code asks its tensors for, where the shapes of the inputs are named.
+
+A forward reads the size of a tensor and computes the arguments of a view, or which branch to take, with it.
+With the shapes of the inputs, the rules give those of all values on the way.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from shapeinspect.dims import UNKNOWN, Shape
+from shapeinspect.errors import ShapeInspectError
+from shapeinspect.ir import Weight
+from shapeinspect.rules import output_shapes
+from shapeinspect.sources.source import InputSpec
+from shapeinspect_torch.script.values import Tensor
+from shapeinspect_torch.vocabulary.aten import Argument
+
+#: Functions of a number and of a tensor that holds one; traced code keeps numbers in such tensors.
+_OF_NUMBERS: Final[Mapping[str, Callable[..., Any]]] = {
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "floor_divide": operator.floordiv,
+    "floordiv": operator.floordiv,
+    "remainder": operator.mod,
+    "neg": operator.neg,
+    "pow": operator.pow,
+    "rsub": lambda left, right: right - left,
+    "div": operator.truediv,
+    "floor": lambda number: number // 1,
+    "ceil": lambda number: -(-number // 1),
+}
+_ROUNDED: Final[Mapping[Any, Callable[[float], float]]] = {
+    None: float,
+    "trunc": lambda number: float(int(number)),
+    "floor": lambda number: number // 1,
+}
+#: Functions that give back the number that they are given.
+_SAME: Final = frozenset({"to", "detach", "clone", "contiguous", "NumToTensor", "alias", "lift_fresh"})
+#: Functions that make a number of a tensor that holds one.
+_WHOLE: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "Int": int, "IntImplicit": int, "Float": float, "FloatImplicit": float, "Bool": bool, "item": lambda n: n,
+    "ScalarImplicit": lambda n: n,
+}  # fmt: skip
+
+
+def fed(names: Sequence[str], specs: Sequence[InputSpec]) -> dict[str, Shape]:
+    """Return the shapes of the inputs that are asked for: by their names, the others in order.
+
+    Args:
+        names: the inputs of the forward.
+        specs: the shapes that are asked for.
+
+    Example:
+        >>> fed(["x", "y"], [InputSpec((2, 3), "y"), InputSpec((5,))])
+        {'y': (2, 3), 'x': (5,)}
+    """
+    shapes = {spec.name: spec.shape for spec in specs if spec.name in names}
+    free = [name for name in names if name not in shapes]
+    unnamed = [spec.shape for spec in specs if spec.name is None]
+    return {name: shape for name, shape in shapes.items() if name is not None} | dict(
+        zip(free, unnamed, strict=False)
+    )
+
+
+def shapes_of(
+    kind: str, attributes: Mapping[str, Any], inputs: Sequence[Shape | None]
+) -> tuple[Shape | None, ...]:
+    """Return the shapes of a call's outputs; none where no rule gives them, or the inputs do not fit.
+
+    Args:
+        kind: the kind of the layer or function.
+        attributes: its settings.
+        inputs: the shapes of its inputs.
+
+    Example:
+        >>> shapes_of("flatten", {"start_axis": 1}, [(2, 3, 5)])
+        ((2, 15),)
+    """
+    if not inputs or any(shape is None for shape in inputs):
+        return ()
+    try:
+        return tuple(output_shapes(kind, attributes, tuple(inputs)))
+    except (ShapeInspectError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError):
+        return ()
+
+
+def asked(name: str, shape: Shape | None, args: Sequence[Any]) -> Any:
+    """Return what a function says of a tensor's shape; UNKNOWN where that is not known.
+
+    Args:
+        name: the function: ``size``, ``dim``, ``len`` or ``numel``.
+        shape: the tensor's shape.
+        args: the other arguments.
+
+    Example:
+        >>> asked("size", (2, 3), []), asked("size", (2, 3), [-1]), asked("dim", (2, 3), [])
+        ([2, 3], 3, 2)
+    """
+    if shape is None:
+        return UNKNOWN
+    lengths = [length if type(length) is int else UNKNOWN for length in shape]
+    if name in ("dim", "ndimension"):
+        return len(lengths)
+    if name == "numel":
+        total = 1
+        for length in lengths:
+            if not isinstance(length, int):
+                return UNKNOWN
+            total *= length
+        return total
+    if name == "len":
+        return lengths[0] if lengths else UNKNOWN
+    if not args:
+        return lengths
+    axis = args[0]
+    return lengths[axis] if type(axis) is int and -len(lengths) <= axis < len(lengths) else UNKNOWN
+
+
+def number(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Return the number that a function computes from numbers; UNKNOWN where one is none.
+
+    Args:
+        name: the function.
+        args: its arguments, with the numbers of the tensors that hold one.
+        kwargs: its named arguments.
+
+    Example:
+        >>> number("floor_divide", [7, 2], {}), number("div", [7, 2], {"rounding_mode": "trunc"})
+        (3, 3.0)
+        >>> number("Int", [3.0], {}), number("relu", [3], {})
+        (3, ?)
+    """
+    if not args or type(args[0]) not in (int, float, bool):
+        return UNKNOWN
+    if name in _SAME:
+        return args[0]
+    try:
+        if name in _WHOLE:
+            return _WHOLE[name](args[0])
+        if name not in _OF_NUMBERS or any(type(arg) not in (int, float, bool) for arg in args[:2]):
+            return UNKNOWN
+        value = _OF_NUMBERS[name](*args[: 1 if name in ("neg", "floor", "ceil") else 2])
+        if name == "div" and kwargs.get("rounding_mode") in _ROUNDED:
+            value = _ROUNDED[kwargs.get("rounding_mode")](value)
+    except (ArithmeticError, TypeError, ValueError):
+        return UNKNOWN
+    return value if abs(value) < 2**63 else UNKNOWN
+
+
+class Known:
+    """What is known of the values of a forward: their shapes, and the numbers that constants hold.
+
+    Args:
+        stored: the stored tensors by name.
+        constants: those among them that are constants of the code.
+    """
+
+    def __init__(self, stored: Mapping[str, Weight], constants: Mapping[str, Weight]) -> None:
+        self._stored = stored
+        self._constants = constants
+        self._numbers: dict[str, Any] = {}
+        #: The shapes of tensors by name, None where one is not known.
+        self.shapes: dict[str, Shape | None] = {}
+
+    def add(self, name: str, shapes: Sequence[Shape | None], at: int) -> None:
+        """Keep the shape of an output of a call.
+
+        Args:
+            name: its name.
+            shapes: the shapes of the call's outputs.
+            at: which one it is.
+        """
+        self.shapes[name] = shapes[at] if at < len(shapes) else None
+
+    def join(self, name: str, left: Any, right: Any) -> None:
+        """Keep the shape of a value that is one of two.
+
+        Args:
+            name: its name.
+            left: the one.
+            right: the other.
+        """
+        shape = self.of(left)
+        self.shapes[name] = shape if shape == self.of(right) else None
+
+    def tensor(self, name: str) -> Tensor:
+        """Return a tensor with its shape.
+
+        Args:
+            name: its name.
+        """
+        return Tensor(name, None, self.shapes.get(name))
+
+    def shape(self, name: str) -> Shape | None:
+        """Return the shape of a tensor, stored or computed.
+
+        Args:
+            name: its name.
+        """
+        weight = self._stored.get(name)
+        return self.shapes.get(name) if weight is None else weight.shape
+
+    def of(self, value: Any) -> Shape | None:
+        """Return the shape of a value; None if it is no tensor, or its shape is not known.
+
+        Args:
+            value: the value.
+        """
+        if isinstance(value, Argument):
+            return value.shape
+        return self.shapes.get(value.name) if isinstance(value, Tensor) else None
+
+    def told(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Return what shapes or numbers tell of a call's result without a tensor; else UNKNOWN.
+
+        Args:
+            name: the function.
+            args: its arguments.
+            kwargs: its named arguments.
+        """
+        if not args:
+            return UNKNOWN
+        if name in ("size", "dim", "ndimension", "numel", "len") and not isinstance(args[0], list | tuple):
+            return asked(name, self.of(args[0]), args[1:])
+        return number(name, [self._number(arg) for arg in args], kwargs)
+
+    def _number(self, value: Any) -> Any:
+        """Return the number that a constant holds, or the value itself."""
+        if not isinstance(value, Argument) or value.shape or value.name not in self._constants:
+            return value
+        if value.name not in self._numbers:
+            read = self._constants[value.name].values
+            try:
+                self._numbers[value.name] = UNKNOWN if read is None else read().item()
+            except (ShapeInspectError, OSError, ValueError):
+                self._numbers[value.name] = UNKNOWN
+        return self._numbers[value.name]
