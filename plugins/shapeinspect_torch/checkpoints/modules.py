@@ -16,6 +16,8 @@ from shapeinspect_torch.script.code import Source as Code
 from shapeinspect_torch.vocabulary.layouts import bind
 
 _MAX_TUPLE = 64
+#: What makes a tuple or a list of numbers in a pickle; the others are TorchScript's.
+_LISTS = frozenset(("torch.Size", *(f"torch.jit._pickle.build_{of}list" for of in ("int", "double", "bool"))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +124,8 @@ def _plain(state: Mapping[Node, Node]) -> dict[str, object]:
     """Return the settings among a module's attributes: numbers, texts, and tuples of them."""
     settings = {}
     for key, value in state.items():
-        if type(value) is Reduce and spelled(value.func) == "torch.Size" and type(value.args) is tuple:
-            value = value.args[0] if value.args else ()  # noqa: PLW2901  # a torch.Size is the tuple in it
+        if type(value) is Reduce and spelled(value.func) in _LISTS and type(value.args) is tuple:
+            value = value.args[0] if value.args else ()  # noqa: PLW2901  # it is the numbers in it
         plain = type(value) in (int, float, bool, str, type(None)) or (
             type(value) in (tuple, list)
             and len(value) <= _MAX_TUPLE

@@ -21,6 +21,7 @@ from shapeinspect_torch.script.lengths import Known, fed, shapes_of
 from shapeinspect_torch.script.ops import NO_TENSORS, NUMBERS, describe_script
 from shapeinspect_torch.script.parser import CodeError, Expr, Function, Functions, Statement
 from shapeinspect_torch.script.values import (
+    LISTS,
     RAISED,
     RETURNS,
     Draft,
@@ -95,6 +96,7 @@ class _Walker:
         self._constants = constants
         self._stored = {w.name: w for layer in layers for w in layer.weights} | dict(constants)
         self._settings = settings
+        self._code = code
         self._functions = Functions(code)
         self._added: dict[str, Layer] = {}
         self._call_settings: dict[str, dict[str, Any]] = {}
@@ -129,7 +131,7 @@ class _Walker:
             Frozen({name: described(name, self._stored.get(name)) for name in self._values}),
             tuple(inputs),
             outputs,
-            notes_of(self._branches, self._loops),
+            notes_of(self._branches, self._loops, fed=bool(specs)),
         )
 
     # Modules
@@ -445,6 +447,8 @@ class _Walker:
             inner = name.removeprefix("__torch__.")
             if inner.startswith(_FUNCTIONAL):
                 return self._op(f"F.{short}", short, args, kwargs, scope, python=True)
+            if self._code.text(inner).startswith("NamedTuple"):
+                return tuple(args)
             home, _, own = inner.rpartition(".")
             function = self._functions.find(home, own, 0)
             if function is None:
@@ -459,9 +463,8 @@ class _Walker:
         if name in ("__is__", "__isnot__") and len(args) == 2:
             same = identical(args[0], args[1])
             return same if same is UNKNOWN or name == "__is__" else not same
-        if name == "append" and len(args) == 2 and isinstance(args[0], list):
-            args[0].append(args[1])
-            return args[0]
+        if args and isinstance(args[0], list) and name in LISTS:
+            return LISTS[name](*args)
         if self._probe is None:
             told = self._known.told(name, [self._plain(arg) for arg in args], kwargs)
             if told is not UNKNOWN:

@@ -38,6 +38,8 @@ _ROUNDED: Final[Mapping[Any, Callable[[float], float]]] = {
     "trunc": lambda number: float(int(number)),
     "floor": lambda number: number // 1,
 }
+#: Functions of a list of numbers.
+_OF_LISTS: Final[Mapping[str, Callable[[list[Any]], Any]]] = {"sum": sum, "max": max, "min": min}
 #: Functions that give back the number that they are given.
 _SAME: Final = frozenset({"to", "detach", "clone", "contiguous", "NumToTensor", "alias", "lift_fresh"})
 #: Functions that make a number of a tensor that holds one.
@@ -80,7 +82,7 @@ def shapes_of(
         >>> shapes_of("flatten", {"start_axis": 1}, [(2, 3, 5)])
         ((2, 15),)
     """
-    if not inputs or any(shape is None for shape in inputs):
+    if (not inputs and kind != "constant") or any(shape is None for shape in inputs):
         return ()
     try:
         return tuple(output_shapes(kind, attributes, tuple(inputs)))
@@ -224,6 +226,9 @@ class Known:
         """
         if not args:
             return UNKNOWN
+        if name in _OF_LISTS and isinstance(args[0], list) and args[0]:
+            whole = all(type(item) in (int, float) for item in args[0])
+            return _OF_LISTS[name](args[0]) if whole else UNKNOWN
         if name in ("size", "dim", "ndimension", "numel", "len") and not isinstance(args[0], list | tuple):
             return asked(name, self.of(args[0]), args[1:])
         return number(name, [self._number(arg) for arg in args], kwargs)

@@ -73,6 +73,26 @@ NUMBERS: Mapping[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
+#: Functions that make a tensor, and the place of its shape among their arguments; of some, a tensor has it.
+_MAKERS = {
+    **dict.fromkeys(("zeros", "ones", "full", "empty", "rand", "randn"), 0),
+    **dict.fromkeys(("new_zeros", "new_ones", "new_full", "new_empty"), 1),
+    **dict.fromkeys(("zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like"), 0),
+}
+
+
+def _made(name: str, args: Sequence[Any]) -> Described | None:
+    """Describe a call that makes a tensor, if its shape is among the arguments."""
+    if name in ("tensor", "scalar_tensor") and args and type(args[0]) in (int, float, bool):
+        return Described("constant", {"shape": ()}, {})
+    at = _MAKERS.get(name)
+    given = args[at] if at is not None and at < len(args) else None
+    shape = getattr(given, "shape", None) if name.endswith("_like") else given
+    if not isinstance(shape, list | tuple) or any(type(length) is not int for length in shape):
+        return None
+    return Described("constant", {"shape": tuple(shape)}, {})
+
+
 def describe_script(
     name: str, args: Sequence[Any], kwargs: Mapping[str, Any], python: bool, rank: int | None = None
 ) -> Described:
@@ -90,6 +110,9 @@ def describe_script(
         {'start_axis': 1, 'end_axis': -1}
     """
     plain = name if name in _POSITIONAL else plain_name(name)
+    made = _made(name, args)
+    if made is not None:
+        return made
     if plain in _BY_RANK and rank is None:
         return Described("unknown", {}, {})
     try:

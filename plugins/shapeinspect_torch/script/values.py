@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -207,6 +207,27 @@ def identical(left: Any, right: Any) -> Any:
     return UNKNOWN
 
 
+def _append(items: list[Any], item: Any, *_: Any) -> list[Any]:
+    items.append(item)
+    return items
+
+
+def _set_item(items: list[Any], at: Any = None, item: Any = None, *_: Any) -> list[Any]:
+    if type(at) is int and -len(items) <= at < len(items):
+        items[at] = item
+    else:  # any of them may have been set
+        items[:] = [UNKNOWN] * len(items)
+    return items
+
+
+#: What the code does with lists.
+LISTS: Mapping[str, Callable[..., list[Any]]] = {
+    "append": _append,
+    "_set_item": _set_item,
+    "copy": lambda items, *_: list(items),
+}
+
+
 def counted(value: Any) -> Any:
     """Return the length of a list, or of a stored tensor, which it has until something is assigned.
 
@@ -275,18 +296,21 @@ def in_order(
     )
 
 
-def notes_of(branches: int, loops: int) -> tuple[Note, ...]:
+def notes_of(branches: int, loops: int, *, fed: bool = False) -> tuple[Note, ...]:
     """Return notes about what could not be followed in a forward.
 
     Args:
         branches: the number of conditions that depend on the input.
         loops: the number of loops of unknown length.
+        fed: whether the shapes of the inputs are named.
 
     Example:
         >>> len(notes_of(0, 2))
         2
     """
-    notes = ["the order of calls is read from the code; shapes follow from an input: name one with --input"]
+    notes = ["the order of calls is read from the code"]
+    if not fed:
+        notes[0] += "; shapes follow from an input: name one with --input"
     if branches:
         notes.append(f"branches that depend on the input are both listed: {branches:,} of them")
     if loops:
