@@ -6,27 +6,24 @@ Source: https://onnx.ai/onnx/operators/onnx__Loop.html , https://onnx.ai/onnx/op
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from shapeinspect.ir import Block, Body
 from shapeinspect_onnx.reading.node import attributes
 
-if TYPE_CHECKING:
-    from shapeinspect_onnx.graph.graph import Scope
-
 _PASSING = frozenset({"Identity", "Cast"})
 
 
-def body_of(scope: Scope, path: str, graph: Any) -> tuple[Body, Any]:
+def body_of(names: Mapping[str, str], path: str, graph: Any) -> tuple[Body, Any]:
     """Describe a graph inside a node, and hand its proto on.
 
     Args:
-        scope: its names.
+        names: the model's names of its values.
         path: its path.
         graph: the GraphProto.
     """
-    inputs = tuple(scope.names.get(entry.name, entry.name) for entry in graph.input)
-    outputs = tuple(scope.names.get(entry.name, entry.name) for entry in graph.output)
+    inputs = tuple(names.get(entry.name, entry.name) for entry in graph.input)
+    outputs = tuple(names.get(entry.name, entry.name) for entry in graph.output)
     return Body(path, inputs, outputs), graph
 
 

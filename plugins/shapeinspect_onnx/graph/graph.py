@@ -16,9 +16,10 @@ from shapeinspect_onnx.graph.functions import Container
 from shapeinspect_onnx.graph.inference import Shapes
 from shapeinspect_onnx.graph.inputs import names as input_names
 from shapeinspect_onnx.graph.naming import parts_of, path_parts, tidy
+from shapeinspect_onnx.reading.codes import Coded
 from shapeinspect_onnx.reading.constant_tensors import ConstantTensor, Store
 from shapeinspect_onnx.reading.node import AttributeErrors, Node, attributes
-from shapeinspect_onnx.reading.quantized import Coded, bias
+from shapeinspect_onnx.reading.quantized import bias
 from shapeinspect_onnx.reading.subgraphs import subgraphs
 from shapeinspect_onnx.vocabulary import ops
 from shapeinspect_onnx.vocabulary.layouts import LAYOUTS
@@ -160,7 +161,7 @@ class Walk:
                 self._layer(node, path, scope)
         around, self.conditional = self.conditional, self.conditional or node.op_type == "If"
         bodies = [
-            body_of(self.graph(inner, scope, f"{path}/{name}/"), f"{path}/{name}", inner)
+            body_of(self.graph(inner, scope, f"{path}/{name}/").names, f"{path}/{name}", inner)
             for name, inner in subgraphs(node)
         ]
         self.conditional = around

@@ -13,8 +13,8 @@ from shapeinspect.ir import Frozen, Layout, Weight
 from shapeinspect.layout.pattern import parse
 from shapeinspect.sources.source import Source, check_inside
 from shapeinspect_onnx import dtypes
+from shapeinspect_onnx.reading.codes import affine, block_of
 from shapeinspect_onnx.reading.numbers import numbers
-from shapeinspect_onnx.reading.quantized import affine, block_of
 from shapeinspect_onnx.reading.wire import KEEP_INTEGERS, Stored
 
 #: Tensors with more values than this are not read for settings.
