@@ -12,7 +12,7 @@ import pytest
 from keras import layers as K
 from keras import ops
 
-from shapeinspect.dims import UNKNOWN, Unknown, symbol
+from shapeinspect.dims import Unknown, symbol
 from shapeinspect.errors import ModelCodeError, UsageError
 from shapeinspect.ir import Call, Model, Shape
 
