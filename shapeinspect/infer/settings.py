@@ -25,6 +25,7 @@ _MOVES = frozenset(
         "permute",
         "reshape",
         "resize",
+        "shape_of",
         "slice",
         "squeeze",
         "tile",

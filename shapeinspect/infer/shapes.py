@@ -18,7 +18,7 @@ from shapeinspect.rules import Shapes, has_rule, output_shapes
 from shapeinspect.rules.kinds.elementwise import taken_equal
 from shapeinspect.rules.rounding import Product
 from shapeinspect.rules.rule import show
-from shapeinspect.rules.shape_values import contents
+from shapeinspect.rules.shape_values import contents, cut
 
 
 def fill_shapes(
@@ -178,15 +178,26 @@ class _Walk:
     def compute(self, fact: CallFacts) -> None:
         """Store the numbers that a call computes from numbers."""
         call = fact.call
+        if fact.layer.kind == "split" and fact.names:
+            shapes = tuple([self.shapes.get(name) for name in call.outputs])
+            pieces = cut(self._numbers.get(fact.names[0]), shapes)
+            for name, piece in zip(call.outputs, pieces, strict=False):
+                self._store(name, piece)
+            return
         name = call.outputs[0] if len(call.outputs) == 1 else ""
         output = self.values.get(name)
         if output is None or output.constant is not None:
             return
         read = tuple([self._numbers.get(source) for source in fact.names])
         result = contents(fact.layer.kind, fact.attributes, fact.inputs, read, output.dtype)
-        if result is None:
-            return
+        if result is not None:
+            self._store(name, result)
+
+    def _store(self, name: str, result: Any) -> None:
         self._numbers[name] = result
+        output = self.values.get(name)
+        if output is None:
+            return
         kept = tuple(map(_number, result)) if isinstance(result, tuple) else _number(result)
         if not any(isinstance(n, bool) for n in (kept if isinstance(kept, tuple) else (kept,))):
             self.values[name] = replace(output, constant=kept)

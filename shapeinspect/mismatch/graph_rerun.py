@@ -30,7 +30,7 @@ from shapeinspect.plugin_api.facts import Contradiction, IndexOutside, Undeclare
 from shapeinspect.plugin_api.rerun import Failure, Recorded, Rerun
 from shapeinspect.rules import has_rule, output_shapes
 from shapeinspect.rules.rule import mismatch, show, unlike
-from shapeinspect.rules.shape_values import TARGETS, contents
+from shapeinspect.rules.shape_values import TARGETS, contents, cut
 from shapeinspect.sources.source import InputSpec
 
 #: How the note about a rule begins that contradicts the framework's own record.
@@ -366,7 +366,10 @@ class Walked(Rerun):
             numbers = contents(layer.kind, attributes, given, read, None if value is None else value.dtype)
             if numbers is not None:
                 run.numbers[call.outputs[0]] = numbers
-        return output_shapes(layer.kind, attributes, given)
+        outputs = output_shapes(layer.kind, attributes, given)
+        if layer.kind == "split" and call.inputs:
+            run.numbers.update(zip(call.outputs, cut(run.numbers.get(call.inputs[0]), outputs), strict=False))
+        return outputs
 
     def _read(self, layer: Layer, call: Call, run: _Run) -> Mapping[str, Value]:
         """Return the values that a call reads, with the numbers that were computed so far."""

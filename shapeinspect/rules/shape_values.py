@@ -11,6 +11,7 @@ import math
 import operator
 from collections.abc import Callable, Mapping
 from functools import reduce
+from itertools import accumulate
 from math import prod
 from typing import Any, TypeAlias
 
@@ -89,6 +90,25 @@ def contents(
     if kind in ("elementwise", "reduce") and not all(map(_within_limits, outputs.flat)):
         return None
     return outputs.flat if outputs.shape else outputs.flat[0]
+
+
+def cut(numbers: Any, outputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the values of each output of a split of a list of numbers; none where they are not known.
+
+    Args:
+        numbers: the contents that are split.
+        outputs: the shapes of the pieces.
+
+    Example:
+        >>> cut((1, 3, 8), ((1,), (2,)))
+        ((1,), (3, 8))
+    """
+    lengths = [shape[0] if shape is not None and len(shape) == 1 else None for shape in outputs]
+    whole = [length for length in lengths if isinstance(length, int)]
+    if not isinstance(numbers, tuple) or len(whole) < len(lengths) or sum(whole) != len(numbers):
+        return ()
+    ends = list(accumulate(whole))
+    return tuple(numbers[end - length : end] for end, length in zip(ends, whole, strict=True))
 
 
 def _within_limits(length: Any) -> bool:

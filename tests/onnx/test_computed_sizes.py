@@ -160,6 +160,21 @@ def test_resizes_of_every_opset(build, opset, inputs, given, settings) -> None:
     assert held(open_, sizes=((2, 17, 26),)).wrong == []
 
 
+def test_lengths_that_are_split_and_put_together_in_another_order(build) -> None:
+    """As tf2onnx permutes the amounts of a Pad, and counts the axes of a stored matrix."""
+    numbers(build, none=[0], one=[1], rest=[-1])
+    build.node("Shape", ["x"], "lengths")
+    build.node("Split", ["lengths"], "n", "c", "h", "w", axis=0)
+    build.node("Concat", ["n", "w", "h", "c"], "turned", axis=0)
+    build.node("Reshape", ["x", "turned"], "reshaped")
+    build.node("Shape", [build.weight("matrix", 3, 5)], "stored")
+    build.node("Slice", ["stored", "none", "one", "none"], "three")
+    build.node("Concat", ["three", "rest"], "rows", axis=0)
+    build.node("Reshape", ["x", "rows"], "y")
+    model = build.model({"x": ("N", 3, "H", "W")}, ["reshaped", "y"], opset=13)
+    assert exact(held(model))
+
+
 @pytest.mark.parametrize("onesided", [0, 1])
 def test_short_time_fourier_transforms(build, onesided: int) -> None:
     numbers(build, hop=40, length=128, window=np.hanning(128).astype(np.float32))

@@ -6,8 +6,10 @@ import warnings
 from collections import Counter
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
+from onnx import numpy_helper
 
 from shapeinspect import inspect
 from shapeinspect_onnx.graph.isolated import Worker
@@ -32,6 +34,9 @@ KNOWN = frozenset(
         "test_squeeze_negative_axes",
     }
 )
+
+#: What onnx 1.23 infers wrongly.
+OVERRULED = frozenset({"test_stft", "test_stft_with_window"})
 
 
 @pytest.fixture(scope="module")
@@ -83,22 +88,39 @@ def forget(graph: onnx.GraphProto) -> None:
                 forget(attribute.g)
 
 
+def fix(model: onnx.ModelProto, arrays: list[Any]) -> onnx.ModelProto:
+    """Store what is fed of one axis or none: settings such as sizes and axes are known then, data is not."""
+    stored = []
+    for entry, array in zip(list(model.graph.input), arrays, strict=False):
+        if not isinstance(array, np.ndarray) or array.ndim > 1 or array.size > 64:
+            continue
+        if array.dtype.kind in "iufb" and array.dtype.isbuiltin:
+            model.graph.initializer.append(numpy_helper.from_array(array, entry.name))
+            stored.append(entry.name)
+    kept = [entry for entry in model.graph.input if entry.name not in stored]
+    del model.graph.input[:]
+    model.graph.input.extend(kept)
+    return model
+
+
 def lengths(output: Any) -> tuple[int, ...] | None:
     if isinstance(output, onnx.TensorProto):
         return tuple(output.dims)
     return None if isinstance(output, list) else tuple(output.shape)
 
 
-def against_real_arrays(cases: list[Any]) -> tuple[Counter[str], list[str]]:
-    """Count the outputs whose shape our rules alone know wholly, partly, not at all, and wrongly."""
+def against_real_arrays(cases: list[Any], fixed: bool = False) -> tuple[Counter[str], list[str]]:
+    """Count the outputs whose shape is known wholly, partly, not at all, and wrongly."""
     count: Counter[str] = Counter()
     wrong = []
     for case in cases:
         model = onnx.ModelProto()
         model.CopyFrom(case.model)
         forget(model.graph)
+        if fixed:
+            fix(model, case.data_sets[0][0])
         outputs = inspect(model).to_dict()["outputs"]
-        for _, arrays in case.data_sets:
+        for _, arrays in case.data_sets[: 1 if fixed else None]:
             for output, array in zip(outputs, arrays, strict=True):
                 real, ours = lengths(array), output["shape"]
                 if real is None or ours is None:
@@ -136,3 +158,19 @@ def test_rules_alone(cases: list[Any]) -> None:
     print(dict(count))
     assert wrong == []
     assert count["exact"] >= 1250
+
+
+def test_onnx_inference_and_rules_in_a_sample(cases: list[Any]) -> None:
+    chosen = [case for case in cases if case.name in OVERRULED] + cases[7::SAMPLE]
+    count, wrong = against_real_arrays(chosen, fixed=True)
+    assert wrong == []
+    assert count["exact"] > 5 * (count["partly"] + count["unknown"])
+
+
+@pytest.mark.slow
+def test_onnx_inference_and_rules(cases: list[Any]) -> None:
+    """Of 2,292 arrays 2,165 were exact and 2 wrong (STFT) when onnx's inference had the last word."""
+    count, wrong = against_real_arrays(cases, fixed=True)
+    print(dict(count))
+    assert wrong == []
+    assert count["exact"] >= 2168

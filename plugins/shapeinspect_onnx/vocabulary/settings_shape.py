@@ -92,6 +92,9 @@ def split(node: Node) -> Settings:
             chunk = -(-total // parts)
             last = total - chunk * (parts - 1)
             sizes = (*(chunk,) * (parts - 1), last) if last >= 0 else None  # as in a branch never taken
+    if sizes is None and not node.has(1):
+        parts = node.get("num_outputs")
+        return _known(axis=axis, chunks=parts) if parts else {"axis": axis, "sections": len(node.outputs)}
     return _known(axis=axis, sizes=sizes)
 
 
