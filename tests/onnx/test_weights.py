@@ -9,6 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from shapeinspect import inspect
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.sources.source import from_object, from_path
 from shapeinspect_onnx.adapters.adapter import ADAPTER
@@ -197,3 +198,18 @@ def test_what_no_node_uses_is_noted(build, read):
     build.node("Relu", ["x"], "y")
     model = read(build.model({"x": (2,)}, ["y"]))
     assert [note.text for note in model.notes] == ["1 stored tensor is used by no node: lonely"]
+
+
+def test_a_table_of_positions_is_a_weight(build, read):
+    """Its rows are chosen by positions that the graph counts from a length."""
+    build.tensor("positions", np.arange(20)[None])
+    for name, number in (("zero", 0), ("one", 1)):
+        build.tensor(name, np.array([number], np.int64))
+    build.weight("table", 20, 6)
+    build.node("Shape", ["ids"], "length", start=1, end=2)
+    build.node("Slice", ["positions", "zero", "length", "one"], "used")
+    build.node("Gather", ["table", "used"], "y", name="embed")
+    proto = build.model({"ids": ("n", "t")}, ["y"], dtypes={"ids": TensorProto.INT64})
+    layer = next(layer for layer in read(proto).layers if layer.path == "embed")
+    assert (layer.kind, [weight.name for weight in layer.weights]) == ("embedding", ["table"])
+    assert len(inspect(proto).to_dict()["outputs"][0]["shape"]) == 3

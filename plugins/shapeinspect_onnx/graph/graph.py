@@ -225,7 +225,7 @@ class Walk:
         weights: list[Weight] = []
         read: dict[int, str] = {}
         coded = _coded(op, view)
-        counts = self._counts(node, view, scope) and node.op_type in _COUNTS
+        counts = kind != "embedding" and self._counts(node, view, scope) and node.op_type in _COUNTS
         companions = {slot for slots in op.quantized if slots.weight in coded for slot in slots.companions}
         placed = op.placed and any(
             node.input[slot] and view.constant(slot) is None for slot in op.fixed if slot < len(node.input)
