@@ -266,3 +266,20 @@ def test_a_shape_that_the_bytes_cannot_hold_is_not_believed(tmp_path: Path) -> N
     save_file(tensors, tmp_path / "model.safetensors", {"q.weight": json.dumps(told)})
     totals = of_model(shapeinspect.inspect(tmp_path / "model.safetensors").model)
     assert (totals.params, totals.unknown) == (0, 1)
+
+
+def test_torchs_own_quantized_tensors_are_dequantized_in_files_and_live(tmp_path: Path) -> None:
+    import torch
+
+    weight = torch.randn(5, 7, generator=torch.Generator().manual_seed(2))
+    scales, zeros = torch.linspace(0.01, 0.03, 5), torch.arange(5) - 2
+    state = {
+        "a.weight": torch.quantize_per_tensor(weight, 0.03, 5, torch.quint8),
+        "b.weight": torch.quantize_per_channel(weight, scales, zeros, 0, torch.qint8),
+    }
+    torch.save(state, tmp_path / "net.pt")
+    for source in (tmp_path / "net.pt", state):
+        found = quantized(shapeinspect.inspect(source).model)
+        assert {name: part.type for name, part in found.items()} == {"a": "uint8", "b": "int8"}
+        for name, part in found.items():
+            np.testing.assert_allclose(numbers(part), state[f"{name}.weight"].dequantize(), atol=1e-6)

@@ -92,6 +92,8 @@ class _Tree:
             return None
         if is_array(live):
             return lambda: live
+        if live.is_quantized:
+            return lambda: reader(live.int_repr())()
         # A subclass computes its values, and may have none at all.
         return None if live.is_meta or tensor.form == type(live).__name__ else reader(live)
 
@@ -125,11 +127,22 @@ class _Tree:
         )
         if facts is None:
             return value if isinstance(value, bool | int | float | str) else None
+        if is_tensor(value) and value.is_quantized:
+            facts = self._scaled(facts, value)
         key = str(len(self.tensors))
         self.tensors[key] = facts
         self._live[facts] = value
         record = self._nodes[id(value)] = Persistent(key)
         return record
+
+    def _scaled(self, facts: Tensor, value: Any) -> Tensor:
+        """Add the scales and zero points of a quantized tensor."""
+        if facts.form.startswith("per_tensor"):
+            return facts._replace(scaling=(value.q_scale(), value.q_zero_point(), None))
+        scales, zeros = value.q_per_channel_scales(), value.q_per_channel_zero_points()
+        described = _describe_tensor(scales), _describe_tensor(zeros)
+        self._live.update(zip(described, (scales, zeros), strict=True))
+        return facts._replace(scaling=(*described, value.q_per_channel_axis()))
 
 
 def _describe_array(array: Any) -> Tensor | None:

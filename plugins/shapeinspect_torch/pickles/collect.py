@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 from shapeinspect.binary.pickles.records import Node
 from shapeinspect.errors import UnreadableFileError
-from shapeinspect.ir import Weight
+from shapeinspect.ir import Quantization, Weight
 from shapeinspect_torch.pickles.contents import MAX_DEPTH, Survey, children, is_module
 from shapeinspect_torch.pickles.rebuild import Rebuilder
 from shapeinspect_torch.pickles.tensors import Tensor
 from shapeinspect_torch.quantized.torchao import quantized
 from shapeinspect_torch.vocabulary.dtypes import PACKED_VALUES
+from shapeinspect_torch.vocabulary.element_types import STORED_AS
 
 MAX_NAME = 4096
 #: A file may become one row for this many bytes of its pickle, beyond the free ones.
@@ -203,7 +205,42 @@ def to_weight(item: Named, values: Values, keys: dict[Tensor, str], role: str = 
         count=count,
         values=values(tensor),  # type: ignore[arg-type]  # numpy's types are not imported here
     )
+    if tensor.scaling is not None:
+        return _scaled(weight, tensor, values)
     return _quantized(weight, tensor, values) if "qdata" in tensor.names else weight
+
+
+def _scaled(weight: Weight, tensor: Tensor, values: Values) -> Weight:
+    """Read one of torch's own quantized tensors, whose scales are in the pickle."""
+    if tensor.scaling is None or tensor.dtype not in STORED_AS:
+        return weight
+    scale, zero, axis = tensor.scaling
+    element = STORED_AS[tensor.dtype]
+    block = tuple(1 if index == axis else None for index in range(len(weight.shape)))
+    how = Quantization("torch", element, int(element.removeprefix("u").removeprefix("int")), block)
+    readers = [values(part) if isinstance(part, Tensor) else None for part in (scale, zero)]
+    whole = None
+    if weight.values is not None and (axis is None or None not in readers):
+        whole = partial(_dequantized, weight.values, block, (scale, zero), readers)
+    return replace(weight, quantization=how, values=whole)
+
+
+def _dequantized(
+    codes: Callable[[], Any],
+    block: tuple[int | None, ...],
+    scaling: tuple[object, object],
+    readers: Sequence[Callable[[], Any] | None],
+) -> Any:
+    import numpy as np
+
+    from shapeinspect.binary.quantized import affine
+
+    parts = [
+        np.asarray(fixed if reader is None else reader())
+        for fixed, reader in zip(scaling, readers, strict=True)
+    ]
+    shape = [-1 if span == 1 else 1 for span in block]
+    return affine(codes(), parts[0].reshape(shape), parts[1].reshape(shape), block)
 
 
 def _quantized(weight: Weight, tensor: Tensor, values: Values) -> Weight:

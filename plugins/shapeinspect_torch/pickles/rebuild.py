@@ -298,10 +298,17 @@ def _facts(state: Node) -> tuple[tuple[str, str | tuple[int, ...]], ...]:
     return tuple(facts)
 
 
-def _quantized(r: Rebuilder, node: Reduce, _depth: int) -> Tensor:
-    scheme = node.args[4][0]
+def _quantized(r: Rebuilder, node: Reduce, depth: int) -> Tensor:
+    scheme, *how = node.args[4]
     form = scheme.name if type(scheme) is Global else "quantized"
-    return r.strided(node, flag=5, form=form)
+    tensor = r.strided(node, flag=5, form=form)
+    if len(how) == 2 and type(how[0]) is float and type(how[1]) is int:
+        return tensor._replace(scaling=(how[0], how[1], None))
+    if len(how) == 3 and type(how[2]) is int and 0 <= how[2] < len(tensor.shape or ()):
+        scales, zeros = (r.tensor(part, depth + 1) for part in how[:2])
+        if scales is not None and zeros is not None:
+            return tensor._replace(scaling=(scales, zeros, how[2]))
+    return tensor
 
 
 def _sparse(r: Rebuilder, node: Reduce, depth: int) -> Tensor:

@@ -51,6 +51,7 @@ class Tensor(NamedTuple):
         blob: its bytes in the pickle itself, for a numpy array.
         names: the attributes that its parts are, where each is one of a subclass.
         facts: further attributes of a subclass: names of types, and lengths.
+        scaling: the scale and zero point of a quantized tensor, or those of each entry of an axis.
     """
 
     shape: Shape | None
@@ -65,6 +66,7 @@ class Tensor(NamedTuple):
     blob: Blob | bytes | None = None
     names: tuple[str, ...] = ()
     facts: tuple[tuple[str, str | tuple[int, ...]], ...] = ()
+    scaling: tuple[float | Tensor, int | Tensor, int | None] | None = None
 
     @property
     def numel(self) -> int:

@@ -36,7 +36,13 @@ def read(prefix: str, weights: Mapping[str, Weight], declared: Declared) -> Weig
         weights: all weights by name.
         declared: the configuration.
     """
-    main, scale = weights.get(f"{prefix}W_q"), weights.get(f"{prefix}scale")
+    main = weights.get(f"{prefix}W_q")
+    if f"{prefix}meta.scale" in weights:
+        # Saved with torch.save: the settings are no tensors, and the scales stand one level deeper.
+        names = (present(weights, prefix, "meta.scale"), present(weights, prefix, "meta.zero"))
+        if main is not None:
+            return folded(main, (UNKNOWN, UNKNOWN), Quantization("hqq", "", None, None, None, *names), None)
+    scale = weights.get(f"{prefix}scale")
     stored = lengths(main)
     if main is None or stored is None or len(stored) != 2:
         return None

@@ -63,8 +63,10 @@ def quantized_layer(group: Group, path: str, rows: Sequence[Evidence]) -> Layer:
         else weight
         for weight in made.weights
     )
-    attributes = Frozen({**made.attributes, "quantizer": _quantizer(main)})
-    return replace(made, attributes=attributes, weights=weights)
+    made = replace(made, weights=weights)
+    if scheme == "torch":  # its own quantized layers, which are read as they are when live
+        return made
+    return replace(made, attributes=Frozen({**made.attributes, "quantizer": _quantizer(main)}))
 
 
 def _quantizer(weight: Weight) -> str:

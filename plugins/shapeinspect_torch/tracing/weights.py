@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from shapeinspect.dims import UNKNOWN, Dim, product
-from shapeinspect.ir import Layout, Weight
+from shapeinspect.ir import Layout, Quantization, Weight
+from shapeinspect_torch.vocabulary.element_types import STORED_AS
 from shapeinspect_torch.vocabulary.layouts import bind
 
 if TYPE_CHECKING:
@@ -89,7 +90,21 @@ def _weight(
         storage=ties.get(id(real)),
         values=None if lazy or real.is_meta else reader(real),
         buffer=not isinstance(real, torch.nn.Parameter) and not real.is_quantized,
+        quantization=_quantization(real),
     )
+
+
+def _quantization(real: Any) -> Quantization | None:
+    """Return how one of torch's own quantized tensors is quantized, or None."""
+    import torch
+
+    dtype = str(real.dtype).removeprefix("torch.")
+    if not real.is_quantized or dtype not in STORED_AS:
+        return None
+    apart = real.qscheme() in (torch.per_channel_affine, torch.per_channel_affine_float_qparams)
+    axis = real.q_per_channel_axis() if apart else None
+    block = tuple(1 if index == axis else None for index in range(real.dim()))
+    return Quantization("torch", STORED_AS[dtype], 8 * real.dtype.itemsize, block)
 
 
 def _layout(
@@ -161,7 +176,7 @@ def reader(tensor: Any) -> Callable[[], np.ndarray[Any, Any]]:
     def read() -> np.ndarray[Any, Any]:
         plain = tensor.detach().cpu()
         if plain.is_quantized:
-            plain = plain.int_repr()
+            plain = plain.dequantize()
         try:
             return plain.resolve_conj().numpy()  # type: ignore[no-any-return]  # torch is read as Any
         except TypeError:  # an element type that numpy does not have

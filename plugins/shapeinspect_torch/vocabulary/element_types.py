@@ -14,7 +14,7 @@ _EXTENDED = frozenset({
     "bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu",
 })  # fmt: skip
 #: Quantized element types, read as the integers that are stored.
-_STORED_AS = {"qint8": "int8", "quint8": "uint8", "qint32": "int32"}
+STORED_AS = {"qint8": "int8", "quint8": "uint8", "qint32": "int32"}
 
 
 def element_type(name: str) -> np.dtype[Any]:
@@ -38,7 +38,7 @@ def element_type(name: str) -> np.dtype[Any]:
 
             dtype: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name))
         else:
-            dtype = np.dtype(_STORED_AS.get(name, name))
+            dtype = np.dtype(STORED_AS.get(name, name))
     except (ImportError, AttributeError, TypeError):
         raise UsageError(
             f"values of type {name} cannot be read here",
