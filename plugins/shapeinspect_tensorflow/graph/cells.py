@@ -21,6 +21,7 @@ class Cell:
         op: ``LSTM``, ``GRU`` or ``SimpleRNN``.
         data: the list that it takes one entry of in each step.
         weights: the matrix on the input, that on the state, and the bias, if there is one.
+        second: the bias on the state, where the two biases are stored apart.
         states: its states at the start of a step, that which is its output first.
         settings: its functions, and for a GRU where the reset gate stands.
     """
@@ -30,6 +31,7 @@ class Cell:
     weights: tuple[Ref, Ref, Ref | None]
     states: tuple[Ref, ...]
     settings: tuple[tuple[str, object], ...]
+    second: Ref | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +103,25 @@ def _sides(term: Term, state: Term) -> _Sides | None:
     return _Sides(data[0], data[1], recurrent, tuple(biases))
 
 
-def _bias(biases: Sequence[Term], rows: bool = False) -> tuple[bool, Ref | None]:
-    """Return whether the biases are those of one stored vector, or of the two rows of one, and which."""
+def _bias(biases: Sequence[Term]) -> tuple[bool, Ref | None]:
+    """Return whether there is one stored bias or none, and which."""
     if not biases:
         return True, None
-    if not rows:
-        stored = _value(biases[0])
-        return stored is not None and len(biases) == 1, stored
+    stored = _value(biases[0])
+    return stored is not None and len(biases) == 1, stored
+
+
+def _two_biases(biases: Sequence[Term]) -> tuple[bool, Ref | None, Ref | None]:
+    """Return whether the biases are two stored vectors, or the two rows of one, and which."""
+    apart = [_value(one) for one in biases]
+    if not biases:
+        return True, None, None
+    if len(apart) == 2 and None not in apart:
+        return True, apart[0], apart[1]
     found = {_value(inside(one)[0]) for one in biases if one[0] == "row"}
     numbers = [one[1] for one in biases if one[0] == "row"]
     stored = next(iter(found)) if len(found) == 1 else None
-    return stored is not None and numbers == [0, 1], stored
+    return stored is not None and numbers == [0, 1], stored, None
 
 
 def _simple(output: Term, state: Ref) -> Cell | None:
@@ -172,9 +182,10 @@ def _gru(output: Term, state: Ref) -> Cell | None:
         parts = [_gate_parts(update, 0), _gate_parts(total, 1)]
         found = _reset_after(inner, reset, here, parts) or _reset_before(inner, reset, here, parts)
         if found is not None:
-            sides, bias, after = found
+            sides, bias, second, after = found
             settings = (("cell_function", name), ("gate_function", gate), ("reset_after", after))
-            return Cell("GRU", sides.data, (sides.kernel, sides.recurrent, bias), (state,), settings)
+            weights = (sides.kernel, sides.recurrent, bias)
+            return Cell("GRU", sides.data, weights, (state,), settings, second)
     return None
 
 
@@ -198,7 +209,7 @@ def _gate_parts(term: Term, place: int) -> list[Term] | None:
 
 def _reset_after(
     inner: Term, reset: Term, here: Term, gates: list[list[Term] | None]
-) -> tuple[_Sides, Ref | None, bool] | None:
+) -> tuple[_Sides, Ref | None, Ref | None, bool] | None:
     """Match a candidate in which the reset gate multiplies the product with the state."""
     plain = [part for part in map(_part, _summands(inner)) if part is not None and part[0] == 2]
     scaled = [inside(part) for part in _summands(inner) if part[0] == "product" and reset in inside(part)]
@@ -210,18 +221,16 @@ def _reset_after(
     wholes = [plain[0][1], other[0][1]]
     if any(gate is None or sorted(map(repr, gate)) != sorted(map(repr, wholes)) for gate in gates):
         return None
-    first, second = wholes
-    sides = _sides(
-        ("sum", *(part for part in _summands(first) + _summands(second) if part[0] == "matrix")), here
-    )
-    biases = [part for part in _summands(first) + _summands(second) if part[0] != "matrix"]
-    good, bias = _bias(biases, rows=True)
-    return (sides, bias, True) if sides is not None and good else None
+    every = [part for whole in wholes for part in _summands(whole)]
+    sides = _sides(("sum", *(part for part in every if part[0] == "matrix")), here)
+    biases = [part for part in every if part[0] != "matrix"]
+    good, bias, second = _two_biases(biases)
+    return (sides, bias, second, True) if sides is not None and good else None
 
 
 def _reset_before(
     inner: Term, reset: Term, here: Term, gates: list[list[Term] | None]
-) -> tuple[_Sides, Ref | None, bool] | None:
+) -> tuple[_Sides, Ref | None, Ref | None, bool] | None:
     """Match a candidate in which the reset gate multiplies the state."""
     plain = [part for part in map(_part, _summands(inner)) if part is not None and part[0] == 2]
     products = [inside(part) for part in _summands(inner) if part[0] == "matrix"]
@@ -241,4 +250,4 @@ def _reset_before(
     matrices = [part for part in _summands(plain[0][1]) if part[0] == "matrix"]
     sides = _sides(("sum", *matrices, ("matrix", here, recurrent)), here)
     good, bias = _bias(biases)
-    return (sides, bias, False) if sides is not None and good else None
+    return (sides, bias, None, False) if sides is not None and good else None

@@ -96,7 +96,7 @@ class _Finder:
         """Return the layer that a loop is, and the values that it makes."""
         body = self._flow.loop(loop.path)
         found = None if body is None else self._cell(body)
-        if body is None or found is None:
+        if body is None or found is None or found[0].second is not None:
             return None
         unit, place = found
         start, states = (

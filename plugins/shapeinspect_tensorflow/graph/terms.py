@@ -12,7 +12,9 @@ from shapeinspect_tensorflow.graph.nodes import Tensor
 #: The name of an operation, and what it is applied to.
 Term: TypeAlias = "tuple[object, ...]"
 
-_MAX_DEPTH = 200
+_MAX_DEPTH = 100
+#: A term of more operations, each counted as often as it is read, belongs to no cell.
+_MAX_SIZE = 2000
 _SAME = frozenset({"ReadVariableOp", "Cast", "Enter", "Identity", "Squeeze"})
 _SUMS = frozenset({"Add", "AddV2", "BiasAdd", "AddN"})
 _FUNCTIONS: Mapping[str, str] = {
@@ -30,11 +32,14 @@ class Terms:
     Args:
         step_of: returns the step that makes a value.
         loop: the values that change in the loop.
+        known: the terms so far.
+        sizes: how many operations each of them has.
     """
 
     step_of: Callable[[Ref], Step]
     loop: frozenset[Ref]
     known: dict[Ref, Term] = field(default_factory=dict)
+    sizes: dict[Ref, int] = field(default_factory=dict)
 
     def of(self, ref: Ref | None, depth: int = 0) -> Term:
         """Return the term of a value.
@@ -60,11 +65,20 @@ class Terms:
             small = isinstance(tensor, Tensor) and not tensor.shape
             return (*CONSTANT, tensor.scalar) if small and isinstance(tensor, Tensor) else ("value", ref)
         if op in _SAME and step.inputs:
-            return self.of(step.inputs[0], depth)
+            same = self.of(step.inputs[0], depth)
+            self.sizes[ref] = self.sizes.get(step.inputs[0], 1) if step.inputs[0] is not None else 1
+            return same
         make = _MAKERS.get(op)
         if make is None:
             return ("value", ref)
-        return make(step, ref.index, [self.of(source, depth) for source in step.inputs], self._numbers(step))
+        parts = [self.of(source, depth) for source in step.inputs]
+        self.sizes[ref] = 1 + sum(self.sizes.get(source, 1) for source in step.inputs if source is not None)
+        if self.sizes[ref] > _MAX_SIZE:
+            self.sizes[ref] = 1
+            return ("value", ref)
+        made = make(step, ref.index, parts, self._numbers(step))
+        fused = step.node.attributes.get("fused")
+        return ("function", fused, made) if fused else made
 
     def _numbers(self, step: Step) -> list[tuple[int, ...] | None]:
         found = []
@@ -111,6 +125,12 @@ def _matrix(step: Step, _index: int, parts: list[Term], _numbers: object) -> Ter
     return ("difference", step.path) if turned else ("matrix", *parts)
 
 
+def _affine(_step: Step, _index: int, parts: list[Term], _numbers: object) -> Term:
+    """Multiply with a matrix whose rows are the outputs, as TFLite does, and add a bias."""
+    product: Term = ("matrix", parts[0], parts[1])
+    return _sum(_step, 0, [product, *parts[2:]], None)
+
+
 def _function(step: Step, _index: int, parts: list[Term], _numbers: object) -> Term:
     return ("function", _FUNCTIONS[step.node.op], parts[0])
 
@@ -137,6 +157,10 @@ def _split_by_sizes(step: Step, index: int, parts: list[Term], numbers: list[tup
     if sizes[index] < 1 or before % sizes[index]:
         return ("difference", step.path, index)
     return ("part", before // sizes[index], parts[0])
+
+
+def _numbered_part(step: Step, _index: int, parts: list[Term], _numbers: object) -> Term:
+    return ("part", step.node.attributes["part"], parts[0])
 
 
 def _row(_step: Step, index: int, parts: list[Term], _numbers: object) -> Term:
@@ -178,6 +202,8 @@ _MAKERS: Mapping[str, _Make] = {
     **dict.fromkeys(_SUMS, _sum),
     **dict.fromkeys(_FUNCTIONS, _function),
     **dict.fromkeys(("Select", "SelectV2"), _select),
+    "FULLY_CONNECTED": _affine,
+    "Part": _numbered_part,
     **dict.fromkeys(("Fill", "ZerosLike"), _constant),
     "Mul": _product, "Sub": _difference, "MatMul": _matrix, "Split": _split, "SplitV": _split_by_sizes,
     "Unpack": _row, "TensorListSetItem": _written, "TensorListGetItem": _element, "StridedSlice": _slice,

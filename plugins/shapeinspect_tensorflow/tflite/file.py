@@ -55,6 +55,7 @@ class Tensor:
         sparse: whether only some of its values are stored.
         external: whether its values are in another file.
         numbers: its values, where they are few integers.
+        scalar: its value, where it is one floating-point number.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Tensor:
     sparse: bool = False
     external: bool = False
     numbers: tuple[int, ...] | None = None
+    scalar: float | None = None
 
     @property
     def stored(self) -> bool:
@@ -218,9 +220,12 @@ class _Reader:
         numbers = None
         if start and dtype in _NUMBERS and whole <= _FEW and not sparse:
             numbers = struct.unpack(f"<{whole}{_NUMBERS[dtype]}", self._window.span(start, start + size))
+        scalar = None
+        if start and dtype == "float32" and shape == () and not sparse:
+            scalar = float(struct.unpack("<f", self._window.span(start, start + size))[0])
         return Tensor(
             name, shape, signature if len(signature) == len(shape or ()) else (), dtype, buffer, start, size,
-            variable, self._quantization(table.table(4)), sparse, external, numbers,
+            variable, self._quantization(table.table(4)), sparse, external, numbers, scalar,
         )  # fmt: skip
 
     def _quantization(self, table: Table | None) -> Quantization | None:

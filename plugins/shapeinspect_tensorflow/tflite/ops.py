@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from shapeinspect_tensorflow.graph import settings_conv as conv
@@ -151,6 +152,13 @@ OPS: dict[str, Op] = {
     },
     **{op: op_row("reduce", _as(name, shape.reduce), fixed=(1,)) for op, name in _REDUCTIONS.items()},
 }  # fmt: skip
+
+_LOOP_WEIGHTS = "- kernel recurrent_kernel bias recurrent_bias"
+#: Loops that were put together, see ``tflite.recurrent``.
+LOOPS: dict[str, Op] = {
+    f"WHILE:{name}": op_row(kind, partial(lite.loop, gates=gates), _LOOP_WEIGHTS)
+    for name, kind, gates in (("LSTM", "lstm", 4), ("GRU", "gru", 3), ("SimpleRNN", "rnn", 1))
+}
 
 #: The setting slots of each operator; what is computed only for them is not part of the network.
 SETTINGS = {name: op.fixed for name, op in OPS.items() if op.fixed}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -24,13 +24,16 @@ from shapeinspect_tensorflow.graph.settings_conv import product_flags
 from shapeinspect_tensorflow.signature_names import asked_signature, further_signatures
 from shapeinspect_tensorflow.tflite import file as lite_file
 from shapeinspect_tensorflow.tflite.file import LiteFile, Operator, Subgraph, Tensor
-from shapeinspect_tensorflow.tflite.ops import OPS, SETTINGS
+from shapeinspect_tensorflow.tflite.ops import LOOPS, OPS, SETTINGS
 from shapeinspect_tensorflow.tflite.packed import unpacked
 from shapeinspect_tensorflow.tflite.quantized import quantization, values
+from shapeinspect_tensorflow.tflite.recurrent import recurrent
 from shapeinspect_tensorflow.vocabulary.layouts import TABLE
 
 #: Kinds whose stored tensors are weights only; those of other kinds are inputs as well.
-_OWN = frozenset({"conv", "conv_transpose", "linear", "embedding", "elementwise", "concat", "prelu", "lstm"})
+_OWN = frozenset(
+    {"conv", "conv_transpose", "linear", "embedding", "elementwise", "concat", "prelu", "lstm", "gru", "rnn"}
+)
 #: The operators that shapes are computed with.
 _TENSORFLOW = {
     "PACK": "Pack", "SHAPE": "Shape", "STRIDED_SLICE": "StridedSlice", "CONCATENATION": "ConcatV2",
@@ -39,6 +42,8 @@ _TENSORFLOW = {
 }  # fmt: skip
 #: The options that name another graph.
 _BODIES = ("cond", "body", "then_branch", "else_branch", "init")
+#: A tensor of more bytes is no state that a loop begins with.
+_MOST_ZEROS = 1 << 22
 _LOOPS = frozenset({"WHILE", "IF", "CALL_ONCE", "STABLEHLO_WHILE", "STABLEHLO_CASE"})
 
 
@@ -53,8 +58,18 @@ def read(source: Source) -> Model:
     """
     with Window.open(source) as window:
         file = lite_file.read(window)
-    builder, first = _Builder(source), _first(source, file)
-    called = _called(file, first)
+
+    def zero(tensor: Tensor) -> bool:
+        if not 0 < tensor.nbytes <= _MOST_ZEROS:
+            return False
+        with Window.open(source) as window:
+            return not any(window.span(tensor.start, tensor.start + tensor.nbytes))
+
+    named = {number for graph in file.subgraphs for number in _bodies(graph)}
+    graphs = tuple(recurrent(unpacked(graph), file.subgraphs, zero) for graph in file.subgraphs)
+    file = replace(file, subgraphs=graphs)
+    builder, first = _Builder(source, zero), _first(source, file)
+    called = _called(file, first, named)
     for number in called:
         builder.add(file.subgraphs[number], 0 if number == first else number or len(file.subgraphs))
     notes = builder.notes()
@@ -81,19 +96,24 @@ def _first(source: Source, file: LiteFile) -> int:
     return number if number < len(file.subgraphs) else 0
 
 
-def _called(file: LiteFile, first: int) -> list[int]:
+def _called(file: LiteFile, first: int, named: set[int]) -> list[int]:
     """Return the graphs that a graph runs, itself first; those of other signatures are not among them."""
     found, stack = [first], [first]
     while stack:
-        for operator in file.subgraphs[stack.pop()].operators:
-            for name in _BODIES:
-                number = (operator.options or {}).get(name)
-                if isinstance(number, int) and 0 <= number < len(file.subgraphs) and number not in found:
-                    found.append(number)
-                    stack.append(number)
-    if len(file.signatures) < 2:  # a graph that nothing names is shown, too
-        found.extend(number for number in range(len(file.subgraphs)) if number not in found)
+        for number in _bodies(file.subgraphs[stack.pop()]):
+            if 0 <= number < len(file.subgraphs) and number not in found:
+                found.append(number)
+                stack.append(number)
+    if len(file.signatures) < 2:  # a graph that nothing in the file names is shown, too
+        found.extend(number for number in range(len(file.subgraphs)) if number not in {*found, *named})
     return found
+
+
+def _bodies(graph: Subgraph) -> list[int]:
+    """Return the graphs that the loops and branches of a graph name."""
+    options = [operator.options or {} for operator in graph.operators]
+    numbers = [one.get(name) for one in options for name in _BODIES]
+    return [number for number in numbers if isinstance(number, int)]
 
 
 def _metadata(file: LiteFile, main: Subgraph) -> dict[str, str]:
@@ -167,7 +187,7 @@ class _Part:
 
     def fill(self, operator: Operator) -> None:
         """Compute the open lengths of an operator's outputs, which later operators read settings from."""
-        op, view = OPS.get(operator.op, UNKNOWN_OP), self.view(operator)
+        op, view = _op(operator), self.view(operator)
         kind, attributes = op.kind_of(view), op.read(view)
         if not has_rule(kind):
             return
@@ -188,8 +208,9 @@ class _Part:
 
 
 class _Builder:
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, zero: Callable[[Tensor], bool]) -> None:
         self._source = source
+        self._zero = zero
         self._paths = _Names()
         self._value_names = _Names()
         self._main: tuple[str, ...] = ()
@@ -202,7 +223,6 @@ class _Builder:
 
     def add(self, graph: Subgraph, number: int) -> None:
         """Add one graph; the names of all but the first begin with its own."""
-        graph = unpacked(graph)
         prefix = f"{graph.name or f'subgraph{number}'}/" if number else ""
         names = tuple(
             self._value_names.unique(prefix + (tensor.name or f"tensor{index}"))
@@ -232,7 +252,7 @@ class _Builder:
     def _layer(self, part: _Part, operator: Operator) -> None:
         graph, names, shapes = part.graph, part.names, part.shapes
         tensors = [graph.tensors[index] if index >= 0 else None for index in operator.inputs]
-        op, view = OPS.get(operator.op, UNKNOWN_OP), part.view(operator)
+        op, view = _op(operator), part.view(operator)
         kind, attributes = op.kind_of(view), dict(op.read(view))
         places = op.computed(kind, attributes, view)
         for slot in places:
@@ -251,7 +271,9 @@ class _Builder:
                     inputs.append("")
                 continue
             stored = tensor.stored and index not in graph.inputs
-            weight = stored and (role is not None or not _is_setting(tensor))
+            # Zeros that a loop begins with are no parameters.
+            start = operator.op == "WHILE" and stored and self._zero(tensor)
+            weight = stored and (role is not None or not _is_setting(tensor)) and not start
             if weight:
                 weights.append(self._weight(operator, op, slot, tensor, view))
             # The axes of an operand count, and so does a number that lengths are computed with.
@@ -323,6 +345,10 @@ def _constant(tensor: Tensor) -> tuple[int, ...] | int | None:
     if numbers is None or len(numbers) > MOST or tensor.shape is None or len(tensor.shape) > 1:
         return None
     return numbers if tensor.shape else numbers[0]
+
+
+def _op(operator: Operator) -> Op:
+    return OPS.get(operator.op) or LOOPS.get(operator.op, UNKNOWN_OP)
 
 
 def _shape(tensor: Tensor) -> Shape | None:

@@ -94,6 +94,20 @@ TABLE = Table(
         ),
         Row("UNIDIRECTIONAL_SEQUENCE_LSTM", "projection_weights", "p o", "p o"),
         Row("UNIDIRECTIONAL_SEQUENCE_LSTM", "projection_bias", "p", "p"),
+        *(
+            Row(f"WHILE:{kind}", role, axes.format("(gate o)"), axes.format("gate o"), Frozen(gate=gates),
+                orders, slot=slot)
+            for kind, gates, orders, bias in (("LSTM", 4, (), _SUM), ("GRU", 3, _ZRN, "bias_ih.l0"))
+            for role, axes, slot in (
+                ("kernel", "{} i", "weight_ih.l0"),
+                ("recurrent_kernel", "{} h", "weight_hh.l0"),
+                ("bias", "{}", bias),
+                ("recurrent_bias", "{}", "bias_hh.l0"),
+            )
+        ),
+        Row("WHILE:SimpleRNN", "kernel", "o i", "o i", slot="weight_ih.l0"),
+        Row("WHILE:SimpleRNN", "recurrent_kernel", "o h", "o h", slot="weight_hh.l0"),
+        Row("WHILE:SimpleRNN", "bias", "o", "o", slot=_SUM),
         Row("PRELU", "alpha", "*n", "*n"),
         Row("EMBEDDING_LOOKUP", "params", "V E", "V E"),
         Row("GATHER", "params", "V E", "V E"),

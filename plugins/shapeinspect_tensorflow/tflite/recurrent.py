@@ -1,0 +1,246 @@
+"""Puts loops that are recurrent layers together as one operator, with the weights in the loop's body.
+
+Source: the operators that TFLite's converter makes of Keras's recurrent layers; a list that the loop writes
+is one tensor, of which a step replaces one row (``CONCATENATION`` of what is before and behind it), or whose
+only row it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from shapeinspect_tensorflow.graph.cells import Cell, cell
+from shapeinspect_tensorflow.graph.flow import Ref, Step
+from shapeinspect_tensorflow.graph.nodes import Node
+from shapeinspect_tensorflow.graph.nodes import Tensor as Constant
+from shapeinspect_tensorflow.graph.terms import Term, Terms
+from shapeinspect_tensorflow.tflite.file import Operator, Subgraph, Tensor
+
+#: The operators of a step, by TensorFlow's names.
+_NAMES = {
+    "ADD": "AddV2", "MUL": "Mul", "SUB": "Sub", "LOGISTIC": "Sigmoid", "TANH": "Tanh", "RELU": "Relu",
+    "ELU": "Elu", "SPLIT": "Split", "SELECT": "SelectV2", "SELECT_V2": "SelectV2", "RESHAPE": "Squeeze",
+    "STRIDED_SLICE": "StridedSlice", "GATHER": "TensorListGetItem", "FULLY_CONNECTED": "FULLY_CONNECTED",
+}  # fmt: skip
+_RESHAPES = frozenset({"RESHAPE", "EXPAND_DIMS"})
+_CUTS = frozenset({"SLICE", "STRIDED_SLICE"})
+
+
+def recurrent(graph: Subgraph, graphs: Sequence[Subgraph], zero: Callable[[Tensor], bool]) -> Subgraph:
+    """Return a graph in which loops that are recurrent layers are one operator each.
+
+    Args:
+        graph: one graph of the file.
+        graphs: all of them, of which loops name their bodies.
+        zero: tells whether all values of a stored tensor are 0.
+
+    Example:
+        >>> recurrent(Subgraph("g", (), (), (), ()), (), lambda _tensor: True).operators
+        ()
+    """
+    for operator in graph.operators:
+        number = (operator.options or {}).get("body")
+        if operator.op != "WHILE" or not isinstance(number, int) or not 0 <= number < len(graphs):
+            continue
+        body = graphs[number]
+        if len(body.inputs) == len(body.outputs) == len(operator.inputs) == len(operator.outputs):
+            graph = _Loop(graph, body, operator, zero).replaced() or graph
+    return graph
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """What is read of the outputs of a loop: the value, whether it is every step, and who makes it now."""
+
+    tensor: int
+    whole: bool
+    maker: Operator
+
+
+class _Loop:
+    def __init__(
+        self, graph: Subgraph, body: Subgraph, loop: Operator, zero: Callable[[Tensor], bool]
+    ) -> None:
+        self._graph, self._body, self._loop, self._zero = graph, body, loop, zero
+        self._inner = {index: one for one in body.operators for index in one.outputs}
+        self._outer = {index: one for one in graph.operators for index in one.outputs}
+
+    def replaced(self) -> Subgraph | None:
+        """Return the graph with the layer in the loop's place; None where it is none that is known."""
+        found = self._cell()
+        if found is None:
+            return None
+        unit, place = found
+        places = [self._body.inputs.index(int(ref.path)) for ref in (unit.data, *unit.states)]
+        data, reverse, swapped = self._data(self._loop.inputs[places[0]])
+        end = self._end(self._loop.outputs[place])
+        if data is None or end is False or (isinstance(end, _End) and end.whole and not swapped):
+            return None
+        states = [self._loop.outputs[number] for number in places[1:]]
+        read = self._read()
+        initial = [self._loop.inputs[number] for number in places[1:]]
+        given = [] if all(map(self._is_zero, initial)) else initial
+        tensors, weights = list(self._graph.tensors), []
+        for ref in (*unit.weights, unit.second):
+            weights.append(-1 if ref is None else len(tensors))
+            if ref is not None:
+                tensors.append(self._body.tensors[int(ref.path)])
+        options: dict[str, Any] = {
+            **dict(unit.settings), "batch_first": swapped, **({"direction": "reverse"} if reverse else {}),
+            "return_sequences": isinstance(end, _End) and end.whole,
+            "return_state": any(index in read for index in states),
+        }  # fmt: skip
+        main = end.tensor if isinstance(end, _End) else -1
+        outputs = (main, *(index if index in read else -1 for index in states))
+        layer = Operator(f"WHILE:{unit.op}", "", (data, *weights, *given), outputs, options)
+        gone = [end.maker] if isinstance(end, _End) else []
+        operators = [
+            layer if one is self._loop else one
+            for one in self._graph.operators
+            if all(one is not x for x in gone)
+        ]
+        return _pruned(replace(self._graph, tensors=tuple(tensors), operators=tuple(operators)))
+
+    def _cell(self) -> tuple[Cell, int] | None:
+        body = self._body
+        changing = [
+            (index, output)
+            for index, output in zip(body.inputs, body.outputs, strict=True)
+            if index != output
+        ]
+        terms = Terms(self._step, frozenset(Ref(str(index)) for index, _ in changing))
+        written = {place: self._written(index, output) for place, (index, output) in enumerate(changing)}
+        states = [
+            (Ref(str(index)), terms.of(Ref(str(output))))
+            for place, (index, output) in enumerate(changing)
+            if written[place] is None
+        ]
+        for place, made in written.items():
+            found = None if made is None else self._matched(terms.of(Ref(str(made))), states)
+            if found is not None:
+                return found, body.inputs.index(changing[place][0])
+        return None
+
+    def _matched(self, made: Term, states: list[tuple[Ref, Term]]) -> Cell | None:
+        found = cell(made, states)
+        if found is None or int(found.data.path) not in self._body.inputs:
+            return None
+        refs = [ref for ref in (*found.weights, found.second) if ref is not None]
+        return found if all(self._body.tensors[int(ref.path)].stored for ref in refs) else None
+
+    def _written(self, index: int, output: int) -> int | None:
+        """Return what a step writes into a list; None for a value that is no list."""
+        listed, maker = self._body.tensors[index], self._inner.get(output)
+        if maker is None or listed.shape is None or len(listed.shape) != 3:
+            return None
+        if maker.op in _RESHAPES and listed.shape[0] == 1:
+            return maker.inputs[0]
+        if maker.op != "CONCATENATION" or len(maker.inputs) != 3 or (maker.options or {}).get("axis") != 0:
+            return None
+        first, middle, last = (self._inner.get(one) for one in maker.inputs)
+        if middle is None or middle.op not in _RESHAPES or first is None or last is None:
+            return None
+        cuts = all(one.op in _CUTS and one.inputs[0] == index for one in (first, last))
+        return middle.inputs[0] if cuts else None
+
+    def _step(self, ref: Ref) -> Step:
+        """Return the step that makes a value of the body, by TensorFlow's name."""
+        index = int(ref.path)
+        tensor, maker = self._body.tensors[index], self._inner.get(index)
+        if tensor.stored or maker is None:
+            value = Constant(0, tensor.shape or (), numbers=tensor.numbers, scalar=tensor.scalar)
+            return Step(ref.path, Node("", "Const" if tensor.stored else "", (), {"value": value}), ())
+        options = maker.options or {}
+        shapes = tuple(self._body.tensors[one].shape for one in maker.outputs if one >= 0)
+        op = _NAMES.get(maker.op, "")
+        if maker.op == "GATHER" and (options.get("axis") or options.get("batch_dims")):
+            op = ""
+        inputs = tuple(Ref(str(one)) for one in maker.inputs if one >= 0)
+        place = maker.outputs.index(index)
+        attributes = {**options, "_output_shapes": shapes}
+        if maker.op == "SPLIT":
+            return self._part(ref, Node("", op, (), attributes), inputs, place)
+        return Step(ref.path, Node("", op, (), attributes), inputs)
+
+    def _part(self, ref: Ref, node: Node, inputs: tuple[Ref, ...], place: int) -> Step:
+        """Return the step of one part of a split: each output is a tensor of its own here."""
+        axis = self._body.tensors[int(inputs[0].path)].numbers
+        if axis not in ((1,), (-1,)):
+            return Step(ref.path, replace(node, op=""), inputs)
+        return Step(ref.path, replace(node, op="Part", attributes={"part": place}), inputs[1:])
+
+    def _data(self, index: int) -> tuple[int | None, bool, bool]:
+        """Return the input before its time is moved first, whether it is turned, and whether it was moved."""
+        maker, reverse = self._outer.get(index), False
+        if maker is not None and maker.op == "REVERSE_V2" and self._numbers(maker.inputs[1]) == (0,):
+            index, reverse = maker.inputs[0], True
+            maker = self._outer.get(index)
+        if maker is not None and self._swaps(maker, index):
+            return maker.inputs[0], reverse, True
+        return (None if reverse else index), False, False
+
+    def _swaps(self, maker: Operator, output: int) -> bool:
+        """Tell whether an operator swaps the first two axes; a reshape does where one of them is 1 long."""
+        if maker.op == "TRANSPOSE":
+            return self._numbers(maker.inputs[1]) == (1, 0, 2)
+        before, after = self._graph.tensors[maker.inputs[0]].shape, self._graph.tensors[output].shape
+        if (
+            maker.op != "RESHAPE"
+            or before is None
+            or after is None
+            or len(before) != 3
+            or 1 not in before[:2]
+        ):
+            return False
+        return after == (before[1], before[0], before[2])
+
+    def _end(self, listed: int) -> _End | bool | None:
+        """Return what is read of the list; None for nothing, False for what is not known."""
+        readers = [one for one in self._graph.operators if listed in one.inputs]
+        if not readers:
+            return False if listed in self._graph.outputs else None
+        if len(readers) > 1 or listed in self._graph.outputs:
+            return False
+        (reader,) = readers
+        output, shape = reader.outputs[0], self._graph.tensors[listed].shape or ()
+        if self._swaps(reader, output):
+            return _End(output, True, reader) if shape[:1] != (1,) or len(shape) != 3 else False
+        options = reader.options or {}
+        start = self._numbers(reader.inputs[1]) if reader.op == "STRIDED_SLICE" else None
+        last = reader.op == "STRIDED_SLICE" and start is not None and start[:1] == (-1,)
+        if (
+            last
+            and options.get("shrink_axis_mask") == 1
+            and options.get("begin_mask") == options.get("end_mask") == 6
+        ):
+            return _End(output, False, reader)
+        if (
+            reader.op in ("RESHAPE", "SQUEEZE")
+            and shape[:1] == (1,)
+            and self._graph.tensors[output].shape == shape[1:]
+        ):
+            return _End(output, False, reader)
+        return False
+
+    def _read(self) -> set[int]:
+        read = {index for one in self._graph.operators if one is not self._loop for index in one.inputs}
+        return read | set(self._graph.outputs)
+
+    def _numbers(self, index: int) -> tuple[int, ...] | None:
+        return self._graph.tensors[index].numbers if index >= 0 else None
+
+    def _is_zero(self, index: int) -> bool:
+        tensor = self._graph.tensors[index]
+        return tensor.stored and self._zero(tensor)
+
+
+def _pruned(graph: Subgraph) -> Subgraph:
+    """Leave out the operators that nothing reads any more."""
+    needed, kept = set(graph.outputs), []
+    for operator in reversed(graph.operators):
+        if any(index in needed for index in operator.outputs) or not operator.outputs:
+            kept.append(operator)
+            needed.update(operator.inputs)
+    return replace(graph, operators=tuple(reversed(kept)))

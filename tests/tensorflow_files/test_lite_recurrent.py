@@ -1,0 +1,100 @@
+"""TFLite's loops that are recurrent layers: one layer with the numbers, gates and shapes of Keras's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shapeinspect import inspect
+from shapeinspect.layout import canonical
+
+LAYERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "lstm": ("LSTM", {}),
+    "lstm_sequences": ("LSTM", {"return_sequences": True, "use_bias": False}),
+    "gru": ("GRU", {"return_sequences": True}),
+    "gru_last": ("GRU", {"use_bias": False}),
+    "rnn": ("SimpleRNN", {"return_sequences": True}),
+    "rnn_relu": ("SimpleRNN", {"activation": "relu"}),
+}
+KINDS = {"LSTM": "lstm", "GRU": "gru", "SimpleRNN": "rnn"}
+
+
+def _convert(network: Any, folder: Path, batch: int = 2) -> Path:
+    import tensorflow as tf
+
+    for seed, weight in enumerate(network.weights):  # a converter shares the buffers of equal constants
+        weight.assign(tf.random.stateless_uniform(weight.shape, (seed, 7)))
+    signature = [tf.TensorSpec((batch, *one.shape[1:]), one.dtype) for one in network.inputs]
+    network.export(str(folder / "export"), verbose=False, input_signature=signature)
+    path = folder / "network.tflite"
+    path.write_bytes(tf.lite.TFLiteConverter.from_saved_model(str(folder / "export")).convert())
+    return path
+
+
+def _gates(name: str, matrix: Any) -> list[Any]:
+    """Return the gates of a Keras matrix or bias in the common order: ``i f g o``, or ``r z n``."""
+    import numpy as np
+
+    parts = np.split(matrix, {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}[name], -1)
+    return [parts[1], parts[0], parts[2]] if name == "GRU" else parts
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_loop_is_the_layer_that_keras_exported(name: str, batch: int, tmp_path: Path) -> None:
+    import keras
+    import numpy as np
+
+    kind, options = LAYERS[name]
+    layer = getattr(keras.layers, kind)(7, **options)
+    network = keras.Sequential([keras.Input((9, 5)), layer])
+    report = inspect(str(_convert(network, tmp_path, batch)))
+    (ours,) = [one for one in report.model.layers if one.kind in KINDS.values()]
+    assert ours.kind == KINDS[kind]
+    assert not [one for one in report.model.layers if one.type == "WHILE" or "while" in one.path]
+    assert ours.attributes["cell_function"] == layer.activation.__name__
+    assert (ours.attributes["input_size"], ours.attributes["hidden_size"]) == (5, 7)
+    output = report.model.values[report.model.outputs[0]]
+    assert output.shape == (batch, *layer.output.shape[1:])
+    assert report.totals.params == network.count_params()
+    kernel, recurrent, *bias = layer.get_weights()
+    wanted = {"weight_ih.l0": _gates(kind, kernel), "weight_hh.l0": _gates(kind, recurrent)}
+    if bias and kind == "GRU":
+        wanted |= {"bias_ih.l0": _gates(kind, bias[0][0]), "bias_hh.l0": _gates(kind, bias[0][1])}
+    elif bias:
+        wanted["bias_ih.l0+bias_hh.l0"] = _gates(kind, bias[0])
+    assert all(weight.layout is not None for weight in ours.weights)
+    found = {slot: read() for slot, read in canonical.read(ours.weights).items()}
+    assert set(found) == set(wanted)
+    for slot, gates in wanted.items():
+        theirs = np.stack([gate.T for gate in gates]) if kind != "SimpleRNN" else gates[0].T
+        np.testing.assert_array_equal(found[slot].reshape(theirs.shape), theirs, err_msg=slot)
+
+
+def test_both_directions_are_two_layers(tmp_path: Path) -> None:
+    import keras
+    from keras import layers as k
+
+    both = k.Bidirectional(k.LSTM(7, return_sequences=True))
+    network = keras.Sequential([keras.Input((9, 5)), both, k.Dense(3)])
+    report = inspect(str(_convert(network, tmp_path)))
+    layers = [one for one in report.model.layers if one.kind == "lstm"]
+    assert sorted(one.attributes.get("direction", "forward") for one in layers) == ["forward", "reverse"]
+    assert report.totals.params == network.count_params()
+    assert report.model.values[report.model.outputs[0]].shape == (2, 9, 3)
+
+
+def test_terms_that_double_with_every_step_stay_small() -> None:
+    """A graph may read each of its values twice: the term of the last one would have 2**80 operations."""
+    from shapeinspect_tensorflow.graph.flow import Ref, Step
+    from shapeinspect_tensorflow.graph.nodes import Node
+    from shapeinspect_tensorflow.graph.terms import Terms
+
+    def step(ref: Ref) -> Step:
+        before = Ref(str(int(ref.path) - 1))
+        return Step(ref.path, Node("", "Mul", (), {}), (before, before))
+
+    terms = Terms(step, frozenset({Ref("0")}))
+    assert len(repr(terms.of(Ref("80")))) < 1_000_000
