@@ -220,8 +220,16 @@ def _set_item(items: list[Any], at: Any = None, item: Any = None, *_: Any) -> li
     return items
 
 
+def _slice(items: list[Any], *ends: Any) -> Any:
+    start, end, step = (*ends, None, None, None)[:3]
+    if any(part is not None and type(part) is not int for part in (start, end, step)) or step == 0:
+        return UNKNOWN
+    return items[start:end:step]
+
+
 #: What the code does with lists.
-LISTS: Mapping[str, Callable[..., list[Any]]] = {
+LISTS: Mapping[str, Callable[..., Any]] = {
+    "slice": _slice,
     "append": _append,
     "_set_item": _set_item,
     "copy": lambda items, *_: list(items),

@@ -1,0 +1,141 @@
+"""TorchScript whose code computes with sizes: the shapes are those of a real call, at three sizes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import shapeinspect
+from shapeinspect.api.debugging import fits
+
+
+class Shuffle(nn.Module):
+    """Views with computed lengths, and a branch that the size decides."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(6, 12, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x)
+        n, c, h, w = x.shape
+        x = x.view(n, 3, c // 3, h, w).transpose(1, 2).reshape(n, -1, h, w)
+        if h % 2 == 1:
+            x = F.pad(x, [0, 0, 0, 1])
+        return x[:, :, : h // 2]
+
+
+class Windows(nn.Module):
+    """Windows as Swin cuts them, with the padding that fills the last one, and a list that is written to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shift = [2, 2]
+        self.mix = nn.Linear(5, 7)
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, h, w, c = x.shape
+        shift = self.shift.copy()
+        if h <= 4:
+            shift[0] = 0
+        x = F.pad(x, [0, 0, 0, (4 - w % 4) % 4, 0, (4 - h % 4) % 4])
+        if sum(shift) > 0:
+            x = torch.roll(x, [-shift[0], -shift[1]], [1, 2])
+        rows, columns = x.shape[1] // 4, x.shape[2] // 4
+        x = x.view(n, rows, 4, columns, 4, c).permute(0, 1, 3, 2, 4, 5).reshape(n * rows * columns, 16, c)
+        mask = x.new_zeros(x.shape[0], 16, 1)
+        return self.mix(x + mask)
+
+
+class Attention(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention = nn.MultiheadAttention(12, 3, kdim=10, vdim=14, batch_first=True)
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return self.attention(q, k, v)[0]
+
+
+class Remembers(nn.Module):
+    """A state that is empty at first, and indexed where it is not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state = torch.zeros(0)
+        self.cell = nn.LSTMCell(5, 7)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if len(self.state):
+            h, c = self.cell(x, (self.state[0], self.state[1]))
+        else:
+            h, c = self.cell(x)
+        self.state = torch.stack([h, c])
+        return h
+
+
+class Either(nn.Module):
+    """A branch that the numbers decide; in the one that is not taken, nothing fits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.narrow, self.wide = nn.Linear(5, 7), nn.Linear(6, 7)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if bool(x.sum() > 1e9):
+            return self.wide(x)
+        return self.narrow(x)
+
+
+def _saved(net: nn.Module, how: str, example: tuple[Tensor, ...], folder: Path) -> Path:
+    module: Any = (
+        torch.jit.script(net) if how == "script" else torch.jit.trace(net, example, check_trace=False)
+    )
+    module.save(str(folder / "net.pt"))
+    return folder / "net.pt"
+
+
+@pytest.mark.parametrize(
+    ("net", "how", "sizes"),
+    [
+        (Shuffle(), "script", [[(2, 6, 9, 11)], [(3, 6, 8, 10)], [(1, 6, 15, 4)]]),
+        (Shuffle(), "trace", [[(2, 6, 9, 11)], [(3, 6, 9, 10)], [(1, 6, 9, 4)]]),
+        (Windows(), "script", [[(2, 9, 11, 5)], [(3, 4, 8, 5)], [(1, 3, 6, 5)]]),
+        (Windows(), "trace", [[(2, 9, 11, 5)], [(3, 9, 11, 5)], [(1, 9, 11, 5)]]),
+        (
+            Attention(),
+            "trace",
+            [
+                [(2, 5, 12), (2, 7, 10), (2, 7, 14)],
+                [(3, 4, 12), (3, 9, 10), (3, 9, 14)],
+                [(1, 8, 12), (1, 6, 10), (1, 6, 14)],
+            ],
+        ),
+        (Remembers(), "script", [[(2, 5)], [(3, 5)], [(4, 5)]]),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else None,
+)
+def test_the_shapes_are_those_of_a_call(
+    net: nn.Module, how: str, sizes: list[list[tuple[int, ...]]], tmp_path: Path
+) -> None:
+    path = _saved(net.eval(), how, tuple(torch.zeros(shape) for shape in sizes[0]), tmp_path)
+    for shapes in sizes:
+        want = torch.jit.load(str(path))(*(torch.zeros(shape) for shape in shapes)).shape
+        report = shapeinspect.inspect(path, shapes)
+        assert [value.shape for value in report.outputs] == [tuple(want)]
+        assert not any("does not fit" in note.text for note in report.notes)
+        assert report.totals.macs_unknown == ()
+        assert fits(path, shapes).diagnosis is None
+
+
+def test_a_branch_that_is_not_taken_proves_nothing(tmp_path: Path) -> None:
+    path = _saved(Either().eval(), "script", (), tmp_path)
+    assert torch.jit.load(str(path))(torch.zeros(3, 5)).shape == (3, 7)
+    report = shapeinspect.inspect(path, (3, 5))
+    assert {call.layer: call.conditional for call in report.model.calls}["wide"]
+    assert not any("does not fit" in note.text for note in report.notes)
+    assert fits(path, [(3, 5)]).diagnosis is None
