@@ -101,7 +101,7 @@ class Draft:
     def call(self) -> Call:
         """Return the call, as it ended."""
         ends = tuple(self.inputs), tuple(self.outputs.names)
-        return Call(self.layer, *ends, self.attributes, self.macs, self.conditional)
+        return Call(self.layer, *ends, self.attributes, self.macs, conditional=self.conditional)
 
 
 @dataclass(slots=True)
