@@ -169,7 +169,9 @@ class Classes:
         name = f"({parts})" if whole else None
         best = self._best[self._root(target)]
         several = sum(self._lengths[node] != 1 for node in known) > 1
-        no_batch = best is not None and best[2] == _BATCH and several
+        # What merges the batch with another axis is neither the batch nor what an op usually takes.
+        usual = best is not None and best[0] == _USUAL and _BATCH in labels
+        no_batch = best is not None and several and (best[2] == _BATCH or usual)
         if no_batch or (whole and (best is None or best[0] == _USUAL)):
             self._rename(target, name)
 

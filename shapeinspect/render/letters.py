@@ -34,11 +34,14 @@ class Letters:
             for length, letter in zip(value.shape or (), value.axes or (), strict=False)
             if letter and letter.isalpha() and isinstance(length, Expr) and length == symbol(str(length))
         }
-        self._batch: Mapping[str, Dim] = {name: symbol(_BATCH) for name, letter in pairs if letter == _BATCH}
         names, letters = [name for name, _ in pairs], [letter for _, letter in pairs]
         clear = {n: c for n, c in pairs if names.count(n) == 1 and letters.count(c) == 1 and n != c}
-        taken = _symbols(model) if clear else frozenset()
+        batch = {name for name, letter in pairs if letter == _BATCH and names.count(name) == 1}
+        taken = _symbols(model) if clear or batch else frozenset()
         self._names: Mapping[str, Dim] = {n: symbol(c) for n, c in clear.items() if c not in taken}
+        # Another symbol with the name of the letter would be taken for the batch.
+        foreign = _BATCH in taken and _BATCH not in batch
+        self._batch: Mapping[str, Dim] = {} if foreign else {name: symbol(_BATCH) for name in batch}
         self._seen: dict[int, tuple[Shape, Shape]] = {}
 
     def shape(self, shape: Shape | None) -> Shape | None:
@@ -59,9 +62,8 @@ class Letters:
     def _written(self, shape: Shape) -> Shape:
         found = {name for length in shape if isinstance(length, Expr) for name in symbols(length)}
         batch = found & self._batch.keys()
-        if len(batch) == 1 and _BATCH not in found - batch:  # the batch of one input: any other is elsewhere
-            shape = tuple(substitute(length, self._batch) for length in shape)
-        return tuple(map(self._length, shape))
+        named = {**self._names, **self._batch} if len(batch) == 1 else self._names
+        return tuple(substitute(length, named) for length in shape) if named else shape
 
     def amount(self, amount: Dim | None) -> Dim | None:
         """Return an amount of work in letters: the batch is ``N`` whatever the inputs call it.
@@ -76,10 +78,8 @@ class Letters:
             >>> Letters(model).amount(2 * symbol("ids_0") + 3 * symbol("mask_0"))
             5*N
         """
-        return None if amount is None else self._length(substitute(amount, self._batch))
-
-    def _length(self, length: Dim) -> Dim:
-        return substitute(length, self._names) if self._names else length
+        named = {**self._names, **self._batch}
+        return substitute(amount, named) if named and amount is not None else amount
 
 
 def _symbols(model: Model) -> frozenset[str]:

@@ -73,4 +73,11 @@ def test_the_batches_of_several_inputs_are_one_letter_where_they_do_not_meet() -
     assert str(letters.shape((first, 7))) == "(N, 7)"
     assert str(letters.shape((7, 2 * second))) == "(7, 2*N)"
     assert letters.shape((first, second)) == (first, second)
-    assert letters.shape((first, symbol("N"))) == (first, symbol("N"))
+
+
+def test_a_symbol_that_has_the_letter_of_the_batch_is_not_taken_for_it() -> None:
+    samples = symbol("N")
+    letters = Letters(model({"wave": Value("wave", (B, samples), None, ("N", "L"))}))
+    assert letters.shape((B, samples)) == (B, symbol("L"))
+    assert letters.shape((B, 7)) == (B, 7)
+    assert str(letters.amount(3 * B * samples)) == "3*L*batch"

@@ -193,3 +193,40 @@ def test_names_carry_through_a_hundred_layers(chain: Chain) -> None:
     rows = [("activation", f"v{i}", f"v{i + 1}", {}) for i in range(100)]
     found = axes(chain([*rows, ("conv", "v100", "y", CONV)], {"v0": (2, 3, 9, 11)}, inputs=("v0",)))
     assert set(found.values()) == {"N C H W"}
+
+
+def test_a_norm_written_with_another_proves_nothing_of_its_axes(chain: Chain) -> None:
+    found = axes(
+        chain(
+            [
+                ("reshape", "x", "a", {"shape": (1, 14, 9, 1)}),
+                ("batch_norm", "a scale shift", "b", {"axis": 1}),
+                ("reshape", "b", "c", {"shape": (2, 7, 9)}),
+                ("lstm", "c", "d", {"input_size": 9, "hidden_size": 5, "batch_first": True}),
+            ],
+            {"x": (2, 7, 9), "scale": (14,), "shift": (14,)},
+        )
+    )
+    assert found["a"] == found["b"] == ". . C ."
+    assert found["c"] == "N T C"
+
+
+def test_letters_that_contradict_each_other_stay_where_they_are_proven(chain: Chain) -> None:
+    found = axes(
+        chain(
+            [
+                ("embedding", "ids", "e", {"embedding_dim": 6, "num_embeddings": 50}),
+                ("reduce", "e", "m", {"axes": (1,), "keepdims": False}),
+                ("conv", "x", "k", {"kernel_size": (3, 3), "out_channels": 6, "in_channels": 3}),
+                ("activation", "k", "r", {"function": "relu"}),
+                ("reduce", "r", "p", {"axes": (2, 3), "keepdims": False}),
+                ("elementwise", "m p", "s", {"op": "add"}),
+            ],
+            {"ids": (2, 7), "x": (2, 3, 9, 11)},
+        )
+    )
+    assert found["k"] == found["r"] == "N C H W"
+    assert found["e"] == "N T E"
+    assert found["p"] == "N C"
+    assert found["m"] == "N E"
+    assert found["s"] == "N E"  # the embedding is the closest proof

@@ -58,7 +58,8 @@ def _batch_norm_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) ->
     rank = len(shape)
     axis = normalize_axis(_axis(attributes), rank)
     links = keep_axes(rank, rank).links if outputs and outputs[0] is not None else ()
-    if axis not in (1, rank - 1):
+    # With a scale that is computed, it is used for another normalization, of axes put together for it.
+    if axis not in (1, rank - 1) or any(shape is not None for shape in inputs[1:]):
         return Naming(links=links)
     result = names(rank - 2, last=axis == rank - 1 and rank > 2)
     # Two or three axes may as well be features or a sequence: only the usual names then.
