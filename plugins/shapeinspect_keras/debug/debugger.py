@@ -33,10 +33,12 @@ class KerasDebugger(Debugger):
         """Find the calls that may have been refused; see ``shapeinspect.plugin_api.rerun.Debugger``."""
         del model  # the traceback names the model
         result = self._called(error)
-        if isinstance(result, Iterator):
-            yield from result
-        elif result is not None:
-            yield result
+        listed = result if isinstance(result, Iterator) else [result] if result is not None else []
+        for item in listed:
+            yield item
+            if isinstance(item, Recorded) and item.computed:
+                # On symbols Keras checks less than on numbers, and it is known that something failed.
+                yield replace(item, computed=False)
         from shapeinspect_keras.debug.tf_operation import operation
 
         alone = operation(error, user_line(traceback_frames(error.__traceback__), _PACKAGES))

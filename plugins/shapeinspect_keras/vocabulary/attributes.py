@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, TypeAlias
-from zlib import crc32
 
 Attributes: TypeAlias = "dict[str, Any]"
 Reader: TypeAlias = Callable[[Mapping[str, Any], int], "Attributes"]
@@ -83,7 +83,8 @@ def _digest(value: Any, _rank: int) -> Any:
         value = value.tolist()
     if not isinstance(value, list | tuple):
         return value if isinstance(value, str) else None
-    return f"{len(value)}, crc32 {crc32(_SEPARATOR.join(map(str, value)).encode()):08x}"
+    digest = sha256(_SEPARATOR.join(map(str, value)).encode("utf-8", "replace")).hexdigest()
+    return f"{len(value)}, sha256 {digest[:8]}"
 
 
 def _fixed_shape(value: Any, _rank: int) -> Any:
