@@ -57,7 +57,7 @@ class ShapeInspectError(Exception):
         lines = [printable(self.what, 1000)]
         for label, text in self.facts():
             first, *rest = text.split("\n")
-            lines.append(f"  {label:<9} {printable(first, 1000)}")
+            lines.append(f"  {label:<9} {printable(first, 2000)}")
             lines.extend(f"  {'':<9} {printable(line, 1000)}" for line in rest)
         return "\n".join(lines)
 

@@ -277,9 +277,13 @@ class Walked(Rerun):
             if layer is None or not has_rule(layer.kind) or not is_recorded(call, self._model.values):
                 continue
             attributes = attributes_of(layer, call, self._model.values)
+            given = inputs_of(layer, call, shapes)
             try:
-                outputs = output_shapes(layer.kind, attributes, inputs_of(layer, call, shapes))
+                outputs = output_shapes(layer.kind, attributes, given)
             except ShapeMismatchError as error:
+                takes = self._recorded.takes
+                if takes is not None and not takes(layer.path, given):
+                    continue  # the record is what was refused
                 doubts[index] = f"{layer.kind} expects {error.expected}, got {error.got}"
                 outputs = ()
             for want, have in zip(wanted, outputs, strict=False):

@@ -112,6 +112,8 @@ class Recorded:
         contract: the values whose declared shapes the framework compares with the computed ones, and refuses.
         computed: whether the framework itself computed the shapes that the model records. Where a rule
             contradicts it, the record stands, and the rule is in doubt.
+        takes: tells whether the framework really takes inputs of these shapes, for the path of a layer whose
+            rule refuses what is recorded; None where it cannot be asked.
         refuses: what the framework refuses before any layer sees it: a feed of another ``shape`` than
             the declared one, or only of another ``rank``; empty for nothing.
         batched: whether every convolution and pool needs a batch axis.
@@ -132,6 +134,7 @@ class Recorded:
     spell: Callable[[Wording, str], str]
     contract: frozenset[str] = frozenset()
     computed: bool = False
+    takes: Callable[[str, Sequence[Shape | None]], bool] | None = None
     refuses: str = ""
     batched: bool = False
     fact: Fact | None = None

@@ -259,10 +259,48 @@ def _whole_graph(model: Any, operation: Any, symbols: Sequence[Any], raised: Rai
         raised.where,
         Speller(data, fed),
         computed=True,
+        takes=_Takes(operation),
         refuses="rank",
         batched=True,
         confirm=confirm,
     )
+
+
+#: The batch of the zeros that a layer is tried on.
+_SAMPLES = 2
+
+
+class _Takes:
+    """Runs one layer of a model on zeros: Keras checks more on numbers than on symbols."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def __call__(self, path: str, shapes: Sequence[Shape | None]) -> bool:
+        import keras
+
+        operation = self._model
+        for name in path.split("/"):
+            graph = graphs.functional(operation)
+            inside = graph._operations if graph is not None else ()
+            operation = next((item for item in inside if str(item.name) == name), None)
+        nodes: Sequence[Any] = getattr(operation, "_inbound_nodes", None) or ()
+        tensors = nodes[0].input_tensors if nodes else ()
+        behind = [length for shape in shapes for length in (shape or ())[1:]]
+        known = None not in shapes and all(isinstance(length, int) for length in behind)
+        if len(tensors) != len(shapes) or not known:
+            return True
+        with untouched(_variables(operation)):
+            values = {}
+            for tensor, shape in zip(tensors, shapes, strict=True):
+                sizes = [length if isinstance(length, int) else _SAMPLES for length in shape or ()]
+                values[id(tensor)] = keras.ops.zeros(sizes, tensor.dtype)
+            args, kwargs = nodes[0].arguments.fill_in(values)
+            try:
+                operation(*args, **kwargs)
+            except Exception:  # noqa: BLE001  # whatever it raises, it does not take them
+                return False
+        return True
 
 
 def _one_call(refused: _Refused, owner: Any, symbols: Sequence[Any], raised: Raised, data: bool) -> Recorded:

@@ -516,7 +516,7 @@ def _stack_weights(attributes: Attributes, inputs: Shapes) -> Weights:
 _STACK = Kind(
     "stacked_rnn",
     "recurrent cells of several kinds or sizes, one above the other in every step",
-    "--input 7,2,3 --set kinds=lstm,gru --set hidden_sizes=5,4",
+    "--input 7,2,3 --set kinds=lstm,rnn --set hidden_sizes=5,4",
     (
         Attribute("kinds", "tuple of `rnn`, `lstm`, `gru`", REQUIRED, "the kind of each cell"),
         Attribute("hidden_sizes", "tuple", REQUIRED, "the units of each cell"),

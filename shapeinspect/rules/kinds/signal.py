@@ -6,7 +6,7 @@ from shapeinspect.dims import Dim
 from shapeinspect.rules.attributes import DATA_FORMAT
 from shapeinspect.rules.fields import UNKNOWN_FIELD
 from shapeinspect.rules.formula_text import Lines, Text, carried, literal
-from shapeinspect.rules.kind import UNKNOWN_WORK, Attribute, Kind, no_names, no_weights
+from shapeinspect.rules.kind import NO_EXAMPLE, UNKNOWN_WORK, Attribute, Kind, no_names, no_weights
 from shapeinspect.rules.rule import Attributes, Shapes, first, mismatch, show
 from shapeinspect.rules.sliding import conv_size, same_size
 from shapeinspect.rules.spatial import is_last
@@ -69,8 +69,7 @@ KINDS = (
     Kind(
         "spectrogram",
         "the strength of frequencies in short pieces of a signal",
-        "--input 2,640,3 --set frame_length=64 --set stride=30 --set fft_length=128 --set mode=log "
-        "--set data_format=channels_last",
+        NO_EXAMPLE,
         (
             Attribute("frame_length", "int", "unknown", "the length of a piece"),
             Attribute("stride", "int", "unknown", "the step between two pieces"),
