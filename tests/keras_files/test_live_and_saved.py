@@ -130,6 +130,11 @@ def test_counts_are_those_of_keras(pair: Pair) -> None:
             assert sum(counts.values()) == layer.count_params(), layer.name
 
 
+def test_a_file_says_that_it_holds_no_low_rank_update(pair: Pair) -> None:
+    about = {plain(note.about or "") for note in pair.saved.model.notes if "low-rank" in note.text}
+    assert about == {plain(row.path) for row in pair.saved if plain(row.path) in DIFFERENT}
+
+
 def test_every_public_layer_is_in_the_zoo() -> None:
     from keras import layers
 

@@ -102,6 +102,15 @@ def _notes(config: Node | None, graph: Graph, assigned: Assignment, backend: str
     ]
     notes += [
         Note(
+            f"the file holds its low-rank update (rank {layer.node.config['lora_rank']}) in its weight; "
+            "Keras makes a new one as it loads, which is not counted here",
+            "/".join(path),
+        )
+        for path, layer in graph.layers.items()
+        if layer.node.own and type(layer.node.config.get("lora_rank")) is int
+    ]
+    notes += [
+        Note(
             f'it may be the same layer as "{"/".join(twin)}": the file stores both and does not record '
             "whether they are shared",
             "/".join(path),
