@@ -16,6 +16,7 @@ from shapeinspect.infer.sequences import Sequences
 from shapeinspect.ir import Call, Layer, Model, Note, Value
 from shapeinspect.rules import Shapes, has_rule, output_shapes
 from shapeinspect.rules.kinds.elementwise import taken_equal
+from shapeinspect.rules.kinds.reshape import taken_for_one_size
 from shapeinspect.rules.rounding import Product
 from shapeinspect.rules.rule import show
 from shapeinspect.rules.shape_values import contents, cut
@@ -128,6 +129,10 @@ class _Walk:
         for pair in taken_equal(fact.inputs) if layer.kind == "elementwise" else ():
             text = f"it fits only where {pair[0]} = {pair[1]}"
             self._equal.setdefault(frozenset(pair), Note(text, layer.path))
+        fixed = taken_for_one_size(fact.attributes, fact.inputs) if layer.kind == "reshape" else None
+        if fixed is not None:
+            text = f"it fits only where {fixed[0]} = {fixed[1]}: its lengths are fixed"
+            self._equal.setdefault(frozenset(fixed), Note(text, layer.path))
         return outputs
 
     def fill(self, fact: CallFacts, outputs: Shapes) -> None:

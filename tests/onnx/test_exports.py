@@ -21,15 +21,15 @@ class Pyramid(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.half = nn.Conv2d(3, 8, 3, 2, 1)
-        self.quarter = nn.Conv2d(8, 8, 5, 2, 2, groups=4)
+        self.fine = nn.Conv2d(3, 8, 3, 2, 1)
+        self.coarse = nn.Conv2d(8, 8, 5, 2, 2, groups=4)
         self.norm = nn.BatchNorm2d(8)
         self.up = nn.ConvTranspose2d(8, 6, 2, 2)
         self.out = nn.Conv2d(8, 7, 3, padding=2, dilation=2)
 
     def forward(self, x: Any) -> Any:
-        half = functional.silu(self.norm(self.half(x)))
-        quarter = self.quarter(half)
+        half = functional.silu(self.norm(self.fine(x)))
+        quarter = self.coarse(half)
         top = functional.interpolate(quarter, size=half.shape[-2:], mode="bilinear")
         return self.out(half + top), self.up(quarter), functional.interpolate(quarter, scale_factor=0.7)
 
@@ -145,6 +145,6 @@ def test_every_value_is_exact(name: str, opset: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("opset", [11, 12, 14, 16, 17, 18])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_value_of_every_opset(name: str, opset: int, tmp_path: Path) -> None:
-    """Of 1,888 values of a larger set of such exports 125 were unknown before computed sizes were worked out."""
+    """Of 1,888 values of a larger set of exports, 125 were unknown before computed sizes were followed."""
     score = exported(name, opset, tmp_path / "net.onnx")
     assert (score.unknown, score.wrong) == ([], [])

@@ -86,6 +86,28 @@ def test_what_is_declared_is_no_reason_to_refuse(build, declared: tuple[Any, ...
         assert [note.text for note in checked.model.notes] == [report.notes[0].text]
 
 
+@pytest.mark.parametrize(("target", "condition"), [([1, 96], "N = 1"), ([0, 16, -1], ""), ([0, 16, 6], "")])
+def test_a_batch_that_an_export_has_fixed(build, target: list[int], condition: str, tmp_path: Path) -> None:
+    """onnxruntime takes a batch of one, so that it is no reason to refuse the file, and a note says so."""
+    build.node("Reshape", ["x", build.tensor("to", np.array(target))], "y", name="flat")
+    path = tmp_path / "baked.onnx"
+    onnx.save(build.model({"x": ("N", 6, 16)}, ["y"]), path)
+    run = session(str(path))
+    assert run.run(None, {"x": np.zeros((1, 6, 16), np.float32)})
+    checked, notes = fits(str(path)), [note.text for note in inspect(str(path)).notes]
+    assert checked.diagnosis is None
+    assert bool(condition) == bool(checked.model.notes)
+    assert notes == ([f"it fits only where {condition}: its lengths are fixed"] if condition else [])
+
+
+def test_a_length_that_an_export_has_fixed(build) -> None:
+    build.node("Reshape", ["x", build.tensor("to", np.array([0, 16, 4, 8]))], "y", name="heads")
+    model = build.model({"x": ("N", "T", 32)}, ["y"])
+    score = compare(model, [{"x": np.zeros((n, 16, 32), np.float32)} for n in (1, 3)])
+    assert (score.exact, score.unknown, score.wrong) == (1, [], [])
+    assert Note("it fits only where T = 16: its lengths are fixed", "heads") in inspect(model).notes
+
+
 def test_a_stored_kernel_of_another_size_is_refused(build, tmp_path: Path) -> None:
     build.node("Conv", ["x", build.weight("w", 4, 6, 5, 3)], "y", name="conv", kernel_shape=[3, 3])
     path = tmp_path / "kernel.onnx"

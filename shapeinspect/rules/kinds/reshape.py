@@ -95,6 +95,33 @@ def reshape_shape(shape: Shape | None, target: Shape, zero_copies: bool = False)
     return (*asked[:hole], length, *asked[hole + 1 :])
 
 
+def taken_for_one_size(attributes: Attributes, inputs: Shapes) -> tuple[Dim, Dim] | None:
+    """Return the lengths that must be equal for a reshape to fixed lengths; None where it fits every size.
+
+    Args:
+        attributes: the settings of a reshape.
+        inputs: the input shapes.
+
+    Example:
+        >>> from shapeinspect.dims import symbol
+        >>> shape = (symbol("N"), symbol("T"), 32)
+        >>> taken_for_one_size({"shape": (0, 16, 4, 8), "zero_copies": True}, (shape,))
+        (T, 16)
+    """
+    shape, target = first(inputs), tuple(attributes.get("shape") or ())
+    if shape is None or attributes.get("batch_kept") or -1 in target:
+        return None
+    copied = {axis for axis, n in enumerate(target) if attributes.get("zero_copies") and n == 0}
+    if copied and max(copied) >= len(shape):
+        return None
+    asked = [shape[axis] if axis in copied else n for axis, n in enumerate(target)]
+    left, right = map(product, _cancel(list(shape), asked))
+    if not isinstance(left, Expr) or not isinstance(right, int) or len(left.terms) != 1:
+        return None
+    factor = left.terms[0][1]
+    return (left // factor, right // factor) if right > 0 and right % factor == 0 else None
+
+
 def _hole(asked: Shape, target: Shape, copied: set[int]) -> int | None:
     """Return the axis whose length follows from the number of elements: the -1, or a single unknown one."""
     holes = [axis for axis, n in enumerate(asked) if n == -1]
