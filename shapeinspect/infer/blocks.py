@@ -23,13 +23,27 @@ class Walk(Protocol):
     """What a walk over the calls offers."""
 
     def shape(self, name: str) -> Shape | None:
-        """Return the shape of a value so far."""
+        """Return the shape of a value so far.
+
+        Args:
+            name: the value's.
+        """
 
     def number(self, name: str) -> Any:
-        """Return the numbers of a value so far, or None."""
+        """Return the numbers of a value so far, or None.
+
+        Args:
+            name: the value's.
+        """
 
     def settle(self, name: str, shape: Shape | None, numbers: Any = None) -> None:
-        """Take what follows for a value, unless the source records it."""
+        """Take what follows for a value, unless the source records it.
+
+        Args:
+            name: the value's.
+            shape: its shape.
+            numbers: its numbers, if they are known.
+        """
 
 
 @dataclass(slots=True)
@@ -91,7 +105,7 @@ class Blocks:
         for block in self._enter.get(index, ()):
             _ENTER[block.kind](self, block, walk)
 
-    def enter_if(self, block: Block, walk: Walk) -> None:
+    def _enter_if(self, block: Block, walk: Walk) -> None:
         """Read the condition, where the graph computes it from lengths."""
         condition = walk.number(block.inputs[0])
         if isinstance(condition, tuple) and len(condition) == 1:
@@ -99,7 +113,7 @@ class Blocks:
         if isinstance(condition, bool | int):
             self.taken[block.layer] = 0 if condition else 1
 
-    def leave_if(self, block: Block, walk: Walk) -> None:
+    def _leave_if(self, block: Block, walk: Walk) -> None:
         """Give each output the shape of the branch that is taken, or what all branches agree on."""
         taken = self.taken.get(block.layer)
         for index, name in enumerate(block.outputs):
@@ -109,7 +123,7 @@ class Blocks:
             else:
                 walk.settle(name, _common([walk.shape(source) for source in made]))
 
-    def enter_loop(self, block: Block, walk: Walk) -> None:
+    def _enter_loop(self, block: Block, walk: Walk) -> None:
         """Give the body of a loop what its first round reads."""
         body = block.bodies[0]
         for name in body.inputs[:2]:
@@ -117,7 +131,7 @@ class Blocks:
         for index, (outer, inner) in enumerate(zip(block.inputs[2:], body.inputs[2:], strict=False)):
             walk.settle(inner, self._read(block, index, walk.shape(outer)))
 
-    def leave_loop(self, block: Block, walk: Walk) -> None:
+    def _leave_loop(self, block: Block, walk: Walk) -> None:
         """Give the outputs of a loop what its last round and all rounds made."""
         body, states = block.bodies[0], block.states
         rounds = self._rounds_of_loop(block, walk)
@@ -136,7 +150,7 @@ class Blocks:
             shape = walk.shape(source)
             walk.settle(name, None if shape is None else (rounds, *_without(shape, own)))
 
-    def enter_scan(self, block: Block, walk: Walk) -> None:
+    def _enter_scan(self, block: Block, walk: Walk) -> None:
         """Give the body of a scan its states, and one entry of each scanned input."""
         body, states = block.bodies[0], block.states
         for index, (outer, inner) in enumerate(zip(block.inputs, body.inputs, strict=False)):
@@ -148,7 +162,7 @@ class Blocks:
             elif index < states:
                 walk.settle(inner, shape)
 
-    def leave_scan(self, block: Block, walk: Walk) -> None:
+    def _leave_scan(self, block: Block, walk: Walk) -> None:
         """Give the outputs of a scan its last states, and what all rounds made."""
         body, states = block.bodies[0], block.states
         rounds = self.rounds.get(block.layer, UNKNOWN)
@@ -251,8 +265,8 @@ def _letter(name: str, axis: int) -> str:
     return f"{re.sub(r'[^A-Za-z0-9_]', '_', name.rpartition('/')[2]) or 'state'}_{axis}"
 
 
-_ENTER = {"if": Blocks.enter_if, "loop": Blocks.enter_loop, "scan": Blocks.enter_scan}
-_LEAVE = {"if": Blocks.leave_if, "loop": Blocks.leave_loop, "scan": Blocks.leave_scan}
+_ENTER = {"if": Blocks._enter_if, "loop": Blocks._enter_loop, "scan": Blocks._enter_scan}
+_LEAVE = {"if": Blocks._leave_if, "loop": Blocks._leave_loop, "scan": Blocks._leave_scan}
 
 
 def count_rounds(calls: tuple[Call, ...], blocks: Blocks) -> tuple[tuple[Call, ...], tuple[Note, ...]]:

@@ -109,15 +109,15 @@ class Sequences:
         name = fact.names[slot] if slot < len(fact.names) else ""
         return self.items.get(name, Items(None, None))
 
-    def construct(self, fact: CallFacts, _numbers: Callable[[str], Any]) -> Items:
+    def _construct(self, fact: CallFacts, _numbers: Callable[[str], Any]) -> Items:
         """Make a sequence of some tensors."""
         return _of(fact.inputs)
 
-    def empty(self, _fact: CallFacts, _numbers: Callable[[str], Any]) -> Items:
+    def _empty(self, _fact: CallFacts, _numbers: Callable[[str], Any]) -> Items:
         """Make a sequence of none."""
         return Items((), None)
 
-    def insert(self, fact: CallFacts, numbers: Callable[[str], Any]) -> Items:
+    def _insert(self, fact: CallFacts, numbers: Callable[[str], Any]) -> Items:
         """Insert a tensor, at the end if no position is given."""
         read, tensor = self._read(fact), fact.inputs[1] if len(fact.inputs) > 1 else None
         place = _position(fact, 2, numbers)
@@ -132,7 +132,7 @@ class Sequences:
         at = place if place >= 0 else place + len(read.each)
         return _of((*read.each[:at], tensor, *read.each[at:]))
 
-    def erase(self, fact: CallFacts, numbers: Callable[[str], Any]) -> Items:
+    def _erase(self, fact: CallFacts, numbers: Callable[[str], Any]) -> Items:
         """Erase a tensor, the last one if no position is given."""
         read, place = self._read(fact), _position(fact, 1, numbers)
         if read.each is None or not read.each:
@@ -142,18 +142,18 @@ class Sequences:
         at = place % len(read.each)
         return _of((*read.each[:at], *read.each[at + 1 :]))
 
-    def at(self, fact: CallFacts, numbers: Callable[[str], Any]) -> Shape | None:
+    def _at(self, fact: CallFacts, numbers: Callable[[str], Any]) -> Shape | None:
         """Take one tensor."""
         read, place = self._read(fact), _position(fact, 1, numbers)
         if read.each is not None and place is not None and -len(read.each) <= place < len(read.each):
             return read.each[place]
         return read.common
 
-    def number(self, _fact: CallFacts, _numbers: Callable[[str], Any]) -> Shape | None:
+    def _number(self, _fact: CallFacts, _numbers: Callable[[str], Any]) -> Shape | None:
         """Make a single number."""
         return ()
 
-    def split(self, fact: CallFacts, numbers: Callable[[str], Any]) -> Items:
+    def _split(self, fact: CallFacts, numbers: Callable[[str], Any]) -> Items:
         """Split a tensor along one axis."""
         shape, attributes = fact.inputs[0] if fact.inputs else None, fact.attributes
         if shape is None or not shape:
@@ -174,7 +174,7 @@ class Sequences:
             return Items(None, (*shape[:axis], UNKNOWN, *rest))
         return _of(tuple((*shape[:axis], size, *rest) for size in sizes))
 
-    def concat(self, fact: CallFacts, _numbers: Callable[[str], Any]) -> Shape | None:
+    def _concat(self, fact: CallFacts, _numbers: Callable[[str], Any]) -> Shape | None:
         """Join all tensors along one axis, or along a new one."""
         read, new = self._read(fact), fact.attributes.get("new_axis")
         shared = read.common
@@ -189,7 +189,7 @@ class Sequences:
             total = total + (UNKNOWN if shape is None else shape[axis])
         return (*shared[:axis], total, *shared[axis + 1 :])
 
-    def get(self, fact: CallFacts, _numbers: Callable[[str], Any]) -> Shape | Items | None:
+    def _get(self, fact: CallFacts, _numbers: Callable[[str], Any]) -> Shape | Items | None:
         """Take what an optional holds: a tensor or a sequence; a tensor itself is handed on."""
         if fact.attributes.get("of_sequence"):
             return self._read(fact)
@@ -197,7 +197,7 @@ class Sequences:
             return self._read(fact).common
         return fact.inputs[0] if fact.inputs else None
 
-    def optional(self, fact: CallFacts, _numbers: Callable[[str], Any]) -> Items:
+    def _optional(self, fact: CallFacts, _numbers: Callable[[str], Any]) -> Items:
         """Make an optional of a tensor or a sequence."""
         if fact.names and fact.names[0] in self.items:
             return self._read(fact)
@@ -214,15 +214,15 @@ def _position(fact: CallFacts, slot: int, numbers: Callable[[str], Any]) -> int 
 
 
 _WORK: Mapping[str, Callable[[Sequences, CallFacts, Callable[[str], Any]], Any]] = {
-    "construct": Sequences.construct,
-    "empty": Sequences.empty,
-    "insert": Sequences.insert,
-    "erase": Sequences.erase,
-    "at": Sequences.at,
-    "length": Sequences.number,
-    "has": Sequences.number,
-    "split": Sequences.split,
-    "concat": Sequences.concat,
-    "get": Sequences.get,
-    "optional": Sequences.optional,
+    "construct": Sequences._construct,
+    "empty": Sequences._empty,
+    "insert": Sequences._insert,
+    "erase": Sequences._erase,
+    "at": Sequences._at,
+    "length": Sequences._number,
+    "has": Sequences._number,
+    "split": Sequences._split,
+    "concat": Sequences._concat,
+    "get": Sequences._get,
+    "optional": Sequences._optional,
 }
