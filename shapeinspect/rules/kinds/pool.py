@@ -319,7 +319,7 @@ _POOL = (
         "dilated_padding",
         "bool",
         "true",
-        '`"same"` pads for the steps between taps, too (not in onnxruntime)',
+        '`"same"` pads for the steps between taps, too (not in every runtime)',
     ),
     Attribute("count_include_pad", "bool", "unknown", "the padding counts in a mean"),
     Attribute("divisor_override", "int", "none", "a mean divides by it, not by the number of positions"),
