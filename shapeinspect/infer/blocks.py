@@ -75,18 +75,18 @@ class Blocks:
         if not self.blocks:
             return
         starts: dict[str, int] = {}
-        ends: dict[str, int] = {}
         for index, call in enumerate(model.calls):
             starts.setdefault(call.layer, index)
-            for block in self.blocks:
-                if any(call.layer.startswith(f"{body.path}/") for body in block.bodies):
-                    ends[block.layer] = index + 1
-        for block in self.blocks:
+        inside = _members(model.calls, self.blocks)
+        for block in reversed(self.blocks):
             if block.layer in starts:
                 start = starts[block.layer]
-                self._enter.setdefault(start, []).append(block)
+                last = max(
+                    (inside[body.path][-1] for body in block.bodies if body.path in inside), default=start
+                )
+                self._enter.setdefault(start, []).insert(0, block)
                 # A block inside another one stands behind it, and ends first.
-                self._leave.setdefault(ends.get(block.layer, start + 1), []).insert(0, block)
+                self._leave.setdefault(last + 1, []).append(block)
 
     def again(self) -> bool:
         """Tell whether the last walk showed that another one is needed, and forget it."""
@@ -269,6 +269,19 @@ _ENTER = {"if": Blocks._enter_if, "loop": Blocks._enter_loop, "scan": Blocks._en
 _LEAVE = {"if": Blocks._leave_if, "loop": Blocks._leave_loop, "scan": Blocks._leave_scan}
 
 
+def _members(calls: Iterable[Call], blocks: Iterable[Block]) -> dict[str, list[int]]:
+    """Return which calls stand in each body, at any depth, by the body's path."""
+    paths = {body.path for block in blocks for body in block.bodies}
+    inside: dict[str, list[int]] = {}
+    for index, call in enumerate(calls):
+        slash = call.layer.find("/")
+        while slash >= 0:
+            if call.layer[:slash] in paths:
+                inside.setdefault(call.layer[:slash], []).append(index)
+            slash = call.layer.find("/", slash + 1)
+    return inside
+
+
 def count_rounds(calls: tuple[Call, ...], blocks: Blocks) -> tuple[tuple[Call, ...], tuple[Note, ...]]:
     """Multiply the work of the calls in each loop by its rounds, and set aside all branches but one.
 
@@ -280,15 +293,17 @@ def count_rounds(calls: tuple[Call, ...], blocks: Blocks) -> tuple[tuple[Call, .
         the calls, and a note for each If of whose branches the one with more work counts.
     """
     notes: list[Note] = []
+    counted = list(calls)
+    inside = _members(calls, blocks.blocks)
     for block in reversed(blocks.blocks):
+        members = [inside.get(body.path, []) for body in block.bodies]
         if block.kind == "if":
-            calls, note = _one_branch(calls, block, blocks.taken.get(block.layer))
-            notes += note
-        else:
-            rounds = blocks.rounds.get(block.layer, UNKNOWN)
-            inside = f"{block.bodies[0].path}/"
-            calls = tuple(_times(call, rounds) if call.layer.startswith(inside) else call for call in calls)
-    return calls, tuple(notes)
+            notes += _one_branch(counted, block, members, blocks.taken.get(block.layer))
+            continue
+        rounds = blocks.rounds.get(block.layer, UNKNOWN)
+        for index in members[0]:
+            counted[index] = _times(counted[index], rounds)
+    return tuple(counted), tuple(notes)
 
 
 def _times(call: Call, rounds: Dim) -> Call:
@@ -298,22 +313,20 @@ def _times(call: Call, rounds: Dim) -> Call:
 
 
 def _one_branch(
-    calls: tuple[Call, ...], block: Block, taken: int | None
-) -> tuple[tuple[Call, ...], tuple[Note, ...]]:
-    def inside(index: int) -> list[Call]:
-        return [call for call in calls if call.layer.startswith(f"{block.bodies[index].path}/")]
-
-    sums = [_sum(call for call in inside(index) if not call.spare) for index in range(len(block.bodies))]
+    calls: list[Call], block: Block, members: list[list[int]], taken: int | None
+) -> tuple[Note, ...]:
+    """Set aside the branches that do not count, in place."""
+    sums = [_sum(calls[index] for index in each if not calls[index].spare) for each in members]
     notes: tuple[Note, ...] = ()
     if taken is None:
         taken = _larger(sums)
         if sums[0] != sums[-1]:
             name = block.bodies[taken].path.rpartition("/")[2]
             notes = (Note(f"totals count one branch, {name}, which does more work", block.layer),)
-    spare = {f"{body.path}/" for index, body in enumerate(block.bodies) if index != taken}
-    return tuple(
-        replace(call, spare=True) if call.layer.startswith(tuple(spare)) else call for call in calls
-    ), notes
+    for branch, each in enumerate(members):
+        for index in each if branch != taken else ():
+            calls[index] = replace(calls[index], spare=True)
+    return notes
 
 
 def _sum(calls: Iterable[Call]) -> Dim:
