@@ -9,9 +9,16 @@ from shapeinspect.explanation.graph import RECURRENT, Graph, product_text
 from shapeinspect.explanation.lengths import ADAPTIVE, axis_formulas, windows
 from shapeinspect.explanation.receptive_field import Fields
 from shapeinspect.explanation.remarks import findings, readings, remarks
-from shapeinspect.explanation.values import AxisFact, CallFact, Formula, LayerExplanation, TensorFact
+from shapeinspect.explanation.values import (
+    AxisFact,
+    CallFact,
+    Formula,
+    LayerExplanation,
+    TensorFact,
+    Work,
+)
 from shapeinspect.explanation.weights import weight_facts
-from shapeinspect.explanation.work import numbers, work
+from shapeinspect.explanation.work import in_rounds, numbers, work
 from shapeinspect.ir import Call, Layer
 from shapeinspect.rules import KINDS
 from shapeinspect.rules.kind import no_arithmetic
@@ -95,10 +102,18 @@ def call_fact(graph: Graph, fields: Fields, call: Call) -> CallFact:
     return CallFact(
         tuple(_input(graph, name) for name in graph.sources(call) if name),
         tuple(_output(graph, call, index) for index in range(len(call.outputs)) if call.outputs[index]),
-        work(layer.kind, attributes, inputs, outputs),
+        _work(graph, call),
         fields.of(call.outputs[0]) if call.outputs else (),
         windows(layer.kind, attributes, inputs, outputs),
     )
+
+
+def _work(graph: Graph, call: Call) -> Work | None:
+    layer = graph.layers[call.layer]
+    once = work(layer.kind, graph.attributes(call), graph.inputs(call), graph.outputs(call))
+    loops = (block for block in graph.model.blocks if block.kind != "if")
+    inside = any(call.layer.startswith(f"{body.path}/") for block in loops for body in block.bodies)
+    return in_rounds(once, call.macs) if inside else once
 
 
 def _input(graph: Graph, name: str) -> TensorFact:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shapeinspect.dims import Dim
 from shapeinspect.explanation.notation import holds
 from shapeinspect.explanation.values import Formula, WeightFact, Work
 from shapeinspect.rules import Attributes, Shapes, macs, work_line
@@ -29,6 +30,28 @@ def work(kind: str, attributes: Attributes, inputs: Shapes, outputs: Shapes) -> 
     if line is None or not holds(line[0], dict(line[1]), total):
         return Work(None, total)
     return Work(Formula(*line, total), total)
+
+
+def in_rounds(once: Work | None, total: Dim | None) -> Work | None:
+    """Return the multiplications of a call in a loop: those of one round, as often as it runs.
+
+    Args:
+        once: those of one round.
+        total: those of all rounds; None where no more than one is known of.
+
+    Example:
+        >>> in_rounds(work("linear", {"in_features": 3, "out_features": 5}, ((2, 3),), ((2, 5),)), 120).total
+        120
+    """
+    if once is None or total is None or once.total == 0 or total == once.total:
+        return once
+    rounds = total // once.total
+    if rounds * once.total != total:
+        return Work(None, total)
+    if once.formula is None or "rounds" in dict(once.formula.values):
+        return Work(None, total)
+    formula = once.formula
+    return Work(Formula(f"rounds*({formula.text})", (("rounds", rounds), *formula.values), total), total)
 
 
 def numbers(weights: tuple[WeightFact, ...]) -> Formula | None:

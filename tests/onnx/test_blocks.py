@@ -314,3 +314,8 @@ def test_a_branch_that_is_not_taken_is_not_blamed(build):
     assert session.run(None, feed)[0].shape == (2, 3, 5)
     undecided = shapeinspect.inspect(model, input={"x": (2, 3, 5)})
     assert not [note for note in undecided.notes if "does not fit" in note.text]
+
+
+def test_work_in_a_loop_is_explained_with_its_rounds(build):
+    told = str(shapeinspect.explain(_loop(build, trips=5), "loop/body/fc"))
+    assert "= 5·2·7·7 = 490 multiplications" in told
