@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from shapeinspect.binary.pickles.reader import Pickle
@@ -93,7 +94,7 @@ class _Tree:
         if is_array(live):
             return lambda: live
         if live.is_quantized:
-            return lambda: reader(live.int_repr())()
+            return partial(_stored, live)
         # A subclass computes its values, and may have none at all.
         return None if live.is_meta or tensor.form == type(live).__name__ else reader(live)
 
@@ -143,6 +144,11 @@ class _Tree:
         described = _describe_tensor(scales), _describe_tensor(zeros)
         self._live.update(zip(described, (scales, zeros), strict=True))
         return facts._replace(scaling=(*described, value.q_per_channel_axis()))
+
+
+def _stored(live: Any) -> np.ndarray[Any, Any]:
+    """Read the integers of a quantized tensor."""
+    return reader(live.int_repr())()
 
 
 def _describe_array(array: Any) -> Tensor | None:
