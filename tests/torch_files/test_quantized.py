@@ -283,3 +283,14 @@ def test_torchs_own_quantized_tensors_are_dequantized_in_files_and_live(tmp_path
         assert {name: part.type for name, part in found.items()} == {"a": "uint8", "b": "int8"}
         for name, part in found.items():
             np.testing.assert_allclose(numbers(part), state[f"{name}.weight"].dequantize(), atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_layer_that_torch_quantized_counts_its_weight_and_bias(tmp_path: Path) -> None:
+    import torch
+
+    net = torch.ao.quantization.quantize_dynamic(
+        torch.nn.Sequential(torch.nn.Linear(5, 7)), {torch.nn.Linear}
+    )
+    torch.save(net.state_dict(), tmp_path / "net.pt")
+    assert of_model(shapeinspect.inspect(tmp_path / "net.pt").model).params == 5 * 7 + 7

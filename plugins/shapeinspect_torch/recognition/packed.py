@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from shapeinspect.dims import Shape
 from shapeinspect.ir import Frozen, Layer, Weight
 from shapeinspect.layout.bare import Evidence, Group, judge, layer, prove
 from shapeinspect_torch.quantized.roles import plain_role
@@ -55,7 +56,7 @@ def quantized_layer(group: Group, path: str, rows: Sequence[Evidence]) -> Layer:
     candidates = verdict.candidates
     if rows and not matches and len(main.shape) == 2 and "weight" in shapes:
         candidates = ("linear",) if scheme in _LINEAR else ("linear", "embedding")
-    named = replace(verdict, layouts=layouts, candidates=candidates)
+    named = replace(verdict, layouts=layouts, candidates=candidates, buffers=of_outputs(group.shapes))
     made = layer(group, named, path=path)
     weights = tuple(
         replace(weight, role=roles[weight.role])
@@ -67,6 +68,20 @@ def quantized_layer(group: Group, path: str, rows: Sequence[Evidence]) -> Layer:
     if scheme == "torch":  # its own quantized layers, which are read as they are when live
         return made
     return replace(made, attributes=Frozen({**made.attributes, "quantizer": _quantizer(main)}))
+
+
+def of_outputs(shapes: Mapping[str, Shape]) -> frozenset[str]:
+    """Return the roles that say how torch's own quantized layer scales its outputs; they are no parameters.
+
+    Args:
+        shapes: every weight of the layer by its role.
+
+    Example:
+        >>> sorted(of_outputs({"weight": (5, 7), "scale": (), "zero_point": ()}))
+        ['scale', 'zero_point']
+    """
+    both = shapes.get("scale") == shapes.get("zero_point") == ()
+    return frozenset(("scale", "zero_point")) if both else frozenset()
 
 
 def _quantizer(weight: Weight) -> str:

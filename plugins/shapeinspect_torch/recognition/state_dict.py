@@ -11,7 +11,7 @@ from shapeinspect.layout.bare import Evidence, Group, Verdict, groups, judge, la
 from shapeinspect_torch.quantized.declared import NOTHING, Declared
 from shapeinspect_torch.quantized.fold import fold
 from shapeinspect_torch.recognition.evidence import BUFFERS, EVIDENCE, GUISES, INNER, TURNED, Guise
-from shapeinspect_torch.recognition.packed import quantized_layer
+from shapeinspect_torch.recognition.packed import of_outputs, quantized_layer
 from shapeinspect_torch.recognition.stacks import recurrent
 from shapeinspect_torch.vocabulary.layouts import bind
 
@@ -88,9 +88,7 @@ class _Court:
         buffers = BUFFERS.intersection(shapes)
         if guise is not None and guise.buffers:
             buffers |= {*guise.extras, *guise.optional} & set(shapes)
-        if shapes.get("scale") == shapes.get("zero_point") == ():
-            # torch.ao: how a layer's outputs, or its whole weight, are quantized.
-            buffers |= {"scale", "zero_point"}
+        buffers |= of_outputs(shapes)
         attributes = verdict.attributes
         if guise is not None and matches:
             attributes = Frozen({**attributes, "parametrization": guise.name})
