@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -58,7 +58,8 @@ def quantized(weights: Iterable[Weight]) -> bool:
         >>> quantized([Weight("q.weight", "", (64, 48)), Weight("q.scale", "", (64,))])
         False
     """
-    return any(weight.quantization is not None for weight in fold(weights))
+    by_name = {weight.name: weight for weight in weights}
+    return next(_folded(by_name, NOTHING), None) is not None
 
 
 def fold(weights: Iterable[Weight], declared: Declared = NOTHING) -> tuple[Weight, ...]:
@@ -75,21 +76,12 @@ def fold(weights: Iterable[Weight], declared: Declared = NOTHING) -> tuple[Weigh
         ((64, 48), 'int4 g32', True)
     """
     weights = tuple(weights)
-    hints = [weight.name for weight in weights if weight.name.endswith(_ENDINGS)]
-    if not hints and not declared.method:
+    if not declared.method and not any(weight.name.endswith(_ENDINGS) for weight in weights):
         return weights
     by_name = {weight.name: weight for weight in weights}
     made: dict[str, Weight] = {}
-    for name in hints:
-        for ending, whole, read in _SCHEMES:
-            if not name.endswith(ending):
-                continue
-            prefix = name.removesuffix(ending)
-            if whole and prefix and not prefix.endswith("."):
-                continue
-            weight = read(prefix, by_name, declared)
-            if weight is not None:
-                made.setdefault(weight.name, weight)
+    for weight in _folded(by_name, declared):
+        made.setdefault(weight.name, weight)
     beside = _companions(made.values())
     for weight in weights if declared.method else ():
         if weight.name not in made and weight.name not in beside:
@@ -108,6 +100,22 @@ def fold(weights: Iterable[Weight], declared: Declared = NOTHING) -> tuple[Weigh
         else weight
         for weight in weights
     )
+
+
+def _folded(weights: Mapping[str, Weight], declared: Declared) -> Iterator[Weight]:
+    """Yield the logical weight of everything that a scheme explains."""
+    for name in weights:
+        if not name.endswith(_ENDINGS):
+            continue
+        for ending, whole, read in _SCHEMES:
+            if not name.endswith(ending):
+                continue
+            prefix = name.removesuffix(ending)
+            if whole and prefix and not prefix.endswith("."):
+                continue
+            weight = read(prefix, weights, declared)
+            if weight is not None:
+                yield weight
 
 
 def _companions(folded: Iterable[Weight]) -> set[str]:

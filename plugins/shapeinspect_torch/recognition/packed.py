@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from shapeinspect.dims import Shape
-from shapeinspect.ir import Frozen, Layer, Weight
-from shapeinspect.layout.bare import Evidence, Group, judge, layer, prove
+from shapeinspect.ir import Frozen, Layer, Quantization
+from shapeinspect.layout.bare import Evidence, Group, Verdict, judge, layer, prove
 from shapeinspect_torch.quantized.roles import plain_role
 from shapeinspect_torch.vocabulary.layouts import bind
 
@@ -19,15 +19,19 @@ _LINEAR = (*TURNED, "hqq", "aqlm", "quip")
 _ADDED = ("_packed", "_qdata", "_blocks")
 
 
-def quantized_layer(group: Group, path: str, rows: Sequence[Evidence]) -> Layer:
+def quantized_layer(
+    group: Group, path: str, rows: Sequence[Evidence], known: dict[object, Verdict] | None = None
+) -> Layer:
     """Return the layer of a group that holds a quantized weight.
 
     Args:
         group: the weights, folded.
         path: the layer's path.
         rows: the evidence; without any its kind is unknown.
+        known: what was concluded about groups of the same weights; it is added to.
 
     Example:
+        >>> from shapeinspect.ir import Weight
         >>> from shapeinspect.layout.bare import groups
         >>> from shapeinspect_torch.quantized.fold import fold
         >>> from shapeinspect_torch.recognition.evidence import EVIDENCE
@@ -37,37 +41,54 @@ def quantized_layer(group: Group, path: str, rows: Sequence[Evidence]) -> Layer:
         >>> made.attributes["in_features"], made.attributes["quantizer"]
         (64, 'gptq 4-bit')
     """
-    # Scales and the like prove nothing about the kind.
-    roles = {role: plain_role(role, weight) for role, weight in group.weights.items() if not weight.buffer}
-    main = next(weight for weight in group.weights.values() if weight.quantization is not None)
-    how = main.quantization
-    scheme = how.scheme if how is not None else ""
-    shapes = {plain: group.weights[role].shape for role, plain in roles.items()}
-    if scheme in TURNED and len(shapes.get("weight", ())) == 2:
-        shapes["weight"] = shapes["weight"][::-1]
-    matches = prove(shapes, rows)
-    if scheme in _LINEAR or "SCB" in group.weights:
-        matches = tuple(match for match in matches if match.kind == "linear")
-    verdict = judge(shapes, matches, bind)
-    layouts = {role: verdict.layouts.get(plain) for role, plain in roles.items()}
-    if scheme in TURNED and verdict.kind == "linear":
-        ranks = {role: len(weight.shape) for role, weight in group.weights.items()}
-        layouts = {role: bind(f"Linear({scheme})", roles.get(role, role), n) for role, n in ranks.items()}
-    candidates = verdict.candidates
-    if rows and not matches and len(main.shape) == 2 and "weight" in shapes:
-        candidates = ("linear",) if scheme in _LINEAR else ("linear", "embedding")
-    named = replace(verdict, layouts=layouts, candidates=candidates, buffers=of_outputs(group.shapes))
-    made = layer(group, named, path=path)
+    how = next(weight.quantization for weight in group.weights.values() if weight.quantization is not None)
+    facts = tuple([(role, w.shape, w.buffer, w.quantization is None) for role, w in group.weights.items()])
+    key = ("quantized", how.scheme, how.element, how.bits, facts)
+    verdict = known.get(key) if known is not None else None
+    if verdict is None:
+        verdict = _verdict(group, how, rows)
+        if known is not None:
+            known[key] = verdict
+    made = layer(group, verdict, path=path)
+    if not any(role.endswith(_ADDED) for role in group.weights):
+        return made
     weights = tuple(
-        replace(weight, role=roles[weight.role])
+        replace(weight, role=plain_role(weight.role, weight))
         if weight.quantization is not None and weight.role.endswith(_ADDED)
         else weight
         for weight in made.weights
     )
-    made = replace(made, weights=weights)
-    if scheme == "torch":  # its own quantized layers, which are read as they are when live
-        return made
-    return replace(made, attributes=Frozen({**made.attributes, "quantizer": _quantizer(main)}))
+    return replace(made, weights=weights)
+
+
+def _verdict(group: Group, how: Quantization, rows: Sequence[Evidence]) -> Verdict:
+    # Scales and the like prove nothing about the kind.
+    roles = {role: plain_role(role, weight) for role, weight in group.weights.items() if not weight.buffer}
+    shapes = {plain: group.weights[role].shape for role, plain in roles.items()}
+    main = next(weight for weight in group.weights.values() if weight.quantization is not None)
+    if how.scheme in TURNED and len(shapes.get("weight", ())) == 2:
+        shapes["weight"] = shapes["weight"][::-1]
+    matches = prove(shapes, rows)
+    if how.scheme in _LINEAR or "SCB" in group.weights:
+        matches = tuple(match for match in matches if match.kind == "linear")
+    verdict = judge(shapes, matches, bind)
+    layouts = {role: verdict.layouts.get(plain) for role, plain in roles.items()}
+    if how.scheme in TURNED and verdict.kind == "linear":
+        ranks = {role: len(weight.shape) for role, weight in group.weights.items()}
+        layouts = {role: bind(f"Linear({how.scheme})", roles.get(role, role), n) for role, n in ranks.items()}
+    candidates = verdict.candidates
+    if rows and not matches and len(main.shape) == 2 and "weight" in shapes:
+        candidates = ("linear",) if how.scheme in _LINEAR else ("linear", "embedding")
+    attributes = verdict.attributes
+    if how.scheme != "torch":  # its own quantized layers are read as they are when live
+        attributes = Frozen({**attributes, "quantizer": _quantizer(how)})
+    return replace(
+        verdict,
+        layouts=layouts,
+        candidates=candidates,
+        attributes=attributes,
+        buffers=of_outputs(group.shapes),
+    )
 
 
 def of_outputs(shapes: Mapping[str, Shape]) -> frozenset[str]:
@@ -84,10 +105,9 @@ def of_outputs(shapes: Mapping[str, Shape]) -> frozenset[str]:
     return frozenset(("scale", "zero_point")) if both else frozenset()
 
 
-def _quantizer(weight: Weight) -> str:
-    how = weight.quantization
-    if how is None or not how.bits:
-        return "" if how is None else f"{how.scheme}, unknown bits"
+def _quantizer(how: Quantization) -> str:
+    if not how.bits:
+        return f"{how.scheme}, unknown bits"
     if how.bits < 8 and how.element.startswith(("int", "nf", "fp")):
         return f"{how.scheme} {how.bits}-bit"
     return f"{how.scheme} {how.element}"

@@ -69,7 +69,7 @@ class _Court:
 
     def layer(self, group: Group) -> Layer:
         if any(weight.quantization is not None for weight in group.weights.values()):
-            return quantized_layer(group, group.path or ROOT, self._rows)
+            return quantized_layer(group, group.path or ROOT, self._rows, self._known)
         shapes = group.shapes
         beside = "in_proj_weight" in shapes and f"{group.path}.out_proj" in self._paths
         key = (tuple(shapes.items()), beside)
