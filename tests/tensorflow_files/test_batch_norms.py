@@ -110,3 +110,31 @@ def test_a_norm_in_training_has_no_statistics_of_its_own(tmp_path: Path) -> None
     assert norm.weights == ()
     assert _disagreements(report) == []
     assert fits(str(tmp_path / "module"), (3, 7, 12)).diagnosis is None
+
+
+def test_a_convolution_over_one_axis_is_one_layer(tmp_path: Path) -> None:
+    """TensorFlow slides it over two axes, and a dilated one over blocks of the batch."""
+    import keras
+    from keras import layers as k
+
+    network = keras.Sequential(
+        [
+            keras.Input((None, 3)),
+            k.Conv1D(5, 4, padding="causal", dilation_rate=2, name="dilated"),
+            k.Conv1D(7, 2, strides=3, padding="same", name="plain"),
+        ]
+    )
+    network.export(str(tmp_path / "export"), verbose=False)
+    report = inspect(str(tmp_path / "export"))
+    convs = [layer for layer in report.model.layers if layer.kind == "conv"]
+    for ours, theirs in zip(convs, network.layers, strict=True):
+        assert ours.weights[0].shape == tuple(theirs.kernel.shape)
+        assert (ours.attributes["kernel_size"], ours.attributes["stride"]) == (
+            theirs.kernel_size,
+            theirs.strides,
+        )
+        assert ours.attributes["dilation"] == theirs.dilation_rate
+    at_size = inspect(str(tmp_path / "export"), (2, 23, 3)).model
+    assert at_size.values[at_size.outputs[0]].shape == network.compute_output_shape((2, 23, 3))
+    assert _disagreements(report) == []
+    assert report.totals.params == network.count_params()

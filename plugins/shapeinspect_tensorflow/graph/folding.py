@@ -11,20 +11,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from shapeinspect_tensorflow.graph.flow import VARIABLES, Ref, Step
+from shapeinspect_tensorflow.graph.flow import VARIABLES, Flow, Ref, Step
 from shapeinspect_tensorflow.graph.nodes import Node, Tensor
 
 #: The names of the operators that stand for what was put together.
 TENSORDOT = "Tensordot"
+NARROW = "Conv1D"
 BATCH_NORM = "BatchNorm"
-DILATED = {"Conv2D": "DilatedConv2D", "Conv3D": "DilatedConv3D", "DepthwiseConv2dNative": "DilatedDepthwise"}
+DILATED = {
+    "Conv2D": "DilatedConv2D", "Conv3D": "DilatedConv3D", "DepthwiseConv2dNative": "DilatedDepthwise",
+    "Conv1D": "DilatedConv1D",
+}  # fmt: skip
 
+#: The first axis of space, where there are two and the channels are last.
+_FIRST = ((1,), (-3,))
 _ADDS = frozenset({"Add", "AddV2"})
 #: What may stand between a stored tensor and the step that uses it.
 _CARRIES = frozenset({"ReadVariableOp", "Cast", "Enter", "RefEnter", "Reshape", "ExpandDims", "Squeeze"})
 
 
-def folded(steps: Sequence[Step], kept: Iterable[Ref]) -> list[Step]:
+def folded(steps: Sequence[Step], kept: Iterable[Ref], flow: Flow) -> list[Step]:
     """Return the steps with each batch norm, dilated convolution and product with a matrix as one step.
 
     It has the path of the last one of the steps that it stands for, which it keeps.
@@ -32,15 +38,13 @@ def folded(steps: Sequence[Step], kept: Iterable[Ref]) -> list[Step]:
     Args:
         steps: in the order of execution.
         kept: the values that have to stay, such as the outputs of the graph.
-
-    Example:
-        >>> folded([], [])
-        []
+        flow: finds the settings of a step, which are not among the steps.
     """
-    finder = _Finder(steps, kept)
+    finder = _Finder(steps, kept, flow)
     replaced: dict[str, Step | None] = {}
     for step in steps:
         found = finder.batch_norm(step) or finder.dilated(step) or finder.tensordot(step)
+        found = found or finder.narrow(step)
         if found is not None:
             one, inner = found
             replaced.update(dict.fromkeys(inner))
@@ -71,7 +75,8 @@ class _Shift:
 
 
 class _Finder:
-    def __init__(self, steps: Sequence[Step], kept: Iterable[Ref]) -> None:
+    def __init__(self, steps: Sequence[Step], kept: Iterable[Ref], flow: Flow) -> None:
+        self._flow = flow
         self._steps = {step.path: step for step in steps}
         self._readers: dict[str, set[str]] = {}
         self._kept = {ref.path for ref in kept}
@@ -119,17 +124,66 @@ class _Finder:
         if last.node.op != "BatchToSpaceND" or len(last.inputs) != 3:
             return None
         data, blocks, crops = last.inputs
-        conv = self._made(data, DILATED)
-        first = None if conv is None or conv.inputs[0] is None else self._steps.get(conv.inputs[0].path)
-        if conv is None or first is None or first.node.op != "SpaceToBatchND" or len(first.inputs) != 3:
+        squeezed = self._made(data, ("Squeeze",))
+        conv = self._made(data if squeezed is None else squeezed.inputs[0], DILATED)
+        if conv is None:
             return None
-        inner = {conv.path, first.path}
-        if not self._only_inside(inner, last.path):
+        op, before, weight, inner = conv.node.op, conv.inputs[0], conv.inputs[1], {conv.path}
+        if squeezed is not None:  # one axis of space, with a second one of length 1 around the product
+            wide, stored = self._made(before, ("ExpandDims",)), self._made(weight, ("ExpandDims",))
+            if wide is None or stored is None or op != "Conv2D":
+                return None
+            op, before, weight = "Conv1D", wide.inputs[0], stored.inputs[0]
+            inner |= {squeezed.path, wide.path}
+        first = None if before is None else self._steps.get(before.path)
+        if first is None or first.node.op != "SpaceToBatchND" or len(first.inputs) != 3:
+            return None
+        inner |= {first.path}
+        if not self._only_inside(inner, last.path) or not self._stored(weight):
             return None
         attributes = {**conv.node.attributes, "_output_shapes": last.node.attributes.get("_output_shapes")}
-        node = Node(last.node.name, DILATED[conv.node.op], last.node.inputs, attributes)
-        inputs = (first.inputs[0], conv.inputs[1], first.inputs[1], first.inputs[2], blocks, crops)
+        node = Node(last.node.name, DILATED[op], last.node.inputs, attributes)
+        inputs = (first.inputs[0], weight, first.inputs[1], first.inputs[2], blocks, crops)
         return replace(last, node=node, inputs=inputs), inner
+
+    def narrow(self, last: Step) -> tuple[Step, set[str]] | None:
+        """Return the convolution over one axis that is one over two inside, the first of length 1."""
+        conv = self._made(last.inputs[0] if last.inputs else None, ("Conv2D",))
+        if (
+            last.node.op != "Squeeze"
+            or conv is None
+            or last.node.attributes.get("squeeze_dims") not in _FIRST
+        ):
+            return None
+        wide, stored = (self._made(ref, ("ExpandDims",)) for ref in conv.inputs[:2])
+        settings = conv.node.attributes
+        strides: tuple[int, ...] = settings.get("strides") or ()
+        rates: tuple[int, ...] = settings.get("dilations") or (1, 1, 1, 1)
+        if (
+            wide is None
+            or stored is None
+            or not self._stored(stored.inputs[0])
+            or self._stored(wide.inputs[0])
+        ):
+            return None
+        plain = settings.get("padding") in ("SAME", "VALID") and settings.get("data_format", "NHWC") == "NHWC"
+        if not plain or len(strides) != 4 or strides[1] != 1 or len(rates) != 4 or rates[1] != 1:
+            return None
+        axes = self._numbers(wide.inputs[-1]), self._numbers(stored.inputs[-1])
+        inner = {conv.path, wide.path}
+        if axes[0] not in _FIRST or axes[1] != (0,) or not self._only_inside(inner, last.path):
+            return None
+        attributes = {
+            **settings, "strides": (1, strides[2], 1), "dilations": (1, rates[2], 1),
+            "_output_shapes": last.node.attributes.get("_output_shapes"),
+        }  # fmt: skip
+        node = Node(last.node.name, NARROW, last.node.inputs, attributes)
+        return replace(last, node=node, inputs=(wide.inputs[0], stored.inputs[0])), inner
+
+    def _numbers(self, ref: Ref | None) -> tuple[int, ...] | None:
+        step = None if ref is None else self._flow.step(ref)
+        tensor = None if step is None else step.node.attributes.get("value")
+        return tensor.numbers if isinstance(tensor, Tensor) else None
 
     def tensordot(self, last: Step) -> tuple[Step, set[str]] | None:
         """Return the product that ends in a Reshape, and the paths of its other steps."""

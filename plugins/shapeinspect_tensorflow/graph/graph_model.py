@@ -113,7 +113,7 @@ class _Builder:
         for old, new in unrolled.alias.items():
             if old in self._facts.names:
                 self._names[new] = self._facts.names[old]
-        steps = folded(unrolled.steps, outputs)
+        steps = folded(unrolled.steps, outputs, self._flow)
         for step in steps:
             for ref in step.inputs:
                 if ref is not None:
@@ -305,10 +305,12 @@ class _Builder:
         if stored.variable:
             self._parts.variables.add(stored.name)
         size = prod(_integers(stored.shape)) if known(stored.shape) else None
+        # A filter has as many axes as the operator slides it over; the further ones are 1 long.
+        shape = stored.used if role == "filter" and stored.variable else stored.shape
         return Weight(
-            stored.name, role, stored.shape, dtypes.name(stored.dtype),
+            stored.name, role, shape, dtypes.name(stored.dtype),
             None if size is None else dtypes.nbytes(stored.dtype, size), stored.trainable,
-            TABLE.bind(kind, role, len(stored.shape)), storage=stored.name,
+            TABLE.bind(kind, role, len(shape)), storage=stored.name,
             values=None if stored.tensor is None else self._facts.reader(stored.tensor),
         )  # fmt: skip
 

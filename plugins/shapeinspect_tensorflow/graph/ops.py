@@ -15,7 +15,7 @@ from shapeinspect.rules.shape_values import TARGETS
 from shapeinspect_tensorflow.graph import settings_conv as conv
 from shapeinspect_tensorflow.graph import settings_shape as shape
 from shapeinspect_tensorflow.graph import settings_signature as sign
-from shapeinspect_tensorflow.graph.folding import BATCH_NORM, DILATED, TENSORDOT
+from shapeinspect_tensorflow.graph.folding import BATCH_NORM, DILATED, NARROW, TENSORDOT
 from shapeinspect_tensorflow.graph.node_view import View
 
 
@@ -207,6 +207,7 @@ OPS: dict[str, Op] = {
     "LogSoftmax": LOG_SOFTMAX,
     "Cast": op_row("cast"),
     # convolutions and products
+    NARROW: op_row("conv", conv.conv, "- filter"),
     "Conv2D": op_row("conv", conv.conv, "- filter"),
     "_FusedConv2D": op_row("conv", conv.fused, "- filter bias"),
     "Conv3D": op_row("conv", conv.conv, "- filter"),

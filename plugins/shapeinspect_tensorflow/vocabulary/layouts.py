@@ -60,7 +60,8 @@ TABLE = Table(
         Row("GRU", "bias", "(gate o)", "gate o", Frozen(gate=3), _ZRN, slot=_SUM),
         Row("GRU", "bias", "two (gate o)", "two gate o", Frozen(gate=3), _ZRN, slot="{two}.l0", splits=_TWO),
         # Operators of a graph, by the names of their arguments.
-        Row("Conv2D Conv3D _FusedConv2D DilatedConv2D DilatedConv3D", "filter", "*k i o", "o i *k"),
+        Row("Conv1D Conv2D Conv3D _FusedConv2D", "filter", "*k i o", "o i *k"),
+        Row("DilatedConv1D DilatedConv2D DilatedConv3D", "filter", "*k i o", "o i *k"),
         Row("DepthwiseConv2dNative DilatedDepthwise", "filter", "kh kw c m", "(c m) 1 kh kw"),
         Row("Conv2DBackpropInput Conv3DBackpropInputV2", "filter", "*k o i", "o i *k"),
         Row("MatMul Tensordot", "b", "i o", "o i"),
