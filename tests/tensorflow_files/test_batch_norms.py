@@ -138,3 +138,26 @@ def test_a_convolution_over_one_axis_is_one_layer(tmp_path: Path) -> None:
     assert at_size.values[at_size.outputs[0]].shape == network.compute_output_shape((2, 23, 3))
     assert _disagreements(report) == []
     assert report.totals.params == network.count_params()
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"center": False}, {"scale": False}, {"epsilon": 0.25, "axis": (-2, -1)}]
+)
+def test_a_layer_norm_is_one_layer(options: dict[str, Any], tmp_path: Path) -> None:
+    import keras
+    from keras import layers as k
+
+    norm = k.LayerNormalization(**options)
+    network = keras.Sequential([keras.Input((6, 5)), k.Dense(7), norm, k.Dense(3)])
+    network.export(str(tmp_path / "export"), verbose=False)
+    report = inspect(str(tmp_path / "export"))
+    (ours,) = [layer for layer in report.model.layers if layer.kind == "layer_norm"]
+    assert not [layer for layer in report.model.layers if layer.type in ("Rsqrt", "SquaredDifference")]
+    want = {"gamma": "scale", "beta": "offset"}
+    roles = [want[one.path.rpartition("/")[2]] for one in norm.weights]
+    assert sorted(one.role for one in ours.weights) == sorted(roles)
+    assert ours.attributes["eps"] == pytest.approx(norm.epsilon)
+    assert ours.attributes["normalized_shape"] == ((6, 7) if "axis" in options else (7,))
+    assert report.totals.params == network.count_params()
+    assert _disagreements(report) == []
+    assert fits(str(tmp_path / "export"), (4, 6, 5)).diagnosis is None

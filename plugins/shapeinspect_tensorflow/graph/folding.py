@@ -17,6 +17,7 @@ from shapeinspect_tensorflow.graph.nodes import Node, Tensor
 #: The names of the operators that stand for what was put together.
 TENSORDOT = "Tensordot"
 NARROW = "Conv1D"
+LAYER_NORM = "LayerNorm"
 BATCH_NORM = "BatchNorm"
 DILATED = {
     "Conv2D": "DilatedConv2D", "Conv3D": "DilatedConv3D", "DepthwiseConv2dNative": "DilatedDepthwise",
@@ -44,7 +45,7 @@ def folded(steps: Sequence[Step], kept: Iterable[Ref], flow: Flow) -> list[Step]
     replaced: dict[str, Step | None] = {}
     for step in steps:
         found = finder.batch_norm(step) or finder.dilated(step) or finder.tensordot(step)
-        found = found or finder.narrow(step)
+        found = found or finder.narrow(step) or finder.layer_norm(step)
         if found is not None:
             one, inner = found
             replaced.update(dict.fromkeys(inner))
@@ -145,6 +146,55 @@ class _Finder:
         node = Node(last.node.name, DILATED[op], last.node.inputs, attributes)
         inputs = (first.inputs[0], weight, first.inputs[1], first.inputs[2], blocks, crops)
         return replace(last, node=node, inputs=inputs), inner
+
+    def layer_norm(self, last: Step) -> tuple[Step, set[str]] | None:
+        """Return the layer norm that ends in a step, whose mean and variance are those of its input."""
+        for moved, rest in self._sides(last, _ADDS):
+            product = self._made(moved, ("Mul",))
+            shift, offset = self._made(rest, ("Mul",)), None
+            total = self._made(rest, _ADDS)
+            for one, other in self._sides(total, _ADDS):
+                if shift is None and self._stored(other):
+                    shift, offset = self._made(one, ("Mul",)), other
+            for data, factor in self._sides(product, ("Mul",)):
+                found = self._normalized(data, factor, shift)
+                if product is None or shift is None or found is None:
+                    continue
+                scale, epsilon, axes, inner = found
+                inner |= {product.path, shift.path, *([] if total is None else [total.path])}
+                if self._only_inside(inner, last.path):
+                    attributes = {**last.node.attributes, "epsilon": epsilon, "axes": axes}
+                    node = Node(last.node.name, LAYER_NORM, last.node.inputs, attributes)
+                    return replace(last, node=node, inputs=(data, scale, offset)), inner
+        return None
+
+    def _normalized(
+        self, data: Ref | None, factor: Ref | None, shift: Step | None
+    ) -> tuple[Ref | None, float, tuple[int, ...], set[str]] | None:
+        """Take apart ``rsqrt(variance + epsilon) * scale`` and ``-mean * that``, both of the data."""
+        product, scale, root = self._made(factor, ("Mul",)), None, self._made(factor, ("Rsqrt",))
+        for one, other in self._sides(product, ("Mul",)):
+            if self._stored(other) and self._made(one, ("Rsqrt",)):
+                root, scale = self._made(one, ("Rsqrt",)), other
+        turned = [self._made(one, ("Neg",)) for one, other in self._sides(shift, ("Mul",)) if other == factor]
+        mean = self._made(turned[0].inputs[0], ("Mean",)) if len(turned) == 1 and turned[0] else None
+        total = None if root is None else self._made(root.inputs[0], _ADDS)
+        if root is None or mean is None or total is None or turned[0] is None or mean.inputs[0] != data:
+            return None
+        for spread, epsilon in self._sides(total, _ADDS):
+            variance, number = (
+                self._made(spread, ("Mean",)),
+                None if epsilon is None else self._scalar(epsilon),
+            )
+            squares = None if variance is None else self._made(variance.inputs[0], ("SquaredDifference",))
+            if variance is None or squares is None or number is None:
+                continue
+            axes = self._numbers(mean.inputs[1])
+            same = set(squares.inputs) == {data, Ref(mean.path)} and self._numbers(variance.inputs[1]) == axes
+            if same and axes and mean.node.attributes.get("keep_dims"):
+                inner = {step.path for step in (root, mean, total, turned[0], variance, squares)}
+                return scale, number, axes, inner | ({product.path} if product is not None else set())
+        return None
 
     def narrow(self, last: Step) -> tuple[Step, set[str]] | None:
         """Return the convolution over one axis that is one over two inside, the first of length 1."""

@@ -30,7 +30,17 @@ _READS = frozenset({"ReadVariableOp", "Cast", "Enter", "RefEnter"})
 _RESHAPES = frozenset({"Reshape", "Squeeze", "ExpandDims"})
 #: Kinds whose stored tensors are weights only; those of other kinds are inputs as well.
 _OWN = frozenset(
-    {"conv", "conv_transpose", "linear", "batch_norm", "embedding", "elementwise", "concat", "unary"}
+    {
+        "conv",
+        "conv_transpose",
+        "linear",
+        "batch_norm",
+        "layer_norm",
+        "embedding",
+        "elementwise",
+        "concat",
+        "unary",
+    }
     | {"lstm", "gru", "rnn"}
 )
 _LOOPS = frozenset(

@@ -15,7 +15,7 @@ from shapeinspect.rules.shape_values import TARGETS
 from shapeinspect_tensorflow.graph import settings_conv as conv
 from shapeinspect_tensorflow.graph import settings_shape as shape
 from shapeinspect_tensorflow.graph import settings_signature as sign
-from shapeinspect_tensorflow.graph.folding import BATCH_NORM, DILATED, NARROW, TENSORDOT
+from shapeinspect_tensorflow.graph.folding import BATCH_NORM, DILATED, LAYER_NORM, NARROW, TENSORDOT
 from shapeinspect_tensorflow.graph.node_view import View
 
 
@@ -268,6 +268,7 @@ OPS: dict[str, Op] = {
     "FusedBatchNorm": op_row("batch_norm", conv.batch_norm, _NORM),
     "FusedBatchNormV2": op_row("batch_norm", conv.batch_norm, _NORM),
     "FusedBatchNormV3": op_row("batch_norm", conv.batch_norm, _NORM),
+    LAYER_NORM: op_row("layer_norm", conv.layer_norm, "- scale offset"),
     BATCH_NORM: op_row("batch_norm", conv.batch_norm, _NORM),
     "LRN": op_row("local_response_norm", conv.local_response_norm),
     # loops that were put together

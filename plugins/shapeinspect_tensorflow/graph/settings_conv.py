@@ -372,6 +372,19 @@ def batch_norm(view: View) -> Settings:
     return settings if features is None else {**settings, "num_features": features}
 
 
+def layer_norm(view: View) -> Settings:
+    """Read a layer norm that was put together.
+
+    Args:
+        view: the node: its input, scale and offset.
+    """
+    shape, axes = view.shape(0), view.get("axes", ())
+    lengths = tuple(shape[axis] for axis in axes if -len(shape) <= axis < len(shape)) if shape else ()
+    settings: Settings = {"eps": view.get("epsilon"), "axis": axes}
+    whole = lengths and all(isinstance(length, int) for length in lengths)
+    return {**settings, "normalized_shape": lengths} if whole else settings
+
+
 def local_response_norm(view: View) -> Settings:
     """Read an LRN over the channels: a radius on both sides.
 

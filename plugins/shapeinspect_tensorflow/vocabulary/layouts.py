@@ -70,6 +70,7 @@ TABLE = Table(
         Row("BatchMatMul:transpose_b", "b", "o i", "o i"),
         Row("BiasAdd", "bias", "o", "o"),
         *(Row(_NORM_OPS, role, "C", "C") for role in ("scale", "offset", "mean", "variance")),
+        *(Row("LayerNorm", role, "*n", "*n") for role in ("scale", "offset")),
         Row("GatherV2 Gather ResourceGather", "params", "V E", "V E"),
         # Operators of TFLite.
         Row("CONV_2D", "filter", "o kh kw i", "o i kh kw"),
