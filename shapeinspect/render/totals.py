@@ -120,10 +120,15 @@ def of_model(model: Model) -> Totals:
         model: the model.
     """
     containers = {layer.path for layer in model.layers if layer.kind == "module"}
+    calls = [call for call in model.calls if call.layer not in containers and not call.spare]
     totals = weigh(
         (weight for layer in model.layers for weight in layer.weights),
-        (call for call in model.calls if call.layer not in containers and not call.spare),
+        (call for call in calls if not call.conditional),
     )
-    if model.stopped is None or model.stopped in totals.macs_unknown:
+    # Work that only some inputs cause, and what comes behind the end of the calls, is not in the sum.
+    missing = [call.layer for call in calls if call.conditional and call.macs != 0]
+    missing += [] if model.stopped is None else [model.stopped]
+    if not missing:
         return totals
-    return replace(totals, macs_unknown=(*totals.macs_unknown, model.stopped))
+    lacking = tuple(dict.fromkeys((*totals.macs_unknown, *missing)))
+    return replace(totals, macs=totals.macs or None, macs_unknown=lacking)

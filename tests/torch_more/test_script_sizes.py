@@ -138,4 +138,7 @@ def test_a_branch_that_is_not_taken_proves_nothing(tmp_path: Path) -> None:
     report = shapeinspect.inspect(path, (3, 5))
     assert {call.layer: call.conditional for call in report.model.calls}["wide"]
     assert not any("does not fit" in note.text for note in report.notes)
+    # Neither branch's work is sure.
+    assert report.totals.macs is None
+    assert set(report.totals.macs_unknown) == {"wide", "narrow"}
     assert fits(path, [(3, 5)]).diagnosis is None
