@@ -6,6 +6,7 @@ on plain numbers (``training``) is decided; where it depends on the input, both 
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -52,6 +53,8 @@ _MAX_ROUNDS = 256
 #: A second trace of a layer's forward, or an overload of it, has a numbered name.
 _FORWARD = re.compile(r"forward(?:_{0,2}\d{1,4})?")
 _FUNCTIONAL = "torch.nn.functional."
+#: Settings without which a layer's code is followed instead.
+_NEEDED = {"attention": "num_heads", **dict.fromkeys(("rnn_cell", "lstm_cell", "gru_cell"), "hidden_size")}
 _Settings: TypeAlias = "Mapping[str, Mapping[str, object]]"
 
 
@@ -142,8 +145,9 @@ class _Walker:
     def _method(self, path: str, name: str, args: list[Any], kwargs: dict[str, Any], scope: Scope) -> Any:
         layer = self._modules[path]
         forward = _FORWARD.fullmatch(name) is not None
-        # A traced attention has no settings: which axis is the batch, and what it returns, is in its code.
-        bare = layer.kind == "attention" and "num_heads" not in layer.attributes
+        # A traced attention or cell has no settings: what it takes and returns is in its code.
+        needed = _NEEDED.get(layer.kind)
+        bare = needed is not None and needed not in layer.attributes
         if forward and layer.kind not in ("module", "unknown") and is_known(layer.type) and not bare:
             return self._leaf(path, layer, name, args, kwargs)
         function = self._functions.find(self._class(path), name, 2)
@@ -155,10 +159,13 @@ class _Walker:
         return self._run(function, [Module(path), *args], kwargs, path, used)
 
     def _leaf(self, path: str, layer: Layer, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        inputs = self._names(*args, *kwargs.values())
+        parts = self._flat([*args, *kwargs.values()])
+        # A weight that layers share is handed to the layer by traced code.
+        inputs = [part.name for part in parts if not isinstance(part, Argument)]
+        inputs = inputs or [part.name for part in parts]
         key = path, name
         if key not in self._inner:
-            settings, self._inner[key] = self._inside(path, layer, name)
+            settings, self._inner[key] = self._inside(path, layer, name, args)
             self._call_settings.setdefault(layer.path, settings)
         outputs = self._call(layer.path, inputs, Frozen())
         own = {**self._call_settings.get(layer.path, {}), **layer.attributes}
@@ -172,7 +179,7 @@ class _Walker:
             return tuple(self._filled(part, outputs) for part in shape)
         return self._known.tensor(self._nth(outputs, shape))
 
-    def _inside(self, path: str, layer: Layer, name: str) -> tuple[dict[str, Any], Any]:
+    def _inside(self, path: str, layer: Layer, name: str, given: list[Any]) -> tuple[dict[str, Any], Any]:
         """The settings in the code of a layer's forward, and the structure of its outputs.
 
         A traced layer has nothing else; where the code of a scripted layer is too long to follow, its own
@@ -185,7 +192,11 @@ class _Walker:
         saved = self._branches, self._loops, self._depth
         result: Any = None
         try:
-            args = [Tensor("") if is_tensor else UNKNOWN for _, is_tensor in function.parameters[1:]]
+            blank = [Tensor("") if is_tensor else UNKNOWN for _, is_tensor in function.parameters[1:]]
+            args: list[Any] = [
+                value if isinstance(value, Argument) else arg
+                for arg, value in itertools.zip_longest(blank, given[: len(blank)])
+            ]
             result = self._run(function, [Module(path), *args], {}, None, Counter())
         except CodeError:
             pass

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from shapeinspect.dims import UNKNOWN
 from shapeinspect_torch.vocabulary.aten import Described, describe_op
 from shapeinspect_torch.vocabulary.functions import describe_call, plain_name
 
@@ -25,6 +28,14 @@ _POSITIONAL: dict[str, str] = {
     "layer_norm": "input normalized_shape weight bias eps",
     "group_norm": "input num_groups weight bias eps",
     "embedding": "weight indices padding_idx scale_grad_by_freq sparse",
+    "embedding_bag": "weight indices offsets scale_grad_by_freq mode sparse per_sample_weights "
+    "include_last_offset padding_idx",
+    **dict.fromkeys(
+        ("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"), "input hx w_ih w_hh b_ih b_hh"
+    ),
+    "tensordot": "self other dims_self dims_other",
+    "im2col": "self kernel_size dilation padding stride",
+    "col2im": "self output_size kernel_size dilation padding stride",
     "norm": "self p dim keepdim",
     "baddbmm": "self batch1 batch2",
     "view": "self size",
@@ -85,6 +96,14 @@ def _made(name: str, args: Sequence[Any]) -> Described | None:
     """Describe a call that makes a tensor, if its shape is among the arguments."""
     if name in ("tensor", "scalar_tensor") and args and type(args[0]) in (int, float, bool):
         return Described("constant", {"shape": ()}, {})
+    if name == "arange":
+        numbers = list(itertools.takewhile(lambda arg: type(arg) in (int, float), args))[:3]
+        if not numbers or (len(args) > len(numbers) and args[len(numbers)] is UNKNOWN):
+            return None
+        start, end = (0, numbers[0]) if len(numbers) == 1 else numbers[:2]
+        step = numbers[2] if len(numbers) > 2 else 1
+        length = math.ceil((end - start) / step) if step else -1
+        return Described("constant", {"shape": (length,)}, {}) if length >= 0 else None
     at = _MAKERS.get(name)
     given = args[at] if at is not None and at < len(args) else None
     shape = getattr(given, "shape", None) if name.endswith("_like") else given

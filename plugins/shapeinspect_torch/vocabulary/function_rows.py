@@ -360,7 +360,7 @@ def tensor_split(a: Arguments, rank: int) -> dict[str, Any]:
 def tensordot(a: Arguments, _rank: int) -> dict[str, Any]:
     """Write a `tensordot` as the equation that it stands for."""
     left, right = len(a["a"].shape), len(a["b"].shape)
-    dims = a.get("dims", 2)
+    dims = (a["dims_self"], a["dims_other"]) if "dims_self" in a else a.get("dims", 2)
     if isinstance(dims, int):
         pairs = [(left - dims + at, at) for at in range(dims)]
     else:
