@@ -22,6 +22,8 @@ _LONGEST = 120
 _SHOWN = 3
 #: Similar names are looked for among so many at most.
 _COMPARED = 20_000
+#: How similar a name has to be, from 0 to 1; of a short one, one letter is a large part.
+_ALIKE, _ALIKE_SHORT, _SHORT = 0.6, 0.5, 3
 #: A folded row: the first number, the last one, and how many rows it stands for.
 _RANGE = re.compile(r"(\d{1,9})[–-](\d{1,9})(?=[./]|$)")
 _COUNT = re.compile(r"\s+[×x]\d+$")
@@ -137,7 +139,7 @@ def matching(model: Model, pattern: str) -> Found:
 
 
 def similar(model: Model, text: str) -> list[str]:
-    """Return names of layers that look like a text, each of which names one layer.
+    """Return names of layers and containers that look like a text, each of which names only one.
 
     Args:
         model: the model.
@@ -149,17 +151,20 @@ def similar(model: Model, text: str) -> list[str]:
     """
     import difflib
 
-    named: dict[str, list[tuple[str, Layer]]] = {}
+    named: dict[str, dict[str, str]] = {}
     for layer in model.layers[:_COMPARED]:
         parts = layer.parts or (layer.path,)
-        for name in dict.fromkeys((layer.path, ".".join(parts), parts[-1])):
-            named.setdefault(name.casefold(), []).append((name, layer))
-    close = difflib.get_close_matches(text.casefold(), named, n=3 * _SHOWN, cutoff=0.4)
+        around = [".".join(parts[:depth]) for depth in range(1, len(parts))]
+        names = dict.fromkeys((layer.path, ".".join(parts), parts[-1]), layer.path)
+        for name, what in (*names.items(), *((name, f"{name}.") for name in around)):
+            named.setdefault(name.casefold(), {}).setdefault(what, name)
+    cutoff = _ALIKE if len(text) > _SHORT else _ALIKE_SHORT
+    close = difflib.get_close_matches(text.casefold(), named, n=3 * _SHOWN, cutoff=cutoff)
     chosen: dict[str, str] = {}
     for key in close:
-        name, layer = named[key][0]
-        if len({each.path for _, each in named[key]}) == 1 and layer.path not in chosen:
-            chosen[layer.path] = name
+        if len(named[key]) == 1:
+            ((what, name),) = named[key].items()
+            chosen.setdefault(what, name)
     return list(chosen.values())[:_SHOWN]
 
 

@@ -96,6 +96,8 @@ def test_similar_names_are_those_that_are_shown() -> None:
     assert similar(_model(), "haed") == ["head"]
     assert similar(_model(), "stem/cnv")[0] == "stem.conv"
     assert similar(_model(), "HEAD1") == ["head"]
+    assert similar(_model(), "block")[0] == "blocks"
+    assert similar(_model(), "tail") == []
 
 
 def test_the_name_of_a_folded_row_stands_for_all_of_its_layers() -> None:
