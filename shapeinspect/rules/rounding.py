@@ -106,7 +106,7 @@ class Product:
     def ceil(self) -> Dim:
         """Return it rounded up, or UNKNOWN."""
         above, below = self._quotient(up=True)
-        return UNKNOWN if below == 0 else -((self.length * -above) // below)
+        return UNKNOWN if below == 0 else (self.length * above + (below - 1)) // below
 
     def scaled(self, n: Dim) -> Dim:
         """Return a length scaled by it and rounded down: its own length, if it was divided by the other one.

@@ -40,6 +40,7 @@ def broadcast_size(a: Dim, b: Dim) -> Dim:
     Example:
         >>> broadcast_size(1, 5), broadcast_size(UNKNOWN, 5), broadcast_size(UNKNOWN, 1)
         (5, 5, ?)
+        >>> from shapeinspect.dims import symbol
         >>> h = symbol("H")
         >>> broadcast_size((h + 1) // 2, 2 * ((h + 3) // 4)), broadcast_size(h, symbol("W"))
         ((H + 1)//2, max(H, W))
@@ -65,6 +66,7 @@ def taken_equal(inputs: Shapes) -> tuple[tuple[Dim, Dim], ...]:
         inputs: the input shapes.
 
     Example:
+        >>> from shapeinspect.dims import symbol
         >>> h = symbol("H")
         >>> taken_equal(((2, h), (h + 1,)))
         ((H, H + 1),)

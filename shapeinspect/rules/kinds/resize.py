@@ -72,7 +72,7 @@ def scaled_size(n: Length, scale: Any, single: bool = False) -> Length:
         return Product(n, float(scale), dtype=dtype).floor()
     if isinstance(n, int):
         return math.floor(rounded(n * rounded(scale, dtype), dtype))
-    exact = n * scale
+    exact = n * rounded(scale, dtype)
     return ((exact.astype("float32") if single else exact) // 1).astype(n.dtype)
 
 
