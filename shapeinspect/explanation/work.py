@@ -43,7 +43,7 @@ def in_rounds(once: Work | None, total: Dim | None) -> Work | None:
         >>> in_rounds(work("linear", {"in_features": 3, "out_features": 5}, ((2, 3),), ((2, 5),)), 120).total
         120
     """
-    if once is None or total is None or once.total == 0 or total == once.total:
+    if once is None or total is None or once.total in (0, total):
         return once
     rounds = total // once.total
     if rounds * once.total != total:
