@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -160,6 +161,10 @@ def variables(model: Model) -> tuple[Variable, ...]:
         >>> x = Value("x", (1, 3, 8, 9), axes=("N", "C", "H", "W"))
         >>> [one.name for one in variables(Model("m", "f", "f", "f", values=Frozen(x=x), inputs=("x",)))]
         ['H', 'W']
+        >>> inputs = {name: Value(name, (1, 3, 8), axes=("N", "C", "L")) for name in ("a", "b")}
+        >>> model = Model("m", "f", "f", "f", values=Frozen(inputs), inputs=("a", "b"))
+        >>> [one.name for one in variables(model)]
+        ['a.L', 'b.L']
     """
     variables_by_key: dict[Any, Variable] = {}
     for name in model.inputs:
@@ -176,9 +181,8 @@ def variables(model: Model) -> tuple[Variable, ...]:
             if have is not None:
                 variables_by_key[key] = replace(have, places=(*have.places, (name, axis)))
                 continue
-            label = letter if len(model.inputs) == 1 else f"{name}.{letter}"
             base = length if isinstance(length, int) else None
-            variables_by_key[key] = Variable(str(label), ((name, axis),), base, symbol)
+            variables_by_key[key] = Variable(str(letter), ((name, axis),), base, symbol)
     if not variables_by_key:
         inputs = ", ".join(name for name in model.inputs) or "none"
         raise UsageError(
@@ -186,7 +190,11 @@ def variables(model: Model) -> tuple[Variable, ...]:
             expected="a model with a graph whose inputs have axes such as H, W, L or T",
             got=f"inputs: {inputs}",
         )
-    return tuple(variables_by_key.values())
+    letters = Counter(one.name for one in variables_by_key.values())
+    return tuple(
+        one if letters[one.name] == 1 else replace(one, name=f"{one.places[0][0]}.{one.name}")
+        for one in variables_by_key.values()
+    )
 
 
 def inputs_for(
