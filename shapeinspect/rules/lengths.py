@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from shapeinspect.dims import Atom, Dim, Expr, Unknown, maximum, minimum
+from shapeinspect.dims import UNKNOWN, Atom, Dim, Expr, Unknown, maximum, minimum, small
 
 #: An int, a numpy integer array, a ``dims.Expr`` or ``dims.UNKNOWN``.
 Length: TypeAlias = Any
@@ -49,7 +49,7 @@ def larger(a: Length, b: Length) -> Length:
     if isinstance(a, Expr | Unknown) or isinstance(b, Expr | Unknown):
         if never_negative(a - b):
             return a
-        return b if never_negative(b - a) else maximum(a, b)
+        return b if never_negative(b - a) else _within_limits(maximum(a, b))
     return a + (b - a) * (b > a)
 
 
@@ -68,8 +68,13 @@ def smaller(a: Length, b: Length) -> Length:
     if isinstance(a, Expr | Unknown) or isinstance(b, Expr | Unknown):
         if never_negative(a - b):
             return b
-        return a if never_negative(b - a) else minimum(a, b)
+        return a if never_negative(b - a) else _within_limits(minimum(a, b))
     return -larger(-a, -b)
+
+
+def _within_limits(dim: Dim) -> Dim:
+    """Return a length that a reader can still follow, else UNKNOWN: a file may nest without end."""
+    return dim if small(dim) and len(str(dim)) <= _MAX_TEXT else UNKNOWN
 
 
 def never_negative(dim: Dim) -> bool:
@@ -90,6 +95,8 @@ def never_negative(dim: Dim) -> bool:
     return dim >= 0
 
 
+#: The most characters of a minimum or maximum.
+_MAX_TEXT = 400
 #: At most so many minima and maxima are replaced by one of their sides.
 _ALTERNATIVES = 4
 
