@@ -231,16 +231,18 @@ def test_packed_linear_layers_have_their_logical_shape(rows: int, columns: int, 
     assert slots == {"weight": (48, 64), "scale": (48, 2), "bias": (48,)}
 
 
-def test_keras_tells_the_logical_count_of_four_bits() -> None:
-    for layer, shape, stored, count in (
-        (K.Dense(5), (2, 7), (7, 3), 35),
-        (K.Embedding(11, 5), (2, 3), (11, 3), 55),
+def test_keras_tells_the_logical_shape_of_four_bits() -> None:
+    for layer, shape, logical, stored, common in (
+        (K.Dense(5), (2, 7), (7, 5), (7, 3), "o i"),
+        (K.Embedding(11, 5), (2, 3), (11, 5), (11, 3), "V E"),
     ):
         layer(keras.ops.zeros(shape, "float32" if isinstance(layer, K.Dense) else "int32"))
         layer.quantize("int4")
         (shown,) = KERAS.read(from_object(layer)).layers
         packed = next(weight for weight in shown.weights if weight.role in ("kernel", "embeddings"))
-        assert (packed.shape, packed.size, packed.layout) == (stored, count, None)
+        assert (packed.shape, packed.stored_shape) == (logical, stored)
+        assert packed.layout is not None
+        assert packed.layout.common == common
 
 
 def test_a_quantized_convolution_of_onnx_has_the_axes_of_a_plain_one() -> None:
