@@ -142,3 +142,11 @@ def test_a_branch_that_is_not_taken_proves_nothing(tmp_path: Path) -> None:
     assert report.totals.macs is None
     assert set(report.totals.macs_unknown) == {"wide", "narrow"}
     assert fits(path, [(3, 5)]).diagnosis is None
+
+
+def test_the_groups_in_the_code_tell_the_axes_of_a_traced_transposed_convolution(tmp_path: Path) -> None:
+    net = nn.ConvTranspose2d(6, 8, 3, groups=2).eval()
+    path = _saved(nn.Sequential(net), "trace", (torch.zeros(2, 6, 9, 11),), tmp_path)
+    weight = shapeinspect.inspect(path)["0"].weights[0]
+    # 8 outputs, each of 6 / 2 inputs.
+    assert weight.common_shape == (8, 3, 3, 3)

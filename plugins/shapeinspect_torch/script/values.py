@@ -11,6 +11,7 @@ from shapeinspect.dims import UNKNOWN, Shape
 from shapeinspect.ir import Call, Frozen, Layer, Note, Value, Weight
 from shapeinspect_torch.script.ops import NUMBERS
 from shapeinspect_torch.vocabulary.aten import Argument
+from shapeinspect_torch.vocabulary.layouts import bind
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,11 +298,24 @@ def in_order(
         ordered.setdefault(path, layer)
     ordered.update({path: layer for path, layer in every.items() if path not in ordered})
     return tuple(
-        replace(layer, attributes=Frozen({**attributes[layer.path], **layer.attributes}))
-        if layer.path in attributes
-        else layer
+        _with_settings(layer, attributes[layer.path]) if layer.path in attributes else layer
         for layer in ordered.values()
     )
+
+
+def _with_settings(layer: Layer, settings: Mapping[str, Any]) -> Layer:
+    """Add the settings that are in the code; the groups tell the axes of a transposed convolution."""
+    told = replace(layer, attributes=Frozen({**settings, **layer.attributes}))
+    groups = settings.get("groups")
+    if layer.kind != "conv_transpose" or not isinstance(groups, int) or groups < 1:
+        return told
+    weights = (
+        replace(
+            weight, layout=bind(layer.type, weight.role, len(weight.shape), {"g": groups}) or weight.layout
+        )
+        for weight in layer.weights
+    )
+    return replace(told, weights=tuple(weights))
 
 
 def notes_of(branches: int, loops: int, *, fed: bool = False) -> tuple[Note, ...]:
