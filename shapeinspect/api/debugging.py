@@ -206,7 +206,7 @@ def fits(source: Any, input: Any = None, graph: bool = True) -> Fit:  # noqa: A0
     if adapter.debugger is not None:
         examined = registry.debugger(adapter.debugger).examine(request)
     elif not request.is_live:
-        model = adapter.read(replace(request, inputs=()))
+        model = adapter.read(request if adapter.follows_inputs else replace(request, inputs=()))
         examined = Recorded(model, Frozen(), "", None, in_numpy, computed=True, steps=frozenset(IN_NUMPY))
     if examined is None:
         model = inspect_model(request).model

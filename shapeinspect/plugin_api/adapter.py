@@ -33,6 +33,8 @@ class Adapter(ABC):
     #: Its ``shapeinspect.plugin_api.rerun.Debugger`` as ``package.module:NAME``, imported only when a call
     #: has failed; None where it has none.
     debugger: str | None = None
+    #: Whether it reads a graph by the shapes of the inputs, as code that computes with sizes needs.
+    follows_inputs: bool = False
     #: Whether its models may have several signatures, of which ``source.signature`` names one.
     signatures: bool = False
 

@@ -37,6 +37,7 @@ class TorchAdapter(Adapter):
     framework = "torch"
     native = "shapeinspect_torch.vocabulary.native:NATIVE"
     loader = "shapeinspect_torch.checkpoints.loader:LOADER"
+    follows_inputs = True
     formats = ("PyTorch (.pt .pth .bin .ckpt)", "TorchScript (.pt)", "a live state dict")
 
     def match(self, source: Source) -> int:

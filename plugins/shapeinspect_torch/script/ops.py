@@ -137,11 +137,20 @@ def describe_script(
     try:
         if not python and plain in _POSITIONAL:
             named = dict(zip(_POSITIONAL[plain].split(), args, strict=False))
-            return describe_op(_SPELLED.get(plain, plain), {**named, **kwargs}, None)
+            op = describe_op(_SPELLED.get(plain, plain), {**named, **kwargs}, None)
+            return op._replace(attributes={name: _settled(value) for name, value in op.attributes.items()})
         kind, attributes, weights = describe_call(
             plain_name(name.lstrip("_")), tuple(args), kwargs, rank or 0
         )
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         # Arguments of unknown shapes, or a signature that the table does not know.
         return Described("unknown", {}, {})
-    return Described(kind, attributes, {use: value for use, value in weights.items() if value is not None})
+    found = {use: value for use, value in weights.items() if value is not None}
+    return Described(kind, {name: _settled(value) for name, value in attributes.items()}, found)
+
+
+def _settled(value: Any) -> Any:
+    """Write the unknown in the place of a tensor in a setting: a number that it holds is not known."""
+    if isinstance(value, list | tuple):
+        return type(value)(map(_settled, value))
+    return UNKNOWN if hasattr(value, "dtype") else value
