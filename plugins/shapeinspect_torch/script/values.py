@@ -231,6 +231,7 @@ def _slice(items: list[Any], *ends: Any) -> Any:
 #: What the code does with lists.
 LISTS: Mapping[str, Callable[..., Any]] = {
     "slice": _slice,
+    "add": lambda items, more=None, *_: [*items, *more] if isinstance(more, list) else UNKNOWN,
     "append": _append,
     "_set_item": _set_item,
     "copy": lambda items, *_: list(items),
