@@ -26,7 +26,7 @@ KEYS = """
     axis1 normalized_shape chunk source destination embedding_dim in1_features in2_features reduction
     output_ratio
 """
-WITHOUT_RULE = {"module", "lambda", "lora", "unknown", "spectrogram"}
+WITHOUT_RULE = {"module", "lora", "unknown"}
 
 
 def test_every_kind_of_the_vocabulary_has_a_rule() -> None:

@@ -33,11 +33,19 @@ class Unrolled:
     made: dict[str, Step] = field(default_factory=dict)
 
     def at(self, ref: Ref) -> Ref:
-        """Return the value that stands for another one."""
+        """Return the value that stands for another one.
+
+        Args:
+            ref: the value that the step read.
+        """
         return self.alias.get(ref, ref)
 
     def renamed(self, step: Step) -> Step:
-        """Return a step that reads what stands for its inputs."""
+        """Return a step that reads what stands for its inputs.
+
+        Args:
+            step: the step.
+        """
         inputs = tuple(None if ref is None else self.at(ref) for ref in step.inputs)
         return step if inputs == step.inputs else replace(step, inputs=inputs)
 

@@ -370,11 +370,16 @@ def kept(_view: View, name: str) -> Settings:
     """Read an operator that keeps the shape of its first input.
 
     Args:
+        view: the node.
         name: what it does.
     """
     return {"op": name}
 
 
 def looked_up(_view: View) -> Settings:
-    """Read a lookup of keys in a table, which gives one entry for each."""
+    """Read a lookup of keys in a table, which gives one entry for each.
+
+    Args:
+        view: the node.
+    """
     return {"output_mode": "int"}

@@ -102,6 +102,8 @@ def taken_for_one_size(attributes: Attributes, inputs: Shapes) -> tuple[Dim, Dim
         attributes: the settings of a reshape.
         inputs: the input shapes.
 
+    Source: ``numpy.reshape``, which keeps the number of elements.
+
     Example:
         >>> from shapeinspect.dims import symbol
         >>> shape = (symbol("N"), symbol("T"), 32)
