@@ -121,12 +121,15 @@ def of_model(model: Model) -> Totals:
     """
     containers = {layer.path for layer in model.layers if layer.kind == "module"}
     calls = [call for call in model.calls if call.layer not in containers and not call.spare]
+    # Of the branches of an ``if`` block one counts, see ``infer.blocks``.
+    weighed = tuple(f"{body.path}/" for block in model.blocks if block.kind == "if" for body in block.bodies)
+    doubtful = [call for call in calls if call.conditional and not call.layer.startswith(weighed)]
     totals = weigh(
         (weight for layer in model.layers for weight in layer.weights),
-        (call for call in calls if not call.conditional),
+        (call for call in calls if not call.conditional or call.layer.startswith(weighed)),
     )
     # Work that only some inputs cause, and what comes behind the end of the calls, is not in the sum.
-    missing = [call.layer for call in calls if call.conditional and call.macs != 0]
+    missing = [call.layer for call in doubtful if call.macs != 0]
     missing += [] if model.stopped is None else [model.stopped]
     if not missing:
         return totals
