@@ -73,6 +73,8 @@ _FOLLOWING = frozenset(
         *("normalized_shape", "depth_multiplier", "data_format", "layout", "packed", "initial_states"),
         *("quantization", "quantizer", "bits", "block_size", "signature", "further_outputs", "lengths"),
         *("work", "shape", "past_length"),
+        # A fused function is compared as a layer of its own, see ``weightless``.
+        "activation",
     }
 )
 

@@ -160,7 +160,7 @@ def _activation(
 
 
 def behind(a: Layer | None, b: Layer | None, side_a: ModelSide, side_b: ModelSide) -> tuple[SettingPair, ...]:
-    """Compare the activations behind two layers, where both have one.
+    """Compare the activations behind two layers, where both have one or one reader found one inside a layer.
 
     Args:
         a: the activation behind the first layer.
@@ -169,5 +169,18 @@ def behind(a: Layer | None, b: Layer | None, side_a: ModelSide, side_b: ModelSid
         side_b: the second one.
     """
     if a is None or b is None:
-        return ()
+        return _fused_alone(a, b, side_a, side_b)
     return differing(side_a.layer(a), side_b.layer(b))
+
+
+def _fused_alone(
+    a: Layer | None, b: Layer | None, side_a: ModelSide, side_b: ModelSide
+) -> tuple[SettingPair, ...]:
+    """Compare a function inside a layer with none in its partner; a layer of its own may stand elsewhere."""
+    fused = a or b
+    if fused is None or fused.type or side_a.model.adapter != side_b.model.adapter:
+        return ()
+    if not side_a.model.calls or not side_b.model.calls:
+        return ()
+    names = [str(layer.attributes["function"]) if layer is not None else "none" for layer in (a, b)]
+    return (SettingPair("function", *names),)

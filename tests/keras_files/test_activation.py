@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import shapeinspect
+from shapeinspect.compare.result import SettingPair
 
 NAMES = ("activation", "cell_function", "gate_function")
 
@@ -100,3 +101,22 @@ def test_torch_keeps_its_functions_in_layers_of_their_own(keras) -> None:
         ("each", "function"),
         ("lstm", "gate_function"),  # torch's is the sigmoid, always
     }
+
+
+@pytest.mark.parametrize("functions", [("relu", None), (None, "relu")])
+def test_a_function_that_only_one_layer_has_is_a_difference(keras, functions: tuple[str | None, ...]) -> None:
+    def network(function: str | None):
+        layers = [keras.Input((9, 10, 3)), keras.layers.Conv2D(4, 5, activation=function, name="conv")]
+        return keras.Sequential(layers)
+
+    found = shapeinspect.diff(*map(network, functions))
+    assert [(pair.a, pair.settings) for pair in found.layers if pair.settings] == [
+        ("conv", (SettingPair("function", *(name or "none" for name in functions)),))
+    ]
+
+
+def test_a_function_inside_a_layer_is_that_of_a_layer_behind_it(keras) -> None:
+    behind = [keras.layers.Conv2D(4, 5, name="conv"), keras.layers.Activation("relu")]
+    inside = [keras.layers.Conv2D(4, 5, activation="relu", name="conv")]
+    a, b = (keras.Sequential([keras.Input((9, 10, 3)), *layers]) for layers in (behind, inside))
+    assert shapeinspect.diff(a, b).same
