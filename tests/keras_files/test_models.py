@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from shapeinspect import infer
-from shapeinspect.dims import UNKNOWN, symbol
+from shapeinspect.dims import symbol
 from shapeinspect.sources import source
 from shapeinspect_keras.adapters.files import ADAPTER
 
@@ -336,7 +336,7 @@ def test_open_axes_get_names_where_their_reader_proves_them(keras, read, tmp_pat
     keras.Model([words, plain], [x, y]).save(tmp_path / "two.keras")
     model = read(tmp_path / "two.keras")
     assert model.values["words"].shape == (N, symbol("T_words"))
-    assert model.values["plain"].shape == (N, UNKNOWN, 4)
+    assert model.values["plain"].shape == (N, symbol("d1_plain"), 4)
 
 
 def test_the_users_own_classes_are_shown_and_not_imported(keras, read, tmp_path):
