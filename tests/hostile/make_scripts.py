@@ -45,6 +45,13 @@ WAYS = {
          "y = torch.cat(a0)", "return x"], "a walk of 2^60 steps"),
     "a list in itself": follows(
         ["a = [x]", "_ = torch.append(a, a)", "y = torch.cat(a)", "return x"], "a walk without end"),
+    "a list that is added to itself": follows(
+        ["l = [x]"] + ["l = torch.add(l, l)"] * 60 + ["torch.extend(l, l)"] * 60 + ["return torch.cat(l, 1)"],
+        "a list of 2^60 parts",
+    ),
+    "a list that is repeated": follows(
+        ["l = torch.mul([x], 1000000000000)", "return torch.cat(l, 1)"], "a list of 10^12 parts"
+    ),
     "two tuples of 2^60 that are compared": follows(
         [*TWICE, *(line.replace("a", "b") for line in TWICE),
          "if bool(x):", "  c = a", "else:", "  c = b", "return x"], "a comparison of 2^60 steps"),

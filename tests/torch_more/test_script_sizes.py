@@ -91,6 +91,28 @@ class Either(nn.Module):
         return self.narrow(x)
 
 
+class Lists(nn.Module):
+    """Tensors that are gathered in lists: what ``+`` and ``*`` make of lists are lists."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wide, self.narrow = nn.Linear(5, 7), nn.Linear(5, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens: list[Tensor] = []
+        tokens.append(self.wide(x))
+        every = tokens + [self.narrow(x)]  # noqa: RUF005  # TorchScript knows no stars
+        tokens += [x]
+        tokens.extend(every)
+        tokens.insert(0, x)
+        last = tokens.pop()
+        tokens.reverse()
+        del tokens[0]
+        if len(tokens) > 3:
+            raise ValueError
+        return torch.cat(tokens + [last] * 2, 1)
+
+
 def _saved(net: nn.Module, how: str, example: tuple[Tensor, ...], folder: Path) -> Path:
     module: Any = (
         torch.jit.script(net) if how == "script" else torch.jit.trace(net, example, check_trace=False)
@@ -116,6 +138,7 @@ def _saved(net: nn.Module, how: str, example: tuple[Tensor, ...], folder: Path) 
             ],
         ),
         (Remembers(), "script", [[(2, 5)], [(3, 5)], [(4, 5)]]),
+        (Lists(), "script", [[(2, 5)], [(3, 5)], [(4, 5)]]),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else None,
 )

@@ -475,7 +475,7 @@ class _Walker:
             same = identical(args[0], args[1])
             return same if same is UNKNOWN or name == "__is__" else not same
         if args and isinstance(args[0], list) and name in LISTS:
-            return LISTS[name](*args)
+            return self._of_list(name, args)
         if self._probe is None:
             told = self._known.told(name, [self._plain(arg) for arg in args], kwargs)
             if told is not UNKNOWN:
@@ -506,6 +506,13 @@ class _Walker:
         if described.kind == "unknown" and work_of(plain_name(name), (), ()) == 0:
             self._calls[-1].macs = 0
         return outputs
+
+    def _of_list(self, name: str, args: list[Any]) -> Any:
+        before = len(args[0])
+        result = LISTS[name](*args)
+        if isinstance(result, list):
+            self._spend(max(len(result) - (before if result is args[0] else 0), 0))
+        return result
 
     def _fill(
         self, outputs: Outputs, kind: str, attributes: Mapping[str, Any], inputs: Sequence[str]

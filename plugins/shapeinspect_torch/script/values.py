@@ -13,6 +13,9 @@ from shapeinspect_torch.script.ops import NUMBERS
 from shapeinspect_torch.vocabulary.aten import Argument
 from shapeinspect_torch.vocabulary.layouts import bind
 
+#: How long a list may become by ``+`` and ``*``, which can double it in every line of the code.
+_MAX_LENGTH = 4096
+
 
 @dataclass(frozen=True, slots=True)
 class Module:
@@ -228,13 +231,66 @@ def _slice(items: list[Any], *ends: Any) -> Any:
     return items[start:end:step]
 
 
-#: What the code does with lists.
+def _concatenated(items: list[Any], more: Any = None, *_: Any) -> Any:
+    if not isinstance(more, list) or len(items) + len(more) > _MAX_LENGTH:
+        return UNKNOWN
+    return [*items, *more]
+
+
+def _extend(items: list[Any], more: Any = None, *_: Any) -> list[Any]:
+    whole = _concatenated(items, more)
+    items[:] = [UNKNOWN] * len(items) if whole is UNKNOWN else whole
+    return items
+
+
+def _repeated(items: list[Any], count: Any = None, *_: Any) -> Any:
+    if type(count) is not int or len(items) * count > _MAX_LENGTH:
+        return UNKNOWN
+    return items * count
+
+
+def _pop(items: list[Any], at: Any = -1, *_: Any) -> Any:
+    if type(at) is int and -len(items) <= at < len(items):
+        return items.pop(at)
+    items[:] = [UNKNOWN] * (len(items) - 1)  # any of them may have been taken
+    return UNKNOWN
+
+
+def _insert(items: list[Any], at: Any = None, item: Any = None, *_: Any) -> list[Any]:
+    if type(at) is int:
+        items.insert(at, item)
+    else:
+        items[:] = [UNKNOWN] * (len(items) + 1)
+    return items
+
+
+def _reverse(items: list[Any], *_: Any) -> list[Any]:
+    items.reverse()
+    return items
+
+
+def _clear(items: list[Any], *_: Any) -> list[Any]:
+    items.clear()
+    return items
+
+
+#: What the code does with lists; ``torch.add`` and ``torch.mul`` are ``+`` and ``*`` of lists, too.
+#: Source: ``torch/csrc/jit/runtime/register_prim_ops.cpp``, the ops of ``t[]``.
 LISTS: Mapping[str, Callable[..., Any]] = {
     "slice": _slice,
     "add": lambda items, more=None, *_: [*items, *more] if isinstance(more, list) else UNKNOWN,
     "append": _append,
     "_set_item": _set_item,
     "copy": lambda items, *_: list(items),
+    "add": _concatenated,
+    "add_": _extend,
+    "extend": _extend,
+    "mul": _repeated,
+    "pop": _pop,
+    "Delete": _pop,
+    "insert": _insert,
+    "reverse": _reverse,
+    "clear": _clear,
 }
 
 
