@@ -15,7 +15,7 @@ _PASSING = frozenset({"Identity", "Cast"})
 
 
 def body_of(names: Mapping[str, str], path: str, graph: Any) -> tuple[Body, Any]:
-    """Describe a graph inside a node, and hand its proto on.
+    """Describe a graph inside a node, and return its proto with it.
 
     Args:
         names: the model's names of its values.
@@ -40,7 +40,7 @@ def block_of_node(
         node: the NodeProto.
         bodies: its graphs.
         inputs: the model's names of what it reads.
-        outputs: the model's names of what it makes.
+        outputs: the model's names of its outputs.
         constants: the constants around it.
     """
     path, first = node.name, tuple(body for body, _ in bodies)
@@ -52,6 +52,8 @@ def block_of_node(
     if node.op_type == "Loop" and len(body.inputs) >= 2 and body.outputs:
         given = (*inputs, "", "")[: max(len(inputs), 2)]
         states = len(body.inputs) - 2
+        if len(given) != states + 2 or len(body.outputs) <= states:
+            return None  # the node and its graph do not carry the same states
         stays = _stays_true(graph, node, constants)
         return Block(path, "loop", first, given, tuple(outputs), states, counted=stays)
     settings = attributes(node)
@@ -59,6 +61,10 @@ def block_of_node(
     if node.op_type != "Scan" or not scanned or not 0 < scanned <= len(inputs) == len(body.inputs):
         return None  # the first version has a batch axis and may have lengths
     states = len(inputs) - scanned
+    read_axes = tuple(settings.get("scan_input_axes") or (0,) * scanned)
+    stacked_axes = tuple(settings.get("scan_output_axes") or (0,) * (len(outputs) - states))
+    if not all(isinstance(axis, int) for axis in (scanned, *read_axes, *stacked_axes)):
+        return None
     return Block(
         path,
         "scan",
@@ -66,8 +72,8 @@ def block_of_node(
         tuple(inputs),
         tuple(outputs),
         states,
-        tuple(settings.get("scan_input_axes") or (0,) * scanned),
-        tuple(settings.get("scan_output_axes") or (0,) * (len(outputs) - states)),
+        read_axes,
+        stacked_axes,
     )
 
 

@@ -201,7 +201,8 @@ def stated(graph: Any) -> dict[str, str]:
     }
     for node in graph.node:
         for _, inner in subgraphs(node):
-            told = {**stated(inner), **told}
+            for name, who in stated(inner).items():
+                told.setdefault(name, who)
     return told
 
 
@@ -253,11 +254,12 @@ class Shapes:
         field = inner.WhichOneof("value")
         if field == "map_type":
             key = dtype_name(inner.map_type.key_type)
-            return Value(name, dtype=text.format(f"map({key}, {self.dtype(inner.map_type.value_type)})"))
+            of = self.dtype(inner.map_type.value_type)
+            return Value(name, dtype=text.format(f"map({key or '?'}, {of or '?'})"))
         if field != "tensor_type":
             return Value(name)
         held = self.value(name, inner, name)
-        return Value(name, dtype=text.format(held.dtype), element=held.shape)
+        return Value(name, dtype=text.format(held.dtype or "?"), element=held.shape)
 
     def dtype(self, kind: Any) -> str | None:
         """Return the element type in the TypeProto of a tensor.

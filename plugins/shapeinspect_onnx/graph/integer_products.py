@@ -15,6 +15,8 @@ from typing import Any
 
 _PRODUCTS = frozenset({"MatMulInteger", "ConvInteger"})
 _READERS = _PRODUCTS | {"DequantizeLinear"}
+#: The most readers of a value that are looked at; a quantizer writes one.
+_MOST_READERS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class _Graph:
         self.makers = {name: node for node in graph.node for name in node.output if name}
         self.readers: dict[str, list[Any]] = {}
         for node in graph.node:
-            for name in node.input:
+            for name in filter(None, node.input):
                 self.readers.setdefault(name, []).append(node)
 
     def stored(self, name: str) -> bool:
@@ -50,13 +52,18 @@ class _Graph:
 
     def factors(self, product: Any) -> tuple[str, str] | None:
         """Return the two scales whose product a product's output is multiplied by."""
-        for cast in self.readers.get(product.output[0], ()):
-            for multiplied in self.readers.get(cast.output[0], ()) if cast.op_type == "Cast" else ():
-                for source in multiplied.input if multiplied.op_type == "Mul" else ():
+        for cast in self._readers_of(product, "Cast"):
+            for multiplied in self._readers_of(cast, "Mul"):
+                for source in multiplied.input:
                     both = self.makers.get(source)
                     if both is not None and both.op_type == "Mul" and len(both.input) == 2:
                         return both.input[0], both.input[1]
         return None
+
+    def _readers_of(self, node: Any, op_type: str) -> list[Any]:
+        """Return the first readers of a node's output that are of one type."""
+        name = node.output[0] if node.output else ""
+        return [reader for reader in self.readers.get(name, ())[:_MOST_READERS] if reader.op_type == op_type]
 
 
 def scales(graph: Any, constants: Mapping[str, Any]) -> Iterator[Found]:
@@ -96,7 +103,7 @@ def _of_product(node: Any, whole: _Graph) -> Iterator[Found]:
 
 def _table(maker: Any, whole: _Graph) -> str:
     """Return the name of the table that a lookup reads; empty for anything else."""
-    if maker is None or maker.op_type != "Gather" or not whole.stored(maker.input[0]):
+    if maker is None or maker.op_type != "Gather" or not maker.input or not whole.stored(maker.input[0]):
         return ""
     return str(maker.input[0])
 

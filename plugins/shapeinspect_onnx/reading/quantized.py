@@ -90,6 +90,11 @@ def bias(node: Node, slot: int, product: tuple[int, int]) -> Coded | None:
 _INT32 = 6
 
 
+def _are_bits(bits: Any) -> bool:
+    """Tell whether an attribute may be the bits of a packed value."""
+    return isinstance(bits, int) and 1 <= bits <= 8
+
+
 def _names(node: Node, slots: tuple[int | None, ...]) -> tuple[str, ...]:
     found = [node.constant(slot) for slot in slots if slot is not None]
     return tuple(constant.name for constant in found if constant is not None)
@@ -115,7 +120,7 @@ def matmul_nbits(node: Node, slots: Slots) -> Coded | None:
     """
     into, size, bits = node.get("K"), node.get("block_size"), node.get("bits", 4)
     codes, scale = node.constant(slots.weight), node.constant(slots.scale)
-    if not into or not size or codes is None or scale is None or not codes.dims:
+    if not into or not size or codes is None or scale is None or not codes.dims or not _are_bits(bits):
         return None
     out, blocks = codes.dims[0], -(-into // size)
     if prod(codes.dims) != out * blocks * size * bits // 8 or prod(scale.dims) != out * blocks:
@@ -165,6 +170,10 @@ def matmul_bnb4(node: Node, slots: Slots) -> Coded | None:
     codes, scale = node.constant(slots.weight), node.constant(slots.scale)
     if not into or not out or not size or codes is None or scale is None:
         return None
+    if min(into, out, size) < 1 or prod(codes.dims) * 2 != out * into + out * into % 2:
+        return None
+    if prod(scale.dims) != -(-out * into // size):
+        return None
     normal = node.get("quant_type", 1) == 1
 
     def work(read: Mapping[int, Any]) -> Any:
@@ -174,7 +183,7 @@ def matmul_bnb4(node: Node, slots: Slots) -> Coded | None:
 
         table = NF4 if normal else (*_FP4, *(-value for value in _FP4))
         values = np.asarray(table, np.float32)[unpack(read[slots.weight].reshape(-1), 4, 0, high_first=True)]
-        scales = np.repeat(read[slots.scale].reshape(-1).astype(np.float32), size)
+        scales = np.repeat(read[slots.scale].reshape(-1).astype(np.float32), min(size, out * into))
         return (values[: out * into] * scales[: out * into]).reshape(out, into)
 
     how = Quantization(
@@ -193,7 +202,7 @@ def gather_blocks(node: Node, slots: Slots) -> Coded | None:
     """
     size, bits, axis = node.get("block_size", 128), node.get("bits", 4), node.get("quantize_axis", 1)
     codes, scale = node.constant(slots.weight), node.constant(slots.scale)
-    if codes is None or scale is None or not codes.dims:
+    if codes is None or scale is None or not codes.dims or not _are_bits(bits):
         return None
     many = 8 // bits if codes.code == _UINT8 else 1
     shape = (*codes.dims[:-1], codes.dims[-1] * many)
@@ -238,14 +247,20 @@ def experts(node: Node, slots: Slots) -> Coded | None:
         return None
     index = {2: 1, 5: 2, 8: 3}.get(slots.weight, 1)
     bits = node.get(f"fc{index}_expert_weight_bits", node.get("expert_weight_bits", 4))
+    if not _are_bits(bits):
+        return None
     shape = (*codes.dims[:2], codes.dims[2] * 8 // bits)
     size = node.get("block_size", 0) if len(scale.dims) == 3 else 0
+    if size < 0 or prod(scale.dims) != prod(shape[:2]) * (-(-shape[2] // size) if size else 1):
+        return None
     packing = Packing(codes.dims, "uint8", 2, 8 // bits if 8 % bits == 0 else 8, 1 if 8 % bits == 0 else bits)
     how = Quantization(
         "qmoe", f"uint{bits}", bits, (1, 1, size or None), packing,
         _names(node, (slots.scale,)), _names(node, (slots.zero,)),
     )  # fmt: skip
-    if node.constant(slots.zero or -1) is not None or node.get("weights_prepacked", 0) == 1:
+    if (slots.zero is not None and node.constant(slots.zero) is not None) or node.get(
+        "weights_prepacked", 0
+    ) == 1:
         return Coded(how, shape, None)  # the order of prepacked codes is the machine's
 
     def work(read: Mapping[int, Any]) -> Any:

@@ -54,6 +54,12 @@ def linear_classifier(node: Node) -> Settings:
     return {**settings, "signature": "N i -> N; N o | i -> 1; 1 o", "work": "N*i*r | i*r", "lengths": lengths}
 
 
+def _targets(node: Node, attribute: str) -> Frozen[int]:
+    """Return the length of the output, if the attribute may be one."""
+    count = node.get(attribute, 1)
+    return Frozen({"o": count} if count > 0 else {})
+
+
 def linear_regressor(node: Node) -> Settings:
     """Read a linear regressor.
 
@@ -61,7 +67,7 @@ def linear_regressor(node: Node) -> Settings:
         node: the node.
     """
     settings = _linear(node)
-    lengths = Frozen({"o": node.get("targets", 1)})
+    lengths = _targets(node, "targets")
     return {**settings, "signature": "N i -> N o | i -> 1 o", "work": "N*i*o | i*o", "lengths": lengths}
 
 
@@ -143,7 +149,7 @@ def tree_regressor(node: Node) -> Settings:
     Args:
         node: the node.
     """
-    lengths = Frozen({"o": node.get("n_targets", 1)})
+    lengths = _targets(node, "n_targets")
     return {**_trees(node), "signature": "N i -> N o | i -> 1 o", "work": "0", "lengths": lengths}
 
 

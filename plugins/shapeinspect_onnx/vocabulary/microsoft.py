@@ -52,6 +52,11 @@ def _qmatmul(slot: int, params: str, fixed: str = "", operands: str = "") -> Op:
     return op(kind, conv.matmul_at(slot), params, fixed, operands)
 
 
+def _quantized_concat(node: Node) -> str:
+    """Return ``concat`` for as many tensors as the row has slots for; of more, some would be left out."""
+    return "concat" if len(node.connected) <= 2 + 3 * _JOINED else "unknown"
+
+
 #: ``com.microsoft``, with the names of the inputs.
 MICROSOFT: dict[str, tuple[str, Op]] = {
     # products
@@ -288,7 +293,7 @@ MICROSOFT: dict[str, tuple[str, Op]] = {
     "ReduceSumInteger": ("data", op("reduce", fused.qreduce)),
     "QLinearConcat": (
         f"Y_scale Y_zero_point {_NAMES}",
-        op("concat", shape.concat, fixed=_SCALES, operands=_TENSORS, alone=True),
+        op(_quantized_concat, shape.concat, fixed=_SCALES, operands=_TENSORS, alone=True),
     ),
     **{
         name: ("input position_ids cos_cache sin_cache", named("unary", "op", "rotate", fixed="2 3"))
@@ -381,7 +386,7 @@ MICROSOFT: dict[str, tuple[str, Op]] = {
     ),
 }  # fmt: skip
 
-#: The operators that stand in the default domain as well: onnxruntime registers or writes them there.
+#: The operators of the default domain, too: onnxruntime registers or writes them there.
 ANYWHERE = ("SimplifiedLayerNormalization", "SkipSimplifiedLayerNormalization", "SkipLayerNormalization")
 
 

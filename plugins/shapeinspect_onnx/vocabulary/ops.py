@@ -233,5 +233,8 @@ def roles(domain: str, op: str) -> tuple[str, Op] | None:
     Example:
         >>> roles("com.microsoft", "CDist")[0], roles("", "Relu")
         ('A B', None)
+        >>> roles("", "SkipLayerNormalization")[0], roles("my.domain", "SkipLayerNormalization")
+        ('input skip gamma beta bias', None)
     """
-    return DOMAINS.get(domain, {}).get(op) or (MICROSOFT[op] if op in ANYWHERE else None)
+    anywhere = domain in DEFAULT_DOMAINS and op in ANYWHERE
+    return DOMAINS.get(domain, {}).get(op) or (MICROSOFT[op] if anywhere else None)

@@ -17,7 +17,7 @@ from shapeinspect_onnx.reading.node import Node
 
 Settings = dict[str, Any]
 
-#: The op, its signature, the work of the same alternatives, and the slot for the keys of earlier calls.
+#: The signature of an op, and the work of the same alternatives.
 _STANDARD = (
     "N H T D, N K S D, N K S F, *, N K P D -> N H T F; N K P+S D; N K P+S F; N H T P+S"
     " | N T E, N S k, N S v, *, N K P D -> N T v/K*H; N K P+S k/K; N K P+S v/K; N H T P+S",
@@ -131,8 +131,8 @@ def _past(node: Node) -> Settings:
     return {"past_length": past[2] if known and past is not None else UNKNOWN}
 
 
-#: The input slots for the matrix and for the keys and values of earlier calls.
-_PACKED_SLOTS = {"Attention": 4, "QAttention": 8, "DecoderMaskedSelfAttention": 4, "PackedAttention": 99}
+#: The input slot for the keys and values of earlier calls; the others have none.
+_PACKED_SLOTS = {"Attention": 4, "QAttention": 8, "DecoderMaskedSelfAttention": 4}
 
 
 def packed_attention(node: Node) -> Settings:
@@ -143,11 +143,12 @@ def packed_attention(node: Node) -> Settings:
     Args:
         node: the node.
     """
-    slot = _PACKED_SLOTS[node.op]
-    weight, heads, past = node.shape(1), node.get("num_heads"), node.shape(slot)
+    slot = _PACKED_SLOTS.get(node.op)
+    weight, heads = node.shape(1), node.get("num_heads")
+    continued = slot is not None and node.has(slot)
     settings: Settings = {"num_heads": heads, "num_kv_heads": heads, "batch_first": True}
     settings |= {"one_input": True, "output_projected": False}
-    lengths: dict[str, Any] = {"H": heads, "P": None if node.has(slot) else 0}
+    lengths: dict[str, Any] = {"H": heads, "P": None if continued else 0}
     if weight and len(weight) == 2:
         settings["embed_dim"] = weight[0]
         sizes = node.get("qkv_hidden_sizes") or (weight[1] // 3,) * 3
@@ -157,7 +158,8 @@ def packed_attention(node: Node) -> Settings:
             "out_features": sizes[2],
         }
         lengths |= {"D": sizes[1] // heads, "o": sizes[2], "W": weight[1], "q": sizes[0]}
-    if node.has(slot):  # keys and values of earlier calls: two, N, head, T, d
+    if slot is not None and continued:  # keys and values of earlier calls: two, N, head, T, d
+        past = node.shape(slot)
         settings["past_length"] = past[3] if past is not None and len(past) == 5 else UNKNOWN
     if node.op == "PackedAttention":
         signature, work = "M i -> M o", "?"  # the lengths of the sequences are numbers

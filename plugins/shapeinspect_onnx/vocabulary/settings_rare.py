@@ -107,7 +107,7 @@ def n_grams(node: Node) -> Settings:
         node: the node.
     """
     indexes = node.get("ngram_indexes")
-    return {"lengths": {"V": max(indexes) + 1}} if indexes else {}
+    return {"lengths": {"V": max(indexes) + 1}} if indexes and min(indexes) >= 0 else {}
 
 
 def picture(node: Node) -> Settings:
@@ -153,10 +153,9 @@ def sequence(op: str, slot: str | None) -> Any:
 
     def read(node: Node) -> Settings:
         settings: Settings = {"op": op}
-        if node.has(int(slot or 99)):
-            numbers = node.numbers("", int(slot or 99))
-            constant = node.constant(int(slot or 99))
-            if numbers is not None and constant is not None:
+        if slot is not None and node.has(int(slot)):
+            numbers, constant = node.numbers("", int(slot)), node.constant(int(slot))
+            if numbers and constant is not None:
                 name = "split" if op == "split" else "index"
                 settings[name] = tuple(numbers) if constant.dims else numbers[0]
         if op in ("split", "concat"):
