@@ -5,7 +5,7 @@ An adapter builds a :class:`Model` in the source's own layout; every later stage
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
@@ -276,8 +276,8 @@ class Value:
         dtype: its element type in numpy's spelling, or None.
         axes: the name of each axis; None if none is known yet.
         constant: its numbers, where the graph computes with shapes and they are few.
-        inferred_by: who says the shape, where it is not the framework's own record of what it computed (such
-            as ``"onnx's shape inference"``): our rules come before it.
+        inferred_by: the origin of the shape, where the framework did not compute and record it itself (such
+            as ``"onnx's shape inference"``): our rules take precedence over it.
         element: of a sequence or an optional, which have no shape, what the shapes of its tensors have in
             common.
 
@@ -331,8 +331,8 @@ class Body:
 
     Args:
         path: what begins the path of every layer in it, without the slash behind.
-        inputs: the names of the values that it is given.
-        outputs: the names of the values that it gives back.
+        inputs: the names of the values that it reads.
+        outputs: the names of the values that it returns.
 
     Example:
         >>> Body("loop/body", ("loop/body/i",), ("loop/body/y",)).path
@@ -355,14 +355,15 @@ class Block:
         inputs: the names of what it reads: the condition of an ``if``; the number of rounds, the condition
             and the states of a ``loop`` (``""`` for one that is left out); the states and the scanned
             values of a ``scan``. The body of a ``loop`` reads the round, the condition and the states, and
-            gives back the condition, the states and what is stacked; that of a ``scan`` the states and one
-            entry of each scanned value.
-        outputs: the names of what it makes: the states, then what all rounds made.
+            returns the condition, the states and the values to be stacked; that of a ``scan`` reads the
+            states and one entry of each scanned value.
+        outputs: the names of its outputs: the last states, then the stacked values of all rounds.
         states: how many values are carried from round to round.
         input_axes: the axis of each scanned value.
         output_axes: the axis along which each output of a ``scan`` is stacked; those of a ``loop`` are
             stacked along axis 0.
-        counted: whether a ``loop`` runs as many rounds as it is told, since its condition stays true.
+        counted: whether a ``loop`` runs as many rounds as its first input says, since its condition stays
+            true.
 
     Example:
         >>> Block("choice", "if", (), ("condition",), ("y",)).states
@@ -378,6 +379,40 @@ class Block:
     input_axes: tuple[int, ...] = ()
     output_axes: tuple[int, ...] = ()
     counted: bool = False
+
+
+def enclosing(path: str, bodies: Container[str]) -> Iterator[str]:
+    """Yield the bodies that contain a layer, from the outermost.
+
+    Args:
+        path: the layer's path.
+        bodies: the paths of the bodies.
+
+    Example:
+        >>> list(enclosing("loop/body/if/then/Add", {"loop/body", "if/then", "loop/body/if/then"}))
+        ['loop/body', 'loop/body/if/then']
+    """
+    slash = path.find("/")
+    while slash >= 0:
+        if path[:slash] in bodies:
+            yield path[:slash]
+        slash = path.find("/", slash + 1)
+
+
+def companions(weights: Iterable[Weight]) -> frozenset[str]:
+    """Return the names of all weights that belong to a quantized one and hold no parameters.
+
+    Args:
+        weights: the weights, quantized or not.
+
+    Example:
+        >>> how = Quantization("gptq", scales=("q.scales",))
+        >>> sorted(companions([Weight("q", "qweight", (2, 3), quantization=how)]))
+        ['q.scales']
+    """
+    return frozenset(
+        name for weight in weights if weight.quantization for name in weight.quantization.companions
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from shapeinspect.compare.attention import group_projections
 from shapeinspect.compare.granularity import halves, stacked
 from shapeinspect.compare.names import Name, aliases
 from shapeinspect.dims import Shape
-from shapeinspect.ir import Call, Layer, Layout, Model, Weight
+from shapeinspect.ir import Call, Layer, Layout, Model, Weight, companions
 from shapeinspect.layout.canonical import Piece, pieces
 
 #: How many of the latest layers are kept as the sources of a value: enough for every branch of a join, and
@@ -189,8 +189,7 @@ def _with_biases(model: Model) -> list[Layer]:
 
 def _without_companions(layers: list[Layer]) -> list[Layer]:
     """Leave out the scales and the like of quantized weights: dequantizing has used them up."""
-    how = [weight.quantization for layer in layers for weight in layer.weights]
-    beside = {name for quantization in how if quantization is not None for name in quantization.companions}
+    beside = companions(weight for layer in layers for weight in layer.weights)
     if not beside:
         return layers
     return [

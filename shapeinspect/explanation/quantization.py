@@ -10,17 +10,18 @@ from shapeinspect.layout.pattern import lengths_text, parse
 _NAMED = 3
 
 
-def told(weight: Weight, beside: Sequence[Weight] = ()) -> str:
-    """Say how a weight is quantized; empty for one that is not.
+def quantization_text(weight: Weight, beside: Sequence[Weight] = ()) -> str:
+    """Write how a weight is quantized; empty for one that is not.
 
     Args:
         weight: the weight.
-        beside: the weights of the same layer, whose shapes and types are told where they belong to it.
+        beside: the weights of the same layer, whose shapes and types are written where they belong to it.
 
     Example:
         >>> from shapeinspect.ir import Layout
         >>> how = Quantization("gptq", "int4", 4, (128, 1), Packing((64, 48), "int32", 0, 8), ("s",))
-        >>> told(Weight("q", "qweight", (512, 48), "int32", layout=Layout("i o", "o i"), quantization=how))
+        >>> layout = Layout("i o", "o i")
+        >>> quantization_text(Weight("q", "qweight", (512, 48), "int32", layout=layout, quantization=how))
         'int4 (gptq), 128 values of i to a scale; 8 values to an int32 along i, stored as 64×48; scales in s'
     """
     how = weight.quantization

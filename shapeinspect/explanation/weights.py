@@ -6,9 +6,9 @@ from typing import Any
 
 from shapeinspect.dims import Dim
 from shapeinspect.explanation.graph import FILTERS, RECURRENT, Graph
-from shapeinspect.explanation.quantization import told
+from shapeinspect.explanation.quantization import quantization_text
 from shapeinspect.explanation.values import AxisFact, WeightFact
-from shapeinspect.ir import Call, Layer, Layout, Weight
+from shapeinspect.ir import Call, Layer, Layout, Weight, companions
 from shapeinspect.layout.normalize import transform
 from shapeinspect.layout.pattern import lengths, parse
 from shapeinspect.rules.spatial import is_last, space_of
@@ -37,23 +37,22 @@ _MEANINGS = {
 
 
 def weight_facts(graph: Graph, layer: Layer, call: Call | None) -> tuple[WeightFact, ...]:
-    """Return a layer's weights; what belongs to a quantized one is told with it.
+    """Return a layer's weights; the scales and the like of a quantized one are described with it.
 
     Args:
         graph: the model's graph.
         layer: the layer.
         call: the execution whose input sets the lengths; None where there is none.
     """
-    how = (weight.quantization for weight in layer.weights)
-    beside = {name for quantization in how if quantization is not None for name in quantization.companions}
+    beside = companions(layer.weights)
     return tuple(_weight(graph, layer, call, weight) for weight in layer.weights if weight.name not in beside)
 
 
 def _weight(graph: Graph, layer: Layer, call: Call | None, weight: Weight) -> WeightFact:
-    layout = weight.layout
+    layout, how = weight.layout, quantization_text(weight, layer.weights)
     if layout is None:
         axes = tuple(AxisFact(None, length) for length in weight.shape)
-        return WeightFact(weight.name, weight.role, axes, weight.size, quantized=told(weight, layer.weights))
+        return WeightFact(weight.name, weight.role, axes, weight.size, quantized=how)
     native, common = parse(layout.native), parse(layout.common)
     result = lengths(native, weight.shape, layout.sizes)
     single = len(native.axes) == 1
@@ -74,7 +73,7 @@ def _weight(graph: Graph, layer: Layer, call: Call | None, weight: Weight) -> We
         shown,
         transform(layout) if layout.native != layout.common or layout.orders or layout.flips else None,
         _remark(layer, weight, layout),
-        told(weight, layer.weights),
+        how,
     )
 
 

@@ -45,6 +45,9 @@ def infer(model: Model) -> Model:
         filled, facts, notes = fill_shapes(model, layers, blocks)
         if not blocks.again():
             break
+    else:
+        blocks.give_up()
+        filled, facts, notes = fill_shapes(model, layers, blocks)
     shapes = {name: value.shape for name, value in filled.items()}
     model = replace(model, values=Frozen(filled))
     axes = name_axes(model, facts, shapes)

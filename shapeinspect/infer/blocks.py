@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from shapeinspect.dims import UNKNOWN, Dim, Expr, Shape, Unknown, symbol, symbols
-from shapeinspect.ir import Block, Call, Model, Note
+from shapeinspect.infer.sequences import common
+from shapeinspect.ir import Block, Call, Model, Note, enclosing
 
 #: The most walks until what a loop carries is settled: as it is, growing by a length, unknown.
 MAX_WALKS = 4
@@ -67,7 +68,7 @@ class Blocks:
         self._enter: dict[int, list[Block]] = {}
         self._leave: dict[int, list[Block]] = {}
         self._carried: dict[tuple[str, int], _Carried] = {}
-        self._grew = False
+        self._grew = self._gave_up = False
         #: How many rounds each loop or scan runs; the branch that each If is known to take.
         self.rounds: dict[str, Dim] = {}
         self.taken: dict[str, int] = {}
@@ -93,6 +94,12 @@ class Blocks:
         grew, self._grew = self._grew, False
         return grew
 
+    def give_up(self) -> None:
+        """Take the shapes of all states to be unknown, as some of them did not settle."""
+        self._gave_up = True
+        for carried in self._carried.values():
+            carried.shape, carried.settled = None, True
+
     def before(self, index: int, walk: Walk) -> None:
         """Leave the blocks that end before a call, and enter those that it begins.
 
@@ -107,6 +114,7 @@ class Blocks:
 
     def _enter_if(self, block: Block, walk: Walk) -> None:
         """Read the condition, where the graph computes it from lengths."""
+        self.taken.pop(block.layer, None)  # an earlier walk may have read another number
         condition = walk.number(block.inputs[0])
         if isinstance(condition, tuple) and len(condition) == 1:
             condition = condition[0]
@@ -121,7 +129,7 @@ class Blocks:
             if taken is not None and taken < len(made):
                 walk.settle(name, walk.shape(made[taken]), walk.number(made[taken]))
             else:
-                walk.settle(name, _common([walk.shape(source) for source in made]))
+                walk.settle(name, common([walk.shape(source) for source in made]))
 
     def _enter_loop(self, block: Block, walk: Walk) -> None:
         """Give the body of a loop what its first round reads."""
@@ -153,14 +161,18 @@ class Blocks:
     def _enter_scan(self, block: Block, walk: Walk) -> None:
         """Give the body of a scan its states, and one entry of each scanned input."""
         body, states = block.bodies[0], block.states
+        rounds: Dim = UNKNOWN
         for index, (outer, inner) in enumerate(zip(block.inputs, body.inputs, strict=False)):
             shape = walk.shape(outer)
             if index >= states and shape is not None:
-                axis = _axis(block.input_axes, index - states) % max(len(shape), 1)
+                axis = _axis(block.input_axes, index - states, len(shape))
+                if axis is None:
+                    continue
                 walk.settle(inner, (*shape[:axis], *shape[axis + 1 :]))
-                self.rounds[block.layer] = shape[axis] if shape else UNKNOWN
+                rounds = shape[axis] if isinstance(rounds, Unknown) else rounds
             elif index < states:
                 walk.settle(inner, shape)
+        self.rounds[block.layer] = rounds
 
     def _leave_scan(self, block: Block, walk: Walk) -> None:
         """Give the outputs of a scan its last states, and what all rounds made."""
@@ -169,8 +181,8 @@ class Blocks:
         for index, (source, name) in enumerate(zip(body.outputs, block.outputs, strict=False)):
             shape = walk.shape(source)
             if index >= states and shape is not None:
-                axis = _axis(block.output_axes, index - states) % (len(shape) + 1)
-                shape = (*shape[:axis], rounds, *shape[axis:])
+                axis = _axis(block.output_axes, index - states, len(shape) + 1)
+                shape = None if axis is None else (*shape[:axis], rounds, *shape[axis:])
             walk.settle(name, shape)
 
     def _rounds_of_loop(self, block: Block, walk: Walk) -> Dim:
@@ -179,7 +191,7 @@ class Blocks:
             number = number[0]
         rounds: Dim = UNKNOWN
         if block.counted and isinstance(number, int | Expr) and not isinstance(number, bool):
-            rounds = number
+            rounds = max(number, 0) if isinstance(number, int) else number
         self.rounds[block.layer] = rounds
         return rounds
 
@@ -192,7 +204,7 @@ class Blocks:
     def _compare(self, block: Block, index: int, read: Shape | None, made: Shape | None) -> None:
         """Compare what a round reads with what it hands on."""
         carried = self._carried.setdefault((block.layer, index), _Carried())
-        if read is None or made is None or read == made:
+        if self._gave_up or read is None or made is None or read == made:
             return
         if len(read) != len(made):
             self._grew |= carried.shape is not None
@@ -228,7 +240,7 @@ class Blocks:
     ) -> Shape | None:
         """Return the shape of a state after the last round."""
         carried = self._carried[block.layer, index]
-        if made is None or (carried.settled and carried.shape is None):
+        if self._gave_up or made is None or (carried.settled and carried.shape is None):
             return None
         result = []
         for axis, length in enumerate(_without(made, own)):
@@ -241,24 +253,16 @@ class Blocks:
         return tuple(result)
 
 
-def _common(shapes: list[Shape | None]) -> Shape | None:
-    first = shapes[0] if shapes else None
-    if first is None or any(shape is None or len(shape) != len(first) for shape in shapes):
-        return None
-    return tuple(
-        length if all(shape is not None and shape[axis] == length for shape in shapes) else UNKNOWN
-        for axis, length in enumerate(first)
-    )
-
-
 def _without(shape: Shape, own: Iterable[str]) -> Shape:
     """Return a shape without the lengths that change from round to round."""
     letters = frozenset(own)
     return tuple(UNKNOWN if not isinstance(n, int | Unknown) and symbols(n) & letters else n for n in shape)
 
 
-def _axis(axes: tuple[int, ...], index: int) -> int:
-    return axes[index] if index < len(axes) else 0
+def _axis(axes: tuple[int, ...], index: int, rank: int) -> int | None:
+    """Return an axis counted from the front; None where there is no such axis."""
+    axis = axes[index] if index < len(axes) else 0
+    return axis % rank if -rank <= axis < rank else None
 
 
 def _letter(name: str, axis: int) -> str:
@@ -274,11 +278,8 @@ def _members(calls: Iterable[Call], blocks: Iterable[Block]) -> dict[str, list[i
     paths = {body.path for block in blocks for body in block.bodies}
     inside: dict[str, list[int]] = {}
     for index, call in enumerate(calls):
-        slash = call.layer.find("/")
-        while slash >= 0:
-            if call.layer[:slash] in paths:
-                inside.setdefault(call.layer[:slash], []).append(index)
-            slash = call.layer.find("/", slash + 1)
+        for path in enclosing(call.layer, paths):
+            inside.setdefault(path, []).append(index)
     return inside
 
 
@@ -322,7 +323,9 @@ def _one_branch(
         taken = _larger(sums)
         if sums[0] != sums[-1]:
             name = block.bodies[taken].path.rpartition("/")[2]
-            notes = (Note(f"totals count one branch, {name}, which does more work", block.layer),)
+            known = all(calls[index].macs is not None for each in members for index in each)
+            more = "more work" if known else "more work as far as it is known"
+            notes = (Note(f"totals count one branch, {name}, which does {more}", block.layer),)
     for branch, each in enumerate(members):
         for index in each if branch != taken else ():
             calls[index] = replace(calls[index], spare=True)
@@ -332,8 +335,8 @@ def _one_branch(
 def _sum(calls: Iterable[Call]) -> Dim:
     total: Dim = 0
     for call in calls:
-        more = 0 if call.macs is None else total + call.macs
-        total = total if isinstance(more, Unknown) or call.macs is None else more
+        more = UNKNOWN if call.macs is None else total + call.macs
+        total = total if isinstance(more, Unknown) else more
     return total
 
 

@@ -6,15 +6,19 @@ again; of any other what all of them have in common.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from shapeinspect.dims import UNKNOWN, Dim, Shape, Unknown
+from shapeinspect.dims import UNKNOWN, Dim, Expr, Shape
+from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.infer.facts import CallFacts
 from shapeinspect.ir import Model, Value
 from shapeinspect.rules import Shapes
+from shapeinspect.rules.rule import normalize_axis
 
+#: The exceptions of a setting of a wrong type or value; files may contain any.
+_UNUSABLE: Final = (TypeError, ValueError, LookupError, ArithmeticError, ShapeMismatchError)
 #: Longer sequences are followed by what their tensors have in common.
 _MANY: Final = 256
 
@@ -32,7 +36,7 @@ class Items:
     common: Shape | None
 
 
-def common(shapes: tuple[Shape | None, ...]) -> Shape | None:
+def common(shapes: Sequence[Shape | None]) -> Shape | None:
     """Return what some shapes have in common: the lengths that agree; None where their ranks differ.
 
     Args:
@@ -82,7 +86,7 @@ class Sequences:
         }
 
     def outputs(self, fact: CallFacts, rule: Shapes, numbers: Callable[[str], Any]) -> Shapes:
-        """Run one op if it works on sequences; return the shapes of what it makes.
+        """Run one op if it works on sequences; return the shapes of its outputs.
 
         Args:
             fact: the call.
@@ -94,7 +98,10 @@ class Sequences:
         if fact.layer.kind != "sequence":
             return rule
         work = _WORK.get(str(fact.attributes.get("op")))
-        result = work(self, fact, numbers) if work is not None else None
+        try:
+            result = work(self, fact, numbers) if work is not None else None
+        except _UNUSABLE:
+            return (None,)
         if isinstance(result, Items) and fact.call.outputs:
             self.items[fact.call.outputs[0]] = result
             return (None,)
@@ -130,6 +137,8 @@ class Sequences:
                 else Items(None, common((*read.each, tensor)))
             )
         at = place if place >= 0 else place + len(read.each)
+        if not 0 <= at <= len(read.each):
+            return Items(None, None)
         return _of((*read.each[:at], tensor, *read.each[at:]))
 
     def _erase(self, fact: CallFacts, numbers: Callable[[str], Any]) -> Items:
@@ -139,7 +148,7 @@ class Sequences:
             return Items(None, read.common)
         if place is None:
             return _of(read.each[:-1]) if len(fact.names) < 2 else Items(None, read.common)
-        at = place % len(read.each)
+        at = normalize_axis(place, len(read.each))
         return _of((*read.each[:at], *read.each[at + 1 :]))
 
     def _at(self, fact: CallFacts, numbers: Callable[[str], Any]) -> Shape | None:
@@ -158,7 +167,7 @@ class Sequences:
         shape, attributes = fact.inputs[0] if fact.inputs else None, fact.attributes
         if shape is None or not shape:
             return Items(None, None)
-        axis = attributes.get("axis", 0) % len(shape)
+        axis = normalize_axis(attributes.get("axis", 0), len(shape))
         sizes = attributes.get("split", numbers(fact.names[1]) if len(fact.names) > 1 else None)
         length, rest = shape[axis], shape[axis + 1 :]
         if sizes is None and len(fact.names) < 2:
@@ -170,7 +179,7 @@ class Sequences:
             if not isinstance(length, int) or length > _MANY * sizes:
                 return Items(None, (*shape[:axis], 1 if sizes == 1 else UNKNOWN, *rest))
             sizes = tuple(min(sizes, length - start) for start in range(0, length, sizes))
-        if not isinstance(sizes, tuple | list):
+        if not isinstance(sizes, tuple | list) or not all(map(_is_length, sizes)):
             return Items(None, (*shape[:axis], UNKNOWN, *rest))
         return _of(tuple((*shape[:axis], size, *rest) for size in sizes))
 
@@ -180,7 +189,7 @@ class Sequences:
         shared = read.common
         if shared is None:
             return None
-        axis = fact.attributes.get("axis", 0) % (len(shared) + (1 if new else 0))
+        axis = normalize_axis(fact.attributes.get("axis", 0), len(shared) + (1 if new else 0))
         if new:
             count: Dim = UNKNOWN if read.each is None else len(read.each)
             return (*shared[:axis], count, *shared[axis:])
@@ -204,13 +213,17 @@ class Sequences:
         return _of(fact.inputs[:1]) if fact.inputs else Items(None, None)
 
 
+def _is_length(size: object) -> bool:
+    return isinstance(size, Expr) or (isinstance(size, int) and size >= 0)
+
+
 def _position(fact: CallFacts, slot: int, numbers: Callable[[str], Any]) -> int | None:
     place = fact.attributes.get("index")
     if place is None and slot < len(fact.names):
         place = numbers(fact.names[slot])
     if isinstance(place, tuple) and len(place) == 1:
         place = place[0]
-    return place if isinstance(place, int) and not isinstance(place, Unknown | bool) else None
+    return place if isinstance(place, int) and not isinstance(place, bool) else None
 
 
 _WORK: Mapping[str, Callable[[Sequences, CallFacts, Callable[[str], Any]], Any]] = {

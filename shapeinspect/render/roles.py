@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from shapeinspect.ir import Weight
+from shapeinspect.ir import Weight, companions
 from shapeinspect.layout import parse
 
 #: The role in a slot such as ``out.weight``, ``weight_ih.l0.reverse``, ``bias_ih.l0+bias_hh.l0``.
@@ -77,8 +77,7 @@ def rows(weights: Iterable[Weight], *, brief: bool = False) -> list[Row]:
     """
     groups: dict[object, list[Weight]] = {}
     weights = tuple(weights)
-    how = (weight.quantization for weight in weights)
-    beside = {name for quantization in how if quantization is not None for name in quantization.companions}
+    beside = companions(weights)
     for weight in weights:
         if not _is_counter(weight) and weight.name not in beside:
             groups.setdefault(_alike(weight), []).append(weight)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from shapeinspect.dims import Dim, Unknown
-from shapeinspect.ir import Call, Model, Weight
+from shapeinspect.ir import Call, Model, Weight, enclosing
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +122,12 @@ def of_model(model: Model) -> Totals:
     containers = {layer.path for layer in model.layers if layer.kind == "module"}
     calls = [call for call in model.calls if call.layer not in containers and not call.spare]
     # Of the branches of an ``if`` block one counts, see ``infer.blocks``.
-    weighed = tuple(f"{body.path}/" for block in model.blocks if block.kind == "if" for body in block.bodies)
-    doubtful = [call for call in calls if call.conditional and not call.layer.startswith(weighed)]
+    weighed = {body.path for block in model.blocks if block.kind == "if" for body in block.bodies}
+    doubtful = [call for call in calls if call.conditional and not any(enclosing(call.layer, weighed))]
+    left_out = set(map(id, doubtful))
     totals = weigh(
         (weight for layer in model.layers for weight in layer.weights),
-        (call for call in calls if not call.conditional or call.layer.startswith(weighed)),
+        (call for call in calls if id(call) not in left_out),
     )
     # Work that only some inputs cause, and what comes behind the end of the calls, is not in the sum.
     missing = [call.layer for call in doubtful if call.macs != 0]

@@ -22,7 +22,7 @@ from shapeinspect.rules.kind import (
     no_names,
     no_weights,
 )
-from shapeinspect.rules.rule import Attributes, Naming, Shapes, first
+from shapeinspect.rules.rule import Attributes, Naming, Shapes, first, normalize_axis
 
 
 def _by_signature(_attributes: Attributes, _inputs: Shapes) -> Shapes:
@@ -37,7 +37,9 @@ def _gather_nd(attributes: Attributes, inputs: Shapes) -> Shapes:
     """
     data, indices = (*inputs, None, None)[:2]
     batch = attributes.get("batch_dims", 0)
-    if data is None or not indices or not isinstance(indices[-1], int) or indices[-1] + batch > len(data):
+    if data is None or not indices or not isinstance(indices[-1], int):
+        return (None,)
+    if batch < 0 or indices[-1] + batch > len(data):
         return (None,)
     return ((*indices[:-1], *data[batch + indices[-1] :]),)
 
@@ -74,7 +76,7 @@ def _select(attributes: Attributes, inputs: Shapes) -> Shapes:
     if axis is None:
         kept: Shape = (UNKNOWN,)
     else:
-        place = axis % max(len(shape or ()), 1)
+        place = normalize_axis(axis, len(shape or ()))
         kept = tuple(UNKNOWN if at == place else length for at, length in enumerate(shape or ()))
     if op == "compress":
         return (kept,)
