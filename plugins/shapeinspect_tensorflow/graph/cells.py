@@ -142,11 +142,12 @@ def _lstm(output: Term, state: Ref, memory: Term, previous: Ref) -> Cell | None:
     added = [factors for factors in products if ("value", previous) not in factors]
     if len(products) != 2 or len(kept) != 1 or output[0] != "product" or len(_summands(memory)) != 2:
         return None
-    forget = next(factor for factor in kept[0] if factor != ("value", previous))
+    forget = [factor for factor in kept[0] if factor != ("value", previous)]
     out = [factor for factor in inside(output) if _function(factor)[1] != memory]
-    if len(out) != 1 or len(inside(output)) != 2 or len(added[0]) != 2:
+    ends = [_function(factor)[0] for factor in inside(output) if _function(factor)[1] == memory]
+    if [len(factors) for factors in (kept[0], forget, out, ends, added[0])] != [2, 1, 1, 1, 2]:
         return None
-    gates = [(name, _part(inner)) for name, inner in map(_function, (forget, *out, *added[0]))]
+    gates = [(name, _part(inner)) for name, inner in map(_function, (*forget, *out, *added[0]))]
     if any(part is None for _, part in gates):
         return None
     named = {part[0]: (name, part[1]) for name, part in gates if part is not None}
@@ -156,6 +157,8 @@ def _lstm(output: Term, state: Ref, memory: Term, previous: Ref) -> Cell | None:
     sides = _sides(named[0][1], ("value", state))
     if len(wholes) != 1 or sides is None or len({named[place][0] for place in (0, 1, 3)}) != 1:
         return None
+    if ends != [named[2][0]]:
+        return None  # Keras applies one function to the candidate and to the memory
     good, bias = _bias(sides.biases)
     settings = (("cell_function", named[2][0]), ("gate_function", named[0][0]))
     weights = (sides.kernel, sides.recurrent, bias)
@@ -172,7 +175,10 @@ def _gru(output: Term, state: Ref) -> Cell | None:
     mixed = [factors for factors in products if here not in factors]
     if len(kept) != 1 or len(mixed) != 1 or ("rest", kept[0]) not in mixed[0] or len(mixed[0]) != 2:
         return None
-    candidate = next(factor for factor in mixed[0] if factor != ("rest", kept[0]))
+    candidates = [factor for factor in mixed[0] if factor != ("rest", kept[0])]
+    if len(candidates) != 1:
+        return None
+    (candidate,) = candidates
     gate, update = _function(kept[0])
     name, inner = _function(candidate)
     for reset in _resets(inner):
@@ -207,6 +213,11 @@ def _gate_parts(term: Term, place: int) -> list[Term] | None:
     return [part[1] for part in parts if part is not None]
 
 
+def _reads(whole: Term, state: Term) -> bool:
+    """Return whether a sum holds a product of the state with a matrix."""
+    return any(part[0] == "matrix" and inside(part)[0] == state for part in _summands(whole))
+
+
 def _reset_after(
     inner: Term, reset: Term, here: Term, gates: list[list[Term] | None]
 ) -> tuple[_Sides, Ref | None, Ref | None, bool] | None:
@@ -221,7 +232,11 @@ def _reset_after(
     wholes = [plain[0][1], other[0][1]]
     if any(gate is None or sorted(map(repr, gate)) != sorted(map(repr, wholes)) for gate in gates):
         return None
+    if not _reads(wholes[1], here):
+        return None  # the reset gate multiplies the product with the input
     every = [part for whole in wholes for part in _summands(whole)]
+    if any(len([part for part in _summands(whole) if part[0] != "matrix"]) > 1 for whole in wholes):
+        return None
     sides = _sides(("sum", *(part for part in every if part[0] == "matrix")), here)
     biases = [part for part in every if part[0] != "matrix"]
     good, bias, second = _two_biases(biases)

@@ -127,7 +127,7 @@ class _Finder:
         data, blocks, crops = last.inputs
         squeezed = self._made(data, ("Squeeze",))
         conv = self._made(data if squeezed is None else squeezed.inputs[0], DILATED)
-        if conv is None:
+        if conv is None or len(conv.inputs) != 2:
             return None
         op, before, weight, inner = conv.node.op, conv.inputs[0], conv.inputs[1], {conv.path}
         if squeezed is not None:  # one axis of space, with a second one of length 1 around the product
@@ -189,9 +189,11 @@ class _Finder:
             squares = None if variance is None else self._made(variance.inputs[0], ("SquaredDifference",))
             if variance is None or squares is None or number is None:
                 continue
-            axes = self._numbers(mean.inputs[1])
-            same = set(squares.inputs) == {data, Ref(mean.path)} and self._numbers(variance.inputs[1]) == axes
-            if same and axes and mean.node.attributes.get("keep_dims"):
+            axes = self._numbers(mean.inputs[-1])
+            same = (
+                set(squares.inputs) == {data, Ref(mean.path)} and self._numbers(variance.inputs[-1]) == axes
+            )
+            if same and axes and all(one.node.attributes.get("keep_dims") for one in (mean, variance)):
                 inner = {step.path for step in (root, mean, total, turned[0], variance, squares)}
                 return scale, number, axes, inner | ({product.path} if product is not None else set())
         return None
@@ -205,7 +207,9 @@ class _Finder:
             or last.node.attributes.get("squeeze_dims") not in _FIRST
         ):
             return None
-        wide, stored = (self._made(ref, ("ExpandDims",)) for ref in conv.inputs[:2])
+        if len(conv.inputs) != 2:
+            return None
+        wide, stored = (self._made(ref, ("ExpandDims",)) for ref in conv.inputs)
         settings = conv.node.attributes
         strides: tuple[int, ...] = settings.get("strides") or ()
         rates: tuple[int, ...] = settings.get("dilations") or (1, 1, 1, 1)
@@ -242,11 +246,12 @@ class _Finder:
             return None
         flat = self._made(product.inputs[0], ("Reshape",))
         flags = (product.node.attributes.get(name) for name in ("transpose_a", "transpose_b"))
-        if flat is None or any(flags) or not self._stored(product.inputs[1]):
+        both = (one for one in (flat, product) if one is not None and len(one.inputs) == 2)
+        if flat is None or len(list(both)) != 2 or any(flags) or not self._stored(product.inputs[1]):
             return None
         inner, data, order = {product.path, flat.path}, flat.inputs[0], None
         moved = self._made(data, ("Transpose",))
-        if moved is not None and self._only_inside({moved.path}, flat.path):
+        if moved is not None and len(moved.inputs) == 2 and self._only_inside({moved.path}, flat.path):
             data, order, inner = moved.inputs[0], moved.inputs[1], inner | {moved.path}
         if not self._only_inside(inner, last.path) or self._stored(data):
             return None

@@ -46,6 +46,8 @@ _OWN = frozenset(
 _LOOPS = frozenset(
     {"While", "StatelessWhile", "If", "StatelessIf", "Case", "StatelessCase", "Enter", "Switch"}
 )
+#: A constant of more bytes is no state that a loop begins with.
+_MOST_ZEROS = 1 << 22
 _DTYPES = ("DstT", "dtype", "output_type", "out_type", "T", "Tparams")
 
 
@@ -118,7 +120,7 @@ class _Builder:
 
     def build(self, inputs: Sequence[Ref], outputs: Sequence[Ref]) -> Parts:
         parts = self._parts
-        unrolled = recurrent(self._flow, self._flow.steps(outputs, SETTINGS), outputs)
+        unrolled = recurrent(self._flow, self._flow.steps(outputs, SETTINGS), outputs, self._zero)
         self._unrolled, outputs = unrolled, [unrolled.at(ref) for ref in outputs]
         for old, new in unrolled.alias.items():
             if old in self._facts.names:
@@ -138,6 +140,15 @@ class _Builder:
         parts.outputs = tuple(self._value(ref) for ref in outputs)
         self._remark(steps)
         return parts
+
+    def _zero(self, tensor: Tensor) -> bool:
+        """Return whether all values of a constant are known to be 0."""
+        if tensor.repeated is not None:
+            return tensor.repeated == 0
+        if tensor.numbers is not None:
+            return not any(tensor.numbers)
+        read = self._facts.reader(tensor) if tensor.end - tensor.start <= _MOST_ZEROS else None
+        return read is not None and not read().any()
 
     def _step(self, step: Step) -> None:
         ref = Ref(step.path)

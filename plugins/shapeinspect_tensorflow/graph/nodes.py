@@ -67,6 +67,7 @@ class Tensor:
         end: the byte after them; ``start`` if they are not contiguous.
         numbers: its values, where they are few integers.
         scalar: its value, where it is one floating-point number.
+        repeated: the floating-point number that all of its values are, where the file stores it once.
     """
 
     dtype: int
@@ -75,6 +76,7 @@ class Tensor:
     end: int = 0
     numbers: tuple[int, ...] | None = None
     scalar: float | None = None
+    repeated: float | None = None
 
     @property
     def nbytes(self) -> int | None:
@@ -347,7 +349,8 @@ def _tensor(window: Window, outer: Field) -> Tensor:
     dims: tuple[int, ...] = ()
     content: Field | None = None
     values: list[Field] = []
-    scalar: float | None = None
+    single: float | None = None
+    lists = 0
     for field in fields(window, outer.start, outer.end):
         if field.number == 1:
             need(window, field, VARINT)
@@ -364,9 +367,11 @@ def _tensor(window: Window, outer: Field) -> Tensor:
             values.append(field)
             if len(values) > _FEW and prod(dims) <= _FEW:
                 raise window.fail("a constant holds more values than its shape", field.start)
-        elif field.number in _FLOAT_VALUES and not dims:
-            scalar = _single(window, field, _FLOAT_VALUES[field.number])
-    tensor = Tensor(dtype, dims, scalar=scalar)
+        elif field.number in _FLOAT_VALUES:
+            single, lists = _single(window, field, _FLOAT_VALUES[field.number]), lists + 1
+    single = single if lists == 1 else None
+    scalar = None if dims else single
+    tensor = Tensor(dtype, dims, scalar=scalar, repeated=single)
     few = dtype in _INTEGERS and prod(dims) <= _FEW
     if content is None:
         return Tensor(dtype, dims, numbers=_spread(window, values, prod(dims))) if few else tensor

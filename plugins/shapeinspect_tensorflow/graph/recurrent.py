@@ -6,11 +6,11 @@ Source: https://www.tensorflow.org/api_docs/python/tf/raw_ops: ``While``, ``Tens
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from shapeinspect_tensorflow.graph.cells import Cell, cell
-from shapeinspect_tensorflow.graph.flow import Flow, Loop, Ref, Step
+from shapeinspect_tensorflow.graph.flow import VARIABLES, Flow, Loop, Ref, Step
 from shapeinspect_tensorflow.graph.nodes import Node, Tensor
 from shapeinspect_tensorflow.graph.terms import Term, Terms, inside
 
@@ -50,27 +50,32 @@ class Unrolled:
         return step if inputs == step.inputs else replace(step, inputs=inputs)
 
 
-def recurrent(flow: Flow, steps: Sequence[Step], outputs: Iterable[Ref]) -> Unrolled:
+def recurrent(
+    flow: Flow, steps: Sequence[Step], outputs: Iterable[Ref], zero: Callable[[Tensor], bool]
+) -> Unrolled:
     """Find the loops that are recurrent layers.
 
     Args:
         flow: resolves the inputs of nodes.
         steps: in the order of execution.
         outputs: the outputs of the graph.
+        zero: tells whether all values of a constant are 0.
     """
     result = Unrolled(list(steps))
     loops = [step for step in steps if step.node.op in LOOPS]
     if not loops:
         return result
-    finder = _Finder(flow, steps, outputs)
+    outputs = list(outputs)
+    finder = _Finder(flow, steps, outputs, zero)
+    layers: dict[str, Step] = {}
     for loop in loops:
         found = finder.layer(loop, result.made)
         if found is not None:
             layer, alias = found
-            result.made[layer.path] = layer
+            layers[loop.path] = result.made[layer.path] = layer
             result.alias.update(alias)
-            result.steps[[step.path for step in result.steps].index(loop.path)] = layer
     if result.made:
+        result.steps = [layers.get(step.path, step) for step in result.steps]
         result.steps = _needed([result.renamed(step) for step in result.steps], map(result.at, outputs))
         result.made = {step.path: step for step in result.steps if step.path in result.made}
     return result
@@ -90,10 +95,14 @@ def _needed(steps: list[Step], outputs: Iterable[Ref]) -> list[Step]:
 
 
 class _Finder:
-    def __init__(self, flow: Flow, steps: Sequence[Step], outputs: Iterable[Ref]) -> None:
+    def __init__(
+        self, flow: Flow, steps: Sequence[Step], outputs: Iterable[Ref], zero: Callable[[Tensor], bool]
+    ) -> None:
         self._flow = flow
+        self._zero = zero
         self._steps = {step.path: step for step in steps}
-        self._kept = {ref.path for ref in outputs}
+        self._outputs = set(outputs)
+        self._kept = {ref.path for ref in self._outputs}
         self._readers: dict[Ref, list[Step]] = {}
         for step in steps:
             for ref in step.inputs:
@@ -107,24 +116,22 @@ class _Finder:
         if body is None or found is None or found[0].second is not None:
             return None
         unit, place = found
-        start, states = (
-            loop.inputs[body.values.index(unit.data)] if unit.data in body.values else unit.data,
-            [],
-        )
-        for ref in unit.states:
-            states.append(body.values.index(ref))
+        start = loop.inputs[body.values.index(unit.data)] if unit.data in body.values else unit.data
+        states = [body.values.index(ref) for ref in unit.states]
         source = None if start is None else self._steps.get(start.path)
-        if source is None or source.node.op != "TensorListFromTensor" or source.inputs[0] is None:
+        if source is None or source.node.op != "TensorListFromTensor" or not source.inputs:
+            return None
+        data = source.inputs[0]
+        if data is None or not all(self._is_stored(ref) for ref in unit.weights if ref is not None):
             return None
         path = body.name or loop.path
         while path in self._steps or path in taken:
             path += "'"
         alias = {Ref(loop.path, state): Ref(path, 1 + number) for number, state in enumerate(states)}
         ends = self._ends(Ref(loop.path, place), path)
-        if ends is None:
+        if ends is None or self._read_besides(loop, {*states, place}):
             return None
         settings: dict[str, object] = dict(unit.settings)
-        data = source.inputs[0]
         swapped = self._swapped(data)
         if ends.swapped and swapped is not None:
             data = swapped[0]
@@ -143,6 +150,16 @@ class _Finder:
         attributes = {**settings, "_output_shapes": shapes, "T": loop.node.attributes.get("T")}
         node = Node(loop.node.name, unit.op, loop.node.inputs, attributes)
         return Step(path, node, (data, *unit.weights, *initial)), {**alias, **ends.alias}
+
+    def _is_stored(self, ref: Ref) -> bool:
+        op = self._flow.step(ref).node.op
+        return op == "Const" or op in VARIABLES
+
+    def _read_besides(self, loop: Step, places: set[int]) -> bool:
+        """Return whether anything reads outputs of a loop that the layer in its place does not have."""
+        read = {*self._readers, *self._outputs}
+        others = (place for place in range(-1, len(loop.inputs)) if place not in places)
+        return any(Ref(loop.path, place) in read for place in others)
 
     def _cell(self, body: Loop) -> tuple[Cell, int] | None:
         """Return the cell of a loop, and the place of the list of its outputs."""
@@ -165,13 +182,19 @@ class _Finder:
     def _swapped(self, ref: Ref) -> tuple[Ref, bool] | None:
         """Return what has the batch before the time, and whether its order is turned."""
         step, turned = self._steps.get(ref.path), False
-        if step is not None and step.node.op == "ReverseV2" and step.inputs[0] is not None:
-            if self._numbers(step.inputs[1]) != (0,):
-                return None
-            step, turned = self._steps.get(step.inputs[0].path), True
-        if step is None or step.node.op != "Transpose" or step.inputs[0] is None:
+        if step is not None and step.node.op == "ReverseV2":
+            source, turned = self._moved(step, (0,)), True
+            step = None if source is None else self._steps.get(source.path)
+        if step is None or step.node.op != "Transpose":
             return None
-        return (step.inputs[0], turned) if self._numbers(step.inputs[1]) == (1, 0, 2) else None
+        source = self._moved(step, (1, 0, 2))
+        return None if source is None else (source, turned)
+
+    def _moved(self, step: Step, axes: tuple[int, ...]) -> Ref | None:
+        """Return what a step reverses or transposes, if it does so along exactly these axes."""
+        if len(step.inputs) != 2 or self._numbers(step.inputs[1]) != axes:
+            return None
+        return step.inputs[0]
 
     def _numbers(self, ref: Ref | None) -> tuple[int, ...] | None:
         step = None if ref is None else self._flow.step(ref)
@@ -220,12 +243,20 @@ class _Finder:
 
     def _is_zero(self, ref: Ref) -> bool:
         for _ in range(8):
-            step = self._steps.get(ref.path)
-            if step is None or step.node.op not in _ZEROS:
+            step = self._flow.step(ref)
+            if step.node.op not in _ZEROS:
                 return False
-            if step.node.op in ("Fill", "ZerosLike", "Const") or step.inputs[0] is None:
+            if step.node.op == "ZerosLike":
                 return True
-            ref = step.inputs[0]
+            if step.node.op == "Const":
+                value = step.node.attributes.get("value")
+                return isinstance(value, Tensor) and self._zero(value)
+            source = step.inputs[1 if step.node.op == "Fill" else 0] if len(step.inputs) > 1 else None
+            if step.node.op == "Cast" and step.inputs:
+                source = step.inputs[0]
+            if source is None:
+                return False
+            ref = source
         return False
 
 

@@ -14,7 +14,9 @@ Term: TypeAlias = "tuple[object, ...]"
 
 _MAX_DEPTH = 100
 #: A term of more operations, each counted as often as it is read, belongs to no cell.
-_MAX_SIZE = 2000
+_MAX_SIZE = 500
+#: A body with more values than this is no cell of a recurrent layer; each of them costs time.
+_MAX_TERMS = 5000
 _SAME = frozenset({"ReadVariableOp", "Cast", "Enter", "Identity", "Squeeze"})
 _SUMS = frozenset({"Add", "AddV2", "BiasAdd", "AddN"})
 _FUNCTIONS: Mapping[str, str] = {
@@ -51,6 +53,8 @@ class Terms:
         if ref is None or depth > _MAX_DEPTH:
             return ("unknown", ref)
         if ref not in self.known:
+            if len(self.known) >= _MAX_TERMS:
+                return ("unknown", ref)
             self.known[ref] = ("value", ref)
             self.known[ref] = self._term(ref, depth + 1)
         return self.known[ref]
@@ -68,8 +72,8 @@ class Terms:
             same = self.of(step.inputs[0], depth)
             self.sizes[ref] = self.sizes.get(step.inputs[0], 1) if step.inputs[0] is not None else 1
             return same
-        make = _MAKERS.get(op)
-        if make is None:
+        make, fewest = _MAKERS.get(op, (None, 0))
+        if make is None or len(step.inputs) < fewest:
             return ("value", ref)
         parts = [self.of(source, depth) for source in step.inputs]
         self.sizes[ref] = 1 + sum(self.sizes.get(source, 1) for source in step.inputs if source is not None)
@@ -136,7 +140,7 @@ def _function(step: Step, _index: int, parts: list[Term], _numbers: object) -> T
 
 
 def _select(_step: Step, _index: int, parts: list[Term], _numbers: object) -> Term:
-    """A masked step keeps what was there before, or makes zeros."""
+    """Return the new value of a masked step, which otherwise keeps the old one or returns zeros."""
     return parts[1] if parts[2][0] in ("value", "constant") else ("select", *parts)
 
 
@@ -180,7 +184,7 @@ def _constant(_step: Step, _index: int, _parts: list[Term], _numbers: object) ->
 
 
 def _slice(step: Step, index: int, parts: list[Term], numbers: list[tuple[int, ...] | None]) -> Term:
-    """Take columns of a matrix: the part of that number, counted in parts of the result's width."""
+    """Return the columns of a matrix as a part, numbered in multiples of the result's width."""
     starts, ends, steps = numbers[1:4] if len(numbers) == 4 else (None, None, None)
     masks, places = step.node.attributes, step.node.attributes.get("_output_shapes")
     other: Term = ("difference", step.path, index)
@@ -198,13 +202,21 @@ def _slice(step: Step, index: int, parts: list[Term], numbers: list[tuple[int, .
     return ("part", first // width, parts[0])
 
 
-_MAKERS: Mapping[str, _Make] = {
-    **dict.fromkeys(_SUMS, _sum),
-    **dict.fromkeys(_FUNCTIONS, _function),
-    **dict.fromkeys(("Select", "SelectV2"), _select),
-    "FULLY_CONNECTED": _affine,
-    "Part": _numbered_part,
-    **dict.fromkeys(("Fill", "ZerosLike"), _constant),
-    "Mul": _product, "Sub": _difference, "MatMul": _matrix, "Split": _split, "SplitV": _split_by_sizes,
-    "Unpack": _row, "TensorListSetItem": _written, "TensorListGetItem": _element, "StridedSlice": _slice,
-}  # fmt: skip
+#: For each operator, what writes its term, and how many inputs that needs.
+_MAKERS: Mapping[str, tuple[_Make, int]] = {
+    **dict.fromkeys(_SUMS, (_sum, 1)),
+    **dict.fromkeys(_FUNCTIONS, (_function, 1)),
+    **dict.fromkeys(("Select", "SelectV2"), (_select, 3)),
+    "FULLY_CONNECTED": (_affine, 2),
+    "Part": (_numbered_part, 1),
+    **dict.fromkeys(("Fill", "ZerosLike"), (_constant, 0)),
+    "Mul": (_product, 2),
+    "Sub": (_difference, 2),
+    "MatMul": (_matrix, 2),
+    "Split": (_split, 2),
+    "SplitV": (_split_by_sizes, 3),
+    "Unpack": (_row, 1),
+    "TensorListSetItem": (_written, 3),
+    "TensorListGetItem": (_element, 1),
+    "StridedSlice": (_slice, 4),
+}

@@ -140,6 +140,9 @@ def read(window: Window) -> LiteFile:
     if not subgraphs:
         raise window.fail("it holds no graph")
     signatures = tuple((table.text(2), table.number(4, "I")) for table in root.tables(7))
+    for name, number in signatures:
+        if number >= len(subgraphs):
+            raise window.fail(f"the signature {name!r} names graph {number} of {len(subgraphs)}")
     return LiteFile(root.number(0, "I"), root.text(3), subgraphs, signatures)
 
 

@@ -92,21 +92,20 @@ def _first(source: Source, file: LiteFile) -> int:
     if not source.signature:
         return 0
     numbers = dict(file.signatures)
-    number = numbers[asked_signature(source, list(numbers))]
-    return number if number < len(file.subgraphs) else 0
+    return numbers[asked_signature(source, list(numbers))]
 
 
 def _called(file: LiteFile, first: int, named: set[int]) -> list[int]:
     """Return the graphs that a graph runs, itself first; those of other signatures are not among them."""
-    found, stack = [first], [first]
+    found, stack = {first: None}, [first]
     while stack:
         for number in _bodies(file.subgraphs[stack.pop()]):
             if 0 <= number < len(file.subgraphs) and number not in found:
-                found.append(number)
+                found[number] = None
                 stack.append(number)
     if len(file.signatures) < 2:  # a graph that nothing in the file names is shown, too
-        found.extend(number for number in range(len(file.subgraphs)) if number not in {*found, *named})
-    return found
+        found.update(dict.fromkeys(number for number in range(len(file.subgraphs)) if number not in named))
+    return list(found)
 
 
 def _bodies(graph: Subgraph) -> list[int]:

@@ -24,6 +24,8 @@ _NAMES = {
     "ELU": "Elu", "SPLIT": "Split", "SELECT": "SelectV2", "SELECT_V2": "SelectV2", "RESHAPE": "Squeeze",
     "STRIDED_SLICE": "StridedSlice", "GATHER": "TensorListGetItem", "FULLY_CONNECTED": "FULLY_CONNECTED",
 }  # fmt: skip
+#: How many operators are looked at in one file for the sake of loops: each loop looks at its whole graph.
+_MOST_WORK = 5_000_000
 _RESHAPES = frozenset({"RESHAPE", "EXPAND_DIMS"})
 _CUTS = frozenset({"SLICE", "STRIDED_SLICE"})
 
@@ -40,12 +42,17 @@ def recurrent(graph: Subgraph, graphs: Sequence[Subgraph], zero: Callable[[Tenso
         >>> recurrent(Subgraph("g", (), (), (), ()), (), lambda _tensor: True).operators
         ()
     """
+    work = 0
     for operator in graph.operators:
         number = (operator.options or {}).get("body")
         if operator.op != "WHILE" or not isinstance(number, int) or not 0 <= number < len(graphs):
             continue
         body = graphs[number]
-        if len(body.inputs) == len(body.outputs) == len(operator.inputs) == len(operator.outputs):
+        work += len(graph.operators) + len(graph.tensors) + len(body.operators)
+        if work > _MOST_WORK:
+            break
+        whole = min((*operator.inputs, *operator.outputs), default=-1) >= 0
+        if whole and len(body.inputs) == len(body.outputs) == len(operator.inputs) == len(operator.outputs):
             graph = _Loop(graph, body, operator, zero).replaced() or graph
     return graph
 
@@ -80,6 +87,8 @@ class _Loop:
             return None
         states = [self._loop.outputs[number] for number in places[1:]]
         read = self._read()
+        if not read.isdisjoint({*self._loop.outputs} - {*states, self._loop.outputs[place]}):
+            return None  # something reads what the layer does not return, such as a counter
         initial = [self._loop.inputs[number] for number in places[1:]]
         given = [] if all(map(self._is_zero, initial)) else initial
         tensors, weights = list(self._graph.tensors), []
@@ -133,7 +142,7 @@ class _Loop:
     def _written(self, index: int, output: int) -> int | None:
         """Return what a step writes into a list; None for a value that is no list."""
         listed, maker = self._body.tensors[index], self._inner.get(output)
-        if maker is None or listed.shape is None or len(listed.shape) != 3:
+        if maker is None or listed.shape is None or len(listed.shape) != 3 or not maker.inputs:
             return None
         if maker.op in _RESHAPES and listed.shape[0] == 1:
             return maker.inputs[0]
@@ -142,20 +151,22 @@ class _Loop:
         first, middle, last = (self._inner.get(one) for one in maker.inputs)
         if middle is None or middle.op not in _RESHAPES or first is None or last is None:
             return None
-        cuts = all(one.op in _CUTS and one.inputs[0] == index for one in (first, last))
-        return middle.inputs[0] if cuts else None
+        cuts = all(one.op in _CUTS and one.inputs[:1] == (index,) for one in (first, last))
+        return middle.inputs[0] if cuts and middle.inputs else None
 
     def _step(self, ref: Ref) -> Step:
         """Return the step that makes a value of the body, by TensorFlow's name."""
         index = int(ref.path)
         tensor, maker = self._body.tensors[index], self._inner.get(index)
-        if tensor.stored or maker is None:
+        if index < 0 or tensor.stored or maker is None:
             value = Constant(0, tensor.shape or (), numbers=tensor.numbers, scalar=tensor.scalar)
             return Step(ref.path, Node("", "Const" if tensor.stored else "", (), {"value": value}), ())
         options = maker.options or {}
         shapes = tuple(self._body.tensors[one].shape for one in maker.outputs if one >= 0)
         op = _NAMES.get(maker.op, "")
         if maker.op == "GATHER" and (options.get("axis") or options.get("batch_dims")):
+            op = ""
+        if maker.op == "RESHAPE" and not self._squeezes(maker, index):
             op = ""
         inputs = tuple(Ref(str(one)) for one in maker.inputs if one >= 0)
         place = maker.outputs.index(index)
@@ -164,9 +175,18 @@ class _Loop:
             return self._part(ref, Node("", op, (), attributes), inputs, place)
         return Step(ref.path, Node("", op, (), attributes), inputs)
 
+    def _squeezes(self, reshape: Operator, output: int) -> bool:
+        """Return whether a reshape only adds or drops axes of length 1."""
+        if not reshape.inputs or reshape.inputs[0] < 0:
+            return False
+        before, after = (self._body.tensors[one].shape for one in (reshape.inputs[0], output))
+        if before is None or after is None:
+            return False
+        return [one for one in before if one != 1] == [one for one in after if one != 1]
+
     def _part(self, ref: Ref, node: Node, inputs: tuple[Ref, ...], place: int) -> Step:
         """Return the step of one part of a split: each output is a tensor of its own here."""
-        axis = self._body.tensors[int(inputs[0].path)].numbers
+        axis = self._body.tensors[int(inputs[0].path)].numbers if len(inputs) == 2 else None
         if axis not in ((1,), (-1,)):
             return Step(ref.path, replace(node, op=""), inputs)
         return Step(ref.path, replace(node, op="Part", attributes={"part": place}), inputs[1:])
@@ -174,7 +194,7 @@ class _Loop:
     def _data(self, index: int) -> tuple[int | None, bool, bool]:
         """Return the input before its time is moved first, whether it is turned, and whether it was moved."""
         maker, reverse = self._outer.get(index), False
-        if maker is not None and maker.op == "REVERSE_V2" and self._numbers(maker.inputs[1]) == (0,):
+        if maker is not None and maker.op == "REVERSE_V2" and self._second(maker) == (0,):
             index, reverse = maker.inputs[0], True
             maker = self._outer.get(index)
         if maker is not None and self._swaps(maker, index):
@@ -183,8 +203,10 @@ class _Loop:
 
     def _swaps(self, maker: Operator, output: int) -> bool:
         """Tell whether an operator swaps the first two axes; a reshape does where one of them is 1 long."""
+        if not maker.inputs or maker.inputs[0] < 0:
+            return False
         if maker.op == "TRANSPOSE":
-            return self._numbers(maker.inputs[1]) == (1, 0, 2)
+            return self._second(maker) == (1, 0, 2)
         before, after = self._graph.tensors[maker.inputs[0]].shape, self._graph.tensors[output].shape
         if (
             maker.op != "RESHAPE"
@@ -204,11 +226,13 @@ class _Loop:
         if len(readers) > 1 or listed in self._graph.outputs:
             return False
         (reader,) = readers
+        if not reader.outputs or reader.outputs[0] < 0 or reader.inputs[0] != listed:
+            return False
         output, shape = reader.outputs[0], self._graph.tensors[listed].shape or ()
         if self._swaps(reader, output):
             return _End(output, True, reader) if shape[:1] != (1,) or len(shape) != 3 else False
         options = reader.options or {}
-        start = self._numbers(reader.inputs[1]) if reader.op == "STRIDED_SLICE" else None
+        start = self._second(reader)
         last = reader.op == "STRIDED_SLICE" and start is not None and start[:1] == (-1,)
         if (
             last
@@ -228,7 +252,9 @@ class _Loop:
         read = {index for one in self._graph.operators if one is not self._loop for index in one.inputs}
         return read | set(self._graph.outputs)
 
-    def _numbers(self, index: int) -> tuple[int, ...] | None:
+    def _second(self, operator: Operator) -> tuple[int, ...] | None:
+        """Return the numbers that an operator has as its second input."""
+        index = operator.inputs[1] if len(operator.inputs) > 1 else -1
         return self._graph.tensors[index].numbers if index >= 0 else None
 
     def _is_zero(self, index: int) -> bool:
