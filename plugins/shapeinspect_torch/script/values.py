@@ -278,7 +278,6 @@ def _clear(items: list[Any], *_: Any) -> list[Any]:
 #: Source: ``torch/csrc/jit/runtime/register_prim_ops.cpp``, the ops of ``t[]``.
 LISTS: Mapping[str, Callable[..., Any]] = {
     "slice": _slice,
-    "add": lambda items, more=None, *_: [*items, *more] if isinstance(more, list) else UNKNOWN,
     "append": _append,
     "_set_item": _set_item,
     "copy": lambda items, *_: list(items),
