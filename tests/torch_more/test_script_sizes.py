@@ -113,6 +113,31 @@ class Lists(nn.Module):
         return torch.cat(tokens + [last] * 2, 1)
 
 
+class Options(nn.Module):
+    """Inputs with defaults, which a call may leave out; the sizes follow from them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(5, 7), nn.Linear(7, 4)
+
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor | None = None,
+        deep: bool = True,
+        times: int = 3,
+        pool: str = "mean, (max",
+    ) -> Tensor:
+        y = self.first(x)
+        if mask is not None:
+            y = y * mask
+        if deep:
+            y = self.second(y)
+        if len(pool) > 5:
+            y = torch.cat([y] * times, 1)
+        return y
+
+
 def _saved(net: nn.Module, how: str, example: tuple[Tensor, ...], folder: Path) -> Path:
     module: Any = (
         torch.jit.script(net) if how == "script" else torch.jit.trace(net, example, check_trace=False)
@@ -139,6 +164,7 @@ def _saved(net: nn.Module, how: str, example: tuple[Tensor, ...], folder: Path) 
         ),
         (Remembers(), "script", [[(2, 5)], [(3, 5)], [(4, 5)]]),
         (Lists(), "script", [[(2, 5)], [(3, 5)], [(4, 5)]]),
+        (Options(), "script", [[(2, 5)], [(3, 5), (3, 7)], [(6, 5), (6, 1)]]),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else None,
 )
@@ -165,6 +191,18 @@ def test_a_branch_that_is_not_taken_proves_nothing(tmp_path: Path) -> None:
     assert report.totals.macs is None
     assert set(report.totals.macs_unknown) == {"wide", "narrow"}
     assert fits(path, [(3, 5)]).diagnosis is None
+
+
+def test_an_input_that_is_left_out_has_its_default(tmp_path: Path) -> None:
+    path = _saved(Options().eval(), "script", (), tmp_path)
+    named = {"without": shapeinspect.inspect(path, (2, 5)), "unasked": shapeinspect.inspect(path)}
+    named["with"] = shapeinspect.inspect(path, {"x": (2, 5), "mask": (2, 7)})
+    assert {key: [value.name for value in report.inputs] for key, report in named.items()} == {
+        "without": ["x"],
+        "with": ["x", "mask"],
+        "unasked": ["x", "mask"],
+    }
+    assert ["mul" in report for report in named.values()] == [False, True, True]
 
 
 def test_the_groups_in_the_code_tell_the_axes_of_a_traced_transposed_convolution(tmp_path: Path) -> None:

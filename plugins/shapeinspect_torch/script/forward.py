@@ -122,8 +122,12 @@ class _Walker:
         inputs = []
         args: list[Any] = []
         named = [name for name, is_tensor in function.parameters[1:] if is_tensor]
-        self._known.shapes.update(fed(named, specs))
+        shapes = fed(named, specs)
+        self._known.shapes.update(shapes)
         for name, is_tensor in function.parameters[1:]:
+            if specs and name not in shapes and name in function.defaults:
+                args.append(function.defaults[name])  # as in a call with the inputs that are asked for
+                continue
             args.append(self._known.tensor(self._fresh(name)) if is_tensor else UNKNOWN)
             inputs += [args[-1].name] if is_tensor else []
         result = self._method("", "forward", args, {}, Scope(None, {}))

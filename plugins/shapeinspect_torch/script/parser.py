@@ -16,6 +16,8 @@ _TOKEN = re.compile(
     r"\s*(?:(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')|(\d{1,30}(?:\.\d{0,30})?(?:e[-+]?\d{1,3})?)|([A-Za-z_]\w*)"
     r"|(->|\*\*|//|==|!=|<=|>=|<<|>>|[-+*/%()\[\]{},.:=<>&|^~]))"
 )
+#: What parts a list of parameters; a mark inside a text is none.
+_MARK = re.compile(r"\"(?:[^\"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?|[\[\](),]")
 _MAX_LINE = 200_000
 _MAX_DEPTH = 60
 _SIMPLE = {"pass", "break", "continue"}
@@ -69,10 +71,12 @@ class Function:
     Args:
         parameters: the names of its parameters, and whether each is a tensor.
         body: its statements.
+        defaults: the defaults of its parameters that are literals.
     """
 
     parameters: list[tuple[str, bool]] = field(default_factory=list)
     body: tuple[Statement, ...] = ()
+    defaults: dict[str, object] = field(default_factory=dict)
 
 
 def starts(text: str, indent: int) -> dict[str, int]:
@@ -150,30 +154,41 @@ def find_function(
     # Colons in the signature are followed by a type, never by the end of a line.
     if end < 0 or f"\n{space}def " in text[start:end]:
         raise CodeError
-    parameters = _parameters(text[start:end])
+    parameters, defaults = _parameters(text[start:end])
     rest = re.compile(rf"^(?!{space}  )(?=.*\S)", re.MULTILINE).search(text, end + 2)
     body = text[end + 2 : rest.start() if rest is not None else len(text)]
     lines = [line for line in reversed(body.split("\n")) if line.strip()]
-    return Function(parameters, _block(lines, indent + 2, 0))
+    return Function(parameters, _block(lines, indent + 2, 0), defaults)
 
 
-def _parameters(text: str) -> list[tuple[str, bool]]:
+def _parameters(text: str) -> tuple[list[tuple[str, bool]], dict[str, object]]:
     parameters = []
+    defaults = {}
     for part in _split(text.rpartition(")")[0] if ")" in text else text):
         name, _, type_ = part.partition(":")
-        kind = type_.partition("=")[0].strip()
+        kind, is_given, default = type_.partition("=")
         if name.strip():
-            parameters.append((name.strip(), kind in ("Tensor", "Optional[Tensor]", "")))
-    return parameters
+            parameters.append((name.strip(), kind.strip() in ("Tensor", "Optional[Tensor]", "")))
+        expr = _default(default) if is_given else None
+        if expr is not None and expr.form == "literal":
+            defaults[name.strip()] = expr.value
+    return parameters, defaults
+
+
+def _default(text: str) -> Expr | None:
+    try:
+        return _expression(text)
+    except CodeError:
+        return None
 
 
 def _split(text: str) -> list[str]:
     parts, depth, start = [], 0, 0
-    for position, char in enumerate(text):
-        depth += (char in "[(") - (char in "])")
-        if char == "," and depth == 0:
-            parts.append(text[start:position])
-            start = position + 1
+    for match in _MARK.finditer(text):
+        depth += (match[0] in "[(") - (match[0] in "])")
+        if match[0] == "," and depth == 0:
+            parts.append(text[start : match.start()])
+            start = match.end()
     return [*parts, text[start:]]
 
 

@@ -294,16 +294,16 @@ LISTS: Mapping[str, Callable[..., Any]] = {
 
 
 def counted(value: Any) -> Any:
-    """Return the length of a list, or of a stored tensor, which it has until something is assigned.
+    """Return the length of a list or text, or of a stored tensor, which it has until something is assigned.
 
     Args:
-        value: the list or the tensor.
+        value: the list, the text or the tensor.
 
     Example:
-        >>> counted([3, 5]), counted(Argument("state", (0,), None)), counted(3)
-        (2, 0, ?)
+        >>> counted([3, 5]), counted("avg"), counted(Argument("state", (0,), None)), counted(3)
+        (2, 3, 0, ?)
     """
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple) or (isinstance(value, str) and "\\" not in value):
         return len(value)
     if isinstance(value, Argument) and value.shape and isinstance(value.shape[0], int):
         return value.shape[0]
