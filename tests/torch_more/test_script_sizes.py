@@ -133,7 +133,7 @@ class Options(nn.Module):
             y = y * mask
         if deep:
             y = self.second(y)
-        if len(pool) > 5:
+        if any([len(pool) > 99, times > 2]) and all([deep, times > 0]):
             y = torch.cat([y] * times, 1)
         return y
 

@@ -39,7 +39,9 @@ _ROUNDED: Final[Mapping[Any, Callable[[float], float]]] = {
     "floor": lambda number: number // 1,
 }
 #: Functions of a list of numbers.
-_OF_LISTS: Final[Mapping[str, Callable[[list[Any]], Any]]] = {"sum": sum, "max": max, "min": min}
+_OF_LISTS: Final[Mapping[str, Callable[[list[Any]], Any]]] = {
+    "sum": sum, "max": max, "min": min, "any": any, "all": all,
+}  # fmt: skip
 #: Functions that give back the number that they are given.
 _SAME: Final = frozenset({"to", "detach", "clone", "contiguous", "NumToTensor", "alias", "lift_fresh"})
 #: Functions that make a number of a tensor that holds one.
@@ -227,7 +229,7 @@ class Known:
         if not args:
             return UNKNOWN
         if name in _OF_LISTS and isinstance(args[0], list) and args[0]:
-            whole = all(type(item) in (int, float) for item in args[0])
+            whole = all(type(item) in (int, float, bool) for item in args[0])
             return _OF_LISTS[name](args[0]) if whole else UNKNOWN
         if name in ("size", "dim", "ndimension", "numel", "len") and not isinstance(args[0], list | tuple):
             return asked(name, self.of(args[0]), args[1:])
