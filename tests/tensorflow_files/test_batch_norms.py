@@ -161,3 +161,20 @@ def test_a_layer_norm_is_one_layer(options: dict[str, Any], tmp_path: Path) -> N
     assert report.totals.params == network.count_params()
     assert _disagreements(report) == []
     assert fits(str(tmp_path / "export"), (4, 6, 5)).diagnosis is None
+
+
+def test_a_norm_of_other_axes_than_the_last_is_named_by_its_own(tmp_path: Path) -> None:
+    """A batch norm may stand on any axis; a group norm is computed like a layer norm, and is none."""
+    import keras
+    from keras import layers as k
+
+    network = keras.Sequential(
+        [keras.Input((6, 8)), k.BatchNormalization(axis=1, name="first"), k.GroupNormalization(groups=2)]
+    )
+    network.export(str(tmp_path / "export"), verbose=False)
+    report = inspect(str(tmp_path / "export"))
+    (ours,) = [layer for layer in report.model.layers if layer.kind == "batch_norm"]
+    assert (ours.attributes["axis"], ours.attributes["num_features"]) == (-2, 6)
+    assert not [layer for layer in report.model.layers if layer.kind == "layer_norm"]
+    assert report.totals.params == network.count_params()
+    assert _disagreements(report) == []

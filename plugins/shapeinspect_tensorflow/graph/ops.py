@@ -13,6 +13,7 @@ from typing import Any
 from shapeinspect.dims import UNKNOWN, Unknown
 from shapeinspect.rules.shape_values import TARGETS
 from shapeinspect_tensorflow.graph import settings_conv as conv
+from shapeinspect_tensorflow.graph import settings_norm as norm
 from shapeinspect_tensorflow.graph import settings_shape as shape
 from shapeinspect_tensorflow.graph import settings_signature as sign
 from shapeinspect_tensorflow.graph.folding import BATCH_NORM, DILATED, LAYER_NORM, NARROW, TENSORDOT
@@ -265,12 +266,12 @@ OPS: dict[str, Op] = {
     "AvgPool": op_row(_pool_kind("avg_pool"), conv.pool),
     "AvgPool3D": op_row(_pool_kind("avg_pool"), conv.pool),
     # norms
-    "FusedBatchNorm": op_row("batch_norm", conv.batch_norm, _NORM),
-    "FusedBatchNormV2": op_row("batch_norm", conv.batch_norm, _NORM),
-    "FusedBatchNormV3": op_row("batch_norm", conv.batch_norm, _NORM),
-    LAYER_NORM: op_row("layer_norm", conv.layer_norm, "- scale offset"),
-    BATCH_NORM: op_row("batch_norm", conv.batch_norm, _NORM),
-    "LRN": op_row("local_response_norm", conv.local_response_norm),
+    "FusedBatchNorm": op_row("batch_norm", norm.batch_norm, _NORM),
+    "FusedBatchNormV2": op_row("batch_norm", norm.batch_norm, _NORM),
+    "FusedBatchNormV3": op_row("batch_norm", norm.batch_norm, _NORM),
+    LAYER_NORM: op_row(norm.layer_norm_kind, norm.layer_norm, "- scale offset"),
+    BATCH_NORM: op_row(norm.batch_norm_kind, norm.batch_norm, _NORM),
+    "LRN": op_row("local_response_norm", norm.local_response_norm),
     # loops that were put together
     **{
         op: op_row(kind, partial(conv.recurrent, gates=gates), "- kernel recurrent_kernel bias")

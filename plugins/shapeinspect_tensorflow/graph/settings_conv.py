@@ -1,4 +1,4 @@
-"""Settings of convolutions, pools, products and norms.
+"""Settings of convolutions, pools and products.
 
 Source: the operators' own pages, https://www.tensorflow.org/api_docs/python/tf/raw_ops
 """
@@ -356,48 +356,6 @@ def recurrent(view: View, gates: int) -> Settings:
     return {**settings, **given, **({"initial_states": states} if states > 0 else {})}
 
 
-def batch_norm(view: View) -> Settings:
-    """Read a FusedBatchNorm of any version.
-
-    Args:
-        view: the node.
-    """
-    settings: Settings = {
-        "eps": view.get("epsilon", 1e-4),
-        "axis": 1 if data_format(view) == "channels_first" else -1,
-    }
-    # In training, mean and variance are those of the batch, and empty here.
-    lengths = (shape[-1] for shape in map(view.shape, (1, 2, 3, 4)) if shape)
-    features = next((length for length in lengths if isinstance(length, int) and length), None)
-    return settings if features is None else {**settings, "num_features": features}
-
-
-def layer_norm(view: View) -> Settings:
-    """Read a layer norm that was put together.
-
-    Args:
-        view: the node: its input, scale and offset.
-    """
-    shape, axes = view.shape(0), view.get("axes", ())
-    lengths = tuple(shape[axis] for axis in axes if -len(shape) <= axis < len(shape)) if shape else ()
-    settings: Settings = {"eps": view.get("epsilon"), "axis": axes}
-    whole = lengths and all(isinstance(length, int) for length in lengths)
-    return {**settings, "normalized_shape": lengths} if whole else settings
-
-
-def local_response_norm(view: View) -> Settings:
-    """Read an LRN over the channels: a radius on both sides.
-
-    Args:
-        view: the node.
-    """
-    size = 2 * int(view.get("depth_radius", 5)) + 1
-    alpha, beta, k = (
-        view.get(name, default) for name, default in (("alpha", 1.0), ("beta", 0.5), ("bias", 1.0))
-    )
-    return {"size": size, "alpha": size * alpha, "beta": beta, "k": k}
-
-
 def leaky_relu(view: View) -> Settings:
     """Read a LeakyRelu.
 
@@ -413,7 +371,8 @@ def fused(view: View) -> Settings:
     Args:
         view: the node.
     """
-    behind = [_FUSED[name] for name in view.get("fused_ops", ()) if name in _FUSED]
+    names = view.get("fused_ops")
+    behind = [_FUSED[name] for name in names if name in _FUSED] if isinstance(names, tuple) else []
     return {**conv(view), **({"activation": behind[-1]} if behind else {})}
 
 
