@@ -227,6 +227,32 @@ def _append(
     return (("concat", {"axis": axis}),) if type(axis) is int else None
 
 
+#: For each operation that joins values: by the rank of the values, the kind and the axis; the last for more.
+_JOINS: dict[str, tuple[tuple[str, int] | None, ...]] = {
+    "Vstack": (None, ("stack", 0), ("concat", 0)),
+    "Hstack": (None, ("concat", 0), ("concat", 1)),
+    "Dstack": (None, None, ("stack", 2), ("concat", 2)),
+}
+
+
+def _joined(name: str) -> _Reader:
+    """Return a reader of an operation that joins values of one rank, and adds an axis where it needs one.
+
+    Source: ``numpy.vstack``, ``numpy.hstack`` and ``numpy.dstack``.
+    """
+
+    def joined(
+        _config: Mapping[str, Any], _arguments: Arguments, shapes: Sequence[Shape]
+    ) -> tuple[Step, ...] | None:
+        rank, table = len(shapes[0]), _JOINS[name]
+        row = table[min(rank, len(table) - 1)]
+        if row is None or any(len(shape) != rank for shape in shapes):
+            return None
+        return ((row[0], {"axis": row[1]}),)
+
+    return joined
+
+
 def _array_split(
     config: Mapping[str, Any], _arguments: Arguments, shapes: Sequence[Shape]
 ) -> tuple[Step, ...] | None:
@@ -293,6 +319,7 @@ _READERS: dict[str, _Reader] = {
     "PadImages": _pad_images,
     "CropImages": _crop_images,
     "Append": _append,
+    **{name: _joined(name) for name in _JOINS},
     "ArraySplit": _array_split,
     "Slice": _slice,
     "MaxPool": _pool("max_pool"),

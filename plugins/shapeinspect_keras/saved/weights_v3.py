@@ -100,18 +100,29 @@ def _tie_normalized(assigned: Assignment) -> None:
     """Tie the kernel of a ``SpectralNormalization`` to that of the layer inside it: both store it.
 
     Source: ``build`` of keras/src/layers/normalization/spectral_normalization.py, 3.15: the wrapper keeps the
-    kernel and a vector of one row, with an entry for each output.
+    kernel and a vector of one row, with an entry for each output. As in every wrapper, the layer inside it is
+    its attribute ``layer``, and so is its group.
     """
+    inside: dict[Path, list[Path]] = {}
+    for path, stored in assigned.below.items():
+        if stored:
+            inside.setdefault(path[:-1], []).append(path)
     for path, outer in assigned.below.items():
         if len(outer) != 2 or outer[1].dataset.shape != (1, *outer[0].dataset.shape[-1:]):
             continue
-        inside = [item for item in assigned.below if item[:-1] == path and assigned.below[item]]
-        kernels = [item for item in inside if assigned.below[item][0].dataset.shape == outer[0].dataset.shape]
-        if len(kernels) == len(inside) == 1:
-            inner = assigned.below[kernels[0]]
+        children = inside.get(path, [])
+        inner = assigned.below[children[0]] if len(children) == 1 else []
+        if not inner or _holder(inner[0]) != f"{_holder(outer[0])}/layer":
+            continue
+        if inner[0].dataset.shape == outer[0].dataset.shape:
             kernel = replace(inner[0], tied=True)
             assigned.below[path] = [replace(kernel, role=outer[0].role), outer[1]]
-            assigned.below[kernels[0]] = [kernel, *inner[1:]]
+            assigned.below[children[0]] = [kernel, *inner[1:]]
+
+
+def _holder(stored: Stored) -> str:
+    """Return the group of the layer that stores an array."""
+    return stored.dataset.path.rpartition("/vars/")[0]
 
 
 class _Walk:

@@ -17,11 +17,9 @@ from shapeinspect_keras.calls.indexing import Step
 from shapeinspect_keras.calls.steps import chained
 from shapeinspect_keras.calls.values import Values
 from shapeinspect_keras.tracing import graph as graphs
+from shapeinspect_keras.tracing.description import MODULE, config_of, described
 from shapeinspect_keras.tracing.inputs import lengths
-from shapeinspect_keras.tracing.weights import held, weights
-from shapeinspect_keras.vocabulary.kinds import complete, describe
 
-_MODULE = "module"
 #: Two batches that an operation is asked about.
 _PROBES = (3, 7)
 
@@ -181,7 +179,7 @@ class Walk:
         path = self.register(operation, parts, name, shapes)
         layer = self.layers[path][0]
         arguments = given.arguments
-        if layer.kind == _MODULE:
+        if layer.kind == MODULE:
             inner = self.inside(operation, layer, given, outputs)
             if inner is not None:
                 return inner
@@ -255,7 +253,7 @@ class Walk:
         """
         if steps is None:
             return layer
-        kind, attributes = steps[0] if len(steps) == 1 else (_MODULE, {})
+        kind, attributes = steps[0] if len(steps) == 1 else (MODULE, {})
         stepped = replace(layer, kind=kind, attributes=Frozen(attributes))
         self.layers[layer.path] = (stepped, self.layers[layer.path][1])
         return stepped
@@ -433,7 +431,7 @@ class Walk:
             layer = self.layers[path][0]
             if new and not child.built:
                 self.note("it is not built: its weights have no shapes yet", path)
-            if layer.kind == _MODULE:
+            if layer.kind == MODULE:
                 self.idle(child, layer.parts)
 
 
@@ -462,55 +460,3 @@ def entering(model: Any, given: SymbolicCall) -> list[Tensor]:
     layers = [str(tensor._keras_history.operation.name) for tensor in model._inputs]
     tensors = {tensor.name: tensor for tensor in given.inputs}
     return [tensors[name] for name in given.arguments.entering(keys, layers)]
-
-
-def described(
-    operation: Any, name: str | None, parts: tuple[str, ...], shapes: Sequence[Shape | None]
-) -> tuple[Layer, tuple[int, ...]]:
-    """Describe a layer or operation, and its weights with their variables' identities.
-
-    Args:
-        operation: the layer or operation.
-        name: the Keras class that it behaves as, or None.
-        parts: its path taken apart.
-        shapes: the shape of each input of its first call.
-    """
-    import keras
-
-    path, native = "/".join(parts), type(operation).__name__
-    config = config_of(operation)
-    kind, attributes = describe(name, config or {}, type(operation).__module__) if name else ("unknown", {})
-    if not isinstance(operation, keras.Layer):
-        return Layer(path, kind, native, parts, Frozen(attributes)), ()
-    if graphs.functional(operation) is not None or (kind == "unknown" and name is None and operation._layers):
-        kind, attributes = _MODULE, {}
-    result = held(operation, config, folded=kind != _MODULE)
-    listed = weights(path, operation, config, result)
-    attributes = complete(kind, attributes, {weight.role: weight.shape for weight, _ in listed}, shapes)
-    candidates: tuple[str, ...] = ()
-    if kind == "unknown" and (base := graphs.keras_base(operation)) is not None:
-        guess = describe(base, config or {}, "keras.layers")[0]
-        candidates = () if guess == "unknown" else (guess,)
-    layer = Layer(
-        path, kind, native, parts, Frozen(attributes), tuple(item for item, _ in listed), candidates
-    )
-    return layer, tuple(key for _, key in listed)
-
-
-def config_of(operation: Any) -> Mapping[str, Any] | None:
-    """Return the settings of a layer or operation, None if it does not report them.
-
-    Args:
-        operation: the layer or operation.
-    """
-    try:
-        config = operation.get_config()
-    except Exception:  # noqa: BLE001  # a user's layer may fail here; its settings stay unknown
-        return None
-    if not isinstance(config, Mapping):
-        return None
-    if "data_format" in config and config["data_format"] is None:  # the global default stands for it
-        import keras
-
-        return {**config, "data_format": keras.config.image_data_format()}
-    return config

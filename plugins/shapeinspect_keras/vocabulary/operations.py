@@ -144,6 +144,14 @@ def _grayscale(config: Settings) -> dict[str, Any]:
     return {"op": "grayscale", "axes": (-3 if first else -1,), "keepdims": True}
 
 
+#: What these do depends on the call: see ``shapeinspect_keras.calls.by_call``.
+_BY_CALL = (
+    "GetItem", "Dot", "Tensordot", "Conv", "Pad", "MaxPool", "AveragePool", "PadImages", "CropImages",
+    "DepthwiseConv", "SeparableConv", "ConvTranspose", "AdaptiveMaxPool", "AdaptiveAveragePool", "Append",
+    "ArraySplit", "Slice", "Quantile", "Percentile", "Nanquantile", "Nanpercentile", "Vstack", "Hstack",
+    "Dstack",
+)  # fmt: skip
+
 #: The class of each operation: its kind and the reader of its settings. What depends on the call (the
 #: key of ``GetItem``, the second operand) is not a setting.
 OPERATIONS: dict[str, tuple[str, _Reader]] = {
@@ -166,9 +174,6 @@ OPERATIONS: dict[str, tuple[str, _Reader]] = {
     "ConvertToTensor": ("identity", _nothing),
     "Nanargmax": ("argmax", _take(axis="axis", keepdims="keepdims")),
     "Nanargmin": ("argmax", _take(axis="axis", keepdims="keepdims")),
-    "Vstack": ("concat", _fixed(axis=0)),
-    "Hstack": ("concat", _fixed(axis=1)),
-    "Dstack": ("concat", _fixed(axis=2)),
     "Clip": ("elementwise", lambda config: {"op": "clip", **_take(min_val="x_min", max_val="x_max")(config)}),
     "Norm": ("reduce", lambda config: {**_reduce("norm")(config), **_take(p="ord")(config)}),
     "Softmax": ("softmax", _softmax(log=False)),
@@ -196,25 +201,7 @@ OPERATIONS: dict[str, tuple[str, _Reader]] = {
     "TakeAlongAxis": ("take_along", _take(axis="axis")),
     "OneHot": ("one_hot", _take(depth="num_classes", axis="axis")),
     "TopK": ("topk", lambda config: {"k": config.get("k"), "axis": -1}),
-    # What these do depends on the call: see ``shapeinspect_keras.calls.by_call``.
-    **dict.fromkeys(
-        (
-            *(
-                "GetItem",
-                "Dot",
-                "Tensordot",
-                "Conv",
-                "Pad",
-                "MaxPool",
-                "AveragePool",
-                "PadImages",
-                "CropImages",
-            ),
-            *("DepthwiseConv", "SeparableConv", "ConvTranspose", "AdaptiveMaxPool", "AdaptiveAveragePool"),
-            *("Append", "ArraySplit", "Slice", "Quantile", "Percentile", "Nanquantile", "Nanpercentile"),
-        ),
-        ("unknown", _nothing),
-    ),
+    **dict.fromkeys(_BY_CALL, ("unknown", _nothing)),
     "Resize": ("resize", _resize),
     "LayerNorm": ("layer_norm", _take(axis="axis", eps="epsilon")),
     "RMSNorm": ("rms_norm", _take(axis="axis", eps="epsilon")),
