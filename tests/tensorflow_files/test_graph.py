@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import shapeinspect
 from shapeinspect import layout
 from shapeinspect.infer import infer
 from shapeinspect.ir import Layer, Model, Weight
@@ -252,3 +253,29 @@ def test_a_meta_graph_is_read_without_what_saves_it(tmp_path: Path) -> None:
     # The graph alone is the same under any name.
     (tmp_path / "model.pb").write_bytes((tmp_path / "model.meta").read_bytes())
     assert read(GRAPH, tmp_path / "model.pb").calls == model.calls
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_constant_is_a_parameter_only_in_a_graph_without_variables(tmp_path: Path, frozen: bool) -> None:
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    class Scaled(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
+        def __init__(self) -> None:
+            super().__init__()
+            self.kernel = tf.Variable(tf.ones((5, 7)))
+
+        @tf.function(input_signature=[tf.TensorSpec((None, 5))])  # type: ignore[untyped-decorator]  # as above
+        def __call__(self, x: Any) -> Any:
+            return tf.matmul(x - tf.constant([[0.1, 0.2, 0.3, 0.4, 0.5]]), self.kernel)
+
+    module = Scaled()
+    if frozen:
+        function = convert_variables_to_constants_v2(module.__call__.get_concrete_function())
+        (tmp_path / "a.pb").write_bytes(function.graph.as_graph_def().SerializeToString())
+    else:
+        tf.saved_model.save(module, str(tmp_path))
+    totals = shapeinspect.inspect(tmp_path / "a.pb" if frozen else tmp_path).totals
+    variables = sum(int(tf.size(variable)) for variable in module.variables)
+    assert (totals.params, totals.buffers) == ((variables + 5, 0) if frozen else (variables, 5))
+    assert totals.trainable == (None if frozen else variables)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
@@ -138,6 +138,8 @@ class _Builder:
             self._step(step)
         parts.inputs = tuple(self._value(ref) for ref in inputs)
         parts.outputs = tuple(self._value(ref) for ref in outputs)
+        if parts.variables:
+            parts.layers[:] = [_apart(layer, parts.variables) for layer in parts.layers]
         self._remark(steps)
         return parts
 
@@ -394,6 +396,14 @@ def _constant(stored: Held) -> tuple[int, ...] | int | None:
     if numbers is None or len(numbers) > MOST or len(stored.used) > 1:
         return None
     return numbers if stored.used else numbers[0]
+
+
+def _apart(layer: Layer, variables: Set[str]) -> Layer:
+    """Count a constant apart where the graph has variables: then these alone are its parameters."""
+    weights = tuple(
+        weight if weight.name in variables else replace(weight, buffer=True) for weight in layer.weights
+    )
+    return replace(layer, weights=weights)
 
 
 def _unknown_ops(parts: Parts) -> frozenset[str]:
