@@ -21,19 +21,19 @@ from shapeinspect.rules.kinds import (
     pad,
     pool,
     recurrent,
+    recurrent_steps,
     reduce,
     repeat,
     reshape,
     resize,
-    signal,
     special,
     window,
 )
 
 #: The families, in the order in which the vocabulary lists them.
 FAMILIES: Final = (
-    *(conv, linear, einsum, embedding, norm, recurrent, attention, pool, elementwise),
-    *(reshape, axes, join, pad, resize, window, reduce, index, repeat, signal, special, other),
+    *(conv, linear, einsum, embedding, norm, recurrent, recurrent_steps, attention, pool, elementwise),
+    *(reshape, axes, join, pad, resize, window, reduce, index, repeat, special, other),
 )
 
 #: Every kind of the vocabulary by its name.

@@ -7,34 +7,21 @@ from typing import Any
 
 from shapeinspect.dims import Dim, Shape, product
 from shapeinspect.rules.attributes import (
-    BIDIRECTIONAL,
-    CELL_FUNCTION,
     CONV,
     DEPTH_MULTIPLIER,
-    DIRECTION,
-    GATE_FUNCTION,
-    HIDDEN_SIZE,
-    MERGE_MODE,
     OUT_CHANNELS,
-    RETURN_SEQUENCES,
-    RETURN_STATE,
-    STATEFUL,
-    ZERO_OUTPUT,
 )
-from shapeinspect.rules.fields import STEPS_OF_MAPS, TRANSPOSED_WINDOW, WINDOW
+from shapeinspect.rules.fields import TRANSPOSED_WINDOW, WINDOW
 from shapeinspect.rules.formula_text import (
     Lines,
     Text,
     Weights,
-    carried,
     literal,
-    number,
     product_text,
     quotient_text,
     sum_text,
 )
 from shapeinspect.rules.kind import Attribute, Kind, Work
-from shapeinspect.rules.kinds.recurrent import units_detail
 from shapeinspect.rules.lengths import Length
 from shapeinspect.rules.rule import Attributes, Naming, Shapes, first, mismatch
 from shapeinspect.rules.sliding import (
@@ -51,7 +38,6 @@ from shapeinspect.rules.spatial import (
     channels_fit,
     feature_axes,
     is_last,
-    names,
     pairs,
     per_axis,
     space_fits,
@@ -62,7 +48,20 @@ from shapeinspect.rules.spatial import (
 from shapeinspect.text import plural
 
 
-def _conv(attributes: Attributes, inputs: Shapes) -> Shapes:
+def conv_outputs(attributes: Attributes, inputs: Shapes) -> Shapes:
+    """Return the shape of a convolution's output.
+
+    Args:
+        attributes: the settings.
+        inputs: the input shapes.
+
+    Raises:
+        ShapeMismatchError: if the channels or the space do not fit.
+
+    Example:
+        >>> conv_outputs({"kernel_size": (3,), "out_channels": 5}, ((2, 4, 9),))
+        ((2, 5, 7),)
+    """
     shape, kernel = first(inputs), attributes["kernel_size"]
     if shape is None:
         return (None,)
@@ -182,64 +181,6 @@ def _conv_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Namin
     )
 
 
-def _conv_lstm(attributes: Attributes, inputs: Shapes) -> Shapes:
-    shape = first(inputs)
-    space, hidden = len(attributes["kernel_size"]), _hidden(attributes)
-    if shape is None:
-        return (None,)
-    if len(shape) != space + 3:
-        raise mismatch(
-            f"{space + 3} axes: N T and {' '.join(names(space)[1:])}", f"{len(shape)} axes: {shape}"
-        )
-    step = _conv({**attributes, "out_channels": hidden}, ((shape[0], *shape[2:]),))[0] or ()
-    main = (step[0], shape[1], *step[1:]) if attributes.get("return_sequences") else step
-    states = (step, step) * _directions(attributes) if attributes.get("return_state") else ()
-    if _directions(attributes) == 2 and attributes.get("merge_mode", "concat") is None:
-        return (main, main, *states)
-    # Source: ``call`` of keras/src/layers/rnn/bidirectional.py: both are joined along the last axis.
-    return ((*main[:-1], main[-1] * _joined(attributes)), *states)
-
-
-def _directions(attributes: Attributes) -> int:
-    return 2 if attributes.get("bidirectional") else 1
-
-
-def _joined(attributes: Attributes) -> int:
-    """Return how many directions are joined along the last axis of the output."""
-    return _directions(attributes) if attributes.get("merge_mode", "concat") == "concat" else 1
-
-
-def _hidden(attributes: Attributes) -> Any:
-    return attributes["hidden_size"] if "hidden_size" in attributes else attributes["out_channels"]
-
-
-def _conv_lstm_macs(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Length | None:
-    # Four gates a step, each a convolution of the input and one of the state (which keeps its size).
-    shape = first(inputs)
-    if shape is None:
-        return None
-    hidden, last = _hidden(attributes), is_last(attributes)
-    inner = (shape[0], *shape[2:])
-    step = _conv({**attributes, "out_channels": hidden}, (inner,))[0] or ()
-    channels = take_apart(inner, len(attributes["kernel_size"]), last).channels
-    products = product(step) * shape[1] * 4 * (channels + hidden) * product(attributes["kernel_size"])
-    return products * _directions(attributes)
-
-
-def _conv_lstm_axes(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
-    step = names(len(attributes["kernel_size"]), is_last(attributes))
-    whole = ("N", "T", *step[1:])
-    by_rank = {len(step): step, len(whole): whole}
-    named = [by_rank.get(len(shape)) if shape is not None else None for shape in (*inputs[:1], *outputs)]
-    links = [
-        (0, whole.index(letter), index, axis)
-        for index, letters in enumerate(named[1:])
-        for axis, letter in enumerate(letters or ())
-        if letter != "C" and named[0] == whole
-    ]
-    return Naming(tuple(named[:1]), tuple(named[1:]), tuple(links))
-
-
 def _filters(attributes: Attributes, shape: Shape, channel: int) -> Text:
     if attributes.get("out_channels") is None and _is_depthwise(attributes):
         return product_text(
@@ -248,27 +189,42 @@ def _filters(attributes: Attributes, shape: Shape, channel: int) -> Text:
     return literal("out_channels", attributes["out_channels"])
 
 
-def _channel(attributes: Attributes, shape: Shape) -> int:
+def channel_axis(attributes: Attributes, shape: Shape) -> int:
+    """Return the axis of the channels of a feature map.
+
+    Args:
+        attributes: the settings.
+        shape: the feature map.
+
+    Example:
+        >>> channel_axis({"kernel_size": (3,), "data_format": "channels_last"}, (2, 9, 4))
+        2
+    """
     space = space_of(attributes, "kernel_size")
     return channel_place(len(shape), len(shape) - 2 if space is None else space, is_last(attributes))
 
 
 def _conv_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
     shape = first(inputs) or ()
-    channel = _channel(attributes, shape)
+    channel = channel_axis(attributes, shape)
     lines = window_lines(attributes, shape) | {channel: _filters(attributes, shape, channel)}
     return {(0, axis): text for axis, text in lines.items()}
 
 
 def _conv_transpose_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Lines:
     shape = first(inputs) or ()
-    channel = _channel(attributes, shape)
+    channel = channel_axis(attributes, shape)
     lines = conv_transpose_lines(attributes, shape) | {channel: _filters(attributes, shape, channel)}
     return {(0, axis): text for axis, text in lines.items()}
 
 
-def _work_factors(attributes: Attributes, shape: Shape | None) -> tuple[Text, Text, Text, Text]:
-    """Write the samples, the positions, the taps and the channels of a feature map."""
+def work_factors(attributes: Attributes, shape: Shape | None) -> tuple[Text, Text, Text, Text]:
+    """Write the samples, the positions, the taps and the channels of a feature map.
+
+    Args:
+        attributes: the settings.
+        shape: the feature map; None if its rank is not known.
+    """
     parts = take_apart(shape or (), space_of(attributes, "kernel_size"), is_last(attributes))
     taps = product(per_axis(attributes["kernel_size"], len(parts.space)))
     return (
@@ -280,15 +236,15 @@ def _work_factors(attributes: Attributes, shape: Shape | None) -> tuple[Text, Te
 
 
 def _conv_work(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Text:
-    samples, positions, taps, filters = _work_factors(attributes, first(outputs))
-    channels = _work_factors(attributes, first(inputs))[-1]
+    samples, positions, taps, filters = work_factors(attributes, first(outputs))
+    channels = work_factors(attributes, first(inputs))[-1]
     group = quotient_text(channels, literal("groups", attributes.get("groups") or 1))
     filters = literal("filters", filters[1][0][1])
     return product_text(samples, positions, taps, *(() if _is_depthwise(attributes) else (group,)), filters)
 
 
 def _conv_transpose_work(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Text:
-    samples, positions, taps, channels = _work_factors(attributes, first(inputs))
+    samples, positions, taps, channels = work_factors(attributes, first(inputs))
     filters = quotient_text(
         literal("filters", attributes["out_channels"]), literal("groups", attributes.get("groups") or 1)
     )
@@ -296,74 +252,38 @@ def _conv_transpose_work(attributes: Attributes, inputs: Shapes, _outputs: Shape
 
 
 def _separable_work(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Text:
-    samples, positions, taps, filters = _work_factors(attributes, first(outputs))
-    channels, multiplier = _work_factors(attributes, first(inputs))[-1], attributes.get("depth_multiplier", 1)
+    samples, positions, taps, filters = work_factors(attributes, first(outputs))
+    channels, multiplier = work_factors(attributes, first(inputs))[-1], attributes.get("depth_multiplier", 1)
     each = sum_text(taps, literal("filters", filters[1][0][1]))
     return product_text(samples, positions, channels, literal("multiplier", multiplier), each)
 
 
-def _conv_lstm_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
-    shape, hidden = first(inputs) or (), _hidden(attributes)
-    inner = (shape[0], *shape[2:])
-    channel = _channel(attributes, inner)
-    step = window_lines(attributes, inner) | {
-        0: carried(0, 0, shape),
-        channel: literal("hidden_size", hidden),
-    }
-    whole = {0: step[0], 1: carried(0, 1, shape)} | {axis + 1: step[axis] for axis in step if axis}
-    lines = {
-        (index, axis): text
-        for index, out in enumerate(outputs)
-        for axis, text in (whole if out is not None and len(out) == len(shape) else step).items()
-    }
-    if _joined(attributes) == 2:
-        last = len(first(outputs) or ()) - 1
-        lines[0, last] = product_text(literal("directions", 2), lines[0, last])
-    return lines
-
-
-def _conv_lstm_work(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Text:
-    shape, out = first(inputs) or (), first(outputs) or ()
-    out = (*out[:-1], out[-1] // _joined(attributes)) if out else out
-    step = (out[0], *out[2:]) if len(out) == len(shape) else out
-    samples, positions, taps, _ = _work_factors(attributes, step)
-    channels, units = (
-        _work_factors(attributes, (shape[0], *shape[2:]))[-1],
-        literal("units", _hidden(attributes)),
-    )
-    factors = (
-        samples, literal("steps", shape[1]), positions, number(4), units, taps, sum_text(channels, units)
-    )  # fmt: skip
-    directions = _directions(attributes)
-    return product_text(*factors, *([literal("directions", 2)] if directions == 2 else []))
-
-
 def _conv_weights(attributes: Attributes, inputs: Shapes) -> Weights:
-    kernel, groups = _kernel(attributes, inputs), attributes.get("groups") or 1
-    channels = _inputs(attributes, _channels(attributes, inputs))
+    kernel, groups = kernel_lengths(attributes, inputs), attributes.get("groups") or 1
+    channels = _inputs(attributes, input_channels(attributes, inputs))
     group = 1 if _is_depthwise(attributes) else channels // groups
     out = _out_channels(attributes, channels)
     return (("weight", "o i *k", (out, group, *kernel)), ("bias", "o", (out,)))
 
 
 def _conv_transpose_weights(attributes: Attributes, inputs: Shapes) -> Weights:
-    kernel, groups = _kernel(attributes, inputs), attributes.get("groups") or 1
-    channels, out = _inputs(attributes, _channels(attributes, inputs)), attributes["out_channels"]
+    kernel, groups = kernel_lengths(attributes, inputs), attributes.get("groups") or 1
+    channels, out = _inputs(attributes, input_channels(attributes, inputs)), attributes["out_channels"]
     return (("weight", "o i *k", (out, channels // groups, *kernel)), ("bias", "o", (out,)))
 
 
 def _local_weights(attributes: Attributes, inputs: Shapes) -> Weights:
     # As in Keras 2: separate weights and a separate bias at every position.
-    outputs = first(_conv(attributes, inputs))
+    outputs = first(conv_outputs(attributes, inputs))
     parts = take_apart(outputs or (), space_of(attributes, "kernel_size"), is_last(attributes))
-    numbers = product(_kernel(attributes, inputs)) * _channels(attributes, inputs)
+    numbers = product(kernel_lengths(attributes, inputs)) * input_channels(attributes, inputs)
     kernel = (product(parts.space), numbers, parts.channels)
     return (("weight", "", kernel), ("bias", "", (product(parts.space), parts.channels)))
 
 
 def _separable_weights(attributes: Attributes, inputs: Shapes) -> Weights:
-    kernel, out = _kernel(attributes, inputs), attributes["out_channels"]
-    middle = _channels(attributes, inputs) * attributes.get("depth_multiplier", 1)
+    kernel, out = kernel_lengths(attributes, inputs), attributes["out_channels"]
+    middle = input_channels(attributes, inputs) * attributes.get("depth_multiplier", 1)
     return (
         ("depthwise", "o i *k", (middle, 1, *kernel)),
         ("pointwise", "o i *k", (out, middle, *(1 for _ in kernel))),
@@ -371,27 +291,34 @@ def _separable_weights(attributes: Attributes, inputs: Shapes) -> Weights:
     )
 
 
-def _conv_lstm_weights(attributes: Attributes, inputs: Shapes) -> Weights:
-    shape, hidden = first(inputs) or (), _hidden(attributes)
-    inner = ((shape[0], *shape[2:]),)
-    kernel, channels = _kernel(attributes, inner), _channels(attributes, inner)
-    return tuple(
-        row
-        for end in ("", "_reverse")[: _directions(attributes)]
-        for row in (
-            (f"weight_ih{end}", "gate o i *k", (4, hidden, channels, *kernel)),
-            (f"weight_hh{end}", "gate o h *k", (4, hidden, hidden, *kernel)),
-            (f"bias{end}", "gate o", (4, hidden)),
-        )
-    )
+def kernel_lengths(attributes: Attributes, inputs: Shapes) -> Shape:
+    """Return the length of the kernel along every spatial axis.
 
+    Args:
+        attributes: the settings.
+        inputs: the input shapes.
 
-def _kernel(attributes: Attributes, inputs: Shapes) -> Shape:
+    Example:
+        >>> kernel_lengths({"kernel_size": 3}, ((2, 4, 9, 11),))
+        (3, 3)
+    """
     space = space_of(attributes, "kernel_size")
     return per_axis(attributes["kernel_size"], len(first(inputs) or ()) - 2 if space is None else space)
 
 
-def _channels(attributes: Attributes, inputs: Shapes) -> Dim:
+def input_channels(attributes: Attributes, inputs: Shapes) -> Dim:
+    """Return the channels of the first input.
+
+    Args:
+        attributes: the settings.
+        inputs: the input shapes.
+
+    Source: ``torch.nn.Conv2d`` (the axis behind the batch) and ``keras.layers.Conv2D`` (that or the last one).
+
+    Example:
+        >>> input_channels({"kernel_size": (3,)}, ((2, 4, 9),))
+        4
+    """
     return take_apart(first(inputs) or (), space_of(attributes, "kernel_size"), is_last(attributes)).channels
 
 
@@ -430,7 +357,7 @@ KINDS = (
         "filters that slide over space and see every channel of their group",
         "--input 300 --kernel 5 --in 8 --out 16",
         _ARGUMENTS,
-        _conv,
+        conv_outputs,
         _conv_axes,
         _conv_lines,
         Work(_conv_macs, _conv_work),
@@ -443,7 +370,7 @@ KINDS = (
         "filters that slide, with weights of their own at every position",
         "--input 9,11 --kernel 3,5 --in 3 --out 7",
         _ARGUMENTS,
-        _conv,
+        conv_outputs,
         _conv_axes,
         _conv_lines,
         Work(_conv_macs, _conv_work),
@@ -483,36 +410,11 @@ KINDS = (
             *_with_out_channels("in_channels × depth_multiplier"),
             replace(DEPTH_MULTIPLIER, default="1", meaning="filters over space of each input channel"),
         ),
-        _conv,
+        conv_outputs,
         _conv_axes,
         _conv_lines,
         Work(_separable_macs, _separable_work),
         _separable_weights,
         WINDOW,
-    ),
-    Kind(
-        "conv_lstm",
-        "an LSTM whose products are convolutions: each step reads a feature map and the previous state",
-        "--input 2,5,3,9,11 --kernel 3,3 --hidden-size 7 --set return_sequences=true",
-        (
-            *_with_out_channels("hidden_size"),
-            replace(HIDDEN_SIZE, default="out_channels"),
-            RETURN_SEQUENCES,
-            RETURN_STATE,
-            BIDIRECTIONAL,
-            DIRECTION,
-            MERGE_MODE,
-            STATEFUL,
-            ZERO_OUTPUT,
-            CELL_FUNCTION,
-            GATE_FUNCTION,
-        ),
-        _conv_lstm,
-        _conv_lstm_axes,
-        _conv_lstm_lines,
-        Work(_conv_lstm_macs, _conv_lstm_work),
-        _conv_lstm_weights,
-        STEPS_OF_MAPS,
-        units_detail,
     ),
 )

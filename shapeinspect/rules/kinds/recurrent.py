@@ -14,7 +14,6 @@ from shapeinspect.rules.attributes import (
     GATE_FUNCTION,
     HIDDEN_SIZE,
     MERGE_MODE,
-    REQUIRED,
     RETURN_SEQUENCES,
     RETURN_STATE,
     STATEFUL,
@@ -27,7 +26,8 @@ from shapeinspect.rules.lengths import Length
 from shapeinspect.rules.rule import Attributes, Naming, Shapes, first, mismatch, show, unlike
 from shapeinspect.text import plural
 
-_GATES = {"rnn": 1, "gru": 3, "lstm": 4}
+#: How many gates a kind has, each with a matrix on the input and one on the state.
+GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 
 
 def step_macs(inputs: Length, hidden: Length, gates: int, state: Length | None = None) -> Length:
@@ -182,10 +182,10 @@ def _whole_macs(kind: str, attributes: Attributes, inputs: Shapes, _outputs: Sha
         return None
     time, batch = _time_batch(shape, settings)
     state = settings.state if settings.state != settings.hidden else None
-    per_step: Dim = step_macs(shape[-1], settings.hidden, _GATES[kind], state)
+    per_step: Dim = step_macs(shape[-1], settings.hidden, GATES[kind], state)
     for _ in range(settings.layers - 1):
         per_step = per_step + step_macs(
-            settings.state * settings.directions, settings.hidden, _GATES[kind], state
+            settings.state * settings.directions, settings.hidden, GATES[kind], state
         )
     return per_step * settings.directions * time * (batch[0] if batch else 1)
 
@@ -242,7 +242,7 @@ def _cell_macs(kind: str, attributes: Attributes, inputs: Shapes, _outputs: Shap
     if shape is None:
         return None
     rows: Dim = shape[0] if len(shape) == 2 else 1
-    return rows * step_macs(shape[-1], attributes["hidden_size"], _GATES[kind])
+    return rows * step_macs(shape[-1], attributes["hidden_size"], GATES[kind])
 
 
 def _cell_axes(_kind: str, _attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
@@ -302,7 +302,7 @@ def _whole_lines(kind: str, attributes: Attributes, inputs: Shapes, outputs: Sha
 def _whole_work(kind: str, attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Text:
     settings, shape = _settings(kind, attributes), first(inputs) or ()
     time, batch = _time_batch(shape, settings)
-    units, gates = literal("units", settings.hidden), number(_GATES[kind])
+    units, gates = literal("units", settings.hidden), number(GATES[kind])
     state = literal("state", settings.state) if settings.state != settings.hidden else None
     steps = step_text(literal("inputs", shape[-1]), gates, units, state)
     directions = literal("directions", settings.directions)
@@ -315,20 +315,32 @@ def _whole_work(kind: str, attributes: Attributes, inputs: Shapes, _outputs: Sha
 
 def _whole_weights(kind: str, attributes: Attributes, inputs: Shapes) -> Weights:
     settings, shape = _settings(kind, attributes), first(inputs) or ()
-    gates = (_GATES[kind],) if _GATES[kind] > 1 else ()
+    gates = (GATES[kind],) if GATES[kind] > 1 else ()
     result: list[tuple[str, str, Shape]] = []
     for layer in range(settings.layers):
         into: Dim = shape[-1] if layer == 0 else settings.state * settings.directions
         for direction in range(settings.directions):
             end = f"_l{layer}" + ("_reverse" if direction else "")
             one_bias = settings.keras and not attributes.get("reset_after")
-            result += _direction_weights(kind, end, (into, settings.hidden, settings.state), gates, one_bias)
+            result += direction_weights(end, (into, settings.hidden, settings.state), gates, one_bias)
     return tuple(result)
 
 
-def _direction_weights(
-    kind: str, end: str, sizes: tuple[Dim, Dim, Dim], gates: tuple[int, ...], one_bias: bool
+def direction_weights(
+    end: str, sizes: tuple[Dim, Dim, Dim], gates: tuple[int, ...], one_bias: bool
 ) -> list[tuple[str, str, Shape]]:
+    """Return the weights of one direction: the name, the axes and the lengths of each.
+
+    Args:
+        end: the end of their names.
+        sizes: the features of the input, the units, and the features of the state.
+        gates: the number of gates, if there is more than one.
+        one_bias: whether both products share a bias.
+
+    Example:
+        >>> direction_weights("_l0", (3, 5, 5), (4,), one_bias=True)[0]
+        ('weight_ih_l0', 'gate o i', (4, 5, 3))
+    """
     into, hidden, state = sizes
     head = "gate " if gates else ""
     biases = ("bias",) if one_bias else ("bias_ih", "bias_hh")
@@ -348,16 +360,14 @@ def _cell_lines(_kind: str, attributes: Attributes, inputs: Shapes, outputs: Sha
 def _cell_work(kind: str, attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Text:
     shape = first(inputs) or ()
     step = step_text(
-        literal("inputs", shape[-1]), number(_GATES[kind]), literal("units", attributes["hidden_size"])
+        literal("inputs", shape[-1]), number(GATES[kind]), literal("units", attributes["hidden_size"])
     )
     return product_text(literal("samples", shape[0] if len(shape) == 2 else 1), step)
 
 
 def _cell_weights(kind: str, attributes: Attributes, inputs: Shapes) -> Weights:
-    hidden, gates = attributes["hidden_size"], (_GATES[kind],) if _GATES[kind] > 1 else ()
-    return tuple(
-        _direction_weights(kind, "", ((first(inputs) or ())[-1], hidden, hidden), gates, one_bias=False)
-    )
+    hidden, gates = attributes["hidden_size"], (GATES[kind],) if GATES[kind] > 1 else ()
+    return tuple(direction_weights("", ((first(inputs) or ())[-1], hidden, hidden), gates, one_bias=False))
 
 
 def units_detail(attributes: Attributes) -> str:
@@ -442,102 +452,6 @@ def _cell_kind(kind: str, summary: str, *more: Attribute) -> Kind:
     )
 
 
-def _stack(attributes: Attributes, inputs: Shapes) -> Shapes:
-    shape, kinds, sizes = first(inputs), attributes["kinds"], attributes["hidden_sizes"]
-    count = sum(2 if kind == "lstm" else 1 for kind in kinds) if attributes.get("return_state") else 0
-    if shape is None:
-        return (None,) * (1 + count)
-    if len(shape) != 3:
-        raise mismatch("3 axes: N T C", f"{len(shape)} axes: {show(shape)}")
-    if unlike(shape[-1], attributes.get("input_size") or shape[-1]):
-        raise mismatch(f"C = {attributes['input_size']}", f"C = {shape[-1]}", where="input_size")
-    main = (*(shape[:2] if attributes.get("return_sequences") else shape[:1]), sizes[-1])
-    states = [
-        (shape[0], size) for kind, size in zip(kinds, sizes, strict=True) for _ in range(1 + (kind == "lstm"))
-    ]
-    return (main, *states[:count])
-
-
-def _stack_inputs(attributes: Attributes, shape: Shape) -> list[tuple[str, Dim, int]]:
-    """Return the kind, the features of the input and the units of each cell."""
-    sizes = attributes["hidden_sizes"]
-    return list(zip(attributes["kinds"], (shape[-1], *sizes[:-1]), sizes, strict=True))
-
-
-def _stack_macs(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Length | None:
-    shape = first(inputs)
-    if shape is None or len(shape) != 3:
-        return None
-    total: Dim = 0
-    for kind, into, units in _stack_inputs(attributes, shape):
-        total = total + step_macs(into, units, _GATES[kind])
-    return shape[0] * shape[1] * total
-
-
-def _stack_work(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Text:
-    shape = first(inputs) or ()
-    steps = [
-        step_text(literal(f"inputs{index}", into), number(_GATES[kind]), literal(f"units{index}", units))
-        for index, (kind, into, units) in enumerate(_stack_inputs(attributes, shape))
-    ]
-    return product_text(literal("samples", shape[0]), literal("steps", shape[1]), sum_text(*steps))
-
-
-def _stack_axes(_attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Naming:
-    shape = first(inputs)
-    if shape is None or len(shape) != 3:
-        return Naming()
-    whole: Axes = ("N", "T", "C?")
-    named = [whole if out is not None and len(out) == 3 else ("N", "C?") for out in outputs]
-    links = [(0, axis, index, axis) for index, axes in enumerate(named) for axis in range(len(axes) - 1)]
-    return Naming((whole,), tuple(named), tuple(links))
-
-
-def _stack_lines(attributes: Attributes, inputs: Shapes, outputs: Shapes) -> Lines:
-    shape = first(inputs) or ()
-    lines: dict[tuple[int, int], Text] = {}
-    for index, out in enumerate(outputs):
-        for axis, length in enumerate(out or ()):
-            last = axis == len(out or ()) - 1
-            lines[index, axis] = literal(
-                "hidden_size" if last else f"n{axis}", length if last else shape[axis]
-            )
-    return lines
-
-
-def _stack_weights(attributes: Attributes, inputs: Shapes) -> Weights:
-    result: list[tuple[str, str, Shape]] = []
-    for index, (kind, into, units) in enumerate(_stack_inputs(attributes, first(inputs) or ())):
-        gates = (_GATES[kind],) if _GATES[kind] > 1 else ()
-        result += _direction_weights(kind, f"_l{index}", (into, units, units), gates, one_bias=True)
-    return tuple(result)
-
-
-_STACK = Kind(
-    "stacked_rnn",
-    "recurrent cells of several kinds or sizes, one above the other in every step",
-    "--input 7,2,3 --set kinds=lstm,rnn --set hidden_sizes=5,4",
-    (
-        Attribute("kinds", "tuple of `rnn`, `lstm`, `gru`", REQUIRED, "the kind of each cell"),
-        Attribute("hidden_sizes", "tuple", REQUIRED, "the units of each cell"),
-        Attribute("input_size", "int", "as the input", "features of the input"),
-        Attribute("cell_functions", "tuple", "unknown", "the function of the new state of each cell"),
-        Attribute("gate_functions", "tuple", "unknown", "the function of the gates of each cell"),
-        Attribute("reset_afters", "tuple", "unknown", "whether the reset gate comes after the product"),
-        RETURN_SEQUENCES,
-        RETURN_STATE,
-        DIRECTION,
-        STATEFUL,
-        ZERO_OUTPUT,
-    ),
-    _stack,
-    _stack_axes,
-    _stack_lines,
-    Work(_stack_macs, _stack_work),
-    _stack_weights,
-    STEPS,
-)
-
 KINDS = (
     _kind("rnn", "units that read the input and their own previous state"),
     _kind("lstm", "units with a cell and 4 gates that read the input and their previous state"),
@@ -545,5 +459,4 @@ KINDS = (
     _cell_kind("rnn", "one step of an rnn"),
     _cell_kind("lstm", "one step of an lstm"),
     _cell_kind("gru", "one step of a gru", _RESET_AFTER),
-    _STACK,
 )
