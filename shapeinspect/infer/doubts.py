@@ -13,23 +13,25 @@ from shapeinspect.dims import Shape
 from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.ir import Call, Layer, Note, Value
 from shapeinspect.rules.rule import show, unlike
+from shapeinspect.text import many
 
-_DOUBT = "our rule is in doubt"
-_STANDS = "the record of the framework stands"
+#: How a note about a rule begins that contradicts the framework's own record, and how it goes on.
+DOUBT = "our rule is in doubt"
+STANDS = "the record of the framework stands"
 
 
-def contradicts(told: Shape, ours: Shape) -> bool:
+def contradicts(stated: Shape, ours: Shape) -> bool:
     """Tell whether two shapes of one value cannot both be right.
 
     Args:
-        told: what the source says.
+        stated: what the source says.
         ours: what the rule gives.
 
     Example:
         >>> contradicts((1, 7), (1, 6)), contradicts((1, 7), (1, 7))
         (True, False)
     """
-    return len(told) != len(ours) or any(map(unlike, told, ours))
+    return len(stated) != len(ours) or any(map(unlike, stated, ours))
 
 
 def is_recorded(call: Call, values: Mapping[str, Value]) -> bool:
@@ -59,12 +61,12 @@ class Doubts:
             ours: what the rule gives.
             layer: the layer that makes the value.
         """
-        told = show(value.shape or ())
+        stated = show(value.shape or ())
         if value.inferred_by is None:
-            text = f"{_DOUBT}: {layer.kind} gives {show(ours)}; {_STANDS}, {told}"
+            text = f"{DOUBT}: {layer.kind} gives {show(ours)}; {STANDS}, {stated}"
             self._add(("", layer.kind), text, layer)
         else:
-            text = f"{value.inferred_by} says the output is {told}; its settings give {show(ours)}"
+            text = f"{value.inferred_by} says the output is {stated}; its settings give {show(ours)}"
             self._add((value.inferred_by, ""), text, layer)
 
     def refused(self, layer: Layer, error: ShapeMismatchError) -> None:
@@ -74,7 +76,7 @@ class Doubts:
             layer: the layer.
             error: what the rule says.
         """
-        text = f"{_DOUBT}: {layer.kind} expects {error.expected}, got {error.got}; {_STANDS}"
+        text = f"{DOUBT}: {layer.kind} expects {error.expected}, got {error.got}; {STANDS}"
         self._add(("", layer.kind), text, layer)
 
     def _add(self, key: tuple[str, str], text: str, layer: Layer) -> None:
@@ -86,5 +88,5 @@ class Doubts:
         """Return the first note of each key, and how many layers are alike."""
         for notes in self._notes.values():
             first, more = notes[0], len(notes) - 1
-            alike = "" if not more else f" (and so for {more:,} more layer{'s' if more > 1 else ''})"
+            alike = "" if not more else f" (and likewise {many(more, 'more layer')})"
             yield Note(first.text + alike, first.about)

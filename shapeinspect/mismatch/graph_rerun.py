@@ -8,12 +8,13 @@ from typing import Any
 
 from shapeinspect.dims import Dim, Shape, Unknown, known, substitute
 from shapeinspect.errors import ShapeMismatchError, UsageError
-from shapeinspect.infer.doubts import Doubts, contradicts, is_recorded
+from shapeinspect.infer.doubts import Doubts, contradicts
 from shapeinspect.infer.kernels import check_kernel
 from shapeinspect.infer.settings import attributes_of, input_names, inputs_of
 from shapeinspect.ir import Call, Frozen, Layer, Model, Note, Value
 from shapeinspect.mismatch.loss_shapes import is_loss, loss_fits
 from shapeinspect.mismatch.open_batch import batch_of, counted, marked, opened
+from shapeinspect.mismatch.recorded_doubts import doubted_calls
 from shapeinspect.mismatch.requirements import space_rank
 from shapeinspect.plugin_api.changes import (
     Change,
@@ -33,8 +34,6 @@ from shapeinspect.rules.rule import mismatch, show, unlike
 from shapeinspect.rules.shape_values import TARGETS, contents, cut
 from shapeinspect.sources.source import InputSpec
 
-#: How the note about a rule begins that contradicts the framework's own record.
-DOUBT = "our rule is in doubt"
 # What a step or a formula raises on lengths that it does not fit.
 _UNFIT = (ValueError, TypeError, KeyError, IndexError, ArithmeticError)
 
@@ -155,16 +154,12 @@ class Walked(Rerun):
             recorded.fed.get(name, self._model.values[name].shape) for name in self._model.inputs
         )
         self._recorded_batch = batch_of(self._model.values[name].shape for name in self._model.inputs).dim
-        self._doubted = self._doubts()
+        self._doubted = doubted_calls(recorded, self._model)
         self._overruled = Doubts()
 
     def doubts(self) -> tuple[Note, ...]:
         """Return notes on rules that contradict what the framework computed, and on who was overruled."""
-        in_doubt = (
-            Note(f"{DOUBT}: {self._doubted[index]}", call.layer)
-            for index, call in enumerate(self._model.calls)
-            if index in self._doubted
-        )
+        in_doubt = (Note(text, self._model.calls[index].layer) for index, text in self._doubted.items())
         return (*in_doubt, *self._overruled.notes())
 
     def reproduce(self) -> bool:
@@ -275,37 +270,6 @@ class Walked(Rerun):
             self._fill(call, outputs, run, bool(changes))
             run.done.append(call)
         return None
-
-    def _doubts(self) -> dict[int, str]:
-        """Find the calls whose rule contradicts what the framework computed, and say how.
-
-        The rule is tried on the very shapes that the framework recorded: one that agrees there may refuse
-        other inputs.
-        """
-        doubts: dict[int, str] = {}
-        shapes = {name: value.shape for name, value in self._model.values.items()}
-        for index, call in enumerate(self._model.calls if self._recorded.computed else ()):
-            layer = self._layers.get(call.layer)
-            wanted = [shapes.get(name) for name in call.outputs if name]
-            if layer is None or not has_rule(layer.kind) or not is_recorded(call, self._model.values):
-                continue
-            attributes = attributes_of(layer, call, self._model.values)
-            given = inputs_of(layer, call, shapes)
-            try:
-                outputs = output_shapes(layer.kind, attributes, given)
-            except ShapeMismatchError as error:
-                takes = self._recorded.takes
-                if takes is not None and not takes(layer.path, given):
-                    continue  # the record is what was refused
-                doubts[index] = f"{layer.kind} expects {error.expected}, got {error.got}"
-                outputs = ()
-            for want, have in zip(wanted, outputs, strict=False):
-                if want and have is not None and contradicts(want, have):
-                    doubts[index] = f"{layer.kind} gives {show(have)}"
-            recorded = " and ".join(show(shape) for shape in wanted if shape is not None)
-            if index in doubts:
-                doubts[index] += f"; the record of the framework stands, {recorded}"
-        return doubts
 
     def _as_recorded(self, call: Call, given: tuple[Shape | None, ...]) -> tuple[Shape | None, ...]:
         """Return the recorded outputs of a call, for the inputs that they were recorded for."""

@@ -313,7 +313,7 @@ def input_channels(attributes: Attributes, inputs: Shapes) -> Dim:
         attributes: the settings.
         inputs: the input shapes.
 
-    Source: ``torch.nn.Conv2d`` (the axis behind the batch) and ``keras.layers.Conv2D`` (that or the last one).
+    Source: ``torch.nn.Conv2d`` (the axis behind the batch), ``keras.layers.Conv2D`` (that or the last one).
 
     Example:
         >>> input_channels({"kernel_size": (3,)}, ((2, 4, 9),))
