@@ -16,7 +16,7 @@ import shapeinspect
 from shapeinspect.api.debugging import fits
 from shapeinspect.dims import symbol
 from shapeinspect.errors import ShapeMismatchError
-from shapeinspect.mismatch import fitting, graph_rerun
+from shapeinspect.mismatch import fitting, graph_rerun, recorded_doubts
 from shapeinspect_keras.calls.signatures import ASIDE, SIGNATURES
 
 N = symbol("N")
@@ -144,7 +144,8 @@ def test_the_record_of_keras_comes_before_a_rule(monkeypatch: pytest.MonkeyPatch
     y = K.Dense(5, name="dense")(K.Softmax(name="shares")(K.Conv2D(6, 3, name="conv")(x)))
     model = keras.Model(x, y)
     model.save(tmp_path / "model.keras")
-    monkeypatch.setattr(graph_rerun, "output_shapes", wrong)
+    for module in (graph_rerun, recorded_doubts):
+        monkeypatch.setattr(module, "output_shapes", wrong)
     for source in (model, tmp_path / "model.keras"):
         for given, batch in ((None, N), ("3,9,8,4", 3)):
             found = fits(source, given)
