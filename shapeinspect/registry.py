@@ -116,9 +116,9 @@ def _unmatched(source: Source, rows: tuple[Installed, ...]) -> UsageError | Unre
     if source.is_live:
         kind = type(source.target)
         got = f"an object of class {kind.__module__}.{kind.__qualname__}"
-        told = foreign_object(source.modules)
-        if told is not None:
-            got, hint = f"{told[0]}: {got}", told[1]
+        other = foreign_object(source.modules)
+        if other is not None:
+            got, hint = f"{other[0]}: {got}", other[1]
         return UsageError(f'no installed adapter reads "{source.label}"', got=got, hint=hint)
     if source.is_directory:
         return _no_directory(source, [row.adapter for row in rows if row.adapter is not None], hint)

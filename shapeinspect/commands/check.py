@@ -68,16 +68,16 @@ def run(
     faults = [note for note in result.read.notes if note.fault] if result.read is not None else []
     failures = _failures(asked, result, with_inputs(source, given)) if asked is not None else ()
     if format == "json":
-        fits_or_not = to_dict(result.diagnosis) if walked else {"fits": False if faults else None}
-        data: dict[str, Any] = {"schema": SCHEMA, **fits_or_not}
+        data: dict[str, Any] = {"schema": SCHEMA, **(to_dict(result.diagnosis) if walked else {"fits": None})}
         if faults:
+            data["fits"] = False
             data["faults"] = [{"layer": note.about, "text": note.text} for note in faults]
         if asked is not None:
             data["failures"] = None if failures is None else [_plain(failure) for failure in failures]
         output.write_json(data)
     else:
         texts = [describe(result.diagnosis)] if result.diagnosis is not None else []
-        if walked and result.diagnosis is None:
+        if walked and result.diagnosis is None and not faults:
             texts.append(fitting(result.model, result.unchecked))
         if faults and result.read is not None:
             texts.append(contradicting(result.read.source, faults))

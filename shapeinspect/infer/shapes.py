@@ -150,15 +150,15 @@ class _Walk:
 
     def _contradicted(self, value: Value, ours: Shape) -> bool:
         """Tell whether a rule contradicts a shape, or shows that a length declared as fixed is not."""
-        told = value.shape
-        if told is None:
+        stated = value.shape
+        if stated is None:
             return False
-        if contradicts(told, ours):
+        if contradicts(stated, ours):
             return True
         fixed = value.inferred_by is not None and value.name in self._declared
         return fixed and any(
             isinstance(a, int) and isinstance(b, Expr) and symbols(b) <= self._given
-            for a, b in zip(told, ours, strict=True)
+            for a, b in zip(stated, ours, strict=True)
         )
 
     def shape(self, name: str) -> Shape | None:
@@ -225,14 +225,14 @@ def _is_length(dim: object) -> bool:
 
 def _decided(value: Value, ours: Shape | None, given: frozenset[str]) -> Shape | None:
     """Return the shape that counts: the framework's record, then our rule, then what was inferred."""
-    told = value.shape
-    if ours is None or told is None:
-        return told if ours is None else ours
+    stated = value.shape
+    if ours is None or stated is None:
+        return stated if ours is None else ours
     inferred = value.inferred_by is not None
-    if contradicts(told, ours):
-        return ours if inferred else told
+    if contradicts(stated, ours):
+        return ours if inferred else stated
     tells_more = _comes_first if inferred else _tells_more
-    return tuple(new if tells_more(new, old, given) else old for old, new in zip(told, ours, strict=True))
+    return tuple(new if tells_more(new, old, given) else old for old, new in zip(stated, ours, strict=True))
 
 
 def _comes_first(new: Dim, old: Dim, given: frozenset[str]) -> bool:

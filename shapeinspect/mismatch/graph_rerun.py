@@ -396,10 +396,10 @@ class Walked(Rerun):
             shape = outputs[index] if index < len(outputs) else None
             value = self._model.values.get(name)
             if value is not None and not changed and not self._recorded.fed:
-                shape = self._or_told(call, value, shape, run)
+                shape = self._or_stated(call, value, shape, run)
             run.shapes[name] = shape
 
-    def _or_told(self, call: Call, value: Value, shape: Shape | None, run: _Run) -> Shape | None:
+    def _or_stated(self, call: Call, value: Value, shape: Shape | None, run: _Run) -> Shape | None:
         """Take what is said of a value that no rule knows, unless an inference was wrong before."""
         if value.shape is None or (shape is None and value.inferred_by is None):
             return value.shape if shape is None else shape

@@ -193,7 +193,7 @@ def stated(graph: Any) -> dict[str, str]:
     Args:
         graph: the small GraphProto, before inference.
     """
-    told = {
+    sources = {
         entry.name: who
         for who, entries in ((VALUE_INFO, graph.value_info), (DECLARED, graph.output))
         for entry in entries
@@ -202,8 +202,8 @@ def stated(graph: Any) -> dict[str, str]:
     for node in graph.node:
         for _, inner in subgraphs(node):
             for name, who in stated(inner).items():
-                told.setdefault(name, who)
-    return told
+                sources.setdefault(name, who)
+    return sources
 
 
 class Shapes:
@@ -211,11 +211,11 @@ class Shapes:
 
     Args:
         inputs: the graph's inputs, whose shapes are what the framework is given.
-        told: who says the shape of each value that the file states.
+        sources: who says the shape of each value that the file states.
     """
 
-    def __init__(self, inputs: Iterable[Any], told: Mapping[str, str]) -> None:
-        self._told = told
+    def __init__(self, inputs: Iterable[Any], sources: Mapping[str, str]) -> None:
+        self._sources = sources
         self._seen: dict[str, Dim] = {}
         inputs = list(inputs)
         self._inputs = frozenset(entry.name for entry in inputs)
@@ -239,7 +239,7 @@ class Shapes:
             return self._container(name, kind)
         tensor = getattr(kind, field)
         shape = tuple(map(self._dim, tensor.shape.dim)) if tensor.HasField("shape") else None
-        by = None if name in self._inputs else self._told.get(own, ONNX_INFERENCE)
+        by = None if name in self._inputs else self._sources.get(own, ONNX_INFERENCE)
         return Value(name, shape, dtype_name(tensor.elem_type), inferred_by=by)
 
     def _container(self, name: str, kind: Any) -> Value:

@@ -80,12 +80,12 @@ def _model(source: Source, small: Any, store: Store, worker: Worker, form: str, 
     metadata = _metadata(small)
     if not small.opset_import:
         notes.append(Note("the file names no opset, so its nodes are read by the first one"))
-    told = stated(small.graph)
+    sources = stated(small.graph)
     small, gave_up = infer(small, worker)
     notes += gave_up
     versions = {_domain(entry.domain): entry.version for entry in small.opset_import}
     learned = small.producer_name.lower().startswith("pytorch")
-    shapes = Shapes(small.graph.input, told)
+    shapes = Shapes(small.graph.input, sources)
     walk = Walk(store, shapes, versions, expansion.openings, expansion.origins, learned=learned)
     try:
         scope = walk.graph(small.graph, None, "")
