@@ -48,6 +48,8 @@ _LOOPS = frozenset(
 )
 #: A constant of more bytes is no state that a loop begins with.
 _MOST_ZEROS = 1 << 22
+#: How many settings may be computed from one another.
+_MAX_DEPTH = 50
 _DTYPES = ("DstT", "dtype", "output_type", "out_type", "T", "Tparams")
 
 
@@ -116,6 +118,7 @@ class _Builder:
         self._used: dict[str, int] = {}
         self._names = dict(facts.names)
         self._unrolled = Unrolled([])
+        self._depth = 0
         self._evaluator = Evaluator(self._source, self._shape)
 
     def build(self, inputs: Sequence[Ref], outputs: Sequence[Ref]) -> Parts:
@@ -251,9 +254,11 @@ class _Builder:
     def _layer(self, step: Step) -> None:
         op, view = OPS.get(step.node.op, UNKNOWN_OP), self._view(step)
         kind, attributes = op.kind_of(view), dict(op.read(view))
-        places = op.computed(kind, attributes, view)
+        places = op.computed(kind, attributes, view) if self._depth < _MAX_DEPTH else {}
+        self._depth += 1
         for slot in places:
             self._compute(step.inputs[slot])
+        self._depth -= 1
         names, weights = self._operands(step, op, view, kind)
         put_at(
             names, {place: self._value(ref) for slot, place in places.items() if (ref := step.inputs[slot])}

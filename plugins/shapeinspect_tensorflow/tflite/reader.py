@@ -44,6 +44,8 @@ _TENSORFLOW = {
 _BODIES = ("cond", "body", "then_branch", "else_branch", "init")
 #: A tensor of more bytes is no state that a loop begins with.
 _MOST_ZEROS = 1 << 22
+#: How many settings may be computed from one another.
+_MAX_DEPTH = 50
 _LOOPS = frozenset({"WHILE", "IF", "CALL_ONCE", "STABLEHLO_WHILE", "STABLEHLO_CASE"})
 
 
@@ -150,7 +152,18 @@ class _Names:
 
 @dataclass(slots=True)
 class _Part:
-    """One graph of the file while it is read; ``computed`` holds shapes with open lengths worked out."""
+    """One graph of the file while it is read.
+
+    Args:
+        graph: the graph.
+        prefix: what its paths and names begin with.
+        names: the name of each tensor.
+        shapes: the shape of each tensor, as recorded.
+        computed: the shapes whose open lengths were computed.
+        evaluator: computes the numbers in small tensors.
+        hidden: the places of the operators that only compute settings, as long as they are not shown.
+        producers: the place of the operator that computes each tensor.
+    """
 
     graph: Subgraph
     prefix: str
@@ -159,6 +172,7 @@ class _Part:
     computed: dict[int, Shape | None]
     evaluator: Evaluator[int]
     hidden: set[int]
+    producers: Mapping[int, int]
 
     def shape(self, index: int) -> Shape | None:
         return self.computed.get(index, self.shapes[index])
@@ -170,12 +184,11 @@ class _Part:
 
     def computing(self, index: int) -> list[int]:
         """Return the operators that compute a setting and are not shown yet, in their order."""
-        producers = {output: place for place in self.hidden for output in self.graph.operators[place].outputs}
         found: set[int] = set()
         stack = [index]
         while stack:
-            place = producers.get(stack.pop())
-            if place is not None and place not in found:
+            place = self.producers.get(stack.pop())
+            if place in self.hidden and place is not None and place not in found:
                 found.add(place)
                 operator = self.graph.operators[place]
                 fixed, count = SETTINGS.get(operator.op, frozenset()), len(operator.inputs)
@@ -228,15 +241,17 @@ class _Builder:
             for index, tensor in enumerate(graph.tensors)
         )
         shapes = [_shape(tensor) for tensor in graph.tensors]
-        for place, index in enumerate(graph.inputs):
-            shapes[index] = opened(shapes[index], place, len(graph.inputs))
+        if not number:  # what a loop or branch receives is as long as what is computed, which has no name
+            for place, index in enumerate(graph.inputs):
+                shapes[index] = opened(shapes[index], place, len(graph.inputs))
         for index in (*graph.inputs, *graph.outputs):
             self.values[names[index]] = Value(names[index], shapes[index], graph.tensors[index].dtype)
         if not number:
             self._main = names
         computed: dict[int, Shape | None] = {}
         evaluator = Evaluator(_sources(graph), lambda index: computed.get(index, shapes[index]))
-        part = _Part(graph, prefix, names, shapes, computed, evaluator, set(_shape_computations(graph)))
+        hidden, producers = set(_shape_computations(graph)), _producers(graph)
+        part = _Part(graph, prefix, names, shapes, computed, evaluator, hidden, producers)
         for place, operator in enumerate(graph.operators):
             if place in part.hidden:
                 part.fill(operator)
@@ -248,16 +263,17 @@ class _Builder:
         """Return the names of the network's inputs or outputs."""
         return tuple(self._main[number] for number in numbers)
 
-    def _layer(self, part: _Part, operator: Operator) -> None:
+    def _layer(self, part: _Part, operator: Operator, depth: int = 0) -> None:
         graph, names, shapes = part.graph, part.names, part.shapes
         tensors = [graph.tensors[index] if index >= 0 else None for index in operator.inputs]
         op, view = _op(operator), part.view(operator)
         kind, attributes = op.kind_of(view), dict(op.read(view))
-        places = op.computed(kind, attributes, view)
+        places = op.computed(kind, attributes, view) if depth < _MAX_DEPTH else {}
         for slot in places:
             for place in part.computing(operator.inputs[slot]):
-                part.hidden.discard(place)
-                self._layer(part, graph.operators[place])
+                if place in part.hidden:
+                    part.hidden.discard(place)
+                    self._layer(part, graph.operators[place], depth + 1)
         path = self._paths.unique(part.prefix + _path(operator, graph))
         inputs: list[str] = []
         weights: list[Weight] = []
@@ -394,9 +410,14 @@ def _sources(graph: Subgraph) -> Callable[[int], Origin[int]]:
     return of
 
 
+def _producers(graph: Subgraph) -> dict[int, int]:
+    """Return the place of the operator that computes each tensor."""
+    return {index: place for place, operator in enumerate(graph.operators) for index in operator.outputs}
+
+
 def _shape_computations(graph: Subgraph) -> frozenset[int]:
     """Return the operators whose outputs are only read as settings."""
-    producers = {index: place for place, operator in enumerate(graph.operators) for index in operator.outputs}
+    producers = _producers(graph)
     read: set[int] = set()
     needed = {producers[index] for index in graph.outputs if index in producers}
     for operator in graph.operators:
