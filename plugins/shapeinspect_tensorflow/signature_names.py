@@ -1,4 +1,4 @@
-"""Which of a model's signatures is read, and what is said of the others."""
+"""Which of a model's signatures is read, and the note on the others."""
 
 from __future__ import annotations
 

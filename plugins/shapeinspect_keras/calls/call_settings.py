@@ -1,4 +1,4 @@
-"""The settings that are given with a call of a layer, not when the layer is made."""
+"""The settings that are passed with a call of a layer, not to its constructor."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def _notes(config: Node | None, graph: Graph, assigned: Assignment, backend: str
     notes += [
         Note(
             f"the file holds its low-rank update (rank {layer.node.config['lora_rank']}) in its weight; "
-            "Keras makes a new one as it loads, which is not counted here",
+            "Keras creates a new one when it loads the file, which is not counted here",
             "/".join(path),
         )
         for path, layer in graph.layers.items()

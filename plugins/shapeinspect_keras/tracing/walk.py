@@ -20,7 +20,7 @@ from shapeinspect_keras.tracing import graph as graphs
 from shapeinspect_keras.tracing.description import MODULE, config_of, described
 from shapeinspect_keras.tracing.inputs import lengths
 
-#: Two batches that an operation is asked about.
+#: Two batch sizes with which the output shape of an operation is computed.
 _PROBES = (3, 7)
 
 
@@ -212,7 +212,7 @@ class Walk:
         return tensors
 
     def probed(self, operation: Any, given: SymbolicCall, outputs: Sequence[Any]) -> Dim | None:
-        """Ask an operation for its outputs on two batches; return what its first axis makes of the batch.
+        """Return the length of the batch where an operation's outputs have it first, for two batches tried.
 
         Args:
             operation: the operation.

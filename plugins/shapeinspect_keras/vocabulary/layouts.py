@@ -341,7 +341,7 @@ def weight_roles(class_name: str, config: Mapping[str, Any], count: int) -> tupl
     if mode is not None and roles and (roles[0], mode) in _QUANTIZED:
         roles = _quantized(roles, mode, count)
     if mode is None and roles and len(roles) != count:
-        # An attention does not record how its projections are quantized: their number tells.
+        # An attention does not record how its projections are quantized; it follows from their number.
         found = (_quantized(roles, mode, count) for kind, mode in _QUANTIZED if kind == roles[0])
         roles = next((item for item in found if len(item) == count), roles)
     return roles if len(roles) == count else None

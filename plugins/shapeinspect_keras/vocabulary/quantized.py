@@ -78,7 +78,7 @@ class _Stored:
 
     @property
     def plain(self) -> tuple[int, ...] | None:
-        """The stored lengths without packing, or None where nothing tells them."""
+        """The stored lengths without packing, or None where they are unknown."""
         stored, scales, axis = self.main.shape, self.scale.shape, self.packed_axis
         lengths = [length for length in stored if isinstance(length, int)]
         if axis is None:

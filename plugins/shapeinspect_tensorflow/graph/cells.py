@@ -1,4 +1,4 @@
-"""Tells from the terms of one step of a loop which recurrent cell it is, and where its weights are.
+"""Recognizes a recurrent cell, and its weights, by the terms of one step of a loop.
 
 Source: ``LSTMCell.call``, ``GRUCell.call`` and ``SimpleRNNCell.call`` of Keras, whose gates are stored in the
 order ``i f c o`` and ``z r h``.
@@ -45,11 +45,11 @@ class _Sides:
 
 
 def cell(output: Term, states: Sequence[tuple[Ref, Term]]) -> Cell | None:
-    """Return the cell that makes an output from its states, or None if it is none that is known.
+    """Return the cell that computes an output from its states, or None if it is no known one.
 
     Args:
         output: the output of one step.
-        states: the values that change in the loop, and what a step makes of them.
+        states: the values that change in the loop, and what a step computes for each.
     """
     own = [(ref, term) for ref, term in states if term == output]
     others = [(ref, term) for ref, term in states if term != output]

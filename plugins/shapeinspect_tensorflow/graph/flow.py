@@ -115,7 +115,7 @@ class Step:
         path: its unique name.
         node: the node.
         inputs: the values it reads; None for one that cannot be resolved.
-        instead: the steps that it stands for, where they were put together.
+        instead: the steps that it replaces, where several were joined.
     """
 
     path: str
@@ -129,7 +129,7 @@ class Loop:
     """The body of a loop.
 
     Args:
-        outputs: what one step makes for each value of the loop.
+        outputs: what one step computes for each value of the loop.
         values: each value at the start of a step; None for one that never changes.
         name: the name of what the loop belongs to; empty if it has none.
     """

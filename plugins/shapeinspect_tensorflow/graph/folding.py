@@ -1,4 +1,4 @@
-"""Puts the steps that one layer was taken apart into back together.
+"""Joins the steps that TensorFlow split one layer into.
 
 Source: https://www.tensorflow.org/api_docs/python/tf/nn/batch_normalization: one step each for the sum with
 epsilon, the root, the scale, the two products and the two sums. A convolution with a dilation stands between
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from shapeinspect_tensorflow.graph.flow import VARIABLES, Flow, Ref, Step
 from shapeinspect_tensorflow.graph.nodes import Node, Tensor
 
-#: The names of the operators that stand for what was put together.
+#: The names of the operators that replace several steps.
 TENSORDOT = "Tensordot"
 NARROW = "Conv1D"
 LAYER_NORM = "LayerNorm"
@@ -86,8 +86,8 @@ class _Finder:
                 if ref is not None:
                     self._readers.setdefault(ref.path, set()).add(step.path)
 
-    def _made(self, ref: Ref | None, ops: Iterable[str]) -> Step | None:
-        """Return the step that makes a value, if it is one of these operators with one or two inputs."""
+    def _producer(self, ref: Ref | None, ops: Iterable[str]) -> Step | None:
+        """Return the step that computes a value, if it is one of these operators with one or two inputs."""
         step = None if ref is None else self._steps.get(ref.path)
         return step if step is not None and step.node.op in ops and 0 < len(step.inputs) <= 2 else None
 
@@ -107,7 +107,7 @@ class _Finder:
     def batch_norm(self, last: Step) -> tuple[Step, set[str]] | None:
         """Return the batch norm that ends in a step, and the paths of its other steps."""
         for moved, rest in self._sides(last, _ADDS):
-            product, shift = self._made(moved, ("Mul",)), self._made(rest, ("Sub", "Mul"))
+            product, shift = self._producer(moved, ("Mul",)), self._producer(rest, ("Sub", "Mul"))
             for data, factor in self._sides(product, ("Mul",)):
                 scaled, shifted = self._factor(factor), self._shift(shift, factor)
                 if scaled is None or shifted is None or self._stored(data):
@@ -125,13 +125,13 @@ class _Finder:
         if last.node.op != "BatchToSpaceND" or len(last.inputs) != 3:
             return None
         data, blocks, crops = last.inputs
-        squeezed = self._made(data, ("Squeeze",))
-        conv = self._made(data if squeezed is None else squeezed.inputs[0], DILATED)
+        squeezed = self._producer(data, ("Squeeze",))
+        conv = self._producer(data if squeezed is None else squeezed.inputs[0], DILATED)
         if conv is None or len(conv.inputs) != 2:
             return None
         op, before, weight, inner = conv.node.op, conv.inputs[0], conv.inputs[1], {conv.path}
         if squeezed is not None:  # one axis of space, with a second one of length 1 around the product
-            wide, stored = self._made(before, ("ExpandDims",)), self._made(weight, ("ExpandDims",))
+            wide, stored = self._producer(before, ("ExpandDims",)), self._producer(weight, ("ExpandDims",))
             if wide is None or stored is None or op != "Conv2D":
                 return None
             op, before, weight = "Conv1D", wide.inputs[0], stored.inputs[0]
@@ -150,12 +150,12 @@ class _Finder:
     def layer_norm(self, last: Step) -> tuple[Step, set[str]] | None:
         """Return the layer norm that ends in a step, whose mean and variance are those of its input."""
         for moved, rest in self._sides(last, _ADDS):
-            product = self._made(moved, ("Mul",))
-            shift, offset = self._made(rest, ("Mul",)), None
-            total = self._made(rest, _ADDS)
+            product = self._producer(moved, ("Mul",))
+            shift, offset = self._producer(rest, ("Mul",)), None
+            total = self._producer(rest, _ADDS)
             for one, other in self._sides(total, _ADDS):
                 if shift is None and self._stored(other):
-                    shift, offset = self._made(one, ("Mul",)), other
+                    shift, offset = self._producer(one, ("Mul",)), other
             for data, factor in self._sides(product, ("Mul",)):
                 found = self._normalized(data, factor, shift)
                 if product is None or shift is None or found is None:
@@ -172,21 +172,23 @@ class _Finder:
         self, data: Ref | None, factor: Ref | None, shift: Step | None
     ) -> tuple[Ref | None, float, tuple[int, ...], set[str]] | None:
         """Take apart ``rsqrt(variance + epsilon) * scale`` and ``-mean * that``, both of the data."""
-        product, scale, root = self._made(factor, ("Mul",)), None, self._made(factor, ("Rsqrt",))
+        product, scale, root = self._producer(factor, ("Mul",)), None, self._producer(factor, ("Rsqrt",))
         for one, other in self._sides(product, ("Mul",)):
-            if self._stored(other) and self._made(one, ("Rsqrt",)):
-                root, scale = self._made(one, ("Rsqrt",)), other
-        turned = [self._made(one, ("Neg",)) for one, other in self._sides(shift, ("Mul",)) if other == factor]
-        mean = self._made(turned[0].inputs[0], ("Mean",)) if len(turned) == 1 and turned[0] else None
-        total = None if root is None else self._made(root.inputs[0], _ADDS)
+            if self._stored(other) and self._producer(one, ("Rsqrt",)):
+                root, scale = self._producer(one, ("Rsqrt",)), other
+        turned = [
+            self._producer(one, ("Neg",)) for one, other in self._sides(shift, ("Mul",)) if other == factor
+        ]
+        mean = self._producer(turned[0].inputs[0], ("Mean",)) if len(turned) == 1 and turned[0] else None
+        total = None if root is None else self._producer(root.inputs[0], _ADDS)
         if root is None or mean is None or total is None or turned[0] is None or mean.inputs[0] != data:
             return None
         for spread, epsilon in self._sides(total, _ADDS):
             variance, number = (
-                self._made(spread, ("Mean",)),
+                self._producer(spread, ("Mean",)),
                 None if epsilon is None else self._scalar(epsilon),
             )
-            squares = None if variance is None else self._made(variance.inputs[0], ("SquaredDifference",))
+            squares = None if variance is None else self._producer(variance.inputs[0], ("SquaredDifference",))
             if variance is None or squares is None or number is None:
                 continue
             axes = self._numbers(mean.inputs[-1])
@@ -200,7 +202,7 @@ class _Finder:
 
     def narrow(self, last: Step) -> tuple[Step, set[str]] | None:
         """Return the convolution over one axis that is one over two inside, the first of length 1."""
-        conv = self._made(last.inputs[0] if last.inputs else None, ("Conv2D",))
+        conv = self._producer(last.inputs[0] if last.inputs else None, ("Conv2D",))
         if (
             last.node.op != "Squeeze"
             or conv is None
@@ -209,7 +211,7 @@ class _Finder:
             return None
         if len(conv.inputs) != 2:
             return None
-        wide, stored = (self._made(ref, ("ExpandDims",)) for ref in conv.inputs)
+        wide, stored = (self._producer(ref, ("ExpandDims",)) for ref in conv.inputs)
         settings = conv.node.attributes
         strides: tuple[int, ...] = settings.get("strides") or ()
         rates: tuple[int, ...] = settings.get("dilations") or (1, 1, 1, 1)
@@ -241,16 +243,16 @@ class _Finder:
 
     def tensordot(self, last: Step) -> tuple[Step, set[str]] | None:
         """Return the product that ends in a Reshape, and the paths of its other steps."""
-        product = self._made(last.inputs[0] if last.inputs else None, ("MatMul",))
+        product = self._producer(last.inputs[0] if last.inputs else None, ("MatMul",))
         if last.node.op != "Reshape" or product is None or len(last.inputs) != 2:
             return None
-        flat = self._made(product.inputs[0], ("Reshape",))
+        flat = self._producer(product.inputs[0], ("Reshape",))
         flags = (product.node.attributes.get(name) for name in ("transpose_a", "transpose_b"))
         both = (one for one in (flat, product) if one is not None and len(one.inputs) == 2)
         if flat is None or len(list(both)) != 2 or any(flags) or not self._stored(product.inputs[1]):
             return None
         inner, data, order = {product.path, flat.path}, flat.inputs[0], None
-        moved = self._made(data, ("Transpose",))
+        moved = self._producer(data, ("Transpose",))
         if moved is not None and len(moved.inputs) == 2 and self._only_inside({moved.path}, flat.path):
             data, order, inner = moved.inputs[0], moved.inputs[1], inner | {moved.path}
         if not self._only_inside(inner, last.path) or self._stored(data):
@@ -264,12 +266,14 @@ class _Finder:
         if shift is None:
             return None
         if shift.node.op == "Sub":
-            offset, product = shift.inputs[0], self._made(shift.inputs[-1], ("Mul",))
+            offset, product = shift.inputs[0], self._producer(shift.inputs[-1], ("Mul",))
             means = [one for one, other in self._sides(product, ("Mul",)) if other == factor]
             if product is None or len(means) != 1 or not self._stored(means[0]) or not self._stored(offset):
                 return None
             return _Shift(offset, means[0], frozenset({product.path}))
-        turned = [self._made(one, ("Neg",)) for one, other in self._sides(shift, ("Mul",)) if other == factor]
+        turned = [
+            self._producer(one, ("Neg",)) for one, other in self._sides(shift, ("Mul",)) if other == factor
+        ]
         negative = turned[0] if len(turned) == 1 else None
         if negative is None or not self._stored(negative.inputs[0]):
             return None
@@ -279,14 +283,14 @@ class _Finder:
         """Take apart ``rsqrt(variance + epsilon) * scale``."""
         inner: set[str] = set()
         scale: Ref | None = None
-        product = self._made(ref, ("Mul",))
+        product = self._producer(ref, ("Mul",))
         if product is not None:
-            sides = [pair for pair in self._sides(product, ("Mul",)) if self._made(pair[0], ("Rsqrt",))]
+            sides = [pair for pair in self._sides(product, ("Mul",)) if self._producer(pair[0], ("Rsqrt",))]
             if len(sides) != 1 or not self._stored(sides[0][1]):
                 return None
             (ref, scale), inner = sides[0], {product.path}
-        root = self._made(ref, ("Rsqrt",))
-        total = None if root is None else self._made(root.inputs[0], _ADDS)
+        root = self._producer(ref, ("Rsqrt",))
+        total = None if root is None else self._producer(root.inputs[0], _ADDS)
         if root is None or total is None:
             return None
         for variance, epsilon in self._sides(total, _ADDS):
@@ -310,7 +314,7 @@ class _Finder:
         return [(one, other), (other, one)]
 
     def _only_inside(self, inner: set[str], last: str) -> bool:
-        """Tell whether nothing else reads what the steps of a layer make."""
+        """Tell whether nothing else reads what the steps of a layer compute."""
         return inner.isdisjoint(self._kept) and all(
             self._readers.get(path, set()) <= inner | {last} for path in inner
         )

@@ -229,7 +229,7 @@ class _Builder:
         )  # fmt: skip
 
     def _at(self, ref: Ref) -> Step:
-        made = self._unrolled.made.get(ref.path)
+        made = self._unrolled.layers.get(ref.path)
         return self._unrolled.renamed(self._flow.step(ref)) if made is None else made
 
     def _source(self, ref: Ref) -> Source[Ref]:
@@ -321,7 +321,7 @@ class _Builder:
                 weights.append(self._weight(step, stored, role or f"input{slot}", view))
             operand = kind in ("elementwise", "concat") and (setting or stored.used != stored.shape)
             if kind not in _OWN or operand:
-                # Further axes of length 1 count in the result, as do numbers that lengths are made of.
+                # Further axes of length 1 count in the result, as do numbers that lengths are computed from.
                 names.append(self._value(ref))
                 self._named[names[-1]] = stored.used
         return names, weights

@@ -48,7 +48,7 @@ class Op:
         return self.kind if isinstance(self.kind, str) else self.kind(view)
 
     def computed(self, kind: str, attributes: Mapping[str, Any], view: View) -> dict[int, int]:
-        """Return the slots whose settings only the graph's own numbers tell, with their places in a call.
+        """Return the slots whose settings only the graph computes, with their places in a call.
 
         Args:
             kind: the kind of the node.
@@ -272,7 +272,7 @@ OPS: dict[str, Op] = {
     LAYER_NORM: op_row(norm.layer_norm_kind, norm.layer_norm, "- scale offset"),
     BATCH_NORM: op_row(norm.batch_norm_kind, norm.batch_norm, _NORM),
     "LRN": op_row("local_response_norm", norm.local_response_norm),
-    # loops that were put together
+    # loops that are recurrent layers
     **{
         op: op_row(kind, partial(conv.recurrent, gates=gates), "- kernel recurrent_kernel bias")
         for op, (kind, gates) in {"LSTM": ("lstm", 4), "GRU": ("gru", 3), "SimpleRNN": ("rnn", 1)}.items()

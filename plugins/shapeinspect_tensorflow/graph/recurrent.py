@@ -1,4 +1,4 @@
-"""Puts loops that are recurrent layers, with the lists that they read and write, together as one step.
+"""Replaces each loop that is a recurrent layer, with the lists it reads and writes, by one step.
 
 Source: https://www.tensorflow.org/api_docs/python/tf/raw_ops: ``While``, ``TensorListFromTensor``,
 ``TensorListStack``.
@@ -24,13 +24,13 @@ class Unrolled:
 
     Args:
         steps: in the order of execution.
-        alias: for a value that a replaced step makes, the same value of the layer.
-        made: the layers by their paths.
+        alias: for each output of a replaced step, the same value of the layer.
+        layers: the layers by their paths.
     """
 
     steps: list[Step]
     alias: dict[Ref, Ref] = field(default_factory=dict)
-    made: dict[str, Step] = field(default_factory=dict)
+    layers: dict[str, Step] = field(default_factory=dict)
 
     def at(self, ref: Ref) -> Ref:
         """Return the value that stands for another one.
@@ -67,17 +67,17 @@ def recurrent(
         return result
     outputs = list(outputs)
     finder = _Finder(flow, steps, outputs, zero)
-    layers: dict[str, Step] = {}
+    by_loop: dict[str, Step] = {}
     for loop in loops:
-        found = finder.layer(loop, result.made)
+        found = finder.layer(loop, result.layers)
         if found is not None:
             layer, alias = found
-            layers[loop.path] = result.made[layer.path] = layer
+            by_loop[loop.path] = result.layers[layer.path] = layer
             result.alias.update(alias)
-    if result.made:
-        result.steps = [layers.get(step.path, step) for step in result.steps]
+    if result.layers:
+        result.steps = [by_loop.get(step.path, step) for step in result.steps]
         result.steps = _needed([result.renamed(step) for step in result.steps], map(result.at, outputs))
-        result.made = {step.path: step for step in result.steps if step.path in result.made}
+        result.layers = {step.path: step for step in result.steps if step.path in result.layers}
     return result
 
 
@@ -110,7 +110,7 @@ class _Finder:
                     self._readers.setdefault(ref, []).append(step)
 
     def layer(self, loop: Step, taken: dict[str, Step]) -> tuple[Step, dict[Ref, Ref]] | None:
-        """Return the layer that a loop is, and the values that it makes."""
+        """Return the layer that a loop is, and its outputs by those of the loop."""
         body = self._flow.loop(loop.path)
         found = None if body is None else self._cell(body)
         if body is None or found is None or found[0].second is not None:
@@ -180,7 +180,7 @@ class _Finder:
         return None
 
     def _swapped(self, ref: Ref) -> tuple[Ref, bool] | None:
-        """Return what has the batch before the time, and whether its order is turned."""
+        """Return the value with the batch before the time, and whether its time is reversed."""
         step, turned = self._steps.get(ref.path), False
         if step is not None and step.node.op == "ReverseV2":
             source, turned = self._moved(step, (0,)), True

@@ -15,7 +15,7 @@ Settings = dict[str, Any]
 
 
 def batch_norm(view: View) -> Settings:
-    """Read a FusedBatchNorm of any version, or a batch norm that was put together.
+    """Read a FusedBatchNorm of any version, or a batch norm that was joined from its steps.
 
     Args:
         view: the node.
@@ -34,7 +34,7 @@ def batch_norm_kind(view: View) -> str:
     """Return ``batch_norm`` where the statistics stand along one axis, else ``unknown``.
 
     Args:
-        view: a batch norm that was put together.
+        view: a batch norm that was joined from its steps.
     """
     axes = _wide(view)
     vectors = all(len(shape) == 1 for shape in map(view.shape, (1, 2, 3, 4)) if shape)
@@ -53,7 +53,7 @@ def layer_norm_kind(view: View) -> str:
     A group norm, for one, is computed alike, but scales each channel.
 
     Args:
-        view: a layer norm that was put together: its input, scale and offset.
+        view: a layer norm that was joined from its steps: its input, scale and offset.
     """
     shape, axes = view.shape(0), view.get("axes", ())
     if not shape or not all(-len(shape) <= axis < len(shape) for axis in axes):
@@ -67,7 +67,7 @@ def layer_norm_kind(view: View) -> str:
 
 
 def layer_norm(view: View) -> Settings:
-    """Read a layer norm that was put together.
+    """Read a layer norm that was joined from its steps.
 
     Args:
         view: the node: its input, scale and offset.

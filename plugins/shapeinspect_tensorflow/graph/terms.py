@@ -23,7 +23,7 @@ _FUNCTIONS: Mapping[str, str] = {
     "Sigmoid": "sigmoid", "Tanh": "tanh", "Relu": "relu", "Elu": "elu", "Selu": "selu",
     "Softplus": "softplus", "Softsign": "softsign",
 }  # fmt: skip
-#: A value that says nothing: zeros, ones and the like.
+#: A value without further meaning: zeros, ones and the like.
 CONSTANT: Term = ("constant",)
 
 
@@ -32,7 +32,7 @@ class Terms:
     """Writes values as terms.
 
     Args:
-        step_of: returns the step that makes a value.
+        step_of: returns the step that computes a value.
         loop: the values that change in the loop.
         known: the terms so far.
         sizes: how many operations each of them has.
@@ -97,7 +97,7 @@ def inside(term: Term) -> list[Term]:
     """Return the terms that an operation is applied to.
 
     Args:
-        term: what the operation makes.
+        term: the result of the operation.
 
     Example:
         >>> inside(("sum", ("constant", 1.0), ("constant", 2.0)))

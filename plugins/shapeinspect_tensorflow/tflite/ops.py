@@ -154,7 +154,7 @@ OPS: dict[str, Op] = {
 }  # fmt: skip
 
 _LOOP_WEIGHTS = "- kernel recurrent_kernel bias recurrent_bias"
-#: Loops that were put together, see ``tflite.recurrent``.
+#: Loops that are recurrent layers, see ``tflite.recurrent``.
 LOOPS: dict[str, Op] = {
     f"WHILE:{name}": op_row(kind, partial(lite.loop, gates=gates), _LOOP_WEIGHTS)
     for name, kind, gates in (("LSTM", "lstm", 4), ("GRU", "gru", 3), ("SimpleRNN", "rnn", 1))

@@ -1,6 +1,6 @@
-"""Puts loops that are recurrent layers together as one operator, with the weights in the loop's body.
+"""Replaces each loop that is a recurrent layer by one operator, with the weights in the loop's body.
 
-Source: the operators that TFLite's converter makes of Keras's recurrent layers; a list that the loop writes
+Source: the operators that TFLite's converter writes for Keras's recurrent layers; a list that the loop writes
 is one tensor, of which a step replaces one row (``CONCATENATION`` of what is before and behind it), or whose
 only row it is.
 """
@@ -59,7 +59,7 @@ def recurrent(graph: Subgraph, graphs: Sequence[Subgraph], zero: Callable[[Tenso
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """What is read of the outputs of a loop: the value, whether it is every step, and who makes it now."""
+    """What is read of a loop's outputs: the value, whether it is every step, and what computes it now."""
 
     tensor: int
     whole: bool
@@ -75,7 +75,7 @@ class _Loop:
         self._outer = {index: one for one in graph.operators for index in one.outputs}
 
     def replaced(self) -> Subgraph | None:
-        """Return the graph with the layer in the loop's place; None where it is none that is known."""
+        """Return the graph with the layer in the loop's place; None where it is no known one."""
         found = self._cell()
         if found is None:
             return None
@@ -192,7 +192,7 @@ class _Loop:
         return Step(ref.path, replace(node, op="Part", attributes={"part": place}), inputs[1:])
 
     def _data(self, index: int) -> tuple[int | None, bool, bool]:
-        """Return the input before its time is moved first, whether it is turned, and whether it was moved."""
+        """Return the input before its time is moved first, and whether it is reversed and was moved."""
         maker, reverse = self._outer.get(index), False
         if maker is not None and maker.op == "REVERSE_V2" and self._second(maker) == (0,):
             index, reverse = maker.inputs[0], True
