@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 import torch
@@ -211,3 +212,25 @@ def test_the_groups_in_the_code_tell_the_axes_of_a_traced_transposed_convolution
     weight = shapeinspect.inspect(path)["0"].weights[0]
     # 8 outputs, each of 6 / 2 inputs.
     assert weight.common_shape == (8, 3, 3, 3)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "torch.arange(1.e400)", "torch.arange(torch.mul(1.e400, 0))", "torch.arange(0, 1, 0)",
+        "torch.append([])", "torch.pow(999999999999999999, 999999999999999999)",
+        "torch.pow(-2, 0.5)", "int(1.e400)",
+    ],
+)  # fmt: skip
+def test_numbers_that_no_length_can_be_are_unknown(line: str, tmp_path: Path) -> None:
+    torch.jit.script(nn.Sequential(nn.Linear(3, 5))).save(str(tmp_path / "sound.pt"))
+    with ZipFile(tmp_path / "sound.pt") as sound, ZipFile(tmp_path / "odd.pt", "w") as odd:
+        for name in sound.namelist():
+            text = sound.read(name)
+            if text.startswith(b"class Sequential"):
+                head, _, body = text.partition(b"-> Tensor:\n")
+                text = head + b"-> Tensor:\n    odd = " + line.encode() + b"\n" + body
+            odd.writestr(name, text)
+    model = shapeinspect.inspect(tmp_path / "odd.pt").model
+    assert "Linear" in {layer.type for layer in model.layers}
+    assert "0" in {call.layer for call in model.calls}

@@ -18,7 +18,7 @@ from shapeinspect.ir import Frozen, Layer, Weight
 from shapeinspect.sources.source import InputSpec
 from shapeinspect_torch.script.code import Source as Code
 from shapeinspect_torch.script.constants import argument, with_weights
-from shapeinspect_torch.script.lengths import Known, fed, shapes_of
+from shapeinspect_torch.script.lengths import Known, fed, number, shapes_of
 from shapeinspect_torch.script.ops import NO_TENSORS, NUMBERS, describe_script
 from shapeinspect_torch.script.parser import CodeError, Expr, Function, Functions, Statement
 from shapeinspect_torch.script.values import (
@@ -448,8 +448,8 @@ class _Walker:
             return self._attribute(args[0], args[1]) if type(args[1]) is str else UNKNOWN
         if name in ("annotate", "unchecked_cast") and len(args) == 2:
             return args[1]
-        if name in ("bool", "int", "float") and len(args) == 1 and type(args[0]) in (bool, int, float):
-            return {"bool": bool, "int": int, "float": float}[name](args[0])
+        if name in ("bool", "int", "float") and len(args) == 1:
+            return number(name, args, {})
         if name == "range" and args and all(type(arg) is int and abs(arg) < 2**31 for arg in args):
             return range(*args) if len(args) <= 3 and args[2:] != [0] else UNKNOWN
         if name == "ops.prim.RaiseException":

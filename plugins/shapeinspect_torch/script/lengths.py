@@ -27,7 +27,7 @@ _OF_NUMBERS: Final[Mapping[str, Callable[..., Any]]] = {
     "floordiv": operator.floordiv,
     "remainder": operator.mod,
     "neg": operator.neg,
-    "pow": operator.pow,
+    "pow": lambda base, exponent: UNKNOWN if _is_long(base, exponent) else base**exponent,
     "rsub": lambda left, right: right - left,
     "div": operator.truediv,
     "floor": lambda number: number // 1,
@@ -42,10 +42,11 @@ _ROUNDED: Final[Mapping[Any, Callable[[float], float]]] = {
 _OF_LISTS: Final[Mapping[str, Callable[[list[Any]], Any]]] = {
     "sum": sum, "max": max, "min": min, "any": any, "all": all,
 }  # fmt: skip
-#: Functions that give back the number that they are given.
+#: Functions that return the number that they receive.
 _SAME: Final = frozenset({"to", "detach", "clone", "contiguous", "NumToTensor", "alias", "lift_fresh"})
-#: Functions that make a number of a tensor that holds one.
+#: Functions that convert a tensor of one number to a number.
 _WHOLE: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "int": int, "float": float, "bool": bool,
     "Int": int, "IntImplicit": int, "Float": float, "FloatImplicit": float, "Bool": bool, "item": lambda n: n,
     "ScalarImplicit": lambda n: n,
 }  # fmt: skip
@@ -152,7 +153,13 @@ def number(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
             value = _ROUNDED[kwargs.get("rounding_mode")](value)
     except (ArithmeticError, TypeError, ValueError):
         return UNKNOWN
-    return value if abs(value) < 2**63 else UNKNOWN
+    return value if type(value) in (int, float, bool) and abs(value) < 2**63 else UNKNOWN
+
+
+def _is_long(base: float, exponent: float) -> bool:
+    """Tell whether a power of integers has more than 64 bits."""
+    whole = isinstance(base, int) and isinstance(exponent, int)
+    return whole and int(base).bit_length() * exponent > 64
 
 
 class Known:

@@ -84,16 +84,16 @@ NUMBERS: Mapping[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
-#: Functions that make a tensor, and the place of its shape among their arguments; of some, a tensor has it.
-_MAKERS = {
+#: Functions that create a tensor, and which argument is its shape, or a tensor of that shape.
+_CREATORS = {
     **dict.fromkeys(("zeros", "ones", "full", "empty", "rand", "randn"), 0),
     **dict.fromkeys(("new_zeros", "new_ones", "new_full", "new_empty"), 1),
     **dict.fromkeys(("zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like"), 0),
 }
 
 
-def _made(name: str, args: Sequence[Any]) -> Described | None:
-    """Describe a call that makes a tensor, if its shape is among the arguments."""
+def _constant(name: str, args: Sequence[Any]) -> Described | None:
+    """Describe a call that creates a tensor, if its shape is among the arguments."""
     if name in ("tensor", "scalar_tensor") and args and type(args[0]) in (int, float, bool):
         return Described("constant", {"shape": ()}, {})
     if name == "arange":
@@ -101,10 +101,9 @@ def _made(name: str, args: Sequence[Any]) -> Described | None:
         if not numbers or (len(args) > len(numbers) and args[len(numbers)] is UNKNOWN):
             return None
         start, end = (0, numbers[0]) if len(numbers) == 1 else numbers[:2]
-        step = numbers[2] if len(numbers) > 2 else 1
-        length = math.ceil((end - start) / step) if step else -1
-        return Described("constant", {"shape": (length,)}, {}) if length >= 0 else None
-    at = _MAKERS.get(name)
+        length = (end - start) / (numbers[2] if len(numbers) > 2 else 1)
+        return Described("constant", {"shape": (math.ceil(length),)}, {}) if length >= 0 else None
+    at = _CREATORS.get(name)
     given = args[at] if at is not None and at < len(args) else None
     shape = getattr(given, "shape", None) if name.endswith("_like") else given
     if not isinstance(shape, list | tuple) or any(type(length) is not int for length in shape):
@@ -129,12 +128,12 @@ def describe_script(
         {'start_axis': 1, 'end_axis': -1}
     """
     plain = name if name in _POSITIONAL else plain_name(name)
-    made = _made(name, args)
-    if made is not None:
-        return made
     if plain in _BY_RANK and rank is None:
         return Described("unknown", {}, {})
     try:
+        constant = _constant(name, args)
+        if constant is not None:
+            return constant
         if not python and plain in _POSITIONAL:
             named = dict(zip(_POSITIONAL[plain].split(), args, strict=False))
             op = describe_op(_SPELLED.get(plain, plain), {**named, **kwargs}, None)

@@ -211,7 +211,7 @@ def identical(left: Any, right: Any) -> Any:
     return UNKNOWN
 
 
-def _append(items: list[Any], item: Any, *_: Any) -> list[Any]:
+def _append(items: list[Any], item: Any = UNKNOWN, *_: Any) -> list[Any]:
     items.append(item)
     return items
 
