@@ -294,3 +294,113 @@ def test_a_layer_that_torch_quantized_counts_its_weight_and_bias(tmp_path: Path)
     )
     torch.save(net.state_dict(), tmp_path / "net.pt")
     assert of_model(shapeinspect.inspect(tmp_path / "net.pt").model).params == 5 * 7 + 7
+
+
+FLOAT8 = "float8_e4m3fn"
+#: Files whose parts or settings contradict each other: shape and dtype, or numbers; the configuration.
+HOSTILE = {
+    "a scalar with several scales": ({"w": ((), FLOAT8), "w_scale": ((3,), "float32")}, {}),
+    "blocks of more axes than a vector": (
+        {"a.w": ((256,), FLOAT8), "a.w_scale": ((2,), "float32")},
+        {"quant_method": "fp8", "weight_block_size": [128, 128]},
+    ),
+    "quanto's scalar with several scales": ({"w._data": ((), "int8"), "w._scale": ((3,), "float32")}, {}),
+    "bits that are no number": (
+        {"a.W_q": ((4, 6), "uint8"), "a.nbits": [np.nan], "a.scale": [1.0], "a.shape": [np.inf, 3.0]},
+        {},
+    ),
+    "lengths that are no numbers": (
+        {"a.w_packed": ((6, 8), "int32"), "a.w_scale": ((6, 1), "float32"), "a.w_shape": [np.nan, 3.0]},
+        {},
+    ),
+    "groups that do not divide": ({"a.B": ((2, 96), "int32"), "a.s": ((77, 48), "float32")}, {}),
+    "absurd bits and groups": (
+        {"a.qweight": ((8, 48), "int32"), "a.scales": ((2, 48), "float32")},
+        {"quant_method": "gptq", "bits": 10**30, "group_size": 10**30},
+    ),
+    "patterns that take long to match": (
+        {f"{'a' * 150}.w_packed": ((6, 32), "int32"), f"{'a' * 150}.w_scale": ((6, 2), "float32")},
+        {"quant_method": "gptq", "dynamic": {".*a" * 12 + "x": {"bits": 4}, "(a|a)" * 24 + "x": {"bits": 4}}},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_parts_that_contradict_each_other_are_read_as_far_as_they_go(name: str, tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import save_file as save
+
+    stored, how = HOSTILE[name]
+    tensors = {
+        key: torch.tensor(part)
+        if isinstance(part, list)
+        else torch.zeros(part[0]).to(getattr(torch, part[1]))
+        for key, part in stored.items()
+    }
+    save(tensors, tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text(json.dumps({"quantization_config": how}))
+    totals = of_model(shapeinspect.inspect(tmp_path).model)
+    known = {"a scalar with several scales": 1, "blocks of more axes than a vector": 256}
+    assert (totals.params, totals.unknown) == (known.get(name, 0), name not in known)
+
+
+def test_no_group_is_assumed_for_what_states_neither_its_shape_nor_its_group(tmp_path: Path) -> None:
+    tensors = {
+        "a.weight_packed": np.zeros((6, 32), np.int32), "a.weight_scale": np.zeros((6, 2), np.float16)
+    }  # fmt: skip
+    save_file(tensors, tmp_path / "model.safetensors")
+    (weight,) = quantized(shapeinspect.inspect(tmp_path).model).values()
+    assert (weight.size, weight.values) == (None, None)
+
+
+@pytest.mark.parametrize("parts", [(1, 30_000), (30_000,)])
+def test_scales_of_another_shape_are_not_broadcast(parts: tuple[int, ...], tmp_path: Path) -> None:
+    tensors = {
+        "a.W_q": np.zeros((30_000, 1), np.uint8), "a.scale": np.ones(parts, np.float32),
+        "a.zero": np.ones(parts, np.float32), "a.nbits": np.asarray(8), "a.axis": np.asarray(1),
+        "a.shape": np.asarray([30_000, 1]),
+    }  # fmt: skip
+    save_file(tensors, tmp_path / "model.safetensors")
+    (weight,) = quantized(shapeinspect.inspect(tmp_path).model).values()
+    with pytest.raises(shapeinspect.ShapeInspectError, match="scales do not fit"):
+        numbers(weight)
+
+
+@pytest.mark.parametrize(
+    ("target", "label"), [("torch.float8_e5m2", "float8_e5m2"), ("torch.int²", "unknown bits")]
+)
+def test_the_element_type_of_a_subclass_is_read_whole(target: str, label: str, tmp_path: Path) -> None:
+    told = {"_type": "AffineQuantizedTensor", "_data": {"target_dtype": target, "shape": [1 << 62] * 9_999}}
+    tensors = {"q._weight_qdata": np.zeros((2, 3), np.int8), "q._weight_scale": np.zeros((2, 1))}
+    save_file(tensors, tmp_path / "model.safetensors", {"q.weight": json.dumps(told)})
+    model = shapeinspect.inspect(tmp_path / "model.safetensors").model
+    (how,) = (w.quantization for layer in model.layers for w in layer.weights if w.quantization)
+    assert (how.label, how.bits) == (label, 8 if "float" in label else None)
+
+
+@pytest.mark.parametrize(("tiles", "read"), [(0, True), (1, False), (3, False)])
+def test_eight_bits_in_the_order_of_a_gpu_are_not_read_row_by_row(
+    tiles: int, read: bool, tmp_path: Path
+) -> None:
+    tensors = {
+        "q.weight": np.ones((5, 7), np.int8), "q.SCB": np.ones(5, np.float32),
+        "q.weight_format": np.asarray(tiles, np.uint8),
+    }  # fmt: skip
+    save_file(tensors, tmp_path / "model.safetensors")
+    (weight,) = quantized(shapeinspect.inspect(tmp_path).model).values()
+    assert (weight.shape, weight.values is not None) == ((5, 7), read)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "bits"),
+    [
+        (r".*\.18\..*gate.*", "model.layers.18.mlp.gate_proj", 8),
+        (r".*\.18\..*gate.*", "model.layers.17.mlp.gate_proj", 4),
+        (r"model\.layers\.\d+\.mlp.(gate|up)_proj$", "model.layers.3.mlp.up_proj", 8),
+        (r".*b+.*b", "abb", 8),
+    ],
+)  # fmt: skip
+def test_patterns_of_layers(pattern: str, path: str, bits: int) -> None:
+    from shapeinspect_torch.quantized.declared import Declared
+
+    assert Declared({"bits": 4, "dynamic": {f"+:{pattern}": {"bits": 8}}}).whole("bits", path) == bits

@@ -14,6 +14,7 @@ from shapeinspect.ir import Quantization, Weight
 from shapeinspect_torch.pickles.contents import MAX_DEPTH, Survey, children, is_module
 from shapeinspect_torch.pickles.rebuild import Rebuilder
 from shapeinspect_torch.pickles.tensors import Tensor
+from shapeinspect_torch.quantized.parts import Computed
 from shapeinspect_torch.quantized.torchao import quantized
 from shapeinspect_torch.vocabulary.dtypes import PACKED_VALUES
 from shapeinspect_torch.vocabulary.element_types import STORED_AS
@@ -218,29 +219,26 @@ def _scaled(weight: Weight, tensor: Tensor, values: Values) -> Weight:
     element = STORED_AS[tensor.dtype]
     block = tuple(1 if index == axis else None for index in range(len(weight.shape)))
     how = Quantization("torch", element, int(element.removeprefix("u").removeprefix("int")), block)
-    readers = [values(part) if isinstance(part, Tensor) else None for part in (scale, zero)]
+    readers: list[Any] = [values(part) if isinstance(part, Tensor) else None for part in (scale, zero)]
     whole = None
     if weight.values is not None and (axis is None or None not in readers):
-        whole = partial(_dequantized, weight.values, block, (scale, zero), readers)
+        whole = Computed(weight.name, partial(_dequantized, block, (scale, zero)), (weight.values, *readers))
     return replace(weight, quantization=how, values=whole)
 
 
 def _dequantized(
-    codes: Callable[[], Any],
-    block: tuple[int | None, ...],
-    scaling: tuple[object, object],
-    readers: Sequence[Callable[[], Any] | None],
+    block: tuple[int | None, ...], fixed: tuple[object, object], codes: Any, *stored: Any
 ) -> Any:
     import numpy as np
 
     from shapeinspect.binary.quantized import affine
 
-    parts = [
-        np.asarray(fixed if reader is None else reader())
-        for fixed, reader in zip(scaling, readers, strict=True)
-    ]
     shape = [-1 if span == 1 else 1 for span in block]
-    return affine(codes(), parts[0].reshape(shape), parts[1].reshape(shape), block)
+    scales, zeros = (
+        np.asarray(number if part is None else part).reshape(shape)
+        for number, part in zip(fixed, stored, strict=True)
+    )
+    return affine(codes, scales, zeros, block)
 
 
 def _quantized(weight: Weight, tensor: Tensor, values: Values) -> Weight:
@@ -253,10 +251,16 @@ def _quantized(weight: Weight, tensor: Tensor, values: Values) -> Weight:
         return weight
     facts = {name: list(fact) if isinstance(fact, tuple) else fact for name, fact in tensor.facts}
     read = quantized(
-        parts["qdata"], tensor.form, {"shape": list(tensor.shape or ()), **facts}, parts, ((), (), ())
+        parts["qdata"], tensor.form, {**facts, "shape": list(tensor.shape or ())}, parts, ((), (), ())
     )
-    how = read.quantization
-    return replace(weight, dtype=read.dtype, values=read.values, quantization=how, count=None)
+    return replace(
+        weight,
+        shape=read.shape,
+        dtype=read.dtype,
+        values=read.values,
+        quantization=read.quantization,
+        count=None,
+    )
 
 
 def unique(items: Sequence[Named], label: str) -> None:

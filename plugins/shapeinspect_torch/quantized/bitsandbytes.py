@@ -19,7 +19,7 @@ from shapeinspect.dims import UNKNOWN
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Packing, Quantization, Weight
 from shapeinspect_torch.quantized.declared import Declared
-from shapeinspect_torch.quantized.parts import folded, lengths, present, text
+from shapeinspect_torch.quantized.parts import folded, lengths, number, present, text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,7 +78,7 @@ def _positive(value: object) -> int:
 
 
 def _shape(value: object, count: int) -> tuple[int, ...] | None:
-    """Return the shape that is told, if it has as many values as are stored."""
+    """Return the shape that is stated, if it has as many values as are stored."""
     if not isinstance(value, list) or not 0 < len(value) < 9 or not all(_positive(n) for n in value):
         return None
     return tuple(value) if prod(value) in (count, count - 1) else None
@@ -132,7 +132,9 @@ def read_eight_bits(prefix: str, weights: Mapping[str, Weight], declared: Declar
         return None
     state = present(weights, prefix, "weight_format")
     how = Quantization("bitsandbytes", "int8", 8, (1, None), None, (largest.name,), state=state)
-    return folded(main, shape, how, _eight_bits, main, largest)
+    # Tiles of some GPUs (1 to 3) have an order of their own; 0 is row by row.
+    in_rows = not state or number(weights.get(state[0])) == 0
+    return folded(main, shape, how, _eight_bits if in_rows else None, main, largest)
 
 
 def _eight_bits(codes: Array, largest: Array) -> Array:

@@ -8,8 +8,9 @@ TensorRT Model Optimizer, ``config_groups`` of compressed-tensors.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 #: Files beside the weights that may hold the settings, and the key under which they stand there.
@@ -22,9 +23,17 @@ FILES = (
 )
 #: Where a model of several parts keeps the configuration of its language model.
 _INNER = ("text_config", "llm_config", "language_config", "thinker_config")
-_MAX_PATTERN = 200
+#: The names by which configurations call a setting.
+_ALIASES = {"bits": ("bits", "num_bits", "nbits", "w_bit"), "group_size": ("group_size", "q_group_size")}
+#: The most characters of a pattern, and of a path that is matched with one; the most lengths of a list.
+_MAX_PATTERN, _MAX_LENGTHS = 200, 64
+#: The most patterns that are tried for all layers together.
+_MAX_TRIALS = 1_000_000
 _REGULAR = re.compile(r"[\w.\-^$*+?()|\[\]\\]*", re.ASCII)
-_LENGTHS = ("group_size", "q_group_size", "bits", "w_bit", "num_bits")
+#: A group of alternatives, and a part that repeats or may be missing.
+_GROUP, _REPEATED = re.compile(r"(?<!\\)\("), re.compile(r"(?<!\\)[*+?]")
+_MAX_GROUPS = 2
+_OUTERMOST = re.compile(r"\([^()]*\)|\[[^\]]*\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,10 @@ class Declared:
 
     settings: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
+    _known: dict[str, tuple[Mapping[str, Any], ...]] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
+    _trials: list[int] = field(default_factory=lambda: [0], init=False, compare=False, repr=False)
 
     @property
     def method(self) -> str:
@@ -68,11 +81,7 @@ class Declared:
             name: the setting; ``bits`` and ``group_size`` go by several names.
             path: the layer.
         """
-        aliases = {
-            "bits": ("bits", "num_bits", "nbits", "w_bit"),
-            "group_size": ("group_size", "q_group_size"),
-        }
-        for alias in aliases.get(name, (name,)):
+        for alias in _ALIASES.get(name, (name,)):
             value = self._setting(alias, path)
             if type(value) is int and value > 0:
                 return value
@@ -86,15 +95,16 @@ class Declared:
             path: the layer.
         """
         value = self._setting(name, path)
-        if isinstance(value, list) and value and all(type(item) is int and item > 0 for item in value):
-            return tuple(value)
-        return None
+        if not isinstance(value, list) or not 0 < len(value) <= _MAX_LENGTHS:
+            return None
+        return tuple(value) if all(type(item) is int and item > 0 for item in value) else None
 
     def _setting(self, name: str, path: str) -> Any:
-        for settings in (*self._groups(path), self.settings):
-            if settings.get(name) is not None:
-                return settings[name]
-        return None
+        if path not in self._known:
+            self._known[path] = (*self._groups(path), self.settings)
+        # Nothing is known of a layer for which there are more patterns than can be tried.
+        known = self._known[path] if self._trials[0] <= _MAX_TRIALS else ()
+        return next((settings[name] for settings in known if settings.get(name) is not None), None)
 
     def _groups(self, path: str) -> Iterator[Mapping[str, Any]]:
         own = self.settings.get(path)
@@ -108,7 +118,7 @@ class Declared:
                 for key, value in dynamic.items()
                 if isinstance(value, dict)
                 and not key.startswith("-:")
-                and _fits(key.removeprefix("+:"), path)
+                and self._fits(key.removeprefix("+:"), path)
             )
         groups = self.settings.get("config_groups")
         listed = (
@@ -116,7 +126,7 @@ class Declared:
             if isinstance(groups, dict)
             else []
         )
-        named = [group for group in listed if _targets(group, path)]
+        named = [group for group in listed if self._targets(group, path)]
         for group in named or (listed if len(listed) == 1 else []):
             weights = group.get("weights")
             yield {**group, **(weights if isinstance(weights, dict) else {})}
@@ -125,6 +135,22 @@ class Declared:
             parameters = inner.get("weight_quant_params", inner)
             if isinstance(parameters, dict):
                 yield parameters
+
+    def _targets(self, group: Mapping[str, Any], path: str) -> bool:
+        targets = group.get("targets")
+        return isinstance(targets, list) and any(
+            self._fits(target[3:], path) if target.startswith("re:") else self._is(target, path)
+            for target in targets
+            if isinstance(target, str)
+        )
+
+    def _is(self, target: str, path: str) -> bool:
+        self._trials[0] += 1
+        return target == path
+
+    def _fits(self, pattern: str, path: str) -> bool:
+        self._trials[0] += 1
+        return self._trials[0] <= _MAX_TRIALS and _begins(path[:_MAX_PATTERN], _pieces(pattern))
 
 
 #: A model about which nothing is declared.
@@ -154,24 +180,30 @@ def declared(files: Mapping[str, Mapping[str, Any]]) -> Declared:
     return NOTHING
 
 
-def _targets(group: Mapping[str, Any], path: str) -> bool:
-    targets = group.get("targets")
-    return isinstance(targets, list) and any(
-        target == path or (target.startswith("re:") and _fits(target[3:], path))
-        for target in targets
-        if isinstance(target, str)
-    )
-
-
-def _fits(pattern: str, path: str) -> bool:
-    # Only what cannot take long to match: a pattern of a file is not trusted.
-    if (
-        len(pattern) > _MAX_PATTERN
-        or _REGULAR.fullmatch(pattern) is None
-        or re.search(r"[)*+][*+{]", pattern)
-    ):
-        return False
+@lru_cache(maxsize=4096)
+def _pieces(pattern: str) -> tuple[re.Pattern[str], ...]:
+    """Take a pattern apart at each ``.*``; empty where matching it may take long: a file is not trusted."""
+    if len(pattern) > _MAX_PATTERN or _REGULAR.fullmatch(pattern) is None:
+        return ()
+    pieces = pattern.split(".*")
+    for piece in pieces:
+        if len(_GROUP.findall(piece)) > _MAX_GROUPS or len(_REPEATED.findall(piece)) > 1:
+            return ()
+        if len(pieces) > 1 and _OUTERMOST.sub("", piece).count("|"):
+            return ()  # it is one of several patterns, not a part of one
     try:
-        return re.match(pattern, path[:_MAX_PATTERN]) is not None
-    except (re.error, RecursionError):
-        return False
+        # What repeats is matched as shortly as possible, so that the next piece may begin there.
+        return tuple(re.compile(_REPEATED.sub(r"\g<0>?", piece)) for piece in pieces)
+    except (re.error, RecursionError, OverflowError):
+        return ()
+
+
+def _begins(path: str, pieces: Sequence[re.Pattern[str]]) -> bool:
+    """Tell whether a path begins with these pieces, in order, whatever is between them."""
+    position = 0
+    for index, piece in enumerate(pieces):
+        match = piece.search(path, position) if index else piece.match(path)
+        if match is None:
+            return False
+        position = match.end()
+    return bool(pieces)

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 from shapeinspect.dims import UNKNOWN
 from shapeinspect.ir import Packing, Quantization, Weight
 from shapeinspect_torch.quantized.declared import Declared
-from shapeinspect_torch.quantized.parts import folded, lengths, number, present, small
+from shapeinspect_torch.quantized.parts import folded, integers, lengths, number, present
 
 if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, Any]
 
+_MOST_AXES = 8
 _STATE = (
     "nbits", "group_size", "shape", "axis", "packing", "unpack_view_dtype", "view_as_float", "quant_scale",
     "quant_zero", "compute_dtype", "offload_meta", "encoded_state_dict", "stores_quant_config",
@@ -51,14 +52,13 @@ def read(prefix: str, weights: Mapping[str, Weight], declared: Declared) -> Weig
     bits = number(part["nbits"]) or declared.whole("bits", path)
     group = number(part["group_size"]) or declared.whole("group_size", path)
     axis = number(part["axis"])
-    array = small(part["shape"])
-    shape = tuple(int(n) for n in array) if array is not None and array.ndim == 1 and array.size < 9 else ()
+    shape = integers(part["shape"])
     each = 10 if bits == 3 else 8 // bits if bits in (1, 2, 4, 8) else 0
     values = each * prod(stored)
-    fits = bool(shape) and all(n > 0 for n in shape) and prod(shape) <= values
+    fits = 0 < len(shape) <= _MOST_AXES and all(n > 0 for n in shape) and prod(shape) <= values
     fits = fits and (values - prod(shape) < 10 * stored[1] if bits == 3 else values == prod(shape))
     block: tuple[int | None, ...] | None = None
-    if fits and group and axis == 1:
+    if fits and group and axis == 1 and scale is not None and scale.size == prod(shape) / group:
         block = (1, group) if len(shape) == 2 and shape[1] % group == 0 else (group,)
     how = Quantization(
         "hqq",
@@ -85,5 +85,7 @@ def _values(bits: int, shape: tuple[int, ...], stored: Array, scale: Array, zero
     shifts = [bits * (each - 1 - part) for part in range(each)]
     rows = np.concatenate([(stored >> shift) & ((1 << bits) - 1) for shift in shifts])
     rows = rows[: prod(shape) // stored.shape[1]].astype(np.float32)
-    numbers: Array = ((rows - zero.astype(np.float32)) * scale.astype(np.float32)).reshape(shape)
+    rows -= zero.astype(np.float32)
+    rows *= scale.astype(np.float32)
+    numbers: Array = rows.reshape(shape)
     return numbers

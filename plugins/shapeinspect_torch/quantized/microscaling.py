@@ -69,9 +69,12 @@ def fours(
     codes = unpack(stored.reshape((*shape[:-1], -1)).view(np.uint8), 4, len(shape) - 1)
     numbers: Array = np.asarray(E2M1, np.float32)[codes] * spread(factors(scales), shape, block)
     if whole is not None:
-        last = whole.astype(np.float32).reshape(whole.shape if whole.size > 1 else ())
-        last = last.reshape((*last.shape, *(1,) * (len(shape) - last.ndim))) if last.ndim else last
-        numbers = numbers / last if divide else numbers * last
+        last = whole.astype(np.float32)
+        last = last.reshape((*last.shape, *(1,) * (len(shape) - last.ndim)) if last.size > 1 else ())
+        if divide:
+            numbers /= last
+        else:
+            numbers *= last
     return numbers
 
 

@@ -85,6 +85,8 @@ def read_marlin(prefix: str, weights: Mapping[str, Weight], declared: Declared) 
     if len(stored) != 2 or len(many) != 2 or stored[1] != 2 * many[1]:
         return None
     shape = (16 * stored[0], many[1])
+    if shape[0] % many[0]:
+        return hidden(main, "marlin", (scales.name,))
     block = (None if many[0] == 1 else shape[0] // many[0], 1)
     packing = Packing(stored, "int32", None, 8)
     how = Quantization("marlin", "int4", 4, block, packing, (scales.name,))
@@ -127,7 +129,7 @@ def read_quanto(name: str, weights: Mapping[str, Weight], declared: Declared) ->
     block: tuple[int | None, ...] = (1, *(None,) * (len(shape) - 1))
     if scales.size == 1:
         block = (None,) * len(shape)
-    elif many is None or many[0] != shape[0]:
+    elif many is None or many[:1] != shape[:1]:
         return hidden(main, "quanto", (scales.name,))
     how = Quantization("quanto", main.dtype or "", 8, block, None, (scales.name,))
     return folded(main, shape, how, partial(plain, block, zeros=None), main, scales)

@@ -61,16 +61,16 @@ def read(prefix: str, weights: Mapping[str, Weight], declared: Declared) -> Weig
         packing = Packing(stored, main.dtype, 0, values, words)
         how = Quantization("gptq", element, bits, block, packing, **names)
         plus = 0 if declared.text("checkpoint_format", path) == "gptq_v2" else 1
-        compute = partial(_gptq, bits, plus, block)
-        return folded(
-            main, (inputs, outputs), how, compute, main, scales, zeros, weights.get(prefix + "g_idx")
-        )
+        group_of = weights.get(prefix + "g_idx")
+        known = zeros is None or zeros.dtype in ("int32", "uint32")
+        compute = partial(_gptq, bits, plus, block) if known and (block or group_of) else None
+        return folded(main, (inputs, outputs), how, compute, main, scales, zeros, group_of)
     if stored[1] * _WORD == outputs * bits:
         block = _block(stored[0], many[0], declared.whole("group_size", path))
         packing = Packing(stored, main.dtype, 1, values, words)
         how = Quantization("awq", element, bits, block, packing, **names)
-        known: Callable[..., Array] | None = partial(_awq, block) if bits == 4 and block is not None else None
-        return folded(main, (stored[0], outputs), how, known, main, scales, zeros)
+        awq: Callable[..., Array] | None = partial(_awq, block) if bits == 4 and block is not None else None
+        return folded(main, (stored[0], outputs), how, awq, main, scales, zeros)
     return hidden(main, "packed", (scales.name,), (*names["zero_points"], *state))
 
 

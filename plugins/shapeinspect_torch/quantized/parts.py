@@ -50,14 +50,24 @@ def small(weight: Weight | None) -> Array | None:
         return None
 
 
-def number(weight: Weight | None) -> int | None:
-    """Read an integer that is stored as a tensor; None if it cannot be read.
+def integers(weight: Weight | None) -> tuple[int, ...]:
+    """Read integers that are stored as a tensor; empty if it is absent, long, or of another type.
 
     Args:
         weight: the weight, if there is one.
     """
     array = small(weight)
-    return int(array.reshape(-1)[0]) if array is not None and array.size == 1 else None
+    return tuple(array.reshape(-1).tolist()) if array is not None and array.dtype.kind in "iu" else ()
+
+
+def number(weight: Weight | None) -> int | None:
+    """Read a single integer that is stored as a tensor; None if it cannot be read.
+
+    Args:
+        weight: the weight, if there is one.
+    """
+    stored = integers(weight)
+    return stored[0] if len(stored) == 1 else None
 
 
 def text(weight: Weight | None) -> str:
@@ -100,26 +110,35 @@ def folded(
     missing = any(weight is not None and reader is None for weight, reader in zip(read, readers, strict=True))
     compute: Values = None
     if known and not missing and values is not None:
-        compute = _Computed(main.name, values, readers)
-    return replace(
-        main, shape=shape, quantization=how, values=compute, layout=None, count=None, trainable=main.trainable
-    )
+        compute = Computed(main.name, values, readers)
+    return replace(main, shape=shape, quantization=how, values=compute, layout=None, count=None)
 
 
-class _Computed:
-    """Reads the parts of a weight and computes its numbers, when called."""
+class Computed:
+    """Reads the parts of a weight and computes its numbers, when called.
+
+    Args:
+        name: the name of the weight, for errors.
+        values: computes its numbers from those of its parts.
+        readers: read the parts; None for one that is absent.
+    """
 
     def __init__(self, name: str, values: Callable[..., Array], readers: Sequence[Values]) -> None:
         self._name, self._values, self._readers = name, values, readers
 
     def __call__(self) -> Array:
+        """Return the numbers.
+
+        Raises:
+            UsageError: if the parts do not fit together.
+        """
         import numpy as np
 
         parts = [reader() if reader is not None else None for reader in self._readers]
         try:
             with np.errstate(all="ignore"):
                 return self._values(*parts)
-        except (ValueError, IndexError, TypeError) as error:
+        except (ValueError, IndexError, TypeError, ArithmeticError) as error:
             raise UsageError(
                 f'the numbers of "{self._name}" cannot be computed: its scales do not fit it',
                 got=", ".join(str(part.shape) for part in parts if part is not None),
@@ -147,7 +166,9 @@ def block_of(
     Args:
         scales: the shape of the scales.
         shape: the logical shape.
-        given: the lengths of a block along the last axes, as a configuration states them.
+        given: the lengths of a block along the last axes, as a configuration states them; without them,
+            or where they do not fit, the blocks of an axis are of one length, or square ones of a power of
+            two of which the last are cut off.
 
     Example:
         >>> block_of((512, 4), (512, 100), (32,)), block_of((512, 1), (512, 96)), block_of((), (512, 96))
@@ -157,12 +178,16 @@ def block_of(
     """
     if all(length == 1 for length in scales):
         return (None,) * len(shape)
-    if len(scales) == 1 and scales[0] == shape[0]:
+    if len(scales) == 1 and scales[0] == next(iter(shape), None):
         scales = (*scales, *(1,) * (len(shape) - 1))
     if len(scales) != len(shape):
         return None
     spans = [1] * (len(shape) - len(given)) + list(given)
-    if given and all(-(-n // span) == count for n, span, count in zip(shape, spans, scales, strict=True)):
+    if (
+        len(spans) == len(shape)
+        and given
+        and all(-(-n // span) == count for n, span, count in zip(shape, spans, scales, strict=True))
+    ):
         return tuple(None if span >= n > 1 else span for n, span in zip(shape, spans, strict=True))
     found = [_span(n, count) for n, count in zip(shape, scales, strict=True)]
     if len(found) > 1 and any(span == 0 for span in found[-2:]):

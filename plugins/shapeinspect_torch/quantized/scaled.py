@@ -18,7 +18,7 @@ from shapeinspect.dims import UNKNOWN
 from shapeinspect.ir import Packing, Quantization, Weight
 from shapeinspect_torch.quantized.declared import Declared
 from shapeinspect_torch.quantized.microscaling import factors, fours
-from shapeinspect_torch.quantized.parts import block_of, folded, hidden, lengths, present, small
+from shapeinspect_torch.quantized.parts import block_of, folded, hidden, integers, lengths, present
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 _WORD = 32
-#: The group of all of compressed-tensors' presets that pack integers.
-#: Source: ``compressed_tensors/quantization/quant_scheme.py``, ``PRESET_SCHEMES``.
-_GROUP = 128
 _BESIDE = ("_shape", "_g_idx", "_global_scale", "_scale_2", "_zero_point_2")
 _ZEROS = ("_zero_point",)
 
@@ -80,9 +77,9 @@ def zeros_fit(zeros: Weight | None) -> bool:
 
 
 def _sizes(
-    stored: tuple[int, ...], many: tuple[int, ...], told: Weight | None, declared: Declared, path: str
+    stored: tuple[int, ...], many: tuple[int, ...], whole: Weight | None, declared: Declared, path: str
 ) -> tuple[int | None, int | None]:
-    """Return the bits and the last length of a packed weight, each None where nothing tells it."""
+    """Return the bits and the last length of a packed weight, each None where nothing states it."""
     bits, size = declared.whole("bits", path), declared.whole("group_size", path)
     bits = bits if bits is not None and bits <= 8 else None
     grouped = size is not None and len(many) == len(stored) and many[-1] > 1
@@ -93,8 +90,7 @@ def _sizes(
         and -(-many[-1] * size * bits // _WORD) == stored[-1]
     ):
         return bits, many[-1] * size  # whole groups: the shape need not be read
-    array = small(told)
-    shape = tuple(int(n) for n in array) if array is not None and array.ndim == 1 else ()
+    shape = integers(whole)
     inputs = shape[-1] if shape[:-1] == stored[:-1] and shape[-1] > 0 else None
     if inputs is None and size is not None and len(many) == len(stored) and many[-1] > 1:
         inputs = many[-1] * size
@@ -103,13 +99,10 @@ def _sizes(
         if bits not in fitting:
             bits = fitting[0] if len(fitting) == 1 and bits is None else None
             inputs = inputs if fitting else None
-    elif bits is None and len(many) == len(stored) and many[-1] > 1:
-        bits, rest = divmod(stored[-1] * _WORD, many[-1] * _GROUP)
-        bits, inputs = (bits, many[-1] * _GROUP) if not rest and 2 <= bits <= 8 else (None, None)
-    elif bits is not None and bits in (1, 2, 4, 8) and len(many) == len(stored) and many[-1] > 1:
-        # As many groups divide it, it has no padding of a whole word.
-        inputs = stored[-1] * _WORD // bits
-        inputs = inputs if inputs % many[-1] == 0 else None
+    elif bits is not None and len(many) == len(stored) and many[-1] * bits >= _WORD:
+        # Of the lengths that take as many words, at most one is a multiple of so many groups.
+        longest = stored[-1] * _WORD // bits // many[-1] * many[-1]
+        inputs = longest if -(-longest * bits // _WORD) == stored[-1] else None
     return bits, inputs
 
 
@@ -155,7 +148,7 @@ def _four_bit_floats(
     shape = (*stored[:-1], 2 * stored[-1])
     names = (scales.name, *([whole.name] if whole is not None else []))
     state = tuple(name for name in state if name not in names)
-    if len(many) != len(shape) or many[:-1] != shape[:-1] or shape[-1] // many[-1] not in (16, 32):
+    if many[:-1] != shape[:-1] or shape[-1] not in (16 * many[-1], 32 * many[-1]):
         return hidden(main, scheme, names, (*present(weights, stem, *_ZEROS), *state))
     block = (*(1,) * (len(shape) - 1), shape[-1] // many[-1])
     kind = "nvfp4" if block[-1] == 16 else "mxfp4"

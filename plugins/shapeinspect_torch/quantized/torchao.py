@@ -7,6 +7,7 @@ Source: ``torchao/prototype/safetensors/safetensors_support.py`` (``flatten_tens
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import partial
 from math import prod
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+#: An element type and its bits.
+_ELEMENT = re.compile(r"(?:u?int|float)([1-9]|1[0-6])(?:_[a-z0-9]{1,16})?", re.ASCII)
+_MOST_AXES = 64
 _SCALES, _ZEROS = ("scale",), ("zero_point",)
 _STATE = (
     "act_pre_scale",
@@ -116,9 +120,9 @@ def quantized(
 
 
 def _numbers(value: object) -> tuple[int, ...] | None:
-    if isinstance(value, list | tuple) and value and all(type(n) is int and n > 0 for n in value):
-        return tuple(value)
-    return None
+    if not isinstance(value, list | tuple) or not 0 < len(value) <= _MOST_AXES:
+        return None
+    return tuple(value) if all(type(n) is int and n > 0 for n in value) else None
 
 
 def _element(main: Weight, kind: str, facts: Mapping[str, Any]) -> tuple[str, int | None]:
@@ -127,7 +131,8 @@ def _element(main: Weight, kind: str, facts: Mapping[str, Any]) -> tuple[str, in
         target = target.get("_data")
     if isinstance(target, str):
         name = target.removeprefix("torch.")
-        return name, int(name[-1]) if name[-1:].isdigit() else None
+        match = _ELEMENT.fullmatch(name)
+        return (name, int(match[1])) if match else ("", None)
     if kind.startswith("Int4"):
         return "int4", 4
     if kind.startswith("NVFP4"):
