@@ -50,6 +50,7 @@ class NumpyAdapter(Adapter):
             UnreadableFileError: if it is cut off, corrupt or hostile.
         """
         from shapeinspect_numpy.arrays import read_archive, read_single
+        from shapeinspect_numpy.words import unpacked
 
         single = source.head[:6] == _ARRAY or (source.suffix == ".npy" and source.head[:4] != MAGIC)
         if single:
@@ -57,6 +58,7 @@ class NumpyAdapter(Adapter):
             weights, others = [weight], 0
         else:
             weights, others, named = read_archive(source)
+            weights = unpacked(weights)
         return Model(
             source.label,
             "npy" if single else "npz",
@@ -93,6 +95,10 @@ def _notes(weights: Sequence[Weight], others: int, named: Sequence[str]) -> tupl
     if named:
         more = f" and {len(named) - _SHOWN:,} more" if len(named) > _SHOWN else ""
         notes.append(Note(f"not executed; globals referenced: {', '.join(named[:_SHOWN])}{more}"))
+    packed = sum(weight.quantization is not None for weight in weights)
+    if packed:
+        text = "packed by MLX, and the archive does not state how many values a word holds"
+        notes.append(Note(f"{text}: {many(packed, 'weight')}"))
     raw = sum(weight.dtype == "void16" for weight in weights)
     if raw:
         notes.append(Note(f"raw pairs of bytes (void16), as bfloat16 is saved: {many(raw, 'array')}"))

@@ -9,9 +9,12 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
+from shapeinspect.dims import UNKNOWN
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Model, Weight
+from shapeinspect.render.totals import of_model
 from shapeinspect.sources.source import from_path
 from shapeinspect_numpy.adapter import ADAPTER
 
@@ -156,3 +159,15 @@ def test_a_suffix_that_lies_is_refused(tmp_path: Path) -> None:
         assert ADAPTER.match(from_path(path)) == 1
         with pytest.raises(UnreadableFileError):
             _read(path)
+
+
+@pytest.mark.parametrize("case", ["mlx_3_affine", "mlx_4_affine", "mlx_4_nvfp4"])
+def test_words_that_mlx_packed_are_unknown_and_never_counted_as_weights(case: str, tmp_path: Path) -> None:
+    stored = load_file(f"tests/data/quantized/{case}/model.safetensors")
+    np.savez(tmp_path / "model.npz", **stored, other=np.zeros((3, 5), np.uint32))
+    model = ADAPTER.read(from_path(tmp_path / "model.npz"))
+    totals = of_model(model)
+    assert (totals.params, totals.unknown) == (15, 2)
+    shapes = {weight.name: weight.shape for layer in model.layers for weight in layer.weights}
+    assert (shapes["up.weight"], shapes["down.weight"]) == ((16, UNKNOWN), (24, UNKNOWN))
+    assert any("packed by MLX" in note.text and "2 weights" in note.text for note in model.notes)
