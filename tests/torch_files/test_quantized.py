@@ -138,6 +138,11 @@ def test_gptq(bits: int, group: int | None, version: str, ordered: bool, tmp_pat
     assert weight.type == (f"int{bits} g{group}" if group else f"int{bits}")
     wanted = (codes - zeros[groups]) * scales.astype(np.float32)[groups]
     np.testing.assert_allclose(numbers(weight), wanted, rtol=1e-6)
+    assert not any("version of GPTQ" in note.text for note in model.notes)
+    alone = shutil.copy(tmp_path / "model.safetensors", tmp_path / "alone.safetensors")
+    (tmp_path / "quantize_config.json").unlink()
+    model = shapeinspect.inspect(alone).model
+    assert any("version of GPTQ" in note.text for note in model.notes)
 
 
 @pytest.mark.parametrize(("inputs", "outputs"), [(64, 24), (96, 40)])

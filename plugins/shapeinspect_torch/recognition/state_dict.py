@@ -46,7 +46,7 @@ def layers_of(
     weight_groups = groups(map(_integers_aside, fold(weights, declared)), inner=INNER)
     court = _Court(weight_groups, rows)
     layers = tuple(court.layer(group) for group in weight_groups)
-    return layers, _notes(layers)
+    return layers, (*_notes(layers), *_about_zero_points(layers, declared))
 
 
 def _integers_aside(weight: Weight) -> Weight:
@@ -128,6 +128,17 @@ def about_kinds(layers: Sequence[Layer]) -> tuple[Note, ...]:
     if not unproven:
         return ()
     text = f"{UNPROVEN} of {unproven:,} of {len(layers):,} layers; what they could be is listed as candidates"
+    return (Note(text),)
+
+
+def _about_zero_points(layers: Sequence[Layer], declared: Declared) -> tuple[Note, ...]:
+    # A configuration without a version is one of the first; without a configuration nothing says it.
+    stored = (weight.quantization for layer in layers for weight in layer.weights)
+    if declared.settings or not any(how is not None and how.scheme == "gptq" for how in stored):
+        return ()
+    text = (
+        "no configuration states the version of GPTQ: zero points are read as version 1 stores them, less one"
+    )
     return (Note(text),)
 
 
