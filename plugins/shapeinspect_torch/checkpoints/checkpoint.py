@@ -39,21 +39,21 @@ _COMPILED = "__torch__."
 _LIBRARY = sys.stdlib_module_names | {"__builtin__", "commands", "exceptions", "copy_reg"}
 
 
-def read_checkpoint(source: Source, told: Declared | None = None) -> Model:
+def read_checkpoint(source: Source, stated: Declared | None = None) -> Model:
     """Read a file that ``torch.save`` or TorchScript wrote.
 
     Args:
         source: the file, or the index of a sharded set.
-        told: what a configuration says about quantization; None to look for one beside the file.
+        stated: what a configuration says about quantization; None to look for one beside the file.
 
     Raises:
         UnreadableFileError: if it is cut off, corrupt or hostile.
     """
     if is_index(source):
         shard = read_index(source, lambda file, _: load(file).shard())
-        return _with_configuration(source, shard, (), None, told)
+        return _with_configuration(source, shard, (), None, stated)
     loaded = load(source)
-    return _with_configuration(source, loaded.shard(), loaded.layers, loaded.followed, told)
+    return _with_configuration(source, loaded.shard(), loaded.layers, loaded.followed, stated)
 
 
 def _with_configuration(
@@ -61,10 +61,10 @@ def _with_configuration(
     shard: Shard,
     layers: tuple[Layer, ...],
     followed: Followed | None,
-    told: Declared | None,
+    stated: Declared | None,
 ) -> Model:
-    configs = beside(source) if told is None and quantized(shard.weights) else {}
-    known = declared(configs) if told is None else told
+    configs = beside(source) if stated is None and quantized(shard.weights) else {}
+    known = declared(configs) if stated is None else stated
     return with_beside(_model(source.label, shard, layers, followed, known), configs)
 
 

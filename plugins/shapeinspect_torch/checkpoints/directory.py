@@ -63,13 +63,13 @@ _SIDE = frozenset({
 })  # fmt: skip
 
 
-def _read(chosen: Source, name: str, told: Declared) -> Model:
+def _read(chosen: Source, name: str, stated: Declared) -> Model:
     if (refused := foreign(chosen)) is not None:
         raise refused
     if name.endswith((INDEX, SUFFIX)):
         from shapeinspect_torch.checkpoints.safetensors_file import read_safetensors
 
-        return read_safetensors(chosen, told)
+        return read_safetensors(chosen, stated)
     from shapeinspect_torch.checkpoints.checkpoint import read_checkpoint
 
-    return read_checkpoint(chosen, told)
+    return read_checkpoint(chosen, stated)

@@ -68,12 +68,12 @@ _EVIDENT = {None: EVIDENCE, _TORCH: EVIDENCE, _MLX: FLAT}
 _FRAMEWORKS = {"pt": "torch", "tf": "tensorflow", "flax": "flax", "mlx": "mlx", "np": "numpy"}
 
 
-def read_safetensors(source: Source, told: Declared | None = None) -> Model:
+def read_safetensors(source: Source, stated: Declared | None = None) -> Model:
     """Read a safetensors file, or the index of a sharded set.
 
     Args:
         source: the file.
-        told: what a configuration says about quantization; None to look for one beside the file.
+        stated: what a configuration says about quantization; None to look for one beside the file.
 
     Raises:
         UnreadableFileError: if a header is malformed or wrong, or a shard is missing.
@@ -82,8 +82,8 @@ def read_safetensors(source: Source, told: Declared | None = None) -> Model:
     shard = read_index(source, load) if is_index(source) else load(source)
     named = shard.metadata.get("format")
     weights = sorted(shard.weights, key=_reading_order)
-    configs = beside(source) if told is None and quantized(weights) else {}
-    known = replace(declared(configs) if told is None else told, metadata=shard.metadata)
+    configs = beside(source) if stated is None and quantized(weights) else {}
+    known = replace(declared(configs) if stated is None else stated, metadata=shard.metadata)
     rows = _EVIDENT.get(named, ())
     layers, recognized = layers_of(weights, rows=rows, declared=known)
     notes = shard.notes + _about_framework(named, layers) + ((Note(BARE),) if layers else ()) + recognized

@@ -79,22 +79,22 @@ def fold(weights: Iterable[Weight], declared: Declared = NOTHING) -> tuple[Weigh
     if not declared.method and not any(weight.name.endswith(_ENDINGS) for weight in weights):
         return weights
     by_name = {weight.name: weight for weight in weights}
-    made: dict[str, Weight] = {}
+    logical: dict[str, Weight] = {}
     for weight in _folded(by_name, declared):
-        made.setdefault(weight.name, weight)
-    beside = _companions(made.values())
+        logical.setdefault(weight.name, weight)
+    beside = _companions(logical.values())
     for weight in weights if declared.method else ():
-        if weight.name not in made and weight.name not in beside:
+        if weight.name not in logical and weight.name not in beside:
             unexplained = opaque.read_declared(weight, declared)
             if unexplained is not None:
-                made[weight.name] = unexplained
-    if not made:
+                logical[weight.name] = unexplained
+    if not logical:
         return weights
-    made = _with_activations(made, weights)
-    beside = _companions(made.values())
+    logical = _with_activations(logical, weights)
+    beside = _companions(logical.values())
     return tuple(
-        made[weight.name]
-        if weight.name in made
+        logical[weight.name]
+        if weight.name in logical
         else replace(weight, buffer=True, trainable=False)
         if weight.name in beside or _is_activation(weight)
         else weight
@@ -126,12 +126,12 @@ def _is_activation(weight: Weight) -> bool:
     return weight.name.rpartition(".")[2] in _ACTIVATIONS and weight.size == 1
 
 
-def _with_activations(made: Mapping[str, Weight], weights: Sequence[Weight]) -> dict[str, Weight]:
+def _with_activations(logical: Mapping[str, Weight], weights: Sequence[Weight]) -> dict[str, Weight]:
     """Add how a layer's activations were scaled to the state of its quantized weight."""
     owners: dict[str, str] = {}
-    for name in made:
+    for name in logical:
         owners.setdefault(name.rpartition(".")[0].removesuffix(".weight"), name)
-    result = dict(made)
+    result = dict(logical)
     for weight in filter(_is_activation, weights):
         owner = result.get(owners.get(weight.name.rpartition(".")[0], ""))
         if owner is not None and owner.quantization is not None:

@@ -37,8 +37,8 @@ def quantized_layer(
         >>> from shapeinspect_torch.recognition.evidence import EVIDENCE
         >>> stored = {"qweight": (8, 48), "qzeros": (2, 6), "scales": (2, 48)}
         >>> folded = fold(Weight(f"q.{name}", "", shape, "int32") for name, shape in stored.items())
-        >>> made = quantized_layer(groups(folded)[0], "q", EVIDENCE)
-        >>> made.attributes["in_features"], made.attributes["quantizer"]
+        >>> linear = quantized_layer(groups(folded)[0], "q", EVIDENCE)
+        >>> linear.attributes["in_features"], linear.attributes["quantizer"]
         (64, 'gptq 4-bit')
     """
     how = next(weight.quantization for weight in group.weights.values() if weight.quantization is not None)
@@ -49,16 +49,16 @@ def quantized_layer(
         verdict = _verdict(group, how, rows)
         if known is not None:
             known[key] = verdict
-    made = layer(group, verdict, path=path)
+    whole = layer(group, verdict, path=path)
     if not any(role.endswith(_ADDED) for role in group.weights):
-        return made
+        return whole
     weights = tuple(
         replace(weight, role=plain_role(weight.role, weight))
         if weight.quantization is not None and weight.role.endswith(_ADDED)
         else weight
-        for weight in made.weights
+        for weight in whole.weights
     )
-    return replace(made, weights=weights)
+    return replace(whole, weights=weights)
 
 
 def _verdict(group: Group, how: Quantization, rows: Sequence[Evidence]) -> Verdict:

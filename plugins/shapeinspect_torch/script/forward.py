@@ -481,9 +481,9 @@ class _Walker:
         if args and isinstance(args[0], list) and name in LISTS:
             return self._of_list(name, args)
         if self._probe is None:
-            told = self._known.told(name, [self._plain(arg) for arg in args], kwargs)
-            if told is not UNKNOWN:
-                return told
+            result = self._known.result(name, [self._plain(arg) for arg in args], kwargs)
+            if result is not UNKNOWN:
+                return result
         if name in NO_TENSORS:
             return counted(args[0]) if name == "len" and len(args) == 1 else UNKNOWN
         if not tensors and name in NUMBERS:

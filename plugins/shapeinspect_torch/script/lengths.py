@@ -225,8 +225,8 @@ class Known:
             return value.shape
         return self.shapes.get(value.name) if isinstance(value, Tensor) else None
 
-    def told(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        """Return what shapes or numbers tell of a call's result without a tensor; else UNKNOWN.
+    def result(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Return the result of a call that shapes or numbers alone decide; else UNKNOWN.
 
         Args:
             name: the function.

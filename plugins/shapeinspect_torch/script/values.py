@@ -360,18 +360,18 @@ def in_order(
 
 
 def _with_settings(layer: Layer, settings: Mapping[str, Any]) -> Layer:
-    """Add the settings that are in the code; the groups tell the axes of a transposed convolution."""
-    told = replace(layer, attributes=Frozen({**settings, **layer.attributes}))
+    """Add the settings that are in the code; the groups decide the axes of a transposed convolution."""
+    whole = replace(layer, attributes=Frozen({**settings, **layer.attributes}))
     groups = settings.get("groups")
     if layer.kind != "conv_transpose" or not isinstance(groups, int) or groups < 1:
-        return told
+        return whole
     weights = (
         replace(
             weight, layout=bind(layer.type, weight.role, len(weight.shape), {"g": groups}) or weight.layout
         )
         for weight in layer.weights
     )
-    return replace(told, weights=tuple(weights))
+    return replace(whole, weights=tuple(weights))
 
 
 def notes_of(branches: int, loops: int, *, fed: bool = False) -> tuple[Note, ...]:
