@@ -73,18 +73,20 @@ _FOLLOWING = frozenset(
         *("normalized_shape", "depth_multiplier", "data_format", "layout", "packed", "initial_states"),
         *("quantization", "quantizer", "bits", "block_size", "signature", "further_outputs", "lengths"),
         *("work", "shape", "past_length"),
-        # A fused function is compared as a layer of its own, see ``weightless``.
-        "activation",
     }
 )
 
 
 def _axis(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
-    """Compare the axes of layers that one reader read; one counted from the end is another word for some."""
+    """Compare the axes of layers that one reader read; counted from different ends, they need the rank."""
     value_a, value_b = a.setting(name), b.setting(name)
     if not _alike(a, b) or not isinstance(value_a, int) or not isinstance(value_b, int):
         return None
-    return None if (value_a < 0) != (value_b < 0) else _exact(name, a, b)
+    if (value_a < 0) == (value_b < 0):
+        return _exact(name, a, b)
+    if not a.rank or a.rank != b.rank or value_a % a.rank == value_b % a.rank:
+        return None
+    return SettingPair(name, _text(value_a), _text(value_b))
 
 
 def _momentum(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
@@ -207,6 +209,13 @@ def _function(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
     return SettingPair(name, str(value_a), str(value_b))
 
 
+def _fused(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
+    """Compare functions inside containers; one inside a layer is held against a layer, see ``weightless``."""
+    if any(one.layer.weights and one.side.calls.get(one.layer.path) for one in (a, b)):
+        return None
+    return _option(name, a, b) if _alike(a, b) else None
+
+
 def _canonical(function: Any) -> Any:
     return _SAME_FUNCTION.get(function, function)
 
@@ -252,6 +261,7 @@ SETTINGS: dict[str, Comparer] = {
     "function": _function,
     "cell_function": _function,
     "gate_function": _function,
+    "activation": _fused,
     "approximate": _exact,
     "negative_slope": _option,
     "alpha": _option,
@@ -312,6 +322,20 @@ def differing(a: LayerSide, b: LayerSide, skip: frozenset[str] = frozenset()) ->
     comparers = {name: compare for name, compare in SETTINGS.items() if name in have}
     if _alike(a, b):
         lone = {name for name in have if (a.setting(name) is None) != (b.setting(name) is None)}
+        lone -= {name for name, compare in comparers.items() if compare is _fused}
         comparers |= dict.fromkeys(sorted((have - SETTINGS.keys() | lone) - _FOLLOWING), _option)
     pairs = (compare(name, a, b) for name, compare in comparers.items() if name not in skip)
     return tuple(pair for pair in pairs if pair is not None)
+
+
+def placed(a: LayerSide, b: LayerSide) -> tuple[SettingPair, ...]:
+    """Return the settings that two layers without weights do not share, with the order of their axes.
+
+    Args:
+        a: a layer of the first model.
+        b: the one in its place.
+    """
+    order = _exact("data_format", a, b)
+    # The target of a reshape that leaves the batch alone is the layer's own; another follows from the input.
+    target = _exact("shape", a, b) if a.setting("batch_kept") and b.setting("batch_kept") else None
+    return (*differing(a, b), *(pair for pair in (order, target) if pair is not None))

@@ -46,7 +46,8 @@ class ModelSide:
         call = next(iter(self.calls.get(layer.path, ())), None)
         name = next((name for name in call.inputs if name), "") if call else ""
         value = self.model.values.get(name)
-        return LayerSide(layer, self, _space(value.shape if value else None, layer))
+        shape = value.shape if value else None
+        return LayerSide(layer, self, _space(shape, layer), None if shape is None else len(shape))
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,13 @@ class LayerSide:
         layer: the layer.
         side: its model.
         space: the lengths of its input's spatial axes; None if they are not known.
+        rank: the number of its input's axes; None if it is not known.
     """
 
     layer: Layer
     side: ModelSide
     space: tuple[int, ...] | None = field(default=None)
+    rank: int | None = field(default=None)
 
     @property
     def framework(self) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 from shapeinspect.compare.result import LayerPair, SettingPair, Status
-from shapeinspect.compare.settings import differing
+from shapeinspect.compare.settings import differing, placed
 from shapeinspect.compare.sides import ModelSide
 from shapeinspect.ir import Call, Frozen, Layer, Model
 
@@ -81,13 +81,14 @@ def compare_weightless(a: ModelSide, b: ModelSide, pairs: Iterable[tuple[str, st
                 if kind in _MORE and not settings:
                     continue
                 compared.append(LayerPair(path_a, path_b, kind, status, "structure", (), settings))
-    return (*compared, *_of_one_name(a, b, partner.keys() | {pair.a for pair in compared}))
+    if a.model.adapter == b.model.adapter:
+        compared += _of_one_name(a, b, partner.keys() | {pair.a for pair in compared})
+        compared += _of_one_place(a, b, partner, {pair.a for pair in compared})
+    return tuple(compared)
 
 
 def _of_one_name(a: ModelSide, b: ModelSide, known: Set[str | None]) -> Iterator[LayerPair]:
     """Compare the other layers that one framework gives one name; those that are the same are not listed."""
-    if a.model.adapter != b.model.adapter:
-        return
     skipped = known | {layer.path for layer in functions(a.model).values()}
     for path, layer in a.layers.items():
         other = b.layers.get(path)
@@ -98,11 +99,50 @@ def _of_one_name(a: ModelSide, b: ModelSide, known: Set[str | None]) -> Iterator
             yield LayerPair(path, path, layer.kind, "differs", "name", (), settings)
 
 
-def _behind(model: Model, owners: set[str]) -> dict[str, list[str]]:
+def _of_one_place(
+    a: ModelSide, b: ModelSide, partner: Mapping[str, str], known: Set[str | None]
+) -> Iterator[LayerPair]:
+    """Compare what stands between the same layers in two models of one framework, step by step.
+
+    Only where both have equally many steps is it known which one stands for which.
+    """
+    behind_a, behind_b = (
+        _behind(side.model, set(owners), everything=True)
+        for side, owners in ((a, partner.keys()), (b, partner.values()))
+    )
+    for owner, paths_a in behind_a.items():
+        paths_b = behind_b.get(partner[owner] if owner else "", [])
+        if len(paths_a) != len(paths_b):
+            continue
+        for left, right in _in_places(a, b, paths_a, paths_b):
+            layer, other = a.layers[left], b.layers[right]
+            if left in known or (layer.kind == other.kind and layer.kind in _KINDS | {"activation"}):
+                continue
+            settings = (
+                placed(a.layer(layer), b.layer(other))
+                if layer.kind == other.kind
+                else (SettingPair("kind", layer.kind, other.kind),)
+            )
+            if settings:
+                yield LayerPair(left, right, layer.kind, "differs", "structure", (), settings)
+
+
+def _in_places(
+    a: ModelSide, b: ModelSide, paths_a: Sequence[str], paths_b: Sequence[str]
+) -> Iterator[tuple[str, str]]:
+    """Pair as many steps in their order; of the same kinds, within each kind, as branches have no order."""
+    kind_a, kind_b = (lambda path: a.layers[path].kind), (lambda path: b.layers[path].kind)
+    if Counter(map(kind_a, paths_a)) == Counter(map(kind_b, paths_b)):
+        paths_a, paths_b = sorted(paths_a, key=kind_a), sorted(paths_b, key=kind_b)
+    return zip(paths_a, paths_b, strict=True)
+
+
+def _behind(model: Model, owners: set[str], everything: bool = False) -> dict[str, list[str]]:
     """Return the layers of ``_KINDS`` behind each owner (or the input, ""), in the order of the graph."""
     layers = {layer.path: layer for layer in model.layers}
     last: dict[str, str] = dict.fromkeys(model.inputs, "")
     behind: dict[str, list[str]] = defaultdict(list)
+    listed: set[tuple[str, str]] = set()
     for call in model.calls:
         layer = layers.get(call.layer)
         if layer is None or layer.kind == "module":
@@ -111,7 +151,12 @@ def _behind(model: Model, owners: set[str]) -> dict[str, list[str]]:
         origin = last.get(names[0]) if len(names) >= 1 else None
         if layer.path in owners:
             origin = layer.path
-        elif layer.kind in _KINDS | _MORE and origin is not None and layer.path not in behind[origin]:
+        elif (
+            (layer.kind in _KINDS | _MORE or (everything and layer.kind != "input" and not layer.weights))
+            and origin is not None
+            and (origin, layer.path) not in listed
+        ):
+            listed.add((origin, layer.path))
             behind[origin].append(layer.path)
         if origin is not None:
             last.update(dict.fromkeys(call.outputs, origin))

@@ -110,6 +110,7 @@ OTHER: dict[str, Any] = {
 }
 #: The same for one class.
 OTHER_OF: dict[tuple[str, str], Any] = {
+    ("GLU", "dim"): -2,
     ("Upsample", "mode"): "bicubic",
     ("Upsample", "recompute_scale_factor"): True,
     ("Upsample", "size"): (5, 7),
@@ -250,3 +251,9 @@ def test_an_option_is_read(name: str, option: str) -> None:
     if option != "return_indices":  # an output more, which a model without an input does not show
         assert text(before.model) != text(after.model)
     assert not shapeinspect.diff(before, after).same
+
+
+@pytest.mark.parametrize(("axis", "same"), [(1, False), (2, True)])
+def test_axes_counted_from_different_ends_are_compared_by_the_rank(axis: int, same: bool) -> None:
+    before, after = (shapeinspect.inspect(nn.Sequential(nn.GLU(dim)), input=(4, 6, 8)) for dim in (-1, axis))
+    assert shapeinspect.diff(before, after).same == same

@@ -332,7 +332,7 @@ def weight_roles(class_name: str, config: Mapping[str, Any], count: int) -> tupl
     Example:
         >>> weight_roles("BatchNormalization", {"scale": False}, 3)
         ('beta', 'moving_mean', 'moving_variance')
-        >>> weight_roles("Dense", {}, 5) is None
+        >>> weight_roles("Dense", {}, 9) is None
         True
     """
     name, settings = modern(class_name, config)
