@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from shapeinspect.dims import Shape, Unknown
@@ -243,7 +244,11 @@ def _ratio(attributes: Attributes, axis: int, rank: int) -> Fraction | None:
         last = is_last(attributes) and len(scale) == rank - 2
         index = axis - (1 if last else rank - len(scale))
         scale = scale[index] if 0 <= index < len(scale) else 1
-    return 1 / Fraction(scale).limit_denominator(4096) if scale > 0 else None
+    # A graph may compute the factor, and a file may hold any number.
+    if not isinstance(scale, int | float) or not 0 < scale < inf:
+        return None
+    factor = Fraction(scale).limit_denominator(4096)
+    return 1 / factor if factor else None
 
 
 def _resized(attributes: Attributes, shape: Shape, out: Shape) -> _OwnReaches:

@@ -36,7 +36,13 @@ def _model(nodes: Sequence[Any], stored: Sequence[Any] = (), inputs: Sequence[An
     graph = helper.make_graph(
         list(nodes), "g", list(inputs) or [_value("x", (2, 3))], [_value("y", None)], list(stored)
     )
-    domains = [("", 21), ("com.microsoft", 1), ("ai.onnx.ml", 3), ("own.domain", 1)]
+    domains = [
+        ("", 21),
+        ("com.microsoft", 1),
+        ("com.microsoft.nchwc", 1),
+        ("ai.onnx.ml", 3),
+        ("own.domain", 1),
+    ]
     return helper.make_model(graph, opset_imports=[helper.make_opsetid(*pair) for pair in domains])
 
 
@@ -90,6 +96,13 @@ ODD = {
         _stored(w=np.ones((0, 1, 8), np.uint8), s=np.ones(0, np.float32)),
     ),
     "no size of a step": _model([_node("UnfoldTensor", ["x"], ["y"], size=-2, step=0, **_MICROSOFT)]),
+    "more parts than outputs": _model(
+        [_node("Split", ["x"], ["y"], axis=0, num_outputs=1 << 40)], inputs=[_value("x", (1 << 60, 3))]
+    ),
+    "a text for scales": _model(
+        [_node("Upsample", ["x"], ["y"], scales="abcd", domain="com.microsoft.nchwc")],
+        inputs=[_value("x", (2, 16, 5, 7))],
+    ),
     "a range without end": _model(
         [_node("Range", ["a", "b", "c"], ["y"])],
         _stored(a=np.float32(0), b=np.float32(np.inf), c=np.float32(1)),

@@ -418,6 +418,8 @@ def upsample(node: Node) -> Settings:
         node: the node.
     """
     scales = node.get("scales") or ()
+    if not all(isinstance(scale, int | float) for scale in scales):
+        raise TypeError("the scales are not numbers")
     return {
         "mode": node.get("mode", "nearest"),
         "scale_factor": tuple(scales[2:]),

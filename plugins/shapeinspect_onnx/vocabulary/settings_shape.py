@@ -88,13 +88,15 @@ def split(node: Node) -> Settings:
     axis, sizes, shape = node.get("axis", 0), node.numbers("split", 1), node.shape(0)
     if sizes is None and not node.has(1) and shape is not None and -len(shape) <= axis < len(shape):
         total, parts = shape[axis], node.get("num_outputs") or len(node.outputs)
-        if isinstance(total, int) and parts > 0:
+        if isinstance(total, int) and 0 < parts <= len(node.outputs):
             chunk = -(-total // parts)
             last = total - chunk * (parts - 1)
             sizes = (*(chunk,) * (parts - 1), last) if last >= 0 else None  # as in a branch never taken
     if sizes is None and not node.has(1):
-        parts = node.get("num_outputs")
-        return _known(axis=axis, chunks=parts) if parts else {"axis": axis, "sections": len(node.outputs)}
+        parts, outputs = node.get("num_outputs"), len(node.outputs)
+        if parts is not None and not 0 < parts <= outputs:
+            return {"axis": axis}  # more parts than there are outputs: no runtime takes it
+        return {"axis": axis, "chunks": parts} if parts else {"axis": axis, "sections": outputs}
     return _known(axis=axis, sizes=sizes)
 
 
