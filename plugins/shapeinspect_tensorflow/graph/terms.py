@@ -80,6 +80,8 @@ class Terms:
         if self.sizes[ref] > _MAX_SIZE:
             self.sizes[ref] = 1
             return ("value", ref)
+        if make is _select and parts[2][0] == "value" and parts[2][1] not in self.loop:
+            return ("value", ref)  # only a masked step keeps its old state
         made = make(step, ref.index, parts, self._numbers(step))
         fused = step.node.attributes.get("fused")
         return ("function", fused, made) if fused else made
