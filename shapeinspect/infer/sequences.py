@@ -67,6 +67,7 @@ class Sequences:
     """
 
     def __init__(self, model: Model) -> None:
+        self.given = model.values
         self.items: dict[str, Items] = {
             name: Items(None, value.element)
             for name, value in model.values.items()
@@ -200,11 +201,15 @@ class Sequences:
 
     def _get(self, fact: CallFacts, _numbers: Callable[[str], Any]) -> Shape | Items | None:
         """Take what an optional holds: a tensor or a sequence; a tensor itself is handed on."""
-        if fact.attributes.get("of_sequence"):
+        if self._holds_sequence(fact):
             return self._read(fact)
         if fact.names and fact.names[0] in self.items:
             return self._read(fact).common
         return fact.inputs[0] if fact.inputs else None
+
+    def _holds_sequence(self, fact: CallFacts) -> bool:
+        value = self.given.get(fact.names[0]) if fact.names else None
+        return value is not None and (value.dtype or "").startswith(("optional(sequence", "sequence"))
 
     def _optional(self, fact: CallFacts, _numbers: Callable[[str], Any]) -> Items:
         """Make an optional of a tensor or a sequence."""

@@ -213,3 +213,22 @@ def test_a_table_of_positions_is_a_weight(build, read):
     layer = next(layer for layer in read(proto).layers if layer.path == "embed")
     assert (layer.kind, [weight.name for weight in layer.weights]) == ("embedding", ["table"])
     assert len(inspect(proto).to_dict()["outputs"][0]["shape"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    # A class token that is not trained yet is zero, too, and keeps its own name.
+    [("/lstm/Constant_output_0", 20 * 6 + 20 * 5 + 40), ("start", 20 * 6 + 20 * 5 + 40 + 5)],
+)
+def test_the_zeros_that_a_recurrent_layer_begins_with_are_no_parameters(
+    build, name: str, params: int
+) -> None:
+    for weight, shape in (("w", (1, 20, 6)), ("r", (1, 20, 5)), ("b", (1, 40))):
+        build.tensor(weight, np.full(shape, 0.5, np.float32))
+    build.tensor(name, np.zeros((1, 1, 5), np.float32))
+    build.tensor("size", np.array([1, 2, 5], np.int64))
+    build.tensor("zeros", np.zeros((1, 2, 5), np.float32))
+    build.node("Expand", [name, "size"], "begin", name="expand")
+    build.node("LSTM", ["x", "w", "r", "b", "", "begin", "zeros"], "y", name="lstm", hidden_size=5)
+    totals = inspect(build.model({"x": (7, 2, 6)}, ["y"])).totals
+    assert (totals.params, totals.buffers) == (params, 0)

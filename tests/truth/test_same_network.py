@@ -84,8 +84,14 @@ APART: list[tuple[Sequence[str], Sequence[str], str, str]] = [
         "TensorFlow spells a layer norm and an attention as their arithmetic",
     ),
     (
+        ("transformer",),
+        ("saved-model",),
+        "shapes",
+        "TensorFlow spells a layer norm and an attention as their arithmetic",
+    ),
+    (
         ("mlp", "transformer"),
-        ("saved-model", *LITE),
+        LITE,
         "shapes",
         "TensorFlow spells a layer norm and an attention as their arithmetic",
     ),
@@ -107,8 +113,6 @@ APART: list[tuple[Sequence[str], Sequence[str], str, str]] = [
     (("rnn",), KERAS, "numbers", "Keras has one bias a gate, torch the sum of two"),
     (("rnn",), ("keras-live", "keras", "h5"), "weights", "Keras has one bias a gate, torch the sum of two"),
     (("rnn",), ONNX, "shapes", "ONNX gives its recurrent layers an axis of directions"),
-    (("rnn",), ONNX, "no weights", "the zero initial states have no layout"),
-    (("rnn",), ONNX, "numbers", "the zero initial states are stored as numbers"),
     (("rnn",), ("saved-model", *LITE), "kinds", "TensorFlow writes a recurrent layer as a loop"),
     (("rnn",), LITE, "no shapes", "TensorFlow writes a recurrent layer as a loop"),
     (("rnn",), LITE, "no weights", "TensorFlow writes a recurrent layer as a loop"),
@@ -147,12 +151,6 @@ APART: list[tuple[Sequence[str], Sequence[str], str, str]] = [
         ("torchscript", "scripted"),
         "no shapes",
         "the operator that fuses the attention is not followed",
-    ),
-    (
-        ("unet",),
-        ("torchscript",),
-        "no weights",
-        "a call of `_convolution` does not prove which way its kernel lies",
     ),
 ]
 

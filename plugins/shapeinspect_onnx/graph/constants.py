@@ -219,7 +219,8 @@ def is_weight(constant: ConstantTensor, op: Op, slot: int, kind: str, *, learned
         return False
     if constant.is_integer:
         return prod(constant.dims) > 64
-    if kind in _RECURRENT:
+    # A class token is expanded to the batch, too, but keeps the name of a parameter.
+    if kind in _RECURRENT or (kind == "expand" and _FOLDED.search(constant.name) is not None):
         return not _zeros(constant)
     if constant.dims or kind not in ("elementwise", "activation"):
         return True
