@@ -432,3 +432,13 @@ def test_early_files_without_names_go_by_class_and_number(build, folder, saved, 
         }
 
     assert weights(read(early)) == weights(read(path))
+
+
+@pytest.mark.parametrize(("cell", "states"), [("LSTMCell", 4), ("GRUCell", 2)])
+def test_every_state_of_a_stack_of_cells_is_an_output(keras, read, tmp_path, cell: str, states: int) -> None:
+    cells = [getattr(keras.layers, cell)(5) for _ in range(2)]
+    start = keras.Input((11, 3), name="start")
+    layer = keras.layers.RNN(cells, return_sequences=True, return_state=True, name="stack")
+    keras.Model(start, layer(start)).save(tmp_path / "m.keras")
+    [(_, outputs)] = calls_of(read(tmp_path / "m.keras"), "stack")
+    assert outputs == ((N, 11, 5), *[(N, 5)] * states)

@@ -43,7 +43,8 @@ def output_count(kind: str, attributes: Mapping[str, Any], shapes: Sequence[Shap
         return 1 + (sum(_STATES.get(item, 1) for item in kinds) if attributes.get("return_state") else 0)
     directions = 2 if attributes.get("bidirectional") else 1
     sequences = directions if attributes.get("merge_mode", "concat") is None else 1
-    return sequences + (_STATES.get(kind, 0) * directions if attributes.get("return_state") else 0)
+    states = _STATES.get(kind, 0) * directions * _bounded(attributes.get("num_layers", 1))
+    return sequences + (states if attributes.get("return_state") else 0)
 
 
 def _bounded(count: Any) -> int:

@@ -168,7 +168,7 @@ def _onnx(settings: _Settings, attributes: Attributes, time: Dim, batch: Shape) 
 
 def _keras(settings: _Settings, attributes: Attributes, sequence: Shape, batch: Shape) -> Shapes:
     whole = sequence if attributes["return_sequences"] else batch
-    count = settings.directions * (2 if settings.kind == "lstm" else 1)
+    count = settings.directions * settings.layers * (2 if settings.kind == "lstm" else 1)
     mains: Shapes = ((*whole, settings.features),)
     if attributes.get("merge_mode", "concat") is None and settings.directions == 2:
         mains = mains * 2
