@@ -409,3 +409,13 @@ def test_patterns_of_layers(pattern: str, path: str, bits: int) -> None:
     from shapeinspect_torch.quantized.declared import Declared
 
     assert Declared({"bits": 4, "dynamic": {f"+:{pattern}": {"bits": 8}}}).whole("bits", path) == bits
+
+
+@pytest.mark.parametrize(("name", "kind"), [("bnb_nf4_nested", "nf4 g64"), ("ct_int4", "int4 g32")])
+def test_a_packed_weight_is_no_replaced_head_and_no_renamed_one(name: str, kind: str) -> None:
+    found = shapeinspect.diff(FOLDER / name, PLAIN)
+    assert found.refusal is not None
+    assert found.refusal.causes == (
+        f"the checkpoint stores 2 weights as {kind}, packed, and the model plain numbers: write those with "
+        "shapeinspect normalize",
+    )

@@ -12,6 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from shapeinspect.ir import Model, Weight
 from shapeinspect.layout.pattern import lengths_text
 from shapeinspect.plugin_api.loader import Loader, Refusal, SizeMismatch
+from shapeinspect.text import many
+
+#: The most causes of one kind.
+_SHOWN = 8
 
 #: The prefixes that wrappers put in front of every key, and their origin.
 _WRAPPERS = {
@@ -58,10 +62,34 @@ def _causes(
     old = {key.removeprefix(prefix_have): weight for key, weight in have.items()}
     new = {key.removeprefix(prefix_want): weight for key, weight in want.items()}
     missing = [key for key in new if key not in old]
-    changed = [(key, old[key], new[key]) for key in new if key in old and not _fits(old[key], new[key])]
     stripped = [(a.removeprefix(prefix_have), b.removeprefix(prefix_want)) for a, b in renamed]
     unmatched = [(a, b) for a, b in stripped if a not in new and b not in old]
-    return (*texts, *_tied(missing, new, old), *_renamed(unmatched), *_head(changed))
+    pairs = [(key, key) for key in new if key in old and not _fits(old[key], new[key])]
+    packed = [(a, b) for a, b in (*pairs, *unmatched) if _packed_alone(old.get(a), new.get(b))]
+    changed = [(a, old[a], new[a]) for a, b in pairs if (a, b) not in packed]
+    unmatched = [pair for pair in unmatched if pair not in packed]
+    tied = _tied(missing, new, old)
+    return (*texts, *_packed(packed, old), *tied, *_renamed(unmatched), *_head(changed))
+
+
+def _packed_alone(old: Weight | None, new: Weight | None) -> bool:
+    """Tell whether a weight is packed in the checkpoint and has an element for each number in the model."""
+    return (
+        old is not None
+        and new is not None
+        and old.stored_shape != old.shape
+        and new.stored_shape == new.shape
+    )
+
+
+def _packed(pairs: Sequence[tuple[str, str]], old: Mapping[str, Weight]) -> list[str]:
+    """Say which weights the checkpoint stores packed, and what unpacks them."""
+    counted = Counter(str(old[key].type) for key, _ in pairs)
+    return [
+        f"the checkpoint stores {many(count, 'weight')} as {kind}, packed, and the model plain numbers: "
+        "write those with shapeinspect normalize"
+        for kind, count in counted.most_common(_SHOWN)
+    ]
 
 
 def _keys(model: Model) -> dict[str, Weight]:
@@ -135,7 +163,7 @@ def _renamed(keys: Iterable[tuple[str, str]]) -> list[str]:
     counted = Counter(_change(old, new) for old, new in keys)
     return [
         f'"{old}" was renamed to "{new}": {count} key{"s" if count > 1 else ""}'
-        for (old, new), count in counted.most_common(8)
+        for (old, new), count in counted.most_common(_SHOWN)
         if old and new
     ]
 
