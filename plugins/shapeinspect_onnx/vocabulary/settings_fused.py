@@ -416,6 +416,9 @@ def upsample(node: Node) -> Settings:
 
     Args:
         node: the node.
+
+    Raises:
+        TypeError: if a scale is no number.
     """
     scales = node.get("scales") or ()
     if not all(isinstance(scale, int | float) for scale in scales):
