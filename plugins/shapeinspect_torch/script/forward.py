@@ -19,9 +19,11 @@ from shapeinspect.sources.source import InputSpec
 from shapeinspect_torch.script.code import Source as Code
 from shapeinspect_torch.script.constants import argument, with_weights
 from shapeinspect_torch.script.lengths import Known, fed, number, shapes_of
+from shapeinspect_torch.script.list_lengths import ListLengths
 from shapeinspect_torch.script.ops import NO_TENSORS, NUMBERS, describe_script
 from shapeinspect_torch.script.parser import CodeError, Expr, Function, Functions, Statement
 from shapeinspect_torch.script.values import (
+    EXTENDING,
     LISTS,
     RAISED,
     RETURNS,
@@ -110,6 +112,7 @@ class _Walker:
         self._probe: list[tuple[Described, Outputs]] | None = None
         self._steps = self._work = self._depth = self._branches = self._loops = self._undecided = 0
         self._known = Known(self._stored, constants)
+        self._lists = ListLengths()
         #: What the code has assigned to a module's attribute, by the module's path and the name.
         self._state: dict[tuple[str, str], Any] = {}
         self._again: Counter[str] = Counter()
@@ -305,11 +308,19 @@ class _Walker:
         self._spend(len(scope.env) + len(self._state))
         before, state = dict(scope.env), dict(self._state)
         self._undecided += 1
+        self._spend(self._lists.begin((*before.values(), *state.values())))
+        doubted = self._lists.doubted()
         first = self._block(statement.body, scope)
         left, scope.env = scope.env, before
         changed, self._state = self._state, state
+        halfway = self._lists.doubted()
         second = self._block(statement.other, scope)
         self._undecided -= 1
+        self._lists.end()
+        if second is RAISED:
+            self._lists.settle(halfway - doubted)
+        elif first is RAISED:
+            self._lists.settle(self._lists.doubted() - halfway)
         # What attributes hold behind two branches, of which one that raises an error does not count.
         if second is RAISED:
             self._state = changed
@@ -359,14 +370,21 @@ class _Walker:
             statement.form == "for"
             and isinstance(iterable, range | list | tuple)
             and len(iterable) <= _MAX_ROUNDS
+            and self._lists.known(iterable)
         ):
             rounds = iterable
         elif iterable is False:
             return None
         else:
             self._loops += 1
-            rounds = [UNKNOWN]
-        for item in rounds:
+            self._spend(self._lists.begin((*scope.env.values(), *self._state.values())))
+            done = self._rounds(statement, [UNKNOWN], scope)
+            self._lists.end()
+            return done
+        return self._rounds(statement, rounds, scope)
+
+    def _rounds(self, statement: Statement, items: Sequence[Any], scope: Scope) -> Return | None:
+        for item in items:
             if statement.names:
                 scope.env[statement.names[0]] = item
             done = self._block(statement.body, scope)
@@ -422,7 +440,7 @@ class _Walker:
         keys = [self._value(part, scope) for part in expr.parts[1:]]
         key = keys[0] if len(keys) == 1 else UNKNOWN
         if isinstance(owner, list | tuple) and type(key) is int and -len(owner) <= key < len(owner):
-            return owner[key]
+            return owner[key] if self._lists.known(owner) else UNKNOWN
         if isinstance(owner, Outputs) and type(key) is int and 0 <= key < _MAX_ROUNDS:
             return self._known.tensor(self._nth(owner, key))
         return UNKNOWN
@@ -485,13 +503,16 @@ class _Walker:
             if result is not UNKNOWN:
                 return result
         if name in NO_TENSORS:
-            return counted(args[0]) if name == "len" and len(args) == 1 else UNKNOWN
+            return counted(self._plain(args[0])) if name == "len" and len(args) == 1 else UNKNOWN
         if not tensors and name in NUMBERS:
             return compute(name, args)
         plain = [self._plain(arg) for arg in args]
         named = {key: self._plain(value) for key, value in kwargs.items()}
         first = next((self._known.of(part) for part in tensors), None)
         described = describe_script(name, plain, named, python, None if first is None else len(first))
+        if not all(map(self._lists.known, (*args, *kwargs.values()))):
+            # Of how many parts it works is not known, so that no rule holds for it.
+            described = described._replace(kind="unknown", attributes={})
         if self._probe is not None:
             self._probe.append((described, Outputs([])))
             return self._probe[-1][1]
@@ -512,10 +533,18 @@ class _Walker:
         return outputs
 
     def _of_list(self, name: str, args: list[Any]) -> Any:
-        before = len(args[0])
+        items, before = args[0], len(args[0])
+        given = all(map(self._lists.known, args[1:]))
+        known = given and self._lists.known(items)
+        if name in EXTENDING:
+            given = given and isinstance(args[-1], list)
         result = LISTS[name](*args)
+        if result is items or len(items) != before:
+            self._lists.change(items, given)
+        elif isinstance(result, list) and not known:
+            self._lists.change(result, known)
         if isinstance(result, list):
-            self._spend(max(len(result) - (before if result is args[0] else 0), 0))
+            self._spend(max(len(result) - (before if result is items else 0), 0))
         return result
 
     def _fill(
@@ -589,5 +618,5 @@ class _Walker:
         if isinstance(value, Outputs):
             return self._known.tensor(self._nth(value, 0))
         if isinstance(value, list | tuple):
-            return type(value)(map(self._plain, value))
+            return type(value)(map(self._plain, value)) if self._lists.known(value) else UNKNOWN
         return UNKNOWN if isinstance(value, Name | Module) else value

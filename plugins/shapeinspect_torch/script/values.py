@@ -274,6 +274,8 @@ def _clear(items: list[Any], *_: Any) -> list[Any]:
     return items
 
 
+#: What puts the entries of another list behind those of one.
+EXTENDING = frozenset({"add_", "extend"})
 #: What the code does with lists; ``torch.add`` and ``torch.mul`` are ``+`` and ``*`` of lists, too.
 #: Source: ``torch/csrc/jit/runtime/register_prim_ops.cpp``, the ops of ``t[]``.
 LISTS: Mapping[str, Callable[..., Any]] = {
