@@ -16,18 +16,17 @@ from typing import Any, TypeAlias
 from shapeinspect.dims import UNKNOWN
 from shapeinspect.ir import Frozen, Layer, Weight
 from shapeinspect.sources.source import InputSpec
+from shapeinspect_torch.script.budget import Budget
+from shapeinspect_torch.script.calls import Calls
 from shapeinspect_torch.script.code import Source as Code
-from shapeinspect_torch.script.constants import argument, with_weights
-from shapeinspect_torch.script.lengths import Known, fed, number, shapes_of
+from shapeinspect_torch.script.constants import argument
+from shapeinspect_torch.script.lengths import Known, fed, number
 from shapeinspect_torch.script.list_lengths import ListLengths
-from shapeinspect_torch.script.ops import NO_TENSORS, NUMBERS, describe_script
 from shapeinspect_torch.script.parser import CodeError, Expr, Function, Functions, Statement
+from shapeinspect_torch.script.tensors import Tensors
 from shapeinspect_torch.script.values import (
-    EXTENDING,
-    LISTS,
     RAISED,
     RETURNS,
-    Draft,
     Followed,
     Module,
     Name,
@@ -35,21 +34,14 @@ from shapeinspect_torch.script.values import (
     Return,
     Scope,
     Tensor,
-    compute,
-    counted,
     described,
-    identical,
     in_order,
     notes_of,
     places,
 )  # fmt: skip
-from shapeinspect_torch.vocabulary.aten import Argument, Described
-from shapeinspect_torch.vocabulary.functions import plain_name
+from shapeinspect_torch.vocabulary.aten import Argument
 from shapeinspect_torch.vocabulary.kinds import is_known
-from shapeinspect_torch.vocabulary.work import work_of
 
-_MAX_STEPS = 200_000
-_MAX_WORK = 300_000  # parts of values that are visited: tuples may repeat one tuple at every level
 _MAX_DEPTH = 100
 _MAX_ROUNDS = 256
 #: A second trace of a layer's forward, or an overload of it, has a numbered name.
@@ -103,19 +95,17 @@ class _Walker:
         self._settings = settings
         self._code = code
         self._functions = Functions(code)
-        self._added: dict[str, Layer] = {}
         self._call_settings: dict[str, dict[str, Any]] = {}
         self._inner: dict[tuple[str, str], Any] = {}
-        self._order: dict[str, None] = {}
-        self._calls: list[Draft] = []
-        self._values: dict[str, None] = {}
-        self._probe: list[tuple[Described, Outputs]] | None = None
-        self._steps = self._work = self._depth = self._branches = self._loops = self._undecided = 0
+        self._depth = self._branches = self._loops = 0
+        self._budget = Budget()
         self._known = Known(self._stored, constants)
         self._lists = ListLengths()
+        self._tensors = Tensors(self._stored, self._known, self._lists, self._budget)
+        taken = {*self._modules, self._root.path}
+        self._calls = Calls(constants, self._known, self._tensors, self._lists, self._budget, taken)
         #: What the code has assigned to a module's attribute, by the module's path and the name.
         self._state: dict[tuple[str, str], Any] = {}
-        self._again: Counter[str] = Counter()
         self._roles: dict[str, dict[str, Weight]] = {}
 
     def follow(self, specs: Sequence[InputSpec]) -> Followed | None:
@@ -131,14 +121,14 @@ class _Walker:
             if specs and name not in shapes and name in function.defaults:
                 args.append(function.defaults[name])  # as in a call with the inputs that are asked for
                 continue
-            args.append(self._known.tensor(self._fresh(name)) if is_tensor else UNKNOWN)
+            args.append(self._known.tensor(self._tensors.fresh(name)) if is_tensor else UNKNOWN)
             inputs += [args[-1].name] if is_tensor else []
         result = self._method("", "forward", args, {}, Scope(None, {}))
-        outputs = tuple(self._names(result))
+        outputs = tuple(self._tensors.names(result))
         return Followed(
-            in_order(list(self._modules.values()), self._added, self._order, self._call_settings),
-            tuple(draft.call() for draft in self._calls),
-            Frozen({name: described(name, self._stored.get(name)) for name in self._values}),
+            in_order(list(self._modules.values()), self._calls.added, self._calls.order, self._call_settings),
+            tuple(draft.call() for draft in self._calls.drafts),
+            Frozen({name: described(name, self._stored.get(name)) for name in self._tensors.used}),
             tuple(inputs),
             outputs,
             notes_of(self._branches, self._loops, fed=bool(specs)),
@@ -166,7 +156,7 @@ class _Walker:
         return self._run(function, [Module(path), *args], kwargs, path, used)
 
     def _leaf(self, path: str, layer: Layer, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        parts = self._flat([*args, *kwargs.values()])
+        parts = self._tensors.flat([*args, *kwargs.values()])
         # A weight that layers share is handed to the layer by traced code.
         inputs = [part.name for part in parts if not isinstance(part, Argument)]
         inputs = inputs or [part.name for part in parts]
@@ -174,17 +164,17 @@ class _Walker:
         if key not in self._inner:
             settings, self._inner[key] = self._inside(path, layer, name, args)
             self._call_settings.setdefault(layer.path, settings)
-        outputs = self._call(layer.path, inputs, Frozen())
+        outputs = self._calls.call(layer.path, inputs, Frozen())
         own = {**self._call_settings.get(layer.path, {}), **layer.attributes}
-        self._fill(outputs, layer.kind, own, inputs)
+        self._calls.fill(outputs, layer.kind, own, inputs)
         shape = self._inner[key]
         return self._filled(RETURNS.get(layer.kind, 0) if shape is None else shape, outputs)
 
     def _filled(self, shape: Any, outputs: Outputs) -> Any:
-        self._spend()
+        self._budget.spend()
         if isinstance(shape, tuple):
             return tuple(self._filled(part, outputs) for part in shape)
-        return self._known.tensor(self._nth(outputs, shape))
+        return self._tensors.nth(outputs, shape)
 
     def _inside(self, path: str, layer: Layer, name: str, given: list[Any]) -> tuple[dict[str, Any], Any]:
         """The settings in the code of a layer's forward, and the structure of its outputs.
@@ -193,9 +183,9 @@ class _Walker:
         attributes remain.
         """
         function = self._functions.find(self._class(path), name, 2)
-        if function is None or self._probe is not None:
+        if function is None or self._tensors.probing:
             return {}, None
-        self._probe = []
+        self._calls.begin_probe()
         saved = self._branches, self._loops, self._depth
         result: Any = None
         try:
@@ -208,23 +198,23 @@ class _Walker:
         except CodeError:
             pass
         finally:
-            calls, self._probe = self._probe, None
+            calls = self._calls.end_probe()
             self._branches, self._loops, self._depth = saved
         same = [(described, outputs) for described, outputs in calls if described.kind == layer.kind]
         if len(same) != 1:
             return {}, None
         described, outputs = same[0]
-        self._flat([result])  # it is within the limits
+        self._tensors.flat([result])  # it is within the limits
         padded = [found.attributes for found, _ in calls if found.kind == "pad"]
         return {**described.attributes, **_padding(layer.kind, padded)}, places(result, outputs)
 
     def _container(self, path: str, function: Function, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        inputs = self._names(*args, *kwargs.values())
+        inputs = self._tensors.names(*args, *kwargs.values())
         # Its code is followed; it consists of its calls.
         self._modules[path] = replace(self._modules[path], kind="module", attributes=Frozen())
-        outputs = self._call(self._modules[path].path, inputs, Frozen())
+        outputs = self._calls.call(self._modules[path].path, inputs, Frozen())
         result = self._run(function, [Module(path), *args], kwargs, path, Counter())
-        outputs.names[:] = self._names(result)
+        outputs.names[:] = self._tensors.names(result)
         return result
 
     def _run(
@@ -247,18 +237,11 @@ class _Walker:
         self._depth -= 1
         return None if done is None else done.value
 
-    def _spend(self, count: int = 1) -> None:
-        self._work += count
-        if self._work > _MAX_WORK:
-            raise CodeError
-
     # Statements
 
     def _block(self, body: Sequence[Statement], scope: Scope) -> Return | None:
         for statement in body:
-            self._steps += 1
-            if self._steps > _MAX_STEPS:
-                raise CodeError
+            self._budget.step()
             done = self._statement(statement, scope)
             if done is not None:
                 return done
@@ -294,9 +277,9 @@ class _Walker:
             scope.env[names[0]] = value
             return
         names = names[1:]
-        self._spend(len(names))
+        self._budget.spend(len(names))
         if isinstance(value, Outputs):
-            value = [self._known.tensor(self._nth(value, position)) for position in range(len(names))]
+            value = [self._tensors.nth(value, position) for position in range(len(names))]
         if not isinstance(value, list | tuple) or len(value) != len(names):
             value = [UNKNOWN] * len(names)
         scope.env.update(zip(names, value, strict=True))
@@ -305,17 +288,17 @@ class _Walker:
         condition = self._value(expr, scope)
         if isinstance(condition, bool | int | float):
             return self._block(statement.body if condition else statement.other, scope)
-        self._spend(len(scope.env) + len(self._state))
+        self._budget.spend(len(scope.env) + len(self._state))
         before, state = dict(scope.env), dict(self._state)
-        self._undecided += 1
-        self._spend(self._lists.begin((*before.values(), *state.values())))
+        self._calls.undecided += 1
+        self._budget.spend(self._lists.begin((*before.values(), *state.values())))
         doubted = self._lists.doubted()
         first = self._block(statement.body, scope)
         left, scope.env = scope.env, before
         changed, self._state = self._state, state
         halfway = self._lists.doubted()
         second = self._block(statement.other, scope)
-        self._undecided -= 1
+        self._calls.undecided -= 1
         self._lists.end()
         if second is RAISED:
             self._lists.settle(halfway - doubted)
@@ -325,7 +308,7 @@ class _Walker:
         if second is RAISED:
             self._state = changed
         elif first is not RAISED:
-            self._state = self._both(changed, self._state)
+            self._state = self._tensors.both(changed, self._state)
         if first is RAISED or second is RAISED:
             # A branch that only raises an error is not followed.
             if second is RAISED:
@@ -334,34 +317,12 @@ class _Walker:
             return second
         self._branches += 1
         if first is not None and second is not None:
-            return Return(self._merged(first.value, second.value))
+            return Return(self._tensors.merged(first.value, second.value))
         if first is None and second is None:
-            scope.env = self._both(left, scope.env)
+            scope.env = self._tensors.both(left, scope.env)
         elif first is None:
             scope.env = left
         return None
-
-    def _both(self, left: Mapping[Any, Any], right: Mapping[Any, Any]) -> dict[Any, Any]:
-        return {
-            key: self._merged(left.get(key, UNKNOWN), right.get(key, UNKNOWN)) for key in {**left, **right}
-        }
-
-    def _merged(self, left: Any, right: Any) -> Any:
-        self._spend()
-        if left is right:
-            return left
-        if isinstance(left, list | tuple) and type(left) is type(right) and len(left) == len(right):
-            return type(left)(map(self._merged, left, right))
-        if isinstance(left, list | tuple) or isinstance(right, list | tuple):
-            return UNKNOWN
-        if type(left) is type(right) and left == right:
-            return left
-        tensors = Tensor, Outputs, Argument
-        if isinstance(left, tensors) and isinstance(right, tensors):
-            name = self._fresh("either")
-            self._known.join(name, self._plain(left), self._plain(right))
-            return self._known.tensor(name)
-        return UNKNOWN
 
     def _loop(self, statement: Statement, expr: Expr, scope: Scope) -> Return | None:
         iterable = self._value(expr, scope)
@@ -377,7 +338,7 @@ class _Walker:
             return None
         else:
             self._loops += 1
-            self._spend(self._lists.begin((*scope.env.values(), *self._state.values())))
+            self._budget.spend(self._lists.begin((*scope.env.values(), *self._state.values())))
             done = self._rounds(statement, [UNKNOWN], scope)
             self._lists.end()
             return done
@@ -395,9 +356,7 @@ class _Walker:
     # Expressions
 
     def _value(self, expr: Expr, scope: Scope) -> Any:
-        self._steps += 1
-        if self._steps > _MAX_STEPS:
-            raise CodeError
+        self._budget.step()
         if expr.form == "literal":
             return expr.value
         if expr.form == "name":
@@ -442,7 +401,7 @@ class _Walker:
         if isinstance(owner, list | tuple) and type(key) is int and -len(owner) <= key < len(owner):
             return owner[key] if self._lists.known(owner) else UNKNOWN
         if isinstance(owner, Outputs) and type(key) is int and 0 <= key < _MAX_ROUNDS:
-            return self._known.tensor(self._nth(owner, key))
+            return self._tensors.nth(owner, key)
         return UNKNOWN
 
     def _called(self, expr: Expr, scope: Scope) -> Any:
@@ -475,11 +434,11 @@ class _Walker:
         if name == "ops.prim.NumToTensor" and len(args) == 1:
             return args[0] if type(args[0]) in (int, float, bool) else UNKNOWN
         if space == "torch" or (space.startswith("ops.") and space != "ops.prim"):
-            return self._op(name, short, args, kwargs, scope, python=False)
+            return self._calls.op(name, short, args, kwargs, scope, python=False)
         if name.startswith("__torch__."):
             inner = name.removeprefix("__torch__.")
             if inner.startswith(_FUNCTIONAL):
-                return self._op(f"F.{short}", short, args, kwargs, scope, python=True)
+                return self._calls.op(f"F.{short}", short, args, kwargs, scope, python=True)
             if self._code.text(inner).startswith("NamedTuple"):
                 return tuple(args)
             home, _, own = inner.rpartition(".")
@@ -488,135 +447,3 @@ class _Walker:
                 raise CodeError
             return self._run(function, args, kwargs, scope.module, scope.used)
         return UNKNOWN
-
-    def _op(
-        self, type_: str, name: str, args: list[Any], kwargs: dict[str, Any], scope: Scope, *, python: bool
-    ) -> Any:
-        tensors = [*self._flat(args), *self._flat(kwargs.values())]
-        if name in ("__is__", "__isnot__") and len(args) == 2:
-            same = identical(args[0], args[1])
-            return same if same is UNKNOWN or name == "__is__" else not same
-        if args and isinstance(args[0], list) and name in LISTS:
-            return self._of_list(name, args)
-        if self._probe is None:
-            result = self._known.result(name, [self._plain(arg) for arg in args], kwargs)
-            if result is not UNKNOWN:
-                return result
-        if name in NO_TENSORS:
-            return counted(self._plain(args[0])) if name == "len" and len(args) == 1 else UNKNOWN
-        if not tensors and name in NUMBERS:
-            return compute(name, args)
-        plain = [self._plain(arg) for arg in args]
-        named = {key: self._plain(value) for key, value in kwargs.items()}
-        first = next((self._known.of(part) for part in tensors), None)
-        described = describe_script(name, plain, named, python, None if first is None else len(first))
-        if not all(map(self._lists.known, (*args, *kwargs.values()))):
-            # Of how many parts it works is not known, so that no rule holds for it.
-            described = described._replace(kind="unknown", attributes={})
-        if self._probe is not None:
-            self._probe.append((described, Outputs([])))
-            return self._probe[-1][1]
-        weights = {value.name for value in described.weights.values() if isinstance(value, Argument)}
-        params = {part.name for part in tensors if isinstance(part, Argument)}
-        skipped = params & weights | (params if described.kind in ("lstm", "gru", "rnn") else set())
-        inputs = [part.name for part in tensors if part.name not in skipped]
-        path = self._path_of(name.strip("_") or name, described, type_, scope)
-        if not self._added[path].weights:
-            self._added[path] = with_weights(self._added[path], described, plain, self._constants)
-        differing = {
-            k: v for k, v in described.attributes.items() if self._added[path].attributes.get(k) != v
-        }
-        outputs = self._call(path, inputs, Frozen(differing))
-        self._fill(outputs, described.kind, described.attributes, inputs)
-        if described.kind == "unknown" and work_of(plain_name(name), (), ()) == 0:
-            self._calls[-1].macs = 0
-        return outputs
-
-    def _of_list(self, name: str, args: list[Any]) -> Any:
-        items, before = args[0], len(args[0])
-        given = all(map(self._lists.known, args[1:]))
-        known = given and self._lists.known(items)
-        if name in EXTENDING:
-            given = given and isinstance(args[-1], list)
-        result = LISTS[name](*args)
-        if result is items or len(items) != before:
-            self._lists.change(items, given)
-        elif isinstance(result, list) and not known:
-            self._lists.change(result, known)
-        if isinstance(result, list):
-            self._spend(max(len(result) - (before if result is items else 0), 0))
-        return result
-
-    def _fill(
-        self, outputs: Outputs, kind: str, attributes: Mapping[str, Any], inputs: Sequence[str]
-    ) -> None:
-        """Find the shapes of a call's outputs from those of its inputs."""
-        if self._probe is None and self._known.shapes:
-            outputs.shapes = shapes_of(kind, attributes, [self._known.shape(name) for name in inputs])
-
-    def _path_of(self, name: str, described: Described, type_: str, scope: Scope) -> str:
-        prefix = f"{scope.module}." if scope.module else ""
-        while True:
-            self._spend()
-            count = scope.used[name]
-            scope.used[name] += 1
-            last = f"{name}_{count}" if count else name
-            path = f"{prefix}{last}"
-            existing = self._added.get(path)
-            if path in self._modules or path == self._root.path:
-                continue
-            if existing is None:
-                parts = (*(scope.module.split(".") if scope.module else ()), last)
-                self._added[path] = Layer(path, described.kind, type_, parts, Frozen(described.attributes))
-                return path
-            if (existing.kind, existing.type) == (described.kind, type_):
-                return path
-
-    def _call(self, layer: str, inputs: list[str], attributes: Frozen[Any]) -> Outputs:
-        outputs = Outputs([])
-        if self._probe is None:
-            self._order.setdefault(layer, None)
-            self._values.update(dict.fromkeys(inputs))
-            self._calls.append(Draft(layer, inputs, outputs, attributes, self._undecided > 0))
-        return outputs
-
-    # Tensors
-
-    def _nth(self, value: Outputs, position: int) -> str:
-        while len(value.names) <= position:
-            probed = f"probed {id(value)} {len(value.names)}"
-            value.names.append(probed if self._probe is not None else self._fresh(f"v{len(self._values)}"))
-            self._known.add(value.names[-1], value.shapes, len(value.names) - 1)
-        return value.names[position]
-
-    def _fresh(self, name: str) -> str:
-        first = name
-        while name in self._values or name in self._stored:
-            self._again[first] += 1
-            name = f"{first}_{self._again[first]}"
-        if self._probe is None:
-            self._values[name] = None
-        return name
-
-    def _flat(self, values: Any) -> list[Tensor | Argument]:
-        flat: list[Tensor | Argument] = []
-        for value in values:
-            self._spend()
-            if isinstance(value, Outputs):
-                flat.append(self._known.tensor(self._nth(value, 0)))
-            elif isinstance(value, Tensor | Argument):
-                flat.append(value)
-            elif isinstance(value, list | tuple):
-                flat += self._flat(value)
-        return flat
-
-    def _names(self, *values: Any) -> list[str]:
-        return [part.name for part in self._flat(values)]
-
-    def _plain(self, value: Any) -> Any:
-        self._spend()
-        if isinstance(value, Outputs):
-            return self._known.tensor(self._nth(value, 0))
-        if isinstance(value, list | tuple):
-            return type(value)(map(self._plain, value)) if self._lists.known(value) else UNKNOWN
-        return UNKNOWN if isinstance(value, Name | Module) else value
