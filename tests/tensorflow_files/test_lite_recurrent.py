@@ -86,6 +86,38 @@ def test_both_directions_are_two_layers(tmp_path: Path) -> None:
     assert report.model.values[report.model.outputs[0]].shape == (2, 9, 3)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_layers_above_one_another_are_layers_with_the_batch_first(kind: str, tmp_path: Path) -> None:
+    """Between two loops the converter leaves out the swaps of batch and time, which cancel out."""
+    import keras
+
+    one = getattr(keras.layers, kind)
+    above = [one(units, return_sequences=True) for units in (7, 6, 4)]
+    network = keras.Sequential([keras.Input((9, 5)), *above])
+    model = inspect(str(_convert(network, tmp_path))).model
+    assert [layer.kind for layer in model.layers] == [KINDS[kind]] * 3
+    assert [layer.attributes["hidden_size"] for layer in model.layers] == [7, 6, 4]
+    assert [model.values[call.outputs[0]].shape for call in model.calls] == [
+        (2, *layer.output.shape[1:]) for layer in above
+    ]
+
+
+def test_every_step_that_two_read_and_a_single_step_are_those_of_the_layers(tmp_path: Path) -> None:
+    import keras
+    from keras import layers as k
+
+    x = keras.Input((9, 5))
+    y = k.LSTM(7, return_sequences=True)(x)
+    network = keras.Model(x, [y, k.GRU(6, return_sequences=True)(y)])
+    model = inspect(str(_convert(network, tmp_path / "two"))).model
+    assert [layer.kind for layer in model.layers] == ["lstm", "gru"]
+    assert sorted(model.values[name].shape or () for name in model.outputs) == [(2, 9, 6), (2, 9, 7)]
+    single = keras.Sequential([keras.Input((1, 5)), k.LSTM(7, return_sequences=True)])
+    model = inspect(str(_convert(single, tmp_path / "single"))).model
+    assert [layer.kind for layer in model.layers] == ["lstm"]
+    assert model.values[model.outputs[0]].shape == (2, 1, 7)
+
+
 def test_terms_that_double_with_every_step_stay_small() -> None:
     """A graph may read each of its values twice: the term of the last one would have 2**80 operations."""
     from shapeinspect_tensorflow.graph.flow import Ref, Step

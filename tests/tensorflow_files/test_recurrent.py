@@ -89,6 +89,17 @@ def test_both_directions_and_the_states_between_two_layers(tmp_path: Path) -> No
     assert report.totals.params == network.count_params()
 
 
+def test_a_layer_whose_steps_and_states_are_outputs(tmp_path: Path) -> None:
+    import keras
+
+    x = keras.Input((9, 5))
+    network = keras.Model(x, keras.layers.LSTM(7, return_sequences=True, return_state=True)(x))
+    report = inspect(_export(network, tmp_path))
+    assert [one.kind for one in report.model.layers if one.type] == ["lstm"]
+    at_size = inspect(str(tmp_path / "export"), (3, 9, 5)).model
+    assert sorted(at_size.values[name].shape or () for name in at_size.outputs) == [(3, 7), (3, 7), (3, 9, 7)]
+
+
 def test_a_loop_whose_gates_stand_in_another_order_is_not_taken_for_keras(tmp_path: Path) -> None:
     """The order of the gates decides what a weight means: an unknown one is left a loop."""
     import tensorflow as tf

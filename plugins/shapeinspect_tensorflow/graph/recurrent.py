@@ -204,7 +204,7 @@ class _Finder:
     def _ends(self, listed: Ref, path: str) -> _Ends | None:
         """Return what is read of the list of outputs."""
         stacks = self._readers.get(listed, [])
-        if any(step.node.op != "TensorListStack" for step in stacks) or listed.path in self._kept:
+        if any(step.node.op != "TensorListStack" for step in stacks) or listed in self._outputs:
             return None
         ends = _Ends()
         for stack in stacks:

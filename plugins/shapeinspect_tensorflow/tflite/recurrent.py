@@ -17,6 +17,7 @@ from shapeinspect_tensorflow.graph.nodes import Node
 from shapeinspect_tensorflow.graph.nodes import Tensor as Constant
 from shapeinspect_tensorflow.graph.terms import Term, Terms
 from shapeinspect_tensorflow.tflite.file import Operator, Subgraph, Tensor
+from shapeinspect_tensorflow.tflite.loop_lists import parted, swapped_axes
 
 #: The operators of a step, by TensorFlow's names.
 _NAMES = {
@@ -42,7 +43,8 @@ def recurrent(graph: Subgraph, graphs: Sequence[Subgraph], zero: Callable[[Tenso
         >>> recurrent(Subgraph("g", (), (), (), ()), (), lambda _tensor: True).operators
         ()
     """
-    work = 0
+    work, parts = 0, parted(graph)
+    graph = parts.graph
     for operator in graph.operators:
         number = (operator.options or {}).get("body")
         if operator.op != "WHILE" or not isinstance(number, int) or not 0 <= number < len(graphs):
@@ -54,16 +56,22 @@ def recurrent(graph: Subgraph, graphs: Sequence[Subgraph], zero: Callable[[Tenso
         whole = min((*operator.inputs, *operator.outputs), default=-1) >= 0
         if whole and len(body.inputs) == len(body.outputs) == len(operator.inputs) == len(operator.outputs):
             graph = _Loop(graph, body, operator, zero).replaced() or graph
-    return graph
+    return parts.joined(graph)
 
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """What is read of a loop's outputs: the value, whether it is every step, and what computes it now."""
+    """What is read of a loop's outputs.
+
+    Args:
+        tensor: the value.
+        whole: whether it is every step.
+        maker: what computes it now; None for the list itself, which has the time first.
+    """
 
     tensor: int
     whole: bool
-    maker: Operator
+    maker: Operator | None = None
 
 
 class _Loop:
@@ -81,10 +89,15 @@ class _Loop:
             return None
         unit, place = found
         places = [self._body.inputs.index(int(ref.path)) for ref in (unit.data, *unit.states)]
-        data, reverse, swapped = self._data(self._loop.inputs[places[0]])
-        end = self._end(self._loop.outputs[place])
-        if data is None or end is False or (isinstance(end, _End) and end.whole and not swapped):
+        (data, moved), reverse = self._data(self._loop.inputs[places[0]])
+        steps = (self._graph.tensors[data].shape or ())[:1]
+        end = self._end(self._loop.outputs[place], steps)
+        if moved is None and isinstance(end, _End) and end.whole:
+            end = self._listed(self._loop.outputs[place], steps)
+        if end is False:
             return None
+        swapped = moved is not None and not (isinstance(end, _End) and end.whole and end.maker is None)
+        data = moved if moved is not None and swapped else data
         states = [self._loop.outputs[number] for number in places[1:]]
         read = self._read()
         if not read.isdisjoint({*self._loop.outputs} - {*states, self._loop.outputs[place]}):
@@ -104,7 +117,7 @@ class _Loop:
         main = end.tensor if isinstance(end, _End) else -1
         outputs = (main, *(index if index in read else -1 for index in states))
         layer = Operator(f"WHILE:{unit.op}", "", (data, *weights, *given), outputs, options)
-        gone = [end.maker] if isinstance(end, _End) else []
+        gone = [end.maker] if isinstance(end, _End) and end.maker is not None else []
         operators = [
             layer if one is self._loop else one
             for one in self._graph.operators
@@ -142,7 +155,7 @@ class _Loop:
     def _written(self, index: int, output: int) -> int | None:
         """Return what a step writes into a list; None for a value that is no list."""
         listed, maker = self._body.tensors[index], self._inner.get(output)
-        if maker is None or listed.shape is None or len(listed.shape) != 3 or not maker.inputs:
+        if maker is None or listed.shape is None or len(listed.shape) < 3 or not maker.inputs:
             return None
         if maker.op in _RESHAPES and listed.shape[0] == 1:
             return maker.inputs[0]
@@ -191,53 +204,55 @@ class _Loop:
             return Step(ref.path, replace(node, op=""), inputs)
         return Step(ref.path, replace(node, op="Part", attributes={"part": place}), inputs[1:])
 
-    def _data(self, index: int) -> tuple[int | None, bool, bool]:
-        """Return the input before its time is moved first, and whether it is reversed and was moved."""
+    def _data(self, index: int) -> tuple[tuple[int, int | None], bool]:
+        """Return the input with the time first, the same before that, and whether its time is reversed."""
         maker, reverse = self._outer.get(index), False
         if maker is not None and maker.op == "REVERSE_V2" and self._second(maker) == (0,):
             index, reverse = maker.inputs[0], True
             maker = self._outer.get(index)
-        if maker is not None and self._swaps(maker, index):
-            return maker.inputs[0], reverse, True
-        return (None if reverse else index), False, False
+        moved = maker is not None and self._swaps(maker, index)
+        return (index, maker.inputs[0] if maker is not None and moved else None), reverse
+
+    def _listed(self, listed: int, steps: tuple[int, ...]) -> _End | bool:
+        """Return the list itself, if it has a row for every step."""
+        shape = self._graph.tensors[listed].shape or ()
+        return _End(listed, True) if steps and shape[:1] == steps else False
 
     def _swaps(self, maker: Operator, output: int) -> bool:
         """Tell whether an operator swaps the first two axes; a reshape does where one of them is 1 long."""
         if not maker.inputs or maker.inputs[0] < 0:
             return False
-        if maker.op == "TRANSPOSE":
-            return self._second(maker) == (1, 0, 2)
         before, after = self._graph.tensors[maker.inputs[0]].shape, self._graph.tensors[output].shape
-        if (
-            maker.op != "RESHAPE"
-            or before is None
-            or after is None
-            or len(before) != 3
-            or 1 not in before[:2]
-        ):
+        if before is None or after is None or len(before) < 3:
             return False
-        return after == (before[1], before[0], before[2])
+        if maker.op == "TRANSPOSE":
+            return self._second(maker) == swapped_axes(len(before))
+        swapped = (before[1], before[0], *before[2:])
+        return maker.op == "RESHAPE" and 1 in before[:2] and after == swapped
 
-    def _end(self, listed: int) -> _End | bool | None:
-        """Return what is read of the list; None for nothing, False for what is not known."""
+    def _end(self, listed: int, steps: tuple[int, ...]) -> _End | bool | None:
+        """Return what is read of the list; None for nothing, False for what is not known.
+
+        A list of one row holds the last step, which is every step where there is only one.
+        """
         readers = [one for one in self._graph.operators if listed in one.inputs]
-        if not readers:
-            return False if listed in self._graph.outputs else None
-        if len(readers) > 1 or listed in self._graph.outputs:
-            return False
+        if not readers and listed not in self._graph.outputs:
+            return None
+        if len(readers) != 1 or listed in self._graph.outputs:
+            return self._listed(listed, steps)
         (reader,) = readers
         if not reader.outputs or reader.outputs[0] < 0 or reader.inputs[0] != listed:
-            return False
+            return self._listed(listed, steps)
         output, shape = reader.outputs[0], self._graph.tensors[listed].shape or ()
         if self._swaps(reader, output):
-            return _End(output, True, reader) if shape[:1] != (1,) or len(shape) != 3 else False
+            return _End(output, True, reader) if shape[:1] == steps or shape[:1] != (1,) else False
         options = reader.options or {}
         start = self._second(reader)
         last = reader.op == "STRIDED_SLICE" and start is not None and start[:1] == (-1,)
         if (
             last
             and options.get("shrink_axis_mask") == 1
-            and options.get("begin_mask") == options.get("end_mask") == 6
+            and options.get("begin_mask") == options.get("end_mask") == (1 << len(shape)) - 2
         ):
             return _End(output, False, reader)
         if (
@@ -246,7 +261,7 @@ class _Loop:
             and self._graph.tensors[output].shape == shape[1:]
         ):
             return _End(output, False, reader)
-        return False
+        return self._listed(listed, steps)
 
     def _read(self) -> set[int]:
         read = {index for one in self._graph.operators if one is not self._loop for index in one.inputs}
