@@ -111,7 +111,7 @@ _FAMILIES = {
 
 
 def is_counter(weight: Weight) -> bool:
-    """Tell whether a weight only counts something, such as ``num_batches_tracked``.
+    """Tell whether a weight only counts something, such as ``num_batches_tracked``, or random numbers.
 
     Args:
         weight: the weight.
@@ -121,7 +121,8 @@ def is_counter(weight: Weight) -> bool:
         True
     """
     integer = weight.dtype is not None and _COUNTER.search(weight.dtype) is not None
-    return weight.size in (0, 1) and (integer or weight.role == "num_batches_tracked")
+    generator = integer and weight.buffer and weight.role.startswith("seed_generator_state")
+    return generator or (weight.size in (0, 1) and (integer or weight.role == "num_batches_tracked"))
 
 
 def units_of(model: Model, *, joined: bool = False, halved: bool = False) -> list[Unit]:

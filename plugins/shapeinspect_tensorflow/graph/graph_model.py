@@ -86,6 +86,8 @@ class Facts:
         trainable: whether a variable is trained, by the path of its node.
         variables: a variable's own name, by the path of its node.
         reader: returns a function that reads the values of a constant.
+        values: reads the values of a variable, by the path of its node.
+        named: returns a function that reads a variable by its name, element type and shape.
     """
 
     names: Mapping[Ref, str] = field(default_factory=dict)
@@ -93,6 +95,8 @@ class Facts:
     trainable: Mapping[str, bool] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     reader: Callable[[Tensor], Callable[[], Any] | None] = lambda _tensor: None
+    values: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
+    named: Callable[[str, int, Shape], Callable[[], Any] | None] = lambda _name, _dtype, _shape: None
 
 
 def build(flow: Flow, inputs: Sequence[Ref], outputs: Sequence[Ref], facts: Facts) -> Parts:
@@ -199,7 +203,9 @@ class _Builder:
                 return None
             name = self._facts.variables.get(step.path) or node.attributes.get("shared_name") or node.name
             trainable = self._facts.trainable.get(step.path)
-            return Held(name, shape, shape, code if isinstance(code, int) else 0, True, trainable)
+            dtype = code if isinstance(code, int) else 0
+            values = self._facts.values.get(step.path) or self._facts.named(name, dtype, shape)
+            return Held(name, shape, shape, dtype, True, trainable, values=values)
         stored = self._held.get(first) if first is not None else None
         if stored is None or node.op not in _READS | _RESHAPES:
             return None
@@ -339,8 +345,14 @@ class _Builder:
             stored.name, role, shape, dtypes.name(stored.dtype),
             None if size is None else dtypes.nbytes(stored.dtype, size), stored.trainable,
             TABLE.bind(kind, role, len(shape)), storage=stored.name,
-            values=None if stored.tensor is None else self._facts.reader(stored.tensor),
+            values=self._values(stored, shape),
         )  # fmt: skip
+
+    def _values(self, stored: Held, shape: Shape) -> Callable[[], Any] | None:
+        read = stored.values if stored.tensor is None else self._facts.reader(stored.tensor)
+        if read is None or shape == stored.shape or not known(shape):
+            return read
+        return lambda: read().reshape(shape)
 
     def _count(self, step: Step, kind: str, attributes: Mapping[str, Any]) -> int:
         count = self._used.get(step.path, 0) + 1

@@ -22,6 +22,7 @@ class Held:
         variable: whether it is a variable and not a constant.
         trainable: whether it is trained.
         tensor: the constant itself.
+        values: reads the values of a variable.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Held:
     variable: bool = False
     trainable: bool | None = None
     tensor: Tensor | None = None
+    values: Callable[[], Any] | None = None
 
     @property
     def numbers(self) -> tuple[int, ...] | None:

@@ -19,7 +19,8 @@ from shapeinspect_tensorflow.graph.graphdef_reader import reader
 from shapeinspect_tensorflow.graph.nodes import Function, Graph
 from shapeinspect_tensorflow.graph.saved_objects import Meta, Signature, TensorInfo
 from shapeinspect_tensorflow.signature_names import asked_signature, further_signatures
-from shapeinspect_tensorflow.tables import objects
+from shapeinspect_tensorflow.tables import objects, saved_values
+from shapeinspect_tensorflow.tables.saved_values import SavedValues
 from shapeinspect_tensorflow.tables.variables import Variable, layers
 from shapeinspect_tensorflow.vocabulary import dtypes
 
@@ -45,14 +46,17 @@ def read(source: Source) -> Model:
         meta, others = saved_objects.read(window)
         if others:
             notes.append(Note("it holds further graphs, with the tags: " + "; ".join(map(repr, others))))
-        variables = _variables(window, meta, notes)
+        stored = saved_values.read(file, meta.nodes, notes)
+        variables = _variables(window, meta, stored, notes)
         chosen = _choose(meta.signatures, source)
         parts = Parts()
         if chosen is None:
             notes.append(Note("it holds no signature, so only its variables are shown"))
         elif meta.graph is not None:
             graph = Graph(window, meta.graph.start, meta.graph.end)
-            parts = _graph(Flow(graph, file.label), graph, meta, meta.signatures[chosen], variables, file)
+            parts = _graph(
+                Flow(graph, file.label), graph, meta, meta.signatures[chosen], variables, stored, file
+            )
     further = [name for name in meta.signatures if name not in (_INIT, chosen)]
     if further and chosen is not None:
         notes.append(further_signatures(chosen, further))
@@ -103,7 +107,7 @@ def _value_text(name: str, info: TensorInfo) -> str:
     return f"{name} {shape} {dtypes.name(info.dtype) or '?'}"
 
 
-def _variables(window: Window, meta: Meta, notes: list[Note]) -> dict[int, Variable]:
+def _variables(window: Window, meta: Meta, values: SavedValues, notes: list[Note]) -> dict[int, Variable]:
     """Return the variables by the numbers of their objects; a copy is replaced by its original."""
     named, optimizer = objects.names(window, meta.nodes)
     kept = [number for number in meta.variables if str(number) in named]
@@ -130,6 +134,7 @@ def _variables(window: Window, meta: Meta, notes: list[Note]) -> dict[int, Varia
             stored.shape,
             _size(stored.dtype, stored.shape),
             stored.trainable,
+            values=values.of(number, stored.dtype, stored.shape),
         )
     return {**by_number, **{copy: by_number[first] for copy, first in same.items()}}
 
@@ -162,6 +167,7 @@ def _graph(
     meta: Meta,
     signature: Signature,
     variables: Mapping[int, Variable],
+    stored: SavedValues,
     file: Source,
 ) -> Parts:
     inputs = {key: flow.resolve(flow.root, info.name) for key, info in signature.inputs.items()}
@@ -182,6 +188,8 @@ def _graph(
         {path: bool(variable.trainable) for path, variable in bound.items()},
         {path: variable.name for path, variable in bound.items()},
         reader(file),
+        {path: variable.values for path, variable in bound.items() if variable.values is not None},
+        stored.named,
     )  # fmt: skip
     parts = build(
         flow, list(dict.fromkeys(ref for ref in inputs.values() if ref)), list(dict.fromkeys(refs)), facts

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
 
 from shapeinspect.binary.window import Window
-from shapeinspect.errors import UnreadableFileError, UsageError
+from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Frozen, Model, Note
-from shapeinspect.sources.source import Source, check_inside, from_path
+from shapeinspect.sources.source import Source, check_inside
 from shapeinspect.text import many
 from shapeinspect_tensorflow.tables import bundle, objects
 from shapeinspect_tensorflow.tables.bundle import OBJECT_GRAPH, Bundle, Entry
+from shapeinspect_tensorflow.tables.data_files import Shard, file_size, object_graph, values
 from shapeinspect_tensorflow.tables.variables import Variable, layers, natural
 from shapeinspect_tensorflow.vocabulary import dtypes
 
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 _SLOT = "/.OPTIMIZER_SLOT/"
-#: An object graph of more bytes than this is not read for names.
-_MAX_GRAPH = 32 << 20
 _COUNTERS = frozenset({"save_counter", "global_step"})
 #: The state that TensorFlow 1 optimizers store for a variable, and on their own.
 _SLOTS = frozenset(
@@ -54,7 +51,7 @@ def read(source: Source) -> Model:
         Variable(
             entry.key, named[entry.key][0], named[entry.key][1], entry.dtype, entry.shape,
             dtypes.nbytes(entry.dtype, _size(entry)), None, shards[entry.shard].name,
-            values=_values(index, shards[entry.shard], entry, contents.big_endian),
+            values=values(index, shards[entry.shard], entry, contents.big_endian),
         )
         for entry in entries
     ]  # fmt: skip
@@ -101,27 +98,19 @@ def _latest(state: Source) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Shard:
-    """A data file: its name, and its size if it exists."""
-
-    name: str
-    size: int | None
-
-
-def _shards(index: Source, contents: Bundle, notes: list[Note]) -> Mapping[int, _Shard]:
+def _shards(index: Source, contents: Bundle, notes: list[Note]) -> Mapping[int, Shard]:
     """Check the data files that the index needs, without opening them."""
     ends: dict[int, int] = {}
     for entry in contents.entries:
         ends[entry.shard] = max(ends.get(entry.shard, 0), entry.offset + entry.nbytes)
-    shards: dict[int, _Shard] = {}
+    shards: dict[int, Shard] = {}
     missing: list[str] = []
     for number, end in sorted(ends.items()):
         name = contents.shard_name(index.name, number)
-        size = _file_size(index, name)
+        size = file_size(index, name)
         if size is None:
             missing.append(name)
-        shards[number] = _Shard(name, size)
+        shards[number] = Shard(name, size)
         if size is not None and size < end:
             notes.append(
                 Note(f'the data file "{name}" is {end - size:,} bytes too short for its last variable')
@@ -132,50 +121,18 @@ def _shards(index: Source, contents: Bundle, notes: list[Note]) -> Mapping[int, 
     return shards
 
 
-def _file_size(index: Source, name: str) -> int | None:
-    try:
-        return index.sibling(name).size if index.path is None else (index.path.parent / name).stat().st_size
-    except (OSError, UsageError):
-        return None
-
-
-def _open(index: Source, shard: _Shard) -> Source | None:
-    """Return a data file, if it is next to the index or among the blobs of a model cache."""
-    if index.path is None:
-        return index.sibling(shard.name) if shard.size is not None else None
-    folder = index.path.parent
-    try:
-        real, home = (folder / shard.name).resolve(strict=True), folder.resolve(strict=True)
-    except (OSError, RuntimeError):
-        return None
-    cache = [above.parent / "blobs" for above in home.parents if above.name == "snapshots"]
-    if not any(real.is_relative_to(allowed) for allowed in (home, *cache)) or not real.is_file():
-        return None
-    return from_path(real, shard.name)
-
-
 _Graph = tuple[dict[str, objects.Named], frozenset[str]]
 
 
-def _graph(index: Source, contents: Bundle, shards: Mapping[int, _Shard], notes: list[Note]) -> _Graph | None:
-    """Read the object graph from its data file, if there is one within the size limit."""
-    entry = next((candidate for candidate in contents.entries if candidate.key == OBJECT_GRAPH), None)
-    if entry is None:
+def _graph(index: Source, contents: Bundle, shards: Mapping[int, Shard], notes: list[Note]) -> _Graph | None:
+    """Read the names of the variables from the object graph, if there is one within the size limit."""
+    if all(entry.key != OBJECT_GRAPH for entry in contents.entries):
         return None
-    shard = shards[entry.shard]
-    end = entry.offset + entry.nbytes
-    data = _open(index, shard) if shard.size is not None and end <= shard.size else None
-    if data is None or not 4 < entry.nbytes <= _MAX_GRAPH:
+    nodes = object_graph(index, contents, shards)
+    if nodes is None:
         notes.append(Note("the variables' real names are unavailable: these are the keys of the index"))
         return None
-    with Window.open(data) as window:
-        # A text is stored as its length, a checksum of the length, and its bytes.
-        start = entry.offset
-        for byte in window.span(start, min(start + 10, end)):
-            start += 1
-            if byte < 0x80:
-                break
-        return objects.names(window, objects.parse(window, min(start + 4, end), end))
+    return objects.names(Window.from_bytes(b"", index.label), nodes)
 
 
 def _sort(
@@ -275,27 +232,3 @@ def _names(entries: Sequence[Entry], graph: _Graph | None) -> dict[str, tuple[tu
             for entry in entries
         }
     return {key: (part[:-1], part[-1] if part else key) for key, part in parts.items()}
-
-
-def _values(index: Source, shard: _Shard, entry: Entry, big_endian: bool) -> Callable[[], Any] | None:
-    """Return a function that reads the values of a variable."""
-    spelled = dtypes.name(entry.dtype)
-    readable = spelled in dtypes.NUMPY or spelled == "bfloat16"
-    if entry.slices or not readable or shard.size is None or entry.offset + entry.nbytes > shard.size:
-        return None
-
-    def read_values() -> Any:
-        import numpy as np
-
-        data = _open(index, shard)
-        if data is None:
-            raise UnreadableFileError(index.label, f'the data file "{shard.name}" is outside its directory')
-        with Window.open(data) as window:
-            raw = window.whole(entry.offset, entry.offset + entry.nbytes)
-        order: Literal["<", ">"] = ">" if big_endian else "<"
-        if spelled == "bfloat16":  # the upper half of a float32
-            halves = np.frombuffer(raw, f"{order}u2").astype(np.uint32)
-            return (halves << 16).view(np.float32).reshape(entry.shape)
-        return np.frombuffer(raw, np.dtype(spelled).newbyteorder(order)).reshape(entry.shape)
-
-    return read_values
