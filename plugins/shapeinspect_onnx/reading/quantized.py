@@ -25,7 +25,7 @@ class Slots:
 
     Args:
         weight: the slot of the codes.
-        scale: that of the scales.
+        scale: that of the scales; the weight's own where they stand between its codes.
         zero: that of the zero points, or None.
         axes: the axes of the codes along which the scales stand.
         state: the slots of what else describes the codes.
@@ -42,7 +42,8 @@ class Slots:
     @property
     def companions(self) -> tuple[int, ...]:
         """The slots of what is no parameter."""
-        return tuple(slot for slot in (self.scale, self.zero, *self.state) if slot is not None)
+        slots = (self.scale, self.zero, *self.state)
+        return tuple(slot for slot in slots if slot is not None and slot != self.weight)
 
     def read(self, node: Node) -> Coded | None:
         """Describe the weight of a node; None where its codes or scales are not stored.
@@ -275,3 +276,90 @@ def experts(node: Node, slots: Slots) -> Coded | None:
         return dequantized(values, scales, zeros, (1, 1, size or None))
 
     return Coded(how, shape, _reader(node, (slots.weight, slots.scale), work))
+
+
+def scaled_fp4(node: Node, slots: Slots) -> Coded | None:
+    """Describe a matrix ``o i`` of 4-bit floats, the low half of a byte first, with 8-bit scales in blocks.
+
+    Args:
+        node: a MatMulBlockQuantizedFp4Weight.
+        slots: its slots; the first of the state is the scale of the scales.
+    """
+    codes, scale, size = node.constant(slots.weight), node.constant(slots.scale), node.get("block_size", 16)
+    if codes is None or scale is None or len(codes.dims) != 2 or size < 1:
+        return None
+    shape = (codes.dims[0], codes.dims[1] * 2)
+    if scale.dims != (shape[0], -(-shape[1] // size)):
+        return None
+
+    def work(read: Mapping[int, Any]) -> Any:
+        import ml_dtypes
+        import numpy as np
+
+        from shapeinspect.binary.quantized import E2M1, spread, unpack
+
+        scales = read[slots.scale].view(ml_dtypes.float8_e4m3fn).astype(np.float32)
+        values = np.asarray(E2M1, np.float32)[unpack(read[slots.weight], 4, -1)]
+        return values * spread(scales, shape, (1, size)) * read[slots.state[0]].reshape(())
+
+    how = Quantization(
+        "nvfp4", "float4_e2m1fn", 4, (1, size), Packing(codes.dims, "uint8", 1, 2),
+        _names(node, (slots.scale,)), state=_names(node, slots.state),
+    )  # fmt: skip
+    return Coded(how, shape, _reader(node, (slots.weight, slots.scale, *slots.state[:1]), work))
+
+
+def scaled_fp8(node: Node, slots: Slots) -> Coded | None:
+    """Describe a matrix ``o i`` of 8-bit floats with scales in blocks of inputs.
+
+    Args:
+        node: a MatMulBlockQuantizedFp8Weight.
+        slots: its slots.
+    """
+    codes, scale, size = node.constant(slots.weight), node.constant(slots.scale), node.get("block_size", 128)
+    if codes is None or scale is None or len(codes.dims) != 2 or size < 1:
+        return None
+    return affine(codes, scale, None, (1, size), "fp8")
+
+
+#: The attributes that name the layout of the matrices of a mixture, by their slots.
+_EXPERT_TYPES = {2: "gate_type", 3: "up_type", 4: "down_type"}
+
+
+def packed_rows(node: Node, slots: Slots) -> Coded | None:
+    """Describe a matrix whose rows are bytes of a packed layout, which holds its scales, too.
+
+    Args:
+        node: a MatMulPacked or a GatherPacked.
+        slots: its slots.
+    """
+    codes, width = node.constant(slots.weight), node.get("K")
+    if codes is None or len(codes.dims) != 2 or not isinstance(width, int) or width < 1:
+        return None
+    return _rows(codes.dims, width, node.get("packed_type"), _names(node, slots.state))
+
+
+def packed_experts(node: Node, slots: Slots) -> Coded | None:
+    """Describe the matrices ``expert o i`` of a mixture whose rows are bytes of a packed layout.
+
+    Args:
+        node: a MoEPacked.
+        slots: its slots.
+    """
+    codes, gate, down = node.constant(slots.weight), node.shape(2), node.shape(4)
+    if codes is None or any(shape is None or len(shape) != 3 for shape in (codes.dims, gate, down)):
+        return None
+    # The inputs of the last matrix are the outputs of the first, and the other way round.
+    inner = gate if slots.weight == 4 else down
+    width = inner[1] if inner is not None else None
+    if not isinstance(width, int):
+        return None
+    return _rows(codes.dims, width, node.get(_EXPERT_TYPES[slots.weight]), ())
+
+
+def _rows(dims: tuple[int, ...], width: int, layout: Any, state: tuple[str, ...]) -> Coded:
+    packing = Packing(dims, "uint8", len(dims) - 1, width, dims[-1])
+    how = Quantization(
+        "packed", f"type {layout}" if isinstance(layout, int) else "", packing=packing, state=state
+    )
+    return Coded(how, (*dims[:-1], width), None)

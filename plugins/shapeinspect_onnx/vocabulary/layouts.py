@@ -21,6 +21,8 @@ _PACKED = "Attention PackedAttention DecoderMaskedSelfAttention"
 _PACKED_BIASES = f"{_PACKED} QAttention MultiHeadAttention PackedMultiHeadAttention"
 #: Products of ONNX Runtime that may transpose the stored matrix.
 _FUSED = ("FusedMatMul", "FusedMatMulActivation", "TransposeMatMul", "SparseToDenseMatMul")
+#: Products with matrices of 4-bit and 8-bit floats.
+_FLOATS = "MatMulBlockQuantizedFp4Weight MatMulBlockQuantizedFp8Weight"
 #: The directions of a recurrent operator, by the variant of its type.
 _DIRECTIONS = (("", ("",)), ("(reverse)", (".reverse",)), ("(bidirectional)", ("", ".reverse")))
 
@@ -82,7 +84,16 @@ LAYOUTS = Table(
         _weight("MatMul MatMulInteger MatMulIntegerToFloat DynamicQuantizeMatMul", "B", "i o", "o i"),
         _weight("MatMul(transposed)", "B", "o i", "o i"),
         _weight("MatMulNBits MatMulBnb4 MatMulNBitsQLoRA", "B", "o i", "o i"),
-        _weight("GatherBlockQuantized", "data", "V E", "V E"),
+        _weight(f"MatMulPacked {_FLOATS}", "B", "o i", "o i"),
+        _bias(_FLOATS, "bias"),
+        _weight("RouterGateUpProj", "W", "i o", "o i"),
+        _weight("VarlenCausalConvWithState", "weight", "o i *k", "o i *k"),
+        _bias("VarlenCausalConvWithState", "bias"),
+        _weight("GatherBlockQuantized GatherPacked", "data", "V E", "V E"),
+        *(
+            Row("MoEPacked", f"{name}_experts_weights", "expert o i", "expert o i", slot=f"{name}.weight")
+            for name in ("gate", "up", "down")
+        ),
         *(
             Row("QMoE", f"fc{index}_experts_weights", "expert o i", "expert o i", slot=f"fc{index}.weight")
             for index in (1, 2, 3)

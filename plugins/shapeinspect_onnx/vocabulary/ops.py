@@ -22,6 +22,7 @@ from shapeinspect_onnx.vocabulary.quantized import with_slots
 from shapeinspect_onnx.vocabulary.row import UNKNOWN, Op, signed
 from shapeinspect_onnx.vocabulary.row import named as _named
 from shapeinspect_onnx.vocabulary.row import op as _op
+from shapeinspect_onnx.vocabulary.serving import SERVING
 
 
 def _matmul(node: Node) -> str:
@@ -160,11 +161,11 @@ STANDARD: dict[str, Op] = {
     **{f"Reduce{op}": _op("reduce", shape.reduce, fixed="1") for op in _REDUCTIONS},
     "Constant": _op("constant"),
     "ConstantOfShape": _op("constant", shape.constant, fixed="0"),
-    "EyeLike": _op("constant"),
+    "EyeLike": signed("constant", "... -> ..."),
     "RandomNormal": _op("constant", shape.constant),
     "RandomUniform": _op("constant", shape.constant),
-    "RandomNormalLike": _op("constant"),
-    "RandomUniformLike": _op("constant"),
+    "RandomNormalLike": signed("constant", "... -> ..."),
+    "RandomUniformLike": signed("constant", "... -> ..."),
     "Range": _op("constant", shape.counted, fixed="0 1 2"),
     **{
         op: _op("constant", rare.window, fixed="0")
@@ -192,7 +193,7 @@ STANDARD: dict[str, Op] = {
 
 #: The tables of the other domains: the names of an operator's inputs, and its row.
 DOMAINS: dict[str, dict[str, tuple[str, Op]]] = {
-    "com.microsoft": MICROSOFT,
+    "com.microsoft": {**MICROSOFT, **SERVING},
     "com.microsoft.nchwc": NCHWC,
     "ai.onnx.ml": LEARNING,
 }

@@ -15,6 +15,10 @@ from shapeinspect_onnx.reading.quantized import (
     gather_blocks,
     matmul_bnb4,
     matmul_nbits,
+    packed_experts,
+    packed_rows,
+    scaled_fp4,
+    scaled_fp8,
 )
 from shapeinspect_onnx.vocabulary.row import Op
 
@@ -37,6 +41,11 @@ _WEIGHTS: Mapping[str, tuple[Slots, ...]] = {
     "MatMulBnb4": (Slots(1, 2, packed=matmul_bnb4),),
     "GatherBlockQuantized": (Slots(0, 2, 3, packed=gather_blocks),),
     "QMoE": tuple(Slots(at, at + 1, zero, packed=experts) for at, zero in ((2, 11), (5, 12), (8, 13))),
+    "MatMulBlockQuantizedFp4Weight": (Slots(1, 2, state=(3,), packed=scaled_fp4),),
+    "MatMulBlockQuantizedFp8Weight": (Slots(1, 2, packed=scaled_fp8),),
+    "MatMulPacked": (Slots(1, 1, state=(2,), packed=packed_rows),),
+    "GatherPacked": (Slots(0, 0, packed=packed_rows),),
+    "MoEPacked": tuple(Slots(at, at, packed=packed_experts) for at in (2, 3, 4)),
 }
 
 #: The 32-bit biases, each with the slots of the scales of the input and of the weight.

@@ -9,6 +9,7 @@ from math import ceil
 from typing import Any
 
 from shapeinspect.dims import UNKNOWN
+from shapeinspect.ir import Frozen
 from shapeinspect_onnx.dtypes import name as dtype_name
 from shapeinspect_onnx.reading.node import Node
 
@@ -373,12 +374,21 @@ def shape_of(node: Node) -> Settings:
 
 
 def einsum(node: Node) -> Settings:
-    """Read an Einsum.
+    """Read an Einsum; its stored operands say how long the axes of their letters are.
 
     Args:
         node: the node.
     """
-    return {"equation": node.get("equation", "")}
+    equation = node.get("equation", "")
+    sizes: dict[str, int] = {}
+    for slot, term in enumerate(equation.replace(" ", "").partition("->")[0].split(",")):
+        constant = node.constant(slot)
+        if constant is None or "..." in term or len(term) != len(constant.shape):
+            continue
+        for letter, length in zip(term, constant.shape, strict=True):
+            # An axis of 1 is broadcast to that of another operand.
+            sizes[letter] = length if sizes.get(letter, 1) == 1 else sizes[letter]
+    return {"equation": equation, **({"sizes": Frozen(sizes)} if sizes else {})}
 
 
 def size(node: Node) -> Settings:

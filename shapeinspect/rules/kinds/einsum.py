@@ -64,9 +64,16 @@ def _lengths(attributes: Attributes, inputs: Shapes) -> tuple[dict[str, Dim], st
     return sizes, result
 
 
+def _unseen(attributes: Attributes, inputs: Shapes) -> tuple[str, ...]:
+    """Return the letters of each operand whose shape is not given: it is stored, or unknown."""
+    operands, _ = einsum_terms(attributes["equation"])
+    shapes = (*inputs, *(None,) * (len(operands) - len(inputs)))
+    return tuple(term for term, shape in zip(operands, shapes, strict=False) if shape is None)
+
+
 def _einsum(attributes: Attributes, inputs: Shapes) -> Shapes:
     sizes, result = _lengths(attributes, inputs)
-    if "..." in result and None in inputs:
+    if "..." in result and any("..." in term for term in _unseen(attributes, inputs)):
         return (None,)
     wide = sorted((name for name in sizes if name.startswith("...")), key=lambda name: -int(name[3:]))
     before, dots, after = result.partition("...")
@@ -81,7 +88,9 @@ def _einsum_macs(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Di
     if len(operands) < 2:
         return 0
     letters = set("".join(operands).replace("...", ""))
-    if None in inputs or not letters <= set(sizes):
+    stored = set(attributes.get("sizes", ()))
+    # Of an operand that is not stored either, an axis may be longer than the 1 that is broadcast to it.
+    if not letters <= set(sizes) or any(not set(term) <= stored for term in _unseen(attributes, inputs)):
         return None
     return product(sizes.values())
 
