@@ -364,6 +364,9 @@ class Block:
             stacked along axis 0.
         counted: whether a ``loop`` runs as many rounds as its first input says, since its condition stays
             true.
+        kept: whether the condition of a ``loop`` stays what it begins with.
+        batched: whether a ``scan`` runs for each entry of the first axis of all that it reads, along the
+            second one (ONNX before opset 9).
 
     Example:
         >>> Block("choice", "if", (), ("condition",), ("y",)).states
@@ -379,6 +382,8 @@ class Block:
     input_axes: tuple[int, ...] = ()
     output_axes: tuple[int, ...] = ()
     counted: bool = False
+    kept: bool = False
+    batched: bool = False
 
 
 def enclosing(path: str, bodies: Container[str]) -> Iterator[str]:

@@ -71,6 +71,7 @@ class Blocks:
         self._grew = self._gave_up = False
         #: How many rounds each loop or scan runs; the branch that each If is known to take.
         self.rounds: dict[str, Dim] = {}
+        self._steps: dict[str, Dim] = {}
         self.taken: dict[str, int] = {}
         self.blocks = model.blocks
         if not self.blocks:
@@ -164,6 +165,8 @@ class Blocks:
         rounds: Dim = UNKNOWN
         for index, (outer, inner) in enumerate(zip(block.inputs, body.inputs, strict=False)):
             shape = walk.shape(outer)
+            if block.batched:
+                shape = shape[1:] if shape else None
             if index >= states and shape is not None:
                 axis = _axis(block.input_axes, index - states, len(shape))
                 if axis is None:
@@ -172,28 +175,43 @@ class Blocks:
                 rounds = shape[axis] if isinstance(rounds, Unknown) else rounds
             elif index < states:
                 walk.settle(inner, shape)
-        self.rounds[block.layer] = rounds
+        self._steps[block.layer] = rounds
+        self.rounds[block.layer] = rounds * self._batch(block, walk)
+
+    def _batch(self, block: Block, walk: Walk) -> Dim:
+        """Return how many sequences a scan with a batch axis reads."""
+        shapes = [walk.shape(name) for name in block.inputs] if block.batched else [(1,)]
+        known = [shape[0] for shape in shapes if shape and not isinstance(shape[0], Unknown)]
+        return known[0] if known else UNKNOWN
 
     def _leave_scan(self, block: Block, walk: Walk) -> None:
         """Give the outputs of a scan its last states, and what all rounds made."""
         body, states = block.bodies[0], block.states
-        rounds = self.rounds.get(block.layer, UNKNOWN)
+        rounds = self._steps.get(block.layer, UNKNOWN)
+        batch = (self._batch(block, walk),) if block.batched else ()
         for index, (source, name) in enumerate(zip(body.outputs, block.outputs, strict=False)):
             shape = walk.shape(source)
             if index >= states and shape is not None:
                 axis = _axis(block.output_axes, index - states, len(shape) + 1)
                 shape = None if axis is None else (*shape[:axis], rounds, *shape[axis:])
-            walk.settle(name, shape)
+            walk.settle(name, None if shape is None else (*batch, *shape))
 
     def _rounds_of_loop(self, block: Block, walk: Walk) -> Dim:
         number = walk.number(block.inputs[0]) if block.inputs[0] else None
         if isinstance(number, tuple) and len(number) == 1:
             number = number[0]
         rounds: Dim = UNKNOWN
-        if block.counted and isinstance(number, int | Expr) and not isinstance(number, bool):
+        if self._is_counted(block, walk) and isinstance(number, int | Expr) and not isinstance(number, bool):
             rounds = max(number, 0) if isinstance(number, int) else number
         self.rounds[block.layer] = rounds
         return rounds
+
+    def _is_counted(self, block: Block, walk: Walk) -> bool:
+        """Tell whether the condition of a loop is true from the first round to the last."""
+        begins = walk.number(block.inputs[1]) if block.kept and block.inputs[1] else None
+        if isinstance(begins, tuple) and len(begins) == 1:
+            begins = begins[0]
+        return block.counted or (isinstance(begins, int) and bool(begins))
 
     def _read(self, block: Block, index: int, start: Shape | None) -> Shape | None:
         carried = self._carried.setdefault((block.layer, index), _Carried())

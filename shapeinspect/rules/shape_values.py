@@ -173,6 +173,19 @@ def _keep(_attributes: Attributes, given: list[Tensor], _shapes: Any) -> Tensor:
     return given[0]
 
 
+def _activation(attributes: Attributes, given: list[Tensor], _shapes: Any) -> Tensor | None:
+    """Return what is not below 0 for a relu; of an expression that is so already, itself."""
+    if attributes.get("function") != "relu":
+        return None
+
+    def above(n: Any) -> Any:
+        if isinstance(n, int | float):
+            return max(n, type(n)(0))
+        return n if isinstance(n, Expr) and never_negative(n) else UNKNOWN
+
+    return Tensor(given[0].shape, tuple(map(above, given[0].flat)))
+
+
 def _is_whole(dtype: str | None) -> bool:
     return dtype is not None and dtype.lstrip("u").startswith("int")
 
@@ -385,6 +398,7 @@ _MAKERS: dict[str, _Make] = {
     "identity": _keep,
     "cast": _keep,
     "elementwise": _keep,
+    "activation": _activation,
     "permute": _permute,
     "reduce": _reduce,
     "constant": _filled,

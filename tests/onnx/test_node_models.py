@@ -92,10 +92,10 @@ def fix(model: onnx.ModelProto, arrays: list[Any]) -> onnx.ModelProto:
     """Store what is fed of one axis or none: settings such as sizes and axes are known then, data is not."""
     stored = []
     for entry, array in zip(list(model.graph.input), arrays, strict=False):
-        if not isinstance(array, np.ndarray) or array.ndim > 1 or array.size > 64:
+        if not isinstance(array, np.ndarray | np.generic) or array.ndim > 1 or array.size > 64:
             continue
         if array.dtype.kind in "iufb" and array.dtype.isbuiltin:
-            model.graph.initializer.append(numpy_helper.from_array(array, entry.name))
+            model.graph.initializer.append(numpy_helper.from_array(np.asarray(array), entry.name))
             stored.append(entry.name)
     kept = [entry for entry in model.graph.input if entry.name not in stored]
     del model.graph.input[:]

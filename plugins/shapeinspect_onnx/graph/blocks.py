@@ -12,6 +12,8 @@ from shapeinspect.ir import Block, Body
 from shapeinspect_onnx.reading.node import attributes
 
 _PASSING = frozenset({"Identity", "Cast"})
+#: The opset since which a Scan has no batch axis, and names the axes of what it reads and stacks.
+_SCANNED_BY_AXES = 9
 
 
 def body_of(names: Mapping[str, str], path: str, graph: Any) -> tuple[Body, Any]:
@@ -33,6 +35,7 @@ def block_of_node(
     inputs: Sequence[str],
     outputs: Sequence[str],
     constants: Mapping[str, Any],
+    version: int,
 ) -> Block | None:
     """Describe how a node runs its graphs; None where that is not known.
 
@@ -42,6 +45,7 @@ def block_of_node(
         inputs: the model's names of what it reads.
         outputs: the model's names of its outputs.
         constants: the constants around it.
+        version: the opset.
     """
     path, first = node.name, tuple(body for body, _ in bodies)
     if node.op_type == "If" and inputs and len(bodies) == 2:
@@ -54,12 +58,19 @@ def block_of_node(
         states = len(body.inputs) - 2
         if len(given) != states + 2 or len(body.outputs) <= states:
             return None  # the node and its graph do not carry the same states
-        stays = _stays_true(graph, node, constants)
-        return Block(path, "loop", first, given, tuple(outputs), states, counted=stays)
+        kept, last = _last_condition(graph)
+        begins = node.input[1] if len(node.input) > 1 else ""
+        stays = not begins or _true(constants.get(begins))
+        counted = stays and (kept or last is True or (isinstance(last, str) and _true(constants.get(last))))
+        return Block(path, "loop", first, given, tuple(outputs), states, counted=counted, kept=kept)
     settings = attributes(node)
     scanned = settings.get("num_scan_inputs")
-    if node.op_type != "Scan" or not scanned or not 0 < scanned <= len(inputs) == len(body.inputs):
-        return None  # the first version has a batch axis and may have lengths
+    if node.op_type != "Scan" or not scanned or not isinstance(scanned, int):
+        return None
+    if version < _SCANNED_BY_AXES:
+        inputs = inputs[1:] if inputs and not inputs[0] else ()  # sequences of unequal lengths are data
+    if not 0 < scanned <= len(inputs) == len(body.inputs):
+        return None
     states = len(inputs) - scanned
     read_axes = tuple(settings.get("scan_input_axes") or (0,) * scanned)
     stacked_axes = tuple(settings.get("scan_output_axes") or (0,) * (len(outputs) - states))
@@ -74,30 +85,27 @@ def block_of_node(
         states,
         read_axes,
         stacked_axes,
+        batched=version < _SCANNED_BY_AXES,
     )
 
 
-def _stays_true(graph: Any, node: Any, constants: Mapping[str, Any]) -> bool:
-    """Tell whether the condition of a loop is true from the first round to the last."""
-    begins = node.input[1] if len(node.input) > 1 else ""
-    if begins and not _true(constants.get(begins)):
-        return False
+def _last_condition(graph: Any) -> tuple[bool, bool | str | None]:
+    """Tell whether a loop hands on the condition that it reads; else if it is True, or its outer name."""
     makers = {name: maker for maker in graph.node for name in maker.output}
     name = graph.output[0].name
     for _ in range(len(makers) + 1):
         if name == graph.input[1].name:
-            return True
+            return True, None
         maker = makers.get(name)
         if maker is None:
-            return any(_true_tensor(tensor) for tensor in graph.initializer if tensor.name == name) or _true(
-                constants.get(name)
-            )
+            stored = [tensor for tensor in graph.initializer if tensor.name == name]
+            return False, any(map(_true_tensor, stored)) if stored else name
         if maker.op_type == "Constant":
-            return any(_true_tensor(part.t) for part in maker.attribute if part.name == "value")
+            return False, any(_true_tensor(part.t) for part in maker.attribute if part.name == "value")
         if maker.op_type not in _PASSING or not maker.input:
-            return False
+            return False, None
         name = maker.input[0]
-    return False
+    return False, None
 
 
 def _true(constant: Any) -> bool:

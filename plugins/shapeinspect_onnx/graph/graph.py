@@ -169,7 +169,9 @@ class Walk:
             names = [self.value(name, scope) for name in node.input]
             outputs = [self.value(name, scope) for name in node.output]
             with AttributeErrors(self.store.source.label, node):
-                block = block_of_node(node, bodies, names, outputs, scope.constants.tensors)
+                block = block_of_node(
+                    node, bodies, names, outputs, scope.constants.tensors, self.versions.get("", 1)
+                )
             if block is not None:
                 self.blocks.insert(place, block)
 

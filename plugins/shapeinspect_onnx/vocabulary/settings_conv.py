@@ -189,6 +189,10 @@ def _features(node: Node, slot: int) -> Settings:
     return {"num_features": shape[0]} if shape else {}
 
 
+#: The highest rank for which the outputs behind the first are written down.
+_MAX_RANK = 8
+
+
 def layer_norm(node: Node) -> Settings:
     """Read a layer or RMS norm: it covers the axes from ``axis`` on.
 
@@ -202,6 +206,27 @@ def layer_norm(node: Node) -> Settings:
     elif scale is not None:
         settings["normalized_shape"] = scale
     return settings
+
+
+def measured_norm(node: Node) -> Settings:
+    """Read a layer norm that may hand on the mean and the deviation, whose normalized axes are 1.
+
+    Args:
+        node: the node.
+    """
+    settings = layer_norm(node)
+    if len(node.outputs) < 2:
+        return settings
+    axis, found = settings["axis"], []
+    if axis < 0:
+        letters, ones = [f"a{at}" for at in range(-axis)], " ".join("1" for _ in range(-axis))
+        found.append(f"... {' '.join(letters)} -> ... {ones}; ... {ones}")
+    else:  # the rank may be unknown here: one alternative for each
+        for rank in range(axis + 1, _MAX_RANK + 1):
+            letters = [f"a{at}" for at in range(rank)]
+            made = " ".join((*letters[:axis], *("1" for _ in range(rank - axis))))
+            found.append(f"{' '.join(letters)} -> {made}; {made}")
+    return {**settings, "further_outputs": " | ".join(found) or "* -> *; *"}
 
 
 def skip_layer_norm(node: Node) -> Settings:

@@ -137,8 +137,12 @@ def selected(op: str) -> Any:
     """
 
     def read(node: Node) -> Settings:
-        axis = node.get("axis")
-        return {"op": op, **({} if axis is None else {"axis": axis})}
+        axis, count = node.get("axis"), None
+        if op == "compress":
+            chosen = node.numbers("", 1)
+            count = None if chosen is None else sum(map(bool, chosen))
+        known = {"axis": axis, "count": count}
+        return {"op": op, **{name: value for name, value in known.items() if value is not None}}
 
     return read
 

@@ -81,7 +81,8 @@ def _select(attributes: Attributes, inputs: Shapes) -> Shapes:
         place = normalize_axis(axis, len(shape or ()))
         kept = tuple(UNKNOWN if at == place else length for at, length in enumerate(shape or ()))
     if op == "compress":
-        return (kept,)
+        count = attributes.get("count", UNKNOWN)
+        return ((*kept[:place], count, *kept[place + 1 :]),)
     whole: Dim = UNKNOWN if shape is None else product(shape) if axis is None else shape[place]
     return (kept, (UNKNOWN,), (whole,), (UNKNOWN,))
 
@@ -233,6 +234,7 @@ KINDS = (
         (
             Attribute("op", "str", "unknown", "`nonzero`, `compress`, `unique`, `boxes` …"),
             Attribute("axis", "int", "none", "the axis whose entries are picked; none: of all elements"),
+            Attribute("count", "int", "unknown", "how many entries a stored condition picks"),
         ),
         _select,
         no_names,
