@@ -10,28 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shapeinspect_tensorflow.graph.flow import Ref
+from shapeinspect_tensorflow.graph.gates import Cell, function_of, part_of, state_update, summands, value_of
+from shapeinspect_tensorflow.graph.gates_of_maps import conv_lstm
 from shapeinspect_tensorflow.graph.terms import Term, inside
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A recurrent cell.
-
-    Args:
-        op: ``LSTM``, ``GRU`` or ``SimpleRNN``.
-        data: the list that it takes one entry of in each step.
-        weights: the matrix on the input, that on the state, and the bias, if there is one.
-        second: the bias on the state, where the two biases are stored apart.
-        states: its states at the start of a step, that which is its output first.
-        settings: its functions, and for a GRU where the reset gate stands.
-    """
-
-    op: str
-    data: Ref
-    weights: tuple[Ref, Ref, Ref | None]
-    states: tuple[Ref, ...]
-    settings: tuple[tuple[str, object], ...]
-    second: Ref | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,44 +39,23 @@ def cell(output: Term, states: Sequence[tuple[Ref, Term]]) -> Cell | None:
         if found is not None:
             return found
         for memory, term in others:
-            found = _lstm(output, state, term, memory)
+            found = _lstm(output, state, term, memory) or conv_lstm(output, state, term, memory)
             if found is not None:
                 return found
     return None
 
 
-def _value(term: Term) -> Ref | None:
-    return term[1] if len(term) == 2 and term[0] == "value" and isinstance(term[1], Ref) else None
-
-
-def _function(term: Term) -> tuple[str, Term]:
-    """Return the function of a term and what it is applied to; a term without one is linear."""
-    if term[0] == "function" and isinstance(term[1], str):
-        return term[1], inside(term)[0]
-    return "linear", term
-
-
-def _part(term: Term) -> tuple[int, Term] | None:
-    if term[0] == "part" and isinstance(term[1], int):
-        return term[1], inside(term)[0]
-    return None
-
-
-def _summands(term: Term) -> list[Term]:
-    return inside(term) if term[0] == "sum" else [term]
-
-
 def _sides(term: Term, state: Term) -> _Sides | None:
     """Take apart the sum of a product with the input, one with the state, and a bias."""
     data, recurrent, biases = None, None, []
-    for part in _summands(term):
+    for part in summands(term):
         factors = inside(part) if part[0] == "matrix" else []
         if not factors:
             biases.append(part)
         elif factors[0] == state and recurrent is None:
-            recurrent = _value(factors[1])
+            recurrent = value_of(factors[1])
         elif factors[0][0] == "element" and data is None:
-            data = _value(inside(factors[0])[0]), _value(factors[1])
+            data = value_of(inside(factors[0])[0]), value_of(factors[1])
         else:
             return None
     if data is None or data[0] is None or data[1] is None or recurrent is None or len(biases) > 1:
@@ -107,25 +67,25 @@ def _bias(biases: Sequence[Term]) -> tuple[bool, Ref | None]:
     """Return whether there is one stored bias or none, and which."""
     if not biases:
         return True, None
-    stored = _value(biases[0])
+    stored = value_of(biases[0])
     return stored is not None and len(biases) == 1, stored
 
 
 def _two_biases(biases: Sequence[Term]) -> tuple[bool, Ref | None, Ref | None]:
     """Return whether the biases are two stored vectors, or the two rows of one, and which."""
-    apart = [_value(one) for one in biases]
+    apart = [value_of(one) for one in biases]
     if not biases:
         return True, None, None
     if len(apart) == 2 and None not in apart:
         return True, apart[0], apart[1]
-    found = {_value(inside(one)[0]) for one in biases if one[0] == "row"}
+    found = {value_of(inside(one)[0]) for one in biases if one[0] == "row"}
     numbers = [one[1] for one in biases if one[0] == "row"]
     stored = next(iter(found)) if len(found) == 1 else None
     return stored is not None and numbers == [0, 1], stored, None
 
 
 def _simple(output: Term, state: Ref) -> Cell | None:
-    name, whole = _function(output)
+    name, whole = function_of(output)
     sides = _sides(whole, ("value", state))
     if sides is None:
         return None
@@ -136,18 +96,12 @@ def _simple(output: Term, state: Ref) -> Cell | None:
 
 
 def _lstm(output: Term, state: Ref, memory: Term, previous: Ref) -> Cell | None:
-    """Match ``c' = f * c + i * g`` and ``h' = o * function(c')``."""
-    products = [inside(part) for part in _summands(memory) if part[0] == "product"]
-    kept = [factors for factors in products if ("value", previous) in factors]
-    added = [factors for factors in products if ("value", previous) not in factors]
-    if len(products) != 2 or len(kept) != 1 or output[0] != "product" or len(_summands(memory)) != 2:
+    """Match an update whose gates are the parts of one sum."""
+    found = state_update(output, memory, previous)
+    if found is None:
         return None
-    forget = [factor for factor in kept[0] if factor != ("value", previous)]
-    out = [factor for factor in inside(output) if _function(factor)[1] != memory]
-    ends = [_function(factor)[0] for factor in inside(output) if _function(factor)[1] == memory]
-    if [len(factors) for factors in (kept[0], forget, out, ends, added[0])] != [2, 1, 1, 1, 2]:
-        return None
-    gates = [(name, _part(inner)) for name, inner in map(_function, (*forget, *out, *added[0]))]
+    forget, out, added, end = found
+    gates = [(name, part_of(inner)) for name, inner in map(function_of, (forget, out, *added))]
     if any(part is None for _, part in gates):
         return None
     named = {part[0]: (name, part[1]) for name, part in gates if part is not None}
@@ -157,7 +111,7 @@ def _lstm(output: Term, state: Ref, memory: Term, previous: Ref) -> Cell | None:
     sides = _sides(named[0][1], ("value", state))
     if len(wholes) != 1 or sides is None or len({named[place][0] for place in (0, 1, 3)}) != 1:
         return None
-    if ends != [named[2][0]]:
+    if end != named[2][0]:
         return None  # Keras applies one function to the candidate and to the memory
     good, bias = _bias(sides.biases)
     settings = (("cell_function", named[2][0]), ("gate_function", named[0][0]))
@@ -168,8 +122,8 @@ def _lstm(output: Term, state: Ref, memory: Term, previous: Ref) -> Cell | None:
 def _gru(output: Term, state: Ref) -> Cell | None:
     """Match ``h' = z * h + (1 - z) * candidate``."""
     here: Term = ("value", state)
-    products = [inside(part) for part in _summands(output) if part[0] == "product"]
-    if len(products) != 2 or len(_summands(output)) != 2:
+    products = [inside(part) for part in summands(output) if part[0] == "product"]
+    if len(products) != 2 or len(summands(output)) != 2:
         return None
     kept = [factor for factors in products if here in factors for factor in factors if factor != here]
     mixed = [factors for factors in products if here not in factors]
@@ -179,26 +133,26 @@ def _gru(output: Term, state: Ref) -> Cell | None:
     if len(candidates) != 1:
         return None
     (candidate,) = candidates
-    gate, update = _function(kept[0])
-    name, inner = _function(candidate)
+    gate, update = function_of(kept[0])
+    name, inner = function_of(candidate)
     for reset in _resets(inner):
-        function, total = _function(reset)
+        function, total = function_of(reset)
         if function != gate:
             continue
         parts = [_gate_parts(update, 0), _gate_parts(total, 1)]
         found = _reset_after(inner, reset, here, parts) or _reset_before(inner, reset, here, parts)
         if found is not None:
-            sides, bias, second, after = found
+            sides, (bias, second, of_candidate), after = found
             settings = (("cell_function", name), ("gate_function", gate), ("reset_after", after))
             weights = (sides.kernel, sides.recurrent, bias)
-            return Cell("GRU", sides.data, weights, (state,), settings, second)
+            return Cell("GRU", sides.data, weights, (state,), settings, second, of_candidate)
     return None
 
 
 def _resets(candidate: Term) -> list[Term]:
     """Return what may be the reset gate: a factor inside the candidate."""
     found = []
-    for part in _summands(candidate):
+    for part in summands(candidate):
         inner = inside(part)[0] if part[0] == "matrix" else part
         if inner[0] == "product":
             found.extend(inside(inner))
@@ -207,7 +161,7 @@ def _resets(candidate: Term) -> list[Term]:
 
 def _gate_parts(term: Term, place: int) -> list[Term] | None:
     """Return the two sums that a gate is cut out of."""
-    parts = [_part(part) for part in _summands(term)]
+    parts = [part_of(part) for part in summands(term)]
     if len(parts) != 2 or any(part is None or part[0] != place for part in parts):
         return None
     return [part[1] for part in parts if part is not None]
@@ -215,18 +169,18 @@ def _gate_parts(term: Term, place: int) -> list[Term] | None:
 
 def _reads(whole: Term, state: Term) -> bool:
     """Return whether a sum holds a product of the state with a matrix."""
-    return any(part[0] == "matrix" and inside(part)[0] == state for part in _summands(whole))
+    return any(part[0] == "matrix" and inside(part)[0] == state for part in summands(whole))
 
 
 def _reset_after(
     inner: Term, reset: Term, here: Term, gates: list[list[Term] | None]
-) -> tuple[_Sides, Ref | None, Ref | None, bool] | None:
+) -> tuple[_Sides, tuple[Ref | None, Ref | None, Ref | None], bool] | None:
     """Match a candidate in which the reset gate multiplies the product with the state."""
-    plain = [part for part in map(_part, _summands(inner)) if part is not None and part[0] == 2]
-    scaled = [inside(part) for part in _summands(inner) if part[0] == "product" and reset in inside(part)]
-    if len(plain) != 1 or len(scaled) != 1 or len(_summands(inner)) != 2:
+    plain = [part for part in map(part_of, summands(inner)) if part is not None and part[0] == 2]
+    scaled = [inside(part) for part in summands(inner) if part[0] == "product" and reset in inside(part)]
+    if len(plain) != 1 or len(scaled) != 1 or len(summands(inner)) != 2:
         return None
-    other = [_part(factor) for factor in scaled[0] if factor != reset]
+    other = [part_of(factor) for factor in scaled[0] if factor != reset]
     if len(other) != 1 or other[0] is None or other[0][0] != 2:
         return None
     wholes = [plain[0][1], other[0][1]]
@@ -234,35 +188,41 @@ def _reset_after(
         return None
     if not _reads(wholes[1], here):
         return None  # the reset gate multiplies the product with the input
-    every = [part for whole in wholes for part in _summands(whole)]
-    if any(len([part for part in _summands(whole) if part[0] != "matrix"]) > 1 for whole in wholes):
+    every = [part for whole in wholes for part in summands(whole)]
+    if any(len([part for part in summands(whole) if part[0] != "matrix"]) > 1 for whole in wholes):
         return None
     sides = _sides(("sum", *(part for part in every if part[0] == "matrix")), here)
     biases = [part for part in every if part[0] != "matrix"]
     good, bias, second = _two_biases(biases)
-    return (sides, bias, second, True) if sides is not None and good else None
+    return (sides, (bias, second, None), True) if sides is not None and good else None
 
 
 def _reset_before(
     inner: Term, reset: Term, here: Term, gates: list[list[Term] | None]
-) -> tuple[_Sides, Ref | None, Ref | None, bool] | None:
+) -> tuple[_Sides, tuple[Ref | None, Ref | None, Ref | None], bool] | None:
     """Match a candidate in which the reset gate multiplies the state."""
-    plain = [part for part in map(_part, _summands(inner)) if part is not None and part[0] == 2]
-    products = [inside(part) for part in _summands(inner) if part[0] == "matrix"]
-    if len(plain) != 1 or len(products) != 1 or len(_summands(inner)) != 2:
+    plain = [part for part in map(part_of, summands(inner)) if part is not None and part[0] == 2]
+    products = [inside(part) for part in summands(inner) if part[0] == "matrix"]
+    if len(plain) != 1 or len(products) != 1 or len(summands(inner)) != 2:
         return None
-    state, columns = products[0][0], _part(products[0][1])
+    state, columns = products[0][0], part_of(products[0][1])
     scaled = state[0] == "product" and sorted(map(repr, inside(state))) == sorted(map(repr, (reset, here)))
     recurrent = None if columns is None or columns[0] != 2 else columns[1]
-    if not scaled or recurrent is None:
+    apart = value_of(products[0][1])
+    if not scaled or (recurrent is None and apart is None):
         return None
-    # The other gates are the first columns of the matrix on the state.
-    head: Term = ("matrix", here, ("part", 0, recurrent))
-    wanted = sorted(map(repr, (plain[0][1], head)))
+    # The other gates are the first columns of the matrix on the state, or have a matrix of their own.
+    heads: list[Term] = [("matrix", here, ("part", 0, recurrent))]
+    if recurrent is None:
+        heads = [whole for whole in gates[0] or [] if whole != plain[0][1]]
+        recurrent = inside(heads[0])[1] if heads and heads[0][0] == "matrix" else None
+    if not isinstance(recurrent, tuple) or heads[0][:2] != ("matrix", here):
+        return None
+    wanted = sorted(map(repr, (plain[0][1], heads[0])))
     if any(gate is None or sorted(map(repr, gate)) != wanted for gate in gates):
         return None
-    biases = [part for part in _summands(plain[0][1]) if part[0] != "matrix"]
-    matrices = [part for part in _summands(plain[0][1]) if part[0] == "matrix"]
+    biases = [part for part in summands(plain[0][1]) if part[0] != "matrix"]
+    matrices = [part for part in summands(plain[0][1]) if part[0] == "matrix"]
     sides = _sides(("sum", *matrices, ("matrix", here, recurrent)), here)
     good, bias = _bias(biases)
-    return (sides, bias, None, False) if sides is not None and good else None
+    return (sides, (bias, None, apart), False) if sides is not None and good else None

@@ -41,7 +41,7 @@ _OWN = frozenset(
         "concat",
         "unary",
     }
-    | {"lstm", "gru", "rnn"}
+    | {"lstm", "gru", "rnn", "conv_lstm"}
 )
 _LOOPS = frozenset(
     {"While", "StatelessWhile", "If", "StatelessIf", "Case", "StatelessCase", "Enter", "Switch"}

@@ -14,6 +14,7 @@ from shapeinspect.dims import UNKNOWN, Unknown
 from shapeinspect.rules.shape_values import TARGETS
 from shapeinspect_tensorflow.graph import settings_conv as conv
 from shapeinspect_tensorflow.graph import settings_norm as norm
+from shapeinspect_tensorflow.graph import settings_recurrent as recurrent
 from shapeinspect_tensorflow.graph import settings_shape as shape
 from shapeinspect_tensorflow.graph import settings_signature as sign
 from shapeinspect_tensorflow.graph.folding import BATCH_NORM, DILATED, LAYER_NORM, NARROW, TENSORDOT
@@ -274,8 +275,12 @@ OPS: dict[str, Op] = {
     "LRN": op_row("local_response_norm", norm.local_response_norm),
     # loops that are recurrent layers
     **{
-        op: op_row(kind, partial(conv.recurrent, gates=gates), "- kernel recurrent_kernel bias")
+        op: op_row(kind, partial(recurrent.recurrent, gates=gates), "- kernel recurrent_kernel bias")
         for op, (kind, gates) in {"LSTM": ("lstm", 4), "GRU": ("gru", 3), "SimpleRNN": ("rnn", 1)}.items()
+    },
+    **{
+        f"ConvLSTM{space}D": op_row("conv_lstm", recurrent.of_maps, "- kernel recurrent_kernel bias")
+        for space in (1, 2, 3)
     },
     # picking
     "Gather": op_row(conv.gather_kind, conv.embedding, "params"),

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from shapeinspect_tensorflow.graph.cells import Cell, cell
+from shapeinspect_tensorflow.graph.cells import cell
 from shapeinspect_tensorflow.graph.flow import VARIABLES, Flow, Loop, Ref, Step
+from shapeinspect_tensorflow.graph.gates import Cell
 from shapeinspect_tensorflow.graph.nodes import Node, Tensor
 from shapeinspect_tensorflow.graph.terms import Term, Terms, inside
 
@@ -113,7 +114,7 @@ class _Finder:
         """Return the layer that a loop is, and its outputs by those of the loop."""
         body = self._flow.loop(loop.path)
         found = None if body is None else self._cell(body)
-        if body is None or found is None or found[0].second is not None:
+        if body is None or found is None or found[0].second or found[0].candidate:
             return None
         unit, place = found
         start = loop.inputs[body.values.index(unit.data)] if unit.data in body.values else unit.data
@@ -132,12 +133,13 @@ class _Finder:
         if ends is None or self._read_besides(loop, {*states, place}):
             return None
         settings: dict[str, object] = dict(unit.settings)
+        maps = unit.op == "ConvLSTM"
         swapped = self._swapped(data)
         if ends.swapped and swapped is not None:
             data = swapped[0]
             settings |= {"batch_first": True, **({"direction": "reverse"} if swapped[1] else {})}
-        elif ends.swapped and ends.whole:
-            return None
+        elif maps or (ends.swapped and ends.whole):
+            return None  # a recurrent layer of maps has the batch first
         else:
             settings["batch_first"] = False
         settings |= {"return_sequences": ends.whole, "return_state": True}
@@ -147,8 +149,15 @@ class _Finder:
         given = [ref for ref in (loop.inputs[state] for state in states) if ref is not None]
         initial = given if not all(map(self._is_zero, given)) else []
         shapes = (ends.shape, *(self._recorded(Ref(loop.path, state)) for state in states))
+        if initial:
+            settings["initial_states"] = len(initial)
         attributes = {**settings, "_output_shapes": shapes, "T": loop.node.attributes.get("T")}
-        node = Node(loop.node.name, unit.op, loop.node.inputs, attributes)
+        op = (
+            f"{unit.op}{len(stride)}D"
+            if maps and isinstance(stride := settings["stride"], tuple)
+            else unit.op
+        )
+        node = Node(loop.node.name, op, loop.node.inputs, attributes)
         return Step(path, node, (data, *unit.weights, *initial)), {**alias, **ends.alias}
 
     def _is_stored(self, ref: Ref) -> bool:
@@ -183,14 +192,14 @@ class _Finder:
         """Return the value with the batch before the time, and whether its time is reversed."""
         step, turned = self._steps.get(ref.path), False
         if step is not None and step.node.op == "ReverseV2":
-            source, turned = self._moved(step, (0,)), True
+            source, turned = self._along(step, (0,)), True
             step = None if source is None else self._steps.get(source.path)
         if step is None or step.node.op != "Transpose":
             return None
-        source = self._moved(step, (1, 0, 2))
+        source = self._along(step, _swapped_axes(self._numbers(step.inputs[-1])))
         return None if source is None else (source, turned)
 
-    def _moved(self, step: Step, axes: tuple[int, ...]) -> Ref | None:
+    def _along(self, step: Step, axes: tuple[int, ...]) -> Ref | None:
         """Return what a step reverses or transposes, if it does so along exactly these axes."""
         if len(step.inputs) != 2 or self._numbers(step.inputs[1]) != axes:
             return None
@@ -213,7 +222,7 @@ class _Finder:
                     reader.node.op,
                     self._numbers(reader.inputs[1] if len(reader.inputs) > 1 else None),
                 )
-                if op == "Transpose" and numbers == (1, 0, 2):
+                if op == "Transpose" and numbers == _swapped_axes(numbers):
                     ends.whole = ends.swapped = True
                     ends.alias[Ref(reader.path)] = Ref(path)
                     ends.shape = self._recorded(Ref(reader.path))
@@ -258,6 +267,11 @@ class _Finder:
                 return False
             ref = source
         return False
+
+
+def _swapped_axes(order: tuple[int, ...] | None) -> tuple[int, ...]:
+    """Return the permutation of as many axes as another one that swaps the first two."""
+    return (1, 0, *range(2, len(order or ())))
 
 
 @dataclass(slots=True)

@@ -326,34 +326,10 @@ def tensordot(view: View) -> Settings:
     return {"in_features": rows, "out_features": columns}
 
 
-_RECURRENT = (
-    "batch_first", "direction", "return_sequences", "return_state", "reset_after", "cell_function",
-    "gate_function",
-)  # fmt: skip
-
-
 _FUSED = {
     "Relu": "relu", "Relu6": "relu6", "Elu": "elu", "LeakyRelu": "leaky_relu", "Sigmoid": "sigmoid",
     "Tanh": "tanh",
 }  # fmt: skip
-
-
-def recurrent(view: View, gates: int) -> Settings:
-    """Read a recurrent layer: the matrices are ``i (gate o)`` and ``h (gate o)``.
-
-    Args:
-        view: the node: its input, the two matrices, the bias, and the initial states if there are any.
-        gates: the number of gates.
-    """
-    kernel, matrix = view.shape(1), view.shape(2)
-    if kernel is None or matrix is None or not len(kernel) == len(matrix) == 2:
-        return {}
-    hidden, states = matrix[0], len(view.held) - 4
-    if not isinstance(hidden, int) or kernel[1] != gates * hidden or matrix[1] != gates * hidden:
-        return {}
-    settings = {"input_size": kernel[0], "hidden_size": hidden, "num_layers": 1, "bidirectional": False}
-    given = {name: view.get(name) for name in _RECURRENT if view.get(name) is not None}
-    return {**settings, **given, **({"initial_states": states} if states > 0 else {})}
 
 
 def leaky_relu(view: View) -> Settings:

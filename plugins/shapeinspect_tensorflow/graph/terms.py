@@ -115,7 +115,7 @@ def _sum(_step: Step, _index: int, parts: list[Term], _numbers: object) -> Term:
     flat: list[Term] = []
     for part in parts:
         flat.extend(inside(part) if part[0] == "sum" else (part,))
-    return ("sum", *sorted(flat, key=repr))
+    return ("sum", *sorted(flat, key=repr)) if len(flat) > 1 else flat[0]
 
 
 def _product(_step: Step, _index: int, parts: list[Term], _numbers: object) -> Term:
@@ -135,6 +135,38 @@ def _affine(_step: Step, _index: int, parts: list[Term], _numbers: object) -> Te
     """Multiply with a matrix whose rows are the outputs, as TFLite does, and add a bias."""
     product: Term = ("matrix", parts[0], parts[1])
     return _sum(_step, 0, [product, *parts[2:]], None)
+
+
+def _conv(step: Step, _index: int, parts: list[Term], _numbers: object) -> Term:
+    """Convolve, along one axis of space where an axis of length 1 was put before it, and add a bias."""
+    settings, (data, kernel), other = step.node.attributes, parts[:2], ("difference", step.path)
+    space: tuple[tuple[object, ...], ...] = tuple(
+        settings.get(name) or (1,) * 4 for name in ("strides", "dilations")
+    )
+    if str(settings.get("data_format", "N")).startswith("NC"):
+        return other
+    if data[0] == "expanded" == kernel[0]:
+        if data[1] not in (1, -3) or kernel[1] != 0:
+            return other
+        data, kernel = inside(data)[0], inside(kernel)[0]
+        space = tuple((*one[:1], *one[2:]) for one in space)
+    product: Term = ("conv", data, kernel, (*(one[1:-1] for one in space), settings.get("padding")))
+    return _sum(step, 0, [product, *parts[2:]], None)
+
+
+def _expanded(step: Step, index: int, parts: list[Term], numbers: list[tuple[int, ...] | None]) -> Term:
+    axis = numbers[1]
+    if axis is None or len(axis) != 1:
+        return ("difference", step.path, index)
+    return ("expanded", axis[0], parts[0])
+
+
+def _reshaped(step: Step, index: int, parts: list[Term], numbers: list[tuple[int, ...] | None]) -> Term:
+    """Return a piece of a vector that only gets further axes of length 1 before it."""
+    shape = numbers[1]
+    if parts[0][0] == "row" and shape is not None and set(shape[:-1]) == {1}:
+        return parts[0]
+    return ("difference", step.path, index)
 
 
 def _function(step: Step, _index: int, parts: list[Term], _numbers: object) -> Term:
@@ -212,6 +244,9 @@ _MAKERS: Mapping[str, tuple[_Make, int]] = {
     "FULLY_CONNECTED": (_affine, 2),
     "Part": (_numbered_part, 1),
     **dict.fromkeys(("Fill", "ZerosLike"), (_constant, 0)),
+    **dict.fromkeys(("Conv2D", "Conv3D"), (_conv, 2)),
+    "ExpandDims": (_expanded, 2),
+    "Reshape": (_reshaped, 2),
     "Mul": (_product, 2),
     "Sub": (_difference, 2),
     "MatMul": (_matrix, 2),

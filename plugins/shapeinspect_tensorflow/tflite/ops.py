@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from shapeinspect_tensorflow.graph import settings_conv as conv
+from shapeinspect_tensorflow.graph import settings_recurrent as recurrent
 from shapeinspect_tensorflow.graph import settings_shape as shape
 from shapeinspect_tensorflow.graph import settings_signature as sign
 from shapeinspect_tensorflow.graph.node_view import View
@@ -153,11 +154,22 @@ OPS: dict[str, Op] = {
     **{op: op_row("reduce", _as(name, shape.reduce), fixed=(1,)) for op, name in _REDUCTIONS.items()},
 }  # fmt: skip
 
-_LOOP_WEIGHTS = "- kernel recurrent_kernel bias recurrent_bias"
+_LOOP_WEIGHTS = "- kernel recurrent_kernel bias recurrent_bias candidate_kernel"
+_GATES_APART = " ".join(
+    ["-", *(f"{role}_{gate}{end}" for role, end in (("input_to", "_weights"), ("recurrent_to", "_weights"))
+            for gate in _GATES.split())]
+    + [f"{gate}_gate_bias" for gate in _GATES.split()]
+)  # fmt: skip
 #: Loops that are recurrent layers, see ``tflite.recurrent``.
 LOOPS: dict[str, Op] = {
-    f"WHILE:{name}": op_row(kind, partial(lite.loop, gates=gates), _LOOP_WEIGHTS)
-    for name, kind, gates in (("LSTM", "lstm", 4), ("GRU", "gru", 3), ("SimpleRNN", "rnn", 1))
+    **{
+        f"WHILE:{name}": op_row(kind, partial(recurrent.recurrent, gates=gates, turned=True), _LOOP_WEIGHTS)
+        for name, kind, gates in (("LSTM", "lstm", 4), ("GRU", "gru", 3), ("SimpleRNN", "rnn", 1))
+    },
+    **{
+        f"WHILE:ConvLSTM{space}D": op_row("conv_lstm", recurrent.of_maps_apart, _GATES_APART)
+        for space in (1, 2, 3)
+    },
 }
 
 #: The setting slots of each operator; what is computed only for them is not part of the network.

@@ -32,7 +32,8 @@ from shapeinspect_tensorflow.vocabulary.layouts import TABLE
 
 #: Kinds whose stored tensors are weights only; those of other kinds are inputs as well.
 _OWN = frozenset(
-    {"conv", "conv_transpose", "linear", "embedding", "elementwise", "concat", "prelu", "lstm", "gru", "rnn"}
+    {"conv", "conv_transpose", "linear", "embedding", "elementwise", "concat", "prelu"}
+    | {"lstm", "gru", "rnn", "conv_lstm"}
 )
 #: The operators that shapes are computed with.
 _TENSORFLOW = {
@@ -446,6 +447,8 @@ def _layout(operator: Operator, role: str, shape: tuple[int, ...], view: View) -
         return None  # shuffled for one processor
     if operator.op == "BATCH_MATMUL":
         kind = "BatchMatMul:transpose_b" if product_flags(view)[1] else "BatchMatMul"
+    if kind == "WHILE:GRU" and view.get("reset_after") is False:
+        kind = "WHILE:GRU(candidate_apart)"
     if operator.op == "DEPTHWISE_CONV_2D" and role == "filter":
         channels = (OPS[operator.op].read(view)).get("groups")
         if not channels:

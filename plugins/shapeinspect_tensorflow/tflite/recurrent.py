@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from shapeinspect_tensorflow.graph.cells import Cell, cell
+from shapeinspect_tensorflow.graph.cells import cell
 from shapeinspect_tensorflow.graph.flow import Ref, Step
+from shapeinspect_tensorflow.graph.gates import Cell
 from shapeinspect_tensorflow.graph.nodes import Node
 from shapeinspect_tensorflow.graph.nodes import Tensor as Constant
 from shapeinspect_tensorflow.graph.terms import Term, Terms
@@ -23,7 +24,8 @@ from shapeinspect_tensorflow.tflite.loop_lists import parted, swapped_axes
 _NAMES = {
     "ADD": "AddV2", "MUL": "Mul", "SUB": "Sub", "LOGISTIC": "Sigmoid", "TANH": "Tanh", "RELU": "Relu",
     "ELU": "Elu", "SPLIT": "Split", "SELECT": "SelectV2", "SELECT_V2": "SelectV2", "RESHAPE": "Squeeze",
-    "STRIDED_SLICE": "StridedSlice", "GATHER": "TensorListGetItem", "FULLY_CONNECTED": "FULLY_CONNECTED",
+    "CONV_2D": "Conv2D", "CONV_3D": "Conv3D", "STRIDED_SLICE": "StridedSlice",
+    "GATHER": "TensorListGetItem", "FULLY_CONNECTED": "FULLY_CONNECTED",
 }  # fmt: skip
 #: How many operators are looked at in one file for the sake of loops: each loop looks at its whole graph.
 _MOST_WORK = 5_000_000
@@ -79,6 +81,7 @@ class _Loop:
         self, graph: Subgraph, body: Subgraph, loop: Operator, zero: Callable[[Tensor], bool]
     ) -> None:
         self._graph, self._body, self._loop, self._zero = graph, body, loop, zero
+        self._zeros: dict[Ref | None, Ref] = {}
         self._inner = {index: one for one in body.operators for index in one.outputs}
         self._outer = {index: one for one in graph.operators for index in one.outputs}
 
@@ -96,6 +99,10 @@ class _Loop:
             end = self._listed(self._loop.outputs[place], steps)
         if end is False:
             return None
+        if unit.op == "ConvLSTM" and (
+            moved is None or (isinstance(end, _End) and end.whole and not end.maker)
+        ):
+            return None  # a recurrent layer of maps has the batch first
         swapped = moved is not None and not (isinstance(end, _End) and end.whole and end.maker is None)
         data = moved if moved is not None and swapped else data
         states = [self._loop.outputs[number] for number in places[1:]]
@@ -105,18 +112,21 @@ class _Loop:
         initial = [self._loop.inputs[number] for number in places[1:]]
         given = [] if all(map(self._is_zero, initial)) else initial
         tensors, weights = list(self._graph.tensors), []
-        for ref in (*unit.weights, unit.second):
+        for ref in self._weights(unit):
             weights.append(-1 if ref is None else len(tensors))
             if ref is not None:
                 tensors.append(self._body.tensors[int(ref.path)])
+        space = len(self._graph.tensors[initial[0]].shape or ()) - 2
         options: dict[str, Any] = {
-            **dict(unit.settings), "batch_first": swapped, **({"direction": "reverse"} if reverse else {}),
+            **_settings(unit, space), **({"initial_states": len(given)} if given else {}),
+            "batch_first": swapped, **({"direction": "reverse"} if reverse else {}),
             "return_sequences": isinstance(end, _End) and end.whole,
             "return_state": any(index in read for index in states),
         }  # fmt: skip
         main = end.tensor if isinstance(end, _End) else -1
         outputs = (main, *(index if index in read else -1 for index in states))
-        layer = Operator(f"WHILE:{unit.op}", "", (data, *weights, *given), outputs, options)
+        name = f"{unit.op}{space}D" if space else unit.op
+        layer = Operator(f"WHILE:{name}", "", (data, *weights, *given), outputs, options)
         gone = [end.maker] if isinstance(end, _End) and end.maker is not None else []
         operators = [
             layer if one is self._loop else one
@@ -149,8 +159,33 @@ class _Loop:
         found = cell(made, states)
         if found is None or int(found.data.path) not in self._body.inputs:
             return None
-        refs = [ref for ref in (*found.weights, found.second) if ref is not None]
+        refs = [ref for ref in self._weights(found) if ref is not None]
         return found if all(self._body.tensors[int(ref.path)].stored for ref in refs) else None
+
+    def _weights(self, unit: Cell) -> tuple[Ref | None, ...]:
+        """Return the weights of a layer in the order of the slots of its operator."""
+        if unit.op != "ConvLSTM":
+            return (*unit.weights, unit.second, unit.candidate)
+        kernels, biases = unit.weights[:4], unit.weights[8:]
+        if any(biases):  # a bias of zeros is no summand
+            biases = tuple(
+                self._zeros.get(kernel) if bias is None else bias
+                for kernel, bias in zip(kernels, biases, strict=True)
+            )
+        return (*unit.weights[:8], *biases)
+
+    def _conv(self, maker: Operator, inputs: tuple[Ref, ...]) -> tuple[dict[str, Any], tuple[Ref, ...]]:
+        """Return the settings of a convolution in TensorFlow's words, and its inputs without zeros."""
+        given, letters = maker.options or {}, "hw" if maker.op == "CONV_2D" else "dhw"
+        settings = {
+            f"{name}s": (1, *(given.get(f"{name}_{letter}") or 1 for letter in letters), 1)
+            for name in ("stride", "dilation")
+        }
+        bias = self._body.tensors[int(inputs[2].path)] if len(inputs) == 3 else None
+        if bias is not None and bias.stored and self._zero(bias):
+            self._zeros[inputs[1]] = inputs[2]
+            inputs = inputs[:2]
+        return {**given, **settings}, inputs
 
     def _written(self, index: int, output: int) -> int | None:
         """Return what a step writes into a list; None for a value that is no list."""
@@ -183,6 +218,8 @@ class _Loop:
             op = ""
         inputs = tuple(Ref(str(one)) for one in maker.inputs if one >= 0)
         place = maker.outputs.index(index)
+        if op in ("Conv2D", "Conv3D"):
+            options, inputs = self._conv(maker, inputs)
         attributes = {**options, "_output_shapes": shapes}
         if maker.op == "SPLIT":
             return self._part(ref, Node("", op, (), attributes), inputs, place)
@@ -275,6 +312,16 @@ class _Loop:
     def _is_zero(self, index: int) -> bool:
         tensor = self._graph.tensors[index]
         return tensor.stored and self._zero(tensor)
+
+
+def _settings(unit: Cell, space: int) -> dict[str, Any]:
+    """Return the settings of a cell; a window over one axis of space is one over two in TFLite."""
+    settings = dict(unit.settings)
+    for name in ("stride", "dilation"):
+        window = settings.get(name)
+        if isinstance(window, tuple):
+            settings[name] = window[-space:]
+    return {**settings, **({"candidate_apart": True} if unit.candidate is not None else {})}
 
 
 def _pruned(graph: Subgraph) -> Subgraph:

@@ -162,23 +162,6 @@ def lstm(view: View) -> Settings:
     return {**settings, "proj_size": project[0]} if project else settings
 
 
-def loop(view: View, gates: int) -> Settings:
-    """Read a loop that is a recurrent layer: its matrices are ``(gate o) i`` and ``(gate o) h``.
-
-    Args:
-        view: the node: its input, the two matrices, the biases, and the initial states if there are any.
-        gates: the number of gates.
-    """
-    kernel, matrix = view.shape(1), view.shape(2)
-    if kernel is None or matrix is None or not len(kernel) == len(matrix) == 2:
-        return {}
-    hidden, states = matrix[1], len(view.held) - 5
-    if not isinstance(hidden, int) or kernel[0] != gates * hidden or matrix[0] != gates * hidden:
-        return {}
-    settings = {"input_size": kernel[1], "hidden_size": hidden, "num_layers": 1, "bidirectional": False}
-    return {**settings, **view.attributes, **({"initial_states": states} if states > 0 else {})}
-
-
 def reshape(view: View) -> Settings:
     """Read a RESHAPE: the target is the second input, or an option where there is none.
 

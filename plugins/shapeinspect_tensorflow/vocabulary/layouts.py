@@ -15,6 +15,7 @@ _ZRN = (("gate", "z r n", "r z n"),)
 _CONV = "Conv1D Conv2D Conv3D"
 _TRANSPOSE = "Conv1DTranspose Conv2DTranspose Conv3DTranspose"
 _DEPTHWISE = "DepthwiseConv1D DepthwiseConv2D"
+_CONV_LSTM = "ConvLSTM1D ConvLSTM2D ConvLSTM3D"
 _SEPARABLE = "SeparableConv1D SeparableConv2D"
 _NORM_OPS = "FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3 BatchNorm"
 
@@ -59,6 +60,10 @@ TABLE = Table(
         Row("GRU", "recurrent_kernel", "h (gate o)", "gate o h", Frozen(gate=3), _ZRN, slot="weight_hh.l0"),
         Row("GRU", "bias", "(gate o)", "gate o", Frozen(gate=3), _ZRN, slot=_SUM),
         Row("GRU", "bias", "two (gate o)", "two gate o", Frozen(gate=3), _ZRN, slot="{two}.l0", splits=_TWO),
+        Row(_CONV_LSTM, "kernel", "*k i (gate o)", "gate o i *k", Frozen(gate=4), slot="weight_ih.l0"),
+        Row(_CONV_LSTM, "recurrent_kernel", "*k h (gate o)", "gate o h *k", Frozen(gate=4),
+            slot="weight_hh.l0"),
+        Row(_CONV_LSTM, "bias", "(gate o)", "gate o", Frozen(gate=4), slot=_SUM),
         # Operators of a graph, by the names of their arguments.
         Row("Conv1D Conv2D Conv3D _FusedConv2D", "filter", "*k i o", "o i *k"),
         Row("DilatedConv1D DilatedConv2D DilatedConv3D", "filter", "*k i o", "o i *k"),
@@ -106,6 +111,30 @@ TABLE = Table(
                 ("bias", "{}", bias),
                 ("recurrent_bias", "{}", "bias_hh.l0"),
             )
+        ),
+        # The matrix of a GRU's candidate is apart; its gates are in the order z r h, and r z n in common.
+        Row("WHILE:GRU(candidate_apart)", "kernel", "(gate o) i", "gate o i", Frozen(gate=3), _ZRN,
+            slot="weight_ih.l0"),
+        Row("WHILE:GRU(candidate_apart)", "recurrent_kernel", "(gate o) h", "gate o h", Frozen(gate=2),
+            slot="weight_hh.l0[{gate}]", splits=(("gate", ("1", "0")),)),
+        Row("WHILE:GRU(candidate_apart)", "candidate_kernel", "o h", "o h", slot="weight_hh.l0[2]"),
+        Row("WHILE:GRU(candidate_apart)", "bias", "(gate o)", "gate o", Frozen(gate=3), _ZRN, slot=_SUM),
+        *(
+            Row(f"WHILE:ConvLSTM{space}D", role.format(gate), native.format(letter),
+                common.format(letter), slot=f"{slot}[{at}]")
+            for space, native, common in (
+                (1, "o 1 k {}", "o {} k"), (2, "o kh kw {}", "o {} kh kw"),
+                (3, "kd kh kw {} o", "o {} kd kh kw"),
+            )
+            for at, gate in enumerate(_GATES)
+            for role, letter, slot in (
+                ("input_to_{}_weights", "i", "weight_ih.l0"), ("recurrent_to_{}_weights", "h", "weight_hh.l0")
+            )
+        ),
+        *(
+            Row(f"WHILE:ConvLSTM{space}D", f"{gate}_gate_bias", native, "o", slot=f"{_SUM}[{at}]")
+            for space, native in ((1, "o"), (1, "1 1 o"), (2, "o"), (3, "o"), (3, "1 1 1 1 o"))
+            for at, gate in enumerate(_GATES)
         ),
         Row("WHILE:SimpleRNN", "kernel", "o i", "o i", slot="weight_ih.l0"),
         Row("WHILE:SimpleRNN", "recurrent_kernel", "o h", "o h", slot="weight_hh.l0"),

@@ -1,0 +1,91 @@
+"""Loops whose steps are convolutions: one layer with the kernels, window and shapes of Keras's ConvLSTM."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from shapeinspect import inspect
+from shapeinspect.layout import canonical
+
+SPACE = {1: (8,), 2: (8, 10), 3: (4, 6, 7)}
+CASES: dict[str, tuple[int, dict[str, Any]]] = {
+    "one axis": (1, {"return_sequences": True, "strides": 2}),
+    "two axes": (2, {"padding": "same"}),
+    "two axes, backwards": (2, {"return_sequences": True, "go_backwards": True, "kernel_size": (3, 2)}),
+    "no bias": (2, {"use_bias": False}),
+    "three axes": (3, {"return_sequences": True}),
+}
+
+
+def _network(case: str) -> tuple[Any, Any]:
+    import keras
+    import tensorflow as tf
+
+    space, options = CASES[case]
+    kind = getattr(keras.layers, f"ConvLSTM{space}D")
+    layer = kind(3, **{"kernel_size": 3, **options})
+    network = keras.Sequential([keras.Input((5, *SPACE[space], 2)), layer])
+    for seed, weight in enumerate(network.weights):
+        weight.assign(tf.random.stateless_uniform(weight.shape, (seed, 7)))
+    return network, layer
+
+
+def _check(path: Path, layer: Any, batch: int) -> None:
+    report = inspect(str(path))
+    (ours,) = [one for one in report.model.layers if one.kind != "unknown"]
+    assert ours.kind == "conv_lstm"
+    settings = ours.attributes
+    for name, native in (("kernel_size", "kernel_size"), ("stride", "strides"), ("padding", "padding")):
+        assert settings[name] == getattr(layer, native)
+    assert (settings["in_channels"], settings["hidden_size"]) == (2, 3)
+    assert (settings["cell_function"], settings["gate_function"]) == ("tanh", "sigmoid")
+    assert settings.get("direction", "forward") == ("reverse" if layer.go_backwards else "forward")
+    output = report.model.values[report.model.outputs[0]].shape or ()
+    assert output[1:] == layer.output.shape[1:]
+    assert report.totals.params == layer.count_params()
+    found = {slot: read() for slot, read in canonical.read(ours.weights).items()}
+    names = ("weight_ih.l0", "weight_hh.l0", "bias_ih.l0+bias_hh.l0")
+    assert set(found) == set(names[: len(layer.get_weights())])
+    for name, whole in zip(names, layer.get_weights(), strict=False):
+        gates = np.split(whole, 4, -1)  # `*k i o` as `o i *k`
+        theirs = np.stack([np.moveaxis(one, (-1, -2), (0, 1)) if one.ndim > 1 else one for one in gates])
+        np.testing.assert_array_equal(found[name], theirs, err_msg=name)
+    assert output[0] == batch
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_loop_is_the_layer_that_keras_exported(case: str, tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    network, layer = _network(case)
+    signature = [tf.TensorSpec((7, *network.inputs[0].shape[1:]), tf.float32)]
+    network.export(str(tmp_path / "export"), verbose=False, input_signature=signature)
+    _check(tmp_path / "export", layer, 7)
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "export"))
+    path = tmp_path / "network.tflite"
+    path.write_bytes(converter.convert())
+    _check(path, layer, 7)
+
+
+def test_two_layers_above_one_another_in_tflite(tmp_path: Path) -> None:
+    import keras
+    import tensorflow as tf
+    from keras import layers as k
+
+    both = k.Bidirectional(k.ConvLSTM2D(3, 3, return_sequences=True))
+    network = keras.Sequential([keras.Input((5, 8, 10, 2)), both, k.ConvLSTM2D(4, 2)])
+    for seed, weight in enumerate(network.weights):
+        weight.assign(tf.random.stateless_uniform(weight.shape, (seed, 7)))
+    signature = [tf.TensorSpec((7, 5, 8, 10, 2), tf.float32)]
+    network.export(str(tmp_path / "export"), verbose=False, input_signature=signature)
+    path = tmp_path / "network.tflite"
+    path.write_bytes(tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "export")).convert())
+    report = inspect(str(path))
+    layers = [one for one in report.model.layers if one.kind == "conv_lstm"]
+    assert [one.attributes["hidden_size"] for one in layers] == [3, 3, 4]
+    assert report.model.values[report.model.outputs[0]].shape == (7, 5, 7, 4)
+    assert report.totals.params == network.count_params()
