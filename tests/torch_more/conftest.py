@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
+sys.path.insert(0, str(Path(__file__).parent))  # the calls in script_functions.py
+
 
 def _nets():
     # By its path: pytest's import mode does not put this folder on sys.path.

@@ -9,9 +9,12 @@ from shapeinspect.dims import UNKNOWN
 from shapeinspect.ir import Frozen, Layer, Weight
 from shapeinspect_torch.script.budget import Budget
 from shapeinspect_torch.script.constants import with_weights
+from shapeinspect_torch.script.dtypes import dtypes_of, indexed
 from shapeinspect_torch.script.lengths import Known, shapes_of
 from shapeinspect_torch.script.list_lengths import ListLengths
-from shapeinspect_torch.script.ops import NO_TENSORS, NUMBERS, describe_script
+from shapeinspect_torch.script.ops import NO_TENSORS, describe_script
+from shapeinspect_torch.script.plain_values import NUMBERS, compute, counted, identical
+from shapeinspect_torch.script.signature_rows import LISTED, ROWS
 from shapeinspect_torch.script.tensors import Tensors
 from shapeinspect_torch.script.values import (
     EXTENDING,
@@ -19,9 +22,7 @@ from shapeinspect_torch.script.values import (
     Draft,
     Outputs,
     Scope,
-    compute,
-    counted,
-    identical,
+    Tensor,
 )
 from shapeinspect_torch.vocabulary.aten import Argument, Described
 from shapeinspect_torch.vocabulary.functions import plain_name
@@ -106,7 +107,10 @@ class Calls:
         named = {key: self._tensors.plain(value) for key, value in kwargs.items()}
         first = next((self._known.of(part) for part in tensors), None)
         described = describe_script(name, plain, named, python, None if first is None else len(first))
-        if not all(map(self._lists.known, (*args, *kwargs.values()))):
+        if name == "index" and not indexed(plain[1] if len(plain) > 1 else UNKNOWN):
+            # Truth values would pick as many entries as are true.
+            described = described._replace(kind="unknown", attributes={})
+        if not all(map(self._whole, (*args, *kwargs.values()))):
             # Of how many parts it works is not known, so that no rule holds for it.
             described = described._replace(kind="unknown", attributes={})
         if self._tensors.probing:
@@ -115,17 +119,41 @@ class Calls:
         weights = {value.name for value in described.weights.values() if isinstance(value, Argument)}
         params = {part.name for part in tensors if isinstance(part, Argument)}
         skipped = params & weights | (params if described.kind in ("lstm", "gru", "rnn") else set())
+        # A weight that the code computes is an input behind what it is applied to.
+        computed = [value.name for value in described.weights.values() if isinstance(value, Tensor)]
         inputs = [part.name for part in tensors if part.name not in skipped]
+        if described.kind in ("embedding", "embedding_bag"):
+            inputs.sort(key=lambda name: name in computed)
         path = self._path(name.strip("_") or name, described, type_, scope)
         if not self.added[path].weights:
             self.added[path] = with_weights(self.added[path], described, plain, self._constants)
         own = self.added[path].attributes
         differing = {k: v for k, v in described.attributes.items() if own.get(k) != v}
         outputs = self.call(path, inputs, Frozen(differing))
+        outputs.dtypes = dtypes_of(name, plain, named, tensors)
         self.fill(outputs, described.kind, described.attributes, inputs)
-        if described.kind == "unknown" and work_of(plain_name(name), (), ()) == 0:
-            self.drafts[-1].macs = 0
+        if described.kind in ("unknown", "operation"):
+            read = [self._known.shape(part) for part in inputs]
+            work = work_of(plain_name(name), read, outputs.shapes)
+            self.drafts[-1].macs = work if isinstance(work, int) else None
+        return self._returned(name, outputs, plain)
+
+    def _returned(self, name: str, outputs: Outputs, args: Sequence[Any]) -> Any:
+        """Return what a function returns: a tensor, several, or a list of them."""
+        if name in LISTED:
+            sizes = args[1] if len(args) > 1 and "split" in name else None
+            outputs.count = len(outputs.shapes) or (len(sizes) if isinstance(sizes, list) else None)
+            if name in ("tensor_split", "hsplit", "vsplit", "dsplit") and not outputs.shapes:
+                outputs.count = None  # the list says where to cut
+            if outputs.count is not None:
+                return [self._tensors.nth(outputs, at) for at in range(outputs.count)]
+        elif name in ROWS:
+            outputs.count = max(len(outputs.shapes), 1)
         return outputs
+
+    def _whole(self, value: Any) -> bool:
+        """Tell whether a value is no list, or one of known length."""
+        return self._lists.known(value) and not (isinstance(value, Outputs) and value.count is None)
 
     def _of_list(self, name: str, args: list[Any]) -> Any:
         items, before = args[0], len(args[0])

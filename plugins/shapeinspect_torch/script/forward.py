@@ -7,19 +7,19 @@ on plain numbers (``training``) is decided; where it depends on the input, both 
 from __future__ import annotations
 
 import itertools
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
 from shapeinspect.dims import UNKNOWN
-from shapeinspect.ir import Frozen, Layer, Weight
+from shapeinspect.ir import Frozen, Layer, Value, Weight
 from shapeinspect.sources.source import InputSpec
 from shapeinspect_torch.script.budget import Budget
 from shapeinspect_torch.script.calls import Calls
 from shapeinspect_torch.script.code import Source as Code
 from shapeinspect_torch.script.constants import argument
+from shapeinspect_torch.script.layer_code import is_forward, is_whole, padding
 from shapeinspect_torch.script.lengths import Known, fed, number
 from shapeinspect_torch.script.list_lengths import ListLengths
 from shapeinspect_torch.script.parser import CodeError, Expr, Function, Functions, Statement
@@ -40,15 +40,10 @@ from shapeinspect_torch.script.values import (
     places,
 )  # fmt: skip
 from shapeinspect_torch.vocabulary.aten import Argument
-from shapeinspect_torch.vocabulary.kinds import is_known
 
 _MAX_DEPTH = 100
 _MAX_ROUNDS = 256
-#: A second trace of a layer's forward, or an overload of it, has a numbered name.
-_FORWARD = re.compile(r"forward(?:_{0,2}\d{1,4})?")
 _FUNCTIONAL = "torch.nn.functional."
-#: Settings without which a layer's code is followed instead.
-_NEEDED = {"attention": "num_heads", **dict.fromkeys(("rnn_cell", "lstm_cell", "gru_cell"), "hidden_size")}
 _Settings: TypeAlias = "Mapping[str, Mapping[str, object]]"
 
 
@@ -75,13 +70,6 @@ def follow(
         return _Walker(layers, settings, code, constants).follow(inputs)
     except (CodeError, RecursionError):
         return None
-
-
-def _padding(kind: str, padded: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Read the padding of a convolution whose code pads its input first, as all modes but zeros do."""
-    if kind != "conv" or len(padded) != 1 or padded[0].get("mode", "constant") == "constant":
-        return {}
-    return {"padding": padded[0]["padding"], "padding_mode": padded[0]["mode"]}
 
 
 class _Walker:
@@ -115,10 +103,11 @@ class _Walker:
         inputs = []
         args: list[Any] = []
         named = [name for name, is_tensor in function.parameters[1:] if is_tensor]
-        shapes = fed(named, specs)
-        self._known.shapes.update(shapes)
+        given = fed(named, specs)
+        self._known.shapes.update({name: spec.shape for name, spec in given.items()})
+        self._known.dtypes.update({name: spec.dtype for name, spec in given.items()})
         for name, is_tensor in function.parameters[1:]:
-            if specs and name not in shapes and name in function.defaults:
+            if specs and name not in given and name in function.defaults:
                 args.append(function.defaults[name])  # as in a call with the inputs that are asked for
                 continue
             args.append(self._known.tensor(self._tensors.fresh(name)) if is_tensor else UNKNOWN)
@@ -128,11 +117,16 @@ class _Walker:
         return Followed(
             in_order(list(self._modules.values()), self._calls.added, self._calls.order, self._call_settings),
             tuple(draft.call() for draft in self._calls.drafts),
-            Frozen({name: described(name, self._stored.get(name)) for name in self._tensors.used}),
+            Frozen({name: self._described(name) for name in self._tensors.used}),
             tuple(inputs),
             outputs,
             notes_of(self._branches, self._loops, fed=bool(specs)),
         )
+
+    def _described(self, name: str) -> Value:
+        if name in self._known.joined:
+            return Value(name, self._known.shapes[name], self._known.dtypes[name])
+        return described(name, self._stored.get(name))
 
     # Modules
 
@@ -141,11 +135,8 @@ class _Walker:
 
     def _method(self, path: str, name: str, args: list[Any], kwargs: dict[str, Any], scope: Scope) -> Any:
         layer = self._modules[path]
-        forward = _FORWARD.fullmatch(name) is not None
-        # A traced attention or cell has no settings: what it takes and returns is in its code.
-        needed = _NEEDED.get(layer.kind)
-        bare = needed is not None and needed not in layer.attributes
-        if forward and layer.kind not in ("module", "unknown") and is_known(layer.type) and not bare:
+        forward = is_forward(name)
+        if forward and is_whole(layer):
             return self._leaf(path, layer, name, args, kwargs)
         function = self._functions.find(self._class(path), name, 2)
         if function is None:
@@ -195,6 +186,7 @@ class _Walker:
                 for arg, value in itertools.zip_longest(blank, given[: len(blank)])
             ]
             result = self._run(function, [Module(path), *args], {}, None, Counter())
+            self._tensors.flat([result])  # it is within the limits
         except CodeError:
             pass
         finally:
@@ -204,9 +196,8 @@ class _Walker:
         if len(same) != 1:
             return {}, None
         described, outputs = same[0]
-        self._tensors.flat([result])  # it is within the limits
         padded = [found.attributes for found, _ in calls if found.kind == "pad"]
-        return {**described.attributes, **_padding(layer.kind, padded)}, places(result, outputs)
+        return {**described.attributes, **padding(layer.kind, padded)}, places(result, outputs)
 
     def _container(self, path: str, function: Function, args: list[Any], kwargs: dict[str, Any]) -> Any:
         inputs = self._tensors.names(*args, *kwargs.values())

@@ -15,7 +15,7 @@ from shapeinspect.errors import ShapeInspectError
 from shapeinspect.ir import Weight
 from shapeinspect.rules import output_shapes
 from shapeinspect.sources.source import InputSpec
-from shapeinspect_torch.script.values import Tensor
+from shapeinspect_torch.script.values import Outputs, Tensor
 from shapeinspect_torch.vocabulary.aten import Argument
 
 #: Functions of a number and of a tensor that holds one; traced code keeps numbers in such tensors.
@@ -52,23 +52,21 @@ _WHOLE: Final[Mapping[str, Callable[[Any], Any]]] = {
 }  # fmt: skip
 
 
-def fed(names: Sequence[str], specs: Sequence[InputSpec]) -> dict[str, Shape]:
-    """Return the shapes of the inputs that are asked for: by their names, the others in order.
+def fed(names: Sequence[str], specs: Sequence[InputSpec]) -> dict[str, InputSpec]:
+    """Return which inputs are asked for, and how: by their names, the others in order.
 
     Args:
         names: the inputs of the forward.
         specs: the shapes that are asked for.
 
     Example:
-        >>> fed(["x", "y"], [InputSpec((2, 3), "y"), InputSpec((5,))])
+        >>> asked = fed(["x", "y"], [InputSpec((2, 3), "y"), InputSpec((5,))])
+        >>> {name: spec.shape for name, spec in asked.items()}
         {'y': (2, 3), 'x': (5,)}
     """
-    shapes = {spec.name: spec.shape for spec in specs if spec.name in names}
-    free = [name for name in names if name not in shapes]
-    unnamed = [spec.shape for spec in specs if spec.name is None]
-    return {name: shape for name, shape in shapes.items() if name is not None} | dict(
-        zip(free, unnamed, strict=False)
-    )
+    by_name = {spec.name: spec for spec in specs if spec.name is not None and spec.name in names}
+    free = [name for name in names if name not in by_name]
+    return by_name | dict(zip(free, (spec for spec in specs if spec.name is None), strict=False))
 
 
 def shapes_of(
@@ -176,16 +174,21 @@ class Known:
         self._numbers: dict[str, Any] = {}
         #: The shapes of tensors by name, None where one is not known.
         self.shapes: dict[str, Shape | None] = {}
+        #: The dtypes of tensors that hold integers or truth values.
+        self.dtypes: dict[str, str | None] = {}
+        #: The values that are one of two, which no call returns.
+        self.joined: set[str] = set()
 
-    def add(self, name: str, shapes: Sequence[Shape | None], at: int) -> None:
-        """Keep the shape of an output of a call.
+    def add(self, name: str, outputs: Outputs, at: int) -> None:
+        """Keep the shape and dtype of an output of a call.
 
         Args:
             name: its name.
-            shapes: the shapes of the call's outputs.
+            outputs: the call's outputs.
             at: which one it is.
         """
-        self.shapes[name] = shapes[at] if at < len(shapes) else None
+        self.shapes[name] = outputs.shapes[at] if at < len(outputs.shapes) else None
+        self.dtypes[name] = outputs.dtypes[at] if at < len(outputs.dtypes) else None
 
     def join(self, name: str, left: Any, right: Any) -> None:
         """Keep the shape of a value that is one of two.
@@ -196,15 +199,18 @@ class Known:
             right: the other.
         """
         shape = self.of(left)
+        self.joined.add(name)
         self.shapes[name] = shape if shape == self.of(right) else None
+        dtypes = {value.dtype if isinstance(value, Tensor | Argument) else None for value in (left, right)}
+        self.dtypes[name] = dtypes.pop() if len(dtypes) == 1 else None
 
     def tensor(self, name: str) -> Tensor:
-        """Return a tensor with its shape.
+        """Return a tensor with its shape and dtype.
 
         Args:
             name: its name.
         """
-        return Tensor(name, None, self.shapes.get(name))
+        return Tensor(name, self.dtypes.get(name), self.shapes.get(name))
 
     def shape(self, name: str) -> Shape | None:
         """Return the shape of a tensor, stored or computed.

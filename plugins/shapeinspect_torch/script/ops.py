@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from shapeinspect.dims import UNKNOWN
+from shapeinspect_torch.script.signature_rows import OVERRIDING, ROWS
+from shapeinspect_torch.script.signatures import signature
 from shapeinspect_torch.vocabulary.aten import Described, describe_op
 from shapeinspect_torch.vocabulary.functions import describe_call, plain_name
 
@@ -38,6 +39,24 @@ _POSITIONAL: dict[str, str] = {
     "col2im": "self output_size kernel_size dilation padding stride",
     "norm": "self p dim keepdim",
     "baddbmm": "self batch1 batch2",
+    "grid_sampler": "input grid interpolation_mode padding_mode align_corners",
+    **dict.fromkeys(
+        ("mse_loss", "l1_loss", "soft_margin_loss", "multilabel_margin_loss"), "self target reduction"
+    ),
+    **dict.fromkeys(("cross_entropy_loss", "nll_loss", "nll_loss_nd", "nll_loss2d", "binary_cross_entropy"),
+                    "self target weight reduction ignore_index label_smoothing"),
+    "smooth_l1_loss": "self target reduction beta",
+    "huber_loss": "self target reduction delta",
+    "binary_cross_entropy_with_logits": "self target weight pos_weight reduction",
+    "kl_div": "self target reduction log_target",
+    "poisson_nll_loss": "self target log_input full eps reduction",
+    "hinge_embedding_loss": "self target margin reduction",
+    **dict.fromkeys(
+        ("margin_ranking_loss", "cosine_embedding_loss"), "input1 input2 target margin reduction"
+    ),
+    "triplet_margin_loss": "anchor positive negative margin p eps swap reduction",
+    "multi_margin_loss": "self target p margin weight reduction",
+    "ctc_loss": "log_probs targets input_lengths target_lengths blank reduction zero_infinity",
     "view": "self size",
     "reshape": "self shape",
     "expand": "self size",
@@ -63,7 +82,10 @@ _POSITIONAL: dict[str, str] = {
         "self",
     ),
 }  # fmt: skip
-_SPELLED = {"_convolution": "convolution"}
+_SPELLED = {
+    "_convolution": "convolution", "cross_entropy_loss": "cross_entropy", "nll_loss_nd": "nll_loss",
+    "nll_loss2d": "nll_loss",
+}  # fmt: skip
 #: Functions whose settings follow from the rank of their input, which is not in the code.
 _BY_RANK = frozenset({"t", "T", "numpy_T", "H", "interpolate", "upsample", "hstack"})
 
@@ -72,41 +94,87 @@ NO_TENSORS = frozenset({
     "size", "dim", "numel", "len", "item", "Int", "Float", "Bool", "IntImplicit", "FloatImplicit",
     "ScalarImplicit", "is_floating_point", "is_complex", "is_grad_enabled", "format", "stride", "device",
     "__contains__", "keys", "ord", "str", "hash", "get_device", "is_cuda", "warn", "sym_size", "ndimension",
-    "storage_offset", "is_contiguous", "manual_seed", "percentFormat", "join", "index_of",
+    "equal", "allclose", "is_nonzero", "is_same_size", "is_signed", "is_conj", "is_neg", "storage_offset",
+    "is_contiguous", "manual_seed", "percentFormat", "join", "index_of",
 })  # fmt: skip
 
-#: Functions of plain numbers that decide conditions.
-NUMBERS: Mapping[str, Callable[..., Any]] = {
-    "gt": operator.gt, "lt": operator.lt, "ge": operator.ge, "le": operator.le, "eq": operator.eq,
-    "ne": operator.ne, "add": operator.add, "sub": operator.sub, "mul": operator.mul, "neg": operator.neg,
-    "floordiv": operator.floordiv, "remainder": operator.mod, "__not__": operator.not_,
-    "__and__": operator.and_, "__or__": operator.or_,
+
+def _range(args: Sequence[Any], last: bool) -> tuple[int, ...] | None:
+    """Return the shape of ``arange``, or of ``range``, which ends with its end."""
+    numbers = list(itertools.takewhile(lambda arg: type(arg) in (int, float), args))[:3]
+    if not numbers or (len(args) > len(numbers) and args[len(numbers)] is UNKNOWN):
+        return None
+    start, end = (0, numbers[0]) if len(numbers) == 1 else numbers[:2]
+    length = (end - start) / (numbers[2] if len(numbers) > 2 else 1)
+    if length < 0:
+        return None
+    return (math.floor(length) + 1 if last else math.ceil(length),)
+
+
+def _nested(value: Any) -> tuple[int, ...]:
+    """Return the shape of a number or of nested lists of numbers."""
+    if not isinstance(value, list):
+        if type(value) not in (int, float, bool):
+            raise TypeError(value)
+        return ()
+    inner = {_nested(item) for item in value}
+    if len(inner) > 1:
+        raise ValueError(value)
+    return (len(value), *(inner.pop() if inner else ()))
+
+
+def _triangle(rows: int, columns: int, offset: int = 0) -> int:
+    """Return how many entries a matrix has on and below a diagonal."""
+    if rows < 0 or columns < 0 or rows > _MAX_ROWS:
+        raise ValueError(rows)
+    return sum(min(max(row + offset + 1, 0), columns) for row in range(rows))
+
+
+def _drawn(args: Sequence[Any]) -> Any:
+    """Return the shape of ``randint``, which may begin with one number or with two."""
+    return next((arg for arg in args[1:3] if isinstance(arg, list)), None)
+
+
+#: Functions that create a tensor, and what shape it has.
+_CREATORS: Mapping[str, Callable[[Sequence[Any]], Any]] = {
+    **dict.fromkeys(("zeros", "ones", "full", "empty", "rand", "randn"), lambda args: args[0]),
+    **dict.fromkeys(("new_zeros", "new_ones", "new_full", "new_empty"), lambda args: args[1]),
+    **dict.fromkeys(
+        ("zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like", "randint_like"),
+        lambda args: getattr(args[0], "shape", None),
+    ),
+    **dict.fromkeys(("tensor", "as_tensor", "scalar_tensor"), lambda args: _nested(args[0])),
+    "arange": lambda args: _range(args, last=False),
+    "range": lambda args: _range(args, last=True),
+    **dict.fromkeys(("linspace", "logspace"), lambda args: (args[2],)),
+    "eye": lambda args: (args[0], args[1] if len(args) > 1 and type(args[1]) is int else args[0]),
+    "randint": _drawn,
+    "normal": lambda args: args[2] if len(args) > 2 and isinstance(args[2], list) else None,
+    **dict.fromkeys(
+        ("randperm", "fft_fftfreq", "hann_window", "hamming_window", "bartlett_window", "blackman_window",
+         "kaiser_window"),
+        lambda args: (args[0],),
+    ),
+    "fft_rfftfreq": lambda args: (args[0] // 2 + 1,),
+    "tril_indices": lambda args: (2, _triangle(*args[:3])),
+    "triu_indices": lambda args: (
+        2,
+        args[0] * args[1] - _triangle(args[0], args[1], (args[2] if len(args) > 2 else 0) - 1),
+    ),
 }  # fmt: skip
-
-
-#: Functions that create a tensor, and which argument is its shape, or a tensor of that shape.
-_CREATORS = {
-    **dict.fromkeys(("zeros", "ones", "full", "empty", "rand", "randn"), 0),
-    **dict.fromkeys(("new_zeros", "new_ones", "new_full", "new_empty"), 1),
-    **dict.fromkeys(("zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like"), 0),
-}
+#: How many rows of a triangle are counted.
+_MAX_ROWS = 100_000
 
 
 def _constant(name: str, args: Sequence[Any]) -> Described | None:
     """Describe a call that creates a tensor, if its shape is among the arguments."""
-    if name in ("tensor", "scalar_tensor") and args and type(args[0]) in (int, float, bool):
-        return Described("constant", {"shape": ()}, {})
-    if name == "arange":
-        numbers = list(itertools.takewhile(lambda arg: type(arg) in (int, float), args))[:3]
-        if not numbers or (len(args) > len(numbers) and args[len(numbers)] is UNKNOWN):
-            return None
-        start, end = (0, numbers[0]) if len(numbers) == 1 else numbers[:2]
-        length = (end - start) / (numbers[2] if len(numbers) > 2 else 1)
-        return Described("constant", {"shape": (math.ceil(length),)}, {}) if length >= 0 else None
-    at = _CREATORS.get(name)
-    given = args[at] if at is not None and at < len(args) else None
-    shape = getattr(given, "shape", None) if name.endswith("_like") else given
-    if not isinstance(shape, list | tuple) or any(type(length) is not int for length in shape):
+    if name not in _CREATORS or not args:
+        return None
+    try:
+        shape = _CREATORS[name](args)
+    except (ArithmeticError, IndexError, TypeError, ValueError):
+        return None
+    if not isinstance(shape, list | tuple) or any(type(length) is not int or length < 0 for length in shape):
         return None
     return Described("constant", {"shape": tuple(shape)}, {})
 
@@ -130,10 +198,32 @@ def describe_script(
     plain = name if name in _POSITIONAL else plain_name(name)
     if plain in _BY_RANK and rank is None:
         return Described("unknown", {}, {})
+    if plain == "where" and len(args) == 1:
+        return Described("unknown", {}, {})  # as ``nonzero``: how many there are depends on the numbers
+    described = _described(name, plain, args, kwargs, python, rank)
+    row = None if python else ROWS.get(name.rstrip("_"))
+    signed = None if row is None or described.kind == "constant" else signature(row, args, kwargs)
+    if signed is None:
+        return described
+    if name in OVERRIDING or (described.kind == "loss" and described.attributes.get("reduction") == "none"):
+        return described._replace(attributes={**described.attributes, "signature": signed})
+    if described.kind == "unknown":
+        return Described("operation", {"signature": signed, "work": "?"}, {})
+    left, _, right = signed.partition(" -> ")
+    _, more, rest = right.partition("; ")
+    further = {"further_outputs": f"{left} -> {rest}"} if more else {}
+    return described._replace(attributes={**described.attributes, **further})
+
+
+def _described(
+    name: str, plain: str, args: Sequence[Any], kwargs: Mapping[str, Any], python: bool, rank: int | None
+) -> Described:
     try:
         constant = _constant(name, args)
         if constant is not None:
             return constant
+        if plain == "_convolution_mode":  # its padding has a name
+            plain = name = f"conv{len(args[1].shape) - 2}d"
         if not python and plain in _POSITIONAL:
             named = dict(zip(_POSITIONAL[plain].split(), args, strict=False))
             op = describe_op(_SPELLED.get(plain, plain), {**named, **kwargs}, None)

@@ -49,7 +49,7 @@ class Tensors:
             count = len(outputs.names)
             name = f"probed {id(outputs)} {count}" if self.probing else self.fresh(f"v{len(self.used)}")
             outputs.names.append(name)
-            self._known.add(name, outputs.shapes, count)
+            self._known.add(name, outputs, count)
         return self._known.tensor(outputs.names[position])
 
     def fresh(self, name: str) -> str:
@@ -76,7 +76,7 @@ class Tensors:
         for value in values:
             self._budget.spend()
             if isinstance(value, Outputs):
-                flat.append(self.nth(value, 0))
+                flat += [self.nth(value, at) for at in range(value.count or 1)]
             elif isinstance(value, Tensor | Argument):
                 flat.append(value)
             elif isinstance(value, list | tuple):
@@ -99,7 +99,7 @@ class Tensors:
         """
         self._budget.spend()
         if isinstance(value, Outputs):
-            return self.nth(value, 0)
+            return UNKNOWN if value.count is None else self.nth(value, 0)
         if isinstance(value, list | tuple):
             return type(value)(map(self.plain, value)) if self._lists.known(value) else UNKNOWN
         return UNKNOWN if isinstance(value, Name | Module) else value

@@ -9,8 +9,6 @@ from typing import Any
 
 from shapeinspect.dims import UNKNOWN, Shape
 from shapeinspect.ir import Call, Frozen, Layer, Note, Value, Weight
-from shapeinspect_torch.script.ops import NUMBERS
-from shapeinspect_torch.vocabulary.aten import Argument
 from shapeinspect_torch.vocabulary.layouts import bind
 
 #: How long a list may become by ``+`` and ``*``, which can double it in every line of the code.
@@ -35,10 +33,14 @@ class Outputs:
     Args:
         names: their names.
         shapes: their shapes, as far as they are known.
+        dtypes: their dtypes, where they are known to be integers or truth values.
+        count: how many the function returns; None for a list of unknown length.
     """
 
     names: list[str]
     shapes: tuple[Shape | None, ...] = ()
+    dtypes: tuple[str | None, ...] = ()
+    count: int | None = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Tensor:
 
     Args:
         name: the name of its value.
-        dtype: its element type, which is unknown.
+        dtype: its element type, where it is known to hold integers or truth values.
         shape: its shape, where the shapes of the inputs are named and rules give it.
     """
 
@@ -172,45 +174,6 @@ def places(result: Any, outputs: Outputs) -> Any:
     return None if None in parts else parts
 
 
-def compute(name: str, args: list[Any]) -> Any:
-    """Return the result of a function of plain numbers; UNKNOWN where an argument is unknown.
-
-    Args:
-        name: the function's name.
-        args: its arguments.
-
-    Example:
-        >>> compute("add", [2, 3]), compute("gt", [UNKNOWN, 3])
-        (5, ?)
-    """
-    if any(type(arg) not in (int, float, bool, str) for arg in args):
-        return UNKNOWN
-    if any(type(arg) is str for arg in args) and name not in ("eq", "ne"):
-        return UNKNOWN
-    try:
-        value = NUMBERS[name](*args)
-    except (ArithmeticError, TypeError, ValueError):
-        return UNKNOWN
-    return UNKNOWN if type(value) is int and abs(value) > 2**63 else value
-
-
-def identical(left: Any, right: Any) -> Any:
-    """Compare two values with ``is`` where one of them is None; UNKNOWN where that cannot be decided.
-
-    Args:
-        left: a value.
-        right: another value.
-
-    Example:
-        >>> identical(None, 3), identical(None, None)
-        (False, True)
-    """
-    if left is None or right is None:
-        value = right if left is None else left
-        return UNKNOWN if value is UNKNOWN else value is None
-    return UNKNOWN
-
-
 def _append(items: list[Any], item: Any = UNKNOWN, *_: Any) -> list[Any]:
     items.append(item)
     return items
@@ -293,23 +256,6 @@ LISTS: Mapping[str, Callable[..., Any]] = {
     "reverse": _reverse,
     "clear": _clear,
 }
-
-
-def counted(value: Any) -> Any:
-    """Return the length of a list or text, or of a stored tensor, which it has until something is assigned.
-
-    Args:
-        value: the list, the text or the tensor.
-
-    Example:
-        >>> counted([3, 5]), counted("avg"), counted(Argument("state", (0,), None)), counted(3)
-        (2, 3, 0, ?)
-    """
-    if isinstance(value, list | tuple) or (isinstance(value, str) and "\\" not in value):
-        return len(value)
-    if isinstance(value, Argument) and value.shape and isinstance(value.shape[0], int):
-        return value.shape[0]
-    return UNKNOWN
 
 
 def described(name: str, weight: Weight | None) -> Value:

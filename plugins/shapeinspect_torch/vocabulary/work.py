@@ -27,7 +27,7 @@ _NONE: Final = frozenset(
         "conj_physical", "resolve_conj", "resolve_neg", "meshgrid", "map", "map2", "apply", "reversed",
         "unravel_index", "cpu", "cuda", "to_dense", "to_sparse", "values", "indices", "coalesce",
         "sum_to_size", "alias", "native_channel_shuffle", "constant_pad_nd", "view", "t", "lift",
-        "lift_fresh", "ravel", "swapdims",
+        "lift_fresh", "ravel", "swapdims", "broadcast_tensors", "numpy_T", "matrix_H", "mH", "prelu",
         # They search, sort, compare or count.
         "argsort", "argwhere", "nonzero", "nonzero_static", "unique", "unique_consecutive", "bincount",
         "histc", "histogram", "histogramdd", "searchsorted", "bucketize", "kthvalue", "mode", "aminmax",
