@@ -8,7 +8,7 @@ from typing import Any
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Call, Layer, Value
 from shapeinspect.rules import Attributes, Shapes
-from shapeinspect.rules.shape_values import TARGETS, targeted
+from shapeinspect.rules.shape_values import LETTERS, TARGETS, lettered, targeted
 
 # Ops for which an omitted input does not count as an input.
 _VARIADIC = frozenset({"elementwise", "concat", "stack"})
@@ -50,6 +50,9 @@ def attributes_of(layer: Layer, call: Call, values: Mapping[str, Value]) -> Attr
     result: Attributes = layer.attributes
     if call.attributes:
         result = {**layer.attributes, **call.attributes}
+    if layer.kind in LETTERS and values:
+        given = (values.get(name) for name in call.inputs)
+        return {**result, **lettered(layer.kind, result, tuple(v and v.constant for v in given))}
     if layer.kind not in TARGETS or not values:
         return result
     read = [values.get(name) for name in call.inputs]

@@ -37,6 +37,9 @@ TARGETS: dict[str, dict[int, str]] = {
     "slice": {1: "starts", 2: "ends", 3: "axes", 4: "steps"},
 }
 
+#: The kinds of whose signature an input's number is a letter's length, by the input's index.
+LETTERS: dict[str, dict[int, str]] = {"attention": {6: "L"}}
+
 #: A tensor with more values than this is not a shape.
 MOST = 64
 
@@ -447,6 +450,31 @@ def targeted(
     if kind == "pad" and "padding" not in attributes:
         return _padding(result, rank)
     return result
+
+
+def lettered(kind: str, attributes: Attributes, inputs: tuple[Any, ...]) -> Mapping[str, Any]:
+    """Return the lengths of the letters that the settings leave unknown and an input's number gives.
+
+    Args:
+        kind: a name of the vocabulary.
+        attributes: the settings that are recorded.
+        inputs: the contents of the inputs by their places, None for those that are not known.
+
+    Example:
+        >>> lettered("attention", {"lengths": {"H": 4, "L": UNKNOWN}}, (*(None,) * 6, (9,)))
+        {'lengths': {'H': 4, 'L': 9}}
+        >>> lettered("attention", {"lengths": {"H": 4}}, (*(None,) * 6, (9,)))
+        {}
+    """
+    lengths = attributes.get("lengths", {})
+    found = {}
+    for index, letter in LETTERS.get(kind, {}).items():
+        number = inputs[index] if index < len(inputs) else None
+        if isinstance(number, tuple):
+            number = number[0] if len(number) == 1 else None
+        if number is not None and isinstance(lengths.get(letter), Unknown):
+            found[letter] = number
+    return {"lengths": {**lengths, **found}} if found else {}
 
 
 def _completed(name: str, attributes: Attributes, value: tuple[Any, ...]) -> Mapping[str, Any]:

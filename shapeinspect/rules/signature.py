@@ -10,7 +10,7 @@ counts.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -18,6 +18,7 @@ from typing import Final
 from shapeinspect.dims import UNKNOWN, Dim, Shape, Unknown
 from shapeinspect.expression import Expression, Language
 from shapeinspect.rules.formula_text import Lines, Text
+from shapeinspect.rules.lengths import larger, smaller
 from shapeinspect.rules.rule import Attributes, Naming, Shapes
 
 _Terms = tuple[str, ...]
@@ -41,14 +42,6 @@ def _divide(left: Dim, right: Dim) -> Dim:
     return UNKNOWN if right == 0 else left // right
 
 
-def _pick(choose: Callable[[int, int], int]) -> Callable[[Dim, Dim], Dim]:
-    def result(left: Dim, right: Dim) -> Dim:
-        both = isinstance(left, int) and isinstance(right, int)
-        return choose(left, right) if both else UNKNOWN  # type: ignore[arg-type]  # both are integers
-
-    return result
-
-
 _LENGTHS: Language[Dim] = Language(
     number=lambda value: value,
     operators={
@@ -57,7 +50,7 @@ _LENGTHS: Language[Dim] = Language(
         "*": lambda left, right: left * right,
         "/": _divide,
     },
-    functions={"max": (2, _pick(max)), "min": (2, _pick(min))},
+    functions={"max": (2, larger), "min": (2, smaller)},
 )
 
 

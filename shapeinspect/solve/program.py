@@ -20,7 +20,7 @@ from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.infer.settings import attributes_of, inputs_of
 from shapeinspect.ir import Call, Layer, Model
 from shapeinspect.rules import has_rule, output_shapes
-from shapeinspect.rules.shape_values import TARGETS, contents, targeted
+from shapeinspect.rules.shape_values import LETTERS, TARGETS, contents, lettered, targeted
 from shapeinspect.solve.arrays import run_fast
 from shapeinspect.solve.computed_sizes import FromAxes
 from shapeinspect.solve.positions import largest_id, runs_out
@@ -210,6 +210,9 @@ class Program:
             numbers = tuple(outcome.numbers.get(name) for name in call.inputs)
             rank = None if first is None else len(first)
             attributes.update(targeted(layer.kind, attributes, numbers, rank))
+        elif layer.kind in LETTERS:
+            read = tuple(outcome.numbers.get(name) for name in call.inputs)
+            attributes.update(lettered(layer.kind, attributes, read))
         return attributes
 
     def _is_constant(self, name: str) -> bool:

@@ -165,12 +165,12 @@ MICROSOFT: dict[str, tuple[str, Op]] = {
     "GroupQueryAttention": (
         "query key value past_key past_value seqlens_k total_sequence_length cos_cache sin_cache "
         "position_ids attention_bias head_sink k_scale v_scale q_norm_weight k_norm_weight query_seqlens",
-        op("attention", attend.attention, fixed="6 12 13", params="11 14 15"),
+        op("attention", attend.attention, fixed="6 7 8 12 13", params="11 14 15"),
     ),
     "SparseAttention": (
         "query key value past_key past_value block_row_indices block_col_indices total_sequence_length "
         "key_total_sequence_lengths cos_cache sin_cache",
-        op("attention", attend.attention, fixed="7"),
+        op("attention", attend.attention, fixed="7 9 10"),
     ),
     "LongformerAttention": (
         "input weight bias mask global_weight global_bias global",

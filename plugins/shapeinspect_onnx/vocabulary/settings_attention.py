@@ -116,9 +116,8 @@ def _signature(node: Node, lengths: dict[str, Any]) -> tuple[str, str]:
     new, total = ("S" if node.has(1) else "T"), node.number("", 6)
     if not node.has(3):
         return signature.replace("L", new), work.replace("L", new)
-    if isinstance(total, int) and total > 0:
-        return signature.replace("L", f"max({total},P)"), work.replace("L", f"max({total},P)")
-    return signature.replace(" L", " ?"), "?"
+    lengths["L"] = total if isinstance(total, int) and total > 0 else UNKNOWN
+    return signature.replace("L", "max(L,P)"), work.replace("L", "max(L,P)")
 
 
 def _past(node: Node) -> Settings:
