@@ -18,6 +18,7 @@ from shapeinspect.text import printable
 _SHAPES: Final = "the weights and the output have them"
 _OUTPUT: Final = "the output shows it"
 _SPELLING: Final = "how one framework says the same"
+_TRAINING: Final = "it changes numbers in training alone"
 _STORAGE: Final = "how the weights are stored"
 
 _Pairs: TypeAlias = "Sequence[tuple[int, int]]"
@@ -37,6 +38,7 @@ NOT_KEPT: Final[Mapping[str, str]] = {
     **dict.fromkeys(("output_projected", "scaled_dot_product", "past_length", "added_first"), _SPELLING),
     **dict.fromkeys(("trans_a", "trans_b", "single_precision"), _SPELLING),
     **dict.fromkeys(("signature", "further_outputs", "lengths", "work"), _OUTPUT),
+    **dict.fromkeys(("rate", "stddev"), _TRAINING),
     **dict.fromkeys(("quantization", "quantizer", "bits", "block_size"), _STORAGE),
 }
 

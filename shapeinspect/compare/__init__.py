@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from shapeinspect.compare.compatible import fits, same_kind
 from shapeinspect.compare.match import Matching, match
 from shapeinspect.compare.result import Comparison, LayerPair, SettingPair, Status, WeightPair
-from shapeinspect.compare.retype import retype
+from shapeinspect.compare.retype import in_order, retype
+from shapeinspect.compare.sequence import compare_steps
 from shapeinspect.compare.settings import differing
 from shapeinspect.compare.sides import ModelSide
 from shapeinspect.compare.slots import Unit, units_of
@@ -58,7 +59,10 @@ def compare(
     matching = match(*_units(a, b), fingerprint if chosen.values else None)
     pairs = tuple(_pairs(matching, side_a, side_b, chosen))
     paired = [(pair.a, pair.b) for pair in pairs if pair.a is not None and pair.b is not None]
-    layers = _in_order(a, (*pairs, *compare_weightless(side_a, side_b, paired)))
+    if pairs or a.adapter != b.adapter:
+        layers = _in_order(a, (*pairs, *compare_weightless(side_a, side_b, paired)))
+    else:
+        layers = tuple(compare_steps(side_a, side_b))
     refusal = _refusal(a, b, pairs, loader) if loader is not None else None
     return Comparison(a, b, layers, refusal, _notes(matching, a, b), chosen.values)
 
@@ -147,8 +151,7 @@ def _pair(
     settings: tuple[SettingPair, ...],
     options: Options,
 ) -> LayerPair:
-    seen_a = retype(a, b, side_a.table) if a.layer.kind == "unknown" else a
-    seen_b = retype(b, a, side_b.table) if b.layer.kind == "unknown" else b
+    seen_a, seen_b = _retyped(a, b, side_a, side_b), _retyped(b, a, side_b, side_a)
     weights = compare_weights(seen_a, seen_b, options, _doubt(a, b, side_a, side_b))
     why = _kind_texts(a, b, weights)
     statuses = {weight.status for weight in weights}
@@ -164,6 +167,14 @@ def _pair(
         status = "ambiguous"
     evidence = matching.evidence[a.index]
     return LayerPair(a.layer.path, b.layer.path, _kind(a, b), status, evidence, weights, settings, why)
+
+
+def _retyped(unit: Unit, partner: Unit, side: ModelSide, other: ModelSide) -> Unit:
+    """Treat a layer of unknown kind as its partner's."""
+    if unit.layer.kind != "unknown":
+        return unit
+    ordered = in_order(unit, partner) if side.model.framework == other.model.framework else unit
+    return ordered if ordered is not unit else retype(unit, partner, side.table)
 
 
 def _kind_texts(a: Unit, b: Unit, weights: Sequence[WeightPair]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shapeinspect.compare.slots import Slot, Unit
+from shapeinspect.compare.slots import Slot, Unit, is_counter
 from shapeinspect.errors import LayoutError
 from shapeinspect.ir import Weight
 from shapeinspect.layout.canonical import pieces
@@ -40,13 +40,46 @@ def retype(unit: Unit, partner: Unit, table: NativeTable | None) -> Unit:
     return replace(unit, slots=slots)
 
 
+def in_order(unit: Unit, partner: Unit) -> Unit:
+    """Give weights that their file only numbers the roles of their partner's, which follow in that order.
+
+    Args:
+        unit: a layer of which its file numbers the weights.
+        partner: the layer of the same framework that it was matched with.
+
+    Returns:
+        the layer with its slots cut by the partner's layouts; as it was where they do not fit.
+    """
+    stored = [slot.weight for slot in unit.slots.values()]
+    others = [weight for weight in partner.layer.weights if not is_counter(weight)]
+    numbers = [weight.role for weight in stored]
+    if not numbers or numbers != [str(index) for index in range(len(others))]:
+        return unit
+    slots: dict[str, Slot] = {}
+    for weight, other in zip(stored, others, strict=True):
+        cut = replace(weight, role=other.role, layout=other.layout)
+        if len(weight.shape) != len(other.shape) or not _fits(cut):
+            return unit
+        whole = {other.role: Slot(other.role, cut, None)}
+        slots.update({piece.slot: Slot(piece.slot, cut, piece) for piece in pieces(cut)} or whole)
+    return replace(unit, slots=slots)
+
+
 def _bound(weight: Weight, native: str, partner: Unit, table: NativeTable) -> Weight | None:
     sizes = {"g": int(partner.layer.attributes.get("groups") or 1)}
     layout = table.bind(native, weight.role, len(weight.shape), sizes)
     if layout is None:
         return None
+    cut = replace(weight, layout=layout)
+    return cut if _fits(cut) else None
+
+
+def _fits(weight: Weight) -> bool:
+    """Tell whether a weight has the axes of its layout."""
+    if weight.layout is None:
+        return True
     try:
-        lengths(parse(layout.native), weight.shape, layout.sizes)
+        lengths(parse(weight.layout.native), weight.shape, weight.layout.sizes)
     except LayoutError:
-        return None
-    return replace(weight, layout=layout)
+        return False
+    return True

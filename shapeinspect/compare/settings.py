@@ -60,8 +60,12 @@ def _option(name: str, a: LayerSide, b: LayerSide) -> SettingPair | None:
 
 
 def _alike(a: LayerSide, b: LayerSide) -> bool:
-    """Tell whether one reader has read two layers of one type: then all their settings mean the same."""
-    return a.layer.type == b.layer.type != "" and a.side.model.adapter == b.side.model.adapter
+    """Tell whether one reader has read two layers of one type: then all their settings mean the same.
+
+    A file of weights alone records no settings: what it lacks is not known to be unset.
+    """
+    recorded = all(side.side.model.calls or side.side.model.format == "live" for side in (a, b))
+    return recorded and a.layer.type == b.layer.type != "" and a.side.model.adapter == b.side.model.adapter
 
 
 #: Settings that follow from the weights or the input, or say how one framework stores a layer.
@@ -297,6 +301,7 @@ SETTINGS: dict[str, Comparer] = {
     "negated": _option,
     "norm_first": _option,
     "p": _close,
+    "rate": _close,
     "axis": _axis,
 }
 

@@ -20,7 +20,7 @@ DRAWS = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("draws.py"
 NEUTRAL = {
     "names": {"name", "trainable"},
     "every weight has its own dtype": {"dtype", "quantization_config", "reverse_dtype"},
-    "random numbers in training": {"seed", "dropout", "recurrent_dropout", "rate", "noise_shape", "stddev"},
+    "random numbers in training": {"seed", "dropout", "recurrent_dropout", "noise_shape"},
     "the loss": {"l1", "l2"},
     "how it is run": {"unroll", "synchronized"},
     "the first numbers of a weight": {"unit_forget_bias"},

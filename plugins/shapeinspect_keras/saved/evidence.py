@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shapeinspect.dims import Shape
+from shapeinspect_keras.vocabulary.kinds import complete, describe
 
 _GATES = {1: ("rnn", "SimpleRNN"), 3: ("gru", "GRU"), 4: ("lstm", "LSTM")}
 _KERNEL = {
@@ -62,6 +63,40 @@ def prove(weights: Mapping[str, Shape]) -> Proof:
     if "kernel" in roles <= {"kernel", "bias"}:
         return Proof(candidates=_KERNEL.get(len(weights["kernel"]), ()))
     return Proof()
+
+
+#: The settings that the shapes of the weights and the number of cells tell.
+_PROVEN = frozenset(
+    {
+        *(
+            "hidden_size",
+            "hidden_sizes",
+            "num_layers",
+            "kinds",
+            "bidirectional",
+            "reset_after",
+            "reset_afters",
+        ),
+        *("out_channels", "kernel_size", "num_heads", "num_kv_heads", "head_dim", "value_head_dim"),
+    }
+)
+
+
+def prove_structure(class_name: str, config: Mapping[str, Any], weights: Mapping[str, Shape]) -> Proof:
+    """Describe a layer that the groups inside it prove, with the settings that its weights prove.
+
+    Args:
+        class_name: its class.
+        config: the settings that follow from the shapes, see ``structures.structure``.
+        weights: the shape of each weight by its role.
+
+    Example:
+        >>> prove_structure("LSTM", {"units": 5}, {"kernel": (7, 20), "recurrent_kernel": (5, 20)}).attributes
+        {'hidden_size': 5, 'input_size': 7}
+    """
+    kind, settings = describe(class_name, config)
+    proven = {name: value for name, value in settings.items() if name in _PROVEN}
+    return Proof(kind, class_name, complete(kind, proven, weights))
 
 
 def _recurrent(kernel: Shape, recurrent: Shape) -> Proof:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Frozen, Layer, Model, Note, Weight
 from shapeinspect.sources.source import Source
@@ -9,7 +12,7 @@ from shapeinspect_keras.containers import hdf5
 from shapeinspect_keras.containers.container import Contents, open_archive, open_hdf5, open_index
 from shapeinspect_keras.saved import weights_v2, weights_v3
 from shapeinspect_keras.saved.config import Node, parse
-from shapeinspect_keras.saved.evidence import prove
+from shapeinspect_keras.saved.evidence import prove, prove_structure
 from shapeinspect_keras.saved.graph import Graph, build
 from shapeinspect_keras.saved.node_kinds import Described
 from shapeinspect_keras.saved.weight_lists import Assignment, Path, Stored
@@ -177,22 +180,32 @@ class _Assembly:
             number += 1
             name = f"{stem}#{number}"
         self.paths.add(name)
-        proof = prove({item.role: item.dataset.shape for item in stored})
+        found = self.assigned.structures.get(path)
+        shapes = {item.role: item.dataset.shape for item in stored}
+        proof = prove_structure(*found, shapes) if found else prove(shapes)
         kind = "module" if path in self.holding and not stored else proof.kind
+        config = found[1] if found else {}
         return Layer(
             name,
             kind,
             proof.type,
             path or ("model",),
             Frozen(proof.attributes),
-            tuple(self.weight(path, item, None, proof.type) for item in stored),
+            tuple(self.weight(path, item, None, proof.type, config) for item in stored),
             proof.candidates,
         )
 
-    def weight(self, path: Path, stored: Stored, node: Node | None, kind: str = "") -> Weight:
+    def weight(
+        self,
+        path: Path,
+        stored: Stored,
+        node: Node | None,
+        kind: str = "",
+        settings: Mapping[str, Any] = Frozen(),
+    ) -> Weight:
         dataset = stored.dataset
         layout = None
-        config = node.config if node is not None else {}
+        config = node.config if node is not None else settings
         if kind or (node is not None and node.own):
             weight = (node.class_name if node else kind, config, stored.role, dataset.shape)
             try:

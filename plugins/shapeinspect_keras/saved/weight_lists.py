@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from shapeinspect_keras.containers.hdf5 import Dataset
 from shapeinspect_keras.saved.config import Node
@@ -47,11 +48,13 @@ class Assignment:
         below: arrays of layers that only the weight file knows, by their path: layers inside a class of
             the user's own, or all of them in a file without a configuration.
         doubtful: pairs of layers that may be one.
+        structures: the class and settings of those in ``below`` that the groups inside them prove.
     """
 
     weights: dict[Path, list[Stored]] = field(default_factory=dict)
     below: dict[Path, list[Stored]] = field(default_factory=dict)
     doubtful: list[tuple[Path, Path]] = field(default_factory=list)
+    structures: dict[Path, tuple[str, dict[str, Any]]] = field(default_factory=dict)
 
 
 def leaves(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:

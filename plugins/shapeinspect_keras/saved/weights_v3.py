@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
+from shapeinspect.dims import Shape
 from shapeinspect_keras.containers.hdf5 import Dataset, Tree
 from shapeinspect_keras.containers.jsontext import text
 from shapeinspect_keras.saved.config import Node
+from shapeinspect_keras.saved.structures import Structure, structure
 from shapeinspect_keras.saved.weight_lists import SEEDS, Assignment, Path, Stored, leaves, tie
 from shapeinspect_keras.vocabulary.parts import part_roles, parts
 
+#: The most groups of variables inside one layer that is recognized by them.
+_MOST_GROUPS = 64
 _LISTS = ("layers", "_layer_checkpoint_dependencies")
 _WORD = re.compile(r"(?<=.)(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])")
 
@@ -173,25 +178,47 @@ class _Walk:
             weights += _plain(self.holders, holder)
             _remaining(self.holders, self.assigned, self.used, holder, path)
             return
-        inside = {_bare(sub.removeprefix(holder).strip("/")): sub for sub in self.holders.below(holder)}
-        inside[""] = holder
-        for part in parts(node.class_name, node.config):
-            sub = inside.pop(_bare(part.stored), None)
-            if sub is None or sub not in self.holders.arrays:
-                continue
-            self.used.add(sub)
-            arrays = self.holders.arrays[sub]
-            roles = part_roles(part, len(arrays)) or tuple(f"{part.prefix}{number}" for number, _ in arrays)
-            # A weight shared by two parts is stored for each of them.
-            known = {weight.role for weight in weights}
-            stored = [Stored(role, array) for role, (_, array) in zip(roles, arrays, strict=True)]
-            weights += [weight for weight in stored if weight.role not in known]
-        for relative, sub in inside.items():
-            self.used.add(sub)
-            if not _is_seed(self.holders, sub):
-                weights += [
-                    Stored(_join(relative, item.role), item.dataset) for item in _plain(self.holders, sub)
-                ]
+        weights += _of_parts(self.holders, self.used, holder, node.class_name, node.config)
+
+
+def _of_parts(
+    holders: Holders, used: set[str], holder: str, class_name: str, config: Mapping[str, Any]
+) -> list[Stored]:
+    """List the arrays of a layer of a known class and of everything inside it."""
+    weights: list[Stored] = []
+    inside = {_bare(sub.removeprefix(holder).strip("/")): sub for sub in holders.below(holder)}
+    inside[""] = holder
+    for part in parts(class_name, config):
+        sub = inside.pop(_bare(part.stored), None)
+        if sub is None or sub not in holders.arrays:
+            continue
+        used.add(sub)
+        arrays = holders.arrays[sub]
+        roles = part_roles(part, len(arrays)) or tuple(f"{part.prefix}{number}" for number, _ in arrays)
+        # A weight shared by two parts is stored for each of them.
+        known = {weight.role for weight in weights}
+        stored = [Stored(role, array) for role, (_, array) in zip(roles, arrays, strict=True)]
+        weights += [weight for weight in stored if weight.role not in known]
+    for relative, sub in inside.items():
+        used.add(sub)
+        if not _is_seed(holders, sub):
+            weights += [Stored(_join(relative, item.role), item.dataset) for item in _plain(holders, sub)]
+    return weights
+
+
+def _structure(holders: Holders, holder: str) -> Structure | None:
+    """Recognize a layer without arrays of its own by the groups below it."""
+    if holders.arrays.get(holder) or not holder:
+        return None
+    groups: dict[str, tuple[Shape, ...]] = {}
+    for sub in holders.below(holder):
+        if holders.arrays[sub] and not _is_seed(holders, sub):
+            groups[_bare(sub.removeprefix(holder).strip("/"))] = tuple(
+                dataset.shape for _, dataset in holders.arrays[sub]
+            )
+            if len(groups) > _MOST_GROUPS:
+                return None
+    return structure(groups) if groups else None
 
 
 def _plain(holders: Holders, holder: str) -> list[Stored]:
@@ -205,7 +232,8 @@ def _remaining(holders: Holders, assigned: Assignment, used: set[str], prefix: s
         if holder in used or _is_seed(holders, holder):
             continue
         used.add(holder)
-        arrays = _plain(holders, holder)
+        found = _structure(holders, holder)
+        arrays = _of_parts(holders, used, holder, *found) if found else _plain(holders, holder)
         parent = holder
         while parent not in names and parent:
             parent = parent.rpartition("/")[0]
@@ -215,6 +243,8 @@ def _remaining(holders: Holders, assigned: Assignment, used: set[str], prefix: s
         if where in assigned.below or where in assigned.weights:
             where = (*above, holder.removeprefix(parent).strip("/"))
         names[holder] = where
+        if found:
+            assigned.structures[where] = found
         if arrays or holder:
             assigned.below[where] = arrays
 

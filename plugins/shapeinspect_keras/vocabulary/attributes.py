@@ -244,6 +244,9 @@ upsampling = reader(
 )
 
 
+dropout = reader(Setting("rate", "p"), Setting("rate"), Setting("stddev", "sigma"), Setting("stddev"))
+
+
 def named(function: str) -> Reader:
     """Return a reader that names the function of an activation.
 

@@ -78,7 +78,7 @@ _LAYERS: dict[str, tuple[str, Reader, int]] = {
     "PReLU": ("prelu", read.prelu, 0),
     "Softmax": ("softmax", read.softmax, 0),
     **_all("Dropout SpatialDropout1D SpatialDropout2D SpatialDropout3D AlphaDropout GaussianDropout "
-           "GaussianNoise", "dropout"),
+           "GaussianNoise", "dropout", read.dropout),
     **_all("Identity ActivityRegularization", "identity"),
     "Masking": ("identity", read.masking, 0),
     "Add": ("elementwise", read.elementwise("add"), 0),

@@ -326,7 +326,7 @@ _LOSS_OPTIONS = (
     "log_target swap"
 )
 _LOSS: _Row = ("loss", _loss, {})
-_DROPOUT: _Row = ("dropout", _no_attributes, {})
+_DROPOUT: _Row = ("dropout", _renamed(rate="p"), {})
 _MODULE: _Row = ("module", _container, {})
 _IDENTITY: _Row = ("identity", _no_attributes, {})
 

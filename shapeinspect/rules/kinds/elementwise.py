@@ -351,7 +351,12 @@ KINDS = (
         no_weights,
         ALL_OF_AXIS,
     ),
-    _same_shape("dropout", "sets some numbers to 0 in training; the shape stays"),
+    _same_shape(
+        "dropout",
+        "sets some numbers to 0 in training; the shape stays",
+        Attribute("rate", "float", "unknown", "the share of numbers that are set to 0"),
+        Attribute("stddev", "float", "unknown", "the standard deviation of noise that is added instead"),
+    ),
     _same_shape(
         "identity",
         "the input itself",
