@@ -7,7 +7,8 @@ from string import ascii_lowercase
 from typing import Any, TypeAlias
 
 from shapeinspect.dims import Shape
-from shapeinspect_keras.calls.arguments import Arguments
+from shapeinspect_keras.calls.arguments import Arguments, Array
+from shapeinspect_keras.calls.by_rank import BY_RANK, rank_steps, several_quantiles
 from shapeinspect_keras.calls.indexing import Step, item_steps
 from shapeinspect_keras.vocabulary import attributes as read
 from shapeinspect_keras.vocabulary.old_names import UNEXPECTED_FORM
@@ -37,12 +38,14 @@ def call_steps(
         (('einsum', {'equation': 'abc,ce->abe'}),)
     """
     reader = _READERS.get(operation)
-    if reader is None:
+    if reader is None and operation not in BY_RANK:
         return None
     known = [shape for shape in shapes if shape is not None]
     if len(known) < len(shapes) or not known:
         return _UNKNOWN
     try:
+        if reader is None:
+            return rank_steps(operation, config, arguments, known) or _UNKNOWN
         return reader(config, arguments, known) or _UNKNOWN
     except UNEXPECTED_FORM:
         return _UNKNOWN
@@ -285,13 +288,17 @@ def _slice(
 
 
 def _quantile(
-    config: Mapping[str, Any], arguments: Arguments, _shapes: Sequence[Shape]
+    config: Mapping[str, Any], arguments: Arguments, shapes: Sequence[Shape]
 ) -> tuple[Step, ...] | None:
-    axis = config.get("axis")
-    if not isinstance(arguments.get(1, "q"), int | float):
-        return None  # several add an axis
+    axis, asked = config.get("axis"), arguments.get(1, "q")
     axes = None if axis is None else tuple(axis) if isinstance(axis, list | tuple) else (axis,)
-    return (("reduce", {"op": "quantile", "axes": axes, "keepdims": bool(config.get("keepdims"))}),)
+    keepdims = bool(config.get("keepdims"))
+    if isinstance(asked, int | float):
+        return (("reduce", {"op": "quantile", "axes": axes, "keepdims": keepdims}),)
+    count = len(asked) if isinstance(asked, list | tuple) else None
+    if isinstance(asked, Array) and len(asked.shape) == 1:
+        count = asked.shape[0]
+    return None if count is None else several_quantiles(count, axes, keepdims, len(shapes[0]))
 
 
 def _pool(kind: str) -> _Reader:

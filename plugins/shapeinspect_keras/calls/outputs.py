@@ -34,6 +34,8 @@ def output_count(kind: str, attributes: Mapping[str, Any], shapes: Sequence[Shap
         shape, axis = shapes[0] if shapes else None, attributes.get("axis", 0)
         inside = shape is not None and isinstance(axis, int) and -len(shape) <= axis < len(shape)
         return _bounded(shape[axis]) if shape is not None and inside else 1
+    if kind == "operation":
+        return _bounded(str(attributes.get("signature", "")).partition("|")[0].count(";") + 1)
     if kind == "topk" or (kind == "attention" and attributes.get("need_weights")):
         return 2
     if kind.endswith("_cell"):

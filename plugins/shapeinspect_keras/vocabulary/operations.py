@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from shapeinspect_keras.vocabulary.signatures import SIGNED, signature
+
 Settings: TypeAlias = "Mapping[str, Any]"
 _Reader: TypeAlias = "Callable[[Settings], dict[str, Any]]"
 
@@ -100,7 +102,7 @@ _ELEMENTWISE = {
         "Deg2rad", "Rad2deg", "EmptyLike", "Exp2", "FullLike", "Gcd", "Heaviside", "Hypot", "I0", "Imag",
         "Isclose",
         "Isneginf", "Isposinf", "Isreal", "Lcm", "Ldexp", "Logaddexp2", "NanToNum", "Nextafter", "Real",
-        "Signbit", "Sinc", "Sinh", "Erfc", "Erfinv", "Digitize", "Fmax", "Fmin", "Fmod",
+        "Signbit", "Sinc", "Sinh", "Erfc", "Erfinv", "Fmax", "Fmin", "Fmod",
     )},
     "Arccos": "acos", "Arccosh": "acosh", "Arcsin": "asin", "Arcsinh": "asinh", "Arctan": "atan",
     "Arctanh": "atanh", "Fabs": "abs", "Trunc": "trunc", "DivideNoNan": "div", "Nancumsum": "cumsum",
@@ -149,7 +151,10 @@ _BY_CALL = (
     "GetItem", "Dot", "Tensordot", "Conv", "Pad", "MaxPool", "AveragePool", "PadImages", "CropImages",
     "DepthwiseConv", "SeparableConv", "ConvTranspose", "AdaptiveMaxPool", "AdaptiveAveragePool", "Append",
     "ArraySplit", "Slice", "Quantile", "Percentile", "Nanquantile", "Nanpercentile", "Vstack", "Hstack",
-    "Dstack",
+    "Dstack", "Diag", "Diagflat", "Diagonal", "Trace", "Diff", "Rot90", "Vander", "Moments", "Kron", "Inner",
+    "Outer", "Vdot", "Cross", "Correlate", "Corrcoef", "Meshgrid", "Hsplit", "Vsplit", "Dsplit", "Select",
+    "Trapezoid", "Solve", "SolveTriangular", "Lstsq", "CategoricalCrossentropy", "SegmentSum", "SegmentMax",
+    "SegmentMin", "SegmentProd", "SparseCategoricalCrossentropy", "Nonzero", "Unique", "View",
 )  # fmt: skip
 
 #: The class of each operation: its kind and the reader of its settings. What depends on the call (the
@@ -201,6 +206,7 @@ OPERATIONS: dict[str, tuple[str, _Reader]] = {
     "TakeAlongAxis": ("take_along", _take(axis="axis")),
     "OneHot": ("one_hot", _take(depth="num_classes", axis="axis")),
     "TopK": ("topk", lambda config: {"k": config.get("k"), "axis": -1}),
+    **{name: ("operation", signature(name)) for name in SIGNED},
     **dict.fromkeys(_BY_CALL, ("unknown", _nothing)),
     "Resize": ("resize", _resize),
     "LayerNorm": ("layer_norm", _take(axis="axis", eps="epsilon")),
