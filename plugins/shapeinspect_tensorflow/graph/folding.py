@@ -8,7 +8,7 @@ axes than two with a matrix, https://www.tensorflow.org/api_docs/python/tf/tenso
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from shapeinspect_tensorflow.graph.flow import VARIABLES, Flow, Ref, Step
@@ -41,7 +41,7 @@ def folded(steps: Sequence[Step], kept: Iterable[Ref], flow: Flow) -> list[Step]
         kept: the values that have to stay, such as the outputs of the graph.
         flow: finds the settings of a step, which are not among the steps.
     """
-    finder = _Finder(steps, kept, flow)
+    finder = _Finder(steps, kept, flow.step)
     replaced: dict[str, Step | None] = {}
     for step in steps:
         found = finder.batch_norm(step) or finder.dilated(step) or finder.tensordot(step)
@@ -54,6 +54,19 @@ def folded(steps: Sequence[Step], kept: Iterable[Ref], flow: Flow) -> list[Step]
         return list(steps)
     kept_steps = (replaced.get(step.path, step) for step in steps)
     return [step for step in kept_steps if step is not None]
+
+
+def layer_norms(steps: Sequence[Step], kept: Iterable[Ref]) -> list[tuple[Step, set[str]]]:
+    """Return each layer norm as one step, which has the path of its last one, and the paths of its others.
+
+    Args:
+        steps: in the order of execution, with the stored tensors among them.
+        kept: the values that have to stay, such as the outputs of the graph.
+    """
+    by_path = {step.path: step for step in steps}
+    finder = _Finder(steps, kept, lambda ref: by_path.get(ref.path, Step(ref.path, Node("", "", (), {}), ())))
+    found = (finder.layer_norm(step) for step in steps)
+    return [one for one in found if one is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +89,8 @@ class _Shift:
 
 
 class _Finder:
-    def __init__(self, steps: Sequence[Step], kept: Iterable[Ref], flow: Flow) -> None:
-        self._flow = flow
+    def __init__(self, steps: Sequence[Step], kept: Iterable[Ref], step_of: Callable[[Ref], Step]) -> None:
+        self._step_of = step_of
         self._steps = {step.path: step for step in steps}
         self._readers: dict[str, set[str]] = {}
         self._kept = {ref.path for ref in kept}
@@ -237,7 +250,7 @@ class _Finder:
         return replace(last, node=node, inputs=(wide.inputs[0], stored.inputs[0])), inner
 
     def _numbers(self, ref: Ref | None) -> tuple[int, ...] | None:
-        step = None if ref is None else self._flow.step(ref)
+        step = None if ref is None else self._step_of(ref)
         tensor = None if step is None else step.node.attributes.get("value")
         return tensor.numbers if isinstance(tensor, Tensor) else None
 

@@ -11,9 +11,11 @@ from functools import partial
 from typing import Any
 
 from shapeinspect_tensorflow.graph import settings_conv as conv
+from shapeinspect_tensorflow.graph import settings_norm as norm
 from shapeinspect_tensorflow.graph import settings_recurrent as recurrent
 from shapeinspect_tensorflow.graph import settings_shape as shape
 from shapeinspect_tensorflow.graph import settings_signature as sign
+from shapeinspect_tensorflow.graph.folding import LAYER_NORM
 from shapeinspect_tensorflow.graph.node_view import View
 from shapeinspect_tensorflow.graph.ops import LOG_SOFTMAX, Op, named, op_row
 from shapeinspect_tensorflow.tflite import settings as lite
@@ -160,8 +162,9 @@ _GATES_APART = " ".join(
             for gate in _GATES.split())]
     + [f"{gate}_gate_bias" for gate in _GATES.split()]
 )  # fmt: skip
-#: Loops that are recurrent layers, see ``tflite.recurrent``.
-LOOPS: dict[str, Op] = {
+#: What several operators were joined to, see ``tflite.norms`` and ``tflite.recurrent``.
+JOINED: dict[str, Op] = {
+    LAYER_NORM: op_row("layer_norm", norm.layer_norm, "- scale offset"),
     **{
         f"WHILE:{name}": op_row(kind, partial(recurrent.recurrent, gates=gates, turned=True), _LOOP_WEIGHTS)
         for name, kind, gates in (("LSTM", "lstm", 4), ("GRU", "gru", 3), ("SimpleRNN", "rnn", 1))

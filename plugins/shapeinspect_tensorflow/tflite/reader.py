@@ -24,7 +24,8 @@ from shapeinspect_tensorflow.graph.settings_conv import product_flags
 from shapeinspect_tensorflow.signature_names import asked_signature, further_signatures
 from shapeinspect_tensorflow.tflite import file as lite_file
 from shapeinspect_tensorflow.tflite.file import LiteFile, Operator, Subgraph, Tensor
-from shapeinspect_tensorflow.tflite.ops import LOOPS, OPS, SETTINGS
+from shapeinspect_tensorflow.tflite.norms import normed
+from shapeinspect_tensorflow.tflite.ops import JOINED, OPS, SETTINGS
 from shapeinspect_tensorflow.tflite.packed import unpacked
 from shapeinspect_tensorflow.tflite.quantized import quantization, values
 from shapeinspect_tensorflow.tflite.recurrent import recurrent
@@ -32,7 +33,7 @@ from shapeinspect_tensorflow.vocabulary.layouts import TABLE
 
 #: Kinds whose stored tensors are weights only; those of other kinds are inputs as well.
 _OWN = frozenset(
-    {"conv", "conv_transpose", "linear", "embedding", "elementwise", "concat", "prelu"}
+    {"conv", "conv_transpose", "linear", "embedding", "elementwise", "concat", "prelu", "layer_norm"}
     | {"lstm", "gru", "rnn", "conv_lstm"}
 )
 #: The operators that shapes are computed with.
@@ -69,7 +70,7 @@ def read(source: Source) -> Model:
             return not any(window.span(tensor.start, tensor.start + tensor.nbytes))
 
     named = {number for graph in file.subgraphs for number in _bodies(graph)}
-    graphs = tuple(recurrent(unpacked(graph), file.subgraphs, zero) for graph in file.subgraphs)
+    graphs = tuple(recurrent(normed(unpacked(graph)), file.subgraphs, zero) for graph in file.subgraphs)
     file = replace(file, subgraphs=graphs)
     builder, first = _Builder(source, zero), _first(source, file)
     called = _called(file, first, named)
@@ -364,7 +365,7 @@ def _constant(tensor: Tensor) -> tuple[int, ...] | int | None:
 
 
 def _op(operator: Operator) -> Op:
-    return OPS.get(operator.op) or LOOPS.get(operator.op, UNKNOWN_OP)
+    return OPS.get(operator.op) or JOINED.get(operator.op, UNKNOWN_OP)
 
 
 def _shape(tensor: Tensor) -> Shape | None:
