@@ -250,7 +250,8 @@ def masked_bidirectional() -> Any:
 def conv_lstm() -> Any:
     from keras import layers as k
 
-    return _sequential((4, 9, 10, 2), k.ConvLSTM2D(3, (2, 3), return_sequences=True), k.ConvLSTM2D(5, 2))
+    lower = k.ConvLSTM2D(3, (2, 3), return_sequences=True)
+    return _sequential((4, 9, 10, 2), lower, k.ConvLSTM2D(5, 2), k.MaxPooling2D((2, 3)))
 
 
 @network([(1, 9, 8), (1, 5, 12)], [(2, 11, 8), (2, 7, 12)], [(3, 9, 8), (3, 5, 12)], fast=True)
