@@ -350,7 +350,7 @@ class Block:
 
     Args:
         layer: its path.
-        kind: ``if``, ``loop`` or ``scan``.
+        kind: ``if``, ``loop``, ``scan``, or ``map`` for one that runs as often as its data says.
         bodies: its graphs; of an ``if`` that of the true condition first.
         inputs: the names of what it reads: the condition of an ``if``; the number of rounds, the condition
             and the states of a ``loop`` (``""`` for one that is left out); the states and the scanned

@@ -196,6 +196,10 @@ class Blocks:
                 shape = None if axis is None else (*shape[:axis], rounds, *shape[axis:])
             walk.settle(name, None if shape is None else (*batch, *shape))
 
+    def _run_map(self, block: Block, _walk: Walk) -> None:
+        """Leave what is recorded of the body; how often it runs is unknown."""
+        self.rounds[block.layer] = UNKNOWN
+
     def _rounds_of_loop(self, block: Block, walk: Walk) -> Dim:
         number = walk.number(block.inputs[0]) if block.inputs[0] else None
         if isinstance(number, tuple) and len(number) == 1:
@@ -287,8 +291,18 @@ def _letter(name: str, axis: int) -> str:
     return f"{re.sub(r'[^A-Za-z0-9_]', '_', name.rpartition('/')[2]) or 'state'}_{axis}"
 
 
-_ENTER = {"if": Blocks._enter_if, "loop": Blocks._enter_loop, "scan": Blocks._enter_scan}
-_LEAVE = {"if": Blocks._leave_if, "loop": Blocks._leave_loop, "scan": Blocks._leave_scan}
+_ENTER = {
+    "if": Blocks._enter_if,
+    "loop": Blocks._enter_loop,
+    "scan": Blocks._enter_scan,
+    "map": Blocks._run_map,
+}
+_LEAVE = {
+    "if": Blocks._leave_if,
+    "loop": Blocks._leave_loop,
+    "scan": Blocks._leave_scan,
+    "map": Blocks._run_map,
+}
 
 
 def _members(calls: Iterable[Call], blocks: Iterable[Block]) -> dict[str, list[int]]:

@@ -35,6 +35,21 @@ KNOWN = frozenset(
     }
 )
 
+#: Into how many pieces the long runs are cut.
+PIECES = 4
+#: The operators whose data says how long an output is: how many entries differ, are not zero, or overlap
+#: little enough; how large an encoded picture is; how many words a text has.
+BY_DATA = frozenset(
+    {"Compress", "ImageDecoder", "NonMaxSuppression", "NonZero", "StringNormalizer", "StringSplit", "Unique"}
+)
+#: Cases whose lengths are open for a reason of their own.
+OPEN = {
+    "test_loop11": "what a round reads begins at the number of the round",
+    "test_range_bfloat16_type_positive_delta": "numpy has no such numbers: they are fed, not stored",
+    "test_range_bfloat16_type_positive_delta_expanded": "the same",
+    "test_triu_zero": "a recorded length of 0 stands for an unknown one in files of many exporters",
+}
+
 #: What onnx 1.23 infers wrongly.
 OVERRULED = frozenset({"test_stft", "test_stft_with_window"})
 
@@ -109,10 +124,18 @@ def lengths(output: Any) -> tuple[int, ...] | None:
     return None if isinstance(output, list) else tuple(output.shape)
 
 
-def against_real_arrays(cases: list[Any], fixed: bool = False) -> tuple[Counter[str], list[str]]:
-    """Count the outputs whose shape is known wholly, partly, not at all, and wrongly."""
+def maker(model: onnx.ModelProto, output: str) -> str:
+    """Return the operator that makes an output."""
+    return next((node.op_type for node in model.graph.node if output in node.output), "")
+
+
+def against_real_arrays(cases: list[Any], fixed: bool = False) -> tuple[Counter[str], list[str], list[str]]:
+    """Count the outputs whose shape is known wholly, partly, not at all; name what is wrong and what is open.
+
+    What the data decides, and what is listed as open, is not named.
+    """
     count: Counter[str] = Counter()
-    wrong = []
+    wrong, left = [], []
     for case in cases:
         model = onnx.ModelProto()
         model.CopyFrom(case.model)
@@ -123,6 +146,10 @@ def against_real_arrays(cases: list[Any], fixed: bool = False) -> tuple[Counter[
         for _, arrays in case.data_sets[: 1 if fixed else None]:
             for output, array in zip(outputs, arrays, strict=True):
                 real, ours = lengths(array), output["shape"]
+                known = ours is not None and all(isinstance(dim, int) for dim in ours)
+                if real is not None and not known and case.name not in OPEN:
+                    op = maker(model, output["name"])
+                    left += [] if op in BY_DATA else [f"{case.name} {op}: {ours}, really {real}"]
                 if real is None or ours is None:
                     count["list" if real is None else "unknown"] += 1
                     assert real is not None or ours is None, case.name
@@ -131,8 +158,8 @@ def against_real_arrays(cases: list[Any], fixed: bool = False) -> tuple[Counter[
                 ):
                     wrong.append(f"{case.name}: {ours}, really {real}")
                 else:
-                    count["exact" if all(isinstance(dim, int) for dim in ours) else "partly"] += 1
-    return count, wrong
+                    count["exact" if known else "partly"] += 1
+    return count, wrong, left
 
 
 def test_no_finding_in_a_sample(cases: list[Any]) -> None:
@@ -140,13 +167,14 @@ def test_no_finding_in_a_sample(cases: list[Any]) -> None:
 
 
 @pytest.mark.slow
-def test_no_finding(cases: list[Any]) -> None:
-    assert findings(cases) == []
+@pytest.mark.parametrize("piece", range(PIECES))
+def test_no_finding(cases: list[Any], piece: int) -> None:
+    assert findings(cases[piece::PIECES]) == []
 
 
 @pytest.mark.usefixtures("without_inference")
 def test_rules_alone_in_a_sample(cases: list[Any]) -> None:
-    count, wrong = against_real_arrays(sample(cases))
+    count, wrong, _ = against_real_arrays(sample(cases))
     assert wrong == []
     assert count["exact"] > count["unknown"]
 
@@ -154,23 +182,27 @@ def test_rules_alone_in_a_sample(cases: list[Any]) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("without_inference")
 def test_rules_alone(cases: list[Any]) -> None:
-    count, wrong = against_real_arrays(cases)
+    count, wrong, _ = against_real_arrays(cases)
     print(dict(count))
     assert wrong == []
-    assert count["exact"] >= 1250
+    assert count["exact"] >= 1868
 
 
 def test_onnx_inference_and_rules_in_a_sample(cases: list[Any]) -> None:
     chosen = [case for case in cases if case.name in OVERRULED] + cases[7::SAMPLE]
-    count, wrong = against_real_arrays(chosen, fixed=True)
-    assert wrong == []
+    count, wrong, left = against_real_arrays(chosen, fixed=True)
+    assert (wrong, left) == ([], [])
     assert count["exact"] > 5 * (count["partly"] + count["unknown"])
 
 
 @pytest.mark.slow
-def test_onnx_inference_and_rules(cases: list[Any]) -> None:
-    """Of 2,292 arrays 2,165 were exact and 2 wrong (STFT) when onnx's inference had the last word."""
-    count, wrong = against_real_arrays(cases, fixed=True)
+@pytest.mark.parametrize("piece", range(PIECES))
+def test_onnx_inference_and_rules(cases: list[Any], piece: int) -> None:
+    """Of 2,292 arrays 2,233 are exact; of the 59 others the data decides 54.
+
+    When onnx's inference had the last word, 2,165 were exact and 2 wrong (STFT); 2,225 were exact before
+    computed rounds and stored conditions were read.
+    """
+    count, wrong, left = against_real_arrays(cases[piece::PIECES], fixed=True)
     print(dict(count))
-    assert wrong == []
-    assert count["exact"] >= 2168
+    assert (wrong, left) == ([], [])

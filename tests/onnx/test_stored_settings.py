@@ -158,3 +158,22 @@ def test_stored_operands_of_an_einsum(build: Any, equation: str, stored: Any, wo
     for factor in work.split("*")[1:]:
         total *= int(factor)
     assert str(shapeinspect.inspect(model).totals.macs) == f"{total}*N"
+
+
+def test_work_for_each_tensor_of_a_sequence_is_unknown(build: Any) -> None:
+    """How many tensors there are is in the data: what one of them takes is no total."""
+    body = helper.make_graph(
+        [helper.make_node("MatMul", ["one", "w"], ["made"], name="fc")],
+        "body",
+        [helper.make_tensor_value_info("one", FLOAT, ("L", 5))],
+        [helper.make_tensor_value_info("made", FLOAT, None)],
+    )
+    build.weight("w", 5, 7)
+    build.node("SequenceMap", ["s"], "y", name="each", body=body)
+    model = build.model({"x": (2, 3)}, ["y"])
+    del model.graph.input[:], model.graph.output[:]
+    model.graph.input.append(helper.make_tensor_sequence_value_info("s", FLOAT, ("L", 5)))
+    model.graph.output.append(helper.make_tensor_sequence_value_info("y", FLOAT, None))
+    report = shapeinspect.inspect(model)
+    assert [str(length) for length in report.to_dict()["outputs"][0]["element"]] == ["L", "7"]
+    assert report.totals.macs_unknown == ("each/body/fc",)

@@ -53,6 +53,9 @@ def block_of_node(
     if len(bodies) != 1:
         return None
     body, graph = bodies[0]
+    lengths = version < _SCANNED_BY_AXES and bool(inputs) and bool(inputs[0])
+    if node.op_type == "SequenceMap" or (node.op_type == "Scan" and lengths):
+        return Block(path, "map", first, tuple(inputs), tuple(outputs))
     if node.op_type == "Loop" and len(body.inputs) >= 2 and body.outputs:
         given = (*inputs, "", "")[: max(len(inputs), 2)]
         states = len(body.inputs) - 2
@@ -68,7 +71,7 @@ def block_of_node(
     if node.op_type != "Scan" or not scanned or not isinstance(scanned, int):
         return None
     if version < _SCANNED_BY_AXES:
-        inputs = inputs[1:] if inputs and not inputs[0] else ()  # sequences of unequal lengths are data
+        inputs = inputs[1:]
     if not 0 < scanned <= len(inputs) == len(body.inputs):
         return None
     states = len(inputs) - scanned

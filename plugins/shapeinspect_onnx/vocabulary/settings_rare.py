@@ -52,7 +52,12 @@ def affine_grid(node: Node) -> Settings:
     """
     size = node.numbers("", 1)
     if size is None or len(size) not in (4, 5):
-        return {"signature": "N _ r -> N ? ? r-1 | N 3 4 -> N ? ? ? 3"}
+        matrices, lengths = node.shape(0) or (), node.shape(1) or ()
+        if matrices[1:] == (2, 3) or lengths == (4,):
+            return {"signature": "N _ _ -> N ? ? 2"}
+        if matrices[1:] == (3, 4) or lengths == (5,):
+            return {"signature": "N _ _ -> N ? ? ? 3"}
+        return {"signature": "* -> *"}
     return {"signature": f"-> {' '.join(map(str, (size[0], *size[2:], len(size) - 2)))}"}
 
 
