@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 
-from shapeinspect import inspect
+from shapeinspect import explain, inspect
 
 from .runtime_oracle import Score, compare
 
@@ -158,6 +158,24 @@ def test_resizes_of_every_opset(build, opset, inputs, given, settings) -> None:
     assert exact(held(fixed, sizes=((2, 17, 26),)))
     open_ = build.model({"x": ("N", 3, "H", "W")}, ["y"], opset=opset)
     assert held(open_, sizes=((2, 17, 26),)).wrong == []
+
+
+@pytest.mark.parametrize("policy", ["not_larger", "not_smaller"])
+def test_a_resize_in_proportion_is_explained_by_the_axis_that_decides(build, policy: str) -> None:
+    """The factor is the smaller or the larger one of 20/17 and 40/27, in 32 bits."""
+    numbers(build, size=[20, 40])
+    settings = {"mode": "nearest", "axes": [2, 3], "keep_aspect_ratio_policy": policy}
+    build.node("Resize", ["x", "", "", "size"], "y", name="grow", **settings)
+    model = build.model({"x": ("N", 3, "H", "W")}, ["y"], opset=19)
+    assert exact(held(build.model({"x": (2, 3, 17, 27)}, ["y"], opset=19), sizes=((2, 17, 27),)))
+    chosen = "min" if policy == "not_larger" else "max"
+    text = " ".join(str(explain(model, "grow", (1, 3, 17, 27))).split())
+    factor = min(np.float32(20 / 17), np.float32(40 / 27))
+    factor = factor if policy == "not_larger" else max(np.float32(20 / 17), np.float32(40 / 27))
+    for length in (17, 27):
+        made = int(np.floor(np.float32(length) * factor + np.float32(0.5)))
+        assert f"⌊single({length}·{chosen}(single(20 / 17), single(40 / 27))) + 1 / 2⌋ = {made}" in text
+    assert "requested size" not in str(explain(model, "grow"))
 
 
 def test_lengths_that_are_split_and_put_together_in_another_order(build) -> None:

@@ -39,7 +39,9 @@ def scaled_size(n: Length, scale: Any, single: bool = False) -> Length:
     """Return the length after resizing by a factor.
 
     A symbol is scaled where the factor is a whole number or a fraction whose rounding shows nowhere (0.5,
-    1.7); for other factors the result depends on rounding, and is UNKNOWN.
+    1.7); for other factors the result depends on rounding, and is UNKNOWN. 1.3 in 32 bits is a little less
+    than 13/10, and whether its product with 10, 20, 30 … is rounded up to a whole number (80 gives 104, and
+    90 gives 116) depends on how far the product is above a power of two, which no quotient of lengths says.
 
     Args:
         n: the input's length.
@@ -145,6 +147,21 @@ def _in_proportion(space: Shape, size: Shape, policy: str) -> Shape:
     factors = [rounded(a / b, "float32") for a, b in zip(asked, lengths, strict=True)]
     factor = min(factors) if policy == "not_larger" else max(factors)
     return tuple(math.floor(rounded(factor * n, "float32") + 0.5) for n in lengths)
+
+
+def _proportion_texts(space: list[Dim], size: Shape, policy: str) -> list[Text]:
+    """Write how each axis is scaled by the factor of the axis that decides.
+
+    With symbols it gives no length: which axis decides, and how its factor is rounded, changes with them.
+    """
+    factors = ", ".join(f"single(size{at}/n{at})" for at in range(len(space)))
+    factor = f"{'min' if policy == 'not_larger' else 'max'}({factors})"
+    known = tuple(
+        pair
+        for at, (n, asked) in enumerate(zip(space, size, strict=True))
+        for pair in ((f"size{at}", asked), (f"n{at}", n))
+    )
+    return [(f"floor(single(n{at}*{factor}) + 1/2)", known) for at in range(len(space))]
 
 
 def _resize_all(shape: Shape, size: Any, scale: Any, single: bool) -> Shape:
@@ -254,6 +271,11 @@ def _resize_lines(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> L
         axes = tuple(range(len(shape)))
     if given is None:
         return {}
+    policy = attributes.get("keep_aspect_ratio")
+    if policy and size is not None:
+        asked = per_axis(size, len(axes))
+        texts = _proportion_texts([shape[axis] for axis in axes], asked, policy)
+        return {(0, axis): text for axis, text in zip(axes, texts, strict=True)}
     single = bool(attributes.get("single_precision"))
     return {
         (0, axis): literal("size", entry) if size is not None else scaled_text(shape[axis], entry, single)
