@@ -14,6 +14,7 @@ from shapeinspect_keras.saved import weights_v2, weights_v3
 from shapeinspect_keras.saved.config import Node, parse
 from shapeinspect_keras.saved.evidence import prove, prove_structure
 from shapeinspect_keras.saved.graph import Graph, build
+from shapeinspect_keras.saved.low_rank import ranks, updated
 from shapeinspect_keras.saved.node_kinds import Described
 from shapeinspect_keras.saved.weight_lists import Assignment, Path, Stored
 from shapeinspect_keras.vocabulary.kinds import complete
@@ -105,12 +106,13 @@ def _notes(config: Node | None, graph: Graph, assigned: Assignment, backend: str
     ]
     notes += [
         Note(
-            f"the file holds its low-rank update (rank {layer.node.config['lora_rank']}) in its weight; "
-            "Keras creates a new one when it loads the file, which is not counted here",
+            f"the file holds its low-rank update (rank {rank}) in its weight; "
+            "Keras makes a new one when it loads the file, which is counted, without bytes or values",
             "/".join(path),
         )
         for path, layer in graph.layers.items()
-        if layer.node.own and type(layer.node.config.get("lora_rank")) is int
+        if layer.node.own and layer.node.form == "layer"
+        for rank in sorted(set(ranks(layer.node.class_name, layer.node.config).values()))
     ]
     notes += [
         Note(
@@ -152,7 +154,9 @@ class _Assembly:
         node = layer.node
         shapes = tuple(self.graph.values.shape(name) for name in inputs if name)
         weights = tuple(self.weight(path, item, node) for item in stored)
-        weights = folded(weights, node.class_name, node.config) if node.own else weights
+        if node.own:
+            weights = folded(weights, node.class_name, node.config)
+            weights = updated(weights, node.class_name, node.config)
         roles = {weight.role: weight.shape for weight in weights}
         try:
             attributes = complete(layer.kind, layer.attributes, roles, shapes)

@@ -88,9 +88,11 @@ def _einsum_macs(attributes: Attributes, inputs: Shapes, _outputs: Shapes) -> Di
     if len(operands) < 2:
         return 0
     letters = set("".join(operands).replace("...", ""))
-    stored = set(attributes.get("sizes", ()))
-    # Of an operand that is not stored either, an axis may be longer than the 1 that is broadcast to it.
-    if not letters <= set(sizes) or any(not set(term) <= stored for term in _unseen(attributes, inputs)):
+    # Of an operand that is not stored either, an axis may be longer than the 1 that is broadcast to it; one
+    # that is longer than 1 in another operand has that length.
+    certain = {letter for letter, length in sizes.items() if isinstance(length, int) and length != 1}
+    certain |= set(attributes.get("sizes", ()))
+    if not letters <= set(sizes) or any(not set(term) <= certain for term in _unseen(attributes, inputs)):
         return None
     return product(sizes.values())
 
