@@ -428,11 +428,13 @@ class Made:
         model: the model.
         layer: the layer that the case is about.
         outputs: its output shapes, as Keras has them.
+        inputs: the inputs of a graph with one call of the layer, whatever the form of the model.
     """
 
     model: Any
     layer: Any
     outputs: tuple[Shape, ...]
+    inputs: Sequence[Any] = ()
 
 
 def make(case: Case) -> Made | None:
@@ -551,12 +553,12 @@ def _make(case: Case) -> Made:
     graph, spec = piece(case), SPECS[case.name]
     shapes = tuple(tuple(item.shape) for item in graph.outputs)
     if case.form == "functional":
-        return Made(keras.Model(graph.inputs, graph.ends), graph.layer, shapes)
+        return Made(keras.Model(graph.inputs, graph.ends), graph.layer, shapes, graph.inputs)
     after = K.Identity(name="tail") if case.tail else None
     if case.form == "sequential":
         layers = [graph.inputs[0], *graph.before, graph.layer, *([after] if after is not None else [])]
-        return Made(keras.Sequential(layers), graph.layer, shapes)
+        return Made(keras.Sequential(layers), graph.layer, shapes, graph.inputs)
     model = Subclassed(graph.layer, graph.before, case.call, spec.listed, after)
     inputs = [keras.KerasTensor(item.shape, dtype=item.dtype) for item in graph.inputs]
     model(inputs[0] if len(inputs) == 1 else inputs)
-    return Made(model, graph.layer, shapes)
+    return Made(model, graph.layer, shapes, graph.inputs)

@@ -88,7 +88,7 @@ def test_a_draw_of_every_layer(tmp_path_factory: pytest.TempPathFactory, data: A
             wrong.append(f"{source}: {fits(source).diagnosis}")
         for name, (case, piece) in made.items():
             outputs = tuple(tuple(item.shape) for item in piece.outputs)
-            alone = DRAWS.Made(keras.Model(piece.inputs, piece.ends), piece.layer, outputs)
+            alone = DRAWS.Made(keras.Model(piece.inputs, piece.ends), piece.layer, outputs, piece.inputs)
             wrong += [f"{source}: {name} {case}: {text}" for text in TRUTH.outputs(alone, report)]
             wrong += [
                 f"{source}: {name} {case}: {text}" for text in TRUTH.notes(alone, report, piece.layer.name)

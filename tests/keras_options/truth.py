@@ -62,7 +62,7 @@ def notes(made: Any, report: Any, about: str | None = None) -> Iterator[str]:
 
 
 def run(made: Any) -> tuple[Any, ...] | None:
-    """Run a functional model on zeros: what Keras computes on symbols may be wrong itself.
+    """Run a call of the layer on zeros: what Keras computes on symbols may be wrong itself.
 
     Args:
         made: the case's model.
@@ -70,12 +70,11 @@ def run(made: Any) -> tuple[Any, ...] | None:
     import keras
     import numpy as np
 
-    model, layer = made.model, made.layer
-    texts = any(x.dtype == "string" for x in getattr(model, "inputs", ()) or ())
-    if not layer._inbound_nodes or texts or not getattr(model, "inputs", None):
+    layer, inputs = made.layer, made.inputs
+    if any(x.dtype == "string" for x in inputs):
         return None
-    alone = keras.Model(model.inputs, layer._inbound_nodes[0].outputs)
-    fed = [np.zeros((_BATCH, *x.shape[1:]), x.dtype) for x in model.inputs]
+    alone = keras.Model(inputs, layer._inbound_nodes[0].outputs)
+    fed = [np.zeros((_BATCH, *x.shape[1:]), x.dtype) for x in inputs]
     result = keras.tree.flatten(alone(fed if len(fed) > 1 else fed[0]))
     return tuple(tuple(None if n == _BATCH else n for n in item.shape) for item in result)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from shapeinspect.binary.quantized import E2M1, spread, unpack
 from shapeinspect.ir import Packing, Quantization, Weight
 from shapeinspect_torch.quantized.declared import Declared
-from shapeinspect_torch.quantized.parts import folded, lengths
+from shapeinspect_torch.quantized.parts import folded, with_scales
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,12 +31,10 @@ def read(stem: str, weights: Mapping[str, Weight], declared: Declared) -> Weight
         weights: all weights by name.
         declared: the configuration.
     """
-    main, scales = weights.get(f"{stem}_blocks"), weights.get(f"{stem}_scales")
-    stored, many = lengths(main), lengths(scales)
-    if main is None or scales is None or main.dtype != "uint8" or stored is None or stored[:-1] != many:
+    found = with_scales(weights, f"{stem}_blocks", f"{stem}_scales", ("uint8",))
+    if found is None or len(found.stored) < 3 or found.stored[:-1] != found.many:
         return None
-    if len(stored) < 3:
-        return None
+    main, stored, scales, _ = found
     each = 2 * stored[-1]
     shape = (*stored[:-2], stored[-2] * each)
     block = (*(1,) * (len(shape) - 1), each)

@@ -16,7 +16,7 @@ from shapeinspect.binary.quantized import E2M1, spread, unpack
 from shapeinspect.dims import UNKNOWN
 from shapeinspect.ir import Packing, Quantization, Weight
 from shapeinspect_torch.quantized.declared import Declared
-from shapeinspect_torch.quantized.parts import folded, lengths, present
+from shapeinspect_torch.quantized.parts import folded, present, with_scales
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,10 +41,10 @@ def read(prefix: str, weights: Mapping[str, Weight], declared: Declared) -> Weig
         weights: all weights by name.
         declared: the configuration.
     """
-    main, scales, biases = (weights.get(prefix + role) for role in ("weight", "scales", "biases"))
-    stored, many = lengths(main), lengths(scales)
-    if main is None or scales is None or main.dtype != "uint32" or stored is None or many is None:
+    found = with_scales(weights, f"{prefix}weight", f"{prefix}scales", ("uint32",))
+    if found is None:
         return None
+    (main, stored, scales, many), biases = found, weights.get(f"{prefix}biases")
     if len(stored) < 2 or stored[:-1] != many[:-1] or (biases is not None and biases.shape != scales.shape):
         return None
     names = ((scales.name,), present(weights, prefix, "biases"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from shapeinspect.dims import UNKNOWN, Shape
 from shapeinspect.errors import ShapeInspectError, UsageError
@@ -34,6 +34,40 @@ def lengths(weight: Weight | None) -> tuple[int, ...] | None:
         return None
     known = tuple(length for length in weight.shape if isinstance(length, int) and length > 0)
     return known if len(known) == len(weight.shape) else None
+
+
+class Scaled(NamedTuple):
+    """A packed weight and its scales, with their stored lengths.
+
+    Args:
+        main: the packed weight.
+        stored: its lengths.
+        scales: its scales.
+        many: their lengths.
+    """
+
+    main: Weight
+    stored: tuple[int, ...]
+    scales: Weight
+    many: tuple[int, ...]
+
+
+def with_scales(
+    weights: Mapping[str, Weight], main: str, scales: str, dtypes: Sequence[str] | None = None
+) -> Scaled | None:
+    """Return a packed weight and its scales if both are there and all their lengths are known.
+
+    Args:
+        weights: all weights by name.
+        main: the name of the packed weight.
+        scales: the name of its scales.
+        dtypes: the element types that its packing has; None for any.
+    """
+    packed, factors = weights.get(main), weights.get(scales)
+    stored, many = lengths(packed), lengths(factors)
+    if packed is None or factors is None or stored is None or many is None:
+        return None
+    return Scaled(packed, stored, factors, many) if dtypes is None or packed.dtype in dtypes else None
 
 
 def small(weight: Weight | None) -> Array | None:

@@ -18,7 +18,15 @@ from shapeinspect.dims import UNKNOWN
 from shapeinspect.ir import Packing, Quantization, Weight
 from shapeinspect_torch.quantized.declared import Declared
 from shapeinspect_torch.quantized.microscaling import factors, fours
-from shapeinspect_torch.quantized.parts import block_of, folded, hidden, integers, lengths, present
+from shapeinspect_torch.quantized.parts import (
+    block_of,
+    folded,
+    hidden,
+    integers,
+    lengths,
+    present,
+    with_scales,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,10 +46,10 @@ def read_packed(stem: str, weights: Mapping[str, Weight], declared: Declared) ->
         weights: all weights by name.
         declared: the configuration.
     """
-    main, scales = weights.get(f"{stem}_packed"), weights.get(f"{stem}_scale")
-    stored, many = lengths(main), lengths(scales)
-    if main is None or scales is None or stored is None or many is None or len(stored) < 2:
+    found = with_scales(weights, f"{stem}_packed", f"{stem}_scale")
+    if found is None or len(found.stored) < 2:
         return None
+    main, stored, scales, many = found
     if main.dtype == "uint8":
         return _four_bit_floats(stem, main, scales, weights, "compressed-tensors", divide=True)
     state = present(weights, stem, *_BESIDE)
