@@ -19,6 +19,9 @@ _MAX_TUPLE = 64
 #: What makes a tuple or a list of numbers in a pickle; the others are TorchScript's.
 _LISTS = frozenset(("torch.Size", *(f"torch.jit._pickle.build_{of}list" for of in ("int", "double", "bool"))))
 
+#: What makes a dictionary in TorchScript's pickle: it, and its type.
+_TAGGED = "torch.jit._pickle.restore_type_tag"
+
 
 @dataclass(frozen=True, slots=True)
 class Module:
@@ -76,7 +79,7 @@ def _module(path: str, node: Reduce, tensors: Rebuilder, code: Code) -> tuple[Mo
         named = [(key_name(key), value) for key, value in state.items()]
         members = [(key, tensors.tensor(value), roles.get(key)) for key, value in named]
         inner = [(key, value) for key, value in named if is_module(value)]
-        settings = {**_plain(state), **code.constants(name)}
+        settings = {**_plain(state), **_tables(state), **code.constants(name)}
     else:
         members = [
             (key_name(key), tensors.tensor(value), group == "_buffers")
@@ -134,6 +137,20 @@ def _plain(state: Mapping[Node, Node]) -> dict[str, object]:
         if type(key) is str and plain:
             settings[key] = value
     return settings
+
+
+def _tables(state: Mapping[Node, Node]) -> dict[str, object]:
+    """Return the dictionaries of plain settings among the attributes of a module of TorchScript."""
+    tables: dict[str, object] = {}
+    for key, value in state.items():
+        if type(value) is not Reduce or spelled(value.func) != _TAGGED or type(value.args) is not tuple:
+            continue
+        value = value.args[0] if value.args else None  # noqa: PLW2901  # it is the dictionary in it
+        if type(key) is str and isinstance(value, dict) and len(value) <= _MAX_TUPLE:
+            plain = _plain(value)
+            if len(plain) == len(value):
+                tables[key] = plain
+    return tables
 
 
 def layers(tree: Sequence[Module], values: Values, keys: dict[Tensor, str]) -> list[Layer]:

@@ -9,6 +9,7 @@ from shapeinspect.dims import UNKNOWN
 from shapeinspect.ir import Frozen, Layer, Weight
 from shapeinspect_torch.script.budget import Budget
 from shapeinspect_torch.script.constants import with_weights
+from shapeinspect_torch.script.dictionaries import CHANGING, DICTIONARIES
 from shapeinspect_torch.script.dtypes import dtypes_of, indexed
 from shapeinspect_torch.script.lengths import Known, shapes_of
 from shapeinspect_torch.script.list_lengths import ListLengths
@@ -93,8 +94,8 @@ class Calls:
         if name in ("__is__", "__isnot__") and len(args) == 2:
             same = identical(args[0], args[1])
             return same if same is UNKNOWN or name == "__is__" else not same
-        if args and isinstance(args[0], list) and name in LISTS:
-            return self._of_list(name, args)
+        if args and (isinstance(args[0], dict) or (isinstance(args[0], list) and name in LISTS)):
+            return self._of_dictionary(name, args) if isinstance(args[0], dict) else self._of_list(name, args)
         if not self._tensors.probing:
             result = self._known.result(name, [self._tensors.plain(arg) for arg in args], kwargs)
             if result is not UNKNOWN:
@@ -132,11 +133,15 @@ class Calls:
         outputs = self.call(path, inputs, Frozen(differing))
         outputs.dtypes = dtypes_of(name, plain, named, tensors)
         self.fill(outputs, described.kind, described.attributes, inputs)
-        if described.kind in ("unknown", "operation"):
+        self._count_work(name, described.kind, inputs, outputs)
+        return self._returned(name, outputs, plain)
+
+    def _count_work(self, name: str, kind: str, inputs: Sequence[str], outputs: Outputs) -> None:
+        """Note the work of the last call, where its kind does not tell."""
+        if kind in ("unknown", "operation"):
             read = [self._known.shape(part) for part in inputs]
             work = work_of(plain_name(name), read, outputs.shapes)
             self.drafts[-1].macs = work if isinstance(work, int) else None
-        return self._returned(name, outputs, plain)
 
     def _returned(self, name: str, outputs: Outputs, args: Sequence[Any]) -> Any:
         """Return what a function returns: a tensor, several, or a list of them."""
@@ -169,6 +174,17 @@ class Calls:
         if isinstance(result, list):
             self._budget.spend(max(len(result) - (before if result is items else 0), 0))
         return result
+
+    def _of_dictionary(self, name: str, args: list[Any]) -> Any:
+        table, given = args[0], all(map(self._lists.known, args[1:]))
+        if name not in DICTIONARIES:
+            return UNKNOWN
+        if name not in CHANGING and not (given and self._lists.known(table)):
+            return UNKNOWN
+        self._budget.spend(len(table) + 1)
+        if name in CHANGING:
+            self._lists.change(table, given)
+        return DICTIONARIES[name](*args)
 
     def fill(self, outputs: Outputs, kind: str, attributes: Mapping[str, Any], inputs: Sequence[str]) -> None:
         """Find the shapes of a call's outputs from those of its inputs.

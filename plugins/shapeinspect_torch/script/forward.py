@@ -19,6 +19,7 @@ from shapeinspect_torch.script.budget import Budget
 from shapeinspect_torch.script.calls import Calls
 from shapeinspect_torch.script.code import Source as Code
 from shapeinspect_torch.script.constants import argument
+from shapeinspect_torch.script.dictionaries import entry, made
 from shapeinspect_torch.script.layer_code import is_forward, is_whole, padding
 from shapeinspect_torch.script.lengths import Known, fed, number
 from shapeinspect_torch.script.list_lengths import ListLengths
@@ -356,6 +357,9 @@ class _Walker:
             return [self._value(part, scope) for part in expr.parts]
         if expr.form == "tuple":
             return tuple(self._value(part, scope) for part in expr.parts)
+        if expr.form == "dict":
+            keys, values = ([self._value(part, scope) for part in expr.parts[at::2]] for at in (0, 1))
+            return made([list(zip(keys, values, strict=False))])
         if expr.form == "attribute":
             return self._attribute(self._value(expr.parts[0], scope), expr.text)
         if expr.form == "item":
@@ -391,6 +395,8 @@ class _Walker:
         key = keys[0] if len(keys) == 1 else UNKNOWN
         if isinstance(owner, list | tuple) and type(key) is int and -len(owner) <= key < len(owner):
             return owner[key] if self._lists.known(owner) else UNKNOWN
+        if isinstance(owner, dict):
+            return entry(owner, key) if self._lists.known(owner) else UNKNOWN
         if isinstance(owner, Outputs) and type(key) is int and 0 <= key < _MAX_ROUNDS:
             return self._tensors.nth(owner, key)
         return UNKNOWN
@@ -420,6 +426,8 @@ class _Walker:
             return number(name, args, {})
         if name == "range" and args and all(type(arg) is int and abs(arg) < 2**31 for arg in args):
             return range(*args) if len(args) <= 3 and args[2:] != [0] else UNKNOWN
+        if name == "torch.dict":
+            return made(args)
         if name == "ops.prim.RaiseException":
             return RAISED
         if name == "ops.prim.NumToTensor" and len(args) == 1:

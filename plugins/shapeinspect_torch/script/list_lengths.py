@@ -1,4 +1,4 @@
-"""Which lists of TorchScript's code have a length that is not known.
+"""Which lists and dictionaries of TorchScript's code have a length that is not known.
 
 A branch that may not run, or a loop of unknown rounds, that changes a list from outside leaves its length
 open; what it puts into lists of its own does not.
@@ -7,16 +7,18 @@ open; what it puts into lists of its own does not.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeAlias
+
+_Holder: TypeAlias = "list[Any] | dict[Any, Any]"
 
 
 class ListLengths:
     """Keeps the lists whose length is not known, by identity."""
 
     def __init__(self) -> None:
-        self._unknown: dict[int, list[Any]] = {}
-        self._doubtful: dict[int, list[Any]] = {}
-        self._outside: list[dict[int, list[Any]]] = []
+        self._unknown: dict[int, _Holder] = {}
+        self._doubtful: dict[int, _Holder] = {}
+        self._outside: list[dict[int, _Holder]] = []
 
     def known(self, value: Any) -> bool:
         """Tell whether a value is no list, or one of known length.
@@ -33,7 +35,9 @@ class ListLengths:
             >>> lists.known(items), lists.known([3, 5])
             (False, True)
         """
-        return not isinstance(value, list) or not (id(value) in self._unknown or id(value) in self._doubtful)
+        return not isinstance(value, list | dict) or not (
+            id(value) in self._unknown or id(value) in self._doubtful
+        )
 
     def begin(self, values: Iterable[Any]) -> int:
         """Begin code that may not run, or runs any number of times; return how many values were visited.
@@ -41,16 +45,19 @@ class ListLengths:
         Args:
             values: what it can reach of what stands before it.
         """
-        outside: dict[int, list[Any]] = {}
+        outside: dict[int, _Holder] = {}
         seen: set[int] = set()
-        queue = [value for value in values if isinstance(value, list | tuple)]
+        queue = [value for value in values if isinstance(value, list | tuple | dict)]
         for value in queue:
             if id(value) in seen:
                 continue
             seen.add(id(value))
-            if isinstance(value, list):
+            if not isinstance(value, tuple):
                 outside[id(value)] = value
-            queue.extend(part for part in value if isinstance(part, list | tuple) and id(part) not in seen)
+            parts = value.values() if isinstance(value, dict) else value
+            queue.extend(
+                part for part in parts if isinstance(part, list | tuple | dict) and id(part) not in seen
+            )
         self._outside.append(outside)
         return len(queue)
 
@@ -58,7 +65,7 @@ class ListLengths:
         """End the code that the last ``begin`` began."""
         self._outside.pop()
 
-    def change(self, items: list[Any], exactly: bool = True) -> None:
+    def change(self, items: _Holder, exactly: bool = True) -> None:
         """Note that the number of a list's entries changes.
 
         Args:

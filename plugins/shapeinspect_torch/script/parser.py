@@ -32,8 +32,8 @@ class Expr:
     """An expression.
 
     Args:
-        form: ``name``, ``literal``, ``list``, ``tuple``, ``attribute``, ``call``, ``item``, ``keyword``
-            or ``other``.
+        form: ``name``, ``literal``, ``list``, ``tuple``, ``dict`` (keys and values in turn), ``attribute``,
+            ``call``, ``item``, ``keyword`` or ``other``.
         text: the name, attribute or keyword.
         parts: the expressions inside; the callee or container comes first.
         value: a literal's value.
@@ -341,7 +341,7 @@ class _Parser:
         if self.take("["):
             return Expr("list", parts=tuple(self._items("]", depth)))
         if self.take("{"):
-            return Expr("other", parts=tuple(self._items("}", depth)))
+            return Expr("dict", parts=tuple(self._items("}", depth)))
         if not self.tokens:
             raise CodeError
         kind, text = self.tokens.pop()

@@ -81,6 +81,8 @@ class Tensors:
                 flat.append(value)
             elif isinstance(value, list | tuple):
                 flat += self.flat(value)
+            elif isinstance(value, dict):
+                flat += self.flat(value.values())
         return flat
 
     def names(self, *values: Any) -> list[str]:
@@ -102,7 +104,7 @@ class Tensors:
             return UNKNOWN if value.count is None else self.nth(value, 0)
         if isinstance(value, list | tuple):
             return type(value)(map(self.plain, value)) if self._lists.known(value) else UNKNOWN
-        return UNKNOWN if isinstance(value, Name | Module) else value
+        return UNKNOWN if isinstance(value, Name | Module | dict) else value
 
     def merged(self, left: Any, right: Any) -> Any:
         """Return the value that a name has behind two branches.
@@ -116,7 +118,9 @@ class Tensors:
             return left
         if isinstance(left, list | tuple) and type(left) is type(right) and len(left) == len(right):
             return type(left)(map(self.merged, left, right))
-        if isinstance(left, list | tuple) or isinstance(right, list | tuple):
+        if isinstance(left, dict) and isinstance(right, dict) and list(left) == list(right):
+            return self.both(left, right)
+        if isinstance(left, list | tuple | dict) or isinstance(right, list | tuple | dict):
             return UNKNOWN
         if type(left) is type(right) and left == right:
             return left
