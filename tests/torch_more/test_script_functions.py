@@ -112,7 +112,8 @@ def test_the_shapes_of_each_function_are_those_of_a_call(how: str, tmp_path: Pat
         torch.manual_seed(0)
         want = _shapes(network(*tensors))
         network.save(str(path))
-        report = shapeinspect.inspect(path, [cases.spec(name) for name in names])
+        specs = [[cases.spec(name) for name in names]] if names else []
+        report = shapeinspect.inspect(path, *specs)
         asked += 1
         if [value.shape for value in report.outputs] != want:
             wrong.append(call)
