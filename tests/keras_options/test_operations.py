@@ -7,6 +7,7 @@ The functions are found in the module; one that takes more than tensors of any s
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,13 @@ from keras import ops
 
 import shapeinspect
 from shapeinspect.dims import substitute
+from shapeinspect.rules import signature
+from shapeinspect_keras.calls.arguments import Arguments
+from shapeinspect_keras.calls.by_call import call_steps
+from shapeinspect_keras.calls.by_rank import BY_RANK
+from shapeinspect_keras.vocabulary.kinds import describe
+from shapeinspect_keras.vocabulary.old_names import UNEXPECTED_FORM
+from shapeinspect_keras.vocabulary.signatures import SIGNED
 
 #: What a symbolic tensor cannot go through, and why.
 WITHOUT = {
@@ -389,3 +397,37 @@ def test_the_shapes_of_every_function(made: Made, tmp_path: Path) -> None:
     report = shapeinspect.inspect(tmp_path / "operations.keras")
     assert {name.split()[0]: text for name, text in wrong(report, made)} == OPEN
     assert {row.type for row in report if row.kind == "unknown"} == set()
+
+
+#: What a file may hold in place of a setting.
+JUNK = (None, 0, -1, 3, 10**9, 10**30, "x", [], [1], [0, 1], [None], {}, {"a": 1}, 1.5, True)
+SETTINGS = (
+    *("k", "offset", "axis", "axis1", "axis2", "n", "axes", "N", "keepdims", "mode", "indexing", "bins"),
+    *("indices_or_sections", "num_segments", "size", "sequence_length", "sequence_stride", "fft_length"),
+    *("length", "center", "output_size", "kernel_size", "strategy", "top_paths", "shape", "full_matrices"),
+)
+
+
+def test_settings_of_any_form_end_in_shapes_or_none() -> None:
+    """Whatever a file holds, an operation has the shapes of a signature that can be read, or is unknown."""
+    ranks = ((), (3,), (3, 5), (3, 5, 7), (2,) * 20)
+    tried = 0
+    for operation in (*SIGNED, *BY_RANK):
+        for value, rank in itertools.product(JUNK, ranks):
+            config = dict.fromkeys(SETTINGS, value)
+            try:
+                steps = (describe(operation, config, "keras.src.ops.numpy"),)
+            except UNEXPECTED_FORM:
+                continue
+            shapes = (rank, rank[1:])
+            steps = call_steps(operation, config, Arguments((None, value)), shapes) or steps
+            for kind, settings in steps:
+                assert kind in ("operation", "unknown"), operation
+                text = settings.get("signature", "")
+                assert all(
+                    not isinstance(n, int) or n >= 0 or operation in SIGNED
+                    for shape in signature.shapes(text, settings, shapes)
+                    for n in shape or ()
+                ), (operation, text)
+                tried += 1
+    assert tried > 1000

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from shapeinspect.dims import Shape
 from shapeinspect_keras.calls.arguments import Arguments
 from shapeinspect_keras.calls.indexing import Step
+from shapeinspect_keras.vocabulary.signatures import whole
 
 _Shapes: TypeAlias = "Sequence[Shape]"
 _Terms: TypeAlias = "list[str]"
@@ -57,12 +58,17 @@ def _place(axis: Any, rank: int) -> int:
     return axis % rank
 
 
+def _offset(value: Any) -> int:
+    """Return a whole number that may count to either side."""
+    return whole(value, -(2**40))
+
+
 def _product(terms: Iterable[str]) -> str:
     return "*".join(terms) or "1"
 
 
 def _diag(config: Mapping[str, Any], _arguments: Arguments, shapes: _Shapes) -> str | None:
-    offset = int(config.get("k", 0))
+    offset = _offset(config.get("k", 0))
     if len(shapes[0]) == 1:
         return f"n -> n+{abs(offset)} n+{abs(offset)}"
     return f"i j -> {_diagonal_length('i', 'j', offset)}" if len(shapes[0]) == 2 else None
@@ -78,14 +84,14 @@ def _diagonal_length(rows: str, columns: str, offset: int) -> str:
 
 def _diagflat(config: Mapping[str, Any], _arguments: Arguments, shapes: _Shapes) -> str:
     axes = _axes(len(shapes[0]))
-    length = f"{_product(axes)}+{abs(int(config.get('k', 0)))}"
+    length = f"{_product(axes)}+{abs(_offset(config.get('k', 0)))}"
     return _written([axes], [[length, length]])
 
 
 def _diagonal(config: Mapping[str, Any], _arguments: Arguments, shapes: _Shapes) -> str:
     axes = _axes(len(shapes[0]))
     kept, rows, columns = _without_two(config, axes)
-    return _written([axes], [[*kept, _diagonal_length(rows, columns, int(config.get("offset", 0)))]])
+    return _written([axes], [[*kept, _diagonal_length(rows, columns, _offset(config.get("offset", 0)))]])
 
 
 def _trace(config: Mapping[str, Any], _arguments: Arguments, shapes: _Shapes) -> str:
@@ -103,7 +109,7 @@ def _without_two(config: Mapping[str, Any], axes: _Terms) -> tuple[_Terms, str, 
 
 def _diff(config: Mapping[str, Any], _arguments: Arguments, shapes: _Shapes) -> str:
     axes = _axes(len(shapes[0]))
-    place, times = _place(config.get("axis", -1), len(axes)), int(config.get("n", 1))
+    place, times = _place(config.get("axis", -1), len(axes)), whole(config.get("n", 1))
     shorter = [f"max({term}-{times},0)" if at == place and times else term for at, term in enumerate(axes)]
     return _written([axes], [shorter])
 
@@ -112,14 +118,14 @@ def _rot90(config: Mapping[str, Any], _arguments: Arguments, shapes: _Shapes) ->
     axes = _axes(len(shapes[0]))
     turned = list(axes)
     first, second = (_place(axis, len(axes)) for axis in config.get("axes", (0, 1)))
-    if int(config.get("k", 1)) % 2:
+    if _offset(config.get("k", 1)) % 2:
         turned[first], turned[second] = turned[second], turned[first]
     return _written([axes], [turned])
 
 
 def _vander(config: Mapping[str, Any], _arguments: Arguments, _shapes: _Shapes) -> str:
     columns = config.get("N")
-    return f"n -> n {'n' if columns is None else int(columns)}"
+    return f"n -> n {'n' if columns is None else whole(columns)}"
 
 
 def _moments(config: Mapping[str, Any], _arguments: Arguments, shapes: _Shapes) -> str:
@@ -250,7 +256,7 @@ def _entropy(config: Mapping[str, Any], _arguments: Arguments, shapes: _Shapes) 
 
 def _segments(config: Mapping[str, Any], _arguments: Arguments, shapes: _Shapes) -> str:
     axes, count = _axes(len(shapes[0])), config.get("num_segments")
-    return _written([axes], [["?" if count is None else str(int(count)), *axes[1:]]])
+    return _written([axes], [["?" if count is None else str(whole(count)), *axes[1:]]])
 
 
 def _nonzero(_config: Mapping[str, Any], _arguments: Arguments, shapes: _Shapes) -> str:
@@ -262,7 +268,7 @@ def _unique(config: Mapping[str, Any], _arguments: Arguments, _shapes: _Shapes) 
     if more or config.get("axis") is not None:
         return None
     size = config.get("size")
-    return f"* -> {'?' if size is None else int(size)}"
+    return f"* -> {'?' if size is None else whole(size)}"
 
 
 def _selected(_config: Mapping[str, Any], _arguments: Arguments, shapes: _Shapes) -> str | None:

@@ -18,16 +18,32 @@ _BOTH = "..., ... -> ..."
 _MATRIX = "... i j -> ... i j"
 
 
-def _one(value: Any) -> int:
-    """Return a whole number; anything else has no length."""
-    if type(value) is not int:
-        raise TypeError(value)
+#: The largest number that is written into a signature; a file may hold any.
+_LARGEST = 2**40
+
+
+def whole(value: Any, least: int = 0) -> int:
+    """Return a whole number of a configuration.
+
+    Args:
+        value: what the file holds.
+        least: the smallest that makes sense.
+
+    Raises:
+        ValueError: if it is anything else, or without bounds.
+
+    Example:
+        >>> whole(3)
+        3
+    """
+    if type(value) is not int or not least <= value <= _LARGEST:
+        raise ValueError(f"no length: {value!r:.40}")
     return value
 
 
 def _pair(value: Any) -> tuple[int, int]:
     first, second = value if isinstance(value, list | tuple) else (value, value)
-    return _one(first), _one(second)
+    return whole(first, 1), whole(second, 1)
 
 
 def _qr(config: _Settings) -> str:
@@ -45,32 +61,32 @@ def _svd(config: _Settings) -> str:
 
 
 def _sequences(config: _Settings) -> str:
-    size, step = _one(config["sequence_length"]), _one(config["sequence_stride"])
+    size, step = whole(config["sequence_length"]), whole(config["sequence_stride"], 1)
     return f"... t -> ... (t-{size})/{step}+1 {size}"
 
 
 def _rfft(config: _Settings) -> str:
     length = config.get("fft_length")
-    bins = "t/2+1" if length is None else str(_one(length) // 2 + 1)
+    bins = "t/2+1" if length is None else str(whole(length) // 2 + 1)
     return f"... t -> ... {bins}; ... {bins}"
 
 
 def _irfft(config: _Settings) -> str:
     length = config.get("fft_length")
-    return f"... b, ... b -> ... {'2*b-2' if length is None else _one(length)}"
+    return f"... b, ... b -> ... {'2*b-2' if length is None else whole(length)}"
 
 
 def _stft(config: _Settings) -> str:
-    length, step = _one(config["fft_length"]), _one(config["sequence_stride"])
+    length, step = whole(config["fft_length"]), whole(config["sequence_stride"], 1)
     missing = length % 2 if config.get("center", True) else length
     frames = f"(t-{missing})/{step}+1" if missing else f"t/{step}+1"
     return f"... t -> ... {frames} {length // 2 + 1}; ... {frames} {length // 2 + 1}"
 
 
 def _istft(config: _Settings) -> str:
-    length, step = _one(config["fft_length"]), _one(config["sequence_stride"])
+    length, step = whole(config["fft_length"]), whole(config["sequence_stride"], 1)
     if config.get("length") is not None:
-        return f"... f b, ... f b -> ... {_one(config['length'])}"
+        return f"... f b, ... f b -> ... {whole(config['length'])}"
     cut = 2 * (length // 2) if config.get("center", True) else 0
     return f"... f b, ... f b -> ... {step}*(f-1)+{length - cut}"
 
@@ -81,12 +97,12 @@ def _fold(config: _Settings) -> str:
 
 
 def _decoded(config: _Settings) -> str:
-    paths = 1 if config.get("strategy", "greedy") == "greedy" else _one(config.get("top_paths", 1))
+    paths = 1 if config.get("strategy", "greedy") == "greedy" else whole(config.get("top_paths", 1))
     return f"n t c, n -> {paths} n t; n {paths}"
 
 
 def _counts(config: _Settings) -> str:
-    bins = _one(config.get("bins", 10))
+    bins = whole(config.get("bins", 10))
     return f"* -> {bins}; {bins + 1}"
 
 
@@ -96,7 +112,7 @@ def _unraveled(config: _Settings) -> str:
 
 
 def _scattered(config: _Settings) -> str:
-    return f"*, * -> {' '.join(str(_one(length)) for length in config['shape'])}"
+    return f"*, * -> {' '.join(str(whole(length)) for length in config['shape'])}"
 
 
 _ROWS: dict[str, _Row] = {
