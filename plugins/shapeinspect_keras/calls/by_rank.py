@@ -22,6 +22,10 @@ _Writer: TypeAlias = "Callable[[Mapping[str, Any], Arguments, _Shapes], str | No
 _MOST = 16
 
 
+#: Those that add up products, in numbers that are not counted.
+_MULTIPLYING = frozenset({"Inner", "Vdot", "Correlate", "Corrcoef", "Solve", "SolveTriangular", "Lstsq"})
+
+
 def rank_steps(
     operation: str, config: Mapping[str, Any], arguments: Arguments, shapes: _Shapes
 ) -> tuple[Step, ...] | None:
@@ -40,7 +44,10 @@ def rank_steps(
     if any(len(shape) > _MOST for shape in shapes):
         return None
     text = BY_RANK[operation](config, arguments, shapes)
-    return None if text is None else (("operation", {"signature": text}),)
+    if text is None:
+        return None
+    work = {"work": "?"} if operation in _MULTIPLYING else {}
+    return (("operation", {"signature": text, **work}),)
 
 
 def _axes(rank: int, letter: str = "a") -> _Terms:

@@ -151,6 +151,20 @@ _ROWS: dict[str, _Row] = {
 }
 
 
+#: The multiply-accumulates, in the letters of the signature; those of the others that multiply are unknown.
+_WORK: dict[str, str] = {
+    "DotProductAttention": "b*t*n*s*(h+v)",
+    **dict.fromkeys(
+        (
+            *("Cholesky", "CholeskyInverse", "Inv", "Pinv", "Det", "Logdet", "Slogdet", "MatrixRank", "Eig"),
+            *("Eigh", "LuFactor", "Qr", "SVD", "CDist", "FFT", "FFT2", "IFFT2", "RFFT", "IRFFT", "STFT"),
+            *("ISTFT", "CTCDecode", "CTCLoss"),
+        ),
+        "?",
+    ),
+}
+
+
 def signature(operation: str) -> Callable[[_Settings], dict[str, Any]]:
     """Return a reader of the settings of an operation that its signature describes.
 
@@ -162,7 +176,8 @@ def signature(operation: str) -> Callable[[_Settings], dict[str, Any]]:
         '... t -> ... t/5+1 17; ... t/5+1 17'
     """
     row = _ROWS[operation]
-    return lambda config: {"signature": row if isinstance(row, str) else row(config)}
+    work = {"work": _WORK[operation]} if operation in _WORK else {}
+    return lambda config: {"signature": row if isinstance(row, str) else row(config), **work}
 
 
 #: The operations that have a row.
