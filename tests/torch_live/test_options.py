@@ -157,6 +157,10 @@ NOTHING: dict[str, str] = {
 NOTHING_OF: dict[tuple[str, str], str] = {
     ("Embedding", "padding_idx"): GRADIENT,
     **{(f"ConvTranspose{n}d", "padding_mode"): "only zeros are allowed" for n in (1, 2, 3)},
+    **{
+        (name, "p"): TRAINING
+        for name in ("Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout")
+    },
 }
 #: What holds modules or parameters and has nothing of its own.
 CONTAINERS = frozenset(
