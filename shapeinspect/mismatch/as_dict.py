@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from shapeinspect.mismatch.causes import CAUSES
-from shapeinspect.mismatch.diagnose import Diagnosis
+from shapeinspect.mismatch.diagnose import Diagnosis, Tried
+from shapeinspect.plugin_api.claims import Level
 
 
 def to_dict(diagnosis: Diagnosis | None) -> dict[str, Any]:
@@ -38,6 +39,17 @@ def to_dict(diagnosis: Diagnosis | None) -> dict[str, Any]:
         "where": diagnosis.failure.where,
         "chain": [layer.path for layer, _ in diagnosis.chain()],
         "fixes": [tried.text for tried in diagnosis.fixes],
+        "tried": [_tried(tried) for tried in diagnosis.fixes],
+    }
+
+
+def _tried(tried: Tried) -> dict[str, str | None]:
+    claim = tried.claim
+    return {
+        "level": claim.level.value,
+        "ran": claim.what if claim.level is not Level.UNTRIED else None,
+        "rest": claim.rest or None,
+        "changes": tried.fix.alters or None,
     }
 
 

@@ -9,7 +9,7 @@ from shapeinspect.dims import Shape
 from shapeinspect.ir import Axes, Layer, Model, Note, Value, Weight
 from shapeinspect.mismatch import fact_text
 from shapeinspect.mismatch.causes import CAUSES
-from shapeinspect.mismatch.diagnose import Diagnosis
+from shapeinspect.mismatch.diagnose import Diagnosis, Tried
 from shapeinspect.mismatch.loss_shapes import counts, is_loss, targets_of, weights_of_classes
 from shapeinspect.mismatch.repairs.states import unfit
 from shapeinspect.mismatch.requirements import channel_axis
@@ -123,11 +123,19 @@ def _rows(diagnosis: Diagnosis) -> Iterator[tuple[str, list[str]]]:
     if calls:
         yield "via", _aligned(calls)
     if diagnosis.fixes:
-        fixes = [f"{'' if index == 0 else 'or '}{tried.text}" for index, tried in enumerate(diagnosis.fixes)]
-        yield "fix", fixes
-        count = len(diagnosis.fixes)
-        passes = diagnosis.failure.passes or "the whole call passes with it"
-        yield "", [f"({'it was' if count == 1 else 'each was'} tried: {passes})"]
+        yield "fix", list(_fixes(diagnosis.fixes))
+
+
+def _fixes(fixes: Sequence[Tried]) -> Iterator[str]:
+    """Write each fix, and what it changes and what was run with it: below each, or once below all."""
+    together = len({tried.claim for tried in fixes}) == 1 and not any(tried.fix.alters for tried in fixes)
+    for index, tried in enumerate(fixes):
+        yield f"{'' if index == 0 else 'or '}{tried.text}"
+        if not together:
+            changed = f"it changes {tried.fix.alters}; " if tried.fix.alters else ""
+            yield f"({changed}{tried.claim.sentence(1)})"
+    if together:
+        yield f"({fixes[0].claim.sentence(len(fixes))})"
 
 
 def _expected(diagnosis: Diagnosis) -> list[str]:

@@ -19,6 +19,7 @@ from shapeinspect.mismatch.repairs.sizes import search
 from shapeinspect.mismatch.requirements import Problem, problem_of
 from shapeinspect.plugin_api import clock
 from shapeinspect.plugin_api.changes import Change, OnCall, OnInput, OnOperand, Wording
+from shapeinspect.plugin_api.claims import Claim
 from shapeinspect.plugin_api.rerun import Failure, Rerun
 
 #: A diagnosis takes at most so many seconds of `plugin_api.clock`, and so many runs.
@@ -32,15 +33,17 @@ _SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A fix with which the whole model passes.
+    """A fix that gets past the failure.
 
     Args:
         fix: what was tried.
         text: what to write, in the framework's terms.
+        claim: what was run with it.
     """
 
     fix: Fix
     text: str
+    claim: Claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class Diagnosis:
         model: everything up to there, with named axes and common layouts.
         problem: what does not fit.
         cause: why, a key of ``causes.CAUSES``.
-        fixes: the changes with which the whole model passes, the best first.
+        fixes: the changes that get past the failure, the best first.
         runs: how many times the call was run again.
     """
 
@@ -159,7 +162,9 @@ def _tried(rerun: Rerun, failure: Failure, problem: Problem, budget: _Budget) ->
     except _SpentError:
         pass
     passed.sort(key=lambda fix: fix.rank)
-    return tuple(Tried(fix, fix.text or _text(rerun, failure, fix)) for fix in passed)
+    return tuple(
+        Tried(fix, fix.text or _text(rerun, failure, fix), rerun.claim(fix.changes)) for fix in passed
+    )
 
 
 def _text(rerun: Rerun, failure: Failure, fix: Fix) -> str:

@@ -27,6 +27,7 @@ from shapeinspect.plugin_api.changes import (
     Wording,
     reshaped,
 )
+from shapeinspect.plugin_api.claims import Claim
 from shapeinspect.plugin_api.facts import Contradiction, IndexOutside, UndeclaredShape
 from shapeinspect.plugin_api.rerun import Failure, Recorded, Rerun
 from shapeinspect.rules import has_rule, output_shapes
@@ -156,6 +157,7 @@ class Walked(Rerun):
         self._recorded_batch = batch_of(self._model.values[name].shape for name in self._model.inputs).dim
         self._doubted = doubted_calls(recorded, self._model)
         self._overruled = Doubts()
+        self._confirmed: set[tuple[Change, ...]] = set()
 
     def doubts(self) -> tuple[Note, ...]:
         """Return notes on rules that contradict what the framework computed, and on who was overruled."""
@@ -216,7 +218,13 @@ class Walked(Rerun):
         if confirm is not None and (ended is None or all(isinstance(change, OnLayer) for change in changes)):
             taken = confirm(changes)
             passes = passes if taken is None else taken
+            if taken:
+                self._confirmed.add(tuple(changes))
         return None if passes else ended or self.failure
+
+    def claim(self, changes: Sequence[Change]) -> Claim:
+        """Tell whether the framework itself took the changes, or only the arithmetic did."""
+        return self._recorded.confirmed if tuple(changes) in self._confirmed else self._recorded.claim
 
     def spell(self, change: Wording, name: str) -> str:
         """Write a change in the words of the framework that recorded the graph."""
@@ -431,8 +439,9 @@ class Walked(Rerun):
             self._recorded.message or message,
             self._recorded.where or layer.origin,
             declares=self._declares(run),
-            passes=self._recorded.passes,
+            claim=self._recorded.claim,
             transposable=self._recorded.transposable,
+            position=len(run.done),
         )
 
     def _declares(self, run: _Run) -> Frozen[Shape]:

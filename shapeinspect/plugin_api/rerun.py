@@ -11,8 +11,16 @@ from typing import Any
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Frozen, Layer, Model
 from shapeinspect.plugin_api.changes import Change, Wording
+from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import Fact
 from shapeinspect.sources.source import Source
+
+#: What may be said where nobody says what was run.
+NOTHING_RUN = Claim(Level.UNTRIED)
+#: What the arithmetic of shapes proves, where the framework did not take part.
+COMPUTED = Claim(Level.UNTRIED, rest="by the arithmetic of shapes every layer takes it")
+#: What may be said where the model was called again.
+CALLED = Claim()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +37,9 @@ class Failure:
         fact: further facts from the real numbers or from the message; None for none.
         names: what the user's line calls the inputs, one expression each; empty where it does not say.
         declares: the shapes that the model declares for inputs that are fed other ones, by name.
-        passes: what passes with a fix, as a clause; empty for the whole call.
+        claim: what was run with a fix that ``Rerun.attempt`` lets pass.
         transposable: whether the graph itself says which way round a stored matrix is read.
+        position: how many calls had returned before; a change with which there are more gets further.
     """
 
     model: Model
@@ -41,8 +50,9 @@ class Failure:
     fact: Fact | None = None
     names: tuple[str, ...] = ()
     declares: Frozen[Shape] = field(default_factory=Frozen)
-    passes: str = ""
+    claim: Claim = NOTHING_RUN
     transposable: bool = False
+    position: int = 0
 
 
 class Rerun(ABC):
@@ -58,9 +68,30 @@ class Rerun(ABC):
         Args:
             changes: what is different this time; none of them touches the user's own objects.
 
-        Returns: None if it passes, else where it ended now. Only ``layer``, ``inputs`` and the
-            values of these inputs need to be filled in.
+        Returns: None if it passes, else where it ended now. Only ``layer``, ``inputs``, the values of these
+            inputs and ``position`` need to be filled in.
         """
+
+    def claim(self, changes: Sequence[Change]) -> Claim:
+        """Return what was run with changes that ``attempt`` let pass; nothing wider may be said of them.
+
+        Args:
+            changes: the changes, as they were last given to ``attempt``.
+        """
+        del changes
+        return self.failure.claim
+
+    def continued(self, changes: Sequence[Change]) -> Rerun | None:
+        """Return the call with changes that get it further, as a failed call of its own.
+
+        Args:
+            changes: they belong to every run of the call that is returned.
+
+        Returns:
+            The call, with its ``failure`` filled in completely; None where it cannot be told.
+        """
+        del changes
+        return None
 
     @abstractmethod
     def spell(self, change: Wording, name: str) -> str:
@@ -76,7 +107,7 @@ class Retried(Rerun):
     """A failure outside of every model, such as in a constructor: one function tells whether a change helps.
 
     Args:
-        failure: the failure; its ``passes`` says what passes with a fix.
+        failure: the failure; its ``claim`` says what is run with a fix.
         passes: repeats the failed action with changes, for real, and tells whether it passes.
         spell: spells a change as ``Rerun.spell`` does.
     """
@@ -121,7 +152,8 @@ class Recorded:
         steps: the steps that the framework can spell; empty for all.
         refused: the layer that the framework refused, where it says why: ``fact`` is a ``Refusal`` then. The
             walk ends there even if the arithmetic knows nothing against it.
-        passes: what passes with a fix, as in :class:`Failure`.
+        claim: what is claimed of a fix that fits by arithmetic alone.
+        confirmed: what is claimed of a fix that ``confirm`` accepts.
         transposable: as in :class:`Failure`.
         confirm: lets the framework itself do what the arithmetic says fits: False where it refuses, None
             where it cannot be asked.
@@ -140,7 +172,8 @@ class Recorded:
     fact: Fact | None = None
     steps: frozenset[str] = frozenset()
     refused: str = ""
-    passes: str = ""
+    claim: Claim = COMPUTED
+    confirmed: Claim = CALLED
     transposable: bool = False
     confirm: Callable[[Sequence[Change]], bool | None] | None = None
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from shapeinspect.ir import Frozen, Layer, Model, Value
 from shapeinspect.plugin_api.changes import Change, OnLayer, OnTargets, PaddedBatch, Unstacked, Wording
+from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import Indivisible, RaggedBatch, SeveralInputs, SeveralOutputs
 from shapeinspect.plugin_api.frames import Place, constructor_arguments
 from shapeinspect.plugin_api.rerun import Failure, Rerun, Retried
@@ -46,8 +47,8 @@ def building(message: str, where: str | None, frames: Sequence[Place]) -> Rerun 
         )
         fact = Indivisible("groups", Frozen(out_channels=given["filters"]))
         model = Model("", "live", "keras", "keras-live", (layer,))
-        passes = "the layer can be built with it"
-        failure = Failure(model, layer, (), message, where, fact=fact, passes=passes)
+        claim = Claim(what="the constructor")
+        failure = Failure(model, layer, (), message, where, fact=fact, claim=claim)
         return Retried(failure, functools.partial(_builds, type(owner), given), _spell)
     return None
 
@@ -78,8 +79,9 @@ def batching(message: str, where: str | None) -> Rerun | None:
     layer = Layer("batch", "stack", "tf.data.Dataset.batch", ("batch",))
     values = {"sample": Value("sample", first), "sample:1": Value("sample:1", other)}
     model = Model("", "live", "tensorflow", "keras-live", (layer,), (), Frozen(values), tuple(values))
-    fact, passes = RaggedBatch(first, other), "the two samples make a batch with it"
-    failure = Failure(model, layer, tuple(values), message, where, fact=fact, passes=passes)
+    fact = RaggedBatch(first, other)
+    claim = Claim(Level.PART, "a batch of two samples of these shapes", "the dataset was not read again")
+    failure = Failure(model, layer, tuple(values), message, where, fact=fact, claim=claim)
     return Retried(failure, lambda changes: _pads((first, other), changes), _spell)
 
 
@@ -113,8 +115,8 @@ def several(model: Any, y: Any, message: str, where: str | None) -> Rerun | None
     layer = Layer("loss", "loss", "loss", ("loss",))
     values = {"y": Value("y", tuple(y.shape))}
     whole = Model(str(model.name), "live", "keras", "keras-live", (layer,), (), Frozen(values), ("y",))
-    passed = "outputs and targets have the same structure with it"
-    failure = Failure(whole, layer, ("y",), message, where, fact=SeveralOutputs(names), passes=passed)
+    claim = Claim(Level.UNTRIED, rest="outputs and targets have the same structure with it")
+    failure = Failure(whole, layer, ("y",), message, where, fact=SeveralOutputs(names), claim=claim)
 
     def passes(changes: Sequence[Change]) -> bool:
         given = [change.names for change in changes if isinstance(change, OnTargets)]
@@ -147,8 +149,8 @@ def stacked(model: Any, x: Any, message: str, where: str | None) -> Rerun | None
     layer = Layer(names[0], "input", "input")
     values = {"x": Value("x", tuple(x.shape))}
     whole = Model(str(model.name), "live", "keras", "keras-live", (layer,), (), Frozen(values), ("x",))
-    passed = "the model takes it"
-    failure = Failure(whole, layer, ("x",), message, where, fact=SeveralInputs(names), passes=passed)
+    claim = Claim()
+    failure = Failure(whole, layer, ("x",), message, where, fact=SeveralInputs(names), claim=claim)
 
     def passes(changes: Sequence[Change]) -> bool:
         axis = next((item.axis for item in changes if isinstance(item, Unstacked)), None)

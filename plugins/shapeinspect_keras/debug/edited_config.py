@@ -9,6 +9,7 @@ from typing import Any
 from shapeinspect.ir import Frozen, Layer, Model, Weight
 from shapeinspect.layout import parse
 from shapeinspect.plugin_api.changes import Change, OnLayer
+from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import OtherWeights
 from shapeinspect.plugin_api.rerun import Failure, Retried
 from shapeinspect_keras.debug.spelling import Speller
@@ -44,7 +45,7 @@ def contradicted(model: Model) -> Retried | None:
                 (),
                 f"the settings of {layer.path} and its stored weights contradict each other",
                 fact=OtherWeights(stored),
-                passes="the settings fit the stored weights",
+                claim=Claim(Level.UNTRIED, rest="the settings fit the stored weights with it"),
                 declares=Frozen(),
             )
             return Retried(failed, _Fits(layer, weight), Speller(data=True, shapes={}))

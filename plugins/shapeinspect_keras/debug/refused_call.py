@@ -10,6 +10,7 @@ from typing import Any
 
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Call, Frozen, Layer, Model, Value
+from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import IndexOutside
 from shapeinspect.plugin_api.frames import passed_arguments, traceback_frames
 from shapeinspect.plugin_api.rerun import Recorded
@@ -108,6 +109,11 @@ _NAMED = re.compile(
 )
 
 
+#: Keras names the layer; what the model around it is fed is not known.
+_ALONE = Claim(Level.UNTRIED, rest="by the arithmetic of shapes the layer itself takes it")
+_LAYER = Claim(Level.PART, "the layer", "what the model was called on is not known")
+
+
 def of_words(model: Any, raised: Raised) -> Recorded | None:
     """Recover the call of a layer that Keras names, where the model's data is unknown.
 
@@ -127,7 +133,7 @@ def of_words(model: Any, raised: Raised) -> Recorded | None:
     alone = of_call(layers[0], (symbol,), {}, raised) if len(layers) == 1 else None
     if alone is None:
         return None
-    return replace(alone, spell=Speller(data=True, shapes={}), passes="the layer itself takes it")
+    return replace(alone, spell=Speller(data=True, shapes={}), claim=_ALONE, confirmed=_LAYER)
 
 
 def _pointed(graph: Recorded, refused: _Refused) -> Recorded:

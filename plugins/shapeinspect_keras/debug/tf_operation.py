@@ -10,6 +10,7 @@ from typing import Any
 
 from shapeinspect.dims import UNKNOWN, Shape
 from shapeinspect.ir import Call, Frozen, Layer, Model, Value
+from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.frames import traceback_frames
 from shapeinspect.plugin_api.rerun import Recorded
 from shapeinspect_keras.debug.spelling import Speller
@@ -60,12 +61,12 @@ def operation(error: BaseException, where: str | None) -> Recorded | None:
     layer = Layer(path, refused.kind, refused.name, parts, Frozen(refused.attributes))
     call = Call(path, tuple(values), (f"{path}:0",))
     model = Model("", "live", "tensorflow", "keras-live", (layer,), (call,), Frozen(values))
-    passes = "the operation itself passes with it"
+    claim = Claim(Level.UNTRIED, rest="by the arithmetic of shapes the operation itself takes it")
     spell = Speller(data=False, shapes={})
     # The user cannot change what Keras does inside its own layers.
     guessed = refused.kind == "concat" and bool(refused.scope)
     steps = frozenset() if (own or owner is None) and not guessed else frozenset({"none"})
-    return Recorded(model, Frozen(), str(error), where, spell, passes=passes, steps=steps)
+    return Recorded(model, Frozen(), str(error), where, spell, claim=claim, steps=steps)
 
 
 _COMPARED = re.compile(
@@ -87,8 +88,9 @@ def _comparison(match: re.Match[str], message: str, where: str | None) -> Record
     model = Model(
         "", "live", "keras", "keras-live", (layer,), (Call(name, tuple(values), ("",)),), Frozen(values)
     )
-    passes = f"the {'loss' if loss else 'metric'} takes it"
-    return Recorded(model, Frozen(), message, where, Speller(data=False, shapes={}), passes=passes)
+    taken = f"by the arithmetic of shapes the {'loss' if loss else 'metric'} takes it"
+    claim = Claim(Level.UNTRIED, rest=taken)
+    return Recorded(model, Frozen(), message, where, Speller(data=False, shapes={}), claim=claim)
 
 
 def _lengths(text: str) -> Shape:

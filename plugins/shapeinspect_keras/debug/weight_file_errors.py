@@ -10,6 +10,7 @@ from typing import Any
 
 from shapeinspect.ir import Layer
 from shapeinspect.plugin_api.changes import Change, OnLayer, PartialLoad, TransposedWeight, Wording
+from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import OtherWeights
 from shapeinspect.plugin_api.rerun import Failure, Rerun
 from shapeinspect.sources.source import Source
@@ -86,11 +87,11 @@ class _Loading(Rerun):
             if layer.path.rpartition("/")[2] == name.rpartition("/")[2]:
                 stored = ((layer.path, ((role, self._stored),)),)
                 fact = OtherWeights(stored, self._given, self._transposed(layer, role))
-                passes = "the weight has the layer's shape with it" if self._given else ""
+                sizes = "the sizes of the layer's weights are the stored ones with it"
+                alone = "the weight has the layer's shape with it"
+                claim = Claim(Level.UNTRIED, rest=alone if self._given else sizes)
                 model = replace(whole, notes=())
-                self.failure = Failure(
-                    model, layer, (), raised.message, raised.where, fact=fact, passes=passes
-                )
+                self.failure = Failure(model, layer, (), raised.message, raised.where, fact=fact, claim=claim)
                 return True
         return False
 

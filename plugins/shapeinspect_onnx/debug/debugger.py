@@ -12,6 +12,7 @@ from typing import Any
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Frozen
 from shapeinspect.plugin_api.changes import Change, OnInput, reshaped
+from shapeinspect.plugin_api.claims import Claim
 from shapeinspect.plugin_api.frames import in_packages, traceback_frames, user_line
 from shapeinspect.plugin_api.numpy_text import IN_NUMPY
 from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
@@ -80,7 +81,8 @@ def _run(session: Any, feed: dict[str, Any], message: str, where: str | None) ->
     fed = {name: tuple(value.shape) for name, value in feed.items() if hasattr(value, "shape")}
     recorded = _recorded(source, fed, message, where, contract=False)
     fact = feeding.looked_up(message, feed, recorded.model)
-    return replace(recorded, fact=fact, confirm=functools.partial(runs_on_zeros, session, feed))
+    confirm = functools.partial(runs_on_zeros, session, feed)
+    return replace(recorded, fact=fact, confirm=confirm, confirmed=Claim(what="session.run"))
 
 
 def _recorded(

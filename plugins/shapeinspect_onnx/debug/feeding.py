@@ -9,6 +9,7 @@ from typing import Any
 from shapeinspect.dims import UNKNOWN, Shape
 from shapeinspect.ir import Frozen, Layer, Model, Value
 from shapeinspect.plugin_api.changes import Change, OnInput
+from shapeinspect.plugin_api.claims import Claim
 from shapeinspect.plugin_api.facts import Fact, IndexOutside, NotFed, OtherType
 from shapeinspect.plugin_api.rerun import Failure, Rerun, Retried
 from shapeinspect_onnx.debug.spelling import spell
@@ -113,7 +114,8 @@ def looked_up(message: str, feed: Mapping[str, Any], model: Model) -> IndexOutsi
 
 def _refused(name: str, values: Mapping[str, Value], message: str, where: str | None, fact: Fact) -> Failure:
     model = Model("", "live", "onnx", "onnx", (), (), Frozen(values), tuple(values))
-    return Failure(model, Layer(name, "input", "input"), (name,), message, where, fact=fact)
+    claim = Claim(what="session.run")
+    return Failure(model, Layer(name, "input", "input"), (name,), message, where, fact=fact, claim=claim)
 
 
 def runs(session: Any, feed: Mapping[str, Any]) -> bool:

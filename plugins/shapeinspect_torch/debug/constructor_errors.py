@@ -10,6 +10,7 @@ from typing import Any
 
 from shapeinspect.ir import Frozen, Layer, Model, Value
 from shapeinspect.plugin_api.changes import Change, OnInput, OnLayer, PaddedBatch, Wording
+from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import Indivisible, RaggedBatch
 from shapeinspect.plugin_api.frames import Place, constructor_arguments, is_library
 from shapeinspect.plugin_api.rerun import Failure, Rerun, Retried
@@ -60,8 +61,8 @@ def building(message: str, where: str | None, frames: Sequence[Place]) -> Rerun 
         layer = Layer(path, kind, name, (path,), Frozen(attributes))
         fact = Indivisible(setting, Frozen(lengths))
         model = Model("", "live", "torch", "torch-live", (layer,))
-        passes = "the layer can be built with it"
-        failure = Failure(model, layer, (), message, where, fact=fact, passes=passes)
+        claim = Claim(what="the constructor")
+        failure = Failure(model, layer, (), message, where, fact=fact, claim=claim)
         return Retried(failure, functools.partial(_builds, type(layer_object), arguments), _spell)
     return None
 
@@ -113,8 +114,9 @@ def collating(message: str, where: str | None) -> Rerun | None:
     layer = Layer("stack", "stack", "torch.stack", ("stack",))
     values = {"sample": Value("sample", first), "sample:1": Value("sample:1", second)}
     model = Model("", "live", "torch", "torch-live", (layer,), (), Frozen(values), tuple(values))
-    fact, passes = RaggedBatch(first, second), "the two samples make a batch with it"
-    failure = Failure(model, layer, tuple(values), message, where, fact=fact, passes=passes)
+    fact = RaggedBatch(first, second)
+    claim = Claim(Level.PART, "torch.stack of two samples of these shapes", "the data set was not read again")
+    failure = Failure(model, layer, tuple(values), message, where, fact=fact, claim=claim)
     return Retried(failure, lambda changes: _stacks((first, second), changes), _spell)
 
 

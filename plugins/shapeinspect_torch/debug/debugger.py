@@ -9,6 +9,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from shapeinspect.errors import UsageError
+from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.frames import (
     Place,
     in_packages,
@@ -150,10 +151,20 @@ class _Place:
                 return None
             if error is None:
                 return None
+            rerun.scope = self._scope(frame, rerun)
             if not rerun.is_limit(error):
                 inside = self.called[-1].f_locals["self"]
                 return self._named(rerun) if _is_op(rerun) and rerun.ended_in(inside) else None
         return None
+
+    def _scope(self, frame: FrameType, rerun: TorchRerun) -> Claim:
+        """Return what a run of a frame's call may claim."""
+        if frame is not self.called[0]:
+            path = (
+                rerun.failure.layer.path if frame is self.called[-1] else self._path(frame.f_locals["self"])
+            )
+            return Claim(Level.PART, f'"{path}"', "the model around it computes with numbers")
+        return Claim(what="the loss" if self.is_loss() else "the model call")
 
     def statement(self) -> Rerun | None:
         """Run the user's statement again, with the lines that computed what it reads."""
@@ -167,6 +178,9 @@ class _Place:
         step, inputs = recovered
         rerun = TorchRerun(step, (), inputs)
         error = rerun.reproduce(self.message, self.where)
+        rerun.scope = Claim(
+            what="the loss" if rerun.failure.layer.kind == "loss" else "the failing statement"
+        )
         if error is not None:
             return self._named(rerun) if not rerun.is_limit(error) and _is_op(rerun) else None
         inside = self.called[-1].f_locals["self"] if self.called else None

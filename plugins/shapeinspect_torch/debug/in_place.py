@@ -21,6 +21,7 @@ from typing import Any
 from shapeinspect.ir import Frozen, Layer, Model
 from shapeinspect.plugin_api import clock, facts
 from shapeinspect.plugin_api.changes import Change, OutOfPlace, Wording
+from shapeinspect.plugin_api.claims import Claim
 from shapeinspect.plugin_api.rerun import Failure, Rerun
 from shapeinspect_torch.debug import source_edits as source
 from shapeinspect_torch.debug.replay import LOSS, Replay
@@ -115,7 +116,9 @@ class InPlace(Rerun):
         fact = facts.Overwritten(
             overwritten.shape, overwritten.saved_by, saved_at, overwritten.write.function, edits=edits
         )
-        self.failure = Failure(model, layer, (), self._message, where, fact=fact)
+        self.failure = Failure(
+            model, layer, (), self._message, where, fact=fact, claim=Claim(what="backward")
+        )
         return True
 
     def attempt(self, changes: Sequence[Change]) -> Failure | None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from shapeinspect.plugin_api.changes import Change, OnInput, OnLayer, OnOperand, Wording
+from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import IndexOutside
 from shapeinspect.plugin_api.rerun import Failure, Rerun
 from shapeinspect_torch.debug.rerun import TorchRerun
@@ -54,7 +55,10 @@ class LargestIndex(Rerun):
         if layer is None or index is None:
             return False
         model = replace(whole, calls=whole.calls[:index])
-        self.failure = Failure(model, layer, whole.calls[index].inputs, message, where, fact=self._fact)
+        claim = Claim(Level.PART, f'"{path}"', "the run was without numbers, so no other index was looked up")
+        self.failure = Failure(
+            model, layer, whole.calls[index].inputs, message, where, fact=self._fact, claim=claim
+        )
         self._rerun.fails_at(index)
         return True
 

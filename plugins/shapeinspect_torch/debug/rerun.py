@@ -19,6 +19,7 @@ from shapeinspect.plugin_api.changes import (
     OnOperand,
     Wording,
 )
+from shapeinspect.plugin_api.claims import Claim
 from shapeinspect.plugin_api.facts import (
     Fact,
 )
@@ -88,6 +89,8 @@ class TorchRerun(Rerun):
     def __init__(self, root: Any, args: tuple[Any, ...], kwargs: dict[str, Any], prefix: str = "") -> None:
         self._root = unwrap(root)[0]
         self._example = (args, kwargs)
+        #: What a run to its end may claim.
+        self.scope = Claim()
         self._prefix = prefix
         self._places: list[int] = []
         self._failed: tuple[int, str] | None = None
@@ -129,6 +132,11 @@ class TorchRerun(Rerun):
         if trial.error is None:
             return None
         return self._failure_of(trial) or self.failure
+
+    def claim(self, changes: Sequence[Change]) -> Claim:
+        """Return what ran to its end; see ``shapeinspect.plugin_api.rerun.Rerun``."""
+        del changes
+        return self.scope
 
     def spell(self, change: Wording, name: str) -> str:
         """Write a change in torch's words; see ``shapeinspect.plugin_api.rerun.Rerun``."""

@@ -8,6 +8,7 @@ from types import FrameType
 from typing import Any
 
 from shapeinspect.plugin_api.changes import Change, OnLayer, PartialLoad, Wording
+from shapeinspect.plugin_api.claims import Claim
 from shapeinspect.plugin_api.facts import OtherWeights
 from shapeinspect.plugin_api.rerun import Failure, Rerun
 from shapeinspect.sources.source import Source
@@ -63,8 +64,8 @@ class _Loading(Rerun):
         if not differing:
             return False
         layer = next(layer for layer in model.layers if layer.path == differing[0][0])
-        fact = OtherWeights(tuple(differing))
-        self.failure = Failure(replace(model, notes=()), layer, (), message, where, fact=fact)
+        fact, claim = OtherWeights(tuple(differing)), Claim(what="load_state_dict")
+        self.failure = Failure(replace(model, notes=()), layer, (), message, where, fact=fact, claim=claim)
         return True
 
     def _differs(self, weight: Any) -> bool:

@@ -18,6 +18,8 @@ class Fix:
         rank: its place on the ladder of ``ranks``; the smallest is the best.
         text: the text, where it is the same in every framework and says more than the changes.
         alone: whether it is shown only where nothing likelier helps.
+        alters: what it changes of the program's meaning besides mending it, such as "the number of classes";
+            empty for nothing.
         wording: what the debugger writes, where that is not the changes themselves.
 
     Example:
@@ -32,6 +34,7 @@ class Fix:
     text: str | None = None
     alone: bool = False
     wording: tuple[Wording, ...] = ()
+    alters: str = ""
 
 
 def before(failure: Failure, operand: int, steps: tuple[Step, ...]) -> Change:
