@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 from shapeinspect import infer, layout
 from shapeinspect.errors import ShapeInspectError
 from shapeinspect.ir import Call, Layer, Model, Value
+from shapeinspect.mismatch.compose import Gain, composed, further, gains
 from shapeinspect.mismatch.default_cause import default_cause
 from shapeinspect.mismatch.loss_shapes import is_loss
 from shapeinspect.mismatch.repairs.fix import Fix
@@ -19,7 +22,7 @@ from shapeinspect.mismatch.repairs.sizes import search
 from shapeinspect.mismatch.requirements import Problem, problem_of
 from shapeinspect.plugin_api import clock
 from shapeinspect.plugin_api.changes import Change, OnCall, OnInput, OnOperand, Wording
-from shapeinspect.plugin_api.claims import Claim
+from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.rerun import Failure, Rerun
 
 #: A diagnosis takes at most so many seconds of `plugin_api.clock`, and so many runs.
@@ -103,9 +106,10 @@ def diagnose(rerun: Rerun) -> Diagnosis:
     named = _named(failure.model)
     axes = tuple(named.values[name].axes if name in named.values else None for name in failure.inputs)
     problem = replace(problem_of(failure), axes=axes)
-    budget = _Budget(rerun)
+    budget = _Budget()
     tried = _tried(rerun, failure, problem, budget)
-    cause = tried[0].fix.cause if tried else default_cause(failure, problem)
+    certain = tried and tried[0].claim.level is not Level.FURTHER
+    cause = tried[0].fix.cause if certain else default_cause(failure, problem)
     return Diagnosis(failure, named, problem, cause, tried, budget.runs)
 
 
@@ -116,21 +120,24 @@ class _SpentError(Exception):
 class _Budget:
     """Counts the runs and the time that a diagnosis takes."""
 
-    def __init__(self, rerun: Rerun) -> None:
-        self._rerun = rerun
+    def __init__(self) -> None:
         self._end = clock.now() + _SECONDS
         self._longest = 0.0
-        self.runs = 0
+        self.runs, self._runs = 0, _RUNS
 
-    def attempt(self, changes: tuple[Change, ...]) -> Failure | None:
+    def extend(self) -> None:
+        """Allow as much again from now on."""
+        self._end, self._runs = clock.now() + _SECONDS, self.runs + _RUNS
+
+    def attempt(self, rerun: Rerun, changes: tuple[Change, ...]) -> Failure | None:
         """Run the call again, unless the budget is spent."""
         begin, imported = clock.now(), len(sys.modules)
         # The next run may take as long as the longest so far.
-        if self.runs >= _RUNS or begin + self._longest > self._end:
+        if self.runs >= self._runs or begin + self._longest > self._end:
             raise _SpentError
         self.runs += 1
         try:
-            return self._rerun.attempt(changes)
+            return rerun.attempt(changes)
         finally:
             took = clock.now() - begin
             if len(sys.modules) - imported >= _MODULES:  # a framework's shape functions, once a process
@@ -140,31 +147,52 @@ class _Budget:
 
 
 def _tried(rerun: Rerun, failure: Failure, problem: Problem, budget: _Budget) -> tuple[Tried, ...]:
+    passed, found = _passing(rerun, failure, problem, budget)
+    if passed:
+        return tuple(Tried(fix, _write(rerun, fix), rerun.claim(fix.changes)) for fix in passed)
+    edits = None
+    budget.extend()
+    with suppress(_SpentError):
+        edits = composed(rerun, found, budget.attempt, _write)
+    if edits is None and found:
+        edits = further(rerun, found[0], _write)
+    return () if edits is None else (Tried(edits.fix, edits.fix.text or "", edits.claim),)
+
+
+def _passing(
+    rerun: Rerun, failure: Failure, problem: Problem, budget: _Budget
+) -> tuple[list[Fix], list[Gain]]:
+    """Return the fixes with which the call runs to its end, and those that only get further."""
     passed: list[Fix] = []
-    try:
+    found: list[Gain] = []
+    attempt = partial(budget.attempt, rerun)
+    with suppress(_SpentError):
         searched = False
         for fix in (*proposals(failure, problem), *pooled(failure)):
             if fix.rank >= SIZES_FROM and not searched:
                 searched = True
-                sized = None if passed else search(rerun, problem, budget.attempt)
+                sized = None if passed else search(rerun, problem, attempt)
                 passed += [] if sized is None else [sized]
             if passed and passed[0].rank < SIZES_FROM and fix.rank >= SETTINGS_FROM:
                 break
             if passed and fix.alone:
                 continue
-            if budget.attempt(fix.changes) is None and (fix.text or _text(rerun, failure, fix)):
+            ended = attempt(fix.changes)
+            if ended is not None:
+                found += gains(failure, fix, ended)
+            elif _write(rerun, fix):
                 passed.append(fix)
             if len(passed) >= _SHOWN:
                 break
         if not searched and not passed:
-            sized = search(rerun, problem, budget.attempt)
+            sized = search(rerun, problem, attempt)
             passed += [] if sized is None else [sized]
-    except _SpentError:
-        pass
     passed.sort(key=lambda fix: fix.rank)
-    return tuple(
-        Tried(fix, fix.text or _text(rerun, failure, fix), rerun.claim(fix.changes)) for fix in passed
-    )
+    return passed, found
+
+
+def _write(rerun: Rerun, fix: Fix) -> str:
+    return fix.text or _text(rerun, rerun.failure, fix)
 
 
 def _text(rerun: Rerun, failure: Failure, fix: Fix) -> str:

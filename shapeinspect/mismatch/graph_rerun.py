@@ -158,6 +158,8 @@ class Walked(Rerun):
         self._doubted = doubted_calls(recorded, self._model)
         self._overruled = Doubts()
         self._confirmed: set[tuple[Change, ...]] = set()
+        #: Changes of earlier failures, which are part of every walk.
+        self._base: tuple[Change, ...] = ()
 
     def doubts(self) -> tuple[Note, ...]:
         """Return notes on rules that contradict what the framework computed, and on who was overruled."""
@@ -209,8 +211,9 @@ class Walked(Rerun):
         }
         if self._recorded.steps and not steps <= self._recorded.steps:
             return self.failure  # the framework has no words for it
+        changes = (*self._base, *changes)
         try:
-            ended = self._walk(tuple(changes))
+            ended = self._walk(changes)
         except _UNFIT:
             return self.failure
         confirm, passes = self._recorded.confirm, ended is None and not self._recorded.refused
@@ -219,12 +222,35 @@ class Walked(Rerun):
             taken = confirm(changes)
             passes = passes if taken is None else taken
             if taken:
-                self._confirmed.add(tuple(changes))
+                self._confirmed.add(changes)
         return None if passes else ended or self.failure
 
     def claim(self, changes: Sequence[Change]) -> Claim:
         """Tell whether the framework itself took the changes, or only the arithmetic did."""
-        return self._recorded.confirmed if tuple(changes) in self._confirmed else self._recorded.claim
+        known = (*self._base, *changes) in self._confirmed
+        return self._recorded.confirmed if known else self._recorded.claim
+
+    def continued(self, changes: Sequence[Change]) -> Walked | None:
+        """Walk the graph with changes, up to the next failure; see ``Rerun``."""
+        if not all(isinstance(change, OnInput | OnOperand | OnLayer) for change in changes):
+            return None
+        following, run = Walked(self._recorded), _Run({})
+        following._base = (*self._base, *(self._anchored(change) for change in changes))
+        try:
+            failure = following._walk(following._base, run)
+        except _UNFIT:
+            return None
+        if failure is None:
+            return None
+        following._failed = None if failure.layer.kind == "input" else len(run.done)
+        following.failure = replace(failure, fact=None, message="")
+        return following
+
+    def _anchored(self, change: Change) -> Change:
+        """Return the change with the failed call written out."""
+        if isinstance(change, OnOperand) and change.call is None and self._failed is not None:
+            return replace(change, call=self._failed)
+        return change
 
     def spell(self, change: Wording, name: str) -> str:
         """Write a change in the words of the framework that recorded the graph."""

@@ -248,11 +248,11 @@ def test_no_run_is_started_that_the_time_left_does_not_hold(monkeypatch: pytest.
             return None
 
     monkeypatch.setattr(module.clock, "now", lambda: clock[0])
-    budget = module._Budget(Slow())
-    budget.attempt(())
-    budget.attempt(())
+    budget, rerun = module._Budget(), Slow()
+    budget.attempt(rerun, ())
+    budget.attempt(rerun, ())
     with pytest.raises(module._SpentError):
-        budget.attempt(())
+        budget.attempt(rerun, ())
     assert clock == [103.0]
 
 
@@ -277,11 +277,11 @@ def test_a_run_that_imports_a_framework_is_not_counted(monkeypatch: pytest.Monke
             return None
 
     monkeypatch.setattr(module.clock, "now", lambda: clock[0])
-    budget = module._Budget(Importing())
+    budget, rerun = module._Budget(), Importing()
     for _ in range(3):
-        budget.attempt(())
+        budget.attempt(rerun, ())
     with pytest.raises(module._SpentError):
-        budget.attempt(())
+        budget.attempt(rerun, ())
     assert clock == [112.0]
 
 

@@ -17,7 +17,6 @@ from shapeinspect.plugin_api.frames import (
     passed_arguments,
     traceback_frames,
     user_line,
-    user_place,
 )
 from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
 from shapeinspect.sources.source import Source
@@ -190,15 +189,7 @@ class _Place:
 
     def _named(self, rerun: TorchRerun) -> TorchRerun:
         """Name the tensors in fixes as the user's line does."""
-        from shapeinspect_torch.debug.user_names import names_of
-
-        site = user_place(reversed(self.frames), PACKAGES)
-        failure = rerun.failure
-        if site is not None and failure.inputs:
-            values = failure.model.values
-            shapes = [values[name].shape if name in values else None for name in failure.inputs]
-            names = names_of(failure.layer.path, failure.layer.type, shapes, *site)
-            rerun.failure = replace(failure, names=names)
+        rerun.failure = replace(rerun.failure, names=rerun.names(self.frames, rerun.failure))
         return rerun
 
     def looked_up(self) -> Rerun | None:

@@ -23,12 +23,15 @@ from shapeinspect.plugin_api.claims import Claim
 from shapeinspect.plugin_api.facts import (
     Fact,
 )
-from shapeinspect.plugin_api.frames import running_frames, user_place
+from shapeinspect.plugin_api.frames import Place, traceback_frames, user_line, user_place
 from shapeinspect.plugin_api.rerun import Failure, Rerun
 from shapeinspect.sources.source import Source
+from shapeinspect_torch.debug.anchors import Anchor, Placed, Site, of_kind, site_of
 from shapeinspect_torch.debug.edits import rebuild_layer, stepped
 from shapeinspect_torch.debug.error_facts import CONTAINERS, axis_order, fact_of
+from shapeinspect_torch.debug.numberless_checks import OF_PLACES, refuse_one_value, refuse_places
 from shapeinspect_torch.debug.spelling import spell
+from shapeinspect_torch.debug.user_names import names_of
 from shapeinspect_torch.tracing.dispatch_mode import function_name
 from shapeinspect_torch.tracing.guard import undisturbed
 from shapeinspect_torch.tracing.inputs import Inputs, prepare
@@ -48,11 +51,6 @@ from shapeinspect_torch.tracing.trace import (
 
 #: Messages of torch about a wrong dtype.
 _OF_TYPES = re.compile(r"dtype|scalar type|Input type|should be the same")
-#: A user's line, and the module whose forward runs it.
-_Site = tuple[str, int, str]
-
-#: The message of torch about an unpooling index out of range.
-_OF_PLACES = "invalid max index"
 
 
 @dataclass(slots=True)
@@ -66,14 +64,14 @@ class _Trial:
     #: The index in the recorder's calls, and the function's name or the module's path.
     failed: tuple[int, str] | None = None
     #: The user's line that failed, and the module around it.
-    site: _Site | None = None
+    site: Site | None = None
     #: The input shape of a pool, by the ``id`` of the indices that it returned.
     pooled: dict[int, tuple[int, ...]] = field(default_factory=dict)
 
     def fail(self, position: int, name: str) -> None:
         """Record where it failed first."""
         if self.failed is None:
-            self.failed, self.site = (position, name), _site(self.recorder)
+            self.failed, self.site = (position, name), site_of(self.recorder)
 
 
 class TorchRerun(Rerun):
@@ -92,9 +90,10 @@ class TorchRerun(Rerun):
         #: What a run to its end may claim.
         self.scope = Claim()
         self._prefix = prefix
-        self._places: list[int] = []
-        self._failed: tuple[int, str] | None = None
-        self._site: _Site | None = None
+        #: Where the unchanged run fails; the changes that are tried belong there.
+        self._anchor = Anchor()
+        #: Changes of earlier failures, which are part of every run.
+        self._base: tuple[Placed, ...] = ()
         #: Torch's own message.
         self._message = ""
         #: Whether torch's message is about dtypes, so that they are compared as well.
@@ -115,8 +114,8 @@ class TorchRerun(Rerun):
         self._message = message
         self._typed = _OF_TYPES.search(message) is not None
         trial = self._run(())
-        model = self._model(trial)
-        self._failed, self._site = trial.failed, trial.site
+        model, places = self._model(trial)
+        self._anchor = Anchor(trial.failed, trial.site, places)
         failure = self._failure_of(trial)
         self.failure = replace(failure, model=model, message=message, where=where) if failure else Failure(
             model, Layer("", "module", ""), (), message, where
@@ -138,6 +137,36 @@ class TorchRerun(Rerun):
         del changes
         return self.scope
 
+    def continued(self, changes: Sequence[Change]) -> TorchRerun | None:
+        """Run the call with changes, up to the next failure; see ``shapeinspect.plugin_api.rerun.Rerun``."""
+        following = TorchRerun(self._root, *self._example, self._prefix)
+        following.scope, following._typed = self.scope, self._typed
+        following._base = (*self._base, *(Placed(change, self._anchor) for change in changes))
+        try:
+            error = following.reproduce(self._message, None)
+        except (ValueError, TypeError, KeyError, RuntimeError, AttributeError):
+            return None
+        if error is None or self.is_limit(error):
+            return None
+        frames = traceback_frames(error.__traceback__)
+        failure = replace(following.failure, message=str(error), where=user_line(frames, PACKAGES))
+        following.failure = replace(failure, names=following.names(frames, failure))
+        return following
+
+    def names(self, frames: Sequence[Place], failure: Failure) -> tuple[str, ...]:
+        """Return what the user's line calls the inputs of the failed call; empty where it does not say.
+
+        Args:
+            frames: the frames of the traceback, with their lines.
+            failure: where the run ended.
+        """
+        site = user_place(reversed(frames), PACKAGES)
+        if site is None or not failure.inputs:
+            return ()
+        values = failure.model.values
+        shapes = [values[name].shape if name in values else None for name in failure.inputs]
+        return names_of(failure.layer.path, failure.layer.type, shapes, *site)
+
     def spell(self, change: Wording, name: str) -> str:
         """Write a change in torch's words; see ``shapeinspect.plugin_api.rerun.Rerun``."""
         return spell(change, name, self.failure)
@@ -150,8 +179,10 @@ class TorchRerun(Rerun):
         """
         return limit_text(error) is not None
 
-    def _run(self, changes: tuple[Change, ...]) -> _Trial:
+    def _run(self, added: tuple[Change, ...]) -> _Trial:
         model = self._root
+        placed = (*self._base, *(Placed(change, self._anchor) for change in added))
+        changes = tuple(item.change for item in placed)
         nodes, shadow = walk(model), Shadow()
         with undisturbed(False):
             copy = shadow.of(model)
@@ -165,9 +196,9 @@ class TorchRerun(Rerun):
             trial = _Trial(nodes, shadow, recorder)
             evaluating = any(isinstance(change, Evaluating) for change in changes)
             for node in nodes:
-                self._watch(node, shadow.of(node.real), trial, changes, evaluating)
+                self._watch(node, shadow.of(node.real), trial, placed, evaluating)
             try:
-                call_without_numbers(copy, model, inputs, self._listener(trial, changes))
+                call_without_numbers(copy, model, inputs, self._listener(trial, placed))
             except Exception as error:  # noqa: BLE001  # a forward may raise anything; the trial keeps it
                 trial.error = error
         return trial
@@ -184,7 +215,7 @@ class TorchRerun(Rerun):
                     shadow.of(node.real).__dict__["training"] = False
 
     def _watch(
-        self, node: Node, module: Any, trial: _Trial, changes: tuple[Change, ...], evaluating: bool
+        self, node: Node, module: Any, trial: _Trial, changes: tuple[Placed, ...], evaluating: bool
     ) -> None:
         """Keep the training mode of a leaf, record where it fails, and edit its inputs."""
         import torch
@@ -204,10 +235,10 @@ class TorchRerun(Rerun):
             args, turn = self._turned(position, path, args, recorder, changes)
             try:
                 if node.draft.kind in ("batch_norm", "instance_norm"):
-                    _refuse_one_value(node.draft.kind, module, args)
+                    refuse_one_value(node.draft.kind, module, args)
                 outputs = turn(forward(*args, **kwargs))
-                if _OF_PLACES in self._message:
-                    _refuse_places(trial.pooled, args, outputs)
+                if OF_PLACES in self._message:
+                    refuse_places(trial.pooled, args, outputs)
                 return outputs
             except Exception:
                 edited = self._again(position, path, args, kwargs, trial, changes)
@@ -221,7 +252,7 @@ class TorchRerun(Rerun):
 
         module.__dict__["forward"] = run
 
-    def _listener(self, trial: _Trial, changes: tuple[Change, ...]) -> Callable[..., Any]:
+    def _listener(self, trial: _Trial, changes: tuple[Placed, ...]) -> Callable[..., Any]:
         recorder = trial.recorder
 
         def listen(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], run: Callable[[], Any]) -> Any:
@@ -271,21 +302,26 @@ class TorchRerun(Rerun):
         args: Any,
         kwargs: Any,
         recorder: Recorder,
-        changes: tuple[Change, ...],
+        changes: tuple[Placed, ...],
     ) -> tuple[Any, Any]:
         edits = [
-            change
-            for change in changes
-            if isinstance(change, OnOperand) and self._is_at(change.call, position, name, recorder)
+            change for change, place in of_kind(changes, OnOperand) if place.is_at(position, name, recorder)
         ]
         return self._edited(edits, name, args, kwargs, recorder) if edits else (args, kwargs)
 
     def _turned(
-        self, position: int, name: str, args: Any, recorder: Recorder, changes: tuple[Change, ...]
+        self, position: int, name: str, args: Any, recorder: Recorder, changes: tuple[Placed, ...]
     ) -> tuple[Any, Callable[[Any], Any]]:
         """Permute the input of a layer; return it and the inverse permutation of the output."""
-        asked = next((change for change in changes if isinstance(change, Around | Exchanged)), None)
-        if asked is None or not args or not self._is_at(None, position, name, recorder):
+        asked = next(
+            (
+                item.change
+                for item in changes
+                if isinstance(item.change, Around | Exchanged) and item.is_at(position, name, recorder)
+            ),
+            None,
+        )
+        if asked is None or not args:
             return args, lambda outputs: outputs
         if isinstance(asked, Exchanged):
             return (args[1], args[0], *args[2:]), lambda outputs: outputs
@@ -293,18 +329,16 @@ class TorchRerun(Rerun):
         return (turned, *args[1:]), lambda outputs: stepped(outputs, (("permute", back),))
 
     def _again(
-        self, position: int, name: str, args: Any, kwargs: Any, trial: _Trial, changes: tuple[Change, ...]
+        self, position: int, name: str, args: Any, kwargs: Any, trial: _Trial, changes: tuple[Placed, ...]
     ) -> tuple[Any, Any] | None:
         """Edit what fails at the line that failed first, in another layer of the same code."""
         recorder = trial.recorder
-        edits = [change for change in changes if isinstance(change, OnOperand) and change.call is None]
-        if not edits or self._failed is None or position <= self._failed[0]:
-            return None
-        if name.rpartition(".")[2] != self._failed[1].rpartition(".")[2]:
-            return None
-        if self._site is None or _site(recorder)[:2] != self._site[:2]:
-            return None
-        return self._edited(edits, name, args, kwargs, recorder)
+        edits = [
+            change
+            for change, place in of_kind(changes, OnOperand)
+            if change.call is None and place.anchor.is_like(position, name, recorder)
+        ]
+        return self._edited(edits, name, args, kwargs, recorder) if edits else None
 
     def _edited(
         self, edits: list[OnOperand], name: str, args: Any, kwargs: Any, recorder: Recorder
@@ -322,15 +356,6 @@ class TorchRerun(Rerun):
             rebuild(dict(kwargs), lambda tensor: new.get(id(tensor), tensor)),
         )
 
-    def _is_at(self, call: int | None, position: int, name: str, recorder: Recorder) -> bool:
-        if call is None:
-            if self._failed is None or self._failed[1] != name or position <= self._failed[0]:
-                return self._failed == (position, name)
-            return (
-                self._site is not None and _site(recorder) == self._site
-            )  # the same line in a later iteration
-        return call < len(self._places) and self._places[call] == position
-
     def _settings(
         self,
         position: int,
@@ -338,10 +363,10 @@ class TorchRerun(Rerun):
         args: Any,
         kwargs: Any,
         recorder: Recorder,
-        changes: tuple[Change, ...],
+        changes: tuple[Placed, ...],
     ) -> tuple[Any, Any]:
-        for change in changes:
-            if isinstance(change, OnCall) and self._is_at(None, position, name, recorder):
+        for change, place in of_kind(changes, OnCall):
+            if place.is_at(position, name, recorder):
                 if "axis" in change.attributes:
                     return args[:1], {**kwargs, "dim": change.attributes["axis"]}
                 if "shape" in change.attributes:
@@ -354,8 +379,8 @@ class TorchRerun(Rerun):
         Args:
             call: its index in the model's calls.
         """
-        position = self._places[call]
-        self._failed = (position, self._entered.get(position, ""))
+        position = self._anchor.places[call]
+        self._anchor = replace(self._anchor, failed=(position, self._entered.get(position, "")))
 
     def ended_in(self, module: Any) -> bool:
         """Tell whether the run on meta tensors failed in the same layer as the real one.
@@ -386,7 +411,8 @@ class TorchRerun(Rerun):
         failure = trial.recorder.failure
         if failure is None or trial.error is None:
             return None
-        draft = failure.layer
+        draft, calls = failure.layer, trial.recorder.calls
+        position = len(calls) if trial.failed is None else trial.failed[0]
         values = {name: trial.recorder.values[name] for name in failure.inputs}
         model = Model("", "live", "torch", "torch-live", values=Frozen(values))
         root = trial.nodes[0].draft
@@ -402,26 +428,26 @@ class TorchRerun(Rerun):
                 attributes=axis_order(real) if own.startswith("Transformer") else Frozen(),
             )
             fact: Fact | None = CONTAINERS.get(own) if len(widths) > 1 else None
-            return Failure(model, layer, failure.inputs, str(trial.error), fact=fact)
+            return Failure(model, layer, failure.inputs, str(trial.error), fact=fact, position=position)
         path = self.full_path(draft.path, draft is root)
         layer = Layer(path, draft.kind, draft.type, tuple(path.split(".")), Frozen(draft.attributes))
         fact = fact_of(trial.error, layer, [values[name].dtype for name in failure.inputs])
-        return Failure(model, layer, failure.inputs, str(trial.error), fact=fact)
+        return Failure(model, layer, failure.inputs, str(trial.error), fact=fact, position=position)
 
-    def _model(self, trial: _Trial) -> Model:
+    def _model(self, trial: _Trial) -> tuple[Model, tuple[int, ...]]:
         source = Source(type(self._root).__name__, target=self._root)
         trace = Trace(trial.recorder, (), None)
         model = assemble(source, trial.nodes, trial.shadow, trace, [])
         shown = {layer.path for layer in model.layers}
-        self._places = [
+        places = tuple(
             position
             for position, call in enumerate(trial.recorder.calls)
             if call is not None and call.layer in shown
-        ]
+        )
         root = trial.nodes[0].draft.path
         failure = trial.recorder.failure
         inputs = {name: trial.recorder.values[name] for name in (failure.inputs if failure else ())}
-        return replace(
+        named = replace(
             model,
             layers=tuple(self._renamed(layer, root) for layer in model.layers),
             calls=tuple(
@@ -433,6 +459,7 @@ class TorchRerun(Rerun):
             values=Frozen({**model.values, **inputs}),
             notes=(),
         )
+        return named, places
 
     def _renamed(self, layer: Layer, root: str) -> Layer:
         if not self._prefix:
@@ -468,34 +495,3 @@ def _fed(inputs: Inputs, changes: tuple[Change, ...]) -> Inputs:
         rebuild(inputs.kwargs, lambda tensor: new.get(id(tensor), tensor)),
         names,
     )
-
-
-def _site(recorder: Recorder) -> _Site:
-    """Return the user's line that is running, and the module around it."""
-    site = user_place(running_frames(), PACKAGES)
-    scope = recorder._scopes[-1].draft.path
-    return ("", 0, scope) if site is None else (site[0].f_code.co_filename, site[1], scope)
-
-
-def _refuse_places(pooled: dict[int, tuple[int, ...]], args: Any, outputs: Any) -> None:
-    """Raise for unpooling into a smaller shape than was pooled; the indices themselves have no data."""
-    if isinstance(outputs, tuple) and len(outputs) == 2 and args and hasattr(args[0], "shape"):
-        pooled[id(outputs[1])] = tuple(args[0].shape)  # a pool that returns indices too
-    elif len(args) > 1 and id(args[1]) in pooled:
-        before, after = pooled[id(args[1])], tuple(outputs.shape)
-        if any(a > b for a, b in zip(before[2:], after[2:], strict=False)):
-            raise RuntimeError(f"{_OF_PLACES}: indices into {before[2:]}, but the output is {after[2:]}")
-
-
-def _refuse_one_value(kind: str, module: Any, args: tuple[Any, ...]) -> None:
-    """Raise for normalization over one value in training, which the trace itself accepts."""
-    if not args or not (module.training or getattr(module, "running_mean", None) is None):
-        return
-    shape = tuple(args[0].shape)
-    space = shape[2:] if len(shape) > 1 else ()
-    count = 1
-    for length in space if kind == "instance_norm" else (*shape[:1], *space):
-        count *= length
-    if count == 1 and len(shape) > 1:
-        what = "spatial element" if kind == "instance_norm" else "value per channel"
-        raise ValueError(f"Expected more than 1 {what} when training, got input size {shape}")

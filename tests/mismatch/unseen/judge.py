@@ -110,7 +110,9 @@ def read(stderr: str, name: str) -> Screen:
     inputs = {}
     rows = re.sub(r"\n {14}(?=\S)", " ", text)
     for row in re.finditer(
-        r"^(?:  came by   | {12})(\S+) +input +(?:([^=\n]*?) ?= )?\(([\d?, ]*)\)", rows, re.MULTILINE
+        r"^(?:  (?:came by|via    )   | {12})(\S+) +input +(?:([^=\n]*?) ?= )?\(([\d?, ]*)\)",
+        rows,
+        re.MULTILINE,
     ):
         sizes = tuple(int(s) if s.strip().isdigit() else None for s in row[3].split(",") if s.strip())
         inputs.setdefault(row[1], (row[2] or "", sizes))
@@ -412,7 +414,37 @@ def expression(p: Paste, fix: str) -> Iterator[str]:
             return
 
 
-PASTERS: tuple[Callable[[Paste, str], Iterator[str]], ...] = (argument, setting, sizes, swap, fed, expression)
+ONE: tuple[Callable[[Paste, str], Iterator[str]], ...] = (argument, setting, sizes, swap, fed, expression)
+
+
+def several(p: Paste, fix: str) -> Iterator[str]:
+    """`feed ids[:, :512], feed mask[:, :512]`: several edits joined by commas, one after the other."""
+    parts = re.split(r', (?=(?:feed|pass|set) |\w+=(?!=)[^,]* in ")', fix)
+    if len(parts) < 2 or all(re.match(r"\w+=", part) for part in parts):
+        return
+    for part in parts:
+        new = next((new for paster in ONE for new in paster(p, part) if new != p.text), None)
+        if new is None:
+            return
+        p = shifted(p, new)
+    yield p.text
+
+
+def shifted(p: Paste, new: str) -> Paste:
+    """The program with another text: what stands behind a line that was put in has moved."""
+    old, lines = p.text.splitlines(), new.splitlines()
+    first = next((n for n, (a, b) in enumerate(zip(old, lines, strict=False)) if a != b), len(old)) + 1
+    by = len(lines) - len(old)
+
+    def moved(line: int | None) -> int | None:
+        return line if line is None or line < first else line + by
+
+    paths = {name: (moved(line), cls) for name, (line, cls) in p.probe["paths"].items()}
+    probe = {"paths": paths, "forwards": [moved(line) for line in p.probe["forwards"]]}
+    return Paste(new, p.screen._replace(at=moved(p.screen.at)), probe, p.kind)
+
+
+PASTERS = (several, *ONE)
 
 
 def layer_named(screen: Screen, expected: dict[str, Any]) -> bool:

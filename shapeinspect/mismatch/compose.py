@@ -1,0 +1,182 @@
+"""Composes a fix of several edits: after one that gets further, the next failure is diagnosed as well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from shapeinspect.mismatch.repairs.fix import Fix
+from shapeinspect.mismatch.repairs.pools import pooled
+from shapeinspect.mismatch.repairs.proposals import proposals
+from shapeinspect.mismatch.requirements import problem_of
+from shapeinspect.plugin_api.changes import Change, OnLayer, OnOperand
+from shapeinspect.plugin_api.claims import Claim, Level
+from shapeinspect.plugin_api.rerun import Failure, Rerun
+from shapeinspect.rules.rule import show
+
+#: At most so many edits that differ; one mistake in several places is one edit.
+_EDITS = 4
+#: At most so many places altogether.
+_PLACES = 32
+#: At each failure at most so many proposals are tried, and so many of those that get further are followed.
+_TRIED, _FOLLOWED = 40, 2
+
+#: Runs a call with changes, within the budget.
+Attempt = Callable[[Rerun, tuple[Change, ...]], "Failure | None"]
+#: Writes a fix in the words of the call's framework.
+Write = Callable[[Rerun, Fix], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """A fix that gets past the failure, and where the run ended then."""
+
+    fix: Fix
+    ended: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Edits:
+    """Several edits that were tried together.
+
+    Args:
+        fixes: the edits, in the order in which they are needed.
+        texts: each in the framework's words.
+        claim: what was run with all of them.
+    """
+
+    fixes: tuple[Fix, ...]
+    texts: tuple[str, ...]
+    claim: Claim
+
+    @property
+    def fix(self) -> Fix:
+        """The edits as one fix."""
+        changes = tuple(change for fix in self.fixes for change in fix.changes)
+        alters = ", ".join(dict.fromkeys(fix.alters for fix in self.fixes if fix.alters))
+        return replace(self.fixes[0], changes=changes, text=_joined(self), wording=(), alters=alters)
+
+
+def gains(failure: Failure, fix: Fix, ended: Failure) -> Iterator[Gain]:
+    """Yield the fix where the run gets further with it.
+
+    Args:
+        failure: where the run ended without it.
+        fix: the fix.
+        ended: where it ends with it.
+    """
+    if ended.position > failure.position:
+        yield Gain(fix, ended)
+
+
+def composed(rerun: Rerun, found: Sequence[Gain], attempt: Attempt, write: Write) -> Edits | None:
+    """Return edits with which the call runs to its end, each for the failure to which the last one leads.
+
+    Args:
+        rerun: the failed call.
+        found: the fixes that get past its failure, the likeliest first.
+        attempt: runs a call with changes; raises when no more may be spent.
+        write: writes a fix.
+    """
+    return _followed(rerun, found, Edits((), (), Claim()), attempt, write)
+
+
+def further(rerun: Rerun, gain: Gain, write: Write) -> Edits | None:
+    """Return the fix that gets further than any other, and what fails next.
+
+    Args:
+        rerun: the failed call.
+        gain: the fix.
+        write: writes a fix.
+    """
+    text = write(rerun, gain.fix)
+    ended = gain.ended
+    shapes = [ended.model.values[name].shape for name in ended.inputs if name in ended.model.values]
+    given = " and ".join(show(shape) for shape in shapes if shape is not None)
+    rest = f'"{ended.layer.path}" refuses {given}' if given else f'"{ended.layer.path}" fails'
+    here = f'"{rerun.failure.layer.path}"' if rerun.failure.layer.path else "the failing call"
+    return Edits((gain.fix,), (text,), Claim(Level.FURTHER, here, rest)) if text else None
+
+
+def _followed(
+    rerun: Rerun, found: Sequence[Gain], edits: Edits, attempt: Attempt, write: Write
+) -> Edits | None:
+    for gain in found[:_FOLLOWED]:
+        text = write(rerun, gain.fix)
+        more = Edits((*edits.fixes, gain.fix), (*edits.texts, text), edits.claim)
+        if not text or _different(more) > _EDITS or len(more.fixes) >= _PLACES:
+            continue
+        following = rerun.continued(gain.fix.changes)
+        result = None if following is None else _completed(following, more, attempt, write)
+        if result is not None:
+            return result
+    return None
+
+
+def _completed(rerun: Rerun, edits: Edits, attempt: Attempt, write: Write) -> Edits | None:
+    """Return the edits and one more that together let the call run to its end, or still more."""
+    failure = rerun.failure
+    found: list[Gain] = []
+    for fix in (*_repeated(edits.fixes[-1], failure), *_proposed(failure))[:_TRIED]:
+        ended = attempt(rerun, fix.changes)
+        if ended is not None:
+            found += gains(failure, fix, ended)
+            if ended.position > failure.position and fix.rank == edits.fixes[-1].rank:
+                break  # the same mistake again: what remains to be seen lies behind it
+            continue
+        text = write(rerun, fix)
+        more = Edits((*edits.fixes, fix), (*edits.texts, text), rerun.claim(fix.changes))
+        if text and _different(more) <= _EDITS:
+            return more
+    return _followed(rerun, found, edits, attempt, write)
+
+
+def _proposed(failure: Failure) -> tuple[Fix, ...]:
+    return (*proposals(failure, problem_of(failure)), *pooled(failure))
+
+
+def _repeated(last: Fix, failure: Failure) -> Iterator[Fix]:
+    """Yield the last edit once more, at the layer that fails now."""
+    change = last.changes[0]
+    if len(last.changes) != 1 or last.text is not None:
+        return
+    if isinstance(change, OnLayer) and change.attributes.keys() <= failure.layer.attributes.keys():
+        if change.path != failure.layer.path:
+            yield replace(last, changes=(OnLayer(failure.layer.path, change.attributes),))
+    elif isinstance(change, OnOperand) and change.operand < len(failure.inputs):
+        yield replace(last, changes=(OnOperand(None, change.operand, change.steps),))
+
+
+def _different(edits: Edits) -> int:
+    """Count the edits, those of one mistake once."""
+    return len({_place(fix, text)[0] for fix, text in zip(edits.fixes, edits.texts, strict=True)})
+
+
+def _place(fix: Fix, text: str) -> tuple[str, str]:
+    """Take the text of an edit apart: what is to be written, and in which layer."""
+    change = fix.changes[0]
+    place = f' in "{change.path}"' if isinstance(change, OnLayer) else ""
+    if not isinstance(change, OnLayer) or not text.endswith(place):
+        return text, ""
+    return text.removesuffix(place), change.path
+
+
+def _joined(edits: Edits) -> str:
+    """Write all edits: one setting once for all its layers.
+
+    Example:
+        >>> from shapeinspect.ir import Frozen
+        >>> changes = [OnLayer(path, Frozen(in_features=64)) for path in ("conv2", "conv3")]
+        >>> fixes = tuple(Fix("features", (change,), 40) for change in changes)
+        >>> _joined(Edits(fixes, ('in_features=64 in "conv2"', 'in_features=64 in "conv3"'), Claim()))
+        'in_features=64 in "conv2", "conv3"'
+    """
+    layers: dict[str, list[str]] = {}
+    for fix, text in zip(edits.fixes, edits.texts, strict=True):
+        written, path = _place(fix, text)
+        layers.setdefault(written, []).append(path)
+    parts = []
+    for written, paths in layers.items():
+        named = ", ".join(f'"{path}"' for path in dict.fromkeys(paths) if path)
+        parts.append(f"{written} in {named}" if named else written)
+    return ", ".join(parts)
