@@ -109,7 +109,7 @@ def diagnose(rerun: Rerun) -> Diagnosis:
     budget = _Budget()
     tried = _tried(rerun, failure, problem, budget)
     certain = tried and tried[0].claim.level is not Level.FURTHER
-    cause = tried[0].fix.cause if certain else default_cause(failure, problem)
+    cause = (certain and tried[0].fix.cause) or default_cause(failure, problem)
     return Diagnosis(failure, named, problem, cause, tried, budget.runs)
 
 
@@ -175,7 +175,7 @@ def _passing(
                 passed += [] if sized is None else [sized]
             if passed and passed[0].rank < SIZES_FROM and fix.rank >= SETTINGS_FROM:
                 break
-            if passed and fix.alone:
+            if (passed and fix.alone) or _feeds_the_same(failure, fix):
                 continue
             ended = attempt(fix.changes)
             if ended is not None:
@@ -189,6 +189,21 @@ def _passing(
             passed += [] if sized is None else [sized]
     passed.sort(key=lambda fix: fix.rank)
     return passed, found
+
+
+def _feeds_the_same(failure: Failure, fix: Fix) -> bool:
+    """Tell whether a fix proposes to feed the shape that was fed."""
+    values = failure.model.values
+    return (
+        not fix.wording
+        and bool(fix.changes)
+        and all(
+            isinstance(change, OnInput)
+            and change.name in values
+            and all(step == ("resize", values[change.name].shape) for step in change.steps)
+            for change in fix.changes
+        )
+    )
 
 
 def _write(rerun: Rerun, fix: Fix) -> str:

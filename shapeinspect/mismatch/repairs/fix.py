@@ -13,7 +13,7 @@ class Fix:
     """A proposal.
 
     Args:
-        cause: what is wrong if it helps; see ``causes``.
+        cause: what is wrong if it helps; see ``causes``; empty where that it helps does not say it.
         changes: what the debugger tries.
         rank: its place on the ladder of ``ranks``; the smallest is the best.
         text: the text, where it is the same in every framework and says more than the changes.

@@ -4,44 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from math import prod
 
 from shapeinspect.errors import ShapeInspectError
 from shapeinspect.ir import Call, Frozen, Layer
 from shapeinspect.mismatch.graph_rerun import Walked
 from shapeinspect.mismatch.loss_shapes import is_loss
 from shapeinspect.mismatch.repairs.fix import Fix
+from shapeinspect.mismatch.repairs.natural_sizes import natural_between, natural_near
 from shapeinspect.mismatch.repairs.proposals import entry
 from shapeinspect.mismatch.repairs.ranks import Rung
+from shapeinspect.mismatch.repairs.size_targets import operands, target_of
 from shapeinspect.mismatch.requirements import Problem, demand_of, space_rank
 from shapeinspect.plugin_api.changes import Change, OnInput
 from shapeinspect.plugin_api.rerun import Failure, Recorded, Rerun
 
 #: No search goes beyond this length.
 _LARGEST = 4096
+#: A range of at most so many lengths more than one is tried out.
+_SPAN = 64
 
 Attempt = Callable[[tuple[Change, ...]], Failure | None]
 
 
 @dataclass(frozen=True, slots=True)
 class _Image:
-    """An input with spatial axes.
+    """Inputs with spatial axes of the same lengths: they belong together.
 
     Args:
-        name: its value.
-        shape: its shape.
+        inputs: the name and the shape of each.
         axes: the spatial axes.
     """
 
-    name: str
-    shape: tuple[int, ...]
+    inputs: tuple[tuple[str, tuple[int, ...]], ...]
     axes: tuple[int, ...]
 
+    @property
+    def present(self) -> tuple[int, ...]:
+        """The lengths of the spatial axes, as they were fed."""
+        return tuple(self.inputs[0][1][axis] for axis in self.axes)
+
     def resized(self, lengths: tuple[int, ...]) -> tuple[Change, ...]:
-        shape = list(self.shape)
-        for axis, length in zip(self.axes, lengths, strict=True):
-            shape[axis] = length
-        return (OnInput(self.name, (("resize", tuple(shape)),)),)
+        """Return the changes that feed other lengths."""
+        changes = []
+        for name, fed in self.inputs:
+            shape = list(fed)
+            for axis, length in zip(self.axes, lengths, strict=True):
+                shape[axis] = length
+            changes.append(OnInput(name, (("resize", tuple(shape)),)))
+        return tuple(changes)
 
 
 def search(rerun: Rerun, problem: Problem, attempt: Attempt) -> Fix | None:
@@ -91,6 +101,7 @@ def predicted(failure: Failure) -> Attempt | None:
 
 
 def _images(failure: Failure) -> Iterator[_Image]:
+    together: dict[tuple[tuple[int, ...], tuple[int, ...]], list[tuple[str, tuple[int, ...]]]] = {}
     for name in failure.model.inputs:
         value, layer = failure.model.values.get(name), entry(failure, name)
         if value is None or value.shape is None or layer is None:
@@ -102,7 +113,27 @@ def _images(failure: Failure) -> Iterator[_Image]:
         if space is None or len(shape) != len(value.shape) or len(shape) != space + 2:
             continue
         first = 1 if layer.attributes.get("data_format") == "channels_last" else 2
-        yield _Image(name, shape, tuple(range(first, first + space)))
+        axes = tuple(range(first, first + space))
+        together.setdefault((axes, tuple(shape[axis] for axis in axes)), []).append((name, shape))
+    for (axes, lengths), inputs in together.items():
+        yield _Image((*inputs, *_unread(failure, axes, lengths, inputs)), axes)
+
+
+def _unread(
+    failure: Failure,
+    axes: tuple[int, ...],
+    lengths: tuple[int, ...],
+    inputs: list[tuple[str, tuple[int, ...]]],
+) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Yield the inputs of the same lengths that nothing had read before the failure."""
+    read = {name for call in failure.model.calls for name in call.inputs} | set(failure.inputs)
+    for name in failure.model.inputs:
+        shape = failure.model.values[name].shape if name in failure.model.values else None
+        whole = tuple(length for length in shape or () if isinstance(length, int))
+        if name in read or name in dict(inputs) or len(whole) != len(inputs[0][1]) or whole != shape:
+            continue
+        if tuple(whole[axis] for axis in axes) == lengths:
+            yield name, whole
 
 
 def _space(layer: Layer) -> int | None:
@@ -120,34 +151,26 @@ def _searches(failure: Failure, problem: Problem, image: _Image, attempt: Attemp
         yield _rounded(image, attempt)
     elif problem.demand is not None or layer.kind == "reshape" or is_loss(layer):
         yield _matched(failure, image, attempt)
+    if not is_loss(layer):
+        yield _tried_out(failure, image, attempt)
 
 
 def _too_small(failure: Failure, image: _Image) -> bool:
     layer = failure.layer
     if space_rank(layer.attributes) is None and "pool" not in layer.kind:
         return False
-    if not failure.inputs or demand_of(layer, _operands(failure)) is not None:
+    if not failure.inputs or demand_of(layer, operands(failure)) is not None:
         return False
     shape = failure.model.values[failure.inputs[0]].shape
-    return shape is not None and len(shape) == len(image.shape)
-
-
-def _operands(failure: Failure) -> tuple[tuple[int, ...] | None, ...]:
-    shapes = [
-        None if (value := failure.model.values.get(name)) is None else value.shape for name in failure.inputs
-    ]
-    return tuple(
-        None if shape is None else tuple(length if isinstance(length, int) else -1 for length in shape)
-        for shape in shapes
-    )
+    return shape is not None and len(shape) == len(image.inputs[0][1])
 
 
 def _grown(image: _Image, attempt: Attempt) -> _Size | None:
     """Find the smallest length, from the present one up, at which all windows fit."""
-    present = tuple(image.shape[axis] for axis in image.axes)
+    present = image.present
 
-    def fits(factor: int) -> bool:
-        return attempt(image.resized(_to(present, factor))) is None
+    def fits(length: int) -> bool:
+        return attempt(image.resized(_to(present, length))) is None
 
     low = high = max(present)
     while not fits(high):
@@ -158,7 +181,9 @@ def _grown(image: _Image, attempt: Attempt) -> _Size | None:
         middle = (low + high) // 2
         low, high = (low, middle) if fits(middle) else (middle, high)
     lengths = _to(present, high)
-    return Fix("too-small", image.resized(lengths), Rung.INPUT_SIZE, f"feed {_by(lengths)} or larger"), ()
+    larger = all(fits(length) for length in (high + 1, high + 2, high + 7, 2 * high))
+    text = f"feed {_by(lengths)}{' or larger' if larger else ''}"
+    return Fix("too-small", image.resized(lengths), Rung.INPUT_SIZE, text), ()
 
 
 def _to(present: tuple[int, ...], length: int) -> tuple[int, ...]:
@@ -168,7 +193,7 @@ def _to(present: tuple[int, ...], length: int) -> tuple[int, ...]:
 
 def _rounded(image: _Image, attempt: Attempt) -> _Size | None:
     """Round the lengths up to a multiple of a power of two; the multiple below must fit as well."""
-    present = tuple(image.shape[axis] for axis in image.axes)
+    present = image.present
     for factor in (2, 4, 8, 16, 32, 64, 128):
         above = tuple(-(-length // factor) * factor for length in present)
         below = tuple(length - factor for length in above)
@@ -184,11 +209,11 @@ def _rounded(image: _Image, attempt: Attempt) -> _Size | None:
 
 def _matched(failure: Failure, image: _Image, attempt: Attempt) -> _Size | None:
     """Find input lengths for which the refused axis has the length fixed by the layer's settings."""
-    target = _target(failure)
+    target = target_of(failure)
     if target is None:
         return None
     before = {call.layer for call in failure.model.calls}
-    present = tuple(image.shape[axis] for axis in image.axes)
+    present = image.present
 
     def excess(lengths: tuple[int, ...]) -> int | None:
         """Return the difference: below 0 too few, above 0 too many, 0 fits; None if something else fails."""
@@ -205,21 +230,44 @@ def _matched(failure: Failure, image: _Image, attempt: Attempt) -> _Size | None:
         if span is None:
             continue
         low, high = span
-        lengths = vary(low) if not low <= max(present) <= high else present
-        more = f" ({low} to {high} fit)" if high > low else ""
+        chosen = natural_between(low, high)
+        if vary(chosen) == present:
+            continue
         also = tuple(image.resized(vary(length)) for length in {low, high})
+        all_fit = high - low <= _SPAN and all(excess(vary(length)) == 0 for length in range(low, high + 1))
+        more = f" ({low} to {high} fit)" if all_fit and high > low else ""
         asked = failure.layer.attributes.get("shape") or ()
-        patches = failure.layer.kind == "reshape" and len(asked) > len(_operands(failure)[0] or ())
+        patches = failure.layer.kind == "reshape" and len(asked) > len(operands(failure)[0] or ())
         cause = "batch-mixed" if is_loss(failure.layer) else "patches" if patches else "input-size"
+        lengths = vary(chosen)
         return Fix(cause, image.resized(lengths), Rung.INPUT_SIZE, f"feed {_by(lengths)}{more}"), also
     return None
 
 
+def _tried_out(failure: Failure, image: _Image, attempt: Attempt) -> _Size | None:
+    """Try sizes that networks are built for, near the present one: nothing is assumed of those in between."""
+    present, asked = image.present, failure.layer.attributes.get("shape")
+    stated = [length for length in asked if isinstance(length, int)] if isinstance(asked, tuple) else []
+    strides = [layer.attributes.get("stride") for layer in failure.model.layers if layer.kind == "conv"]
+    first = next((stride[0] for stride in strides if isinstance(stride, tuple) and stride), 1)
+    for vary in _variations(present):
+        moved = max(old for old, new in zip(present, vary(-1), strict=True) if new == -1)
+        for length in natural_near(moved, first, stated):
+            lengths = vary(length)
+            if lengths != present and attempt(image.resized(lengths)) is None:
+                return Fix("", image.resized(lengths), Rung.INPUT_SIZE, f"feed {_by(lengths)}"), ()
+    return None
+
+
 def _variations(present: tuple[int, ...]) -> Iterator[Callable[[int], tuple[int, ...]]]:
-    yield lambda length: (length,) * len(present)
-    if len(set(present)) > 1:
-        for axis in range(len(present)):
-            yield lambda length, axis=axis: (*present[:axis], length, *present[axis + 1 :])  # type: ignore[misc]  # the default binds the loop's axis
+    """Yield ways to move the lengths: equal ones together first, others one at a time first."""
+    alone = [
+        lambda length, axis=axis: (*present[:axis], length, *present[axis + 1 :])
+        for axis in reversed(range(len(present)))
+        if len(present) > 1
+    ]
+    equal = lambda length: (length,) * len(present)  # noqa: E731  # one of several in a list
+    yield from (equal, *alone) if len(set(present)) == 1 else (*alone, equal)
 
 
 def _bisected(
@@ -253,65 +301,6 @@ def _bisected(
         middle = (low + top) // 2
         low, top = (middle, top) if excess(vary(middle)) == 0 else (low, middle)
     return smallest, low
-
-
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """A length fixed by a stored tensor.
-
-    Args:
-        operand: which input of the failed call has to have it.
-        axis: which of its axes; None for all its elements.
-        wanted: the length.
-    """
-
-    operand: int
-    axis: int | None
-    wanted: int
-
-    def of(self, ended: Failure) -> int | None:
-        """Return the length that another run has there."""
-        shapes = _operands(ended)
-        shape = shapes[self.operand] if self.operand < len(shapes) else None
-        if shape is None:
-            return None
-        if self.axis is None:
-            return prod(shape)
-        return shape[self.axis] if -len(shape) <= self.axis < len(shape) else None
-
-
-def _target(failure: Failure) -> _Target | None:
-    shapes = _operands(failure)
-    demand = demand_of(failure.layer, shapes)
-    if demand is not None:
-        return _Target(0, demand.axis - len(shapes[0] or ()), demand.wanted)
-    if is_loss(failure.layer):
-        outputs, targets = (*shapes, None, None)[:2]
-        mixed = outputs and targets and outputs[0] != targets[0]
-        return _Target(0, -len(outputs), targets[0]) if outputs and targets and mixed else None
-    asked, first = failure.layer.attributes.get("shape"), shapes[0] if shapes else None
-    if failure.layer.kind == "reshape" and isinstance(asked, tuple) and first:
-        if not all(isinstance(length, int) for length in asked):
-            return None
-        return _Target(0, None, prod(first[0] if length == -1 else length for length in asked))
-    return _beside_a_weight(failure, shapes)
-
-
-def _beside_a_weight(failure: Failure, shapes: tuple[tuple[int, ...] | None, ...]) -> _Target | None:
-    """Find the length of a stored operand (a position table) that differs from the computed one."""
-    computed = {name for call in failure.model.calls for name in call.outputs} | set(failure.model.inputs)
-    if failure.layer.kind not in ("elementwise", "concat") or len(shapes) != 2:
-        return None
-    for stored, other in ((0, 1), (1, 0)):
-        table, tensor = shapes[stored], shapes[other]
-        if failure.inputs[stored] in computed or failure.inputs[other] not in computed:
-            continue
-        if not table or not tensor:
-            continue
-        for back in range(1, min(len(table), len(tensor)) + 1):
-            if table[-back] != tensor[-back] and 1 not in (table[-back], tensor[-back]):
-                return _Target(other, -back, table[-back])
-    return None
 
 
 def _by(lengths: tuple[int, ...]) -> str:
