@@ -23,6 +23,7 @@ from shapeinspect.mismatch.requirements import Problem, problem_of
 from shapeinspect.plugin_api import clock
 from shapeinspect.plugin_api.changes import Change, OnCall, OnInput, OnOperand, Wording
 from shapeinspect.plugin_api.claims import Claim, Level
+from shapeinspect.plugin_api.facts import NotFed
 from shapeinspect.plugin_api.rerun import Failure, Rerun
 
 #: A diagnosis takes at most so many seconds of `plugin_api.clock`, and so many runs.
@@ -194,15 +195,13 @@ def _passing(
 def _feeds_the_same(failure: Failure, fix: Fix) -> bool:
     """Tell whether a fix proposes to feed the shape that was fed."""
     values = failure.model.values
-    return (
-        not fix.wording
-        and bool(fix.changes)
-        and all(
-            isinstance(change, OnInput)
-            and change.name in values
-            and all(step == ("resize", values[change.name].shape) for step in change.steps)
-            for change in fix.changes
-        )
+    if fix.wording or not fix.changes or isinstance(failure.fact, NotFed):
+        return False
+    return all(
+        isinstance(change, OnInput)
+        and change.name in values
+        and all(step == ("resize", values[change.name].shape) for step in change.steps)
+        for change in fix.changes
     )
 
 

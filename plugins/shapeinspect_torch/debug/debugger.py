@@ -153,7 +153,10 @@ class _Place:
             rerun.scope = self._scope(frame, rerun)
             if not rerun.is_limit(error):
                 inside = self.called[-1].f_locals["self"]
-                return self._named(rerun) if _is_op(rerun) and rerun.ended_in(inside) else None
+                if not _is_op(rerun) or not rerun.ended_in(inside):
+                    return None
+                rerun = self._named(rerun)
+                return self._followed(rerun, root) if frame is self.called[0] else rerun
         return None
 
     def _scope(self, frame: FrameType, rerun: TorchRerun) -> Claim:
@@ -181,11 +184,25 @@ class _Place:
             what="the loss" if rerun.failure.layer.kind == "loss" else "the failing statement"
         )
         if error is not None:
-            return self._named(rerun) if not rerun.is_limit(error) and _is_op(rerun) else None
+            known = not rerun.is_limit(error) and _is_op(rerun)
+            return self._followed(self._named(rerun), None) if known else None
         inside = self.called[-1].f_locals["self"] if self.called else None
         arguments = passed_arguments(self.called[-1]) if self.called else (_compared(self.frames), {})
         labels = LargestIndex(step, (), inputs, "")
         return labels if labels.locate(inside, arguments, self.message, self.where) else None
+
+    def _followed(self, rerun: TorchRerun, called: Any) -> Rerun:
+        """Add the statements behind the failed one, as far as they can be run.
+
+        Args:
+            rerun: the failed call.
+            called: the module whose call failed; None where the whole statement was run.
+        """
+        from shapeinspect_torch.debug.followed import Followed
+        from shapeinspect_torch.debug.following import following
+
+        rest = following(*self.users[-1], called) if self.users else None
+        return rerun if rest is None else Followed(rerun, rest)
 
     def _named(self, rerun: TorchRerun) -> TorchRerun:
         """Name the tensors in fixes as the user's line does."""

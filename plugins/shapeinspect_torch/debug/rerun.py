@@ -89,6 +89,8 @@ class TorchRerun(Rerun):
         self._example = (args, kwargs)
         #: What a run to its end may claim.
         self.scope = Claim()
+        #: What the last run to its end returned.
+        self.outputs: Any = None
         self._prefix = prefix
         #: Where the unchanged run fails; the changes that are tried belong there.
         self._anchor = Anchor()
@@ -148,10 +150,18 @@ class TorchRerun(Rerun):
             return None
         if error is None or self.is_limit(error):
             return None
-        frames = traceback_frames(error.__traceback__)
-        failure = replace(following.failure, message=str(error), where=user_line(frames, PACKAGES))
-        following.failure = replace(failure, names=following.names(frames, failure))
+        following.point(error)
         return following
+
+    def point(self, error: Exception) -> None:
+        """Fill in the user's line, and the names in it, of a failure that only a run again has led to.
+
+        Args:
+            error: the exception that it ended with.
+        """
+        frames = traceback_frames(error.__traceback__)
+        failure = replace(self.failure, message=str(error), where=user_line(frames, PACKAGES))
+        self.failure = replace(failure, names=self.names(frames, failure))
 
     def names(self, frames: Sequence[Place], failure: Failure) -> tuple[str, ...]:
         """Return what the user's line calls the inputs of the failed call; empty where it does not say.
@@ -198,7 +208,7 @@ class TorchRerun(Rerun):
             for node in nodes:
                 self._watch(node, shadow.of(node.real), trial, placed, evaluating)
             try:
-                call_without_numbers(copy, model, inputs, self._listener(trial, placed))
+                self.outputs = call_without_numbers(copy, model, inputs, self._listener(trial, placed))
             except Exception as error:  # noqa: BLE001  # a forward may raise anything; the trial keeps it
                 trial.error = error
         return trial
