@@ -211,7 +211,7 @@ def _write(rerun: Rerun, fix: Fix) -> str:
 
 def _text(rerun: Rerun, failure: Failure, fix: Fix) -> str:
     parts = [_written(rerun, failure, change) for change in fix.wording or fix.changes]
-    return ", ".join(part for part in parts if part)
+    return ", ".join(dict.fromkeys(part for part in parts if part))
 
 
 def _written(rerun: Rerun, failure: Failure, change: Wording) -> str:

@@ -214,6 +214,11 @@ class MoreSamples:
 
 
 @dataclass(frozen=True, slots=True)
+class NoState:
+    """No initial state: the layer begins with zeros by itself."""
+
+
+@dataclass(frozen=True, slots=True)
 class FewerStates:
     """The part of a recurrent state that belongs to a smaller batch.
 
@@ -225,7 +230,7 @@ class FewerStates:
 
 
 #: What a debugger spells: a change, or a value that describes its effect better.
-Wording: TypeAlias = Change | InsteadOf | MoreSamples | FewerStates
+Wording: TypeAlias = Change | InsteadOf | MoreSamples | FewerStates | NoState
 
 
 def reshaped(step: Step, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -236,9 +241,10 @@ def reshaped(step: Step, shape: tuple[int, ...]) -> tuple[int, ...]:
             (first, last) axes into one, ``reshape`` shape (one -1), ``resize`` shape (another tensor),
             ``crop`` shape, ``expand`` lengths (-1 keeps one), ``interpolate`` or ``adaptive_pool`` space,
             ``channels`` (axis, length, length before, rank),
-            ``project`` (channels, stride), ``last`` axis (its last entry), ``dtype`` name,
-            ``interpolate_last``, ``adaptive_pool_last`` and ``project_last`` (channels, stride, spatial
-            axes) the same with the channels last, ``one_hot`` classes, ``contiguous`` (nothing moves),
+            ``project`` (channels, stride), ``last`` axis (its last entry), ``first`` axis (its first),
+            ``dtype`` name, ``interpolate_last``, ``adaptive_pool_last`` and ``project_last`` (channels,
+            stride, spatial axes) the same with the channels last, ``one_hot`` classes,
+            ``contiguous`` (nothing moves),
             ``shift`` by (added to every number), ``argmax`` axis, ``item`` (of several outputs in
             the tensor's place), ``named`` (the array that is fed under this name).
         shape: the tensor's shape.
@@ -335,6 +341,7 @@ _STEPS: dict[str, Callable[[_Lengths, Any], _Lengths]] = {
     "unsqueeze": _unsqueezed,
     "squeeze": _squeezed,
     "last": _without,
+    "first": _without,
     "flatten": lambda shape, first: _merged(shape, (first, len(shape) - 1)),
     "merge": _merged,
     "reshape": _refilled,

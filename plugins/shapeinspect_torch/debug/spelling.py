@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from shapeinspect.plugin_api.changes import (
     FewerStates,
     InsteadOf,
     MoreSamples,
+    NoState,
     OnCall,
     OnInput,
     OnLayer,
@@ -40,6 +42,7 @@ _STEPS: dict[str, Callable[[str, Any], str]] = {
     "adaptive_pool": lambda x, space: f"nn.AdaptiveAvgPool{len(space)}d({_plain(space)})({x})",
     "channels": lambda x, given: _channels(x, *given),
     "project": lambda x, given: f"nn.LazyConv2d({given[0]}, 1, stride={given[1]})({x})",
+    "first": lambda x, axis: f"{x}[..., 0]" if axis == -1 else f"{x}[{', '.join([':'] * axis)}, 0]",
     "last": lambda x, axis: f"{x}[{', '.join([':'] * axis)}, -1]" if axis else f"{x}[-1]",
     "dtype": lambda x, name: f"{x}.{_CASTS[name]}()" if name in _CASTS else f"{x}.to(torch.{name})",
     "shift": lambda x, by: f"{x} {'+' if by > 0 else '-'} {abs(by)}",
@@ -77,7 +80,26 @@ def spell(change: Wording, name: str, failure: Failure) -> str:
             f"{_ARGUMENTS.get(key, key)}={_plain(value)}" for key, value in change.attributes.items()
         )
         return f'{settings} in "{change.path}"' if isinstance(change, OnLayer) else settings
-    return _sentence(change)
+    return _without_state(failure) if isinstance(change, NoState) else _sentence(change)
+
+
+def _without_state(failure: Failure) -> str:
+    """Write the user's call without its state; empty where the line does not show it."""
+    try:
+        statement = ast.parse((failure.where or "").partition("  ")[2]).body
+    except SyntaxError:
+        return ""
+    name = failure.layer.path.rpartition(".")[2]
+    calls = [
+        node
+        for part in statement
+        for node in ast.walk(part)
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == name and len(node.args) == 2
+    ]
+    if len(calls) != 1 or calls[0].keywords:
+        return ""
+    alone = ast.Call(calls[0].func, calls[0].args[:1], [])
+    return f"{ast.unparse(alone)} instead of {ast.unparse(calls[0])}"
 
 
 def _sentence(change: Wording) -> str:

@@ -49,15 +49,34 @@ def names_of(
     statement = max(around, key=lambda node: node.lineno, default=None)
     called = {re.sub(r"_\d+$", "", path.rpartition(".")[2]), native.rpartition(".")[2].rstrip("_")}
     calls = [] if statement is None else [node for node in ast.walk(statement) if _is_called(node, called)]
+    seen = {**frame.f_globals, **frame.f_locals}
+    if not calls and statement is not None:
+        return tuple(_only_of_shape(statement, shape, seen) for shape in shapes)
     if len(calls) != 1:
         return ()
-    seen = {**frame.f_globals, **frame.f_locals}
     operands = [operand for operand in _operands(calls[0], seen) if not _is_plain(operand, seen)]
     if len(operands) != len(shapes) or not all(
         map(lambda operand, shape: _agrees(operand, shape, seen), operands, shapes)
     ):
         return ()
     return tuple(_expression(operand) for operand in operands)
+
+
+def _only_of_shape(statement: ast.stmt, shape: Shape | None, names: dict[str, Any]) -> str:
+    """Return the only tensor of a shape that a line names, where the call itself is inside a library."""
+    import torch
+
+    loaded = {
+        node.id: names.get(node.id)
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    }
+    fitting = [
+        name
+        for name, value in loaded.items()
+        if isinstance(value, torch.Tensor) and tuple(value.shape) == shape
+    ]
+    return fitting[0] if len(fitting) == 1 else ""
 
 
 def _is_called(node: ast.AST, names: set[str]) -> bool:

@@ -20,11 +20,13 @@ class LossSteps:
         cause: what is wrong if they help; see ``causes``.
         steps: which operand, and what is done to it.
         rank: their place on the ladder of ``ranks``.
+        alters: what they change of the program's meaning; see ``Fix``.
     """
 
     cause: str
     steps: tuple[tuple[int, tuple[Step, ...]], ...]
     rank: int
+    alters: str = ""
 
 
 def losses(layer: Layer, shapes: tuple[tuple[int, ...], ...]) -> Iterator[LossSteps]:
@@ -45,8 +47,11 @@ def losses(layer: Layer, shapes: tuple[tuple[int, ...], ...]) -> Iterator[LossSt
     yield from _resized(layer, outputs, targets)
     form = targets_of(layer)
     if form == "lengths":
-        if len(outputs) == 3 and outputs[0] == targets[0]:
-            yield LossSteps("batch-first", ((0, (("permute", (1, 0, 2)),)),), Rung.LOSS_TIME_FIRST)
+        samples = shapes[2][0] if len(shapes) > 2 and len(shapes[2]) == 1 else targets[0]
+        if len(outputs) == 3 and outputs[0] == samples != outputs[1]:
+            steps: tuple[Step, ...] = (("permute", (1, 0, 2)),)
+            behind = "axis 0 of the outputs: lengths that are computed from it have to be computed behind it"
+            yield LossSteps("batch-first", ((0, steps),), Rung.LOSS_TIME_FIRST, behind)
     elif form != "same":
         if outputs == targets and len(outputs) > 1:
             yield LossSteps("targets", ((1, (("argmax", 1),)),), Rung.TARGETS_ARGMAX)
@@ -81,6 +86,9 @@ def _classes(outputs: tuple[int, ...], targets: tuple[int, ...]) -> Iterator[Los
         yield LossSteps("targets", ((0, (("merge", (0, 1)),)),), Rung.LOSS_MERGED)
     if len(outputs) >= 3 and len(targets) == 1 and outputs[0] == targets[0]:
         yield from _one_class_a_sample(outputs)
+    if len(outputs) == len(targets) == 4 and outputs[2:] == targets[1:3] and targets[3] in (3, 4):
+        colors = f"which of the {targets[3]} colors is the label: right where they are equal"
+        yield LossSteps("targets", ((1, (("first", -1),)),), Rung.ONE_COLOR, colors)
     if len(outputs) == 4 and len(targets) == 3 and outputs[2:] != targets[1:]:
         yield LossSteps("space", ((0, (("interpolate", targets[1:]),)),), Rung.LOSS_RESIZED)
     if len(outputs) == 1:

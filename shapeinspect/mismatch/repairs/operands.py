@@ -134,6 +134,17 @@ def _permuted(pair: _Pair) -> Iterator[OperandSteps]:
             return
 
 
+def _last_state(pair: _Pair) -> Iterator[OperandSteps]:
+    """Give each step the last layer's state: (layers, batch, width) beside (batch, time, width)."""
+    shape, other = pair.shape, pair.other
+    if len(shape) != 3 or pair.along == 1 or shape[0] >= other[1] or shape[1:] != (other[0], other[2]):
+        return
+    steps: tuple[Step, ...] = (("last", 0), ("unsqueeze", 1))
+    if pair.along is not None:
+        steps = (*steps, ("expand", (-1, other[1], -1)))
+    yield OperandSteps("", pair.operand, steps, Rung.LAST_STATE)
+
+
 def _expanded(pair: _Pair) -> Iterator[OperandSteps]:
     if pair.along is not None and all(pair.shape[axis] == 1 for axis in pair.differing):
         lengths = tuple(pair.other[axis] if axis in pair.differing else -1 for axis in range(len(pair.shape)))
@@ -174,6 +185,7 @@ def _projected(pair: _Pair) -> Iterator[OperandSteps]:
 #: Changes that could make an operand fit another of the same rank.
 _SAME_RANK: tuple[Callable[[_Pair], Iterator[OperandSteps]], ...] = (
     _permuted,
+    _last_state,
     _expanded,
     _resized,
     _shortened,

@@ -199,7 +199,7 @@ def _operands(failure: Failure, problem: Problem) -> Iterator[Fix]:
             yield Fix(join.cause, (before(failure, join.operand, join.steps),), join.rank)
         for loss in losses(layer, known):
             changes = tuple(before(failure, operand, steps) for operand, steps in loss.steps)
-            yield Fix(loss.cause, changes, loss.rank)
+            yield Fix(loss.cause, changes, loss.rank, alters=loss.alters)
 
 
 def _channels_in_place(layer: Layer, arrangement: Arrangement, problem: Problem) -> bool:

@@ -117,6 +117,8 @@ class Rung(int, Enum):
     NORM_SPACE_FLATTENED = 15, "flatten the spatial axes for a norm of sequences"
     EXPANDED = 16, "expand what is stored for one sample"
     OPERAND_PERMUTED = 18, "permute one operand of a sum or concatenation"
+    LAST_STATE = 18, "take the state of the last layer for each step"
+    MEMORY_SWAPPED = 18, "swap batch and time of what attention looks at"
     LINEAR_SQUEEZED = 18, "remove an axis of length 1 before a linear layer"
 
     # It fits, but another reading is possible.
@@ -136,6 +138,7 @@ class Rung(int, Enum):
     REPEATED = 25, "repeat a per-sample tensor along time or space"
     LAST_WIDTH = 25, "build the last layer for the width of the targets"
     OPERAND_FLATTENED = 26, "flatten one operand to the axes of the other"
+    ONE_COLOR = 26, "take one color of labels that are read as colored pictures"
     FEED_RESIZED = 26, "feed another shape"
     BATCH_FIRST_SETTING = 27, "change batch_first"
     TRIMMED = 27, "reduce the output padding of a transposed convolution"
@@ -143,6 +146,7 @@ class Rung(int, Enum):
     BATCH_FIRST_INPUT = 28, "swap batch and time of the input"
     OPERAND_SQUEEZED = 28, "remove an axis of length 1 from one operand"
     CUT_INPUT = 29, "cut the input to the length of a stored table"
+    NO_STATE = 29, "leave out a first state of zeros"
     CONSTANT_STATE = 29, "create the first state in the layer's shape"
     CUT_MASK = 29, "cut a mask to the lengths of queries and keys"
     DECLARED_IMAGE = 29, "feed the declared shape, for images"

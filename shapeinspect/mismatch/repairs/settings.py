@@ -229,6 +229,14 @@ def _attention(
     failure: Failure, first: tuple[int, ...], shapes: list[tuple[int, ...] | None]
 ) -> Iterator[Fix]:
     layer = failure.layer
+    memory, batch = (
+        (shapes[1] or ()) if len(shapes) > 2 else (),
+        0 if layer.attributes.get("batch_first") else 1,
+    )
+    rank = len(first) == len(memory) == 3 and shapes[2] == memory
+    if rank and first[batch] == memory[1 - batch] != memory[batch]:
+        turned = tuple(OnOperand(None, operand, (("permute", (1, 0, 2)),)) for operand in (1, 2))
+        yield Fix("batch-first", turned, Rung.MEMORY_SWAPPED)
     embed, heads = layer.attributes.get("embed_dim"), layer.attributes.get("num_heads")
     if first[-1] != embed and isinstance(heads, int) and first[-1] % heads == 0:
         yield Fix("features", (OnLayer(layer.path, Frozen(embed_dim=first[-1])),), Rung.OWN_WIDTH)

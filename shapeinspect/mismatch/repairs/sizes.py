@@ -20,6 +20,8 @@ from shapeinspect.plugin_api.rerun import Failure, Recorded, Rerun
 
 #: No search goes beyond this length.
 _LARGEST = 4096
+#: Kinds that another size could suit by accident: where a length equals the batch.
+_OF_BATCHES = frozenset({"attention", "matmul", "gemm", "batch_dot", "einsum", "rnn", "lstm", "gru"})
 #: A range of at most so many lengths more than one is tried out.
 _SPAN = 64
 
@@ -145,13 +147,13 @@ def _searches(failure: Failure, problem: Problem, image: _Image, attempt: Attemp
     if layer.kind == "max_unpool":
         yield _rounded(image, attempt)
     elif _too_small(failure, image):
-        yield _grown(image, attempt)
+        yield _grown(failure, image, attempt)
     elif layer.kind in ("elementwise", "concat", "stack", "attention"):
         yield _matched(failure, image, attempt)
         yield _rounded(image, attempt)
     elif problem.demand is not None or layer.kind == "reshape" or is_loss(layer):
         yield _matched(failure, image, attempt)
-    if not is_loss(layer):
+    if not is_loss(layer) and layer.kind not in _OF_BATCHES:
         yield _tried_out(failure, image, attempt)
 
 
@@ -165,14 +167,14 @@ def _too_small(failure: Failure, image: _Image) -> bool:
     return shape is not None and len(shape) == len(image.inputs[0][1])
 
 
-def _grown(image: _Image, attempt: Attempt) -> _Size | None:
+def _grown(failure: Failure, image: _Image, attempt: Attempt) -> _Size | None:
     """Find the smallest length, from the present one up, at which all windows fit."""
-    present = image.present
+    present, short = image.present, _short(failure, image)
 
     def fits(length: int) -> bool:
-        return attempt(image.resized(_to(present, length))) is None
+        return attempt(image.resized(_to(present, length, short))) is None
 
-    low = high = max(present)
+    low = high = max(present[axis] for axis in short)
     while not fits(high):
         low, high = high, high * 2
         if high > _LARGEST:
@@ -180,15 +182,25 @@ def _grown(image: _Image, attempt: Attempt) -> _Size | None:
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if fits(middle) else (middle, high)
-    lengths = _to(present, high)
+    lengths = _to(present, high, short)
     larger = all(fits(length) for length in (high + 1, high + 2, high + 7, 2 * high))
     text = f"feed {_by(lengths)}{' or larger' if larger else ''}"
     return Fix("too-small", image.resized(lengths), Rung.INPUT_SIZE, text), ()
 
 
-def _to(present: tuple[int, ...], length: int) -> tuple[int, ...]:
-    """Return the lengths, each raised to at least ``length``."""
-    return tuple(max(old, length) for old in present)
+def _short(failure: Failure, image: _Image) -> tuple[int, ...]:
+    """Return which spatial axes are shorter than the window that fails; all where that is not known."""
+    every = tuple(range(len(image.axes)))
+    kernel, shape = failure.layer.attributes.get("kernel_size"), operands(failure)[0]
+    if not isinstance(kernel, tuple) or len(kernel) != len(every) or shape is None:
+        return every
+    space = [shape[axis] for axis in image.axes]
+    return tuple(axis for axis in every if space[axis] < kernel[axis]) or every
+
+
+def _to(present: tuple[int, ...], length: int, short: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the lengths, those of the short axes raised to at least ``length``."""
+    return tuple(max(old, length) if axis in short else old for axis, old in enumerate(present))
 
 
 def _rounded(image: _Image, attempt: Attempt) -> _Size | None:

@@ -10,7 +10,16 @@ from shapeinspect.ir import Frozen, Layer
 from shapeinspect.mismatch.repairs.fix import Fix
 from shapeinspect.mismatch.repairs.ranks import Rung
 from shapeinspect.mismatch.requirements import is_stack, lengths_of, wanted_states
-from shapeinspect.plugin_api.changes import Change, FewerStates, OnInput, OnLayer, OnOperand, Step, Wording
+from shapeinspect.plugin_api.changes import (
+    Change,
+    FewerStates,
+    NoState,
+    OnInput,
+    OnLayer,
+    OnOperand,
+    Step,
+    Wording,
+)
 from shapeinspect.plugin_api.rerun import Failure
 from shapeinspect.rules import initial_states
 from shapeinspect.rules.rule import unlike
@@ -45,6 +54,10 @@ def states(failure: Failure) -> Iterator[Fix]:
             cut: tuple[Step, ...] = (("crop", new),)
             wording: tuple[Wording, ...] = (FewerStates(new[-2]),) if len(new) == 3 else ()
             yield Fix("state", _all(wrong, cut), Rung.CUT_STATE, wording=wording)
+        same = old[0] == new[0] and old[-1] == new[-1] and failure.layer.kind in _RECURRENT
+        if same and all(_is_constant(failure, index, "zeros") for index in wrong):
+            sized = tuple(OnOperand(None, index, (("resize", shape),)) for index, shape in wrong.items())
+            yield Fix("state", sized, Rung.NO_STATE, wording=(NoState(),))
     text = f'a state of shape {new} for "{failure.layer.path}"'
     changes = tuple(OnOperand(None, index, (("resize", shape),)) for index, shape in wrong.items())
     constant = _is_constant(failure, operand)
@@ -82,11 +95,15 @@ def _recurrent(failure: Failure, name: str) -> Layer | None:
     return None
 
 
-def _is_constant(failure: Failure, operand: int) -> bool:
-    kinds = {layer.path: layer.kind for layer in failure.model.layers}
+def _is_constant(failure: Failure, operand: int, function: str = "") -> bool:
+    """Tell whether an operand is a constant, of all functions or of one."""
+    constants = {
+        layer.path
+        for layer in failure.model.layers
+        if layer.kind == "constant" and layer.type.rpartition(".")[2].endswith(function)
+    }
     return any(
-        failure.inputs[operand] in call.outputs and kinds.get(call.layer) == "constant"
-        for call in failure.model.calls
+        failure.inputs[operand] in call.outputs and call.layer in constants for call in failure.model.calls
     )
 
 

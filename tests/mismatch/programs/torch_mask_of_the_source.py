@@ -5,7 +5,7 @@ from torch import nn
 
 LAYER = "transformer.decoder.layers.0.self_attn"
 CAUSE = "mask"
-FIX = 'triu[:9, :9] before "transformer.decoder.layers.0.self_attn"'
+FIX = 'mask[:9, :9] before "transformer.decoder.layers.0.self_attn"'
 REPAIR = ("generate_square_subsequent_mask(s.size(1))", "generate_square_subsequent_mask(t.size(1))")
 
 
