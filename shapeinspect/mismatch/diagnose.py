@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -31,6 +32,8 @@ _SECONDS = 4.0
 _RUNS = 160
 #: A run that imports so many modules says nothing about how long the next one takes.
 _MODULES = 100
+#: The name of a value that has none of its own.
+_NUMBERED = re.compile(r"v\d+")
 #: At most so many fixes are shown.
 _SHOWN = 3
 
@@ -172,9 +175,9 @@ def _passing(
         for fix in (*proposals(failure, problem), *pooled(failure)):
             if fix.rank >= SIZES_FROM and not searched:
                 searched = True
-                sized = None if passed else search(rerun, problem, attempt)
+                sized = None if _kept(passed) else search(rerun, problem, attempt)
                 passed += [] if sized is None else [sized]
-            if passed and passed[0].rank < SIZES_FROM and fix.rank >= SETTINGS_FROM:
+            if _kept(passed) and passed[0].rank < SIZES_FROM and fix.rank >= SETTINGS_FROM:
                 break
             if (passed and fix.alone) or _feeds_the_same(failure, fix):
                 continue
@@ -188,8 +191,14 @@ def _passing(
         if not searched and not passed:
             sized = search(rerun, problem, attempt)
             passed += [] if sized is None else [sized]
-    passed.sort(key=lambda fix: fix.rank)
+    # what changes the program's meaning stands below what does not
+    passed.sort(key=lambda fix: (bool(fix.alters), fix.rank))
     return passed, found
+
+
+def _kept(passed: list[Fix]) -> bool:
+    """Tell whether one of the fixes leaves the program's meaning as it is."""
+    return any(not fix.alters for fix in passed)
 
 
 def _feeds_the_same(failure: Failure, fix: Fix) -> bool:
@@ -245,7 +254,7 @@ def _name_of(failure: Failure, value: str) -> str:
         if value in call.outputs and last.isidentifier():
             return last
     last = value.rpartition("/")[2].rpartition(".")[2].rpartition(":")[2]
-    return last if last.isidentifier() else "x"
+    return last if last.isidentifier() and not _NUMBERED.fullmatch(last) else "x"
 
 
 def _named(model: Model) -> Model:

@@ -85,3 +85,37 @@ Reader()(torch.zeros(8, 9, 5))
 def test_a_fix_that_changes_the_meaning_says_so(tmp_path: Path) -> None:
     found = diagnosed(tmp_path, CASES[2][0])
     assert found.fixes[0].fix.alters.startswith("which of the 3 colors is the label")
+
+
+SENTENCES = """
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.words, self.types = nn.Embedding(50, 6), nn.Embedding(2, 6)
+        self.register_buffer("places", torch.zeros(1, 16, 6))
+
+    def forward(self, ids, kinds, mask):
+        x = self.words(ids) + self.types(kinds)
+        x = x + self.places[:, :ids.shape[1]]
+        return (x * mask.unsqueeze(-1)).sum(1)
+
+ids, kinds, mask = torch.zeros(3, 21).long(), torch.zeros(3, 21).long(), torch.ones(3, 21)
+Encoder()(ids, kinds, mask)
+"""
+
+
+def test_inputs_that_belong_together_are_cut_together(tmp_path: Path) -> None:
+    found = diagnosed(tmp_path, SENTENCES)
+    assert found.fixes[0].text == "feed ids[:, :16], feed kinds[:, :16], feed mask[:, :16]"
+    assert found.fixes[0].fix.alters == "what is read: the first 16 of 21"
+    runs(
+        SENTENCES.replace(
+            "Encoder()(ids, kinds, mask)", "Encoder()(ids[:, :16], kinds[:, :16], mask[:, :16])"
+        )
+    )
+
+
+def test_one_output_for_five_classes_stands_below_what_keeps_them(tmp_path: Path) -> None:
+    body = "model = nn.Linear(7, 5)\nloss = nn.BCEWithLogitsLoss()(model(torch.zeros(4, 7)), torch.zeros(4, 3))\n"
+    found = diagnosed(tmp_path, body)
+    assert [tried.fix.alters for tried in found.fixes] == ["the number of outputs: 3 instead of 5"]

@@ -7,6 +7,7 @@ from math import prod
 
 from shapeinspect.ir import Frozen, Layer
 from shapeinspect.mismatch.loss_shapes import is_loss
+from shapeinspect.mismatch.repairs.alterations import marked
 from shapeinspect.mismatch.repairs.arrange import Arrangement, arrangements
 from shapeinspect.mismatch.repairs.axis_orders import exchanged, squeezed
 from shapeinspect.mismatch.repairs.batch_reshapes import mixed, shifted
@@ -38,6 +39,7 @@ from shapeinspect.plugin_api.changes import (
 )
 from shapeinspect.plugin_api.facts import (
     BatchedMatrices,
+    IndexOutside,
     OneValuePerChannel,
     OtherType,
     OtherWeights,
@@ -82,7 +84,7 @@ def proposals(failure: Failure, problem: Problem) -> tuple[Fix, ...]:
     ]
     unique: dict[tuple[Change, ...], Fix] = {}
     for fix in sorted(fixes, key=lambda fix: fix.rank):
-        unique.setdefault(fix.changes, fix)
+        unique.setdefault(fix.changes, marked(failure, fix))
     return tuple(unique.values())
 
 
@@ -232,19 +234,30 @@ def _batch_flattened(failure: Failure, shape: tuple[int, ...]) -> Iterator[Fix]:
 
 
 def _too_long(failure: Failure) -> Iterator[Fix]:
-    """Propose to crop an input that is longer than a stored table."""
+    """Propose to crop the inputs that are longer than a stored table."""
     shapes = [lengths_of(failure, name) for name in failure.inputs[:2]]
+    if isinstance(failure.fact, IndexOutside) and failure.fact.size <= failure.fact.largest:
+        yield from _cut(failure, failure.fact.largest + 1, failure.fact.size)
     if failure.layer.kind != "elementwise" or len(shapes) < 2 or not shapes[0] or not shapes[1]:
         return
     for have, limit in ((shapes[0], shapes[1]), (shapes[1], shapes[0])):
         for long, short in zip(reversed(have), reversed(limit), strict=False):
-            for name in failure.model.inputs:
-                given = lengths_of(failure, name)
-                if given is None or not long > short > 1 or long not in given[1:]:
-                    continue
-                axis = given.index(long, 1)
-                new = (*given[:axis], short, *given[axis + 1 :])
-                yield Fix("length", (OnInput(name, (("crop", new),)),), Rung.CUT_INPUT, alone=True)
+            if long > short > 1:
+                yield from _cut(failure, long, short)
+
+
+def _cut(failure: Failure, long: int, short: int) -> Iterator[Fix]:
+    """Propose to cut what has a length: ids, token types and masks together, then each input alone."""
+    changes: list[Change] = []
+    for name in failure.model.inputs:
+        given = lengths_of(failure, name)
+        if given is not None and long in given[1:]:
+            new = (given[0], *(short if length == long else length for length in given[1:]))
+            changes.append(OnInput(name, (("crop", new),)))
+    if len(changes) > 1:
+        yield Fix("length", tuple(changes), Rung.CUT_INPUT, alone=True)
+    for change in changes:
+        yield Fix("length", (change,), Rung.CUT_INPUT, alone=True)
 
 
 def _one_hot(failure: Failure) -> Iterator[Fix]:
