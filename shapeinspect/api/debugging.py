@@ -6,7 +6,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
@@ -66,6 +66,7 @@ class Debugging:
 
     def __enter__(self) -> Debugging:
         watching = ExitStack()
+        watching.enter_context(_before_removal(self.model))
         for debugger in () if self.model is None else registry.debuggers():
             watching.enter_context(debugger.watch(self.model))
         self._watching.append(watching)
@@ -77,6 +78,28 @@ class Debugging:
         with self._watching.pop():
             if isinstance(error, Exception):
                 explain_error(error, self.model)
+
+
+@contextmanager
+def _before_removal(model: object | None) -> Iterator[None]:
+    """Explain an error before the temporary folder is removed in whose block it was raised.
+
+    The file that a load or a session failed on is often in that folder.
+    """
+    import tempfile
+
+    leave = tempfile.TemporaryDirectory.__exit__
+
+    def explain_and_leave(folder: Any, kind: Any, error: Any, traceback: Any) -> Any:
+        if isinstance(error, Exception):
+            explain_error(error, model)
+        return leave(folder, kind, error, traceback)
+
+    tempfile.TemporaryDirectory.__exit__ = explain_and_leave  # type: ignore[method-assign]  # put back below
+    try:
+        yield
+    finally:
+        tempfile.TemporaryDirectory.__exit__ = leave  # type: ignore[method-assign]  # as it was
 
 
 @overload

@@ -10,10 +10,11 @@ from shapeinspect.ir import Axes, Layer, Model, Note, Value, Weight
 from shapeinspect.mismatch import fact_text
 from shapeinspect.mismatch.causes import CAUSES
 from shapeinspect.mismatch.diagnose import Diagnosis, Tried
+from shapeinspect.mismatch.loading_text import key_rows
 from shapeinspect.mismatch.loss_shapes import counts, is_loss, targets_of, weights_of_classes
 from shapeinspect.mismatch.repairs.states import unfit
 from shapeinspect.mismatch.requirements import channel_axis
-from shapeinspect.plugin_api.facts import Overwritten
+from shapeinspect.plugin_api.facts import KeyedLoad, Overwritten
 from shapeinspect.rules.rule import show
 from shapeinspect.text import printable
 
@@ -117,6 +118,8 @@ def _rows(diagnosis: Diagnosis) -> Iterator[tuple[str, list[str]]]:
     if diagnosis.failure.where:
         yield "at", [diagnosis.failure.where]
     fact = diagnosis.failure.fact
+    if isinstance(fact, KeyedLoad) and (keys := key_rows(fact)):
+        yield "keys", keys
     if isinstance(fact, Overwritten) and fact.hint:
         yield "hint", [fact.hint]
     calls = list(_calls(diagnosis))

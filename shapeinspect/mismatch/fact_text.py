@@ -215,3 +215,15 @@ def _(fact: facts.OtherWeights, failure: Failure, shown: Sequence[str]) -> list[
     return [
         f'{show(shape)} {verb} for "{path}.{role}"' for path, stored in fact.stored for role, shape in stored
     ]
+
+
+@_expected.register
+def _(fact: facts.KeyedLoad, failure: Failure) -> list[str]:
+    del fact, failure
+    return []  # the table of keys says it
+
+
+@_got.register
+def _(fact: facts.KeyedLoad, failure: Failure, shown: Sequence[str]) -> list[str]:
+    del failure, shown
+    return list(fact.why)

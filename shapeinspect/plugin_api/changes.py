@@ -156,6 +156,17 @@ class PartialLoad:
 
 
 @dataclass(frozen=True, slots=True)
+class Loaded:
+    """Load the stored weights by one of the repairs that the debugger found.
+
+    Args:
+        repair: its number, from 0.
+    """
+
+    repair: int
+
+
+@dataclass(frozen=True, slots=True)
 class OutOfPlace:
     """Apply one of the edits of the user's code that the debugger found, so that nothing is overwritten.
 
@@ -185,6 +196,7 @@ Change: TypeAlias = (
     | PaddedBatch
     | TransposedWeight
     | PartialLoad
+    | Loaded
     | OutOfPlace
     | Evaluating
 )

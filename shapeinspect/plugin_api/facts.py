@@ -179,6 +179,48 @@ class OtherWeights:
 
 
 @dataclass(frozen=True, slots=True)
+class Repair:
+    """One way to load stored weights that the debugger has run.
+
+    Args:
+        cause: what is wrong if it is the right one, a key of the core's causes.
+        code: what to write.
+        rank: 0 for the likeliest; from 10 on it stands behind other sizes of single layers.
+        alters: what it changes of the program's meaning, as a noun; empty for nothing.
+    """
+
+    cause: str
+    code: str
+    rank: int = 0
+    alters: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedLoad:
+    """Stored weights are refused that a framework loads by key, by name or by order.
+
+    Args:
+        cause: what is wrong, a key of the core's causes, for as long as no repair says more.
+        why: what is known of it, a clause each.
+        loaded: the keys that load as they are.
+        reshaped: the keys with other shapes: the stored shape and the model's own one.
+        missing: keys that the model has and the checkpoint lacks.
+        unexpected: keys that the checkpoint has and the model lacks.
+        stored: the layers that differ in shape, as in :class:`OtherWeights`.
+        repairs: what was run.
+    """
+
+    cause: str
+    why: tuple[str, ...] = ()
+    loaded: tuple[str, ...] = ()
+    reshaped: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...] = ()
+    missing: tuple[str, ...] = ()
+    unexpected: tuple[str, ...] = ()
+    stored: tuple[tuple[str, tuple[tuple[str, tuple[int, ...]], ...]], ...] = ()
+    repairs: tuple[Repair, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Overwritten:
     """A tensor that the gradient needs was overwritten in place.
 
@@ -231,6 +273,7 @@ Fact: TypeAlias = (
     | UndeclaredShape
     | Contradiction
     | OtherWeights
+    | KeyedLoad
     | Overwritten
     | OneValuePerChannel
     | RowsCompared

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _RUNS = frozenset({
     "fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch",
 })  # fmt: skip
+#: What Keras says where it does not open a saved model, and TensorFlow where a variable has another shape.
+_OPENING = ("No model config found", "File format not supported", "The endpoint '")
+_RESTORING = "when attempting to restore variable"
 #: The packages whose lines are not the user's: Keras, its backends, and this plug-in.
 _PACKAGES = ("keras", "tensorflow", "torch", "jax", "numpy", "shapeinspect_keras")
 
@@ -32,7 +35,7 @@ class KerasDebugger(Debugger):
     def recover(self, error: BaseException, model: object | None) -> Iterator[Rerun | Recorded]:
         """Find the calls that may have been refused; see ``shapeinspect.plugin_api.rerun.Debugger``."""
         del model  # the traceback names the model
-        result = self._called(error)
+        result = self._opened(error) or self._called(error)
         listed = result if isinstance(result, Iterator) else [result] if result is not None else []
         for item in listed:
             yield item
@@ -44,6 +47,23 @@ class KerasDebugger(Debugger):
         alone = operation(error, user_line(traceback_frames(error.__traceback__), _PACKAGES))
         if alone is not None:
             yield alone
+
+    def _opened(self, error: BaseException) -> Rerun | None:
+        """Find a file that is not opened or restored."""
+        from shapeinspect_keras.debug.refused_call import Raised
+
+        message = str(error)
+        if not message.startswith(_OPENING) and _RESTORING not in message:
+            return None
+        frames = traceback_frames(error.__traceback__)
+        raised = Raised(message, user_line(frames, _PACKAGES))
+        if _RESTORING in message:
+            from shapeinspect_keras.debug.weight_file_errors import of_restoring
+
+            return of_restoring(frames, raised)
+        from shapeinspect_keras.debug.saved_model_errors import of_opening
+
+        return of_opening(frames, raised)
 
     def _called(self, error: BaseException) -> Rerun | Recorded | Iterator[Recorded] | None:
         """Find the call of a layer or of a model."""
@@ -94,7 +114,7 @@ class KerasDebugger(Debugger):
         if name.startswith("load_weights"):
             from shapeinspect_keras.debug.weight_file_errors import of_loading
 
-            return of_loading(owner, args[0] if args else owner, raised)
+            return of_loading(owner, tuple(args), kwargs, frames, raised)
         return None
 
     def _runs(self, owner: Any, data: Iterator[tuple[Any, Any]], raised: Raised) -> Iterator[Recorded]:

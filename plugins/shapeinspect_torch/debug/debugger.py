@@ -36,7 +36,8 @@ _OF_SHAPES = re.compile(
 _IN_PLACE = "modified by an inplace operation"
 #: Containers of torch's own that compare shapes themselves.
 _CONTAINERS = frozenset(("Transformer", "TransformerEncoder", "TransformerDecoder"))
-_LOADING = "loading state_dict"
+#: What torch says where a state_dict does not load, or is none.
+_LOADING = ("loading state_dict", "Expected state_dict to be dict-like")
 
 
 class TorchDebugger(Debugger):
@@ -50,14 +51,15 @@ class TorchDebugger(Debugger):
 
     def recover(self, error: BaseException, model: object | None) -> Rerun | None:
         """Find the failed call; see ``shapeinspect.plugin_api.rerun.Debugger``."""
-        if not isinstance(error, _TYPES) or not _OF_SHAPES.search(str(error)):
+        loads = any(words in str(error) for words in _LOADING)
+        if not isinstance(error, _TYPES) or not (loads or _OF_SHAPES.search(str(error))):
             return None
         frames = traceback_frames(error.__traceback__)
         failed = _Place(error, frames, model)
-        if _LOADING in str(error):
+        if loads:
             from shapeinspect_torch.debug.state_dict_errors import loading
 
-            return loading(failed.message, failed.where, [frame for frame, _ in frames])
+            return loading(failed.message, failed.where, frames)
         if _IN_PLACE in str(error):
             return failed.overwritten()
         if "equal size" in str(error) and not failed.called:

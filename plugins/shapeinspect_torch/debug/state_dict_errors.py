@@ -1,85 +1,136 @@
-"""A state_dict that does not fit a module: which layers differ, and which settings would fit it."""
+"""A state_dict that a module refuses: finds both in the traceback, and runs what may load it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Sequence
 from dataclasses import replace
-from types import FrameType
 from typing import Any
 
-from shapeinspect.plugin_api.changes import Change, OnLayer, PartialLoad, Wording
-from shapeinspect.plugin_api.claims import Claim
-from shapeinspect.plugin_api.facts import OtherWeights
+from shapeinspect.ir import Layer
+from shapeinspect.plugin_api.changes import Change, Loaded, OnLayer, Wording
+from shapeinspect.plugin_api.claims import Claim, Level
+from shapeinspect.plugin_api.facts import KeyedLoad
+from shapeinspect.plugin_api.frames import Place, user_line
 from shapeinspect.plugin_api.rerun import Failure, Rerun
+from shapeinspect.plugin_api.user_calls import UserCall, built_by, built_in_place, failed_call
 from shapeinspect.sources.source import Source
 from shapeinspect_torch.debug.edits import rebuild_layer
+from shapeinspect_torch.debug.loading.plan import Statement
+from shapeinspect_torch.debug.loading.survey import Surveyed, survey
 from shapeinspect_torch.debug.spelling import spell
 from shapeinspect_torch.tracing.meta_copy import Shadow
 from shapeinspect_torch.tracing.module_tree import walk
+from shapeinspect_torch.tracing.recorder import PACKAGES
 from shapeinspect_torch.tracing.trace import read_module
 
+#: Libraries that load for the user; their lines are not the user's.
+_LIBRARIES = (
+    *PACKAGES,
+    "safetensors",
+    "transformers",
+    "lightning",
+    "pytorch_lightning",
+    "timm",
+    "accelerate",
+)
 
-def loading(message: str, where: str | None, frames: Sequence[FrameType]) -> Rerun | None:
-    """Find the module and the state_dict of a load that was refused because of sizes.
+
+def loading(message: str, where: str | None, frames: list[Place]) -> Rerun | None:
+    """Find the module and the state_dict of a load that was refused.
 
     Args:
         message: torch's message.
         where: the user's source line.
-        frames: those of the traceback.
+        frames: those of the traceback, the outermost first, with their lines.
     """
+    given = _given(frames)
+    if given is None:
+        return None
+    where = user_line(frames, _LIBRARIES) or where
+    module, state, strict, assign = given
+    call = failed_call(frames, _LIBRARIES, ("load_state_dict", "load_model"))
+    statement = _statement(call, module, strict, assign)
+    construction = None if call is None else built_in_place(call)
+    construction = construction or built_by(module, frames, _LIBRARIES)
+    found = survey(module, state, statement, construction)
+    return None if found is None else _Loading(module, state, found, message, where)
+
+
+def _given(frames: list[Place]) -> tuple[Any, Any, bool, bool] | None:
+    """Return the module, the state_dict, and the options of the load."""
     import torch
 
-    for frame in reversed(frames):
-        model, state = frame.f_locals.get("self"), frame.f_locals.get("state_dict")
-        if frame.f_code.co_name == "load_state_dict" and isinstance(model, torch.nn.Module):
-            rerun = _Loading(model, state) if isinstance(state, Mapping) else None
-            return rerun if rerun is not None and rerun.locate(message, where) else None
+    for frame, _ in reversed(frames):
+        local = frame.f_locals
+        module = local.get("self")
+        if frame.f_code.co_name == "load_state_dict" and isinstance(module, torch.nn.Module):
+            return module, local.get("state_dict"), bool(local.get("strict", True)), bool(local.get("assign"))
+        module = local.get("model")
+        if frame.f_code.co_name == "load_model" and isinstance(module, torch.nn.Module):
+            return module, local.get("state_dict"), bool(local.get("strict", True)), False
     return None
+
+
+def _statement(call: UserCall | None, module: Any, strict: bool, assign: bool) -> Statement:
+    """Read how the user's line calls the module and the state_dict."""
+    if call is None:
+        return Statement(strict=strict, assign=assign)
+    torch = next(iter(call.names(_package())), "")
+    name = call.source(call.node.func)
+    if name.endswith("load_model"):
+        model = call.argument(0, "model")
+        path = call.argument(1, "filename")
+        loader = name.removesuffix("load_model") + "load_file"
+        again = f"{name}({model}, {path}, strict=False)"
+        return Statement(model, f"{loader}({path})", False, torch, strict, again)
+    state = call.argument(0, "state_dict")
+    if not state:
+        return Statement(call.owner or "model", strict=strict, assign=assign)
+    return Statement(call.owner, state, assign, torch, strict, "", *call.holder(0, "state_dict"))
+
+
+def _package() -> Any:
+    import torch
+
+    return torch
 
 
 class _Loading(Rerun):
     """A module and the state_dict that it refuses."""
 
-    def __init__(self, model: Any, state: Mapping[str, Any]) -> None:
-        self._model = model
-        self._stored = {
-            str(key): tuple(value.shape) for key, value in state.items() if hasattr(value, "shape")
-        }
+    def __init__(self, module: Any, state: Any, found: Surveyed, message: str, where: str | None) -> None:
+        self._module, self._state, self._found = module, state, found
+        model = replace(read_module(Source(type(module).__name__, target=module)), notes=())
+        layer = self._refusing(model.layers, found.fact)
+        self.failure = Failure(model, layer, (), message, where, fact=found.fact)
 
-    def locate(self, message: str, where: str | None) -> bool:
-        """Find the layers whose stored tensors have other sizes."""
-        model = read_module(Source(type(self._model).__name__, target=self._model))
-        differing = [
-            (
-                layer.path,
-                tuple(
-                    (weight.role, self._stored[weight.name])
-                    for weight in layer.weights
-                    if self._differs(weight)
-                ),
-            )
-            for layer in model.layers
-            if any(self._differs(weight) for weight in layer.weights)
-        ]
-        if not differing:
-            return False
-        layer = next(layer for layer in model.layers if layer.path == differing[0][0])
-        fact, claim = OtherWeights(tuple(differing)), Claim(what="load_state_dict")
-        self.failure = Failure(replace(model, notes=()), layer, (), message, where, fact=fact, claim=claim)
-        return True
+    def claim(self, changes: Sequence[Change]) -> Claim:
+        """Say what a repair loaded; see :class:`Rerun`."""
+        number = next((change.repair for change in changes if isinstance(change, Loaded)), None)
+        rest = "all keys load" if number is None else self._found.outcomes[number]
+        return Claim(Level.WHOLE, "load_state_dict", rest)
 
-    def _differs(self, weight: Any) -> bool:
-        stored = self._stored.get(weight.name)
-        return stored is not None and stored != weight.shape
+    def _refusing(self, layers: Sequence[Layer], fact: KeyedLoad) -> Layer:
+        """Return the first layer whose weight has another shape or is missing, else the whole module."""
+        keys = [key for key, _, _ in fact.reshaped]
+        keys = keys or [path + "." + role for path, roles in fact.stored for role, _ in roles]
+        if not keys and fact.loaded and fact.cause in ("keys-missing", "adapter", "keys-renamed"):
+            keys = list(fact.missing)
+        for layer in layers:
+            if any(weight.name in keys[:1] for weight in layer.weights):
+                return layer
+        name = type(self._module).__name__
+        return Layer(name, "module", name)
 
     def attempt(self, changes: Sequence[Change]) -> Failure | None:
-        """Build the layers as the changes say, and compare every size again."""
+        """Build the layers as the changes say, and load into them; repairs were run before."""
         shadow = Shadow()
-        nodes = walk(self._model)
-        copy = shadow.of(self._model)
-        if any(isinstance(change, PartialLoad) for change in changes):
-            return None if self._loads(copy) else self.failure
+        nodes = walk(self._module)
+        copy = shadow.of(self._module)
         for change in changes:
+            if isinstance(change, Loaded):
+                return None  # it was run when it was found
             node = next(
                 (node for node in nodes if isinstance(change, OnLayer) and node.draft.path == change.path),
                 None,
@@ -90,31 +141,14 @@ class _Loading(Rerun):
                 rebuild_layer(shadow.of(node.real), node.native, change.attributes)
             except (ValueError, TypeError):
                 return self.failure
-        shapes = {name: tuple(tensor.shape) for name, tensor in copy.state_dict(keep_vars=True).items()}
-        fits = all(self._stored.get(name, shape) == shape for name, shape in shapes.items())
-        return None if fits else self.failure
-
-    def _loads(self, copy: Any) -> bool:
-        """Load the matching weights into a copy without values; check that only the others are missing."""
-        import torch
-
-        shapes = {name: tuple(tensor.shape) for name, tensor in copy.state_dict(keep_vars=True).items()}
-        kept = {
-            name: torch.empty(shape, device="meta")
-            for name, shape in self._stored.items()
-            if shapes.get(name, shape) == shape
-        }
         try:
-            result = copy.load_state_dict(kept, strict=False)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # nothing is copied into a weight without numbers
+                copy.load_state_dict(self._state)
         except RuntimeError:
-            return False
-        return (
-            set(result.missing_keys) == shapes.keys() - kept.keys() and kept.keys() & shapes.keys() != set()
-        )
+            return self.failure
+        return None
 
     def spell(self, change: Wording, name: str) -> str:
         """Spell a change in torch."""
-        if isinstance(change, PartialLoad):
-            paths = ", ".join(f'"{path}"' for path in change.skipped[:3])
-            return f"leave {paths} out of the state and load the rest with strict=False"
         return spell(change, name, self.failure)

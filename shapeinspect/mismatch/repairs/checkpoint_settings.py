@@ -1,4 +1,4 @@
-"""Fixes for a checkpoint whose tensors have other sizes: the settings that it was saved with."""
+"""Fixes for stored weights that do not load: other code, or the settings that they were saved with."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from collections.abc import Iterable, Iterator
 
 from shapeinspect.ir import Frozen, Layer
 from shapeinspect.layout import parse
-from shapeinspect.plugin_api.changes import OnLayer
-from shapeinspect.plugin_api.facts import OtherWeights
+from shapeinspect.mismatch.repairs.fix import Fix
+from shapeinspect.mismatch.repairs.ranks import Rung
+from shapeinspect.plugin_api.changes import Loaded, OnLayer, PartialLoad, TransposedWeight
+from shapeinspect.plugin_api.facts import KeyedLoad, OtherWeights
+from shapeinspect.plugin_api.rerun import Failure
 
 #: The settings that fix the length of an axis, by its letter; the first that a layer has is used.
 _SETTINGS: dict[str, tuple[str, ...]] = {
@@ -20,13 +23,38 @@ _SETTINGS: dict[str, tuple[str, ...]] = {
 }
 
 
-def settings_of_checkpoint(layers: Iterable[Layer], fact: OtherWeights) -> Iterator[tuple[OnLayer, ...]]:
-    """Yield the changes that give every differing layer the sizes of the checkpoint.
+#: From this rank on, a repair stands behind the sizes of the checkpoint.
+_AFTER_SIZES = 10
+
+
+def loads(failure: Failure) -> Iterator[Fix]:
+    """Propose code that loads the weights, the sizes of the checkpoint, or to load only the weights that fit.
 
     Args:
-        layers: the layers of the model.
-        fact: the stored shapes of those that differ.
+        failure: where the load ended.
     """
+    fact = failure.fact
+    if isinstance(fact, KeyedLoad):
+        for index, repair in enumerate(fact.repairs):
+            rung = Rung.LOADED if repair.rank < _AFTER_SIZES else Rung.LOADED_IN_PART
+            yield Fix(repair.cause, (Loaded(index),), rung, repair.code, alters=repair.alters)
+        for changes in _settings_of_checkpoint(failure.model.layers, OtherWeights(fact.stored)):
+            yield Fix("state-dict", changes, Rung.CHECKPOINT_SIZES)
+    if not isinstance(fact, OtherWeights):
+        return
+    if fact.transposed is not None:
+        change = TransposedWeight(failure.layer.path, fact.transposed)
+        yield Fix("stored-transposed", (change,), Rung.TRANSPOSED_VALUE)
+    else:
+        for changes in _settings_of_checkpoint(failure.model.layers, fact):
+            yield Fix("state-dict", changes, Rung.CHECKPOINT_SIZES)
+    if not fact.given:
+        skipped = PartialLoad(tuple(path for path, _ in fact.stored))
+        yield Fix("state-dict", (skipped,), Rung.PARTIAL_LOAD)
+
+
+def _settings_of_checkpoint(layers: Iterable[Layer], fact: OtherWeights) -> Iterator[tuple[OnLayer, ...]]:
+    """Yield the changes that give every differing layer the sizes of the checkpoint."""
     by_path = {layer.path: layer for layer in layers}
     changes = []
     for path, shapes in fact.stored:

@@ -12,7 +12,7 @@ from shapeinspect.mismatch.repairs.arrange import Arrangement, arrangements
 from shapeinspect.mismatch.repairs.axis_orders import exchanged, squeezed
 from shapeinspect.mismatch.repairs.batch_reshapes import mixed, shifted
 from shapeinspect.mismatch.repairs.branches import branches
-from shapeinspect.mismatch.repairs.checkpoint_settings import settings_of_checkpoint
+from shapeinspect.mismatch.repairs.checkpoint_settings import loads
 from shapeinspect.mismatch.repairs.divisors import divisors
 from shapeinspect.mismatch.repairs.feeds import feeds
 from shapeinspect.mismatch.repairs.fix import Fix, before
@@ -33,8 +33,6 @@ from shapeinspect.plugin_api.changes import (
     OnTargets,
     OutOfPlace,
     PaddedBatch,
-    PartialLoad,
-    TransposedWeight,
     Unstacked,
 )
 from shapeinspect.plugin_api.facts import (
@@ -42,7 +40,6 @@ from shapeinspect.plugin_api.facts import (
     IndexOutside,
     OneValuePerChannel,
     OtherType,
-    OtherWeights,
     Overwritten,
     RaggedBatch,
     SeveralInputs,
@@ -75,7 +72,7 @@ def proposals(failure: Failure, problem: Problem) -> tuple[Fix, ...]:
         *settings(failure, problem),
         *_single(failure),
         *_overwriting(failure),
-        *_loaded(failure),
+        *loads(failure),
         *mixed(failure),
         *shifted(failure),
         *_one_hot(failure),
@@ -273,25 +270,6 @@ def _one_hot(failure: Failure) -> Iterator[Fix]:
             name = call.inputs[0]
     if str(failure.model.values[name].dtype).startswith(("int", "uint")):
         yield Fix("targets", (before(failure, 1, (("one_hot", outputs[1]),)),), Rung.ONE_HOT_TARGETS)
-
-
-def _loaded(failure: Failure) -> Iterator[Fix]:
-    """Propose the sizes of the checkpoint, or to load only the weights that fit."""
-    fact = failure.fact
-    if not isinstance(fact, OtherWeights):
-        return
-    if fact.transposed is not None:
-        yield Fix(
-            "stored-transposed",
-            (TransposedWeight(failure.layer.path, fact.transposed),),
-            Rung.TRANSPOSED_VALUE,
-        )
-    else:
-        for changes in settings_of_checkpoint(failure.model.layers, fact):
-            yield Fix("state-dict", changes, Rung.CHECKPOINT_SIZES)
-    if not fact.given:
-        change = PartialLoad(tuple(path for path, _ in fact.stored))
-        yield Fix("state-dict", (change,), Rung.PARTIAL_LOAD)
 
 
 def _retyped(failure: Failure) -> Iterator[Fix]:

@@ -25,6 +25,7 @@ class Rung(int, Enum):
     # The cause is certain: the framework, the file or the numbers prove it.
     SQUEEZE_KEEPS_BATCH = 4, "replace a squeeze that removed the batch axis"
     TRANSPOSED_VALUE = 4, "transpose a weight that the user sets"
+    LOADED = 4, "load stored weights as was tried"
     RENAMED_INPUT = 4, "feed an array under the input's own name"
     DIVISOR = 5, "choose the nearest setting that divides"
     OUTPUT_TARGETS = 5, "give each output a target"
@@ -45,6 +46,7 @@ class Rung(int, Enum):
     PADDED_SAMPLES = 6, "pad the samples of a batch to one size"
     MORE_SAMPLES = 6, "feed batches of two samples or more"
     PARTIAL_LOAD = 6, "leave out the weights that do not fit"
+    LOADED_IN_PART = 6, "load the stored weights that fit, as was tried"
     MORE_CLASSES = 6, "build a last layer that includes the largest label"
     MISSING_INPUT = 6, "feed the missing inputs"
     EVALUATION = 7, "switch to evaluation mode"

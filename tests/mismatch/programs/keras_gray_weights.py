@@ -7,7 +7,7 @@ from keras import layers
 
 LAYER = "first"
 CAUSE = "state-dict"
-FIX = "keras.Input(shape=(16, 18, 3))"
+FIX = "net(3) instead of net(1)"
 REPAIR = ("net(1).load_weights", "net(3).load_weights")
 
 

@@ -6,7 +6,7 @@ from keras import layers
 
 LAYER = "fc"
 CAUSE = "stored-transposed"
-FIX = 'set kernel.T in "fc"'
+FIX = 'model.get_layer("fc").set_weights([weight.T, bias])'
 REPAIR = ("[weight, bias]", "[weight.T, bias]")
 
 model = keras.Sequential([keras.Input((78,)), layers.Dense(12, name="fc")])

@@ -6,8 +6,8 @@ import keras
 from keras import layers
 
 LAYER = "out"
-CAUSE = "state-dict"
-FIX = 'units=10 in "out"'
+CAUSE = "other-classes"
+FIX = "net(10) instead of net(4)"
 REPAIR = ("net(4).load_weights", "net(10).load_weights")
 
 

@@ -6,8 +6,8 @@ import keras
 from keras import layers
 
 LAYER = "head"
-CAUSE = "state-dict"
-FIX = 'units=6 in "head"'
+CAUSE = "other-classes"
+FIX = 'new.load_weights(f"{folder}/a.weights.h5", skip_mismatch=True)'
 REPAIR = (
     'new.load_weights(f"{folder}/a.weights.h5")',
     'new.load_weights(f"{folder}/a.weights.h5", skip_mismatch=True)',

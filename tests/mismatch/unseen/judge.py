@@ -414,7 +414,40 @@ def expression(p: Paste, fix: str) -> Iterator[str]:
             return
 
 
-ONE: tuple[Callable[[Paste, str], Iterator[str]], ...] = (argument, setting, sizes, swap, fed, expression)
+LOADS = ("load_state_dict", "load_weights", "load_model", "set_weights", "TFSMLayer")
+
+
+def load(p: Paste, fix: str) -> Iterator[str]:
+    """`model.load_state_dict({...})`: the call that loads, in the line that is named."""
+    try:
+        goal = ast.parse(fix).body
+    except SyntaxError:
+        return
+    if (
+        not goal
+        or not isinstance(goal[-1], ast.Expr)
+        or not isinstance(goal[-1].value, ast.Call)
+        or not p.screen.at
+    ):
+        return
+    statement = statement_at(p.tree, p.screen.at)
+    for call in (n for n in ast.walk(statement) if isinstance(n, ast.Call) and call_name(n) in LOADS):
+        text = replaced(p.text, call, source(fix, goal[-1].value))
+        for before in reversed(goal[:-1]):
+            text = insert(text, statement.lineno, source(fix, before))
+        yield text
+        return
+
+
+ONE: tuple[Callable[[Paste, str], Iterator[str]], ...] = (
+    load,
+    argument,
+    setting,
+    sizes,
+    swap,
+    fed,
+    expression,
+)
 
 
 def several(p: Paste, fix: str) -> Iterator[str]:

@@ -1,0 +1,240 @@
+"""How the keys of a state_dict become those of a module: prefixes first, then parts of names."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from shapeinspect_torch.debug.loading.keys import Shapes, fits, match
+
+#: The wrappers that put a prefix before every key, or a part into it.
+WRAPPERS = {
+    "module.": "DataParallel or DistributedDataParallel",
+    "_orig_mod.": "torch.compile",
+    "module._orig_mod.": "DataParallel around torch.compile",
+    "_orig_mod.module.": "torch.compile around DataParallel",
+    "_fsdp_wrapped_module.": "FullyShardedDataParallel",
+    "_checkpoint_wrapped_module.": "activation checkpointing",
+    "base_model.model.": "peft",
+}
+#: At most so many parts of names are exchanged.
+_MOST = 5
+#: Longer prefixes than this many parts are not looked for.
+_PARTS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Renaming:
+    """An expression of the new key and what it does.
+
+    Args:
+        key: the expression; the old key is ``k``.
+        apply: the same as a function.
+        kept: the condition on ``k`` under which an entry is kept; empty for all.
+        keep: the same as a function.
+        why: what is known, a clause each.
+        prefix: whether only prefixes change.
+    """
+
+    key: str = "k"
+    apply: Callable[[str], str] = str
+    kept: str = ""
+    keep: Callable[[str], bool] = bool
+    why: tuple[str, ...] = ()
+    prefix: bool = True
+
+    def shapes(self, have: Shapes) -> dict[str, tuple[int, ...]]:
+        """Return the shapes under the new keys.
+
+        Args:
+            have: those under the old ones.
+        """
+        return {self.apply(key): shape for key, shape in have.items() if self.keep(key)}
+
+
+def renaming(have: Shapes, want: Shapes) -> Renaming:
+    """Find the renaming after which the most keys are the module's.
+
+    Args:
+        have: the shapes of the state_dict.
+        want: those of the module.
+    """
+    found = _prefixed(have, want)
+    return _parts(found, have, want)
+
+
+def _fitting(have: Shapes, want: Shapes) -> int:
+    return sum(1 for key, shape in have.items() if key in want and fits(shape, want[key]))
+
+
+def _common(have: Shapes, want: Shapes) -> int:
+    return sum(1 for key in have if key in want)
+
+
+def _prefixed(have: Shapes, want: Shapes) -> Renaming:
+    """Take a prefix away, put one before, or exchange one for another."""
+    own = Renaming()
+    start = _common(have, want)
+    if start == len(want):
+        return own
+    best, gain, equal = own, start, ""
+    for candidate in (*_removals(have, want), *_additions(have, want)):
+        count = _common(candidate.shapes(have), want)
+        if count > gain:
+            best, gain, equal = candidate, count, ""
+        elif count == gain > start and best.kept and candidate.kept and not equal:
+            equal = candidate.kept
+    if equal:
+        prefix = equal.split('"')[1]
+        best = replace(best, why=(*best.why, f'those that begin with "{prefix}" would do as well'))
+    # A few keys alone prove no prefix: "0.weight" is found behind many.
+    return best if gain - start > min(len(have), len(want)) * 0.3 or gain == len(want) else own
+
+
+def _removals(have: Shapes, want: Shapes) -> Iterable[Renaming]:
+    prefixes = Counter(
+        ".".join(parts[:depth]) + "."
+        for parts in (key.split(".") for key in have)
+        for depth in range(1, min(len(parts), _PARTS))
+    )
+    for prefix, count in prefixes.most_common(60):
+        others = [key for key in have if not key.startswith(prefix)]
+        word = WRAPPERS.get(prefix)
+        origin = f" ({word})" if word else ""
+        whole = f'all {len(have)} keys of the checkpoint begin with "{prefix}"{origin}, the model\'s do not'
+        if not others:
+            yield Renaming(f'k.removeprefix("{prefix}")', _without(prefix), why=(whole,))
+        elif not any(key in want for key in others):
+            some = f'{count} of {len(have)} keys of the checkpoint begin with "{prefix}"{origin}'
+            yield Renaming(
+                f'k.removeprefix("{prefix}")',
+                _without(prefix),
+                f'k.startswith("{prefix}")',
+                _with(prefix),
+                (some,),
+            )
+        else:
+            some = f'{count} of {len(have)} keys of the checkpoint begin with "{prefix}"{origin}'
+            yield Renaming(f'k.removeprefix("{prefix}")', _without(prefix), why=(some,))
+    for part, wrapper in WRAPPERS.items():
+        if part.count(".") == 1 and any(f".{part}" in key for key in have):
+            why = f'"{part}" stands inside keys of the checkpoint ({wrapper})'
+            yield Renaming(f'k.replace("{part}", "")', _replaced(part, ""), why=(why,))
+
+
+def _additions(have: Shapes, want: Shapes) -> Iterable[Renaming]:
+    prefixes = Counter(
+        ".".join(parts[:depth]) + "."
+        for parts in (key.split(".") for key in want)
+        for depth in range(1, min(len(parts), _PARTS))
+    )
+    for prefix, count in prefixes.most_common(60):
+        word = WRAPPERS.get(prefix)
+        origin = f" ({word})" if word else ""
+        many = f"all {count}" if count == len(want) else f"{count} of {len(want)}"
+        why = f'{many} keys of the model begin with "{prefix}"{origin}, the checkpoint\'s do not'
+        yield Renaming(f'"{prefix}" + k', _prefixed_with(prefix), why=(why,))
+    old = Counter(key.partition(".")[0] + "." for key in have if "." in key)
+    new = Counter(key.partition(".")[0] + "." for key in want if "." in key)
+    if len(old) == 1 and len(new) == 1 and old.keys() != new.keys():
+        before, after = next(iter(old)), next(iter(new))
+        why = f'the checkpoint\'s keys begin with "{before}", the model\'s with "{after}"'
+        yield Renaming(
+            f'"{after}" + k.removeprefix("{before}")',
+            lambda key: after + key.removeprefix(before),
+            why=(why,),
+        )
+
+
+def _prefixed_with(prefix: str) -> Callable[[str], str]:
+    return lambda key: prefix + key
+
+
+def _without(prefix: str) -> Callable[[str], str]:
+    return lambda key: key.removeprefix(prefix)
+
+
+def _with(prefix: str) -> Callable[[str], bool]:
+    return lambda key: key.startswith(prefix)
+
+
+def _replaced(old: str, new: str) -> Callable[[str], str]:
+    return lambda key: key.replace(old, new)
+
+
+def _parts(found: Renaming, have: Shapes, want: Shapes) -> Renaming:
+    """Exchange parts of names for as long as each exchange makes more keys fit."""
+    key, apply, why, plain = found.key, found.apply, [*found.why], found.prefix
+    for _ in range(_MOST):
+        now = {apply(name): shape for name, shape in have.items() if found.keep(name)}
+        left = match(now, want)
+        if not left.missing or not left.unexpected:
+            break
+        start = _fitting(now, want)
+        best: tuple[int, int, str, str] = (0, 0, "", "")
+        for old, new in _exchanges(left.unexpected, left.missing, now, want):
+            renamed = {name.replace(old, new): shape for name, shape in now.items()}
+            if len(renamed) == len(now):
+                gain = _fitting(renamed, want) - start
+                best = max(best, (gain, -len(old) - len(new), old, new))
+        gain, _, old, new = best
+        if gain < 1:
+            break
+        key = f'{key}.replace("{old}", "{new}")' if "+" not in key else f'({key}).replace("{old}", "{new}")'
+        apply, plain = _then(apply, old, new), False
+        why.append(
+            f'"{old}" in the checkpoint is "{new}" in the model: {gain} {"key" if gain == 1 else "keys"}'
+        )
+    return Renaming(key, apply, found.kept, found.keep, tuple(why), plain)
+
+
+def _then(apply: Callable[[str], str], old: str, new: str) -> Callable[[str], str]:
+    return lambda key: apply(key).replace(old, new)
+
+
+def _exchanges(
+    unexpected: Iterable[str], missing: Iterable[str], have: Shapes, want: Shapes
+) -> list[tuple[str, str]]:
+    """List the exchanges of parts that turn one key into another of its shape, the commonest first."""
+    by_shape: dict[tuple[int, ...], list[str]] = {}
+    for key in missing:
+        by_shape.setdefault(want[key], []).append(key)
+    votes: Counter[tuple[str, str]] = Counter()
+    for old in unexpected:
+        for new in by_shape.get(have[old], ())[:40]:
+            pair = _difference(old, new)
+            if pair is not None:
+                votes[pair] += 1
+    return [pair for pair, _ in votes.most_common(80)]
+
+
+def _difference(old: str, new: str) -> tuple[str, str] | None:
+    """Return the parts in which two keys differ, with a part beside them where one side has none."""
+    a, b = old.split("."), new.split(".")
+    start = 0
+    while start < min(len(a), len(b)) and a[start] == b[start]:
+        start += 1
+    end = 0
+    while end < min(len(a), len(b)) - start and a[-1 - end] == b[-1 - end]:
+        end += 1
+    left, right = a[start : len(a) - end], b[start : len(b) - end]
+    if not start and not end:
+        return None
+    if not left or not right:  # something was put in or taken out: name the part before it, or the one behind
+        if start and not a[start - 1].isdigit():
+            left, right = [a[start - 1], *left], [a[start - 1], *right]
+        elif end:
+            left, right = [*left, a[len(a) - end]], [*right, a[len(a) - end]]
+        else:
+            return None
+    if re.fullmatch(r"[\d.]*", ".".join(left)):  # another number in a list: name the list, too
+        if not start or a[start - 1].isdigit():
+            return None
+        left, right = [a[start - 1], *left], [a[start - 1], *right]
+        start -= 1
+    whole_left, whole_right = ".".join(left), ".".join(right)
+    if end or a[-1] not in left:
+        return f"{whole_left}.", f"{whole_right}."
+    return (f".{whole_left}", f".{whole_right}") if start else (whole_left, whole_right)

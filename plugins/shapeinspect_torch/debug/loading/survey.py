@@ -1,0 +1,306 @@
+"""What does not load, why, and the plans that load it, the likeliest first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from shapeinspect.plugin_api.facts import KeyedLoad, Repair
+from shapeinspect.plugin_api.user_calls import Construction
+from shapeinspect_torch.debug.loading import values
+from shapeinspect_torch.debug.loading.built import built, rebuilt
+from shapeinspect_torch.debug.loading.keys import Match, Shapes, match, others_of, shapes_of, shapes_of_module
+from shapeinspect_torch.debug.loading.nested import inside, other_content
+from shapeinspect_torch.debug.loading.plan import Outcome, Plan, Statement, named, run
+from shapeinspect_torch.debug.loading.renames import Renaming, renaming
+
+#: A repair with this rank stands behind other sizes of single layers.
+_LAST = 10
+#: Of the model's keys or of the checkpoint's, at least this part has to load.
+_PART = 0.5
+#: What a stored tensor of another shape can be turned into.
+_ADAPTABLE = ("position-table", "vocabulary", "channels")
+#: What adapters of low rank are called.
+_ADAPTERS = ("lora_", "lora.", "loras.")
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """What was found out.
+
+    Args:
+        fact: it, for the core.
+        outcomes: what each repair of the fact loaded.
+    """
+
+    fact: KeyedLoad
+    outcomes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """Both sides, after the renaming."""
+
+    have: Shapes
+    want: Shapes
+    old: Mapping[str, str]
+    renaming: Renaming
+    inside: str
+    why: tuple[str, ...]
+    buffers: frozenset[str]
+    #: Entries that are no tensors.
+    others: tuple[str, ...] = ()
+
+    @property
+    def match(self) -> Match:
+        """What fits by key."""
+        return match(self.have, self.want)
+
+    @property
+    def base(self) -> Plan:
+        """The plan that changes keys alone."""
+        return Plan("", self.inside, self.renaming.key, (), self.renaming.kept)
+
+
+def survey(
+    module: Any, state: Any, statement: Statement, construction: Construction | None
+) -> Surveyed | None:
+    """Compare a state_dict with a module, and run what may load it.
+
+    Args:
+        module: the module; it stays as it is.
+        state: what was given to ``load_state_dict``.
+        statement: the user's statement.
+        construction: the call that built the module; None where it is not known.
+    """
+    want = shapes_of_module(module)
+    own = match(shapes_of(state) if isinstance(state, Mapping) else {}, want)
+    content = other_content(state)
+    if content is not None:
+        return _mistaken(module, statement, _fact("not-a-checkpoint", own, {}, want, (content,)), want)
+    sides = _sides(state, want, frozenset(name for name, _ in module.named_buffers()))
+    if sides is None:
+        return None
+    found = sides.match
+    turns = values.turns(found.reshaped, sides.have, want, module)
+    turned = {key for turn in turns for key in turn.keys}
+    left = [key for key in found.reshaped if key not in turned]
+    derived = [key for key in left if values.is_computed(key, module)] if turned else []
+    cause, notes = _cause(sides, [key for key in left if key not in derived], turns)
+    if derived:
+        notes += (f"{named(derived)}: computed when the model is built, so the stored one is left out",)
+    why = (*sides.why, *(turn.why for turn in turns), *notes)
+    plans = _plans(sides, turns, left, cause, statement)
+    tried: list[tuple[Repair, str]] = []
+    for rank, plan in plans:
+        outcome = run(statement, plan, module, state)
+        if outcome is not None and _worth(outcome, sides):
+            tried.append((Repair(plan.cause, statement.code(plan), rank), outcome.text()))
+    rebuild = _built(construction, sides, turned, left, turns, statement, module, state)
+    if rebuild is not None:
+        tried = _ordered(rebuild, tried, plans)
+    plain = sides.base.state("s") == "s"
+    stored = () if rebuild is not None or not plain else _stored(left, sides)
+    fact = _fact(cause, own, shapes_of(state) if isinstance(state, Mapping) else {}, want, why)
+    unexpected = (*fact.unexpected, *(others_of(state, want) if isinstance(state, Mapping) else ()))
+    fact = replace(fact, repairs=tuple(repair for repair, _ in tried), stored=stored, unexpected=unexpected)
+    return Surveyed(fact, tuple(text for _, text in tried))
+
+
+def _mistaken(module: Any, statement: Statement, fact: KeyedLoad, want: Shapes) -> Surveyed:
+    """Look for the weights of a module beside what was loaded by mistake."""
+    if not isinstance(statement.holder, Mapping):
+        return Surveyed(fact, ())
+    path, _, _, _ = inside(statement.holder, want)
+    beside = replace(statement, state=statement.holder_name)
+    plan = Plan("not-a-checkpoint", path, partial=not statement.strict)
+    outcome = run(beside, plan, module, statement.holder) if path else None
+    if outcome is None or not outcome.loaded:
+        return Surveyed(fact, ())
+    repair = Repair(plan.cause, beside.code(plan))
+    return Surveyed(replace(fact, repairs=(repair,)), (outcome.text(),))
+
+
+def _sides(state: Any, want: Shapes, buffers: frozenset[str]) -> _Sides | None:
+    import torch
+
+    have: Shapes
+    why: tuple[str, ...]
+    entries: tuple[str, ...]
+    if isinstance(state, torch.nn.Module):
+        entries = ()
+        path, have, why = ".state_dict()", shapes_of_module(state), ("it is a module, not its state_dict",)
+    elif isinstance(state, Mapping):
+        path, have, inner, others = inside(state, want)
+        why, entries = (), others_of(inner, want)
+        if path:
+            listed = ", ".join(str(key) for key in state)
+            why = (f"the checkpoint is a dictionary of {listed}; the weights are under {path}",)
+        if others:
+            why += (f"{' and '.join(others)} would do as well",)
+    else:
+        return None
+    renamed = renaming(have, want)
+    shapes = renamed.shapes(have)
+    old = {renamed.apply(key): key for key in have if renamed.keep(key)}
+    return _Sides(shapes, want, old, renamed, path, (*why, *renamed.why), buffers, entries)
+
+
+def _fact(cause: str, own: Match, have: Shapes, want: Shapes, why: tuple[str, ...]) -> KeyedLoad:
+    reshaped = tuple((key, have[key], want[key]) for key in own.reshaped)
+    return KeyedLoad(cause, why, own.loaded, reshaped, own.missing, own.unexpected)
+
+
+def _stored(
+    left: list[str], sides: _Sides
+) -> tuple[tuple[str, tuple[tuple[str, tuple[int, ...]], ...]], ...]:
+    layers: dict[str, list[tuple[str, tuple[int, ...]]]] = {}
+    for key in left:
+        path, _, role = key.rpartition(".")
+        layers.setdefault(path, []).append((role, tuple(sides.have[key])))
+    return tuple((path, tuple(roles)) for path, roles in layers.items())
+
+
+def _cause(sides: _Sides, left: list[str], turns: list[values.Turn]) -> tuple[str, tuple[str, ...]]:
+    """Say what is wrong, and what is known of it beyond the renaming."""
+    found = sides.match
+    adapters = [key for key in found.unexpected if _is_adapter(key)]
+    wanted = [key for key in found.missing if _is_adapter(key)]
+    if adapters and len(adapters) < len(found.unexpected) + len(found.loaded):
+        count = f"{len(adapters)} LoRA weights of the checkpoint"
+        return "adapter", (f"{count} have no place in the model, which stays without them",)
+    if adapters:
+        return "adapter", (
+            "the checkpoint holds LoRA weights alone: wrap the model as it was trained "
+            "(peft.get_peft_model), then load them (peft.set_peft_model_state_dict)",
+        )
+    if wanted:
+        return "adapter", (f"{len(wanted)} LoRA weights of the model are not in the checkpoint",)
+    if not found.loaded and not found.reshaped:
+        return "other-architecture", ("the two have no key in common",)
+    if not found.loaded and not turns and (found.missing or found.unexpected):
+        return "other-architecture", ("not one key of both has the same shape",)
+    if left:
+        if values.is_head(left, found.reshaped, sides.have, sides.want):
+            first = left[0]
+            old, new = sides.have[first][0], sides.want[first][0]
+            return "other-classes", (f"{named(left)}: {old} rows in the checkpoint, {new} in the model",)
+        return "state-dict", values.gates(left, sides.have, sides.want)
+    if turns:
+        return turns[0].cause, ()
+    if sides.inside:
+        return "not-a-checkpoint" if sides.inside == ".state_dict()" else "nested-checkpoint", ()
+    if sides.renaming.key != "k":
+        return "keys-prefixed" if sides.renaming.prefix else "keys-renamed", ()
+    if found.missing and all(key in sides.buffers for key in found.missing):
+        return "keys-missing", ("what is missing are buffers: state_dict() has them, parameters() has not",)
+    return "keys-missing" if found.missing else "keys-unexpected", ()
+
+
+def _is_adapter(key: str) -> bool:
+    return any(word in key.lower() for word in _ADAPTERS)
+
+
+def _plans(
+    sides: _Sides, turns: list[values.Turn], left: list[str], cause: str, statement: Statement
+) -> list[tuple[int, Plan]]:
+    """List the plans with their ranks."""
+    found = sides.match
+    if cause == "other-architecture":
+        return []
+    everything = list(sides.old.values())
+    conditions = tuple(values.conditions(turns, sides.old, everything))
+    kept = [sides.renaming.kept] if sides.renaming.kept else []
+    adapters = [key for key in found.unexpected if _is_adapter(key)]
+    if adapters:
+        kept.append('"lora_" not in k' if all("lora_" in sides.old[key] for key in adapters) else "")
+    if left:
+        kept.append(_negated(values.condition([sides.old[key] for key in left], everything)))
+    partial = bool(found.missing or left or not statement.strict)
+    partial = partial or bool([key for key in found.unexpected if key not in adapters])
+    partial = partial or bool(sides.others and not sides.renaming.kept)
+    whole = replace(
+        sides.base,
+        cause=cause,
+        values=conditions,
+        kept=" and ".join(part for part in kept if part),
+        partial=partial,
+    )
+    head = cause == "other-classes"
+    plain = sides.base.state("s") == "s"
+    rank = 0 if cause in _ADAPTABLE or not left or (head and not (statement.strict and plain)) else _LAST
+    plans = [(rank, whole)]
+    if any(turn.cause in ("position-table", "vocabulary") for turn in turns):
+        keys = [sides.old[key] for turn in turns for key in turn.keys]
+        skipped = _negated(values.condition(keys, everything))
+        kept_then = " and ".join(part for part in (*kept, skipped) if part)
+        plans.append((_LAST, replace(whole, values=(), kept=kept_then, partial=True)))
+    return plans
+
+
+def _negated(condition: str) -> str:
+    return condition.replace(" == ", " != ") if " == " in condition else (
+        condition.replace("k in ", "k not in ") if condition.startswith("k in ") else f"not {condition}"
+    )  # fmt: skip
+
+
+def _worth(outcome: Outcome, sides: _Sides) -> bool:
+    """Tell whether a plan loads enough to be called a repair."""
+    if not outcome.loaded:
+        return False
+    return outcome.loaded >= _PART * outcome.total or outcome.loaded >= _PART * len(sides.have)
+
+
+def _built(
+    construction: Construction | None,
+    sides: _Sides,
+    turned: set[str],
+    left: list[str],
+    turns: list[values.Turn],
+    statement: Statement,
+    module: Any,
+    state: Any,
+) -> tuple[Repair, str, bool] | None:
+    """Find the arguments with which the module would fit, whether they were written, and what they load."""
+    found = sides.match
+    transposed = bool(turned) and not left and all(turn.cause == "stored-transposed" for turn in turns)
+    if construction is None or found.fits or transposed or sides.base.state("s") != "s":
+        return None
+    changes, problems = rebuilt(construction, sides.have, sides.want, module)
+    code = construction.code(changes) if changes else None
+    if code is None or problems:
+        return None
+    new = built(lambda: construction.build(changes), sides.want)
+    outcome = None if new is None else run(statement, sides.base, new, state)
+    if outcome is None:
+        return None
+    written = all(construction.is_written(path) for path in changes)
+    cause = _BUILT_CAUSES.get(turns[0].cause, "state-dict") if turns and not left else "state-dict"
+    if values.is_head(left, found.reshaped, sides.have, sides.want):
+        cause = "other-classes"
+    return Repair(cause, code), outcome.text(), written
+
+
+#: What other arguments change, where the user may have meant those that are written.
+_ALTERED = {
+    "other-classes": "the number of classes",
+    "position-table": "the size of the inputs",
+    "vocabulary": "the size of the vocabulary",
+    "channels": "the number of input channels",
+}
+_BUILT_CAUSES = {"position-table": "position-table", "vocabulary": "vocabulary", "channels": "channels"}
+
+
+def _ordered(
+    built: tuple[Repair, str, bool], tried: list[tuple[Repair, str]], plans: list[tuple[int, Plan]]
+) -> list[tuple[Repair, str]]:
+    """Put the other arguments behind what the user may have meant with those that are written, else first."""
+    repair, text, written = built
+    meant = bool(plans) and plans[0][1].cause in ("other-classes", *_ADAPTABLE)
+    complete = bool(plans) and plans[0][0] == 0 and not plans[0][1].partial
+    if not (written and tried and (meant or complete)):
+        return [(replace(repair, rank=0), text), *tried]
+    first, *rest = tried
+    alters = _ALTERED.get(plans[0][1].cause, "what the model is built of")
+    return [(replace(first[0], rank=0), first[1]), (replace(repair, alters=alters), text), *rest]
