@@ -39,7 +39,8 @@ def loads(failure: Failure) -> Iterator[Fix]:
             rung = Rung.LOADED if repair.rank < _AFTER_SIZES else Rung.LOADED_IN_PART
             yield Fix(repair.cause, (Loaded(index),), rung, repair.code, alters=repair.alters)
         for changes in _settings_of_checkpoint(failure.model.layers, OtherWeights(fact.stored)):
-            yield Fix("state-dict", changes, Rung.CHECKPOINT_SIZES)
+            cause = fact.cause if fact.cause == "other-classes" else "state-dict"
+            yield Fix(cause, changes, Rung.CHECKPOINT_SIZES)
     if not isinstance(fact, OtherWeights):
         return
     if fact.transposed is not None:

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 LAYER = "fc"
-CAUSE = "state-dict"
+CAUSE = "other-classes"
 FIX = 'out_features=1000 in "fc"'
 REPAIR = ("nn.Linear(16, 10)", "nn.Linear(16, 1000)")
 

@@ -1,0 +1,210 @@
+"""Weights that do not load: the code that is printed is run on the real model, and loads what is claimed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import shapeinspect
+from shapeinspect.api.debugging import explain_error
+from shapeinspect.mismatch import Diagnosis
+from shapeinspect.plugin_api.build_search import counts, search
+
+torch = pytest.importorskip("torch")
+from torch import nn  # noqa: E402  # it needs torch
+
+
+class Net(nn.Module):
+    """A network with a table, a norm with buffers, and a head."""
+
+    def __init__(self, classes: int = 5, width: int = 12) -> None:
+        super().__init__()
+        self.tokens = nn.Embedding(31, width)
+        self.position_embeddings = nn.Embedding(16, width)
+        self.hidden = nn.Linear(width, 18)
+        self.norm = nn.BatchNorm1d(18)
+        self.head = nn.Linear(18, classes)
+
+
+def load(model: Any, state: Any) -> None:
+    """Stand for the user's code."""
+    model.load_state_dict(state)
+
+
+def explained(model: Any, state: Any) -> Diagnosis:
+    """Return the diagnosis of a load that fails."""
+    with pytest.raises((RuntimeError, TypeError)) as caught:
+        load(model, state)
+    diagnosis = explain_error(caught.value)
+    assert diagnosis is not None
+    return diagnosis
+
+
+def prefixed(state: Any, prefix: str) -> dict[str, Any]:
+    return {prefix + key: value for key, value in state.items()}
+
+
+def shifted(state: Any, **sizes: Any) -> dict[str, Any]:
+    return {**state, **{key.replace("_weight", ".weight"): value for key, value in sizes.items()}}
+
+
+#: What was done to the state_dict, and the cause that it has.
+CHANGES: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "module.": (lambda state: prefixed(state, "module."), "keys-prefixed"),
+    "module._orig_mod.": (lambda state: prefixed(state, "module._orig_mod."), "keys-prefixed"),
+    "net. and more": (
+        lambda state: prefixed(state, "net.") | {"criterion.weight": torch.ones(5)},
+        "keys-prefixed",
+    ),
+    "nested": (lambda state: {"epoch": 3, "model": state}, "nested-checkpoint"),
+    "nested twice, prefixed": (
+        lambda state: {"ema": {"shadow": prefixed(state, "module.")}, "step": 9},
+        "nested-checkpoint",
+    ),
+    "renamed": (
+        lambda state: {
+            key.replace("hidden.", "fc1.").replace("norm.", "bn."): value for key, value in state.items()
+        },
+        "keys-renamed",
+    ),
+    "transposed": (
+        lambda state: {key: v.t() if key == "hidden.weight" else v for key, v in state.items()},
+        "stored-transposed",
+    ),
+    "missing": (
+        lambda state: {key: v for key, v in state.items() if not key.startswith("head.")},
+        "keys-missing",
+    ),
+    "unexpected": (lambda state: {**state, "aux.weight": torch.ones(3, 7)}, "keys-unexpected"),
+    "no tensor": (lambda state: {**state, "classes": ["cat", "dog"]}, "keys-unexpected"),
+    "other classes": (
+        lambda state: shifted(state, head_weight=torch.ones(9, 18)) | {"head.bias": torch.ones(9)},
+        "other-classes",
+    ),
+    "more tokens": (lambda state: shifted(state, tokens_weight=torch.ones(29, 12)), "vocabulary"),
+    "more positions": (
+        lambda state: {**state, "position_embeddings.weight": torch.rand(40, 12)},
+        "position-table",
+    ),
+    "adapters": (
+        lambda state: (
+            {key.replace("hidden.", "hidden.base_layer."): v for key, v in state.items()}
+            | {"hidden.lora_A.weight": torch.ones(2, 12), "hidden.lora_B.weight": torch.ones(18, 2)}
+        ),
+        "adapter",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_is_printed_loads_what_is_claimed(name: str) -> None:
+    """The values of the real model after the printed code are counted, and held against the claim."""
+    change, cause = CHANGES[name]
+    trained, model = Net(), Net()
+    state = change(trained.state_dict())
+    diagnosis = explained(model, state)
+    assert diagnosis.cause == cause
+    repairs = [tried for tried in diagnosis.fixes if "load_state_dict" in tried.text]
+    assert repairs
+    for tried in repairs:
+        fresh = Net()
+        for tensor in fresh.state_dict().values():
+            tensor.fill_(77)
+        eval(tried.text, {"model": fresh, "state": state, "torch": torch})
+        loaded = sum(1 for tensor in fresh.state_dict().values() if not bool((tensor == 77).all()))
+        claimed = re.search(r"(?:all )?(\d+)(?: of \d+)? keys", tried.claim.text)
+        assert claimed is not None
+        assert int(claimed[1]) == loaded, tried.text
+
+
+def test_the_model_and_the_generators_stay_as_they_are() -> None:
+    model = Net()
+    state = prefixed(Net(classes=9).state_dict(), "module.")
+    with pytest.raises(RuntimeError) as caught:
+        load(model, state)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    random = torch.get_rng_state()
+    explain_error(caught.value)
+    assert torch.equal(random, torch.get_rng_state())
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+    assert all(value.device.type == "cpu" for value in model.state_dict().values())
+
+
+def test_another_architecture_gets_no_repair() -> None:
+    other = nn.Sequential(nn.Conv2d(3, 7, 5), nn.BatchNorm2d(7))
+    diagnosis = explained(Net(), other.state_dict())
+    assert diagnosis.cause == "other-architecture"
+    assert diagnosis.fixes == ()
+
+
+def test_adapters_alone_are_not_called_loaded() -> None:
+    state = {"hidden.lora_A.weight": torch.ones(2, 12), "hidden.lora_B.weight": torch.ones(18, 2)}
+    diagnosis = explained(Net(), state)
+    assert diagnosis.cause == "adapter"
+    assert diagnosis.fixes == ()
+
+
+def test_the_argument_is_named_that_fits_the_checkpoint() -> None:
+    state = Net(width=20).state_dict()
+    model = Net(5)
+    with pytest.raises(RuntimeError) as caught:
+        model.load_state_dict(state)
+    diagnosis = explain_error(caught.value)
+    assert diagnosis is not None
+    assert diagnosis.fixes[0].text == "model = Net(5, width=20) instead of model = Net(5)"
+    assert "all 11 keys of the model load" in diagnosis.fixes[0].claim.text
+
+
+def test_interpolated_positions_are_those_of_a_grid() -> None:
+    """The middle of a grid of which each entry is its row number stays the mean of the rows."""
+
+    class Patches(nn.Module):
+        def __init__(self, side: int) -> None:
+            super().__init__()
+            self.pos_embed = nn.Parameter(torch.zeros(1, side * side + 1, 3))
+
+    stored = torch.zeros(1, 26, 3)
+    stored[0, 0] = 8.0
+    stored[0, 1:] = torch.arange(5.0).repeat_interleave(5)[:, None]
+    model = Patches(9)
+    diagnosis = explained(model, {"pos_embed": stored})
+    eval(diagnosis.fixes[0].text, {"model": model, "state": {"pos_embed": stored}, "torch": torch})
+    assert bool((model.pos_embed[0, 0] == 8.0).all())
+    rows = model.pos_embed[0, 1:, 0].reshape(9, 9)
+    assert torch.allclose(rows, rows[:, :1].expand(9, 9), atol=1e-5)
+    assert rows[4, 0].item() == pytest.approx(2.0, abs=1e-5)
+    assert bool((rows[1:, 0] > rows[:-1, 0]).all())
+
+
+def test_the_table_names_what_loads_and_what_does_not() -> None:
+    model = Net()
+    state = dict(Net(classes=9).state_dict()) | {"extra": torch.ones(2)}
+    del state["norm.weight"]
+    with pytest.raises(RuntimeError) as caught, shapeinspect.debug():
+        load(model, state)
+    note = "\n".join(caught.value.__notes__)
+    assert re.search(r"keys +loaded +8 ", note)
+    assert re.search(r"reshaped +2 +head\.weight: \(9, 18\), wanted \(5, 18\)", note)
+    assert re.search(r"missing +1 +norm\.weight", note)
+    assert re.search(r"unexpected +1 +extra", note)
+
+
+def test_a_search_changes_the_settings_that_leave_no_problem() -> None:
+    """The model's lengths are width and 4·width, and side² + 1; the checkpoint has width 6 and side 5."""
+
+    def problems(changes: dict[tuple[str, ...], Any]) -> int:
+        width, side = changes.get(("width",), 3), changes.get(("side",), 4)
+        return (width != 6) + (4 * width != 24) + (side * side + 1 != 26)
+
+    settings = {("width",): 3, ("side",): 4, ("heads",): 2}
+    changes, left = search(settings, [(6, 3), (24, 12), (26, 17)], flags=False, problems=problems, now=3)
+    assert left == 0
+    assert changes == {("width",): 6, ("side",): 5}
+
+
+def test_layers_of_a_stack_are_counted() -> None:
+    keys = ["rnn.weight_ih_l0", "rnn.weight_ih_l1", "h.0.w", "h.1.w", "h.2.w"]
+    assert counts(keys) == {"rnn.weight_ih": 2, "h": 3}
