@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -9,6 +10,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from shapeinspect.errors import UsageError
+from shapeinspect.plugin_api import clock
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.frames import (
     Place,
@@ -23,6 +25,7 @@ from shapeinspect.sources.source import Source
 from shapeinspect_torch.tracing.recorder import PACKAGES
 
 if TYPE_CHECKING:
+    from shapeinspect_torch.debug.conditions import Conditions
     from shapeinspect_torch.debug.rerun import TorchRerun
 
 _CALLS = ("_wrapped_call_impl", "_call_impl")
@@ -74,7 +77,7 @@ class TorchDebugger(Debugger):
             statement = failed.statement()
             if statement is not None:
                 return statement
-        return failed.reproduced() or failed.looked_up()
+        return failed.reproduced() or failed.looked_up() or failed.run_for_real()
 
     def watch(self, model: object) -> AbstractContextManager[Any]:
         """Keep the arguments of a module's last calls; see ``shapeinspect.plugin_api.rerun.Debugger``."""
@@ -119,6 +122,8 @@ class _Place:
     def __init__(self, error: BaseException, frames: list[Place], model: object | None) -> None:
         self.message, self.model = str(error), model
         self.error = error
+        #: When the exception was seen.
+        self.at = clock.now()
         self.called = [frame for frame, _ in frames if _is_call(frame)]
         self.where = user_line(frames, PACKAGES)
         #: Every frame, the outermost first, and its line.
@@ -145,7 +150,7 @@ class _Place:
 
         for frame in self.called:
             root = frame.f_locals["self"]
-            rerun = TorchRerun(root, *passed_arguments(frame), self._path(root))
+            rerun = TorchRerun(root, *passed_arguments(frame), self._path(root), self._conditions(root))
             try:
                 error = rerun.reproduce(self.message, self.where)
             except UsageError:  # the forward takes other arguments, which Python has reported itself
@@ -160,6 +165,38 @@ class _Place:
                 rerun = self._named(rerun)
                 return self._followed(rerun, root) if frame is self.called[0] else rerun
         return None
+
+    def run_for_real(self) -> Rerun | None:
+        """Run the outermost call on its own numbers, where a run without them does not fail as it did."""
+        from shapeinspect_torch.debug.rerun import TorchRerun
+
+        if not self.called:
+            return None
+        root = self.called[0].f_locals["self"]
+        rerun = TorchRerun(root, *passed_arguments(self.called[0]), self._path(root), self._conditions(root))
+        try:
+            error = rerun.reproduce(self.message, self.where) if rerun.use_numbers() else None
+        except UsageError:
+            return None
+        if error is None or rerun.is_limit(error) or not _is_op(rerun):
+            return None
+        rerun.scope = self._scope(self.called[0], rerun)
+        return self._named(rerun) if rerun.ended_in(self.called[-1].f_locals["self"]) else None
+
+    def _conditions(self, root: Any) -> Conditions:
+        """Return what surrounded the call of a module."""
+        from shapeinspect_torch.debug.conditions import Conditions, contexts_of
+        from shapeinspect_torch.debug.watch import begun
+        from shapeinspect_torch.tracing.real_run import SECONDS, TIMES
+
+        around = list(
+            itertools.takewhile(lambda place: place[0].f_locals.get("self") is not root, self.frames)
+        )
+        start = begun(root)
+        if start is None:
+            return Conditions(contexts_of(around))
+        took = self.at - start[0]
+        return Conditions(contexts_of(around), start[1], max(SECONDS, TIMES * took))
 
     def _scope(self, frame: FrameType, rerun: TorchRerun) -> Claim:
         """Return what a run of a frame's call may claim."""
@@ -180,7 +217,7 @@ class _Place:
         if recovered is None:
             return None
         step, inputs = recovered
-        rerun = TorchRerun(step, (), inputs)
+        rerun = TorchRerun(step, (), inputs, conditions=self._conditions(None))
         error = rerun.reproduce(self.message, self.where)
         rerun.scope = Claim(
             what="the loss" if rerun.failure.layer.kind == "loss" else "the failing statement"
@@ -190,7 +227,7 @@ class _Place:
             return self._followed(self._named(rerun), None) if known else None
         inside = self.called[-1].f_locals["self"] if self.called else None
         arguments = passed_arguments(self.called[-1]) if self.called else (_compared(self.frames), {})
-        labels = LargestIndex(step, (), inputs, "")
+        labels = LargestIndex(step, (), inputs, "", self._conditions(None))
         return labels if labels.locate(inside, arguments, self.message, self.where) else None
 
     def _followed(self, rerun: TorchRerun, called: Any) -> Rerun:
@@ -219,7 +256,7 @@ class _Place:
             return None
         innermost, outermost = self.called[-1], self.called[0]
         root = outermost.f_locals["self"]
-        index = LargestIndex(root, *passed_arguments(outermost), self._path(root))
+        index = LargestIndex(root, *passed_arguments(outermost), self._path(root), self._conditions(root))
         inside = innermost.f_locals["self"]
         try:
             located = index.locate(inside, passed_arguments(innermost), self.message, self.where)

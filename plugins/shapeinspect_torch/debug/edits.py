@@ -1,8 +1,9 @@
-"""Applies the fixes of a diagnosis to a copy of a model, or to a meta tensor."""
+"""Applies the fixes of a diagnosis to a copy of a model, or to a tensor of it."""
 
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,17 +35,36 @@ def _step(tensor: Any, step: Step) -> Any:
     if name == "contiguous":
         return tensor.contiguous()
     if name == "shift":
-        return tensor.clone()
+        return tensor.clone() if tensor.is_meta else tensor + argument
     if name == "dtype":
         return tensor.to(getattr(torch, argument))
     shape = reshaped(step, tuple(tensor.shape))
     if name == "argmax":
-        return tensor.new_empty(shape, dtype=torch.int64)
+        return tensor.new_empty(shape, dtype=torch.int64) if tensor.is_meta else tensor.argmax(argument)
     if name == "permute":
         return tensor.permute(argument)
     if name == "crop":
         return tensor[tuple(slice(length) for length in shape)]
-    return tensor.new_empty(shape)
+    return tensor.new_empty(shape) if tensor.is_meta else _filled(tensor, name, shape)
+
+
+def _filled(tensor: Any, name: str, shape: tuple[int, ...]) -> Any:
+    """Return a real tensor of another shape: its numbers in order, again and again where they are few."""
+    import torch
+
+    if name == "one_hot" or not tensor.numel():
+        return tensor.new_zeros(shape, dtype=torch.float32 if name == "one_hot" else None)
+    if name == "last":
+        axis = next(
+            axis for axis in range(tensor.dim()) if (*tensor.shape[:axis], *tensor.shape[axis + 1 :]) == shape
+        )
+        return tensor.select(axis, -1)
+    if name == "expand":
+        return tensor.expand(shape)
+    count = math.prod(shape)
+    if count == tensor.numel():
+        return tensor.reshape(shape)
+    return tensor.reshape(-1)[torch.arange(count, device=tensor.device) % tensor.numel()].reshape(shape)
 
 
 def _reorder(module: Any, batch_first: bool) -> None:
@@ -91,7 +111,7 @@ def rebuild_layer(module: Any, native: str, attributes: Mapping[str, Any]) -> No
     named = {name: value for name, value in named.items() if name in parameters}
     if missing := [name for name in attributes if name not in parameters]:
         raise ValueError(f"{native} has no {missing[0]}")
-    new = kind(**named, **({"device": "meta"} if "device" in parameters else {}))
+    new = _built(kind, named, module, "device" in parameters)
     new.train(module.training)
     for name in ("_parameters", "_buffers", "_modules"):
         module.__dict__[name] = new.__dict__[name]
@@ -102,3 +122,14 @@ def rebuild_layer(module: Any, native: str, attributes: Mapping[str, Any]) -> No
         module.__dict__["_qkv_same_embed_dim"] = new._qkv_same_embed_dim
     if hasattr(new, "_reversed_padding_repeated_twice"):
         module.__dict__["_reversed_padding_repeated_twice"] = new._reversed_padding_repeated_twice
+
+
+def _built(kind: Any, named: dict[str, Any], module: Any, placed: bool) -> Any:
+    """Build a layer on the device and in the dtype of another; the random state stays what it was."""
+    import torch
+
+    old = next(module.parameters(), None)
+    device = torch.device("meta") if old is None else old.device
+    with torch.random.fork_rng(devices=[]):
+        new = kind(**named, **({"device": device} if placed else {}))
+    return new.to(old.dtype) if old is not None and old.is_floating_point() else new

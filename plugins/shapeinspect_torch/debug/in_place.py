@@ -26,7 +26,7 @@ from shapeinspect.plugin_api.rerun import Failure, Rerun
 from shapeinspect_torch.debug import source_edits as source
 from shapeinspect_torch.debug.replay import LOSS, Replay
 from shapeinspect_torch.tracing.guard import undisturbed
-from shapeinspect_torch.tracing.meta_copy import Shadow
+from shapeinspect_torch.tracing.meta_copy import Shadow, cloned
 from shapeinspect_torch.tracing.module_tree import walk
 from shapeinspect_torch.tracing.pytree import tensors
 from shapeinspect_torch.tracing.versions import Overwritten, Site, overwrites
@@ -170,7 +170,7 @@ class InPlace(Rerun):
         result, begin = _Result(), clock.now()
         with undisturbed(True):
             torch.manual_seed(0)
-            shadow = result.shadow = Shadow(self._numbers)
+            shadow = result.shadow = Shadow(cloned if self._numbers else None)
             root = self._root(statements)
             copy = shadow.of(root)
             args, kwargs = (

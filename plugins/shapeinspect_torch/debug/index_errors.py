@@ -10,6 +10,7 @@ from shapeinspect.plugin_api.changes import Change, OnInput, OnLayer, OnOperand,
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import IndexOutside
 from shapeinspect.plugin_api.rerun import Failure, Rerun
+from shapeinspect_torch.debug.conditions import Conditions
 from shapeinspect_torch.debug.rerun import TorchRerun
 from shapeinspect_torch.tracing.module_tree import walk
 from shapeinspect_torch.tracing.pytree import tensors
@@ -23,10 +24,13 @@ class LargestIndex(Rerun):
         args: its positional arguments.
         kwargs: its named ones.
         prefix: the path of the module in the model that is debugged.
+        conditions: what surrounded the call.
     """
 
-    def __init__(self, root: Any, args: tuple[Any, ...], kwargs: dict[str, Any], prefix: str) -> None:
-        self._rerun = TorchRerun(root, args, kwargs, prefix)
+    def __init__(
+        self, root: Any, args: tuple[Any, ...], kwargs: dict[str, Any], prefix: str, conditions: Conditions
+    ) -> None:
+        self._rerun = TorchRerun(root, args, kwargs, prefix, conditions)
         self._root, self._prefix = root, prefix
 
     def locate(

@@ -1,10 +1,10 @@
-"""Runs a failed call of a module again on a meta copy, with changes."""
+"""Runs a failed call of a module again on a copy, with changes: without numbers where that is enough."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from shapeinspect.ir import Call, Frozen, Layer, Model
@@ -14,7 +14,6 @@ from shapeinspect.plugin_api.changes import (
     Evaluating,
     Exchanged,
     OnCall,
-    OnInput,
     OnLayer,
     OnOperand,
     Wording,
@@ -26,52 +25,32 @@ from shapeinspect.plugin_api.facts import (
 from shapeinspect.plugin_api.frames import Place, traceback_frames, user_line, user_place
 from shapeinspect.plugin_api.rerun import Failure, Rerun
 from shapeinspect.sources.source import Source
-from shapeinspect_torch.debug.anchors import Anchor, Placed, Site, of_kind, site_of
+from shapeinspect_torch.debug.anchors import Anchor, Placed, of_kind
+from shapeinspect_torch.debug.conditions import Conditions, is_grad_enabled
 from shapeinspect_torch.debug.edits import rebuild_layer, stepped
 from shapeinspect_torch.debug.error_facts import CONTAINERS, axis_order, fact_of
 from shapeinspect_torch.debug.numberless_checks import OF_PLACES, refuse_one_value, refuse_places
 from shapeinspect_torch.debug.spelling import spell
+from shapeinspect_torch.debug.trial import FAILED, Trial, fed, retried
 from shapeinspect_torch.debug.user_names import names_of
+from shapeinspect_torch.tracing.assembly import Trace, assemble
 from shapeinspect_torch.tracing.dispatch_mode import function_name
 from shapeinspect_torch.tracing.guard import undisturbed
-from shapeinspect_torch.tracing.inputs import Inputs, prepare
+from shapeinspect_torch.tracing.inputs import prepare
 from shapeinspect_torch.tracing.meta_checks import refuse_types
 from shapeinspect_torch.tracing.meta_copy import Shadow
 from shapeinspect_torch.tracing.module_tree import Node, unwrap, walk
 from shapeinspect_torch.tracing.pytree import rebuild
+from shapeinspect_torch.tracing.real_run import unwritten
 from shapeinspect_torch.tracing.recorder import PACKAGES, Recorder
-from shapeinspect_torch.tracing.trace import (
-    Trace,
-    assemble,
-    call_without_numbers,
-    limit_text,
-    new_recorder,
-    wrap_copies,
-)
+from shapeinspect_torch.tracing.reporting import new_recorder, wrap_copies
+from shapeinspect_torch.tracing.trace import limit_text
+from shapeinspect_torch.tracing.ways import Way, WithNumbers, WithoutNumbers, has_numbers
 
+#: How many numbers a run has: those of few integers, of all integers, or all.
+SHAPES, INTEGERS, NUMBERS = range(3)
 #: Messages of torch about a wrong dtype.
 _OF_TYPES = re.compile(r"dtype|scalar type|Input type|should be the same")
-
-
-@dataclass(slots=True)
-class _Trial:
-    """One run: what was recorded, and where it failed."""
-
-    nodes: list[Node]
-    shadow: Shadow
-    recorder: Recorder
-    error: Exception | None = None
-    #: The index in the recorder's calls, and the function's name or the module's path.
-    failed: tuple[int, str] | None = None
-    #: The user's line that failed, and the module around it.
-    site: Site | None = None
-    #: The input shape of a pool, by the ``id`` of the indices that it returned.
-    pooled: dict[int, tuple[int, ...]] = field(default_factory=dict)
-
-    def fail(self, position: int, name: str) -> None:
-        """Record where it failed first."""
-        if self.failed is None:
-            self.failed, self.site = (position, name), site_of(self.recorder)
 
 
 class TorchRerun(Rerun):
@@ -82,9 +61,17 @@ class TorchRerun(Rerun):
         args: its positional arguments.
         kwargs: its named arguments.
         prefix: the path of the module in the model that is debugged; empty for the model itself.
+        conditions: what surrounded the call.
     """
 
-    def __init__(self, root: Any, args: tuple[Any, ...], kwargs: dict[str, Any], prefix: str = "") -> None:
+    def __init__(
+        self,
+        root: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        prefix: str = "",
+        conditions: Conditions | None = None,
+    ) -> None:
         self._root = unwrap(root)[0]
         self._example = (args, kwargs)
         #: What a run to its end may claim.
@@ -96,6 +83,9 @@ class TorchRerun(Rerun):
         self._anchor = Anchor()
         #: Changes of earlier failures, which are part of every run.
         self._base: tuple[Placed, ...] = ()
+        self._conditions = conditions or Conditions()
+        #: How many numbers the run has; more are taken where it needs them.
+        self._level = SHAPES
         #: Torch's own message.
         self._message = ""
         #: Whether torch's message is about dtypes, so that they are compared as well.
@@ -141,8 +131,8 @@ class TorchRerun(Rerun):
 
     def continued(self, changes: Sequence[Change]) -> TorchRerun | None:
         """Run the call with changes, up to the next failure; see ``shapeinspect.plugin_api.rerun.Rerun``."""
-        following = TorchRerun(self._root, *self._example, self._prefix)
-        following.scope, following._typed = self.scope, self._typed
+        following = TorchRerun(self._root, *self._example, self._prefix, self._conditions)
+        following.scope, following._typed, following._level = self.scope, self._typed, self._level
         following._base = (*self._base, *(Placed(change, self._anchor) for change in changes))
         try:
             error = following.reproduce(self._message, None)
@@ -181,6 +171,18 @@ class TorchRerun(Rerun):
         """Write a change in torch's words; see ``shapeinspect.plugin_api.rerun.Rerun``."""
         return spell(change, name, self.failure)
 
+    def use_numbers(self) -> bool:
+        """Run the call for real from now on; return whether its numbers are there."""
+        if not has_numbers(self._root, self._example):
+            return False
+        self._level = NUMBERS
+        return True
+
+    @property
+    def is_real(self) -> bool:
+        """Whether the last run was a real one."""
+        return self._level == NUMBERS
+
     def is_limit(self, error: Exception) -> bool:
         """Tell whether a run failed because of something that needs data.
 
@@ -189,26 +191,47 @@ class TorchRerun(Rerun):
         """
         return limit_text(error) is not None
 
-    def _run(self, added: tuple[Change, ...]) -> _Trial:
-        model = self._root
+    def _run(self, added: tuple[Change, ...]) -> Trial:
+        """Run the call in the cheapest way that reaches its end, or the failure."""
         placed = (*self._base, *(Placed(change, self._anchor) for change in added))
+        while True:
+            trial = self._run_in(self._level, placed)
+            if trial.error is None or not self.is_limit(trial.error) or not self._may_use_more():
+                return trial
+            self._level += 1
+
+    def _may_use_more(self) -> bool:
+        return self._level < NUMBERS and has_numbers(self._root, self._example)
+
+    def _run_in(self, level: int, placed: tuple[Placed, ...]) -> Trial:
+        if level < NUMBERS:
+            return self._run_as(WithoutNumbers(integers=level == INTEGERS), placed)
+        with self._conditions.entered():
+            grad = is_grad_enabled()
+        return unwritten(
+            lambda run: self._run_as(WithNumbers(run, grad, self._conditions.random), placed),
+            self._conditions.seconds,
+        )
+
+    def _run_as(self, way: Way, placed: tuple[Placed, ...]) -> Trial:
+        model = self._root
         changes = tuple(item.change for item in placed)
-        nodes, shadow = walk(model), Shadow()
-        with undisturbed(False):
+        nodes, shadow = walk(model), way.shadow()
+        with self._conditions.entered(), undisturbed(way.grad, way.random):
             copy = shadow.of(model)
             self._edit(nodes, shadow, changes)
             source = Source("", target=model, example=self._example)
-            inputs = _fed(prepare(source, model, shadow, frozenset()), changes)
-            recorder = new_recorder(nodes, shadow)
+            inputs = fed(prepare(source, model, shadow, frozenset()), changes)
+            recorder = new_recorder(nodes, shadow, keeps=not way.real)
             for name, tensor in inputs.names:
                 recorder.add_input(name, tensor)
-            wrap_copies(copy, nodes, shadow, recorder)
-            trial = _Trial(nodes, shadow, recorder)
+            wrap_copies(copy, nodes, shadow, recorder, way.real)
+            trial = Trial(nodes, shadow, recorder)
             evaluating = any(isinstance(change, Evaluating) for change in changes)
             for node in nodes:
                 self._watch(node, shadow.of(node.real), trial, placed, evaluating)
             try:
-                self.outputs = call_without_numbers(copy, model, inputs, self._listener(trial, placed))
+                self.outputs = way.call(copy, model, inputs, self._listener(trial, placed))
             except Exception as error:  # noqa: BLE001  # a forward may raise anything; the trial keeps it
                 trial.error = error
         return trial
@@ -225,7 +248,7 @@ class TorchRerun(Rerun):
                     shadow.of(node.real).__dict__["training"] = False
 
     def _watch(
-        self, node: Node, module: Any, trial: _Trial, changes: tuple[Placed, ...], evaluating: bool
+        self, node: Node, module: Any, trial: Trial, changes: tuple[Placed, ...], evaluating: bool
     ) -> None:
         """Keep the training mode of a leaf, record where it fails, and edit its inputs."""
         import torch
@@ -252,8 +275,8 @@ class TorchRerun(Rerun):
                 return outputs
             except Exception:
                 edited = self._again(position, path, args, kwargs, trial, changes)
-                outputs = _retried(trial, edited, lambda args, kwargs: forward(*args, **kwargs))
-                if outputs is not _FAILED:
+                outputs = retried(trial, edited, lambda args, kwargs: forward(*args, **kwargs))
+                if outputs is not FAILED:
                     return outputs
                 if trial.failed is None:
                     trial.fail(position, path)
@@ -262,7 +285,7 @@ class TorchRerun(Rerun):
 
         module.__dict__["forward"] = run
 
-    def _listener(self, trial: _Trial, changes: tuple[Placed, ...]) -> Callable[..., Any]:
+    def _listener(self, trial: Trial, changes: tuple[Placed, ...]) -> Callable[..., Any]:
         recorder = trial.recorder
 
         def listen(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], run: Callable[[], Any]) -> Any:
@@ -281,12 +304,12 @@ class TorchRerun(Rerun):
                 return recorder.function(func, args, kwargs, self._checked(name, args, kwargs, run))
             except Exception:
                 edited = self._again(position, name, args, kwargs, trial, changes)
-                outputs = _retried(
+                outputs = retried(
                     trial,
                     edited,
                     lambda args, kwargs: recorder.function(func, args, kwargs, lambda: func(*args, **kwargs)),
                 )
-                if outputs is not _FAILED:
+                if outputs is not FAILED:
                     return outputs
                 trial.fail(position, name)
                 raise
@@ -339,7 +362,7 @@ class TorchRerun(Rerun):
         return (turned, *args[1:]), lambda outputs: stepped(outputs, (("permute", back),))
 
     def _again(
-        self, position: int, name: str, args: Any, kwargs: Any, trial: _Trial, changes: tuple[Placed, ...]
+        self, position: int, name: str, args: Any, kwargs: Any, trial: Trial, changes: tuple[Placed, ...]
     ) -> tuple[Any, Any] | None:
         """Edit what fails at the line that failed first, in another layer of the same code."""
         recorder = trial.recorder
@@ -417,7 +440,7 @@ class TorchRerun(Rerun):
             return path
         return self._prefix if root else f"{self._prefix}.{path}"
 
-    def _failure_of(self, trial: _Trial) -> Failure | None:
+    def _failure_of(self, trial: Trial) -> Failure | None:
         failure = trial.recorder.failure
         if failure is None or trial.error is None:
             return None
@@ -444,9 +467,9 @@ class TorchRerun(Rerun):
         fact = fact_of(trial.error, layer, [values[name].dtype for name in failure.inputs])
         return Failure(model, layer, failure.inputs, str(trial.error), fact=fact, position=position)
 
-    def _model(self, trial: _Trial) -> tuple[Model, tuple[int, ...]]:
+    def _model(self, trial: Trial) -> tuple[Model, tuple[int, ...]]:
         source = Source(type(self._root).__name__, target=self._root)
-        trace = Trace(trial.recorder, (), None)
+        trace = Trace(trial.recorder, trial.shadow, (), None)
         model = assemble(source, trial.nodes, trial.shadow, trace, [])
         shown = {layer.path for layer in model.layers}
         places = tuple(
@@ -476,32 +499,3 @@ class TorchRerun(Rerun):
             return layer
         parts = (*self._prefix.split("."), *(layer.parts if layer.path != root else ()))
         return replace(layer, path=self.full_path(layer.path, layer.path == root), parts=parts)
-
-
-_FAILED = object()
-
-
-def _retried(trial: _Trial, edited: tuple[Any, Any] | None, call: Callable[[Any, Any], Any]) -> Any:
-    """Run a failed call on edited arguments; return its outputs, or _FAILED with the failure unchanged."""
-    recorder = trial.recorder
-    if edited is None or trial.failed is not None:
-        return _FAILED
-    before, recorder.failure = recorder.failure, None
-    try:
-        return call(*edited)
-    except Exception:  # noqa: BLE001  # it fails with the edit as well, so it fails
-        recorder.failure = before
-        return _FAILED
-
-
-def _fed(inputs: Inputs, changes: tuple[Change, ...]) -> Inputs:
-    steps = {change.name: change.steps for change in changes if isinstance(change, OnInput)}
-    if not steps:
-        return inputs
-    new = {id(tensor): stepped(tensor, steps[name]) for name, tensor in inputs.names if name in steps}
-    names = tuple((name, new.get(id(tensor), tensor)) for name, tensor in inputs.names)
-    return Inputs(
-        rebuild(inputs.args, lambda tensor: new.get(id(tensor), tensor)),
-        rebuild(inputs.kwargs, lambda tensor: new.get(id(tensor), tensor)),
-        names,
-    )

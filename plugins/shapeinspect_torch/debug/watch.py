@@ -1,4 +1,4 @@
-"""Keeps the last arguments of the debugged model, which no frame of a failed backward contains."""
+"""Keeps what no frame of a failure contains: the last arguments of a model, its random state and the time."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from shapeinspect.plugin_api import clock
+from shapeinspect_torch.tracing.guard import RandomState
+
 #: The number of calls kept: one training step may call a model two or three times.
 _KEPT = 4
 
 _SEEN: weakref.WeakKeyDictionary[Any, deque[tuple[tuple[Any, ...], dict[str, Any]]]] = (
     weakref.WeakKeyDictionary()
 )
+#: When the last call of a model began, and the random state then.
+_BEGUN: weakref.WeakKeyDictionary[Any, tuple[float, RandomState]] = weakref.WeakKeyDictionary()
 
 
 @contextmanager
@@ -27,6 +32,7 @@ def watching(model: Any) -> Iterator[None]:
 
     def keep(_module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         seen.append((args, kwargs))
+        _BEGUN[model] = (clock.now(), RandomState.now())
 
     handle = model.register_forward_pre_hook(keep, with_kwargs=True)
     _SEEN[model] = seen
@@ -35,6 +41,7 @@ def watching(model: Any) -> Iterator[None]:
     finally:
         handle.remove()
         _SEEN.pop(model, None)
+        _BEGUN.pop(model, None)
 
 
 def calls_of(model: Any) -> tuple[tuple[Any, tuple[Any, ...], dict[str, Any]], ...]:
@@ -47,3 +54,14 @@ def calls_of(model: Any) -> tuple[tuple[Any, tuple[Any, ...], dict[str, Any]], .
 
     seen = _SEEN.get(model, ()) if isinstance(model, torch.nn.Module) else ()
     return tuple((model, args, kwargs) for args, kwargs in reversed(list(seen)))
+
+
+def begun(model: Any) -> tuple[float, RandomState] | None:
+    """Return when the last call of a watched model began, and the random state then.
+
+    Args:
+        model: the module, or None.
+    """
+    import torch
+
+    return _BEGUN.get(model) if isinstance(model, torch.nn.Module) else None

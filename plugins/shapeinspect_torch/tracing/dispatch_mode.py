@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
+from shapeinspect_torch.tracing.autocast import autocast_arguments
 from shapeinspect_torch.tracing.fast_shapes import quick
 from shapeinspect_torch.tracing.meta_checks import refuse
 from shapeinspect_torch.tracing.meta_copy import TINY
@@ -32,7 +33,8 @@ _NUMBERS = frozenset((
     "__array__", "__contains__", "nonzero", "argwhere", "masked_select", "unique", "unique_consecutive",
     "bincount", "equal", "allclose", "is_nonzero", "histc",
 ))  # fmt: skip
-_DEVICE_FLAGS = {"is_cuda": "cuda", "is_cpu": "cpu", "is_mps": "mps", "is_xpu": "xpu", "is_meta": "meta"}
+#: The attributes of a tensor that are true on one kind of device.
+DEVICE_FLAGS = {"is_cuda": "cuda", "is_cpu": "cpu", "is_mps": "mps", "is_xpu": "xpu", "is_meta": "meta"}
 _MOVES = frozenset(("cpu", "cuda", "xpu", "pin_memory"))
 _RANDOM = frozenset(
     ["rand", "randn", "randint", "randperm", "normal", "empty", "empty_strided", "empty_permuted"]
@@ -59,7 +61,7 @@ def function_name(func: Any) -> str:
     return name
 
 
-def without_numbers_mode(device: Any, listener: Listener) -> AbstractContextManager[Any]:
+def without_numbers_mode(device: Any, listener: Listener, largest: int = TINY) -> AbstractContextManager[Any]:
     """Return the mode under which a copy from ``meta_copy`` is to run.
 
     Factory functions make meta tensors, tensors pretend to be on the model's device, tiny
@@ -68,6 +70,7 @@ def without_numbers_mode(device: Any, listener: Listener) -> AbstractContextMana
     Args:
         device: the device that tensors pretend to be on.
         listener: is called with every call.
+        largest: how many elements a constant may have to keep its numbers.
     """
     from torch.overrides import TorchFunctionMode
 
@@ -85,7 +88,11 @@ def without_numbers_mode(device: Any, listener: Listener) -> AbstractContextMana
                     return args[0]
             kwargs.pop("generator", None)
             kwargs.pop("device", None)
-            return listener(func, args, kwargs, lambda: _run(func, name, args, kwargs))
+
+            def run() -> Any:
+                return _run(func, name, *autocast_arguments(name, args, kwargs, device.type), largest)
+
+            return listener(func, args, kwargs, run)
 
     return WithoutNumbers()
 
@@ -98,8 +105,8 @@ def _device_answer(func: Any, name: str, args: tuple[Any, ...], device: Any) -> 
     if _is_getter(func):
         if name == "device":
             return device
-        if name in _DEVICE_FLAGS:
-            return device.type == _DEVICE_FLAGS[name]
+        if name in DEVICE_FLAGS:
+            return device.type == DEVICE_FLAGS[name]
     if name in _MOVES:
         return args[0]
     if name == "__format__" and args[0].is_meta:
@@ -109,16 +116,18 @@ def _device_answer(func: Any, name: str, args: tuple[Any, ...], device: Any) -> 
     return _NO_ANSWER
 
 
-def _run(func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _run(func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], largest: int) -> Any:
     """Run one call: on meta tensors, except for constants that are few enough to keep their numbers."""
     tensors = _all_tensors((args, kwargs))
     real = [tensor for tensor in tensors if not tensor.is_meta]
     if len(real) < len(tensors):
+        if largest > TINY and real and _writes(name) and args and args[0] is real[0]:
+            raise NeedsNumbersError(f"Tensor.{name}")  # its numbers would be those from before the write
         return _run_on_meta(func, name, args, kwargs, tensors, bool(real))
     if name in _FACTORIES and (name in _RANDOM or not real):
-        return _make(func, name, args, kwargs)
-    if all(tensor.numel() <= TINY for tensor in real):
-        return _run_tiny(func, args, kwargs)
+        return _make(func, name, args, kwargs, largest)
+    if all(tensor.numel() <= largest for tensor in real):
+        return _run_tiny(func, args, kwargs, largest)
     return _call_on_meta(func, args, kwargs)
 
 
@@ -127,7 +136,7 @@ def _run_on_meta(
 ) -> Any:
     """Run a call with a meta tensor among its arguments; ``mixed`` where others have numbers."""
     if _asks_for_numbers(name, args, kwargs):
-        raise NeedsNumbersError(f"Tensor.{name}" if not name.startswith("__") else _SPELLED[name])
+        raise NeedsNumbersError(_SPELLED.get(name, f"Tensor.{name}"))
     if name == "__setitem__" and _is_mask(args[1]):
         return None  # a mask changes numbers, not shapes
     if name in RECURRENT:
@@ -141,17 +150,21 @@ def _run_on_meta(
     return func(*args, **kwargs)
 
 
-def _make(func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _writes(name: str) -> bool:
+    return name == "__setitem__" or (name.endswith("_") and not name.endswith("__"))
+
+
+def _make(func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], largest: int) -> Any:
     """Call a factory function: a meta tensor, or a constant with numbers where they are few."""
     if name == "from_numpy":
         return func(*args, **kwargs)
     output = func(*args, **{**kwargs, "device": "meta"})
-    if name in _RANDOM or output.numel() > TINY:
+    if name in _RANDOM or output.numel() > largest:
         return output
     return func(*args, **{**kwargs, "device": "cpu"})
 
 
-def _run_tiny(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _run_tiny(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], largest: int) -> Any:
     """Compute a call on a few numbers, unless its result has many (repeat, expand and add)."""
     if _is_getter(func) or not _all_tensors((args, kwargs)):
         return func(*args, **kwargs)
@@ -159,7 +172,7 @@ def _run_tiny(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         trial = func(*map(_scalar_to_meta, args), **{key: _scalar_to_meta(v) for key, v in kwargs.items()})
     except Exception:  # noqa: BLE001  # no shape function, or a genuine error: the real call tells which
         return func(*args, **kwargs)
-    if any(tensor.numel() > TINY for tensor in _all_tensors((trial,))):
+    if any(tensor.numel() > largest for tensor in _all_tensors((trial,))):
         return trial
     return func(*args, **kwargs)
 
@@ -210,7 +223,7 @@ _SPELLED = {
     "__bool__": "a condition on a tensor", "__int__": "int(tensor)", "__float__": "float(tensor)",
     "__index__": "a tensor used as an index or a size", "__complex__": "complex(tensor)",
     "__array__": "a conversion to numpy", "__contains__": "`in` on a tensor",
-    "__getitem__": "indexing with a mask",
+    "__getitem__": "indexing with a mask", "_pack_padded_sequence": "pack_padded_sequence",
 }  # fmt: skip
 
 
@@ -228,6 +241,8 @@ def _is_mask(index: Any) -> bool:
 def _asks_for_numbers(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
     if name == "__getitem__":
         return _is_mask(args[1])
+    if name == "_pack_padded_sequence":
+        return bool(args[1].is_meta)
     if name == "where":
         return len(args) + len(kwargs) == 1
     if name == "repeat_interleave":

@@ -44,7 +44,7 @@ def quick(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], tensors: 
     """
     import torch
 
-    if torch.is_grad_enabled() or torch.is_autocast_enabled() or not tensors or _is_special(args, kwargs):
+    if torch.is_grad_enabled() or not tensors or _is_special(args, kwargs):
         return None
     plain = plain_name(name)
     if name in _RANKS and any(tensor.dim() != _RANKS[name] for tensor in tensors):

@@ -1,4 +1,4 @@
-"""Restores the state of the process: random state, grad mode, and the global module hooks."""
+"""Restores the state of the process: random states, grad mode, and the global module hooks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 _GLOBAL_HOOKS = (
@@ -17,20 +18,53 @@ _GLOBAL_HOOKS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class RandomState:
+    """The states of the random numbers of Python, torch, NumPy and the devices in use."""
+
+    python: Any
+    torch: Any
+    numpy: Any
+    devices: Any
+
+    @classmethod
+    def now(cls) -> RandomState:
+        """Return the states as they are; libraries that are not imported have none."""
+        import torch
+
+        numpy = sys.modules.get("numpy")
+        return cls(
+            random.getstate(),
+            torch.get_rng_state(),
+            numpy.random.get_state() if numpy is not None else None,  # the user's is saved
+            torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None,
+        )
+
+    def restore(self) -> None:
+        """Set the states."""
+        import torch
+
+        random.setstate(self.python)
+        torch.set_rng_state(self.torch)
+        if self.numpy is not None:
+            sys.modules["numpy"].random.set_state(self.numpy)  # the user's is restored
+        if self.devices is not None:
+            torch.cuda.set_rng_state_all(self.devices)
+
+
 @contextmanager
-def undisturbed(grad: bool) -> Iterator[None]:
+def undisturbed(grad: bool, begin: RandomState | None = None) -> Iterator[None]:
     """Run the body without the user's global hooks; restore random state and grad mode afterwards.
 
     Args:
         grad: whether gradients are recorded, which a forward that differentiates needs.
+        begin: the random state that the body begins with; None for that of the process.
     """
     import torch
     from torch.nn.modules import module, transformer
 
     hooks: list[tuple[Any, dict[Any, Any]]] = []
-    state, torch_state = random.getstate(), torch.get_rng_state()
-    numpy = sys.modules.get("numpy")
-    numpy_state = numpy.random.get_state() if numpy is not None else None  # the user's is saved
+    before = RandomState.now()
     causal = transformer._detect_is_causal_mask
     try:
         for name in _GLOBAL_HOOKS:
@@ -42,16 +76,15 @@ def undisturbed(grad: bool) -> Iterator[None]:
         transformer._detect_is_causal_mask = _is_causal
         with warnings.catch_warnings(), torch.inference_mode(False), torch.set_grad_enabled(grad):
             warnings.simplefilter("ignore")  # they concern real runs, and this is not one
+            if begin is not None:
+                begin.restore()
             yield
     finally:
         transformer._detect_is_causal_mask = causal
         for callbacks, saved in hooks:
             callbacks.clear()
             callbacks.update(saved)
-        random.setstate(state)
-        torch.set_rng_state(torch_state)
-        if numpy is not None:
-            numpy.random.set_state(numpy_state)  # the user's is restored
+        before.restore()
 
 
 def _is_causal(_mask: Any, is_causal: bool | None = None, _size: int | None = None) -> bool:

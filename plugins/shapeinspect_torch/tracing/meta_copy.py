@@ -1,4 +1,4 @@
-"""Copies a model onto meta tensors, which have shapes and no data, so that running it computes nothing.
+"""Copies a model, by default onto meta tensors: they have shapes, no data, and a run computes nothing.
 
 Why meta tensors in a structural copy, and not FakeTensorMode or swapped parameters: the user's
 objects are never touched, so there is nothing to restore, even after an exception; a meta tensor
@@ -16,10 +16,13 @@ import random
 import sys
 import types
 from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable
 from typing import Any
 
 #: Integer tensors of up to this many elements keep their values: sizes, flags, lengths.
 TINY = 64
+#: Where numbers turn out to be needed, those of integers and flags are kept up to this many elements.
+LARGE = 1 << 20
 
 _ATOMS = (str, bytes, int, float, complex, type(None), type, types.FunctionType, types.BuiltinFunctionType)
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
@@ -30,11 +33,13 @@ class Shadow:
     """Copies modules and what they contain; each object is copied once, so shared weights stay shared.
 
     Args:
-        numbers: whether the copies have the data too; no memory is shared then either.
+        copied: copies one tensor; onto meta by default.
+        runs: whether the copy is run for real: it keeps hooks of the user's own, and scripts are copied too.
     """
 
-    def __init__(self, numbers: bool = False) -> None:
-        self._numbers = numbers
+    def __init__(self, copied: Callable[[Any], Any] | None = None, runs: bool = False) -> None:
+        self._tensor = on_meta if copied is None else copied
+        self._runs = runs
         self._copies: dict[int, Any] = {}
         self._alive: list[Any] = []
         #: Modules whose custom hooks were left out.
@@ -56,7 +61,7 @@ class Shadow:
         if isinstance(thing, torch.Tensor):
             new = self._tensor(thing)
         elif isinstance(thing, torch.jit.ScriptModule):
-            new = thing
+            new = copy.deepcopy(thing) if self._runs else thing
         elif isinstance(thing, torch.nn.Module):
             return self._module(thing)
         elif isinstance(thing, types.MethodType):
@@ -162,8 +167,21 @@ class Shadow:
             # anything.
             if home.startswith("torch.nn.utils."):
                 new.__dict__[name][key] = self.of(hook)
+            elif self._runs:
+                new.__dict__[name][key] = self._hook(hook)
             else:
                 self.hooked.append(module)
+
+    def _hook(self, hook: Any) -> Any:
+        """Copy a function with what it refers to: it writes to copies of the user's lists and modules."""
+        if not isinstance(hook, types.FunctionType):
+            return self.of(hook)
+        cells = tuple(types.CellType(self.of(_content(cell))) for cell in hook.__closure__ or ())
+        named = {name: hook.__globals__[name] for name in hook.__code__.co_names if name in hook.__globals__}
+        scope = {**hook.__globals__, **{name: self.of(value) for name, value in named.items()}}
+        new = types.FunctionType(hook.__code__, scope, hook.__name__, hook.__defaults__, cells)
+        new.__kwdefaults__ = hook.__kwdefaults__
+        return new
 
     def _optimizer(self, optimizer: Any) -> Any:
         """Copy an optimizer that steps the copied weights, as if for the first time."""
@@ -175,35 +193,61 @@ class Shadow:
         ]
         return new
 
-    def _tensor(self, tensor: Any) -> Any:
-        import torch
-        from torch.nn.parameter import is_lazy
 
-        if self._numbers and not is_lazy(tensor):
-            new = tensor.detach().clone()
-            if isinstance(tensor, torch.nn.Parameter):
-                return torch.nn.Parameter(new, requires_grad=tensor.requires_grad)
-            return new.requires_grad_(tensor.requires_grad)
-
-        if is_lazy(tensor):
-            kind: Any = type(tensor)
-            return kind(tensor.requires_grad, device="meta", dtype=tensor.dtype)
-        new = without_numbers(tensor)
-        if isinstance(tensor, torch.nn.Parameter):
-            new = torch.nn.Parameter(new, requires_grad=tensor.requires_grad)
-            new.__dict__.update(getattr(tensor, "__dict__", {}))
-        return new
+def _content(cell: types.CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # a name that is not assigned yet
+        return None
 
 
-def without_numbers(tensor: Any) -> Any:
-    """Return a meta tensor of the same shape, strides and dtype; few integers keep their values.
+def cloned(tensor: Any) -> Any:
+    """Return a tensor with the same numbers in memory of its own; a parameter stays one.
 
     Args:
         tensor: any tensor; it is not changed.
     """
     import torch
+    from torch.nn.parameter import is_lazy
 
-    if is_tiny(tensor) and not isinstance(tensor, torch.nn.Parameter):
+    if is_lazy(tensor):
+        return on_meta(tensor)
+    new = tensor.detach().clone()
+    if isinstance(tensor, torch.nn.Parameter):
+        return torch.nn.Parameter(new, requires_grad=tensor.requires_grad)
+    return new.requires_grad_(tensor.requires_grad)
+
+
+def on_meta(tensor: Any, largest: int = TINY) -> Any:
+    """Return a meta tensor, a parameter for a parameter; few integers keep their values.
+
+    Args:
+        tensor: any tensor; it is not changed.
+        largest: how many integers are few.
+    """
+    import torch
+    from torch.nn.parameter import is_lazy
+
+    if is_lazy(tensor):
+        kind: Any = type(tensor)
+        return kind(tensor.requires_grad, device="meta", dtype=tensor.dtype)
+    new = without_numbers(tensor, largest)
+    if isinstance(tensor, torch.nn.Parameter):
+        new = torch.nn.Parameter(new, requires_grad=tensor.requires_grad)
+        new.__dict__.update(getattr(tensor, "__dict__", {}))
+    return new
+
+
+def without_numbers(tensor: Any, largest: int = TINY) -> Any:
+    """Return a meta tensor of the same shape, strides and dtype; few integers keep their values.
+
+    Args:
+        tensor: any tensor; it is not changed.
+        largest: how many integers are few.
+    """
+    import torch
+
+    if _is_few(tensor, largest) and not isinstance(tensor, torch.nn.Parameter):
         return tensor.detach().cpu().clone()
     if tensor.is_quantized:
         return torch.empty(tensor.shape, dtype=torch.float32, device="meta")
@@ -212,11 +256,8 @@ def without_numbers(tensor: Any) -> Any:
     return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
 
 
-def is_tiny(tensor: Any) -> bool:
-    """Tell whether a tensor has few elements, integers or flags, on a device that holds data.
-
-    Args:
-        tensor: any tensor.
-    """
+def _is_few(tensor: Any, largest: int) -> bool:
+    """Tell whether a tensor has few elements, integers or flags, on a device that holds data."""
     whole = not (tensor.is_floating_point() or tensor.is_complex() or tensor.is_quantized)
-    return bool(whole and tensor.dim() <= 1 and tensor.device.type != "meta" and tensor.numel() <= TINY)
+    flat = tensor.dim() <= 1 or largest > TINY
+    return bool(whole and flat and tensor.device.type != "meta" and tensor.numel() <= largest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ _SILENT = frozenset((
     "has_torch_function", "is_tensor", "get_device", "is_grad_enabled", "backward", "manual_seed",
     "is_floating_point", "is_complex", "is_contiguous", "element_size", "storage", "untyped_storage",
     "storage_offset", "data_ptr", "nelement", "ndimension", "get_default_dtype", "grad_", "__get__",
-    "__set__",
+    "__set__", "cpu", "cuda", "xpu", "pin_memory",
 ))  # fmt: skip
 _CASTS = frozenset((
     "to", "float", "half", "double", "bfloat16", "int", "long", "bool", "type", "type_as", "short",
@@ -93,9 +94,12 @@ class Recorder:
         root: the model itself; the paths of its layers do not include its own.
         taken: the paths of all modules, which no function may be given.
         weights: the full name of each parameter and buffer of the copy, by ``id``.
+        keeps: whether every tensor is kept alive, which costs nothing where tensors have no numbers.
     """
 
-    def __init__(self, root: Draft, taken: frozenset[str], weights: Mapping[int, str]) -> None:
+    def __init__(
+        self, root: Draft, taken: frozenset[str], weights: Mapping[int, str], keeps: bool = True
+    ) -> None:
         self.root = root
         self.drafts: dict[str, Draft] = {}
         self.calls: list[Call | None] = []
@@ -107,7 +111,9 @@ class Recorder:
         self._taken = taken
         self._weights = weights
         self._names: dict[int, str] = {}
+        self._keeps = keeps
         self._alive: list[Any] = []
+        self._watched: dict[int, Any] = {}
         self._scopes = [_Scope(root)]
         self._silent = False
 
@@ -332,6 +338,8 @@ class Recorder:
     def _described(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], operands: list[Any]
     ) -> tuple[str, dict[str, Any], dict[str, Any]]:
+        if name == "where" and len(operands) == 1:
+            return "unknown", {}, {}  # the places of what is not zero
         if name in _MAKERS:
             return "constant", counted(args, kwargs) if name == "arange" else {}, {}
         try:
@@ -409,10 +417,24 @@ class Recorder:
 
     def _bind(self, tensor: Any, name: str) -> str:
         self._names[id(tensor)] = name
-        self._alive.append(tensor)
+        self._hold(tensor)
         if name not in self.values:
             self.values[name] = Value(name, tuple(tensor.shape), _dtype(tensor))
         return name
+
+    def _hold(self, tensor: Any) -> None:
+        """Keep a tensor, or forget its name when it is gone: another one may get its ``id``."""
+        if self._keeps:
+            self._alive.append(tensor)
+            return
+        key = id(tensor)
+
+        def gone(reference: Any) -> None:
+            if self._watched.get(key) is reference:
+                del self._watched[key]
+                self._names.pop(key, None)
+
+        self._watched[key] = weakref.ref(tensor, gone)
 
     def _fresh(self) -> str:
         return self._free(f"v{len(self.values)}")

@@ -1,0 +1,72 @@
+"""One run of a failed call: what was recorded, and where it failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from shapeinspect.plugin_api.changes import Change, OnInput
+from shapeinspect_torch.debug.anchors import Site, site_of
+from shapeinspect_torch.debug.edits import stepped
+from shapeinspect_torch.tracing.inputs import Inputs
+from shapeinspect_torch.tracing.meta_copy import Shadow
+from shapeinspect_torch.tracing.module_tree import Node
+from shapeinspect_torch.tracing.pytree import rebuild
+from shapeinspect_torch.tracing.recorder import Recorder
+
+#: What a failed attempt returns in the place of outputs.
+FAILED = object()
+
+
+@dataclass(slots=True)
+class Trial:
+    """One run: what was recorded, and where it failed."""
+
+    nodes: list[Node]
+    shadow: Shadow
+    recorder: Recorder
+    error: Exception | None = None
+    #: The index in the recorder's calls, and the function's name or the module's path.
+    failed: tuple[int, str] | None = None
+    #: The user's line that failed, and the module around it.
+    site: Site | None = None
+    #: The input shape of a pool, by the ``id`` of the indices that it returned.
+    pooled: dict[int, tuple[int, ...]] = field(default_factory=dict)
+
+    def fail(self, position: int, name: str) -> None:
+        """Record where it failed first."""
+        if self.failed is None:
+            self.failed, self.site = (position, name), site_of(self.recorder)
+
+
+def retried(trial: Trial, edited: tuple[Any, Any] | None, call: Callable[[Any, Any], Any]) -> Any:
+    """Run a failed call on edited arguments; return its outputs, or FAILED with the failure unchanged."""
+    recorder = trial.recorder
+    if edited is None or trial.failed is not None:
+        return FAILED
+    before, recorder.failure = recorder.failure, None
+    try:
+        return call(*edited)
+    except Exception:  # noqa: BLE001  # it fails with the edit as well, so it fails
+        recorder.failure = before
+        return FAILED
+
+
+def fed(inputs: Inputs, changes: tuple[Change, ...]) -> Inputs:
+    """Return the arguments with the changes of inputs.
+
+    Args:
+        inputs: the arguments, copied.
+        changes: the changes of a fix.
+    """
+    steps = {change.name: change.steps for change in changes if isinstance(change, OnInput)}
+    if not steps:
+        return inputs
+    new = {id(tensor): stepped(tensor, steps[name]) for name, tensor in inputs.names if name in steps}
+    names = tuple((name, new.get(id(tensor), tensor)) for name, tensor in inputs.names)
+    return Inputs(
+        rebuild(inputs.args, lambda tensor: new.get(id(tensor), tensor)),
+        rebuild(inputs.kwargs, lambda tensor: new.get(id(tensor), tensor)),
+        names,
+    )
