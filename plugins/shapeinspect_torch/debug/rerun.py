@@ -208,16 +208,13 @@ class TorchRerun(Rerun):
             return self._run_as(WithoutNumbers(integers=level == INTEGERS), placed)
         with self._conditions.entered():
             grad = is_grad_enabled()
-        return unwritten(
-            lambda run: self._run_as(WithNumbers(run, grad, self._conditions.random), placed),
-            self._conditions.seconds,
-        )
+        return unwritten(lambda run: self._run_as(WithNumbers(run, grad), placed), self._conditions.seconds)
 
     def _run_as(self, way: Way, placed: tuple[Placed, ...]) -> Trial:
         model = self._root
         changes = tuple(item.change for item in placed)
         nodes, shadow = walk(model), way.shadow()
-        with self._conditions.entered(), undisturbed(way.grad, way.random):
+        with self._conditions.entered(), undisturbed(way.grad, self._conditions.random):
             copy = shadow.of(model)
             self._edit(nodes, shadow, changes)
             source = Source("", target=model, example=self._example)

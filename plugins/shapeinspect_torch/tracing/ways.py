@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from shapeinspect_torch.tracing.dispatch_mode import Listener, without_numbers_mode
-from shapeinspect_torch.tracing.guard import RandomState
 from shapeinspect_torch.tracing.inputs import Inputs
 from shapeinspect_torch.tracing.meta_copy import LARGE, TINY, Shadow, on_meta
 from shapeinspect_torch.tracing.pytree import tensors
@@ -22,8 +21,6 @@ class Way(ABC):
 
     #: Whether all tensors have numbers.
     real = False
-    #: The random state to begin with; None for that of the process.
-    random: RandomState | None = None
 
     def __init__(self, grad: bool) -> None:
         self.grad = grad
@@ -76,14 +73,13 @@ class WithNumbers(Way):
     Args:
         run: what is shared, and the limits.
         grad: whether gradients are recorded.
-        random: the random state to begin with; None for that of the process.
     """
 
     real = True
 
-    def __init__(self, run: RealRun, grad: bool, random: RandomState | None = None) -> None:
+    def __init__(self, run: RealRun, grad: bool) -> None:
         super().__init__(grad)
-        self._run, self.random = run, random
+        self._run = run
 
     def shadow(self) -> Shadow:
         """Return what shares weights and copies other tensors."""
