@@ -1,7 +1,7 @@
 """Failures behind a forward that reads numbers: the whole call is run again, and nothing of it changes.
 
-Every network of ``torch_live/number_nets.py`` gets a head that does not fit: the layer, the right number of features
-and that the whole call was run are known.
+Every network of ``torch_live/number_nets.py`` gets a head that does not fit: the layer, the right number of
+features, and that the whole call was run are known.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from torch import nn
 import shapeinspect
 from shapeinspect.api.debugging import explain_error
 from shapeinspect.plugin_api.claims import Level
+from shapeinspect_torch.tracing import real_run
 from shapeinspect_torch.tracing.pytree import tensors
 
 
@@ -76,13 +77,13 @@ def made(name: str) -> tuple[Headed, tuple[Any, ...], int]:
     return model, net.args(), width
 
 
-def failed(model: Headed, args: tuple[Any, ...], around: Any) -> Any:
+def failed(model: nn.Module, args: tuple[Any, ...], around: Any) -> Any:
     """Call a model under the debugger; return the diagnosis, with nothing changed by it."""
     debugging = shapeinspect.debug(model)
     debugging.__enter__()
     with pytest.raises(RuntimeError) as raised, around:
         model(*args)
-    with NUMBERS.as_it_was(model.body, model.head, *args):
+    with NUMBERS.as_it_was(*model.children(), *args):
         debugging.__exit__(raised.type, raised.value, raised.tb)
     return explain_error(raised.value)
 
@@ -96,3 +97,86 @@ def test_the_head_is_named_and_its_fix_runs(name: str) -> None:
     assert diagnosis.layer.path == "head"
     (fix,) = (fix for fix in diagnosis.fixes if fix.text == f'in_features={width} in "head"')
     assert fix.claim.level is Level.WHOLE
+
+
+class Slow(nn.Module):
+    """A condition on numbers, a layer that does not fit, and a loop that the time limit ends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(4, 6), nn.Linear(7, 5), nn.Linear(5, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.a(x)
+        if x.sum() > float("inf"):
+            return x
+        x = self.b(x)
+        while x.sum() < float("inf"):
+            x = self.c(x).tanh()
+        return x
+
+
+def test_a_run_that_a_limit_ends_claims_the_layer_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = iter(range(10**9))
+    monkeypatch.setattr(real_run.clock, "now", lambda: next(ticks) / 1000)
+    diagnosis = failed(Slow(), (torch.randn(3, 4),), contextlib.nullcontext())
+    assert diagnosis.layer.path == "b"
+    assert diagnosis.fixes[0].text == 'in_features=6 in "b"'
+    claim = diagnosis.fixes[0].claim
+    assert (claim.level, claim.what) == (Level.PART, '"b"')
+    assert claim.rest.startswith("a real run takes more than ")
+
+
+class Late(nn.Module):
+    """A table that is too small, behind a condition on numbers, and a second one."""
+
+    def __init__(self, second: int) -> None:
+        super().__init__()
+        self.one, self.two, self.head = nn.Embedding(7, 4), nn.Embedding(second, 4), nn.Linear(4, 3)
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        x = self.one(ids)
+        if x.sum() > float("inf"):
+            return x
+        return self.head(x + self.two(ids * 2))
+
+
+@pytest.mark.parametrize(("second", "whole"), [(21, True), (12, False)])
+def test_a_table_that_is_large_enough_is_claimed_where_the_whole_call_ran(second: int, whole: bool) -> None:
+    model, ids = Late(second), torch.tensor([[2, 9, 4], [1, 0, 10]])
+    with pytest.raises(IndexError) as raised, shapeinspect.debug(model):
+        model(ids)
+    diagnosis = explain_error(raised.value)
+    assert diagnosis is not None
+    assert diagnosis.layer.path == "one"
+    claims = {fix.text: fix.claim.level for fix in diagnosis.fixes}
+    assert (claims.get('num_embeddings=11 in "one"') is Level.WHOLE) is whole
+
+
+def test_autocast_and_no_grad_that_an_exception_has_left_hold_again() -> None:
+    seen: list[tuple[bool, bool]] = []
+
+    class Watched(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Linear(4, 6), nn.Linear(7, 5)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            seen.append((torch.is_grad_enabled(), torch.is_autocast_enabled("cpu")))
+            y = self.a(x)
+            assert y.numpy().shape == (3, 6)
+            return self.b(y)
+
+    model, x = Watched(), torch.randn(3, 4)
+
+    @torch.no_grad()
+    def step() -> None:
+        with torch.autocast(device_type="cpu", dtype=torch.float16):
+            model(x)
+
+    with pytest.raises((RuntimeError, TypeError)) as raised, shapeinspect.debug():
+        step()
+    diagnosis = explain_error(raised.value)
+    assert diagnosis is not None
+    assert diagnosis.layer.path == "b"
+    assert set(seen) == {(False, True)}

@@ -113,7 +113,7 @@ def test_a_run_that_takes_too_long_is_stopped_and_says_so(monkeypatch: pytest.Mo
         found = shapeinspect.inspect(model, x).model
     assert found.outputs == ()
     assert "a condition on a tensor needs the values of a tensor" in found.notes[0].text
-    assert found.notes[0].text.endswith("run for real, it takes more than 2 s")
+    assert found.notes[0].text.endswith("; a real run takes more than 2 s")
 
 
 class Growing(nn.Module):
@@ -135,9 +135,7 @@ def test_a_run_that_takes_too_much_memory_is_stopped_and_says_so(monkeypatch: py
     monkeypatch.setattr(real_run, "_BETWEEN", 50_000)
     found = shapeinspect.inspect(Growing(), torch.randn(5, 4)).model
     assert found.outputs == ()
-    assert found.notes[0].text.endswith(
-        "run for real, it takes more than half of the memory that is available"
-    )
+    assert found.notes[0].text.endswith("; a real run takes more than half of the memory that is available")
 
 
 def test_what_only_the_real_run_refuses_is_refused_in_its_words() -> None:

@@ -77,7 +77,10 @@ class TorchDebugger(Debugger):
             statement = failed.statement()
             if statement is not None:
                 return statement
-        return failed.reproduced() or failed.looked_up() or failed.run_for_real()
+        ways = (failed.reproduced, failed.looked_up, failed.run_for_real)
+        if isinstance(error, IndexError):  # a real run repeats it, and only the tables explain it
+            ways = (failed.looked_up, failed.reproduced, failed.run_for_real)
+        return next((rerun for way in ways if (rerun := way()) is not None), None)
 
     def watch(self, model: object) -> AbstractContextManager[Any]:
         """Keep the arguments of a module's last calls; see ``shapeinspect.plugin_api.rerun.Debugger``."""
@@ -148,16 +151,18 @@ class _Place:
         """Run the outermost call again, or the next one inside if it needs data."""
         from shapeinspect_torch.debug.rerun import TorchRerun
 
+        stop = ""
         for frame in self.called:
             root = frame.f_locals["self"]
-            rerun = TorchRerun(root, *passed_arguments(frame), self._path(root), self._conditions(root))
+            rerun = TorchRerun(root, *passed_arguments(frame), self._path(root), self._conditions(frame))
             try:
                 error = rerun.reproduce(self.message, self.where)
             except UsageError:  # the forward takes other arguments, which Python has reported itself
                 return None
             if error is None:
                 return None
-            rerun.scope = self._scope(frame, rerun)
+            rerun.scope = self._scope(frame, rerun, stop)
+            stop = stop or rerun.limit(error) or ""
             if not rerun.is_limit(error):
                 inside = self.called[-1].f_locals["self"]
                 if not _is_op(rerun) or not rerun.ended_in(inside):
@@ -172,39 +177,39 @@ class _Place:
 
         if not self.called:
             return None
-        root = self.called[0].f_locals["self"]
-        rerun = TorchRerun(root, *passed_arguments(self.called[0]), self._path(root), self._conditions(root))
+        frame = self.called[0]
+        root = frame.f_locals["self"]
+        rerun = TorchRerun(root, *passed_arguments(frame), self._path(root), self._conditions(frame))
         try:
             error = rerun.reproduce(self.message, self.where) if rerun.use_numbers() else None
         except UsageError:
             return None
         if error is None or rerun.is_limit(error) or not _is_op(rerun):
             return None
-        rerun.scope = self._scope(self.called[0], rerun)
+        rerun.scope = self._scope(frame, rerun, "")
         return self._named(rerun) if rerun.ended_in(self.called[-1].f_locals["self"]) else None
 
-    def _conditions(self, root: Any) -> Conditions:
-        """Return what surrounded the call of a module."""
+    def _conditions(self, call: FrameType | None) -> Conditions:
+        """Return what surrounded the call of a module, or all that the user's code does outside of any."""
         from shapeinspect_torch.debug.conditions import Conditions, contexts_of
         from shapeinspect_torch.debug.watch import begun
         from shapeinspect_torch.tracing.real_run import SECONDS, TIMES
 
-        around = list(
-            itertools.takewhile(lambda place: place[0].f_locals.get("self") is not root, self.frames)
-        )
-        start = begun(root)
+        end = call or next(iter(self.called), None)
+        around = list(itertools.takewhile(lambda place: place[0] is not end, self.frames))
+        start = None if call is None else begun(call.f_locals["self"])
         if start is None:
             return Conditions(contexts_of(around))
         took = self.at - start[0]
         return Conditions(contexts_of(around), start[1], max(SECONDS, TIMES * took))
 
-    def _scope(self, frame: FrameType, rerun: TorchRerun) -> Claim:
+    def _scope(self, frame: FrameType, rerun: TorchRerun, stop: str) -> Claim:
         """Return what a run of a frame's call may claim."""
         if frame is not self.called[0]:
             path = (
                 rerun.failure.layer.path if frame is self.called[-1] else self._path(frame.f_locals["self"])
             )
-            return Claim(Level.PART, f'"{path}"', "the model around it computes with numbers")
+            return Claim(Level.PART, f'"{path}"', stop)
         return Claim(what="the loss" if self.is_loss() else "the model call")
 
     def statement(self) -> Rerun | None:
@@ -219,16 +224,17 @@ class _Place:
         step, inputs = recovered
         rerun = TorchRerun(step, (), inputs, conditions=self._conditions(None))
         error = rerun.reproduce(self.message, self.where)
-        rerun.scope = Claim(
-            what="the loss" if rerun.failure.layer.kind == "loss" else "the failing statement"
-        )
+        rerun.scope = _of_statement(rerun)
         if error is not None:
             known = not rerun.is_limit(error) and _is_op(rerun)
             return self._followed(self._named(rerun), None) if known else None
         inside = self.called[-1].f_locals["self"] if self.called else None
         arguments = passed_arguments(self.called[-1]) if self.called else (_compared(self.frames), {})
         labels = LargestIndex(step, (), inputs, "", self._conditions(None))
-        return labels if labels.locate(inside, arguments, self.message, self.where) else None
+        if not labels.locate(inside, arguments, self.message, self.where):
+            return None
+        labels.scope = _of_statement(labels)
+        return labels
 
     def _followed(self, rerun: TorchRerun, called: Any) -> Rerun:
         """Add the statements behind the failed one, as far as they can be run.
@@ -256,7 +262,9 @@ class _Place:
             return None
         innermost, outermost = self.called[-1], self.called[0]
         root = outermost.f_locals["self"]
-        index = LargestIndex(root, *passed_arguments(outermost), self._path(root), self._conditions(root))
+        index = LargestIndex(
+            root, *passed_arguments(outermost), self._path(root), self._conditions(outermost)
+        )
         inside = innermost.f_locals["self"]
         try:
             located = index.locate(inside, passed_arguments(innermost), self.message, self.where)
@@ -278,6 +286,10 @@ class _Place:
                     if module is root:
                         return str(name)
         return ""
+
+
+def _of_statement(rerun: Rerun) -> Claim:
+    return Claim(what="the loss" if rerun.failure.layer.kind == "loss" else "the failing statement")
 
 
 def _is_op(rerun: Rerun) -> bool:

@@ -31,6 +31,8 @@ class LargestIndex(Rerun):
         self, root: Any, args: tuple[Any, ...], kwargs: dict[str, Any], prefix: str, conditions: Conditions
     ) -> None:
         self._rerun = TorchRerun(root, args, kwargs, prefix, conditions)
+        #: What a real run to its end may claim.
+        self.scope = Claim()
         self._root, self._prefix = root, prefix
 
     def locate(
@@ -45,15 +47,18 @@ class LargestIndex(Rerun):
             where: the user's source line.
         """
         table = _table(inside, arguments)
-        if table is None or self._rerun.reproduce(message, where) is not None:
+        if table is None or not table[1].numel():
             return False
-        size, indices = table
-        if not indices.numel():
+        error, (size, indices) = self._rerun.reproduce(message, where), table
+        if error is not None and (not self._rerun.is_real or self._rerun.is_limit(error)):
             return False
         self._fact = IndexOutside(int(indices.max()), int(indices.min()), size)
         if self._fact.fits(size, 0):
             return False
         whole, path = self._rerun.failure.model, self._path(inside)
+        if error is not None:  # the run needed its numbers, and failed as the call did
+            self.failure = replace(self._rerun.failure, fact=self._fact)
+            return self.failure.layer.path == path
         layer = next((layer for layer in whole.layers if layer.path == path), None)
         index = next((position for position, call in enumerate(whole.calls) if call.layer == path), None)
         if layer is None or index is None:
@@ -79,7 +84,19 @@ class LargestIndex(Rerun):
                 size = next((change.attributes[key] for key in _SIZES if key in change.attributes), size)
             for step in change.steps if isinstance(change, OnInput | OnOperand) else ():
                 shift += step[1] if step[0] == "shift" else 0
-        return self._rerun.attempt(changes) if self._fact.fits(size, shift) else self.failure
+        if not self._fact.fits(size, shift):
+            return self.failure
+        self._rerun.use_numbers()
+        outcome = self._rerun.attempt(changes)
+        if outcome is not None and not self._rerun.is_real:
+            self._rerun.use_numbers(real=False)
+            outcome = self._rerun.attempt(changes)
+        return outcome
+
+    def claim(self, changes: Sequence[Change]) -> Claim:
+        """Return what ran to its end: everything with real numbers, else the lookup alone."""
+        del changes
+        return self.scope if self._rerun.is_real else self.failure.claim
 
     def spell(self, change: Wording, name: str) -> str:
         """Spell a change in torch."""

@@ -18,7 +18,7 @@ from shapeinspect.plugin_api.changes import (
     OnOperand,
     Wording,
 )
-from shapeinspect.plugin_api.claims import Claim
+from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import (
     Fact,
 )
@@ -86,6 +86,8 @@ class TorchRerun(Rerun):
         self._conditions = conditions or Conditions()
         #: How many numbers the run has; more are taken where it needs them.
         self._level = SHAPES
+        #: Why the last attempt could not be run to its end; None where it could.
+        self._stop: str | None = None
         #: Torch's own message.
         self._message = ""
         #: Whether torch's message is about dtypes, so that they are compared as well.
@@ -120,14 +122,21 @@ class TorchRerun(Rerun):
             trial = self._run(tuple(changes))
         except (ValueError, TypeError, KeyError, RuntimeError, AttributeError):
             return self.failure  # the change itself does not fit
-        if trial.error is None:
+        self._stop = None if trial.error is None else limit_text(trial.error)
+        if trial.error is None or (self._stop is not None and self._is_past(trial)):
             return None
-        return self._failure_of(trial) or self.failure
+        return self.failure if self._stop is not None else self._failure_of(trial) or self.failure
+
+    def _is_past(self, trial: Trial) -> bool:
+        before, now = self._anchor.failed, trial.failed
+        return before is not None and now is not None and now[0] > before[0]
 
     def claim(self, changes: Sequence[Change]) -> Claim:
         """Return what ran to its end; see ``shapeinspect.plugin_api.rerun.Rerun``."""
         del changes
-        return self.scope
+        if self._stop is None:
+            return self.scope
+        return Claim(Level.PART, f'"{self.failure.layer.path}"', self._stop)
 
     def continued(self, changes: Sequence[Change]) -> TorchRerun | None:
         """Run the call with changes, up to the next failure; see ``shapeinspect.plugin_api.rerun.Rerun``."""
@@ -171,17 +180,19 @@ class TorchRerun(Rerun):
         """Write a change in torch's words; see ``shapeinspect.plugin_api.rerun.Rerun``."""
         return spell(change, name, self.failure)
 
-    def use_numbers(self) -> bool:
-        """Run the call for real from now on; return whether its numbers are there."""
-        if not has_numbers(self._root, self._example):
-            return False
-        self._level = NUMBERS
-        return True
+    def use_numbers(self, real: bool = True) -> bool:
+        """Run the call for real from now on; return whether its numbers are there.
+
+        Args:
+            real: whether to run it for real; False for without numbers.
+        """
+        self._level = NUMBERS if real and has_numbers(self._root, self._example) else SHAPES
+        return self._level == NUMBERS
 
     @property
     def is_real(self) -> bool:
-        """Whether the last run was a real one."""
-        return self._level == NUMBERS
+        """Whether the last run was a real one that no limit has ended."""
+        return self._level == NUMBERS and self._stop is None
 
     def is_limit(self, error: Exception) -> bool:
         """Tell whether a run failed because of something that needs data.
@@ -190,6 +201,14 @@ class TorchRerun(Rerun):
             error: the exception that it ended with.
         """
         return limit_text(error) is not None
+
+    def limit(self, error: Exception) -> str | None:
+        """Return what ended a run that is no fault of the model, as a clause, or None.
+
+        Args:
+            error: the exception that it ended with.
+        """
+        return limit_text(error)
 
     def _run(self, added: tuple[Change, ...]) -> Trial:
         """Run the call in the cheapest way that reaches its end, or the failure."""

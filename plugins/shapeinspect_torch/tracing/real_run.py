@@ -95,7 +95,7 @@ class RealRun:
             with _guard(self), _listening(listener):
                 yield
         except (torch.OutOfMemoryError, MemoryError) as error:
-            raise LimitError("it takes more memory than there is") from error
+            raise LimitError("a real run takes more memory than there is") from error
 
     def before(self, writes: list[Any]) -> None:
         """Check the limit of time, and what an operation writes to.
@@ -107,7 +107,7 @@ class RealRun:
             LimitError: if the time is over.
         """
         if clock.now() > self._end:
-            raise LimitError(f"it takes more than {self._seconds:.0f} s")
+            raise LimitError(f"a real run takes more than {self._seconds:.0f} s")
         hit = [self._shared[place] for tensor in writes if (place := _memory(tensor)) in self._shared]
         if hit:
             self.written.update(hit)
@@ -131,7 +131,7 @@ class RealRun:
         left = _available(device)
         floor = self._floor.setdefault(str(device), left * (1 - _SHARE))
         if left < floor:
-            raise LimitError("it takes more than half of the memory that is available")
+            raise LimitError("a real run takes more than half of the memory that is available")
 
 
 def unwritten(run: Callable[[RealRun], T], seconds: float = SECONDS) -> T:

@@ -122,7 +122,7 @@ def _traced(source: Source, model: Any, nodes: list[Node], whole: frozenset[str]
         trace = unwritten(lambda run: _run(source, model, nodes, WithNumbers(run, grad), whole))
     except LimitError as error:
         if isinstance(plain, Trace):
-            return replace(plain, stop=f"{plain.stop}; run for real, {error.reason}")
+            return replace(plain, stop=f"{plain.stop}; {error.reason}")
         return _or_raise(plain)
     return replace(trace, because=plain.because if isinstance(plain, Trace) else None)
 
