@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -9,7 +10,7 @@ from shapeinspect.mismatch.repairs.fix import Fix
 from shapeinspect.mismatch.repairs.pools import pooled
 from shapeinspect.mismatch.repairs.proposals import proposals
 from shapeinspect.mismatch.requirements import problem_of
-from shapeinspect.plugin_api.changes import Change, OnLayer, OnOperand
+from shapeinspect.plugin_api.changes import Change, OnInput, OnLayer, OnOperand
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.rerun import Failure, Rerun
 from shapeinspect.rules.rule import show
@@ -21,6 +22,8 @@ _PLACES = 32
 #: At each failure at most so many proposals are tried, and so many of those that get further are followed.
 _TRIED, _FOLLOWED = 40, 2
 
+#: A tensor that is passed otherwise: passed so more than once, it is changed where it is made.
+_GIVEN = re.compile(r"(?:feed|pass) (?P<value>(?P<name>[A-Za-z_]\w*)[.\[].*)")
 #: Runs a call with changes, within the budget.
 Attempt = Callable[[Rerun, tuple[Change, ...]], "Failure | None"]
 #: Writes a fix in the words of the call's framework.
@@ -43,11 +46,22 @@ class Edits:
         fixes: the edits, in the order in which they are needed.
         texts: each in the framework's words.
         claim: what was run with all of them.
+        where: the user's line that failed first.
     """
 
     fixes: tuple[Fix, ...]
     texts: tuple[str, ...]
     claim: Claim
+    where: str | None = None
+
+    def more(self, fix: Fix, text: str, claim: Claim) -> Edits:
+        """Return them with one more."""
+        return Edits((*self.fixes, fix), (*self.texts, text), claim, self.where)
+
+    @property
+    def different(self) -> int:
+        """How many there are, those of one mistake counted once."""
+        return len({_place(fix, text)[0] for fix, text in zip(self.fixes, self.texts, strict=True)})
 
     @property
     def fix(self) -> Fix:
@@ -78,7 +92,11 @@ def composed(rerun: Rerun, found: Sequence[Gain], attempt: Attempt, write: Write
         attempt: runs a call with changes; raises when no more may be spent.
         write: writes a fix.
     """
-    return _followed(rerun, found, Edits((), (), Claim()), attempt, write)
+    start = Edits((), (), Claim(), rerun.failure.where)
+    several = [_followed(rerun, (gain,), start, attempt, write) for gain in found[:_FOLLOWED]]
+    return min(
+        (edits for edits in several if edits is not None), key=lambda edits: edits.different, default=None
+    )
 
 
 def further(rerun: Rerun, gain: Gain, write: Write) -> Edits | None:
@@ -103,8 +121,8 @@ def _followed(
 ) -> Edits | None:
     for gain in found[:_FOLLOWED]:
         text = write(rerun, gain.fix)
-        more = Edits((*edits.fixes, gain.fix), (*edits.texts, text), edits.claim)
-        if not text or _different(more) > _EDITS or len(more.fixes) >= _PLACES:
+        more = edits.more(gain.fix, text, edits.claim)
+        if not text or more.different > _EDITS or len(more.fixes) >= _PLACES:
             continue
         following = rerun.continued(gain.fix.changes)
         result = None if following is None else _completed(following, more, attempt, write)
@@ -125,8 +143,8 @@ def _completed(rerun: Rerun, edits: Edits, attempt: Attempt, write: Write) -> Ed
                 break  # the same mistake again: what remains to be seen lies behind it
             continue
         text = write(rerun, fix)
-        more = Edits((*edits.fixes, fix), (*edits.texts, text), rerun.claim(fix.changes))
-        if text and _different(more) <= _EDITS:
+        more = edits.more(fix, text, rerun.claim(fix.changes))
+        if text and more.different <= _EDITS:
             return more
     return _followed(rerun, found, edits, attempt, write)
 
@@ -143,13 +161,10 @@ def _repeated(last: Fix, failure: Failure) -> Iterator[Fix]:
     if isinstance(change, OnLayer) and change.attributes.keys() <= failure.layer.attributes.keys():
         if change.path != failure.layer.path:
             yield replace(last, changes=(OnLayer(failure.layer.path, change.attributes),))
+    elif isinstance(change, OnInput) and change.name in failure.model.inputs:
+        yield last
     elif isinstance(change, OnOperand) and change.operand < len(failure.inputs):
         yield replace(last, changes=(OnOperand(None, change.operand, change.steps),))
-
-
-def _different(edits: Edits) -> int:
-    """Count the edits, those of one mistake once."""
-    return len({_place(fix, text)[0] for fix, text in zip(edits.fixes, edits.texts, strict=True)})
 
 
 def _place(fix: Fix, text: str) -> tuple[str, str]:
@@ -175,8 +190,13 @@ def _joined(edits: Edits) -> str:
     for fix, text in zip(edits.fixes, edits.texts, strict=True):
         written, path = _place(fix, text)
         layers.setdefault(written, []).append(path)
+    line = re.search(r":(\d+)  ", edits.where or "")
     parts = []
     for written, paths in layers.items():
         named = ", ".join(f'"{path}"' for path in dict.fromkeys(paths) if path)
-        parts.append(f"{written} in {named}" if named else written)
+        given = _GIVEN.fullmatch(written)
+        if given is not None and line is not None and len(paths) > 1:
+            parts.append(f"{given['name']} = {given['value']} before line {line[1]}")
+        else:
+            parts.append(f"{written} in {named}" if named else written)
     return ", ".join(parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,3 +104,18 @@ def test_a_recorded_graph_is_composed_as_well() -> None:
     found = diagnose(rerun)
     assert [change.path for change in found.fixes[0].fix.changes] == ["first", "second"]
     assert found.fixes[0].claim.level is Level.UNTRIED
+
+
+def test_a_tensor_that_is_passed_otherwise_twice_is_changed_once(tmp_path: Path) -> None:
+    script = tmp_path / "gan.py"
+    script.write_text(
+        "import torch\nfrom torch import nn\n"
+        "loss, judge = nn.BCELoss(), nn.Sequential(nn.Linear(4, 1), nn.Sigmoid())\n"
+        "real, made, labels = torch.zeros(6, 4), torch.ones(6, 4), torch.ones(6)\n"
+        "made_loss = loss(judge(made), labels)\nmade_loss.backward()\nreal_loss = loss(judge(real), labels)\n"
+    )
+    with pytest.raises(ValueError, match="different to the input size") as caught:
+        exec(compile(script.read_text(), str(script), "exec"), {"__file__": str(script)})
+    found = explain_error(caught.value)
+    assert found is not None
+    assert found.fixes[0].text == "labels = labels.unsqueeze(1) before line 5"

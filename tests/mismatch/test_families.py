@@ -116,7 +116,6 @@ def test_inputs_that_belong_together_are_cut_together(tmp_path: Path) -> None:
 
 
 def test_one_output_for_five_classes_stands_below_what_keeps_them(tmp_path: Path) -> None:
-    body = "model = nn.Linear(7, 5)\nlogits = model(torch.zeros(4, 7))\n"
-    body += "loss = nn.BCEWithLogitsLoss()(logits, torch.zeros(4, 3))\n"
+    body = "out = nn.Linear(7, 5)(torch.zeros(4, 7))\nloss = nn.BCEWithLogitsLoss()(out, torch.zeros(4, 3))\n"
     found = diagnosed(tmp_path, body)
     assert [tried.fix.alters for tried in found.fixes] == ["the number of outputs: 3 instead of 5"]

@@ -98,7 +98,7 @@ class _Writer:
     #: Names that depend on the outputs, and names that only a statement that is not run would assign.
     known: set[str] = field(default_factory=lambda: {OUTPUTS})
     lost: set[str] = field(default_factory=set)
-    #: Whether more than the outputs themselves is computed, and the first use of them that is not run.
+    #: Whether anything is computed, and the first use of the outputs that is not run.
     uses: bool = False
     left: int | None = None
 
@@ -181,7 +181,7 @@ class _Writer:
         self.modules.update(modules)
         if not self.known.isdisjoint(loads):
             self.known |= _stored(statement)
-            self.uses = self.uses or bool(calls) or any(isinstance(n, ast.BinOp) for n in ast.walk(statement))
+        self.uses = self.uses or bool(calls) or any(isinstance(n, ast.BinOp) for n in ast.walk(statement))
         self.lost -= _stored(statement)
         self.kept.append(_assigned(statement))
         return True

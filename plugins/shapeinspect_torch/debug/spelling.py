@@ -71,6 +71,8 @@ def spell(change: Wording, name: str, failure: Failure) -> str:
     if isinstance(change, OnInput):
         return steps(_shortened(change.steps, failure, change.name), name)
     if isinstance(change, OnOperand):
+        if name == "x" and _in_a_row(failure) and [step for step, _ in change.steps] == ["flatten"]:
+            return f"nn.Flatten({change.steps[0][1]})"
         known = change.call is None and change.operand < len(failure.inputs)
         return steps(_shortened(change.steps, failure, failure.inputs[change.operand] if known else ""), name)
     if isinstance(change, OnLayer | OnCall):
@@ -81,6 +83,11 @@ def spell(change: Wording, name: str, failure: Failure) -> str:
         )
         return f'{settings} in "{change.path}"' if isinstance(change, OnLayer) else settings
     return _without_state(failure) if isinstance(change, NoState) else _sentence(change)
+
+
+def _in_a_row(failure: Failure) -> bool:
+    """Tell whether the failed layer is one of a Sequential, where no line names what it reads."""
+    return failure.layer.path.rpartition(".")[2].isdigit()
 
 
 def _without_state(failure: Failure) -> str:

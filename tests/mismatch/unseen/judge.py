@@ -477,7 +477,14 @@ def shifted(p: Paste, new: str) -> Paste:
     return Paste(new, p.screen._replace(at=moved(p.screen.at)), probe, p.kind)
 
 
-PASTERS = (several, *ONE)
+def above(p: Paste, fix: str) -> Iterator[str]:
+    """`y = y.unsqueeze(1) before line 54`: a statement of its own."""
+    found = re.fullmatch(r"(\w+ = .+) before line (\d+)", fix)
+    if found:
+        yield insert(p.text, int(found[2]), found[1])
+
+
+PASTERS = (above, several, *ONE)
 
 
 def layer_named(screen: Screen, expected: dict[str, Any]) -> bool:
