@@ -116,6 +116,9 @@ def test_inputs_that_belong_together_are_cut_together(tmp_path: Path) -> None:
 
 
 def test_one_output_for_five_classes_stands_below_what_keeps_them(tmp_path: Path) -> None:
-    body = "out = nn.Linear(7, 5)(torch.zeros(4, 7))\nloss = nn.BCEWithLogitsLoss()(out, torch.zeros(4, 3))\n"
+    body = (
+        "model, criterion = nn.Linear(7, 5), nn.BCEWithLogitsLoss()\n"
+        "loss = criterion(model(torch.zeros(4, 7)), torch.zeros(4, 3))\n"
+    )
     found = diagnosed(tmp_path, body)
     assert [tried.fix.alters for tried in found.fixes] == ["the number of outputs: 3 instead of 5"]
