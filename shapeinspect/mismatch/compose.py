@@ -10,7 +10,7 @@ from shapeinspect.mismatch.repairs.fix import Fix
 from shapeinspect.mismatch.repairs.pools import pooled
 from shapeinspect.mismatch.repairs.proposals import proposals
 from shapeinspect.mismatch.requirements import problem_of
-from shapeinspect.plugin_api.changes import Change, OnInput, OnLayer, OnOperand
+from shapeinspect.plugin_api.changes import Change, OnCall, OnInput, OnLayer, OnOperand
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.rerun import Failure, Rerun
 from shapeinspect.rules.rule import show
@@ -79,7 +79,8 @@ def gains(failure: Failure, fix: Fix, ended: Failure) -> Iterator[Gain]:
         fix: the fix.
         ended: where it ends with it.
     """
-    if ended.position > failure.position:
+    # A reshape to another shape always gets past itself: that proves nothing.
+    if ended.position > failure.position and not any(isinstance(change, OnCall) for change in fix.changes):
         yield Gain(fix, ended)
 
 
