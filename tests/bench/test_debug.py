@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from statistics import median
@@ -113,3 +115,55 @@ def test_keras_block(capsys: pytest.CaptureFixture[str]) -> None:
     report(capsys, "keras, with debug(model)", found)
     assert found[1] > 0.02
     assert found[0] <= 0.01
+
+
+#: A fresh process prints what importing torch takes, and what the first diagnosis takes: processor seconds.
+FIRST = """
+import time, warnings
+warnings.simplefilter("ignore")
+begin = time.process_time()
+import torch
+from torch import nn
+torch.set_num_threads(1)
+imported = time.process_time() - begin
+import shapeinspect
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed, self.norm = nn.Embedding(50, 16), nn.LayerNorm(16)
+        self.encode = nn.TransformerEncoder(nn.TransformerEncoderLayer(16, 4, 32, batch_first=True), 2)
+        self.down = nn.Conv1d(16, 12, 3, stride=2)
+        self.head = nn.Linear(13, 5)
+
+    def forward(self, x):
+        x = self.norm(self.embed(x))
+        if x.mean() > 10:
+            return x
+        x = self.down(self.encode(x).transpose(1, 2)).mean(2)
+        return self.head(torch.cat([x[:, :6], x[:, 6:]], 1))
+
+x = torch.randint(0, 50, (3, 17))
+begin = time.process_time()
+try:
+    shapeinspect.debug(Net(), x)
+except RuntimeError as error:
+    assert "in_features=12" in error.__notes__[0]
+print(imported, time.process_time() - begin)
+"""
+
+
+def test_first_diagnosis(capsys: pytest.CaptureFixture[str]) -> None:
+    """What the first diagnosis takes, with all that it imports, as a part of what importing torch takes."""
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", FIRST], capture_output=True, text=True, check=True
+        ).stdout.split()
+        for _ in range(3)
+    ]
+    torch_seconds, diagnosis = (median(float(run[place]) for run in runs) for place in (0, 1))
+    with capsys.disabled():
+        print(
+            f"\nfirst diagnosis: {diagnosis:.2f} s, {diagnosis / torch_seconds * 100:.0f} % of `import torch`"
+        )
+    assert diagnosis <= torch_seconds

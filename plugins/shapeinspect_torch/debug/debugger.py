@@ -214,20 +214,28 @@ class _Place:
 
     def statement(self) -> Rerun | None:
         """Run the user's statement again, with the lines that computed what it reads."""
-        from shapeinspect_torch.debug.index_errors import LargestIndex
-        from shapeinspect_torch.debug.rerun import TorchRerun
         from shapeinspect_torch.debug.user_statement import step_of
 
         recovered = step_of(*self.users[-1]) if self.users else None
         if recovered is None:
             return None
-        step, inputs = recovered
+        # A real run repeats an index outside its table, and only the table explains it.
+        ways = (self._computed, self._labels)
+        ways = ways[::-1] if isinstance(self.error, IndexError) else ways
+        return next((rerun for way in ways if (rerun := way(*recovered)) is not None), None)
+
+    def _computed(self, step: Any, inputs: dict[str, Any]) -> Rerun | None:
+        from shapeinspect_torch.debug.rerun import TorchRerun
+
         rerun = TorchRerun(step, (), inputs, conditions=self._conditions(None))
         error = rerun.reproduce(self.message, self.where)
         rerun.scope = _of_statement(rerun)
-        if error is not None:
-            known = not rerun.is_limit(error) and _is_op(rerun)
-            return self._followed(self._named(rerun), None) if known else None
+        known = error is not None and not rerun.is_limit(error) and _is_op(rerun)
+        return self._followed(self._named(rerun), None) if known else None
+
+    def _labels(self, step: Any, inputs: dict[str, Any]) -> Rerun | None:
+        from shapeinspect_torch.debug.index_errors import LargestIndex
+
         inside = self.called[-1].f_locals["self"] if self.called else None
         arguments = passed_arguments(self.called[-1]) if self.called else (_compared(self.frames), {})
         labels = LargestIndex(step, (), inputs, "", self._conditions(None))

@@ -8,6 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from shapeinspect.plugin_api.changes import Step, reshaped
+from shapeinspect_torch.tracing.real_run import room_for
+
+#: A layer of up to so many bytes of weights gets random ones.
+_INITIALIZED = 4 << 20
 
 
 def stepped(tensor: Any, steps: tuple[Step, ...]) -> Any:
@@ -125,11 +129,22 @@ def rebuild_layer(module: Any, native: str, attributes: Mapping[str, Any]) -> No
 
 
 def _built(kind: Any, named: dict[str, Any], module: Any, placed: bool) -> Any:
-    """Build a layer on the device and in the dtype of another; the random state stays what it was."""
+    """Build a layer on the device and in the dtype of another; the random state stays what it was.
+
+    A layer of many weights is not initialized, which may take longer than the call: they are zeros.
+    """
     import torch
 
     old = next(module.parameters(), None)
     device = torch.device("meta") if old is None else old.device
     with torch.random.fork_rng(devices=[]):
-        new = kind(**named, **({"device": device} if placed else {}))
+        new = kind(**named, **({"device": "meta"} if placed else {}))
+        size = sum(weight.numel() * weight.element_size() for weight in new.parameters())
+        if placed and size <= _INITIALIZED:
+            new = kind(**named, device=device)
+    if device.type != "meta" and size > _INITIALIZED:
+        room_for(size, device)
+        new.to_empty(device=device)
+        for weight in (*new.parameters(), *new.buffers()):
+            weight.data = torch.zeros_like(weight)
     return new.to(old.dtype) if old is not None and old.is_floating_point() else new

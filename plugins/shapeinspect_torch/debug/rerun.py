@@ -41,14 +41,17 @@ from shapeinspect_torch.tracing.meta_checks import refuse_types
 from shapeinspect_torch.tracing.meta_copy import Shadow
 from shapeinspect_torch.tracing.module_tree import Node, unwrap, walk
 from shapeinspect_torch.tracing.pytree import rebuild
-from shapeinspect_torch.tracing.real_run import unwritten
+from shapeinspect_torch.tracing.real_run import LimitError, unwritten
 from shapeinspect_torch.tracing.recorder import PACKAGES, Recorder
 from shapeinspect_torch.tracing.reporting import new_recorder, wrap_copies
 from shapeinspect_torch.tracing.trace import limit_text
 from shapeinspect_torch.tracing.ways import Way, WithNumbers, WithoutNumbers, has_numbers
 
-#: How many numbers a run has: those of few integers, of all integers, or all.
-SHAPES, INTEGERS, NUMBERS = range(3)
+#: The ways to run a call, in order: for real where that is soon done, which needs none of torch's own shape
+#: functions and the compiler that they import; with the numbers of few integers, of all integers; for real.
+QUICK, SHAPES, INTEGERS, NUMBERS = range(4)
+#: A run of so many seconds is soon done.
+_SOON = 0.15
 #: Messages of torch about a wrong dtype.
 _OF_TYPES = re.compile(r"dtype|scalar type|Input type|should be the same")
 
@@ -84,8 +87,8 @@ class TorchRerun(Rerun):
         #: Changes of earlier failures, which are part of every run.
         self._base: tuple[Placed, ...] = ()
         self._conditions = conditions or Conditions()
-        #: How many numbers the run has; more are taken where it needs them.
-        self._level = SHAPES
+        #: The way the call is run; the next one is taken where it does not reach its end.
+        self._level = QUICK if has_numbers(self._root, self._example) else SHAPES
         #: Why the last attempt could not be run to its end; None where it could.
         self._stop: str | None = None
         #: Torch's own message.
@@ -192,7 +195,7 @@ class TorchRerun(Rerun):
     @property
     def is_real(self) -> bool:
         """Whether the last run was a real one that no limit has ended."""
-        return self._level == NUMBERS and self._stop is None
+        return self._level in (QUICK, NUMBERS) and self._stop is None
 
     def is_limit(self, error: Exception) -> bool:
         """Tell whether a run failed because of something that needs data.
@@ -214,20 +217,26 @@ class TorchRerun(Rerun):
         """Run the call in the cheapest way that reaches its end, or the failure."""
         placed = (*self._base, *(Placed(change, self._anchor) for change in added))
         while True:
-            trial = self._run_in(self._level, placed)
-            if trial.error is None or not self.is_limit(trial.error) or not self._may_use_more():
-                return trial
+            try:
+                trial = self._run_in(self._level, placed)
+            except LimitError:  # a layer of a fix is too large to be built
+                if self._level != QUICK:
+                    raise
+            else:
+                if trial.error is None or not self.is_limit(trial.error) or not self._may_use_more():
+                    return trial
             self._level += 1
 
     def _may_use_more(self) -> bool:
         return self._level < NUMBERS and has_numbers(self._root, self._example)
 
     def _run_in(self, level: int, placed: tuple[Placed, ...]) -> Trial:
-        if level < NUMBERS:
+        if level in (SHAPES, INTEGERS):
             return self._run_as(WithoutNumbers(integers=level == INTEGERS), placed)
         with self._conditions.entered():
             grad = is_grad_enabled()
-        return unwritten(lambda run: self._run_as(WithNumbers(run, grad), placed), self._conditions.seconds)
+        seconds = _SOON if level == QUICK else self._conditions.seconds
+        return unwritten(lambda run: self._run_as(WithNumbers(run, grad), placed), seconds)
 
     def _run_as(self, way: Way, placed: tuple[Placed, ...]) -> Trial:
         model = self._root

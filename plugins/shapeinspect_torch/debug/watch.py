@@ -32,7 +32,7 @@ def watching(model: Any) -> Iterator[None]:
 
     def keep(_module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         seen.append((args, kwargs))
-        _BEGUN[model] = (clock.now(), RandomState.now())
+        _BEGUN[model] = (clock.now(), RandomState.now(every=False))
 
     handle = model.register_forward_pre_hook(keep, with_kwargs=True)
     _SEEN[model] = seen

@@ -18,6 +18,7 @@ from shapeinspect_torch.tracing.meta_copy import cloned
 SECONDS, TIMES = 2.0, 3.0
 #: A run may take so much of the memory that is available when it begins.
 _SHARE = 0.5
+_HALF = "a real run takes more than half of the memory that is available"
 #: How many bytes of results are made between two looks at the memory.
 _BETWEEN = 32 << 20
 
@@ -131,7 +132,7 @@ class RealRun:
         left = _available(device)
         floor = self._floor.setdefault(str(device), left * (1 - _SHARE))
         if left < floor:
-            raise LimitError("a real run takes more than half of the memory that is available")
+            raise LimitError(_HALF)
 
 
 def unwritten(run: Callable[[RealRun], T], seconds: float = SECONDS) -> T:
@@ -153,6 +154,20 @@ def unwritten(run: Callable[[RealRun], T], seconds: float = SECONDS) -> T:
             if not real.written:
                 return result
         copied |= real.written
+
+
+def room_for(size: int, device: Any) -> None:
+    """Raise where something takes more of a device's memory than a real run may.
+
+    Args:
+        size: its bytes.
+        device: the device.
+
+    Raises:
+        LimitError: if it does.
+    """
+    if size > _available(device) * _SHARE:
+        raise LimitError(_HALF)
 
 
 def _with_strides(tensor: Any) -> Any:
@@ -216,6 +231,10 @@ def _guard(run: RealRun) -> contextlib.AbstractContextManager[Any]:
     written: dict[Any, list[tuple[int, str]]] = {}
 
     class Guard(TorchDispatchMode):  # type: ignore[misc]  # torch is read as Any
+        @classmethod
+        def _should_skip_dynamo(cls) -> bool:
+            return False  # else torch imports its compiler at the first operation, to keep it out of here
+
         def __torch_dispatch__(
             self, func: Any, _types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
         ) -> Any:
