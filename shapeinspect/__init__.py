@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from shapeinspect.api.answers import Explanation, Fit, explain, fit
+    from shapeinspect.api.answers import Explanation, explain
     from shapeinspect.api.debugging import debug
     from shapeinspect.api.diff import Difference, diff
+    from shapeinspect.api.fitting import Fit, fit
     from shapeinspect.api.report import LayerReport, Report, inspect
     from shapeinspect.convert import Written, normalize
     from shapeinspect.errors import (
@@ -54,14 +55,14 @@ __all__ = [
 _HOMES = {
     "Difference": "api.diff",
     "Explanation": "api.answers",
-    "Fit": "api.answers",
+    "Fit": "api.fitting",
     "LayerReport": "api.report",
     "Report": "api.report",
     "Written": "convert",
     "debug": "api.debugging",
     "diff": "api.diff",
     "explain": "api.answers",
-    "fit": "api.answers",
+    "fit": "api.fitting",
     "inspect": "api.report",
     "label_image": "labels",
     "normalize": "convert",

@@ -1,4 +1,4 @@
-"""``explain``, why each number of a layer is what it is, and ``fit``, which input sizes a model accepts."""
+"""``explain``: why each number of a layer is what it is."""
 
 from __future__ import annotations
 
@@ -7,27 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from shapeinspect import layer_names, registry
-from shapeinspect.api.report import Report, analyze, inspect, locate
-from shapeinspect.errors import ModelCodeError, UsageError
+from shapeinspect import layer_names
+from shapeinspect.api.report import Report, inspect, locate
+from shapeinspect.errors import UsageError
 from shapeinspect.explanation import LayerExplanation, explain_model
 from shapeinspect.explanation.calculator import is_kind, single_layer
-from shapeinspect.ir import Model
 from shapeinspect.render.drawing import draw_svg
 from shapeinspect.render.explain import explanation_lines, summary_lines, to_data
-from shapeinspect.render.fit import fit_data, fit_lines
-from shapeinspect.solve import (
-    Program,
-    Solution,
-    Solver,
-    Trace,
-    Tried,
-    Variable,
-    disagreements,
-    retraced,
-    variables,
-)
-from shapeinspect.sources.source import InputSpec, with_inputs
+from shapeinspect.sources.source import InputSpec
 
 SCHEMA = 1
 
@@ -160,129 +147,3 @@ def _shapes(given: Any) -> list[tuple[Any, ...]]:
     if all(isinstance(item, int) or hasattr(item, "terms") for item in given):
         return [tuple(given)]
     return [shape for item in given for shape in _shapes(item.shape if isinstance(item, InputSpec) else item)]
-
-
-@dataclass(frozen=True)
-class Fit:
-    """Which input sizes a network accepts.
-
-    Args:
-        solution: the accepted sizes, the layers that refuse the rest, and the resulting output shapes.
-
-    Example:
-        >>> sizes = fit("tests/data/lenet.onnx")
-        >>> sizes.solved, len(sizes.answers)
-        (True, 3)
-    """
-
-    solution: Solution
-
-    @property
-    def answers(self) -> tuple[str, ...]:
-        """The accepted sizes in words, such as ``"H, W divisible by 32"``."""
-        return tuple(answer.text for answer in self.solution.answers)
-
-    @property
-    def solved(self) -> bool:
-        """Whether the arithmetic of every layer was known."""
-        return not self.solution.unsolved
-
-    def lines(self, width: int = 80) -> list[tuple[tuple[str, str], ...]]:
-        """Return the answer as styled lines.
-
-        Args:
-            width: the maximum number of columns.
-        """
-        return fit_lines(self.solution, width)
-
-    def to_text(self, width: int = 80) -> str:
-        """Return the answer as text.
-
-        Args:
-            width: the maximum number of columns.
-        """
-        return "\n".join("".join(text for text, _ in line).rstrip() for line in self.lines(width))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the answer as plain data, as ``--format json`` prints it."""
-        return fit_data(self.solution)
-
-    def __str__(self) -> str:
-        return self.to_text()
-
-    def __repr__(self) -> str:
-        return f"<Fit of {self.solution.source}: {'; '.join(self.answers)}>"
-
-
-def fit(source: Any, input: Any = None) -> Fit:  # noqa: A002  # the field's word for it
-    """Find the input sizes that a network accepts, from 1 to 4096 on every spatial or time axis.
-
-    The shape rules are evaluated for all sizes at once; the model itself is not run. A live model is
-    traced at the given size and at a few more, which separates settings that depend on the input's size
-    from constants. The traces are compared with the answer: where they disagree, ``solved`` is false and
-    ``unsolved`` in the solution names the place.
-
-    Args:
-        source: what ``inspect`` takes, or a ``Report``.
-        input: the shapes of the inputs, as for ``inspect``.
-
-    Raises:
-        UsageError: if the model has no graph, or its inputs have no spatial or time axis.
-
-    Example:
-        >>> fit("tests/data/lenet.onnx").answers[1]
-        'H 32 to 35 with W 32 to 35'
-    """
-    report = source if isinstance(source, Report) else inspect(source, input)
-    model = report.model
-    if not model.calls:
-        raise UsageError(
-            f"{model.source} has no graph, so there is nothing to fit",
-            hint="pass a live model with --input, or a file that has a graph",
-        )
-    free = variables(model)
-    program = Program(model)
-    tried: tuple[Tried, ...] = ()
-    notes: tuple[str, ...] = ()
-    if model.format == "live" and all(variable.base for variable in free):
-        if isinstance(source, Report):
-            notes = (
-                "solved from one trace: sizes computed by the network's own code are taken as fixed; "
-                "pass the model itself to trace it at other sizes",
-            )
-        else:
-            program, tried = retraced(model, free, _tracer(source, model, free))
-            if not any(trial.fits for trial in tried):
-                sizes = "; ".join(trial.shown for trial in tried)
-                notes = (
-                    f"the network could not be traced at another size ({sizes}), so sizes that its own "
-                    "code computes are treated as constants",
-                )
-    solver = Solver(program, free)
-    solution = solver.solve()
-    unsolved = dict((*disagreements(solver, tried), *solution.unsolved))
-    return Fit(replace(solution, unsolved=tuple(unsolved.items()), notes=(*notes, *solution.notes)))
-
-
-def _tracer(source: Any, model: Model, free: tuple[Variable, ...]) -> Trace:
-    """Return a function that traces a live model at given sizes."""
-    live = locate(source)
-    adapter = registry.choose(live)  # once: it goes through all installed adapters
-
-    def trace(sizes: Mapping[str, int]) -> Model | str:
-        lengths = {place: sizes[variable.name] for variable in free for place in variable.places}
-        specs = [
-            InputSpec(
-                tuple(lengths.get((name, axis), n) for axis, n in enumerate(model.values[name].shape or ())),
-                name,
-                model.values[name].dtype,
-            )
-            for name in model.inputs
-        ]
-        request = with_inputs(live, specs)
-        try:
-            return analyze(adapter.read(request), request).model
-        except ModelCodeError as error:
-            return str(error).partition("\n")[0]
-
-    return trace

@@ -30,7 +30,7 @@ def run(
     """
     del traceback  # main() has read it
     check_format(format)
-    from shapeinspect.api.answers import fit
+    from shapeinspect.api.fitting import fit
 
     result = fit(signed(model, signature), input_specs(inputs))
     if format == "json":

@@ -11,11 +11,11 @@ from shapeinspect.infer.axes import name_axes
 from shapeinspect.infer.blocks import MAX_WALKS, Blocks, count_rounds
 from shapeinspect.infer.composite import compose_inputs
 from shapeinspect.infer.inputs import with_input_shapes
-from shapeinspect.infer.shapes import fill_shapes
+from shapeinspect.infer.shapes import REFUSAL, fill_shapes
 from shapeinspect.infer.work import count_work
 from shapeinspect.ir import Frozen, Model
 
-__all__ = ["infer", "with_input_shapes"]
+__all__ = ["REFUSAL", "infer", "with_input_shapes"]
 
 
 def infer(model: Model) -> Model:

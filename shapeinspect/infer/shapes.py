@@ -21,6 +21,9 @@ from shapeinspect.rules.rounding import Product
 from shapeinspect.rules.rule import show
 from shapeinspect.rules.shape_values import contents, cut
 
+#: How a note says that an op refuses its input.
+REFUSAL = "does not fit its input"
+
 
 def fill_shapes(
     model: Model, layers: Mapping[str, Layer], blocks: Blocks | None = None
@@ -253,5 +256,5 @@ def _tells_more(new: Dim, old: Dim, given: frozenset[str]) -> bool:
 
 
 def _refused(layer: Layer, error: ShapeMismatchError) -> Note:
-    text = f"this {layer.kind} does not fit its input: it expects {error.expected}, and got {error.got}"
+    text = f"this {layer.kind} {REFUSAL}: it expects {error.expected}, and got {error.got}"
     return Note(text, layer.path)

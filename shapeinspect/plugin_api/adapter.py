@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 from shapeinspect.ir import Model
+from shapeinspect.plugin_api.regions import Place, Region
 from shapeinspect.sources.source import Source
 
 
@@ -37,6 +39,8 @@ class Adapter(ABC):
     follows_inputs: bool = False
     #: Whether its models may have several signatures, of which ``source.signature`` names one.
     signatures: bool = False
+    #: Whether what runs its models insists on the lengths that a source declares for its inputs.
+    insists: bool = True
 
     @abstractmethod
     def match(self, source: Source) -> int:
@@ -61,3 +65,16 @@ class Adapter(ABC):
             UsageError: if the request does not fit the model.
             MissingDependencyError: if a live model's framework is missing.
         """
+
+    def region(self, source: Source, lengths: Mapping[Place, tuple[str, int]]) -> Region | None:
+        """Run a live model at one size, and say at which others it does the same.
+
+        Args:
+            source: a request with the shapes of all inputs.
+            lengths: for an input's name and axis, the name of its length and the number in this run.
+
+        Returns:
+            what happens there; None where the adapter cannot tell for more than one size.
+        """
+        del source, lengths
+        return None

@@ -1,16 +1,24 @@
-"""Which input sizes a network accepts: its shape program, run on all candidate sizes at once."""
+"""Which input sizes a network takes: by its shape program on all candidate sizes at once, and by runs."""
 
 from __future__ import annotations
 
-from shapeinspect.solve.fit import LIMIT, Answer, Refusal, Sample, Solution, Solver, Variable, variables
 from shapeinspect.solve.program import Program
+from shapeinspect.solve.regions import FITS, OPEN, REFUSED, Known, Run, explore
 from shapeinspect.solve.retrace import Trace, Tried, disagreements, retraced
+from shapeinspect.solve.solution import Answer, Refusal, Sample, Solution
+from shapeinspect.solve.solver import LIMIT, Solver
+from shapeinspect.solve.variables import Variable, variables
 
 __all__ = [
+    "FITS",
     "LIMIT",
+    "OPEN",
+    "REFUSED",
     "Answer",
+    "Known",
     "Program",
     "Refusal",
+    "Run",
     "Sample",
     "Solution",
     "Solver",
@@ -18,6 +26,7 @@ __all__ = [
     "Tried",
     "Variable",
     "disagreements",
+    "explore",
     "retraced",
     "variables",
 ]

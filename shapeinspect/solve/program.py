@@ -246,7 +246,7 @@ def _bound(shape: Shape | None, known: Mapping[str, Any]) -> Any:
     """Replace the symbols of a recorded shape; None if a length stays unknown."""
     if shape is None:
         return None
-    results = tuple(_number(dim, known) if isinstance(dim, Expr) else dim for dim in shape)
+    results = tuple(number(dim, known) if isinstance(dim, Expr) else dim for dim in shape)
     return None if any(isinstance(dim, Expr | Unknown) for dim in results) else results
 
 
@@ -258,7 +258,7 @@ _OPS: Mapping[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def _number(dim: Expr, known: Mapping[str, Any]) -> Any:
+def number(dim: Expr, known: Mapping[str, Any]) -> Any:
     """Evaluate an expression, on arrays if a symbol is bound to one."""
     names = symbols(dim)
     if not names <= set(known):
@@ -272,7 +272,7 @@ def _number(dim: Expr, known: Mapping[str, Any]) -> Any:
             if not atom.op:
                 part = part * known[atom.text]
                 continue
-            left, right = (_number(Expr(terms), known) if terms else 0 for terms in atom.args)
+            left, right = (number(Expr(terms), known) if terms else 0 for terms in atom.args)
             part = part * _OPS[atom.op](left, right)
         total = total + part
     return total
@@ -288,7 +288,7 @@ def _settled(
         if isinstance(value, tuple):
             return tuple(settle(entry) for entry in value)
         if isinstance(value, Expr):
-            value = _number(value, known)
+            value = number(value, known)
         elif isinstance(value, FromAxes):
             value = value.of(shapes)
         if isinstance(value, np.ndarray):

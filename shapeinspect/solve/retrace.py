@@ -18,9 +18,10 @@ import numpy as np
 from shapeinspect.infer.settings import attributes_of
 from shapeinspect.ir import Model
 from shapeinspect.solve.computed_sizes import Axis, Lengths, worked_out
-from shapeinspect.solve.fit import Solver, Variable
 from shapeinspect.solve.positions import runs_out
 from shapeinspect.solve.program import Program
+from shapeinspect.solve.solver import Solver
+from shapeinspect.solve.variables import Variable
 
 #: Traces a network at these lengths of its free axes: its calls, or the text of its exception.
 Trace: TypeAlias = "Callable[[Mapping[str, int]], Model | str]"

@@ -21,6 +21,7 @@ class TFLite(Adapter):
     framework = "tflite"
     formats = ("TFLite (.tflite, .lite)",)
     signatures = True
+    insists = False
 
     def match(self, source: Source) -> int:
         """Rate how likely this is a TFLite file, by its identifier and its file ending.

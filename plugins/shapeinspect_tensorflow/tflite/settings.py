@@ -101,7 +101,10 @@ def conv_transpose(view: View) -> Settings:
     flat = len(kernel) == 4
     space, into, out = (kernel[1:3], kernel[3], kernel[0]) if flat else (kernel[:3], kernel[4], kernel[3])
     settings = {**_window(view, space), "in_channels": into, "out_channels": out, "groups": 1}
-    return {**settings, **output_shape((view.lengths(0) or ())[1:-1], len(space), settings, view.shape(2))}
+    batch, *sizes = view.lengths(0) or (None,)
+    if isinstance(batch, int):  # the kernel compares it with the input's
+        settings["batch_size"] = batch
+    return {**settings, **output_shape(tuple(sizes[:-1]), len(space), settings, view.shape(2))}
 
 
 def pool(view: View) -> Settings:

@@ -38,6 +38,7 @@ class TorchAdapter(Adapter):
     native = "shapeinspect_torch.vocabulary.native:NATIVE"
     loader = "shapeinspect_torch.checkpoints.loader:LOADER"
     follows_inputs = True
+    insists = False
     formats = ("PyTorch (.pt .pth .bin .ckpt)", "TorchScript (.pt)", "a live state dict")
 
     def match(self, source: Source) -> int:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from shapeinspect.ir import Model
 from shapeinspect.plugin_api.adapter import Adapter
+from shapeinspect.plugin_api.regions import Place, Region
 from shapeinspect.sources.source import Source
 
 
@@ -20,6 +23,7 @@ class TorchLiveAdapter(Adapter):
     formats = ("a live PyTorch nn.Module",)
     requires = "torch"
     debugger = "shapeinspect_torch.debug.debugger:DEBUGGER"
+    insists = False
 
     def match(self, source: Source) -> int:
         """Tell by the names of the object's classes; nothing is imported."""
@@ -31,6 +35,17 @@ class TorchLiveAdapter(Adapter):
         from shapeinspect_torch.tracing.trace import read_module
 
         return read_module(source)
+
+    def region(self, source: Source, lengths: Mapping[Place, tuple[str, int]]) -> Region | None:
+        """Run the forward with symbols for lengths; see ``shapeinspect_torch.tracing.symbolic``.
+
+        Args:
+            source: the request, with the shapes of the inputs.
+            lengths: for an input's name and axis, the name of its length and the number in this run.
+        """
+        from shapeinspect_torch.tracing.symbolic import conditions
+
+        return conditions(source, lengths)
 
 
 _MODULE = ("torch.nn.modules.module", "Module")

@@ -141,9 +141,9 @@ def _run_on_meta(
         return None  # a mask changes numbers, not shapes
     if name in RECURRENT:
         return one_step(func, args, kwargs)
-    if not mixed and (answer := quick(name, args, kwargs, tensors)) is not None:
-        return answer
     if (answer := refuse(name, args, kwargs)) is not None:
+        return answer
+    if not mixed and (answer := quick(name, args, kwargs, tensors)) is not None:
         return answer
     if mixed and name not in _UNMIXED:
         return _call_on_meta(func, args, kwargs)

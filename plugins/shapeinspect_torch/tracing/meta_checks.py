@@ -49,7 +49,7 @@ def refuse(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         RuntimeError: if the shapes do not fit.
 
     Source: ``aten/src/ATen/native/Convolution.cpp``, ``check_shape_forward``; ``LossCTC.cpp``,
-    ``ctc_loss_allocate_outputs``.
+    ``ctc_loss_allocate_outputs``; ``UpSample.h``, ``upsample_2d_common_check``.
     """
     if (transposed := _TRANSPOSED.fullmatch(name)) and len(args) > 1:
         channels = (
@@ -59,9 +59,24 @@ def refuse(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
             raise RuntimeError(
                 f"expected input to have {args[1].shape[0]} channels, but got {channels} channels instead"
             )
+    if name == "interpolate":
+        _resize(args, kwargs)
     if name == "ctc_loss":
         return _ctc(args, kwargs)
     return None
+
+
+def _resize(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    named = {**dict(zip(("input", "size", "scale_factor", "mode"), args, strict=False)), **kwargs}
+    if named.get("mode") == "area":  # an adaptive pool, which may give nothing
+        return
+    space, size, factor = named["input"].shape[2:], named.get("size"), named.get("scale_factor")
+    if size is None:
+        factors = factor if isinstance(factor, (list, tuple)) else (factor,) * len(space)
+        size = [int(n * f) if isinstance(n, int) else n * f for n, f in zip(space, factors, strict=False)]
+    for length in size if isinstance(size, (list, tuple)) else (size,):
+        if length < 1:
+            raise RuntimeError(f"Input and output sizes should be greater than 0, but got {size}")
 
 
 def _ctc(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:

@@ -114,6 +114,9 @@ def _conv_transpose(attributes: Attributes, inputs: Shapes) -> Shapes:
         return (None,)
     parts = take_apart(shape, space_of(attributes, "kernel_size"), is_last(attributes))
     channels_fit(parts, attributes.get("in_channels"), shape)
+    batch = attributes.get("batch_size")
+    if batch is not None and isinstance(shape[0], int) and shape[0] != batch:
+        raise mismatch(f"a batch of {batch}", f"{shape[0]} samples")
     out = _transpose_space(parts.space, kernel, attributes)
     space_fits(out, parts, (2,) * len(out))
     return (parts.join(out, attributes["out_channels"]),)
@@ -393,6 +396,7 @@ KINDS = (
             Attribute(
                 "output_shape", "tuple, one entry a spatial axis", "none", "the space, where it is fixed"
             ),
+            Attribute("batch_size", "int", "none", "the only number of samples, where it is fixed"),
         ),
         _conv_transpose,
         _conv_axes,
