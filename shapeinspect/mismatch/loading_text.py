@@ -35,6 +35,7 @@ def key_rows(fact: KeyedLoad) -> list[str]:
     for label, count, texts in (
         ("loaded", len(fact.loaded), [_listed(fact.loaded)]),
         ("reshaped", len(shapes), _folded(shapes)),
+        ("skipped", len(fact.skipped), [_listed(fact.skipped)]),
         ("missing", len(fact.missing), [_listed(fact.missing)]),
         ("unexpected", len(fact.unexpected), [_listed(fact.unexpected)]),
     ):

@@ -203,6 +203,7 @@ class KeyedLoad:
         cause: what is wrong, a key of the core's causes, for as long as no repair says more.
         why: what is known of it, a clause each.
         loaded: the keys that load as they are.
+        skipped: the keys that fit and are not loaded, since the load stops before them.
         reshaped: the keys with other shapes: the stored shape and the model's own one.
         missing: keys that the model has and the checkpoint lacks.
         unexpected: keys that the checkpoint has and the model lacks.
@@ -218,6 +219,7 @@ class KeyedLoad:
     unexpected: tuple[str, ...] = ()
     stored: tuple[tuple[str, tuple[tuple[str, tuple[int, ...]], ...]], ...] = ()
     repairs: tuple[Repair, ...] = ()
+    skipped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,16 +92,31 @@ class Surveyed:
     call: str = "load_weights"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Table:
     """What fits, weight by weight."""
 
-    loaded: tuple[str, ...] = ()
-    reshaped: tuple[tuple[str, Lengths, Lengths], ...] = ()
-    missing: tuple[str, ...] = ()
-    unexpected: tuple[str, ...] = ()
-    layers: tuple[Any, ...] = ()
-    renamed: tuple[tuple[str, str], ...] = ()
+    loaded: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    reshaped: list[tuple[str, Lengths, Lengths]] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    unexpected: list[str] = field(default_factory=list)
+    layers: list[Any] = field(default_factory=list)
+    renamed: list[tuple[str, str]] = field(default_factory=list)
+    used: set[str] = field(default_factory=set)
+
+    def fact(self, cause: str, why: tuple[str, ...], repairs: tuple[Repair, ...]) -> KeyedLoad:
+        """Return the table as a fact."""
+        return KeyedLoad(
+            cause,
+            why,
+            tuple(self.loaded),
+            tuple(self.reshaped),
+            tuple(self.missing),
+            tuple(self.unexpected),
+            repairs=repairs,
+            skipped=tuple(self.skipped),
+        )
 
 
 def survey(request: Request) -> Surveyed | None:
@@ -120,7 +135,7 @@ def survey(request: Request) -> Surveyed | None:
         return mistaken
     by_name = bool(request.options.get("by_name"))
     notes = _counts(request, stored) if not by_name else ()
-    table = _table(request.model, stored, by_name or bool(notes))
+    table = _table(request.model, stored, by_name or bool(notes), nothing=bool(notes))
     notes = (*notes, *_notes(request, stored, by_name, table))
     tried = list(_partial(request, stored))
     complete = [row for row in tried if not row[2].missing]
@@ -152,45 +167,48 @@ def survey(request: Request) -> Surveyed | None:
     elif cause == "other-architecture":
         repairs = list(_siblings(request))
     keep = rebuilt is None and cause not in ("other-architecture", "part-of-model")
-    fact = KeyedLoad(
-        cause,
-        notes,
-        table.loaded,
-        table.reshaped,
-        table.missing,
-        table.unexpected,
-        _stored(table) if keep else (),
-        tuple(repair for repair, _ in repairs),
-    )
+    fact = table.fact(cause, notes, tuple(repair for repair, _ in repairs))
+    fact = replace(fact, stored=_stored(table) if keep else ())
     whole = cause in ("other-architecture", "part-of-model")
     return Surveyed(
         fact, tuple(text for _, text in repairs), None if whole or not table.layers else table.layers[0]
     )
 
 
-def _table(model: Any, stored: StoredFile, by_name: bool) -> _Table:
-    loaded, reshaped, missing, layers, renamed, used = [], [], [], [], [], set()
+def _table(model: Any, stored: StoredFile, by_name: bool, nothing: bool = False) -> _Table:
+    """Compare weight by weight.
+
+    Where a weight does not fit, Keras 3 goes on with the next layer; the load of a file of Keras 2 ends.
+    """
+    found = _Table()
+    stopped = nothing
     for layer, own, group in pairs(model, stored, by_name):
         shapes = group.shapes if group is not None else ()
+        stopped = stopped if stored.legacy or nothing else False
+        counted = len(shapes) == len(own) or (stored.legacy and not shapes)
         fits = True
         for index, variable in enumerate(own):
             wanted = tuple(variable.shape)
-            if index >= len(shapes) or (len(shapes) != len(own) and not stored.legacy):
-                missing.append(key(variable))
+            if index >= len(shapes) or not counted:
+                found.missing.append(key(variable))
             elif shapes[index] != wanted:
-                reshaped.append((key(variable), shapes[index], wanted))
+                found.reshaped.append((key(variable), shapes[index], wanted))
+            elif stopped:
+                found.skipped.append(key(variable))
+                continue
             else:
-                loaded.append(key(variable))
+                found.loaded.append(key(variable))
                 continue
             fits = False
+            stopped = stopped or bool(shapes)
         if not fits:
-            layers.append(layer)
+            found.layers.append(layer)
         if group is not None:
-            used.add(group.path)
+            found.used.add(group.path)
             if group.name and group.name != layer.name:
-                renamed.append((group.name, str(layer.name)))
-    extra = tuple(item.name or item.path for item in stored.layers if item.path not in used)
-    return _Table(tuple(loaded), tuple(reshaped), tuple(missing), extra, tuple(layers), tuple(renamed))
+                found.renamed.append((group.name, str(layer.name)))
+    found.unexpected += [item.name or item.path for item in stored.layers if item.path not in found.used]
+    return found
 
 
 def _stored(table: _Table) -> tuple[tuple[str, tuple[tuple[str, Lengths], ...]], ...]:
@@ -381,7 +399,7 @@ def _mistaken(request: Request, stored: StoredFile) -> Surveyed | None:
     else:
         why = f'"{name}" was written by Keras 3 as .weights.h5; a plain {ending} is read as of Keras 2'
     other = name.removesuffix(ending) + new
-    table = _table(request.model, stored, by_name=False)
+    table = _table(request.model, stored, by_name=False, nothing=True)
     with tempfile.TemporaryDirectory() as folder:
         copy = shutil.copy(request.path, os.path.join(folder, other))
         outcomes = [
@@ -397,10 +415,7 @@ def _mistaken(request: Request, stored: StoredFile) -> Surveyed | None:
         for options, outcome in outcomes
         if outcome is not None and _worth(outcome, stored)
     ]
-    fact = KeyedLoad(
-        "file-layout", (why,), table.loaded, table.reshaped, table.missing, table.unexpected, (),
-        tuple(repair for repair, _ in repairs[:1]),
-    )  # fmt: skip
+    fact = table.fact("file-layout", (why,), tuple(repair for repair, _ in repairs[:1]))
     return Surveyed(fact, tuple(text for _, text in repairs[:1]))
 
 
