@@ -77,6 +77,19 @@ class UserCall:
         plain = [item for item in self.node.args if not isinstance(item, ast.Starred)]
         return self.source(plain[position]) if position < len(plain) else ""
 
+    def values(self) -> tuple[Any, list[Any], dict[str, Any]]:
+        """Return what is called, and its arguments.
+
+        Raises:
+            ValueError: if that cannot be known without running code of the user's.
+        """
+        try:
+            args = [_value(item, self.frame) for item in self.node.args]
+            kwargs = {str(word.arg): _value(word.value, self.frame) for word in self.node.keywords}
+            return _value(self.node.func, self.frame), args, kwargs
+        except _UnknownError:
+            raise ValueError("an argument is computed") from None
+
     def holder(self, position: int, name: str) -> tuple[str, Any]:
         """Return the variable whose item an argument is: ``checkpoint`` of ``checkpoint["optimizer"]``.
 

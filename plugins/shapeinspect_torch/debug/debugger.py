@@ -40,7 +40,7 @@ _IN_PLACE = "modified by an inplace operation"
 #: Containers of torch's own that compare shapes themselves.
 _CONTAINERS = frozenset(("Transformer", "TransformerEncoder", "TransformerDecoder"))
 #: What torch says where a state_dict does not load, or is none.
-_LOADING = ("loading state_dict", "Expected state_dict to be dict-like")
+_LOADING = ("loading state_dict", "Expected state_dict to be dict-like", "ignore_mismatched_sizes")
 
 
 class TorchDebugger(Debugger):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from shapeinspect.ir import Layer
@@ -17,12 +16,13 @@ from shapeinspect.plugin_api.user_calls import UserCall, built_by, built_in_plac
 from shapeinspect.sources.source import Source
 from shapeinspect_torch.debug.edits import rebuild_layer
 from shapeinspect_torch.debug.loading.plan import Statement
+from shapeinspect_torch.debug.loading.pretrained import WORDS, pretrained
 from shapeinspect_torch.debug.loading.survey import Surveyed, survey
 from shapeinspect_torch.debug.spelling import spell
+from shapeinspect_torch.tracing.assembly import assemble
 from shapeinspect_torch.tracing.meta_copy import Shadow
-from shapeinspect_torch.tracing.module_tree import walk
+from shapeinspect_torch.tracing.module_tree import unwrap, walk
 from shapeinspect_torch.tracing.recorder import PACKAGES
-from shapeinspect_torch.tracing.trace import read_module
 
 #: Libraries that load for the user; their lines are not the user's.
 _LIBRARIES = (
@@ -44,10 +44,14 @@ def loading(message: str, where: str | None, frames: list[Place]) -> Rerun | Non
         where: the user's source line.
         frames: those of the traceback, the outermost first, with their lines.
     """
+    where = user_line(frames, _LIBRARIES) or where
+    if WORDS in message:
+        call = failed_call(frames, _LIBRARIES, ("from_pretrained",))
+        report = pretrained(message, frames, call)
+        return None if report is None else _Loading(report[0], {}, report[1], message, where)
     given = _given(frames)
     if given is None:
         return None
-    where = user_line(frames, _LIBRARIES) or where
     module, state, strict, assign = given
     call = failed_call(frames, _LIBRARIES, ("load_state_dict", "load_model"))
     statement = _statement(call, module, strict, assign)
@@ -101,15 +105,18 @@ class _Loading(Rerun):
 
     def __init__(self, module: Any, state: Any, found: Surveyed, message: str, where: str | None) -> None:
         self._module, self._state, self._found = module, state, found
-        model = replace(read_module(Source(type(module).__name__, target=module)), notes=())
+        nodes = walk(unwrap(module)[0])  # nothing is run: a forward may need no inputs, or refuse none
+        model = assemble(Source(type(module).__name__, target=module), nodes, Shadow(), None, [])
         layer = self._refusing(model.layers, found.fact)
         self.failure = Failure(model, layer, (), message, where, fact=found.fact)
 
     def claim(self, changes: Sequence[Change]) -> Claim:
         """Say what a repair loaded; see :class:`Rerun`."""
         number = next((change.repair for change in changes if isinstance(change, Loaded)), None)
+        if self._found.untried:
+            return Claim(Level.UNTRIED, rest=self._found.untried)
         rest = "all keys load" if number is None else self._found.outcomes[number]
-        return Claim(Level.WHOLE, "load_state_dict", rest)
+        return Claim(Level.WHOLE, self._found.call, rest)
 
     def _refusing(self, layers: Sequence[Layer], fact: KeyedLoad) -> Layer:
         """Return the first layer whose weight has another shape or is missing, else the whole module."""

@@ -32,10 +32,14 @@ class Surveyed:
     Args:
         fact: it, for the core.
         outcomes: what each repair of the fact loaded.
+        call: what was run.
+        untried: what is known instead, where nothing was run.
     """
 
     fact: KeyedLoad
     outcomes: tuple[str, ...]
+    call: str = "load_state_dict"
+    untried: str = ""
 
 
 @dataclass(frozen=True, slots=True)
