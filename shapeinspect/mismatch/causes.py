@@ -47,6 +47,7 @@ CAUSES: dict[str, str] = {
     "not-flattened": "the input was not flattened before the layer",
     "rank": "the input has the wrong number of axes",
     "not-a-checkpoint": "what is loaded is not the weights of a model",
+    "not-tensors": "the checkpoint's weights are arrays and not tensors",
     "one-hot": "the input is one-hot, but the layer expects indices",
     "other-architecture": "the checkpoint belongs to another architecture",
     "other-classes": "the checkpoint's output layer has another number of classes",

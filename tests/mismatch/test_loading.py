@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -89,6 +90,7 @@ CHANGES: dict[str, tuple[Callable[[Any], Any], str]] = {
         lambda state: {**state, "position_embeddings.weight": torch.rand(40, 12)},
         "position-table",
     ),
+    "arrays": (lambda state: {key: v.numpy() for key, v in state.items()}, "not-tensors"),
     "adapters": (
         lambda state: (
             {key.replace("hidden.", "hidden.base_layer."): v for key, v in state.items()}
@@ -208,3 +210,60 @@ def test_a_search_changes_the_settings_that_leave_no_problem() -> None:
 def test_layers_of_a_stack_are_counted() -> None:
     keys = ["rnn.weight_ih_l0", "rnn.weight_ih_l1", "h.0.w", "h.1.w", "h.2.w"]
     assert counts(keys) == {"rnn.weight_ih": 2, "h": 3}
+
+
+def test_a_path_is_opened(tmp_path: Path) -> None:
+    trained, model, path = Net(), Net(), tmp_path / "net.pt"
+    torch.save({"state_dict": prefixed(trained.state_dict(), "module.")}, path)
+    diagnosis = explained(model, path)
+    exec(diagnosis.fixes[0].text, {"model": model, "state": path, "torch": torch})
+    assert torch.equal(model.hidden.weight, trained.hidden.weight)
+
+
+def test_a_script_module_is_not_loaded_into() -> None:
+    model = torch.jit.script(nn.Sequential(nn.Linear(4, 3)))
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    state = prefixed({key: value + 1 for key, value in before.items()}, "module.")
+    diagnosis = explained(model, state)
+    assert diagnosis.fixes
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+
+
+def test_what_a_module_refuses_itself_is_left_to_it() -> None:
+    class Checked(nn.Module):
+        def _load_from_state_dict(self, *args: Any) -> None:
+            args[-1].append("this checkpoint was made by version 1")
+
+    with pytest.raises(RuntimeError) as caught:
+        load(nn.Sequential(Checked()), {})
+    assert explain_error(caught.value) is None
+
+
+def test_a_forward_without_inputs_is_not_run() -> None:
+    class Refusing(Net):
+        def forward(self, ids: Any = None) -> Any:
+            raise ValueError("give one of ids or embeddings")
+
+    diagnosis = explained(Refusing(), prefixed(Net().state_dict(), "module."))
+    assert diagnosis.cause == "keys-prefixed"
+
+
+def test_sizes_that_only_a_message_tells() -> None:
+    """Loaders of libraries raise torch's messages themselves."""
+    model = Net()
+
+    def from_pretrained() -> None:
+        assert model is not None
+        raise RuntimeError(
+            "size mismatch for head.weight: copying a param with shape torch.Size([9, 18]) from checkpoint, "
+            "the shape in current model is torch.Size([5, 18]).\n\tYou may consider adding "
+            "`ignore_mismatched_sizes=True`"
+        )
+
+    with pytest.raises(RuntimeError) as caught:
+        from_pretrained()
+    diagnosis = explain_error(caught.value)
+    assert diagnosis is not None
+    assert diagnosis.layer.path == "head"
+    assert diagnosis.cause == "other-classes"
+    assert diagnosis.fixes == ()  # no line of the user's calls the loader here

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from shapeinspect.ir import Layer
@@ -57,6 +59,8 @@ def loading(message: str, where: str | None, frames: list[Place]) -> Rerun | Non
     statement = _statement(call, module, strict, assign)
     construction = None if call is None else built_in_place(call)
     construction = construction or built_by(module, frames, _LIBRARIES)
+    if isinstance(state, str | os.PathLike):
+        state, statement = _opened(state, statement)
     found = survey(module, state, statement, construction)
     return None if found is None else _Loading(module, state, found, message, where)
 
@@ -91,7 +95,19 @@ def _statement(call: UserCall | None, module: Any, strict: bool, assign: bool) -
     state = call.argument(0, "state_dict")
     if not state:
         return Statement(call.owner or "model", strict=strict, assign=assign)
-    return Statement(call.owner, state, assign, torch, strict, "", *call.holder(0, "state_dict"))
+    name, holder = call.holder(0, "state_dict")
+    return Statement(call.owner, state, assign, torch, strict, holder_name=name, holder=holder)
+
+
+def _opened(path: str | os.PathLike[str], statement: Statement) -> tuple[Any, Statement]:
+    """Load the file whose path was given instead of a state_dict."""
+    import torch
+
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:  # noqa: BLE001  # it is gone, or it is no file of PyTorch
+        return None, statement
+    return state, replace(statement, state=f'TORCH.load({statement.state}, map_location="cpu")', opened=True)
 
 
 def _package() -> Any:

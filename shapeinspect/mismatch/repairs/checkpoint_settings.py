@@ -59,6 +59,8 @@ def _settings_of_checkpoint(layers: Iterable[Layer], fact: OtherWeights) -> Iter
     by_path = {layer.path: layer for layer in layers}
     changes = []
     for path, shapes in fact.stored:
+        if path not in by_path:
+            return  # a weight of a module's own, which no setting gives its size
         settings: dict[str, object] = {}
         for role, shape in shapes:
             settings.update(_settings(by_path[path], role, shape))

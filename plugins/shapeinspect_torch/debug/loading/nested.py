@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from shapeinspect_torch.debug.loading.keys import Shapes, shapes_of, shapes_of_module
+from shapeinspect_torch.debug.loading.keys import Shapes, shapes_of
 
 #: How deep a state_dict may lie.
 _DEPTH = 3
@@ -71,14 +71,3 @@ def other_content(state: object) -> str | None:
     if isinstance(state, Mapping) and {"state", "param_groups"} <= state.keys():
         return "it is the state_dict of an optimizer (state, param_groups): load it into the optimizer"
     return None
-
-
-def module_shapes(value: object) -> Shapes | None:
-    """Return the shapes of a module that stands where a state_dict is wanted.
-
-    Args:
-        value: what was given.
-    """
-    import torch
-
-    return shapes_of_module(value) if isinstance(value, torch.nn.Module) else None

@@ -31,7 +31,7 @@ class Plan:
             the user's module, ``TORCH`` for the package, ``NEW`` for the new key.
         kept: the condition on ``k`` under which an entry is kept; empty for all.
         partial: whether keys may be missing or left over.
-        why: what is known, a clause each.
+        value: the expression of the new value where no condition holds.
     """
 
     cause: str = "keys-renamed"
@@ -40,7 +40,7 @@ class Plan:
     values: tuple[tuple[str, str], ...] = ()
     kept: str = ""
     partial: bool = False
-    why: tuple[str, ...] = ()
+    value: str = "v"
 
     def state(self, state: str) -> str:
         """Write the changed state_dict.
@@ -48,13 +48,14 @@ class Plan:
         Args:
             state: the expression of the state_dict that there is.
         """
-        value = "v"
+        value = self.value
         for condition, expression in reversed(self.values):
             value = f"{expression.replace('NEW', self.key)} if {condition} else {value}"
-        if self.inside or self.key != "k" or value != "v" or self.kept:
+        changed = self.key != "k" or value != "v" or self.kept
+        if self.inside or changed:
             state = grouped(state)
         whole = state + self.inside
-        if self.key == "k" and value == "v" and not self.kept:
+        if not changed:
             return whole
         kept = f" if {self.kept}" if self.kept else ""
         return f"{{{self.key}: {value} for k, v in {whole}.items(){kept}}}"
@@ -72,6 +73,7 @@ class Statement:
         strict: whether the user's call is strict.
         holder_name: the variable whose item the state_dict is; empty if it is none.
         holder: that variable's value.
+        opened: whether a file was opened that the user gave by its path.
         again: the user's own call without strictness, where it is not ``load_state_dict``; empty else.
     """
 
@@ -81,6 +83,7 @@ class Statement:
     torch: str = "torch"
     strict: bool = True
     again: str = ""
+    opened: bool = False
     holder_name: str = ""
     holder: Any = None
 
@@ -167,13 +170,11 @@ def run(statement: Statement, plan: Plan, module: Any, state: Mapping[str, Any])
     """
     import torch
 
-    from shapeinspect_torch.tracing.meta_copy import Shadow
-
     package = statement.torch or "torch"
     scope: dict[str, Any] = {_MODULE: module, _STATE: state, package: torch}
     source = plan.state(_STATE).replace("MODEL", _MODULE).replace("TORCH", package)
     try:
-        copy = Shadow().of(module)
+        copy = _copy(module)
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), torch.no_grad():
             warnings.simplefilter("ignore")
             changed = eval(source, scope)  # noqa: S307  # what is printed is what is run
@@ -186,3 +187,16 @@ def run(statement: Statement, plan: Plan, module: Any, state: Mapping[str, Any])
     loaded = {id(tensor) for name, tensor in tensors.items() if name not in missing}
     left = tuple(name for name, tensor in tensors.items() if name in missing and id(tensor) not in loaded)
     return Outcome(len(tensors), left, sum(1 for key in changed if key not in tensors))
+
+
+def _copy(module: Any) -> Any:
+    """Copy a module without its numbers; TorchScript, which cannot be, with them."""
+    import copy
+
+    import torch
+
+    from shapeinspect_torch.tracing.meta_copy import Shadow
+
+    if any(isinstance(part, torch.jit.ScriptModule) for part in module.modules()):
+        return copy.deepcopy(module)
+    return Shadow().of(module)

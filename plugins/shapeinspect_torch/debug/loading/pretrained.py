@@ -75,7 +75,7 @@ def _surveyed(
     untried = ""
     if call is not None:
         given = ", ".join(call.source(item) for item in (*call.node.args, *call.node.keywords))
-        code = f"{call.source(call.node.func)}({given}, {WORDS}=True)"
+        code = f"{call.source(call.node.func)}({given}{', ' if given else ''}{WORDS}=True)"
         outcome = Outcome(len(want), tuple(key for key in want if key not in loaded))
         repairs, outcomes = (Repair(cause, code),), (outcome.text(),)
         if not _runs(call):

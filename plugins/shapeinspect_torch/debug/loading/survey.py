@@ -55,6 +55,8 @@ class _Sides:
     buffers: frozenset[str]
     #: Entries that are no tensors.
     others: tuple[str, ...] = ()
+    #: Whether its weights are arrays of NumPy.
+    arrays: bool = False
 
     @property
     def match(self) -> Match:
@@ -64,7 +66,8 @@ class _Sides:
     @property
     def base(self) -> Plan:
         """The plan that changes keys alone."""
-        return Plan("", self.inside, self.renaming.key, (), self.renaming.kept)
+        value = "TORCH.as_tensor(v)" if self.arrays else "v"
+        return Plan("", self.inside, self.renaming.key, (), self.renaming.kept, value=value)
 
 
 def survey(
@@ -79,6 +82,8 @@ def survey(
         construction: the call that built the module; None where it is not known.
     """
     want = shapes_of_module(module)
+    if isinstance(state, Mapping):  # what a module keeps beside its tensors, such as an extra state
+        want |= {key: () for key in module.state_dict(keep_vars=True) if key not in want and key not in state}
     own = match(shapes_of(state) if isinstance(state, Mapping) else {}, want)
     content = other_content(state)
     if content is not None:
@@ -87,11 +92,13 @@ def survey(
     if sides is None:
         return None
     found = sides.match
+    if found.fits and not statement.opened and not sides.others and sides.base.state("s") == "s":
+        return None  # the module refuses something else
     turns = values.turns(found.reshaped, sides.have, want, module)
     turned = {key for turn in turns for key in turn.keys}
     left = [key for key in found.reshaped if key not in turned]
     derived = [key for key in left if values.is_computed(key, module)] if turned else []
-    cause, notes = _cause(sides, [key for key in left if key not in derived], turns)
+    cause, notes = _cause(sides, [key for key in left if key not in derived], turns, statement)
     if derived:
         notes += (f"{named(derived)}: computed when the model is built, so the stored one is left out",)
     why = (*sides.why, *(turn.why for turn in turns), *notes)
@@ -107,6 +114,8 @@ def survey(
     plain = sides.base.state("s") == "s"
     stored = () if rebuild is not None or not plain else _stored(left, sides)
     fact = _fact(cause, own, shapes_of(state) if isinstance(state, Mapping) else {}, want, why)
+    if sides.arrays:  # torch has refused each of them
+        fact = replace(fact, loaded=(), skipped=fact.loaded)
     unexpected = (*fact.unexpected, *(others_of(state, want) if isinstance(state, Mapping) else ()))
     fact = replace(fact, repairs=tuple(repair for repair, _ in tried), stored=stored, unexpected=unexpected)
     return Surveyed(fact, tuple(text for _, text in tried))
@@ -133,10 +142,11 @@ def _sides(state: Any, want: Shapes, buffers: frozenset[str]) -> _Sides | None:
     why: tuple[str, ...]
     entries: tuple[str, ...]
     if isinstance(state, torch.nn.Module):
-        entries = ()
+        entries, arrays = (), False
         path, have, why = ".state_dict()", shapes_of_module(state), ("it is a module, not its state_dict",)
     elif isinstance(state, Mapping):
         path, have, inner, others = inside(state, want)
+        arrays = any(not isinstance(inner[key], torch.Tensor) for key in have)
         why, entries = (), others_of(inner, want)
         if path:
             listed = ", ".join(str(key) for key in state)
@@ -148,7 +158,7 @@ def _sides(state: Any, want: Shapes, buffers: frozenset[str]) -> _Sides | None:
     renamed = renaming(have, want)
     shapes = renamed.shapes(have)
     old = {renamed.apply(key): key for key in have if renamed.keep(key)}
-    return _Sides(shapes, want, old, renamed, path, (*why, *renamed.why), buffers, entries)
+    return _Sides(shapes, want, old, renamed, path, (*why, *renamed.why), buffers, entries, arrays)
 
 
 def _fact(cause: str, own: Match, have: Shapes, want: Shapes, why: tuple[str, ...]) -> KeyedLoad:
@@ -166,21 +176,14 @@ def _stored(
     return tuple((path, tuple(roles)) for path, roles in layers.items())
 
 
-def _cause(sides: _Sides, left: list[str], turns: list[values.Turn]) -> tuple[str, tuple[str, ...]]:
+def _cause(
+    sides: _Sides, left: list[str], turns: list[values.Turn], statement: Statement
+) -> tuple[str, tuple[str, ...]]:
     """Say what is wrong, and what is known of it beyond the renaming."""
     found = sides.match
-    adapters = [key for key in found.unexpected if _is_adapter(key)]
-    wanted = [key for key in found.missing if _is_adapter(key)]
-    if adapters and len(adapters) < len(found.unexpected) + len(found.loaded):
-        count = f"{len(adapters)} LoRA weights of the checkpoint"
-        return "adapter", (f"{count} have no place in the model, which stays without them",)
-    if adapters:
-        return "adapter", (
-            "the checkpoint holds LoRA weights alone: wrap the model as it was trained "
-            "(peft.get_peft_model), then load them (peft.set_peft_model_state_dict)",
-        )
-    if wanted:
-        return "adapter", (f"{len(wanted)} LoRA weights of the model are not in the checkpoint",)
+    adapted = _adapted(found)
+    if adapted:
+        return "adapter", adapted
     if not found.loaded and not found.reshaped:
         return "other-architecture", ("the two have no key in common",)
     if not found.loaded and not turns and (found.missing or found.unexpected):
@@ -193,6 +196,10 @@ def _cause(sides: _Sides, left: list[str], turns: list[values.Turn]) -> tuple[st
         return "state-dict", values.gates(left, sides.have, sides.want)
     if turns:
         return turns[0].cause, ()
+    if statement.opened:
+        return "not-a-checkpoint", ("it is the path of a file, which has to be opened first",)
+    if sides.arrays:
+        return "not-tensors", ("load_state_dict takes tensors of PyTorch",)
     if sides.inside:
         return "not-a-checkpoint" if sides.inside == ".state_dict()" else "nested-checkpoint", ()
     if sides.renaming.key != "k":
@@ -200,6 +207,23 @@ def _cause(sides: _Sides, left: list[str], turns: list[values.Turn]) -> tuple[st
     if found.missing and all(key in sides.buffers for key in found.missing):
         return "keys-missing", ("what is missing are buffers: state_dict() has them, parameters() has not",)
     return "keys-missing" if found.missing else "keys-unexpected", ()
+
+
+def _adapted(found: Match) -> tuple[str, ...]:
+    """Say where weights of low rank are, if one side alone has them."""
+    adapters = [key for key in found.unexpected if _is_adapter(key)]
+    wanted = [key for key in found.missing if _is_adapter(key)]
+    if adapters and len(adapters) < len(found.unexpected) + len(found.loaded):
+        count = f"{len(adapters)} LoRA weights of the checkpoint"
+        return (f"{count} have no place in the model, which stays without them",)
+    if adapters:
+        return (
+            "the checkpoint holds LoRA weights alone: wrap the model as it was trained "
+            "(peft.get_peft_model), then load them (peft.set_peft_model_state_dict)",
+        )
+    if wanted:
+        return (f"{len(wanted)} LoRA weights of the model are not in the checkpoint",)
+    return ()
 
 
 def _is_adapter(key: str) -> bool:

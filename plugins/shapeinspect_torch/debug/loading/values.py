@@ -109,6 +109,8 @@ def is_head(keys: Sequence[str], reshaped: Sequence[str], have: Shapes, want: Sh
         if len(old) != len(new) or not old or old[0] == new[0] or old[1:] != new[1:]:
             return False
         layer = key.rpartition(".")[0]
+        if not layer and key not in {"weight", "bias"}:
+            return False
         last = order[-1] == layer or all(other == layer for other in order[order.index(layer) :])
         behind = [other for other in want if order.index(layer) < order.index(other.rpartition(".")[0])]
         named = _HEADS.search(layer) is not None and not any(other in changed - set(keys) for other in behind)
