@@ -267,3 +267,29 @@ def test_sizes_that_only_a_message_tells() -> None:
     assert diagnosis.layer.path == "head"
     assert diagnosis.cause == "other-classes"
     assert diagnosis.fixes == ()  # no line of the user's calls the loader here
+
+
+class Attention(nn.Module):
+    """Projections of query, key and value, in one matrix or in three."""
+
+    def __init__(self, joined: bool) -> None:
+        super().__init__()
+        if joined:
+            self.qkv = nn.Linear(6, 24)
+        else:
+            self.query, self.key, self.value = nn.Linear(6, 8), nn.Linear(6, 8), nn.Linear(6, 8)
+        self.out = nn.Linear(8, 5)
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_joined_and_separate_projections(joined: bool) -> None:
+    trained = nn.Sequential(Attention(joined), nn.LayerNorm(5))
+    model = nn.Sequential(Attention(not joined), nn.LayerNorm(5))
+    state = trained.state_dict()
+    diagnosis = explained(model, state)
+    exec(diagnosis.fixes[0].text, {"model": model, "state": state, "torch": torch})
+    one, apart = (trained[0], model[0]) if joined else (model[0], trained[0])
+    for role in ("weight", "bias"):
+        parts = [getattr(getattr(apart, name), role) for name in ("query", "key", "value")]
+        assert torch.equal(getattr(one.qkv, role), torch.cat(parts))
+    assert torch.equal(trained[0].out.weight, model[0].out.weight)

@@ -32,6 +32,7 @@ class Plan:
         kept: the condition on ``k`` under which an entry is kept; empty for all.
         partial: whether keys may be missing or left over.
         value: the expression of the new value where no condition holds.
+        added: a comprehension of further entries; ``STATE`` stands for the state_dict.
     """
 
     cause: str = "keys-renamed"
@@ -41,6 +42,7 @@ class Plan:
     kept: str = ""
     partial: bool = False
     value: str = "v"
+    added: str = ""
 
     def state(self, state: str) -> str:
         """Write the changed state_dict.
@@ -58,7 +60,8 @@ class Plan:
         if not changed:
             return whole
         kept = f" if {self.kept}" if self.kept else ""
-        return f"{{{self.key}: {value} for k, v in {whole}.items(){kept}}}"
+        entries = f"{{{self.key}: {value} for k, v in {whole}.items(){kept}}}"
+        return f"{{**{entries}, **{self.added.replace('STATE', whole)}}}" if self.added else entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +96,16 @@ class Statement:
         Args:
             plan: the plan.
         """
-        state = plan.state(self.state)
+        before, source = "", self.state
+        if plan.added and not source.isidentifier():  # it is read several times
+            before, source = f"weights = {self.state}; ", "weights"
+        state = plan.state(source)
         if self.again and plan.partial and state == self.state:
             return self.again
         options = ", strict=False" if plan.partial else ""
         options += ", assign=True" if self.assign else ""
         code = f"{self.model}.load_state_dict({state}{options})".replace("MODEL", self.model)
-        code = code.replace("TORCH", self.torch or "torch")
+        code = (before + code).replace("TORCH", self.torch or "torch")
         return f"import torch; {code}" if not self.torch and "torch." in code else code
 
 

@@ -10,6 +10,7 @@ from shapeinspect.plugin_api.facts import KeyedLoad, Repair
 from shapeinspect.plugin_api.user_calls import Construction
 from shapeinspect_torch.debug.loading import values
 from shapeinspect_torch.debug.loading.built import built, rebuilt
+from shapeinspect_torch.debug.loading.fused import fusion
 from shapeinspect_torch.debug.loading.keys import Match, Shapes, match, others_of, shapes_of, shapes_of_module
 from shapeinspect_torch.debug.loading.nested import inside, other_content
 from shapeinspect_torch.debug.loading.plan import Outcome, Plan, Statement, named, run
@@ -200,6 +201,9 @@ def _cause(
         return "not-a-checkpoint", ("it is the path of a file, which has to be opened first",)
     if sides.arrays:
         return "not-tensors", ("load_state_dict takes tensors of PyTorch",)
+    joined = fusion(found, sides.have, sides.want) if sides.renaming.key == "k" else None
+    if joined is not None:
+        return "keys-renamed", (joined.why,)
     if sides.inside:
         return "not-a-checkpoint" if sides.inside == ".state_dict()" else "nested-checkpoint", ()
     if sides.renaming.key != "k":
@@ -248,12 +252,18 @@ def _plans(
     partial = bool(found.missing or left or not statement.strict)
     partial = partial or bool([key for key in found.unexpected if key not in adapters])
     partial = partial or bool(sides.others and not sides.renaming.kept)
+    joined = fusion(found, sides.have, sides.want) if sides.renaming.key == "k" else None
+    if joined is not None:
+        kept.append(joined.kept)
+        open_keys = {*found.missing, *found.unexpected} - joined.made - joined.used
+        partial = bool(open_keys or left or sides.others or not statement.strict)
     whole = replace(
         sides.base,
         cause=cause,
         values=conditions,
         kept=" and ".join(part for part in kept if part),
         partial=partial,
+        added=joined.entries if joined is not None else "",
     )
     head = cause == "other-classes"
     plain = sides.base.state("s") == "s"
