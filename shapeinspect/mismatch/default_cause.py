@@ -85,7 +85,7 @@ def _by_shapes(failure: Failure, problem: Problem) -> str:
         return "kernel"
     if unfit(failure) or (wanted_states(layer, shapes) and problem.demand is None):
         return "state"
-    if any(shapes[operand] != shape for operand, shape in wanted_masks(layer, shapes).items()):
+    if any(shapes[operand] != shape for operand, shape in wanted_masks(layer, shapes, failure.roles).items()):
         return "mask"
     if _of_other_rank(failure, problem):
         return "rank"

@@ -12,6 +12,7 @@ from shapeinspect.infer.kernels import check_kernel
 from shapeinspect.ir import Axes, Layer
 from shapeinspect.plugin_api.rerun import Failure
 from shapeinspect.rules import initial_states, output_shapes
+from shapeinspect.rules.rule import show
 
 #: By kind: the setting that fixes a length, and the axis that has to have it.
 _FIXED: dict[str, tuple[str, int | None]] = {
@@ -89,27 +90,26 @@ def problem_of(failure: Failure) -> Problem:
         output_shapes(layer.kind, layer.attributes, shapes)
     except ShapeMismatchError as error:
         expected, got = error.expected, error.got
-    if demand is None and (text := _operand_expected(layer, shapes)) is not None:
+    if demand is None and (text := _operand_expected(failure, shapes)) is not None:
         expected, got = text, None
     return Problem(expected, got, demand, shapes)
 
 
-def _operand_expected(layer: Layer, shapes: tuple[Shape | None, ...]) -> str | None:
+def _operand_expected(failure: Failure, shapes: tuple[Shape | None, ...]) -> str | None:
     """Say what shape a state or a mask needs, where it has another one."""
-    cell = layer.kind.endswith("_cell")
+    layer, roles = failure.layer, failure.roles
     if layer.kind == "max_unpool" and len(shapes) > 1 and shapes[0] != shapes[1]:
         return f"indices of {shapes[0]}, the shape of what is unpooled"
     ranks = [len(shape) for shape in shapes[:3] if shape]
     if layer.kind == "attention" and len(set(ranks)) > 1:
         return f"a query with as many axes as keys and values: {max(ranks)}"
-    depth = "" if cell else "num_layers·directions, "
-    for wanted, text in (
-        (wanted_states(layer, shapes), f"a state of {{}}: {depth}batch, hidden_size"),
-        (wanted_masks(layer, shapes), "a mask of {}"),
-    ):
-        for operand, shape in wanted.items():
-            if shapes[operand] is not None and shapes[operand] != shape:
-                return text.format(shape)
+    depth = "" if layer.kind.endswith("_cell") else "num_layers·directions, "
+    for operand, shape in wanted_states(layer, shapes).items():
+        if shapes[operand] is not None and shapes[operand] != shape:
+            return f"a state of {shape}: {depth}batch, hidden_size"
+    for operand, shape in wanted_masks(layer, shapes, roles).items():
+        if shapes[operand] != shape:
+            return f"{roles[operand]} of {show(shape)}: {_MASK_AXES[roles[operand], len(shape)]}"
     return None
 
 
@@ -208,42 +208,61 @@ def wanted_states(layer: Layer, shapes: tuple[Shape | None, ...]) -> dict[int, t
     }
 
 
-def wanted_masks(layer: Layer, shapes: tuple[Shape | None, ...]) -> dict[int, tuple[int, ...]]:
+def wanted_masks(
+    layer: Layer, shapes: tuple[Shape | None, ...], roles: tuple[str, ...]
+) -> dict[int, tuple[int, ...]]:
     """Return the shape of each mask that attention is given, by its operand.
 
     Args:
         layer: the layer.
         shapes: its inputs: query, key and value, then the masks.
+        roles: the parameter that each of them is passed for; nothing is known of a mask without it.
 
-    Source: ``torch.nn.MultiheadAttention``: a mask of (queries, keys), of (batch · heads, queries,
-    keys), or a padding mask of (batch, keys).
+    Source: ``torch.nn.MultiheadAttention``: ``attn_mask`` of (queries, keys) or of (batch · heads, queries,
+    keys), ``key_padding_mask`` of (batch, keys), whatever ``batch_first`` says; without a batch, of (keys).
 
     Example:
         >>> from shapeinspect.ir import Frozen
         >>> layer = Layer("a", "attention", "MultiheadAttention", attributes=Frozen(batch_first=True))
-        >>> wanted_masks(layer, ((3, 9, 8), (3, 7, 8), (3, 7, 8), (12, 12)))
+        >>> shapes, given = ((3, 9, 8), (3, 7, 8), (3, 7, 8), (12, 12)), ("query", "key", "value")
+        >>> wanted_masks(layer, shapes, (*given, "attn_mask"))
         {3: (9, 7)}
+        >>> wanted_masks(layer, shapes, (*given, "key_padding_mask"))
+        {3: (3, 7)}
     """
-    if layer.kind != "attention" or layer.attributes.get("scaled_dot_product") or len(shapes) < 4:
+    if layer.kind != "attention" or len(roles) != len(shapes) or not {"query", "key"} <= {*roles}:
         return {}
-    query, key = shapes[0], shapes[1]
-    if not query or not key or len(query) != 3 or len(key) != 3:
+    query, key = shapes[roles.index("query")], shapes[roles.index("key")]
+    if not query or not key or len(query) != len(key) or len(query) not in (2, 3):
         return {}
-    time = 1 if layer.attributes.get("batch_first") else 0
-    batch, heads = query[1 - time], layer.attributes.get("num_heads")
+    alone = len(query) == 2
+    time = 1 if layer.attributes.get("batch_first") and not alone else 0
+    batch = 1 if alone else query[1 - time]
+    heads, steps = layer.attributes.get("num_heads"), (query[time], key[time])
     wanted: dict[int, tuple[Any, ...]] = {}
-    for operand, mask in enumerate(shapes[3:], 3):
-        if mask is not None and len(mask) == 2:
-            fits = mask in ((query[time], key[time]), (batch, key[time]))
-            rows = mask[0] if fits else batch if mask[0] == batch else query[time]
-            wanted[operand] = (rows, key[time])
-        elif mask is not None and len(mask) == 3 and isinstance(heads, int) and isinstance(batch, int):
-            wanted[operand] = (batch * heads, query[time], key[time])
+    for operand, (role, mask) in enumerate(zip(roles, shapes, strict=True)):
+        if mask is None:
+            continue
+        if role == "key_padding_mask":
+            wanted[operand] = (key[time],) if alone else (batch, key[time])
+        elif role == "attn_mask" and len(mask) < 3:
+            wanted[operand] = steps
+        elif role == "attn_mask" and isinstance(heads, int) and isinstance(batch, int):
+            wanted[operand] = (batch * heads, *steps)
     return {
         operand: shape
         for operand, shape in wanted.items()
         if all(isinstance(length, int) for length in shape)
     }
+
+
+#: The axes of a mask, by its role and its number of axes.
+_MASK_AXES = {
+    ("attn_mask", 2): "queries, keys",
+    ("attn_mask", 3): "batch·num_heads, queries, keys",
+    ("key_padding_mask", 1): "keys",
+    ("key_padding_mask", 2): "batch, keys",
+}
 
 
 def space_rank(attributes: Mapping[str, Any]) -> int | None:

@@ -241,8 +241,21 @@ class FewerStates:
     batch: int
 
 
+@dataclass(frozen=True, slots=True)
+class Remade:
+    """The user's code makes a tensor for other lengths; it is written with the right ones at its place.
+
+    Args:
+        operand: the input of the failed call that is this tensor, or is computed from it.
+        shape: the shape that the input has to have.
+    """
+
+    operand: int
+    shape: tuple[int, ...]
+
+
 #: What a debugger spells: a change, or a value that describes its effect better.
-Wording: TypeAlias = Change | InsteadOf | MoreSamples | FewerStates | NoState
+Wording: TypeAlias = Change | InsteadOf | MoreSamples | FewerStates | NoState | Remade
 
 
 def reshaped(step: Step, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -256,7 +269,7 @@ def reshaped(step: Step, shape: tuple[int, ...]) -> tuple[int, ...]:
             ``project`` (channels, stride), ``last`` axis (its last entry), ``first`` axis (its first),
             ``dtype`` name, ``interpolate_last``, ``adaptive_pool_last`` and ``project_last`` (channels,
             stride, spatial axes) the same with the channels last, ``one_hot`` classes,
-            ``contiguous`` (nothing moves),
+            ``contiguous`` (nothing moves), ``repeat`` (axis, count: each entry so often in turn),
             ``shift`` by (added to every number), ``argmax`` axis, ``item`` (of several outputs in
             the tensor's place), ``named`` (the array that is fed under this name).
         shape: the tensor's shape.
@@ -376,4 +389,5 @@ _STEPS: dict[str, Callable[[_Lengths, Any], _Lengths]] = {
     "dtype": lambda shape, _name: shape,
     "shift": lambda shape, _by: shape,
     "contiguous": lambda shape, _given: shape,
+    "repeat": lambda shape, given: (*shape[: given[0]], shape[given[0]] * given[1], *shape[given[0] + 1 :]),
 }

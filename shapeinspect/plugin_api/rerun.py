@@ -40,6 +40,8 @@ class Failure:
         claim: what was run with a fix that ``Rerun.attempt`` lets pass.
         transposable: whether the graph itself says which way round a stored matrix is read.
         position: how many calls had returned before; a change with which there are more gets further.
+        roles: the parameter of the layer that each input is passed for, such as ``attn_mask``; empty where
+            that is not known.
     """
 
     model: Model
@@ -53,6 +55,7 @@ class Failure:
     claim: Claim = NOTHING_RUN
     transposable: bool = False
     position: int = 0
+    roles: tuple[str, ...] = ()
 
 
 class Rerun(ABC):

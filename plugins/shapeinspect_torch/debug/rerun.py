@@ -16,6 +16,7 @@ from shapeinspect.plugin_api.changes import (
     OnCall,
     OnLayer,
     OnOperand,
+    Remade,
     Wording,
 )
 from shapeinspect.plugin_api.claims import Claim, Level
@@ -29,9 +30,10 @@ from shapeinspect_torch.debug.anchors import Anchor, Placed, of_kind
 from shapeinspect_torch.debug.conditions import Conditions, is_grad_enabled
 from shapeinspect_torch.debug.edits import rebuild_layer, stepped
 from shapeinspect_torch.debug.error_facts import CONTAINERS, axis_order, fact_of
+from shapeinspect_torch.debug.makers import remade
 from shapeinspect_torch.debug.numberless_checks import OF_PLACES, refuse_one_value, refuse_places
 from shapeinspect_torch.debug.spelling import spell
-from shapeinspect_torch.debug.trial import FAILED, Trial, fed, retried
+from shapeinspect_torch.debug.trial import FAILED, Trial, fed, retried, roles_of
 from shapeinspect_torch.debug.user_names import names_of
 from shapeinspect_torch.tracing.assembly import Trace, assemble
 from shapeinspect_torch.tracing.dispatch_mode import function_name
@@ -91,6 +93,8 @@ class TorchRerun(Rerun):
         self._level = QUICK if has_numbers(self._root, self._example) else SHAPES
         #: Why the last attempt could not be run to its end; None where it could.
         self._stop: str | None = None
+        #: The frames of the failed call, with their lines.
+        self._frames: Sequence[Place] = ()
         #: Torch's own message.
         self._message = ""
         #: Whether torch's message is about dtypes, so that they are compared as well.
@@ -172,6 +176,7 @@ class TorchRerun(Rerun):
             frames: the frames of the traceback, with their lines.
             failure: where the run ended.
         """
+        self._frames = frames
         site = user_place(reversed(frames), PACKAGES)
         if site is None or not failure.inputs:
             return ()
@@ -181,6 +186,8 @@ class TorchRerun(Rerun):
 
     def spell(self, change: Wording, name: str) -> str:
         """Write a change in torch's words; see ``shapeinspect.plugin_api.rerun.Rerun``."""
+        if isinstance(change, Remade):
+            return remade(self.failure, change.operand, change.shape, self._frames)
         return spell(change, name, self.failure)
 
     def use_numbers(self, real: bool = True) -> bool:
@@ -305,6 +312,7 @@ class TorchRerun(Rerun):
                     return outputs
                 if trial.failed is None:
                     trial.fail(position, path)
+                    trial.roles = roles_of(node.real, args, kwargs)
                     recorder._failed(node.draft, recorder._recorded((args, kwargs)))
                 raise
 
@@ -490,7 +498,10 @@ class TorchRerun(Rerun):
         path = self.full_path(draft.path, draft is root)
         layer = Layer(path, draft.kind, draft.type, tuple(path.split(".")), Frozen(draft.attributes))
         fact = fact_of(trial.error, layer, [values[name].dtype for name in failure.inputs])
-        return Failure(model, layer, failure.inputs, str(trial.error), fact=fact, position=position)
+        roles = trial.roles if len(trial.roles) == len(failure.inputs) else ()
+        return Failure(
+            model, layer, failure.inputs, str(trial.error), fact=fact, position=position, roles=roles
+        )
 
     def _model(self, trial: Trial) -> tuple[Model, tuple[int, ...]]:
         source = Source(type(self._root).__name__, target=self._root)

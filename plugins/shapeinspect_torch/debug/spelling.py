@@ -49,6 +49,7 @@ _STEPS: dict[str, Callable[[str, Any], str]] = {
     "argmax": lambda x, axis: f"{x}.argmax({axis})",
     "item": lambda x, at: f"{x}[{at}]",
     "contiguous": lambda x, _: f"{x}.contiguous()",
+    "repeat": lambda x, given: f"{x}.repeat_interleave({given[1]}, {given[0]})",
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,7 @@ from shapeinspect_torch.debug.edits import stepped
 from shapeinspect_torch.tracing.inputs import Inputs
 from shapeinspect_torch.tracing.meta_copy import Shadow
 from shapeinspect_torch.tracing.module_tree import Node
-from shapeinspect_torch.tracing.pytree import rebuild
+from shapeinspect_torch.tracing.pytree import rebuild, tensors
 from shapeinspect_torch.tracing.recorder import Recorder
 
 #: What a failed attempt returns in the place of outputs.
@@ -33,11 +34,26 @@ class Trial:
     site: Site | None = None
     #: The input shape of a pool, by the ``id`` of the indices that it returned.
     pooled: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    #: The parameters of the failed module's forward that its tensors are passed for.
+    roles: tuple[str, ...] = ()
 
     def fail(self, position: int, name: str) -> None:
         """Record where it failed first."""
         if self.failed is None:
             self.failed, self.site = (position, name), site_of(self.recorder)
+
+
+def roles_of(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, ...]:
+    """Return the parameter of a module's forward that each tensor is passed for.
+
+    Args:
+        module: the module.
+        args: its positional arguments.
+        kwargs: its named ones.
+    """
+    parameters = list(inspect.signature(type(module).forward).parameters)[1:]
+    passed = [*zip(parameters, args, strict=False), *kwargs.items()]
+    return tuple(name for name, value in passed for _ in tensors(value))
 
 
 def retried(trial: Trial, edited: tuple[Any, Any] | None, call: Callable[[Any, Any], Any]) -> Any:

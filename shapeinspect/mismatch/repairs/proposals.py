@@ -34,6 +34,7 @@ from shapeinspect.plugin_api.changes import (
     OutOfPlace,
     PaddedBatch,
     Unstacked,
+    Wording,
 )
 from shapeinspect.plugin_api.facts import (
     BatchedMatrices,
@@ -79,9 +80,9 @@ def proposals(failure: Failure, problem: Problem) -> tuple[Fix, ...]:
         *exchanged(failure),
         *feeds(failure),
     ]
-    unique: dict[tuple[Change, ...], Fix] = {}
+    unique: dict[tuple[tuple[Change, ...], tuple[Wording, ...]], Fix] = {}
     for fix in sorted(fixes, key=lambda fix: fix.rank):
-        unique.setdefault(fix.changes, marked(failure, fix))
+        unique.setdefault((fix.changes, fix.wording), marked(failure, fix))
     return tuple(unique.values())
 
 

@@ -53,6 +53,7 @@ class Rung(int, Enum):
 
     # One array or state has another axis order than its reader; nothing else explains the lengths so well.
     TRANSPOSED_MASK = 8, "transpose a mask"
+    ARRANGED_MASK = 8, "bring a mask into the shape that attention reads, with all its entries"
     FED_STATES = 8, "feed states of the layer's own shape"
     SPLIT_SAMPLES = 8, "split the samples that were flattened together"
     ARGMAX_OF_ONE_HOT = 9, "look up class numbers instead of one-hot rows"
@@ -145,6 +146,7 @@ class Rung(int, Enum):
     BATCH_FIRST_SETTING = 27, "change batch_first"
     TRIMMED = 27, "reduce the output padding of a transposed convolution"
     PADDED = 28, "pad the last convolutions of a branch so that they keep the size"
+    REMADE = 28, "make a mask or a state for the lengths that are there"
     BATCH_FIRST_INPUT = 28, "swap batch and time of the input"
     OPERAND_SQUEEZED = 28, "remove an axis of length 1 from one operand"
     CUT_INPUT = 29, "cut the input to the length of a stored table"

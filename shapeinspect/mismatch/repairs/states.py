@@ -17,6 +17,7 @@ from shapeinspect.plugin_api.changes import (
     OnInput,
     OnLayer,
     OnOperand,
+    Remade,
     Step,
     Wording,
 )
@@ -60,6 +61,8 @@ def states(failure: Failure) -> Iterator[Fix]:
             yield Fix("state", sized, Rung.NO_STATE, wording=(NoState(),))
     text = f'a state of shape {new} for "{failure.layer.path}"'
     changes = tuple(OnOperand(None, index, (("resize", shape),)) for index, shape in wrong.items())
+    made = tuple(Remade(index, shape) for index, shape in wrong.items())
+    yield Fix("state", changes, Rung.REMADE, wording=made)
     constant = _is_constant(failure, operand)
     rank = Rung.CONSTANT_STATE if constant else Rung.NEW_STATE
     yield Fix("state", changes, rank, text, alone=not constant)
