@@ -106,6 +106,23 @@ def test_a_recorded_graph_is_composed_as_well() -> None:
     assert found.fixes[0].claim.level is Level.UNTRIED
 
 
+def test_every_table_that_is_too_short_is_built_anew() -> None:
+    class Tables(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.Embedding(9, 6), nn.Embedding(9, 6)
+
+        def forward(self, x: Any, y: Any) -> Any:
+            return self.first(x).sum(1) + self.second(y).sum(1)
+
+    with pytest.raises(IndexError) as caught:
+        Tables()(torch.tensor([[3, 14]]), torch.tensor([[11, 5, 0]]))
+    found = explain_error(caught.value)
+    assert found is not None
+    assert found.fixes[0].text == 'num_embeddings=15 in "first", "second"'
+    assert found.fixes[0].claim.level is Level.WHOLE
+
+
 def test_a_tensor_that_is_passed_otherwise_twice_is_changed_once(tmp_path: Path) -> None:
     script = tmp_path / "gan.py"
     script.write_text(

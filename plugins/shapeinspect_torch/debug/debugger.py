@@ -26,6 +26,7 @@ from shapeinspect_torch.tracing.recorder import PACKAGES
 
 if TYPE_CHECKING:
     from shapeinspect_torch.debug.conditions import Conditions
+    from shapeinspect_torch.debug.index_errors import LargestIndex
     from shapeinspect_torch.debug.rerun import TorchRerun
 
 _CALLS = ("_wrapped_call_impl", "_call_impl")
@@ -244,7 +245,7 @@ class _Place:
         labels.scope = _of_statement(labels)
         return labels
 
-    def _followed(self, rerun: TorchRerun, called: Any) -> Rerun:
+    def _followed(self, rerun: TorchRerun | LargestIndex, called: Any) -> Rerun:
         """Add the statements behind the failed one, as far as they can be run.
 
         Args:
@@ -278,7 +279,7 @@ class _Place:
             located = index.locate(inside, passed_arguments(innermost), self.message, self.where)
         except UsageError:
             return None
-        return index if located else None
+        return self._followed(index, root) if located else None
 
     def overwritten(self) -> Rerun | None:
         """Find the in-place operation behind a failed backward."""

@@ -10,6 +10,7 @@ from shapeinspect.plugin_api.changes import Change, OnInput, Wording
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.rerun import Failure, Rerun
 from shapeinspect_torch.debug.following import Following
+from shapeinspect_torch.debug.index_errors import LargestIndex
 from shapeinspect_torch.debug.rerun import TorchRerun
 
 #: What fails behind the call lies further than anything in it.
@@ -24,7 +25,7 @@ class Followed(Rerun):
         rest: the statements behind it.
     """
 
-    def __init__(self, rerun: TorchRerun, rest: Following) -> None:
+    def __init__(self, rerun: TorchRerun | LargestIndex, rest: Following) -> None:
         self._rerun, self._rest = rerun, rest
         self.failure = rerun.failure
         self._claims: dict[tuple[Change, ...], Claim] = {}
@@ -49,7 +50,7 @@ class Followed(Rerun):
         if self._rerun.attempt(changes) is None:
             return self._refused(tuple(changes))
         inside = self._rerun.continued(changes)
-        return None if inside is None else Followed(inside, self._rest)
+        return Followed(inside, self._rest) if isinstance(inside, TorchRerun | LargestIndex) else None
 
     def spell(self, change: Wording, name: str) -> str:
         """Write a change in torch's words; see ``shapeinspect.plugin_api.rerun.Rerun``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -97,6 +98,29 @@ class LargestIndex(Rerun):
         """Return what ran to its end: everything with real numbers, else the lookup alone."""
         del changes
         return self.scope if self._rerun.is_real else self.failure.claim
+
+    def continued(self, changes: Sequence[Change]) -> Rerun | None:
+        """Run the call with changes, up to the next index outside its table, or another failure."""
+        inner = self._rerun.continued(changes)
+        if inner is None or inner.failed_on is None:
+            return inner
+        nodes, path = walk(self._root), inner.failure.layer.path
+        paths = {self._rerun.full_path(node.draft.path, node is nodes[0]): node.real for node in nodes}
+        inside = paths.get(path)
+        table = None if inside is None else _table(inside, inner.failed_on)
+        if table is None or not table[1].numel() or table[1].is_meta:
+            return inner
+        size, indices = table
+        following = copy.copy(self)
+        following._rerun = inner
+        following._fact = IndexOutside(int(indices.max()), int(indices.min()), size)
+        following.failure = replace(inner.failure, fact=following._fact)
+        return following if not following._fact.fits(size, 0) else inner
+
+    @property
+    def outputs(self) -> Any:
+        """What the last run to its end returned."""
+        return self._rerun.outputs
 
     def spell(self, change: Wording, name: str) -> str:
         """Spell a change in torch."""

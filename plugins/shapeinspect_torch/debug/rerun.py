@@ -101,6 +101,8 @@ class TorchRerun(Rerun):
         self._typed = False
         #: The path of the module, or the name of the function, of each call of the recorder.
         self._entered: dict[int, str] = {}
+        #: The arguments of the layer that failed, in the copy; None where a function did.
+        self.failed_on: tuple[tuple[Any, ...], dict[str, Any]] | None = None
 
     def reproduce(self, message: str, where: str | None) -> Exception | None:
         """Run the call unchanged; set ``failure`` if it fails.
@@ -115,6 +117,7 @@ class TorchRerun(Rerun):
         self._message = message
         self._typed = _OF_TYPES.search(message) is not None
         trial = self._run(())
+        self.failed_on = trial.arguments
         model, places = self._model(trial)
         self._anchor = Anchor(trial.failed, trial.site, places)
         failure = self._failure_of(trial)
@@ -313,6 +316,7 @@ class TorchRerun(Rerun):
                 if trial.failed is None:
                     trial.fail(position, path)
                     trial.roles = roles_of(node.real, args, kwargs)
+                    trial.arguments = (args, kwargs)
                     recorder._failed(node.draft, recorder._recorded((args, kwargs)))
                 raise
 

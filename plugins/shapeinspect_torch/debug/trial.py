@@ -37,6 +37,9 @@ class Trial:
     #: The parameters of the failed module's forward that its tensors are passed for.
     roles: tuple[str, ...] = ()
 
+    #: The arguments of the layer that failed.
+    arguments: tuple[tuple[Any, ...], dict[str, Any]] | None = None
+
     def fail(self, position: int, name: str) -> None:
         """Record where it failed first."""
         if self.failed is None:
