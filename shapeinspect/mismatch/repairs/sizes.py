@@ -213,7 +213,9 @@ def _rounded(image: _Image, attempt: Attempt) -> _Size | None:
             continue
         if min(below) > 0 and attempt(image.resized(below)) is not None:
             continue
-        text = f"feed {_by(above)} (multiples of {factor} fit)"
+        more = [tuple(length + times * factor for length in above) for times in (1, 3)]
+        every = all(attempt(image.resized(lengths)) is None for lengths in more)
+        text = f"feed {_by(above)}{f' (multiples of {factor} fit)' if every else ''}"
         also = (image.resized(below),) if min(below) > 0 else ()
         return Fix("rounding", image.resized(above), Rung.INPUT_SIZE, text), also
     return None
