@@ -21,6 +21,7 @@ from torch import nn
 import shapeinspect
 from shapeinspect.api.debugging import explain_error
 from shapeinspect.plugin_api.claims import Level
+from shapeinspect_torch.debug import rerun
 from shapeinspect_torch.tracing import real_run
 from shapeinspect_torch.tracing.pytree import tensors
 
@@ -180,3 +181,36 @@ def test_autocast_and_no_grad_that_an_exception_has_left_hold_again() -> None:
     assert diagnosis is not None
     assert diagnosis.layer.path == "b"
     assert set(seen) == {(False, True)}
+
+
+class ChannelsLast(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.c = nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)
+        self.head = nn.Linear(80, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.c(x)
+        return self.head(y.view(y.shape[0], -1))
+
+
+@pytest.mark.parametrize("soon", [0.0, 100.0])
+def test_what_only_a_real_run_refuses_is_tried_for_real(soon: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rerun, "_SOON_ALL", soon)
+    x = torch.randn(2, 3, 7, 6).contiguous(memory_format=torch.channels_last)
+    diagnosis = failed(ChannelsLast(), (x,), contextlib.nullcontext())
+    assert diagnosis.layer.path == "view"
+    assert diagnosis.fixes[0].text == 'c.contiguous() before "view"'
+    assert diagnosis.fixes[0].claim.level is Level.WHOLE
+    model = ChannelsLast()
+    assert model.head(model.c(x).contiguous().view(2, -1)).shape == (2, 5)
+
+
+@pytest.mark.parametrize("soon", [0.0, 100.0])
+def test_quick_and_slow_runs_find_the_same(soon: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rerun, "_SOON_ALL", soon)
+    for name in ("where_mixture", "packed_few", "autocast_outside", "mask_all"):
+        model, args, width = made(name)
+        seeded(3)
+        diagnosis = failed(model, args, NUMBERS.NETS[name].around())
+        assert f'in_features={width} in "head"' in [fix.text for fix in diagnosis.fixes]

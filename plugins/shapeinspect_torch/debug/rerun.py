@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from shapeinspect.ir import Call, Frozen, Layer, Model
+from shapeinspect.ir import Layer
+from shapeinspect.plugin_api import clock
 from shapeinspect.plugin_api.changes import (
     Around,
     Change,
@@ -20,22 +21,18 @@ from shapeinspect.plugin_api.changes import (
     Wording,
 )
 from shapeinspect.plugin_api.claims import Claim, Level
-from shapeinspect.plugin_api.facts import (
-    Fact,
-)
 from shapeinspect.plugin_api.frames import Place, traceback_frames, user_line, user_place
 from shapeinspect.plugin_api.rerun import Failure, Rerun
 from shapeinspect.sources.source import Source
 from shapeinspect_torch.debug.anchors import Anchor, Placed, of_kind
 from shapeinspect_torch.debug.conditions import Conditions, is_grad_enabled
 from shapeinspect_torch.debug.edits import rebuild_layer, stepped
-from shapeinspect_torch.debug.error_facts import CONTAINERS, axis_order, fact_of
 from shapeinspect_torch.debug.makers import remade
 from shapeinspect_torch.debug.numberless_checks import OF_PLACES, refuse_one_value, refuse_places
+from shapeinspect_torch.debug.recorded import failure_of, full_path, model_of
 from shapeinspect_torch.debug.spelling import spell
 from shapeinspect_torch.debug.trial import FAILED, Trial, fed, retried, roles_of
 from shapeinspect_torch.debug.user_names import names_of
-from shapeinspect_torch.tracing.assembly import Trace, assemble
 from shapeinspect_torch.tracing.dispatch_mode import function_name
 from shapeinspect_torch.tracing.guard import undisturbed
 from shapeinspect_torch.tracing.inputs import prepare
@@ -52,8 +49,8 @@ from shapeinspect_torch.tracing.ways import Way, WithNumbers, WithoutNumbers, ha
 #: The ways to run a call, in order: for real where that is soon done, which needs none of torch's own shape
 #: functions and the compiler that they import; with the numbers of few integers, of all integers; for real.
 QUICK, SHAPES, INTEGERS, NUMBERS = range(4)
-#: A run of so many seconds is soon done.
-_SOON = 0.15
+#: A run of so many seconds is soon done, and all such runs of a diagnosis together take so many.
+_SOON, _SOON_ALL = 0.15, 0.4
 #: Messages of torch about a wrong dtype.
 _OF_TYPES = re.compile(r"dtype|scalar type|Input type|should be the same")
 
@@ -91,6 +88,8 @@ class TorchRerun(Rerun):
         self._conditions = conditions or Conditions()
         #: The way the call is run; the next one is taken where it does not reach its end.
         self._level = QUICK if has_numbers(self._root, self._example) else SHAPES
+        #: What the quick runs have taken so far.
+        self._spent = 0.0
         #: Why the last attempt could not be run to its end; None where it could.
         self._stop: str | None = None
         #: The frames of the failed call, with their lines.
@@ -118,9 +117,9 @@ class TorchRerun(Rerun):
         self._typed = _OF_TYPES.search(message) is not None
         trial = self._run(())
         self.failed_on = trial.arguments
-        model, places = self._model(trial)
+        model, places = model_of(trial, self._root, self._prefix)
         self._anchor = Anchor(trial.failed, trial.site, places)
-        failure = self._failure_of(trial)
+        failure = failure_of(trial, self._prefix)
         self.failure = replace(failure, model=model, message=message, where=where) if failure else Failure(
             model, Layer("", "module", ""), (), message, where
         )  # fmt: skip
@@ -135,7 +134,7 @@ class TorchRerun(Rerun):
         self._stop = None if trial.error is None else limit_text(trial.error)
         if trial.error is None or (self._stop is not None and self._is_past(trial)):
             return None
-        return self.failure if self._stop is not None else self._failure_of(trial) or self.failure
+        return self.failure if self._stop is not None else failure_of(trial, self._prefix) or self.failure
 
     def _is_past(self, trial: Trial) -> bool:
         before, now = self._anchor.failed, trial.failed
@@ -152,6 +151,7 @@ class TorchRerun(Rerun):
         """Run the call with changes, up to the next failure; see ``shapeinspect.plugin_api.rerun.Rerun``."""
         following = TorchRerun(self._root, *self._example, self._prefix, self._conditions)
         following.scope, following._typed, following._level = self.scope, self._typed, self._level
+        following._spent = self._spent
         following._base = (*self._base, *(Placed(change, self._anchor) for change in changes))
         try:
             error = following.reproduce(self._message, None)
@@ -227,6 +227,7 @@ class TorchRerun(Rerun):
         """Run the call in the cheapest way that reaches its end, or the failure."""
         placed = (*self._base, *(Placed(change, self._anchor) for change in added))
         while True:
+            begin = clock.now()
             try:
                 trial = self._run_in(self._level, placed)
             except LimitError:  # a layer of a fix is too large to be built
@@ -234,8 +235,25 @@ class TorchRerun(Rerun):
                     raise
             else:
                 if trial.error is None or not self.is_limit(trial.error) or not self._may_use_more():
+                    self._spend(clock.now() - begin)
                     return trial
-            self._level += 1
+            self._level = self._slower() if self._level == QUICK else self._level + 1
+
+    def _spend(self, seconds: float) -> None:
+        """Count a run; where all of them are no longer soon done, run what follows without numbers."""
+        self._spent += seconds
+        if self._level == QUICK and self._spent > _SOON_ALL:
+            self._level = self._slower()
+
+    def _slower(self) -> int:
+        """Return the way to take instead of a quick run: for real where no other fails as the call did."""
+        if self._anchor.failed is None:
+            return SHAPES
+        for level in (SHAPES, INTEGERS):
+            trial = self._run_in(level, self._base)
+            if trial.failed == self._anchor.failed:
+                return level
+        return NUMBERS
 
     def _may_use_more(self) -> bool:
         return self._level < NUMBERS and has_numbers(self._root, self._example)
@@ -473,69 +491,4 @@ class TorchRerun(Rerun):
             path: its path in the module that was called.
             root: whether it is that module itself.
         """
-        if not self._prefix:
-            return path
-        return self._prefix if root else f"{self._prefix}.{path}"
-
-    def _failure_of(self, trial: Trial) -> Failure | None:
-        failure = trial.recorder.failure
-        if failure is None or trial.error is None:
-            return None
-        draft, calls = failure.layer, trial.recorder.calls
-        position = len(calls) if trial.failed is None else trial.failed[0]
-        values = {name: trial.recorder.values[name] for name in failure.inputs}
-        model = Model("", "live", "torch", "torch-live", values=Frozen(values))
-        root = trial.nodes[0].draft
-        if draft is None:
-            path = self.full_path(failure.scope, failure.scope == root.path)
-            real = next((node.real for node in trial.nodes if node.draft.path == failure.scope), None)
-            own = type(real).__name__ if type(real).__module__.startswith("torch.nn.") else ""
-            widths = {shape[-1] for value in list(values.values())[:2] if (shape := value.shape)}
-            layer = Layer(
-                path,
-                "module",
-                own,
-                attributes=axis_order(real) if own.startswith("Transformer") else Frozen(),
-            )
-            fact: Fact | None = CONTAINERS.get(own) if len(widths) > 1 else None
-            return Failure(model, layer, failure.inputs, str(trial.error), fact=fact, position=position)
-        path = self.full_path(draft.path, draft is root)
-        layer = Layer(path, draft.kind, draft.type, tuple(path.split(".")), Frozen(draft.attributes))
-        fact = fact_of(trial.error, layer, [values[name].dtype for name in failure.inputs])
-        roles = trial.roles if len(trial.roles) == len(failure.inputs) else ()
-        return Failure(
-            model, layer, failure.inputs, str(trial.error), fact=fact, position=position, roles=roles
-        )
-
-    def _model(self, trial: Trial) -> tuple[Model, tuple[int, ...]]:
-        source = Source(type(self._root).__name__, target=self._root)
-        trace = Trace(trial.recorder, trial.shadow, (), None)
-        model = assemble(source, trial.nodes, trial.shadow, trace, [])
-        shown = {layer.path for layer in model.layers}
-        places = tuple(
-            position
-            for position, call in enumerate(trial.recorder.calls)
-            if call is not None and call.layer in shown
-        )
-        root = trial.nodes[0].draft.path
-        failure = trial.recorder.failure
-        inputs = {name: trial.recorder.values[name] for name in (failure.inputs if failure else ())}
-        named = replace(
-            model,
-            layers=tuple(self._renamed(layer, root) for layer in model.layers),
-            calls=tuple(
-                Call(
-                    self.full_path(call.layer, call.layer == root), call.inputs, call.outputs, call.attributes
-                )
-                for call in model.calls
-            ),
-            values=Frozen({**model.values, **inputs}),
-            notes=(),
-        )
-        return named, places
-
-    def _renamed(self, layer: Layer, root: str) -> Layer:
-        if not self._prefix:
-            return layer
-        parts = (*self._prefix.split("."), *(layer.parts if layer.path != root else ()))
-        return replace(layer, path=self.full_path(layer.path, layer.path == root), parts=parts)
+        return full_path(self._prefix, path, root)
