@@ -259,7 +259,17 @@ _OPS: Mapping[str, Callable[[Any, Any], Any]] = {
 
 
 def number(dim: Expr, known: Mapping[str, Any]) -> Any:
-    """Evaluate an expression, on arrays if a symbol is bound to one."""
+    """Evaluate an expression, on arrays if a symbol is bound to one.
+
+    Args:
+        dim: the expression.
+        known: the value of each symbol, an int or an array.
+
+    Example:
+        >>> from shapeinspect.dims import symbol
+        >>> number(2 * symbol("H") + 1, {"H": np.array([3, 4])}).tolist()
+        [7, 9]
+    """
     names = symbols(dim)
     if not names <= set(known):
         return dim
