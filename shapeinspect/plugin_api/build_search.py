@@ -11,7 +11,7 @@ from typing import Any
 from shapeinspect.plugin_api import clock
 
 #: A search takes at most so many seconds of `clock`, and builds the model at most so many times.
-_SECONDS = 2.5
+_SECONDS = 2.0
 _BUILDS = 60
 #: At most so many settings are changed.
 _SETTINGS = 3

@@ -210,9 +210,9 @@ class Construction:
         """Return the texts that the class or function holds, such as the names of its variants."""
         code = getattr(getattr(self.function, "__init__", None), "__code__", None)
         code = getattr(self.function, "__code__", code)
-        return tuple(
-            text for text in getattr(code, "co_consts", ()) if isinstance(text, str) and text.isidentifier()
-        )
+        parameters = inspect.signature(self.function).parameters.values()
+        found = [item.default for item in parameters] + list(getattr(code, "co_consts", ()))
+        return tuple(dict.fromkeys(item for item in found if isinstance(item, str) and item.isidentifier()))
 
     def build(self, changes: Changes) -> Any:
         """Build the object again.

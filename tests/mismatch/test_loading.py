@@ -293,3 +293,15 @@ def test_joined_and_separate_projections(joined: bool) -> None:
         parts = [getattr(getattr(apart, name), role) for name in ("query", "key", "value")]
         assert torch.equal(getattr(one.qkv, role), torch.cat(parts))
     assert torch.equal(trained[0].out.weight, model[0].out.weight)
+
+
+def test_names_of_the_user_s_that_look_like_placeholders() -> None:
+    """What is printed has the user's own texts, whatever they are."""
+    model, trained = Net(), Net()
+    snapshot = {"MODEL.STATE": prefixed(trained.state_dict(), "module."), "TORCH.NEW": 1}
+    with pytest.raises(RuntimeError) as caught:
+        model.load_state_dict(snapshot["MODEL.STATE"])
+    diagnosis = explain_error(caught.value)
+    assert diagnosis is not None
+    exec(diagnosis.fixes[0].text, {"model": model, "snapshot": snapshot, "torch": torch})
+    assert torch.equal(model.hidden.weight, trained.hidden.weight)

@@ -107,7 +107,8 @@ def _opened(path: str | os.PathLike[str], statement: Statement) -> tuple[Any, St
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception:  # noqa: BLE001  # it is gone, or it is no file of PyTorch
         return None, statement
-    return state, replace(statement, state=f'TORCH.load({statement.state}, map_location="cpu")', opened=True)
+    code = f'{statement.torch or "torch"}.load({statement.state}, map_location="cpu")'
+    return state, replace(statement, state=code, opened=True)
 
 
 def _package() -> Any:

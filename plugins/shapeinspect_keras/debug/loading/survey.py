@@ -133,16 +133,26 @@ def survey(request: Request) -> Surveyed | None:
     mistaken = _mistaken(request, stored)
     if mistaken is not None:
         return mistaken
+    named = request.options.get("by_name") and not stored.legacy
+    if named:
+        request = replace(request, options={k: v for k, v in request.options.items() if k != "by_name"})
     by_name = bool(request.options.get("by_name"))
     notes = _counts(request, stored) if not by_name else ()
     table = _table(request.model, stored, by_name or bool(notes), nothing=bool(notes))
     notes = (*notes, *_notes(request, stored, by_name, table))
-    tried = list(_partial(request, stored))
+    if named:
+        notes = (
+            *notes,
+            "by_name=True is for files of Keras 2; this one is of Keras 3, which has no such option",
+        )
+    tried = list(_partial(request, stored, again=bool(named)))
     complete = [row for row in tried if not row[2].missing]
     heads = _heads(table)
     rebuilt = None if complete else _rebuilt(request, stored)
     good = [row for row in tried if _worth(row[2], stored)]
     cause = "other-classes" if heads else "state-dict"
+    if named and not (table.reshaped or table.missing or table.unexpected):
+        cause = "file-layout"
     if table.missing or table.unexpected:
         cause = "keys-missing" if table.missing else "keys-unexpected"
     inner = list(_inner(request)) if not good and rebuilt is None else []
@@ -166,7 +176,7 @@ def survey(request: Request) -> Surveyed | None:
         notes = (*notes, _stores(stored))
     elif cause == "other-architecture":
         repairs = list(_siblings(request))
-    keep = rebuilt is None and cause not in ("other-architecture", "part-of-model")
+    keep = rebuilt is None and not named and cause not in ("other-architecture", "part-of-model")
     fact = table.fact(cause, notes, tuple(repair for repair, _ in repairs))
     fact = replace(fact, stored=_stored(table) if keep else ())
     whole = cause in ("other-architecture", "part-of-model")
@@ -270,16 +280,16 @@ def _worth(outcome: Outcome, stored: StoredFile) -> bool:
     return len(outcome.loaded) >= _PART * outcome.total or len(outcome.loaded) >= _PART * max(arrays, 1) > 0
 
 
-def _partial(request: Request, stored: StoredFile) -> Iterator[tuple[str, int, Outcome]]:
+def _partial(request: Request, stored: StoredFile, again: bool) -> Iterator[tuple[str, int, Outcome]]:
     """Try the options of ``load_weights`` that load what fits."""
-    rows: list[dict[str, Any]] = [{"skip_mismatch": True}]
+    rows: list[dict[str, Any]] = [*([{}] if again else []), {"skip_mismatch": True}]
     if stored.legacy and not request.path.endswith((".weights.h5", ".keras")):
         rows += [{"by_name": True}, {"by_name": True, "skip_mismatch": True}]
         if request.options.get("by_name"):
             rows = rows[1:] + rows[:1]
     best = -1
     for options in rows:
-        if all(request.options.get(name) == value for name, value in options.items()):
+        if options and all(request.options.get(name) == value for name, value in options.items()):
             continue
         outcome = request.run(**options)
         if outcome is not None and len(outcome.loaded) > best:

@@ -18,8 +18,8 @@ class Fusion:
     """How the matrices of one side become those of the other.
 
     Args:
-        entries: the entries that are put in, as a comprehension; ``STATE`` is the state_dict, ``TORCH`` the
-            package.
+        entries: the entries that are put in, as a comprehension; ``<STATE>`` is the state_dict, ``<TORCH>``
+            the package.
         kept: the condition on ``k`` under which an entry is taken over as it is.
         made: the module's keys that it gives.
         used: the keys of the state_dict that it takes.
@@ -47,9 +47,9 @@ def fusion(found: Match, have: Shapes, want: Shapes) -> Fusion | None:
         joined = _groups(parts, found.unexpected, have, found.missing, want)
         if joined is not None:
             names, whole, rows = joined
-            cat = ", ".join(["v", *(f'STATE[k.replace("{names[0]}", "{name}")]' for name in names[1:])])
+            cat = ", ".join(["v", *(f'<STATE>[k.replace("{names[0]}", "{name}")]' for name in names[1:])])
             entries = (
-                f'{{k.replace("{names[0]}", "{whole}"): TORCH.cat([{cat}]) for k, v in STATE.items() '
+                f'{{k.replace("{names[0]}", "{whole}"): <TORCH>.cat([{cat}]) for k, v in <STATE>.items() '
                 f'if "{names[0]}" in k}}'
             )
             listed = ", ".join(f'"{name}"' for name in names)
@@ -67,7 +67,7 @@ def fusion(found: Match, have: Shapes, want: Shapes) -> Fusion | None:
                 continue  # parts of other sizes are no equal chunks
             listed = ", ".join(f'"{name}"' for name in names)
             entries = (
-                f'{{k.replace("{whole}", part): rows for k, v in STATE.items() if "{whole}" in k '
+                f'{{k.replace("{whole}", part): rows for k, v in <STATE>.items() if "{whole}" in k '
                 f"for part, rows in zip(({listed}), v.chunk({len(names)}))}}"
             )
             return Fusion(

@@ -27,12 +27,12 @@ class Plan:
         cause: what is wrong if the plan helps, a key of the core's causes.
         inside: what follows the user's expression, such as ``["model"]``.
         key: the expression of the new key; the old one is ``k``.
-        values: conditions on ``k`` and the expression of the new value ``v`` under each; ``MODEL`` stands for
-            the user's module, ``TORCH`` for the package, ``NEW`` for the new key.
+        values: conditions on ``k`` and the expression of the new value ``v`` under each; ``<MODEL>`` stands
+            for the user's module, ``<TORCH>`` for the package, ``<NEW>`` for the new key.
         kept: the condition on ``k`` under which an entry is kept; empty for all.
         partial: whether keys may be missing or left over.
         value: the expression of the new value where no condition holds.
-        added: a comprehension of further entries; ``STATE`` stands for the state_dict.
+        added: a comprehension of further entries; ``<STATE>`` stands for the state_dict.
     """
 
     cause: str = "keys-renamed"
@@ -52,7 +52,7 @@ class Plan:
         """
         value = self.value
         for condition, expression in reversed(self.values):
-            value = f"{expression.replace('NEW', self.key)} if {condition} else {value}"
+            value = f"{expression.replace('<NEW>', self.key)} if {condition} else {value}"
         changed = self.key != "k" or value != "v" or self.kept
         if self.inside or changed:
             state = grouped(state)
@@ -61,7 +61,7 @@ class Plan:
             return whole
         kept = f" if {self.kept}" if self.kept else ""
         entries = f"{{{self.key}: {value} for k, v in {whole}.items(){kept}}}"
-        return f"{{**{entries}, **{self.added.replace('STATE', whole)}}}" if self.added else entries
+        return f"{{**{entries}, **{self.added.replace('<STATE>', whole)}}}" if self.added else entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +104,8 @@ class Statement:
             return self.again
         options = ", strict=False" if plan.partial else ""
         options += ", assign=True" if self.assign else ""
-        code = f"{self.model}.load_state_dict({state}{options})".replace("MODEL", self.model)
-        code = (before + code).replace("TORCH", self.torch or "torch")
+        code = f"{self.model}.load_state_dict({state}{options})".replace("<MODEL>", self.model)
+        code = (before + code).replace("<TORCH>", self.torch or "torch")
         return f"import torch; {code}" if not self.torch and "torch." in code else code
 
 
@@ -178,7 +178,7 @@ def run(statement: Statement, plan: Plan, module: Any, state: Mapping[str, Any])
 
     package = statement.torch or "torch"
     scope: dict[str, Any] = {_MODULE: module, _STATE: state, package: torch}
-    source = plan.state(_STATE).replace("MODEL", _MODULE).replace("TORCH", package)
+    source = plan.state(_STATE).replace("<MODEL>", _MODULE).replace("<TORCH>", package)
     try:
         copy = _copy(module)
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), torch.no_grad():

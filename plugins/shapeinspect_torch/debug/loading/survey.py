@@ -67,7 +67,7 @@ class _Sides:
     @property
     def base(self) -> Plan:
         """The plan that changes keys alone."""
-        value = "TORCH.as_tensor(v)" if self.arrays else "v"
+        value = "<TORCH>.as_tensor(v)" if self.arrays else "v"
         return Plan("", self.inside, self.renaming.key, (), self.renaming.kept, value=value)
 
 

@@ -27,7 +27,8 @@ class Turn:
 
     Args:
         cause: a key of the core's causes.
-        expression: the new value of ``v``; ``TORCH`` is the package, ``MODEL`` the module, ``k`` the old key.
+        expression: the new value of ``v``; ``<TORCH>`` is the package, ``<MODEL>`` the module, ``k`` the old
+            key.
         keys: the module's keys that get it.
         why: what it does, a clause.
     """
@@ -171,7 +172,7 @@ def _positions(key: str, old: Lengths, new: Lengths, module: Any) -> Turn | None
         return None
     differing = [axis for axis in range(len(old)) if old[axis] != new[axis]]
     if len(old) == 4 and set(differing) <= {2, 3}:
-        text = f'TORCH.nn.functional.interpolate(v, size={new[2:]}, mode="bicubic")'
+        text = f'<TORCH>.nn.functional.interpolate(v, size={new[2:]}, mode="bicubic")'
         return Turn("position-table", text, (), f"the grid of positions is interpolated to {new[2]}×{new[3]}")
     if (len(old), differing) not in ((2, [0]), (3, [1])):
         return None
@@ -185,7 +186,7 @@ def _positions(key: str, old: Lengths, new: Lengths, module: Any) -> Turn | None
         return Turn("position-table", cut, (), f"the first {b} of {a} positions are kept")
     rows = "v.transpose(1, 2)" if batched else "v.t()[None]"
     back = ".transpose(1, 2)" if batched else "[0].t()"
-    text = f'TORCH.nn.functional.interpolate({rows}, size={b}, mode="linear"){back}'
+    text = f'<TORCH>.nn.functional.interpolate({rows}, size={b}, mode="linear"){back}'
     return Turn("position-table", text, (), f"{a} positions are interpolated to {b}")
 
 
@@ -227,11 +228,13 @@ def _gridded(
     before, old, new = grid
     rest = f"v[:, {before}:]" if batched and before else f"v[{before}:]" if before else "v"
     image = f"{rest}.reshape(1, {old[0]}, {old[1]}, {width}).permute(0, 3, 1, 2)"
-    image = f'TORCH.nn.functional.interpolate({image}, size={new}, mode="bicubic").flatten(2).transpose(1, 2)'
+    image = (
+        f'<TORCH>.nn.functional.interpolate({image}, size={new}, mode="bicubic").flatten(2).transpose(1, 2)'
+    )
     image = image if batched else f"{image}[0]"
     if before:
         first, axis = (f"v[:, :{before}]", 1) if batched else (f"v[:{before}]", 0)
-        image = f"TORCH.cat([{first}, {image}], {axis})"
+        image = f"<TORCH>.cat([{first}, {image}], {axis})"
     shown = f"{before} + " if before else ""
     why = f"{a} = {shown}{old[0]}·{old[1]} positions are interpolated to {b} = {shown}{new[0]}·{new[1]}"
     return Turn("position-table", image, (), why)
@@ -255,7 +258,7 @@ def _vocabulary(key: str, old: Lengths, new: Lengths, module: Any) -> Turn | Non
         return None
     if old[0] > new[0]:
         return Turn("vocabulary", f"v[:{new[0]}]", (), f"the first {new[0]} of {old[0]} rows are kept")
-    text = f"TORCH.cat([v, MODEL.state_dict()[NEW][{old[0]}:]])"
+    text = f"<TORCH>.cat([v, <MODEL>.state_dict()[<NEW>][{old[0]}:]])"
     return Turn(
         "vocabulary",
         text,
