@@ -51,6 +51,7 @@ CASES: dict[str, tuple[dict[str, Any], str, dict[str, Any], dict[str, Any]]] = {
     "Keras 2, other classes": ({}, "w.h5", {"classes": 4}, {}),
     "Keras 2, other filters": ({"filters": 8}, "w.h5", {}, {}),
     "Keras 2, another layer": ({}, "w.h5", {"extra": True}, {}),
+    "Keras 3, by name": ({}, "w.weights.h5", {"classes": 4}, {"by_name": True}),
     "Keras 2, by name": ({"filters": 8}, "w.h5", {"extra": True}, {"by_name": True}),
 }
 

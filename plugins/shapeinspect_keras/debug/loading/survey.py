@@ -138,7 +138,7 @@ def survey(request: Request) -> Surveyed | None:
         request = replace(request, options={k: v for k, v in request.options.items() if k != "by_name"})
     by_name = bool(request.options.get("by_name"))
     notes = _counts(request, stored) if not by_name else ()
-    table = _table(request.model, stored, by_name or bool(notes), nothing=bool(notes))
+    table = _table(request.model, stored, by_name or bool(notes), nothing=bool(notes or named))
     notes = (*notes, *_notes(request, stored, by_name, table))
     if named:
         notes = (
