@@ -28,6 +28,7 @@ OF_FACTS: dict[type[Any], str | Callable[[Failure], str]] = {
     facts.Contradiction: "",
     facts.OtherWeights: "state-dict",
     facts.KeyedLoad: lambda failure: failure.fact.cause if isinstance(failure.fact, facts.KeyedLoad) else "",
+    facts.Explained: lambda failure: failure.fact.cause if isinstance(failure.fact, facts.Explained) else "",
     facts.Overwritten: "in-place",
     facts.OneValuePerChannel: "batch-of-one",
     facts.RowsCompared: "",

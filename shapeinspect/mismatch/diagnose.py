@@ -249,6 +249,8 @@ def _name_of(failure: Failure, value: str) -> str:
     """Call a value by its input's name, or by the layer that produced it."""
     if value in failure.model.inputs:
         return value
+    if value.startswith("self.") and all(part.isidentifier() for part in value.split(".")):
+        return value  # the user's own expression
     for call in reversed(failure.model.calls):
         last = call.layer.rpartition(".")[2]
         if value in call.outputs and last.isidentifier():

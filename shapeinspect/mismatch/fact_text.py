@@ -227,3 +227,15 @@ def _(fact: facts.KeyedLoad, failure: Failure) -> list[str]:
 def _(fact: facts.KeyedLoad, failure: Failure, shown: Sequence[str]) -> list[str]:
     del failure, shown
     return list(fact.why)
+
+
+@_expected.register
+def _(fact: facts.Explained, failure: Failure) -> list[str] | None:
+    del failure
+    return list(fact.expected) or None
+
+
+@_got.register
+def _(fact: facts.Explained, failure: Failure, shown: Sequence[str]) -> list[str] | None:
+    del failure, shown
+    return list(fact.got) or None

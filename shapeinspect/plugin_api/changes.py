@@ -167,6 +167,17 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True)
+class Edited:
+    """Apply one of the edits of the user's code that explain a failure.
+
+    Args:
+        edit: its number, from 0.
+    """
+
+    edit: int
+
+
+@dataclass(frozen=True, slots=True)
 class OutOfPlace:
     """Apply one of the edits of the user's code that the debugger found, so that nothing is overwritten.
 
@@ -197,6 +208,7 @@ Change: TypeAlias = (
     | TransposedWeight
     | PartialLoad
     | Loaded
+    | Edited
     | OutOfPlace
     | Evaluating
 )

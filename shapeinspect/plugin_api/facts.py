@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Frozen
+from shapeinspect.plugin_api.claims import Claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +224,40 @@ class KeyedLoad:
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """One edit of the user's own code that the debugger has found, and run as far as its claim says.
+
+    Args:
+        cause: what is wrong if it is the right one, a key of the core's causes.
+        code: what to write, and where.
+        claim: what was run with it.
+        alters: what it changes of the program's meaning, as a noun; empty for nothing.
+    """
+
+    cause: str
+    code: str
+    claim: Claim
+    alters: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """The framework's message and the user's own statement say together what is wrong.
+
+    Args:
+        cause: what is wrong, a key of the core's causes, for as long as no edit says more.
+        expected: what the statement takes, a line each; empty where the shapes say it.
+        got: what it is given, a line each; empty where the shapes say it.
+        edits: what mends it, the likeliest first.
+    """
+
+    cause: str
+    expected: tuple[str, ...] = ()
+    got: tuple[str, ...] = ()
+    edits: tuple[Edit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Overwritten:
     """A tensor that the gradient needs was overwritten in place.
 
@@ -276,6 +311,7 @@ Fact: TypeAlias = (
     | Contradiction
     | OtherWeights
     | KeyedLoad
+    | Explained
     | Overwritten
     | OneValuePerChannel
     | RowsCompared

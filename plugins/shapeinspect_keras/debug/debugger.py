@@ -35,6 +35,11 @@ class KerasDebugger(Debugger):
     def recover(self, error: BaseException, model: object | None) -> Iterator[Rerun | Recorded]:
         """Find the calls that may have been refused; see ``shapeinspect.plugin_api.rerun.Debugger``."""
         del model  # the traceback names the model
+        from shapeinspect_keras.debug.statements.explained import explanation
+
+        told = explanation(error, _PACKAGES)
+        if told is not None:
+            yield told
         result = self._opened(error) or self._called(error)
         listed = result if isinstance(result, Iterator) else [result] if result is not None else []
         for item in listed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from shapeinspect.dims import UNKNOWN, Shape
@@ -53,6 +53,7 @@ def operation(error: BaseException, where: str | None) -> Recorded | None:
     refused = _of_frames(error) or _of_words(str(error))
     if refused is None:
         return None
+    refused = _as_named(refused, str(error))
     owner = _inside(_owner(error), refused.scope)
     own = owner is not None and graphs.keras_class(owner) is None
     parts = (*(() if owner is None else (str(owner.name),)), refused.name)
@@ -154,6 +155,23 @@ def _of_frames(error: BaseException) -> _Operation | None:
     return None
 
 
+_STATED = re.compile(r"\[Op:(\w+)\]|\{\{node [^}]*\}\} = (\w+)\[")
+
+
+def _as_named(operation: _Operation, message: str) -> _Operation:
+    """Call an elementwise operation as TensorFlow's message does: the wrapper of operators has no name."""
+    match = _STATED.search(message)
+    stated = (match[1] or match[2]) if match else ""
+    if operation.kind != "elementwise" or _OPS.get(stated) != "elementwise":
+        return operation
+    name = _snake(stated)
+    return replace(operation, name=name, attributes={**operation.attributes, "op": name})
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.removesuffix("V2")).lower()
+
+
 def _name(function: Any) -> str:
     """Return the name of a TensorFlow function, unwrapped from its dispatcher."""
     names = getattr(getattr(function, "__code__", None), "co_freevars", ())
@@ -169,10 +187,17 @@ def _operands(tensors: Sequence[Any], caller: Mapping[str, Any]) -> tuple[tuple[
         shape: Any = getattr(tensor, "shape", None)
         if shape is None or getattr(shape, "rank", 0) is None:
             return None
-        name = next((key for key, value in caller.items() if value is tensor), f"operand {index}")
+        name = _called_in(caller, tensor) or f"operand {index}"
         name = name if name not in dict(result) else f"{name}:{index}"
         result.append((name, tuple(UNKNOWN if length is None else int(length) for length in shape)))
     return tuple(result) or None
+
+
+def _called_in(caller: Mapping[str, Any], tensor: Any) -> str | None:
+    """Return what a function calls a tensor: one of its variables, or an attribute of its ``self``."""
+    own = getattr(caller.get("self"), "__dict__", {})
+    named = {**{f"self.{key}": value for key, value in own.items() if not key.startswith("_")}, **caller}
+    return next((key for key, value in reversed(named.items()) if value is tensor), None)
 
 
 def _two(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], caller: Mapping[str, Any]) -> Any:
@@ -236,7 +261,9 @@ _FUNCTIONS: dict[str, _Reader] = {
 
 
 def _plain(name: str) -> str:
-    return {"binary_op_wrapper": "add", "r_binary_op_wrapper": "add", "add_v2": "add"}.get(name, name)
+    return {"binary_op_wrapper": "elementwise", "r_binary_op_wrapper": "elementwise", "add_v2": "add"}.get(
+        name, name
+    )
 
 
 #: TensorFlow's operation names and their kinds.
@@ -273,7 +300,7 @@ def _of_words(message: str) -> _Operation | None:
     if kind == "matmul" and _TURNED.search(named.get("settings") or ""):
         shapes[1] = (*shapes[1][:-2], *shapes[1][:-3:-1])
     operands = tuple((f"operand {index}", shape) for index, shape in enumerate(shapes))
-    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", match["op"].removesuffix("V2")).lower()
+    name = _snake(match["op"])
     known: dict[str, dict[str, Any]] = {"elementwise": {"op": name}, "concat": {"axis": -1}}
     attributes = known.get(kind, {})
     return _Operation(name, kind, operands, attributes, named.get("path") or "")

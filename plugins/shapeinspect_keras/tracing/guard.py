@@ -21,6 +21,20 @@ def untouched(objects: Iterable[Any]) -> Iterator[None]:
         objects: the layers and operations whose attributes must not change.
     """
     import keras
+
+    with restored(objects), keras.StatelessScope(initialize_variables=False):
+        yield
+
+
+@contextlib.contextmanager
+def restored(objects: Iterable[Any]) -> Iterator[None]:
+    """Put attributes, global state and random generators back on leaving, where copies are built and run.
+
+    Inside, variables can be created and assigned: only those of copies may be.
+
+    Args:
+        objects: the layers and operations whose attributes must not change.
+    """
     import numpy as np
     from keras.src.backend.common import global_state
 
@@ -40,8 +54,7 @@ def untouched(objects: Iterable[Any]) -> Iterator[None]:
     torch_state = _torch_state()
     try:
         global_state.set_global_attribute("object_name_uids", defaultdict(int))
-        with keras.StatelessScope(initialize_variables=False):
-            yield
+        yield
     finally:
         for image in (*images, *trackers):
             image.restore()

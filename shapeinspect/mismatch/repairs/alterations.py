@@ -41,6 +41,9 @@ def _batch(failure: Failure, change: OnInput) -> str:
     """Say that another number of samples is fed; adding a batch axis to one sample is none."""
     shape = lengths_of(failure, change.name)
     # A permutation moves the batch; it does not change it.
+    value = failure.model.values.get(change.name)
+    if value is None or not value.shape or not isinstance(value.shape[0], int):
+        return ""  # an open batch takes any number
     if not shape or len(shape) < 2 or any(step in ("permute", "unsqueeze") for step, _ in change.steps):
         return ""
     new = shape

@@ -25,6 +25,7 @@ from shapeinspect.mismatch.repairs.states import states
 from shapeinspect.mismatch.requirements import Problem, channel_axis, lengths_of, space_rank
 from shapeinspect.plugin_api.changes import (
     Change,
+    Edited,
     Evaluating,
     MoreSamples,
     OnInput,
@@ -38,6 +39,7 @@ from shapeinspect.plugin_api.changes import (
 )
 from shapeinspect.plugin_api.facts import (
     BatchedMatrices,
+    Explained,
     IndexOutside,
     OneValuePerChannel,
     OtherType,
@@ -57,6 +59,8 @@ def proposals(failure: Failure, problem: Problem) -> tuple[Fix, ...]:
         failure: where the run ended.
         problem: what does not fit there.
     """
+    if isinstance(failure.fact, Explained):
+        return tuple(_edits(failure.fact))
     fixes = [
         *divisors(failure),
         *transposed_masks(failure),
@@ -287,6 +291,12 @@ def _ordered(failure: Failure) -> Iterator[Fix]:
         for first in (True, False):
             change = OnLayer(layer.path, Frozen(batch_first=first))
             yield Fix("batch-first", (change,), Rung.BATCH_FIRST_SETTING)
+
+
+def _edits(fact: Explained) -> Iterator[Fix]:
+    """Propose the edits of the user's own statement that explain the failure."""
+    for index, edit in enumerate(fact.edits):
+        yield Fix(edit.cause, (Edited(index),), Rung.EDITED + index, edit.code, alters=edit.alters)
 
 
 def _overwriting(failure: Failure) -> Iterator[Fix]:

@@ -25,6 +25,7 @@ class Rung(int, Enum):
     # The cause is certain: the framework, the file or the numbers prove it.
     SQUEEZE_KEEPS_BATCH = 4, "replace a squeeze that removed the batch axis"
     TRANSPOSED_VALUE = 4, "transpose a weight that the user sets"
+    EDITED = 4, "edit the user's own statement as the debugger found it"
     LOADED = 4, "load stored weights as was tried"
     RENAMED_INPUT = 4, "feed an array under the input's own name"
     DIVISOR = 5, "choose the nearest setting that divides"

@@ -5,7 +5,7 @@ import numpy as np
 from keras import layers
 
 LAYER = "loss"
-CAUSE = "targets"
+CAUSE = "labels-for-classes"
 FIX = 'loss="sparse_categorical_crossentropy"'
 REPAIR = ('loss="categorical', 'loss="sparse_categorical')
 

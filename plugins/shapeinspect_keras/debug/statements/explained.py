@@ -1,0 +1,122 @@
+"""From an exception to an explanation by the user's own statement, where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from shapeinspect.ir import Frozen, Layer, Model, Value
+from shapeinspect.plugin_api.facts import Explained
+from shapeinspect.plugin_api.frames import Place, in_packages, traceback_frames
+from shapeinspect.plugin_api.rerun import Explanation, Failure, Recorded
+from shapeinspect_keras.debug.statements.site import Site, site_of
+
+#: The methods that compare outputs with targets.
+_TRAINS = frozenset({"fit", "evaluate", "train_on_batch", "test_on_batch"})
+
+
+def explanation(error: BaseException, packages: tuple[str, ...]) -> Explanation | None:
+    """Explain an exception by the user's statement.
+
+    Args:
+        error: the exception, with its traceback.
+        packages: the packages whose lines are not the user's.
+    """
+    frames = traceback_frames(error.__traceback__)
+    if not any(in_packages(frame.f_code.co_filename, ("keras", "tensorflow")) for frame, _ in frames):
+        return None
+    site = site_of(frames, packages)
+    if site is None:
+        return None
+    return _of_layer(error, frames, site) or _of_run(error, frames, site)
+
+
+def _handled(frames: Sequence[Place]) -> Iterator[tuple[str, Any, list[Any], dict[str, Any]]]:
+    """Yield the calls that Keras's traceback filter keeps: their name, owner and arguments."""
+    for frame, _ in frames:
+        local = frame.f_locals
+        if frame.f_code.co_name == "error_handler" and local.get("args"):
+            owner, *args = local["args"]
+            yield getattr(local.get("fn"), "__name__", ""), owner, args, dict(local.get("kwargs", {}))
+
+
+def _of_run(error: BaseException, frames: Sequence[Place], site: Site) -> Explanation | None:
+    """Explain the targets of a run that the loss refuses."""
+    from shapeinspect_keras.debug.statements import targets
+
+    for name, owner, args, kwargs in _handled(frames):
+        if name not in _TRAINS:
+            return None
+        found = targets.of_run(owner, args, kwargs, site)
+        if found is not None:
+            run, fact = found
+            return alone("loss", "loss", dict(targets.shapes_of(run)), fact, str(error), site.where)
+        return None
+    return None
+
+
+def _of_layer(error: BaseException, frames: Sequence[Place], site: Site) -> Explanation | None:
+    """Explain the refusal of a layer while a model is built."""
+    from shapeinspect_keras.debug import refused_call as refusal
+    from shapeinspect_keras.debug.statements import declared
+
+    for layer, symbol in _layers(frames):
+        recorded = refusal.of_call(layer, (symbol,), {}, refusal.Raised(str(error), site.where))
+        if recorded is None:
+            return None
+        fact = declared.explained(declared.Refused(layer, symbol, str(error), recorded, site))
+        return None if fact is None else _recorded(recorded, fact)
+    return None
+
+
+def _layers(frames: Sequence[Place]) -> Iterator[tuple[Any, Any]]:
+    """Yield the layer that is being called on a symbol, and the symbol."""
+    import keras
+
+    for frame, _ in frames:
+        local = frame.f_locals
+        if frame.f_code.co_name == "build" and {"self", "layer", "x"} <= local.keys():
+            yield local["layer"], local["x"]
+        if frame.f_code.co_name == "error_handler" and local.get("args"):
+            owner, *args = local["args"]
+            whole = isinstance(owner, keras.Model)
+            if (
+                isinstance(owner, keras.Layer)
+                and args
+                and isinstance(args[0], keras.KerasTensor)
+                and not whole
+            ):
+                yield owner, args[0]
+
+
+def _recorded(recorded: Recorded, fact: Explained) -> Explanation | None:
+    """Put an explanation at the last call of what is recorded."""
+    model = recorded.model
+    call = model.calls[-1] if model.calls else None
+    layer = next((item for item in model.layers if call is not None and item.path == call.layer), None)
+    if call is None or layer is None:
+        return None
+    before = Model(
+        model.source, model.format, model.framework, model.adapter, model.layers, model.calls[:-1],
+        model.values, model.inputs,
+    )  # fmt: skip
+    return Explanation(Failure(before, layer, call.inputs, recorded.message, recorded.where, fact=fact))
+
+
+def alone(
+    path: str, kind: str, values: dict[str, Any], fact: Explained, message: str, where: str
+) -> Explanation:
+    """Put an explanation at an operation of which nothing but its operands is known.
+
+    Args:
+        path: what the operation is called.
+        kind: its kind.
+        values: the shapes of its operands, by name.
+        fact: the explanation.
+        message: the framework's words.
+        where: the user's line.
+    """
+    layer = Layer(path, kind, path.rpartition("/")[2], (path,))
+    shapes = {name: Value(name, shape) for name, shape in values.items()}
+    model = Model("", "live", "keras", "keras-live", (layer,), (), Frozen(shapes), ())
+    return Explanation(Failure(model, layer, tuple(shapes), message, where, fact=fact))
