@@ -6,6 +6,7 @@ from __future__ import annotations
 CAUSES: dict[str, str] = {
     "adapter": "one side has adapter (LoRA) weights and the other has none",
     "attention-heads": "the embedding size is not divisible by the number of heads",
+    "baked": "the model was exported for inputs of one size only",
     "batch-first": "batch and time are in the other order than the layer expects",
     "batch-flattened": "the batch axis was flattened together with the features",
     "batch-mixed": "an earlier reshape changes the batch size",
@@ -84,6 +85,7 @@ CAUSES: dict[str, str] = {
     "too-small": "the input is smaller than the kernel that slides over it",
     "unequal": "the tensors to stack have different shapes",
     "vocabulary": "the checkpoint's vocabulary has another size",
+    "unnamed": "an array is fed under a name that no input has",
     "unknown": "the shapes do not match",
     "weights-alone": "the file holds weights alone, and no model that they belong to",
 }

@@ -153,7 +153,8 @@ class _Budget:
 def _tried(rerun: Rerun, failure: Failure, problem: Problem, budget: _Budget) -> tuple[Tried, ...]:
     passed, found = _passing(rerun, failure, problem, budget)
     if passed:
-        return tuple(Tried(fix, _write(rerun, fix), rerun.claim(fix.changes)) for fix in passed)
+        tried = (Tried(fix, _write(rerun, fix), rerun.claim(fix.changes)) for fix in passed)
+        return tuple(sorted(tried, key=lambda one: one.claim.level is Level.UNTRIED))
     edits = None
     budget.extend()
     with suppress(_SpentError):

@@ -194,6 +194,18 @@ def _(fact: facts.OneValuePerChannel, failure: Failure) -> list[str]:
 
 
 @_expected.register
+def _(fact: facts.Statement, failure: Failure) -> list[str]:
+    del failure
+    return [fact.expected] if fact.expected else []
+
+
+@_got.register
+def _(fact: facts.Statement, failure: Failure, shown: Sequence[str]) -> list[str]:
+    del failure, shown
+    return list(fact.got)
+
+
+@_expected.register
 def _(fact: facts.OtherWeights, failure: Failure) -> list[str]:
     """Write the shape of each weight as its framework stores it."""
     lines = []

@@ -297,6 +297,38 @@ class BatchedMatrices:
     """The product takes a batch of matrices on each side, not vectors."""
 
 
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """An edit of the user's own code.
+
+    Args:
+        text: the edit, as it is printed; it can be pasted.
+        cause: what is wrong if it helps, a key of the core's causes; empty where that does not say it.
+        alters: what it changes of the program's meaning besides mending it; empty for nothing.
+    """
+
+    text: str
+    cause: str = ""
+    alters: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement of the user's own fails, outside of every layer.
+
+    Args:
+        cause: what is wrong where no edit says it, a key of the core's causes.
+        expected: what the statement takes, in words; empty for nothing to say.
+        got: what it is given, a line each.
+        edits: edits of it that are worth a try, the likeliest first.
+    """
+
+    cause: str
+    expected: str
+    got: tuple[str, ...]
+    edits: tuple[Edit, ...] = ()
+
+
 Fact: TypeAlias = (
     IndexOutside
     | Indivisible
@@ -316,4 +348,5 @@ Fact: TypeAlias = (
     | OneValuePerChannel
     | RowsCompared
     | BatchedMatrices
+    | Statement
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -16,7 +17,9 @@ from shapeinspect.plugin_api.claims import Claim
 from shapeinspect.plugin_api.frames import in_packages, traceback_frames, user_line
 from shapeinspect.plugin_api.numpy_text import IN_NUMPY
 from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
+from shapeinspect.plugin_api.user_source import UserSource, user_source
 from shapeinspect.sources.source import Source, from_path
+from shapeinspect_onnx.debug.bound_feeds import bound, written_feed
 from shapeinspect_onnx.debug.spelling import spell
 
 #: The packages whose lines are not the user's.
@@ -32,13 +35,16 @@ class OnnxDebugger(Debugger):
         """Find the failed run; see ``shapeinspect.plugin_api.rerun.Debugger``."""
         frames = traceback_frames(error.__traceback__)
         where = user_line(frames, _PACKAGES)
+        site = user_source(error.__traceback__, _PACKAGES)
         for frame, _ in frames:
             if not in_packages(frame.f_code.co_filename, _PACKAGES):
                 continue
             local = frame.f_locals
             session = local.get("self")
             if type(session).__name__ == "InferenceSession" and "input_feed" in local:
-                return _run(session, dict(local["input_feed"]), str(error), where)
+                return _run(session, dict(local["input_feed"]), str(error), where, site)
+            if type(session).__name__ == "InferenceSession" and "iobinding" in local:
+                return bound(session, local["iobinding"], str(error), where, site)
             if type(session).__name__ == "InferenceSession" and "path_or_bytes" in local:
                 return _loading(session, str(error), where)
             proto = local.get("model")
@@ -67,19 +73,22 @@ def _loading(session: Any, message: str, where: str | None) -> Recorded | None:
     return None if source is None else _recorded(source, {}, message, where, contract=True)
 
 
-def _run(session: Any, feed: dict[str, Any], message: str, where: str | None) -> Rerun | Recorded | None:
+def _run(
+    session: Any, feed: dict[str, Any], message: str, where: str | None, site: UserSource | None
+) -> Rerun | Recorded | None:
     """Recover a run: what is fed may be refused as such, or by a layer."""
     from shapeinspect_onnx.debug import feeding
 
-    if "Unexpected input data type" in message:
-        return feeding.retyped(session, feed, message, where)
-    if "are missing from input feed" in message:
-        return feeding.missing(session, feed, message, where)
+    fed = feeding.Fed(session, feed, None if site is None else written_feed(site, feed), message, where)
+    if feeding.is_of_feed(message):
+        return fed.refused()
     source = _of_session(session)
     if source is None:
-        return None
-    fed = {name: tuple(value.shape) for name, value in feed.items() if hasattr(value, "shape")}
-    recorded = _recorded(source, fed, message, where, contract=False)
+        from shapeinspect_onnx.debug.nodes import of_node
+
+        return of_node(fed)
+    shapes = {name: tuple(value.shape) for name, value in feed.items() if hasattr(value, "shape")}
+    recorded = _recorded(source, shapes, message, where, contract=False)
     fact = feeding.looked_up(message, feed, recorded.model)
     confirm = functools.partial(runs_on_zeros, session, feed)
     return replace(recorded, fact=fact, confirm=confirm, confirmed=Claim(what="session.run"))
@@ -107,10 +116,6 @@ def _recorded(
     )
 
 
-#: Inputs of more numbers than this are not fed on trial.
-_NUMBERS = 4_000_000
-
-
 def runs_on_zeros(session: Any, feed: dict[str, Any], changes: Sequence[Change]) -> bool | None:
     """Run a session on zeros of the changed shapes.
 
@@ -130,16 +135,16 @@ def runs_on_zeros(session: Any, feed: dict[str, Any], changes: Sequence[Change])
     for change in changes:
         for step in change.steps if isinstance(change, OnInput) else ():
             shapes[change.name] = reshaped(step, shapes[change.name])  # type: ignore[union-attr]  # it is one
-    if sum(prod(shape) for shape in shapes.values()) > _NUMBERS:
-        return None
-    from shapeinspect_onnx.debug.feeding import runs
+    from shapeinspect_onnx.debug.feeding import NUMBERS, runs
 
+    if sum(prod(shape) for shape in shapes.values()) > NUMBERS:
+        return None
     return runs(session, {name: np.zeros(shape, feed[name].dtype) for name, shape in shapes.items()})
 
 
 def _of_session(session: Any) -> Source | None:
     path, content = getattr(session, "_model_path", None), getattr(session, "_model_bytes", None)
-    if path:
+    if path and os.path.exists(path):
         return from_path(path)
     if not content:
         return None

@@ -1,92 +1,269 @@
-"""What onnxruntime refuses before it runs anything: numbers of another type, an input that is not fed."""
+"""What onnxruntime refuses before any layer sees it: a shape, a dtype, or the name of an input."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
-from shapeinspect.dims import UNKNOWN, Shape
-from shapeinspect.ir import Frozen, Layer, Model, Value
-from shapeinspect.plugin_api.changes import Change, OnInput
+from shapeinspect.ir import Layer, Model
+from shapeinspect.plugin_api.array_edits import fits
 from shapeinspect.plugin_api.claims import Claim
-from shapeinspect.plugin_api.facts import Fact, IndexOutside, NotFed, OtherType
-from shapeinspect.plugin_api.rerun import Failure, Rerun, Retried
-from shapeinspect_onnx.debug.spelling import spell
+from shapeinspect.plugin_api.facts import Edit, IndexOutside, Statement
+from shapeinspect.plugin_api.fed_arrays import FeedSource, Input, exchanged, values_of, ways
+from shapeinspect.plugin_api.rerun import Rerun
+from shapeinspect.plugin_api.rewriting import Rewriting, outside
+from shapeinspect.rules.rule import show
 
 #: What onnxruntime calls the types of numbers, and NumPy.
 _TYPES = {
     "tensor(float)": "float32", "tensor(double)": "float64", "tensor(float16)": "float16",
     "tensor(int8)": "int8", "tensor(int16)": "int16", "tensor(int32)": "int32", "tensor(int64)": "int64",
-    "tensor(uint8)": "uint8", "tensor(bool)": "bool",
+    "tensor(uint8)": "uint8", "tensor(uint16)": "uint16", "tensor(uint32)": "uint32",
+    "tensor(uint64)": "uint64", "tensor(bool)": "bool",
 }  # fmt: skip
 _INDEX = re.compile(r"Name:'(?P<node>[^']*)'.*idx=(?P<index>-?\d+) must be within .*\[-(?P<size>\d+),", re.S)
+#: What onnxruntime says of a feed, and not of a layer.
+_OF_FEEDS = re.compile(
+    r"Unexpected input data type|are missing from input feed|Got invalid dimensions for input"
+    r"|Invalid rank for input|Invalid input name|Missing Input"
+)
+#: Inputs of more numbers than this are not fed on trial.
+NUMBERS = 4_000_000
+
+_AS = ", as the model declares it"
+
+#: An edit, and what the session is run on with it: a feed, or several one after the other.
+_Way: TypeAlias = "tuple[Edit, list[dict[str, Any]]]"
 
 
-def retyped(session: Any, feed: Mapping[str, Any], message: str, where: str | None) -> Rerun | None:
-    """Find the input that is fed numbers of another type, and run the session on converted ones.
+def is_of_feed(message: str) -> bool:
+    """Tell whether onnxruntime refuses a feed, before any layer sees it.
+
+    Args:
+        message: its words.
+    """
+    return _OF_FEEDS.search(message) is not None
+
+
+def inputs_of(session: Any) -> tuple[Input, ...]:
+    """Return what a session declares of its inputs.
 
     Args:
         session: the session.
-        feed: what it was fed.
-        message: onnxruntime's words.
-        where: the user's source line.
     """
-    declared = {argument.name: _TYPES.get(argument.type) for argument in session.get_inputs()}
-    for name, declared_type in declared.items():
-        value = feed.get(name)
-        has = str(getattr(value, "dtype", ""))
-        if declared_type is None or value is None or not has or has == declared_type:
-            continue
-        values = {name: Value(name, tuple(value.shape), has)}
-        fact = OtherType(declared_type, f"{has} in an array of {tuple(value.shape)}")
-
-        def passes(changes: Sequence[Change]) -> bool:
-            new = dict(feed)
-            for change in changes:
-                if isinstance(change, OnInput):
-                    new[change.name] = feed[change.name].astype(change.steps[0][1])
-            return runs(session, new)
-
-        return Retried(_refused(name, values, message, where, fact), passes, spell)
-    return None
+    return tuple(
+        Input(one.name, tuple(one.shape), _TYPES.get(one.type)) if one.type.startswith("tensor") else
+        Input(one.name, None, None)
+        for one in session.get_inputs()
+    )  # fmt: skip
 
 
-def missing(session: Any, feed: Mapping[str, Any], message: str, where: str | None) -> Rerun | None:
-    """Find the input that is not fed, and run the session on ones in its place.
+@dataclass(frozen=True, slots=True)
+class Fed:
+    """A session, what it was fed, and where.
 
     Args:
         session: the session.
-        feed: what it was fed.
+        feed: what it was fed, by name.
+        source: the user's call; None where its source is not there.
         message: onnxruntime's words.
         where: the user's source line.
+        what: what is run again.
     """
-    import numpy as np
 
-    declared = {argument.name: argument for argument in session.get_inputs()}
-    fed = {name: tuple(value.shape) for name, value in feed.items() if hasattr(value, "shape")}
-    absent = [name for name in declared if name not in feed]
-    if not absent or len(fed) != len(feed) or any(declared[name].type not in _TYPES for name in absent):
+    session: Any
+    feed: dict[str, Any]
+    source: FeedSource | None
+    message: str
+    where: str | None
+    what: str = "session.run"
+
+    def refused(self) -> Rerun | None:
+        """Find the input that does not fit what is declared, and edits of what is fed; None for none."""
+        inputs = inputs_of(self.session)
+        absent = [one for one in inputs if one.name not in self.feed]
+        foreign = [name for name in self.feed if name not in {one.name for one in inputs}]
+        if absent or foreign:
+            return self._unnamed(inputs, absent, foreign)
+        wrong = [one for one in inputs if hasattr(self.feed[one.name], "shape")]
+        wrong = [one for one in wrong if not one.takes(self.feed[one.name])]
+        if not wrong:
+            return None
+        first = next((one for one in wrong if f"input: {one.name} " in self.message), wrong[0])
+        pair = exchanged(inputs, self.feed)
+        found = [*self._exchanged(pair)] if pair else [*self._fitting(inputs), *self._parts(wrong)]
+        found = found or self._resized(wrong)
+        cause = "exchanged" if pair else self._cause(wrong)
+        expected = " and ".join(map(_declared, wrong)) + _AS
+        got = [f"{self._name(one.name)} of {_given(self.feed[one.name])}" for one in wrong]
+        return self._rewriting(first.name, inputs, cause, expected, got, found)
+
+    def _rewriting(
+        self,
+        name: str,
+        inputs: Sequence[Input],
+        cause: str,
+        expected: str,
+        got: Sequence[str],
+        found: Sequence[_Way],
+    ) -> Rerun:
+        fact = Statement(cause, expected, tuple(got), tuple(edit for edit, _ in found))
+        values = values_of(inputs, self.feed)
+        layer = Layer(name, "input", "input")
+        failure = outside(layer, values, "onnx", self.message, self.where, fact, fed=True)
+
+        def trial(edit: int) -> Claim | None:
+            passes = all(runs(self.session, feed) for feed in found[edit][1])
+            return Claim(what=self.what) if passes else None
+
+        return Rewriting(failure, trial)
+
+    def _name(self, name: str) -> str:
+        return (self.source.expression(name) if self.source else "") or name
+
+    def _fitting(self, inputs: Sequence[Input]) -> Iterator[_Way]:
+        for edits in ways(inputs, self.feed):
+            text = self.source.edited(edits) if self.source else ""
+            text = text or ", ".join(f"feed {edit.text(name)}" for name, edit in edits.items())
+            alters = " and ".join(edit.alters for edit in edits.values() if edit.alters)
+            causes = [edit.cause for edit in edits.values()]
+            cause = next((cause for cause in causes if cause != "dtype"), "dtype")
+            new = {name: edit.of(self.feed[name]) for name, edit in edits.items()}
+            yield Edit(text, "" if alters else cause, alters), [self.feed | new]
+
+    def _parts(self, wrong: Sequence[Input]) -> Iterator[_Way]:
+        """Feed a batch in parts of the size for which the model was exported."""
+        one = wrong[0]
+        array, size = self.feed[one.name], (one.shape or (None,))[0]
+        if len(wrong) > 1 or len(self.feed) > 1 or self.source is None or type(size) is not int or size < 1:
+            return
+        if not fits(array.shape[1:], (one.shape or ())[1:]) or str(array.dtype) != one.dtype:
+            return
+        text = self.source.in_parts(one.name, size, len(array))
+        if text:
+            import numpy as np
+
+            filled = array if len(array) >= size else np.resize(array, (size, *array.shape[1:]))
+            yield Edit(text, "baked"), [{one.name: filled[n : n + size]} for n in range(0, len(filled), size)]
+
+    def _resized(self, wrong: Sequence[Input]) -> list[_Way]:
+        """Feed another size, where the number of axes is right."""
+        import numpy as np
+
+        shapes = {one.name: _wanted(self.feed[one.name].shape, one.shape) for one in wrong}
+        kept = {name: shape for name, shape in shapes.items() if shape is not None}
+        if len(kept) < len(wrong) or sum(int(np.prod(shape)) for shape in kept.values()) > NUMBERS:
+            return []
+        types = {one.name: one.dtype or "float32" for one in wrong}
+        zeros = {name: np.zeros(shape, types[name]) for name, shape in kept.items()}
+        changed = {name: shape for name, shape in kept.items() if shape != tuple(self.feed[name].shape)}
+        if not changed:
+            return []
+        text = " and ".join(f"{name} of shape {shape}" for name, shape in changed.items())
+        return [(Edit(f"feed {text}", self._cause(wrong)), [self.feed | zeros])]
+
+    def _cause(self, wrong: Sequence[Input]) -> str:
+        shaped = [one for one in wrong if not fits(self.feed[one.name].shape, one.shape or ())]
+        if not shaped:
+            return "dtype"
+        ranks = all(len(self.feed[one.name].shape) == len(one.shape or ()) for one in shaped)
+        if not ranks:
+            return "rank"
+        batch = all(
+            type((one.shape or ("",))[0]) is int
+            and fits(self.feed[one.name].shape[1:], (one.shape or ())[1:])
+            for one in shaped
+        )
+        sequence = all(len(one.shape or ()) == 3 for one in shaped)
+        return "baked" if batch or sequence else "feed"
+
+    def _exchanged(self, pair: tuple[str, str]) -> Iterator[_Way]:
+        a, b = pair
+        new = self.feed | {a: self.feed[b], b: self.feed[a]}
+        text = self.source.replaced({a: self._name(b), b: self._name(a)}) if self.source else ""
+        yield Edit(text or f'feed "{a}" and "{b}" in the other order', "exchanged"), [new]
+
+    def _unnamed(self, inputs: Sequence[Input], absent: list[Input], foreign: list[str]) -> Rerun | None:
+        """Find the input that is not fed, or the array that is fed under the name of none."""
+        found: list[_Way] = []
+        pair = _misnamed(absent, foreign, self.feed)
+        known = {name: value for name, value in self.feed.items() if name not in foreign}
+        if pair is not None:
+            name, old = pair
+            text = self.source.renamed(old, name) if self.source else ""
+            text = text or f'feed "{old}" under the name "{name}"'
+            found.append((Edit(text, "misnamed"), [known | {name: self.feed[old]}]))
+        elif absent:
+            found += self._zeros(inputs, absent, known)
+        elif foreign:
+            found.append((Edit(f'leave out "{foreign[0]}"', "unnamed"), [known]))
+        expected = " and ".join(map(_declared, absent)) + _AS
+        expected = expected if absent else "only " + ", ".join(one.name for one in inputs)
+        got = [", ".join(f'"{name}"' for name in self.feed) or "nothing"]
+        cause = "misnamed" if pair else "not-fed" if absent else "unnamed"
+        name = absent[0].name if absent else foreign[0]
+        return self._rewriting(name, inputs, cause, expected, got, found)
+
+    def _zeros(self, inputs: Sequence[Input], absent: list[Input], known: dict[str, Any]) -> Iterator[_Way]:
+        """Feed zeros, such as a first state."""
+        import numpy as np
+
+        sizes = {
+            length: found
+            for one in inputs
+            if one.name in known and one.shape is not None and hasattr(known[one.name], "shape")
+            for length, found in zip(one.shape, known[one.name].shape, strict=False)
+            if isinstance(length, str)
+        }
+        shapes: dict[str, tuple[int, ...]] = {}
+        for one in absent:
+            shape = tuple(sizes.get(length, length) for length in one.shape or (None,))
+            if one.dtype is None or not all(type(length) is int for length in shape):
+                return
+            shapes[one.name] = shape
+        types = {one.name: one.dtype for one in absent}
+        texts = {name: f"np.zeros({shape}, np.{types[name]})" for name, shape in shapes.items()}
+        text = self.source.replaced(texts) if self.source else ""
+        said = " and ".join(f"{name} of shape {show(shape)}, {types[name]}" for name, shape in shapes.items())
+        state = all(len(shape) == 3 for shape in shapes.values())
+        alters = "" if state else f"what is fed: zeros for {' and '.join(shapes)}"
+        zeros = {name: np.zeros(shape, types[name]) for name, shape in shapes.items()}
+        yield (
+            Edit(text if text and state else f"feed {said}", "not-fed", alters if text and state else ""),
+            [known | zeros],
+        )
+
+
+def _declared(one: Input) -> str:
+    shape = "any shape" if one.shape is None else f"shape {show(one.declared)}"
+    return f'"{one.name}" of {shape}, {one.dtype or "another type"}'
+
+
+def _given(value: Any) -> str:
+    return f"{show(value.shape)}, {value.dtype}"
+
+
+def _wanted(shape: Sequence[int], declared: Sequence[Any] | None) -> tuple[int, ...] | None:
+    if declared is None or len(shape) != len(declared):
         return None
-    sizes = _symbols(declared, fed)
-    shapes = {name: _resolved(declared[name].shape, sizes) for name in absent}
-    types = {name: _TYPES[declared[name].type] for name in absent}
-    values = {name: Value(name, shape) for name, shape in (fed | shapes).items()}
-    named = _misnamed(declared, absent, feed)
-    fact = NotFed(Frozen(types), tuple(feed), named)
+    return tuple(new if type(new) is int else old for old, new in zip(shape, declared, strict=True))
 
-    def passes(changes: Sequence[Change]) -> bool:
-        new = {name: value for name, value in feed.items() if name in declared}
-        for change in changes:
-            if not isinstance(change, OnInput):
-                return False
-            step, argument_value = change.steps[0]
-            new[change.name] = (
-                feed[argument_value] if step == "named" else np.ones(argument_value, types[change.name])
-            )
-        return runs(session, new)
 
-    return Retried(_refused(absent[0], values, message, where, fact), passes, spell)
+def _misnamed(
+    absent: Sequence[Input], foreign: Sequence[str], feed: Mapping[str, Any]
+) -> tuple[str, str] | None:
+    """Return the input that is not fed and the name that its array probably has, if there is one each."""
+    if len(absent) == len(foreign) == 1:
+        return absent[0].name, foreign[0]
+    pairs = [
+        (one.name, name)
+        for one in absent
+        for name in foreign
+        if hasattr(feed[name], "shape") and one.takes(feed[name])
+    ]
+    return pairs[0] if len(pairs) == 1 and len(absent) == 1 else None
 
 
 def looked_up(message: str, feed: Mapping[str, Any], model: Model) -> IndexOutside | None:
@@ -112,12 +289,6 @@ def looked_up(message: str, feed: Mapping[str, Any], model: Model) -> IndexOutsi
     return IndexOutside(largest, smallest, size, path)
 
 
-def _refused(name: str, values: Mapping[str, Value], message: str, where: str | None, fact: Fact) -> Failure:
-    model = Model("", "live", "onnx", "onnx", (), (), Frozen(values), tuple(values))
-    claim = Claim(what="session.run")
-    return Failure(model, Layer(name, "input", "input"), (name,), message, where, fact=fact, claim=claim)
-
-
 def runs(session: Any, feed: Mapping[str, Any]) -> bool:
     """Tell whether a session takes what it is fed.
 
@@ -130,25 +301,3 @@ def runs(session: Any, feed: Mapping[str, Any]) -> bool:
     except Exception:  # noqa: BLE001  # onnxruntime has many exceptions, each its own
         return False
     return True
-
-
-def _symbols(declared: Mapping[str, Any], fed: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
-    """Read the length of every symbol off what is fed."""
-    return {
-        dim: length
-        for name, shape in fed.items()
-        for dim, length in zip(declared[name].shape if name in declared else (), shape, strict=False)
-        if isinstance(dim, str)
-    }
-
-
-def _resolved(shape: Sequence[Any], sizes: Mapping[str, int]) -> Shape:
-    return tuple(dim if isinstance(dim, int) else sizes.get(dim, UNKNOWN) for dim in shape)
-
-
-def _misnamed(
-    declared: Mapping[str, Any], absent: Sequence[str], feed: Mapping[str, Any]
-) -> tuple[str, str] | None:
-    """Return the input that is not fed and the name that its array probably has, if there is one each."""
-    foreign = [name for name in feed if name not in declared]
-    return (absent[0], foreign[0]) if len(absent) == len(foreign) == 1 else None

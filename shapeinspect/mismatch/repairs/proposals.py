@@ -34,6 +34,7 @@ from shapeinspect.plugin_api.changes import (
     OnTargets,
     OutOfPlace,
     PaddedBatch,
+    Rewritten,
     Unstacked,
     Wording,
 )
@@ -47,6 +48,7 @@ from shapeinspect.plugin_api.facts import (
     RaggedBatch,
     SeveralInputs,
     SeveralOutputs,
+    Statement,
     TupleGiven,
 )
 from shapeinspect.plugin_api.rerun import Failure
@@ -62,6 +64,7 @@ def proposals(failure: Failure, problem: Problem) -> tuple[Fix, ...]:
     if isinstance(failure.fact, Explained):
         return tuple(_edits(failure.fact))
     fixes = [
+        *_rewritten(failure),
         *divisors(failure),
         *transposed_masks(failure),
         *masks(failure),
@@ -275,6 +278,14 @@ def _one_hot(failure: Failure) -> Iterator[Fix]:
             name = call.inputs[0]
     if str(failure.model.values[name].dtype).startswith(("int", "uint")):
         yield Fix("targets", (before(failure, 1, (("one_hot", outputs[1]),)),), Rung.ONE_HOT_TARGETS)
+
+
+def _rewritten(failure: Failure) -> Iterator[Fix]:
+    """Propose the edits of the user's own statement that the debugger found."""
+    fact = failure.fact
+    for index, edit in enumerate(fact.edits if isinstance(fact, Statement) else ()):
+        rung = Rung.REWRITTEN_OTHERWISE if edit.alters else Rung.REWRITTEN
+        yield Fix(edit.cause, (Rewritten(index),), rung, edit.text, alters=edit.alters)
 
 
 def _retyped(failure: Failure) -> Iterator[Fix]:

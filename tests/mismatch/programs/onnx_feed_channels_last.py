@@ -6,7 +6,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 LAYER = "x"
 CAUSE = "channels-last"
-FIX = "feed x.transpose(0, 3, 1, 2)"
+FIX = "feed picture.transpose(0, 3, 1, 2)"
 REPAIR = ('{"x": picture}', '{"x": picture.transpose(0, 3, 1, 2)}')
 
 

@@ -6,7 +6,7 @@ from onnx import TensorProto, helper
 
 LAYER = "x"
 CAUSE = "dtype"
-FIX = "feed x.astype(np.float32)"
+FIX = "feed np.zeros((2, 3)).astype(np.float32)"
 REPAIR = ("np.zeros((2, 3))", "np.zeros((2, 3), np.float32)")
 
 x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 3])

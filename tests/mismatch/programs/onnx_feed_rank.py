@@ -6,7 +6,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 LAYER = "picture"
 CAUSE = "feed"
-FIX = "feed picture.reshape(2, 3, 8, 10)"
+FIX = 'feed np.zeros((2, 240), "float32").reshape(2, 3, 8, 10)'
 REPAIR = ("(2, 240)", "(2, 3, 8, 10)")
 
 w = numpy_helper.from_array(np.zeros((4, 3, 3, 3), "float32"), "w")

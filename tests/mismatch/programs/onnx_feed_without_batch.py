@@ -6,7 +6,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 LAYER = "x"
 CAUSE = "no-batch"
-FIX = "feed np.expand_dims(x, 0)"
+FIX = "feed np.expand_dims(picture, 0)"
 REPAIR = ('{"x": picture}', '{"x": picture[None]}')
 
 

@@ -6,7 +6,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 LAYER = "images"
 CAUSE = "misnamed"
-FIX = 'feed "input" under the name "images"'
+FIX = (
+    'session.run(None, {"images": np.zeros((2, 3, 20, 24), "float32")}) instead of '
+    'session.run(None, {"input": np.zeros((2, 3, 20, 24), "float32")})'
+)
 REPAIR = ('{"input": np', '{"images": np')
 
 nodes = [helper.make_node("Conv", ["images", "w"], ["y"], name="conv")]

@@ -6,7 +6,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 LAYER = "x"
 CAUSE = "not-flattened"
-FIX = "feed x.reshape(*x.shape[:1], -1)"
+FIX = "feed pictures.reshape(*pictures.shape[:1], -1)"
 REPAIR = ('{"x": pictures}', '{"x": pictures.reshape(6, -1)}')
 
 

@@ -1,0 +1,87 @@
+"""A node that refuses, as onnxruntime's own message tells it, where the model's file is gone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from math import prod
+from typing import Any
+
+from shapeinspect.ir import Layer
+from shapeinspect.plugin_api.claims import Claim
+from shapeinspect.plugin_api.facts import Edit, Statement
+from shapeinspect.plugin_api.fed_arrays import values_of
+from shapeinspect.plugin_api.rerun import Rerun
+from shapeinspect.plugin_api.rewriting import Rewriting, outside
+from shapeinspect.rules.rule import show
+from shapeinspect_onnx.debug.feeding import Fed, inputs_of, runs
+
+_NODE = re.compile(
+    r"while running (?P<type>\w+) node\. Name:'(?P<name>[^']*)' Status Message: (?P<said>.*)", re.S
+)
+#: The kinds of the nodes that refuse most.
+_KINDS = {"Reshape": "reshape", "Expand": "expand", "Concat": "concat", "MatMul": "matmul", "Gemm": "gemm"}
+_KINDS |= dict.fromkeys(("Add", "Sub", "Mul", "Div", "Where"), "elementwise")
+_RESHAPE = re.compile(r"Input shape:\{(?P<has>[\d,]*)\}, requested shape:\{(?P<wants>[-\d,]*)\}")
+#: So many samples are fed one after the other on trial.
+_SAMPLES = 64
+_BROADCAST = re.compile(r"(?P<a>\d+) by (?P<b>\d+)")
+
+
+def of_node(fed: Fed) -> Rerun | None:
+    """Return the failure of a node, with what may still be fed; None where no node is named.
+
+    Args:
+        fed: the session and its feed.
+    """
+    found = _NODE.search(fed.message)
+    if found is None:
+        return None
+    expected, got, cause = _read(found["said"])
+    inputs = inputs_of(fed.session)
+    ways: list[tuple[Edit, list[dict[str, Any]]]] = [*_one_by_one(fed)]
+    fact = Statement(cause, expected, got, tuple(edit for edit, _ in ways))
+    layer = Layer(found["name"] or found["type"], _KINDS.get(found["type"], "unknown"), found["type"])
+    failure = outside(layer, values_of(inputs, fed.feed), "onnx", fed.message, fed.where, fact, fed=True)
+
+    def trial(edit: int) -> Claim | None:
+        passes = all(runs(fed.session, feed) for feed in ways[edit][1])
+        return Claim(what=fed.what) if passes else None
+
+    return Rewriting(failure, trial)
+
+
+def _read(said: str) -> tuple[str, tuple[str, ...], str]:
+    """Return what a node takes, what it was given, and the cause, from its own words."""
+    shapes = _RESHAPE.search(said)
+    if shapes is not None:
+        wants, has = (
+            tuple(int(part) for part in shapes[name].split(",") if part) for name in ("wants", "has")
+        )
+        left = prod(length for length in wants if length > 0)
+        total = f"{left} elements" if -1 not in wants else f"a multiple of {left} elements"
+        return (
+            f"{total}: the node reshapes to {show(wants)}",
+            (f"{show(has)}: {prod(has)} elements",),
+            "reshape",
+        )
+    lengths = _BROADCAST.search(said)
+    if lengths is not None and "broadcast" in said:
+        return (
+            "two lengths that are equal, or one that is 1",
+            (f"{lengths['a']} and {lengths['b']}",),
+            "broadcast",
+        )
+    return "", (" ".join(said.split())[:200],), "unknown"
+
+
+def _one_by_one(fed: Fed) -> Iterator[tuple[Edit, list[dict[str, Any]]]]:
+    """Feed each sample alone, where a batch of one was exported."""
+    if len(fed.feed) != 1 or fed.source is None:
+        return
+    name, array = next(iter(fed.feed.items()))
+    if getattr(array, "ndim", 0) < 2 or not 1 < len(array) <= _SAMPLES:
+        return
+    text = fed.source.in_parts(name, 1, len(array))
+    if text:
+        yield Edit(text, "baked"), [{name: array[n : n + 1]} for n in range(len(array))]

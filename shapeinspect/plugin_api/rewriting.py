@@ -1,0 +1,73 @@
+"""A failed statement of the user's own, which is run again with edits of its source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from shapeinspect.ir import Frozen, Layer, Model, Value
+from shapeinspect.plugin_api.changes import Change, Rewritten, Wording
+from shapeinspect.plugin_api.claims import Claim
+from shapeinspect.plugin_api.facts import Statement
+from shapeinspect.plugin_api.rerun import NOTHING_RUN, Failure, Rerun
+
+
+class Rewriting(Rerun):
+    """A failure outside of every layer, and what happens with each edit of ``facts.Statement``.
+
+    Args:
+        failure: the failure; its ``fact`` holds the edits.
+        trial: runs the statement with an edit, by its number: what was run, or None if it fails.
+    """
+
+    def __init__(self, failure: Failure, trial: Callable[[int], Claim | None]) -> None:
+        self.failure = failure
+        self._trial = trial
+        self._claims: dict[int, Claim] = {}
+
+    def attempt(self, changes: Sequence[Change]) -> Failure | None:
+        """Run the statement with an edit; see :class:`Rerun`."""
+        edits = [change.edit for change in changes if isinstance(change, Rewritten)]
+        if len(edits) != 1 or len(changes) != 1:
+            return self.failure
+        claim = self._trial(edits[0])
+        if claim is None:
+            return self.failure
+        self._claims[edits[0]] = claim
+        return None
+
+    def claim(self, changes: Sequence[Change]) -> Claim:
+        """Return what was run with an edit; see :class:`Rerun`."""
+        change = changes[0] if changes else None
+        return self._claims.get(change.edit, NOTHING_RUN) if isinstance(change, Rewritten) else NOTHING_RUN
+
+    def spell(self, change: Wording, name: str) -> str:
+        """Write nothing: an edit is a text already; see :class:`Rerun`."""
+        del change, name
+        return ""
+
+
+def outside(
+    layer: Layer,
+    values: Sequence[Value],
+    framework: str,
+    message: str,
+    where: str | None,
+    fact: Statement,
+    fed: bool = False,
+) -> Failure:
+    """Return the failure of a statement.
+
+    Args:
+        layer: the function or the input that refused.
+        values: what it was given.
+        framework: whose arrays they are.
+        message: the framework's message.
+        where: the user's source line.
+        fact: what is known of the statement.
+        fed: whether the values are the inputs of a model.
+    """
+    names = tuple(value.name for value in values)
+    held = Frozen({value.name: value for value in values})
+    model = Model("", "live", framework, framework, (layer,), (), held, names if fed else ())
+    inputs = tuple(name for name in names if not fed or name == layer.path)
+    return Failure(model, layer, inputs, message, where, fact=fact)

@@ -1,0 +1,211 @@
+"""The user's own expression that failed, its source, and edits of that source."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import FrameType, TracebackType
+from typing import Any
+
+from shapeinspect.plugin_api.frames import is_library, place_of, syntax_tree, traceback_frames
+
+_Statement = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.Return, ast.For, ast.If, ast.With)
+
+
+@dataclass(frozen=True, slots=True)
+class UserSource:
+    """The user's line that failed.
+
+    Args:
+        frame: the user's frame.
+        line: the line that it ran.
+        tree: its whole file.
+        text: the text of that file.
+        statement: the statement at the line.
+        failed: the expression that failed; None where Python does not tell it.
+    """
+
+    frame: FrameType
+    line: int
+    tree: ast.Module
+    text: str
+    statement: ast.stmt
+    failed: ast.AST | None
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """What the user's names mean there."""
+        return {**self.frame.f_globals, **self.frame.f_locals}
+
+    def source(self, node: ast.AST) -> str:
+        """Return the text of a node, as the user wrote it.
+
+        Args:
+            node: a node of the tree.
+        """
+        return ast.get_source_segment(self.text, node) or ast.unparse(node)
+
+    def edited(self, node: ast.AST, edits: Iterable[tuple[ast.AST, str]]) -> str:
+        """Return the text of a node with parts of it replaced.
+
+        Args:
+            node: a node of the tree.
+            edits: a part of it and the text in its place, for each.
+        """
+        raw, start = self.source(node).encode(), self._offset(node, "")
+        spans = sorted(((self._offset(part, ""), self._offset(part, "end_"), new) for part, new in edits))
+        for first, last, new in reversed(spans):
+            raw = raw[: first - start] + new.encode() + raw[last - start :]
+        return raw.decode()
+
+    def _offset(self, node: Any, prefix: str) -> int:
+        lines = self.text.splitlines(keepends=True)
+        line = getattr(node, f"{prefix}lineno")
+        before = sum(len(text.encode()) for text in lines[: line - 1])
+        return before + int(getattr(node, f"{prefix}col_offset"))
+
+    def assigned(self, name: str) -> ast.Assign | None:
+        """Return the last assignment of a plain name above the line, in the same function.
+
+        Args:
+            name: the name.
+        """
+        scope: ast.AST = self.tree
+        for node in ast.walk(self.tree):
+            inside = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            if inside and node.lineno <= self.line <= (node.end_lineno or 0):  # type: ignore[attr-defined]  # a function
+                scope = node
+        found = [
+            node
+            for node in ast.walk(scope)
+            if isinstance(node, ast.Assign)
+            and node.lineno < self.line
+            and any(isinstance(target, ast.Name) and target.id == name for target in node.targets)
+        ]
+        return max(found, key=lambda node: node.lineno, default=None)
+
+    def made_at(self, node: ast.AST) -> str:
+        """Return where a plain name got its value, as ``file.py:12``; empty where that is not known.
+
+        Args:
+            node: an expression.
+        """
+        assignment = self.assigned(node.id) if isinstance(node, ast.Name) else None
+        return "" if assignment is None else place_of(self.frame, assignment.lineno)
+
+
+def user_source(traceback: TracebackType | None, packages: tuple[str, ...]) -> UserSource | None:
+    """Return the user's own line that is nearest to a failure; None where its source is not there.
+
+    Args:
+        traceback: the exception's ``__traceback__``.
+        packages: as for ``frames.is_library``.
+    """
+    steps = []
+    while traceback is not None:
+        steps.append(traceback)
+        traceback = traceback.tb_next
+    for step in reversed(steps):
+        frame = step.tb_frame
+        if is_library(frame.f_code.co_filename, packages):
+            continue
+        tree = syntax_tree(frame.f_code, frame.f_globals)
+        text = "".join(linecache.getlines(frame.f_code.co_filename, frame.f_globals))
+        statement = None if tree is None else _statement(tree, step.tb_lineno)
+        if tree is None or statement is None:
+            return None
+        failed = _failed(statement, step)
+        return UserSource(frame, step.tb_lineno, tree, text, statement, failed)
+    return None
+
+
+def _statement(tree: ast.Module, line: int) -> ast.stmt | None:
+    around = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, _Statement) and node.lineno <= line <= (node.end_lineno or node.lineno)
+    ]
+    return max(around, key=lambda node: (node.lineno, -(node.end_lineno or 0)), default=None)
+
+
+def _failed(statement: ast.stmt, step: TracebackType) -> ast.AST | None:
+    """Return the node whose code was running; before Python 3.11 code does not tell."""
+    positions = getattr(step.tb_frame.f_code, "co_positions", None)
+    if positions is None:
+        return None
+    spans = list(positions())
+    at = step.tb_lasti // 2
+    span = spans[at] if at < len(spans) else None
+    if span is None:
+        return None
+    line, end_line, column, end_column = span
+    for node in ast.walk(statement):
+        own = tuple(
+            getattr(node, name, None) for name in ("lineno", "end_lineno", "col_offset", "end_col_offset")
+        )
+        if own == (line, end_line, column, end_column) and isinstance(node, ast.expr | ast.stmt):
+            return node
+    return None
+
+
+def called_from(traceback: TracebackType | None, packages: tuple[str, ...]) -> FrameType | None:
+    """Return the library's frame that the user's line called.
+
+    Args:
+        traceback: the exception's ``__traceback__``.
+        packages: as for ``frames.is_library``.
+    """
+    frames = [frame for frame, _ in traceback_frames(traceback)]
+    last = max(
+        (at for at, frame in enumerate(frames) if not is_library(frame.f_code.co_filename, packages)),
+        default=len(frames),
+    )
+    return frames[last + 1] if last + 1 < len(frames) else None
+
+
+def calls_of(source: UserSource, names: Iterable[str]) -> list[ast.Call]:
+    """Return the calls of methods or functions of these names in the failed statement.
+
+    Args:
+        source: the user's line.
+        names: the last part of what is called.
+    """
+    wanted = set(names)
+    if isinstance(source.failed, ast.Call) and _last(source.failed) in wanted:
+        return [source.failed]
+    return [
+        node for node in ast.walk(source.statement) if isinstance(node, ast.Call) and _last(node) in wanted
+    ]
+
+
+def _last(call: ast.Call) -> str:
+    return str(getattr(call.func, "attr", getattr(call.func, "id", "")))
+
+
+def entries_of(source: UserSource, node: ast.expr | None) -> dict[int, ast.expr] | None:
+    """Return the values of a dictionary that is written out, by their place; None where it is not.
+
+    Args:
+        source: the user's line.
+        node: the expression of the dictionary.
+    """
+    del source
+    if not isinstance(node, ast.Dict) or None in node.keys:
+        return None
+    return dict(enumerate(node.values))
+
+
+def resolved(node: ast.AST, names: Mapping[str, Any]) -> Any:
+    """Return the value of a plain name and the plain attributes after it; None for another expression.
+
+    Args:
+        node: the expression.
+        names: the user's names.
+    """
+    if isinstance(node, ast.Name):
+        return names.get(node.id)
+    if isinstance(node, ast.Attribute):
+        return getattr(resolved(node.value, names), "__dict__", {}).get(node.attr)
+    return None
