@@ -28,6 +28,7 @@ def to_dict(diagnosis: Diagnosis | None) -> dict[str, Any]:
         "kind": diagnosis.layer.kind,
         "cause": diagnosis.cause,
         "why": CAUSES[diagnosis.cause],
+        "because": list(diagnosis.because),
         "expected": diagnosis.problem.expected,
         "got": {
             name: None

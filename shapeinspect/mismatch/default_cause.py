@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from shapeinspect.infer.kernels import misfit
-from shapeinspect.mismatch.loss_shapes import counts, is_loss, weights_of_classes
+from shapeinspect.mismatch.loss_shapes import counts, is_loss, targets_of, weights_of_classes
 from shapeinspect.mismatch.repairs.states import unfit
 from shapeinspect.mismatch.requirements import Problem, space_rank, wanted_masks, wanted_states
 from shapeinspect.plugin_api import facts
@@ -32,6 +32,7 @@ OF_FACTS: dict[type[Any], str | Callable[[Failure], str]] = {
     facts.Overwritten: "in-place",
     facts.OneValuePerChannel: "batch-of-one",
     facts.RowsCompared: "",
+    facts.TooLong: "length",
     facts.BatchedMatrices: "",
     facts.Statement: lambda failure: failure.fact.cause if isinstance(failure.fact, facts.Statement) else "",
 }
@@ -78,7 +79,7 @@ def _by_loss(failure: Failure, problem: Problem) -> str:
         return ""
     if weights_of_classes(failure) is not None:
         return "class-weights"
-    return "samples" if counts(problem.shapes) else "targets"
+    return "samples" if counts(problem.shapes) and targets_of(failure.layer) != "lengths" else "targets"
 
 
 def _by_shapes(failure: Failure, problem: Problem) -> str:

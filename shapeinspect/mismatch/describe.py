@@ -115,6 +115,8 @@ def _rows(diagnosis: Diagnosis) -> Iterator[tuple[str, list[str]]]:
     got = _got(diagnosis)
     if got:
         yield "got", got
+    if diagnosis.because:
+        yield "because", list(diagnosis.because)
     if diagnosis.failure.where:
         yield "at", [diagnosis.failure.where]
     fact = diagnosis.failure.fact
@@ -168,13 +170,13 @@ def _targets(diagnosis: Diagnosis) -> list[str]:
     targets = (*diagnosis.problem.shapes, None)[1]
     if diagnosis.cause == "batch-mixed" and targets:
         return [f"outputs for {targets[0]} samples, one for each target"]
+    form = targets_of(diagnosis.layer)
     samples = counts(diagnosis.problem.shapes)
-    if samples:
+    if samples and form != "lengths":
         return [f"{samples[0]} targets, one for each sample"]
     weighted = weights_of_classes(diagnosis.failure)
     if diagnosis.cause == "class-weights" and weighted is not None:
         return [f"a weight for each of {weighted[1]} classes; the loss has {weighted[0]} weights"]
-    form = targets_of(diagnosis.layer)
     if form == "lengths":
         return ["outputs of T N C, and a length for each of the N samples"]
     if form == "sparse":

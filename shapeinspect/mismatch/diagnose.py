@@ -15,6 +15,7 @@ from shapeinspect.ir import Call, Layer, Model, Value
 from shapeinspect.mismatch.compose import Gain, composed, further, gains
 from shapeinspect.mismatch.default_cause import default_cause
 from shapeinspect.mismatch.loss_shapes import is_loss
+from shapeinspect.mismatch.reasons import reasons
 from shapeinspect.mismatch.repairs.fix import Fix
 from shapeinspect.mismatch.repairs.pools import pooled
 from shapeinspect.mismatch.repairs.proposals import proposals
@@ -64,6 +65,7 @@ class Diagnosis:
         cause: why, a key of ``causes.CAUSES``.
         fixes: the changes that get past the failure, the best first.
         runs: how many times the call was run again.
+        because: where the sizes come from that do not fit, a sentence each.
     """
 
     failure: Failure
@@ -72,6 +74,7 @@ class Diagnosis:
     cause: str
     fixes: tuple[Tried, ...]
     runs: int = 0
+    because: tuple[str, ...] = ()
 
     @property
     def layer(self) -> Layer:
@@ -114,7 +117,8 @@ def diagnose(rerun: Rerun) -> Diagnosis:
     tried = _tried(rerun, failure, problem, budget)
     certain = tried and tried[0].claim.level is not Level.FURTHER
     cause = (certain and tried[0].fix.cause) or default_cause(failure, problem)
-    return Diagnosis(failure, named, problem, cause, tried, budget.runs)
+    because = reasons(replace(failure, model=named), problem)
+    return Diagnosis(failure, named, problem, cause, tried, budget.runs, because)
 
 
 class _SpentError(Exception):

@@ -188,6 +188,18 @@ def _(fact: facts.TupleGiven, failure: Failure, shown: Sequence[str]) -> list[st
 
 
 @_expected.register
+def _(fact: facts.TooLong, failure: Failure) -> list[str]:
+    del failure
+    return [f"{fact.name} of at most {fact.limit}, the steps that there are"]
+
+
+@_got.register
+def _(fact: facts.TooLong, failure: Failure, shown: Sequence[str]) -> list[str]:
+    del failure
+    return [f"{fact.largest}, beside {shown[0]}" if shown else str(fact.largest)]
+
+
+@_expected.register
 def _(fact: facts.OneValuePerChannel, failure: Failure) -> list[str]:
     del fact, failure
     return ["more than one value per channel"]

@@ -293,6 +293,21 @@ class RowsCompared:
 
 
 @dataclass(frozen=True, slots=True)
+class TooLong:
+    """A length that is given as a number is larger than the sequence.
+
+    Args:
+        name: the parameter that holds the lengths.
+        largest: the largest length in it.
+        limit: the length of the sequence.
+    """
+
+    name: str
+    largest: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
 class BatchedMatrices:
     """The product takes a batch of matrices on each side, not vectors."""
 
@@ -347,6 +362,7 @@ Fact: TypeAlias = (
     | Overwritten
     | OneValuePerChannel
     | RowsCompared
+    | TooLong
     | BatchedMatrices
     | Statement
 )

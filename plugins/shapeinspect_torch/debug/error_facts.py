@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from shapeinspect.plugin_api.facts import (
     OtherType,
     Refusal,
     RowsCompared,
+    TooLong,
     TupleGiven,
 )
 from shapeinspect_torch.tracing.meta_checks import OtherTypeError
@@ -31,6 +33,8 @@ _OF_FUNCTIONS: dict[str, Fact] = {
 #: torch's messages for a layer that gets all outputs of another one, and for a norm with one value per
 #: channel.
 _OF_TUPLES, _OF_ONE = "not tuple", "more than 1"
+#: Its message for the lengths of sequences, in ``ctc_loss``.
+_OF_LENGTHS = re.compile(r"Expected (\w+) to have value at most (\d+), but got value (\d+)")
 
 
 def fact_of(error: Exception, layer: Layer, dtypes: Sequence[str | None]) -> Fact | None:
@@ -49,6 +53,9 @@ def fact_of(error: Exception, layer: Layer, dtypes: Sequence[str | None]) -> Fac
         return TupleGiven()
     if _OF_ONE in str(error) and layer.kind in ("batch_norm", "instance_norm"):
         return OneValuePerChannel()
+    too_long = _OF_LENGTHS.search(str(error))
+    if too_long:
+        return TooLong(too_long[1], int(too_long[3]), int(too_long[2]))
     return _OF_FUNCTIONS.get(layer.type.rpartition(".")[2])
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from math import prod
 
 from shapeinspect.ir import Frozen
+from shapeinspect.mismatch.reasons import uneven
 from shapeinspect.mismatch.repairs.divisors import producer
 from shapeinspect.mismatch.repairs.fix import Fix
 from shapeinspect.mismatch.repairs.ranks import Rung
@@ -24,7 +25,7 @@ def reshapes(failure: Failure, target: tuple[object, ...], shape: tuple[int, ...
     yield from _filled(failure, target, shape)
     yield Fix("not-contiguous", (OnOperand(None, 0, (("contiguous", None),)),), Rung.CONTIGUOUS)
     lengths = tuple(length for length in target if isinstance(length, int))
-    if len(lengths) != len(target) or not shape:
+    if len(lengths) != len(target) or not shape or uneven(shape, lengths):
         return
     total = prod(shape)
     batch = shape[0]
