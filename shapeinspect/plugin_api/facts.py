@@ -313,7 +313,7 @@ class BatchedMatrices:
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
+class WordedEdit:
     """An edit of the user's own code.
 
     Args:
@@ -341,7 +341,7 @@ class Statement:
     cause: str
     expected: str
     got: tuple[str, ...]
-    edits: tuple[Edit, ...] = ()
+    edits: tuple[WordedEdit, ...] = ()
 
 
 Fact: TypeAlias = (
