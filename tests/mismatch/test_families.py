@@ -78,7 +78,7 @@ class Reader(nn.Module):
 Reader()(torch.zeros(8, 9, 5))
 """
     found = diagnosed(tmp_path, body)
-    assert found.fixes[0].text == "self.lstm(x) instead of self.lstm(x, state)"
+    assert "self.lstm(x) instead of self.lstm(x, state)" in [tried.text for tried in found.fixes]
     runs(body.replace("self.lstm(x, state)", "self.lstm(x)"))
 
 
