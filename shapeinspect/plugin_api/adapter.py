@@ -37,6 +37,8 @@ class Adapter(ABC):
     debugger: str | None = None
     #: Whether it reads a graph by the shapes of the inputs, as code that computes with sizes needs.
     follows_inputs: bool = False
+    #: Whether it takes ``source.example`` and ``source.inputs`` together: numbers in other shapes.
+    resizes_examples: bool = False
     #: Whether its models may have several signatures, of which ``source.signature`` names one.
     signatures: bool = False
     #: Whether what runs its models insists on the lengths that a source declares for its inputs.

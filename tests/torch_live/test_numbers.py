@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import random
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ import torch
 from torch import nn
 
 import shapeinspect
+from shapeinspect.sources.source import InputSpec, from_object, with_inputs
+from shapeinspect_torch.adapters.live import ADAPTER
 from shapeinspect_torch.tracing import real_run
 from shapeinspect_torch.tracing.pytree import tensors
 
@@ -152,3 +155,30 @@ def test_what_only_the_real_run_refuses_is_refused_in_its_words() -> None:
     x = torch.randn(2, 3, 7, 6).contiguous(memory_format=torch.channels_last)
     with pytest.raises(shapeinspect.errors.ModelCodeError, match="view size is not compatible"):
         shapeinspect.inspect(View(), x)
+
+
+@pytest.mark.parametrize(
+    ("name", "shapes", "outputs"),
+    [
+        ("where_mixture", [(2, 11, 8)], [(2, 11, 8)]),
+        ("mask_all", [(2, 7, 8), (2, 7)], [(2, 7, 4)]),
+        ("packed_many", [(128, 9, 5), (128,)], [(128, 7, 6), (1, 128, 6)]),
+    ],
+)
+def test_an_example_at_other_sizes(name: str, shapes: Any, outputs: Any) -> None:
+    """Cut, or repeated along the axis; the expected shapes follow from the code by hand."""
+    model, args = made(name)
+    names = shapeinspect.inspect(model, args).model.inputs
+    specs = tuple(InputSpec(shape, name) for name, shape in zip(names, shapes, strict=True))
+    request = replace(with_inputs(from_object(model), args), inputs=specs)
+    found = ADAPTER.read(request)
+    assert [found.values[output].shape for output in found.outputs] == outputs
+
+
+def test_numbers_that_do_not_suit_another_size_prove_nothing() -> None:
+    """The lengths of a batch go up to 7: of 3 steps nothing is known, and nothing is refused."""
+    model, args = made("packed_many")
+    specs = (InputSpec((128, 3, 5), "x"), InputSpec((128,), "lengths"))
+    found = ADAPTER.read(replace(with_inputs(from_object(model), args), inputs=specs))
+    assert found.outputs == ()
+    assert "needs the values of a tensor" in found.notes[0].text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import math
 import types
 from typing import Any
 
@@ -10,6 +12,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations
+
+import shapeinspect
 
 
 def _shapes(found: Any) -> dict[str, tuple[int, ...]]:
@@ -102,12 +106,49 @@ def test_wrappers_are_taken_off(read: Any) -> None:
     assert "0.module.0.weight" in _shapes(found)
 
 
-def test_torchscript_is_shown_and_not_run(read: Any) -> None:
-    model = torch.jit.script(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()))
-    found = read(model, (2, 3, 8, 9))
-    assert [(layer.path, layer.kind) for layer in found.layers] == [("0", "conv"), ("1", "activation")]
-    assert _shapes(found) == {"0.weight": (4, 3, 3, 3), "0.bias": (4,)}
-    assert found.calls == ()
+class Branched(nn.Module):
+    """Its code holds what a run of one input would not show."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.c, self.n, self.h = nn.Conv2d(3, 4, 3, stride=2), nn.BatchNorm2d(4), nn.Linear(4, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            x = x * 2
+        return self.h(torch.relu(self.n(self.c(x))).mean((2, 3)))
+
+
+@pytest.mark.parametrize(
+    "scripted",
+    [
+        torch.jit.script,
+        lambda model: torch.jit.trace(model, torch.randn(2, 3, 8, 9)),
+        lambda model: copy.deepcopy(torch.jit.script(model)),
+        lambda model: copy.deepcopy(torch.jit.trace(model, torch.randn(2, 3, 8, 9))),
+    ],
+    ids=["script", "trace", "copied script", "copied trace"],
+)
+def test_a_live_script_is_read_from_its_code(scripted: Any) -> None:
+    model = scripted(Branched().eval())
+    before = copy.deepcopy(model.state_dict())
+    found = shapeinspect.inspect(model, (2, 3, 8, 9)).model
+    layers = [(layer.path, layer.kind) for layer in found.layers if layer.kind != "module"]
+    assert layers == [
+        ("c", "conv"), ("n", "batch_norm"), ("relu", "activation"), ("mean", "reduce"), ("h", "linear"),
+    ]  # fmt: skip
+    assert {name: tuple(tensor.shape) for name, tensor in before.items()} == _shapes(found)
+    x = torch.randn(2, 3, 8, 9)
+    assert [found.values[name].shape for name in found.outputs] == [tuple(model(x).shape)]
+    assert shapeinspect.inspect(model, x).model.values == found.values
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_a_frozen_live_script_is_read_from_its_code() -> None:
+    model = torch.jit.freeze(torch.jit.script(Branched().eval()))
+    found = shapeinspect.inspect(model, (2, 3, 8, 9)).model
+    assert [found.values[name].shape for name in found.outputs] == [(2, 5)]
+    assert sum(math.prod(shape) for shape in _shapes(found).values()) == 4 * 27 + 4 + 4 * 5 + 5
 
 
 def test_torchscript_inside_a_model_is_run_and_not_looked_into(read: Any) -> None:

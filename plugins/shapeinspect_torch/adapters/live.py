@@ -22,6 +22,7 @@ class TorchLiveAdapter(Adapter):
     framework = "torch"
     formats = ("a live PyTorch nn.Module",)
     requires = "torch"
+    resizes_examples = True
     debugger = "shapeinspect_torch.debug.debugger:DEBUGGER"
     insists = False
 

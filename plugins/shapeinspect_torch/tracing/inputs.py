@@ -9,7 +9,7 @@ from typing import Any
 from shapeinspect.errors import UsageError
 from shapeinspect.sources.source import InputSpec, Source
 from shapeinspect_torch.tracing.meta_copy import Shadow
-from shapeinspect_torch.tracing.pytree import tensors
+from shapeinspect_torch.tracing.pytree import rebuild, tensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,46 @@ def prepare(source: Source, model: Any, shadow: Shadow, whole: frozenset[str]) -
     """
     signature = signature_of(model)
     if source.example is not None:
-        args, kwargs = (shadow.of(part) for part in source.example)
+        args, kwargs = (shadow.of(part) for part in resized_example(source, model))
     else:
         args, kwargs = arguments_from_specs(source.inputs, model, signature, whole)
     bound = _bound(signature, tuple(args), dict(kwargs), model)
     names = tuple(pair for name, tree in bound for pair in tensors(tree, name))
     return Inputs(tuple(args), dict(kwargs), names)
+
+
+def resized_example(source: Source, model: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the example arguments, in the shapes that are asked for besides: cut, or repeated along an axis.
+
+    Args:
+        source: the request.
+        model: the user's module.
+    """
+    args, kwargs = source.example or ((), {})
+    shapes = {spec.name: _sizes(spec) for spec in source.inputs}
+    if not shapes:
+        return args, kwargs
+    given = (
+        pair
+        for name, tree in _bound(signature_of(model), args, kwargs, model)
+        for pair in tensors(tree, name)
+    )
+    new = {id(tensor): _resized(tensor, shapes[name]) for name, tensor in given if name in shapes}
+
+    def change(tensor: Any) -> Any:
+        return new.get(id(tensor), tensor)
+
+    return rebuild(tuple(args), change), rebuild(dict(kwargs), change)
+
+
+def _resized(tensor: Any, shape: tuple[int, ...]) -> Any:
+    import torch
+
+    tensor = tensor.detach()
+    for axis, (before, after) in enumerate(zip(tensor.shape, shape, strict=True)):
+        if before != after:
+            tensor = tensor.index_select(axis, torch.arange(after, device=tensor.device) % max(before, 1))
+    return tensor
 
 
 def signature_of(model: Any) -> inspect.Signature | None:

@@ -29,6 +29,7 @@ from shapeinspect_torch.tracing.pytree import tensors
 from shapeinspect_torch.tracing.real_run import LimitError, unwritten
 from shapeinspect_torch.tracing.recorder import PACKAGES, NeedsIntegersError, Recorder
 from shapeinspect_torch.tracing.reporting import new_recorder, wrap_copies
+from shapeinspect_torch.tracing.scripted import read_script
 from shapeinspect_torch.tracing.ways import Way, WithNumbers, WithoutNumbers, has_numbers
 
 
@@ -43,13 +44,13 @@ def read_module(source: Source) -> Model:
         ModelCodeError: if the forward raises.
     """
     model, wrapper = unwrap(source.target)
-    nodes = walk(model)
     notes = [] if wrapper is None else [Note(f"shown without the {wrapper} around it")]
+    if hasattr(model, "_c"):
+        read = read_script(source, model)
+        return replace(read, notes=(*notes, *read.notes))
+    nodes = walk(model)
     if source.example is None and not source.inputs and _needs_input(model):
         notes.append(Note(_ask_for_input(nodes)))
-        return assemble(source, nodes, Shadow(), None, notes)
-    if hasattr(model, "_c"):
-        notes.append(Note("TorchScript is shown but not run, so no shapes of values are known"))
         return assemble(source, nodes, Shadow(), None, notes)
     whole: frozenset[str] = frozenset()
     while True:
@@ -124,6 +125,11 @@ def _traced(source: Source, model: Any, nodes: list[Node], whole: frozenset[str]
         if isinstance(plain, Trace):
             return replace(plain, stop=f"{plain.stop}; {error.reason}")
         return _or_raise(plain)
+    except ModelCodeError:
+        # Numbers at another size than they were given at may be refused for what they are.
+        if source.inputs and isinstance(plain, Trace):
+            return plain
+        raise
     return replace(trace, because=plain.because if isinstance(plain, Trace) else None)
 
 
