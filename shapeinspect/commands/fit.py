@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import typer
+
 from shapeinspect.commands import output
 from shapeinspect.commands.options import (
     Format,
@@ -14,6 +16,8 @@ from shapeinspect.commands.options import (
     input_specs,
     signed,
 )
+from shapeinspect.commands.refused import explained
+from shapeinspect.errors import ModelCodeError
 
 
 def run(
@@ -32,8 +36,18 @@ def run(
     check_format(format)
     from shapeinspect.api.fitting import fit
 
-    result = fit(signed(model, signature), input_specs(inputs))
+    source, given = signed(model, signature), input_specs(inputs)
+    limit = width or min(output.width(), 100)
+    try:
+        result = fit(source, given)
+    except ModelCodeError as error:
+        if not given or format == "json":
+            raise
+        from shapeinspect.render.table import View
+
+        output.write(explained(error, source, given, lambda: View(width=limit)))
+        raise typer.Exit(1) from None
     if format == "json":
         output.write_json(result.to_dict())
     else:
-        output.write(result.lines(width or min(output.width(), 100)))
+        output.write(result.lines(limit))

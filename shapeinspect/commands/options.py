@@ -24,7 +24,8 @@ Inputs = Annotated[
     typer.Option(
         "--input",
         "-i",
-        help="The shape of an input: 1,3,224,224, or name=2,17:int64. Repeat it for more inputs.",
+        help="The shape of an input: 1,3,224,224, or name=2,17:int64; batch.image=1,3,224,224 for an entry "
+        "of a dict, frames.0=1,3,8,8 of a list. Repeat it for more inputs.",
         metavar="SHAPE",
         show_default=False,
     ),

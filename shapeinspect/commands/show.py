@@ -18,6 +18,8 @@ from shapeinspect.commands.options import (
     input_specs,
     signed,
 )
+from shapeinspect.commands.refused import explained
+from shapeinspect.errors import ModelCodeError
 
 
 def run(
@@ -76,7 +78,14 @@ def run(
         order=order,  # type: ignore[arg-type]  # as above
         unfold=unfold,
     )
-    report = inspect(signed(model, signature), input_specs(inputs))
+    source, given = signed(model, signature), input_specs(inputs)
+    try:
+        report = inspect(source, given)
+    except ModelCodeError as error:
+        if not given or format == "json":
+            raise
+        output.write(explained(error, source, given, lambda: view))
+        raise typer.Exit(1) from None
     if format == "json":
         from shapeinspect.render.data import to_json
 

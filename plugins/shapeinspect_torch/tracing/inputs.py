@@ -129,7 +129,38 @@ def arguments_from_specs(
             raise UsageError(f'input "{name}" is given twice: by name and by position')
         else:
             args.append(tensor)
-    return args, kwargs
+    return _nested(args, kwargs, signature)
+
+
+def _nested(
+    args: list[Any], kwargs: dict[str, Any], signature: inspect.Signature | None
+) -> tuple[list[Any], dict[str, Any]]:
+    """Build the dicts and lists that dotted names speak of: ``batch.image``, ``frames.0``, ``args.1``."""
+    trees: dict[str, Any] = {}
+    for name, tensor in kwargs.items():
+        parts = name.split(".")
+        here = trees
+        for part in parts[:-1]:
+            here = here.setdefault(part, {})
+            if not isinstance(here, dict):
+                raise UsageError(f'input "{name}" is given twice: as a tensor, and with parts')
+        if parts[-1] in here:
+            raise UsageError(f'input "{name}" is given twice: as a tensor, and with parts')
+        here[parts[-1]] = tensor
+    trees = {name: _listed(tree) for name, tree in trees.items()}
+    for parameter in signature.parameters.values() if signature is not None else ():
+        if parameter.kind is inspect.Parameter.VAR_POSITIONAL and isinstance(trees.get(parameter.name), list):
+            args = [*args, *trees.pop(parameter.name)]
+    return args, trees
+
+
+def _listed(tree: Any) -> Any:
+    """Return a dict whose keys count up from 0 as a list."""
+    if not isinstance(tree, dict):
+        return tree
+    if set(tree) == set(map(str, range(len(tree)))):
+        return [_listed(tree[str(index)]) for index in range(len(tree))]
+    return {name: _listed(part) for name, part in tree.items()}
 
 
 def _positional(signature: inspect.Signature | None) -> tuple[str, ...]:

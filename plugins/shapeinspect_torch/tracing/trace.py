@@ -59,6 +59,12 @@ def read_module(source: Source) -> Model:
         except _AgainError as again:
             whole |= {again.name}
             continue
+        except ModelCodeError:
+            if source.example is not None or source.inputs or not _takes_anything(model):
+                raise
+            # A forward of defaults alone (``ids=None, **kwargs``) may still need an input.
+            notes.append(Note(_ask_for_input(nodes)))
+            return assemble(source, nodes, Shadow(), None, notes)
         if whole:
             shown = " and ".join(f'"{name}"' for name in sorted(whole))
             notes.append(Note(f"{shown} goes to an embedding, so int64 is assumed where no dtype was given"))
@@ -82,6 +88,12 @@ def _needs_input(model: Any) -> bool:
     except (TypeError, ValueError):
         return True
     return type(model).forward is _unimplemented()
+
+
+def _takes_anything(model: Any) -> bool:
+    import inspect
+
+    return bool(inspect.signature(model.forward).parameters)
 
 
 def _unimplemented() -> Any:

@@ -1,0 +1,60 @@
+"""Networks that refuse what they are fed, and such that take nested inputs or none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class Windows(nn.Module):
+    """Patches of 4, windows of 7: only multiples of 28, and a few more, fit."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch, self.head = nn.Conv2d(3, 4, 4, 4), nn.Linear(4, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.patch(x)
+        b, c, h, w = y.shape
+        return self.head(y.view(b, c, h // 7, 7, w // 7, 7).mean((2, 3, 4, 5)))
+
+
+class Nested(nn.Module):
+    """Takes a dict of tensors and of dicts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.table = nn.Conv2d(3, 4, 3), nn.Linear(5, 4)
+
+    def forward(self, batch: Mapping[str, Any]) -> Tensor:
+        return self.conv(batch["image"]).mean((2, 3)) + self.table(batch["more"]["row"])
+
+
+class Frames(nn.Module):
+    """Takes any number of pictures."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(self, *frames: Tensor) -> Tensor:
+        return torch.stack([self.conv(frame) for frame in frames])
+
+
+class Defaults(nn.Module):
+    """A forward of defaults alone, which still needs an input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(9, 4)
+
+    def forward(self, ids: Tensor | None = None, **_: Any) -> Tensor:
+        if ids is None:
+            raise ValueError("ids or embeddings")
+        return self.table(ids)
+
+
+windows, nested, frames, defaults = Windows(), Nested(), Frames(), Defaults()
