@@ -97,7 +97,11 @@ class _FileLoading(Rerun):
         self.failure = Failure(read, layer, (), raised.message, raised.where, fact=fact)
 
     def claim(self, changes: Sequence[Change]) -> Claim:
-        """Say what a repair loaded; see :class:`Rerun`."""
+        """Say what a repair loaded; see :class:`Rerun`.
+
+        Args:
+            changes: those with which an attempt passed.
+        """
         number = next((change.repair for change in changes if isinstance(change, Loaded)), None)
         if number is None:
             return Claim(Level.UNTRIED, rest="the sizes of the layer's weights are the stored ones with it")

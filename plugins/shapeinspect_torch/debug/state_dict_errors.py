@@ -128,7 +128,11 @@ class _Loading(Rerun):
         self.failure = Failure(model, layer, (), message, where, fact=found.fact)
 
     def claim(self, changes: Sequence[Change]) -> Claim:
-        """Say what a repair loaded; see :class:`Rerun`."""
+        """Say what a repair loaded; see :class:`Rerun`.
+
+        Args:
+            changes: those with which an attempt passed.
+        """
         number = next((change.repair for change in changes if isinstance(change, Loaded)), None)
         if self._found.untried:
             return Claim(Level.UNTRIED, rest=self._found.untried)
