@@ -22,6 +22,11 @@ _FLUENT = frozenset({
 _PLAIN = frozenset({"len", "int", "max", "min", "sum", "abs", "round", "tuple", "list", "dict"})
 #: Arguments with which a builder reads files or asks a server.
 _READING = ("pretrained", "weights", "checkpoint", "ckpt", "path", "file", "url")
+#: Functions of which a builder that calls one does more than to build.
+_DOING = frozenset({
+    "load", "load_state_dict", "load_weights", "load_model", "fit", "from_pretrained", "open", "urlopen",
+    "urlretrieve", "get_file", "hf_hub_download", "load_state_dict_from_url", "system", "Popen", "check_call",
+})  # fmt: skip
 #: Arguments given to a call, each a path: the argument, then the attribute of the object that it is.
 Changes: TypeAlias = Mapping[tuple[str, ...], Any]
 
@@ -370,9 +375,21 @@ def _construction(node: ast.Call, statement: ast.stmt, frame: FrameType) -> Cons
         return None
     reads = any(word in name.lower() for name, value in given.items() if value for word in _READING)
     home = str(getattr(function, "__module__", ""))
-    if reads or inspect.ismethod(function) or home == "builtins" or not callable(function):
+    if (
+        reads
+        or _DOING.intersection(_called_by(function))
+        or inspect.ismethod(function)
+        or home == "builtins"
+        or not callable(function)
+    ):
         return None
     return found
+
+
+def _called_by(function: Any) -> tuple[str, ...]:
+    """Return the names that a function, or the constructor of a class, reads."""
+    code = getattr(getattr(function, "__init__", None), "__code__", None)
+    return tuple(getattr(getattr(function, "__code__", code), "co_names", ()))
 
 
 def _bound(function: Any, node: ast.Call, frame: FrameType) -> inspect.BoundArguments:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 
 import shapeinspect
-from shapeinspect.api.debugging import explain_error
+from shapeinspect.api.debugging import explain_error, is_explained
 from shapeinspect.mismatch import Diagnosis
 from shapeinspect.plugin_api.build_search import counts, search
 
@@ -305,3 +307,36 @@ def test_names_of_the_user_s_that_look_like_placeholders() -> None:
     assert diagnosis is not None
     exec(diagnosis.fixes[0].text, {"model": model, "snapshot": snapshot, "torch": torch})
     assert torch.equal(model.hidden.weight, trained.hidden.weight)
+
+
+def test_an_error_is_explained_before_its_temporary_folder_is_removed() -> None:
+    leave = tempfile.TemporaryDirectory.__exit__
+    found: list[bool] = []
+
+    class Folder(tempfile.TemporaryDirectory):  # type: ignore[type-arg]  # of either kind of names
+        def cleanup(self) -> None:
+            error = sys.exc_info()[1]
+            found.append(Path(self.name).exists() and error is not None and is_explained(error))
+            super().cleanup()
+
+    model, state = Net(), prefixed(Net().state_dict(), "module.")
+    with pytest.raises(RuntimeError), shapeinspect.debug(), Folder():
+        load(model, state)
+    assert found == [True]
+    assert tempfile.TemporaryDirectory.__exit__ is leave
+
+
+def test_a_builder_that_loads_is_not_called_again() -> None:
+    calls: list[int] = []
+
+    def build(width: int) -> Net:
+        calls.append(width)
+        net = Net(width=width)
+        net.load_state_dict(net.state_dict())
+        return net
+
+    model = build(12)
+    with pytest.raises(RuntimeError) as caught:
+        model.load_state_dict(Net(width=20).state_dict())
+    explain_error(caught.value)
+    assert calls == [12]

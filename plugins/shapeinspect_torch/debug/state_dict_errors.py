@@ -62,6 +62,9 @@ def loading(message: str, where: str | None, frames: list[Place]) -> Rerun | Non
     if isinstance(state, str | os.PathLike):
         state, statement = _opened(state, statement)
     found = survey(module, state, statement, construction)
+    if found is not None and call is None and found.fact.repairs:
+        stands = "below, model and state_dict stand for what the library was given and has read"
+        found = replace(found, fact=replace(found.fact, why=(*found.fact.why, stands)))
     return None if found is None else _Loading(module, state, found, message, where)
 
 
