@@ -21,6 +21,7 @@ class TFLite(Adapter):
     framework = "tflite"
     formats = ("TFLite (.tflite, .lite)",)
     signatures = True
+    debugger = "shapeinspect_tensorflow.debug.debugger:DEBUGGER"
     insists = False
 
     def match(self, source: Source) -> int:

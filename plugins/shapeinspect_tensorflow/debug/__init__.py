@@ -1,0 +1,1 @@
+"""Why a TFLite interpreter refused a call."""
