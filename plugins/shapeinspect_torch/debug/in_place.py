@@ -12,6 +12,7 @@ the loss and the gradients of a run in which every saved tensor is a copy.
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -259,12 +260,14 @@ class InPlace(Rerun):
         if site is None:
             return ()
         inside = self._replay is not None and site.code.co_filename == self._replay.file
-        statement = source.statement_at(statements, site.line) if inside else None
-        if statement is not None:
+        found = source.statements_at(statements, site.line) if inside else []
+        for statement in found:
             if _is_step(statement):
                 return tuple(self._stepped(statement, statements))
+        if found:
             return tuple(
-                _Candidate(new.text, tuple(source.replaced(statements, site.line, new)))
+                _Candidate(new.text, tuple(source.replaced(statements, new)))
+                for statement in found
                 for new in source.out_of_place(statement)
             )
         return tuple(_in_function(site, shadow))
@@ -332,19 +335,22 @@ def _in_function(site: Site, shadow: Shadow) -> Sequence[_Candidate]:
     )
     if tree is None or not isinstance(owner, torch.nn.Module) or not isinstance(function, FunctionType):
         return ()
-    statement = source.statement_at(tree.body, site.line)
+    inner: Any = inspect.unwrap(function)
     real = shadow.real(owner)
-    if function.__code__ is not code or statement is None or real is None:
+    if not isinstance(inner, FunctionType) or inner.__code__ is not code or real is None:
         return ()
     candidates = []
-    for new in source.out_of_place(statement):
-        rewritten = source.rewritten(function, tree, site.line, new)
+    for statement in source.statements_at(tree.body, site.line):
+        for new in source.out_of_place(statement):
+            rewritten = source.decorated(function, inner, source.rewritten(inner, tree, new))
+            if rewritten is None:
+                continue
 
-        def edit(copies: Shadow, rewritten: FunctionType = rewritten) -> None:
-            copy = copies.of(real)
-            copy.__dict__[code.co_name] = MethodType(rewritten, copy)
+            def edit(copies: Shadow, rewritten: FunctionType = rewritten) -> None:
+                copy = copies.of(real)
+                copy.__dict__[code.co_name] = MethodType(rewritten, copy)
 
-        candidates.append(_Candidate(new.text, edit=edit))
+            candidates.append(_Candidate(new.text, edit=edit))
     return candidates
 
 

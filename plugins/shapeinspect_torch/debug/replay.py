@@ -106,16 +106,15 @@ def _levels(body: list[ast.stmt], line: int) -> Iterator[tuple[list[ast.stmt], i
     """Yield the blocks around a line, outermost first: block, index in it, whether it loops."""
     loops = False
     while True:
-        index = next(
-            (
-                position
-                for position, inner_block in enumerate(body)
-                if inner_block.lineno <= line <= (inner_block.end_lineno or inner_block.lineno)
-            ),
-            None,
-        )
-        if index is None:
+        found = [
+            position
+            for position, inner_block in enumerate(body)
+            if inner_block.lineno <= line <= (inner_block.end_lineno or inner_block.lineno)
+        ]
+        if not found:
             return
+        # of several statements on a line the one that calls backward
+        index = next((position for position in found if _is_backward(body[position])), found[0])
         yield body, index, loops
         inner = body[index]
         blocks = [getattr(inner, name, []) for name in ("body", "orelse", "finalbody")]
@@ -130,6 +129,13 @@ def _levels(body: list[ast.stmt], line: int) -> Iterator[tuple[list[ast.stmt], i
         loops = isinstance(inner, (ast.For, ast.While))
         if not body:
             return
+
+
+def _is_backward(statement: ast.stmt) -> bool:
+    return any(
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "backward"
+        for node in ast.walk(statement)
+    )
 
 
 def _end(block: list[ast.stmt]) -> int:

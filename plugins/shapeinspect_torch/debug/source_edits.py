@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import CellType, CodeType, FunctionType
@@ -19,10 +20,12 @@ class Rewriting:
     Args:
         text: the edit in words.
         statements: the statements that replace it.
+        place: the line and the column of the old one.
     """
 
     text: str
     statements: tuple[ast.stmt, ...]
+    place: tuple[int, int]
 
 
 def out_of_place(statement: ast.stmt) -> Iterator[Rewriting]:
@@ -36,15 +39,17 @@ def out_of_place(statement: ast.stmt) -> Iterator[Rewriting]:
         ['x = x + 1 instead of x += 1']
         >>> [one.text for one in out_of_place(ast.parse("x[m] = 0").body[0])]
         ['x = x.masked_fill(m, 0) instead of x[m] = 0', 'x = x.clone() before x[m] = 0']
+        >>> [one.text for one in out_of_place(ast.parse("maps[0] += y").body[0])][0]
+        'maps[0] = maps[0] + y instead of maps[0] += y'
     """
     original = ast.unparse(statement)
-    if isinstance(statement, ast.AugAssign) and not isinstance(statement.target, ast.Subscript):
+    if isinstance(statement, ast.AugAssign):
         old = _parsed(ast.unparse(statement.target))
         new = ast.Assign([statement.target], ast.BinOp(old, statement.op, statement.value))
         yield _rewriting(
             statement, [new], f"{ast.unparse(ast.fix_missing_locations(new))} instead of {original}"
         )
-    elif isinstance(statement, (ast.Assign, ast.AugAssign)):
+    if isinstance(statement, (ast.Assign, ast.AugAssign)):
         target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
         if isinstance(target, ast.Subscript):
             yield from _written_to(statement, target, original)
@@ -97,7 +102,7 @@ def _owner(call: ast.Call) -> ast.expr | None:
     owner = call.func.value if isinstance(call.func, ast.Attribute) else None
     if owner is not None and ast.unparse(owner).rpartition(".")[2] in _NAMESPACES and call.args:
         owner = call.args[0]
-    return owner if isinstance(owner, (ast.Name, ast.Attribute)) else None
+    return owner if isinstance(owner, (ast.Name, ast.Attribute, ast.Subscript)) else None
 
 
 def _parsed(text: str) -> ast.expr:
@@ -115,60 +120,61 @@ def _rewriting(old: ast.stmt, new: Sequence[ast.stmt], text: str) -> Rewriting:
         for part in ast.walk(node):
             if not hasattr(part, "lineno") or node is not old:
                 ast.copy_location(part, old)
-    return Rewriting(text, tuple(ast.fix_missing_locations(node) for node in new))
+    statements = tuple(ast.fix_missing_locations(node) for node in new)
+    return Rewriting(text, statements, (old.lineno, old.col_offset))
 
 
-def replaced(statements: Sequence[ast.stmt], line: int, new: Rewriting) -> list[ast.stmt]:
-    """Return statements with those at a line replaced.
+def replaced(statements: Sequence[ast.stmt], new: Rewriting) -> list[ast.stmt]:
+    """Return statements with one of them replaced.
 
     Args:
         statements: the statements; they are not changed.
-        line: the line of the old one.
-        new: its replacement.
+        new: the replacement.
     """
-    return [ast.fix_missing_locations(_Replacing(line, new).visit(copy.deepcopy(statement))) for statement in
-            _flat(statements, line, new)]  # fmt: skip
+    return [
+        ast.fix_missing_locations(_Replacing(new).visit(copy.deepcopy(statement)))
+        for statement in _flat(statements, new)
+    ]
 
 
-def _flat(statements: Sequence[ast.stmt], line: int, new: Rewriting) -> Iterator[ast.stmt]:
+def _flat(statements: Sequence[ast.stmt], new: Rewriting) -> Iterator[ast.stmt]:
     for statement in statements:
-        if _is_at(statement, line):
+        if isinstance(statement, _SIMPLE) and (statement.lineno, statement.col_offset) == new.place:
             yield from new.statements
         else:
             yield statement
 
 
-def _is_at(statement: ast.AST, line: int) -> bool:
-    simple = isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.Return))
-    return simple and statement.lineno <= line <= (statement.end_lineno or statement.lineno)  # type: ignore[attr-defined]  # a statement has both
+_SIMPLE = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.Return)
 
 
 class _Replacing(ast.NodeTransformer):
-    """Inserts the new form into every block with the line."""
+    """Inserts the new form into every block with the old one."""
 
-    def __init__(self, line: int, new: Rewriting) -> None:
-        self._line, self._new = line, new
+    def __init__(self, new: Rewriting) -> None:
+        self._new = new
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
         for name in ("body", "orelse", "finalbody"):
             block = getattr(node, name, None)
             if isinstance(block, list):
-                setattr(node, name, list(_flat(block, self._line, self._new)))
+                setattr(node, name, list(_flat(block, self._new)))
         return super().generic_visit(node)
 
 
-def statement_at(statements: Sequence[ast.stmt], line: int) -> ast.stmt | None:
-    """Return the innermost simple statement at a line.
+def statements_at(statements: Sequence[ast.stmt], line: int) -> list[ast.stmt]:
+    """Return the simple statements at a line; there may be several, parted by semicolons.
 
     Args:
         statements: the statements to search.
         line: the line.
     """
-    for statement in statements:
-        for node in ast.walk(statement):
-            if isinstance(node, ast.stmt) and _is_at(node, line):
-                return node
-    return None
+    return [
+        node
+        for statement in statements
+        for node in ast.walk(statement)
+        if isinstance(node, _SIMPLE) and node.lineno <= line <= (node.end_lineno or node.lineno)
+    ]
 
 
 def definition(code: CodeType) -> ast.FunctionDef | None:
@@ -184,24 +190,47 @@ def definition(code: CodeType) -> ast.FunctionDef | None:
         if (
             isinstance(node, ast.FunctionDef)
             and node.name == code.co_name
-            and not node.decorator_list
-            and node.lineno == code.co_firstlineno
+            and code.co_firstlineno in (node.lineno, *(one.lineno for one in node.decorator_list))
         ):
             return node
     return None
 
 
-def rewritten(function: FunctionType, source: ast.FunctionDef, line: int, new: Rewriting) -> Any:
+def decorated(outer: Any, inner: FunctionType, new: FunctionType) -> FunctionType | None:
+    """Return a decorated function around another one; None where its decorator is not a closure.
+
+    Args:
+        outer: the decorated function, or the function itself.
+        inner: the function that is decorated.
+        new: what takes its place.
+    """
+    if outer is inner:
+        return new
+    if not isinstance(outer, FunctionType) or outer.__closure__ is None:
+        return None
+    cells, found = [], False
+    for cell in outer.__closure__:
+        held = cell.cell_contents if isinstance(getattr(cell, "cell_contents", None), FunctionType) else None
+        around = None if held is None or inspect.unwrap(held) is not inner else decorated(held, inner, new)
+        found = found or around is not None
+        cells.append(cell if around is None else CellType(around))
+    if not found:
+        return None
+    result = FunctionType(outer.__code__, outer.__globals__, outer.__name__, outer.__defaults__, tuple(cells))
+    result.__kwdefaults__ = outer.__kwdefaults__
+    return result
+
+
+def rewritten(function: FunctionType, source: ast.FunctionDef, new: Rewriting) -> FunctionType:
     """Return a function with another form of one of its statements; the old one stays as it is.
 
     Args:
         function: the function.
         source: its tree.
-        line: the line of the statement.
-        new: its new form.
+        new: the new form of the statement.
     """
     own = copy.deepcopy(source)
-    own.body = replaced(own.body, line, new)
+    own.body, own.decorator_list = replaced(own.body, new), []
     free = function.__code__.co_freevars
     text = f"def __outer({', '.join(free)}):\n  return 0"
     outer = ast.parse(text)

@@ -26,7 +26,7 @@ class Site:
         text: the same with its source.
         code: the code that contains it.
         line: its number.
-        owner: the ``self`` of that code, or None.
+        owner: the first argument of that code, a method's object; None where there is none.
     """
 
     place: str
@@ -189,7 +189,8 @@ def running_site() -> Site | None:
     if site is None:
         return None
     frame, line = site
-    owner = frame.f_locals.get("self")
+    first = frame.f_code.co_varnames[:1] if frame.f_code.co_argcount else ()
+    owner = frame.f_locals.get(*first) if first else None
     return Site(frames.place_of(*site), frames.source_line(*site), frame.f_code, line, owner)
 
 
