@@ -18,7 +18,7 @@ from shapeinspect_torch.pickles.contents import MAX_DEPTH
 from shapeinspect_torch.pickles.tensors import Storage, Tensor, contiguous
 from shapeinspect_torch.recognition.state_dict import layers_of
 from shapeinspect_torch.state_dicts import is_array, is_tensor
-from shapeinspect_torch.tracing.weights import reader
+from shapeinspect_torch.tensor_values import reader
 from shapeinspect_torch.vocabulary.dtypes import BITS
 
 if TYPE_CHECKING:

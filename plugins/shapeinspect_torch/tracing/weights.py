@@ -1,18 +1,16 @@
-"""Lists the weights of a module: names, shapes, ties, layouts, and how to read their values."""
+"""Lists the weights of a module: names, shapes, ties, layouts."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from shapeinspect.dims import UNKNOWN, Dim, product
 from shapeinspect.ir import Layout, Quantization, Weight
+from shapeinspect_torch.tensor_values import reader
 from shapeinspect_torch.vocabulary.element_types import STORED_AS
 from shapeinspect_torch.vocabulary.layouts import bind
-
-if TYPE_CHECKING:
-    import numpy as np
 
 #: How a weight was used in the forward: the nn class and role that this proves, and sizes.
 Use = tuple[str, str, dict[str, int]]
@@ -164,37 +162,3 @@ def _key(tensor: Any) -> Any:
     except (RuntimeError, NotImplementedError):  # a tensor subclass without storage of its own
         return id(tensor)
     return (str(tensor.device), address, tensor.storage_offset(), tuple(tensor.shape), tensor.stride())
-
-
-def reader(tensor: Any) -> Callable[[], np.ndarray[Any, Any]]:
-    """Return a function that reads the values of a live tensor.
-
-    Args:
-        tensor: a tensor with data: not on the meta device, and with a shape.
-    """
-
-    def read() -> np.ndarray[Any, Any]:
-        plain = tensor.detach().cpu()
-        if plain.is_quantized:
-            plain = plain.dequantize()
-        try:
-            return plain.resolve_conj().numpy()  # type: ignore[no-any-return]  # torch is read as Any
-        except TypeError:  # an element type that numpy does not have
-            return _extended(plain)
-
-    return read
-
-
-def _extended(plain: Any) -> np.ndarray[Any, Any]:
-    """Return a tensor of bfloat16 or an 8-bit float: in ml_dtypes's type, or else as float32."""
-    import torch
-
-    try:
-        import ml_dtypes
-
-        dtype = getattr(ml_dtypes, str(plain.dtype).removeprefix("torch."))
-    except (ImportError, AttributeError):
-        return plain.float().numpy()  # type: ignore[no-any-return]  # torch is read as Any
-    integers = torch.int16 if plain.dtype.itemsize == 2 else torch.uint8
-    bits: np.ndarray[Any, Any] = plain.contiguous().view(integers).numpy()
-    return bits.view(dtype)
