@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,11 +13,12 @@ from shapeinspect.errors import ModelCodeError, ShapeInspectError, UsageError
 from shapeinspect.infer import REFUSAL
 from shapeinspect.ir import Model
 from shapeinspect.plugin_api.adapter import Adapter
-from shapeinspect.plugin_api.regions import Region
+from shapeinspect.plugin_api.regions import Place, Region
 from shapeinspect.render.fit import fit_data, fit_lines
 from shapeinspect.solve import (
     FITS,
     REFUSED,
+    Find,
     Known,
     Program,
     Run,
@@ -27,6 +28,7 @@ from shapeinspect.solve import (
     Variable,
     disagreements,
     explore,
+    nearest,
     retraced,
     variables,
 )
@@ -194,6 +196,35 @@ def fit(source: Any, input: Any = None) -> Fit:  # noqa: A002  # the field's wor
     return _of_live(model, adapter, request)
 
 
+def nearby(source: Any, given: list[InputSpec]) -> list[InputSpec] | None:
+    """Return the shapes nearest to given ones that a live model takes; None where none is found.
+
+    Args:
+        source: a live model that refuses the given shapes.
+        given: the shapes.
+    """
+    request = with_inputs(locate(source), given)
+    find = _finder(registry.choose(request), request, given)
+    found = nearest(find, [tuple(n for n in spec.shape if isinstance(n, int)) for spec in given])
+    if found is None:
+        return None
+    return [replace(spec, shape=shape) for spec, shape in zip(given, found.shapes, strict=True)]
+
+
+def _finder(adapter: Adapter, request: Source, given: Sequence[InputSpec]) -> Find:
+    """Return a function that runs a live model with symbols for lengths of inputs at their numbers."""
+
+    def find(lengths: Mapping[Place, tuple[str, int]]) -> Region | None:
+        sizes = {place: number for place, (_, number) in lengths.items()}
+        specs = [
+            replace(spec, shape=tuple(sizes.get((index, axis), n) for axis, n in enumerate(spec.shape)))
+            for index, spec in enumerate(given)
+        ]
+        return adapter.region(replace(request, inputs=tuple(specs), example=None), lengths)
+
+    return find
+
+
 def _from_one_trace(model: Model) -> Fit:
     free = variables(model)
     known = Known(tuple(item.name for item in free))
@@ -275,6 +306,17 @@ def _of_live(model: Model, adapter: Adapter, request: Source) -> Fit:
     known = Known(tuple(base))
     run = _runner(adapter, request, model, free)
     known.add(*run(base))
+    if known.runs[0].fits is False:  # a run without numbers does not show it: start where it fits
+        specs = _resized(request, model, free, base).inputs
+        found = nearest(
+            _finder(adapter, request, specs),
+            [tuple(n for n in spec.shape if isinstance(n, int)) for spec in specs],
+        )
+        if found is not None:
+            near = dict(zip(model.inputs, found.shapes, strict=True))
+            free = tuple(replace(item, base=near[item.places[0][0]][item.places[0][1]]) for item in free)
+            base = {item.name: item.base or 1 for item in free}
+            known.add(*run(base))
     program, notes = Program(model), []
     unsolved: dict[str, str] = {}
     if known.regions:
@@ -306,7 +348,9 @@ def _runner(
 
     def run(sizes: Mapping[str, int]) -> tuple[Run, Region | None]:
         there = _resized(request, model, free, sizes)
-        lengths = {place: (item.name, sizes[item.name]) for item in free for place in item.places}
+        lengths: dict[Place, tuple[str, int]] = {
+            place: (item.name, sizes[item.name]) for item in free for place in item.places
+        }
         region = adapter.region(there, lengths)
         try:
             traced = analyze(adapter.read(there), there).model

@@ -34,7 +34,7 @@ def run(
     """
     del traceback  # main() has read it
     check_format(format)
-    from shapeinspect.api.fitting import fit
+    from shapeinspect.api.fitting import fit, nearby
 
     source, given = signed(model, signature), input_specs(inputs)
     limit = width or min(output.width(), 100)
@@ -45,7 +45,9 @@ def run(
             raise
         from shapeinspect.render.table import View
 
-        output.write(explained(error, source, given, lambda: View(width=limit)))
+        lines = explained(error, source, given, lambda: View(width=limit))
+        near = nearby(source, given)
+        output.write([*lines, *([(), *fit(source, near).lines(limit)] if near is not None else [])])
         raise typer.Exit(1) from None
     if format == "json":
         output.write_json(result.to_dict())

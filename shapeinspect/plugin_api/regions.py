@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-#: An input's name and one of its axes.
-Place: TypeAlias = "tuple[str, int]"
+#: An input, by its name or its number, and one of its axes.
+Place: TypeAlias = "tuple[str | int, int]"
 
 
 @dataclass(frozen=True, slots=True)

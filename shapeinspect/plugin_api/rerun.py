@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +13,8 @@ from shapeinspect.ir import Frozen, Layer, Model
 from shapeinspect.plugin_api.changes import Change, Edited, Wording
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import Explained, Fact
+from shapeinspect.plugin_api.facts import Fact
+from shapeinspect.plugin_api.regions import Place, Region
 from shapeinspect.sources.source import Source
 
 #: What may be said where nobody says what was run.
@@ -94,6 +96,20 @@ class Rerun(ABC):
             The call, with its ``failure`` filled in completely; None where it cannot be told.
         """
         del changes
+        return None
+
+    def region(self, lengths: Mapping[Place, tuple[str, int]]) -> Region | None:
+        """Run the call at one size, and say at which others it ends in the same way.
+
+        ``shapeinspect.solve.nearest`` finds with it the sizes nearest to those that were fed.
+
+        Args:
+            lengths: of an input, by its number, and an axis: the name of its length and the number now.
+
+        Returns:
+            what happens there; None where it cannot be told for more than one size.
+        """
+        del lengths
         return None
 
     @abstractmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shapeinspect.solve.nearest import Find, Nearest, nearest
 from shapeinspect.solve.program import Program
 from shapeinspect.solve.regions import FITS, OPEN, REFUSED, Known, Run, explore
 from shapeinspect.solve.retrace import Trace, Tried, disagreements, retraced
@@ -15,7 +16,9 @@ __all__ = [
     "OPEN",
     "REFUSED",
     "Answer",
+    "Find",
     "Known",
+    "Nearest",
     "Program",
     "Refusal",
     "Run",
@@ -27,6 +30,7 @@ __all__ = [
     "Variable",
     "disagreements",
     "explore",
+    "nearest",
     "retraced",
     "variables",
 ]

@@ -19,6 +19,8 @@ Lengths: TypeAlias = "Mapping[str, Any]"
 FITS, REFUSED, OPEN = 1, 0, -1
 #: The most sizes that are run, and the seconds after which no further one is.
 MOST, SECONDS = 48, 20.0
+#: How many doublings farther off a multiple of 32 may be and still come first.
+_NATURAL = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +133,33 @@ def explore(
         queues = left
 
 
+def natural_first(family: Lengths, base: Mapping[str, int]) -> Array:
+    """Return the order of sizes with those next to the given ones first, and multiples of 32 before others.
+
+    Args:
+        family: the sizes.
+        base: the lengths that were given.
+
+    Example:
+        >>> natural_first({"H": np.array([1, 60, 64, 100])}, {"H": 62}).tolist()
+        [2, 1, 3, 0]
+    """
+    names = list(base)
+    arrays = np.broadcast_arrays(*(np.atleast_1d(family[name]) for name in names))
+    far: Any = sum(
+        np.abs(np.log2(lengths / max(base[name], 1))) for name, lengths in zip(names, arrays, strict=True)
+    )
+    natural = np.logical_and.reduce(
+        [(n % 32 == 0) | (n == base[name]) for name, n in zip(names, arrays, strict=True)]
+    )
+    return np.argsort(far - _NATURAL * natural, kind="stable")
+
+
 def _queue(known: Known, family: Lengths, base: Mapping[str, int]) -> Iterator[dict[str, int]]:
     """Return the sizes of a family of which nothing is known yet, those next to the given ones first."""
     arrays = np.broadcast_arrays(*(np.asarray(family[name], dtype=np.int64) for name in known.names))
     columns = dict(zip(known.names, map(np.atleast_1d, arrays), strict=True))
-    far: Any = sum(np.abs(np.log2(columns[name] / max(base[name], 1))) for name in known.names)
-    natural = np.logical_and.reduce([(columns[n] % 32 == 0) | (columns[n] == base[n]) for n in known.names])
-    order = np.argsort(far - natural, kind="stable")
+    order = natural_first(columns, base)
     columns = {name: columns[name][order] for name in known.names}
     seen, tried = 0, np.zeros(len(order), dtype=bool)
     while True:

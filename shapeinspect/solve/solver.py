@@ -363,7 +363,10 @@ class Solver:
             error = self.program.error_at(index, outcome, example, known)
             expected, got = (None, None) if error is None else (error.expected, error.got)
         if expected is None and seen[example] >= 0:
-            got = (self.known or Known(())).runs[int(seen[example])].error
+            run = (self.known or Known(())).runs[int(seen[example])]
+            got, length = run.error, run.sizes[axes[0]]
+            if length <= len(mask) and mask[length - 1]:  # its message speaks of the size at which it was run
+                example = length - 1
         return Refusal(path, kind, axes, describe(mask), example + 1, expected, got)
 
     def _samples(

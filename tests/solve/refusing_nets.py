@@ -57,4 +57,16 @@ class Defaults(nn.Module):
         return self.table(ids)
 
 
-windows, nested, frames, defaults = Windows(), Nested(), Frames(), Defaults()
+class Tokens(nn.Module):
+    """Ids, types and a mask of one length, for which 32 positions are stored."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words, self.places, self.types = nn.Embedding(50, 8), nn.Embedding(32, 8), nn.Embedding(2, 8)
+
+    def forward(self, ids: Tensor, types: Tensor, mask: Tensor) -> Tensor:
+        places = torch.arange(ids.shape[1])
+        return (self.words(ids) + self.places(places) + self.types(types)) * mask.unsqueeze(-1)
+
+
+windows, nested, frames, defaults, tokens = Windows(), Nested(), Frames(), Defaults(), Tokens()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +22,8 @@ from shapeinspect.plugin_api.changes import (
 )
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.frames import Place, traceback_frames, user_line, user_place
+from shapeinspect.plugin_api.regions import Place as Axis
+from shapeinspect.plugin_api.regions import Region
 from shapeinspect.plugin_api.rerun import Failure, Rerun
 from shapeinspect.sources.source import Source
 from shapeinspect_torch.debug.anchors import Anchor, Placed, of_kind
@@ -186,6 +188,12 @@ class TorchRerun(Rerun):
         values = failure.model.values
         shapes = [values[name].shape if name in values else None for name in failure.inputs]
         return names_of(failure.layer.path, failure.layer.type, shapes, *site)
+
+    def region(self, lengths: Mapping[Axis, tuple[str, int]]) -> Region | None:
+        """Run the call with symbols for lengths; see :class:`Rerun`."""
+        from shapeinspect_torch.tracing.symbolic import conditions
+
+        return conditions(Source("", target=self._root, example=self._example), lengths)
 
     def spell(self, change: Wording, name: str) -> str:
         """Write a change in torch's words; see ``shapeinspect.plugin_api.rerun.Rerun``."""

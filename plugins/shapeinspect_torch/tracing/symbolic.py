@@ -67,7 +67,8 @@ def conditions(source: Source, lengths: Mapping[Place, tuple[str, int]]) -> Regi
 
     Args:
         source: the request, with the shapes of the inputs.
-        lengths: for an input's name and axis, the name of its length and the number that it has in this run.
+        lengths: for an input, by its name or number, and an axis, the name of its length and the number
+            that it has in this run.
 
     Returns:
         what happened, and where else it happens; None if it cannot be run in this way.
@@ -82,12 +83,10 @@ def conditions(source: Source, lengths: Mapping[Place, tuple[str, int]]) -> Regi
         copy = shadow.of(model)
         inputs = prepare(source, model, shadow, frozenset())
         symbols = _Symbols()
-        fed = {
-            id(tensor): symbols.tensor(
-                tensor, {axis: lengths[name, axis] for axis in range(tensor.dim()) if (name, axis) in lengths}
-            )
-            for name, tensor in inputs.names
-        }
+        fed = {}
+        for index, (name, tensor) in enumerate(inputs.names):
+            at = {axis: lengths.get((name, axis), lengths.get((index, axis))) for axis in range(tensor.dim())}
+            fed[id(tensor)] = symbols.tensor(tensor, {axis: known for axis, known in at.items() if known})
         args, kwargs = torch.utils._pytree.tree_map(
             lambda leaf: fed.get(id(leaf), leaf), (inputs.args, inputs.kwargs)
         )
