@@ -13,7 +13,6 @@ from shapeinspect.ir import Frozen, Layer, Model
 from shapeinspect.plugin_api.changes import Change, Edited, Wording
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import Explained, Fact
-from shapeinspect.plugin_api.facts import Fact
 from shapeinspect.plugin_api.regions import Place, Region
 from shapeinspect.sources.source import Source
 
