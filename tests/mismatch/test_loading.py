@@ -15,6 +15,7 @@ import shapeinspect
 from shapeinspect.api.debugging import explain_error, is_explained
 from shapeinspect.mismatch import Diagnosis
 from shapeinspect.plugin_api.build_search import counts, search
+from shapeinspect.plugin_api.facts import KeyedLoad
 
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402  # it needs torch
@@ -340,3 +341,18 @@ def test_a_builder_that_loads_is_not_called_again() -> None:
         model.load_state_dict(Net(width=20).state_dict())
     explain_error(caught.value)
     assert calls == [12]
+
+
+def test_of_two_parts_the_one_whose_shapes_fit() -> None:
+    def encoder(a: int, b: int) -> nn.Sequential:
+        return nn.Sequential(nn.Linear(a, 6), nn.ReLU(), nn.Linear(6, b))
+
+    state = nn.ModuleDict({"decoder": encoder(3, 9), "encoder": encoder(9, 3)}).state_dict()
+    diagnosis = explained(encoder(9, 3), state)
+    assert "encoder." in diagnosis.fixes[0].text
+    assert "decoder." not in diagnosis.fixes[0].text
+    assert "all 4 keys" in diagnosis.fixes[0].claim.text
+    twins = nn.ModuleDict({"student": encoder(9, 3), "teacher": encoder(9, 3)}).state_dict()
+    fact = explained(encoder(9, 3), twins).failure.fact
+    assert isinstance(fact, KeyedLoad)
+    assert 'those that begin with "teacher." would do as well' in fact.why

@@ -79,12 +79,13 @@ def _prefixed(have: Shapes, want: Shapes) -> Renaming:
     start = _common(have, want)
     if start == len(want):
         return own
-    best, gain, equal = own, start, ""
+    best, gain, fitting, equal = own, start, 0, ""
     for candidate in (*_removals(have, want), *_additions(have, want)):
-        count = _common(candidate.shapes(have), want)
-        if count > gain:
-            best, gain, equal = candidate, count, ""
-        elif count == gain > start and best.kept and candidate.kept and not equal:
+        shapes = candidate.shapes(have)
+        count, fit = _common(shapes, want), _fitting(shapes, want)
+        if count > gain or (count == gain > start and fit > fitting):
+            best, gain, fitting, equal = candidate, count, fit, ""
+        elif count == gain > start and fit == fitting and best.kept and candidate.kept and not equal:
             equal = candidate.kept
     if equal:
         prefix = equal.split('"')[1]
