@@ -169,12 +169,14 @@ def _repeated(last: Fix, failure: Failure) -> Iterator[Fix]:
 
 
 def _place(fix: Fix, text: str) -> tuple[str, str]:
-    """Take the text of an edit apart: what is to be written, and in which layer."""
+    """Take the text of an edit apart: what is to be written, and in or before which layer."""
     change = fix.changes[0]
-    place = f' in "{change.path}"' if isinstance(change, OnLayer) else ""
-    if not isinstance(change, OnLayer) or not text.endswith(place):
-        return text, ""
-    return text.removesuffix(place), change.path
+    if isinstance(change, OnLayer) and text.endswith(f' in "{change.path}"'):
+        return text.removesuffix(f' "{change.path}"'), change.path
+    written, before, path = text.rpartition(' before "')
+    if isinstance(change, OnOperand) and len(fix.changes) == 1 and before:
+        return f"{written} before", path.removesuffix('"')
+    return text, ""
 
 
 def _joined(edits: Edits) -> str:
@@ -199,5 +201,5 @@ def _joined(edits: Edits) -> str:
         if given is not None and line is not None and len(paths) > 1:
             parts.append(f"{given['name']} = {given['value']} before line {line[1]}")
         else:
-            parts.append(f"{written} in {named}" if named else written)
+            parts.append(f"{written} {named}" if named else written)
     return ", ".join(parts)

@@ -247,7 +247,7 @@ def _written(rerun: Rerun, failure: Failure, change: Wording) -> str:
     if change.operand < len(inputs):
         name = (names and names[change.operand]) or _name_of(failure, inputs[change.operand])
     text = rerun.spell(change, name)
-    return f'{text} before "{path}"' if path else text
+    return f'{text} before "{path}"' if path and " instead of " not in text else text
 
 
 def _name_of(failure: Failure, value: str) -> str:

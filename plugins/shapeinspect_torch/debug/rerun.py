@@ -29,9 +29,9 @@ from shapeinspect.sources.source import Source
 from shapeinspect_torch.debug.anchors import Anchor, Placed, of_kind
 from shapeinspect_torch.debug.conditions import Conditions, is_grad_enabled
 from shapeinspect_torch.debug.edits import rebuild_layer, stepped
-from shapeinspect_torch.debug.makers import remade
 from shapeinspect_torch.debug.numberless_checks import OF_PLACES, refuse_one_value, refuse_places
 from shapeinspect_torch.debug.recorded import failure_of, full_path, model_of
+from shapeinspect_torch.debug.rewrites import rewritten
 from shapeinspect_torch.debug.spelling import spell
 from shapeinspect_torch.debug.trial import FAILED, Trial, fed, retried, roles_of
 from shapeinspect_torch.debug.user_names import names_of
@@ -197,9 +197,15 @@ class TorchRerun(Rerun):
 
     def spell(self, change: Wording, name: str) -> str:
         """Write a change in torch's words; see ``shapeinspect.plugin_api.rerun.Rerun``."""
-        if isinstance(change, Remade):
-            return remade(self.failure, change.operand, change.shape, self._frames)
-        return spell(change, name, self.failure)
+        text = rewritten(change, self.failure, self._frames, self._parent())
+        return text or ("" if isinstance(change, Remade) else spell(change, name, self.failure))
+
+    def _parent(self) -> Any:
+        """Return the module around the layer that failed; None where there is none."""
+        nodes = walk(self._root)
+        outer = self.failure.layer.path.rpartition(".")[0]
+        paths = {self.full_path(node.draft.path, node is nodes[0]): node.real for node in nodes}
+        return paths.get(outer, self._root if not outer else None)
 
     def use_numbers(self, real: bool = True) -> bool:
         """Run the call for real from now on; return whether its numbers are there.

@@ -80,7 +80,8 @@ def _channels_elsewhere(shape: tuple[int, ...], channels: int, last: bool) -> It
     if shape[elsewhere] == channels:
         axes = (0, *range(2, rank), 1) if last else (0, rank - 1, *range(1, rank - 1))
         yield Arrangement("channels-last", (("permute", axes),), Rung.CHANNELS_MOVED)
-    if shape[0] == channels and not last:
+    colors = shape[:2] in ((1, 3), (1, 4))  # one picture in color is no batch of gray ones
+    if shape[0] == channels and not last and not colors:
         yield Arrangement("swapped-axes", (("permute", (1, 0, *range(2, rank))),), Rung.BATCH_SWAPPED)
     for inner in range(2, rank - 1) if not last else ():
         if shape[inner] == channels:

@@ -49,6 +49,7 @@ def states(failure: Failure) -> Iterator[Fix]:
         yield Fix("batch-first", _all(wrong, (("permute", swapped),)), Rung.ARRANGED_STATE)
     if len(old) == len(new) - 1 and (1, *old) == new:
         yield Fix("missing-axis", _all(wrong, (("unsqueeze", 0),)), Rung.ARRANGED_STATE)
+    yield from _turned(failure, old, new)
     if len(old) == len(new):
         yield from _settings(failure, failure.inputs[operand], old, new)
         if old[-1] == new[-1] and old[0] == new[0] and old[-2] > new[-2]:
@@ -66,6 +67,19 @@ def states(failure: Failure) -> Iterator[Fix]:
     constant = _is_constant(failure, operand)
     rank = Rung.CONSTANT_STATE if constant else Rung.NEW_STATE
     yield Fix("state", changes, rank, text, alone=not constant)
+
+
+def _turned(failure: Failure, old: tuple[int, ...], new: tuple[int, ...]) -> Iterator[Fix]:
+    """Propose to swap batch and time of what is read, where the state's batch stands on the axis of time."""
+    read = lengths_of(failure, failure.inputs[0]) or ()
+    time = 1 if failure.layer.attributes.get("batch_first") else 0
+    if len(read) != 3 or len(old) != 3 or old[1] == new[1] or read[time] != old[1]:
+        return
+    for name in failure.model.inputs:
+        shape = lengths_of(failure, name) or ()
+        if shape[:2] == read[:2]:
+            swapped = (1, 0, *range(2, len(shape)))
+            yield Fix("batch-first", (OnInput(name, (("permute", swapped),)),), Rung.ARRANGED_STATE)
 
 
 def _all(wrong: dict[int, tuple[int, ...]], steps: tuple[Step, ...]) -> tuple[Change, ...]:

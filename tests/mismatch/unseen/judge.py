@@ -372,7 +372,7 @@ def fed(p: Paste, fix: str) -> Iterator[str]:
 
 def expression(p: Paste, fix: str) -> Iterator[str]:
     """`feed x.unsqueeze(0)`, `pass y.squeeze(1)`, `set kernel.T in "layer"`, `mask.t() before "layer"`."""
-    found = re.match(r'(?:feed |pass |set )?(.+?)(?: (?:before|for|in) "[^"]+"|)$', fix)
+    found = re.match(r'(?:feed |pass |set )?(.+?)(?: (?:before|for|in) "[^"]+"(?:, "[^"]+")*|)$', fix)
     try:
         goal = ast.parse(found[1] if found else "", mode="eval").body
     except SyntaxError:
