@@ -55,7 +55,13 @@ class Edits:
     where: str | None = None
 
     def more(self, fix: Fix, text: str, claim: Claim) -> Edits:
-        """Return them with one more."""
+        """Return them with one more.
+
+        Args:
+            fix: the edit.
+            text: what is printed of it.
+            claim: what was run with all of them.
+        """
         return Edits((*self.fixes, fix), (*self.texts, text), claim, self.where)
 
     @property

@@ -22,10 +22,10 @@ _FLUENT = frozenset({
 _PLAIN = frozenset({"len", "int", "max", "min", "sum", "abs", "round", "tuple", "list", "dict"})
 #: Arguments with which a builder reads files or asks a server.
 _READING = ("pretrained", "weights", "checkpoint", "ckpt", "path", "file", "url")
-#: Functions of which a builder that calls one does more than to build.
+#: Functions of which a builder that calls one does more than to build, beside those called load….
 _DOING = frozenset({
-    "load", "load_state_dict", "load_weights", "load_model", "fit", "from_pretrained", "open", "urlopen",
-    "urlretrieve", "get_file", "hf_hub_download", "load_state_dict_from_url", "system", "Popen", "check_call",
+    "fit", "from_pretrained", "open", "urlopen", "urlretrieve", "get_file", "hf_hub_download", "system",
+    "Popen", "check_call",
 })  # fmt: skip
 #: Arguments given to a call, each a path: the argument, then the attribute of the object that it is.
 Changes: TypeAlias = Mapping[tuple[str, ...], Any]
@@ -377,7 +377,7 @@ def _construction(node: ast.Call, statement: ast.stmt, frame: FrameType) -> Cons
     home = str(getattr(function, "__module__", ""))
     if (
         reads
-        or _DOING.intersection(_called_by(function))
+        or any(name in _DOING or name.startswith("load") for name in _called_by(function))
         or inspect.ismethod(function)
         or home == "builtins"
         or not callable(function)

@@ -63,6 +63,9 @@ class Given:
     def tensor(self, name: str) -> Operand:
         """Return a tensor.
 
+        Args:
+            name: the argument's name.
+
         Raises:
             TypeError: if the argument is none.
         """
@@ -73,6 +76,9 @@ class Given:
 
     def tensors(self, name: str) -> list[Operand]:
         """Return a list of tensors.
+
+        Args:
+            name: the argument's name.
 
         Raises:
             TypeError: if the argument is none.
