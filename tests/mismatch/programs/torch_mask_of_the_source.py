@@ -5,7 +5,10 @@ from torch import nn
 
 LAYER = "transformer.decoder.layers.0.self_attn"
 CAUSE = "mask"
-FIX = 'mask[:9, :9] before "transformer.decoder.layers.0.self_attn"'
+FIX = (
+    "nn.Transformer.generate_square_subsequent_mask(t.size(1)) instead of "
+    "nn.Transformer.generate_square_subsequent_mask(s.size(1))"
+)
 REPAIR = ("generate_square_subsequent_mask(s.size(1))", "generate_square_subsequent_mask(t.size(1))")
 
 
