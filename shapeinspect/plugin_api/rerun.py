@@ -19,7 +19,7 @@ from shapeinspect.sources.source import Source
 #: What may be said where nobody says what was run.
 NOTHING_RUN = Claim(Level.UNTRIED)
 #: What the arithmetic of shapes proves, where the framework did not take part.
-COMPUTED = Claim(Level.UNTRIED, rest="by the arithmetic of shapes every layer takes it")
+COMPUTED = Claim(Level.UNTRIED, rest="the arithmetic of shapes finds no layer that refuses it")
 #: What may be said where the model was called again.
 CALLED = Claim()
 

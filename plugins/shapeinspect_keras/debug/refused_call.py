@@ -110,7 +110,7 @@ _NAMED = re.compile(
 
 
 #: Keras names the layer; what the model around it is fed is not known.
-_ALONE = Claim(Level.UNTRIED, rest="by the arithmetic of shapes the layer itself takes it")
+_ALONE = Claim(Level.UNTRIED, rest="the arithmetic of shapes finds nothing in the layer that refuses it")
 _LAYER = Claim(Level.PART, "the layer", "what the model was called on is not known")
 
 
