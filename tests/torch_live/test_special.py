@@ -153,8 +153,27 @@ def test_a_frozen_live_script_is_read_from_its_code() -> None:
 
 def test_torchscript_inside_a_model_is_run_and_not_looked_into(read: Any) -> None:
     found = read(nn.Sequential(torch.jit.script(nn.Linear(4, 5)), nn.ReLU()), (3, 4))
+    assert [(layer.path, layer.kind) for layer in found.layers] == [("0", "linear"), ("1", "activation")]
     assert found.values[found.outputs[0]].shape == (3, 5)
-    assert [note.text for note in found.notes] == ['calls inside TorchScript modules are not recorded: "0"']
+    assert found.notes == ()
+
+
+@pytest.mark.parametrize("copied", [False, True])
+@pytest.mark.parametrize("traced", [False, True])
+def test_a_script_inside_a_model_is_one_call(traced: bool, copied: bool) -> None:
+    inner = Branched().eval()
+    example = torch.randn(2, 3, 8, 9)
+    script = torch.jit.trace(inner, example) if traced else torch.jit.script(inner)
+    model = nn.Sequential(nn.Identity(), script, nn.Softmax(-1))
+    model = copy.deepcopy(model) if copied else model
+    for given in ((2, 3, 8, 9), example):
+        report = shapeinspect.inspect(model, given)
+        found = report.model
+        (call,) = (call for call in found.calls if call.layer == "1")
+        assert [found.values[name].shape for name in (*call.inputs, *call.outputs)] == [(2, 3, 8, 9), (2, 5)]
+        assert [found.values[name].shape for name in found.outputs] == [(2, 5)]
+        assert {layer.path for layer in found.layers} == {"0", "1", "1.c", "1.n", "1.h", "2"}
+        assert report.totals.params == sum(weight.numel() for weight in inner.parameters())
 
 
 def test_a_module_that_holds_itself_ends(read: Any) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import io
 import random
 import sys
 import types
@@ -61,7 +62,7 @@ class Shadow:
         if isinstance(thing, torch.Tensor):
             new = self._tensor(thing)
         elif isinstance(thing, torch.jit.ScriptModule):
-            new = copy.deepcopy(thing) if self._runs else thing
+            new = copy.deepcopy(thing) if self._runs else _script_on_meta(thing)
         elif isinstance(thing, torch.nn.Module):
             return self._module(thing)
         elif isinstance(thing, types.MethodType):
@@ -192,6 +193,12 @@ class Shadow:
             for group in optimizer.param_groups
         ]
         return new
+
+
+def _script_on_meta(script: Any) -> Any:
+    import torch
+
+    return torch.jit.load(io.BytesIO(script.save_to_buffer()), map_location="meta")
 
 
 def _content(cell: types.CellType) -> Any:

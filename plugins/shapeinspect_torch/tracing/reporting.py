@@ -41,9 +41,14 @@ def wrap_copies(copy: Any, nodes: list[Node], shadow: Shadow, recorder: Recorder
     """
     import torch
 
+    scripts: tuple[str, ...] = ()
     for node in nodes:
         module = shadow.of(node.real)
-        if node.first != node.draft.path or isinstance(module, torch.jit.ScriptModule):
+        if node.first != node.draft.path or node.draft.path.startswith(scripts or ("\0",)):
+            continue
+        if isinstance(module, torch.jit.ScriptModule):
+            scripts += (f"{node.draft.path}.",)
+            module.__dict__["forward"] = _reporting(node.draft, module, _whole(module.forward), recorder)
             continue
         forward: Any = module.forward
         if type(module).__name__ in WRAPPERS and module is not copy:
@@ -61,6 +66,17 @@ def wrap_copies(copy: Any, nodes: list[Node], shadow: Shadow, recorder: Recorder
         parametrizations = module._modules.get("parametrizations")
         for part in parametrizations.modules() if parametrizations is not None else ():
             part.__dict__["forward"] = _quiet(part.forward, recorder)
+
+
+def _whole(forward: Any) -> Any:
+    """Return a script's forward, which is one call: what the interpreter runs is not reported."""
+    import torch
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        with torch._C.DisableTorchFunction():
+            return forward(*args, **kwargs)
+
+    return run
 
 
 def _of_one(module: Any, forward: Any) -> Any:

@@ -33,8 +33,20 @@ def own_tensors(module: Any, deep: bool) -> Iterator[tuple[str, Any]]:
 
 def _registered(module: Any, prefix: str) -> Iterator[tuple[str, Any]]:
     skipped = module._non_persistent_buffers_set
-    pairs = (*module._parameters.items(), *((n, b) for n, b in module._buffers.items() if n not in skipped))
+    parameters = module._parameters.items()
+    if hasattr(module, "_c"):
+        parameters = [(name, _parameter(tensor)) for name, tensor in parameters]
+    pairs = (*parameters, *((n, b) for n, b in module._buffers.items() if n not in skipped))
     yield from ((prefix + name, tensor) for name, tensor in pairs if tensor is not None)
+
+
+def _parameter(tensor: Any) -> Any:
+    """Return a script's parameter as one; in a deep copy of a script it is an ordinary tensor."""
+    import torch
+
+    if tensor is None or isinstance(tensor, torch.nn.Parameter):
+        return tensor
+    return torch.nn.Parameter(tensor.detach(), requires_grad=tensor.requires_grad)
 
 
 def weights_of(
