@@ -220,7 +220,7 @@ def _finder(adapter: Adapter, request: Source, given: Sequence[InputSpec]) -> Fi
             replace(spec, shape=tuple(sizes.get((index, axis), n) for axis, n in enumerate(spec.shape)))
             for index, spec in enumerate(given)
         ]
-        return adapter.region(replace(request, inputs=tuple(specs), example=None), lengths)
+        return adapter.region(_asking(adapter, request, specs), lengths)
 
     return find
 
@@ -282,7 +282,7 @@ def _computed(
     """Return a function that computes all shapes of a file at one size."""
 
     def run(sizes: Mapping[str, int]) -> tuple[Run, Region | None]:
-        there = _resized(request, model, free, sizes)
+        there = _resized(adapter, request, model, free, sizes)
         try:
             found = analyze(adapter.read(there if adapter.follows_inputs else request), there).model
         except ShapeInspectError as error:
@@ -307,7 +307,7 @@ def _of_live(model: Model, adapter: Adapter, request: Source) -> Fit:
     run = _runner(adapter, request, model, free)
     known.add(*run(base))
     if known.runs[0].fits is False:  # a run without numbers does not show it: start where it fits
-        specs = _resized(request, model, free, base).inputs
+        specs = _resized(adapter, request, model, free, base).inputs
         found = nearest(
             _finder(adapter, request, specs),
             [tuple(n for n in spec.shape if isinstance(n, int)) for spec in specs],
@@ -347,7 +347,7 @@ def _runner(
     """Return a function that runs a live network at one size, with and without symbols."""
 
     def run(sizes: Mapping[str, int]) -> tuple[Run, Region | None]:
-        there = _resized(request, model, free, sizes)
+        there = _resized(adapter, request, model, free, sizes)
         lengths: dict[Place, tuple[str, int]] = {
             place: (item.name, sizes[item.name]) for item in free for place in item.places
         }
@@ -383,7 +383,7 @@ def _retraced(
     """Trace a network at several sizes, from which a program is built that may hold at others."""
 
     def trace(sizes: Mapping[str, int]) -> Model | str:
-        there = _resized(request, model, free, sizes)
+        there = _resized(adapter, request, model, free, sizes)
         try:
             return analyze(adapter.read(there), there).model
         except ModelCodeError as error:
@@ -402,14 +402,16 @@ def _outputs(
     adapter: Adapter, request: Source, model: Model, free: tuple[Variable, ...]
 ) -> Callable[[Mapping[str, int]], Mapping[str, Any]]:
     def outputs(sizes: Mapping[str, int]) -> Mapping[str, Any]:
-        there = _resized(request, model, free, sizes)
+        there = _resized(adapter, request, model, free, sizes)
         traced = analyze(adapter.read(there), there).model
         return {name: traced.values[name].shape for name in traced.outputs}
 
     return outputs
 
 
-def _resized(request: Source, model: Model, free: tuple[Variable, ...], sizes: Mapping[str, int]) -> Source:
+def _resized(
+    adapter: Adapter, request: Source, model: Model, free: tuple[Variable, ...], sizes: Mapping[str, int]
+) -> Source:
     """Return a request for the same inputs at other sizes."""
     lengths = {place: sizes[item.name] for item in free for place in item.places}
     asked = request.inputs if len(request.inputs) == len(model.inputs) else ()
@@ -419,4 +421,10 @@ def _resized(request: Source, model: Model, free: tuple[Variable, ...], sizes: M
         shape = tuple(lengths.get((name, axis), n) for axis, n in enumerate(value.shape or ()))
         named = asked[index].name if asked else name
         specs.append(InputSpec(shape, named, value.dtype))
-    return replace(request, inputs=tuple(specs), example=None)
+    return _asking(adapter, request, specs)
+
+
+def _asking(adapter: Adapter, request: Source, specs: Sequence[InputSpec]) -> Source:
+    """Return a request for inputs of these shapes; with the numbers of an example, where there is one."""
+    example = request.example if adapter.resizes_examples else None
+    return replace(request, inputs=tuple(specs), example=example)

@@ -234,5 +234,7 @@ def _refused(source: Source, recorder: Recorder, error: Exception) -> ModelCodeE
         what,
         got="\n".join(shown) or None,
         where=_line(error),
-        hint=f"the inputs were {', '.join(inputs)}" if inputs else None,
+        hint=f"the inputs were {', '.join(inputs)}; `shapeinspect check` explains what does not fit"
+        if inputs
+        else None,
     )
