@@ -233,7 +233,7 @@ def _written(rerun: Rerun, failure: Failure, change: Wording) -> str:
     if isinstance(change, OnInput):
         text = rerun.spell(change, change.name)
         verb = "pass" if is_loss(failure.layer) else "feed"
-        return text if " = " in text else f"{verb} {text}"
+        return text if " = " in text or " instead of " in text else f"{verb} {text}"
     if isinstance(change, OnCall):
         return f'{rerun.spell(change, "x")} in "{failure.layer.path}"'
     if not isinstance(change, OnOperand):

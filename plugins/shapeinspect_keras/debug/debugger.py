@@ -42,16 +42,28 @@ class KerasDebugger(Debugger):
             yield told
         result = self._opened(error) or self._called(error)
         listed = result if isinstance(result, Iterator) else [result] if result is not None else []
-        for item in listed:
+        for found in listed:
+            item = self._in_users_words(found, error)
             yield item
             if isinstance(item, Recorded) and item.computed:
                 # On symbols Keras checks less than on numbers, and it is known that something failed.
                 yield replace(item, computed=False)
+        from shapeinspect_keras.debug.statements.explained import own_frames
+        from shapeinspect_keras.debug.statements.operations import stated_line
         from shapeinspect_keras.debug.tf_operation import operation
 
-        alone = operation(error, user_line(traceback_frames(error.__traceback__), _PACKAGES))
+        where = stated_line(str(error), _PACKAGES) or user_line(own_frames(error), _PACKAGES)
+        alone = operation(error, where)
         if alone is not None:
             yield alone
+
+    def _in_users_words(self, item: Rerun | Recorded, error: BaseException) -> Rerun | Recorded:
+        """Let the fixes of a recorded call name what the user's own statement names."""
+        from shapeinspect_keras.debug.statements.explained import in_users_words
+
+        if not isinstance(item, Recorded) or not isinstance(item.spell, Speller):
+            return item
+        return replace(item, spell=in_users_words(item.spell, item.model.inputs, error, _PACKAGES))
 
     def _opened(self, error: BaseException) -> Rerun | None:
         """Find a file that is not opened or restored."""

@@ -133,7 +133,8 @@ def of_words(model: Any, raised: Raised) -> Recorded | None:
     alone = of_call(layers[0], (symbol,), {}, raised) if len(layers) == 1 else None
     if alone is None:
         return None
-    return replace(alone, spell=Speller(data=True, shapes={}), claim=_ALONE, confirmed=_LAYER)
+    shapes = {name: lengths(tuple(symbol.shape)) for name in alone.model.inputs}
+    return replace(alone, spell=Speller(data=True, shapes=shapes), claim=_ALONE, confirmed=_LAYER)
 
 
 def _pointed(graph: Recorded, refused: _Refused) -> Recorded:
@@ -246,10 +247,18 @@ def _called(error: BaseException) -> Iterator[_Refused]:
 
 def _recorded(refused: _Refused, owner: Any, raised: Raised, data: bool) -> Recorded:
     model = graphs.functional(refused.operation)
-    symbols = _symbols(refused.args, refused.kwargs)
+    symbols = _in_order(model, refused.args) or _symbols(refused.args, refused.kwargs)
     if model is not None and (data or not any(_is_output(symbol) for symbol in symbols)):
         return _whole_graph(model, refused.operation, symbols, raised, data)
     return _one_call(refused, owner, symbols, raised, data)
+
+
+def _in_order(model: Any, args: tuple[Any, ...]) -> list[Any] | None:
+    """Return the tensors of a dictionary in the order of the model's inputs, None for no dictionary."""
+    if model is None or len(args) != 1 or not isinstance(args[0], dict):
+        return None
+    names = [str(item._keras_history.operation.name) for item in model._inputs]
+    return [args[0][name] for name in names] if set(names) <= set(args[0]) else None
 
 
 def _whole_graph(model: Any, operation: Any, symbols: Sequence[Any], raised: Raised, data: bool) -> Recorded:

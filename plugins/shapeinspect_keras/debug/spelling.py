@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from shapeinspect.plugin_api.changes import (
@@ -60,12 +60,29 @@ _LAYERS: dict[str, _Write] = {
         else f"layers.Dense({given[0]})({x})"
     ),
 }  # fmt: skip
+#: What is written of an array of another size whose making is the user's.
+_WITHOUT: _Write = _DATA["resize"]
 #: Settings of the vocabulary with another name in Keras.
 _SETTINGS = {
     "out_features": "units", "out_channels": "filters", "num_embeddings": "input_dim",
     "embedding_dim": "output_dim", "hidden_size": "units", "shape": "target_shape", "stride": "strides",
 }  # fmt: skip
 _INPUTS = frozenset({"in_features", "in_channels", "input_size"})
+
+
+def _resizing(old: tuple[Any, ...], new: tuple[Any, ...]) -> _Write | None:
+    """Return how pictures are resized, or steps padded and cut; None for other arrays."""
+    if len(old) != len(new) or len(new) < 3:
+        return None
+    moved = [axis for axis, (a, b) in enumerate(zip(old, new, strict=True)) if a != b and axis]
+    if len(new) == 4 and moved == [1, 2]:
+        return lambda x, shape: f"keras.ops.image.resize({x}, {tuple(shape[1:3])})"
+    if moved != [1] or not isinstance(old[1], int):
+        return None
+    if new[1] < old[1]:
+        return lambda x, shape: f"{x}[:, :{shape[1]}]"
+    widths = ", ".join("(0, 0)" if axis != 1 else f"(0, {new[1] - old[1]})" for axis in range(len(new)))
+    return lambda x, _shape: f"np.pad({x}, ({widths}))"
 
 
 def after(step: Step, shape: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -90,20 +107,37 @@ class Speller:
     Args:
         data: whether the inputs are data (NumPy arrays) and not symbols.
         shapes: what each input was given.
+        called: what the user's statement calls each input, by its name.
+        batch: the statement of a generator that gives a batch, and the expression of the inputs in it.
+        declared: writes the user's declaration of an input's shape with another shape, where there is one.
     """
 
     data: bool
     shapes: Mapping[str, Any]
+    called: Mapping[str, str] = field(default_factory=dict)
+    batch: tuple[str, str] | None = None
+    declared: Callable[[tuple[Any, ...], tuple[Any, ...]], str | None] | None = None
 
     def __call__(self, change: Wording, name: str) -> str:
         """Spell one change; see ``shapeinspect.plugin_api.rerun.Rerun.spell``."""
         if isinstance(change, OnInput | OnOperand):
             is_data = self.data and isinstance(change, OnInput)
             if isinstance(change, OnInput) and not self.data:
-                return f"{name} = keras.Input(shape={self._after(change)})"
+                old = tuple((self.shapes.get(change.name) or (1,))[1:])
+                return self._redeclared(old, self._after(change)) or (
+                    f"{name} = keras.Input(shape={self._after(change)})"
+                )
+            statement, inputs = self.batch or ("", "")
+            if isinstance(change, OnInput) and is_data:
+                name = inputs or self.called.get(name, name)
             for step, given in change.steps:
                 write = (_DATA if is_data else _LAYERS).get(step) or _DATA.get(step) or _LAYERS.get(step)
+                if step == "resize" and is_data and isinstance(change, OnInput):
+                    write = self._resized(change.name, given) or _WITHOUT
+                    name = change.name if write is _WITHOUT else name
                 name = write(name, given) if write is not None else f"{step} {given} of {name}"
+            if inputs and is_data and inputs in name:
+                return f"{statement.replace(inputs, name, 1)} instead of {statement}"
             return name
         if not isinstance(change, OnLayer | OnCall):
             return _sentence(change)
@@ -118,12 +152,21 @@ class Speller:
             count = next(iter(change.attributes.values()))
             given = next((shape for shape in self.shapes.values() if shape), None)
             if given is not None and given[-1] == count:
-                return f"keras.Input(shape={tuple(given[1:])})"
+                return self._redeclared((), tuple(given[1:])) or f"keras.Input(shape={tuple(given[1:])})"
             # This is not a setting: it follows from the first call, or from the declared input.
             what = "channels" if "in_channels" in change.attributes else "features"
             return "" if "/" in change.path else f'{count} input {what} for "{change.path}"'
         text = ", ".join(self._setting(key, value) for key, value in change.attributes.items())
         return f'{text} in "{change.path}"' if isinstance(change, OnLayer) else text
+
+    def _resized(self, name: str, given: tuple[Any, ...]) -> _Write | None:
+        """Return how an array of another size is made from the user's own one, where it has a name."""
+        known = name in self.called or self.batch is not None
+        return _resizing(tuple(self.shapes.get(name) or ()), given) if known else None
+
+    def _redeclared(self, old: tuple[Any, ...], new: tuple[Any, ...]) -> str | None:
+        """Write the user's declaration of a shape with another one."""
+        return None if self.declared is None else self.declared(old, new)
 
     def _after(self, change: OnInput) -> tuple[Any, ...]:
         """Return an input's shape after some steps, without its batch."""

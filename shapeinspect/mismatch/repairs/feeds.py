@@ -59,7 +59,8 @@ def _as_declared(failure: Failure) -> Iterator[Fix]:
     changes = tuple(OnInput(name, (("resize", shape),)) for name, shape in declares.items())
     shapes = " and ".join(f"{name} of shape {show(shape)}" for name, shape in declares.items())
     rank = Rung.DECLARED_IMAGE if images else Rung.DECLARED_TABLE
-    yield Fix("stateful" if stateful else "feed", changes, rank, f"feed {shapes}")
+    text = f"feed {shapes}" if len(declares) > 1 else None
+    yield Fix("stateful" if stateful else "feed", changes, rank, text)
 
 
 def _absent(failure: Failure, fact: NotFed) -> Iterator[Fix]:

@@ -6,7 +6,7 @@ from keras import layers
 
 LAYER = "conv"
 CAUSE = "channels-last"
-FIX = "feed np.transpose(picture, (0, 2, 3, 1))"
+FIX = "feed np.transpose(pictures, (0, 2, 3, 1))"
 REPAIR = ("model.predict(pictures", "model.predict(pictures.transpose(0, 2, 3, 1)")
 
 

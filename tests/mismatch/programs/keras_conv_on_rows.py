@@ -5,7 +5,7 @@ from keras import layers
 
 LAYER = "conv"
 CAUSE = "no-channel"
-FIX = "picture = keras.Input(shape=(28, 28, 1))"
+FIX = 'keras.Input((28, 28, 1), name="picture") instead of keras.Input((28, 28), name="picture")'
 REPAIR = ("keras.Input((28, 28)", "keras.Input((28, 28, 1)")
 
 

@@ -6,7 +6,7 @@ from keras import layers
 
 LAYER = "pixels"
 CAUSE = "not-flattened"
-FIX = "feed pixels.reshape(*pixels.shape[:1], -1)"
+FIX = "feed pictures.reshape(*pictures.shape[:1], -1)"
 REPAIR = ("model(pictures)", "model(pictures.reshape(4, -1))")
 
 

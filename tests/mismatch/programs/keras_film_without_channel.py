@@ -5,7 +5,7 @@ from keras import layers
 
 LAYER = "film"
 CAUSE = "no-channel"
-FIX = "frames = keras.Input(shape=(10, 40, 30, 1))"
+FIX = 'keras.Input((10, 40, 30, 1), name="frames") instead of keras.Input((10, 40, 30), name="frames")'
 REPAIR = ("keras.Input((10, 40, 30),", "keras.Input((10, 40, 30, 1),")
 
 x = keras.Input((10, 40, 30), name="frames")

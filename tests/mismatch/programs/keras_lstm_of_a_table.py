@@ -5,7 +5,7 @@ from keras import layers
 
 LAYER = "lstm"
 CAUSE = "missing-axis"
-FIX = "table = keras.Input(shape=(12, 1))"
+FIX = 'keras.Input((12, 1), name="table") instead of keras.Input((12,), name="table")'
 REPAIR = ("keras.Input((12,)", "keras.Input((12, 1)")
 
 

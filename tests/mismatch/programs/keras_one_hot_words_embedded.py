@@ -5,7 +5,7 @@ from keras import layers
 
 LAYER = "lstm"
 CAUSE = "one-hot"
-FIX = "words = keras.Input(shape=(72,))"
+FIX = 'keras.Input((72,), name="words") instead of keras.Input((72, 500), name="words")'
 REPAIR = ("keras.Input((72, 500),", "keras.Input((72,),")
 
 x = keras.Input((72, 500), name="words")

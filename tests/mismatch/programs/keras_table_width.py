@@ -6,7 +6,7 @@ from keras import layers
 
 LAYER = "hidden"
 CAUSE = "features"
-FIX = "keras.Input(shape=(7,))"
+FIX = 'keras.Input((7,), name="table") instead of keras.Input((8,), name="table")'
 REPAIR = ("keras.Input((8,)", "keras.Input((7,)")
 
 

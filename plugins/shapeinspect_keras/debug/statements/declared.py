@@ -308,6 +308,31 @@ def _redeclared(refused: Refused, single: tuple[Any, ...], cause: str, suffix: s
     yield Edit(cause, f"keras.Input(shape={_tuple(single)})", _BUILT)
 
 
+def redeclared(site: Site, old: tuple[Any, ...], new: tuple[Any, ...]) -> str | None:
+    """Write the user's declaration of an input's shape with another shape.
+
+    Args:
+        site: the user's statement, whose file is read.
+        old: the declared shape of one sample; empty where it is not known.
+        new: the one to declare instead; what is no number is open.
+
+    Returns: The edit; None where it is not clear which declaration it is.
+    """
+    found = []
+    for call, shape in _declarations(site):
+        value = site.value(shape)
+        known = tuple(value) if isinstance(value, tuple | list) else None
+        plain = tuple(length if isinstance(length, int) else None for length in old)
+        if known is None or not old or known == plain:
+            found.append((call, shape))
+    if len(found) != 1:
+        return None
+    call, shape = found[0]
+    text = site.text(call)
+    lengths = _tuple(tuple(length if isinstance(length, int) else None for length in new))
+    return f"{text.replace(site.text(shape), lengths, 1)} instead of {text}"
+
+
 def _declarations(site: Site) -> Iterator[tuple[ast.Call, ast.expr]]:
     """Yield the calls in the user's file that declare an input's shape, with the shape."""
     for call in ast.walk(site.tree):

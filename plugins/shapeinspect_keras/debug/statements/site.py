@@ -65,7 +65,7 @@ class Site:
                 return _attribute(self.value(node.value), node.attr)
             case ast.Tuple() | ast.List():
                 items = [self.value(item) for item in node.elts]
-                return UNKNOWN_VALUE if UNKNOWN_VALUE in items else tuple(items)
+                return UNKNOWN_VALUE if any(item is UNKNOWN_VALUE for item in items) else tuple(items)
             case ast.Subscript(slice=ast.Slice(lower=lower, upper=upper, step=None)):
                 owner = self.value(node.value)
                 ends = [None if end is None else self.value(end) for end in (lower, upper)]

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from shapeinspect.dims import UNKNOWN
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import Edit, Explained
 from shapeinspect.rules.rule import show
 from shapeinspect_keras.debug.datasets import given
+from shapeinspect_keras.debug.statements.names import yielded
 from shapeinspect_keras.debug.statements.site import Site, argument
+from shapeinspect_keras.tracing import graph as graphs
 from shapeinspect_keras.tracing.guard import restored, touchable, untouched
 
 _SPARSE, _ONE_HOT, _BINARY = (
@@ -38,6 +42,8 @@ class Run:
         name: what the user's statement calls the targets; empty where it has no name for them.
         validating: whether they are those of the validation data, and the training data fit.
         site: the user's statement.
+        known: whether the numbers of the targets are known, and not only their shape.
+        batch: the statement of a generator that gives a batch, and the expression of the targets in it.
     """
 
     model: Any
@@ -47,6 +53,8 @@ class Run:
     name: str
     validating: bool
     site: Site
+    known: bool = True
+    batch: tuple[str, str] | None = None
 
     @property
     def loss(self) -> str:
@@ -74,7 +82,7 @@ def name_of(loss: Any) -> str:
 
 
 def of_run(
-    owner: Any, args: Sequence[Any], kwargs: Mapping[str, Any], site: Site
+    owner: Any, args: Sequence[Any], kwargs: Mapping[str, Any], site: Site, message: str
 ) -> tuple[Run, Explained] | None:
     """Explain the targets of a run that the loss refuses.
 
@@ -83,7 +91,12 @@ def of_run(
         args: the positional arguments of ``fit`` and the others.
         kwargs: the others.
         site: the user's statement.
+        message: Keras's words.
     """
+    stated = _stated(owner, args[0] if args else kwargs.get("x"), site, message)
+    if stated is not None:
+        result = next((found for explain in _KINDS if (found := explain(stated)) is not None), None)
+        return None if result is None else (stated, result)
     for index, (x, y) in enumerate(given(args, kwargs)):
         if not hasattr(y, "shape") or not hasattr(y, "dtype") or not hasattr(y, "__getitem__"):
             continue
@@ -101,6 +114,33 @@ def of_run(
                 return run, result
         return None
     return None
+
+
+_STATED = re.compile(r"target\.shape=\(([\dNone, ]*)\),? (?:and )?output\.shape=\(([\dNone, ]*)\)")
+
+
+def _stated(owner: Any, data: Any, site: Site, message: str) -> Run | None:
+    """Return the run on a generator, whose batches only Keras's message gives the shapes of."""
+    import numpy
+
+    match = _STATED.search(message)
+    given_shape = getattr(owner, "input_shape", None) if getattr(owner, "built", False) else None
+    if match is None or hasattr(data, "shape") or hasattr(data, "element_spec"):
+        return None
+    target, output = (_numbers(text) for text in match.groups())
+    if len(target) < 1 or None in target[1:] or None in output[1:] or isinstance(data, list | tuple | dict):
+        return None
+    plain = isinstance(given_shape, tuple) and all(isinstance(n, int) for n in given_shape[1:])
+    x = numpy.zeros((_SAMPLES, *given_shape[1:]), "float32") if plain and given_shape else None
+    samples = target[0] or _SAMPLES
+    y = numpy.zeros((samples, *target[1:]), "float32")
+    batch = yielded(site, data, 1)
+    return Run(owner, x, y, output[1:], "", False, site, known=False, batch=batch)
+
+
+def _numbers(text: str) -> tuple[Any, ...]:
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    return tuple(None if part == "None" else int(part) for part in parts)
 
 
 def _output(owner: Any, x: Any) -> tuple[Any, ...] | None:
@@ -157,7 +197,7 @@ def _name(site: Site, index: int) -> str:
 
 def _one_hot(run: Run) -> Explained | None:
     """The targets are one-hot, and the loss reads class indices."""
-    if run.loss != _SPARSE or tuple(run.y.shape[1:]) != run.out or not run.out:
+    if not run.known or run.loss != _SPARSE or tuple(run.y.shape[1:]) != run.out or not run.out:
         return None
     edits = []
     if not run.validating:
@@ -220,26 +260,63 @@ def _spatial(run: Run) -> Explained | None:
 
 
 def _width(run: Run) -> Explained | None:
-    """The last layer gives another number of values than there are targets."""
+    """The model gives another number of values than there are targets."""
     y, out = tuple(run.y.shape[1:]), run.out
-    last: Any = run.model.layers[-1] if getattr(run.model, "layers", None) else None
-    if (
-        len(y) != len(out)
-        or not out
-        or y[:-1] != out[:-1]
-        or type(last).__name__ != "Dense"
-        or run.validating
-    ):
+    if len(y) != len(out) or not out or y[:-1] != out[:-1] or y == out or run.validating:
         return None
-    if run.loss == _SPARSE or y[-1] < 2:
+    if run.loss == _SPARSE or y[-1] < 2 or not isinstance(out[-1], int):
         return None
-    edits = _with(run, _units(run.model, last, y[-1]), f'units={y[-1]} in "{last.name}"')
+    edits = []
+    for head in _heads(run.model):
+        units = head.units + y[-1] - out[-1]
+        if units > 0:
+            edits += _with(run, _units(run.model, head, units), f'units={units} in "{head.name}"')
     line = f"outputs and targets of one shape: {y[-1]} values for each sample, as the targets have"
-    got = f"outputs of {show((run.y.shape[0], *out))} and targets of {show((run.y.shape[0], *y))}"
-    return Explained("targets", (line,), (got,), tuple(edits))
+    samples = run.y.shape[0] if run.known else UNKNOWN
+    got = f"outputs of {show((samples, *out))} and targets of {show((samples, *y))}"
+    return Explained("targets", (line,), (got,), tuple(edits[:2]))
 
 
-_KINDS: tuple[Callable[[Run], Explained | None], ...] = (_one_hot, _indices, _one_unit, _spatial, _width)
+def _heads(model: Any) -> list[Any]:
+    """List the layers that decide how many values a model gives: its last one, or those that it joins."""
+    last: Any = model.layers[-1] if getattr(model, "layers", None) else None
+    if type(last).__name__ == "Dense":
+        return [last]
+    if type(last).__name__ != "Concatenate":
+        return []
+    tensors = getattr(last._inbound_nodes[0], "input_tensors", ()) if last._inbound_nodes else ()
+    makers = [tensor._keras_history.operation for tensor in tensors]
+    return [layer for layer in reversed(makers) if type(layer).__name__ == "Dense"]
+
+
+_ROW = re.compile(r"\[(?:None|np\.newaxis|numpy\.newaxis), :\]$|\.reshape\(\(?1, -1\)?\)$")
+
+
+def _row(run: Run) -> Explained | None:
+    """The targets are one row, and should be one column."""
+    y, out = tuple(run.y.shape), run.out
+    written = run.batch is not None and _ROW.search(run.batch[1]) is not None
+    if run.known or out != (1,) or len(y) != 2 or y[1] < 2 or (y[0] != 1 and not written):
+        return None
+    edits = []
+    if run.batch is not None:
+        statement, inputs = run.batch
+        code = f"{statement.replace(inputs, f'{inputs}.T', 1)} instead of {statement}"
+        fits = Claim(
+            Level.UNTRIED, rest="one target belongs to each sample with it; the generator is not run again"
+        )
+        edits.append(Edit("", code, fits))
+    return Explained(
+        "swapped-axes",
+        (f"targets of ({y[1]}, 1), one for each sample",),
+        (f"one row, (1, {y[1]})",),
+        tuple(edits),
+    )
+
+
+_KINDS: tuple[Callable[[Run], Explained | None], ...] = (
+    _one_hot, _indices, _one_unit, _row, _spatial, _width,
+)  # fmt: skip
 
 
 def _given(run: Run) -> tuple[str, ...]:
@@ -256,7 +333,7 @@ def _is_array(run: Run) -> bool:
 
 def _whole(run: Run) -> bool:
     """Tell whether all targets are whole numbers."""
-    return _is_array(run) and bool((run.y == run.y.astype("int64")).all())
+    return run.known and _is_array(run) and bool((run.y == run.y.astype("int64")).all())
 
 
 def _plain(run: Run) -> str:
@@ -300,21 +377,33 @@ def _tried(run: Run, loss: Any, y: Any, model: Any) -> Claim | None:
     """Train a copy of the model on two samples; return what ran, or None if that fails."""
     import keras
 
+    if run.x is None:
+        return _LOSS if model is None and _accepted(loss, y, run.out) else None
     x = keras.tree.map_structure(lambda item: item[:_SAMPLES], run.x)
     metrics = (run.model.get_compile_config() or {}).get("metrics")
     try:
         with restored(touchable(run.model)):
-            copy = keras.models.clone_model(run.model) if model is None else model
+            copy = keras.models.clone_model(_uncompiled(run.model)) if model is None else model
     except Exception:  # noqa: BLE001  # a user's model may not be copied
         return _LOSS if model is None and _accepted(loss, y, run.out) else None
     try:
-        with restored(()):
+        with restored(()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what Keras says of the copy is no news
             metrics = keras.saving.deserialize_keras_object(metrics) if metrics else None
             copy.compile("sgd", loss=loss, metrics=metrics, run_eagerly=True)
             copy.train_on_batch(x, y[:_SAMPLES])
     except Exception:  # noqa: BLE001  # whatever it raises, the change does not help
         return None
     return _STEP
+
+
+def _uncompiled(model: Any) -> Any:
+    """Return a model of the same layers that is not compiled: a loss of the user's own cannot be copied."""
+    import keras
+
+    if isinstance(model, keras.Sequential) or graphs.functional(model) is None:
+        return model
+    return keras.Model(model.inputs, model.outputs)
 
 
 def _units(model: Any, last: Any, units: int) -> Any:
@@ -327,7 +416,7 @@ def _units(model: Any, last: Any, units: int) -> Any:
 
     try:
         with restored(touchable(model)):
-            return keras.models.clone_model(model, clone_function=clone)
+            return keras.models.clone_model(_uncompiled(model), clone_function=clone)
     except Exception:  # noqa: BLE001  # a user's model may not be copied
         return None
 
