@@ -205,7 +205,7 @@ def _folded(failure: Failure, problem: Problem, lineage: Lineage) -> Iterator[st
 def _spread(failure: Failure, problem: Problem, lineage: Lineage) -> Iterator[str]:
     """Name an earlier step that broadcast two tensors to more than either of them."""
     del problem
-    for operand in failure.inputs[:2]:
+    for operand in failure.inputs[:4]:
         for layer, call, name in lineage.back(operand):
             given = [lineage.shape(value) for value in call.inputs]
             made = lineage.shape(name)
@@ -322,7 +322,7 @@ def _averaged(failure: Failure, problem: Problem, lineage: Lineage) -> Iterator[
     """Name the reduction that took the batch away."""
     del problem
     batches = {shape[0] for name in failure.model.inputs if (shape := lineage.shape(name)) and shape[0] > 1}
-    for operand in failure.inputs[:2]:
+    for operand in failure.inputs[:4]:
         for layer, before, after in lineage.steps(operand):
             if layer.kind != "reduce" or not before or before[0] not in batches:
                 continue

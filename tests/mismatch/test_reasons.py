@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shapeinspect.api.debugging import explain_error
-from shapeinspect.mismatch import describe, to_dict
+from shapeinspect.mismatch import Diagnosis, describe, to_dict
 
 HEAD = """
 import torch
@@ -163,3 +163,49 @@ def test_the_reason(case: str, tmp_path: Path) -> None:
     assert found.because[0] == said
     assert to_dict(found)["because"][0] == said
     assert "because   " in describe(found)
+
+
+def test_a_write_into_a_part_of_a_tensor_is_explained(tmp_path: Path) -> None:
+    found = _explained(
+        tmp_path,
+        "class Memory:\n    def __init__(self):\n        self.weights = torch.ones(50)\n"
+        "net, memory, index = nn.Linear(6, 1), Memory(), torch.arange(12)\n"
+        "error = torch.ones(12) - net(torch.ones(12, 6))\n"
+        "memory.weights[index] = error.detach()\n",
+    )
+    assert found.layer.kind == "scatter"
+    assert found.because == ('"sub" at line 7 broadcasts (12,) and (12, 1) to (12, 12)',)
+
+
+def test_an_index_of_bytes_is_read_as_a_mask(tmp_path: Path) -> None:
+    found = _explained(
+        tmp_path,
+        "values, chosen = torch.zeros(9, 4), torch.ones(9, dtype=torch.uint8)\n"
+        "values[torch.arange(9), chosen] = torch.ones(9)\n",
+    )
+    assert found.cause == "dtype"
+    assert found.fixes[0].text == "feed chosen.long()"
+
+
+def test_an_index_outside_of_a_tensor(tmp_path: Path) -> None:
+    found = _explained(
+        tmp_path,
+        "class Net(nn.Module):\n"
+        "    def forward(self, x, edges):\n"
+        "        return torch.zeros(x.size(0)).index_add_(0, edges, torch.ones(edges.numel()))\n"
+        "Net()(torch.ones(6, 3), torch.tensor([0, 4, 19, 2]))\n",
+    )
+    assert found.cause == "index-range"
+    assert "indices from 0 to 5: there are 6 entries" in describe(found)
+    assert "19, in (4,)" in describe(found)
+
+
+def _explained(tmp_path: Path, body: str) -> Diagnosis:
+    script = tmp_path / "train.py"
+    script.write_text(f"import torch\nfrom torch import nn\n{body}")
+    space: dict[str, Any] = {"__name__": "__main__", "__file__": str(script)}
+    with pytest.raises((RuntimeError, IndexError)) as caught:
+        exec(compile(script.read_text(), str(script), "exec"), space)
+    found = explain_error(caught.value)
+    assert found is not None
+    return found

@@ -6,10 +6,12 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from shapeinspect.dims import Shape
 from shapeinspect.ir import Frozen, Layer
 from shapeinspect.plugin_api.facts import (
     BatchedMatrices,
     Fact,
+    IndexOutside,
     OneValuePerChannel,
     OtherType,
     Refusal,
@@ -37,6 +39,11 @@ _OF_TUPLES, _OF_ONE = "not tuple", "more than 1"
 _OF_LENGTHS = re.compile(r"Expected (\w+) to have value at most (\d+), but got value (\d+)")
 
 
+#: Its messages for an index of numbers that is read as a mask, and for an index outside of a tensor.
+_OF_MASKS = "shape of the mask"
+_OF_INDICES = re.compile(r"index(?: -?\d+)? (?:is )?out of (?:range|bounds)")
+
+
 def fact_of(error: Exception, layer: Layer, dtypes: Sequence[str | None]) -> Fact | None:
     """Return the fact in an exception beyond shapes: the expected dtype, a tuple, a single value.
 
@@ -56,7 +63,30 @@ def fact_of(error: Exception, layer: Layer, dtypes: Sequence[str | None]) -> Fac
     too_long = _OF_LENGTHS.search(str(error))
     if too_long:
         return TooLong(too_long[1], int(too_long[3]), int(too_long[2]))
+    if _OF_MASKS in str(error) and "uint8" in dtypes:
+        return OtherType("int64", "uint8, which is read as a mask", dtypes.index("uint8"))
     return _OF_FUNCTIONS.get(layer.type.rpartition(".")[2])
+
+
+def outside(
+    error: Exception, layer: Layer, shapes: Sequence[Shape | None], indices: tuple[int, int] | None
+) -> IndexOutside | None:
+    """Return the fact that a function was given an index outside of what it reads or writes.
+
+    Args:
+        error: what torch raised.
+        layer: the call of the function.
+        shapes: the shapes of its inputs, first that of what the indices point into.
+        indices: the largest and the smallest of them; None where the numbers are not there.
+    """
+    axis = layer.attributes.get("axis", 0)
+    first = shapes[0] if shapes else None
+    if indices is None or not _OF_INDICES.search(str(error)) or not isinstance(axis, int) or not first:
+        return None
+    size = first[axis] if -len(first) <= axis < len(first) else None
+    if not isinstance(size, int) or (indices[0] < size and indices[1] >= 0):
+        return None
+    return IndexOutside(indices[0], indices[1], size)
 
 
 def axis_order(container: Any) -> Frozen[Any]:

@@ -112,6 +112,10 @@ class _Writer:
             if not isinstance(copy, ast.Assign | ast.AnnAssign | ast.AugAssign):
                 return None
             target = copy.targets[0] if isinstance(copy, ast.Assign) else copy.target
+            if isinstance(copy, ast.Assign) and isinstance(target, ast.Subscript):
+                if not isinstance(target.value, ast.Name):
+                    return None
+                target = ast.Name(target.value.id, ast.Store())  # the outputs are the whole tensor
             assigned = ast.Assign([target], ast.Name(OUTPUTS, ast.Load()))
             return ast.fix_missing_locations(ast.copy_location(assigned, copy))
         calls = [

@@ -9,7 +9,7 @@ from shapeinspect.ir import Call, Frozen, Layer, Model
 from shapeinspect.plugin_api.facts import Fact
 from shapeinspect.plugin_api.rerun import Failure
 from shapeinspect.sources.source import Source
-from shapeinspect_torch.debug.error_facts import CONTAINERS, axis_order, fact_of
+from shapeinspect_torch.debug.error_facts import CONTAINERS, axis_order, fact_of, outside
 from shapeinspect_torch.debug.trial import Trial
 from shapeinspect_torch.tracing.assembly import Trace, assemble
 
@@ -57,7 +57,9 @@ def failure_of(trial: Trial, prefix: str) -> Failure | None:
         return Failure(model, layer, failure.inputs, str(trial.error), fact=fact, position=position)
     path = full_path(prefix, draft.path, draft is root)
     layer = Layer(path, draft.kind, draft.type, tuple(path.split(".")), Frozen(draft.attributes))
-    fact = fact_of(trial.error, layer, [values[name].dtype for name in failure.inputs])
+    fact = fact_of(trial.error, layer, [values[name].dtype for name in failure.inputs]) or outside(
+        trial.error, layer, [values[name].shape for name in failure.inputs], trial.indices
+    )
     roles = trial.roles if len(trial.roles) == len(failure.inputs) else ()
     return Failure(model, layer, failure.inputs, str(trial.error), fact=fact, position=position, roles=roles)
 

@@ -380,7 +380,7 @@ class TorchRerun(Rerun):
                 )
                 if outputs is not FAILED:
                     return outputs
-                trial.fail(position, name)
+                trial.fail(position, name, (args, kwargs))
                 raise
 
         return listen

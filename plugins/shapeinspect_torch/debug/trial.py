@@ -36,14 +36,28 @@ class Trial:
     pooled: dict[int, tuple[int, ...]] = field(default_factory=dict)
     #: The parameters of the failed module's forward that its tensors are passed for.
     roles: tuple[str, ...] = ()
-
+    #: The largest and the smallest index that the failed function was given, where its numbers are there.
+    indices: tuple[int, int] | None = None
     #: The arguments of the layer that failed.
     arguments: tuple[tuple[Any, ...], dict[str, Any]] | None = None
 
-    def fail(self, position: int, name: str) -> None:
-        """Record where it failed first."""
+    def fail(self, position: int, name: str, given: Any = ()) -> None:
+        """Record where it failed first, and the indices among what a function was given."""
         if self.failed is None:
             self.failed, self.site = (position, name), site_of(self.recorder)
+            self.indices = _indices(given)
+
+
+def _indices(given: Any) -> tuple[int, int] | None:
+    """Return the largest and the smallest number of the first tensor of integers that has its numbers."""
+    import torch
+
+    with torch._C.DisableTorchFunction():
+        for _, tensor in tensors(given):
+            plain = tensor.is_floating_point() or tensor.is_complex() or tensor.dtype is torch.bool
+            if not plain and not tensor.is_meta and tensor.numel():
+                return int(tensor.max()), int(tensor.min())
+    return None
 
 
 def roles_of(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, ...]:

@@ -40,6 +40,8 @@ def step_of(frame: FrameType, line: int) -> tuple[Any, dict[str, Any]] | None:
     writer = _Writer(tree, {**frame.f_globals, **frame.f_locals})
     if not writer.takes(expression, statement.lineno):
         return None
+    if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Subscript):
+        return writer.written(statement, statement.targets[0], frame.f_code.co_filename)
     return writer.module(expression, frame.f_code.co_filename)
 
 
@@ -103,6 +105,26 @@ class _Writer:
         last = ast.Assign([ast.Name(_RESULT, ast.Store())], expression)
         ast.copy_location(last, expression)
         return step_module([*body, last], file, _RESULT, self._outer, self._modules), self._inputs
+
+    def written(
+        self, statement: ast.Assign, target: ast.Subscript, file: str
+    ) -> tuple[Any, dict[str, Any]] | None:
+        """Return the module of a statement that writes into a part of a tensor, or None."""
+        import torch
+
+        tensor, owner = value_of(target.value, self._names), target.value
+        if not isinstance(tensor, torch.Tensor) or not self.takes(target.slice, statement.lineno):
+            return None
+        if isinstance(owner, ast.Name) and not self._name(owner.id, statement.lineno):
+            return None
+        if isinstance(owner, ast.Attribute):  # an attribute is no input of its own: its copy gets a name
+            owner = ast.Name(owner.attr if owner.attr not in self._names else f"__{owner.attr}", ast.Load())
+            self._inputs[owner.id] = tensor
+        part = ast.Subscript(owner, target.slice, ast.Store())
+        write = ast.copy_location(ast.Assign([part], statement.value), statement)
+        result = ast.copy_location(ast.Assign([ast.Name(_RESULT, ast.Store())], owner), statement)
+        body: list[ast.stmt] = [self._kept[line] for line in sorted(self._kept)]
+        return step_module([*body, write, result], file, _RESULT, self._outer, self._modules), self._inputs
 
     def _name(self, name: str, line: int) -> bool:
         import torch
