@@ -143,6 +143,8 @@ def _completed(rerun: Rerun, edits: Edits, attempt: Attempt, write: Write) -> Ed
     failure = rerun.failure
     found: list[Gain] = []
     for fix in (*_repeated(edits.fixes[-1], failure), *_proposed(failure))[:_TRIED]:
+        if _undoes(fix, edits):
+            continue
         ended = attempt(rerun, fix.changes)
         if ended is not None:
             found += gains(failure, fix, ended)
@@ -154,6 +156,15 @@ def _completed(rerun: Rerun, edits: Edits, attempt: Attempt, write: Write) -> Ed
         if text and more.different <= _EDITS:
             return more
     return _followed(rerun, found, edits, attempt, write)
+
+
+def _undoes(fix: Fix, edits: Edits) -> bool:
+    """Tell whether a fix feeds an input anew that an earlier edit has changed."""
+    changed = {change.name for last in edits.fixes for change in last.changes if isinstance(change, OnInput)}
+    return any(
+        isinstance(change, OnInput) and change.name in changed and "resize" in dict(change.steps)
+        for change in fix.changes
+    )
 
 
 def _proposed(failure: Failure) -> tuple[Fix, ...]:
