@@ -66,13 +66,15 @@ def fitting(model: Model, unchecked: tuple[str, ...]) -> str:
                 lines += _wrapped(label, f"{printable(name, 40)}  {_value(value)}")
     calls = sum(1 for call in model.calls)
     lines.append(f"the shapes of all {calls} calls fit")
+    if model.stopped is not None:
+        lines[-1] = f"the shapes of the first {calls} calls fit; what follows was not checked"
     if unchecked:
         named = ", ".join(f'"{printable(path, 40)}"' for path in unchecked[:3])
         more = f" and {len(unchecked) - 3} more" if len(unchecked) > 3 else ""
         lines[-1] = f"the shapes of {calls - len(unchecked)} of {calls} calls fit"
         lines += _wrapped("unknown", f"the outputs of {named}{more}")
     for note in model.notes:
-        lines += _wrapped("note", f"{note.about}: {note.text}")
+        lines += _wrapped("note", f"{note.about}: {note.text}" if note.about else note.text)
     return "\n".join(lines)
 
 

@@ -19,7 +19,8 @@ import torch
 from torch import nn
 
 import shapeinspect
-from shapeinspect.api.debugging import explain_error
+from shapeinspect.api.debugging import explain_error, fits
+from shapeinspect.mismatch.describe import fitting
 from shapeinspect.plugin_api.claims import Level
 from shapeinspect_torch.debug import rerun
 from shapeinspect_torch.tracing import real_run
@@ -214,3 +215,12 @@ def test_quick_and_slow_runs_find_the_same(soon: float, monkeypatch: pytest.Monk
         seeded(3)
         diagnosis = failed(model, args, NUMBERS.NETS[name].around())
         assert f'in_features={width} in "head"' in [fix.text for fix in diagnosis.fixes]
+
+
+def test_check_does_not_say_that_all_fits_where_the_trace_stops() -> None:
+    fit = fits(Slow(), "3,4")
+    assert fit.diagnosis is None
+    lines = fitting(fit.model, fit.unchecked).splitlines()
+    assert "the shapes of the first 3 calls fit; what follows was not checked" in lines
+    (stop,) = (line for line in lines if "the trace stops" in line)
+    assert stop.startswith('  note      the trace stops in "Slow" at')
