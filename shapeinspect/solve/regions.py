@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from time import monotonic
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from shapeinspect.plugin_api.clock import now
 from shapeinspect.plugin_api.regions import Region
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
@@ -118,9 +118,9 @@ def explore(
         most: the most runs.
         seconds: the time after which no further run is begun.
     """
-    until = monotonic() + seconds
+    until = now() + seconds
     queues = [_queue(known, family, base) for family in families]
-    while queues and len(known.runs) < most and monotonic() < until:
+    while queues and len(known.runs) < most and now() < until:
         left = []
         for queue in queues:
             point = next(queue, None)
@@ -128,7 +128,7 @@ def explore(
                 continue
             left.append(queue)
             known.add(*run(point))
-            if len(known.runs) >= most or monotonic() > until:
+            if len(known.runs) >= most or now() > until:
                 break
         queues = left
 
