@@ -58,6 +58,7 @@ CAUSES: dict[str, str] = {
     "places": "the indices to unpool with come from a pool of another shape",
     "position-table": "the checkpoint's position table has another length",
     "ragged": "the samples of the batch have different shapes",
+    "one-input": "the model takes one array but got several",
     "open-size": "a layer needs its number of input features, and an axis before the Flatten is open",
     "labels-for-classes": "the targets are class indices, and the loss takes one number for each class",
     "samples-in-shape": "the declared input shape includes the number of samples",

@@ -156,6 +156,8 @@ def stacked(model: Any, x: Any, message: str, where: str | None) -> Rerun | None
         axis = next((item.axis for item in changes if isinstance(item, Unstacked)), None)
         if axis is None or x.shape[axis] != len(names):
             return False
+        if any(len(item.shape) != len(x.shape) - 1 for item in model.inputs):
+            return False  # on symbols Keras takes another number of axes, on arrays it does not
         part = keras.KerasTensor((*x.shape[:axis], *x.shape[axis + 1 :]), dtype=model.inputs[0].dtype)
         with untouched(touchable(model)):
             try:

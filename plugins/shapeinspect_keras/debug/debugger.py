@@ -24,7 +24,7 @@ _RUNS = frozenset({
 _OPENING = ("No model config found", "File format not supported", "The endpoint '")
 _RESTORING = "when attempting to restore variable"
 #: The packages whose lines are not the user's: Keras, its backends, and this plug-in.
-_PACKAGES = ("keras", "tensorflow", "torch", "jax", "numpy", "shapeinspect_keras")
+_PACKAGES = ("keras", "tensorflow", "torch", "jax", "numpy", "optree", "wrapt", "shapeinspect_keras")
 
 
 class KerasDebugger(Debugger):

@@ -314,8 +314,18 @@ def _row(run: Run) -> Explained | None:
     )
 
 
+def _of_other_rank(run: Run) -> Explained | None:
+    """The validation targets have an axis fewer than those that the model is trained on."""
+    y = tuple(run.y.shape)
+    if not run.validating or run.out[-1:] != (1,) or y[1:] != run.out[:-1] or not _is_array(run):
+        return None
+    edits = _passed(run, f"{_plain(run)}[..., None]", run.y[:_SAMPLES, ..., None])
+    line = f"validation targets of {show((y[0], *run.out))}, as the training targets and the outputs are"
+    return Explained("targets", (line,), _given(run), tuple(edits))
+
+
 _KINDS: tuple[Callable[[Run], Explained | None], ...] = (
-    _one_hot, _indices, _one_unit, _row, _spatial, _width,
+    _of_other_rank, _one_hot, _indices, _one_unit, _row, _spatial, _width,
 )  # fmt: skip
 
 
