@@ -25,6 +25,7 @@ class NumpyAdapter(Adapter):
 
     name = "numpy"
     framework = "numpy"
+    debugger = "shapeinspect_numpy.debug:DEBUGGER"
     formats = ("NumPy archive of arrays (.npz)", "NumPy array (.npy)")
 
     def match(self, source: Source) -> int:

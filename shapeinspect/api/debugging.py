@@ -290,12 +290,18 @@ def run_script(words: list[str]) -> None:
 
 def _recover(error: BaseException, model: object | None) -> Rerun | None:
     """Locate the failed call by the debuggers of the imported frameworks."""
+    fault: Exception | None = None
     for debugger in registry.debuggers():
-        recovered = debugger.recover(error, model)
-        for call in recovered if isinstance(recovered, Iterator) else (recovered,):
-            rerun = walk_again(call) if isinstance(call, Recorded) else call
-            if rerun is not None:
-                return rerun
+        try:
+            recovered = debugger.recover(error, model)
+            for call in recovered if isinstance(recovered, Iterator) else (recovered,):
+                rerun = walk_again(call) if isinstance(call, Recorded) else call
+                if rerun is not None:
+                    return rerun
+        except Exception as problem:  # noqa: BLE001  # another framework's debugger may know the error
+            fault = fault or problem
+    if fault is not None:
+        raise fault
     return None
 
 

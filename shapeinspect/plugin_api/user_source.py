@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Any
 
-from shapeinspect.plugin_api.frames import is_library, place_of, syntax_tree, traceback_frames
+from shapeinspect.plugin_api.frames import is_library, syntax_tree, traceback_frames
 
 _Statement = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.Return, ast.For, ast.If, ast.With)
 
@@ -86,14 +86,14 @@ class UserSource:
         ]
         return max(found, key=lambda node: node.lineno, default=None)
 
-    def made_at(self, node: ast.AST) -> str:
-        """Return where a plain name got its value, as ``file.py:12``; empty where that is not known.
+    def made_at(self, node: ast.AST) -> int | None:
+        """Return the line where a plain name got its value; None where that is not known.
 
         Args:
             node: an expression.
         """
         assignment = self.assigned(node.id) if isinstance(node, ast.Name) else None
-        return "" if assignment is None else place_of(self.frame, assignment.lineno)
+        return None if assignment is None else assignment.lineno
 
 
 def user_source(traceback: TracebackType | None, packages: tuple[str, ...]) -> UserSource | None:
@@ -145,7 +145,7 @@ def _failed(statement: ast.stmt, step: TracebackType) -> ast.AST | None:
         own = tuple(
             getattr(node, name, None) for name in ("lineno", "end_lineno", "col_offset", "end_col_offset")
         )
-        if own == (line, end_line, column, end_column) and isinstance(node, ast.expr | ast.stmt):
+        if own == (line, end_line, column, end_column) and isinstance(node, ast.expr | ast.AugAssign):
             return node
     return None
 
@@ -182,19 +182,6 @@ def calls_of(source: UserSource, names: Iterable[str]) -> list[ast.Call]:
 
 def _last(call: ast.Call) -> str:
     return str(getattr(call.func, "attr", getattr(call.func, "id", "")))
-
-
-def entries_of(source: UserSource, node: ast.expr | None) -> dict[int, ast.expr] | None:
-    """Return the values of a dictionary that is written out, by their place; None where it is not.
-
-    Args:
-        source: the user's line.
-        node: the expression of the dictionary.
-    """
-    del source
-    if not isinstance(node, ast.Dict) or None in node.keys:
-        return None
-    return dict(enumerate(node.values))
 
 
 def resolved(node: ast.AST, names: Mapping[str, Any]) -> Any:

@@ -21,6 +21,7 @@ from shapeinspect.plugin_api.frames import (
     user_line,
 )
 from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
+from shapeinspect.plugin_api.user_source import UserSource, user_source
 from shapeinspect.sources.source import Source
 from shapeinspect_torch.tracing.recorder import PACKAGES
 
@@ -66,10 +67,23 @@ class TorchDebugger(Debugger):
             return loading(failed.message, failed.where, frames)
         if _IN_PLACE in str(error):
             return failed.overwritten()
+        if not failed.called:
+            from shapeinspect_torch.debug.optimizers import resumed
+
+            stepped = resumed(frames, failed.site(), failed.message, failed.where, model)
+            if stepped is not None:
+                return stepped
+            from shapeinspect_torch.debug.outside import with_numbers
+
+            outside = with_numbers(error, failed.where)
+            if outside is not None:
+                return outside
         if "equal size" in str(error) and not failed.called:
+            from shapeinspect_torch.debug.collating import ragged
             from shapeinspect_torch.debug.constructor_errors import collating
 
-            return failed.statement() or collating(failed.message, failed.where)
+            found = failed.statement() or ragged(frames, failed.site(), failed.message, failed.where)
+            return found or collating(failed.message, failed.where)
         if (frames and frames[-1][0].f_code.co_name) == "__init__":
             from shapeinspect_torch.debug.constructor_errors import building
 
@@ -81,7 +95,12 @@ class TorchDebugger(Debugger):
         ways = (failed.reproduced, failed.looked_up, failed.run_for_real)
         if isinstance(error, IndexError):  # a real run repeats it, and only the tables explain it
             ways = (failed.looked_up, failed.reproduced, failed.run_for_real)
-        return next((rerun for way in ways if (rerun := way()) is not None), None)
+        again = next((rerun for way in ways if (rerun := way()) is not None), None)
+        if again is None and not failed.called:
+            from shapeinspect_torch.debug.outside import explained
+
+            return explained(error, failed.where)
+        return again
 
     def watch(self, model: object) -> AbstractContextManager[Any]:
         """Keep the arguments of a module's last calls; see ``shapeinspect.plugin_api.rerun.Debugger``."""
@@ -141,6 +160,10 @@ class _Place:
                 users.append((frame, line))
         #: The user's frames outside of every module, and their lines.
         self.users = users
+
+    def site(self) -> UserSource | None:
+        """Return the user's line, with its source."""
+        return user_source(self.error.__traceback__, PACKAGES)
 
     def is_loss(self) -> bool:
         """Tell whether the outermost module is a loss and not a model."""

@@ -6,7 +6,11 @@ from torch.utils.data import DataLoader, Dataset
 
 LAYER = "stack"
 CAUSE = "ragged"
-FIX = "feed F.interpolate(sample[None], size=(20, 30))[0] for each sample"
+FIX = (
+    "DataLoader(Pictures(), batch_size=2, collate_fn=lambda batch: torch.stack([torch.nn.functional."
+    "interpolate(one[None], size=(20, 30))[0] for one in batch])) instead of DataLoader(Pictures(), "
+    "batch_size=2)"
+)
 REPAIR = (
     "return self.pictures[at]",
     "return nn.functional.interpolate(self.pictures[at][None], (20, 30))[0]",

@@ -6,7 +6,10 @@ from torch.utils.data import DataLoader
 
 LAYER = "stack"
 CAUSE = "ragged"
-FIX = "collate_fn=lambda samples: pad_sequence(samples, batch_first=True)"
+FIX = (
+    "DataLoader(sentences, batch_size=2, collate_fn=lambda batch: torch.nn.utils.rnn.pad_sequence(batch, "
+    "batch_first=True)) instead of DataLoader(sentences, batch_size=2)"
+)
 REPAIR = (
     "batch_size=2)",
     "batch_size=2, collate_fn=lambda rows: nn.utils.rnn.pad_sequence(rows, batch_first=True))",

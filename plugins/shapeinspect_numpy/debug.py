@@ -1,0 +1,108 @@
+"""Explains what NumPy refuses in the user's own lines, before a model sees anything."""
+
+from __future__ import annotations
+
+import re
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from types import BuiltinFunctionType, FunctionType
+from typing import Any
+
+from shapeinspect.ir import Frozen
+from shapeinspect.plugin_api.array_statement import ArrayStatement
+from shapeinspect.plugin_api.frames import traceback_frames, user_line
+from shapeinspect.plugin_api.numpy_text import IN_NUMPY, in_numpy
+from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
+from shapeinspect.plugin_api.statement_edits import Dialect
+from shapeinspect.plugin_api.statement_runs import Arrays
+from shapeinspect.plugin_api.user_source import called_from, user_source
+from shapeinspect.sources.source import Source
+
+_PACKAGES = ("numpy", "shapeinspect_numpy")
+#: What NumPy says of shapes.
+_OF_SHAPES = re.compile(
+    r"operands could not be broadcast|all the input array|all input arrays must have the same shape"
+    r"|cannot reshape array|matmul: |not aligned|boolean index did not match|could not broadcast input array"
+    r"|zero-dimensional arrays cannot be concatenated|axes don't match array|shape mismatch|einstein sum"
+    r"|axis \d+ is out of bounds|arrays used as indices"
+)
+#: What functions and methods of NumPy do.
+_KINDS = {
+    "concatenate": "concat", "hstack": "concat", "vstack": "concat", "column_stack": "concat",
+    "append": "concat", "stack": "stack", "dstack": "concat", "reshape": "reshape", "matmul": "matmul",
+    "dot": "matmul",
+    "einsum": "einsum", "add": "elementwise", "subtract": "elementwise", "multiply": "elementwise",
+    "divide": "elementwise", "where": "elementwise", "maximum": "elementwise", "minimum": "elementwise",
+    "take_along_axis": "gather",
+}  # fmt: skip
+
+
+class NumpyDebugger(Debugger):
+    """Reads the arrays that the user's own line names."""
+
+    packages = ("numpy",)
+
+    def recover(self, error: BaseException, model: object | None) -> Rerun | None:
+        """Find the failed operation; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        del model
+        if not isinstance(error, (ValueError, IndexError)) or not _OF_SHAPES.search(str(error)):
+            return None
+        below = called_from(error.__traceback__, _PACKAGES)
+        source = user_source(error.__traceback__, _PACKAGES)
+        if source is None or (below is not None and not _is_numpy(below.f_globals.get("__name__"))):
+            return None
+        where = user_line(traceback_frames(error.__traceback__), _PACKAGES)
+        statement = ArrayStatement(source, _arrays(), _DIALECT, _KINDS, "numpy", str(error), where)
+        return statement.explained()
+
+    def watch(self, model: object) -> AbstractContextManager[Any]:
+        """Keep nothing; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        del model
+        return nullcontext()
+
+    def examine(self, source: Source) -> Rerun | Recorded | None:
+        """Read the arrays of a file; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        from shapeinspect_numpy.adapter import ADAPTER
+
+        model = ADAPTER.read(replace(source, inputs=()))
+        return Recorded(model, Frozen(), "", None, in_numpy, computed=True, steps=frozenset(IN_NUMPY))
+
+
+def _is_numpy(module: Any) -> bool:
+    return str(module).partition(".")[0] == "numpy"
+
+
+def _arrays() -> Arrays:
+    import numpy as np
+
+    def harmless(function: Any) -> bool:
+        kinds = (np.ufunc, FunctionType, BuiltinFunctionType, type, type(np.stack))
+        home = getattr(function, "__module__", None) or ("numpy" if isinstance(function, np.ufunc) else "")
+        return isinstance(function, kinds) and _is_numpy(home) and "random" not in str(home)
+
+    return Arrays(
+        lambda value: isinstance(value, np.ndarray | np.generic),
+        lambda array: array.copy(),
+        harmless,
+        lambda name: hasattr(np.ndarray, name) and name not in ("tofile", "dump", "setflags", "resize"),
+    )
+
+
+def _grown(text: str, axis: int) -> str:
+    return f"{text}[{', '.join([':'] * axis + ['None'])}]"
+
+
+_DIALECT = Dialect(
+    permuted=lambda text, axes: f"{text}.T" if axes == (1, 0) else f"{text}.transpose{axes}",
+    grown=_grown,
+    squeezed=lambda text, axis: f"{text}.squeeze({axis})",
+    repeated=lambda text, axis, count, _rank: f"np.repeat({text}, {count}, {axis})",
+    keeps="keepdims",
+    joins={"stack": "concatenate"},
+    indices=".astype(np.int64)",
+    colored=lambda text, count: (
+        f"[one if one.ndim == 3 else np.repeat(one[..., None], {count}, -1) for one in {text}]"
+    ),
+)
+
+DEBUGGER = NumpyDebugger()
