@@ -63,6 +63,21 @@ class Lineage:
         for layer, call, made in self.back(name):
             yield layer, self.shape(call.inputs[0]) if call.inputs else (), self.shape(made)
 
+    def inputs(self, name: str) -> set[str]:
+        """Return the model's inputs that a value is computed from.
+
+        Args:
+            name: the value.
+        """
+        waiting, seen = [name], set[str]()
+        while waiting:
+            value = waiting.pop()
+            if value not in seen:
+                seen.add(value)
+                made = self._makers.get(value)
+                waiting += () if made is None else made[1].inputs
+        return seen & {*self._failure.model.inputs}
+
     def is_stored(self, name: str) -> bool:
         """Tell whether a value is a weight or a buffer of the model.
 

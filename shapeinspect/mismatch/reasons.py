@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from math import prod
 
 from shapeinspect.mismatch.lineage import Lineage
+from shapeinspect.mismatch.operand_reasons import OF_OPERANDS
 from shapeinspect.mismatch.requirements import Problem, wanted_masks, wanted_states
 from shapeinspect.plugin_api import facts
 from shapeinspect.plugin_api.rerun import Failure
@@ -15,10 +16,6 @@ from shapeinspect.rules.rule import show
 _SHOWN = 2
 #: Kinds whose operands have to agree.
 _JOINING = frozenset({"elementwise", "concat", "stack"})
-#: Kinds that hand the entries of a stored table on, in another arrangement.
-_ARRANGING = frozenset({
-    "slice", "unsqueeze", "squeeze", "permute", "transpose2", "expand", "tile", "cast", "identity", "gather",
-})  # fmt: skip
 #: Kinds whose output may have another number of axes than what they read.
 _RANKS = frozenset({"unsqueeze", "squeeze", "flatten", "reshape", "reduce", "slice", "gather", "stack"})
 
@@ -91,6 +88,9 @@ def _elements(failure: Failure, problem: Problem, lineage: Lineage) -> Iterator[
     fixed = [length for length in target if length != -1]
     if not shape or len(fixed) < len(target) - 1 or uneven(shape, target):
         return
+    if 0 in target:
+        yield f"a length of 0 is asked for, in {show(target)}"
+        return
     total, asked = prod(shape), prod(fixed)
     if -1 not in target and asked != total:
         yield f"{_product(fixed)} elements are asked for, {_product(shape)} are there"
@@ -105,45 +105,6 @@ def _reshape(failure: Failure, lineage: Lineage) -> tuple[_Shape, _Shape]:
     if not all(isinstance(length, int) for length in target):
         return (), ()
     return target, lineage.shape(failure.inputs[0])
-
-
-def _tables(failure: Failure, problem: Problem, lineage: Lineage) -> Iterator[str]:
-    """Name a stored table that is shorter or longer than what it is joined with."""
-    del problem
-    if failure.layer.kind not in _JOINING:
-        return
-    for operand, name in enumerate(failure.inputs):
-        table = _table(lineage, name)
-        if table is None:
-            continue
-        shape = lineage.shape(name)
-        for other in (other for index, other in enumerate(failure.inputs) if index != operand):
-            for held, asked in _differing(shape, lineage.shape(other)):
-                if held > 1 and asked > 1 and held in lineage.shape(table):
-                    named = failure.names[operand] if len(failure.names) > operand else ""
-                    title = f'"{table}"' if table in _weights(failure) else named
-                    if title:
-                        yield f"{title} holds {held} entries, {asked} are asked for" + _sides(held, asked)
-                    return
-
-
-def _table(lineage: Lineage, name: str) -> str | None:
-    """Return the stored tensor that a value is an arrangement of."""
-    for layer, call, _ in lineage.back(name):
-        if layer.kind not in _ARRANGING or not call.inputs:
-            return None
-        name = call.inputs[0]
-    return name if lineage.is_stored(name) else None
-
-
-def _sides(held: int, asked: int) -> str:
-    """Write both numbers as the squares that they are, with or without one more for a class token."""
-    for extra in (0, 1, 2):
-        roots = [round(max(number - extra, 0) ** 0.5) for number in (held, asked)]
-        if all(root > 1 and root * root + extra == n for root, n in zip(roots, (held, asked), strict=True)):
-            plus = f" + {extra}" if extra else ""
-            return f": {held} = {roots[0]}·{roots[0]}{plus}, {asked} = {roots[1]}·{roots[1]}{plus}"
-    return ""
 
 
 def _indices(failure: Failure, problem: Problem, lineage: Lineage) -> Iterator[str]:
@@ -202,52 +163,6 @@ def _folded(failure: Failure, problem: Problem, lineage: Lineage) -> Iterator[st
                 return
 
 
-def _spread(failure: Failure, problem: Problem, lineage: Lineage) -> Iterator[str]:
-    """Name an earlier step that broadcast two tensors to more than either of them."""
-    del problem
-    for operand in failure.inputs[:4]:
-        for layer, call, name in lineage.back(operand):
-            given = [lineage.shape(value) for value in call.inputs]
-            made = lineage.shape(name)
-            if layer.kind != "elementwise" or len(given) != 2 or not all(given):
-                continue
-            if len(given[0]) != len(given[1]) and prod(made) > max(map(prod, given)):
-                both = " and ".join(map(show, given))
-                yield f"{lineage.place(layer)} broadcasts {both} to {show(made)}"
-                return
-
-
-def _aligned(failure: Failure, problem: Problem, lineage: Lineage) -> Iterator[str]:
-    """Say which axes an operand of fewer axes lacks."""
-    del problem
-    shapes = [lineage.shape(name) for name in failure.inputs[:2]]
-    if failure.layer.kind != "elementwise" or len(shapes) != 2:
-        return
-    short, long = sorted(shapes, key=len)
-    missing = len(long) - len(short)
-    if not short or not missing:
-        return
-    if len(short) == 2 and missing > 1 and short == (long[0], long[-1]):
-        yield f"{show(short)} lacks the {missing} axes between the first and the last of {show(long)}"
-    elif len(short) > 1 and short == long[: len(short)]:
-        axes = "axis" if missing == 1 else f"{missing} axes"
-        yield f"{show(short)} lacks the last {axes} of {show(long)}: axes are aligned from the last one"
-
-
-def _apart(failure: Failure, problem: Problem, lineage: Lineage) -> Iterator[str]:
-    """Say on which axis two operands of one rank differ."""
-    del problem
-    shapes = [lineage.shape(name) for name in failure.inputs[:2]]
-    if failure.layer.kind != "elementwise" or len(shapes) != 2 or len(shapes[0]) != len(shapes[1]):
-        return
-    differing = [
-        (axis, a, b) for axis, (a, b) in enumerate(zip(*shapes, strict=True)) if a != b and 1 not in (a, b)
-    ]
-    if len(differing) == 1:
-        axis, a, b = differing[0]
-        yield f"they differ on axis {axis}: {a} and {b}"
-
-
 def _masked(failure: Failure, problem: Problem, lineage: Lineage) -> Iterator[str]:
     """Say that a mask was made for the batch."""
     del problem, lineage
@@ -293,31 +208,6 @@ def _other_axis(failure: Failure, read: _Shape, batch: int) -> str:
     return ""
 
 
-def _parted(failure: Failure, problem: Problem, lineage: Lineage) -> Iterator[str]:
-    """Say that an odd length was taken apart into unequal parts."""
-    del problem
-    made = [lineage.maker(name) for name in failure.inputs[:4]]
-    if failure.layer.kind not in _JOINING or len(made) < 2:
-        return
-    sources = {
-        call.inputs[0]
-        for found in made
-        if found is not None and found[0].kind == "slice"
-        for call in found[1:]
-    }
-    if len(sources) != 1 or any(found is None or found[0].kind != "slice" for found in made):
-        return
-    whole = lineage.shape(*sources)
-    parts = [lineage.shape(name) for name in failure.inputs[:4]]
-    if any(len(part) != len(whole) for part in parts):
-        return
-    for axis, length in enumerate(whole):
-        lengths = sorted({part[axis] for part in parts}, reverse=True)
-        if len(lengths) == 2 and sum(lengths) == length and length % 2:
-            yield f"{length} is odd: its parts are {lengths[0]} and {lengths[1]}"
-            return
-
-
 def _averaged(failure: Failure, problem: Problem, lineage: Lineage) -> Iterator[str]:
     """Name the reduction that took the batch away."""
     del problem
@@ -343,22 +233,6 @@ def _merged(failure: Failure, problem: Problem, lineage: Lineage) -> Iterator[st
         return
 
 
-def _resized(failure: Failure, problem: Problem, lineage: Lineage) -> Iterator[str]:
-    """Name the step after which one operand has another length than the other one."""
-    del problem
-    if failure.layer.kind not in _JOINING and failure.layer.kind not in ("matmul", "take_along"):
-        return
-    for operand in (0, 1) if len(failure.inputs) > 1 else ():
-        shape, other = (lineage.shape(failure.inputs[index]) for index in (operand, 1 - operand))
-        for has, wanted in _differing(shape, other):
-            if min(has, wanted) < 2:
-                continue
-            for layer, before, after in lineage.steps(failure.inputs[operand]):
-                if has in after and wanted not in after and wanted in before and has not in before:
-                    yield f"{lineage.place(layer)} makes {has} of {wanted}: {show(before)} to {show(after)}"
-                    return
-
-
 def _joined(failure: Failure, problem: Problem, lineage: Lineage) -> Iterator[str]:
     """Say which parts a concatenation before gives too many or too few features."""
     if problem.demand is None or not failure.inputs:
@@ -378,28 +252,6 @@ def _joined(failure: Failure, problem: Problem, lineage: Lineage) -> Iterator[st
             return
         if had not in lineage.shape(call.outputs[0]) or layer.weights:
             return
-
-
-def _halved(failure: Failure, problem: Problem, lineage: Lineage) -> Iterator[str]:
-    """Name the step that rounded an odd length, where two branches differ."""
-    del problem
-    shapes = [lineage.shape(name) for name in failure.inputs[:2]]
-    if failure.layer.kind not in _JOINING or len(shapes) < 2 or len(shapes[0]) != len(shapes[1]):
-        return
-    rank, along = len(shapes[0]), failure.layer.attributes.get("axis")
-    joined = along % rank if isinstance(along, int) and failure.layer.kind == "concat" else None
-    for axis in (axis for axis in range(rank) if shapes[0][axis] != shapes[1][axis] and axis != joined):
-        for operand in (0, 1):
-            has, other = shapes[operand][axis], shapes[1 - operand][axis]
-            for layer, call, name in lineage.back(failure.inputs[operand]):
-                before = lineage.shape(call.inputs[0]) if call.inputs else ()
-                after = lineage.shape(name)
-                if len(before) != rank or len(after) != rank:
-                    break
-                if before[axis] == other and before[axis] % 2 and after[axis] in (other // 2, other // 2 + 1):
-                    twice = f"; {has} is twice that" if has == 2 * after[axis] else ""
-                    yield f"{other} is odd: {lineage.place(layer)} makes it {after[axis]}{twice}"
-                    return
 
 
 def _shrunk(failure: Failure, problem: Problem, lineage: Lineage) -> Iterator[str]:
@@ -427,15 +279,6 @@ def _lengths(failure: Failure, name: str) -> _Shape | None:
     return Lineage(failure).shape(name) or None
 
 
-def _differing(shape: _Shape, other: _Shape) -> list[tuple[int, int]]:
-    """Return the lengths that differ, from the last axis on."""
-    return [(a, b) for a, b in zip(reversed(shape), reversed(other), strict=False) if a != b]
-
-
-def _weights(failure: Failure) -> set[str]:
-    return {weight.name for layer in failure.model.layers for weight in layer.weights}
-
-
 def _product(lengths: Sequence[int]) -> str:
     """Write a product with its factors.
 
@@ -455,19 +298,13 @@ _RULES: tuple[Callable[[Failure, Problem, Lineage], Iterator[str]], ...] = (
     _windows,
     _elements,
     _indices,
-    _tables,
     _masked,
     _stateful,
     _added,
     _folded,
     _merged,
     _averaged,
-    _halved,
-    _parted,
     _shrunk,
-    _aligned,
-    _spread,
     _joined,
-    _resized,
-    _apart,
+    *OF_OPERANDS,
 )

@@ -138,6 +138,31 @@ CASES = {
         "pool=nn.MaxPool2d(2)",
         "the length shrinks from step to step: 15 → 7 → 3 → 1",
     ),
+    "rounded": (
+        "return self.a(self.a(x)) + self.b(x)",
+        "(2, 3, 40, 37)",
+        "a=nn.Conv2d(3, 3, 3, 2, 1), b=nn.AvgPool2d(4)",
+        "37 is no multiple of 4: 9 rounds it down, 10 rounds it up",
+    ),
+    "turned": (
+        "return x.permute(1, 0, 2) * 2.0 + x",
+        "(8, 20, 6)",
+        "",
+        '"permute" at line 18 turns (8, 20, 6) to (20, 8, 6)',
+    ),
+    "two batches": ("return x * 2.0 + y", "(16, 7), (12, 7)", "", '"given.0" holds 16 samples, "given.1" holds 12'),
+    "a mask of one column": (
+        "return x[y == 0]",
+        "(4, 9), (4, 1)",
+        "",
+        "the mask of (4, 1) differs from (4, 9) on axis 1",
+    ),
+    "a length of nothing": (
+        "return x.view(2, x.size(1) // 16, 12)",
+        "(2, 12)",
+        "",
+        "a length of 0 is asked for, in (2, 0, 12)",
+    ),
     "resized": (
         "return (x[:, :, ::2] * 2.0).masked_fill(y == 0, 0.0)",
         "(3, 4, 240), (3, 1, 240)",
