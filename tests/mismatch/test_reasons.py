@@ -150,7 +150,12 @@ CASES = {
         "",
         '"permute" at line 18 turns (8, 20, 6) to (20, 8, 6)',
     ),
-    "two batches": ("return x * 2.0 + y", "(16, 7), (12, 7)", "", '"given.0" holds 16 samples, "given.1" holds 12'),
+    "two batches": (
+        "return x * 2.0 + y",
+        "(16, 7), (12, 7)",
+        "",
+        '"given.0" holds 16 samples, "given.1" holds 12',
+    ),
     "a mask of one column": (
         "return x[y == 0]",
         "(4, 9), (4, 1)",

@@ -24,7 +24,7 @@ _THROUGH = frozenset({
 
 
 def branches(failure: Failure) -> Iterator[Fix]:
-    """Yield padding for the layers of the smaller branch, and less output padding for the larger one.
+    """Yield padding for the layers of the smaller branch, and more or less output padding.
 
     Args:
         failure: where the run ended.
@@ -46,6 +46,8 @@ def branches(failure: Failure) -> Iterator[Fix]:
         if differing and all(a < b for a, b in differing):
             yield from _padded(failure, short, long)
             yield from _trimmed(failure, long, large, small)
+            if is_loss(layer):
+                yield from _extended(failure, short)
 
 
 def _padded(failure: Failure, short: int, long: int) -> Iterator[Fix]:
@@ -86,6 +88,20 @@ def _trimmed(failure: Failure, long: int, have: tuple[int, ...], want: tuple[int
     new = tuple(pad - (a - b) for pad, a, b in zip(added, have[-rank:], want[-rank:], strict=True))
     if new != added and min(new) >= 0:
         yield Fix("space", (OnLayer(layer.path, Frozen(output_padding=new)),), Rung.TRIMMED)
+
+
+def _extended(failure: Failure, short: int) -> Iterator[Fix]:
+    """Propose output padding for the last transposed convolutions of the smaller branch."""
+    changes: list[OnLayer] = []
+    for layer in _branch(failure, failure.inputs[short]):
+        added = layer.attributes.get("output_padding")
+        if layer.kind != "conv_transpose" or not isinstance(added, tuple) or len(changes) == _PADDED:
+            return
+        stride = per_axis(layer.attributes.get("stride"), len(added), 1)
+        if any(added) or 1 in stride:
+            continue
+        changes.append(OnLayer(layer.path, Frozen(output_padding=(1,) * len(added))))
+        yield Fix("space", tuple(changes), Rung.EXTENDED + len(changes) - 1)
 
 
 def _branch(failure: Failure, name: str) -> Iterator[Layer]:

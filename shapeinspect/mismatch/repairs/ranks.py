@@ -147,6 +147,7 @@ class Rung(int, Enum):
     FEED_RESIZED = 26, "feed another shape"
     BATCH_FIRST_SETTING = 27, "change batch_first"
     TRIMMED = 27, "reduce the output padding of a transposed convolution"
+    EXTENDED = 27, "add output padding to the last transposed convolutions"
     PADDED = 28, "pad the last convolutions of a branch so that they keep the size"
     REMADE = 28, "make a mask or a state for the lengths that are there"
     BATCH_FIRST_INPUT = 28, "swap batch and time of the input"

@@ -5,7 +5,7 @@ from torch import nn
 
 LAYER = "bn"
 CAUSE = "channels-last"
-FIX = 'bn(x.transpose(1, 2)).transpose(1, 2) instead of bn(x) at "bn"'
+FIX = "self.bn(self.fc1(x).transpose(1, 2)).transpose(1, 2) instead of self.bn(self.fc1(x))"
 REPAIR = ("self.bn(self.fc1(x))", "self.bn(self.fc1(x).transpose(1, 2)).transpose(1, 2)")
 
 

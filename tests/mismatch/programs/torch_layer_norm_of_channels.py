@@ -5,7 +5,7 @@ from torch import nn
 
 LAYER = "block.norm"
 CAUSE = "channels-last"
-FIX = 'norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2) instead of norm(x) at "block.norm"'
+FIX = "self.norm(self.dw(x).permute(0, 2, 3, 1)).permute(0, 3, 1, 2) instead of self.norm(self.dw(x))"
 REPAIR = ("self.norm(self.dw(x))", "self.norm(self.dw(x).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)")
 
 

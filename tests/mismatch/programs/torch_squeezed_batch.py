@@ -5,7 +5,7 @@ from torch import nn
 
 LAYER = "bn"
 CAUSE = "squeezed"
-FIX = 'flatten(1) in place of "squeeze"'
+FIX = "self.body(x).flatten(1) instead of self.body(x).squeeze()"
 REPAIR = ("self.body(x).squeeze()", "self.body(x).flatten(1)")
 
 

@@ -344,10 +344,15 @@ def swap(p: Paste, fix: str) -> Iterator[str]:
     if not found:
         return
     for n in ast.walk(p.tree):
-        if isinstance(n, ast.stmt | ast.expr) and re.sub(r"\s", "", source(p.text, n)) == re.sub(
-            r"\s", "", found[2]
-        ):
+        plain = isinstance(n, ast.stmt | ast.expr)
+        if plain and same(source(p.text, n), found[2]):  # type: ignore[arg-type]  # one of both
             yield replaced(p.text, n, found[1])
+
+
+def same(written: str, printed: str) -> bool:
+    """Whether two texts are the same code, whatever the quotes and spaces."""
+    plain = [re.sub(r"\s", "", text).replace("'", '"') for text in (written, printed)]
+    return plain[0] == plain[1]
 
 
 def fed(p: Paste, fix: str) -> Iterator[str]:
