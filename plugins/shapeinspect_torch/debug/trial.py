@@ -42,7 +42,13 @@ class Trial:
     arguments: tuple[tuple[Any, ...], dict[str, Any]] | None = None
 
     def fail(self, position: int, name: str, given: Any = ()) -> None:
-        """Record where it failed first, and the indices among what a function was given."""
+        """Record where it failed first, and the indices among what a function was given.
+
+        Args:
+            position: the place of the failed call among the recorder's.
+            name: its function's name or its module's path.
+            given: the arguments of a function.
+        """
         if self.failed is None:
             self.failed, self.site = (position, name), site_of(self.recorder)
             self.indices = _indices(given)
