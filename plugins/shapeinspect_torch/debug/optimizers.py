@@ -68,8 +68,8 @@ def _unlike(optimizer: Any) -> Iterator[tuple[Any, str, tuple[int, ...]]]:
 
 #: The states that have the shape of their weight.
 _LIKE_WEIGHTS = frozenset({
-    "exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg", "grad_avg", "sum", "acc_delta",
-    "exp_inf", "prev", "step_size", "ax",
+    "exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg", "grad_avg", "sum",
+    "acc_delta", "exp_inf", "prev", "step_size", "ax",
 })  # fmt: skip
 
 
