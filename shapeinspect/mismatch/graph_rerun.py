@@ -226,7 +226,11 @@ class Walked(Rerun):
         return None if passes else ended or self.failure
 
     def claim(self, changes: Sequence[Change]) -> Claim:
-        """Tell whether the framework itself took the changes, or only the arithmetic did."""
+        """Tell whether the framework itself took the changes, or only the arithmetic did.
+
+        Args:
+            changes: the changes, as they were last given to ``attempt``.
+        """
         known = (*self._base, *changes) in self._confirmed
         return self._recorded.confirmed if known else self._recorded.claim
 

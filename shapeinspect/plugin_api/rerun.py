@@ -164,7 +164,11 @@ class Explanation(Rerun):
         return None if any(isinstance(change, Edited) for change in changes) else self.failure
 
     def claim(self, changes: Sequence[Change]) -> Claim:
-        """Return what was run with an edit; see :class:`Rerun`."""
+        """Return what was run with an edit; see :class:`Rerun`.
+
+        Args:
+            changes: the changes, as they were last given to ``attempt``.
+        """
         number = next((change.edit for change in changes if isinstance(change, Edited)), None)
         return NOTHING_RUN if number is None else self._edits[number].claim
 

@@ -70,7 +70,13 @@ class Placed:
     anchor: Anchor
 
     def is_at(self, position: int, name: str, recorder: Recorder) -> bool:
-        """Tell whether the change belongs to the running call; see :meth:`Anchor.is_at`."""
+        """Tell whether the change belongs to the running call; see :meth:`Anchor.is_at`.
+
+        Args:
+            position: the place of the running call.
+            name: its function's name or its module's path.
+            recorder: the recorder of the run.
+        """
         call = self.change.call if isinstance(self.change, OnOperand) else None
         return self.anchor.is_at(call, position, name, recorder)
 

@@ -42,7 +42,11 @@ class Followed(Rerun):
         return replace(failure, position=_BEHIND + failure.position)
 
     def claim(self, changes: Sequence[Change]) -> Claim:
-        """Return what ran to its end; see ``shapeinspect.plugin_api.rerun.Rerun``."""
+        """Return what ran to its end; see ``shapeinspect.plugin_api.rerun.Rerun``.
+
+        Args:
+            changes: the changes, as they were last given to ``attempt``.
+        """
         return self._claims.get(tuple(changes), self._rerun.claim(changes))
 
     def continued(self, changes: Sequence[Change]) -> Rerun | None:

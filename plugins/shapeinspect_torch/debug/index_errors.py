@@ -95,7 +95,11 @@ class LargestIndex(Rerun):
         return outcome
 
     def claim(self, changes: Sequence[Change]) -> Claim:
-        """Return what ran to its end: everything with real numbers, else the lookup alone."""
+        """Return what ran to its end: everything with real numbers, else the lookup alone.
+
+        Args:
+            changes: the changes, as they were last given to ``attempt``.
+        """
         del changes
         return self.scope if self._rerun.is_real else self.failure.claim
 

@@ -143,7 +143,11 @@ class TorchRerun(Rerun):
         return before is not None and now is not None and now[0] > before[0]
 
     def claim(self, changes: Sequence[Change]) -> Claim:
-        """Return what ran to its end; see ``shapeinspect.plugin_api.rerun.Rerun``."""
+        """Return what ran to its end; see ``shapeinspect.plugin_api.rerun.Rerun``.
+
+        Args:
+            changes: the changes, as they were last given to ``attempt``.
+        """
         del changes
         if self._stop is None:
             return self.scope

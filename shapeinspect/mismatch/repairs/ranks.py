@@ -22,6 +22,10 @@ class Rung(int, Enum):
         rung.meaning = meaning
         return rung
 
+    def __repr__(self) -> str:
+        """Name the rung."""
+        return f"Rung.{self.name}"
+
     # The cause is certain: the framework, the file or the numbers prove it.
     REWRITTEN = 3, "rewrite a statement outside of every layer"
     SQUEEZE_KEEPS_BATCH = 4, "replace a squeeze that removed the batch axis"

@@ -25,7 +25,11 @@ class Target:
     wanted: int
 
     def of(self, ended: Failure) -> int | None:
-        """Return the length that another run has there."""
+        """Return the length that another run has there.
+
+        Args:
+            ended: where the other run ended.
+        """
         shapes = operands(ended)
         shape = shapes[self.operand] if self.operand < len(shapes) else None
         if shape is None:
