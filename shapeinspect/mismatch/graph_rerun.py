@@ -235,7 +235,11 @@ class Walked(Rerun):
         return self._recorded.confirmed if known else self._recorded.claim
 
     def continued(self, changes: Sequence[Change]) -> Walked | None:
-        """Walk the graph with changes, up to the next failure; see ``Rerun``."""
+        """Walk the graph with changes, up to the next failure; see ``Rerun``.
+
+        Args:
+            changes: they belong to every run of the call that is returned.
+        """
         if not all(isinstance(change, OnInput | OnOperand | OnLayer) for change in changes):
             return None
         following, run = Walked(self._recorded), _Run({})

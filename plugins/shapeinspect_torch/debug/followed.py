@@ -50,7 +50,11 @@ class Followed(Rerun):
         return self._claims.get(tuple(changes), self._rerun.claim(changes))
 
     def continued(self, changes: Sequence[Change]) -> Rerun | None:
-        """Return the call up to the next failure, in it or behind it; see ``Rerun``."""
+        """Return the call up to the next failure, in it or behind it; see ``Rerun``.
+
+        Args:
+            changes: they belong to every run of the call that is returned.
+        """
         if self._rerun.attempt(changes) is None:
             return self._refused(tuple(changes))
         inside = self._rerun.continued(changes)

@@ -104,7 +104,11 @@ class LargestIndex(Rerun):
         return self.scope if self._rerun.is_real else self.failure.claim
 
     def continued(self, changes: Sequence[Change]) -> Rerun | None:
-        """Run the call with changes, up to the next index outside its table, or another failure."""
+        """Run the call with changes, up to the next index outside its table, or another failure.
+
+        Args:
+            changes: they belong to every run of the call that is returned.
+        """
         inner = self._rerun.continued(changes)
         if inner is None or inner.failed_on is None:
             return inner

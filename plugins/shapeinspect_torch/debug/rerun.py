@@ -154,7 +154,11 @@ class TorchRerun(Rerun):
         return Claim(Level.PART, f'"{self.failure.layer.path}"', self._stop)
 
     def continued(self, changes: Sequence[Change]) -> TorchRerun | None:
-        """Run the call with changes, up to the next failure; see ``shapeinspect.plugin_api.rerun.Rerun``."""
+        """Run the call with changes, up to the next failure; see ``shapeinspect.plugin_api.rerun.Rerun``.
+
+        Args:
+            changes: they belong to every run of the call that is returned.
+        """
         following = TorchRerun(self._root, *self._example, self._prefix, self._conditions)
         following.scope, following._typed, following._level = self.scope, self._typed, self._level
         following._spent = self._spent

@@ -80,7 +80,13 @@ def roles_of(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tupl
 
 
 def retried(trial: Trial, edited: tuple[Any, Any] | None, call: Callable[[Any, Any], Any]) -> Any:
-    """Run a failed call on edited arguments; return its outputs, or FAILED with the failure unchanged."""
+    """Run a failed call on edited arguments; return its outputs, or FAILED with the failure unchanged.
+
+    Args:
+        trial: the run.
+        edited: the arguments, by position and by name; None for none.
+        call: runs the call.
+    """
     recorder = trial.recorder
     if edited is None or trial.failed is not None:
         return FAILED
