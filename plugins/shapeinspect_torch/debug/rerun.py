@@ -198,7 +198,11 @@ class TorchRerun(Rerun):
         return names_of(failure.layer.path, failure.layer.type, shapes, *site)
 
     def region(self, lengths: Mapping[Axis, tuple[str, int]]) -> Region | None:
-        """Run the call with symbols for lengths; see :class:`Rerun`."""
+        """Run the call with symbols for lengths; see :class:`Rerun`.
+
+        Args:
+            lengths: of an input, by its number, and an axis: the name of its length and the number now.
+        """
         from shapeinspect_torch.tracing.symbolic import conditions
 
         return conditions(Source("", target=self._root, example=self._example), lengths)
