@@ -363,7 +363,7 @@ def _other_loss(run: Run, loss: str, y: Any) -> list[Edit]:
     given_loss = run.model.loss
     if isinstance(given_loss, str):
         claim = _tried(run, loss, y[:_SAMPLES], None)
-        return [] if claim is None else [Edit("", f'loss="{loss}"', claim)]
+        return [] if claim is None else [Edit("", _compiled(run.site, given_loss, loss), claim)]
     old = type(given_loss).__name__
     new = {"SparseCategoricalCrossentropy": "CategoricalCrossentropy"}.get(old)
     if new is None:
@@ -375,6 +375,17 @@ def _other_loss(run: Run, loss: str, y: Any) -> list[Edit]:
     claim = _tried(run, getattr(keras.losses, new)(**config), y[:_SAMPLES], None)
     text = run.site.text(calls[0])
     return [] if claim is None else [Edit("", f"{text.replace(old, new, 1)} instead of {text}", claim)]
+
+
+def _compiled(site: Site, old: str, new: str) -> str:
+    """Write another loss for ``compile``: by name, or in the place where the user passes it."""
+    calls = [call for call in site.everywhere("compile") if len(call.args) > 1]
+    for call in calls if len(calls) == 1 else ():
+        given_loss = call.args[1]
+        if isinstance(given_loss, ast.Constant) and given_loss.value == old:
+            text, word = site.text(call), site.text(given_loss)
+            return f"{text.replace(word, word.replace(old, new), 1)} instead of {text}"
+    return f'loss="{new}"'
 
 
 def _with(run: Run, model: Any, text: str) -> list[Edit]:
