@@ -16,6 +16,8 @@ NAMES = {
     "embedding_dim": "output_dim", "kernel_size": "kernel_size", "padding": "padding", "groups": "groups",
     "return_sequences": "return_sequences",
 }  # fmt: skip
+#: The settings that follow from the declared input.
+_INPUTS = frozenset({"in_features", "in_channels", "input_size"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +48,13 @@ class Confirm:
 
         shapes = dict(self.shapes)
         settings: dict[str, dict[str, Any]] = {}
+        anew = False
         for change in changes:
             if isinstance(change, OnInput) and change.name in shapes:
                 for step in change.steps:
                     shapes[change.name] = reshaped(step, shapes[change.name])
+            elif isinstance(change, OnLayer) and change.attributes.keys() <= _INPUTS:
+                anew = True
             elif isinstance(change, OnLayer) and change.attributes.keys() <= NAMES.keys():
                 settings[change.path] = {NAMES[key]: value for key, value in change.attributes.items()}
             else:
@@ -57,6 +62,8 @@ class Confirm:
         inputs = getattr(graphs.functional(self.model), "_inputs", ())
         with untouched(list(self.held)):
             model = self._rebuilt(settings) if settings else self.model
+            if anew:
+                model = self._anew() if not settings else None
             if model is None:
                 return None
             symbols = tuple(
@@ -64,6 +71,14 @@ class Confirm:
                 for shape, item in zip(shapes.values(), inputs, strict=True)
             )
             return not self.call(model, symbols)
+
+    def _anew(self) -> Any:
+        """Return layers of the same settings whose widths follow from the first call; None if they cannot."""
+        import keras
+
+        if not isinstance(self.model, keras.Sequential):
+            return None
+        return keras.Sequential([type(layer).from_config(layer.get_config()) for layer in self.model.layers])
 
     def _rebuilt(self, settings: dict[str, dict[str, Any]]) -> Any:
         import keras

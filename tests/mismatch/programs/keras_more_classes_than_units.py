@@ -6,7 +6,10 @@ from keras import layers
 
 LAYER = "loss"
 CAUSE = "targets"
-FIX = 'units=12 in "head"'
+FIX = (
+    'layers.Dense(12, activation="softmax", name="head")'
+    ' instead of layers.Dense(10, activation="softmax", name="head")'
+)
 REPAIR = ("layers.Dense(10,", "layers.Dense(12,")
 
 model = keras.Sequential([keras.Input((7,)), layers.Dense(10, activation="softmax", name="head")])

@@ -135,7 +135,8 @@ def _units(site: Site, place: int, one: int, other: int) -> list[Edit]:
         last: Any = model.layers[-1] if model.layers else None
         if isinstance(last, keras.layers.Dense) and last.units in (one, other):
             wanted = other if last.units == one else one
-            found[last.name] = Edit("", f'units={wanted} in "{last.name}"', _ONE_SHAPE)
+            text = site.resized("Dense", last.units, wanted) or f'units={wanted} in "{last.name}"'
+            found[last.name] = Edit("", text, _ONE_SHAPE)
     return list(found.values()) if len(found) == 1 else []
 
 

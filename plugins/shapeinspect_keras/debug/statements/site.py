@@ -125,6 +125,24 @@ class Site:
             return None
         return f"{head}{new}{text[len(head) + len(str(old)) :]} instead of {text}"
 
+    def resized(self, layer: str, old: int, new: int) -> str | None:
+        """Write the one call in the file that makes a layer of so many units with another number of them.
+
+        Args:
+            layer: the class of the layer.
+            old: the number of units that it has.
+            new: the number to give it.
+
+        Returns: The edit; None if there is no such call or more than one.
+        """
+        calls = [call for call in self.everywhere(layer) if call.args and self.value(call.args[0]) == old]
+        literal = [call for call in calls if isinstance(call.args[0], ast.Constant)]
+        if len(calls) != 1 or len(literal) != 1:
+            return None
+        text = self.text(calls[0])
+        head, _, tail = text.partition(str(old))
+        return f"{head}{new}{tail} instead of {text}" if head.endswith("(") else None
+
     def layers(self) -> str:
         """Return how the user's file writes ``keras.layers``."""
         modules = self.frame.f_globals

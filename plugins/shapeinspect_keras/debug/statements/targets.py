@@ -270,7 +270,8 @@ def _width(run: Run) -> Explained | None:
     for head in _heads(run.model):
         units = head.units + y[-1] - out[-1]
         if units > 0:
-            edits += _with(run, _units(run.model, head, units), f'units={units} in "{head.name}"')
+            text = run.site.resized("Dense", head.units, units) or f'units={units} in "{head.name}"'
+            edits += _with(run, _units(run.model, head, units), text)
     line = f"outputs and targets of one shape: {y[-1]} values for each sample, as the targets have"
     samples = run.y.shape[0] if run.known else UNKNOWN
     got = f"outputs of {show((samples, *out))} and targets of {show((samples, *y))}"
