@@ -66,18 +66,16 @@ class ArrayStatement:
     message: str
     where: str | None
 
-    def explained(
-        self, only: frozenset[str] = frozenset(), causes: frozenset[str] = frozenset()
-    ) -> Rerun | None:
+    def explained(self, only: Mapping[str, frozenset[str]] | None = None) -> Rerun | None:
         """Say which array has which shape, and find edits; None where the operation is not known.
 
         Args:
-            only: the kinds that are explained; empty for all.
-            causes: the causes for which other kinds are explained as well.
+            only: the kinds that are explained, each with the causes of which an edit must have one, and none
+                for any cause; None for all kinds.
         """
         failed = self.source.failed
         name, kind = self._operation(failed)
-        if failed is None or not kind or (only and not causes and kind not in only):
+        if failed is None or not kind or (only is not None and kind not in only):
             return None
         operands = [*self._operands(failed, kind)]
         if not operands:
@@ -87,7 +85,8 @@ class ArrayStatement:
         for change in changes(kind, self.source, failed, operands, self.dialect):
             if len(found) < _EDITS:
                 found.append(change)
-        if only and kind not in only and not any(change.cause in causes for change in found):
+        causes = frozenset() if only is None else only[kind]
+        if causes and not any(change.cause in causes for change in found):
             return None
         edits = [self._worded(failed, change) for change in found]
         fact = Statement(_CAUSES[kind], self._expected(kind, failed), self._got(operands), tuple(edits))

@@ -68,14 +68,7 @@ class TorchDebugger(Debugger):
         if _IN_PLACE in str(error):
             return failed.overwritten()
         if not failed.called:
-            from shapeinspect_torch.debug.optimizers import resumed
-
-            stepped = resumed(frames, failed.site(), failed.message, failed.where, model)
-            if stepped is not None:
-                return stepped
-            from shapeinspect_torch.debug.outside import with_numbers
-
-            outside = with_numbers(error, failed.where)
+            outside = failed.outside()
             if outside is not None:
                 return outside
         if "equal size" in str(error) and not failed.called:
@@ -164,6 +157,14 @@ class _Place:
     def site(self) -> UserSource | None:
         """Return the user's line, with its source."""
         return user_source(self.error.__traceback__, PACKAGES)
+
+    def outside(self) -> Rerun | None:
+        """Explain what only real numbers tell, outside of every module."""
+        from shapeinspect_torch.debug.optimizers import resumed
+        from shapeinspect_torch.debug.outside import with_numbers
+
+        stepped = resumed(self.frames, self.site(), self.message, self.where, self.model)
+        return stepped or with_numbers(self.error, self.where)
 
     def is_loss(self) -> bool:
         """Tell whether the outermost module is a loss and not a model."""

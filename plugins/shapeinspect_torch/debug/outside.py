@@ -29,7 +29,12 @@ _KINDS = {
     "log_prob": "elementwise",
 }
 #: What a run without numbers does not mend.
-_WITH_NUMBERS = frozenset(("stack", "index", "store"))
+_WITH_NUMBERS = {
+    "stack": frozenset(("unequal", "no-channel")),
+    "index": frozenset(("length", "swapped-axes")),
+    "store": frozenset(("length",)),
+    "elementwise": frozenset(("channels-last",)),
+}
 _IN_PLACE = frozenset(
     ("scatter_", "scatter_add_", "index_add_", "index_copy_", "sub_", "add_", "mul_", "div_")
 )
@@ -48,9 +53,7 @@ def with_numbers(error: BaseException, where: str | None) -> Rerun | None:
     if statement is None:
         return None
     name = getattr(getattr(statement.source.failed, "func", None), "attr", "")
-    if name in _IN_PLACE:
-        return statement.explained()
-    return statement.explained(_WITH_NUMBERS, frozenset(("channels-last",)))
+    return statement.explained(None if name in _IN_PLACE else _WITH_NUMBERS)
 
 
 def explained(error: BaseException, where: str | None) -> Rerun | None:
