@@ -278,8 +278,23 @@ class Remade:
     shape: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Recounted:
+    """The user's code states lengths that are too large; they are taken from the sequence itself.
+
+    Args:
+        operand: the input of the failed call that holds the lengths.
+        largest: the largest of them.
+        limit: the length of the sequence.
+    """
+
+    operand: int
+    largest: int
+    limit: int
+
+
 #: What a debugger spells: a change, or a value that describes its effect better.
-Wording: TypeAlias = Change | InsteadOf | MoreSamples | FewerStates | NoState | Remade
+Wording: TypeAlias = Change | InsteadOf | MoreSamples | FewerStates | NoState | Remade | Recounted
 
 
 def reshaped(step: Step, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -294,6 +309,7 @@ def reshaped(step: Step, shape: tuple[int, ...]) -> tuple[int, ...]:
             ``dtype`` name, ``interpolate_last``, ``adaptive_pool_last`` and ``project_last`` (channels,
             stride, spatial axes) the same with the channels last, ``one_hot`` classes,
             ``contiguous`` (nothing moves), ``repeat`` (axis, count: each entry so often in turn),
+            ``clamp`` limit (no number is larger),
             ``shift`` by (added to every number), ``argmax`` axis, ``item`` (of several outputs in
             the tensor's place), ``named`` (the array that is fed under this name).
         shape: the tensor's shape.
@@ -413,5 +429,6 @@ _STEPS: dict[str, Callable[[_Lengths, Any], _Lengths]] = {
     "dtype": lambda shape, _name: shape,
     "shift": lambda shape, _by: shape,
     "contiguous": lambda shape, _given: shape,
+    "clamp": lambda shape, _limit: shape,
     "repeat": lambda shape, given: (*shape[: given[0]], shape[given[0]] * given[1], *shape[given[0] + 1 :]),
 }

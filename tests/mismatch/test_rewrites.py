@@ -30,6 +30,16 @@ CASES = {
         "nn.Flatten(), nn.Linear(4 * 6 * 7, 5)",
         "nn.Linear(4 * 6 * 7, 5)",
     ),
+    "lengths before a stride": (
+        "net, loss = nn.Conv1d(9, 5, 3, stride=2, padding=1), nn.CTCLoss()\n"
+        "mel, text = torch.ones(4, 9, 60), torch.ones(4, 7, dtype=torch.long)\n"
+        "scores = net(mel).permute(2, 0, 1).log_softmax(2)\n"
+        "steps, letters = torch.full((4,), 7), torch.full((4,), 7)\n"
+        "steps = torch.full((4,), mel.size(2))\n"
+        "loss(scores, text, steps, letters)\n",
+        "torch.full((4,), scores.size(0))",
+        "torch.full((4,), mel.size(2))",
+    ),
     "a state of a batch": (
         "class Net(nn.Module):\n"
         "    def __init__(self):\n"

@@ -38,6 +38,8 @@ def _step(tensor: Any, step: Step) -> Any:
     name, argument = step
     if name == "contiguous":
         return tensor.contiguous()
+    if name == "clamp":
+        return tensor.clamp(max=argument)
     if name == "shift":
         return tensor.clone() if tensor.is_meta else tensor + argument
     if name == "dtype":

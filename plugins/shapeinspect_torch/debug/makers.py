@@ -42,6 +42,33 @@ def remade(failure: Failure, operand: int, shape: tuple[int, ...], frames: Seque
     return ""
 
 
+def recounted(failure: Failure, operand: int, lengths: dict[int, int], frames: Sequence[Place]) -> str:
+    """Write the expression that counts the steps of a sequence with the steps that there are.
+
+    Args:
+        failure: where the run ended.
+        operand: the input that holds the lengths.
+        lengths: the right length for each wrong one.
+        frames: the frames of the traceback, the outermost first.
+
+    Returns:
+        Both expressions, ``new instead of old``; empty where the code does not show them.
+    """
+    if len(failure.names) <= operand or not all(failure.names[:1]):
+        return ""
+    for frame, line in reversed(frames):
+        assigned = [
+            node
+            for node in ast.walk(syntax_tree(frame.f_code, frame.f_globals) or ast.Module([], []))
+            if isinstance(node, ast.Assign) and node.lineno < line
+            if any(isinstance(one, ast.Name) and one.id == failure.names[operand] for one in node.targets)
+        ]
+        if assigned and failure.names[0] in {**frame.f_globals, **frame.f_locals}:
+            last = max(assigned, key=lambda node: node.lineno)
+            return _rewritten(last, frame, lengths, failure.names[:1])
+    return ""
+
+
 def _made_at(failure: Failure, name: str) -> tuple[str, int] | None:
     """Return the file and the line where the constant behind a value is made."""
     layers = {layer.path: layer for layer in failure.model.layers}
@@ -71,17 +98,20 @@ def _statement(frame: FrameType, file: str, line: int) -> ast.stmt | None:
         if isinstance(node, ast.FunctionDef) and node.name == frame.f_code.co_name
         if node.lineno <= line <= (node.end_lineno or 0)
     ]
+    outermost = tree if tree is not None and frame.f_code.co_name == "<module>" else ast.Module([], [])
     statements = [
         node
-        for node in ast.walk(functions[-1] if functions else ast.Module([], []))
+        for node in ast.walk(functions[-1] if functions else outermost)
         if isinstance(node, _SIMPLE) and node.lineno <= line <= (node.end_lineno or 0)
     ]
     return min(statements, key=lambda node: (node.end_lineno or 0) - node.lineno, default=None)
 
 
-def _rewritten(statement: ast.stmt, frame: FrameType, lengths: dict[int, int]) -> str:
+def _rewritten(
+    statement: ast.stmt, frame: FrameType, lengths: dict[int, int], known: tuple[str, ...] = ()
+) -> str:
     names = {**frame.f_globals, **frame.f_locals}
-    tensors = [name for name in _arguments(frame) if _shape(names.get(name))]
+    tensors = [name for name in (*known, *_arguments(frame)) if _shape(names.get(name))]
     for reads in (_read_size, _given_length):
         calls = [
             node

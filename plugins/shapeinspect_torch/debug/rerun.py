@@ -17,6 +17,7 @@ from shapeinspect.plugin_api.changes import (
     OnCall,
     OnLayer,
     OnOperand,
+    Recounted,
     Remade,
     Wording,
 )
@@ -210,7 +211,7 @@ class TorchRerun(Rerun):
     def spell(self, change: Wording, name: str) -> str:
         """Write a change in torch's words; see ``shapeinspect.plugin_api.rerun.Rerun``."""
         text = rewritten(change, self.failure, self._frames, self._parent())
-        return text or ("" if isinstance(change, Remade) else spell(change, name, self.failure))
+        return text or ("" if isinstance(change, Remade | Recounted) else spell(change, name, self.failure))
 
     def _parent(self) -> Any:
         """Return the module around the layer that failed; None where there is none."""

@@ -7,10 +7,10 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from shapeinspect.plugin_api.changes import Around, InsteadOf, OnOperand, Remade, Wording
+from shapeinspect.plugin_api.changes import Around, InsteadOf, OnOperand, Recounted, Remade, Wording
 from shapeinspect.plugin_api.frames import Place, syntax_tree, user_place
 from shapeinspect.plugin_api.rerun import Failure
-from shapeinspect_torch.debug.makers import remade
+from shapeinspect_torch.debug.makers import recounted, remade
 from shapeinspect_torch.debug.spelling import steps
 from shapeinspect_torch.debug.user_code import value_of
 from shapeinspect_torch.tracing.recorder import PACKAGES
@@ -31,6 +31,8 @@ def rewritten(change: Wording, failure: Failure, frames: Sequence[Place], parent
     texts: Iterator[tuple[str, str]] = iter(())
     if isinstance(change, Remade):
         return remade(failure, change.operand, change.shape, frames)
+    if isinstance(change, Recounted):
+        return recounted(failure, change.operand, {change.largest: change.limit}, frames)
     if isinstance(change, Around):
         texts = _around(change, failure, frames)
     elif isinstance(change, InsteadOf):

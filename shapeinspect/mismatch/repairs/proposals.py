@@ -16,6 +16,7 @@ from shapeinspect.mismatch.repairs.checkpoint_settings import loads
 from shapeinspect.mismatch.repairs.divisors import divisors
 from shapeinspect.mismatch.repairs.feeds import feeds
 from shapeinspect.mismatch.repairs.fix import Fix, before
+from shapeinspect.mismatch.repairs.lengths import lengths
 from shapeinspect.mismatch.repairs.losses import losses
 from shapeinspect.mismatch.repairs.masks import masks, transposed_masks
 from shapeinspect.mismatch.repairs.operands import joins
@@ -69,6 +70,7 @@ def proposals(failure: Failure, problem: Problem) -> tuple[Fix, ...]:
         *transposed_masks(failure),
         *masks(failure),
         *states(failure),
+        *lengths(failure),
         *branches(failure),
         *_several(failure),
         *_ragged(failure),
