@@ -11,6 +11,8 @@ from shapeinspect.mismatch.requirements import lengths_of
 from shapeinspect.plugin_api.changes import OnInput, OnLayer, OnOperand, reshaped
 from shapeinspect.plugin_api.rerun import Failure
 
+#: Fixes that drop a part of what an operand holds.
+_CUTS = (Rung.CUT_MASK, Rung.CUT_OPERAND)
 #: Settings that say how many numbers a model gives.
 _OUTPUTS = ("out_features", "out_channels")
 
@@ -28,7 +30,7 @@ def marked(failure: Failure, fix: Fix) -> Fix:
         altered = ""
         if isinstance(change, OnInput):
             altered = _batch(failure, change) or _cut(lengths_of(failure, change.name), change)
-        elif isinstance(change, OnOperand) and fix.rank == Rung.CUT_MASK and change.call is None:
+        elif isinstance(change, OnOperand) and fix.rank in _CUTS and change.call is None:
             altered = _cut(lengths_of(failure, failure.inputs[change.operand]), change)
         elif isinstance(change, OnLayer) and is_loss(failure.layer):
             altered = _outputs(failure, change)

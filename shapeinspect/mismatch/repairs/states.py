@@ -55,7 +55,8 @@ def states(failure: Failure) -> Iterator[Fix]:
         if old[-1] == new[-1] and old[0] == new[0] and old[-2] > new[-2]:
             cut: tuple[Step, ...] = (("crop", new),)
             wording: tuple[Wording, ...] = (FewerStates(new[-2]),) if len(new) == 3 else ()
-            yield Fix("state", _all(wrong, cut), Rung.CUT_STATE, wording=wording)
+            kept = f"which states are read: the first {new[-2]} of {old[-2]}"
+            yield Fix("state", _all(wrong, cut), Rung.CUT_STATE, wording=wording, alters=kept)
         same = old[0] == new[0] and old[-1] == new[-1] and failure.layer.kind in _RECURRENT
         if same and all(_is_constant(failure, index, "zeros") for index in wrong):
             sized = tuple(OnOperand(None, index, (("resize", shape),)) for index, shape in wrong.items())
