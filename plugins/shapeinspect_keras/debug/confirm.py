@@ -53,7 +53,7 @@ class Confirm:
             if isinstance(change, OnInput) and change.name in shapes:
                 for step in change.steps:
                     shapes[change.name] = reshaped(step, shapes[change.name])
-            elif isinstance(change, OnLayer) and change.attributes.keys() <= _INPUTS:
+            elif isinstance(change, OnLayer) and self._is_fed(change):
                 anew = True
             elif isinstance(change, OnLayer) and change.attributes.keys() <= NAMES.keys():
                 settings[change.path] = {NAMES[key]: value for key, value in change.attributes.items()}
@@ -71,6 +71,11 @@ class Confirm:
                 for shape, item in zip(shapes.values(), inputs, strict=True)
             )
             return not self.call(model, symbols)
+
+    def _is_fed(self, change: OnLayer) -> bool:
+        """Tell whether a change says that the layers are built for the last axis of what is fed."""
+        last = next(iter(self.shapes.values()), (None,))[-1:]
+        return change.attributes.keys() <= _INPUTS and set(change.attributes.values()) == set(last)
 
     def _anew(self) -> Any:
         """Return layers of the same settings whose widths follow from the first call; None if they cannot."""
