@@ -19,6 +19,7 @@ from shapeinspect.ir import Frozen, Model, Note
 from shapeinspect.mismatch import Diagnosis, describe
 from shapeinspect.mismatch import diagnose as _diagnose
 from shapeinspect.mismatch.graph_rerun import fed_by, of_one, unchecked, walk_again, walked_model
+from shapeinspect.plugin_api.confined import confined
 from shapeinspect.plugin_api.numpy_text import IN_NUMPY, in_numpy
 from shapeinspect.plugin_api.rerun import Recorded, Rerun
 from shapeinspect.sources.source import Source, with_inputs
@@ -164,11 +165,12 @@ def explain_error(error: BaseException, model: object | None = None) -> Diagnosi
     if known is not None:
         return known if isinstance(known, Diagnosis) else None
     try:
-        rerun = _recover(error, model)
-        if rerun is None:
-            return None
-        diagnosis = _diagnose(rerun)
-        text = describe(diagnosis)
+        with confined():
+            rerun = _recover(error, model)
+            if rerun is None:
+                return None
+            diagnosis = _diagnose(rerun)
+            text = describe(diagnosis)
     except Exception as problem:  # noqa: BLE001  # a fault of the diagnosis must not hide the user's exception
         add_diagnosis(error, f"shapeinspect: no diagnosis ({type(problem).__name__}: {problem})", None)
         return None

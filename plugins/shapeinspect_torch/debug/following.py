@@ -9,7 +9,14 @@ from types import FrameType
 from typing import Any
 
 from shapeinspect.plugin_api.frames import syntax_tree
-from shapeinspect_torch.debug.user_code import UNKNOWN, is_harmless, step_module, value_of
+from shapeinspect_torch.debug.user_code import (
+    UNKNOWN,
+    is_harmless,
+    is_method_of_tensors,
+    step_module,
+    touches_nothing_else,
+    value_of,
+)
 
 #: What stands for the outputs that the failed call returns with a fix.
 OUTPUTS = "outputs"
@@ -159,6 +166,8 @@ class _Writer:
 
         if any(isinstance(node, _FORBIDDEN) for node in ast.walk(statement)):
             return False
+        if not touches_nothing_else(statement, self.names):
+            return False
         modules: dict[str, Any] = {}
         calls = [node for node in ast.walk(statement) if isinstance(node, ast.Call)]
         if not all(self._may_call(node.func, modules) for node in calls):
@@ -201,8 +210,8 @@ class _Writer:
             return True
         if called is not UNKNOWN:
             return is_harmless(called, _BUILTINS)
-        known = isinstance(function, ast.Attribute) and hasattr(torch.Tensor, function.attr)
-        return known and isinstance(function, ast.Attribute) and function.attr not in _OF_NUMBERS
+        numbers = isinstance(function, ast.Attribute) and function.attr in _OF_NUMBERS
+        return not numbers and is_method_of_tensors(function, self.names)
 
 
 def _assigned(statement: ast.stmt) -> ast.stmt:

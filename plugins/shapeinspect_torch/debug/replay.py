@@ -14,7 +14,14 @@ from types import FrameType
 from typing import Any
 
 from shapeinspect.plugin_api.frames import syntax_tree
-from shapeinspect_torch.debug.user_code import UNKNOWN, is_harmless, step_module, value_of
+from shapeinspect_torch.debug.user_code import (
+    UNKNOWN,
+    is_harmless,
+    is_method_of_tensors,
+    step_module,
+    touches_nothing_else,
+    value_of,
+)
 
 _BUILTINS = frozenset((
     "len", "int", "float", "tuple", "list", "dict", "max", "min", "range", "zip", "sum", "abs", "enumerate",
@@ -179,6 +186,8 @@ class _Slicer:
         """Tell whether a statement can be run again; record what it reads."""
         names = [node for node in ast.walk(statement) if isinstance(node, ast.Name)]
         own = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+        if not touches_nothing_else(statement, self.names):
+            return False
         for node in ast.walk(statement):
             if isinstance(node, _FORBIDDEN) or (
                 isinstance(node, ast.Call) and not self._may_call(node.func, own)
@@ -255,7 +264,7 @@ class _Slicer:
         if called is not UNKNOWN:
             return is_harmless(called, _BUILTINS)
         if isinstance(function, ast.Attribute):
-            return hasattr(torch.Tensor, function.attr) or function.attr in _CONTAINERS
+            return is_method_of_tensors(function, self.names, _CONTAINERS)
         return isinstance(function, ast.Name) and function.id in own and function.id not in self.names
 
 

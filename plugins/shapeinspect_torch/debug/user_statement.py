@@ -14,9 +14,17 @@ from types import FrameType
 from typing import Any
 
 from shapeinspect.plugin_api.frames import syntax_tree
-from shapeinspect_torch.debug.user_code import UNKNOWN, is_harmless, step_module, value_of
+from shapeinspect_torch.debug.user_code import (
+    UNKNOWN,
+    is_harmless,
+    is_method_of_tensors,
+    step_module,
+    touches_nothing_else,
+    value_of,
+)
 
 _BUILTINS = ("len", "int", "float", "tuple", "list", "max", "min", "range", "zip", "sum", "abs")
+_FORBIDDEN = (ast.Lambda, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.ListComp, ast.DictComp)
 _RESULT = "__result"
 
 
@@ -86,10 +94,10 @@ class _Writer:
 
     def takes(self, expression: ast.AST, line: int) -> bool:
         """Tell whether an expression can be run again; collect what it needs."""
+        if not touches_nothing_else(expression, self._names):
+            return False
         for node in ast.walk(expression):
-            if isinstance(
-                node, (ast.Lambda, ast.Await, ast.Yield, ast.NamedExpr, ast.ListComp, ast.DictComp)
-            ):
+            if isinstance(node, _FORBIDDEN):
                 return False
             if isinstance(node, ast.Call) and not self._may_call(node.func):
                 return False
@@ -182,7 +190,7 @@ class _Writer:
             return True
         if called is not UNKNOWN:
             return is_harmless(called, _BUILTINS)
-        return isinstance(function, ast.Attribute) and hasattr(torch.Tensor, function.attr)
+        return is_method_of_tensors(function, self._names)
 
 
 def _targets(statement: ast.Assign | ast.AugAssign) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from shapeinspect.errors import ModelCodeError, UsageError
 from shapeinspect.ir import Model, Note
+from shapeinspect.plugin_api.confined import ConfinedError
 from shapeinspect.plugin_api.frames import traceback_frames, user_place
 from shapeinspect.sources.source import Source
 from shapeinspect_torch.tracing import saved_tensors
@@ -199,7 +200,7 @@ def limit_text(error: Exception) -> str | None:
     """
     if isinstance(error, NeedsNumbersError):
         return f"{error.operation} needs the values of a tensor, and a trace computes none"
-    if isinstance(error, LimitError):
+    if isinstance(error, LimitError | ConfinedError):
         return error.reason
     text = str(error)
     if "meta tensor" in text.lower() or "meta kernel" in text.lower() or "Tensor.item()" in text:
