@@ -10,6 +10,8 @@ _LONGEST_PERIOD = 512
 _MOST_RUNS = 6
 #: The most single ranges before the periodic ones.
 _MOST_ALONE = 3
+#: The most ranges of one period that are listed.
+_MOST_GROUPS = 16
 
 
 def describe(accepted: np.ndarray[Any, Any]) -> str:
@@ -28,6 +30,8 @@ def describe(accepted: np.ndarray[Any, Any]) -> str:
         ('≥ 5 and 1 more than a multiple of 4', '≥ 8 and 0 or 1 more than a multiple of 4')
         >>> describe((sizes < 3) | (sizes > 6) & (sizes % 8 > 4))
         '1 to 2, ≥ 7 and 5 to 7 more than a multiple of 8'
+        >>> describe(np.isin(sizes % 16, (0, 1, 2, 5, 7, 11)))
+        '≥ 1, 6 of every 16 sizes: 0 to 2, 5, 7, 11 more than a multiple'
     """
     ranges = runs(accepted)
     if not ranges:
@@ -110,10 +114,17 @@ def _periodic(accepted: np.ndarray[Any, Any], first: int, period: int, *, always
     else:
         outs = sorted(set(range(period)) - set(rests))
         if len(outs) > 4:
-            return f"≥ {first}, {len(rests)} of every {period} sizes"
+            return f"≥ {first}, {len(rests)} of every {period} sizes: {_grouped(rests)} more than a multiple"
         text = f"not {_listed(outs)} more than a multiple of {period}".replace("not 0 more than", "not")
         text = text.replace("not a multiple of", "not divisible by")
     return text if always and first == least else f"≥ {first} and {text}"
+
+
+def _grouped(rests: list[int]) -> str:
+    """List numbers, those that follow one another as a range."""
+    groups = runs(np.isin(np.arange(1, rests[-1] + 2), [rest + 1 for rest in rests]))
+    texts = [str(low - 1) if low == high else f"{low - 1} to {high - 1}" for low, high in groups]
+    return ", ".join(texts if len(texts) <= _MOST_GROUPS else [*texts[:_MOST_GROUPS], "…"])
 
 
 def _listed(rests: list[int]) -> str:
