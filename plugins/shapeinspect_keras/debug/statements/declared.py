@@ -78,7 +78,11 @@ class Refused:
         return int(space[1]) + (3 if self.kind in _OF_IMAGES else 2), len(self.shape)
 
     def takes(self, shape: tuple[Any, ...]) -> bool:
-        """Tell whether a new layer of the same settings takes a shape."""
+        """Tell whether a new layer of the same settings takes a shape.
+
+        Args:
+            shape: the shape, its batch included; None for an open length.
+        """
         import keras
 
         try:
