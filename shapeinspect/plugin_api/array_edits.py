@@ -127,7 +127,7 @@ def trims(shape: tuple[int, ...], declared: Declared) -> Iterator[ArrayEdit]:
 
     Example:
         >>> [edit.text("x") for edit in trims((1, 23, 56), (1, 23, 100))]
-        ['np.pad(x, ((0, 0), (0, 0), (0, 44)))']
+        ['np.pad(x, ((0, 0), (0, 0), (0, 100 - x.shape[2])))']
     """
     if len(shape) != len(declared) or fits(shape, declared):
         return
@@ -140,7 +140,11 @@ def trims(shape: tuple[int, ...], declared: Declared) -> Iterator[ArrayEdit]:
         said = " and ".join(f"{shape[axis] - wanted[axis]} entries of axis {axis}" for axis in axes)
         yield ArrayEdit(f"{{x}}[{cuts}]", "feed", f"what is fed: {said} are left out")
     elif all(shape[axis] < wanted[axis] for axis in axes):
-        pads = ", ".join(f"(0, {new - old})" for old, new in zip(shape, wanted, strict=True))
+        # Other arrays at the same place may be longer or shorter.
+        pads = ", ".join(
+            f"(0, {new} - {{x}}.shape[{axis}])" if axis in axes else "(0, 0)"
+            for axis, new in enumerate(wanted)
+        )
         said = " and ".join(f"{wanted[axis] - shape[axis]} zeros along axis {axis}" for axis in axes)
         yield ArrayEdit(f"np.pad({{x}}, ({pads}))", "feed", f"what is fed: {said} are added")
 
