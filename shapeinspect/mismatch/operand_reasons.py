@@ -209,7 +209,7 @@ def _samples(failure: Failure, problem: Problem, lineage: Lineage) -> Iterator[s
     """Name two inputs of batches that differ."""
     del problem
     shapes = [lineage.shape(name) for name in failure.inputs[:2]]
-    if failure.layer.kind not in _JOINING or len(shapes) < 2:
+    if failure.layer.kind not in ("elementwise", "concat") or len(shapes) < 2 or min(map(len, shapes)) < 2:
         return
     first, second = (lineage.inputs(name) for name in failure.inputs[:2])
     for a, b in _differing(*shapes):
