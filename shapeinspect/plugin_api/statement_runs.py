@@ -13,6 +13,7 @@ from shapeinspect.plugin_api.user_source import UserSource, resolved
 
 #: What of Python itself may be called again.
 _BUILTINS = ("len", "int", "float", "tuple", "list", "max", "min", "range", "zip", "sum", "abs", "slice")
+_ITERATING = ("tuple", "list", "max", "min", "zip", "sum")
 _FORBIDDEN = (ast.Lambda, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)
 
 
@@ -104,7 +105,7 @@ class StatementRun:
             if isinstance(name, ast.Name)
         }
         for node in ast.walk(tree):
-            if isinstance(node, _FORBIDDEN):
+            if isinstance(node, _FORBIDDEN) or not self._reads_only(node):
                 raise NotHarmlessError
             if not isinstance(node, ast.Call):
                 continue
@@ -117,9 +118,33 @@ class StatementRun:
             else:
                 owner = resolved(getattr(function, "value", function), names)
                 allowed = isinstance(function, ast.Attribute) and self.arrays.methods(function.attr)
-                allowed = allowed and (owner is None or self.arrays.is_array(owner))
+                if owner is None and _root(function) not in bound:  # a field that is computed, or an item
+                    owner = names.get(_root(function))
+                    allowed = allowed and (owner is None or self._holds_arrays(owner))
+                else:
+                    allowed = allowed and (owner is None or self.arrays.is_array(owner))
             if not allowed:
                 raise NotHarmlessError
+
+    def _holds_arrays(self, value: Any) -> bool:
+        held = value.values() if type(value) is dict else value if type(value) in (list, tuple) else [value]
+        return all(self.arrays.is_array(one) for one in held)
+
+    def _reads_only(self, node: ast.AST) -> bool:
+        """Tell whether an expression advances no iterator and no loader of data."""
+        names = self.source.names
+        if isinstance(node, ast.Name):
+            return not hasattr(type(names.get(node.id)), "__next__")
+        read: list[ast.expr] = []
+        if isinstance(node, ast.comprehension):
+            read = [node.iter]
+        elif isinstance(node, ast.Starred):
+            read = [node.value]
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in _ITERATING:
+            read = node.args
+        held = [resolved(part, names) for part in read]
+        plain = (list, tuple, dict, set, range, str, int, float, bool, type(None))
+        return all(type(one) in plain or self.arrays.is_array(one) for one in held)
 
     def copied(self, value: Any) -> Any:
         """Return a copy of an array, or of a list of arrays; None for anything else.

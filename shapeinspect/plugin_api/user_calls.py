@@ -417,6 +417,9 @@ def _value(node: ast.expr, frame: FrameType) -> Any:
         elif isinstance(part, ast.Await | ast.Yield | ast.YieldFrom | ast.NamedExpr | ast.Lambda):
             raise _UnknownError
     scope = {**frame.f_globals, **frame.f_locals}
+    names = (part.id for part in ast.walk(node) if isinstance(part, ast.Name))
+    if any(hasattr(type(scope.get(name)), "__next__") for name in names):
+        raise _UnknownError  # an iterator would be advanced
     try:
         return eval(compile(ast.Expression(node), "<argument>", "eval"), scope)  # noqa: S307  # names and literals of the user's own line
     except Exception:  # noqa: BLE001  # a name that is gone by now may fail in any way

@@ -166,3 +166,68 @@ def test_other_threads_are_not_confined(tmp_path: Path, capsys: pytest.CaptureFi
     print("behind")
     assert capsys.readouterr().out == "from another thread\nbehind\n"
     assert (tmp_path / "new").read_text() == "x"
+
+
+STATEFUL = """
+import io, itertools, queue
+import numpy as np
+import torch
+from torch import nn
+
+class Counter:
+    __slots__ = ("count",)
+
+    def __init__(self):
+        self.count = 0
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(8, 6), nn.Linear(5, 3)
+        self.counter, self.seen, self.file = Counter(), np.zeros(2), io.StringIO()
+        self.waiting, self.steps, self.places = queue.Queue(), itertools.count(), iter([5, 6, 7, 8])
+
+    def forward(self, x):
+        self.counter.count += 1
+        self.seen[1] += 1
+        self.file.write("x")
+        self.waiting.put(1)
+        next(self.steps), next(self.places)
+        return self.b(self.a(x))
+
+net, x = Net(), torch.ones(4, 8)
+"""
+
+
+def test_what_a_model_holds_stays_as_it_is(tmp_path: Path) -> None:
+    found, space = diagnosed(tmp_path, "net(x)\n", STATEFUL)
+    net = space["net"]
+    assert found.fixes[0].claim.level is Level.WHOLE
+    assert (net.counter.count, net.seen.tolist(), net.file.getvalue()) == (1, [0.0, 1.0], "x")
+    assert (net.waiting.qsize(), next(net.steps), next(net.places)) == (1, 1, 6)
+
+
+def test_a_generator_that_a_model_reads_is_not_advanced(tmp_path: Path) -> None:
+    head = HEAD.replace("super().__init__()", "super().__init__()\n        self.draws = draws").replace(
+        "        return", "        next(self.draws)\n        return"
+    )
+    draws = (number for number in range(9))
+    found, _ = diagnosed(tmp_path, "net(x)\n", head, draws=draws)
+    assert next(draws) == 1
+    assert found.fixes[0].claim.rest == "it reads on from an iterator, which is not done a second time"
+    assert found.fixes[0].claim.level is Level.PART
+
+
+def test_a_statement_on_arrays_advances_nothing(tmp_path: Path) -> None:
+    body = """
+parts = (torch.ones(2, 3 + k) for k in range(9))
+first = next(parts)
+y = torch.stack([first, torch.ones(5)]) + sum(parts)
+"""
+    script = tmp_path / "train.py"
+    script.write_text(HEAD + body)
+    space: dict[str, Any] = {"__name__": "__main__", "__file__": str(script)}
+    with pytest.raises(RuntimeError) as caught:
+        exec(compile(script.read_text(), str(script), "exec"), space)
+    explain_error(caught.value)
+    assert tuple(next(space["parts"]).shape) == (2, 4)

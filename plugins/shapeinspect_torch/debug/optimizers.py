@@ -108,7 +108,14 @@ def _trial(optimizer: Any) -> Claim | None:
     """Take a step without the state, on copies of the weights."""
     import torch
 
+    from shapeinspect_torch.tracing.real_run import room_for
+
     groups = []
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    try:  # a copy, its gradient, and what the optimizer keeps
+        room_for(sum(4 * weight.numel() * weight.element_size() for weight in weights), weights[0].device)
+    except RuntimeError:
+        return None
     for group in optimizer.param_groups:
         copies = []
         for weight in group["params"]:

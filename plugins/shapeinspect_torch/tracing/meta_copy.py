@@ -10,15 +10,20 @@ would let a bound method or a hook of the copy act on the user's model.
 
 from __future__ import annotations
 
+import argparse
 import copy
 import functools
 import io
+import logging
 import random
 import sys
+import threading
 import types
-from collections import OrderedDict, defaultdict, deque
+from collections import OrderedDict, UserDict, UserList, defaultdict, deque
 from collections.abc import Callable
 from typing import Any
+
+from shapeinspect_torch.tracing.moved_objects import is_moved_by_use, unmoved
 
 #: Integer tensors of up to this many elements keep their values: sizes, flags, lengths.
 TINY = 64
@@ -27,6 +32,8 @@ LARGE = 1 << 20
 
 _ATOMS = (str, bytes, int, float, complex, type(None), type, types.FunctionType, types.BuiltinFunctionType)
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+#: Classes of Python's own that hold values of the user's.
+_NAMESPACES = (types.SimpleNamespace, argparse.Namespace, UserDict, UserList)
 _LAZY_HOOKS = ("_initialize_hook", "_load_hook")
 
 
@@ -134,17 +141,26 @@ class Shadow:
 
     def _object(self, thing: Any) -> Any:
         # A helper of the user's own (a cache, a configuration) may be written to in forward.
+        if isinstance(thing, types.ModuleType | threading.Thread | logging.Logger):
+            return thing
+        if is_moved_by_use(thing):
+            return self._remember(thing, unmoved(thing))
         home = str(type(thing).__module__).partition(".")[0]
         foreign = home in ("torch", "numpy") or home in sys.stdlib_module_names
-        if not hasattr(thing, "__dict__") or (foreign and not isinstance(thing, types.SimpleNamespace)):
+        fields = [*getattr(thing, "__dict__", ()), *_slots(type(thing))]
+        if not fields or (foreign and not isinstance(thing, _NAMESPACES)):
             return thing
         try:
             new = copy.copy(thing)
         except Exception:  # noqa: BLE001  # a stranger's __copy__ may raise anything; the object is shared then
             return thing
         self._remember(thing, new)
-        for key, part in vars(thing).items():
-            new.__dict__[key] = self.of(part)
+        for field in () if new is thing else fields:
+            held = thing.__dict__[field] if field in getattr(thing, "__dict__", ()) else getattr(thing, field)
+            if field in getattr(new, "__dict__", ()):
+                new.__dict__[field] = self.of(held)
+            else:
+                object.__setattr__(new, field, self.of(held))
         return new
 
     def _module(self, module: Any) -> Any:
@@ -199,6 +215,16 @@ def _script_on_meta(script: Any) -> Any:
     import torch
 
     return torch.jit.load(io.BytesIO(script.save_to_buffer()), map_location="meta")
+
+
+def _slots(kind: type) -> list[str]:
+    """Return the fields of a class that has no dictionary for them."""
+    names = [name for base in kind.__mro__ for name in _listed(vars(base).get("__slots__", ()))]
+    return [name for name in names if not name.startswith("__")]
+
+
+def _listed(names: Any) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
 
 
 def _content(cell: types.CellType) -> Any:
