@@ -231,3 +231,9 @@ y = torch.stack([first, torch.ones(5)]) + sum(parts)
         exec(compile(script.read_text(), str(script), "exec"), space)
     explain_error(caught.value)
     assert tuple(next(space["parts"]).shape) == (2, 4)
+
+
+def test_a_line_that_is_not_run_is_named(tmp_path: Path) -> None:
+    body = "def check(y):\n    pass\n\nout = net(x)\nprint(out.shape)\ncheck(out)\nloss = out.sum()\n"
+    found, _ = diagnosed(tmp_path, body)
+    assert found.fixes[0].claim.rest == "so does what follows, to line 20; line 19 was not run"

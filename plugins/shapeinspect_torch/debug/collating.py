@@ -106,7 +106,8 @@ def _edits(
     made = batch if place is None else f"({', '.join(fields)}{',' if count == 1 else ''})"
     function = f"lambda batch: {made}"
     old = " ".join(site.source(loaders[0]).split())
-    yield WordedEdit(f"{old[:-1]}, collate_fn={function}) instead of {old}", "ragged"), function
+    given = old[:-1].rstrip(", ")
+    yield WordedEdit(f"{given}, collate_fn={function}) instead of {old}", "ragged"), function
 
 
 def _trial(function: str, samples: list[Any]) -> Claim | None:

@@ -151,7 +151,7 @@ class _Writer:
             self._leave(statement, read)
             return False
         numbers = [node for node in ast.walk(statement) if isinstance(node, ast.Attribute)]
-        if not any(node.attr in _OF_NUMBERS for node in numbers) and not isinstance(statement, ast.Expr):
+        if not any(node.attr in _OF_NUMBERS for node in numbers) and not _notes(statement):
             self._leave(statement, read)
         self.lost |= _stored(statement)
         return True
@@ -212,6 +212,13 @@ class _Writer:
             return is_harmless(called, _BUILTINS)
         numbers = isinstance(function, ast.Attribute) and function.attr in _OF_NUMBERS
         return not numbers and is_method_of_tensors(function, self.names)
+
+
+def _notes(statement: ast.stmt) -> bool:
+    """Tell whether a statement only prints what is there, or keeps it in a list."""
+    call = statement.value if isinstance(statement, ast.Expr) else None
+    function = call.func if isinstance(call, ast.Call) else None
+    return getattr(function, "attr", getattr(function, "id", "")) in ("print", "append", "log", "info")
 
 
 def _assigned(statement: ast.stmt) -> ast.stmt:
