@@ -18,7 +18,7 @@ import pytest
 from shapeinspect.api.debugging import explain_error
 from shapeinspect.mismatch import Diagnosis
 from shapeinspect.plugin_api.claims import Level
-from shapeinspect.plugin_api.confined import ConfinedError, confined
+from shapeinspect.plugin_api.confined import ConfinedError, confined, released
 
 HEAD = """
 import torch
@@ -237,3 +237,12 @@ def test_a_line_that_is_not_run_is_named(tmp_path: Path) -> None:
     body = "def check(y):\n    pass\n\nout = net(x)\nprint(out.shape)\ncheck(out)\nloss = out.sum()\n"
     found, _ = diagnosed(tmp_path, body)
     assert found.fixes[0].claim.rest == "so does what follows, to line 20; line 19 was not run"
+
+
+def test_released_code_may_act(tmp_path: Path) -> None:
+    with confined():
+        with released():
+            (tmp_path / "new").write_text("x")
+        with pytest.raises(ConfinedError):
+            (tmp_path / "other").write_text("x")
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]

@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from shapeinspect.binary.json_text import MAX_BYTES
 from shapeinspect.errors import UnreadableFileError
+from shapeinspect.plugin_api.confined import released
 from shapeinspect.sources.source import Source
 
 #: Wall-clock seconds for a listing, of a local and a remote file; bytes of the answer and of one range.
@@ -30,6 +31,7 @@ ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "HDF5_PLUGIN
 _ASKS, _REQUEST = b"?", struct.Struct("<QQ")
 
 
+@released()
 def ask(source: Source, request: str, offset: int, size: int) -> bytes:
     """Run the child on a request and return its answer.
 
