@@ -36,7 +36,11 @@ class Rewriting(Rerun):
         return None
 
     def claim(self, changes: Sequence[Change]) -> Claim:
-        """Return what was run with an edit; see :class:`Rerun`."""
+        """Return what was run with an edit; see :class:`Rerun`.
+
+        Args:
+            changes: the edit.
+        """
         change = changes[0] if changes else None
         return self._claims.get(change.edit, NOTHING_RUN) if isinstance(change, Rewritten) else NOTHING_RUN
 

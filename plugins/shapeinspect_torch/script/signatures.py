@@ -91,6 +91,10 @@ class Given:
     def option(self, name: str, default: Any = None) -> Any:
         """Return an argument that is no tensor; the default where it is not given.
 
+        Args:
+            name: the argument's name.
+            default: what holds where it is left out.
+
         Raises:
             TypeError: if it is not known.
         """
