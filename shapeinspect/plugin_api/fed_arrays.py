@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice, product
 from typing import Any
 
 from shapeinspect.dims import UNKNOWN, Shape, symbol
 from shapeinspect.ir import Value
 from shapeinspect.plugin_api.array_edits import ArrayEdit, arrangements, fits, joined, retyped, trims
+from shapeinspect.plugin_api.facts import WordedEdit
 from shapeinspect.plugin_api.user_source import UserSource
 
 #: So many ways to feed several arrays are tried.
@@ -138,6 +140,21 @@ def values_of(inputs: Sequence[Input], feed: Mapping[str, Any]) -> tuple[Value, 
     )
 
 
+def in_own_words(edits: Iterable[WordedEdit], source: UserSource | None) -> tuple[WordedEdit, ...]:
+    """Write edits with the user's own name for NumPy.
+
+    Args:
+        edits: the edits, which call it ``np``.
+        source: the user's line; None where its source is not there.
+    """
+    import numpy
+
+    names = [] if source is None else [name for name, held in source.names.items() if held is numpy]
+    if not names or "np" in names:
+        return tuple(edits)
+    return tuple(replace(edit, text=re.sub(r"\bnp\.", f"{names[0]}.", edit.text)) for edit in edits)
+
+
 class FeedSource:
     """The dictionary of feeds in the user's own source.
 
@@ -174,6 +191,14 @@ class FeedSource:
         ):
             return dict(zip(self._names, literal.values, strict=True))
         return {}
+
+    def worded(self, edits: Iterable[WordedEdit]) -> tuple[WordedEdit, ...]:
+        """Write edits with the user's own name for NumPy.
+
+        Args:
+            edits: the edits, which call it ``np``.
+        """
+        return in_own_words(edits, self._source)
 
     def expression(self, name: str) -> str:
         """Return the user's expression for an array; empty where there is none.

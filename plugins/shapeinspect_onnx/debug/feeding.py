@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from shapeinspect.ir import Layer, Model
 from shapeinspect.plugin_api.array_edits import fits
-from shapeinspect.plugin_api.claims import Claim, Level
+from shapeinspect.plugin_api.claims import Claim
 from shapeinspect.plugin_api.facts import IndexOutside, Statement, WordedEdit
 from shapeinspect.plugin_api.fed_arrays import FeedSource, Input, exchanged, values_of, ways
 from shapeinspect.plugin_api.rerun import Rerun
@@ -111,7 +111,9 @@ class Fed:
         got: Sequence[str],
         found: Sequence[_Way],
     ) -> Rerun:
-        fact = Statement(cause, expected, tuple(got), tuple(edit for edit, _ in found))
+        edits = tuple(edit for edit, _ in found)
+        edits = edits if self.source is None else self.source.worded(edits)
+        fact = Statement(cause, expected, tuple(got), edits)
         values = values_of(inputs, self.feed)
         layer = Layer(name, "input", "input")
         failure = outside(layer, values, "onnx", self.message, self.where, fact, fed=True)
@@ -123,7 +125,8 @@ class Fed:
                 return None
             if len(ends) == len(feeds):
                 return Claim(what=self.what)
-            return Claim(Level.PART, f"{self.what} on the first and the last part", "the parts between them")
+            what = f"{self.what} on the first and the last part"
+            return Claim(what=what, rest="the parts between them were not run")
 
         return Rewriting(failure, trial)
 
