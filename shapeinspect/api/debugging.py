@@ -171,7 +171,7 @@ def explain_error(error: BaseException, model: object | None = None) -> Diagnosi
                 return None
             diagnosis = _diagnose(rerun)
             text = describe(diagnosis)
-    except Exception as problem:  # noqa: BLE001  # a fault of the diagnosis must not hide the user's exception
+    except (Exception, SystemExit) as problem:  # noqa: BLE001  # no fault of the diagnosis hides the user's exception
         add_diagnosis(error, f"shapeinspect: no diagnosis ({type(problem).__name__}: {problem})", None)
         return None
     add_diagnosis(error, f"shapeinspect: {text}", diagnosis)

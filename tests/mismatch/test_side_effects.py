@@ -246,3 +246,18 @@ def test_released_code_may_act(tmp_path: Path) -> None:
         with pytest.raises(ConfinedError):
             (tmp_path / "other").write_text("x")
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
+def test_a_model_that_exits_when_it_runs_again_leaves_the_exception(tmp_path: Path) -> None:
+    head = HEAD.replace(
+        "        return",
+        "        if runs:\n            raise SystemExit(3)\n        runs.append(1)\n        return",
+    )
+    script = tmp_path / "train.py"
+    script.write_text(head + "net(x)\n")
+    runs: list[int] = []
+    space: dict[str, Any] = {"__name__": "__main__", "runs": runs}
+    with pytest.raises(RuntimeError) as caught:
+        exec(compile(script.read_text(), str(script), "exec"), space)
+    assert explain_error(caught.value) is None
+    assert "no diagnosis (SystemExit: 3)" in str(getattr(caught.value, "__notes__", caught.value.args))
