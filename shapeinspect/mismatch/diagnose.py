@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -31,6 +32,8 @@ from shapeinspect.plugin_api.rerun import Failure, Rerun
 #: A diagnosis takes at most so many seconds of `plugin_api.clock`, and so many runs.
 _SECONDS = 4.0
 _RUNS = 160
+#: Whatever it waits for, such as another device, no run begins after so many seconds of a user's time.
+_WAIT = 30.0
 #: A run that imports so many modules says nothing about how long the next one takes.
 _MODULES = 100
 #: The name of a value that has none of its own.
@@ -130,6 +133,7 @@ class _Budget:
 
     def __init__(self) -> None:
         self._end = clock.now() + _SECONDS
+        self._late = time.monotonic() + _WAIT
         self._longest = 0.0
         self.runs, self._runs = 0, _RUNS
 
@@ -141,7 +145,8 @@ class _Budget:
         """Run the call again, unless the budget is spent."""
         begin, imported = clock.now(), len(sys.modules)
         # The next run may take as long as the longest so far.
-        if self.runs >= self._runs or begin + self._longest > self._end:
+        late = time.monotonic() > self._late
+        if late or self.runs >= self._runs or begin + self._longest > self._end:
             raise _SpentError
         self.runs += 1
         try:

@@ -261,3 +261,14 @@ def test_a_model_that_exits_when_it_runs_again_leaves_the_exception(tmp_path: Pa
         exec(compile(script.read_text(), str(script), "exec"), space)
     assert explain_error(caught.value) is None
     assert "no diagnosis (SystemExit: 3)" in str(getattr(caught.value, "__notes__", caught.value.args))
+
+
+def test_no_run_begins_when_the_user_has_waited_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["shapeinspect.mismatch.diagnose"], "_WAIT", -1.0)
+    script = tmp_path / "train.py"
+    script.write_text(HEAD + "net(x)\n")
+    with pytest.raises(RuntimeError) as caught:
+        exec(compile(script.read_text(), str(script), "exec"), {"__name__": "__main__"})
+    found = explain_error(caught.value)
+    assert found is not None
+    assert (found.fixes, found.failure.layer.path) == ((), "b")
