@@ -35,7 +35,7 @@ from shapeinspect_torch.debug.recorded import failure_of, full_path, model_of
 from shapeinspect_torch.debug.rewrites import rewritten
 from shapeinspect_torch.debug.spelling import spell
 from shapeinspect_torch.debug.trial import FAILED, Trial, fed, retried, roles_of
-from shapeinspect_torch.debug.user_names import names_of
+from shapeinspect_torch.debug.user_names import in_own_words, names_of
 from shapeinspect_torch.tracing.dispatch_mode import function_name
 from shapeinspect_torch.tracing.guard import undisturbed
 from shapeinspect_torch.tracing.inputs import prepare
@@ -211,7 +211,11 @@ class TorchRerun(Rerun):
     def spell(self, change: Wording, name: str) -> str:
         """Write a change in torch's words; see ``shapeinspect.plugin_api.rerun.Rerun``."""
         text = rewritten(change, self.failure, self._frames, self._parent())
-        return text or ("" if isinstance(change, Remade | Recounted) else spell(change, name, self.failure))
+        if text or isinstance(change, Remade | Recounted):
+            return text
+        site = user_place(reversed(self._frames), PACKAGES)
+        names = {} if site is None else {**site[0].f_globals, **site[0].f_locals}
+        return in_own_words(spell(change, name, self.failure), names)
 
     def _parent(self) -> Any:
         """Return the module around the layer that failed; None where there is none."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import FrameType, ModuleType
 from typing import Any
 
@@ -101,6 +101,30 @@ def _operands(node: Any, names: dict[str, Any]) -> Iterator[ast.expr]:
             yield node.func.value
         for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
             yield from argument.elts if isinstance(argument, (ast.List, ast.Tuple)) else (argument,)
+
+
+def in_own_words(text: str, names: Mapping[str, Any]) -> str:
+    """Write an expression with the user's own names for ``torch.nn.functional`` and ``torch.nn``.
+
+    Args:
+        text: the expression, which calls them ``F`` and ``nn``.
+        names: what the user's names stand for.
+
+    Example:
+        >>> import torch
+        >>> in_own_words("F.interpolate(x, size=(3, 4))", {"torch": torch})
+        'torch.nn.functional.interpolate(x, size=(3, 4))'
+    """
+    import torch
+
+    for short, module, path in (("F", torch.nn.functional, "nn.functional"), ("nn", torch.nn, "nn")):
+        if names.get(short) is module:
+            continue
+        own = [name for name, held in names.items() if held is module]
+        own += [f"{name}.{path}" for name, held in names.items() if held is torch]
+        if own:
+            text = re.sub(rf"(?<![\w.]){short}\.", f"{own[0]}.", text)
+    return text
 
 
 def _is_plain(node: ast.expr, names: dict[str, Any]) -> bool:
