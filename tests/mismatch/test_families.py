@@ -9,6 +9,7 @@ import pytest
 
 from shapeinspect.api.debugging import explain_error
 from shapeinspect.mismatch import Diagnosis
+from shapeinspect.plugin_api.claims import Level
 
 HEAD = "import torch\nfrom torch import nn\nfrom torch.nn import functional as F\n"
 
@@ -17,7 +18,7 @@ def diagnosed(tmp_path: Path, body: str) -> Diagnosis:
     script = tmp_path / "train.py"
     script.write_text(HEAD + body)
     space: dict[str, Any] = {"__name__": "__main__", "__file__": str(script)}
-    with pytest.raises((RuntimeError, ValueError)) as caught:
+    with pytest.raises((RuntimeError, ValueError, IndexError)) as caught:
         exec(compile(script.read_text(), str(script), "exec"), space)
     found = explain_error(caught.value)
     assert found is not None
@@ -113,6 +114,31 @@ def test_inputs_that_belong_together_are_cut_together(tmp_path: Path) -> None:
             "Encoder()(ids, kinds, mask)", "Encoder()(ids[:, :16], kinds[:, :16], mask[:, :16])"
         )
     )
+
+
+PLACES = """
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.words, self.types, self.places = nn.Embedding(50, 6), nn.Embedding(2, 6), nn.Embedding(16, 6)
+
+    def forward(self, ids, kinds, mask):
+        x = self.words(ids) + self.types(kinds) + self.places(torch.arange(ids.shape[1]))
+        return (x * mask.unsqueeze(-1)).sum(1)
+
+ids, kinds, mask = torch.zeros(3, 21).long(), torch.zeros(3, 21).long(), torch.ones(3, 21)
+Encoder()(ids, kinds, mask)
+"""
+
+
+def test_positions_beyond_their_table_are_cut_as_well(tmp_path: Path) -> None:
+    found = diagnosed(tmp_path, PLACES)
+    assert [tried.text for tried in found.fixes[:2]] == [
+        'num_embeddings=21 in "places"',
+        "feed ids[:, :16], feed kinds[:, :16], feed mask[:, :16]",
+    ]
+    assert {tried.claim.level for tried in found.fixes[:2]} == {Level.WHOLE}
+    runs(PLACES.replace("Encoder()(ids, kinds, mask)", "Encoder()(ids[:, :16], kinds[:, :16], mask[:, :16])"))
 
 
 def test_one_output_for_five_classes_stands_below_what_keeps_them(tmp_path: Path) -> None:

@@ -78,17 +78,23 @@ class LargestIndex(Rerun):
         return "cross_entropy" if node is None else self._rerun.full_path(node.draft.path, node is nodes[0])
 
     def attempt(self, changes: Sequence[Change]) -> Failure | None:
-        """Run the call again; it passes with a table that includes the largest index, if none is negative."""
-        size, shift = self._fact.size, 0
+        """Run the call again; it passes with a table that includes the largest index, if none is negative.
+
+        Other indices are looked up where an input is cut: only a run with its numbers shows them.
+        """
+        size, shift, cut = self._fact.size, 0, False
         for change in changes:
             if isinstance(change, OnLayer):
                 size = next((change.attributes[key] for key in _SIZES if key in change.attributes), size)
             for step in change.steps if isinstance(change, OnInput | OnOperand) else ():
                 shift += step[1] if step[0] == "shift" else 0
-        if not self._fact.fits(size, shift):
+                cut = cut or step[0] == "crop"
+        if not cut and not self._fact.fits(size, shift):
             return self.failure
         self._rerun.use_numbers()
         outcome = self._rerun.attempt(changes)
+        if cut:
+            return outcome if self._rerun.is_real else self.failure
         if outcome is not None and not self._rerun.is_real:
             self._rerun.use_numbers(real=False)
             outcome = self._rerun.attempt(changes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import prod
 
 from shapeinspect.ir import Frozen, Layer
@@ -244,7 +245,8 @@ def _too_long(failure: Failure) -> Iterator[Fix]:
     """Propose to crop the inputs that are longer than a stored table."""
     shapes = [lengths_of(failure, name) for name in failure.inputs[:2]]
     if isinstance(failure.fact, IndexOutside) and failure.fact.size <= failure.fact.largest:
-        yield from _cut(failure, failure.fact.largest + 1, failure.fact.size)
+        for fix in _cut(failure, failure.fact.largest + 1, failure.fact.size):
+            yield replace(fix, alone=False)  # a trained table cannot be made larger
     if failure.layer.kind != "elementwise" or len(shapes) < 2 or not shapes[0] or not shapes[1]:
         return
     for have, limit in ((shapes[0], shapes[1]), (shapes[1], shapes[0])):
