@@ -119,7 +119,7 @@ class StatementRun:
                 owner = resolved(getattr(function, "value", function), names)
                 allowed = isinstance(function, ast.Attribute) and self.arrays.methods(function.attr)
                 if owner is None and _root(function) not in bound:  # a field that is computed, or an item
-                    owner = names.get(_root(function))
+                    owner = names.get(_held(function))
                     allowed = allowed and (owner is None or self._holds_arrays(owner))
                 else:
                     allowed = allowed and (owner is None or self.arrays.is_array(owner))
@@ -157,6 +157,13 @@ class StatementRun:
         if isinstance(value, list | tuple) and value and all(self.arrays.is_array(one) for one in value):
             return [self.arrays.copied(one) for one in value]
         return None
+
+
+def _held(node: ast.AST) -> str:
+    """Return the name whose field or item a method is called on; empty for the result of a call."""
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _root(node: ast.AST) -> str:

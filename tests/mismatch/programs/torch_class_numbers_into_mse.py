@@ -5,7 +5,7 @@ from torch import nn
 
 LAYER = "criterion"
 CAUSE = "targets"
-FIX = "pass F.one_hot(target.long(), 133).float()"
+FIX = "pass torch.nn.functional.one_hot(target.long(), 133).float()"
 REPAIR = ("criterion(output, target)", "criterion(output, nn.functional.one_hot(target, 133).float())")
 
 

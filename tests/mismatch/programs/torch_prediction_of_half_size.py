@@ -5,7 +5,7 @@ from torch import nn
 
 LAYER = "l1_loss"
 CAUSE = "space"
-FIX = 'F.interpolate(pred, size=(32, 48)) before "l1_loss"'
+FIX = 'torch.nn.functional.interpolate(pred, size=(32, 48)) before "l1_loss"'
 REPAIR = ("l1_loss(pred, depth)", "l1_loss(nn.functional.interpolate(pred, size=(32, 48)), depth)")
 
 model = nn.Sequential(nn.Conv2d(3, 16, 3, 2, 1), nn.ReLU(), nn.Conv2d(16, 1, 3, padding=1))
