@@ -106,6 +106,10 @@ class Given:
     def whole(self, name: str, default: int | None = None) -> int:
         """Return an integer.
 
+        Args:
+            name: the argument's name.
+            default: what holds where it is left out.
+
         Raises:
             TypeError: if it is none.
         """
@@ -117,6 +121,11 @@ class Given:
     def axis(self, name: str, default: int, rank: int) -> int:
         """Return the place of an axis.
 
+        Args:
+            name: the argument's name.
+            default: what holds where it is left out.
+            rank: the number of axes.
+
         Raises:
             IndexError: if there is no such axis.
         """
@@ -124,6 +133,10 @@ class Given:
 
     def axes(self, name: str, rank: int) -> list[int] | None:
         """Return the places of one axis or several, None where none is given.
+
+        Args:
+            name: the argument's name.
+            rank: the number of axes.
 
         Raises:
             IndexError: if there is no such axis.
