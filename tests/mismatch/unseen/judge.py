@@ -3,6 +3,7 @@
     python judge.py NAME ...                    these programs
     python judge.py all                         every program
     python judge.py --screens FOLDER all        keep the screens there, and read them again where they are
+    python judge.py --folder FOLDER all         the programs of another folder, with its expected.json
 
 For each program one JSON line: the layer that the screen names and whether it is the expected one, the first
 fix, how it was pasted, and whether the script then runs to its end. What nothing here can paste counts as not
@@ -525,9 +526,9 @@ def probed(text: str, name: str) -> dict[str, Any]:
         return found
 
 
-def judged(name: str, expected: dict[str, Any], screens: Path | None) -> dict[str, Any]:
+def judged(name: str, expected: dict[str, Any], screens: Path | None, folder: Path) -> dict[str, Any]:
     """One program's layer and first fix."""
-    text = (HERE / f"{name}.py").read_text()
+    text = (folder / f"{name}.py").read_text()
     kept = screens / f"{name}.json" if screens else None
     if kept and kept.exists():
         stderr = json.loads(kept.read_text())["stderr"]
@@ -568,12 +569,14 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("names", nargs="+")
     parser.add_argument("--screens", type=Path)
+    parser.add_argument("--folder", type=Path, default=HERE)
     chosen = parser.parse_args(arguments)
-    expected = json.loads((HERE / "expected.json").read_text())
+    expected = json.loads((chosen.folder / "expected.json").read_text())
     if chosen.screens:
         chosen.screens.mkdir(exist_ok=True)
     for name in sorted(expected) if chosen.names == ["all"] else chosen.names:
-        print(json.dumps({"name": name} | judged(name, expected[name], chosen.screens)), flush=True)
+        found = judged(name, expected[name], chosen.screens, chosen.folder)
+        print(json.dumps({"name": name} | found), flush=True)
     return 0
 
 

@@ -1,13 +1,15 @@
 """Each program fails with a framework's shape, dtype or index error, and runs with each of its fixes.
 
-    python verify.py            every program
-    python verify.py NAME ...   these
+    python verify.py                   every program that lies beside this file
+    python verify.py NAME ...          these
+    python verify.py --folder FOLDER   every program of another folder, with its expected.json
 
 Leaves the programs as they are: the fixed text is written to a temporary folder and run there.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
@@ -78,9 +80,9 @@ def edited(text: str, edits: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def faults(name: str, expected: dict[str, Any]) -> list[str]:
+def faults(name: str, expected: dict[str, Any], folder: Path = HERE) -> list[str]:
     """What does not hold of one program; nothing where all is well."""
-    text = (HERE / f"{name}.py").read_text()
+    text = (folder / f"{name}.py").read_text()
     code, _, stderr = run(text, name)
     error = last_error(stderr)
     wrong = []
@@ -95,16 +97,22 @@ def faults(name: str, expected: dict[str, Any]) -> list[str]:
     return wrong
 
 
-def main(names: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Check the named programs, or all; the exit code is 1 where one does not hold."""
-    expected = json.loads((HERE / "expected.json").read_text())
-    programs = {p.stem for p in HERE.glob("*_*.py")}
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--folder", type=Path, default=HERE)
+    chosen = parser.parse_args(arguments)
+    expected = json.loads((chosen.folder / "expected.json").read_text())
+    programs = {p.stem for p in chosen.folder.glob("*_*.py")}
     if programs != set(expected):
         print("programs and expected.json differ:", sorted(programs ^ set(expected)))
         return 1
     bad = 0
-    for name in names or sorted(expected):
-        wrong = faults(name, expected[name])
+    for name in chosen.names or sorted(expected):
+        wrong = faults(name, expected[name], chosen.folder)
         print(f"{name}: {'as expected' if not wrong else 'WRONG'}", *wrong, sep="\n  ", flush=True)
         bad += bool(wrong)
     return int(bad > 0)
