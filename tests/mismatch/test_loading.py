@@ -356,3 +356,24 @@ def test_of_two_parts_the_one_whose_shapes_fit() -> None:
     fact = explained(encoder(9, 3), twins).failure.fact
     assert isinstance(fact, KeyedLoad)
     assert 'those that begin with "teacher." would do as well' in fact.why
+
+
+def _residual(blocks: int, deep: bool) -> dict[str, tuple[int, ...]]:
+    """The shapes of a stack of residual blocks: two layers each, or three where they are deep."""
+    shapes: dict[str, tuple[int, ...]] = {"stem.weight": (8, 3)}
+    for index in range(blocks):
+        path = f"stage.{index}"
+        shapes |= {f"{path}.conv1.weight": (8, 32) if deep else (8, 8), f"{path}.norm1.weight": (8,)}
+        shapes |= {f"{path}.conv2.weight": (8, 8), f"{path}.norm2.weight": (8,)}
+        if deep:
+            shapes |= {f"{path}.conv3.weight": (32, 8), f"{path}.norm3.weight": (8,)}
+    return shapes
+
+
+def test_equal_shapes_in_other_blocks_are_no_renaming() -> None:
+    from shapeinspect_torch.debug.loading.renames import renaming
+
+    have, want = _residual(3, deep=True), _residual(7, deep=False)
+    assert renaming(have, want).key == "k"
+    moved = {key.replace("norm", "bn"): shape for key, shape in want.items()}
+    assert {renaming(want, moved).apply(key) for key in want} == set(moved)

@@ -166,8 +166,13 @@ def _replaced(old: str, new: str) -> Callable[[str], str]:
 
 
 def _parts(found: Renaming, have: Shapes, want: Shapes) -> Renaming:
-    """Exchange parts of names for as long as each exchange makes more keys fit."""
+    """Exchange parts of names for as long as each exchange makes more keys fit.
+
+    Between networks of other blocks some keys have equal shapes by accident: exchanges that leave most keys
+    without a partner prove nothing.
+    """
     key, apply, why, plain = found.key, found.apply, [*found.why], found.prefix
+    first = match({apply(name): shape for name, shape in have.items() if found.keep(name)}, want)
     for _ in range(_MOST):
         now = {apply(name): shape for name, shape in have.items() if found.keep(name)}
         left = match(now, want)
@@ -177,7 +182,7 @@ def _parts(found: Renaming, have: Shapes, want: Shapes) -> Renaming:
         best: tuple[int, int, str, str] = (0, 0, "", "")
         for old, new in _exchanges(left.unexpected, left.missing, now, want):
             renamed = {name.replace(old, new): shape for name, shape in now.items()}
-            if len(renamed) == len(now):
+            if len(renamed) == len(now) and not _torn(now, renamed, want):
                 gain = _fitting(renamed, want) - start
                 best = max(best, (gain, -len(old) - len(new), old, new))
         gain, _, old, new = best
@@ -188,7 +193,22 @@ def _parts(found: Renaming, have: Shapes, want: Shapes) -> Renaming:
         why.append(
             f'"{old}" in the checkpoint is "{new}" in the model: {gain} {"key" if gain == 1 else "keys"}'
         )
+    left = match({apply(name): shape for name, shape in have.items() if found.keep(name)}, want)
+    if 2 * len(left.missing) > len(first.missing) and 2 * len(left.unexpected) > len(first.unexpected):
+        return found
     return Renaming(key, apply, found.kept, found.keep, tuple(why), plain)
+
+
+def _torn(have: Iterable[str], renamed: Iterable[str], want: Shapes) -> bool:
+    """Tell whether a renaming takes a layer out of its block and leaves the layers beside it there."""
+    pairs = [(_block(old), _block(new), old) for old, new in zip(have, renamed, strict=True)]
+    stay = {block for block, other, name in pairs if block == other and name in want}
+    return any(old != new and old in stay for old, new, _ in pairs)
+
+
+def _block(key: str) -> str:
+    """Return the path of the block that holds the layer of a weight; the key itself where there is none."""
+    return key.rsplit(".", 2)[0] if key.count(".") > 1 else key
 
 
 def _then(apply: Callable[[str], str], old: str, new: str) -> Callable[[str], str]:
