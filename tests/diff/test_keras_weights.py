@@ -42,6 +42,7 @@ def networks():
 def test_a_model_is_the_same_as_its_weights(index: int, tmp_path: Path):
     import keras
 
+    keras.utils.clear_session()  # names without a number of an earlier test
     keras.utils.set_random_seed(3)
     _, shape, steps = list(networks())[index]
     model = keras.Sequential([keras.Input(shape), *steps])
