@@ -7,10 +7,10 @@ from keras import layers
 
 LAYER = "classifier"
 CAUSE = "part-of-model"
-FIX = 'classifier.get_layer("backbone").load_weights(f"{folder}/backbone.weights.h5")'
+FIX = 'model.get_layer("backbone").load_weights(f"{folder}/net.weights.h5")'
 REPAIR = (
-    'classifier.load_weights(f"{folder}/backbone.weights.h5")',
-    'classifier.get_layer("backbone").load_weights(f"{folder}/backbone.weights.h5")',
+    'model.load_weights(f"{folder}/net.weights.h5")',
+    'model.get_layer("backbone").load_weights(f"{folder}/net.weights.h5")',
 )
 
 
@@ -28,8 +28,8 @@ def make_backbone():
 
 
 with tempfile.TemporaryDirectory() as folder:
-    make_backbone().save_weights(f"{folder}/backbone.weights.h5")
+    make_backbone().save_weights(f"{folder}/net.weights.h5")
     backbone = make_backbone()
     inputs = keras.Input((32, 30, 3))
-    classifier = keras.Model(inputs, layers.Dense(5)(backbone(inputs)), name="classifier")
-    classifier.load_weights(f"{folder}/backbone.weights.h5")
+    model = keras.Model(inputs, layers.Dense(5)(backbone(inputs)), name="classifier")
+    model.load_weights(f"{folder}/net.weights.h5")
