@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapeinspect.mismatch.causes import CAUSES
+from shapeinspect.mismatch.causes import sentence
 from shapeinspect.mismatch.diagnose import Diagnosis, Tried
 from shapeinspect.plugin_api.claims import Level
 
@@ -27,7 +27,7 @@ def to_dict(diagnosis: Diagnosis | None) -> dict[str, Any]:
         "layer": diagnosis.layer.path,
         "kind": diagnosis.layer.kind,
         "cause": diagnosis.cause,
-        "why": CAUSES[diagnosis.cause],
+        "why": sentence(diagnosis.cause, diagnosis.layer.kind),
         "because": list(diagnosis.because),
         "expected": diagnosis.problem.expected,
         "got": {

@@ -92,3 +92,23 @@ CAUSES: dict[str, str] = {
     "unknown": "the shapes do not match",
     "weights-alone": "the file holds weights alone, and no model that they belong to",
 }
+
+_JOINING = frozenset({"concat", "stack"})
+
+
+def sentence(cause: str, kind: str) -> str:
+    """Return what is wrong, in words that hold for a layer of this kind.
+
+    Args:
+        cause: a key of ``CAUSES``.
+        kind: the kind of the layer that refuses.
+
+    Example:
+        >>> sentence("missing-axis", "concat")
+        'the inputs do not have the same number of axes'
+        >>> sentence("missing-axis", "conv")
+        'the input has one axis too few'
+    """
+    if kind in _JOINING and cause in ("missing-axis", "extra-axis"):  # which of them is wrong is not known
+        return "the inputs do not have the same number of axes"
+    return CAUSES[cause]

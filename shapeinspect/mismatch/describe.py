@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Axes, Layer, Model, Note, Value, Weight
 from shapeinspect.mismatch import fact_text
-from shapeinspect.mismatch.causes import CAUSES
+from shapeinspect.mismatch.causes import sentence
 from shapeinspect.mismatch.diagnose import Diagnosis, Tried
 from shapeinspect.mismatch.loading_text import key_rows
 from shapeinspect.mismatch.loss_shapes import counts, is_loss, targets_of, weights_of_classes
@@ -35,7 +35,7 @@ def describe(diagnosis: Diagnosis) -> str:
     """
     layer = diagnosis.layer
     kind = f" ({layer.kind})" if layer.kind not in ("module", "unknown") else f" ({layer.type})"
-    head = f'layer "{printable(layer.path)}"{kind}: {CAUSES[diagnosis.cause]}'
+    head = f'layer "{printable(layer.path)}"{kind}: {sentence(diagnosis.cause, layer.kind)}'
     lines = textwrap.wrap(
         head,
         _WIDTH,
@@ -179,6 +179,8 @@ def _targets(diagnosis: Diagnosis) -> list[str]:
     weighted = weights_of_classes(diagnosis.failure)
     if diagnosis.cause == "class-weights" and weighted is not None:
         return [f"a weight for each of {weighted[1]} classes; the loss has {weighted[0]} weights"]
+    if form == "lengths" and diagnosis.layer.kind != "loss":  # a layer of one's own: its layout is not known
+        return []
     if form == "lengths":
         return ["outputs of T N C, and a length for each of the N samples"]
     if form == "sparse":
