@@ -288,7 +288,12 @@ def mask(signature: str) -> Callable[[Node], Settings]:
     Args:
         signature: of the second output.
     """
-    return lambda node: {**settings_shape.dropout(node), "further_outputs": signature}
+
+    def settings(node: Node) -> Settings:
+        further = {"further_outputs": signature} if len(node.outputs) > 1 else {}
+        return {**settings_shape.dropout(node), **further}
+
+    return settings
 
 
 def pool(node: Node) -> Settings:
