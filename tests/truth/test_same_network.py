@@ -111,7 +111,12 @@ APART: list[tuple[Sequence[str], Sequence[str], str, str]] = [
     (("mlp",), ("onnx-14",), "no weights", "before opset 17 a layer norm is spelled as its arithmetic"),
     (("unet",), ("tflite-half",), "weights", "numbers of 16 bits"),
     (("rnn",), KERAS, "numbers", "Keras has one bias a gate, torch the sum of two"),
-    (("rnn",), ("keras-live", "keras", "h5"), "weights", "Keras has one bias a gate, torch the sum of two"),
+    (
+        ("rnn",),
+        ("keras-live", "keras", "h5", "saved-model"),
+        "weights",
+        "Keras has one bias a gate, torch the sum of two",
+    ),
     (("rnn",), ONNX, "shapes", "ONNX gives its recurrent layers an axis of directions"),
     (("rnn",), ("saved-model", *LITE), "kinds", "TensorFlow writes a recurrent layer as a loop"),
     (("rnn",), LITE, "no shapes", "TensorFlow writes a recurrent layer as a loop"),

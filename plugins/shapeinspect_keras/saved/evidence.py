@@ -92,7 +92,7 @@ def prove_structure(class_name: str, config: Mapping[str, Any], weights: Mapping
 
     Example:
         >>> prove_structure("LSTM", {"units": 5}, {"kernel": (7, 20), "recurrent_kernel": (5, 20)}).attributes
-        {'hidden_size': 5, 'input_size': 7}
+        {'num_layers': 1, 'bidirectional': False, 'hidden_size': 5, 'input_size': 7}
     """
     kind, settings = describe(class_name, config)
     proven = {name: value for name, value in settings.items() if name in _PROVEN}

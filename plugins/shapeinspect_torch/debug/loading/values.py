@@ -314,7 +314,7 @@ def condition(keys: Sequence[str], all_keys: Sequence[str]) -> str:
         >>> condition(["a.weight"], ["a.weight", "a.bias"])
         'k == "a.weight"'
         >>> condition(["h.0.c.weight", "h.1.c.weight"], ["h.0.c.weight", "h.1.c.weight", "h.0.d.weight"])
-        'k.endswith(".c.weight")'
+        'k.startswith(("h.0.c.", "h.1.c."))'
     """
     if len(keys) == 1:
         return f'k == "{keys[0]}"'
