@@ -72,7 +72,12 @@ APART: list[tuple[Sequence[str], Sequence[str], str, str]] = [
         "no weights",
         "a matrix may be a dense layer's or a table, a vector a bias or a scale",
     ),
-    (ANY, ("saved-model",), "no weights", "the values of TensorFlow's variables are not read"),
+    (
+        ("transformer",),
+        ("saved-model",),
+        "no weights",
+        "a scale that is multiplied is not proven to be a layer norm's",
+    ),
     (("cnn",), FOLDED, "shapes", "the converter multiplies the batch norm into the kernel before it"),
     (("cnn",), FOLDED, "kinds", "the converter multiplies the batch norm into the kernel before it"),
     (("cnn",), FOLDED, "numbers", "the converter multiplies the batch norm into the kernel before it"),
