@@ -34,7 +34,6 @@ OF_FACTS: dict[type[Any], str | Callable[[Failure], str]] = {
     facts.RowsCompared: "",
     facts.TooLong: "length",
     facts.BatchedMatrices: "",
-    facts.Statement: lambda failure: failure.fact.cause if isinstance(failure.fact, facts.Statement) else "",
 }
 
 #: What is most likely wrong with a layer of a kind where nothing says more.

@@ -206,18 +206,6 @@ def _(fact: facts.OneValuePerChannel, failure: Failure) -> list[str]:
 
 
 @_expected.register
-def _(fact: facts.Statement, failure: Failure) -> list[str]:
-    del failure
-    return [fact.expected] if fact.expected else []
-
-
-@_got.register
-def _(fact: facts.Statement, failure: Failure, shown: Sequence[str]) -> list[str]:
-    del failure, shown
-    return list(fact.got)
-
-
-@_expected.register
 def _(fact: facts.OtherWeights, failure: Failure) -> list[str]:
     """Write the shape of each weight as its framework stores it."""
     lines = []
@@ -256,10 +244,10 @@ def _(fact: facts.KeyedLoad, failure: Failure, shown: Sequence[str]) -> list[str
 @_expected.register
 def _(fact: facts.Explained, failure: Failure) -> list[str] | None:
     del failure
-    return list(fact.expected) or None
+    return None if fact.expected is None else list(fact.expected)
 
 
 @_got.register
 def _(fact: facts.Explained, failure: Failure, shown: Sequence[str]) -> list[str] | None:
     del failure, shown
-    return list(fact.got) or None
+    return None if fact.got is None else list(fact.got)

@@ -9,7 +9,7 @@ from typing import Any
 
 from shapeinspect.ir import Layer, Value
 from shapeinspect.plugin_api.claims import Claim, Level
-from shapeinspect.plugin_api.facts import Statement, WordedEdit
+from shapeinspect.plugin_api.facts import Edit, Explained
 from shapeinspect.plugin_api.rerun import Rerun
 from shapeinspect.plugin_api.rewriting import Rewriting, outside
 from shapeinspect.plugin_api.statement_edits import Change, Dialect, Operand, changes
@@ -89,7 +89,7 @@ class ArrayStatement:
         if causes and not any(change.cause in causes for change in found):
             return None
         edits = [self._worded(failed, change) for change in found]
-        fact = Statement(_CAUSES[kind], self._expected(kind, failed), self._got(operands), tuple(edits))
+        fact = Explained(_CAUSES[kind], self._expected(kind, failed), self._got(operands), tuple(edits))
         layer = Layer(name, _NAMED.get(kind, kind), name)
         values = [
             Value(f"operand{number}", one.shape)
@@ -157,10 +157,10 @@ class ArrayStatement:
             yield from failed.args
             yield from (keyword.value for keyword in failed.keywords)
 
-    def _expected(self, kind: str, failed: ast.AST) -> str:
+    def _expected(self, kind: str, failed: ast.AST) -> tuple[str, ...]:
         if kind == "reshape" and isinstance(failed, ast.Call):
-            return f"as many elements as {self.source.source(failed)} asks for"
-        return _EXPECTED.get(kind, "")
+            return (f"as many elements as {self.source.source(failed)} asks for",)
+        return (_EXPECTED[kind],) if kind in _EXPECTED else ()
 
     def _got(self, operands: list[Operand]) -> tuple[str, ...]:
         lines = []
@@ -173,11 +173,11 @@ class ArrayStatement:
             )
         return tuple(lines)
 
-    def _worded(self, failed: ast.AST, change: Change) -> WordedEdit:
+    def _worded(self, failed: ast.AST, change: Change) -> Edit:
         whole = self._whole(failed)
         new = self.source.edited(whole, change.parts)
         text = f"{' '.join(new.split())} instead of {' '.join(self.source.source(whole).split())}"
-        return WordedEdit(text, "" if change.alters else change.cause, change.alters)
+        return Edit("" if change.alters else change.cause, text, alters=change.alters)
 
     def _whole(self, failed: ast.AST) -> ast.AST:
         """Return what is written anew: the operation, or the statement where it is one that stores."""

@@ -193,17 +193,6 @@ class Evaluating:
     """Run the model in evaluation mode."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rewritten:
-    """Run the failing statement with one of the edits of ``facts.Statement``.
-
-    Args:
-        edit: its number, from 0.
-    """
-
-    edit: int
-
-
 #: The changes that a debugger applies.
 Change: TypeAlias = (
     OnInput
@@ -222,7 +211,6 @@ Change: TypeAlias = (
     | Edited
     | OutOfPlace
     | Evaluating
-    | Rewritten
 )
 
 

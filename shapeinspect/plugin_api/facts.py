@@ -225,18 +225,19 @@ class KeyedLoad:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One edit of the user's own code that the debugger has found, and run as far as its claim says.
+    """One edit of the user's own code that the debugger has found.
 
     Args:
-        cause: what is wrong if it is the right one, a key of the core's causes.
+        cause: what is wrong if it is the right one, a key of the core's causes; empty where that does not
+            say it.
         code: what to write, and where.
-        claim: what was run with it.
+        claim: what was run with it; None where it is run when it is tried, see ``plugin_api.rewriting``.
         alters: what it changes of the program's meaning, as a noun; empty for nothing.
     """
 
     cause: str
     code: str
-    claim: Claim
+    claim: Claim | None = None
     alters: str = ""
 
 
@@ -246,14 +247,14 @@ class Explained:
 
     Args:
         cause: what is wrong, a key of the core's causes, for as long as no edit says more.
-        expected: what the statement takes, a line each; empty where the shapes say it.
-        got: what it is given, a line each; empty where the shapes say it.
+        expected: what the statement takes, a line each; None where the shapes say it.
+        got: what it is given, a line each; None where the shapes say it.
         edits: what mends it, the likeliest first.
     """
 
     cause: str
-    expected: tuple[str, ...] = ()
-    got: tuple[str, ...] = ()
+    expected: tuple[str, ...] | None = None
+    got: tuple[str, ...] | None = None
     edits: tuple[Edit, ...] = ()
 
 
@@ -312,38 +313,6 @@ class BatchedMatrices:
     """The product takes a batch of matrices on each side, not vectors."""
 
 
-@dataclass(frozen=True, slots=True)
-class WordedEdit:
-    """An edit of the user's own code.
-
-    Args:
-        text: the edit, as it is printed; it can be pasted.
-        cause: what is wrong if it helps, a key of the core's causes; empty where that does not say it.
-        alters: what it changes of the program's meaning besides mending it; empty for nothing.
-    """
-
-    text: str
-    cause: str = ""
-    alters: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """A statement of the user's own fails, outside of every layer.
-
-    Args:
-        cause: what is wrong where no edit says it, a key of the core's causes.
-        expected: what the statement takes, in words; empty for nothing to say.
-        got: what it is given, a line each.
-        edits: edits of it that are worth a try, the likeliest first.
-    """
-
-    cause: str
-    expected: str
-    got: tuple[str, ...]
-    edits: tuple[WordedEdit, ...] = ()
-
-
 Fact: TypeAlias = (
     IndexOutside
     | Indivisible
@@ -364,5 +333,4 @@ Fact: TypeAlias = (
     | RowsCompared
     | TooLong
     | BatchedMatrices
-    | Statement
 )

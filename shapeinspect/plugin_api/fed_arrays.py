@@ -12,7 +12,7 @@ from typing import Any
 from shapeinspect.dims import UNKNOWN, Shape, symbol
 from shapeinspect.ir import Value
 from shapeinspect.plugin_api.array_edits import ArrayEdit, arrangements, fits, joined, retyped, trims
-from shapeinspect.plugin_api.facts import WordedEdit
+from shapeinspect.plugin_api.facts import Edit
 from shapeinspect.plugin_api.user_source import UserSource
 
 #: So many ways to feed several arrays are tried.
@@ -140,7 +140,7 @@ def values_of(inputs: Sequence[Input], feed: Mapping[str, Any]) -> tuple[Value, 
     )
 
 
-def in_own_words(edits: Iterable[WordedEdit], source: UserSource | None) -> tuple[WordedEdit, ...]:
+def in_own_words(edits: Iterable[Edit], source: UserSource | None) -> tuple[Edit, ...]:
     """Write edits with the user's own name for NumPy.
 
     Args:
@@ -152,7 +152,7 @@ def in_own_words(edits: Iterable[WordedEdit], source: UserSource | None) -> tupl
     names = [] if source is None else [name for name, held in source.names.items() if held is numpy]
     if not names or "np" in names:
         return tuple(edits)
-    return tuple(replace(edit, text=re.sub(r"\bnp\.", f"{names[0]}.", edit.text)) for edit in edits)
+    return tuple(replace(edit, code=re.sub(r"\bnp\.", f"{names[0]}.", edit.code)) for edit in edits)
 
 
 class FeedSource:
@@ -192,7 +192,7 @@ class FeedSource:
             return dict(zip(self._names, literal.values, strict=True))
         return {}
 
-    def worded(self, edits: Iterable[WordedEdit]) -> tuple[WordedEdit, ...]:
+    def worded(self, edits: Iterable[Edit]) -> tuple[Edit, ...]:
         """Write edits with the user's own name for NumPy.
 
         Args:

@@ -10,9 +10,9 @@ from typing import Any
 
 from shapeinspect.dims import Shape
 from shapeinspect.ir import Frozen, Layer, Model
-from shapeinspect.plugin_api.changes import Change, Edited, Wording
+from shapeinspect.plugin_api.changes import Change, Wording
 from shapeinspect.plugin_api.claims import Claim, Level
-from shapeinspect.plugin_api.facts import Explained, Fact
+from shapeinspect.plugin_api.facts import Fact
 from shapeinspect.plugin_api.regions import Place, Region
 from shapeinspect.sources.source import Source
 
@@ -146,36 +146,6 @@ class Retried(Rerun):
     def spell(self, change: Wording, name: str) -> str:
         """Spell a change; see :class:`Rerun`."""
         return self._spell(change, name)
-
-
-class Explanation(Rerun):
-    """A failure that is explained with the edits that mend it; what was run with each is known already.
-
-    Args:
-        failure: the failure; its fact is an ``Explained``.
-    """
-
-    def __init__(self, failure: Failure) -> None:
-        self.failure = failure
-        self._edits = failure.fact.edits if isinstance(failure.fact, Explained) else ()
-
-    def attempt(self, changes: Sequence[Change]) -> Failure | None:
-        """Let the edits pass that were found; see :class:`Rerun`."""
-        return None if any(isinstance(change, Edited) for change in changes) else self.failure
-
-    def claim(self, changes: Sequence[Change]) -> Claim:
-        """Return what was run with an edit; see :class:`Rerun`.
-
-        Args:
-            changes: the changes, as they were last given to ``attempt``.
-        """
-        number = next((change.edit for change in changes if isinstance(change, Edited)), None)
-        return NOTHING_RUN if number is None else self._edits[number].claim
-
-    def spell(self, change: Wording, name: str) -> str:
-        """Write nothing: each edit has its own text; see :class:`Rerun`."""
-        del change, name
-        return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,31 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from shapeinspect.ir import Frozen, Layer, Model, Value
-from shapeinspect.plugin_api.changes import Change, Rewritten, Wording
+from shapeinspect.plugin_api.changes import Change, Edited, Wording
 from shapeinspect.plugin_api.claims import Claim
-from shapeinspect.plugin_api.facts import Statement
+from shapeinspect.plugin_api.facts import Explained
 from shapeinspect.plugin_api.rerun import NOTHING_RUN, Failure, Rerun
 
 
 class Rewriting(Rerun):
-    """A failure outside of every layer, and what happens with each edit of ``facts.Statement``.
+    """A failure that is explained with edits of the user's own code: ``facts.Explained``.
 
     Args:
         failure: the failure; its ``fact`` holds the edits.
-        trial: runs the statement with an edit, by its number: what was run, or None if it fails.
+        trial: runs the statement with an edit, by its number: what was run, or None if it fails. Without it
+            the edits say what was run with them.
     """
 
-    def __init__(self, failure: Failure, trial: Callable[[int], Claim | None]) -> None:
+    def __init__(self, failure: Failure, trial: Callable[[int], Claim | None] | None = None) -> None:
         self.failure = failure
-        self._trial = trial
+        edits = failure.fact.edits if isinstance(failure.fact, Explained) else ()
+        self._trial = trial or (lambda edit: edits[edit].claim)
         self._claims: dict[int, Claim] = {}
 
     def attempt(self, changes: Sequence[Change]) -> Failure | None:
         """Run the statement with an edit; see :class:`Rerun`."""
-        edits = [change.edit for change in changes if isinstance(change, Rewritten)]
-        if len(edits) != 1 or len(changes) != 1:
-            return self.failure
-        claim = self._trial(edits[0])
+        edits = [change.edit for change in changes if isinstance(change, Edited)]
+        claim = self._trial(edits[0]) if len(edits) == len(changes) == 1 else None
         if claim is None:
             return self.failure
         self._claims[edits[0]] = claim
@@ -42,7 +42,7 @@ class Rewriting(Rerun):
             changes: the edit.
         """
         change = changes[0] if changes else None
-        return self._claims.get(change.edit, NOTHING_RUN) if isinstance(change, Rewritten) else NOTHING_RUN
+        return self._claims.get(change.edit, NOTHING_RUN) if isinstance(change, Edited) else NOTHING_RUN
 
     def spell(self, change: Wording, name: str) -> str:
         """Write nothing: an edit is a text already; see :class:`Rerun`."""
@@ -56,7 +56,7 @@ def outside(
     framework: str,
     message: str,
     where: str | None,
-    fact: Statement,
+    fact: Explained,
     fed: bool = False,
 ) -> Failure:
     """Return the failure of a statement.

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from shapeinspect.ir import Layer, Model
 from shapeinspect.plugin_api.array_edits import fits
 from shapeinspect.plugin_api.claims import Claim
-from shapeinspect.plugin_api.facts import IndexOutside, Statement, WordedEdit
+from shapeinspect.plugin_api.facts import Edit, Explained, IndexOutside
 from shapeinspect.plugin_api.fed_arrays import FeedSource, Input, exchanged, values_of, ways
 from shapeinspect.plugin_api.rerun import Rerun
 from shapeinspect.plugin_api.rewriting import Rewriting, outside
@@ -37,7 +37,7 @@ _FEEDS = 4
 _AS = ", as the model declares it"
 
 #: An edit, and what the session is run on with it: a feed, or several one after the other.
-_Way: TypeAlias = "tuple[WordedEdit, list[dict[str, Any]]]"
+_Way: TypeAlias = "tuple[Edit, list[dict[str, Any]]]"
 
 
 def is_of_feed(message: str) -> bool:
@@ -113,7 +113,7 @@ class Fed:
     ) -> Rerun:
         edits = tuple(edit for edit, _ in found)
         edits = edits if self.source is None else self.source.worded(edits)
-        fact = Statement(cause, expected, tuple(got), edits)
+        fact = Explained(cause, (expected,), tuple(got), edits)
         values = values_of(inputs, self.feed)
         layer = Layer(name, "input", "input")
         failure = outside(layer, values, "onnx", self.message, self.where, fact, fed=True)
@@ -141,7 +141,7 @@ class Fed:
             causes = [edit.cause for edit in edits.values()]
             cause = next((cause for cause in causes if cause != "dtype"), "dtype")
             new = {name: edit.of(self.feed[name]) for name, edit in edits.items()}
-            yield WordedEdit(text, "" if alters else cause, alters), [self.feed | new]
+            yield Edit("" if alters else cause, text, alters=alters), [self.feed | new]
 
     def _parts(self, wrong: Sequence[Input]) -> Iterator[_Way]:
         """Feed a batch in parts of the size for which the model was exported."""
@@ -157,7 +157,7 @@ class Fed:
 
             filled = array if len(array) >= size else np.resize(array, (size, *array.shape[1:]))
             yield (
-                WordedEdit(text, "baked"),
+                Edit("baked", text),
                 [{one.name: filled[n : n + size]} for n in range(0, len(filled), size)],
             )
 
@@ -175,7 +175,7 @@ class Fed:
         if not changed:
             return []
         text = " and ".join(f"{name} of shape {shape}" for name, shape in changed.items())
-        return [(WordedEdit(f"feed {text}", self._cause(wrong)), [self.feed | zeros])]
+        return [(Edit(self._cause(wrong), f"feed {text}"), [self.feed | zeros])]
 
     def _cause(self, wrong: Sequence[Input]) -> str:
         shaped = [one for one in wrong if not fits(self.feed[one.name].shape, one.shape or ())]
@@ -196,7 +196,7 @@ class Fed:
         a, b = pair
         new = self.feed | {a: self.feed[b], b: self.feed[a]}
         text = self.source.replaced({a: self._name(b), b: self._name(a)}) if self.source else ""
-        yield WordedEdit(text or f'feed "{a}" and "{b}" in the other order', "exchanged"), [new]
+        yield Edit("exchanged", text or f'feed "{a}" and "{b}" in the other order'), [new]
 
     def _unnamed(self, inputs: Sequence[Input], absent: list[Input], foreign: list[str]) -> Rerun | None:
         """Find the input that is not fed, or the array that is fed under the name of none."""
@@ -207,11 +207,11 @@ class Fed:
             name, old = pair
             text = self.source.renamed(old, name) if self.source else ""
             text = text or f'feed "{old}" under the name "{name}"'
-            found.append((WordedEdit(text, "misnamed"), [known | {name: self.feed[old]}]))
+            found.append((Edit("misnamed", text), [known | {name: self.feed[old]}]))
         elif absent:
             found += self._zeros(inputs, absent, known)
         elif foreign:
-            found.append((WordedEdit(f'leave out "{foreign[0]}"', "unnamed"), [known]))
+            found.append((Edit("unnamed", f'leave out "{foreign[0]}"'), [known]))
         expected = " and ".join(map(_declared, absent)) + _AS
         expected = expected if absent else "only " + ", ".join(one.name for one in inputs)
         got = [", ".join(f'"{name}"' for name in self.feed) or "nothing"]
@@ -244,8 +244,8 @@ class Fed:
         alters = "" if state else f"what is fed: zeros for {' and '.join(shapes)}"
         zeros = {name: np.zeros(shape, types[name]) for name, shape in shapes.items()}
         yield (
-            WordedEdit(
-                text if text and state else f"feed {said}", "not-fed", alters if text and state else ""
+            Edit(
+                "not-fed", text if text and state else f"feed {said}", alters=alters if text and state else ""
             ),
             [known | zeros],
         )

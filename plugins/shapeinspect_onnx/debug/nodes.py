@@ -9,7 +9,7 @@ from typing import Any
 
 from shapeinspect.ir import Layer
 from shapeinspect.plugin_api.claims import Claim
-from shapeinspect.plugin_api.facts import Statement, WordedEdit
+from shapeinspect.plugin_api.facts import Edit, Explained
 from shapeinspect.plugin_api.fed_arrays import values_of
 from shapeinspect.plugin_api.rerun import Rerun
 from shapeinspect.plugin_api.rewriting import Rewriting, outside
@@ -39,8 +39,8 @@ def of_node(fed: Fed) -> Rerun | None:
         return None
     expected, got, cause = _read(found["said"])
     inputs = inputs_of(fed.session)
-    ways: list[tuple[WordedEdit, list[dict[str, Any]]]] = [*_one_by_one(fed)]
-    fact = Statement(cause, expected, got, tuple(edit for edit, _ in ways))
+    ways: list[tuple[Edit, list[dict[str, Any]]]] = [*_one_by_one(fed)]
+    fact = Explained(cause, (expected,) if expected else (), got, tuple(edit for edit, _ in ways))
     layer = Layer(found["name"] or found["type"], _KINDS.get(found["type"], "unknown"), found["type"])
     failure = outside(layer, values_of(inputs, fed.feed), "onnx", fed.message, fed.where, fact, fed=True)
 
@@ -75,7 +75,7 @@ def _read(said: str) -> tuple[str, tuple[str, ...], str]:
     return "", (" ".join(said.split())[:200],), "unknown"
 
 
-def _one_by_one(fed: Fed) -> Iterator[tuple[WordedEdit, list[dict[str, Any]]]]:
+def _one_by_one(fed: Fed) -> Iterator[tuple[Edit, list[dict[str, Any]]]]:
     """Feed each sample alone, where a batch of one was exported."""
     if len(fed.feed) != 1 or fed.source is None:
         return
@@ -84,4 +84,4 @@ def _one_by_one(fed: Fed) -> Iterator[tuple[WordedEdit, list[dict[str, Any]]]]:
         return
     text = fed.source.in_parts(name, 1, len(array))
     if text:
-        yield WordedEdit(text, "baked"), [{name: array[n : n + 1]} for n in range(len(array))]
+        yield Edit("baked", text), [{name: array[n : n + 1]} for n in range(len(array))]

@@ -12,7 +12,7 @@ from shapeinspect.dims import Shape
 from shapeinspect.ir import Frozen, Layer, Model
 from shapeinspect.plugin_api.changes import Change, OnInput, reshaped
 from shapeinspect.plugin_api.claims import Claim
-from shapeinspect.plugin_api.facts import Statement
+from shapeinspect.plugin_api.facts import Explained
 from shapeinspect.plugin_api.fed_arrays import values_of
 from shapeinspect.plugin_api.numpy_text import IN_NUMPY, in_numpy
 from shapeinspect.plugin_api.rerun import Recorded, Rerun
@@ -50,10 +50,10 @@ def refused(interpreter: Any, message: str, where: str | None) -> Rerun | Record
             model, Frozen(fed), message, where, in_numpy, steps=steps, confirm=confirm, confirmed=claim
         )
     inputs = [declared(one) for one in details]
-    fact = Statement("reshape" if found["type"] == "RESHAPE" else "unknown", "", (_said(message),))
+    fact = Explained("reshape" if found["type"] == "RESHAPE" else "unknown", (), (_said(message),))
     layer = Layer(f"{found['type']} (node {found['number']})", "unknown", found["type"])
     failure = outside(layer, values_of(inputs, {}), "tflite", message, where, fact, fed=True)
-    return Rewriting(failure, lambda _edit: None)
+    return Rewriting(failure)
 
 
 def _said(message: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from shapeinspect.ir import Layer
 from shapeinspect.plugin_api.array_edits import fits
 from shapeinspect.plugin_api.claims import Claim, Level
-from shapeinspect.plugin_api.facts import Statement, WordedEdit
+from shapeinspect.plugin_api.facts import Edit, Explained
 from shapeinspect.plugin_api.fed_arrays import FeedSource, Input, values_of, ways
 from shapeinspect.plugin_api.rerun import Rerun
 from shapeinspect.plugin_api.rewriting import Rewriting, outside
@@ -39,12 +39,12 @@ def refused(
     absent = [one for one in inputs if one.name not in arrays]
     foreign = [name for name in arrays if name not in {one.name for one in inputs}]
     wrong = [one for one in inputs if one.name in arrays and not one.takes(arrays[one.name])]
-    found: list[tuple[WordedEdit, dict[str, Any]]] = []
+    found: list[tuple[Edit, dict[str, Any]]] = []
     if len(absent) == len(foreign) == 1:
         old, new = foreign[0], absent[0].name
         text = source.renamed(old, new) if source is not None else ""
         renamed = {new if name == old else name: array for name, array in arrays.items()}
-        found.append((WordedEdit(text or f'feed "{old}" under the name "{new}"', "misnamed"), renamed))
+        found.append((Edit("misnamed", text or f'feed "{old}" under the name "{new}"'), renamed))
     elif not absent and not foreign:
         for edits in ways(inputs, arrays):
             text = source.edited(edits) if source is not None else ""
@@ -52,13 +52,13 @@ def refused(
             alters = " and ".join(edit.alters for edit in edits.values() if edit.alters)
             cause = next((edit.cause for edit in edits.values() if edit.cause != "dtype"), "dtype")
             edited = {name: edit.of(arrays[name]) for name, edit in edits.items()}
-            found.append((WordedEdit(text, "" if alters else cause, alters), arrays | edited))
+            found.append((Edit("" if alters else cause, text, alters=alters), arrays | edited))
     shown = absent or wrong
     if not shown:
         return None
     expected = " and ".join(f'"{one.name}" of shape {show(one.declared)}, {one.dtype}' for one in shown)
     got = [f"{name} of {show(array.shape)}, {array.dtype}" for name, array in arrays.items()]
-    fact = Statement(_cause(absent, wrong, arrays), expected, tuple(got), tuple(edit for edit, _ in found))
+    fact = Explained(_cause(absent, wrong, arrays), (expected,), tuple(got), tuple(edit for edit, _ in found))
     layer = Layer(shown[0].name, "input", "input")
     failure = outside(layer, values_of(inputs, arrays), "tflite", message, where, fact, fed=True)
     return Rewriting(failure, lambda edit: _trial(runner, found[edit][1]))

@@ -11,7 +11,7 @@ from typing import Any
 from shapeinspect.ir import Layer
 from shapeinspect.plugin_api.array_edits import ArrayEdit, fits
 from shapeinspect.plugin_api.claims import Claim, Level
-from shapeinspect.plugin_api.facts import Statement, WordedEdit
+from shapeinspect.plugin_api.facts import Edit, Explained
 from shapeinspect.plugin_api.fed_arrays import Input, values_of
 from shapeinspect.plugin_api.rerun import Rerun
 from shapeinspect.plugin_api.rewriting import Rewriting, outside
@@ -24,7 +24,7 @@ from shapeinspect_tensorflow.debug.interpreters import another, declared
 class _Way:
     """An edit and what is set with it: the index, the array, and whether the input is resized first."""
 
-    edit: WordedEdit
+    edit: Edit
     index: int
     array: Any
     resized: bool = False
@@ -71,7 +71,7 @@ class Setting:
         scales = quantized.format(*(wanted.quantized or ()))
         expected = f'"{wanted.name}" of shape {show(wanted.declared)}, {wanted.dtype}{scales}'
         got = f"{self._expression() or 'an array'} of {show(array.shape)}, {array.dtype}"
-        fact = Statement(cause, expected, (got,), tuple(way.edit for way in ways))
+        fact = Explained(cause, (expected,), (got,), tuple(way.edit for way in ways))
         layer = Layer(wanted.name, "input", "input")
         values = values_of([wanted], {wanted.name: array})
         failure = outside(layer, values, "tflite", self.message, self.where, fact, fed=True)
@@ -97,7 +97,7 @@ class Setting:
             if edit is not None:
                 cause = "" if edit.alters else edit.cause
                 yield _Way(
-                    WordedEdit(f"feed {edit.text(self._array())}", cause, edit.alters),
+                    Edit(cause, f"feed {edit.text(self._array())}", alters=edit.alters),
                     self.index,
                     edit.of(array),
                 )
@@ -110,9 +110,7 @@ class Setting:
             return
         index = _index(takers[0]["index"], site)
         new = site.edited(call, [(call.args[0], index)])
-        yield _Way(
-            WordedEdit(f"{new} instead of {site.source(call)}", "exchanged"), takers[0]["index"], array
-        )
+        yield _Way(Edit("exchanged", f"{new} instead of {site.source(call)}"), takers[0]["index"], array)
 
     def _resized(self, array: Any, wanted: Input, own: Any) -> list[_Way]:
         """Resize an input whose open lengths are to be others."""
@@ -125,7 +123,7 @@ class Setting:
         owner = site.source(call.func).rpartition(".")[0]
         index, text = site.source(call.args[0]), self._expression()
         steps = f"{owner}.resize_tensor_input({index}, {text}.shape), {owner}.allocate_tensors()"
-        edit = WordedEdit(f"({steps}, {site.source(call)}) instead of {site.source(call)}", "baked")
+        edit = Edit("baked", f"({steps}, {site.source(call)}) instead of {site.source(call)}")
         return [_Way(edit, self.index, array, resized=True)]
 
     def _of_size(self, array: Any, wanted: Input) -> list[_Way]:
@@ -139,11 +137,11 @@ class Setting:
         module = next((name for name, held in names.items() if _is_tensorflow(held)), None)
         zeros = np.zeros(shape, wanted.dtype)
         if module is None or wanted.quantized is not None:
-            return [_Way(WordedEdit(f"feed {wanted.name} of shape {shape}", "feed"), self.index, zeros)]
+            return [_Way(Edit("feed", f"feed {wanted.name} of shape {shape}"), self.index, zeros)]
         size = f"{shape[1]}, {shape[2]}"
         edit = ArrayEdit(f"{module}.image.resize({{x}}, ({size})).numpy()", "feed")
         small = names[module].image.resize(array, shape[1:3]).numpy()
-        return [_Way(WordedEdit(f"feed {edit.text(self._expression())}", "feed"), self.index, small)]
+        return [_Way(Edit("feed", f"feed {edit.text(self._expression())}"), self.index, small)]
 
     def _trial(self, way: _Way) -> Claim | None:
         copy = another(self.interpreter)

@@ -8,7 +8,7 @@ from typing import Any
 
 from shapeinspect.ir import Layer, Value
 from shapeinspect.plugin_api.claims import Claim
-from shapeinspect.plugin_api.facts import Statement, WordedEdit
+from shapeinspect.plugin_api.facts import Edit, Explained
 from shapeinspect.plugin_api.frames import Place
 from shapeinspect.plugin_api.rerun import Rerun
 from shapeinspect.plugin_api.rewriting import Rewriting, outside
@@ -48,7 +48,7 @@ def ragged(frames: Sequence[Place], site: UserSource | None, message: str, where
     more = [f"and {len(got) - _SHOWN} more"] if len(got) > _SHOWN else []
     other = next(shape for shape in shapes if shape != shapes[0])
     expected = f"samples of one shape, such as {show(shapes[0])}"
-    fact = Statement("ragged", expected, (*got[:_SHOWN], *more), tuple(edit for edit, _ in edits))
+    fact = Explained("ragged", (expected,), (*got[:_SHOWN], *more), tuple(edit for edit, _ in edits))
     layer = Layer("stack", "stack", "torch.stack")
     values = [Value("sample", shapes[0]), Value("other", other)]
     failure = outside(layer, values, "torch", message, where, fact)
@@ -73,7 +73,7 @@ def _places(samples: list[Any]) -> Iterator[int]:
 
 def _edits(
     site: UserSource | None, shapes: list[tuple[int, ...]], place: int | None, count: int
-) -> Iterator[tuple[WordedEdit, str]]:
+) -> Iterator[tuple[Edit, str]]:
     """Yield functions that make a batch, written where the loader is made."""
     loaders = [] if site is None else [
         node
@@ -107,7 +107,7 @@ def _edits(
     function = f"lambda batch: {made}"
     old = " ".join(site.source(loaders[0]).split())
     given = old[:-1].rstrip(", ")
-    yield WordedEdit(f"{given}, collate_fn={function}) instead of {old}", "ragged"), function
+    yield Edit("ragged", f"{given}, collate_fn={function}) instead of {old}"), function
 
 
 def _trial(function: str, samples: list[Any]) -> Claim | None:

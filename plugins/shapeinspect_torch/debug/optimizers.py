@@ -8,7 +8,7 @@ from typing import Any
 
 from shapeinspect.ir import Layer, Value
 from shapeinspect.plugin_api.claims import Claim
-from shapeinspect.plugin_api.facts import Statement, WordedEdit
+from shapeinspect.plugin_api.facts import Edit, Explained
 from shapeinspect.plugin_api.frames import Place
 from shapeinspect.plugin_api.rerun import Rerun
 from shapeinspect.plugin_api.rewriting import Rewriting, outside
@@ -46,7 +46,7 @@ def resumed(
         expected.append(f"{key} of {show(weight.shape)}, like {name}")
         got.append(f"{key} of {show(shape)} for {name}")
     edits = [] if site is None else [*_edits(site, optimizer)]
-    fact = Statement("optimizer-state", " and ".join(expected), tuple(got), tuple(edits))
+    fact = Explained("optimizer-state", (" and ".join(expected),), tuple(got), tuple(edits))
     weight, key, shape = wrong[0]
     values = [Value("weight", tuple(weight.shape)), Value(key, shape)]
     layer = Layer("step", "optimizer", type(optimizer).__name__)
@@ -85,7 +85,7 @@ def _names(frames: Sequence[Place], model: object | None) -> dict[int, str]:
     return {id(weight): f'"{name}"' for one in modules.values() for name, weight in one.named_parameters()}
 
 
-def _edits(site: UserSource, optimizer: Any) -> Iterator[WordedEdit]:
+def _edits(site: UserSource, optimizer: Any) -> Iterator[Edit]:
     """Yield the edit that leaves the state out where it is loaded, and keeps the settings."""
     owners = {name.rpartition(".")[2] for name, held in site.names.items() if held is optimizer} | {
         "optimizer"
@@ -100,7 +100,7 @@ def _edits(site: UserSource, optimizer: Any) -> Iterator[WordedEdit]:
             old, given = site.source(call), site.source(call.args[0])
             new = site.edited(call, [(call.args[0], f'{{**{given}, "state": {{}}}}')])
             text = f"{' '.join(new.split())} instead of {' '.join(old.split())}"
-            yield WordedEdit(text, "", "the moments of all weights: they begin anew")
+            yield Edit("", text, alters="the moments of all weights: they begin anew")
             return
 
 

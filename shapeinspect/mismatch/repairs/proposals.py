@@ -36,7 +36,6 @@ from shapeinspect.plugin_api.changes import (
     OnTargets,
     OutOfPlace,
     PaddedBatch,
-    Rewritten,
     Unstacked,
     Wording,
 )
@@ -50,7 +49,6 @@ from shapeinspect.plugin_api.facts import (
     RaggedBatch,
     SeveralInputs,
     SeveralOutputs,
-    Statement,
     TupleGiven,
 )
 from shapeinspect.plugin_api.rerun import Failure
@@ -64,9 +62,8 @@ def proposals(failure: Failure, problem: Problem) -> tuple[Fix, ...]:
         problem: what does not fit there.
     """
     if isinstance(failure.fact, Explained):
-        return tuple(_edits(failure.fact))
+        return tuple(sorted(_edits(failure.fact), key=lambda fix: fix.rank))
     fixes = [
-        *_rewritten(failure),
         *divisors(failure),
         *transposed_masks(failure),
         *masks(failure),
@@ -284,14 +281,6 @@ def _one_hot(failure: Failure) -> Iterator[Fix]:
         yield Fix("targets", (before(failure, 1, (("one_hot", outputs[1]),)),), Rung.ONE_HOT_TARGETS)
 
 
-def _rewritten(failure: Failure) -> Iterator[Fix]:
-    """Propose the edits of the user's own statement that the debugger found."""
-    fact = failure.fact
-    for index, edit in enumerate(fact.edits if isinstance(fact, Statement) else ()):
-        rung = Rung.REWRITTEN_OTHERWISE if edit.alters else Rung.REWRITTEN
-        yield Fix(edit.cause, (Rewritten(index),), rung, edit.text, alters=edit.alters)
-
-
 def _retyped(failure: Failure) -> Iterator[Fix]:
     """Propose the dtype that the call takes."""
     fact = failure.fact
@@ -311,7 +300,8 @@ def _ordered(failure: Failure) -> Iterator[Fix]:
 def _edits(fact: Explained) -> Iterator[Fix]:
     """Propose the edits of the user's own statement that explain the failure."""
     for index, edit in enumerate(fact.edits):
-        yield Fix(edit.cause, (Edited(index),), Rung.EDITED + index, edit.code, alters=edit.alters)
+        rung = Rung.EDITED_OTHERWISE if edit.alters else Rung.EDITED
+        yield Fix(edit.cause, (Edited(index),), rung, edit.code, alters=edit.alters)
 
 
 def _overwriting(failure: Failure) -> Iterator[Fix]:

@@ -27,7 +27,6 @@ class Rung(int, Enum):
         return f"Rung.{self.name}"
 
     # The cause is certain: the framework, the file or the numbers prove it.
-    REWRITTEN = 3, "rewrite a statement outside of every layer"
     SQUEEZE_KEEPS_BATCH = 4, "replace a squeeze that removed the batch axis"
     TRANSPOSED_VALUE = 4, "transpose a weight that the user sets"
     EDITED = 4, "edit the user's own statement as the debugger found it"
@@ -162,7 +161,7 @@ class Rung(int, Enum):
     CONSTANT_STATE = 29, "create the first state in the layer's shape"
     CUT_MASK = 29, "cut a mask to the lengths of queries and keys"
     DECLARED_IMAGE = 29, "feed the declared shape, for images"
-    REWRITTEN_OTHERWISE = 29, "rewrite such a statement, so that it means something else"
+    EDITED_OTHERWISE = 29, "edit that statement so that it means something else"
     RESIZED_OUTPUT = 29, "resize the outputs to the targets"
 
     # Another input size (see SIZES_FROM), or another size of a layer.

@@ -11,7 +11,8 @@ from typing import Any
 from shapeinspect.ir import Frozen, Layer, Model, Value
 from shapeinspect.plugin_api.facts import Explained
 from shapeinspect.plugin_api.frames import Place, in_packages, traceback_frames
-from shapeinspect.plugin_api.rerun import Explanation, Failure, Recorded
+from shapeinspect.plugin_api.rerun import Failure, Recorded
+from shapeinspect.plugin_api.rewriting import Rewriting
 from shapeinspect_keras.debug.spelling import Speller
 from shapeinspect_keras.debug.statements import by_hand, declared, masks, names, operations, samples, targets
 from shapeinspect_keras.debug.statements.site import Site, site_of
@@ -33,7 +34,7 @@ def own_frames(error: BaseException) -> list[Place]:
     return [place for place in frames if _GENERATED not in place[0].f_code.co_filename]
 
 
-def explanation(error: BaseException, packages: tuple[str, ...]) -> Explanation | None:
+def explanation(error: BaseException, packages: tuple[str, ...]) -> Rewriting | None:
     """Explain an exception by the user's statement.
 
     Args:
@@ -54,7 +55,7 @@ def explanation(error: BaseException, packages: tuple[str, ...]) -> Explanation 
     return None
 
 
-def _of_inputs(error: BaseException, frames: Sequence[Place], site: Site) -> Explanation | None:
+def _of_inputs(error: BaseException, frames: Sequence[Place], site: Site) -> Rewriting | None:
     """Explain what a model is called on."""
     for name, owner, args, kwargs in _handled(frames):
         found = samples.explained(name, owner, args, kwargs, site)
@@ -65,7 +66,7 @@ def _of_inputs(error: BaseException, frames: Sequence[Place], site: Site) -> Exp
     return None
 
 
-def _of_operation(error: BaseException, frames: Sequence[Place], site: Site) -> Explanation | None:
+def _of_operation(error: BaseException, frames: Sequence[Place], site: Site) -> Rewriting | None:
     """Explain an operation of TensorFlow that the user's own code calls."""
     del frames
     message = str(error)
@@ -82,7 +83,7 @@ def _of_operation(error: BaseException, frames: Sequence[Place], site: Site) -> 
     return alone(layer.path, layer.kind, shapes, fact_of, message, where)
 
 
-def _of_mask(error: BaseException, frames: Sequence[Place], site: Site) -> Explanation | None:
+def _of_mask(error: BaseException, frames: Sequence[Place], site: Site) -> Rewriting | None:
     """Explain a mask that an attention refuses."""
     del frames
     found = masks.explained(site)
@@ -92,7 +93,7 @@ def _of_mask(error: BaseException, frames: Sequence[Place], site: Site) -> Expla
     return alone(name, "attention", shapes, fact, str(error), site.where)
 
 
-def _by_hand(error: BaseException, frames: Sequence[Place], site: Site) -> Explanation | None:
+def _by_hand(error: BaseException, frames: Sequence[Place], site: Site) -> Rewriting | None:
     """Explain the targets of a loss that the user calls."""
     found = by_hand.explained(frames, site)
     if found is None:
@@ -110,7 +111,7 @@ def _handled(frames: Sequence[Place]) -> Iterator[tuple[str, Any, list[Any], dic
             yield getattr(local.get("fn"), "__name__", ""), owner, args, dict(local.get("kwargs", {}))
 
 
-def _of_run(error: BaseException, frames: Sequence[Place], site: Site) -> Explanation | None:
+def _of_run(error: BaseException, frames: Sequence[Place], site: Site) -> Rewriting | None:
     """Explain the targets of a run that the loss refuses."""
     for name, owner, args, kwargs in _handled(frames):
         if name not in _TRAINS:
@@ -149,7 +150,7 @@ def in_users_words(
     return spell
 
 
-def _of_layer(error: BaseException, frames: Sequence[Place], site: Site) -> Explanation | None:
+def _of_layer(error: BaseException, frames: Sequence[Place], site: Site) -> Rewriting | None:
     """Explain the refusal of a layer while a model is built."""
     from shapeinspect_keras.debug import refused_call as refusal
 
@@ -182,7 +183,7 @@ def _layers(frames: Sequence[Place]) -> Iterator[tuple[Any, Any]]:
                 yield owner, args[0]
 
 
-def _recorded(recorded: Recorded, fact: Explained) -> Explanation | None:
+def _recorded(recorded: Recorded, fact: Explained) -> Rewriting | None:
     """Put an explanation at the last call of what is recorded."""
     model = recorded.model
     call = model.calls[-1] if model.calls else None
@@ -193,12 +194,12 @@ def _recorded(recorded: Recorded, fact: Explained) -> Explanation | None:
         model.source, model.format, model.framework, model.adapter, model.layers, model.calls[:-1],
         model.values, model.inputs,
     )  # fmt: skip
-    return Explanation(Failure(before, layer, call.inputs, recorded.message, recorded.where, fact=fact))
+    return Rewriting(Failure(before, layer, call.inputs, recorded.message, recorded.where, fact=fact))
 
 
 def alone(
     path: str, kind: str, values: dict[str, Any], fact: Explained, message: str, where: str
-) -> Explanation:
+) -> Rewriting:
     """Put an explanation at an operation of which nothing but its operands is known.
 
     Args:
@@ -212,4 +213,4 @@ def alone(
     layer = Layer(path, kind, path.rpartition("/")[2], (path,))
     shapes = {name: Value(name, shape) for name, shape in values.items()}
     model = Model("", "live", "keras", "keras-live", (layer,), (), Frozen(shapes), ())
-    return Explanation(Failure(model, layer, tuple(shapes), message, where, fact=fact))
+    return Rewriting(Failure(model, layer, tuple(shapes), message, where, fact=fact))
