@@ -18,10 +18,10 @@ from shapeinspect.mismatch.default_cause import default_cause
 from shapeinspect.mismatch.loss_shapes import is_loss
 from shapeinspect.mismatch.reasons import reasons
 from shapeinspect.mismatch.repairs.fix import Fix
+from shapeinspect.mismatch.repairs.input_sizes.search import search
 from shapeinspect.mismatch.repairs.pools import pooled
 from shapeinspect.mismatch.repairs.proposals import proposals
 from shapeinspect.mismatch.repairs.ranks import SETTINGS_FROM, SIZES_FROM
-from shapeinspect.mismatch.repairs.sizes import search
 from shapeinspect.mismatch.requirements import Problem, problem_of
 from shapeinspect.plugin_api import clock
 from shapeinspect.plugin_api.changes import Change, OnCall, OnInput, OnOperand, Wording

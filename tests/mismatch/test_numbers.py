@@ -22,7 +22,7 @@ import shapeinspect
 from shapeinspect.api.debugging import explain_error, fits
 from shapeinspect.mismatch.describe import fitting
 from shapeinspect.plugin_api.claims import Level
-from shapeinspect_torch.debug import rerun
+from shapeinspect_torch.debug.calls import rerun
 from shapeinspect_torch.tracing import real_run
 from shapeinspect_torch.tracing.pytree import tensors
 

@@ -38,13 +38,13 @@ class TorchLiveAdapter(Adapter):
         return read_module(source)
 
     def region(self, source: Source, lengths: Mapping[Place, tuple[str, int]]) -> Region | None:
-        """Run the forward with symbols for lengths; see ``shapeinspect_torch.tracing.symbolic``.
+        """Run the forward with symbols for lengths; see ``shapeinspect_torch.tracing.symbols.symbolic``.
 
         Args:
             source: the request, with the shapes of the inputs.
             lengths: for an input's name and axis, the name of its length and the number in this run.
         """
-        from shapeinspect_torch.tracing.symbolic import conditions
+        from shapeinspect_torch.tracing.symbols.symbolic import conditions
 
         return conditions(source, lengths)
 

@@ -26,9 +26,9 @@ from shapeinspect.sources.source import Source
 from shapeinspect_torch.tracing.recorder import PACKAGES
 
 if TYPE_CHECKING:
-    from shapeinspect_torch.debug.conditions import Conditions
+    from shapeinspect_torch.debug.calls.conditions import Conditions
+    from shapeinspect_torch.debug.calls.rerun import TorchRerun
     from shapeinspect_torch.debug.index_errors import LargestIndex
-    from shapeinspect_torch.debug.rerun import TorchRerun
 
 _CALLS = ("_wrapped_call_impl", "_call_impl")
 #: The exceptions that torch raises for shapes, sizes and indices; a user's own types do not count.
@@ -72,8 +72,8 @@ class TorchDebugger(Debugger):
             if outside is not None:
                 return outside
         if "equal size" in str(error) and not failed.called:
-            from shapeinspect_torch.debug.collating import ragged
             from shapeinspect_torch.debug.constructor_errors import collating
+            from shapeinspect_torch.debug.statements.collating import ragged
 
             found = failed.statement() or ragged(frames, failed.site(), failed.message, failed.where)
             return found or collating(failed.message, failed.where)
@@ -90,7 +90,7 @@ class TorchDebugger(Debugger):
             ways = (failed.looked_up, failed.reproduced, failed.run_for_real)
         again = next((rerun for way in ways if (rerun := way()) is not None), None)
         if again is None and not failed.called:
-            from shapeinspect_torch.debug.outside import explained
+            from shapeinspect_torch.debug.statements.outside import explained
 
             return explained(error, failed.where)
         return again
@@ -110,7 +110,7 @@ class TorchDebugger(Debugger):
 
 def _examined(source: Source) -> Rerun | None:
     """Run a live module on meta tensors of the asked-for shapes."""
-    from shapeinspect_torch.debug.rerun import TorchRerun
+    from shapeinspect_torch.debug.calls.rerun import TorchRerun
     from shapeinspect_torch.tracing.inputs import arguments_from_specs, signature_of
     from shapeinspect_torch.tracing.recorder import NeedsIntegersError
 
@@ -160,8 +160,8 @@ class _Place:
 
     def outside(self) -> Rerun | None:
         """Explain what only real numbers tell, outside of every module."""
-        from shapeinspect_torch.debug.optimizers import resumed
-        from shapeinspect_torch.debug.outside import with_numbers
+        from shapeinspect_torch.debug.statements.optimizers import resumed
+        from shapeinspect_torch.debug.statements.outside import with_numbers
 
         stepped = resumed(self.frames, self.site(), self.message, self.where, self.model)
         return stepped or with_numbers(self.error, self.where)
@@ -174,7 +174,7 @@ class _Place:
 
     def reproduced(self) -> Rerun | None:
         """Run the outermost call again, or the next one inside if it needs data."""
-        from shapeinspect_torch.debug.rerun import TorchRerun
+        from shapeinspect_torch.debug.calls.rerun import TorchRerun
 
         stop = ""
         for frame in self.called:
@@ -198,7 +198,7 @@ class _Place:
 
     def run_for_real(self) -> Rerun | None:
         """Run the outermost call on its own numbers, where a run without them does not fail as it did."""
-        from shapeinspect_torch.debug.rerun import TorchRerun
+        from shapeinspect_torch.debug.calls.rerun import TorchRerun
 
         if not self.called:
             return None
@@ -216,7 +216,7 @@ class _Place:
 
     def _conditions(self, call: FrameType | None) -> Conditions:
         """Return what surrounded the call of a module, or all that the user's code does outside of any."""
-        from shapeinspect_torch.debug.conditions import Conditions, contexts_of
+        from shapeinspect_torch.debug.calls.conditions import Conditions, contexts_of
         from shapeinspect_torch.debug.watch import begun
         from shapeinspect_torch.tracing.real_run import SECONDS, TIMES
 
@@ -239,7 +239,7 @@ class _Place:
 
     def statement(self) -> Rerun | None:
         """Run the user's statement again, with the lines that computed what it reads."""
-        from shapeinspect_torch.debug.user_statement import step_of
+        from shapeinspect_torch.debug.code.user_statement import step_of
 
         recovered = step_of(*self.users[-1]) if self.users else None
         if recovered is None:
@@ -250,7 +250,7 @@ class _Place:
         return next((rerun for way in ways if (rerun := way(*recovered)) is not None), None)
 
     def _computed(self, step: Any, inputs: dict[str, Any]) -> Rerun | None:
-        from shapeinspect_torch.debug.rerun import TorchRerun
+        from shapeinspect_torch.debug.calls.rerun import TorchRerun
 
         rerun = TorchRerun(step, (), inputs, conditions=self._conditions(None))
         error = rerun.reproduce(self.message, self.where)

@@ -9,9 +9,9 @@ from typing import Any
 from shapeinspect.plugin_api.changes import Change, OnInput, Wording
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.rerun import Failure, Rerun
+from shapeinspect_torch.debug.calls.rerun import TorchRerun
 from shapeinspect_torch.debug.following import Following
 from shapeinspect_torch.debug.index_errors import LargestIndex
-from shapeinspect_torch.debug.rerun import TorchRerun
 
 #: What fails behind the call lies further than anything in it.
 _BEHIND = 1_000_000

@@ -24,13 +24,13 @@ from shapeinspect.plugin_api import clock, facts
 from shapeinspect.plugin_api.changes import Change, OutOfPlace, Wording
 from shapeinspect.plugin_api.claims import Claim
 from shapeinspect.plugin_api.rerun import Failure, Rerun
-from shapeinspect_torch.debug import source_edits as source
+from shapeinspect_torch.debug.code import source_edits as source
 from shapeinspect_torch.debug.replay import LOSS, Replay
+from shapeinspect_torch.tracing.autograd.versions import Overwritten, Site, overwrites
 from shapeinspect_torch.tracing.guard import undisturbed
 from shapeinspect_torch.tracing.meta_copy import Shadow, cloned
 from shapeinspect_torch.tracing.module_tree import walk
 from shapeinspect_torch.tracing.pytree import tensors
-from shapeinspect_torch.tracing.versions import Overwritten, Site, overwrites
 
 #: Models with more elements than this are rerun on meta tensors.
 _NUMBERS = 30_000_000

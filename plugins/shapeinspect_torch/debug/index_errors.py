@@ -11,8 +11,8 @@ from shapeinspect.plugin_api.changes import Change, OnInput, OnLayer, OnOperand,
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import IndexOutside
 from shapeinspect.plugin_api.rerun import Failure, Rerun
-from shapeinspect_torch.debug.conditions import Conditions
-from shapeinspect_torch.debug.rerun import TorchRerun
+from shapeinspect_torch.debug.calls.conditions import Conditions
+from shapeinspect_torch.debug.calls.rerun import TorchRerun
 from shapeinspect_torch.tracing.module_tree import walk
 from shapeinspect_torch.tracing.pytree import tensors
 

@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any
 
 from shapeinspect.plugin_api.frames import syntax_tree
-from shapeinspect_torch.debug.user_code import (
+from shapeinspect_torch.debug.code.user_code import (
     UNKNOWN,
     is_harmless,
     is_method_of_tensors,

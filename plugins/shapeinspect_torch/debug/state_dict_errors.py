@@ -16,7 +16,7 @@ from shapeinspect.plugin_api.frames import Place, user_line
 from shapeinspect.plugin_api.rerun import Failure, Rerun
 from shapeinspect.plugin_api.user_calls import UserCall, built_by, built_in_place, failed_call
 from shapeinspect.sources.source import Source
-from shapeinspect_torch.debug.edits import rebuild_layer
+from shapeinspect_torch.debug.calls.edits import rebuild_layer
 from shapeinspect_torch.debug.loading.plan import Statement
 from shapeinspect_torch.debug.loading.pretrained import WORDS, pretrained
 from shapeinspect_torch.debug.loading.survey import Surveyed, survey

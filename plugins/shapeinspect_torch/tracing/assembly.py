@@ -8,9 +8,9 @@ from shapeinspect.ir import Call, Frozen, Layer, Model, Note, Weight
 from shapeinspect.sources.source import Source
 from shapeinspect_torch.tracing.meta_copy import Shadow
 from shapeinspect_torch.tracing.module_tree import Node
-from shapeinspect_torch.tracing.quantized import packed_weights
 from shapeinspect_torch.tracing.recorder import Draft, Recorder
-from shapeinspect_torch.tracing.weights import own_tensors, ties, weights_of
+from shapeinspect_torch.tracing.stored.quantized import packed_weights
+from shapeinspect_torch.tracing.stored.weights import own_tensors, ties, weights_of
 
 
 @dataclass(frozen=True, slots=True)

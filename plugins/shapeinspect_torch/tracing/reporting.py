@@ -7,9 +7,9 @@ from typing import Any
 
 from shapeinspect_torch.tracing.meta_copy import Shadow
 from shapeinspect_torch.tracing.module_tree import WRAPPERS, Node
-from shapeinspect_torch.tracing.quantized import float_forward
 from shapeinspect_torch.tracing.recorder import Draft, Recorder
-from shapeinspect_torch.tracing.weights import own_tensors
+from shapeinspect_torch.tracing.stored.quantized import float_forward
+from shapeinspect_torch.tracing.stored.weights import own_tensors
 
 
 def new_recorder(nodes: list[Node], shadow: Shadow, keeps: bool = True) -> Recorder:

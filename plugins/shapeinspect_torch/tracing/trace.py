@@ -19,8 +19,8 @@ from shapeinspect.ir import Model, Note
 from shapeinspect.plugin_api.confined import ConfinedError
 from shapeinspect.plugin_api.frames import traceback_frames, user_place
 from shapeinspect.sources.source import Source
-from shapeinspect_torch.tracing import saved_tensors
 from shapeinspect_torch.tracing.assembly import Trace, assemble
+from shapeinspect_torch.tracing.autograd import saved_tensors
 from shapeinspect_torch.tracing.dispatch_mode import NeedsNumbersError
 from shapeinspect_torch.tracing.guard import undisturbed
 from shapeinspect_torch.tracing.inputs import prepare

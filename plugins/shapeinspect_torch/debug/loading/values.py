@@ -314,7 +314,7 @@ def condition(keys: Sequence[str], all_keys: Sequence[str]) -> str:
         >>> condition(["a.weight"], ["a.weight", "a.bias"])
         'k == "a.weight"'
         >>> condition(["h.0.c.weight", "h.1.c.weight"], ["h.0.c.weight", "h.1.c.weight", "h.0.d.weight"])
-        'k.startswith(("h.0.c.", "h.1.c."))'
+        'k.endswith(".c.weight")'
     """
     if len(keys) == 1:
         return f'k == "{keys[0]}"'
@@ -325,10 +325,14 @@ def condition(keys: Sequence[str], all_keys: Sequence[str]) -> str:
         (lambda key: "." + ".".join(key.rsplit(".", 2)[-2:]), "endswith"),
         (lambda key: "." + key.rpartition(".")[2], "endswith"),
     )
+    found: list[tuple[list[str], str]] = []
     for part, method in writers:
         parts = list(dict.fromkeys(part(key) for key in keys))
         test = str.startswith if method == "startswith" else str.endswith
         if len(parts) <= 3 and {key for key in all_keys if test(key, tuple(parts))} == chosen:
-            inner = f'"{parts[0]}"' if len(parts) == 1 else "(" + ", ".join(f'"{one}"' for one in parts) + ")"
-            return f"k.{method}({inner})"
+            found.append((parts, method))
+    if found:
+        parts, method = min(found, key=lambda one: len(one[0]))
+        inner = f'"{parts[0]}"' if len(parts) == 1 else "(" + ", ".join(f'"{one}"' for one in parts) + ")"
+        return f"k.{method}({inner})"
     return "k in {" + ", ".join(f'"{key}"' for key in keys) + "}"

@@ -27,15 +27,15 @@ from shapeinspect.plugin_api.regions import Place as Axis
 from shapeinspect.plugin_api.regions import Region
 from shapeinspect.plugin_api.rerun import Failure, Rerun
 from shapeinspect.sources.source import Source
-from shapeinspect_torch.debug.anchors import Anchor, Placed, of_kind
-from shapeinspect_torch.debug.conditions import Conditions, is_grad_enabled
-from shapeinspect_torch.debug.edits import rebuild_layer, stepped
-from shapeinspect_torch.debug.numberless_checks import OF_PLACES, refuse_one_value, refuse_places
-from shapeinspect_torch.debug.recorded import failure_of, full_path, model_of
-from shapeinspect_torch.debug.rewrites import rewritten
+from shapeinspect_torch.debug.calls.anchors import Anchor, Placed, of_kind
+from shapeinspect_torch.debug.calls.conditions import Conditions, is_grad_enabled
+from shapeinspect_torch.debug.calls.edits import rebuild_layer, stepped
+from shapeinspect_torch.debug.calls.numberless_checks import OF_PLACES, refuse_one_value, refuse_places
+from shapeinspect_torch.debug.calls.recorded import failure_of, full_path, model_of
+from shapeinspect_torch.debug.calls.trial import FAILED, Trial, fed, retried, roles_of
+from shapeinspect_torch.debug.code.rewrites import rewritten
+from shapeinspect_torch.debug.code.user_names import in_own_words, names_of
 from shapeinspect_torch.debug.spelling import spell
-from shapeinspect_torch.debug.trial import FAILED, Trial, fed, retried, roles_of
-from shapeinspect_torch.debug.user_names import in_own_words, names_of
 from shapeinspect_torch.tracing.dispatch_mode import function_name
 from shapeinspect_torch.tracing.guard import undisturbed
 from shapeinspect_torch.tracing.inputs import prepare
@@ -204,7 +204,7 @@ class TorchRerun(Rerun):
         Args:
             lengths: of an input, by its number, and an axis: the name of its length and the number now.
         """
-        from shapeinspect_torch.tracing.symbolic import conditions
+        from shapeinspect_torch.tracing.symbols.symbolic import conditions
 
         return conditions(Source("", target=self._root, example=self._example), lengths)
 

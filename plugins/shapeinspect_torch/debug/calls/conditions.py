@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any
 
 from shapeinspect.plugin_api.frames import Place, syntax_tree
-from shapeinspect_torch.debug.user_code import UNKNOWN, value_of
+from shapeinspect_torch.debug.code.user_code import UNKNOWN, value_of
 from shapeinspect_torch.tracing.guard import RandomState
 from shapeinspect_torch.tracing.real_run import SECONDS
 

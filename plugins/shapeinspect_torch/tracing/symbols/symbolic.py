@@ -15,18 +15,18 @@ from typing import Any
 from shapeinspect.plugin_api.frames import traceback_frames, user_place
 from shapeinspect.plugin_api.regions import Place, Region
 from shapeinspect.sources.source import Source
-from shapeinspect_torch.tracing.conditions import holding
 from shapeinspect_torch.tracing.dispatch_mode import function_name, without_numbers_mode
 from shapeinspect_torch.tracing.guard import undisturbed
 from shapeinspect_torch.tracing.inputs import prepare
-from shapeinspect_torch.tracing.known_ids import KnownIds, OutsideTableError
 from shapeinspect_torch.tracing.meta_checks import refuse
 from shapeinspect_torch.tracing.meta_copy import Shadow
 from shapeinspect_torch.tracing.module_tree import unwrap
-from shapeinspect_torch.tracing.real_checks import RealRefusalError, refuse_inputs, refuse_output
 from shapeinspect_torch.tracing.recorder import PACKAGES
 from shapeinspect_torch.tracing.recurrent import RECURRENT, one_step
-from shapeinspect_torch.tracing.symbolic_views import multiplied, pooled, reshaped
+from shapeinspect_torch.tracing.symbols.conditions import holding
+from shapeinspect_torch.tracing.symbols.known_ids import KnownIds, OutsideTableError
+from shapeinspect_torch.tracing.symbols.real_checks import RealRefusalError, refuse_inputs, refuse_output
+from shapeinspect_torch.tracing.symbols.symbolic_views import multiplied, pooled, reshaped
 
 #: Exceptions of ours in the place of torch's, which a run without numbers does not raise.
 _RAISED: dict[type[BaseException], str] = {OutsideTableError: "IndexError", RealRefusalError: "RuntimeError"}

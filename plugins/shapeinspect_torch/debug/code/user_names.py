@@ -10,7 +10,7 @@ from typing import Any
 
 from shapeinspect.dims import Shape
 from shapeinspect.plugin_api.frames import syntax_tree
-from shapeinspect_torch.debug.user_code import UNKNOWN, value_of
+from shapeinspect_torch.debug.code.user_code import UNKNOWN, value_of
 
 #: The operators for torch's functions.
 _OPERATORS: dict[str, tuple[type[ast.operator], ...]] = {

@@ -10,9 +10,9 @@ from typing import Any
 from shapeinspect.plugin_api.changes import Around, InsteadOf, OnOperand, Recounted, Remade, Wording
 from shapeinspect.plugin_api.frames import Place, syntax_tree, user_place
 from shapeinspect.plugin_api.rerun import Failure
-from shapeinspect_torch.debug.makers import recounted, remade
+from shapeinspect_torch.debug.code.makers import recounted, remade
+from shapeinspect_torch.debug.code.user_code import value_of
 from shapeinspect_torch.debug.spelling import steps
-from shapeinspect_torch.debug.user_code import value_of
 from shapeinspect_torch.tracing.recorder import PACKAGES
 
 #: A longer expression is less clear than the name of the layer.

@@ -9,8 +9,8 @@ from shapeinspect.ir import Call, Frozen, Layer, Model
 from shapeinspect.plugin_api.facts import Fact
 from shapeinspect.plugin_api.rerun import Failure
 from shapeinspect.sources.source import Source
-from shapeinspect_torch.debug.error_facts import CONTAINERS, axis_order, fact_of, outside
-from shapeinspect_torch.debug.trial import Trial
+from shapeinspect_torch.debug.calls.error_facts import CONTAINERS, axis_order, fact_of, outside
+from shapeinspect_torch.debug.calls.trial import Trial
 from shapeinspect_torch.tracing.assembly import Trace, assemble
 
 

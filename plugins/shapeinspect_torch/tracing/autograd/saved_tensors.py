@@ -10,11 +10,11 @@ from typing import Any
 
 from shapeinspect.ir import Note
 from shapeinspect.sources.source import Source
+from shapeinspect_torch.tracing.autograd.versions import Overwritten, Saved, Site, VersionWatcher, Write
 from shapeinspect_torch.tracing.guard import undisturbed
 from shapeinspect_torch.tracing.inputs import prepare
 from shapeinspect_torch.tracing.meta_copy import Shadow
 from shapeinspect_torch.tracing.recorder import Draft, Recorder
-from shapeinspect_torch.tracing.versions import Overwritten, Saved, Site, VersionWatcher, Write
 
 #: The names that torch gives to ``x += y`` and the like.
 _SIGNS = {"add_": "+", "sub_": "-", "mul_": "*", "div_": "/", "__iadd__": "+", "__isub__": "-"}

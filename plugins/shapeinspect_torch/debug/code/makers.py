@@ -10,7 +10,7 @@ from typing import Any
 
 from shapeinspect.plugin_api.frames import Place, syntax_tree
 from shapeinspect.plugin_api.rerun import Failure
-from shapeinspect_torch.debug.user_code import value_of
+from shapeinspect_torch.debug.code.user_code import value_of
 
 #: A longer text is no help.
 _LONGEST = 160

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shapeinspect.plugin_api.changes import Change, OnInput
-from shapeinspect_torch.debug.anchors import Site, site_of
-from shapeinspect_torch.debug.edits import stepped
+from shapeinspect_torch.debug.calls.anchors import Site, site_of
+from shapeinspect_torch.debug.calls.edits import stepped
 from shapeinspect_torch.tracing.inputs import Inputs
 from shapeinspect_torch.tracing.meta_copy import Shadow
 from shapeinspect_torch.tracing.module_tree import Node

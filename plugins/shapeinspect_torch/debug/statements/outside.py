@@ -11,7 +11,7 @@ from shapeinspect.plugin_api.rerun import Rerun
 from shapeinspect.plugin_api.statement_edits import Dialect
 from shapeinspect.plugin_api.statement_runs import Arrays
 from shapeinspect.plugin_api.user_source import user_source
-from shapeinspect_torch.debug.user_code import is_harmless
+from shapeinspect_torch.debug.code.user_code import is_harmless
 from shapeinspect_torch.tracing.recorder import PACKAGES
 
 _KINDS = {

@@ -1,0 +1,1 @@
+"""Runs a failed call of a model again, with changes."""

@@ -1,0 +1,1 @@
+"""Failures outside of every model: operations on tensors, collated samples, optimizers."""

@@ -1,0 +1,1 @@
+"""What autograd saves of a forward, and the versions of its tensors."""

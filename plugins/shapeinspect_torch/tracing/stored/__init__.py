@@ -1,0 +1,1 @@
+"""What modules store: weights, ties, quantized tensors."""

@@ -1,0 +1,1 @@
+"""A forward that is run with symbols for lengths, and the conditions under which it ends so."""

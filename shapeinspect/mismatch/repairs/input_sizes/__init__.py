@@ -1,0 +1,1 @@
+"""Searches for an input size at which everything fits."""
