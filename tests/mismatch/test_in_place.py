@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
@@ -97,22 +96,13 @@ CASES = {
 }
 
 
-def _run(tmp_path: Path, text: str) -> None:
-    script = tmp_path / "train.py"
-    script.write_text(text)
-    space: dict[str, Any] = {"__name__": "__main__", "__file__": str(script)}
-    exec(compile(text, str(script), "exec"), space)
-
-
 @pytest.mark.parametrize("case", CASES)
-def test_the_edit_runs(case: str, tmp_path: Path) -> None:
+def test_the_edit_runs(case: str, run: Callable[[str], None]) -> None:
     body, old, new = CASES[case]
     with pytest.raises(RuntimeError, match="inplace operation") as caught:
-        _run(tmp_path, HEAD + body)
+        run(HEAD + body)
     found = explain_error(caught.value)
     assert found is not None
     assert found.fixes[0].text == f"{new} instead of {old}"
     assert body.count(old) == 1
-    again = tmp_path / "again"
-    again.mkdir()
-    _run(again, HEAD + body.replace(old, new))
+    run(HEAD + body.replace(old, new))

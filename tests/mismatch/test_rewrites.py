@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
@@ -54,28 +53,19 @@ CASES = {
 }
 
 
-def _run(tmp_path: Path, text: str) -> None:
-    script = tmp_path / "train.py"
-    script.write_text(text)
-    space: dict[str, Any] = {"__name__": "__main__", "__file__": str(script)}
-    exec(compile(text, str(script), "exec"), space)
-
-
 @pytest.mark.parametrize("case", CASES)
-def test_the_rewritten_program_runs(case: str, tmp_path: Path) -> None:
+def test_the_rewritten_program_runs(case: str, run: Callable[[str], None]) -> None:
     body, new, old = CASES[case]
     with pytest.raises(RuntimeError) as caught:
-        _run(tmp_path, HEAD + body)
+        run(HEAD + body)
     found = explain_error(caught.value)
     assert found is not None
     assert found.fixes[0].text == f"{new} instead of {old}"
     assert body.count(old) == 1
-    again = tmp_path / "again"
-    again.mkdir()
-    _run(again, HEAD + body.replace(old, new))
+    run(HEAD + body.replace(old, new))
 
 
-def test_several_layers_of_one_line_are_one_edit(tmp_path: Path) -> None:
+def test_several_layers_of_one_line_are_one_edit(run: Callable[[str], None]) -> None:
     body = (
         "class Net(nn.Module):\n"
         "    def __init__(self):\n"
@@ -86,7 +76,7 @@ def test_several_layers_of_one_line_are_one_edit(tmp_path: Path) -> None:
         "Net()(torch.ones(2, 15, 9) * 1)\n"
     )
     with pytest.raises(RuntimeError) as caught:
-        _run(tmp_path, HEAD + body)
+        run(HEAD + body)
     found = explain_error(caught.value)
     assert found is not None
     text = found.fixes[0].text
