@@ -32,9 +32,6 @@ NETWORKS: dict[str, Network] = {}
 
 #: What TFLite refuses for numbers, not for shapes: an index behind the last row.
 REFUSED_BY_NUMBERS = {"picking"}
-#: Where the length behind a block of the batch depends on what only the interpreter computes.
-LARGELY_UNKNOWN = {"conv1d"}
-
 #: What TFLite's converter refuses without TensorFlow's own operators: lists of a length known only at run
 #: time, pools over three axes, and the like.
 ONLY_TENSORFLOW = {

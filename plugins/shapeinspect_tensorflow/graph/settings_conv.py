@@ -108,26 +108,38 @@ def dilated_kind(view: View) -> str:
     return "unknown" if _dilation(view) is None else "conv"
 
 
-def _dilation(view: View) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]] | None:
-    """Return the dilation and the padding.
-
-    What is cropped behind was only added to fill the last block; the stride is 1 in such a convolution.
-    """
-    blocks, pads, again, crops = (view.lengths(slot) for slot in (2, 3, 4, 5))
+def _dilation(view: View) -> Settings | None:
     kernel = view.shape(1)
-    if kernel is None or blocks is None or pads is None or crops is None or blocks != again:
-        return None
-    count = len(kernel) - 2
     strides = _spatial(view, view.get("strides"))
-    plain = view.get("padding") == "VALID" and all(stride == 1 for stride in strides)
-    if not plain or len(blocks) != count or not len(pads) == len(crops) == 2 * count:
+    if kernel is None or view.get("padding") != "VALID" or any(stride != 1 for stride in strides):
+        return None
+    return block_dilation(view, (2, 3, 4, 5), len(kernel) - 2)
+
+
+def block_dilation(view: View, slots: tuple[int, int, int, int], count: int) -> Settings | None:
+    """Return the dilation and the padding of a convolution of whole windows with stride 1 over blocks.
+
+    What is cropped behind was only added to fill the last block.
+
+    Args:
+        view: the node.
+        slots: the slots of the blocks and the paddings before, of the blocks and the crops behind.
+        count: the number of spatial axes.
+
+    Returns:
+        None where the lengths do not prove both.
+    """
+    blocks, pads, again, crops = (view.lengths(slot) for slot in slots)
+    if blocks is None or pads is None or crops is None or blocks != again:
+        return None
+    if len(blocks) != count or not len(pads) == len(crops) == 2 * count:
         return None
     sides = tuple(pad - crop for pad, crop in zip(pads, crops, strict=True))
     if not all(isinstance(number, int) and number >= 0 for number in (*sides, *blocks)):
         return None
     numbers = [number for number in sides if isinstance(number, int)]
     dilation = tuple(number for number in blocks if isinstance(number, int))
-    return dilation, tuple(zip(numbers[::2], numbers[1::2], strict=True))
+    return {"dilation": dilation, "padding": tuple(zip(numbers[::2], numbers[1::2], strict=True))}
 
 
 def dilated(view: View) -> Settings:
@@ -140,7 +152,7 @@ def dilated(view: View) -> Settings:
     if found is None:
         return {}
     settings = depthwise(view) if view.op == "DilatedDepthwise" else conv(view)
-    return {**settings, "dilation": found[0], "padding": found[1]} if settings else {}
+    return {**settings, **found} if settings else {}
 
 
 def conv_transpose_kind(view: View) -> str:

@@ -88,6 +88,7 @@ class Operator:
         inputs: the numbers of the tensors it reads; -1 for a missing one.
         outputs: the numbers of its outputs.
         options: its settings; None where they are those of another operator.
+        instead: the operators that it replaces, where several were joined and may have to be parted again.
     """
 
     op: str
@@ -95,6 +96,7 @@ class Operator:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     options: Mapping[str, Any] | None
+    instead: tuple[Operator, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

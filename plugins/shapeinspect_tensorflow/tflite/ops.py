@@ -19,6 +19,7 @@ from shapeinspect_tensorflow.graph.folding import LAYER_NORM
 from shapeinspect_tensorflow.graph.node_view import View
 from shapeinspect_tensorflow.graph.ops import LOG_SOFTMAX, Op, named, op_row
 from shapeinspect_tensorflow.tflite import settings as lite
+from shapeinspect_tensorflow.tflite.convolutions import DILATED, DILATED_NARROW
 
 _Reader = Callable[[View], Mapping[str, Any]]
 
@@ -162,8 +163,14 @@ _GATES_APART = " ".join(
             for gate in _GATES.split())]
     + [f"{gate}_gate_bias" for gate in _GATES.split()]
 )  # fmt: skip
-#: What several operators were joined to, see ``tflite.norms`` and ``tflite.recurrent``.
+#: What several operators were joined to, see ``tflite.norms``, ``tflite.recurrent`` and ``convolutions``.
 JOINED: dict[str, Op] = {
+    "CONV_1D": op_row("conv", lite.conv, "- filter bias"),
+    "DEPTHWISE_CONV_1D": op_row("conv", lite.depthwise, "- filter bias"),
+    **{
+        op: op_row(lite.dilated_kind, lite.dilated, "- filter bias", (3, 4, 5, 6))
+        for op in (*DILATED.values(), *DILATED_NARROW.values())
+    },
     LAYER_NORM: op_row("layer_norm", norm.layer_norm, "- scale offset"),
     **{
         f"WHILE:{name}": op_row(kind, partial(recurrent.recurrent, gates=gates, turned=True), _LOOP_WEIGHTS)
@@ -176,4 +183,4 @@ JOINED: dict[str, Op] = {
 }
 
 #: The setting slots of each operator; what is computed only for them is not part of the network.
-SETTINGS = {name: op.fixed for name, op in OPS.items() if op.fixed}
+SETTINGS = {name: op.fixed for name, op in {**OPS, **JOINED}.items() if op.fixed}

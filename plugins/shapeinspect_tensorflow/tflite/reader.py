@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from math import prod
@@ -23,6 +24,7 @@ from shapeinspect_tensorflow.graph.ops import UNKNOWN_OP, Op
 from shapeinspect_tensorflow.graph.settings_conv import product_flags
 from shapeinspect_tensorflow.signature_names import asked_signature, further_signatures
 from shapeinspect_tensorflow.tflite import file as lite_file
+from shapeinspect_tensorflow.tflite.convolutions import dilated, narrow
 from shapeinspect_tensorflow.tflite.file import LiteFile, Operator, Subgraph, Tensor
 from shapeinspect_tensorflow.tflite.norms import normed
 from shapeinspect_tensorflow.tflite.ops import JOINED, OPS, SETTINGS
@@ -44,6 +46,8 @@ _TENSORFLOW = {
 }  # fmt: skip
 #: The options that name another graph.
 _BODIES = ("cond", "body", "then_branch", "else_branch", "init")
+#: How the name of the last of several operators ends that were joined to a convolution.
+_ENDS = re.compile(r"/(BatchToSpaceND|Squeeze)\d*$")
 #: A tensor of more bytes is no state that a loop begins with.
 _MOST_ZEROS = 1 << 22
 #: How many settings may be computed from one another.
@@ -70,7 +74,9 @@ def read(source: Source) -> Model:
             return not any(window.span(tensor.start, tensor.start + tensor.nbytes))
 
     named = {number for graph in file.subgraphs for number in _bodies(graph)}
-    graphs = tuple(recurrent(normed(unpacked(graph)), file.subgraphs, zero) for graph in file.subgraphs)
+    graphs = tuple(
+        narrow(recurrent(dilated(normed(unpacked(graph))), file.subgraphs, zero)) for graph in file.subgraphs
+    )
     file = replace(file, subgraphs=graphs)
     builder, first = _Builder(source, zero), _first(source, file)
     called = _called(file, first, named)
@@ -258,12 +264,18 @@ class _Builder:
             if place in part.hidden:
                 part.fill(operator)
             else:
-                self._layer(part, operator)
+                self._show(part, operator)
         self._left_out += len(part.hidden)
 
     def ends(self, numbers: tuple[int, ...]) -> tuple[str, ...]:
         """Return the names of the network's inputs or outputs."""
         return tuple(self._main[number] for number in numbers)
+
+    def _show(self, part: _Part, operator: Operator, depth: int = 0) -> None:
+        """Add an operator, or those that it replaces, where nothing proves that they are one."""
+        parted = operator.instead and _op(operator).kind_of(part.view(operator)) == "unknown"
+        for one in operator.instead if parted else (operator,):
+            self._layer(part, one, depth)
 
     def _layer(self, part: _Part, operator: Operator, depth: int = 0) -> None:
         graph, names, shapes = part.graph, part.names, part.shapes
@@ -275,7 +287,7 @@ class _Builder:
             for place in part.computing(operator.inputs[slot]):
                 if place in part.hidden:
                     part.hidden.discard(place)
-                    self._layer(part, graph.operators[place], depth + 1)
+                    self._show(part, graph.operators[place], depth + 1)
         path = self._paths.unique(part.prefix + _path(operator, graph))
         inputs: list[str] = []
         weights: list[Weight] = []
@@ -378,7 +390,8 @@ def _shape(tensor: Tensor) -> Shape | None:
 def _path(operator: Operator, graph: Subgraph) -> str:
     """Return the name of an operator's output; converters join the names of all fused operators."""
     first = next((graph.tensors[index].name for index in operator.outputs if index >= 0), "")
-    return first.partition(";")[0] or operator.op.lower()
+    name = first.partition(";")[0]
+    return (_ENDS.sub("", name) if operator.instead else name) or operator.op.lower()
 
 
 def _view(
@@ -450,8 +463,8 @@ def _layout(operator: Operator, role: str, shape: tuple[int, ...], view: View) -
         kind = "BatchMatMul:transpose_b" if product_flags(view)[1] else "BatchMatMul"
     if kind == "WHILE:GRU" and view.get("reset_after") is False:
         kind = "WHILE:GRU(candidate_apart)"
-    if operator.op == "DEPTHWISE_CONV_2D" and role == "filter":
-        channels = (OPS[operator.op].read(view)).get("groups")
+    if "DEPTHWISE" in operator.op and role == "filter":
+        channels = _op(operator).read(view).get("groups")
         if not channels:
             return None
         sizes = {"c": channels}

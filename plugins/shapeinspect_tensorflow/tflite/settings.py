@@ -10,11 +10,13 @@ from typing import Any
 
 from shapeinspect.dims import Unknown
 from shapeinspect_tensorflow.graph.node_view import View
-from shapeinspect_tensorflow.graph.settings_conv import groups, output_shape
+from shapeinspect_tensorflow.graph.settings_conv import block_dilation, groups, output_shape
 from shapeinspect_tensorflow.graph.settings_shape import pad, target
 
 Settings = dict[str, Any]
-_AXES = {2: "hw", 3: "dhw"}
+_AXES = {1: "w", 2: "hw", 3: "dhw"}
+#: The slots of a dilated convolution with its blocks, paddings and crops.
+_BLOCKS = (3, 4, 5, 6)
 
 
 def _window(view: View, kernel: tuple[Any, ...]) -> Settings:
@@ -43,15 +45,15 @@ def fused(view: View) -> Settings:
 
 
 def conv(view: View) -> Settings:
-    """Read CONV_2D, whose filter is ``o kh kw i``; groups follow from the input's channels.
+    """Read CONV_2D, whose filter is ``o kh kw i``, or CONV_1D; groups follow from the input's channels.
 
     Args:
         view: the node.
     """
     kernel = view.shape(1)
-    if kernel is None or len(kernel) != 4:
+    if kernel is None or len(kernel) not in (3, 4):
         return {}
-    return {**_window(view, kernel[1:3]), "out_channels": kernel[0], **groups(_channels(view), kernel[3])}
+    return {**_window(view, kernel[1:-1]), "out_channels": kernel[0], **groups(_channels(view), kernel[-1])}
 
 
 def conv_3d(view: View) -> Settings:
@@ -72,21 +74,49 @@ def _channels(view: View) -> Any:
 
 
 def depthwise(view: View) -> Settings:
-    """Read DEPTHWISE_CONV_2D, whose filter is ``1 kh kw (c m)``.
+    """Read DEPTHWISE_CONV_2D, whose filter is ``1 kh kw (c m)``, or DEPTHWISE_CONV_1D.
 
     Args:
         view: the node.
     """
     kernel = view.shape(1)
-    if kernel is None or len(kernel) != 4:
+    if kernel is None or len(kernel) not in (3, 4):
         return {}
-    settings = {**_window(view, kernel[1:3]), "out_channels": kernel[3]}
+    settings = {**_window(view, kernel[1:-1]), "out_channels": kernel[-1]}
     channels = _channels(view)
     if not isinstance(channels, int) and view.get("depth_multiplier"):
-        channels = kernel[3] // view.get("depth_multiplier")
-    if not isinstance(channels, int) or not channels or kernel[3] % channels:
+        channels = kernel[-1] // view.get("depth_multiplier")
+    if not isinstance(channels, int) or not channels or kernel[-1] % channels:
         return {}  # the groups are not known
     return {**settings, "in_channels": channels, "groups": channels}
+
+
+def dilated_kind(view: View) -> str:
+    """Return ``conv`` where the padding and the dilation follow from the blocks, else ``unknown``.
+
+    Args:
+        view: the node; see ``tflite.convolutions``.
+    """
+    return "conv" if _dilation(view) else "unknown"
+
+
+def dilated(view: View) -> Settings:
+    """Read a convolution between SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND.
+
+    Args:
+        view: the node; see ``tflite.convolutions``.
+    """
+    found, settings = _dilation(view), depthwise(view) if "DEPTHWISE" in view.op else conv(view)
+    return {**settings, **found} if found and settings else {}
+
+
+def _dilation(view: View) -> Settings | None:
+    kernel = view.shape(1)
+    if kernel is None or len(kernel) not in (3, 4):
+        return None
+    window = _window(view, kernel[1:-1])
+    plain = window.get("padding") == "valid" and {*window["stride"], *window["dilation"]} == {1}
+    return block_dilation(view, _BLOCKS, len(kernel) - 2) if plain else None
 
 
 def conv_transpose(view: View) -> Settings:

@@ -17,6 +17,7 @@ _TRANSPOSE = "Conv1DTranspose Conv2DTranspose Conv3DTranspose"
 _DEPTHWISE = "DepthwiseConv1D DepthwiseConv2D"
 _CONV_LSTM = "ConvLSTM1D ConvLSTM2D ConvLSTM3D"
 _SEPARABLE = "SeparableConv1D SeparableConv2D"
+_LITE_DEPTHWISE = "DEPTHWISE_CONV_1D DEPTHWISE_CONV_2D DILATED_DEPTHWISE_CONV_1D DILATED_DEPTHWISE_CONV_2D"
 _NORM_OPS = "FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3 BatchNorm"
 
 #: The slot of every role whose row names none.
@@ -78,10 +79,10 @@ TABLE = Table(
         *(Row("LayerNorm", role, "*n", "*n") for role in ("scale", "offset")),
         Row("GatherV2 Gather ResourceGather", "params", "V E", "V E"),
         # Operators of TFLite.
-        Row("CONV_2D", "filter", "o kh kw i", "o i kh kw"),
+        Row("CONV_1D CONV_2D DILATED_CONV_1D DILATED_CONV_2D", "filter", "o *k i", "o i *k"),
         Row("CONV_3D", "filter", "kd kh kw i o", "o i kd kh kw"),
         Row("CONV_3D_TRANSPOSE", "filter", "kd kh kw o i", "o i kd kh kw"),
-        Row("DEPTHWISE_CONV_2D", "filter", "1 kh kw (c m)", "(c m) 1 kh kw"),
+        Row(_LITE_DEPTHWISE, "filter", "1 *k (c m)", "(c m) 1 *k"),
         Row("TRANSPOSE_CONV", "filter", "o kh kw i", "o i kh kw"),
         Row("FULLY_CONNECTED", "filter", "o i", "o i"),
         *(
@@ -143,7 +144,8 @@ TABLE = Table(
         Row("EMBEDDING_LOOKUP", "params", "V E", "V E"),
         Row("GATHER", "params", "V E", "V E"),
         Row(
-            "CONV_2D CONV_3D CONV_3D_TRANSPOSE DEPTHWISE_CONV_2D TRANSPOSE_CONV FULLY_CONNECTED",
+            "CONV_1D CONV_2D CONV_3D DILATED_CONV_1D DILATED_CONV_2D CONV_3D_TRANSPOSE TRANSPOSE_CONV "
+            f"FULLY_CONNECTED {_LITE_DEPTHWISE}",
             "bias", "o", "o",
         ),
     ],

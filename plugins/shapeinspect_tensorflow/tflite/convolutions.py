@@ -1,0 +1,150 @@
+"""Joins the operators that TensorFlow split a convolution into.
+
+Source: https://www.tensorflow.org/api_docs/python/tf/nn/convolution: one with a dilation stands between
+SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND, and https://www.tensorflow.org/api_docs/python/tf/nn/conv1d: one over
+one axis is one over two, the first of which is 1 long.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+from shapeinspect_tensorflow.tflite.file import Operator, Subgraph, Tensor
+
+#: The operators that replace several, by the one that they hold.
+DILATED = {"CONV_2D": "DILATED_CONV_2D", "DEPTHWISE_CONV_2D": "DILATED_DEPTHWISE_CONV_2D"}
+DILATED_NARROW = {"CONV_2D": "DILATED_CONV_1D", "DEPTHWISE_CONV_2D": "DILATED_DEPTHWISE_CONV_1D"}
+NARROW = {"CONV_2D": "CONV_1D", "DEPTHWISE_CONV_2D": "DEPTHWISE_CONV_1D"}
+
+_WIDENS, _SQUEEZES = frozenset({"EXPAND_DIMS"}), frozenset({"SQUEEZE", "RESHAPE"})
+#: The first axis of space, where there are two.
+_FIRST = ((1,), (-3,))
+
+
+def dilated(graph: Subgraph) -> Subgraph:
+    """Return a graph in which each convolution between two moves of blocks is one operator.
+
+    Its inputs are the data, the filter, the bias, the blocks and paddings of the one, the blocks and crops of
+    the other.
+
+    Args:
+        graph: one graph of the file.
+
+    Example:
+        >>> dilated(Subgraph("g", (), (), (), ())).operators
+        ()
+    """
+    found = any(operator.op == "BATCH_TO_SPACE_ND" for operator in graph.operators)
+    return _Joiner(graph).joined(_Joiner.dilated) if found else graph
+
+
+def narrow(graph: Subgraph) -> Subgraph:
+    """Return a graph in which each convolution over one axis of space is one operator.
+
+    Args:
+        graph: one graph of the file.
+
+    Example:
+        >>> narrow(Subgraph("g", (), (), (), ())).operators
+        ()
+    """
+    found = any(operator.op in _WIDENS for operator in graph.operators)
+    return _Joiner(graph).joined(_Joiner.narrow) if found else graph
+
+
+class _Joiner:
+    def __init__(self, graph: Subgraph) -> None:
+        self._graph = graph
+        self._tensors = list(graph.tensors)
+        self._makers = {index: one for one in graph.operators for index in one.outputs if index >= 0}
+        self._readers = Counter(index for one in graph.operators for index in one.inputs)
+        self._readers.update(graph.outputs)
+
+    def joined(self, find: Callable[[_Joiner, Operator], list[Operator] | None]) -> Subgraph:
+        instead: dict[int, Operator] = {}
+        gone: set[int] = set()
+        for operator in self._graph.operators:
+            chain = find(self, operator)
+            if chain is not None:
+                one, *inner = chain
+                instead[id(operator)] = replace(one, instead=(*reversed(inner), operator))
+                gone.update(map(id, inner))
+        operators = tuple(
+            instead.get(id(operator), operator)
+            for operator in self._graph.operators
+            if id(operator) not in gone
+        )
+        return replace(self._graph, tensors=tuple(self._tensors), operators=operators)
+
+    def dilated(self, last: Operator) -> list[Operator] | None:
+        """Return the convolution that ends in a BATCH_TO_SPACE_ND, and its other operators from the end."""
+        if last.op != "BATCH_TO_SPACE_ND" or len(last.inputs) != 3 or len(last.outputs) != 1:
+            return None
+        squeezed = self._before(last, _SQUEEZES)
+        conv = self._before(squeezed or last, DILATED)
+        if conv is None or len(conv.inputs) not in (2, 3):
+            return None
+        wide = None if squeezed is None else self._before(conv, _WIDENS)
+        if squeezed is not None and (wide is None or not self._is_narrow(wide, conv, squeezed)):
+            return None
+        first = self._before(wide or conv, {"SPACE_TO_BATCH_ND"})
+        if first is None or len(first.inputs) != 3 or not self._stored(conv.inputs[1]):
+            return None
+        _, stored, bias = (*conv.inputs, -1)[:3]
+        names, filters = (DILATED, stored) if squeezed is None else (DILATED_NARROW, self._flat(stored))
+        inputs = (first.inputs[0], filters, bias, *first.inputs[1:], *last.inputs[1:])
+        inner = [one for one in (squeezed, conv, wide, first) if one is not None]
+        return [Operator(names[conv.op], "", inputs, last.outputs, conv.options), *inner]
+
+    def narrow(self, last: Operator) -> list[Operator] | None:
+        """Return the convolution that ends in a step without its first axis of space, and its other ones."""
+        conv = self._before(last, NARROW) if last.op in _SQUEEZES else None
+        wide = None if conv is None else self._before(conv, _WIDENS)
+        if conv is None or wide is None or not self._is_narrow(wide, conv, last):
+            return None
+        inputs = (wide.inputs[0], self._flat(conv.inputs[1]), *conv.inputs[2:])
+        return [Operator(NARROW[conv.op], "", inputs, last.outputs, conv.options), conv, wide]
+
+    def _before(self, operator: Operator, ops: object) -> Operator | None:
+        """Return what makes the first input of an operator, if nothing else reads that."""
+        index = operator.inputs[0] if operator.inputs else -1
+        maker = self._makers.get(index)
+        known = maker is not None and isinstance(ops, dict | frozenset | set) and maker.op in ops
+        return maker if known and maker and maker.inputs and self._readers[index] == 1 else None
+
+    def _stored(self, index: int) -> bool:
+        return index >= 0 and self._graph.tensors[index].stored and index not in self._graph.inputs
+
+    def _is_narrow(self, wide: Operator, conv: Operator, squeezed: Operator) -> bool:
+        """Tell whether an axis of length 1 is put in the place of the first one of space, and taken out."""
+        if len(wide.inputs) != 2 or len(conv.inputs) < 2 or not self._stored(conv.inputs[1]):
+            return False
+        axis = self._graph.tensors[wide.inputs[1]].numbers if wide.inputs[1] >= 0 else None
+        filters, whole = (
+            self._graph.tensors[conv.inputs[1]].shape,
+            _lengths(self._graph.tensors[conv.outputs[0]]),
+        )
+        one = axis in _FIRST and filters is not None and len(filters) == 4 and filters[1] == 1
+        if not one or whole is None or len(whole) != 4 or whole[1] != 1:
+            return False
+        if squeezed.op == "SQUEEZE":
+            return (squeezed.options or {}).get("squeeze_dims") in _FIRST
+        left = _lengths(self._graph.tensors[squeezed.outputs[0]])
+        return left == (whole[0], *whole[2:]) and left.count(-1) < 2  # a single open length is the same one
+
+    def _flat(self, index: int) -> int:
+        """Add the filter without its axis of length 1."""
+        stored = self._graph.tensors[index]
+        shape = stored.shape or ()
+        scales = stored.quantization
+        if scales is not None and scales.axis > 1:
+            scales = replace(scales, axis=scales.axis - 1)
+        flat = replace(stored, shape=(*shape[:1], *shape[2:]), signature=(), quantization=scales)
+        self._tensors.append(flat)
+        return len(self._tensors) - 1
+
+
+def _lengths(tensor: Tensor) -> tuple[int, ...] | None:
+    return tensor.signature or tensor.shape
