@@ -190,7 +190,7 @@ def _tq2_0(data: Array, order: str) -> Array:
     return (_shifted(data[:, :64], 2, (0, 2, 4, 6), 3).astype("f4") - 1) * _half(data, 64, order)
 
 
-#: The types whose numbers can be computed; those of other types need code books.
+#: The types whose numbers are computed here; :mod:`shapeinspect_gguf.code_books` has further ones.
 DEQUANTIZE: dict[str, Blocks] = {
     "Q4_0": _q4_0, "Q4_1": _q4_1, "Q5_0": _q5_0, "Q5_1": _q5_1, "Q8_0": _q8_0, "Q2_K": _q2_k, "Q3_K": _q3_k,
     "Q4_K": _q4_k, "Q5_K": _q5_k, "Q6_K": _q6_k, "IQ4_NL": _iq4_nl, "IQ4_XS": _iq4_xs, "MXFP4": _mxfp4,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapeinspect.compare.result import Figures
 from shapeinspect.compare.slots import Slot, Unit
+from shapeinspect.errors import MissingDependencyError
 from shapeinspect.layout.apply import to_common
 
 if TYPE_CHECKING:
@@ -103,7 +104,10 @@ def fingerprint(unit: Unit) -> str | None:
         return None
     state = hashlib.sha256()
     for slot in sorted(unit.main, key=lambda slot: slot.name):
-        flat = _read(slot).reshape(-1)
+        try:
+            flat = _read(slot).reshape(-1)
+        except MissingDependencyError:
+            return None
         for start in range(0, flat.size, CHUNK):
             # Minus zero equals zero.
             state.update((flat[start : start + CHUNK].astype(np.float64) + 0).tobytes())

@@ -12,6 +12,7 @@ from shapeinspect.compare.result import Figures, Status, Stored, WeightPair
 from shapeinspect.compare.slots import Slot, Unit
 from shapeinspect.compare.transforms import direct, to_common
 from shapeinspect.dims import Shape
+from shapeinspect.errors import MissingDependencyError
 from shapeinspect.ir import Layout
 from shapeinspect.layout.apply import to_common as move
 from shapeinspect.layout.pattern import lengths_text, parse
@@ -155,7 +156,10 @@ def _values(
     proven = all((slot.piece is None) == (a[0].piece is None) for slot in (*a, *b))
     if not proven and not _one_axis(a[0].shape):
         return "ambiguous", None, ["the order of its axes is not proven, so its values are not compared"]
-    left, right = values.numbers(a), values.numbers(b)
+    try:
+        left, right = values.numbers(a), values.numbers(b)
+    except MissingDependencyError as error:
+        return status, None, [f"its values cannot be read: {error.what}; {error.hint}"]
     figures = values.compare(left, right, options.rtol, options.atol)
     quantized = any(slot.weight.quantization is not None for slot in (*a, *b))
     values_text = "dequantized values" if quantized else "values"
