@@ -15,10 +15,11 @@ from shapeinspect import registry
 from shapeinspect.api.report import inspect as inspect_model
 from shapeinspect.api.report import locate
 from shapeinspect.errors import UsageError
-from shapeinspect.ir import Frozen, Model, Note
+from shapeinspect.ir import Frozen, Model
 from shapeinspect.mismatch import Diagnosis, describe
 from shapeinspect.mismatch import diagnose as _diagnose
-from shapeinspect.mismatch.graph_rerun import fed_by, of_one, unchecked, walk_again, walked_model
+from shapeinspect.mismatch.fixed_batch import fitting_batch
+from shapeinspect.mismatch.graph_rerun import fed_by, unchecked, walk_again, walked_model
 from shapeinspect.plugin_api.confined import confined
 from shapeinspect.plugin_api.numpy_text import IN_NUMPY, in_numpy
 from shapeinspect.plugin_api.rerun import Recorded, Rerun
@@ -249,11 +250,10 @@ def fits(source: Any, input: Any = None, graph: bool = True) -> Fit:  # noqa: A0
     if rerun is None:
         reached = walked_model(fed)
         return Fit(None, reached, unchecked(reached), read)
-    single = of_one(fed)
-    if single is not None and walk_again(single) is None:
-        # The runtime takes it: what was exported with a batch of one is no mistake until it is fed more.
-        reached = walked_model(single)
-        note = Note("only a batch of 1 fits: its lengths are fixed", rerun.failure.layer.path)
+    batched = fitting_batch(fed, rerun.failure)
+    if batched is not None:
+        taken, note = batched
+        reached = walked_model(taken)
         return Fit(None, replace(reached, notes=(*reached.notes, note)), unchecked(reached), read)
     diagnosis = _diagnose(rerun)
     return Fit(diagnosis, diagnosis.model, (), read)

@@ -49,19 +49,6 @@ def walk_again(recorded: Recorded) -> Rerun | None:
     return rerun if rerun.reproduce() else None
 
 
-def of_one(recorded: Recorded) -> Recorded | None:
-    """Return the same graph, fed a batch of one; None where no input has an open batch.
-
-    Args:
-        recorded: the graph, as nobody has fed it yet.
-    """
-    shapes = {name: recorded.model.values[name].shape for name in recorded.model.inputs}
-    single = {
-        name: (1, *shape[1:]) for name, shape in shapes.items() if shape and not isinstance(shape[0], int)
-    }
-    return replace(recorded, fed=Frozen(single)) if single and not recorded.fed else None
-
-
 def walked_model(recorded: Recorded) -> Model:
     """Return a graph that fits, with the shapes that a walk gives its values.
 

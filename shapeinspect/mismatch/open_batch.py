@@ -40,6 +40,16 @@ class Batch(int):
     __repr__ = __str__
 
 
+def batches_of(elements: int) -> int:
+    """Return how many elements there are for each sample of an open batch; 0 where there is none or a rest.
+
+    Args:
+        elements: the number of elements, with the open batch as a number.
+    """
+    each, rest = divmod(int(elements), _ANY)
+    return each if not rest and each <= _LONGEST else 0
+
+
 def batch_of(shapes: Iterable[Shape | None]) -> Batch:
     """Return the open batch of some inputs, under its name where they agree on one.
 

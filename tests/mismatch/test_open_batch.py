@@ -7,6 +7,7 @@ import pytest
 from shapeinspect import dims
 from shapeinspect.dims import UNKNOWN
 from shapeinspect.ir import Call, Frozen, Layer, Model, Value
+from shapeinspect.mismatch.fixed_batch import fitting_batch
 from shapeinspect.mismatch.graph_rerun import walk_again, walked_model
 from shapeinspect.plugin_api.rerun import Recorded
 
@@ -52,3 +53,30 @@ def test_a_refusal_names_the_batch_and_the_long_axis() -> None:
     rerun = walk_again(recorded)
     assert rerun is not None
     assert str(rerun.failure.model.values["x"].shape) == "(samples, 4099, 7)"
+
+
+@pytest.mark.parametrize(
+    ("target", "note"),
+    [
+        ((4, -1), "only a batch that is a multiple of 4 fits: its lengths are fixed"),
+        ((14, -1), "only a batch that is a multiple of 2 fits: its lengths are fixed"),
+        ((6, 7, 5), "only a batch of 6 fits: its lengths are fixed"),
+        ((1, 35), "only a batch of 1 fits: its lengths are fixed"),
+    ],
+)
+def test_a_batch_of_fixed_length_is_no_mistake(target: tuple[int, ...], note: str) -> None:
+    recorded = _recorded(("reshape", {"shape": target}), shape=(BATCH, 5, 7))
+    rerun = walk_again(recorded)
+    assert rerun is not None
+    found = fitting_batch(recorded, rerun.failure)
+    assert found is not None
+    assert found[1].text == note
+
+
+@pytest.mark.parametrize("target", [(3, 5, 6), (2, 35, 0), (-1, 34, 5)])
+def test_what_no_batch_fits_stays_a_mistake(target: tuple[int, ...]) -> None:
+    after = ("linear", {"in_features": 11, "out_features": 13})
+    recorded = _recorded(("reshape", {"shape": target}), after, shape=(BATCH, 5, 7))
+    rerun = walk_again(recorded)
+    assert rerun is not None
+    assert fitting_batch(recorded, rerun.failure) is None

@@ -162,6 +162,20 @@ def test_a_kind_only_where_names_and_shapes_prove_it(shapes: dict[str, tuple[int
     assert prove(shapes).kind == kind
 
 
+def test_a_checkpoint_without_a_prefix(files: Any, tmp_path: Path) -> None:
+    # tf.train.Saver().save(session, "folder/") writes no name before the endings.
+    for end in (".index", ".data-00000-of-00001"):
+        (tmp_path / end).write_bytes((files / f"trained/ck-2{end}").read_bytes())
+    (tmp_path / "checkpoint").write_text('model_checkpoint_path: "/elsewhere/run/"\n')
+    expected = {weight.name: weight.shape for weight in weights(read(files / "trained/ck-2.index"))}
+    for path in (tmp_path, tmp_path / ".index"):
+        found = tuple(weights(read(path)))
+        assert {weight.name: weight.shape for weight in found} == expected
+        assert all(weight.values is not None for weight in found)
+    with pytest.raises(UnreadableFileError, match=r"name the index beside it: \.index"):
+        read(tmp_path / ".data-00000-of-00001")
+
+
 def test_a_file_of_values_names_its_index(tmp_path: Path) -> None:
     path = tmp_path / "model.ckpt-7.data-00000-of-00002"
     path.write_bytes(bytes(range(200)))

@@ -13,7 +13,7 @@ _MAGIC = 0xDB4775248B80FB57.to_bytes(8, "little")
 #: A table begins with its first entry: no shared prefix, and the empty name of the header.
 _FIRST = b"\0\0"
 #: The data files next to the index.
-_DATA = re.compile(r"(.+)\.data-\d{5}-of-\d{5}")
+_DATA = re.compile(r"(.*)\.data-\d{5}-of-\d{5}")
 
 
 class Checkpoint(Adapter):
@@ -49,7 +49,7 @@ class Checkpoint(Adapter):
         whole = source.size is not None and source.size <= HEAD
         if whole and source.head.endswith(_MAGIC):
             return 2
-        if source.suffix != ".index":
+        if not source.name.endswith(".index"):  # a prefix may be empty
             return int(_DATA.fullmatch(source.name) is not None)
         return 2 if not whole and source.head.startswith(_FIRST) else 1
 

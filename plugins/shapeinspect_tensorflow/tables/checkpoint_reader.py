@@ -91,9 +91,10 @@ def _latest(state: Source) -> str | None:
     for line in state.head.decode("utf-8", "replace").splitlines():
         label, colon, value = line.partition(":")
         if colon and label.strip() == "model_checkpoint_path":
-            name = value.strip().strip('"')
-            name = name.rpartition("/")[2] if name.startswith("/") else name
-            check_inside(name, state.label)
+            path = value.strip().strip('"')
+            name = path.rpartition("/")[2] if path.startswith("/") else path
+            if name or not path:  # the prefix of a folder may be empty
+                check_inside(name, state.label)
             return name
     return None
 
