@@ -17,6 +17,7 @@ from shapeinspect.plugin_api.statement_edits import Dialect
 from shapeinspect.plugin_api.statement_runs import Arrays
 from shapeinspect.plugin_api.user_source import called_from, user_source
 from shapeinspect.sources.source import Source
+from shapeinspect_numpy.edit_words import WORDS
 
 _PACKAGES = ("numpy", "shapeinspect_numpy")
 #: What NumPy says of shapes.
@@ -41,6 +42,7 @@ class NumpyDebugger(Debugger):
     """Reads the arrays that the user's own line names."""
 
     packages = ("numpy",)
+    words = WORDS
 
     def recover(self, error: BaseException, model: object | None) -> Rerun | None:
         """Find the failed operation; see ``shapeinspect.plugin_api.rerun.Debugger``."""

@@ -279,15 +279,37 @@ def run_script(words: list[str]) -> None:
     """
     import os
     import runpy
+    import time
 
+    began, used = time.time(), time.process_time()
     before, path = sys.argv, sys.path[0]
     sys.argv = list(words)
     sys.path[0] = os.path.dirname(os.path.abspath(words[0]))
     try:
         with debug():
             runpy.run_path(words[0], run_name="__main__")
+    except Exception as error:
+        _repair(error, words, began, time.process_time() - used)
+        raise
     finally:
         sys.argv, sys.path[0] = before, path
+
+
+def _repair(error: Exception, words: list[str], began: float, used: float) -> None:
+    """Add to a diagnosis the changes of the source with which the whole script was run."""
+    from shapeinspect.api.script_repair import merged, repaired
+
+    known = getattr(error, _MARK, None)
+    diagnosis = known if isinstance(known, Diagnosis) else None
+    try:
+        found = repaired(error, diagnosis, words[0], words[1:], began, used)
+    except (Exception, SystemExit):  # noqa: BLE001  # no fault of the search hides the user's exception
+        return
+    if diagnosis is None or not found:
+        return
+    notes = getattr(error, "__notes__", [])
+    text = f"shapeinspect: {describe(merged(diagnosis, found))}"
+    notes[:] = [text if note.startswith("shapeinspect: ") else note for note in notes]
 
 
 def _recover(error: BaseException, model: object | None) -> Rerun | None:

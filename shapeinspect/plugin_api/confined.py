@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
-#: What Python reports before it acts, and what it is in words.
-_REFUSED = {
+#: What Python reports before it acts on something outside, and what it is in words.
+REFUSED = {
     "builtins.breakpoint": "it stops in a debugger",
     "builtins.input": "it waits for the keyboard",
     "ftplib.connect": "it opens a connection",
@@ -120,11 +120,11 @@ def _audit(event: str, given: tuple[Any, ...]) -> None:
         path, _, flags = given
         if isinstance(flags, int) and flags & _WRITING and not isinstance(path, int) and not _is_own(path):
             _refuse("it writes a file")
-    elif event in _REFUSED:
+    elif event in REFUSED:
         inside_of_own = event in ("os.remove", "os.rmdir") and given[-1] not in (-1, None)
         files = event.startswith(("os.", "shutil."))
         if not inside_of_own and not (files and given and _is_own(given[0])):
-            _refuse(_REFUSED[event])
+            _refuse(REFUSED[event])
 
 
 def _refuse(reason: str) -> None:

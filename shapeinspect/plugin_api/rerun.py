@@ -12,6 +12,7 @@ from shapeinspect.dims import Shape
 from shapeinspect.ir import Frozen, Layer, Model
 from shapeinspect.plugin_api.changes import Change, Wording
 from shapeinspect.plugin_api.claims import Claim, Level
+from shapeinspect.plugin_api.edit_words import EditWords
 from shapeinspect.plugin_api.facts import Fact
 from shapeinspect.plugin_api.regions import Place, Region
 from shapeinspect.sources.source import Source
@@ -201,6 +202,8 @@ class Debugger(ABC):
 
     #: The packages whose exceptions it understands; it is used only if one of them is imported.
     packages: tuple[str, ...]
+    #: How its users write what can be changed in their source.
+    words: EditWords = EditWords()
 
     @abstractmethod
     def recover(

@@ -12,6 +12,7 @@ from shapeinspect.plugin_api.frames import in_packages, traceback_frames, user_l
 from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
 from shapeinspect.sources.source import Source
 from shapeinspect_keras.debug.spelling import Speller
+from shapeinspect_keras.debug.edit_words import WORDS
 
 if TYPE_CHECKING:
     from shapeinspect_keras.debug.refused_call import Raised
@@ -31,6 +32,7 @@ class KerasDebugger(Debugger):
     """Reads the layer and its arguments from the only Keras frame that the traceback filter leaves."""
 
     packages = ("keras", "tensorflow")
+    words = WORDS
 
     def recover(self, error: BaseException, model: object | None) -> Iterator[Rerun | Recorded]:
         """Find the calls that may have been refused; see ``shapeinspect.plugin_api.rerun.Debugger``."""

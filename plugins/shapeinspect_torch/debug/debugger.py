@@ -23,6 +23,7 @@ from shapeinspect.plugin_api.frames import (
 from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
 from shapeinspect.plugin_api.user_source import UserSource, user_source
 from shapeinspect.sources.source import Source
+from shapeinspect_torch.debug.edit_words import WORDS
 from shapeinspect_torch.tracing.recorder import PACKAGES
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class TorchDebugger(Debugger):
     """
 
     packages = ("torch",)
+    words = WORDS
 
     def recover(self, error: BaseException, model: object | None) -> Rerun | None:
         """Find the failed call; see ``shapeinspect.plugin_api.rerun.Debugger``."""

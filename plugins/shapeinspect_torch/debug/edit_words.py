@@ -1,0 +1,85 @@
+"""How users of torch write what can be changed in their source."""
+
+from __future__ import annotations
+
+from shapeinspect.plugin_api.edit_words import EditWords
+
+_FIRST = ("batch_first=True",)
+_CONV = ("padding=1", "padding=2", "stride=2")
+_UP = ("output_padding=1", "padding=1")
+_KEPT = ("keepdim=True",)
+
+WORDS = EditWords(
+    settings={
+        **dict.fromkeys(("LSTM", "GRU", "RNN", "MultiheadAttention", "Transformer"), _FIRST),
+        **dict.fromkeys(("TransformerEncoderLayer", "TransformerDecoderLayer"), _FIRST),
+        **dict.fromkeys(("pad_sequence", "pack_padded_sequence", "pad_packed_sequence"), _FIRST),
+        **dict.fromkeys(("Conv1d", "Conv2d", "Conv3d"), _CONV),
+        **dict.fromkeys(("ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"), _UP),
+        **dict.fromkeys(
+            ("MaxPool1d", "MaxPool2d", "AvgPool1d", "AvgPool2d"), ("ceil_mode=True", "padding=1")
+        ),
+        **dict.fromkeys(("mean", "sum", "max", "min", "norm", "std", "var", "argmax"), _KEPT),
+        "DataLoader": ("drop_last=True",),
+        "load_state_dict": ("strict=False",),
+        "stft": ("center=False",),
+    },
+    words={"same": ("valid",), "valid": ("same",), "none": ("mean",)},
+    plain=frozenset(
+        {
+            "permute",
+            "transpose",
+            "unsqueeze",
+            "squeeze",
+            "swapaxes",
+            "movedim",
+            "view",
+            "reshape",
+            "flatten",
+            "unflatten",
+            "t",
+            "mean",
+            "sum",
+            "repeat",
+            "expand",
+            "argmax",
+            "softmax",
+        }
+    ),
+    wraps={
+        "torch.Tensor": (
+            "{}.unsqueeze(1)",
+            "{}.unsqueeze(0)",
+            "{}.unsqueeze(-1)",
+            "{}.squeeze(1)",
+            "{}.squeeze(-1)",
+            "{}.squeeze(0)",
+            "{}.transpose(1, 2)",
+            "{}.transpose(0, 1)",
+            "{}.permute(0, 3, 1, 2)",
+            "{}.permute(0, 2, 3, 1)",
+            "{}.flatten(1)",
+            "{}.long()",
+            "{}.float()",
+            "{}.argmax(1)",
+            "{}[0]",
+        ),
+    },
+    renamed={
+        "stack": ("cat",),
+        "cat": ("stack",),
+        "mm": ("matmul",),
+        "bmm": ("matmul",),
+        "dot": ("matmul",),
+        "view": ("reshape",),
+        "BCELoss": ("CrossEntropyLoss",),
+        "BCEWithLogitsLoss": ("CrossEntropyLoss",),
+        "CrossEntropyLoss": ("BCEWithLogitsLoss", "MSELoss"),
+        "BatchNorm1d": ("BatchNorm2d",),
+        "BatchNorm2d": ("BatchNorm1d",),
+        "Conv1d": ("Conv2d",),
+        "Conv2d": ("Conv1d",),
+        "MaxPool1d": ("MaxPool2d",),
+        "MaxPool2d": ("MaxPool1d",),
+    },
+)

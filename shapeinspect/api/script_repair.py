@@ -1,0 +1,240 @@
+"""Repairs of a whole script: changes of its source with which it was run to its end."""
+
+from __future__ import annotations
+
+import os
+import sys
+import types
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from shapeinspect import registry
+from shapeinspect.mismatch import Diagnosis
+from shapeinspect.mismatch.diagnose import Tried
+from shapeinspect.mismatch.repairs.fix import Fix
+from shapeinspect.plugin_api.changes import OnInput
+from shapeinspect.plugin_api.claims import Claim, Level
+from shapeinspect.plugin_api.edit_words import EditWords
+from shapeinspect.plugin_api.frames import Place, traceback_frames
+from shapeinspect.trials.candidates import File
+from shapeinspect.trials.client import Script, available
+from shapeinspect.trials.search import Repair, Search, Wrong, sizes_of
+
+#: A script that takes longer up to its failure is not run again, in seconds of processor time.
+_LONGEST = 12.0
+#: A trial may take so many times what the script took, and at least so many seconds.
+_TIMES, _LEAST = 3.0, 4.0
+#: At most so many files, of so many bytes, are changed.
+_FILES, _BYTES = 12, 200_000
+_SHOWN = 3
+
+
+def repaired(
+    error: BaseException,
+    diagnosis: Diagnosis | None,
+    script: str,
+    argv: Sequence[str],
+    began: float,
+    used: float,
+) -> tuple[Tried, ...]:
+    """Look for changes of a script's source with which it runs to its end.
+
+    Args:
+        error: what ended the script.
+        diagnosis: what is known of it; None for nothing.
+        script: the script's path.
+        argv: its arguments.
+        began: when it began, in seconds since 1970.
+        used: how much processor time it took, in seconds.
+
+    Returns:
+        The fixes, the likeliest first; none where nothing was found or the script cannot be run again.
+    """
+    if used > _LONGEST or not available():
+        return ()
+    path = os.path.abspath(script)
+    folder = _folder(path)
+    frames = [
+        (frame, line)
+        for frame, line in traceback_frames(error.__traceback__)
+        if os.path.abspath(frame.f_code.co_filename).startswith(folder + os.sep)
+        and "-packages" not in frame.f_code.co_filename
+    ]
+    files = [*_files(path, folder)]
+    if not frames or not files:
+        return ()
+    places = tuple((os.path.relpath(frame.f_code.co_filename, folder), line) for frame, line in frames)
+    name = os.path.relpath(path, folder)
+    order = Script(
+        folder,
+        name,
+        os.path.relpath(os.getcwd(), folder),
+        tuple(argv),
+        began,
+        tuple(line for file, line in places if file == name),
+    )
+    known, others = _known(diagnosis)
+    wrong = Wrong(
+        places,
+        type(error).__name__,
+        str(error),
+        sizes_of(str(error), known, others),
+        _arrays(frames),
+        _modules(frames),
+        _in_data(diagnosis),
+    )
+    search = Search(order, files, wrong, _words(), max(_LEAST, _TIMES * used), _progress())
+    try:
+        found = search.repairs()
+    except KeyboardInterrupt:
+        found = ()
+    finally:
+        _progress_ends()
+    return tuple(_tried(repair, name, len(files)) for repair in found)
+
+
+def merged(diagnosis: Diagnosis, found: Sequence[Tried]) -> Diagnosis:
+    """Return a diagnosis with the fixes of the whole script among its own.
+
+    Args:
+        diagnosis: the diagnosis.
+        found: the fixes with which the script was run.
+    """
+    own = diagnosis.fixes
+    first = bool(own) and own[0].claim.level is Level.WHOLE and not own[0].fix.alters
+    first = first and not (own[0].text.startswith("feed ") and " instead of " not in own[0].text)
+    kept = [one for one in found if not one.fix.alters] or [*found]
+    fixes = [*own[:1], *kept, *own[1:]] if first else [*kept, *own]
+    return replace(diagnosis, fixes=tuple(fixes[:_SHOWN]))
+
+
+def _folder(path: str) -> str:
+    """Return the folder to mirror: the one that it was started in where that holds the script."""
+    here, own = os.getcwd(), os.path.dirname(path)
+    return here if own.startswith(here + os.sep) and here != os.path.expanduser("~") else own
+
+
+def _files(path: str, folder: str) -> Iterator[File]:
+    paths = [path]
+    for module in [*sys.modules.values()]:
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str) and file.endswith(".py") and "-packages" not in file:
+            paths.append(os.path.abspath(file))
+    for one in [*dict.fromkeys(paths)][: _FILES * 100]:
+        if not one.startswith(folder + os.sep) or _own(one):
+            continue
+        try:
+            with open(one, encoding="utf-8", newline="") as file:
+                text = file.read(_BYTES + 1)
+            if len(text) <= _BYTES:
+                yield File.parsed(os.path.relpath(one, folder), text)
+        except (OSError, SyntaxError, ValueError):
+            continue
+
+
+def _own(path: str) -> bool:
+    return path.startswith(os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep)
+
+
+def _known(diagnosis: Diagnosis | None) -> tuple[list[tuple[int, int]], list[int]]:
+    """Return the pairs of sizes that should be equal, and all sizes that the failed call read."""
+    if diagnosis is None:
+        return [], []
+    problem = diagnosis.problem
+    pairs: list[tuple[int, int]] = []
+    if problem.demand is not None and isinstance(problem.demand.had, int):
+        pairs.append((problem.demand.had, problem.demand.wanted))
+    shapes = [[size for size in shape if isinstance(size, int)] for shape in problem.shapes if shape]
+    for one, other in zip(shapes, shapes[1:], strict=False):
+        pairs += [(a, b) for a, b in zip(one[::-1], other[::-1], strict=False) if a != b and 1 not in (a, b)]
+    return pairs, [size for shape in shapes for size in shape]
+
+
+def _in_data(diagnosis: Diagnosis | None) -> bool | None:
+    if diagnosis is None or not diagnosis.fixes:
+        return None
+    changes = diagnosis.fixes[0].fix.changes
+    return None if not changes else all(isinstance(change, OnInput) for change in changes)
+
+
+def _arrays(frames: Sequence[Place]) -> dict[str, str]:
+    """Return the class of each array that a name or an attribute of one stands for."""
+    found: dict[str, str] = {}
+    for frame, _ in frames:
+        for name, value in {**frame.f_globals, **frame.f_locals}.items():
+            if hasattr(type(value), "shape") and hasattr(type(value), "__getitem__"):
+                found[name] = _class(value)
+            elif name == "self":
+                for attribute, held in getattr(value, "__dict__", {}).items():
+                    if hasattr(type(held), "shape") and hasattr(type(held), "__getitem__"):
+                        found[f"self.{attribute}"] = _class(held)
+    return found
+
+
+def _class(value: Any) -> str:
+    module = type(value).__module__.partition(".")[0]
+    return f"{module}.{type(value).__qualname__}"
+
+
+def _modules(frames: Sequence[Place]) -> frozenset[str]:
+    return frozenset(
+        name
+        for frame, _ in frames
+        for name, value in frame.f_globals.items()
+        if isinstance(value, types.ModuleType)
+    )
+
+
+def _words() -> EditWords:
+    """Return the words of all frameworks that are imported, as one."""
+    settings: dict[str, tuple[str, ...]] = {}
+    words: dict[str, tuple[str, ...]] = {}
+    wraps: dict[str, tuple[str, ...]] = {}
+    renamed: dict[str, tuple[str, ...]] = {}
+    plain: frozenset[str] = frozenset()
+    for debugger in registry.debuggers():
+        own = debugger.words
+        for table, rows in (
+            (settings, own.settings),
+            (words, own.words),
+            (wraps, own.wraps),
+            (renamed, own.renamed),
+        ):
+            for key, values in rows.items():
+                table[key] = tuple(dict.fromkeys((*table.get(key, ()), *values)))
+        plain |= own.plain
+    return EditWords(settings, words, plain, wraps, renamed)
+
+
+def _tried(repair: Repair, script: str, files: int) -> Tried:
+    text = ", ".join(
+        f"{one.new} instead of {one.old}" if one.new.strip() else f"nothing instead of {one.old}"
+        for one in repair.written
+    )
+    places = " and ".join(dict.fromkeys(f"{os.path.basename(one.file)}:{one.line}" for one in repair.written))
+    if repair.result.status == "passed":
+        claim = Claim(Level.WHOLE, "the whole script", f"the change is in {places}")
+    else:
+        seconds = repair.result.seconds
+        rest = f"the script was stopped {seconds:.0f} s later; the change is in {places}"
+        claim = Claim(Level.WHOLE, "the failing statement", rest)
+    return Tried(Fix("", (), 0, text, alters=repair.alters), text, claim)
+
+
+def _progress() -> Any:
+    shown = sys.stderr.isatty()
+
+    def tell(number: int) -> None:
+        if shown:
+            sys.stderr.write(
+                f"\rlooking for a change with which the script runs: trial {number} (Ctrl-C ends this) "
+            )
+            sys.stderr.flush()
+
+    return tell
+
+
+def _progress_ends() -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write("\r" + " " * 79 + "\r")

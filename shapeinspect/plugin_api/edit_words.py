@@ -1,0 +1,31 @@
+"""How a framework's users write what can be changed in their source: words, no rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+
+def _none() -> Mapping[str, tuple[str, ...]]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class EditWords:
+    """The words of a framework for edits of a user's source.
+
+    Args:
+        settings: by the last part of what is called, keyword arguments that are often forgotten or wrong,
+            each as ``name=value``.
+        words: texts that are arguments, and what else may stand in their place.
+        plain: methods and functions that change nothing but axes, so that they can be left out: ``x.m(…)`` becomes ``x``.
+        wraps: by the class of an array, ``module.name``, expressions that rearrange it, with ``{}`` for it.
+        renamed: methods and functions, and what is often meant instead.
+    """
+
+    settings: Mapping[str, tuple[str, ...]] = field(default_factory=_none)
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=_none)
+    plain: frozenset[str] = frozenset()
+    wraps: Mapping[str, tuple[str, ...]] = field(default_factory=_none)
+    renamed: Mapping[str, tuple[str, ...]] = field(default_factory=_none)

@@ -1,0 +1,1 @@
+"""Runs changed copies of a failed script to their end, apart from everything the script could change."""

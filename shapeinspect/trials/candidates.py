@@ -1,0 +1,471 @@
+"""Changes of a user's source that are worth a trial: one expression each, the likeliest first."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from shapeinspect.plugin_api.edit_words import EditWords
+from shapeinspect.trials.slices import FAR, Unit, measure, units
+
+#: Ranks of the kinds of changes; the distance from the failure is added.
+EXACT, RATIO, SETTING, AXIS, LEFT_OUT, SUM, RENAMED, SWAPPED, WRAPPED, NEAR, NAME, DROPPED = (
+    0.0, 1.0, 1.5, 2.0, 2.0, 2.5, 2.5, 3.0, 3.0, 4.0, 4.5, 6.0,
+)  # fmt: skip
+_AXES = frozenset({"dim", "axis", "dims", "axes", "start_dim", "end_dim", "batch_dims", "perm"})
+#: How far a pair of sizes stands behind the one before it.
+_PAIR = 0.3
+#: At most so many changes are listed.
+_MOST = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A part of a file and the text in its place.
+
+    Args:
+        file: its path in the script's folder.
+        first: the offset of the part's first byte.
+        last: the offset behind its last byte.
+        new: the text in its place.
+    """
+
+    file: str
+    first: int
+    last: int
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One change of the source.
+
+    Args:
+        edits: the parts that are replaced.
+        rank: how far it stands behind; the lowest is tried first.
+        node: the expression that is changed, for its text.
+        file: its file.
+        owner: the function or class that it stands in; empty for the module.
+        number: the number that is changed, before and after; None for another change.
+        alters: what it changes of the program's meaning, as a noun; empty for nothing.
+    """
+
+    edits: tuple[Edit, ...]
+    rank: float
+    node: Any
+    file: str
+    owner: str = ""
+    number: tuple[int, int] | None = None
+    alters: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """The numbers of a failure.
+
+    Args:
+        pairs: sizes that have to be equal and are not: what is there, what is wanted.
+        others: every other size in sight.
+    """
+
+    pairs: tuple[tuple[int, int], ...] = ()
+    others: frozenset[int] = frozenset()
+
+
+@dataclass(eq=False, slots=True)
+class File:
+    """A file of the user's.
+
+    Args:
+        path: its path in the script's folder.
+        text: its text.
+        tree: the same, parsed.
+        units: its statements.
+        parents: the node around each node.
+    """
+
+    path: str
+    text: str
+    tree: ast.Module
+    units: list[Unit]
+    parents: dict[ast.AST, ast.AST] = field(default_factory=dict)
+    starts: list[int] = field(default_factory=list)
+
+    @classmethod
+    def parsed(cls, path: str, text: str) -> File:
+        """Parse a file.
+
+        Args:
+            path: its path in the script's folder.
+            text: its text.
+
+        Raises:
+            SyntaxError: if it is no Python.
+        """
+        tree = ast.parse(text)
+        parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+        starts = [0]
+        for line in text.encode().splitlines(keepends=True):
+            starts.append(starts[-1] + len(line))
+        return cls(path, text, tree, units(tree), parents, starts)
+
+    def source(self, node: Any) -> str:
+        """Return the text of a node.
+
+        Args:
+            node: a node of the tree.
+        """
+        first, last = self.span(node)
+        return self.text.encode()[first:last].decode()
+
+    def span(self, node: Any) -> tuple[int, int]:
+        """Return the offsets of a node's first byte and of the one behind its last.
+
+        Args:
+            node: a node of the tree.
+        """
+        return (
+            self.starts[node.lineno - 1] + node.col_offset,
+            self.starts[node.end_lineno - 1] + node.end_col_offset,
+        )
+
+    def edit(self, node: Any, new: str) -> Edit:
+        """Return the edit that replaces a node.
+
+        Args:
+            node: a node of the tree.
+            new: the text in its place.
+        """
+        return Edit(self.path, *self.span(node), new)
+
+
+def candidates(
+    files: Sequence[File],
+    failed: Iterable[tuple[str, int]],
+    sizes: Sizes,
+    words: EditWords,
+    arrays: Mapping[str, str],
+    modules: frozenset[str],
+) -> list[Candidate]:
+    """Return the changes that are worth a trial, the likeliest first.
+
+    Args:
+        files: the user's files.
+        failed: the file and line of each of the user's frames.
+        sizes: the numbers of the failure.
+        words: how the frameworks in use are written.
+        arrays: the class of each array that a name stands for in the statement that failed.
+        modules: the names that stand for modules.
+    """
+    lines = set(failed)
+    every = [unit for file in files for unit in file.units]
+    running = [
+        unit
+        for file in files
+        for unit in file.units
+        if any((file.path, line) in lines for line in _lines(unit.node))
+    ]
+    measure(every, running)
+    found: list[Candidate] = []
+    for file in files:
+        for unit in file.units:
+            site = _Site(file, unit, sizes, words, arrays, modules)
+            found += site.candidates()
+    seen: set[tuple[Edit, ...]] = set()
+    ordered = []
+    for one in sorted(found, key=lambda one: one.rank):
+        if one.edits not in seen:
+            seen.add(one.edits)
+            ordered.append(one)
+    return ordered[:_MOST]
+
+
+def _lines(node: Any) -> range:
+    first = getattr(node, "lineno", None)
+    return range(0) if first is None else range(first, node.end_lineno + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Site:
+    file: File
+    unit: Unit
+    sizes: Sizes
+    words: EditWords
+    arrays: Mapping[str, str]
+    modules: frozenset[str]
+
+    def candidates(self) -> Iterator[Candidate]:
+        """Yield the changes of one unit."""
+        if self.unit.distance == FAR:
+            nodes = [node for node in ast.walk(self.unit.node) if isinstance(node, ast.Constant)]
+        else:
+            nodes = [*ast.walk(self.unit.node)]
+        for node in nodes:
+            if isinstance(node, ast.Constant):
+                yield from self._constants(node)
+            elif isinstance(node, ast.Call):
+                yield from self._calls(node)
+            elif isinstance(node, ast.Tuple | ast.List):
+                yield from self._swapped(node, node.elts)
+            elif isinstance(node, ast.Subscript):
+                yield from self._subscripts(node)
+            elif isinstance(node, ast.Attribute) and node.attr == "T" and isinstance(node.ctx, ast.Load):
+                yield self._one(node, self.file.source(node.value), LEFT_OUT)
+            elif isinstance(node, ast.Name):
+                yield from self._names(node)
+        if self.unit.distance <= 1:
+            yield from self._wrapped()
+            yield from self._dropped()
+
+    def _one(
+        self, node: Any, new: str, rank: float, alters: str = "", number: tuple[int, int] | None = None
+    ) -> Candidate:
+        return self._edited((self.file.edit(node, new),), node, rank, alters, number)
+
+    def _edited(
+        self,
+        edits: tuple[Edit, ...],
+        node: Any,
+        rank: float,
+        alters: str = "",
+        number: tuple[int, int] | None = None,
+    ) -> Candidate:
+        behind = rank + self.unit.distance
+        return Candidate(edits, behind, node, self.file.path, self.unit.owner, number, alters)
+
+    def _constants(self, node: ast.Constant) -> Iterator[Candidate]:
+        value = node.value
+        if isinstance(value, bool):
+            yield self._one(node, str(not value), SETTING + 0.5)
+        elif isinstance(value, int):
+            yield from self._numbers(node, value)
+        elif isinstance(value, str):
+            for other in self.words.words.get(value, ()):
+                quoted = self.file.source(node)
+                yield self._one(node, quoted.replace(value, other), SETTING)
+
+    def _numbers(self, node: ast.Constant, value: int) -> Iterator[Candidate]:
+        signed = self.file.parents.get(node)
+        whole: Any = signed if isinstance(signed, ast.UnaryOp) and isinstance(signed.op, ast.USub) else node
+        if whole is not node:
+            value = -value
+        known: set[int] = {value}
+        for rank, new in self._values(value):
+            if new not in known:
+                known.add(new)
+                yield self._one(whole, str(new), rank, number=(value, new))
+        yield from self._powers(node, value)
+        if self._is_axis(whole):
+            near: tuple[int, ...] = (-2, -1, 0, 1, 2, 3)
+            rank = AXIS
+        elif 0 <= value <= 8:
+            near, rank = (value + 1, value - 1, value * 2), NEAR
+        elif value in (-1, -2):
+            near, rank = (value - 1, value + 1), NEAR
+        else:
+            near, rank = (), NEAR
+        for new in near:
+            if new not in known and (new >= 0 or value < 0 or self._is_axis(whole)):
+                known.add(new)
+                yield self._one(whole, str(new), rank, number=(value, new))
+
+    def _values(self, value: int) -> Iterator[tuple[float, int]]:
+        if value < 2:
+            return
+        for index, (had, wanted) in enumerate(self.sizes.pairs):
+            behind = index * _PAIR
+            for a, b in ((had, wanted), (wanted, had)):
+                if value == a:
+                    yield EXACT + behind, b
+                if a and value * b % a == 0 and value * b // a >= 1:
+                    yield RATIO + behind, value * b // a
+            for new in (value + wanted - had, value + had - wanted):
+                if new >= 1:
+                    yield SUM + behind, new
+        if value >= 8:
+            for new in sorted(self.sizes.others, key=lambda one: abs(one - value)):
+                if new >= 2:
+                    yield NEAR - 0.5, new
+            for step in (8, 16, 32, 64):
+                for new in (value // step * step, -(-value // step) * step):
+                    if new:
+                        yield NEAR, new
+            yield NEAR, value * 2
+            if value % 2 == 0:
+                yield NEAR, value // 2
+
+    def _powers(self, node: ast.Constant, value: int) -> Iterator[Candidate]:
+        """Change a number that stands several times in one expression, such as ``64 * 7 * 7``."""
+        if value < 2:
+            return
+        top: ast.AST = node
+        while isinstance(parent := self.file.parents.get(top), ast.BinOp):
+            top = parent
+        if isinstance(parent, ast.Tuple | ast.List):
+            top = parent
+        same = [
+            part
+            for part in ast.walk(top)
+            if isinstance(part, ast.Constant) and part.value == value and type(part.value) is int
+        ]
+        if len(same) not in (2, 3) or same[0] is not node:
+            return
+        done = set()
+        for had, wanted in self.sizes.pairs:
+            for a, b in ((had, wanted), (wanted, had)):
+                for new in {
+                    round(value * (b / a) ** (1 / len(same))) if a > 0 and b > 0 else 0,
+                    b if value == a else 0,
+                }:
+                    fits = (
+                        (new > 1
+                        and new ** len(same) * a == value ** len(same) * b)
+                        or (new == b and value == a)
+                    )
+                    if fits and new not in done:
+                        done.add(new)
+                        edits = tuple(self.file.edit(part, str(new)) for part in same)
+                        yield self._edited(edits, top, RATIO - 0.25)
+
+    def _is_axis(self, node: ast.AST) -> bool:
+        parent = self.file.parents.get(node)
+        while isinstance(parent, ast.Tuple | ast.List):
+            node, parent = parent, self.file.parents.get(parent)
+        if isinstance(parent, ast.keyword):
+            return parent.arg in _AXES
+        name = _last(parent) if isinstance(parent, ast.Call) else ""
+        return name in self.words.plain or name in self.words.renamed
+
+    def _calls(self, node: ast.Call) -> Iterator[Candidate]:
+        name = _last(node)
+        given = {keyword.arg for keyword in node.keywords}
+        text = self.file.source(node)
+        for setting in self.words.settings.get(name, ()):
+            key = setting.partition("=")[0]
+            if key not in given and text.endswith(")"):
+                comma = "" if not (node.args or node.keywords) else ", "
+                inner = text[:-1].rstrip().rstrip(",")
+                yield self._one(node, f"{inner}{comma}{setting})", SETTING)
+        if name in self.words.plain:
+            value = node.func.value if isinstance(node.func, ast.Attribute) else None
+            if value is not None and not (isinstance(value, ast.Name) and value.id in self.modules):
+                yield self._one(node, self.file.source(value), LEFT_OUT)
+            elif node.args:
+                yield self._one(node, self.file.source(node.args[0]), LEFT_OUT)
+        for other in self.words.renamed.get(name, ()):
+            place = node.func
+            if isinstance(place, ast.Attribute):
+                owner = self.file.source(place.value)
+                yield self._one(node, text.replace(f"{owner}.{name}", f"{owner}.{other}", 1), RENAMED)
+        yield from self._swapped(node, node.args)
+        if self.unit.distance == FAR:
+            return
+        for index, argument in enumerate(node.args):
+            # a layer of a chain, such as a pool too many
+            if (
+                len(node.args) > 2
+                and isinstance(argument, ast.Call)
+                and all(isinstance(one, ast.Call | ast.Starred) for one in node.args)
+            ):
+                following = node.args[index + 1] if index + 1 < len(node.args) else None
+                first = self.file.span(argument)[0]
+                last = self.file.span(argument)[1] if following is None else self.file.span(following)[0]
+                if following is not None:
+                    said = f"the network: without {self.file.source(argument)}"
+                    yield self._edited((Edit(self.file.path, first, last, ""),), node, DROPPED, said)
+
+    def _swapped(self, node: Any, parts: Sequence[ast.expr]) -> Iterator[Candidate]:
+        if not 2 <= len(parts) <= 6 or any(isinstance(part, ast.Starred) for part in parts):
+            return
+        if all(isinstance(part, ast.Call) for part in parts):
+            return
+        for a, b in pairwise(parts):
+            one, other = self.file.source(a), self.file.source(b)
+            if one != other:
+                edits = (self.file.edit(a, other), self.file.edit(b, one))
+                yield self._edited(edits, node, SWAPPED)
+
+    def _subscripts(self, node: ast.Subscript) -> Iterator[Candidate]:
+        if not isinstance(node.ctx, ast.Load):
+            return
+        text = ast.unparse(node.slice)
+        if (
+            "newaxis" in text
+            or "None" in text
+            or (isinstance(node.slice, ast.Constant)
+            and node.slice.value in (0, -1))
+        ):
+            yield self._one(node, self.file.source(node.value), LEFT_OUT)
+
+    def _names(self, node: ast.Name) -> Iterator[Candidate]:
+        """Multiply a size that is an argument, or write another parameter in its place."""
+        parent = self.file.parents.get(node)
+        if not isinstance(node.ctx, ast.Load) or self.unit.distance == FAR or node.id in self.arrays:
+            return
+        called = (
+            parent
+            if isinstance(parent, ast.Call)
+            else self.file.parents.get(parent)
+            if isinstance(parent, ast.keyword)
+            else None
+        )
+        if not isinstance(called, ast.Call) or called.func is node or not self._is_constructor(called):
+            return
+        for had, wanted in self.sizes.pairs:
+            for a, b in ((had, wanted), (wanted, had)):
+                if a and b > a and b % a == 0 and b // a <= 16:
+                    yield self._one(node, f"{node.id} * {b // a}", RATIO + 0.5)
+                    yield self._one(node, f"{node.id} // {b // a}", RATIO + 0.6)
+                elif 0 < abs(a - b) <= 8:
+                    yield self._one(node, f"{node.id} {'+' if b > a else '-'} {abs(a - b)}", SUM + 0.5)
+        for other in self._parameters():
+            if other != node.id:
+                yield self._one(node, other, NAME)
+
+    def _is_constructor(self, call: ast.Call) -> bool:
+        return _last(call)[:1].isupper()
+
+    def _parameters(self) -> list[str]:
+        node: ast.AST | None = self.unit.node
+        while node is not None and not isinstance(node, ast.FunctionDef):
+            node = self.file.parents.get(node)
+        if node is None:
+            return []
+        return [
+            arg.arg for arg in (*node.args.args, *node.args.kwonlyargs) if arg.arg not in ("self", "cls")
+        ][:6]
+
+    def _wrapped(self) -> Iterator[Candidate]:
+        for node in ast.walk(self.unit.node):
+            if not isinstance(node, ast.Name | ast.Attribute) or not isinstance(node.ctx, ast.Load):
+                continue
+            text = self.file.source(node)
+            for wrap in self.words.wraps.get(self.arrays.get(text, ""), ()):
+                parent = self.file.parents.get(node)
+                if isinstance(parent, ast.Attribute) or (isinstance(parent, ast.Call) and parent.func is node):
+                    continue
+                yield self._one(node, wrap.replace("{}", text), WRAPPED)
+
+    def _dropped(self) -> Iterator[Candidate]:
+        """Leave a statement out that puts a value back into its own name, such as ``x = self.pool(x)``."""
+        for unit in (self.unit,):
+            node = unit.node
+            if (
+                not isinstance(node, ast.Assign)
+                or len(node.targets) != 1
+                or not isinstance(node.targets[0], ast.Name)
+            ):
+                continue
+            name = node.targets[0].id
+            value = node.value
+            if isinstance(value, ast.Call) and any(
+                isinstance(arg, ast.Name) and arg.id == name for arg in value.args[:1]
+            ):
+                yield self._one(value, name, DROPPED, f"the network: without {self.file.source(value)}")
+
+
+def _last(call: ast.Call) -> str:
+    return str(getattr(call.func, "attr", getattr(call.func, "id", "")))

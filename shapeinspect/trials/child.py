@@ -1,0 +1,180 @@
+"""One trial: a forked process that runs a changed script in a mirror of its folder, and tells how it ended."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import sys
+import threading
+import time
+import traceback
+import types
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from shapeinspect.plugin_api.confined import REFUSED, ConfinedError
+from shapeinspect.trials import landlock
+from shapeinspect.trials.mirror import mirror
+
+#: Devices that a script may write to, where they are there.
+_DEVICES = ("/dev/null", "/dev/shm", "/dev/nvidia0", "/dev/nvidiactl", "/dev/nvidia-uvm")
+#: What a trial may do, since its processes end with it and its environment is its own.
+_ALLOWED = frozenset({"os.fork", "os.kill", "os.putenv", "os.unsetenv"})
+_MESSAGE = 4000
+#: A trial that gets no processor ends after so many times its limit.
+_WAIT = 10.0
+
+
+def run(order: dict[str, Any], result: int) -> None:
+    """Run a trial in this process, which ends with it.
+
+    Args:
+        order: ``script``, ``folder``, ``cwd`` (paths), ``argv``, ``changed`` (texts by path in the folder),
+            ``since`` (seconds since 1970), ``limit`` (seconds of processor time), ``passed`` (lines of the script: the statements whose end counts),
+            ``place`` (a new folder for the trial).
+        result: the descriptor that the result is written to, as JSON.
+    """
+    ended: dict[str, Any] = {"status": "refused", "message": "", "frames": [], "passed": False}
+    lock = threading.Lock()
+
+    def tell() -> None:
+        with lock:
+            ended["seconds"] = _used()
+            with suppress(OSError):
+                os.write(result, json.dumps(ended).encode())
+            os._exit(0)
+
+    try:
+        root = os.path.join(order["place"], "files")
+        mirror(order["folder"], root, order["changed"], order["since"])
+        temporary = os.path.join(order["place"], "tmp")
+        os.mkdir(temporary)
+        _silence()
+        _leave(order, root, temporary)
+        _confine(order["place"])
+    except OSError as problem:
+        ended["message"] = str(problem)
+        tell()
+
+    begin, used = time.monotonic(), _used()
+
+    def stop() -> None:
+        while _used() - used < order["limit"] and time.monotonic() - begin < _WAIT * order["limit"]:
+            time.sleep(0.05)
+        frame = sys._current_frames().get(threading.main_thread().ident or 0)
+        ended.update(status="running", frames=_places(traceback.walk_stack(frame), root)[::-1])
+        tell()
+
+    threading.Thread(target=stop, daemon=True).start()
+    try:
+        _execute(os.path.join(root, order["script"]), order["passed"], ended)
+        ended["status"] = "passed"
+    except SystemExit as end:
+        ended["status"] = "failed" if end.code else "passed"
+    except BaseException as error:  # noqa: BLE001  # whatever ends the script is its result
+        chain: BaseException | None = error
+        while chain is not None and not isinstance(chain, ConfinedError):
+            chain = chain.__cause__ or chain.__context__
+        frames = _places(traceback.walk_tb(error.__traceback__), root)
+        ended.update(
+            status="refused" if chain is not None else "failed",
+            type=type(error).__name__,
+            message=str(error)[:_MESSAGE],
+            frames=frames,
+        )
+    tell()
+
+
+def _used() -> float:
+    """Return the seconds of processor time that this process and its children have taken."""
+    return sum(os.times()[:4])
+
+
+def _silence() -> None:
+    empty = os.open(os.devnull, os.O_RDWR)
+    for number in range(3):
+        os.dup2(empty, number)
+    sys.stdin, sys.stdout, sys.stderr = (os.fdopen(os.dup(empty), mode) for mode in ("r", "w", "w"))
+
+
+def _leave(order: dict[str, Any], root: str, temporary: str) -> None:
+    """Take the script's place: its folder, arguments, paths and temporary files."""
+    import tempfile
+
+    script = os.path.join(root, order["script"])
+    sys.argv = [script, *order["argv"]]
+    sys.path[0] = os.path.dirname(script)
+    os.chdir(os.path.join(root, order["cwd"]))
+    os.environ["TMPDIR"] = temporary
+    tempfile.tempdir = temporary
+    sys.dont_write_bytecode = True
+
+
+def _confine(place: str) -> None:
+    landlock.restrict([place, *_DEVICES])
+    inside = place + os.sep
+
+    def audit(event: str, given: tuple[Any, ...]) -> None:
+        if event not in REFUSED or event in _ALLOWED:
+            return
+        if event == "socket.connect" and isinstance(given[1], str | bytes):
+            path = os.path.abspath(os.fsdecode(given[1]))
+        elif event.startswith("os.") and given and isinstance(given[0], str | bytes):
+            path = os.path.abspath(os.fsdecode(given[0]))
+        else:
+            path = ""
+        if not path.startswith(inside):
+            raise ConfinedError(REFUSED[event])
+
+    sys.addaudithook(audit)
+
+
+def _execute(script: str, passed: Sequence[int], ended: dict[str, Any]) -> None:
+    with open(script, "rb") as file:
+        tree = ast.parse(file.read(), script)
+
+    def reached() -> None:
+        ended["passed"] = True
+
+    main = types.ModuleType("__main__")
+    main.__dict__.update(
+        __file__=script, __cached__=None, __builtins__=__builtins__, __shapeinspect_passed__=reached
+    )
+    sys.modules["__main__"] = main
+    code = compile(ast.fix_missing_locations(_Marked(passed).visit(tree)), script, "exec")
+    exec(code, main.__dict__)  # noqa: S102  # the user's own script, which the user has just run
+
+
+class _Marked(ast.NodeTransformer):
+    """Puts a call behind the innermost statement of each line, that tells that the statement ended."""
+
+    def __init__(self, lines: Sequence[int]) -> None:
+        self._lines = set(lines)
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        super().generic_visit(node)
+        for name in ("body", "orelse", "finalbody"):
+            body = getattr(node, name, None)
+            if isinstance(body, list) and any(isinstance(one, ast.stmt) for one in body):
+                setattr(node, name, [each for one in body for each in self._with_mark(one)])
+        return node
+
+    def _with_mark(self, statement: ast.stmt) -> list[ast.stmt]:
+        simple = isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.Expr)
+        lines = range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
+        if not simple or not self._lines.intersection(lines):
+            return [statement]
+        call = ast.Call(ast.Name("__shapeinspect_passed__", ast.Load()), [], [])
+        return [statement, ast.copy_location(ast.Expr(call), statement)]
+
+
+def _places(frames: Any, root: str) -> list[tuple[str, int]]:
+    """Return the file in the mirror and the line of each frame of the user's, the outermost first."""
+    inside = root + os.sep
+    return [
+        (frame.f_code.co_filename[len(inside) :], line)
+        for frame, line in frames
+        if frame.f_code.co_filename.startswith(inside)
+    ]

@@ -1,0 +1,202 @@
+"""Orders trials of a script, and takes their results as they come."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+from shapeinspect.trials import landlock
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script that has failed.
+
+    Args:
+        folder: the folder that holds what the script may change: its own, or the one that it was started in.
+        path: the script's path in that folder.
+        cwd: the path in that folder of the folder that it was started in.
+        argv: its arguments.
+        since: when it began, in seconds since 1970.
+        lines: the lines of the script that were running when it failed, the outermost first.
+    """
+
+    folder: str
+    path: str
+    cwd: str
+    argv: tuple[str, ...]
+    since: float
+    lines: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a trial ended.
+
+    Args:
+        status: ``passed`` (the script ran to its end), ``failed``, ``running`` (it was stopped at its limit),
+            ``refused`` (it would have acted on something outside) or ``crashed``.
+        passed: whether the statement of the script that had failed ran to its end.
+        error: the class of the exception.
+        message: its message.
+        frames: file and line of the user's frames, the outermost first.
+        seconds: how much processor time it took.
+    """
+
+    status: str
+    passed: bool
+    error: str
+    message: str
+    frames: tuple[tuple[str, int], ...]
+    seconds: float
+
+
+def available() -> bool:
+    """Return whether this system can run trials: it forks, and takes the right to write from a process."""
+    return hasattr(os, "fork") and landlock.version() > 0
+
+
+def imported(folder: str) -> list[str]:
+    """Return the installed packages that are imported now, but none of the user's folder.
+
+    Args:
+        folder: the user's folder.
+    """
+    names = []
+    for name, module in [*sys.modules.items()]:
+        file = getattr(module, "__file__", None)
+        if "." in name or name.startswith("_") or not isinstance(file, str):
+            continue
+        if "-packages" in file and not os.path.abspath(file).startswith(folder + os.sep):
+            names.append(name)
+    return names
+
+
+class Trials(Generic[T]):
+    """A server of trials; used in a ``with`` block.
+
+    Args:
+        script: the script.
+        at_once: how many trials run at a time.
+    """
+
+    def __init__(self, script: Script, at_once: int = 2) -> None:
+        self._script = script
+        self._at_once = at_once
+        self._waiting: dict[int, T] = {}
+        self._number = 0
+        self._input = b""
+        self._process: subprocess.Popen[bytes] = _started(script.folder)
+
+    def __enter__(self) -> Trials[T]:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for stream in (self._process.stdin, self._process.stdout):
+            with suppress(OSError):
+                stream.close()  # type: ignore[union-attr]  # both are pipes
+        try:
+            self._process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def run(
+        self, orders: Iterator[tuple[T, Mapping[str, str]]], limit: float, late: Callable[[], bool]
+    ) -> Iterator[tuple[T, Result]]:
+        """Run a trial for each order, several at a time, and yield each with its result.
+
+        Args:
+            orders: what is tried, and the changed texts by their path in the script's folder. The next is
+                asked for when there is room for it.
+            limit: how long a trial may take, in seconds of processor time.
+            late: whether no more trial is to be started or waited for.
+        """
+        more = True
+        while more or self._waiting:
+            while more and len(self._waiting) < self._at_once and not late():
+                order = next(orders, None)
+                more = order is not None
+                if order is not None and not self._send(order[0], order[1], limit):
+                    return
+            if late():
+                return
+            for number, result in self._received():
+                yield self._waiting.pop(number), result
+            if self._process.poll() is not None:
+                return
+
+    def _send(self, key: T, changed: Mapping[str, str], limit: float) -> bool:
+        self._number += 1
+        self._waiting[self._number] = key
+        script = self._script
+        order = {
+            "id": self._number,
+            "script": script.path,
+            "folder": script.folder,
+            "cwd": script.cwd,
+            "argv": script.argv,
+            "changed": dict(changed),
+            "since": script.since,
+            "limit": limit,
+            "passed": script.lines,
+        }
+        try:
+            self._process.stdin.write(json.dumps(order).encode() + b"\n")  # type: ignore[union-attr]  # a pipe
+            self._process.stdin.flush()  # type: ignore[union-attr]  # a pipe
+        except OSError:
+            return False
+        return True
+
+    def _received(self) -> list[tuple[int, Result]]:
+        pipe = self._process.stdout
+        assert pipe is not None
+        with selectors.DefaultSelector() as ready:
+            ready.register(pipe, selectors.EVENT_READ)
+            if not ready.select(timeout=0.2):
+                return []
+        *lines, self._input = (self._input + os.read(pipe.fileno(), 1 << 20)).split(b"\n")
+        return [_result(json.loads(line)) for line in lines]
+
+
+def _started(folder: str) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    home = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    start = f"import sys; sys.path.insert(0, {home!r}); from shapeinspect.trials.server import serve; serve()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", start],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        start_new_session=True,
+    )
+    hello = {"path": sys.path[1:], "modules": imported(folder)}
+    with suppress(OSError):
+        process.stdin.write(json.dumps(hello).encode() + b"\n")  # type: ignore[union-attr]  # a pipe
+        process.stdin.flush()  # type: ignore[union-attr]  # a pipe
+    return process
+
+
+def _result(told: dict[str, Any]) -> tuple[int, Result]:
+    frames = tuple((str(file), int(line)) for file, line in told["frames"])
+    return int(told["id"]), Result(
+        told["status"],
+        bool(told["passed"]),
+        told.get("type", ""),
+        told["message"],
+        frames,
+        float(told["seconds"]),
+    )

@@ -1,0 +1,335 @@
+"""Looks for a change of a user's source with which the whole script runs to its end."""
+
+from __future__ import annotations
+
+import heapq
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations, count
+
+from shapeinspect.plugin_api.edit_words import EditWords
+from shapeinspect.trials.candidates import SUM, Candidate, Edit, File, Sizes, candidates
+from shapeinspect.trials.client import Result, Script, Trials
+
+#: Processor time and time of the user's that all trials of a failure may take, in seconds.
+_SECONDS = 40.0
+_WAIT = 240.0
+#: At most so many trials.
+_TRIALS = 400
+#: The share of all this after which what only gets further is followed.
+_FIRST = 0.6
+#: So many repairs are looked for; those that stand further behind the first than this are not.
+_FOUND = 3
+_BEHIND = 1.5
+#: At most so many changes together.
+_TOGETHER = 3
+#: What stands in a message as a size.
+_NUMBER = re.compile(r"(?<![A-Za-z_.\d])\d{1,7}(?![\w.]*[A-Za-z_])|(?<=\dx)\d{1,7}|\d{1,7}(?=x\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """What is known of a failure.
+
+    Args:
+        frames: file and line of the user's frames, the outermost first.
+        error: the class of the exception.
+        message: its message.
+        sizes: its numbers.
+        arrays: the class of each array that a name stands for in the statements that were running.
+        modules: the names that stand for modules.
+        in_data: whether the likeliest mistake is in what is fed, and not in the model; None for unknown.
+    """
+
+    frames: tuple[tuple[str, int], ...]
+    error: str
+    message: str
+    sizes: Sizes
+    arrays: Mapping[str, str]
+    modules: frozenset[str]
+    in_data: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One change as it is shown.
+
+    Args:
+        new: the code to write.
+        old: the code in whose place it is written.
+        file: the file.
+        line: its first line there.
+    """
+
+    new: str
+    old: str
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """Changes with which the script runs.
+
+    Args:
+        written: each change.
+        result: how the trial ended: ``passed``, or ``running`` behind the statement that had failed.
+        rank: how far it stands behind.
+        alters: what it changes of the program's meaning; empty for nothing.
+    """
+
+    written: tuple[Written, ...]
+    result: Result
+    rank: float
+    alters: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    texts: Mapping[str, str]
+    written: tuple[Written, ...]
+    rank: float
+    candidate: Candidate
+    base: _State
+
+
+@dataclass(eq=False, slots=True)
+class _State:
+    """The source that candidates are made for: as the user wrote it, or with a change that gets further."""
+
+    files: tuple[File, ...]
+    wrong: Wrong
+    before: tuple[Written, ...] = ()
+    rank: float = 0.0
+    alters: str = ""
+    tried: set[tuple[tuple[str, str], ...]] = field(default_factory=set)
+
+
+def numbers(message: str) -> list[int]:
+    """Return the numbers of a message that may be sizes, in order.
+
+    Args:
+        message: the message.
+
+    Example:
+        >>> numbers("mat1 and mat2 shapes cannot be multiplied (3x4096 and 2304x96)")
+        [3, 4096, 2304, 96]
+    """
+    return [int(found) for found in _NUMBER.findall(message)]
+
+
+def sizes_of(message: str, known: Sequence[tuple[int, int]] = (), others: Sequence[int] = ()) -> Sizes:
+    """Return the sizes of a failure, the likeliest pair first.
+
+    Args:
+        message: the framework's message.
+        known: pairs of sizes that are known to differ and should not.
+        others: further sizes that are known.
+    """
+    found = numbers(message)
+    unequal = [(a, b) for a, b in combinations(dict.fromkeys(found), 2)] if len(set(found)) <= 8 else []
+    pairs = dict.fromkeys([*known, *(pair for pair in unequal if pair[::-1] not in known)])
+    return Sizes(tuple(pairs)[:8], frozenset([*found, *others]))
+
+
+class Search:
+    """The search for the repairs of one script.
+
+    Args:
+        script: the script.
+        files: the user's files, by their path in its folder.
+        wrong: the failure.
+        words: how the frameworks in use are written.
+        limit: the processor time that a trial may take, in seconds.
+        tell: called with the number of trials so far.
+    """
+
+    def __init__(
+        self,
+        script: Script,
+        files: Sequence[File],
+        wrong: Wrong,
+        words: EditWords,
+        limit: float,
+        tell: Callable[[int], None],
+    ) -> None:
+        self._script, self._words, self._limit, self._tell = script, words, limit, tell
+        self._states = [_State(tuple(files), wrong)]
+        self._queue: list[tuple[float, int, _Attempt]] = []
+        self._order = count()
+        self._found: list[Repair] = []
+        self._further: list[tuple[float, int, _Attempt, Result]] = []
+        self._used, self._trials = 0.0, 0
+        self._end = time.monotonic() + _WAIT
+        self._seen: set[tuple[tuple[str, str], ...]] = set()
+
+    def repairs(self) -> tuple[Repair, ...]:
+        """Return the repairs that were found, the likeliest first."""
+        self._fill(self._states[0])
+        with Trials[_Attempt](self._script) as trials:
+            for attempt, result in trials.run(self._orders(), self._limit, self._late):
+                self._used += result.seconds
+                self._take(attempt, result)
+        return tuple(sorted(self._found, key=lambda one: (bool(one.alters), one.rank))[:_FOUND])
+
+    def _late(self) -> bool:
+        return self._used > _SECONDS or time.monotonic() > self._end
+
+    def _orders(self) -> Iterator[tuple[_Attempt, Mapping[str, str]]]:
+        while self._trials < _TRIALS:
+            spent = self._used > _FIRST * _SECONDS or time.monotonic() > self._end - (1 - _FIRST) * _WAIT
+            if not self._found and self._further and (spent or not self._queue):
+                self._go_on()
+            if not self._queue:
+                return
+            rank, _, attempt = heapq.heappop(self._queue)
+            if len(self._found) >= _FOUND or (self._found and rank > self._found[0].rank + _BEHIND):
+                return
+            self._trials += 1
+            self._tell(self._trials)
+            yield attempt, attempt.texts
+
+    def _fill(self, state: _State) -> None:
+        wrong = state.wrong
+        listed = candidates(state.files, wrong.frames, wrong.sizes, self._words, wrong.arrays, wrong.modules)
+        for one in listed:
+            self._push(state, one, one.rank + self._bias(one, wrong))
+
+    def _bias(self, one: Candidate, wrong: Wrong) -> float:
+        """Prefer the data or the model, whichever is known to be the likelier mistake."""
+        if wrong.in_data is None:
+            return 0.0
+        return 0.0 if wrong.in_data == (not one.owner) else 1.0
+
+    def _push(self, state: _State, one: Candidate, rank: float) -> None:
+        texts = {file.path: file.text for file in state.files if file.text != self._text(file.path)}
+        texts[one.file] = _applied(_file(state.files, one.file).text, one.edits)
+        key = tuple(sorted(texts.items()))
+        if key in self._seen:
+            return
+        self._seen.add(key)
+        written = (*state.before, _written(_file(state.files, one.file), one))
+        attempt = _Attempt(texts, written, rank + state.rank, one, state)
+        heapq.heappush(self._queue, (attempt.rank, next(self._order), attempt))
+
+    def _text(self, path: str) -> str:
+        return _file(self._states[0].files, path).text
+
+    def _take(self, attempt: _Attempt, result: Result) -> None:
+        one, state = attempt.candidate, attempt.base
+        if result.status == "passed" or (result.status == "running" and result.passed):
+            alters = state.alters or one.alters
+            self._found.append(Repair(attempt.written, result, attempt.rank, alters))
+            self._found.sort(key=lambda found: found.rank)
+            return
+        if result.status != "failed" or result.error in ("SyntaxError", "NameError", "ImportError"):
+            return
+        if _is_further(state.wrong, result):
+            entry = (attempt.rank, next(self._order), attempt, result)
+            heapq.heappush(self._further, entry)
+        elif one.number is not None and result.frames == state.wrong.frames:
+            self._solve(attempt, result)
+
+    def _solve(self, attempt: _Attempt, result: Result) -> None:
+        """Solve for the number with which two sizes would be equal, where they move along a line."""
+        one, state = attempt.candidate, attempt.base
+        if one.number is None:
+            return
+        before, after = numbers(state.wrong.message), numbers(result.message)
+        old, new = one.number
+        if len(before) != len(after) or before == after:
+            return
+        for a, b in combinations(range(len(before)), 2):
+            gap, moved = before[a] - before[b], after[a] - after[b]
+            if gap == 0 or moved == gap:
+                continue
+            solved = old + gap * (new - old) / (gap - moved)
+            if solved == int(solved) and 1 <= solved <= 1 << 20 and int(solved) not in (old, new):
+                text = str(int(solved))
+                edits = tuple(replace(edit, new=text) for edit in one.edits)
+                again = replace(one, edits=edits, number=(old, int(solved)), rank=one.rank)
+                self._push(state, again, min(attempt.rank - state.rank, SUM + one.rank))
+
+    def _go_on(self) -> None:
+        """Make candidates for the source with a change that gets further."""
+        rank, _, attempt, result = heapq.heappop(self._further)
+        if len(attempt.written) >= _TOGETHER:
+            return
+        files = tuple(
+            File.parsed(file.path, attempt.texts[file.path]) if file.path in attempt.texts else file
+            for file in attempt.base.files
+        )
+        old = attempt.base.wrong
+        wrong = replace(
+            old,
+            frames=result.frames,
+            error=result.error,
+            message=result.message,
+            sizes=sizes_of(result.message),
+        )
+        alters = attempt.base.alters or attempt.candidate.alters
+        state = _State(files, wrong, attempt.written, rank + 1.0, alters)
+        self._states.append(state)
+        self._fill(state)
+
+
+def _is_further(wrong: Wrong, result: Result) -> bool:
+    if result.passed:
+        return True
+    before, after = [line for _, line in wrong.frames], [line for _, line in result.frames]
+    return after > before
+
+
+def _file(files: Sequence[File], path: str) -> File:
+    return next(file for file in files if file.path == path)
+
+
+def _applied(text: str, edits: Sequence[Edit]) -> str:
+    raw = text.encode()
+    for edit in sorted(edits, key=lambda one: one.first, reverse=True):
+        raw = raw[: edit.first] + edit.new.encode() + raw[edit.last :]
+    return raw.decode()
+
+
+def _written(file: File, one: Candidate) -> Written:
+    """Write a change with as much around it as makes its place unique."""
+    import ast
+
+    node = one.node
+    low, high = min(edit.first for edit in one.edits), max(edit.last for edit in one.edits)
+    while True:
+        first, last = file.span(node)
+        old = file.source(node)
+        inside = first <= low and high <= last
+        named = not isinstance(node, ast.Constant | ast.Name | ast.UnaryOp)
+        around = file.parents.get(node)
+        while around is not None and not hasattr(around, "lineno"):
+            around = file.parents.get(around)
+        if (inside and named and file.text.count(old) == 1) or around is None:
+            break
+        if isinstance(around, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+            line = _line(file, node.lineno, node.end_lineno)
+            if file.text.count(line[2]) == 1 and line[0] <= low and high <= line[1]:
+                first, last, old = line
+            break
+        node = around
+    raw = file.text.encode()
+    part = raw[first:last].decode()
+    new = _applied(
+        part, [replace(edit, first=edit.first - first, last=edit.last - first) for edit in one.edits]
+    )
+    return Written(_joined(new), _joined(old), file.path, file.text.encode()[:first].count(b"\n") + 1)
+
+
+def _line(file: File, first: int, last: int) -> tuple[int, int, str]:
+    start, end = file.starts[first - 1], file.starts[last]
+    text = file.text.encode()[start:end].decode()
+    bare = text.strip()
+    begin = start + len(text[: len(text) - len(text.lstrip())].encode())
+    return begin, begin + len(bare.encode()), bare
+
+
+def _joined(text: str) -> str:
+    return " ".join(text.split())
