@@ -307,9 +307,13 @@ def _repair(error: Exception, words: list[str], began: float, used: float) -> No
         return
     if diagnosis is None or not found:
         return
-    notes = getattr(error, "__notes__", [])
-    text = f"shapeinspect: {describe(merged(diagnosis, found))}"
-    notes[:] = [text if note.startswith("shapeinspect: ") else note for note in notes]
+    diagnosis = merged(diagnosis, found)
+    text = f"shapeinspect: {describe(diagnosis)}"
+    if hasattr(error, "__notes__"):
+        error.__notes__[:] = [note for note in error.__notes__ if not note.startswith("shapeinspect: ")]
+    elif error.args and isinstance(error.args[0], str):
+        error.args = (error.args[0].partition("\nshapeinspect: ")[0], *error.args[1:])
+    add_diagnosis(error, text, diagnosis)
 
 
 def _recover(error: BaseException, model: object | None) -> Rerun | None:

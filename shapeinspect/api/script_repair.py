@@ -7,6 +7,7 @@ import sys
 import types
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from shapeinspect import registry
@@ -27,7 +28,11 @@ _LONGEST = 12.0
 _TIMES, _LEAST = 3.0, 4.0
 #: At most so many files, of so many bytes, are changed.
 _FILES, _BYTES = 12, 200_000
+#: A trial may take twice the memory that the script took, and at least so many bytes.
+_MEMORY = 1 << 31
 _SHOWN = 3
+#: A change that stands further behind comes after a fix that the debugger has run.
+_NEAR = 5
 
 
 def repaired(
@@ -53,6 +58,8 @@ def repaired(
     """
     if used > _LONGEST or not available():
         return ()
+    import resource  # not on every system
+
     path = os.path.abspath(script)
     folder = _folder(path)
     frames = [
@@ -73,6 +80,7 @@ def repaired(
         tuple(argv),
         began,
         tuple(line for file, line in places if file == name),
+        max(_MEMORY, 2 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024),
     )
     known, others = _known(diagnosis)
     wrong = Wrong(
@@ -91,7 +99,7 @@ def repaired(
         found = ()
     finally:
         _progress_ends()
-    return tuple(_tried(repair, name, len(files)) for repair in found)
+    return tuple(_tried(repair) for repair in found)
 
 
 def merged(diagnosis: Diagnosis, found: Sequence[Tried]) -> Diagnosis:
@@ -103,7 +111,7 @@ def merged(diagnosis: Diagnosis, found: Sequence[Tried]) -> Diagnosis:
     """
     own = diagnosis.fixes
     first = bool(own) and own[0].claim.level is Level.WHOLE and not own[0].fix.alters
-    first = first and not (own[0].text.startswith("feed ") and " instead of " not in own[0].text)
+    first = first and all(one.fix.rank > _NEAR or one.fix.alters for one in found)
     kept = [one for one in found if not one.fix.alters] or [*found]
     fixes = [*own[:1], *kept, *own[1:]] if first else [*kept, *own]
     return replace(diagnosis, fixes=tuple(fixes[:_SHOWN]))
@@ -146,7 +154,7 @@ def _known(diagnosis: Diagnosis | None) -> tuple[list[tuple[int, int]], list[int
     if problem.demand is not None and isinstance(problem.demand.had, int):
         pairs.append((problem.demand.had, problem.demand.wanted))
     shapes = [[size for size in shape if isinstance(size, int)] for shape in problem.shapes if shape]
-    for one, other in zip(shapes, shapes[1:], strict=False):
+    for one, other in pairwise(shapes):
         pairs += [(a, b) for a, b in zip(one[::-1], other[::-1], strict=False) if a != b and 1 not in (a, b)]
     return pairs, [size for shape in shapes for size in shape]
 
@@ -207,7 +215,7 @@ def _words() -> EditWords:
     return EditWords(settings, words, plain, wraps, renamed)
 
 
-def _tried(repair: Repair, script: str, files: int) -> Tried:
+def _tried(repair: Repair) -> Tried:
     text = ", ".join(
         f"{one.new} instead of {one.old}" if one.new.strip() else f"nothing instead of {one.old}"
         for one in repair.written
@@ -219,7 +227,7 @@ def _tried(repair: Repair, script: str, files: int) -> Tried:
         seconds = repair.result.seconds
         rest = f"the script was stopped {seconds:.0f} s later; the change is in {places}"
         claim = Claim(Level.WHOLE, "the failing statement", rest)
-    return Tried(Fix("", (), 0, text, alters=repair.alters), text, claim)
+    return Tried(Fix("", (), round(repair.rank), text, alters=repair.alters), text, claim)
 
 
 def _progress() -> Any:

@@ -19,7 +19,8 @@ class EditWords:
         settings: by the last part of what is called, keyword arguments that are often forgotten or wrong,
             each as ``name=value``.
         words: texts that are arguments, and what else may stand in their place.
-        plain: methods and functions that change nothing but axes, so that they can be left out: ``x.m(…)`` becomes ``x``.
+        plain: methods and functions that can be left out, since they rearrange an array: ``x.m(…)`` becomes
+            ``x``.
         wraps: by the class of an array, ``module.name``, expressions that rearrange it, with ``{}`` for it.
         renamed: methods and functions, and what is often meant instead.
     """

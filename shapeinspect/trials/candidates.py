@@ -200,9 +200,11 @@ class _Site:
     def candidates(self) -> Iterator[Candidate]:
         """Yield the changes of one unit."""
         if self.unit.distance == FAR:
-            nodes = [node for node in ast.walk(self.unit.node) if isinstance(node, ast.Constant)]
+            nodes: Iterable[ast.AST] = (
+                node for node in ast.walk(self.unit.node) if isinstance(node, ast.Constant)
+            )
         else:
-            nodes = [*ast.walk(self.unit.node)]
+            nodes = ast.walk(self.unit.node)
         for node in nodes:
             if isinstance(node, ast.Constant):
                 yield from self._constants(node)
@@ -273,8 +275,13 @@ class _Site:
                 yield self._one(whole, str(new), rank, number=(value, new))
 
     def _values(self, value: int) -> Iterator[tuple[float, int]]:
-        if value < 2:
-            return
+        if value >= 2:
+            yield from self._related(value)
+        if value >= 8:
+            yield from self._natural(value)
+
+    def _related(self, value: int) -> Iterator[tuple[float, int]]:
+        """Yield numbers that would make two sizes equal, if one of them follows from the number."""
         for index, (had, wanted) in enumerate(self.sizes.pairs):
             behind = index * _PAIR
             for a, b in ((had, wanted), (wanted, had)):
@@ -285,17 +292,19 @@ class _Site:
             for new in (value + wanted - had, value + had - wanted):
                 if new >= 1:
                     yield SUM + behind, new
-        if value >= 8:
-            for new in sorted(self.sizes.others, key=lambda one: abs(one - value)):
-                if new >= 2:
-                    yield NEAR - 0.5, new
-            for step in (8, 16, 32, 64):
-                for new in (value // step * step, -(-value // step) * step):
-                    if new:
-                        yield NEAR, new
-            yield NEAR, value * 2
-            if value % 2 == 0:
-                yield NEAR, value // 2
+
+    def _natural(self, value: int) -> Iterator[tuple[float, int]]:
+        """Yield other sizes in sight, and multiples of what networks divide by."""
+        for new in sorted(self.sizes.others, key=lambda one: abs(one - value)):
+            if new >= 2:
+                yield NEAR - 0.5, new
+        for step in (8, 16, 32, 64):
+            for new in (value // step * step, -(-value // step) * step):
+                if new:
+                    yield NEAR, new
+        yield NEAR, value * 2
+        if value % 2 == 0:
+            yield NEAR, value // 2
 
     def _powers(self, node: ast.Constant, value: int) -> Iterator[Candidate]:
         """Change a number that stands several times in one expression, such as ``64 * 7 * 7``."""
@@ -320,10 +329,8 @@ class _Site:
                     round(value * (b / a) ** (1 / len(same))) if a > 0 and b > 0 else 0,
                     b if value == a else 0,
                 }:
-                    fits = (
-                        (new > 1
-                        and new ** len(same) * a == value ** len(same) * b)
-                        or (new == b and value == a)
+                    fits = (new > 1 and new ** len(same) * a == value ** len(same) * b) or (
+                        new == b and value == a
                     )
                     if fits and new not in done:
                         done.add(new)
@@ -395,8 +402,7 @@ class _Site:
         if (
             "newaxis" in text
             or "None" in text
-            or (isinstance(node.slice, ast.Constant)
-            and node.slice.value in (0, -1))
+            or (isinstance(node.slice, ast.Constant) and node.slice.value in (0, -1))
         ):
             yield self._one(node, self.file.source(node.value), LEFT_OUT)
 
@@ -445,7 +451,8 @@ class _Site:
             text = self.file.source(node)
             for wrap in self.words.wraps.get(self.arrays.get(text, ""), ()):
                 parent = self.file.parents.get(node)
-                if isinstance(parent, ast.Attribute) or (isinstance(parent, ast.Call) and parent.func is node):
+                called = isinstance(parent, ast.Call) and parent.func is node
+                if called or isinstance(parent, ast.Attribute):
                     continue
                 yield self._one(node, wrap.replace("{}", text), WRAPPED)
 

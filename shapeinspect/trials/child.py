@@ -1,10 +1,11 @@
-"""One trial: a forked process that runs a changed script in a mirror of its folder, and tells how it ended."""
+"""One trial: a forked process that runs a changed script in a mirror of its folder."""
 
 from __future__ import annotations
 
 import ast
 import json
 import os
+import resource
 import sys
 import threading
 import time
@@ -12,6 +13,7 @@ import traceback
 import types
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from shapeinspect.plugin_api.confined import REFUSED, ConfinedError
@@ -19,7 +21,7 @@ from shapeinspect.trials import landlock
 from shapeinspect.trials.mirror import mirror
 
 #: Devices that a script may write to, where they are there.
-_DEVICES = ("/dev/null", "/dev/shm", "/dev/nvidia0", "/dev/nvidiactl", "/dev/nvidia-uvm")
+_DEVICES = tuple(f"/dev/{name}" for name in ("null", "shm", "nvidia0", "nvidiactl", "nvidia-uvm"))
 #: What a trial may do, since its processes end with it and its environment is its own.
 _ALLOWED = frozenset({"os.fork", "os.kill", "os.putenv", "os.unsetenv"})
 _MESSAGE = 4000
@@ -31,9 +33,10 @@ def run(order: dict[str, Any], result: int) -> None:
     """Run a trial in this process, which ends with it.
 
     Args:
-        order: ``script``, ``folder``, ``cwd`` (paths), ``argv``, ``changed`` (texts by path in the folder),
-            ``since`` (seconds since 1970), ``limit`` (seconds of processor time), ``passed`` (lines of the script: the statements whose end counts),
-            ``place`` (a new folder for the trial).
+        order: ``script``, ``folder``, ``cwd`` and ``place`` (paths: the script in the folder, the folder that
+            is mirrored, the folder in it to start in, a new folder for the trial), ``argv``, ``changed``
+            (texts by path in the folder), ``since`` (seconds since 1970), ``limit`` (seconds of processor
+            time), ``memory`` (bytes), ``passed`` (lines of the script: the statements whose end counts).
         result: the descriptor that the result is written to, as JSON.
     """
     ended: dict[str, Any] = {"status": "refused", "message": "", "frames": [], "passed": False}
@@ -53,7 +56,7 @@ def run(order: dict[str, Any], result: int) -> None:
         os.mkdir(temporary)
         _silence()
         _leave(order, root, temporary)
-        _confine(order["place"])
+        _confine(order["place"], order["memory"])
     except OSError as problem:
         ended["message"] = str(problem)
         tell()
@@ -112,7 +115,9 @@ def _leave(order: dict[str, Any], root: str, temporary: str) -> None:
     sys.dont_write_bytecode = True
 
 
-def _confine(place: str) -> None:
+def _confine(place: str, memory: int) -> None:
+    held = resource.getpagesize() * int(Path("/proc/self/statm").read_text().split()[5])
+    resource.setrlimit(resource.RLIMIT_DATA, (held + memory, held + memory))
     landlock.restrict([place, *_DEVICES])
     inside = place + os.sep
 

@@ -29,6 +29,7 @@ class Script:
         argv: its arguments.
         since: when it began, in seconds since 1970.
         lines: the lines of the script that were running when it failed, the outermost first.
+        memory: how much memory a trial may take, in bytes.
     """
 
     folder: str
@@ -37,6 +38,7 @@ class Script:
     argv: tuple[str, ...]
     since: float
     lines: tuple[int, ...]
+    memory: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,7 @@ class Trials(Generic[T]):
             "changed": dict(changed),
             "since": script.since,
             "limit": limit,
+            "memory": script.memory,
             "passed": script.lines,
         }
         try:
@@ -161,13 +164,12 @@ class Trials(Generic[T]):
         return True
 
     def _received(self) -> list[tuple[int, Result]]:
-        pipe = self._process.stdout
-        assert pipe is not None
+        pipe = self._process.stdout.fileno()  # type: ignore[union-attr]  # a pipe
         with selectors.DefaultSelector() as ready:
             ready.register(pipe, selectors.EVENT_READ)
             if not ready.select(timeout=0.2):
                 return []
-        *lines, self._input = (self._input + os.read(pipe.fileno(), 1 << 20)).split(b"\n")
+        *lines, self._input = (self._input + os.read(pipe, 1 << 20)).split(b"\n")
         return [_result(json.loads(line)) for line in lines]
 
 
@@ -175,7 +177,7 @@ def _started(folder: str) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     home = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     start = f"import sys; sys.path.insert(0, {home!r}); from shapeinspect.trials.server import serve; serve()"
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603  # our own module, by the interpreter that runs now
         [sys.executable, "-c", start],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

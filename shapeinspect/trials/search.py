@@ -15,7 +15,7 @@ from shapeinspect.trials.client import Result, Script, Trials
 
 #: Processor time and time of the user's that all trials of a failure may take, in seconds.
 _SECONDS = 40.0
-_WAIT = 240.0
+_WAIT = 45.0
 #: At most so many trials.
 _TRIALS = 400
 #: The share of all this after which what only gets further is followed.
@@ -243,7 +243,7 @@ class Search:
             return
         for a, b in combinations(range(len(before)), 2):
             gap, moved = before[a] - before[b], after[a] - after[b]
-            if gap == 0 or moved == gap:
+            if gap in (0, moved):
                 continue
             solved = old + gap * (new - old) / (gap - moved)
             if solved == int(solved) and 1 <= solved <= 1 << 20 and int(solved) not in (old, new):

@@ -113,7 +113,7 @@ def _unit(node: ast.AST, owner: str) -> Unit:
             unit.uses.add(part.id)
         elif isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Load):
             unit.uses.add(part.attr)
-        elif (isinstance(part, ast.keyword) and part.arg) or isinstance(part, ast.arg):
+        elif isinstance(part, ast.keyword | ast.arg) and part.arg is not None:
             unit.defines.add(part.arg)
         elif isinstance(part, ast.Dict):
             unit.defines |= {

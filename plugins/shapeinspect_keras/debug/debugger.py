@@ -11,8 +11,8 @@ from shapeinspect.ir import Frozen
 from shapeinspect.plugin_api.frames import in_packages, traceback_frames, user_line
 from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
 from shapeinspect.sources.source import Source
-from shapeinspect_keras.debug.spelling import Speller
 from shapeinspect_keras.debug.edit_words import WORDS
+from shapeinspect_keras.debug.spelling import Speller
 
 if TYPE_CHECKING:
     from shapeinspect_keras.debug.refused_call import Raised
