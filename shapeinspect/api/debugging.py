@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -27,6 +28,8 @@ from shapeinspect.sources.source import Source, with_inputs
 
 #: Where an exception keeps its diagnosis.
 _MARK = "__shapeinspect__"
+#: Whether a thread explains an error now: what it runs again for that may raise others.
+_busy = threading.local()
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -93,7 +96,7 @@ def _before_removal(model: object | None) -> Iterator[None]:
     leave = tempfile.TemporaryDirectory.__exit__
 
     def explain_and_leave(folder: Any, kind: Any, error: Any, traceback: Any) -> Any:
-        if isinstance(error, Exception):
+        if isinstance(error, Exception) and not getattr(_busy, "explaining", False):
             explain_error(error, model)
         return leave(folder, kind, error, traceback)
 
@@ -165,6 +168,7 @@ def explain_error(error: BaseException, model: object | None = None) -> Diagnosi
     known = getattr(error, _MARK, None)
     if known is not None:
         return known if isinstance(known, Diagnosis) else None
+    _busy.explaining = True
     try:
         with confined():
             rerun = _recover(error, model)
@@ -175,6 +179,8 @@ def explain_error(error: BaseException, model: object | None = None) -> Diagnosi
     except (Exception, SystemExit) as problem:  # noqa: BLE001  # no fault of the diagnosis hides the user's exception
         add_diagnosis(error, f"shapeinspect: no diagnosis ({type(problem).__name__}: {problem})", None)
         return None
+    finally:
+        _busy.explaining = False
     add_diagnosis(error, f"shapeinspect: {text}", diagnosis)
     return diagnosis
 

@@ -26,7 +26,7 @@ from shapeinspect.mismatch.requirements import Problem, problem_of
 from shapeinspect.plugin_api import clock
 from shapeinspect.plugin_api.changes import Change, OnCall, OnInput, OnOperand, Wording
 from shapeinspect.plugin_api.claims import Claim, Level
-from shapeinspect.plugin_api.facts import NotFed
+from shapeinspect.plugin_api.facts import Explained, NotFed
 from shapeinspect.plugin_api.rerun import Failure, Rerun
 
 #: A diagnosis takes at most so many seconds of `plugin_api.clock`, and so many runs.
@@ -120,7 +120,8 @@ def diagnose(rerun: Rerun) -> Diagnosis:
     tried = _tried(rerun, failure, problem, budget)
     certain = tried and tried[0].claim.level is not Level.FURTHER
     cause = (certain and tried[0].fix.cause) or default_cause(failure, problem)
-    because = reasons(replace(failure, model=named), problem)
+    told = failure.fact.because if isinstance(failure.fact, Explained) else ()
+    because = (*failure.told, *told, *reasons(replace(failure, model=named), problem))
     return Diagnosis(failure, named, problem, cause, tried, budget.runs, because)
 
 

@@ -7,6 +7,8 @@ from itertools import permutations
 from math import prod
 from typing import Any, NamedTuple
 
+#: An array with a longer axis and one of two is a recording in stereo.
+_RECORDING = 400
 #: A declared shape: a length, or anything else for one that is free.
 Declared = Sequence[Any]
 
@@ -88,9 +90,23 @@ def arrangements(shape: tuple[int, ...], declared: Declared) -> Iterator[ArrayEd
             break
     if len(shape) > rank >= 2 and fits((*shape[: rank - 1], prod(shape[rank - 1 :])), declared):
         yield ArrayEdit(f"{{x}}.reshape(*{{x}}.shape[:{rank - 1}], -1)", "not-flattened")
+    yield from _mixed_down(shape, declared)
     other = len(shape) not in (rank - 1, rank) or rank == 2
     if other and all(type(length) is int for length in declared) and prod(shape) == prod(declared):
         yield ArrayEdit(f"{{x}}.reshape{tuple(declared)}", "feed")
+
+
+def _mixed_down(shape: tuple[int, ...], declared: Declared) -> Iterator[ArrayEdit]:
+    """Yield the mean over the two channels of a recording, which stand last or first."""
+    if len(shape) != 2 or 2 not in shape or max(shape) < _RECORDING or len(declared) > 3:
+        return
+    axis = shape.index(2)
+    alone = (shape[1 - axis],)
+    for added in range(3):
+        if fits((*(1,) * added, *alone), declared):
+            mean = f"{{x}}.mean({axis})"
+            yield ArrayEdit(mean if not added else f"{mean}[{'None, ' * (added - 1)}None]", "two-channels")
+            return
 
 
 def _moved(shape: tuple[int, ...], declared: Declared) -> Iterator[ArrayEdit]:

@@ -250,12 +250,14 @@ class Explained:
         expected: what the statement takes, a line each; None where the shapes say it.
         got: what it is given, a line each; None where the shapes say it.
         edits: what mends it, the likeliest first.
+        because: where the sizes come from that do not fit, a sentence each.
     """
 
     cause: str
     expected: tuple[str, ...] | None = None
     got: tuple[str, ...] | None = None
     edits: tuple[Edit, ...] = ()
+    because: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

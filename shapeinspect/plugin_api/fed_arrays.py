@@ -211,6 +211,11 @@ class FeedSource:
         held = self._argument
         return f'{self._source.source(held)}["{name}"]' if isinstance(held, ast.Name | ast.Attribute) else ""
 
+    def sessions(self) -> list[tuple[str, Any]]:
+        """Return the sessions of onnxruntime that the user's names hold."""
+        held = self._source.names.items()
+        return [(name, value) for name, value in held if type(value).__name__ == "InferenceSession"]
+
     def edited(self, edits: Mapping[str, ArrayEdit]) -> str:
         """Write edits of the arrays so that they can be pasted; empty where the source does not allow it.
 

@@ -16,10 +16,12 @@ from shapeinspect.plugin_api.changes import Change, OnInput, reshaped
 from shapeinspect.plugin_api.claims import Claim
 from shapeinspect.plugin_api.frames import in_packages, traceback_frames, user_line
 from shapeinspect.plugin_api.numpy_text import IN_NUMPY
+from shapeinspect.plugin_api.program.replay import Program, program_of
 from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
 from shapeinspect.plugin_api.user_source import UserSource, user_source
 from shapeinspect.sources.source import Source, from_path
 from shapeinspect_onnx.debug.bound_feeds import bound, written_feed
+from shapeinspect_onnx.debug.quiet import runs
 from shapeinspect_onnx.debug.spelling import spell
 
 #: The packages whose lines are not the user's.
@@ -42,7 +44,8 @@ class OnnxDebugger(Debugger):
             local = frame.f_locals
             session = local.get("self")
             if type(session).__name__ == "InferenceSession" and "input_feed" in local:
-                return _run(session, dict(local["input_feed"]), str(error), where, site)
+                program = program_of(error, _PACKAGES)
+                return _run(session, dict(local["input_feed"]), str(error), where, site, program)
             if type(session).__name__ == "InferenceSession" and "iobinding" in local:
                 return bound(session, local["iobinding"], str(error), where, site)
             if type(session).__name__ == "InferenceSession" and "path_or_bytes" in local:
@@ -74,24 +77,38 @@ def _loading(session: Any, message: str, where: str | None) -> Recorded | None:
 
 
 def _run(
-    session: Any, feed: dict[str, Any], message: str, where: str | None, site: UserSource | None
+    session: Any,
+    feed: dict[str, Any],
+    message: str,
+    where: str | None,
+    site: UserSource | None,
+    program: Program | None,
 ) -> Rerun | Recorded | None:
     """Recover a run: what is fed may be refused as such, or by a layer."""
-    from shapeinspect_onnx.debug import feeding
+    from shapeinspect_onnx.debug import baked, feeding
 
-    fed = feeding.Fed(session, feed, None if site is None else written_feed(site, feed), message, where)
+    source = None if site is None else written_feed(site, feed)
+    fed = feeding.Fed(session, feed, source, message, where, program=program)
     if feeding.is_of_feed(message):
         return fed.refused()
-    source = _of_session(session)
-    if source is None:
+    read = _of_session(session)
+    if read is None:
         from shapeinspect_onnx.debug.nodes import of_node
 
         return of_node(fed)
     shapes = {name: tuple(value.shape) for name, value in feed.items() if hasattr(value, "shape")}
-    recorded = _recorded(source, shapes, message, where, contract=False)
+    recorded = _recorded(read, shapes, message, where, contract=False)
     fact = feeding.looked_up(message, feed, recorded.model)
     confirm = functools.partial(runs_on_zeros, session, feed)
-    return replace(recorded, fact=fact, confirm=confirm, confirmed=Claim(what="session.run"))
+    found = baked.of_graph(fed) if fact is None else baked.NOTHING
+    return replace(
+        recorded,
+        fact=fact,
+        confirm=confirm,
+        confirmed=Claim(what="session.run"),
+        edits=found.edits,
+        told=found.told,
+    )
 
 
 def _recorded(
@@ -135,7 +152,7 @@ def runs_on_zeros(session: Any, feed: dict[str, Any], changes: Sequence[Change])
     for change in changes:
         for step in change.steps if isinstance(change, OnInput) else ():
             shapes[change.name] = reshaped(step, shapes[change.name])  # type: ignore[union-attr]  # it is one
-    from shapeinspect_onnx.debug.feeding import NUMBERS, runs
+    from shapeinspect_onnx.debug.feeding import NUMBERS
 
     if sum(prod(shape) for shape in shapes.values()) > NUMBERS:
         return None

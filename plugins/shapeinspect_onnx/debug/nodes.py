@@ -14,7 +14,8 @@ from shapeinspect.plugin_api.fed_arrays import values_of
 from shapeinspect.plugin_api.rerun import Rerun
 from shapeinspect.plugin_api.rewriting import Rewriting, outside
 from shapeinspect.rules.rule import show
-from shapeinspect_onnx.debug.feeding import Fed, inputs_of, runs
+from shapeinspect_onnx.debug.feeding import Fed, inputs_of
+from shapeinspect_onnx.debug.quiet import runs
 
 _NODE = re.compile(
     r"while running (?P<type>\w+) node\. Name:'(?P<name>[^']*)' Status Message: (?P<said>.*)", re.S

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import prod
 
@@ -41,6 +41,7 @@ from shapeinspect.plugin_api.changes import (
 )
 from shapeinspect.plugin_api.facts import (
     BatchedMatrices,
+    Edit,
     Explained,
     IndexOutside,
     OneValuePerChannel,
@@ -62,8 +63,9 @@ def proposals(failure: Failure, problem: Problem) -> tuple[Fix, ...]:
         problem: what does not fit there.
     """
     if isinstance(failure.fact, Explained):
-        return tuple(sorted(_edits(failure.fact), key=lambda fix: fix.rank))
+        return tuple(sorted(_edits(failure.fact.edits), key=lambda fix: fix.rank))
     fixes = [
+        *_edits(failure.edits),
         *divisors(failure),
         *transposed_masks(failure),
         *masks(failure),
@@ -297,9 +299,9 @@ def _ordered(failure: Failure) -> Iterator[Fix]:
             yield Fix("batch-first", (change,), Rung.BATCH_FIRST_SETTING)
 
 
-def _edits(fact: Explained) -> Iterator[Fix]:
+def _edits(edits: Sequence[Edit]) -> Iterator[Fix]:
     """Propose the edits of the user's own statement that explain the failure."""
-    for index, edit in enumerate(fact.edits):
+    for index, edit in enumerate(edits):
         rung = Rung.EDITED_OTHERWISE if edit.alters else Rung.EDITED
         yield Fix(edit.cause, (Edited(index),), rung, edit.code, alters=edit.alters)
 

@@ -1,0 +1,132 @@
+"""A length that a graph declares open and yet holds as a number: what it takes, and what mends it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from shapeinspect.plugin_api.facts import Edit
+from shapeinspect.plugin_api.fed_arrays import Input
+from shapeinspect_onnx.debug.exports import reexported
+from shapeinspect_onnx.debug.programs import of_sizes
+from shapeinspect_onnx.debug.quiet import runs
+
+if TYPE_CHECKING:
+    from shapeinspect_onnx.debug.feeding import Fed
+
+#: Sizes are tried for so many seconds.
+_SECONDS = 2.0
+#: Every size up to this one is tried, then those that are common.
+_SMALL = 32
+_COMMON = (
+    48, 64, 80, 96, 100, 112, 128, 160, 192, 224, 256, 299, 300, 320, 384, 400, 416, 448, 480, 512, 640,
+    768, 800, 1000, 1024, 2048, 16000,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Baked:
+    """What is known of a graph that refuses a size.
+
+    Args:
+        edits: edits of the user's program that were run.
+        told: what is known, a sentence each.
+    """
+
+    edits: tuple[Edit, ...] = ()
+    told: tuple[str, ...] = ()
+
+
+NOTHING = Baked()
+
+
+def of_graph(fed: Fed) -> Baked:
+    """Find the sizes that a graph takes where a node refuses one, and edits of the export and of the feeds.
+
+    Args:
+        fed: the session and its feed.
+    """
+    from shapeinspect_onnx.debug.feeding import inputs_of
+
+    inputs = inputs_of(fed.session)
+    if any(not hasattr(fed.feed.get(one.name), "shape") for one in inputs):
+        return NOTHING
+    told: list[str] = []
+    sizes: list[tuple[int, int]] = []
+    opened = _open_lengths(fed, inputs)
+    end = time.monotonic() + _SECONDS
+    for name, (length, places) in opened.items():
+        taken, tried = _taken(fed, places, length, end)
+        if taken:
+            said = f"{name} = {', '.join(map(str, taken))}"
+            told.append(
+                f"the graph declares {_declared(name, places)} open, and it runs with {said}; "
+                f"with {length} and {tried - len(taken)} other sizes that were tried it does not"
+            )
+            sizes.append((length, min(taken, key=lambda size: abs(size - length))))
+    edits: list[Edit] = []
+    if fed.program is not None:
+        inside = [new for _, new in sizes] or [length for length, _ in opened.values()]
+        for found in reexported(fed.program, {}, {}, [*inside, 1]):
+            edits.append(found.edit)
+            told.insert(0, f"the number comes from {found.because}")
+        for found in islice(of_sizes(fed.program, sizes, "baked"), 1) if sizes and not edits else ():
+            edits.append(found.edit)
+            told.append(f"{sizes[0][0]} comes from {found.because}")
+    return Baked(tuple(edits), tuple(told))
+
+
+def _open_lengths(fed: Fed, inputs: Sequence[Input]) -> dict[str, tuple[int, list[tuple[str, int]]]]:
+    """Return the lengths that are declared open: how long each is now, and where it stands."""
+    found: dict[str, tuple[int, list[tuple[str, int]]]] = {}
+    for one in inputs:
+        for axis, (name, length) in enumerate(zip(one.shape or (), fed.feed[one.name].shape, strict=False)):
+            if type(name) is not int:
+                key = name if isinstance(name, str) else f"{one.name}.{axis}"
+                found.setdefault(key, (length, []))[1].append((one.name, axis))
+    return found
+
+
+def _declared(name: str, places: list[tuple[str, int]]) -> str:
+    one, axis = places[0]
+    return f"axis {axis} of {one} ({name})" if not name.startswith(f"{one}.") else f"axis {axis} of {one}"
+
+
+def _taken(fed: Fed, places: list[tuple[str, int]], length: int, end: float) -> tuple[list[int], int]:
+    """Return sizes with which the session runs, at most three, and how many were tried."""
+    taken: list[int] = []
+    tried = 0
+    for size in _sizes(length):
+        if time.monotonic() > end or len(taken) == 3:
+            break
+        tried += 1
+        if _runs(fed, places, size):
+            taken.append(size)
+    return taken, tried
+
+
+def _sizes(length: int) -> Iterator[int]:
+    near = sorted(range(1, _SMALL + 1), key=lambda size: abs(size - length)) if length <= 2 * _SMALL else [1]
+    seen = {length}
+    for size in (*near, *_COMMON, *range(2, _SMALL + 1)):
+        if size not in seen:
+            seen.add(size)
+            yield size
+
+
+def _runs(fed: Fed, places: list[tuple[str, int]], size: int) -> bool:
+    import numpy as np
+
+    from shapeinspect_onnx.debug.feeding import NUMBERS
+
+    feed: dict[str, Any] | Mapping[str, Any] = dict(fed.feed)
+    for name, axis in places:
+        array = feed[name]
+        shape = (*array.shape[:axis], size, *array.shape[axis + 1 :])
+        if array.size == 0 or np.prod(shape) > NUMBERS:
+            return False
+        feed[name] = np.resize(array, shape)  # type: ignore[index]  # it is a dict of its own
+    return runs(fed.session, feed)
