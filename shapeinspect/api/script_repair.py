@@ -25,7 +25,7 @@ from shapeinspect.trials.search import Repair, Search, Wrong, sizes_of
 #: A script that takes longer up to its failure is not run again, in seconds of processor time.
 _LONGEST = 12.0
 #: A trial may take so many times what the script took, and at least so many seconds.
-_TIMES, _LEAST = 3.0, 4.0
+_TIMES, _LEAST = 3.0, 1.0
 #: At most so many files, of so many bytes, are changed.
 _FILES, _BYTES = 12, 200_000
 #: A trial may take twice the memory that the script took, and at least so many bytes.

@@ -18,12 +18,13 @@ from typing import Any
 
 from shapeinspect.plugin_api.confined import REFUSED, ConfinedError
 from shapeinspect.trials import landlock
-from shapeinspect.trials.mirror import mirror
+from shapeinspect.trials.mirror import beside, mirror
 
 #: Devices that a script may write to, where they are there.
 _DEVICES = tuple(f"/dev/{name}" for name in ("null", "shm", "nvidia0", "nvidiactl", "nvidia-uvm"))
 #: What a trial may do, since its processes end with it and its environment is its own.
 _ALLOWED = frozenset({"os.fork", "os.kill", "os.putenv", "os.unsetenv"})
+_PROCESSES = frozenset({"os.exec", "os.posix_spawn", "os.spawn", "os.system"})
 _MESSAGE = 4000
 #: A trial that gets no processor ends after so many times its limit.
 _WAIT = 10.0
@@ -50,7 +51,9 @@ def run(order: dict[str, Any], result: int) -> None:
             os._exit(0)
 
     try:
-        root = os.path.join(order["place"], "files")
+        around = os.path.join(order["place"], "files")
+        root = os.path.join(around, os.path.basename(order["folder"]) or "root")
+        beside(order["folder"], around)
         mirror(order["folder"], root, order["changed"], order["since"])
         temporary = os.path.join(order["place"], "tmp")
         os.mkdir(temporary)
@@ -126,7 +129,7 @@ def _confine(place: str, memory: int) -> None:
             return
         if event == "socket.connect" and isinstance(given[1], str | bytes):
             path = os.path.abspath(os.fsdecode(given[1]))
-        elif event.startswith("os.") and given and isinstance(given[0], str | bytes):
+        elif event not in _PROCESSES and event.startswith("os.") and isinstance(given[0], str | bytes):
             path = os.path.abspath(os.fsdecode(given[0]))
         else:
             path = ""

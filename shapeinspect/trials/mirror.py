@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 
 #: At most so many entries are mirrored one by one; of larger folders a link stands for the whole.
 _ENTRIES = 2000
@@ -26,6 +27,21 @@ def mirror(folder: str, target: str, changed: Mapping[str, str], since: float) -
     """
     left = [_ENTRIES]
     _copy(folder, target, {os.path.normpath(name): text for name, text in changed.items()}, "", since, left)
+
+
+def beside(folder: str, target: str) -> None:
+    """Make a folder with links to what stands beside another one, so that ``../data`` is found.
+
+    Args:
+        folder: the folder.
+        target: what is made; it is not there yet.
+    """
+    os.mkdir(target)
+    parent, own = os.path.split(folder)
+    with suppress(OSError):
+        entries = [entry for entry in os.scandir(parent) if entry.name != own]
+        for entry in entries[:_ENTRIES]:
+            os.symlink(os.path.abspath(entry.path), os.path.join(target, entry.name))
 
 
 def _copy(

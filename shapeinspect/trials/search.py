@@ -26,7 +26,7 @@ _BEHIND = 1.5
 #: At most so many changes together.
 _TOGETHER = 3
 #: What stands in a message as a size.
-_NUMBER = re.compile(r"(?<![A-Za-z_.\d])\d{1,7}(?![\w.]*[A-Za-z_])|(?<=\dx)\d{1,7}|\d{1,7}(?=x\d)")
+_NUMBER = re.compile(r"(?<![A-Za-z_.\d])\d{1,7}(?!\.?\d|[\w.]*[A-Za-z_])|(?<=\dx)\d{1,7}|\d{1,7}(?=x\d)")
 
 
 @dataclass(frozen=True, slots=True)

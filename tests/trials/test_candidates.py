@@ -1,0 +1,90 @@
+"""Which changes of a source are tried, and in which order."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+
+from shapeinspect.plugin_api.edit_words import EditWords
+from shapeinspect.trials.candidates import Edit, File, Sizes, candidates
+from shapeinspect.trials.search import numbers, sizes_of
+
+WORDS = EditWords(
+    settings={"Recurrent": ("batch_first=True",)},
+    words={"same": ("valid",)},
+    plain=frozenset({"grown", "moved"}),
+    wraps={"arrays.Array": ("{}.grown(1)",)},
+    renamed={"stack": ("join",)},
+)
+
+
+def texts(
+    source: str, failed: int, sizes: Sizes | None = None, arrays: dict[str, str] | None = None
+) -> list[str]:  # it is frozen
+    """Return the changed lines, the likeliest first."""
+    source = dedent(source).lstrip()
+    file = File.parsed("a.py", source)
+    found = candidates([file], [("a.py", failed)], sizes or Sizes(), WORDS, arrays or {}, frozenset({"lib"}))
+    return [changed(source, one.edits) for one in found]
+
+
+def changed(source: str, edits: tuple[Edit, ...]) -> str:
+    raw = source.encode()
+    for edit in sorted(edits, key=lambda one: -one.first):
+        raw = raw[: edit.first] + edit.new.encode() + raw[edit.last :]
+    before, after = source.splitlines(), raw.decode().splitlines()
+    return "; ".join(new for old, new in zip(before, after, strict=True) if new != old)
+
+
+def test_a_number_that_is_one_of_the_sizes_becomes_the_other() -> None:
+    found = texts("width = 40\nrun(width)\n", 2, Sizes(((40, 24),)))
+    assert found[0] == "width = 24"
+
+
+def test_a_number_that_is_a_factor_is_scaled() -> None:
+    assert "layer(6 * 7)" in texts("layer(4 * 7)\n", 1, Sizes(((28, 42),)))
+
+
+def test_equal_factors_change_together() -> None:
+    found = texts("layer(16 * 5 * 5)\n", 1, Sizes(((784, 400),)))
+    assert "layer(16 * 7 * 7)" in found[:6]
+
+
+def test_what_is_nearer_to_the_failure_comes_first() -> None:
+    source = """
+    other = 40
+    width = 40
+    def make(size):
+        return size
+    data = make(width)
+    run(data)
+    """
+    found = texts(source, 6, Sizes(((40, 24),)))
+    assert found.index("width = 24") < found.index("other = 24")
+
+
+def test_settings_axes_words_and_rearrangements() -> None:
+    assert "x = Recurrent(3, batch_first=True)" in texts("x = Recurrent(3)\n", 1)
+    assert 'x = pad(y, "valid")' in texts('x = pad(y, "same")\n', 1)
+    assert "x = mean(y, axis=2)" in texts("x = mean(y, axis=1)\n", 1)
+    assert "x = y" in texts("x = y.grown(1)\n", 1)
+    assert "x = y" in texts("x = lib.grown(y, 1)\n", 1)
+    assert "x = lib.join(y)" in texts("x = lib.stack(y)\n", 1)
+    assert "x = f(b, a)" in texts("x = f(a, b)\n", 1)
+    assert "x = y" in texts("x = y[..., None]\n", 1)
+    assert "x = f(y.grown(1))" in texts("x = f(y)\n", 1, arrays={"y": "arrays.Array"})
+    assert "x = f(last=True)" in texts("x = f(last=False)\n", 1)
+
+
+def test_a_layer_too_many_is_left_out_last() -> None:
+    found = texts("net = Chain(Conv(3), Pool(2), Flat(), Dense(4))\nrun(net)\n", 2)
+    assert "net = Chain(Conv(3), Flat(), Dense(4))" in found
+    assert found.index("net = Chain(Conv(3), Flat(), Dense(4))") > found.index(
+        "net = Chain(Conv(3), Pool(2), Flat(), Dense(5))"
+    )
+
+
+def test_numbers_of_a_message() -> None:
+    assert numbers("mat1 and mat2 shapes cannot be multiplied (3x4096 and 2304x96)") == [3, 4096, 2304, 96]
+    assert numbers("Expected size 64 but got size 48 for tensor number 1 in the list.") == [64, 48, 1]
+    assert numbers("[ShapeInferenceError] dimension 0: 1.5 float32") == [0]
+    assert sizes_of("a (8) and b (9)", [(7, 5)]).pairs == ((7, 5), (8, 9))

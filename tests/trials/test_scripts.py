@@ -1,0 +1,91 @@
+"""A script that fails is run again with changes, and the screen says which one was run to which end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from shapeinspect.trials.client import available
+
+pytestmark = pytest.mark.skipif(not available(), reason="trials need Landlock")
+
+
+def screen(folder: Path, text: str, name: str = "program.py") -> str:
+    """Return what the debugger prints of a script, its lines joined."""
+    (folder / name).write_text(dedent(text).lstrip())
+    run = subprocess.run(
+        [sys.executable, "-m", "shapeinspect", name],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 1
+    return " ".join(run.stderr.partition("shapeinspect:")[2].split())
+
+
+def test_the_number_that_is_wrong_is_changed_where_it_stands(tmp_path: Path) -> None:
+    found = screen(
+        tmp_path,
+        """
+        import numpy as np
+
+        CHUNK = 408
+        window, hop = 20, 10
+
+        def framed(x):
+            count = (len(x) - window) // hop + 1
+            return np.stack([x[hop * i : hop * i + window] for i in range(count)])
+
+        def joined(frames):
+            return np.concatenate([frames[:, :hop].reshape(-1), frames[-1, hop:]])
+
+        x = np.arange(float(CHUNK))
+        print((joined(framed(x)) - x).sum())
+        open("done.txt", "w").write("done")
+        """,
+    )
+    assert "fix CHUNK = 400 instead of CHUNK = 408" in found
+    assert "it was tried: the whole script runs to its end with it; the change is in program.py:3" in found
+    assert [path.name for path in tmp_path.iterdir()] == ["program.py"]
+
+
+def test_two_mistakes_take_two_changes(tmp_path: Path) -> None:
+    found = screen(
+        tmp_path,
+        """
+        import numpy as np
+
+        weight = np.zeros((30, 7))
+        bias = np.zeros(11)
+        x = np.zeros((5, 21))
+        y = x @ weight
+        print(y + bias)
+        """,
+    )
+    assert "fix " in found
+    assert "the whole script runs to its end with it; the change is in program.py:" in found
+
+
+def test_a_loop_that_goes_on_is_not_said_to_end(tmp_path: Path) -> None:
+    found = screen(
+        tmp_path,
+        """
+        import numpy as np
+
+        size = 24
+        kernel = np.zeros((17, 3))
+        x = np.zeros((5, size))
+        for step in range(10**12):
+            y = x @ kernel
+        """,
+    )
+    assert "size = 17 instead of size = 24" in found
+    assert "the failing statement runs to its end with it; the script was stopped" in found
+    assert "the whole script" not in found
