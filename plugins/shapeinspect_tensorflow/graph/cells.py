@@ -10,9 +10,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shapeinspect_tensorflow.graph.flow import Ref
-from shapeinspect_tensorflow.graph.gates import Cell, function_of, part_of, state_update, summands, value_of
+from shapeinspect_tensorflow.graph.gates import (
+    Cell,
+    function_of,
+    gathered,
+    part_of,
+    state_update,
+    summands,
+    value_of,
+)
 from shapeinspect_tensorflow.graph.gates_of_maps import conv_lstm
-from shapeinspect_tensorflow.graph.terms import Term, inside
+from shapeinspect_tensorflow.graph.terms import Term, inside, replaced
+
+#: What the cells below another one return, while that one is looked at.
+_BELOW: Term = ("element", ("value", Ref("the cell below")))
+#: A loop with more values that change is no stack of cells.
+_MOST_STATES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +36,29 @@ class _Sides:
     kernel: Ref
     recurrent: Ref
     biases: tuple[Term, ...]
+
+
+def stacked_cells(output: Term, states: Sequence[tuple[Ref, Term]]) -> tuple[Cell, ...]:
+    """Return the cells that compute an output one above the other, or none if they are no known ones.
+
+    Args:
+        output: the output of one step.
+        states: the values that change in the loop, and what a step computes for each.
+    """
+    found = cell(output, states)
+    if found is not None:
+        return (found,)
+    if len(states) > _MOST_STATES:
+        return ()
+    for below in dict.fromkeys(term for _, term in states if term != output):
+        above = [(ref, replaced(term, below, _BELOW)) for ref, term in states if term != below]
+        top = cell(replaced(output, below, _BELOW), above)
+        if top is None or ("element", ("value", top.data)) != _BELOW:
+            continue
+        under = stacked_cells(below, [(ref, term) for ref, term in states if ref not in top.states])
+        if under:
+            return (*under, top)
+    return ()
 
 
 def cell(output: Term, states: Sequence[tuple[Ref, Term]]) -> Cell | None:
@@ -101,7 +137,9 @@ def _lstm(output: Term, state: Ref, memory: Term, previous: Ref) -> Cell | None:
     if found is None:
         return None
     forget, out, added, end = found
-    gates = [(name, part_of(inner)) for name, inner in map(function_of, (forget, out, *added))]
+    gates = [
+        (name, part_of(inner) or gathered(inner)) for name, inner in map(function_of, (forget, out, *added))
+    ]
     if any(part is None for _, part in gates):
         return None
     named = {part[0]: (name, part[1]) for name, part in gates if part is not None}

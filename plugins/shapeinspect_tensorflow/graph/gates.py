@@ -63,6 +63,28 @@ def part_of(term: Term) -> tuple[int, Term] | None:
     return None
 
 
+def gathered(term: Term) -> tuple[int, Term] | None:
+    """Return a sum of products with one part of each matrix as that part of a sum of whole products.
+
+    Args:
+        term: the sum; its bias is a part of a vector.
+
+    Returns:
+        the number of the part, and the sum; None for another term.
+    """
+    places, wholes = set[object](), list[Term]()
+    for one in summands(term):
+        factors = inside(one) if one[0] == "matrix" else []
+        piece = factors[1] if len(factors) == 2 else one
+        if piece[0] not in ("part", "row") or (piece[0] == "row") == bool(factors):
+            return None
+        places.add(piece[1])
+        whole = inside(piece)[0]
+        wholes.append(("matrix", factors[0], whole) if factors else whole)
+    place = places.pop() if len(places) == 1 else None
+    return (place, ("sum", *sorted(wholes, key=repr))) if isinstance(place, int) else None
+
+
 def summands(term: Term) -> list[Term]:
     """Return what a term is the sum of; a term that is no sum is its own.
 

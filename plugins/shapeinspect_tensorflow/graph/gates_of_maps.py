@@ -84,7 +84,7 @@ def _cell(gates: Sequence[_Gate | None], end: str, states: tuple[Ref, Ref]) -> C
     stride, dilation, padding = first.window
     settings = (
         ("cell_function", end), ("gate_function", functions.pop()), ("stride", stride),
-        ("dilation", dilation), ("padding", str(padding).lower()),
+        ("dilation", dilation), ("padding", padding.lower() if isinstance(padding, str) else padding),
     )  # fmt: skip
     return Cell("ConvLSTM", first.data, (*kernels[0], *kernels[1], *bias), states, settings)
 

@@ -28,6 +28,8 @@ PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2", "PlaceholderWithDefaul
 #: Operators that read a stored tensor without changing it.
 _READS = frozenset({"ReadVariableOp", "Cast", "Enter", "RefEnter"})
 _RESHAPES = frozenset({"Reshape", "Squeeze", "ExpandDims"})
+#: Kinds with a state, which stands behind their weights.
+_STATES = frozenset({"lstm", "gru", "rnn", "conv_lstm"})
 #: Kinds whose stored tensors are weights only; those of other kinds are inputs as well.
 _OWN = frozenset(
     {
@@ -324,7 +326,9 @@ class _Builder:
             if role is not None and 0 in stored.shape:
                 continue  # it stands for nothing, such as the statistics of a norm in training
             if role is not None or not setting:
-                weights.append(self._weight(step, stored, role or f"input{slot}", view))
+                weight = self._weight(step, stored, role or f"input{slot}", view)
+                state = kind in _STATES and role is None and not stored.trainable
+                weights.append(_initial(weight, slot - len(op.params) - 1) if state else weight)
             operand = kind in ("elementwise", "concat") and (setting or stored.used != stored.shape)
             if kind not in _OWN or operand:
                 # Further axes of length 1 count in the result, as do numbers that lengths are computed from.
@@ -405,6 +409,13 @@ class _Builder:
         if others:
             shown = ", ".join(others[:8]) + (" and others" if len(others) > 8 else "")
             self._parts.notes.append(Note(f"operators without a kind here: {shown}"))
+
+
+def _initial(weight: Weight, place: int) -> Weight:
+    """Return the state that a layer goes on with, which is none of its parameters."""
+    return replace(
+        weight, role=("initial_h", "initial_c")[place] if place in (0, 1) else weight.role, buffer=True
+    )
 
 
 def _constant(stored: Held) -> tuple[int, ...] | int | None:

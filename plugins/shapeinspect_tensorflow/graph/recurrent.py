@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from shapeinspect_tensorflow.graph.cells import cell
+from shapeinspect_tensorflow.graph.cells import stacked_cells
 from shapeinspect_tensorflow.graph.flow import VARIABLES, Flow, Loop, Ref, Step
 from shapeinspect_tensorflow.graph.gates import Cell
 from shapeinspect_tensorflow.graph.nodes import Node, Tensor
@@ -68,15 +69,15 @@ def recurrent(
         return result
     outputs = list(outputs)
     finder = _Finder(flow, steps, outputs, zero)
-    by_loop: dict[str, Step] = {}
+    by_loop: dict[str, list[Step]] = {}
     for loop in loops:
-        found = finder.layer(loop, result.layers)
-        if found is not None:
-            layer, alias = found
-            by_loop[loop.path] = result.layers[layer.path] = layer
+        layers, alias = finder.layers(loop, result.layers)
+        if layers:
+            by_loop[loop.path] = layers
+            result.layers.update((layer.path, layer) for layer in layers)
             result.alias.update(alias)
     if result.layers:
-        result.steps = [by_loop.get(step.path, step) for step in result.steps]
+        result.steps = [one for step in result.steps for one in by_loop.get(step.path, [step])]
         result.steps = _needed([result.renamed(step) for step in result.steps], map(result.at, outputs))
         result.layers = {step.path: step for step in result.steps if step.path in result.layers}
     return result
@@ -110,55 +111,86 @@ class _Finder:
                 if ref is not None:
                     self._readers.setdefault(ref, []).append(step)
 
-    def layer(self, loop: Step, taken: dict[str, Step]) -> tuple[Step, dict[Ref, Ref]] | None:
-        """Return the layer that a loop is, and its outputs by those of the loop."""
+    def layers(self, loop: Step, taken: dict[str, Step]) -> tuple[list[Step], dict[Ref, Ref]]:
+        """Return the layers that a loop is, each of which reads the one before it.
+
+        Args:
+            loop: the loop.
+            taken: the layers so far, by their paths.
+
+        Returns:
+            the layers, none where it is no known one, and their outputs by those of the loop.
+        """
+        none: tuple[list[Step], dict[Ref, Ref]] = [], {}
         body = self._flow.loop(loop.path)
-        found = None if body is None else self._cell(body)
-        if body is None or found is None or found[0].second or found[0].candidate:
-            return None
-        unit, place = found
+        units, place = ((), 0) if body is None else self._cells(body)
+        if body is None or not units or any(unit.second or unit.candidate for unit in units):
+            return none
+        data = self._data(loop, body, units[0])
+        weights = [ref for unit in units for ref in unit.weights if ref is not None]
+        states = [[body.values.index(ref) for ref in unit.states] for unit in units]
+        if data is None or not all(map(self._is_stored, weights)):
+            return none
+        paths: list[str] = []
+        for number in range(len(units)):
+            path = (body.name or loop.path) + (f"/cell_{number}" if len(units) > 1 else "")
+            while path in self._steps or path in taken:
+                path += "'"
+            paths.append(path)
+        ends = self._ends(Ref(loop.path, place), paths[-1])
+        if ends is None or self._read_besides(loop, {place, *(state for one in states for state in one)}):
+            return none
+        settings = self._order(data, ends, maps=any(unit.op == "ConvLSTM" for unit in units))
+        if settings is None:
+            return none
+        made, alias = [], dict(ends.alias)
+        data = settings.pop("data")
+        for number, (unit, path, own) in enumerate(zip(units, paths, states, strict=True)):
+            top = number == len(units) - 1
+            step, names = self._made(loop, unit, path, own)
+            attributes = {
+                **step.node.attributes, **settings, "return_sequences": ends.whole if top else True,
+                "_output_shapes": (ends.shape if top else None, *step.node.attributes["_output_shapes"]),
+            }  # fmt: skip
+            node = replace(step.node, attributes=attributes)
+            made.append(replace(step, node=node, inputs=(data, *step.inputs)))
+            alias.update(names)
+            data = Ref(path)
+        return made, alias
+
+    def _data(self, loop: Step, body: Loop, unit: Cell) -> Ref | None:
+        """Return the tensor whose rows a loop reads."""
         start = loop.inputs[body.values.index(unit.data)] if unit.data in body.values else unit.data
-        states = [body.values.index(ref) for ref in unit.states]
         source = None if start is None else self._steps.get(start.path)
         if source is None or source.node.op != "TensorListFromTensor" or not source.inputs:
             return None
-        data = source.inputs[0]
-        if data is None or not all(self._is_stored(ref) for ref in unit.weights if ref is not None):
-            return None
-        path = body.name or loop.path
-        while path in self._steps or path in taken:
-            path += "'"
-        alias = {Ref(loop.path, state): Ref(path, 1 + number) for number, state in enumerate(states)}
-        ends = self._ends(Ref(loop.path, place), path)
-        if ends is None or self._read_besides(loop, {*states, place}):
-            return None
-        settings: dict[str, object] = dict(unit.settings)
-        maps = unit.op == "ConvLSTM"
+        return source.inputs[0]
+
+    def _order(self, data: Ref, ends: _Ends, *, maps: bool) -> dict[str, Any] | None:
+        """Return the data with the order of its axes and of time; None where batch and time are not known."""
         swapped = self._swapped(data)
         if ends.swapped and swapped is not None:
-            data = swapped[0]
-            settings |= {"batch_first": True, **({"direction": "reverse"} if swapped[1] else {})}
-        elif maps or (ends.swapped and ends.whole):
+            turned = {"direction": "reverse"} if swapped[1] else {}
+            return {"data": swapped[0], "batch_first": True, **turned}
+        if maps or (ends.swapped and ends.whole):
             return None  # a recurrent layer of maps has the batch first
-        else:
-            settings["batch_first"] = False
-        settings |= {"return_sequences": ends.whole, "return_state": True}
-        used = [ref for ref in alias if ref in self._readers or ref.path in self._kept]
-        if not used:
-            settings["return_state"] = False
+        return {"data": data, "batch_first": False}
+
+    def _made(self, loop: Step, unit: Cell, path: str, states: list[int]) -> tuple[Step, dict[Ref, Ref]]:
+        """Return a layer without its data, and its states by those of the loop."""
+        alias = {Ref(loop.path, state): Ref(path, 1 + number) for number, state in enumerate(states)}
+        settings: dict[str, Any] = dict(unit.settings)
+        settings["return_state"] = any(ref in self._readers or ref.path in self._kept for ref in alias)
         given = [ref for ref in (loop.inputs[state] for state in states) if ref is not None]
         initial = given if not all(map(self._is_zero, given)) else []
-        shapes = (ends.shape, *(self._recorded(Ref(loop.path, state)) for state in states))
         if initial:
             settings["initial_states"] = len(initial)
+        shapes = tuple(self._recorded(Ref(loop.path, state)) for state in states)
         attributes = {**settings, "_output_shapes": shapes, "T": loop.node.attributes.get("T")}
-        op = (
-            f"{unit.op}{len(stride)}D"
-            if maps and isinstance(stride := settings["stride"], tuple)
-            else unit.op
-        )
+        stride = settings.get("stride")
+        op = f"{unit.op}{len(stride)}D" if isinstance(stride, tuple) else unit.op
         node = Node(loop.node.name, op, loop.node.inputs, attributes)
-        return Step(path, node, (data, *unit.weights, *initial)), {**alias, **ends.alias}
+        return Step(path, node, (*unit.weights, *initial)), alias
 
     def _is_stored(self, ref: Ref) -> bool:
         op = self._flow.step(ref).node.op
@@ -170,8 +202,8 @@ class _Finder:
         others = (place for place in range(-1, len(loop.inputs)) if place not in places)
         return any(Ref(loop.path, place) in read for place in others)
 
-    def _cell(self, body: Loop) -> tuple[Cell, int] | None:
-        """Return the cell of a loop, and the place of the list of its outputs."""
+    def _cells(self, body: Loop) -> tuple[tuple[Cell, ...], int]:
+        """Return the cells of a loop, and the place of the list of its outputs."""
         own = frozenset(ref for ref in body.values if ref is not None)
         terms = Terms(self._flow.step, own)
         states: list[tuple[Ref, Term]] = []
@@ -183,10 +215,10 @@ class _Finder:
             elif value is not None:
                 states.append((value, term))
         for place, made in lists:
-            found = cell(made, states)
-            if found is not None:
+            found = stacked_cells(made, states)
+            if found:
                 return found, place
-        return None
+        return (), 0
 
     def _swapped(self, ref: Ref) -> tuple[Ref, bool] | None:
         """Return the value with the batch before the time, and whether its time is reversed."""

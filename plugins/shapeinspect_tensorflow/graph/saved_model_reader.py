@@ -121,13 +121,20 @@ def _variables(window: Window, meta: Meta, values: SavedValues, notes: list[Note
         )
     kept = [number for number in kept if number not in same]
     full = [meta.variables[number].name for number in kept]
-    good = len(set(full)) == len(full) and all("/" in name.strip("/") for name in full)
+    good = all("/" in name.strip("/") for name in full)
+    if len(set(full)) < len(full):  # a number tells nothing else than a name that is there twice
+        good = good and all(named[str(number)].path[:1] in ((_FIRST,), (_COPY,)) for number in kept)
+        taken = Counter[str]()
+        for place, name in enumerate(full):
+            full[place] = f"{name}#{taken[name]}" if taken[name] else name
+            taken[name] += 1
+    names = dict(zip(kept, full, strict=True))
     by_number: dict[int, Variable] = {}
     for number in kept:
         stored, path = meta.variables[number], named[str(number)].path
-        split = tuple(stored.name.split("/")) if good else path
+        split = tuple(names[number].split("/")) if good else path
         by_number[number] = Variable(
-            stored.name if good else "/".join(path),
+            names[number] if good else "/".join(path),
             split[:-1],
             split[-1] if split else stored.name,
             stored.dtype,

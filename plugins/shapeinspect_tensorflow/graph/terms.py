@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import isclose
 from typing import TypeAlias
 
 from shapeinspect_tensorflow.graph.flow import VARIABLES, Ref, Step
+from shapeinspect_tensorflow.graph.functions import cut_of, product_of, quotient_of
 from shapeinspect_tensorflow.graph.nodes import Tensor
 
 #: The name of an operation, and what it is applied to.
@@ -14,15 +16,19 @@ Term: TypeAlias = "tuple[object, ...]"
 
 _MAX_DEPTH = 100
 #: A term of more operations, each counted as often as it is read, belongs to no cell.
-_MAX_SIZE = 500
+_MAX_SIZE = 2000
 #: A body with more values than this is no cell of a recurrent layer; each of them costs time.
 _MAX_TERMS = 5000
 _SAME = frozenset({"ReadVariableOp", "Cast", "Enter", "Identity", "Squeeze"})
 _SUMS = frozenset({"Add", "AddV2", "BiasAdd", "AddN"})
 _FUNCTIONS: Mapping[str, str] = {
     "Sigmoid": "sigmoid", "Tanh": "tanh", "Relu": "relu", "Elu": "elu", "Selu": "selu",
-    "Softplus": "softplus", "Softsign": "softsign",
+    "Softplus": "softplus", "Softsign": "softsign", "Relu6": "relu6", "Exp": "exponential",
+    "Erfc": "erfc", "Neg": "negative", "Abs": "absolute",
+    "HARD_SWISH": "hard_silu", "RELU_N1_TO_1": "hard_tanh",
 }  # fmt: skip
+#: The slope of a leaky relu, where nothing else is said.
+_SLOPE = 0.2
 #: A value without further meaning: zeros, ones and the like.
 CONSTANT: Term = ("constant",)
 
@@ -108,6 +114,24 @@ def inside(term: Term) -> list[Term]:
     return [part for part in term[1:] if isinstance(part, tuple)]
 
 
+def replaced(term: Term, old: Term, new: Term) -> Term:
+    """Return a term with another one in the place of each of its parts that equals a third one.
+
+    Args:
+        term: the term.
+        old: what is replaced.
+        new: what stands there then.
+
+    Example:
+        >>> replaced(("sum", ("value", "x"), ("constant", 2.0)), ("value", "x"), ("value", "y"))
+        ('sum', ('constant', 2.0), ('value', 'y'))
+    """
+    if not term or term == old:
+        return new if term else term
+    parts = tuple(replaced(part, old, new) if isinstance(part, tuple) else part for part in term)
+    return (parts[0], *sorted(parts[1:], key=repr)) if term[0] in ("sum", "product") else parts
+
+
 _Make: TypeAlias = "Callable[[Step, int, list[Term], list[tuple[int, ...] | None]], Term]"
 
 
@@ -119,7 +143,32 @@ def _sum(_step: Step, _index: int, parts: list[Term], _numbers: object) -> Term:
 
 
 def _product(_step: Step, _index: int, parts: list[Term], _numbers: object) -> Term:
-    return ("product", *sorted(parts, key=repr))
+    return product_of(sorted(parts, key=repr))
+
+
+def _quotient(step: Step, _index: int, parts: list[Term], _numbers: object) -> Term:
+    return quotient_of(parts[0], parts[1]) or ("difference", step.path)
+
+
+def _cut(step: Step, _index: int, parts: list[Term], _numbers: object) -> Term:
+    """Cut a value at a constant, which may stand on either side."""
+    name = "larger" if step.node.op == "Maximum" else "smaller"
+    return cut_of(parts[0], name, parts[1]) or cut_of(parts[1], name, parts[0]) or ("difference", step.path)
+
+
+def _leaky(step: Step, _index: int, parts: list[Term], _numbers: object) -> Term:
+    """Return Keras's function for its own slope, which is that of TensorFlow."""
+    slope = step.node.attributes.get("alpha", _SLOPE)
+    known = isinstance(slope, int | float) and isclose(slope, _SLOPE, rel_tol=1e-6)
+    return ("function", "leaky_relu", parts[0]) if known else ("difference", step.path)
+
+
+def _gelu(step: Step, _index: int, parts: list[Term], _numbers: object) -> Term:
+    return (
+        ("difference", step.path)
+        if step.node.attributes.get("approximate")
+        else ("function", "gelu", parts[0])
+    )
 
 
 def _difference(step: Step, _index: int, parts: list[Term], _numbers: object) -> Term:
@@ -140,9 +189,8 @@ def _affine(_step: Step, _index: int, parts: list[Term], _numbers: object) -> Te
 def _conv(step: Step, _index: int, parts: list[Term], _numbers: object) -> Term:
     """Convolve, along one axis of space where an axis of length 1 was put before it, and add a bias."""
     settings, (data, kernel), other = step.node.attributes, parts[:2], ("difference", step.path)
-    space: tuple[tuple[object, ...], ...] = tuple(
-        settings.get(name) or (1,) * 4 for name in ("strides", "dilations")
-    )
+    strides: tuple[object, ...] = settings.get("strides") or (1,) * 4
+    space: tuple[tuple[object, ...], ...] = (strides, settings.get("dilations") or (1,) * len(strides))
     if str(settings.get("data_format", "N")).startswith("NC"):
         return other
     if data[0] == "expanded" == kernel[0]:
@@ -152,6 +200,36 @@ def _conv(step: Step, _index: int, parts: list[Term], _numbers: object) -> Term:
         space = tuple((*one[:1], *one[2:]) for one in space)
     product: Term = ("conv", data, kernel, (*(one[1:-1] for one in space), settings.get("padding")))
     return _sum(step, 0, [product, *parts[2:]], None)
+
+
+def _blocks(step: Step, index: int, parts: list[Term], numbers: list[tuple[int, ...] | None]) -> Term:
+    blocks, pads = numbers[1:3]
+    if blocks is None or pads is None:
+        return ("difference", step.path, index)
+    return ("blocks", blocks, pads, parts[0])
+
+
+def _dilated(step: Step, index: int, parts: list[Term], numbers: list[tuple[int, ...] | None]) -> Term:
+    """Return a convolution of blocks that are put together again as one with a dilation."""
+    other: Term = ("difference", step.path, index)
+    whole = parts[0] if parts[0][0] == "sum" else ("sum", parts[0])
+    convs = [part for part in inside(whole) if part[0] == "conv"]
+    if len(convs) != 1 or numbers[2] is None:
+        return other
+    (conv,), crops = convs, numbers[2]
+    (data, kernel), window = inside(conv)[:2], conv[3]
+    if data[0] != "blocks" or data[1] != numbers[1] or not isinstance(window, tuple):
+        return other
+    strides, dilations, padding = window
+    pads = data[2]
+    if padding != "VALID" or {*strides, *dilations} != {1} or not isinstance(pads, tuple):
+        return other
+    sides = [pad - crop for pad, crop in zip(pads, crops, strict=False)]
+    if len(pads) != len(crops) or min(sides) < 0:
+        return other
+    padded = tuple(zip(sides[::2], sides[1::2], strict=True)) if any(sides) else "VALID"
+    rest = [part for part in inside(whole) if part[0] != "conv"]
+    return _sum(step, 0, [("conv", inside(data)[-1], kernel, (strides, data[1], padded)), *rest], None)
 
 
 def _expanded(step: Step, index: int, parts: list[Term], numbers: list[tuple[int, ...] | None]) -> Term:
@@ -245,9 +323,15 @@ _MAKERS: Mapping[str, tuple[_Make, int]] = {
     "Part": (_numbered_part, 1),
     **dict.fromkeys(("Fill", "ZerosLike"), (_constant, 0)),
     **dict.fromkeys(("Conv2D", "Conv3D"), (_conv, 2)),
+    "SpaceToBatchND": (_blocks, 3),
+    "BatchToSpaceND": (_dilated, 3),
     "ExpandDims": (_expanded, 2),
     "Reshape": (_reshaped, 2),
     "Mul": (_product, 2),
+    **dict.fromkeys(("RealDiv", "Div"), (_quotient, 2)),
+    **dict.fromkeys(("Maximum", "Minimum"), (_cut, 2)),
+    "LeakyRelu": (_leaky, 1),
+    "GELU": (_gelu, 1),
     "Sub": (_difference, 2),
     "MatMul": (_matrix, 2),
     "Split": (_split, 2),

@@ -102,6 +102,9 @@ OPS: dict[str, Op] = {
     "DENSIFY": named("unary", "op", "densify"),
     "REVERSE_V2": op_row("unary", lambda _view: {"op": "reverse"}, fixed=(1,)),
     "RANGE": named("constant", "op", "range"),
+    # What a layer keeps between two calls, and the graph that fills it before the first one.
+    **{op: named("constant", "op", op.lower()) for op in ("VAR_HANDLE", "READ_VARIABLE", "CALL_ONCE")},
+    "ASSIGN_VARIABLE": named("unary", "op", "assign_variable"),
     "PRELU": op_row("prelu", lite.prelu, "- alpha"),
     "LEAKY_RELU": Op("activation", lite.leaky_relu),
     "GELU": Op("activation", lite.gelu),

@@ -52,7 +52,8 @@ _ENDS = re.compile(r"/(BatchToSpaceND|Squeeze)\d*$")
 _MOST_ZEROS = 1 << 22
 #: How many settings may be computed from one another.
 _MAX_DEPTH = 50
-_LOOPS = frozenset({"WHILE", "IF", "CALL_ONCE", "STABLEHLO_WHILE", "STABLEHLO_CASE"})
+_STARTS = frozenset({"WHILE", "ASSIGN_VARIABLE"})
+_LOOPS = frozenset({"WHILE", "IF", "STABLEHLO_WHILE", "STABLEHLO_CASE"})
 
 
 def read(source: Source) -> Model:
@@ -300,8 +301,8 @@ class _Builder:
                     inputs.append("")
                 continue
             stored = tensor.stored and index not in graph.inputs
-            # Zeros that a loop begins with are no parameters.
-            start = operator.op == "WHILE" and stored and self._zero(tensor)
+            # Zeros that a loop or a variable begins with are no parameters.
+            start = operator.op in _STARTS and stored and self._zero(tensor)
             weight = stored and (role is not None or not _is_setting(tensor)) and not start
             if weight:
                 weights.append(self._weight(operator, op, slot, tensor, view))

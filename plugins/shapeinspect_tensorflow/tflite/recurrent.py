@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from shapeinspect_tensorflow.graph.cells import cell
+from shapeinspect_tensorflow.graph.cells import stacked_cells
 from shapeinspect_tensorflow.graph.flow import Ref, Step
 from shapeinspect_tensorflow.graph.gates import Cell
 from shapeinspect_tensorflow.graph.nodes import Node
@@ -23,9 +23,12 @@ from shapeinspect_tensorflow.tflite.loop_lists import parted, swapped_axes
 #: The operators of a step, by TensorFlow's names.
 _NAMES = {
     "ADD": "AddV2", "MUL": "Mul", "SUB": "Sub", "LOGISTIC": "Sigmoid", "TANH": "Tanh", "RELU": "Relu",
-    "ELU": "Elu", "SPLIT": "Split", "SELECT": "SelectV2", "SELECT_V2": "SelectV2", "RESHAPE": "Squeeze",
-    "CONV_2D": "Conv2D", "CONV_3D": "Conv3D", "STRIDED_SLICE": "StridedSlice",
-    "GATHER": "TensorListGetItem", "FULLY_CONNECTED": "FULLY_CONNECTED",
+    "ELU": "Elu", "RELU6": "Relu6", "DIV": "RealDiv", "MAXIMUM": "Maximum", "MINIMUM": "Minimum",
+    "NEG": "Neg", "ABS": "Abs", "EXP": "Exp", "LEAKY_RELU": "LeakyRelu", "GELU": "GELU",
+    "HARD_SWISH": "HARD_SWISH", "RELU_N1_TO_1": "RELU_N1_TO_1", "SPLIT": "Split", "SELECT": "SelectV2",
+    "SELECT_V2": "SelectV2", "RESHAPE": "Squeeze", "CONV_2D": "Conv2D", "CONV_3D": "Conv3D",
+    "STRIDED_SLICE": "StridedSlice", "GATHER": "TensorListGetItem", "FULLY_CONNECTED": "FULLY_CONNECTED",
+    "SPACE_TO_BATCH_ND": "SpaceToBatchND", "BATCH_TO_SPACE_ND": "BatchToSpaceND",
 }  # fmt: skip
 #: How many operators are looked at in one file for the sake of loops: each loop looks at its whole graph.
 _MOST_WORK = 5_000_000
@@ -86,56 +89,82 @@ class _Loop:
         self._outer = {index: one for one in graph.operators for index in one.outputs}
 
     def replaced(self) -> Subgraph | None:
-        """Return the graph with the layer in the loop's place; None where it is no known one."""
-        found = self._cell()
-        if found is None:
+        """Return the graph with the layers in the loop's place; None where it is no known one."""
+        units, place = self._cells()
+        if not units:
             return None
-        unit, place = found
-        places = [self._body.inputs.index(int(ref.path)) for ref in (unit.data, *unit.states)]
-        (data, moved), reverse = self._data(self._loop.inputs[places[0]])
+        inputs = [[self._body.inputs.index(int(ref.path)) for ref in unit.states] for unit in units]
+        listed = self._loop.outputs[place]
+        first = self._body.inputs.index(int(units[0].data.path))
+        (data, moved), reverse = self._data(self._loop.inputs[first])
         steps = (self._graph.tensors[data].shape or ())[:1]
-        end = self._end(self._loop.outputs[place], steps)
+        end = self._end(listed, steps)
         if moved is None and isinstance(end, _End) and end.whole:
-            end = self._listed(self._loop.outputs[place], steps)
+            end = self._listed(listed, steps)
         if end is False:
             return None
-        if unit.op == "ConvLSTM" and (
-            moved is None or (isinstance(end, _End) and end.whole and not end.maker)
-        ):
+        bare = isinstance(end, _End) and end.whole and end.maker is None
+        if units[0].op == "ConvLSTM" and (moved is None or bare):
             return None  # a recurrent layer of maps has the batch first
-        swapped = moved is not None and not (isinstance(end, _End) and end.whole and end.maker is None)
-        data = moved if moved is not None and swapped else data
-        states = [self._loop.outputs[number] for number in places[1:]]
-        read = self._read()
-        if not read.isdisjoint({*self._loop.outputs} - {*states, self._loop.outputs[place]}):
+        swapped = moved is not None and not bare
+        states = {self._loop.outputs[number] for own in inputs for number in own}
+        if not self._read().isdisjoint({*self._loop.outputs} - {*states, listed}):
             return None  # something reads what the layer does not return, such as a counter
-        initial = [self._loop.inputs[number] for number in places[1:]]
+        data = moved if moved is not None and swapped else data
+        tensors, layers = list(self._graph.tensors), list[Operator]()
+        order: dict[str, Any] = {"batch_first": swapped, **({"direction": "reverse"} if reverse else {})}
+        for number, (unit, own) in enumerate(zip(units, inputs, strict=True)):
+            top = number == len(units) - 1
+            made = (end.tensor if isinstance(end, _End) else -1) if top else len(tensors)
+            if not top:
+                tensors.append(self._between(tensors[data], self._loop.inputs[own[0]], number))
+            whole = {"return_sequences": isinstance(end, _End) and end.whole if top else True}
+            layers.append(self._layer(unit, own, (data, made), {**order, **whole}, tensors))
+            data = made
+        gone = [end.maker] if isinstance(end, _End) and end.maker is not None else []
+        operators = [
+            layer
+            for one in self._graph.operators
+            if all(one is not x for x in gone)
+            for layer in (layers if one is self._loop else (one,))
+        ]
+        return _pruned(replace(self._graph, tensors=tuple(tensors), operators=tuple(operators)))
+
+    def _layer(
+        self,
+        unit: Cell,
+        places: list[int],
+        ends: tuple[int, int],
+        order: dict[str, Any],
+        tensors: list[Tensor],
+    ) -> Operator:
+        """Return one layer, whose weights are added to the tensors."""
+        read, initial = self._read(), [self._loop.inputs[number] for number in places]
         given = [] if all(map(self._is_zero, initial)) else initial
-        tensors, weights = list(self._graph.tensors), []
+        weights = []
         for ref in self._weights(unit):
             weights.append(-1 if ref is None else len(tensors))
             if ref is not None:
                 tensors.append(self._body.tensors[int(ref.path)])
         space = len(self._graph.tensors[initial[0]].shape or ()) - 2
+        states = [self._loop.outputs[number] for number in places]
         options: dict[str, Any] = {
-            **_settings(unit, space), **({"initial_states": len(given)} if given else {}),
-            "batch_first": swapped, **({"direction": "reverse"} if reverse else {}),
-            "return_sequences": isinstance(end, _End) and end.whole,
+            **_settings(unit, space), **({"initial_states": len(given)} if given else {}), **order,
             "return_state": any(index in read for index in states),
         }  # fmt: skip
-        main = end.tensor if isinstance(end, _End) else -1
-        outputs = (main, *(index if index in read else -1 for index in states))
+        outputs = (ends[1], *(index if index in read else -1 for index in states))
         name = f"{unit.op}{space}D" if space else unit.op
-        layer = Operator(f"WHILE:{name}", "", (data, *weights, *given), outputs, options)
-        gone = [end.maker] if isinstance(end, _End) and end.maker is not None else []
-        operators = [
-            layer if one is self._loop else one
-            for one in self._graph.operators
-            if all(one is not x for x in gone)
-        ]
-        return _pruned(replace(self._graph, tensors=tuple(tensors), operators=tuple(operators)))
+        return Operator(f"WHILE:{name}", "", (ends[0], *weights, *given), outputs, options)
 
-    def _cell(self) -> tuple[Cell, int] | None:
+    def _between(self, data: Tensor, state: int, number: int) -> Tensor:
+        """Return what one cell gives to the next in all steps."""
+        width = (self._graph.tensors[state].shape or (-1,))[-1:]
+        name = self._graph.tensors[self._loop.outputs[0]].name.rpartition("/while")[0] or "while"
+        signature = (*data.signature[:2], *width) if data.signature else ()
+        shape = None if data.shape is None else (*data.shape[:2], *width)
+        return Tensor(f"{name}/cell_{number}", shape, signature, data.dtype, 0)
+
+    def _cells(self) -> tuple[tuple[Cell, ...], int]:
         body = self._body
         changing = [
             (index, output)
@@ -150,17 +179,20 @@ class _Loop:
             if written[place] is None
         ]
         for place, made in written.items():
-            found = None if made is None else self._matched(terms.of(Ref(str(made))), states)
-            if found is not None:
+            found = () if made is None else self._matched(terms.of(Ref(str(made))), states)
+            if found:
                 return found, body.inputs.index(changing[place][0])
-        return None
+        return (), 0
 
-    def _matched(self, made: Term, states: list[tuple[Ref, Term]]) -> Cell | None:
-        found = cell(made, states)
-        if found is None or int(found.data.path) not in self._body.inputs:
-            return None
-        refs = [ref for ref in self._weights(found) if ref is not None]
-        return found if all(self._body.tensors[int(ref.path)].stored for ref in refs) else None
+    def _matched(self, made: Term, states: list[tuple[Ref, Term]]) -> tuple[Cell, ...]:
+        found = stacked_cells(made, states)
+        if not found or not found[0].data.path.isdecimal():
+            return ()
+        known = int(found[0].data.path) in self._body.inputs
+        refs = [ref for unit in found for ref in self._weights(unit) if ref is not None]
+        maps = len(found) > 1 and any(unit.op == "ConvLSTM" for unit in found)
+        stored = all(self._body.tensors[int(ref.path)].stored for ref in refs)
+        return found if known and stored and not maps else ()
 
     def _weights(self, unit: Cell) -> tuple[Ref | None, ...]:
         """Return the weights of a layer in the order of the slots of its operator."""
