@@ -23,6 +23,7 @@ from shapeinspect.mismatch.fixed_batch import fitting_batch
 from shapeinspect.mismatch.graph_rerun import fed_by, unchecked, walk_again, walked_model
 from shapeinspect.plugin_api.confined import confined
 from shapeinspect.plugin_api.numpy_text import IN_NUMPY, in_numpy
+from shapeinspect.plugin_api.origins.program import is_second_run, started
 from shapeinspect.plugin_api.rerun import Recorded, Rerun
 from shapeinspect.sources.source import Source, with_inputs
 
@@ -166,7 +167,7 @@ def explain_error(error: BaseException, model: object | None = None) -> Diagnosi
         The diagnosis, or None where the exception is not about shapes.
     """
     known = getattr(error, _MARK, None)
-    if known is not None:
+    if known is not None or is_second_run():
         return known if isinstance(known, Diagnosis) else None
     _busy.explaining = True
     try:
@@ -292,7 +293,7 @@ def run_script(words: list[str]) -> None:
     sys.argv = list(words)
     sys.path[0] = os.path.dirname(os.path.abspath(words[0]))
     try:
-        with debug():
+        with started(words[0]), debug():
             runpy.run_path(words[0], run_name="__main__")
     except Exception as error:
         _repair(error, words, began, time.process_time() - used)

@@ -27,6 +27,7 @@ from shapeinspect.plugin_api import clock
 from shapeinspect.plugin_api.changes import Change, OnCall, OnInput, OnOperand, Wording
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import Explained, NotFed
+from shapeinspect.plugin_api.origins.story import Story
 from shapeinspect.plugin_api.rerun import Failure, Rerun
 
 #: A diagnosis takes at most so many seconds of `plugin_api.clock`, and so many runs.
@@ -40,6 +41,8 @@ _MODULES = 100
 _NUMBERED = re.compile(r"v\d+")
 #: At most so many fixes are shown.
 _SHOWN = 3
+#: Sentences on where sizes come from, of the second run and of the first one together.
+_REASONS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,9 @@ def diagnose(rerun: Rerun) -> Diagnosis:
     certain = tried and tried[0].claim.level is not Level.FURTHER
     cause = (certain and tried[0].fix.cause) or default_cause(failure, problem)
     told = failure.fact.because if isinstance(failure.fact, Explained) else ()
-    because = (*failure.told, *told, *reasons(replace(failure, model=named), problem))
+    story = Story() if rerun.second is None else rerun.second()
+    own = reasons(replace(failure, model=named), problem)
+    because = (*failure.told, *told, *story.because, *own[: max(_REASONS - len(story.because), 0)])
     return Diagnosis(failure, named, problem, cause, tried, budget.runs, because)
 
 

@@ -14,6 +14,7 @@ from shapeinspect.plugin_api.changes import Change, Wording
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.edit_words import EditWords
 from shapeinspect.plugin_api.facts import Edit, Fact
+from shapeinspect.plugin_api.origins.story import Story
 from shapeinspect.plugin_api.regions import Place, Region
 from shapeinspect.sources.source import Source
 
@@ -69,6 +70,8 @@ class Rerun(ABC):
 
     #: The failure of the original run.
     failure: Failure
+    #: Runs the whole program a second time, and tells what that says of the failure; None where it cannot.
+    second: Callable[[], Story] | None = None
 
     @abstractmethod
     def attempt(self, changes: Sequence[Change]) -> Failure | None:

@@ -16,8 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from shapeinspect.plugin_api import landlock
 from shapeinspect.plugin_api.confined import REFUSED, ConfinedError
-from shapeinspect.trials import landlock
 from shapeinspect.trials.mirror import beside, mirror
 
 #: Devices that a script may write to, where they are there.

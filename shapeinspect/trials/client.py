@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
-from shapeinspect.trials import landlock
+from shapeinspect.plugin_api import landlock
 
 T = TypeVar("T")
 

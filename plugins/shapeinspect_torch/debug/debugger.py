@@ -58,6 +58,14 @@ class TorchDebugger(Debugger):
 
     def recover(self, error: BaseException, model: object | None) -> Rerun | None:
         """Find the failed call; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        rerun = self._recovered(error, model)
+        if rerun is not None:
+            from shapeinspect_torch.debug.origins.telling import second_run
+
+            rerun.second = second_run(error)
+        return rerun
+
+    def _recovered(self, error: BaseException, model: object | None) -> Rerun | None:
         loads = any(words in str(error) for words in _LOADING)
         if not isinstance(error, _TYPES) or not (loads or _OF_SHAPES.search(str(error))):
             return None

@@ -1,0 +1,1 @@
+"""Follows the lengths of tensors through a second run of the user's program."""

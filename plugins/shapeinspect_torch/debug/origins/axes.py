@@ -1,0 +1,316 @@
+"""Where the lengths of a tensor's axes come from, after one function of torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from math import prod
+from typing import Any, TypeAlias
+
+from shapeinspect.plugin_api.origins.literals import numbers_in
+from shapeinspect.plugin_api.origins.numbers import Number, Origin, made, origin_of
+
+#: Where each axis comes from; None where nothing is known.
+Axes: TypeAlias = "tuple[Origin | None, ...]"
+_KEY = "_shapeinspect_axes"
+#: Functions whose numbers are lengths of what they make.
+_SHAPING = frozenset({
+    "view", "reshape", "unflatten", "expand", "new_zeros", "new_ones", "new_empty", "new_full", "interpolate",
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d",
+    "adaptive_max_pool2d", "one_hot", "resize_", "topk", "narrow", "as_strided", "broadcast_to",
+    "split_with_sizes",
+})  # fmt: skip
+_RESHAPING = frozenset({"view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze"})
+#: Functions that keep the order of the axes, and make a new length of each from the old one of its own.
+_LOCAL = ("conv", "pool", "interpolate", "upsample", "pad", "stft")
+_CONVOLUTIONS = frozenset({"conv1d", "conv2d", "conv3d"})
+_TRANSPOSED = frozenset({"conv_transpose1d", "conv_transpose2d", "conv_transpose3d"})
+_PRODUCTS = frozenset({"matmul", "mm", "bmm", "__matmul__", "addmm", "baddbmm"})
+
+
+def axes_of(tensor: Any) -> Axes:
+    """Return where a tensor's axes come from.
+
+    Args:
+        tensor: the tensor.
+    """
+    shape = plain_shape(tensor)
+    held: Axes = tensor.__dict__.get(_KEY, ()) if hasattr(tensor, "__dict__") else ()
+    if len(held) == len(shape) and all(
+        one is None or one.value == n for one, n in zip(held, shape, strict=True)
+    ):
+        return held
+    return (None,) * len(shape)
+
+
+def keep(tensor: Any, axes: Axes) -> None:
+    """Remember where a tensor's axes come from.
+
+    Args:
+        tensor: the tensor.
+        axes: where they come from.
+    """
+    tensor.__dict__[_KEY] = axes
+
+
+def plain_shape(tensor: Any) -> tuple[int, ...]:
+    """Return a tensor's shape in plain integers.
+
+    Args:
+        tensor: the tensor.
+    """
+    import torch
+
+    with torch._C.DisableTorchFunction():
+        return tuple(int(length) for length in tensor.shape)
+
+
+def tensors_in(values: Any, depth: int = 3) -> Iterator[Any]:
+    """Yield the tensors among arguments, those in lists and tuples included.
+
+    Args:
+        values: the arguments.
+        depth: how deep they may lie.
+    """
+    import torch
+
+    for value in values:
+        if isinstance(value, torch.Tensor):
+            yield value
+        elif isinstance(value, list | tuple) and depth:
+            yield from tensors_in(value, depth - 1)
+
+
+def after(
+    name: str, args: Any, kwargs: dict[str, Any], shape: tuple[int, ...], place: tuple[str, int]
+) -> Axes:
+    """Return where the axes of one result of a function come from.
+
+    Args:
+        name: the function.
+        args: its arguments.
+        kwargs: its keyword arguments.
+        shape: the result's shape.
+        place: the user's file and line that called it.
+    """
+    inputs = [(plain_shape(one), axes_of(one)) for one in tensors_in((args, tuple(kwargs.values())))]
+    rule = _RULES.get(name)
+    axes: list[Origin | None] = list(rule(args, kwargs, inputs, shape) if rule is not None else ())
+    if len(axes) != len(shape):
+        axes = [None] * len(shape)
+    lengths = _lengths(name, args, kwargs, inputs)
+    for axis, length in enumerate(shape):
+        known = axes[axis]
+        if known is not None and known.value == length:
+            axes[axis] = (
+                known if known.line or known.kind != "axis" else replace(known, file=place[0], line=place[1])
+            )
+        else:
+            axes[axis] = _generic(name, axis, shape, inputs, lengths, place)
+    return tuple(axes)
+
+
+_Inputs: TypeAlias = "list[tuple[tuple[int, ...], Axes]]"
+
+
+def _lengths(name: str, args: Any, kwargs: dict[str, Any], inputs: _Inputs) -> list[Number]:
+    """Return the numbers among the arguments that are lengths."""
+    if not inputs:
+        shapes = [one for one in (*args, *kwargs.values()) if isinstance(one, list | tuple)]
+        return list(numbers_in(shapes or args))
+    return list(numbers_in((*args, *kwargs.values()))) if name in _SHAPING else []
+
+
+def _generic(
+    name: str,
+    axis: int,
+    shape: tuple[int, ...],
+    inputs: _Inputs,
+    lengths: list[Number],
+    place: tuple[str, int],
+) -> Origin | None:
+    length = shape[axis]
+    for number in lengths:
+        if number == length:
+            return number.origin
+    back = axis - len(shape)
+    same = [(own, axes) for own, axes in inputs if len(own) == len(shape)]
+    for own, axes in same:
+        if own[axis] == length and (length != 1 or len(same) == 1):
+            return axes[axis]
+    if not any(word in name for word in _LOCAL):
+        for own, axes in inputs:
+            if len(own) >= -back and own[back] == length and length != 1:
+                return axes[back]
+        others = [axes[at] for own, axes in inputs for at, one in enumerate(own) if one == length != 1]
+        if others:
+            return next((one for one in others if one is not None), None)
+    parts = [axes[axis] for own, axes in same[:1]] or [one for _, axes in inputs[:1] for one in axes]
+    known = tuple(one for one in parts if one is not None)[:4]
+    depth = 1 + max((one.depth for one in known), default=0)
+    return Origin(length, "axis" if inputs else "data", -1, name, known, *place, depth)
+
+
+def _linear(args: Any, kwargs: Any, inputs: _Inputs, shape: tuple[int, ...]) -> Iterator[Origin | None]:
+    del args, kwargs, shape
+    if len(inputs) > 1 and inputs[0][1] and inputs[1][1]:
+        yield from (*inputs[0][1][:-1], inputs[1][1][0])
+
+
+def _convolved(args: Any, kwargs: Any, inputs: _Inputs, shape: tuple[int, ...]) -> Iterator[Origin | None]:
+    del args, kwargs
+    if len(inputs) > 1:
+        space = (None,) * (len(shape) - 2)
+        yield from (inputs[0][1][0], inputs[1][1][0], *space)
+
+
+def _transposed(args: Any, kwargs: Any, inputs: _Inputs, shape: tuple[int, ...]) -> Iterator[Origin | None]:
+    del args, kwargs
+    if len(inputs) > 1:
+        yield from (inputs[0][1][0], inputs[1][1][1], *(None,) * (len(shape) - 2))
+
+
+def _product(args: Any, kwargs: Any, inputs: _Inputs, shape: tuple[int, ...]) -> Iterator[Origin | None]:
+    del args, kwargs
+    first, second = (one[1] for one in inputs[-2:]) if len(inputs) > 1 else ((), ())
+    if len(first) > 1 and len(second) > 1:
+        yield from (*(None,) * (len(shape) - 2), first[-2], second[-1])
+
+
+def _joined(
+    args: Any, kwargs: dict[str, Any], inputs: _Inputs, shape: tuple[int, ...]
+) -> Iterator[Origin | None]:
+    dim = kwargs.get("dim", kwargs.get("axis", args[1] if len(args) > 1 else 0))
+    along = int(dim) % max(len(shape), 1)
+    for axis in range(len(shape)):
+        parts = [axes[axis] for _, axes in inputs if len(axes) == len(shape)]
+        if axis != along:
+            yield next((one for one in parts if one is not None), None)
+        else:
+            numbers = [Number(one.value, one) for one in parts if one is not None]
+            whole = made("+", shape[axis], *numbers)
+            yield origin_of(whole) if len(numbers) == len(inputs) else None
+
+
+def _stacked(
+    args: Any, kwargs: dict[str, Any], inputs: _Inputs, shape: tuple[int, ...]
+) -> Iterator[Origin | None]:
+    dim = kwargs.get("dim", kwargs.get("axis", args[1] if len(args) > 1 else 0))
+    along = int(dim) % max(len(shape), 1)
+    own = list(inputs[0][1]) if inputs else []
+    yield from (*own[:along], Origin(shape[along], "axis", symbol="stack"), *own[along:])
+
+
+def _swapped(
+    args: Any, kwargs: dict[str, Any], inputs: _Inputs, shape: tuple[int, ...]
+) -> Iterator[Origin | None]:
+    names = [*args[1:], *kwargs.values()]
+    axes, rank = list(inputs[0][1]), len(shape)
+    if len(names) == 2 and all(isinstance(one, int) for one in names):
+        a, b = (int(one) % rank for one in names)
+        axes[a], axes[b] = axes[b], axes[a]
+        yield from axes
+
+
+def _inserted(
+    args: Any, kwargs: dict[str, Any], inputs: _Inputs, shape: tuple[int, ...]
+) -> Iterator[Origin | None]:
+    axis = int(args[1] if len(args) > 1 else next(iter(kwargs.values()))) % len(shape)
+    own = inputs[0][1]
+    yield from (*own[:axis], Origin(1, "axis", symbol="unsqueeze"), *own[axis:])
+
+
+def _turned(
+    args: Any, kwargs: dict[str, Any], inputs: _Inputs, shape: tuple[int, ...]
+) -> Iterator[Origin | None]:
+    order = args[1:] if len(args) > 2 else args[1] if len(args) == 2 else next(iter(kwargs.values()))
+    order = order if isinstance(order, list | tuple) else (order,)
+    if len(order) == len(shape) == len(inputs[0][1]):
+        yield from (inputs[0][1][int(axis)] for axis in order)
+
+
+def _reshaped(
+    args: Any, kwargs: dict[str, Any], inputs: _Inputs, shape: tuple[int, ...]
+) -> Iterator[Origin | None]:
+    del kwargs
+    before, axes = inputs[0]
+    given = [one for one in args[1:] for one in (one if isinstance(one, list | tuple) else (one,))]
+    asked = (
+        given
+        if len(given) == len(shape) and all(isinstance(one, int) for one in given)
+        else [None] * len(shape)
+    )
+    for (first, last), (start, end) in _groups(before, shape):
+        parts = [
+            (n, one)
+            for n, one in zip(before[first:last], axes[first:last], strict=True)
+            if n != 1 or last - first == 1
+        ]
+        for position in range(start, end):
+            number = asked[position]
+            if isinstance(number, Number):
+                yield number.origin
+            elif end - start == 1 and len(parts) == 1:
+                yield parts[0][1]
+            elif end - start == 1 and parts:
+                numbers = [Number(n, one) if one is not None else n for n, one in parts]
+                yield origin_of(made("*", shape[position], *numbers))
+            else:
+                yield None
+
+
+def _groups(
+    before: Sequence[int], after_: Sequence[int]
+) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """Yield runs of axes with equal numbers of elements.
+
+    Example:
+        >>> list(_groups((2, 3, 4, 5), (2, 12, 5)))
+        [((0, 1), (0, 1)), ((1, 3), (1, 2)), ((3, 4), (2, 3))]
+    """
+    first = start = 0
+    while first < len(before) and start < len(after_):
+        last, end = first + 1, start + 1
+        while prod(before[first:last]) != prod(after_[start:end]):
+            if prod(before[first:last]) < prod(after_[start:end]) and last < len(before):
+                last += 1
+            elif end < len(after_):
+                end += 1
+            else:
+                return
+        yield (first, last), (start, end)
+        first, start = last, end
+
+
+def _looked_up(
+    args: Any, kwargs: dict[str, Any], inputs: _Inputs, shape: tuple[int, ...]
+) -> Iterator[Origin | None]:
+    del args, kwargs, shape
+    if len(inputs) > 1:
+        yield from (*inputs[0][1], inputs[1][1][-1])
+
+
+def _unfolded(
+    args: Any, kwargs: dict[str, Any], inputs: _Inputs, shape: tuple[int, ...]
+) -> Iterator[Origin | None]:
+    del args, kwargs
+    space = tuple(one for one in inputs[0][1][2:] if one is not None)
+    if len(shape) == 3 and space:
+        yield from (inputs[0][1][0], None, Origin(shape[2], "axis", symbol="unfold", parts=space))
+
+
+_Rule: TypeAlias = "Callable[[Any, dict[str, Any], _Inputs, tuple[int, ...]], Iterator[Origin | None]]"
+_RULES: dict[str, _Rule] = {
+    "linear": _linear,
+    **dict.fromkeys(_CONVOLUTIONS, _convolved),
+    **dict.fromkeys(_TRANSPOSED, _transposed),
+    **dict.fromkeys(_PRODUCTS, _product),
+    **dict.fromkeys(("cat", "concat", "concatenate"), _joined),
+    "stack": _stacked,
+    **dict.fromkeys(("transpose", "swapaxes", "swapdims"), _swapped),
+    "permute": _turned,
+    "unsqueeze": _inserted,
+    "unfold": _unfolded,
+    **dict.fromkeys(_RESHAPING - {"unsqueeze", "squeeze"}, _reshaped),
+    "embedding": _looked_up,
+}

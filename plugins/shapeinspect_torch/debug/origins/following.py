@@ -1,0 +1,225 @@
+"""Watches a second run of a program of torch: what every function makes of the lengths, and what fails."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from shapeinspect.plugin_api.origins.literals import Literal
+from shapeinspect.plugin_api.origins.numbers import Number, Origin, made
+from shapeinspect.plugin_api.origins.program import Follower
+from shapeinspect_torch.debug.origins.axes import Axes, after, axes_of, keep, plain_shape, tensors_in
+
+#: Attributes of tensors that tell nothing of lengths.
+_QUIET = frozenset({"shape", "T", "mT", "H", "mH", "data", "real", "imag"})
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """A tensor that the failed call read.
+
+    Args:
+        name: the parameter that it was passed for; empty where that is not known.
+        shape: its shape.
+        axes: where each of its lengths comes from.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    axes: Axes
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The call that failed in the second run.
+
+    Args:
+        function: the function of torch; empty where none failed.
+        operands: the tensors that it read.
+        numbers: the numbers that it was given.
+        layer: the class of the innermost module around it; empty for none.
+        settings: the integer settings of that module.
+        given: the tensors that the module was called with.
+        batch_first: what the module says of the order of its axes.
+    """
+
+    function: str
+    operands: tuple[Operand, ...]
+    numbers: tuple[Origin, ...]
+    layer: str = ""
+    settings: tuple[tuple[str, Origin], ...] = ()
+    given: tuple[Operand, ...] = ()
+    batch_first: bool = False
+
+
+class TorchFollower(Follower):
+    """Follows lengths through torch.
+
+    Args:
+        files: the files of the user's own; others are added as they are read.
+    """
+
+    def __init__(self) -> None:
+        self._literals: list[Literal] = []
+        self._failed: dict[int, tuple[BaseException, str, Any, dict[str, Any]]] = {}
+        self._inside: dict[int, tuple[Any, Any, dict[str, Any]]] = {}
+        self._files: set[str] = set()
+        self._read = 0
+
+    @contextmanager
+    def watching(self, literals: list[Literal]) -> Iterator[None]:
+        """Watch while the program runs; see :class:`Follower`."""
+        import torch
+
+        self._literals = literals
+        torch.set_num_threads(1)  # threads do not survive a fork
+        with ExitStack() as stack:
+            _patch(self, torch)
+            stack.enter_context(_mode(self))
+            yield
+
+    def place(self) -> tuple[str, int]:
+        """Return the user's line that is running."""
+        for literal in self._literals[self._read :]:
+            self._files.add(literal.file)
+        self._read = len(self._literals)
+        frame: Any = sys._getframe(2)
+        while frame is not None:
+            if frame.f_code.co_filename in self._files:
+                return frame.f_code.co_filename, frame.f_lineno
+            frame = frame.f_back
+        return "", 0
+
+    def fails(self, error: BaseException, name: str, args: Any, kwargs: dict[str, Any]) -> None:
+        """Keep what a function was called with that raised."""
+        self._failed.setdefault(id(error), (error, name, args, kwargs))
+
+    def enters(self, error: BaseException, module: Any, args: Any, kwargs: dict[str, Any]) -> None:
+        """Keep the innermost module in which an exception was raised."""
+        self._inside.setdefault(id(error), (module, args, kwargs))
+
+    def found(self, error: BaseException | None) -> Found | None:
+        """Return the call that failed; see :class:`Follower`."""
+        if error is None:
+            return None
+        failed, inside = self._failed.get(id(error)), self._inside.get(id(error))
+        if failed is None and inside is None:
+            return None
+        _, name, args, kwargs = failed or (error, "", (), {})
+        layer, batch_first = "", False
+        settings: tuple[tuple[str, Origin], ...] = ()
+        given: tuple[Operand, ...] = ()
+        if inside is not None:
+            module, layer = inside[0], type(inside[0]).__name__
+            batch_first = getattr(module, "batch_first", False) is True
+            settings = tuple(
+                (key, value.origin)
+                for key, held in vars(module).items()
+                for value in (held[:1] if isinstance(held, tuple) else (held,))
+                if isinstance(value, Number)
+            )
+            given = _operands(inside[1], inside[2])
+        numbers = tuple(
+            value.origin
+            for one in (*args, *kwargs.values())
+            for value in (one if isinstance(one, list | tuple) else (one,))
+            if isinstance(value, Number)
+        )
+        return Found(name, _operands(args, kwargs), numbers, layer, settings, given, batch_first)
+
+
+def _operands(args: Any, kwargs: dict[str, Any]) -> tuple[Operand, ...]:
+    named = [("", one) for one in tensors_in(args)]
+    named += [(name, one) for name, value in kwargs.items() for one in tensors_in((value,))]
+    return tuple(Operand(name, plain_shape(one), axes_of(one)) for name, one in named)
+
+
+def _patch(follower: TorchFollower, torch: Any) -> None:
+    """Follow what torch's functions do not tell; this process ends soon."""
+    make, call = torch.nn.Parameter.__new__, torch.nn.Module.__call__
+    load = torch.utils.data.DataLoader.__init__
+
+    def parameter(cls: Any, data: Any = None, requires_grad: bool = True) -> Any:
+        new = make(cls, data, requires_grad) if data is not None else make(cls, requires_grad=requires_grad)
+        if data is not None:
+            keep(new, axes_of(data))
+        return new
+
+    def called(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return call(self, *args, **kwargs)
+        except Exception as error:
+            follower.enters(error, self, args, kwargs)
+            raise
+
+    def loader(self: Any, *args: Any, **kwargs: Any) -> None:
+        args = (*args[:5], 0, *args[6:]) if len(args) > 5 else args
+        for name in ("num_workers", "prefetch_factor", "persistent_workers", "timeout"):
+            kwargs.pop(name, None)
+        load(self, *args, **kwargs)
+
+    torch.nn.Parameter.__new__ = staticmethod(parameter)
+    torch.nn.Module.__call__ = called
+    torch.utils.data.DataLoader.__init__ = loader
+
+
+def _mode(follower: TorchFollower) -> Any:
+    from torch.overrides import TorchFunctionMode
+
+    class Following(TorchFunctionMode):  # type: ignore[misc]  # torch is read as Any
+        """Keeps where the lengths come from after each function."""
+
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            del types
+            kwargs = kwargs or {}
+            name = str(getattr(func, "__name__", func))
+            if name == "__get__":
+                name = str(getattr(getattr(func, "__self__", None), "__name__", ""))
+                if name not in _QUIET:
+                    return func(*args, **kwargs)
+            if name in ("shape", "size", "numel", "nelement", "__len__"):
+                return _asked(name, func, args, kwargs)
+            try:
+                result = func(*args, **kwargs)
+            except Exception as error:
+                follower.fails(error, name, args, kwargs)
+                raise
+            _kept(follower, name, args, kwargs, result)
+            return result
+
+    return Following()
+
+
+def _kept(follower: TorchFollower, name: str, args: Any, kwargs: dict[str, Any], result: Any) -> None:
+    import torch
+
+    results = (
+        (result,) if isinstance(result, torch.Tensor) else result if isinstance(result, list | tuple) else ()
+    )
+    place: tuple[str, int] | None = None
+    for one in results:
+        if isinstance(one, torch.Tensor) and not any(one is given for given in args):
+            place = place or follower.place()
+            keep(one, after(name, args, kwargs, plain_shape(one), place))
+
+
+def _asked(name: str, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    """Return a length, or all of them, with where they come from."""
+    import torch
+
+    result = func(*args, **kwargs)
+    axes = axes_of(args[0])
+    if isinstance(result, torch.Size):
+        return torch.Size(
+            [int(n) if one is None else Number(int(n), one) for n, one in zip(result, axes, strict=True)]
+        )
+    if name == "size" and len(args) + len(kwargs) > 1:
+        one = axes[int(args[1] if len(args) > 1 else next(iter(kwargs.values())))]
+        return result if one is None else Number(int(result), one)
+    if name in ("numel", "nelement"):
+        known = [Number(one.value, one) for one in axes if one is not None]
+        return made("*", int(result), *known)
+    return result

@@ -1,0 +1,123 @@
+"""The lengths that a failed function of torch compares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from shapeinspect.plugin_api.origins.numbers import Origin
+from shapeinspect_torch.debug.origins.following import Found, Operand
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two lengths that have to be equal.
+
+    Args:
+        wanted: what is asked for.
+        had: what is there.
+        batch: whether they count samples.
+    """
+
+    wanted: Origin
+    had: Origin
+    batch: bool = False
+
+
+def compared(found: Found) -> list[Pair]:
+    """Return the lengths that differ and have to be equal.
+
+    Args:
+        found: the call that failed.
+    """
+    settings = dict(found.settings)
+    if not found.function and found.given and "input_size" in settings:
+        return _unequal(_recurrent(found, settings))
+    rule = _RULES.get(found.function, _broadcast)
+    if len(found.operands) < 2 or any(not one.shape for one in found.operands[:2]):
+        return []
+    return _unequal(rule(found.operands, found.numbers))
+
+
+def _unequal(pairs: Iterator[Pair]) -> list[Pair]:
+    return [pair for pair in pairs if pair.wanted.value != pair.had.value]
+
+
+def _axis(operand: Operand, axis: int) -> Origin:
+    return operand.axes[axis] or Origin(operand.shape[axis], "data")
+
+
+def _linear(operands: Sequence[Operand], _numbers: Sequence[Origin]) -> Iterator[Pair]:
+    if len(operands[1].shape) == 2:
+        yield Pair(_axis(operands[1], 1), _axis(operands[0], -1))
+
+
+def _convolved(operands: Sequence[Operand], _numbers: Sequence[Origin]) -> Iterator[Pair]:
+    if len(operands[0].shape) == len(operands[1].shape):
+        yield Pair(_axis(operands[1], 1), _axis(operands[0], 1))
+
+
+def _transposed(operands: Sequence[Operand], _numbers: Sequence[Origin]) -> Iterator[Pair]:
+    if len(operands[0].shape) == len(operands[1].shape):
+        yield Pair(_axis(operands[1], 0), _axis(operands[0], 1))
+
+
+def _product(operands: Sequence[Operand], _numbers: Sequence[Origin]) -> Iterator[Pair]:
+    first, second = operands[-2:]
+    yield Pair(_axis(second, -2 if len(second.shape) > 1 else -1), _axis(first, -1))
+
+
+def _normalized(operands: Sequence[Operand], _numbers: Sequence[Origin]) -> Iterator[Pair]:
+    if len(operands[0].shape) > 1:
+        yield Pair(_axis(operands[1], 0), _axis(operands[0], 1))
+
+
+def _by_layer(operands: Sequence[Operand], _numbers: Sequence[Origin]) -> Iterator[Pair]:
+    yield Pair(_axis(operands[1], -1), _axis(operands[0], -1))
+
+
+def _joined(operands: Sequence[Operand], _numbers: Sequence[Origin]) -> Iterator[Pair]:
+    first, second = operands[:2]
+    if len(first.shape) == len(second.shape):
+        differing = [axis for axis in range(len(first.shape)) if first.shape[axis] != second.shape[axis]]
+        for axis in differing if len(differing) < 3 else ():
+            yield Pair(_axis(first, axis), _axis(second, axis), axis == 0)
+
+
+def _classified(operands: Sequence[Operand], numbers: Sequence[Origin]) -> Iterator[Pair]:
+    if len(operands[0].shape) == len(operands[1].shape):
+        yield from _broadcast(operands, numbers)
+    else:
+        yield Pair(_axis(operands[0], 0), _axis(operands[1], 0), True)
+
+
+def _broadcast(operands: Sequence[Operand], _numbers: Sequence[Origin]) -> Iterator[Pair]:
+    first, second = operands[:2]
+    for back in range(-1, -min(len(first.shape), len(second.shape)) - 1, -1):
+        if 1 not in (first.shape[back], second.shape[back]):
+            yield Pair(_axis(first, back), _axis(second, back), batch=back == -len(first.shape) < -1)
+
+
+def _recurrent(found: Found, settings: dict[str, Origin]) -> Iterator[Pair]:
+    read = found.given[0]
+    if read.shape:
+        yield Pair(settings["input_size"], _axis(read, -1))
+    if len(found.given) > 1 and len(read.shape) == 3 and len(found.given[1].shape) == 3:
+        state = found.given[1]
+        yield Pair(_axis(read, 0 if found.batch_first else 1), _axis(state, 1), True)
+        if "hidden_size" in settings:
+            yield Pair(settings["hidden_size"], _axis(state, -1))
+    elif len(found.given) > 1 and len(found.given[1].shape) == 2 and "hidden_size" in settings:
+        yield Pair(settings["hidden_size"], _axis(found.given[1], -1))
+
+
+_RULES: dict[str, Callable[[Sequence[Operand], Sequence[Origin]], Iterator[Pair]]] = {
+    "linear": _linear,
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d"), _convolved),
+    **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), _transposed),
+    **dict.fromkeys(("matmul", "mm", "bmm", "__matmul__", "addmm", "baddbmm"), _product),
+    **dict.fromkeys(("batch_norm", "instance_norm"), _normalized),
+    **dict.fromkeys(("layer_norm", "rms_norm"), _by_layer),
+    **dict.fromkeys(("cat", "concat", "concatenate", "stack"), _joined),
+    **dict.fromkeys(("cross_entropy", "nll_loss"), _classified),
+}

@@ -1,0 +1,96 @@
+"""Tells from a second run of the program where lengths come from, and which edits of its source mend it."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+
+from shapeinspect.plugin_api.origins.edits import Candidate, Sources, candidates
+from shapeinspect.plugin_api.origins.literals import Literal
+from shapeinspect.plugin_api.origins.program import Program, program_of
+from shapeinspect.plugin_api.origins.story import Story
+from shapeinspect.plugin_api.origins.words import Words
+from shapeinspect_torch.debug.origins.following import Found, TorchFollower
+from shapeinspect_torch.debug.origins.lengths import Pair, compared
+from shapeinspect_torch.tracing.recorder import PACKAGES
+
+#: At most so many edits are listed, and so many sentences.
+_EDITS, _SENTENCES = 12, 3
+#: Modules with which a process cannot be forked.
+_UNFORKABLE = ("tensorflow", "jax")
+_RESHAPES = ("view", "reshape", "unflatten")
+
+
+def second_run(error: BaseException) -> Callable[[], Story] | None:
+    """Return what runs the program that an exception ended a second time; None where it cannot be run again.
+
+    Args:
+        error: the exception, with its traceback.
+    """
+    import torch
+
+    if torch.cuda.is_initialized() or any(name in sys.modules for name in _UNFORKABLE):
+        return None
+    program = program_of(error, PACKAGES)
+    return None if program is None else partial(told, program)
+
+
+def told(program: Program) -> Story:
+    """Return what a second run of a program tells about its failure.
+
+    Args:
+        program: the program that failed.
+    """
+    outcome, literals = program.followed(TorchFollower())
+    found = outcome.found
+    if not isinstance(found, Found) or not program.repeats(outcome):
+        return Story()
+    literals = [_named(one) for one in literals]
+    words, pairs = Words(literals, program.file), compared(found)
+    because = list(dict.fromkeys(text for text in _sentences(pairs, found, words) if text))[:_SENTENCES]
+    return Story(tuple(because), tuple(_edits(found, pairs, literals)))
+
+
+def _named(literal: Literal) -> Literal:
+    """Name an argument of one of torch's own layers."""
+    import torch
+
+    home, _, name = literal.owner.rpartition(".")
+    if literal.role != "argument" or literal.name or home not in ("nn", "torch.nn"):
+        return literal
+    kind = getattr(torch.nn, name, None)
+    if not isinstance(kind, type) or literal.position < 0:
+        return literal
+    names = list(inspect.signature(kind).parameters)
+    return replace(literal, name=names[literal.position]) if literal.position < len(names) else literal
+
+
+def _sentences(pairs: Sequence[Pair], found: Found, words: Words) -> Iterator[str]:
+    for pair in pairs[:2]:
+        shared = words.shared(pair.wanted, pair.had)
+        if shared:
+            yield shared
+        else:
+            yield words.told(pair.wanted)
+            yield words.told(pair.had)
+    if not pairs and found.function in _RESHAPES:
+        for number in found.numbers:
+            if number.kind == "operation" and number.value != -1:
+                yield words.told(number)
+
+
+def _edits(found: Found, pairs: Sequence[Pair], literals: list[Literal]) -> list[Candidate]:
+    """Return the edits after which the lengths may fit."""
+    sources = Sources({file: _text(file) for file in dict.fromkeys(one.file for one in literals)})
+    settings = [(name, origin.value) for name, origin in found.settings]
+    lengths = [(pair.wanted, pair.had) for pair in pairs if not pair.batch]
+    numbers = found.numbers if found.function in _RESHAPES else ()
+    return candidates(lengths, numbers, settings, literals, sources)[:_EDITS]
+
+
+def _text(file: str) -> str:
+    with open(file, encoding="utf-8") as source:
+        return source.read()

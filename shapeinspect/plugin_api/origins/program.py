@@ -1,0 +1,358 @@
+"""Runs the user's program a second time in a process of its own, where it changes nothing, and follows it."""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.util
+import math
+import os
+import pickle
+import select
+import signal
+import sys
+import time
+import types
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from shapeinspect.plugin_api import landlock
+from shapeinspect.plugin_api.confined import ConfinedError, confined, released
+from shapeinspect.plugin_api.frames import is_library, traceback_frames
+from shapeinspect.plugin_api.origins.literals import Literal, install, remembering
+
+#: A second run takes at most so many times what the first one took, and between so many seconds.
+_TIMES, _LEAST, _MOST = 3.0, 2.0, 8.0
+#: On a busy machine it may wait so many times as long as it works.
+_BUSY = 4.0
+
+
+@dataclass(slots=True)
+class _State:
+    """What this process runs.
+
+    Args:
+        second: whether it is a second run: nothing in it is explained again.
+        script: the script that is run from its beginning.
+        since: the processor time at which it began.
+    """
+
+    second: bool = False
+    script: str = ""
+    since: float = 0.0
+
+
+_state = _State()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a second run of the program has ended.
+
+    Args:
+        ended: ``passed`` at its own end, ``failed`` with an exception, or ``unknown``: it took too long, or
+            would have acted on something outside.
+        error: the name of the exception's type, and its text.
+        places: the user's lines that it passed through, the outermost first: file and number.
+        found: what a follower has found out.
+        reason: why the end is unknown, as a clause.
+    """
+
+    ended: str
+    error: tuple[str, str] = ("", "")
+    places: tuple[tuple[str, int], ...] = ()
+    found: Any = None
+    reason: str = ""
+
+
+class Follower:
+    """What watches a second run; a plug-in's knows its framework."""
+
+    @contextmanager
+    def watching(self, literals: list[Literal]) -> Iterator[None]:
+        """Watch while the program runs.
+
+        Args:
+            literals: those of the program so far.
+        """
+        del literals
+        yield
+
+    def found(self, error: BaseException | None) -> Any:
+        """Return what was found out, so that it can be sent from one process to another.
+
+        Args:
+            error: what the program ended with; None at its own end.
+        """
+        del error
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A script that has failed and can be run again.
+
+    Args:
+        file: its path, as its code names it.
+        first: how its first run ended.
+        packages: as for ``frames.is_library``.
+        seconds: how long a second run may take.
+    """
+
+    file: str
+    first: Outcome
+    packages: tuple[str, ...]
+    seconds: float
+
+    def followed(self, follower: Follower) -> tuple[Outcome, list[Literal]]:
+        """Run the program with all of its integers remembering where they come from.
+
+        Args:
+            follower: what watches the run.
+        """
+        literals: list[Literal] = []
+
+        def run() -> Outcome:
+            with follower.watching(literals):
+                error = _executed(self, lambda text, file: _remembering(text, file, literals))
+            found = follower.found(error)
+            return _outcome(error, self.packages, (found, literals))
+
+        outcome = _in_child(run, self.seconds)
+        if outcome.found is None:
+            return outcome, []
+        found, literals = outcome.found
+        return Outcome(outcome.ended, outcome.error, outcome.places, found), literals
+
+    def repeats(self, outcome: Outcome) -> bool:
+        """Tell whether a second run ended as the first one did.
+
+        Args:
+            outcome: how it ended.
+        """
+        return (
+            outcome.ended == "failed"
+            and outcome.error == self.first.error
+            and outcome.places == self.first.places
+        )
+
+
+@contextmanager
+def started(file: str) -> Iterator[None]:
+    """Say that a script is run from its beginning, so that it may be run again.
+
+    Args:
+        file: its path.
+    """
+    before = _state.script, _state.since
+    _state.script, _state.since = os.path.abspath(file), time.process_time()
+    try:
+        yield
+    finally:
+        _state.script, _state.since = before
+
+
+def is_second_run() -> bool:
+    """Return whether this process runs a program for the second time."""
+    return _state.second
+
+
+def program_of(error: BaseException, packages: tuple[str, ...]) -> Program | None:
+    """Return the script that an exception ended, if it can be run again; None if not.
+
+    Args:
+        error: the exception, with its traceback.
+        packages: as for ``frames.is_library``.
+    """
+    frames = traceback_frames(error.__traceback__)
+    main = next(
+        (frame for frame, _ in frames if frame.f_code.co_name == "<module>" and _is_main(frame)), None
+    )
+    if main is None or _state.second or not hasattr(os, "fork") or not landlock.version():
+        return None
+    took = time.process_time() - _state.since if _state.script else 0.0
+    first = _outcome(error, packages, None)
+    return Program(main.f_code.co_filename, first, packages, min(max(_TIMES * took, _LEAST), _MOST))
+
+
+def _is_main(frame: types.FrameType) -> bool:
+    if frame.f_globals.get("__name__") != "__main__":
+        return False
+    path = os.path.abspath(frame.f_code.co_filename)
+    if _state.script:
+        return path == _state.script
+    own = getattr(sys.modules.get("__main__"), "__file__", None)
+    return own is not None and os.path.abspath(own) == path and os.path.isfile(path)
+
+
+def _outcome(error: BaseException | None, packages: tuple[str, ...], found: Any) -> Outcome:
+    if error is None:
+        return Outcome("passed", found=found)
+    if isinstance(error, ConfinedError):
+        return Outcome("unknown", reason=error.reason)
+    places = [
+        (frame.f_code.co_filename, line, frame.f_globals.get("__name__"))
+        for frame, line in traceback_frames(error.__traceback__)
+        if _is_own(frame.f_code.co_filename, packages)
+    ]
+    first = next((at for at, (_, _, name) in enumerate(places) if name == "__main__"), 0)
+    own = tuple((file, line) for file, line, _ in places[first:])
+    return Outcome("failed", (type(error).__name__, str(error)), own, found)
+
+
+def _is_own(file: str, packages: tuple[str, ...]) -> bool:
+    installed = any(f"{os.sep}{folder}{os.sep}" in file for folder in ("site-packages", "dist-packages"))
+    return not installed and not is_library(file, packages)
+
+
+def _remembering(text: str, file: str, literals: list[Literal]) -> Any:
+    known = len(literals)
+    tree = remembering(text, file, literals)
+    install(literals, known)
+    return compile(tree, file, "exec", dont_inherit=True)
+
+
+def _executed(program: Program, compiled: Callable[[str, str], Any]) -> BaseException | None:
+    """Run the script from its beginning; return what it ended with."""
+    with open(program.file, encoding="utf-8") as source:
+        text = source.read()
+    module = types.ModuleType("__main__")
+    module.__file__ = program.file
+    own = [
+        name
+        for name, one in sys.modules.items()
+        if name != "__main__" and _is_own(str(getattr(one, "__file__", None) or "<none>"), program.packages)
+    ]
+    for name in own:
+        del sys.modules[name]
+    sys.modules["__main__"] = module
+    sys.meta_path.insert(0, _Finder(compiled, program.packages))
+    try:
+        exec(compiled(text, program.file), module.__dict__)  # noqa: S102  # the user's own program, confined
+    except SystemExit:
+        return None
+    except BaseException as error:  # noqa: BLE001  # a program may end with anything
+        return error
+    return None
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Imports the user's own modules from their edited source."""
+
+    def __init__(self, compiled: Callable[[str, str], Any], packages: tuple[str, ...]) -> None:
+        self._compiled, self._packages = compiled, packages
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> Any:
+        """Find a module as usual, and read it in another way if it is the user's."""
+        for finder in sys.meta_path:
+            spec = None if finder is self else finder.find_spec(fullname, path, target)
+            if spec is None:
+                continue
+            origin = spec.origin or "<none>"
+            if origin.endswith(".py") and _is_own(origin, self._packages):
+                loader = _Loader(fullname, origin)
+                loader.compiled = self._compiled
+                spec.loader = loader
+            return spec
+        return None
+
+
+class _Loader(importlib.abc.SourceLoader):
+    """Reads one of the user's own modules."""
+
+    compiled: Callable[[str, str], Any]
+
+    def __init__(self, name: str, path: str) -> None:
+        self._name, self._path = name, path
+
+    def get_filename(self, fullname: str) -> str:
+        """Return the module's file."""
+        del fullname
+        return self._path
+
+    def get_data(self, path: Any) -> bytes:
+        """Return what is in a file."""
+        with open(path, "rb") as file:
+            return file.read()
+
+    def source_to_code(  # type: ignore[override]  # a loader of one module
+        self, data: Any, path: Any, *_args: Any, **_kwargs: Any
+    ) -> Any:
+        """Compile the module's source."""
+        return self.compiled(bytes(data).decode(), os.fspath(path))
+
+    def set_data(self, *_args: Any) -> None:
+        """Write no compiled code."""
+
+
+def _in_child(run: Callable[[], Outcome], seconds: float) -> Outcome:
+    """Run something in a process that is a copy of this one."""
+    ours, theirs = os.pipe()
+    with released():
+        child = os.fork()
+    if child == 0:
+        _state.second = True
+        _answer(run, ours, theirs, seconds)
+    os.close(theirs)
+    try:
+        sent = _received(ours, time.monotonic() + _BUSY * seconds)
+    finally:
+        os.close(ours)
+        with suppress(ProcessLookupError), released():
+            os.kill(child, signal.SIGKILL)
+        with suppress(ChildProcessError):
+            os.waitpid(child, 0)
+    if not sent:
+        return Outcome("unknown", reason=f"it takes longer than {seconds:.0f} s")
+    try:
+        outcome = pickle.loads(sent)  # noqa: S301  # our own child wrote it
+    except Exception:  # noqa: BLE001  # it ended before all was written
+        return Outcome("unknown", reason="it ended in the middle")
+    return outcome if isinstance(outcome, Outcome) else Outcome("unknown")
+
+
+def _answer(run: Callable[[], Outcome], ours: int, theirs: int, seconds: float) -> None:
+    """Run something, send what comes of it, and end this process at once."""
+    try:
+        os.close(ours)
+        _limit(seconds)
+        with open(os.devnull, "r+b") as nothing:
+            for stream in range(3):
+                os.dup2(nothing.fileno(), stream)
+        landlock.restrict([os.devnull])
+        with confined():
+            outcome = run()
+        sent = pickle.dumps(outcome)
+    except BaseException as error:  # noqa: BLE001  # this process has to end whatever happens
+        sent = pickle.dumps(Outcome("unknown", reason=f"{type(error).__name__}: {error}"))
+    with suppress(BaseException):
+        while sent:
+            sent = sent[os.write(theirs, sent) :]
+    os._exit(0)
+
+
+def _limit(seconds: float) -> None:
+    """End this process after so much work, and by signals as any other."""
+    with suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(seconds), math.ceil(seconds) + 1))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with suppress(ValueError):  # in another thread than the first one signals cannot be set
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _received(pipe: int, end: float) -> bytes | None:
+    """Return all that is written to a pipe before a point in time; None where it takes longer."""
+    received = b""
+    while True:
+        left = end - time.monotonic()
+        ready, _, _ = select.select([pipe], [], [], max(left, 0.0))
+        if not ready:
+            return None
+        part = os.read(pipe, 1 << 16)
+        if not part:
+            return received
+        received += part

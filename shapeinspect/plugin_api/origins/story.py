@@ -1,0 +1,20 @@
+"""What a second run of a program tells about its failure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shapeinspect.plugin_api.origins.edits import Candidate
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What a second run tells.
+
+    Args:
+        because: where the sizes come from that do not fit, a sentence each.
+        edits: changes of the program's source after which they may fit, the likeliest first; none was tried.
+    """
+
+    because: tuple[str, ...] = ()
+    edits: tuple[Candidate, ...] = ()

@@ -1,0 +1,200 @@
+"""Says where a number comes from: "80 is the default of n_mel_channels in STFT, line 16"."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+
+from shapeinspect.plugin_api.origins.literals import Literal
+from shapeinspect.plugin_api.origins.numbers import Origin
+
+#: At most so many literals of one number are named.
+_NAMED = 3
+#: A longer piece of code is not repeated.
+_LONGEST = 60
+#: More steps than these are written in a row of numbers.
+_STEPS = 2
+
+
+class Words:
+    """Writes sentences about the numbers of one program.
+
+    Args:
+        literals: the program's literals.
+        file: the file whose lines need no name.
+    """
+
+    def __init__(self, literals: Sequence[Literal], file: str) -> None:
+        self._literals, self._file = literals, file
+
+    def told(self, origin: Origin) -> str:
+        """Return where a number comes from as a sentence; empty where nothing is known.
+
+        Args:
+            origin: where it comes from.
+        """
+        chain, root = _chain(origin)
+        if not chain:
+            return self._root(root)
+        steps = self._steps(chain, root)
+        known = self._root(root)
+        return f"{steps}; {known}" if known else steps
+
+    def shared(self, first: Origin, second: Origin) -> str:
+        """Return where two numbers come from that have one source in common; empty where they have none.
+
+        Args:
+            first: where one comes from.
+            second: where the other comes from.
+        """
+        chains = [_chain(one) for one in (first, second)]
+        roots = [root for _, root in chains]
+        if roots[0] != roots[1] or not any(chain for chain, _ in chains):
+            return ""
+        steps = [self._steps(chain, root) for chain, root in chains if chain]
+        known = self._root(roots[0])
+        return "; ".join((*steps, known)) if known else ""
+
+    def named(self, site: int) -> str:
+        """Return what a literal is in the program.
+
+        Args:
+            site: its number.
+        """
+        one = self._literals[site]
+        code = one.code if len(one.code) <= _LONGEST else ""
+        text = {
+            "default": f"the default of {one.name} in {one.owner}",
+            "field": f"{one.name} of {one.owner}",
+            "option": f"the default of {one.name}",
+            "keyword": f"{one.name} in {one.owner}(…)",
+            "item": f'"{one.name}"' + (f" of {one.owner}" if one.owner else ""),
+            "variable": one.name or (f"written in {code}" if code else "written there"),
+            "argument": (
+                f"{one.name} in {one.owner}(…)" if one.name else f"written in {code or one.owner + '(…)'}"
+            ),
+        }.get(one.role, f"written in {code}" if code and code != str(one.value) else "written there")
+        return f"{text}, {self.line(one.file, one.line)}"
+
+    def line(self, file: str, line: int) -> str:
+        """Return a line in words, with its file where that is another one.
+
+        Args:
+            file: the file.
+            line: the line.
+        """
+        return f"line {line}" if file in (self._file, "") else f"line {line} of {os.path.basename(file)}"
+
+    def _steps(self, chain: list[Origin], root: Origin) -> str:
+        """Write what became of a number, from step to step."""
+        changed = [
+            one for one, before in zip(chain, [root, *chain], strict=False) if one.value != before.value
+        ]
+        if not changed:
+            last = chain[-1]
+            return f"{last.symbol} keeps {last.value}, {self.line(last.file, last.line)}"
+        if len(changed) <= _STEPS:
+            parts, before = [], root.value
+            for one in changed:
+                parts.append(f"{one.symbol} makes {one.value} of {before}, {self.line(one.file, one.line)}")
+                before = one.value
+            return "; ".join(parts)
+        row = " → ".join(str(one.value) for one in (root, *changed))
+        lines = list(dict.fromkeys(one.line for one in changed if one.line))
+        names = list(dict.fromkeys(one.symbol for one in changed))
+        by = f" by {', '.join(names[:3])}" if names else ""
+        noun = "line" if len(lines) == 1 else "lines"
+        at = f", {noun} {', '.join(map(str, lines[:5]))}" if lines else ""
+        return f"{row}{by}{at}"
+
+    def _root(self, root: Origin) -> str:
+        if root.kind == "literal":
+            return f"{root.value} is {self.named(root.site)}"
+        if root.kind == "count":
+            return f"{root.value} is {root.symbol}"
+        if root.kind == "operation":
+            return self._computed(root)
+        if root.symbol in ("stack", "unsqueeze") and root.line:
+            return f"the axis of {root.value} is added by {root.symbol}, {self.line(root.file, root.line)}"
+        if root.symbol and root.line:
+            of = "" if root.kind == "data" else _of(root)
+            return f"{root.value} is made by {root.symbol}{of}, {self.line(root.file, root.line)}"
+        return ""
+
+    def _computed(self, origin: Origin) -> str:
+        """Write an operation with its numbers, and what the numbers are."""
+        text = _infix(origin, 0)
+        said: list[str] = []
+        for leaf in _leaves(origin):
+            if leaf.value in (0, 1) or (leaf.value == 2 and self._is_part(leaf)):
+                continue
+            sentence = self.told(leaf) if leaf.kind != "operation" else ""
+            if sentence and sentence not in said:
+                said.append(sentence)
+            if len(said) >= _NAMED:
+                break
+        head = f"{origin.value} = {text}" if text != str(origin.value) else ""
+        return "; ".join((*([head] if head else []), *said))
+
+    def _is_part(self, origin: Origin) -> bool:
+        return origin.kind == "literal" and self._literals[origin.site].role == "part"
+
+
+def _chain(origin: Origin) -> tuple[list[Origin], Origin]:
+    """Return the steps that led from one number to another, the first one first, and that number."""
+    chain = []
+    while origin.parts:
+        same = _kept(origin)
+        if same is not None:
+            origin = same
+        elif (origin.kind == "operation" and len(origin.parts) == 1 and origin.symbol != "-") or (
+            origin.kind == "axis" and len({(part.value, part.symbol) for part in origin.parts}) == 1
+        ):
+            chain.append(origin)
+            origin = origin.parts[0]
+        else:
+            break
+    return chain[::-1], origin
+
+
+def _kept(origin: Origin) -> Origin | None:
+    """Return the part that an operation leaves as it is: of ``6 // 1`` the 6."""
+    if origin.kind != "operation":
+        return None
+    if len(origin.parts) == 1:
+        return origin.parts[0] if origin.value == origin.parts[0].value else None
+    first, second = origin.parts[:2]
+    neutral = 0 if origin.symbol in ("+", "-") else 1
+    if len(origin.parts) > 2 or origin.symbol not in _SIGNS:
+        return None
+    if second.value == neutral and first.value == origin.value:
+        return first
+    return second if origin.symbol in ("+", "*") and first.value == neutral else None
+
+
+def _of(origin: Origin) -> str:
+    values = " and ".join(str(part.value) for part in origin.parts[:3])
+    return f" of {values}" if values else ""
+
+
+def _leaves(origin: Origin) -> Iterator[Origin]:
+    """Yield what an operation is computed from, those far down included."""
+    for part in origin.parts:
+        if part.kind == "operation":
+            yield from _leaves(part)
+        else:
+            yield part
+
+
+_SIGNS = {"*": "·", "+": " + ", "-": " - ", "//": " // ", "/": " / ", "%": " % ", "**": "**"}
+
+
+def _infix(origin: Origin, depth: int) -> str:
+    """Write an operation in numbers."""
+    sign = _SIGNS.get(origin.symbol)
+    if origin.kind != "operation" or sign is None or depth > 4 or len(origin.parts) < 2:
+        return str(origin.value)
+    parts = [_infix(part, depth + 1) for part in origin.parts if origin.symbol != "*" or part.value != 1]
+    if origin.symbol in ("*", "//", "/", "%", "**"):
+        parts = [f"({part})" if " " in part else part for part in parts]
+    return sign.join(parts) or str(origin.value)

@@ -1,0 +1,149 @@
+"""Where sizes come from: numbers that remember their literals, and whole scripts that are followed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from shapeinspect.plugin_api.origins.edits import Sources, candidates
+from shapeinspect.plugin_api.origins.literals import Literal, install, remembering
+from shapeinspect.plugin_api.origins.numbers import Number, Origin, origin_of
+from shapeinspect.plugin_api.origins.words import Words
+
+_WORDS = {
+    "default": ("def net(width=32): return width", "net()", "32 is the default of width in net, line 1"),
+    "keyword": ("net = dict", "net(width=32)['width']", "32 is width in net(…), line 2"),
+    "item": ("config = {'width': 32}", "config['width']", '32 is "width" of config, line 1'),
+    "variable": ("width = 32", "width", "32 is width, line 1"),
+    "argument": ("def net(width): return width", "net(32)", "32 is width in net(…), line 2"),
+    "field": ("class Config: width: int = 32", "Config.width", "32 is width: int of Config, line 1"),
+    "sum": ("width = 32", "width * 4 + 5", "133 = 32·4 + 5; 32 is width, line 1; 4 is written in"),
+    "neutral": ("width = 32", "width * 1", "32 is width, line 1"),
+    "rounded": ("width = 33", "int(width * 0.5)", "int(width * 0.5) makes 16 of 33"),
+}
+
+
+def _followed(text: str) -> tuple[dict[str, object], list[Literal]]:
+    literals: list[Literal] = []
+    tree = remembering(text, "net.py", literals)
+    install(literals)
+    space: dict[str, object] = {}
+    exec(compile(tree, "net.py", "exec"), space)
+    return space, literals
+
+
+@pytest.mark.parametrize(("before", "expression", "sentence"), _WORDS.values(), ids=_WORDS)
+def test_the_source_of_a_number_is_told(before: str, expression: str, sentence: str) -> None:
+    space, literals = _followed(f"{before}\nresult = {expression}\n")
+    told = Words(literals, "net.py").told(origin_of(space["result"]))
+    assert told.startswith(sentence.replace("width: int", "width"))
+
+
+def test_numbers_are_integers_to_everybody_else() -> None:
+    import copy
+    import json
+    import pickle
+
+    number = Number(7, Origin(7, "literal", 0))
+    assert json.dumps([number]) == "[7]"
+    assert type(pickle.loads(pickle.dumps(number))) is int
+    assert copy.deepcopy(number) is number
+    assert "a" * number == "aaaaaaa"
+    assert [1] * Number(2, Origin(2, "literal", 0)) == [1, 1]
+    assert (number / 2, -number, 2**number, divmod(number, 2)) == (3.5, -7, 128, (3, 1))
+
+
+def test_an_edit_changes_the_literal_for_which_both_sides_agree() -> None:
+    text = "def net(width=12):\n    return width * 5\n\n\nhas = net()\nwants = 30\n"
+    space, literals = _followed(text)
+    pair = (origin_of(space["wants"]), origin_of(space["has"]))
+    codes = [one.code for one in candidates([pair], (), (), literals, Sources({"net.py": text}))]
+    assert "net(width=6) instead of net()" in codes
+    assert "wants = 60 instead of wants = 30" in codes
+
+
+_SCRIPTS = {
+    "a default that is not passed on": (
+        """
+        def mels(n_mels=80):
+            return torch.rand(3, n_mels, 51)
+
+        config = {"n_mels": 40, "width": 24}
+        net = nn.Conv1d(config["n_mels"], config["width"], 5)
+        net(mels())
+        """,
+        ["80 is the default of n_mels in mels, line 4", '40 is "n_mels" of config, line 7'],
+    ),
+    "a length that a stride rounds": (
+        """
+        chunk = 8008
+        net = nn.Sequential(nn.Conv1d(1, 6, 20, stride=10), nn.ConvTranspose1d(6, 1, 20, stride=10))
+        x = torch.rand(2, 1, chunk)
+        loss = (net(x) - x).abs().mean()
+        """,
+        ["conv_transpose1d makes 8000 of 799", "8008 is chunk, line 4"],
+    ),
+    "parts that a forward joins": (
+        """
+        class Net(nn.Module):
+            def __init__(self, points=6):
+                super().__init__()
+                self.first = nn.Linear(9, points)
+                self.last = nn.Linear(points + 3, 4)
+
+            def forward(self, x):
+                return self.last(torch.cat([self.first(x), x], dim=-1))
+
+        Net()(torch.rand(5, 9))
+        """,
+        ["9 = 6 + 3; 6 is the default of points in Net", "15 = 6 + 9"],
+    ),
+    "a script that saves before it fails": (
+        """
+        net = nn.Linear(7, 5)
+        torch.save(net.state_dict(), os.path.join(os.path.dirname(__file__), f"{os.getpid()}.pt"))
+        net(torch.rand(3, 9))
+        """,
+        [],
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What a second run tells of each script, in one process of its own."""
+    folder = tmp_path_factory.mktemp("scripts")
+    code = [
+        "import runpy, sys",
+        "from shapeinspect.plugin_api.origins.program import started",
+        "from shapeinspect_torch.debug.origins.telling import second_run",
+        "for path in sys.argv[1:]:",
+        "    with started(path):",
+        "        try:",
+        "            runpy.run_path(path, run_name='__main__')",
+        "        except Exception as error:",
+        "            print(path, *second_run(error)().because, sep='\\t')",
+    ]
+    paths = {}
+    for number, (name, (text, _)) in enumerate(_SCRIPTS.items()):
+        paths[name] = folder / f"script{number}.py"
+        paths[name].write_text("import os, torch\nfrom torch import nn\n" + textwrap.dedent(text))
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(code), *map(str, paths.values())],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        timeout=240,
+        check=True,
+    )
+    lines = dict(line.split("\t", 1) for line in done.stdout.splitlines() if "\t" in line)
+    assert len(list(folder.glob("*.pt"))) == 1  # a second run saves nothing
+    return {name: lines.get(str(path), "") for name, path in paths.items()}
+
+
+@pytest.mark.parametrize("name", _SCRIPTS)
+def test_both_sizes_are_followed_to_the_source(told: dict[str, str], name: str) -> None:
+    assert [sentence for sentence in _SCRIPTS[name][1] if sentence not in told[name]] == []
