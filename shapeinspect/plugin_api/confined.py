@@ -61,10 +61,13 @@ class ConfinedError(PermissionError):
 
 
 @contextmanager
-def confined() -> Iterator[None]:
+def confined(environment: bool = False) -> Iterator[None]:
     """Refuse what this thread does to files, processes and the network, and drop what it prints.
 
     Temporary files of its own and imports are allowed. Nothing is changed for other threads.
+
+    Args:
+        environment: whether environment variables may be set, as in a process of its own.
 
     Raises:
         ConfinedError: in the code that acts.
@@ -84,12 +87,14 @@ def confined() -> Iterator[None]:
     before = sys.stdout, sys.stderr
     muted = [_Muted(output) for output in before]
     _state.own = set() if outer is None else outer
+    allowed = getattr(_state, "environment", False)
+    _state.environment = allowed or environment
     sys.stdout, sys.stderr = muted
     try:
         yield
     finally:
         sys.stdout, sys.stderr = before
-        _state.own = outer
+        _state.own, _state.environment = outer, allowed
         for output in muted:  # what was made inside may keep it
             output.thread = None
 
@@ -120,6 +125,10 @@ def _audit(event: str, given: tuple[Any, ...]) -> None:
         path, _, flags = given
         if isinstance(flags, int) and flags & _WRITING and not isinstance(path, int) and not _is_own(path):
             _refuse("it writes a file")
+    elif event in ("os.putenv", "os.unsetenv") and _state.environment:
+        return
+    elif event == "os.mkdir" and os.path.isdir(_text(given[0])):
+        return  # Python will say that it is there
     elif event in REFUSED:
         inside_of_own = event in ("os.remove", "os.rmdir") and given[-1] not in (-1, None)
         files = event.startswith(("os.", "shutil."))

@@ -16,6 +16,7 @@ from shapeinspect.plugin_api.edit_words import EditWords
 from shapeinspect.plugin_api.facts import Edit, Fact
 from shapeinspect.plugin_api.origins.story import Story
 from shapeinspect.plugin_api.regions import Place, Region
+from shapeinspect.plugin_api.suggestions import Suggestion
 from shapeinspect.sources.source import Source
 
 #: What may be said where nobody says what was run.
@@ -229,6 +230,15 @@ class Debugger(ABC):
         Returns: The call to rerun, or None if the exception is not about shapes; if several calls may have
             failed, all of them, the likeliest first: the first that does not fit is used.
         """
+
+    def suggestions(self, error: BaseException) -> Sequence[Suggestion]:
+        """Suggest edits of the script that an exception ended; each is tried by a run of the whole of it.
+
+        Args:
+            error: the exception.
+        """
+        del error
+        return ()
 
     @abstractmethod
     def watch(self, model: object) -> AbstractContextManager[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from types import FrameType
@@ -21,6 +22,7 @@ from shapeinspect.plugin_api.frames import (
     user_line,
 )
 from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
+from shapeinspect.plugin_api.suggestions import Suggestion
 from shapeinspect.plugin_api.user_source import UserSource, user_source
 from shapeinspect.sources.source import Source
 from shapeinspect_torch.debug.edit_words import WORDS
@@ -104,6 +106,13 @@ class TorchDebugger(Debugger):
 
             return explained(error, failed.where)
         return again
+
+    def suggestions(self, error: BaseException) -> Sequence[Suggestion]:
+        """Suggest edits of the script; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        from shapeinspect_torch.debug.programs.suggesting import suggested
+
+        failed = _Place(error, traceback_frames(error.__traceback__), None)
+        return suggested(error, failed.frames, failed.users[-1]) if failed.users else ()
 
     def watch(self, model: object) -> AbstractContextManager[Any]:
         """Keep the arguments of a module's last calls; see ``shapeinspect.plugin_api.rerun.Debugger``."""

@@ -1,0 +1,122 @@
+"""The expressions through which an error passed, and the tensors that they read."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import FrameType, TracebackType
+from typing import Any
+
+from shapeinspect.plugin_api.programs.trace import Trace
+
+_OPERATION = (ast.Call, ast.BinOp, ast.AugAssign, ast.Subscript, ast.Compare)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A frame of the user's that the error passed through.
+
+    Args:
+        node: the expression or statement that was running.
+        file: its file.
+        line: its line.
+        frame: the frame that ran it.
+    """
+
+    node: ast.AST
+    file: str
+    line: int
+    frame: FrameType
+
+
+def steps_of(trace: Trace, traceback: TracebackType | None) -> list[Step]:
+    """Return the user's expressions that were running, the innermost first.
+
+    Args:
+        trace: the script.
+        traceback: the exception's ``__traceback__``.
+    """
+    found: list[Step] = []
+    while traceback is not None:
+        file = traceback.tb_frame.f_code.co_filename
+        if file in trace.texts:
+            node = _running(trace, file, traceback)
+            if node is not None:
+                found.append(Step(node, file, traceback.tb_lineno, traceback.tb_frame))
+        traceback = traceback.tb_next
+    return found[::-1]
+
+
+def _running(trace: Trace, file: str, step: TracebackType) -> ast.AST | None:
+    positions = getattr(step.tb_frame.f_code, "co_positions", None)
+    spans = [] if positions is None else [*positions()]
+    at = step.tb_lasti // 2
+    wanted = spans[at] if at < len(spans) else None
+    statement: ast.AST | None = None
+    for node in ast.walk(trace.tree(file)):
+        place: Any = tuple(
+            getattr(node, name, None) for name in ("lineno", "end_lineno", "col_offset", "end_col_offset")
+        )
+        if wanted is not None and place == wanted and isinstance(node, _OPERATION):
+            return node
+        if isinstance(node, ast.stmt) and node.lineno <= step.tb_lineno <= (node.end_lineno or 0):
+            statement = node
+    return statement
+
+
+def _read(node: Any) -> Iterator[ast.AST]:
+    """Yield the expressions that one is made of."""
+    if isinstance(node, ast.Call):
+        if isinstance(node.func, ast.Attribute):
+            yield node.func.value
+        yield from (*node.args, *(keyword.value for keyword in node.keywords))
+    elif isinstance(node, ast.Assign):
+        yield from (node.value, *(one.slice for one in node.targets if isinstance(one, ast.Subscript)))
+    else:
+        for name in ("left", "right", "comparators", "value", "slice"):
+            part = getattr(node, name, None)
+            yield from part if isinstance(part, list) else () if part is None else (part,)
+
+
+def operands(trace: Trace, node: ast.AST) -> Iterator[ast.expr]:
+    """Yield the tensors that an expression reads, those that it names directly.
+
+    Args:
+        trace: the script.
+        node: the expression.
+    """
+    todo = [*_read(node)]
+    while todo:
+        one = todo.pop(0)
+        if isinstance(one, ast.Tuple | ast.List):
+            todo[:0] = one.elts
+        elif isinstance(one, ast.Starred):
+            todo.insert(0, one.value)
+        elif isinstance(one, ast.expr) and trace.shape(one) is not None:
+            yield one
+        elif isinstance(one, ast.expr) and not isinstance(
+            one, ast.Call | ast.Name | ast.Attribute | ast.Constant
+        ):
+            todo += [child for child in ast.iter_child_nodes(one) if isinstance(child, ast.expr)]
+
+
+def assigned(trace: Trace, node: ast.expr) -> ast.expr | None:
+    """Return the expression that a plain name was last assigned before it is read, in the same function.
+
+    Args:
+        trace: the script.
+        node: the name.
+    """
+    if not isinstance(node, ast.Name):
+        return None
+    scope = trace.function(node) or trace.tree(trace.homes[node])
+    found = [
+        one
+        for one in ast.walk(scope)
+        if isinstance(one, ast.Assign)
+        and one.lineno < node.lineno
+        and any(isinstance(target, ast.Name) and target.id == node.id for target in one.targets)
+    ]
+    last = max(found, key=lambda one: one.lineno, default=None)
+    return None if last is None else last.value

@@ -1,0 +1,233 @@
+"""Edits of a script that are worth a run of it, as its values and its failing expressions suggest them."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from shapeinspect.plugin_api.frames import Place
+from shapeinspect.plugin_api.programs.arguments import (
+    arguments,
+    calls_of,
+    flags,
+    given_by_call,
+    keyword_edit,
+    named_sizes,
+)
+from shapeinspect.plugin_api.programs.numbers import Pair, resized
+from shapeinspect.plugin_api.programs.probes import Form, that_run
+from shapeinspect.plugin_api.programs.program import Program
+from shapeinspect.plugin_api.programs.source_edit import edited
+from shapeinspect.plugin_api.programs.trace import Trace
+from shapeinspect.plugin_api.suggestions import Suggestion
+from shapeinspect_torch.debug.programs.places import Step, operands, steps_of
+from shapeinspect_torch.debug.programs.tensors import (
+    at_their_source,
+    renamed,
+    same_names,
+    unwrapped,
+    without_argument,
+    wrapped,
+)
+from shapeinspect_torch.tracing.recorder import PACKAGES
+
+_BATCHED = (("batch_first", "True"),)
+#: Flags of torch's own layers that change the order or the number of axes.
+_FLAGS = {
+    **dict.fromkeys(
+        (
+            "RNN",
+            "LSTM",
+            "GRU",
+            "MultiheadAttention",
+            "TransformerEncoderLayer",
+            "TransformerDecoderLayer",
+            "Transformer",
+        ),
+        _BATCHED,
+    ),
+    "DataLoader": (("drop_last", "True"),),
+    **dict.fromkeys(("mean", "sum", "max", "amax"), (("keepdim", "True"),)),
+}
+#: At most so many functions are searched for axes.
+_FUNCTIONS = 8
+_PAIRS = 6
+
+
+def suggested(error: BaseException, frames: Sequence[Place], statement: Place) -> list[Suggestion]:
+    """Return the edits of the script of an error that are worth a run of it, the likeliest first.
+
+    Args:
+        error: the exception.
+        frames: the frames of its traceback, the outermost first.
+        statement: the user's line that failed, outside of every model.
+    """
+    program = Program.of(frames, PACKAGES, statement, (_prepare,))
+    if program is None or not program.begin(str(error)):
+        return []
+    trace = Trace(program.texts, program.first)
+    found = suggestions(trace, steps_of(trace, error.__traceback__), str(error))
+    ordered = sorted(found, key=lambda one: one.rank)
+    return [*{(one.file, one.edits): one for one in reversed(ordered)}.values()][::-1]
+
+
+def suggestions(trace: Trace, steps: Sequence[Step], message: str) -> Iterator[Suggestion]:
+    """Yield the edits worth trying.
+
+    Args:
+        trace: the script.
+        steps: the expressions that were running, the innermost first.
+        message: torch's message.
+    """
+    pairs = pairs_of(message)
+    functions = _functions(trace, steps)
+    edits = [
+        *wrapped(trace, steps, pairs, message),
+        *unwrapped(trace, functions),
+        *without_argument(trace, steps),
+    ]
+    running = [*_running(trace, steps, edits)]
+    yield from running
+    yield from at_their_source(trace, steps, running)
+    yield from flags(trace, _FLAGS)
+    yield from _named(trace)
+    yield from renamed(trace, functions)
+    yield from named_sizes(trace, pairs)
+    yield from given_by_call(trace, resized(trace, pairs, _lengths(trace, steps)))
+
+
+def _running(trace: Trace, steps: Sequence[Step], edits: Sequence[Suggestion]) -> Iterator[Suggestion]:
+    """Yield the edits of the failing expressions with which these run, and those of other expressions."""
+    forms: list[Form] = []
+    whose: list[Suggestion] = []
+    others: list[Suggestion] = []
+    spans = [(step, trace.span(step.node)) for step in steps]
+    for one in edits:
+        first, last, new = one.edits[0]
+        inside = (
+            (step, span)
+            for step, span in spans
+            if span.file == one.file and span.start <= first <= last <= span.end
+        )
+        step, span = next(inside, (None, None))
+        if step is None or span is None:
+            others.append(one)
+        else:
+            text = edited(trace.source(step.node), [(first - span.start, last - span.start, new)])
+            forms.append(Form(step.frame, text))
+            whose.append(one)
+    answers = that_run(forms, (_prepare,)) if forms else []
+    for one, runs in zip(whose, answers, strict=True):
+        if runs is not False:
+            yield one if runs else replace(one, rank=one.rank + 1.0)
+    for one in others:
+        yield replace(one, rank=one.rank + 0.5)
+
+
+def pairs_of(message: str) -> list[Pair]:
+    """Return the sizes that are wanted, each with the one that is there.
+
+    Args:
+        message: torch's message.
+
+    Example:
+        >>> pairs_of("mat1 and mat2 shapes cannot be multiplied (8x6400 and 3136x128)")
+        [(3136, 6400)]
+        >>> pairs_of("Expected hidden[0] size (2, 1, 40), got [2, 16, 40]")
+        [(1, 16)]
+    """
+    found: list[Pair] = []
+    product = re.search(r"\((\d+)x(\d+) and (\d+)x(\d+)\)", message)
+    if product:
+        found.append((int(product[3]), int(product[2])))
+        return found
+    shapes = [
+        [int(one) for one in re.findall(r"\d+", text)]
+        for text in re.findall(r"[\[(](-?\d+(?:, -?\d+)*)[\])]", message)
+    ]
+    for first, second in pairwise(shapes):
+        if len(first) == len(second):
+            found += [(a, b) for a, b in zip(first, second, strict=True) if a != b]
+    stated = re.search(r"to have (\d+) channels, but got (\d+)", message)
+    if stated:
+        found.insert(0, (int(stated[1]), int(stated[2])))
+    if not found:
+        free = [
+            int(one)
+            for one in re.findall(r"(?<![\w.\[])\d+(?![\w.\]])", re.sub(r"dimension \d+", "", message))
+        ]
+        found += [(a, b) for a, b in pairwise(free) if a != b]
+        if len(free) > 2:
+            found.append((free[0], free[-1]))
+    return [(a, b) for a, b in dict.fromkeys(found) if a > 0 and b > 0][:_PAIRS]
+
+
+def _functions(trace: Trace, steps: Sequence[Step]) -> list[ast.AST]:
+    """Return the functions through which an error passed, then those that they call."""
+    found: dict[ast.AST, None] = {}
+    for step in steps:
+        function = trace.function(step.node)
+        statement = trace.statement(step.node)
+        near = function if function is not None else statement
+        if near is not None:
+            found.setdefault(near)
+    for function in [*found]:
+        for node in ast.walk(function):
+            if isinstance(node, ast.Call):
+                own, _ = trace.definition(node)
+                if own is not None and own.name != "__init__":
+                    found.setdefault(own)
+    if steps:
+        for node in trace.tree(steps[-1].file).body:
+            if not isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom):
+                found.setdefault(node)
+                for call in ast.walk(node):
+                    own = trace.definition(call)[0] if isinstance(call, ast.Call) else None
+                    if own is not None and own.name != "__init__":
+                        found.setdefault(own)
+    return [*found][: _FUNCTIONS * 3]
+
+
+def _named(trace: Trace) -> Iterator[Suggestion]:
+    """Yield calls that are given what the script has under the name of an argument."""
+    left = []
+    for call in calls_of(trace):
+        given = [*arguments(trace, call)]
+        left += [
+            (call, one.name)
+            for one in given
+            if not one.written and isinstance(one.node, ast.Constant) and one.node.value is None
+        ]
+        name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+        if name == "DataLoader" and "collate_fn" not in [one.name for one in given]:
+            left.append((call, "collate_fn"))
+    for call, name, value in same_names(trace, left):
+        yield Suggestion(trace.homes[call], (keyword_edit(trace, call, name, value),), 0.7)
+
+
+def _lengths(trace: Trace, steps: Sequence[Step]) -> list[int]:
+    """Return the lengths of the tensors that the outermost expression reads."""
+    found: list[int] = []
+    for step in steps[-2:]:
+        for node in operands(trace, step.node):
+            found += trace.shape(node) or ()
+    return [*dict.fromkeys(found)]
+
+
+def _prepare() -> None:
+    """Use one thread, as the others of the process that was copied are not there, and load data in it."""
+    import torch
+    from torch.utils.data import DataLoader
+
+    torch.set_num_threads(1)
+    begin = DataLoader.__init__
+
+    def alone(self: object, *args: object, **kwargs: object) -> None:
+        for name in ("num_workers", "persistent_workers", "prefetch_factor", "multiprocessing_context"):
+            kwargs.pop(name, None)
+        begin(self, *args[:6], **kwargs)
+
+    DataLoader.__init__ = alone

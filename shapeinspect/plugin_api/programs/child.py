@@ -1,0 +1,209 @@
+"""The process in which a script is run again: it changes nothing outside, and reports how it ended."""
+
+from __future__ import annotations
+
+import builtins
+import gc
+import importlib.machinery
+import os
+import pickle
+import signal
+import sys
+import time
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from shapeinspect.plugin_api.confined import ConfinedError, confined
+from shapeinspect.plugin_api.frames import traceback_frames
+from shapeinspect.plugin_api.programs.instruments import MARK, VALUE
+
+#: At most so many different values of one expression are kept.
+_VALUES = 6
+#: Whether this process is one that runs a script again.
+running = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run of a script ended.
+
+    Args:
+        status: "end" where it ran to its end, "error" where it raised, "stopped" where it was ended.
+        kind: the type of the exception.
+        message: its message, or why the run was stopped.
+        places: the lines of the script's own files in the traceback, the outermost first.
+        seconds: how much processor time it took.
+        values: what its expressions were worth, by place: of a run that was asked to say it.
+        made: the places of the calls that made the objects whose methods were running, the outermost first.
+        passed: how often each line of the script ran to its end, by file number and line.
+        last: the last line that did.
+    """
+
+    status: str
+    kind: str = ""
+    message: str = ""
+    places: tuple[tuple[str, int], ...] = ()
+    seconds: float = 0.0
+    values: Mapping[tuple[int, ...], tuple[Any, ...]] = field(default_factory=dict)
+    made: tuple[tuple[int, ...], ...] = ()
+    passed: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    last: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What a child runs.
+
+    Args:
+        path: the script.
+        codes: the compiled files, by path: the script and those of its modules that are its own.
+        files: the numbers of these files.
+        own: the names of its own modules, which are imported anew.
+        package: the package that the script belongs to; None for none.
+        prepare: what a framework needs in a new process.
+    """
+
+    path: str
+    codes: Mapping[str, types.CodeType]
+    files: Mapping[str, int]
+    own: tuple[str, ...]
+    package: str | None = None
+    prepare: tuple[Callable[[], None], ...] = ()
+
+
+def run(script: Script, output: int, mark: Callable[[int, int], None]) -> None:
+    """Run a script and write how it ended; the process ends with it.
+
+    Args:
+        script: the script.
+        output: where to write.
+        mark: counts a line that has run.
+    """
+    global running  # noqa: PLW0603  # the process has nothing but this run to do
+    running = True
+    status = 1
+    try:
+        gc.disable()  # it would copy what is shared with the process that waits
+        quieten()
+        ended = _ended(script, mark)
+        with os.fdopen(output, "wb") as pipe:
+            pickle.dump(ended, pipe)
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def quieten() -> None:
+    """Read and print nothing, and let signals end the process."""
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
+        signal.signal(name, signal.SIG_DFL)
+    null = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(null, stream)
+    sys.stdin = open(os.devnull)  # noqa: SIM115  # it is open for as long as the process runs
+
+
+def _ended(script: Script, mark: Callable[[int, int], None]) -> Ended:
+    values: dict[tuple[int, ...], list[Any]] = {}
+    makers: dict[int, tuple[int, ...]] = {}
+    kept: list[Any] = []
+
+    def marked(file: int, line: int, value: Any = None) -> Any:
+        mark(file, line)
+        return value
+
+    def valued(place: tuple[int, ...], value: Any, called: bool) -> Any:
+        said = summary(value)
+        if said is None:
+            if called and hasattr(value, "__dict__") and not isinstance(value, type | types.ModuleType):
+                if id(value) not in makers:
+                    kept.append(value)  # its address stays its own
+                makers.setdefault(id(value), place)
+            if called:
+                values.setdefault(place, ["object"])
+            return value
+        seen = values.setdefault(place, [])
+        if said in seen:
+            seen.remove(said)
+        seen.append(said)
+        del seen[:-_VALUES]
+        return value
+
+    builtins.__dict__.update({MARK: marked, VALUE: valued})
+    for prepare in script.prepare:
+        prepare()
+    _import_anew(script)
+    main = types.ModuleType("__main__")
+    main.__file__, main.__package__ = script.path, script.package
+    sys.modules["__main__"] = main
+    begin = time.process_time()
+    try:
+        with confined(environment=True):
+            exec(script.codes[script.path], main.__dict__)  # noqa: S102  # the user's own script
+    except ConfinedError as error:
+        return _stopped(error.reason, time.process_time() - begin)
+    except SystemExit as error:
+        if error.code in (None, 0):
+            return Ended("end", seconds=time.process_time() - begin)
+        return Ended("error", "SystemExit", str(error.code))
+    except BaseException as error:  # noqa: BLE001  # a script may raise anything
+        seconds = time.process_time() - begin
+        inner: BaseException | None = error
+        while inner is not None:
+            if isinstance(inner, ConfinedError):
+                return _stopped(inner.reason, seconds)
+            inner = inner.__cause__ or inner.__context__
+        frames = traceback_frames(error.__traceback__)
+        places = tuple(
+            (frame.f_code.co_filename, line)
+            for frame, line in frames
+            if frame.f_code.co_filename in script.files
+        )
+        owners = [frame.f_locals.get("self") for frame, _ in frames]
+        made = tuple(dict.fromkeys(makers[id(owner)] for owner in owners if id(owner) in makers))
+        found = {place: tuple(seen) for place, seen in values.items()}
+        return Ended("error", type(error).__name__, str(error), places, seconds, found, made)
+    found = {place: tuple(seen) for place, seen in values.items()}
+    return Ended("end", seconds=time.process_time() - begin, values=found)
+
+
+def _stopped(reason: str, seconds: float) -> Ended:
+    return Ended("stopped", message=reason, seconds=seconds)
+
+
+def summary(value: Any) -> Any:
+    """Say what a value is, as far as sizes go; None for another kind.
+
+    Args:
+        value: the value.
+
+    Example:
+        >>> summary(3), summary((3, 5)), summary("a")
+        (3, (3, 5), None)
+    """
+    if type(value) in (int, bool):
+        return value
+    if (
+        isinstance(value, tuple | list)
+        and 0 < len(value) <= _VALUES
+        and all(type(one) is int for one in value)
+    ):
+        return tuple(value)
+    shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
+    if isinstance(shape, tuple) and dtype is not None and not isinstance(value, type):
+        return "tensor", tuple(int(length) for length in shape), str(dtype).rpartition(".")[2]
+    return None
+
+
+def _import_anew(script: Script) -> None:
+    for name in script.own:
+        sys.modules.pop(name, None)
+    load = importlib.machinery.SourceFileLoader.get_code
+
+    def get_code(self: Any, name: str) -> types.CodeType | None:
+        code = script.codes.get(self.get_filename(name))
+        return load(self, name) if code is None else code
+
+    importlib.machinery.SourceFileLoader.get_code = get_code  # type: ignore[method-assign, assignment]  # the process ends soon

@@ -1,0 +1,185 @@
+"""What a run of a script says of its expressions: their values, their places, and what is around them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from shapeinspect.plugin_api.programs.child import Ended
+from shapeinspect.plugin_api.programs.span import Span, source_of, tree_of
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A script's files and what its first run reported.
+
+    Args:
+        texts: the files, by path.
+        ended: the run.
+    """
+
+    texts: Mapping[str, str]
+    ended: Ended
+
+    @cached_property
+    def files(self) -> tuple[str, ...]:
+        """The files by their numbers."""
+        return tuple(self.texts)
+
+    def tree(self, file: str) -> ast.Module:
+        """Return the syntax tree of a file.
+
+        Args:
+            file: its path.
+        """
+        return tree_of(self.texts[file])
+
+    @cached_property
+    def parents(self) -> dict[ast.AST, ast.AST]:
+        """The node around each node."""
+        return {
+            child: node
+            for file in self.texts
+            for node in ast.walk(self.tree(file))
+            for child in ast.iter_child_nodes(node)
+        }
+
+    @cached_property
+    def homes(self) -> dict[ast.AST, str]:
+        """The file of each node."""
+        return {node: file for file in self.texts for node in ast.walk(self.tree(file))}
+
+    @cached_property
+    def by_place(self) -> dict[tuple[int, ...], ast.expr]:
+        """The expressions by their places."""
+        return {
+            (number, node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0): node
+            for number, file in enumerate(self.files)
+            for node in ast.walk(self.tree(file))
+            if isinstance(node, ast.expr)
+        }
+
+    def values(self, node: Any) -> tuple[Any, ...]:
+        """Return what an expression was worth, the last value last.
+
+        Args:
+            node: the expression.
+        """
+        if isinstance(node, ast.Constant) and type(node.value) in (int, bool):
+            return (node.value,)
+        number = self.files.index(self.homes[node])
+        place = (number, node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
+        return self.ended.values.get(place, ())
+
+    def ran(self, node: Any) -> bool:
+        """Tell whether a number or a call was reached.
+
+        Args:
+            node: the expression.
+        """
+        number = self.files.index(self.homes[node])
+        place = (number, node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
+        return place in self.ended.values
+
+    def shape(self, node: Any) -> tuple[int, ...] | None:
+        """Return the shape of the array that an expression was worth last; None for another value.
+
+        Args:
+            node: the expression.
+        """
+        last = self.values(node)[-1:]
+        array = last and isinstance(last[0], tuple) and len(last[0]) == 3 and last[0][0] == "tensor"
+        return last[0][1] if array else None
+
+    def dtype(self, node: Any) -> str:
+        """Return the dtype of the array that an expression was worth last.
+
+        Args:
+            node: the expression.
+        """
+        return str(self.values(node)[-1][2]) if self.shape(node) is not None else ""
+
+    def span(self, node: Any) -> Span:
+        """Return the place of a node.
+
+        Args:
+            node: the node.
+        """
+        file = self.homes[node]
+        found = Span.of(self.texts[file], file, node)
+        if found is None:
+            raise ValueError("the node has no place")
+        return found
+
+    def source(self, node: Any) -> str:
+        """Return the text of a node.
+
+        Args:
+            node: the node.
+        """
+        return source_of(self.texts[self.homes[node]], self.span(node))
+
+    def around(self, node: ast.AST) -> Iterator[ast.AST]:
+        """Yield the nodes around a node, the innermost first.
+
+        Args:
+            node: the node.
+        """
+        while node in self.parents:
+            node = self.parents[node]
+            yield node
+
+    def statement(self, node: ast.AST) -> ast.stmt | None:
+        """Return the innermost statement around a node, or the node itself.
+
+        Args:
+            node: the node.
+        """
+        return next((one for one in (node, *self.around(node)) if isinstance(one, ast.stmt)), None)
+
+    def function(self, node: ast.AST) -> ast.AST | None:
+        """Return the innermost function around a node; None for the module.
+
+        Args:
+            node: the node.
+        """
+        return next((one for one in self.around(node) if isinstance(one, _FUNCTIONS)), None)
+
+    @cached_property
+    def made(self) -> tuple[ast.Call, ...]:
+        """The calls that made the objects whose methods were running, the outermost first."""
+        found = (self.by_place.get(place) for place in self.ended.made)
+        return tuple(node for node in found if isinstance(node, ast.Call))
+
+    def definition(self, call: ast.Call) -> tuple[ast.FunctionDef | None, bool]:
+        """Return the script's own function, or constructor, that a call runs, and whether it has a ``self``.
+
+        Args:
+            call: the call.
+        """
+        name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+        return self._definitions.get(name, (None, False))
+
+    @cached_property
+    def _definitions(self) -> dict[str, tuple[ast.FunctionDef | None, bool]]:
+        found: dict[str, tuple[ast.FunctionDef | None, bool]] = {}
+        for file in self.texts:
+            for node in ast.walk(self.tree(file)):
+                if isinstance(node, ast.FunctionDef):
+                    method = isinstance(self.parents.get(node), ast.ClassDef)
+                    found.setdefault(node.name, (node, method))
+        for file in self.texts:
+            for node in ast.walk(self.tree(file)):
+                if isinstance(node, ast.ClassDef):
+                    made = [
+                        one
+                        for one in node.body
+                        if isinstance(one, ast.FunctionDef) and one.name == "__init__"
+                    ]
+                    found[node.name] = (made[0], True) if made else (None, False)
+        return found
