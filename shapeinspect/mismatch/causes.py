@@ -5,6 +5,7 @@ from __future__ import annotations
 #: What is wrong, by a short name that programs can compare.
 CAUSES: dict[str, str] = {
     "adapter": "one side has adapter (LoRA) weights and the other has none",
+    "allocated": "the interpreter is allocated for another number of samples, and is not resized",
     "attention-heads": "the embedding size is not divisible by the number of heads",
     "baked": "the model was exported with a fixed length, and another one is fed",
     "baked-code": "a length became a fixed number when the model was exported, and another one is fed",

@@ -11,6 +11,7 @@ from typing import Any
 from shapeinspect.ir import Frozen
 from shapeinspect.plugin_api.frames import traceback_frames, user_line
 from shapeinspect.plugin_api.numpy_text import IN_NUMPY, in_numpy
+from shapeinspect.plugin_api.program.replay import Program, program_of
 from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
 from shapeinspect.plugin_api.user_source import UserSource, user_source
 from shapeinspect.sources.source import Source
@@ -34,7 +35,8 @@ class TFLiteDebugger(Debugger):
             if _home(frame).endswith(".interpreter") and frame.f_code.co_name in _RECOVER:
                 site = user_source(error.__traceback__, PACKAGES)
                 where = user_line(frames, PACKAGES)
-                return _RECOVER[frame.f_code.co_name](frame, str(error), where, site)
+                program = program_of(error, PACKAGES)
+                return _RECOVER[frame.f_code.co_name](frame, str(error), where, site, program)
         return None
 
     def watch(self, model: object) -> AbstractContextManager[Any]:
@@ -54,25 +56,31 @@ def _home(frame: FrameType) -> str:
     return str(frame.f_globals.get("__name__", ""))
 
 
-def _setting(frame: FrameType, message: str, where: str | None, site: UserSource | None) -> Rerun | None:
+def _setting(
+    frame: FrameType, message: str, where: str | None, site: UserSource | None, program: Program | None
+) -> Rerun | None:
     from shapeinspect_tensorflow.debug.tensors import Setting
 
     local = frame.f_locals
-    return Setting(local["self"], local["tensor_index"], local["value"], site, message, where).refused()
+    given = local["self"], local["tensor_index"], local["value"]
+    return Setting(*given, site, message, where, program).refused()
 
 
-def _running(frame: FrameType, message: str, where: str | None, site: UserSource | None) -> Rerun | None:
+def _running(
+    frame: FrameType, message: str, where: str | None, site: UserSource | None, program: Program | None
+) -> Rerun | None:
     from shapeinspect_tensorflow.debug.runners import refused
 
+    del program
     return refused(frame.f_locals["self"], dict(frame.f_locals["kwargs"]), site, message, where)
 
 
 def _allocating(
-    frame: FrameType, message: str, where: str | None, site: UserSource | None
+    frame: FrameType, message: str, where: str | None, site: UserSource | None, program: Program | None
 ) -> Rerun | Recorded | None:
     from shapeinspect_tensorflow.debug.allocation import refused
 
-    del site
+    del site, program
     return refused(frame.f_locals["self"], message, where)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from types import ModuleType
 from typing import Any
 
@@ -13,11 +14,14 @@ from shapeinspect.plugin_api.array_edits import ArrayEdit, fits
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import Edit, Explained
 from shapeinspect.plugin_api.fed_arrays import Input, values_of
+from shapeinspect.plugin_api.program.origin import added_axis
+from shapeinspect.plugin_api.program.replay import Program
 from shapeinspect.plugin_api.rerun import Rerun
 from shapeinspect.plugin_api.rewriting import Rewriting, outside
 from shapeinspect.plugin_api.user_source import UserSource, calls_of
 from shapeinspect.rules.rule import show
 from shapeinspect_tensorflow.debug.interpreters import another, declared
+from shapeinspect_tensorflow.debug.programs import of_sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ class Setting:
         site: the user's line; None where its source is not there.
         message: TFLite's words.
         where: the user's source line.
+        program: the user's program; None where its source is not there.
     """
 
     interpreter: Any
@@ -49,6 +54,7 @@ class Setting:
     site: UserSource | None
     message: str
     where: str | None
+    program: Program | None = None
 
     def refused(self) -> Rerun | None:
         """Say what does not fit, and find edits; None where the tensor is no input."""
@@ -63,7 +69,9 @@ class Setting:
         if wanted.takes(array):
             return None
         ways = [*self._of_another(array, details), *self._fitting(array, wanted)]
-        ways += self._resized(array, wanted, own)
+        ways = [*self._resized(array, wanted, own), *ways]
+        upstream = [] if any(not way.edit.alters for way in ways) else self._in_program(array, wanted)
+        ways = [*(_Way(edit, self.index, array) for edit, _ in upstream), *ways]
         ways += [] if ways else self._of_size(array, wanted)
         shaped = fits(array.shape, wanted.shape or ())
         cause = "dtype" if shaped else "feed" if array.ndim == len(wanted.shape or ()) else "rank"
@@ -71,11 +79,30 @@ class Setting:
         scales = quantized.format(*(wanted.quantized or ()))
         expected = f'"{wanted.name}" of shape {show(wanted.declared)}, {wanted.dtype}{scales}'
         got = f"{self._expression() or 'an array'} of {show(array.shape)}, {array.dtype}"
-        fact = Explained(cause, (expected,), (got,), tuple(way.edit for way in ways))
+        because = tuple(dict.fromkeys(place for _, place in upstream))
+        because += self._added(array, wanted)
+        fact = Explained(cause, (expected,), (got,), tuple(way.edit for way in ways), because)
         layer = Layer(wanted.name, "input", "input")
         values = values_of([wanted], {wanted.name: array})
         failure = outside(layer, values, "tflite", self.message, self.where, fact, fed=True)
         return Rewriting(failure, lambda edit: self._trial(ways[edit]))
+
+    def _in_program(self, array: Any, wanted: Input) -> list[tuple[Edit, str]]:
+        """Change the numbers of the program that make an array of another size."""
+        shape = wanted.shape or ()
+        if self.program is None or array.ndim != len(shape):
+            return []
+        pairs = zip(array.shape, shape, strict=True)
+        sizes = [(old, new) for old, new in pairs if type(new) is int and old != new]
+        return [*islice(of_sizes(self.program, sizes), 2)]
+
+    def _added(self, array: Any, wanted: Input) -> tuple[str, ...]:
+        """Name the expression that adds an axis, where there is one too many."""
+        name = self._expression()
+        if self.program is None or array.ndim <= len(wanted.shape or ()) or not name.isidentifier():
+            return ()
+        place = added_axis(self.program, name)
+        return (place,) if place else ()
 
     def _call(self) -> ast.Call | None:
         calls = [] if self.site is None else calls_of(self.site, ("set_tensor",))
@@ -115,15 +142,20 @@ class Setting:
     def _resized(self, array: Any, wanted: Input, own: Any) -> list[_Way]:
         """Resize an input whose open lengths are to be others."""
         call, site = self._call(), self.site
-        open_input = declared(own, free=True)
-        if call is None or site is None or not fits(array.shape, open_input.shape or ()):
+        shape = declared(own, free=True).shape or ()
+        if call is None or site is None or wanted.dtype != str(array.dtype):
             return []
-        if wanted.dtype != str(array.dtype):
+        text = self._expression()
+        if array.ndim == len(shape) + 1 and fits(array.shape[1:], ("N", *shape[1:])):
+            text = f"{text}.reshape({', '.join(('-1', *map(str, array.shape[2:])))})"
+            array = array.reshape(-1, *array.shape[2:])
+        if not fits(array.shape, ("N", *(wanted.shape or ())[1:])) and not fits(array.shape, shape):
             return []
         owner = site.source(call.func).rpartition(".")[0]
-        index, text = site.source(call.args[0]), self._expression()
+        index, old = site.source(call.args[0]), site.source(call)
         steps = f"{owner}.resize_tensor_input({index}, {text}.shape), {owner}.allocate_tensors()"
-        edit = Edit("baked", f"({steps}, {site.source(call)}) instead of {site.source(call)}")
+        new = site.edited(call, [(call.args[1], text)])
+        edit = Edit("allocated", f"({steps}, {new}) instead of {old}")
         return [_Way(edit, self.index, array, resized=True)]
 
     def _of_size(self, array: Any, wanted: Input) -> list[_Way]:
@@ -144,6 +176,8 @@ class Setting:
         return [_Way(Edit("feed", f"feed {edit.text(self._expression())}"), self.index, small)]
 
     def _trial(self, way: _Way) -> Claim | None:
+        if way.edit.claim is not None:
+            return way.edit.claim
         copy = another(self.interpreter)
         if copy is None and way.resized:
             return Claim(Level.UNTRIED, rest="the interpreter was made from a file, and is not changed here")
