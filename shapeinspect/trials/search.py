@@ -303,7 +303,8 @@ def _written(file: File, one: Candidate) -> Written:
         first, last = file.span(node)
         old = file.source(node)
         inside = first <= low and high <= last
-        named = not isinstance(node, ast.Constant | ast.Name | ast.UnaryOp)
+        code = isinstance(node, ast.stmt | ast.expr)
+        named = code and not isinstance(node, ast.Constant | ast.Name | ast.UnaryOp)
         around = file.parents.get(node)
         while around is not None and not hasattr(around, "lineno"):
             around = file.parents.get(around)
