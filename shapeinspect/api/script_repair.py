@@ -18,7 +18,7 @@ from shapeinspect.plugin_api.changes import OnInput
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.edit_words import EditWords
 from shapeinspect.plugin_api.frames import Place, traceback_frames
-from shapeinspect.trials.candidates import File
+from shapeinspect.trials.candidates import Candidate, File, suggested
 from shapeinspect.trials.client import Script, available
 from shapeinspect.trials.search import Repair, Search, Wrong, sizes_of
 
@@ -92,7 +92,8 @@ def repaired(
         _modules(frames),
         _in_data(diagnosis),
     )
-    search = Search(order, files, wrong, _words(), max(_LEAST, _TIMES * used), _progress())
+    suggested = [*_suggested(error, files, folder)]
+    search = Search(order, files, wrong, _words(), max(_LEAST, _TIMES * used), _progress(), suggested)
     try:
         found = search.repairs()
     except KeyboardInterrupt:
@@ -143,6 +144,20 @@ def _files(path: str, folder: str) -> Iterator[File]:
 
 def _own(path: str) -> bool:
     return path.startswith(os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep)
+
+
+def _suggested(error: BaseException, files: Sequence[File], folder: str) -> Iterator[Candidate]:
+    """Yield what the plug-ins suggest, as changes of the files that may be changed."""
+    by_path = {os.path.join(folder, file.path): file for file in files}
+    for debugger in registry.debuggers():
+        try:
+            suggestions = debugger.suggestions(error)
+        except Exception:  # noqa: BLE001, S112  # without it the search has less to go by
+            continue
+        for one in suggestions:
+            file = by_path.get(os.path.abspath(one.file))
+            if file is not None:
+                yield suggested(file, one)
 
 
 def _known(diagnosis: Diagnosis | None) -> tuple[list[tuple[int, int]], list[int]]:

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from shapeinspect.plugin_api.edit_words import EditWords
+from shapeinspect.plugin_api.suggestions import Suggestion
 from shapeinspect.trials.slices import FAR, Unit, measure, units
 
 #: Ranks of the kinds of changes; the distance from the failure is added.
@@ -140,6 +141,27 @@ class File:
             new: the text in its place.
         """
         return Edit(self.path, *self.span(node), new)
+
+
+def suggested(file: File, one: Suggestion) -> Candidate:
+    """Return a suggestion of a plug-in as a change.
+
+    Args:
+        file: the file that it edits.
+        one: the suggestion.
+    """
+    low, high = min(edit[0] for edit in one.edits), max(edit[1] for edit in one.edits)
+    around: list[tuple[int, ast.AST]] = []
+    for node in ast.walk(file.tree):
+        if isinstance(node, ast.expr | ast.stmt):
+            first, last = file.span(node)
+            if first <= low and high <= last:
+                around.append((last - first, node))
+    edits = tuple(Edit(file.path, *edit) for edit in one.edits)
+    node = min(around, key=lambda pair: pair[0])[1] if around else file.tree.body[0]
+    old = getattr(node, "value", None)
+    number = (old, int(edits[0].new)) if type(old) is int and edits[0].new.isdigit() else None
+    return Candidate(edits, one.rank, node, file.path, "", number, one.alters)
 
 
 def candidates(

@@ -144,6 +144,7 @@ class Search:
         words: how the frameworks in use are written.
         limit: the processor time that a trial may take, in seconds.
         tell: called with the number of trials so far.
+        suggested: changes that the plug-ins suggest.
     """
 
     def __init__(
@@ -154,7 +155,9 @@ class Search:
         words: EditWords,
         limit: float,
         tell: Callable[[int], None],
+        suggested: Sequence[Candidate] = (),
     ) -> None:
+        self._suggested = suggested
         self._script, self._words, self._limit, self._tell = script, words, limit, tell
         self._states = [_State(tuple(files), wrong)]
         self._queue: list[tuple[float, int, _Attempt]] = []
@@ -167,6 +170,8 @@ class Search:
 
     def repairs(self) -> tuple[Repair, ...]:
         """Return the repairs that were found, the likeliest first."""
+        for one in self._suggested:
+            self._push(self._states[0], one, one.rank)
         self._fill(self._states[0])
         with Trials[_Attempt](self._script) as trials:
             for attempt, result in trials.run(self._orders(), self._limit, self._late):
