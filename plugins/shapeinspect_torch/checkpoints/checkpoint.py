@@ -65,6 +65,7 @@ def _with_configuration(
 ) -> Model:
     configs = beside(source) if stated is None and quantized(shard.weights) else {}
     known = declared(configs) if stated is None else stated
+    known = replace(known, scalars=shard.scalars)
     return with_beside(_model(source.label, shard, layers, followed, known), configs)
 
 
@@ -101,6 +102,7 @@ class Loaded:
         metadata: facts about it.
         values: returns a reader of a tensor's values.
         followed: the forward pass, as far as code in the file describes it.
+        scalars: the integers among the tensors that tell how these are quantized.
     """
 
     format: str
@@ -110,6 +112,7 @@ class Loaded:
     metadata: Frozen[str]
     values: collect.Values
     followed: Followed | None = None
+    scalars: Frozen[tuple[int, ...]] = Frozen()
 
     def shard(self) -> Shard:
         """Return its tensors outside any module as weights."""
@@ -118,7 +121,7 @@ class Loaded:
             collect.to_weight(item, self.values, keys, item.name.rpartition(".")[2]) for item in self.tensors
         )
         weights = tuple(weight for weight in converted if weight is not None)
-        return Shard(self.format, weights, self.notes, self.metadata)
+        return Shard(self.format, weights, self.notes, self.metadata, self.scalars)
 
 
 def load(source: Source) -> Loaded:
@@ -196,7 +199,14 @@ def loaded(source: Source, container: Container) -> Loaded:
             notes = (*notes, Note("the order of its calls could not be followed through its code"))
         notes = (*notes, *notes_of(layers if followed is None else followed.layers, weights))
     return Loaded(
-        container.format, tuple(collected.tensors), layers, notes, Frozen(metadata), values, followed
+        container.format,
+        tuple(collected.tensors),
+        layers,
+        notes,
+        Frozen(metadata),
+        values,
+        followed,
+        Frozen(collected.scalars),
     )
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from shapeinspect.binary.pickles.records import Global, Node, Persistent, Reduce, key_name, spelled
 from shapeinspect.ir import Frozen, Layer, Weight
 from shapeinspect_torch.pickles.collect import Budget, Named, Values, to_weight
+from shapeinspect_torch.pickles.collect import settings as of_hqq
 from shapeinspect_torch.pickles.contents import is_module, is_script
 from shapeinspect_torch.pickles.rebuild import Rebuilder
 from shapeinspect_torch.pickles.tensors import Tensor
+from shapeinspect_torch.quantized.declared import Declared
+from shapeinspect_torch.quantized.fold import fold
 from shapeinspect_torch.recognition.signatures import recognize
 from shapeinspect_torch.script.code import Source as Code
 from shapeinspect_torch.vocabulary.layouts import bind
@@ -18,6 +21,9 @@ from shapeinspect_torch.vocabulary.layouts import bind
 _MAX_TUPLE = 64
 #: What makes a tuple or a list of numbers in a pickle; the others are TorchScript's.
 _LISTS = frozenset(("torch.Size", *(f"torch.jit._pickle.build_{of}list" for of in ("int", "double", "bool"))))
+
+#: HQQ's linear layer, and the attributes with which quantizers' layers describe their weights.
+_HQQ, _SIZES = ".HQQLinear", frozenset({"bits", "nbits", "w_bit", "group_size"})
 
 #: What makes a dictionary in TorchScript's pickle: it, and its type.
 _TAGGED = "torch.jit._pickle.restore_type_tag"
@@ -32,12 +38,14 @@ class Module:
         name: its class, with the module that defines it.
         attributes: its plain settings.
         weights: its own tensors by role, and whether each is a buffer (None if unknown).
+        scalars: the integers among its attributes that tell how its weight is quantized.
     """
 
     path: str
     name: str
     attributes: Mapping[str, object]
     weights: tuple[tuple[str, Tensor, bool | None], ...]
+    scalars: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 def walk(path: str, top: Node, tensors: Rebuilder, budget: Budget, code: Code) -> list[Module]:
@@ -91,8 +99,16 @@ def _module(path: str, node: Reduce, tensors: Rebuilder, code: Code) -> tuple[Mo
     for key, value in state.items():
         packed = tensors.inside(value, 0) if _is_packed(value) else ()
         members += [(f"{key}.{index}", tensor, False) for index, tensor in enumerate(packed)]
+    described: dict[str, tuple[int, ...]] = {}
+    if name.endswith(_HQQ):
+        # Its bias, scales and settings are attributes that torch does not know of.
+        members += [("bias", tensors.tensor(state.get("bias")), False)]
+        members += [
+            (f"meta.{key}", tensor, True) for key, tensor in tensors.members(state.get("meta"), 0).items()
+        ]
+        described = {f"meta.{key}": value for key, value in of_hqq(state.get("meta"))}
     weights = tuple((role, tensor, buffer) for role, tensor, buffer in members if tensor is not None)
-    return Module(path, name, settings, weights), inner
+    return Module(path, name, settings, weights, described), inner
 
 
 def _is_packed(node: Node) -> bool:
@@ -167,19 +183,24 @@ def layers(tree: Sequence[Module], values: Values, keys: dict[Tensor, str]) -> l
 
 def _layer(module: Module, values: Values, keys: dict[Tensor, str], has_inner: bool) -> Layer:
     short = module.name.rpartition(".")[2]
-    shapes = {role: tensor.shape for role, tensor, _ in module.weights if tensor.shape is not None}
+    prefix = f"{module.path}." if module.path else ""
+    converted = {}
+    for role, tensor, buffer in module.weights:
+        weight = to_weight(Named(f"{prefix}{role}", tensor), values, keys, role)
+        if weight is not None:
+            converted[role] = _marked(weight, buffer)
+    if not module.name.startswith("torch."):
+        converted = _dequantized(module, prefix, converted)
+    shapes = {role: weight.shape for role, weight in converted.items()}
     kind, attributes, native = recognize(module.name, module.attributes, shapes)
     if kind == "unknown" and has_inner:
         kind = "module"
     groups = attributes.get("groups")
     sizes = {"g": groups} if isinstance(groups, int) and groups > 0 else {}
-    prefix = f"{module.path}." if module.path else ""
-    weights = []
-    for role, tensor, buffer in module.weights:
-        converted = to_weight(Named(f"{prefix}{role}", tensor), values, keys, role)
-        if converted is not None:
-            layout = bind(native, role, len(converted.shape), sizes)
-            weights.append(_marked(replace(converted, layout=layout), buffer))
+    weights = [
+        replace(weight, layout=bind(native, role, len(weight.shape), sizes))
+        for role, weight in converted.items()
+    ]
     path = module.path or short
     return Layer(
         path,
@@ -190,6 +211,21 @@ def _layer(module: Module, values: Values, keys: dict[Tensor, str], has_inner: b
         tuple(weights),
         origin=module.name,
     )
+
+
+def _dequantized(module: Module, prefix: str, weights: dict[str, Weight]) -> dict[str, Weight]:
+    """Return the weights of a quantizer's own module as those that they stand for, by their roles."""
+    sizes = {key: value for key, value in module.attributes.items() if key in _SIZES}
+    scalars = {prefix + key: value for key, value in module.scalars.items()}
+    folded = fold(weights.values(), Declared(sizes, scalars=scalars))
+    roles = [weight.role if weight.quantization is None else "weight" for weight in folded]
+    if len(set(roles)) < len(roles) or folded == tuple(weights.values()):
+        return weights
+    # Packed words are buffers in torch, which trains no integers; what they stand for is a parameter.
+    return {
+        role: replace(weight, role=role, buffer=weight.buffer and weight.quantization is None)
+        for role, weight in zip(roles, folded, strict=True)
+    }
 
 
 def _marked(weight: Weight, buffer: bool | None) -> Weight:

@@ -40,12 +40,14 @@ class Shard:
         weights: its weights; their roles are not known yet.
         notes: remarks for the user.
         metadata: its own metadata.
+        scalars: the integers among its weights that tell how these are quantized.
     """
 
     format: str
     weights: tuple[Weight, ...]
     notes: tuple[Note, ...] = ()
     metadata: Frozen[str] = Frozen()
+    scalars: Frozen[tuple[int, ...]] = Frozen()
 
 
 def is_index(source: Source) -> bool:

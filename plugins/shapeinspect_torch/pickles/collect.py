@@ -8,13 +8,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple
 
-from shapeinspect.binary.pickles.records import Node
+from shapeinspect.binary.pickles.records import Node, Reduce, spelled
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Quantization, Weight
 from shapeinspect_torch.pickles.contents import MAX_DEPTH, Survey, children, is_module
 from shapeinspect_torch.pickles.rebuild import Rebuilder
 from shapeinspect_torch.pickles.tensors import Tensor
 from shapeinspect_torch.quantized.parts import Computed
+from shapeinspect_torch.quantized.quanto import packed
 from shapeinspect_torch.quantized.torchao import quantized
 from shapeinspect_torch.vocabulary.dtypes import PACKED_VALUES
 from shapeinspect_torch.vocabulary.element_types import STORED_AS
@@ -47,10 +48,12 @@ class Collected:
     Args:
         tensors: the tensors outside any module.
         modules: pickled modules, each with its path.
+        scalars: the integers among tensors that tell how these are quantized, by their full names.
     """
 
     tensors: list[Named] = field(default_factory=list)
     modules: list[tuple[str, Node]] = field(default_factory=list)
+    scalars: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 class Budget:
@@ -133,11 +136,30 @@ def collect(
             elif is_module(child):
                 result.modules.append((name, child))
             else:
+                result.scalars.update((f"{name}.{fact}", value) for fact, value in settings(child))
                 walk.append((f"{name}.", iter(fruitful(child))))
                 break
         else:
             walk.pop()
     return result
+
+
+def settings(node: Node) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Yield the integers, and tuples of them, with which HQQ describes a weight in a pickle.
+
+    Args:
+        node: a dictionary; nothing is yielded for any other.
+    """
+    if not isinstance(node, dict) or "nbits" not in node:
+        return
+    for key in ("nbits", "group_size", "axis", "shape"):
+        value: Any = node.get(key)
+        if type(value) is Reduce and spelled(value.func) == "torch.Size" and len(value.args) == 1:
+            value = value.args[0]
+        if type(value) is int:
+            yield key, (value,)
+        elif type(value) in (tuple, list) and 0 < len(value) <= MAX_DEPTH and {int} == {*map(type, value)}:
+            yield key, tuple(value)
 
 
 def shared(tensors: Iterable[Tensor]) -> dict[Tensor, str]:
@@ -208,6 +230,8 @@ def to_weight(item: Named, values: Values, keys: dict[Tensor, str], role: str = 
     )
     if tensor.scaling is not None:
         return _scaled(weight, tensor, values)
+    if tensor.names[:3] == ("_data", "_scale", "_shift"):
+        return _of_quanto(weight, tensor, values)
     return _quantized(weight, tensor, values) if "qdata" in tensor.names else weight
 
 
@@ -241,12 +265,31 @@ def _dequantized(
     return affine(codes, scales, zeros, block)
 
 
-def _quantized(weight: Weight, tensor: Tensor, values: Values) -> Weight:
-    """Read a subclass of quantized tensors, whose parts are in the file as attributes."""
-    parts = {
-        name: Weight(name, name, part.shape or (), part.dtype, part.nbytes, values=values(part))  # type: ignore[arg-type]  # as above
+def _parts(tensor: Tensor, values: Values) -> dict[str, Weight]:
+    return {
+        name: Weight(name, name, part.shape or (), part.dtype, part.nbytes, values=values(part))  # type: ignore[arg-type]  # numpy's types are not imported here
         for name, part in zip(tensor.names, tensor.parts, strict=True)
     }
+
+
+def _of_quanto(weight: Weight, tensor: Tensor, values: Values) -> Weight:
+    """Read a weight of quanto, whose packed values are a subclass of tensors inside another."""
+    parts = _parts(tensor, values)
+    inner = tensor.parts[0]
+    if len(inner.parts) == 1 and inner.parts[0].storage is not None:
+        parts["_data"] = _parts(inner._replace(names=("_data",)), values)["_data"]
+    shape = tuple(length for length in weight.shape if isinstance(length, int))
+    read = packed(parts["_data"], parts["_scale"], parts["_shift"], shape, ((), ()))
+    if read.quantization is None or read.quantization.bits is None:
+        return weight
+    return replace(
+        weight, dtype=read.dtype, values=read.values, quantization=read.quantization, nbytes=tensor.nbytes
+    )
+
+
+def _quantized(weight: Weight, tensor: Tensor, values: Values) -> Weight:
+    """Read a subclass of quantized tensors, whose parts are in the file as attributes."""
+    parts = _parts(tensor, values)
     if parts["qdata"].values is None:
         return weight
     facts = {name: list(fact) if isinstance(fact, tuple) else fact for name, fact in tensor.facts}

@@ -43,6 +43,7 @@ class Declared:
     Args:
         settings: the configuration itself; empty where there is none.
         metadata: what the header of the weights says, such as torchao's descriptions of tensors.
+        scalars: the integers, and tuples of them, that a pickle holds among the tensors, by their full names.
 
     Example:
         >>> Declared({"quant_method": "gptq", "bits": 4, "group_size": 128}).whole("group_size", "q")
@@ -53,6 +54,7 @@ class Declared:
 
     settings: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
+    scalars: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     _known: dict[str, tuple[Mapping[str, Any], ...]] = field(
         default_factory=dict, init=False, compare=False, repr=False
     )

@@ -14,6 +14,7 @@ from shapeinspect_torch.quantized import (
     mlx,
     opaque,
     packed_integers,
+    quanto,
     scaled,
     torchao,
 )
@@ -38,7 +39,7 @@ _SCHEMES: tuple[tuple[str, bool, Reader], ...] = (
     ("Qidxs", True, opaque.read_quip),
     ("B", True, opaque.read_marlin),
     ("weight_scales", True, opaque.read_eetq),
-    ("._scale", False, opaque.read_quanto),
+    ("._scale", False, quanto.read),
 )
 _ENDINGS = tuple(ending for ending, _, _ in _SCHEMES)
 #: What a layer with a quantized weight also keeps: how its activations were scaled.

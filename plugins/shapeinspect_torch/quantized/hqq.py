@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from shapeinspect.dims import UNKNOWN
 from shapeinspect.ir import Packing, Quantization, Weight
 from shapeinspect_torch.quantized.declared import Declared
-from shapeinspect_torch.quantized.parts import folded, integers, lengths, number, present
+from shapeinspect_torch.quantized.parts import folded, integers, lengths, present
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +25,8 @@ _MOST_AXES = 8
 _STATE = (
     "nbits", "group_size", "shape", "axis", "packing", "unpack_view_dtype", "view_as_float", "quant_scale",
     "quant_zero", "compute_dtype", "offload_meta", "encoded_state_dict", "stores_quant_config",
-    "channel_wise", "optimize", "round_zero",
+    "channel_wise", "optimize", "round_zero", "scale_q", "zero_q", "meta_scale.scale", "meta_scale.zero",
+    "meta_zero.scale", "meta_zero.zero",
 )  # fmt: skip
 
 
@@ -38,21 +39,21 @@ def read(prefix: str, weights: Mapping[str, Weight], declared: Declared) -> Weig
         declared: the configuration.
     """
     main = weights.get(f"{prefix}W_q")
-    if f"{prefix}meta.scale" in weights:
-        # Saved with torch.save: the settings are no tensors, and the scales stand one level deeper.
-        names = (present(weights, prefix, "meta.scale"), present(weights, prefix, "meta.zero"))
-        if main is not None:
-            return folded(main, (UNKNOWN, UNKNOWN), Quantization("hqq", "", None, None, None, *names), None)
-    scale = weights.get(f"{prefix}scale")
+    # In a pickle the settings may be no tensors, and they may stand one level deeper.
+    inner = f"{prefix}meta." if f"{prefix}meta.scale" in weights else prefix
+    scale = weights.get(f"{inner}scale")
     stored = lengths(main)
     if main is None or stored is None or len(stored) != 2:
         return None
-    part = {role: weights.get(prefix + role) for role in ("nbits", "group_size", "axis", "shape", "zero")}
+    zero = weights.get(f"{inner}zero")
+
+    def told(role: str) -> tuple[int, ...]:
+        return integers(weights.get(inner + role)) or declared.scalars.get(inner + role, ())
+
     path = prefix.removesuffix(".")
-    bits = number(part["nbits"]) or declared.whole("bits", path)
-    group = number(part["group_size"]) or declared.whole("group_size", path)
-    axis = number(part["axis"])
-    shape = integers(part["shape"])
+    bits = _single(told("nbits")) or declared.whole("bits", path)
+    group = _single(told("group_size")) or declared.whole("group_size", path)
+    axis, shape = _single(told("axis")), told("shape")
     each = 10 if bits == 3 else 8 // bits if bits in (1, 2, 4, 8) else 0
     values = each * prod(stored)
     fits = 0 < len(shape) <= _MOST_AXES and all(n > 0 for n in shape) and prod(shape) <= values
@@ -66,16 +67,18 @@ def read(prefix: str, weights: Mapping[str, Weight], declared: Declared) -> Weig
         bits if each else None,
         block,
         Packing(stored, main.dtype or "uint8", None, each) if each > 1 else None,
-        present(weights, prefix, "scale"),
-        present(weights, prefix, "zero"),
-        present(weights, prefix, *_STATE),
+        present(weights, inner, "scale"),
+        present(weights, inner, "zero"),
+        present(weights, inner, *_STATE),
     )
     if not fits or bits is None:
         return folded(main, (UNKNOWN, UNKNOWN), how, None)
-    usual = main.dtype in ("uint8", "int32") and scale is not None and part["zero"] is not None
-    return folded(
-        main, shape, how, partial(_values, bits, shape) if usual else None, main, scale, part["zero"]
-    )
+    usual = main.dtype in ("uint8", "int32") and scale is not None and zero is not None
+    return folded(main, shape, how, partial(_values, bits, shape) if usual else None, main, scale, zero)
+
+
+def _single(numbers: tuple[int, ...]) -> int | None:
+    return numbers[0] if len(numbers) == 1 else None
 
 
 def _values(bits: int, shape: tuple[int, ...], stored: Array, scale: Array, zero: Array) -> Array:

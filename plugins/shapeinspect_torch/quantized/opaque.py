@@ -2,20 +2,17 @@
 
 Source: ExLlamaV2 ``ext.py`` (``q_weight`` words × o, ``q_invperm`` i), AQLM ``inference.py`` (``codes`` and
 ``codebooks``: groups of outputs and inputs), Marlin (``B`` i/16 × o·16·bits/32, ``s``), EETQ
-(``weight_scales``), BitNet's ``transformers/integrations/bitnet.py`` (four rows to a byte), quanto
-``QTensor.save_to_state_dict``.
+(``weight_scales``), BitNet's ``transformers/integrations/bitnet.py`` (four rows to a byte).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 
 from shapeinspect.dims import UNKNOWN
 from shapeinspect.ir import Packing, Quantization, Weight
 from shapeinspect_torch.quantized.declared import Declared
 from shapeinspect_torch.quantized.parts import folded, hidden, lengths, present
-from shapeinspect_torch.quantized.torchao import plain
 
 _EXL2 = ("q_scale_max", "q_groups", "q_group_map", "q_invperm", "q_perm")
 _QUIP = ("SU", "SV", "Wscale", "codebook_id", "fuse_scales", "rcp", "planar")
@@ -108,31 +105,6 @@ def read_eetq(prefix: str, weights: Mapping[str, Weight], declared: Declared) ->
     if len(shape) != 2 or many != shape[1:]:
         return None
     return folded(main, shape, Quantization("eetq", "int8", 8, (None, 1), None, (scales.name,)), None)
-
-
-def read_quanto(name: str, weights: Mapping[str, Weight], declared: Declared) -> Weight | None:
-    """Read a weight of quanto: eight bits as they are, fewer in groups whose shape is not stored.
-
-    Args:
-        name: the name of the weight.
-        weights: all weights by name.
-        declared: the configuration.
-    """
-    scales = weights.get(f"{name}._scale")
-    main = weights.get(f"{name}._data") or weights.get(f"{name}._data._data")
-    shape = lengths(main)
-    if main is None or scales is None or shape is None:
-        return None
-    if main.name.endswith("._data._data") or main.dtype == "uint8":
-        return hidden(main, "quanto", (scales.name,), present(weights, name, "._shift"))
-    many = lengths(scales)
-    block: tuple[int | None, ...] = (1, *(None,) * (len(shape) - 1))
-    if scales.size == 1:
-        block = (None,) * len(shape)
-    elif many is None or many[:1] != shape[:1]:
-        return hidden(main, "quanto", (scales.name,))
-    how = Quantization("quanto", main.dtype or "", 8, block, None, (scales.name,))
-    return folded(main, shape, how, partial(plain, block, zeros=None), main, scales)
 
 
 #: Methods that pack rows of two bits, four to a byte.

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _ELEMENT = re.compile(r"(?:u?int|float)([1-9]|1[0-6])(?:_[a-z0-9]{1,16})?", re.ASCII)
 _MOST_AXES = 64
 _SCALES, _ZEROS = ("scale",), ("zero_point",)
+#: Scales and zero points in one tensor: the tiles of a GPU's kernel have them so.
+_BOTH = "scale_and_zero"
 _STATE = (
     "act_pre_scale",
     "act_quant_scale",
@@ -49,13 +51,14 @@ def read(stem: str, weights: Mapping[str, Weight], declared: Declared) -> Weight
     """
     path, _, role = stem.rpartition(".")
     main = weights.get(f"{stem}qdata")
-    if main is None or not role.startswith("_") or not role.endswith("_") or f"{stem}scale" not in weights:
+    scaled = any(stem + part in weights for part in (*_SCALES, _BOTH))
+    if main is None or not role.startswith("_") or not role.endswith("_") or not scaled:
         return None
     name = f"{path}.{role[1:-1]}" if path else role[1:-1]
     kind, facts = _described(declared.metadata.get(name, ""))
     parts = {part: weights.get(stem + part) for part in (*_SCALES, *_ZEROS)}
     names = (
-        present(weights, stem, *_SCALES),
+        present(weights, stem, *_SCALES, _BOTH),
         present(weights, stem, *_ZEROS),
         present(weights, stem, *_STATE),
     )

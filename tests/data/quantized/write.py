@@ -1,8 +1,8 @@
 """Writes the folders beside it with the quantizers themselves; run again only to add one.
 
 Each has what the quantizer wrote and ``expected.safetensors``, its own dequantized matrices by the layer's name.
-Needs torch, torchao, bitsandbytes, compressed-tensors, hqq, mlx[cpu], transformers and safetensors: versions 2.13,
-0.18, 0.50, 0.20, 0.2.8, 0.32, 5.24 and 0.8 wrote what is here.
+Needs torch, torchao, bitsandbytes, compressed-tensors, hqq, mlx[cpu], optimum-quanto, transformers and safetensors:
+versions 2.13, 0.18, 0.50, 0.20, 0.2.8, 0.32, 0.2.7, 5.24 and 0.8 wrote what is here, and in ``quantized_pickles``.
 """
 
 from __future__ import annotations
@@ -122,6 +122,79 @@ def compressed_tensors(name: str, form: str, **how: Any) -> None:
     save(f"ct_{name}", tensors, expected, {"quantization_config": declared})
 
 
+def pickled(name: str, content: object, expected: Mapping[str, torch.Tensor] | None = None) -> None:
+    """Save what a quantizer made with torch.save, or what it stands for, beside this folder."""
+    folder = HERE.with_name("quantized_pickles")
+    folder.mkdir(exist_ok=True)
+    if expected is None:
+        torch.save(content, folder / f"{name}.pt")
+        return
+    whole = {key: value.detach().float().contiguous() for key, value in expected.items()}
+    save_file(whole, folder / f"{name}.safetensors")
+
+
+def hqq_pickles(bits: int) -> None:
+    from hqq.core.quantize import BaseQuantizeConfig, HQQLinear
+
+    network, states = torch.nn.ModuleDict(), {}
+    for name, weight in plain().items():
+        linear = torch.nn.Linear(weight.shape[1], weight.shape[0])
+        linear.weight.data = weight
+        how = BaseQuantizeConfig(nbits=bits, group_size=32, axis=1)
+        network[name] = HQQLinear(linear, how, compute_dtype=torch.float32, device="cpu")
+        network[name].encoded_state_dict = False
+        states[name] = network[name].state_dict()
+    expected = {name: layer.dequantize() for name, layer in network.items()}
+    pickled(f"hqq_{bits}", None, expected)
+    pickled(f"hqq_{bits}_states", states)
+    settings = ("nbits", "group_size", "shape", "axis", "packing", "scale", "zero")
+    older = {
+        name: {
+            "W_q": state["W_q"].data,
+            "bias": state["bias"],
+            "meta": {key: value for key, value in state.items() if key in settings},
+        }
+        for name, state in states.items()
+    }
+    pickled(f"hqq_{bits}_meta", older)
+    pickled(f"hqq_{bits}_module", network)
+
+
+def quanto(bits: int) -> None:
+    from optimum.quanto import freeze, qint2, qint4, quantize
+    from optimum.quanto.tensor.packed import PackedTensor
+
+    # Its own function in Python, so that no kernel is compiled.
+    key, unpack = torch._C.DispatchKey.CompositeExplicitAutograd, torch.ops.quanto.unpack.default
+    PackedTensor.unpack = lambda self: unpack._op_dk(key, self._data, self._bits)[: self.shape[0]]
+    network = torch.nn.ModuleDict({"up": torch.nn.Linear(256, 16), "down": torch.nn.Linear(128, 24)})
+    network["seen"] = torch.nn.Conv2d(6, 10, 3)
+    quantize(network, weights={4: qint4, 2: qint2}[bits])
+    freeze(network)
+    expected = {name: layer.weight.dequantize() for name, layer in network.items()}
+    pickled(f"quanto_{bits}_state", network.state_dict())
+    pickled(f"quanto_{bits}_module", network)
+    pickled(f"quanto_{bits}", None, expected)
+
+
+def tiles() -> None:
+    """Only a GPU packs these; the shape of what it packs is that which torch says without one."""
+    from torchao.prototype.safetensors.safetensors_support import flatten_tensor_state_dict
+    from torchao.quantization.quantize_.workflows.int4 import int4_tile_packed_to_4d_tensor as four
+
+    rows, columns = 24, 1024  # 20 and 1000, as the quantizer pads them
+    nibbles = torch.empty(rows, columns // 2, dtype=torch.uint8, device="meta")
+    shape = torch.ops.aten._convert_weight_to_int4pack(nibbles, 8).shape
+    made = torch.Generator().manual_seed(3)
+    packed = torch.randint(-(2**31), 2**31 - 1, shape, generator=made, dtype=torch.int32)
+    scales = torch.randn(columns // 32, rows, 2, generator=made).bfloat16()
+    weight = four.Int4TilePackedTo4dTensor(packed, scales, [1, 32], torch.Size((20, 1000)))
+    state = {"up.weight": weight, "up.bias": torch.zeros(20)}
+    pickled("tiles", state)
+    tensors, metadata = flatten_tensor_state_dict(state)
+    save_file(tensors, HERE.with_name("quantized_pickles") / "tiles_flat.safetensors", metadata)
+
+
 def mxfp4() -> None:
     from transformers.integrations.mxfp4 import convert_moe_packed_tensors
 
@@ -178,6 +251,11 @@ def main() -> None:
         "mxfp4", "mxfp4-pack-quantized", strategy="group", group_size=32, scale_dtype="torch.uint8", **four
     )
     mxfp4()
+    for bits in (4, 3):
+        hqq_pickles(bits)
+    for bits in (4, 2):
+        quanto(bits)
+    tiles()
     torchao("int8", Int8WeightOnlyConfig())
     torchao("float8", Float8WeightOnlyConfig())
     torchao("int4", IntxWeightOnlyConfig(weight_dtype=torch.int4, granularity=PerGroup(32)))
