@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -93,7 +93,9 @@ def repaired(
         _in_data(diagnosis),
     )
     suggested = [*_suggested(error, files, folder)]
-    search = Search(order, files, wrong, _words(), max(_LEAST, _TIMES * used), _progress(), suggested)
+    search = Search(
+        order, files, wrong, _words(), max(_LEAST, _TIMES * used), _progress(), suggested, _prepared()
+    )
     try:
         found = search.repairs()
     except KeyboardInterrupt:
@@ -144,6 +146,19 @@ def _files(path: str, folder: str) -> Iterator[File]:
 
 def _own(path: str) -> bool:
     return path.startswith(os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep)
+
+
+def _prepared() -> Callable[[], object] | None:
+    """Return what the frameworks need in a copy of this process; None where one of them cannot run in it."""
+    debuggers = [*registry.debuggers()]
+    if not all(debugger.runs_in_copies() for debugger in debuggers):
+        return None
+
+    def prepare() -> None:
+        for debugger in debuggers:
+            debugger.prepare_copy()
+
+    return prepare
 
 
 def _suggested(error: BaseException, files: Sequence[File], folder: str) -> Iterator[Candidate]:

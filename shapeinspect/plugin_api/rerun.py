@@ -231,6 +231,13 @@ class Debugger(ABC):
             failed, all of them, the likeliest first: the first that does not fit is used.
         """
 
+    def runs_in_copies(self) -> bool:
+        """Tell whether the framework runs in a forked copy of this process, where no other thread is left."""
+        return True
+
+    def prepare_copy(self) -> None:  # noqa: B027  # most need nothing
+        """Do what the framework needs at the beginning of a forked copy of this process."""
+
     def suggestions(self, error: BaseException) -> Sequence[Suggestion]:
         """Suggest edits of the script that an exception ended; each is tried by a run of the whole of it.
 

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from shapeinspect.plugin_api import landlock
+from shapeinspect.trials.copy_of_process import Copy
 
 T = TypeVar("T")
 
@@ -90,15 +91,19 @@ class Trials(Generic[T]):
     Args:
         script: the script.
         at_once: how many trials run at a time.
+        prepare: what the frameworks need in a copy of this process; None where they cannot run in one, so
+            that a process of its own imports them anew.
     """
 
-    def __init__(self, script: Script, at_once: int = 2) -> None:
+    def __init__(self, script: Script, at_once: int = 2, prepare: Callable[[], object] | None = None) -> None:
         self._script = script
         self._at_once = at_once
         self._waiting: dict[int, T] = {}
         self._number = 0
         self._input = b""
-        self._process: subprocess.Popen[bytes] = _started(script.folder)
+        self._process: subprocess.Popen[bytes] | Copy = (
+            _started(script.folder) if prepare is None else Copy(script.folder, prepare)
+        )
 
     def __enter__(self) -> Trials[T]:
         return self

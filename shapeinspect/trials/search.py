@@ -145,6 +145,7 @@ class Search:
         limit: the processor time that a trial may take, in seconds.
         tell: called with the number of trials so far.
         suggested: changes that the plug-ins suggest.
+        prepare: what the frameworks need in a copy of this process; None where they cannot run in one.
     """
 
     def __init__(
@@ -156,8 +157,9 @@ class Search:
         limit: float,
         tell: Callable[[int], None],
         suggested: Sequence[Candidate] = (),
+        prepare: Callable[[], object] | None = None,
     ) -> None:
-        self._suggested = suggested
+        self._suggested, self._prepare = suggested, prepare
         self._script, self._words, self._limit, self._tell = script, words, limit, tell
         self._states = [_State(tuple(files), wrong)]
         self._queue: list[tuple[float, int, _Attempt]] = []
@@ -173,7 +175,7 @@ class Search:
         for one in self._suggested:
             self._push(self._states[0], one, one.rank)
         self._fill(self._states[0])
-        with Trials[_Attempt](self._script) as trials:
+        with Trials[_Attempt](self._script, prepare=self._prepare) as trials:
             for attempt, result in trials.run(self._orders(), self._limit, self._late):
                 self._used += result.seconds
                 self._take(attempt, result)

@@ -34,6 +34,12 @@ def serve() -> None:
     _Server().loop()
 
 
+def serve_here() -> None:
+    """Serve in this process, which is a copy of the one that orders."""
+    _end_with(os.getppid())
+    _Server().loop()
+
+
 def _end_with(parent: int) -> None:
     ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
     if os.getppid() != parent:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -33,6 +34,10 @@ class KerasDebugger(Debugger):
 
     packages = ("keras", "tensorflow")
     words = WORDS
+
+    def runs_in_copies(self) -> bool:
+        """Tell whether TensorFlow, whose threads a copy would not have, is not there; see ``Debugger``."""
+        return "tensorflow" not in sys.modules
 
     def recover(self, error: BaseException, model: object | None) -> Iterator[Rerun | Recorded]:
         """Find the calls that may have been refused; see ``shapeinspect.plugin_api.rerun.Debugger``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -24,6 +25,10 @@ class TFLiteDebugger(Debugger):
     """Reads the interpreter and the arguments of its method from the frames of a traceback."""
 
     packages = ("tensorflow", "ai_edge_litert", "tflite_runtime")
+
+    def runs_in_copies(self) -> bool:
+        """Tell whether TensorFlow, whose threads a copy would not have, is not there; see ``Debugger``."""
+        return "tensorflow" not in sys.modules
 
     def recover(self, error: BaseException, model: object | None) -> Rerun | Recorded | None:
         """Find the failed call; see ``shapeinspect.plugin_api.rerun.Debugger``."""

@@ -107,6 +107,18 @@ class TorchDebugger(Debugger):
             return explained(error, failed.where)
         return again
 
+    def runs_in_copies(self) -> bool:
+        """Tell whether no device is in use, which a copy could not use; see ``Debugger``."""
+        import torch
+
+        return not torch.cuda.is_initialized()
+
+    def prepare_copy(self) -> None:
+        """Use one thread; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        import torch
+
+        torch.set_num_threads(1)
+
     def suggestions(self, error: BaseException) -> Sequence[Suggestion]:
         """Suggest edits of the script; see ``shapeinspect.plugin_api.rerun.Debugger``."""
         from shapeinspect_torch.debug.programs.suggesting import suggested

@@ -1,0 +1,98 @@
+"""A server of trials that is a copy of this process, where all that the script has imported is there."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from typing import IO
+
+
+class Copy:
+    """A forked server, with what :class:`subprocess.Popen` has of it.
+
+    Args:
+        folder: the user's folder, whose modules each trial imports anew.
+        prepare: what the frameworks need in a copy.
+    """
+
+    def __init__(self, folder: str, prepare: Callable[[], object]) -> None:
+        orders, given = os.pipe()
+        taken, results = os.pipe()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of threads that others have started: a copy starts none of them
+            self.pid = os.fork()
+        if self.pid == 0:
+            _become_server(folder, prepare, orders, results, (given, taken))
+        os.close(orders)
+        os.close(results)
+        self.stdin: IO[bytes] | None = os.fdopen(given, "wb")
+        self.stdout: IO[bytes] | None = os.fdopen(taken, "rb", buffering=0)
+        self._ended: int | None = None
+
+    def poll(self) -> int | None:
+        """Return the exit code; None while it runs."""
+        if self._ended is None:
+            with suppress(ChildProcessError):
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+                if pid:
+                    self._ended = os.waitstatus_to_exitcode(status)
+        return self._ended
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until it has ended.
+
+        Args:
+            timeout: for at most so many seconds; None for as long as it takes.
+
+        Raises:
+            subprocess.TimeoutExpired: if it still runs then.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        while self.poll() is None:
+            if end is not None and timeout is not None and time.monotonic() > end:
+                raise subprocess.TimeoutExpired("a copy of this process", timeout)
+            time.sleep(0.01)
+        return self._ended or 0
+
+    def kill(self) -> None:
+        """End it."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
+
+def _become_server(
+    folder: str, prepare: Callable[[], object], orders: int, results: int, others: tuple[int, ...]
+) -> None:
+    try:
+        for descriptor in others:
+            os.close(descriptor)
+        os.setsid()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        null = os.open(os.devnull, os.O_RDWR)
+        os.dup2(orders, 0)
+        os.dup2(results, 1)
+        os.dup2(null, 2)
+        sys.stdin, sys.stdout, sys.stderr = (os.fdopen(os.dup(null), mode) for mode in ("r", "w", "w"))
+        for name, module in [*sys.modules.items()]:
+            file = getattr(module, "__file__", None)
+            own = isinstance(file, str) and os.path.abspath(file).startswith(folder + os.sep)
+            if own and name != "__main__" and "-packages" not in file:  # type: ignore[operator]  # a text, if own
+                del sys.modules[name]
+        sys.path_importer_cache.clear()
+        prepare()
+        gc.freeze()  # a collection would copy what is shared with this process
+        from shapeinspect.trials.server import serve_here
+
+        serve_here()
+    finally:
+        os._exit(0)
