@@ -24,7 +24,7 @@ from shapeinspect.mismatch.graph_rerun import fed_by, unchecked, walk_again, wal
 from shapeinspect.plugin_api.confined import confined
 from shapeinspect.plugin_api.numpy_text import IN_NUMPY, in_numpy
 from shapeinspect.plugin_api.origins.program import is_second_run, started
-from shapeinspect.plugin_api.rerun import Recorded, Rerun
+from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
 from shapeinspect.sources.source import Source, with_inputs
 
 #: Where an exception keeps its diagnosis.
@@ -172,10 +172,12 @@ def explain_error(error: BaseException, model: object | None = None) -> Diagnosi
     _busy.explaining = True
     try:
         with confined():
-            rerun = _recover(error, model)
-            if rerun is None:
+            found = _recover(error, model)
+            if found is None:
                 return None
-            diagnosis = _diagnose(rerun)
+            diagnosis = _diagnose(found[0])
+            if not diagnosis.because:
+                diagnosis = replace(diagnosis, because=_because(error, found[1], diagnosis))
             text = describe(diagnosis)
     except (Exception, SystemExit) as problem:  # noqa: BLE001  # no fault of the diagnosis hides the user's exception
         add_diagnosis(error, f"shapeinspect: no diagnosis ({type(problem).__name__}: {problem})", None)
@@ -323,7 +325,17 @@ def _repair(error: Exception, words: list[str], began: float, used: float) -> No
     add_diagnosis(error, text, diagnosis)
 
 
-def _recover(error: BaseException, model: object | None) -> Rerun | None:
+def _because(error: BaseException, debugger: Debugger, diagnosis: Diagnosis) -> tuple[str, ...]:
+    """Ask the plug-in that found a failed call where the sizes come from that do not fit."""
+    demand = diagnosis.problem.demand
+    sizes = [(demand.had, demand.wanted)] if demand is not None and isinstance(demand.had, int) else []
+    try:
+        return debugger.because(error, sizes)
+    except Exception:  # noqa: BLE001  # the diagnosis stands without it
+        return ()
+
+
+def _recover(error: BaseException, model: object | None) -> tuple[Rerun, Debugger] | None:
     """Locate the failed call by the debuggers of the imported frameworks."""
     fault: Exception | None = None
     for debugger in registry.debuggers():
@@ -332,9 +344,13 @@ def _recover(error: BaseException, model: object | None) -> Rerun | None:
             for call in recovered if isinstance(recovered, Iterator) else (recovered,):
                 rerun = walk_again(call) if isinstance(call, Recorded) else call
                 if rerun is not None:
-                    return rerun
+                    return rerun, debugger
         except Exception as problem:  # noqa: BLE001  # another framework's debugger may know the error
             fault = fault or problem
+    for debugger in registry.debuggers():
+        known = debugger.unexplained(error)
+        if known is not None:
+            return known, debugger
     if fault is not None:
         raise fault
     return None

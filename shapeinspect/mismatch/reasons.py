@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from math import prod
 
 from shapeinspect.mismatch.lineage import Lineage
+from shapeinspect.mismatch.open_batch import Batch
 from shapeinspect.mismatch.operand_reasons import OF_OPERANDS
 from shapeinspect.mismatch.requirements import Problem, wanted_masks, wanted_states
 from shapeinspect.plugin_api import facts
@@ -85,6 +86,7 @@ def _elements(failure: Failure, problem: Problem, lineage: Lineage) -> Iterator[
     """Compare the elements that a reshape asks for with those that are there."""
     del problem
     target, shape = _reshape(failure, lineage)
+    shape = tuple(length for length in shape if not isinstance(length, Batch))
     fixed = [length for length in target if length != -1]
     if not shape or len(fixed) < len(target) - 1 or uneven(shape, target):
         return

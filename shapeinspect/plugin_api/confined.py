@@ -129,6 +129,8 @@ def _audit(event: str, given: tuple[Any, ...]) -> None:
         return
     elif event == "os.mkdir" and os.path.isdir(_text(given[0])):
         return  # Python will say that it is there
+    elif event == "os.putenv" and os.environb.get(given[0]) == given[1]:
+        return  # it is set already
     elif event in REFUSED:
         inside_of_own = event in ("os.remove", "os.rmdir") and given[-1] not in (-1, None)
         files = event.startswith(("os.", "shutil."))

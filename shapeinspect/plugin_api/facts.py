@@ -233,12 +233,14 @@ class Edit:
         code: what to write, and where.
         claim: what was run with it; None where it is run when it is tried, see ``plugin_api.rewriting``.
         alters: what it changes of the program's meaning, as a noun; empty for nothing.
+        why: what it shows to be wrong, in the words of the user's code, a clause each.
     """
 
     cause: str
     code: str
     claim: Claim | None = None
     alters: str = ""
+    why: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -258,6 +258,25 @@ class Debugger(ABC):
             A context manager: while it is entered, the model is watched; ``nullcontext`` for nothing.
         """
 
+    def unexplained(self, error: BaseException) -> Rerun | None:
+        """Say what is known of an exception of this framework that no debugger finds a failed call for.
+
+        Args:
+            error: the exception, with its traceback.
+        """
+        del error
+        return None
+
+    def because(self, error: BaseException, sizes: Sequence[tuple[int, int]]) -> tuple[str, ...]:
+        """Say where the sizes of a failure come from in the user's script, a clause each.
+
+        Args:
+            error: the exception, with its traceback.
+            sizes: two sizes each that differ and should not, as far as they are known.
+        """
+        del error, sizes
+        return ()
+
     @abstractmethod
     def examine(self, source: Source) -> Rerun | Recorded | None:
         """Examine a saved or live model before anything has failed.

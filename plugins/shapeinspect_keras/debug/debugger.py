@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from shapeinspect.ir import Frozen
 from shapeinspect.plugin_api.frames import in_packages, traceback_frames, user_line
 from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
+from shapeinspect.plugin_api.suggestions import Suggestion
 from shapeinspect.sources.source import Source
 from shapeinspect_keras.debug.edit_words import WORDS
 from shapeinspect_keras.debug.spelling import Speller
@@ -152,6 +153,28 @@ class KerasDebugger(Debugger):
         named = refusal.of_words(owner, raised)
         if named is not None:
             yield named
+
+    def unexplained(self, error: BaseException) -> Rerun | None:
+        """Name the layer or statement and the sizes; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        from shapeinspect_keras.debug.script.unexplained import unexplained
+
+        return unexplained(error, _PACKAGES)
+
+    def because(self, error: BaseException, sizes: Sequence[tuple[int, int]]) -> tuple[str, ...]:
+        """Run the user's script once more; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        from shapeinspect_keras.debug.script.survey import survey
+        from shapeinspect_keras.debug.script.telling import reasons
+
+        found = survey(error)
+        return () if found is None else reasons(found, sizes)
+
+    def suggestions(self, error: BaseException) -> Sequence[Suggestion]:
+        """Suggest edits by what one more run has told; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        from shapeinspect_keras.debug.script.survey import survey
+        from shapeinspect_keras.debug.script.telling import suggestions
+
+        found = survey(error)
+        return () if found is None else suggestions(found, ())
 
     def watch(self, model: object) -> AbstractContextManager[Any]:
         """Keep nothing: the traceback contains everything; see ``shapeinspect.plugin_api.rerun.Debugger``."""

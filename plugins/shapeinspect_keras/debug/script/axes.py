@@ -1,0 +1,235 @@
+"""Edits that add, drop or exchange axes of what is fed or passed on."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from shapeinspect_keras.debug.script.candidate import Candidate, Scene, called, show
+from shapeinspect_keras.debug.script.program import Replacement
+from shapeinspect_keras.debug.script.running import Shaped
+
+_RUNS = ("fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch")
+_DROPS = (
+    "expand_dims", "squeeze", "transpose", "permute_dimensions", "moveaxis", "swapaxes", "flatten", "ravel",
+)  # fmt: skip
+
+
+def dropped(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits that leave out a step on an array that changes its axes.
+
+    Args:
+        scene: the failed run.
+    """
+    for node in scene.near:
+        prior = (1.0 if scene.clues.ranks else 2.0) + 0.6 * scene.reach.of(node)
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
+            inner = _without_new_axis(scene, node)
+            if inner is not None:
+                why = _added(scene, node, node.value)
+                yield Candidate((Replacement(node, inner),), prior, "extra-axis", why)
+        if isinstance(node, ast.Call) and called(node) in _DROPS:
+            yield from _undone(scene, node, prior)
+        if isinstance(node, ast.Attribute) and node.attr == "T" and isinstance(node.ctx, ast.Load):
+            text = scene.program.source(node.value)
+            why = f"`{scene.text(node)}` at {scene.at(node)} exchanges the axes"
+            yield Candidate((Replacement(node, text),), prior + 0.5, "swapped-axes", why)
+
+
+def _undone(scene: Scene, node: ast.Call, prior: float) -> Iterator[Candidate]:
+    name = called(node)
+    owner = node.func.value if isinstance(node.func, ast.Attribute) else None
+    module = isinstance(owner, ast.Name) and owner.id in ("np", "numpy", "tf", "ops", "K", "keras", "jnp")
+    deep = isinstance(owner, ast.Attribute) and owner.attr in ("ops", "backend")
+    subject = node.args[0] if (module or deep or owner is None) and node.args else owner
+    if subject is None or (owner is not None and not (module or deep) and name == "expand_dims"):
+        return
+    causes = {"expand_dims": "extra-axis", "squeeze": "missing-axis"}
+    why, cause = _added(scene, node, subject), causes.get(name, "swapped-axes")
+    yield Candidate((Replacement(node, scene.program.source(subject)),), prior + 0.2, cause, why)
+
+
+def _added(scene: Scene, node: ast.expr, inner: ast.expr) -> str:
+    before, after = scene.shape(inner), scene.shape(node)
+    told = "" if before is None or after is None else f": {show(before)} becomes {show(after)}"
+    return f"`{scene.text(node)}` at {scene.at(node)} changes the axes{told}"
+
+
+def _without_new_axis(scene: Scene, node: ast.Subscript) -> str | None:
+    """Write a subscript without the axes that it adds; None where it adds none."""
+    items = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    kept = [item for item in items if not _is_new_axis(item)]
+    if len(kept) == len(items):
+        return None
+    plain = all(
+        (isinstance(item, ast.Slice) and item.lower is item.upper is item.step is None)
+        or (isinstance(item, ast.Constant) and item.value is Ellipsis)
+        for item in kept
+    )
+    text = scene.program.source(node.value)
+    return text if plain else f"{text}[{', '.join(scene.program.source(item) for item in kept)}]"
+
+
+def _is_new_axis(node: ast.AST) -> bool:
+    if isinstance(node, ast.Constant):
+        return node.value is None
+    return isinstance(node, ast.Attribute) and node.attr == "newaxis"
+
+
+def added(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits that add an axis to what is fed, passed, returned or yielded.
+
+    Args:
+        scene: the failed run.
+    """
+    if not scene.clues.ranks or scene.clues.rank < 0:
+        return
+    for node in scene.near:
+        outer = scene.program.parents.get(node)
+        distance = scene.reach.of(node)
+        if isinstance(node, ast.Yield) and node.value is not None:
+            yield from _each(scene, node.value, 1.0 + 0.4 * distance)
+        if isinstance(outer, ast.Return) and isinstance(node, ast.Tuple) and distance <= 6:
+            yield from _each(scene, node, 2.4 + 0.4 * distance)
+        argument = isinstance(outer, ast.Call) and node in outer.args
+        value = isinstance(outer, ast.keyword | ast.Assign) and getattr(outer, "value", None) is node
+        element = isinstance(outer, ast.List) and isinstance(scene.program.parents.get(outer), ast.Call)
+        if not (argument or value or element) or not isinstance(node, ast.expr) or distance > 4:
+            continue
+        shapes = [item for item in scene.values(node) if isinstance(item, Shaped)]
+        if not shapes or not shapes[-1].shape or len(shapes[-1].shape) > 5:
+            continue
+        text = scene.program.source(node)
+        text = text if isinstance(node, ast.Name | ast.Attribute | ast.Call | ast.Subscript) else f"({text})"
+        prior = 1.3 + 0.6 * distance + 0.4 * (not _feeds(outer))
+        shape = show(shapes[-1].shape)
+        feeds = _feeds(outer)
+        for suffix, cause, more in (("[None]", "no-batch", 0.0), ("[..., None]", "no-channel", 0.2)):
+            what = "the batch axis" if suffix == "[None]" else "the last axis"
+            why = f"`{scene.text(node)}` of {shape} at {scene.at(node)} lacks {what}"
+            if shapes[-1].kind == "keras":
+                axis = 0 if suffix == "[None]" else -1
+                new = f"keras.ops.expand_dims({scene.program.source(node)}, {axis})"
+                if axis == 0:
+                    continue
+            else:
+                new = f"{text}{suffix}"
+            yield Candidate((Replacement(node, new),), prior + more, cause if feeds else "missing-axis", why)
+        if len(shapes[-1].shape) >= 2 and shapes[-1].kind == "tensorflow":
+            why = f"`{scene.text(node)}` of {shape} at {scene.at(node)} lacks an axis"
+            yield Candidate((Replacement(node, f"{text}[:, None]"),), prior + 0.3, "missing-axis", why)
+
+
+def _feeds(outer: ast.AST | None) -> bool:
+    """Tell whether a node feeds a model: it is given to a method of its, or to what is called by a name."""
+    return isinstance(outer, ast.Call) and (called(outer) in _RUNS or isinstance(outer.func, ast.Name))
+
+
+def _each(scene: Scene, node: ast.expr, prior: float) -> Iterator[Candidate]:
+    """Add a batch axis to each array of one sample."""
+    items = node.elts if isinstance(node, ast.Tuple) else [node]
+    nested = [item.elts if isinstance(item, ast.Tuple | ast.List) else [item] for item in items]
+    flat = [part for parts in nested for part in parts]
+    shaped = [item for item in flat if scene.shape(item) is not None]
+    if not shaped:
+        return
+    texts = ", ".join(f"`{scene.text(item)}` of {show(scene.shape(item) or ())}" for item in shaped)
+    why = f"{scene.at(node)} gives one sample without a batch axis: {texts}"
+    new = []
+    for item in flat:
+        text = scene.program.source(item)
+        plain = isinstance(item, ast.Name | ast.Attribute | ast.Call | ast.Subscript)
+        if scene.shape(item) is None:
+            new.append(Replacement(item, f"np.array([{text}])"))
+        else:
+            new.append(Replacement(item, f"{text}[None]" if plain else f"({text})[None]"))
+    yield Candidate(tuple(new), prior, "no-batch", why)
+
+
+def batched(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits that batch a data set whose samples come one by one, or that do not batch it twice.
+
+    Args:
+        scene: the failed run.
+    """
+    if "tensorflow" not in scene.program.text:
+        return
+    every = (node for node in ast.walk(scene.program.tree) if isinstance(node, ast.Call))
+    calls = [node for node in every if called(node) == "batch"]
+    size = scene.program.source(calls[0].args[0]) if calls and calls[0].args else "32"
+    for node in scene.near:
+        if isinstance(node, ast.Call) and called(node) == "batch" and isinstance(node.func, ast.Attribute):
+            prior = 3 + 0.5 * scene.reach.of(node)
+            text = scene.program.source(node.func.value)
+            why = f"`.batch` at {scene.at(node)} adds an axis"
+            if scene.clues.ranks:
+                yield Candidate((Replacement(node, text),), prior, "extra-axis", why)
+            if "drop_remainder" not in scene.program.line(node):
+                new = f"{scene.program.source(node)[:-1]}, drop_remainder=True)"
+                why = f"the last batch of `.batch` at {scene.at(node)} is smaller than the others"
+                alters = "how many samples are used: those of the last, smaller batch are left out"
+                yield Candidate((Replacement(node, new),), prior + 1, "fixed-batch", why, alters)
+        if not scene.clues.ranks or not isinstance(node, ast.Call):
+            continue
+        chain = scene.program.line(node)
+        outer = scene.program.parents.get(node)
+        whole = not isinstance(outer, ast.Attribute)
+        made = "Dataset." in chain or called(node) in ("map", "prefetch", "shuffle", "repeat", "cache")
+        if not whole or not made or ".batch(" in chain or _batched_later(scene, outer):
+            continue
+        inner = node
+        if called(node) == "prefetch" and isinstance(node.func, ast.Attribute):
+            inner_node = node.func.value
+            new = f"{scene.program.source(inner_node)}.batch({size})"
+            replacement = Replacement(inner_node, new)
+        else:
+            replacement = Replacement(inner, f"{scene.program.source(inner)}.batch({size})")
+        why = f"the data set of {scene.at(node)} is not batched: its samples come one by one"
+        yield Candidate((replacement,), 1.0 + 0.5 * scene.reach.of(node), "no-batch", why)
+
+
+def _batched_later(scene: Scene, outer: ast.AST | None) -> bool:
+    """Tell whether the data set that a statement makes is batched elsewhere."""
+    if not isinstance(outer, ast.Assign) or not isinstance(outer.targets[0], ast.Name):
+        return False
+    name = outer.targets[0].id
+    return f"{name}.batch(" in scene.program.text
+
+
+def transposed(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits that exchange the axes of what is fed, where the same lengths come in another order.
+
+    Args:
+        scene: the failed run.
+    """
+    shapes = scene.clues.shapes
+    for node in scene.near:
+        outer = scene.program.parents.get(node)
+        fed = isinstance(outer, ast.Assign) or (isinstance(outer, ast.Call) and node in outer.args)
+        shape = scene.shape(node) if isinstance(node, ast.Name | ast.Call | ast.Subscript) else None
+        if not fed or shape is None or not 2 <= len(shape) <= 5 or scene.reach.of(node) > 4:
+            continue
+        if called(outer) in ("transpose", "Permute") if outer is not None else True:
+            continue
+        for wanted in shapes:
+            order = _order(shape, wanted)
+            if order is None:
+                continue
+            text = scene.program.source(node)
+            kind = next(item.kind for item in reversed(scene.values(node)) if isinstance(item, Shaped))
+            module = {"numpy": "np", "tensorflow": "tf"}.get(kind, "keras.ops")
+            new = f"{module}.transpose({text}, {order})"
+            why = f"`{scene.text(node)}` at {scene.at(node)} is {show(shape)}, and {show(wanted)} is read"
+            yield Candidate((Replacement(node, new),), 2.0 + 0.6 * scene.reach.of(node), "swapped-axes", why)
+
+
+def _order(shape: tuple[int | None, ...], wanted: tuple[int | None, ...]) -> tuple[int, ...] | None:
+    """Return the order of the axes that makes one shape the other; the batch stays in front."""
+    if len(shape) != len(wanted) or shape[1:] == wanted[1:] or len(set(shape[1:])) < len(shape) - 1:
+        return None
+    if set(shape[1:]) != set(wanted[1:]) or None in shape[1:]:
+        return None
+    return (0, *(1 + shape[1:].index(length) for length in wanted[1:]))
+
+
+OPERATORS = (dropped, added, batched, transposed)

@@ -1,0 +1,132 @@
+"""One edit of a script that is worth trying."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from shapeinspect_keras.debug.script.clues import Clues
+from shapeinspect_keras.debug.script.program import Program, Replacement
+from shapeinspect_keras.debug.script.reach import FAR, Reach
+from shapeinspect_keras.debug.script.running import Seen, Shaped, numbered
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An edit.
+
+    Args:
+        replacements: the parts of the script, and what to write there.
+        prior: how unlikely it is; small numbers are tried first.
+        cause: what is wrong if it helps, a key of the core's causes; empty where it does not say it.
+        why: the same in the words of the script, a sentence without a period; empty for nothing.
+        alters: what it changes of the program's meaning; empty for nothing.
+    """
+
+    replacements: tuple[Replacement, ...]
+    prior: float
+    cause: str = ""
+    why: str = ""
+    alters: str = ""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A failed run of a script.
+
+    Args:
+        program: the script.
+        seen: what its expressions were.
+        clues: the numbers of the failure.
+        reach: how far its statements are from the failure.
+        message: the framework's words.
+    """
+
+    program: Program
+    seen: Seen
+    clues: Clues
+    reach: Reach
+    message: str
+
+    @cached_property
+    def numbers(self) -> dict[ast.AST, int]:
+        """The number of each expression."""
+        return numbered(self.program)
+
+    @cached_property
+    def near(self) -> list[ast.AST]:
+        """The nodes that the failure may come from."""
+        return [
+            node
+            for node in ast.walk(self.program.tree)
+            if isinstance(node, ast.expr | ast.keyword) and self.reach.of(node) < FAR
+        ]
+
+    def values(self, node: ast.AST) -> list[Any]:
+        """Return what an expression has been, the latest last.
+
+        Args:
+            node: the expression.
+        """
+        return self.seen.values.get(self.numbers.get(node, -1), [])
+
+    def shape(self, node: ast.AST) -> tuple[int | None, ...] | None:
+        """Return the latest shape of an expression; None where it is no array.
+
+        Args:
+            node: the expression.
+        """
+        return next((item.shape for item in reversed(self.values(node)) if isinstance(item, Shaped)), None)
+
+    def at(self, node: ast.AST) -> str:
+        """Return the line of a node: ``line 12``.
+
+        Args:
+            node: the node.
+        """
+        return f"line {getattr(node, 'lineno', 0)}"
+
+    def text(self, node: ast.AST) -> str:
+        """Return the source of a node on one line, cut short where it is long.
+
+        Args:
+            node: the node.
+        """
+        text = self.program.line(node)
+        return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+Operator = Callable[[Scene], Iterator[Candidate]]
+
+
+def called(node: ast.AST) -> str:
+    """Return the last part of what a call calls; empty for another node.
+
+    Args:
+        node: the node.
+
+    Example:
+        >>> called(ast.parse("keras.layers.Dense(3)", mode="eval").body)
+        'Dense'
+    """
+    if not isinstance(node, ast.Call):
+        return ""
+    function = node.func
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def show(shape: tuple[int | None, ...]) -> str:
+    """Write a shape.
+
+    Args:
+        shape: its lengths, None for an open one.
+
+    Example:
+        >>> show((None, 3)), show((7,))
+        ('(?, 3)', '(7,)')
+    """
+    lengths = ["?" if length is None else str(length) for length in shape]
+    return f"({lengths[0]},)" if len(lengths) == 1 else f"({', '.join(lengths)})"

@@ -1,0 +1,100 @@
+"""What an error message tells: the shapes in it, the sizes that differ, and how many axes are missing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+_SHAPE = re.compile(r"[(\[]((?:(?:\d+|None|\?)\s*,\s*)*(?:\d+|None|\?)?,?)[)\]]")
+_VALUE = re.compile(r"to have value (\d+), but received input with shape [(\[]([^)\]]*)")
+_TWO = re.compile(r"\b(?:are|has|have|got|dimensions?) (\d+) (?:and|vs\.?|!=) (\d+)")
+_TOTAL = re.compile(r"tensor with (\d+) values, but the requested shape (?:has|requires a multiple of) (\d+)")
+_NDIM = re.compile(r"expected (?:min_|max_)?ndim=(\d+), found ndim=(\d+)")
+_OTHER = re.compile(r"(\d+)")
+#: Keras repeats what it was called with below its message.
+_END = "Arguments received by"
+_LONGEST = 3000
+
+
+@dataclass(frozen=True, slots=True)
+class Clues:
+    """The numbers of a failure.
+
+    Args:
+        pairs: two sizes that differ and should not, the likeliest first.
+        shapes: the shapes that are told.
+        rank: how many axes what is given lacks, negative for too many; 0 where that is not told.
+        ranks: whether shapes of different numbers of axes are told.
+    """
+
+    pairs: tuple[tuple[int, int], ...]
+    shapes: tuple[tuple[int | None, ...], ...]
+    rank: int
+    ranks: bool
+
+
+def clues_of(messages: Sequence[str], operands: Sequence[tuple[int | None, ...]] = ()) -> Clues:
+    """Read the messages of a failure.
+
+    Args:
+        messages: the same failure in several words, the most exact first.
+        operands: the shapes of what the failing statement names.
+
+    Example:
+        >>> clues_of(["Incompatible shapes: [32,1,1,1] vs. [22,28,28,1]"]).pairs
+        ((32, 22),)
+        >>> clues_of(["expected ndim=3, found ndim=2. Full shape received: (None, 7)"]).rank
+        1
+    """
+    pairs: dict[tuple[int, int], None] = {}
+    shapes: dict[tuple[int | None, ...], None] = {}
+    rank, ranks = 0, False
+    for message in messages:
+        text = message.partition(_END)[0][:_LONGEST]
+        for value, shape in _VALUE.findall(text):
+            last = [int(part) for part in _OTHER.findall(shape)][-1:]
+            pairs |= {(last[0], int(value)): None} if last else {}
+        for match in (*_TWO.finditer(text), *_TOTAL.finditer(text)):
+            pairs[int(match[1]), int(match[2])] = None
+        for wanted, found in _NDIM.findall(text):
+            rank, ranks = int(wanted) - int(found), True
+        told = [_lengths(item) for item in _SHAPE.findall(text)]
+        told = [shape for shape in told if shape]
+        for index, one in enumerate(told):
+            for other in told[index + 1 :]:
+                pairs |= dict.fromkeys(_differing(one, other))
+                if len(one) != len(other):
+                    ranks = True
+                    rank = rank or _signed(text, one, other)
+        shapes |= dict.fromkeys(told)
+    named = [shape for shape in operands if shape]
+    for index, one in enumerate(named):
+        for other in named[index + 1 :]:
+            pairs |= dict.fromkeys(_differing(one, other))
+    if "Invalid input shape" in " ".join(messages) and not rank:
+        ranks, rank = True, 1
+    both = {pair: None for pair in pairs if pair[0] != pair[1]}
+    return Clues(tuple(both), tuple(shapes), rank, ranks)
+
+
+def _signed(text: str, one: Sequence[object], other: Sequence[object]) -> int:
+    """Return how many axes the second shape lacks, where the first one is what is expected."""
+    expected = "xpected" in text
+    return len(one) - len(other) if expected else 0
+
+
+def _lengths(text: str) -> tuple[int | None, ...]:
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    return tuple(int(part) if part.isdigit() else None for part in parts)
+
+
+def _differing(one: Sequence[int | None], other: Sequence[int | None]) -> Iterator[tuple[int, int]]:
+    if len(one) != len(other) or (len(one) > 2 and one != other and set(one[1:]) == set(other[1:])):
+        return  # the same lengths in another order
+    for left, right in zip(one, other, strict=True):
+        if left is not None and right is not None and left != right and 1 not in (left, right):
+            yield left, right
+    for left, right in zip(one, other, strict=True):
+        if left is not None and right is not None and left != right and 1 in (left, right):
+            yield left, right

@@ -1,0 +1,121 @@
+"""Edits of settings: a flag, the padding, the axis, the layout, the loss."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from shapeinspect_keras.debug.script.candidate import Candidate, Scene, called
+from shapeinspect_keras.debug.script.program import Replacement
+
+#: Flags that say nothing of shapes.
+_OTHER = frozenset({
+    "trainable", "training", "verbose", "shuffle", "use_bias", "endpoint", "keepdims_", "replace", "exist_ok",
+    "use_multiprocessing", "compile", "jit_compile", "run_eagerly", "center", "scale", "allow_pickle",
+    "reshuffle_each_iteration", "persistent", "mask_zero",
+})  # fmt: skip
+_RECURRENT = ("LSTM", "GRU", "SimpleRNN", "ConvLSTM2D", "ConvLSTM1D", "RNN")
+_WINDOWS = (
+    "Conv1D", "Conv2D", "Conv3D", "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose",
+    "MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "MaxPool2D", "AveragePooling1D", "AveragePooling2D",
+    "AveragePooling3D", "SeparableConv1D", "SeparableConv2D", "DepthwiseConv2D",
+)  # fmt: skip
+_TEXTS = {
+    "same": ("valid",),
+    "valid": ("same",),
+    "channels_first": ("channels_last",),
+    "channels_last": ("channels_first",),
+    "categorical_crossentropy": ("sparse_categorical_crossentropy", "binary_crossentropy"),
+    "sparse_categorical_crossentropy": ("categorical_crossentropy", "binary_crossentropy"),
+    "binary_crossentropy": ("sparse_categorical_crossentropy", "categorical_crossentropy"),
+    "int": ("one_hot", "multi_hot"),
+}
+_CAUSES = {
+    "return_sequences": "return-sequences", "padding": "space", "axis": "concat-axis",
+    "channels_first": "channels-last", "data_format": "channels-last",
+}  # fmt: skip
+_OTHER_LOSS = {
+    "CategoricalCrossentropy": "SparseCategoricalCrossentropy",
+    "SparseCategoricalCrossentropy": "CategoricalCrossentropy",
+}
+
+
+def flags(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits of a flag that is set, in a call or as the default of an argument.
+
+    Args:
+        scene: the failed run.
+    """
+    for node in scene.near:
+        if isinstance(node, ast.Constant) and isinstance(node.value, bool):
+            name = _name(scene, node)
+            if name in _OTHER or not name:
+                continue
+            prior = 1.6 + 0.5 * scene.reach.of(node)
+            why = f"`{name}={node.value}` at {scene.at(node)}"
+            cause = "" if name == "return_sequences" and node.value else _CAUSES.get(name, "")
+            yield Candidate((Replacement(node, str(not node.value)),), prior, cause, why)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in _TEXTS:
+            name = _name(scene, node)
+            for place, other in enumerate(_TEXTS[node.value]):
+                prior = 1.8 + 0.5 * scene.reach.of(node) + place
+                why = f'{name or "the setting"} is "{node.value}" at {scene.at(node)}'
+                yield Candidate((Replacement(node, f'"{other}"'),), prior, _CAUSES.get(name, ""), why)
+        if isinstance(node, ast.Call) and called(node) in _OTHER_LOSS:
+            text = scene.program.source(node)
+            new = text.replace(called(node), _OTHER_LOSS[called(node)], 1)
+            why = f"`{scene.text(node)}` at {scene.at(node)} takes other targets than these"
+            yield Candidate((Replacement(node, new),), 1.8 + 0.4 * scene.reach.of(node), "targets", why)
+
+
+def _name(scene: Scene, node: ast.AST) -> str:
+    """Return the name of the argument that a constant is given for, also as its default."""
+    outer = scene.program.parents.get(node)
+    if isinstance(outer, ast.keyword):
+        return outer.arg or ""
+    if isinstance(outer, ast.arguments):
+        names = [*outer.posonlyargs, *outer.args]
+        if node in outer.defaults:
+            return names[len(names) - len(outer.defaults) + outer.defaults.index(node)].arg
+        if node in outer.kw_defaults:
+            return outer.kwonlyargs[outer.kw_defaults.index(node)].arg
+    if isinstance(outer, ast.Assign) and isinstance(outer.targets[0], ast.Name):
+        return outer.targets[0].id
+    return ""
+
+
+def settings(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits that give a layer a setting that it lacks, or another axis.
+
+    Args:
+        scene: the failed run.
+    """
+    for node in scene.near:
+        distance = scene.reach.of(node)
+        if isinstance(node, ast.Call):
+            given = {keyword.arg for keyword in node.keywords}
+            name = called(node)
+            if name in _RECURRENT and "return_sequences" not in given and None not in given:
+                why = f"`{scene.text(node)}` at {scene.at(node)} returns its last step only"
+                prior = 1.6 + 0.5 * distance
+                yield _with(scene, node, "return_sequences=True", prior, "return-sequences", why)
+            if name in _WINDOWS and "padding" not in given and None not in given:
+                why = f"`{scene.text(node)}` at {scene.at(node)} shrinks its input, without padding"
+                yield _with(scene, node, 'padding="same"', 2.4 + 0.5 * distance, "space", why)
+        if isinstance(node, ast.keyword) and node.arg == "axis":
+            value = ast.unparse(node.value)
+            for other in ("-1", "1", "0", "2"):
+                if other != value:
+                    why = f"`{scene.text(node)}` at {scene.at(node.value)}"
+                    prior = 2.0 + 0.5 * distance + 0.2 * (other in "02")
+                    yield Candidate((Replacement(node.value, other),), prior, "concat-axis", why)
+
+
+def _with(scene: Scene, node: ast.Call, argument: str, prior: float, cause: str, why: str) -> Candidate:
+    text = scene.program.source(node).rstrip()
+    inner = text[:-1].rstrip().rstrip(",")
+    comma = "" if inner.endswith("(") else ", "
+    return Candidate((Replacement(node, f"{inner}{comma}{argument})"),), prior, cause, why)
+
+
+OPERATORS = (flags, settings)

@@ -1,0 +1,222 @@
+"""Edits of sizes: a number in the script is another one, or is taken from the data."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from shapeinspect_keras.debug.script.candidate import Candidate, Scene, called
+from shapeinspect_keras.debug.script.program import Replacement
+from shapeinspect_keras.debug.script.running import Shaped
+
+#: Calls that make data; their sizes are those of the data, which is not to be changed.
+_DATA = re.compile(
+    r"(^|[._])(rng|random|normal|uniform|integers|randint|rand|randn|zeros|ones|full|arange|linspace|load|read\w*|"
+    r"default_rng|seed\w*|set_random_seed|choice|permutation|range)\b"
+)
+#: Arguments that are no sizes.
+_NO_SIZES = frozenset({
+    "epochs", "verbose", "seed", "steps_per_epoch", "learning_rate", "validation_steps", "buffer_size",
+    "axis", "initial_epoch", "workers", "random_state", "ndmin", "batch_size", "low", "high",
+})  # fmt: skip
+_MOST = 8
+
+
+def numbers(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits of a number that is one of two sizes that differ.
+
+    Args:
+        scene: the failed run.
+    """
+    pairs = [pair for old, new in scene.clues.pairs[:_MOST] for pair in ((old, new), (new, old))]
+    for place, (old, new) in enumerate(pairs):
+        yield from _constants(scene, old, new, 2 + 0.25 * place)
+        yield from _scaled(scene, old, new, 2.6 + 0.25 * place)
+
+
+def _constants(scene: Scene, old: int, new: int, prior: float) -> Iterator[Candidate]:
+    for node in scene.near:
+        if isinstance(node, ast.Constant) and type(node.value) is int and node.value == old and new > 0:
+            penalty = _penalty(scene, node)
+            if penalty is None or isinstance(scene.program.parents.get(node), ast.BinOp):
+                continue
+            why = f"{old} at {scene.at(node)}, `{_context(scene, node)}`, where {new} is needed"
+            yield Candidate((Replacement(node, str(new)),), prior + penalty, "", why)
+        if isinstance(node, ast.BinOp) and old in scene.values(node):
+            yield from _in_sum(scene, node, old, new, prior + 0.1)
+
+
+def _in_sum(scene: Scene, node: ast.BinOp, old: int, new: int, prior: float) -> Iterator[Candidate]:
+    """Change the number in a sum or product, so that the whole is the other size."""
+    penalty = _penalty(scene, node)
+    if penalty is None:
+        return
+    for part, other in ((node.right, node.left), (node.left, node.right)):
+        if not isinstance(part, ast.Constant) or type(part.value) is not int:
+            continue
+        rest = other.value if isinstance(other, ast.Constant) else (scene.values(other) or [None])[-1]
+        number: int | None = None
+        if isinstance(node.op, ast.Add):
+            number = part.value + new - old
+        elif isinstance(node.op, ast.Sub) and part is node.right:
+            number = part.value - new + old
+        elif isinstance(node.op, ast.Mult) and type(rest) is int and rest and new % rest == 0:
+            number = new // rest
+        elif isinstance(node.op, ast.FloorDiv) and part is node.right and type(rest) is int:
+            number = rest // new if rest // max(rest // new, 1) == new else None
+        if number is not None and number > 0:
+            why = f"{old} = `{scene.text(node)}` at {scene.at(node)}, where {new} is needed"
+            yield Candidate((Replacement(part, str(number)),), prior + penalty, "", why)
+
+
+def _scaled(scene: Scene, old: int, new: int, prior: float) -> Iterator[Candidate]:
+    """Multiply or divide what is one of the sizes."""
+    for node in scene.near:
+        if not isinstance(node, ast.Name | ast.Attribute | ast.Subscript) or old not in scene.values(node):
+            continue
+        if not isinstance(getattr(node, "ctx", None), ast.Load):
+            continue
+        penalty = _penalty(scene, node)
+        if penalty is None:
+            continue
+        text = scene.program.source(node)
+        inside = isinstance(scene.program.parents.get(node), ast.BinOp)
+        written = None
+        if new % old == 0 and new // old <= 64:
+            written = f"{text} * {new // old}"
+        elif old % new == 0 and new > 1:
+            written = f"{text} // {old // new}"
+        elif abs(new - old) <= 2:
+            written = f"{text} {'+' if new > old else '-'} {abs(new - old)}"
+        if written is not None:
+            why = f"{old} = `{text}` at {scene.at(node)}, where {new} is needed"
+            new_text = f"({written})" if inside else written
+            yield Candidate((Replacement(node, new_text),), prior + penalty, "", why)
+
+
+def _penalty(scene: Scene, node: ast.AST) -> float | None:
+    """Return how unlikely it is that a size is wrong here; None where it is no size or one of the data."""
+    result = 0.7 * scene.reach.of(node)
+    for outer in scene.program.around(node):
+        if isinstance(outer, ast.keyword) and outer.arg in _NO_SIZES:
+            return None
+        if isinstance(outer, ast.Call):
+            function = scene.program.line(outer.func)
+            if _DATA.search(function.partition("(")[0]):
+                return None
+            if called(outer) in ("Dropout", "shuffle", "repeat", "prefetch", "take", "batch", "compile"):
+                return None
+        if isinstance(outer, ast.Subscript | ast.Slice | ast.Compare | ast.For | ast.comprehension):
+            result += 1.0
+        if isinstance(outer, ast.stmt):
+            break
+    return result
+
+
+def _context(scene: Scene, node: ast.AST) -> str:
+    for outer in scene.program.around(node):
+        if isinstance(outer, ast.Call | ast.Assign | ast.keyword | ast.stmt):
+            if isinstance(outer, ast.FunctionDef | ast.ClassDef | ast.For | ast.If | ast.With):
+                break
+            return scene.text(outer)
+    return scene.text(node)
+
+
+def fixed_batch(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits that take the batch from a tensor where it is written as a number.
+
+    Args:
+        scene: the failed run.
+    """
+    firsts = {size for pair in scene.clues.pairs for size in pair}
+    firsts |= {shape[0] for shape in scene.clues.shapes if shape and shape[0] is not None}
+    for node in scene.near:
+        if isinstance(node, ast.keyword):
+            yield from _declared_batch(scene, node)
+        outer = scene.program.parents.get(node)
+        first = isinstance(outer, ast.Tuple | ast.List) and outer.elts and outer.elts[0] is node
+        ranges = isinstance(outer, ast.Call) and called(outer) in ("range", "arange")
+        alone = ranges and isinstance(outer, ast.Call) and outer.args[:1] == [node]
+        if not (first or alone) or not isinstance(node, ast.expr):
+            continue
+        sizes = [value for value in scene.values(node) if type(value) is int and value in firsts]
+        for size in sizes[-1:]:
+            for text, shape in _tensors(scene, node, size):
+                why = (
+                    f"`{scene.text(node)}` = {size} at {scene.at(node)} is a fixed batch, "
+                    f"and `{text}` has {shape[0]} samples here"
+                )
+                new = f"{_shape_function(scene)}({text})[0]"
+                prior = 0.8 + 0.5 * scene.reach.of(node)
+                yield Candidate((Replacement(node, new),), prior, "fixed-batch", why)
+
+
+def _declared_batch(scene: Scene, node: ast.keyword) -> Iterator[Candidate]:
+    """Leave the batch of an Input open."""
+    value = node.value
+    prior = 1.5 + 0.5 * scene.reach.of(node)
+    why = f"the batch is fixed at {scene.at(node.value)}: `{scene.text(node)}`"
+    first = value.elts[0] if isinstance(value, ast.Tuple) and value.elts else None
+    if node.arg in ("batch_shape", "batch_input_shape") and first is not None:
+        if scene.program.source(first) != "None":
+            yield Candidate((Replacement(first, "None"),), prior, "fixed-batch", why)
+        return
+    outer = scene.program.parents.get(node)
+    if node.arg == "batch_size" and outer is not None and called(outer) in ("Input", "InputLayer"):
+        yield Candidate((Replacement(value, "None"),), prior, "fixed-batch", why)
+
+
+def _tensors(scene: Scene, node: ast.AST, size: int) -> Iterator[tuple[str, tuple[int | None, ...]]]:
+    """Yield what the function around a node names whose batch is another one."""
+    scope = scene.program.scope(node)
+    if isinstance(scope, ast.Module):
+        return
+    found: dict[str, tuple[int | None, ...]] = {}
+    for other in ast.walk(scope):
+        if not isinstance(other, ast.Name | ast.Subscript) or not isinstance(other.ctx, ast.Load):
+            continue
+        if isinstance(other, ast.Subscript) and not isinstance(other.slice, ast.Constant):
+            continue
+        arrays = [item for item in scene.values(other) if isinstance(item, Shaped) and item.kind != "numpy"]
+        wrong = [item.shape for item in arrays if item.shape and item.shape[0] not in (size, None)]
+        if wrong and other.lineno <= getattr(node, "lineno", 0) + 1:
+            found.setdefault(scene.program.line(other), wrong[-1])
+    arguments = {arg.arg for arg in ast.walk(scope) if isinstance(arg, ast.arg)}
+    ordered = sorted(found, key=lambda text: (text.partition("[")[0] not in arguments, len(text)))
+    for text in ordered[:2]:
+        yield text, found[text]
+
+
+def _shape_function(scene: Scene) -> str:
+    names = {alias.asname or alias.name for node in ast.walk(scene.program.tree)
+             if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names}  # fmt: skip
+    if "tf" in names:
+        return "tf.shape"
+    return "ops.shape" if "ops" in names else "keras.ops.shape"
+
+
+def reshapes(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits of the shape that a reshape asks for.
+
+    Args:
+        scene: the failed run.
+    """
+    if "reshape" not in scene.message.lower() and "total size" not in scene.message:
+        return
+    for node in scene.near:
+        if not isinstance(node, ast.Call) or called(node) not in ("Reshape", "reshape"):
+            continue
+        target = next((item for item in node.args[:2] if isinstance(item, ast.Tuple | ast.List)), None)
+        target = target or next(
+            (item.value for item in node.keywords if isinstance(item.value, ast.Tuple | ast.List)), None
+        )
+        if target is None or any("-1" in scene.program.line(item) for item in target.elts):
+            continue
+        prior = 2.2 + 0.5 * scene.reach.of(node)
+        for place, item in enumerate(target.elts):
+            why = f"`{scene.text(node)}` at {scene.at(node)} asks for another number of values than there are"
+            yield Candidate((Replacement(item, "-1"),), prior + 0.1 * (place == 0), "reshape", why)
+
+
+OPERATORS = (fixed_batch, numbers, reshapes)

@@ -1,0 +1,457 @@
+"""Runs the user's script again, confined and limited, and notes what its expressions were."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import ctypes
+import functools
+import linecache
+import sys
+import threading
+import time
+import types
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from shapeinspect.plugin_api.confined import ConfinedError, confined
+from shapeinspect.plugin_api.frames import traceback_frames
+from shapeinspect_keras.debug.script.program import Program
+from shapeinspect_keras.tracing.guard import restored
+
+#: What the functions that note a value and a passed statement are called in the code that is run.
+_NOTE = "__shapeinspect_note__"
+_PASS = "__shapeinspect_pass__"
+#: The distinct values that are kept of one expression.
+_KEPT = 6
+#: Seconds of waiting that count as one second of work, on a machine that does something else.
+_PATIENCE = 5.0
+_state = threading.local()
+
+
+class _TimeUpError(BaseException):
+    """The run took too long."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """What the expressions of a script were in one run.
+
+    Args:
+        values: of each expression the lengths, numbers or flags that it has been, the latest last.
+        when: of each expression how many had been computed when it last was.
+        count: how many expressions were computed.
+    """
+
+    values: dict[int, list[Any]] = field(default_factory=dict)
+    when: dict[int, int] = field(default_factory=dict)
+    count: int = 0
+
+    def note(self, number: int, value: Any) -> Any:
+        """Note the value of an expression, and return it.
+
+        Args:
+            number: the number of the expression.
+            value: its value.
+        """
+        self.count += 1
+        self.when[number] = self.count
+        told = _told(value)
+        if told is not None:
+            known = self.values.setdefault(number, [])
+            if told in known:
+                known.remove(told)
+            known.append(told)
+            del known[:-_KEPT]
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Shaped:
+    """An array: its lengths, None for an open one.
+
+    Args:
+        shape: its lengths.
+        kind: whose it is: ``numpy``, ``tensorflow`` or ``keras``.
+        dtype: the type of its numbers.
+    """
+
+    shape: tuple[int | None, ...]
+    kind: str
+    dtype: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended.
+
+    Args:
+        error: the exception that ended it; None for none.
+        lines: the lines of the script that were running then, the outermost first.
+        passed: how often the statement that had failed ran to its end.
+        seen: the values of the expressions.
+        rest: why the rest of the script was not run, as a clause; empty where it was.
+        shortened: whether a training of several epochs was cut to one.
+    """
+
+    error: BaseException | None
+    lines: tuple[int, ...]
+    passed: int
+    seen: Seen
+    rest: str = ""
+    shortened: bool = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether the statement that had failed passes, and nothing fails behind it."""
+        return self.error is None and (not self.rest or self.passed > 0)
+
+
+def replaying() -> bool:
+    """Tell whether a script is being run again, so that its errors are explained by whoever runs it."""
+    return getattr(_state, "inside", False)
+
+
+def run(program: Program, failed: int, seconds: float, eager: bool) -> Outcome:
+    """Run a script to its end, or until it fails or its time is up.
+
+    Args:
+        program: the script.
+        failed: the line of the module's own code on which it failed the first time.
+        seconds: how long it may take.
+        eager: whether TensorFlow runs functions of the user's directly instead of as graphs.
+    """
+    seen, passed = Seen(), [0]
+    name = f"{program.file}#"
+    linecache.cache[name] = (len(program.text), None, program.text.splitlines(keepends=True), name)
+    tree = _marked(program, failed)
+    if eager:
+        tree = _noting(program, tree)
+    code = compile(ast.fix_missing_locations(tree), name, "exec")
+    module = types.ModuleType("__main__")
+    module.__dict__.update({"__file__": program.file, _NOTE: _plain(seen.note)})
+    module.__dict__[_PASS] = _plain(functools.partial(_count, passed))
+    error: BaseException | None = None
+    lines: tuple[int, ...] = ()
+    rest, cut = "", [False]
+    try:
+        with _world(module, eager, cut), _limit(seconds):
+            exec(code, module.__dict__)  # noqa: S102  # the user's own script
+    except ConfinedError as problem:
+        rest = problem.reason
+    except _TimeUpError:
+        rest = "it takes too long"
+    except SystemExit as problem:
+        error = None if problem.code in (None, 0) else problem
+    except Exception as problem:  # noqa: BLE001  # whatever the script raises
+        own = next((item for item in _chain(problem) if isinstance(item, ConfinedError)), None)
+        error = None if own is not None else problem
+        rest = "" if own is None else own.reason
+        frames = traceback_frames(problem.__traceback__)
+        lines = tuple(line for frame, line in frames if frame.f_code.co_filename == name)
+    return Outcome(error, lines, passed[0], seen, rest, cut[0])
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    for _ in range(12):
+        if error is None:
+            return
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _count(passed: list[int]) -> None:
+    passed[0] += 1
+
+
+def _told(value: Any) -> Any:
+    """Return what is kept of a value: a number, a flag, a shape, or None for nothing."""
+    if isinstance(value, bool | int):
+        return value
+    if isinstance(value, str):
+        return value if len(value) <= 40 else None
+    if isinstance(value, tuple | list) and 0 < len(value) <= 8:
+        items = tuple(value)
+        return items if all(item is None or type(item) is int for item in items) else None
+    package = type(value).__module__.partition(".")[0]
+    if package not in ("numpy", "tensorflow", "keras", "pandas"):
+        return None
+    try:
+        shape = tuple(None if length is None else int(length) for length in value.shape)
+        if package == "numpy" and not shape and "int" in str(value.dtype):
+            return int(value)
+        return Shaped(shape, package, str(getattr(value, "dtype", "")))
+    except Exception:  # noqa: BLE001  # a shape of unknown rank, or a property of the user's
+        return None
+
+
+class _Noting(ast.NodeTransformer):
+    """Puts the noting function around every expression that is read."""
+
+    _KINDS = (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.BinOp, ast.Constant, ast.Tuple, ast.List)
+
+    def __init__(self) -> None:
+        self.inside = False
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            node.body = [self.visit(item) for item in node.body]
+            if not isinstance(node, ast.ClassDef):
+                node.args.defaults = [self.visit(item) for item in node.args.defaults]
+                node.args.kw_defaults = [item and self.visit(item) for item in node.args.kw_defaults]
+            return node
+        if isinstance(node, ast.AnnAssign):
+            node.value = node.value and self.visit(node.value)
+            return node
+        if isinstance(node, ast.JoinedStr | ast.Import | ast.ImportFrom | ast.pattern):
+            return node
+        number = getattr(node, "number", None)
+        if isinstance(node, ast.Call):
+            node.args = [self.visit(item) for item in node.args]
+            node.keywords = [self.visit(item) for item in node.keywords]
+            if isinstance(node.func, ast.Attribute):
+                node.func.value = self.visit(node.func.value)
+            elif not isinstance(node.func, ast.Name):
+                node.func = self.visit(node.func)
+        else:
+            super().generic_visit(node)
+        if number is None or not isinstance(node, self._KINDS):
+            return node
+        if isinstance(getattr(node, "ctx", None), ast.Store | ast.Del):
+            return node
+        if isinstance(node, ast.Constant) and type(node.value) is not int:
+            return node
+        noted = ast.Call(ast.Name(_NOTE, ast.Load()), [ast.Constant(number), node], [])
+        return ast.copy_location(noted, node)
+
+
+def _noting(program: Program, tree: ast.Module) -> ast.Module:
+    del program
+    noting: ast.Module = ast.fix_missing_locations(_Noting().visit(tree))
+    return noting
+
+
+def numbered(program: Program) -> dict[ast.AST, int]:
+    """Return the number of each expression of a script, as ``Seen.values`` has it.
+
+    Args:
+        program: the script.
+    """
+    nodes = (node for node in ast.walk(program.tree) if isinstance(node, ast.expr))
+    return {node: number for number, node in enumerate(nodes)}
+
+
+def _marked(program: Program, failed: int) -> ast.Module:
+    """Return a fresh tree with numbered expressions, that counts how often the failed statement passes."""
+    tree = ast.parse(program.text)
+    for number, node in enumerate(item for item in ast.walk(tree) if isinstance(item, ast.expr)):
+        node.number = number  # type: ignore[attr-defined]  # read by the class above
+    body = tree.body
+    while True:
+        at = next((n for n, item in enumerate(body) if item.lineno <= failed <= (item.end_lineno or 0)), None)
+        if at is None:
+            return tree
+        inner = [
+            block
+            for key in ("body", "orelse", "finalbody")
+            for block in [getattr(body[at], key, None)]
+            if isinstance(block, list) and block and block[0].lineno <= failed <= (block[-1].end_lineno or 0)
+        ]
+        if not inner or isinstance(body[at], ast.FunctionDef | ast.ClassDef):
+            break
+        body = inner[0]
+    mark = ast.Expr(ast.Call(ast.Name(_PASS, ast.Load()), [], []))
+    body.insert(at + 1, ast.copy_location(mark, body[at]))
+    return tree
+
+
+def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let TensorFlow leave a function as it is."""
+    import keras
+
+    if keras.config.backend() != "tensorflow":
+        return function
+    import tensorflow as tf
+
+    def called(*args: Any) -> Any:
+        return function(*args)
+
+    result: Callable[..., Any] = tf.autograph.experimental.do_not_convert(called)
+    return result
+
+
+@contextlib.contextmanager
+def _limit(seconds: float) -> Iterator[None]:
+    """Raise ``_TimeUpError`` in this thread when its time is up."""
+    thread, done = threading.get_ident(), threading.Event()
+    worked, waited = time.process_time(), time.monotonic()
+
+    def watch() -> None:
+        while not done.wait(0.05):
+            work, wait = time.process_time() - worked, time.monotonic() - waited
+            if work > seconds or wait > seconds * _PATIENCE:
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                    ctypes.c_ulong(thread), ctypes.py_object(_TimeUpError)
+                )
+                return
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), None)
+
+
+@contextlib.contextmanager
+def _world(module: types.ModuleType, eager: bool, cut: list[bool]) -> Iterator[None]:
+    """Give a script the surroundings that it had, and put back what it changes of them."""
+    before = sys.modules.get("__main__"), [*sys.argv], [*sys.path]
+    sys.modules["__main__"] = module
+    _state.inside = True
+    try:
+        with (
+            confined(),
+            restored(()),
+            warnings.catch_warnings(),
+            _settings(),
+            _tensorflow(eager),
+            _short(cut),
+            _no_files(),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        _state.inside = False
+        if before[0] is not None:
+            sys.modules["__main__"] = before[0]
+        sys.argv[:], sys.path[:] = before[1], before[2]
+
+
+@contextlib.contextmanager
+def _settings() -> Iterator[None]:
+    """Start with Keras's default settings, and put the present ones back."""
+    import keras
+
+    names = ("floatx", "epsilon", "image_data_format")
+    before = {name: getattr(keras.config, name)() for name in names}
+    policy, custom = keras.config.dtype_policy(), dict(keras.saving.get_custom_objects())
+    filtered = keras.config.is_traceback_filtering_enabled()
+    keras.config.disable_traceback_filtering()  # the frames of Keras tell the layer
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            getattr(keras.config, f"set_{name}")(value)
+        keras.config.set_dtype_policy(policy)
+        if filtered:
+            keras.config.enable_traceback_filtering()
+        known = keras.saving.get_custom_objects()
+        known.clear()
+        known.update(custom)
+
+
+@contextlib.contextmanager
+def _tensorflow(eager: bool) -> Iterator[None]:
+    import keras
+
+    if keras.config.backend() != "tensorflow":
+        yield
+        return
+    import tensorflow as tf
+
+    before, random = tf.config.functions_run_eagerly(), tf.random.get_global_generator()
+    try:
+        if eager:
+            tf.config.run_functions_eagerly(True)
+        yield
+    finally:
+        tf.config.run_functions_eagerly(before)
+        tf.random.set_global_generator(random)
+
+
+#: Callbacks of Keras that write files.
+_WRITE = frozenset({"ModelCheckpoint", "TensorBoard", "CSVLogger", "BackupAndRestore", "SwapEMAWeights"})
+
+
+@contextlib.contextmanager
+def _short(cut: list[bool]) -> Iterator[None]:
+    """Let a training take one epoch, without the callbacks that write files."""
+    import keras
+
+    original = keras.Model.fit
+
+    @functools.wraps(original)
+    def fit(self: Any, *args: Any, **kwargs: Any) -> Any:
+        names = ("x", "y", "batch_size", "epochs", "verbose", "callbacks")
+        kwargs = {**dict(zip(names, args, strict=False)), **kwargs}
+        more = args[len(names) :]
+        begin, epochs = kwargs.get("initial_epoch", 0), kwargs.get("epochs", 1)
+        if not more and isinstance(epochs, int) and epochs > begin + 1:
+            kwargs["epochs"], cut[0] = begin + 1, True
+        kwargs["verbose"] = 0
+        callbacks = kwargs.get("callbacks")
+        if isinstance(callbacks, list | tuple):
+            kwargs["callbacks"] = [item for item in callbacks if type(item).__name__ not in _WRITE]
+        if more:
+            return original(self, *[kwargs.pop(name) for name in names], *more, **kwargs)
+        return original(self, **kwargs)
+
+    keras.Model.fit = fit
+    try:
+        yield
+    finally:
+        del keras.Model.fit
+
+
+#: Functions that write files in C, which Python does not report.
+_WRITERS = (
+    ("tensorflow", "io.write_file"), ("tensorflow", "saved_model.save"),
+    ("tensorflow", "train.Checkpoint.save"), ("tensorflow", "train.Checkpoint.write"),
+    ("tensorflow", "summary.create_file_writer"), ("tensorflow", "io.TFRecordWriter"),
+    ("tensorflow", "io.gfile.makedirs"), ("tensorflow", "io.gfile.mkdir"),
+    ("keras", "Model.save"), ("keras", "Model.save_weights"), ("keras", "Model.export"),
+    ("keras", "saving.save_model"), ("keras", "saving.save_weights"), ("keras", "models.save_model"),
+)  # fmt: skip
+
+
+@contextlib.contextmanager
+def _no_files() -> Iterator[None]:
+    """Refuse what writes files where Python does not report it."""
+
+    def refused(*args: Any, **kwargs: Any) -> Any:
+        del args, kwargs
+        raise ConfinedError("it writes a file")
+
+    kept = []
+    for package, path in _WRITERS:
+        owner: Any = sys.modules.get(package)
+        *outer, name = path.split(".")
+        for part in outer:
+            owner = getattr(owner, part, None)
+        if owner is not None and hasattr(owner, name):
+            kept.append((owner, name, vars(owner).get(name), name in vars(owner)))
+    h5py: Any = sys.modules.get("h5py")
+    opened = None if h5py is None else h5py.File.__init__
+
+    def reading(self: Any, name: Any, mode: str = "r", *args: Any, **kwargs: Any) -> None:
+        if mode != "r" and not hasattr(name, "read"):
+            raise ConfinedError("it writes a file")
+        if opened is not None:
+            opened(self, name, mode, *args, **kwargs)
+
+    try:
+        for owner, name, _, _ in kept:
+            setattr(owner, name, refused)
+        if h5py is not None:
+            h5py.File.__init__ = reading
+        yield
+    finally:
+        for owner, name, value, own in reversed(kept):
+            setattr(owner, name, value) if own else delattr(owner, name)
+        if h5py is not None:
+            h5py.File.__init__ = opened

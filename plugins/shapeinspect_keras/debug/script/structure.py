@@ -1,0 +1,168 @@
+"""Edits of the network itself: a layer more or less, operands in another order, another tensor."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from collections.abc import Iterator
+
+from shapeinspect_keras.debug.script.candidate import Candidate, Scene, called, show
+from shapeinspect_keras.debug.script.program import Replacement
+
+_HEADS = ("Dense", "Dropout", "Bidirectional", "LSTM", "GRU")
+_POOL = {3: "GlobalAveragePooling1D", 4: "GlobalAveragePooling2D", 5: "GlobalAveragePooling3D"}
+
+
+def inserted(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits that pool or flatten before a layer that reads features.
+
+    Args:
+        scene: the failed run.
+    """
+    for node in scene.near:
+        if not isinstance(node, ast.Call) or called(node) not in _HEADS:
+            continue
+        prefix = _prefix(scene, node)
+        outer = scene.program.parents.get(node)
+        distance = scene.reach.of(node)
+        text = scene.program.source(node)
+        why = f"nothing pools or flattens before `{scene.text(node)}` at {scene.at(node)}"
+        ranks = {len(shape) for shape in scene.clues.shapes}
+        names = [_POOL[rank] for rank in (4, 3, 5) if rank in ranks] or ["GlobalAveragePooling2D"]
+        for place, name in enumerate((*names[:1], "Flatten")):
+            layer = f"{prefix}{name}()"
+            prior = 1.9 + 0.4 * distance + 0.2 * place
+            if isinstance(outer, ast.List) and outer.elts.index(node) > 0:
+                yield Candidate((Replacement(node, f"{layer}, {text}"),), prior, "not-flattened", why)
+            elif isinstance(outer, ast.Call) and outer.func is node and len(outer.args) == 1:
+                fed = scene.program.source(outer.args[0])
+                rank = len(scene.shape(outer.args[0]) or ())
+                if rank > 2:
+                    pool = f"{prefix}{_POOL.get(rank, name)}()" if place == 0 else layer
+                    yield Candidate(
+                        (Replacement(outer.args[0], f"{pool}({fed})"),), prior, "not-flattened", why
+                    )
+            elif isinstance(outer, ast.Call) and _is_add(outer) and isinstance(outer.func, ast.Attribute):
+                owner = scene.program.source(outer.func.value)
+                new = f"{owner}.add({layer}); {scene.program.source(outer)}"
+                yield Candidate((Replacement(outer, new),), prior, "not-flattened", why)
+
+
+def _is_add(call: ast.Call) -> bool:
+    return called(call) == "add"
+
+
+def removed(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits that leave out a layer.
+
+    Args:
+        scene: the failed run.
+    """
+    for node in scene.near:
+        outer = scene.program.parents.get(node)
+        if not isinstance(node, ast.Call) or called(node) not in _REMOVABLE:
+            continue
+        prior = 2.8 + 0.5 * scene.reach.of(node)
+        why = f"`{scene.text(node)}` at {scene.at(node)} leaves no axis that the next layer needs"
+        if isinstance(outer, ast.Call) and outer.func is node and len(outer.args) == 1:
+            text = scene.program.source(outer.args[0])
+            yield Candidate((Replacement(outer, text),), prior, "", why)
+        if isinstance(outer, ast.Call) and called(outer) == "add":
+            yield Candidate((Replacement(outer, "None"),), prior + 0.5, "", why)
+
+
+_REMOVABLE = ("Flatten", "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalMaxPooling2D",
+              "GlobalMaxPooling1D", "Reshape", "TimeDistributed")  # fmt: skip
+
+
+def _prefix(scene: Scene, node: ast.Call) -> str:
+    if isinstance(node.func, ast.Attribute):
+        return f"{scene.program.source(node.func.value)}."
+    modules = [
+        item.module
+        for item in ast.walk(scene.program.tree)
+        if isinstance(item, ast.ImportFrom) and any(alias.name == called(node) for alias in item.names)
+    ]
+    return "tf.keras.layers." if modules and str(modules[0]).startswith("tensorflow") else "keras.layers."
+
+
+def exchanged(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits that exchange the two operands of a call, or two entries of a list.
+
+    Args:
+        scene: the failed run.
+    """
+    for node in scene.near:
+        items: list[ast.expr] = []
+        if isinstance(node, ast.List | ast.Tuple) and isinstance(getattr(node, "ctx", None), ast.Load):
+            items = node.elts
+        elif isinstance(node, ast.Call):
+            items = node.args
+        if len(items) != 2 or any(isinstance(item, ast.Constant | ast.Starred) for item in items):
+            continue
+        shapes = [scene.shape(item) for item in items]
+        if None in shapes or (shapes[0] == shapes[1] and len(shapes) == 2):
+            continue
+        texts = [scene.program.source(item) for item in items]
+        one, other = (f"`{scene.text(item)}` of {show(scene.shape(item) or ())}" for item in items)
+        why = f"{one} stands before {other} at {scene.at(node)}"
+        swap = (Replacement(items[0], texts[1]), Replacement(items[1], texts[0]))
+        yield Candidate(swap, 2.0 + 0.6 * scene.reach.of(node), "exchanged", why)
+
+
+def neighbors(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits that take the next entry instead, or another array of the script.
+
+    Args:
+        scene: the failed run.
+    """
+    for node in scene.near:
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
+            index = node.slice
+            sign = isinstance(index, ast.UnaryOp) and isinstance(index.op, ast.USub)
+            number = index.operand if isinstance(index, ast.UnaryOp) else index
+            if not isinstance(number, ast.Constant) or type(number.value) is not int:
+                continue
+            shape_of = isinstance(node.value, ast.Attribute) and node.value.attr == "shape"
+            for other in (number.value + 1, number.value - 1):
+                if (sign and other < 1) or other < 0:
+                    continue
+                new = f"-{other}" if sign else str(other)
+                why = f"`{scene.text(node)}` at {scene.at(node)} is not the one that fits"
+                prior = 2.6 + 0.5 * scene.reach.of(node) + 0.3 * shape_of
+                yield Candidate((Replacement(index, new),), prior, "", why)
+    yield from _named(scene)
+
+
+def _named(scene: Scene) -> Iterator[Candidate]:
+    """Take another array with a similar name, where the failing statement names one."""
+    shapes: dict[str, tuple[int | None, ...]] = {}
+    for node in ast.walk(scene.program.tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            shape = scene.shape(node)
+            if shape is not None:
+                shapes[node.id] = shape
+    for node in scene.near:
+        if not isinstance(node, ast.Name) or node.id not in shapes or scene.reach.of(node) > 1:
+            continue
+        if not isinstance(node.ctx, ast.Load):
+            continue
+        here = scene.program.scope(node)
+        for other, shape in shapes.items():
+            alike = len(_common(other, node.id)) >= 2
+            fits = any(shape[1:] == wanted[1:] and len(shape) == len(wanted) for wanted in scene.clues.shapes)
+            if other == node.id or not alike or not fits or shape == shapes[node.id]:
+                continue
+            known = {item.id for item in ast.walk(here) if isinstance(item, ast.Name)}
+            if other in known:
+                given = f"`{node.id}` of {show(shapes[node.id])} at {scene.at(node)}"
+                why = f"{given}, where `{other}` is {show(shape)}"
+                yield Candidate((Replacement(node, other),), 2.4, "", why)
+
+
+def _common(one: str, other: str) -> str:
+    pairs = zip(one, other, strict=False)
+    return "".join(a for a, _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+OPERATORS = (inserted, removed, exchanged, neighbors)

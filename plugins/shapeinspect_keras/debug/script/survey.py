@@ -1,0 +1,194 @@
+"""What one more run of a failed script tells: where it fails, on which sizes, and what is worth changing."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from shapeinspect.plugin_api.frames import traceback_frames
+from shapeinspect_keras.debug.script import axes, flags, numbers, structure
+from shapeinspect_keras.debug.script.candidate import Candidate, Operator, Scene, called
+from shapeinspect_keras.debug.script.clues import Clues, clues_of
+from shapeinspect_keras.debug.script.program import Program, Replacement, program_of
+from shapeinspect_keras.debug.script.reach import Reach
+from shapeinspect_keras.debug.script.running import Outcome, Shaped, numbered, replaying, run
+
+#: Seconds of work that the run may take.
+_SECONDS = 10.0
+#: Methods that run a model on data.
+_RUNS = ("fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch")
+#: Where an exception keeps what its script's second run told.
+_MARK = "__shapeinspect_keras_survey__"
+_OPERATORS: tuple[Operator, ...] = (
+    *axes.OPERATORS, *numbers.OPERATORS, *flags.OPERATORS, *structure.OPERATORS,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What the run of a script has told.
+
+    Args:
+        program: the script.
+        outcome: how it failed.
+        lines: its lines that were running then, the outermost first.
+        messages: the framework's words, first those of this run.
+        owner: the name and the class of the innermost layer that was being called; empty for none.
+        known: the numbers of the failure, where they are known better than by the messages.
+    """
+
+    program: Program
+    outcome: Outcome
+    lines: tuple[int, ...]
+    messages: tuple[str, ...]
+    owner: tuple[str, str] = ("", "")
+    known: Clues | None = None
+
+    @cached_property
+    def operands(self) -> dict[str, tuple[int | None, ...]]:
+        """The arrays that the failing statement names, and their shapes."""
+        return _operands(self.program, self.outcome, self.lines)
+
+    @cached_property
+    def clues(self) -> Clues:
+        """The numbers of the failure."""
+        return self.known or clues_of(self.messages, [] if self.is_run else [*self.operands.values()])
+
+    @property
+    def is_run(self) -> bool:
+        """Whether the failing statement runs a model on data: the arrays that it names belong together."""
+        statement = self.program.covering(self.lines[-1])
+        return any(called(node) in _RUNS for node in ast.walk(statement)) if statement is not None else False
+
+    def with_clues(self, clues: Clues) -> Survey:
+        """Return the same with other numbers.
+
+        Args:
+            clues: the numbers.
+        """
+        return replace(self, known=clues)
+
+    @cached_property
+    def scene(self) -> Scene:
+        """The failed run."""
+        reach = Reach(self.program, self.lines)
+        return Scene(self.program, self.outcome.seen, self.clues, reach, self.messages[0])
+
+    def candidates(self) -> list[Candidate]:
+        """Return the edits that are worth trying, the likeliest first."""
+        listed = [item for operator in _OPERATORS for item in operator(self.scene)]
+        listed.sort(key=lambda item: item.prior)
+        texts = {self.program.text}
+        result = []
+        for candidate in listed:
+            edited = self.program.edited(candidate.replacements)
+            if edited.text not in texts and _parses(edited):
+                texts.add(edited.text)
+                result.append(candidate)
+        return result
+
+
+def survey(error: BaseException) -> Survey | None:
+    """Run the script that an exception ended once more, and note what its expressions are.
+
+    Args:
+        error: the exception, with its traceback.
+
+    Returns: What was found; None where there is no script, or where it does not fail in the same place again.
+    """
+    if replaying():
+        return None
+    if not hasattr(error, _MARK):
+        try:
+            setattr(error, _MARK, _survey(error))
+        except AttributeError:
+            return None
+    result: Survey | None = getattr(error, _MARK)
+    return result
+
+
+def _survey(error: BaseException) -> Survey | None:
+    found = program_of(error)
+    if found is None:
+        return None
+    program, told = found
+    outcome = run(program, told[0], _SECONDS, eager=True)
+    if outcome.error is None or outcome.lines[:1] != (told[0],):
+        return None
+    messages = tuple(dict.fromkeys([str(outcome.error), str(error)]))
+    owner = owner_of(outcome.error)
+    for item in (outcome.error, outcome.error.__cause__, outcome.error.__context__):
+        if item is not None:
+            item.__traceback__ = None  # its frames hold what the run has made
+    return Survey(program, outcome, outcome.lines, messages, owner)
+
+
+def owner_of(error: BaseException) -> tuple[str, str]:
+    """Return the name and the class of the innermost Keras layer that was being called; empty for none.
+
+    Args:
+        error: the exception, with its traceback.
+    """
+    import keras
+
+    for frame, _ in reversed(traceback_frames(error.__traceback__)):
+        owner = frame.f_locals.get("self")
+        handled = frame.f_locals.get("args", ())[:1] if frame.f_code.co_name == "error_handler" else ()
+        for item in (owner, *handled):
+            if isinstance(item, keras.Layer):
+                return str(item.name), "" if isinstance(item, keras.Model) else type(item).__name__
+    return "", ""
+
+
+def _parses(program: Program) -> bool:
+    try:
+        compile(program.text, program.file, "exec")
+    except (SyntaxError, ValueError):
+        return False
+    return True
+
+
+def written(program: Program, replacements: Sequence[Replacement]) -> str:
+    """Write an edit as a person would paste it: the new text instead of the old one.
+
+    Args:
+        program: the script.
+        replacements: the parts, and what to write there.
+    """
+    if len(replacements) == 1:
+        new, old = program.unique(replacements[0])
+        return f"{new} instead of {old}"
+    around = [[item.node, *program.around(item.node)] for item in replacements]
+    common = next(node for node in around[0] if all(node in nodes for nodes in around[1:]))
+    while not hasattr(common, "lineno"):
+        common = program.parents[common]
+    start, end = program.span(common)
+    raw = program.text.encode()[start:end]
+    for one in sorted(replacements, key=lambda item: program.span(item.node), reverse=True):
+        begin, stop = (place - start for place in program.span(one.node))
+        raw = raw[:begin] + one.text.encode() + raw[stop:]
+    new, old = program.unique(Replacement(common, raw.decode()))
+    return f"{new} instead of {old}"
+
+
+def _operands(program: Program, outcome: Outcome, lines: Sequence[int]) -> dict[str, tuple[int | None, ...]]:
+    statement = program.covering(lines[-1]) if lines else None
+    if statement is None or outcome.error is None:
+        return {}
+    found: dict[str, tuple[int | None, ...]] = {}
+    table, when = numbered(program), outcome.seen.when
+    nodes = [node for node in ast.walk(statement) if node in table]
+    whole = when.get(table[nodes[0]], 0) if nodes else 0  # an earlier run of the statement ended then
+    for node in nodes:
+        if not isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.Call):
+            continue
+        if when.get(table[node], 0) <= whole:
+            continue
+        shapes = [item.shape for item in outcome.seen.values.get(table[node], []) if isinstance(item, Shaped)]
+        text = program.line(node)
+        if shapes and len(text) <= 40:
+            found.setdefault(re.sub(r"\s+", " ", text), shapes[-1])
+    return found

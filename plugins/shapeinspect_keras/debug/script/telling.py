@@ -1,0 +1,49 @@
+"""What the second run of a script tells the core: where sizes come from, and edits worth a trial."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from shapeinspect.plugin_api.suggestions import Suggestion
+from shapeinspect_keras.debug.script.origins import origins
+from shapeinspect_keras.debug.script.survey import Survey
+
+#: At most so many edits are suggested.
+_MOST = 60
+
+
+def reasons(survey: Survey, sizes: Sequence[tuple[int, int]]) -> tuple[str, ...]:
+    """Say where the sizes of a failure come from, a clause each.
+
+    Args:
+        survey: the survey.
+        sizes: two sizes each that differ and should not, as far as the core knows them.
+    """
+    return origins(_with(survey, sizes).scene)
+
+
+def suggestions(survey: Survey, sizes: Sequence[tuple[int, int]]) -> tuple[Suggestion, ...]:
+    """Return the edits that are worth a trial, the likeliest first.
+
+    Args:
+        survey: the survey.
+        sizes: two sizes each that differ and should not, as far as the core knows them.
+    """
+    known = _with(survey, sizes)
+    return tuple(
+        Suggestion(
+            survey.program.file,
+            tuple((*survey.program.span(item.node), item.text) for item in candidate.replacements),
+            candidate.prior,
+            candidate.cause,
+            candidate.why,
+            candidate.alters,
+        )
+        for candidate in known.candidates()[:_MOST]
+    )
+
+
+def _with(survey: Survey, sizes: Sequence[tuple[int, int]]) -> Survey:
+    pairs = tuple(dict.fromkeys([*sizes, *survey.clues.pairs]))
+    return survey.with_clues(replace(survey.clues, pairs=pairs))

@@ -1,0 +1,138 @@
+"""A failure that nothing else explains: the layer or statement, the sizes seen, and what is known."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from typing import Any
+
+from shapeinspect.dims import UNKNOWN, Shape
+from shapeinspect.ir import Frozen, Layer, Model, Value
+from shapeinspect.plugin_api.facts import Explained
+from shapeinspect.plugin_api.frames import in_packages, traceback_frames, user_line
+from shapeinspect.plugin_api.rerun import Failure
+from shapeinspect.plugin_api.rewriting import Rewriting
+from shapeinspect_keras.debug.script.candidate import called, show
+from shapeinspect_keras.debug.script.clues import Clues, clues_of
+from shapeinspect_keras.debug.script.survey import Survey, owner_of, survey
+
+#: What the frameworks say of shapes, ranks, types and indices.
+_ABOUT_SHAPES = re.compile(
+    r"shape|dimension|rank|ndim|incompatible|broadcast|axis|size|must be equal|dtype|index|indices|"
+    r"out of (range|bounds)|expected .*(inputs?|tensors?|arrays?)|structure|cardinality|reshape|concat",
+    re.IGNORECASE,
+)
+_INPUT = re.compile(r"with name '([^']+)'")
+_LAYER = re.compile(r"layer \"([^\"]+)\"|layer '([^']+)'")
+_EXPECTED = re.compile(
+    r"[Ee]xpected shape[= ]?(\([\dNone, ]*\)).*?(?:found shape[= ]?|incompatible shape )(\([\dNone, ]*\))",
+    re.S,
+)
+_NDIM = re.compile(
+    r"expected ((?:min_|max_)?ndim)=(\d+), found ndim=(\d+)\. Full shape received: (\([\dNone, ]*\))"
+)
+_NOT_OF_SHAPES = (AssertionError, KeyError, AttributeError, NameError, OSError)
+
+
+def unexplained(error: BaseException, packages: tuple[str, ...]) -> Rewriting | None:
+    """Say what is known of a failure that no layer's arithmetic and no statement explains.
+
+    Args:
+        error: the exception, with its traceback.
+        packages: the packages whose lines are not the user's.
+    """
+    message = str(error)
+    if not _ABOUT_SHAPES.search(message) or isinstance(error, _NOT_OF_SHAPES) or not _of_framework(error):
+        return None
+    told = survey(error)
+    owner = owner_of(error) if told is None or not any(told.owner) else told.owner
+    where = user_line(traceback_frames(error.__traceback__), packages)
+    clues = clues_of([message]) if told is None else told.clues
+    shapes: dict[str, Any] = {}
+    if told is not None:
+        line = told.lines[-1]
+        text = told.program.text.splitlines()[line - 1].strip()
+        where = f"{os.path.basename(told.program.file)}:{line}  {text}"
+        shapes = told.operands
+    words = (message if told is None else told.messages[0]) + "\n" + message
+    expected, got = _said(words)
+    got = got or tuple(f"{name} = {show(shape)}" for name, shape in list(shapes.items())[:6])
+    if not got and clues.shapes:
+        got = (" and ".join(dict.fromkeys(show(shape) for shape in clues.shapes[:3])),)
+    path, kind = _named(words, owner, told)
+    fact = Explained(_cause(words, clues, told), expected, got)
+    layer = Layer(path, "unknown", kind, (path,))
+    values = {name: Value(name, _lengths(shape)) for name, shape in shapes.items()}
+    model = Model("", "live", "keras", "keras-live", (layer,), (), Frozen(values), ())
+    return Rewriting(Failure(model, layer, tuple(values), message, where, fact=fact))
+
+
+def _said(words: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what a check of Keras's expects and got."""
+    match = _EXPECTED.search(words)
+    if match is not None:
+        return (match[1].replace("None", "?"),), (match[2].replace("None", "?"),)
+    match = _NDIM.search(words)
+    if match is not None:
+        least = {"ndim": "", "min_ndim": "at least ", "max_ndim": "at most "}[match[1]]
+        return (f"{least}{match[2]} axes",), (f"{match[3]} in {match[4].replace('None', '?')}",)
+    return (), ()
+
+
+def _lengths(shape: tuple[int | None, ...]) -> Shape:
+    return tuple(UNKNOWN if length is None else length for length in shape)
+
+
+def _of_framework(error: BaseException) -> bool:
+    """Tell whether Keras or TensorFlow ran when it was raised."""
+    frames = traceback_frames(error.__traceback__)
+    return any(in_packages(frame.f_code.co_filename, ("keras", "tensorflow")) for frame, _ in frames)
+
+
+def _named(words: str, owner: tuple[str, str], told: Survey | None) -> tuple[str, str]:
+    """Return the name and the class of the layer, or of what the failing statement calls."""
+    match, layer = _INPUT.search(words), _LAYER.search(words)
+    if match is not None:
+        return match[1], "input"
+    if owner[1]:
+        return owner
+    if layer is not None:
+        return layer[1] or layer[2], "layer"
+    statement = None if told is None else told.program.covering(told.lines[-1])
+    names = [called(node) for node in ast.walk(statement)] if statement is not None else []
+    named = next((name for name in names if name), owner[0] or "statement")
+    return named, "statement"
+
+
+def _cause(words: str, clues: Clues, told: Survey | None) -> str:
+    match = _EXPECTED.search(words)
+    if match is not None:
+        one, other = (tuple(re.findall(r"\w+", match[key])) for key in (1, 2))
+        if len(other) == len(one) - 1 and (other == one[1:] or len(one) == 2):
+            return "no-batch"
+        if len(one) == len(other) > 2 and sorted(one[1:]) == sorted(other[1:]) and one[1:] != other[1:]:
+            moved = other[-1:] + other[1:-1], other[2:] + other[1:2]
+            return "channels-last" if one[-1] in other[1:-2] or one[1:] in moved else "swapped-axes"
+        if len(one) != len(other):
+            return "missing-axis" if len(other) < len(one) else "extra-axis"
+        if one[1:] != other[1:]:
+            return "feed"
+    if clues.rank:
+        return "missing-axis" if clues.rank > 0 else "extra-axis"
+    if "Concatenate" in words and "concatenation axis" in words:
+        return "rank-of-operands" if clues.ranks else "concat-axis"
+    if _batches(clues, told):
+        return "fixed-batch"
+    return "rank-of-operands" if clues.ranks else "unknown"
+
+
+def _batches(clues: Clues, told: Survey | None) -> bool:
+    """Tell whether the first axes alone differ."""
+    shapes = [*clues.shapes, *(told.operands.values() if told is not None else ())]
+    pair = clues.pairs[0] if clues.pairs else None
+    if pair is None:
+        return False
+    found = {shape[0] for shape in shapes if shape}
+    others = {length for shape in shapes for length in shape[1:]}
+    return set(pair) <= found and not set(pair) & others
