@@ -76,7 +76,11 @@ class Sources:
         return {file: ast.parse(text) for file, text in self._texts.items()}
 
     def replaced(
-        self, file: str, changes: Sequence[tuple[int, int, str]], whole: bool = False
+        self,
+        file: str,
+        changes: Sequence[tuple[int, int, str]],
+        whole: bool = False,
+        inside: tuple[int, int] | None = None,
     ) -> tuple[str, str] | None:
         """Return the smallest piece of a file around some changes that is there once, before and after.
 
@@ -84,13 +88,15 @@ class Sources:
             file: the file.
             changes: what is replaced: from, to, by what; in bytes.
             whole: whether the piece has to be a statement.
+            inside: what the piece has to contain: from, to.
         """
         raw = self._texts[file].encode()
-        first, last = min(one[0] for one in changes), max(one[1] for one in changes)
+        first, last = inside or (min(one[0] for one in changes), max(one[1] for one in changes))
         around = [
             (start, end)
             for node in ast.walk(self._trees[file])
             if isinstance(node, ast.stmt if whole else ast.stmt | ast.expr)
+            and not isinstance(node, ast.Tuple | ast.List)
             for start, end in [_span(self._texts[file], node)]
             if start <= first and end >= last
         ]
@@ -137,22 +143,14 @@ class Sources:
             "",
         )
 
-    def end_of(self, file: str, node: ast.AST) -> int:
-        """Return where a piece of code ends, in bytes.
+    def span(self, file: str, node: ast.AST) -> tuple[int, int]:
+        """Return where a piece of code begins and ends, in bytes.
 
         Args:
             file: its file.
             node: the piece.
         """
-        return _span(self._texts[file], node)[1]
-
-    def text(self, file: str) -> str:
-        """Return what is in a file.
-
-        Args:
-            file: the file.
-        """
-        return self._texts[file]
+        return _span(self._texts[file], node)
 
 
 def candidates(
@@ -189,9 +187,10 @@ def _values(
     sites = [[*one.literals()][:_TRIED] for one in (first, second)]
     for side, own in enumerate(sites):
         for distance, site in enumerate(own):
-            one, role = literals[site], _ROLES.index(literals[site].role)
-            if one.value in _STRUCTURE and one.role == "part":
+            one = literals[site]
+            if one.role not in _ROLES or (one.value in _STRUCTURE and one.role == "part"):
                 continue
+            role = _ROLES.index(one.role)
             if site in sites[1 - side]:
                 for value in _rounded(one.value) if side == 0 else ():
                     yield (site,), value, (1, role, abs(value - one.value))
@@ -342,10 +341,10 @@ def _changed(
 def _passed(
     file: str, call: ast.Call, one: Literal, value: int, order: tuple[int, ...], sources: Sources
 ) -> Iterator[Candidate]:
-    end = sources.end_of(file, call) - 1
+    end = sources.span(file, call)[1] - 1
     comma = ", " if call.args or call.keywords else ""
     change = (end, end, f"{comma}{one.name}={value}")
-    written = sources.replaced(file, [change])
+    written = sources.replaced(file, [change], inside=sources.span(file, call))
     if written is not None:
         code = f"{written[1]} instead of {written[0]}"
         yield Candidate(code, (Replacement(file, *change),), one, (*order[:2], -1, *order[2:]))

@@ -32,8 +32,8 @@ class Literal:
         start: where it begins in the text of the file, in bytes.
         end: where it ends.
         role: what it is: ``default`` of a parameter, ``field`` of a class, ``option`` of a command line,
-            ``keyword`` of a call, ``item`` of a dictionary, ``variable``, ``argument`` by place, or ``part``
-            of something larger.
+            ``keyword`` of a call, ``item`` of a dictionary, ``variable``, ``argument`` by place, ``choice``
+            by a condition, or ``part`` of something larger.
         name: the parameter, keyword, key or variable; empty for an argument or a part.
         owner: the function or class of a default or field, the function called for an argument.
         code: the smallest piece of source around it that tells what it is.
@@ -152,6 +152,8 @@ class _Reading(ast.NodeTransformer):
         inner: ast.AST = node
         around: ast.AST = node
         for place, outer in enumerate(above):
+            if isinstance(outer, ast.IfExp):
+                return "choice", "", "", outer
             if isinstance(outer, _ARITHMETIC):
                 around = outer
             elif (isinstance(outer, ast.stmt | ast.Lambda) and not isinstance(outer, _ASSIGNING)) or (

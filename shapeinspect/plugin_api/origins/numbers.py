@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -134,7 +135,10 @@ def counted(function: Callable[..., Any], text: str, *args: Any, **kwargs: Any) 
     numbers = [part for one in held for part in (one.parts if isinstance(one, Real) else (one,))]
     if type(value) is float:
         return Real(value, tuple(numbers)) if numbers else value
-    return made(text, value, *numbers, kind="operation" if numbers else "count")
+    if numbers:
+        return made(text, value, *numbers)
+    caller = sys._getframe(1)
+    return Number(value, Origin(value, "count", -1, text, (), caller.f_code.co_filename, caller.f_lineno))
 
 
 class Real(float):

@@ -10,6 +10,7 @@ import pickle
 import select
 import signal
 import sys
+import tempfile
 import time
 import types
 from collections.abc import Callable, Iterator
@@ -117,7 +118,7 @@ class Program:
             with follower.watching(literals):
                 error = _executed(self, lambda text, file: _remembering(text, file, literals))
             found = follower.found(error)
-            return _outcome(error, self.packages, (found, literals))
+            return _outcome(error, self.file, self.packages, (found, literals))
 
         outcome = _in_child(run, self.seconds)
         if outcome.found is None:
@@ -172,7 +173,7 @@ def program_of(error: BaseException, packages: tuple[str, ...]) -> Program | Non
     if main is None or _state.second or not hasattr(os, "fork") or not landlock.version():
         return None
     took = time.process_time() - _state.since if _state.script else 0.0
-    first = _outcome(error, packages, None)
+    first = _outcome(error, main.f_code.co_filename, packages, None)
     return Program(main.f_code.co_filename, first, packages, min(max(_TIMES * took, _LEAST), _MOST))
 
 
@@ -186,18 +187,18 @@ def _is_main(frame: types.FrameType) -> bool:
     return own is not None and os.path.abspath(own) == path and os.path.isfile(path)
 
 
-def _outcome(error: BaseException | None, packages: tuple[str, ...], found: Any) -> Outcome:
+def _outcome(error: BaseException | None, script: str, packages: tuple[str, ...], found: Any) -> Outcome:
     if error is None:
         return Outcome("passed", found=found)
     if isinstance(error, ConfinedError):
         return Outcome("unknown", reason=error.reason)
     places = [
-        (frame.f_code.co_filename, line, frame.f_globals.get("__name__"))
+        (frame.f_code.co_filename, line)
         for frame, line in traceback_frames(error.__traceback__)
         if _is_own(frame.f_code.co_filename, packages)
     ]
-    first = next((at for at, (_, _, name) in enumerate(places) if name == "__main__"), 0)
-    own = tuple((file, line) for file, line, _ in places[first:])
+    first = next((at for at, (file, _) in enumerate(places) if file == script), 0)
+    own = tuple(places[first:])
     return Outcome("failed", (type(error).__name__, str(error)), own, found)
 
 
@@ -289,20 +290,20 @@ class _Loader(importlib.abc.SourceLoader):
 def _in_child(run: Callable[[], Outcome], seconds: float) -> Outcome:
     """Run something in a process that is a copy of this one."""
     ours, theirs = os.pipe()
-    with released():
+    with released(), tempfile.TemporaryDirectory() as place:
         child = os.fork()
-    if child == 0:
-        _state.second = True
-        _answer(run, ours, theirs, seconds)
-    os.close(theirs)
-    try:
-        sent = _received(ours, time.monotonic() + _BUSY * seconds)
-    finally:
-        os.close(ours)
-        with suppress(ProcessLookupError), released():
-            os.kill(child, signal.SIGKILL)
-        with suppress(ChildProcessError):
-            os.waitpid(child, 0)
+        if child == 0:
+            _state.second = True
+            _answer(run, ours, theirs, seconds, place)
+        os.close(theirs)
+        try:
+            sent = _received(ours, time.monotonic() + _BUSY * seconds)
+        finally:
+            os.close(ours)
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+            with suppress(ChildProcessError):
+                os.waitpid(child, 0)
     if not sent:
         return Outcome("unknown", reason=f"it takes longer than {seconds:.0f} s")
     try:
@@ -312,7 +313,7 @@ def _in_child(run: Callable[[], Outcome], seconds: float) -> Outcome:
     return outcome if isinstance(outcome, Outcome) else Outcome("unknown")
 
 
-def _answer(run: Callable[[], Outcome], ours: int, theirs: int, seconds: float) -> None:
+def _answer(run: Callable[[], Outcome], ours: int, theirs: int, seconds: float, place: str) -> None:
     """Run something, send what comes of it, and end this process at once."""
     try:
         os.close(ours)
@@ -320,7 +321,8 @@ def _answer(run: Callable[[], Outcome], ours: int, theirs: int, seconds: float) 
         with open(os.devnull, "r+b") as nothing:
             for stream in range(3):
                 os.dup2(nothing.fileno(), stream)
-        landlock.restrict([os.devnull])
+        os.environ["TMPDIR"] = tempfile.tempdir = place
+        landlock.restrict([os.devnull, place])
         with confined():
             outcome = run()
         sent = pickle.dumps(outcome)

@@ -62,7 +62,7 @@ class Words:
             site: its number.
         """
         one = self._literals[site]
-        code = one.code if len(one.code) <= _LONGEST else ""
+        code = one.code if len(one.code) <= _LONGEST else f"{one.code[: _LONGEST - 20].rstrip()}…"
         text = {
             "default": f"the default of {one.name} in {one.owner}",
             "field": f"{one.name} of {one.owner}",
@@ -92,16 +92,18 @@ class Words:
         ]
         if not changed:
             last = chain[-1]
-            return f"{last.symbol} keeps {last.value}, {self.line(last.file, last.line)}"
+            return f"{_doing(last.symbol)} keeps {last.value}, {self.line(last.file, last.line)}"
         if len(changed) <= _STEPS:
             parts, before = [], root.value
             for one in changed:
-                parts.append(f"{one.symbol} makes {one.value} of {before}, {self.line(one.file, one.line)}")
+                parts.append(
+                    f"{_doing(one.symbol)} makes {one.value} of {before}, {self.line(one.file, one.line)}"
+                )
                 before = one.value
             return "; ".join(parts)
         row = " → ".join(str(one.value) for one in (root, *changed))
         lines = list(dict.fromkeys(one.line for one in changed if one.line))
-        names = list(dict.fromkeys(one.symbol for one in changed))
+        names = list(dict.fromkeys(_doing(one.symbol) for one in changed))
         by = f" by {', '.join(names[:3])}" if names else ""
         noun = "line" if len(lines) == 1 else "lines"
         at = f", {noun} {', '.join(map(str, lines[:5]))}" if lines else ""
@@ -111,14 +113,15 @@ class Words:
         if root.kind == "literal":
             return f"{root.value} is {self.named(root.site)}"
         if root.kind == "count":
-            return f"{root.value} is {root.symbol}"
+            return f"{root.value} is {root.symbol}, {self.line(root.file, root.line)}"
         if root.kind == "operation":
             return self._computed(root)
         if root.symbol in ("stack", "unsqueeze") and root.line:
-            return f"the axis of {root.value} is added by {root.symbol}, {self.line(root.file, root.line)}"
+            verb = "adds an axis of" if root.symbol == "unsqueeze" else "makes a new axis of"
+            return f"{root.symbol} {verb} {root.value}, {self.line(root.file, root.line)}"
         if root.symbol and root.line:
             of = "" if root.kind == "data" else _of(root)
-            return f"{root.value} is made by {root.symbol}{of}, {self.line(root.file, root.line)}"
+            return f"{root.value} is made by {_doing(root.symbol)}{of}, {self.line(root.file, root.line)}"
         return ""
 
     def _computed(self, origin: Origin) -> str:
@@ -170,6 +173,11 @@ def _kept(origin: Origin) -> Origin | None:
     if second.value == neutral and first.value == origin.value:
         return first
     return second if origin.symbol in ("+", "*") and first.value == neutral else None
+
+
+def _doing(symbol: str) -> str:
+    """Return what a function is called in a sentence."""
+    return "slicing" if symbol == "__getitem__" else symbol.strip("_") if symbol.startswith("__") else symbol
 
 
 def _of(origin: Origin) -> str:

@@ -133,22 +133,30 @@ def _generic(
     for number in lengths:
         if number == length:
             return number.origin
-    back = axis - len(shape)
-    same = [(own, axes) for own, axes in inputs if len(own) == len(shape)]
+    local = any(word in name for word in _LOCAL)
+    read = inputs[:1] if local else inputs
+    same = [(own, axes) for own, axes in read if len(own) == len(shape)]
     for own, axes in same:
         if own[axis] == length and (length != 1 or len(same) == 1):
             return axes[axis]
-    if not any(word in name for word in _LOCAL):
-        for own, axes in inputs:
-            if len(own) >= -back and own[back] == length and length != 1:
-                return axes[back]
-        others = [axes[at] for own, axes in inputs for at, one in enumerate(own) if one == length != 1]
-        if others:
-            return next((one for one in others if one is not None), None)
-    parts = [axes[axis] for own, axes in same[:1]] or [one for _, axes in inputs[:1] for one in axes]
+    if not local and length != 1:
+        found = _alike(length, axis - len(shape), inputs)
+        if found is not None:
+            return found
+    parts = [axes[axis] for _, axes in same[:1]] or [one for _, axes in inputs[:1] for one in axes]
     known = tuple(one for one in parts if one is not None)[:4]
     depth = 1 + max((one.depth for one in known), default=0)
     return Origin(length, "axis" if inputs else "data", -1, name, known, *place, depth)
+
+
+def _alike(length: int, back: int, inputs: _Inputs) -> Origin | None:
+    """Return where a length comes from that an input has: at the same place from the end, or once only."""
+    for own, axes in inputs:
+        if len(own) >= -back and own[back] == length and axes[back] is not None:
+            return axes[back]
+    found = [one for own, axes in inputs for n, one in zip(own, axes, strict=True) if n == length]
+    sources = {None if one is None else tuple(one.literals()) for one in found}
+    return found[0] if len(sources) == 1 else None
 
 
 def _linear(args: Any, kwargs: Any, inputs: _Inputs, shape: tuple[int, ...]) -> Iterator[Origin | None]:
@@ -248,7 +256,7 @@ def _reshaped(
         ]
         for position in range(start, end):
             number = asked[position]
-            if isinstance(number, Number):
+            if isinstance(number, Number) and number == shape[position]:
                 yield number.origin
             elif end - start == 1 and len(parts) == 1:
                 yield parts[0][1]

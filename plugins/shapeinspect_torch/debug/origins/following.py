@@ -161,6 +161,7 @@ def _patch(follower: TorchFollower, torch: Any) -> None:
             kwargs.pop(name, None)
         load(self, *args, **kwargs)
 
+    torch.serialization.add_safe_globals([int, float])  # as which numbers that remember are saved
     torch.nn.Parameter.__new__ = staticmethod(parameter)
     torch.nn.Module.__call__ = called
     torch.utils.data.DataLoader.__init__ = loader

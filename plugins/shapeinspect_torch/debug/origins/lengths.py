@@ -33,10 +33,24 @@ def compared(found: Found) -> list[Pair]:
     settings = dict(found.settings)
     if not found.function and found.given and "input_size" in settings:
         return _unequal(_recurrent(found, settings))
-    rule = _RULES.get(found.function, _broadcast)
-    if len(found.operands) < 2 or any(not one.shape for one in found.operands[:2]):
+    rule = _RULES.get(found.function)
+    if rule is None or len(found.operands) < 2 or any(not one.shape for one in found.operands[:2]):
         return []
     return _unequal(rule(found.operands, found.numbers))
+
+
+def tables(found: Found) -> list[Origin]:
+    """Return the numbers of rows of the tables that a failed lookup read.
+
+    Args:
+        found: the call that failed.
+    """
+    if found.function == "embedding" and len(found.operands) > 1 and len(found.operands[1].shape) == 2:
+        return [_axis(found.operands[1], 0)]
+    if found.function in ("index_select", "index_add_", "index_add") and found.operands[0].shape:
+        axis = found.numbers[0].value if found.numbers else 0
+        return [_axis(found.operands[0], axis)] if -1 <= axis < len(found.operands[0].shape) else []
+    return []
 
 
 def _unequal(pairs: Iterator[Pair]) -> list[Pair]:
@@ -76,12 +90,39 @@ def _by_layer(operands: Sequence[Operand], _numbers: Sequence[Origin]) -> Iterat
     yield Pair(_axis(operands[1], -1), _axis(operands[0], -1))
 
 
-def _joined(operands: Sequence[Operand], _numbers: Sequence[Origin]) -> Iterator[Pair]:
-    first, second = operands[:2]
-    if len(first.shape) == len(second.shape):
-        differing = [axis for axis in range(len(first.shape)) if first.shape[axis] != second.shape[axis]]
-        for axis in differing if len(differing) < 3 else ():
-            yield Pair(_axis(first, axis), _axis(second, axis), axis == 0)
+def _joined(operands: Sequence[Operand], numbers: Sequence[Origin]) -> Iterator[Pair]:
+    first, rank = operands[0], len(operands[0].shape)
+    along = numbers[-1].value % rank if numbers else 0
+    for second in operands[1:]:
+        for axis in range(rank) if len(second.shape) == rank else ():
+            if axis != along and first.shape[axis] != second.shape[axis]:
+                yield Pair(_axis(first, axis), _axis(second, axis), axis == 0)
+                return
+
+
+def _stacked(operands: Sequence[Operand], _numbers: Sequence[Origin]) -> Iterator[Pair]:
+    first = operands[0]
+    for second in operands[1:]:
+        if len(second.shape) == len(first.shape) and second.shape != first.shape:
+            for axis in range(len(first.shape)):
+                yield Pair(_axis(first, axis), _axis(second, axis), True)
+            return
+
+
+def _gathered(operands: Sequence[Operand], numbers: Sequence[Origin]) -> Iterator[Pair]:
+    source, index = operands[:2]
+    along = numbers[0].value % max(len(source.shape), 1) if numbers else None
+    if len(source.shape) == len(index.shape):
+        for axis in range(len(source.shape)):
+            if axis != along and index.shape[axis] > source.shape[axis]:
+                yield Pair(_axis(source, axis), _axis(index, axis), axis == 0)
+
+
+def _attended(operands: Sequence[Operand], _numbers: Sequence[Origin]) -> Iterator[Pair]:
+    plain = [one for one in operands if not one.name]
+    if len(plain) > 3 and all(len(one.shape) == 3 for one in plain[:3]):
+        yield Pair(_axis(plain[3], -1), _axis(plain[0], -1))
+        yield Pair(_axis(plain[0], 1), _axis(plain[1], 1), True)
 
 
 def _classified(operands: Sequence[Operand], numbers: Sequence[Origin]) -> Iterator[Pair]:
@@ -111,6 +152,38 @@ def _recurrent(found: Found, settings: dict[str, Origin]) -> Iterator[Pair]:
         yield Pair(settings["hidden_size"], _axis(found.given[1], -1))
 
 
+#: Functions whose operands are aligned from the last axis.
+_ELEMENTWISE = (
+    *("add", "sub", "mul", "div", "rsub", "true_divide", "add_", "sub_", "mul_", "div_", "pow", "copy_"),
+    *("__add__", "__sub__", "__mul__", "__truediv__", "__radd__", "__rsub__", "__rmul__", "__rtruediv__"),
+    *(
+        "__iadd__",
+        "__isub__",
+        "__imul__",
+        "__rdiv__",
+        "__and__",
+        "__or__",
+        "__eq__",
+        "logical_and",
+        "logical_or",
+    ),
+    *(
+        "where",
+        "masked_fill",
+        "masked_fill_",
+        "maximum",
+        "minimum",
+        "eq",
+        "ne",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "lerp",
+    ),
+    *("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "kl_div", "binary_cross_entropy"),
+    *("binary_cross_entropy_with_logits", "cosine_similarity", "pairwise_distance", "addcmul", "atan2"),
+)
 _RULES: dict[str, Callable[[Sequence[Operand], Sequence[Origin]], Iterator[Pair]]] = {
     "linear": _linear,
     **dict.fromkeys(("conv1d", "conv2d", "conv3d"), _convolved),
@@ -118,6 +191,10 @@ _RULES: dict[str, Callable[[Sequence[Operand], Sequence[Origin]], Iterator[Pair]
     **dict.fromkeys(("matmul", "mm", "bmm", "__matmul__", "addmm", "baddbmm"), _product),
     **dict.fromkeys(("batch_norm", "instance_norm"), _normalized),
     **dict.fromkeys(("layer_norm", "rms_norm"), _by_layer),
-    **dict.fromkeys(("cat", "concat", "concatenate", "stack"), _joined),
+    **dict.fromkeys(("cat", "concat", "concatenate"), _joined),
+    "stack": _stacked,
     **dict.fromkeys(("cross_entropy", "nll_loss"), _classified),
+    "gather": _gathered,
+    "multi_head_attention_forward": _attended,
+    **dict.fromkeys(_ELEMENTWISE, _broadcast),
 }

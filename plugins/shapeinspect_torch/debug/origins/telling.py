@@ -14,7 +14,7 @@ from shapeinspect.plugin_api.origins.program import Program, program_of
 from shapeinspect.plugin_api.origins.story import Story
 from shapeinspect.plugin_api.origins.words import Words
 from shapeinspect_torch.debug.origins.following import Found, TorchFollower
-from shapeinspect_torch.debug.origins.lengths import Pair, compared
+from shapeinspect_torch.debug.origins.lengths import Pair, compared, tables
 from shapeinspect_torch.tracing.recorder import PACKAGES
 
 #: At most so many edits are listed, and so many sentences.
@@ -76,6 +76,8 @@ def _sentences(pairs: Sequence[Pair], found: Found, words: Words) -> Iterator[st
         else:
             yield words.told(pair.wanted)
             yield words.told(pair.had)
+    for table in tables(found):
+        yield words.told(table)
     if not pairs and found.function in _RESHAPES:
         for number in found.numbers:
             if number.kind == "operation" and number.value != -1:
