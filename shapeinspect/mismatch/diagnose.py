@@ -122,7 +122,7 @@ def diagnose(rerun: Rerun) -> Diagnosis:
     budget = _Budget()
     tried = _tried(rerun, failure, problem, budget)
     certain = tried and tried[0].claim.level is not Level.FURTHER
-    cause = (certain and tried[0].fix.cause) or default_cause(failure, problem)
+    cause = failure.cause or (certain and tried[0].fix.cause) or default_cause(failure, problem)
     told = failure.fact.because if isinstance(failure.fact, Explained) else ()
     story = Story() if rerun.second is None else rerun.second()
     own = reasons(replace(failure, model=named), problem)

@@ -18,7 +18,6 @@ from shapeinspect.mismatch.recorded_doubts import doubted_calls
 from shapeinspect.mismatch.requirements import space_rank
 from shapeinspect.plugin_api.changes import (
     Change,
-    Edited,
     OnCall,
     OnDeclaration,
     OnInput,
@@ -161,7 +160,7 @@ class Walked(Rerun):
             failure = self._known_failure()
         if failure is None:
             return False
-        self.failure = replace(failure, edits=self._recorded.edits, told=self._recorded.told)
+        self.failure = replace(failure, told=self._recorded.told, cause=self._recorded.cause)
         return True
 
     def _known_to_fail(self) -> str:
@@ -184,8 +183,6 @@ class Walked(Rerun):
 
     def attempt(self, changes: Sequence[Change]) -> Failure | None:
         """Walk the graph with changes; see ``shapeinspect.plugin_api.rerun.Rerun``."""
-        if any(isinstance(change, Edited) for change in changes):
-            return None  # it has been run
         fact = self._recorded.fact
         if isinstance(fact, IndexOutside) and fact.layer:
             size, shift = fact.size, 0
@@ -221,9 +218,6 @@ class Walked(Rerun):
         Args:
             changes: the changes, as they were last given to ``attempt``.
         """
-        for change in changes:
-            if isinstance(change, Edited):
-                return self.failure.edits[change.edit].claim or self._recorded.claim
         known = (*self._base, *changes) in self._confirmed
         return self._recorded.confirmed if known else self._recorded.claim
 

@@ -13,7 +13,7 @@ from shapeinspect.ir import Frozen, Layer, Model
 from shapeinspect.plugin_api.changes import Change, Wording
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.edit_words import EditWords
-from shapeinspect.plugin_api.facts import Edit, Fact
+from shapeinspect.plugin_api.facts import Fact
 from shapeinspect.plugin_api.origins.story import Story
 from shapeinspect.plugin_api.regions import Place, Region
 from shapeinspect.plugin_api.suggestions import Suggestion
@@ -46,7 +46,7 @@ class Failure:
         position: how many calls had returned before; a change with which there are more gets further.
         roles: the parameter of the layer that each input is passed for, such as ``attn_mask``; empty where
             that is not known.
-        edits: edits of the user's own code that were run, the likeliest first.
+        cause: what is wrong where no fix says more, a key of the core's causes; empty for what shapes say.
         told: where the sizes come from that do not fit, a sentence each, as far as the core cannot see it.
     """
 
@@ -62,7 +62,7 @@ class Failure:
     transposable: bool = False
     position: int = 0
     roles: tuple[str, ...] = ()
-    edits: tuple[Edit, ...] = ()
+    cause: str = ""
     told: tuple[str, ...] = ()
 
 
@@ -184,7 +184,7 @@ class Recorded:
         transposable: as in :class:`Failure`.
         confirm: lets the framework itself do what the arithmetic says fits: False where it refuses, None
             where it cannot be asked.
-        edits: as in :class:`Failure`.
+        cause: as in :class:`Failure`.
         told: as in :class:`Failure`.
     """
 
@@ -205,7 +205,7 @@ class Recorded:
     confirmed: Claim = CALLED
     transposable: bool = False
     confirm: Callable[[Sequence[Change]], bool | None] | None = None
-    edits: tuple[Edit, ...] = ()
+    cause: str = ""
     told: tuple[str, ...] = ()
 
 

@@ -217,7 +217,8 @@ class Search:
         if key in self._seen:
             return
         self._seen.add(key)
-        written = (*state.before, _written(_file(state.files, one.file), one))
+        file = _file(state.files, one.file)
+        written = (*state.before, *(_written(file, part) for part in _by_statement(file, one)))
         attempt = _Attempt(texts, written, rank + state.rank, one, state)
         heapq.heappush(self._queue, (attempt.rank, next(self._order), attempt))
 
@@ -298,6 +299,24 @@ def _applied(text: str, edits: Sequence[Edit]) -> str:
     for edit in sorted(edits, key=lambda one: one.first, reverse=True):
         raw = raw[: edit.first] + edit.new.encode() + raw[edit.last :]
     return raw.decode()
+
+
+def _by_statement(file: File, one: Candidate) -> list[Candidate]:
+    """Return a change of several statements as one for each."""
+    import ast
+
+    simple = [
+        node for node in ast.walk(file.tree) if isinstance(node, ast.stmt) and not hasattr(node, "body")
+    ]
+    spans = {node: file.span(node) for node in simple}
+    found: dict[ast.stmt, list[Edit]] = {}
+    for edit in one.edits:
+        inside = [node for node, (first, last) in spans.items() if first <= edit.first and edit.last <= last]
+        if not inside:
+            return [one]
+        found.setdefault(inside[0], []).append(edit)
+    parts = [replace(one, edits=tuple(edits), node=node) for node, edits in found.items()]
+    return [one] if len(parts) == 1 else parts
 
 
 def _written(file: File, one: Candidate) -> Written:

@@ -1,13 +1,19 @@
-"""Sizes that do not fit an exported model: where the program makes them, and the export that fixed them."""
+"""Sizes that do not fit an exported model: what is suggested for the program, and that it runs with it."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from shapeinspect.api.debugging import explain_error
 from shapeinspect.mismatch import Diagnosis
+from shapeinspect.plugin_api.array_edits import arrangements
+from shapeinspect.plugin_api.programs.source_edit import edited
+from shapeinspect.plugin_api.suggestions import Suggestion
+from shapeinspect_onnx.debug.debugger import DEBUGGER
 
 Run = Callable[[str], None]
 
@@ -32,49 +38,109 @@ session = onnxruntime.InferenceSession("{path}", providers=["CPUExecutionProvide
 """
 
 
-def diagnosed(run: Run, text: str, **parts: str) -> Diagnosis:
-    for name, part in parts.items():
+def failed(run: Run, text: str, path: Path, **parts: str) -> tuple[str, Diagnosis, list[Suggestion]]:
+    for name, part in {**parts, "path": str(path / "net.onnx")}.items():
         text = text.replace(f"{{{name}}}", part)
     with pytest.raises(Exception, match="ONNXRuntimeError") as caught:
         run(text)
     found = explain_error(caught.value)
     assert found is not None
-    return found
+    return text, found, [*DEBUGGER.suggestions(caught.value)]
 
 
-def test_a_baked_length_is_mended_in_the_module(run: Run, tmp_path: object) -> None:
-    parts = {
-        "forward": "n, t, c = (int(s) for s in x.shape)\n        return self.fc(x).view(n, t, 2, 4)",
-        "example": "1, 5, 6",
-        "axes": 'dynamic_axes={"x": {1: "time"}}, ',
-        "path": f"{tmp_path}/net.onnx",
-    }
-    found = diagnosed(run, EXPORT + 'y = session.run(None, {"x": np.zeros((1, 9, 6), "float32")})\n', **parts)
+def first_that_runs(run: Run, text: str, suggestions: list[Suggestion]) -> tuple[str, Suggestion]:
+    """The line of the first suggestion, by its rank, with which the program really runs."""
+    for one in sorted(suggestions, key=lambda one: one.rank):
+        new = edited(text, one.edits)
+        try:
+            run(new)
+        except Exception:  # noqa: BLE001  # the next one is tried
+            continue
+        lines = zip(text.splitlines(), new.splitlines(), strict=False)
+        return next(after.strip() for before, after in lines if before != after), one
+    return "", Suggestion("", (), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("forward", "fix"),
+    [
+        (
+            "n, t, c = (int(s) for s in x.shape)\n        return self.fc(x).view(n, t, 2, 4)",
+            "n, t, c = x.shape",
+        ),
+        ("return self.fc(x).view(1, 5, 2, 4)", "return self.fc(x).view(1, -1, 2, 4)"),
+        ("n, t, c = x.shape\n        t = 5\n        return self.fc(x).view(n, t, 2, 4)", "t = x.shape[1]"),
+        (
+            "return self.fc(x).view(1, int(x.shape[1]), 2, 4) + torch.ones(int(x.shape[1]), 1, 1)",
+            "return self.fc(x).view(1, x.shape[1], 2, 4) + torch.ones(x.shape[1], 1, 1)",
+        ),
+    ],
+)
+def test_a_baked_length_is_mended_in_the_module(run: Run, tmp_path: Path, forward: str, fix: str) -> None:
+    call = 'y = session.run(None, {"x": np.zeros((1, 9, 6), "float32")})\nassert y[0].shape[1] == 9\n'
+    parts = {"forward": forward, "example": "1, 5, 6", "axes": 'dynamic_axes={"x": {1: "time"}}, '}
+    text, found, suggestions = failed(run, EXPORT + call, tmp_path, **parts)
     assert found.cause == "baked-code"
-    assert found.fixes[0].text == "n, t, c = x.shape instead of n, t, c = (int(s) for s in x.shape)"
-    assert "runs with time = 5;" in " ".join(found.because)
-    assert found.fixes[0].claim.rest == "so does the rest of the program"
+    assert "axis 1 of x (time) open, and it runs with time = 5; with 9 and" in " ".join(found.because)
+    line, one = first_that_runs(run, text, suggestions)
+    assert line == fix
+    assert one.cause == "baked-code"
+    assert one.why.startswith("train.py:1")
 
 
-def test_a_length_is_left_open_in_the_export(run: Run, tmp_path: object) -> None:
-    parts = {"forward": "return self.fc(x)", "example": "1, 5, 6", "axes": "", "path": f"{tmp_path}/net.onnx"}
+@pytest.mark.parametrize("axes", ["", 'dynamic_axes={"x": {0: "n"}}, '])
+def test_a_length_is_left_open_in_the_export(run: Run, tmp_path: Path, axes: str) -> None:
     call = 'x = np.ones((1, 3 * 3, 6), "float32")\ny = session.run(None, {"x": x})\n'
-    found = diagnosed(run, EXPORT + call, **parts)
-    assert 'dynamic_axes={"x": {1: "length"}}) instead of torch.onnx.export(' in found.fixes[0].text
+    text, _, suggestions = failed(
+        run, EXPORT + call, tmp_path, forward="return self.fc(x)", example="1, 5, 6", axes=axes
+    )
+    line, one = first_that_runs(run, text, suggestions)
+    named = '{0: "n", 1: "length"}' if axes else '{1: "length"}'
+    assert f'dynamic_axes={{"x": {named}}}' in line
+    assert "fixes axis 1 of x at the length of its example" in one.why
 
 
-def test_the_size_is_changed_where_the_program_writes_it(run: Run, tmp_path: object) -> None:
-    parts = {"forward": "return self.fc(x)", "example": "1, 5, 6", "axes": "", "path": f"{tmp_path}/net.onnx"}
-    call = 'STEPS = 9\nx = np.ones((1, STEPS, 6), "float32")\ny = session.run(None, {"x": x})\n'
-    found = diagnosed(run, EXPORT + call, **parts)
-    assert found.fixes[0].text == "STEPS = 5 instead of STEPS = 9"
-    assert found.because == ("train.py:19  STEPS = 9",)
+@pytest.mark.parametrize(
+    ("source", "fix"),
+    [
+        ("STEPS = 9\nx = np.ones((1, STEPS, 6), 'float32')", "STEPS = 5"),
+        ("class A:\n    steps = 9\nx = np.ones((1, A().steps, 6), 'float32')", "steps = 5"),
+        ("def made(n=9):\n    return np.ones((1, n, 6), 'float32')\nx = made()", "x = made(n=5)"),
+        ("def made():\n    return np.ones((1, 9, 6), 'f')\nx = made()", "return np.ones((1, 5, 6), 'f')"),
+    ],
+)  # fmt: skip
+def test_the_size_is_changed_where_the_program_writes_it(
+    run: Run, tmp_path: Path, source: str, fix: str
+) -> None:
+    text, _, suggestions = failed(
+        run,
+        f'{EXPORT}{source}\ny = session.run(None, {{"x": x}})\n',
+        tmp_path,
+        forward="return self.fc(x)",
+        example="1, 5, 6",
+        axes="",
+    )
+    assert first_that_runs(run, text, suggestions)[0] == fix
+
+
+def test_another_session_has_to_run_first(run: Run, tmp_path: Path) -> None:
+    assert "onnxruntime" in sys.modules
+    body = 'export("{path}")\nfirst = session\n'
+    body += "class Head(Net):\n    def __init__(self):\n        super().__init__()\n"
+    body += "        self.fc = torch.nn.Linear(8, 3)\n    def forward(self, x):\n"
+    body += "        return self.fc(x[:, 0])\nrows = torch.zeros(1, 5, 8)\n"
+    body += 'torch.onnx.export(Head(), (rows,), "{path}2", input_names=["h"], dynamo=False)\n'
+    body += 'head = onnxruntime.InferenceSession("{path}2", providers=["CPUExecutionProvider"])\n'
+    body += 'x = np.ones((1, 5, 6), "float32")\ny = head.run(None, {"h": x})\n'
+    parts = {"forward": "return self.fc(x)", "example": "1, 5, 6", "axes": ""}
+    _, found, _ = failed(run, EXPORT + body, tmp_path, **parts)
+    assert found.cause == "other-model"
+    assert found.fixes[0].text.startswith('head.run(None, {"h": ')
+    assert '.run(None, {"x": x})[0]}) instead of head.run(None, {"h": x})' in found.fixes[0].text
 
 
 def test_a_recording_in_stereo_is_mixed_down() -> None:
     import numpy as np
-
-    from shapeinspect.plugin_api.array_edits import arrangements
 
     sound = np.arange(2400.0).reshape(1200, 2)
     (edit,) = arrangements(sound.shape, (1, "time"))

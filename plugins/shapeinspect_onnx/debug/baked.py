@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from shapeinspect.plugin_api.facts import Edit
 from shapeinspect.plugin_api.fed_arrays import Input
+from shapeinspect.plugin_api.program.edits import resized, suggestion
+from shapeinspect.plugin_api.program.source import Program
+from shapeinspect.plugin_api.suggestions import Suggestion
 from shapeinspect_onnx.debug.exports import reexported
-from shapeinspect_onnx.debug.programs import of_sizes
 from shapeinspect_onnx.debug.quiet import runs
 
 if TYPE_CHECKING:
@@ -32,19 +32,19 @@ class Baked:
     """What is known of a graph that refuses a size.
 
     Args:
-        edits: edits of the user's program that were run.
         told: what is known, a sentence each.
+        sizes: each length that was fed, and the nearest that the graph takes.
     """
 
-    edits: tuple[Edit, ...] = ()
     told: tuple[str, ...] = ()
+    sizes: tuple[tuple[int, int], ...] = ()
 
 
 NOTHING = Baked()
 
 
 def of_graph(fed: Fed) -> Baked:
-    """Find the sizes that a graph takes where a node refuses one, and edits of the export and of the feeds.
+    """Find the sizes that a graph takes where a node refuses one.
 
     Args:
         fed: the session and its feed.
@@ -56,9 +56,8 @@ def of_graph(fed: Fed) -> Baked:
         return NOTHING
     told: list[str] = []
     sizes: list[tuple[int, int]] = []
-    opened = _open_lengths(fed, inputs)
     end = time.monotonic() + _SECONDS
-    for name, (length, places) in opened.items():
+    for name, (length, places) in _open_lengths(fed, inputs).items():
         taken, tried = _taken(fed, places, length, end)
         if taken:
             said = f"{name} = {', '.join(map(str, taken))}"
@@ -67,16 +66,20 @@ def of_graph(fed: Fed) -> Baked:
                 f"with {length} and {tried - len(taken)} other sizes that were tried it does not"
             )
             sizes.append((length, min(taken, key=lambda size: abs(size - length))))
-    edits: list[Edit] = []
-    if fed.program is not None:
-        inside = [new for _, new in sizes] or [length for length, _ in opened.values()]
-        for found in reexported(fed.program, {}, {}, [*inside, 1]):
-            edits.append(found.edit)
-            told.insert(0, f"the number comes from {found.because}")
-        for found in islice(of_sizes(fed.program, sizes, "baked"), 1) if sizes and not edits else ():
-            edits.append(found.edit)
-            told.append(f"{sizes[0][0]} comes from {found.because}")
-    return Baked(tuple(edits), tuple(told))
+    return Baked(tuple(told), tuple(sizes))
+
+
+def suggestions(fed: Fed, program: Program) -> Iterator[Suggestion]:
+    """Suggest edits of the module's code and of the feeds, where the graph takes other sizes.
+
+    Args:
+        fed: the session and its feed.
+        program: the user's program.
+    """
+    sizes = of_graph(fed).sizes
+    yield from reexported(program, {}, {}, [*(new for _, new in sizes), 1], 0.1)
+    for place, new in enumerate(resized(program, sizes)):
+        yield suggestion(program, new, 0.7 + 0.02 * place, "baked")
 
 
 def _open_lengths(fed: Fed, inputs: Sequence[Input]) -> dict[str, tuple[int, list[tuple[str, int]]]]:

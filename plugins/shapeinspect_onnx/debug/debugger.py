@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -16,8 +17,9 @@ from shapeinspect.plugin_api.changes import Change, OnInput, reshaped
 from shapeinspect.plugin_api.claims import Claim
 from shapeinspect.plugin_api.frames import in_packages, traceback_frames, user_line
 from shapeinspect.plugin_api.numpy_text import IN_NUMPY
-from shapeinspect.plugin_api.program.replay import Program, program_of
+from shapeinspect.plugin_api.program.source import program_of
 from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
+from shapeinspect.plugin_api.suggestions import Suggestion
 from shapeinspect.plugin_api.user_source import UserSource, user_source
 from shapeinspect.sources.source import Source, from_path
 from shapeinspect_onnx.debug.bound_feeds import bound, written_feed
@@ -44,8 +46,7 @@ class OnnxDebugger(Debugger):
             local = frame.f_locals
             session = local.get("self")
             if type(session).__name__ == "InferenceSession" and "input_feed" in local:
-                program = program_of(error, _PACKAGES)
-                return _run(session, dict(local["input_feed"]), str(error), where, site, program)
+                return _run(session, dict(local["input_feed"]), str(error), where, site)
             if type(session).__name__ == "InferenceSession" and "iobinding" in local:
                 return bound(session, local["iobinding"], str(error), where, site)
             if type(session).__name__ == "InferenceSession" and "path_or_bytes" in local:
@@ -55,6 +56,23 @@ class OnnxDebugger(Debugger):
                 source = Source("model", target=proto)
                 return _recorded(source, {}, str(error), where, contract=True)
         return None
+
+    def suggestions(self, error: BaseException) -> Sequence[Suggestion]:
+        """Suggest edits of what is fed and of the export; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        from shapeinspect_onnx.debug import baked, feeding
+
+        program = program_of(error, _PACKAGES)
+        for frame, _ in traceback_frames(error.__traceback__) if program is not None else ():
+            session, feed = frame.f_locals.get("self"), frame.f_locals.get("input_feed")
+            if (
+                type(session).__name__ == "InferenceSession"
+                and isinstance(feed, dict)
+                and program is not None
+            ):
+                fed = feeding.Fed(session, feed, None, str(error), None)
+                refused = feeding.is_of_feed(str(error))
+                return [*(fed.suggestions(program) if refused else baked.suggestions(fed, program))]
+        return ()
 
     def watch(self, model: object) -> AbstractContextManager[Any]:
         """Keep nothing: the traceback holds everything; see ``shapeinspect.plugin_api.rerun.Debugger``."""
@@ -77,18 +95,13 @@ def _loading(session: Any, message: str, where: str | None) -> Recorded | None:
 
 
 def _run(
-    session: Any,
-    feed: dict[str, Any],
-    message: str,
-    where: str | None,
-    site: UserSource | None,
-    program: Program | None,
+    session: Any, feed: dict[str, Any], message: str, where: str | None, site: UserSource | None
 ) -> Rerun | Recorded | None:
     """Recover a run: what is fed may be refused as such, or by a layer."""
     from shapeinspect_onnx.debug import baked, feeding
 
     source = None if site is None else written_feed(site, feed)
-    fed = feeding.Fed(session, feed, source, message, where, program=program)
+    fed = feeding.Fed(session, feed, source, message, where)
     if feeding.is_of_feed(message):
         return fed.refused()
     read = _of_session(session)
@@ -106,9 +119,13 @@ def _run(
         fact=fact,
         confirm=confirm,
         confirmed=Claim(what="session.run"),
-        edits=found.edits,
         told=found.told,
+        cause="baked-code" if found.sizes and _FIXING.search(message) else "",
     )
+
+
+#: The nodes that hold a length as a number.
+_FIXING = re.compile(r"while running (Reshape|Expand|Slice|Split|Tile|Concat|Where) node")
 
 
 def _recorded(

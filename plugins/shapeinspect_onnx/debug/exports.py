@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import ast
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
+from typing import Any, TypeAlias
 
-from shapeinspect.plugin_api.claims import Claim
-from shapeinspect.plugin_api.facts import Edit
-from shapeinspect.plugin_api.program.edits import SourceEdit, changed, with_argument
-from shapeinspect.plugin_api.program.replay import Program, Replay
-from shapeinspect_onnx.debug.programs import Found, kept, place
-from shapeinspect_onnx.debug.redirected import redirected
+from shapeinspect.plugin_api.program.edits import suggestion, with_argument
+from shapeinspect.plugin_api.program.source import Program
+from shapeinspect.plugin_api.suggestions import Suggestion
 from shapeinspect_onnx.debug.shape_code import unfixed
 
-#: Exports are tried for so many seconds, and so many of them.
-_SECONDS, _EXPORTS = 20.0, 10
-#: What an axis is called by its position, for arrays of two to five axes.
+#: So many edits of the module's code are suggested.
+_EDITS = 24
+#: What an axis is called by its position, for arrays of two to four axes.
 _NAMES = {
     2: ("batch", "length"),
     3: ("batch", "length", "features"),
@@ -27,54 +22,67 @@ _NAMES = {
 }
 
 #: The axes of each input that are to be left open.
-Open = Mapping[str, Sequence[int]]
+Open: TypeAlias = "Mapping[str, Sequence[int]]"
 
 
-@dataclass(frozen=True)
-class Export:
-    """A call of ``torch.onnx.export`` in the user's program.
+def reexported(
+    program: Program, axes: Open, ranks: Mapping[str, int], sizes: Sequence[int], rank: float
+) -> Iterator[Suggestion]:
+    """Suggest edits of the export, and of the module's code.
 
     Args:
         program: the program.
-        call: the call.
+        axes: the axes of each input that the model declares as one length, and that were fed another.
+        ranks: how many axes each input has.
+        sizes: lengths that may be written into the module's code.
+        rank: the rank of the first edit.
     """
+    found = [
+        node
+        for node in ast.walk(program.tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("onnx.export")
+    ]
+    for call in found if axes else ():
+        new = _opened(program, call, axes, ranks)
+        if new:
+            yield suggestion(program, new, rank, "baked", _why(program, call, axes))
+    if not found or axes:
+        return
+    for place, new in enumerate(islice(unfixed(program, sizes), _EDITS)):
+        yield suggestion(program, new, rank + 0.02 * place, "baked-code")
 
-    program: Program
-    call: ast.Call
 
-    def opened(self, axes: Open, ranks: Mapping[str, int]) -> SourceEdit | None:
-        """Return the edit that declares axes open; None where the call does not show how.
+def _why(program: Program, call: ast.Call, axes: Open) -> str:
+    said = ", ".join(f"axis {axis} of {name}" for name, found in axes.items() for axis in found)
+    return f"{program.place(call.lineno)}  torch.onnx.export fixes {said} at the length of its example"
 
-        Args:
-            axes: the axes of each input.
-            ranks: how many axes each input has.
-        """
-        new = {
-            name: {axis: _called(axis, ranks.get(name, 0)) for axis in positions}
-            for name, positions in axes.items()
-        }
-        declared = next((word.value for word in self.call.keywords if word.arg == "dynamic_axes"), None)
-        if any(word.arg == "dynamic_shapes" for word in self.call.keywords):
-            return None
-        if declared is None or (isinstance(declared, ast.Constant) and declared.value is None):
-            text = _written(new)
-            if declared is not None:
-                return changed(self.program, {declared: text})
-            return with_argument(self.program, self.call, "dynamic_axes", text)
-        try:
-            has: dict[str, Any] = ast.literal_eval(declared)
-        except ValueError:
-            return None
-        if not isinstance(has, dict):
-            return None
-        merged = {name: dict(enumerated) for name, enumerated in ((n, _axes(v)) for n, v in has.items())}
-        for name, named in new.items():
-            merged[name] = dict(sorted({**named, **merged.get(name, {})}.items()))
-        return None if merged == has else changed(self.program, {declared: _written(merged)})
+
+def _opened(program: Program, call: ast.Call, axes: Open, ranks: Mapping[str, int]) -> dict[ast.expr, str]:
+    """Declare axes open; nothing where the call does not show how."""
+    new = {
+        name: {axis: _called(axis, ranks.get(name, 0)) for axis in positions}
+        for name, positions in axes.items()
+    }
+    if any(word.arg == "dynamic_shapes" for word in call.keywords):
+        return {}
+    declared = next((word.value for word in call.keywords if word.arg == "dynamic_axes"), None)
+    if declared is None:
+        return with_argument(program, call, "dynamic_axes", _written(new))
+    try:
+        has: Any = ast.literal_eval(declared)
+    except ValueError:
+        return {}
+    has = {} if has is None else has
+    if not isinstance(has, dict):
+        return {}
+    merged = {name: _axes(value) for name, value in has.items()}
+    for name, named in new.items():
+        merged[name] = dict(sorted({**named, **merged.get(name, {})}.items()))
+    return {} if merged == has else {declared: _written(merged)}
 
 
 def _axes(value: Any) -> dict[int, str]:
-    return value if isinstance(value, dict) else {axis: f"axis_{axis}" for axis in value}
+    return dict(value) if isinstance(value, dict) else {axis: f"axis_{axis}" for axis in value}
 
 
 def _called(axis: int, rank: int) -> str:
@@ -88,61 +96,3 @@ def _written(axes: Mapping[str, Mapping[int, str]]) -> str:
         for name, named in axes.items()
     )
     return "{" + ", ".join(parts) + "}"
-
-
-def exports(program: Program) -> list[Export]:
-    """Return the exports of a program.
-
-    Args:
-        program: the program.
-    """
-    return [
-        Export(program, node)
-        for node in ast.walk(program.tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("onnx.export")
-    ]
-
-
-def reexported(
-    program: Program, axes: Open, ranks: Mapping[str, int], sizes: Sequence[int]
-) -> Iterator[Found]:
-    """Yield edits of the export, or of the module's code, with which the program runs on.
-
-    Args:
-        program: the program.
-        axes: the axes of each input that the model declares as one length, and that were fed another.
-        ranks: how many axes each input has.
-        sizes: lengths that may be written into the module's code.
-    """
-    found = exports(program)
-    if len(found) != 1:
-        return
-    replay = Replay(program, kept, redirected)
-    level = replay.level(everything=True)
-    if level is None:
-        return
-    end = time.monotonic() + _SECONDS
-    opening = found[0].opened(axes, ranks) if axes else None
-    if axes and opening is None:
-        return
-    base = program.tree if opening is None else opening.tree
-    if opening is not None:
-        ended = replay.run(base, level, everything=True)
-        if ended.error is None:
-            yield Found(Edit("baked", opening.text, _claim(ended.rest)), "")
-            return
-        if "while running" not in str(ended.error):
-            return
-    first = "" if opening is None else f"{opening.text}, and "
-    for edit in islice(unfixed(replace(program, tree=base), sizes), _EXPORTS):
-        if time.monotonic() > end:
-            return
-        ended = replay.run(edit.tree, level, everything=True)
-        if ended.error is None:
-            text = first + edit.text
-            yield Found(Edit("baked-code", text, _claim(ended.rest)), place(program, edit))
-            return
-
-
-def _claim(rest: str) -> Claim:
-    return Claim(what="session.run on the model exported again", rest=rest)

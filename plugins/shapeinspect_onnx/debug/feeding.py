@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, TypeAlias
 
 from shapeinspect.ir import Layer, Model
@@ -13,12 +12,13 @@ from shapeinspect.plugin_api.array_edits import fits
 from shapeinspect.plugin_api.claims import Claim
 from shapeinspect.plugin_api.facts import Edit, Explained, IndexOutside
 from shapeinspect.plugin_api.fed_arrays import FeedSource, Input, exchanged, values_of, ways
-from shapeinspect.plugin_api.program.replay import Program
+from shapeinspect.plugin_api.program.edits import resized, suggestion
+from shapeinspect.plugin_api.program.source import Program
 from shapeinspect.plugin_api.rerun import Rerun
 from shapeinspect.plugin_api.rewriting import Rewriting, outside
+from shapeinspect.plugin_api.suggestions import Suggestion
 from shapeinspect.rules.rule import show
 from shapeinspect_onnx.debug.exports import reexported
-from shapeinspect_onnx.debug.programs import Found, of_sizes
 from shapeinspect_onnx.debug.quiet import runs
 
 #: What onnxruntime calls the types of numbers, and NumPy.
@@ -78,7 +78,6 @@ class Fed:
         message: onnxruntime's words.
         where: the user's source line.
         what: what is run again.
-        program: the user's program; None where its source is not there.
     """
 
     session: Any
@@ -87,7 +86,6 @@ class Fed:
     message: str
     where: str | None
     what: str = "session.run"
-    program: Program | None = None
 
     def refused(self) -> Rerun | None:
         """Find the input that does not fit what is declared, and edits of what is fed; None for none."""
@@ -106,23 +104,11 @@ class Fed:
         found = (
             found if any(not edit.alters for edit, _ in found) else [*self._through_another(wrong), *found]
         )
-        settled = any(not edit.alters for edit, _ in found)
-        upstream = [] if settled else self._in_program(wrong)
-        found = [*((one.edit, []) for one in upstream), *(found or self._resized(wrong))]
-        because = tuple(dict.fromkeys(one.because for one in upstream if one.because))
+        found = found or self._resized(wrong)
         cause = "exchanged" if pair else self._cause(wrong)
         expected = " and ".join(map(_declared, wrong)) + _AS
         got = [f"{self._name(one.name)} of {_given(self.feed[one.name])}" for one in wrong]
-        return self._rewriting(first.name, inputs, cause, expected, got, found, because)
-
-    def _in_program(self, wrong: Sequence[Input]) -> list[Found]:
-        """Change the numbers that make what is fed, or the export; for another batch the export first."""
-        ways = (self._opened, self._upstream)
-        for way in ways if self._of_batch(wrong) else ways[::-1]:
-            found = [*way(wrong)]
-            if found:
-                return found
-        return []
+        return self._rewriting(first.name, inputs, cause, expected, got, found)
 
     def _through_another(self, wrong: Sequence[Input]) -> Iterator[_Way]:
         """Feed what another session of the program makes of the array."""
@@ -144,36 +130,30 @@ class Fed:
                 continue
             yield Edit("other-model", written or f"feed {text}"), [self.feed | {one.name: made}]
 
-    def _upstream(self, wrong: Sequence[Input]) -> Iterator[Found]:
-        """Change the numbers of the program that make an array of another size."""
-        shapes = [(self.feed[one.name].shape, one.shape or ()) for one in wrong]
-        sizes = [
-            (old, new)
-            for has, wants in shapes
-            if len(has) == len(wants)
-            for old, new in zip(has, wants, strict=True)
-            if type(new) is int and old != new
-        ]
-        if self.program is not None and sizes:
-            yield from islice(of_sizes(self.program, sizes, self._cause(wrong)), 2)
+    def suggestions(self, program: Program) -> Iterator[Suggestion]:
+        """Suggest edits of the numbers that make what is fed, and of the export.
 
-    def _opened(self, wrong: Sequence[Input]) -> list[Found]:
-        """Leave the lengths open in the export, where that stands in the same program."""
-        axes, sizes = {}, []
+        Args:
+            program: the user's program.
+        """
+        inputs = inputs_of(self.session)
+        wrong = [one for one in inputs if hasattr(self.feed.get(one.name), "shape")]
+        wrong = [one for one in wrong if not one.takes(self.feed[one.name])]
+        axes: dict[str, list[int]] = {}
+        sizes: list[tuple[int, int]] = []
         for one in wrong:
             has, wants = tuple(self.feed[one.name].shape), one.shape or ()
-            if len(has) != len(wants) or str(self.feed[one.name].dtype) != one.dtype:
-                return []
-            pairs = enumerate(zip(has, wants, strict=True))
-            axes[one.name] = [axis for axis, (old, new) in pairs if type(new) is int and old != new]
-            sizes += [wants[axis] for axis in axes[one.name]]
-        ranks = {one.name: len(one.shape or ()) for one in inputs_of(self.session)}
-        return [] if self.program is None else [*reexported(self.program, axes, ranks, sizes)]
-
-    def _of_batch(self, wrong: Sequence[Input]) -> bool:
-        """Tell whether nothing but the number of samples is another one."""
-        shapes = [(self.feed[one.name].shape, one.shape or ()) for one in wrong]
-        return all(has[0] != wants[0] and fits(has[1:], wants[1:]) for has, wants in shapes if has and wants)
+            if len(has) == len(wants):
+                pairs = [*enumerate(zip(has, wants, strict=True))]
+                axes[one.name] = [axis for axis, (old, new) in pairs if type(new) is int and old != new]
+                sizes += [(old, new) for _, (old, new) in pairs if type(new) is int and old != new]
+        if not sizes:
+            return
+        of_batch = all(found == [0] for found in axes.values())
+        ranks = {one.name: len(one.shape or ()) for one in inputs}
+        for place, new in enumerate(resized(program, sizes)):
+            yield suggestion(program, new, (0.7 if of_batch else 0.1) + 0.02 * place, self._cause(wrong))
+        yield from reexported(program, axes, ranks, (), 0.2 if of_batch else 0.9)
 
     def _rewriting(
         self,
@@ -183,19 +163,16 @@ class Fed:
         expected: str,
         got: Sequence[str],
         found: Sequence[_Way],
-        because: tuple[str, ...] = (),
     ) -> Rerun:
         edits = tuple(edit for edit, _ in found)
         edits = edits if self.source is None else self.source.worded(edits)
-        fact = Explained(cause, (expected,), tuple(got), edits, because)
+        fact = Explained(cause, (expected,), tuple(got), edits)
         values = values_of(inputs, self.feed)
         layer = Layer(name, "input", "input")
         failure = outside(layer, values, "onnx", self.message, self.where, fact, fed=True)
 
         def trial(edit: int) -> Claim | None:
             feeds = found[edit][1]
-            if found[edit][0].claim is not None:
-                return found[edit][0].claim
             ends = feeds if len(feeds) <= _FEEDS else [feeds[0], feeds[-1]]
             if not all(runs(self.session, feed) for feed in ends):
                 return None

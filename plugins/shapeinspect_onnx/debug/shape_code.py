@@ -6,8 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from shapeinspect.plugin_api.program.edits import SourceEdit, changed
-from shapeinspect.plugin_api.program.replay import Program
+from shapeinspect.plugin_api.program.source import Program
 
 #: Functions and methods whose arguments are lengths.
 _LENGTHS = frozenset((
@@ -16,23 +15,51 @@ _LENGTHS = frozenset((
 ))  # fmt: skip
 
 
-def unfixed(program: Program, sizes: Sequence[int]) -> Iterator[SourceEdit]:
-    """Yield the edits that keep a length as what it is: the length of a tensor.
+def unfixed(program: Program, sizes: Sequence[int]) -> Iterator[dict[ast.expr, str]]:
+    """Yield edits that keep a length as what it is, the length of a tensor: what is written instead of what.
 
     Args:
         program: the program, with the code of the module.
         sizes: the lengths that may stand there as numbers.
     """
-    for function in _methods(program.tree):
-        for nodes in _made_numbers(function):
-            edit = changed(program, nodes)
-            if edit is not None:
-                yield edit
-    for function in _methods(program.tree):
-        for nodes in _written_numbers(function, sizes):
-            edit = changed(program, nodes)
-            if edit is not None:
-                yield edit
+    methods = [*_methods(program.tree)]
+    made = [new for function in methods for new in _made_numbers(function)]
+    if len(made) > 1:
+        yield _apart(made)
+    yield from made
+    for function in methods:
+        yield from _constant_names(function)
+        yield from _written_numbers(function, sizes)
+
+
+def _apart(made: Sequence[dict[ast.expr, str]]) -> dict[ast.expr, str]:
+    """Return all edits as one, of two that overlap the outer one."""
+    found: dict[ast.expr, str] = {}
+    inside: set[int] = set()
+    for new in made:
+        for node, text in new.items():
+            if id(node) not in inside:
+                found[node] = text
+                inside |= {id(part) for part in ast.walk(node)}
+    return found
+
+
+def _constant_names(function: ast.FunctionDef) -> Iterator[dict[ast.expr, str]]:
+    """Find a number that takes the place of a length: ``bs = 1`` after ``bs, c, h, w = x.shape``."""
+    lengths: dict[str, str] = {}
+    for node in ast.walk(function):
+        if not isinstance(node, ast.Assign) or len(node.targets) != 1:
+            continue
+        target, value = node.targets[0], ast.unparse(node.value)
+        if isinstance(target, ast.Tuple) and value.endswith((".shape", ".size()")):
+            tensor = value.removesuffix(".shape").removesuffix(".size()")
+            lengths |= {ast.unparse(part): f"{tensor}.shape[{n}]" for n, part in enumerate(target.elts)}
+        elif isinstance(target, ast.Name) and target.id in lengths and _is_number(node.value):
+            yield {node.value: lengths[target.id]}
+
+
+def _is_number(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and type(node.value) is int
 
 
 def _methods(tree: ast.Module) -> Iterator[ast.FunctionDef]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from types import FrameType
@@ -12,8 +12,9 @@ from typing import Any
 from shapeinspect.ir import Frozen
 from shapeinspect.plugin_api.frames import traceback_frames, user_line
 from shapeinspect.plugin_api.numpy_text import IN_NUMPY, in_numpy
-from shapeinspect.plugin_api.program.replay import Program, program_of
+from shapeinspect.plugin_api.program.source import Program, program_of
 from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
+from shapeinspect.plugin_api.suggestions import Suggestion
 from shapeinspect.plugin_api.user_source import UserSource, user_source
 from shapeinspect.sources.source import Source
 
@@ -43,6 +44,18 @@ class TFLiteDebugger(Debugger):
                 program = program_of(error, PACKAGES)
                 return _RECOVER[frame.f_code.co_name](frame, str(error), where, site, program)
         return None
+
+    def suggestions(self, error: BaseException) -> Sequence[Suggestion]:
+        """Suggest edits of what is set; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        from shapeinspect_tensorflow.debug.tensors import Setting
+
+        program = program_of(error, PACKAGES)
+        for frame, _ in traceback_frames(error.__traceback__):
+            if _home(frame).endswith(".interpreter") and frame.f_code.co_name == "set_tensor":
+                local = frame.f_locals
+                given = local["self"], local["tensor_index"], local["value"]
+                return [*Setting(*given, None, str(error), None, program).suggestions()]
+        return ()
 
     def watch(self, model: object) -> AbstractContextManager[Any]:
         """Keep nothing: the traceback holds everything; see ``shapeinspect.plugin_api.rerun.Debugger``."""

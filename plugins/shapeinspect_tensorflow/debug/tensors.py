@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from types import ModuleType
 from typing import Any
 
@@ -14,14 +13,15 @@ from shapeinspect.plugin_api.array_edits import ArrayEdit, fits
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import Edit, Explained
 from shapeinspect.plugin_api.fed_arrays import Input, values_of
+from shapeinspect.plugin_api.program.edits import resized, suggestion
 from shapeinspect.plugin_api.program.origin import added_axis
-from shapeinspect.plugin_api.program.replay import Program
+from shapeinspect.plugin_api.program.source import Program
 from shapeinspect.plugin_api.rerun import Rerun
 from shapeinspect.plugin_api.rewriting import Rewriting, outside
+from shapeinspect.plugin_api.suggestions import Suggestion
 from shapeinspect.plugin_api.user_source import UserSource, calls_of
 from shapeinspect.rules.rule import show
 from shapeinspect_tensorflow.debug.interpreters import another, declared
-from shapeinspect_tensorflow.debug.programs import of_sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,6 @@ class Setting:
             return None
         ways = [*self._of_another(array, details), *self._fitting(array, wanted)]
         ways = [*self._resized(array, wanted, own), *ways]
-        upstream = [] if any(not way.edit.alters for way in ways) else self._in_program(array, wanted)
-        ways = [*(_Way(edit, self.index, array) for edit, _ in upstream), *ways]
         ways += [] if ways else self._of_size(array, wanted)
         shaped = fits(array.shape, wanted.shape or ())
         cause = "dtype" if shaped else "feed" if array.ndim == len(wanted.shape or ()) else "rank"
@@ -79,22 +77,27 @@ class Setting:
         scales = quantized.format(*(wanted.quantized or ()))
         expected = f'"{wanted.name}" of shape {show(wanted.declared)}, {wanted.dtype}{scales}'
         got = f"{self._expression() or 'an array'} of {show(array.shape)}, {array.dtype}"
-        because = tuple(dict.fromkeys(place for _, place in upstream))
-        because += self._added(array, wanted)
+        because = self._added(array, wanted)
         fact = Explained(cause, (expected,), (got,), tuple(way.edit for way in ways), because)
         layer = Layer(wanted.name, "input", "input")
         values = values_of([wanted], {wanted.name: array})
         failure = outside(layer, values, "tflite", self.message, self.where, fact, fed=True)
         return Rewriting(failure, lambda edit: self._trial(ways[edit]))
 
-    def _in_program(self, array: Any, wanted: Input) -> list[tuple[Edit, str]]:
-        """Change the numbers of the program that make an array of another size."""
-        shape = wanted.shape or ()
+    def suggestions(self) -> Iterator[Suggestion]:
+        """Suggest other numbers where the program makes an array of another size."""
+        import numpy as np
+
+        array = np.asarray(self.value)
+        details = self.interpreter.get_input_details()
+        own = next((one for one in details if one["index"] == self.index), None)
+        shape = () if own is None else declared(own).shape or ()
         if self.program is None or array.ndim != len(shape):
-            return []
+            return
         pairs = zip(array.shape, shape, strict=True)
         sizes = [(old, new) for old, new in pairs if type(new) is int and old != new]
-        return [*islice(of_sizes(self.program, sizes), 2)]
+        for place, new in enumerate(resized(self.program, sizes)):
+            yield suggestion(self.program, new, 0.1 + 0.02 * place, "feed")
 
     def _added(self, array: Any, wanted: Input) -> tuple[str, ...]:
         """Name the expression that adds an axis, where there is one too many."""
@@ -176,8 +179,6 @@ class Setting:
         return [_Way(Edit("feed", f"feed {edit.text(self._expression())}"), self.index, small)]
 
     def _trial(self, way: _Way) -> Claim | None:
-        if way.edit.claim is not None:
-            return way.edit.claim
         copy = another(self.interpreter)
         if copy is None and way.resized:
             return Claim(Level.UNTRIED, rest="the interpreter was made from a file, and is not changed here")

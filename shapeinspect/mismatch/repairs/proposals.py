@@ -65,7 +65,6 @@ def proposals(failure: Failure, problem: Problem) -> tuple[Fix, ...]:
     if isinstance(failure.fact, Explained):
         return tuple(sorted(_edits(failure.fact.edits), key=lambda fix: fix.rank))
     fixes = [
-        *_edits(failure.edits),
         *divisors(failure),
         *transposed_masks(failure),
         *masks(failure),

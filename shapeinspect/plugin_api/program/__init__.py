@@ -1,1 +1,1 @@
-"""The user's own program, run again with edits of its source: ``replay``, with the ``edits``."""
+"""The source of a program that has failed: where its values come from, and edits of it to suggest."""

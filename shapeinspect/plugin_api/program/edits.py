@@ -1,180 +1,101 @@
-"""Edits of a program's source: what is written instead of what, and the file with it."""
+"""Edits of a program's source: other numbers where sizes are written, further arguments of calls."""
 
 from __future__ import annotations
 
 import ast
-import copy
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import permutations, product
-from typing import Any
+from typing import Any, TypeAlias
 
-from shapeinspect.plugin_api.program.replay import Program
+from shapeinspect.plugin_api.program.source import Program
+from shapeinspect.plugin_api.suggestions import Replacement, Suggestion
 
-#: A longer text is less clear than the call or the expression inside it.
-_LONGEST = 110
-#: So many ways to change the numbers of one statement are tried.
+#: So many ways to change the numbers of one statement are suggested.
 _WAYS = 6
+#: What is written instead of expressions of the program's tree.
+New: TypeAlias = "Mapping[ast.expr, str]"
 
 
-@dataclass(frozen=True)
-class SourceEdit:
-    """One edit of a file.
-
-    Args:
-        text: ``new instead of old``.
-        line: where it is.
-        tree: the file with the edit; every line keeps its number.
-        old: the text that is replaced.
-    """
-
-    text: str
-    line: int
-    tree: ast.Module
-    old: str
-
-
-def changed(program: Program, nodes: Mapping[ast.expr, str]) -> SourceEdit | None:
-    """Return the edit that replaces expressions of one statement by others.
+def suggestion(program: Program, new: New, rank: float, cause: str, why: str = "") -> Suggestion:
+    """Suggest other texts for expressions.
 
     Args:
         program: the program.
-        nodes: the expressions of its tree, and what is written instead.
+        new: the expressions of its tree, and what is written instead.
+        rank: as of the suggestion.
+        cause: as of the suggestion.
+        why: what is known then; by default where the first expression stands.
     """
-    first = min(nodes, key=lambda node: (node.lineno, node.col_offset))
-    holder = _holder(program, [*nodes])
-    if holder is None:
-        return None
-    old = ast.get_source_segment(program.text, holder) or ""
-    new = _spliced(program.text, holder, nodes)
-    tree = _replaced(program.tree, nodes)
-    if tree is None or not old:
-        return None
-    return SourceEdit(f"{_line(new)} instead of {_line(old)}", first.lineno, tree, _line(old))
+    first = min(new, key=lambda node: (node.lineno, node.col_offset))
+    line = program.text.splitlines()[first.lineno - 1].strip()
+    told = why or f"{program.place(first.lineno)}  {line}"
+    return Suggestion(program.file, replacements(program, new), rank, cause, told)
 
 
-def _line(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _holder(program: Program, nodes: Sequence[ast.expr]) -> ast.AST | None:
-    """Return the smallest statement around expressions, or where it is long, the smallest call or value."""
-    wanted = set(map(id, nodes))
-    around = [
-        node
-        for node in ast.walk(program.tree)
-        if isinstance(node, ast.stmt | ast.expr) and wanted <= {id(part) for part in ast.walk(node)}
-    ]
-    around.sort(key=lambda node: sum(1 for _ in ast.walk(node)))
-    simple = [node for node in around if isinstance(node, ast.stmt) and not hasattr(node, "body")]
-    texts = {id(node): ast.get_source_segment(program.text, node) or "" for node in around}
-    if simple and len(texts[id(simple[0])]) <= _LONGEST:
-        return simple[0]
-    calls = [node for node in around if isinstance(node, ast.Call) and len(texts[id(node)]) <= _LONGEST]
-    plain = [node for node in around if not isinstance(node, ast.Constant | ast.Name)]
-    return next(iter((*reversed(calls), *plain)), None)
-
-
-def _spliced(text: str, holder: Any, nodes: Mapping[ast.expr, str]) -> str:
-    """Return the text of a node with expressions inside it replaced."""
-    lines = text.splitlines(keepends=True)
-    starts = [0]
-    for line in lines:
-        starts.append(starts[-1] + len(line.encode()))
-
-    def span(node: Any) -> tuple[int, int]:
-        return starts[node.lineno - 1] + node.col_offset, starts[node.end_lineno - 1] + node.end_col_offset
-
-    raw, (begin, end) = text.encode(), span(holder)
-    for node, new in sorted(nodes.items(), key=lambda pair: -span(pair[0])[0]):
-        a, b = span(node)
-        raw, end = raw[:a] + new.encode() + raw[b:], end + len(new.encode()) - (b - a)
-    return raw[begin:end].decode()
-
-
-def _replaced(tree: ast.Module, nodes: Mapping[ast.expr, str]) -> ast.Module | None:
-    """Return a copy of a tree with expressions replaced; each keeps its place in the file."""
-    try:
-        new = {id(node): ast.parse(text.strip(), mode="eval").body for node, text in nodes.items()}
-    except SyntaxError:
-        return None
-    memo: dict[int, Any] = {}
-    for node in nodes:
-        stand_in = new[id(node)]
-        for part in ast.walk(stand_in):
-            if isinstance(part, ast.expr | ast.keyword | ast.comprehension):
-                ast.copy_location(part, node)
-        memo[id(node)] = stand_in
-    result = copy.deepcopy(tree, memo)
-    return ast.fix_missing_locations(result)
-
-
-def constants(tree: ast.AST) -> Iterator[ast.Constant]:
-    """Yield the whole numbers of a source.
+def replacements(program: Program, new: New) -> tuple[Replacement, ...]:
+    """Return the parts of the file that are replaced, in their order.
 
     Args:
-        tree: the source.
+        program: the program.
+        new: the expressions of its tree, and what is written instead.
     """
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and type(node.value) is int:
-            yield node
+    starts = [0]
+    for line in program.text.encode().splitlines(keepends=True):
+        starts.append(starts[-1] + len(line))
+    return tuple(sorted((*_span(starts, node), text) for node, text in new.items()))
 
 
-def _number(node: ast.Constant) -> int:
-    return node.value if isinstance(node.value, int) else 0
+def _span(starts: Sequence[int], node: Any) -> tuple[int, int]:
+    return starts[node.lineno - 1] + node.col_offset, starts[node.end_lineno - 1] + node.end_col_offset
 
 
-def resized(program: Program, sizes: Sequence[tuple[int, int]]) -> Iterator[SourceEdit]:
-    """Yield the edits that write other sizes where the source has those that do not fit.
+def resized(program: Program, sizes: Sequence[tuple[int, int]]) -> Iterator[dict[ast.expr, str]]:
+    """Yield other numbers where the source writes sizes that do not fit.
 
     Args:
         program: the program.
         sizes: each size that does not fit, and the one that does.
     """
-    wanted = {old: new for old, new in sizes if old != new}
     yield from _of_statements(program, sizes)
-    yield from _of_defaults(program, wanted)
+    yield from _of_defaults(program, {old: new for old, new in sizes if old != new})
 
 
-def _of_statements(program: Program, sizes: Sequence[tuple[int, int]]) -> Iterator[SourceEdit]:
+def _of_statements(program: Program, sizes: Sequence[tuple[int, int]]) -> Iterator[dict[ast.expr, str]]:
     """Change all such numbers of one statement."""
     options: dict[int, list[int]] = {}
     for old, new in sizes:
         if new not in options.setdefault(old, []):
             options[old].append(new)
-    for statement in _outermost(program.tree):
+    for statement in ast.walk(program.tree):
+        if not isinstance(statement, ast.stmt) or isinstance(statement, ast.Import | ast.ImportFrom):
+            continue
         found = [node for node in _own_constants(statement) if node.value in options]
         if not found or len(found) > 4:
             continue
-        same = [dict(zip(options, values, strict=True)) for values in product(*options.values())]
-        ways = [[one[_number(node)] for node in found] for one in same]
-        if len(found) == len(sizes) > 1:
-            ways += [
-                [new for _, new in order]
-                for order in permutations(sizes)
-                if all(old == node.value for (old, _), node in zip(order, found, strict=True))
-            ]
-        ways += [
-            [new if node is one else _number(node) for node in found]
-            for one in (found if len(found) > 1 else ())
-            for new in options[_number(one)]
-        ]
         seen: list[list[int]] = []
-        for way in ways:
+        for way in _ways(found, options, sizes):
             if way not in seen and len(seen) < _WAYS:
                 seen.append(way)
-                nodes: dict[ast.expr, str] = {
-                    node: str(new) for node, new in zip(found, way, strict=True) if new != node.value
-                }
-                edit = changed(program, nodes) if nodes else None
-                if edit is not None:
-                    yield edit
+                pairs = zip(found, way, strict=True)
+                nodes: dict[ast.expr, str] = {node: str(new) for node, new in pairs if new != node.value}
+                if nodes:
+                    yield nodes
 
 
-def _outermost(tree: ast.Module) -> Iterator[ast.stmt]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.stmt) and not isinstance(node, ast.Import | ast.ImportFrom):
-            yield node
+def _ways(
+    found: Sequence[ast.Constant], options: Mapping[int, list[int]], sizes: Sequence[tuple[int, int]]
+) -> Iterator[list[int]]:
+    """Yield new numbers for those that are found: the same for the same, one for each axis, one alone."""
+    for values in product(*options.values()):
+        one = dict(zip(options, values, strict=True))
+        yield [one[_number(node)] for node in found]
+    if len(found) == len(sizes) > 1:
+        for order in permutations(sizes):
+            if all(old == node.value for (old, _), node in zip(order, found, strict=True)):
+                yield [new for _, new in order]
+    for alone in found if len(found) > 1 else ():
+        for new in options[_number(alone)]:
+            yield [new if node is alone else _number(node) for node in found]
 
 
 def _own_constants(statement: ast.stmt) -> list[ast.Constant]:
@@ -191,29 +112,36 @@ def _own_constants(statement: ast.stmt) -> list[ast.Constant]:
     return sorted(found, key=lambda node: (node.lineno, node.col_offset))
 
 
-def _of_defaults(program: Program, wanted: Mapping[int, int]) -> Iterator[SourceEdit]:
+def _number(node: ast.Constant) -> int:
+    return node.value if isinstance(node.value, int) else 0
+
+
+def _of_defaults(program: Program, wanted: Mapping[int, int]) -> Iterator[dict[ast.expr, str]]:
     """Give an argument where a default of a function is the number."""
     for function, owner in _functions(program.tree):
         arguments = function.args.args
-        for argument, default in zip(arguments[len(arguments) - len(function.args.defaults) :],
-                                     function.args.defaults, strict=True):  # fmt: skip
-            values = [node for node in ast.walk(default) if isinstance(node, ast.Constant)]
-            if not any(type(node.value) is int and node.value in wanted for node in values):
+        given = arguments[len(arguments) - len(function.args.defaults) :]
+        for argument, default in zip(given, function.args.defaults, strict=True):
+            text = ast.unparse(_Renumbered(wanted).visit(ast.parse(ast.unparse(default), mode="eval")))
+            if text == ast.unparse(default):
                 continue
-            text = _renumbered(program, default, wanted)
             name = owner if function.name == "__init__" else function.name
             for call in ast.walk(program.tree):
                 if isinstance(call, ast.Call) and _last(call.func) == name:
-                    edit = with_argument(program, call, argument.arg, text)
-                    if edit is not None:
-                        yield edit
+                    nodes = with_argument(program, call, argument.arg, text)
+                    if nodes:
+                        yield nodes
 
 
-def _renumbered(program: Program, node: ast.expr, wanted: Mapping[int, int]) -> str:
-    nodes: dict[ast.expr, str] = {
-        part: str(wanted[_number(part)]) for part in constants(node) if part.value in wanted
-    }
-    return _spliced(program.text, node, nodes)
+class _Renumbered(ast.NodeTransformer):
+    """Puts other numbers in the place of those that do not fit."""
+
+    def __init__(self, wanted: Mapping[int, int]) -> None:
+        self._wanted = wanted
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:  # the name that ast asks for
+        plain = type(node.value) is int and node.value in self._wanted
+        return ast.Constant(self._wanted[_number(node)]) if plain else node
 
 
 def _functions(tree: ast.Module) -> Iterator[tuple[ast.FunctionDef, str]]:
@@ -227,8 +155,8 @@ def _last(function: ast.expr) -> str:
     return str(getattr(function, "attr", getattr(function, "id", "")))
 
 
-def with_argument(program: Program, call: ast.Call, name: str, value: str) -> SourceEdit | None:
-    """Return the edit that gives a call one more argument by name; None where it has it.
+def with_argument(program: Program, call: ast.Call, name: str, value: str) -> dict[ast.expr, str]:
+    """Give a call one more argument by name; nothing where it has it.
 
     Args:
         program: the program.
@@ -237,8 +165,7 @@ def with_argument(program: Program, call: ast.Call, name: str, value: str) -> So
         value: what is written for it.
     """
     if any(keyword.arg in (name, None) for keyword in call.keywords):
-        return None
+        return {}
     old = ast.get_source_segment(program.text, call) or ""
     inner = old.rstrip()[:-1].rstrip().rstrip(",")
-    new = f"{inner}{'' if inner.endswith('(') else ', '}{name}={value})"
-    return changed(program, {call: new})
+    return {call: f"{inner}{'' if inner.endswith('(') else ', '}{name}={value})"}

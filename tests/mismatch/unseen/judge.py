@@ -458,6 +458,7 @@ ONE: tuple[Callable[[Paste, str], Iterator[str]], ...] = (
 
 def several(p: Paste, fix: str) -> Iterator[str]:
     """`feed ids[:, :512], feed mask[:, :512]`: several edits joined by commas, one after the other."""
+    yield from swaps(p, fix)
     parts = re.split(r', (?=(?:feed|pass|set) |\w+=(?!=)[^,]* in ")', fix)
     if len(parts) < 2 or all(re.match(r"\w+=", part) for part in parts):
         return
@@ -467,6 +468,17 @@ def several(p: Paste, fix: str) -> Iterator[str]:
             return
         p = shifted(p, new)
     yield p.text
+
+
+def swaps(p: Paste, fix: str) -> Iterator[str]:
+    """`a = 3 instead of a = 2, f(b) instead of f(c)`: each in its own place."""
+    for comma in re.finditer(r", ", fix):
+        left, right = fix[: comma.start()], fix[comma.end() :]
+        if left.count(" instead of ") != 1 or " instead of " not in right:
+            continue
+        for new in swap(p, left):
+            rest = shifted(p, new)
+            yield from swap(rest, right) if right.count(" instead of ") == 1 else swaps(rest, right)
 
 
 def shifted(p: Paste, new: str) -> Paste:
