@@ -81,13 +81,14 @@ def repaired(
         began,
         tuple(line for file, line in places if file == name),
         max(_MEMORY, 2 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024),
+        any("../" in file.text or '".."' in file.text or ".parent" in file.text for file in files),
     )
-    known, others = _known(diagnosis)
+    known, likely, others = _known(diagnosis)
     wrong = Wrong(
         places,
         type(error).__name__,
         str(error),
-        sizes_of(str(error), known, others),
+        sizes_of(str(error), known, likely, others),
         _arrays(frames),
         _modules(frames),
         _in_data(diagnosis),
@@ -175,18 +176,22 @@ def _suggested(error: BaseException, files: Sequence[File], folder: str) -> Iter
                 yield suggested(file, one)
 
 
-def _known(diagnosis: Diagnosis | None) -> tuple[list[tuple[int, int]], list[int]]:
-    """Return the pairs of sizes that should be equal, and all sizes that the failed call read."""
+def _known(
+    diagnosis: Diagnosis | None,
+) -> tuple[list[tuple[int, int]], list[tuple[int, int]], list[int]]:
+    """Return the pair of sizes that should be equal, such pairs as may be meant, and all sizes in sight."""
     if diagnosis is None:
-        return [], []
-    problem = diagnosis.problem
-    pairs: list[tuple[int, int]] = []
-    if problem.demand is not None and isinstance(problem.demand.had, int):
-        pairs.append((problem.demand.had, problem.demand.wanted))
-    shapes = [[size for size in shape if isinstance(size, int)] for shape in problem.shapes if shape]
-    for one, other in pairwise(shapes):
-        pairs += [(a, b) for a, b in zip(one[::-1], other[::-1], strict=False) if a != b and 1 not in (a, b)]
-    return pairs, [size for shape in shapes for size in shape]
+        return [], [], []
+    demand, shapes = diagnosis.problem.demand, diagnosis.problem.shapes
+    known = [(demand.had, demand.wanted)] if demand is not None and isinstance(demand.had, int) else []
+    sizes = [[size for size in shape if isinstance(size, int)] for shape in shapes if shape]
+    likely = [
+        (a, b)
+        for one, other in pairwise(sizes)
+        for a, b in [*zip(one[::-1], other[::-1], strict=False), *zip(one[-1:], other[-2:-1], strict=False)]
+        if a != b and 1 not in (a, b)
+    ]
+    return known, likely, [size for shape in sizes for size in shape]
 
 
 def _in_data(diagnosis: Diagnosis | None) -> bool | None:

@@ -37,7 +37,9 @@ def run(order: dict[str, Any], result: int) -> None:
         order: ``script``, ``folder``, ``cwd`` and ``place`` (paths: the script in the folder, the folder that
             is mirrored, the folder in it to start in, a new folder for the trial), ``argv``, ``changed``
             (texts by path in the folder), ``since`` (seconds since 1970), ``limit`` (seconds of processor
-            time), ``memory`` (bytes), ``passed`` (lines of the script: the statements whose end counts).
+            time), ``memory`` (bytes),
+            ``beside`` (whether what stands beside the folder is seen), ``passed`` (lines of the script:
+            the statements whose end counts).
         result: the descriptor that the result is written to, as JSON.
     """
     ended: dict[str, Any] = {"status": "refused", "message": "", "frames": [], "passed": False}
@@ -53,8 +55,9 @@ def run(order: dict[str, Any], result: int) -> None:
     try:
         around = os.path.join(order["place"], "files")
         root = os.path.join(around, os.path.basename(order["folder"]) or "root")
-        beside(order["folder"], around)
-        mirror(order["folder"], root, order["changed"], order["since"])
+        beside(order["folder"], around) if order["beside"] else os.mkdir(around)
+        entered = (os.path.dirname(order["script"]), order["cwd"])
+        mirror(order["folder"], root, order["changed"], order["since"], entered)
         temporary = os.path.join(order["place"], "tmp")
         os.mkdir(temporary)
         _silence()

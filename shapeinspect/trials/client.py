@@ -31,6 +31,7 @@ class Script:
         since: when it began, in seconds since 1970.
         lines: the lines of the script that were running when it failed, the outermost first.
         memory: how much memory a trial may take, in bytes.
+        beside: whether it may read what stands beside the folder.
     """
 
     folder: str
@@ -40,6 +41,7 @@ class Script:
     since: float
     lines: tuple[int, ...]
     memory: int
+    beside: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,7 @@ class Trials(Generic[T]):
             "since": script.since,
             "limit": limit,
             "memory": script.memory,
+            "beside": script.beside,
             "passed": script.lines,
         }
         try:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
+from dataclasses import dataclass
 
-#: At most so many entries are mirrored one by one; of larger folders a link stands for the whole.
-_ENTRIES = 2000
+#: After so many entries a link stands for a whole folder in which the script has written nothing yet.
+_ENTRIES = 300
+#: At most so many links stand beside the mirror.
+_BESIDE = 1000
 #: What a script does not read from its own folder.
 _LEFT_OUT = frozenset(
     {"__pycache__", "node_modules", ".git", ".venv", "venv", ".mypy_cache", ".pytest_cache"}
 )
 
 
-def mirror(folder: str, target: str, changed: Mapping[str, str], since: float) -> None:
+def mirror(
+    folder: str, target: str, changed: Mapping[str, str], since: float, entered: Sequence[str] = ()
+) -> None:
     """Make a mirror of a folder.
 
     A file that was written after the script began is left out: the script writes it again.
@@ -24,9 +30,24 @@ def mirror(folder: str, target: str, changed: Mapping[str, str], since: float) -
         target: where the mirror is made; it is not there yet.
         changed: the text of each file that is changed, by its path in the folder.
         since: when the script began, in seconds since 1970.
+        entered: paths in the folder whose folders have to be writable, such as the script's own.
     """
-    left = [_ENTRIES]
-    _copy(folder, target, {os.path.normpath(name): text for name, text in changed.items()}, "", since, left)
+    texts = {os.path.normpath(name): text for name, text in changed.items()}
+    needed = {os.path.normpath(name) for name in entered} | {os.path.dirname(name) for name in texts}
+    _copy(folder, target, _Order(texts, needed, since, [_ENTRIES]), "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    texts: Mapping[str, str]
+    needed: AbstractSet[str]
+    since: float
+    left: list[int]
+
+    def is_entered(self, name: str, folder: os.DirEntry[str]) -> bool:
+        """Tell whether a folder is mirrored entry by entry."""
+        inside = any((one + os.sep).startswith(name + os.sep) for one in self.needed)
+        return inside or self.left[0] > 0 or _written(folder, self.since)
 
 
 def beside(folder: str, target: str) -> None:
@@ -40,34 +61,25 @@ def beside(folder: str, target: str) -> None:
     parent, own = os.path.split(folder)
     with suppress(OSError):
         entries = [entry for entry in os.scandir(parent) if entry.name != own]
-        for entry in entries[:_ENTRIES]:
+        for entry in entries[:_BESIDE]:
             os.symlink(os.path.abspath(entry.path), os.path.join(target, entry.name))
 
 
-def _copy(
-    folder: str, target: str, changed: Mapping[str, str], within: str, since: float, left: list[int]
-) -> None:
+def _copy(folder: str, target: str, order: _Order, within: str) -> None:
     os.mkdir(target)
-    entries = sorted(os.scandir(folder), key=lambda one: (one.is_dir(), one.name))
-    needed = {name.split(os.sep)[0] for name in _below(changed, within)}
-    for entry in entries:
+    for entry in sorted(os.scandir(folder), key=lambda one: (one.is_dir(), one.name)):
         name = os.path.join(within, entry.name) if within else entry.name
         place = os.path.join(target, entry.name)
         if entry.name in _LEFT_OUT:
             continue
-        left[0] -= 1
-        if name in changed:
+        order.left[0] -= 1
+        if name in order.texts:
             with open(place, "w", encoding="utf-8", newline="") as file:
-                file.write(changed[name])
-        elif entry.is_dir() and not entry.is_symlink() and (left[0] > 0 or entry.name in needed):
-            _copy(entry.path, place, changed, name, since, left)
-        elif entry.is_dir() or not _written(entry, since):
+                file.write(order.texts[name])
+        elif entry.is_dir() and not entry.is_symlink() and order.is_entered(name, entry):
+            _copy(entry.path, place, order, name)
+        elif entry.is_dir() or not _written(entry, order.since):
             os.symlink(os.path.abspath(entry.path), place)
-
-
-def _below(changed: Mapping[str, str], within: str) -> list[str]:
-    start = within + os.sep if within else ""
-    return [name[len(start) :] for name in changed if name.startswith(start)]
 
 
 def _written(entry: os.DirEntry[str], since: float) -> bool:

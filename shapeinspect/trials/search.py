@@ -18,6 +18,8 @@ _SECONDS = 40.0
 _WAIT = 45.0
 #: At most so many trials.
 _TRIALS = 400
+#: What only gets further is followed where everything else stands so far behind it.
+_FOLLOWED = 4.0
 #: The share of all this after which what only gets further is followed.
 _FIRST = 0.6
 #: So many repairs are looked for; those that stand further behind the first than this are not.
@@ -25,6 +27,8 @@ _FOUND = 3
 _BEHIND = 1.5
 #: At most so many changes together.
 _TOGETHER = 3
+#: A message with more numbers than this says nothing of which of them differ.
+_NUMBERS = 8
 #: What stands in a message as a size.
 _NUMBER = re.compile(r"(?<![A-Za-z_.\d])\d{1,7}(?!\.?\d|[\w.]*[A-Za-z_])|(?<=\dx)\d{1,7}|\d{1,7}(?=x\d)")
 
@@ -120,18 +124,30 @@ def numbers(message: str) -> list[int]:
     return [int(found) for found in _NUMBER.findall(message)]
 
 
-def sizes_of(message: str, known: Sequence[tuple[int, int]] = (), others: Sequence[int] = ()) -> Sizes:
+def sizes_of(
+    message: str,
+    known: Sequence[tuple[int, int]] = (),
+    likely: Sequence[tuple[int, int]] = (),
+    others: Sequence[int] = (),
+) -> Sizes:
     """Return the sizes of a failure, the likeliest pair first.
 
     Args:
         message: the framework's message.
         known: pairs of sizes that are known to differ and should not.
+        likely: pairs of sizes that may be meant; those of which the message speaks come first.
         others: further sizes that are known.
     """
     found = numbers(message)
-    unequal = [(a, b) for a, b in combinations(dict.fromkeys(found), 2)] if len(set(found)) <= 8 else []
-    pairs = dict.fromkeys([*known, *(pair for pair in unequal if pair[::-1] not in known)])
-    return Sizes(tuple(pairs)[:8], frozenset([*found, *others]))
+    said = [*combinations(dict.fromkeys(found), 2)] if len(set(found)) <= _NUMBERS else []
+    # of what is said, first the sizes that are there; a message ends with what differs
+    said.sort(key=lambda pair: (not {*pair} <= {*others}, -found.index(pair[1]), -found.index(pair[0])))
+    stated = {frozenset(pair) for pair in said}
+    pairs = [*known, *sorted(likely, key=lambda pair: frozenset(pair) not in stated), *said]
+    unlike: dict[frozenset[int], tuple[int, int]] = {}
+    for pair in pairs:
+        unlike.setdefault(frozenset(pair), pair)
+    return Sizes((*unlike.values(),)[:8], frozenset([*found, *others]))
 
 
 class Search:
@@ -187,7 +203,7 @@ class Search:
     def _orders(self) -> Iterator[tuple[_Attempt, Mapping[str, str]]]:
         while self._trials < _TRIALS:
             spent = self._used > _FIRST * _SECONDS or time.monotonic() > self._end - (1 - _FIRST) * _WAIT
-            if not self._found and self._further and (spent or not self._queue):
+            if not self._found and self._further and (spent or self._further_is_likelier()):
                 self._go_on()
             if not self._queue:
                 return
@@ -218,9 +234,12 @@ class Search:
             return
         self._seen.add(key)
         file = _file(state.files, one.file)
-        written = (*state.before, *(_written(file, part) for part in _by_statement(file, one)))
+        written = _together(state.before, [_written(file, part) for part in _by_statement(file, one)])
         attempt = _Attempt(texts, written, rank + state.rank, one, state)
         heapq.heappush(self._queue, (attempt.rank, next(self._order), attempt))
+
+    def _further_is_likelier(self) -> bool:
+        return not self._queue or self._further[0][0] + _FOLLOWED < self._queue[0][0]
 
     def _text(self, path: str) -> str:
         return _file(self._states[0].files, path).text
@@ -317,6 +336,19 @@ def _by_statement(file: File, one: Candidate) -> list[Candidate]:
         found.setdefault(inside[0], []).append(edit)
     parts = [replace(one, edits=tuple(edits), node=node) for node, edits in found.items()]
     return [one] if len(parts) == 1 else parts
+
+
+def _together(before: Sequence[Written], after: Sequence[Written]) -> tuple[Written, ...]:
+    """Return changes one after the other; one of what a former change has written becomes a part of that."""
+    found = [*before]
+    for one in after:
+        for index, former in enumerate(found):
+            if (former.file, former.line) == (one.file, one.line) and former.new.count(one.old) == 1:
+                found[index] = replace(former, new=former.new.replace(one.old, one.new))
+                break
+        else:
+            found.append(one)
+    return tuple(found)
 
 
 def _written(file: File, one: Candidate) -> Written:

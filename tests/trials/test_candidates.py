@@ -88,3 +88,5 @@ def test_numbers_of_a_message() -> None:
     assert numbers("Expected size 64 but got size 48 for tensor number 1 in the list.") == [64, 48, 1]
     assert numbers("[ShapeInferenceError] dimension 0: 1.5 float32") == [0]
     assert sizes_of("a (8) and b (9)", [(7, 5)]).pairs == ((7, 5), (8, 9))
+    said = "operand 1, axis 0: size 30 is different from 21"
+    assert sizes_of(said, [], [(7, 21), (30, 5), (21, 30)], [5, 21, 30, 7]).pairs[0] == (21, 30)

@@ -1,0 +1,59 @@
+"""What a mirror of a folder holds: links, changed files, and folders where the script writes."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from shapeinspect.trials.mirror import beside, mirror
+
+
+def made(folder: Path) -> None:
+    for name in ("a.py", "data/x.txt", "package/mod.py", "package/deep/y.txt", "out/old.txt"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+
+
+def kinds(folder: Path) -> dict[str, str]:
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        kind = "link" if path.is_symlink() else "folder" if path.is_dir() else "file"
+        found[str(path.relative_to(folder))] = kind
+    return found
+
+
+def test_files_are_links_and_changed_ones_are_written(tmp_path: Path) -> None:
+    made(tmp_path / "own")
+    mirror(str(tmp_path / "own"), str(tmp_path / "m"), {"package/mod.py": "new"}, time.time() + 60)
+    assert kinds(tmp_path / "m")["a.py"] == "link"
+    assert kinds(tmp_path / "m")["package/mod.py"] == "file"
+    assert (tmp_path / "m/package/mod.py").read_text() == "new"
+    assert (tmp_path / "own/package/mod.py").read_text() == "package/mod.py"
+    assert (tmp_path / "m/data/x.txt").read_text() == "data/x.txt"
+
+
+def test_of_a_large_folder_those_folders_are_made_that_are_written_to(tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    made(own)
+    for number in range(400):
+        (own / f"{number}.bin").touch()
+    past = time.time() - 600
+    for path in (own, *own.rglob("*")):
+        os.utime(path, (past, past))
+    (own / "out/new.txt").write_text("by the script")
+    mirror(str(own), str(tmp_path / "m"), {"a.py": "new"}, past + 60, ("package",))
+    found = kinds(tmp_path / "m")
+    assert found["data"] == "link"
+    assert found["package"] == "folder"
+    assert found["out"] == "folder"
+    assert found["package/deep"] == "link"
+    assert found["out/old.txt"] == "link"
+    assert "out/new.txt" not in found
+
+
+def test_what_stands_beside_is_linked(tmp_path: Path) -> None:
+    made(tmp_path / "parent/own")
+    (tmp_path / "parent/shared.txt").write_text("shared")
+    beside(str(tmp_path / "parent/own"), str(tmp_path / "m"))
+    assert kinds(tmp_path / "m") == {"shared.txt": "link"}
