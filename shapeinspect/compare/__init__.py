@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from shapeinspect.compare.compatible import fits, same_kind
+from shapeinspect.compare.compatible import any_numbered, fits, same_kind
 from shapeinspect.compare.match import Matching, match
 from shapeinspect.compare.result import Comparison, LayerPair, SettingPair, Status, WeightPair
 from shapeinspect.compare.retype import in_order, retype
@@ -74,8 +74,9 @@ def _units(a: Model, b: Model) -> tuple[list[Unit], list[Unit]]:
     side has separable convolutions, they are split in two.
     """
     whole = [any("q.weight" in unit.slots for unit in units_of(model)) for model in (a, b)]
-    separable = [any(layer.kind == "separable_conv" for layer in model.layers) for model in (a, b)]
-    split = separable[0] != separable[1]
+    separable = [[layer for layer in model.layers if layer.kind == "separable_conv"] for model in (a, b)]
+    alike = any_numbered(separable[0], b.layers) or any_numbered(separable[1], a.layers)
+    split = bool(separable[0]) != bool(separable[1]) and not alike
     join = whole[0] != whole[1]
     units_a, units_b = (
         units_of(model, joined=join and not is_whole, halved=split)

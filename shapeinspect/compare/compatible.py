@@ -6,20 +6,22 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
-from shapeinspect.compare.slots import Slot, Unit
+from shapeinspect.compare.slots import Slot, Unit, is_counter
 from shapeinspect.dims import Shape
+from shapeinspect.ir import Layer
 
 #: Everything that decides whether two layers are compatible.
-Signature: TypeAlias = "tuple[frozenset[str], tuple[tuple[str, Shape, bool], ...]]"
+Signature: TypeAlias = "tuple[frozenset[str], tuple[tuple[str, Shape, bool], ...], tuple[Shape, ...]]"
 
 
 def signature(unit: Unit) -> Signature:
     """Return what a layer is compared by: its kinds, and its main slots with their lengths.
 
     Args:
-        unit: the layer.
+        unit: the layer; where its file only numbers the weights, all of them tell.
     """
-    return unit.kinds, tuple((slot.name, slot.shape, slot.piece is not None) for slot in unit.main)
+    main = tuple((slot.name, slot.shape, slot.piece is not None) for slot in unit.main)
+    return unit.kinds, main, _stored(unit.layer) if _numbered(unit.layer) else ()
 
 
 def same_kind(a: Unit, b: Unit) -> bool:
@@ -81,6 +83,7 @@ def classes(a: Sequence[Unit], b: Sequence[Unit]) -> tuple[list[int], list[int]]
     examples: list[Unit] = []
     sides = [[_class(unit, known, examples) for unit in side] for side in (a, b)]
     joined = list(range(len(examples)))
+    _join_stored(zip([*a, *b], [*sides[0], *sides[1]], strict=True), joined)
     by_size: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for index, unit in enumerate(examples):
         by_size[tuple(sorted(slot.size for slot in unit.main))].append(index)
@@ -90,6 +93,40 @@ def classes(a: Sequence[Unit], b: Sequence[Unit]) -> tuple[list[int], list[int]]
                 if fits(examples[left], examples[right]):
                     joined[_root(joined, right)] = _root(joined, left)
     return _roots(sides[0], joined), _roots(sides[1], joined)
+
+
+def _join_stored(units: Iterable[tuple[Unit, int]], joined: list[int]) -> None:
+    """Join layers whose weights are only numbered with those that store the same shapes in that order."""
+    known: dict[tuple[Shape, ...], list[tuple[Unit, int]]] = defaultdict(list)
+    for unit, index in units:
+        known[_stored(unit.layer)].append((unit, index))
+    for members in known.values():
+        ours = [(unit, index) for unit, index in members if _numbered(unit.layer)]
+        for left, one in ours[:1]:
+            for right, other in members:
+                if same_kind(left, right):
+                    joined[_root(joined, other)] = _root(joined, one)
+
+
+def any_numbered(layers: Iterable[Layer], others: Iterable[Layer]) -> bool:
+    """Tell whether a file only numbers the weights of one of some layers.
+
+    Args:
+        layers: the layers.
+        others: the layers of that file.
+    """
+    numbered = {_stored(layer) for layer in others if _numbered(layer)}
+    return any(_stored(layer) in numbered for layer in layers)
+
+
+def _stored(layer: Layer) -> tuple[Shape, ...]:
+    """Return the shapes of a layer's weights as they are stored, in their order."""
+    return tuple(weight.shape for weight in layer.weights if not is_counter(weight))
+
+
+def _numbered(layer: Layer) -> bool:
+    roles = [weight.role for weight in layer.weights]
+    return bool(roles) and roles == [str(index) for index in range(len(roles))]
 
 
 def _class(unit: Unit, known: dict[Signature, int], examples: list[Unit]) -> int:

@@ -19,8 +19,11 @@ from . import recurrent_networks as networks
 KINDS = {"lstm", "gru", "rnn", "conv_lstm"}
 #: What stays operators: Keras wrote the steps one after another, or the gates' products apart.
 OPEN = {"GRU, dropout", *(name for name in networks.NETWORKS if "unrolled" in name)}
-#: What stays operators in TFLite alone: a split kernel is stored in parts, a selu is written with a select.
-OPEN_IN_TFLITE = {"LSTM, dropout", "LSTM, selu", "GRU, selu", "SimpleRNN, selu"}
+#: What stays operators in TFLite alone: a split kernel is stored in parts, some functions are taken apart.
+OPEN_IN_TFLITE = {
+    "LSTM, dropout",
+    *(f"{kind}, {name}" for kind in ("LSTM", "GRU", "SimpleRNN") for name in ("selu", "softplus", "mish")),
+}
 #: Where the converter stores, besides the weights, what the first step makes of a state of zeros.
 MORE_STORED = {"GRU, unrolled", "GRU, unrolled sequences"}
 #: What TFLite's converter refuses: it moves blocks of two axes of space at most.

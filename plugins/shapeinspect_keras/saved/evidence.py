@@ -96,6 +96,9 @@ def prove_structure(class_name: str, config: Mapping[str, Any], weights: Mapping
     """
     kind, settings = describe(class_name, config)
     proven = {name: value for name, value in settings.items() if name in _PROVEN}
+    if not any(role.endswith("bias") for role in weights):
+        proven.pop("reset_after", None)  # only the two rows of a bias tell where the reset gate stands
+        proven.pop("reset_afters", None)
     return Proof(kind, class_name, complete(kind, proven, weights))
 
 

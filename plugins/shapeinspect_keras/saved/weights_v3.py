@@ -97,12 +97,12 @@ def assign(model: Node | None, tree: Tree) -> Assignment:
         _Walk(holders, assigned, used).model(model, "", ())
         tie(assigned, {path: node for path, node in known.items() if path not in assigned.weights}, known)
     _remaining(holders, assigned, used, "", ())
-    _tie_normalized(assigned)
+    _join_normalized(assigned)
     return assigned
 
 
-def _tie_normalized(assigned: Assignment) -> None:
-    """Tie the kernel of a ``SpectralNormalization`` to that of the layer inside it: both store it.
+def _join_normalized(assigned: Assignment) -> None:
+    """Join a ``SpectralNormalization`` and the layer inside it, both of which store the kernel.
 
     Source: ``build`` of keras/src/layers/normalization/spectral_normalization.py, 3.15: the wrapper keeps the
     kernel and a vector of one row, with an entry for each output. As in every wrapper, the layer inside it is
@@ -112,6 +112,7 @@ def _tie_normalized(assigned: Assignment) -> None:
     for path, stored in assigned.below.items():
         if stored:
             inside.setdefault(path[:-1], []).append(path)
+    joined, gone = dict[Path, list[Stored]](), set[Path]()
     for path, outer in assigned.below.items():
         if len(outer) != 2 or outer[1].dataset.shape != (1, *outer[0].dataset.shape[-1:]):
             continue
@@ -120,9 +121,12 @@ def _tie_normalized(assigned: Assignment) -> None:
         if not inner or _holder(inner[0]) != f"{_holder(outer[0])}/layer":
             continue
         if inner[0].dataset.shape == outer[0].dataset.shape:
-            kernel = replace(inner[0], tied=True)
-            assigned.below[path] = [replace(kernel, role=outer[0].role), outer[1]]
-            assigned.below[children[0]] = [kernel, *inner[1:]]
+            listed = [*outer, *inner[1:]]
+            joined[path] = [replace(one, role=str(number)) for number, one in enumerate(listed)]
+            gone.add(children[0])
+    assigned.below.update(joined)
+    for path in gone:
+        del assigned.below[path]
 
 
 def _holder(stored: Stored) -> str:
