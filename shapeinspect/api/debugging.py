@@ -287,7 +287,6 @@ def run_script(words: list[str]) -> None:
         Exception: whatever the script raises, with a diagnosis if it is about shapes.
     """
     import os
-    import runpy
     import time
 
     began, used = time.time(), time.process_time()
@@ -295,13 +294,22 @@ def run_script(words: list[str]) -> None:
     sys.argv = list(words)
     sys.path[0] = os.path.dirname(os.path.abspath(words[0]))
     try:
-        with started(words[0]), debug():
+        with started(words[0]):
+            _run(words, began, used)
+    finally:
+        sys.argv, sys.path[0] = before, path
+
+
+def _run(words: list[str], began: float, used: float) -> None:
+    import runpy
+    import time
+
+    try:
+        with debug():
             runpy.run_path(words[0], run_name="__main__")
     except Exception as error:
         _repair(error, words, began, time.process_time() - used)
         raise
-    finally:
-        sys.argv, sys.path[0] = before, path
 
 
 def _repair(error: Exception, words: list[str], began: float, used: float) -> None:

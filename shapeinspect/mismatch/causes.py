@@ -27,6 +27,7 @@ CAUSES: dict[str, str] = {
     "feed": "the array does not fit the declared input",
     "fixed-batch": "a batch size is fixed, and another number of samples comes",
     "file-layout": "the file's name ends as those of another layout do",
+    "gradient": "the gradient that is passed does not have the shape of the tensor",
     "groups": "the number of channels is not divisible by the number of groups",
     "in-place": "an in-place operation overwrote a value that the gradient needs",
     "index-range": "an index is out of range for the table",

@@ -74,6 +74,25 @@ def test_a_sum_that_would_become_a_table_of_pairs_is_no_fix(tmp_path: Path) -> N
     assert found.fixes == ()
 
 
+@pytest.mark.parametrize(
+    ("passed", "fix"),
+    [
+        ("delta.unsqueeze(1)", "value.backward(delta) instead of value.backward(delta.unsqueeze(1))"),
+        (
+            "delta[:, None]",
+            "value.backward(delta[:, None].squeeze(1)) instead of value.backward(delta[:, None])",
+        ),
+        ("gradient=delta[:3]", None),
+    ],
+)
+def test_a_gradient_of_another_shape_is_told_and_mended(tmp_path: Path, passed: str, fix: str | None) -> None:
+    body = "x = torch.rand(16, 4, requires_grad=True)\nvalue = x.sum(1)\ndelta = torch.rand(16)\n"
+    _, found = _run(tmp_path, f"{body}value.backward({passed})\n")
+    assert found is not None
+    assert (found.layer.path, found.cause) == ("backward", "gradient")
+    assert [one.text for one in found.fixes] == ([] if fix is None else [fix])
+
+
 def test_an_error_of_another_kind_is_left_alone(tmp_path: Path) -> None:
     _, found = _run(tmp_path, "int('seven')\n")
     assert found is None

@@ -61,6 +61,10 @@ class TorchDebugger(Debugger):
     def recover(self, error: BaseException, model: object | None) -> Rerun | None:
         """Find the failed call; see ``shapeinspect.plugin_api.rerun.Debugger``."""
         rerun = self._recovered(error, model)
+        if rerun is None and isinstance(error, _TYPES) and _OF_SHAPES.search(str(error)):
+            from shapeinspect_torch.debug.origins.failed_calls import failed_call
+
+            rerun = failed_call(error, user_line(traceback_frames(error.__traceback__), PACKAGES))
         if rerun is not None:
             from shapeinspect_torch.debug.origins.telling import second_run
 
@@ -80,6 +84,11 @@ class TorchDebugger(Debugger):
         if _IN_PLACE in str(error):
             return failed.overwritten()
         if not failed.called:
+            from shapeinspect_torch.debug.statements.gradients import gradient
+
+            passed = gradient(failed.message, failed.where, frames, failed.site())
+            if passed is not None:
+                return passed
             outside = failed.outside()
             if outside is not None:
                 return outside
@@ -121,10 +130,12 @@ class TorchDebugger(Debugger):
 
     def suggestions(self, error: BaseException) -> Sequence[Suggestion]:
         """Suggest edits of the script; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        from shapeinspect_torch.debug.origins.telling import solved
         from shapeinspect_torch.debug.programs.suggesting import suggested
 
         failed = _Place(error, traceback_frames(error.__traceback__), None)
-        return suggested(error, failed.frames, failed.users[-1]) if failed.users else ()
+        others = suggested(error, failed.frames, failed.users[-1]) if failed.users else ()
+        return (*solved(error), *others)
 
     def watch(self, model: object) -> AbstractContextManager[Any]:
         """Keep the arguments of a module's last calls; see ``shapeinspect.plugin_api.rerun.Debugger``."""

@@ -60,6 +60,14 @@ class Candidate:
     literal: Literal
     order: tuple[int, ...]
 
+    @property
+    def rank(self) -> float:
+        """Its place among all edits that are tried: below 1, since it is solved from both lengths."""
+        first, role, *others = self.order
+        if first:
+            return 0.5 + 0.005 * min(self.order[-1], 80)
+        return 0.06 * (role + 1) + sum(0.02 * max(number, -1) for number in others)
+
 
 class Sources:
     """The user's files, and what is written in them.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from shapeinspect.plugin_api.origins.edits import Candidate
 
@@ -14,7 +15,9 @@ class Story:
     Args:
         because: where the sizes come from that do not fit, a sentence each.
         edits: changes of the program's source after which they may fit, the likeliest first; none was tried.
+        found: what the follower of the run has found out; None for nothing.
     """
 
     because: tuple[str, ...] = ()
     edits: tuple[Candidate, ...] = ()
+    found: Any = None

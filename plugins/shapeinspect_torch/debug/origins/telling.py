@@ -5,20 +5,25 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 
 from shapeinspect.plugin_api.origins.edits import Candidate, Sources, candidates
 from shapeinspect.plugin_api.origins.literals import Literal
 from shapeinspect.plugin_api.origins.program import Program, program_of
 from shapeinspect.plugin_api.origins.story import Story
 from shapeinspect.plugin_api.origins.words import Words
+from shapeinspect.plugin_api.suggestions import Suggestion
 from shapeinspect_torch.debug.origins.following import Found, TorchFollower
 from shapeinspect_torch.debug.origins.lengths import Pair, compared, tables
 from shapeinspect_torch.tracing.recorder import PACKAGES
 
 #: At most so many edits are listed, and so many sentences.
 _EDITS, _SENTENCES = 12, 3
+#: Functions that stand for data in a program.
+_DATA = ("rand", "randn", "randint", "random", "normal", "uniform", "sample")
+#: Where an exception keeps what a second run has told.
+_KEPT = "__shapeinspect_story__"
 #: Modules with which a process cannot be forked.
 _UNFORKABLE = ("tensorflow", "jax")
 _RESHAPES = ("view", "reshape", "unflatten")
@@ -28,14 +33,38 @@ def second_run(error: BaseException) -> Callable[[], Story] | None:
     """Return what runs the program that an exception ended a second time; None where it cannot be run again.
 
     Args:
-        error: the exception, with its traceback.
+        error: the exception, with its traceback; it keeps what is told.
     """
     import torch
 
     if torch.cuda.is_initialized() or any(name in sys.modules for name in _UNFORKABLE):
         return None
     program = program_of(error, PACKAGES)
-    return None if program is None else partial(told, program)
+    if program is None:
+        return None
+
+    def tell() -> Story:
+        story: Story | None = getattr(error, _KEPT, None)
+        if story is None:
+            story = told(program)
+            with suppress(AttributeError):
+                setattr(error, _KEPT, story)
+        return story
+
+    return tell
+
+
+def solved(error: BaseException) -> Iterator[Suggestion]:
+    """Yield the edits of one literal after which the lengths that differ are equal.
+
+    Args:
+        error: the exception, with its traceback.
+    """
+    tell = second_run(error)
+    for one in tell().edits if tell is not None else ():
+        edits = tuple((piece.start, piece.end, piece.code) for piece in one.replacements)
+        data = one.literal.owner.rpartition(".")[2] in _DATA and one.literal.role == "argument"
+        yield Suggestion(one.replacements[0].file, edits, one.rank, alters="what is read" if data else "")
 
 
 def told(program: Program) -> Story:
@@ -51,7 +80,7 @@ def told(program: Program) -> Story:
     literals = [_named(one) for one in literals]
     words, pairs = Words(literals, program.file), compared(found)
     because = list(dict.fromkeys(text for text in _sentences(pairs, found, words) if text))[:_SENTENCES]
-    return Story(tuple(because), tuple(_edits(found, pairs, literals)))
+    return Story(tuple(because), tuple(_edits(found, pairs, literals)), found)
 
 
 def _named(literal: Literal) -> Literal:
