@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations, count
 
 from shapeinspect.plugin_api.edit_words import EditWords
+from shapeinspect.plugin_api.suggestions import REFUSED
 from shapeinspect.trials.candidates import SUM, Candidate, Edit, File, Sizes, candidates
 from shapeinspect.trials.client import Result, Script, Trials
 
@@ -189,7 +190,10 @@ class Search:
     def repairs(self) -> tuple[Repair, ...]:
         """Return the repairs that were found, the likeliest first."""
         for one in self._suggested:
-            self._push(self._states[0], one, one.rank)
+            if one.rank == REFUSED:
+                self._seen.add(self._key(self._states[0], one)[0])
+            else:
+                self._push(self._states[0], one, one.rank)
         self._fill(self._states[0])
         with Trials[_Attempt](self._script, prepare=self._prepare) as trials:
             for attempt, result in trials.run(self._orders(), self._limit, self._late):
@@ -227,9 +231,7 @@ class Search:
         return 0.0 if wrong.in_data == (not one.owner) else 1.0
 
     def _push(self, state: _State, one: Candidate, rank: float) -> None:
-        texts = {file.path: file.text for file in state.files if file.text != self._text(file.path)}
-        texts[one.file] = _applied(_file(state.files, one.file).text, one.edits)
-        key = tuple(sorted(texts.items()))
+        key, texts = self._key(state, one)
         if key in self._seen:
             return
         self._seen.add(key)
@@ -240,6 +242,12 @@ class Search:
 
     def _further_is_likelier(self) -> bool:
         return not self._queue or self._further[0][0] + _FOLLOWED < self._queue[0][0]
+
+    def _key(self, state: _State, one: Candidate) -> tuple[tuple[tuple[str, str], ...], Mapping[str, str]]:
+        """Return the texts with a change, and the same as a key."""
+        texts = {file.path: file.text for file in state.files if file.text != self._text(file.path)}
+        texts[one.file] = _applied(_file(state.files, one.file).text, one.edits)
+        return tuple(sorted(texts.items())), texts
 
     def _text(self, path: str) -> str:
         return _file(self._states[0].files, path).text

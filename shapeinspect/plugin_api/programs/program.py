@@ -147,14 +147,13 @@ def _own_files(path: str, packages: tuple[str, ...]) -> dict[str, str] | None:
             continue
         if os.path.abspath(file).startswith(folder) and not is_library(file, packages):
             files.append(file)
-    if len(files) > _FILES:
-        files = files[:1]
-    try:
-        texts = {
-            file: Path(file).read_text(encoding="utf-8") for file in files if os.path.getsize(file) < _BYTES
-        }
-    except (OSError, ValueError):
-        return None
+    texts = {}
+    for file in files if len(files) <= _FILES else files[:1]:
+        try:
+            if os.path.getsize(file) < _BYTES:
+                texts[file] = Path(file).read_text(encoding="utf-8")
+        except (OSError, ValueError):  # some modules name a file that is not there
+            continue
     return texts if path in texts else None
 
 

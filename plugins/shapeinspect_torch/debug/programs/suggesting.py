@@ -22,7 +22,7 @@ from shapeinspect.plugin_api.programs.probes import Form, that_run
 from shapeinspect.plugin_api.programs.program import Program
 from shapeinspect.plugin_api.programs.source_edit import edited
 from shapeinspect.plugin_api.programs.trace import Trace
-from shapeinspect.plugin_api.suggestions import Suggestion
+from shapeinspect.plugin_api.suggestions import REFUSED, Suggestion
 from shapeinspect_torch.debug.programs.places import Step, operands, steps_of
 from shapeinspect_torch.debug.programs.tensors import (
     at_their_source,
@@ -91,7 +91,7 @@ def suggestions(trace: Trace, steps: Sequence[Step], message: str) -> Iterator[S
     ]
     running = [*_running(trace, steps, edits)]
     yield from running
-    yield from at_their_source(trace, steps, running)
+    yield from at_their_source(trace, steps, [one for one in running if one.rank != REFUSED])
     yield from flags(trace, _FLAGS)
     yield from _named(trace)
     yield from renamed(trace, functions)
@@ -121,8 +121,7 @@ def _running(trace: Trace, steps: Sequence[Step], edits: Sequence[Suggestion]) -
             whose.append(one)
     answers = that_run(forms, (_prepare,)) if forms else []
     for one, runs in zip(whose, answers, strict=True):
-        if runs is not False:
-            yield one if runs else replace(one, rank=one.rank + 1.0)
+        yield one if runs else replace(one, rank=one.rank + 1.0 if runs is None else REFUSED)
     for one in others:
         yield replace(one, rank=one.rank + 0.5)
 

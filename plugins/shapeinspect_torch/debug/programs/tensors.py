@@ -12,6 +12,7 @@ from shapeinspect.plugin_api.programs.source_edit import replaced
 from shapeinspect.plugin_api.programs.span import Span
 from shapeinspect.plugin_api.programs.trace import Trace
 from shapeinspect.plugin_api.suggestions import Suggestion
+from shapeinspect_torch.debug.edit_words import WORDS
 from shapeinspect_torch.debug.programs.places import Step, assigned, operands
 
 #: Methods that change nothing but the axes; a call may be one too many.
@@ -105,6 +106,8 @@ def _forms(
     if rank > 2:
         yield "{}.flatten(0, 1)", 0.6, ""
     yield from _parts(name, shape, pairs)
+    for form in WORDS.wraps["torch.Tensor"]:
+        yield form, 0.9, ""
 
 
 def _parts(name: str, shape: tuple[int, ...], pairs: Sequence[Pair]) -> Iterator[tuple[str, float, str]]:
@@ -210,10 +213,21 @@ def renamed(trace: Trace, functions: Sequence[ast.AST]) -> Iterator[Suggestion]:
         if not in_class or getattr(function, "name", "") == "__init__":
             continue
         for node in ast.walk(function):
-            if isinstance(node, ast.Constant) and type(node.value) is int and node.value > 2:
-                for name, value in held.items():
-                    if value != node.value:
-                        yield replaced(trace.span(node), name, 1.8)
+            if not isinstance(node, ast.Constant) or type(node.value) is not int or node.value <= 2:
+                continue
+            statement = trace.statement(node)
+            same = [
+                one
+                for one in ast.walk(statement or node)
+                if isinstance(one, ast.Constant) and one.value == node.value
+            ]
+            for name, value in held.items():
+                if value == node.value:
+                    continue
+                if same[0] is node and len(same) > 1:
+                    edits = tuple((span.start, span.end, name) for span in map(trace.span, same))
+                    yield Suggestion(trace.homes[node], edits, 1.6)
+                yield replaced(trace.span(node), name, 1.8)
 
 
 def same_names(
