@@ -22,7 +22,7 @@ def dropped(scene: Scene) -> Iterator[Candidate]:
         scene: the failed run.
     """
     for node in scene.near:
-        prior = (1.0 if scene.clues.ranks else 2.0) + 0.6 * scene.reach.of(node)
+        prior = (1.0 if scene.clues.ranks or scene.clues.turned else 2.0) + 0.6 * scene.reach.of(node)
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
             inner = _without_new_axis(scene, node)
             if inner is not None:
@@ -220,7 +220,7 @@ def transposed(scene: Scene) -> Iterator[Candidate]:
             module = {"numpy": "np", "tensorflow": "tf"}.get(kind, "keras.ops")
             new = f"{module}.transpose({text}, {order})"
             why = f"`{scene.text(node)}` at {scene.at(node)} is {show(shape)}, and {show(wanted)} is read"
-            yield Candidate((Replacement(node, new),), 2.0 + 0.6 * scene.reach.of(node), "swapped-axes", why)
+            yield Candidate((Replacement(node, new),), 1.4 + 0.6 * scene.reach.of(node), "swapped-axes", why)
 
 
 def _order(shape: tuple[int | None, ...], wanted: tuple[int | None, ...]) -> tuple[int, ...] | None:

@@ -26,12 +26,14 @@ class Clues:
         shapes: the shapes that are told.
         rank: how many axes what is given lacks, negative for too many; 0 where that is not told.
         ranks: whether shapes of different numbers of axes are told.
+        turned: whether the same lengths are told in two orders.
     """
 
     pairs: tuple[tuple[int, int], ...]
     shapes: tuple[tuple[int | None, ...], ...]
     rank: int
     ranks: bool
+    turned: bool = False
 
 
 def clues_of(messages: Sequence[str], operands: Sequence[tuple[int | None, ...]] = ()) -> Clues:
@@ -75,7 +77,9 @@ def clues_of(messages: Sequence[str], operands: Sequence[tuple[int | None, ...]]
     if "Invalid input shape" in " ".join(messages) and not rank:
         ranks, rank = True, 1
     both = {pair: None for pair in pairs if pair[0] != pair[1]}
-    return Clues(tuple(both), tuple(shapes), rank, ranks)
+    listed = tuple(shapes)
+    turned = any(_turned(one, other) for index, one in enumerate(listed) for other in listed[index + 1 :])
+    return Clues(tuple(both), listed, rank, ranks, turned)
 
 
 def _signed(text: str, one: Sequence[object], other: Sequence[object]) -> int:
@@ -89,9 +93,16 @@ def _lengths(text: str) -> tuple[int | None, ...]:
     return tuple(int(part) if part.isdigit() else None for part in parts)
 
 
+def _turned(one: Sequence[int | None], other: Sequence[int | None]) -> bool:
+    """Tell whether two shapes have the same lengths behind the batch, in another order."""
+    if len(one) != len(other) or len(one) < 3 or one[1:] == other[1:]:
+        return False
+    return sorted(map(str, one[1:])) == sorted(map(str, other[1:]))
+
+
 def _differing(one: Sequence[int | None], other: Sequence[int | None]) -> Iterator[tuple[int, int]]:
-    if len(one) != len(other) or (len(one) > 2 and one != other and set(one[1:]) == set(other[1:])):
-        return  # the same lengths in another order
+    if len(one) != len(other) or _turned(one, other):
+        return
     for left, right in zip(one, other, strict=True):
         if left is not None and right is not None and left != right and 1 not in (left, right):
             yield left, right

@@ -11,6 +11,8 @@ from shapeinspect_keras.debug.script.survey import Survey
 
 #: At most so many edits are suggested.
 _MOST = 60
+#: Edits that follow from what was seen are tried before those that anybody could guess.
+_EVIDENCE = 1.0
 
 
 def reasons(survey: Survey, sizes: Sequence[tuple[int, int]]) -> tuple[str, ...]:
@@ -35,7 +37,7 @@ def suggestions(survey: Survey, sizes: Sequence[tuple[int, int]]) -> tuple[Sugge
         Suggestion(
             survey.program.file,
             tuple((*survey.program.span(item.node), item.text) for item in candidate.replacements),
-            candidate.prior,
+            max(candidate.prior - _EVIDENCE, 0.0),
             candidate.cause,
             candidate.why,
             candidate.alters,
