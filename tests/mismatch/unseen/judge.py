@@ -169,6 +169,8 @@ def signature(cls: str, kind: str) -> list[str]:
     import importlib
     import inspect
 
+    if cls in ("RNN", "LSTM", "GRU") and kind != "keras":
+        return ["input_size", "hidden_size", "num_layers"]  # their signatures are *args, **kwargs
     for module in ("torch.nn", "torch.utils.data") if kind != "keras" else ("keras.layers",):
         found = getattr(importlib.import_module(module), cls, None)
         if found is not None:

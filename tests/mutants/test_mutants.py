@@ -1,0 +1,96 @@
+"""Programs that were broken by a program: nothing false is claimed of a fix, and no screen is empty.
+
+First scores, before any change was made for these programs, of the first mutants of the seeded order:
+torch, 106 mutants: printed 95 %, layer 95 %, cause 65 %, first fix works pasted 45 %, meaning kept 44 %.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+SCRIPTS = sorted(p.stem for p in (HERE / "scripts").glob("*_*.py"))
+
+SPEC = importlib.util.spec_from_file_location("mutants_mutate", HERE / "mutate.py")
+assert SPEC is not None
+assert SPEC.loader is not None
+mutate = importlib.util.module_from_spec(SPEC)
+sys.modules["mutants_mutate"] = mutate
+SPEC.loader.exec_module(mutate)
+
+#: Of each framework some of the first mutants: those that are explained in the least time.
+CUT = {
+    "torch": (
+        "torch_audio-delete-30-8227ad86",
+        "torch_cnn_flatten-axis-26-c6ce3434",
+        "torch_dqn-line-36-27e48c78",
+        "torch_graph-constant-44-0f84855c",
+        "torch_lstm_tagger-delete-60-83c6d5e1",
+        "torch_pointnet-delete-48-83840e9c",
+        "torch_siamese-delete-23-262a2fc8",
+        "torch_transformer-loss-53-43162fb2",
+    ),
+    "keras": (),
+    "onnx": (),
+}
+
+
+def judged(framework: str, *arguments: str) -> list[dict[str, Any]]:
+    done = subprocess.run(
+        [sys.executable, str(HERE / "score.py"), framework, "--json", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    results = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert results, done.stderr
+    return results
+
+
+@pytest.mark.parametrize("framework", [f for f, keys in CUT.items() if keys])
+def test_a_cut_of_the_mutants(framework: str) -> None:
+    keys = CUT[framework]
+    results = judged(framework, "-n", str(len(keys)), *(word for key in keys for word in ("--mutant", key)))
+    assert {r["key"] for r in results} == set(keys)
+    assert [claim for r in results for claim in r["false"]] == []
+    assert [r["key"] for r in results if not r["printed"]] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("framework", ["torch", "keras", "onnx"])
+def test_many_mutants(framework: str) -> None:
+    results = judged(framework, "-n", "40", "-j", "2")
+    assert [claim for r in results for claim in r["false"]] == []
+    assert [r["key"] for r in results if r["broken"]] == []
+
+
+def test_there_are_scripts_of_every_framework() -> None:
+    counts = {f: sum(s.startswith(f) for s in SCRIPTS) for f in ("torch", "keras", "onnx")}
+    assert counts == {"torch": 20, "keras": 12, "onnx": 8}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_each_mutant_is_one_change_that_python_reads(script: str) -> None:
+    text = (HERE / "scripts" / f"{script}.py").read_text()
+    mutants = mutate.Mutator(script, text).mutants()
+    assert len({m.key for m in mutants}) == len(mutants) > 30
+    for mutant in mutants[::12]:
+        changed = mutant.applied(text)
+        assert ast.parse(changed)
+        assert changed != text
+        line = text.splitlines()[mutant.line - 1]
+        assert mutant.before.split("\n")[0] in line, mutant.key
+
+
+def test_the_order_goes_round_scripts_and_kinds() -> None:
+    first = mutate.ordered(HERE / "scripts", [s for s in SCRIPTS if s.startswith("torch")])[:150]
+    assert len({(m.script, m.kind) for m in first}) == len(first)
+    assert first == mutate.ordered(HERE / "scripts", [s for s in SCRIPTS if s.startswith("torch")])[:150]
