@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from shapeinspect.plugin_api.fed_arrays import Input
-from shapeinspect.plugin_api.program.edits import resized, suggestion
-from shapeinspect.plugin_api.program.source import Program
+from shapeinspect.plugin_api.programs.failed import Program
+from shapeinspect.plugin_api.programs.sizes import resized, suggestion
 from shapeinspect.plugin_api.suggestions import Suggestion
 from shapeinspect_onnx.debug.exports import reexported
 from shapeinspect_onnx.debug.quiet import runs

@@ -17,7 +17,7 @@ from shapeinspect.plugin_api.changes import Change, OnInput, reshaped
 from shapeinspect.plugin_api.claims import Claim
 from shapeinspect.plugin_api.frames import in_packages, traceback_frames, user_line
 from shapeinspect.plugin_api.numpy_text import IN_NUMPY
-from shapeinspect.plugin_api.program.source import program_of
+from shapeinspect.plugin_api.programs.failed import program_of
 from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
 from shapeinspect.plugin_api.suggestions import Suggestion
 from shapeinspect.plugin_api.user_source import UserSource, user_source

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeAlias
 
-from shapeinspect.plugin_api.program.edits import suggestion, with_argument
-from shapeinspect.plugin_api.program.source import Program
+from shapeinspect.plugin_api.programs.failed import Program
+from shapeinspect.plugin_api.programs.sizes import suggestion, with_argument
 from shapeinspect.plugin_api.suggestions import Suggestion
 from shapeinspect_onnx.debug.shape_code import unfixed
 

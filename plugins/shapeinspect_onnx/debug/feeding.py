@@ -12,8 +12,8 @@ from shapeinspect.plugin_api.array_edits import fits
 from shapeinspect.plugin_api.claims import Claim
 from shapeinspect.plugin_api.facts import Edit, Explained, IndexOutside
 from shapeinspect.plugin_api.fed_arrays import FeedSource, Input, exchanged, values_of, ways
-from shapeinspect.plugin_api.program.edits import resized, suggestion
-from shapeinspect.plugin_api.program.source import Program
+from shapeinspect.plugin_api.programs.failed import Program
+from shapeinspect.plugin_api.programs.sizes import resized, suggestion
 from shapeinspect.plugin_api.rerun import Rerun
 from shapeinspect.plugin_api.rewriting import Rewriting, outside
 from shapeinspect.plugin_api.suggestions import Suggestion

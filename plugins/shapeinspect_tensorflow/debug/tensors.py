@@ -13,9 +13,9 @@ from shapeinspect.plugin_api.array_edits import ArrayEdit, fits
 from shapeinspect.plugin_api.claims import Claim, Level
 from shapeinspect.plugin_api.facts import Edit, Explained
 from shapeinspect.plugin_api.fed_arrays import Input, values_of
-from shapeinspect.plugin_api.program.edits import resized, suggestion
-from shapeinspect.plugin_api.program.origin import added_axis
-from shapeinspect.plugin_api.program.source import Program
+from shapeinspect.plugin_api.programs.added_axes import added_axis
+from shapeinspect.plugin_api.programs.failed import Program
+from shapeinspect.plugin_api.programs.sizes import resized, suggestion
 from shapeinspect.plugin_api.rerun import Rerun
 from shapeinspect.plugin_api.rewriting import Rewriting, outside
 from shapeinspect.plugin_api.suggestions import Suggestion

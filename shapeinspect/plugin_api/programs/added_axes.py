@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from shapeinspect.plugin_api.frames import Place, place_of
-from shapeinspect.plugin_api.program.source import Program
+from shapeinspect.plugin_api.programs.failed import Program
 
 #: Names are followed through so many assignments.
 _STEPS = 6

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import permutations, product
 from typing import Any, TypeAlias
 
-from shapeinspect.plugin_api.program.source import Program
+from shapeinspect.plugin_api.programs.failed import Program
 from shapeinspect.plugin_api.suggestions import Replacement, Suggestion
 
 #: So many ways to change the numbers of one statement are suggested.
