@@ -57,24 +57,27 @@ def notes(made: Any, report: Any, about: str | None = None) -> Iterator[str]:
     """
     for note in report.model.notes:
         concerned = about is None or (note.about or "").partition("/")[0] == about
-        if concerned and note.text.startswith(_CONTRADICTIONS) and run(made) in (None, made.outputs):
+        if concerned and note.text.startswith(_CONTRADICTIONS) and run(made) == made.outputs:
             yield f"note: {note.text}"
 
 
-def run(made: Any) -> tuple[Any, ...] | None:
-    """Run a call of the layer on zeros: what Keras computes on symbols may be wrong itself.
+def run(made: Any) -> tuple[Any, ...]:
+    """Run a call of the layer on zeros or words: what Keras computes on symbols may be wrong itself.
 
     Args:
         made: the case's model.
     """
     import keras
     import numpy as np
+    import tensorflow as tf
 
     layer, inputs = made.layer, made.inputs
-    if any(x.dtype == "string" for x in inputs):
-        return None
     alone = keras.Model(inputs, layer._inbound_nodes[0].outputs)
-    fed = [np.zeros((_BATCH, *x.shape[1:]), x.dtype) for x in inputs]
+    sizes = [(_BATCH, *x.shape[1:]) for x in inputs]
+    fed = [
+        tf.fill(size, "a") if x.dtype == "string" else np.zeros(size, x.dtype)
+        for x, size in zip(inputs, sizes, strict=True)
+    ]
     result = keras.tree.flatten(alone(fed if len(fed) > 1 else fed[0]))
     return tuple(tuple(None if n == _BATCH else n for n in item.shape) for item in result)
 
@@ -97,8 +100,8 @@ def outputs(made: Any, report: Any) -> Iterator[str]:
         yield f"{len(names)} outputs, Keras {len(made.outputs)}"
     for index, (name, want) in enumerate(zip(names, made.outputs, strict=False)):
         shape = report.model.values[name].shape
-        ran = run(made) if shape is not None and _differs(shape, want) else None
-        yield from (f"output {index} {text}" for text in _shape(shape, want if ran is None else ran[index]))
+        truth = run(made)[index] if shape is not None and _differs(shape, want) else want
+        yield from (f"output {index} {text}" for text in _shape(shape, truth))
 
 
 def _shape(shape: Any, want: Any) -> Iterator[str]:
