@@ -6,6 +6,7 @@ from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from shapeinspect.dims import UNKNOWN
+from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.ir import Frozen, Layer, Weight
 from shapeinspect_torch.script.budget import Budget
 from shapeinspect_torch.script.constants import with_weights
@@ -66,6 +67,8 @@ class Calls:
         self.added: dict[str, Layer] = {}
         #: In how many branches that depend on the input the code stands that is followed.
         self.undecided = 0
+        #: How many calls refuse the shapes of their inputs.
+        self.refused = 0
 
     def begin_probe(self) -> None:
         """Begin the code of a layer, whose calls are not recorded."""
@@ -196,7 +199,10 @@ class Calls:
             inputs: the names of its inputs.
         """
         if not self._tensors.probing and self._known.shapes:
-            outputs.shapes = shapes_of(kind, attributes, [self._known.shape(name) for name in inputs])
+            try:
+                outputs.shapes = shapes_of(kind, attributes, [self._known.shape(name) for name in inputs])
+            except ShapeMismatchError:  # in a branch that depends on the input it proves nothing
+                self.refused += not self.undecided
 
     def _path(self, name: str, described: Described, type_: str, scope: Scope) -> str:
         prefix = f"{scope.module}." if scope.module else ""

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from shapeinspect.dims import UNKNOWN
+from shapeinspect.dims import Expr as Length
 from shapeinspect.ir import Frozen, Layer, Value, Weight
 from shapeinspect.sources.source import InputSpec
 from shapeinspect_torch.script.budget import Budget
@@ -20,6 +21,7 @@ from shapeinspect_torch.script.calls import Calls
 from shapeinspect_torch.script.code import Source as Code
 from shapeinspect_torch.script.constants import argument
 from shapeinspect_torch.script.dictionaries import entry, made
+from shapeinspect_torch.script.input_sizes import Walk, with_sizes
 from shapeinspect_torch.script.layer_code import is_forward, is_whole, padding
 from shapeinspect_torch.script.lengths import Known, fed, number
 from shapeinspect_torch.script.list_lengths import ListLengths
@@ -67,10 +69,19 @@ def follow(
     Returns:
         The calls, or None if the code cannot be followed.
     """
-    try:
-        return _Walker(layers, settings, code, constants).follow(inputs)
-    except (CodeError, RecursionError):
-        return None
+
+    def walk(specs: Sequence[InputSpec]) -> Walk | None:
+        walker = _Walker(layers, settings, code, constants)
+        try:
+            followed = walker.follow(specs, asked=bool(inputs))
+        except (CodeError, RecursionError):
+            return None
+        return None if followed is None else Walk(followed, *walker.judged())
+
+    plain = walk(inputs)
+    if plain is None or inputs:
+        return None if plain is None else plain.followed
+    return with_sizes(plain.followed, walk, plain.followed.inputs)
 
 
 class _Walker:
@@ -87,6 +98,7 @@ class _Walker:
         self._call_settings: dict[str, dict[str, Any]] = {}
         self._inner: dict[tuple[str, str], Any] = {}
         self._depth = self._branches = self._loops = 0
+        self._raised = False
         self._budget = Budget()
         self._known = Known(self._stored, constants)
         self._lists = ListLengths()
@@ -97,7 +109,7 @@ class _Walker:
         self._state: dict[tuple[str, str], Any] = {}
         self._roles: dict[str, dict[str, Weight]] = {}
 
-    def follow(self, specs: Sequence[InputSpec]) -> Followed | None:
+    def follow(self, specs: Sequence[InputSpec], *, asked: bool) -> Followed | None:
         function = self._functions.find(self._class(""), "forward", 2)
         if function is None:
             return None
@@ -108,12 +120,13 @@ class _Walker:
         self._known.shapes.update({name: spec.shape for name, spec in given.items()})
         self._known.dtypes.update({name: spec.dtype for name, spec in given.items()})
         for name, is_tensor in function.parameters[1:]:
-            if specs and name not in given and name in function.defaults:
+            if asked and name not in given and name in function.defaults:
                 args.append(function.defaults[name])  # as in a call with the inputs that are asked for
                 continue
             args.append(self._known.tensor(self._tensors.fresh(name)) if is_tensor else UNKNOWN)
             inputs += [args[-1].name] if is_tensor else []
         result = self._method("", "forward", args, {}, Scope(None, {}))
+        self._raised = result is None
         outputs = tuple(self._tensors.names(result))
         return Followed(
             in_order(list(self._modules.values()), self._calls.added, self._calls.order, self._call_settings),
@@ -123,6 +136,11 @@ class _Walker:
             outputs,
             notes_of(self._branches, self._loops, fed=bool(specs)),
         )
+
+    def judged(self) -> tuple[bool, int]:
+        """Tell whether a layer, or the code, refuses the shapes, and how many calls have known outputs."""
+        known = sum(1 for draft in self._calls.drafts if draft.outputs.shapes)
+        return self._raised or self._calls.refused > 0, known
 
     def _described(self, name: str) -> Value:
         if name in self._known.joined:
@@ -431,7 +449,7 @@ class _Walker:
         if name == "ops.prim.RaiseException":
             return RAISED
         if name == "ops.prim.NumToTensor" and len(args) == 1:
-            return args[0] if type(args[0]) in (int, float, bool) else UNKNOWN
+            return args[0] if isinstance(args[0], int | float | Length) else UNKNOWN
         if space == "torch" or (space.startswith("ops.") and space != "ops.prim"):
             return self._calls.op(name, short, args, kwargs, scope, python=False)
         if name.startswith("__torch__."):

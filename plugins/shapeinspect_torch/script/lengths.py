@@ -10,8 +10,8 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from shapeinspect.dims import UNKNOWN, Shape
-from shapeinspect.errors import ShapeInspectError
+from shapeinspect.dims import UNKNOWN, Expr, Shape
+from shapeinspect.errors import ShapeInspectError, ShapeMismatchError
 from shapeinspect.ir import Weight
 from shapeinspect.rules import output_shapes
 from shapeinspect.sources.source import InputSpec
@@ -33,6 +33,8 @@ _OF_NUMBERS: Final[Mapping[str, Callable[..., Any]]] = {
     "floor": lambda number: number // 1,
     "ceil": lambda number: -(-number // 1),
 }
+#: Those of them that are exact for lengths with symbols.
+_EXACT: Final = frozenset({"add", "sub", "mul", "floordiv", "floor_divide", "neg", "rsub"})
 _ROUNDED: Final[Mapping[Any, Callable[[float], float]]] = {
     None: float,
     "trunc": lambda number: float(int(number)),
@@ -72,12 +74,15 @@ def fed(names: Sequence[str], specs: Sequence[InputSpec]) -> dict[str, InputSpec
 def shapes_of(
     kind: str, attributes: Mapping[str, Any], inputs: Sequence[Shape | None]
 ) -> tuple[Shape | None, ...]:
-    """Return the shapes of a call's outputs; none where no rule gives them, or the inputs do not fit.
+    """Return the shapes of a call's outputs; none where no rule gives them.
 
     Args:
         kind: the kind of the layer or function.
         attributes: its settings.
         inputs: the shapes of its inputs.
+
+    Raises:
+        ShapeMismatchError: if the inputs do not fit.
 
     Example:
         >>> shapes_of("flatten", {"start_axis": 1}, [(2, 3, 5)])
@@ -87,6 +92,8 @@ def shapes_of(
         return ()
     try:
         return tuple(output_shapes(kind, attributes, tuple(inputs)))
+    except ShapeMismatchError:
+        raise
     except (ShapeInspectError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError):
         return ()
 
@@ -105,7 +112,7 @@ def asked(name: str, shape: Shape | None, args: Sequence[Any]) -> Any:
     """
     if shape is None:
         return UNKNOWN
-    lengths = [length if type(length) is int else UNKNOWN for length in shape]
+    lengths = [length if type(length) is int or isinstance(length, Expr) else UNKNOWN for length in shape]
     if name in ("dim", "ndimension"):
         return len(lengths)
     if name == "numel":
@@ -137,6 +144,8 @@ def number(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         >>> number("Int", [3.0], {}), number("relu", [3], {})
         (3, ?)
     """
+    if any(isinstance(arg, Expr) for arg in args):
+        return _of_symbols(name, args)
     if not args or type(args[0]) not in (int, float, bool):
         return UNKNOWN
     if name in _SAME:
@@ -152,6 +161,18 @@ def number(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     except (ArithmeticError, TypeError, ValueError):
         return UNKNOWN
     return value if type(value) in (int, float, bool) and abs(value) < 2**63 else UNKNOWN
+
+
+def _of_symbols(name: str, args: Sequence[Any]) -> Any:
+    """Return the length that a function computes from lengths with symbols; UNKNOWN for all others."""
+    if name in _SAME or name in ("int", "Int", "IntImplicit", "ScalarImplicit", "item"):
+        return args[0]
+    pair = tuple(args[: 1 if name == "neg" else 2])
+    if name not in _EXACT or any(type(arg) is not int and not isinstance(arg, Expr) for arg in pair):
+        return UNKNOWN
+    if name in ("floordiv", "floor_divide") and not (type(pair[-1]) is int and pair[-1] > 0):
+        return UNKNOWN
+    return _OF_NUMBERS[name](*pair)
 
 
 def _is_long(base: float, exponent: float) -> bool:
