@@ -95,17 +95,19 @@ APART: list[tuple[Sequence[str], Sequence[str], str, str]] = [
         "TensorFlow spells a layer norm and an attention as their arithmetic",
     ),
     (
-        ("mlp", "transformer"),
+        ("transformer",),
         LITE,
         "shapes",
         "TensorFlow spells a layer norm and an attention as their arithmetic",
     ),
     (
-        ("mlp", "transformer"),
+        ("transformer",),
         LITE,
         "no weights",
         "a scale that is multiplied is not proven to be a layer norm's",
     ),
+    (("mlp",), ("tflite-half",), "shapes", "a layer norm in 16 bits stays its arithmetic"),
+    (("mlp",), ("tflite-half",), "no weights", "a layer norm in 16 bits stays its arithmetic"),
     (
         ("mlp", "transformer"),
         ("onnx-14",),
