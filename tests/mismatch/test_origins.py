@@ -101,6 +101,30 @@ _SCRIPTS = {
         """,
         ["9 = 6 + 3; 6 is the default of points in Net", "15 = 6 + 9"],
     ),
+    "draws without a seed": (
+        """
+        import random
+
+        width = random.choice(range(6, 600))
+        nn.Linear(5, 4)(torch.rand(3, width))
+        """,
+        ["5 is in_features in nn.Linear(…), line 6"],
+    ),
+    "a layer that is not called": (
+        """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.first = nn.Linear(9, 6)
+                self.last = nn.Linear(6, 4)
+
+            def forward(self, x):
+                return self.last(x)
+
+        Net()(torch.rand(5, 9))
+        """,
+        ['"first", which makes 6 of 9, was not called'],
+    ),
     "a script that saves before it fails": (
         """
         net = nn.Linear(7, 5)

@@ -77,7 +77,9 @@ class _Reading(ast.NodeTransformer):
             return node
         role, name, owner, around = self._role(node)
         start, end = self._span(node)
-        code = self._source(around)
+        statement = next(one for one in reversed(self._above) if isinstance(one, ast.stmt))
+        alone = around is node and role in ("part", "variable")
+        code = self._source(statement if alone and not hasattr(statement, "body") else around)
         position = self._position(node) if role == "argument" else -1
         known = self._parameters.get(owner, ())
         name = known[position] if 0 <= position < len(known) else name

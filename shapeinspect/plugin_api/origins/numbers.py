@@ -19,8 +19,8 @@ class Origin:
 
     Args:
         value: the number.
-        kind: ``literal`` of the user's source, ``operation`` of Python, ``axis`` of a tensor, ``count`` of a
-            call such as ``len``, ``data`` of which nothing more is known.
+        kind: ``literal`` of the user's source, ``operation`` of Python, ``axis`` of a tensor, ``added`` axis,
+            ``count`` of a call such as ``len``, ``data`` of which nothing more is known.
         site: the number of the literal among those of the program.
         symbol: of an operation its sign, else what made the number, such as ``conv2d`` or ``len(vocab)``.
         parts: what it was computed from.
@@ -209,6 +209,8 @@ def _rounded(symbol: str, function: Callable[[float], int]) -> Callable[..., Any
     return run
 
 
+# In messages of frameworks they are called what they are without a second run.
+Number.__name__, Real.__name__ = "int", "float"
 Number.__neg__ = _negative  # type: ignore[method-assign, assignment]  # it keeps where it comes from
 for _name, _rounding in (("ceil", math.ceil), ("floor", math.floor), ("round", round), ("trunc", math.trunc)):
     setattr(Real, f"__{_name}__", _rounded(_name, _rounding))

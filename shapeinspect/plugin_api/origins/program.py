@@ -7,6 +7,7 @@ import importlib.util
 import math
 import os
 import pickle
+import random
 import select
 import signal
 import sys
@@ -37,11 +38,13 @@ class _State:
         second: whether it is a second run: nothing in it is explained again.
         script: the script that is run from its beginning.
         since: the processor time at which it began.
+        random: the state of Python's random numbers then.
     """
 
     second: bool = False
     script: str = ""
     since: float = 0.0
+    random: Any = None
 
 
 _state = _State()
@@ -146,12 +149,13 @@ def started(file: str) -> Iterator[None]:
     Args:
         file: its path.
     """
-    before = _state.script, _state.since
+    before = _state.script, _state.since, _state.random
     _state.script, _state.since = os.path.abspath(file), time.process_time()
+    _state.random = random.getstate()
     try:
         yield
     finally:
-        _state.script, _state.since = before
+        _state.script, _state.since, _state.random = before
 
 
 def is_second_run() -> bool:
@@ -321,6 +325,8 @@ def _answer(run: Callable[[], Outcome], ours: int, theirs: int, seconds: float, 
         with open(os.devnull, "r+b") as nothing:
             for stream in range(3):
                 os.dup2(nothing.fileno(), stream)
+        if _state.random is not None:
+            random.setstate(_state.random)
         os.environ["TMPDIR"] = tempfile.tempdir = place
         landlock.restrict([os.devnull, place])
         with confined():

@@ -116,8 +116,8 @@ class Words:
             return f"{root.value} is {root.symbol}, {self.line(root.file, root.line)}"
         if root.kind == "operation":
             return self._computed(root)
-        if root.symbol in ("stack", "unsqueeze") and root.line:
-            verb = "adds an axis of" if root.symbol == "unsqueeze" else "makes a new axis of"
+        if root.kind == "added" and root.line:
+            verb = "adds an axis of" if root.value == 1 else "makes a new axis of"
             return f"{root.symbol} {verb} {root.value}, {self.line(root.file, root.line)}"
         if root.symbol and root.line:
             of = "" if root.kind == "data" else _of(root)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from math import prod
@@ -12,7 +13,8 @@ from shapeinspect.plugin_api.origins.numbers import Number, Origin, made, origin
 
 #: Where each axis comes from; None where nothing is known.
 Axes: TypeAlias = "tuple[Origin | None, ...]"
-_KEY = "_shapeinspect_axes"
+#: The axes of every tensor that is alive, by its address; not in the tensor, which may be saved.
+_held: dict[int, tuple[weakref.ref[Any], Axes]] = {}
 #: Functions whose numbers are lengths of what they make.
 _SHAPING = frozenset({
     "view", "reshape", "unflatten", "expand", "new_zeros", "new_ones", "new_empty", "new_full", "interpolate",
@@ -35,12 +37,11 @@ def axes_of(tensor: Any) -> Axes:
         tensor: the tensor.
     """
     shape = plain_shape(tensor)
-    held: Axes = tensor.__dict__.get(_KEY, ()) if hasattr(tensor, "__dict__") else ()
-    if len(held) == len(shape) and all(
-        one is None or one.value == n for one, n in zip(held, shape, strict=True)
-    ):
-        return held
-    return (None,) * len(shape)
+    alive, axes = _held.get(id(tensor), (None, ()))
+    if alive is None or alive() is not tensor or len(axes) != len(shape):
+        return (None,) * len(shape)
+    known = all(one is None or one.value == n for one, n in zip(axes, shape, strict=True))
+    return axes if known else (None,) * len(shape)
 
 
 def keep(tensor: Any, axes: Axes) -> None:
@@ -50,7 +51,8 @@ def keep(tensor: Any, axes: Axes) -> None:
         tensor: the tensor.
         axes: where they come from.
     """
-    tensor.__dict__[_KEY] = axes
+    key = id(tensor)
+    _held[key] = weakref.ref(tensor, lambda _gone: _held.pop(key, None)), axes
 
 
 def plain_shape(tensor: Any) -> tuple[int, ...]:
@@ -102,9 +104,8 @@ def after(
     for axis, length in enumerate(shape):
         known = axes[axis]
         if known is not None and known.value == length:
-            axes[axis] = (
-                known if known.line or known.kind != "axis" else replace(known, file=place[0], line=place[1])
-            )
+            placed = known.line or known.kind not in ("axis", "added")
+            axes[axis] = known if placed else replace(known, file=place[0], line=place[1])
         else:
             axes[axis] = _generic(name, axis, shape, inputs, lengths, place)
     return tuple(axes)
@@ -143,6 +144,8 @@ def _generic(
         found = _alike(length, axis - len(shape), inputs)
         if found is not None:
             return found
+    if not local and any(length in own for own, _ in read):
+        return None  # an axis of it, of which nothing is known
     parts = [axes[axis] for _, axes in same[:1]] or [one for _, axes in inputs[:1] for one in axes]
     known = tuple(one for one in parts if one is not None)[:4]
     depth = 1 + max((one.depth for one in known), default=0)
@@ -206,7 +209,7 @@ def _stacked(
     dim = kwargs.get("dim", kwargs.get("axis", args[1] if len(args) > 1 else 0))
     along = int(dim) % max(len(shape), 1)
     own = list(inputs[0][1]) if inputs else []
-    yield from (*own[:along], Origin(shape[along], "axis", symbol="stack"), *own[along:])
+    yield from (*own[:along], Origin(shape[along], "added", symbol="stack"), *own[along:])
 
 
 def _swapped(
@@ -225,7 +228,7 @@ def _inserted(
 ) -> Iterator[Origin | None]:
     axis = int(args[1] if len(args) > 1 else next(iter(kwargs.values()))) % len(shape)
     own = inputs[0][1]
-    yield from (*own[:axis], Origin(1, "axis", symbol="unsqueeze"), *own[axis:])
+    yield from (*own[:axis], Origin(1, "added", symbol="unsqueeze"), *own[axis:])
 
 
 def _turned(

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from shapeinspect.plugin_api.origins.literals import Literal
@@ -44,6 +45,8 @@ class Found:
         settings: the integer settings of that module.
         given: the tensors that the module was called with.
         batch_first: what the module says of the order of its axes.
+        idle: the layers beside it that were made before it and were never called: the name of each, and what
+            its weights take and give.
     """
 
     function: str
@@ -53,6 +56,7 @@ class Found:
     settings: tuple[tuple[str, Origin], ...] = ()
     given: tuple[Operand, ...] = ()
     batch_first: bool = False
+    idle: tuple[tuple[str, int, int], ...] = ()
 
 
 class TorchFollower(Follower):
@@ -65,6 +69,8 @@ class TorchFollower(Follower):
     def __init__(self) -> None:
         self._literals: list[Literal] = []
         self._failed: dict[int, tuple[BaseException, str, Any, dict[str, Any]]] = {}
+        self._ran: set[int] = set()
+        self._around: dict[int, list[Any]] = {}
         self._inside: dict[int, tuple[Any, Any, dict[str, Any]]] = {}
         self._files: set[str] = set()
         self._read = 0
@@ -76,6 +82,7 @@ class TorchFollower(Follower):
 
         self._literals = literals
         torch.set_num_threads(1)  # threads do not survive a fork
+        torch.manual_seed(torch.initial_seed())  # the same draws as in the first run
         with ExitStack() as stack:
             _patch(self, torch)
             stack.enter_context(_mode(self))
@@ -98,8 +105,28 @@ class TorchFollower(Follower):
         self._failed.setdefault(id(error), (error, name, args, kwargs))
 
     def enters(self, error: BaseException, module: Any, args: Any, kwargs: dict[str, Any]) -> None:
-        """Keep the innermost module in which an exception was raised."""
+        """Keep the modules in which an exception was raised, and what the innermost one was called with."""
         self._inside.setdefault(id(error), (module, args, kwargs))
+        self._around.setdefault(id(error), []).append(module)
+
+    def ran(self, module: Any) -> None:
+        """Keep that a module was called."""
+        self._ran.add(id(module))
+
+    def _idle(self, error: BaseException) -> Iterator[tuple[str, int, int]]:
+        """Yield the layers before the failed one, in the modules around it, that were never called."""
+        around = self._around.get(id(error), [])
+        for inner, outer in pairwise(around):
+            children = list(outer.named_children())
+            holding = (
+                at for at, (_, one) in enumerate(children) if any(part is inner for part in one.modules())
+            )
+            for name, child in children[: next(holding, 0)]:
+                parts = [(type(one).__name__, one.weight) for one in child.modules() if _has_weight(one)]
+                if parts and self._ran.isdisjoint(map(id, child.modules())):
+                    taken, given = (plain_shape(weight)[:2][::-1] for _, weight in (parts[0], parts[-1]))
+                    turned = [kind.startswith("ConvTranspose") for kind, _ in (parts[0], parts[-1])]
+                    yield name, taken[turned[0]], given[1 - turned[1]]
 
     def found(self, error: BaseException | None) -> Found | None:
         """Return the call that failed; see :class:`Follower`."""
@@ -128,7 +155,16 @@ class TorchFollower(Follower):
             for value in (one if isinstance(one, list | tuple) else (one,))
             if isinstance(value, Number)
         )
-        return Found(name, _operands(args, kwargs), numbers, layer, settings, given, batch_first)
+        idle = tuple(self._idle(error))
+        return Found(name, _operands(args, kwargs), numbers, layer, settings, given, batch_first, idle)
+
+
+def _has_weight(module: Any) -> bool:
+    import torch
+
+    weight = getattr(module, "weight", None)
+    table = isinstance(module, torch.nn.Embedding | torch.nn.EmbeddingBag)
+    return isinstance(weight, torch.Tensor) and weight.dim() > 1 and not table
 
 
 def _operands(args: Any, kwargs: dict[str, Any]) -> tuple[Operand, ...]:
@@ -149,6 +185,7 @@ def _patch(follower: TorchFollower, torch: Any) -> None:
         return new
 
     def called(self: Any, *args: Any, **kwargs: Any) -> Any:
+        follower.ran(self)
         try:
             return call(self, *args, **kwargs)
         except Exception as error:

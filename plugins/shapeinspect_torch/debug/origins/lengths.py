@@ -126,10 +126,14 @@ def _attended(operands: Sequence[Operand], _numbers: Sequence[Origin]) -> Iterat
 
 
 def _classified(operands: Sequence[Operand], numbers: Sequence[Origin]) -> Iterator[Pair]:
-    if len(operands[0].shape) == len(operands[1].shape):
+    outputs, targets = operands[:2]
+    if len(outputs.shape) == len(targets.shape):
         yield from _broadcast(operands, numbers)
-    else:
-        yield Pair(_axis(operands[0], 0), _axis(operands[1], 0), True)
+        return
+    yield Pair(_axis(outputs, 0), _axis(targets, 0), True)
+    if len(outputs.shape) == len(targets.shape) + 1:
+        for axis in range(1, len(targets.shape)):
+            yield Pair(_axis(outputs, axis + 1), _axis(targets, axis))
 
 
 def _broadcast(operands: Sequence[Operand], _numbers: Sequence[Origin]) -> Iterator[Pair]:

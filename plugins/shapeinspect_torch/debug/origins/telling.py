@@ -19,7 +19,7 @@ from shapeinspect_torch.debug.origins.lengths import Pair, compared, tables
 from shapeinspect_torch.tracing.recorder import PACKAGES
 
 #: At most so many edits are listed, and so many sentences.
-_EDITS, _SENTENCES = 12, 3
+_EDITS, _SENTENCES = 12, 4
 #: Functions that stand for data in a program.
 _DATA = ("rand", "randn", "randint", "random", "normal", "uniform", "sample")
 #: Where an exception keeps what a second run has told.
@@ -105,6 +105,9 @@ def _sentences(pairs: Sequence[Pair], found: Found, words: Words) -> Iterator[st
         else:
             yield words.told(pair.wanted)
             yield words.told(pair.had)
+    for name, taken, given in found.idle:
+        if any((taken, given) == (pair.had.value, pair.wanted.value) for pair in pairs):
+            yield f'"{name}", which makes {given} of {taken}, was not called'
     for table in tables(found):
         yield words.told(table)
     if not pairs and found.function in _RESHAPES:
