@@ -108,7 +108,7 @@ _SCRIPTS = {
         width = random.choice(range(6, 600))
         nn.Linear(5, 4)(torch.rand(3, width))
         """,
-        ["5 is in_features in nn.Linear(…), line 6"],
+        ["5 is in_features in nn.Linear(…), line 7"],
     ),
     "a layer that is not called": (
         """
