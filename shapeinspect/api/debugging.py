@@ -19,9 +19,11 @@ from shapeinspect.errors import UsageError
 from shapeinspect.ir import Frozen, Model
 from shapeinspect.mismatch import Diagnosis, describe
 from shapeinspect.mismatch import diagnose as _diagnose
+from shapeinspect.mismatch.describe import unexplained
 from shapeinspect.mismatch.fixed_batch import fitting_batch
 from shapeinspect.mismatch.graph_rerun import fed_by, unchecked, walk_again, walked_model
 from shapeinspect.plugin_api.confined import confined
+from shapeinspect.plugin_api.frames import traceback_frames, user_line
 from shapeinspect.plugin_api.numpy_text import IN_NUMPY, in_numpy
 from shapeinspect.plugin_api.origins.program import is_second_run, started
 from shapeinspect.plugin_api.rerun import Debugger, Recorded, Rerun
@@ -322,7 +324,12 @@ def _repair(error: Exception, words: list[str], began: float, used: float) -> No
         found = repaired(error, diagnosis, words[0], words[1:], began, used)
     except (Exception, SystemExit):  # noqa: BLE001  # no fault of the search hides the user's exception
         return
-    if diagnosis is None or not found:
+    if not found:
+        return
+    if diagnosis is None:
+        packages = tuple(name for debugger in registry.debuggers() for name in debugger.packages)
+        where = user_line(traceback_frames(error.__traceback__), packages)
+        add_diagnosis(error, f"shapeinspect: {unexplained(where or '', found)}", None)
         return
     diagnosis = merged(diagnosis, found)
     text = f"shapeinspect: {describe(diagnosis)}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import linecache
 import os
+import re
 import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
@@ -31,6 +33,15 @@ _FILES, _BYTES = 12, 200_000
 #: A trial may take twice the memory that the script took, and at least so many bytes.
 _MEMORY = 1 << 31
 _SHOWN = 3
+#: What a message about shapes, sizes, dtypes or indices says, and one about a call of Python's.
+_OF_SHAPES = re.compile(
+    r"shape|size|dimension|\bdims?\b|rank|channel|index|indices|broadcast|axis|dtype|scalar type|elements"
+    r"|length",
+    re.IGNORECASE,
+)
+_CALLS = re.compile(
+    r"required positional|unexpected keyword|positional argument|not callable|required keyword"
+)
 #: A change that stands further behind comes after a fix that the debugger has run.
 _NEAR = 5
 
@@ -56,7 +67,7 @@ def repaired(
     Returns:
         The fixes, the likeliest first; none where nothing was found or the script cannot be run again.
     """
-    if used > _LONGEST or not available():
+    if used > _LONGEST or not available() or (diagnosis is None and not _may_be_of_shapes(error)):
         return ()
     import resource  # not on every system
 
@@ -119,6 +130,16 @@ def merged(diagnosis: Diagnosis, found: Sequence[Tried]) -> Diagnosis:
     kept = [one for one in found if not one.fix.alters] or [*found]
     fixes = [*own[:1], *kept, *own[1:]] if first else [*kept, *own]
     return replace(diagnosis, fixes=tuple(fixes[:_SHOWN]))
+
+
+def _may_be_of_shapes(error: BaseException) -> bool:
+    """Tell whether a framework, and not the user's own code, refused something of shapes."""
+    if not isinstance(error, RuntimeError | ValueError | IndexError | TypeError) or _CALLS.search(str(error)):
+        return False
+    frame, line = traceback_frames(error.__traceback__)[-1]
+    source = linecache.getline(frame.f_code.co_filename, line, frame.f_globals).strip()
+    own = "-packages" not in frame.f_code.co_filename and source.startswith(("raise", "assert"))
+    return not own and bool(registry.debuggers()) and bool(_OF_SHAPES.search(str(error)))
 
 
 def _folder(path: str) -> str:

@@ -78,6 +78,20 @@ def fitting(model: Model, unchecked: tuple[str, ...]) -> str:
     return "\n".join(lines)
 
 
+def unexplained(where: str, fixes: Sequence[Tried]) -> str:
+    """Return the text for a statement of which only that it fails is known, and what mends it.
+
+    Args:
+        where: the user's line, with its source.
+        fixes: what was run.
+    """
+    lines = ["a statement of this script fails, and runs with this change"]
+    lines += _wrapped("at", where)
+    for index, text in enumerate(_fixes(fixes)):
+        lines += _wrapped("fix" if index == 0 else "", text)
+    return "\n".join(lines)
+
+
 def contradicting(source: str, faults: Sequence[Note]) -> str:
     """Return the text for weights that contradict what their own file states.
 

@@ -17,6 +17,11 @@ EXACT, RATIO, SETTING, AXIS, LEFT_OUT, SUM, RENAMED, SWAPPED, WRAPPED, NEAR, NAM
     0.0, 1.0, 1.5, 2.0, 2.0, 2.5, 2.5, 3.0, 3.0, 4.0, 4.5, 6.0,
 )  # fmt: skip
 _AXES = frozenset({"dim", "axis", "dims", "axes", "start_dim", "end_dim", "batch_dims", "perm"})
+#: What makes an array of the lengths that it is given.
+_MAKERS = frozenset({
+    "rand", "randn", "zeros", "ones", "empty", "full", "normal", "uniform", "standard_normal", "random",
+    "random_sample", "randint", "integers",
+})  # fmt: skip
 #: How far a pair of sizes stands behind the one before it.
 _PAIR = 0.3
 #: At most so many changes are listed.
@@ -277,10 +282,11 @@ class _Site:
         if whole is not node:
             value = -value
         known: set[int] = {value}
+        said = "how many samples there are" if self._is_batch(node) else ""
         for rank, new in self._values(value):
             if new not in known:
                 known.add(new)
-                yield self._one(whole, str(new), rank, number=(value, new))
+                yield self._one(whole, str(new), rank, said, number=(value, new))
         yield from self._powers(node, value)
         if self._is_axis(whole):
             near: tuple[int, ...] = (-2, -1, 0, 1, 2, 3)
@@ -358,6 +364,26 @@ class _Site:
                         done.add(new)
                         edits = tuple(self.file.edit(part, str(new)) for part in same)
                         yield self._edited(edits, top, RATIO - 0.25)
+
+    def _is_batch(self, node: ast.AST) -> bool:
+        """Tell whether a number says how many samples there are."""
+        parent = self.file.parents.get(node)
+        names = [parent.arg] if isinstance(parent, ast.keyword) else []
+        if isinstance(parent, ast.Assign):
+            names = [target.id for target in parent.targets if isinstance(target, ast.Name)]
+        if any("batch" in (name or "").lower() for name in names):
+            return True
+        listed = isinstance(parent, ast.Tuple | ast.List)
+        call = self.file.parents.get(parent) if listed and parent is not None else parent
+        if not isinstance(call, ast.Call) or _last(call) not in _MAKERS or self._in_class(call):
+            return False
+        parts = parent.elts if isinstance(parent, ast.Tuple | ast.List) else call.args
+        return len(parts) > 1 and parts[0] is node
+
+    def _in_class(self, node: ast.AST | None) -> bool:
+        while node is not None and not isinstance(node, ast.ClassDef):
+            node = self.file.parents.get(node)
+        return node is not None
 
     def _is_axis(self, node: ast.AST) -> bool:
         parent = self.file.parents.get(node)

@@ -26,6 +26,8 @@ _FIRST = 0.6
 #: So many repairs are looked for; those that stand further behind the first than this are not.
 _FOUND = 3
 _BEHIND = 1.5
+#: Once there is one that changes nothing else, so many more trials are made.
+_MORE = 8
 #: At most so many changes together.
 _TOGETHER = 3
 #: A message with more numbers than this says nothing of which of them differ.
@@ -183,7 +185,7 @@ class Search:
         self._order = count()
         self._found: list[Repair] = []
         self._further: list[tuple[float, int, _Attempt, Result]] = []
-        self._used, self._trials = 0.0, 0
+        self._used, self._trials, self._more = 0.0, 0, _MORE
         self._end = time.monotonic() + _WAIT
         self._seen: set[tuple[tuple[str, str], ...]] = set()
 
@@ -214,6 +216,10 @@ class Search:
             rank, _, attempt = heapq.heappop(self._queue)
             if len(self._found) >= _FOUND or (self._found and rank > self._found[0].rank + _BEHIND):
                 return
+            if any(not one.alters for one in self._found):
+                self._more -= 1
+                if self._more < 0:
+                    return
             self._trials += 1
             self._tell(self._trials)
             yield attempt, attempt.texts
@@ -372,6 +378,9 @@ def _written(file: File, one: Candidate) -> Written:
         code = isinstance(node, ast.stmt | ast.expr)
         named = code and not isinstance(node, ast.Constant | ast.Name | ast.UnaryOp)
         around = file.parents.get(node)
+        if isinstance(around, ast.Call) and around.func is node:  # a method alone is no code to paste
+            node = around
+            continue
         while around is not None and not hasattr(around, "lineno"):
             around = file.parents.get(around)
         if (inside and named and file.text.count(old) == 1) or around is None:

@@ -225,4 +225,26 @@ def _worth(trace: Trace, node: ast.expr, changed: ast.Constant, value: int) -> i
 
 
 def _edit(trace: Trace, number: Number, value: int, rank: float) -> Suggestion:
-    return replaced(trace.span(number.node), str(value), rank + 0.1 * number.default)
+    alters = "" if number.builds or not _is_batch(trace, number.node) else "how many samples there are"
+    return replaced(trace.span(number.node), str(value), rank + 0.1 * number.default, alters)
+
+
+def _is_batch(trace: Trace, node: ast.AST) -> bool:
+    """Tell whether a number says how many samples there are."""
+    parent = trace.parents.get(node)
+    names = [parent.arg] if isinstance(parent, ast.keyword) else []
+    if isinstance(parent, ast.Assign):
+        names = [target.id for target in parent.targets if isinstance(target, ast.Name)]
+    if any("batch" in (name or "").lower() for name in names):
+        return True
+    call = (
+        trace.parents.get(parent)
+        if isinstance(parent, ast.Tuple | ast.List) and parent is not None
+        else parent
+    )
+    if not isinstance(call, ast.Call) or len(trace.shape(call) or ()) < 2:
+        return False
+    first = (
+        parent.elts[0] if isinstance(parent, ast.Tuple | ast.List) else call.args[0] if call.args else None
+    )
+    return node is first and (trace.shape(call) or (0,))[0] == getattr(node, "value", None)

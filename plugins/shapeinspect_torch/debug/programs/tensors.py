@@ -54,6 +54,8 @@ def wrapped(trace: Trace, steps: Sequence[Step], pairs: Sequence[Pair], message:
             seen.add(node)
             name = _owner(trace, node)
             for form, rank, alters in _forms(trace.shape(node) or (), name, pairs, message):
+                if form.startswith("{}.squeeze(") and ".unsqueeze(" in name.rpartition(")")[0][-14:]:
+                    continue  # the axis is better not added
                 behind = 0.05 * min(depth, 3) + 0.01 * place
                 yield replaced(trace.span(node), form.replace("{}", name), rank + behind, alters)
 
@@ -107,7 +109,7 @@ def _forms(
         yield "{}.flatten(0, 1)", 0.6, ""
     yield from _parts(name, shape, pairs)
     for form in WORDS.wraps["torch.Tensor"]:
-        yield form, 0.9, ""
+        yield form, 1.3 if "argmax" in form else 0.9, ""
 
 
 def _parts(name: str, shape: tuple[int, ...], pairs: Sequence[Pair]) -> Iterator[tuple[str, float, str]]:
@@ -150,7 +152,7 @@ def _without(trace: Trace, node: ast.Call, near: float) -> Iterator[Suggestion]:
     if not isinstance(function, ast.Attribute) or function.attr not in _OF_AXES or trace.shape(node) is None:
         return
     if trace.shape(function.value) is not None:
-        yield replaced(trace.span(node), trace.source(function.value), 0.95 + near)
+        yield replaced(trace.span(node), trace.source(function.value), 0.45 + near)
 
 
 def _other_axis(trace: Trace, node: ast.Call, near: float) -> Iterator[Suggestion]:
