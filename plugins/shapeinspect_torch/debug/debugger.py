@@ -133,9 +133,7 @@ class TorchDebugger(Debugger):
         from shapeinspect_torch.debug.origins.telling import solved
         from shapeinspect_torch.debug.programs.suggesting import suggested
 
-        failed = _Place(error, traceback_frames(error.__traceback__), None)
-        others = suggested(error, failed.frames, failed.users[-1]) if failed.users else ()
-        return (*solved(error), *others)
+        return (*solved(error), *suggested(error))
 
     def watch(self, model: object) -> AbstractContextManager[Any]:
         """Keep the arguments of a module's last calls; see ``shapeinspect.plugin_api.rerun.Debugger``."""

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import importlib.abc
 import importlib.util
-import math
 import os
 import pickle
 import random
-import select
-import signal
 import sys
-import tempfile
 import time
 import types
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from shapeinspect.plugin_api import landlock
-from shapeinspect.plugin_api.confined import ConfinedError, confined, released
+from shapeinspect.plugin_api.confined import ConfinedError
 from shapeinspect.plugin_api.frames import is_library, traceback_frames
 from shapeinspect.plugin_api.origins.literals import Literal, install, remembering
+from shapeinspect.plugin_api.programs.copies import Send, available, in_copy, is_copy
 
 #: A second run takes at most so many times what the first one took, and between so many seconds.
 _TIMES, _LEAST, _MOST = 3.0, 2.0, 8.0
@@ -35,13 +31,11 @@ class _State:
     """What this process runs.
 
     Args:
-        second: whether it is a second run: nothing in it is explained again.
         script: the script that is run from its beginning.
         since: the processor time at which it began.
         random: the state of Python's random numbers then.
     """
 
-    second: bool = False
     script: str = ""
     since: float = 0.0
     random: Any = None
@@ -160,7 +154,7 @@ def started(file: str) -> Iterator[None]:
 
 def is_second_run() -> bool:
     """Return whether this process runs a program for the second time."""
-    return _state.second
+    return is_copy()
 
 
 def program_of(error: BaseException, packages: tuple[str, ...]) -> Program | None:
@@ -174,7 +168,7 @@ def program_of(error: BaseException, packages: tuple[str, ...]) -> Program | Non
     main = next(
         (frame for frame, _ in frames if frame.f_code.co_name == "<module>" and _is_main(frame)), None
     )
-    if main is None or _state.second or not hasattr(os, "fork") or not landlock.version():
+    if main is None or not available():
         return None
     took = time.process_time() - _state.since if _state.script else 0.0
     first = _outcome(error, main.f_code.co_filename, packages, None)
@@ -293,74 +287,21 @@ class _Loader(importlib.abc.SourceLoader):
 
 def _in_child(run: Callable[[], Outcome], seconds: float) -> Outcome:
     """Run something in a process that is a copy of this one."""
-    ours, theirs = os.pipe()
-    with released(), tempfile.TemporaryDirectory() as place:
-        child = os.fork()
-        if child == 0:
-            _state.second = True
-            _answer(run, ours, theirs, seconds, place)
-        os.close(theirs)
+
+    def told(send: Send) -> None:
+        if _state.random is not None:
+            random.setstate(_state.random)
         try:
-            sent = _received(ours, time.monotonic() + _BUSY * seconds)
-        finally:
-            os.close(ours)
-            with suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
-            with suppress(ChildProcessError):
-                os.waitpid(child, 0)
-    if not sent:
+            sent = pickle.dumps(run())
+        except BaseException as error:  # noqa: BLE001  # whatever happens is told
+            sent = pickle.dumps(Outcome("unknown", reason=f"{type(error).__name__}: {error}"))
+        send(sent)
+
+    sent, stopped = in_copy(told, seconds, _BUSY * seconds)
+    if stopped or not sent:
         return Outcome("unknown", reason=f"it takes longer than {seconds:.0f} s")
     try:
-        outcome = pickle.loads(sent)  # noqa: S301  # our own child wrote it
+        outcome = pickle.loads(sent)  # noqa: S301  # our own copy wrote it
     except Exception:  # noqa: BLE001  # it ended before all was written
         return Outcome("unknown", reason="it ended in the middle")
     return outcome if isinstance(outcome, Outcome) else Outcome("unknown")
-
-
-def _answer(run: Callable[[], Outcome], ours: int, theirs: int, seconds: float, place: str) -> None:
-    """Run something, send what comes of it, and end this process at once."""
-    try:
-        os.close(ours)
-        _limit(seconds)
-        with open(os.devnull, "r+b") as nothing:
-            for stream in range(3):
-                os.dup2(nothing.fileno(), stream)
-        if _state.random is not None:
-            random.setstate(_state.random)
-        os.environ["TMPDIR"] = tempfile.tempdir = place
-        landlock.restrict([os.devnull, place])
-        with confined():
-            outcome = run()
-        sent = pickle.dumps(outcome)
-    except BaseException as error:  # noqa: BLE001  # this process has to end whatever happens
-        sent = pickle.dumps(Outcome("unknown", reason=f"{type(error).__name__}: {error}"))
-    with suppress(BaseException):
-        while sent:
-            sent = sent[os.write(theirs, sent) :]
-    os._exit(0)
-
-
-def _limit(seconds: float) -> None:
-    """End this process after so much work, and by signals as any other."""
-    with suppress(ImportError, ValueError, OSError):
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(seconds), math.ceil(seconds) + 1))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with suppress(ValueError):  # in another thread than the first one signals cannot be set
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_DFL)
-
-
-def _received(pipe: int, end: float) -> bytes | None:
-    """Return all that is written to a pipe before a point in time; None where it takes longer."""
-    received = b""
-    while True:
-        left = end - time.monotonic()
-        ready, _, _ = select.select([pipe], [], [], max(left, 0.0))
-        if not ready:
-            return None
-        part = os.read(pipe, 1 << 16)
-        if not part:
-            return received
-        received += part

@@ -1,28 +1,21 @@
-"""The process in which a script is run again: it changes nothing outside, and reports how it ended."""
+"""A run of a script that reports what its expressions are worth, and how it ends."""
 
 from __future__ import annotations
 
 import builtins
-import gc
 import importlib.machinery
-import os
-import pickle
-import signal
 import sys
-import time
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from shapeinspect.plugin_api.confined import ConfinedError, confined
+from shapeinspect.plugin_api.confined import ConfinedError
 from shapeinspect.plugin_api.frames import traceback_frames
-from shapeinspect.plugin_api.programs.instruments import MARK, VALUE
+from shapeinspect.plugin_api.programs.instruments import VALUE
 
 #: At most so many different values of one expression are kept.
 _VALUES = 6
-#: Whether this process is one that runs a script again.
-running = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +27,16 @@ class Ended:
         kind: the type of the exception.
         message: its message, or why the run was stopped.
         places: the lines of the script's own files in the traceback, the outermost first.
-        seconds: how much processor time it took.
-        values: what its expressions were worth, by place: of a run that was asked to say it.
+        values: what its expressions were worth, by place.
         made: the places of the calls that made the objects whose methods were running, the outermost first.
-        passed: how often each line of the script ran to its end, by file number and line.
-        last: the last line that did.
     """
 
     status: str
     kind: str = ""
     message: str = ""
     places: tuple[tuple[str, int], ...] = ()
-    seconds: float = 0.0
     values: Mapping[tuple[int, ...], tuple[Any, ...]] = field(default_factory=dict)
     made: tuple[tuple[int, ...], ...] = ()
-    passed: Mapping[tuple[int, int], int] = field(default_factory=dict)
-    last: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,46 +60,15 @@ class Script:
     prepare: tuple[Callable[[], None], ...] = ()
 
 
-def run(script: Script, output: int, mark: Callable[[int, int], None]) -> None:
-    """Run a script and write how it ended; the process ends with it.
+def run(script: Script) -> Ended:
+    """Run a script in this process, which is a copy that ends with it; say how it ended.
 
     Args:
         script: the script.
-        output: where to write.
-        mark: counts a line that has run.
     """
-    global running  # noqa: PLW0603  # the process has nothing but this run to do
-    running = True
-    status = 1
-    try:
-        gc.disable()  # it would copy what is shared with the process that waits
-        quieten()
-        ended = _ended(script, mark)
-        with os.fdopen(output, "wb") as pipe:
-            pickle.dump(ended, pipe)
-        status = 0
-    finally:
-        os._exit(status)
-
-
-def quieten() -> None:
-    """Read and print nothing, and let signals end the process."""
-    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
-        signal.signal(name, signal.SIG_DFL)
-    null = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(null, stream)
-    sys.stdin = open(os.devnull)  # noqa: SIM115  # it is open for as long as the process runs
-
-
-def _ended(script: Script, mark: Callable[[int, int], None]) -> Ended:
     values: dict[tuple[int, ...], list[Any]] = {}
     makers: dict[int, tuple[int, ...]] = {}
     kept: list[Any] = []
-
-    def marked(file: int, line: int, value: Any = None) -> Any:
-        mark(file, line)
-        return value
 
     def valued(place: tuple[int, ...], value: Any, called: bool) -> Any:
         said = summary(value)
@@ -131,29 +87,26 @@ def _ended(script: Script, mark: Callable[[int, int], None]) -> Ended:
         del seen[:-_VALUES]
         return value
 
-    builtins.__dict__.update({MARK: marked, VALUE: valued})
+    builtins.__dict__[VALUE] = valued
     for prepare in script.prepare:
         prepare()
     _import_anew(script)
     main = types.ModuleType("__main__")
     main.__file__, main.__package__ = script.path, script.package
     sys.modules["__main__"] = main
-    begin = time.process_time()
     try:
-        with confined(environment=True):
-            exec(script.codes[script.path], main.__dict__)  # noqa: S102  # the user's own script
+        exec(script.codes[script.path], main.__dict__)  # noqa: S102  # the user's own script
     except ConfinedError as error:
-        return _stopped(error.reason, time.process_time() - begin)
+        return Ended("stopped", message=error.reason)
     except SystemExit as error:
         if error.code in (None, 0):
-            return Ended("end", seconds=time.process_time() - begin)
+            return Ended("end")
         return Ended("error", "SystemExit", str(error.code))
     except BaseException as error:  # noqa: BLE001  # a script may raise anything
-        seconds = time.process_time() - begin
         inner: BaseException | None = error
         while inner is not None:
             if isinstance(inner, ConfinedError):
-                return _stopped(inner.reason, seconds)
+                return Ended("stopped", message=inner.reason)
             inner = inner.__cause__ or inner.__context__
         frames = traceback_frames(error.__traceback__)
         places = tuple(
@@ -164,13 +117,9 @@ def _ended(script: Script, mark: Callable[[int, int], None]) -> Ended:
         owners = [frame.f_locals.get("self") for frame, _ in frames]
         made = tuple(dict.fromkeys(makers[id(owner)] for owner in owners if id(owner) in makers))
         found = {place: tuple(seen) for place, seen in values.items()}
-        return Ended("error", type(error).__name__, str(error), places, seconds, found, made)
+        return Ended("error", type(error).__name__, str(error), places, found, made)
     found = {place: tuple(seen) for place, seen in values.items()}
-    return Ended("end", seconds=time.process_time() - begin, values=found)
-
-
-def _stopped(reason: str, seconds: float) -> Ended:
-    return Ended("stopped", message=reason, seconds=seconds)
+    return Ended("end", values=found)
 
 
 def summary(value: Any) -> Any:

@@ -1,67 +1,15 @@
-"""Source that reports while it runs: which statements have run, and what its expressions were worth."""
+"""Source that reports while it runs what its expressions are worth."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection
 from typing import Any
 
-#: What the source calls; they are put among Python's built-in names while it runs.
-MARK, VALUE = "__shapeinspect_mark__", "__shapeinspect_value__"
-_SIMPLE = (
-    ast.Assign,
-    ast.AnnAssign,
-    ast.AugAssign,
-    ast.Expr,
-    ast.Delete,
-    ast.Import,
-    ast.ImportFrom,
-    ast.Pass,
-)
-_BLOCKS = (ast.For, ast.While, ast.If, ast.With, ast.Try, ast.AsyncFor, ast.AsyncWith)
+#: What the source calls; it is put among Python's built-in names while it runs.
+VALUE = "__shapeinspect_value__"
 _VALUED = (
     ast.Name, ast.Attribute, ast.Call, ast.BinOp, ast.Subscript, ast.Tuple, ast.List, ast.UnaryOp, ast.IfExp,
 )  # fmt: skip
-
-
-def marked(tree: ast.Module, file: int, lines: Collection[int]) -> ast.Module:
-    """Return source that reports each statement that has run, where one of some lines stands.
-
-    Args:
-        tree: the source; it is changed.
-        file: its number, which is reported.
-        lines: lines whose functions report; the module itself always does.
-    """
-    tree.body = _marked_block(tree.body, file)
-    for node in ast.walk(tree):
-        function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        if function and any(node.lineno <= line <= (node.end_lineno or 0) for line in lines):  # type: ignore[attr-defined]  # a function
-            node.body = _marked_block(node.body, file)  # type: ignore[attr-defined]  # a function
-    return ast.fix_missing_locations(tree)
-
-
-def _marked_block(block: list[ast.stmt], file: int) -> list[ast.stmt]:
-    result: list[ast.stmt] = []
-    for place, statement in enumerate(block):
-        future = isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
-        docstring = (
-            place == 0 and isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-        )
-        if isinstance(statement, _BLOCKS):
-            for name in ("body", "orelse", "finalbody"):
-                if getattr(statement, name, None):
-                    setattr(statement, name, _marked_block(getattr(statement, name), file))
-            for handler in getattr(statement, "handlers", ()):
-                handler.body = _marked_block(handler.body, file)
-        elif isinstance(statement, ast.Return) and statement.value is not None:
-            statement.value = _call(
-                MARK, statement, ast.Constant(file), ast.Constant(statement.lineno), statement.value
-            )
-        result.append(statement)
-        if isinstance(statement, _SIMPLE) and not future and not docstring:
-            call = _call(MARK, statement, ast.Constant(file), ast.Constant(statement.lineno))
-            result.append(ast.copy_location(ast.Expr(call), statement))
-    return result
 
 
 def _call(name: str, at: ast.AST, *arguments: ast.expr) -> ast.Call:

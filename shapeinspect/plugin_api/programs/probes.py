@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import time
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import FrameType
 
-from shapeinspect.plugin_api.confined import confined, released
-from shapeinspect.plugin_api.programs import child
-from shapeinspect.plugin_api.programs.waiting import awaited
+from shapeinspect.plugin_api.confined import released
+from shapeinspect.plugin_api.programs.copies import Send, in_copy
 
 #: All of them together take at most so many seconds of processor time, and so many of a user's.
 _SECONDS, _WAIT = 3.0, 15.0
@@ -39,37 +36,21 @@ def that_run(forms: Sequence[Form], prepare: Sequence[Callable[[], None]]) -> li
         forms: the forms.
         prepare: what a framework needs in a new process.
     """
-    reading, writing = os.pipe()
-    with released(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of threads that other code has started
-        pid = os.fork()
-    if pid == 0:
-        os.close(reading)
-        _evaluate(forms, prepare, writing)
-    os.close(writing)
-    data, _, _ = awaited(pid, reading, _SECONDS, _WAIT)
-    answers = [one == 49 for one in data]
+
+    def run(send: Send) -> None:
+        for one in prepare:
+            one()
+        for form in forms:
+            runs = _runs_alone if any(word in form.text for word in _ONCE) else _runs
+            send(b"1" if runs(form) else b"0")
+
+    answers = [one == ord("1") for one in in_copy(run, _SECONDS, _WAIT)[0]]
     return [*answers[: len(forms)], *[None] * (len(forms) - len(answers))]
 
 
-def _evaluate(forms: Sequence[Form], prepare: Sequence[Callable[[], None]], output: int) -> None:
-    child.running = True
-    try:
-        child.quieten()
-        for one in prepare:
-            one()
-        end = time.process_time() + _SECONDS
-        for form in forms:
-            if time.process_time() > end:
-                break
-            runs = _runs_alone if any(word in form.text for word in _ONCE) else _runs
-            os.write(output, b"1" if runs(form) else b"0")
-    finally:
-        os._exit(0)
-
-
 def _runs_alone(form: Form) -> bool:
-    pid = os.fork()
+    with released():
+        pid = os.fork()
     if pid == 0:
         os._exit(0 if _runs(form) else 1)
     return os.waitpid(pid, 0)[1] == 0
@@ -78,9 +59,8 @@ def _runs_alone(form: Form) -> bool:
 def _runs(form: Form) -> bool:
     names = dict(form.frame.f_locals)
     try:
-        with confined(environment=True):
-            code = compile(form.text, "<form>", "exec", dont_inherit=True)
-            exec(code, form.frame.f_globals, names)  # noqa: S102  # the user's own line with an edit
+        code = compile(form.text, "<form>", "exec", dont_inherit=True)
+        exec(code, form.frame.f_globals, names)  # noqa: S102  # the user's own line with an edit
     except BaseException:  # noqa: BLE001  # it may fail in any way
         return False
     return True

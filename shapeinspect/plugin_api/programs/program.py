@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import ast
-import mmap
 import os
 import pickle
-import struct
 import sys
-import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
-from shapeinspect.plugin_api.confined import released
 from shapeinspect.plugin_api.frames import Place, is_library, running_frames
-from shapeinspect.plugin_api.programs import child
-from shapeinspect.plugin_api.programs.child import Ended, Script
-from shapeinspect.plugin_api.programs.instruments import Valued, marked
-from shapeinspect.plugin_api.programs.waiting import awaited
+from shapeinspect.plugin_api.programs.child import Ended, Script, run
+from shapeinspect.plugin_api.programs.copies import available, in_copy
+from shapeinspect.plugin_api.programs.instruments import Valued
 
 #: A script that takes longer to fail is not run again.
 _LONGEST = 8.0
@@ -37,8 +32,6 @@ class Program:
     Args:
         path: the script.
         texts: its own files, by path.
-        lines: the user's lines outside of every model at which it failed, by file.
-        failing: the file and the line of the statement that failed.
         own: the names of its own modules.
         package: the package that it belongs to.
         prepare: what a framework needs in a new process.
@@ -47,8 +40,6 @@ class Program:
 
     path: str
     texts: dict[str, str]
-    lines: dict[str, list[int]]
-    failing: tuple[str, int]
     own: tuple[str, ...]
     package: str | None = None
     prepare: tuple[Callable[[], None], ...] = ()
@@ -58,7 +49,6 @@ class Program:
     def of(
         frames: Sequence[Place],
         packages: tuple[str, ...],
-        statement: Place,
         prepare: tuple[Callable[[], None], ...] = (),
     ) -> Program | None:
         """Return the script whose frames a traceback holds; None where it cannot be run again.
@@ -66,10 +56,9 @@ class Program:
         Args:
             frames: those of the traceback, the outermost first.
             packages: as for ``frames.is_library``.
-            statement: the user's line that failed, outside of every model.
             prepare: what a framework needs in a new process.
         """
-        if not hasattr(os, "fork") or child.running or not frames:
+        if not available() or not frames:
             return None
         outer = [*reversed([*running_frames(frames[0][0])]), *frames]
         main = next((place for place in reversed(outer) if _is_main(place[0])), None)
@@ -79,22 +68,13 @@ class Program:
         texts = _own_files(path, packages)
         if texts is None:
             return None
-        lines: dict[str, list[int]] = {}
-        for frame, line in (*outer[outer.index(main) :], statement):
-            if frame.f_code.co_filename in texts:
-                lines.setdefault(frame.f_code.co_filename, []).append(line)
-            if (frame, line) == statement:
-                break
         own = tuple(
             name
             for name, module in sys.modules.items()
             if getattr(module, "__file__", None) in texts and not name.startswith("__m")
         )
         package = main[0].f_globals.get("__package__")
-        failing = (statement[0].f_code.co_filename, statement[1])
-        if failing[0] not in texts:
-            return None
-        return Program(path, texts, lines, failing, own, package or None, prepare)
+        return Program(path, texts, own, package or None, prepare)
 
     def begin(self, message: str) -> bool:
         """Run it; tell whether it fails as it did.
@@ -106,14 +86,13 @@ class Program:
         return self.first.status == "error" and _alike(self.first.message, message)
 
     def run(self) -> Ended:
-        """Run it in a process of its own, which reports what its expressions are worth."""
+        """Run it again in a process of its own, which reports what its expressions are worth."""
         codes = self._compiled()
         if codes is None:
             return Ended("error", "SyntaxError")
         script = Script(self.path, codes, self._numbers(), self.own, self.package, self.prepare)
-        lines = max(text.count("\n") for text in self.texts.values()) + 2
-        with released():
-            return _forked(script, _LONGEST, lines)
+        data, stopped = in_copy(lambda send: send(pickle.dumps(run(script))), _LONGEST, _LONGEST * _WAITING)
+        return Ended("stopped", message=f"its time of {_LONGEST:.0f} s was up") if stopped else _read(data)
 
     def _numbers(self) -> dict[str, int]:
         return {file: number for number, file in enumerate(self.texts)}
@@ -123,8 +102,6 @@ class Program:
         for number, (file, text) in enumerate(self.texts.items()):
             try:
                 tree = Valued(number).visit(ast.parse(text))
-                if file in self.lines or file == self.path:
-                    tree = marked(tree, number, self.lines.get(file, ()))
                 codes[file] = compile(ast.fix_missing_locations(tree), file, "exec", dont_inherit=True)
             except (SyntaxError, ValueError, RecursionError):
                 return None
@@ -159,39 +136,6 @@ def _own_files(path: str, packages: tuple[str, ...]) -> dict[str, str] | None:
 
 def _alike(message: str, other: str) -> bool:
     return message.partition("\n")[0] == other.partition("\n")[0]
-
-
-def _forked(script: Script, seconds: float, lines: int) -> Ended:
-    """Run a script in a child; end it where it takes too long."""
-    size = struct.calcsize("q")
-    counts = mmap.mmap(-1, size * (2 + lines * len(script.files)))
-
-    def mark(file: int, line: int) -> None:
-        place = size * (2 + file * lines + line)
-        if place < len(counts):
-            (count,) = struct.unpack_from("q", counts, place)
-            struct.pack_into("q", counts, place, count + 1)
-            struct.pack_into("qq", counts, 0, file, line)
-
-    reading, writing = os.pipe()
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # of threads that other code has started: the child starts none of them
-        pid = os.fork()
-    if pid == 0:
-        os.close(reading)
-        child.run(script, writing, mark)
-    os.close(writing)
-    data, used, stopped = awaited(pid, reading, seconds, seconds * _WAITING)
-    ended = Ended("stopped", message=f"its time of {seconds:.0f} s was up") if stopped else _read(data)
-    passed = {}
-    for place in range(2, 2 + lines * len(script.files)):
-        (count,) = struct.unpack_from("q", counts, size * place)
-        if count:
-            passed[divmod(place - 2, lines)] = count
-    last = struct.unpack_from("qq", counts, 0)
-    return replace(ended, passed=passed, last=last, seconds=used)
 
 
 def _read(data: bytes) -> Ended:

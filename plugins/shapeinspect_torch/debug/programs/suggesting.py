@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from shapeinspect.plugin_api.frames import Place
+from shapeinspect.plugin_api.frames import traceback_frames
 from shapeinspect.plugin_api.programs.arguments import (
     arguments,
     calls_of,
@@ -57,15 +57,13 @@ _FUNCTIONS = 8
 _PAIRS = 6
 
 
-def suggested(error: BaseException, frames: Sequence[Place], statement: Place) -> list[Suggestion]:
+def suggested(error: BaseException) -> list[Suggestion]:
     """Return the edits of the script of an error that are worth a run of it, the likeliest first.
 
     Args:
         error: the exception.
-        frames: the frames of its traceback, the outermost first.
-        statement: the user's line that failed, outside of every model.
     """
-    program = Program.of(frames, PACKAGES, statement, (_prepare,))
+    program = Program.of(traceback_frames(error.__traceback__), PACKAGES, (_prepare,))
     if program is None or not program.begin(str(error)):
         return []
     trace = Trace(program.texts, program.first)

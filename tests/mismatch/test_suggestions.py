@@ -1,0 +1,112 @@
+"""Suggested edits of a script, and the run of it that they come from: each script is a process of its own.
+
+Expected are the edits with which torch itself runs the script.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shapeinspect.plugin_api.programs.copies import available
+
+pytestmark = pytest.mark.skipif(
+    not available(), reason="the system has no Landlock, so no script is run again"
+)
+
+_TELL = """
+import json, runpy, sys
+sys.argv = sys.argv[1:]
+sys.path[0] = "."
+import torch
+from shapeinspect_torch.debug.debugger import TorchDebugger
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+except Exception as error:
+    found = TorchDebugger().suggestions(error)
+    print(json.dumps([[one.rank, list(one.edits)] for one in found]))
+"""
+
+_SEQUENCES = """
+import torch
+from torch import nn
+
+class Tagger(nn.Module):
+    def __init__(self, words=30, width=12, tags=7):
+        super().__init__()
+        self.embed = nn.Embedding(words, width)
+        self.lstm = nn.LSTM(width, 10, batch_first=False)
+        self.out = nn.Linear(10, tags)
+
+    def forward(self, words, state):
+        return self.out(self.lstm(self.embed(words), state)[0])
+
+open("log.txt", "a").write("run ")
+model = Tagger()
+words = torch.randint(0, 30, (6, 9))
+state = (torch.zeros(1, 6, 10), torch.zeros(1, 6, 10))
+scores = model(words, state)
+assert scores.shape == (6, 9, 7)
+"""
+
+_TARGETS = """
+import torch
+from torch import nn
+
+def transform(boxes):
+    return boxes[:, :2]
+
+class Pictures:
+    def __init__(self, count, transform=None):
+        self.count, self.transform = count, transform
+
+    def boxes(self):
+        boxes = torch.rand(self.count, 4)
+        return boxes if self.transform is None else self.transform(boxes)
+
+scores = torch.rand(5, 2)
+loss = (scores - Pictures(5).boxes()).sum()
+"""
+
+
+def _suggested(script: str, folder: Path) -> tuple[Any, str]:
+    """Return what is suggested, and the text of the script."""
+    (folder / "script.py").write_text(script, encoding="utf-8")
+    (folder / "tell.py").write_text(_TELL, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "tell.py", "script.py"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout), script
+
+
+def _edited(script: str, edits: Any) -> str:
+    raw = script.encode()
+    for first, last, new in sorted(edits, reverse=True):
+        raw = raw[:first] + new.encode() + raw[last:]
+    return raw.decode()
+
+
+def test_flag_of_a_layer_that_was_running(tmp_path: Path) -> None:
+    """A state of six samples and sentences of six: the flag of the layer is among the first suggestions."""
+    found, script = _suggested(_SEQUENCES.replace('open("log.txt", "a").write("run ")\n', ""), tmp_path)
+    texts = [_edited(script, edits) for rank, edits in found if rank <= 1.5]
+    assert any("batch_first=True" in text for text in texts)
+
+
+def test_script_that_writes_is_not_run_again(tmp_path: Path) -> None:
+    """A file that the script appends to is written once, by the script itself."""
+    _suggested(_SEQUENCES, tmp_path)
+    assert (tmp_path / "log.txt").read_text() == "run "
+
+
+def test_argument_that_the_script_has_under_its_name(tmp_path: Path) -> None:
+    """The script defines what an argument is called, and leaves the argument at its default."""
+    found, script = _suggested(_TARGETS, tmp_path)
+    texts = [_edited(script, edits) for rank, edits in found if rank < 1]
+    assert any("Pictures(5, transform=transform)" in text for text in texts)
