@@ -22,12 +22,14 @@ def dropped(scene: Scene) -> Iterator[Candidate]:
         scene: the failed run.
     """
     for node in scene.near:
-        prior = (1.0 if scene.clues.ranks or scene.clues.turned else 2.0) + 0.6 * scene.reach.of(node)
+        rearranged = scene.clues.ranks or scene.clues.turned
+        prior = (0.6 if rearranged else 1.3) + (scene.clues.rank > 0) + scene.far(node)
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
             inner = _without_new_axis(scene, node)
             if inner is not None:
                 why = _added(scene, node, node.value)
                 yield Candidate((Replacement(node, inner),), prior, "extra-axis", why)
+                yield from _moved(scene, node, prior + 0.1)
         if isinstance(node, ast.Call) and called(node) in _DROPS:
             yield from _undone(scene, node, prior)
         if isinstance(node, ast.Attribute) and node.attr == "T" and isinstance(node.ctx, ast.Load):
@@ -70,6 +72,16 @@ def _without_new_axis(scene: Scene, node: ast.Subscript) -> str | None:
     return text if plain else f"{text}[{', '.join(scene.program.source(item) for item in kept)}]"
 
 
+def _moved(scene: Scene, node: ast.Subscript, prior: float) -> Iterator[Candidate]:
+    """Put an axis that a subscript adds to the other end: ``x[None, :]`` to ``x[:, None]``."""
+    items = node.slice.elts if isinstance(node.slice, ast.Tuple) else []
+    if len(items) != 2 or sum(map(_is_new_axis, items)) != 1:
+        return
+    texts = [scene.program.source(item) for item in reversed(items)]
+    new = f"{scene.program.source(node.value)}[{', '.join(texts)}]"
+    yield Candidate((Replacement(node, new),), prior, "swapped-axes", _added(scene, node, node.value))
+
+
 def _is_new_axis(node: ast.AST) -> bool:
     if isinstance(node, ast.Constant):
         return node.value is None
@@ -88,22 +100,24 @@ def added(scene: Scene) -> Iterator[Candidate]:
         outer = scene.program.parents.get(node)
         distance = scene.reach.of(node)
         if isinstance(node, ast.Yield) and node.value is not None:
-            yield from _each(scene, node.value, 1.0 + 0.4 * distance)
+            yield from _each(scene, node.value, 1.0 + scene.far(node))
         if isinstance(outer, ast.Return) and isinstance(node, ast.Tuple) and distance <= 6:
-            yield from _each(scene, node, 2.4 + 0.4 * distance)
+            yield from _each(scene, node, 2.4 + scene.far(node))
         argument = isinstance(outer, ast.Call) and node in outer.args
         value = isinstance(outer, ast.keyword | ast.Assign) and getattr(outer, "value", None) is node
-        element = isinstance(outer, ast.List) and isinstance(scene.program.parents.get(outer), ast.Call)
-        if not (argument or value or element) or not isinstance(node, ast.expr) or distance > 4:
+        around = scene.program.parents.get(outer) if isinstance(outer, ast.List | ast.Tuple) else None
+        element = isinstance(around, ast.Call | ast.keyword)
+        own = isinstance(outer, ast.Call) and called(outer) in scene.functions
+        if own or not (argument or value or element) or not isinstance(node, ast.expr) or distance > 4:
             continue
         shapes = [item for item in scene.values(node) if isinstance(item, Shaped)]
         if not shapes or not shapes[-1].shape or len(shapes[-1].shape) > 5:
             continue
         text = scene.program.source(node)
         text = text if isinstance(node, ast.Name | ast.Attribute | ast.Call | ast.Subscript) else f"({text})"
-        prior = 1.3 + 0.6 * distance + 0.4 * (not _feeds(outer))
+        feeds = _feeds(scene, outer)
+        prior = 1.3 + scene.far(node) + 0.4 * (not feeds) + 0.4 * (scene.clues.rank == 0)
         shape = show(shapes[-1].shape)
-        feeds = _feeds(outer)
         for suffix, cause, more in (("[None]", "no-batch", 0.0), ("[..., None]", "no-channel", 0.2)):
             what = "the batch axis" if suffix == "[None]" else "the last axis"
             why = f"`{scene.text(node)}` of {shape} at {scene.at(node)} lacks {what}"
@@ -120,9 +134,12 @@ def added(scene: Scene) -> Iterator[Candidate]:
             yield Candidate((Replacement(node, f"{text}[:, None]"),), prior + 0.3, "missing-axis", why)
 
 
-def _feeds(outer: ast.AST | None) -> bool:
+def _feeds(scene: Scene, outer: ast.AST | None) -> bool:
     """Tell whether a node feeds a model: it is given to a method of its, or to what is called by a name."""
-    return isinstance(outer, ast.Call) and (called(outer) in _RUNS or isinstance(outer.func, ast.Name))
+    if not isinstance(outer, ast.Call):
+        return False
+    own = isinstance(outer.func, ast.Name) and outer.func.id not in scene.functions
+    return called(outer) in _RUNS or own
 
 
 def _each(scene: Scene, node: ast.expr, prior: float) -> Iterator[Candidate]:
@@ -159,7 +176,7 @@ def batched(scene: Scene) -> Iterator[Candidate]:
     size = scene.program.source(calls[0].args[0]) if calls and calls[0].args else "32"
     for node in scene.near:
         if isinstance(node, ast.Call) and called(node) == "batch" and isinstance(node.func, ast.Attribute):
-            prior = 3 + 0.5 * scene.reach.of(node)
+            prior = 3 + scene.far(node)
             text = scene.program.source(node.func.value)
             why = f"`.batch` at {scene.at(node)} adds an axis"
             if scene.clues.ranks:
@@ -185,7 +202,7 @@ def batched(scene: Scene) -> Iterator[Candidate]:
         else:
             replacement = Replacement(inner, f"{scene.program.source(inner)}.batch({size})")
         why = f"the data set of {scene.at(node)} is not batched: its samples come one by one"
-        yield Candidate((replacement,), 1.0 + 0.5 * scene.reach.of(node), "no-batch", why)
+        yield Candidate((replacement,), 1.0 + scene.far(node), "no-batch", why)
 
 
 def _batched_later(scene: Scene, outer: ast.AST | None) -> bool:
@@ -220,7 +237,7 @@ def transposed(scene: Scene) -> Iterator[Candidate]:
             module = {"numpy": "np", "tensorflow": "tf"}.get(kind, "keras.ops")
             new = f"{module}.transpose({text}, {order})"
             why = f"`{scene.text(node)}` at {scene.at(node)} is {show(shape)}, and {show(wanted)} is read"
-            yield Candidate((Replacement(node, new),), 1.4 + 0.6 * scene.reach.of(node), "swapped-axes", why)
+            yield Candidate((Replacement(node, new),), 1.4 + scene.far(node), "swapped-axes", why)
 
 
 def _order(shape: tuple[int | None, ...], wanted: tuple[int | None, ...]) -> tuple[int, ...] | None:

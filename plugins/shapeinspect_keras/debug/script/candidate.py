@@ -65,6 +65,26 @@ class Scene:
             if isinstance(node, ast.expr | ast.keyword) and self.reach.of(node) < FAR
         ]
 
+    def far(self, node: ast.AST) -> float:
+        """Return what the distance of a node counts: the first steps more than those behind.
+
+        Args:
+            node: the node.
+        """
+        distance = self.reach.of(node)
+        return 0.5 * min(distance, 2) + 0.15 * max(distance - 2, 0)
+
+    @cached_property
+    def functions(self) -> frozenset[str]:
+        """The names of the functions that the script defines."""
+        nodes = ast.walk(self.program.tree)
+        return frozenset(node.name for node in nodes if isinstance(node, ast.FunctionDef))
+
+    @cached_property
+    def spatial(self) -> bool:
+        """Whether the failure is about arrays with more axes than samples and features."""
+        return any(len(shape) > 2 for shape in self.clues.shapes) or "egative" in self.message
+
     def values(self, node: ast.AST) -> list[Any]:
         """Return what an expression has been, the latest last.
 

@@ -11,6 +11,10 @@ _VALUE = re.compile(r"to have value (\d+), but received input with shape [(\[]([
 _TWO = re.compile(r"\b(?:are|has|have|got|dimensions?) (\d+) (?:and|vs\.?|!=) (\d+)")
 _TOTAL = re.compile(r"tensor with (\d+) values, but the requested shape (?:has|requires a multiple of) (\d+)")
 _NDIM = re.compile(r"expected (?:min_|max_)?ndim=(\d+), found ndim=(\d+)")
+_PRODUCT = re.compile(r"In\[0\]: \[([\d,]+)\], In\[1\]: \[([\d,]+)\]")
+_LIMIT = re.compile(r"(?:<=?|at most|less than(?: or equal to)?|no (?:more|longer) than) (\d+)")
+#: What says where TensorFlow's operation stands, and the numbers of its operands.
+_PLACES = re.compile(r"\{\{(?:function_)?node [^}]*\}\}|In\[\d+\]:|device:\w+:\d+")
 _OTHER = re.compile(r"(\d+)")
 #: Keras repeats what it was called with below its message.
 _END = "Arguments received by"
@@ -27,6 +31,7 @@ class Clues:
         rank: how many axes what is given lacks, negative for too many; 0 where that is not told.
         ranks: whether shapes of different numbers of axes are told.
         turned: whether the same lengths are told in two orders.
+        limits: sizes that something may not be greater than.
     """
 
     pairs: tuple[tuple[int, int], ...]
@@ -34,6 +39,7 @@ class Clues:
     rank: int
     ranks: bool
     turned: bool = False
+    limits: tuple[int, ...] = ()
 
 
 def clues_of(messages: Sequence[str], operands: Sequence[tuple[int | None, ...]] = ()) -> Clues:
@@ -51,9 +57,15 @@ def clues_of(messages: Sequence[str], operands: Sequence[tuple[int | None, ...]]
     """
     pairs: dict[tuple[int, int], None] = {}
     shapes: dict[tuple[int | None, ...], None] = {}
+    limits: dict[int, None] = {}
     rank, ranks = 0, False
     for message in messages:
         text = message.partition(_END)[0][:_LONGEST]
+        for left, right in _PRODUCT.findall(text):
+            inner = [int(part) for part in (*left.split(",")[-1:], *right.split(",")[-2:-1])]
+            pairs |= {(inner[0], inner[1]): None} if len(inner) == 2 else {}
+        limits |= dict.fromkeys(int(limit) for limit in _LIMIT.findall(text))
+        text = _PLACES.sub("", text)
         for value, shape in _VALUE.findall(text):
             last = [int(part) for part in _OTHER.findall(shape)][-1:]
             pairs |= {(last[0], int(value)): None} if last else {}
@@ -79,7 +91,7 @@ def clues_of(messages: Sequence[str], operands: Sequence[tuple[int | None, ...]]
     both = {pair: None for pair in pairs if pair[0] != pair[1]}
     listed = tuple(shapes)
     turned = any(_turned(one, other) for index, one in enumerate(listed) for other in listed[index + 1 :])
-    return Clues(tuple(both), listed, rank, ranks, turned)
+    return Clues(tuple(both), listed, rank, ranks, turned, tuple(limit for limit in limits if limit > 1))
 
 
 def _signed(text: str, one: Sequence[object], other: Sequence[object]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene, called
@@ -12,7 +13,7 @@ from shapeinspect_keras.debug.script.program import Replacement
 _OTHER = frozenset({
     "trainable", "training", "verbose", "shuffle", "use_bias", "endpoint", "keepdims_", "replace", "exist_ok",
     "use_multiprocessing", "compile", "jit_compile", "run_eagerly", "center", "scale", "allow_pickle",
-    "reshuffle_each_iteration", "persistent", "mask_zero",
+    "reshuffle_each_iteration", "persistent", "mask_zero", "from_logits",
 })  # fmt: skip
 _RECURRENT = ("LSTM", "GRU", "SimpleRNN", "ConvLSTM2D", "ConvLSTM1D", "RNN")
 _WINDOWS = (
@@ -30,6 +31,8 @@ _TEXTS = {
     "binary_crossentropy": ("sparse_categorical_crossentropy", "categorical_crossentropy"),
     "int": ("one_hot", "multi_hot"),
 }
+#: What a message about a loss speaks of.
+_OF_LOSSES = re.compile(r"target|logits|label|loss|y_true|y_pred|output\.shape", re.IGNORECASE)
 _CAUSES = {
     "return_sequences": "return-sequences", "padding": "space", "axis": "concat-axis",
     "channels_first": "channels-last", "data_format": "channels-last",
@@ -51,21 +54,25 @@ def flags(scene: Scene) -> Iterator[Candidate]:
             name = _name(scene, node)
             if name in _OTHER or not name:
                 continue
-            prior = 1.6 + 0.5 * scene.reach.of(node)
+            prior = 1.6 + scene.far(node)
             why = f"`{name}={node.value}` at {scene.at(node)}"
             cause = "" if name == "return_sequences" and node.value else _CAUSES.get(name, "")
             yield Candidate((Replacement(node, str(not node.value)),), prior, cause, why)
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in _TEXTS:
             name = _name(scene, node)
+            if name == "padding" and not scene.spatial:
+                continue
+            if "crossentropy" in node.value and not _OF_LOSSES.search(scene.message):
+                continue
             for place, other in enumerate(_TEXTS[node.value]):
-                prior = 1.8 + 0.5 * scene.reach.of(node) + place
+                prior = 1.8 + scene.far(node) + place
                 why = f'{name or "the setting"} is "{node.value}" at {scene.at(node)}'
                 yield Candidate((Replacement(node, f'"{other}"'),), prior, _CAUSES.get(name, ""), why)
         if isinstance(node, ast.Call) and called(node) in _OTHER_LOSS:
             text = scene.program.source(node)
             new = text.replace(called(node), _OTHER_LOSS[called(node)], 1)
             why = f"`{scene.text(node)}` at {scene.at(node)} takes other targets than these"
-            yield Candidate((Replacement(node, new),), 1.8 + 0.4 * scene.reach.of(node), "targets", why)
+            yield Candidate((Replacement(node, new),), 1.8 + scene.far(node), "targets", why)
 
 
 def _name(scene: Scene, node: ast.AST) -> str:
@@ -91,23 +98,24 @@ def settings(scene: Scene) -> Iterator[Candidate]:
         scene: the failed run.
     """
     for node in scene.near:
-        distance = scene.reach.of(node)
         if isinstance(node, ast.Call):
             given = {keyword.arg for keyword in node.keywords}
             name = called(node)
+            if not scene.spatial:
+                continue
             if name in _RECURRENT and "return_sequences" not in given and None not in given:
                 why = f"`{scene.text(node)}` at {scene.at(node)} returns its last step only"
-                prior = 1.6 + 0.5 * distance
+                prior = 1.6 + scene.far(node)
                 yield _with(scene, node, "return_sequences=True", prior, "return-sequences", why)
             if name in _WINDOWS and "padding" not in given and None not in given:
                 why = f"`{scene.text(node)}` at {scene.at(node)} shrinks its input, without padding"
-                yield _with(scene, node, 'padding="same"', 2.4 + 0.5 * distance, "space", why)
+                yield _with(scene, node, 'padding="same"', 2.4 + scene.far(node), "space", why)
         if isinstance(node, ast.keyword) and node.arg == "axis":
             value = ast.unparse(node.value)
             for other in ("-1", "1", "0", "2"):
                 if other != value:
                     why = f"`{scene.text(node)}` at {scene.at(node.value)}"
-                    prior = 2.0 + 0.5 * distance + 0.2 * (other in "02")
+                    prior = 2.0 + scene.far(node) + 0.2 * (other in "02")
                     yield Candidate((Replacement(node.value, other),), prior, "concat-axis", why)
 
 

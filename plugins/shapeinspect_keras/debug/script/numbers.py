@@ -15,6 +15,12 @@ _DATA = re.compile(
     r"(^|[._])(rng|random|normal|uniform|integers|randint|rand|randn|zeros|ones|full|arange|linspace|load|read\w*|"
     r"default_rng|seed\w*|set_random_seed|choice|permutation|range)\b"
 )
+#: Calls that make arrays of computed sizes or values, which may be computed wrongly.
+_FILLED = frozenset({"zeros", "ones", "full", "arange", "linspace", "range"})
+#: Arguments that are windows and strides.
+_WINDOWS = frozenset({"kernel_size", "strides", "pool_size", "dilation_rate"})
+#: Layers whose arguments behind the first are windows and strides.
+_WINDOWED = re.compile(r"(Separable|Depthwise)?Conv\dD|(Max|Average)Pool(ing)?\dD")
 #: Arguments that are no sizes.
 _NO_SIZES = frozenset({
     "epochs", "verbose", "seed", "steps_per_epoch", "learning_rate", "validation_steps", "buffer_size",
@@ -33,6 +39,24 @@ def numbers(scene: Scene) -> Iterator[Candidate]:
     for place, (old, new) in enumerate(pairs):
         yield from _constants(scene, old, new, 2 + 0.25 * place)
         yield from _scaled(scene, old, new, 2.6 + 0.25 * place)
+
+
+def limits(scene: Scene) -> Iterator[Candidate]:
+    """Yield edits that divide a size which is a multiple of the greatest one that is allowed.
+
+    Args:
+        scene: the failed run.
+    """
+    for limit in scene.clues.limits[:2]:
+        for node in scene.near:
+            if isinstance(node, ast.Attribute | ast.Subscript | ast.Name) and limit >= _LEAST:
+                sizes = [size for size in scene.values(node) if type(size) is int and size > limit]
+                if sizes and sizes[-1] % limit == 0 and sizes[-1] // limit <= _STEPS:
+                    yield from _scaled_at(scene, node, sizes[-1], limit, 1.4)
+
+
+#: A smaller limit stands for many things; and a size is so many times the limit at most.
+_LEAST, _STEPS = 4, 64
 
 
 def _constants(scene: Scene, old: int, new: int, prior: float) -> Iterator[Candidate]:
@@ -73,38 +97,47 @@ def _in_sum(scene: Scene, node: ast.BinOp, old: int, new: int, prior: float) -> 
 def _scaled(scene: Scene, old: int, new: int, prior: float) -> Iterator[Candidate]:
     """Multiply or divide what is one of the sizes."""
     for node in scene.near:
-        if not isinstance(node, ast.Name | ast.Attribute | ast.Subscript) or old not in scene.values(node):
-            continue
-        if not isinstance(getattr(node, "ctx", None), ast.Load):
-            continue
-        penalty = _penalty(scene, node)
-        if penalty is None:
-            continue
-        text = scene.program.source(node)
+        length = isinstance(node, ast.Call) and called(node) == "len"
+        plain = length or isinstance(node, ast.Name | ast.Attribute | ast.Subscript)
+        if plain and isinstance(node, ast.expr) and old in scene.values(node):
+            yield from _scaled_at(scene, node, old, new, prior)
+
+
+def _scaled_at(scene: Scene, node: ast.expr, old: int, new: int, prior: float) -> Iterator[Candidate]:
+    penalty = _penalty(scene, node)
+    if not isinstance(getattr(node, "ctx", ast.Load()), ast.Load) or penalty is None or old < 1 or new < 1:
+        return
+    text = scene.program.source(node)
+    written = None
+    if new % old == 0 and new // old <= _STEPS:
+        written = f"{text} * {new // old}"
+    elif old % new == 0 and new > 1:
+        written = f"{text} // {old // new}"
+    elif abs(new - old) <= 2:
+        written = f"{text} {'+' if new > old else '-'} {abs(new - old)}"
+    if written is not None:
+        why = f"{old} = `{text}` at {scene.at(node)}, where {new} is needed"
         inside = isinstance(scene.program.parents.get(node), ast.BinOp)
-        written = None
-        if new % old == 0 and new // old <= 64:
-            written = f"{text} * {new // old}"
-        elif old % new == 0 and new > 1:
-            written = f"{text} // {old // new}"
-        elif abs(new - old) <= 2:
-            written = f"{text} {'+' if new > old else '-'} {abs(new - old)}"
-        if written is not None:
-            why = f"{old} = `{text}` at {scene.at(node)}, where {new} is needed"
-            new_text = f"({written})" if inside else written
-            yield Candidate((Replacement(node, new_text),), prior + penalty, "", why)
+        replacement = Replacement(node, f"({written})" if inside else written)
+        yield Candidate((replacement,), prior + penalty, "", why)
 
 
 def _penalty(scene: Scene, node: ast.AST) -> float | None:
     """Return how unlikely it is that a size is wrong here; None where it is no size or one of the data."""
-    result = 0.7 * scene.reach.of(node)
+    result = scene.far(node)
     for outer in scene.program.around(node):
         if isinstance(outer, ast.keyword) and outer.arg in _NO_SIZES:
             return None
+        if isinstance(outer, ast.keyword) and outer.arg in _WINDOWS:
+            result += 1.0
         if isinstance(outer, ast.Call):
             function = scene.program.line(outer.func)
-            if _DATA.search(function.partition("(")[0]):
+            data = _DATA.search(function.partition("(")[0])
+            if data is not None and (isinstance(node, ast.Constant) or data[2] not in _FILLED):
                 return None
+            result += 0.3 * (data is not None)
+            if _WINDOWED.match(called(outer)) and (node in outer.args[1:] or not outer.args[:1]):
+                result += 1.0
             if called(outer) in ("Dropout", "shuffle", "repeat", "prefetch", "take", "batch", "compile"):
                 return None
         if isinstance(outer, ast.Subscript | ast.Slice | ast.Compare | ast.For | ast.comprehension):
@@ -140,22 +173,25 @@ def fixed_batch(scene: Scene) -> Iterator[Candidate]:
         alone = ranges and isinstance(outer, ast.Call) and outer.args[:1] == [node]
         if not (first or alone) or not isinstance(node, ast.expr):
             continue
-        sizes = [value for value in scene.values(node) if type(value) is int and value in firsts]
-        for size in sizes[-1:]:
-            for text, shape in _tensors(scene, node, size):
+        numbers = [value for value in scene.values(node) if type(value) is int]
+        around = scene.program.parents.get(outer) if outer is not None else None
+        if isinstance(around, ast.keyword) and around.arg in ("axis", "axes", "perm", "strides"):
+            continue
+        for size in [value for value in numbers if value in firsts and value > 1][-1:]:
+            for text, shape in _tensors(scene, node, size, firsts):
                 why = (
                     f"`{scene.text(node)}` = {size} at {scene.at(node)} is a fixed batch, "
                     f"and `{text}` has {shape[0]} samples here"
                 )
                 new = f"{_shape_function(scene)}({text})[0]"
-                prior = 0.8 + 0.5 * scene.reach.of(node)
+                prior = 0.8 + scene.far(node)
                 yield Candidate((Replacement(node, new),), prior, "fixed-batch", why)
 
 
 def _declared_batch(scene: Scene, node: ast.keyword) -> Iterator[Candidate]:
     """Leave the batch of an Input open."""
     value = node.value
-    prior = 1.5 + 0.5 * scene.reach.of(node)
+    prior = 1.5 + scene.far(node)
     why = f"the batch is fixed at {scene.at(node.value)}: `{scene.text(node)}`"
     first = value.elts[0] if isinstance(value, ast.Tuple) and value.elts else None
     if node.arg in ("batch_shape", "batch_input_shape") and first is not None:
@@ -167,7 +203,9 @@ def _declared_batch(scene: Scene, node: ast.keyword) -> Iterator[Candidate]:
         yield Candidate((Replacement(value, "None"),), prior, "fixed-batch", why)
 
 
-def _tensors(scene: Scene, node: ast.AST, size: int) -> Iterator[tuple[str, tuple[int | None, ...]]]:
+def _tensors(
+    scene: Scene, node: ast.AST, size: int, firsts: set[int]
+) -> Iterator[tuple[str, tuple[int | None, ...]]]:
     """Yield what the function around a node names whose batch is another one."""
     scope = scene.program.scope(node)
     if isinstance(scope, ast.Module):
@@ -179,7 +217,7 @@ def _tensors(scene: Scene, node: ast.AST, size: int) -> Iterator[tuple[str, tupl
         if isinstance(other, ast.Subscript) and not isinstance(other.slice, ast.Constant):
             continue
         arrays = [item for item in scene.values(other) if isinstance(item, Shaped) and item.kind != "numpy"]
-        wrong = [item.shape for item in arrays if item.shape and item.shape[0] not in (size, None)]
+        wrong = [item.shape for item in arrays if item.shape and item.shape[0] in firsts - {size}]
         if wrong and other.lineno <= getattr(node, "lineno", 0) + 1:
             found.setdefault(scene.program.line(other), wrong[-1])
     arguments = {arg.arg for arg in ast.walk(scope) if isinstance(arg, ast.arg)}
@@ -213,10 +251,10 @@ def reshapes(scene: Scene) -> Iterator[Candidate]:
         )
         if target is None or any("-1" in scene.program.line(item) for item in target.elts):
             continue
-        prior = 2.2 + 0.5 * scene.reach.of(node)
+        prior = 2.2 + scene.far(node)
         for place, item in enumerate(target.elts):
             why = f"`{scene.text(node)}` at {scene.at(node)} asks for another number of values than there are"
             yield Candidate((Replacement(item, "-1"),), prior + 0.1 * (place == 0), "reshape", why)
 
 
-OPERATORS = (fixed_batch, numbers, reshapes)
+OPERATORS = (fixed_batch, numbers, limits, reshapes)

@@ -19,19 +19,18 @@ def inserted(scene: Scene) -> Iterator[Candidate]:
     Args:
         scene: the failed run.
     """
-    for node in scene.near:
+    for node in scene.near if scene.spatial or scene.clues.ranks else ():
         if not isinstance(node, ast.Call) or called(node) not in _HEADS:
             continue
         prefix = _prefix(scene, node)
         outer = scene.program.parents.get(node)
-        distance = scene.reach.of(node)
         text = scene.program.source(node)
         why = f"nothing pools or flattens before `{scene.text(node)}` at {scene.at(node)}"
         ranks = {len(shape) for shape in scene.clues.shapes}
         names = [_POOL[rank] for rank in (4, 3, 5) if rank in ranks] or ["GlobalAveragePooling2D"]
         for place, name in enumerate((*names[:1], "Flatten")):
             layer = f"{prefix}{name}()"
-            prior = 1.9 + 0.4 * distance + 0.2 * place
+            prior = 1.9 + scene.far(node) + 0.2 * place
             if isinstance(outer, ast.List) and outer.elts.index(node) > 0:
                 yield Candidate((Replacement(node, f"{layer}, {text}"),), prior, "not-flattened", why)
             elif isinstance(outer, ast.Call) and outer.func is node and len(outer.args) == 1:
@@ -62,7 +61,7 @@ def removed(scene: Scene) -> Iterator[Candidate]:
         outer = scene.program.parents.get(node)
         if not isinstance(node, ast.Call) or called(node) not in _REMOVABLE:
             continue
-        prior = 2.8 + 0.5 * scene.reach.of(node)
+        prior = 2.8 + scene.far(node)
         why = f"`{scene.text(node)}` at {scene.at(node)} leaves no axis that the next layer needs"
         if isinstance(outer, ast.Call) and outer.func is node and len(outer.args) == 1:
             text = scene.program.source(outer.args[0])
@@ -98,6 +97,9 @@ def exchanged(scene: Scene) -> Iterator[Candidate]:
             items = node.elts
         elif isinstance(node, ast.Call):
             items = node.args
+        joined = scene.program.parents.get(node)
+        if called(node) in ("Model", "Functional") or isinstance(joined, ast.Return):
+            continue
         if len(items) != 2 or any(isinstance(item, ast.Constant | ast.Starred) for item in items):
             continue
         shapes = [scene.shape(item) for item in items]
@@ -106,8 +108,9 @@ def exchanged(scene: Scene) -> Iterator[Candidate]:
         texts = [scene.program.source(item) for item in items]
         one, other = (f"`{scene.text(item)}` of {show(scene.shape(item) or ())}" for item in items)
         why = f"{one} stands before {other} at {scene.at(node)}"
+        runs = called(node) in ("fit", "evaluate", "train_on_batch", "test_on_batch")
         swap = (Replacement(items[0], texts[1]), Replacement(items[1], texts[0]))
-        yield Candidate(swap, 2.0 + 0.6 * scene.reach.of(node), "exchanged", why)
+        yield Candidate(swap, 2.0 + scene.far(node) + runs, "exchanged", why)
 
 
 def neighbors(scene: Scene) -> Iterator[Candidate]:
@@ -129,7 +132,7 @@ def neighbors(scene: Scene) -> Iterator[Candidate]:
                     continue
                 new = f"-{other}" if sign else str(other)
                 why = f"`{scene.text(node)}` at {scene.at(node)} is not the one that fits"
-                prior = 2.6 + 0.5 * scene.reach.of(node) + 0.3 * shape_of
+                prior = 2.4 + scene.far(node) + 0.3 * shape_of
                 yield Candidate((Replacement(index, new),), prior, "", why)
     yield from _named(scene)
 

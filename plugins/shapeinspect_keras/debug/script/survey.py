@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from shapeinspect.plugin_api.frames import traceback_frames
-from shapeinspect_keras.debug.script import axes, flags, numbers, structure
+from shapeinspect_keras.debug.script import axes, feeds, flags, numbers, structure
 from shapeinspect_keras.debug.script.candidate import Candidate, Operator, Scene, called
 from shapeinspect_keras.debug.script.clues import Clues, clues_of
 from shapeinspect_keras.debug.script.program import Program, Replacement, program_of
@@ -23,7 +23,7 @@ _RUNS = ("fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predi
 #: Where an exception keeps what its script's second run told.
 _MARK = "__shapeinspect_keras_survey__"
 _OPERATORS: tuple[Operator, ...] = (
-    *axes.OPERATORS, *numbers.OPERATORS, *flags.OPERATORS, *structure.OPERATORS,
+    *axes.OPERATORS, *feeds.OPERATORS, *numbers.OPERATORS, *flags.OPERATORS, *structure.OPERATORS,
 )  # fmt: skip
 
 
