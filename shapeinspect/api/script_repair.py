@@ -42,6 +42,8 @@ _OF_SHAPES = re.compile(
 _CALLS = re.compile(
     r"required positional|unexpected keyword|positional argument|not callable|required keyword"
 )
+#: Sentences on what is wrong.
+_REASONS = 4
 #: A change that stands further behind comes after a fix that the debugger has run.
 _NEAR = 5
 
@@ -129,7 +131,12 @@ def merged(diagnosis: Diagnosis, found: Sequence[Tried]) -> Diagnosis:
     first = first and all(one.fix.rank > _NEAR or one.fix.alters for one in found)
     kept = [one for one in found if not one.fix.alters] or [*found]
     fixes = [*own[:1], *kept, *own[1:]] if first else [*kept, *own]
-    return replace(diagnosis, fixes=tuple(fixes[:_SHOWN]))
+    told = replace(diagnosis, fixes=tuple(fixes[:_SHOWN]))
+    if not kept or fixes[0] is not kept[0]:
+        return told
+    fix = kept[0].fix
+    because = tuple(dict.fromkeys([*fix.why, *diagnosis.because]))[:_REASONS]
+    return replace(told, cause=fix.cause or diagnosis.cause, because=because)
 
 
 def _may_be_of_shapes(error: BaseException) -> bool:
@@ -283,7 +290,8 @@ def _tried(repair: Repair) -> Tried:
         seconds = repair.result.seconds
         rest = f"the script was stopped {seconds:.0f} s later; the change is in {places}"
         claim = Claim(Level.WHOLE, "the failing statement", rest)
-    return Tried(Fix("", (), round(repair.rank), text, alters=repair.alters), text, claim)
+    fix = Fix(repair.cause, (), round(repair.rank), text, alters=repair.alters, why=repair.why)
+    return Tried(fix, text, claim)
 
 
 def _progress() -> Any:

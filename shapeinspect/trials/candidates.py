@@ -57,6 +57,8 @@ class Candidate:
         owner: the function or class that it stands in; empty for the module.
         number: the number that is changed, before and after; None for another change.
         alters: what it changes of the program's meaning, as a noun; empty for nothing.
+        cause: what is wrong if the script runs with it, a key of the core's causes; empty where unknown.
+        why: the same in the words of the script; empty for nothing.
     """
 
     edits: tuple[Edit, ...]
@@ -66,6 +68,8 @@ class Candidate:
     owner: str = ""
     number: tuple[int, int] | None = None
     alters: str = ""
+    cause: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +170,7 @@ def suggested(file: File, one: Suggestion) -> Candidate:
     node = min(around, key=lambda pair: pair[0])[1] if around else file.tree.body[0]
     old = getattr(node, "value", None)
     number = (old, int(edits[0].new)) if type(old) is int and edits[0].new.isdigit() else None
-    return Candidate(edits, one.rank, node, file.path, "", number, one.alters)
+    return Candidate(edits, one.rank, node, file.path, "", number, one.alters, one.cause, one.why)
 
 
 def candidates(

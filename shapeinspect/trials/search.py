@@ -85,12 +85,16 @@ class Repair:
         result: how the trial ended: ``passed``, or ``running`` behind the statement that had failed.
         rank: how far it stands behind.
         alters: what it changes of the program's meaning; empty for nothing.
+        cause: what was wrong, a key of the core's causes; empty where the changes do not say it.
+        why: the same in the words of the script, a clause for each change that says it.
     """
 
     written: tuple[Written, ...]
     result: Result
     rank: float
     alters: str
+    cause: str = ""
+    why: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,8 @@ class _State:
     before: tuple[Written, ...] = ()
     rank: float = 0.0
     alters: str = ""
+    cause: str = ""
+    why: tuple[str, ...] = ()
     tried: set[tuple[tuple[str, str], ...]] = field(default_factory=set)
 
 
@@ -262,7 +268,8 @@ class Search:
         one, state = attempt.candidate, attempt.base
         if result.status == "passed" or (result.status == "running" and result.passed):
             alters = state.alters or one.alters
-            self._found.append(Repair(attempt.written, result, attempt.rank, alters))
+            cause, why = state.cause or one.cause, (*state.why, *([one.why] if one.why else []))
+            self._found.append(Repair(attempt.written, result, attempt.rank, alters, cause, why))
             self._found.sort(key=lambda found: found.rank)
             return
         if result.status != "failed" or result.error in ("SyntaxError", "NameError", "ImportError"):
@@ -290,7 +297,7 @@ class Search:
             if solved == int(solved) and 1 <= solved <= 1 << 20 and int(solved) not in (old, new):
                 text = str(int(solved))
                 edits = tuple(replace(edit, new=text) for edit in one.edits)
-                again = replace(one, edits=edits, number=(old, int(solved)), rank=one.rank)
+                again = replace(one, edits=edits, number=(old, int(solved)), why="")
                 self._push(state, again, min(attempt.rank - state.rank, SUM + one.rank))
 
     def _go_on(self) -> None:
@@ -310,8 +317,10 @@ class Search:
             message=result.message,
             sizes=sizes_of(result.message),
         )
-        alters = attempt.base.alters or attempt.candidate.alters
-        state = _State(files, wrong, attempt.written, rank + 1.0, alters)
+        base, one = attempt.base, attempt.candidate
+        alters, cause = base.alters or one.alters, base.cause or one.cause
+        why = (*base.why, *([one.why] if one.why else []))
+        state = _State(files, wrong, attempt.written, rank + 1.0, alters, cause, why)
         self._states.append(state)
         self._fill(state)
 

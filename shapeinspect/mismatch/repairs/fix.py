@@ -20,6 +20,7 @@ class Fix:
         alone: whether it is shown only where nothing likelier helps.
         alters: what it changes of the program's meaning besides mending it, such as "the number of classes";
             empty for nothing.
+        why: what it shows to be wrong, in the words of the user's code.
         wording: what the debugger writes, where that is not the changes themselves.
 
     Example:
@@ -35,6 +36,7 @@ class Fix:
     alone: bool = False
     wording: tuple[Wording, ...] = ()
     alters: str = ""
+    why: tuple[str, ...] = ()
 
 
 def before(failure: Failure, operand: int, steps: tuple[Step, ...]) -> Change:

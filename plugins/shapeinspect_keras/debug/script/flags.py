@@ -14,6 +14,7 @@ _OTHER = frozenset({
     "trainable", "training", "verbose", "shuffle", "use_bias", "endpoint", "keepdims_", "replace", "exist_ok",
     "use_multiprocessing", "compile", "jit_compile", "run_eagerly", "center", "scale", "allow_pickle",
     "reshuffle_each_iteration", "persistent", "mask_zero", "from_logits",
+    "return_state",
 })  # fmt: skip
 _RECURRENT = ("LSTM", "GRU", "SimpleRNN", "ConvLSTM2D", "ConvLSTM1D", "RNN")
 _WINDOWS = (
@@ -68,7 +69,7 @@ def flags(scene: Scene) -> Iterator[Candidate]:
                 prior = 1.8 + scene.far(node) + place
                 why = f'{name or "the setting"} is "{node.value}" at {scene.at(node)}'
                 yield Candidate((Replacement(node, f'"{other}"'),), prior, _CAUSES.get(name, ""), why)
-        if isinstance(node, ast.Call) and called(node) in _OTHER_LOSS:
+        if called(node) in _OTHER_LOSS and _OF_LOSSES.search(scene.message):
             text = scene.program.source(node)
             new = text.replace(called(node), _OTHER_LOSS[called(node)], 1)
             why = f"`{scene.text(node)}` at {scene.at(node)} takes other targets than these"

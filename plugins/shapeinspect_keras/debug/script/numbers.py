@@ -37,8 +37,8 @@ def numbers(scene: Scene) -> Iterator[Candidate]:
     """
     pairs = [pair for old, new in scene.clues.pairs[:_MOST] for pair in ((old, new), (new, old))]
     for place, (old, new) in enumerate(pairs):
-        yield from _constants(scene, old, new, 2 + 0.25 * place)
-        yield from _scaled(scene, old, new, 2.6 + 0.25 * place)
+        yield from _constants(scene, old, new, 1.5 + 0.25 * place)
+        yield from _scaled(scene, old, new, 1.8 + 0.25 * place)
 
 
 def limits(scene: Scene) -> Iterator[Candidate]:
