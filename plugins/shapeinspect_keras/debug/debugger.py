@@ -155,7 +155,11 @@ class KerasDebugger(Debugger):
             yield named
 
     def unexplained(self, error: BaseException) -> Rerun | None:
-        """Name the layer or statement and the sizes; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        """Name the layer or statement and the sizes; see ``shapeinspect.plugin_api.rerun.Debugger``.
+
+        Args:
+            error: the exception, with its traceback.
+        """
         from shapeinspect_keras.debug.script.unexplained import unexplained
 
         return unexplained(error, _PACKAGES)
@@ -169,7 +173,11 @@ class KerasDebugger(Debugger):
         return () if found is None else reasons(found, sizes)
 
     def suggestions(self, error: BaseException) -> Sequence[Suggestion]:
-        """Suggest edits by what one more run has told; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        """Suggest edits by what one more run has told; see ``shapeinspect.plugin_api.rerun.Debugger``.
+
+        Args:
+            error: the exception, with its traceback.
+        """
         from shapeinspect_keras.debug.script.survey import survey
         from shapeinspect_keras.debug.script.telling import suggestions
 

@@ -58,7 +58,11 @@ class OnnxDebugger(Debugger):
         return None
 
     def suggestions(self, error: BaseException) -> Sequence[Suggestion]:
-        """Suggest edits of what is fed and of the export; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        """Suggest edits of what is fed and of the export; see ``shapeinspect.plugin_api.rerun.Debugger``.
+
+        Args:
+            error: the exception, with its traceback.
+        """
         from shapeinspect_onnx.debug import baked, feeding
 
         program = program_of(error, _PACKAGES)

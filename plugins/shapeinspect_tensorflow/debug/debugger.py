@@ -46,7 +46,11 @@ class TFLiteDebugger(Debugger):
         return None
 
     def suggestions(self, error: BaseException) -> Sequence[Suggestion]:
-        """Suggest edits of what is set; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        """Suggest edits of what is set; see ``shapeinspect.plugin_api.rerun.Debugger``.
+
+        Args:
+            error: the exception, with its traceback.
+        """
         from shapeinspect_tensorflow.debug.tensors import Setting
 
         program = program_of(error, PACKAGES)

@@ -129,7 +129,11 @@ class TorchDebugger(Debugger):
         torch.set_num_threads(1)
 
     def suggestions(self, error: BaseException) -> Sequence[Suggestion]:
-        """Suggest edits of the script; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        """Suggest edits of the script; see ``shapeinspect.plugin_api.rerun.Debugger``.
+
+        Args:
+            error: the exception, with its traceback.
+        """
         from shapeinspect_torch.debug.origins.telling import solved
         from shapeinspect_torch.debug.programs.suggesting import suggested
 

@@ -31,7 +31,11 @@ class Valued(ast.NodeTransformer):
         self._file = file
 
     def visit(self, node: ast.AST) -> Any:
-        """Wrap a node and what is inside it."""
+        """Wrap a node and what is inside it.
+
+        Args:
+            node: the node.
+        """
         if isinstance(node, ast.pattern | ast.JoinedStr):
             return node
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):

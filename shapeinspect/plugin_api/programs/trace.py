@@ -109,6 +109,9 @@ class Trace:
 
         Args:
             node: the node.
+
+        Raises:
+            ValueError: if it has no place, such as the arguments of a function.
         """
         file = self.homes[node]
         found = Span.of(self.texts[file], file, node)

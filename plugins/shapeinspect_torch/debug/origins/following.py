@@ -77,7 +77,11 @@ class TorchFollower(Follower):
 
     @contextmanager
     def watching(self, literals: list[Literal]) -> Iterator[None]:
-        """Watch while the program runs; see :class:`Follower`."""
+        """Watch while the program runs; see :class:`Follower`.
+
+        Args:
+            literals: the literals of the program, by their number.
+        """
         import torch
 
         self._literals = literals
