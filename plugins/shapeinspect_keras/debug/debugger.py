@@ -165,7 +165,12 @@ class KerasDebugger(Debugger):
         return unexplained(error, _PACKAGES)
 
     def because(self, error: BaseException, sizes: Sequence[tuple[int, int]]) -> tuple[str, ...]:
-        """Run the user's script once more; see ``shapeinspect.plugin_api.rerun.Debugger``."""
+        """Run the user's script once more; see ``shapeinspect.plugin_api.rerun.Debugger``.
+
+        Args:
+            error: the exception, with its traceback.
+            sizes: pairs of sizes that differ.
+        """
         from shapeinspect_keras.debug.script.survey import survey
         from shapeinspect_keras.debug.script.telling import reasons
 

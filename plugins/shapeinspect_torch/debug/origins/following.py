@@ -105,11 +105,25 @@ class TorchFollower(Follower):
         return "", 0
 
     def fails(self, error: BaseException, name: str, args: Any, kwargs: dict[str, Any]) -> None:
-        """Keep what a function was called with that raised."""
+        """Keep what a function was called with that raised.
+
+        Args:
+            error: what it raised.
+            name: the function's name.
+            args: its arguments.
+            kwargs: its keyword arguments.
+        """
         self._failed.setdefault(id(error), (error, name, args, kwargs))
 
     def enters(self, error: BaseException, module: Any, args: Any, kwargs: dict[str, Any]) -> None:
-        """Keep the modules in which an exception was raised, and what the innermost one was called with."""
+        """Keep the modules in which an exception was raised, and what the innermost one was called with.
+
+        Args:
+            error: what was raised.
+            module: a module that it passed through, the innermost first.
+            args: the module's arguments.
+            kwargs: its keyword arguments.
+        """
         self._inside.setdefault(id(error), (module, args, kwargs))
         self._around.setdefault(id(error), []).append(module)
 
