@@ -12,6 +12,7 @@ from shapeinspect.errors import ShapeMismatchError
 from shapeinspect.ir import Call, Frozen, Layer, Note, Value, Weight
 from shapeinspect.rules import has_rule, output_shapes
 from shapeinspect.rules.shape_values import MOST
+from shapeinspect_tensorflow.graph import lists
 from shapeinspect_tensorflow.graph.evaluate import Evaluator, Source
 from shapeinspect_tensorflow.graph.flow import VARIABLES, Flow, Ref, Step
 from shapeinspect_tensorflow.graph.folding import folded
@@ -274,6 +275,8 @@ class _Builder:
         count = self._count(step, kind, attributes)
         outputs = [self._value(Ref(step.path, index)) for index in range(count)]
         recorded = [self._recorded(step, index) for index in range(count)]
+        if step.node.op == "TensorListStack":
+            recorded[0] = self._stacked(step, recorded[0])
         computed = self._computed(kind, attributes, names, weights, count)
         for index, name in enumerate(outputs):
             shape = merged(recorded[index], computed[index])
@@ -282,6 +285,14 @@ class _Builder:
         layer = Layer(step.path, kind, step.node.op, _parts(step.path), Frozen(attributes), tuple(weights))
         self._parts.layers.append(layer)
         self._parts.calls.append(Call(step.path, tuple(names), tuple(outputs)))
+
+    def _stacked(self, step: Step, recorded: Shape | None) -> Shape | None:
+        """Return the recorded shape of a stacked list with the number of its entries."""
+        entries = lists.entries(step.inputs[0] if step.inputs else None, self._at, self._flow.loop)
+        count = None if entries is None else self._evaluator.numbers(entries)
+        if not recorded or count is None or len(count) != 1:
+            return recorded
+        return merged(recorded, (*count, *recorded[1:]))
 
     def _compute(self, target: Ref | None) -> None:
         """Add the steps that compute a setting, which nothing else reads."""
