@@ -18,6 +18,8 @@ from shapeinspect.ir import Block, Call, Model, Note, enclosing
 
 #: The most walks until what a loop carries is settled: as it is, growing by a length, unknown.
 MAX_WALKS = 4
+#: Kinds that hand a single number on, and how many of them are followed.
+_HANDING_ON, _MOST_STEPS = frozenset({"identity", "cast", "squeeze", "unsqueeze", "reshape"}), 8
 
 
 class Walk(Protocol):
@@ -76,6 +78,7 @@ class Blocks:
         self.blocks = model.blocks
         if not self.blocks:
             return
+        self._fed = _Fed(model)
         starts: dict[str, int] = {}
         for index, call in enumerate(model.calls):
             starts.setdefault(call.layer, index)
@@ -204,6 +207,8 @@ class Blocks:
         number = walk.number(block.inputs[0]) if block.inputs[0] else None
         if isinstance(number, tuple) and len(number) == 1:
             number = number[0]
+        if number is None and block.inputs[0]:
+            number = self._fed.number(block.inputs[0])
         rounds: Dim = UNKNOWN
         if self._is_counted(block, walk) and isinstance(number, int | Expr) and not isinstance(number, bool):
             rounds = max(number, 0) if isinstance(number, int) else number
@@ -273,6 +278,43 @@ class Blocks:
                 continue
             result.append(length)
         return tuple(result)
+
+
+class _Fed:
+    """The numbers that a model is fed as inputs: each is a symbol of its own, under the input's name."""
+
+    def __init__(self, model: Model) -> None:
+        self._inputs = frozenset(model.inputs)
+        kinds = {layer.path: layer.kind for layer in model.layers}
+        self._before = {
+            call.outputs[0]: call.inputs[0]
+            for call in model.calls
+            if len(call.outputs) == 1 and call.inputs and kinds.get(call.layer) in _HANDING_ON
+        }
+        #: The names that stand for lengths.
+        self._taken = {
+            name
+            for value in model.values.values()
+            for dim in value.shape or ()
+            if isinstance(dim, Expr)
+            for name in symbols(dim)
+        }
+
+    def number(self, name: str) -> Expr | None:
+        """Return the symbol of the input that a value is; None where it is something else.
+
+        Args:
+            name: the value's.
+        """
+        for _ in range(_MOST_STEPS):
+            if name in self._inputs:
+                letter = re.sub(r"[^A-Za-z0-9_]", "_", name)
+                letter = letter if letter[:1].isalpha() else f"n_{letter}"
+                return symbol(f"{letter}_value" if letter in self._taken else letter)
+            if name not in self._before:
+                return None
+            name = self._before[name]
+        return None
 
 
 def _without(shape: Shape, own: Iterable[str]) -> Shape:

@@ -9,6 +9,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import shapeinspect
+from shapeinspect.dims import substitute
 from shapeinspect.errors import UnreadableFileError
 
 FLOAT = TensorProto.FLOAT
@@ -180,8 +181,34 @@ def test_a_loop_of_known_rounds_has_the_shapes_of_onnxruntime(build):
     assert [str(length) for length in grown] == ["all_0 + 2", "7"]
 
 
+def test_the_rounds_of_a_loop_that_an_input_counts_are_its_symbol(build):
+    model = _loop(build, trips=None)
+    report = shapeinspect.inspect(model)
+    assert [[str(dim) for dim in value.shape] for value in report.outputs] == [
+        ["2", "7"], ["2*times + 2", "7"], ["times", "2", "7"],
+    ]  # fmt: skip
+    assert str(report.totals.macs) == "98*times"
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    for times in (1, 3, 6):  # without a round, what is stacked has no shape of its own
+        real = session.run(None, {"x": np.zeros((2, 7), np.float32), "times": np.asarray(times)})
+        ours = [tuple(substitute(dim, {"times": times}) for dim in value.shape) for value in report.outputs]
+        assert ours == [array.shape for array in real]
+
+
+def test_the_symbol_of_rounds_is_none_of_lengths(build):
+    model = _loop(build, trips=None)
+    model.graph.input[0].type.tensor_type.shape.dim[0].ClearField("dim_value")
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "times"
+    _, joined, stacked = shapeinspect.inspect(model).outputs
+    assert str(stacked.shape[0]) == "times_value"
+    assert str(joined.shape[0]) == "times*times_value + times"
+
+
 def test_a_loop_of_unknown_rounds_leaves_open_what_they_decide(build):
-    report = shapeinspect.inspect(_loop(build, trips=None))
+    model = _loop(build, trips=None)
+    model.graph.input[1].name = "given"
+    model.graph.node.insert(0, helper.make_node("Abs", ["given"], ["times"]))
+    report = shapeinspect.inspect(model)
     assert [value["shape"] for value in report.to_dict()["outputs"]] == [[2, 7], [None, 7], [None, 2, 7]]
     totals = report.to_dict()["totals"]
     assert (totals["macs"], totals["macs_unknown"]) == (None, ["loop/body/fc"])
