@@ -132,3 +132,27 @@ def test_nothing_is_said_where_no_layer_tells(tmp_path: Path) -> None:
     report = shapeinspect.inspect(saved(Free().eval(), "script", (), tmp_path))
     assert [value.shape for value in (*report.inputs, *report.outputs)] == [None, None]
     assert any("name one with --input" in note.text for note in report.notes)
+
+
+class Unfollowed(nn.Module):
+    """It adds a tensor of a dictionary that is fed, and multiplies by a number that is fed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3)
+
+    def forward(self, x: torch.Tensor, others: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        x = self.conv(x)
+        return x + others["bias"], x * 2.0
+
+
+def test_an_operand_that_is_not_followed_leaves_the_sum_open(tmp_path: Path) -> None:
+    net = Unfollowed().eval()
+    # What is added may be the larger one.
+    assert net(torch.zeros(1, 3, 5, 7), {"bias": torch.zeros(4, 1, 1, 1)})[0].shape == (4, 8, 3, 5)
+    path = saved(net, "script", (), tmp_path)
+    for report in (shapeinspect.inspect(path), shapeinspect.inspect(path, (1, 3, 5, 7))):
+        added, scaled = report.outputs
+        assert added.shape is None
+        assert scaled.shape is not None
+        assert len(scaled.shape) == 4

@@ -128,6 +128,8 @@ class Calls:
         inputs = [part.name for part in tensors if part.name not in skipped]
         if described.kind in ("embedding", "embedding_bag"):
             inputs.sort(key=lambda name: name in computed)
+        if described.kind == "elementwise" and inputs and any(arg is UNKNOWN for arg in plain[:2]):
+            inputs.append(self._tensors.fresh("unknown"))
         path = self._path(name.strip("_") or name, described, type_, scope)
         if not self.added[path].weights:
             self.added[path] = with_weights(self.added[path], described, plain, self._constants)
