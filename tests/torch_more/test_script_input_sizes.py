@@ -156,3 +156,28 @@ def test_an_operand_that_is_not_followed_leaves_the_sum_open(tmp_path: Path) -> 
         assert added.shape is None
         assert scaled.shape is not None
         assert len(scaled.shape) == 4
+
+
+class Pictures(nn.Module):
+    """It takes a list of pictures and pools each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 6, 3)
+
+    def forward(self, images: list[torch.Tensor]) -> torch.Tensor:
+        pooled: list[torch.Tensor] = []
+        for image in images:
+            pooled.append(self.conv(image).mean([1, 2]))
+        return torch.stack(pooled)
+
+
+def test_the_tensors_of_a_list_are_named_by_their_places(tmp_path: Path) -> None:
+    net = Pictures().eval()
+    path = saved(net, "script", (), tmp_path)
+    report = shapeinspect.inspect(path, {"images.0": (3, 9, 11), "images.1": (3, 20, 17)})
+    assert [value.name for value in report.inputs] == ["images.0", "images.1"]
+    assert (
+        report.outputs[0].shape == tuple(net([torch.zeros(3, 9, 11), torch.zeros(3, 20, 17)]).shape) == (2, 6)
+    )
+    assert [call.layer for call in report.model.calls].count("conv") == 2

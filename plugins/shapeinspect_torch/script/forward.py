@@ -120,6 +120,11 @@ class _Walker:
         self._known.shapes.update({name: spec.shape for name, spec in given.items()})
         self._known.dtypes.update({name: spec.dtype for name, spec in given.items()})
         for name, is_tensor in function.parameters[1:]:
+            items = [] if is_tensor else self._items(name, specs)
+            if items:
+                args.append(items)
+                inputs += [item.name for item in items]
+                continue
             if asked and name not in given and name in function.defaults:
                 args.append(function.defaults[name])  # as in a call with the inputs that are asked for
                 continue
@@ -136,6 +141,16 @@ class _Walker:
             outputs,
             notes_of(self._branches, self._loops, fed=bool(specs)),
         )
+
+    def _items(self, name: str, specs: Sequence[InputSpec]) -> list[Tensor]:
+        """Return the tensors of a list that is fed, whose shapes are asked for as ``name.0``, ``name.1``."""
+        by_name = {spec.name: spec for spec in specs}
+        items: list[Tensor] = []
+        while (spec := by_name.get(f"{name}.{len(items)}")) is not None:
+            path = f"{name}.{len(items)}"
+            self._known.shapes[path], self._known.dtypes[path] = spec.shape, spec.dtype
+            items.append(self._known.tensor(self._tensors.fresh(path)))
+        return items
 
     def judged(self) -> tuple[bool, int]:
         """Tell whether a layer, or the code, refuses the shapes, and how many calls have known outputs."""
