@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from shapeinspect.binary.zip_reader import MAGIC, first_name
@@ -51,7 +52,7 @@ class NumpyAdapter(Adapter):
             UnreadableFileError: if it is cut off, corrupt or hostile.
         """
         from shapeinspect_numpy.arrays import read_archive, read_single
-        from shapeinspect_numpy.words import unpacked
+        from shapeinspect_numpy.words import settings_beside, unpacked
 
         single = source.head[:6] == _ARRAY or (source.suffix == ".npy" and source.head[:4] != MAGIC)
         if single:
@@ -59,7 +60,7 @@ class NumpyAdapter(Adapter):
             weights, others = [weight], 0
         else:
             weights, others, named = read_archive(source)
-            weights = unpacked(weights)
+            weights = unpacked(weights, partial(settings_beside, source))
         return Model(
             source.label,
             "npy" if single else "npz",
@@ -96,7 +97,7 @@ def _notes(weights: Sequence[Weight], others: int, named: Sequence[str]) -> tupl
     if named:
         more = f" and {len(named) - _SHOWN:,} more" if len(named) > _SHOWN else ""
         notes.append(Note(f"not executed; globals referenced: {', '.join(named[:_SHOWN])}{more}"))
-    packed = sum(weight.quantization is not None for weight in weights)
+    packed = sum(weight.quantization is not None and weight.quantization.bits is None for weight in weights)
     if packed:
         text = "packed by MLX, and the archive does not state how many values a word holds"
         notes.append(Note(f"{text}: {many(packed, 'weight')}"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+import shapeinspect
 from shapeinspect.dims import UNKNOWN
 from shapeinspect.errors import UnreadableFileError
 from shapeinspect.ir import Model, Weight
@@ -171,3 +174,32 @@ def test_words_that_mlx_packed_are_unknown_and_never_counted_as_weights(case: st
     shapes = {weight.name: weight.shape for layer in model.layers for weight in layer.weights}
     assert (shapes["up.weight"], shapes["down.weight"]) == ((16, UNKNOWN), (24, UNKNOWN))
     assert any("packed by MLX" in note.text and "2 weights" in note.text for note in model.notes)
+
+
+@pytest.mark.parametrize(("case", "label"), [("mlx_3_affine", "int3 g32"), ("mlx_4_affine", "int4 g32")])
+def test_words_that_mlx_packed_are_read_with_the_configuration_beside_them(
+    case: str, label: str, tmp_path: Path
+) -> None:
+    folder = Path("tests/data/quantized").resolve() / case
+    np.savez(tmp_path / "weights.npz", **load_file(folder / "model.safetensors"))
+    shutil.copy(folder / "config.json", tmp_path)
+    model = shapeinspect.inspect(tmp_path / "weights.npz").model
+    weights = {w.name: w for layer in model.layers for w in layer.weights if w.quantization is not None}
+    expected = load_file(folder / "expected.safetensors")
+    assert weights.keys() == {f"{name}.weight" for name in expected}
+    for name, matrix in expected.items():
+        weight = weights[f"{name}.weight"]
+        assert (weight.shape, weight.quantization and weight.quantization.label) == (matrix.shape, label)
+        assert weight.values is not None
+        np.testing.assert_allclose(weight.values(), matrix, rtol=1e-5, atol=1e-7)
+    assert of_model(model).params == sum(matrix.size for matrix in expected.values())
+    assert not any("packed by MLX" in note.text for note in model.notes)
+
+
+def test_settings_that_do_not_fit_the_words_are_not_believed(tmp_path: Path) -> None:
+    folder = Path("tests/data/quantized").resolve() / "mlx_4_affine"
+    np.savez(tmp_path / "weights.npz", **load_file(folder / "model.safetensors"))
+    for settings in ({"bits": 8, "group_size": 32}, {"bits": "4", "group_size": 32}, {"bits": 4}, [4]):
+        (tmp_path / "config.json").write_text(json.dumps({"quantization": settings}))
+        model = shapeinspect.inspect(tmp_path / "weights.npz").model
+        assert (of_model(model).params, of_model(model).unknown) == (0, 2)
