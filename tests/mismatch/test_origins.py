@@ -110,6 +110,35 @@ _SCRIPTS = {
         """,
         ["5 is in_features in nn.Linear(…), line 7"],
     ),
+    "arrays, and an option of the command line": (
+        """
+        import argparse
+        import numpy as np
+
+        parser = argparse.ArgumentParser()
+        parser.add_argument("--hop", type=int, default=300)
+        options = parser.parse_args([])
+
+        def load(frames):
+            wave = np.random.uniform(-1, 1, (2, frames * options.hop)).astype(np.float32)
+            return torch.from_numpy(wave), torch.rand(2, 9, frames)
+
+        wave, mels = load(5)
+        mels = mels.repeat_interleave(275, dim=-1).transpose(1, 2)
+        torch.cat([wave.unsqueeze(-1), mels], dim=2)
+        """,
+        ["1500 = 5·300", "300 is the default of --hop", "1375 = 5·275"],
+    ),
+    "a part that is written to": (
+        """
+        def positions(rows, width=7):
+            table = torch.zeros(rows, width)
+            table[:, 1::2] = torch.rand(rows, 4)
+
+        positions(50)
+        """,
+        ["slicing makes 3 of 7, line 6; 7 is the default of width in positions, line 4", "4 is written in"],
+    ),
     "a layer that is not called": (
         """
         class Net(nn.Module):

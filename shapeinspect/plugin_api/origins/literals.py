@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from shapeinspect.plugin_api.origins.numbers import Number, Origin, counted
+from shapeinspect.plugin_api.origins.numbers import Number, Origin, called, counted
 
 #: Functions whose results are numbers of numbers, or counts.
 _COUNTING = {"len": len, "int": int, "round": round, "sum": sum}
@@ -17,6 +17,11 @@ _ROUNDING = {"floor": math.floor, "ceil": math.ceil, "sqrt": math.sqrt, "prod": 
 #: The names that take the place of literals.
 _NAME = "_shapeinspect_{}"
 _COUNT = "_shapeinspect_counted"
+_CALL = "_shapeinspect_called"
+#: Functions that read the frame that calls them.
+_BOUND = frozenset((
+    "super", "locals", "globals", "vars", "dir", "eval", "exec", "breakpoint", "__import__", "namedtuple",
+))  # fmt: skip
 _ARITHMETIC = (ast.BinOp, ast.UnaryOp)
 _ASSIGNING = (ast.Assign, ast.AnnAssign, ast.AugAssign)
 
@@ -89,7 +94,7 @@ class _Reading(ast.NodeTransformer):
         return ast.copy_location(ast.Name(_NAME.format(len(self._literals) - 1), ast.Load()), node)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        """Let a call that counts remember what it has counted."""
+        """Let a call that counts remember what it has counted, and any other be seen by the follower."""
         text, function = self._source(node), node.func
         self.generic_visit(node)
         plain = isinstance(function, ast.Name) and function.id in _COUNTING
@@ -99,11 +104,11 @@ class _Reading(ast.NodeTransformer):
             and isinstance(function.value, ast.Name)
             and function.value.id in ("math", "np", "numpy")
         )
-        if not plain and not rounds:
+        if isinstance(function, ast.Name) and function.id in _BOUND:
             return node
-        counting = ast.copy_location(ast.Name(_COUNT, ast.Load()), node)
+        helper = ast.copy_location(ast.Name(_COUNT if plain or rounds else _CALL, ast.Load()), node)
         written = ast.copy_location(ast.Constant(text), node)
-        return ast.copy_location(ast.Call(counting, [node.func, written, *node.args], node.keywords), node)
+        return ast.copy_location(ast.Call(helper, [node.func, written, *node.args], node.keywords), node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
         """Leave the annotation as it is."""
@@ -276,6 +281,7 @@ def install(literals: list[Literal], known: int = 0) -> None:
         known: how many of them are known already.
     """
     setattr(builtins, _COUNT, counted)
+    setattr(builtins, _CALL, called)
     for site, literal in enumerate(literals[known:], known):
         origin = Origin(literal.value, "literal", site, file=literal.file, line=literal.line)
         setattr(builtins, _NAME.format(site), Number(literal.value, origin))

@@ -114,7 +114,28 @@ def made(symbol: str, value: Any, *parts: Any, kind: str = "operation") -> Any:
     return Number(value, Origin(value, kind, symbol=symbol, parts=origins, depth=depth))
 
 
-def counted(function: Callable[..., Any], text: str, *args: Any, **kwargs: Any) -> Any:
+#: What sees each call of the user's: its text, arguments and result, and its file and line.
+watchers: list[Callable[[str, Any, dict[str, Any], Any, tuple[str, int]], None]] = []
+
+
+def called(function: Callable[..., Any], text: str, /, *args: Any, **kwargs: Any) -> Any:
+    """Call a function of the user's source, and let a follower see it.
+
+    Args:
+        function: the function.
+        text: the call as the user wrote it.
+        args: its arguments.
+        kwargs: its keyword arguments.
+    """
+    value = function(*args, **kwargs)
+    if watchers:
+        caller, bound = sys._getframe(1), getattr(function, "__self__", None)
+        args = args if bound is None else (bound, *args)
+        watchers[-1](text, args, kwargs, value, (caller.f_code.co_filename, caller.f_lineno))
+    return value
+
+
+def counted(function: Callable[..., Any], text: str, /, *args: Any, **kwargs: Any) -> Any:
     """Call a function that makes a number of others, such as ``int`` or ``len``, and keep what they were.
 
     Args:

@@ -121,7 +121,9 @@ class Words:
             return f"{root.symbol} {verb} {root.value}, {self.line(root.file, root.line)}"
         if root.symbol and root.line:
             of = "" if root.kind == "data" else _of(root)
-            return f"{root.value} is made by {_doing(root.symbol)}{of}, {self.line(root.file, root.line)}"
+            text = f"{root.value} is made by {_doing(root.symbol)}{of}, {self.line(root.file, root.line)}"
+            parts = root.parts if root.kind == "axis" and len(root.parts) == 2 else ()
+            return "; ".join((text, *filter(None, map(self.told, parts))))
         return ""
 
     def _computed(self, origin: Origin) -> str:

@@ -310,6 +310,63 @@ def _unfolded(
         yield from (inputs[0][1][0], None, Origin(shape[2], "axis", symbol="unfold", parts=space))
 
 
+def _sliced(
+    args: Any, kwargs: dict[str, Any], inputs: _Inputs, shape: tuple[int, ...]
+) -> Iterator[Origin | None]:
+    """Follow slices: what stays whole, and what goes from a number to that number and a length."""
+    del kwargs, shape
+    parts = args[1] if isinstance(args[1], tuple) else (args[1],)
+    if any(not isinstance(one, slice | int) for one in parts):
+        return
+    own = inputs[0][1]
+    for axis, part in enumerate(parts):
+        if isinstance(part, slice):
+            yield own[axis] if part == slice(None) else _span(part)
+    yield from own[len(parts) :]
+
+
+def _span(part: slice) -> Origin | None:
+    start, stop = part.start or 0, part.stop
+    if not isinstance(stop, Number) or stop < 0 or part.step not in (None, 1):
+        return None
+    if not start:
+        return stop.origin
+    origin = stop.origin
+    if origin.symbol == "+" and len(origin.parts) == 2 and origin.parts[0].value == start:
+        return origin.parts[1]
+    return origin_of(made("-", int(stop) - int(start), stop, start))
+
+
+def _framed(
+    args: Any, kwargs: dict[str, Any], inputs: _Inputs, shape: tuple[int, ...]
+) -> Iterator[Origin | None]:
+    """Follow a short-time transform: its frames come from the length and the hop."""
+    time = inputs[0][1][-1]
+    hop = kwargs.get("hop_length", args[2] if len(args) > 2 else None)
+    if time is None or len(shape) < 2:
+        return
+    if isinstance(hop, Number):
+        parts = (time, hop.origin)
+        frames = Origin(shape[-1], "axis", symbol="stft", parts=parts, depth=time.depth + 1)
+    else:
+        frames = Origin(shape[-1], "axis", symbol="stft", parts=(time,), depth=time.depth + 1)
+    yield from (*inputs[0][1][:-1], None, frames)
+
+
+def _repeated(
+    args: Any, kwargs: dict[str, Any], inputs: _Inputs, shape: tuple[int, ...]
+) -> Iterator[Origin | None]:
+    """Follow a repetition of each entry of one axis."""
+    count, axis = args[1], kwargs.get("dim", args[2] if len(args) > 2 else None)
+    if axis is None:
+        return
+    for at, one in enumerate(inputs[0][1]):
+        if at == int(axis) % len(shape) and one is not None and isinstance(count, Number):
+            yield origin_of(made("*", shape[at], Number(one.value, one), count))
+        else:
+            yield one
+
+
 _Rule: TypeAlias = "Callable[[Any, dict[str, Any], _Inputs, tuple[int, ...]], Iterator[Origin | None]]"
 _RULES: dict[str, _Rule] = {
     "linear": _linear,
@@ -322,6 +379,9 @@ _RULES: dict[str, _Rule] = {
     "permute": _turned,
     "unsqueeze": _inserted,
     "unfold": _unfolded,
+    "__getitem__": _sliced,
+    "stft": _framed,
+    "repeat_interleave": _repeated,
     **dict.fromkeys(_RESHAPING - {"unsqueeze", "squeeze"}, _reshaped),
     "embedding": _looked_up,
 }

@@ -10,8 +10,9 @@ from itertools import pairwise
 from typing import Any
 
 from shapeinspect.plugin_api.origins.literals import Literal
-from shapeinspect.plugin_api.origins.numbers import Number, Origin, made
+from shapeinspect.plugin_api.origins.numbers import Number, Origin, made, watchers
 from shapeinspect.plugin_api.origins.program import Follower
+from shapeinspect_torch.debug.origins.arrays import seen
 from shapeinspect_torch.debug.origins.axes import Axes, after, axes_of, keep, plain_shape, tensors_in
 
 #: Attributes of tensors that tell nothing of lengths.
@@ -89,6 +90,7 @@ class TorchFollower(Follower):
         torch.manual_seed(torch.initial_seed())  # the same draws as in the first run
         with ExitStack() as stack:
             _patch(self, torch)
+            watchers.append(seen)
             stack.enter_context(_mode(self))
             yield
 
@@ -113,6 +115,8 @@ class TorchFollower(Follower):
             args: its arguments.
             kwargs: its keyword arguments.
         """
+        if name == "__setitem__" and len(args) == 3:
+            args = (_part(args[0], args[1], self.place()), args[2])
         self._failed.setdefault(id(error), (error, name, args, kwargs))
 
     def enters(self, error: BaseException, module: Any, args: Any, kwargs: dict[str, Any]) -> None:
@@ -128,7 +132,11 @@ class TorchFollower(Follower):
         self._around.setdefault(id(error), []).append(module)
 
     def ran(self, module: Any) -> None:
-        """Keep that a module was called."""
+        """Keep that a module was called.
+
+        Args:
+            module: the module.
+        """
         self._ran.add(id(module))
 
     def _idle(self, error: BaseException) -> Iterator[tuple[str, int, int]]:
@@ -175,6 +183,16 @@ class TorchFollower(Follower):
         )
         idle = tuple(self._idle(error))
         return Found(name, _operands(args, kwargs), numbers, layer, settings, given, batch_first, idle)
+
+
+def _part(tensor: Any, index: Any, place: tuple[str, int]) -> Any:
+    """Return the part of a tensor that is written to, or the tensor where there is no such part."""
+    try:
+        part = tensor[index]
+    except Exception:  # noqa: BLE001  # the index itself may be what fails
+        return tensor
+    keep(part, after("__getitem__", (tensor, index), {}, plain_shape(part), place))
+    return part
 
 
 def _has_weight(module: Any) -> bool:

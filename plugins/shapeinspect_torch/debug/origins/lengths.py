@@ -158,7 +158,21 @@ def _recurrent(found: Found, settings: dict[str, Origin]) -> Iterator[Pair]:
 
 #: Functions whose operands are aligned from the last axis.
 _ELEMENTWISE = (
-    *("add", "sub", "mul", "div", "rsub", "true_divide", "add_", "sub_", "mul_", "div_", "pow", "copy_"),
+    *(
+        "add",
+        "sub",
+        "mul",
+        "div",
+        "rsub",
+        "true_divide",
+        "add_",
+        "sub_",
+        "mul_",
+        "div_",
+        "pow",
+        "copy_",
+        "__setitem__",
+    ),
     *("__add__", "__sub__", "__mul__", "__truediv__", "__radd__", "__rsub__", "__rmul__", "__rtruediv__"),
     *(
         "__iadd__",
