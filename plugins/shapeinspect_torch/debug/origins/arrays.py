@@ -80,9 +80,10 @@ def _arrays(values: Any, depth: int = _DEPTH) -> Iterator[Any]:
 
 
 def _axes(array: Any) -> Axes:
+    rank = len(array.shape)
     alive, axes = _held.get(id(array), (None, ()))
-    known = alive is not None and alive() is array and len(axes) == len(array.shape)
-    return axes if known else (None,) * len(array.shape)
+    known = alive is not None and alive() is array and len(axes) == rank
+    return axes if known else (None,) * rank
 
 
 def _keep(array: Any, axes: Axes) -> None:
