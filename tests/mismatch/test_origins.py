@@ -21,6 +21,7 @@ _WORDS = {
     "argument": ("def net(width): return width", "net(32)", "32 is width in net(…), line 2"),
     "field": ("class Config: width: int = 32", "Config.width", "32 is width: int of Config, line 1"),
     "sum": ("width = 32", "width * 4 + 5", "133 = 32·4 + 5; 32 is width, line 1; 4 is written in"),
+    "difference": ("width = 32", "(width + 7) - (width - 3)", "10 = 32 + 7 - (32 - 3); 32 is width, line 1"),
     "neutral": ("width = 32", "width * 1", "32 is width, line 1"),
     "rounded": ("width = 33", "int(width * 0.5)", "int(width * 0.5) makes 16 of 33"),
 }
@@ -138,6 +139,16 @@ _SCRIPTS = {
         positions(50)
         """,
         ["slicing makes 3 of 7, line 6; 7 is the default of width in positions, line 4", "4 is written in"],
+    ),
+    "a mask for each sample": (
+        """
+        attention = nn.MultiheadAttention(24, num_heads=6, batch_first=True)
+        x = torch.rand(5, 8, 24)
+        attention(x, x, x, attn_mask=torch.zeros(5, 8, 8))
+        """,
+        [
+            "30 = 5·6; 5 is written in torch.rand(5, 8, 24), line 5; 6 is num_heads in nn.MultiheadAttention(…), line 4"
+        ],
     ),
     "a layer that is not called": (
         """

@@ -207,4 +207,6 @@ def _infix(origin: Origin, depth: int) -> str:
     parts = [_infix(part, depth + 1) for part in origin.parts if origin.symbol != "*" or part.value != 1]
     if origin.symbol in ("*", "//", "/", "%", "**"):
         parts = [f"({part})" if " " in part else part for part in parts]
+    elif origin.symbol == "-":
+        parts[1:] = [f"({part})" if " " in part else part for part in parts[1:]]
     return sign.join(parts) or str(origin.value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from shapeinspect.plugin_api.origins.numbers import Origin
+from shapeinspect.plugin_api.origins.numbers import Number, Origin, origin_of
 from shapeinspect_torch.debug.origins.following import Found, Operand
 
 
@@ -33,6 +33,8 @@ def compared(found: Found) -> list[Pair]:
     settings = dict(found.settings)
     if not found.function and found.given and "input_size" in settings:
         return _unequal(_recurrent(found, settings))
+    if found.function == "multi_head_attention_forward":
+        return _unequal(_attended(found, settings))
     rule = _RULES.get(found.function)
     if rule is None or len(found.operands) < 2 or any(not one.shape for one in found.operands[:2]):
         return []
@@ -118,11 +120,25 @@ def _gathered(operands: Sequence[Operand], numbers: Sequence[Origin]) -> Iterato
                 yield Pair(_axis(source, axis), _axis(index, axis), axis == 0)
 
 
-def _attended(operands: Sequence[Operand], _numbers: Sequence[Origin]) -> Iterator[Pair]:
-    plain = [one for one in operands if not one.name]
-    if len(plain) > 3 and all(len(one.shape) == 3 for one in plain[:3]):
-        yield Pair(_axis(plain[3], -1), _axis(plain[0], -1))
-        yield Pair(_axis(plain[0], 1), _axis(plain[1], 1), True)
+def _attended(found: Found, settings: dict[str, Origin]) -> Iterator[Pair]:
+    """Yield the lengths of attention, whose inputs are time first: features, batches, and those of masks."""
+    plain = [one for one in found.operands if not one.name]
+    named = {one.name: one for one in found.operands}
+    if len(plain) < 4 or any(len(one.shape) != 3 for one in plain[:3]):
+        return
+    query, key = plain[:2]
+    yield Pair(_axis(plain[3], -1), _axis(query, -1))
+    yield Pair(_axis(query, 1), _axis(key, 1), True)
+    padding, mask = named.get("key_padding_mask"), named.get("attn_mask")
+    if padding is not None and len(padding.shape) == 2:
+        yield Pair(_axis(key, 1), _axis(padding, 0), True)
+        yield Pair(_axis(key, 0), _axis(padding, 1))
+    if mask is not None and len(mask.shape) > 1:
+        yield Pair(_axis(query, 0), _axis(mask, -2))
+        yield Pair(_axis(key, 0), _axis(mask, -1))
+        if len(mask.shape) == 3 and "num_heads" in settings:
+            parts = [Number(one.value, one) for one in (_axis(query, 1), settings["num_heads"])]
+            yield Pair(origin_of(parts[0] * parts[1]), _axis(mask, 0), True)
 
 
 def _classified(operands: Sequence[Operand], numbers: Sequence[Origin]) -> Iterator[Pair]:
@@ -213,6 +229,5 @@ _RULES: dict[str, Callable[[Sequence[Operand], Sequence[Origin]], Iterator[Pair]
     "stack": _stacked,
     **dict.fromkeys(("cross_entropy", "nll_loss"), _classified),
     "gather": _gathered,
-    "multi_head_attention_forward": _attended,
     **dict.fromkeys(_ELEMENTWISE, _broadcast),
 }
