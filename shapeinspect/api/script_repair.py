@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import linecache
 import os
 import re
@@ -128,7 +129,7 @@ def merged(diagnosis: Diagnosis, found: Sequence[Tried]) -> Diagnosis:
     """
     own = diagnosis.fixes
     first = bool(own) and own[0].claim.level is Level.WHOLE and not own[0].fix.alters
-    first = first and all(one.fix.rank > _NEAR or one.fix.alters for one in found)
+    first = first and _is_code(own[0].text) and all(one.fix.rank > _NEAR or one.fix.alters for one in found)
     kept = [one for one in found if not one.fix.alters] or [*found]
     fixes = [*own[:1], *kept, *own[1:]] if first else [*kept, *own]
     told = replace(diagnosis, fixes=tuple(fixes[:_SHOWN]))
@@ -137,6 +138,24 @@ def merged(diagnosis: Diagnosis, found: Sequence[Tried]) -> Diagnosis:
     fix = kept[0].fix
     because = tuple(dict.fromkeys([*fix.why, *diagnosis.because]))[:_REASONS]
     return replace(told, cause=fix.cause or diagnosis.cause, because=because)
+
+
+def _is_code(text: str) -> bool:
+    """Tell whether a fix is code that can be pasted, and not a size or a sentence.
+
+    Args:
+        text: the fix.
+
+    Example:
+        >>> _is_code('in_channels=12 in "conv"'), _is_code("feed x.unsqueeze(0)"), _is_code("feed 96×96")
+        (True, True, False)
+    """
+    written = re.sub(r"^(?:feed|pass|set) ", "", text)
+    written = re.split(r" instead of | in \"| before ", written, maxsplit=1)[0]
+    try:
+        return bool(ast.parse(written).body)
+    except SyntaxError:
+        return False
 
 
 def _may_be_of_shapes(error: BaseException) -> bool:

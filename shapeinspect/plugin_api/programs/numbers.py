@@ -110,8 +110,8 @@ def ratios(pairs: Sequence[Pair]) -> list[Fraction]:
         pairs: the sizes that do not fit.
 
     Example:
-        >>> ratios([(197, 325)])[-1]
-        Fraction(9, 7)
+        >>> ratios([(197, 325)])[1:]
+        [Fraction(9, 7), Fraction(197, 325), Fraction(7, 9)]
     """
     found: list[Fraction] = []
     for wanted, had in pairs:
