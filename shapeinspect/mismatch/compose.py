@@ -106,19 +106,21 @@ def composed(rerun: Rerun, found: Sequence[Gain], attempt: Attempt, write: Write
     )
 
 
-def further(rerun: Rerun, gain: Gain, write: Write) -> Edits | None:
+def further(rerun: Rerun, gain: Gain, write: Write, spent: bool = False) -> Edits | None:
     """Return the fix that gets further than any other, and what fails next.
 
     Args:
         rerun: the failed call.
         gain: the fix.
         write: writes a fix.
+        spent: whether the search for what mends that, too, has ended because its time was up.
     """
     text = write(rerun, gain.fix)
     ended = gain.ended
     shapes = [ended.model.values[name].shape for name in ended.inputs if name in ended.model.values]
     given = " and ".join(show(shape) for shape in shapes if shape is not None)
     rest = f'"{ended.layer.path}" refuses {given}' if given else f'"{ended.layer.path}" fails'
+    rest += "; the time to look further was up" if spent else ""
     here = f'"{rerun.failure.layer.path}"' if rerun.failure.layer.path else "the failing call"
     return Edits((gain.fix,), (text,), Claim(Level.FURTHER, here, rest)) if text else None
 

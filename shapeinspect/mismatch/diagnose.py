@@ -172,10 +172,13 @@ def _tried(rerun: Rerun, failure: Failure, problem: Problem, budget: _Budget) ->
         return tuple(sorted(tried, key=lambda one: one.claim.level is Level.UNTRIED))
     edits = None
     budget.extend()
-    with suppress(_SpentError):
+    spent = False
+    try:
         edits = composed(rerun, found, budget.attempt, _write)
+    except _SpentError:
+        spent = True
     if edits is None and found:
-        edits = further(rerun, found[0], _write)
+        edits = further(rerun, found[0], _write, spent)
     return () if edits is None else (Tried(edits.fix, edits.fix.text or "", edits.claim),)
 
 

@@ -73,11 +73,11 @@ class Followed(Rerun):
         claim = self._rerun.claim(changes)
         if error is not None and not behind.is_limit(error) and behind.failure.layer.kind != "module":
             behind.point(error)
-            behind.scope = replace(claim, rest=self._words(others)) if claim.level is Level.WHOLE else claim
+            behind.scope = _with(claim, self._words(others)) if claim.level is Level.WHOLE else claim
             return behind
         if claim.level is Level.WHOLE:
             said = "what follows was not run" if error is not None else self._words(others)
-            self._claims[changes] = replace(claim, rest=said)
+            self._claims[changes] = _with(claim, said)
         return None
 
     def _words(self, others: dict[str, Any]) -> str:
@@ -101,6 +101,10 @@ class Followed(Rerun):
                 shape = _like(tuple(tensor.shape), old, new)
                 if shape != tuple(tensor.shape):
                     yield name, torch.empty(shape, dtype=tensor.dtype, device="meta")
+
+
+def _with(claim: Claim, said: str) -> Claim:
+    return replace(claim, rest="; ".join(text for text in (said, claim.rest) if text))
 
 
 def _like(shape: tuple[int, ...], old: tuple[Any, ...], new: tuple[int, ...]) -> tuple[int, ...]:

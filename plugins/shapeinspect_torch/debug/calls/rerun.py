@@ -58,6 +58,10 @@ _SOON, _SOON_ALL = 0.15, 0.4
 _OF_TYPES = re.compile(r"dtype|scalar type|Input type|should be the same")
 
 
+#: What is said of a run in which nothing was computed but shapes.
+_NUMBERLESS = "it was run on shapes alone, without numbers"
+
+
 class TorchRerun(Rerun):
     """A module called on arguments.
 
@@ -149,10 +153,27 @@ class TorchRerun(Rerun):
         Args:
             changes: the changes, as they were last given to ``attempt``.
         """
-        del changes
         if self._stop is None:
-            return self.scope
+            whole = self.scope.level is Level.WHOLE and not self.is_real
+            return self._with_numbers(tuple(changes)) if whole else self.scope
         return Claim(Level.PART, f'"{self.failure.layer.path}"', self._stop)
+
+    def _with_numbers(self, changes: tuple[Change, ...]) -> Claim:
+        """Run the call once for real, with changes that pass without numbers; return what may be claimed."""
+        if not has_numbers(self._root, self._example):
+            return replace(self.scope, rest=_NUMBERLESS)
+        try:
+            trial = self._run_in(NUMBERS, self._placed(changes))
+        except LimitError:
+            return replace(self.scope, rest=_NUMBERLESS)
+        if trial.error is None:
+            return self.scope
+        if self.is_limit(trial.error):
+            return replace(self.scope, rest=_NUMBERLESS)
+        return Claim(Level.UNTRIED, rest="it passes on shapes alone, and fails with the numbers of the call")
+
+    def _placed(self, changes: Sequence[Change]) -> tuple[Placed, ...]:
+        return (*self._base, *(Placed(change, self._anchor) for change in changes))
 
     def continued(self, changes: Sequence[Change]) -> TorchRerun | None:
         """Run the call with changes, up to the next failure; see ``shapeinspect.plugin_api.rerun.Rerun``.
@@ -163,7 +184,7 @@ class TorchRerun(Rerun):
         following = TorchRerun(self._root, *self._example, self._prefix, self._conditions)
         following.scope, following._typed, following._level = self.scope, self._typed, self._level
         following._spent = self._spent
-        following._base = (*self._base, *(Placed(change, self._anchor) for change in changes))
+        following._base = self._placed(changes)
         try:
             error = following.reproduce(self._message, None)
         except (ValueError, TypeError, KeyError, RuntimeError, AttributeError):
@@ -256,7 +277,7 @@ class TorchRerun(Rerun):
 
     def _run(self, added: tuple[Change, ...]) -> Trial:
         """Run the call in the cheapest way that reaches its end, or the failure."""
-        placed = (*self._base, *(Placed(change, self._anchor) for change in added))
+        placed = self._placed(added)
         while True:
             begin = clock.now()
             try:
