@@ -167,3 +167,32 @@ def test_the_second_run_changes_nothing_outside(run: Run, tmp_path: Path) -> Non
     explain_error(caught.value)
     assert state() == run_of_state["before"]
     assert target.read_text() == "x"
+
+
+MODEL = """
+import keras
+import numpy as np
+
+
+class Check(keras.layers.Layer):
+    def call(self, x):
+        CHECK
+        return x
+
+
+model = keras.Sequential([keras.Input((5,)), Check(), keras.layers.Dense(3)])
+"""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'raise ValueError("the shape (3, 4) is not one of ours")',
+        "return keras.activations.get('sigmoit')(x)",
+        "return keras.layers.Dense(3, kernel_initializer='no such size')(x)",
+    ],
+)
+def test_what_is_not_about_shapes_stays_without_a_diagnosis(run: Run, line: str) -> None:
+    with pytest.raises(ValueError, match=r"ours|sigmoit|size") as caught:
+        run(MODEL.replace("CHECK", line))
+    assert explain_error(caught.value) is None

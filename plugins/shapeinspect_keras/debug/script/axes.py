@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import math
+import re
 from collections.abc import Iterator
 
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene, called, show
@@ -10,6 +12,9 @@ from shapeinspect_keras.debug.script.program import Replacement
 from shapeinspect_keras.debug.script.running import Shaped
 
 _RUNS = ("fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch")
+_TRAINS = ("fit", "evaluate", "train_on_batch", "test_on_batch")
+#: What a message about a loss speaks of.
+OF_LOSSES = re.compile(r"target|logits|label|loss|y_true|y_pred|output\.shape", re.IGNORECASE)
 _DROPS = (
     "expand_dims", "squeeze", "transpose", "permute_dimensions", "moveaxis", "swapaxes", "flatten", "ravel",
 )  # fmt: skip
@@ -96,6 +101,7 @@ def added(scene: Scene) -> Iterator[Candidate]:
     """
     if not scene.clues.ranks or scene.clues.rank < 0:
         return
+    losses = OF_LOSSES.search(scene.message) is not None
     for node in scene.near:
         outer = scene.program.parents.get(node)
         distance = scene.reach.of(node)
@@ -117,8 +123,12 @@ def added(scene: Scene) -> Iterator[Candidate]:
         text = text if isinstance(node, ast.Name | ast.Attribute | ast.Call | ast.Subscript) else f"({text})"
         feeds = _feeds(scene, outer)
         prior = 1.3 + scene.far(node) + 0.4 * (not feeds) + 0.4 * (scene.clues.rank == 0)
+        if isinstance(outer, ast.Call) and called(outer) in _TRAINS and (node in outer.args[1:]) != losses:
+            prior += 1.0  # the inputs, unless the message is about a loss
         shape = show(shapes[-1].shape)
-        for suffix, cause, more in (("[None]", "no-batch", 0.0), ("[..., None]", "no-channel", 0.2)):
+        samples = len(shapes[-1].shape) > 2 and scene.clues.rank == 1  # it has a batch already, most likely
+        ends = (("[None]", "no-batch", 0.4 * samples), ("[..., None]", "no-channel", 0.2))
+        for suffix, cause, more in ends:
             what = "the batch axis" if suffix == "[None]" else "the last axis"
             why = f"`{scene.text(node)}` of {shape} at {scene.at(node)} lacks {what}"
             if shapes[-1].kind == "keras":
@@ -220,6 +230,7 @@ def transposed(scene: Scene) -> Iterator[Candidate]:
         scene: the failed run.
     """
     shapes = scene.clues.shapes
+    yield from _refolded(scene)
     for node in scene.near:
         outer = scene.program.parents.get(node)
         fed = isinstance(outer, ast.Assign) or (isinstance(outer, ast.Call) and node in outer.args)
@@ -238,6 +249,26 @@ def transposed(scene: Scene) -> Iterator[Candidate]:
             new = f"{module}.transpose({text}, {order})"
             why = f"`{scene.text(node)}` at {scene.at(node)} is {show(shape)}, and {show(wanted)} is read"
             yield Candidate((Replacement(node, new),), 1.4 + scene.far(node), "swapped-axes", why)
+
+
+def _refolded(scene: Scene) -> Iterator[Candidate]:
+    """Give the inputs of a run the shape that the model declares, where the numbers are as many."""
+    wanted = [shape for shape in scene.clues.shapes if len(shape) > 2 and None not in shape[1:]]
+    for node in scene.near:
+        outer = scene.program.parents.get(node)
+        if not isinstance(outer, ast.Call) or called(outer) not in _RUNS or outer.args[:1] != [node]:
+            continue
+        shape = scene.shape(node)
+        for goal in wanted:
+            lengths = [length for length in goal[1:] if length is not None]
+            if shape is None or None in shape or len(shape) == len(goal) or not shape:
+                continue
+            if math.prod(length or 0 for length in shape[1:]) != math.prod(lengths):
+                continue
+            text = scene.program.source(node)
+            new = f"{text}.reshape(-1, {', '.join(map(str, lengths))})"
+            why = f"`{scene.text(node)}` at {scene.at(node)} is {show(shape)}, and {show(goal)} is read"
+            yield Candidate((Replacement(node, new),), 1.0, "feed", why)
 
 
 def _order(shape: tuple[int | None, ...], wanted: tuple[int | None, ...]) -> tuple[int, ...] | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 
+from shapeinspect_keras.debug.script.axes import OF_LOSSES
 from shapeinspect_keras.debug.script.candidate import Candidate, Scene, called
 from shapeinspect_keras.debug.script.program import Replacement
 
@@ -32,8 +32,6 @@ _TEXTS = {
     "binary_crossentropy": ("sparse_categorical_crossentropy", "categorical_crossentropy"),
     "int": ("one_hot", "multi_hot"),
 }
-#: What a message about a loss speaks of.
-_OF_LOSSES = re.compile(r"target|logits|label|loss|y_true|y_pred|output\.shape", re.IGNORECASE)
 _CAUSES = {
     "return_sequences": "return-sequences", "padding": "space", "axis": "concat-axis",
     "channels_first": "channels-last", "data_format": "channels-last",
@@ -63,13 +61,13 @@ def flags(scene: Scene) -> Iterator[Candidate]:
             name = _name(scene, node)
             if name == "padding" and not scene.spatial:
                 continue
-            if "crossentropy" in node.value and not _OF_LOSSES.search(scene.message):
+            if "crossentropy" in node.value and not OF_LOSSES.search(scene.message):
                 continue
             for place, other in enumerate(_TEXTS[node.value]):
                 prior = 1.8 + scene.far(node) + place
                 why = f'{name or "the setting"} is "{node.value}" at {scene.at(node)}'
                 yield Candidate((Replacement(node, f'"{other}"'),), prior, _CAUSES.get(name, ""), why)
-        if called(node) in _OTHER_LOSS and _OF_LOSSES.search(scene.message):
+        if called(node) in _OTHER_LOSS and OF_LOSSES.search(scene.message):
             text = scene.program.source(node)
             new = text.replace(called(node), _OTHER_LOSS[called(node)], 1)
             why = f"`{scene.text(node)}` at {scene.at(node)} takes other targets than these"

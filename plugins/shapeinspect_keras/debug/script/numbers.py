@@ -177,6 +177,8 @@ def fixed_batch(scene: Scene) -> Iterator[Candidate]:
         around = scene.program.parents.get(outer) if outer is not None else None
         if isinstance(around, ast.keyword) and around.arg in ("axis", "axes", "perm", "strides"):
             continue
+        if around is not None and called(around) in ("transpose", "Permute", "permute_dimensions"):
+            continue
         for size in [value for value in numbers if value in firsts and value > 1][-1:]:
             for text, shape in _tensors(scene, node, size, firsts):
                 why = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import linecache
 import os
 import re
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from shapeinspect.dims import UNKNOWN, Shape
 from shapeinspect.ir import Frozen, Layer, Model, Value
 from shapeinspect.plugin_api.facts import Explained
-from shapeinspect.plugin_api.frames import in_packages, traceback_frames, user_line
+from shapeinspect.plugin_api.frames import in_packages, is_library, traceback_frames, user_line
 from shapeinspect.plugin_api.rerun import Failure
 from shapeinspect.plugin_api.rewriting import Rewriting
 from shapeinspect_keras.debug.script.candidate import called, show
@@ -19,8 +20,7 @@ from shapeinspect_keras.debug.script.survey import Survey, owner_of, survey
 
 #: What the frameworks say of shapes, ranks, types and indices.
 _ABOUT_SHAPES = re.compile(
-    r"shape|dimension|rank|ndim|incompatible|broadcast|axis|size|must be equal|dtype|index|indices|"
-    r"out of (range|bounds)|expected .*(inputs?|tensors?|arrays?)|structure|cardinality|reshape|concat",
+    r"shape|dimension|\brank\b|ndim|incompatible|broadcast|must be equal|cardinality|concat|sequence_length",
     re.IGNORECASE,
 )
 _INPUT = re.compile(r"with name '([^']+)'")
@@ -43,12 +43,15 @@ def unexplained(error: BaseException, packages: tuple[str, ...]) -> Rewriting | 
         packages: the packages whose lines are not the user's.
     """
     message = str(error)
-    if not _ABOUT_SHAPES.search(message) or isinstance(error, _NOT_OF_SHAPES) or not _of_framework(error):
+    about = _ABOUT_SHAPES.search(message) and not isinstance(error, _NOT_OF_SHAPES)
+    if not about or not _of_framework(error) or _raised_by_user(error, packages):
         return None
     told = survey(error)
     owner = owner_of(error) if told is None or not any(told.owner) else told.owner
     where = user_line(traceback_frames(error.__traceback__), packages)
     clues = clues_of([message]) if told is None else told.clues
+    if not (clues.shapes or clues.pairs or clues.ranks or clues.limits):
+        return None  # no size is told
     shapes: dict[str, Any] = {}
     if told is not None:
         line = told.lines[-1]
@@ -82,6 +85,13 @@ def _said(words: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _lengths(shape: tuple[int | None, ...]) -> Shape:
     return tuple(UNKNOWN if length is None else length for length in shape)
+
+
+def _raised_by_user(error: BaseException, packages: tuple[str, ...]) -> bool:
+    """Tell whether the user's own code has raised the exception, and no framework."""
+    frame, line = traceback_frames(error.__traceback__)[-1]
+    source = linecache.getline(frame.f_code.co_filename, line, frame.f_globals).strip()
+    return not is_library(frame.f_code.co_filename, packages) and source.startswith(("raise", "assert"))
 
 
 def _of_framework(error: BaseException) -> bool:
