@@ -32,6 +32,7 @@ class Clues:
         ranks: whether shapes of different numbers of axes are told.
         turned: whether the same lengths are told in two orders.
         limits: sizes that something may not be greater than.
+        sure: those of the pairs that the framework itself compares.
     """
 
     pairs: tuple[tuple[int, int], ...]
@@ -40,6 +41,7 @@ class Clues:
     ranks: bool
     turned: bool = False
     limits: tuple[int, ...] = ()
+    sure: tuple[tuple[int, int], ...] = ()
 
 
 def clues_of(messages: Sequence[str], operands: Sequence[tuple[int | None, ...]] = ()) -> Clues:
@@ -51,13 +53,14 @@ def clues_of(messages: Sequence[str], operands: Sequence[tuple[int | None, ...]]
 
     Example:
         >>> clues_of(["Incompatible shapes: [32,1,1,1] vs. [22,28,28,1]"]).pairs
-        ((32, 22),)
+        ((32, 22), (1, 28))
         >>> clues_of(["expected ndim=3, found ndim=2. Full shape received: (None, 7)"]).rank
         1
     """
     pairs: dict[tuple[int, int], None] = {}
     shapes: dict[tuple[int | None, ...], None] = {}
     limits: dict[int, None] = {}
+    sure: dict[tuple[int, int], None] = {}
     rank, ranks = 0, False
     for message in messages:
         text = message.partition(_END)[0][:_LONGEST]
@@ -75,6 +78,8 @@ def clues_of(messages: Sequence[str], operands: Sequence[tuple[int | None, ...]]
             rank, ranks = int(wanted) - int(found), True
         told = [_lengths(item) for item in _SHAPE.findall(text)]
         told = [shape for shape in told if shape]
+        sure |= pairs if not shapes else {}
+        sure |= dict.fromkeys(_compared([*dict.fromkeys(told)]))
         for index, one in enumerate(told):
             for other in told[index + 1 :]:
                 pairs |= dict.fromkeys(_differing(one, other))
@@ -91,7 +96,15 @@ def clues_of(messages: Sequence[str], operands: Sequence[tuple[int | None, ...]]
     both = {pair: None for pair in pairs if pair[0] != pair[1]}
     listed = tuple(shapes)
     turned = any(_turned(one, other) for index, one in enumerate(listed) for other in listed[index + 1 :])
-    return Clues(tuple(both), listed, rank, ranks, turned, tuple(limit for limit in limits if limit > 1))
+    return Clues(
+        tuple(both), listed, rank, ranks, turned, tuple(limit for limit in limits if limit > 1), tuple(sure)
+    )
+
+
+def _compared(shapes: Sequence[tuple[int | None, ...]]) -> list[tuple[int, int]]:
+    """Return the two sizes in which the only two shapes of a message differ."""
+    pairs = [pair for pair in _differing(*shapes) if 1 not in pair] if len(shapes) == 2 else []
+    return pairs if len(pairs) == 1 else []
 
 
 def _signed(text: str, one: Sequence[object], other: Sequence[object]) -> int:

@@ -25,10 +25,10 @@ def origins(scene: Scene) -> tuple[str, ...]:
     Args:
         scene: the failed run.
     """
-    if not scene.clues.pairs:
+    if not scene.clues.sure:
         return ()
     lines = []
-    for size in scene.clues.pairs[0]:
+    for size in scene.clues.sure[0]:
         told = next(_told(scene, size), None)
         if told is not None:
             lines.append(told)

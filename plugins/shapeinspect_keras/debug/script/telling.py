@@ -48,4 +48,5 @@ def suggestions(survey: Survey, sizes: Sequence[tuple[int, int]]) -> tuple[Sugge
 
 def _with(survey: Survey, sizes: Sequence[tuple[int, int]]) -> Survey:
     pairs = tuple(dict.fromkeys([*sizes, *survey.clues.pairs]))
-    return survey.with_clues(replace(survey.clues, pairs=pairs))
+    sure = tuple(dict.fromkeys([*sizes, *survey.clues.sure]))
+    return survey.with_clues(replace(survey.clues, pairs=pairs, sure=sure))
