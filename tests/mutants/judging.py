@@ -124,6 +124,8 @@ def contradicted(claim: str, text: str, found: dict[str, Any], pasted: str, then
         return "suspect"  # it was pasted wrongly
     if not stack or not then.get("stack"):
         return "suspect"
+    if "whole script" in claim:
+        return "false"
     names = [name for _, name in stack]
     inner = next((i for i, name in enumerate(names) if name in ("forward", "call")), len(stack))
     at = max(inner - 1, 0) if "model call" in claim or "whole call" in claim else len(stack) - 1
@@ -192,7 +194,7 @@ def judged(mutant: Mutant, original: str, printed: str, known: dict[str, Any]) -
         result["fixes"].append([fix, claim])
         paste = judge.Paste(text, screen, probe, framework)
         outcome = SimpleNamespace(works=False, verdicts=[], then="", kept=False)
-        for new in _candidates(paste, fix):
+        for new in _in_its_line(text, fix, claim) or _candidates(paste, fix):
             then = yield from plain(new)
             if then["error"] is None and then["code"] == 0:
                 outcome.works = True
@@ -222,6 +224,18 @@ def judged(mutant: Mutant, original: str, printed: str, known: dict[str, Any]) -
             if any(outcome.verdicts):
                 result[kind].append(f"{fix} | {claim} | then {outcome.then}")
     return result
+
+
+def _in_its_line(text: str, fix: str, claim: str) -> list[str]:
+    """The text with ``NEW instead of OLD`` put into the line that the claim names."""
+    named = re.search(r"change is in \S+?:(\d+)", claim)
+    new, split, old = fix.partition(" instead of ")
+    if not named or not split or " instead of " in old:
+        return []
+    begin = sum(len(line) for line in text.splitlines(keepends=True)[: int(named[1]) - 1])
+    letters = (re.escape(letter) if letter not in "\"'" else "[\"']" for letter in re.sub(r"\s", "", old))
+    found = re.compile(r"\s*".join(letters)).search(text, begin)
+    return [text[: found.start()] + new + text[found.end() :]] if found else []
 
 
 def _candidates(paste: Any, fix: str) -> list[str]:
