@@ -24,6 +24,8 @@ from typing import Any
 
 #: Seconds on the processor, and on the clock.
 CPU_LIMIT, CLOCK_LIMIT = 120, 240
+#: What is written down as the error of a child that ended before it could tell.
+ENDED = "Ended"
 
 
 def prepare(framework: str) -> None:
@@ -119,7 +121,8 @@ class Job:
         result: dict[str, Any] = {
             "code": os.waitstatus_to_exitcode(status),
             "seconds": round(time.monotonic() - self.began, 1),
-        }
+            "error": None if self.debug else ENDED, "stack": [],
+        }  # fmt: skip
         for stream in ("stdout", "stderr"):
             path = folder / stream
             result[stream] = path.read_text(errors="replace") if path.exists() else ""

@@ -48,6 +48,8 @@ class Cache(dict[str, Any]):
 
     def __setitem__(self, text: str, outcome: dict[str, Any]) -> None:
         super().__setitem__(text, outcome)
+        if outcome["error"] == farm.ENDED:
+            return  # stopped from outside, or out of time: it may end in another way
         kept = {name: value for name, value in outcome.items() if name not in ("stderr", "seconds")}
         with self.path.open("a") as file:
             file.write(json.dumps([text, kept]) + "\n")
