@@ -7,7 +7,7 @@ import builtins
 import inspect
 import linecache
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import FrameType
 from typing import Any, TypeAlias
@@ -183,10 +183,12 @@ class Construction:
     Args:
         call: the call, its frame and statement.
         function: the class or function.
+        around: what the object was wrapped in afterwards, the innermost first.
     """
 
     call: UserCall
     function: Any
+    around: tuple[Any, ...] = ()
 
     @cached_property
     def given(self) -> dict[str, Any]:
@@ -240,7 +242,10 @@ class Construction:
                 held[path[1]] = value
             else:
                 setattr(held, path[1], value)
-        return self.function(*arguments.args, **arguments.kwargs)
+        result = self.function(*arguments.args, **arguments.kwargs)
+        for wrapper in self.around:
+            result = wrapper(result)
+        return result
 
     def is_written(self, path: tuple[str, ...]) -> bool:
         """Tell whether the source gives a setting, or leaves it at its default.
@@ -350,10 +355,30 @@ def _assigned(name: str, frame: FrameType, line: int | None) -> Construction | N
         if [ast.unparse(target) for target in statement.targets] != [name]:
             continue
         inner = _core(statement.value)
-        result = None if inner is None else _construction(inner, statement, frame)
+        result = None if inner is None else _built_from(inner, statement, frame)
         if result is not None and (found is None or statement.lineno > found.call.node.lineno):
             found = result
     return found
+
+
+#: Classes that hold one object and put a prefix before its names.
+_WRAPPERS = frozenset(("DataParallel", "DistributedDataParallel", "OptimizedModule"))
+
+
+def _built_from(node: ast.Call, statement: ast.stmt, frame: FrameType) -> Construction | None:
+    """Return what a call builds, or what built the one object that a wrapper is given."""
+    if _last(node.func) not in _WRAPPERS or len(node.args) != 1:
+        return _construction(node, statement, frame)
+    held, inner = node.args[0], None
+    if isinstance(held, ast.Call):
+        inner = _construction(held, statement, frame)
+    elif isinstance(held, ast.Name):
+        inner = _assigned(held.id, frame, statement.lineno - 1)
+    try:
+        wrapper = _value(node.func, frame)
+    except _UnknownError:
+        return None
+    return None if inner is None else replace(inner, around=(*inner.around, wrapper))
 
 
 def _core(node: ast.expr) -> ast.Call | None:

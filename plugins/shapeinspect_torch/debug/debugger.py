@@ -134,10 +134,11 @@ class TorchDebugger(Debugger):
         Args:
             error: the exception, with its traceback.
         """
+        from shapeinspect_torch.debug.loading.written_sizes import written_sizes
         from shapeinspect_torch.debug.origins.telling import solved
         from shapeinspect_torch.debug.programs.suggesting import suggested
 
-        return (*solved(error), *suggested(error))
+        return (*written_sizes(error), *solved(error), *suggested(error))
 
     def watch(self, model: object) -> AbstractContextManager[Any]:
         """Keep the arguments of a module's last calls; see ``shapeinspect.plugin_api.rerun.Debugger``."""

@@ -111,7 +111,8 @@ def survey(
             tried.append((Repair(plan.cause, statement.code(plan), rank), outcome.text()))
     rebuild = _built(construction, sides, turned, left, turns, statement, module, state)
     if rebuild is not None:
-        tried = _ordered(rebuild, tried, plans)
+        dropped = " and ".join(turn.drops for turn in turns if turn.drops)
+        tried = _ordered(rebuild, tried, plans, dropped)
     plain = sides.base.state("s") == "s"
     stored = () if rebuild is not None or not plain else _stored(left, sides)
     fact = _fact(cause, own, shapes_of(state) if isinstance(state, Mapping) else {}, want, why)
@@ -331,10 +332,19 @@ _BUILT_CAUSES = {"position-table": "position-table", "vocabulary": "vocabulary",
 
 
 def _ordered(
-    built: tuple[Repair, str, bool], tried: list[tuple[Repair, str]], plans: list[tuple[int, Plan]]
+    built: tuple[Repair, str, bool],
+    tried: list[tuple[Repair, str]],
+    plans: list[tuple[int, Plan]],
+    dropped: str,
 ) -> list[tuple[Repair, str]]:
-    """Put the other arguments behind what the user may have meant with those that are written, else first."""
+    """Put the other arguments behind what the user may have meant with those that are written, else first.
+
+    What leaves out a part of the stored numbers comes last.
+    """
     repair, text, written = built
+    if dropped:
+        cut = [(replace(one, alters=f"what is loaded: {dropped}"), said) for one, said in tried]
+        return [(replace(repair, rank=0), text), *cut]
     meant = bool(plans) and plans[0][1].cause in ("other-classes", *_ADAPTABLE)
     complete = bool(plans) and plans[0][0] == 0 and not plans[0][1].partial
     if not (written and tried and (meant or complete)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 from typing import Any
 
@@ -31,12 +31,14 @@ class Turn:
             key.
         keys: the module's keys that get it.
         why: what it does, a clause.
+        drops: what of the stored numbers it leaves out, a clause; empty for nothing.
     """
 
     cause: str
     expression: str
     keys: tuple[str, ...]
     why: str
+    drops: str = ""
 
 
 def turns(reshaped: Sequence[str], have: Shapes, want: Shapes, module: Any) -> list[Turn]:
@@ -55,7 +57,7 @@ def turns(reshaped: Sequence[str], have: Shapes, want: Shapes, module: Any) -> l
             if turn is not None:
                 known = found.get(turn.expression)
                 keys = (*known.keys, key) if known is not None else (key,)
-                found[turn.expression] = Turn(turn.cause, turn.expression, keys, turn.why)
+                found[turn.expression] = replace(turn, keys=keys)
                 break
     return [_with_squares(turn, have, want) for turn in found.values()]
 
@@ -135,7 +137,7 @@ def _with_squares(turn: Turn, have: Shapes, want: Shapes) -> Turn:
         return turn
     names = ", ".join(square[:3]) + (" …" if len(square) > 3 else "")
     why = f"{turn.why}; whether {names}, too, no shape says: the matrix is square"
-    return Turn(turn.cause, turn.expression, (*turn.keys, *square), why)
+    return replace(turn, keys=(*turn.keys, *square), why=why)
 
 
 def _role(key: str) -> str:
@@ -257,7 +259,9 @@ def _vocabulary(key: str, old: Lengths, new: Lengths, module: Any) -> Turn | Non
     ):
         return None
     if old[0] > new[0]:
-        return Turn("vocabulary", f"v[:{new[0]}]", (), f"the first {new[0]} of {old[0]} rows are kept")
+        why = f"the checkpoint's table has {old[0]} rows, and the model's has {new[0]}"
+        drops = f"{old[0] - new[0]} of {old[0]} rows are left out"
+        return Turn("vocabulary", f"v[:{new[0]}]", (), why, drops)
     text = f"<TORCH>.cat([v, <MODEL>.state_dict()[<NEW>][{old[0]}:]])"
     return Turn(
         "vocabulary",
