@@ -147,7 +147,8 @@ _SCRIPTS = {
         attention(x, x, x, attn_mask=torch.zeros(5, 8, 8))
         """,
         [
-            "30 = 5·6; 5 is written in torch.rand(5, 8, 24), line 5; 6 is num_heads in nn.MultiheadAttention(…), line 4"
+            "30 = 5·6; 5 is written in torch.rand(5, 8, 24), line 5; 6 is num_heads in "
+            "nn.MultiheadAttention(…), line 4"
         ],
     ),
     "a layer that is not called": (
