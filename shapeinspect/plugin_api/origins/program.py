@@ -22,6 +22,8 @@ from shapeinspect.plugin_api.programs.copies import Send, available, in_copy, is
 
 #: A second run takes at most so many times what the first one took, and between so many seconds.
 _TIMES, _LEAST, _MOST = 3.0, 2.0, 8.0
+#: A script that has taken longer, in seconds of processor time, is not run again.
+_LONGEST = 20.0
 #: On a busy machine it may wait so many times as long as it works.
 _BUSY = 4.0
 
@@ -170,7 +172,9 @@ def program_of(error: BaseException, packages: tuple[str, ...]) -> Program | Non
     )
     if main is None or not available():
         return None
-    took = time.process_time() - _state.since if _state.script else 0.0
+    took = time.process_time() - _state.since
+    if took > _LONGEST:
+        return None
     first = _outcome(error, main.f_code.co_filename, packages, None)
     return Program(main.f_code.co_filename, first, packages, min(max(_TIMES * took, _LEAST), _MOST))
 
