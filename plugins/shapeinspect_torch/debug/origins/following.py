@@ -61,11 +61,7 @@ class Found:
 
 
 class TorchFollower(Follower):
-    """Follows lengths through torch.
-
-    Args:
-        files: the files of the user's own; others are added as they are read.
-    """
+    """Follows lengths through torch."""
 
     def __init__(self) -> None:
         self._literals: list[Literal] = []
@@ -155,7 +151,11 @@ class TorchFollower(Follower):
                     yield name, taken[turned[0]], given[1 - turned[1]]
 
     def found(self, error: BaseException | None) -> Found | None:
-        """Return the call that failed; see :class:`Follower`."""
+        """Return the call that failed; see :class:`Follower`.
+
+        Args:
+            error: what the program ended with; None at its own end.
+        """
         if error is None:
             return None
         failed, inside = self._failed.get(id(error)), self._inside.get(id(error))
