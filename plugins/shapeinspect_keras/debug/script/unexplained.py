@@ -32,6 +32,8 @@ _EXPECTED = re.compile(
 _NDIM = re.compile(
     r"expected ((?:min_|max_)?ndim)=(\d+), found ndim=(\d+)\. Full shape received: (\([\dNone, ]*\))"
 )
+#: What a message about several operands speaks of.
+_COMBINES = re.compile(r"concat|merge|same rank|broadcast|Incompatible shapes", re.IGNORECASE)
 _NOT_OF_SHAPES = (AssertionError, KeyError, AttributeError, NameError, OSError)
 
 
@@ -123,10 +125,11 @@ def _cause(words: str, clues: Clues, told: Survey | None) -> str:
             return "no-batch"
         if len(one) == len(other) > 2 and sorted(one[1:]) == sorted(other[1:]) and one[1:] != other[1:]:
             moved = other[-1:] + other[1:-1], other[2:] + other[1:2]
-            return "channels-last" if one[-1] in other[1:-2] or one[1:] in moved else "swapped-axes"
+            channels = len(one) > 3 and (one[-1] in other[1:-2] or one[1:] in moved)
+            return "channels-last" if channels else "swapped-axes"
         if len(one) != len(other):
             return "missing-axis" if len(other) < len(one) else "extra-axis"
-        if one[1:] != other[1:]:
+        if one[1:] != other[1:] and _INPUT.search(words):
             return "feed"
     if clues.rank:
         return "missing-axis" if clues.rank > 0 else "extra-axis"
@@ -134,14 +137,15 @@ def _cause(words: str, clues: Clues, told: Survey | None) -> str:
         return "rank-of-operands" if clues.ranks else "concat-axis"
     if _batches(clues, told):
         return "fixed-batch"
-    return "rank-of-operands" if clues.ranks else "unknown"
+    return "rank-of-operands" if clues.ranks and _COMBINES.search(words) else "unknown"
 
 
 def _batches(clues: Clues, told: Survey | None) -> bool:
-    """Tell whether the first axes alone differ."""
+    """Tell whether the first axes alone differ, and one of them is a number of the script's."""
+    fixed = told is not None and any(item.cause == "fixed-batch" for item in told.candidates()[:12])
     shapes = [*clues.shapes, *(told.operands.values() if told is not None else ())]
     pair = clues.pairs[0] if clues.pairs else None
-    if pair is None:
+    if pair is None or not fixed:
         return False
     found = {shape[0] for shape in shapes if shape}
     others = {length for shape in shapes for length in shape[1:]}
