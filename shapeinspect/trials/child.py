@@ -132,7 +132,11 @@ def _confine(place: str, memory: int) -> None:
             return
         if event == "socket.connect" and isinstance(given[1], str | bytes):
             path = os.path.abspath(os.fsdecode(given[1]))
-        elif event not in _PROCESSES and event.startswith("os.") and isinstance(given[0], str | bytes):
+        elif (
+            event not in _PROCESSES
+            and event.startswith(("os.", "shutil."))
+            and isinstance(given[0], str | bytes)
+        ):
             path = os.path.abspath(os.fsdecode(given[0]))
         else:
             path = ""

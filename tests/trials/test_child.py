@@ -50,11 +50,16 @@ assert open("../outside.txt").read() == "outside"
 assert open("data.txt").read() == open(os.path.join(os.path.dirname(__file__), "data.txt")).read() == "data"
 """
 WRITES = """
-import os, tempfile
+import os, shutil, tempfile
 open("new.txt", "w").write("new")
 os.makedirs("made/deep")
 assert open("new.txt").read() == "new"
 tempfile.NamedTemporaryFile().write(b"temporary")
+own = tempfile.mkdtemp()
+open(os.path.join(own, "model.bin"), "wb").write(b"model")
+shutil.rmtree(own)
+assert not os.path.exists(own)
+shutil.rmtree("made")
 """
 
 
@@ -70,6 +75,7 @@ ACTS = {
     "writes an absolute path": "open({outside!r}, 'a')",
     "writes through a link": "open('data.txt', 'w')",
     "removes": "__import__('os').remove({outside!r})",
+    "removes a folder": "__import__('shutil').rmtree(__import__('os').path.dirname({outside!r}))",
     "renames": "__import__('os').rename({outside!r}, {outside!r} + 'x')",
     "changes a mode": "__import__('os').chmod({outside!r}, 0o777)",
     "makes a folder": "__import__('os').mkdir({outside!r} + 'd')",
